@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { integer, namedMap, numeric, text, timeSpan } from './fields.ts';
+import { grantSchema } from './secrets-schema.ts';
+
+/** Where an agent's code is: a path or `file:` URL. URL instances can only come from a config object. */
+export const moduleSchema = z
+  .union([text(), z.instanceof(URL, { error: 'a URL' })])
+  .describe(
+    'The module that exports the agent: a path relative to the config file (to the working directory for a ' +
+      'config object) or a file: URL. Default: ./agents/<name>.ts, .mts, .js or .mjs, the first that exists.',
+  );
+
+const intensitySchema = z
+  .strictObject({
+    restarts: integer(0).describe(
+      'How many restarts are allowed within the window; 0 quarantines at the first failure.',
+    ),
+    withinMs: timeSpan(1).describe('The window in milliseconds.'),
+  })
+  .describe(
+    'How often an instance may restart before it is quarantined and the failure escalates. Default: 5 in 30000 ms.',
+  );
+
+const backoffSchema = z
+  .strictObject({
+    minMs: timeSpan(0).default(200).describe('Wait before the first restart, in milliseconds. Default: 200.'),
+    maxMs: timeSpan(0)
+      .default(10_000)
+      .describe('Longest wait before a restart, in milliseconds. Default: 10000.'),
+    factor: numeric(1).default(2).describe('What the wait is multiplied by after each restart. Default: 2.'),
+    jitter: numeric(0, 1)
+      .default(0.2)
+      .describe('Random extra wait as a part of the wait: 0.2 adds 0 to 20 %. Default: 0.2.'),
+  })
+  .describe('How long to wait before a restart. Default: 200 ms, doubling, at most 10 s, plus 0 to 20 %.');
+
+const supervisionSchema = z
+  .strictObject({
+    restart: z
+      .enum(['permanent', 'transient', 'temporary'])
+      .default('transient')
+      .describe(
+        'When a stopped instance is started again. permanent: always; transient: after a failure, but not when it ' +
+          'is done; temporary: never. Default: transient.',
+      ),
+    intensity: intensitySchema.prefault({ restarts: 5, withinMs: 30_000 }),
+    backoff: backoffSchema.prefault({}),
+  })
+  .describe(
+    'What happens after an instance fails. Default: transient, 5 restarts in 30000 ms, 200 ms to 10 s apart.',
+  );
+
+const mailboxSchema = z
+  .strictObject({
+    capacity: integer(1)
+      .default(1000)
+      .describe('How many events may wait or be unacknowledged for one instance. Default: 1000.'),
+  })
+  .describe('The bounded queue in front of each instance. Default: 1000 events.');
+
+/** One agent of the config. */
+export const agentSchema = z
+  .strictObject({
+    type: z
+      .literal('thread-bound')
+      .describe('The kind of agent: each instance is pinned to a worker thread.'),
+    threadId: text().describe('The pool: agents with the same threadId share its threads.'),
+    maxThreads: integer(1).describe(
+      'Hard cap of live worker threads with this threadId, at least 1. Agents that share a threadId give the same number.',
+    ),
+    module: moduleSchema.optional(),
+    export: text()
+      .default('default')
+      .describe("The name of the module's export that holds the agent's logic. Default: default."),
+    secrets: namedMap(grantSchema)
+      .optional()
+      .describe('Grants by label: which secrets the agent may use and how. Default: none.'),
+    mailbox: mailboxSchema.prefault({}),
+    supervision: supervisionSchema.prefault({}),
+    placement: z
+      .enum(['fewest'])
+      .default('fewest')
+      .describe(
+        'Which thread of the pool gets a new instance. fewest: the one with the fewest. Default: fewest.',
+      ),
+    mirror: z
+      .enum(['latest', 'all'])
+      .default('latest')
+      .describe(
+        'Which snapshots reach a watcher in the host. latest: the newest, when several changed at once; all: every one. ' +
+          'Default: latest.',
+      ),
+    maxIterations: integer(1)
+      .default(10_000)
+      .describe(
+        'How many transitions one event of a state machine may cause before it fails. Default: 10000.',
+      ),
+  })
+  .describe('One agent: an XState actor whose instances are pinned to the threads of a pool.');
+
+/**
+ * One agent, as written in a config. Defaults: `module` `./agents/<name>.{ts,mts,js,mjs}`, `export`
+ * `'default'`, no secrets, 1000 events of mailbox, `transient` restarts, at most 5 in 30 s.
+ */
+export interface AgentConfig extends z.input<typeof agentSchema> {}
+
+/** How failures of an instance are handled, as written in a config; every field has a default. */
+export interface Supervision extends z.input<typeof supervisionSchema> {}

@@ -1,0 +1,164 @@
+import { type ConfigPath, entriesOf, type Finding, isRecord, property } from './finding.ts';
+import { printName } from './received.ts';
+import { BUILT_IN_PROVIDERS, DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
+import { didYouMean } from './suggest.ts';
+
+/**
+ * What the parts of a config must agree on. Looks at the config as written, so that these problems are found
+ * along with those of the schema; whatever has the wrong type is left to the schema.
+ */
+export function crossFindings(root: unknown, customProviders: readonly string[]): Finding[] {
+  return [
+    ...maxThreadsConflicts(root),
+    ...poolFindings(root),
+    ...backoffFindings(root),
+    ...providerFindings(root, customProviders),
+    ...grantFindings(root),
+  ];
+}
+
+interface Claim {
+  readonly agent: string;
+  readonly maxThreads: number;
+}
+
+/** Per threadId, the first agent that says how many threads it may have. */
+function claims(root: unknown): Map<string, Claim> {
+  const first = new Map<string, Claim>();
+  for (const [agent, config] of entriesOf(property(root, 'agents'))) {
+    const claim = claimOf(agent, config);
+    if (claim && !first.has(claim.threadId)) first.set(claim.threadId, claim);
+  }
+  return first;
+}
+
+function claimOf(agent: string, config: unknown): (Claim & { threadId: string }) | undefined {
+  const threadId = property(config, 'threadId');
+  const maxThreads = property(config, 'maxThreads');
+  if (typeof threadId !== 'string' || typeof maxThreads !== 'number') return undefined;
+  return Number.isInteger(maxThreads) && maxThreads >= 1 ? { agent, threadId, maxThreads } : undefined;
+}
+
+function maxThreadsConflicts(root: unknown): Finding[] {
+  const first = claims(root);
+  return entriesOf(property(root, 'agents')).flatMap(([agent, config]) => {
+    const claim = claimOf(agent, config);
+    const other = claim && first.get(claim.threadId);
+    if (!claim || !other || other.maxThreads === claim.maxThreads) return [];
+    const message =
+      `agent ${printName(agent)} gives threadId ${printName(claim.threadId)} maxThreads ${claim.maxThreads}, ` +
+      `but agent ${printName(other.agent)} gives it ${other.maxThreads}; write the same number in both`;
+    const related: ConfigPath = ['agents', other.agent, 'maxThreads'];
+    return [
+      { code: 'max-threads-conflict', path: ['agents', agent, 'maxThreads'], at: 'value', message, related },
+    ];
+  });
+}
+
+function poolFindings(root: unknown): Finding[] {
+  const first = claims(root);
+  const agents = entriesOf(property(root, 'agents'));
+  const used = agents.map(([, agent]) => property(agent, 'threadId'));
+  // An agent whose threadId is missing or wrong may well be the one that a pool waits for.
+  const usedIds = used.filter((id) => typeof id === 'string');
+  const allKnown = isRecord(property(root, 'agents')) && usedIds.length === used.length;
+  return entriesOf(property(root, 'threads')).flatMap(([threadId, pool]): Finding[] => {
+    if (allKnown && !usedIds.includes(threadId)) {
+      const message = `no agent has the threadId ${printName(threadId)}${didYouMean(threadId, usedIds)}`;
+      return [{ code: 'unknown-pool', path: ['threads', threadId], at: 'key', message }];
+    }
+    const minThreads = property(pool, 'minThreads');
+    const claim = first.get(threadId);
+    if (!claim || typeof minThreads !== 'number' || !(minThreads > claim.maxThreads)) return [];
+    const message =
+      `minThreads ${minThreads} is more than the maxThreads ${claim.maxThreads} that agent ` +
+      `${printName(claim.agent)} gives this pool`;
+    const related: ConfigPath = ['agents', claim.agent, 'maxThreads'];
+    return [
+      {
+        code: 'min-over-max-threads',
+        path: ['threads', threadId, 'minThreads'],
+        at: 'value',
+        message,
+        related,
+      },
+    ];
+  });
+}
+
+function backoffFindings(root: unknown): Finding[] {
+  return entriesOf(property(root, 'agents')).flatMap(([agent, config]): Finding[] => {
+    const backoff = property(property(config, 'supervision'), 'backoff');
+    const minMs = property(backoff, 'minMs') ?? 200;
+    const maxMs = property(backoff, 'maxMs') ?? 10_000;
+    if (typeof minMs !== 'number' || typeof maxMs !== 'number' || minMs <= maxMs) return [];
+    const key = property(backoff, 'maxMs') === undefined ? 'minMs' : 'maxMs';
+    const path = ['agents', agent, 'supervision', 'backoff', key];
+    return [
+      { code: 'out-of-range', path, at: 'value', message: `minMs ${minMs} is more than maxMs ${maxMs}` },
+    ];
+  });
+}
+
+function providerFindings(root: unknown, customProviders: readonly string[]): Finding[] {
+  const known = [...BUILT_IN_PROVIDERS, ...customProviders];
+  const findings = declaredProviders(root).flatMap(([path, config]): Finding[] => {
+    const name = property(config, 'provider');
+    if (typeof name !== 'string' || name === '' || known.includes(name)) return [];
+    const message =
+      `unknown secret provider; known are ${known.map((name) => printName(name)).join(', ')}` +
+      didYouMean(name, known);
+    return [{ code: 'unknown-provider', path: [...path, 'provider'], at: 'value', message }];
+  });
+  const twice: ConfigPath = ['secrets', 'providers', DEFAULT_PROVIDER_ALIAS];
+  if (
+    isRecord(property(root, 'externalSecrets')) &&
+    property(property(property(root, 'secrets'), 'providers'), 'default')
+  ) {
+    const message = 'externalSecrets already declares the alias "default"; give this provider another alias';
+    findings.push({
+      code: 'duplicate-provider',
+      path: twice,
+      at: 'key',
+      message,
+      related: ['externalSecrets'],
+    });
+  }
+  return findings;
+}
+
+function declaredProviders(root: unknown): [ConfigPath, unknown][] {
+  const more = entriesOf(property(property(root, 'secrets'), 'providers'));
+  return [
+    [['externalSecrets'], property(root, 'externalSecrets')],
+    ...more.map(([alias, config]): [ConfigPath, unknown] => [['secrets', 'providers', alias], config]),
+  ];
+}
+
+function grantFindings(root: unknown): Finding[] {
+  const aliases = entriesOf(property(property(root, 'secrets'), 'providers')).map(([alias]) => alias);
+  if (property(root, 'externalSecrets') !== undefined) aliases.push(DEFAULT_PROVIDER_ALIAS);
+  return entriesOf(property(root, 'agents')).flatMap(([agent, config]) =>
+    entriesOf(property(config, 'secrets')).flatMap(([label, grant]): Finding[] => {
+      const ref = property(grant, 'ref');
+      if (typeof ref !== 'string' && !isRecord(ref)) return [];
+      const written = property(ref, 'provider');
+      if (written !== undefined && (typeof written !== 'string' || written === '')) return [];
+      const alias = written ?? DEFAULT_PROVIDER_ALIAS;
+      if (aliases.includes(alias)) return [];
+      const path: ConfigPath = [
+        'agents',
+        agent,
+        'secrets',
+        label,
+        'ref',
+        ...(written === undefined ? [] : ['provider']),
+      ];
+      const message =
+        alias === DEFAULT_PROVIDER_ALIAS
+          ? 'this secret comes from the provider "default", which is not declared; add externalSecrets'
+          : `this provider is not declared; declare it in secrets.providers${didYouMean(alias, aliases)}`;
+      return [{ code: 'unknown-provider', path, at: 'value', message }];
+    }),
+  );
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+
+/**
+ * The longest time span a Node timer can wait, in milliseconds (2^31 - 1, about 24.8 days). A longer one
+ * would fire after 1 ms, so the schema refuses it.
+ */
+export const LONGEST_TIMER_MS = 2_147_483_647;
+
+// The message of each building block completes "expected …", so that a report can say what to write.
+
+/** A whole number of at least `min`. */
+export function integer(min: number, max?: number) {
+  const expected = max === undefined ? `an integer >= ${min}` : `an integer from ${min} to ${max}`;
+  return z
+    .int(expected)
+    .min(min, expected)
+    .max(max ?? Number.MAX_SAFE_INTEGER, expected);
+}
+
+/** A time span in whole milliseconds of at least `min` that a Node timer can wait. */
+export function timeSpan(min: 0 | 1) {
+  return integer(min, LONGEST_TIMER_MS);
+}
+
+/** A number of at least `min`, fractions allowed. */
+export function numeric(min: number, max?: number) {
+  const expected = max === undefined ? `a number >= ${min}` : `a number from ${min} to ${max}`;
+  return z
+    .number(expected)
+    .min(min, expected)
+    .max(max ?? Number.MAX_VALUE, expected);
+}
+
+/** A number of MiB greater than 0. */
+export function megabytes() {
+  const expected = 'a number of MiB > 0';
+  return z.number(expected).gt(0, expected);
+}
+
+/** A string with at least one character. */
+export function text() {
+  const expected = 'a non-empty string';
+  return z.string(expected).min(1, expected);
+}
+
+/** Any string, the empty one too. */
+export function anyText() {
+  return z.string('a string');
+}
+
+/** `true` or `false`. */
+export function flag() {
+  return z.boolean('true or false');
+}
+
+/** A map whose keys are names the user chooses; a name has at least one character. */
+export function namedMap<T extends z.ZodType>(value: T) {
+  return z.record(text(), value);
+}

@@ -1,0 +1,68 @@
+import { crossFindings } from './checks.ts';
+import type { Finding } from './finding.ts';
+import { findingsOf } from './issues.ts';
+import { findModules } from './modules.ts';
+import { readSource, type Source } from './read-source.ts';
+import { configError } from './report.ts';
+import { type LoadedConfig, resolveConfig } from './resolve.ts';
+import { configSchema, type ParsedConfig, type RuntimeConfig } from './schema.ts';
+
+/** How a config is checked. */
+export interface LoadOptions {
+  /** The names of the providers in `RuntimeOptions.providers`. Default: none. */
+  readonly customProviders?: readonly string[];
+}
+
+/**
+ * Reads a config, checks all of it, and applies every default. A string or URL is the path of a JSON5 file,
+ * at most 1 MiB of UTF-8. Relative modules are looked for beside the file, for an object in the working
+ * directory; they must be on disk but are never loaded. No provider is called.
+ *
+ * @throws {ConfigError} `CONFIG_INVALID` with every problem at once; `AGENT_MODULE_NOT_FOUND` when nothing
+ * but modules is missing.
+ */
+export async function loadConfig(
+  source: object | string | URL,
+  options: LoadOptions = {},
+): Promise<LoadedConfig> {
+  const read = await readSource(source);
+  const { parsed, findings } = check(read, options);
+  const modules = await findModules(read.root, read.folder);
+  const all = [...findings, ...modules.findings];
+  if (parsed === undefined || all.length > 0) throw configError(read, all);
+  const resolved = resolveConfig(parsed, modules.urls, read.folder);
+  return { ...resolved, ...(read.file && { file: read.file }) };
+}
+
+/**
+ * Checks a config like {@link loadConfig}, but looks for no module, so that a config can be checked where its
+ * agents are not. Returns the config as it was written.
+ *
+ * @throws {ConfigError} `CONFIG_INVALID` with every problem at once.
+ */
+export async function validateConfig(
+  source: object | string | URL,
+  options: LoadOptions = {},
+): Promise<RuntimeConfig> {
+  const read = await readSource(source);
+  const { parsed, findings } = check(read, options);
+  if (parsed === undefined || findings.length > 0) throw configError(read, findings);
+  return read.root as RuntimeConfig;
+}
+
+interface Checked {
+  readonly parsed?: ParsedConfig;
+  readonly findings: readonly Finding[];
+}
+
+function check(read: Source, { customProviders = [] }: LoadOptions): Checked {
+  // Without a value there is nothing more to say than why.
+  if (read.root === undefined) return { findings: read.findings };
+  const result = configSchema.safeParse(read.root);
+  const findings = [
+    ...read.findings,
+    ...findingsOf(result.error?.issues ?? [], read.root),
+    ...crossFindings(read.root, customProviders),
+  ];
+  return { findings, ...(result.success && { parsed: result.data }) };
+}

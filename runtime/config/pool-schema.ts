@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { anyText, flag, integer, megabytes, namedMap, text, timeSpan } from './fields.ts';
+
+const permissionsSchema = z
+  .strictObject({
+    read: z
+      .array(text())
+      .readonly()
+      .prefault([])
+      .describe("Files and folders that may be read, besides the agents' own modules. Default: none."),
+    write: z
+      .array(text())
+      .readonly()
+      .prefault([])
+      .describe('Files and folders that may be written. Default: none.'),
+    net: flag().default(false).describe('Whether the network may be used. Default: false.'),
+  })
+  .describe(
+    'What a pool with isolation thread+permissions may do. Paths are relative to the config file. Default: nothing.',
+  );
+
+const resourceLimitsSchema = z
+  .strictObject({
+    maxOldGenerationSizeMb: megabytes()
+      .optional()
+      .describe("Size of a thread's main heap, in MiB. Default: Node's."),
+    maxYoungGenerationSizeMb: megabytes()
+      .optional()
+      .describe('Size of the heap for recently created objects, in MiB. Default: that of Node.'),
+    stackSizeMb: megabytes().optional().describe('Size of the stack, in MiB. Default: that of Node, 4.'),
+  })
+  .describe('Memory limits of each thread of the pool. Default: those of Node.');
+
+/** One pool of `threads`; every field is optional. */
+export const poolSchema = z
+  .strictObject({
+    minThreads: integer(0)
+      .default(0)
+      .describe(
+        'How many threads are kept alive without work; at most maxThreads. Default: 0, started on demand.',
+      ),
+    idleTimeoutMs: timeSpan(0)
+      .default(60_000)
+      .describe('After how many milliseconds a thread without instances is retired. Default: 60000.'),
+    isolation: z
+      .enum(['thread', 'thread+permissions'])
+      .optional()
+      .describe(
+        'How far the threads are closed off. thread: a thread of its own; thread+permissions: also no files, processes, ' +
+          'addons or inspector beyond permissions. Default: thread+permissions when an agent of the pool has a grant, else thread.',
+      ),
+    permissions: permissionsSchema.prefault({}),
+    env: z
+      .record(anyText(), anyText())
+      .default({})
+      .describe("The whole environment of the threads; the host's is never passed on. Default: empty."),
+    resourceLimits: resourceLimitsSchema.optional(),
+    startTimeoutMs: timeSpan(1)
+      .default(10_000)
+      .describe('How long a thread may take to start, in milliseconds. Default: 10000.'),
+  })
+  .describe('How the threads of one pool are run.');
+
+/** `threads` of the config: pools by threadId. */
+export const threadsSchema = namedMap(poolSchema).describe(
+  'How the threads of a pool are run, by threadId. Only for the threadIds that agents use. Default: the defaults of each.',
+);
+
+/** How the threads of one pool are run, as written in a config; every field has a default. */
+export interface PoolConfig extends z.input<typeof poolSchema> {}

@@ -1,0 +1,86 @@
+import { type ConfigPath, shorten } from './finding.ts';
+
+/** Strings longer than this are never printed: keys and tokens are long, the words of a config are not. */
+const LONGEST_PRINTED_STRING = 40;
+const LONGEST_PRINTED_VALUE = 60;
+
+const CREDENTIAL =
+  /secret|token|passw|passphrase|pwd|credential|cookie|bearer|signature|private|auth|(?:api|access|signing|encryption|master|ssh|account)[-_ ]?key|^key$/i;
+
+/**
+ * Whether what stands at a path may be a credential, so that it is never printed: anything under secrets
+ * or env, and under any key that looks like a credential. The name of an agent or a pool does not count for
+ * what is below it.
+ */
+export function isSensitive(path: ConfigPath): boolean {
+  return path.some((key, index) => {
+    if (typeof key !== 'string') return false;
+    const isName = index === 1 && path.length > 2 && (path[0] === 'agents' || path[0] === 'threads');
+    return !isName && looksSensitive(key);
+  });
+}
+
+function looksSensitive(key: string): boolean {
+  return /^env(ironment)?$/i.test(key) || CREDENTIAL.test(key);
+}
+
+/** Whether a string is too long to be printed. */
+export function isTooLongToPrint(value: string): boolean {
+  return value.length > LONGEST_PRINTED_STRING;
+}
+
+/** The received value for a message: as JSON, or only its type where it could be a credential. */
+export function printReceived(path: ConfigPath, value: unknown): string {
+  if (isSensitive(path)) return typeOf(value);
+  if (typeof value === 'string' && isTooLongToPrint(value)) return typeOf(value);
+  return shorten(printValue(value, 0), LONGEST_PRINTED_VALUE);
+}
+
+function printValue(value: unknown, depth: number): string {
+  if (typeof value === 'string') return isTooLongToPrint(value) ? '"…"' : printString(value);
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value);
+  if (typeof value !== 'object' || !isPlain(value)) return typeOf(value);
+  if (depth >= 3) return '…';
+  if (Array.isArray(value)) {
+    return `[${value
+      .slice(0, 10)
+      .map((item) => printValue(item, depth + 1))
+      .join(',')}]`;
+  }
+  const members = Object.entries(value)
+    .slice(0, 10)
+    .map(([key, item]) => {
+      return `${printString(key)}:${looksSensitive(key) ? '"…"' : printValue(item, depth + 1)}`;
+    });
+  return `{${members.join(',')}}`;
+}
+
+/** A string as JSON, with what could confuse a terminal left out. */
+function printString(value: string): string {
+  return plainText(JSON.stringify(value));
+}
+
+/** A text on one line, with `?` for each character that a terminal would obey instead of print. */
+export function plainText(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+}
+
+/** The name of an agent, pool or key for a message: as JSON, cut when nobody could read it. */
+export function printName(name: string): string {
+  return printString(shorten(name, LONGEST_PRINTED_VALUE));
+}
+
+function isPlain(value: object): boolean {
+  if (Array.isArray(value)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
+/** The type of a value in words: `a string`, `an array`. */
+export function typeOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'an array';
+  if (value instanceof URL) return 'a URL';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

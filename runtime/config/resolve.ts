@@ -1,0 +1,179 @@
+import type { z } from 'zod';
+import type { agentSchema } from './agent-schema.ts';
+import { resolve } from 'node:path';
+import { poolSchema } from './pool-schema.ts';
+import type { ParsedConfig } from './schema.ts';
+import { DEFAULT_PROVIDER_ALIAS, type grantSchema, type providerSchema } from './secrets-schema.ts';
+
+/** A grant with every default applied. */
+export interface ResolvedGrant {
+  readonly label: string;
+  /** The alias of the provider. */
+  readonly provider: string;
+  readonly id: string;
+  readonly jsonKey?: string;
+  readonly stage?: string;
+  readonly mode: 'capability';
+  readonly capabilities: readonly string[];
+}
+
+/** An agent with every default applied. */
+export interface ResolvedAgent {
+  readonly name: string;
+  readonly threadId: string;
+  /** The `file:` URL of a module that is there. */
+  readonly moduleUrl: string;
+  readonly exportName: string;
+  /** How many events may wait or be unacknowledged for one instance. */
+  readonly capacity: number;
+  readonly supervision: {
+    readonly restart: 'permanent' | 'transient' | 'temporary';
+    readonly intensity: { readonly restarts: number; readonly withinMs: number };
+    readonly backoff: {
+      readonly minMs: number;
+      readonly maxMs: number;
+      readonly factor: number;
+      readonly jitter: number;
+    };
+  };
+  readonly placement: 'fewest';
+  readonly mirror: 'latest' | 'all';
+  readonly maxIterations: number;
+  readonly grants: readonly ResolvedGrant[];
+}
+
+/** A pool with every default applied; there is one for each threadId that an agent uses. */
+export interface ResolvedPool {
+  readonly threadId: string;
+  readonly maxThreads: number;
+  readonly minThreads: number;
+  readonly idleTimeoutMs: number;
+  readonly isolation: 'thread' | 'thread+permissions';
+  /** Paths are absolute, except `*`. */
+  readonly permissions: {
+    readonly read: readonly string[];
+    readonly write: readonly string[];
+    readonly net: boolean;
+  };
+  readonly env: Readonly<Record<string, string>>;
+  readonly resourceLimits?: ResolvedResourceLimits;
+  readonly startTimeoutMs: number;
+}
+
+/** Memory limits of the threads of a pool, in MiB. */
+export interface ResolvedResourceLimits {
+  maxOldGenerationSizeMb?: number;
+  maxYoungGenerationSizeMb?: number;
+  stackSizeMb?: number;
+}
+
+/** A declared secret provider. */
+export interface ResolvedProvider {
+  /** `default` for `externalSecrets`. */
+  readonly alias: string;
+  /** A built-in or custom provider. */
+  readonly provider: string;
+  readonly cacheTtlMs: number;
+  /** Everything else that was written: region, endpoint, and what only the provider knows. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** A checked config with every default applied. */
+export interface LoadedConfig {
+  readonly agents: readonly ResolvedAgent[];
+  readonly pools: readonly ResolvedPool[];
+  readonly providers: readonly ResolvedProvider[];
+  /** Absolute path of the file the config came from. */
+  readonly file?: string;
+}
+
+type ParsedAgent = z.output<typeof agentSchema>;
+
+/** Applies the defaults that depend on other parts, and gives every part its own list. */
+export function resolveConfig(
+  config: ParsedConfig,
+  modules: ReadonlyMap<string, string>,
+  folder: string,
+): Omit<LoadedConfig, 'file'> {
+  const agents = Object.entries(config.agents).map(([name, agent]) => resolveAgent(name, agent, modules));
+  const maxThreads = new Map(Object.values(config.agents).map((agent) => [agent.threadId, agent.maxThreads]));
+  const pools = [...maxThreads].map(([threadId, most]) =>
+    resolvePool(config, agents, threadId, most, folder),
+  );
+  const declared = Object.entries(config.secrets?.providers ?? {});
+  if (config.externalSecrets) declared.unshift([DEFAULT_PROVIDER_ALIAS, config.externalSecrets]);
+  return { agents, pools, providers: declared.map(([alias, provider]) => resolveProvider(alias, provider)) };
+}
+
+function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<string, string>): ResolvedAgent {
+  const moduleUrl = modules.get(name);
+  if (moduleUrl === undefined) throw new TypeError(`the module of agent ${name} was not looked for`);
+  const { threadId, supervision, placement, mirror, maxIterations } = agent;
+  return {
+    name,
+    threadId,
+    moduleUrl,
+    exportName: agent.export,
+    capacity: agent.mailbox.capacity,
+    supervision,
+    placement,
+    mirror,
+    maxIterations,
+    grants: Object.entries(agent.secrets ?? {}).map(([label, grant]) => resolveGrant(label, grant)),
+  };
+}
+
+function resolveGrant(
+  label: string,
+  { ref, mode, capabilities }: z.output<typeof grantSchema>,
+): ResolvedGrant {
+  if (typeof ref !== 'string') {
+    const { provider, id, jsonKey, stage } = ref;
+    return { label, provider, id, ...(jsonKey && { jsonKey }), ...(stage && { stage }), mode, capabilities };
+  }
+  const mark = ref.indexOf('#');
+  const id = mark < 0 ? ref : ref.slice(0, mark);
+  const field = mark < 0 ? {} : { jsonKey: ref.slice(mark + 1) };
+  return { label, provider: DEFAULT_PROVIDER_ALIAS, id, ...field, mode, capabilities };
+}
+
+function resolvePool(
+  config: ParsedConfig,
+  agents: readonly ResolvedAgent[],
+  threadId: string,
+  maxThreads: number,
+  folder: string,
+): ResolvedPool {
+  const written = Object.hasOwn(config.threads ?? {}, threadId) ? config.threads?.[threadId] : undefined;
+  const { minThreads, idleTimeoutMs, isolation, permissions, env, resourceLimits, startTimeoutMs } =
+    written ?? poolSchema.parse({});
+  // One agent with a grant closes off its whole pool: agents of one thread share everything.
+  const granted = agents.some((agent) => agent.threadId === threadId && agent.grants.length > 0);
+  const absolute = (path: string) => (path === '*' ? path : resolve(folder, path));
+  return {
+    threadId,
+    maxThreads,
+    minThreads,
+    idleTimeoutMs,
+    isolation: isolation ?? (granted ? 'thread+permissions' : 'thread'),
+    permissions: {
+      read: permissions.read.map(absolute),
+      write: permissions.write.map(absolute),
+      net: permissions.net,
+    },
+    env,
+    ...(resourceLimits && { resourceLimits: onlyDefined(resourceLimits) }),
+    startTimeoutMs,
+  };
+}
+
+function onlyDefined(limits: {
+  readonly [K in keyof ResolvedResourceLimits]: number | undefined;
+}): ResolvedResourceLimits {
+  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
+}
+
+function resolveProvider(alias: string, config: z.output<typeof providerSchema>): ResolvedProvider {
+  const { provider, cacheTTL, ...options } = config;
+  return { alias, provider, cacheTtlMs: Math.round(cacheTTL * 1000), options };
+}

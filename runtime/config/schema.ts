@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { agentSchema, type AgentConfig } from './agent-schema.ts';
+import { anyText, namedMap } from './fields.ts';
+import { threadsSchema, type PoolConfig } from './pool-schema.ts';
+import {
+  providerSchema,
+  secretsSchema,
+  type ExternalSecrets,
+  type ProviderConfig,
+} from './secrets-schema.ts';
+
+/**
+ * The whole config. Strict: a key that is not in the schema is a problem, except for the options of a secret
+ * provider, which the provider checks itself.
+ */
+export const configSchema = z
+  .strictObject({
+    $schema: anyText().optional().describe('The JSON Schema of this file, for editors. Ignored.'),
+    externalSecrets: providerSchema
+      .optional()
+      .describe(
+        'The secret provider with the alias default. Other options are those of the provider. Default: none.',
+      ),
+    secrets: secretsSchema.optional(),
+    agents: namedMap(agentSchema).describe('The agents by name. May be empty.'),
+    threads: threadsSchema.optional(),
+  })
+  .describe('Agents, the thread pools they are pinned to, and the secrets they may use.');
+
+/** The config as parsed: every default filled in, except where it depends on other parts. */
+export type ParsedConfig = z.output<typeof configSchema>;
+
+/**
+ * What `createRuntime` takes, and what a config file holds.
+ *
+ * @example
+ * ```ts
+ * const config: RuntimeConfig = {
+ *   agents: { 'trading-agent': { type: 'thread-bound', threadId: 'trading-pool', maxThreads: 8 } },
+ * };
+ * ```
+ */
+export interface RuntimeConfig {
+  /** The JSON Schema of the file, for editors; ignored. */
+  $schema?: string | undefined;
+  /** The secret provider with the alias `default`. */
+  externalSecrets?: ExternalSecrets | undefined;
+  /** More secret providers, by alias. */
+  secrets?: { providers?: Readonly<Record<string, ProviderConfig>> | undefined } | undefined;
+  /** The agents by name; may be empty. */
+  agents: Readonly<Record<string, AgentConfig>>;
+  /** How the threads of a pool are run, by `threadId`. */
+  threads?: Readonly<Record<string, PoolConfig>> | undefined;
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { LONGEST_TIMER_MS, namedMap, numeric, text } from './fields.ts';
+
+/** The secret providers that are built in. Others come with `RuntimeOptions.providers`. */
+export const BUILT_IN_PROVIDERS = ['aws-secrets-manager', 'env'] as const;
+
+/** The alias that `externalSecrets` declares, and that a grant uses when it names none. */
+export const DEFAULT_PROVIDER_ALIAS = 'default';
+
+// The open string keeps editors completing the built-in names while custom ones are allowed.
+type ProviderName = (typeof BUILT_IN_PROVIDERS)[number] | (string & {});
+
+/** A declared secret provider. Options that are not listed here belong to the provider, which checks them. */
+export const providerSchema = z
+  .looseObject({
+    provider: (text() as z.ZodType<ProviderName, ProviderName>).describe(
+      'The provider: aws-secrets-manager, env, or the name of a custom one given in RuntimeOptions.providers.',
+    ),
+    region: text().optional().describe('The region of the provider, such as ap-east-1.'),
+    cacheTTL: numeric(0, Math.floor(LONGEST_TIMER_MS / 1000))
+      .default(300)
+      .describe(
+        'How long a secret is cached, in seconds; refreshed in the background before that. Default: 300.',
+      ),
+    endpoint: text()
+      .optional()
+      .describe('Another address of the service: a VPC endpoint or a local emulator.'),
+  })
+  .describe('A secret provider. Other options are those of the provider.');
+
+const refExpected = 'a secret reference: "name", "name#field" or { id, provider?, jsonKey?, stage? }';
+
+const refObjectSchema = z.strictObject({
+  provider: text()
+    .default(DEFAULT_PROVIDER_ALIAS)
+    .describe('The alias of the provider: default is externalSecrets. Default: default.'),
+  id: text().describe("The provider's name of the secret."),
+  jsonKey: text()
+    .optional()
+    .describe('The field of a secret that is a JSON object. Default: the whole secret.'),
+  stage: text().optional().describe('The version stage, such as AWSPREVIOUS. Default: the current version.'),
+});
+
+/** What lets an agent use one secret. */
+export const grantSchema = z
+  .strictObject({
+    ref: z
+      .union([text().regex(/^[^#]+(#.+)?$/, refExpected), refObjectSchema])
+      .describe(
+        'The secret: name, name#field, or an object with id and, optionally, provider, jsonKey and stage.',
+      ),
+    mode: z
+      .enum(['capability'])
+      .describe('How the secret is used. capability: host functions use it, the agent never sees the value.'),
+    capabilities: z
+      .array(text())
+      .readonly()
+      .describe('The names of the host functions (defineCapability) that may use the secret for this agent.'),
+  })
+  .describe('A grant: which secret, and how the agent may use it. Nothing is granted unless written.');
+
+/** `secrets` of the config. */
+export const secretsSchema = z
+  .strictObject({
+    providers: namedMap(providerSchema)
+      .optional()
+      .describe('More providers by alias; grants name the alias. Default: none.'),
+  })
+  .describe('Secret providers besides externalSecrets.');
+
+/** A provider under its alias in `secrets.providers`. `cacheTTL` is in seconds, 300 by default. */
+export interface ProviderConfig extends z.input<typeof providerSchema> {}
+
+/** The provider with the alias `default`. The same shape as {@link ProviderConfig}. */
+export interface ExternalSecrets extends ProviderConfig {}
+
+/** What lets an agent use one secret; `ref` is `'name'`, `'name#field'` or an object. */
+export interface Grant extends z.input<typeof grantSchema> {}
