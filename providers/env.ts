@@ -1,0 +1,101 @@
+import {
+  ProviderError,
+  ProviderOptionsError,
+  type FetchResult,
+  type ProviderFailure,
+  type SecretProvider,
+  type SecretRef,
+} from './provider.ts';
+
+/** The options of the `env` provider. */
+export interface EnvProviderOptions {
+  /** Variables to move out of the environment as soon as the provider is made, not at their first use. */
+  readonly variables?: readonly string[];
+}
+
+type Environment = Record<string, string | undefined>;
+interface Moved {
+  readonly bytes: Uint8Array;
+  readonly version: number;
+}
+
+// Once for each environment object, not for each provider: after the first provider has moved a variable,
+// a second alias or a second runtime of the process must still find it.
+const movedOutOf = new WeakMap<Environment, Map<string, Moved>>();
+
+/** What is wrong with the options, one sentence each; empty when nothing is. */
+export function envOptionProblems(options: unknown): string[] {
+  if (options === undefined) return [];
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    return ['expected an object'];
+  const problems: string[] = [];
+  for (const [key, value] of Object.entries(options)) {
+    if (key !== 'variables') problems.push(`"${key}" is not an option; there is: variables`);
+    else if (!Array.isArray(value) || !value.every((name) => typeof name === 'string' && name !== '')) {
+      problems.push('"variables" must be an array of environment variable names');
+    }
+  }
+  return problems;
+}
+
+/**
+ * Secrets from the host's environment: a ref's `id` is the variable's name.
+ *
+ * A variable is *moved*: at its first read (or at once, see `variables`) its value is kept here as bytes and
+ * deleted from the environment, so that child processes and dumps of the environment do not show it.
+ * Setting the variable again is a rotation: the next read takes the new value, under the next version.
+ * What the process was started with stays readable in `/proc/self/environ`.
+ *
+ * @throws {ProviderOptionsError} naming every wrong option
+ */
+export function createEnvProvider(options?: unknown, environment: Environment = process.env): SecretProvider {
+  const problems = envOptionProblems(options);
+  if (problems.length > 0) throw new ProviderOptionsError('env', problems);
+  const moved = movedOutOf.get(environment) ?? new Map<string, Moved>();
+  movedOutOf.set(environment, moved);
+
+  const take = (name: string): Moved | undefined => {
+    const value = environment[name];
+    const held = moved.get(name);
+    if (value === undefined) return held;
+    delete environment[name];
+    held?.bytes.fill(0);
+    // Counted, never hashed: a version must not say anything about the value.
+    const next = { bytes: new TextEncoder().encode(value), version: (held?.version ?? 0) + 1 };
+    moved.set(name, next);
+    return next;
+  };
+  const need = (ref: SecretRef): Moved => {
+    const found = take(ref.id);
+    if (found !== undefined) return found;
+    throw new ProviderError('not-found', `The environment variable ${ref.id} is not set.`);
+  };
+
+  for (const name of (options as EnvProviderOptions | undefined)?.variables ?? []) take(name);
+
+  return {
+    name: 'env',
+    capabilities: { versions: true },
+    async describe(ref) {
+      return { current: versionId(need(ref)) };
+    },
+    async fetch(ref, selector): Promise<FetchResult> {
+      const found = need(ref);
+      const id = versionId(found);
+      if (selector.versionId !== undefined && selector.versionId !== id) {
+        throw new ProviderError(
+          'not-found',
+          `The environment variable ${ref.id} has no version ${selector.versionId}.`,
+        );
+      }
+      return { versionId: id, stages: [], bytes: found.bytes.slice() };
+    },
+    classify(error): ProviderFailure {
+      return error instanceof ProviderError ? error.failure : 'transient';
+    },
+  };
+}
+
+function versionId(moved: Moved): string {
+  return `env-${moved.version}`;
+}

@@ -1,0 +1,39 @@
+import type { Secret } from './secret.ts';
+
+/** What a capability is told about a call. */
+export interface CapabilityCall {
+  /** The address of the instance on whose behalf it runs, such as `trading-agent/btc`. */
+  readonly instance: string;
+  /** Aborts when the caller gives up, the instance ends or 60 s have passed. The call is rejected then anyway. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs in the host. `args` come from the agent's thread and are not checked: validate them. What is returned
+ * goes back to the thread, so it must be cloneable and must not carry the secret (see {@link defineCapability}).
+ */
+export type CapabilityFunction = (secret: Secret, args: unknown, call: CapabilityCall) => unknown;
+
+/** A host function that uses a secret on an agent's behalf. */
+export interface Capability {
+  readonly name: string;
+  readonly run: CapabilityFunction;
+}
+
+/**
+ * Defines a host function that agents may call with a secret they are granted for it; they get its result and
+ * never the value. A result or an error that contains the value (as text, base64 or hex, from 8 bytes on) is
+ * refused with `SECRET_DENIED`. That is a net for mistakes, not for a capability that means to leak.
+ *
+ * @example
+ * ```ts
+ * const signOrder = defineCapability('sign-order', (secret, args) =>
+ *   secret.use((key) => createHmac('sha256', key).update(JSON.stringify(args)).digest('hex')));
+ * ```
+ */
+export function defineCapability(name: string, run: CapabilityFunction): Capability {
+  if (typeof name !== 'string' || name === '')
+    throw new TypeError('A capability needs a name: a non-empty string.');
+  if (typeof run !== 'function') throw new TypeError(`The capability "${name}" needs a function to run.`);
+  return Object.freeze({ name, run });
+}

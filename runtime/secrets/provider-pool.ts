@@ -1,0 +1,112 @@
+import type { SecretProvider } from '../../providers/provider.ts';
+import { HoldfastError } from '../errors.ts';
+import { builtinProviders } from './builtin-providers.ts';
+
+/** A provider as the config declares it, defaults filled in. */
+export interface ResolvedProvider {
+  /** What grants refer to; `'default'` for `externalSecrets`. */
+  readonly alias: string;
+  /** The name of a built-in or custom provider. */
+  readonly provider: string;
+  /** Soft time to live of its values in milliseconds; 0: no reuse. */
+  readonly cacheTtlMs: number;
+  /** What is left of the declaration: the provider's own options, such as `region`. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Milliseconds for the providers to close: part of the 15 s in which a process stops. */
+const closeDeadlineMs = 2_000;
+
+/** How often providers were called. */
+export interface ProviderCalls {
+  readonly describe: number;
+  readonly fetch: number;
+  readonly total: number;
+}
+
+/** The providers by alias, each made at its first use. */
+export interface ProviderPool {
+  /** The declaration; undefined for an alias that was not declared. */
+  declared(alias: string): ResolvedProvider | undefined;
+  aliases(): string[];
+  /** The provider, made now if it was not yet. */
+  get(alias: string): SecretProvider;
+  /** Notes a call that is about to be made. */
+  count(call: 'describe' | 'fetch'): void;
+  calls(): ProviderCalls;
+  /** Closes those that were used. Never rejects, and gives up after 2 s. */
+  close(): Promise<void>;
+}
+
+/**
+ * Checks the declarations and makes nothing yet.
+ *
+ * @throws {HoldfastError} `CONFIG_INVALID`: an unknown provider name, or options it does not take
+ */
+export function createProviderPool(
+  declarations: readonly ResolvedProvider[],
+  custom: readonly SecretProvider[],
+): ProviderPool {
+  const customByName = new Map(custom.map((provider) => [provider.name, provider]));
+  const byAlias = new Map(declarations.map((declaration) => [declaration.alias, declaration]));
+  const made = new Map<string, SecretProvider>();
+  const counts = { describe: 0, fetch: 0 };
+  for (const declaration of declarations) check(declaration, customByName);
+
+  const make = (alias: string): SecretProvider => {
+    const declaration = byAlias.get(alias);
+    if (declaration === undefined)
+      throw new HoldfastError('CONFIG_INVALID', unknownAlias(alias, [...byAlias.keys()]));
+    const provider =
+      customByName.get(declaration.provider) ??
+      builtinProviders.get(declaration.provider)?.create(declaration.options);
+    if (provider === undefined)
+      throw new HoldfastError('CONFIG_INVALID', unknownProvider(declaration, customByName));
+    made.set(alias, provider);
+    return provider;
+  };
+
+  return {
+    declared: (alias) => byAlias.get(alias),
+    aliases: () => [...byAlias.keys()],
+    get: (alias) => made.get(alias) ?? make(alias),
+    count(call) {
+      counts[call] += 1;
+    },
+    calls: () => ({ ...counts, total: counts.describe + counts.fetch }),
+    async close() {
+      const used = new Set(made.values());
+      made.clear();
+      const closing = Promise.allSettled([...used].map(async (provider) => provider.close?.()));
+      const limit = Promise.withResolvers<void>();
+      const timer = setTimeout(limit.resolve, closeDeadlineMs);
+      await Promise.race([closing, limit.promise]);
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** The message for an alias that no provider is declared under. */
+export function unknownAlias(alias: string, known: readonly string[]): string {
+  return (
+    `No secrets provider is declared under the alias "${alias}". Declare it in externalSecrets (alias "default") or ` +
+    `secrets.providers${known.length > 0 ? `, or use one of: ${known.join(', ')}` : ''}.`
+  );
+}
+
+function check(declaration: ResolvedProvider, custom: ReadonlyMap<string, SecretProvider>): void {
+  if (custom.has(declaration.provider)) return;
+  const builtin = builtinProviders.get(declaration.provider);
+  if (builtin === undefined) throw new HoldfastError('CONFIG_INVALID', unknownProvider(declaration, custom));
+  const problems = builtin.optionProblems(declaration.options);
+  if (problems.length === 0) return;
+  throw new HoldfastError(
+    'CONFIG_INVALID',
+    `The secrets provider "${declaration.alias}" (${declaration.provider}) has wrong options:\n- ${problems.join('\n- ')}`,
+  );
+}
+
+function unknownProvider(declaration: ResolvedProvider, custom: ReadonlyMap<string, SecretProvider>): string {
+  const known = [...builtinProviders.keys(), ...custom.keys()].join(', ');
+  return `The secrets provider "${declaration.alias}" names "${declaration.provider}", which does not exist. There are: ${known}.`;
+}

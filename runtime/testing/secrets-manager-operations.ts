@@ -1,0 +1,257 @@
+import { randomBytes } from 'node:crypto';
+import {
+  ServiceError,
+  type SecretsStore,
+  type StoredSecret,
+  type StoredValue,
+  type StoredVersion,
+} from './secrets-manager-store.ts';
+
+type Request = Readonly<Record<string, unknown>>;
+type Answer = Record<string, unknown>;
+/** One operation of the service: request in, answer out, or a {@link ServiceError}. */
+export type Operation = (store: SecretsStore, request: Request) => Answer;
+
+const batchLimit = 20;
+const daySeconds = 86_400;
+
+/** The operations by name, as they stand after the dot of `X-Amz-Target`. */
+export const operations: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ['CreateSecret', createSecret],
+  ['GetSecretValue', (store, request) => valueAnswer(store, request)],
+  ['PutSecretValue', putSecretValue],
+  ['UpdateSecretVersionStage', updateSecretVersionStage],
+  ['DescribeSecret', describeSecret],
+  ['BatchGetSecretValue', batchGetSecretValue],
+  ['ListSecrets', listSecrets],
+  ['DeleteSecret', deleteSecret],
+  ['RestoreSecret', restoreSecret],
+  ['RotateSecret', rotateSecret],
+]);
+
+function createSecret(store: SecretsStore, request: Request): Answer {
+  const name = text(request, 'Name');
+  const token = optionalText(request, 'ClientRequestToken');
+  const value = optionalValue(request);
+  const existing = store.all().find((secret) => secret.name === name);
+  if (existing?.deletion !== undefined) {
+    throw new ServiceError(
+      'InvalidRequestException',
+      "You can't create this secret because a secret with this name is already scheduled for deletion.",
+    );
+  }
+  if (
+    existing !== undefined &&
+    (token === undefined || value === undefined || !existing.versions.has(token))
+  ) {
+    throw new ServiceError(
+      'ResourceExistsException',
+      `The operation failed because the secret ${name} already exists.`,
+    );
+  }
+  const secret = existing ?? store.create(name, optionalText(request, 'Description'));
+  const version = value && store.addVersion(secret, token, value, ['AWSCURRENT']);
+  return { ARN: secret.arn, Name: name, ...(version && { VersionId: version.id }) };
+}
+
+function putSecretValue(store: SecretsStore, request: Request): Answer {
+  const secret = store.findLive(text(request, 'SecretId'));
+  const value = optionalValue(request);
+  if (value === undefined) throw invalid('You must provide either SecretString or SecretBinary.');
+  const stages = optionalTexts(request, 'VersionStages') ?? ['AWSCURRENT'];
+  const version = store.addVersion(secret, optionalText(request, 'ClientRequestToken'), value, stages);
+  return { ARN: secret.arn, Name: secret.name, VersionId: version.id, VersionStages: [...version.stages] };
+}
+
+function valueAnswer(store: SecretsStore, request: Request): Answer {
+  const secret = store.findLive(text(request, 'SecretId'));
+  const version = selected(secret, optionalText(request, 'VersionId'), optionalText(request, 'VersionStage'));
+  return {
+    ARN: secret.arn,
+    Name: secret.name,
+    VersionId: version.id,
+    VersionStages: [...version.stages],
+    CreatedDate: version.created,
+    ...version.value,
+  };
+}
+
+function selected(secret: StoredSecret, id: string | undefined, stage: string | undefined): StoredVersion {
+  const wantedStage = stage ?? 'AWSCURRENT';
+  const found =
+    id === undefined
+      ? [...secret.versions.values()].find(({ stages }) => stages.has(wantedStage))
+      : secret.versions.get(id);
+  if (found === undefined) {
+    const which = id === undefined ? `staging label: ${wantedStage}` : `VersionId: ${id}`;
+    throw new ServiceError(
+      'ResourceNotFoundException',
+      `Secrets Manager can't find the specified secret value for ${which}`,
+    );
+  }
+  if (id !== undefined && stage !== undefined && !found.stages.has(stage)) {
+    throw new ServiceError(
+      'InvalidRequestException',
+      'You provided a VersionStage that is not associated to the provided VersionId.',
+    );
+  }
+  return found;
+}
+
+function updateSecretVersionStage(store: SecretsStore, request: Request): Answer {
+  const secret = store.findLive(text(request, 'SecretId'));
+  const stage = text(request, 'VersionStage');
+  const moveTo = optionalText(request, 'MoveToVersionId');
+  const removeFrom = optionalText(request, 'RemoveFromVersionId');
+  const holder = [...secret.versions.values()].find(({ stages }) => stages.has(stage));
+  if (holder !== undefined && holder.id !== moveTo && holder.id !== removeFrom) {
+    throw invalid(
+      `The parameter RemoveFromVersionId can't be empty. Staging label ${stage} is currently attached to version ` +
+        `${holder.id}, so you must explicitly reference that version in RemoveFromVersionId.`,
+    );
+  }
+  if (removeFrom !== undefined && holder?.id !== removeFrom) {
+    throw invalid(`Staging label ${stage} is not attached to version ${removeFrom}.`);
+  }
+  if (moveTo === undefined) {
+    if (stage === 'AWSCURRENT') throw invalid("You can't remove the staging label AWSCURRENT, only move it.");
+    holder?.stages.delete(stage);
+  } else {
+    store.label(secret, stage, selected(secret, moveTo, undefined));
+  }
+  return { ARN: secret.arn, Name: secret.name };
+}
+
+function describeSecret(store: SecretsStore, request: Request): Answer {
+  return description(store.find(text(request, 'SecretId')), 'VersionIdsToStages');
+}
+
+function description(
+  secret: StoredSecret,
+  versionsKey: 'VersionIdsToStages' | 'SecretVersionsToStages',
+): Answer {
+  const labelled = [...secret.versions.values()].filter(({ stages }) => stages.size > 0);
+  return {
+    ARN: secret.arn,
+    Name: secret.name,
+    CreatedDate: secret.created,
+    LastChangedDate: secret.changed,
+    ...(secret.description !== undefined && { Description: secret.description }),
+    ...(secret.deletion !== undefined && { DeletedDate: secret.deletion }),
+    ...(secret.rotated !== undefined && { RotationEnabled: true, LastRotatedDate: secret.rotated }),
+    [versionsKey]: Object.fromEntries(labelled.map(({ id, stages }) => [id, [...stages]])),
+  };
+}
+
+function batchGetSecretValue(store: SecretsStore, request: Request): Answer {
+  const ids = optionalTexts(request, 'SecretIdList');
+  if (ids === undefined || ids.length === 0)
+    throw invalid('You must provide SecretIdList; Filters are not emulated.');
+  if (ids.length > batchLimit) {
+    throw invalid(`Member must have length less than or equal to ${batchLimit} at 'secretIdList'.`);
+  }
+  const values: Answer[] = [];
+  const errors: Answer[] = [];
+  for (const id of ids) {
+    try {
+      values.push(valueAnswer(store, { SecretId: id }));
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      errors.push({ SecretId: id, ErrorCode: error.code, Message: error.message });
+    }
+  }
+  return { SecretValues: values, Errors: errors };
+}
+
+function listSecrets(store: SecretsStore, request: Request): Answer {
+  const { MaxResults: size = 100, NextToken: token = '0', IncludePlannedDeletion: deleted = false } = request;
+  if (typeof size !== 'number' || size < 1 || size > 100) throw invalid('MaxResults must be from 1 to 100.');
+  const from = Number(token);
+  const listed = store.all().filter(({ deletion }) => deletion === undefined || deleted === true);
+  if (!Number.isSafeInteger(from) || from < 0 || from > listed.length) {
+    throw new ServiceError('InvalidNextTokenException', 'The NextToken value is invalid.');
+  }
+  const page = listed.slice(from, from + size);
+  const next = from + size < listed.length ? { NextToken: String(from + size) } : undefined;
+  return { SecretList: page.map((secret) => description(secret, 'SecretVersionsToStages')), ...next };
+}
+
+function deleteSecret(store: SecretsStore, request: Request): Answer {
+  const { RecoveryWindowInDays: days, ForceDeleteWithoutRecovery: force } = request;
+  if (force === true && days !== undefined) {
+    throw invalid("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.");
+  }
+  if (days !== undefined && (typeof days !== 'number' || days < 7 || days > 30)) {
+    throw invalid('The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).');
+  }
+  const secret = store.findLive(text(request, 'SecretId'));
+  secret.deletion = Date.now() / 1000 + (force === true ? 0 : (days ?? 30) * daySeconds);
+  if (force === true) store.remove(secret);
+  return { ARN: secret.arn, Name: secret.name, DeletionDate: secret.deletion };
+}
+
+function restoreSecret(store: SecretsStore, request: Request): Answer {
+  const secret = store.find(text(request, 'SecretId'));
+  secret.deletion = undefined;
+  return { ARN: secret.arn, Name: secret.name };
+}
+
+function rotateSecret(store: SecretsStore, request: Request): Answer {
+  const secret = store.findLive(text(request, 'SecretId'));
+  const version = rotate(store, secret, undefined, optionalText(request, 'ClientRequestToken'));
+  return { ARN: secret.arn, Name: secret.name, VersionId: version.id };
+}
+
+/**
+ * A rotation in the four steps of a rotation function: createSecret (a version labelled AWSPENDING), setSecret
+ * and testSecret (nothing to do here), finishSecret (AWSCURRENT moves, AWSPREVIOUS follows).
+ */
+export function rotate(
+  store: SecretsStore,
+  secret: StoredSecret,
+  value: StoredValue = { SecretString: randomBytes(24).toString('base64url') },
+  token?: string,
+): StoredVersion {
+  if (secret.versions.size === 0) {
+    throw new ServiceError('InvalidRequestException', "You can't rotate a secret that has no value.");
+  }
+  const version = store.addVersion(secret, token, value, ['AWSPENDING']);
+  store.label(secret, 'AWSCURRENT', version);
+  version.stages.delete('AWSPENDING');
+  secret.rotated = Date.now() / 1000;
+  return version;
+}
+
+function invalid(message: string): ServiceError {
+  return new ServiceError('InvalidParameterException', message);
+}
+
+function optionalText(request: Request, key: string): string | undefined {
+  const value = request[key];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'string' || value === '') throw invalid(`${key} must be a non-empty string.`);
+  return value;
+}
+
+function text(request: Request, key: string): string {
+  const value = optionalText(request, key);
+  if (value === undefined) throw invalid(`${key} is required.`);
+  return value;
+}
+
+function optionalTexts(request: Request, key: string): string[] | undefined {
+  const value = request[key];
+  if (value === undefined || value === null) return undefined;
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+  throw invalid(`${key} must be a list of strings.`);
+}
+
+function optionalValue(request: Request): StoredValue | undefined {
+  const { SecretString: string, SecretBinary: binary } = request;
+  if (string !== undefined && binary !== undefined) {
+    throw invalid("You can't specify both a SecretBinary value and a SecretString value.");
+  }
+  if (typeof string === 'string') return { SecretString: string };
+  if (typeof binary === 'string') return { SecretBinary: binary };
+  return undefined;
+}

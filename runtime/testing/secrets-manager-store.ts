@@ -1,0 +1,135 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+/** A refusal, with the service's own name for it. */
+export class ServiceError extends Error {
+  readonly code: string;
+  readonly status: number;
+
+  constructor(code: string, message: string, status = 400) {
+    super(message);
+    this.name = code;
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** A value as the wire has it: text, or base64 of bytes. */
+export type StoredValue = { readonly SecretString: string } | { readonly SecretBinary: string };
+
+export interface StoredVersion {
+  readonly id: string;
+  readonly value: StoredValue;
+  readonly stages: Set<string>;
+  /** Seconds since the epoch, as everywhere on the wire. */
+  readonly created: number;
+}
+
+export interface StoredSecret {
+  readonly name: string;
+  readonly arn: string;
+  readonly created: number;
+  description: string | undefined;
+  changed: number;
+  deletion: number | undefined;
+  rotated: number | undefined;
+  readonly versions: Map<string, StoredVersion>;
+}
+
+const nowSeconds = (): number => Date.now() / 1000;
+
+/** The secrets of one emulated account and region, and the rules for versions and staging labels. */
+export interface SecretsStore {
+  all(): StoredSecret[];
+  /** By name, ARN or ARN without its random end. @throws {ServiceError} when there is none */
+  find(id: string): StoredSecret;
+  /** The same, but not one that is marked for deletion. */
+  findLive(id: string): StoredSecret;
+  create(name: string, description: string | undefined): StoredSecret;
+  remove(secret: StoredSecret): void;
+  /** Adds a version, or finds the same one again by its token (idempotency). */
+  addVersion(
+    secret: StoredSecret,
+    token: string | undefined,
+    value: StoredValue,
+    stages: readonly string[],
+  ): StoredVersion;
+  /** Puts a label on a version and takes it from every other; AWSPREVIOUS follows AWSCURRENT. */
+  label(secret: StoredSecret, stage: string, version: StoredVersion): void;
+  clear(): void;
+}
+
+export function createSecretsStore(region: string): SecretsStore {
+  const secrets = new Map<string, StoredSecret>();
+
+  const find = (id: string): StoredSecret => {
+    const found =
+      secrets.get(id) ?? [...secrets.values()].find(({ arn }) => arn === id || arn.slice(0, -7) === id);
+    if (found === undefined) {
+      throw new ServiceError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");
+    }
+    return found;
+  };
+  const label = (secret: StoredSecret, stage: string, version: StoredVersion): void => {
+    const holder = [...secret.versions.values()].find(({ stages }) => stages.has(stage));
+    if (holder === version) return;
+    holder?.stages.delete(stage);
+    version.stages.add(stage);
+    secret.changed = nowSeconds();
+    if (stage === 'AWSCURRENT' && holder !== undefined) {
+      version.stages.delete('AWSPREVIOUS');
+      label(secret, 'AWSPREVIOUS', holder);
+    }
+  };
+
+  return {
+    all: () => [...secrets.values()],
+    find,
+    findLive(id) {
+      const secret = find(id);
+      if (secret.deletion === undefined) return secret;
+      throw new ServiceError(
+        'InvalidRequestException',
+        "You can't perform this operation on the secret because it was marked for deletion.",
+      );
+    },
+    create(name, description) {
+      const arn = `arn:aws:secretsmanager:${region}:000000000000:secret:${name}-${randomBytes(3).toString('hex')}`;
+      const created = nowSeconds();
+      const secret: StoredSecret = {
+        name,
+        arn,
+        created,
+        description,
+        changed: created,
+        deletion: undefined,
+        rotated: undefined,
+        versions: new Map(),
+      };
+      secrets.set(name, secret);
+      return secret;
+    },
+    remove(secret) {
+      secrets.delete(secret.name);
+    },
+    addVersion(secret, token = randomUUID(), value, stages) {
+      const existing = secret.versions.get(token);
+      if (existing !== undefined) {
+        if (JSON.stringify(existing.value) === JSON.stringify(value)) return existing;
+        throw new ServiceError(
+          'ResourceExistsException',
+          `You can't use ClientRequestToken ${token} because that value is already in use for a version of secret ${secret.arn}.`,
+        );
+      }
+      const version = { id: token, value, stages: new Set<string>(), created: nowSeconds() };
+      const first = secret.versions.size === 0;
+      secret.versions.set(token, version);
+      secret.changed = version.created;
+      for (const stage of first ? new Set([...stages, 'AWSCURRENT']) : stages) label(secret, stage, version);
+      return version;
+    },
+    label,
+    clear() {
+      secrets.clear();
+    },
+  };
+}
