@@ -56,19 +56,3 @@ export function valueAt(root: unknown, path: ConfigPath): unknown {
 export function entriesOf(value: unknown): [string, unknown][] {
   return isRecord(value) ? Object.entries(value).filter(([key]) => !isForbiddenKey(key)) : [];
 }
-
-/** A path as a person would write it: `agents.billing.secrets["api key"]`. */
-export function printPath(path: ConfigPath): string {
-  if (path.length === 0) return '(root)';
-  return path.reduce<string>((printed, key) => {
-    if (typeof key === 'number') return `${printed}[${key}]`;
-    const short = shorten(key, 60);
-    if (!/^[\w$-]+…?$/.test(short)) return `${printed}[${JSON.stringify(short)}]`;
-    return printed === '' ? short : `${printed}.${short}`;
-  }, '');
-}
-
-/** Cuts a text that is longer than `length` and marks the cut. */
-export function shorten(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
-}

@@ -17,6 +17,8 @@ export function configJsonSchema(): object {
         jsonSchema.type = 'string';
         jsonSchema.minLength = 1;
       }
+      // zod says so of every readonly array; for an editor it means that the user must not write it.
+      delete jsonSchema.readOnly;
       // What zod writes for any integer or number, and what would say nothing to a reader.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER || jsonSchema.maximum === Number.MAX_VALUE) {
         delete jsonSchema.maximum;

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ConfigDocument, parseDocument } from './document.ts';
@@ -33,7 +33,7 @@ export async function readSource(source: object | string | URL): Promise<Source>
     const findings = [
       unreadable('file-not-found', 'expected a path or a file: URL of a file on this machine'),
     ];
-    return { root: undefined, findings, folder: process.cwd(), shown: String(source) };
+    return { root: undefined, findings, folder: process.cwd(), shown: 'the given URL' };
   }
   const shown = shownPath(file);
   const folder = dirname(file);
@@ -58,8 +58,9 @@ function shownPath(file: string): string {
 }
 
 async function readText(file: string): Promise<string | Finding> {
+  let handle: FileHandle | undefined;
   try {
-    await using handle = await open(file, 'r');
+    handle = await open(file, 'r');
     const { size } = await handle.stat();
     if (size > LARGEST_FILE) return tooLarge(`${size} bytes`);
     const buffer = Buffer.alloc(LARGEST_FILE + 1);
@@ -75,11 +76,13 @@ async function readText(file: string): Promise<string | Finding> {
     const code = property(error, 'code');
     if (code === 'ENOENT') return unreadable('file-not-found', 'no such file; correct the path or create it');
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
-      return unreadable('syntax', 'not a text in UTF-8; save it as UTF-8');
+      return unreadable('syntax', 'not UTF-8; save it as UTF-8');
     return unreadable(
       'file-unreadable',
       `cannot be read (${typeof code === 'string' ? code : 'unknown cause'})`,
     );
+  } finally {
+    await handle?.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import { type ConfigPath, shorten } from './finding.ts';
+import type { ConfigPath } from './finding.ts';
 
 /** Strings longer than this are never printed: keys and tokens are long, the words of a config are not. */
 const LONGEST_PRINTED_STRING = 40;
@@ -68,6 +68,20 @@ export function plainText(text: string): string {
 /** The name of an agent, pool or key for a message: as JSON, cut when nobody could read it. */
 export function printName(name: string): string {
   return printString(shorten(name, LONGEST_PRINTED_VALUE));
+}
+
+/** A path as a person would write it: `agents.billing.secrets["api key"]`. */
+export function printPath(path: ConfigPath): string {
+  if (path.length === 0) return '(root)';
+  return path.reduce<string>((printed, key) => {
+    if (typeof key === 'number') return `${printed}[${key}]`;
+    if (!/^[\w$-]{1,60}$/.test(key)) return `${printed}[${printName(key)}]`;
+    return printed === '' ? key : `${printed}.${key}`;
+  }, '');
+}
+
+function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
 
 function isPlain(value: object): boolean {

@@ -1,7 +1,8 @@
 import { ConfigError, type ConfigProblem } from '../errors.ts';
 import { excerpt, Lines, maskValue, mergeMasks } from './excerpt.ts';
-import { type Finding, printPath } from './finding.ts';
+import type { Finding } from './finding.ts';
 import type { Source } from './read-source.ts';
+import { printPath } from './received.ts';
 
 /** A message with more problems than this is no longer read; `problems` has them all. */
 const MOST_PRINTED = 100;

@@ -8,18 +8,20 @@ export interface Candidate {
 
 /**
  * The candidate that is closest to what was written, if any is close enough: at most a third of its length
- * away (at least 1, or 2 from four letters on). Case, `-` and `_` do not count, so `thread_id` finds `threadId`.
+ * away (at least 1, or 2 from four letters on). Case, `-` and `_` do not count, so `thread_id` finds
+ * `threadId`; a forgotten unit counts as 1, so `min` finds `minMs`.
  */
 export function closest(written: string, candidates: readonly (string | Candidate)[]): string | undefined {
   const wanted = normalise(written);
   // A key of a megabyte would keep the distance busy for seconds; no name is that long.
   if (wanted.length === 0 || wanted.length > 100) return undefined;
+  const limit = Math.max(wanted.length < 4 ? 1 : 2, Math.floor(wanted.length / 3));
   let best: { print: string; away: number } | undefined;
   for (const candidate of candidates) {
-    const { name, print } = typeof candidate === 'string' ? { name: candidate } : candidate;
-    const away = distance(wanted, normalise(name));
-    const limit = Math.max(wanted.length < 4 ? 1 : 2, Math.floor(wanted.length / 3));
-    if (away <= limit && away < (best?.away ?? Infinity)) best = { print: print ?? name, away };
+    const { name, print = name } = typeof candidate === 'string' ? { name: candidate } : candidate;
+    const normal = normalise(name);
+    const away = normal === `${wanted}ms` ? 1 : distance(wanted, normal);
+    if (away <= limit && away < (best?.away ?? Infinity)) best = { print, away };
   }
   return best?.print;
 }

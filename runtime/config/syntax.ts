@@ -18,7 +18,11 @@ function brackets(text: string, parts: readonly Lexeme[]): { unclosed?: Lexeme; 
   for (const part of parts) {
     const char = part.kind === 'punctuation' ? text.charAt(part.start) : '';
     if (char === '{' || char === '[') open.push(part);
-    if (char === '}' || char === ']') open.pop();
+    if (char === '}' || char === ']') {
+      const opened = open.pop();
+      // Brackets that do not match: the parser says which.
+      if (!opened || text.charAt(opened.start) !== (char === '}' ? '{' : '[')) return {};
+    }
     if (open.length > DEEPEST_NESTING) return { tooDeep: part };
   }
   const unclosed = open.at(-1);
@@ -55,9 +59,11 @@ export function unreadable(text: string, parts: readonly Lexeme[], error: unknow
   if (atEnd && unclosed) return syntax(unclosed.start, `this "${text.charAt(unclosed.start)}" is not closed`);
   if (atEnd) return syntax(text.trimEnd().length, 'the file ends too early');
   if (token !== undefined) return syntax(offset, `unexpected ${TOKENS[token] ?? token}`);
-  const char = text.charAt(offset);
-  if (message.startsWith('Unexpected character') && char !== '') {
-    return syntax(offset, `unexpected character "${plainText(char)}"`);
+  const char = /^Unexpected character '(.)'/su.exec(message)?.[1];
+  if (char !== undefined) {
+    // In a number the parser names a character but gives the place of the one before it.
+    const at = text[offset] !== char && text[offset + 1] === char ? offset + 1 : offset;
+    return syntax(at, `unexpected character "${plainText(char)}"`);
   }
   return syntax(offset, 'this is not JSON5');
 }
