@@ -1,1 +1,23 @@
+export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './agent-ref.ts';
+export { agent, type TypedAgentConfig } from './config/agent.ts';
+export type { AgentConfig, Supervision } from './config/agent-schema.ts';
+export type { PoolConfig } from './config/pool-schema.ts';
+export type { RuntimeConfig } from './config/schema.ts';
+export type { ExternalSecrets, Grant, ProviderConfig } from './config/secrets-schema.ts';
+export type { DeadLetter, DeadLetterReason } from './dead-letters.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
+export type { Logger } from './logger.ts';
+export type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
+export {
+  createRuntime,
+  type AgentName,
+  type LogicOf,
+  type Runtime,
+  type RuntimeOptions,
+  type SpawnOptions,
+  type ThreadBoundLogic,
+} from './runtime.ts';
+export { defineCapability, type Capability } from './secrets/capability.ts';
+export type { Secret } from './secrets/secret.ts';
+export type { SecretEvent } from './secrets/secret-event.ts';
+export type { InstanceStatus, PoolStatus, RuntimeStatus, ThreadStatus } from './status.ts';

@@ -1,0 +1,66 @@
+/** When and how often an instance is started again after it failed. */
+export interface RestartPolicy {
+  /** `permanent`: always; `transient`: unless it ended by itself (its machine is done); `temporary`: never. */
+  readonly restart: 'permanent' | 'transient' | 'temporary';
+  /** More restarts than this within the window, and it is given up. `restarts: 0` never restarts. */
+  readonly intensity: { readonly restarts: number; readonly withinMs: number };
+  /** Wait before each restart: `minMs * factor^n`, at most `maxMs`, plus up to `jitter` of it. */
+  readonly backoff: {
+    readonly minMs: number;
+    readonly maxMs: number;
+    readonly factor: number;
+    readonly jitter: number;
+  };
+}
+
+/** What is remembered of an instance's failures. */
+export interface FailureHistory {
+  /** Times of the restarts within the window, oldest first. */
+  readonly restarts: readonly number[];
+  /** Failures in a row without a quiet time between them. */
+  readonly streak: number;
+  readonly lastAt: number;
+}
+
+export type Decision =
+  | { readonly kind: 'restart'; readonly delayMs: number; readonly history: FailureHistory }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'give-up' };
+
+export interface Failure {
+  readonly reason: 'done' | 'failed';
+  /** Milliseconds on the runtime's clock. */
+  readonly at: number;
+  /** In [0, 1): the jitter. */
+  readonly random: number;
+}
+
+/**
+ * Decides after a failure. The window slides: `restarts` are allowed within any `withinMs`, the next one is
+ * not. Backoff starts over after a quiet time of half of `minMs + maxMs` (Pekko's rule).
+ */
+export function decideRestart(
+  policy: RestartPolicy,
+  history: FailureHistory | undefined,
+  failure: Failure,
+): Decision {
+  if (policy.restart === 'temporary') return { kind: 'end' };
+  if (policy.restart === 'transient' && failure.reason === 'done') return { kind: 'end' };
+  const { restarts, withinMs } = policy.intensity;
+  const recent = (history?.restarts ?? []).filter((time) => failure.at - time < withinMs);
+  if (recent.length >= restarts) return { kind: 'give-up' };
+  const { minMs, maxMs } = policy.backoff;
+  const quiet = history === undefined || failure.at - history.lastAt >= (minMs + maxMs) / 2;
+  const streak = quiet ? 0 : history.streak + 1;
+  return {
+    kind: 'restart',
+    delayMs: backoffMs(policy.backoff, streak, failure.random),
+    history: { restarts: [...recent, failure.at], streak, lastAt: failure.at },
+  };
+}
+
+/** `minMs * factor^streak`, capped, plus jitter on top (so never shorter than the curve). */
+export function backoffMs(backoff: RestartPolicy['backoff'], streak: number, random: number): number {
+  const curve = Math.min(backoff.maxMs, backoff.minMs * backoff.factor ** streak);
+  return Math.round(curve * (1 + backoff.jitter * random));
+}

@@ -1,0 +1,154 @@
+import { enqueueActions, setup } from 'xstate';
+import { poolMachine } from './pool.ts';
+import type { PoolInput } from './pool-plan.ts';
+import { decideRestart, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
+
+export interface SupervisorInput {
+  readonly pools: readonly PoolInput[];
+}
+
+export type SupervisorEvent =
+  /** Run an instance on a thread of its pool. */
+  | { readonly type: 'instance.place'; readonly address: string; readonly threadId: string }
+  /** An instance no longer takes room on thread `n`. */
+  | { readonly type: 'instance.release'; readonly threadId: string; readonly n: number }
+  /** An instance ended without having been told to. */
+  | {
+      readonly type: 'instance.failed';
+      readonly address: string;
+      readonly threadId: string;
+      readonly reason: 'done' | 'failed';
+      readonly policy: RestartPolicy;
+      readonly at: number;
+      readonly random: number;
+    }
+  /** Its backoff is over. */
+  | { readonly type: 'instance.restart'; readonly address: string; readonly threadId: string }
+  /** An instance is gone for good; forget what it did. */
+  | { readonly type: 'instance.forget'; readonly address: string }
+  /** A pool has no thread left. */
+  | { readonly type: 'pool.closed'; readonly threadId: string }
+  /** XState's copy of a child's failure. */
+  | { readonly type: `xstate.error.actor.${string}`; readonly error: unknown }
+  | { readonly type: 'stop' };
+
+interface SupervisorContext extends SupervisorInput {
+  /** Of those instances only that have failed. */
+  readonly failures: Readonly<Record<string, FailureHistory>>;
+  readonly restarts: number;
+  /** Pools that may still have a thread. */
+  readonly open: readonly string[];
+}
+
+export const poolActor = (threadId: string): string => `pool:${threadId}`;
+const restartTimer = (address: string): string => `restart:${address}`;
+
+function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
+  if (!(key in record)) return record;
+  const { [key]: _gone, ...rest } = record;
+  return rest;
+}
+
+/**
+ * The root of the actor system. It owns the pools, and decides what becomes of an instance that ended without
+ * having been told to: another incarnation after a backoff, or the end. The effects `restart`, `end` and
+ * `giveUp` are provided by the runtime.
+ */
+export const supervisorMachine = setup({
+  types: {
+    input: {} as SupervisorInput,
+    context: {} as SupervisorContext,
+    events: {} as SupervisorEvent,
+  },
+  actors: { pool: poolMachine },
+  actions: {
+    /** The next incarnation of an instance begins. */
+    restart: (_args, _params: { address: string }) => {},
+    /** By its policy the instance stays ended. */
+    end: (_args, _params: { address: string }) => {},
+    /** It failed too often. */
+    giveUp: (_args, _params: { address: string; restarts: number }) => {},
+    startPools: enqueueActions(({ context, enqueue }) => {
+      for (const pool of context.pools)
+        enqueue.spawnChild('pool', { id: poolActor(pool.threadId), input: pool });
+    }),
+    place: enqueueActions(({ enqueue }, { address, threadId }: { address: string; threadId: string }) => {
+      enqueue.sendTo(poolActor(threadId), { type: 'place', address });
+    }),
+    stopPools: enqueueActions(({ context, enqueue }) => {
+      for (const { threadId } of context.pools) enqueue.sendTo(poolActor(threadId), { type: 'stop' });
+    }),
+  },
+  guards: {
+    allClosed: ({ context }) => context.open.length === 0,
+  },
+}).createMachine({
+  id: 'supervisor',
+  context: ({ input }) => ({
+    ...input,
+    failures: {},
+    restarts: 0,
+    open: input.pools.map(({ threadId }) => threadId),
+  }),
+  entry: 'startPools',
+  initial: 'running',
+  on: {
+    // Twins and pools tell their ends themselves; XState's copy of an error must not end the system.
+    'xstate.error.actor.*': {},
+    'pool.closed': {
+      actions: enqueueActions(({ context, event, enqueue }) => {
+        enqueue.assign({ open: context.open.filter((threadId) => threadId !== event.threadId) });
+      }),
+    },
+    'instance.release': {
+      actions: enqueueActions(({ event, enqueue }) => {
+        enqueue.sendTo(poolActor(event.threadId), { type: 'release', n: event.n });
+      }),
+    },
+    'instance.forget': {
+      actions: enqueueActions(({ context, event, enqueue }) => {
+        enqueue.cancel(restartTimer(event.address));
+        enqueue.assign({ failures: without(context.failures, event.address) });
+      }),
+    },
+  },
+  states: {
+    running: {
+      on: {
+        'instance.place': { actions: { type: 'place', params: ({ event }) => event } },
+        'instance.failed': {
+          actions: enqueueActions(({ context, event, enqueue }) => {
+            const { address, threadId, policy } = event;
+            const decision = decideRestart(policy, context.failures[address], event);
+            if (decision.kind === 'end') {
+              enqueue({ type: 'end', params: { address } });
+            } else if (decision.kind === 'give-up') {
+              enqueue({ type: 'giveUp', params: { address, restarts: policy.intensity.restarts } });
+            } else {
+              enqueue.assign({ failures: { ...context.failures, [address]: decision.history } });
+              enqueue.raise(
+                { type: 'instance.restart', address, threadId },
+                { delay: decision.delayMs, id: restartTimer(address) },
+              );
+            }
+          }),
+        },
+        'instance.restart': {
+          actions: [
+            enqueueActions(({ context, enqueue }) => {
+              enqueue.assign({ restarts: context.restarts + 1 });
+            }),
+            { type: 'restart', params: ({ event }) => ({ address: event.address }) },
+            { type: 'place', params: ({ event }) => event },
+          ],
+        },
+        stop: 'stopping',
+      },
+    },
+    stopping: {
+      entry: 'stopPools',
+      always: { guard: 'allClosed', target: 'stopped' },
+    },
+    stopped: { type: 'final' },
+  },
+});

@@ -1,0 +1,115 @@
+import { assign, fromCallback, sendParent, sendTo, setup, type NonReducibleUnknown } from 'xstate';
+
+export interface ThreadInput {
+  readonly threadId: string;
+  readonly n: number;
+  readonly startTimeoutMs: number;
+}
+
+/** Why a thread is gone. */
+export type ThreadCause = 'retired' | 'shutdown' | 'exit' | 'error' | 'oom' | 'init-timeout';
+
+export type ThreadEvent =
+  /** From the pool: run this instance. */
+  | { readonly type: 'host'; readonly address: string }
+  /** From the pool: leave; nothing is placed here any more. */
+  | { readonly type: 'leave'; readonly cause: 'retired' | 'shutdown' }
+  /** From the worker. */
+  | { readonly type: 'worker.ready' }
+  | { readonly type: 'worker.failed'; readonly cause: 'error' | 'oom'; readonly error: unknown }
+  | { readonly type: 'worker.exit'; readonly code: number };
+
+/** What the thread tells the worker. */
+export type WorkerCommand =
+  | { readonly type: 'host'; readonly address: string }
+  | { readonly type: 'shut-down' }
+  | { readonly type: 'terminate'; readonly cause: ThreadCause };
+
+/** What the thread tells its pool. */
+export type ThreadReport =
+  | { readonly type: 'thread.ready'; readonly n: number }
+  /** It will exit by itself soon or is being terminated: place nothing on it. */
+  | { readonly type: 'thread.failing'; readonly n: number }
+  | { readonly type: 'thread.exited'; readonly n: number; readonly cause: ThreadCause };
+
+interface ThreadContext extends ThreadInput {
+  readonly name: string;
+  readonly cause: ThreadCause | undefined;
+}
+
+/** Provided by the runtime: owns the worker thread of the operating system. */
+const worker = fromCallback<
+  WorkerCommand,
+  Pick<ThreadContext, 'threadId' | 'n' | 'name'> & NonReducibleUnknown
+>(() => {
+  throw new Error('the thread machine needs the "worker" actor');
+});
+
+/**
+ * One worker thread, from the moment it is asked for until the operating system has let go of it. It is over
+ * only with `worker.exit`: a thread that was told to end is still alive.
+ */
+export const threadMachine = setup({
+  types: {
+    input: {} as ThreadInput,
+    context: {} as ThreadContext,
+    events: {} as ThreadEvent,
+  },
+  actors: { worker },
+  delays: { startTimeout: ({ context }) => context.startTimeoutMs },
+  actions: {
+    tellHost: sendTo('worker', ({ event }) => event),
+    tellReady: sendParent(({ context }): ThreadReport => ({ type: 'thread.ready', n: context.n })),
+    tellFailing: sendParent(({ context }): ThreadReport => ({ type: 'thread.failing', n: context.n })),
+    tellExited: sendParent(({ context }): ThreadReport => ({
+      type: 'thread.exited',
+      n: context.n,
+      cause: context.cause ?? 'exit',
+    })),
+    shutDown: sendTo('worker', { type: 'shut-down' }),
+    terminate: sendTo('worker', ({ context }) => ({ type: 'terminate', cause: context.cause ?? 'exit' })),
+    rememberLeave: assign({
+      cause: ({ event, context }) => (event.type === 'leave' ? event.cause : context.cause),
+    }),
+    rememberFailure: assign({
+      cause: ({ event, context }) => (event.type === 'worker.failed' ? event.cause : context.cause),
+    }),
+    rememberTimeout: assign({ cause: 'init-timeout' }),
+  },
+}).createMachine({
+  id: 'thread',
+  context: ({ input }) => ({
+    ...input,
+    name: `holdfast:${input.threadId}:${input.n}`,
+    cause: undefined,
+  }),
+  invoke: {
+    src: 'worker',
+    id: 'worker',
+    input: ({ context }) => ({ threadId: context.threadId, n: context.n, name: context.name }),
+  },
+  on: {
+    'worker.exit': '.exited',
+    'worker.failed': { target: '.failed', actions: 'rememberFailure' },
+  },
+  initial: 'starting',
+  states: {
+    starting: {
+      after: { startTimeout: { target: 'failed', actions: 'rememberTimeout' } },
+      on: {
+        'worker.ready': { target: 'ready', actions: 'tellReady' },
+        host: { actions: 'tellHost' },
+        leave: { target: 'leaving', actions: 'rememberLeave' },
+      },
+    },
+    ready: {
+      on: {
+        host: { actions: 'tellHost' },
+        leave: { target: 'leaving', actions: 'rememberLeave' },
+      },
+    },
+    leaving: { entry: 'shutDown' },
+    failed: { entry: ['tellFailing', 'terminate'], on: { 'worker.failed': {} } },
+    exited: { type: 'final', entry: 'tellExited' },
+  },
+});

@@ -1,0 +1,110 @@
+import { matchesState, type ActorLogic, type AnyActorRef, type AnyEventObject, type Snapshot } from 'xstate';
+
+/** What a twin knows of its instance. Undefined parts have not been mirrored yet. */
+export interface TwinState {
+  readonly status: 'active' | 'done' | 'error' | 'stopped';
+  readonly value: unknown;
+  readonly context: unknown;
+  readonly output: unknown;
+  readonly error: unknown;
+  readonly tags: ReadonlySet<string>;
+  readonly children: Readonly<Record<string, unknown>>;
+}
+
+/** What the runtime tells a twin about its instance. */
+export type TwinEvent =
+  | { readonly type: 'holdfast.mirror'; readonly state: Partial<TwinState> }
+  | { readonly type: 'holdfast.done'; readonly output: unknown; readonly state: Partial<TwinState> }
+  | { readonly type: 'holdfast.failed'; readonly error: unknown };
+
+/** The runtime's side of a twin; nothing of it is known in `actors/`. */
+export interface TwinPort {
+  /** A twin was created, and may still be given observers before it starts. */
+  created(self: AnyActorRef, request: { input: unknown; snapshot: unknown }): void;
+  /** It starts: run its instance. */
+  started(self: AnyActorRef): void;
+  /** Its parent stopped it: end the instance. */
+  stopped(self: AnyActorRef): void;
+}
+
+/** A mirrored snapshot. It answers what a machine's snapshot answers, without the machine. */
+export class TwinSnapshot implements TwinState {
+  readonly status: TwinState['status'] = 'active';
+  readonly value: unknown = undefined;
+  readonly context: unknown = undefined;
+  readonly output: unknown = undefined;
+  readonly error: unknown = undefined;
+  readonly tags: ReadonlySet<string> = new Set();
+  readonly children: Readonly<Record<string, unknown>> = {};
+
+  constructor(state: Partial<TwinState>) {
+    Object.assign(this, state);
+  }
+
+  matches(value: Parameters<typeof matchesState>[0]): boolean {
+    return this.value !== undefined && matchesState(value, this.value as Parameters<typeof matchesState>[1]);
+  }
+
+  hasTag(tag: string): boolean {
+    return this.tags.has(tag);
+  }
+
+  can(): never {
+    throw new Error(
+      'a mirrored snapshot cannot answer can(): guards live in the thread; use `await ref.can(event)`',
+    );
+  }
+
+  getMeta(): Record<string, never> {
+    return {};
+  }
+
+  toJSON(): object {
+    const { status, value, context, output, error, tags } = this;
+    return { status, value, context, output, error, tags: [...tags] };
+  }
+}
+
+export type TwinLogic = ActorLogic<Snapshot<unknown> & TwinState, AnyEventObject, unknown>;
+
+/**
+ * The logic of a twin: the host-side actor that stands for an instance in its thread. It holds what was
+ * mirrored and ends when the instance ends; user events never come here (the port takes them before).
+ */
+export function createTwinLogic(port: TwinPort): TwinLogic {
+  const next = (state: TwinState, change: Partial<TwinState>): Snapshot<unknown> & TwinState =>
+    new TwinSnapshot({ ...state, ...change }) as Snapshot<unknown> & TwinState;
+  const initial = new TwinSnapshot({}) as Snapshot<unknown> & TwinState;
+
+  return {
+    getInitialSnapshot({ self }, input) {
+      port.created(self, { input, snapshot: undefined });
+      return initial;
+    },
+    start(state, { self }) {
+      if (state.status === 'active') port.started(self);
+    },
+    transition(state, event, { self }) {
+      const known = event as TwinEvent | { type: 'xstate.stop' };
+      switch (known.type) {
+        case 'holdfast.mirror':
+          return next(state, known.state);
+        case 'holdfast.done':
+          return next(state, { ...known.state, status: 'done', output: known.output });
+        case 'holdfast.failed':
+          return next(state, { status: 'error', error: known.error });
+        case 'xstate.stop':
+          port.stopped(self);
+          return next(state, { status: 'stopped' });
+        default:
+          return state;
+      }
+    },
+    getPersistedSnapshot: ({ status, value, context, output, error }) =>
+      ({ status, value, context, output, error }) as unknown as Snapshot<unknown>,
+    restoreSnapshot(persisted, { self }) {
+      port.created(self, { input: undefined, snapshot: persisted });
+      return next(initial, persisted);
+    },
+  };
+}

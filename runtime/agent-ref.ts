@@ -1,0 +1,108 @@
+import type { ActorRefFrom, AnyActorLogic, AnyActorRef, EventFromLogic, SnapshotFrom } from 'xstate';
+import { TwinSnapshot } from '../actors/twin.ts';
+import { HoldfastError } from './errors.ts';
+import { stateFrom, type Instance } from './instance.ts';
+import type { WireSnapshot } from './wire/snapshot.ts';
+
+/** How long to wait, and when to give up earlier. */
+export interface WaitFor {
+  /** Milliseconds. */
+  readonly timeoutMs?: number;
+  /** Rejects the promise with the signal's reason; the event may still be handled. */
+  readonly signal?: AbortSignal;
+}
+
+/** A deep snapshot of an instance, as plain data: `spawn` with `snapshot` continues from it. */
+export interface PersistedEnvelope {
+  readonly v: 1;
+  readonly address: string;
+  /** What XState persisted, children included. */
+  readonly snapshot: unknown;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** What an agent reference has beyond an XState actor reference. */
+export interface AgentRefMethods<TLogic extends AnyActorLogic> {
+  /** `agent/id`, ids percent-encoded. */
+  readonly address: string;
+  readonly agent: string;
+  /** The pool. */
+  readonly threadId: string;
+  /** Node's id of the worker thread that hosts the instance now; -1 while it has none. */
+  readonly thread: number;
+  /** 1, and one more with each restart. */
+  readonly incarnation: number;
+  /**
+   * Sends an event and resolves when the instance has handled it: the way to go at its pace. Default 30 s.
+   * Rejects with `MAILBOX_FULL`, `MESSAGE_UNCLONABLE`, `MESSAGE_TOO_LARGE`, `AGENT_STOPPED`, `THREAD_CRASHED`
+   * or `ASK_TIMEOUT`.
+   */
+  deliver(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<void>;
+  /**
+   * Sends an event and resolves with what the instance replies (`reply`, `replyTo`). Default 5 s, as in OTP.
+   * Rejects like `deliver`, and with `ASK_UNANSWERED` at once when the turn ends without a reply.
+   */
+  ask(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<unknown>;
+  /** The current snapshot, asked of the thread after everything sent before was handled. Default 5 s. */
+  snapshot(options?: { readonly timeoutMs?: number }): Promise<SnapshotFrom<TLogic>>;
+  /** A deep persisted snapshot, children included. Default 5 s. */
+  persist(options?: { readonly timeoutMs?: number }): Promise<PersistedEnvelope>;
+  /** Whether the machine would take the event now, guards included. Default 5 s. */
+  can(event: EventFromLogic<TLogic>, options?: { readonly timeoutMs?: number }): Promise<boolean>;
+  /** Ends the instance; what waits in its mailbox becomes dead letters. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** A running instance: an XState actor reference, and what only a threaded agent has. */
+export type AgentRef<TLogic extends AnyActorLogic = AnyActorLogic> = Omit<
+  ActorRefFrom<TLogic>,
+  'stop' | keyof AgentRefMethods<TLogic>
+> &
+  AgentRefMethods<TLogic>;
+
+/** Deadline of `ask`, `snapshot`, `persist` and `can`: OTP's default for a call. */
+const ASK_MS = 5000;
+/** Deadline of `deliver`: it waits for a queue, not for a conversation. */
+const DELIVER_MS = 30_000;
+
+/** Gives a twin what an agent reference has beyond an actor reference. */
+export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
+  const { address } = instance;
+  const late = (what: string, ms: number) => (): Error =>
+    new HoldfastError(
+      'ASK_TIMEOUT',
+      `${address} did not ${what} within ${ms} ms; give it a longer timeoutMs, or find out what keeps it busy`,
+    );
+  const methods: AgentRefMethods<AnyActorLogic> = {
+    address,
+    agent: instance.agent.name,
+    threadId: instance.agent.threadId,
+    get thread() {
+      return instance.thread;
+    },
+    get incarnation() {
+      return instance.incarnation;
+    },
+    async deliver(event, { timeoutMs = DELIVER_MS, signal } = {}) {
+      await instance.open('delivery', event, {
+        timeoutMs,
+        signal,
+        onTimeout: late('handle the event', timeoutMs),
+      });
+    },
+    ask: (event, { timeoutMs = ASK_MS, signal } = {}) =>
+      instance.open('ask', event, { timeoutMs, signal, onTimeout: late('answer', timeoutMs) }),
+    async snapshot({ timeoutMs = ASK_MS } = {}) {
+      const wire = (await instance.query('snapshot', timeoutMs)) as WireSnapshot;
+      return new TwinSnapshot({ ...stateFrom(wire), status: wire.status });
+    },
+    async persist({ timeoutMs = ASK_MS } = {}) {
+      return { v: 1, address, snapshot: await instance.query('persist', timeoutMs), at: Date.now() };
+    },
+    can: async (event, { timeoutMs = ASK_MS } = {}) =>
+      (await instance.query('can', timeoutMs, event)) as boolean,
+    stop: () => instance.stop(),
+  };
+  return Object.defineProperties(twin, Object.getOwnPropertyDescriptors(methods)) as unknown as AgentRef;
+}

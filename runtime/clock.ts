@@ -1,0 +1,34 @@
+import type { TimeoutClock } from './mailbox/waiting.ts';
+
+/** Time and chance, as the runtime uses them; tests bring their own. */
+export interface Clock extends TimeoutClock {
+  /** Milliseconds that never go back. */
+  now(): number;
+  /** In [0, 1). */
+  random(): number;
+}
+
+export const systemClock: Clock = {
+  setTimeout: (run, ms) => setTimeout(run, ms),
+  clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
+  now: () => performance.now(),
+  random: () => Math.random(),
+};
+
+/** Settles like `promise`, or rejects with `late()` after `ms`. */
+export async function within<T>(
+  clock: Clock,
+  ms: number,
+  promise: Promise<T>,
+  late: () => Error,
+): Promise<T> {
+  let timer: unknown;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = clock.setTimeout(() => reject(late()), ms);
+  });
+  try {
+    return await Promise.race([promise, deadline]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}

@@ -1,0 +1,378 @@
+import type { AnyActorRef, AnyEventObject } from 'xstate';
+import type { TwinState } from '../actors/twin.ts';
+import { within, type Clock } from './clock.ts';
+import type { ResolvedAgent } from './config/resolve.ts';
+import type { DeadLetterReason, DeadLetters } from './dead-letters.ts';
+import { HoldfastError, type HoldfastErrorCode } from './errors.ts';
+import { Mailbox, type Tag } from './mailbox/mailbox.ts';
+import { measure } from './mailbox/size.ts';
+import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
+import type { Seat, ThreadHost } from './thread-host.ts';
+import { decodeError } from './wire/errors.ts';
+import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
+import type { WireSnapshot } from './wire/snapshot.ts';
+import { emitFrom, sendToParent } from './xstate/xstate5.ts';
+
+/** An event larger than this is refused. The limit is Rivet's. */
+const MAX_EVENT_BYTES = 1024 * 1024;
+/** How long a stopped instance gets in its thread. */
+const STOP_MS = 5000;
+
+/** What an instance has its runtime do. */
+export interface InstanceEffects {
+  readonly clock: Clock;
+  readonly waiting: Waiting;
+  readonly deadLetters: DeadLetters;
+  /** Ask the supervisor for a place in the pool. */
+  place(instance: Instance): void;
+  /** Give the place on thread `n` back to the pool. */
+  release(instance: Instance, n: number): void;
+  /** Have the supervisor decide what becomes of it. */
+  ended(instance: Instance, reason: 'done' | 'failed'): void;
+  /** It runs, in its thread. */
+  running(instance: Instance): void;
+  /** It is gone for good. */
+  gone(instance: Instance): void;
+}
+
+export interface InstanceOptions {
+  readonly agent: ResolvedAgent;
+  readonly id: string;
+  readonly address: string;
+  readonly input: unknown;
+  readonly snapshot: unknown;
+  /** What happens after it ended without having been told to. */
+  readonly supervision: ResolvedAgent['supervision'];
+  /** Whether a machine of the user is its parent, or only its pool. */
+  readonly parent: 'machine' | 'pool';
+  readonly effects: InstanceEffects;
+}
+
+export type InstancePhase = 'starting' | 'running' | 'restarting' | 'stopping' | 'ended';
+
+type End =
+  | { readonly kind: 'done'; readonly report: DoneReport }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** The way back to a twin: its own queue, past the interception of user events. */
+export interface TwinLine {
+  readonly self: AnyActorRef;
+  readonly queue: (event: AnyEventObject) => void;
+}
+
+const codes: Partial<Record<DeadLetterReason, HoldfastErrorCode>> = {
+  'mailbox-full': 'MAILBOX_FULL',
+  unclonable: 'MESSAGE_UNCLONABLE',
+  'too-large': 'MESSAGE_TOO_LARGE',
+  crashed: 'THREAD_CRASHED',
+};
+
+const advice: Partial<Record<DeadLetterReason, string>> = {
+  'mailbox-full': 'its mailbox is full; await deliver() to go at its pace, or raise mailbox.capacity',
+  unclonable: 'the event cannot be cloned; send plain data without functions, actors or sockets',
+  'too-large': `the event is larger than ${MAX_EVENT_BYTES} bytes; send a reference to the data instead`,
+  crashed: 'its thread ended while it handled this event',
+  stopped: 'it has ended; spawn it again',
+};
+
+/** One instance as the host knows it: its mailbox, its place on a thread, and its twin. */
+export class Instance {
+  readonly agent: ResolvedAgent;
+  readonly id: string;
+  readonly address: string;
+  readonly supervision: ResolvedAgent['supervision'];
+  readonly mailbox: Mailbox;
+  /** Settles when it first runs in its thread. */
+  readonly started: Promise<void>;
+  readonly #options: InstanceOptions;
+  readonly #effects: InstanceEffects;
+  #settleStarted!: { resolve(): void; reject(error: unknown): void };
+  #twin: TwinLine | undefined;
+  #phase: InstancePhase = 'starting';
+  #host: ThreadHost | undefined;
+  #seat: Seat | undefined;
+  #incarnation = 1;
+  #watched = false;
+  #end: End | undefined;
+  #stopping: Promise<void> | undefined;
+  #awaiting: { resolve(): void; reject(error: unknown): void }[] = [];
+
+  constructor(options: InstanceOptions) {
+    this.agent = options.agent;
+    this.id = options.id;
+    this.address = options.address;
+    this.supervision = options.supervision;
+    this.mailbox = new Mailbox(options.agent.capacity);
+    this.#options = options;
+    this.#effects = options.effects;
+    this.started = new Promise((resolve, reject) => {
+      this.#settleStarted = { resolve, reject };
+    });
+    // Who does not wait for the start hears of a failure through the twin.
+    this.started.catch(() => {});
+  }
+
+  get phase(): InstancePhase {
+    return this.#phase;
+  }
+
+  /** It has ended, or is about to. */
+  get over(): boolean {
+    return this.#phase === 'ended' || this.#phase === 'stopping';
+  }
+
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  /** Node's id of the thread it runs on; -1 while it has none. */
+  get thread(): number {
+    return this.#host?.thread ?? -1;
+  }
+
+  /** Name of that thread. */
+  get threadName(): string | undefined {
+    return this.#host?.name;
+  }
+
+  bind(twin: TwinLine): void {
+    this.#twin = twin;
+  }
+
+  // --- towards the instance -------------------------------------------------------------------------------
+
+  /** Queues an event; what cannot be queued becomes a dead letter. Never throws. */
+  accept(event: unknown, tag: Tag = 0): void {
+    if (this.over) return this.refuse(event, tag, 'stopped');
+    let size;
+    try {
+      size = measure(event, MAX_EVENT_BYTES);
+    } catch {
+      // A getter or proxy that throws when it is read would throw in structured clone too.
+      return this.refuse(event, tag, 'unclonable');
+    }
+    if (size === 'too-large') return this.refuse(event, tag, 'too-large');
+    if (!this.mailbox.offer(event, tag)) return this.refuse(event, tag, 'mailbox-full');
+    const attachment = this.#seat?.attachment;
+    if (attachment !== undefined) this.#host?.outbox.ready(attachment);
+  }
+
+  /** Makes a dead letter of an event, and tells those who wait for it. */
+  refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
+    const { address, incarnation } = this;
+    this.#effects.deadLetters.add({ address, reason, event, incarnation });
+    if (tag === 0) return;
+    const code = codes[reason] ?? 'AGENT_STOPPED';
+    const error = new HoldfastError(code, `${address}: ${advice[reason] ?? reason}`, cause ? { cause } : {});
+    this.#effects.waiting.reject(tag, error);
+  }
+
+  /** Queues an event that somebody waits for. */
+  open(kind: 'ask' | 'delivery', event: unknown, options: WaitOptions): Promise<unknown> {
+    return this.#effects.waiting.open(kind, options, (tag) => this.accept(event, tag));
+  }
+
+  /** Puts a question to the thread, after everything that was sent before has been handled. */
+  async query(
+    method: 'snapshot' | 'persist' | 'can',
+    timeoutMs: number,
+    ...args: readonly unknown[]
+  ): Promise<unknown> {
+    const late = (): Error =>
+      new HoldfastError('ASK_TIMEOUT', `${this.address} did not answer ${method}() within ${timeoutMs} ms`);
+    const answer = async (): Promise<unknown> => {
+      await this.#untilRunning();
+      await this.mailbox.passed();
+      await this.#untilRunning();
+      return (this.#host as ThreadHost).ask(this.#seat as Seat, method, ...args);
+    };
+    return within(this.#effects.clock, timeoutMs, answer(), late);
+  }
+
+  #untilRunning(): Promise<void> {
+    if (this.#phase === 'running') return Promise.resolve();
+    if (this.over) return Promise.reject(this.#stopped());
+    return new Promise((resolve, reject) => {
+      this.#awaiting.push({ resolve, reject });
+    });
+  }
+
+  watch(watched: boolean): void {
+    this.#watched = watched;
+    if (this.#seat?.attachment !== undefined) this.#host?.watch(this.#seat, watched);
+  }
+
+  /** Ends it: in its thread, then here. Idempotent; resolves when nothing of it is left. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#phase === 'ended') return;
+    this.#phase = 'stopping';
+    if (this.#seat?.attachment !== undefined) await this.#leaveThread();
+    this.#finish({ type: 'xstate.stop' });
+  }
+
+  async #leaveThread(): Promise<void> {
+    const { clock } = this.#effects;
+    try {
+      const left = (this.#host as ThreadHost).deactivate(this.#seat as Seat);
+      await within(clock, STOP_MS, left, () => this.#stopped());
+    } catch {
+      // The thread is gone or does not answer; either way this instance is no longer spoken to.
+    }
+  }
+
+  // --- from its thread ------------------------------------------------------------------------------------
+
+  activation({ slot }: Seat): ActivateRequest {
+    const { agent, id, address } = this;
+    const { input, snapshot } = this.#options;
+    return {
+      slot,
+      address,
+      id,
+      incarnation: this.#incarnation,
+      moduleUrl: agent.moduleUrl,
+      exportName: agent.exportName,
+      input,
+      ...(snapshot === undefined ? {} : { snapshot }),
+      mirror: agent.mirror,
+      watched: this.#watched,
+      maxIterations: agent.maxIterations,
+    };
+  }
+
+  /** The pool has given it a place; `false` when it has one already or needs none any more. */
+  placed(host: ThreadHost): boolean {
+    if (this.#host !== undefined || this.over) return false;
+    this.#host = host;
+    return true;
+  }
+
+  seated(seat: Seat): void {
+    this.#seat = seat;
+  }
+
+  running(): void {
+    this.#phase = 'running';
+    this.#settleStarted.resolve();
+    for (const waiter of this.#awaiting.splice(0)) waiter.resolve();
+    this.#effects.running(this);
+    if (this.#watched) this.watch(true);
+  }
+
+  startFailed(error: unknown): void {
+    this.#unseat();
+    if (this.#phase === 'starting') {
+      this.#end = { kind: 'failed', error };
+      this.finishEnded();
+    } else {
+      this.failed(error);
+    }
+  }
+
+  mirrored(wire: WireSnapshot): void {
+    this.#twin?.queue({ type: 'holdfast.mirror', state: stateFrom(wire) });
+  }
+
+  emitted(event: AnyEventObject): void {
+    if (this.#twin !== undefined) emitFrom(this.#twin.self, event);
+  }
+
+  /** What the agent sends to its parent; a spawned instance has none that could take it. */
+  sentToParent(event: AnyEventObject): void {
+    if (this.#twin === undefined) return;
+    if (this.#options.parent === 'machine') sendToParent(this.#twin.self, event);
+    else this.refuse(event, 0, 'unknown-address');
+  }
+
+  done(report: DoneReport): void {
+    this.#end = { kind: 'done', report };
+    this.#endedWith('done');
+  }
+
+  failed(error: unknown): void {
+    this.#end = { kind: 'failed', error };
+    this.#endedWith('failed');
+  }
+
+  /** The thread died while it handled the first envelope of the mailbox. */
+  lostInHand(reason: unknown): void {
+    this.mailbox.discardFirst((event, tag) => this.refuse(event, tag, 'crashed', reason));
+  }
+
+  #endedWith(reason: 'done' | 'failed'): void {
+    this.#unseat();
+    if (this.over) return;
+    this.#phase = 'restarting';
+    this.#effects.ended(this, reason);
+  }
+
+  #unseat(): void {
+    const host = this.#host;
+    this.#host = undefined;
+    this.#seat = undefined;
+    // A thread that is gone has given back its places all at once.
+    if (host !== undefined && !host.gone) this.#effects.release(this, host.n);
+  }
+
+  // --- what the supervisor decided ------------------------------------------------------------------------
+
+  /** The next incarnation begins; what waits in the mailbox is for it. */
+  restart(): void {
+    this.#incarnation += 1;
+  }
+
+  /** It stays ended, as it ended. */
+  finishEnded(): void {
+    const end = this.#end;
+    if (end?.kind === 'done') {
+      const { output, snapshot } = end.report;
+      this.#finish({ type: 'holdfast.done', output, state: stateFrom(snapshot) });
+    } else {
+      this.#finish({ type: 'holdfast.failed', error: end?.error });
+    }
+  }
+
+  /** It failed too often. */
+  giveUp(restarts: number): HoldfastError {
+    const cause = this.#end?.kind === 'failed' ? this.#end.error : undefined;
+    const error = new HoldfastError(
+      'AGENT_QUARANTINED',
+      `${this.address} failed again after ${restarts} restarts and was given up; see the cause`,
+      { cause },
+    );
+    this.#finish({ type: 'holdfast.failed', error });
+    return error;
+  }
+
+  #finish(last: AnyEventObject): void {
+    if (this.#phase === 'ended') return;
+    this.#phase = 'ended';
+    this.#unseat();
+    const error = last.type === 'holdfast.failed' ? (last['error'] as unknown) : this.#stopped();
+    this.#settleStarted.reject(error);
+    for (const waiter of this.#awaiting.splice(0)) waiter.reject(error);
+    this.mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped'));
+    this.#effects.gone(this);
+    this.#twin?.queue(last);
+  }
+
+  #stopped(): HoldfastError {
+    return new HoldfastError('AGENT_STOPPED', `${this.address}: ${advice['stopped']}`);
+  }
+}
+
+/** The mirrored state a wire snapshot stands for; what it does not carry is left as it was. */
+export function stateFrom(wire: WireSnapshot): Partial<TwinState> {
+  return {
+    value: wire.value,
+    context: wire.context,
+    ...(wire.tags === undefined ? {} : { tags: new Set(wire.tags) }),
+    ...(wire.children === undefined ? {} : { children: wire.children }),
+    ...(wire.output === undefined ? {} : { output: wire.output }),
+    ...(wire.error === undefined ? {} : { error: decodeError(wire.error) }),
+  };
+}

@@ -1,0 +1,61 @@
+import type { Subscription } from 'xstate';
+import type { ThreadCause } from '../actors/thread.ts';
+import type { DeadLetter } from './dead-letters.ts';
+import type { HoldfastError } from './errors.ts';
+import type { Logger } from './logger.ts';
+
+/** What `runtime.on` tells, by type. Never a payload beyond a dead letter's own event, never a secret. */
+export interface RuntimeEvents {
+  'dead-letter': DeadLetter;
+  thread: {
+    readonly threadId: string;
+    /** `holdfast:<threadId>:<n>` */
+    readonly name: string;
+    readonly state: 'starting' | 'ready' | 'exited';
+    /** Only with `exited`. */
+    readonly cause?: ThreadCause;
+  };
+  agent: {
+    readonly address: string;
+    readonly incarnation: number;
+    readonly state: 'running' | 'restarting' | 'ended';
+  };
+  /** An instance failed too often and was given up. */
+  escalation: { readonly address: string; readonly error: HoldfastError };
+  secret: {
+    readonly type: 'secret.rotated';
+    readonly address: string;
+    readonly label: string;
+    readonly epoch: number;
+  };
+  warning: { readonly message: string; readonly [field: string]: unknown };
+}
+
+export type RuntimeListener<K extends keyof RuntimeEvents> = (event: RuntimeEvents[K]) => void;
+
+/** Typed events; a listener that throws is logged and disturbs neither the others nor the runtime. */
+export class EventHub {
+  readonly #listeners = new Map<keyof RuntimeEvents, Set<(event: never) => void>>();
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription {
+    const listeners = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, listeners);
+    listeners.add(listener);
+    return { unsubscribe: () => void listeners.delete(listener) };
+  }
+
+  emit<K extends keyof RuntimeEvents>(type: K, event: RuntimeEvents[K]): void {
+    for (const listener of this.#listeners.get(type) ?? []) {
+      try {
+        (listener as RuntimeListener<K>)(event);
+      } catch (error) {
+        this.#logger.error({ type, error }, 'a runtime.on listener threw');
+      }
+    }
+  }
+}

@@ -1,0 +1,290 @@
+import { createActor, type AnyActorRef, type Subscription } from 'xstate';
+import type { TwinLogic } from '../actors/twin.ts';
+import { addressOf } from './address.ts';
+import { toAgentRef, type AgentRef, type PersistedEnvelope } from './agent-ref.ts';
+import { systemClock, within, type Clock } from './clock.ts';
+import type { LoadedConfig, ResolvedAgent } from './config/resolve.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { HoldfastError } from './errors.ts';
+import { Instance, type InstanceEffects } from './instance.ts';
+import { consoleLogger, type Logger } from './logger.ts';
+import { Waiting } from './mailbox/waiting.ts';
+import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
+import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './secrets/broker.ts';
+import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
+import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
+import { ThreadHost } from './thread-host.ts';
+import { twinLogic, type InstanceRequest, type TwinEffects } from './twins.ts';
+import { version } from './version.ts';
+import { createChild } from './xstate/xstate5.ts';
+
+export interface SpawnRequest {
+  readonly id?: string | undefined;
+  readonly input?: unknown;
+  readonly snapshot?: PersistedEnvelope | undefined;
+}
+
+export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProviders' | 'capabilities'> {
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+}
+
+/** `stop` as a whole; half of it for mailboxes to empty. Within Kubernetes' default grace of 30 s. */
+const STOP_MS = 15_000;
+
+/** The running system behind a `Runtime`: one supervisor, its pools, the instances and the secrets. */
+export class RuntimeSystem {
+  readonly deadLetters: DeadLetters;
+  readonly supervisor: SupervisorRef;
+  readonly secrets: SecretsBroker;
+  readonly #config: LoadedConfig;
+  readonly #clock: Clock;
+  readonly #hub: EventHub;
+  readonly #logger: Logger;
+  readonly #waiting: Waiting;
+  readonly #agents: ReadonlyMap<string, ResolvedAgent>;
+  readonly #instances = new Map<string, Instance>();
+  readonly #refs = new Map<string, AgentRef>();
+  readonly #hosts = new Map<string, Set<ThreadHost>>();
+  readonly #nextId = new Map<string, number>();
+  readonly #startedAt: number;
+  #state: RuntimeStatus['state'] = 'running';
+  #stopping: Promise<void> | undefined;
+
+  constructor(config: LoadedConfig, options: SystemOptions) {
+    this.#config = config;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? consoleLogger;
+    this.#hub = new EventHub(this.#logger);
+    this.#waiting = new Waiting(this.#clock);
+    this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
+    this.#startedAt = this.#clock.now();
+    this.deadLetters = new DeadLetters((letter) => this.#hub.emit('dead-letter', letter));
+    this.supervisor = this.#supervise();
+    this.secrets = createSecretsBroker({
+      providers: config.providers,
+      ...(options.customProviders && { customProviders: options.customProviders }),
+      ...(options.capabilities && { capabilities: options.capabilities }),
+      start: (logic, identity) =>
+        createActor(logic, { ...identity, parent: this.supervisor as AnyActorRef }).start(),
+      onWarning: (message) => this.#warn({}, message),
+    });
+  }
+
+  async spawn(name: string, request: SpawnRequest): Promise<AgentRef> {
+    this.#assertRunning();
+    const agent = this.#agent(name);
+    const id = request.id ?? this.#freeId(agent.name);
+    const address = addressOf(agent.name, id);
+    if (this.#instances.has(address)) {
+      throw new HoldfastError('ADDRESS_TAKEN', `${address} is running; stop it first, or give another id`);
+    }
+    const logic = twinLogic(this.#twinEffects, {
+      agent,
+      id,
+      parent: 'pool',
+      snapshot: request.snapshot?.snapshot,
+    });
+    const parent = poolRef(this.supervisor, agent.threadId) as AnyActorRef;
+    const twin = createChild(logic, { id: address, parent, input: request.input });
+    const instance = this.#instances.get(address) as Instance;
+    const ref = this.#refs.get(address) as AgentRef;
+    twin.start();
+    await instance.started;
+    return ref;
+  }
+
+  get(address: string): AgentRef | undefined {
+    return this.#refs.get(address);
+  }
+
+  logic(name: string): TwinLogic {
+    return twinLogic(this.#twinEffects, { agent: this.#agent(name), parent: 'machine' });
+  }
+
+  on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription {
+    return this.#hub.on(type, listener);
+  }
+
+  status(): RuntimeStatus {
+    return {
+      version,
+      state: this.#state,
+      uptimeMs: Math.round(this.#clock.now() - this.#startedAt),
+      pools: this.#config.pools.map(({ threadId }) =>
+        poolStatus(poolContext(this.supervisor, threadId), this.#hosts.get(threadId) ?? []),
+      ),
+      instances: [...this.#instances.values()].map(instanceStatus),
+      secrets: this.secrets.status(),
+      deadLetters: this.deadLetters.total,
+      restarts: this.supervisor.getSnapshot().context.restarts,
+    };
+  }
+
+  /** Ends everything, once: instances after what they were sent, last started first; then the threads. */
+  stop(timeoutMs: number = STOP_MS): Promise<void> {
+    return (this.#stopping ??= this.#stop(timeoutMs));
+  }
+
+  async #stop(timeoutMs: number): Promise<void> {
+    this.#state = 'stopping';
+    const instances = [...this.#instances.values()].toReversed();
+    const tooLate = (): Error => new HoldfastError('RUNTIME_STOPPED', 'the time to stop is up');
+    const handled = Promise.all(instances.map((instance) => instance.mailbox.passed()));
+    await within(this.#clock, timeoutMs / 2, handled, tooLate).catch(() => {});
+    const ended = (async () => {
+      for (const instance of instances) await instance.stop();
+      await this.#stopThreads();
+    })();
+    await within(this.#clock, timeoutMs / 2, ended, tooLate).catch(() => {
+      const stuck: string[] = [];
+      for (const hosts of this.#hosts.values()) for (const { name } of hosts) stuck.push(name);
+      this.#warn({ threads: stuck }, `stop gave up after ${timeoutMs} ms; these threads do not end`);
+    });
+    await this.secrets.stop();
+    this.#state = 'stopped';
+  }
+
+  #stopThreads(): Promise<void> {
+    return new Promise((resolve) => {
+      this.supervisor.subscribe({ complete: resolve });
+      this.supervisor.send({ type: 'stop' });
+      if (this.supervisor.getSnapshot().status !== 'active') resolve();
+    });
+  }
+
+  #supervise(): SupervisorRef {
+    return startSupervisor(this.#config.pools, {
+      clock: this.#clock,
+      startThread: (pool, n, name, tell) => {
+        const { threadId } = pool;
+        const moduleUrls = this.#config.agents
+          .filter((agent) => agent.threadId === threadId)
+          .map(({ moduleUrl }) => moduleUrl);
+        const hosts = this.#hosts.get(threadId) ?? new Set();
+        this.#hosts.set(threadId, hosts);
+        this.#hub.emit('thread', { threadId, name, state: 'starting' });
+        const host: ThreadHost = new ThreadHost({
+          pool,
+          n,
+          name,
+          moduleUrls,
+          clock: this.#clock,
+          waiting: this.#waiting,
+          instanceAt: (address) => this.#instances.get(address),
+          release: (freed) => this.supervisor.send({ type: 'instance.release', threadId, n: freed }),
+          tell: (event) => {
+            if (event.type === 'worker.exit') hosts.delete(host);
+            tell(event);
+            if (event.type === 'worker.ready') this.#hub.emit('thread', { threadId, name, state: 'ready' });
+            if (event.type === 'worker.exit') this.#hub.emit('thread', { threadId, name, state: 'exited' });
+          },
+          capability: (instance, capability, input) => this.#capability(instance, capability, input),
+          warn: (fields, message) => this.#warn(fields, message),
+        });
+        hosts.add(host);
+        return host;
+      },
+      restart: (address) => {
+        const instance = this.#instances.get(address);
+        if (instance === undefined) return;
+        instance.restart();
+        this.#openGrants(instance);
+      },
+      end: (address) => this.#instances.get(address)?.finishEnded(),
+      giveUp: (address, restarts) => {
+        const error = this.#instances.get(address)?.giveUp(restarts);
+        if (error === undefined) return;
+        this.#hub.emit('escalation', { address, error });
+        this.#logger.error({ address, error }, 'an instance failed too often and was given up');
+      },
+    });
+  }
+
+  readonly #instanceEffects = {
+    place: ({ address, agent: { threadId } }: Instance) =>
+      this.supervisor.send({ type: 'instance.place', address, threadId }),
+    release: ({ agent: { threadId } }: Instance, n: number) =>
+      this.supervisor.send({ type: 'instance.release', threadId, n }),
+    ended: (instance: Instance, reason: 'done' | 'failed') => {
+      const { address, agent, supervision: policy, incarnation } = instance;
+      const { threadId } = agent;
+      this.#hub.emit('agent', { address, incarnation, state: 'restarting' });
+      const [at, random] = [this.#clock.now(), this.#clock.random()];
+      this.supervisor.send({ type: 'instance.failed', address, threadId, reason, policy, at, random });
+    },
+    running: ({ address, incarnation }: Instance) =>
+      this.#hub.emit('agent', { address, incarnation, state: 'running' }),
+    gone: ({ address, incarnation }: Instance) => {
+      this.#instances.delete(address);
+      this.#refs.delete(address);
+      this.secrets.close(address);
+      this.supervisor.send({ type: 'instance.forget', address });
+      this.#hub.emit('agent', { address, incarnation, state: 'ended' });
+    },
+  };
+
+  readonly #twinEffects: TwinEffects = {
+    create: (request: InstanceRequest, twin: AnyActorRef): Instance => {
+      this.#assertRunning();
+      const { agent, parent } = request;
+      const id = request.id ?? this.#freeId(agent.name);
+      const address = addressOf(agent.name, id);
+      const effects: InstanceEffects = {
+        ...this.#instanceEffects,
+        clock: this.#clock,
+        waiting: this.#waiting,
+        deadLetters: this.deadLetters,
+      };
+      // The machine that invoked it hears of its first error, and decides itself.
+      const supervision =
+        parent === 'machine' ? { ...agent.supervision, restart: 'temporary' as const } : agent.supervision;
+      const { input, snapshot } = request;
+      const instance = new Instance({ agent, id, address, input, snapshot, supervision, parent, effects });
+      this.#instances.set(address, instance);
+      this.#refs.set(address, toAgentRef(twin, instance));
+      return instance;
+    },
+    begin: (instance) => {
+      this.#openGrants(instance);
+      this.#instanceEffects.place(instance);
+    },
+  };
+
+  #openGrants(instance: Instance): void {
+    const { address, agent } = instance;
+    this.secrets.open(address, agent.grants, (event) => {
+      instance.accept(event);
+      this.#hub.emit('secret', { type: event.type, address, label: event.label, epoch: event.epoch });
+    });
+  }
+
+  async #capability(instance: Instance, name: string, input: unknown): Promise<unknown> {
+    const { label, args } = (input ?? {}) as { label?: unknown; args?: unknown };
+    return this.secrets.call(instance.address, name, typeof label === 'string' ? label : '', args);
+  }
+
+  #agent(name: string): ResolvedAgent {
+    const agent = this.#agents.get(name);
+    if (agent !== undefined) return agent;
+    const known = [...this.#agents.keys()].map((known) => `"${known}"`).join(', ') || 'none';
+    throw new HoldfastError('AGENT_UNKNOWN', `no agent is named "${name}"; the config declares ${known}`);
+  }
+
+  #freeId(agent: string): string {
+    let next = this.#nextId.get(agent) ?? 1;
+    while (this.#instances.has(addressOf(agent, String(next)))) next += 1;
+    this.#nextId.set(agent, next + 1);
+    return String(next);
+  }
+
+  #assertRunning(): void {
+    if (this.#state === 'running') return;
+    throw new HoldfastError('RUNTIME_STOPPED', 'the runtime is stopping or has stopped; create a new one');
+  }
+
+  #warn(fields: object, message: string): void {
+    this.#logger.warn(fields, message);
+    this.#hub.emit('warning', { ...fields, message });
+  }
+}

@@ -1,0 +1,123 @@
+import type { ActorLogic, AnyActorLogic, AnyActorRef, InputFrom, Subscription } from 'xstate';
+import type { EmittedFrom, EventFromLogic, SnapshotFrom } from 'xstate';
+import type { SecretProvider } from '../providers/provider.ts';
+import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
+import { loadConfig } from './config/load.ts';
+import type { RuntimeConfig } from './config/schema.ts';
+import type { DeadLetter } from './dead-letters.ts';
+import type { Logger } from './logger.ts';
+import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
+import { RuntimeSystem } from './runtime-system.ts';
+import type { Capability } from './secrets/capability.ts';
+import type { RuntimeStatus } from './status.ts';
+
+export interface RuntimeOptions {
+  /** Host functions that use a secret on an agent's behalf; see `defineCapability`. Default: none. */
+  readonly capabilities?: readonly Capability[];
+  /** Secret providers of your own, by their `name` in the config. Default: only the built-in ones. */
+  readonly providers?: readonly SecretProvider[];
+  /** Shaped like pino's. Default: warnings and errors on the console. */
+  readonly logger?: Logger;
+}
+
+/** The logic a config says an agent has, or any logic when it does not say. */
+export type LogicOf<C extends RuntimeConfig, N extends keyof C['agents']> = C['agents'][N] extends {
+  logic?: infer TLogic extends AnyActorLogic;
+}
+  ? TLogic
+  : AnyActorLogic;
+
+/** Names of the agents of a config. */
+export type AgentName<C extends RuntimeConfig> = keyof C['agents'] & string;
+
+export interface SpawnOptions<TLogic extends AnyActorLogic = AnyActorLogic> {
+  /** Unique among the running instances of the agent. Default: the next free number. */
+  readonly id?: string;
+  /** The machine's input; cloned into the thread. */
+  readonly input?: InputFrom<TLogic>;
+  /** Continue from what `persist()` gave. */
+  readonly snapshot?: PersistedEnvelope;
+}
+
+/** An agent as actor logic of the host: `invoke` or `spawn` it inside any XState machine. */
+export type ThreadBoundLogic<TLogic extends AnyActorLogic = AnyActorLogic> = ActorLogic<
+  SnapshotFrom<TLogic>,
+  EventFromLogic<TLogic>,
+  InputFrom<TLogic>,
+  AnyActorRef['system'],
+  EmittedFrom<TLogic>
+>;
+
+/** A running system of agents. */
+export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncDisposable {
+  /** The root of the one actor system. */
+  readonly supervisor: AnyActorRef;
+  /** The secrets actor: entries with versions and ages, never values. */
+  readonly secrets: AnyActorRef;
+  /**
+   * Starts an instance and resolves when it runs in its thread. Rejects with `AGENT_UNKNOWN`, `ADDRESS_TAKEN`,
+   * `AGENT_EXPORT_INVALID`, `MESSAGE_UNCLONABLE` (the input), `THREAD_START_TIMEOUT`, `THREAD_CRASHED`,
+   * `RUNTIME_STOPPED`, or with what the agent threw while it started.
+   */
+  spawn<N extends AgentName<C>>(
+    agent: N,
+    options?: SpawnOptions<LogicOf<C, N>>,
+  ): Promise<AgentRef<LogicOf<C, N>>>;
+  /** The running instance at `agent/id`, if there is one. */
+  get(address: string): AgentRef | undefined;
+  /**
+   * An agent as actor logic: each actor of it is an instance of its own in a thread, that the machine which
+   * invoked it owns. Its first error reaches `onError`; it is not restarted.
+   */
+  logic<N extends AgentName<C>>(agent: N): ThreadBoundLogic<LogicOf<C, N>>;
+  /** A JSON-safe picture of pools, threads, instances and secrets, without any payload or secret value. */
+  status(): RuntimeStatus;
+  on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription;
+  readonly deadLetters: {
+    /** The last 1000, oldest first. */
+    list(): DeadLetter[];
+  };
+  /**
+   * Ends all instances, after what they were sent, and all threads. Idempotent. Resolves after `timeoutMs`
+   * (15 s) at the latest, with a warning that names the threads which did not end.
+   */
+  stop(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
+
+/**
+ * Starts the runtime that a config describes: an object, or the path or URL of a JSON5 file. No thread is
+ * started and no secret provider is called before an instance needs it.
+ *
+ * @throws {ConfigError} `CONFIG_INVALID` or `AGENT_MODULE_NOT_FOUND`, with every problem at once.
+ * @example
+ * ```ts
+ * await using runtime = await createRuntime('./openclaw.json');
+ * const btc = await runtime.spawn('trading-agent', { id: 'btc' });
+ * btc.send({ type: 'tick', price: 61_000 });
+ * ```
+ */
+export async function createRuntime<const C extends RuntimeConfig>(
+  config: C | string | URL,
+  options: RuntimeOptions = {},
+): Promise<Runtime<C>> {
+  const { capabilities, providers, logger } = options;
+  const customProviders = providers?.map(({ name }) => name);
+  const loaded = await loadConfig(config, customProviders && { customProviders });
+  const system = new RuntimeSystem(loaded, {
+    ...(capabilities && { capabilities }),
+    ...(providers && { customProviders: providers }),
+    ...(logger && { logger }),
+  });
+  return {
+    supervisor: system.supervisor as AnyActorRef,
+    secrets: system.secrets.actor as AnyActorRef,
+    spawn: (agent, spawn = {}) => system.spawn(agent, spawn) as never,
+    get: (address) => system.get(address),
+    logic: (agent) => system.logic(agent) as never,
+    status: () => system.status(),
+    on: (type, listener) => system.on(type, listener),
+    deadLetters: { list: () => system.deadLetters.list() },
+    stop: (stop = {}) => system.stop(stop.timeoutMs),
+    [Symbol.asyncDispose]: () => system.stop(),
+  };
+}

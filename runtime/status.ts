@@ -1,0 +1,94 @@
+import type { PoolContext } from '../actors/pool-plan.ts';
+import type { ThreadCause } from '../actors/thread.ts';
+import type { Instance, InstancePhase } from './instance.ts';
+import type { SecretStatus } from './secrets/secret-status.ts';
+import type { ThreadHost } from './thread-host.ts';
+
+export interface ThreadStatus {
+  /** `holdfast:<threadId>:<n>`: also the name the operating system shows, cut to its length. */
+  readonly name: string;
+  readonly n: number;
+  /** Node's id of the worker thread. */
+  readonly thread: number;
+  readonly state: 'starting' | 'ready' | 'leaving';
+  /** Instances that run on it. */
+  readonly instances: number;
+}
+
+export interface PoolStatus {
+  readonly threadId: string;
+  readonly maxThreads: number;
+  /** Threads alive now. */
+  readonly threads: readonly ThreadStatus[];
+  /** The most that were ever alive at once; never more than `maxThreads`. */
+  readonly peakThreads: number;
+  readonly startedThreads: number;
+  /** How threads ended, counted by cause. */
+  readonly endedThreads: Readonly<Partial<Record<ThreadCause, number>>>;
+  /** Instances that wait for a thread. */
+  readonly waiting: number;
+}
+
+export interface InstanceStatus {
+  readonly address: string;
+  readonly agent: string;
+  readonly threadId: string;
+  /** Node's id of its thread; -1 while it has none. */
+  readonly thread: number;
+  readonly incarnation: number;
+  /** One less than the incarnation. */
+  readonly restarts: number;
+  readonly state: InstancePhase;
+  /** Events handled since it was spawned, over all incarnations. */
+  readonly handled: number;
+  /** Events queued or sent and not acknowledged. */
+  readonly mailbox: number;
+}
+
+/** A JSON-safe picture of the runtime. No events, no contexts, no secret values. */
+export interface RuntimeStatus {
+  readonly version: string;
+  readonly state: 'running' | 'stopping' | 'stopped';
+  readonly uptimeMs: number;
+  readonly pools: readonly PoolStatus[];
+  readonly instances: readonly InstanceStatus[];
+  readonly secrets: readonly SecretStatus[];
+  /** All that there ever were. */
+  readonly deadLetters: number;
+  /** Restarts of instances, over all. */
+  readonly restarts: number;
+}
+
+export function poolStatus(pool: PoolContext, hosts: Iterable<ThreadHost>): PoolStatus {
+  const byNumber = new Map([...hosts].map((host) => [host.n, host]));
+  return {
+    threadId: pool.threadId,
+    maxThreads: pool.maxThreads,
+    threads: pool.threads.map(({ n, state }) => ({
+      name: `holdfast:${pool.threadId}:${n}`,
+      n,
+      thread: byNumber.get(n)?.thread ?? -1,
+      state,
+      instances: byNumber.get(n)?.instances ?? 0,
+    })),
+    peakThreads: pool.peak,
+    startedThreads: pool.started,
+    endedThreads: pool.ended,
+    waiting: pool.waiting.length,
+  };
+}
+
+export function instanceStatus(instance: Instance): InstanceStatus {
+  const { address, agent, thread, incarnation, phase, mailbox } = instance;
+  return {
+    address,
+    agent: agent.name,
+    threadId: agent.threadId,
+    thread,
+    incarnation,
+    restarts: incarnation - 1,
+    state: phase,
+    handled: mailbox.handled,
+    mailbox: mailbox.depth,
+  };
+}

@@ -1,0 +1,58 @@
+import { createActor, fromCallback, type ActorRefFrom } from 'xstate';
+import { poolMachine } from '../actors/pool.ts';
+import type { PoolContext } from '../actors/pool-plan.ts';
+import { poolActor, supervisorMachine } from '../actors/supervisor.ts';
+import { threadMachine, type ThreadEvent, type WorkerCommand } from '../actors/thread.ts';
+import type { Clock } from './clock.ts';
+import type { ResolvedPool } from './config/resolve.ts';
+import type { ThreadHost } from './thread-host.ts';
+
+export type SupervisorRef = ActorRefFrom<typeof supervisorMachine>;
+export type PoolRef = ActorRefFrom<typeof poolMachine>;
+
+/** What the actors leave open, made real. */
+export interface SupervisionEffects {
+  readonly clock: Clock;
+  /** Starts a worker thread of the operating system. */
+  startThread(pool: ResolvedPool, n: number, name: string, tell: (event: ThreadEvent) => void): ThreadHost;
+  restart(address: string): void;
+  end(address: string): void;
+  giveUp(address: string, restarts: number): void;
+}
+
+/** Starts the supervisor with its pools: the pure machines of `actors/`, given hands. */
+export function startSupervisor(pools: readonly ResolvedPool[], effects: SupervisionEffects): SupervisorRef {
+  const byThreadId = new Map(pools.map((pool) => [pool.threadId, pool]));
+  const worker = fromCallback<WorkerCommand, { threadId: string; n: number; name: string }>(
+    ({ input, receive, sendBack }) => {
+      const pool = byThreadId.get(input.threadId) as ResolvedPool;
+      const host = effects.startThread(pool, input.n, input.name, sendBack);
+      receive((command) => {
+        if (command.type === 'host') host.host(command.address);
+        else if (command.type === 'terminate') host.terminate(command.cause);
+        else host.shutDown();
+      });
+    },
+  );
+  const pool = poolMachine.provide({ actors: { thread: threadMachine.provide({ actors: { worker } }) } });
+  const machine = supervisorMachine.provide({
+    actors: { pool },
+    actions: {
+      restart: (_args, { address }) => effects.restart(address),
+      end: (_args, { address }) => effects.end(address),
+      giveUp: (_args, { address, restarts }) => effects.giveUp(address, restarts),
+    },
+  });
+  const { clock } = effects;
+  return createActor(machine, { id: 'supervisor', systemId: 'supervisor', input: { pools }, clock }).start();
+}
+
+/** A pool's actor: the supervisor's child for that `threadId`. */
+export function poolRef(supervisor: SupervisorRef, threadId: string): PoolRef {
+  const { children } = supervisor.getSnapshot() as { children: Record<string, unknown> };
+  return children[poolActor(threadId)] as PoolRef;
+}
+
+export function poolContext(supervisor: SupervisorRef, threadId: string): PoolContext {
+  return poolRef(supervisor, threadId).getSnapshot().context;
+}

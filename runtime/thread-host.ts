@@ -1,0 +1,297 @@
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { ThreadCause, ThreadEvent } from '../actors/thread.ts';
+import type { Clock } from './clock.ts';
+import type { ResolvedPool } from './config/resolve.ts';
+import { HoldfastError } from './errors.ts';
+import type { Instance } from './instance.ts';
+import { Outbox, type Attachment } from './mailbox/outbox.ts';
+import type { Waiting } from './mailbox/waiting.ts';
+import { decodeError, isClonable, type WireError } from './wire/errors.ts';
+import { openLink, type Link } from './wire/link.ts';
+import { createProgress } from './wire/progress.ts';
+import {
+  REPORT,
+  type DoneReport,
+  type ErrorReport,
+  type ThreadData,
+  type ThreadMethod,
+} from './wire/protocol.ts';
+import type { WireSnapshot } from './wire/snapshot.ts';
+import { workerEntry, workerOptions } from './worker-options.ts';
+
+export interface ThreadHostOptions {
+  readonly pool: ResolvedPool;
+  readonly n: number;
+  readonly name: string;
+  /** Modules of the agents that may run here. */
+  readonly moduleUrls: readonly string[];
+  readonly clock: Clock;
+  readonly waiting: Waiting;
+  readonly instanceAt: (address: string) => Instance | undefined;
+  /** Gives a place back to the pool that nobody takes. */
+  readonly release: (n: number) => void;
+  /** Tells the thread's actor what happened to the worker. */
+  readonly tell: (event: ThreadEvent) => void;
+  /** An agent asks the host to use a secret on behalf of the instance that was found to ask. */
+  readonly capability: (instance: Instance, name: string, input: unknown) => Promise<unknown>;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** An instance's place on a thread. */
+export interface Seat {
+  readonly slot: number;
+  readonly instance: Instance;
+  readonly incarnation: number;
+  /** What the progress block said of the slot before. */
+  readonly base: number;
+  /** `undefined` until the instance runs. */
+  attachment: Attachment | undefined;
+}
+
+/** The host's side of one worker thread: starts it, talks to it, and knows what it had in hand when it died. */
+export class ThreadHost {
+  readonly n: number;
+  readonly name: string;
+  readonly #options: ThreadHostOptions;
+  readonly #progress = createProgress();
+  readonly #seats = new Map<number, Seat>();
+  readonly #free: number[] = [];
+  readonly #worker: Worker;
+  readonly #link: Link;
+  readonly outbox: Outbox;
+  #ready = false;
+  #queue: Instance[] = [];
+  #gone = false;
+  #slots = 0;
+  #failure: Error | undefined;
+
+  constructor(options: ThreadHostOptions) {
+    const { pool, waiting } = options;
+    this.#options = options;
+    this.n = options.n;
+    this.name = options.name;
+    const channel = new MessageChannel();
+    const workerData: ThreadData = {
+      port: channel.port2,
+      progress: this.#progress.buffer,
+      threadId: pool.threadId,
+    };
+    this.#worker = new Worker(workerEntry, {
+      ...workerOptions(pool, options.name, options.moduleUrls),
+      workerData,
+      transferList: [channel.port2],
+    });
+    this.#worker.on('error', (error) => this.#failed(error));
+    this.#worker.on('exit', (code) => this.#exited(code));
+    this.#link = openLink(channel.port1, {
+      expose: {
+        report: (items: readonly unknown[]) => this.#report(items),
+        capability: (slot: number, incarnation: number, name: string, input: unknown) =>
+          this.#capability(slot, incarnation, name, input),
+      },
+      onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),
+    });
+    this.outbox = new Outbox({
+      deliver: (batch) => this.#call('deliver', batch),
+      delivered: (tag) => waiting.resolve(tag),
+      answered(tag, ok, value) {
+        if (ok) waiting.resolve(tag, value);
+        else waiting.reject(tag, decodeError(value as WireError));
+      },
+      isClonable,
+      unclonable: ({ slot }, event, tag) => this.#seats.get(slot)?.instance.refuse(event, tag, 'unclonable'),
+    });
+    this.#call('hello').then(
+      () => this.#started(),
+      // Told by the worker's own error and exit.
+      () => {},
+    );
+  }
+
+  /** Node's id of the worker thread; -1 when it is gone. */
+  get thread(): number {
+    return this.#worker.threadId;
+  }
+
+  get instances(): number {
+    return this.#seats.size;
+  }
+
+  /** The operating system has let go of the thread. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** Runs the instance here, as soon as the thread is up. */
+  host(address: string): void {
+    const instance = this.#options.instanceAt(address);
+    if (instance === undefined || !instance.placed(this)) return this.#options.release(this.n);
+    if (this.#ready) void this.#activate(instance);
+    else this.#queue.push(instance);
+  }
+
+  /** Ends the thread; nothing runs here any more. */
+  shutDown(): void {
+    void this.#worker.terminate();
+  }
+
+  /** Ends a thread that failed. */
+  terminate(cause: ThreadCause): void {
+    if (cause === 'init-timeout') {
+      this.#failure ??= new HoldfastError(
+        'THREAD_START_TIMEOUT',
+        `${this.name} did not start within ${this.#options.pool.startTimeoutMs} ms; ` +
+          'raise startTimeoutMs of its pool, or look at what the machine is busy with',
+      );
+    }
+    void this.#worker.terminate();
+  }
+
+  /** Opens or closes the mirror of an instance. */
+  watch(seat: Seat, watched: boolean): void {
+    this.#call('watch', seat.slot, watched).catch(() => {});
+  }
+
+  ask(seat: Seat, method: 'snapshot' | 'persist' | 'can', ...args: readonly unknown[]): Promise<unknown> {
+    return this.#call(method, seat.slot, ...args);
+  }
+
+  /** Stops the instance in its thread; afterwards nothing more is heard of it. */
+  async deactivate(seat: Seat): Promise<void> {
+    await this.#call('deactivate', seat.slot);
+    this.#vacate(seat);
+  }
+
+  #call(method: ThreadMethod, ...args: readonly unknown[]): Promise<unknown> {
+    return this.#link.call(method, ...args);
+  }
+
+  #started(): void {
+    this.#ready = true;
+    this.#options.tell({ type: 'worker.ready' });
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const instance of queue) void this.#activate(instance);
+  }
+
+  async #activate(instance: Instance): Promise<void> {
+    if (instance.over) return;
+    const seat = this.#seat(instance);
+    instance.seated(seat);
+    try {
+      await this.#call('activate', instance.activation(seat));
+    } catch (error) {
+      if (this.#seats.get(seat.slot) !== seat) return;
+      this.#vacate(seat);
+      instance.startFailed(error);
+      return;
+    }
+    if (this.#seats.get(seat.slot) !== seat) return;
+    if (instance.over) {
+      // It was stopped while it started.
+      await this.deactivate(seat).catch(() => {});
+      return;
+    }
+    seat.attachment = this.outbox.attach(instance.mailbox, seat.slot);
+    instance.running();
+  }
+
+  #seat(instance: Instance): Seat {
+    const slot = this.#free.pop() ?? this.#slots++;
+    this.#progress.reserve(slot);
+    const base = this.#progress.handled(slot);
+    const { incarnation } = instance;
+    const seat: Seat = { slot, instance, incarnation, base, attachment: undefined };
+    this.#seats.set(slot, seat);
+    return seat;
+  }
+
+  /** The seat is free again; its envelopes are settled by what the thread says it has handled. */
+  #vacate(seat: Seat): void {
+    if (this.#seats.get(seat.slot) !== seat) return;
+    this.#seats.delete(seat.slot);
+    this.#free.push(seat.slot);
+    const { attachment, instance } = seat;
+    if (attachment === undefined) return;
+    const handled = (this.#progress.handled(seat.slot) - seat.base) | 0;
+    const { waiting } = this.#options;
+    instance.mailbox.settle(handled - attachment.acked, (tag) => waiting.resolve(tag));
+    this.outbox.detach(attachment);
+  }
+
+  /** Flat triples; whatever does not look like that comes from somebody who is not our thread code. */
+  #report(items: readonly unknown[]): void {
+    if (!Array.isArray(items)) return this.#options.warn({ thread: this.name }, 'refused a malformed report');
+    for (let i = 0; i + 2 < items.length; i += 3) {
+      const slot: unknown = items[i + 1];
+      const seat = typeof slot === 'number' ? this.#seats.get(slot) : undefined;
+      if (items[i] === REPORT.warning) this.#warning(seat, items[i + 2]);
+      else if (seat !== undefined) this.#reported(items[i] as number, seat, items[i + 2]);
+    }
+  }
+
+  #reported(kind: number, seat: Seat, payload: unknown): void {
+    const { instance } = seat;
+    if (kind === REPORT.snapshot) instance.mirrored(payload as WireSnapshot);
+    else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
+    else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
+    else if (kind === REPORT.done) {
+      this.#vacate(seat);
+      instance.done(payload as DoneReport);
+    } else if (kind === REPORT.error) {
+      this.#vacate(seat);
+      instance.failed(decodeError((payload as ErrorReport).error));
+    }
+  }
+
+  #warning(seat: Seat | undefined, message: unknown): void {
+    const fields = { thread: this.name, ...(seat && { address: seat.instance.address }) };
+    this.#options.warn(fields, typeof message === 'string' ? message : 'a thread sent a malformed warning');
+  }
+
+  async #capability(slot: number, incarnation: number, name: string, input: unknown): Promise<unknown> {
+    const seat = this.#seats.get(slot);
+    if (seat === undefined || seat.incarnation !== incarnation) {
+      throw new HoldfastError('AGENT_STOPPED', 'the instance that asked for a capability has ended');
+    }
+    return this.#options.capability(seat.instance, name, input);
+  }
+
+  #failed(error: unknown): void {
+    const oom = (error as { code?: unknown }).code === 'ERR_WORKER_OUT_OF_MEMORY';
+    this.#failure = oom
+      ? new HoldfastError(
+          'THREAD_OUT_OF_MEMORY',
+          `${this.name} reached its memory limit; raise resourceLimits of its pool or keep less in its agents`,
+          { cause: error },
+        )
+      : new HoldfastError(
+          'THREAD_CRASHED',
+          `${this.name} ended with an uncaught error; catch it in the agent, or invoke the work as an actor`,
+          { cause: error },
+        );
+    this.#options.tell({ type: 'worker.failed', cause: oom ? 'oom' : 'error', error: this.#failure });
+  }
+
+  #exited(code: number): void {
+    const reason =
+      this.#failure ??
+      new HoldfastError('THREAD_CRASHED', `${this.name} exited with code ${code} while it was in use`);
+    this.#gone = true;
+    this.outbox.close();
+    this.#link.close(reason);
+    const inHand = this.#progress.inHand();
+    const seats = [...this.#seats.values()];
+    const queued = this.#queue;
+    this.#queue = [];
+    for (const seat of seats) this.#vacate(seat);
+    // First the room is free again for the pool, then the instances may ask for it.
+    this.#options.tell({ type: 'worker.exit', code });
+    for (const { slot, instance, attachment } of seats) {
+      if (slot === inHand && attachment !== undefined) instance.lostInHand(reason);
+      if (attachment === undefined) instance.startFailed(reason);
+      else instance.failed(reason);
+    }
+    for (const instance of queued) instance.startFailed(reason);
+  }
+}

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+
+/** From source the manifest lies one folder up, from `dist/runtime` two. */
+const manifest = new URL(
+  import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json',
+  import.meta.url,
+);
+
+/** The version of this package. */
+export const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };

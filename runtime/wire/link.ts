@@ -1,0 +1,196 @@
+import * as Comlink from 'comlink';
+import { decodeError, encodeError, type WireError } from './errors.ts';
+
+/** What a link needs of a `MessagePort`. */
+export interface LinkPort {
+  postMessage(message: unknown, transfer?: readonly unknown[]): void;
+  on(event: 'message' | 'messageerror', listener: (value: unknown) => void): unknown;
+  on(event: 'close', listener: () => void): unknown;
+  close(): void;
+  unref(): void;
+  ref(): void;
+}
+
+/** Methods that one side offers to the other; a name not listed here cannot be called. */
+export type LinkApi = Record<string, (...args: never[]) => unknown>;
+
+export interface LinkOptions {
+  /** What the other side may call. Own functions only; nothing is reachable through them. */
+  readonly expose?: LinkApi;
+  /** Told of every frame that was refused. Never ends the thread (a refused frame has done nothing). */
+  readonly onViolation?: (what: string) => void;
+  /** Mends the result of a call that could not be cloned, so that one bad value does not cost the others. */
+  readonly repair?: (value: unknown) => unknown;
+}
+
+/** Both directions of one `MessagePort`, in comlink's frames. */
+export interface Link {
+  /**
+   * Calls `method` on the other side. Throws at once (a `DataCloneError`) when the arguments cannot be cloned;
+   * rejects with what the other side threw, or with the reason the link was closed with.
+   */
+  call(method: string, ...args: readonly unknown[]): Promise<unknown>;
+  /** Rejects every pending call with `reason` and closes the port. */
+  close(reason: Error): void;
+  /** Calls without an answer yet. */
+  readonly pending: number;
+}
+
+interface Frame {
+  readonly id: string;
+  readonly type: string;
+  readonly name?: unknown;
+  readonly value?: unknown;
+  readonly path?: unknown;
+  readonly argumentList?: unknown;
+}
+
+type Outcome = readonly [ok: 1, value: unknown] | readonly [ok: 0, error: WireError];
+
+interface Waiter {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * A guarded comlink endpoint over a port, for both directions at once, so that everything that crosses a
+ * thread keeps one order.
+ *
+ * The exposing side is an unmodified `Comlink.expose` behind a guard: it sees only well-formed `APPLY` frames
+ * whose path is one allowed name and whose arguments are plain values. Unguarded, a peer walks
+ * `constructor.constructor` to `Function`, sets `__proto__`, or ends the process with a malformed frame.
+ *
+ * The calling side speaks the same frames with counted ids: `Comlink.wrap` spends five of its seven
+ * microseconds a call on a random id and leaves calls to a dead thread pending for ever.
+ */
+export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
+  const waiters = new Map<string, Waiter>();
+  const violated = options.onViolation ?? (() => {});
+  const exposed = options.expose === undefined ? undefined : exposeGuarded(port, options.expose, options);
+  let closed: Error | undefined;
+  let calls = 0;
+
+  const close = (reason: Error): void => {
+    if (closed !== undefined) return;
+    closed = reason;
+    const lost = [...waiters.values()];
+    waiters.clear();
+    for (const waiter of lost) waiter.reject(reason);
+    port.close();
+  };
+
+  port.on('message', (message) => {
+    if (closed !== undefined) return;
+    if (!isFrame(message)) return violated('a message that is no comlink frame');
+    if (message.type !== 'RAW' && message.type !== 'HANDLER') {
+      if (exposed === undefined) return violated(`a ${message.type} call to a side that offers none`);
+      return exposed(message);
+    }
+    const waiter = waiters.get(message.id);
+    if (waiter === undefined) return violated('an answer to no call');
+    waiters.delete(message.id);
+    settle(waiter, message);
+  });
+  port.on('messageerror', () => violated('a message that could not be deserialized'));
+  port.on('close', () => close(new Error('the port was closed by the other side')));
+
+  return {
+    call(method, ...args) {
+      if (closed !== undefined) return Promise.reject(closed);
+      const id = `~${++calls}`;
+      const argumentList = args.map((value) => ({ type: 'RAW', value }));
+      port.postMessage({ id, type: 'APPLY', path: [method], argumentList });
+      return new Promise((resolve, reject) => {
+        waiters.set(id, { resolve, reject });
+      });
+    },
+    close,
+    get pending() {
+      return waiters.size;
+    },
+  };
+}
+
+function settle(waiter: Waiter, frame: Frame): void {
+  if (frame.type === 'HANDLER') {
+    // comlink's own failure (an unserializable result), or the guard's: both carry a plain error.
+    const thrown = (frame.value as { value?: WireError } | undefined)?.value;
+    waiter.reject(frame.name === 'throw' && thrown ? decodeError({ name: 'Error', ...thrown }) : malformed());
+    return;
+  }
+  const outcome = frame.value as Outcome;
+  if (!Array.isArray(outcome)) waiter.reject(malformed());
+  else if (outcome[0] === 1) waiter.resolve(outcome[1]);
+  else waiter.reject(decodeError(outcome[1]));
+}
+
+function malformed(): Error {
+  return new Error('the other side answered with a frame that is no answer');
+}
+
+/** Puts the guard and an outcome envelope around an unmodified `Comlink.expose`. */
+function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): (frame: Frame) => void {
+  const target: Record<string, (...args: never[]) => Promise<Outcome> | Outcome> = Object.create(null);
+  for (const [name, method] of Object.entries(api)) target[name] = withOutcome(method);
+  const allowed = new Set(Object.keys(api));
+  let receive: ((event: { data: unknown }) => void) | undefined;
+
+  Comlink.expose(target, {
+    postMessage(frame: { value?: unknown }, transfer: readonly unknown[]) {
+      try {
+        port.postMessage(frame, transfer);
+      } catch (error) {
+        if (options.repair === undefined || !Array.isArray(frame.value)) throw error;
+        port.postMessage({ ...frame, value: [1, options.repair(frame.value[1])] });
+      }
+    },
+    addEventListener(_type: string, listener: unknown) {
+      receive = listener as (event: { data: unknown }) => void;
+    },
+    removeEventListener() {},
+  } as unknown as Comlink.Endpoint);
+
+  return (frame) => {
+    if (isAllowed(frame, allowed)) return receive?.({ data: frame });
+    options.onViolation?.(`a ${frame.type} call that is not allowed`);
+    const error: WireError = { name: 'Error', message: 'this call is not allowed' };
+    port.postMessage({
+      id: frame.id,
+      type: 'HANDLER',
+      name: 'throw',
+      value: { isError: true, value: error },
+    });
+  };
+}
+
+/** comlink keeps only name, message and stack of what a method throws; this keeps the rest. */
+function withOutcome(method: (...args: never[]) => unknown) {
+  return (...args: never[]): Promise<Outcome> | Outcome => {
+    try {
+      const result = method(...args);
+      if (!(result instanceof Promise)) return [1, result];
+      return result.then(
+        (value): Outcome => [1, value],
+        (error): Outcome => [0, encodeError(error)],
+      );
+    } catch (error) {
+      return [0, encodeError(error)];
+    }
+  };
+}
+
+function isFrame(message: unknown): message is Frame {
+  if (typeof message !== 'object' || message === null) return false;
+  const { id, type } = message as Partial<Frame>;
+  return typeof id === 'string' && typeof type === 'string';
+}
+
+function isAllowed(frame: Frame, allowed: ReadonlySet<string>): boolean {
+  const { type, path, argumentList } = frame;
+  if (type !== 'APPLY' || !Array.isArray(path) || path.length !== 1) return false;
+  if (typeof path[0] !== 'string' || !allowed.has(path[0]) || !Array.isArray(argumentList)) return false;
+  return argumentList.every(
+    (argument: unknown) =>
+      typeof argument === 'object' && argument !== null && (argument as Frame).type === 'RAW',
+  );
+}

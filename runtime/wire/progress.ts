@@ -1,0 +1,51 @@
+/**
+ * Shared memory in which a thread notes its progress: which slot's envelope is in hand, and how many each slot
+ * has handled. The host reads it after a crash, when the thread can no longer be asked, and so knows exactly
+ * which envelopes were handled, which one was in hand and which were not begun.
+ */
+export interface Progress {
+  readonly buffer: SharedArrayBuffer;
+  /** A turn of `slot` begins. */
+  begin(slot: number): void;
+  /** That turn is over. */
+  end(slot: number): void;
+  /** Envelopes that `slot` has handled, modulo 2^32. */
+  handled(slot: number): number;
+  /** The slot whose envelope is in hand, or -1. */
+  inHand(): number;
+  /** Makes room for `slot`; only the side that created the block may grow it. */
+  reserve(slot: number): void;
+}
+
+const IN_HAND = 0;
+const FIRST_SLOT = 1;
+const BYTES = Int32Array.BYTES_PER_ELEMENT;
+/** One instance takes four bytes: room for a million instances on one thread. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+export function createProgress(): Progress {
+  return openProgress(new SharedArrayBuffer(64 * BYTES, { maxByteLength: MAX_BYTES }));
+}
+
+export function openProgress(buffer: SharedArrayBuffer): Progress {
+  // A view without a length follows the buffer as it grows.
+  const words = new Int32Array(buffer);
+  return {
+    buffer,
+    begin(slot) {
+      words[IN_HAND] = slot + 1;
+    },
+    end(slot) {
+      words[FIRST_SLOT + slot] = (words[FIRST_SLOT + slot] ?? 0) + 1;
+      words[IN_HAND] = 0;
+    },
+    handled: (slot) => words[FIRST_SLOT + slot] ?? 0,
+    inHand: () => Atomics.load(words, IN_HAND) - 1,
+    reserve(slot) {
+      const needed = (FIRST_SLOT + slot + 1) * BYTES;
+      if (needed <= buffer.byteLength) return;
+      if (needed > MAX_BYTES) throw new RangeError(`slot ${slot} does not fit the progress block`);
+      buffer.grow(Math.min(MAX_BYTES, Math.max(needed, buffer.byteLength * 2)));
+    },
+  };
+}

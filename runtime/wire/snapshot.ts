@@ -1,0 +1,104 @@
+import { encodeError, isClonable, type WireError } from './errors.ts';
+
+/** A child actor as it appears in a mirrored snapshot: where it is and how it does, not the actor itself. */
+export interface WireChild {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly src?: string;
+  readonly status: string;
+}
+
+/** A snapshot as it crosses a thread, field by field: a machine's own snapshot can never be cloned whole. */
+export interface WireSnapshot {
+  readonly status: 'active' | 'done' | 'error' | 'stopped';
+  readonly value?: unknown;
+  readonly context?: unknown;
+  readonly output?: unknown;
+  readonly error?: WireError;
+  readonly tags?: readonly string[];
+  readonly children?: Record<string, WireChild>;
+  /** Present when something in it could not be cloned; those parts are left out or replaced by a text. */
+  readonly incomplete?: true;
+}
+
+interface AnySnapshot {
+  readonly status: WireSnapshot['status'];
+  readonly value?: unknown;
+  readonly context?: unknown;
+  readonly output?: unknown;
+  readonly error?: unknown;
+  readonly tags?: Iterable<string>;
+  readonly children?: Record<string, ActorLike | undefined>;
+}
+
+interface ActorLike {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly src?: unknown;
+  getSnapshot(): { status: string };
+}
+
+export function encodeSnapshot(snapshot: AnySnapshot): WireSnapshot {
+  const wire: { -readonly [K in keyof WireSnapshot]: WireSnapshot[K] } = { status: snapshot.status };
+  if (snapshot.value !== undefined) wire.value = snapshot.value;
+  if (snapshot.context !== undefined) wire.context = snapshot.context;
+  if (snapshot.output !== undefined) wire.output = snapshot.output;
+  if (snapshot.error !== undefined) wire.error = encodeError(snapshot.error);
+  if (snapshot.tags !== undefined) wire.tags = [...snapshot.tags];
+  if (snapshot.children !== undefined) {
+    const children: Record<string, WireChild> = {};
+    for (const [key, child] of Object.entries(snapshot.children)) {
+      if (child !== undefined) children[key] = encodeChild(child);
+    }
+    wire.children = children;
+  }
+  return wire;
+}
+
+function encodeChild(child: ActorLike): WireChild {
+  return {
+    id: child.id,
+    sessionId: child.sessionId,
+    status: child.getSnapshot().status,
+    ...(typeof child.src === 'string' ? { src: child.src } : {}),
+  };
+}
+
+/** The same snapshot with everything replaced that structured clone refuses; only for those that need it. */
+export function toClonable(wire: WireSnapshot): WireSnapshot {
+  return {
+    ...wire,
+    ...(wire.context === undefined ? {} : { context: clonablePart(wire.context, new Map()) }),
+    ...(wire.output === undefined ? {} : { output: clonablePart(wire.output, new Map()) }),
+    incomplete: true,
+  };
+}
+
+function clonablePart(value: unknown, seen: Map<object, unknown>): unknown {
+  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
+  if (typeof value !== 'object' || value === null) return value;
+  const known = seen.get(value);
+  if (known !== undefined) return known;
+  if (isActor(value)) return { xstate$$type: 1, id: value.id, sessionId: value.sessionId };
+  if (Array.isArray(value)) {
+    const copy: unknown[] = [];
+    seen.set(value, copy);
+    for (const item of value) copy.push(clonablePart(item, seen));
+    return copy;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    return isClonable(value) ? value : `[${value.constructor?.name ?? 'object'}]`;
+  }
+  const copy: Record<string, unknown> = {};
+  seen.set(value, copy);
+  for (const [key, item] of Object.entries(value)) {
+    const part = clonablePart(item, seen);
+    if (part !== undefined) copy[key] = part;
+  }
+  return copy;
+}
+
+function isActor(value: object): value is ActorLike {
+  return 'sessionId' in value && 'send' in value && 'getSnapshot' in value;
+}

@@ -1,0 +1,76 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { WorkerOptions } from 'node:worker_threads';
+import type { ResolvedPool } from './config/resolve.ts';
+
+/** Finds the worker's entry from source (`.ts`) and from `dist` (`.js`) alike, without a build for tests. */
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+
+export const workerEntry = new URL(`./worker/entry${extension}`, import.meta.url);
+
+/** Node options of the host that its threads need too; others do not apply to threads, or would weaken them. */
+const inherited = new Set(['-C', '--conditions', '--import', '--require', '-r', '--loader']);
+const inheritedFlags = new Set(['--enable-source-maps', '--no-warnings', '--experimental-strip-types']);
+
+/** The options a thread of this pool is started with. Its environment is empty unless the config fills it. */
+export function workerOptions(
+  pool: ResolvedPool,
+  name: string,
+  moduleUrls: readonly string[],
+): WorkerOptions {
+  return {
+    name,
+    env: { ...pool.env },
+    execArgv: [
+      ...inheritedExecArgv(process.execArgv),
+      ...sourceCondition(),
+      ...(pool.isolation === 'thread+permissions' ? permissionFlags(pool, moduleUrls) : []),
+    ],
+    ...(pool.resourceLimits === undefined ? {} : { resourceLimits: pool.resourceLimits }),
+  };
+}
+
+/** Run from source, a thread must resolve `holdfast/agent` to the source as well. */
+function sourceCondition(): string[] {
+  return extension === '.ts' ? ['-C', 'holdfast-source'] : [];
+}
+
+export function inheritedExecArgv(execArgv: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < execArgv.length; i++) {
+    const argument = execArgv[i] as string;
+    const [name = ''] = argument.split('=', 1);
+    if (inheritedFlags.has(name)) kept.push(argument);
+    if (!inherited.has(name)) continue;
+    kept.push(argument);
+    if (!argument.includes('=')) kept.push(execArgv[++i] ?? '');
+  }
+  return kept;
+}
+
+/**
+ * Node's permission model for this thread alone: it may read the runtime and its agents' folders, and neither
+ * write, start processes or threads, load addons nor attach an inspector. What that does not close stands in
+ * `docs/isolation.md`.
+ */
+function permissionFlags(pool: ResolvedPool, moduleUrls: readonly string[]): string[] {
+  const folders = new Set([
+    dirname(fileURLToPath(import.meta.url)),
+    ...['xstate', 'comlink'].map((name) => packageFolder(name)),
+    ...moduleUrls.map((url) => dirname(fileURLToPath(url))),
+    ...pool.permissions.read,
+  ]);
+  const flags = ['--permission', ...[...folders].map((folder) => `--allow-fs-read=${folder}`)];
+  for (const folder of pool.permissions.write) flags.push(`--allow-fs-write=${folder}`);
+  // Node 22 and 24 cannot restrict the network and refuse the flag.
+  if (pool.permissions.net && process.allowedNodeEnvironmentFlags.has('--allow-net'))
+    flags.push('--allow-net');
+  return flags;
+}
+
+function packageFolder(name: string): string {
+  const entry = fileURLToPath(import.meta.resolve(name));
+  const marker = `node_modules/${name}/`;
+  const at = entry.lastIndexOf(marker);
+  return at === -1 ? dirname(entry) : entry.slice(0, at + marker.length - 1);
+}

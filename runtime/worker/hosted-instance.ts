@@ -1,0 +1,153 @@
+import type { AnyActorLogic, AnyEventObject, Snapshot } from 'xstate';
+import { HoldfastError } from '../errors.ts';
+import { encodeError } from '../wire/errors.ts';
+import { REPORT, type ActivateRequest } from '../wire/protocol.ts';
+import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
+import { createHostedActor, type Clock, type HostedActor } from '../xstate/xstate5.ts';
+import type { Reports } from './reports.ts';
+import { threadState, type HostBridge, type OpenAsk } from './thread-state.ts';
+
+export interface HostedInstanceOptions {
+  readonly request: ActivateRequest;
+  readonly logic: AnyActorLogic;
+  readonly bridge: HostBridge;
+  readonly reports: Reports;
+  readonly clock: Clock;
+  /** The instance reached its end by itself. */
+  readonly ended: () => void;
+}
+
+/** One instance in its thread: the agent's actor, and what the host hears of it. */
+export class HostedInstance {
+  readonly slot: number;
+  readonly #options: HostedInstanceOptions;
+  readonly #actor: HostedActor;
+  #watched: boolean;
+  #dirty = false;
+  #ended = false;
+  #starting = true;
+  #failure: unknown;
+
+  constructor(options: HostedInstanceOptions) {
+    const { request, logic, clock, bridge } = options;
+    this.#options = options;
+    this.slot = request.slot;
+    this.#watched = request.watched;
+    const actor = this.#asCurrent(() =>
+      createHostedActor(logic, {
+        id: request.id,
+        sessionId: request.incarnation === 1 ? request.address : `${request.address}#${request.incarnation}`,
+        input: request.input,
+        snapshot: request.snapshot,
+        clock,
+        maxIterations: request.maxIterations,
+        onParentEvent: (event) => this.#tellParent(event),
+      }),
+    );
+    this.#actor = actor;
+    threadState().bridges.set(actor.ref.system, bridge);
+    actor.ref.on('*', (event) => options.reports.add(REPORT.emitted, this.slot, event));
+    actor.ref.subscribe({ next: () => this.#changed(), error: () => {} });
+  }
+
+  /** Throws what the actor failed with while it started. */
+  start(): void {
+    this.#asCurrent(() => this.#actor.start());
+    this.#starting = false;
+    if (this.#failure !== undefined) throw this.#failure as Error;
+  }
+
+  /** One turn. Answers the ask that the event came with, or says why it stays without one. */
+  turn(event: AnyEventObject, ask: OpenAsk | undefined): void {
+    const state = threadState();
+    if (ask !== undefined) state.asks.set(event, ask);
+    state.current = this.#options.bridge;
+    this.#actor.deliver(event);
+    state.current = undefined;
+  }
+
+  /** Why an ask of this instance has no answer. */
+  unanswered(): unknown {
+    if (this.#failure !== undefined) return this.#failure;
+    return new HoldfastError(
+      'ASK_UNANSWERED',
+      `${this.#options.request.address} handled the event without a reply; answer it with reply() or replyTo() in the same turn`,
+    );
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  watch(watched: boolean): void {
+    this.#watched = watched;
+    if (watched) this.#report();
+  }
+
+  /** Reports the latest state if it changed since the last time. */
+  mirror(): void {
+    if (this.#dirty && this.#watched) this.#report();
+  }
+
+  snapshot(): WireSnapshot {
+    return encodeSnapshot(this.#actor.ref.getSnapshot() as Snapshot<unknown>);
+  }
+
+  persist(): unknown {
+    return this.#actor.ref.getPersistedSnapshot();
+  }
+
+  /** Whether the machine would take the event now; other logic takes every event. */
+  can(event: AnyEventObject): boolean {
+    const snapshot = this.#actor.ref.getSnapshot() as { can?: (event: AnyEventObject) => boolean };
+    return snapshot.can?.(event) ?? true;
+  }
+
+  stop(): void {
+    this.#ended = true;
+    this.#actor.stop();
+  }
+
+  #asCurrent<T>(run: () => T): T {
+    const state = threadState();
+    state.current = this.#options.bridge;
+    try {
+      return run();
+    } finally {
+      state.current = undefined;
+    }
+  }
+
+  #changed(): void {
+    if (!this.#watched) return;
+    if (this.#options.request.mirror === 'all') return this.#report();
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.#options.reports.changed(this);
+  }
+
+  #report(): void {
+    this.#dirty = false;
+    if (!this.#ended) this.#options.reports.add(REPORT.snapshot, this.slot, this.snapshot());
+  }
+
+  #tellParent(event: AnyEventObject): void {
+    const { reports, request } = this.#options;
+    if (event.type === `xstate.done.actor.${request.id}`) {
+      reports.add(REPORT.done, this.slot, { output: event['output'], snapshot: this.snapshot() });
+      this.#end();
+    } else if (event.type === `xstate.error.actor.${request.id}`) {
+      this.#failure = event['error'] ?? new Error('the agent failed without an error');
+      // A failed start is the answer to the call that asked for it.
+      if (!this.#starting) reports.add(REPORT.error, this.slot, { error: encodeError(this.#failure) });
+      this.#end();
+    } else {
+      reports.add(REPORT.parentEvent, this.slot, event);
+    }
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#options.ended();
+  }
+}

@@ -1,0 +1,85 @@
+import { isClonable } from '../wire/errors.ts';
+import { REPORT } from '../wire/protocol.ts';
+import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
+
+const STRIDE = 3;
+
+/** Something whose latest state is mirrored. */
+export interface Mirrored {
+  mirror(): void;
+}
+
+/**
+ * Collects what instances tell the host and sends it in one call: at the latest after the current turn of the
+ * event loop, and always before the acknowledgement of the batch that caused it.
+ */
+export class Reports {
+  readonly #send: (items: unknown[]) => void;
+  readonly #dirty = new Set<Mirrored>();
+  #items: unknown[] = [];
+  #armed = false;
+
+  /** `send` throws at once when something cannot be cloned. */
+  constructor(send: (items: unknown[]) => void) {
+    this.#send = send;
+  }
+
+  add(kind: number, slot: number, payload: unknown): void {
+    this.#items.push(kind, slot, payload);
+    this.#arm();
+  }
+
+  /** Something of `mirrored` changed; only its latest state is told, once a flush. */
+  changed(mirrored: Mirrored): void {
+    this.#dirty.add(mirrored);
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    setImmediate(this.flush);
+  }
+
+  readonly flush = (): void => {
+    this.#armed = false;
+    if (this.#dirty.size > 0) {
+      for (const mirrored of this.#dirty) mirrored.mirror();
+      this.#dirty.clear();
+    }
+    if (this.#items.length === 0) return;
+    const items = this.#items;
+    this.#items = [];
+    try {
+      this.#send(items);
+    } catch {
+      this.#sendClonable(items);
+    }
+  };
+
+  /** Something in it cannot be cloned: that part is replaced and said, everything else goes as it is. */
+  #sendClonable(items: unknown[]): void {
+    const out: unknown[] = [];
+    for (let i = 0; i < items.length; i += STRIDE) {
+      const [kind, slot, payload] = items.slice(i, i + STRIDE) as [number, number, unknown];
+      if (isClonable(payload)) out.push(kind, slot, payload);
+      else out.push(...replacement(kind, slot, payload));
+    }
+    this.#send(out);
+  }
+}
+
+function replacement(kind: number, slot: number, payload: unknown): unknown[] {
+  if (kind === REPORT.snapshot) return [kind, slot, toClonable(payload as WireSnapshot)];
+  if (kind === REPORT.done) {
+    const { snapshot } = payload as { snapshot: WireSnapshot };
+    const clean = toClonable(snapshot);
+    return [kind, slot, { output: clean.output, snapshot: clean }, ...warning(slot, 'output or context')];
+  }
+  const { type } = payload as { type: string };
+  return warning(slot, `event "${type}"`);
+}
+
+function warning(slot: number, what: string): unknown[] {
+  return [REPORT.warning, slot, `${what} cannot be cloned and was left behind in the thread`];
+}

@@ -1,0 +1,140 @@
+import type { AnyEventObject } from 'xstate';
+import { encodeError } from '../wire/errors.ts';
+import { HoldfastError } from '../errors.ts';
+import type { Progress } from '../wire/progress.ts';
+import type { HostedInstance } from './hosted-instance.ts';
+import type { OpenAsk } from './thread-state.ts';
+
+/** Milliseconds of turns before timers and other messages get theirs. */
+const SLICE_MS = 2;
+/** Envelopes between two looks at the clock. */
+const LOOK_EVERY = 64;
+
+interface Job {
+  readonly batch: readonly unknown[];
+  at: number;
+  answers: unknown[] | null;
+  readonly resolve: (ack: unknown[] | null) => void;
+}
+
+export interface TurnsOptions {
+  readonly instances: ReadonlyMap<number, HostedInstance>;
+  readonly progress: Progress;
+  /** Called before a batch is acknowledged. */
+  readonly beforeAck: () => void;
+}
+
+/**
+ * Runs the turns of delivered batches, in order, in slices of the event loop. Running them inside the port's
+ * message handler would starve every timer and every other port of the thread while messages keep arriving.
+ */
+export class Turns {
+  readonly #options: TurnsOptions;
+  #jobs: Job[] = [];
+  #armed = false;
+  /** What is left of a run that a slice ended in. */
+  #run = 0;
+  #runSlot = 0;
+
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+  }
+
+  /** Queues a batch; resolves with the answers to its asks when all of it was handled. */
+  deliver(batch: readonly unknown[]): Promise<unknown[] | null> {
+    return new Promise((resolve) => {
+      this.#jobs.push({ batch, at: 0, answers: null, resolve });
+      this.#arm();
+    });
+  }
+
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    setImmediate(this.#slice);
+  }
+
+  readonly #slice = (): void => {
+    this.#armed = false;
+    const end = performance.now() + SLICE_MS;
+    let job = this.#jobs[0];
+    while (job !== undefined) {
+      this.#some(job);
+      if (job.at >= job.batch.length && this.#run === 0) {
+        this.#jobs.shift();
+        this.#options.beforeAck();
+        job.resolve(job.answers);
+        job = this.#jobs[0];
+      }
+      if (performance.now() >= end) break;
+    }
+    if (this.#jobs.length > 0) this.#arm();
+  };
+
+  /** At most {@link LOOK_EVERY} turns of a batch. */
+  #some(job: Job): void {
+    const { batch } = job;
+    let left = LOOK_EVERY;
+    while (left > 0) {
+      if (this.#run === 0) {
+        if (job.at >= batch.length) return;
+        this.#runSlot = batch[job.at] as number;
+        const length = batch[job.at + 1] as number;
+        if (length === -1) {
+          this.#ask(job, batch[job.at + 2] as number, batch[job.at + 3] as AnyEventObject);
+          job.at += 4;
+          left -= 1;
+          continue;
+        }
+        this.#run = length;
+        job.at += 2;
+      }
+      const instance = this.#options.instances.get(this.#runSlot);
+      const turns = Math.min(this.#run, left);
+      for (let i = 0; i < turns; i++) this.#turn(instance, batch[job.at + i] as AnyEventObject, undefined);
+      job.at += turns;
+      this.#run -= turns;
+      left -= turns;
+    }
+  }
+
+  /** An event for an instance that has ended is left uncounted: the host still has it and decides. */
+  #turn(instance: HostedInstance | undefined, event: AnyEventObject, ask: OpenAsk | undefined): boolean {
+    if (instance === undefined || instance.ended) return false;
+    const { progress } = this.#options;
+    progress.begin(instance.slot);
+    instance.turn(event, ask);
+    progress.end(instance.slot);
+    return true;
+  }
+
+  #ask(job: Job, tag: number, event: AnyEventObject): void {
+    const instance = this.#options.instances.get(this.#runSlot);
+    const ask: OpenAsk = { answered: false, value: undefined };
+    if (instance === undefined || !this.#turn(instance, event, ask)) return;
+    job.answers ??= [];
+    if (ask.answered) job.answers.push(tag, 1, ask.value);
+    else job.answers.push(tag, 0, encodeError(instance.unanswered()));
+  }
+}
+
+/** Replaces the answers that cannot be cloned, so that they do not take the others with them. */
+export function clonableAnswers(
+  answers: readonly unknown[],
+  isClonable: (value: unknown) => boolean,
+): unknown[] {
+  const out: unknown[] = [];
+  for (let i = 0; i < answers.length; i += 3) {
+    const [tag, ok, value] = answers.slice(i, i + 3);
+    if (isClonable(value)) out.push(tag, ok, value);
+    else out.push(tag, 0, encodeError(unclonableReply()));
+  }
+  return out;
+}
+
+function unclonableReply(): HoldfastError {
+  return new HoldfastError(
+    'REPLY_UNCLONABLE',
+    'the reply cannot be cloned (a function, actor or socket in it?); reply with plain data',
+  );
+}

@@ -1,0 +1,233 @@
+/**
+ * The one place that touches what XState 5 does not document: `_send`, `_parent`, `_stop`, the `parent` option
+ * and the shape of `system`. Each touch-point has a contract test, so that a new XState fails here, loudly.
+ */
+import {
+  createActor,
+  type AnyActor,
+  type AnyActorLogic,
+  type AnyActorRef,
+  type AnyEventObject,
+  type Subscription,
+} from 'xstate';
+
+/** Runs and cancels delayed functions; XState's own `Clock`. */
+export interface Clock {
+  setTimeout(run: () => void, ms: number): unknown;
+  clearTimeout(handle: unknown): void;
+}
+
+/* oxlint-disable typescript/no-explicit-any -- XState's own name for "any event" */
+type Internals = {
+  _send(event: AnyEventObject): void;
+  _stop(): void;
+  subscribe(...args: any[]): Subscription;
+};
+/* oxlint-enable typescript/no-explicit-any */
+
+/** Logic that is hosted here, away from the actor that owns it. */
+export interface HostedOptions {
+  /** The id the actor has for its parent. */
+  readonly id: string;
+  /** Prefix of every session id, unique in the whole runtime, so that actors of all threads can be told apart. */
+  readonly sessionId: string;
+  readonly input?: unknown;
+  /** A persisted snapshot to continue from. */
+  readonly snapshot?: unknown;
+  readonly clock: Clock;
+  /** Done, error and `sendParent` events: what the actor tells its parent. */
+  readonly onParentEvent: (event: AnyEventObject) => void;
+  /** Microsteps without rest before the machine is stopped with an error. Machines only. */
+  readonly maxIterations: number;
+}
+
+export interface HostedActor {
+  readonly ref: AnyActor;
+  /** Puts an event into the actor's own queue; runs its turn unless one is running. */
+  deliver(event: AnyEventObject): void;
+  start(): void;
+  stop(): void;
+}
+
+/**
+ * Creates an actor whose parent lives elsewhere. It gets a parent and a system of its own making: a root without
+ * a parent would rethrow its errors as uncaught exceptions, and `sendParent` would fail at creation.
+ */
+export function createHostedActor(logic: AnyActorLogic, options: HostedOptions): HostedActor {
+  boundIterations(logic, options.maxIterations);
+  const system = createSystem(options);
+  const host = {
+    id: 'host',
+    sessionId: `${options.sessionId}/host`,
+    src: 'host',
+    system,
+    getSnapshot: () => ({ status: 'active' }),
+    send: options.onParentEvent,
+    _send: options.onParentEvent,
+  };
+  const ref = createActor(logic, {
+    id: options.id,
+    input: options.input,
+    parent: host as unknown as AnyActorRef,
+    ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot as never }),
+  }) as AnyActor;
+  const internals = ref as unknown as Internals;
+  return {
+    ref,
+    deliver: (event) => internals._send(event),
+    start: () => void ref.start(),
+    stop: () => internals._stop(),
+  };
+}
+
+interface Machine {
+  readonly root: unknown;
+  options?: { maxIterations?: number };
+}
+
+function boundIterations(logic: AnyActorLogic, maxIterations: number): void {
+  const machine = logic as unknown as Partial<Machine>;
+  if (machine.root === undefined) return;
+  const own = machine.options?.maxIterations ?? Infinity;
+  if (own === Infinity) machine.options = { ...machine.options, maxIterations };
+}
+
+interface Schedule {
+  readonly timers: Map<string, unknown>;
+}
+
+/** The parts of XState's `createSystem` (not exported) that actors use, over our ids and clock. */
+function createSystem({ sessionId, clock }: HostedOptions): object {
+  const keyed = new Map<string, AnyActorRef>();
+  const keys = new WeakMap<AnyActorRef, string>();
+  const schedules = new Map<AnyActorRef, Schedule>();
+  let booked = 0;
+
+  const system = {
+    // The first actor is the hosted one itself: it is the same actor as its twin in the host.
+    _bookId: () => (booked++ === 0 ? sessionId : `${sessionId}/${booked - 1}`),
+    _register: (id: string) => id,
+    _unregister(ref: AnyActorRef) {
+      const key = keys.get(ref);
+      if (key !== undefined) keyed.delete(key);
+      keys.delete(ref);
+    },
+    _set(key: string, ref: AnyActorRef) {
+      const existing = keyed.get(key);
+      if (existing && existing !== ref) throw new Error(`Actor with system ID '${key}' already exists.`);
+      keyed.set(key, ref);
+      keys.set(ref, key);
+    },
+    get: (key: string) => keyed.get(key),
+    getAll: () => Object.fromEntries(keyed),
+    inspect: () => ({ unsubscribe() {} }),
+    _sendInspectionEvent() {},
+    _relay(_source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) {
+      (target as unknown as Internals)._send(event);
+    },
+    scheduler: {
+      schedule(
+        source: AnyActorRef,
+        target: AnyActorRef,
+        event: AnyEventObject,
+        delay: number,
+        id: string = Math.random().toString(36).slice(2),
+      ) {
+        const schedule = schedules.get(source) ?? { timers: new Map<string, unknown>() };
+        schedules.set(source, schedule);
+        const timer = clock.setTimeout(() => {
+          schedule.timers.delete(id);
+          system._relay(source, target, event);
+        }, delay);
+        schedule.timers.set(id, timer);
+      },
+      cancel(source: AnyActorRef, id: string) {
+        const schedule = schedules.get(source);
+        const timer = schedule?.timers.get(id);
+        schedule?.timers.delete(id);
+        if (timer !== undefined) clock.clearTimeout(timer);
+      },
+      cancelAll(source: AnyActorRef) {
+        for (const timer of schedules.get(source)?.timers.values() ?? []) clock.clearTimeout(timer);
+        schedules.delete(source);
+      },
+    },
+    getSnapshot: () => ({ _scheduledEvents: {} }),
+    _snapshot: { _scheduledEvents: {} },
+    start() {},
+    _clock: clock,
+    _logger: (...args: unknown[]) => console.log(...args),
+  };
+  return system;
+}
+
+/**
+ * Gives every event that is sent to `self` to `post` instead of XState's queue, which would notify each observer
+ * with a stale snapshot for each of them. Returns the way to that queue, for what the runtime itself tells the
+ * actor. XState's own stop does not pass here.
+ */
+export function interceptEvents(
+  self: AnyActorRef,
+  post: (event: AnyEventObject) => void,
+): (event: AnyEventObject) => void {
+  const internals = self as unknown as Internals;
+  const queue = internals._send.bind(self);
+  internals._send = post;
+  return queue;
+}
+
+/** Tells when the first observer of snapshots comes and when the last one is gone. */
+export function watchObservers(self: AnyActorRef, changed: (watched: boolean) => void): void {
+  const internals = self as unknown as Internals;
+  const subscribe = internals.subscribe.bind(self);
+  let observers = 0;
+  internals.subscribe = (...args) => {
+    const subscription = subscribe(...args);
+    if (!wantsSnapshots(args[0])) return subscription;
+    let open = true;
+    observers += 1;
+    changed(true);
+    return {
+      unsubscribe() {
+        subscription.unsubscribe();
+        if (!open) return;
+        open = false;
+        observers -= 1;
+        if (observers === 0) changed(false);
+      },
+    };
+  };
+}
+
+/** `toPromise` observes only the end; that alone opens no mirror. */
+function wantsSnapshots(observer: unknown): boolean {
+  if (typeof observer === 'function') return true;
+  return typeof observer === 'object' && observer !== null && 'next' in observer && Boolean(observer.next);
+}
+
+/** Stops an actor that has a parent, which XState's own `stop` refuses. */
+export function stopActor(ref: AnyActorRef): void {
+  (ref as unknown as Internals)._stop();
+}
+
+/** Emits an event to those who listen with `on`. */
+export function emitFrom(ref: AnyActorRef, event: AnyEventObject): void {
+  (ref as unknown as { _actorScope: { emit(event: AnyEventObject): void } })._actorScope.emit(event);
+}
+
+/** Sends an event to the actor's parent, as the actor itself would. */
+export function sendToParent(ref: AnyActorRef, event: AnyEventObject): void {
+  const { _parent: parent, system } = ref as unknown as {
+    _parent: AnyActorRef;
+    system: { _relay(source: AnyActorRef, target: AnyActorRef, event: AnyEventObject): void };
+  };
+  system._relay(ref, parent, event);
+}
+
+/** Creates an actor under a parent that does not have to know it. */
+export function createChild(
+  logic: AnyActorLogic,
+  options: { readonly id: string; readonly parent: AnyActorRef; readonly input?: unknown },
+): AnyActor {
+  return createActor(logic, { ...options }) as AnyActor;
+}
