@@ -46,6 +46,7 @@ function bytesOf(found: object): Buffer | undefined {
 function* partsOf(found: object): Iterable<unknown> {
   if (found instanceof Map) for (const [key, value] of found) yield* [key, value];
   else if (found instanceof Set) yield* found;
-  else if (found instanceof Error) yield* [found.name, found.message, found.stack, found.cause];
-  for (const key of Object.keys(found)) yield* [key, (found as Record<string, unknown>)[key]];
+  // An error's message, stack, cause and errors are its own properties, but not enumerable ones.
+  const keys = found instanceof Error ? ['name', ...Object.getOwnPropertyNames(found)] : Object.keys(found);
+  for (const key of keys) yield* [key, (found as Record<string, unknown>)[key]];
 }

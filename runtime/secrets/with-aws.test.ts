@@ -1,0 +1,122 @@
+import { execFile } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import {
+  startSecretsManagerEmulator,
+  type SecretsManagerEmulator,
+} from '../testing/secrets-manager-emulator.ts';
+import { createSecretsBroker, type SecretsBroker } from './broker.ts';
+import { defineCapability } from './capability.ts';
+import type { SecretEvent } from './secret-event.ts';
+
+const root = new URL('../../', import.meta.url);
+const address = 'trading-agent/btc';
+const sign = defineCapability('sign', (secret, args) =>
+  secret.use((key) => createHmac('sha256', key).update(String(args)).digest('hex')),
+);
+const signed = (key: string): string => createHmac('sha256', key).update('order').digest('hex');
+const grant = {
+  label: 'key',
+  provider: 'default',
+  id: 'prod/key',
+  mode: 'capability',
+  capabilities: ['sign'],
+} as const;
+
+let emulator: SecretsManagerEmulator;
+let broker: SecretsBroker;
+
+beforeAll(async () => {
+  emulator = await startSecretsManagerEmulator();
+  vi.stubEnv('AWS_ACCESS_KEY_ID', emulator.credentials.accessKeyId);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', emulator.credentials.secretAccessKey);
+});
+beforeEach(() => {
+  emulator.reset();
+  broker = createSecretsBroker({
+    providers: [
+      {
+        alias: 'default',
+        provider: 'aws-secrets-manager',
+        cacheTtlMs: 300_000,
+        options: { region: emulator.region, endpoint: emulator.url, requestTimeoutMs: 500, maxAttempts: 1 },
+      },
+    ],
+    capabilities: [sign],
+  });
+});
+afterEach(() => broker.stop());
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await emulator.stop();
+});
+
+const call = () => broker.call(address, 'sign', 'key', 'order');
+
+test('an agent signs with a key of Secrets Manager, hears of its rotation and signs with the new one', async () => {
+  const first = emulator.put('prod/key', 'CANARY-first-key');
+  const events: SecretEvent[] = [];
+  broker.open(address, [grant], (event) => events.push(event));
+  expect(await Promise.all(Array.from({ length: 1000 }, call))).toEqual(
+    Array(1000).fill(signed('CANARY-first-key')),
+  );
+  expect(emulator.calls).toEqual({ GetSecretValue: 1 });
+
+  const second = emulator.rotate('prod/key', 'CANARY-second-key');
+  expect(await call()).toBe(signed('CANARY-first-key'));
+  await broker.refresh('default', 'prod/key');
+  expect(events).toMatchObject([{ epoch: 2, versionId: second, previousVersionId: first, cause: 'manual' }]);
+  expect(await call()).toBe(signed('CANARY-second-key'));
+  expect(emulator.calls).toEqual({ GetSecretValue: 2, DescribeSecret: 1 });
+});
+
+test('taken rights take effect at the next fetch: the value that was cached is not served', async () => {
+  emulator.put('prod/key', 'CANARY-first-key');
+  broker.open(address, [grant], () => {});
+  await call();
+  emulator.fail('*', { error: 'AccessDeniedException', times: 9 });
+  await expect(broker.refresh('default', 'prod/key')).rejects.toMatchObject({ code: 'SECRET_DENIED' });
+  await expect(call()).rejects.toMatchObject({ code: 'SECRET_DENIED' });
+  expect(broker.status()).toMatchObject([{ state: 'refused', failure: 'denied' }]);
+});
+
+test('a service that hangs rejects in time, and recovers with the next use', async () => {
+  emulator.put('prod/key', 'CANARY-first-key');
+  emulator.fail('GetSecretValue', { hang: true });
+  broker.open(address, [grant], () => {});
+  await expect(call()).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE' });
+  expect(await call()).toBe(signed('CANARY-first-key'));
+});
+
+test('a program that declares a provider and grants nothing never loads the SDK or needs credentials', async () => {
+  const program = `
+    import { registerHooks } from 'node:module';
+    const loaded = [];
+    registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+    const { createSecretsBroker } = await import('./runtime/secrets/broker.ts');
+    const providers = [{ alias: 'default', provider: 'aws-secrets-manager', cacheTtlMs: 1, options: { region: 'ap-east-1' } }];
+    const broker = createSecretsBroker({ providers });
+    broker.open('a/1', [], () => {});
+    await broker.call('a/1', 'sign', 'key', null).catch((error) => console.log(error.code));
+    console.log(JSON.stringify(broker.calls()), loaded.filter((url) => url.includes('aws-sdk')).length, loaded.some((url) => url.endsWith('broker.ts')));
+    if (process.argv[1] === 'grant') {
+      broker.open('a/1', [{ label: 'key', provider: 'default', id: 'k', mode: 'capability', capabilities: [] }], () => {});
+      await broker.refresh('default', 'k').catch((error) => console.log(error.code));
+      console.log(loaded.some((url) => url.includes('aws-sdk')));
+    }
+    await broker.stop();
+  `;
+  const run = async (...args: string[]) => {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['-C', 'holdfast-source', '--input-type=module', '-e', program, ...args],
+      { cwd: root, timeout: 20_000, env: { PATH: process.env['PATH'], AWS_EC2_METADATA_DISABLED: 'true' } },
+    );
+    return stdout.trim().split('\n');
+  };
+  const idle = ['SECRET_NOT_GRANTED', '{"describe":0,"fetch":0,"total":0} 0 true'];
+  expect(await run()).toEqual(idle);
+  // The other way round, so that the first half cannot pass by looking in the wrong place.
+  expect(await run('grant')).toEqual([...idle, 'SECRET_UNAVAILABLE', 'true']);
+});
