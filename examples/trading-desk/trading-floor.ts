@@ -1,0 +1,72 @@
+import type { SignedOrder } from './agents/orders.ts';
+import type { TradingEvent, TradingSummary } from './agents/trading-agent.ts';
+import { feed } from './feed.ts';
+import type { Series } from './prices.ts';
+import type { RunState } from './run-state.ts';
+import type { DeskRuntime } from './runtime-of-desk.ts';
+import { createTally } from './tally.ts';
+import type { Witness } from './witness.ts';
+
+/** A trader with more unsigned orders than this waits for the host before its next pass. */
+const UNSIGNED_LIMIT = 100;
+const SIGNING_TIMEOUT_MS = 15_000;
+
+export interface FloorOptions {
+  readonly runtime: DeskRuntime;
+  readonly witness: Witness;
+  readonly state: RunState;
+  readonly onOrder: (order: SignedOrder) => void;
+  /** Asked after each pass: whether this trader may stop. */
+  readonly mayClose: (summary: TradingSummary) => boolean;
+}
+
+/**
+ * One trading agent for each series. A trader replays its series, pass after pass, until it may close; it then
+ * waits for the last signatures.
+ */
+export async function openFloor(
+  series: readonly Series[],
+  options: FloorOptions,
+): Promise<{ trade(): Promise<TradingSummary[]> }> {
+  const traders = await Promise.all(series.map(async (one) => await openTrader(one, options)));
+  return {
+    async trade() {
+      return await Promise.all(traders.map(async (trade) => await trade()));
+    },
+  };
+}
+
+async function openTrader(
+  series: Series,
+  { runtime, witness, state, onOrder, mayClose }: FloorOptions,
+): Promise<() => Promise<TradingSummary>> {
+  const { symbol, fast, slow } = series;
+  const ref = await runtime.spawn('trading-agent', { id: symbol, input: { symbol, fast, slow } });
+  witness.watch(ref);
+  const signed = createTally();
+  ref.on('order', ({ type: _, ...order }) => {
+    onOrder(order);
+    signed.add(symbol);
+  });
+
+  return async () => {
+    let rotations = 0;
+    for (let pass = 1; ; pass += 1) {
+      await feed(ref, passOf(series, pass), (handled) => {
+        state.ticks += handled;
+      });
+      const summary = (await ref.ask({ type: 'summary' })) as TradingSummary;
+      witness.note('reply', summary);
+      if (summary.rotations > rotations) state.rotationSeenBy += 1;
+      rotations = summary.rotations;
+      const closes = mayClose(summary);
+      await signed.until(symbol, summary.decided - (closes ? 0 : UNSIGNED_LIMIT), SIGNING_TIMEOUT_MS);
+      if (closes) return summary;
+    }
+  };
+}
+
+function* passOf({ prices }: Series, pass: number): Generator<TradingEvent> {
+  yield { type: 'open', pass };
+  for (const { date, price } of prices) yield { type: 'tick', date, price };
+}
