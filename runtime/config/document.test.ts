@@ -13,6 +13,7 @@ describe('a JSON5 text', () => {
     ['{}', {}],
     ['[1, [2,], {"a": null},]', [1, [2], { a: null }]],
     [`{a: 'x', $b_1: "y\\\n z", 'c d': true, ünï: .5}`, { a: 'x', $b_1: 'y z', 'c d': true, ünï: 0.5 }],
+    [`["y\\\r\n z", 1]`, ['y z', 1]],
     ['[0x1F, +1, -1.5e3, Infinity, -Infinity, +Infinity]', [31, 1, -1500, Infinity, -Infinity, Infinity]],
     ['/* a */ "x" // b', 'x'],
     ['[NaN]', [NaN]],

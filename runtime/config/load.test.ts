@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -113,12 +114,17 @@ describe('a file', () => {
 
   test('that is not there, a folder, not UTF-8, or not on this machine is one problem without a line', async () => {
     const folder = await configFolder(['a']);
+    const pipe = join(folder.path, 'pipe');
+    execFileSync('mkfifo', [pipe]);
     const latin1 = await folder.write('latin1.json', Buffer.from('{"agents": {"\xe9": 1}}', 'latin1'));
     for (const [source, code] of [
       [join(folder.path, 'none.json'), 'file-not-found'],
       [new URL('https://user:canary@example.com/c.json'), 'file-not-found'],
       ['file://%%%', 'file-not-found'],
       [folder.path, 'file-unreadable'],
+      [pipe, 'file-unreadable'],
+      ['/dev/zero', 'file-unreadable'],
+      ['nul\0byte', 'file-unreadable'],
       [latin1, 'syntax'],
     ] as const) {
       const error = await errorOf(source);
@@ -251,7 +257,7 @@ describe('what is resolved', () => {
   });
 
   test('one grant closes off the whole pool, unless isolation is written', async () => {
-    const folder = await configFolder(['a', 'b', 'c']);
+    const folder = await configFolder(['a', 'b', 'c', 'd']);
     const secrets = { key: grant('k') };
     const config = {
       externalSecrets: { provider: 'env' },
@@ -259,6 +265,7 @@ describe('what is resolved', () => {
         a: { ...bound, threadId: 'closed' },
         b: { ...bound, threadId: 'closed', secrets },
         c: { ...bound, threadId: 'written', secrets },
+        d: { ...bound, threadId: 'open' },
       },
       threads: { written: { isolation: 'thread' } },
     };
@@ -266,6 +273,7 @@ describe('what is resolved', () => {
     expect(loaded.pools.map(({ threadId, isolation }) => [threadId, isolation])).toEqual([
       ['closed', 'thread+permissions'],
       ['written', 'thread'],
+      ['open', 'thread'],
     ]);
   });
 

@@ -111,6 +111,11 @@ describe('each kind of problem has its code and its place', () => {
       '{"agents": {"a": {"type": "thread-bound", "threadId": "p", "maxThreads": 1.5}}}',
       'wrong-type 1:74 agents.a.maxThreads',
     ],
+    [
+      'a number below the safe ones',
+      withAgent('"maxIterations": -1e300'),
+      'out-of-range 2:83 agents.a.maxIterations',
+    ],
     ['no number at all', withAgent('"maxIterations": NaN'), 'wrong-type 2:83 agents.a.maxIterations'],
     ['an empty name of a module', withAgent('"module": ""'), 'out-of-range 2:76 agents.a.module'],
     ['a module that is no path', withAgent('"module": 3'), 'wrong-type 2:76 agents.a.module'],
@@ -268,10 +273,13 @@ describe('each kind of problem has its code and its place', () => {
   });
 
   test('a __proto__ of a config object is refused and reaches no prototype', async () => {
-    const config: object = JSON.parse('{"agents": {"__proto__": {"polluted": 1}}, "x": {"constructor": 1}}');
+    const config: object = JSON.parse(
+      '{"agents": {"__proto__": {"polluted": 1}, "constructor": {}}, "x": {"constructor": 1}}',
+    );
     const error = await errorOf(config);
     expect(error.problems.map(({ code, path }) => `${code} ${path.join('.')}`).toSorted()).toEqual([
       'forbidden-key agents.__proto__',
+      'forbidden-key agents.constructor',
       'forbidden-key x.constructor',
       'unknown-key x',
     ]);

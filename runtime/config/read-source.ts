@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ConfigDocument, parseDocument } from './document.ts';
@@ -58,39 +58,23 @@ function shownPath(file: string): string {
 }
 
 async function readText(file: string): Promise<string | Finding> {
-  let handle: FileHandle | undefined;
   try {
-    handle = await open(file, 'r');
-    const { size } = await handle.stat();
-    if (size > LARGEST_FILE) return tooLarge(`${size} bytes`);
-    const buffer = Buffer.alloc(LARGEST_FILE + 1);
-    let length = 0;
-    for (;;) {
-      const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
-      length += bytesRead;
-      if (bytesRead === 0 || length === buffer.length) break;
+    const found = await stat(file);
+    // A pipe or device could keep us waiting for ever.
+    if (!found.isFile()) return unreadable('file-unreadable', 'not a file');
+    if (found.size > LARGEST_FILE) {
+      const message = `a config file has at most ${LARGEST_FILE} bytes, this one has ${found.size}`;
+      return unreadable('file-too-large', message);
     }
-    if (length > LARGEST_FILE) return tooLarge('more');
-    return new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length));
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
   } catch (error) {
     const code = property(error, 'code');
     if (code === 'ENOENT') return unreadable('file-not-found', 'no such file; correct the path or create it');
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
       return unreadable('syntax', 'not UTF-8; save it as UTF-8');
-    return unreadable(
-      'file-unreadable',
-      `cannot be read (${typeof code === 'string' ? code : 'unknown cause'})`,
-    );
-  } finally {
-    await handle?.close();
+    const cause = typeof code === 'string' ? code : 'unknown cause';
+    return unreadable('file-unreadable', `cannot be read (${cause})`);
   }
-}
-
-function tooLarge(size: string): Finding {
-  return unreadable(
-    'file-too-large',
-    `a config file has at most ${LARGEST_FILE} bytes, this one has ${size}`,
-  );
 }
 
 function unreadable(code: string, message: string): Finding {
