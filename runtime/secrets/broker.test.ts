@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { SimulatedClock } from 'xstate';
+import { createActor, createMachine, SimulatedClock } from 'xstate';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { HoldfastError } from '../errors.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './broker.ts';
@@ -543,6 +543,37 @@ describe('keeping the value in', () => {
     );
   });
 
+  test('after the end no buffer that was made on the way still holds the value', async () => {
+    const made: Buffer[] = [];
+    const original = Buffer.allocUnsafeSlow.bind(Buffer);
+    const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow').mockImplementation((size) => {
+      const buffer = original(size);
+      made.push(buffer);
+      return buffer;
+    });
+    const leak = defineCapability('custom', (secret) => secret.use((key) => key.toString('hex')));
+    const { broker, provider, grantAll } = setUp({ capabilities: [sign, leak] });
+    const gate = Promise.withResolvers<void>();
+    provider.behave({ until: gate.promise });
+    grantAll(address, [grant(), grant({ label: 'field', jsonKey: 'key' })]);
+    const aborting = new AbortController();
+    const aborted = failure(broker.call(address, 'sign', 'key', 'order', aborting.signal));
+    const used = call(broker);
+    aborting.abort();
+    gate.resolve();
+    await Promise.all([aborted, used]);
+    await failure(call(broker, 'custom'));
+    await failure(call(broker, 'sign', 'field'));
+    await rotate(broker, provider, 'v2', JSON.stringify({ key: canary }));
+    await call(broker, 'sign', 'field');
+    await broker.stop();
+    allocate.mockRestore();
+    expect(made.length).toBeGreaterThan(10);
+    expect([...made, ...provider.handedOut].filter((buffer) => buffer.some((byte) => byte !== 0))).toEqual(
+      [],
+    );
+  });
+
   test('the value is in no status, snapshot, event, inspection or output', async () => {
     const output: unknown[] = [];
     const spies = (['log', 'info', 'warn', 'error', 'debug'] as const).map((level) =>
@@ -571,6 +602,31 @@ describe('keeping the value in', () => {
     expect(seen).not.toContain(canary);
     expect(seen).not.toContain(Buffer.from(canary).toString('base64').slice(0, 16));
     for (const spy of spies) spy.mockRestore();
+  });
+});
+
+describe('the actor', () => {
+  const child: NonNullable<SecretsBrokerOptions['start']> = (logic, options) => {
+    const parent = createActor(createMachine({})).start();
+    return createActor(logic, { ...options, parent }).start();
+  };
+
+  test('can be the child of another actor, found there by its system id', async () => {
+    const { broker, grantAll } = setUp({ start: child });
+    expect(broker.actor.system.get('secrets')).toBe(broker.actor);
+    grantAll();
+    expect(await call(broker)).toBe(signed(canary, 'order'));
+  });
+
+  test('that is ended by somebody else rejects those who wait and those who come', async () => {
+    const { broker, provider, grantAll } = setUp({ start: child });
+    provider.behave({ until: new Promise(() => {}) });
+    grantAll();
+    const waiting = failure(call(broker));
+    await Promise.resolve();
+    broker.actor.send({ type: 'secrets.stop' });
+    expect(await waiting).toMatchObject({ code: 'RUNTIME_STOPPED' });
+    expect(await failure(call(broker))).toMatchObject({ code: 'RUNTIME_STOPPED' });
   });
 });
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createActor } from 'xstate';
 import type { SecretAnswer, SecretEntrySpec } from '../../actors/secret-entry.ts';
-import type { SecretsEmitted } from '../../actors/secrets.ts';
+import type { SecretsEmitted, SecretsEvent } from '../../actors/secrets.ts';
 import type { SecretProvider } from '../../providers/provider.ts';
 import { HoldfastError } from '../errors.ts';
 import { createAnswers } from './answers.ts';
@@ -153,10 +153,19 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     type: 'secret.need' | 'secret.refresh',
     take: (answer: SecretAnswer) => T,
   ): Promise<T> {
-    if (stopped || actor.getSnapshot().status !== 'active') return Promise.reject(runtimeStopped());
+    if (stopped || !isActive()) return Promise.reject(runtimeStopped());
     const answered = answers.next(spec.key, take);
     actor.send({ type, entry: spec });
     return answered;
+  }
+
+  function isActive(): boolean {
+    return actor.getSnapshot().status === 'active';
+  }
+
+  // Whoever started the actor may have ended it already, on the way down.
+  function tell(event: SecretsEvent): void {
+    if (isActive()) actor.send(event);
   }
 
   function endCalls(holder: Holder | undefined, reason: HoldfastError): void {
@@ -171,7 +180,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       const before = holders.get(address);
       holders.set(address, holder);
       const entries = [...holder.grants.values()].map((live) => live.spec);
-      if (entries.length > 0 || before !== undefined) actor.send({ type: 'grant.open', address, entries });
+      if (entries.length > 0 || before !== undefined) tell({ type: 'grant.open', address, entries });
       endCalls(before, agentStopped(address));
     },
 
@@ -179,7 +188,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       const holder = holders.get(address);
       if (holder === undefined) return;
       holders.delete(address);
-      actor.send({ type: 'grant.close', address });
+      tell({ type: 'grant.close', address });
       endCalls(holder, agentStopped(address));
     },
 
@@ -248,8 +257,8 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       for (const holder of holders.values()) endCalls(holder, runtimeStopped());
       holders.clear();
       notices.clear();
-      answers.abandon(runtimeStopped());
-      actor.send({ type: 'secrets.stop' });
+      // Its end rejects all who wait.
+      tell({ type: 'secrets.stop' });
       vault.clear();
       await providers.close();
     },

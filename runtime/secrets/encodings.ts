@@ -1,3 +1,5 @@
+import { privateCopy } from './vault.ts';
+
 const base64Alphabet = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 const base64UrlAlphabet = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
 const lowerHex = Buffer.from('0123456789abcdef');
@@ -8,7 +10,7 @@ const upperHex = Buffer.from('0123456789ABCDEF');
  * text the value may begin. Bytes and not strings, because strings could not be wiped afterwards.
  */
 export function encodings(value: Buffer): Buffer[] {
-  const forms = [Buffer.from(value), hex(value, lowerHex), hex(value, upperHex)];
+  const forms = [privateCopy(value), hex(value, lowerHex), hex(value, upperHex)];
   for (const alphabet of [base64Alphabet, base64UrlAlphabet]) {
     for (const before of [0, 1, 2]) forms.push(base64Core(value, before, alphabet));
   }
