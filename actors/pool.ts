@@ -22,6 +22,9 @@ export type PoolEvent =
   | ThreadReport
   /** Thread `n` had nothing to do for `idleTimeoutMs`. */
   | { readonly type: 'thread.idle'; readonly n: number }
+  /** XState's word that a thread's actor is done, and its copy of a failure. */
+  | { readonly type: `xstate.done.actor.${string}`; readonly output: unknown }
+  | { readonly type: `xstate.error.actor.${string}`; readonly error: unknown }
   | { readonly type: 'stop' };
 
 const threadActor = (n: number): string => `thread:${n}`;
@@ -100,10 +103,14 @@ export const poolMachine = setup({
         place: { actions: 'carryOut' },
         'thread.ready': { actions: 'carryOut' },
         'thread.idle': { actions: 'carryOut' },
-        stop: { target: 'closing', actions: 'carryOut' },
+        stop: [
+          { guard: 'empty', target: 'closed' },
+          { target: 'closing', actions: 'carryOut' },
+        ],
       },
     },
-    closing: { always: { guard: 'empty', target: 'closed' } },
+    // A thread's actor is done right after its exit was told; whoever ends before would hear of it too late.
+    closing: { on: { 'xstate.done.actor.*': { guard: 'empty', target: 'closed' } } },
     closed: {
       type: 'final',
       entry: sendParent(({ context }) => ({ type: 'pool.closed', threadId: context.threadId })),

@@ -1,4 +1,4 @@
-import { enqueueActions, setup } from 'xstate';
+import { emit, enqueueActions, setup } from 'xstate';
 import { poolMachine } from './pool.ts';
 import type { PoolInput } from './pool-plan.ts';
 import { decideRestart, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
@@ -28,9 +28,19 @@ export type SupervisorEvent =
   | { readonly type: 'instance.forget'; readonly address: string }
   /** A pool has no thread left. */
   | { readonly type: 'pool.closed'; readonly threadId: string }
-  /** XState's copy of a child's failure. */
+  /** XState's word that a child is done, and its copy of a failure. */
+  | { readonly type: `xstate.done.actor.${string}`; readonly output: unknown }
   | { readonly type: `xstate.error.actor.${string}`; readonly error: unknown }
   | { readonly type: 'stop' };
+
+/** What the supervisor decided; the runtime listens and does it. */
+export type SupervisorEmitted =
+  /** The next incarnation of an instance begins; it is placed right after. */
+  | { readonly type: 'restarting'; readonly address: string }
+  /** By its policy the instance stays ended. */
+  | { readonly type: 'ending'; readonly address: string }
+  /** It failed too often. */
+  | { readonly type: 'giving-up'; readonly address: string; readonly restarts: number };
 
 interface SupervisorContext extends SupervisorInput {
   /** Of those instances only that have failed. */
@@ -51,23 +61,23 @@ function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<
 
 /**
  * The root of the actor system. It owns the pools, and decides what becomes of an instance that ended without
- * having been told to: another incarnation after a backoff, or the end. The effects `restart`, `end` and
- * `giveUp` are provided by the runtime.
+ * having been told to: another incarnation after a backoff, or the end. What it decided it emits.
  */
 export const supervisorMachine = setup({
   types: {
     input: {} as SupervisorInput,
     context: {} as SupervisorContext,
     events: {} as SupervisorEvent,
+    emitted: {} as SupervisorEmitted,
   },
   actors: { pool: poolMachine },
   actions: {
-    /** The next incarnation of an instance begins. */
-    restart: (_args, _params: { address: string }) => {},
-    /** By its policy the instance stays ended. */
-    end: (_args, _params: { address: string }) => {},
-    /** It failed too often. */
-    giveUp: (_args, _params: { address: string; restarts: number }) => {},
+    restart: emit((_args, { address }: { address: string }) => ({ type: 'restarting', address })),
+    end: emit((_args, { address }: { address: string }) => ({ type: 'ending', address })),
+    giveUp: emit((_args, params: { address: string; restarts: number }) => ({
+      type: 'giving-up',
+      ...params,
+    })),
     startPools: enqueueActions(({ context, enqueue }) => {
       for (const pool of context.pools)
         enqueue.spawnChild('pool', { id: poolActor(pool.threadId), input: pool });
@@ -80,6 +90,7 @@ export const supervisorMachine = setup({
     }),
   },
   guards: {
+    noPools: ({ context }) => context.pools.length === 0,
     allClosed: ({ context }) => context.open.length === 0,
   },
 }).createMachine({
@@ -147,7 +158,8 @@ export const supervisorMachine = setup({
     },
     stopping: {
       entry: 'stopPools',
-      always: { guard: 'allClosed', target: 'stopped' },
+      always: { guard: 'noPools', target: 'stopped' },
+      on: { 'xstate.done.actor.*': { guard: 'allClosed', target: 'stopped' } },
     },
     stopped: { type: 'final' },
   },

@@ -134,6 +134,7 @@ export class RuntimeSystem {
     await within(this.#clock, timeoutMs / 2, handled, tooLate).catch(() => {});
     const ended = (async () => {
       for (const instance of instances) await instance.stop();
+      await this.secrets.stop();
       await this.#stopThreads();
     })();
     await within(this.#clock, timeoutMs / 2, ended, tooLate).catch(() => {
@@ -141,7 +142,6 @@ export class RuntimeSystem {
       for (const hosts of this.#hosts.values()) for (const { name } of hosts) stuck.push(name);
       this.#warn({ threads: stuck }, `stop gave up after ${timeoutMs} ms; these threads do not end`);
     });
-    await this.secrets.stop();
     this.#state = 'stopped';
   }
 

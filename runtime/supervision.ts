@@ -35,16 +35,18 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
     },
   );
   const pool = poolMachine.provide({ actors: { thread: threadMachine.provide({ actors: { worker } }) } });
-  const machine = supervisorMachine.provide({
-    actors: { pool },
-    actions: {
-      restart: (_args, { address }) => effects.restart(address),
-      end: (_args, { address }) => effects.end(address),
-      giveUp: (_args, { address, restarts }) => effects.giveUp(address, restarts),
-    },
-  });
+  const machine = supervisorMachine.provide({ actors: { pool } });
   const { clock } = effects;
-  return createActor(machine, { id: 'supervisor', systemId: 'supervisor', input: { pools }, clock }).start();
+  const supervisor = createActor(machine, {
+    id: 'supervisor',
+    systemId: 'supervisor',
+    input: { pools },
+    clock,
+  });
+  supervisor.on('restarting', ({ address }) => effects.restart(address));
+  supervisor.on('ending', ({ address }) => effects.end(address));
+  supervisor.on('giving-up', ({ address, restarts }) => effects.giveUp(address, restarts));
+  return supervisor.start();
 }
 
 /** A pool's actor: the supervisor's child for that `threadId`. */
