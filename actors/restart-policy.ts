@@ -19,7 +19,8 @@ export interface FailureHistory {
   readonly restarts: readonly number[];
   /** Failures in a row without a quiet time between them. */
   readonly streak: number;
-  readonly lastAt: number;
+  /** When the last restart was due; the wait before it was no quiet time. */
+  readonly restartAt: number;
 }
 
 export type Decision =
@@ -37,7 +38,7 @@ export interface Failure {
 
 /**
  * Decides after a failure. The window slides: `restarts` are allowed within any `withinMs`, the next one is
- * not. Backoff starts over after a quiet time of half of `minMs + maxMs` (Pekko's rule).
+ * not. Backoff starts over after a quiet time of half of `minMs + maxMs` since the restart (Pekko's rule).
  */
 export function decideRestart(
   policy: RestartPolicy,
@@ -50,17 +51,20 @@ export function decideRestart(
   const recent = (history?.restarts ?? []).filter((time) => failure.at - time < withinMs);
   if (recent.length >= restarts) return { kind: 'give-up' };
   const { minMs, maxMs } = policy.backoff;
-  const quiet = history === undefined || failure.at - history.lastAt >= (minMs + maxMs) / 2;
+  const quiet = history === undefined || failure.at - history.restartAt >= (minMs + maxMs) / 2;
   const streak = quiet ? 0 : history.streak + 1;
+  const delayMs = backoffMs(policy.backoff, streak, failure.random);
   return {
     kind: 'restart',
-    delayMs: backoffMs(policy.backoff, streak, failure.random),
-    history: { restarts: [...recent, failure.at], streak, lastAt: failure.at },
+    delayMs,
+    history: { restarts: [...recent, failure.at], streak, restartAt: failure.at + delayMs },
   };
 }
 
 /** `minMs * factor^streak`, capped, plus jitter on top (so never shorter than the curve). */
 export function backoffMs(backoff: RestartPolicy['backoff'], streak: number, random: number): number {
-  const curve = Math.min(backoff.maxMs, backoff.minMs * backoff.factor ** streak);
+  // A long streak overflows to Infinity, and Infinity times a minimum of 0 is not a number.
+  const growth = Math.min(backoff.factor ** streak, Number.MAX_VALUE);
+  const curve = Math.min(backoff.maxMs, backoff.minMs * growth);
   return Math.round(curve * (1 + backoff.jitter * random));
 }
