@@ -18,13 +18,15 @@ export interface Outcome {
 }
 
 const number = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
-const indent = ' '.repeat(13);
+const indent = ' '.repeat(11);
+/** Lists wrap here: with the indent this stays within 80 columns. */
+const LIST_WIDTH = 68;
 
 export function closingText(outcome: Outcome, paint: Paint): string {
   const { findings, files, reports, signatures, rows, problems } = outcome;
   const dirty = new Set(findings.map(({ file }) => file)).size;
   const section = (name: string, lines: readonly string[]): string =>
-    `  ${paint('bold', name.padEnd(11))}${lines.join(`\n${indent}`)}`;
+    `${paint('bold', name.padEnd(11))}${lines.join(`\n${indent}`)}`;
   return [
     section('findings', [
       `${findings.length} credentials in plain text, in ${dirty} of ${files} files`,
@@ -33,10 +35,10 @@ export function closingText(outcome: Outcome, paint: Paint): string {
     section('books', reports.map(bookLine)),
     section('signatures', signatureLines(signatures, paint)),
     '',
-    agentTable(rows, (text) => paint('dim', text)).replaceAll(/^/gm, '  '),
+    agentTable(rows, (text) => paint('dim', text)),
     '',
     section('proof', proofLines(outcome.secrecy, paint)),
-    ...problems.map((problem) => `  ${paint('red', `wrong: ${problem}`)}`),
+    ...problems.map((problem) => paint('red', `wrong: ${problem}`)),
   ].join('\n');
 }
 
@@ -59,9 +61,7 @@ function signatureLines({ byVersion, orders, reports, wrong }: SignatureCheck, p
 function proofLines(secrecy: SecrecyCheck, paint: Paint): string[] {
   const { hits, searched, megabytes, encodings, trustworthy } = secrecy;
   const total = [...searched.values()].reduce((sum, count) => sum + count, 0);
-  const kinds = [...searched]
-    .map(([kind, count]) => `${number.format(count)} ${plural(kind, count)}`)
-    .join(', ');
+  const kinds = [...searched].map(([kind, count]) => `${number.format(count)} ${plural(kind, count)}`);
   const verdict =
     hits.length === 0
       ? paint('green', 'no trace of the key')
@@ -71,7 +71,7 @@ function proofLines(secrecy: SecrecyCheck, paint: Paint): string[] {
         );
   return [
     `${verdict} in ${number.format(total)} records, ${megabytes.toFixed(1)} MB, in ${encodings} encodings:`,
-    kinds,
+    ...wrapped(kinds),
     trustworthy
       ? 'the same search finds a value that is planted'
       : paint('red', 'the search does not find a planted value'),
@@ -80,11 +80,18 @@ function proofLines(secrecy: SecrecyCheck, paint: Paint): string[] {
 
 function plural(kind: string, count: number): string {
   if (count === 1) return kind;
-  return kind === 'reply'
-    ? 'replies'
-    : kind === 'status'
-      ? 'statuses'
-      : kind === 'output'
-        ? 'lines of output'
-        : `${kind}s`;
+  if (kind === 'reply') return 'replies';
+  return kind.endsWith('s') ? `${kind}es` : `${kind}s`;
+}
+
+function wrapped(items: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const [index, item] of items.entries()) {
+    const text = index < items.length - 1 ? `${item},` : item;
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + text.length <= LIST_WIDTH)
+      lines[lines.length - 1] = `${last} ${text}`;
+    else lines.push(text);
+  }
+  return lines;
 }

@@ -35,7 +35,7 @@ async function runWith(service: SecretsService, options: DeskOptions, output: Ou
   const record = createRecord();
   const progress = createProgress(output, (text) => record.add('output', text));
   const { paint, say } = progress;
-  const witness = createWitness(record, (line) => say(`  ${paint('yellow', line)}`));
+  const witness = createWitness(record, (line) => say(paint('yellow', line)));
   const state = newRunState();
 
   const owner = await readOpenclaw();
@@ -46,13 +46,17 @@ async function runWith(service: SecretsService, options: DeskOptions, output: Ou
     logger: witness.logger,
   });
   witness.watchRuntime(runtime);
-  say(`  ${paint('bold', 'Holdfast trading desk')}: openclaw.json on ${service.title}`);
+  say(
+    `${paint('bold', 'Holdfast trading desk')}: the agents of openclaw.json\n${paint('dim', service.title)}`,
+  );
 
   const over = new AbortController();
   const drawing = repeat(DRAW_MS, over.signal, () =>
     progress.show(runStatus(state, performance.now(), paint)),
   );
   const sampling = repeat(SAMPLE_MS, over.signal, async () => await witness.sample());
+  // Awaited when the day is over; a failure before must not go unhandled meanwhile.
+  sampling.catch(() => {});
   try {
     const day = await tradingDay({
       runtime,
@@ -62,7 +66,7 @@ async function runWith(service: SecretsService, options: DeskOptions, output: Ou
       seconds: options.seconds,
       witness,
       state,
-      say: (line) => say(`  ${paint('dim', line)}`),
+      say: (line) => say(paint('dim', line)),
     });
     over.abort();
     await Promise.all([drawing, sampling]);
@@ -77,6 +81,7 @@ async function runWith(service: SecretsService, options: DeskOptions, output: Ou
     const problems = problemsOf(runtime.status(), day, rows, signatures, secrecy);
     const { findings } = day.scan;
     progress.clear();
+    say('');
     say(
       closingText(
         { findings, files: state.files, reports: day.closing, signatures, secrecy, rows, problems },

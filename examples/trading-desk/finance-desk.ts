@@ -1,4 +1,4 @@
-import type { FinanceSummary, SignedReport } from './agents/finance-agent.ts';
+import type { FinanceEvent, FinanceSummary, SignedReport } from './agents/finance-agent.ts';
 import type { SignedOrder } from './agents/orders.ts';
 import type { Mark } from './agents/portfolio.ts';
 import { createInbox, feed } from './feed.ts';
@@ -57,10 +57,7 @@ async function openBook(
   const inbox = createInbox(ref);
   const reported = createTally();
   ref.on('reported', () => reported.add(name));
-  await feed(
-    ref,
-    marksOf(series).map((mark) => ({ type: 'mark' as const, ...mark })),
-  );
+  await feed(ref, markEvents(series));
 
   return {
     name,
@@ -83,6 +80,10 @@ async function openBook(
       return summary.rotations;
     },
   };
+}
+
+function* markEvents(series: readonly Series[]): Generator<FinanceEvent> {
+  for (const mark of marksOf(series)) yield { type: 'mark', ...mark };
 }
 
 /** All prices of all series in order of time. */

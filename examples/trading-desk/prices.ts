@@ -53,7 +53,8 @@ async function readShares(): Promise<Series[]> {
   const bySymbol = Map.groupBy(readCsv(await readDataset('stocks.csv')), (row) => row['symbol'] ?? '');
   return [...bySymbol].map(([symbol, rows]) => {
     const prices = rows.map((row) => toPrice(row['date'], row['price']));
-    return { symbol, name: companies.get(symbol) ?? symbol, unit: 'USD', prices, ...monthly };
+    const name = companies.get(symbol) ?? symbol;
+    return { symbol, name, unit: 'USD', prices, fast: monthly.fast, slow: monthly.slow };
   });
 }
 

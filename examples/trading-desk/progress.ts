@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 
 /** Where the desk writes: `process.stdout`, or anything like it. */
 export interface Output {
@@ -88,13 +88,10 @@ function createLive(write: (text: string) => void, columns: () => number, paint:
   };
 }
 
-// oxlint-disable-next-line no-control-regex -- the escape sequences of styleText
-const escapes = /\u001B\[\d+m/g;
-
 /** A line that wrapped would take more rows than the block erases. */
 function cut(line: string, columns: number): string {
-  if (line.replaceAll(escapes, '').length < columns) return line;
-  return line.replaceAll(escapes, '').slice(0, columns - 1);
+  const bare = stripVTControlCharacters(line);
+  return bare.length < columns ? line : bare.slice(0, columns - 1);
 }
 
 /** A bar of `width` characters, `share` of it full. */

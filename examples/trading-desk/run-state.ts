@@ -41,7 +41,7 @@ export function runStatus(state: RunState, now: number, paint: Paint): Status {
   const traded = `${number.format(ticks)} prices, ${number.format(orders)} signed orders`;
   const key = keyText(state);
   const row = (name: string, part: number, text: string): string =>
-    `  ${paint('bold', name.padEnd(9))} ${paint('cyan', bar(part))}  ${text}`;
+    `${paint('bold', name.padEnd(11))}${paint('cyan', bar(part))}  ${text}`;
   return {
     lines: [
       '',
@@ -51,10 +51,9 @@ export function runStatus(state: RunState, now: number, paint: Paint): Status {
         files === 0 ? 0 : filesScanned / files,
         `${filesScanned} of ${files} files, ${findings} findings`,
       ),
-      `  ${paint('bold', 'key'.padEnd(9))} ${key}`,
+      `${paint('bold', 'key'.padEnd(11))}${key}`,
     ],
-    line:
-      trading && `  trading ${Math.round(share * 100)} %: ${traded}, ${number.format(rate)}/s; key ${key}`,
+    line: trading && `trading ${Math.round(share * 100)} %: ${traded}, ${number.format(rate)}/s; key ${key}`,
   };
 }
 

@@ -5,14 +5,40 @@ import type { Order, SignedOrder } from './agents/orders.ts';
 
 /** The host's side of signing: the only code of the desk that ever sees the key. */
 export const signOrder: Capability = defineCapability('sign-order', async (secret, args) => {
-  const order = args as Order;
+  const order = toOrder(args);
   return { ...order, ...(await sign(secret, orderText(order))) };
 });
 
 export const signReport: Capability = defineCapability('sign-report', async (secret, args) => {
-  const report = args as Report;
+  const report = toReport(args);
   return { ...report, ...(await sign(secret, reportText(report))) };
 });
+
+// What comes from a thread is checked before it is signed.
+function toOrder(args: unknown): Order {
+  const { symbol, side, price, date, pass } = (args ?? {}) as Partial<Order>;
+  const isOrder =
+    typeof symbol === 'string' &&
+    (side === 'buy' || side === 'sell') &&
+    Number.isFinite(price) &&
+    typeof date === 'string' &&
+    Number.isInteger(pass);
+  if (!isOrder) throw new TypeError('sign-order takes an order: { symbol, side, price, date, pass }');
+  return { symbol, side, price, date, pass } as Order;
+}
+
+function toReport(args: unknown): Report {
+  const report = (args ?? {}) as Partial<Report>;
+  const { book, asOf, value, drawdown, trades, holdings } = report;
+  const isReport =
+    typeof book === 'string' &&
+    typeof asOf === 'string' &&
+    [value, drawdown, trades].every(Number.isFinite) &&
+    Array.isArray(holdings);
+  if (!isReport)
+    throw new TypeError('sign-report takes a report: { book, asOf, value, drawdown, trades, holdings }');
+  return { book, asOf, value, drawdown, trades, holdings } as Report;
+}
 
 async function sign(secret: Secret, text: string): Promise<{ signature: string; keyVersion: string }> {
   const signature = await secret.use((key) => hmac(key, text).toString('hex'));

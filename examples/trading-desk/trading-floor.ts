@@ -44,8 +44,8 @@ async function openTrader(
   const ref = await runtime.spawn('trading-agent', { id: symbol, input: { symbol, fast, slow } });
   witness.watch(ref);
   const signed = createTally();
-  ref.on('order', ({ type: _, ...order }) => {
-    onOrder(order);
+  ref.on('order', ({ side, price, date, pass, signature, keyVersion }) => {
+    onOrder({ symbol, side, price, date, pass, signature, keyVersion });
     signed.add(symbol);
   });
 

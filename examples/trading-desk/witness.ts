@@ -10,7 +10,7 @@ export interface Observable {
 
 export interface NoticeSource {
   on(
-    type: 'dead-letter' | 'thread' | 'agent' | 'secret' | 'warning',
+    type: 'dead-letter' | 'thread' | 'agent' | 'escalation' | 'secret' | 'warning',
     listener: (notice: unknown) => void,
   ): unknown;
   status(): unknown;
@@ -45,7 +45,7 @@ export function createWitness(record: RunRecord, onTrouble: (line: string) => vo
     },
     watchRuntime(source) {
       runtime = source;
-      for (const type of ['dead-letter', 'thread', 'agent', 'secret', 'warning'] as const)
+      for (const type of ['dead-letter', 'thread', 'agent', 'escalation', 'secret', 'warning'] as const)
         source.on(type, (notice) => record.add('notice', { type, notice }));
     },
     watch(ref) {

@@ -50,13 +50,23 @@ test('closing values the book and has the report signed', async () => {
   expect(actor.getSnapshot().value).toBe('open');
 });
 
-test('only the newest pass of a symbol counts, whatever comes late', async () => {
+test('an order of an older pass that comes late does not count', async () => {
   const { actor, reports } = start();
   actor.send(ten);
   actor.send(thirty);
   actor.send({ type: 'order', order: order(2, '2000-01-01', 'buy', 10) });
   actor.send({ type: 'order', order: order(1, '2000-01-02', 'sell', 30) });
-  actor.send({ type: 'order', order: order(3, '2000-01-02', 'buy', 30) });
+  actor.send({ type: 'close' });
+  await vi.waitFor(() => expect(reports).toHaveLength(1));
+  expect(reports[0]).toMatchObject({ value: 300, trades: 1 });
+});
+
+test('the first order of a newer pass replaces those of the older one', async () => {
+  const { actor, reports } = start();
+  actor.send(ten);
+  actor.send(thirty);
+  actor.send({ type: 'order', order: order(1, '2000-01-01', 'buy', 10) });
+  actor.send({ type: 'order', order: order(2, '2000-01-02', 'buy', 30) });
   actor.send({ type: 'close' });
   await vi.waitFor(() => expect(reports).toHaveLength(1));
   expect(reports[0]).toMatchObject({ value: 100, trades: 1 });
