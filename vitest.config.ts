@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['holdfast-source', 'node', 'import', 'module', 'default'];
+const conditions = ['holdfast-source', 'node', 'import', 'default'];
 
 export default defineConfig({
   resolve: { conditions },

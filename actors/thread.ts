@@ -22,7 +22,7 @@ export type ThreadEvent =
 /** What the thread tells the worker. */
 export type WorkerCommand =
   | { readonly type: 'host'; readonly address: string }
-  | { readonly type: 'shut-down' }
+  | { readonly type: 'shut-down'; readonly cause: ThreadCause }
   | { readonly type: 'terminate'; readonly cause: ThreadCause };
 
 /** What the thread tells its pool. */
@@ -66,7 +66,7 @@ export const threadMachine = setup({
       n: context.n,
       cause: context.cause ?? 'exit',
     })),
-    shutDown: sendTo('worker', { type: 'shut-down' }),
+    shutDown: sendTo('worker', ({ context }) => ({ type: 'shut-down', cause: context.cause ?? 'exit' })),
     terminate: sendTo('worker', ({ context }) => ({ type: 'terminate', cause: context.cause ?? 'exit' })),
     rememberLeave: assign({
       cause: ({ event, context }) => (event.type === 'leave' ? event.cause : context.cause),

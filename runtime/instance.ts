@@ -207,6 +207,12 @@ export class Instance {
     return (this.#stopping ??= this.#stop());
   }
 
+  /** Its twin was stopped by its parent, and needs not be told. */
+  twinStopped(): Promise<void> {
+    this.#twin = undefined;
+    return this.stop();
+  }
+
   async #stop(): Promise<void> {
     if (this.#phase === 'ended') return;
     this.#phase = 'stopping';

@@ -177,7 +177,8 @@ export class RuntimeSystem {
             if (event.type === 'worker.exit') hosts.delete(host);
             tell(event);
             if (event.type === 'worker.ready') this.#hub.emit('thread', { threadId, name, state: 'ready' });
-            if (event.type === 'worker.exit') this.#hub.emit('thread', { threadId, name, state: 'exited' });
+            if (event.type === 'worker.exit')
+              this.#hub.emit('thread', { threadId, name, state: 'exited', cause: host.cause });
           },
           capability: (instance, capability, input) => this.#capability(instance, capability, input),
           warn: (fields, message) => this.#warn(fields, message),

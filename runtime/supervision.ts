@@ -29,8 +29,7 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
       const host = effects.startThread(pool, input.n, input.name, sendBack);
       receive((command) => {
         if (command.type === 'host') host.host(command.address);
-        else if (command.type === 'terminate') host.terminate(command.cause);
-        else host.shutDown();
+        else host.end(command.cause);
       });
     },
   );

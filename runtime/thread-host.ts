@@ -64,6 +64,7 @@ export class ThreadHost {
   #gone = false;
   #slots = 0;
   #failure: Error | undefined;
+  #cause: ThreadCause = 'exit';
 
   constructor(options: ThreadHostOptions) {
     const { pool, waiting } = options;
@@ -130,13 +131,14 @@ export class ThreadHost {
     else this.#queue.push(instance);
   }
 
-  /** Ends the thread; nothing runs here any more. */
-  shutDown(): void {
-    void this.#worker.terminate();
+  /** Why the thread has ended, or is about to. */
+  get cause(): ThreadCause {
+    return this.#cause;
   }
 
-  /** Ends a thread that failed. */
-  terminate(cause: ThreadCause): void {
+  /** Ends the thread, with whatever still runs on it. */
+  end(cause: ThreadCause): void {
+    this.#cause = cause;
     if (cause === 'init-timeout') {
       this.#failure ??= new HoldfastError(
         'THREAD_START_TIMEOUT',
@@ -183,7 +185,7 @@ export class ThreadHost {
     } catch (error) {
       if (this.#seats.get(seat.slot) !== seat) return;
       this.#vacate(seat);
-      instance.startFailed(error);
+      instance.startFailed(isDataCloneError(error) ? unclonableInput(instance.address, error) : error);
       return;
     }
     if (this.#seats.get(seat.slot) !== seat) return;
@@ -270,7 +272,8 @@ export class ThreadHost {
           `${this.name} ended with an uncaught error; catch it in the agent, or invoke the work as an actor`,
           { cause: error },
         );
-    this.#options.tell({ type: 'worker.failed', cause: oom ? 'oom' : 'error', error: this.#failure });
+    this.#cause = oom ? 'oom' : 'error';
+    this.#options.tell({ type: 'worker.failed', cause: this.#cause, error: this.#failure });
   }
 
   #exited(code: number): void {
@@ -294,4 +297,15 @@ export class ThreadHost {
     }
     for (const instance of queued) instance.startFailed(reason);
   }
+}
+
+function isDataCloneError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'DataCloneError';
+}
+
+function unclonableInput(address: string, cause: unknown): HoldfastError {
+  const advice = 'pass plain data without functions, actors or sockets';
+  return new HoldfastError('MESSAGE_UNCLONABLE', `the input of ${address} cannot be cloned; ${advice}`, {
+    cause,
+  });
 }

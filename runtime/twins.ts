@@ -41,7 +41,7 @@ export function twinLogic(
       if (instance !== undefined) effects.begin(instance);
     },
     stopped(self) {
-      void instances.get(self)?.stop();
+      void instances.get(self)?.twinStopped();
     },
   });
 }

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { toPromise } from 'xstate';
+import { createRuntime } from 'holdfast';
+import { fixture, start } from './fixtures/start.ts';
+
+test('stop lets instances handle what they were sent, ends the threads, and can be called again', async () => {
+  const runtime = await start({ agents: { counter: fixture('counter', { maxThreads: 2 }) } });
+  const refs = [await runtime.spawn('counter'), await runtime.spawn('counter')];
+  const handled = refs.flatMap((ref) => Array.from({ length: 100 }, () => ref.deliver({ type: 'inc' })));
+  await Promise.all([runtime.stop(), runtime.stop(), ...handled]);
+  expect(runtime.status()).toMatchObject({
+    state: 'stopped',
+    instances: [],
+    deadLetters: 0,
+    pools: [{ threads: [], endedThreads: { shutdown: 2 } }],
+  });
+  await expect(runtime.spawn('counter')).rejects.toMatchObject({ code: 'RUNTIME_STOPPED' });
+  await runtime.stop();
+});
+
+test('a spawn that races the stop is refused and leaves no thread', async () => {
+  const runtime = await start({ agents: { counter: fixture('counter') } });
+  const spawning = runtime.spawn('counter');
+  const stopping = runtime.stop();
+  const outcome = await Promise.allSettled([spawning, stopping]);
+  expect(outcome[1]?.status).toBe('fulfilled');
+  expect(runtime.status().pools[0]?.threads).toEqual([]);
+  expect(runtime.status().instances).toEqual([]);
+});
+
+test('stop is bounded though an agent never gives its thread back', async () => {
+  const runtime = await start({ agents: { process: fixture('process') } });
+  const ref = await runtime.spawn('process');
+  const end = toPromise(ref as never).catch(() => 'ended');
+  ref.send({ type: 'spin', ms: 60_000 });
+  const started = performance.now();
+  await runtime.stop({ timeoutMs: 500 });
+  expect(performance.now() - started).toBeLessThan(10_000);
+  void end;
+});
+
+test("the owner's config runs byte for byte, from its file, with three agents in their pools", async () => {
+  const file = new URL('./config/fixtures/seed-openclaw.json', import.meta.url);
+  const bytes = readFileSync(file);
+  expect(createHash('sha256').update(bytes).digest('hex')).toBe(
+    '9d3d848317be32cbdf1ca3b4533cc45ab52bf04aafe6674af06a7e96854a7d40',
+  );
+  const runtime = await createRuntime(fileURLToPath(file));
+  try {
+    const names = ['security-agent', 'finance-agent', 'trading-agent'];
+    const refs = await Promise.all(names.map((name) => runtime.spawn(name)));
+    expect(refs.map(({ threadId }) => threadId)).toEqual([
+      'security-threads',
+      'finance-threads',
+      'trading-pool',
+    ]);
+    expect(new Set(refs.map(({ thread }) => thread)).size).toBe(3);
+    expect(runtime.status().pools.map(({ maxThreads }) => maxThreads)).toEqual([4, 2, 8]);
+    expect(runtime.status().secrets).toEqual([]);
+  } finally {
+    await runtime.stop();
+  }
+});
