@@ -1,0 +1,220 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  planClosing,
+  planExit,
+  planFailing,
+  planMinimum,
+  planPlacement,
+  planReady,
+  planRelease,
+  planRetirement,
+  type PoolContext,
+  type PoolEffect,
+  type PoolPlan,
+} from './pool-plan.ts';
+import type { ThreadCause } from './thread.ts';
+
+const pool = (change: Partial<PoolContext> = {}): PoolContext => ({
+  threadId: 'p',
+  maxThreads: 2,
+  minThreads: 0,
+  idleTimeoutMs: 60_000,
+  startTimeoutMs: 10_000,
+  threads: [],
+  waiting: [],
+  peak: 0,
+  started: 0,
+  ended: {},
+  ...change,
+});
+
+/** Each step gets the context the one before it led to; all effects, in order. */
+function run(context: PoolContext, ...steps: ((now: PoolContext) => PoolPlan)[]): PoolPlan {
+  const effects: PoolEffect[] = [];
+  let now = context;
+  for (const step of steps) {
+    const plan = step(deepFreeze(now));
+    now = plan.context;
+    effects.push(...plan.effects);
+  }
+  return { context: now, effects };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}
+
+const place = (address: string) => (now: PoolContext) => planPlacement(now, address);
+const ready = (n: number) => (now: PoolContext) => planReady(now, n);
+const release = (n: number) => (now: PoolContext) => planRelease(now, n);
+const retire = (n: number) => (now: PoolContext) => planRetirement(now, n);
+const failing = (n: number) => (now: PoolContext) => planFailing(now, n);
+const exit = (n: number, cause: ThreadCause) => (now: PoolContext) => planExit(now, n, cause);
+const of = ({ effects }: PoolPlan, kind: PoolEffect['kind']) => effects.filter((e) => e.kind === kind);
+const hosted = (plan: PoolPlan) => plan.effects.flatMap((e) => (e.kind === 'host' ? [[e.address, e.n]] : []));
+const threads = ({ context }: PoolPlan) => context.threads.map(({ n, state, owned }) => [n, state, owned]);
+
+describe('a plan of the pool', () => {
+  test('starts the minimum of threads, once', () => {
+    const plan = run(pool({ maxThreads: 4, minThreads: 3 }), planMinimum, planMinimum);
+    expect(plan.effects).toEqual([1, 2, 3].map((n) => ({ kind: 'start', n })));
+    expect([plan.context.started, plan.context.peak]).toEqual([3, 3]);
+  });
+
+  test('starts the thread before it hosts on it, and takes it out of the idle watch', () => {
+    expect(planPlacement(pool(), 'a/1').effects).toEqual([
+      { kind: 'start', n: 1 },
+      { kind: 'unwatch-idle', n: 1 },
+      { kind: 'host', n: 1, address: 'a/1' },
+    ]);
+  });
+
+  test('watches a thread for idleness when it is ready or released with nothing on it', () => {
+    expect(run(pool({ minThreads: 1 }), planMinimum, ready(1)).effects.at(-1)).toEqual({
+      kind: 'watch-idle',
+      n: 1,
+    });
+    const busy = run(pool(), place('a/1'), ready(1));
+    expect(of(busy, 'watch-idle')).toEqual([]);
+    expect(planRelease(busy.context, 1).effects).toEqual([{ kind: 'watch-idle', n: 1 }]);
+  });
+
+  test('does not watch a thread that is still starting, leaving or half full', () => {
+    const steps = [place('a/1'), release(1)];
+    expect(of(run(pool(), ...steps), 'watch-idle')).toEqual([]);
+    const shared = run(pool({ maxThreads: 1 }), place('a/1'), place('a/2'), ready(1), release(1));
+    expect(of(shared, 'watch-idle')).toEqual([]);
+    expect(of(run(pool(), place('a/1'), ready(1), failing(1), release(1)), 'watch-idle')).toEqual([]);
+  });
+
+  test('retires an idle thread, unless it owns somebody, has not started or the minimum needs it', () => {
+    const idle = run(pool(), place('a/1'), ready(1), release(1));
+    const retired = planRetirement(idle.context, 1);
+    expect(retired.effects).toEqual([{ kind: 'leave', n: 1, cause: 'retired' }]);
+    expect(threads(retired)).toEqual([[1, 'leaving', 0]]);
+    expect(planRetirement(retired.context, 1).effects).toEqual([]);
+    expect(run(pool(), place('a/1'), ready(1), retire(1)).effects.at(-1)?.kind).toBe('host');
+    expect(of(run(pool(), place('a/1'), release(1), retire(1)), 'leave')).toEqual([]);
+    expect(of(run(pool({ minThreads: 1 }), planMinimum, ready(1), retire(1)), 'leave')).toEqual([]);
+  });
+
+  test('a failing thread does not count towards the minimum that must stay', () => {
+    const two = run(pool({ minThreads: 1 }), place('a/1'), place('a/2'), ready(1), ready(2), release(1));
+    expect(of(run(two.context, failing(2), retire(1)), 'leave')).toEqual([]);
+    expect(of(run(two.context, retire(1)), 'leave')).toHaveLength(1);
+  });
+
+  test('those who wait are placed in order when a thread has exited, and not before', () => {
+    const full = run(pool({ maxThreads: 1 }), place('a/1'), ready(1), failing(1), place('a/2'), place('a/3'));
+    expect(hosted(full)).toEqual([['a/1', 1]]);
+    expect(full.context.waiting).toEqual(['a/2', 'a/3']);
+    const after = run(full.context, release(1), exit(1, 'oom'));
+    expect(hosted(after)).toEqual([
+      ['a/2', 1],
+      ['a/3', 1],
+    ]);
+    expect(after.effects.slice(0, 2).map(({ kind }) => kind)).toEqual(['unwatch-idle', 'forget']);
+    expect(threads(after)).toEqual([[1, 'starting', 2]]);
+    expect([after.context.waiting, after.context.ended]).toEqual([[], { oom: 1 }]);
+  });
+
+  test('a release too many counts no thread below zero, and one for a thread that is gone is ignored', () => {
+    const plan = run(pool(), place('a/1'), ready(1), release(1), release(1), release(2), place('a/2'));
+    expect(threads(plan)).toEqual([[1, 'ready', 1]]);
+  });
+
+  test('the peak is remembered when fewer threads are alive, and how they ended is counted', () => {
+    const three = run(pool({ maxThreads: 3 }), place('a/1'), place('a/2'), place('a/3'));
+    const one = run(three.context, exit(3, 'exit'), exit(2, 'exit'), exit(1, 'error'), place('a/4'));
+    const { peak, started, ended } = one.context;
+    expect({ peak, started, ended }).toEqual({ peak: 3, started: 4, ended: { exit: 2, error: 1 } });
+  });
+
+  test('closing tells everybody to leave and lets nobody wait', () => {
+    const full = run(pool({ maxThreads: 1 }), place('a/1'), failing(1), place('a/2'));
+    const closing = planClosing(full.context);
+    expect(closing.effects).toEqual([{ kind: 'leave', n: 1, cause: 'shutdown' }]);
+    expect([threads(closing), closing.context.waiting]).toEqual([[[1, 'leaving', 1]], []]);
+    expect(run(closing.context, release(1), exit(1, 'shutdown')).effects.map(({ kind }) => kind)).toEqual([
+      'unwatch-idle',
+      'forget',
+    ]);
+  });
+});
+
+describe('any sequence of plans', () => {
+  type Step = readonly [kind: keyof typeof steps, n: number];
+  const steps = {
+    place: (n: number) => place(`a/${n}`),
+    release,
+    ready: (n: number) => (now: PoolContext) =>
+      // Only a starting thread says so: the thread machine reports nothing else.
+      now.threads.some((t) => t.n === n && t.state === 'starting')
+        ? planReady(now, n)
+        : { context: now, effects: [] },
+    retire,
+    failing,
+    exit: (n: number) => (now: PoolContext) =>
+      now.threads.some((t) => t.n === n) ? planExit(now, n, 'error') : { context: now, effects: [] },
+  };
+  const kinds = Object.keys(steps) as (keyof typeof steps)[];
+  const anyStep: fc.Arbitrary<Step> = fc.tuple(fc.constantFrom(...kinds), fc.integer({ min: 1, max: 4 }));
+  const anyPool = fc
+    .tuple(fc.integer({ min: 1, max: 4 }), fc.nat(4))
+    .map(([maxThreads, min]) => pool({ maxThreads, minThreads: Math.min(min, maxThreads) }));
+
+  test('its effects, carried out by themselves, lead to the threads of the context', () => {
+    fc.assert(
+      fc.property(anyPool, fc.array(anyStep, { maxLength: 40 }), (start, sequence) => {
+        const alive = new Map<number, 'staying' | 'leaving'>();
+        let [now, peak, started, exited] = [start, 0, 0, 0];
+        const carryOut = ({ kind, n }: PoolEffect): string | undefined => {
+          const known = alive.get(n);
+          if (kind === 'start') {
+            alive.set(n, 'staying');
+            started += 1;
+            return known && `${n} was started twice`;
+          }
+          if (kind === 'forget') exited += alive.delete(n) ? 1 : 0;
+          if (kind === 'leave') alive.set(n, 'leaving');
+          return (kind === 'host' || kind === 'leave') && known !== 'staying' ? `${kind} ${n}` : undefined;
+        };
+        const follow = (step: (context: PoolContext) => PoolPlan): void => {
+          const plan = run(now, step);
+          for (const effect of plan.effects) {
+            expect(carryOut(effect)).toBeUndefined();
+            expect(alive.size).toBeLessThanOrEqual(start.maxThreads);
+            peak = Math.max(peak, alive.size);
+          }
+          now = plan.context;
+          const planned = now.threads.map(({ n, state }) => [n, state === 'leaving' ? state : 'staying']);
+          expect(new Map(planned as [])).toEqual(alive);
+          expect([now.peak, now.started, now.ended.error ?? 0]).toEqual([peak, started, exited]);
+        };
+        follow(planMinimum);
+        expect(alive.size).toBe(start.minThreads);
+        for (const [kind, n] of sequence) {
+          if (kind === 'failing' && alive.has(n)) alive.set(n, 'leaving');
+          follow(steps[kind](n));
+        }
+      }),
+    );
+  });
+
+  test('hosts every address once, or keeps it waiting while every thread of the cap is leaving', () => {
+    fc.assert(
+      fc.property(anyPool, fc.array(anyStep, { maxLength: 40 }), (start, sequence) => {
+        const addressed = sequence.map(([kind, n], i) => [kind, kind === 'place' ? i : n] as const);
+        const plan = run(start, planMinimum, ...addressed.map(([kind, n]) => steps[kind](n)));
+        const placed = addressed.flatMap(([kind, n]) => (kind === 'place' ? [`a/${n}`] : []));
+        expect([...hosted(plan).map(([address]) => address), ...plan.context.waiting]).toEqual(placed);
+        if (plan.context.waiting.length === 0) return;
+        expect(plan.context.threads).toHaveLength(start.maxThreads);
+        expect(plan.context.threads.filter(({ state }) => state !== 'leaving')).toEqual([]);
+      }),
+    );
+  });
+});
