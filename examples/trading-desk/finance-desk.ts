@@ -24,7 +24,7 @@ export interface Book {
 
 export interface FinanceDesk {
   readonly books: readonly Book[];
-  bookOf(symbol: string): Book | undefined;
+  readonly bookOf: (symbol: string) => Book | undefined;
 }
 
 /** Two books, shares and indices, each in an agent of its own, told all prices of its symbols in order of time. */

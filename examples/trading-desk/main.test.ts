@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import type { Order } from './agents/orders.ts';
 import { valuePortfolio } from './agents/portfolio.ts';
 import { marksOf, STAKE } from './finance-desk.ts';
-import { loadSeries, type Series } from './prices.ts';
+import { ordersOf } from './plain-strategy.fixture.ts';
+import { loadSeries } from './prices.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const DEADLINE_MS = 60_000;
@@ -31,20 +31,6 @@ async function run(
     child.once('close', resolve);
   });
   return { code, out, err };
-}
-
-/** The strategy once more, as a plain loop. */
-function ordersOf({ symbol, prices, fast, slow }: Series): Order[] {
-  const mean = (from: number, to: number): number =>
-    prices.slice(from, to).reduce((sum, { price }) => sum + price, 0) / (to - from);
-  const orders: Order[] = [];
-  for (let day = slow; day <= prices.length; day += 1) {
-    const above = mean(day - fast, day) > mean(day - slow, day);
-    const holds = orders.at(-1)?.side === 'buy';
-    const { date, price } = prices[day - 1] ?? { date: '', price: 0 };
-    if (above !== holds) orders.push({ symbol, side: above ? 'buy' : 'sell', price, date, pass: 1 });
-  }
-  return orders;
 }
 
 test(
@@ -88,7 +74,11 @@ test(
       ['indices', false],
     ] as const) {
       const own = series.filter(({ unit }) => (unit === 'USD') === isIn);
-      const { value, drawdown, trades, asOf } = valuePortfolio(marksOf(own), own.flatMap(ordersOf), STAKE);
+      const { value, drawdown, trades, asOf } = valuePortfolio(
+        marksOf(own),
+        own.flatMap((one) => ordersOf(one)),
+        STAKE,
+      );
       const worth = Math.round(value).toLocaleString('en-US');
       expect(out).toContain(
         `${book.padEnd(8)} ${worth} on ${asOf}, drawdown ${(drawdown * 100).toFixed(1)} %, ${trades} trades`,

@@ -82,7 +82,7 @@ function createLive(write: (text: string) => void, columns: () => number, paint:
       write(before + block());
     },
     clear() {
-      write(erase());
+      if (shown.length > 0) write(erase());
       shown = [];
     },
   };

@@ -1,8 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findCredentials } from './agents/credentials.ts';
-import { deskFiles, partsOf } from './security-desk.ts';
+import { openDesk } from './open-desk.fixture.ts';
+import { newRunState } from './run-state.ts';
+import { deskFiles, partsOf, scanDesk } from './security-desk.ts';
 
 test('each top folder is one part, with all its files, and no file is left out', async () => {
   const parts = await partsOf(deskFiles);
@@ -35,4 +38,35 @@ test('every planted credential is found where it is, and the clean files are cle
 
 test('a folder that is not there is an error with its path', async () => {
   await expect(partsOf(join(deskFiles, 'absent'))).rejects.toThrow('absent');
+});
+
+test('the agents read a real folder in their own threads, and what they found says no value', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'desk-folder-'));
+  try {
+    for (const part of ['a', 'b', 'c', 'd', 'e']) await mkdir(join(root, part, 'deep'), { recursive: true });
+    await writeFile(join(root, 'a', 'deep', 'x.env'), 'OK=1\nPASSWORD=made-up-value-in-a\n');
+    await writeFile(join(root, 'b', 'y.env'), 'API_KEY=made-up-value-in-b\n');
+    await writeFile(join(root, 'c', 'clean.txt'), 'nothing\n');
+    await writeFile(join(root, 'd', 'huge.bin'), '');
+    await truncate(join(root, 'd', 'huge.bin'), 2 * 1024 * 1024);
+    await writeFile(join(root, 'top.txt'), 'password: ${REF}\n');
+    await using desk = await openDesk();
+    const state = newRunState();
+    const result = await scanDesk(desk.runtime, root, desk.witness, state);
+    expect(result).toMatchObject({
+      findings: [
+        { file: 'a/deep/x.env', line: 2, kind: 'password' },
+        { file: 'b/y.env', line: 1, kind: 'api-key' },
+      ],
+      scanned: 4,
+      skipped: ['d/huge.bin'],
+    });
+    expect(state).toMatchObject({ files: 5, filesScanned: 4, findings: 2 });
+    await desk.witness.sample();
+    expect(desk.record.entries.map(({ text }) => text).join()).not.toContain('made-up-value');
+    const pool = desk.runtime.status().pools.find(({ threadId }) => threadId === 'security-threads');
+    expect(pool?.peakThreads).toBe(4);
+  } finally {
+    await rm(root, { recursive: true });
+  }
 });

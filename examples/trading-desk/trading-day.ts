@@ -48,6 +48,7 @@ export async function tradingDay(options: TradingDayOptions): Promise<TradingDay
   const orders: SignedOrder[] = [];
   const signedWith = new Map<string, Set<string>>();
   let rotatedTo: string | undefined;
+  let rotationIsOver = false;
 
   const scanning = scanDesk(runtime, options.folder, witness, state);
   // Awaited at the end; a failure before must not go unhandled meanwhile.
@@ -94,6 +95,7 @@ export async function tradingDay(options: TradingDayOptions): Promise<TradingDay
     await sleep(options.seconds * 1000 * ROTATE_AT);
     const reports = await Promise.all(finance.books.map(async (book) => await book.close()));
     rotatedTo = await key.rotate();
+    rotationIsOver = true;
     const after = ((performance.now() - started) / 1000).toFixed(1);
     if (rotatedTo === undefined) say(`the key is not this example's to rotate: ${key.id} stays as it is`);
     else {
@@ -103,11 +105,12 @@ export async function tradingDay(options: TradingDayOptions): Promise<TradingDay
     return reports;
   }
 
-  /** A trader goes home when time is up and, after a rotation, once it has used the new key. */
+  /** A trader goes home when time is up and it has used the new key, if there is one. */
   function mayClose({ symbol, rotations }: TradingSummary): boolean {
     const now = performance.now();
     if (now < endsAt) return false;
-    if (rotatedTo === undefined || now > endsAt + GRACE_MS) return true;
+    if (now > endsAt + GRACE_MS) return true;
+    if (rotatedTo === undefined) return rotationIsOver;
     return rotations > 0 && signedWith.get(symbol)?.has(rotatedTo) === true;
   }
 }

@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Order } from './orders.ts';
-import { valuePortfolio } from './portfolio.ts';
+import { type Mark, valuePortfolio } from './portfolio.ts';
 
 const mark = (symbol: string, day: number, price: number) => ({ symbol, date: `2000-01-0${day}`, price });
 const order = (symbol: string, day: number, side: Order['side'], price: number): Order => ({
@@ -48,4 +49,49 @@ test('neither the order of marks nor that of orders matters', () => {
     100,
   );
   expect(backward).toMatchObject({ value: forward.value, drawdown: forward.drawdown, trades: 3 });
+});
+
+const price = fc.integer({ min: 1, max: 10_000 }).map((cents) => cents / 100);
+const series = fc.array(price, { minLength: 1, maxLength: 30 });
+
+/** A buy and a sell by turns, on the days that were drawn. */
+const alternating = (symbol: string, prices: readonly number[], days: readonly number[]): Order[] =>
+  [...new Set(days.filter((day) => day < prices.length))]
+    .toSorted((a, b) => a - b)
+    .map((day, index) => ({
+      symbol,
+      side: index % 2 === 0 ? 'buy' : 'sell',
+      price: prices[day] ?? 0,
+      date: isoDay(day),
+      pass: 1,
+    }));
+const isoDay = (day: number): string => `2000-01-${String(day + 1).padStart(2, '0')}`;
+const marksFrom = (symbol: string, prices: readonly number[]): Mark[] =>
+  prices.map((value, day) => ({ symbol, date: isoDay(day), price: value }));
+
+test('whatever is traded, money is never negative and a drawdown is a part of the peak', () => {
+  fc.assert(
+    fc.property(series, series, fc.array(fc.nat(30)), (first, second, days) => {
+      const marks = [...marksFrom('A', first), ...marksFrom('B', second)];
+      const orders = [...alternating('A', first, days), ...alternating('B', second, days)];
+      const book = valuePortfolio(marks, orders, 100);
+      expect(book.value).toBeGreaterThanOrEqual(0);
+      expect(book.drawdown).toBeGreaterThanOrEqual(0);
+      expect(book.drawdown).toBeLessThanOrEqual(1);
+      expect(book.trades).toBe(orders.length);
+    }),
+  );
+});
+
+test('two symbols in one book are worth what they are worth in two', () => {
+  fc.assert(
+    fc.property(series, series, fc.array(fc.nat(30)), (first, second, days) => {
+      const a = { marks: marksFrom('A', first), orders: alternating('A', first, days) };
+      const b = { marks: marksFrom('B', second), orders: alternating('B', second, days) };
+      const together = valuePortfolio([...a.marks, ...b.marks], [...a.orders, ...b.orders], 100);
+      const apart =
+        valuePortfolio(a.marks, a.orders, 100).value + valuePortfolio(b.marks, b.orders, 100).value;
+      expect(together.value).toBeCloseTo(apart, 6);
+    }),
+  );
 });

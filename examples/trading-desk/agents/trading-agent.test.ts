@@ -1,12 +1,14 @@
+import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { createActor, fromPromise, type SnapshotFrom } from 'xstate';
+import { createActor, fromPromise, waitFor, type SnapshotFrom } from 'xstate';
+import { ordersOf } from '../plain-strategy.fixture.ts';
 import type { Order, SignedOrder } from './orders.ts';
 import tradingAgent, { type TradingEmitted } from './trading-agent.ts';
 
 const input = { symbol: 'TEST', fast: 2, slow: 3 };
 
 /** Signs in the host's place; each call waits until the test lets it go on. */
-function start(sign: (order: Order) => Promise<string> = async () => 'signature') {
+function start(sign: (order: Order) => Promise<string> = async () => 'signature', settings = input) {
   const machine = tradingAgent.provide({
     actors: {
       signOrder: fromPromise<SignedOrder, { label: string; args?: unknown }>(async ({ input }) => {
@@ -15,7 +17,9 @@ function start(sign: (order: Order) => Promise<string> = async () => 'signature'
       }),
     },
   });
-  const actor = createActor(machine, { input });
+  const actor = createActor(machine, {
+    input: { symbol: settings.symbol, fast: settings.fast, slow: settings.slow },
+  });
   const emitted: TradingEmitted[] = [];
   actor.on('*', (event) => emitted.push(event));
   actor.start();
@@ -135,4 +139,41 @@ test('what it keeps survives JSON, so it can be persisted', () => {
   play(actor, [3, 2, 1, 1, 5]);
   const persisted = actor.getPersistedSnapshot();
   expect(JSON.parse(JSON.stringify(persisted))).toMatchObject({ context: { symbol: 'TEST', decided: 1 } });
+});
+
+const signed = { signature: 'signature', keyVersion: 'desk-key' };
+
+test('over any prices it decides what a plain loop decides, whenever the signatures come', async () => {
+  const price = fc.integer({ min: 1, max: 10 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(price, { maxLength: 40 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.scheduler(),
+      async (values, fast, more, scheduler) => {
+        const prices = values.map((value, day) => ({ date: `day ${day}`, price: value }));
+        const series = {
+          symbol: 'TEST',
+          name: 'test',
+          unit: 'points',
+          prices,
+          fast,
+          slow: fast + more,
+        } as const;
+        const { actor, emitted } = start(
+          async () => await scheduler.schedule(Promise.resolve('signature')),
+          series,
+        );
+        actor.send({ type: 'open', pass: 1 });
+        for (const tick of prices) actor.send({ type: 'tick', ...tick });
+        const expected = ordersOf(series);
+        await scheduler.waitFor(waitFor(actor, ({ context }) => context.signed === expected.length));
+        expect(actor.getSnapshot().context).toMatchObject({ decided: expected.length, unsigned: [] });
+        expect(emitted).toEqual(expected.map((order) => Object.assign({ type: 'order' }, order, signed)));
+        actor.stop();
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
