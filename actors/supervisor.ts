@@ -42,7 +42,7 @@ export type SupervisorEmitted =
   /** It failed too often. */
   | { readonly type: 'giving-up'; readonly address: string; readonly restarts: number };
 
-interface SupervisorContext extends SupervisorInput {
+export interface SupervisorContext extends SupervisorInput {
   /** Of those instances only that have failed. */
   readonly failures: Readonly<Record<string, FailureHistory>>;
   readonly restarts: number;

@@ -32,12 +32,15 @@ export type ThreadReport =
   | { readonly type: 'thread.failing'; readonly n: number }
   | { readonly type: 'thread.exited'; readonly n: number; readonly cause: ThreadCause };
 
-interface ThreadContext extends ThreadInput {
+export interface ThreadContext extends ThreadInput {
   readonly name: string;
   readonly cause: ThreadCause | undefined;
 }
 
-/** Provided by the runtime: owns the worker thread of the operating system. */
+/**
+ * Provided by the runtime: owns the worker thread of the operating system. When it throws at its start, there
+ * must be no such thread.
+ */
 const worker = fromCallback<
   WorkerCommand,
   Pick<ThreadContext, 'threadId' | 'n' | 'name'> & NonReducibleUnknown
@@ -75,6 +78,7 @@ export const threadMachine = setup({
       cause: ({ event, context }) => (event.type === 'worker.failed' ? event.cause : context.cause),
     }),
     rememberTimeout: assign({ cause: 'init-timeout' }),
+    rememberError: assign({ cause: 'error' }),
   },
 }).createMachine({
   id: 'thread',
@@ -91,6 +95,7 @@ export const threadMachine = setup({
   on: {
     'worker.exit': '.exited',
     'worker.failed': { target: '.failed', actions: 'rememberFailure' },
+    'xstate.error.actor.worker': { target: '.lost', actions: 'rememberError' },
   },
   initial: 'starting',
   states: {
@@ -100,6 +105,8 @@ export const threadMachine = setup({
         'worker.ready': { target: 'ready', actions: 'tellReady' },
         host: { actions: 'tellHost' },
         leave: { target: 'leaving', actions: 'rememberLeave' },
+        // It could not even be made.
+        'xstate.error.actor.worker': { target: 'exited', actions: 'rememberError' },
       },
     },
     ready: {
@@ -109,7 +116,12 @@ export const threadMachine = setup({
       },
     },
     leaving: { entry: 'shutDown' },
-    failed: { entry: ['tellFailing', 'terminate'], on: { 'worker.failed': {} } },
+    failed: {
+      entry: ['tellFailing', 'terminate'],
+      on: { 'worker.failed': {}, 'xstate.error.actor.worker': {} },
+    },
+    // Nobody is left to tell it anything, but it may be alive: only its exit frees the place.
+    lost: { entry: 'tellFailing', on: { 'worker.failed': {} } },
     exited: { type: 'final', entry: 'tellExited' },
   },
 });

@@ -1,0 +1,11 @@
+// Emits dist/: one file of output for each source file, so that `new URL('./worker/entry…')` stays true, and the
+// JSON Schema of the config for editors.
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+
+const root = new URL('../', import.meta.url);
+const run = (...command) => execFileSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
+
+rmSync(new URL('dist', root), { recursive: true, force: true });
+run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
+run('.ci/emit-schema.mjs');
