@@ -10,74 +10,135 @@ export interface WireError {
   /** Own enumerable properties such as `code`, as far as they can be cloned. */
   readonly props?: Record<string, unknown>;
   readonly cause?: WireError;
+  /** What an `AggregateError` stands for. */
+  readonly errors?: readonly WireError[];
 }
 
 const MAX_CAUSES = 8;
 
-const builtIn: Record<string, ErrorConstructor> = {
-  Error,
-  EvalError,
-  RangeError,
-  ReferenceError,
-  SyntaxError,
-  TypeError,
-  URIError,
-};
+const builtIn = new Map<string, ErrorConstructor>([
+  ['Error', Error],
+  ['EvalError', EvalError],
+  ['RangeError', RangeError],
+  ['ReferenceError', ReferenceError],
+  ['SyntaxError', SyntaxError],
+  ['TypeError', TypeError],
+  ['URIError', URIError],
+]);
+
+/** Spelled out in fields of their own, or told by the class. */
+const spelledOut = new Set(['name', 'message', 'stack', 'cause']);
 
 /** Whether a value survives structured clone. */
 export function isClonable(value: unknown): boolean {
+  return tryClone(value) !== undefined;
+}
+
+/** A copy that is plain data through and through, so that cloning it once more cannot fail. */
+export function tryClone(value: unknown): { readonly copy: unknown } | undefined {
   try {
-    structuredClone(value);
-    return true;
+    return { copy: structuredClone(value) };
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-/** Structured clone keeps an error's name, message and stack, but drops `code`, own fields and the class. */
-export function encodeError(error: unknown, depth = 0): WireError {
-  if (!(error instanceof Error)) return { raw: isClonable(error) ? error : String(error) };
-  const props: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(error)) {
-    if (key !== 'name' && isClonable(value)) props[key] = value;
+/**
+ * Structured clone keeps an error's name, message and stack, but drops `code`, own fields and the class.
+ * Never throws, and what it returns can always be cloned: an error that cannot be read must not end a thread.
+ */
+export function encodeError(error: unknown): WireError {
+  try {
+    return encode(error, 0);
+  } catch {
+    return { name: 'Error', message: 'something that cannot be read was thrown' };
   }
+}
+
+function encode(error: unknown, depth: number): WireError {
+  if (!(error instanceof Error)) return { raw: (tryClone(error) ?? { copy: String(error) }).copy };
   const wire: { -readonly [K in keyof WireError]: WireError[K] } = {
     name: classNameOf(error),
-    message: error.message,
-    stack: error.stack,
+    message: textOf(error.message) ?? '',
+    stack: textOf(error.stack),
   };
-  if (Object.keys(props).length > 0) wire.props = props;
-  if (error.cause !== undefined && depth < MAX_CAUSES) wire.cause = encodeError(error.cause, depth + 1);
+  const props = propsOf(error);
+  if (props !== undefined) wire.props = props;
+  if (error.cause !== undefined && depth < MAX_CAUSES) wire.cause = encode(error.cause, depth + 1);
+  // Only the outermost, so that errors that hold each other cannot multiply.
+  if (depth === 0 && error instanceof AggregateError && Array.isArray(error.errors)) {
+    wire.errors = error.errors.map((one) => encode(one, 1));
+  }
   return wire;
 }
 
-/** The error again: a built-in class or {@link HoldfastError} where it was one, else an `Error` with that name. */
+function propsOf(error: Error): Record<string, unknown> | undefined {
+  let props: Record<string, unknown> | undefined;
+  for (const [key, value] of Object.entries(error)) {
+    if (spelledOut.has(key)) continue;
+    const clone = tryClone(value);
+    if (clone !== undefined) define((props ??= {}), key, clone.copy, true);
+  }
+  return props;
+}
+
+/**
+ * The error again: a built-in class or {@link HoldfastError} where it was one, else an `Error` with that name.
+ * Never throws, also when a thread made up what it sent.
+ */
 export function decodeError(wire: WireError): unknown {
-  if (wire.name === undefined) return wire.raw;
-  const error = construct(wire);
-  if (error.name !== wire.name) define(error, 'name', wire.name);
-  if (wire.stack !== undefined) define(error, 'stack', wire.stack);
-  if (wire.cause !== undefined) define(error, 'cause', decodeError(wire.cause));
-  for (const [key, value] of Object.entries(wire.props ?? {})) {
-    Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: true });
+  return decode(wire, 0);
+}
+
+function decode(wire: WireError, depth: number): unknown {
+  if (typeof wire !== 'object' || wire === null)
+    return new Error('the thread sent an error that cannot be read');
+  const name = textOf(wire.name);
+  if (name === undefined) return wire.raw;
+  const error = construct(name, textOf(wire.message) ?? '', wire);
+  if (error.name !== name) define(error, 'name', name);
+  const stack = textOf(wire.stack);
+  if (stack !== undefined) define(error, 'stack', stack);
+  if (wire.cause !== undefined && depth <= MAX_CAUSES) {
+    define(error, 'cause', decode(wire.cause, depth + 1));
+  }
+  if (Array.isArray(wire.errors) && depth === 0) {
+    define(
+      error,
+      'errors',
+      wire.errors.map((one: WireError) => decode(one, 1)),
+    );
+  }
+  if (isObject(wire.props)) {
+    for (const [key, value] of Object.entries(wire.props)) define(error, key, value, true);
   }
   return error;
 }
 
-function construct(wire: WireError): Error {
-  const message = wire.message ?? '';
-  if (wire.name === 'HoldfastError' && typeof wire.props?.['code'] === 'string') {
-    return new HoldfastError(wire.props['code'] as HoldfastErrorCode, message);
+function construct(name: string, message: string, { props }: WireError): Error {
+  const code = isObject(props) ? props['code'] : undefined;
+  if (name === 'HoldfastError' && typeof code === 'string') {
+    return new HoldfastError(code as HoldfastErrorCode, message);
   }
-  return new (builtIn[wire.name ?? 'Error'] ?? Error)(message);
+  if (name === 'AggregateError') return new AggregateError([], message);
+  return new (builtIn.get(name) ?? Error)(message);
 }
 
 /** `class Refused extends Error {}` keeps the name `Error`; its class is what a reader looks for. */
 function classNameOf(error: Error): string {
-  const ofClass = error.constructor?.name;
-  return error.name === 'Error' && ofClass ? ofClass : error.name;
+  const ofClass = textOf(error.constructor?.name);
+  return error.name === 'Error' && ofClass ? ofClass : (textOf(error.name) ?? 'Error');
 }
 
-function define(error: Error, key: 'name' | 'stack' | 'cause', value: unknown): void {
-  Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: false });
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Never by assignment: `__proto__` is a name like any other. */
+function define(target: object, key: string, value: unknown, enumerable = false): void {
+  Object.defineProperty(target, key, { value, configurable: true, writable: true, enumerable });
 }

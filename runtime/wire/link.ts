@@ -21,6 +21,11 @@ export interface LinkOptions {
   readonly onViolation?: (what: string) => void;
   /** Mends the result of a call that could not be cloned, so that one bad value does not cost the others. */
   readonly repair?: (value: unknown) => unknown;
+  /**
+   * The other side closed the port, or its thread ended. Whoever knows more about that then closes the link with
+   * a reason of their own. Default: pending and later calls reject with a plain error.
+   */
+  readonly onClose?: () => void;
 }
 
 /** Both directions of one `MessagePort`, in comlink's frames. */
@@ -44,6 +49,11 @@ interface Frame {
   readonly path?: unknown;
   readonly argumentList?: unknown;
 }
+
+/** More than any method takes. */
+const MAX_ARGUMENTS = 16;
+/** comlink's own types of call; a violation names these and never repeats a peer's own words. */
+const callTypes = new Set(['GET', 'SET', 'APPLY', 'CONSTRUCT', 'ENDPOINT', 'RELEASE']);
 
 type Outcome = readonly [ok: 1, value: unknown] | readonly [ok: 0, error: WireError];
 
@@ -83,16 +93,19 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     if (closed !== undefined) return;
     if (!isFrame(message)) return violated('a message that is no comlink frame');
     if (message.type !== 'RAW' && message.type !== 'HANDLER') {
-      if (exposed === undefined) return violated(`a ${message.type} call to a side that offers none`);
+      if (exposed === undefined) return violated(`${callOf(message)} to a side that offers none`);
       return exposed(message);
     }
     const waiter = waiters.get(message.id);
     if (waiter === undefined) return violated('an answer to no call');
     waiters.delete(message.id);
-    settle(waiter, message);
+    if (!settle(waiter, message)) violated('an answer that is none');
   });
   port.on('messageerror', () => violated('a message that could not be deserialized'));
-  port.on('close', () => close(new Error('the port was closed by the other side')));
+  port.on('close', () => {
+    if (options.onClose === undefined) close(new Error('the port was closed by the other side'));
+    else if (closed === undefined) options.onClose();
+  });
 
   return {
     call(method, ...args) {
@@ -111,21 +124,29 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
   };
 }
 
-function settle(waiter: Waiter, frame: Frame): void {
-  if (frame.type === 'HANDLER') {
-    // comlink's own failure (an unserializable result), or the guard's: both carry a plain error.
-    const thrown = (frame.value as { value?: WireError } | undefined)?.value;
-    waiter.reject(frame.name === 'throw' && thrown ? decodeError({ name: 'Error', ...thrown }) : malformed());
-    return;
+/** `false` when the frame was no answer; the call is rejected all the same. */
+function settle(waiter: Waiter, frame: Frame): boolean {
+  const outcome = frame.type === 'RAW' ? frame.value : thrown(frame);
+  if (Array.isArray(outcome)) {
+    if (outcome[0] === 1) {
+      waiter.resolve(outcome[1]);
+      return true;
+    }
+    if (outcome[0] === 0 && typeof outcome[1] === 'object' && outcome[1] !== null) {
+      waiter.reject(decodeError(outcome[1] as WireError));
+      return true;
+    }
   }
-  const outcome = frame.value as Outcome;
-  if (!Array.isArray(outcome)) waiter.reject(malformed());
-  else if (outcome[0] === 1) waiter.resolve(outcome[1]);
-  else waiter.reject(decodeError(outcome[1]));
+  waiter.reject(new Error('the other side answered with a frame that is no answer'));
+  return false;
 }
 
-function malformed(): Error {
-  return new Error('the other side answered with a frame that is no answer');
+/** comlink's own failure (an unserializable result), or the guard's, as an outcome. */
+function thrown({ name, value }: Frame): Outcome | undefined {
+  if (name !== 'throw' || typeof value !== 'object' || value === null) return undefined;
+  const { isError, value: what } = value as { isError?: unknown; value?: unknown };
+  if (isError === false) return [0, { raw: what }];
+  return typeof what === 'object' && what !== null ? [0, { name: 'Error', ...what }] : undefined;
 }
 
 /** Puts the guard and an outcome envelope around an unmodified `Comlink.expose`. */
@@ -141,7 +162,7 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): (fra
         port.postMessage(frame, transfer);
       } catch (error) {
         if (options.repair === undefined || !Array.isArray(frame.value)) throw error;
-        port.postMessage({ ...frame, value: [1, options.repair(frame.value[1])] });
+        port.postMessage({ ...frame, value: mend(frame.value[1], options.repair) });
       }
     },
     addEventListener(_type: string, listener: unknown) {
@@ -152,7 +173,7 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): (fra
 
   return (frame) => {
     if (isAllowed(frame, allowed)) return receive?.({ data: frame });
-    options.onViolation?.(`a ${frame.type} call that is not allowed`);
+    options.onViolation?.(`${callOf(frame)} that is not allowed`);
     const error: WireError = { name: 'Error', message: 'this call is not allowed' };
     port.postMessage({
       id: frame.id,
@@ -161,6 +182,14 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): (fra
       value: { isError: true, value: error },
     });
   };
+}
+
+function mend(value: unknown, repair: (value: unknown) => unknown): Outcome {
+  try {
+    return [1, repair(value)];
+  } catch (error) {
+    return [0, encodeError(error)];
+  }
 }
 
 /** comlink keeps only name, message and stack of what a method throws; this keeps the rest. */
@@ -179,6 +208,10 @@ function withOutcome(method: (...args: never[]) => unknown) {
   };
 }
 
+function callOf({ type }: Frame): string {
+  return callTypes.has(type) ? `a call (${type})` : 'a call of an unknown type';
+}
+
 function isFrame(message: unknown): message is Frame {
   if (typeof message !== 'object' || message === null) return false;
   const { id, type } = message as Partial<Frame>;
@@ -189,6 +222,8 @@ function isAllowed(frame: Frame, allowed: ReadonlySet<string>): boolean {
   const { type, path, argumentList } = frame;
   if (type !== 'APPLY' || !Array.isArray(path) || path.length !== 1) return false;
   if (typeof path[0] !== 'string' || !allowed.has(path[0]) || !Array.isArray(argumentList)) return false;
+  // Before `every`, which would walk four thousand million holes.
+  if (argumentList.length > MAX_ARGUMENTS) return false;
   return argumentList.every(
     (argument: unknown) =>
       typeof argument === 'object' && argument !== null && (argument as Frame).type === 'RAW',
