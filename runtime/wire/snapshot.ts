@@ -1,4 +1,4 @@
-import { encodeError, isClonable, type WireError } from './errors.ts';
+import { encodeError, tryClone, type WireError } from './errors.ts';
 
 /** A child actor as it appears in a mirrored snapshot: where it is and how it does, not the actor itself. */
 export interface WireChild {
@@ -68,17 +68,30 @@ function encodeChild(child: ActorLike): WireChild {
 export function toClonable(wire: WireSnapshot): WireSnapshot {
   return {
     ...wire,
-    ...(wire.context === undefined ? {} : { context: clonablePart(wire.context, new Map()) }),
-    ...(wire.output === undefined ? {} : { output: clonablePart(wire.output, new Map()) }),
+    ...(wire.context === undefined ? {} : { context: clonable(wire.context) }),
+    ...(wire.output === undefined ? {} : { output: clonable(wire.output) }),
     incomplete: true,
   };
 }
 
+function clonable(value: unknown): unknown {
+  // The copy of the copy shows that it can be cloned: it may still be too deep.
+  return (tryClone(clonablePart(value, new Map())) ?? { copy: '[unreadable]' }).copy;
+}
+
+/** Reading an agent's own objects may throw; that costs the part and not the thread. */
 function clonablePart(value: unknown, seen: Map<object, unknown>): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
-  const known = seen.get(value);
-  if (known !== undefined) return known;
+  if (seen.has(value)) return seen.get(value);
+  try {
+    return clonableObject(value, seen);
+  } catch {
+    return '[unreadable]';
+  }
+}
+
+function clonableObject(value: object, seen: Map<object, unknown>): unknown {
   if (isActor(value)) return { xstate$$type: 1, id: value.id, sessionId: value.sessionId };
   if (Array.isArray(value)) {
     const copy: unknown[] = [];
@@ -88,15 +101,27 @@ function clonablePart(value: unknown, seen: Map<object, unknown>): unknown {
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
-    return isClonable(value) ? value : `[${value.constructor?.name ?? 'object'}]`;
+    const clone = tryClone(value) ?? { copy: `[${value.constructor?.name ?? 'object'}]` };
+    seen.set(value, clone.copy);
+    return clone.copy;
   }
   const copy: Record<string, unknown> = {};
   seen.set(value, copy);
-  for (const [key, item] of Object.entries(value)) {
-    const part = clonablePart(item, seen);
-    if (part !== undefined) copy[key] = part;
+  for (const key of Object.keys(value)) {
+    const part = clonablePart(read(value as Record<string, unknown>, key), seen);
+    // Not by assignment: `__proto__` is a field like any other here.
+    if (part === undefined) continue;
+    Object.defineProperty(copy, key, { value: part, configurable: true, enumerable: true, writable: true });
   }
   return copy;
+}
+
+function read(from: Record<string, unknown>, key: string): unknown {
+  try {
+    return from[key];
+  } catch {
+    return undefined;
+  }
 }
 
 function isActor(value: object): value is ActorLike {
