@@ -31,7 +31,10 @@ function binary(version) {
       `${home}/package.json`,
       JSON.stringify({ private: true, dependencies: { node: version }, allowScripts: { node: true } }),
     );
-    execFileSync('npm', ['install', '--no-audit', '--no-fund'], { cwd: home, stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync('npm', ['install', '--no-audit', '--no-fund'], {
+      cwd: home,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
   }
   return node;
 }

@@ -73,7 +73,10 @@ try {
     const name = `holdfast${entry.slice(1)}`;
     const attributes = name.endsWith('.json') ? ', { with: { type: "json" } }' : '';
     check(`import of ${name}`, () => {
-      const found = node('-e', `import('${name}'${attributes}).then((m) => console.log(Object.keys(m).length))`);
+      const found = node(
+        '-e',
+        `import('${name}'${attributes}).then((m) => console.log(Object.keys(m).length))`,
+      );
       if (Number(found) < 1) throw new Error(`${name} exports nothing`);
     });
   }
