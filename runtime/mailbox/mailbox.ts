@@ -95,7 +95,8 @@ export class Mailbox {
 
   /** The oldest `count` envelopes were handled; calls `delivered` with the tags of those somebody waits for. */
   settle(count: number, delivered: (tag: Tag) => void): void {
-    const end = Math.min(this.#sent, this.#head + count);
+    // A thread that lies about its progress may claim less than nothing, or more than it got.
+    const end = Math.max(this.#head, Math.min(this.#sent, this.#head + count));
     for (let at = this.#head; at < end; at++) {
       const index = at & this.#mask;
       const tag = this.#tags[index] as Tag;
@@ -137,17 +138,23 @@ export class Mailbox {
     const from = this.#sent - count;
     const kept: [unknown, Tag][] = [];
     const refused: [unknown, Tag][] = [];
+    const refusedAt: number[] = [];
     for (let at = from; at < this.#tail; at++) {
       const pair: [unknown, Tag] = [this.#events[at & this.#mask], this.#tags[at & this.#mask] as Tag];
-      (at >= this.#sent || keep(pair[0]) ? kept : refused).push(pair);
       this.#events[at & this.#mask] = undefined;
+      if (at >= this.#sent || keep(pair[0])) {
+        kept.push(pair);
+      } else {
+        refused.push(pair);
+        refusedAt.push(at);
+      }
     }
     this.#sent = from;
     this.#tail = from;
     for (const [event, tag] of kept) this.offer(event, tag);
     // Refused envelopes no longer count towards the cursor that others wait for.
     this.#barriers = this.#barriers.map(({ cursor, pass }) => ({
-      cursor: Math.min(cursor, this.#tail),
+      cursor: cursor - refusedAt.filter((at) => at < cursor).length,
       pass,
     }));
     if (this.#barriers.length > 0) this.#pass();

@@ -1,0 +1,261 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { envelopesOf } from './fixtures/envelopes.ts';
+import { mailboxCommands, type Model, type Real } from './fixtures/mailbox-model.ts';
+import { Mailbox, type Tag } from './mailbox.ts';
+
+function filled(count: number, capacity = 100): Mailbox {
+  const mailbox = new Mailbox(capacity);
+  for (let n = 1; n <= count; n++) mailbox.offer(n, 0);
+  return mailbox;
+}
+
+function taken(mailbox: Mailbox, max: number): unknown[] {
+  const batch: unknown[] = [];
+  mailbox.take(batch, 0, max);
+  return envelopesOf(batch).map(({ event }) => event);
+}
+
+/** Whether a promise has settled by the end of this turn of the event loop. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  void promise.then(() => (settled = true));
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  return settled;
+}
+
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  gc();
+}
+
+describe('a mailbox', () => {
+  it('does what a plain array would do, whatever happens to it', async () => {
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(mailboxCommands, fc.integer({ min: 1, max: 70 }), async (commands, capacity) => {
+        const setup = (): { model: Model; real: Real } => ({
+          model: { capacity, items: [], sent: 0, handled: 0, nextEvent: 0, barriers: [] },
+          real: { mailbox: new Mailbox(capacity), passed: [] },
+        });
+        await fc.asyncModelRun(setup, commands);
+        runs += 1;
+      }),
+      { numRuns: 200 },
+    );
+    expect(runs).toBe(200);
+  });
+
+  it('keeps its order over many times its ring, while it is filled and emptied', () => {
+    const mailbox = new Mailbox(50);
+    const seen: unknown[] = [];
+    let next = 1;
+    for (let round = 0; round < 500; round++) {
+      while (mailbox.offer(next, 0)) next += 1;
+      const some = taken(mailbox, 1 + (round % 37));
+      seen.push(...some);
+      mailbox.settle(some.length, () => {});
+    }
+
+    expect(seen).toEqual(Array.from({ length: seen.length }, (_, n) => n + 1));
+    expect(seen.length).toBeGreaterThan(5000);
+  });
+
+  it('counts what is queued and what is not acknowledged against its capacity', () => {
+    const mailbox = filled(3, 3);
+    expect(mailbox.offer('over', 0)).toBe(false);
+
+    taken(mailbox, 2);
+    expect(mailbox.offer('still over', 0)).toBe(false);
+    expect([mailbox.depth, mailbox.queued]).toEqual([3, 1]);
+    mailbox.settle(1, () => {});
+
+    expect(mailbox.offer('fits', 0)).toBe(true);
+    expect(mailbox.offer('over again', 0)).toBe(false);
+  });
+
+  it('may have room for nothing', () => {
+    expect(new Mailbox(0).offer(1, 0)).toBe(false);
+  });
+
+  it('lets go of an event once it was handled or taken out', async () => {
+    const mailbox = new Mailbox(6);
+    const gone: WeakRef<object>[] = [];
+    const fill = (): void => {
+      for (let n = 0; n < 6; n++) {
+        const event = { n };
+        gone.push(new WeakRef(event));
+        mailbox.offer(event, 0);
+      }
+    };
+    fill();
+    taken(mailbox, 4);
+
+    mailbox.settle(1, () => {});
+    mailbox.discardFirst(() => {});
+    mailbox.takeBack(
+      1,
+      () => false,
+      () => {},
+    );
+    await collectGarbage();
+
+    expect(gone.map((ref) => ref.deref() === undefined)).toEqual([true, true, false, true, false, false]);
+    mailbox.clear(() => {});
+    await collectGarbage();
+    expect(gone.every((ref) => ref.deref() === undefined)).toBe(true);
+  });
+});
+
+describe('a batch', () => {
+  it('is one run for envelopes in a row, and names the tag of each ask between them', () => {
+    const mailbox = new Mailbox(10);
+    const offers: [string, Tag][] = [
+      ['a', 0],
+      ['b', -7],
+      ['ask', 5],
+      ['c', 0],
+      ['d', 0],
+    ];
+    for (const [event, tag] of offers) mailbox.offer(event, tag);
+    const batch: unknown[] = [];
+
+    expect(mailbox.take(batch, 9, 10)).toBe(5);
+
+    expect(batch).toEqual([9, 2, 'a', 'b', 9, -1, 5, 'ask', 9, 2, 'c', 'd']);
+  });
+
+  it('has no empty runs', () => {
+    const mailbox = new Mailbox(10);
+    const batch: unknown[] = [];
+    expect(mailbox.take(batch, 0, 10)).toBe(0);
+    mailbox.offer('ask', 1);
+    mailbox.offer('ask', 2);
+
+    mailbox.take(batch, 0, 1);
+    mailbox.take(batch, 0, 0);
+
+    expect(batch).toEqual([0, -1, 1, 'ask']);
+  });
+
+  it('reads back as it was written, for any row of envelopes', () => {
+    const tag = fc.constantFrom(0, 0, 0, -1, 1);
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.anything(), tag), { maxLength: 60 }),
+        fc.integer({ min: 1, max: 60 }),
+        (offers, max) => {
+          const mailbox = new Mailbox(60);
+          offers.forEach(([event, sign], n) => mailbox.offer(event, sign * (n + 1)));
+          const batch: unknown[] = [];
+
+          const count = mailbox.take(batch, 4, max);
+
+          expect(count).toBe(Math.min(max, offers.length));
+          expect(envelopesOf(batch)).toEqual(
+            offers.slice(0, max).map(([event, sign], n) => ({ slot: 4, tag: sign > 0 ? n + 1 : 0, event })),
+          );
+        },
+      ),
+    );
+  });
+});
+
+describe('passed', () => {
+  it('resolves at once for an empty mailbox', async () => {
+    expect(await isSettled(new Mailbox(1).passed())).toBe(true);
+  });
+
+  it('waits for what was there, and not for what comes later', async () => {
+    const mailbox = filled(2);
+    const passed = mailbox.passed();
+    mailbox.offer('later', 0);
+    taken(mailbox, 3);
+
+    mailbox.settle(1, () => {});
+    expect(await isSettled(passed)).toBe(false);
+    mailbox.settle(1, () => {});
+
+    expect(await isSettled(passed)).toBe(true);
+    expect(mailbox.depth).toBe(1);
+  });
+
+  it('does not wait for envelopes that came later when an earlier one was taken out', async () => {
+    const mailbox = filled(3);
+    const passed = mailbox.passed();
+    mailbox.offer(4, 0);
+    mailbox.offer(5, 0);
+    taken(mailbox, 5);
+    mailbox.takeBack(
+      5,
+      (event) => event !== 2,
+      () => {},
+    );
+
+    expect(taken(mailbox, 2)).toEqual([1, 3]);
+    mailbox.settle(2, () => {});
+
+    expect(await isSettled(passed)).toBe(true);
+  });
+});
+
+describe('what a thread says it has handled', () => {
+  it('brings nothing back when it is less than nothing', () => {
+    const mailbox = filled(4);
+    taken(mailbox, 4);
+    mailbox.settle(2, () => {});
+
+    mailbox.settle(-2, () => {});
+
+    expect([mailbox.depth, mailbox.handled]).toEqual([2, 2]);
+    mailbox.rewind();
+    expect(taken(mailbox, 4)).toEqual([3, 4]);
+  });
+
+  it('frees no more than was sent', () => {
+    const mailbox = filled(4);
+    taken(mailbox, 2);
+
+    mailbox.settle(1000, () => {});
+
+    expect([mailbox.depth, mailbox.queued, mailbox.handled]).toEqual([2, 2, 2]);
+  });
+});
+
+describe('discarding', () => {
+  it('may itself offer to the mailbox', () => {
+    const mailbox = filled(3);
+    const seen: unknown[] = [];
+    taken(mailbox, 2);
+
+    mailbox.discardFirst((event) => {
+      seen.push(event);
+      mailbox.offer('from the discard', 0);
+    });
+
+    mailbox.rewind();
+    expect(seen).toEqual([1]);
+    expect(taken(mailbox, 9)).toEqual([2, 3, 'from the discard']);
+  });
+
+  it('may offer while a batch is taken back', () => {
+    const mailbox = filled(3);
+    taken(mailbox, 3);
+
+    mailbox.takeBack(
+      3,
+      (event) => event !== 2,
+      () => mailbox.offer('from the discard', 0),
+    );
+
+    expect(taken(mailbox, 9)).toEqual([1, 3, 'from the discard']);
+  });
+});
