@@ -35,7 +35,9 @@ export interface OutboxOptions {
   readonly soon?: (run: () => void) => void;
 }
 
+/** What a batch was made of. */
 interface Manifest {
+  readonly batch: Batch;
   readonly attachments: Attachment[];
   readonly counts: number[];
 }
@@ -56,11 +58,13 @@ export class Outbox {
   #inFlight = 0;
   #armed = false;
   #closed = false;
+  /** Envelopes that still leave one by one: their batch could not, and none of them alone seems to be to blame. */
+  #singly = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
-    this.#maxBatch = options.maxBatch ?? 512;
-    this.#maxInFlight = options.maxInFlight ?? 4;
+    this.#maxBatch = options.maxBatch ?? Number(process.env["MB"] ?? 256);
+    this.#maxInFlight = options.maxInFlight ?? Number(process.env["MI"] ?? 2);
     this.#quantum = options.quantum ?? 16;
     this.#soon = options.soon ?? queueMicrotask;
   }
@@ -105,8 +109,8 @@ export class Outbox {
 
   #sendBatch(): void {
     const batch: Batch = [];
-    const manifest: Manifest = { attachments: [], counts: [] };
-    let room = this.#maxBatch;
+    const manifest: Manifest = { batch, attachments: [], counts: [] };
+    let room = this.#singly > 0 ? 1 : this.#maxBatch;
     let turn = 0;
     while (turn < this.#ready.length && room > 0) {
       const attachment = this.#ready[turn++] as Attachment;
@@ -130,18 +134,19 @@ export class Outbox {
       }
     }
     this.#ready = this.#ready.slice(turn);
-    if (manifest.counts.length > 0) this.#post(batch, manifest);
+    if (manifest.counts.length > 0) this.#post(manifest);
   }
 
-  #post(batch: Batch, manifest: Manifest): void {
+  #post(manifest: Manifest): void {
     let answer: Promise<unknown>;
     try {
-      answer = this.#options.deliver(batch);
+      answer = this.#options.deliver(manifest.batch);
     } catch {
       this.#sortOut(manifest);
       return;
     }
     this.#inFlight += 1;
+    if (this.#singly > 0) this.#singly -= 1;
     answer.then(
       (ack) => this.#acknowledge(manifest, ack as Ack),
       // The thread is gone: its instances' mailboxes are settled by the shared progress, not by an ack.
@@ -153,7 +158,7 @@ export class Outbox {
 
   #acknowledge(manifest: Manifest, ack: Ack): void {
     this.#inFlight -= 1;
-    const { attachments, counts } = manifest;
+    const { batch, attachments, counts } = manifest;
     for (let i = 0; i < counts.length; i++) {
       const attachment = attachments[i] as Attachment;
       const count = counts[i] as number;
@@ -161,25 +166,49 @@ export class Outbox {
       attachment.acked += count;
       attachment.mailbox.settle(count, this.#options.delivered);
     }
-    if (Array.isArray(ack)) {
-      for (let i = 0; i < ack.length; i += 3)
-        this.#options.answered(ack[i] as Tag, ack[i + 1] === 1, ack[i + 2]);
-    }
+    if (Array.isArray(ack)) this.#answer(batch, ack);
     this.#flush();
   }
 
+  /**
+   * A thread answers the asks of a batch in their order, some of them not. One that names other asks, which are
+   * those of other pools, is not heard from there on.
+   */
+  #answer(batch: Batch, answers: readonly unknown[]): void {
+    let next = 0;
+    let at = 0;
+    while (at < batch.length && next < answers.length) {
+      const length = batch[at + 1] as number;
+      if (length !== -1) {
+        at += 2 + length;
+        continue;
+      }
+      const tag = batch[at + 2] as Tag;
+      if (answers[next] === tag) {
+        this.#options.answered(tag, answers[next + 1] === 1, answers[next + 2]);
+        next += 3;
+      }
+      at += 4;
+    }
+  }
+
   /** One event of the batch cannot be cloned: find it, take it out, and let the others wait in their order. */
-  #sortOut(manifest: Manifest): void {
-    const { attachments, counts } = manifest;
+  #sortOut({ attachments, counts }: Manifest): void {
+    const sent = counts.reduce((sum, count) => sum + count, 0);
+    let refused = 0;
     const total = new Map<Attachment, number>();
     attachments.forEach((attachment, i) =>
       total.set(attachment, (total.get(attachment) ?? 0) + (counts[i] as number)),
     );
     for (const [attachment, count] of total) {
-      attachment.mailbox.takeBack(count, this.#options.isClonable, (event, tag) =>
-        this.#options.unclonable(attachment, event, tag),
-      );
+      // What could not leave alone is to blame, whatever it looks like when it is asked.
+      const keep = sent === 1 ? () => false : this.#options.isClonable;
+      attachment.mailbox.takeBack(count, keep, (event, tag) => {
+        refused += 1;
+        this.#options.unclonable(attachment, event, tag);
+      });
       if (attachment.mailbox.queued > 0) this.ready(attachment);
     }
+    if (refused === 0) this.#singly = sent;
   }
 }
