@@ -11,33 +11,48 @@ import {
 
 const input: ThreadInput = { threadId: 'p', n: 3, startTimeoutMs: 10_000 };
 
+/** What is seen of one thread from outside. */
+class Outside {
+  readonly reports: ThreadReport[] = [];
+  readonly commands: WorkerCommand[] = [];
+  readonly workers: unknown[] = [];
+  readonly broken: { start?: boolean; receive?: boolean };
+  tell: (event: ThreadEvent) => void = () => {};
+
+  constructor(broken: Outside['broken']) {
+    this.broken = broken;
+  }
+}
+
+let outside = new Outside({});
+const worker = fromCallback<WorkerCommand, { threadId: string; n: number; name: string }>((scope) => {
+  const { broken, commands, workers } = outside;
+  workers.push(scope.input);
+  if (broken.start) throw new Error('no thread for you');
+  outside.tell = scope.sendBack;
+  scope.receive((command) => {
+    if (broken.receive) throw new Error('cannot hear you');
+    commands.push(command);
+  });
+});
+const note = ({ event }: { event: unknown }): void => void outside.reports.push(event as ThreadReport);
+// Machines are made once: the walk below plays them tens of thousands of times.
+const parentMachine = setup({
+  actors: { thread: threadMachine.provide({ actors: { worker } }) },
+}).createMachine({ invoke: { src: 'thread', id: 'thread', input }, on: { 'thread.*': { actions: note } } });
+
 /** A thread under a parent that notes its reports, with a worker that notes its commands. */
-function startThread(broken: { start?: boolean; receive?: boolean } = {}) {
+function startThread(broken: Outside['broken'] = {}) {
   const clock = new SimulatedClock();
-  const reports: ThreadReport[] = [];
-  const commands: WorkerCommand[] = [];
-  const workers: unknown[] = [];
-  let tell: ((event: ThreadEvent) => void) | undefined;
-  const worker = fromCallback<WorkerCommand, { threadId: string; n: number; name: string }>((scope) => {
-    workers.push(scope.input);
-    if (broken.start) throw new Error('no thread for you');
-    tell = scope.sendBack;
-    scope.receive((command) => {
-      if (broken.receive) throw new Error('cannot hear you');
-      commands.push(command);
-    });
-  });
-  const pool = setup({ actors: { thread: threadMachine.provide({ actors: { worker } }) } }).createMachine({
-    invoke: { src: 'thread', id: 'thread', input },
-    on: { 'thread.*': { actions: ({ event }) => void reports.push(event as ThreadReport) } },
-  });
-  const parent = createActor(pool, { clock }).start();
+  outside = new Outside(broken);
+  const { reports, commands, workers } = outside;
+  const parent = createActor(parentMachine, { clock }).start();
   const thread = parent.getSnapshot().children['thread'] as unknown as {
     send(event: ThreadEvent): void;
     getSnapshot(): { status: string; value: string };
   };
   const emit = (event: ThreadEvent): void => {
-    if (event.type !== 'host' && event.type !== 'leave') tell?.(event);
+    if (event.type !== 'host' && event.type !== 'leave') outside.tell(event);
     else if (thread.getSnapshot().status === 'active') thread.send(event);
   };
   return { emit, clock, reports, commands, workers, snapshot: () => thread.getSnapshot() };
@@ -96,7 +111,7 @@ function expected(word: readonly Letter[]): { reports: string[]; commands: strin
     ),
     commands: inOrder(
       ...word.flatMap((letter, at) => (letter === 'host' && at < end ? happened(at, 'host a/1') : [])),
-      ...happened(leaving, 'shut-down'),
+      ...happened(leaving, 'shut-down retired'),
       ...happened(failing, `terminate ${cause}`),
     ),
     over: exit < Infinity,
@@ -106,11 +121,7 @@ function expected(word: readonly Letter[]): { reports: string[]; commands: strin
 const told = (report: ThreadReport): string =>
   report.type.replace('thread.', '') + (report.type === 'thread.exited' ? ` ${report.cause}` : '');
 const commanded = (command: WorkerCommand): string =>
-  command.type === 'host'
-    ? `host ${command.address}`
-    : command.type === 'terminate'
-      ? `terminate ${command.cause}`
-      : command.type;
+  `${command.type} ${command.type === 'host' ? command.address : command.cause}`;
 
 interface Seen {
   readonly word: readonly Letter[];
