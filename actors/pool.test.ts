@@ -1,4 +1,11 @@
-import { createActor, fromCallback, setup, SimulatedClock, type ActorRefFrom } from 'xstate';
+import {
+  createActor,
+  fromCallback,
+  setup,
+  SimulatedClock,
+  type ActorRefFrom,
+  type InspectionEvent,
+} from 'xstate';
 import { describe, expect, test } from 'vitest';
 import { poolMachine } from './pool.ts';
 import type { PoolInput } from './pool-plan.ts';
@@ -56,14 +63,18 @@ function startPool(limits: Partial<PoolInput> & { cannotStart?: (name: string) =
     invoke: { src: 'pool', id: 'pool', input },
     on: { 'pool.closed': { actions: ({ event }) => void closed.push(String(event['threadId'])) } },
   });
-  const parent = createActor(root, { clock }).start();
+  const heard: string[] = [];
+  const inspect = (seen: InspectionEvent): void => {
+    if (seen.type === '@xstate.event') heard.push(seen.event.type);
+  };
+  const parent = createActor(root, { clock, inspect }).start();
   const ref = parent.getSnapshot().children['pool'] as unknown as ActorRefFrom<typeof poolMachine>;
   const place = (...addresses: string[]): void => {
     for (const address of addresses) ref.send({ type: 'place', address });
   };
   const workerAt = (index: number): FakeWorker => workers.at(index) as FakeWorker;
   const threads = () => ref.getSnapshot().context.threads.map(({ n, state, owned }) => [n, state, owned]);
-  return { ref, clock, workers, workerAt, closed, place, threads };
+  return { ref, clock, workers, workerAt, closed, heard, place, threads };
 }
 
 const exit: ThreadEvent = { type: 'worker.exit', code: 1 };
@@ -193,6 +204,20 @@ describe('a pool with its threads', () => {
     expect([closed, ref.getSnapshot().value]).toEqual([[], 'closing']);
     workerAt(0).tell(exit);
     expect([closed, ref.getSnapshot().status]).toEqual([['p'], 'done']);
+  });
+
+  test('ends after the actors of its threads, so that none of them tells it anything too late', () => {
+    const { ref, place, workers, heard } = startPool();
+    place('a/1', 'a/2');
+    ref.send({ type: 'stop' });
+    for (const worker of workers) worker.tell(exit);
+    const ends = heard.filter((type) => type.startsWith('xstate.done.actor') || type === 'pool.closed');
+    expect(ends).toEqual([
+      'xstate.done.actor.thread:1',
+      'xstate.done.actor.thread:2',
+      'pool.closed',
+      'xstate.done.actor.pool',
+    ]);
   });
 
   test('without threads it closes at once, and what waited is dropped when it stops', () => {
