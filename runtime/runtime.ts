@@ -1,6 +1,7 @@
 import type { ActorLogic, AnyActorLogic, AnyActorRef, InputFrom, Subscription } from 'xstate';
 import type { EmittedFrom, EventFromLogic, SnapshotFrom } from 'xstate';
 import type { SecretProvider } from '../providers/provider.ts';
+import { addressOf } from './address.ts';
 import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
 import { loadConfig } from './config/load.ts';
 import type { RuntimeConfig } from './config/schema.ts';
@@ -10,6 +11,7 @@ import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem } from './runtime-system.ts';
 import type { Capability } from './secrets/capability.ts';
 import type { RuntimeStatus } from './status.ts';
+import { startTelemetry } from './telemetry/telemetry.ts';
 
 export interface RuntimeOptions {
   /** Host functions that use a secret on an agent's behalf; see `defineCapability`. Default: none. */
@@ -108,16 +110,17 @@ export async function createRuntime<const C extends RuntimeConfig>(
     ...(providers && { customProviders: providers }),
     ...(logger && { logger }),
   });
+  const telemetry = startTelemetry(system, { agents: loaded.agents, addressOf });
   return {
     supervisor: system.supervisor as AnyActorRef,
     secrets: system.secrets.actor as AnyActorRef,
-    spawn: (agent, spawn = {}) => system.spawn(agent, spawn) as never,
+    spawn: (agent, spawn = {}) => telemetry.spawn(agent, spawn, () => system.spawn(agent, spawn)) as never,
     get: (address) => system.get(address),
     logic: (agent) => system.logic(agent) as never,
     status: () => system.status(),
     on: (type, listener) => system.on(type, listener),
     deadLetters: { list: () => system.deadLetters.list() },
-    stop: (stop = {}) => system.stop(stop.timeoutMs),
-    [Symbol.asyncDispose]: () => system.stop(),
+    stop: (stop = {}) => telemetry.stopped(system.stop(stop.timeoutMs)),
+    [Symbol.asyncDispose]: () => telemetry.stopped(system.stop()),
   };
 }

@@ -1,0 +1,65 @@
+import { createNoopMeter, metrics } from '@opentelemetry/api';
+import type { SpawnRequest } from '../runtime-system.ts';
+import { SCOPE, type AgentAt, type ObservedAgent } from './attributes.ts';
+import { countEvents, type EventSource } from './counters.ts';
+import { Gauges, type GaugeSource } from './gauges.ts';
+import { quietly } from './quietly.ts';
+import { inSpawnSpan, type Spawned } from './spawn-span.ts';
+
+export interface TelemetryOptions {
+  readonly agents: readonly ObservedAgent[];
+  readonly addressOf: (agent: string, id: string) => string;
+}
+
+/** Spans and metrics of one runtime. */
+export interface Telemetry {
+  /** Runs a spawn in its span. */
+  spawn<T extends Spawned>(agent: string, request: SpawnRequest, spawn: () => Promise<T>): Promise<T>;
+  /** Settles as `stopping` does, and the runtime is no longer observed from then on. */
+  stopped(stopping: Promise<void>): Promise<void>;
+}
+
+/**
+ * Has the SDK of this process, if it has one, see a runtime; see `docs/telemetry.md`. Metrics go to the meter
+ * provider that is registered now, spans to the tracer provider that is registered when they start. Whatever an
+ * SDK throws stays here.
+ */
+export function startTelemetry(
+  runtime: EventSource & Pick<GaugeSource, 'status'>,
+  { agents, addressOf }: TelemetryOptions,
+): Telemetry {
+  const { version } = runtime.status();
+  const byName = new Map(agents.map((agent) => [agent.name, agent]));
+  const source: GaugeSource = { agents, status: () => runtime.status() };
+  const gauges = quietly(() => startMetrics(runtime, source, version, agentFinder(agents, addressOf)));
+  return {
+    spawn(agent, { id }, spawn) {
+      const pool = byName.get(agent)?.threadId;
+      const known = pool !== undefined && id !== undefined;
+      const address = known ? quietly(() => addressOf(agent, id)) : undefined;
+      return inSpawnSpan({ version, agent, pool, address }, spawn);
+    },
+    stopped: (stopping) => stopping.finally(() => gauges?.remove(source)),
+  };
+}
+
+function startMetrics(
+  runtime: EventSource,
+  source: GaugeSource,
+  version: string,
+  agentAt: AgentAt,
+): Gauges | undefined {
+  const provider = metrics.getMeterProvider();
+  const meter = provider.getMeter(SCOPE, version);
+  // Nobody measures: hear nothing, hold nothing.
+  if (meter === createNoopMeter()) return undefined;
+  countEvents(meter, runtime, agentAt);
+  const gauges = Gauges.of(provider, meter);
+  gauges.add(source);
+  return gauges;
+}
+
+function agentFinder(agents: readonly ObservedAgent[], addressOf: TelemetryOptions['addressOf']): AgentAt {
+  const byPrefix = new Map(agents.map((agent) => [addressOf(agent.name, ''), agent]));
+  return (address) => byPrefix.get(address.slice(0, address.indexOf('/') + 1));
+}
