@@ -63,13 +63,13 @@ describe('the clock of acks', () => {
     expect([rig.outbox.inFlight, agent.mailbox.depth]).toEqual([0, 0]);
   });
 
-  it('has four batches of 512 under way by default', async () => {
+  it('has eight batches of 256 under way by default', async () => {
     const rig = createRig();
     const agent = rig.mailbox();
     for (const n of numbers(0, 5000)) rig.send(agent, n);
     await nextTurn();
 
-    expect(rig.thread.sizes).toEqual([512, 512, 512, 512]);
+    expect(rig.thread.sizes).toEqual(Array.from({ length: 8 }, () => 256));
   });
 
   it('sends what has gathered with the next ack, in one batch', async () => {
@@ -106,7 +106,7 @@ describe('the clock of acks', () => {
 
 describe('turns among instances', () => {
   it('are of 16 envelopes when others wait, so that a flood holds nobody up', async () => {
-    const rig = createRig();
+    const rig = createRig({ maxBatch: 512 });
     const [flooded, quiet] = [rig.mailbox(), rig.mailbox()];
     for (const n of numbers(0, 1000)) rig.send(flooded, n);
     for (const n of numbers(0, 20)) rig.send(quiet, n);
@@ -118,24 +118,25 @@ describe('turns among instances', () => {
     expect(slots.slice(16, 32).every((slot) => slot === 1)).toBe(true);
     expect(slots.slice(32, 48).every((slot) => slot === 0)).toBe(true);
     expect(slots.slice(48, 52).every((slot) => slot === 1)).toBe(true);
-    expect(slots).toHaveLength(512);
+    expect(slots).toHaveLength(256);
   });
 
   it('fill the batch when nobody else waits', async () => {
     const batches: Batch[] = [];
     const rig = createRig({
+      maxBatch: 512,
       deliver(batch) {
         batches.push(batch);
         return new Promise(() => {});
       },
     });
     const agent = rig.mailbox();
-    for (const n of numbers(0, 512)) rig.send(agent, n);
+    for (const n of numbers(0, 256)) rig.send(agent, n);
     await nextTurn();
 
     // One run, one header.
     expect(batches).toHaveLength(1);
-    expect(batches[0]).toHaveLength(514);
+    expect(batches[0]).toHaveLength(258);
   });
 
   it('go round: nobody waits longer than one turn of each other', async () => {

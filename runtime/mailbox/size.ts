@@ -3,6 +3,7 @@ export type Size = number | 'too-large';
 
 const OBJECT = 16;
 const NUMBER = 8;
+const STRING = 2;
 /** Below this many nodes a cycle ends by itself at the limit; above it, visited objects are remembered. */
 const TRACK_AFTER = 256;
 
@@ -12,45 +13,94 @@ const TRACK_AFTER = 256;
  * in large values, like in structured clone.
  */
 export function measure(value: unknown, limit: number): Size {
+  const flat = measureFlat(value, limit);
+  if (flat !== undefined) return flat > limit ? 'too-large' : flat;
   let bytes = 0;
   let nodes = 0;
   let seen: Set<object> | undefined;
   const stack: unknown[] = [value];
   while (stack.length > 0) {
     const next = stack.pop();
-    if (typeof next === 'string') bytes += next.length;
-    else if (typeof next !== 'object') bytes += NUMBER;
-    else if (next !== null && !seen?.has(next)) {
-      if (++nodes > TRACK_AFTER) (seen ??= new Set()).add(next);
-      bytes += OBJECT + visit(next, stack, limit);
+    if (typeof next === 'string') bytes += STRING + next.length;
+    else if (typeof next !== 'object' || next === null)
+      bytes += typeof next === 'bigint' ? width(next) : NUMBER;
+    else if (!seen?.has(next)) {
+      const own = visit(next, stack, limit);
+      // Memory is remembered at once: many small views share one.
+      if (++nodes > TRACK_AFTER || own < 0) (seen ??= new Set()).add(next);
+      bytes += OBJECT + Math.abs(own);
     }
     if (bytes > limit) return 'too-large';
   }
   return bytes;
 }
 
-/** Pushes what the object holds and returns the bytes it takes itself. */
+/** The common case without an allocation: an event whose fields are all primitive; `undefined` for others. */
+function measureFlat(value: unknown, limit: number): number | undefined {
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) {
+    return undefined;
+  }
+  let bytes = OBJECT;
+  for (const key in value) {
+    const field: unknown = (value as Record<string, unknown>)[key];
+    if (typeof field === 'string') bytes += STRING + field.length;
+    else if (typeof field === 'number' || typeof field === 'boolean' || field === undefined || field === null)
+      bytes += NUMBER;
+    else return undefined;
+    bytes += key.length;
+    if (bytes > limit) return bytes;
+  }
+  return bytes;
+}
+
+/** Pushes what the object holds and returns the bytes it takes itself; as a negative number for memory. */
 function visit(object: object, stack: unknown[], limit: number): number {
   if (Array.isArray(object)) {
     if (object.length > limit) return object.length;
     for (let i = 0; i < object.length; i++) stack.push(object[i]);
     return 0;
   }
-  if (ArrayBuffer.isView(object)) return object.byteLength;
-  if (object instanceof ArrayBuffer) return object.byteLength;
+  if (Object.getPrototypeOf(object) !== Object.prototype) return exotic(object, stack, limit);
+  // Nothing is inherited by a plain object, so that its keys need no second look.
+  let bytes = 0;
+  for (const key in object) {
+    bytes += STRING + key.length;
+    if (bytes > limit) break;
+    stack.push((object as Record<string, unknown>)[key]);
+  }
+  return bytes;
+}
+
+/** Everything that is neither an array nor a plain object. */
+function exotic(object: object, stack: unknown[], limit: number): number {
+  if (ArrayBuffer.isView(object)) {
+    // The whole memory behind it crosses, also for a small view; once, however many views there are.
+    stack.push(object.buffer);
+    return 0;
+  }
+  if (object instanceof ArrayBuffer) return -object.byteLength;
   if (object instanceof Map) {
+    if (object.size > limit) return object.size;
     for (const [key, value] of object) stack.push(key, value);
     return 0;
   }
   if (object instanceof Set) {
+    if (object.size > limit) return object.size;
     for (const value of object) stack.push(value);
     return 0;
   }
+  if (object instanceof RegExp) return object.source.length;
+  // These are not enumerable, and they cross.
+  if (object instanceof Error) stack.push(object.message, object.stack, object.cause);
   let bytes = 0;
-  for (const key in object) {
-    if (!Object.hasOwn(object, key)) continue;
-    bytes += key.length;
+  for (const key of Object.keys(object)) {
+    bytes += STRING + key.length;
+    if (bytes > limit) break;
     stack.push((object as Record<string, unknown>)[key]);
   }
   return bytes;
+}
+
+function width(integer: bigint): number {
+  return NUMBER + integer.toString(16).length / 2;
 }

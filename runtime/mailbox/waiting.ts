@@ -51,7 +51,11 @@ export class Waiting {
         if (abort) signal.removeEventListener('abort', abort);
       };
       this.#waiters.set(tag, { resolve, reject, done });
-      offer(tag);
+      try {
+        offer(tag);
+      } catch (error) {
+        this.reject(tag, error);
+      }
     });
   }
 
