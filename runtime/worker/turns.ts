@@ -56,20 +56,23 @@ export class Turns {
 
   readonly #slice = (): void => {
     this.#armed = false;
+    const job = this.#jobs[0];
+    if (job === undefined) return;
     const end = performance.now() + SLICE_MS;
-    let job = this.#jobs[0];
-    while (job !== undefined) {
-      this.#some(job);
-      if (job.at >= job.batch.length && this.#run === 0) {
-        this.#jobs.shift();
-        this.#options.beforeAck();
-        job.resolve(job.answers);
-        job = this.#jobs[0];
-      }
-      if (performance.now() >= end) break;
+    do this.#some(job);
+    while (!this.#over(job) && performance.now() < end);
+    if (this.#over(job)) {
+      this.#jobs.shift();
+      this.#options.beforeAck();
+      // The ack leaves when this callback has returned: another batch in it would keep the host waiting.
+      job.resolve(job.answers);
     }
     if (this.#jobs.length > 0) this.#arm();
   };
+
+  #over(job: Job): boolean {
+    return job.at >= job.batch.length && this.#run === 0;
+  }
 
   /** At most {@link LOOK_EVERY} turns of a batch. */
   #some(job: Job): void {
