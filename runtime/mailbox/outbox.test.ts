@@ -124,7 +124,6 @@ describe('turns among instances', () => {
   it('fill the batch when nobody else waits', async () => {
     const batches: Batch[] = [];
     const rig = createRig({
-      maxBatch: 512,
       deliver(batch) {
         batches.push(batch);
         return new Promise(() => {});
