@@ -49,6 +49,16 @@ test('an uncaught error ends the thread; nobody in particular is blamed, and its
   expect(runtime.status().pools[0]).toMatchObject({ endedThreads: { error: 1 }, peakThreads: 1 });
 });
 
+test('an agent that throws null ends its thread, not the host', async () => {
+  const runtime = await start({
+    agents: { process: fixture('process', { supervision: { restart: 'temporary' } }) },
+  });
+  const ref = await runtime.spawn('process');
+  const end = toPromise(ref as never);
+  ref.send({ type: 'throw.later', value: null });
+  await expect(end).rejects.toMatchObject({ code: 'THREAD_CRASHED', cause: null });
+});
+
 test('a crash in one pool restarts nothing in another', async () => {
   const runtime = await start({
     agents: {

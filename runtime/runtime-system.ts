@@ -29,7 +29,10 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly clock?: Clock;
 }
 
-/** `stop` as a whole; half of it for mailboxes to empty. Within Kubernetes' default grace of 30 s. */
+/**
+ * `stop` as a whole, within Kubernetes' default grace of 30 s: half of it for mailboxes to empty, a quarter for
+ * instances to stop, a quarter for threads to end.
+ */
 const STOP_MS = 15_000;
 
 /** The running system behind a `Runtime`: one supervisor, its pools, the instances and the secrets. */
@@ -135,9 +138,10 @@ export class RuntimeSystem {
     const ended = (async () => {
       for (const instance of instances) await instance.stop();
       await this.secrets.stop();
-      await this.#stopThreads();
     })();
-    await within(this.#clock, timeoutMs / 2, ended, tooLate).catch(() => {
+    // Whoever keeps its thread busy does not keep the others: the threads end in any case.
+    await within(this.#clock, timeoutMs / 4, ended, tooLate).catch(() => {});
+    await within(this.#clock, timeoutMs / 4, this.#stopThreads(), tooLate).catch(() => {
       const stuck: string[] = [];
       for (const hosts of this.#hosts.values()) for (const { name } of hosts) stuck.push(name);
       this.#warn({ threads: stuck }, `stop gave up after ${timeoutMs} ms; these threads do not end`);
@@ -186,6 +190,7 @@ export class RuntimeSystem {
         hosts.add(host);
         return host;
       },
+      unplaced: (address, error) => this.#instances.get(address)?.startFailed(unmade(error)),
       restart: (address) => {
         const instance = this.#instances.get(address);
         if (instance === undefined) return;
@@ -288,4 +293,15 @@ export class RuntimeSystem {
     this.#logger.warn(fields, message);
     this.#hub.emit('warning', { ...fields, message });
   }
+}
+
+/** Why a worker thread could not be made. */
+function unmade(error: unknown): HoldfastError {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === 'ERR_WORKER_INVALID_EXEC_ARGV') {
+    const advice =
+      "this Node does not know an option that the pool's isolation needs; use Node 22.18 or later";
+    return new HoldfastError('ISOLATION_UNAVAILABLE', `${advice} (${message})`, { cause: error });
+  }
+  return new HoldfastError('THREAD_CRASHED', `the thread could not be made: ${message}`, { cause: error });
 }

@@ -15,6 +15,8 @@ export interface SupervisionEffects {
   readonly clock: Clock;
   /** Starts a worker thread of the operating system. */
   startThread(pool: ResolvedPool, n: number, name: string, tell: (event: ThreadEvent) => void): ThreadHost;
+  /** The thread that was to run an instance could not even be made. */
+  unplaced(address: string, error: unknown): void;
   restart(address: string): void;
   end(address: string): void;
   giveUp(address: string, restarts: number): void;
@@ -26,7 +28,22 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
   const worker = fromCallback<WorkerCommand, { threadId: string; n: number; name: string }>(
     ({ input, receive, sendBack }) => {
       const pool = byThreadId.get(input.threadId) as ResolvedPool;
-      const host = effects.startThread(pool, input.n, input.name, sendBack);
+      let host: ThreadHost;
+      try {
+        host = effects.startThread(pool, input.n, input.name, sendBack);
+      } catch (error) {
+        const unplaced: string[] = [];
+        receive((command) => {
+          if (command.type === 'host') unplaced.push(command.address);
+        });
+        // After those were named who should have run here.
+        queueMicrotask(() => {
+          sendBack({ type: 'worker.failed', cause: 'error', error });
+          sendBack({ type: 'worker.exit', code: -1 });
+          for (const address of unplaced) effects.unplaced(address, error);
+        });
+        return;
+      }
       receive((command) => {
         if (command.type === 'host') host.host(command.address);
         else host.end(command.cause);

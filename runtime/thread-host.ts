@@ -260,7 +260,8 @@ export class ThreadHost {
   }
 
   #failed(error: unknown): void {
-    const oom = (error as { code?: unknown }).code === 'ERR_WORKER_OUT_OF_MEMORY';
+    // Whatever was thrown comes here, also `null`.
+    const oom = (error as { code?: unknown } | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
     this.#failure = oom
       ? new HoldfastError(
           'THREAD_OUT_OF_MEMORY',
