@@ -9,6 +9,8 @@ export interface TwinState {
   readonly error: unknown;
   readonly tags: ReadonlySet<string>;
   readonly children: Readonly<Record<string, unknown>>;
+  /** What the instance began with; not mirrored, kept to begin anew when the twin is restored. */
+  readonly input: unknown;
 }
 
 /** What the runtime tells a twin about its instance. */
@@ -36,6 +38,7 @@ export class TwinSnapshot implements TwinState {
   readonly error: unknown = undefined;
   readonly tags: ReadonlySet<string> = new Set();
   readonly children: Readonly<Record<string, unknown>> = {};
+  readonly input: unknown = undefined;
 
   constructor(state: Partial<TwinState>) {
     Object.assign(this, state);
@@ -74,12 +77,12 @@ export type TwinLogic = ActorLogic<Snapshot<unknown> & TwinState, AnyEventObject
 export function createTwinLogic(port: TwinPort): TwinLogic {
   const next = (state: TwinState, change: Partial<TwinState>): Snapshot<unknown> & TwinState =>
     new TwinSnapshot({ ...state, ...change }) as Snapshot<unknown> & TwinState;
-  const initial = new TwinSnapshot({}) as Snapshot<unknown> & TwinState;
+  const initial = new TwinSnapshot({});
 
   return {
     getInitialSnapshot({ self }, input) {
       port.created(self, { input, snapshot: undefined });
-      return initial;
+      return next(initial, { input });
     },
     start(state, { self }) {
       if (state.status === 'active') port.started(self);
@@ -100,10 +103,14 @@ export function createTwinLogic(port: TwinPort): TwinLogic {
           return state;
       }
     },
-    getPersistedSnapshot: ({ status, value, context, output, error }) =>
-      ({ status, value, context, output, error }) as unknown as Snapshot<unknown>,
+    // The form of a machine's own, which cannot be restored without `children`.
+    getPersistedSnapshot: ({ status, value, context, output, error, input }) =>
+      ({ status, value, context, output, error, input, children: {} }) as unknown as Snapshot<unknown>,
     restoreSnapshot(persisted, { self }) {
-      port.created(self, { input: undefined, snapshot: persisted });
+      const { value, context, input } = persisted as Partial<TwinState>;
+      // Without a mirror nothing is known that the instance could continue from.
+      const mirrored = value !== undefined || context !== undefined;
+      port.created(self, { input, snapshot: mirrored ? persisted : undefined });
       return next(initial, persisted);
     },
   };

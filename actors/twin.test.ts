@@ -1,0 +1,291 @@
+import fc from 'fast-check';
+import {
+  assign,
+  createActor,
+  setup,
+  toPromise,
+  waitFor,
+  type AnyActorRef,
+  type AnyEventObject,
+  type Snapshot,
+} from 'xstate';
+import { describe, expect, test } from 'vitest';
+import { interceptEvents } from '../runtime/xstate/xstate5.ts';
+import { createTwinLogic, TwinSnapshot, type TwinEvent, type TwinLogic, type TwinState } from './twin.ts';
+
+/** A port that notes what the twin asks of it and keeps user events, as the runtime's does. */
+function fakePort() {
+  const asked: string[] = [];
+  const requests: { input: unknown; snapshot: unknown }[] = [];
+  const posted: AnyEventObject[] = [];
+  let queue: (event: TwinEvent) => void = () => {};
+  const logic = createTwinLogic({
+    created(self: AnyActorRef, request) {
+      asked.push('created');
+      requests.push(request);
+      queue = interceptEvents(self, (event) => void posted.push(event));
+    },
+    started: () => void asked.push('started'),
+    stopped: () => void asked.push('stopped'),
+  });
+  /** The runtime tells the twin something. */
+  const tell = (event: TwinEvent): void => queue(event);
+  const mirror = (state: Partial<TwinState>): void => tell({ type: 'holdfast.mirror', state });
+  return { logic, asked, requests, posted, tell, mirror };
+}
+
+function startTwin(input?: unknown) {
+  const port = fakePort();
+  const twin = createActor(port.logic, { input }).start();
+  return { ...port, twin };
+}
+
+/** A machine of the user that invokes an instance. */
+const parentOf = (logic: TwinLogic) =>
+  setup({ types: { context: {} as { result: unknown } }, actors: { agent: logic } }).createMachine({
+    context: { result: undefined },
+    initial: 'working',
+    states: {
+      working: {
+        invoke: {
+          id: 'agent',
+          src: 'agent',
+          input: { symbol: 'BTC' },
+          onDone: { target: 'ended', actions: assign({ result: ({ event }) => event.output }) },
+          onError: { target: 'failed', actions: assign({ result: ({ event }) => event.error }) },
+        },
+        on: { leave: 'left' },
+      },
+      ended: {},
+      failed: {},
+      left: {},
+    },
+  });
+
+describe('a twin', () => {
+  test('asks for its instance when it is created, and to run it when it starts', () => {
+    const { logic, asked, requests } = fakePort();
+    const twin = createActor(logic, { input: { symbol: 'BTC' } });
+    expect([asked, requests]).toEqual([['created'], [{ input: { symbol: 'BTC' }, snapshot: undefined }]]);
+    twin.start();
+    expect(asked).toEqual(['created', 'started']);
+  });
+
+  test('is active and knows nothing before the first mirror', () => {
+    const { status, value, context, output, error } = startTwin().twin.getSnapshot();
+    expect([status, value, context, output, error]).toEqual([
+      'active',
+      ...Array<undefined>(4).fill(undefined),
+    ]);
+  });
+
+  test('mirrors what it is told; what is not told stays as it was', () => {
+    const { twin, mirror } = startTwin();
+    mirror({ value: 'a', context: { n: 1 }, tags: new Set(['busy']), children: { c: {} } });
+    mirror({ value: 'b' });
+    expect(twin.getSnapshot()).toMatchObject({
+      status: 'active',
+      value: 'b',
+      context: { n: 1 },
+      children: { c: {} },
+    });
+    expect(twin.getSnapshot().tags).toEqual(new Set(['busy']));
+  });
+
+  test('gives user events to its port, and no observer hears of them', () => {
+    const { twin, posted, mirror } = startTwin();
+    const seen: unknown[] = [];
+    twin.subscribe(({ value }) => void seen.push(value));
+    const events = Array.from({ length: 100 }, (_, i) => ({ type: 'tick', i }));
+    for (const event of events) twin.send(event);
+    expect([seen, posted]).toEqual([[], events]);
+    mirror({ value: 'a' });
+    expect(seen).toEqual(['a']);
+  });
+
+  test('takes user events before it starts, too', () => {
+    const { logic, posted } = fakePort();
+    createActor(logic).send({ type: 'early' });
+    expect(posted).toEqual([{ type: 'early' }]);
+  });
+
+  test('ends with the output of its instance', async () => {
+    const { twin, tell } = startTwin();
+    const seen: string[] = [];
+    twin.subscribe({
+      next: ({ status }) => void seen.push(status),
+      complete: () => void seen.push('complete'),
+    });
+    const output = toPromise(twin);
+    tell({ type: 'holdfast.done', output: 42, state: { value: 'end', context: { n: 2 } } });
+    expect(await output).toBe(42);
+    expect(twin.getSnapshot()).toMatchObject({ status: 'done', output: 42, value: 'end', context: { n: 2 } });
+    expect(seen).toEqual(['done', 'complete']);
+  });
+
+  test('fails with the error of its instance, and keeps what was mirrored', async () => {
+    const { twin, tell, mirror } = startTwin();
+    const errors: unknown[] = [];
+    twin.subscribe({ error: (error) => void errors.push(error) });
+    const output = toPromise(twin);
+    const error = new RangeError('too far');
+    mirror({ value: 'a', context: { n: 1 } });
+    tell({ type: 'holdfast.failed', error });
+    await expect(output).rejects.toBe(error);
+    expect(errors).toEqual([error]);
+    expect(twin.getSnapshot()).toMatchObject({ status: 'error', error, value: 'a', context: { n: 1 } });
+  });
+
+  test('has its instance ended when it is stopped, once', () => {
+    const { twin, asked } = startTwin();
+    twin.stop();
+    twin.stop();
+    expect([twin.getSnapshot().status, asked]).toEqual(['stopped', ['created', 'started', 'stopped']]);
+  });
+
+  test('that has ended does not have its instance stopped', () => {
+    const { twin, tell, asked } = startTwin();
+    tell({ type: 'holdfast.done', output: 1, state: {} });
+    twin.stop();
+    expect(asked).toEqual(['created', 'started']);
+  });
+
+  test('works with waitFor and select', async () => {
+    const { twin, mirror } = startTwin();
+    const holding = waitFor(twin, (snapshot) => (snapshot as unknown as TwinSnapshot).matches('holding'), {
+      timeout: 5_000,
+    });
+    const counts: unknown[] = [];
+    const count = twin.select(({ context }) => (context as { n: number } | undefined)?.n);
+    count.subscribe((n) => void counts.push(n));
+    for (const n of [1, 1, 2]) mirror({ value: 'flat', context: { n } });
+    mirror({ value: { holding: 'long' } });
+    expect((await holding).value).toEqual({ holding: 'long' });
+    expect([counts, count.get()]).toEqual([[1, 2], 2]);
+  });
+
+  test('knows what the sequence of mirrors and ends says, whatever it is', () => {
+    const state = fc.record({ value: fc.string(), context: fc.nat() }, { requiredKeys: [] });
+    const event = fc.oneof(
+      { weight: 6, arbitrary: state.map((known): TwinEvent => ({ type: 'holdfast.mirror', state: known })) },
+      fc
+        .tuple(state, fc.nat())
+        .map(([known, output]): TwinEvent => ({ type: 'holdfast.done', output, state: known })),
+      fc.nat().map((error): TwinEvent => ({ type: 'holdfast.failed', error })),
+    );
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 12 }), (events) => {
+        const { twin, tell } = startTwin();
+        twin.subscribe({ error: () => {} });
+        const end = events.findIndex(({ type }) => type !== 'holdfast.mirror');
+        const heard = end === -1 ? events : events.slice(0, end + 1);
+        for (const told of heard) tell(told);
+        const expected = Object.assign({}, ...heard.map((told) => ('state' in told ? told.state : {})));
+        const last = heard.at(-1);
+        const status = { 'holdfast.done': 'done', 'holdfast.failed': 'error', 'holdfast.mirror': 'active' };
+        expect(twin.getSnapshot()).toMatchObject({
+          ...expected,
+          status: status[last?.type ?? 'holdfast.mirror'],
+        });
+      }),
+    );
+  });
+});
+
+describe('a mirrored snapshot', () => {
+  const snapshot = new TwinSnapshot({
+    value: { open: { order: 'sent' } },
+    context: { n: 1 },
+    tags: new Set(['busy']),
+    input: 'canary',
+  });
+
+  test.each([
+    ['open', true],
+    [{ open: 'order' }, true],
+    [{ open: { order: 'sent' } }, true],
+    [{ open: { order: 'filled' } }, false],
+    ['closed', false],
+  ])('matches %j: %s', (value, expected) => {
+    expect(snapshot.matches(value)).toBe(expected);
+  });
+
+  test('matches nothing and has no tag before the first mirror', () => {
+    const unknown = new TwinSnapshot({});
+    expect([unknown.matches('open'), unknown.hasTag('busy')]).toEqual([false, false]);
+  });
+
+  test('answers hasTag and getMeta without the machine', () => {
+    expect([snapshot.hasTag('busy'), snapshot.hasTag('idle'), snapshot.getMeta()]).toEqual([true, false, {}]);
+  });
+
+  test('can() throws and says what to call', () => {
+    expect(() => snapshot.can()).toThrow(/await ref\.can\(event\)/);
+  });
+
+  test('becomes JSON with its tags, and without its input', () => {
+    expect(JSON.parse(JSON.stringify(snapshot))).toEqual({
+      status: 'active',
+      value: { open: { order: 'sent' } },
+      context: { n: 1 },
+      tags: ['busy'],
+    });
+  });
+});
+
+describe('a twin under a machine', () => {
+  test.each([
+    ['done', 'ended', { type: 'holdfast.done', output: 7, state: {} }, 7],
+    ['failed', 'failed', { type: 'holdfast.failed', error: 'boom' }, 'boom'],
+  ] as const)('is heard in the machine when it is %s', (_name, value, event, result) => {
+    const { logic, tell, requests } = fakePort();
+    const parent = createActor(parentOf(logic)).start();
+    expect(requests[0]?.input).toEqual({ symbol: 'BTC' });
+    tell(event);
+    expect(parent.getSnapshot()).toMatchObject({ value, context: { result } });
+  });
+
+  test('has its instance ended when the machine leaves the state', () => {
+    const { logic, asked } = fakePort();
+    createActor(parentOf(logic)).start().send({ type: 'leave' });
+    expect(asked).toEqual(['created', 'started', 'stopped']);
+  });
+
+  /** The machine is persisted as JSON and continues elsewhere. */
+  const moved = (from: ReturnType<typeof fakePort>, before: () => void) => {
+    const first = createActor(parentOf(from.logic)).start();
+    before();
+    const persisted = JSON.parse(JSON.stringify(first.getPersistedSnapshot())) as Snapshot<unknown>;
+    const to = fakePort();
+    const parent = createActor(parentOf(to.logic), { snapshot: persisted }).start();
+    return { ...to, parent };
+  };
+
+  test('continues from what was mirrored, in a form a machine can be restored from', () => {
+    const from = fakePort();
+    const agent = setup({}).createMachine({
+      context: { n: 0 },
+      initial: 'flat',
+      states: { flat: {}, holding: { initial: 'long', states: { long: {} } } },
+    });
+    const { requests, asked, parent } = moved(from, () =>
+      from.mirror({ value: { holding: 'long' }, context: { n: 3 } }),
+    );
+    const restored = createActor(agent, { snapshot: requests[0]?.snapshot as never });
+    expect(restored.getSnapshot()).toMatchObject({ value: { holding: 'long' }, context: { n: 3 } });
+    expect(asked).toEqual(['created', 'started']);
+    expect(parent.getSnapshot().children['agent']?.getSnapshot()).toMatchObject({ context: { n: 3 } });
+  });
+
+  test('begins anew with its input when nothing was mirrored', () => {
+    expect(moved(fakePort(), () => {}).requests).toEqual([{ input: { symbol: 'BTC' }, snapshot: undefined }]);
+  });
+
+  test('that had ended when it was persisted does not run its instance again', () => {
+    const { twin, tell } = startTwin();
+    tell({ type: 'holdfast.done', output: 1, state: {} });
+    const { logic, asked } = fakePort();
+    const again = createActor(logic, { snapshot: twin.getPersistedSnapshot() }).start();
+    expect([again.getSnapshot().status, again.getSnapshot().output, asked]).toEqual(['done', 1, ['created']]);
+  });
+});
