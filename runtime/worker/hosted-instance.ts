@@ -13,6 +13,8 @@ export interface HostedInstanceOptions {
   readonly bridge: HostBridge;
   readonly reports: Reports;
   readonly clock: Clock;
+  /** Batches that were delivered to the thread before; what is in them for this slot is for another instance. */
+  readonly since: number;
   /** The instance reached its end by itself. */
   readonly ended: () => void;
 }
@@ -20,6 +22,7 @@ export interface HostedInstanceOptions {
 /** One instance in its thread: the agent's actor, and what the host hears of it. */
 export class HostedInstance {
   readonly slot: number;
+  readonly since: number;
   readonly #options: HostedInstanceOptions;
   readonly #actor: HostedActor;
   #watched: boolean;
@@ -32,6 +35,7 @@ export class HostedInstance {
     const { request, logic, clock, bridge } = options;
     this.#options = options;
     this.slot = request.slot;
+    this.since = options.since;
     this.#watched = request.watched;
     const actor = this.#asCurrent(() =>
       createHostedActor(logic, {

@@ -1,4 +1,4 @@
-import { isClonable } from '../wire/errors.ts';
+import { tryClone } from '../wire/errors.ts';
 import { REPORT } from '../wire/protocol.ts';
 import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
 
@@ -62,7 +62,8 @@ export class Reports {
     const out: unknown[] = [];
     for (let i = 0; i < items.length; i += STRIDE) {
       const [kind, slot, payload] = items.slice(i, i + STRIDE) as [number, number, unknown];
-      if (isClonable(payload)) out.push(kind, slot, payload);
+      const clone = tryClone(payload);
+      if (clone !== undefined) out.push(kind, slot, clone.copy);
       else out.push(...replacement(kind, slot, payload));
     }
     this.#send(out);
@@ -76,8 +77,8 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
     const clean = toClonable(snapshot);
     return [kind, slot, { output: clean.output, snapshot: clean }, ...warning(slot, 'output or context')];
   }
-  const { type } = payload as { type: string };
-  return warning(slot, `event "${type}"`);
+  const { type } = payload as { type: unknown };
+  return warning(slot, `event "${String(type)}"`);
 }
 
 function warning(slot: number, what: string): unknown[] {

@@ -45,7 +45,7 @@ export function startThread(data: ThreadData): Link {
       can: (slot: number, event: AnyEventObject) => hosted(slot).can(event),
     },
     onViolation: (what) => reports.add(REPORT.warning, -1, `the thread refused ${what}`),
-    repair: (answers) => (Array.isArray(answers) ? clonableAnswers(answers, isClonable) : refuseSnapshot()),
+    repair: (answers) => (Array.isArray(answers) ? clonableAnswers(answers) : refuseSnapshot()),
   });
 
   function callHost(method: HostMethod, ...args: readonly unknown[]): Promise<unknown> {
@@ -60,7 +60,8 @@ export function startThread(data: ThreadData): Link {
       capability: (name, input) => callHost('capability', slot, incarnation, name, input),
     };
     const ended = (): void => void instances.delete(slot);
-    const instance = new HostedInstance({ request, logic, bridge, reports, clock, ended });
+    const since = turns.delivered;
+    const instance = new HostedInstance({ request, logic, bridge, reports, clock, since, ended });
     instances.set(slot, instance);
     try {
       instance.start();

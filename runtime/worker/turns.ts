@@ -1,5 +1,5 @@
 import type { AnyEventObject } from 'xstate';
-import { encodeError } from '../wire/errors.ts';
+import { encodeError, tryClone } from '../wire/errors.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Progress } from '../wire/progress.ts';
 import type { HostedInstance } from './hosted-instance.ts';
@@ -11,6 +11,8 @@ const SLICE_MS = 2;
 const LOOK_EVERY = 64;
 
 interface Job {
+  /** How many batches were delivered before. */
+  readonly n: number;
   readonly batch: readonly unknown[];
   at: number;
   answers: unknown[] | null;
@@ -32,6 +34,7 @@ export class Turns {
   readonly #options: TurnsOptions;
   #jobs: Job[] = [];
   #armed = false;
+  #delivered = 0;
   /** What is left of a run that a slice ended in. */
   #run = 0;
   #runSlot = 0;
@@ -40,10 +43,15 @@ export class Turns {
     this.#options = options;
   }
 
+  /** Batches that were ever delivered. */
+  get delivered(): number {
+    return this.#delivered;
+  }
+
   /** Queues a batch; resolves with the answers to its asks when all of it was handled. */
   deliver(batch: readonly unknown[]): Promise<unknown[] | null> {
     return new Promise((resolve) => {
-      this.#jobs.push({ batch, at: 0, answers: null, resolve });
+      this.#jobs.push({ n: this.#delivered++, batch, at: 0, answers: null, resolve });
       this.#arm();
     });
   }
@@ -92,13 +100,19 @@ export class Turns {
         this.#run = length;
         job.at += 2;
       }
-      const instance = this.#options.instances.get(this.#runSlot);
+      const instance = this.#instanceOf(job);
       const turns = Math.min(this.#run, left);
       for (let i = 0; i < turns; i++) this.#turn(instance, batch[job.at + i] as AnyEventObject, undefined);
       job.at += turns;
       this.#run -= turns;
       left -= turns;
     }
+  }
+
+  /** Whom the run is for. What was delivered before an instance came is for the one that had the slot before. */
+  #instanceOf({ n }: Job): HostedInstance | undefined {
+    const instance = this.#options.instances.get(this.#runSlot);
+    return instance !== undefined && n >= instance.since ? instance : undefined;
   }
 
   /** An event for an instance that has ended is left uncounted: the host still has it and decides. */
@@ -112,7 +126,7 @@ export class Turns {
   }
 
   #ask(job: Job, tag: number, event: AnyEventObject): void {
-    const instance = this.#options.instances.get(this.#runSlot);
+    const instance = this.#instanceOf(job);
     const ask: OpenAsk = { answered: false, value: undefined };
     if (instance === undefined || !this.#turn(instance, event, ask)) return;
     job.answers ??= [];
@@ -122,14 +136,12 @@ export class Turns {
 }
 
 /** Replaces the answers that cannot be cloned, so that they do not take the others with them. */
-export function clonableAnswers(
-  answers: readonly unknown[],
-  isClonable: (value: unknown) => boolean,
-): unknown[] {
+export function clonableAnswers(answers: readonly unknown[]): unknown[] {
   const out: unknown[] = [];
   for (let i = 0; i < answers.length; i += 3) {
     const [tag, ok, value] = answers.slice(i, i + 3);
-    if (isClonable(value)) out.push(tag, ok, value);
+    const clone = tryClone(value);
+    if (clone !== undefined) out.push(tag, ok, clone.copy);
     else out.push(tag, 0, encodeError(unclonableReply()));
   }
   return out;
