@@ -91,7 +91,7 @@ test('select and emitted events work as on a local actor', async () => {
 test('a machine that is done gives its output, also when nobody watched', async () => {
   const runtime = await start({ agents: { counter: counterAgent } });
   const ref = await runtime.spawn('counter', { input: { start: 9 } });
-  const output = toPromise(ref as never);
+  const output = toPromise(ref);
   ref.send({ type: 'finish' });
   expect(await output).toEqual({ total: 9 });
   expect(ref.getSnapshot()).toMatchObject({ status: 'done', output: { total: 9 }, context: { n: 9 } });
@@ -103,7 +103,7 @@ test('an error keeps its class, message, stack, code and cause across the thread
     agents: { counter: fixture('counter', { supervision: { restart: 'temporary' } }) },
   });
   const ref = await runtime.spawn('counter');
-  const failed = toPromise(ref as never);
+  const failed = toPromise(ref);
   ref.send({ type: 'fail' });
   const error = (await failed.catch((reason: unknown) => reason)) as RangeError & { code: string };
   expect(error).toBeInstanceOf(RangeError);

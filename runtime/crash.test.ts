@@ -54,7 +54,7 @@ test('an agent that throws null ends its thread, not the host', async () => {
     agents: { process: fixture('process', { supervision: { restart: 'temporary' } }) },
   });
   const ref = await runtime.spawn('process');
-  const end = toPromise(ref as never);
+  const end = toPromise(ref);
   ref.send({ type: 'throw.later', value: null });
   await expect(end).rejects.toMatchObject({ code: 'THREAD_CRASHED', cause: null });
 });
@@ -81,7 +81,7 @@ test('a temporary instance ends with the error of its thread', async () => {
     agents: { process: fixture('process', { supervision: { restart: 'temporary' } }) },
   });
   const ref = await runtime.spawn('process');
-  const end = toPromise(ref as never);
+  const end = toPromise(ref);
   ref.send({ type: 'exit', code: 3 });
   await expect(end).rejects.toMatchObject({
     code: 'THREAD_CRASHED',
@@ -100,7 +100,7 @@ test('a machine that fails again and again is given up, with an escalation that 
   });
   const ref = await runtime.spawn('counter', { id: 'a' });
   const escalation = nextEvent<RuntimeEvents['escalation']>((listener) => runtime.on('escalation', listener));
-  const end = toPromise(ref as never).catch((error: unknown) => error);
+  const end = toPromise(ref).catch((error: unknown) => error);
   for (let i = 0; i < 3; i++) ref.send({ type: 'fail' });
   expect(await escalation).toMatchObject({
     address: 'counter/a',
@@ -132,7 +132,7 @@ test('a thread that runs out of its memory limit ends alone, with that cause', a
   });
   const other = await runtime.spawn('counter');
   const ref = await runtime.spawn('hungry');
-  const end = toPromise(ref as never);
+  const end = toPromise(ref);
   ref.send({ type: 'eat' });
   await expect(end).rejects.toMatchObject({ code: 'THREAD_OUT_OF_MEMORY' });
   expect(await other.ask({ type: 'read' })).toBe(0);

@@ -115,6 +115,6 @@ test('promises, callbacks, observables and transitions run as agents', async () 
   const runtime = await start({ agents });
   const promise = await runtime.spawn('double', { input: { n: 4 } });
   const observed = await runtime.spawn('observable', { input: { upTo: 3 } });
-  expect(await toPromise(promise as never)).toBe(8);
+  expect(await toPromise(promise)).toBe(8);
   expect(observed.agent).toBe('observable');
 });

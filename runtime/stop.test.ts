@@ -34,7 +34,7 @@ test('a spawn that races the stop is refused and leaves no thread', async () => 
 test('stop is bounded though an agent never gives its thread back', async () => {
   const runtime = await start({ agents: { process: fixture('process') } });
   const ref = await runtime.spawn('process');
-  const end = toPromise(ref as never);
+  const end = toPromise(ref);
   ref.send({ type: 'spin', ms: 60_000 });
   const started = performance.now();
   await runtime.stop({ timeoutMs: 500 });
