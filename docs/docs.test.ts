@@ -1,0 +1,230 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import { configJsonSchema, validateConfig } from 'holdfast/config';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const guides = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.md'))
+  .map((path) => `docs/${path}`);
+const sources = ['actors', 'providers', 'runtime'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.includes('fixtures'))
+    .map((path) => `${folder}/${path}`),
+);
+
+/** Fenced blocks as `[info string, text]`. */
+function blocks(markdown: string): [string, string][] {
+  return [...markdown.matchAll(/^```(\S.*)\n([\s\S]*?)^```$/gm)].map(([, info = '', text = '']) => [
+    info,
+    text,
+  ]);
+}
+
+/** First cells of table rows that hold nothing but one piece of code. */
+function codeCells(markdown: string): string[] {
+  return [...markdown.matchAll(/^\| `([^`]+)` \|/gm)].map(([, code = '']) => code);
+}
+
+function section(markdown: string, heading: string): string {
+  return markdown.split(`\n${heading}\n`)[1]?.split(/\n#{1,3} /)[0] ?? '';
+}
+
+/** The literals of a union of string literals. */
+function union(source: string, name: string): string[] {
+  const body = new RegExp(`type ${name} =([^;]*);`).exec(source)?.[1] ?? '';
+  return [...body.matchAll(/'([^']+)'/g)].map(([, literal = '']) => literal);
+}
+
+/** The files, besides the one that declares it, in which a literal stands. */
+function usesOf(literal: string, declaredIn: string): string[] {
+  return sources.filter((path) => path !== declaredIn && read(path).includes(`'${literal}'`));
+}
+
+const errors = read('docs/errors.md');
+const reserved = new Set([...section(errors, '## Reserved').matchAll(/`([^`]+)`/g)].map(([, code]) => code));
+
+test('every error code is documented under a heading of its own, or listed as reserved', () => {
+  const codes = union(read('runtime/errors.ts'), 'HoldfastErrorCode');
+  const documented = [...errors.matchAll(/^### ([A-Z_]+)$/gm)].map(([, code = '']) => code);
+  expect(codes.length).toBeGreaterThan(20);
+  expect(documented.toSorted()).toEqual(codes.filter((code) => !reserved.has(code)).toSorted());
+  expect(codes).toEqual(expect.arrayContaining([...reserved].filter((code) => /^[A-Z_]+$/.test(code ?? ''))));
+});
+
+test('a documented error code occurs in the sources, and a reserved one does not', () => {
+  for (const code of union(read('runtime/errors.ts'), 'HoldfastErrorCode')) {
+    const uses = usesOf(code, 'runtime/errors.ts');
+    expect
+      .soft(uses.length > 0, `${code} is used in ${uses.join(', ') || 'nothing'}`)
+      .toBe(!reserved.has(code));
+  }
+});
+
+test('each documented error says when it comes and what to do', () => {
+  for (const [, code = '', text = ''] of errors.matchAll(/^### ([A-Z_]+)$([\s\S]*?)(?=^##)/gm)) {
+    expect.soft(text, code).toContain('**When.**');
+    expect.soft(text, code).toContain('**What to do.**');
+  }
+});
+
+test('the problem codes of a config are those of the sources', () => {
+  const found = new Set<string>();
+  for (const path of sources.filter((path) => path.startsWith('runtime/config/'))) {
+    const text = read(path);
+    for (const [, code = ''] of text.matchAll(/(?:\bcode: |unreadable\(|mismatch\()'([a-z-]+)'/g))
+      found.add(code);
+    for (const [, code = ''] of text.matchAll(/^ {2}(?:invalid|too)_\w+: '([a-z-]+)'/gm)) found.add(code);
+  }
+  expect(codeCells(section(errors, '### CONFIG_INVALID')).toSorted()).toEqual([...found].toSorted());
+});
+
+test('every reason of a dead letter is documented with its code, or listed as reserved', () => {
+  const table = codeCells(section(errors, '## Dead letters'));
+  for (const reason of union(read('runtime/dead-letters.ts'), 'DeadLetterReason')) {
+    expect.soft(table.includes(reason), reason).toBe(!reserved.has(reason));
+    expect.soft(usesOf(reason, 'runtime/dead-letters.ts').length > 0, reason).toBe(!reserved.has(reason));
+  }
+});
+
+test('the config error that is shown is the one that comes', async () => {
+  const { file, output } = Object.fromEntries(
+    blocks(errors).flatMap(([info, text]) => {
+      if (info === 'json5 openclaw.json') return [['file', text]];
+      return info === 'text output' ? [['output', text]] : [];
+    }),
+  ) as { file: string; output: string };
+  const folder = await exampleFolder();
+  await writeFile(join(folder, 'openclaw.json'), file);
+  const error: unknown = await validateConfig(join(folder, 'openclaw.json')).catch(
+    (thrown: unknown) => thrown,
+  );
+  const shown = (error as Error).message.replaceAll(/\S*openclaw\.json/g, 'openclaw.json');
+  expect(shown).toBe(output.trimEnd());
+});
+
+test('config.md lists every key of the schema, with its default', () => {
+  const rows = [
+    ...read('docs/config.md').matchAll(/^\| `([^`]+)` \| .* \| (none|required|`[^`]*`) \| .* \|$/gm),
+  ];
+  const written = rows.map(([, key = '', value = '']) => `${key} ${value.replaceAll('`', '')}`);
+  expect(written.length).toBeGreaterThan(40);
+  expect(written.toSorted()).toEqual(keysOf(configJsonSchema() as Schema, '').toSorted());
+});
+
+test('every config in a guide is a valid one', async () => {
+  const configs = guides
+    .filter((path) => !path.endsWith('errors.md'))
+    .flatMap((path) => blocks(read(path)).filter(([info]) => /^json5?$/.test(info)));
+  expect(configs.length).toBeGreaterThan(3);
+  const folder = await exampleFolder();
+  for (const [index, [, text]] of configs.entries()) {
+    const file = join(folder, `${index}.json5`);
+    await writeFile(file, text);
+    await validateConfig(file);
+  }
+});
+
+test('dependencies.md has a row for each dependency, and no other', () => {
+  const page = read('docs/dependencies.md');
+  const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+  const rows = (heading: string): string[] => codeCells(section(page, heading)).toSorted();
+  expect(rows('## At run time')).toEqual(Object.keys(manifest['dependencies'] ?? {}).toSorted());
+  expect(rows('## In development')).toEqual(Object.keys(manifest['devDependencies'] ?? {}).toSorted());
+  expect(rows('## Peer')).toEqual(Object.keys(manifest['peerDependencies'] ?? {}).toSorted());
+});
+
+test('the example of secrets.md runs, and prints a signature but not the secret', async () => {
+  const folder = await exampleFolder();
+  const page = read('docs/secrets.md');
+  for (const [info, text] of blocks(page)) {
+    const [, name] = /^ts (\S+\.ts)$/.exec(info) ?? [];
+    if (name === undefined) continue;
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    ['-C', 'holdfast-source', join(folder, 'main.ts')],
+    { cwd: root, timeout: 25_000 },
+  );
+  expect(stdout).toMatch(/^signature [0-9a-f]{64}$/m);
+  expect(stdout).toContain("state: 'fresh'");
+  expect(page).toContain("'only for this example'");
+  expect(stdout + stderr).not.toContain('only for this example');
+});
+
+test('links between the guides lead somewhere', () => {
+  const lost = [...guides, 'CONTRIBUTING.md', 'CHANGELOG.md'].flatMap((page) =>
+    linksOf(read(page))
+      .filter((link) => !leadsSomewhere(page, link))
+      .map((link) => `${page}: ${link}`),
+  );
+  expect(lost).toEqual([]);
+});
+
+function linksOf(markdown: string): string[] {
+  const prose = markdown.replaceAll(/^```[\s\S]*?^```$/gm, '');
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, link = '']) => link)
+    .filter((link) => !/^https?:/.test(link));
+}
+
+function leadsSomewhere(page: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#');
+  const target = path === '' ? page : join(dirname(page), path);
+  if (!existsSync(join(root, target))) return false;
+  return anchor === undefined || anchorsOf(read(target)).includes(anchor);
+}
+
+/** A folder inside the package, so that examples find `holdfast` by its name. */
+async function exampleFolder(): Promise<string> {
+  const folder = await mkdtemp(join(root, 'docs', '.example-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function anchorsOf(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+interface Schema {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: Schema | boolean;
+  readonly required?: readonly string[];
+  readonly anyOf?: readonly Schema[];
+  readonly default?: unknown;
+}
+
+/** What stands for a name that the user chooses, by the key that holds the names. */
+const placeholders: Readonly<Record<string, string>> = {
+  agents: '<name>',
+  threads: '<threadId>',
+  providers: '<alias>',
+  secrets: '<label>',
+};
+
+function keysOf(schema: Schema, path: string): string[] {
+  const object = schema.anyOf?.find(({ type }) => type === 'object') ?? schema;
+  const keys: string[] = [];
+  for (const [key, value] of Object.entries(object.properties ?? {})) {
+    const inner = path === '' ? key : `${path}.${key}`;
+    const fallback = value.default === undefined ? 'none' : JSON.stringify(value.default);
+    keys.push(`${inner} ${object.required?.includes(key) ? 'required' : fallback}`, ...keysOf(value, inner));
+  }
+  const values = object.additionalProperties;
+  const placeholder = placeholders[path.split('.').at(-1) ?? ''];
+  if (typeof values !== 'object' || placeholder === undefined) return keys;
+  return [...keys, ...keysOf(values, `${path}.${placeholder}`)];
+}
