@@ -66,7 +66,7 @@ describe('every machine of the house', () => {
 describe('every actor of the house', () => {
   /** `import … from '…'` and `export … from '…'`, with what they bring. */
   const imports = sources.flatMap(({ file, text }) =>
-    [...text.matchAll(/^(?:import|export)\s([^;]*?)\sfrom\s+'([^']+)'/gm)].map(
+    [...text.matchAll(/(?:^|;\s*)(?:import|export)\s([^;]*?)\sfrom\s+'([^']+)'/gm)].map(
       ([, what = '', from = '']) => ({
         file,
         typeOnly: what.startsWith('type '),

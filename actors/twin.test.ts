@@ -63,12 +63,13 @@ const parentOf = (logic: TwinLogic) =>
   });
 
 describe('a twin', () => {
-  test('asks for its instance when it is created, and to run it when it starts', () => {
-    const { logic, asked, requests } = fakePort();
+  test('asks for its instance when it is created, takes events for it, and has it run when it starts', () => {
+    const { logic, asked, posted, requests } = fakePort();
     const twin = createActor(logic, { input: { symbol: 'BTC' } });
     expect([asked, requests]).toEqual([['created'], [{ input: { symbol: 'BTC' }, snapshot: undefined }]]);
+    twin.send({ type: 'early' });
     twin.start();
-    expect(asked).toEqual(['created', 'started']);
+    expect([asked, posted]).toEqual([['created', 'started'], [{ type: 'early' }]]);
   });
 
   test('is active and knows nothing before the first mirror', () => {
@@ -103,10 +104,12 @@ describe('a twin', () => {
     expect(seen).toEqual(['a']);
   });
 
-  test('takes user events before it starts, too', () => {
-    const { logic, posted } = fakePort();
-    createActor(logic).send({ type: 'early' });
-    expect(posted).toEqual([{ type: 'early' }]);
+  test('without interception is not changed by events that are not for it', () => {
+    const logic = createTwinLogic({ created() {}, started() {}, stopped() {} });
+    const twin = createActor(logic).start();
+    const before = twin.getSnapshot();
+    twin.send({ type: 'tick' });
+    expect(twin.getSnapshot()).toBe(before);
   });
 
   test('ends with the output of its instance', async () => {
@@ -210,13 +213,10 @@ describe('a mirrored snapshot', () => {
     expect(snapshot.matches(value)).toBe(expected);
   });
 
-  test('matches nothing and has no tag before the first mirror', () => {
+  test('answers hasTag and getMeta without the machine, and knows nothing before the first mirror', () => {
+    expect([snapshot.hasTag('busy'), snapshot.hasTag('idle'), snapshot.getMeta()]).toEqual([true, false, {}]);
     const unknown = new TwinSnapshot({});
     expect([unknown.matches('open'), unknown.hasTag('busy')]).toEqual([false, false]);
-  });
-
-  test('answers hasTag and getMeta without the machine', () => {
-    expect([snapshot.hasTag('busy'), snapshot.hasTag('idle'), snapshot.getMeta()]).toEqual([true, false, {}]);
   });
 
   test('can() throws and says what to call', () => {
@@ -281,11 +281,19 @@ describe('a twin under a machine', () => {
     expect(moved(fakePort(), () => {}).requests).toEqual([{ input: { symbol: 'BTC' }, snapshot: undefined }]);
   });
 
-  test('that had ended when it was persisted does not run its instance again', () => {
-    const { twin, tell } = startTwin();
-    tell({ type: 'holdfast.done', output: 1, state: {} });
+  test.each([
+    [
+      'had ended',
+      ({ tell }: ReturnType<typeof startTwin>) => tell({ type: 'holdfast.done', output: 1, state: {} }),
+    ],
+    ['was stopped', ({ twin }: ReturnType<typeof startTwin>) => void twin.stop()],
+  ])('that %s when it was persisted does not run its instance again', (_name, end) => {
+    const first = startTwin();
+    end(first);
     const { logic, asked } = fakePort();
-    const again = createActor(logic, { snapshot: twin.getPersistedSnapshot() }).start();
-    expect([again.getSnapshot().status, again.getSnapshot().output, asked]).toEqual(['done', 1, ['created']]);
+    const again = createActor(logic, { snapshot: first.twin.getPersistedSnapshot() }).start();
+    const { status, output } = first.twin.getSnapshot();
+    expect(again.getSnapshot()).toMatchObject({ status, output });
+    expect(asked).toEqual(['created']);
   });
 });
