@@ -3,6 +3,7 @@ import { metrics } from '@opentelemetry/api';
 import type { RuntimeEvents } from 'holdfast';
 import { fixture, nextEvent, start } from '../fixtures/start.ts';
 import { collectMetrics, type FakeMetrics } from './fixtures/meter-provider.ts';
+import { Gauges, type GaugeSource } from './gauges.ts';
 
 const pool = (name: string): string => JSON.stringify({ 'holdfast.pool': name });
 const agent = (name: string): string => JSON.stringify({ 'holdfast.agent': name });
@@ -50,7 +51,7 @@ test('what a stopped runtime had is 0 once, then its gauges and their callback a
   const runtime = await start({ agents: { counter: a() } });
   await runtime.spawn('counter');
   expect(threads(fake)).toEqual({ [pool('a')]: 1 });
-  expect(fake.callbacks.size).toBe(1);
+  expect(fake.callbacks.length).toBe(1);
   await runtime.stop();
   await runtime.stop();
   expect(fake.collect()).toEqual({
@@ -58,7 +59,7 @@ test('what a stopped runtime had is 0 once, then its gauges and their callback a
     'holdfast.agent.active': { [agent('counter')]: 0 },
   });
   await Promise.resolve();
-  expect(fake.callbacks.size).toBe(0);
+  expect(fake.callbacks.length).toBe(0);
   expect(fake.collect()).toEqual({});
 });
 
@@ -80,7 +81,7 @@ test('runtimes of one process are summed, so that none overwrites another', asyn
   await two.spawn('counter');
   await two.spawn('counter');
   await two.spawn('process');
-  expect(fake.callbacks.size).toBe(1);
+  expect(fake.callbacks.length).toBe(1);
   expect(fake.collect()).toEqual({
     'holdfast.threads': { [pool('a')]: 3, [pool('b')]: 1 },
     'holdfast.agent.active': { [agent('counter')]: 3, [agent('process')]: 1 },
@@ -89,7 +90,7 @@ test('runtimes of one process are summed, so that none overwrites another', asyn
   const left = { [pool('a')]: 1 };
   expect(threads(fake)).toEqual({ ...left, [pool('b')]: 0 });
   expect(threads(fake)).toEqual(left);
-  expect(fake.callbacks.size).toBe(1);
+  expect(fake.callbacks.length).toBe(1);
 });
 
 test('a runtime that starts after the last one ended is collected again, in the same instruments', async () => {
@@ -100,12 +101,12 @@ test('a runtime that starts after the last one ended is collected again, in the 
   const next = await start({ agents: { counter: a() } });
   await Promise.resolve();
   await next.spawn('counter');
-  expect(fake.callbacks.size).toBe(1);
+  expect(fake.callbacks.length).toBe(1);
   expect(threads(fake)).toEqual({ [pool('a')]: 1 });
   await next.stop();
   fake.collect();
   await Promise.resolve();
-  expect(fake.callbacks.size).toBe(0);
+  expect(fake.callbacks.length).toBe(0);
   const last = await start({ agents: { counter: a() } });
   await last.spawn('counter');
   expect(threads(fake)).toEqual({ [pool('a')]: 1 });
@@ -119,4 +120,55 @@ test('a provider that is registered anew gets the gauges of runtimes created fro
   await start({ agents: { process: b() } });
   expect(threads(before)).toEqual({ [pool('a')]: 0 });
   expect(threads(after)).toEqual({ [pool('b')]: 0 });
+});
+
+const source = (threadId: string): GaugeSource => ({
+  agents: [{ name: `agent of ${threadId}`, threadId, grants: [] }],
+  status: () => ({
+    version: '0.0.0',
+    state: 'running',
+    uptimeMs: 0,
+    pools: [],
+    instances: [],
+    secrets: [],
+    deadLetters: 0,
+    restarts: 0,
+  }),
+});
+
+test('a runtime that stops right after a collection is still told to be 0', async () => {
+  const fake = collectMetrics();
+  const gauges = Gauges.of(metrics.getMeterProvider(), metrics.getMeter('test'));
+  const only = source('a');
+  gauges.add(only);
+  fake.collect();
+  gauges.remove(only);
+  await Promise.resolve();
+  expect(threads(fake)).toEqual({ [pool('a')]: 0 });
+});
+
+test('a runtime that starts right after the last collection of another keeps the callback', async () => {
+  const fake = collectMetrics();
+  const gauges = Gauges.of(metrics.getMeterProvider(), metrics.getMeter('test'));
+  const first = source('a');
+  gauges.add(first);
+  gauges.remove(first);
+  fake.collect();
+  gauges.add(source('b'));
+  await Promise.resolve();
+  expect(active(fake)).toEqual({ [agent('agent of b')]: 0 });
+});
+
+test('its callback leaves without another being skipped in the same collection', async () => {
+  const fake = collectMetrics();
+  const gauges = Gauges.of(metrics.getMeterProvider(), metrics.getMeter('test'));
+  const only = source('a');
+  gauges.add(only);
+  gauges.remove(only);
+  let others = 0;
+  metrics.getMeter('other').addBatchObservableCallback(() => void (others += 1), []);
+  fake.collect();
+  await Promise.resolve();
+  expect(others).toBe(1);
+  expect(fake.callbacks).toHaveLength(1);
 });

@@ -80,11 +80,12 @@ export class Gauges {
     for (const [pool, count] of threads) result.observe(this.#threads, count, { [POOL]: pool });
     for (const [agent, count] of active) result.observe(this.#active, count, { [AGENT]: agent });
     // Not while the SDK walks its callbacks.
-    if (this.#sources.size === 0) queueMicrotask(() => this.#unregister());
+    queueMicrotask(() => this.#unregister());
   };
 
+  /** Once nothing is left to tell. */
   #unregister(): void {
-    if (!this.#registered || this.#sources.size > 0 || this.#endedPools.size > 0) return;
+    if (this.#sources.size > 0 || this.#endedPools.size > 0) return;
     this.#registered = false;
     this.#meter.removeBatchObservableCallback(this.#observe, this.#observables());
   }

@@ -5,10 +5,12 @@ import { diag, DiagLogLevel, metrics } from '@opentelemetry/api';
 import { waitFor } from 'xstate';
 import { agent, createRuntime, defineCapability } from 'holdfast';
 import type signer from '../fixtures/signer.ts';
+import { addressOf } from '../address.ts';
 import { fixture, start } from '../fixtures/start.ts';
 import { createMemoryProvider } from '../secrets/fixtures/memory-provider.ts';
 import { collectMetrics } from './fixtures/meter-provider.ts';
 import { traceSpans } from './fixtures/tracer-provider.ts';
+import { startTelemetry } from './telemetry.ts';
 
 const CANARY = 'canary-77e0c1b4-never-to-be-seen';
 const quick = { backoff: { minMs: 1, maxMs: 5, factor: 2, jitter: 0 } };
@@ -47,14 +49,26 @@ test('without an SDK everything works, nothing is registered and nothing is reta
   await expectCollected(await ranAndStopped());
 });
 
+test('without an SDK no event of the runtime is listened to', async () => {
+  const runtime = await start({ agents: { counter: fixture('counter') } });
+  const heard: string[] = [];
+  const source = { on: (type: string) => void heard.push(type), status: () => runtime.status() };
+  const options = { agents: [], addressOf };
+  await startTelemetry(source, options).stopped(Promise.resolve());
+  expect(heard).toEqual([]);
+  collectMetrics();
+  await startTelemetry(source, options).stopped(Promise.resolve());
+  expect(heard).toEqual(['agent', 'dead-letter', 'secret']);
+});
+
 test('an SDK does not retain a stopped runtime, also when metrics were never collected', async () => {
   traceSpans();
   const fake = collectMetrics();
   await expectCollected(await ranAndStopped());
-  expect(fake.callbacks.size).toBe(1);
+  expect(fake.callbacks.length).toBe(1);
   fake.collect();
   await Promise.resolve();
-  expect(fake.callbacks.size).toBe(0);
+  expect(fake.callbacks.length).toBe(0);
 });
 
 test('sending and asking touch no span and no counter', async () => {
