@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { configJsonSchema, validateConfig } from 'holdfast/config';
+import { blocks, exampleFolder } from './examples.fixture.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -17,14 +16,6 @@ const sources = ['actors', 'providers', 'runtime'].flatMap((folder) =>
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.includes('fixtures'))
     .map((path) => `${folder}/${path}`),
 );
-
-/** Fenced blocks as `[info string, text]`. */
-function blocks(markdown: string): [string, string][] {
-  return [...markdown.matchAll(/^```(\S.*)\n([\s\S]*?)^```$/gm)].map(([, info = '', text = '']) => [
-    info,
-    text,
-  ]);
-}
 
 /** First cells of table rows that hold nothing but one piece of code. */
 function codeCells(markdown: string): string[] {
@@ -139,26 +130,6 @@ test('dependencies.md has a row for each dependency, and no other', () => {
   expect(rows('## Peer')).toEqual(Object.keys(manifest['peerDependencies'] ?? {}).toSorted());
 });
 
-test('the example of secrets.md runs, and prints a signature but not the secret', async () => {
-  const folder = await exampleFolder();
-  const page = read('docs/secrets.md');
-  for (const [info, text] of blocks(page)) {
-    const [, name] = /^ts (\S+\.ts)$/.exec(info) ?? [];
-    if (name === undefined) continue;
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), text);
-  }
-  const { stdout, stderr } = await promisify(execFile)(
-    process.execPath,
-    ['-C', 'holdfast-source', join(folder, 'main.ts')],
-    { cwd: root, timeout: 25_000 },
-  );
-  expect(stdout).toMatch(/^signature [0-9a-f]{64}$/m);
-  expect(stdout).toContain("state: 'fresh'");
-  expect(page).toContain("'only for this example'");
-  expect(stdout + stderr).not.toContain('only for this example');
-});
-
 test('links between the guides lead somewhere', () => {
   const lost = [...guides, 'CONTRIBUTING.md', 'CHANGELOG.md'].flatMap((page) =>
     linksOf(read(page))
@@ -180,13 +151,6 @@ function leadsSomewhere(page: string, link: string): boolean {
   const target = path === '' ? page : join(dirname(page), path);
   if (!existsSync(join(root, target))) return false;
   return anchor === undefined || anchorsOf(read(target)).includes(anchor);
-}
-
-/** A folder inside the package, so that examples find `holdfast` by its name. */
-async function exampleFolder(): Promise<string> {
-  const folder = await mkdtemp(join(root, 'docs', '.example-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 function anchorsOf(markdown: string): string[] {
