@@ -59,6 +59,15 @@ test('an agent that throws null ends its thread, not the host', async () => {
   await expect(end).rejects.toMatchObject({ code: 'THREAD_CRASHED', cause: null });
 });
 
+test('an ask that was handled when the thread died, its answer not on the way yet, is rejected at once', async () => {
+  const runtime = await start({ agents: { process: fixture('process', { supervision: quick }) } });
+  const ref = await runtime.spawn('process');
+  const ask = ref.ask({ type: 'env' }, { timeoutMs: 60_000 });
+  ref.send({ type: 'exit', code: 1 });
+  await expect(ask).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+  expect(runtime.deadLetters.list()).toHaveLength(1);
+});
+
 test('a crash in one pool restarts nothing in another', async () => {
   const runtime = await start({
     agents: {

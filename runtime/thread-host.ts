@@ -208,8 +208,11 @@ export class ThreadHost {
     return seat;
   }
 
-  /** The seat is free again; its envelopes are settled by what the thread says it has handled. */
-  #vacate(seat: Seat): void {
+  /**
+   * The seat is free again; its envelopes are settled by what the thread says it has handled. When the thread is
+   * gone for a `reason`, no ack will bring the answers of the asks among them.
+   */
+  #vacate(seat: Seat, reason?: Error): void {
     if (this.#seats.get(seat.slot) !== seat) return;
     this.#seats.delete(seat.slot);
     this.#free.push(seat.slot);
@@ -217,7 +220,11 @@ export class ThreadHost {
     if (attachment === undefined) return;
     const handled = (this.#progress.handled(seat.slot) - seat.base) | 0;
     const { waiting } = this.#options;
-    instance.mailbox.settle(handled - attachment.acked, (tag) => waiting.resolve(tag));
+    instance.mailbox.settle(
+      handled - attachment.acked,
+      (tag) => waiting.resolve(tag),
+      reason && ((tag) => waiting.reject(tag, reason)),
+    );
     this.outbox.detach(attachment);
   }
 
@@ -288,7 +295,7 @@ export class ThreadHost {
     const seats = [...this.#seats.values()];
     const queued = this.#queue;
     this.#queue = [];
-    for (const seat of seats) this.#vacate(seat);
+    for (const seat of seats) this.#vacate(seat, reason);
     // First the room is free again for the pool, then the instances may ask for it.
     this.#options.tell({ type: 'worker.exit', code });
     for (const { slot, instance, attachment } of seats) {

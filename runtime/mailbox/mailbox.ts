@@ -93,8 +93,11 @@ export class Mailbox {
     return taken;
   }
 
-  /** The oldest `count` envelopes were handled; calls `delivered` with the tags of those somebody waits for. */
-  settle(count: number, delivered: (tag: Tag) => void): void {
+  /**
+   * The oldest `count` envelopes were handled; calls `delivered` with the tags of those somebody waits for. An ask's
+   * answer comes by itself, with the ack; where no ack can come any more, `unanswered` gets the tags of the asks.
+   */
+  settle(count: number, delivered: (tag: Tag) => void, unanswered?: (tag: Tag) => void): void {
     // A thread that lies about its progress may claim less than nothing, or more than it got.
     const end = Math.max(this.#head, Math.min(this.#sent, this.#head + count));
     for (let at = this.#head; at < end; at++) {
@@ -102,6 +105,7 @@ export class Mailbox {
       const tag = this.#tags[index] as Tag;
       this.#events[index] = undefined;
       if (tag < 0) delivered(tag);
+      else if (tag > 0) unanswered?.(tag);
     }
     this.#handled += end - this.#head;
     this.#head = end;
