@@ -46,6 +46,7 @@ export class HostedInstance {
         clock,
         maxIterations: request.maxIterations,
         onParentEvent: (event) => this.#tellParent(event),
+        around: (run) => (threadState().current === bridge ? run() : this.#asCurrent(run)),
       }),
     );
     this.#actor = actor;

@@ -37,6 +37,11 @@ export interface HostedOptions {
   readonly clock: Clock;
   /** Done, error and `sendParent` events: what the actor tells its parent. */
   readonly onParentEvent: (event: AnyEventObject) => void;
+  /**
+   * Runs what comes from within: a timer, an invoked promise or callback, another actor of the same system. What
+   * {@link HostedActor.deliver} brings does not pass here.
+   */
+  readonly around?: (run: () => void) => void;
   /** Microsteps without rest before the machine is stopped with an error. Machines only. */
   readonly maxIterations: number;
 }
@@ -97,7 +102,7 @@ interface Schedule {
 }
 
 /** The parts of XState's `createSystem` (not exported) that actors use, over our ids and clock. */
-function createSystem({ sessionId, clock }: HostedOptions): object {
+function createSystem({ sessionId, clock, around = (run) => run() }: HostedOptions): object {
   const keyed = new Map<string, AnyActorRef>();
   const keys = new WeakMap<AnyActorRef, string>();
   const schedules = new Map<AnyActorRef, Schedule>();
@@ -123,7 +128,7 @@ function createSystem({ sessionId, clock }: HostedOptions): object {
     inspect: () => ({ unsubscribe() {} }),
     _sendInspectionEvent() {},
     _relay(_source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) {
-      (target as unknown as Internals)._send(event);
+      around(() => (target as unknown as Internals)._send(event));
     },
     scheduler: {
       schedule(
