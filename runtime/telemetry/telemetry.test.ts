@@ -13,6 +13,7 @@ import { traceSpans } from './fixtures/tracer-provider.ts';
 import { startTelemetry } from './telemetry.ts';
 
 const CANARY = 'canary-77e0c1b4-never-to-be-seen';
+const LABEL = `${CANARY}-label`;
 const quick = { backoff: { minMs: 1, maxMs: 5, factor: 2, jitter: 0 } };
 
 setFlagsFromString('--expose-gc');
@@ -83,7 +84,7 @@ test('sending and asking touch no span and no counter', async () => {
   expect(fake.touched).toBe(touched);
 });
 
-test('an input, an event, a snapshot, an error and a secret never show in telemetry', async () => {
+test('an input, an event, a reply, a snapshot, an error, a label and a secret never show in telemetry', async () => {
   const spans = traceSpans();
   const fake = collectMetrics();
   const provider = createMemoryProvider();
@@ -97,7 +98,7 @@ test('an input, an event, a snapshot, an error and a secret never show in teleme
       agents: {
         signer: agent<typeof signer>(
           fixture('signer', {
-            secrets: { key: { ref: 'desk/key', mode: 'capability', capabilities: ['sign'] } },
+            secrets: { [LABEL]: { ref: 'desk/key', mode: 'capability', capabilities: ['sign'] } },
           }),
         ),
         echo: fixture('logics', { export: 'echo' }),
@@ -106,7 +107,7 @@ test('an input, an event, a snapshot, an error and a secret never show in teleme
     },
     { providers: [provider], capabilities: [sign] },
   );
-  const ref = await runtime.spawn('signer', { id: 'a' });
+  const ref = await runtime.spawn('signer', { id: 'a', input: { label: LABEL } });
   ref.send({ type: 'sign' });
   await waitFor(ref, (state) => state.context?.last !== undefined, { timeout: 10_000 });
   let heard = 0;
