@@ -1,0 +1,250 @@
+import { threadId as nodeThreadId } from 'node:worker_threads';
+import { afterEach, describe, expect, it } from 'vitest';
+import { inProcess, type ThreadRig } from './fixtures/thread-rig.ts';
+import { until } from './fixtures/until.ts';
+
+let rig: ThreadRig;
+
+function start(): ThreadRig {
+  rig = inProcess();
+  return rig;
+}
+
+afterEach(() => rig.link.close(new Error('the test is over')));
+
+const event = (type: string, more: object = {}): object => ({ type, ...more });
+
+describe('a thread', () => {
+  it('says which thread it is', async () => {
+    expect(await start().link.call('hello')).toBe(nodeThreadId);
+  });
+
+  it('runs the instances it was told to, each in its slot, and counts their turns', async () => {
+    const { activate, deliver, progress } = start();
+    await activate(0, 'log');
+    await activate(3, 'log');
+
+    const ack = await deliver(
+      0,
+      1,
+      event('e', { n: 1 }),
+      3,
+      2,
+      event('e', { n: 2 }),
+      event('e', { n: 3 }),
+      3,
+      -1,
+      9,
+      event('list'),
+      0,
+      -1,
+      10,
+      event('list'),
+    );
+
+    expect(ack).toEqual([9, 1, [2, 3], 10, 1, [1]]);
+    expect([progress.handled(0), progress.handled(3)]).toEqual([2, 3]);
+  });
+
+  it('tells an instance who it is', async () => {
+    const { activate, deliver } = start();
+    await activate(2, 'log', { address: 'trading/btc', incarnation: 4 });
+
+    expect(await deliver(2, -1, 1, event('self'))).toEqual([
+      1,
+      1,
+      { address: 'trading/btc', threadId: 'pool', thread: nodeThreadId, incarnation: 4 },
+    ]);
+  });
+
+  it('hands an instance its input', async () => {
+    const { activate, link } = start();
+    await activate(0, 'worker', { input: { symbol: 'BTC' } });
+
+    expect(await link.call('snapshot', 0)).toMatchObject({ context: { input: { symbol: 'BTC' } } });
+  });
+
+  it('asks the host for capabilities in the name of the slot and incarnation', async () => {
+    const { activate, deliver, capabilities, link } = start();
+    await activate(5, 'signer', { incarnation: 3 });
+
+    await deliver(5, 1, event('sign'));
+    await until(() => capabilities.length > 0);
+
+    expect(capabilities).toEqual([[5, 3, 'sign-order', { label: 'orders', args: 7 }]]);
+    await until(() => link.pending === 0);
+    expect(await link.call('snapshot', 5)).toMatchObject({ context: { result: 'from the host' } });
+  });
+
+  it('replaces a reply that cannot be cloned, and leaves the other answers alone', async () => {
+    const { activate, deliver } = start();
+    await activate(0, 'log');
+
+    const ack = await deliver(
+      0,
+      -1,
+      1,
+      event('count'),
+      0,
+      -1,
+      2,
+      event('reply-function'),
+      0,
+      -1,
+      3,
+      event('count'),
+    );
+
+    expect(ack).toMatchObject([1, 1, 0, 2, 0, { props: { code: 'REPLY_UNCLONABLE' } }, 3, 1, 0]);
+  });
+});
+
+describe('an instance that cannot start', () => {
+  it('fails the call that asked for it, with what it threw, and reports nothing', async () => {
+    const { activate, reports, deliver } = start();
+
+    const failed = activate(0, 'stillborn');
+
+    await expect(failed).rejects.toBeInstanceOf(SyntaxError);
+    await expect(failed).rejects.toMatchObject({ message: 'failed at birth', code: 'E_BIRTH' });
+    expect(await deliver(0, -1, 1, event('ask'))).toBeNull();
+    expect(reports).toEqual([]);
+  });
+
+  it('leaves its slot to the next one', async () => {
+    const { activate, deliver } = start();
+    await activate(0, 'stillborn').catch(() => {});
+
+    await activate(0, 'log');
+
+    expect(await deliver(0, -1, 1, event('count'))).toEqual([1, 1, 0]);
+  });
+
+  it('because its export is none fails with the names that are there', async () => {
+    await expect(start().activate(0, 'nothing')).rejects.toMatchObject({ code: 'AGENT_EXPORT_INVALID' });
+  });
+
+  it('because its snapshot makes no sense fails as well', async () => {
+    const { activate, deliver } = start();
+
+    await expect(
+      activate(0, 'worker', { snapshot: { status: 'active', value: 'nowhere', children: {} } }),
+    ).rejects.toThrow('nowhere');
+
+    expect(await deliver(0, -1, 1, event('ask'))).toBeNull();
+  });
+});
+
+describe('deactivating', () => {
+  it('ends the instance; nothing more is handled or heard', async () => {
+    const { activate, deliver, link, reports, progress } = start();
+    await activate(0, 'worker', { watched: true });
+    await deliver(0, 1, event('add'));
+    const said = reports.length;
+
+    await link.call('deactivate', 0);
+
+    expect(await deliver(0, 2, event('add'), event('tell'))).toBeNull();
+    expect(progress.handled(0)).toBe(1);
+    expect(reports).toHaveLength(said);
+    await expect(link.call('snapshot', 0)).rejects.toThrow('no instance runs in slot 0');
+  });
+
+  it('is no error for a slot without an instance', async () => {
+    expect(await start().link.call('deactivate', 99)).toBeUndefined();
+  });
+
+  it('sends what the instance had still to say before the call is answered', async () => {
+    const { activate, link, order } = start();
+    await activate(0, 'worker');
+
+    const watching = link.call('watch', 0, true);
+    const leaving = link.call('deactivate', 0).then(() => order.push('left'));
+    await Promise.all([watching, leaving]);
+
+    expect(order).toEqual(['activated', 'snapshot', 'left']);
+  });
+
+  it('keeps what was queued for it from the next instance in its slot', async () => {
+    const { activate, link, deliver } = start();
+    await activate(0, 'slow');
+    await activate(1, 'log');
+    const flood = Array.from({ length: 2000 }, (_, n) => event('e', { n }));
+    const acks = [
+      link.call('deliver', [0, 2000, ...flood]),
+      link.call('deliver', [0, 1, event('e', { n: -1 })]),
+    ];
+
+    await link.call('deactivate', 0);
+    await activate(0, 'log');
+
+    expect(await deliver(0, -1, 1, event('list'))).toEqual([1, 1, []]);
+    await Promise.all(acks);
+  });
+});
+
+describe('questions to an instance', () => {
+  it('are answered: can it take the event now, guards included', async () => {
+    const { activate, deliver, link } = start();
+    await activate(0, 'worker');
+    await deliver(0, 1, event('start'));
+
+    expect(await link.call('can', 0, event('rest'))).toBe(false);
+    expect(await link.call('can', 0, event('unknown'))).toBe(false);
+    await link.call('deactivate', 0);
+    await activate(0, 'worker');
+    await deliver(0, 2, event('add'), event('start'));
+
+    expect(await link.call('can', 0, event('rest'))).toBe(true);
+  });
+
+  it('are answered for logic without guards: it takes every event', async () => {
+    const { activate, link } = start();
+    await activate(0, 'log');
+
+    expect(await link.call('can', 0, event('anything'))).toBe(true);
+  });
+
+  it('about a slot that nobody is in are rejected', async () => {
+    const { link } = start();
+
+    for (const method of ['snapshot', 'persist', 'can']) {
+      await expect(link.call(method, 4)).rejects.toThrow('no instance runs in slot 4');
+    }
+  });
+
+  it('for a snapshot with functions in it get all the rest', async () => {
+    const { activate, deliver, link } = start();
+    await activate(0, 'worker');
+    await deliver(0, 2, event('add'), event('keep-function'));
+
+    expect(await link.call('snapshot', 0)).toMatchObject({ context: { n: 1 }, incomplete: true });
+  });
+
+  it('for something to persist with functions in it are refused, and say why', async () => {
+    const { activate, deliver, link } = start();
+    await activate(0, 'worker');
+    await deliver(0, 1, event('keep-function'));
+
+    await expect(link.call('persist', 0)).rejects.toThrow(
+      'keep functions, actors and sockets out of the context',
+    );
+  });
+
+  it('for something to persist get what another instance can continue from, children included', async () => {
+    const { activate, deliver, link } = start();
+    await activate(0, 'worker');
+    await deliver(0, 3, event('add'), event('add'), event('start'));
+
+    const persisted = (await link.call('persist', 0)) as { children: object };
+    await activate(1, 'worker', { snapshot: persisted });
+
+    expect(Object.keys(persisted.children)).toEqual(['ticker']);
+    expect(await link.call('snapshot', 1)).toMatchObject({
+      value: 'busy',
+      context: { n: 2 },
+      children: { ticker: { status: 'active', src: 'ticker' } },
+    });
+    expect(await link.call('can', 1, event('rest'))).toBe(true);
+  });
+});
