@@ -78,7 +78,6 @@ test.runIf(process.platform === 'linux')(
     const folder = await exampleFolder();
     const module = join(folder, 'probe.mjs');
     await writeFile(module, probe);
-    // Outside of the package: what lies in the working directory can be read.
     const outside = await mkdtemp(join(tmpdir(), 'holdfast-docs-'));
     onTestFinished(() => rm(outside, { recursive: true, force: true }));
     const file = join(outside, 'data.cjs');
@@ -91,8 +90,11 @@ test.runIf(process.platform === 'linux')(
     const tried: Record<string, unknown> = {};
     for (const [, way = ''] of probe.matchAll(/^ {2}'(\w+)':/gm)) {
       const ref = await runtime.spawn('probe', { input: [way, file] as never });
-      tried[way] = await toPromise(ref as never);
+      tried[way] = await toPromise(ref);
     }
+    const inWorkingDirectory = join(process.cwd(), 'vitest.config.ts');
+    const ref = await runtime.spawn('probe', { input: ['read', inWorkingDirectory] as never });
+    expect(await toPromise(ref)).toBe('ERR_ACCESS_DENIED');
     expect(tried).toEqual({
       ...Object.fromEntries(deniedWays.map((way) => [way, 'ERR_ACCESS_DENIED'])),
       addon: 'ERR_DLOPEN_DISABLED',

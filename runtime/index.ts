@@ -1,3 +1,10 @@
+export {
+  ProviderError,
+  type FetchResult,
+  type ProviderFailure,
+  type SecretProvider,
+  type SecretRef,
+} from '../providers/provider.ts';
 export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './agent-ref.ts';
 export { agent, type TypedAgentConfig } from './config/agent.ts';
 export type { AgentConfig, Supervision } from './config/agent-schema.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { assign, createActor, createMachine, setup, toPromise, waitFor } from 'xstate';
+import { assign, createActor, createMachine, setup, spawnChild, stopChild, toPromise, waitFor } from 'xstate';
 import { agent } from 'holdfast';
 import type counter from './fixtures/counter.ts';
 import type { double } from './fixtures/logics.ts';
@@ -108,6 +108,16 @@ test('what an invoked agent sends to its parent arrives there', async () => {
   kid?.send({ type: 'ping' });
   const { context } = await waitFor(actor, (state) => state.context.pings === 2, { timeout: 10_000 });
   expect(context.pings).toBe(2);
+  actor.stop();
+});
+
+test('an agent that is stopped in the transition that spawned it leaves nothing behind', async () => {
+  const runtime = await start({ agents });
+  const machine = setup({ actors: { counter: runtime.logic('counter') } }).createMachine({
+    entry: [spawnChild('counter', { id: 'kid' }), stopChild('kid')],
+  });
+  const actor = createActor(machine).start();
+  expect(runtime.status().instances).toEqual([]);
   actor.stop();
 });
 

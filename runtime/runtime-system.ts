@@ -48,6 +48,7 @@ export class RuntimeSystem {
   readonly #agents: ReadonlyMap<string, ResolvedAgent>;
   readonly #instances = new Map<string, Instance>();
   readonly #refs = new Map<string, AgentRef>();
+  readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
   readonly #hosts = new Map<string, Set<ThreadHost>>();
   readonly #nextId = new Map<string, number>();
   readonly #startedAt: number;
@@ -90,11 +91,10 @@ export class RuntimeSystem {
     });
     const parent = poolRef(this.supervisor, agent.threadId) as AnyActorRef;
     const twin = createChild(logic, { id: address, parent, input: request.input });
-    const instance = this.#instances.get(address) as Instance;
-    const ref = this.#refs.get(address) as AgentRef;
+    const instance = this.#byTwin.get(twin) as Instance;
     twin.start();
     await instance.started;
-    return ref;
+    return twin as unknown as AgentRef;
   }
 
   get(address: string): AgentRef | undefined {
@@ -247,13 +247,20 @@ export class RuntimeSystem {
         parent === 'machine' ? { ...agent.supervision, restart: 'temporary' as const } : agent.supervision;
       const { input, snapshot } = request;
       const instance = new Instance({ agent, id, address, input, snapshot, supervision, parent, effects });
-      this.#instances.set(address, instance);
-      this.#refs.set(address, toAgentRef(twin, instance));
+      this.#byTwin.set(twin, instance);
+      toAgentRef(twin, instance);
       return instance;
     },
-    begin: (instance) => {
-      this.#openGrants(instance);
-      this.#instanceEffects.place(instance);
+    // Not before it starts: a machine may stop a child in the transition that spawned it, and no one tells the child.
+    begin: (instance, twin) => {
+      this.#instances.set(instance.address, instance);
+      this.#refs.set(instance.address, twin as unknown as AgentRef);
+      try {
+        this.#openGrants(instance);
+        this.#instanceEffects.place(instance);
+      } catch (error) {
+        instance.startFailed(error);
+      }
     },
   };
 

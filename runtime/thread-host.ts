@@ -91,6 +91,8 @@ export class ThreadHost {
           this.#capability(slot, incarnation, name, input),
       },
       onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),
+      // A thread that cannot be spoken to is of no use; its exit says why to those who wait.
+      onClose: () => void this.#worker.terminate(),
     });
     this.outbox = new Outbox({
       deliver: (batch) => this.#call('deliver', batch),

@@ -18,7 +18,7 @@ export interface InstanceRequest {
 export interface TwinEffects {
   create(request: InstanceRequest, twin: AnyActorRef): Instance;
   /** Its twin runs: find it a place. */
-  begin(instance: Instance): void;
+  begin(instance: Instance, twin: AnyActorRef): void;
 }
 
 /** Twin logic whose every actor stands for an instance of its own. */
@@ -38,7 +38,7 @@ export function twinLogic(
     },
     started(self) {
       const instance = instances.get(self);
-      if (instance !== undefined) effects.begin(instance);
+      if (instance !== undefined) effects.begin(instance, self);
     },
     stopped(self) {
       void instances.get(self)?.twinStopped();

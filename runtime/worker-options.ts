@@ -1,4 +1,5 @@
-import { dirname } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from 'node:worker_threads';
 import type { ResolvedPool } from './config/resolve.ts';
@@ -49,23 +50,36 @@ export function inheritedExecArgv(execArgv: readonly string[]): string[] {
 }
 
 /**
- * Node's permission model for this thread alone: it may read the runtime and its agents' folders, and neither
- * write, start processes or threads, load addons nor attach an inspector. What that does not close stands in
- * `docs/isolation.md`.
+ * Node's permission model for this thread alone: it may read the runtime, its agents' folders and the packages they
+ * can import, and neither write, start processes or threads, load addons nor attach an inspector. What that does
+ * not close stands in `docs/isolation.md`.
  */
 function permissionFlags(pool: ResolvedPool, moduleUrls: readonly string[]): string[] {
-  const folders = new Set([
+  const readable = new Set([
     dirname(fileURLToPath(import.meta.url)),
     ...['xstate', 'comlink'].map((name) => packageFolder(name)),
-    ...moduleUrls.map((url) => dirname(fileURLToPath(url))),
+    ...moduleUrls.flatMap((url) => importable(dirname(fileURLToPath(url)))),
     ...pool.permissions.read,
   ]);
-  const flags = ['--permission', ...[...folders].map((folder) => `--allow-fs-read=${folder}`)];
-  for (const folder of pool.permissions.write) flags.push(`--allow-fs-write=${folder}`);
+  const flags = ['--permission', ...[...readable].map((path) => `--allow-fs-read=${path}`)];
+  for (const path of pool.permissions.write) flags.push(`--allow-fs-write=${path}`);
   // Node 22 and 24 cannot restrict the network and refuse the flag.
   if (pool.permissions.net && process.allowedNodeEnvironmentFlags.has('--allow-net'))
     flags.push('--allow-net');
+  // Node lets a process read its entry file. A thread has none, the empty path stands for the working directory,
+  // and all of that would be readable (22, 24 and 26). It does not happen when no entry file is expected; a thread
+  // is never interactive.
+  flags.push('--interactive');
   return flags;
+}
+
+/** An agent's folder, and above it what Node reads to find packages: manifests and `node_modules`. */
+function importable(folder: string): string[] {
+  const paths = [folder, realpathSync(folder)];
+  for (let at = folder; ; at = dirname(at)) {
+    paths.push(join(at, 'package.json'), join(at, 'node_modules'));
+    if (dirname(at) === at) return paths;
+  }
 }
 
 function packageFolder(name: string): string {
