@@ -1,7 +1,8 @@
 import type { ActorRefFrom, AnyActorLogic, AnyActorRef, EventFromLogic, SnapshotFrom } from 'xstate';
 import { TwinSnapshot } from '../actors/twin.ts';
 import { HoldfastError } from './errors.ts';
-import { stateFrom, type Instance } from './instance.ts';
+import type { Instance } from './instance.ts';
+import { stateFrom } from './mirrored-state.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 
 /** How long to wait, and when to give up earlier. */

@@ -1,20 +1,18 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate';
-import type { TwinState } from '../actors/twin.ts';
 import { within, type Clock } from './clock.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
 import type { DeadLetterReason, DeadLetters } from './dead-letters.ts';
-import { HoldfastError, type HoldfastErrorCode } from './errors.ts';
+import { HoldfastError } from './errors.ts';
 import { Mailbox, type Tag } from './mailbox/mailbox.ts';
 import { measure } from './mailbox/size.ts';
 import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
+import { stateFrom } from './mirrored-state.ts';
+import { MAX_EVENT_BYTES, refusal } from './refusal.ts';
 import type { Seat, ThreadHost } from './thread-host.ts';
-import { decodeError } from './wire/errors.ts';
 import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 import { emitFrom, sendToParent } from './xstate/xstate5.ts';
 
-/** An event larger than this is refused. The limit is Rivet's. */
-const MAX_EVENT_BYTES = 1024 * 1024;
 /** How long a stopped instance gets in its thread. */
 const STOP_MS = 5000;
 
@@ -59,21 +57,6 @@ export interface TwinLine {
   readonly self: AnyActorRef;
   readonly queue: (event: AnyEventObject) => void;
 }
-
-const codes: Partial<Record<DeadLetterReason, HoldfastErrorCode>> = {
-  'mailbox-full': 'MAILBOX_FULL',
-  unclonable: 'MESSAGE_UNCLONABLE',
-  'too-large': 'MESSAGE_TOO_LARGE',
-  crashed: 'THREAD_CRASHED',
-};
-
-const advice: Partial<Record<DeadLetterReason, string>> = {
-  'mailbox-full': 'its mailbox is full; await deliver() to go at its pace, or raise mailbox.capacity',
-  unclonable: 'the event cannot be cloned; send plain data without functions, actors or sockets',
-  'too-large': `the event is larger than ${MAX_EVENT_BYTES} bytes; send a reference to the data instead`,
-  crashed: 'its thread ended while it handled this event',
-  stopped: 'it has ended; spawn it again',
-};
 
 /** One instance as the host knows it: its mailbox, its place on a thread, and its twin. */
 export class Instance {
@@ -161,10 +144,7 @@ export class Instance {
   refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
     const { address, incarnation } = this;
     this.#effects.deadLetters.add({ address, reason, event, incarnation });
-    if (tag === 0) return;
-    const code = codes[reason] ?? 'AGENT_STOPPED';
-    const error = new HoldfastError(code, `${address}: ${advice[reason] ?? reason}`, cause ? { cause } : {});
-    this.#effects.waiting.reject(tag, error);
+    if (tag !== 0) this.#effects.waiting.reject(tag, refusal(address, reason, cause));
   }
 
   /** Queues an event that somebody waits for. */
@@ -367,18 +347,6 @@ export class Instance {
   }
 
   #stopped(): HoldfastError {
-    return new HoldfastError('AGENT_STOPPED', `${this.address}: ${advice['stopped']}`);
+    return refusal(this.address, 'stopped');
   }
-}
-
-/** The mirrored state a wire snapshot stands for; what it does not carry is left as it was. */
-export function stateFrom(wire: WireSnapshot): Partial<TwinState> {
-  return {
-    value: wire.value,
-    context: wire.context,
-    ...(wire.tags === undefined ? {} : { tags: new Set(wire.tags) }),
-    ...(wire.children === undefined ? {} : { children: wire.children }),
-    ...(wire.output === undefined ? {} : { output: wire.output }),
-    ...(wire.error === undefined ? {} : { error: decodeError(wire.error) }),
-  };
 }

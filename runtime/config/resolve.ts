@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { RestartPolicy } from '../../actors/restart-policy.ts';
 import type { agentSchema } from './agent-schema.ts';
 import { resolve } from 'node:path';
 import { poolSchema } from './pool-schema.ts';
@@ -7,13 +8,16 @@ import { DEFAULT_PROVIDER_ALIAS, type grantSchema, type providerSchema } from '.
 
 /** A grant with every default applied. */
 export interface ResolvedGrant {
+  /** The agent's own name for the secret. */
   readonly label: string;
   /** The alias of the provider. */
   readonly provider: string;
   readonly id: string;
   readonly jsonKey?: string;
+  /** Default `AWSCURRENT`. */
   readonly stage?: string;
   readonly mode: 'capability';
+  /** The host functions that may use the secret on the agent's behalf. */
   readonly capabilities: readonly string[];
 }
 
@@ -26,16 +30,7 @@ export interface ResolvedAgent {
   readonly exportName: string;
   /** How many events may wait or be unacknowledged for one instance. */
   readonly capacity: number;
-  readonly supervision: {
-    readonly restart: 'permanent' | 'transient' | 'temporary';
-    readonly intensity: { readonly restarts: number; readonly withinMs: number };
-    readonly backoff: {
-      readonly minMs: number;
-      readonly maxMs: number;
-      readonly factor: number;
-      readonly jitter: number;
-    };
-  };
+  readonly supervision: RestartPolicy;
   readonly placement: 'fewest';
   readonly mirror: 'latest' | 'all';
   readonly maxIterations: number;

@@ -5,7 +5,7 @@ import type { HoldfastError } from '../errors.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './broker.ts';
 import { defineCapability } from './capability.ts';
 import { createMemoryProvider, type MemoryProvider } from './fixtures/memory-provider.ts';
-import type { ResolvedGrant } from './grants.ts';
+import type { ResolvedGrant } from '../config/resolve.ts';
 import type { Secret } from './secret.ts';
 import type { SecretEvent } from './secret-event.ts';
 

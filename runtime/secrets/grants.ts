@@ -1,24 +1,10 @@
 import type { SecretAnswer, SecretEntrySpec } from '../../actors/secret-entry.ts';
+import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
 import { jsonField } from './json-field.ts';
 import { failureError } from './provider-failure.ts';
 import { unknownAlias, type ProviderPool } from './provider-pool.ts';
 import type { Vault } from './vault.ts';
-
-/** One grant of an agent's config, its ref taken apart and defaults filled in. */
-export interface ResolvedGrant {
-  /** The agent's own name for the secret. */
-  readonly label: string;
-  /** The provider's alias. */
-  readonly provider: string;
-  readonly id: string;
-  readonly jsonKey?: string;
-  /** Default `AWSCURRENT`. */
-  readonly stage?: string;
-  readonly mode: 'capability';
-  /** The host functions that may use the secret on the agent's behalf. */
-  readonly capabilities: readonly string[];
-}
 
 /** A grant of a live instance and the entry that serves it. */
 export interface LiveGrant {

@@ -1,18 +1,7 @@
 import type { SecretProvider } from '../../providers/provider.ts';
+import type { ResolvedProvider } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
 import { builtinProviders } from './builtin-providers.ts';
-
-/** A provider as the config declares it, defaults filled in. */
-export interface ResolvedProvider {
-  /** What grants refer to; `'default'` for `externalSecrets`. */
-  readonly alias: string;
-  /** The name of a built-in or custom provider. */
-  readonly provider: string;
-  /** Soft time to live of its values in milliseconds; 0: no reuse. */
-  readonly cacheTtlMs: number;
-  /** What is left of the declaration: the provider's own options, such as `region`. */
-  readonly options: Readonly<Record<string, unknown>>;
-}
 
 /** Milliseconds for the providers to close: part of the 15 s in which a process stops. */
 const closeDeadlineMs = 2_000;
