@@ -65,7 +65,8 @@ export class HostedInstance {
   /** One turn. Answers the ask that the event came with, or says why it stays without one. */
   turn(event: AnyEventObject, ask: OpenAsk | undefined): void {
     const state = threadState();
-    if (ask !== undefined) state.asks.set(event, ask);
+    // What is no object cannot be found again, and so cannot be answered.
+    if (ask !== undefined && Object(event) === event) state.asks.set(event, ask);
     state.current = this.#options.bridge;
     this.#actor.deliver(event);
     state.current = undefined;

@@ -197,6 +197,21 @@ describe('an ask', () => {
   });
 });
 
+describe('what is no event object', () => {
+  it.each([['text'], [5], [true]])(
+    'is handled as far as the agent can, and an ask with it stays unanswered: %j',
+    async (value) => {
+      const logic = fromTransition((n: number) => n + 1, 0);
+      const { turns, handled } = start(logic);
+
+      const ack = await turns.deliver([0, 1, value, 0, -1, 5, value]);
+
+      expect(ack).toMatchObject([5, 0, { name: 'HoldfastError', props: { code: 'ASK_UNANSWERED' } }]);
+      expect(handled()).toEqual([2]);
+    },
+  );
+});
+
 describe('an event for an instance that has ended', () => {
   it('is left uncounted and unanswered; the host still has it', async () => {
     const ending = setup({}).createMachine({
