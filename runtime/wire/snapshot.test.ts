@@ -166,10 +166,17 @@ describe('a snapshot that cannot be cloned', () => {
     const shared = { run: () => {}, n: 1 };
     const context: Record<string, unknown> = { a: shared, b: shared, list: [shared] };
     context['self'] = context;
+    const ring: unknown[] = [() => {}];
+    ring.push(ring);
+    context['ring'] = ring;
 
-    const back = clonableContext(context) as { a: object; b: object; list: object[]; self: unknown };
+    const back = clonableContext(context) as Record<'a' | 'b' | 'self', object> & {
+      list: object[];
+      ring: unknown[];
+    };
 
     expect(back.self).toBe(back);
+    expect(back.ring[1]).toBe(back.ring);
     expect(back.a).toEqual({ n: 1 });
     expect(back.b).toBe(back.a);
     expect(back.list[0]).toBe(back.a);

@@ -150,6 +150,18 @@ describe('deactivating', () => {
     await expect(link.call('snapshot', 0)).rejects.toThrow('no instance runs in slot 0');
   });
 
+  it('stops the agent’s actor, so that its callbacks clean up', async () => {
+    const scope = globalThis as { cleanedUp?: number };
+    const { activate, link } = start();
+    await activate(0, 'cleaning');
+    expect(scope.cleanedUp).toBeUndefined();
+
+    await link.call('deactivate', 0);
+
+    expect(scope.cleanedUp).toBe(1);
+    delete scope.cleanedUp;
+  });
+
   it('is no error for a slot without an instance', async () => {
     expect(await start().link.call('deactivate', 99)).toBeUndefined();
   });
