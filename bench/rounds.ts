@@ -5,6 +5,8 @@ export interface Row {
   readonly median: number;
   readonly min: number;
   readonly max: number;
+  /** In the order of the rounds. */
+  readonly rates: readonly number[];
 }
 
 /** A variant verifies its own completion and returns a rate. */
@@ -39,19 +41,30 @@ export async function measure(
       median: median(sorted),
       min: sorted[0] as number,
       max: sorted.at(-1) as number,
+      rates,
     };
   });
 }
 
+/**
+ * How `row` does against `base`, round by round: the median of the ratios. The machine changes its speed between
+ * rounds, but hardly within one.
+ */
+export function ratio(row: Row, base: Row): number {
+  const ratios = row.rates.map((rate, round) => rate / (base.rates[round] as number));
+  return median(ratios.toSorted((a, b) => a - b));
+}
+
 export function print(rows: readonly Row[], baseline: string): void {
-  const base = rows.find(({ name }) => name === baseline)?.median ?? Number.NaN;
+  const base = rows.find(({ name }) => name === baseline) as Row;
   const format = (value: number): string =>
     value >= 1e6 ? `${(value / 1e6).toFixed(2)}M` : `${(value / 1e3).toFixed(1)}k`;
-  for (const { name, unit, median, min, max } of rows) {
+  for (const row of rows) {
+    const { name, unit, median, min, max } = row;
     const spread = `${format(min)} - ${format(max)}`;
-    const ratio = `${(median / base).toFixed(2)}x`;
+    const beside = `${ratio(row, base).toFixed(2)}x`;
     console.log(
-      `  ${name.padEnd(44)} ${format(median).padStart(8)} ${unit}   ${spread.padStart(17)}   ${ratio}`,
+      `  ${name.padEnd(44)} ${format(median).padStart(8)} ${unit}   ${spread.padStart(17)}   ${beside}`,
     );
   }
 }

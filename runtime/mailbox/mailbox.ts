@@ -1,3 +1,5 @@
+import { packRun } from './run.ts';
+
 /**
  * Marks an envelope whose sender waits for something: `0` nobody waits, `> 0` an ask that wants a reply,
  * `< 0` a delivery that wants to know when it was handled. The number finds the waiting promise.
@@ -80,14 +82,16 @@ export class Mailbox {
         at += 1;
         continue;
       }
-      const header = batch.push(slot, 0) - 1;
-      let length = 0;
-      while (at < end && (this.#tags[at & this.#mask] as Tag) <= 0) {
-        batch.push(this.#events[at & this.#mask]);
-        length += 1;
-        at += 1;
+      let over = at;
+      while (over < end && (this.#tags[over & this.#mask] as Tag) <= 0) over += 1;
+      const packed = packRun(this.#eventAt, at, over);
+      if (packed !== undefined) {
+        batch.push(slot, -2, packed.length, packed.keys, packed.columns);
+        at += packed.length;
+        continue;
       }
-      batch[header] = length;
+      batch.push(slot, over - at);
+      for (; at < over; at++) batch.push(this.#events[at & this.#mask]);
     }
     this.#sent = end;
     return taken;
@@ -165,6 +169,8 @@ export class Mailbox {
     for (const [event, tag] of refused) discard(event, tag);
   }
 
+  readonly #eventAt = (at: number): unknown => this.#events[at & this.#mask];
+
   #pass(): void {
     const passed = this.#barriers.filter(({ cursor }) => cursor <= this.#head);
     this.#barriers = this.#barriers.filter(({ cursor }) => cursor > this.#head);
@@ -187,6 +193,7 @@ export class Mailbox {
 
 /**
  * What crosses to a thread in one call: a flat array of runs, because structured clone pays for objects.
- * `slot, n, event × n` for envelopes without a reply, `slot, -1, tag, event` for an ask.
+ * `slot, n, event × n` for envelopes without a reply, `slot, -2, n, keys, columns` for such of one shape (see
+ * `packRun`), `slot, -1, tag, event` for an ask.
  */
 export type Batch = unknown[];

@@ -180,7 +180,7 @@ export class Outbox {
     while (at < batch.length && next < answers.length) {
       const length = batch[at + 1] as number;
       if (length !== -1) {
-        at += 2 + length;
+        at += length === -2 ? 5 : 2 + length;
         continue;
       }
       const tag = batch[at + 2] as Tag;

@@ -25,6 +25,7 @@ export class HostedInstance {
   readonly since: number;
   readonly #options: HostedInstanceOptions;
   readonly #actor: HostedActor;
+  readonly #state = threadState();
   #watched: boolean;
   #dirty = false;
   #ended = false;
@@ -64,7 +65,7 @@ export class HostedInstance {
 
   /** One turn. Answers the ask that the event came with, or says why it stays without one. */
   turn(event: AnyEventObject, ask: OpenAsk | undefined): void {
-    const state = threadState();
+    const state = this.#state;
     // What is no object cannot be found again, and so cannot be answered.
     if (ask !== undefined && Object(event) === event) state.asks.set(event, ask);
     state.current = this.#options.bridge;

@@ -1,6 +1,7 @@
 import type { AnyEventObject } from 'xstate';
 import { encodeError, tryClone } from '../wire/errors.ts';
 import { HoldfastError } from '../errors.ts';
+import { unpackEvent, type PackedRun } from '../mailbox/run.ts';
 import type { Progress } from '../wire/progress.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import type { OpenAsk } from './thread-state.ts';
@@ -38,6 +39,7 @@ export class Turns {
   /** What is left of a run that a slice ended in. */
   #run = 0;
   #runSlot = 0;
+  #packed: PackedRun | undefined;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -97,14 +99,33 @@ export class Turns {
           left -= 1;
           continue;
         }
-        this.#run = length;
-        job.at += 2;
+        if (length === -2) {
+          const [packed, keys, columns] = batch.slice(job.at + 2, job.at + 5) as [
+            number,
+            string[],
+            unknown[],
+          ];
+          this.#packed = { length: packed, keys, columns };
+          this.#run = packed;
+          job.at += 5;
+        } else {
+          this.#run = length;
+          job.at += 2;
+        }
       }
       const instance = this.#instanceOf(job);
       const turns = Math.min(this.#run, left);
-      for (let i = 0; i < turns; i++) this.#turn(instance, batch[job.at + i] as AnyEventObject, undefined);
-      job.at += turns;
+      const packed = this.#packed;
+      if (packed === undefined) {
+        for (let i = 0; i < turns; i++) this.#turn(instance, batch[job.at + i] as AnyEventObject, undefined);
+        job.at += turns;
+      } else {
+        const from = packed.length - this.#run;
+        for (let i = 0; i < turns; i++)
+          this.#turn(instance, unpackEvent(packed, from + i) as AnyEventObject, undefined);
+      }
       this.#run -= turns;
+      if (this.#run === 0) this.#packed = undefined;
       left -= turns;
     }
   }
