@@ -114,7 +114,7 @@ export class DeadLetters {
       if (entry === undefined) return;
       this.#bytes -= entry.bytes;
       entry.bytes = 0;
-      if (entry.letter.truncated !== true) entry.letter = truncate(entry.letter, entry.type);
+      entry.letter = truncate(entry.letter, entry.type);
     }
   }
 }
