@@ -221,7 +221,17 @@ const checks: Record<keyof AwsSecretsManagerOptions, Check> = {
   maxAttempts: positiveInteger,
   maxSockets: positiveInteger,
 };
-const credentialKeys = new Set(['credentials', 'accessKeyId', 'secretAccessKey', 'sessionToken']);
+
+/** The names of all options. */
+export const awsSecretsManagerOptionNames: readonly string[] = Object.keys(checks);
+
+/** Names of credentials: refused, with where credentials come from instead. */
+export const awsSecretsManagerRefusedNames: readonly string[] = [
+  'credentials',
+  'accessKeyId',
+  'secretAccessKey',
+  'sessionToken',
+];
 
 /** What is wrong with the options, one sentence each, without any value; empty when nothing is. */
 export function awsSecretsManagerOptionProblems(options: unknown): string[] {
@@ -229,14 +239,14 @@ export function awsSecretsManagerOptionProblems(options: unknown): string[] {
     return ['expected an object'];
   const problems: string[] = [];
   for (const [key, value] of Object.entries(options)) {
-    if (credentialKeys.has(key)) {
+    if (awsSecretsManagerRefusedNames.includes(key)) {
       problems.push(
         `"${key}" does not belong in a config: credentials come from the AWS chain (environment, profile, role)`,
       );
       continue;
     }
     if (!Object.hasOwn(checks, key)) {
-      problems.push(`"${key}" is not an option; there are: ${Object.keys(checks).join(', ')}`);
+      problems.push(`"${key}" is not an option; there are: ${awsSecretsManagerOptionNames.join(', ')}`);
       continue;
     }
     const expected = checks[key as keyof AwsSecretsManagerOptions](value);

@@ -23,6 +23,9 @@ interface Moved {
 // a second alias or a second runtime of the process must still find it.
 const movedOutOf = new WeakMap<Environment, Map<string, Moved>>();
 
+/** The names of all options. */
+export const envOptionNames: readonly string[] = ['variables'];
+
 /** What is wrong with the options, one sentence each; empty when nothing is. */
 export function envOptionProblems(options: unknown): string[] {
   if (options === undefined) return [];

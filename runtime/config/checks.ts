@@ -1,4 +1,5 @@
 import { type ConfigPath, entriesOf, type Finding, isRecord, property } from './finding.ts';
+import { optionFindings } from './provider-options.ts';
 import { printName } from './received.ts';
 import { BUILT_IN_PROVIDERS, DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
 import { didYouMean } from './suggest.ts';
@@ -13,6 +14,7 @@ export function crossFindings(root: unknown, customProviders: readonly string[])
     ...poolFindings(root),
     ...backoffFindings(root),
     ...providerFindings(root, customProviders),
+    ...declaredProviders(root).flatMap(([path, config]) => optionFindings(path, config, customProviders)),
     ...grantFindings(root),
   ];
 }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
+import { createRuntime } from '../runtime.ts';
 import { configFolder, errorOf } from './fixtures/config-folder.ts';
 import { loadConfig, validateConfig } from './load.ts';
 
@@ -132,6 +133,25 @@ describe('a file', () => {
       expect(error.problems).toMatchObject([{ code }]);
       expect(error.problems[0]).not.toHaveProperty('line');
       expect(error.message).not.toContain('canary');
+    }
+  });
+});
+
+describe('what is no config at all', () => {
+  test.each([
+    [null, 'null'],
+    [undefined, 'nothing'],
+    [5, '5'],
+    [true, 'true'],
+    [() => ({ agents: {} }), 'a function'],
+  ])('%o is one problem that says what to give instead', async (source, got) => {
+    for (const load of [loadConfig, validateConfig, createRuntime]) {
+      const message = `expected a config object, or the path or file: URL of a config file, got ${got}`;
+      await expect(load(source as never)).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: `CONFIG_INVALID: 1 problem in the config object\n  ${message}`,
+        problems: [{ code: 'wrong-type', path: [], message }],
+      });
     }
   });
 });

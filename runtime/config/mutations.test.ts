@@ -11,8 +11,8 @@ const CANARY = 'cnry-7f3a9';
 const full = `// Everything a config can have.
 {
   $schema: './schema.json',
-  externalSecrets: { provider: 'env', region: 'ap-east-1', cacheTTL: 300, pin: '${CANARY}' },
-  secrets: { providers: { vault: { provider: 'env', "mount": ['${CANARY}'] } } },
+  externalSecrets: { provider: 'aws-secrets-manager', region: 'ap-east-1', cacheTTL: 300, maxAttempts: 2 },
+  secrets: { providers: { vault: { provider: 'env', "variables": ['${CANARY}'] } } },
   agents: {
     "a": {
       type: "thread-bound", threadId: 'p', maxThreads: 2, module: './agents/a.ts', export: 'default',

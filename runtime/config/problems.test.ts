@@ -256,6 +256,7 @@ describe('each kind of problem has its code and its place', () => {
     [
       'one in the options of a provider',
       '{"agents": {},\n"externalSecrets": {"provider": "env", "deep": [{"prototype": 1}]}}',
+      'unknown-key 2:40 externalSecrets.deep',
       'forbidden-key 2:50 externalSecrets.deep.0.prototype',
     ],
   ];

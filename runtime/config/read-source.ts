@@ -3,6 +3,7 @@ import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ConfigDocument, parseDocument } from './document.ts';
 import { type ConfigPath, type Finding, forbiddenKey, isForbiddenKey, property } from './finding.ts';
+import { printReceived } from './received.ts';
 
 /** A config file is a few KiB; one of more than 1 MiB is some other file. */
 const LARGEST_FILE = 1024 * 1024;
@@ -23,10 +24,20 @@ export interface Source {
   readonly document?: ConfigDocument;
 }
 
-/** Reads a config: an object as it is, a string or `file:` URL as the path of a JSON5 file. */
-export async function readSource(source: object | string | URL): Promise<Source> {
-  if (typeof source === 'object' && !(source instanceof URL)) {
+/**
+ * Reads a config: an object as it is, a string or `file:` URL as the path of a JSON5 file. Anything else, which
+ * only code without types can pass, is a finding.
+ */
+export async function readSource(source: unknown): Promise<Source> {
+  if (typeof source === 'object' && source !== null && !(source instanceof URL)) {
     return { root: source, findings: forbiddenKeysIn(source), folder: process.cwd() };
+  }
+  if (typeof source !== 'string' && !(source instanceof URL)) {
+    const message =
+      'expected a config object, or the path or file: URL of a config file, ' +
+      `got ${printReceived([], source)}`;
+    const finding: Finding = { code: 'wrong-type', path: [], at: 'value', message };
+    return { root: undefined, findings: [finding], folder: process.cwd() };
   }
   const file = pathOf(source);
   if (file === undefined) {

@@ -170,5 +170,6 @@ function onlyDefined(limits: {
 
 function resolveProvider(alias: string, config: z.output<typeof providerSchema>): ResolvedProvider {
   const { provider, cacheTTL, ...options } = config;
-  return { alias, provider, cacheTtlMs: Math.round(cacheTTL * 1000), options };
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return { alias, provider, cacheTtlMs: Math.round(cacheTTL * 1000), options: given };
 }

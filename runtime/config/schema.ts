@@ -11,7 +11,7 @@ import {
 
 /**
  * The whole config. Strict: a key that is not in the schema is a problem, except for the options of a secret
- * provider, which the provider checks itself.
+ * provider, of which a built-in provider knows its own (`optionFindings`).
  */
 export const configSchema = z
   .strictObject({

@@ -1,13 +1,19 @@
 import {
+  awsSecretsManagerOptionNames,
   awsSecretsManagerOptionProblems,
+  awsSecretsManagerRefusedNames,
   createAwsSecretsManagerProvider,
 } from '../../providers/aws-secrets-manager.ts';
-import { createEnvProvider, envOptionProblems } from '../../providers/env.ts';
+import { createEnvProvider, envOptionNames, envOptionProblems } from '../../providers/env.ts';
 import type { SecretProvider } from '../../providers/provider.ts';
 
 /** A provider that comes with Holdfast. */
 export interface BuiltinProvider {
-  /** What is wrong with the options, one sentence each; loads nothing and calls nobody. */
+  /** Every option it takes. */
+  readonly optionNames: readonly string[];
+  /** What it knows and refuses with a reason, as `optionProblems` gives it. */
+  readonly refusedNames: readonly string[];
+  /** What is wrong with the options, one sentence each, without any value; loads nothing and calls nobody. */
   optionProblems(options: unknown): string[];
   /** Makes it. @throws {ProviderOptionsError} when the options are wrong */
   create(options: unknown): SecretProvider;
@@ -18,9 +24,19 @@ export const builtinProviders: ReadonlyMap<string, BuiltinProvider> = new Map([
   [
     'aws-secrets-manager',
     {
+      optionNames: awsSecretsManagerOptionNames,
+      refusedNames: awsSecretsManagerRefusedNames,
       optionProblems: awsSecretsManagerOptionProblems,
       create: (options) => createAwsSecretsManagerProvider(options),
     },
   ],
-  ['env', { optionProblems: envOptionProblems, create: (options) => createEnvProvider(options) }],
+  [
+    'env',
+    {
+      optionNames: envOptionNames,
+      refusedNames: [],
+      optionProblems: envOptionProblems,
+      create: (options) => createEnvProvider(options),
+    },
+  ],
 ]);
