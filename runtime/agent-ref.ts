@@ -75,7 +75,10 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       'ASK_TIMEOUT',
       `${address} did not ${what} within ${ms} ms; give it a longer timeoutMs, or find out what keeps it busy`,
     );
-  const methods: AgentRefMethods<AnyActorLogic> = {
+  const { send } = twin;
+  const methods: AgentRefMethods<AnyActorLogic> & Pick<AnyActorRef, 'send'> = {
+    // XState's development build throws for a string; here it is a dead letter like all that is no event.
+    send: (event: unknown) => (typeof event === 'string' ? instance.accept(event) : send(event)),
     address,
     agent: instance.agent.name,
     threadId: instance.agent.threadId,

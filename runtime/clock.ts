@@ -8,8 +8,11 @@ export interface Clock extends TimeoutClock {
   random(): number;
 }
 
+/** Node fires a longer timer at once; this one is 24 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
-  setTimeout: (run, ms) => setTimeout(run, ms),
+  setTimeout: (run, ms) => setTimeout(run, Math.min(ms, LONGEST_MS)),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
   now: () => performance.now(),
   random: () => Math.random(),

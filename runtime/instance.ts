@@ -127,6 +127,9 @@ export class Instance {
   /** Queues an event; what cannot be queued becomes a dead letter. Never throws. */
   accept(event: unknown, tag: Tag = 0): void {
     if (this.over) return this.refuse(event, tag, 'stopped');
+    // XState would take its own stop for the actor's end, of which nobody would hear.
+    if (!isEvent(event) || event.type === 'xstate.stop')
+      return this.refuse(event, tag, 'unclonable', notAnEvent());
     let size;
     try {
       size = measure(event, MAX_EVENT_BYTES);
@@ -163,8 +166,16 @@ export class Instance {
     const answer = async (): Promise<unknown> => {
       await this.#untilRunning();
       await this.mailbox.passed();
-      await this.#untilRunning();
-      return (this.#host as ThreadHost).ask(this.#seat as Seat, method, ...args);
+      for (;;) {
+        await this.#untilRunning();
+        const seat = this.#seat as Seat;
+        try {
+          return await (this.#host as ThreadHost).ask(seat, method, ...args);
+        } catch (error) {
+          // It ended in between; the next incarnation may answer.
+          if (seat === this.#seat) throw error;
+        }
+      }
     };
     return within(this.#effects.clock, timeoutMs, answer(), late);
   }
@@ -270,8 +281,8 @@ export class Instance {
   /** What the agent sends to its parent; a spawned instance has none that could take it. */
   sentToParent(event: AnyEventObject): void {
     if (this.#twin === undefined) return;
-    if (this.#options.parent === 'machine') sendToParent(this.#twin.self, event);
-    else this.refuse(event, 0, 'unknown-address');
+    const sent = this.#options.parent === 'machine' && sendToParent(this.#twin.self, event);
+    if (!sent) this.refuse(event, 0, 'unknown-address');
   }
 
   done(report: DoneReport): void {
@@ -349,4 +360,16 @@ export class Instance {
   #stopped(): HoldfastError {
     return refusal(this.address, 'stopped');
   }
+}
+
+function isEvent(event: unknown): event is AnyEventObject {
+  try {
+    return typeof event === 'object' && event !== null && typeof (event as AnyEventObject).type === 'string';
+  } catch {
+    return false;
+  }
+}
+
+function notAnEvent(): TypeError {
+  return new TypeError('an event is an object with a string "type" that is not XState\'s own "xstate.stop"');
 }

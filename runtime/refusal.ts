@@ -13,7 +13,8 @@ const codes: Partial<Record<DeadLetterReason, HoldfastErrorCode>> = {
 
 const advice: Partial<Record<DeadLetterReason, string>> = {
   'mailbox-full': 'its mailbox is full; await deliver() to go at its pace, or raise mailbox.capacity',
-  unclonable: 'the event cannot be cloned; send plain data without functions, actors or sockets',
+  unclonable:
+    'the event cannot be cloned; send an object with a string "type" and plain data, without functions, actors or sockets',
   'too-large': `the event is larger than ${MAX_EVENT_BYTES} bytes; send a reference to the data instead`,
   crashed: 'its thread ended while it handled this event',
   stopped: 'it has ended; spawn it again',

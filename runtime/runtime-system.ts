@@ -1,4 +1,5 @@
 import { createActor, type AnyActorRef, type Subscription } from 'xstate';
+import type { SupervisorEvent } from '../actors/supervisor.ts';
 import type { TwinLogic } from '../actors/twin.ts';
 import { addressOf } from './address.ts';
 import { toAgentRef, type AgentRef, type PersistedEnvelope } from './agent-ref.ts';
@@ -48,6 +49,8 @@ export class RuntimeSystem {
   readonly #agents: ReadonlyMap<string, ResolvedAgent>;
   readonly #instances = new Map<string, Instance>();
   readonly #refs = new Map<string, AgentRef>();
+  /** Addresses of twins that are made and not started. */
+  readonly #reserved = new Set<string>();
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
   readonly #hosts = new Map<string, Set<ThreadHost>>();
   readonly #nextId = new Map<string, number>();
@@ -80,8 +83,14 @@ export class RuntimeSystem {
     const agent = this.#agent(name);
     const id = request.id ?? this.#freeId(agent.name);
     const address = addressOf(agent.name, id);
-    if (this.#instances.has(address)) {
-      throw new HoldfastError('ADDRESS_TAKEN', `${address} is running; stop it first, or give another id`);
+    if (request.snapshot !== undefined && (request.snapshot as { v?: unknown } | null)?.v !== 1) {
+      throw new HoldfastError('CONFIG_INVALID', `the snapshot for ${address} is not what persist() returns`);
+    }
+    if (this.#instances.has(address) || this.#reserved.has(address)) {
+      throw new HoldfastError(
+        'ADDRESS_TAKEN',
+        `${address} is in use; await its stop() first, or give another id`,
+      );
     }
     const logic = twinLogic(this.#twinEffects, {
       agent,
@@ -149,10 +158,15 @@ export class RuntimeSystem {
     this.#state = 'stopped';
   }
 
+  /** An instance may end after the supervisor has, when its thread does not let go of it. */
+  #tell(event: SupervisorEvent): void {
+    if (this.supervisor.getSnapshot().status === 'active') this.supervisor.send(event);
+  }
+
   #stopThreads(): Promise<void> {
     return new Promise((resolve) => {
       this.supervisor.subscribe({ complete: resolve });
-      this.supervisor.send({ type: 'stop' });
+      this.#tell({ type: 'stop' });
       if (this.supervisor.getSnapshot().status !== 'active') resolve();
     });
   }
@@ -176,7 +190,7 @@ export class RuntimeSystem {
           clock: this.#clock,
           waiting: this.#waiting,
           instanceAt: (address) => this.#instances.get(address),
-          release: (freed) => this.supervisor.send({ type: 'instance.release', threadId, n: freed }),
+          release: (freed) => this.#tell({ type: 'instance.release', threadId, n: freed }),
           tell: (event) => {
             if (event.type === 'worker.exit') hosts.delete(host);
             tell(event);
@@ -209,15 +223,16 @@ export class RuntimeSystem {
 
   readonly #instanceEffects = {
     place: ({ address, agent: { threadId } }: Instance) =>
-      this.supervisor.send({ type: 'instance.place', address, threadId }),
+      this.#tell({ type: 'instance.place', address, threadId }),
     release: ({ agent: { threadId } }: Instance, n: number) =>
-      this.supervisor.send({ type: 'instance.release', threadId, n }),
+      this.#tell({ type: 'instance.release', threadId, n }),
     ended: (instance: Instance, reason: 'done' | 'failed') => {
       const { address, agent, supervision: policy, incarnation } = instance;
       const { threadId } = agent;
-      this.#hub.emit('agent', { address, incarnation, state: 'restarting' });
       const [at, random] = [this.#clock.now(), this.#clock.random()];
-      this.supervisor.send({ type: 'instance.failed', address, threadId, reason, policy, at, random });
+      this.#tell({ type: 'instance.failed', address, threadId, reason, policy, at, random });
+      // Decided by now: it has ended for good, or waits for its restart.
+      if (!instance.over) this.#hub.emit('agent', { address, incarnation, state: 'restarting' });
     },
     running: ({ address, incarnation }: Instance) =>
       this.#hub.emit('agent', { address, incarnation, state: 'running' }),
@@ -225,7 +240,7 @@ export class RuntimeSystem {
       this.#instances.delete(address);
       this.#refs.delete(address);
       this.secrets.close(address);
-      this.supervisor.send({ type: 'instance.forget', address });
+      this.#tell({ type: 'instance.forget', address });
       this.#hub.emit('agent', { address, incarnation, state: 'ended' });
     },
   };
@@ -247,12 +262,18 @@ export class RuntimeSystem {
         parent === 'machine' ? { ...agent.supervision, restart: 'temporary' as const } : agent.supervision;
       const { input, snapshot } = request;
       const instance = new Instance({ agent, id, address, input, snapshot, supervision, parent, effects });
+      this.#reserved.add(address);
       this.#byTwin.set(twin, instance);
       toAgentRef(twin, instance);
       return instance;
     },
+    observed: ({ address }, error, what) => {
+      const message = what === 'observer' ? 'an observer threw' : 'an instance ended with an error';
+      this.#logger.error({ address, error }, message);
+    },
     // Not before it starts: a machine may stop a child in the transition that spawned it, and no one tells the child.
     begin: (instance, twin) => {
+      this.#reserved.delete(instance.address);
       this.#instances.set(instance.address, instance);
       this.#refs.set(instance.address, twin as unknown as AgentRef);
       try {
@@ -286,7 +307,8 @@ export class RuntimeSystem {
 
   #freeId(agent: string): string {
     let next = this.#nextId.get(agent) ?? 1;
-    while (this.#instances.has(addressOf(agent, String(next)))) next += 1;
+    const taken = (address: string): boolean => this.#instances.has(address) || this.#reserved.has(address);
+    while (taken(addressOf(agent, String(next)))) next += 1;
     this.#nextId.set(agent, next + 1);
     return String(next);
   }

@@ -76,7 +76,7 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   status(): RuntimeStatus;
   on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription;
   readonly deadLetters: {
-    /** The last 1000, oldest first. */
+    /** The last 1000 of the last hour, oldest first; the bodies of large ones are left out (`truncated`). */
     list(): DeadLetter[];
   };
   /**

@@ -1,6 +1,6 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { ThreadCause, ThreadEvent } from '../actors/thread.ts';
-import type { Clock } from './clock.ts';
+import { within, type Clock } from './clock.ts';
 import type { ResolvedPool } from './config/resolve.ts';
 import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
@@ -180,11 +180,21 @@ export class ThreadHost {
 
   async #activate(instance: Instance): Promise<void> {
     if (instance.over) return;
+    const { clock, pool } = this.#options;
     const seat = this.#seat(instance);
     instance.seated(seat);
     try {
-      await this.#call('activate', instance.activation(seat));
+      const activated = this.#call('activate', instance.activation(seat));
+      await within(clock, pool.startTimeoutMs, activated, () =>
+        notStarted(instance, pool.startTimeoutMs, activated),
+      );
     } catch (error) {
+      if (error instanceof NotStarted) {
+        instance.startFailed(error.reason);
+        // Whenever it does start, it must not stay; until then its slot is taken.
+        await error.activated.then(() => this.deactivate(seat)).catch(() => this.#vacate(seat));
+        return;
+      }
       if (this.#seats.get(seat.slot) !== seat) return;
       this.#vacate(seat);
       instance.startFailed(isDataCloneError(error) ? unclonableInput(instance.address, error) : error);
@@ -234,10 +244,23 @@ export class ThreadHost {
   #report(items: readonly unknown[]): void {
     if (!Array.isArray(items)) return this.#options.warn({ thread: this.name }, 'refused a malformed report');
     for (let i = 0; i + 2 < items.length; i += 3) {
-      const slot: unknown = items[i + 1];
-      const seat = typeof slot === 'number' ? this.#seats.get(slot) : undefined;
-      if (items[i] === REPORT.warning) this.#warning(seat, items[i + 2]);
-      else if (seat !== undefined) this.#reported(items[i] as number, seat, items[i + 2]);
+      const [kind, slot]: unknown[] = [items[i], items[i + 1]];
+      if (typeof kind !== 'number' || typeof slot !== 'number') {
+        return this.#options.warn({ thread: this.name }, 'refused the rest of a malformed report');
+      }
+      const seat = this.#seats.get(slot);
+      if (kind === REPORT.warning) this.#warning(seat, items[i + 2]);
+      else if (seat !== undefined) this.#safely(kind, seat, items[i + 2]);
+    }
+  }
+
+  /** What one report does wrong costs none of the others. */
+  #safely(kind: number, seat: Seat, payload: unknown): void {
+    try {
+      this.#reported(kind, seat, payload);
+    } catch (error) {
+      const fields = { thread: this.name, address: seat.instance.address, error };
+      this.#options.warn(fields, 'a report of a thread could not be followed');
     }
   }
 
@@ -318,4 +341,26 @@ function unclonableInput(address: string, cause: unknown): HoldfastError {
   return new HoldfastError('MESSAGE_UNCLONABLE', `the input of ${address} cannot be cloned; ${advice}`, {
     cause,
   });
+}
+
+/** An agent that is still starting when its time is up. */
+class NotStarted extends Error {
+  readonly reason: HoldfastError;
+  readonly activated: Promise<unknown>;
+
+  constructor(reason: HoldfastError, activated: Promise<unknown>) {
+    super(reason.message);
+    this.reason = reason;
+    this.activated = activated;
+  }
+}
+
+function notStarted({ address }: Instance, ms: number, activated: Promise<unknown>): NotStarted {
+  const advice =
+    'does its module wait for something at the top level? startTimeoutMs of its pool sets the limit';
+  const reason = new HoldfastError(
+    'THREAD_START_TIMEOUT',
+    `${address} did not start within ${ms} ms; ${advice}`,
+  );
+  return new NotStarted(reason, activated);
 }

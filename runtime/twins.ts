@@ -17,6 +17,8 @@ export interface InstanceRequest {
 
 export interface TwinEffects {
   create(request: InstanceRequest, twin: AnyActorRef): Instance;
+  /** An observer threw, or nobody took the error the instance ended with. */
+  observed(instance: Instance, error: unknown, what: 'observer' | 'actor'): void;
   /** Its twin runs: find it a place. */
   begin(instance: Instance, twin: AnyActorRef): void;
 }
@@ -34,7 +36,11 @@ export function twinLogic(
       instances.set(self, instance);
       const queue = interceptEvents(self, (event) => instance.accept(event));
       instance.bind({ self, queue });
-      watchObservers(self, (watched) => instance.watch(watched));
+      watchObservers(
+        self,
+        (watched) => instance.watch(watched),
+        (error, what) => effects.observed(instance, error, what),
+      );
     },
     started(self) {
       const instance = instances.get(self);

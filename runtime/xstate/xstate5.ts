@@ -22,6 +22,7 @@ type Internals = {
   _send(event: AnyEventObject): void;
   _stop(): void;
   subscribe(...args: any[]): Subscription;
+  on(type: string, handler: (event: never) => void): Subscription;
 };
 /* oxlint-enable typescript/no-explicit-any */
 
@@ -181,13 +182,23 @@ export function interceptEvents(
   return queue;
 }
 
-/** Tells when the first observer of snapshots comes and when the last one is gone. */
-export function watchObservers(self: AnyActorRef, changed: (watched: boolean) => void): void {
+/**
+ * Tells when the first observer of snapshots comes and when the last one is gone. XState throws what an observer
+ * throws, and an error that no observer takes, into the event loop, where it would end the process; here `failed`
+ * gets it.
+ */
+export function watchObservers(
+  self: AnyActorRef,
+  changed: (watched: boolean) => void,
+  failed: (error: unknown, what: 'observer' | 'actor') => void = () => {},
+): void {
   const internals = self as unknown as Internals;
   const subscribe = internals.subscribe.bind(self);
+  const on = internals.on.bind(self);
+  internals.on = (type, handler) => on(type, guarded(handler, failed));
   let observers = 0;
   internals.subscribe = (...args) => {
-    const subscription = subscribe(...args);
+    const subscription = subscribe(guardedObserver(args, failed));
     if (!wantsSnapshots(args[0])) return subscription;
     let open = true;
     observers += 1;
@@ -201,6 +212,39 @@ export function watchObservers(self: AnyActorRef, changed: (watched: boolean) =>
         if (observers === 0) changed(false);
       },
     };
+  };
+}
+
+type Listener = ((value: never) => void) | undefined;
+
+function guarded<T extends (value: never) => void>(
+  listener: T,
+  failed: (error: unknown, what: 'observer') => void,
+): T {
+  return ((value: never) => {
+    try {
+      listener(value);
+    } catch (error) {
+      failed(error, 'observer');
+    }
+  }) as T;
+}
+
+function guardedObserver(
+  [first, onError, onComplete]: readonly unknown[],
+  failed: (error: unknown, what: 'observer' | 'actor') => void,
+): object {
+  const isObserver = typeof first === 'object' && first !== null;
+  const given = (isObserver ? first : { next: first, error: onError, complete: onComplete }) as {
+    next?: Listener;
+    error?: Listener;
+    complete?: Listener;
+  };
+  const guard = (listener: Listener): Listener => listener && guarded(listener.bind(given), failed);
+  return {
+    next: guard(given.next),
+    error: guard(given.error) ?? ((error: unknown) => failed(error, 'actor')),
+    complete: guard(given.complete),
   };
 }
 
@@ -220,13 +264,15 @@ export function emitFrom(ref: AnyActorRef, event: AnyEventObject): void {
   (ref as unknown as { _actorScope: { emit(event: AnyEventObject): void } })._actorScope.emit(event);
 }
 
-/** Sends an event to the actor's parent, as the actor itself would. */
-export function sendToParent(ref: AnyActorRef, event: AnyEventObject): void {
+/** Sends an event to the actor's parent, as the actor itself would; `false` when it has none. */
+export function sendToParent(ref: AnyActorRef, event: AnyEventObject): boolean {
   const { _parent: parent, system } = ref as unknown as {
-    _parent: AnyActorRef;
+    _parent: AnyActorRef | undefined;
     system: { _relay(source: AnyActorRef, target: AnyActorRef, event: AnyEventObject): void };
   };
+  if (parent === undefined) return false;
   system._relay(ref, parent, event);
+  return true;
 }
 
 /** Creates an actor under a parent that does not have to know it. */
