@@ -252,6 +252,11 @@ export class Instance {
     this.#seat = seat;
   }
 
+  /** Whether it is there that it runs now; a late start leaves it behind on a seat that it no longer has. */
+  holds(seat: Seat): boolean {
+    return this.#seat === seat;
+  }
+
   running(): void {
     this.#phase = 'running';
     this.#settleStarted.resolve();

@@ -250,7 +250,7 @@ export class ThreadHost {
       }
       const seat = this.#seats.get(slot);
       if (kind === REPORT.warning) this.#warning(seat, items[i + 2]);
-      else if (seat !== undefined) this.#safely(kind, seat, items[i + 2]);
+      else if (seat?.instance.holds(seat)) this.#safely(kind, seat, items[i + 2]);
     }
   }
 
@@ -285,7 +285,7 @@ export class ThreadHost {
 
   async #capability(slot: number, incarnation: number, name: string, input: unknown): Promise<unknown> {
     const seat = this.#seats.get(slot);
-    if (seat === undefined || seat.incarnation !== incarnation) {
+    if (seat === undefined || seat.incarnation !== incarnation || !seat.instance.holds(seat)) {
       throw new HoldfastError('AGENT_STOPPED', 'the instance that asked for a capability has ended');
     }
     return this.#options.capability(seat.instance, name, input);
@@ -323,7 +323,9 @@ export class ThreadHost {
     for (const seat of seats) this.#vacate(seat, reason);
     // First the room is free again for the pool, then the instances may ask for it.
     this.#options.tell({ type: 'worker.exit', code });
-    for (const { slot, instance, attachment } of seats) {
+    for (const seat of seats) {
+      const { slot, instance, attachment } = seat;
+      if (!instance.holds(seat)) continue;
       if (slot === inHand && attachment !== undefined) instance.lostInHand(reason);
       if (attachment === undefined) instance.startFailed(reason);
       else instance.failed(reason);
