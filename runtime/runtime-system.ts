@@ -12,6 +12,7 @@ import { consoleLogger, type Logger } from './logger.ts';
 import { Waiting } from './mailbox/waiting.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './secrets/broker.ts';
+import { ownMemory } from './secrets/own-memory.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
 import { ThreadHost } from './thread-host.ts';
@@ -295,7 +296,8 @@ export class RuntimeSystem {
 
   async #capability(instance: Instance, name: string, input: unknown): Promise<unknown> {
     const { label, args } = (input ?? {}) as { label?: unknown; args?: unknown };
-    return this.secrets.call(instance.address, name, typeof label === 'string' ? label : '', args);
+    const named = typeof label === 'string' ? label : '';
+    return ownMemory(await this.secrets.call(instance.address, name, named, args));
   }
 
   #agent(name: string): ResolvedAgent {
