@@ -87,7 +87,7 @@ export class RuntimeSystem {
     if (request.snapshot !== undefined && (request.snapshot as { v?: unknown } | null)?.v !== 1) {
       throw new HoldfastError('CONFIG_INVALID', `the snapshot for ${address} is not what persist() returns`);
     }
-    if (this.#instances.has(address) || this.#reserved.has(address)) {
+    if (this.#isTaken(address)) {
       throw new HoldfastError(
         'ADDRESS_TAKEN',
         `${address} is in use; await its stop() first, or give another id`,
@@ -309,10 +309,13 @@ export class RuntimeSystem {
 
   #freeId(agent: string): string {
     let next = this.#nextId.get(agent) ?? 1;
-    const taken = (address: string): boolean => this.#instances.has(address) || this.#reserved.has(address);
-    while (taken(addressOf(agent, String(next)))) next += 1;
+    while (this.#isTaken(addressOf(agent, String(next)))) next += 1;
     this.#nextId.set(agent, next + 1);
     return String(next);
+  }
+
+  #isTaken(address: string): boolean {
+    return this.#instances.has(address) || this.#reserved.has(address);
   }
 
   #assertRunning(): void {
