@@ -55,8 +55,25 @@ const mailboxSchema = z
     capacity: integer(1)
       .default(1000)
       .describe('How many events may wait or be unacknowledged for one instance. Default: 1000.'),
+    overflow: z
+      .enum(['reject', 'drop-oldest', 'drop-newest'])
+      .default('reject')
+      .describe(
+        'What happens to an event that finds the mailbox full. reject: it is refused; drop-oldest: the oldest that ' +
+          'waits gives way to it; drop-newest: the newest gives way. Default: reject.',
+      ),
+    warnBytes: integer(1)
+      .default(65_536)
+      .describe(
+        'An event estimated larger than this, in bytes, is warned about. At most maxBytes. Default: 65536.',
+      ),
+    maxBytes: integer(1)
+      .default(1_048_576)
+      .describe('An event estimated larger than this, in bytes, is refused. Default: 1048576.'),
   })
-  .describe('The bounded queue in front of each instance. Default: 1000 events.');
+  .describe(
+    'The bounded queue in front of each instance. Default: 1000 events of at most 1 MiB, more are refused.',
+  );
 
 /** One agent of the config. */
 export const agentSchema = z

@@ -1,4 +1,4 @@
-import { type ConfigPath, entriesOf, type Finding, isRecord, property } from './finding.ts';
+import { type ConfigPath, entriesOf, type Finding, isRecord, property, valueAt } from './finding.ts';
 import { optionFindings } from './provider-options.ts';
 import { printName } from './received.ts';
 import { BUILT_IN_PROVIDERS, DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
@@ -12,7 +12,8 @@ export function crossFindings(root: unknown, customProviders: readonly string[])
   return [
     ...maxThreadsConflicts(root),
     ...poolFindings(root),
-    ...backoffFindings(root),
+    ...orderFindings(root, ['supervision', 'backoff'], ['minMs', 200], ['maxMs', 10_000]),
+    ...orderFindings(root, ['mailbox'], ['warnBytes', 65_536], ['maxBytes', 1_048_576]),
     ...providerFindings(root, customProviders),
     ...declaredProviders(root).flatMap(([path, config]) => optionFindings(path, config, customProviders)),
     ...grantFindings(root),
@@ -88,16 +89,23 @@ function poolFindings(root: unknown): Finding[] {
   });
 }
 
-function backoffFindings(root: unknown): Finding[] {
+type WithDefault = readonly [key: string, fallback: number];
+
+/** Of two keys of a part of each agent, the first is at most the second. */
+function orderFindings(
+  root: unknown,
+  part: ConfigPath,
+  [low, lowest]: WithDefault,
+  [high, highest]: WithDefault,
+): Finding[] {
   return entriesOf(property(root, 'agents')).flatMap(([agent, config]): Finding[] => {
-    const backoff = property(property(config, 'supervision'), 'backoff');
-    const minMs = property(backoff, 'minMs') ?? 200;
-    const maxMs = property(backoff, 'maxMs') ?? 10_000;
-    if (typeof minMs !== 'number' || typeof maxMs !== 'number' || minMs <= maxMs) return [];
-    const key = property(backoff, 'maxMs') === undefined ? 'minMs' : 'maxMs';
-    const path = ['agents', agent, 'supervision', 'backoff', key];
+    const written = valueAt(config, part);
+    const less = property(written, low) ?? lowest;
+    const more = property(written, high) ?? highest;
+    if (typeof less !== 'number' || typeof more !== 'number' || less <= more) return [];
+    const path = ['agents', agent, ...part, property(written, high) === undefined ? low : high];
     return [
-      { code: 'out-of-range', path, at: 'value', message: `minMs ${minMs} is more than maxMs ${maxMs}` },
+      { code: 'out-of-range', path, at: 'value', message: `${low} ${less} is more than ${high} ${more}` },
     ];
   });
 }

@@ -79,10 +79,18 @@ describe('the JSON Schema of a config file', () => {
     expect(property(agent, 'properties')).toMatchObject({
       type: { const: 'thread-bound' },
       maxThreads: { type: 'integer', minimum: 1 },
-      mailbox: { properties: { capacity: { type: 'integer', minimum: 1, default: 1000 } } },
+      mailbox: {
+        properties: {
+          capacity: { type: 'integer', minimum: 1, default: 1000 },
+          overflow: { enum: ['reject', 'drop-oldest', 'drop-newest'], default: 'reject' },
+          warnBytes: { type: 'integer', minimum: 1, default: 65_536 },
+          maxBytes: { type: 'integer', minimum: 1, default: 1_048_576 },
+        },
+      },
       mirror: { enum: ['latest', 'all'], default: 'latest' },
     });
     expect(valueAt(agent, ['properties', 'maxThreads', 'maximum'])).toBeUndefined();
+    expect(valueAt(pool, ['properties', 'sharedMemory'])).toMatchObject({ type: 'boolean', default: false });
     expect(valueAt(pool, ['properties', 'idleTimeoutMs'])).toMatchObject({
       minimum: 0,
       maximum: 2_147_483_647,

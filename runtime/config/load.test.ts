@@ -36,6 +36,9 @@ describe('the seed config', () => {
       moduleUrl: new URL('./fixtures/agents/trading-agent.ts', import.meta.url).href,
       exportName: 'default',
       capacity: 1000,
+      overflow: 'reject',
+      warnBytes: 65_536,
+      maxBytes: 1_048_576,
       supervision: {
         restart: 'transient',
         intensity: { restarts: 5, withinMs: 30_000 },
@@ -59,6 +62,7 @@ describe('the seed config', () => {
       isolation: 'thread',
       permissions: { read: [], write: [], net: false },
       env: {},
+      sharedMemory: false,
       startTimeoutMs: 10_000,
     });
     expect(loaded.providers).toEqual([
@@ -306,11 +310,12 @@ describe('what is resolved', () => {
       permissions: { read: ['./data', '/etc/hosts', '*'], write: ['out'], net: true },
       env: { LANG: 'C', EMPTY: '' },
       resourceLimits: { maxOldGenerationSizeMb: 64, stackSizeMb: 0.5 },
+      sharedMemory: true,
       startTimeoutMs: 1,
     };
     const agent = {
       ...bound,
-      mailbox: { capacity: 1 },
+      mailbox: { capacity: 1, overflow: 'drop-oldest', warnBytes: 1, maxBytes: 1 },
       supervision: {
         restart: 'permanent',
         intensity: { restarts: 0, withinMs: 1 },
@@ -336,6 +341,9 @@ describe('what is resolved', () => {
     expect(loaded.agents).toMatchObject([
       {
         capacity: 1,
+        overflow: 'drop-oldest',
+        warnBytes: 1,
+        maxBytes: 1,
         supervision: {
           restart: 'permanent',
           intensity: { restarts: 0, withinMs: 1 },

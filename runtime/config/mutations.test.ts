@@ -20,7 +20,7 @@ const full = `// Everything a config can have.
         short: { ref: 'prod/key#field', mode: 'capability', capabilities: ['sign'] },
         long: { ref: { provider: 'vault', id: 'k', jsonKey: 'j', stage: 's' }, mode: 'capability', capabilities: [] },
       },
-      mailbox: { capacity: 10 },
+      mailbox: { capacity: 10, overflow: 'drop-oldest', warnBytes: 100, maxBytes: 200 },
       supervision: {
         restart: 'permanent', intensity: { restarts: 5, withinMs: 30000 },
         backoff: { minMs: 200, maxMs: 10000, factor: 2, jitter: 0.2 },
@@ -33,7 +33,7 @@ const full = `// Everything a config can have.
     p: {
       minThreads: 1, idleTimeoutMs: 1000, isolation: 'thread',
       permissions: { read: ['./data'], write: [], net: false }, env: { TOKEN: '${CANARY}' },
-      resourceLimits: { maxOldGenerationSizeMb: 64 }, startTimeoutMs: 5000,
+      resourceLimits: { maxOldGenerationSizeMb: 64 }, sharedMemory: true, startTimeoutMs: 5000,
     },
   },
 }

@@ -55,6 +55,11 @@ export const poolSchema = z
       .default({})
       .describe("The whole environment of the threads; the host's is never passed on. Default: empty."),
     resourceLimits: resourceLimitsSchema.optional(),
+    sharedMemory: flag()
+      .default(false)
+      .describe(
+        'Whether an event may carry a SharedArrayBuffer into the pool: memory that both sides then write. Default: false.',
+      ),
     startTimeoutMs: timeSpan(1)
       .default(10_000)
       .describe('How long a thread may take to start, in milliseconds. Default: 10000.'),

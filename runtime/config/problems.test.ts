@@ -88,9 +88,9 @@ describe('each kind of problem has its code and its place', () => {
     ['an unknown key of an agent', withAgent('"watchdog": 1'), 'unknown-key 2:66 agents.a.watchdog'],
     [
       'keys of a later version',
-      withAgent('"mailbox": {"overflow": "reject"}, "supervision": {"strategy": "one-for-one"}'),
-      'unknown-key 2:78 agents.a.mailbox.overflow',
-      'unknown-key 2:117 agents.a.supervision.strategy',
+      withAgent('"mailbox": {"stash": 1}, "supervision": {"strategy": "one-for-one"}'),
+      'unknown-key 2:78 agents.a.mailbox.stash',
+      'unknown-key 2:107 agents.a.supervision.strategy',
     ],
     ['an unknown value', withAgent('"mirror": "newest"'), 'unknown-value 2:76 agents.a.mirror'],
     [
@@ -123,6 +123,26 @@ describe('each kind of problem has its code and its place', () => {
       'a capacity of 0',
       withAgent('"mailbox": {"capacity": 0}'),
       'out-of-range 2:90 agents.a.mailbox.capacity',
+    ],
+    [
+      'a limit of bytes below the one that warns',
+      withAgent('"mailbox": {"warnBytes": 20, "maxBytes": 10}'),
+      'out-of-range 2:107 agents.a.mailbox.maxBytes',
+    ],
+    [
+      'a warning above the limit of bytes',
+      withAgent('"mailbox": {"warnBytes": 2000000}'),
+      'out-of-range 2:91 agents.a.mailbox.warnBytes',
+    ],
+    [
+      'a way to overflow that there is not',
+      withAgent('"mailbox": {"overflow": "drop"}'),
+      'unknown-value 2:90 agents.a.mailbox.overflow',
+    ],
+    [
+      'shared memory that is neither',
+      withAgent('"mirror": "all"', ',\n"threads": {"p": {"sharedMemory": "yes"}}'),
+      'wrong-type 3:35 threads.p.sharedMemory',
     ],
     [
       'a time span that no timer can wait',
@@ -306,6 +326,14 @@ describe('the advice', () => {
     ['"max_iterations": 1', 'unknown key "max_iterations"; did you mean "maxIterations"?'],
     ['"capacity": 1', 'unknown key "capacity"; did you mean "mailbox.capacity"?'],
     ['"idleTimeoutMs": 1', 'unknown key "idleTimeoutMs"; did you mean "threads.p.idleTimeoutMs"?'],
+    ['"overflow": "reject"', 'unknown key "overflow"; did you mean "mailbox.overflow"?'],
+    ['"sharedmemory": true', 'unknown key "sharedmemory"; did you mean "threads.p.sharedMemory"?'],
+    ['"mailbox": {"maxByte": 1}', 'unknown key "maxByte"; did you mean "maxBytes"?'],
+    ['"mailbox": {"maxBytes": 10}', 'warnBytes 65536 is more than maxBytes 10'],
+    [
+      '"mailbox": {"overflow": "drop-oldset"}',
+      'expected one of "reject", "drop-oldest", "drop-newest", got "drop-oldset"; did you mean "drop-oldest"?',
+    ],
     ['"mailbox": {"capacty": 1}', 'unknown key "capacty"; did you mean "capacity"?'],
     ['"supervision": {"backoff": {"min": 1}}', 'unknown key "min"; did you mean "minMs"?'],
     ['"gateway": {}', 'unknown key "gateway"'],

@@ -30,6 +30,12 @@ export interface ResolvedAgent {
   readonly exportName: string;
   /** How many events may wait or be unacknowledged for one instance. */
   readonly capacity: number;
+  /** What gives way when the mailbox is full. */
+  readonly overflow: 'reject' | 'drop-oldest' | 'drop-newest';
+  /** An event estimated larger than this is warned about. */
+  readonly warnBytes: number;
+  /** An event estimated larger than this is refused; at least `warnBytes`. */
+  readonly maxBytes: number;
   readonly supervision: RestartPolicy;
   readonly placement: 'fewest';
   readonly mirror: 'latest' | 'all';
@@ -52,6 +58,8 @@ export interface ResolvedPool {
   };
   readonly env: Readonly<Record<string, string>>;
   readonly resourceLimits?: ResolvedResourceLimits;
+  /** Whether an event may carry a SharedArrayBuffer into the pool. */
+  readonly sharedMemory: boolean;
   readonly startTimeoutMs: number;
 }
 
@@ -109,7 +117,7 @@ function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<str
     threadId,
     moduleUrl,
     exportName: agent.export,
-    capacity: agent.mailbox.capacity,
+    ...agent.mailbox,
     supervision,
     placement,
     mirror,
@@ -140,8 +148,9 @@ function resolvePool(
   folder: string,
 ): ResolvedPool {
   const written = Object.hasOwn(config.threads ?? {}, threadId) ? config.threads?.[threadId] : undefined;
-  const { minThreads, idleTimeoutMs, isolation, permissions, env, resourceLimits, startTimeoutMs } =
+  const { minThreads, idleTimeoutMs, isolation, permissions, env, resourceLimits, ...rest } =
     written ?? poolSchema.parse({});
+  const { sharedMemory, startTimeoutMs } = rest;
   // One agent with a grant closes off its whole pool: agents of one thread share everything.
   const granted = agents.some((agent) => agent.threadId === threadId && agent.grants.length > 0);
   const absolute = (path: string) => (path === '*' ? path : resolve(folder, path));
@@ -158,6 +167,7 @@ function resolvePool(
     },
     env,
     ...(resourceLimits && { resourceLimits: onlyDefined(resourceLimits) }),
+    sharedMemory,
     startTimeoutMs,
   };
 }
