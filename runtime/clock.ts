@@ -4,6 +4,8 @@ import type { TimeoutClock } from './mailbox/waiting.ts';
 export interface Clock extends TimeoutClock {
   /** Milliseconds that never go back. */
   now(): number;
+  /** Milliseconds since the epoch. */
+  date(): number;
   /** In [0, 1). */
   random(): number;
 }
@@ -15,6 +17,7 @@ export const systemClock: Clock = {
   setTimeout: (run, ms) => setTimeout(run, Math.min(ms, LONGEST_MS)),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
   now: () => performance.now(),
+  date: () => Date.now(),
   random: () => Math.random(),
 };
 

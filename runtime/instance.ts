@@ -21,6 +21,8 @@ export interface InstanceEffects {
   readonly clock: Clock;
   readonly waiting: Waiting;
   readonly deadLetters: DeadLetters;
+  /** Gets every event, before it waits in the mailbox. */
+  readonly sent?: ((event: object) => void) | undefined;
   /** Ask the supervisor for a place in the pool. */
   place(instance: Instance): void;
   /** Give the place on thread `n` back to the pool. */
@@ -138,6 +140,7 @@ export class Instance {
       return this.refuse(event, tag, 'unclonable');
     }
     if (size === 'too-large') return this.refuse(event, tag, 'too-large');
+    this.#effects.sent?.(event);
     if (!this.mailbox.offer(event, tag)) return this.refuse(event, tag, 'mailbox-full');
     const attachment = this.#seat?.attachment;
     if (attachment !== undefined) this.#host?.outbox.ready(attachment);

@@ -13,6 +13,7 @@ import { Waiting } from './mailbox/waiting.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './secrets/broker.ts';
 import { ownMemory } from './secrets/own-memory.ts';
+import type { StartThread } from './os-thread.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
 import { ThreadHost } from './thread-host.ts';
@@ -28,7 +29,10 @@ export interface SpawnRequest {
 
 export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProviders' | 'capabilities'> {
   readonly logger?: Logger;
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
+  readonly startThread?: StartThread | undefined;
+  /** Gets every event that an instance is sent, before it waits in the mailbox. */
+  readonly sent?: ((event: object) => void) | undefined;
 }
 
 /**
@@ -44,6 +48,8 @@ export class RuntimeSystem {
   readonly secrets: SecretsBroker;
   readonly #config: LoadedConfig;
   readonly #clock: Clock;
+  readonly #startThread: StartThread | undefined;
+  readonly #sent: SystemOptions['sent'];
   readonly #hub: EventHub;
   readonly #logger: Logger;
   readonly #waiting: Waiting;
@@ -62,17 +68,23 @@ export class RuntimeSystem {
   constructor(config: LoadedConfig, options: SystemOptions) {
     this.#config = config;
     this.#clock = options.clock ?? systemClock;
+    this.#startThread = options.startThread;
     this.#logger = options.logger ?? consoleLogger;
     this.#hub = new EventHub(this.#logger);
     this.#waiting = new Waiting(this.#clock);
     this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
     this.#startedAt = this.#clock.now();
-    this.deadLetters = new DeadLetters((letter) => this.#hub.emit('dead-letter', letter));
+    this.#sent = options.sent;
+    this.deadLetters = new DeadLetters(
+      (letter) => this.#hub.emit('dead-letter', letter),
+      () => this.#clock.date(),
+    );
     this.supervisor = this.#supervise();
     this.secrets = createSecretsBroker({
       providers: config.providers,
       ...(options.customProviders && { customProviders: options.customProviders }),
       ...(options.capabilities && { capabilities: options.capabilities }),
+      ...(options.clock && secretsTime(options.clock)),
       start: (logic, identity) =>
         createActor(logic, { ...identity, parent: this.supervisor as AnyActorRef }).start(),
       onWarning: (message) => this.#warn({}, message),
@@ -189,6 +201,7 @@ export class RuntimeSystem {
           name,
           moduleUrls,
           clock: this.#clock,
+          startThread: this.#startThread,
           waiting: this.#waiting,
           instanceAt: (address) => this.#instances.get(address),
           release: (freed) => this.#tell({ type: 'instance.release', threadId, n: freed }),
@@ -257,6 +270,7 @@ export class RuntimeSystem {
         clock: this.#clock,
         waiting: this.#waiting,
         deadLetters: this.deadLetters,
+        sent: this.#sent,
       };
       // The machine that invoked it hears of its first error, and decides itself.
       const supervision =
@@ -327,6 +341,11 @@ export class RuntimeSystem {
     this.#logger.warn(fields, message);
     this.#hub.emit('warning', { ...fields, message });
   }
+}
+
+/** The broker keeps time by the calendar. */
+function secretsTime(clock: Clock): Pick<SecretsBrokerOptions, 'clock' | 'random'> {
+  return { clock: { ...clock, now: () => clock.date() }, random: () => clock.random() };
 }
 
 /** Why a worker thread could not be made. */

@@ -8,7 +8,7 @@ import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { Logger } from './logger.ts';
 import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
-import { RuntimeSystem } from './runtime-system.ts';
+import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
 import type { Capability } from './secrets/capability.ts';
 import type { RuntimeStatus } from './status.ts';
 import { startTelemetry } from './telemetry/telemetry.ts';
@@ -98,14 +98,27 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
  * btc.send({ type: 'tick', price: 61_000 });
  * ```
  */
-export async function createRuntime<const C extends RuntimeConfig>(
+export function createRuntime<const C extends RuntimeConfig>(
   config: C | string | URL,
   options: RuntimeOptions = {},
+): Promise<Runtime<C>> {
+  return openRuntime(config, options);
+}
+
+/** What surrounds a runtime; the test kit brings its own. */
+export type Surroundings = Pick<SystemOptions, 'clock' | 'startThread' | 'sent'>;
+
+/** {@link createRuntime}, anywhere. */
+export async function openRuntime<const C extends RuntimeConfig>(
+  config: C | string | URL,
+  options: RuntimeOptions,
+  surroundings: Surroundings = {},
 ): Promise<Runtime<C>> {
   const { capabilities, providers, logger } = options;
   const customProviders = providers?.map(({ name }) => name);
   const loaded = await loadConfig(config, customProviders && { customProviders });
   const system = new RuntimeSystem(loaded, {
+    ...surroundings,
     ...(capabilities && { capabilities }),
     ...(providers && { customProviders: providers }),
     ...(logger && { logger }),

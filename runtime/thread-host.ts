@@ -1,4 +1,3 @@
-import { MessageChannel, Worker } from 'node:worker_threads';
 import type { ThreadCause, ThreadEvent } from '../actors/thread.ts';
 import { within, type Clock } from './clock.ts';
 import type { ResolvedPool } from './config/resolve.ts';
@@ -6,18 +5,12 @@ import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
 import { Outbox, type Attachment } from './mailbox/outbox.ts';
 import type { Waiting } from './mailbox/waiting.ts';
+import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
 import { decodeError, isClonable, type WireError } from './wire/errors.ts';
 import { openLink, type Link } from './wire/link.ts';
 import { createProgress } from './wire/progress.ts';
-import {
-  REPORT,
-  type DoneReport,
-  type ErrorReport,
-  type ThreadData,
-  type ThreadMethod,
-} from './wire/protocol.ts';
+import { REPORT, type DoneReport, type ErrorReport, type ThreadMethod } from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
-import { workerEntry, workerOptions } from './worker-options.ts';
 
 export interface ThreadHostOptions {
   readonly pool: ResolvedPool;
@@ -26,6 +19,8 @@ export interface ThreadHostOptions {
   /** Modules of the agents that may run here. */
   readonly moduleUrls: readonly string[];
   readonly clock: Clock;
+  /** Default: a worker thread of Node. */
+  readonly startThread?: StartThread | undefined;
   readonly waiting: Waiting;
   readonly instanceAt: (address: string) => Instance | undefined;
   /** Gives a place back to the pool that nobody takes. */
@@ -56,7 +51,7 @@ export class ThreadHost {
   readonly #progress = createProgress();
   readonly #seats = new Map<number, Seat>();
   readonly #free: number[] = [];
-  readonly #worker: Worker;
+  readonly #worker: OsThread;
   readonly #link: Link;
   readonly outbox: Outbox;
   #ready = false;
@@ -71,20 +66,12 @@ export class ThreadHost {
     this.#options = options;
     this.n = options.n;
     this.name = options.name;
-    const channel = new MessageChannel();
-    const workerData: ThreadData = {
-      port: channel.port2,
-      progress: this.#progress.buffer,
-      threadId: pool.threadId,
-    };
-    this.#worker = new Worker(workerEntry, {
-      ...workerOptions(pool, options.name, options.moduleUrls),
-      workerData,
-      transferList: [channel.port2],
-    });
+    const { startThread = startWorker, name, moduleUrls } = options;
+    const data = { progress: this.#progress.buffer, threadId: pool.threadId };
+    this.#worker = startThread({ pool, name, moduleUrls, data });
     this.#worker.on('error', (error) => this.#failed(error));
     this.#worker.on('exit', (code) => this.#exited(code));
-    this.#link = openLink(channel.port1, {
+    this.#link = openLink(this.#worker.port, {
       expose: {
         report: (items: readonly unknown[]) => this.#report(items),
         capability: (slot: number, incarnation: number, name: string, input: unknown) =>
@@ -92,7 +79,7 @@ export class ThreadHost {
       },
       onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),
       // A thread that cannot be spoken to is of no use; its exit says why to those who wait.
-      onClose: () => void this.#worker.terminate(),
+      onClose: () => this.#worker.terminate(),
     });
     this.outbox = new Outbox({
       deliver: (batch) => this.#call('deliver', batch),
@@ -148,7 +135,7 @@ export class ThreadHost {
           'raise startTimeoutMs of its pool, or look at what the machine is busy with',
       );
     }
-    void this.#worker.terminate();
+    this.#worker.terminate();
   }
 
   /** Opens or closes the mirror of an instance. */

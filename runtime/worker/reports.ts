@@ -1,6 +1,7 @@
 import { tryClone } from '../wire/errors.ts';
 import { REPORT } from '../wire/protocol.ts';
 import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
+import { eventLoop, type EventLoop } from './event-loop.ts';
 
 const STRIDE = 3;
 
@@ -15,13 +16,15 @@ export interface Mirrored {
  */
 export class Reports {
   readonly #send: (items: unknown[]) => void;
+  readonly #loop: EventLoop;
   readonly #dirty = new Set<Mirrored>();
   #items: unknown[] = [];
   #armed = false;
 
   /** `send` throws at once when something cannot be cloned. */
-  constructor(send: (items: unknown[]) => void) {
+  constructor(send: (items: unknown[]) => void, loop: EventLoop = eventLoop) {
     this.#send = send;
+    this.#loop = loop;
   }
 
   add(kind: number, slot: number, payload: unknown): void {
@@ -38,7 +41,7 @@ export class Reports {
   #arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    setImmediate(this.flush);
+    this.#loop.immediate(this.flush);
   }
 
   readonly flush = (): void => {

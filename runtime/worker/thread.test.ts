@@ -260,3 +260,35 @@ describe('questions to an instance', () => {
     expect(await link.call('can', 1, event('rest'))).toBe(true);
   });
 });
+
+describe('several threads in one', () => {
+  it('keep their own numbers, clocks and instances', async () => {
+    const timers: (() => void)[][] = [[], []];
+    const rigs = timers.map((due, i) =>
+      inProcess({
+        thread: 7 + i,
+        clock: { setTimeout: (run) => due.push(run), clearTimeout: () => {} },
+      }),
+    );
+    try {
+      expect(await Promise.all(rigs.map(({ link }) => link.call('hello')))).toEqual([7, 8]);
+      await Promise.all(rigs.map(({ activate }) => activate(0, 'late')));
+      await Promise.all(rigs.map(({ activate }) => activate(1, 'log')));
+
+      const selves = await Promise.all(rigs.map(({ deliver }) => deliver(1, -1, 1, event('self'))));
+      expect(selves).toMatchObject([
+        [1, 1, { thread: 7 }],
+        [1, 1, { thread: 8 }],
+      ]);
+
+      timers[1]?.[0]?.();
+      await until(() => rigs[1]?.reports.length === 1);
+      expect(rigs.map(({ reports }) => reports)).toMatchObject([
+        [],
+        [{ kind: 'parentEvent', slot: 0, payload: { type: 'late', thread: 8 } }],
+      ]);
+    } finally {
+      for (const { link } of rigs) link.close(new Error('the test is over'));
+    }
+  });
+});

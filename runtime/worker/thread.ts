@@ -1,34 +1,57 @@
 import type { AnyEventObject } from 'xstate';
 import { threadId as nodeThreadId, type MessagePort } from 'node:worker_threads';
 import { isClonable } from '../wire/errors.ts';
-import { openLink, type Link } from '../wire/link.ts';
+import { openLink } from '../wire/link.ts';
 import { openProgress } from '../wire/progress.ts';
 import { REPORT, type ActivateRequest, type HostMethod, type ThreadData } from '../wire/protocol.ts';
 import { toClonable } from '../wire/snapshot.ts';
+import type { Clock } from '../xstate/xstate5.ts';
+import type { EventLoop } from './event-loop.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { loadLogic } from './load-logic.ts';
 import { Reports } from './reports.ts';
 import { clonableAnswers, Turns } from './turns.ts';
 import type { HostBridge } from './thread-state.ts';
 
-const clock = {
+const systemClock: Clock = {
   setTimeout: (run: () => void, ms: number): unknown => setTimeout(run, ms),
   clearTimeout: (handle: unknown): void => clearTimeout(handle as NodeJS.Timeout),
 };
 
-/** Everything a thread does: it hosts instances, runs their turns and reports what became of them. */
-export function startThread(data: ThreadData): Link {
+/** What a thread is surrounded by; tests bring their own. */
+export interface ThreadSurroundings {
+  /** Times the delays of its agents. */
+  readonly clock?: Clock;
+  readonly loop?: EventLoop;
+  /** Node's id of the thread. */
+  readonly thread?: number;
+  /** Imports an agent's module and returns the logic it exports. */
+  readonly load?: typeof loadLogic;
+}
+
+export interface Thread {
+  /** Ends what runs in it. A worker thread just ends; what shares a real thread with others has to be ended. */
+  end(): void;
+}
+
+/**
+ * Everything a thread does: it hosts instances, runs their turns and reports what became of them. Several of them
+ * may share one real thread.
+ */
+export function startThread(data: ThreadData, surroundings: ThreadSurroundings = {}): Thread {
+  const { clock = systemClock, loop, thread = nodeThreadId, load = loadLogic } = surroundings;
   const instances = new Map<number, HostedInstance>();
-  const reports = new Reports((items) => void callHost('report', items).catch(() => {}));
+  const reports = new Reports((items) => void callHost('report', items).catch(() => {}), loop);
   const turns = new Turns({
     instances,
     progress: openProgress(data.progress),
     beforeAck: reports.flush,
+    loop,
   });
 
   const link = openLink(data.port as MessagePort, {
     expose: {
-      hello: () => nodeThreadId,
+      hello: () => thread,
       deliver: (batch: readonly unknown[]) => turns.deliver(batch),
       activate,
       deactivate(slot: number) {
@@ -53,10 +76,10 @@ export function startThread(data: ThreadData): Link {
   }
 
   async function activate(request: ActivateRequest): Promise<void> {
-    const logic = await loadLogic(request.moduleUrl, request.exportName);
+    const logic = await load(request.moduleUrl, request.exportName);
     const { slot, address, incarnation } = request;
     const bridge: HostBridge = {
-      self: { address, threadId: data.threadId, thread: nodeThreadId, incarnation },
+      self: { address, threadId: data.threadId, thread, incarnation },
       capability: (name, input) => callHost('capability', slot, incarnation, name, input),
     };
     const ended = (): void => void instances.delete(slot);
@@ -77,7 +100,12 @@ export function startThread(data: ThreadData): Link {
     return instance;
   }
 
-  return link;
+  return {
+    end() {
+      for (const instance of instances.values()) instance.stop();
+      instances.clear();
+    },
+  };
 }
 
 function refuseSnapshot(): never {

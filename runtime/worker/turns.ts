@@ -3,6 +3,7 @@ import { encodeError, tryClone } from '../wire/errors.ts';
 import { HoldfastError } from '../errors.ts';
 import { unpackEvent, type PackedRun } from '../mailbox/run.ts';
 import type { Progress } from '../wire/progress.ts';
+import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import type { OpenAsk } from './thread-state.ts';
 
@@ -25,6 +26,7 @@ export interface TurnsOptions {
   readonly progress: Progress;
   /** Called before a batch is acknowledged. */
   readonly beforeAck: () => void;
+  readonly loop?: EventLoop | undefined;
 }
 
 /**
@@ -33,6 +35,7 @@ export interface TurnsOptions {
  */
 export class Turns {
   readonly #options: TurnsOptions;
+  readonly #loop: EventLoop;
   #jobs: Job[] = [];
   #armed = false;
   #delivered = 0;
@@ -43,6 +46,7 @@ export class Turns {
 
   constructor(options: TurnsOptions) {
     this.#options = options;
+    this.#loop = options.loop ?? eventLoop;
   }
 
   /** Batches that were ever delivered. */
@@ -61,16 +65,16 @@ export class Turns {
   #arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    setImmediate(this.#slice);
+    this.#loop.immediate(this.#slice);
   }
 
   readonly #slice = (): void => {
     this.#armed = false;
     const job = this.#jobs[0];
     if (job === undefined) return;
-    const end = performance.now() + SLICE_MS;
+    const end = this.#loop.now() + SLICE_MS;
     do this.#some(job);
-    while (!this.#over(job) && performance.now() < end);
+    while (!this.#over(job) && this.#loop.now() < end);
     if (this.#over(job)) {
       this.#jobs.shift();
       this.#options.beforeAck();

@@ -1,0 +1,56 @@
+import { MessageChannel, Worker, type Transferable } from 'node:worker_threads';
+import type { ResolvedPool } from './config/resolve.ts';
+import type { LinkPort } from './wire/link.ts';
+import type { ThreadData } from './wire/protocol.ts';
+import { workerEntry, workerOptions } from './worker-options.ts';
+
+/** What a thread is started with. */
+export interface ThreadSpec {
+  readonly pool: ResolvedPool;
+  /** `holdfast:<threadId>:<n>` */
+  readonly name: string;
+  /** Modules of the agents that may run on it. */
+  readonly moduleUrls: readonly string[];
+  /** What its code is born with, but for its end of the channel. */
+  readonly data: Omit<ThreadData, 'port'>;
+}
+
+/** A thread as its host needs it: a worker thread of the operating system, or what stands in for one. */
+export interface OsThread {
+  /** Node's id; -1 when it is gone. */
+  readonly threadId: number;
+  /** The host's end of the channel to it. */
+  readonly port: LinkPort;
+  /** Has it end, whatever it is doing; `exit` tells when it has. */
+  terminate(): void;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  on(event: 'exit', listener: (code: number) => void): unknown;
+}
+
+/** Starts a thread; throws when it cannot even be made. */
+export type StartThread = (spec: ThreadSpec) => OsThread;
+
+export interface WorkerEntry {
+  readonly url: URL;
+  /** Joins `workerData`. */
+  readonly data?: object;
+  readonly transfer?: readonly Transferable[];
+}
+
+/** Starts a worker thread of Node. */
+export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: workerEntry }): OsThread {
+  const { port1, port2 } = new MessageChannel();
+  const worker = new Worker(entry.url, {
+    ...workerOptions(spec.pool, spec.name, spec.moduleUrls),
+    workerData: { ...spec.data, ...entry.data, port: port2 },
+    transferList: [port2, ...(entry.transfer ?? [])],
+  });
+  return {
+    get threadId() {
+      return worker.threadId;
+    },
+    port: port1,
+    terminate: () => void worker.terminate(),
+    on: worker.on.bind(worker),
+  };
+}
