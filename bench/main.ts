@@ -1,13 +1,49 @@
-import { availableParallelism } from 'node:os';
-import { spine } from './spine.ts';
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { ask } from './ask.ts';
+import { describeMachine } from './machine-info.ts';
+import { oneWay } from './one-way.ts';
+import { Results } from './results.ts';
 
-const suites: Readonly<Record<string, (rounds: number) => Promise<boolean>>> = { spine };
+type Suite = (results: Results, rounds: number) => Promise<void>;
 
-const [name = 'spine', roundsText = '7'] = process.argv.slice(2);
-const suite = suites[name];
-if (suite === undefined) {
-  console.error(`no benchmark is named "${name}"; there is ${Object.keys(suites).join(', ')}`);
-  process.exit(2);
+const suites: Readonly<Record<string, Suite>> = { 'one-way': oneWay, ask };
+
+const usage = `npm run bench -- [suite …] [--rounds n] [--json file]
+suites: ${Object.keys(suites).join(', ')}; all of them when none is named`;
+
+// Not all peers let go of the process when they are stopped.
+process.exit(await main());
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { rounds: { type: 'string', default: '7' }, json: { type: 'string' } },
+  });
+  const rounds = Number(values.rounds);
+  const unknown = positionals.find((name) => suites[name] === undefined);
+  if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1) {
+    console.error(
+      unknown === undefined ? `--rounds ${values.rounds} is no number of rounds` : `no suite "${unknown}"`,
+    );
+    console.error(usage);
+    return 2;
+  }
+  const machine = describeMachine();
+  console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${machine.node}`);
+  const results = new Results();
+  const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
+  for (const name of chosen) await (suites[name] as Suite)(results, rounds);
+  if (values.json !== undefined) {
+    const { tables, gates } = results;
+    writeFileSync(
+      values.json,
+      `${JSON.stringify({ machine, rounds, suites: chosen, tables, gates }, null, 2)}\n`,
+    );
+  }
+  console.log('');
+  for (const { text, value, passed } of results.gates) {
+    console.log(`gate: ${text}: ${value.toFixed(2)} ${passed ? 'passed' : 'FAILED'}`);
+  }
+  return results.passed ? 0 : 1;
 }
-console.log(`Node ${process.version}, ${availableParallelism()} cores`);
-process.exitCode = (await suite(Number(roundsText))) ? 0 : 1;

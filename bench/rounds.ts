@@ -1,49 +1,64 @@
-/** One side-by-side measurement: everything in turn, as often as there are rounds, so that drift hits all alike. */
+/** What one run of a variant gave: its figure, and whatever else was seen on the way. */
+export interface Sample {
+  readonly value: number;
+  readonly also?: Readonly<Record<string, number>>;
+}
+
+/** Verifies its own completion, and throws when something is missing. */
+export type Variant = () => Promise<Sample | number>;
+
 export interface Row {
   readonly name: string;
-  readonly unit: string;
   readonly median: number;
   readonly min: number;
   readonly max: number;
   /** In the order of the rounds. */
-  readonly rates: readonly number[];
+  readonly rounds: readonly number[];
+  /** Medians over the rounds. */
+  readonly also: Readonly<Record<string, number>>;
 }
 
-/** A variant verifies its own completion and returns a rate. */
-export type Variant = () => Promise<number>;
-
-const median = (sorted: readonly number[]): number => {
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
   const half = sorted.length >> 1;
   return sorted.length % 2 === 1
     ? (sorted[half] as number)
     : ((sorted[half - 1] as number) + (sorted[half] as number)) / 2;
-};
+}
 
+export function percentile(sorted: ArrayLike<number>, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
+}
+
+export function rowOf(name: string, samples: readonly Sample[]): Row {
+  const rounds = samples.map(({ value }) => value);
+  const also = Object.fromEntries(
+    Object.keys(samples[0]?.also ?? {}).map((key) => [
+      key,
+      median(samples.map((sample) => sample.also?.[key] as number)),
+    ]),
+  );
+  return { name, median: median(rounds), min: Math.min(...rounds), max: Math.max(...rounds), rounds, also };
+}
+
+/**
+ * Side by side: everything in turn, as often as there are rounds, so that a drift of the machine hits all alike.
+ * A round before the first warms up and is thrown away.
+ */
 export async function measure(
   variants: Readonly<Record<string, Variant>>,
   rounds: number,
-  unit: string,
+  { warmUp = true } = {},
 ): Promise<Row[]> {
-  const results = new Map<string, number[]>(Object.keys(variants).map((name) => [name, []]));
-  // The first round warms up and is thrown away.
-  for (let round = -1; round < rounds; round++) {
+  const samples = new Map<string, Sample[]>(Object.keys(variants).map((name) => [name, []]));
+  for (let round = warmUp ? -1 : 0; round < rounds; round++) {
     for (const [name, run] of Object.entries(variants)) {
       (globalThis as { gc?: () => void }).gc?.();
-      const rate = await run();
-      if (round >= 0) results.get(name)?.push(rate);
+      const result = await run();
+      if (round >= 0) samples.get(name)?.push(typeof result === 'number' ? { value: result } : result);
     }
   }
-  return [...results].map(([name, rates]) => {
-    const sorted = rates.toSorted((a, b) => a - b);
-    return {
-      name,
-      unit,
-      median: median(sorted),
-      min: sorted[0] as number,
-      max: sorted.at(-1) as number,
-      rates,
-    };
-  });
+  return [...samples].map(([name, list]) => rowOf(name, list));
 }
 
 /**
@@ -51,20 +66,5 @@ export async function measure(
  * rounds, but hardly within one.
  */
 export function ratio(row: Row, base: Row): number {
-  const ratios = row.rates.map((rate, round) => rate / (base.rates[round] as number));
-  return median(ratios.toSorted((a, b) => a - b));
-}
-
-export function print(rows: readonly Row[], baseline: string): void {
-  const base = rows.find(({ name }) => name === baseline) as Row;
-  const format = (value: number): string =>
-    value >= 1e6 ? `${(value / 1e6).toFixed(2)}M` : `${(value / 1e3).toFixed(1)}k`;
-  for (const row of rows) {
-    const { name, unit, median, min, max } = row;
-    const spread = `${format(min)} - ${format(max)}`;
-    const beside = `${ratio(row, base).toFixed(2)}x`;
-    console.log(
-      `  ${name.padEnd(44)} ${format(median).padStart(8)} ${unit}   ${spread.padStart(17)}   ${beside}`,
-    );
-  }
+  return median(row.rounds.map((value, round) => value / (base.rounds[round] as number)));
 }

@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Task } from './raw/thread.ts';
+
+/** A running pool of a peer: tasks are answered with their `n`, `read` with the count. */
+export interface PeerPool {
+  readonly run: (task: Task) => Promise<unknown>;
+  /** One way, for the peers that have it. */
+  readonly post?: (task: Task) => unknown;
+  readonly stop: () => Promise<unknown>;
+}
+
+/** What `peers/<name>.mjs` exports: plain JavaScript, because the peers are not installed where types are checked. */
+interface PeerModule {
+  start(threads: number): Promise<PeerPool>;
+}
+
+const folder = new URL('./peers/', import.meta.url);
+
+/** Rows of the peers, and the module that drives each. */
+export const peers = {
+  piscina: 'piscina',
+  'piscina, 64 tasks a thread': 'piscina-concurrent',
+  tinypool: 'tinypool',
+  poolifier: 'poolifier',
+  comedy: 'comedy',
+} as const;
+
+export type PeerName = keyof typeof peers;
+export const peerNames = Object.keys(peers) as PeerName[];
+
+/** Installs the peers from their lockfile, once: they are no dependencies of Holdfast. */
+export function installPeers(): void {
+  const wanted = createHash('sha256')
+    .update(readFileSync(new URL('package-lock.json', folder)))
+    .digest('hex');
+  const stamp = new URL('node_modules/.holdfast-lock', folder);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  console.error('bench: installing the peers from bench/peers/package-lock.json');
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--prefix', fileURLToPath(folder)], {
+    cwd: folder,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  });
+  writeFileSync(stamp, wanted);
+}
+
+/** Pinned versions, for the record. */
+export function peerVersions(): Record<string, string> {
+  const text = readFileSync(new URL('package.json', folder), 'utf8');
+  return (JSON.parse(text) as { dependencies: Record<string, string> }).dependencies;
+}
+
+export async function startPeer(name: PeerName, threads: number): Promise<PeerPool> {
+  installPeers();
+  const { href } = new URL(`${peers[name]}.mjs`, folder);
+  return ((await import(href)) as PeerModule).start(threads);
+}
+
+/** Starts all, and stops all. */
+export async function startPeers(
+  threads: number,
+): Promise<{ pools: Record<PeerName, PeerPool>; stop(): Promise<void> }> {
+  const pools = {} as Record<PeerName, PeerPool>;
+  for (const name of peerNames) pools[name] = await startPeer(name, threads);
+  return {
+    pools,
+    stop: async () => {
+      for (const pool of Object.values(pools)) await pool.stop();
+    },
+  };
+}

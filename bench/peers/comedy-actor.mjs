@@ -1,0 +1,7 @@
+import task from './task.mjs';
+
+export default class CountingActor {
+  task(event) {
+    return task(event);
+  }
+}

@@ -1,0 +1,82 @@
+import { ratio, type Row } from './rounds.ts';
+
+export type Unit = 'events/s' | 'asks/s' | 'tasks/s' | 'instances/s' | 'µs' | 'ms' | 'MB' | 'KB';
+
+/** Rows that were measured together. */
+export interface Table {
+  readonly suite: string;
+  readonly title: string;
+  readonly unit: Unit;
+  /** The row that the others are compared with. */
+  readonly base: string;
+  readonly rows: readonly Row[];
+  /** What the further columns hold. */
+  readonly alsoUnit?: Unit;
+}
+
+/** A figure that must hold: a suite that misses one fails. */
+export interface Gate {
+  readonly suite: string;
+  readonly text: string;
+  readonly value: number;
+  readonly limit: number;
+  readonly passed: boolean;
+}
+
+/** What a bench run found; prints as it grows. */
+export class Results {
+  readonly tables: Table[] = [];
+  readonly gates: Gate[] = [];
+
+  table(table: Table): void {
+    this.tables.push(table);
+    console.log(`\n${table.title}`);
+    const width = Math.max(...table.rows.map(({ name }) => name.length));
+    for (const row of table.rows) {
+      console.log(`  ${row.name.padEnd(width)} ${cells(table, row).join('   ')}`);
+    }
+  }
+
+  gate(suite: string, text: string, value: number, bound: { atLeast: number } | { atMost: number }): void {
+    const [limit, passed, sign] =
+      'atLeast' in bound
+        ? [bound.atLeast, value >= bound.atLeast, '>=']
+        : [bound.atMost, value <= bound.atMost, '<='];
+    this.gates.push({ suite, text: `${text} ${sign} ${limit}`, value, limit, passed });
+    console.log(`gate: ${text} ${sign} ${limit}: ${value.toFixed(2)} ${passed ? 'passed' : 'FAILED'}`);
+  }
+
+  /** A ratio that is worth saying and that nothing depends on. */
+  note(text: string, value: number): void {
+    console.log(`      ${text}: ${value.toFixed(2)}`);
+  }
+
+  get passed(): boolean {
+    return this.gates.every(({ passed }) => passed);
+  }
+}
+
+export function rowNamed(rows: readonly Row[], name: string): Row {
+  const row = rows.find((row) => row.name === name);
+  if (row === undefined) throw new Error(`no row is named "${name}"`);
+  return row;
+}
+
+/** Median, spread, ratio to the base, and what else was measured. */
+export function cells(table: Table, row: Row): string[] {
+  const base = rowNamed(table.rows, table.base);
+  const spread = `${figure(row.min)} - ${figure(row.max)}`;
+  return [
+    `${figure(row.median).padStart(7)} ${table.unit}`,
+    spread.padStart(15),
+    `${ratio(row, base).toFixed(2)}x`.padStart(7),
+    ...Object.entries(row.also).map(([name, value]) => `${name} ${figure(value)} ${table.alsoUnit ?? ''}`),
+  ];
+}
+
+export function figure(value: number): string {
+  if (value >= 1e6) return `${(value / 1e6).toFixed(2)}M`;
+  if (value >= 1e4) return `${(value / 1e3).toFixed(0)}k`;
+  if (value >= 1e3) return `${(value / 1e3).toFixed(1)}k`;
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
