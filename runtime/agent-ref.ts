@@ -70,11 +70,13 @@ const DELIVER_MS = 30_000;
 /** Gives a twin what an agent reference has beyond an actor reference. */
 export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
   const { address } = instance;
-  const late = (what: string, ms: number) => (): Error =>
+  const late = (what: string) => (ms: number) =>
     new HoldfastError(
       'ASK_TIMEOUT',
       `${address} did not ${what} within ${ms} ms; give it a longer timeoutMs, or find out what keeps it busy`,
     );
+  const notHandled = late('handle the event');
+  const notAnswered = late('answer');
   const { send } = twin;
   const methods: AgentRefMethods<AnyActorLogic> & Pick<AnyActorRef, 'send'> = {
     // XState's development build throws for a string; here it is a dead letter like all that is no event.
@@ -89,14 +91,10 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       return instance.incarnation;
     },
     async deliver(event, { timeoutMs = DELIVER_MS, signal } = {}) {
-      await instance.open('delivery', event, {
-        timeoutMs,
-        signal,
-        onTimeout: late('handle the event', timeoutMs),
-      });
+      await instance.open('delivery', event, { timeoutMs, signal, onTimeout: notHandled });
     },
     ask: (event, { timeoutMs = ASK_MS, signal } = {}) =>
-      instance.open('ask', event, { timeoutMs, signal, onTimeout: late('answer', timeoutMs) }),
+      instance.open('ask', event, { timeoutMs, signal, onTimeout: notAnswered }),
     async snapshot({ timeoutMs = ASK_MS } = {}) {
       const wire = (await instance.query('snapshot', timeoutMs)) as WireSnapshot;
       return new TwinSnapshot({ ...stateFrom(wire), status: wire.status });

@@ -4,10 +4,11 @@ import type { ResolvedAgent } from './config/resolve.ts';
 import type { DeadLetterReason, DeadLetters } from './dead-letters.ts';
 import { HoldfastError } from './errors.ts';
 import { Mailbox, type Tag } from './mailbox/mailbox.ts';
+import { NO_TERMS, termsOf, type Terms } from './mailbox/terms.ts';
 import { measure } from './mailbox/size.ts';
 import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
 import { stateFrom } from './mirrored-state.ts';
-import { MAX_EVENT_BYTES, refusal } from './refusal.ts';
+import { refusal } from './refusal.ts';
 import type { Seat, ThreadHost } from './thread-host.ts';
 import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
@@ -25,6 +26,8 @@ export interface InstanceEffects {
   readonly sent?: ((event: object) => void) | undefined;
   /** Ask the supervisor for a place in the pool. */
   place(instance: Instance): void;
+  /** An event is larger than the agent's `mailbox.warnBytes`. */
+  large(instance: Instance, event: object, bytes: number): void;
   /** Give the place on thread `n` back to the pool. */
   release(instance: Instance, n: number): void;
   /** Have the supervisor decide what becomes of it. */
@@ -87,7 +90,7 @@ export class Instance {
     this.id = options.id;
     this.address = options.address;
     this.supervision = options.supervision;
-    this.mailbox = new Mailbox(options.agent.capacity);
+    this.mailbox = new Mailbox(options.agent.capacity, options.agent.overflow);
     this.#options = options;
     this.#effects = options.effects;
     this.started = new Promise((resolve, reject) => {
@@ -127,23 +130,41 @@ export class Instance {
   // --- towards the instance -------------------------------------------------------------------------------
 
   /** Queues an event; what cannot be queued becomes a dead letter. Never throws. */
-  accept(event: unknown, tag: Tag = 0): void {
+  accept(event: unknown, tag: Tag = 0, terms: Terms = NO_TERMS): void {
     if (this.over) return this.refuse(event, tag, 'stopped');
     // XState would take its own stop for the actor's end, of which nobody would hear.
     if (!isEvent(event) || event.type === 'xstate.stop')
       return this.refuse(event, tag, 'unclonable', notAnEvent());
-    let size;
-    try {
-      size = measure(event, MAX_EVENT_BYTES);
-    } catch {
-      // A getter or proxy that throws when it is read would throw in structured clone too.
-      return this.refuse(event, tag, 'unclonable');
-    }
-    if (size === 'too-large') return this.refuse(event, tag, 'too-large');
+    const size = this.#sizeOf(event);
+    if (typeof size === 'string') return this.refuse(event, tag, size);
     this.#effects.sent?.(event);
-    if (!this.mailbox.offer(event, tag)) return this.refuse(event, tag, 'mailbox-full');
+    const fits = this.mailbox.offer(event, tag, terms, this.#dropped);
+    if (!fits) return this.refuse(event, tag, 'mailbox-full');
     const attachment = this.#seat?.attachment;
     if (attachment !== undefined) this.#host?.outbox.ready(attachment);
+  }
+
+  /** Queues what the runtime itself has to tell, also when the mailbox is full. */
+  acceptControl(event: AnyEventObject): void {
+    if (this.over) return;
+    this.mailbox.offerControl(event);
+    const attachment = this.#seat?.attachment;
+    if (attachment !== undefined) this.#host?.outbox.ready(attachment);
+  }
+
+  readonly #dropped = (event: unknown, tag: Tag): void => this.refuse(event, tag, 'mailbox-full');
+
+  #sizeOf(event: object): number | 'too-large' | 'unclonable' {
+    const { maxBytes, warnBytes } = this.agent;
+    let size;
+    try {
+      size = measure(event, maxBytes);
+    } catch {
+      // A getter or proxy that throws when it is read would throw in structured clone too.
+      return 'unclonable';
+    }
+    if (typeof size === 'number' && size > warnBytes) this.#effects.large(this, event, size);
+    return size;
   }
 
   /** Makes a dead letter of an event, and tells those who wait for it. */
@@ -153,9 +174,29 @@ export class Instance {
     if (tag !== 0) this.#effects.waiting.reject(tag, refusal(address, reason, cause));
   }
 
-  /** Queues an event that somebody waits for. */
-  open(kind: 'ask' | 'delivery', event: unknown, options: WaitOptions): Promise<unknown> {
-    return this.#effects.waiting.open(kind, options, (tag) => this.accept(event, tag));
+  /** Queues an event that somebody waits for. `depth` asks led to it. */
+  open(
+    kind: 'ask' | 'delivery',
+    event: unknown,
+    { timeoutMs, signal, onTimeout, depth = 0 }: WaitOptions & { readonly depth?: number },
+  ): Promise<unknown> {
+    const options = { timeoutMs, signal, onTimeout, of: this.agent.threadId, settled: this.#settled };
+    return this.#effects.waiting.open(kind, options, (tag, deadline) =>
+      this.accept(event, tag, termsOf(deadline, depth)),
+    );
+  }
+
+  readonly #settled = (tag: Tag): void => void this.#seat?.deferred.delete(tag);
+
+  /** Why an ask that it put off has no answer. */
+  ending(): unknown {
+    return this.#end?.kind === 'failed' ? this.#end.error : this.#stopped();
+  }
+
+  /** The thread found that the time of an ask was up. */
+  expiredInThread(event: unknown): void {
+    this.mailbox.unhandled();
+    this.refuse(event, 0, 'expired');
   }
 
   /** Puts a question to the thread, after everything that was sent before has been handled. */

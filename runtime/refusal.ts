@@ -1,22 +1,22 @@
 import type { DeadLetterReason } from './dead-letters.ts';
 import { HoldfastError, type HoldfastErrorCode } from './errors.ts';
 
-/** An event larger than this is refused. The limit is Rivet's. */
-export const MAX_EVENT_BYTES = 1024 * 1024;
-
 const codes: Partial<Record<DeadLetterReason, HoldfastErrorCode>> = {
   'mailbox-full': 'MAILBOX_FULL',
   unclonable: 'MESSAGE_UNCLONABLE',
   'too-large': 'MESSAGE_TOO_LARGE',
   crashed: 'THREAD_CRASHED',
+  expired: 'ASK_TIMEOUT',
 };
 
 const advice: Partial<Record<DeadLetterReason, string>> = {
   'mailbox-full': 'its mailbox is full; await deliver() to go at its pace, or raise mailbox.capacity',
   unclonable:
     'the event cannot be cloned; send an object with a string "type" and plain data, without functions, actors or sockets',
-  'too-large': `the event is larger than ${MAX_EVENT_BYTES} bytes; send a reference to the data instead`,
+  'too-large': 'the event is larger than mailbox.maxBytes of its agent; send a reference to the data instead',
   crashed: 'its thread ended while it handled this event',
+  expired:
+    'its time was up before the event had its turn; await deliver() to go at its pace, or give a longer timeoutMs',
   stopped: 'it has ended; spawn it again',
 };
 

@@ -41,6 +41,9 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
  */
 const STOP_MS = 15_000;
 
+/** Warnings of large events at most. */
+const MAX_LARGE = 1000;
+
 /** The running system behind a `Runtime`: one supervisor, its pools, the instances and the secrets. */
 export class RuntimeSystem {
   readonly deadLetters: DeadLetters;
@@ -61,6 +64,8 @@ export class RuntimeSystem {
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
   readonly #hosts = new Map<string, Set<ThreadHost>>();
   readonly #nextId = new Map<string, number>();
+  /** Agents and types of events that were warned of as large. */
+  readonly #large = new Set<string>();
   readonly #startedAt: number;
   #state: RuntimeStatus['state'] = 'running';
   #stopping: Promise<void> | undefined;
@@ -236,6 +241,8 @@ export class RuntimeSystem {
   }
 
   readonly #instanceEffects = {
+    large: ({ address, agent }: Instance, event: object, bytes: number) =>
+      this.#warnLarge(agent, address, String((event as { type?: unknown }).type), bytes),
     place: ({ address, agent: { threadId } }: Instance) =>
       this.#tell({ type: 'instance.place', address, threadId }),
     release: ({ agent: { threadId } }: Instance, n: number) =>
@@ -303,7 +310,7 @@ export class RuntimeSystem {
   #openGrants(instance: Instance): void {
     const { address, agent } = instance;
     this.secrets.open(address, agent.grants, (event) => {
-      instance.accept(event);
+      instance.acceptControl(event);
       this.#hub.emit('secret', { type: event.type, address, label: event.label, epoch: event.epoch });
     });
   }
@@ -335,6 +342,15 @@ export class RuntimeSystem {
   #assertRunning(): void {
     if (this.#state === 'running') return;
     throw new HoldfastError('RUNTIME_STOPPED', 'the runtime is stopping or has stopped; create a new one');
+  }
+
+  /** Once for each type of event: it will come again. */
+  #warnLarge({ name, warnBytes }: ResolvedAgent, address: string, type: string, bytes: number): void {
+    const key = `${name} ${type.slice(0, 256)}`;
+    if (this.#large.has(key) || this.#large.size >= MAX_LARGE) return;
+    this.#large.add(key);
+    const message = `an event is larger than mailbox.warnBytes (${warnBytes}); send a reference to the data instead`;
+    this.#warn({ address, type: type.slice(0, 256), bytes }, message);
   }
 
   #warn(fields: object, message: string): void {

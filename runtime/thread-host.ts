@@ -3,7 +3,8 @@ import { within, type Clock } from './clock.ts';
 import type { ResolvedPool } from './config/resolve.ts';
 import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
-import { Outbox, type Attachment } from './mailbox/outbox.ts';
+import { Outbox, type Ack, type Attachment } from './mailbox/outbox.ts';
+import type { Tag } from './mailbox/mailbox.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
 import { decodeError, isClonable, type WireError } from './wire/errors.ts';
@@ -41,6 +42,8 @@ export interface Seat {
   readonly base: number;
   /** `undefined` until the instance runs. */
   attachment: Attachment | undefined;
+  /** Asks that the instance has handled and will answer later. */
+  readonly deferred: Set<Tag>;
 }
 
 /** The host's side of one worker thread: starts it, talks to it, and knows what it had in hand when it died. */
@@ -67,13 +70,15 @@ export class ThreadHost {
     this.n = options.n;
     this.name = options.name;
     const { startThread = startWorker, name, moduleUrls } = options;
-    const data = { progress: this.#progress.buffer, threadId: pool.threadId };
+    const clockOrigin = Number(process.hrtime.bigint()) / 1e6 - options.clock.now();
+    const data = { progress: this.#progress.buffer, threadId: pool.threadId, clockOrigin };
     this.#worker = startThread({ pool, name, moduleUrls, data });
     this.#worker.on('error', (error) => this.#failed(error));
     this.#worker.on('exit', (code) => this.#exited(code));
     this.#link = openLink(this.#worker.port, {
       expose: {
         report: (items: readonly unknown[]) => this.#report(items),
+        acknowledge: (ack: Ack) => this.outbox.acknowledge(ack),
         capability: (slot: number, incarnation: number, name: string, input: unknown) =>
           this.#capability(slot, incarnation, name, input),
       },
@@ -84,10 +89,9 @@ export class ThreadHost {
     this.outbox = new Outbox({
       deliver: (batch) => this.#call('deliver', batch),
       delivered: (tag) => waiting.resolve(tag),
-      answered(tag, ok, value) {
-        if (ok) waiting.resolve(tag, value);
-        else waiting.reject(tag, decodeError(value as WireError));
-      },
+      expired: ({ slot }, event, tag) => this.#seats.get(slot)?.instance.refuse(event, tag, 'expired'),
+      answered: (ack) => this.#answered(ack),
+      now: () => options.clock.now(),
       isClonable,
       unclonable: ({ slot }, event, tag) => this.#seats.get(slot)?.instance.refuse(event, tag, 'unclonable'),
     });
@@ -202,29 +206,42 @@ export class ThreadHost {
     this.#progress.reserve(slot);
     const base = this.#progress.handled(slot);
     const { incarnation } = instance;
-    const seat: Seat = { slot, instance, incarnation, base, attachment: undefined };
+    const seat: Seat = { slot, instance, incarnation, base, attachment: undefined, deferred: new Set() };
     this.#seats.set(slot, seat);
     return seat;
   }
 
   /**
-   * The seat is free again; its envelopes are settled by what the thread says it has handled. When the thread is
-   * gone for a `reason`, no ack will bring the answers of the asks among them.
+   * The seat is free again; its envelopes are settled by what the thread says it has handled. Asks that were put off
+   * are not answered any more; when the thread is gone for a `reason`, neither are those it had handled.
    */
   #vacate(seat: Seat, reason?: Error): void {
     if (this.#seats.get(seat.slot) !== seat) return;
     this.#seats.delete(seat.slot);
     this.#free.push(seat.slot);
-    const { attachment, instance } = seat;
+    const { attachment, instance, deferred } = seat;
     if (attachment === undefined) return;
     const handled = (this.#progress.handled(seat.slot) - seat.base) | 0;
     const { waiting } = this.#options;
-    instance.mailbox.settle(
-      handled - attachment.acked,
-      (tag) => waiting.resolve(tag),
-      reason && ((tag) => waiting.reject(tag, reason)),
-    );
-    this.outbox.detach(attachment);
+    this.outbox.detach(attachment, handled, reason && ((tag) => waiting.reject(tag, reason)));
+    for (const tag of deferred) waiting.reject(tag, reason ?? instance.ending());
+  }
+
+  /** An instance may answer only what instances of its pool were asked. */
+  #answered([, tags = [], values = [], failed = [], deferred = []]: Ack): void {
+    const { waiting, pool } = this.#options;
+    const { threadId } = pool;
+    tags.forEach((tag, i) => {
+      if (waiting.isOf(tag, threadId)) waiting.resolve(tag, values[i]);
+    });
+    for (let i = 0; i + 1 < failed.length; i += 2) {
+      const tag = failed[i] as Tag;
+      if (waiting.isOf(tag, threadId)) waiting.reject(tag, decodeError(failed[i + 1] as WireError));
+    }
+    for (let i = 0; i + 1 < deferred.length; i += 2) {
+      const tag = deferred[i + 1] as Tag;
+      if (waiting.isOf(tag, threadId)) this.#seats.get(deferred[i] as number)?.deferred.add(tag);
+    }
   }
 
   /** Flat triples; whatever does not look like that comes from somebody who is not our thread code. */
@@ -256,6 +273,7 @@ export class ThreadHost {
     if (kind === REPORT.snapshot) instance.mirrored(payload as WireSnapshot);
     else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
     else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
+    else if (kind === REPORT.expired) instance.expiredInThread(payload);
     else if (kind === REPORT.done) {
       this.#vacate(seat);
       instance.done(payload as DoneReport);

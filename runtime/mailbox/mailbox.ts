@@ -1,4 +1,6 @@
-import { packRun } from './run.ts';
+import type { Batch } from './batch.ts';
+import { condensed, packRun } from './run.ts';
+import { deadlineOf, NO_TERMS, type Terms } from './terms.ts';
 
 /**
  * Marks an envelope whose sender waits for something: `0` nobody waits, `> 0` an ask that wants a reply,
@@ -9,28 +11,46 @@ export type Tag = number;
 /** Takes envelopes out of a mailbox without their having been handled. */
 export type Discard = (event: unknown, tag: Tag) => void;
 
+/** What makes room in a full mailbox: the new event is refused, or the oldest that still waits goes. */
+export type Overflow = 'reject' | 'drop-oldest' | 'drop-newest';
+
+/** Marks what the runtime itself tells an instance: never refused and not counted. Nobody waits for it. */
+const CONTROL: Tag = -Infinity;
+
 const INITIAL = 16;
+/** In flight at most where the oldest may be dropped: what is in flight cannot be. */
+const MAX_UNDROPPABLE = 256;
 
 /**
  * The bounded queue in front of one instance: envelopes that wait, and behind them in time those that were
  * sent to the thread and are not acknowledged yet. Both count against `capacity`. An envelope leaves only when
  * it was handled or discarded, so a thread that dies takes none with it.
  *
- * A ring of events and tags with three cursors: `head <= sent <= tail`.
+ * A ring of events, tags and terms with three cursors: `head <= sent <= tail`.
  */
 export class Mailbox {
   readonly capacity: number;
+  /** Envelopes that may be in flight at once. */
+  readonly maxInFlight: number;
+  readonly #overflow: Overflow;
   #events: unknown[] = Array.from({ length: INITIAL });
   #tags: Tag[] = Array.from({ length: INITIAL }, () => 0);
+  #terms: Terms[] = Array.from({ length: INITIAL }, () => NO_TERMS);
   #mask = INITIAL - 1;
   #head = 0;
   #sent = 0;
   #tail = 0;
   #handled = 0;
+  #control = 0;
+  /** No queued envelope expires earlier. */
+  #expiresFrom = Infinity;
   #barriers: { readonly cursor: number; readonly pass: () => void }[] = [];
 
-  constructor(capacity: number) {
+  constructor(capacity: number, overflow: Overflow = 'reject') {
     this.capacity = capacity;
+    this.#overflow = overflow;
+    this.maxInFlight =
+      overflow === 'drop-oldest' ? Math.max(1, Math.min(MAX_UNDROPPABLE, capacity >> 1)) : Infinity;
   }
 
   /** Queued plus sent and not acknowledged. */
@@ -41,6 +61,11 @@ export class Mailbox {
   /** Not sent yet. */
   get queued(): number {
     return this.#tail - this.#sent;
+  }
+
+  /** Sent and not acknowledged. */
+  get inFlight(): number {
+    return this.#sent - this.#head;
   }
 
   /** Envelopes handled since the mailbox exists. */
@@ -56,42 +81,64 @@ export class Mailbox {
     });
   }
 
-  /** Adds an envelope; `false` when the mailbox is full. */
-  offer(event: unknown, tag: Tag): boolean {
-    if (this.#tail - this.#head >= this.capacity) return false;
+  /**
+   * Adds an envelope; `false` when the mailbox is full. With `drop-oldest` the oldest that waits makes room, if one
+   * does: what the thread already has cannot be dropped.
+   */
+  offer(event: unknown, tag: Tag, terms: Terms = NO_TERMS, dropped: Discard = () => {}): boolean {
+    const full = this.#tail - this.#head - this.#control >= this.capacity;
+    if (full && !(this.#overflow === 'drop-oldest' && this.#dropOldest(dropped))) return false;
+    this.#append(event, tag, terms);
+    return true;
+  }
+
+  /** Adds what the runtime itself has to tell; there is always room for it. */
+  offerControl(event: unknown): void {
+    this.#control += 1;
+    this.#append(event, CONTROL, NO_TERMS);
+  }
+
+  #append(event: unknown, tag: Tag, terms: Terms): void {
     if (this.#tail - this.#head > this.#mask) this.#grow();
     const at = this.#tail & this.#mask;
     this.#events[at] = event;
     this.#tags[at] = tag;
+    this.#terms[at] = terms;
     this.#tail += 1;
-    return true;
+    if (terms !== NO_TERMS) this.#expiresFrom = Math.min(this.#expiresFrom, deadlineOf(terms));
+  }
+
+  /** Removes what waits and whose time is up at `now`, in milliseconds of the clock that set the deadlines. */
+  expire(now: number, discard: Discard): void {
+    if (now < this.#expiresFrom) return;
+    this.#expiresFrom = Infinity;
+    const inTime = (at: number): boolean => {
+      const deadline = deadlineOf(this.#terms[at & this.#mask] as Terms);
+      if (deadline <= now) return false;
+      this.#expiresFrom = Math.min(this.#expiresFrom, deadline);
+      return true;
+    };
+    this.#removeUnless(inTime, this.#sent, discard);
   }
 
   /**
    * Appends up to `max` queued envelopes to `batch` as runs (see {@link Batch}) and counts them as sent.
    * Returns how many were taken.
    */
-  take(batch: unknown[], slot: number, max: number): number {
+  take(batch: Batch, slot: number, max: number): number {
     const end = Math.min(this.#tail, this.#sent + max);
     const taken = end - this.#sent;
     let at = this.#sent;
     while (at < end) {
-      const tag = this.#tags[at & this.#mask] as Tag;
-      if (tag > 0) {
-        batch.push(slot, -1, tag, this.#events[at & this.#mask]);
-        at += 1;
-        continue;
-      }
-      let over = at;
-      while (over < end && (this.#tags[over & this.#mask] as Tag) <= 0) over += 1;
+      const asked = (this.#tags[at & this.#mask] as Tag) > 0;
+      let over = at + 1;
+      while (over < end && (this.#tags[over & this.#mask] as Tag) > 0 === asked) over += 1;
       const packed = packRun(this.#eventAt, at, over);
-      if (packed !== undefined) {
-        batch.push(slot, -2, packed.length, packed.keys, packed.columns);
-        at += packed.length;
-        continue;
-      }
-      batch.push(slot, over - at);
-      for (; at < over; at++) batch.push(this.#events[at & this.#mask]);
+      if (packed !== undefined) over = at + packed.length;
+      batch.push(slot, over - at, asked ? this.#asks(at, over) : null);
+      if (packed === undefined) batch.push(null, this.#slice(this.#events, at, over));
+      else batch.push(packed.keys, packed.columns);
+      at = over;
     }
     this.#sent = end;
     return taken;
@@ -108,16 +155,27 @@ export class Mailbox {
       const index = at & this.#mask;
       const tag = this.#tags[index] as Tag;
       this.#events[index] = undefined;
-      if (tag < 0) delivered(tag);
-      else if (tag > 0) unanswered?.(tag);
+      if (tag === 0) continue;
+      if (tag > 0) unanswered?.(tag);
+      else if (tag === CONTROL) this.#control -= 1;
+      else delivered(tag);
     }
     this.#handled += end - this.#head;
     this.#head = end;
     if (this.#barriers.length > 0) this.#pass();
   }
 
+  /** One of those that were settled was not handled after all. */
+  unhandled(): void {
+    this.#handled -= 1;
+  }
+
   /** Makes everything that was sent and not handled wait again, in its old order. */
   rewind(): void {
+    for (let at = this.#head; at < this.#sent; at++) {
+      const terms = this.#terms[at & this.#mask] as Terms;
+      if (terms !== NO_TERMS) this.#expiresFrom = Math.min(this.#expiresFrom, deadlineOf(terms));
+    }
     this.#sent = this.#head;
   }
 
@@ -129,7 +187,7 @@ export class Mailbox {
     this.#events[index] = undefined;
     this.#head += 1;
     this.#sent = Math.max(this.#sent, this.#head);
-    discard(event, this.#tags[index] as Tag);
+    this.#discard(event, this.#tags[index] as Tag, discard);
     if (this.#barriers.length > 0) this.#pass();
   }
 
@@ -138,38 +196,84 @@ export class Mailbox {
     while (this.#head < this.#tail) this.discardFirst(discard);
   }
 
+  /** Removes those that wait, or were sent, and that `keep` refuses; oldest first. */
+  discardUnless(keep: (event: unknown) => boolean, discard: Discard): void {
+    this.#removeUnless((at) => keep(this.#events[at & this.#mask]), this.#head, discard);
+  }
+
   /**
    * Removes those of the last `count` sent envelopes that `keep` refuses and makes the rest of them wait again.
    * For a batch that could not leave because one of its events cannot be cloned.
    */
   takeBack(count: number, keep: (event: unknown) => boolean, discard: Discard): void {
-    const from = this.#sent - count;
-    const kept: [unknown, Tag][] = [];
-    const refused: [unknown, Tag][] = [];
-    const refusedAt: number[] = [];
-    for (let at = from; at < this.#tail; at++) {
-      const pair: [unknown, Tag] = [this.#events[at & this.#mask], this.#tags[at & this.#mask] as Tag];
-      this.#events[at & this.#mask] = undefined;
-      if (at >= this.#sent || keep(pair[0])) {
-        kept.push(pair);
-      } else {
-        refused.push(pair);
-        refusedAt.push(at);
-      }
-    }
-    this.#sent = from;
-    this.#tail = from;
-    for (const [event, tag] of kept) this.offer(event, tag);
-    // Refused envelopes no longer count towards the cursor that others wait for.
-    this.#barriers = this.#barriers.map(({ cursor, pass }) => ({
-      cursor: cursor - refusedAt.filter((at) => at < cursor).length,
-      pass,
-    }));
-    if (this.#barriers.length > 0) this.#pass();
-    for (const [event, tag] of refused) discard(event, tag);
+    const sent = this.#sent;
+    this.#sent -= count;
+    const kept = (at: number): boolean => at >= sent || keep(this.#events[at & this.#mask]);
+    this.#removeUnless(kept, this.#sent, discard);
   }
 
   readonly #eventAt = (at: number): unknown => this.#events[at & this.#mask];
+
+  #asks(from: number, to: number): [tags: Tag[], terms: unknown] {
+    return [this.#slice(this.#tags, from, to), condensed(this.#slice(this.#terms, from, to), to - from)];
+  }
+
+  #slice<T>(ring: readonly T[], from: number, to: number): T[] {
+    const part: T[] = [];
+    for (let at = from; at < to; at++) part.push(ring[at & this.#mask] as T);
+    return part;
+  }
+
+  /** `false` when nothing waits that may be dropped. What is in flight moves over its place. */
+  #dropOldest(discard: Discard): boolean {
+    let at = this.#sent;
+    while (at < this.#tail && this.#tags[at & this.#mask] === CONTROL) at += 1;
+    if (at === this.#tail) return false;
+    const [event, tag] = [this.#events[at & this.#mask], this.#tags[at & this.#mask] as Tag];
+    for (let to = at; to > this.#head; to--) this.#move(to - 1, to);
+    this.#events[this.#head & this.#mask] = undefined;
+    this.#head += 1;
+    this.#sent += 1;
+    this.#barriers = this.#barriers.map((barrier) =>
+      barrier.cursor <= at ? { ...barrier, cursor: barrier.cursor + 1 } : barrier,
+    );
+    if (this.#barriers.length > 0) this.#pass();
+    discard(event, tag);
+    return true;
+  }
+
+  /** Closes the gaps of those from `from` on that `keep` refuses, by their place, and then tells of them. */
+  #removeUnless(keep: (at: number) => boolean, from: number, discard: Discard): void {
+    const removed: { readonly at: number; readonly event: unknown; readonly tag: Tag }[] = [];
+    let to = from;
+    for (let at = from; at < this.#tail; at++) {
+      if (keep(at)) this.#move(at, to++);
+      else
+        removed.push({ at, event: this.#events[at & this.#mask], tag: this.#tags[at & this.#mask] as Tag });
+    }
+    if (removed.length === 0) return;
+    for (let at = to; at < this.#tail; at++) this.#events[at & this.#mask] = undefined;
+    this.#tail = to;
+    const before = (cursor: number): number => removed.filter(({ at }) => at < cursor).length;
+    this.#sent -= before(this.#sent);
+    // Removed envelopes no longer count towards the cursor that others wait for.
+    this.#barriers = this.#barriers.map(({ cursor, pass }) => ({ cursor: cursor - before(cursor), pass }));
+    if (this.#barriers.length > 0) this.#pass();
+    for (const { event, tag } of removed) this.#discard(event, tag, discard);
+  }
+
+  #discard(event: unknown, tag: Tag, discard: Discard): void {
+    if (tag === CONTROL) this.#control -= 1;
+    discard(event, tag === CONTROL ? 0 : tag);
+  }
+
+  #move(from: number, to: number): void {
+    if (from === to) return;
+    const [source, target] = [from & this.#mask, to & this.#mask];
+    this.#events[target] = this.#events[source];
+    this.#tags[target] = this.#tags[source] as Tag;
+    this.#terms[target] = this.#terms[source] as Terms;
+  }
 
   #pass(): void {
     const passed = this.#barriers.filter(({ cursor }) => cursor <= this.#head);
@@ -181,19 +285,15 @@ export class Mailbox {
     const size = (this.#mask + 1) * 2;
     const events: unknown[] = Array.from({ length: size });
     const tags: Tag[] = Array.from({ length: size }, () => 0);
+    const terms: Terms[] = Array.from({ length: size }, () => NO_TERMS);
     for (let at = this.#head; at < this.#tail; at++) {
       events[at & (size - 1)] = this.#events[at & this.#mask];
       tags[at & (size - 1)] = this.#tags[at & this.#mask] as Tag;
+      terms[at & (size - 1)] = this.#terms[at & this.#mask] as Terms;
     }
     this.#events = events;
     this.#tags = tags;
+    this.#terms = terms;
     this.#mask = size - 1;
   }
 }
-
-/**
- * What crosses to a thread in one call: a flat array of runs, because structured clone pays for objects.
- * `slot, n, event × n` for envelopes without a reply, `slot, -2, n, keys, columns` for such of one shape (see
- * `packRun`), `slot, -1, tag, event` for an ask.
- */
-export type Batch = unknown[];

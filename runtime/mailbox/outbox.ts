@@ -1,4 +1,5 @@
-import type { Batch, Mailbox, Tag } from './mailbox.ts';
+import type { Batch } from './batch.ts';
+import type { Mailbox, Tag } from './mailbox.ts';
 
 /** A mailbox while its instance runs in a slot of a thread. */
 export interface Attachment {
@@ -8,27 +9,45 @@ export interface Attachment {
   acked: number;
   /** `false` once the instance has left the slot: later acks no longer count. */
   attached: boolean;
-  /** It stands in the row of those with something queued. */
+  /** It stands in the row of those with something queued, or is held. */
   waiting: boolean;
+  /** It has as much in flight as it may have while the window is full. */
+  held: boolean;
 }
 
-/** `null` when every envelope was handled and nothing is answered; else `tag, ok, value` triples. */
-export type Ack = readonly unknown[] | null;
+/**
+ * What a thread acknowledges, of whatever batch: `slot, count` pairs of envelopes it has handled, and for the asks
+ * among them the tags with their answers, `tag, error` pairs of those that failed, and the tags of those that will
+ * be answered later, as `slot, tag` pairs.
+ */
+export type Ack = readonly [
+  handled: readonly number[],
+  tags?: readonly Tag[],
+  values?: readonly unknown[],
+  failed?: readonly unknown[],
+  deferred?: readonly number[],
+];
 
 export interface OutboxOptions {
-  /** One call to the thread; throws at once when the batch cannot be cloned. */
+  /** One call to the thread; throws at once when the batch cannot be cloned. Resolves when all of it was handled. */
   readonly deliver: (batch: Batch) => Promise<unknown>;
   /** A delivery that somebody waits for was handled. */
   readonly delivered: (tag: Tag) => void;
-  /** An ask was answered (`ok`) or failed. */
-  readonly answered: (tag: Tag, ok: boolean, value: unknown) => void;
+  /** The time of an envelope was up before it left. */
+  readonly expired: (attachment: Attachment, event: unknown, tag: Tag) => void;
   readonly isClonable: (event: unknown) => boolean;
   /** An event that cannot be cloned was taken out of its mailbox. */
   readonly unclonable: (attachment: Attachment, event: unknown, tag: Tag) => void;
+  /** The asks that an ack answers. */
+  readonly answered: (ack: Ack) => void;
+  /** Milliseconds, as the deadlines of the mailboxes. */
+  readonly now: () => number;
   /** Envelopes in one batch at most. Default 256: the measured curve is flat from there on. */
   readonly maxBatch?: number;
-  /** Batches without an ack at most. Default 8, so 2048 events: hides the wake-up of the other thread. */
+  /** Batches without an ack at most. Default 8: hides the wake-up of the other thread. */
   readonly maxInFlight?: number;
+  /** Envelopes in flight at most; beyond it each instance may still have one turn of its own. Default 2048. */
+  readonly window?: number;
   /** Envelopes of one instance before the next has its turn. Default 16. */
   readonly quantum?: number;
   /** Runs a function soon. Default `queueMicrotask`. */
@@ -46,16 +65,24 @@ interface Manifest {
  * Sends the mailboxes of one thread's instances to it, batched by the acks: the first envelope leaves in the
  * same tick, what arrives while batches are under way leaves with the next ack. No timer, no added delay when
  * idle, few calls when busy.
+ *
+ * An instance that is slow fills the window and so holds back the others, but for a turn of each: those always
+ * leave, and the thread takes turns too.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #maxBatch: number;
   readonly #maxInFlight: number;
+  readonly #window: number;
   readonly #quantum: number;
   readonly #soon: (run: () => void) => void;
+  readonly #bySlot = new Map<number, Attachment>();
   /** Attachments with something queued, in the order of their turns. */
   #ready: Attachment[] = [];
-  #inFlight = 0;
+  readonly #held = new Set<Attachment>();
+  #batches = 0;
+  /** Envelopes without an ack. */
+  #envelopes = 0;
   #armed = false;
   #closed = false;
   /** Envelopes that still leave one by one: their batch could not, and none of them alone seems to be to blame. */
@@ -65,25 +92,43 @@ export class Outbox {
     this.#options = options;
     this.#maxBatch = options.maxBatch ?? 256;
     this.#maxInFlight = options.maxInFlight ?? 8;
+    this.#window = options.window ?? 2048;
     this.#quantum = options.quantum ?? 16;
     this.#soon = options.soon ?? queueMicrotask;
   }
 
   /** Batches without an ack. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#batches;
   }
 
   attach(mailbox: Mailbox, slot: number): Attachment {
-    const attachment: Attachment = { mailbox, slot, acked: 0, attached: true, waiting: false };
+    const attachment: Attachment = {
+      mailbox,
+      slot,
+      acked: 0,
+      attached: true,
+      waiting: false,
+      held: false,
+    };
+    this.#bySlot.set(slot, attachment);
     if (mailbox.queued > 0) this.ready(attachment);
     return attachment;
   }
 
-  /** Acks for this attachment no longer count; what it had sent waits again in the mailbox. */
-  detach(attachment: Attachment): void {
+  /**
+   * The instance leaves its slot after it has handled `handled` envelopes there; later acks no longer count, and what
+   * it had sent beyond waits again in the mailbox. `unanswered` gets the asks whose answers will not come.
+   */
+  detach(attachment: Attachment, handled: number, unanswered?: (tag: Tag) => void): void {
+    const { mailbox, slot, acked } = attachment;
+    if (this.#bySlot.get(slot) === attachment) this.#bySlot.delete(slot);
     attachment.attached = false;
-    attachment.mailbox.rewind();
+    this.#held.delete(attachment);
+    this.#envelopes -= mailbox.inFlight;
+    mailbox.settle(handled - acked, this.#options.delivered, unanswered);
+    mailbox.rewind();
+    if (!this.#closed && !this.#armed) this.#flush();
   }
 
   /** The attachment's mailbox has something queued. */
@@ -92,7 +137,8 @@ export class Outbox {
       attachment.waiting = true;
       this.#ready.push(attachment);
     }
-    if (this.#armed || this.#inFlight >= this.#maxInFlight || this.#closed) return;
+    if (this.#armed || this.#closed || this.#ready.length === 0) return;
+    if (!this.#isOpen() && attachment.mailbox.inFlight >= this.#quantum) return;
     this.#armed = true;
     this.#soon(this.#flush);
   }
@@ -102,12 +148,24 @@ export class Outbox {
     this.#closed = true;
   }
 
+  /** What the thread says before a batch is complete, because some of it takes its time. */
+  acknowledge(ack: Ack): void {
+    this.#settle(ack);
+    this.#flush();
+  }
+
+  #isOpen(): boolean {
+    return this.#batches < this.#maxInFlight && this.#envelopes < this.#window;
+  }
+
   readonly #flush = (): void => {
     this.#armed = false;
-    while (this.#ready.length > 0 && this.#inFlight < this.#maxInFlight && !this.#closed) this.#sendBatch();
+    while (this.#ready.length > 0 && !this.#closed && this.#sendBatch());
   };
 
-  #sendBatch(): void {
+  /** `false` when nothing could leave. */
+  #sendBatch(): boolean {
+    const isOpen = this.#isOpen();
     const batch: Batch = [];
     const manifest: Manifest = { batch, attachments: [], counts: [] };
     let room = this.#singly > 0 ? 1 : this.#maxBatch;
@@ -115,26 +173,39 @@ export class Outbox {
     while (turn < this.#ready.length && room > 0) {
       const attachment = this.#ready[turn++] as Attachment;
       attachment.waiting = false;
+      const { mailbox, slot } = attachment;
       if (!attachment.attached) continue;
+      mailbox.expire(this.#options.now(), (event, tag) => this.#options.expired(attachment, event, tag));
+      const limit =
+        (isOpen ? mailbox.maxInFlight : Math.min(mailbox.maxInFlight, this.#quantum)) - mailbox.inFlight;
+      if (limit <= 0) {
+        this.#hold(attachment);
+        continue;
+      }
       // Alone, an instance may fill the batch; its turns matter only when others wait.
       const alone = turn === this.#ready.length && turn === 1;
-      const taken = attachment.mailbox.take(
-        batch,
-        attachment.slot,
-        alone ? room : Math.min(room, this.#quantum),
-      );
+      const taken = mailbox.take(batch, slot, Math.min(room, limit, alone ? room : this.#quantum));
       if (taken > 0) {
         manifest.attachments.push(attachment);
         manifest.counts.push(taken);
         room -= taken;
       }
-      if (attachment.mailbox.queued > 0) {
+      if (mailbox.queued > 0) {
         attachment.waiting = true;
         this.#ready.push(attachment);
       }
     }
     this.#ready = this.#ready.slice(turn);
-    if (manifest.counts.length > 0) this.#post(manifest);
+    if (manifest.counts.length === 0) return false;
+    this.#post(manifest);
+    return true;
+  }
+
+  #hold(attachment: Attachment): void {
+    if (attachment.mailbox.queued === 0) return;
+    attachment.waiting = true;
+    attachment.held = true;
+    this.#held.add(attachment);
   }
 
   #post(manifest: Manifest): void {
@@ -145,51 +216,44 @@ export class Outbox {
       this.#sortOut(manifest);
       return;
     }
-    this.#inFlight += 1;
+    this.#batches += 1;
+    for (const count of manifest.counts) this.#envelopes += count;
     if (this.#singly > 0) this.#singly -= 1;
     answer.then(
-      (ack) => this.#acknowledge(manifest, ack as Ack),
+      (ack) => {
+        this.#batches -= 1;
+        this.acknowledge(ack as Ack);
+      },
       // The thread is gone: its instances' mailboxes are settled by the shared progress, not by an ack.
       () => {
-        this.#inFlight -= 1;
+        this.#batches -= 1;
       },
     );
   }
 
-  #acknowledge(manifest: Manifest, ack: Ack): void {
-    this.#inFlight -= 1;
-    const { batch, attachments, counts } = manifest;
-    for (let i = 0; i < counts.length; i++) {
-      const attachment = attachments[i] as Attachment;
-      const count = counts[i] as number;
-      if (!attachment.attached) continue;
-      attachment.acked += count;
-      attachment.mailbox.settle(count, this.#options.delivered);
+  #settle(ack: Ack): void {
+    // A thread that speaks another language than ours settles nothing.
+    if (!Array.isArray(ack) || !Array.isArray(ack[0])) return;
+    const handled = ack[0] as readonly number[];
+    const end = Math.min(handled.length, 2 * this.#bySlot.size);
+    for (let i = 0; i + 1 < end; i += 2) {
+      const attachment = this.#bySlot.get(handled[i] as number);
+      if (attachment === undefined) continue;
+      const before = attachment.mailbox.inFlight;
+      attachment.mailbox.settle(handled[i + 1] as number, this.#options.delivered);
+      const settled = before - attachment.mailbox.inFlight;
+      attachment.acked += settled;
+      this.#envelopes -= settled;
+      if (attachment.held && attachment.mailbox.inFlight < this.#quantum) this.#release(attachment);
     }
-    if (Array.isArray(ack)) this.#answer(batch, ack);
-    this.#flush();
+    if (ack.length > 1) this.#options.answered(ack as unknown as Ack);
+    if (this.#held.size > 0 && this.#isOpen()) for (const attachment of this.#held) this.#release(attachment);
   }
 
-  /**
-   * A thread answers the asks of a batch in their order, some of them not. One that names other asks, which are
-   * those of other pools, is not heard from there on.
-   */
-  #answer(batch: Batch, answers: readonly unknown[]): void {
-    let next = 0;
-    let at = 0;
-    while (at < batch.length && next < answers.length) {
-      const length = batch[at + 1] as number;
-      if (length !== -1) {
-        at += length === -2 ? 5 : 2 + length;
-        continue;
-      }
-      const tag = batch[at + 2] as Tag;
-      if (answers[next] === tag) {
-        this.#options.answered(tag, answers[next + 1] === 1, answers[next + 2]);
-        next += 3;
-      }
-      at += 4;
-    }
+  #release(attachment: Attachment): void {
+    attachment.held = false;
+    this.#held.delete(attachment);
+    this.#ready.push(attachment);
   }
 
   /** One event of the batch cannot be cloned: find it, take it out, and let the others wait in their order. */

@@ -32,7 +32,11 @@ export function packRun(events: (at: number) => unknown, from: number, to: numbe
 }
 
 /** Event number `i` of a packed run, as an object of its own. */
-export function unpackEvent({ keys, columns }: PackedRun, i: number): Record<string, unknown> {
+export function unpackEvent(
+  keys: readonly string[],
+  columns: readonly unknown[],
+  i: number,
+): Record<string, unknown> {
   const event: Record<string, unknown> = {};
   for (let k = 0; k < keys.length; k++) {
     const column = columns[k];
@@ -68,7 +72,7 @@ function drop(columns: readonly unknown[][], row: number): false {
 }
 
 /** One value instead of a column of the same value. `-0` and `NaN` are what `Object.is` says they are. */
-function condensed(column: readonly unknown[], length: number): unknown {
+export function condensed(column: readonly unknown[], length: number): unknown {
   const first = column[0];
   for (let i = 1; i < length; i++) if (!Object.is(column[i], first)) return column;
   return first;

@@ -4,20 +4,43 @@ import type { Tag } from './mailbox.ts';
 export interface TimeoutClock {
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(handle: unknown): void;
+  /** Milliseconds that never go back. */
+  now(): number;
 }
 
 export interface WaitOptions {
   readonly timeoutMs: number;
   /** Made only when the time is up. */
-  readonly onTimeout: () => Error;
+  readonly onTimeout: (timeoutMs: number) => Error;
   readonly signal?: AbortSignal | undefined;
+  /** Who is to answer; nobody else is heard. */
+  readonly of?: unknown;
+  /** Told when the wait is over, however it ends. */
+  readonly settled?: ((tag: Tag) => void) | undefined;
 }
 
 interface Waiter {
+  readonly tag: Tag;
+  readonly options: WaitOptions;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
-  readonly done: () => void;
+  readonly deadline: number;
+  readonly line: Line;
+  abort: (() => void) | undefined;
+  before: Waiter | undefined;
+  after: Waiter | undefined;
 }
+
+/** Those who wait equally long, in the order in which their time is up: one timer for all of them. */
+interface Line {
+  readonly timeoutMs: number;
+  first: Waiter | undefined;
+  last: Waiter | undefined;
+  timer: unknown;
+}
+
+/** Lines without anybody in them are kept up to this number: most waits use one of few time outs. */
+const IDLE_LINES = 16;
 
 /**
  * The promises of those who wait for an envelope: asks (`tag > 0`) for a reply, deliveries (`tag < 0`) for
@@ -26,6 +49,7 @@ interface Waiter {
 export class Waiting {
   readonly #clock: TimeoutClock;
   readonly #waiters = new Map<Tag, Waiter>();
+  readonly #lines = new Map<number, Line>();
   #last = 0;
 
   constructor(clock: TimeoutClock) {
@@ -36,27 +60,51 @@ export class Waiting {
     return this.#waiters.size;
   }
 
-  /** Opens a wait and hands its tag to `offer`, which queues the envelope. */
-  open(kind: 'ask' | 'delivery', options: WaitOptions, offer: (tag: Tag) => void): Promise<unknown> {
-    const { timeoutMs, onTimeout, signal } = options;
+  /** Opens a wait and hands its tag and deadline to `offer`, which queues the envelope. */
+  open(
+    kind: 'ask' | 'delivery',
+    options: WaitOptions,
+    offer: (tag: Tag, deadline: number) => void,
+  ): Promise<unknown> {
+    const { timeoutMs, signal } = options;
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
     this.#last += 1;
     const tag = kind === 'ask' ? this.#last : -this.#last;
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.setTimeout(() => this.reject(tag, onTimeout()), timeoutMs);
-      const abort = signal && (() => this.reject(tag, signal.reason));
-      if (abort) signal.addEventListener('abort', abort, { once: true });
-      const done = (): void => {
-        this.#clock.clearTimeout(timer);
-        if (abort) signal.removeEventListener('abort', abort);
+      const line = this.#lineOf(timeoutMs);
+      const deadline = this.#clock.now() + timeoutMs;
+      const before = line.last;
+      const waiter: Waiter = {
+        tag,
+        options,
+        resolve,
+        reject,
+        deadline,
+        line,
+        abort: undefined,
+        before,
+        after: undefined,
       };
-      this.#waiters.set(tag, { resolve, reject, done });
+      if (before === undefined) line.first = waiter;
+      else before.after = waiter;
+      line.last = waiter;
+      line.timer ??= this.#clock.setTimeout(() => this.#due(line), timeoutMs);
+      this.#waiters.set(tag, waiter);
+      if (signal !== undefined) {
+        waiter.abort = () => this.reject(tag, signal.reason);
+        signal.addEventListener('abort', waiter.abort, { once: true });
+      }
       try {
-        offer(tag);
+        offer(tag, deadline);
       } catch (error) {
         this.reject(tag, error);
       }
     });
+  }
+
+  /** Whether it is `of` that is waited for. */
+  isOf(tag: Tag, of: unknown): boolean {
+    return this.#waiters.get(tag)?.options.of === of;
   }
 
   resolve(tag: Tag, value?: unknown): void {
@@ -67,10 +115,46 @@ export class Waiting {
     this.#take(tag)?.reject(reason);
   }
 
+  #lineOf(timeoutMs: number): Line {
+    let line = this.#lines.get(timeoutMs);
+    if (line === undefined) {
+      line = { timeoutMs, first: undefined, last: undefined, timer: undefined };
+      this.#lines.set(timeoutMs, line);
+    }
+    return line;
+  }
+
+  /** The timer may be older than the first of the line: it is set again for the rest of its time. */
+  #due(line: Line): void {
+    line.timer = undefined;
+    const now = this.#clock.now();
+    // A timer may fire within the millisecond before it is due.
+    for (let { first } = line; first !== undefined && first.deadline - now < 1; { first } = line) {
+      this.reject(first.tag, first.options.onTimeout(line.timeoutMs));
+    }
+    if (line.first === undefined) return;
+    line.timer ??= this.#clock.setTimeout(() => this.#due(line), line.first.deadline - now);
+  }
+
   #take(tag: Tag): Waiter | undefined {
     const waiter = this.#waiters.get(tag);
+    if (waiter === undefined) return undefined;
     this.#waiters.delete(tag);
-    waiter?.done();
+    const { line, before, after, abort, options } = waiter;
+    if (before === undefined) line.first = after;
+    else before.after = after;
+    if (after === undefined) line.last = before;
+    else after.before = before;
+    if (line.first === undefined) this.#empty(line);
+    if (abort !== undefined) options.signal?.removeEventListener('abort', abort);
+    options.settled?.(tag);
     return waiter;
+  }
+
+  /** A timer would keep the process alive. */
+  #empty(line: Line): void {
+    if (line.timer !== undefined) this.#clock.clearTimeout(line.timer);
+    line.timer = undefined;
+    if (this.#lines.size > IDLE_LINES) this.#lines.delete(line.timeoutMs);
   }
 }

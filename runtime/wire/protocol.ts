@@ -7,6 +7,8 @@ export interface ThreadData {
   readonly progress: SharedArrayBuffer;
   /** The pool. */
   readonly threadId: string;
+  /** `process.hrtime` in milliseconds when the host's clock was at zero: deadlines are of that clock. */
+  readonly clockOrigin: number;
 }
 
 /** What the host asks of a thread to run an instance. */
@@ -28,7 +30,16 @@ export interface ActivateRequest {
  * What a thread tells the host, as flat triples `kind, slot, payload` in the order it happened. An instance's
  * end is told before the batch in which it ended is acknowledged.
  */
-export const REPORT = { snapshot: 1, emitted: 2, parentEvent: 3, done: 4, error: 5, warning: 6 } as const;
+export const REPORT = {
+  snapshot: 1,
+  emitted: 2,
+  parentEvent: 3,
+  done: 4,
+  error: 5,
+  warning: 6,
+  /** An ask whose time was up before its turn came; the payload is its event. */
+  expired: 7,
+} as const;
 
 export interface DoneReport {
   readonly output: unknown;
@@ -51,4 +62,4 @@ export type ThreadMethod =
   | 'can';
 
 /** Names of the methods the host offers to a thread, and nothing else of it can be reached. */
-export type HostMethod = 'report' | 'capability';
+export type HostMethod = 'report' | 'acknowledge' | 'capability';

@@ -8,7 +8,7 @@ import {
   type PromiseActorLogic,
 } from 'xstate';
 import { HoldfastError } from '../errors.ts';
-import { threadState, type Self } from './thread-state.ts';
+import { runningKey, threadState, type OpenAsk, type Self } from './thread-state.ts';
 
 export type { Self } from './thread-state.ts';
 
@@ -36,10 +36,77 @@ export function reply<
 
 /** {@link reply} for logic without actions, such as `fromTransition`: answers the ask that `event` came with. */
 export function replyTo(event: AnyEventObject, value: unknown): void {
-  const ask = threadState().asks.get(event);
-  if (ask === undefined || ask.answered) return;
-  ask.answered = true;
+  const ask = openAsk(event);
+  if (ask?.state !== 'open') return;
+  ask.state = 'answered';
   ask.value = value;
+}
+
+function openAsk(event: AnyEventObject): OpenAsk | undefined {
+  const state = threadState();
+  return state.event === event ? state.ask : state.asks.get(event);
+}
+
+/** An ask that will be answered later. Plain data: it may live in context, and be persisted with it. */
+export interface ReplyToken {
+  readonly type: 'holdfast.reply';
+  readonly address: string;
+  readonly incarnation: number;
+  /** 0 when nobody asked. */
+  readonly ask: number;
+}
+
+/**
+ * Puts off the answer to the ask that `event` came with: the turn may end without one, and {@link answer} gives it
+ * later, until the asker's time is up. Only the incarnation that put it off can answer.
+ *
+ * @example
+ * ```ts
+ * on: { quote: { actions: assign({ pending: ({ event }) => deferReply(event) }) } },
+ * invoke: { src: 'price', onDone: { actions: answer(({ context }) => context.pending, ({ event }) => event.output) } },
+ * ```
+ */
+export function deferReply(event: AnyEventObject): ReplyToken {
+  const ask = openAsk(event);
+  const { current } = threadState();
+  const { address, incarnation } = current?.self ?? { address: '', incarnation: 0 };
+  if (ask?.state !== 'open') return { type: 'holdfast.reply', address, incarnation, ask: 0 };
+  ask.state = 'deferred';
+  current?.defer(ask.tag);
+  return { type: 'holdfast.reply', address, incarnation, ask: ask.tag };
+}
+
+/** A value, or how to get it where the action stands. */
+export type Expression<TContext, TEvent, T> = T | ((args: { context: TContext; event: TEvent }) => T);
+
+/**
+ * An action that answers an ask which {@link deferReply} has put off. A token of another incarnation, or of an ask
+ * that was answered or is over, is ignored and logged. Outside a Holdfast thread it does nothing.
+ */
+export function answer<
+  TContext extends MachineContext,
+  TExpressionEvent extends EventObject,
+  TParams extends ParameterizedObject['params'] | undefined,
+  TEvent extends EventObject,
+>(
+  token: Expression<TContext, TExpressionEvent, ReplyToken | undefined>,
+  value: Expression<TContext, TExpressionEvent, unknown>,
+): ActionFunction<TContext, TExpressionEvent, TEvent, TParams, never, never, never, never, never> {
+  return ({ context, event }) => {
+    const given = typeof token === 'function' ? token({ context, event }) : token;
+    if (given === undefined) return;
+    answerTo(given, typeof value === 'function' ? value({ context, event }) : value);
+  };
+}
+
+/** {@link answer} for logic without actions. */
+export function answerTo(token: ReplyToken, value: unknown): void {
+  const { running, current } = threadState();
+  if (token.ask === 0) return;
+  const bridge = running.get(runningKey(token));
+  if (bridge?.answer(token.ask, value) === true) return;
+  const why = bridge === undefined ? 'is of another incarnation' : 'was answered already, or is over';
+  (bridge ?? current)?.warn(`an answer was ignored: the ask ${why}`);
 }
 
 /** What a {@link capability} actor is invoked with. */

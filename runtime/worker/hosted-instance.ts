@@ -5,7 +5,7 @@ import { REPORT, type ActivateRequest } from '../wire/protocol.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import { createHostedActor, type Clock, type HostedActor } from '../xstate/xstate5.ts';
 import type { Reports } from './reports.ts';
-import { threadState, type HostBridge, type OpenAsk } from './thread-state.ts';
+import { runningKey, threadState, type HostBridge, type OpenAsk } from './thread-state.ts';
 
 export interface HostedInstanceOptions {
   readonly request: ActivateRequest;
@@ -13,8 +13,8 @@ export interface HostedInstanceOptions {
   readonly bridge: HostBridge;
   readonly reports: Reports;
   readonly clock: Clock;
-  /** Batches that were delivered to the thread before; what is in them for this slot is for another instance. */
-  readonly since: number;
+  /** It has something of its own to do, see {@link HostedInstance.steps}. */
+  readonly wake: () => void;
   /** The instance reached its end by itself. */
   readonly ended: () => void;
 }
@@ -22,7 +22,10 @@ export interface HostedInstanceOptions {
 /** One instance in its thread: the agent's actor, and what the host hears of it. */
 export class HostedInstance {
   readonly slot: number;
-  readonly since: number;
+  /** Envelopes it has handled and nobody was told of yet. */
+  unacked = 0;
+  /** Asks that it put off. */
+  readonly deferred = new Set<number>();
   readonly #options: HostedInstanceOptions;
   readonly #actor: HostedActor;
   readonly #state = threadState();
@@ -36,7 +39,6 @@ export class HostedInstance {
     const { request, logic, clock, bridge } = options;
     this.#options = options;
     this.slot = request.slot;
-    this.since = options.since;
     this.#watched = request.watched;
     const actor = this.#asCurrent(() =>
       createHostedActor(logic, {
@@ -48,10 +50,12 @@ export class HostedInstance {
         maxIterations: request.maxIterations,
         onParentEvent: (event) => this.#tellParent(event),
         around: (run) => (threadState().current === bridge ? run() : this.#asCurrent(run)),
+        onPending: () => options.wake(),
       }),
     );
     this.#actor = actor;
     threadState().bridges.set(actor.ref.system, bridge);
+    threadState().running.set(runningKey(bridge.self), bridge);
     actor.ref.on('*', (event) => options.reports.add(REPORT.emitted, this.slot, event));
     actor.ref.subscribe({ next: () => this.#changed(), error: () => {} });
   }
@@ -63,14 +67,26 @@ export class HostedInstance {
     if (this.#failure !== undefined) throw this.#failure as Error;
   }
 
-  /** One turn. Answers the ask that the event came with, or says why it stays without one. */
+  /** One turn. The event may carry an ask, which is open during it. */
   turn(event: AnyEventObject, ask: OpenAsk | undefined): void {
     const state = this.#state;
-    // What is no object cannot be found again, and so cannot be answered.
-    if (ask !== undefined && Object(event) === event) state.asks.set(event, ask);
     state.current = this.#options.bridge;
+    state.event = event;
+    state.ask = ask;
     this.#actor.deliver(event);
     state.current = undefined;
+    state.event = undefined;
+    state.ask = undefined;
+  }
+
+  /** Its actors sent each other more than fits one turn. */
+  get hasSteps(): boolean {
+    return this.#actor.pending > 0;
+  }
+
+  /** Goes on with that, for `max` events at most; returns for how many. */
+  steps(max: number): number {
+    return this.#actor.resume(max);
   }
 
   /** Why an ask of this instance has no answer. */
@@ -111,7 +127,7 @@ export class HostedInstance {
   }
 
   stop(): void {
-    this.#ended = true;
+    this.#leave();
     this.#actor.stop();
   }
 
@@ -154,7 +170,12 @@ export class HostedInstance {
   }
 
   #end(): void {
-    this.#ended = true;
+    this.#leave();
     this.#options.ended();
+  }
+
+  #leave(): void {
+    this.#ended = true;
+    threadState().running.delete(runningKey(this.#options.bridge.self));
   }
 }

@@ -15,11 +15,22 @@ export interface Self {
 export interface HostBridge {
   readonly self: Self;
   capability(name: string, input: { label: string; args: unknown }): Promise<unknown>;
+  /** An ask of this instance will be answered later. */
+  defer(ask: number): void;
+  /** Answers an ask that was put off; `false` when nobody waits for it here any more. */
+  answer(ask: number, value: unknown): boolean;
+  warn(message: string): void;
 }
 
-/** An ask whose turn is not over. */
+/** An ask that has no answer yet. */
 export interface OpenAsk {
-  answered: boolean;
+  /** Finds the one who waits. */
+  readonly tag: number;
+  /** Milliseconds of the host's clock. */
+  readonly deadline: number;
+  /** Asks that led to it. */
+  readonly depth: number;
+  state: 'open' | 'answered' | 'deferred';
   value: unknown;
 }
 
@@ -27,10 +38,15 @@ export interface OpenAsk {
 export interface ThreadState {
   /** The instance whose turn it is. */
   current: HostBridge | undefined;
-  /** By the event that carried the ask: XState hands the same object to every action of the turn. */
+  /** The event of the turn, and the ask it came with. */
+  event: AnyEventObject | undefined;
+  ask: OpenAsk | undefined;
+  /** Asks of earlier turns whose event is still on its way through the instance. */
   readonly asks: WeakMap<AnyEventObject, OpenAsk>;
   /** By the instance's actor system, which all its children share. */
   readonly bridges: WeakMap<object, HostBridge>;
+  /** By address and incarnation, of all that run here. */
+  readonly running: Map<string, HostBridge>;
 }
 
 const SLOT = Symbol.for('holdfast.thread');
@@ -41,5 +57,16 @@ const SLOT = Symbol.for('holdfast.thread');
  */
 export function threadState(): ThreadState {
   const scope = globalThis as { [SLOT]?: ThreadState };
-  return (scope[SLOT] ??= { current: undefined, asks: new WeakMap(), bridges: new WeakMap() });
+  return (scope[SLOT] ??= {
+    current: undefined,
+    event: undefined,
+    ask: undefined,
+    asks: new WeakMap(),
+    bridges: new WeakMap(),
+    running: new Map(),
+  });
+}
+
+export function runningKey({ address, incarnation }: Pick<Self, 'address' | 'incarnation'>): string {
+  return `${address}#${incarnation}`;
 }

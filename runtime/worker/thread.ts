@@ -9,8 +9,11 @@ import type { Clock } from '../xstate/xstate5.ts';
 import type { EventLoop } from './event-loop.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { loadLogic } from './load-logic.ts';
+import type { Batch } from '../mailbox/batch.ts';
+import type { Ack } from '../mailbox/outbox.ts';
 import { Reports } from './reports.ts';
-import { clonableAnswers, Turns } from './turns.ts';
+import { clonableAck } from './acks.ts';
+import { Turns } from './turns.ts';
 import type { HostBridge } from './thread-state.ts';
 
 const systemClock: Clock = {
@@ -25,6 +28,8 @@ export interface ThreadSurroundings {
   readonly loop?: EventLoop;
   /** Node's id of the thread. */
   readonly thread?: number;
+  /** Milliseconds of the host's clock. */
+  readonly now?: () => number;
   /** Imports an agent's module and returns the logic it exports. */
   readonly load?: typeof loadLogic;
 }
@@ -40,23 +45,35 @@ export interface Thread {
  */
 export function startThread(data: ThreadData, surroundings: ThreadSurroundings = {}): Thread {
   const { clock = systemClock, loop, thread = nodeThreadId, load = loadLogic } = surroundings;
+  const { now = hostTime(data.clockOrigin) } = surroundings;
   const instances = new Map<number, HostedInstance>();
   const reports = new Reports((items) => void callHost('report', items).catch(() => {}), loop);
   const turns = new Turns({
     instances,
     progress: openProgress(data.progress),
+    now,
     beforeAck: reports.flush,
+    acknowledge(ack) {
+      try {
+        void callHost('acknowledge', ack).catch(() => {});
+      } catch {
+        void callHost('acknowledge', clonableAck(ack)).catch(() => {});
+      }
+    },
+    expired: ({ slot }, event) => reports.add(REPORT.expired, slot, event),
     loop,
   });
 
   const link = openLink(data.port as MessagePort, {
     expose: {
       hello: () => thread,
-      deliver: (batch: readonly unknown[]) => turns.deliver(batch),
+      deliver: (batch: Batch) => turns.deliver(batch),
       activate,
       deactivate(slot: number) {
-        instances.get(slot)?.stop();
-        instances.delete(slot);
+        const instance = instances.get(slot);
+        if (instance === undefined) return;
+        instance.stop();
+        left(instance);
         reports.flush();
       },
       watch: (slot: number, watched: boolean) => instances.get(slot)?.watch(watched),
@@ -68,7 +85,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       can: (slot: number, event: AnyEventObject) => hosted(slot).can(event),
     },
     onViolation: (what) => reports.add(REPORT.warning, -1, `the thread refused ${what}`),
-    repair: (answers) => (Array.isArray(answers) ? clonableAnswers(answers) : refuseSnapshot()),
+    repair: (answers) => (Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot()),
   });
 
   function callHost(method: HostMethod, ...args: readonly unknown[]): Promise<unknown> {
@@ -81,17 +98,33 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const bridge: HostBridge = {
       self: { address, threadId: data.threadId, thread, incarnation },
       capability: (name, input) => callHost('capability', slot, incarnation, name, input),
+      defer: (ask) => void instance.deferred.add(ask),
+      answer: (ask, value) => turns.answer(instance, ask, value),
+      warn: (message) => reports.add(REPORT.warning, slot, message),
     };
-    const ended = (): void => void instances.delete(slot);
-    const since = turns.delivered;
-    const instance = new HostedInstance({ request, logic, bridge, reports, clock, since, ended });
+    const ended = (): void => left(instance);
+    const wake = (): void => turns.wake(instance);
+    const instance: HostedInstance = new HostedInstance({
+      request,
+      logic,
+      bridge,
+      reports,
+      clock,
+      wake,
+      ended,
+    });
     instances.set(slot, instance);
     try {
       instance.start();
     } catch (error) {
-      instances.delete(slot);
+      left(instance);
       throw error;
     }
+  }
+
+  function left(instance: HostedInstance): void {
+    if (instances.get(instance.slot) === instance) instances.delete(instance.slot);
+    turns.leave(instance);
   }
 
   function hosted(slot: number): HostedInstance {
@@ -110,4 +143,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
 
 function refuseSnapshot(): never {
   throw new TypeError('the snapshot cannot be cloned: keep functions, actors and sockets out of the context');
+}
+
+/** The host's clock, read in this thread: both count from the start of the machine. */
+function hostTime(origin: number): () => number {
+  const offset = Number(process.hrtime.bigint()) / 1e6 - performance.now() - origin;
+  return () => performance.now() + offset;
 }

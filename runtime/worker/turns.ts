@@ -1,65 +1,126 @@
-import type { AnyEventObject } from 'xstate';
-import { encodeError, tryClone } from '../wire/errors.ts';
-import { HoldfastError } from '../errors.ts';
-import { unpackEvent, type PackedRun } from '../mailbox/run.ts';
+import { runAt, runCount, type Batch } from '../mailbox/batch.ts';
+import type { Ack } from '../mailbox/outbox.ts';
 import type { Progress } from '../wire/progress.ts';
+import { Acks } from './acks.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
-import type { OpenAsk } from './thread-state.ts';
+import { Lane, type Job, type LaneOptions } from './lane.ts';
 
-/** Milliseconds of turns before timers and other messages get theirs. */
+/** Envelopes of one instance before the next has its turn: actor-ts's number. */
+const QUANTUM = 16;
+/** Turns before timers and messages get theirs: actor-ts's number. */
+const SLICE = 64;
+/** Milliseconds of turns after which they get theirs in any case, and the host hears how far it is. */
 const SLICE_MS = 2;
-/** Envelopes between two looks at the clock. */
-const LOOK_EVERY = 64;
 
-interface Job {
-  /** How many batches were delivered before. */
-  readonly n: number;
-  readonly batch: readonly unknown[];
-  at: number;
-  answers: unknown[] | null;
-  readonly resolve: (ack: unknown[] | null) => void;
+interface DeliveredJob extends Job {
+  resolve: ((ack: Ack) => void) | undefined;
 }
 
 export interface TurnsOptions {
   readonly instances: ReadonlyMap<number, HostedInstance>;
   readonly progress: Progress;
-  /** Called before a batch is acknowledged. */
+  readonly now: () => number;
+  /** Called before anything is acknowledged. */
   readonly beforeAck: () => void;
+  /** Tells the host what was handled and answered before a batch is complete. */
+  readonly acknowledge: (ack: Ack) => void;
+  readonly expired: LaneOptions['expired'];
   readonly loop?: EventLoop | undefined;
 }
 
 /**
- * Runs the turns of delivered batches, in order, in slices of the event loop. Running them inside the port's
- * message handler would starve every timer and every other port of the thread while messages keep arriving.
+ * Runs the turns of what was delivered: sixteen envelopes of one instance, then the next, in slices of the event
+ * loop. Running all of them inside the port's message handler would starve every timer and every other port of the
+ * thread while messages keep arriving; an idle thread runs the first few there, because nobody is starved by them.
  */
 export class Turns {
+  readonly acks = new Acks();
   readonly #options: TurnsOptions;
   readonly #loop: EventLoop;
-  #jobs: Job[] = [];
+  readonly #lanes = new Map<HostedInstance, Lane>();
+  #ready: Lane[] = [];
   #armed = false;
-  #delivered = 0;
-  /** What is left of a run that a slice ended in. */
-  #run = 0;
-  #runSlot = 0;
-  #packed: PackedRun | undefined;
+  #telling = false;
+  /** Turns since the event loop last went round. */
+  #atOnce = 0;
+  #completed: DeliveredJob[] = [];
+  #toldAt = 0;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
     this.#loop = options.loop ?? eventLoop;
   }
 
-  /** Batches that were ever delivered. */
-  get delivered(): number {
-    return this.#delivered;
+  /** Queues a batch; the answer comes when all of it was handled. */
+  deliver(batch: Batch): Promise<Ack> | Ack {
+    const job: DeliveredJob = { left: 0, resolve: undefined };
+    const runs = runCount(batch);
+    for (let i = 0; i < runs; i++) {
+      const run = runAt(batch, i);
+      const instance = this.#options.instances.get(run.slot);
+      // Left uncounted: the host still has it and decides.
+      if (instance === undefined || instance.ended) continue;
+      const lane = this.#laneOf(instance);
+      lane.push(job, run);
+      this.#wait(lane);
+    }
+    if (!this.#armed && job.left > 0 && this.#atOnce + job.left <= QUANTUM) this.#runAtOnce();
+    if (job.left === 0) {
+      this.#completed = this.#completed.filter((one) => one !== job);
+      return this.#takeAck();
+    }
+    this.#arm();
+    return new Promise((resolve) => {
+      job.resolve = resolve;
+    });
   }
 
-  /** Queues a batch; resolves with the answers to its asks when all of it was handled. */
-  deliver(batch: readonly unknown[]): Promise<unknown[] | null> {
-    return new Promise((resolve) => {
-      this.#jobs.push({ n: this.#delivered++, batch, at: 0, answers: null, resolve });
-      this.#arm();
+  /** The instance has something of its own to do. */
+  wake(instance: HostedInstance): void {
+    this.#wait(this.#laneOf(instance));
+    this.#arm();
+  }
+
+  /** The instance has ended. */
+  leave(instance: HostedInstance): void {
+    this.#lanes.get(instance)?.leave();
+    this.#lanes.delete(instance);
+    if (this.#completed.length > 0) this.#arm();
+  }
+
+  /** Answers an ask that was put off; `false` when it is over. */
+  answer(instance: HostedInstance, tag: number, value: unknown): boolean {
+    if (!instance.deferred.delete(tag)) return false;
+    this.acks.answered(tag, value);
+    this.#tell();
+    return true;
+  }
+
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    this.#loop.immediate(() => {
+      this.#telling = false;
+      if (this.acks.pending) this.#options.acknowledge(this.#takeAck());
     });
+  }
+
+  #laneOf(instance: HostedInstance): Lane {
+    let lane = this.#lanes.get(instance);
+    if (lane === undefined) {
+      const { progress, now, expired } = this.#options;
+      const completed = (job: Job): void => void this.#completed.push(job as DeliveredJob);
+      lane = new Lane({ instance, progress, acks: this.acks, now, completed, expired }, QUANTUM);
+      this.#lanes.set(instance, lane);
+    }
+    return lane;
+  }
+
+  #wait(lane: Lane): void {
+    if (lane.waiting) return;
+    lane.waiting = true;
+    this.#ready.push(lane);
   }
 
   #arm(): void {
@@ -68,113 +129,59 @@ export class Turns {
     this.#loop.immediate(this.#slice);
   }
 
-  readonly #slice = (): void => {
-    this.#armed = false;
-    const job = this.#jobs[0];
-    if (job === undefined) return;
-    const end = this.#loop.now() + SLICE_MS;
-    do this.#some(job);
-    while (!this.#over(job) && this.#loop.now() < end);
-    if (this.#over(job)) {
-      this.#jobs.shift();
-      this.#options.beforeAck();
-      // The ack leaves when this callback has returned: another batch in it would keep the host waiting.
-      job.resolve(job.answers);
-    }
-    if (this.#jobs.length > 0) this.#arm();
+  #runAtOnce(): void {
+    if (this.#atOnce === 0) this.#loop.immediate(this.#wentRound);
+    this.#atOnce += this.#turns(QUANTUM);
+  }
+
+  readonly #wentRound = (): void => {
+    this.#atOnce = 0;
   };
 
-  #over(job: Job): boolean {
-    return job.at >= job.batch.length && this.#run === 0;
+  readonly #slice = (): void => {
+    this.#armed = false;
+    this.#turns(SLICE);
+    this.#acknowledge();
+    if (this.#ready.length > 0) this.#arm();
+  };
+
+  /** Up to `max` turns, instance by instance; returns how many. */
+  #turns(max: number): number {
+    const from = this.#loop.now();
+    let done = 0;
+    let before = from;
+    let turn = 0;
+    while (turn < this.#ready.length && done < max) {
+      const lane = this.#ready[turn++] as Lane;
+      lane.waiting = false;
+      // Having looked counts, so that ended instances cannot hold the loop.
+      done += Math.max(1, lane.turns(Math.min(lane.quantum, max - done)));
+      if (lane.busy && !lane.instance.ended) this.#wait(lane);
+      const now = this.#loop.now();
+      // Who takes its time gets fewer turns in a row.
+      lane.quantum =
+        now - before > SLICE_MS ? Math.ceil(lane.quantum / 4) : Math.min(QUANTUM, lane.quantum * 2);
+      before = now;
+      if (now - from > SLICE_MS) break;
+    }
+    this.#ready = this.#ready.slice(turn);
+    return done;
   }
 
-  /** At most {@link LOOK_EVERY} turns of a batch. */
-  #some(job: Job): void {
-    const { batch } = job;
-    let left = LOOK_EVERY;
-    while (left > 0) {
-      if (this.#run === 0) {
-        if (job.at >= batch.length) return;
-        this.#runSlot = batch[job.at] as number;
-        const length = batch[job.at + 1] as number;
-        if (length === -1) {
-          this.#ask(job, batch[job.at + 2] as number, batch[job.at + 3] as AnyEventObject);
-          job.at += 4;
-          left -= 1;
-          continue;
-        }
-        if (length === -2) {
-          const [packed, keys, columns] = batch.slice(job.at + 2, job.at + 5) as [
-            number,
-            string[],
-            unknown[],
-          ];
-          this.#packed = { length: packed, keys, columns };
-          this.#run = packed;
-          job.at += 5;
-        } else {
-          this.#run = length;
-          job.at += 2;
-        }
-      }
-      const instance = this.#instanceOf(job);
-      const turns = Math.min(this.#run, left);
-      const packed = this.#packed;
-      if (packed === undefined) {
-        for (let i = 0; i < turns; i++) this.#turn(instance, batch[job.at + i] as AnyEventObject, undefined);
-        job.at += turns;
-      } else {
-        const from = packed.length - this.#run;
-        for (let i = 0; i < turns; i++)
-          this.#turn(instance, unpackEvent(packed, from + i) as AnyEventObject, undefined);
-      }
-      this.#run -= turns;
-      if (this.#run === 0) this.#packed = undefined;
-      left -= turns;
+  /** The acks leave when this callback has returned: another batch in it would keep the host waiting. */
+  #acknowledge(): void {
+    const completed = this.#completed;
+    if (completed.length > 0) {
+      this.#completed = [];
+      for (const job of completed) job.resolve?.(this.#takeAck());
+    } else if (this.acks.pending && this.#loop.now() - this.#toldAt > SLICE_MS) {
+      this.#options.acknowledge(this.#takeAck());
     }
   }
 
-  /** Whom the run is for. What was delivered before an instance came is for the one that had the slot before. */
-  #instanceOf({ n }: Job): HostedInstance | undefined {
-    const instance = this.#options.instances.get(this.#runSlot);
-    return instance !== undefined && n >= instance.since ? instance : undefined;
+  #takeAck(): Ack {
+    this.#options.beforeAck();
+    this.#toldAt = this.#loop.now();
+    return this.acks.take();
   }
-
-  /** An event for an instance that has ended is left uncounted: the host still has it and decides. */
-  #turn(instance: HostedInstance | undefined, event: AnyEventObject, ask: OpenAsk | undefined): boolean {
-    if (instance === undefined || instance.ended) return false;
-    const { progress } = this.#options;
-    progress.begin(instance.slot);
-    instance.turn(event, ask);
-    progress.end(instance.slot);
-    return true;
-  }
-
-  #ask(job: Job, tag: number, event: AnyEventObject): void {
-    const instance = this.#instanceOf(job);
-    const ask: OpenAsk = { answered: false, value: undefined };
-    if (instance === undefined || !this.#turn(instance, event, ask)) return;
-    job.answers ??= [];
-    if (ask.answered) job.answers.push(tag, 1, ask.value);
-    else job.answers.push(tag, 0, encodeError(instance.unanswered()));
-  }
-}
-
-/** Replaces the answers that cannot be cloned, so that they do not take the others with them. */
-export function clonableAnswers(answers: readonly unknown[]): unknown[] {
-  const out: unknown[] = [];
-  for (let i = 0; i < answers.length; i += 3) {
-    const [tag, ok, value] = answers.slice(i, i + 3);
-    const clone = tryClone(value);
-    if (clone !== undefined) out.push(tag, ok, clone.copy);
-    else out.push(tag, 0, encodeError(unclonableReply()));
-  }
-  return out;
-}
-
-function unclonableReply(): HoldfastError {
-  return new HoldfastError(
-    'REPLY_UNCLONABLE',
-    'the reply cannot be cloned (a function, actor or socket in it?); reply with plain data',
-  );
 }

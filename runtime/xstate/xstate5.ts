@@ -43,6 +43,8 @@ export interface HostedOptions {
    * {@link HostedActor.deliver} brings does not pass here.
    */
   readonly around?: (run: () => void) => void;
+  /** Actors of the system sent each other more than one turn takes, and wait for {@link HostedActor.resume}. */
+  readonly onPending?: () => void;
   /** Microsteps without rest before the machine is stopped with an error. Machines only. */
   readonly maxIterations: number;
 }
@@ -51,6 +53,10 @@ export interface HostedActor {
   readonly ref: AnyActor;
   /** Puts an event into the actor's own queue; runs its turn unless one is running. */
   deliver(event: AnyEventObject): void;
+  /** Events between actors of this system that wait because a turn had enough of them. */
+  readonly pending: number;
+  /** Delivers up to `max` of those, in their order; returns how many. */
+  resume(max: number): number;
   start(): void;
   stop(): void;
 }
@@ -61,7 +67,8 @@ export interface HostedActor {
  */
 export function createHostedActor(logic: AnyActorLogic, options: HostedOptions): HostedActor {
   boundIterations(logic, options.maxIterations);
-  const system = createSystem(options);
+  const relay = new Relay(options.around, options.onPending);
+  const system = createSystem(options, relay);
   const host = {
     id: 'host',
     sessionId: `${options.sessionId}/host`,
@@ -78,9 +85,18 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot as never }),
   }) as AnyActor;
   const internals = ref as unknown as Internals;
+  relay.root = ref;
   return {
     ref,
-    deliver: (event) => internals._send(event),
+    deliver(event) {
+      relay.enter();
+      internals._send(event);
+      relay.leave();
+    },
+    get pending() {
+      return relay.pending;
+    },
+    resume: (max) => relay.resume(max),
     start: () => void ref.start(),
     stop: () => internals._stop(),
   };
@@ -102,8 +118,96 @@ interface Schedule {
   readonly timers: Map<string, unknown>;
 }
 
+/** Events that one turn may bring to the hosted actor from itself and its children. */
+const OWN_EVENTS = 16;
+/** Events that actors of one system may send each other in one turn. */
+const RELAYED_EVENTS = 1000;
+
+interface Relayed {
+  readonly target: AnyActorRef;
+  readonly event: AnyEventObject;
+}
+
+/**
+ * Hands events from actor to actor of one system. XState empties a mailbox before it returns, so that an actor that
+ * sends to itself, or two that send to each other, would keep the thread for ever; here a turn has an end, and what
+ * is left waits, in its order.
+ */
+class Relay {
+  root: AnyActorRef | undefined;
+  readonly #around: (run: () => void) => void;
+  readonly #onPending: () => void;
+  #later: Relayed[] = [];
+  readonly #behind = new Map<AnyActorRef, number>();
+  #entered = false;
+  #before = 0;
+  #own = 0;
+  #relayed = 0;
+
+  constructor(around: (run: () => void) => void = (run) => run(), onPending: () => void = () => {}) {
+    this.#around = around;
+    this.#onPending = onPending;
+  }
+
+  get pending(): number {
+    return this.#later.length;
+  }
+
+  /** A turn begins. */
+  enter(): void {
+    this.#entered = true;
+    this.#before = this.#later.length;
+    this.#own = 0;
+    this.#relayed = 0;
+  }
+
+  /** It is over. */
+  leave(): void {
+    this.#entered = false;
+    if (this.#later.length > 0 && this.#before === 0) this.#onPending();
+  }
+
+  send(target: AnyActorRef, event: AnyEventObject): void {
+    const outermost = !this.#entered;
+    if (outermost) this.enter();
+    try {
+      this.#relayed += 1;
+      if (target === this.root) this.#own += 1;
+      const enough = this.#relayed > RELAYED_EVENTS || (target === this.root && this.#own > OWN_EVENTS);
+      if (enough || this.#behind.has(target)) this.#put(target, event);
+      else this.#give(target, event);
+    } finally {
+      if (outermost) this.leave();
+    }
+  }
+
+  resume(max: number): number {
+    let resumed = 0;
+    this.enter();
+    while (resumed < max && this.#later.length > 0 && this.#relayed <= RELAYED_EVENTS) {
+      const { target, event } = this.#later.shift() as Relayed;
+      const left = (this.#behind.get(target) ?? 1) - 1;
+      if (left === 0) this.#behind.delete(target);
+      else this.#behind.set(target, left);
+      this.#give(target, event);
+      resumed += 1;
+    }
+    this.leave();
+    return resumed;
+  }
+
+  #put(target: AnyActorRef, event: AnyEventObject): void {
+    this.#later.push({ target, event });
+    this.#behind.set(target, (this.#behind.get(target) ?? 0) + 1);
+  }
+
+  #give(target: AnyActorRef, event: AnyEventObject): void {
+    this.#around(() => (target as unknown as Internals)._send(event));
+  }
+}
+
 /** The parts of XState's `createSystem` (not exported) that actors use, over our ids and clock. */
-function createSystem({ sessionId, clock, around = (run) => run() }: HostedOptions): object {
+function createSystem({ sessionId, clock }: HostedOptions, relay: Relay): object {
   const keyed = new Map<string, AnyActorRef>();
   const keys = new WeakMap<AnyActorRef, string>();
   const schedules = new Map<AnyActorRef, Schedule>();
@@ -129,7 +233,7 @@ function createSystem({ sessionId, clock, around = (run) => run() }: HostedOptio
     inspect: () => ({ unsubscribe() {} }),
     _sendInspectionEvent() {},
     _relay(_source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) {
-      around(() => (target as unknown as Internals)._send(event));
+      relay.send(target, event);
     },
     scheduler: {
       schedule(

@@ -1,0 +1,55 @@
+import { unpackEvent, type PackedRun } from './run.ts';
+import type { Tag } from './mailbox.ts';
+import type { Terms } from './terms.ts';
+
+/**
+ * What crosses to a thread in one call: runs of envelopes of one instance, as rows of five in one flat array,
+ * because structured clone pays for objects: `slot, length, asks, keys, events`. `asks` is null or the tags and
+ * terms of a run of asks. Without `keys` the events follow as they are; with them column by column (`packRun`).
+ */
+export type Batch = unknown[];
+
+/** Tags of a run of asks, and their terms: an array, or the one number that all of them have. */
+export type Asks = readonly [tags: readonly Tag[], terms: readonly Terms[] | Terms];
+
+/** One run of a batch, as its reader sees it. */
+export interface Run {
+  readonly slot: number;
+  readonly length: number;
+  readonly asks: Asks | null;
+  readonly keys: readonly string[] | null;
+  readonly events: readonly unknown[];
+}
+
+const STRIDE = 5;
+
+export function pushRun(batch: Batch, { slot, length, asks, keys, events }: Run): void {
+  batch.push(slot, length, asks, keys, events);
+}
+
+export function runCount(batch: Batch): number {
+  return batch.length / STRIDE;
+}
+
+export function runAt(batch: Batch, index: number): Run {
+  const at = index * STRIDE;
+  return {
+    slot: batch[at] as number,
+    length: batch[at + 1] as number,
+    asks: batch[at + 2] as Asks | null,
+    keys: batch[at + 3] as readonly string[] | null,
+    events: batch[at + 4] as readonly unknown[],
+  };
+}
+
+/** Event number `i` of a run; of a packed one an object of its own. */
+export function eventOf(run: Run, i: number): unknown {
+  return run.keys === null ? run.events[i] : unpackEvent(run.keys, run.events, i);
+}
+
+export function termsAt(asks: Asks, i: number): Terms {
+  const [, terms] = asks;
+  return typeof terms === 'number' ? terms : (terms[i] as Terms);
+}
+
+export type { PackedRun };
