@@ -1,6 +1,6 @@
 /**
- * The one place that touches what XState 5 does not document: `_send`, `_parent`, `_stop`, the `parent` option
- * and the shape of `system`. Each touch-point has a contract test, so that a new XState fails here, loudly.
+ * The one place that touches what XState 5 does not document: `_send`, `_parent`, `_stop`, `_actorScope`, the
+ * `parent` option and the shape of `system`. Each touch-point has a contract test, so that a new XState fails here, loudly.
  */
 import {
   createActor,
@@ -43,7 +43,10 @@ export interface HostedOptions {
    * {@link HostedActor.deliver} brings does not pass here.
    */
   readonly around?: (run: () => void) => void;
-  /** Microsteps without rest before the machine is stopped with an error. Machines only. */
+  /**
+   * Microsteps without rest before a machine is stopped with an error: the hosted one and every machine below it
+   * that sets no bound of its own.
+   */
   readonly maxIterations: number;
 }
 
@@ -60,7 +63,6 @@ export interface HostedActor {
  * a parent would rethrow its errors as uncaught exceptions, and `sendParent` would fail at creation.
  */
 export function createHostedActor(logic: AnyActorLogic, options: HostedOptions): HostedActor {
-  boundIterations(logic, options.maxIterations);
   const system = createSystem(options);
   const host = {
     id: 'host',
@@ -86,16 +88,35 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
   };
 }
 
+/** What a machine has and other logic has not. */
 interface Machine {
   readonly root: unknown;
-  options?: { maxIterations?: number };
+  options?: { readonly maxIterations?: number };
+  provide(implementations: object): Machine;
 }
 
-function boundIterations(logic: AnyActorLogic, maxIterations: number): void {
-  const machine = logic as unknown as Partial<Machine>;
-  if (machine.root === undefined) return;
-  const own = machine.options?.maxIterations ?? Infinity;
-  if (own === Infinity) machine.options = { ...machine.options, maxIterations };
+/** Machines that were given their bound here, each with its copies by bound. */
+const bounded = new WeakMap<object, Map<number, Machine>>();
+
+/** The logic with a bound. A machine that agents with different bounds share is copied, once for each bound. */
+function boundIterations(logic: AnyActorLogic, maxIterations: number): AnyActorLogic {
+  const machine = logic as unknown as Machine;
+  if (machine.root === undefined) return logic;
+  const known = bounded.get(machine);
+  if (known === undefined) {
+    if ((machine.options?.maxIterations ?? Infinity) !== Infinity) return logic;
+    machine.options = { ...machine.options, maxIterations };
+    bounded.set(machine, new Map([[maxIterations, machine]]));
+    return logic;
+  }
+  let copy = known.get(maxIterations);
+  if (copy === undefined) {
+    copy = machine.provide({});
+    copy.options = { ...machine.options, maxIterations };
+    known.set(maxIterations, copy);
+    bounded.set(copy, known);
+  }
+  return copy as unknown as AnyActorLogic;
 }
 
 interface Schedule {
@@ -103,7 +124,8 @@ interface Schedule {
 }
 
 /** The parts of XState's `createSystem` (not exported) that actors use, over our ids and clock. */
-function createSystem({ sessionId, clock, around = (run) => run() }: HostedOptions): object {
+function createSystem(options: HostedOptions): object {
+  const { sessionId, clock, maxIterations, around = (run) => run() } = options;
   const keyed = new Map<string, AnyActorRef>();
   const keys = new WeakMap<AnyActorRef, string>();
   const schedules = new Map<AnyActorRef, Schedule>();
@@ -127,7 +149,10 @@ function createSystem({ sessionId, clock, around = (run) => run() }: HostedOptio
     get: (key: string) => keyed.get(key),
     getAll: () => Object.fromEntries(keyed),
     inspect: () => ({ unsubscribe() {} }),
-    _sendInspectionEvent() {},
+    // An actor is announced before it takes its first step.
+    _sendInspectionEvent({ type, actorRef }: { type: string; actorRef: { logic: AnyActorLogic } }) {
+      if (type === '@xstate.actor') actorRef.logic = boundIterations(actorRef.logic, maxIterations);
+    },
     _relay(_source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) {
       around(() => (target as unknown as Internals)._send(event));
     },
@@ -159,8 +184,6 @@ function createSystem({ sessionId, clock, around = (run) => run() }: HostedOptio
       },
     },
     getSnapshot: () => ({ _scheduledEvents: {} }),
-    _snapshot: { _scheduledEvents: {} },
-    start() {},
     _clock: clock,
     _logger: (...args: unknown[]) => console.log(...args),
   };
