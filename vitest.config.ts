@@ -1,16 +1,46 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type Plugin } from 'vitest/config';
 
 const conditions = ['holdfast-source', 'node', 'import', 'default'];
+// Worker threads load agents natively, past Vite, so Node must know the source condition too.
+const execArgv = ['-C', 'holdfast-source'];
+
+/** Users get the production build of XState; Vitest has everybody resolve the one for development. */
+const production: Plugin = {
+  name: 'production-builds',
+  configResolved({ ssr, environments }) {
+    for (const { resolve } of [ssr, ...Object.values(environments)]) {
+      const kept = resolve?.conditions?.filter((condition) => condition !== 'development|production');
+      if (kept !== undefined) Object.assign(resolve as object, { conditions: kept });
+    }
+  },
+};
 
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['{runtime,actors,providers,examples,docs}/**/*.test.ts', 'props/**/*.prop.ts'],
-    // Worker threads load agents natively, past Vite, so Node must know the source condition too.
-    execArgv: ['-C', 'holdfast-source'],
+    execArgv,
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          env: { XSTATE_BUILD: 'development' },
+          include: ['{runtime,actors,providers,examples,docs}/**/*.test.ts', 'props/**/*.prop.ts'],
+        },
+      },
+      {
+        extends: true,
+        plugins: [production],
+        test: {
+          name: 'xstate-production',
+          include: ['runtime/xstate/*.test.ts'],
+          env: { XSTATE_BUILD: 'production' },
+        },
+      },
+    ],
   },
 });

@@ -157,6 +157,17 @@ test('can asks the guards in the thread, and a mirrored snapshot says so', async
   expect(() => ref.getSnapshot().can({ type: 'pause' })).toThrow(/ref\.can/);
 });
 
+test('can refuses what is no event that could be sent, and says so as send would', async () => {
+  const runtime = await start({ agents: { counter: counterAgent } });
+  const ref = await runtime.spawn('counter');
+  const unclonable = { type: 'inc', payload: () => {} } as const;
+  await expect(ref.can(unclonable)).rejects.toMatchObject({
+    name: 'HoldfastError',
+    code: 'MESSAGE_UNCLONABLE',
+  });
+  expect(await ref.can({ type: 'inc' })).toBe(true);
+});
+
 test('what persist gives, a later spawn continues from', async () => {
   const runtime = await start({ agents: { counter: counterAgent } });
   const ref = await runtime.spawn('counter', { id: 'a', input: { start: 5 } });

@@ -3,6 +3,8 @@ import { TwinSnapshot } from '../actors/twin.ts';
 import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
 import { stateFrom } from './mirrored-state.ts';
+import { refusal } from './refusal.ts';
+import { isDataCloneError } from './wire/errors.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 
 /** How long to wait, and when to give up earlier. */
@@ -47,9 +49,15 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic> {
   ask(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<unknown>;
   /** The current snapshot, asked of the thread after everything sent before was handled. Default 5 s. */
   snapshot(options?: { readonly timeoutMs?: number }): Promise<SnapshotFrom<TLogic>>;
-  /** A deep persisted snapshot, children included. Default 5 s. */
+  /**
+   * A deep persisted snapshot, children included. Default 5 s. Rejects with `REPLY_UNCLONABLE` when the context
+   * or a child holds what cannot be cloned.
+   */
   persist(options?: { readonly timeoutMs?: number }): Promise<PersistedEnvelope>;
-  /** Whether the machine would take the event now, guards included. Default 5 s. */
+  /**
+   * Whether the machine would take the event now, guards included. Default 5 s. Rejects with
+   * `MESSAGE_UNCLONABLE`, or with what a guard threw.
+   */
   can(event: EventFromLogic<TLogic>, options?: { readonly timeoutMs?: number }): Promise<boolean>;
   /** Ends the instance; what waits in its mailbox becomes dead letters. Idempotent. */
   stop(): Promise<void>;
@@ -102,8 +110,13 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
     async persist({ timeoutMs = ASK_MS } = {}) {
       return { v: 1, address, snapshot: await instance.query('persist', timeoutMs), at: Date.now() };
     },
-    can: async (event, { timeoutMs = ASK_MS } = {}) =>
-      (await instance.query('can', timeoutMs, event)) as boolean,
+    async can(event, { timeoutMs = ASK_MS } = {}) {
+      try {
+        return (await instance.query('can', timeoutMs, event)) as boolean;
+      } catch (error) {
+        throw isDataCloneError(error) ? refusal(address, 'unclonable', error) : error;
+      }
+    },
     stop: () => instance.stop(),
   };
   return Object.defineProperties(twin, Object.getOwnPropertyDescriptors(methods)) as unknown as AgentRef;

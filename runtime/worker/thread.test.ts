@@ -238,9 +238,11 @@ describe('questions to an instance', () => {
     await activate(0, 'worker');
     await deliver(0, 1, event('keep-function'));
 
-    await expect(link.call('persist', 0)).rejects.toThrow(
-      'keep functions, actors and sockets out of the context',
-    );
+    await expect(link.call('persist', 0)).rejects.toMatchObject({
+      name: 'HoldfastError',
+      code: 'REPLY_UNCLONABLE',
+      message: expect.stringContaining('keep functions, actors of elsewhere and sockets out of the context'),
+    });
   });
 
   it('for something to persist get what another instance can continue from, children included', async () => {

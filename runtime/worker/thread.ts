@@ -1,5 +1,6 @@
 import type { AnyEventObject } from 'xstate';
 import { threadId as nodeThreadId, type MessagePort } from 'node:worker_threads';
+import { HoldfastError } from '../errors.ts';
 import { isClonable } from '../wire/errors.ts';
 import { openLink } from '../wire/link.ts';
 import { openProgress } from '../wire/progress.ts';
@@ -142,7 +143,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
 }
 
 function refuseSnapshot(): never {
-  throw new TypeError('the snapshot cannot be cloned: keep functions, actors and sockets out of the context');
+  throw new HoldfastError(
+    'REPLY_UNCLONABLE',
+    'the snapshot cannot be cloned; keep functions, actors of elsewhere and sockets out of the context, and name ' +
+      'each child’s logic by a string src in setup({ actors })',
+  );
 }
 
 /** The host's clock, read in this thread: both count from the start of the machine. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { createActor, fromTransition } from 'xstate';
 import { describe, expect, it } from 'vitest';
 
 interface Walked {
@@ -16,6 +17,24 @@ async function walk(execArgv: string[]): Promise<Walked> {
     await worker.terminate();
   }
 }
+
+/** The project of vitest.config.ts that this runs in: the tests of this folder run with either build. */
+const build = process.env['XSTATE_BUILD'];
+
+it(`these tests run with the build for ${build}`, () => {
+  const actor = createActor(fromTransition(() => 0, 0)).start();
+  let refused = false;
+  try {
+    actor.send('text' as never);
+  } catch {
+    // Only the build for development looks.
+    refused = true;
+  }
+
+  expect(refused).toBe(build === 'development');
+  expect(['development', 'production']).toContain(build);
+  actor.stop();
+});
 
 describe('the touch-points hold in each build of XState', () => {
   it.each([

@@ -1,4 +1,13 @@
-import { assign, fromPromise, fromTransition, sendParent, setup, type AnyEventObject } from 'xstate';
+import {
+  assign,
+  fromPromise,
+  fromTransition,
+  sendParent,
+  sendTo,
+  setup,
+  spawnChild,
+  type AnyEventObject,
+} from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { host, started } from './fixtures/hosting.ts';
 
@@ -176,6 +185,41 @@ describe('a machine that never rests', () => {
     expect(() => started(machine, { maxIterations: 50 })).not.toThrow();
     const { told } = started(machine, { maxIterations: 50 });
     expect(messageOf(told)).toContain('microsteps');
+  });
+
+  it('has the bound of each agent that hosts it, one after the other and at once', () => {
+    const machine = spinning();
+    const all = [50, 20, 50, 30].map((maxIterations) => started(machine, { maxIterations }));
+
+    for (const { actor } of all) actor.deliver({ type: 'spin' });
+
+    expect(all.map(({ told }) => /more than (\d+)/.exec(messageOf(told))?.[1])).toEqual([
+      '50',
+      '20',
+      '50',
+      '30',
+    ]);
+  });
+
+  it('is bounded as a child too, invoked, spawned or continued', () => {
+    const parent = setup({ actors: { spinning: spinning() } }).createMachine({
+      invoke: { id: 'invoked', src: 'spinning' },
+      on: {
+        spawn: { actions: spawnChild('spinning', { id: 'spawned' }) },
+        spin: { actions: sendTo(({ event }) => event['kid'] as string, { type: 'spin' }) },
+      },
+    });
+    for (const kid of ['invoked', 'spawned']) {
+      const { actor, told } = started(parent, { maxIterations: 40 });
+      actor.deliver({ type: 'spawn' });
+      const snapshot = structuredClone(actor.ref.getPersistedSnapshot());
+      actor.deliver({ type: 'spin', kid });
+      const again = started(parent, { maxIterations: 60, snapshot });
+      again.actor.deliver({ type: 'spin', kid });
+
+      expect(messageOf(told)).toContain('more than 40 microsteps');
+      expect(messageOf(again.told)).toContain('more than 60 microsteps');
+    }
   });
 
   it('is not what a long but finite row of steps is', () => {

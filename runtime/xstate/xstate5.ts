@@ -1,6 +1,6 @@
 /**
- * The one place that touches what XState 5 does not document: `_send`, `_parent`, `_stop`, the `parent` option
- * and the shape of `system`. Each touch-point has a contract test, so that a new XState fails here, loudly.
+ * The one place that touches what XState 5 does not document: `_send`, `_parent`, `_stop`, `_actorScope`, the
+ * `parent` option and the shape of `system`. Each touch-point has a contract test, so that a new XState fails here, loudly.
  */
 import {
   createActor,
@@ -45,7 +45,10 @@ export interface HostedOptions {
   readonly around?: (run: () => void) => void;
   /** Actors of the system sent each other more than one turn takes, and wait for {@link HostedActor.resume}. */
   readonly onPending?: () => void;
-  /** Microsteps without rest before the machine is stopped with an error. Machines only. */
+  /**
+   * Microsteps without rest before a machine is stopped with an error: the hosted one and every machine below it
+   * that sets no bound of its own.
+   */
   readonly maxIterations: number;
 }
 
@@ -66,7 +69,6 @@ export interface HostedActor {
  * a parent would rethrow its errors as uncaught exceptions, and `sendParent` would fail at creation.
  */
 export function createHostedActor(logic: AnyActorLogic, options: HostedOptions): HostedActor {
-  boundIterations(logic, options.maxIterations);
   const relay = new Relay(options.around, options.onPending);
   const system = createSystem(options, relay);
   const host = {
@@ -102,16 +104,35 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
   };
 }
 
+/** What a machine has and other logic has not. */
 interface Machine {
   readonly root: unknown;
-  options?: { maxIterations?: number };
+  options?: { readonly maxIterations?: number };
+  provide(implementations: object): Machine;
 }
 
-function boundIterations(logic: AnyActorLogic, maxIterations: number): void {
-  const machine = logic as unknown as Partial<Machine>;
-  if (machine.root === undefined) return;
-  const own = machine.options?.maxIterations ?? Infinity;
-  if (own === Infinity) machine.options = { ...machine.options, maxIterations };
+/** Machines that were given their bound here, each with its copies by bound. */
+const bounded = new WeakMap<object, Map<number, Machine>>();
+
+/** The logic with a bound. A machine that agents with different bounds share is copied, once for each bound. */
+function boundIterations(logic: AnyActorLogic, maxIterations: number): AnyActorLogic {
+  const machine = logic as unknown as Machine;
+  if (machine.root === undefined) return logic;
+  const known = bounded.get(machine);
+  if (known === undefined) {
+    if ((machine.options?.maxIterations ?? Infinity) !== Infinity) return logic;
+    machine.options = { ...machine.options, maxIterations };
+    bounded.set(machine, new Map([[maxIterations, machine]]));
+    return logic;
+  }
+  let copy = known.get(maxIterations);
+  if (copy === undefined) {
+    copy = machine.provide({});
+    copy.options = { ...machine.options, maxIterations };
+    known.set(maxIterations, copy);
+    bounded.set(copy, known);
+  }
+  return copy as unknown as AnyActorLogic;
 }
 
 interface Schedule {
@@ -207,7 +228,7 @@ class Relay {
 }
 
 /** The parts of XState's `createSystem` (not exported) that actors use, over our ids and clock. */
-function createSystem({ sessionId, clock }: HostedOptions, relay: Relay): object {
+function createSystem({ sessionId, clock, maxIterations }: HostedOptions, relay: Relay): object {
   const keyed = new Map<string, AnyActorRef>();
   const keys = new WeakMap<AnyActorRef, string>();
   const schedules = new Map<AnyActorRef, Schedule>();
@@ -231,7 +252,10 @@ function createSystem({ sessionId, clock }: HostedOptions, relay: Relay): object
     get: (key: string) => keyed.get(key),
     getAll: () => Object.fromEntries(keyed),
     inspect: () => ({ unsubscribe() {} }),
-    _sendInspectionEvent() {},
+    // An actor is announced before it takes its first step.
+    _sendInspectionEvent({ type, actorRef }: { type: string; actorRef: { logic: AnyActorLogic } }) {
+      if (type === '@xstate.actor') actorRef.logic = boundIterations(actorRef.logic, maxIterations);
+    },
     _relay(_source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) {
       relay.send(target, event);
     },
@@ -263,8 +287,6 @@ function createSystem({ sessionId, clock }: HostedOptions, relay: Relay): object
       },
     },
     getSnapshot: () => ({ _scheduledEvents: {} }),
-    _snapshot: { _scheduledEvents: {} },
-    start() {},
     _clock: clock,
     _logger: (...args: unknown[]) => console.log(...args),
   };
