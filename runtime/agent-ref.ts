@@ -1,10 +1,18 @@
-import type { ActorRefFrom, AnyActorLogic, AnyActorRef, EventFromLogic, SnapshotFrom } from 'xstate';
+import type {
+  ActorRefFrom,
+  AnyActorLogic,
+  AnyActorRef,
+  EventFromLogic,
+  SnapshotFrom,
+  Subscription,
+} from 'xstate';
 import { TwinSnapshot } from '../actors/twin.ts';
 import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { refusal } from './refusal.ts';
 import { isDataCloneError } from './wire/errors.ts';
+import type { WatchListener } from './watchers.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 
 /** How long to wait, and when to give up earlier. */
@@ -59,6 +67,12 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic> {
    * `MESSAGE_UNCLONABLE`, or with what a guard threw.
    */
   can(event: EventFromLogic<TLogic>, options?: { readonly timeoutMs?: number }): Promise<boolean>;
+  /**
+   * Tells once, with the cause, when the current incarnation ends, also when a restart follows: a monitor as in OTP.
+   * While the instance waits for its restart it tells of the next incarnation; after the instance has ended for good,
+   * of the last one, at once. The listener never runs before `watch` has returned.
+   */
+  watch(listener: WatchListener): Subscription;
   /** Ends the instance; what waits in its mailbox becomes dead letters. Idempotent. */
   stop(): Promise<void>;
 }
@@ -117,6 +131,7 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
         throw isDataCloneError(error) ? refusal(address, 'unclonable', error) : error;
       }
     },
+    watch: (listener) => instance.watchers.watch(listener),
     stop: () => instance.stop(),
   };
   return Object.defineProperties(twin, Object.getOwnPropertyDescriptors(methods)) as unknown as AgentRef;

@@ -27,4 +27,5 @@ export {
 export { defineCapability, type Capability } from './secrets/capability.ts';
 export type { Secret } from './secrets/secret.ts';
 export type { SecretEvent } from './secrets/secret-event.ts';
+export type { IncarnationEnd, StopReason, WatchListener } from './watchers.ts';
 export type { InstanceStatus, PoolStatus, RuntimeStatus, ThreadStatus } from './status.ts';

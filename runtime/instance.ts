@@ -10,6 +10,7 @@ import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { refusal } from './refusal.ts';
 import type { Seat, ThreadHost } from './thread-host.ts';
+import { Watchers, type IncarnationEnd, type StopReason } from './watchers.ts';
 import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 import { emitFrom, sendToParent } from './xstate/xstate5.ts';
@@ -36,6 +37,8 @@ export interface InstanceEffects {
   running(instance: Instance): void;
   /** It is gone for good. */
   gone(instance: Instance): void;
+  /** Somebody who watches it threw. */
+  watcherThrew(instance: Instance, error: unknown): void;
 }
 
 export interface InstanceOptions {
@@ -72,6 +75,8 @@ export class Instance {
   readonly mailbox: Mailbox;
   /** Settles when it first runs in its thread. */
   readonly started: Promise<void>;
+  /** Those who want to know when it ends. */
+  readonly watchers: Watchers;
   readonly #options: InstanceOptions;
   readonly #effects: InstanceEffects;
   #settleStarted!: { resolve(): void; reject(error: unknown): void };
@@ -93,6 +98,7 @@ export class Instance {
     this.mailbox = new Mailbox(options.agent.capacity, options.agent.overflow);
     this.#options = options;
     this.#effects = options.effects;
+    this.watchers = new Watchers((error) => this.#effects.watcherThrew(this, error));
     this.started = new Promise((resolve, reject) => {
       this.#settleStarted = { resolve, reject };
     });
@@ -238,8 +244,8 @@ export class Instance {
   }
 
   /** Ends it: in its thread, then here. Idempotent; resolves when nothing of it is left. */
-  stop(): Promise<void> {
-    return (this.#stopping ??= this.#stop());
+  stop(reason: 'stopped' | 'shutdown' = 'stopped'): Promise<void> {
+    return (this.#stopping ??= this.#stop(reason));
   }
 
   /** Its twin was stopped by its parent, and needs not be told. */
@@ -248,11 +254,11 @@ export class Instance {
     return this.stop();
   }
 
-  async #stop(): Promise<void> {
+  async #stop(reason: 'stopped' | 'shutdown'): Promise<void> {
     if (this.#phase === 'ended') return;
     this.#phase = 'stopping';
     if (this.#seat?.attachment !== undefined) await this.#leaveThread();
-    this.#finish({ type: 'xstate.stop' });
+    this.#finish({ type: 'xstate.stop' }, reason);
   }
 
   async #leaveThread(): Promise<void> {
@@ -309,13 +315,14 @@ export class Instance {
     if (this.#watched) this.watch(true);
   }
 
-  startFailed(error: unknown): void {
+  startFailed(error: unknown, reason: StopReason = 'error'): void {
     this.#unseat();
     if (this.#phase === 'starting') {
       this.#end = { kind: 'failed', error };
+      this.watchers.ended(this.#ending(reason));
       this.finishEnded();
     } else {
-      this.failed(error);
+      this.failed(error, reason);
     }
   }
 
@@ -336,12 +343,12 @@ export class Instance {
 
   done(report: DoneReport): void {
     this.#end = { kind: 'done', report };
-    this.#endedWith('done');
+    this.#endedWith('done', 'done');
   }
 
-  failed(error: unknown): void {
+  failed(error: unknown, reason: StopReason = 'error'): void {
     this.#end = { kind: 'failed', error };
-    this.#endedWith('failed');
+    this.#endedWith('failed', reason);
   }
 
   /** The thread died while it handled the first envelope of the mailbox. */
@@ -349,11 +356,16 @@ export class Instance {
     this.mailbox.discardFirst((event, tag) => this.refuse(event, tag, 'crashed', reason));
   }
 
-  #endedWith(reason: 'done' | 'failed'): void {
+  #endedWith(kind: 'done' | 'failed', reason: StopReason): void {
     this.#unseat();
     if (this.over) return;
     this.#phase = 'restarting';
-    this.#effects.ended(this, reason);
+    this.watchers.ended(this.#ending(reason));
+    this.#effects.ended(this, kind);
+  }
+
+  #ending(reason: StopReason): IncarnationEnd {
+    return { address: this.address, incarnation: this.#incarnation, reason };
   }
 
   #unseat(): void {
@@ -394,9 +406,10 @@ export class Instance {
     return error;
   }
 
-  #finish(last: AnyEventObject): void {
+  #finish(last: AnyEventObject, stopped?: StopReason): void {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
+    this.watchers.finished(stopped && this.#ending(stopped));
     this.#unseat();
     const error = last.type === 'holdfast.failed' ? (last['error'] as unknown) : this.#stopped();
     this.#settleStarted.reject(error);

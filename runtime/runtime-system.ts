@@ -163,7 +163,7 @@ export class RuntimeSystem {
     const handled = Promise.all(instances.map((instance) => instance.mailbox.passed()));
     await within(this.#clock, timeoutMs / 2, handled, tooLate).catch(() => {});
     const ended = (async () => {
-      for (const instance of instances) await instance.stop();
+      for (const instance of instances) await instance.stop('shutdown');
       await this.secrets.stop();
     })();
     // Whoever keeps its thread busy does not keep the others: the threads end in any case.
@@ -264,6 +264,8 @@ export class RuntimeSystem {
       this.#tell({ type: 'instance.forget', address });
       this.#hub.emit('agent', { address, incarnation, state: 'ended' });
     },
+    watcherThrew: ({ address }: Instance, error: unknown) =>
+      this.#logger.error({ address, error }, 'a listener of watch threw'),
   };
 
   readonly #twinEffects: TwinEffects = {

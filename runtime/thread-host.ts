@@ -12,6 +12,7 @@ import { openLink, type Link } from './wire/link.ts';
 import { createProgress } from './wire/progress.ts';
 import { REPORT, type DoneReport, type ErrorReport, type ThreadMethod } from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
+import { reasonOf } from './watchers.ts';
 
 export interface ThreadHostOptions {
   readonly pool: ResolvedPool;
@@ -181,7 +182,7 @@ export class ThreadHost {
       );
     } catch (error) {
       if (error instanceof NotStarted) {
-        instance.startFailed(error.reason);
+        instance.startFailed(error.reason, 'init-timeout');
         // Whenever it does start, it must not stay; until then its slot is taken.
         await error.activated.then(() => this.deactivate(seat)).catch(() => this.#vacate(seat));
         return;
@@ -318,6 +319,7 @@ export class ThreadHost {
     const reason =
       this.#failure ??
       new HoldfastError('THREAD_CRASHED', `${this.name} exited with code ${code} while it was in use`);
+    const why = reasonOf(this.#cause);
     this.#gone = true;
     this.outbox.close();
     this.#link.close(reason);
@@ -332,10 +334,10 @@ export class ThreadHost {
       const { slot, instance, attachment } = seat;
       if (!instance.holds(seat)) continue;
       if (slot === inHand && attachment !== undefined) instance.lostInHand(reason);
-      if (attachment === undefined) instance.startFailed(reason);
-      else instance.failed(reason);
+      if (attachment === undefined) instance.startFailed(reason, why);
+      else instance.failed(reason, why);
     }
-    for (const instance of queued) instance.startFailed(reason);
+    for (const instance of queued) instance.startFailed(reason, why);
   }
 }
 
