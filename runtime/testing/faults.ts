@@ -1,0 +1,76 @@
+import { AssertionError } from 'node:assert';
+import type { KillCause, TestThread } from './test-thread.ts';
+
+/** Something that was made to go wrong. */
+export interface Fault {
+  readonly kind: 'kill-thread' | 'hang-thread' | 'drop-batch';
+  /** Name of the thread that it is for: `holdfast:<threadId>:<n>`. */
+  readonly thread: string;
+  /** Whether it has happened. A test that injects a fault asserts this, or it may test nothing. */
+  readonly fired: boolean;
+}
+
+/**
+ * Makes things go wrong. A target is the address of an instance, which stands for the thread it runs on, the name of a
+ * thread (`holdfast:<threadId>:<n>`), or a `threadId` for the oldest thread of that pool. Each method throws when there
+ * is no such thread now.
+ */
+export interface Faults {
+  /**
+   * Ends a thread, as it would end by itself: `exit` with a code (the default), by an uncaught `error`, or because it
+   * ran out of memory (`oom`). Fired when the host has seen the end.
+   */
+  killThread(target: string, cause?: KillCause): Fault;
+  /** Has a thread do nothing any more, until it is ended. */
+  hangThread(target: string): Fault;
+  /** Loses the next batch of events on its way to a thread. */
+  dropBatch(target: string): Fault;
+  /** Those that have not happened. */
+  pending(): Fault[];
+}
+
+export interface FaultsOptions {
+  readonly threads: () => readonly TestThread[];
+  /** Node's id of the thread on which the instance at an address runs. */
+  readonly threadOf: (address: string) => number | undefined;
+}
+
+export function createFaults({ threads, threadOf }: FaultsOptions): Faults {
+  const injected: Fault[] = [];
+
+  function target(wanted: string): TestThread {
+    const live = threads();
+    const id = threadOf(wanted);
+    const found =
+      live.find((thread) => id !== undefined && thread.threadId === id) ??
+      live.find(({ name }) => name === wanted) ??
+      live.find(({ pool }) => pool === wanted);
+    if (found !== undefined) return found;
+    const names = live.map(({ name }) => name).join(', ') || 'none';
+    throw new AssertionError({
+      message: `"${wanted}" is neither an instance on a thread nor a thread nor the threadId of one; threads: ${names}`,
+    });
+  }
+
+  function inject(
+    kind: Fault['kind'],
+    wanted: string,
+    by: (thread: TestThread, done: () => void) => void,
+  ): Fault {
+    const thread = target(wanted);
+    const fault = { kind, thread: thread.name, fired: false };
+    injected.push(fault);
+    by(thread, () => {
+      fault.fired = true;
+    });
+    return fault;
+  }
+
+  return {
+    killThread: (wanted, cause = 'exit') =>
+      inject('kill-thread', wanted, (thread, done) => thread.kill(cause, done)),
+    hangThread: (wanted) => inject('hang-thread', wanted, (thread, done) => thread.hang(done)),
+    dropBatch: (wanted) => inject('drop-batch', wanted, (thread, done) => thread.dropBatch(done)),
+    pending: () => injected.filter(({ fired }) => !fired),
+  };
+}

@@ -1,0 +1,170 @@
+import type { ThreadSpec } from '../os-thread.ts';
+import type { EventLoop } from '../worker/event-loop.ts';
+import { loadLogic } from '../worker/load-logic.ts';
+import { startThread, type Thread } from '../worker/thread.ts';
+import type { Random } from './random.ts';
+import { ScheduledPort } from './scheduled-port.ts';
+import type { Lane, Scheduler } from './scheduler.ts';
+import { calledBy, killError, type KillCause, type TestThread } from './test-thread.ts';
+import { Timers, type Time } from './timers.ts';
+
+export interface InProcessOptions {
+  readonly spec: ThreadSpec;
+  /** Stands for Node's id of the thread. */
+  readonly threadId: number;
+  readonly scheduler: Scheduler;
+  readonly time: Time;
+  readonly random: Random;
+}
+
+/**
+ * A thread that runs here, with all of its own code over a real channel. What it would do in its own event loop, the
+ * scheduler has it do.
+ */
+export class InProcessThread implements TestThread, Lane {
+  readonly name: string;
+  readonly pool: string;
+  readonly port: ScheduledPort;
+  readonly #options: InProcessOptions;
+  readonly #inner: ScheduledPort;
+  readonly #timers: Timers;
+  readonly #thread: Thread;
+  readonly #immediates: (() => void)[] = [];
+  readonly #onError: ((error: unknown) => void)[] = [];
+  readonly #onExit: ((code: number) => void)[] = [];
+  readonly #onEnded: (() => void)[] = [];
+  #state: TestThread['state'] = 'alive';
+  #ending = false;
+
+  constructor(options: InProcessOptions) {
+    const { spec, scheduler, time, threadId } = options;
+    this.#options = options;
+    this.name = spec.name;
+    this.pool = spec.pool.threadId;
+    [this.port, this.#inner] = ScheduledPort.pair(`host of ${spec.name}`, spec.name, scheduler);
+    this.#timers = new Timers(time);
+    scheduler.add(this);
+    const loop: EventLoop = {
+      immediate: (run) => {
+        this.#immediates.push(run);
+        scheduler.wake();
+      },
+      // No slice of turns ends because the machine is busy.
+      now: () => time.now,
+    };
+    this.#thread = startThread(
+      { ...spec.data, port: this.#inner },
+      {
+        clock: this.#timers,
+        loop,
+        thread: threadId,
+        load: (moduleUrl, exportName) => scheduler.hold(loadLogic(moduleUrl, exportName)),
+      },
+    );
+  }
+
+  get threadId(): number {
+    return this.#state === 'ended' ? -1 : this.#options.threadId;
+  }
+
+  get state(): TestThread['state'] {
+    return this.#state;
+  }
+
+  get ready(): boolean {
+    return this.#immediates.length > 0 && this.#runs;
+  }
+
+  run(): string {
+    const run = this.#immediates.shift();
+    if (run !== undefined) this.#guarded(run);
+    return `${this.name} goes on`;
+  }
+
+  on(event: 'error' | 'exit', listener: (value: never) => void): void {
+    if (event === 'error') this.#onError.push(listener as (error: unknown) => void);
+    else this.#onExit.push(listener as (code: number) => void);
+  }
+
+  terminate(): void {
+    if (this.#ending) return;
+    this.#stopRunning();
+    // What a thread has sent may arrive before its exit is known, or be too late.
+    if (this.#options.random() < 0.5) this.port.lose();
+    this.port.later(() => this.#exit());
+  }
+
+  nextTimer(): Promise<number | undefined> {
+    return Promise.resolve(this.#runs ? this.#timers.next : undefined);
+  }
+
+  moved(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async runTimer(): Promise<void> {
+    if (this.#runs) this.#guarded(() => this.#timers.runNext());
+  }
+
+  kill(cause: KillCause, done: () => void): void {
+    this.#onEnded.push(done);
+    if (cause === 'exit') this.terminate();
+    else this.#crash(killError(this.name, cause));
+  }
+
+  hang(done: () => void): void {
+    this.#state = 'hung';
+    this.#inner.stuck = true;
+    done();
+  }
+
+  dropBatch(done: () => void): void {
+    this.port.intercept = (message) => {
+      if (calledBy(message) !== 'deliver') return false;
+      this.port.intercept = undefined;
+      done();
+      return true;
+    };
+  }
+
+  get #runs(): boolean {
+    return this.#state === 'alive' && !this.#ending;
+  }
+
+  /** What would be uncaught in a thread ends it. */
+  #guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  #crash(error: unknown): void {
+    if (this.#ending) return;
+    this.#stopRunning();
+    this.port.later(() => {
+      for (const listener of this.#onError) listener(error);
+      return `${this.name} fails`;
+    });
+    this.port.later(() => this.#exit());
+  }
+
+  #stopRunning(): void {
+    this.#ending = true;
+    this.#inner.stuck = true;
+    // The dead send nothing.
+    this.#inner.intercept = () => true;
+  }
+
+  #exit(): string {
+    this.#state = 'ended';
+    this.#thread.end();
+    this.#options.scheduler.remove(this);
+    for (const listener of this.#onExit) listener(1);
+    this.#inner.close();
+    this.port.close();
+    for (const done of this.#onEnded) done();
+    return `${this.name} has exited`;
+  }
+}

@@ -1,0 +1,124 @@
+import { AssertionError } from 'node:assert';
+import {
+  createActor,
+  fromTransition,
+  type Actor,
+  type AnyActorLogic,
+  type AnyEventObject,
+  type ActorRefFrom,
+  type InputFrom,
+  type TransitionActorLogic,
+} from 'xstate';
+import { createChild } from '../xstate/xstate5.ts';
+import type { Timeline } from './timeline.ts';
+import type { Timers } from './timers.ts';
+
+/** Which event is expected: one of a type, or one that a function accepts. */
+export type Expected<E extends AnyEventObject> =
+  | string
+  | ((event: AnyEventObject) => event is E)
+  | ((event: AnyEventObject) => boolean);
+
+type ProbeLogic = TransitionActorLogic<undefined, AnyEventObject, undefined>;
+
+/**
+ * An actor that only remembers what it is sent. It is an XState actor: a target of `sendTo`, a listener
+ * (`ref.on('*', probe.send)`), a parent.
+ */
+export interface Probe extends Actor<ProbeLogic> {
+  /** Bound to the probe: may be handed on as a listener. */
+  readonly send: (event: AnyEventObject) => void;
+  /** Everything that came, oldest first. */
+  readonly events: readonly AnyEventObject[];
+  /**
+   * Resolves with the oldest event that matches and that no call before has taken; what came before it may be expected
+   * later. Waits until everything has settled, then lets up to `withinMs` (0) of the manual clock pass, then, for what
+   * no clock knows of such as a file that is read, up to `realMs` (1000) of real time. Rejects with what did come.
+   */
+  expectEvent<E extends AnyEventObject = AnyEventObject>(
+    expected: Expected<E>,
+    options?: { readonly withinMs?: number; readonly realMs?: number },
+  ): Promise<E>;
+  /** Starts an actor of `logic` (`runtime.logic('agent')`, or any) as a child that this probe is the parent of. */
+  run<TLogic extends AnyActorLogic>(
+    logic: TLogic,
+    options?: { readonly id?: string; readonly input?: InputFrom<TLogic> },
+  ): ActorRefFrom<TLogic>;
+}
+
+export interface ProbeOptions {
+  readonly name: string;
+  readonly timeline: Timeline;
+  readonly timers: Timers;
+  readonly time: { readonly now: number };
+  readonly hint: string;
+}
+
+export function createProbe({ name, timeline, timers, time, hint }: ProbeOptions): Probe {
+  const events: AnyEventObject[] = [];
+  const taken = new Set<AnyEventObject>();
+  const came = new Set<() => void>();
+  let children = 0;
+  const logic: ProbeLogic = fromTransition((state: undefined, event: AnyEventObject) => {
+    events.push(event);
+    for (const tell of came) tell();
+    return state;
+  }, undefined);
+  const actor = createActor(logic, { id: name, clock: timers }).start();
+
+  function take(expected: Expected<AnyEventObject>): AnyEventObject | undefined {
+    const matches = typeof expected === 'string' ? ({ type }: AnyEventObject) => type === expected : expected;
+    const found = events.find((event) => !taken.has(event) && matches(event));
+    if (found !== undefined) taken.add(found);
+    return found;
+  }
+
+  async function expectEvent(
+    expected: Expected<AnyEventObject>,
+    { withinMs = 0, realMs = 1000 }: { readonly withinMs?: number; readonly realMs?: number } = {},
+  ): Promise<AnyEventObject> {
+    let found = take(expected);
+    if (found === undefined) await timeline.settled();
+    const until = time.now + withinMs;
+    while ((found ??= take(expected)) === undefined && (await timeline.advanceToNext(until)));
+    return found ?? (await waitFor(expected, realMs));
+  }
+
+  /** In real time. */
+  function waitFor(expected: Expected<AnyEventObject>, ms: number): Promise<AnyEventObject> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = take(expected);
+        if (found === undefined) return;
+        over();
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        over();
+        reject(missing(expected));
+      }, ms);
+      const over = (): void => {
+        clearTimeout(timer);
+        came.delete(look);
+      };
+      came.add(look);
+      look();
+    });
+  }
+
+  function missing(expected: Expected<AnyEventObject>): AssertionError {
+    const what = typeof expected === 'string' ? `"${expected}"` : 'accepted event';
+    const types = events.map((event) => (taken.has(event) ? `(${event.type})` : event.type));
+    const seen = types.length === 0 ? 'nothing came' : `came, taken ones in brackets: ${types.join(', ')}`;
+    return new AssertionError({ message: `no ${what} came to the probe ${name}; ${seen}. ${hint}` });
+  }
+
+  const more: Omit<Probe, keyof Actor<ProbeLogic>> = {
+    events,
+    expectEvent: expectEvent as Probe['expectEvent'],
+    run(child, { id = `${name}.${++children}`, input } = {}) {
+      return createChild(child, { id, parent: actor, input }).start() as never;
+    },
+  };
+  return Object.assign(actor, more);
+}

@@ -1,0 +1,103 @@
+import {
+  MessageChannel,
+  receiveMessageOnPort,
+  type MessagePort,
+  type Transferable,
+} from 'node:worker_threads';
+import type { LinkPort } from '../wire/link.ts';
+import type { Lane, Scheduler } from './scheduler.ts';
+import { calledBy } from './test-thread.ts';
+
+type Listener = (value: unknown) => void;
+
+/**
+ * One end of a real channel, so that everything is cloned as between threads, whose messages arrive when the
+ * scheduler says so.
+ */
+export class ScheduledPort implements LinkPort, Lane {
+  readonly #name: string;
+  readonly #port: MessagePort;
+  readonly #scheduler: Scheduler;
+  readonly #listeners = new Map<string, Listener[]>();
+  /** What waits: messages of the channel, or what happens after those that came before. */
+  readonly #waiting: ('message' | (() => string))[] = [];
+  #other: ScheduledPort | undefined;
+  /** Takes a message away that is being sent. */
+  intercept: ((message: unknown) => boolean) | undefined;
+  /** Nobody reads here any more. */
+  stuck = false;
+
+  constructor(name: string, port: MessagePort, scheduler: Scheduler) {
+    this.#name = name;
+    this.#port = port;
+    this.#scheduler = scheduler;
+    scheduler.add(this);
+  }
+
+  get ready(): boolean {
+    return this.#waiting.length > 0 && !this.stuck;
+  }
+
+  run(): string {
+    const next = this.#waiting.shift();
+    if (next !== 'message') return next?.() ?? '';
+    const message: unknown = receiveMessageOnPort(this.#port)?.message;
+    this.#emit('message', message);
+    return `${this.#name} gets ${calledBy(message) ?? 'an answer'}`;
+  }
+
+  postMessage(message: unknown, transfer: readonly unknown[] = []): void {
+    const other = this.#other;
+    if (other === undefined || this.intercept?.(message) === true) return;
+    this.#port.postMessage(message, transfer as Transferable[]);
+    other.later('message');
+  }
+
+  /** Happens here after everything that has been sent before. */
+  later(what: 'message' | (() => string)): void {
+    this.#waiting.push(what);
+    this.#scheduler.wake();
+  }
+
+  /** Forgets the messages that have not arrived. */
+  lose(): void {
+    const kept = this.#waiting.filter((what) => what !== 'message');
+    this.#waiting.splice(0, Infinity, ...kept);
+  }
+
+  on(event: string, listener: Listener | (() => void)): void {
+    const listeners = this.#listeners.get(event) ?? [];
+    listeners.push(listener);
+    this.#listeners.set(event, listeners);
+  }
+
+  close(): void {
+    if (this.#other === undefined) return;
+    this.#other = undefined;
+    this.#scheduler.remove(this);
+    this.#port.close();
+  }
+
+  ref(): void {}
+  unref(): void {}
+
+  #emit(event: string, value: unknown): void {
+    for (const listener of this.#listeners.get(event) ?? []) listener(value);
+  }
+
+  /** Two ends of one channel. */
+  static pair(
+    host: string,
+    thread: string,
+    scheduler: Scheduler,
+  ): [host: ScheduledPort, thread: ScheduledPort] {
+    const { port1, port2 } = new MessageChannel();
+    const ends: [ScheduledPort, ScheduledPort] = [
+      new ScheduledPort(host, port1, scheduler),
+      new ScheduledPort(thread, port2, scheduler),
+    ];
+    ends[0].#other = ends[1];
+    ends[1].#other = ends[0];
+    return ends;
+  }
+}

@@ -1,0 +1,63 @@
+import type { StartThread } from '../os-thread.ts';
+import { InProcessThread } from './in-process-thread.ts';
+import type { Random } from './random.ts';
+import { Scheduler } from './scheduler.ts';
+import type { TestThread } from './test-thread.ts';
+import type { Time } from './timers.ts';
+import { WorkerThread } from './worker-thread.ts';
+
+/** Where the threads of a test run. */
+export interface Stage {
+  readonly startThread: StartThread;
+  /** All that were started and have not ended, oldest first. */
+  threads(): TestThread[];
+  /** Resolves when nothing is under way any more; never, if that never happens. */
+  quiet(): Promise<void>;
+  /** What happened, in order. */
+  readonly trace: readonly string[];
+}
+
+const alive = <T extends TestThread>(threads: readonly T[]): T[] =>
+  threads.filter(({ state }) => state !== 'ended');
+
+/** All threads in this one, in an order that follows from chance alone. */
+export function inProcess(time: Time, random: Random): Stage {
+  const scheduler = new Scheduler(random, () => time.now);
+  let threads: InProcessThread[] = [];
+  let started = 0;
+  return {
+    startThread(spec) {
+      started += 1;
+      const thread = new InProcessThread({ spec, threadId: started, scheduler, time, random });
+      threads = [...alive(threads), thread];
+      return thread;
+    },
+    threads: () => alive(threads),
+    quiet: () => scheduler.idle(),
+    trace: scheduler.trace,
+  };
+}
+
+/** Each thread a worker thread, as in production. */
+export function onThreads(time: Time): Stage {
+  let threads: WorkerThread[] = [];
+  return {
+    startThread(spec) {
+      const thread = new WorkerThread(spec, time.now);
+      threads = [...alive(threads), thread];
+      return thread;
+    },
+    threads: () => alive(threads),
+    async quiet() {
+      let last: string | undefined;
+      for (;;) {
+        for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
+        const pulses = await Promise.all(alive(threads).map((thread) => thread.pulse()));
+        const now = pulses.includes(undefined) ? undefined : pulses.join(', ');
+        if (now !== undefined && now === last) return;
+        last = now;
+      }
+    },
+    trace: [],
+  };
+}

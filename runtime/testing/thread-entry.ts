@@ -1,0 +1,3 @@
+import { startControlled } from './thread-control.ts';
+
+startControlled();
