@@ -57,6 +57,7 @@ export class InProcessThread implements TestThread, Lane {
       {
         clock: this.#timers,
         loop,
+        now: () => time.now,
         thread: threadId,
         load: (moduleUrl, exportName) => scheduler.hold(loadLogic(moduleUrl, exportName)),
       },

@@ -115,6 +115,14 @@ describe.each([
     expect(await answer).toMatchObject({ code: 'ASK_TIMEOUT' });
   });
 
+  test('a deadline in a thread is kept by the clock too', async () => {
+    const runtime = await start({ agents: { notes: agent('notes') } });
+    const ref = await runtime.spawn('notes');
+    const until = performance.now() + 20;
+    while (performance.now() < until);
+    expect(await ref.ask({ type: 'list' }, { timeoutMs: 5 })).toEqual([]);
+  });
+
   test('a thread that is killed leaves behind what a real one does', async () => {
     const runtime = await start({
       agents: {

@@ -52,7 +52,7 @@ export function startControlled(): void {
     Promise.race([loading, waited]).then(over, over);
     return loading;
   };
-  startThread({ ...data, port }, { clock: timers, loop, load });
+  startThread({ ...data, port }, { clock: timers, loop, now: () => time.now, load });
   openLink(control, {
     expose: {
       async pulse(): Promise<Pulse> {
