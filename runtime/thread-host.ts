@@ -3,6 +3,7 @@ import { within, type Clock } from './clock.ts';
 import type { ResolvedPool } from './config/resolve.ts';
 import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
+import type { Batch } from './mailbox/batch.ts';
 import { Outbox, type Ack, type Attachment } from './mailbox/outbox.ts';
 import type { Tag } from './mailbox/mailbox.ts';
 import type { Waiting } from './mailbox/waiting.ts';
@@ -62,6 +63,7 @@ export class ThreadHost {
   #queue: Instance[] = [];
   #gone = false;
   #slots = 0;
+  #delivered = 0;
   #failure: Error | undefined;
   #cause: ThreadCause = 'exit';
 
@@ -88,7 +90,7 @@ export class ThreadHost {
       onClose: () => this.#worker.terminate(),
     });
     this.outbox = new Outbox({
-      deliver: (batch) => this.#call('deliver', batch),
+      deliver: (batch) => this.#deliver(batch),
       delivered: (tag) => waiting.resolve(tag),
       expired: ({ slot }, event, tag) => this.#seats.get(slot)?.instance.refuse(event, tag, 'expired'),
       answered: (ack) => this.#answered(ack),
@@ -160,6 +162,26 @@ export class ThreadHost {
 
   #call(method: ThreadMethod, ...args: readonly unknown[]): Promise<unknown> {
     return this.#link.call(method, ...args);
+  }
+
+  /** Batches are numbered: a thread refuses what comes after one that was lost. */
+  #deliver(batch: Batch): Promise<unknown> {
+    const answer = this.#call('deliver', batch, this.#delivered);
+    this.#delivered += 1;
+    answer.catch((error: unknown) => this.#refused(error));
+    return answer;
+  }
+
+  /** Whoever does not take a batch is of no use. What it has not handled is handled by the next incarnations. */
+  #refused(cause: unknown): void {
+    if (this.#gone || this.#failure !== undefined) return;
+    this.#failure = new HoldfastError(
+      'THREAD_CRASHED',
+      `${this.name} did not take a batch of events and is ended; its instances go on by their restart policy`,
+      { cause },
+    );
+    this.#cause = 'error';
+    this.#options.tell({ type: 'worker.failed', cause: 'error', error: this.#failure });
   }
 
   #started(): void {

@@ -163,6 +163,27 @@ describe.each([
     expect(runtime.status().pools[0]).toMatchObject({ endedThreads: { [cause]: 1 } });
   });
 
+  test('what was in a batch that got lost is handled, in order and once, when the loss is found out', async () => {
+    const runtime = await start({ agents: { notes: agent('notes') } });
+    const ref = await runtime.spawn('notes', { id: 'a' });
+    await ref.deliver({ type: 'note', n: 0 });
+    const drop = runtime.faults.dropBatch('notes/a');
+    expect(drop).toMatchObject({ kind: 'drop-batch', fired: false });
+    const lost = [1, 2].map((n) => ref.deliver({ type: 'note', n }));
+    await runtime.settled();
+    expect(drop.fired).toBe(true);
+    expect(runtime.status()).toMatchObject({ instances: [{ mailbox: 2, state: 'running' }] });
+    ref.send({ type: 'note', n: 3 });
+    await runtime.settled();
+    expect(runtime.status()).toMatchObject({ instances: [{ state: 'restarting' }] });
+    await runtime.clock.advance(1000);
+    await Promise.all(lost);
+    expect(await ref.ask({ type: 'list' })).toEqual([1, 2, 3]);
+    expect(ref.incarnation).toBe(2);
+    expect(runtime.deadLetters.list()).toEqual([]);
+    expect(runtime.status().pools[0]).toMatchObject({ endedThreads: { error: 1 } });
+  });
+
   test('a thread that hangs is not in the way of the others, nor of a stop', async () => {
     const runtime = await start({
       agents: { a: agent('notes'), b: agent('poller', { threadId: 'other' }) },

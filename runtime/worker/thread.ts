@@ -48,6 +48,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const { clock = systemClock, loop, thread = nodeThreadId, load = loadLogic } = surroundings;
   const { now = hostTime(data.clockOrigin) } = surroundings;
   const instances = new Map<number, HostedInstance>();
+  let delivered = 0;
   const reports = new Reports((items) => void callHost('report', items).catch(() => {}), loop);
   const turns = new Turns({
     instances,
@@ -68,7 +69,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const link = openLink(data.port as MessagePort, {
     expose: {
       hello: () => thread,
-      deliver: (batch: Batch) => turns.deliver(batch),
+      deliver(batch: Batch, n: number = delivered) {
+        if (n !== delivered) throw new Error(`batch ${delivered} was lost on its way, ${n} came`);
+        delivered += 1;
+        return turns.deliver(batch);
+      },
       activate,
       deactivate(slot: number) {
         const instance = instances.get(slot);
