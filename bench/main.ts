@@ -2,12 +2,15 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ask } from './ask.ts';
 import { describeMachine } from './machine-info.ts';
+import { machine } from './machine.ts';
+import { neighbour } from './neighbour.ts';
 import { oneWay } from './one-way.ts';
 import { Results } from './results.ts';
+import { scaling } from './scaling.ts';
 
 type Suite = (results: Results, rounds: number) => Promise<void>;
 
-const suites: Readonly<Record<string, Suite>> = { 'one-way': oneWay, ask };
+const suites: Readonly<Record<string, Suite>> = { 'one-way': oneWay, ask, neighbour, scaling, machine };
 
 const usage = `npm run bench -- [suite …] [--rounds n] [--json file]
 suites: ${Object.keys(suites).join(', ')}; all of them when none is named`;

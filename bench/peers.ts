@@ -1,8 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Task } from './raw/thread.ts';
+
+/** Some peers take their time, and nothing is measured then. */
+const STOP_MS = 5000;
 
 /** A running pool of a peer: tasks are answered with their `n`, `read` with the count. */
 export interface PeerPool {
@@ -68,7 +72,10 @@ export async function startPeers(
   return {
     pools,
     stop: async () => {
-      for (const pool of Object.values(pools)) await pool.stop();
+      for (const [name, pool] of Object.entries(pools)) {
+        const stopped = await Promise.race([pool.stop().then(() => true), sleep(STOP_MS, false)]);
+        if (!stopped) console.error(`bench: ${name} did not stop within ${STOP_MS} ms`);
+      }
     },
   };
 }

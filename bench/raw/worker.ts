@@ -6,8 +6,8 @@ import type { CounterEvent } from '../agents/counter-event.ts';
 import type { Kind } from '../agents/local.ts';
 import type { RawMessage } from './thread.ts';
 import { burn } from '../agents/burn.ts';
+import { ACTORS } from '../load.ts';
 
-const ACTORS = 32;
 const ACK_EVERY = 256;
 const port = parentPort as MessagePort;
 const { kind } = workerData as { kind?: Kind };

@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createActor } from 'xstate';
+import { createRuntime, HoldfastError } from 'holdfast';
+import quietLogic from './agents/counter.ts';
+import { spinUntil } from './agents/spinner.ts';
+import { asking } from './load.ts';
+import { rowNamed, type Results } from './results.ts';
+import { median, rowOf, type Sample } from './rounds.ts';
+
+/** How long each half of a round asks. */
+const FOR_MS = 1500;
+/** How long the neighbour in the same event loop is busy: it has to end, or the bench would not. */
+const BUSY_MS = 2000;
+/** What somebody who asks is ready to wait. */
+const PATIENCE_MS = 500;
+
+/** What a pool that never comes back does to another, and what the same agents do to each other without threads. */
+export async function neighbour(results: Results, rounds: number): Promise<void> {
+  const samples: Record<'before' | 'during', Sample[]> = { before: [], during: [] };
+  const ratios: number[] = [];
+  for (let round = -1; round < rounds; round++) {
+    const { before, during } = await inThreads();
+    if (round < 0) continue;
+    samples.before.push(before);
+    samples.during.push(during);
+    ratios.push(during.value / before.value);
+  }
+  const rows = [
+    rowOf('before: the other pool is idle', samples.before),
+    rowOf('during: the other pool is in while (true)', samples.during),
+  ];
+  results.table({
+    suite: 'neighbour',
+    title: `a noisy neighbour: p99 of asks to one pool, ${FOR_MS} ms before and ${FOR_MS} ms during, median of ${rounds}`,
+    unit: 'µs',
+    base: 'before: the other pool is idle',
+    rows,
+    alsoUnit: 'µs',
+  });
+  const alone = await inOneLoop();
+  results.table({
+    suite: 'neighbour',
+    title: `the same two actors in one event loop: the longest an ask took, the other busy for ${BUSY_MS} ms`,
+    unit: 'ms',
+    base: 'before',
+    rows: alone,
+  });
+  const during = rowNamed(alone, 'during').median;
+  console.log(
+    during > PATIENCE_MS
+      ? `  nobody who waits ${PATIENCE_MS} ms gets an answer; in while (true) nobody ever would`
+      : `  an answer came within ${PATIENCE_MS} ms`,
+  );
+  results.gate(
+    'neighbour',
+    "p99 of a pool's asks while another is in while (true), to before",
+    median(ratios),
+    {
+      atMost: 1.5,
+    },
+  );
+}
+
+async function inThreads(): Promise<Record<'before' | 'during', Sample>> {
+  const runtime = await createRuntime({
+    agents: {
+      quiet: {
+        type: 'thread-bound',
+        threadId: 'quiet',
+        maxThreads: 1,
+        module: new URL('./agents/counter.ts', import.meta.url),
+      },
+      noisy: {
+        type: 'thread-bound',
+        threadId: 'noisy',
+        maxThreads: 1,
+        module: new URL('./agents/spinner.ts', import.meta.url),
+      },
+    },
+  });
+  const quiet = await runtime.spawn('quiet', { id: 'a' });
+  const noisy = await runtime.spawn('noisy', { id: 'b' });
+  const asks = async (): Promise<Sample> => {
+    const { also } = await asking((_to, event) => quiet.ask(event), { inFlight: 1, forMs: FOR_MS });
+    const { p50 = 0, p99 = 0 } = also ?? {};
+    return { value: p99, also: { p50 } };
+  };
+  // The code is warm before anything is compared.
+  await asking((_to, event) => quiet.ask(event), { inFlight: 1, forMs: FOR_MS / 3 });
+  const before = await asks();
+  noisy.send({ type: 'spin' });
+  await isStuck(noisy);
+  const during = await asks();
+  await isStuck(noisy);
+  await runtime.stop({ timeoutMs: 1000 }).catch(() => undefined);
+  return { before, during };
+}
+
+async function isStuck(noisy: {
+  ask(event: { type: 'ping' }, options: object): Promise<unknown>;
+}): Promise<void> {
+  const outcome = await noisy.ask({ type: 'ping' }, { timeoutMs: 100 }).then(
+    () => 'answered',
+    (error: unknown) => (error instanceof HoldfastError ? error.code : 'failed'),
+  );
+  if (outcome !== 'ASK_TIMEOUT') throw new Error(`the neighbour should be stuck, and ${outcome}`);
+}
+
+/** Asks every 10 ms; how long the slowest answer took while nothing and while something kept the loop busy. */
+async function inOneLoop() {
+  const quiet = createActor(quietLogic).start();
+  const ask = async (): Promise<number> => {
+    const from = performance.now();
+    await sleep(10);
+    quiet.send({ type: 'add', n: 1 });
+    return performance.now() - from - 10;
+  };
+  let before = 0;
+  for (let i = 0; i < 50; i++) before = Math.max(before, await ask());
+  setImmediate(() => spinUntil(performance.now() + BUSY_MS));
+  let during = 0;
+  for (let i = 0; i < 5; i++) during = Math.max(during, await ask());
+  return [rowOf('before', [{ value: before }]), rowOf('during', [{ value: during }])];
+}
