@@ -2,7 +2,8 @@ import { createActor, type AnyActorRef, type Subscription } from 'xstate';
 import type { SupervisorEvent } from '../actors/supervisor.ts';
 import type { TwinLogic } from '../actors/twin.ts';
 import { addressOf } from './address.ts';
-import { toAgentRef, type AgentRef, type PersistedEnvelope } from './agent-ref.ts';
+import { Activations } from './activations.ts';
+import { toAgentRef, type AgentRef } from './agent-ref.ts';
 import { systemClock, within, type Clock } from './clock.ts';
 import type { LoadedConfig, ResolvedAgent } from './config/resolve.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -14,18 +15,13 @@ import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-ev
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './secrets/broker.ts';
 import { ownMemory } from './secrets/own-memory.ts';
 import type { StartThread } from './os-thread.ts';
+import type { SpawnRequest } from './spawn-request.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
 import { ThreadHost } from './thread-host.ts';
 import { twinLogic, type InstanceRequest, type TwinEffects } from './twins.ts';
 import { version } from './version.ts';
 import { createChild } from './xstate/xstate5.ts';
-
-export interface SpawnRequest {
-  readonly id?: string | undefined;
-  readonly input?: unknown;
-  readonly snapshot?: PersistedEnvelope | undefined;
-}
 
 export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProviders' | 'capabilities'> {
   readonly logger?: Logger;
@@ -61,6 +57,10 @@ export class RuntimeSystem {
   readonly #refs = new Map<string, AgentRef>();
   /** Addresses of twins that are made and not started. */
   readonly #reserved = new Set<string>();
+  readonly #activations = new Activations({
+    instanceAt: (address) => this.#instances.get(address),
+    refAt: (address) => this.#refs.get(address),
+  });
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
   readonly #hosts = new Map<string, Set<ThreadHost>>();
   readonly #nextId = new Map<string, number>();
@@ -101,9 +101,6 @@ export class RuntimeSystem {
     const agent = this.#agent(name);
     const id = request.id ?? this.#freeId(agent.name);
     const address = addressOf(agent.name, id);
-    if (request.snapshot !== undefined && (request.snapshot as { v?: unknown } | null)?.v !== 1) {
-      throw new HoldfastError('CONFIG_INVALID', `the snapshot for ${address} is not what persist() returns`);
-    }
     if (this.#isTaken(address)) {
       throw new HoldfastError(
         'ADDRESS_TAKEN',
@@ -122,6 +119,12 @@ export class RuntimeSystem {
     twin.start();
     await instance.started;
     return twin as unknown as AgentRef;
+  }
+
+  /** The instance at that address, which `spawn` starts when there is none. */
+  async getOrSpawn(name: string, id: string, spawn: () => Promise<AgentRef>): Promise<AgentRef> {
+    this.#assertRunning();
+    return this.#activations.get(addressOf(this.#agent(name).name, id), spawn);
   }
 
   get(address: string): AgentRef | undefined {

@@ -10,6 +10,7 @@ import type { Logger } from './logger.ts';
 import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
 import type { Capability } from './secrets/capability.ts';
+import { spawnRequest, type SpawnRequest } from './spawn-request.ts';
 import type { RuntimeStatus } from './status.ts';
 import { startTelemetry } from './telemetry/telemetry.ts';
 
@@ -32,12 +33,13 @@ export type LogicOf<C extends RuntimeConfig, N extends keyof C['agents']> = C['a
 /** Names of the agents of a config. */
 export type AgentName<C extends RuntimeConfig> = keyof C['agents'] & string;
 
+/** What a new instance is made of; every field has a default. */
 export interface SpawnOptions<TLogic extends AnyActorLogic = AnyActorLogic> {
-  /** Unique among the running instances of the agent. Default: the next free number. */
+  /** Unique among the running instances of the agent; at least one character. Default: the next free number. */
   readonly id?: string;
-  /** The machine's input; cloned into the thread. */
+  /** The machine's input; cloned into the thread. Default: none. */
   readonly input?: InputFrom<TLogic>;
-  /** Continue from what `persist()` gave. */
+  /** What `persist()` gave: the instance continues from it. Default: it begins anew. */
   readonly snapshot?: PersistedEnvelope;
 }
 
@@ -59,11 +61,22 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   /**
    * Starts an instance and resolves when it runs in its thread. Rejects with `AGENT_UNKNOWN`, `ADDRESS_TAKEN`,
    * `AGENT_EXPORT_INVALID`, `MESSAGE_UNCLONABLE` (the input), `THREAD_START_TIMEOUT`, `THREAD_CRASHED`,
-   * `RUNTIME_STOPPED`, or with what the agent threw while it started.
+   * `RUNTIME_STOPPED`, `CONFIG_INVALID` (the options), or with what the agent threw while it started.
    */
   spawn<N extends AgentName<C>>(
     agent: N,
     options?: SpawnOptions<LogicOf<C, N>>,
+  ): Promise<AgentRef<LogicOf<C, N>>>;
+  /**
+   * The instance at `agent/id`, which is started when there is none: once, however many ask for it at a time. When
+   * that start fails they all hear of it, and the next call tries again. An instance that waits for its restart is
+   * returned; of one that is stopping the end is awaited (5 s at most). `options` are for a start alone. Rejects as
+   * `spawn` does, with `ADDRESS_TAKEN` only for what a machine has made and not started.
+   */
+  getOrSpawn<N extends AgentName<C>>(
+    agent: N,
+    id: string,
+    options?: Omit<SpawnOptions<LogicOf<C, N>>, 'id'>,
   ): Promise<AgentRef<LogicOf<C, N>>>;
   /** The running instance at `agent/id`, if there is one. */
   get(address: string): AgentRef | undefined;
@@ -74,6 +87,10 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   logic<N extends AgentName<C>>(agent: N): ThreadBoundLogic<LogicOf<C, N>>;
   /** A JSON-safe picture of pools, threads, instances and secrets, without any payload or secret value. */
   status(): RuntimeStatus;
+  /**
+   * Calls the listener with what happens from now on: `dead-letter`, `thread`, `agent`, `secret`, `escalation` or
+   * `warning`; {@link RuntimeEvents} has what each one tells. A listener that throws is logged and disturbs nobody.
+   */
   on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription;
   readonly deadLetters: {
     /** The last 1000 of the last hour, oldest first; the bodies of large ones are left out (`truncated`). */
@@ -124,10 +141,16 @@ export async function openRuntime<const C extends RuntimeConfig>(
     ...(logger && { logger }),
   });
   const telemetry = startTelemetry(system, { agents: loaded.agents, addressOf });
+  const spawn = (agent: string, request: SpawnRequest): Promise<AgentRef> =>
+    telemetry.spawn(agent, request, () => system.spawn(agent, request));
   return {
     supervisor: system.supervisor as AnyActorRef,
     secrets: system.secrets.actor as AnyActorRef,
-    spawn: (agent, spawn = {}) => telemetry.spawn(agent, spawn, () => system.spawn(agent, spawn)) as never,
+    spawn: async (agent, options) => (await spawn(agent, spawnRequest(agent, options))) as never,
+    getOrSpawn: async (agent, id, options) => {
+      const request = spawnRequest(agent, { ...options, id: id ?? '' });
+      return (await system.getOrSpawn(agent, id, () => spawn(agent, request))) as never;
+    },
     get: (address) => system.get(address),
     logic: (agent) => system.logic(agent) as never,
     status: () => system.status(),

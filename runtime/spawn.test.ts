@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { AgentRef } from 'holdfast';
 import { fixture, start } from './fixtures/start.ts';
 
 test('an address is taken once, and free again when its instance has ended', async () => {
@@ -79,4 +80,22 @@ test('an instance that is stopped while it starts never shows up', async () => {
   const next = await runtime.spawn('counter', { id: 'a' });
   expect(await next.ask({ type: 'read' })).toBe(0);
   expect(runtime.status().pools[0]?.threads).toMatchObject([{ instances: 1 }]);
+});
+
+test('no options are as good as none, and wrong ones are refused before anything starts', async () => {
+  const runtime = await start({ agents: { counter: fixture('counter') } });
+  const { spawn } = runtime as unknown as { spawn: (name: string, options: unknown) => Promise<AgentRef> };
+  expect((await spawn('counter', null)).address).toBe('counter/1');
+  for (const wrong of [
+    'btc',
+    7,
+    true,
+    { id: 7 },
+    { id: null },
+    { id: '' },
+    { id: '\ud800' },
+    { snapshot: null },
+  ])
+    await expect(spawn('counter', wrong)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  expect(runtime.status().instances).toHaveLength(1);
 });

@@ -77,9 +77,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       activate,
       deactivate(slot: number) {
         const instance = instances.get(slot);
-        if (instance === undefined) return;
-        instance.stop();
-        left(instance);
+        if (instance !== undefined) {
+          instance.stop();
+          left(instance);
+        }
+        // Before the answer: the slot is somebody else's as soon as the host has it.
         reports.flush();
       },
       watch: (slot: number, watched: boolean) => instances.get(slot)?.watch(watched),

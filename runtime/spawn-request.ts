@@ -1,0 +1,35 @@
+import type { PersistedEnvelope } from './agent-ref.ts';
+import { HoldfastError } from './errors.ts';
+
+/** What a spawn was asked for. */
+export interface SpawnRequest {
+  readonly id?: string | undefined;
+  readonly input?: unknown;
+  readonly snapshot?: PersistedEnvelope | undefined;
+}
+
+/** Checks what a caller gave, who may not have types; nothing is as good as no options. */
+export function spawnRequest(agent: string, options: unknown): SpawnRequest {
+  const given = options ?? {};
+  if (typeof given !== 'object') {
+    throw invalid(agent, `the options are an object, such as { id: "btc" }, not a ${typeof given}`);
+  }
+  const { id, input, snapshot } = given as Record<string, unknown>;
+  if (id !== undefined && (typeof id !== 'string' || !isId(id))) {
+    const got = typeof id === 'string' ? 'one without any or with half a character' : `a ${typeof id}`;
+    throw invalid(agent, `an id is a string of at least one character, not ${got}`);
+  }
+  if (snapshot !== undefined && (snapshot as PersistedEnvelope | null)?.v !== 1) {
+    throw invalid(agent, 'the snapshot is not what persist() returns');
+  }
+  return { id, input, snapshot: snapshot as PersistedEnvelope | undefined };
+}
+
+/** Half of a surrogate pair cannot be percent-encoded. */
+function isId(id: string): boolean {
+  return id !== '' && !/\p{Surrogate}/u.test(id);
+}
+
+function invalid(agent: string, what: string): HoldfastError {
+  return new HoldfastError('CONFIG_INVALID', `cannot spawn "${agent}": ${what}`);
+}
