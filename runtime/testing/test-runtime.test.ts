@@ -208,6 +208,38 @@ describe.each([
     );
   });
 
+  test('who waits for everything to settle waits for the import of a module too', async () => {
+    const module = new URL('./fixtures/slow-import.ts', import.meta.url);
+    const runtime = await start({ agents: { slow: agent('default', { module }) } });
+    void runtime.spawn('slow');
+    await runtime.settled();
+    expect(runtime.status()).toMatchObject({ instances: [{ state: 'running' }] });
+  });
+
+  test('an error that nobody catches ends the thread', async () => {
+    const runtime = await start({
+      agents: { late: agent('late', { supervision: { restart: 'temporary' } }) },
+    });
+    await runtime.spawn('late');
+    await runtime.clock.advance(10);
+    expect(runtime.status()).toMatchObject({ instances: [], pools: [{ endedThreads: { error: 1 } }] });
+  });
+
+  test('time does not pass backwards', async () => {
+    const runtime = await start({ agents: { notes: agent('notes') } }, { now: 5 });
+    await expect(runtime.clock.advance(-1)).rejects.toThrow('0 ms or more, not by -1');
+    expect(runtime.clock.now()).toBe(5);
+  });
+
+  test('what never comes to rest is said, with what there is of threads', async () => {
+    const runtime = await start({ agents: { endless: agent('endless') } }, { deadlineMs: 200 });
+    await runtime.spawn('endless', { id: 'a' });
+    await expect(runtime.settled()).rejects.toThrow(
+      /nothing came to rest within 200 ms; threads: holdfast:pool:1 \(alive\).*\(seed: \d+\)/,
+    );
+    runtime.faults.killThread('endless/a');
+  });
+
   test('an idle thread retires when its time has come on the clock', async () => {
     const runtime = await start({ agents: { notes: agent('notes') } });
     const ref = await runtime.spawn('notes');
@@ -217,4 +249,18 @@ describe.each([
     await runtime.clock.advance(1);
     expect(runtime.status().pools[0]).toMatchObject({ threads: [], endedThreads: { retired: 1 } });
   });
+});
+
+test('a thread that was killed in this process leaves nothing running here', async () => {
+  const runtime = await createTestRuntime(
+    { agents: { ticking: agent('ticking') } },
+    { logger, threads: false },
+  );
+  await runtime.spawn('ticking', { id: 'a' });
+  const scope = globalThis as { ticking?: number };
+  expect(scope.ticking).toBe(1);
+  runtime.faults.killThread('ticking/a');
+  await runtime.settled();
+  expect(scope.ticking).toBe(0);
+  await runtime.stop();
 });
