@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { blocks, exampleFolder } from './examples.fixture.ts';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../', import.meta.url));
+const page = readFileSync(join(root, 'docs/testing.md'), 'utf8');
+
+/** The example of the guide in a folder of its own. */
+async function example(): Promise<string> {
+  const folder = await exampleFolder();
+  for (const [info, text] of blocks(page)) {
+    const [, name] = /^ts (\S+\.ts)$/.exec(info) ?? [];
+    if (name === undefined) continue;
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
+  return folder;
+}
+
+test.each(['0', '1'])('the tests of the guide pass with HOLDFAST_TEST_THREADS=%s', async (threads) => {
+  const folder = await example();
+  const { stdout } = await run(
+    process.execPath,
+    ['-C', 'holdfast-source', '--test', '--test-reporter=tap', join(folder, 'trader.test.ts')],
+    { cwd: root, timeout: 25_000, env: { ...process.env, HOLDFAST_TEST_THREADS: threads } },
+  );
+  expect(stdout).toMatch(/^# tests 5$/m);
+  expect(stdout).toMatch(/^# pass 5$/m);
+});
+
+test('the code of the guide type-checks', async () => {
+  const folder = await example();
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      extends: join(root, 'tsconfig.json'),
+      files: ['trader.test.ts', 'agents/trader.ts'],
+      include: [],
+    }),
+  );
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const { stdout } = await run(process.execPath, [tsc, '-p', folder], { timeout: 60_000 }).catch(
+    (error: { stdout: string }) => error,
+  );
+  expect(stdout).toBe('');
+});
