@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { toPromise } from 'xstate';
 import type { RuntimeEvents } from 'holdfast';
-import { fixture, nextEvent, start } from './fixtures/start.ts';
+import { fixture, nextEvent, start, startTest } from './fixtures/start.ts';
 
 const quick = { backoff: { minMs: 1, maxMs: 5, factor: 2, jitter: 0 } };
 
@@ -100,21 +100,23 @@ test('a temporary instance ends with the error of its thread', async () => {
 });
 
 test('a machine that fails again and again is given up, with an escalation that carries the cause', async () => {
-  const runtime = await start({
-    agents: {
-      counter: fixture('counter', {
-        supervision: { ...quick, intensity: { restarts: 2, withinMs: 60_000 } },
-      }),
+  const runtime = await startTest(
+    {
+      agents: {
+        counter: fixture('counter', { supervision: { intensity: { restarts: 2, withinMs: 60_000 } } }),
+      },
     },
-  });
+    { threads: true },
+  );
   const ref = await runtime.spawn('counter', { id: 'a' });
-  const escalation = nextEvent<RuntimeEvents['escalation']>((listener) => runtime.on('escalation', listener));
+  const escalations: unknown[] = [];
+  runtime.on('escalation', (escalation) => escalations.push(escalation));
   const end = toPromise(ref).catch((error: unknown) => error);
   for (let i = 0; i < 3; i++) ref.send({ type: 'fail' });
-  expect(await escalation).toMatchObject({
-    address: 'counter/a',
-    error: { code: 'AGENT_QUARANTINED', cause: { code: 'E_RANGE' } },
-  });
+  await runtime.clock.advance(5000);
+  expect(escalations).toMatchObject([
+    { address: 'counter/a', error: { code: 'AGENT_QUARANTINED', cause: { code: 'E_RANGE' } } },
+  ]);
   expect(await end).toMatchObject({ code: 'AGENT_QUARANTINED' });
   expect(runtime.status().restarts).toBe(2);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fixture, nextEvent, start } from './fixtures/start.ts';
+import { fixture, start, startTest } from './fixtures/start.ts';
 
 test('instances go to the thread that owns the fewest, and stay there', async () => {
   const runtime = await start({ agents: { counter: fixture('counter', { maxThreads: 3 }) } });
@@ -25,33 +25,40 @@ test('spawns at once wait for starting threads and start no more than the cap', 
 });
 
 test('a thread without instances retires after its idle time, one with an instance never', async () => {
-  const runtime = await start({
-    agents: { counter: fixture('counter', { maxThreads: 2 }) },
-    threads: { pool: { idleTimeoutMs: 20 } },
-  });
+  const runtime = await startTest(
+    {
+      agents: { counter: fixture('counter', { maxThreads: 2 }) },
+      threads: { pool: { idleTimeoutMs: 5000 } },
+    },
+    { threads: true },
+  );
   const keeps = await runtime.spawn('counter');
   const leaves = await runtime.spawn('counter');
-  const exited = nextEvent<{ name: string; state: string; cause?: string }>(
-    (listener) => runtime.on('thread', listener),
-    ({ state }) => state === 'exited',
-  );
+  const exited: unknown[] = [];
+  runtime.on('thread', ({ name, state, cause }) => exited.push([name, state, cause]));
   await leaves.stop();
-  expect(await exited).toMatchObject({ name: 'holdfast:pool:2', cause: 'retired' });
+  await runtime.clock.advance(4999);
+  expect(exited).toEqual([]);
+  await runtime.clock.advance(1);
+  expect(exited).toEqual([['holdfast:pool:2', 'exited', 'retired']]);
+  await runtime.clock.advance(3_600_000);
   expect(await keeps.ask({ type: 'read' })).toBe(0);
   expect(runtime.status().pools[0]).toMatchObject({ endedThreads: { retired: 1 } });
 });
 
 test('minThreads are up before anybody needs them and do not retire', async () => {
-  const runtime = await start({
-    agents: { counter: fixture('counter', { maxThreads: 2 }) },
-    threads: { pool: { minThreads: 1, idleTimeoutMs: 1 } },
-  });
-  await nextEvent<{ state: string }>(
-    (listener) => runtime.on('thread', listener),
-    ({ state }) => state === 'ready',
+  const runtime = await startTest(
+    {
+      agents: { counter: fixture('counter', { maxThreads: 2 }) },
+      threads: { pool: { minThreads: 1, idleTimeoutMs: 1 } },
+    },
+    { threads: true },
   );
+  await runtime.settled();
+  expect(runtime.status().pools[0]).toMatchObject({ threads: [{ state: 'ready', instances: 0 }] });
   const ref = await runtime.spawn('counter');
   await ref.stop();
+  await runtime.clock.advance(3_600_000);
   await runtime.spawn('counter');
   expect(runtime.status().pools[0]).toMatchObject({ startedThreads: 1, threads: [{ state: 'ready' }] });
 });
