@@ -1,19 +1,29 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ask } from './ask.ts';
+import { flood } from './flood.ts';
 import { describeMachine } from './machine-info.ts';
 import { machine } from './machine.ts';
 import { neighbour } from './neighbour.ts';
 import { oneWay } from './one-way.ts';
 import { Results } from './results.ts';
 import { scaling } from './scaling.ts';
+import { start } from './start.ts';
 
 type Suite = (results: Results, rounds: number) => Promise<void>;
 
-const suites: Readonly<Record<string, Suite>> = { 'one-way': oneWay, ask, neighbour, scaling, machine };
+const suites: Readonly<Record<string, Suite>> = {
+  'one-way': oneWay,
+  ask,
+  start,
+  neighbour,
+  scaling,
+  machine,
+};
 
 const usage = `npm run bench -- [suite …] [--rounds n] [--json file]
-suites: ${Object.keys(suites).join(', ')}; all of them when none is named`;
+suites: ${Object.keys(suites).join(', ')}; all of them when none is named
+       flood [--minutes n], which is not one of all`;
 
 // Not all peers let go of the process when they are stopped.
 process.exit(await main());
@@ -21,10 +31,15 @@ process.exit(await main());
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { rounds: { type: 'string', default: '7' }, json: { type: 'string' } },
+    options: {
+      rounds: { type: 'string', default: '7' },
+      json: { type: 'string' },
+      minutes: { type: 'string', default: '2' },
+    },
   });
   const rounds = Number(values.rounds);
-  const unknown = positionals.find((name) => suites[name] === undefined);
+  const known: typeof suites = { ...suites, flood: (results) => flood(results, Number(values.minutes)) };
+  const unknown = positionals.find((name) => known[name] === undefined);
   if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1) {
     console.error(
       unknown === undefined ? `--rounds ${values.rounds} is no number of rounds` : `no suite "${unknown}"`,
@@ -36,7 +51,7 @@ async function main(): Promise<number> {
   console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${machine.node}`);
   const results = new Results();
   const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
-  for (const name of chosen) await (suites[name] as Suite)(results, rounds);
+  for (const name of chosen) await (known[name] as Suite)(results, rounds);
   if (values.json !== undefined) {
     const { tables, gates } = results;
     writeFileSync(

@@ -1,0 +1,142 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createRuntime, type AgentRef } from 'holdfast';
+import type { Results } from './results.ts';
+
+const EVENTS = 5_000_000;
+const CAPACITY = 1000;
+const BURST = 256;
+/** Events of the paced producer on their way at most, as a multiple of what the mailbox holds. */
+const OUTRUN = 4;
+/** What the process may grow by after the warm-up. */
+const GROWTH_MB = 64;
+const SAMPLE_MS = 250;
+
+/** Events into a bounded mailbox faster than they are handled: nothing is lost unseen, and memory stays flat. */
+export async function flood(results: Results, minutes: number): Promise<void> {
+  await sends(results);
+  await deliveries(results, minutes);
+}
+
+async function sends(results: Results): Promise<void> {
+  await using runtime = await startRuntime();
+  const slow = await runtime.spawn('slow', { id: 'a' });
+  const memory = watchMemory();
+  const started = performance.now();
+  for (let sent = 0; sent < EVENTS;) {
+    for (let i = 0; i < BURST && sent < EVENTS; i++, sent++) slow.send({ type: 'tick', n: sent });
+    // Nobody waits for room: this only lets the process read its messages.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const seconds = (performance.now() - started) / 1000;
+  const handled = await handledBy(slow);
+  const dead = runtime.status().deadLetters;
+  console.log(
+    `\n${EVENTS} events by send() in ${seconds.toFixed(1)} s: ${handled} handled, ${dead} dead letters` +
+      ` (${runtime.deadLetters.list().length} of them kept)`,
+  );
+  results.gate('flood', 'events neither handled nor a dead letter', EVENTS - handled - dead, { atMost: 0 });
+  results.gate('flood', 'events handled twice or both handled and dead', handled + dead - EVENTS, {
+    atMost: 0,
+  });
+  memory.report(results, 'send() into a full mailbox');
+}
+
+async function deliveries(results: Results, minutes: number): Promise<void> {
+  await using runtime = await startRuntime();
+  const slow = await runtime.spawn('slow', { id: 'a' });
+  const memory = watchMemory();
+  const until = performance.now() + minutes * 60_000;
+  let sent = 0;
+  let delivered = 0;
+  let refused = 0;
+  const producer = async (): Promise<void> => {
+    while (performance.now() < until) {
+      const n = sent++;
+      await slow.deliver({ type: 'tick', n }).then(
+        () => (delivered += 1),
+        async (error: unknown) => {
+          if ((error as { code?: string }).code !== 'MAILBOX_FULL') throw error;
+          refused += 1;
+          await sleep(1);
+        },
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: CAPACITY * OUTRUN }, producer));
+  const handled = await handledBy(slow);
+  console.log(
+    `\n${CAPACITY * OUTRUN} producers for ${minutes} min by deliver(): ${sent} sent, ${delivered} delivered,` +
+      ` ${refused} refused with MAILBOX_FULL, ${handled} handled`,
+  );
+  results.gate(
+    'flood',
+    'deliveries that were neither handled nor refused',
+    Math.abs(sent - handled - refused),
+    {
+      atMost: 0,
+    },
+  );
+  results.gate('flood', 'deliveries acknowledged and not handled', Math.abs(delivered - handled), {
+    atMost: 0,
+  });
+  memory.report(results, 'deliver() by more producers than the mailbox holds');
+}
+
+const startRuntime = () =>
+  createRuntime(
+    {
+      agents: {
+        slow: {
+          type: 'thread-bound',
+          threadId: 'slow',
+          maxThreads: 1,
+          module: new URL('./agents/slow.ts', import.meta.url),
+          mailbox: { capacity: CAPACITY },
+        },
+      },
+    },
+    // Five million refusals are no news.
+    { logger: { debug() {}, info() {}, warn() {}, error() {} } },
+  );
+
+const handledBy = async (ref: AgentRef): Promise<number> =>
+  (await ref.ask({ type: 'read' }, { timeoutMs: 60_000 })) as number;
+
+interface Sampled {
+  readonly rssMb: number;
+  readonly heapMb: number;
+}
+
+/** Memory of the whole process while something runs. */
+function watchMemory(): { report(results: Results, what: string): void } {
+  const mb = (bytes: number): number => bytes / 2 ** 20;
+  const samples: Sampled[] = [];
+  const take = (): void => {
+    const { rss, heapUsed } = process.memoryUsage();
+    samples.push({ rssMb: mb(rss), heapMb: mb(heapUsed) });
+  };
+  take();
+  const timer = setInterval(take, SAMPLE_MS);
+  return {
+    report(results, what) {
+      clearInterval(timer);
+      take();
+      const line = (name: string, of: (sample: Sampled) => number): void => {
+        const curve = samples.map(of);
+        const text = [curve[0], curve[curve.length >> 1], curve.at(-1), Math.max(...curve)]
+          .map((value) => (value as number).toFixed(0))
+          .join(' / ');
+        console.log(`  ${name}, MB: start / middle / end / most ${text} (${curve.length} samples)`);
+      };
+      line('resident', ({ rssMb }) => rssMb);
+      line('heap of the host', ({ heapMb }) => heapMb);
+      // The first fifth warms up: code is compiled, the heap finds its size.
+      const warm = samples.slice(Math.floor(samples.length / 5));
+      const first = (warm[0] as Sampled).rssMb;
+      const growth = Math.max(...warm.map(({ rssMb }) => rssMb)) - first;
+      results.gate('flood', `${what}: growth of resident memory after the warm-up, MB`, growth, {
+        atMost: GROWTH_MB,
+      });
+    },
+  };
+}
