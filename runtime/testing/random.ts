@@ -2,8 +2,8 @@
 export type Random = () => number;
 
 /**
- * The `n`th of the independent sources that follow from a seed (mulberry32: 32 bits of state, every number of its
- * period equally often). One of its own for each use, so that drawing from one moves no other.
+ * The `n`th of the sources that follow from a seed (mulberry32, whose period of 2^32 is enough for a test). One of its
+ * own for each use, so that drawing from one moves no other.
  */
 export function seeded(seed: number, n = 0): Random {
   let state = (seed + Math.imul(n + 1, 0x9e3779b9)) >>> 0;
