@@ -247,7 +247,7 @@ export class Outbox {
       this.#envelopes -= settled;
       if (attachment.held && attachment.mailbox.inFlight < this.#quantum) this.#release(attachment);
     }
-    if (ack.length > 1) this.#options.answered(ack as unknown as Ack);
+    if (ack.length > 1) this.#options.answered(ack);
     if (this.#held.size > 0 && this.#isOpen()) for (const attachment of this.#held) this.#release(attachment);
   }
 

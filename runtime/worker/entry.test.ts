@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { asked, told } from '../mailbox/fixtures/envelopes.ts';
+import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { createProgress } from '../wire/progress.ts';
 import { rigOver, type ThreadRig } from './fixtures/thread-rig.ts';
 import { until } from './fixtures/until.ts';
@@ -95,7 +95,7 @@ describe('a worker', () => {
 
     const ack = await deliver(...asked(0, [[1, event('self')]]));
 
-    expect(ack).toMatchObject([[0, 1], [1], [{ address: 'agent/0', threadId: 'test' }], [], []]);
+    expect(whole(ack)).toMatchObject([[0, 1], [1], [{ address: 'agent/0', threadId: 'test' }], [], []]);
     const states = new Set(loaded.map(({ url }) => url).filter((url) => url.includes('thread-state')));
     expect(states.size).toBe(1);
   });

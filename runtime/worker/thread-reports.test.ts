@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { asked, told } from '../mailbox/fixtures/envelopes.ts';
+import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { inProcess, type Report, type ThreadRig } from './fixtures/thread-rig.ts';
 import { nextTurn, until } from './fixtures/until.ts';
 
@@ -135,7 +135,7 @@ describe('the end of an instance', () => {
       ...asked(1, [[2, event('list')]]),
     );
 
-    expect(ack).toEqual([[1, 2], [2], [[5]], [], []]);
+    expect(whole(ack)).toEqual([[1, 2], [2], [[5]], [], []]);
   });
 
   it('of a promise is told when it settles', async () => {

@@ -1,6 +1,6 @@
 import { threadId as nodeThreadId } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { asked, told } from '../mailbox/fixtures/envelopes.ts';
+import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { inProcess, type ThreadRig } from './fixtures/thread-rig.ts';
 import { until } from './fixtures/until.ts';
 
@@ -32,7 +32,7 @@ describe('a thread', () => {
       ...asked(0, [[10, event('list')]]),
     );
 
-    expect(ack).toEqual([[0, 2, 3, 3], [10, 9], [[1], [2, 3]], [], []]);
+    expect(whole(ack)).toEqual([[0, 2, 3, 3], [10, 9], [[1], [2, 3]], [], []]);
     expect([progress.handled(0), progress.handled(3)]).toEqual([2, 3]);
   });
 
@@ -40,7 +40,7 @@ describe('a thread', () => {
     const { activate, deliver } = start();
     await activate(2, 'log', { address: 'trading/btc', incarnation: 4 });
 
-    expect(await deliver(...asked(2, [[1, event('self')]]))).toMatchObject([
+    expect(whole(await deliver(...asked(2, [[1, event('self')]])))).toMatchObject([
       [2, 1],
       [1],
       [{ address: 'trading/btc', threadId: 'pool', thread: nodeThreadId, incarnation: 4 }],
@@ -80,7 +80,13 @@ describe('a thread', () => {
       ]),
     );
 
-    expect(ack).toMatchObject([[0, 3], [1, 3], [0, 0], [2, { props: { code: 'REPLY_UNCLONABLE' } }], []]);
+    expect(whole(ack)).toMatchObject([
+      [0, 3],
+      [1, 3],
+      [0, 0],
+      [2, { props: { code: 'REPLY_UNCLONABLE' } }],
+      [],
+    ]);
   });
 });
 
@@ -102,7 +108,7 @@ describe('an instance that cannot start', () => {
 
     await activate(0, 'log');
 
-    expect(await deliver(...asked(0, [[1, event('count')]]))).toEqual([[0, 1], [1], [0], [], []]);
+    expect(whole(await deliver(...asked(0, [[1, event('count')]])))).toEqual([[0, 1], [1], [0], [], []]);
   });
 
   it('because its export is none fails with the names that are there', async () => {
@@ -175,7 +181,7 @@ describe('deactivating', () => {
     await link.call('deactivate', 0);
     await activate(0, 'log');
 
-    expect(await deliver(...asked(0, [[1, event('list')]]))).toEqual([[0, 1], [1], [[]], [], []]);
+    expect(whole(await deliver(...asked(0, [[1, event('list')]])))).toEqual([[0, 1], [1], [[]], [], []]);
     await Promise.all(acks);
   });
 });
@@ -263,7 +269,7 @@ describe('several threads in one', () => {
       await Promise.all(rigs.map(({ activate }) => activate(1, 'log')));
 
       const selves = await Promise.all(rigs.map(({ deliver }) => deliver(...asked(1, [[1, event('self')]]))));
-      expect(selves).toMatchObject([
+      expect(selves.map(whole)).toMatchObject([
         [[1, 1], [1], [{ thread: 7 }], [], []],
         [[1, 1], [1], [{ thread: 8 }], [], []],
       ]);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { fromTransition, setup, type AnyEventObject } from 'xstate';
 import { describe, expect, it } from 'vitest';
-import { asked, told } from '../mailbox/fixtures/envelopes.ts';
+import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { Mailbox } from '../mailbox/mailbox.ts';
 import { isClonable, type WireError } from '../wire/errors.ts';
 import { createProgress } from '../wire/progress.ts';
@@ -229,7 +229,7 @@ describe('an ask', () => {
       ]),
     ]);
 
-    expect(ack).toEqual([[0, 3], [41, 42], [1, [8]], [], []]);
+    expect(whole(ack)).toEqual([[0, 3], [41, 42], [1, [8]], [], []]);
   });
 
   it('that stays unanswered fails at once, and says what to do', async () => {
@@ -249,7 +249,7 @@ describe('an ask', () => {
 
     const ack = await turns.deliver(asked(0, [[5, { type: 'throw' }]]));
 
-    expect(ack).toMatchObject([
+    expect(whole(ack)).toMatchObject([
       [],
       [],
       [],
@@ -270,7 +270,7 @@ describe('what is no event object', () => {
       const ack = await turns.deliver([...told(0, value), ...asked(0, [[5, value]])]);
 
       const unanswered = { name: 'HoldfastError', props: { code: 'ASK_UNANSWERED' } };
-      expect(ack).toMatchObject([[0, 2], [], [], [5, unanswered], []]);
+      expect(whole(ack)).toMatchObject([[0, 2], [], [], [5, unanswered], []]);
       expect(handled()).toEqual([2]);
     },
   );
@@ -291,7 +291,7 @@ describe('an event for an instance that has ended', () => {
     ]);
 
     expect(handled()).toEqual([2, 1]);
-    expect(ack).toEqual([[1, 1], [10], [0], [], []]);
+    expect(whole(ack)).toEqual([[1, 1], [10], [0], [], []]);
   });
 
   it('or of which nobody knows is left alone as well', async () => {
@@ -350,7 +350,7 @@ describe('answers that cannot be cloned', () => {
     ]);
 
     const refused = { name: 'HoldfastError', props: { code: 'REPLY_UNCLONABLE' } };
-    expect(clean).toMatchObject([[0, 4], [1], ['fine'], [3, error, 2, refused, 4, refused], [0, 9]]);
+    expect(whole(clean)).toMatchObject([[0, 4], [1], ['fine'], [3, error, 2, refused, 4, refused], [0, 9]]);
     expect(isClonable(clean)).toBe(true);
   });
 
@@ -363,7 +363,7 @@ describe('answers that cannot be cloned', () => {
 
     const clean = clonableAck([[0, 1], [1], [moody]]);
 
-    expect(clean).toEqual([[0, 1], [1], [{ x: 1 }], [], []]);
+    expect(whole(clean)).toEqual([[0, 1], [1], [{ x: 1 }], [], []]);
     expect(isClonable(clean)).toBe(true);
   });
 });
