@@ -238,15 +238,16 @@ export class Outbox {
     const end = Math.min(handled.length, 2 * this.#bySlot.size);
     for (let i = 0; i + 1 < end; i += 2) {
       const attachment = this.#bySlot.get(handled[i] as number);
-      if (attachment === undefined) continue;
+      const count = handled[i + 1] as number;
+      if (attachment === undefined || !Number.isSafeInteger(count)) continue;
       const before = attachment.mailbox.inFlight;
-      attachment.mailbox.settle(handled[i + 1] as number, this.#options.delivered);
+      attachment.mailbox.settle(count, this.#options.delivered);
       const settled = before - attachment.mailbox.inFlight;
       attachment.acked += settled;
       this.#envelopes -= settled;
       if (attachment.held && attachment.mailbox.inFlight < this.#quantum) this.#release(attachment);
     }
-    if (ack.length > 1) this.#options.answered(ack as unknown as Ack);
+    if (ack.length > 1) this.#options.answered(ack);
     if (this.#held.size > 0 && this.#isOpen()) for (const attachment of this.#held) this.#release(attachment);
   }
 

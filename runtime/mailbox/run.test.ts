@@ -7,7 +7,9 @@ const pack = (events: readonly unknown[], from = 0) => packRun((at) => events[at
 /** What comes out on the other side of a port. */
 const through = (events: readonly unknown[]): unknown[] => {
   const packed = structuredClone(pack(events));
-  return Array.from({ length: packed?.length ?? 0 }, (_, i) => unpackEvent(packed as never, i));
+  return Array.from({ length: packed?.length ?? 0 }, (_, i) =>
+    unpackEvent(packed?.keys ?? [], packed?.columns ?? [], i),
+  );
 };
 
 const primitive = fc.oneof(

@@ -49,15 +49,15 @@ describe('reply', () => {
     ['in-always', 'from always of in-always'],
     ['nothing', undefined],
   ])('answers the ask that carried the event: %s', (type, value) => {
-    expect(host(counting).ask({ type })).toEqual({ answered: true, value });
+    expect(host(counting).ask({ type })).toMatchObject({ state: 'answered', value });
   });
 
   it('answers once; a second reply is ignored', () => {
-    expect(host(counting).ask({ type: 'twice' })).toEqual({ answered: true, value: 'first' });
+    expect(host(counting).ask({ type: 'twice' })).toMatchObject({ state: 'answered', value: 'first' });
   });
 
   it('does not answer what was raised: that is another event', () => {
-    expect(host(counting).ask({ type: 'raised' }).answered).toBe(false);
+    expect(host(counting).ask({ type: 'raised' }).state).toBe('open');
   });
 
   it('does not answer a later ask with the same type, nor an equal event without an ask', () => {
@@ -65,7 +65,7 @@ describe('reply', () => {
     const first = ask({ type: 'in-action' });
     instance.turn({ type: 'in-action' }, undefined);
 
-    expect(ask({ type: 'unknown' }).answered).toBe(false);
+    expect(ask({ type: 'unknown' }).state).toBe('open');
     expect(first.value).toEqual([5, 'in-action']);
   });
 
@@ -85,7 +85,7 @@ describe('reply', () => {
 
     expect(ask({ type: 'forwarded' }).value).toBe('child got forwarded');
     expect(ask({ type: 'sent' }).value).toBe('child got sent');
-    expect(ask({ type: 'copied' }).answered).toBe(false);
+    expect(ask({ type: 'copied' }).state).toBe('open');
   });
 });
 

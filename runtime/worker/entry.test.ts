@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
+import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { createProgress } from '../wire/progress.ts';
 import { rigOver, type ThreadRig } from './fixtures/thread-rig.ts';
 import { until } from './fixtures/until.ts';
@@ -34,7 +35,13 @@ function startWorker(): RealThread {
       '--import',
       new URL('./fixtures/record-modules.mjs', import.meta.url).href,
     ],
-    workerData: { port: port2, progress: progress.buffer, threadId: 'test', modules: modules.port2 },
+    workerData: {
+      port: port2,
+      progress: progress.buffer,
+      threadId: 'test',
+      clockOrigin: 0,
+      modules: modules.port2,
+    },
     transferList: [port2, modules.port2],
   });
   thread = { ...rigOver(port1, progress), worker, loaded };
@@ -52,7 +59,7 @@ describe('a worker', () => {
     const { link, activate, deliver, loaded, worker } = startWorker();
     expect(await link.call('hello')).toBe(worker.threadId);
     await activate(0, 'worker', { watched: true });
-    await deliver(0, 3, event('add'), event('emit'), event('keep-function'));
+    await deliver(...told(0, event('add'), event('emit'), event('keep-function')));
     await until(() => loaded.some(({ url }) => url.endsWith('/fixtures/agents.ts')));
 
     const urls = loaded.map(({ url }) => url);
@@ -86,9 +93,9 @@ describe('a worker', () => {
     const { activate, deliver, loaded } = startWorker();
     await activate(0, 'log');
 
-    const ack = await deliver(0, -1, 1, event('self'));
+    const ack = await deliver(...asked(0, [[1, event('self')]]));
 
-    expect(ack).toMatchObject([1, 1, { address: 'agent/0', threadId: 'test' }]);
+    expect(whole(ack)).toMatchObject([[0, 1], [1], [{ address: 'agent/0', threadId: 'test' }], [], []]);
     const states = new Set(loaded.map(({ url }) => url).filter((url) => url.includes('thread-state')));
     expect(states.size).toBe(1);
   });
@@ -99,18 +106,12 @@ describe('a worker that dies in the middle of a turn', () => {
     const { activate, deliver, progress, worker, link } = startWorker();
     await activate(0, 'log');
     await activate(1, 'log');
-    await deliver(1, 2, event('e', { n: 1 }), event('e', { n: 2 }));
+    await deliver(...told(1, event('e', { n: 1 }), event('e', { n: 2 })));
     const exit = once(worker, 'exit', { signal: AbortSignal.timeout(10_000) });
 
     const lost = deliver(
-      0,
-      1,
-      event('e', { n: 3 }),
-      1,
-      3,
-      event('e', { n: 4 }),
-      event('exit'),
-      event('e', { n: 5 }),
+      ...told(0, event('e', { n: 3 })),
+      ...told(1, event('e', { n: 4 }), event('exit'), event('e', { n: 5 })),
     );
 
     await expect(lost).rejects.toThrow('closed by the other side');
@@ -123,7 +124,7 @@ describe('a worker that dies in the middle of a turn', () => {
   it('between two turns leaves nothing in hand', async () => {
     const { activate, deliver, progress, worker } = startWorker();
     await activate(0, 'log');
-    await deliver(0, 2, event('e', { n: 1 }), event('e', { n: 2 }));
+    await deliver(...told(0, event('e', { n: 1 }), event('e', { n: 2 })));
 
     await worker.terminate();
 

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { inProcess, type Report, type ThreadRig } from './fixtures/thread-rig.ts';
 import { nextTurn, until } from './fixtures/until.ts';
 
@@ -24,7 +25,7 @@ describe('what an agent does', () => {
     await nextTurn();
     order.length = 0;
 
-    await deliver(0, 4, event('add'), event('emit'), event('tell'), event('finish'));
+    await deliver(...told(0, event('add'), event('emit'), event('tell'), event('finish')));
 
     expect(order).toEqual(['emitted', 'parentEvent', 'done', 'ack']);
   });
@@ -34,12 +35,16 @@ describe('what an agent does', () => {
     await activate(0, 'worker');
     await activate(4, 'worker');
 
-    await deliver(4, 2, event('add'), event('emit'), 0, 1, event('tell'), 4, 1, event('tell'));
+    await deliver(
+      ...told(4, event('add'), event('emit')),
+      ...told(0, event('tell')),
+      ...told(4, event('tell')),
+    );
 
     expect(reports).toEqual([
       { kind: 'emitted', slot: 4, payload: { type: 'noted', n: 1 } },
-      { kind: 'parentEvent', slot: 0, payload: { type: 'told', n: 0 } },
       { kind: 'parentEvent', slot: 4, payload: { type: 'told', n: 1 } },
+      { kind: 'parentEvent', slot: 0, payload: { type: 'told', n: 0 } },
     ]);
   });
 
@@ -47,7 +52,7 @@ describe('what an agent does', () => {
     const { activate, deliver, reports } = start();
     await activate(0, 'worker');
 
-    await deliver(0, 3, event('emit'), event('emit-function'), event('tell'));
+    await deliver(...told(0, event('emit'), event('emit-function'), event('tell')));
 
     expect(reports.map(({ kind }) => kind)).toEqual(['emitted', 'warning', 'parentEvent']);
     expect(reports[1]?.payload).toBe('event "noted" cannot be cloned and was left behind in the thread');
@@ -59,7 +64,7 @@ describe('the end of an instance', () => {
     const { activate, deliver, reports, progress } = start();
     await activate(0, 'worker');
 
-    await deliver(0, 4, event('add'), event('finish'), event('add'), event('tell'));
+    await deliver(...told(0, event('add'), event('finish'), event('add'), event('tell')));
 
     expect(reports).toEqual([
       {
@@ -82,7 +87,7 @@ describe('the end of an instance', () => {
     const { activate, deliver, reports } = start();
     await activate(0, 'worker');
 
-    await deliver(0, 1, event('finish-function'));
+    await deliver(...told(0, event('finish-function')));
 
     expect(of(reports, 'done')).toMatchObject([{ output: { n: 0 }, snapshot: { incomplete: true } }]);
     expect(of(reports, 'warning')).toHaveLength(1);
@@ -92,7 +97,7 @@ describe('the end of an instance', () => {
     const { activate, deliver, reports } = start();
     await activate(0, 'worker');
 
-    await deliver(0, 2, event('fail'), event('fail'));
+    await deliver(...told(0, event('fail'), event('fail')));
 
     expect(reports).toEqual([
       {
@@ -124,9 +129,13 @@ describe('the end of an instance', () => {
     await activate(0, 'worker');
     await activate(1, 'log');
 
-    const ack = await deliver(0, 1, event('fail'), 1, 1, event('e', { n: 5 }), 1, -1, 2, event('list'));
+    const ack = await deliver(
+      ...told(0, event('fail')),
+      ...told(1, event('e', { n: 5 })),
+      ...asked(1, [[2, event('list')]]),
+    );
 
-    expect(ack).toEqual([2, 1, [5]]);
+    expect(whole(ack)).toEqual([[1, 2], [2], [[5]], [], []]);
   });
 
   it('of a promise is told when it settles', async () => {
@@ -144,7 +153,7 @@ describe('the mirror', () => {
     const { activate, deliver, reports } = start();
     await activate(0, 'worker');
 
-    await deliver(0, 2, event('add'), event('start'));
+    await deliver(...told(0, event('add'), event('start')));
     await nextTurn();
 
     expect(reports).toEqual([]);
@@ -153,12 +162,12 @@ describe('the mirror', () => {
   it('shows the current state at once when it is opened, and nothing after it is closed', async () => {
     const { activate, deliver, link, reports } = start();
     await activate(0, 'worker');
-    await deliver(0, 1, event('add'));
+    await deliver(...told(0, event('add')));
 
     await link.call('watch', 0, true);
     await until(() => reports.length > 0);
     await link.call('watch', 0, false);
-    await deliver(0, 1, event('add'));
+    await deliver(...told(0, event('add')));
     await nextTurn();
 
     expect(of(reports, 'snapshot')).toMatchObject([{ status: 'active', value: 'idle', context: { n: 1 } }]);
@@ -170,7 +179,7 @@ describe('the mirror', () => {
     await nextTurn();
     reports.length = 0;
 
-    await deliver(0, 30, ...Array.from({ length: 30 }, () => event('add')));
+    await deliver(...told(0, ...Array.from({ length: 30 }, () => event('add'))));
 
     expect(of(reports, 'snapshot')).toMatchObject([{ context: { n: 30 } }]);
   });
@@ -181,7 +190,7 @@ describe('the mirror', () => {
     await nextTurn();
     reports.length = 0;
 
-    await deliver(0, 3, event('add'), event('add'), event('add'));
+    await deliver(...told(0, event('add'), event('add'), event('add')));
 
     expect(
       of(reports, 'snapshot').map((snapshot) => (snapshot as { context: { n: number } }).context.n),
@@ -192,7 +201,7 @@ describe('the mirror', () => {
     const { activate, deliver, reports } = start();
     await activate(0, 'worker', { watched: true });
 
-    await deliver(0, 2, event('keep-function'), event('add'));
+    await deliver(...told(0, event('keep-function'), event('add')));
 
     expect(of(reports, 'snapshot').at(-1)).toMatchObject({ context: { n: 1 }, incomplete: true });
   });

@@ -1,5 +1,6 @@
 import { threadId as nodeThreadId } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
+import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { inProcess, type ThreadRig } from './fixtures/thread-rig.ts';
 import { until } from './fixtures/until.ts';
 
@@ -25,24 +26,13 @@ describe('a thread', () => {
     await activate(3, 'log');
 
     const ack = await deliver(
-      0,
-      1,
-      event('e', { n: 1 }),
-      3,
-      2,
-      event('e', { n: 2 }),
-      event('e', { n: 3 }),
-      3,
-      -1,
-      9,
-      event('list'),
-      0,
-      -1,
-      10,
-      event('list'),
+      ...told(0, event('e', { n: 1 })),
+      ...told(3, event('e', { n: 2 }), event('e', { n: 3 })),
+      ...asked(3, [[9, event('list')]]),
+      ...asked(0, [[10, event('list')]]),
     );
 
-    expect(ack).toEqual([9, 1, [2, 3], 10, 1, [1]]);
+    expect(whole(ack)).toEqual([[0, 2, 3, 3], [10, 9], [[1], [2, 3]], [], []]);
     expect([progress.handled(0), progress.handled(3)]).toEqual([2, 3]);
   });
 
@@ -50,10 +40,12 @@ describe('a thread', () => {
     const { activate, deliver } = start();
     await activate(2, 'log', { address: 'trading/btc', incarnation: 4 });
 
-    expect(await deliver(2, -1, 1, event('self'))).toEqual([
-      1,
-      1,
-      { address: 'trading/btc', threadId: 'pool', thread: nodeThreadId, incarnation: 4 },
+    expect(whole(await deliver(...asked(2, [[1, event('self')]])))).toMatchObject([
+      [2, 1],
+      [1],
+      [{ address: 'trading/btc', threadId: 'pool', thread: nodeThreadId, incarnation: 4 }],
+      [],
+      [],
     ]);
   });
 
@@ -68,7 +60,7 @@ describe('a thread', () => {
     const { activate, deliver, capabilities, link } = start();
     await activate(5, 'signer', { incarnation: 3 });
 
-    await deliver(5, 1, event('sign'));
+    await deliver(...told(5, event('sign')));
     await until(() => capabilities.length > 0);
 
     expect(capabilities).toEqual([[5, 3, 'sign-order', { label: 'orders', args: 7 }]]);
@@ -81,21 +73,20 @@ describe('a thread', () => {
     await activate(0, 'log');
 
     const ack = await deliver(
-      0,
-      -1,
-      1,
-      event('count'),
-      0,
-      -1,
-      2,
-      event('reply-function'),
-      0,
-      -1,
-      3,
-      event('count'),
+      ...asked(0, [
+        [1, event('count')],
+        [2, event('reply-function')],
+        [3, event('count')],
+      ]),
     );
 
-    expect(ack).toMatchObject([1, 1, 0, 2, 0, { props: { code: 'REPLY_UNCLONABLE' } }, 3, 1, 0]);
+    expect(whole(ack)).toMatchObject([
+      [0, 3],
+      [1, 3],
+      [0, 0],
+      [2, { props: { code: 'REPLY_UNCLONABLE' } }],
+      [],
+    ]);
   });
 });
 
@@ -107,7 +98,7 @@ describe('an instance that cannot start', () => {
 
     await expect(failed).rejects.toBeInstanceOf(SyntaxError);
     await expect(failed).rejects.toMatchObject({ message: 'failed at birth', code: 'E_BIRTH' });
-    expect(await deliver(0, -1, 1, event('ask'))).toBeNull();
+    expect(await deliver(...asked(0, [[1, event('ask')]]))).toEqual([[]]);
     expect(reports).toEqual([]);
   });
 
@@ -117,7 +108,7 @@ describe('an instance that cannot start', () => {
 
     await activate(0, 'log');
 
-    expect(await deliver(0, -1, 1, event('count'))).toEqual([1, 1, 0]);
+    expect(whole(await deliver(...asked(0, [[1, event('count')]])))).toEqual([[0, 1], [1], [0], [], []]);
   });
 
   it('because its export is none fails with the names that are there', async () => {
@@ -131,7 +122,7 @@ describe('an instance that cannot start', () => {
       activate(0, 'worker', { snapshot: { status: 'active', value: 'nowhere', children: {} } }),
     ).rejects.toThrow('nowhere');
 
-    expect(await deliver(0, -1, 1, event('ask'))).toBeNull();
+    expect(await deliver(...asked(0, [[1, event('ask')]]))).toEqual([[]]);
   });
 });
 
@@ -139,12 +130,12 @@ describe('deactivating', () => {
   it('ends the instance; nothing more is handled or heard', async () => {
     const { activate, deliver, link, reports, progress } = start();
     await activate(0, 'worker', { watched: true });
-    await deliver(0, 1, event('add'));
+    await deliver(...told(0, event('add')));
     const said = reports.length;
 
     await link.call('deactivate', 0);
 
-    expect(await deliver(0, 2, event('add'), event('tell'))).toBeNull();
+    expect(await deliver(...told(0, event('add'), event('tell')))).toEqual([[]]);
     expect(progress.handled(0)).toBe(1);
     expect(reports).toHaveLength(said);
     await expect(link.call('snapshot', 0)).rejects.toThrow('no instance runs in slot 0');
@@ -183,14 +174,14 @@ describe('deactivating', () => {
     await activate(1, 'log');
     const flood = Array.from({ length: 2000 }, (_, n) => event('e', { n }));
     const acks = [
-      link.call('deliver', [0, 2000, ...flood]),
-      link.call('deliver', [0, 1, event('e', { n: -1 })]),
+      link.call('deliver', [...told(0, ...flood)]),
+      link.call('deliver', [...told(0, event('e', { n: -1 }))]),
     ];
 
     await link.call('deactivate', 0);
     await activate(0, 'log');
 
-    expect(await deliver(0, -1, 1, event('list'))).toEqual([1, 1, []]);
+    expect(whole(await deliver(...asked(0, [[1, event('list')]])))).toEqual([[0, 1], [1], [[]], [], []]);
     await Promise.all(acks);
   });
 });
@@ -199,13 +190,13 @@ describe('questions to an instance', () => {
   it('are answered: can it take the event now, guards included', async () => {
     const { activate, deliver, link } = start();
     await activate(0, 'worker');
-    await deliver(0, 1, event('start'));
+    await deliver(...told(0, event('start')));
 
     expect(await link.call('can', 0, event('rest'))).toBe(false);
     expect(await link.call('can', 0, event('unknown'))).toBe(false);
     await link.call('deactivate', 0);
     await activate(0, 'worker');
-    await deliver(0, 2, event('add'), event('start'));
+    await deliver(...told(0, event('add'), event('start')));
 
     expect(await link.call('can', 0, event('rest'))).toBe(true);
   });
@@ -228,7 +219,7 @@ describe('questions to an instance', () => {
   it('for a snapshot with functions in it get all the rest', async () => {
     const { activate, deliver, link } = start();
     await activate(0, 'worker');
-    await deliver(0, 2, event('add'), event('keep-function'));
+    await deliver(...told(0, event('add'), event('keep-function')));
 
     expect(await link.call('snapshot', 0)).toMatchObject({ context: { n: 1 }, incomplete: true });
   });
@@ -236,7 +227,7 @@ describe('questions to an instance', () => {
   it('for something to persist with functions in it are refused, and say why', async () => {
     const { activate, deliver, link } = start();
     await activate(0, 'worker');
-    await deliver(0, 1, event('keep-function'));
+    await deliver(...told(0, event('keep-function')));
 
     await expect(link.call('persist', 0)).rejects.toMatchObject({
       name: 'HoldfastError',
@@ -248,7 +239,7 @@ describe('questions to an instance', () => {
   it('for something to persist get what another instance can continue from, children included', async () => {
     const { activate, deliver, link } = start();
     await activate(0, 'worker');
-    await deliver(0, 3, event('add'), event('add'), event('start'));
+    await deliver(...told(0, event('add'), event('add'), event('start')));
 
     const persisted = (await link.call('persist', 0)) as { children: object };
     await activate(1, 'worker', { snapshot: persisted });
@@ -277,10 +268,10 @@ describe('several threads in one', () => {
       await Promise.all(rigs.map(({ activate }) => activate(0, 'late')));
       await Promise.all(rigs.map(({ activate }) => activate(1, 'log')));
 
-      const selves = await Promise.all(rigs.map(({ deliver }) => deliver(1, -1, 1, event('self'))));
-      expect(selves).toMatchObject([
-        [1, 1, { thread: 7 }],
-        [1, 1, { thread: 8 }],
+      const selves = await Promise.all(rigs.map(({ deliver }) => deliver(...asked(1, [[1, event('self')]]))));
+      expect(selves.map(whole)).toMatchObject([
+        [[1, 1], [1], [{ thread: 7 }], [], []],
+        [[1, 1], [1], [{ thread: 8 }], [], []],
       ]);
 
       timers[1]?.[0]?.();

@@ -1,31 +1,65 @@
 import fc from 'fast-check';
 import { fromTransition, setup, type AnyEventObject } from 'xstate';
 import { describe, expect, it } from 'vitest';
+import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { Mailbox } from '../mailbox/mailbox.ts';
 import { isClonable, type WireError } from '../wire/errors.ts';
 import { createProgress } from '../wire/progress.ts';
 import { replyTo } from './agent.ts';
+import type { Batch } from '../mailbox/batch.ts';
+import type { Ack } from '../mailbox/outbox.ts';
 import * as agents from './fixtures/agents.ts';
 import { host } from './fixtures/hosted.ts';
+import { nextTurn } from './fixtures/until.ts';
 import type { HostedInstance } from './hosted-instance.ts';
-import { clonableAnswers, Turns } from './turns.ts';
+import { clonableAck } from './acks.ts';
+import { Turns, type TurnsOptions } from './turns.ts';
 
 /** Turns over real instances, one for each logic, in the slots 0, 1, 2 … */
-function start(...logics: Parameters<typeof host>[0][]): {
-  turns: Turns;
-  instances: Map<number, HostedInstance>;
-  handled: () => number[];
-  acks: number[];
-} {
+function start(...logics: Parameters<typeof host>[0][]): Started {
+  return startWith({}, ...logics);
+}
+
+interface Started {
+  readonly turns: Turns;
+  /** Never answers at once. */
+  readonly deliver: (batch: Batch) => Promise<Ack>;
+  readonly instances: Map<number, HostedInstance>;
+  readonly handled: () => number[];
+  /** What slot 0 had handled whenever something was acknowledged. */
+  readonly acks: number[];
+  /** What was acknowledged before a batch was complete. */
+  readonly told: Ack[];
+}
+
+function startWith(options: Partial<TurnsOptions>, ...logics: Parameters<typeof host>[0][]): Started {
   const progress = createProgress();
   const acks: number[] = [];
+  const told: Ack[] = [];
   const instances = new Map<number, HostedInstance>();
+  const turns: Turns = new Turns({
+    instances,
+    progress,
+    now: () => 0,
+    beforeAck: () => acks.push(progress.handled(0)),
+    acknowledge: (ack) => void told.push(ack),
+    expired: () => {},
+    ...options,
+  });
   logics.forEach((logic, slot) => {
     progress.reserve(slot);
-    instances.set(slot, host(logic, { slot }).instance);
+    const hooks = { wake: () => turns.wake(instance), ended: () => turns.leave(instance) };
+    const { instance } = host(logic, { slot }, {}, hooks);
+    instances.set(slot, instance);
   });
-  const turns = new Turns({ instances, progress, beforeAck: () => acks.push(progress.handled(0)) });
-  return { turns, instances, handled: () => logics.map((_logic, slot) => progress.handled(slot)), acks };
+  return {
+    turns,
+    deliver: async (batch) => turns.deliver(batch),
+    instances,
+    handled: () => logics.map((_logic, slot) => progress.handled(slot)),
+    acks,
+    told,
+  };
 }
 
 /** Logic that writes into a list of the test. */
@@ -37,48 +71,84 @@ function writing(seen: unknown[]): ReturnType<typeof fromTransition> {
   }, undefined as unknown);
 }
 
+const numbers = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
+
 const event = (n: number): AnyEventObject => ({ type: 'go', n });
 
 describe('a batch', () => {
-  it('is handled in order, counted for each slot, and acknowledged with nothing to say', async () => {
-    const seen: unknown[] = [];
-    const { turns, handled } = start(writing(seen), writing(seen));
+  it('is handled in order for each instance, counted, and acknowledged with nothing else to say', async () => {
+    const seen: unknown[][] = [[], []];
+    const { turns, handled } = start(...seen.map((list) => writing(list)));
 
-    const ack = await turns.deliver([0, 2, event(1), event(2), 1, 1, event(3), 0, 1, event(4)]);
+    const ack = await turns.deliver([
+      ...told(0, event(1), event(2)),
+      ...told(1, event(3)),
+      ...told(0, event(4)),
+    ]);
 
-    expect(ack).toBeNull();
-    expect(seen).toEqual([1, 2, 3, 4]);
+    expect(ack).toEqual([[0, 3, 1, 1]]);
+    expect(seen).toEqual([[1, 2, 4], [3]]);
     expect(handled()).toEqual([3, 1]);
   });
 
-  it('is never handled inside deliver, nor in the microtasks after it', async () => {
+  it('that is small is handled inside deliver by an idle thread, up to 16 turns a round of the loop', async () => {
+    const seen: unknown[] = [];
+    const { turns } = start(writing(seen));
+    const small = numbers(0, 5).map(event);
+
+    expect(turns.deliver(told(0, ...small))).toEqual([[0, 5]]);
+    expect(turns.deliver(told(0, ...small))).toEqual([[0, 5]]);
+    expect(turns.deliver(told(0, ...small))).toEqual([[0, 5]]);
+    expect(seen).toHaveLength(15);
+    const over = turns.deliver(told(0, ...small));
+    expect(over).toBeInstanceOf(Promise);
+    expect(seen).toHaveLength(15);
+
+    expect(await over).toEqual([[0, 5]]);
+    await nextTurn();
+    expect(turns.deliver(told(0, ...small))).toEqual([[0, 5]]);
+  });
+
+  it('that is larger is never handled inside deliver, nor in the microtasks after it', async () => {
     const seen: unknown[] = [];
     const { turns } = start(writing(seen));
 
-    const ack = turns.deliver([0, 1, event(1)]);
+    const ack = turns.deliver(told(0, ...numbers(0, 17).map(event)));
     await Promise.resolve();
     expect(seen).toEqual([]);
 
     await ack;
-    expect(seen).toEqual([1]);
+    expect(seen).toHaveLength(17);
+  });
+
+  it('waits behind those that came before, however small it is', async () => {
+    const seen: unknown[] = [];
+    const { turns } = start(writing(seen));
+
+    const first = turns.deliver(told(0, ...numbers(0, 20).map(event)));
+    const second = turns.deliver(told(0, event(20)));
+    expect(seen).toEqual([]);
+    await Promise.all([first, second]);
+
+    expect(seen).toEqual(numbers(0, 21));
   });
 
   it('may be empty', async () => {
-    expect(await start(agents.log).turns.deliver([])).toBeNull();
+    expect(await start(agents.log).turns.deliver([])).toEqual([[]]);
   });
 
-  it('has what it caused told before it is acknowledged, and each has an ack of its own', async () => {
+  it('has what it caused told before it is acknowledged, and each has an ack, the first for all', async () => {
     const { turns, acks } = start(agents.log);
     const order: string[] = [];
 
-    const both = [
-      [0, 2, event(1), event(2)],
-      [0, 1, event(3)],
-    ].map((batch, n) => turns.deliver(batch).then(() => order.push(`ack ${n} after ${acks.length} flushes`)));
+    const both = [told(0, ...numbers(0, 20).map(event)), told(0, event(3))].map(async (batch, n) => {
+      const ack = await turns.deliver(batch);
+      order.push(`ack ${n} of ${ack[0][1] ?? 0} after ${acks.length} flushes`);
+    });
     await Promise.all(both);
 
-    expect(acks).toEqual([2, 3]);
-    expect(order).toEqual(['ack 0 after 1 flushes', 'ack 1 after 2 flushes']);
+    expect(acks).toEqual([21, 21]);
+    expect(order).toEqual(['ack 0 of 21 after 2 flushes', 'ack 1 of 0 after 2 flushes']);
   });
 
   it('of any make-up is handled once and in order, asks answered, over any number of batches', async () => {
@@ -87,27 +157,31 @@ describe('a batch', () => {
     await fc.assert(
       fc.asyncProperty(load, fc.integer({ min: 1, max: 300 }), async (envelopes, perBatch) => {
         const seen: unknown[][] = [[], [], []];
-        const { turns, handled } = start(...seen.map((list) => writing(list)));
+        const { deliver, handled, told: partial } = start(...seen.map((list) => writing(list)));
         const boxes = seen.map(() => new Mailbox(1000));
         envelopes.forEach(([slot, ask], n) =>
           boxes[slot]?.offer({ type: ask ? 'ask' : 'go', n }, ask * (n + 1)),
         );
-        const acks: Promise<unknown[] | null>[] = [];
+        const acks: Promise<Ack>[] = [];
         while (boxes.some(({ queued }) => queued > 0)) {
           const batch: unknown[] = [];
           boxes.forEach((box, slot) => box.take(batch, slot, perBatch));
-          acks.push(turns.deliver(batch));
+          acks.push(deliver(batch));
         }
 
-        const answers = (await Promise.all(acks)).flatMap((ack) => ack ?? []);
+        const all = [...(await Promise.all(acks)), ...partial];
+        const answers = all.flatMap(([, tags = [], values = []]) => tags.map((tag, i) => [tag, values[i]]));
+        const counts = [0, 0, 0];
+        for (const [pairs] of all)
+          for (let i = 0; i < pairs.length; i += 2) counts[pairs[i] as number]! += pairs[i + 1] as number;
+        expect(counts).toEqual(handled());
 
         for (const slot of [0, 1, 2]) {
           expect(seen[slot]).toEqual(envelopes.flatMap(([to], n) => (to === slot ? [n] : [])));
         }
         expect(handled()).toEqual(seen.map(({ length }) => length));
-        const asked = envelopes.flatMap(([, ask], n) => (ask ? [[n + 1, 1, `answer ${n}`]] : []));
-        const got = Array.from({ length: answers.length / 3 }, (_, n) => answers.slice(n * 3, n * 3 + 3));
-        expect(got.sort((a, b) => (a[0] as number) - (b[0] as number))).toEqual(asked);
+        const asks = envelopes.flatMap(([, ask], n) => (ask ? [[n + 1, `answer ${n}`]] : []));
+        expect(answers.sort((a, b) => (a[0] as number) - (b[0] as number))).toEqual(asks);
       }),
       { numRuns: 60 },
     );
@@ -116,7 +190,7 @@ describe('a batch', () => {
 
 describe('a flood', () => {
   it('leaves timers, immediates and promises of the thread their turn', async () => {
-    const { turns, handled } = start(agents.slow);
+    const { deliver, handled } = start(agents.slow);
     const between = { timers: 0, immediates: 0 };
     let over = false;
     const timer = (): void => {
@@ -132,12 +206,8 @@ describe('a flood', () => {
     setTimeout(timer, 0);
     setImmediate(immediate);
 
-    const batches = Array.from({ length: 2 }, () => [
-      0,
-      5000,
-      ...Array.from({ length: 5000 }, (_, n) => event(n)),
-    ]);
-    await Promise.all(batches.map((batch) => turns.deliver(batch)));
+    const batches = Array.from({ length: 2 }, () => told(0, ...numbers(0, 5000).map(event)));
+    await Promise.all(batches.map(deliver));
     over = true;
 
     // 10 000 turns of 20 µs in slices of 2 ms; not one of them would run between turns in one go.
@@ -152,32 +222,23 @@ describe('an ask', () => {
     const { turns } = start(agents.log);
 
     const ack = await turns.deliver([
-      0,
-      1,
-      event(8),
-      0,
-      -1,
-      41,
-      { type: 'count' },
-      0,
-      -1,
-      42,
-      { type: 'list' },
+      ...told(0, event(8)),
+      ...asked(0, [
+        [41, { type: 'count' }],
+        [42, { type: 'list' }],
+      ]),
     ]);
 
-    expect(ack).toEqual([41, 1, 1, 42, 1, [8]]);
+    expect(whole(ack)).toEqual([[0, 3], [41, 42], [1, [8]], [], []]);
   });
 
   it('that stays unanswered fails at once, and says what to do', async () => {
     const { turns } = start(agents.log);
 
-    const [tag, ok, error] = (await turns.deliver([0, -1, 5, { type: 'ignore' }])) as [
-      number,
-      number,
-      WireError,
-    ];
+    const [, , , failed] = await turns.deliver(asked(0, [[5, { type: 'ignore' }]]));
+    const [tag, error] = failed as [number, WireError];
 
-    expect([tag, ok]).toEqual([5, 0]);
+    expect(tag).toBe(5);
     expect(error).toMatchObject({ name: 'HoldfastError', props: { code: 'ASK_UNANSWERED' } });
     expect(error.message).toContain('agent/one');
     expect(error.message).toContain('reply()');
@@ -186,12 +247,14 @@ describe('an ask', () => {
   it('whose turn fails is answered with that failure', async () => {
     const { turns, handled } = start(agents.log);
 
-    const ack = await turns.deliver([0, -1, 5, { type: 'throw' }]);
+    const ack = await turns.deliver(asked(0, [[5, { type: 'throw' }]]));
 
-    expect(ack).toMatchObject([
-      5,
-      0,
-      { name: 'RangeError', message: 'thrown by the agent', props: { code: 'E_AGENT' } },
+    expect(whole(ack)).toMatchObject([
+      [],
+      [],
+      [],
+      [5, { name: 'RangeError', message: 'thrown by the agent', props: { code: 'E_AGENT' } }],
+      [],
     ]);
     expect(handled()).toEqual([1]);
   });
@@ -204,9 +267,10 @@ describe('what is no event object', () => {
       const logic = fromTransition((n: number) => n + 1, 0);
       const { turns, handled } = start(logic);
 
-      const ack = await turns.deliver([0, 1, value, 0, -1, 5, value]);
+      const ack = await turns.deliver([...told(0, value), ...asked(0, [[5, value]])]);
 
-      expect(ack).toMatchObject([5, 0, { name: 'HoldfastError', props: { code: 'ASK_UNANSWERED' } }]);
+      const unanswered = { name: 'HoldfastError', props: { code: 'ASK_UNANSWERED' } };
+      expect(whole(ack)).toMatchObject([[0, 2], [], [], [5, unanswered], []]);
       expect(handled()).toEqual([2]);
     },
   );
@@ -221,61 +285,72 @@ describe('an event for an instance that has ended', () => {
     const { turns, handled } = start(ending, agents.log);
 
     const ack = await turns.deliver([
-      0,
-      3,
-      { type: 'other' },
-      { type: 'end' },
-      { type: 'too late' },
-      0,
-      -1,
-      9,
-      { type: 'too late to ask' },
-      1,
-      -1,
-      10,
-      { type: 'count' },
+      ...told(0, { type: 'other' }, { type: 'end' }, { type: 'too late' }),
+      ...asked(0, [[9, { type: 'too late to ask' }]]),
+      ...asked(1, [[10, { type: 'count' }]]),
     ]);
 
     expect(handled()).toEqual([2, 1]);
-    expect(ack).toEqual([10, 1, 0]);
+    expect(whole(ack)).toEqual([[1, 1], [10], [0], [], []]);
   });
 
   it('or of which nobody knows is left alone as well', async () => {
     const { turns, handled } = start(agents.log);
 
-    expect(await turns.deliver([7, 2, event(1), event(2), 7, -1, 3, event(3), 0, 1, event(4)])).toBeNull();
+    expect(
+      await turns.deliver([
+        ...told(7, event(1), event(2)),
+        ...asked(7, [[3, event(3)]]),
+        ...told(0, event(4)),
+      ]),
+    ).toEqual([[0, 1]]);
 
     expect(handled()).toEqual([1]);
   });
 
   it('never reaches the next instance in its slot', async () => {
     const seen: unknown[] = [];
-    const { turns, instances, handled } = start(agents.slow);
-    const flood = [0, 1000, ...Array.from({ length: 1000 }, (_, n) => event(n))];
-    const acks = [turns.deliver(flood), turns.deliver([0, 1, event(-1), 0, -1, 5, { type: 'ask', n: -2 }])];
+    const { turns, deliver, instances, handled } = start(agents.slow);
+    const flood = told(0, ...numbers(0, 1000).map(event));
+    const acks = [
+      deliver(flood),
+      deliver([...told(0, event(-1)), ...asked(0, [[5, { type: 'ask', n: -2 }]])]),
+    ];
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
     const before = handled()[0];
 
-    instances.get(0)?.stop();
-    instances.set(0, host(writing(seen), {}, {}, turns.delivered).instance);
-    acks.push(turns.deliver([0, 1, event(1), 0, -1, 6, { type: 'ask', n: 2 }]));
+    const old = instances.get(0) as HostedInstance;
+    old.stop();
+    turns.leave(old);
+    instances.set(0, host(writing(seen)).instance);
+    acks.push(deliver([...told(0, event(1)), ...asked(0, [[6, { type: 'ask', n: 2 }]])]));
 
-    expect(await Promise.all(acks)).toEqual([null, null, [6, 1, 'answer 2']]);
+    const answers = (await Promise.all(acks)).map(([pairs, tags = [], values = []]) => [pairs, tags, values]);
+    expect(answers.flatMap(([, tags]) => tags)).toEqual([6]);
+    expect(answers.flatMap(([, , values]) => values)).toEqual(['answer 2']);
     expect(seen).toEqual([1, 2]);
     expect(handled()[0]).toBe((before as number) + 2);
+    // The host has counted those of the old one from the shared progress.
+    expect(answers.flatMap(([pairs]) => pairs)).toEqual([0, 2]);
   });
 });
 
 describe('answers that cannot be cloned', () => {
   it('are replaced one by one, by an error that says so', () => {
-    const answers = [1, 1, 'fine', 2, 1, () => {}, 3, 0, { name: 'Error' }, 4, 1, { deep: { run() {} } }];
+    const error = { name: 'Error' };
 
-    const clean = clonableAnswers(answers);
+    const clean = clonableAck([
+      [0, 4],
+      [1, 2, 4],
+      ['fine', () => {}, { deep: { run() {} } }],
+      [3, error],
+      [0, 9],
+    ]);
 
     const refused = { name: 'HoldfastError', props: { code: 'REPLY_UNCLONABLE' } };
-    expect(clean).toMatchObject([1, 1, 'fine', 2, 0, refused, 3, 0, { name: 'Error' }, 4, 0, refused]);
+    expect(whole(clean)).toMatchObject([[0, 4], [1], ['fine'], [3, error, 2, refused, 4, refused], [0, 9]]);
     expect(isClonable(clean)).toBe(true);
   });
 
@@ -286,9 +361,9 @@ describe('answers that cannot be cloned', () => {
       get: () => (reads++ % 2 === 0 ? 1 : () => {}),
     });
 
-    const clean = clonableAnswers([1, 1, moody]);
+    const clean = clonableAck([[0, 1], [1], [moody]]);
 
-    expect(clean).toEqual([1, 1, { x: 1 }]);
+    expect(whole(clean)).toEqual([[0, 1], [1], [{ x: 1 }], [], []]);
     expect(isClonable(clean)).toBe(true);
   });
 });
