@@ -31,7 +31,7 @@ test('a letter is kept as it was added, with an id and the time, and told as it 
   const event = { type: 'note', n: 1 };
   add(event, 'stopped');
   expect(letters.list()).toEqual([
-    { id: '1', address: 'agent/1', reason: 'stopped', event, incarnation: 1, at: clock.ms },
+    { id: '1', address: 'agent/1', reason: 'stopped', event, incarnation: 1, at: clock.ms, replays: 0 },
   ]);
   expect(letters.list()[0]?.event).toBe(event);
   expect(letters.list()[0]).not.toHaveProperty('truncated');
@@ -209,4 +209,70 @@ test('a list belongs to the one who asked for it', () => {
   add({ type: 'a' });
   letters.list().length = 0;
   expect(letters.list()).toHaveLength(1);
+});
+
+const handled = (): Promise<void> => Promise.resolve();
+
+test('letters whose replay was handled leave gaps that the limits of number, age and bytes step over', async () => {
+  const { letters, add, clock } = open();
+  for (let n = 1; n <= 1000; n++) add(payload(n, 15 * 1024));
+  for (let n = 1; n <= 1000; n += 2) await letters.replay(String(n), handled);
+  expect(letters.list()).toHaveLength(500);
+  for (let n = 1001; n <= 1500; n++) add(payload(n, 15 * 1024));
+  expect(letters.list()).toHaveLength(1000);
+  expect(letters.list().some(({ truncated }) => truncated)).toBe(false);
+  add(payload(1501, MIB));
+  expect(letters.list()[0]).toMatchObject({ id: '4' });
+  for (let n = 0; n < 14; n++) add(payload(n, MIB));
+  expect(letters.list()[0]).toHaveProperty('truncated');
+  expect(letters.list().at(-1)).not.toHaveProperty('truncated');
+  clock.ms += HOUR + 1;
+  expect(letters.list()).toEqual([]);
+  for (let n = 0; n < 15; n++) add(payload(n, MIB - 1000));
+  expect(letters.list().some(({ truncated }) => truncated)).toBe(false);
+});
+
+test('a letter that failed again is the last of the list, for an hour from then, and not counted again', async () => {
+  const { letters, add, clock, told } = open();
+  add({ type: 'a' });
+  add({ type: 'b' });
+  clock.ms += HOUR / 2;
+  const failing = letters.replay('1', (letter, begun) => {
+    begun(-5);
+    letters.add({ address: letter.address, reason: 'crashed', event: letter.event, incarnation: 2 }, -5);
+    return Promise.reject(new Error('again'));
+  });
+  await expect(failing).rejects.toThrow('again');
+  add({ type: 'c' });
+  expect(letters.list().map(({ id, replays, reason }) => ({ id, replays, reason }))).toEqual([
+    { id: '2', replays: 0, reason: 'mailbox-full' },
+    { id: '1', replays: 1, reason: 'crashed' },
+    { id: '4', replays: 0, reason: 'mailbox-full' },
+  ]);
+  expect(letters.total).toBe(3);
+  expect(told[2]).toBe(letters.list()[1]);
+  clock.ms += HOUR / 2 + 1;
+  expect(letters.list().map(({ id }) => id)).toEqual(['1', '4']);
+  await letters.replay('1', handled);
+  expect(letters.list().map(({ id }) => id)).toEqual(['4']);
+});
+
+test('a letter that is dropped while it is replayed comes back when it fails, and not when it was handled', async () => {
+  const { letters, add, clock } = open();
+  add({ type: 'a' });
+  add({ type: 'b' });
+  let settle!: { fail(): void; handle(): void };
+  const failing = new Promise<void>((handle, fail) => (settle = { handle, fail }));
+  const handling = new Promise<void>((handle) => (settle = { ...settle, handle }));
+  const replays = [
+    letters.replay('1', (_letter, begun) => (begun(-1), failing)),
+    letters.replay('2', (_letter, begun) => (begun(-2), handling)),
+  ];
+  clock.ms += HOUR + 1;
+  expect(letters.list()).toEqual([]);
+  letters.add({ address: 'agent/1', reason: 'stopped', event: { type: 'a' }, incarnation: 1 }, -1);
+  settle.fail();
+  settle.handle();
+  await Promise.allSettled(replays);
+  expect(letters.list()).toMatchObject([{ id: '1', replays: 1, event: { type: 'a' } }]);
 });

@@ -1,3 +1,5 @@
+import { HoldfastError } from './errors.ts';
+import type { Tag } from './mailbox/mailbox.ts';
 import { measure } from './mailbox/size.ts';
 
 /** Why an envelope was not handled. */
@@ -14,7 +16,7 @@ export type DeadLetterReason =
 
 /** An envelope that was not handled. */
 export interface DeadLetter {
-  /** Unique within the runtime. */
+  /** Unique within the runtime; a letter keeps it when a replay fails. */
   readonly id: string;
   /** `agent/id`. */
   readonly address: string;
@@ -25,14 +27,18 @@ export interface DeadLetter {
    */
   readonly event: unknown;
   readonly incarnation: number;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; of a letter whose replay failed, since then. */
   readonly at: number;
+  /** How often it was replayed and failed again. */
+  readonly replays: number;
+  /** The instance at `address` sent it to its parent, which it does not have. */
+  readonly toParent?: true;
   /** The body of the event is not kept: it was too large, could not be read, or made room for later ones. */
   readonly truncated?: true;
 }
 
 /** What whoever refuses an envelope tells of it. */
-export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'truncated'>;
+export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'replays' | 'truncated'>;
 
 /** Dead letters kept at most; the oldest go first. The number is Pekko-like, see DEFAULTS in the design. */
 const KEPT = 1000;
@@ -42,6 +48,8 @@ const KEPT_MS = 60 * 60 * 1000;
 const KEPT_BYTES = 16 * 1024 * 1024;
 /** Characters of a type that outlives its event; a longer one is data. */
 const TYPE_LENGTH = 256;
+/** Replays of one letter at most, see DEFAULTS in the design. */
+const MAX_REPLAYS = 3;
 
 interface Entry {
   letter: DeadLetter;
@@ -51,23 +59,35 @@ interface Entry {
   readonly type: string | undefined;
 }
 
+/** Hears of each letter, as it is kept then, and of the type of its event if that is a string of a sane length. */
+export type Added = (letter: DeadLetter, type: string | undefined) => void;
+
+/** Sends a letter's event again and settles when it was handled or refused; `begun` gets the tag of the envelope. */
+export type Redeliver = (letter: DeadLetter, begun: (tag: Tag) => void) => Promise<unknown>;
+
 /**
  * Every envelope that was not handled ends here, with its reason; nothing is lost silently. Kept are the last 1000
  * for 1 h, and of their events the last 16 MiB; what is too old goes when a letter is added or the list is read.
  */
 export class DeadLetters {
-  readonly #added: (letter: DeadLetter) => void;
+  readonly #added: Added;
   readonly #now: () => number;
-  /** By number, which is the id: without gaps from `#oldest` to `#total`. */
+  /** By place, oldest first: from `#oldest` to `#last`, except those whose replay was handled. */
   readonly #entries = new Map<number, Entry>();
+  /** Places of letters that failed again, by id; of all others the id is the place. */
+  readonly #moved = new Map<string, number>();
+  /** Letters that are being replayed, by id and by the tag of their envelope. */
+  readonly #replays = new Map<string, DeadLetter>();
+  readonly #replaysByTag = new Map<Tag, DeadLetter>();
   #total = 0;
+  #last = 0;
   #oldest = 1;
   /** All before it are without a body. */
   #oldestBody = 1;
   #bytes = 0;
 
-  /** `added` hears of each letter, as it is kept then; `now` is in milliseconds since the epoch. */
-  constructor(added: (letter: DeadLetter) => void, now: () => number = Date.now) {
+  /** `now` is in milliseconds since the epoch. */
+  constructor(added: Added, now: () => number = Date.now) {
     this.#added = added;
     this.#now = now;
   }
@@ -77,20 +97,35 @@ export class DeadLetters {
     return this.#total;
   }
 
-  /** Keeps the letter; its event only if it is not `too-large`, can be measured, and fits into 16 MiB. */
-  add(letter: NewDeadLetter): void {
+  /**
+   * Keeps the letter; its event only if it is not `too-large`, can be measured, and fits into 16 MiB. With the `tag`
+   * of a replay it is the letter that was replayed.
+   */
+  add(letter: NewDeadLetter, tag: Tag = 0): void {
     // First of all, because getters of the event may run and add letters themselves.
     const type = typeOf(letter.event);
     const bytes = letter.reason === 'too-large' ? undefined : bytesOf(letter.event);
     const at = this.#now();
-    this.#total += 1;
-    const whole: DeadLetter = { ...letter, id: String(this.#total), at };
+    const before = tag === 0 ? undefined : this.#replaysByTag.get(tag);
+    const place = ++this.#last;
+    let [id, replays] = [String(place), 0];
+    if (before === undefined) {
+      this.#total += 1;
+    } else {
+      ({ id } = before);
+      replays = before.replays + 1;
+      this.#remove(id);
+      this.#moved.set(id, place);
+      // From here on it may be replayed again, by a listener too.
+      this.#replays.delete(id);
+    }
+    const whole: DeadLetter = { ...letter, id, at, replays };
     const kept = bytes === undefined ? truncate(whole, type) : whole;
-    this.#entries.set(this.#total, { letter: kept, bytes: bytes ?? 0, type });
+    this.#entries.set(place, { letter: kept, bytes: bytes ?? 0, type });
     this.#bytes += bytes ?? 0;
     this.#dropLetters(at);
     this.#dropBodies();
-    this.#added(kept);
+    this.#added(kept, type);
   }
 
   /** The last 1000 of the last hour, oldest first. */
@@ -99,11 +134,66 @@ export class DeadLetters {
     return Array.from(this.#entries.values(), ({ letter }) => letter);
   }
 
+  /**
+   * Has `redeliver` send the event of a letter again. When it was handled the letter goes; when it was refused the
+   * letter stays, with its id and one replay more; when it was not sent at all the letter stays as it is.
+   */
+  async replay(id: string, redeliver: Redeliver): Promise<void> {
+    const letter = this.#replayable(id);
+    this.#replays.set(id, letter);
+    let sent: Tag = 0;
+    try {
+      await redeliver(letter, (tag) => {
+        sent = tag;
+        this.#replaysByTag.set(tag, letter);
+      });
+      this.#remove(id);
+    } finally {
+      this.#replaysByTag.delete(sent);
+      if (this.#replays.get(id) === letter) this.#replays.delete(id);
+    }
+  }
+
+  #replayable(id: string): DeadLetter {
+    this.#dropLetters(this.#now());
+    const letter = this.#entries.get(this.#placeOf(id))?.letter;
+    if (letter?.id !== id)
+      throw refused(id, 'it is not kept, or was replayed; deadLetters.list() has those there are');
+    if (this.#replays.has(id)) throw refused(id, 'it is being replayed; await that first');
+    if (letter.truncated) throw refused(id, 'its event is not kept; send the event itself again');
+    if (letter.toParent)
+      throw refused(id, 'it was sent to a parent, and there is none; run the agent in a machine');
+    if (letter.replays >= MAX_REPLAYS) {
+      throw refused(
+        id,
+        `it failed after ${MAX_REPLAYS} replays; find out why, and send the event itself again`,
+      );
+    }
+    return letter;
+  }
+
+  #placeOf(id: string): number {
+    return this.#moved.get(id) ?? Number(id);
+  }
+
+  #remove(id: string): void {
+    const place = this.#placeOf(id);
+    const entry = this.#entries.get(place);
+    if (entry?.letter.id === id) this.#drop(place, entry);
+  }
+
+  #drop(place: number, { letter, bytes }: Entry): void {
+    this.#entries.delete(place);
+    this.#moved.delete(letter.id);
+    this.#bytes -= bytes;
+  }
+
   #dropLetters(now: number): void {
-    for (let entry; (entry = this.#entries.get(this.#oldest)) !== undefined; this.#oldest += 1) {
+    for (; this.#oldest <= this.#last; this.#oldest += 1) {
+      const entry = this.#entries.get(this.#oldest);
+      if (entry === undefined) continue;
       if (this.#entries.size <= KEPT && now - entry.letter.at <= KEPT_MS) return;
-      this.#entries.delete(this.#oldest);
-      this.#bytes -= entry.bytes;
+      this.#drop(this.#oldest, entry);
     }
   }
 
@@ -111,12 +201,16 @@ export class DeadLetters {
     this.#oldestBody = Math.max(this.#oldestBody, this.#oldest);
     for (; this.#bytes > KEPT_BYTES; this.#oldestBody += 1) {
       const entry = this.#entries.get(this.#oldestBody);
-      if (entry === undefined) return;
+      if (entry === undefined) continue;
       this.#bytes -= entry.bytes;
       entry.bytes = 0;
       entry.letter = truncate(entry.letter, entry.type);
     }
   }
+}
+
+function refused(id: string, why: string): HoldfastError {
+  return new HoldfastError('REPLAY_REFUSED', `dead letter ${id} cannot be replayed: ${why}`);
 }
 
 /** A new letter: the other one may be in the hands of a listener. */

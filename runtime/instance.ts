@@ -176,7 +176,7 @@ export class Instance {
   /** Makes a dead letter of an event, and tells those who wait for it. */
   refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
     const { address, incarnation } = this;
-    this.#effects.deadLetters.add({ address, reason, event, incarnation });
+    this.#effects.deadLetters.add({ address, reason, event, incarnation }, tag);
     if (tag !== 0) this.#effects.waiting.reject(tag, refusal(address, reason, cause));
   }
 
@@ -190,6 +190,15 @@ export class Instance {
     return this.#effects.waiting.open(kind, options, (tag, deadline) =>
       this.accept(event, tag, termsOf(deadline, depth)),
     );
+  }
+
+  /** Queues the event of a dead letter. Settles when it was handled or refused, however long that takes. */
+  replay(event: unknown, begun: (tag: Tag) => void): Promise<unknown> {
+    const options = { timeoutMs: Infinity, onTimeout: () => this.#stopped(), of: this.agent.threadId };
+    return this.#effects.waiting.open('delivery', options, (tag) => {
+      begun(tag);
+      this.accept(event, tag);
+    });
   }
 
   readonly #settled = (tag: Tag): void => void this.#seat?.deferred.delete(tag);
@@ -338,7 +347,9 @@ export class Instance {
   sentToParent(event: AnyEventObject): void {
     if (this.#twin === undefined) return;
     const sent = this.#options.parent === 'machine' && sendToParent(this.#twin.self, event);
-    if (!sent) this.refuse(event, 0, 'unknown-address');
+    if (sent) return;
+    const { address, incarnation } = this;
+    this.#effects.deadLetters.add({ address, reason: 'unknown-address', event, incarnation, toParent: true });
   }
 
   done(report: DoneReport): void {

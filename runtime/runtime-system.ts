@@ -6,11 +6,13 @@ import { Activations } from './activations.ts';
 import { toAgentRef, type AgentRef } from './agent-ref.ts';
 import { systemClock, within, type Clock } from './clock.ts';
 import type { LoadedConfig, ResolvedAgent } from './config/resolve.ts';
+import { DeadLetterLog } from './dead-letter-log.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { HoldfastError } from './errors.ts';
 import { Instance, type InstanceEffects } from './instance.ts';
 import { consoleLogger, type Logger } from './logger.ts';
 import { Waiting } from './mailbox/waiting.ts';
+import { replayLetter } from './replay.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './secrets/broker.ts';
 import { ownMemory } from './secrets/own-memory.ts';
@@ -51,6 +53,7 @@ export class RuntimeSystem {
   readonly #sent: SystemOptions['sent'];
   readonly #hub: EventHub;
   readonly #logger: Logger;
+  readonly #deadLetterLog: DeadLetterLog;
   readonly #waiting: Waiting;
   readonly #agents: ReadonlyMap<string, ResolvedAgent>;
   readonly #instances = new Map<string, Instance>();
@@ -80,8 +83,20 @@ export class RuntimeSystem {
     this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
     this.#startedAt = this.#clock.now();
     this.#sent = options.sent;
+    this.#deadLetterLog = new DeadLetterLog({
+      logger: this.#logger,
+      clock: this.#clock,
+      // It is to happen, and `runtime.on` tells it.
+      expected: ({ address, reason }) => {
+        const overflow = this.#instances.get(address)?.agent.overflow ?? 'reject';
+        return reason === 'mailbox-full' && overflow !== 'reject';
+      },
+    });
     this.deadLetters = new DeadLetters(
-      (letter) => this.#hub.emit('dead-letter', letter),
+      (letter, type) => {
+        this.#deadLetterLog.add(letter, type);
+        this.#hub.emit('dead-letter', letter);
+      },
       () => this.#clock.date(),
     );
     this.supervisor = this.#supervise();
@@ -131,6 +146,11 @@ export class RuntimeSystem {
     return this.#refs.get(address);
   }
 
+  async replay(id: string): Promise<void> {
+    this.#assertRunning();
+    await replayLetter(id, this.deadLetters, (address) => this.#instances.get(address), this.#clock);
+  }
+
   logic(name: string): TwinLogic {
     return twinLogic(this.#twinEffects, { agent: this.#agent(name), parent: 'machine' });
   }
@@ -176,6 +196,7 @@ export class RuntimeSystem {
       for (const hosts of this.#hosts.values()) for (const { name } of hosts) stuck.push(name);
       this.#warn({ threads: stuck }, `stop gave up after ${timeoutMs} ms; these threads do not end`);
     });
+    this.#deadLetterLog.end();
     this.#state = 'stopped';
   }
 

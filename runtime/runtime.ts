@@ -95,6 +95,15 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   readonly deadLetters: {
     /** The last 1000 of the last hour, oldest first; the bodies of large ones are left out (`truncated`). */
     list(): DeadLetter[];
+    /**
+     * Sends the event of a letter again, to the instance that has its address now, and resolves when that has handled
+     * it: the letter is no longer listed then. When it fails again it is the same letter, with the same `id` and one
+     * more in `replays`, and `runtime.on('dead-letter')` tells it again. Rejects as `deliver` does; with
+     * `AGENT_STOPPED` when no instance has the address, and the letter stays as it is; with `REPLAY_REFUSED` for a
+     * letter that is not kept or truncated, is being replayed, failed after 3 replays, or was sent to a parent. After
+     * 30 s it rejects with `ASK_TIMEOUT`, while the event stays on its way.
+     */
+    replay(id: string): Promise<void>;
   };
   /**
    * Ends all instances, after what they were sent, and all threads. Idempotent. Resolves after `timeoutMs`
@@ -155,7 +164,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     logic: (agent) => system.logic(agent) as never,
     status: () => system.status(),
     on: (type, listener) => system.on(type, listener),
-    deadLetters: { list: () => system.deadLetters.list() },
+    deadLetters: { list: () => system.deadLetters.list(), replay: (id) => system.replay(id) },
     stop: (stop = {}) => telemetry.stopped(system.stop(stop.timeoutMs)),
     [Symbol.asyncDispose]: () => telemetry.stopped(system.stop()),
   };

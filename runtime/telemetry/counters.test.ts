@@ -164,8 +164,17 @@ test('addresses that are not declared share one series, however many there are',
   const { source, hub } = events();
   countEvents(metrics.getMeter('test'), source, agentAt);
   for (const address of ['made-up/1', 'made-up/2', 'signer', '', '%/x', 'signer/a']) {
-    const letter = { id: '1', reason: 'unknown-address', event: {}, incarnation: 1, at: 0 } as const;
+    const letter = {
+      id: '1',
+      reason: 'unknown-address',
+      event: {},
+      incarnation: 1,
+      at: 0,
+      replays: 0,
+    } as const;
     hub.emit('dead-letter', { ...letter, address });
+    // Not counted again.
+    hub.emit('dead-letter', { ...letter, address, replays: 1 });
   }
   expect(fake.counted('holdfast.dead_letters')).toEqual({
     [letter('_OTHER', 'unknown-address')]: 5,

@@ -30,9 +30,11 @@ function countRestarts(meter: Meter, source: EventSource, agentAt: AgentAt): voi
 
 function countDeadLetters(meter: Meter, source: EventSource, agentAt: AgentAt): void {
   const letters = counter(meter, 'holdfast.dead_letters', '{message}', 'Events that were not handled.');
-  source.on('dead-letter', ({ address, reason }) =>
-    letters.add(1, { [AGENT]: agentNameAt(address, agentAt), [REASON]: reason }),
-  );
+  source.on('dead-letter', ({ address, reason, replays }) => {
+    // One that failed again is the one that was counted.
+    if (replays > 0) return;
+    letters.add(1, { [AGENT]: agentNameAt(address, agentAt), [REASON]: reason });
+  });
 }
 
 function countRotations(meter: Meter, source: EventSource, agentAt: AgentAt): void {
