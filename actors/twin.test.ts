@@ -11,7 +11,14 @@ import {
 } from 'xstate';
 import { describe, expect, test } from 'vitest';
 import { interceptEvents } from '../runtime/xstate/xstate5.ts';
-import { createTwinLogic, TwinSnapshot, type TwinEvent, type TwinLogic, type TwinState } from './twin.ts';
+import {
+  createTwinLogic,
+  MirroredChild,
+  TwinSnapshot,
+  type TwinEvent,
+  type TwinLogic,
+  type TwinState,
+} from './twin.ts';
 
 /** A port that notes what the twin asks of it and keeps user events, as the runtime's does. */
 function fakePort() {
@@ -82,13 +89,14 @@ describe('a twin', () => {
 
   test('mirrors what it is told; what is not told stays as it was', () => {
     const { twin, mirror } = startTwin();
-    mirror({ value: 'a', context: { n: 1 }, tags: new Set(['busy']), children: { c: {} } });
+    const c = new MirroredChild({ id: 'c' });
+    mirror({ value: 'a', context: { n: 1 }, tags: new Set(['busy']), children: { c } });
     mirror({ value: 'b' });
     expect(twin.getSnapshot()).toMatchObject({
       status: 'active',
       value: 'b',
       context: { n: 1 },
-      children: { c: {} },
+      children: { c },
     });
     expect(twin.getSnapshot().tags).toEqual(new Set(['busy']));
   });
@@ -249,6 +257,18 @@ describe('a twin under a machine', () => {
     const { logic, asked } = fakePort();
     createActor(parentOf(logic)).start().send({ type: 'leave' });
     expect(asked).toEqual(['created', 'started', 'stopped']);
+  });
+
+  test('with mirrored children is stopped like any other', () => {
+    const { logic, asked, mirror } = fakePort();
+    const parent = createActor(parentOf(logic)).start();
+    mirror({ children: { c: new MirroredChild({ id: 'c', sessionId: 'agent/1/1', status: 'done' }) } });
+    const twin = parent.getSnapshot().children['agent'] as AnyActorRef;
+    const child = (twin.getSnapshot() as TwinSnapshot).children['c'];
+    expect([child?.id, child?.getSnapshot()]).toEqual(['c', { status: 'done' }]);
+    expect(() => child?.send()).toThrow(/passes on with sendTo/);
+    parent.send({ type: 'leave' });
+    expect([parent.getSnapshot().value, asked]).toEqual(['left', ['created', 'started', 'stopped']]);
   });
 
   /** The machine is persisted as JSON and continues elsewhere. */

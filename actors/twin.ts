@@ -8,7 +8,7 @@ export interface TwinState {
   readonly output: unknown;
   readonly error: unknown;
   readonly tags: ReadonlySet<string>;
-  readonly children: Readonly<Record<string, unknown>>;
+  readonly children: Readonly<Record<string, MirroredChild>>;
   /** What the instance began with; not mirrored, kept to begin anew when the twin is restored. */
   readonly input: unknown;
 }
@@ -29,6 +29,31 @@ export interface TwinPort {
   stopped(self: AnyActorRef): void;
 }
 
+/**
+ * A child of an instance as it was mirrored: where it is and how it does. XState walks the children of an actor that
+ * it stops, and so do its React bindings; to them this looks like an actor without children.
+ */
+export class MirroredChild {
+  readonly id: string = '';
+  readonly sessionId: string = '';
+  readonly src: string | undefined = undefined;
+  readonly status: string = 'active';
+
+  constructor(child: Partial<Pick<MirroredChild, 'id' | 'sessionId' | 'src' | 'status'>>) {
+    Object.assign(this, child);
+  }
+
+  getSnapshot(): { readonly status: string } {
+    return { status: this.status };
+  }
+
+  send(): never {
+    throw new Error(
+      'a mirrored child is no actor to send to: send the agent an event that it passes on with sendTo()',
+    );
+  }
+}
+
 /** A mirrored snapshot. It answers what a machine's snapshot answers, without the machine. */
 export class TwinSnapshot implements TwinState {
   readonly status: TwinState['status'] = 'active';
@@ -37,7 +62,7 @@ export class TwinSnapshot implements TwinState {
   readonly output: unknown = undefined;
   readonly error: unknown = undefined;
   readonly tags: ReadonlySet<string> = new Set();
-  readonly children: Readonly<Record<string, unknown>> = {};
+  readonly children: Readonly<Record<string, MirroredChild>> = {};
   readonly input: unknown = undefined;
 
   constructor(state: Partial<TwinState>) {
@@ -93,7 +118,7 @@ export function createTwinLogic(port: TwinPort): TwinLogic {
         case 'holdfast.mirror':
           return next(state, known.state);
         case 'holdfast.done':
-          return next(state, { ...known.state, status: 'done', output: known.output });
+          return next(state, { output: known.output, ...known.state, status: 'done' });
         case 'holdfast.failed':
           return next(state, { status: 'error', error: known.error });
         case 'xstate.stop':

@@ -1,4 +1,5 @@
 import { encodeError, tryClone, type WireError } from './errors.ts';
+import { findErrors, type ErrorsWithin } from './errors-within.ts';
 
 /** A child actor as it appears in a mirrored snapshot: where it is and how it does, not the actor itself. */
 export interface WireChild {
@@ -14,6 +15,11 @@ export interface WireSnapshot {
   readonly value?: unknown;
   readonly context?: unknown;
   readonly output?: unknown;
+  /** The errors in the context, and in the output. */
+  readonly errors?: {
+    readonly context: ErrorsWithin | undefined;
+    readonly output: ErrorsWithin | undefined;
+  };
   readonly error?: WireError;
   readonly tags?: readonly string[];
   readonly children?: Record<string, WireChild>;
@@ -43,6 +49,8 @@ export function encodeSnapshot(snapshot: AnySnapshot): WireSnapshot {
   if (snapshot.value !== undefined) wire.value = snapshot.value;
   if (snapshot.context !== undefined) wire.context = snapshot.context;
   if (snapshot.output !== undefined) wire.output = snapshot.output;
+  const errors = { context: findErrors(snapshot.context), output: findErrors(snapshot.output) };
+  if (errors.context !== undefined || errors.output !== undefined) wire.errors = errors;
   if (snapshot.error !== undefined) wire.error = encodeError(snapshot.error);
   if (snapshot.tags !== undefined) wire.tags = [...snapshot.tags];
   if (snapshot.children !== undefined) {

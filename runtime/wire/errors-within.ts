@@ -1,0 +1,86 @@
+import { decodeError, encodeError, type WireError } from './errors.ts';
+
+/** Where in a value errors stand, with everything of them that structured clone would drop. */
+export type ErrorsWithin = readonly (readonly [path: readonly unknown[], error: WireError])[];
+
+/**
+ * Finds the errors in plain objects, arrays and the values of maps. A machine keeps what reached `onError` in its
+ * context; without this it would lose its `code`, its own fields and its class there. `undefined` when there is none.
+ * Never throws: what cannot be read is found out by cloning it.
+ */
+export function findErrors(value: unknown): ErrorsWithin | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const found: [readonly unknown[], WireError][] = [];
+  const seen = new Set<object>();
+  const stack: Part[] = [{ at: value, key: undefined, of: undefined }];
+  const look = (at: unknown, key: unknown, of: Part): void => {
+    if (typeof at === 'object' && at !== null && isKey(key)) stack.push({ at, key, of });
+  };
+  try {
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      const { at } = next;
+      if (at instanceof Error) found.push([pathOf(next), encodeError(at)]);
+      else if (!seen.has(at)) {
+        seen.add(at);
+        if (Array.isArray(at)) for (let i = 0; i < at.length; i++) look(at[i], i, next);
+        else if (at instanceof Map) for (const [key, value] of at) look(value, key, next);
+        else if (isPlain(at)) for (const key of Object.keys(at)) look(at[key], key, next);
+      }
+    }
+  } catch {
+    return undefined;
+  }
+  return found.length === 0 ? undefined : found;
+}
+
+interface Part {
+  readonly at: object;
+  /** Under which key of what it stands. */
+  readonly key: unknown;
+  readonly of: Part | undefined;
+}
+
+function pathOf({ key, of }: Part): unknown[] {
+  const path: unknown[] = [];
+  for (let [step, above] = [key, of]; above !== undefined; { key: step, of: above } = above) path.push(step);
+  return path.toReversed();
+}
+
+/** Only these are sure to be the same on the other side. */
+function isKey(key: unknown): key is string | number {
+  return typeof key === 'string' || typeof key === 'number';
+}
+
+/** Puts the errors back where they were found. Never throws, also when a thread made up what it sent. */
+export function restoreErrors(value: unknown, errors: ErrorsWithin | undefined): unknown {
+  if (!Array.isArray(errors)) return value;
+  let root = value;
+  for (const entry of errors as readonly unknown[]) {
+    if (!Array.isArray(entry) || !Array.isArray(entry[0])) continue;
+    const [path, wire] = entry as unknown as ErrorsWithin[number];
+    if (path.length === 0) root = root instanceof Error ? decodeError(wire) : root;
+    else restore(root, path, wire);
+  }
+  return root;
+}
+
+function restore(root: unknown, path: readonly unknown[], wire: WireError): void {
+  let at = root;
+  for (const key of path.slice(0, -1)) at = part(at, key);
+  const key = path.at(-1);
+  // Only an error is replaced, and only where there is one: nothing else can be reached from a thread.
+  if (!(part(at, key) instanceof Error)) return;
+  if (at instanceof Map) at.set(key, decodeError(wire));
+  else (at as Record<PropertyKey, unknown>)[key as PropertyKey] = decodeError(wire);
+}
+
+function part(of: unknown, key: unknown): unknown {
+  if (!isKey(key) || typeof of !== 'object' || of === null) return undefined;
+  if (of instanceof Map) return of.get(key) as unknown;
+  return Object.hasOwn(of, key) ? (of as Record<PropertyKey, unknown>)[key] : undefined;
+}
+
+function isPlain(value: object): value is Record<string, unknown> {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
