@@ -17,13 +17,15 @@ import {
   TwinSnapshot,
   type TwinEvent,
   type TwinLogic,
+  type TwinRequest,
   type TwinState,
 } from './twin.ts';
 
 /** A port that notes what the twin asks of it and keeps user events, as the runtime's does. */
 function fakePort() {
   const asked: string[] = [];
-  const requests: { input: unknown; snapshot: unknown }[] = [];
+  const requests: TwinRequest[] = [];
+  const starts: TwinRequest[] = [];
   const posted: AnyEventObject[] = [];
   let queue: (event: TwinEvent) => void = () => {};
   const logic = createTwinLogic({
@@ -32,13 +34,16 @@ function fakePort() {
       requests.push(request);
       queue = interceptEvents(self, (event) => void posted.push(event));
     },
-    started: () => void asked.push('started'),
+    started(_self, request) {
+      asked.push('started');
+      starts.push(request);
+    },
     stopped: () => void asked.push('stopped'),
   });
   /** The runtime tells the twin something. */
   const tell = (event: TwinEvent): void => queue(event);
   const mirror = (state: Partial<TwinState>): void => tell({ type: 'holdfast.mirror', state });
-  return { logic, asked, requests, posted, tell, mirror };
+  return { logic, asked, requests, starts, posted, tell, mirror };
 }
 
 function startTwin(input?: unknown) {
@@ -159,6 +164,27 @@ describe('a twin', () => {
     tell({ type: 'holdfast.done', output: 1, state: {} });
     twin.stop();
     expect(asked).toEqual(['created', 'started']);
+  });
+
+  test('that is started again after its stop asks for an instance that goes on from what is known', () => {
+    const { twin, mirror, asked, starts } = startTwin('input');
+    const again = (): void => {
+      // What XState's React bindings do in strict mode, and with parts of a page that are hidden and shown.
+      const saved = twin.getSnapshot();
+      twin.stop();
+      Object.assign(twin, { _processingStatus: 0, _snapshot: saved });
+      twin.start();
+    };
+    again();
+    mirror({ value: 'a', context: { n: 1 } });
+    again();
+    const known = { status: 'active', value: 'a', context: { n: 1 }, children: {} };
+    expect(asked).toEqual(['created', 'started', 'stopped', 'started', 'stopped', 'started']);
+    expect(starts).toMatchObject([
+      { input: 'input', snapshot: undefined },
+      { input: 'input', snapshot: undefined },
+      { input: 'input', snapshot: known },
+    ]);
   });
 
   test('works with waitFor and select', async () => {

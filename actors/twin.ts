@@ -19,12 +19,19 @@ export type TwinEvent =
   | { readonly type: 'holdfast.done'; readonly output: unknown; readonly state: Partial<TwinState> }
   | { readonly type: 'holdfast.failed'; readonly error: unknown };
 
+/** What an instance begins with. */
+export interface TwinRequest {
+  readonly input: unknown;
+  /** Continue from there, if it is defined. */
+  readonly snapshot: unknown;
+}
+
 /** The runtime's side of a twin; nothing of it is known in `actors/`. */
 export interface TwinPort {
   /** A twin was created, and may still be given observers before it starts. */
-  created(self: AnyActorRef, request: { input: unknown; snapshot: unknown }): void;
-  /** It starts: run its instance. */
-  started(self: AnyActorRef): void;
+  created(self: AnyActorRef, request: TwinRequest): void;
+  /** It starts: run its instance; or, when that was stopped, another one that goes on from what is known of it. */
+  started(self: AnyActorRef, request: TwinRequest): void;
   /** Its parent stopped it: end the instance. */
   stopped(self: AnyActorRef): void;
 }
@@ -103,6 +110,16 @@ export function createTwinLogic(port: TwinPort): TwinLogic {
   const next = (state: TwinState, change: Partial<TwinState>): Snapshot<unknown> & TwinState =>
     new TwinSnapshot({ ...state, ...change }) as Snapshot<unknown> & TwinState;
   const initial = new TwinSnapshot({});
+  const persist = ({ status, value, context, output, error, input }: TwinState): Snapshot<unknown> =>
+    ({ status, value, context, output, error, input, children: {} }) as unknown as Snapshot<unknown>;
+  // Without a mirror nothing is known that the instance could continue from.
+  const continued = (
+    { value, context, input }: Partial<TwinState>,
+    from: Snapshot<unknown>,
+  ): TwinRequest => ({
+    input,
+    snapshot: value === undefined && context === undefined ? undefined : from,
+  });
 
   return {
     getInitialSnapshot({ self }, input) {
@@ -110,7 +127,7 @@ export function createTwinLogic(port: TwinPort): TwinLogic {
       return next(initial, { input });
     },
     start(state, { self }) {
-      if (state.status === 'active') port.started(self);
+      if (state.status === 'active') port.started(self, continued(state, persist(state)));
     },
     transition(state, event, { self }) {
       const known = event as TwinEvent | { type: 'xstate.stop' };
@@ -129,13 +146,9 @@ export function createTwinLogic(port: TwinPort): TwinLogic {
       }
     },
     // The form of a machine's own, which cannot be restored without `children`.
-    getPersistedSnapshot: ({ status, value, context, output, error, input }) =>
-      ({ status, value, context, output, error, input, children: {} }) as unknown as Snapshot<unknown>,
+    getPersistedSnapshot: persist,
     restoreSnapshot(persisted, { self }) {
-      const { value, context, input } = persisted as Partial<TwinState>;
-      // Without a mirror nothing is known that the instance could continue from.
-      const mirrored = value !== undefined || context !== undefined;
-      port.created(self, { input, snapshot: mirrored ? persisted : undefined });
+      port.created(self, continued(persisted, persisted));
       return next(initial, persisted);
     },
   };

@@ -14,6 +14,7 @@ import { refusal } from './refusal.ts';
 import { isDataCloneError } from './wire/errors.ts';
 import type { WatchListener } from './watchers.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
+import { stopRoot } from './xstate/xstate5.ts';
 
 /** How long to wait, and when to give up earlier. */
 export interface WaitFor {
@@ -132,7 +133,11 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       }
     },
     watch: (listener) => instance.watchers.watch(listener),
-    stop: () => instance.stop(),
+    stop() {
+      // As a local actor is stopped: at once, whatever its instance still has to do.
+      stopRoot(twin);
+      return instance.stop();
+    },
   };
   return Object.defineProperties(twin, Object.getOwnPropertyDescriptors(methods)) as unknown as AgentRef;
 }

@@ -1,5 +1,5 @@
-import type { AnyActorRef } from 'xstate';
-import { createTwinLogic, type TwinLogic } from '../actors/twin.ts';
+import type { AnyActorRef, AnyEventObject } from 'xstate';
+import { createTwinLogic, type TwinLogic, type TwinRequest } from '../actors/twin.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
 import type { Instance } from './instance.ts';
 import { interceptEvents, watchObservers } from './xstate/xstate5.ts';
@@ -23,31 +23,51 @@ export interface TwinEffects {
   begin(instance: Instance, twin: AnyActorRef): void;
 }
 
+/** What stands behind a twin. */
+interface Standing {
+  instance: Instance;
+  /** The way to the twin's own queue. */
+  readonly queue: (event: AnyEventObject) => void;
+  watched: boolean;
+}
+
 /** Twin logic whose every actor stands for an instance of its own. */
 export function twinLogic(
   effects: TwinEffects,
   spec: Pick<InstanceRequest, 'agent' | 'id' | 'parent' | 'snapshot'>,
 ): TwinLogic {
-  const instances = new WeakMap<AnyActorRef, Instance>();
+  const standing = new WeakMap<AnyActorRef, Standing>();
+  const create = (self: AnyActorRef, { input, snapshot }: TwinRequest): Instance =>
+    effects.create({ ...spec, input, snapshot: snapshot ?? spec.snapshot }, self);
   return createTwinLogic({
-    created(self, { input, snapshot }) {
-      const request = { ...spec, input, snapshot: snapshot ?? spec.snapshot };
-      const instance = effects.create(request, self);
-      instances.set(self, instance);
-      const queue = interceptEvents(self, (event) => instance.accept(event));
+    created(self, request) {
+      const instance = create(self, request);
+      const queue = interceptEvents(self, (event) => twin.instance.accept(event));
+      const twin: Standing = { instance, queue, watched: false };
+      standing.set(self, twin);
       instance.bind({ self, queue });
       watchObservers(
         self,
-        (watched) => instance.watch(watched),
-        (error, what) => effects.observed(instance, error, what),
+        (watched) => {
+          twin.watched = watched;
+          twin.instance.watch(watched);
+        },
+        (error, what) => effects.observed(twin.instance, error, what),
       );
     },
-    started(self) {
-      const instance = instances.get(self);
-      if (instance !== undefined) effects.begin(instance, self);
+    started(self, request) {
+      const twin = standing.get(self);
+      if (twin === undefined) return;
+      if (twin.instance.over) {
+        // XState's React bindings start an actor again that they stopped: it goes on, as another instance.
+        twin.instance = create(self, request);
+        twin.instance.bind({ self, queue: twin.queue });
+        twin.instance.watch(twin.watched);
+      }
+      effects.begin(twin.instance, self);
     },
     stopped(self) {
-      void instances.get(self)?.twinStopped();
+      void standing.get(self)?.instance.twinStopped();
     },
   });
 }

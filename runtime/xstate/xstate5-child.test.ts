@@ -1,7 +1,7 @@
 import { createActor, setup, type AnyEventObject } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { keeping, seenBy, twinLike } from './fixtures/twin-like.ts';
-import { createChild, emitFrom, sendToParent, stopActor } from './xstate5.ts';
+import { createChild, emitFrom, sendToParent, stopActor, stopRoot } from './xstate5.ts';
 
 describe('a child whose parent does not have to know it', () => {
   it('belongs to the parent’s system, is stopped by us, and then says nothing', () => {
@@ -24,6 +24,19 @@ describe('a child whose parent does not have to know it', () => {
     expect(parent.getSnapshot().children).toEqual({});
     expect(told).toEqual([]);
     parent.stop();
+  });
+
+  it('is left to its parent by what stops actors that have none', () => {
+    const root = createActor(keeping).start();
+    const child = createChild(keeping, { id: 'kid', parent: root }).start();
+    stopRoot(child);
+    expect(child.getSnapshot().status).toBe('active');
+
+    stopRoot(root);
+    expect(root.getSnapshot().status).toBe('active');
+    expect(seenBy(root)).toEqual(['xstate.stop']);
+    root.send({ type: 'late' });
+    expect(seenBy(root)).toEqual(['xstate.stop']);
   });
 
   it('tells its parent when it is done', () => {

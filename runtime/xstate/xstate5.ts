@@ -385,6 +385,12 @@ export function stopActor(ref: AnyActorRef): void {
   (ref as unknown as Internals)._stop();
 }
 
+/** Stops an actor that has no parent, at once; one that has a parent is left to it. */
+export function stopRoot(ref: AnyActorRef): void {
+  const { _parent: parent } = ref as unknown as { _parent: AnyActorRef | undefined };
+  if (parent === undefined) stopActor(ref);
+}
+
 /** Emits an event to those who listen with `on`. */
 export function emitFrom(ref: AnyActorRef, event: AnyEventObject): void {
   (ref as unknown as { _actorScope: { emit(event: AnyEventObject): void } })._actorScope.emit(event);
