@@ -7,6 +7,7 @@ import { machine } from './machine.ts';
 import { neighbour } from './neighbour.ts';
 import { oneWay } from './one-way.ts';
 import { Results } from './results.ts';
+import { savina } from './savina.ts';
 import { scaling } from './scaling.ts';
 import { start } from './start.ts';
 
@@ -15,6 +16,7 @@ type Suite = (results: Results, rounds: number) => Promise<void>;
 const suites: Readonly<Record<string, Suite>> = {
   'one-way': oneWay,
   ask,
+  savina,
   start,
   neighbour,
   scaling,

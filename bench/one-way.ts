@@ -3,9 +3,10 @@ import type { CounterEvent } from './agents/counter-event.ts';
 import { countOf, kindNames, kinds, localActors, type Kind } from './agents/local.ts';
 import { ONE_MAILBOX, startFleet } from './fleet.ts';
 import { ACTORS, sending, type Sender } from './load.ts';
-import { peerNames, startPeers, type PeerPool } from './peers.ts';
+import { peerSender } from './peer-sender.ts';
+import { peerNames, startPeers } from './peers.ts';
 import { comlinkPool } from './raw/comlink.ts';
-import { RawThread, type Task } from './raw/thread.ts';
+import { RawThread } from './raw/thread.ts';
 import { rowNamed, type Results } from './results.ts';
 import { measure, ratio, type Variant } from './rounds.ts';
 
@@ -74,48 +75,5 @@ function localSender(kind: Kind): Sender {
       return last ? Promise.resolve() : undefined;
     },
     total: async () => actors.reduce((sum, actor) => sum + countOf(actor), 0),
-  };
-}
-
-/** A pool knows no one-way message: its tasks are started, and only the last of a burst is waited for. */
-function peerSender({ run, post }: PeerPool): Sender {
-  if (post !== undefined) return postingSender(run, post);
-  // Tasks may overtake each other, so the results are counted, not what the worker says.
-  let started = 0;
-  let finished = 0;
-  let all: (() => void) | undefined;
-  return {
-    send: (_to, n, last) => {
-      started += 1;
-      const ran = run({ type: 'tick', n }).then(() => {
-        finished += 1;
-        if (finished === started) all?.();
-      });
-      return last ? ran : undefined;
-    },
-    total: async () => {
-      if (finished < started) await new Promise<void>((resolve) => (all = resolve));
-      return finished;
-    },
-  };
-}
-
-/** One-way messages may arrive after a later question, so the count is asked for until it is complete. */
-function postingSender(run: PeerPool['run'], post: (task: Task) => unknown): Sender {
-  let sent = 0;
-  return {
-    send: (_to, n, last) => {
-      sent += 1;
-      if (last) return run({ type: 'tick', n });
-      void post({ type: 'tick', n });
-      return undefined;
-    },
-    total: async () => {
-      const deadline = performance.now() + 10_000;
-      for (;;) {
-        const count = (await run({ type: 'read' })) as number;
-        if (count >= sent || performance.now() > deadline) return count;
-      }
-    },
   };
 }

@@ -1,12 +1,12 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { createRuntime, type AgentRef } from 'holdfast';
-import { peerNames, startPeer } from './peers.ts';
-import { type Results } from './results.ts';
-import { measure, type Variant } from './rounds.ts';
+import { createRuntime } from 'holdfast';
+import { installPeers } from './peers.ts';
+import type { Results } from './results.ts';
+import { measure, rowOf, type Row, type Variant } from './rounds.ts';
 
 const COUNTER = new URL('./agents/counter.ts', import.meta.url);
 const SPAWNS = 1000;
@@ -16,8 +16,16 @@ const IDLE = 10_000;
 /** How fast instances and threads come up, and what they weigh. */
 export async function start(results: Results, rounds: number): Promise<void> {
   await spawnRate(results, rounds);
-  for (const threads of [1, 8]) await coldStart(results, rounds, threads);
-  await memory(results, rounds);
+  installPeers();
+  build();
+  await threadStarts(results, rounds);
+  await idleInstances(results, rounds);
+}
+
+/** The published form is what `npm run build` gives. */
+function build(): void {
+  const root = fileURLToPath(new URL('../', import.meta.url));
+  execFileSync(process.execPath, ['.ci/build.mjs'], { cwd: root, stdio: 'inherit' });
 }
 
 async function spawnRate(results: Results, rounds: number): Promise<void> {
@@ -69,105 +77,85 @@ const oneAgent = (maxThreads: number) => ({
   },
 });
 
-async function coldStart(results: Results, rounds: number, threads: number): Promise<void> {
-  const variants: Record<string, Variant> = {
-    'bare workers': () => timed(() => bareWorkers(threads, 'empty-worker.ts')),
-    'bare workers that import xstate and comlink': () =>
-      timed(() => bareWorkers(threads, 'importing-worker.ts')),
-    holdfast: () => timed(() => holdfastThreads(threads)),
-    ...Object.fromEntries(
-      peerNames
-        .filter((name) => name !== 'piscina, 64 tasks a thread')
-        .map((name) => [name, () => timed(() => peerThreads(name, threads))]),
-    ),
-  };
-  results.table({
-    suite: 'start',
-    title: `from nothing to a reply of each of ${threads} threads, median of ${rounds}`,
-    unit: 'ms',
-    base: 'bare workers',
-    rows: await measure(variants, rounds),
-  });
+/** What `alone/measure.mjs` prints. */
+interface Alone {
+  readonly ms: number;
+  /** Bytes for each. */
+  readonly rss: number;
+  readonly heap: number;
 }
 
-/** Milliseconds until `begin` is through; what it started is stopped outside the measurement. */
-async function timed(begin: () => Promise<() => Promise<unknown>>): Promise<number> {
-  const started = performance.now();
-  const stop = await begin();
-  const took = performance.now() - started;
-  await stop();
-  return took;
-}
-
-async function bareWorkers(threads: number, file: string): Promise<() => Promise<unknown>> {
-  const workers = Array.from(
-    { length: threads },
-    () => new Worker(new URL(`./raw/${file}`, import.meta.url)),
-  );
-  await Promise.all(
-    workers.map(async (worker) => {
-      worker.postMessage('hello');
-      await once(worker, 'message');
-    }),
-  );
-  return () => Promise.all(workers.map((worker) => worker.terminate()));
-}
-
-async function holdfastThreads(threads: number): Promise<() => Promise<unknown>> {
-  const runtime = await createRuntime(oneAgent(threads));
-  const ids = Array.from({ length: threads }, (_, id) => String(id));
-  const refs: AgentRef[] = await Promise.all(ids.map((id) => runtime.spawn('counter', { id })));
-  await Promise.all(refs.map((ref) => ref.ask({ type: 'read' })));
-  const used = new Set(refs.map(({ thread }) => thread)).size;
-  if (used !== threads) throw new Error(`${used} threads answered instead of ${threads}`);
-  return () => runtime.stop();
-}
-
-async function peerThreads(
-  name: (typeof peerNames)[number],
-  threads: number,
-): Promise<() => Promise<unknown>> {
-  const pool = await startPeer(name, threads);
-  await Promise.all(Array.from({ length: threads }, (_, n) => pool.run({ type: 'add', n })));
-  return pool.stop;
-}
+/** From source, types are stripped when a thread loads a file; the published package is plain JavaScript. */
+const SOURCE = ['-C', 'holdfast-source'];
 
 const run = promisify(execFile);
 
-/** Each figure from a process of its own: what a process has once had, it does not give back. */
-async function memory(results: Results, rounds: number): Promise<void> {
-  const file = fileURLToPath(new URL('./weigh.ts', import.meta.url));
-  const weigh = (what: string, count: number) => async (): Promise<number> => {
-    const args = ['--expose-gc', '-C', 'holdfast-source', file, what, String(count)];
-    const { stdout } = await run(process.execPath, args);
-    return Number(stdout);
-  };
+/** A figure from a process of its own: nothing is loaded, and no memory was had and kept. */
+async function alone(what: string, count: number, flags: readonly string[] = []): Promise<Alone> {
+  const file = fileURLToPath(new URL('./alone/measure.mjs', import.meta.url));
+  const args = ['--expose-gc', ...flags, file, what, String(count)];
+  const { stdout } = await run(process.execPath, args, { timeout: 60_000 });
+  return JSON.parse(stdout) as Alone;
+}
+
+const threadsBeside: Readonly<Record<string, readonly [what: string, flags?: readonly string[]]>> = {
+  'bare workers': ['bare'],
+  'bare workers that import xstate and comlink': ['importing'],
+  'holdfast, as published': ['holdfast'],
+  'holdfast, from source': ['holdfast', SOURCE],
+  piscina: ['peer-piscina'],
+  tinypool: ['peer-tinypool'],
+  poolifier: ['peer-poolifier'],
+  comedy: ['peer-comedy'],
+};
+
+async function threadStarts(results: Results, rounds: number): Promise<void> {
+  for (const threads of [1, 8]) {
+    const seen: Record<string, Alone[]> = {};
+    for (let round = -1; round < rounds; round++) {
+      for (const [name, [what, flags]] of Object.entries(threadsBeside)) {
+        const one = await alone(what, threads, flags);
+        if (round >= 0) (seen[name] ??= []).push(one);
+      }
+    }
+    const table = { suite: 'start', base: 'bare workers' } as const;
+    const rows = (of: (one: Alone) => number): Row[] =>
+      Object.entries(seen).map(([name, all]) =>
+        rowOf(
+          name,
+          all.map((one) => ({ value: of(one) })),
+        ),
+      );
+    results.table({
+      ...table,
+      title: `from nothing to a reply of ${threads === 1 ? 'one thread' : `each of ${threads} threads`}, a process each, median of ${rounds}`,
+      unit: 'ms',
+      rows: rows(({ ms }) => ms),
+    });
+    if (threads === 1) continue;
+    results.table({
+      ...table,
+      title: `resident memory that one of ${threads} idle threads adds, a process each, median of ${rounds}`,
+      unit: 'MB',
+      rows: rows(({ rss }) => rss / 2 ** 20),
+    });
+  }
+}
+
+async function idleInstances(results: Results, rounds: number): Promise<void> {
+  const variant = (what: string, kind: 'rss' | 'heap') => async (): Promise<number> =>
+    (await alone(what, IDLE))[kind] / 1024;
   results.table({
     suite: 'start',
-    title: `resident memory of one thread of eight, idle, median of ${rounds}`,
-    unit: 'MB',
-    base: 'bare worker',
-    rows: await measure(
-      {
-        'bare worker': weigh('bare', 8),
-        'bare worker that imports xstate and comlink': weigh('importing', 8),
-        'holdfast thread with one instance': weigh('holdfast', 8),
-      },
-      rounds,
-      { warmUp: false },
-    ),
-  });
-  results.table({
-    suite: 'start',
-    title: `memory of one idle instance of ${IDLE} (fromTransition), median of ${rounds}`,
+    title: `memory that one of ${IDLE} idle instances adds (fromTransition), a process each, median of ${rounds}`,
     unit: 'KB',
-    base: "XState's createActor, no thread: heap",
+    base: "XState's createActor, no thread: resident",
     rows: await measure(
       {
-        "XState's createActor, no thread: heap": weigh('actors-heap', IDLE),
-        "XState's createActor, no thread: resident": weigh('actors', IDLE),
-        'holdfast, host and thread: resident': weigh('instances', IDLE),
-        "holdfast, the host's part: heap": weigh('instances-heap', IDLE),
+        "XState's createActor, no thread: resident": variant('actors', 'rss'),
+        'holdfast, host and thread: resident': variant('instances', 'rss'),
+        "XState's createActor, no thread: heap": variant('actors', 'heap'),
+        "holdfast, the host's part: heap": variant('instances', 'heap'),
       },
       rounds,
       { warmUp: false },

@@ -1,6 +1,6 @@
 import { fromTransition } from 'xstate';
 import { replyTo } from 'holdfast/agent';
-import { burn } from './burn.ts';
+import { burn } from './burn.mjs';
 
 /** Works, and answers with how much. */
 export default fromTransition((state: null, event: { type: 'work'; n: number }) => {

@@ -1,6 +1,6 @@
 import { fromTransition } from 'xstate';
 import { replyTo } from 'holdfast/agent';
-import { burn } from './burn.ts';
+import { burn } from './burn.mjs';
 import type { CounterEvent } from './counter-event.ts';
 
 /** Counts like the others, and takes some 20 µs for each event: slower than a host can send. */

@@ -1,5 +1,5 @@
 // What a task is, in every pool: the same as an event for the counting agents.
-import { burn } from '../agents/burn.ts';
+import { burn } from '../agents/burn.mjs';
 
 let count = 0;
 

@@ -5,7 +5,7 @@ import type { AnyActor } from 'xstate';
 import type { CounterEvent } from '../agents/counter-event.ts';
 import type { Kind } from '../agents/local.ts';
 import type { RawMessage } from './thread.ts';
-import { burn } from '../agents/burn.ts';
+import { burn } from '../agents/burn.mjs';
 import { ACTORS } from '../load.ts';
 
 const ACK_EVERY = 256;

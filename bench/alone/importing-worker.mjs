@@ -1,4 +1,4 @@
 // What any worker loads that drives XState actors over comlink.
 import 'comlink';
 import 'xstate';
-import './empty-worker.ts';
+import './empty-worker.mjs';
