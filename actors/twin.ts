@@ -100,6 +100,9 @@ export class TwinSnapshot implements TwinState {
   }
 }
 
+/** A snapshot before the first mirror. No observer is given it: a local actor's has a state and a context. */
+export class UnknownSnapshot extends TwinSnapshot {}
+
 export type TwinLogic = ActorLogic<Snapshot<unknown> & TwinState, AnyEventObject, unknown>;
 
 /**
@@ -109,7 +112,8 @@ export type TwinLogic = ActorLogic<Snapshot<unknown> & TwinState, AnyEventObject
 export function createTwinLogic(port: TwinPort): TwinLogic {
   const next = (state: TwinState, change: Partial<TwinState>): Snapshot<unknown> & TwinState =>
     new TwinSnapshot({ ...state, ...change }) as Snapshot<unknown> & TwinState;
-  const initial = new TwinSnapshot({});
+  const unknown = (input: unknown): Snapshot<unknown> & TwinState =>
+    new UnknownSnapshot({ input }) as Snapshot<unknown> & TwinState;
   const persist = ({ status, value, context, output, error, input }: TwinState): Snapshot<unknown> =>
     ({ status, value, context, output, error, input, children: {} }) as unknown as Snapshot<unknown>;
   // Without a mirror nothing is known that the instance could continue from.
@@ -124,7 +128,7 @@ export function createTwinLogic(port: TwinPort): TwinLogic {
   return {
     getInitialSnapshot({ self }, input) {
       port.created(self, { input, snapshot: undefined });
-      return next(initial, { input });
+      return unknown(input);
     },
     start(state, { self }) {
       if (state.status === 'active') port.started(self, continued(state, persist(state)));
@@ -148,8 +152,10 @@ export function createTwinLogic(port: TwinPort): TwinLogic {
     // The form of a machine's own, which cannot be restored without `children`.
     getPersistedSnapshot: persist,
     restoreSnapshot(persisted, { self }) {
-      port.created(self, continued(persisted, persisted));
-      return next(initial, persisted);
+      const request = continued(persisted, persisted);
+      port.created(self, request);
+      const nothing = persisted.status === 'active' && request.snapshot === undefined;
+      return nothing ? unknown(request.input) : next(new TwinSnapshot({}), persisted);
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate';
-import { createTwinLogic, type TwinLogic, type TwinRequest } from '../actors/twin.ts';
+import { createTwinLogic, UnknownSnapshot, type TwinLogic, type TwinRequest } from '../actors/twin.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
 import type { Instance } from './instance.ts';
 import { interceptEvents, watchObservers } from './xstate/xstate5.ts';
@@ -53,6 +53,7 @@ export function twinLogic(
           twin.instance.watch(watched);
         },
         (error, what) => effects.observed(twin.instance, error, what),
+        (snapshot) => !(snapshot instanceof UnknownSnapshot),
       );
     },
     started(self, request) {

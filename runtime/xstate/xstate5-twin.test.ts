@@ -167,6 +167,28 @@ describe('watchObservers', () => {
     expect(seen).toEqual([['a']]);
   });
 
+  it('keeps from observers what is not known, also when it starts', () => {
+    const heard: unknown[] = [];
+    const twin = createActor(
+      twinLike((self) =>
+        watchObservers(
+          self,
+          () => {},
+          () => {},
+          (snapshot) => (snapshot as { context: string[] }).context.length > 0,
+        ),
+      ),
+    );
+    twin.subscribe((snapshot) => heard.push((snapshot as unknown as { context: unknown }).context));
+    twin.start();
+    expect(heard).toEqual([]);
+
+    twin.send({ type: 'a' });
+
+    expect(heard).toEqual([['a']]);
+    twin.stop();
+  });
+
   it('hears of waitFor while it waits, and of toPromise not at all', async () => {
     const { twin, changes, queue } = watched();
     const end = toPromise(twin);

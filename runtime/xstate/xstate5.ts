@@ -311,12 +311,13 @@ export function interceptEvents(
 /**
  * Tells when the first observer of snapshots comes and when the last one is gone. XState throws what an observer
  * throws, and an error that no observer takes, into the event loop, where it would end the process; here `failed`
- * gets it.
+ * gets it. Snapshots that are not known are kept from observers; XState would notify them of one when it starts.
  */
 export function watchObservers(
   self: AnyActorRef,
   changed: (watched: boolean) => void,
   failed: (error: unknown, what: 'observer' | 'actor') => void = () => {},
+  isKnown: (snapshot: unknown) => boolean = () => true,
 ): void {
   const internals = self as unknown as Internals;
   const subscribe = internals.subscribe.bind(self);
@@ -324,7 +325,7 @@ export function watchObservers(
   internals.on = (type, handler) => on(type, guarded(handler, failed));
   let observers = 0;
   internals.subscribe = (...args) => {
-    const subscription = subscribe(guardedObserver(args, failed));
+    const subscription = subscribe(guardedObserver(args, failed, isKnown));
     if (!wantsSnapshots(args[0])) return subscription;
     let open = true;
     observers += 1;
@@ -359,6 +360,7 @@ function guarded<T extends (value: never) => void>(
 function guardedObserver(
   [first, onError, onComplete]: readonly unknown[],
   failed: (error: unknown, what: 'observer' | 'actor') => void,
+  isKnown: (snapshot: unknown) => boolean,
 ): object {
   const isObserver = typeof first === 'object' && first !== null;
   const given = (isObserver ? first : { next: first, error: onError, complete: onComplete }) as {
@@ -367,8 +369,9 @@ function guardedObserver(
     complete?: Listener;
   };
   const guard = (listener: Listener): Listener => listener && guarded(listener.bind(given), failed);
+  const next = guard(given.next);
   return {
-    next: guard(given.next),
+    next: next && ((snapshot: never) => isKnown(snapshot) && next(snapshot)),
     error: guard(given.error) ?? ((error: unknown) => failed(error, 'actor')),
     complete: guard(given.complete),
   };
