@@ -70,8 +70,12 @@ function gates(results: Results, rows: readonly Row[], threads: number): void {
       },
     );
   } else
-    results.note(`1024 asks in flight, ${where}, fromTransition, to raw postMessage`, ratio(holdfast, raw));
-  results.note(`1024 asks in flight, ${where}, fromCallback, to raw postMessage`, plain);
+    results.note(
+      'ask',
+      `1024 asks in flight, ${where}, fromTransition, to raw postMessage`,
+      ratio(holdfast, raw),
+    );
+  results.note('ask', `1024 asks in flight, ${where}, fromCallback, to raw postMessage`, plain);
   const least = peerNames
     .map((name) => ({ name, by: ratio(holdfast, rowNamed(rows, name)) }))
     .reduce((a, b) => (a.by < b.by ? a : b));
@@ -124,9 +128,9 @@ async function alone(results: Results, rounds: number, asks: Readonly<Record<str
       atMost: 1.25,
     },
   );
-  results.note('one ask alone, fromTransition, p50 of the median block', ratioOfMedians(rows));
+  results.note('ask', 'one ask alone, fromTransition, p50 of the median block', ratioOfMedians(rows));
   for (const name of peerNames)
-    results.note(`the best block of ${name} to that of raw`, best(name) / best(RAW));
+    results.note('ask', `the best block of ${name} to that of raw`, best(name) / best(RAW));
 }
 
 const ratioOfMedians = (rows: readonly Row[]): number =>

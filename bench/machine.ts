@@ -36,6 +36,7 @@ export async function machine(results: Results, rounds: number): Promise<void> {
       rows,
     });
     results.note(
+      'machine',
       `${kindNames[kind]}, to the same without messages`,
       ratio(rowNamed(rows, mine), rowNamed(rows, base)),
     );

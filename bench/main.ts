@@ -6,6 +6,7 @@ import { describeMachine } from './machine-info.ts';
 import { machine } from './machine.ts';
 import { neighbour } from './neighbour.ts';
 import { oneWay } from './one-way.ts';
+import type { Run } from './report.ts';
 import { Results } from './results.ts';
 import { savina } from './savina.ts';
 import { scaling } from './scaling.ts';
@@ -55,11 +56,9 @@ async function main(): Promise<number> {
   const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
   for (const name of chosen) await (known[name] as Suite)(results, rounds);
   if (values.json !== undefined) {
-    const { tables, gates } = results;
-    writeFileSync(
-      values.json,
-      `${JSON.stringify({ machine, rounds, suites: chosen, tables, gates }, null, 2)}\n`,
-    );
+    const { tables, gates, notes } = results;
+    const run: Run = { machine, rounds, suites: chosen, tables, gates, notes };
+    writeFileSync(values.json, `${JSON.stringify(run, null, 2)}\n`);
   }
   console.log('');
   for (const { text, value, passed } of results.gates) {

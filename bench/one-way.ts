@@ -59,7 +59,11 @@ export async function oneWay(results: Results, rounds: number): Promise<void> {
       `holdfast send, ${kindNames[kind]}`,
       `raw batches into the same ${kindNames[kind]}`,
     ];
-    results.note(`${kindNames[kind]}, to raw batches into the same actors`, ratio(of(mine), of(theirs)));
+    results.note(
+      'one-way',
+      `${kindNames[kind]}, to raw batches into the same actors`,
+      ratio(of(mine), of(theirs)),
+    );
   }
   await Promise.all([fleet, comlink, peers, raw, ...Object.values(rawActors)].map((all) => all.stop()));
 }

@@ -23,10 +23,17 @@ export interface Gate {
   readonly passed: boolean;
 }
 
+export interface Note {
+  readonly suite: string;
+  readonly text: string;
+  readonly value: number;
+}
+
 /** What a bench run found; prints as it grows. */
 export class Results {
   readonly tables: Table[] = [];
   readonly gates: Gate[] = [];
+  readonly notes: Note[] = [];
 
   table(table: Table): void {
     this.tables.push(table);
@@ -47,7 +54,8 @@ export class Results {
   }
 
   /** A ratio that is worth saying and that nothing depends on. */
-  note(text: string, value: number): void {
+  note(suite: string, text: string, value: number): void {
+    this.notes.push({ suite, text, value });
     console.log(`      ${text}: ${value.toFixed(2)}`);
   }
 

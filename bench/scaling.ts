@@ -55,7 +55,7 @@ export async function scaling(results: Results, rounds: number): Promise<void> {
   });
   for (const name of ['raw postMessage', 'holdfast', ...peerNames]) {
     const [one, two] = [rowNamed(rows, `${name}, 1 thread`), rowNamed(rows, `${name}, 2 threads`)];
-    results.note(`${name}, two threads to one`, ratio(two, one));
+    results.note('scaling', `${name}, two threads to one`, ratio(two, one));
   }
   for (const stop of stops) await stop();
 }
