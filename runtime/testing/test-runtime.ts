@@ -58,7 +58,7 @@ export interface TestRuntime<C extends RuntimeConfig = RuntimeConfig> extends Ru
 }
 
 /** Real time that what no clock knows of gets at each step of a stop. */
-const STOP_PATIENCE_MS = 100;
+const STOP_PATIENCE_MS = 25;
 
 /**
  * `createRuntime` for tests. Agents run in this process, with all of a thread's code over real channels, so that what

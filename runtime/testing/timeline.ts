@@ -103,7 +103,7 @@ export class Timeline {
       () => true,
     );
     for (;;) {
-      await Promise.race([stage.quiet(), real(10 * patienceMs)]);
+      await Promise.race([stage.quiet(), real(20 * patienceMs)]);
       // What the clock knows nothing of, such as a provider that closes, gets some real time.
       if (await Promise.race([ended, real(patienceMs)])) return;
       if (timers.next === undefined) continue;
