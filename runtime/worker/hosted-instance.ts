@@ -57,14 +57,17 @@ export class HostedInstance {
     threadState().bridges.set(actor.ref.system, bridge);
     threadState().running.set(runningKey(bridge.self), bridge);
     actor.ref.on('*', (event) => options.reports.add(REPORT.emitted, this.slot, event));
-    actor.ref.subscribe({ next: () => this.#changed(), error: () => {} });
+    actor.ref.subscribe({ next: ({ status }) => this.#changed(status), error: () => {} });
   }
 
   /** Throws what the actor failed with while it started. */
   start(): void {
     this.#asCurrent(() => this.#actor.start());
     this.#starting = false;
-    if (this.#failure !== undefined) throw this.#failure as Error;
+    if (this.#failure === undefined) return;
+    // The failed start frees the seat in the host, and what it emitted before would find nobody.
+    this.#options.reports.flush();
+    throw this.#failure as Error;
   }
 
   /** One turn. The event may carry an ask, which is open during it. */
@@ -141,8 +144,9 @@ export class HostedInstance {
     }
   }
 
-  #changed(): void {
-    if (!this.#watched) return;
+  #changed(status: string): void {
+    // The last state comes with the end itself: an observer sees it once, as that of a local actor does.
+    if (!this.#watched || status !== 'active') return;
     if (this.#options.request.mirror === 'all') return this.#report();
     if (this.#dirty) return;
     this.#dirty = true;

@@ -1,0 +1,63 @@
+import { expect, it } from 'vitest';
+import { createMachine, emit, fromCallback } from 'xstate';
+import { REPORT } from '../wire/protocol.ts';
+import { host } from './fixtures/hosted.ts';
+import { HostedInstance } from './hosted-instance.ts';
+import { Reports } from './reports.ts';
+
+const kinds = (sent: readonly (readonly unknown[])[]): unknown[] => sent.flat().filter((_, i) => i % 3 === 0);
+
+it.each(['all', 'latest'] as const)(
+  'tells its last state once, with its end, when it mirrors %s',
+  (mirror) => {
+    const ending = createMachine({
+      initial: 'on',
+      states: { on: { on: { end: 'off' } }, off: { type: 'final' } },
+    });
+    const { instance, reports, sent } = host(ending, { mirror, watched: true });
+    reports.flush();
+    sent.length = 0;
+    instance.turn({ type: 'end' }, undefined);
+    reports.flush();
+    expect(kinds(sent)).toEqual([REPORT.done]);
+  },
+);
+
+it('tells what it emitted before it failed to start, before the failure', () => {
+  const failing = createMachine({
+    entry: emit({ type: 'heard' }),
+    invoke: {
+      src: fromCallback(() => {
+        throw new Error('no start');
+      }),
+    },
+  });
+  const sent: unknown[][] = [];
+  const instance = new HostedInstance({
+    request: {
+      slot: 0,
+      address: 'agent/one',
+      id: 'one',
+      incarnation: 1,
+      moduleUrl: 'test:module',
+      exportName: 'default',
+      mirror: 'latest',
+      watched: false,
+      maxIterations: 1000,
+    },
+    logic: failing,
+    bridge: {
+      self: { address: 'agent/one', threadId: 'pool', thread: 7, incarnation: 1 },
+      capability: () => Promise.reject(new Error('no capability in this test')),
+      defer() {},
+      answer: () => false,
+      warn() {},
+    },
+    reports: new Reports((items) => void sent.push(items)),
+    clock: { setTimeout: () => 0, clearTimeout() {} },
+    wake() {},
+    ended() {},
+  });
+  expect(() => instance.start()).toThrow('no start');
+  expect(kinds(sent)).toEqual([REPORT.emitted]);
+});
