@@ -37,6 +37,7 @@ test('a spawn that is under way is shared, also one that is not its own', async 
   const runtime = await start({ agents: { counter: fixture('counter') } });
   const spawning = runtime.spawn('counter', { id: 'a' });
   const asked = runtime.getOrSpawn('counter', 'a');
+  expect((await asked).thread).toBeGreaterThan(0);
   expect(await asked).toBe(await spawning);
 });
 

@@ -41,6 +41,16 @@ test('where nobody is, the letter stays as it is and may be replayed later', asy
   expect(await seen(next)).toEqual([7]);
 });
 
+test('an instance that is stopping is sent no replay', async () => {
+  const { runtime, letters } = await startWithLetter();
+  const next = await runtime.spawn('process', { id: 'a' });
+  next.send({ type: 'spin', ms: 100 });
+  const stopping = next.stop();
+  await expect(runtime.deadLetters.replay('1')).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
+  await stopping;
+  expect(letters.filter(({ id }) => id === '1')).toMatchObject([{ replays: 0 }]);
+});
+
 test('a letter that fails again keeps its id, is told again, and is refused after three replays', async () => {
   const runtime = await start({ agents: { process: fixture('process', { supervision: quick }) } });
   const letters: DeadLetter[] = [];

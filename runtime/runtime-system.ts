@@ -2,7 +2,7 @@ import { createActor, type AnyActorRef, type Subscription } from 'xstate';
 import type { SupervisorEvent } from '../actors/supervisor.ts';
 import type { TwinLogic } from '../actors/twin.ts';
 import { addressOf } from './address.ts';
-import { Activations } from './activations.ts';
+import { activate } from './activate.ts';
 import { toAgentRef, type AgentRef } from './agent-ref.ts';
 import { systemClock, within, type Clock } from './clock.ts';
 import type { LoadedConfig, ResolvedAgent } from './config/resolve.ts';
@@ -60,10 +60,6 @@ export class RuntimeSystem {
   readonly #refs = new Map<string, AgentRef>();
   /** Addresses of twins that are made and not started. */
   readonly #reserved = new Set<string>();
-  readonly #activations = new Activations({
-    instanceAt: (address) => this.#instances.get(address),
-    refAt: (address) => this.#refs.get(address),
-  });
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
   readonly #hosts = new Map<string, Set<ThreadHost>>();
   readonly #nextId = new Map<string, number>();
@@ -139,7 +135,11 @@ export class RuntimeSystem {
   /** The instance at that address, which `spawn` starts when there is none. */
   async getOrSpawn(name: string, id: string, spawn: () => Promise<AgentRef>): Promise<AgentRef> {
     this.#assertRunning();
-    return this.#activations.get(addressOf(this.#agent(name).name, id), spawn);
+    const address = addressOf(this.#agent(name).name, id);
+    return activate(() => {
+      const [instance, ref] = [this.#instances.get(address), this.#refs.get(address)];
+      return instance && ref && { instance, ref };
+    }, spawn);
   }
 
   get(address: string): AgentRef | undefined {
