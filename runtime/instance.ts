@@ -327,7 +327,7 @@ export class Instance {
   startFailed(error: unknown, reason: StopReason = 'error'): void {
     this.#unseat();
     if (this.#phase === 'starting') {
-      this.#end = { kind: 'failed', error };
+      this.#end = { kind: 'failed', error: reason === 'shutdown' ? this.#stoppedBy(reason) : error };
       this.watchers.ended(this.#ending(reason));
       this.finishEnded();
     } else {
@@ -422,12 +422,20 @@ export class Instance {
     this.#phase = 'ended';
     this.watchers.finished(stopped && this.#ending(stopped));
     this.#unseat();
-    const error = last.type === 'holdfast.failed' ? (last['error'] as unknown) : this.#stopped();
+    const error = last.type === 'holdfast.failed' ? (last['error'] as unknown) : this.#stoppedBy(stopped);
     this.#settleStarted.reject(error);
     for (const waiter of this.#awaiting.splice(0)) waiter.reject(error);
     this.mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped'));
     this.#effects.gone(this);
     this.#twin?.queue(last);
+  }
+
+  #stoppedBy(reason: StopReason | undefined): HoldfastError {
+    if (reason !== 'shutdown') return this.#stopped();
+    return new HoldfastError(
+      'RUNTIME_STOPPED',
+      `${this.address}: the runtime was stopped meanwhile; create a new one`,
+    );
   }
 
   #stopped(): HoldfastError {

@@ -1,4 +1,8 @@
-import { expect, test } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
 import type { AgentRef } from 'holdfast';
 import { fixture, start } from './fixtures/start.ts';
 
@@ -43,6 +47,25 @@ test('an export that is no actor logic, or is not there, is reported with what t
   await expect(runtime.spawn('missing')).rejects.toThrow(/"double"/);
   expect(runtime.status().instances).toEqual([]);
 });
+
+test.each([
+  ['syntax that stripping types does not cover', 'export enum Side { Buy }', 'enum', { name: 'SyntaxError' }],
+  ['a mistake of syntax', 'export default {', 'cannot be loaded', { name: 'SyntaxError' }],
+  ['an import that is not there', "import './nothing.ts';", 'nothing.ts', { code: 'ERR_MODULE_NOT_FOUND' }],
+])(
+  'a module with %s is reported with its agent, its place and the reason',
+  async (_what, text, why, cause) => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-module-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const module = join(folder, 'trader.ts');
+    await writeFile(module, text);
+    const runtime = await start({ agents: { trader: fixture('counter', { module }) } });
+    const error: unknown = await runtime.spawn('trader', { id: 'btc' }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'AGENT_EXPORT_INVALID', cause });
+    const { message } = error as Error;
+    for (const part of ['trader/btc', pathToFileURL(module).href, why]) expect(message).toContain(part);
+  },
+);
 
 test('an agent that fails while it starts rejects its spawn with its own error, once', async () => {
   const runtime = await start({ agents: { failing: fixture('failing-start') } });

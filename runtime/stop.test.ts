@@ -26,9 +26,24 @@ test('a spawn that races the stop is refused and leaves no thread', async () => 
   const spawning = runtime.spawn('counter');
   const stopping = runtime.stop();
   const outcome = await Promise.allSettled([spawning, stopping]);
-  expect(outcome[1]?.status).toBe('fulfilled');
+  expect(outcome).toMatchObject([
+    { status: 'rejected', reason: { code: 'RUNTIME_STOPPED' } },
+    { status: 'fulfilled' },
+  ]);
   expect(runtime.status().pools[0]?.threads).toEqual([]);
   expect(runtime.status().instances).toEqual([]);
+});
+
+test('a spawn that starts while another instance does not give its thread back is refused like every other', async () => {
+  const runtime = await start({
+    agents: { process: fixture('process'), stuck: fixture('never-loaded', { threadId: 'other' }) },
+  });
+  const ref = await runtime.spawn('process');
+  const outcome = Promise.allSettled([runtime.spawn('stuck')]);
+  await runtime.spawn('process');
+  ref.send({ type: 'spin', ms: 60_000 });
+  await runtime.stop({ timeoutMs: 500 });
+  expect(await outcome).toMatchObject([{ status: 'rejected', reason: { code: 'RUNTIME_STOPPED' } }]);
 });
 
 test('stop is bounded though an agent never gives its thread back', async () => {

@@ -59,7 +59,7 @@ export class InProcessThread implements TestThread, Lane {
         loop,
         now: () => time.now,
         thread: threadId,
-        load: (moduleUrl, exportName) => scheduler.hold(loadLogic(moduleUrl, exportName)),
+        load: (...agent) => scheduler.hold(loadLogic(...agent)),
       },
     );
   }

@@ -38,8 +38,8 @@ export function startControlled(): void {
     },
     now: () => performance.now(),
   };
-  const load: typeof loadLogic = (moduleUrl, exportName) => {
-    const loading = loadLogic(moduleUrl, exportName);
+  const load: typeof loadLogic = (...agent) => {
+    const loading = loadLogic(...agent);
     busy += 1;
     let patience: NodeJS.Timeout | undefined;
     const waited = new Promise<void>((resolve) => {

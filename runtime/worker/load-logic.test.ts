@@ -1,7 +1,9 @@
 import { fromCallback, fromObservable, fromPromise, fromTransition, setup } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import * as agents from './fixtures/agents.ts';
-import { loadLogic } from './load-logic.ts';
+import { loadLogic as load } from './load-logic.ts';
+
+const loadLogic = (url: string, name: string): Promise<unknown> => load(url, name, 'trader/btc');
 
 function fixture(name: string): string {
   return new URL(`./fixtures/${name}`, import.meta.url).href;
@@ -63,14 +65,22 @@ describe('a module without that logic', () => {
 });
 
 describe('a module that cannot be loaded', () => {
-  it('fails with what it threw itself', async () => {
-    const error = await loadLogic(fixture('throws-when-loaded.mjs'), 'x').catch((thrown: unknown) => thrown);
+  it.each([
+    ['throws', 'throws-when-loaded.mjs', 'thrown while the module was loaded', { code: 'E_LOAD' }],
+    ['does not exist', 'nothing-here.ts', 'nothing-here.ts', { code: 'ERR_MODULE_NOT_FOUND' }],
+  ])('is named with its agent and the reason when it %s', async (_what, name, why, cause) => {
+    const error = await loadLogic(fixture(name), 'x').catch((thrown: unknown) => thrown);
 
-    expect(error).toBeInstanceOf(RangeError);
-    expect(error).toMatchObject({ code: 'E_LOAD', message: 'thrown while the module was loaded' });
+    expect(error).toMatchObject({ name: 'HoldfastError', code: 'AGENT_EXPORT_INVALID', cause });
+    const { message } = error as Error;
+    expect(message).toContain(`trader/btc: its module ${fixture(name)} cannot be loaded: `);
+    expect(message).toContain(why);
   });
 
-  it('fails when it does not exist', async () => {
-    await expect(loadLogic(fixture('nothing-here.ts'), 'x')).rejects.toThrow('nothing-here.ts');
+  it('may throw what is no error', async () => {
+    await expect(loadLogic('data:text/javascript,throw null', 'x')).rejects.toMatchObject({
+      message: expect.stringContaining('it threw what is no error') as string,
+      cause: null,
+    });
   });
 });

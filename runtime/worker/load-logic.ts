@@ -1,18 +1,36 @@
 import type { AnyActorLogic } from 'xstate';
 import { HoldfastError } from '../errors.ts';
 
-/** Imports an agent's module (once a thread) and returns the actor logic it exports. */
-export async function loadLogic(moduleUrl: string, exportName: string): Promise<AnyActorLogic> {
-  const module = (await import(moduleUrl)) as Record<string, unknown>;
+/** Imports the module of the agent at `address` (once a thread) and returns the actor logic it exports. */
+export async function loadLogic(
+  moduleUrl: string,
+  exportName: string,
+  address: string,
+): Promise<AnyActorLogic> {
+  const module = await importModule(moduleUrl, address);
   const logic = module[exportName];
   if (isLogic(logic)) return logic;
   const found = Object.keys(module).map((name) => `"${name}"`);
   const what = logic === undefined ? 'does not exist' : 'is not XState actor logic';
   throw new HoldfastError(
     'AGENT_EXPORT_INVALID',
-    `export "${exportName}" of ${moduleUrl} ${what}; the module exports ${found.join(', ') || 'nothing'}. ` +
+    `${address}: export "${exportName}" of ${moduleUrl} ${what}; the module exports ${found.join(', ') || 'nothing'}. ` +
       'Export a machine or other XState actor logic, or name it with "export" in the agent\'s config.',
   );
+}
+
+async function importModule(moduleUrl: string, address: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(moduleUrl)) as Record<string, unknown>;
+  } catch (error) {
+    // What a module is refused for often does not say which module.
+    const why = error instanceof Error ? error.message : 'it threw what is no error';
+    throw new HoldfastError(
+      'AGENT_EXPORT_INVALID',
+      `${address}: its module ${moduleUrl} cannot be loaded: ${why}`,
+      { cause: error },
+    );
+  }
 }
 
 function isLogic(value: unknown): value is AnyActorLogic {

@@ -101,7 +101,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   }
 
   async function activate(request: ActivateRequest): Promise<void> {
-    const logic = await load(request.moduleUrl, request.exportName);
+    const logic = await load(request.moduleUrl, request.exportName, request.address);
     const { slot, address, incarnation } = request;
     const bridge: HostBridge = {
       self: { address, threadId: data.threadId, thread, incarnation },
