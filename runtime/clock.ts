@@ -16,6 +16,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   setTimeout: (run, ms) => setTimeout(run, Math.min(ms, LONGEST_MS)),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
+  unref: (handle) => void (handle as NodeJS.Timeout).unref(),
   now: () => performance.now(),
   date: () => Date.now(),
   random: () => Math.random(),

@@ -1,11 +1,14 @@
-import { unpackEvent, type PackedRun } from './run.ts';
+import { unpackEvent } from './run.ts';
 import type { Tag } from './mailbox.ts';
-import type { Terms } from './terms.ts';
+import { NO_TERMS, type Terms } from './terms.ts';
 
 /**
  * What crosses to a thread in one call: runs of envelopes of one instance, as rows of five in one flat array,
- * because structured clone pays for objects: `slot, length, asks, keys, events`. `asks` is null or the tags and
- * terms of a run of asks. Without `keys` the events follow as they are; with them column by column (`packRun`).
+ * because structured clone pays for objects.
+ *
+ * - `slot, 1, tag, terms, event`: one envelope; `tag` is 0 unless it is an ask.
+ * - `slot, length, asks, keys, events`: several, `asks` being null or the tags and terms of a run of asks. Without
+ *   `keys` the events are as they were sent, with them column by column (`packRun`).
  */
 export type Batch = unknown[];
 
@@ -23,19 +26,20 @@ export interface Run {
 
 const STRIDE = 5;
 
-export function pushRun(batch: Batch, { slot, length, asks, keys, events }: Run): void {
-  batch.push(slot, length, asks, keys, events);
-}
-
 export function runCount(batch: Batch): number {
   return batch.length / STRIDE;
 }
 
 export function runAt(batch: Batch, index: number): Run {
   const at = index * STRIDE;
+  const [slot, length] = [batch[at] as number, batch[at + 1] as number];
+  if (length === 1) {
+    const [tag, terms] = [batch[at + 2] as Tag, batch[at + 3] as Terms];
+    return { slot, length, asks: tag > 0 ? [[tag], terms] : null, keys: null, events: [batch[at + 4]] };
+  }
   return {
-    slot: batch[at] as number,
-    length: batch[at + 1] as number,
+    slot,
+    length,
     asks: batch[at + 2] as Asks | null,
     keys: batch[at + 3] as readonly string[] | null,
     events: batch[at + 4] as readonly unknown[],
@@ -49,7 +53,5 @@ export function eventOf(run: Run, i: number): unknown {
 
 export function termsAt(asks: Asks, i: number): Terms {
   const [, terms] = asks;
-  return typeof terms === 'number' ? terms : (terms[i] as Terms);
+  return typeof terms === 'number' ? terms : (terms[i] ?? NO_TERMS);
 }
-
-export type { PackedRun };

@@ -133,6 +133,13 @@ export class Mailbox {
       const asked = (this.#tags[at & this.#mask] as Tag) > 0;
       let over = at + 1;
       while (over < end && (this.#tags[over & this.#mask] as Tag) > 0 === asked) over += 1;
+      if (over - at === 1) {
+        const index = at & this.#mask;
+        const tag = this.#tags[index] as Tag;
+        batch.push(slot, 1, asked ? tag : 0, this.#terms[index], this.#events[index]);
+        at = over;
+        continue;
+      }
       const packed = packRun(this.#eventAt, at, over);
       if (packed !== undefined) over = at + packed.length;
       batch.push(slot, over - at, asked ? this.#asks(at, over) : null);

@@ -166,6 +166,7 @@ export class Outbox {
   /** `false` when nothing could leave. */
   #sendBatch(): boolean {
     const isOpen = this.#isOpen();
+    const now = this.#options.now();
     const batch: Batch = [];
     const manifest: Manifest = { batch, attachments: [], counts: [] };
     let room = this.#singly > 0 ? 1 : this.#maxBatch;
@@ -175,7 +176,7 @@ export class Outbox {
       attachment.waiting = false;
       const { mailbox, slot } = attachment;
       if (!attachment.attached) continue;
-      mailbox.expire(this.#options.now(), (event, tag) => this.#options.expired(attachment, event, tag));
+      mailbox.expire(now, (event, tag) => this.#options.expired(attachment, event, tag));
       const limit =
         (isOpen ? mailbox.maxInFlight : Math.min(mailbox.maxInFlight, this.#quantum)) - mailbox.inFlight;
       if (limit <= 0) {

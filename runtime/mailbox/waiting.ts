@@ -6,6 +6,8 @@ export interface TimeoutClock {
   clearTimeout(handle: unknown): void;
   /** Milliseconds that never go back. */
   now(): number;
+  /** A timer that is set no longer keeps the process alive. */
+  unref?(handle: unknown): void;
 }
 
 export interface WaitOptions {
@@ -88,7 +90,7 @@ export class Waiting {
       if (before === undefined) line.first = waiter;
       else before.after = waiter;
       line.last = waiter;
-      line.timer ??= this.#clock.setTimeout(() => this.#due(line), timeoutMs);
+      if (line.timer === undefined) this.#set(line, timeoutMs);
       this.#waiters.set(tag, waiter);
       if (signal !== undefined) {
         waiter.abort = () => this.reject(tag, signal.reason);
@@ -133,7 +135,7 @@ export class Waiting {
       this.reject(first.tag, first.options.onTimeout(line.timeoutMs));
     }
     if (line.first === undefined) return;
-    line.timer ??= this.#clock.setTimeout(() => this.#due(line), line.first.deadline - now);
+    if (line.timer === undefined) this.#set(line, line.first.deadline - now);
   }
 
   #take(tag: Tag): Waiter | undefined {
@@ -151,8 +153,15 @@ export class Waiting {
     return waiter;
   }
 
-  /** A timer would keep the process alive. */
+  /** Who waits does so for a thread that lives, or is to be started: those keep the process alive. */
+  #set(line: Line, ms: number): void {
+    line.timer = this.#clock.setTimeout(() => this.#due(line), ms);
+    this.#clock.unref?.(line.timer);
+  }
+
+  /** Setting a timer costs more than all else of a wait, so one that keeps nothing alive stays for the next. */
   #empty(line: Line): void {
+    if (this.#clock.unref !== undefined && this.#lines.size <= IDLE_LINES) return;
     if (line.timer !== undefined) this.#clock.clearTimeout(line.timer);
     line.timer = undefined;
     if (this.#lines.size > IDLE_LINES) this.#lines.delete(line.timeoutMs);

@@ -41,8 +41,17 @@ export interface Link {
   readonly pending: number;
 }
 
+/** Calls of this side have numbers, those of other speakers of comlink texts. */
+type CallId = number | string;
+
+/**
+ * A call of this side, `id, method, ...args`, and the answer to one, `-id, result`: comlink's `APPLY` and `RAW`
+ * frames without their names. Whatever else happens to a call is told in comlink's own frames.
+ */
+type ShortFrame = readonly [id: number, ...rest: unknown[]];
+
 interface Frame {
-  readonly id: string;
+  readonly id: CallId;
   readonly type: string;
   readonly name?: unknown;
   readonly value?: unknown;
@@ -70,11 +79,12 @@ interface Waiter {
  * whose path is one allowed name and whose arguments are plain values. Unguarded, a peer walks
  * `constructor.constructor` to `Function`, sets `__proto__`, or ends the process with a malformed frame.
  *
- * The calling side speaks the same frames with counted ids: `Comlink.wrap` spends five of its seven
- * microseconds a call on a random id and leaves calls to a dead thread pending for ever.
+ * The calling side speaks the same frames with counted ids, in a short form: `Comlink.wrap` spends five of its seven
+ * microseconds a call on a random id and leaves calls to a dead thread pending for ever, and cloning the frame around
+ * a small message takes longer than cloning the message.
  */
 export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
-  const waiters = new Map<string, Waiter>();
+  const waiters = new Map<number, Waiter>();
   const violated = options.onViolation ?? (() => {});
   const exposed = options.expose === undefined ? undefined : exposeGuarded(port, options.expose, options);
   let closed: Error | undefined;
@@ -91,16 +101,29 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
 
   port.on('message', (message) => {
     if (closed !== undefined) return;
+    if (Array.isArray(message)) return short(message as unknown as ShortFrame);
     if (!isFrame(message)) return violated('a message that is no comlink frame');
     if (message.type !== 'RAW' && message.type !== 'HANDLER') {
       if (exposed === undefined) return violated(`${callOf(message)} to a side that offers none`);
       return exposed(message);
     }
-    const waiter = waiters.get(message.id);
+    const waiter = waiters.get(message.id as number);
     if (waiter === undefined) return violated('an answer to no call');
-    waiters.delete(message.id);
+    waiters.delete(message.id as number);
     if (!settle(waiter, message)) violated('an answer that is none');
   });
+  const short = (message: ShortFrame): void => {
+    const [id] = message;
+    if (typeof id !== 'number') return violated('a message that is no comlink frame');
+    if (id > 0) {
+      if (exposed === undefined) return violated('a call (APPLY) to a side that offers none');
+      return exposed(longCall(message));
+    }
+    const waiter = waiters.get(-id);
+    if (waiter === undefined) return violated('an answer to no call');
+    waiters.delete(-id);
+    waiter.resolve(message[1]);
+  };
   port.on('messageerror', () => violated('a message that could not be deserialized'));
   port.on('close', () => {
     if (options.onClose === undefined) close(new Error('the port was closed by the other side'));
@@ -110,9 +133,8 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
   return {
     call(method, ...args) {
       if (closed !== undefined) return Promise.reject(closed);
-      const id = `~${++calls}`;
-      const argumentList = args.map((value) => ({ type: 'RAW', value }));
-      port.postMessage({ id, type: 'APPLY', path: [method], argumentList });
+      const id = ++calls;
+      port.postMessage([id, method, ...args]);
       return new Promise((resolve, reject) => {
         waiters.set(id, { resolve, reject });
       });
@@ -157,9 +179,9 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): (fra
   let receive: ((event: { data: unknown }) => void) | undefined;
 
   Comlink.expose(target, {
-    postMessage(frame: { value?: unknown }, transfer: readonly unknown[]) {
+    postMessage(frame: Frame, transfer: readonly unknown[]) {
       try {
-        port.postMessage(frame, transfer);
+        port.postMessage(shortAnswer(frame) ?? frame, transfer);
       } catch (error) {
         if (options.repair === undefined || !Array.isArray(frame.value)) throw error;
         port.postMessage({ ...frame, value: mend(frame.value[1], options.repair) });
@@ -182,6 +204,16 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): (fra
       value: { isError: true, value: error },
     });
   };
+}
+
+function longCall([id, method, ...args]: ShortFrame): Frame {
+  return { id, type: 'APPLY', path: [method], argumentList: args.map((value) => ({ type: 'RAW', value })) };
+}
+
+/** Of a call of ours that went well; every other answer goes as comlink has it. */
+function shortAnswer({ id, type, value }: Frame): ShortFrame | undefined {
+  if (typeof id !== 'number' || type !== 'RAW' || !Array.isArray(value) || value[0] !== 1) return undefined;
+  return [-id, value[1]];
 }
 
 function mend(value: unknown, repair: (value: unknown) => unknown): Outcome {
@@ -208,14 +240,14 @@ function withOutcome(method: (...args: never[]) => unknown) {
   };
 }
 
-function callOf({ type }: Frame): string {
+function callOf({ type }: Pick<Frame, 'type'>): string {
   return callTypes.has(type) ? `a call (${type})` : 'a call of an unknown type';
 }
 
 function isFrame(message: unknown): message is Frame {
   if (typeof message !== 'object' || message === null) return false;
   const { id, type } = message as Partial<Frame>;
-  return typeof id === 'string' && typeof type === 'string';
+  return (typeof id === 'string' || typeof id === 'number') && typeof type === 'string';
 }
 
 function isAllowed(frame: Frame, allowed: ReadonlySet<string>): boolean {

@@ -51,7 +51,11 @@ export class Acks {
       else deferred.push(instance.slot, tag);
     }
     if (this.#tags.length + this.#failed.length + deferred.length === 0) return [handled];
-    const ack: Ack = [handled, this.#tags, this.#values, this.#failed, deferred];
+    // Every array costs its share of a round trip: those that would be empty at the end are left out.
+    const ack: Ack =
+      this.#failed.length + deferred.length === 0
+        ? [handled, this.#tags, this.#values]
+        : [handled, this.#tags, this.#values, this.#failed, deferred];
     this.#tags = [];
     this.#values = [];
     this.#failed = [];

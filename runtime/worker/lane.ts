@@ -92,9 +92,10 @@ export class Lane {
   /** Turns of one run, until the instance has something of its own to do. */
   #some(queued: QueuedRun, max: number): number {
     const { instance } = this;
-    const { progress, acks } = this.#options;
+    const { progress, acks, now } = this.#options;
     const { run, job } = queued;
     const { asks } = run;
+    const time = asks === null ? 0 : now();
     const end = Math.min(run.length, queued.at + max);
     const from = queued.at;
     let at = from;
@@ -105,7 +106,7 @@ export class Lane {
         instance.turn(event, undefined);
         progress.end(instance.slot);
       } else {
-        this.#ask(event, asks[0][at] as number, termsAt(asks, at));
+        this.#ask(event, asks[0][at] as number, termsAt(asks, at), time);
       }
       at += 1;
     }
@@ -117,11 +118,11 @@ export class Lane {
     return at - from;
   }
 
-  #ask(event: AnyEventObject, tag: number, terms: number): void {
+  #ask(event: AnyEventObject, tag: number, terms: number, time: number): void {
     const { instance } = this;
-    const { progress, now, expired } = this.#options;
+    const { progress, expired } = this.#options;
     const deadline = deadlineOf(terms);
-    if (deadline <= now()) {
+    if (deadline <= time) {
       expired(instance, event);
       progress.end(instance.slot);
       return;

@@ -42,7 +42,7 @@ export class Turns {
   #ready: Lane[] = [];
   #armed = false;
   #telling = false;
-  /** Turns since the event loop last went round. */
+  /** Turns outside a slice since the last one. */
   #atOnce = 0;
   #completed: DeliveredJob[] = [];
   #toldAt = 0;
@@ -67,7 +67,8 @@ export class Turns {
     }
     if (!this.#armed && job.left > 0 && this.#atOnce + job.left <= QUANTUM) this.#runAtOnce();
     if (job.left === 0) {
-      this.#completed = this.#completed.filter((one) => one !== job);
+      // It is told by the return value.
+      if (this.#completed.at(-1) === job) this.#completed.pop();
       return this.#takeAck();
     }
     this.#arm();
@@ -129,17 +130,20 @@ export class Turns {
     this.#loop.immediate(this.#slice);
   }
 
+  /** Few enough turns to be let in without a slice of their own; the next slice lets as many in again. */
   #runAtOnce(): void {
-    if (this.#atOnce === 0) this.#loop.immediate(this.#wentRound);
-    this.#atOnce += this.#turns(QUANTUM);
+    const ready = this.#ready;
+    this.#ready = [];
+    for (const lane of ready) {
+      lane.waiting = false;
+      this.#atOnce += lane.turns(QUANTUM);
+      if (lane.busy && !lane.instance.ended) this.wake(lane.instance);
+    }
   }
-
-  readonly #wentRound = (): void => {
-    this.#atOnce = 0;
-  };
 
   readonly #slice = (): void => {
     this.#armed = false;
+    this.#atOnce = 0;
     this.#turns(SLICE);
     this.#acknowledge();
     if (this.#ready.length > 0) this.#arm();
@@ -174,14 +178,15 @@ export class Turns {
     if (completed.length > 0) {
       this.#completed = [];
       for (const job of completed) job.resolve?.(this.#takeAck());
+      this.#toldAt = this.#loop.now();
     } else if (this.acks.pending && this.#loop.now() - this.#toldAt > SLICE_MS) {
       this.#options.acknowledge(this.#takeAck());
+      this.#toldAt = this.#loop.now();
     }
   }
 
   #takeAck(): Ack {
     this.#options.beforeAck();
-    this.#toldAt = this.#loop.now();
     return this.acks.take();
   }
 }
