@@ -62,22 +62,17 @@ export async function neighbour(results: Results, rounds: number): Promise<void>
 }
 
 async function inThreads(): Promise<Record<'before' | 'during', Sample>> {
-  const runtime = await createRuntime({
-    agents: {
-      quiet: {
-        type: 'thread-bound',
-        threadId: 'quiet',
-        maxThreads: 1,
-        module: new URL('./agents/counter.ts', import.meta.url),
-      },
-      noisy: {
-        type: 'thread-bound',
-        threadId: 'noisy',
-        maxThreads: 1,
-        module: new URL('./agents/spinner.ts', import.meta.url),
-      },
-    },
+  const pool = (threadId: string, file: string) => ({
+    type: 'thread-bound' as const,
+    threadId,
+    maxThreads: 1,
+    module: new URL(file, import.meta.url),
   });
+  const runtime = await createRuntime(
+    { agents: { quiet: pool('quiet', './agents/counter.ts'), noisy: pool('noisy', './agents/spinner.ts') } },
+    // What the stuck one leaves behind is no news.
+    { logger: { debug() {}, info() {}, warn() {}, error() {} } },
+  );
   const quiet = await runtime.spawn('quiet', { id: 'a' });
   const noisy = await runtime.spawn('noisy', { id: 'b' });
   const asks = async (): Promise<Sample> => {
