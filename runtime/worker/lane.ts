@@ -101,6 +101,8 @@ export class Lane {
     let at = from;
     while (at < end && !instance.ended && (at === from || !instance.hasSteps)) {
       const event = eventOf(run, at) as AnyEventObject;
+      // Before its turn, in which the instance may end and leave what is behind it.
+      queued.at = at + 1;
       if (asks === null) {
         progress.begin(instance.slot);
         instance.turn(event, undefined);
@@ -110,7 +112,6 @@ export class Lane {
       }
       at += 1;
     }
-    queued.at = at;
     // Whoever ended here, and took others with it, has left already.
     if (at === run.length && this.#runs[0] === queued) this.#runs.shift();
     acks.handled(instance, at - from);

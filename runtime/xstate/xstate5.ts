@@ -99,7 +99,11 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
       return relay.pending;
     },
     resume: (max) => relay.resume(max),
-    start: () => void ref.start(),
+    start() {
+      relay.enter();
+      ref.start();
+      relay.leave();
+    },
     stop: () => internals._stop(),
   };
 }
@@ -205,6 +209,8 @@ class Relay {
   resume(max: number): number {
     let resumed = 0;
     this.enter();
+    // What comes of it waits as well, so that `max` is what it says.
+    this.#own = OWN_EVENTS;
     while (resumed < max && this.#later.length > 0 && this.#relayed <= RELAYED_EVENTS) {
       const { target, event } = this.#later.shift() as Relayed;
       const left = (this.#behind.get(target) ?? 1) - 1;
