@@ -200,6 +200,19 @@ describe.each([
     expect(runtime.status()).toMatchObject({ state: 'stopped', pools: [{ threads: [] }, { threads: [] }] });
   });
 
+  test('two runtimes at once keep apart what they answer, though their addresses are the same', async () => {
+    const config = { agents: { slow: agent('slow') } };
+    const runtimes = [await start(config), await start(config)];
+    const refs = await Promise.all(runtimes.map((runtime) => runtime.spawn('slow', { id: 'a' })));
+    const answers = refs.map((ref, n) => ref.ask({ type: 'double', n: n + 1 }));
+    for (const runtime of runtimes) await runtime.clock.advance(1000);
+    expect(await Promise.all(answers)).toEqual([2, 4]);
+    const later = refs[1]?.ask({ type: 'double', n: 8 });
+    await runtimes[0]?.stop();
+    await runtimes[1]?.clock.advance(1000);
+    expect(await later).toBe(16);
+  });
+
   test('a fault for what is not there is refused', async () => {
     const runtime = await start({ agents: { notes: agent('notes') } });
     await runtime.spawn('notes');

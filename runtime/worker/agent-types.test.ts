@@ -1,6 +1,16 @@
 import { assign, setup, type ActorRefFrom, type DoneActorEvent } from 'xstate';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { capability, reply, replyTo, self, type CapabilityInput, type Self } from './agent.ts';
+import {
+  answer,
+  capability,
+  deferReply,
+  reply,
+  replyTo,
+  self,
+  type CapabilityInput,
+  type ReplyToken,
+  type Self,
+} from './agent.ts';
 
 type Events = { type: 'quote'; symbol: string } | { type: 'stop' };
 
@@ -39,6 +49,41 @@ describe('the types of the helpers', () => {
 
     expect(machine.id).toBe('(machine)');
     expectTypeOf<ActorRefFrom<typeof machine>['send']>().toBeCallableWith({ type: 'quote', symbol: 'BTC' });
+  });
+
+  it('know context and event where answer stands', () => {
+    const machine = setup({
+      types: {
+        context: {} as { price: number; token: ReplyToken | undefined },
+        events: {} as Events | { type: 'known'; price: number },
+      },
+    }).createMachine({
+      context: { price: 7, token: undefined },
+      on: {
+        quote: { actions: assign({ token: ({ event }) => deferReply(event) }) },
+        known: {
+          actions: answer(
+            ({ context }) => context.token,
+            ({ context, event }) => {
+              expectTypeOf(context.price).toEqualTypeOf<number>();
+              expectTypeOf(event).toEqualTypeOf<{ type: 'known'; price: number }>();
+              return event.price;
+            },
+          ),
+        },
+        stop: { actions: answer(({ context }) => context.token, 'stopped') },
+      },
+      after: {
+        1000: {
+          actions: answer(
+            ({ context }) => context.token,
+            ({ context }) => context.price,
+          ),
+        },
+      },
+    });
+
+    expect(machine.id).toBe('(machine)');
   });
 
   it('may be declared in setup and used by name', () => {

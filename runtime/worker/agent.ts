@@ -79,6 +79,9 @@ export function deferReply(event: AnyEventObject): ReplyToken {
 /** A value, or how to get it where the action stands. */
 export type Expression<TContext, TEvent, T> = T | ((args: { context: TContext; event: TEvent }) => T);
 
+/** What may cross to the asker. Not `unknown`, beside which a function's arguments would be of no known type. */
+export type Cloneable = object | string | number | bigint | boolean | null | undefined;
+
 /**
  * An action that answers an ask which {@link deferReply} has put off. A token of another incarnation, or of an ask
  * that was answered or is over, is ignored and logged. Outside a Holdfast thread it does nothing.
@@ -90,7 +93,7 @@ export function answer<
   TEvent extends EventObject,
 >(
   token: Expression<TContext, TExpressionEvent, ReplyToken | undefined>,
-  value: Expression<TContext, TExpressionEvent, unknown>,
+  value: Cloneable | ((args: { context: TContext; event: TExpressionEvent }) => unknown),
 ): ActionFunction<TContext, TExpressionEvent, TEvent, TParams, never, never, never, never, never> {
   return ({ context, event }) => {
     const given = typeof token === 'function' ? token({ context, event }) : token;
@@ -103,7 +106,10 @@ export function answer<
 export function answerTo(token: ReplyToken, value: unknown): void {
   const { running, current } = threadState();
   if (token.ask === 0) return;
-  const bridge = running.get(runningKey(token));
+  const key = runningKey(token);
+  // Threads of several runtimes in one process, in tests, may host instances of the same address.
+  const own = current !== undefined && runningKey(current.self) === key;
+  const bridge = own ? current : running.get(key);
   if (bridge?.answer(token.ask, value) === true) return;
   const why = bridge === undefined ? 'is of another incarnation' : 'was answered already, or is over';
   (bridge ?? current)?.warn(`an answer was ignored: the ask ${why}`);

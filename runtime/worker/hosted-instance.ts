@@ -180,6 +180,9 @@ export class HostedInstance {
 
   #leave(): void {
     this.#ended = true;
-    threadState().running.delete(runningKey(this.#options.bridge.self));
+    const { running } = threadState();
+    const { bridge } = this.#options;
+    const key = runningKey(bridge.self);
+    if (running.get(key) === bridge) running.delete(key);
   }
 }
