@@ -11,8 +11,8 @@ import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { refusal } from './refusal.ts';
-import { isDataCloneError } from './wire/errors.ts';
 import type { WatchListener } from './watchers.ts';
+import { isDataCloneError } from './wire/errors.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 import { stopRoot } from './xstate/xstate5.ts';
 

@@ -84,8 +84,9 @@ export class RuntimeSystem {
       clock: this.#clock,
       // It is to happen, and `runtime.on` tells it.
       expected: ({ address, reason }) => {
+        if (reason !== 'mailbox-full') return false;
         const overflow = this.#instances.get(address)?.agent.overflow ?? 'reject';
-        return reason === 'mailbox-full' && overflow !== 'reject';
+        return overflow !== 'reject';
       },
     });
     this.deadLetters = new DeadLetters(
