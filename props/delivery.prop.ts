@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { AgentConfig, DeadLetter, RuntimeConfig } from 'holdfast';
-import { createTestRuntime } from 'holdfast/testing';
+import { createTestRuntime, type Fault } from 'holdfast/testing';
 import { ledger } from './agents/ledger.ts';
 
 /** More of them in the long runs before a release: `HOLDFAST_RUNS=5000 npm test -- props`. */
@@ -78,6 +78,9 @@ interface Outcome {
   readonly open: number;
 }
 
+/** Kinds of faults that happened in any run: those that never do test nothing. */
+const happened = new Set<Fault['kind']>();
+
 async function play(run: Scenario): Promise<Outcome> {
   ledger().clear();
   const runtime = await createTestRuntime(configOf(run), { logger, seed: run.seed, threads: false });
@@ -116,10 +119,11 @@ async function play(run: Scenario): Promise<Outcome> {
     );
   }
 
+  const faults: Fault[] = [];
   /** There may be no thread to do it to. */
-  function fault(inject: () => unknown): void {
+  function fault(inject: () => Fault): void {
     try {
-      inject();
+      faults.push(inject());
     } catch (error) {
       expect((error as Error).name).toBe('AssertionError');
     }
@@ -136,6 +140,9 @@ async function play(run: Scenario): Promise<Outcome> {
   await runtime.clock.advance(60_000);
   await runtime.stop();
   await runtime.settled();
+  for (const { kind, fired } of faults) if (fired) happened.add(kind);
+  const peaks = runtime.status().pools.map(({ peakThreads }) => peakThreads);
+  expect(Math.max(...peaks)).toBeLessThanOrEqual(run.threads);
   return { ...outcome, handled: new Map(ledger()) };
 }
 
@@ -153,4 +160,5 @@ test('each event is handled once or is one dead letter, in order, whatever happe
     }),
     { numRuns },
   );
+  expect([...happened].toSorted()).toEqual(['drop-batch', 'hang-thread', 'kill-thread']);
 }, 600_000);

@@ -1,11 +1,12 @@
 import type { ThreadSpec } from '../os-thread.ts';
 import type { EventLoop } from '../worker/event-loop.ts';
 import { loadLogic } from '../worker/load-logic.ts';
+import { methodOf } from '../wire/link.ts';
 import { startThread, type Thread } from '../worker/thread.ts';
 import type { Random } from './random.ts';
 import { ScheduledPort } from './scheduled-port.ts';
 import type { Lane, Scheduler } from './scheduler.ts';
-import { calledBy, killError, type KillCause, type TestThread } from './test-thread.ts';
+import { killError, type KillCause, type TestThread } from './test-thread.ts';
 import { Timers, type Time } from './timers.ts';
 
 export interface InProcessOptions {
@@ -121,7 +122,7 @@ export class InProcessThread implements TestThread, Lane {
 
   dropBatch(done: () => void): void {
     this.port.intercept = (message) => {
-      if (calledBy(message) !== 'deliver') return false;
+      if (methodOf(message) !== 'deliver') return false;
       this.port.intercept = undefined;
       done();
       return true;

@@ -4,9 +4,8 @@ import {
   type MessagePort,
   type Transferable,
 } from 'node:worker_threads';
-import type { LinkPort } from '../wire/link.ts';
+import { methodOf, type LinkPort } from '../wire/link.ts';
 import type { Lane, Scheduler } from './scheduler.ts';
-import { calledBy } from './test-thread.ts';
 
 type Listener = (value: unknown) => void;
 
@@ -43,7 +42,7 @@ export class ScheduledPort implements LinkPort, Lane {
     if (next !== 'message') return next?.() ?? '';
     const message: unknown = receiveMessageOnPort(this.#port)?.message;
     this.#emit('message', message);
-    return `${this.#name} gets ${calledBy(message) ?? 'an answer'}`;
+    return `${this.#name} gets ${methodOf(message) ?? 'an answer'}`;
   }
 
   postMessage(message: unknown, transfer: readonly unknown[] = []): void {

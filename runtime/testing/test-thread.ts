@@ -30,9 +30,3 @@ export function killError(name: string, cause: Exclude<KillCause, 'exit'>): Erro
   const error = new Error(`${name} was killed by the test`);
   return cause === 'oom' ? Object.assign(error, { code: 'ERR_WORKER_OUT_OF_MEMORY' }) : error;
 }
-
-/** The method a comlink frame calls; an answer calls none. */
-export function calledBy(frame: unknown): string | undefined {
-  const { type, path } = (frame ?? {}) as { type?: unknown; path?: readonly unknown[] };
-  return type === 'APPLY' ? String(path?.[0]) : undefined;
-}

@@ -1,8 +1,8 @@
 import { MessageChannel } from 'node:worker_threads';
 import { startWorker, type OsThread, type ThreadSpec } from '../os-thread.ts';
-import { openLink, type Link } from '../wire/link.ts';
+import { methodOf, openLink, type Link } from '../wire/link.ts';
 import { countedPort, type CountedPort } from './counted-port.ts';
-import { calledBy, killError, type KillCause, type TestThread } from './test-thread.ts';
+import { killError, type KillCause, type TestThread } from './test-thread.ts';
 import type { ControlData, Pulse } from './thread-control.ts';
 
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
@@ -109,7 +109,7 @@ export class WorkerThread implements TestThread {
 
   dropBatch(done: () => void): void {
     this.port.intercept = (message) => {
-      if (calledBy(message) !== 'deliver') return false;
+      if (methodOf(message) !== 'deliver') return false;
       this.port.intercept = undefined;
       done();
       return true;

@@ -1,7 +1,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HoldfastError } from '../errors.ts';
-import { openLink, type Link, type LinkApi, type LinkOptions } from './link.ts';
+import { methodOf, openLink, type Link, type LinkApi, type LinkOptions } from './link.ts';
 
 const links: Link[] = [];
 
@@ -21,6 +21,25 @@ afterEach(() => {
 });
 
 describe('a call', () => {
+  it('is known by its method on its way, and an answer is none', async () => {
+    const { port1, port2 } = new MessageChannel();
+    const there: unknown[] = [];
+    const back: unknown[] = [];
+    const here = openLink(port1);
+    openLink(port2, {
+      expose: { add: (a: number, b: number) => a + b, fail: () => Promise.reject(new Error('no')) },
+    });
+    port2.on('message', (message) => there.push(methodOf(message)));
+    port1.on('message', (message) => back.push(methodOf(message)));
+    await here.call('add', 1, 2);
+    await here.call('fail').catch(() => {});
+    here.close(new Error('the test is over'));
+    expect([there, back]).toEqual([
+      ['add', 'fail'],
+      [undefined, undefined],
+    ]);
+  });
+
   it('resolves with what the method returns or resolves with', async () => {
     const [caller] = connect({
       add: (a: number, b: number) => a + b,

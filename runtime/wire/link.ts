@@ -146,6 +146,12 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
   };
 }
 
+/** The method that a message of a link calls; `undefined` of an answer. */
+export function methodOf(message: unknown): string | undefined {
+  if (Array.isArray(message)) return (message[0] as number) > 0 ? (message[1] as string) : undefined;
+  return isFrame(message) && Array.isArray(message.path) ? (message.path[0] as string) : undefined;
+}
+
 /** `false` when the frame was no answer; the call is rejected all the same. */
 function settle(waiter: Waiter, frame: Frame): boolean {
   const outcome = frame.type === 'RAW' ? frame.value : thrown(frame);
