@@ -1,7 +1,11 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { AgentRef, DeadLetter, HoldfastError, Logger, RuntimeEvents } from 'holdfast';
+import { createTestRuntime } from 'holdfast/testing';
+import { noted } from './fixtures/noted.ts';
 import { fixture, nextEvent, start } from './fixtures/start.ts';
 
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const quick = { backoff: { minMs: 1, maxMs: 5, factor: 2, jitter: 0 } };
 
 /** One dead letter in a runtime whose instance `process/a` has ended. */
@@ -210,4 +214,58 @@ test('dead letters are logged without what was in them, except where the config 
   await runtime.stop();
   expect(lines.slice(10)).toMatchObject([{ notLogged: 10 }]);
   expect(JSON.stringify(lines)).not.toContain('do not log');
+});
+
+type Step = 'send' | 'spawn' | 'stop' | 'kill' | 'replay one' | 'replay all' | 'settle' | 'time';
+
+test('with any replays, stops and lost threads each event is handled once, or is one dead letter', async () => {
+  const step = fc.constantFrom<Step>(
+    'send',
+    'send',
+    'spawn',
+    'stop',
+    'kill',
+    'replay one',
+    'replay all',
+    'settle',
+    'time',
+  );
+  const steps = fc.array(step, { minLength: 5, maxLength: 60 });
+  await fc.assert(
+    fc.asyncProperty(steps, fc.nat(), async (steps, seed) => {
+      noted.length = 0;
+      const agent = fixture('noted', { mailbox: { capacity: 3 }, supervision: quick });
+      const runtime = await createTestRuntime({ agents: { agent } }, { logger: silent, seed });
+      const others: Promise<unknown>[] = [];
+      const attempt = (promise: Promise<unknown> | undefined): void => {
+        if (promise !== undefined) others.push(promise.catch(() => {}));
+      };
+      let ref: AgentRef = await runtime.spawn('agent', { id: 'a' });
+      let sent = 0;
+      for (const step of steps) {
+        if (step === 'send') ref.send({ type: 'note', n: sent++ });
+        else if (step === 'spawn') {
+          attempt(runtime.getOrSpawn('agent', 'a').then((next) => (ref = next as AgentRef)));
+        } else if (step === 'stop') attempt(ref.stop());
+        else if (step === 'kill') {
+          if (ref.thread > 0) runtime.faults.killThread('pool');
+        } else if (step === 'replay one') {
+          attempt(runtime.deadLetters.replay(runtime.deadLetters.list()[0]?.id ?? ''));
+        } else if (step === 'replay all') {
+          for (const { id } of runtime.deadLetters.list()) attempt(runtime.deadLetters.replay(id));
+        } else if (step === 'settle') await runtime.settled();
+        else await runtime.clock.advance(20);
+      }
+      await runtime.clock.advance(60_000);
+      await Promise.all(others);
+      const letters = runtime.deadLetters.list();
+      const dead = letters.map(({ event }) => (event as { n: number }).n);
+      const all = Array.from({ length: sent }, (_, n) => n);
+      expect([...noted, ...dead].toSorted((a, b) => a - b)).toEqual(all);
+      expect(new Set(letters.map(({ id }) => id)).size).toBe(letters.length);
+      expect(letters.every(({ replays }) => replays <= 3)).toBe(true);
+      await runtime.stop();
+    }),
+    { numRuns: Number(process.env['HOLDFAST_RUNS'] ?? 50) },
+  );
 });
