@@ -7,7 +7,8 @@ import type { Scenario } from './conformance/chart.ts';
 import { FEATURES, featuresOf } from './conformance/features.ts';
 import { losingEmitted, losingSnapshots } from './conformance/mutants.ts';
 import { plainPlace } from './conformance/plain-place.ts';
-import { printDifference, printScenario } from './conformance/print-chart.ts';
+import { printScenario } from './conformance/print-chart.ts';
+import { printDifference } from './conformance/print-difference.ts';
 import { runScenario, type Place } from './conformance/run-scenario.ts';
 import { withoutRepeatedStart } from './conformance/trace.ts';
 
@@ -90,7 +91,7 @@ test.each([
   const failure = await firstFailure(mutate(threads), { numRuns: 200, endOnFailure: true });
   expect(failure).toMatch(/HOLDFAST_SEED=-?\d+ HOLDFAST_PATH=[\d:]+/u);
   expect(failure).toMatch(/^chart: (compound|parallel)/mu);
-  expect(failure).toMatch(/^> (snapshot|emitted)/mu);
+  expect(failure).toMatch(/^> (snapshot|emitted|seen\.|event\.)/mu);
 });
 
 test('a runtime that tells only the latest of several states is found out', async () => {

@@ -196,7 +196,7 @@ class Builder {
     this.#uses(action.do);
     if (action.do === 'put') this.#uses(`rich: ${action.what}`);
     if (action.do === 'throw') this.#uses(`thrown: ${action.what}`);
-    if (action.do === 'raise' && action.delay !== null) this.#uses('delayed raise');
+    if ('delay' in action && action.delay !== null) this.#uses(`delayed ${action.do}`);
   }
 
   #action(action: Action): unknown {
@@ -223,10 +223,11 @@ class Builder {
           because: event.type,
         }));
       case 'send':
-        return sendTo(action.to, ({ context }: Args) => ({
-          type: action.event,
-          n: context.count,
-        }));
+        return sendTo(
+          action.to,
+          ({ context }: Args) => ({ type: action.event, n: context.count }),
+          action.delay === null ? {} : { delay: action.delay },
+        );
       case 'send by system id':
         return sendTo(({ system }) => system.get(action.to) as never, (({ context }: Args) => ({
           type: action.event,

@@ -108,6 +108,7 @@ const KINDS: readonly [string, number][] = [
   ['raise', 5],
   ['send', 8],
   ['delayed raise', 3],
+  ['delayed send', 4],
   ['put', 3],
   ['forward', 3],
   ['spawn', 2],

@@ -63,7 +63,7 @@ export type Action =
   | { readonly do: 'raise'; readonly event: string; readonly delay: number | null }
   | { readonly do: 'cancel'; readonly event: string }
   | { readonly do: 'emit'; readonly event: string }
-  | { readonly do: 'send'; readonly to: string; readonly event: string }
+  | { readonly do: 'send'; readonly to: string; readonly event: string; readonly delay: number | null }
   | { readonly do: 'send by system id'; readonly to: string; readonly event: string }
   | { readonly do: 'send parent'; readonly event: string }
   | { readonly do: 'forward'; readonly to: string }

@@ -53,6 +53,7 @@ export const FEATURES: readonly string[] = [
   'after',
   'state done',
   'delayed raise',
+  'delayed send',
   'invoke',
   'child done',
   'child output',

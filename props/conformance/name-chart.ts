@@ -211,13 +211,15 @@ class Namer {
       case 'raise':
         return { do: 'raise', event, delay: null };
       case 'delayed raise':
-        return { do: 'raise', event, delay: 5 + 10 * (n % 4) };
+        return { do: 'raise', event, delay: delayOf(n) };
       case 'cancel':
         return { do: 'cancel', event };
       case 'emit':
         return { do: 'emit', event: `said.${event}` };
       case 'send':
-        return child === undefined ? undefined : { do: 'send', to: child, event };
+        return child === undefined ? undefined : { do: 'send', to: child, event, delay: null };
+      case 'delayed send':
+        return child === undefined ? undefined : { do: 'send', to: child, event, delay: delayOf(n) };
       case 'send by system id':
         return systemId ? { do: 'send by system id', to: systemId, event } : undefined;
       case 'send parent':
@@ -268,6 +270,10 @@ function hears({ kind }: ChildActor): boolean {
 
 function calmed(guard: Guard | null): Guard | null {
   return guard?.is === 'throwing' ? { is: 'count even' } : guard;
+}
+
+function delayOf(n: number): number {
+  return 5 + 10 * (n % 4);
 }
 
 function spawnId(n: number): string {

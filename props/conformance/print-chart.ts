@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import type {
   Action,
   Chart,
@@ -11,7 +10,6 @@ import type {
   Transition,
   Trigger,
 } from './chart.ts';
-import { firstDifference, type Entry, type Trace } from './trace.ts';
 
 /** A chart and its events as text to read. */
 export function printScenario({ chart, as, steps }: Scenario): string {
@@ -122,47 +120,4 @@ function printAction(action: Action): string {
 
 function indent(lines: readonly string[]): string[] {
   return lines.map((line) => `  ${line}`);
-}
-
-const WIDTH = 70;
-const BEFORE = 6;
-
-/** Two traces beside each other around the first difference, which is marked; `undefined` when they are equal. */
-export function printDifference(plain: Trace, agent: Trace): string | undefined {
-  const first = firstDifference(plain, agent);
-  if (first === -1) return undefined;
-  const lines = [
-    beside(' ', 'plain actor', 'agent in a thread'),
-    beside(' ', '-'.repeat(WIDTH), '-'.repeat(WIDTH)),
-  ];
-  const from = Math.max(0, first - BEFORE);
-  if (from > 0) lines.push(`  … ${from} equal entries before`);
-  for (let i = from; i < Math.min(Math.max(plain.length, agent.length), first + 4); i++) {
-    lines.push(...rows(i === first ? '>' : ' ', wrap(plain[i], i === first), wrap(agent[i], i === first)));
-  }
-  return lines.join('\n');
-}
-
-function rows(mark: string, left: readonly string[], right: readonly string[]): string[] {
-  return Array.from({ length: Math.max(left.length, right.length) }, (_, i) =>
-    beside(mark, left[i] ?? '', right[i] ?? ''),
-  );
-}
-
-function beside(mark: string, left: string, right: string): string {
-  return `${mark} ${left.padEnd(WIDTH)} | ${right}`.trimEnd();
-}
-
-/** An entry in full where it matters, else in two lines. */
-function wrap(entry: Entry | undefined, full: boolean): string[] {
-  if (entry === undefined) return ['(nothing)'];
-  const text = printEntry(entry);
-  const lines = text.match(new RegExp(`.{1,${WIDTH}}`, 'gu')) ?? [''];
-  return full || lines.length <= 2 ? lines : [lines[0], `${(lines[1] as string).slice(0, WIDTH - 1)}…`];
-}
-
-function printEntry(entry: Entry): string {
-  if (entry.at === 'step') return `--- ${entry.step}`;
-  const { at, ...rest } = entry;
-  return `${at} ${inspect(rest, { depth: 12, breakLength: Infinity, compact: true, sorted: true })}`;
 }
