@@ -74,6 +74,8 @@ interface Outcome {
   readonly letters: DeadLetter[];
   /** Numbers of those whose handling was confirmed to the sender. */
   readonly confirmed: number[];
+  /** Incarnations of each instance whose end was told, and how many there were. */
+  readonly watched: { readonly told: number[]; readonly incarnation: number }[];
   /** Promises without an end. */
   readonly open: number;
 }
@@ -96,6 +98,18 @@ async function play(run: Scenario): Promise<Outcome> {
       runtime.spawn(POOLS[i % POOLS.length] as string, { id: String(i) }),
     ),
   );
+  const told = refs.map((ref) => {
+    const incarnations: number[] = [];
+    const watch = (): void =>
+      void ref.watch(({ incarnation }) => {
+        // Told again: there will be no other.
+        if (incarnations.at(-1) === incarnation) return;
+        incarnations.push(incarnation);
+        watch();
+      });
+    watch();
+    return incarnations;
+  });
   let last = 0;
 
   function tell(does: 'send' | 'deliver' | 'ask' | 'fail', which: number): void {
@@ -143,13 +157,14 @@ async function play(run: Scenario): Promise<Outcome> {
   for (const { kind, fired } of faults) if (fired) happened.add(kind);
   const peaks = runtime.status().pools.map(({ peakThreads }) => peakThreads);
   expect(Math.max(...peaks)).toBeLessThanOrEqual(run.threads);
-  return { ...outcome, handled: new Map(ledger()) };
+  const watched = refs.map(({ incarnation }, i) => ({ told: told[i] as number[], incarnation }));
+  return { ...outcome, watched, handled: new Map(ledger()) };
 }
 
-test('each event is handled once or is one dead letter, in order, whatever happens to threads', async () => {
+test('each event is handled once or is one dead letter, in order, and each end is told once, whatever threads do', async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async (run) => {
-      const { sent, handled, letters, confirmed, open } = await play(run);
+      const { sent, handled, letters, confirmed, watched, open } = await play(run);
       const lettered = letters.map(({ event }) => (event as { n: number }).n);
       const done = [...handled.values()].flat();
       const all = [...sent.values()].flat();
@@ -157,6 +172,8 @@ test('each event is handled once or is one dead letter, in order, whatever happe
       for (const numbers of handled.values()) expect(numbers).toEqual(numbers.toSorted((x, y) => x - y));
       expect(done).toEqual(expect.arrayContaining(confirmed));
       expect(open).toBe(0);
+      for (const { told, incarnation } of watched)
+        expect(told).toEqual(Array.from({ length: incarnation }, (_, i) => i + 1));
     }),
     { numRuns },
   );
