@@ -2,17 +2,24 @@ import { HoldfastError } from './errors.ts';
 import type { Tag } from './mailbox/mailbox.ts';
 import { measure } from './mailbox/size.ts';
 
+const reasons = [
+  'mailbox-full',
+  'unclonable',
+  'too-large',
+  'expired',
+  'stopped',
+  'poison',
+  'crashed',
+  'stale-incarnation',
+  'unknown-address',
+] as const;
+
 /** Why an envelope was not handled. */
-export type DeadLetterReason =
-  | 'mailbox-full'
-  | 'unclonable'
-  | 'too-large'
-  | 'expired'
-  | 'stopped'
-  | 'poison'
-  | 'crashed'
-  | 'stale-incarnation'
-  | 'unknown-address';
+export type DeadLetterReason = (typeof reasons)[number];
+
+export function isDeadLetterReason(reason: unknown): reason is DeadLetterReason {
+  return (reasons as readonly unknown[]).includes(reason);
+}
 
 /** An envelope that was not handled. */
 export interface DeadLetter {
@@ -33,6 +40,11 @@ export interface DeadLetter {
   readonly replays: number;
   /** The instance at `address` sent it to its parent, which it does not have. */
   readonly toParent?: true;
+  /**
+   * How many events this letter stands for, when they died with the thread of the agent that sent them, which alone
+   * had them: they were counted and cannot be shown.
+   */
+  readonly lost?: number;
   /** The body of the event is not kept: it was too large, could not be read, or made room for later ones. */
   readonly truncated?: true;
 }
@@ -104,7 +116,8 @@ export class DeadLetters {
   add(letter: NewDeadLetter, tag: Tag = 0): void {
     // First of all, because getters of the event may run and add letters themselves.
     const type = typeOf(letter.event);
-    const bytes = letter.reason === 'too-large' ? undefined : bytesOf(letter.event);
+    const none = letter.reason === 'too-large' || letter.lost !== undefined;
+    const bytes = none ? undefined : bytesOf(letter.event);
     const at = this.#now();
     const before = tag === 0 ? undefined : this.#replaysByTag.get(tag);
     const place = ++this.#last;

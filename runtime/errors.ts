@@ -16,6 +16,7 @@ export type HoldfastErrorCode =
   | 'REPLAY_REFUSED'
   | 'ASK_TIMEOUT'
   | 'ASK_UNANSWERED'
+  | 'ASK_TOO_DEEP'
   | 'REPLY_UNCLONABLE'
   | 'POOL_EXHAUSTED'
   | 'THREAD_START_TIMEOUT'

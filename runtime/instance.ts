@@ -25,6 +25,8 @@ export interface InstanceEffects {
   readonly deadLetters: DeadLetters;
   /** Gets every event, before it waits in the mailbox. */
   readonly sent?: ((event: object) => void) | undefined;
+  /** Envelopes that other agents sent to this seat and were handled. */
+  fromPeers(seat: Seat): number;
   /** Ask the supervisor for a place in the pool. */
   place(instance: Instance): void;
   /** An event is larger than the agent's `mailbox.warnBytes`. */
@@ -75,6 +77,8 @@ export class Instance {
   readonly mailbox: Mailbox;
   /** Settles when it first runs in its thread. */
   readonly started: Promise<void>;
+  /** What other agents sent it over links that have ended. */
+  handledFromPeers = 0;
   /** Those who want to know when it ends. */
   readonly watchers: Watchers;
   readonly #options: InstanceOptions;
@@ -309,6 +313,24 @@ export class Instance {
 
   seated(seat: Seat): void {
     this.#seat = seat;
+  }
+
+  /** Where it runs, as soon as it does; rejects when it has ended. */
+  async place(): Promise<{ host: ThreadHost; seat: Seat }> {
+    await this.#untilRunning();
+    return { host: this.#host as ThreadHost, seat: this.#seat as Seat };
+  }
+
+  /** Whether its seat is still that one. */
+  sits(seat: object): boolean {
+    return this.#seat === seat && this.#phase === 'running';
+  }
+
+  /** Envelopes handled since it was spawned, over all incarnations and senders. */
+  get handled(): number {
+    return (
+      this.mailbox.handled + this.handledFromPeers + (this.#seat ? this.#effects.fromPeers(this.#seat) : 0)
+    );
   }
 
   /** Whether it is there that it runs now; a late start leaves it behind on a seat that it no longer has. */

@@ -17,10 +17,11 @@ import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-ev
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './secrets/broker.ts';
 import { ownMemory } from './secrets/own-memory.ts';
 import type { StartThread } from './os-thread.ts';
+import { PeerBroker } from './peer-broker.ts';
 import type { SpawnRequest } from './spawn-request.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
-import { ThreadHost } from './thread-host.ts';
+import { ThreadHost, type Seat } from './thread-host.ts';
 import { twinLogic, type InstanceRequest, type TwinEffects } from './twins.ts';
 import { version } from './version.ts';
 import { createChild } from './xstate/xstate5.ts';
@@ -65,6 +66,7 @@ export class RuntimeSystem {
   readonly #nextId = new Map<string, number>();
   /** Agents and types of events that were warned of as large. */
   readonly #large = new Set<string>();
+  readonly #broker: PeerBroker;
   readonly #startedAt: number;
   #state: RuntimeStatus['state'] = 'running';
   #stopping: Promise<void> | undefined;
@@ -96,6 +98,10 @@ export class RuntimeSystem {
       },
       () => this.#clock.date(),
     );
+    this.#broker = new PeerBroker({
+      instanceAt: (address) => this.#instances.get(address),
+      deadLetters: this.deadLetters,
+    });
     this.supervisor = this.#supervise();
     this.secrets = createSecretsBroker({
       providers: config.providers,
@@ -244,6 +250,11 @@ export class RuntimeSystem {
           },
           capability: (instance, capability, input) => this.#capability(instance, capability, input),
           warn: (fields, message) => this.#warn(fields, message),
+          broker: this.#broker,
+          letter: ({ address, reason, event }) => {
+            const incarnation = this.#instances.get(address)?.incarnation ?? 0;
+            this.deadLetters.add({ address, reason, event, incarnation });
+          },
         });
         hosts.add(host);
         return host;
@@ -266,6 +277,7 @@ export class RuntimeSystem {
   }
 
   readonly #instanceEffects = {
+    fromPeers: (seat: Seat) => this.#broker.handled(seat),
     large: ({ address, agent }: Instance, event: object, bytes: number) =>
       this.#warnLarge(agent, address, String((event as { type?: unknown }).type), bytes),
     place: ({ address, agent: { threadId } }: Instance) =>

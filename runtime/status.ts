@@ -88,7 +88,7 @@ export function instanceStatus(instance: Instance): InstanceStatus {
     incarnation,
     restarts: incarnation - 1,
     state: phase,
-    handled: mailbox.handled,
+    handled: instance.handled,
     mailbox: mailbox.depth,
   };
 }

@@ -1,5 +1,7 @@
 import type { ThreadCause, ThreadEvent } from '../actors/thread.ts';
+import type { MessagePort } from 'node:worker_threads';
 import { within, type Clock } from './clock.ts';
+import { isDeadLetterReason } from './dead-letters.ts';
 import type { ResolvedPool } from './config/resolve.ts';
 import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
@@ -8,10 +10,19 @@ import { Outbox, type Ack, type Attachment } from './mailbox/outbox.ts';
 import type { Tag } from './mailbox/mailbox.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
-import { decodeError, isClonable, type WireError } from './wire/errors.ts';
+import type { PeerBroker, PeerLink, PeerThread } from './peer-broker.ts';
+import { decodeError, encodeError, isClonable, type WireError } from './wire/errors.ts';
 import { openLink, type Link } from './wire/link.ts';
 import { createProgress } from './wire/progress.ts';
-import { REPORT, type DoneReport, type ErrorReport, type ThreadMethod } from './wire/protocol.ts';
+import {
+  REPORT,
+  type Admission,
+  type DoneReport,
+  type ErrorReport,
+  type LetterReport,
+  type Severance,
+  type ThreadMethod,
+} from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 import { reasonOf } from './watchers.ts';
 
@@ -33,6 +44,10 @@ export interface ThreadHostOptions {
   /** An agent asks the host to use a secret on behalf of the instance that was found to ask. */
   readonly capability: (instance: Instance, name: string, input: unknown) => Promise<unknown>;
   readonly warn: (fields: object, message: string) => void;
+  /** Opens the ways between agents. */
+  readonly broker: PeerBroker;
+  /** What one agent sent another came to nothing. */
+  readonly letter: (letter: LetterReport) => void;
 }
 
 /** An instance's place on a thread. */
@@ -46,10 +61,12 @@ export interface Seat {
   attachment: Attachment | undefined;
   /** Asks that the instance has handled and will answer later. */
   readonly deferred: Set<Tag>;
+  /** What other agents send here. */
+  readonly links: Set<PeerLink>;
 }
 
 /** The host's side of one worker thread: starts it, talks to it, and knows what it had in hand when it died. */
-export class ThreadHost {
+export class ThreadHost implements PeerThread {
   readonly n: number;
   readonly name: string;
   readonly #options: ThreadHostOptions;
@@ -84,6 +101,10 @@ export class ThreadHost {
         acknowledge: (ack: Ack) => this.outbox.acknowledge(ack),
         capability: (slot: number, incarnation: number, name: string, input: unknown) =>
           this.#capability(slot, incarnation, name, input),
+        connect: (from: unknown, address: unknown) =>
+          options.broker.connect(this, textOf(from), textOf(address) ?? ''),
+        disconnect: (link: number) => options.broker.disconnect(this, link),
+        ended: (address: unknown) => options.broker.ended(textOf(address) ?? ''),
       },
       onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),
       // A thread that cannot be spoken to is of no use; its exit says why to those who wait.
@@ -224,12 +245,50 @@ export class ThreadHost {
     instance.running();
   }
 
-  #seat(instance: Instance): Seat {
+  // --- as a peer of other threads -------------------------------------------------------------------------
+
+  join(peer: number, port: MessagePort): void {
+    this.#link.callWith([port], 'join', peer, port).catch(() => {});
+  }
+
+  async admit(admission: Admission): Promise<boolean> {
+    return (await this.#call('admit', admission)) === true;
+  }
+
+  async dismiss(link: number, wait: boolean): Promise<void> {
+    await this.#call('dismiss', link, wait);
+  }
+
+  sever(severance: Severance): void {
+    this.#call('severed', severance).catch(() => {});
+  }
+
+  takeSlot(): { slot: number; base: number } {
     const slot = this.#free.pop() ?? this.#slots++;
     this.#progress.reserve(slot);
-    const base = this.#progress.handled(slot);
+    return { slot, base: this.#progress.handled(slot) };
+  }
+
+  freeSlot(slot: number): void {
+    this.#free.push(slot);
+  }
+
+  counted(slot: number): number {
+    return this.#progress.handled(slot);
+  }
+
+  #seat(instance: Instance): Seat {
+    const { slot, base } = this.takeSlot();
     const { incarnation } = instance;
-    const seat: Seat = { slot, instance, incarnation, base, attachment: undefined, deferred: new Set() };
+    const seat: Seat = {
+      slot,
+      instance,
+      incarnation,
+      base,
+      attachment: undefined,
+      deferred: new Set(),
+      links: new Set(),
+    };
     this.#seats.set(slot, seat);
     return seat;
   }
@@ -241,8 +300,10 @@ export class ThreadHost {
   #vacate(seat: Seat, reason?: Error): void {
     if (this.#seats.get(seat.slot) !== seat) return;
     this.#seats.delete(seat.slot);
-    this.#free.push(seat.slot);
+    this.freeSlot(seat.slot);
     const { attachment, instance, deferred } = seat;
+    const inHand = reason === undefined ? -1 : this.#progress.inHand();
+    this.#options.broker.vacated(seat, inHand, reason && encodeError(reason));
     if (attachment === undefined) return;
     const handled = (this.#progress.handled(seat.slot) - seat.base) | 0;
     const { waiting } = this.#options;
@@ -277,6 +338,7 @@ export class ThreadHost {
       }
       const seat = this.#seats.get(slot);
       if (kind === REPORT.warning) this.#warning(seat, items[i + 2]);
+      else if (kind === REPORT.letter) this.#letter(items[i + 2]);
       else if (seat?.instance.holds(seat)) this.#safely(kind, seat, items[i + 2]);
     }
   }
@@ -304,6 +366,14 @@ export class ThreadHost {
       this.#vacate(seat);
       instance.failed(decodeError((payload as ErrorReport).error));
     }
+  }
+
+  #letter(payload: unknown): void {
+    const { address, reason, event } = (payload ?? {}) as Partial<LetterReport>;
+    if (typeof address !== 'string' || !isDeadLetterReason(reason)) {
+      return this.#options.warn({ thread: this.name }, 'refused a malformed dead letter');
+    }
+    this.#options.letter({ address, reason, event });
   }
 
   #warning(seat: Seat | undefined, message: unknown): void {
@@ -350,6 +420,7 @@ export class ThreadHost {
     const queued = this.#queue;
     this.#queue = [];
     for (const seat of seats) this.#vacate(seat, reason);
+    this.#options.broker.gone(this);
     // First the room is free again for the pool, then the instances may ask for it.
     this.#options.tell({ type: 'worker.exit', code });
     for (const seat of seats) {
@@ -361,6 +432,10 @@ export class ThreadHost {
     }
     for (const instance of queued) instance.startFailed(reason, why);
   }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function isDataCloneError(error: unknown): boolean {

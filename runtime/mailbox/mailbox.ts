@@ -29,7 +29,8 @@ const MAX_UNDROPPABLE = 256;
  * A ring of events, tags and terms with three cursors: `head <= sent <= tail`.
  */
 export class Mailbox {
-  readonly capacity: number;
+  /** Envelopes queued or unacknowledged at most; what is in it already stays when it is lowered. */
+  capacity: number;
   /** Envelopes that may be in flight at once. */
   readonly maxInFlight: number;
   readonly #overflow: Overflow;

@@ -109,6 +109,11 @@ export class Waiting {
     return this.#waiters.get(tag)?.options.of === of;
   }
 
+  /** Who is waited for, if somebody waits. */
+  ownerOf(tag: Tag): unknown {
+    return this.#waiters.get(tag)?.options.of;
+  }
+
   resolve(tag: Tag, value?: unknown): void {
     this.#take(tag)?.resolve(value);
   }

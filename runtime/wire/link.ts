@@ -35,6 +35,8 @@ export interface Link {
    * rejects with what the other side threw, or with the reason the link was closed with.
    */
   call(method: string, ...args: readonly unknown[]): Promise<unknown>;
+  /** {@link call}, with what moves to the other side instead of being copied. */
+  callWith(transfer: readonly unknown[], method: string, ...args: readonly unknown[]): Promise<unknown>;
   /** Rejects every pending call with `reason` and closes the port. */
   close(reason: Error): void;
   /** Calls without an answer yet. */
@@ -58,6 +60,8 @@ interface Frame {
   readonly path?: unknown;
   readonly argumentList?: unknown;
 }
+
+const NOTHING: readonly unknown[] = [];
 
 /** More than any method takes. */
 const MAX_ARGUMENTS = 16;
@@ -130,15 +134,22 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     else if (closed === undefined) options.onClose();
   });
 
+  const callWith = (
+    transfer: readonly unknown[],
+    method: string,
+    ...args: readonly unknown[]
+  ): Promise<unknown> => {
+    if (closed !== undefined) return Promise.reject(closed);
+    const id = ++calls;
+    port.postMessage([id, method, ...args], transfer);
+    return new Promise((resolve, reject) => {
+      waiters.set(id, { resolve, reject });
+    });
+  };
+
   return {
-    call(method, ...args) {
-      if (closed !== undefined) return Promise.reject(closed);
-      const id = ++calls;
-      port.postMessage([id, method, ...args]);
-      return new Promise((resolve, reject) => {
-        waiters.set(id, { resolve, reject });
-      });
-    },
+    call: (method, ...args) => callWith(NOTHING, method, ...args),
+    callWith,
     close,
     get pending() {
       return waiters.size;

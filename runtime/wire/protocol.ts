@@ -1,3 +1,4 @@
+import type { DeadLetterReason } from '../dead-letters.ts';
 import type { WireError } from './errors.ts';
 import type { WireSnapshot } from './snapshot.ts';
 
@@ -39,11 +40,59 @@ export const REPORT = {
   warning: 6,
   /** An ask whose time was up before its turn came; the payload is its event. */
   expired: 7,
+  /** What one agent sent another came to nothing: {@link LetterReport}. */
+  letter: 8,
 } as const;
 
 export interface DoneReport {
   readonly output: unknown;
   readonly snapshot: WireSnapshot;
+}
+
+export interface LetterReport {
+  readonly address: string;
+  readonly reason: DeadLetterReason;
+  readonly event: unknown;
+}
+
+/** The way from an instance to another, as the host has opened it. */
+export interface PeerLine {
+  /** Names the link, among all that there ever are. */
+  readonly link: number;
+  /** The thread at its other end; 0 for this one. */
+  readonly peer: number;
+  /** Envelopes that may be queued or unacknowledged. */
+  readonly capacity: number;
+  readonly maxBytes: number;
+  /** Slot of this thread's progress block that counts what the link took. */
+  readonly counter: number;
+}
+
+/** Why there is none. */
+export interface NoPeerLine {
+  readonly refused: 'unknown-address' | 'stopped';
+}
+
+/** What the host tells the thread of the one who is sent to. */
+export interface Admission {
+  readonly link: number;
+  readonly peer: number;
+  /** Where what is handled is counted. */
+  readonly counted: number;
+  /** The slot of the instance. */
+  readonly slot: number;
+  readonly from: string | undefined;
+}
+
+/** A link has ended with the incarnation at its other end. */
+export interface Severance {
+  readonly link: number;
+  /** Envelopes that were handled there. */
+  readonly handled: number;
+  /** The first of the others was in hand when the thread died. */
+  readonly inHand: boolean;
+  /** Why the thread died, when it did. */
+  readonly error: WireError | undefined;
 }
 
 export interface ErrorReport {
@@ -59,7 +108,11 @@ export type ThreadMethod =
   | 'watch'
   | 'snapshot'
   | 'persist'
-  | 'can';
+  | 'can'
+  | 'join'
+  | 'admit'
+  | 'dismiss'
+  | 'severed';
 
 /** Names of the methods the host offers to a thread, and nothing else of it can be reached. */
-export type HostMethod = 'report' | 'acknowledge' | 'capability';
+export type HostMethod = 'report' | 'acknowledge' | 'capability' | 'connect' | 'disconnect' | 'ended';

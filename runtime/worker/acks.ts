@@ -1,25 +1,25 @@
 import { encodeError, tryClone } from '../wire/errors.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Ack } from '../mailbox/outbox.ts';
-import type { HostedInstance } from './hosted-instance.ts';
+import type { Place } from './place.ts';
 
-/** What the thread has handled and answered since it last told the host. */
+/** What the thread has handled and answered since it last told the one who sent it. */
 export class Acks {
-  #handled: HostedInstance[] = [];
+  #handled: Place[] = [];
   #tags: number[] = [];
   #values: unknown[] = [];
   #failed: unknown[] = [];
-  #deferred: { readonly instance: HostedInstance; readonly tag: number }[] = [];
+  #deferred: { readonly place: Place; readonly tag: number }[] = [];
 
   /** There is something to tell. */
   get pending(): boolean {
     return this.#handled.length + this.#tags.length + this.#failed.length + this.#deferred.length > 0;
   }
 
-  /** The instance has handled `count` more envelopes. */
-  handled(instance: HostedInstance, count: number): void {
-    if (instance.unacked === 0) this.#handled.push(instance);
-    instance.unacked += count;
+  /** `count` more envelopes were handled there. */
+  handled(place: Place, count: number): void {
+    if (place.unacked === 0) this.#handled.push(place);
+    place.unacked += count;
   }
 
   answered(tag: number, value: unknown): void {
@@ -32,23 +32,23 @@ export class Acks {
   }
 
   /** The ask was handled and is answered some time later. */
-  deferred(instance: HostedInstance, tag: number): void {
-    this.#deferred.push({ instance, tag });
+  deferred(place: Place, tag: number): void {
+    this.#deferred.push({ place, tag });
   }
 
   /** Everything, once. */
   take(): Ack {
     const handled: number[] = [];
-    for (const instance of this.#handled) {
-      // The host has counted those of an instance that ended from the shared progress; the slot may be another's.
-      if (!instance.ended) handled.push(instance.slot, instance.unacked);
-      instance.unacked = 0;
+    for (const place of this.#handled) {
+      // Those of an instance that ended are counted from the shared progress; the slot may be another's.
+      if (!place.instance.ended) handled.push(place.key, place.unacked);
+      place.unacked = 0;
     }
     this.#handled = [];
     const deferred: number[] = [];
-    for (const { instance, tag } of this.#deferred) {
-      if (instance.ended) this.failed(tag, instance.unanswered());
-      else deferred.push(instance.slot, tag);
+    for (const { place, tag } of this.#deferred) {
+      if (place.instance.ended) this.failed(tag, place.instance.unanswered());
+      else deferred.push(place.key, tag);
     }
     if (this.#tags.length + this.#failed.length + deferred.length === 0) return [handled];
     // Every array costs its share of a round trip: those that would be empty at the end are left out.

@@ -10,6 +10,7 @@ import {
 import { HoldfastError } from '../errors.ts';
 import { runningKey, threadState, type OpenAsk, type Self } from './thread-state.ts';
 
+export { agentRef, sender, type PeerEnd, type PeerRef, type PeerWaitFor } from './peer-ref.ts';
 export type { Self } from './thread-state.ts';
 
 /**
@@ -72,8 +73,8 @@ export function deferReply(event: AnyEventObject): ReplyToken {
   const { address, incarnation } = current?.self ?? { address: '', incarnation: 0 };
   if (ask?.state !== 'open') return { type: 'holdfast.reply', address, incarnation, ask: 0 };
   ask.state = 'deferred';
-  current?.defer(ask.tag);
-  return { type: 'holdfast.reply', address, incarnation, ask: ask.tag };
+  current?.defer(ask);
+  return { type: 'holdfast.reply', address, incarnation, ask: ask.id };
 }
 
 /** A value, or how to get it where the action stands. */

@@ -5,7 +5,8 @@ import { REPORT, type ActivateRequest } from '../wire/protocol.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import { createHostedActor, type Clock, type HostedActor } from '../xstate/xstate5.ts';
 import type { Reports } from './reports.ts';
-import { runningKey, threadState, type HostBridge, type OpenAsk } from './thread-state.ts';
+import type { Place } from './place.ts';
+import { runningKey, threadState, type HostBridge, type OpenAsk, type Self } from './thread-state.ts';
 
 export interface HostedInstanceOptions {
   readonly request: ActivateRequest;
@@ -22,10 +23,8 @@ export interface HostedInstanceOptions {
 /** One instance in its thread: the agent's actor, and what the host hears of it. */
 export class HostedInstance {
   readonly slot: number;
-  /** Envelopes it has handled and nobody was told of yet. */
-  unacked = 0;
-  /** Asks that it put off. */
-  readonly deferred = new Set<number>();
+  /** Asks that it put off, by their ids, each with the place it came to. */
+  readonly deferred = new Map<number, { readonly ask: OpenAsk; place: Place | undefined }>();
   readonly #options: HostedInstanceOptions;
   readonly #actor: HostedActor;
   readonly #state = threadState();
@@ -70,16 +69,18 @@ export class HostedInstance {
     throw this.#failure as Error;
   }
 
-  /** One turn. The event may carry an ask, which is open during it. */
-  turn(event: AnyEventObject, ask: OpenAsk | undefined): void {
+  /** One turn. The event may carry an ask, which is open during it, and may be from another instance. */
+  turn(event: AnyEventObject, ask: OpenAsk | undefined, from?: string): void {
     const state = this.#state;
     state.current = this.#options.bridge;
     state.event = event;
     state.ask = ask;
+    state.sender = from;
     this.#actor.deliver(event);
     state.current = undefined;
     state.event = undefined;
     state.ask = undefined;
+    state.sender = undefined;
   }
 
   /** Its actors sent each other more than fits one turn. */
@@ -99,6 +100,14 @@ export class HostedInstance {
       'ASK_UNANSWERED',
       `${this.#options.request.address} handled the event without a reply; answer it with reply() or replyTo() in the same turn`,
     );
+  }
+
+  get self(): Self {
+    return this.#options.bridge.self;
+  }
+
+  get address(): string {
+    return this.#options.request.address;
   }
 
   get ended(): boolean {

@@ -2,20 +2,30 @@ import type { AnyEventObject } from 'xstate';
 import { eventOf, termsAt, type Run } from '../mailbox/batch.ts';
 import { deadlineOf, depthOf } from '../mailbox/terms.ts';
 import type { Progress } from '../wire/progress.ts';
-import type { Acks } from './acks.ts';
 import type { HostedInstance } from './hosted-instance.ts';
+import type { Place, Source } from './place.ts';
 import { threadState, type OpenAsk } from './thread-state.ts';
 
 /** A delivered batch, until all of it was handled. */
 export interface Job {
+  readonly source: Source;
   left: number;
+}
+
+interface OwnAsk {
+  readonly ask: OpenAsk;
+  readonly place: Place;
 }
 
 interface QueuedRun {
   readonly job: Job;
+  readonly place: Place;
   readonly run: Run;
   at: number;
 }
+
+/** Ids of asks, over all instances of the thread. */
+let lastAsk = 0;
 
 /** Turns in a row that an instance may spend on what it sends itself before an envelope from outside has its own. */
 const OWN_TURNS = 1024;
@@ -23,13 +33,12 @@ const OWN_TURNS = 1024;
 export interface LaneOptions {
   readonly instance: HostedInstance;
   readonly progress: Progress;
-  readonly acks: Acks;
   /** Milliseconds of the host's clock. */
   readonly now: () => number;
   /** All of a job was handled. */
   readonly completed: (job: Job) => void;
   /** The time of an ask was up before its turn came. */
-  readonly expired: (instance: HostedInstance, event: unknown) => void;
+  readonly expired: (place: Place, event: unknown) => void;
 }
 
 /** What one instance has to do in its thread: the envelopes that came for it, and before them what it sent itself. */
@@ -43,7 +52,7 @@ export class Lane {
   #runs: QueuedRun[] = [];
   #own = 0;
   /** Asks whose event is still on its way through the instance. */
-  #open: OpenAsk[] = [];
+  #open: OwnAsk[] = [];
 
   constructor(options: LaneOptions, quantum: number) {
     this.#options = options;
@@ -55,9 +64,10 @@ export class Lane {
     return this.#runs.length > 0 || this.instance.hasSteps;
   }
 
-  push(job: Job, run: Run): void {
+  push(job: Job, run: Run, place: Place): void {
     job.left += run.length;
-    this.#runs.push({ job, run, at: 0 });
+    place.queued += run.length;
+    this.#runs.push({ job, run, place, at: 0 });
   }
 
   /** Runs up to `max` turns; returns how many. */
@@ -81,19 +91,23 @@ export class Lane {
     return done;
   }
 
-  /** The instance has ended: what is left is not handled here. The host still has it and decides. */
+  /** The instance has ended: what is left is not handled here. Its sender still has it and decides. */
   leave(): void {
     this.#closeOpen();
+    const { deferred } = this.instance;
+    for (const { ask, place } of deferred.values())
+      place?.source.acks.failed(ask.tag, this.instance.unanswered());
+    deferred.clear();
     const runs = this.#runs;
     this.#runs = [];
-    for (const { job, run, at } of runs) this.#done(job, run.length - at);
+    for (const { job, run, place, at } of runs) this.#done(job, place, run.length - at);
   }
 
   /** Turns of one run, until the instance has something of its own to do. */
   #some(queued: QueuedRun, max: number): number {
     const { instance } = this;
-    const { progress, acks, now } = this.#options;
-    const { run, job } = queued;
+    const { progress, now } = this.#options;
+    const { run, job, place } = queued;
     const { asks } = run;
     const time = asks === null ? 0 : now();
     const end = Math.min(run.length, queued.at + max);
@@ -104,63 +118,76 @@ export class Lane {
       // Before its turn, in which the instance may end and leave what is behind it.
       queued.at = at + 1;
       if (asks === null) {
-        progress.begin(instance.slot);
-        instance.turn(event, undefined);
-        progress.end(instance.slot);
+        progress.begin(place.slot);
+        instance.turn(event, undefined, place.from);
+        progress.end(place.slot);
       } else {
-        this.#ask(event, asks[0][at] as number, termsAt(asks, at), time);
+        this.#ask(event, place, asks[0][at] as number, termsAt(asks, at), time);
       }
       at += 1;
     }
     // Whoever ended here, and took others with it, has left already.
     if (at === run.length && this.#runs[0] === queued) this.#runs.shift();
-    acks.handled(instance, at - from);
-    this.#done(job, at - from);
+    place.source.acks.handled(place, at - from);
+    this.#done(job, place, at - from);
     return at - from;
   }
 
-  #ask(event: AnyEventObject, tag: number, terms: number, time: number): void {
+  #ask(event: AnyEventObject, place: Place, tag: number, terms: number, time: number): void {
     const { instance } = this;
     const { progress, expired } = this.#options;
     const deadline = deadlineOf(terms);
     if (deadline <= time) {
-      expired(instance, event);
-      progress.end(instance.slot);
+      expired(place, event);
+      progress.end(place.slot);
       return;
     }
-    const ask: OpenAsk = { tag, deadline, depth: depthOf(terms), state: 'open', value: undefined };
-    progress.begin(instance.slot);
-    instance.turn(event, ask);
-    progress.end(instance.slot);
+    lastAsk += 1;
+    const ask: OpenAsk = {
+      id: lastAsk,
+      tag,
+      deadline,
+      depth: depthOf(terms),
+      state: 'open',
+      value: undefined,
+    };
+    progress.begin(place.slot);
+    instance.turn(event, ask, place.from);
+    progress.end(place.slot);
     if (ask.state === 'open' && instance.hasSteps && !instance.ended) {
       threadState().asks.set(event, ask);
-      this.#options.acks.deferred(instance, tag);
-      this.#open.push(ask);
+      place.source.acks.deferred(place, tag);
+      this.#open.push({ ask, place });
     } else {
-      this.#close(ask);
+      this.#close(ask, place);
     }
   }
 
-  #close(ask: OpenAsk): void {
-    const { acks } = this.#options;
-    if (ask.state === 'answered') {
-      acks.answered(ask.tag, ask.value);
-    } else if (ask.state === 'deferred') {
-      // Else it was answered within the turn that put it off.
-      if (this.instance.deferred.has(ask.tag)) acks.deferred(this.instance, ask.tag);
-    } else {
-      acks.failed(ask.tag, this.instance.unanswered());
+  #close(ask: OpenAsk, place: Place): void {
+    const { acks } = place.source;
+    if (ask.state === 'answered') return acks.answered(ask.tag, ask.value);
+    if (ask.state === 'open') return acks.failed(ask.tag, this.instance.unanswered());
+    const deferred = this.instance.deferred.get(ask.id);
+    if (deferred === undefined) return;
+    if (this.instance.ended) {
+      this.instance.deferred.delete(ask.id);
+      return acks.failed(ask.tag, this.instance.unanswered());
     }
+    deferred.place = place;
+    acks.deferred(place, ask.tag);
   }
 
   #closeOpen(): void {
     const open = this.#open;
     this.#open = [];
-    for (const ask of open) this.#close(ask);
+    for (const { ask, place } of open) this.#close(ask, place);
   }
 
-  #done(job: Job, count: number): void {
+  #done(job: Job, place: Place, count: number): void {
+    if (count === 0) return;
     job.left -= count;
-    if (job.left === 0 && count > 0) this.#options.completed(job);
+    place.queued -= count;
+    if (job.left === 0) this.#options.completed(job);
+    if (place.queued === 0) place.idle?.();
   }
 }

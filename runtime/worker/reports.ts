@@ -1,5 +1,5 @@
 import { tryClone } from '../wire/errors.ts';
-import { REPORT } from '../wire/protocol.ts';
+import { REPORT, type LetterReport } from '../wire/protocol.ts';
 import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 
@@ -79,6 +79,11 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
     const { snapshot } = payload as { snapshot: WireSnapshot };
     const clean = toClonable(snapshot);
     return [kind, slot, { output: clean.output, snapshot: clean }, ...warning(slot, 'output or context')];
+  }
+  if (kind === REPORT.letter) {
+    const { address, reason, event } = payload as LetterReport;
+    const { type } = event as { type?: unknown };
+    return [kind, slot, { address, reason, event: typeof type === 'string' ? { type } : undefined }];
   }
   const { type } = payload as { type: unknown };
   return warning(slot, `event "${String(type)}"`);

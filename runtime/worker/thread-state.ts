@@ -16,15 +16,37 @@ export interface HostBridge {
   readonly self: Self;
   capability(name: string, input: { label: string; args: unknown }): Promise<unknown>;
   /** An ask of this instance will be answered later. */
-  defer(ask: number): void;
+  defer(ask: OpenAsk): void;
   /** Answers an ask that was put off; `false` when nobody waits for it here any more. */
   answer(ask: number, value: unknown): boolean;
   warn(message: string): void;
+  /** Messages to other instances, wherever they run. */
+  readonly peers: PeerBridge;
+}
+
+/** How the agents of a thread reach those of others. */
+export interface PeerBridge {
+  send(from: Self | undefined, address: string, event: unknown): void;
+  /** Resolves with the reply. */
+  ask(from: Self | undefined, address: string, event: unknown, options: PeerWait): Promise<unknown>;
+  /** Resolves when the event was handled. */
+  deliver(from: Self | undefined, address: string, event: unknown, options: PeerWait): Promise<unknown>;
+  /** Resolves when the incarnation that runs now has ended. */
+  ended(address: string): Promise<{ address: string; incarnation: number; reason: string }>;
+}
+
+export interface PeerWait {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** The ask that is being answered: its deadline and depth go on. */
+  readonly within?: OpenAsk | undefined;
 }
 
 /** An ask that has no answer yet. */
 export interface OpenAsk {
-  /** Finds the one who waits. */
+  /** Unique in the thread. */
+  readonly id: number;
+  /** Finds the one who waits, at the source it came from. */
   readonly tag: number;
   /** Milliseconds of the host's clock. */
   readonly deadline: number;
@@ -41,10 +63,14 @@ export interface ThreadState {
   /** The event of the turn, and the ask it came with. */
   event: AnyEventObject | undefined;
   ask: OpenAsk | undefined;
+  /** Address of the instance that sent it. */
+  sender: string | undefined;
   /** Asks of earlier turns whose event is still on its way through the instance. */
   readonly asks: WeakMap<AnyEventObject, OpenAsk>;
   /** By the instance's actor system, which all its children share. */
   readonly bridges: WeakMap<object, HostBridge>;
+  /** Of the thread, for what an agent sends outside its turns. */
+  peers: PeerBridge | undefined;
   /** By address and incarnation, of all that run here. */
   readonly running: Map<string, HostBridge>;
 }
@@ -61,6 +87,8 @@ export function threadState(): ThreadState {
     current: undefined,
     event: undefined,
     ask: undefined,
+    sender: undefined,
+    peers: undefined,
     asks: new WeakMap(),
     bridges: new WeakMap(),
     running: new Map(),

@@ -2,9 +2,17 @@ import type { AnyEventObject } from 'xstate';
 import { threadId as nodeThreadId, type MessagePort } from 'node:worker_threads';
 import { HoldfastError } from '../errors.ts';
 import { isClonable } from '../wire/errors.ts';
-import { openLink } from '../wire/link.ts';
+import { openLink, type LinkPort } from '../wire/link.ts';
 import { openProgress } from '../wire/progress.ts';
-import { REPORT, type ActivateRequest, type HostMethod, type ThreadData } from '../wire/protocol.ts';
+import {
+  REPORT,
+  type ActivateRequest,
+  type Admission,
+  type HostMethod,
+  type LetterReport,
+  type Severance,
+  type ThreadData,
+} from '../wire/protocol.ts';
 import { toClonable } from '../wire/snapshot.ts';
 import type { Clock } from '../xstate/xstate5.ts';
 import type { EventLoop } from './event-loop.ts';
@@ -13,9 +21,11 @@ import { loadLogic } from './load-logic.ts';
 import type { Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import { Reports } from './reports.ts';
-import { clonableAck } from './acks.ts';
+import { Acks, clonableAck } from './acks.ts';
+import { Peers } from './peers.ts';
+import { createPlace, type Place, type Source } from './place.ts';
+import { threadState, type HostBridge } from './thread-state.ts';
 import { Turns } from './turns.ts';
-import type { HostBridge } from './thread-state.ts';
 
 const systemClock: Clock = {
   setTimeout: (run: () => void, ms: number): unknown => setTimeout(run, ms),
@@ -31,6 +41,8 @@ export interface ThreadSurroundings {
   readonly thread?: number;
   /** Milliseconds of the host's clock. */
   readonly now?: () => number;
+  /** Brings a port to another thread in; default: as it is. */
+  readonly adopt?: (port: MessagePort) => LinkPort;
   /** Imports an agent's module and returns the logic it exports. */
   readonly load?: typeof loadLogic;
 }
@@ -46,15 +58,25 @@ export interface Thread {
  */
 export function startThread(data: ThreadData, surroundings: ThreadSurroundings = {}): Thread {
   const { clock = systemClock, loop, thread = nodeThreadId, load = loadLogic } = surroundings;
-  const { now = hostTime(data.clockOrigin) } = surroundings;
+  const { now = hostTime(data.clockOrigin), adopt = (port) => port } = surroundings;
+  const progress = openProgress(data.progress);
   const instances = new Map<number, HostedInstance>();
+  const places = new Map<number, Place>();
   let delivered = 0;
   const reports = new Reports((items) => void callHost('report', items).catch(() => {}), loop);
   const turns = new Turns({
-    instances,
-    progress: openProgress(data.progress),
+    progress,
     now,
     beforeAck: reports.flush,
+    expired({ key, source, instance }, event) {
+      if (source === host) reports.add(REPORT.expired, key, event);
+      else letter({ address: instance.address, reason: 'expired', event });
+    },
+    loop,
+  });
+  const host: Source = {
+    acks: new Acks(),
+    placeOf: (slot) => places.get(slot),
     acknowledge(ack) {
       try {
         void callHost('acknowledge', ack).catch(() => {});
@@ -62,9 +84,19 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         void callHost('acknowledge', clonableAck(ack)).catch(() => {});
       }
     },
-    expired: ({ slot }, event) => reports.add(REPORT.expired, slot, event),
-    loop,
+  };
+  const letter = (payload: LetterReport): void => reports.add(REPORT.letter, -1, payload);
+  const warn = (message: string): void => reports.add(REPORT.warning, -1, message);
+  const peers = new Peers({
+    turns,
+    progress,
+    clock: { setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout, now },
+    instanceAt: (slot) => instances.get(slot),
+    callHost,
+    letter,
+    warn,
   });
+  threadState().peers = peers;
 
   const link = openLink(data.port as MessagePort, {
     expose: {
@@ -72,7 +104,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       deliver(batch: Batch, n: number = delivered) {
         if (n !== delivered) throw new Error(`batch ${delivered} was lost on its way, ${n} came`);
         delivered += 1;
-        return turns.deliver(batch);
+        return turns.deliver(batch, host);
       },
       activate,
       deactivate(slot: number) {
@@ -91,8 +123,12 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       },
       persist: (slot: number) => hosted(slot).persist(),
       can: (slot: number, event: AnyEventObject) => hosted(slot).can(event),
+      join: (id: number, port: MessagePort) => peers.join(id, adopt(port)),
+      admit: (admission: Admission) => peers.admit(admission),
+      dismiss: (link: number, wait: boolean) => peers.dismiss(link, wait),
+      severed: (severance: Severance) => peers.severed(severance),
     },
-    onViolation: (what) => reports.add(REPORT.warning, -1, `the thread refused ${what}`),
+    onViolation: (what) => warn(`the thread refused ${what}`),
     repair: (answers) => (Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot()),
   });
 
@@ -106,9 +142,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const bridge: HostBridge = {
       self: { address, threadId: data.threadId, thread, incarnation },
       capability: (name, input) => callHost('capability', slot, incarnation, name, input),
-      defer: (ask) => void instance.deferred.add(ask),
+      defer: (ask) => void instance.deferred.set(ask.id, { ask, place: undefined }),
       answer: (ask, value) => turns.answer(instance, ask, value),
       warn: (message) => reports.add(REPORT.warning, slot, message),
+      peers,
     };
     const ended = (): void => left(instance);
     const wake = (): void => turns.wake(instance);
@@ -122,6 +159,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       ended,
     });
     instances.set(slot, instance);
+    places.set(slot, createPlace({ key: slot, slot, instance, source: host, from: undefined }));
     try {
       instance.start();
     } catch (error) {
@@ -131,8 +169,13 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   }
 
   function left(instance: HostedInstance): void {
-    if (instances.get(instance.slot) === instance) instances.delete(instance.slot);
+    if (instances.get(instance.slot) === instance) {
+      instances.delete(instance.slot);
+      places.delete(instance.slot);
+    }
     turns.leave(instance);
+    peers.vacate(instance);
+    peers.left(instance.self);
   }
 
   function hosted(slot: number): HostedInstance {

@@ -1,10 +1,10 @@
 import { runAt, runCount, type Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import type { Progress } from '../wire/progress.ts';
-import { Acks } from './acks.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { Lane, type Job, type LaneOptions } from './lane.ts';
+import type { Source } from './place.ts';
 
 /** Envelopes of one instance before the next has its turn: actor-ts's number. */
 const QUANTUM = 16;
@@ -18,13 +18,10 @@ interface DeliveredJob extends Job {
 }
 
 export interface TurnsOptions {
-  readonly instances: ReadonlyMap<number, HostedInstance>;
   readonly progress: Progress;
   readonly now: () => number;
   /** Called before anything is acknowledged. */
   readonly beforeAck: () => void;
-  /** Tells the host what was handled and answered before a batch is complete. */
-  readonly acknowledge: (ack: Ack) => void;
   readonly expired: LaneOptions['expired'];
   readonly loop?: EventLoop | undefined;
 }
@@ -35,9 +32,9 @@ export interface TurnsOptions {
  * thread while messages keep arriving; an idle thread runs the first few there, because nobody is starved by them.
  */
 export class Turns {
-  readonly acks = new Acks();
   readonly #options: TurnsOptions;
   readonly #loop: EventLoop;
+  readonly #sources = new Set<Source>();
   readonly #lanes = new Map<HostedInstance, Lane>();
   #ready: Lane[] = [];
   #armed = false;
@@ -53,23 +50,24 @@ export class Turns {
   }
 
   /** Queues a batch; the answer comes when all of it was handled. */
-  deliver(batch: Batch): Promise<Ack> | Ack {
-    const job: DeliveredJob = { left: 0, resolve: undefined };
+  deliver(batch: Batch, source: Source): Promise<Ack> | Ack {
+    const job: DeliveredJob = { source, left: 0, resolve: undefined };
+    this.#sources.add(source);
     const runs = runCount(batch);
     for (let i = 0; i < runs; i++) {
       const run = runAt(batch, i);
-      const instance = this.#options.instances.get(run.slot);
-      // Left uncounted: the host still has it and decides.
-      if (instance === undefined || instance.ended) continue;
-      const lane = this.#laneOf(instance);
-      lane.push(job, run);
+      const place = source.placeOf(run.slot);
+      // Left uncounted: its sender still has it and decides.
+      if (place === undefined || place.instance.ended) continue;
+      const lane = this.#laneOf(place.instance);
+      lane.push(job, run, place);
       this.#wait(lane);
     }
     if (!this.#armed && job.left > 0 && this.#atOnce + job.left <= QUANTUM) this.#runAtOnce();
     if (job.left === 0) {
       // It is told by the return value.
       if (this.#completed.at(-1) === job) this.#completed.pop();
-      return this.#takeAck();
+      return this.#takeAck(source);
     }
     this.#arm();
     return new Promise((resolve) => {
@@ -87,13 +85,25 @@ export class Turns {
   leave(instance: HostedInstance): void {
     this.#lanes.get(instance)?.leave();
     this.#lanes.delete(instance);
+    this.#tell();
     if (this.#completed.length > 0) this.#arm();
   }
 
+  /** A thread that sent to this one is gone. */
+  forget(source: Source): void {
+    this.#sources.delete(source);
+  }
+
   /** Answers an ask that was put off; `false` when it is over. */
-  answer(instance: HostedInstance, tag: number, value: unknown): boolean {
-    if (!instance.deferred.delete(tag)) return false;
-    this.acks.answered(tag, value);
+  answer(instance: HostedInstance, id: number, value: unknown): boolean {
+    const deferred = instance.deferred.get(id);
+    if (deferred === undefined) return false;
+    instance.deferred.delete(id);
+    const { ask, place } = deferred;
+    ask.state = 'answered';
+    ask.value = value;
+    // Within the turn that put it off there is no place yet, and its end tells of it.
+    place?.source.acks.answered(ask.tag, value);
     this.#tell();
     return true;
   }
@@ -103,7 +113,7 @@ export class Turns {
     this.#telling = true;
     this.#loop.immediate(() => {
       this.#telling = false;
-      if (this.acks.pending) this.#options.acknowledge(this.#takeAck());
+      this.#acknowledgeSome();
     });
   }
 
@@ -112,7 +122,7 @@ export class Turns {
     if (lane === undefined) {
       const { progress, now, expired } = this.#options;
       const completed = (job: Job): void => void this.#completed.push(job as DeliveredJob);
-      lane = new Lane({ instance, progress, acks: this.acks, now, completed, expired }, QUANTUM);
+      lane = new Lane({ instance, progress, now, completed, expired }, QUANTUM);
       this.#lanes.set(instance, lane);
     }
     return lane;
@@ -172,21 +182,28 @@ export class Turns {
     return done;
   }
 
-  /** The acks leave when this callback has returned: another batch in it would keep the host waiting. */
+  /** The acks leave when this callback has returned: another batch in it would keep the sender waiting. */
   #acknowledge(): void {
     const completed = this.#completed;
     if (completed.length > 0) {
       this.#completed = [];
-      for (const job of completed) job.resolve?.(this.#takeAck());
-      this.#toldAt = this.#loop.now();
-    } else if (this.acks.pending && this.#loop.now() - this.#toldAt > SLICE_MS) {
-      this.#options.acknowledge(this.#takeAck());
-      this.#toldAt = this.#loop.now();
+      for (const job of completed) job.resolve?.(this.#takeAck(job.source));
+    }
+    const now = this.#loop.now();
+    if (now - this.#toldAt > SLICE_MS) {
+      this.#acknowledgeSome();
+      this.#toldAt = now;
     }
   }
 
-  #takeAck(): Ack {
+  #acknowledgeSome(): void {
+    for (const source of this.#sources) {
+      if (source.acks.pending) source.acknowledge(this.#takeAck(source));
+    }
+  }
+
+  #takeAck({ acks }: Source): Ack {
     this.#options.beforeAck();
-    return this.acks.take();
+    return acks.take();
   }
 }

@@ -1,0 +1,131 @@
+import type { ActorRef, AnyEventObject, EventObject, Snapshot, Subscription } from 'xstate';
+import { HoldfastError } from '../errors.ts';
+import { threadState, type HostBridge, type OpenAsk, type PeerBridge } from './thread-state.ts';
+
+/** How long to wait for another agent, and when to give up earlier. */
+export interface PeerWaitFor {
+  /** Milliseconds. While an ask is answered, never longer than that ask has left. */
+  readonly timeoutMs?: number;
+  /** Rejects the promise with the signal's reason; the event may still be handled. */
+  readonly signal?: AbortSignal;
+}
+
+/** Why an incarnation has ended; see `StopReason` of the host. */
+export interface PeerEnd {
+  readonly address: string;
+  /** 0 when nothing runs at the address. */
+  readonly incarnation: number;
+  readonly reason: string;
+}
+
+/** Another instance, wherever it runs. It has no snapshot to read and nothing to subscribe to. */
+export interface PeerRef<TEvent extends EventObject = AnyEventObject> extends ActorRef<
+  Snapshot<undefined>,
+  TEvent
+> {
+  /** `agent/id`. */
+  readonly address: string;
+  /** Sends an event and resolves with the reply. Default 5 s. Rejects like the host's `ref.ask`. */
+  ask(event: TEvent, options?: PeerWaitFor): Promise<unknown>;
+  /** Sends an event and resolves when it was handled. Default 30 s. */
+  deliver(event: TEvent, options?: PeerWaitFor): Promise<void>;
+  /** Tells once when the incarnation ends that runs now; at once when none does. */
+  watch(listener: (end: PeerEnd) => void): Subscription;
+}
+
+const ASK_MS = 5000;
+const DELIVER_MS = 30_000;
+const active = Object.freeze({ status: 'active', output: undefined, error: undefined });
+const nothing: Subscription = Object.freeze({ unsubscribe() {} });
+
+/**
+ * A reference to another instance by its address, on whatever thread it runs: to be used with `sendTo`, or by itself.
+ * Events of one instance to another arrive in their order, once, or become dead letters. Make it where you need it;
+ * it is not data, so keep the address in context, not the reference. Outside a Holdfast thread sends go nowhere, so
+ * that a machine can be tested alone, and `ask` rejects.
+ *
+ * @example
+ * ```ts
+ * entry: sendTo(() => agentRef('risk-agent/desk'), ({ context }) => ({ type: 'exposure', value: context.exposure })),
+ * ```
+ */
+export function agentRef<TEvent extends EventObject = AnyEventObject>(address: string): PeerRef<TEvent> {
+  const made = threadState().current;
+  const send = (event: EventObject): void => {
+    const { peers, from } = bridge(made);
+    peers?.send(from, address, event);
+  };
+  const waited =
+    (kind: 'ask' | 'deliver', usual: number) =>
+    (event: EventObject, { timeoutMs = usual, signal }: PeerWaitFor = {}): Promise<unknown> => {
+      const { peers, from, within } = bridge(made);
+      if (peers === undefined) return Promise.reject(outside(address));
+      return peers[kind](from, address, event, { timeoutMs, signal, within });
+    };
+  const ref = {
+    id: address,
+    sessionId: address,
+    address,
+    src: 'holdfast.agent',
+    send,
+    // What `sendTo` reaches.
+    _send: send,
+    ask: waited('ask', ASK_MS),
+    deliver: waited('deliver', DELIVER_MS),
+    watch: (listener: (end: PeerEnd) => void) => watch(address, listener, bridge(made).peers),
+    getSnapshot: () => active,
+    getPersistedSnapshot: () => active,
+    start() {},
+    stop() {},
+    on: () => nothing,
+    select: () => ({ get: () => undefined, subscribe: () => nothing }),
+    subscribe: () => nothing,
+    toJSON: () => ({ address }),
+    [Symbol.observable]: () => ref,
+  };
+  return ref as unknown as PeerRef<TEvent>;
+}
+
+/** Address of the instance that sent the event of this turn; undefined for the host, and outside a turn. */
+export function sender(): string | undefined {
+  return threadState().sender;
+}
+
+interface Reach {
+  readonly peers: PeerBridge | undefined;
+  readonly from: HostBridge['self'] | undefined;
+  readonly within: OpenAsk | undefined;
+}
+
+/** The instance whose turn it is sends; after an `await`, the one that made the reference. */
+function bridge(made: HostBridge | undefined): Reach {
+  const state = threadState();
+  const own = state.current ?? made;
+  return { peers: own?.peers ?? state.peers, from: own?.self, within: state.ask };
+}
+
+function watch(
+  address: string,
+  listener: (end: PeerEnd) => void,
+  peers: PeerBridge | undefined,
+): Subscription {
+  let open = true;
+  void peers?.ended(address).then(
+    (end) => {
+      if (open) listener(end);
+    },
+    () => {},
+  );
+  return {
+    unsubscribe() {
+      open = false;
+    },
+  };
+}
+
+function outside(address: string): HoldfastError {
+  return new HoldfastError(
+    'AGENT_STOPPED',
+    `${address} was asked outside a Holdfast thread; provide another actor for it in tests`,
+  );
+}
