@@ -18,25 +18,30 @@ export async function flood(results: Results, minutes: number): Promise<void> {
 async function sends(results: Results): Promise<void> {
   await using runtime = await startRuntime();
   const slow = await runtime.spawn('slow', { id: 'a' });
+  // Once to warm up: the heap of a process that floods for the first time finds its size.
+  await sendAll(slow);
   const memory = watchMemory();
   const started = performance.now();
-  for (let sent = 0; sent < EVENTS;) {
-    for (let i = 0; i < BURST && sent < EVENTS; i++, sent++) slow.send({ type: 'tick', n: sent });
-    // Nobody waits for room: this only lets the process read its messages.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await sendAll(slow);
   const seconds = (performance.now() - started) / 1000;
   const handled = await handledBy(runtime, slow);
   const dead = runtime.status().deadLetters;
   console.log(
-    `\n${EVENTS} events by send() in ${seconds.toFixed(1)} s: ${handled} handled, ${dead} dead letters` +
-      ` (${runtime.deadLetters.list().length} of them kept)`,
+    `\n${EVENTS} events by send() in ${seconds.toFixed(1)} s, after as many to warm up: ${handled} handled,` +
+      ` ${dead} dead letters (${runtime.deadLetters.list().length} of them kept)`,
   );
-  results.gate('flood', 'events neither handled nor a dead letter', EVENTS - handled - dead, { atMost: 0 });
-  results.gate('flood', 'events handled twice or both handled and dead', handled + dead - EVENTS, {
+  results.gate('flood', 'events lost, or counted twice', Math.abs(2 * EVENTS - handled - dead), {
     atMost: 0,
   });
   memory.report(results, 'send() into a full mailbox');
+}
+
+/** Nobody waits for room: the pauses only let the process read its messages. */
+async function sendAll(ref: AgentRef): Promise<void> {
+  for (let sent = 0; sent < EVENTS;) {
+    for (let i = 0; i < BURST && sent < EVENTS; i++, sent++) ref.send({ type: 'tick', n: sent });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 async function deliveries(results: Results, minutes: number): Promise<void> {

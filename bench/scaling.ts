@@ -6,7 +6,7 @@ import { rowNamed, type Results } from './results.ts';
 import { measure, ratio } from './rounds.ts';
 
 /** About 0.2 ms of work. */
-const STEPS = 100_000;
+const STEPS = 120_000;
 const IN_FLIGHT = 32;
 
 /** Work that keeps a core busy, on one thread and on two. */

@@ -9,6 +9,6 @@ export default fromTransition((count: number, event: CounterEvent) => {
     replyTo(event, count);
     return count;
   }
-  burn(10_000);
+  burn(12_000);
   return count + 1;
 }, 0);
