@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Task } from './raw/thread.ts';
+import type { Savina } from './savina-between.ts';
 
 /** Not every peer always stops under load; nothing is measured then. */
 const STOP_MS = 2000;
@@ -82,4 +83,10 @@ export async function startPeers(
       for (const pool of Object.values(pools)) await pool.stop();
     },
   };
+}
+
+export async function startComedySavina(): Promise<Savina> {
+  installPeers();
+  const { href } = new URL('comedy-savina.mjs', folder);
+  return ((await import(href)) as { startSavina(): Promise<Savina> }).startSavina();
 }

@@ -5,6 +5,7 @@ import { peerSender } from './peer-sender.ts';
 import { startPeer } from './peers.ts';
 import { RawThread } from './raw/thread.ts';
 import type { Results } from './results.ts';
+import { savinaBetweenThreads } from './savina-between.ts';
 import { measure, type Variant } from './rounds.ts';
 
 /** Round trips of one run; fewer when the time is up. */
@@ -15,6 +16,7 @@ const FOR_MS = 500;
 export async function savina(results: Results, rounds: number): Promise<void> {
   await pingPong(results, rounds);
   await counting(results, rounds);
+  await savinaBetweenThreads(results, rounds);
 }
 
 /** One message that goes to one thread and to another, by turns, with the host in between. */
