@@ -3,6 +3,7 @@ import { createMachine, emit, fromCallback } from 'xstate';
 import { REPORT } from '../wire/protocol.ts';
 import { host } from './fixtures/hosted.ts';
 import { HostedInstance } from './hosted-instance.ts';
+import type { PeerBridge } from './thread-state.ts';
 import { Reports } from './reports.ts';
 
 const kinds = (sent: readonly (readonly unknown[])[]): unknown[] => sent.flat().filter((_, i) => i % 3 === 0);
@@ -52,6 +53,7 @@ it('tells what it emitted before it failed to start, before the failure', () => 
       defer() {},
       answer: () => false,
       warn() {},
+      peers: {} as PeerBridge,
     },
     reports: new Reports((items) => void sent.push(items)),
     clock: { setTimeout: () => 0, clearTimeout() {} },
