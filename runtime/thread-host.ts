@@ -11,7 +11,8 @@ import type { Tag } from './mailbox/mailbox.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
 import type { PeerBroker, PeerLink, PeerThread } from './peer-broker.ts';
-import { decodeError, encodeError, isClonable, type WireError } from './wire/errors.ts';
+import { decodeError, encodeError, isClonable, isDataCloneError, type WireError } from './wire/errors.ts';
+import { restoreErrors, type ErrorsWithin } from './wire/errors-within.ts';
 import { openLink, type Link } from './wire/link.ts';
 import { createProgress } from './wire/progress.ts';
 import {
@@ -312,11 +313,14 @@ export class ThreadHost implements PeerThread {
   }
 
   /** An instance may answer only what instances of its pool were asked. */
-  #answered([, tags = [], values = [], failed = [], deferred = []]: Ack): void {
+  #answered([, tags = [], values = [], failed = [], deferred = [], more = []]: Ack): void {
     const { waiting, pool } = this.#options;
     const { threadId } = pool;
     tags.forEach((tag, i) => {
-      if (waiting.isOf(tag, threadId)) waiting.resolve(tag, values[i]);
+      if (!waiting.isOf(tag, threadId)) return;
+      const at = more.length === 0 ? -1 : more.indexOf(tag);
+      const value = at === -1 ? values[i] : restoreErrors(values[i], more[at + 1] as ErrorsWithin);
+      waiting.resolve(tag, value);
     });
     for (let i = 0; i + 1 < failed.length; i += 2) {
       const tag = failed[i] as Tag;
@@ -356,7 +360,12 @@ export class ThreadHost implements PeerThread {
   #reported(kind: number, seat: Seat, payload: unknown): void {
     const { instance } = seat;
     if (kind === REPORT.snapshot) instance.mirrored(payload as WireSnapshot);
-    else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
+    else if (kind === REPORT.withErrors) {
+      const [inner, event, errors] = payload as [number, unknown, ErrorsWithin];
+      const whole = restoreErrors(event, errors) as { type: string };
+      if (inner === REPORT.emitted) instance.emitted(whole);
+      else if (inner === REPORT.parentEvent) instance.sentToParent(whole);
+    } else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
     else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
     else if (kind === REPORT.expired) instance.expiredInThread(payload);
     else if (kind === REPORT.done) {
@@ -436,10 +445,6 @@ export class ThreadHost implements PeerThread {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
-}
-
-function isDataCloneError(error: unknown): boolean {
-  return error instanceof Error && error.name === 'DataCloneError';
 }
 
 function unclonableInput(address: string, cause: unknown): HoldfastError {
