@@ -57,15 +57,17 @@ export class Acks {
     }
     if (this.#tags.length + this.#failed.length + deferred.length === 0) return [handled];
     // Every array costs its share of a round trip: those that would be empty at the end are left out.
-    const ack: Ack =
-      this.#failed.length + deferred.length + this.#errors.length === 0
-        ? [handled, this.#tags, this.#values]
-        : [handled, this.#tags, this.#values, this.#failed, deferred, this.#errors];
+    let ack: Ack = [handled, this.#tags, this.#values];
+    if (this.#failed.length + deferred.length > 0)
+      ack = [handled, this.#tags, this.#values, this.#failed, deferred];
+    if (this.#errors.length > 0) {
+      ack = [handled, this.#tags, this.#values, this.#failed, deferred, this.#errors];
+      this.#errors = [];
+    }
     this.#tags = [];
     this.#values = [];
     this.#failed = [];
     this.#deferred = [];
-    this.#errors = [];
     return ack;
   }
 }
@@ -77,7 +79,7 @@ export function clonableAck([
   values = [],
   failed = [],
   deferred = [],
-  more = [],
+  ...more
 ]: Ack): Ack {
   const [good, copies, bad]: [number[], unknown[], unknown[]] = [[], [], [...failed]];
   tags.forEach((tag, i) => {
@@ -89,7 +91,7 @@ export function clonableAck([
       copies.push(clone.copy);
     }
   });
-  return [handled, good, copies, bad, deferred, more];
+  return [handled, good, copies, bad, deferred, ...more];
 }
 
 function unclonableReply(): HoldfastError {
