@@ -12,7 +12,7 @@ import type { Waiting } from './mailbox/waiting.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
 import type { PeerBroker, PeerLink, PeerThread } from './peer-broker.ts';
 import { decodeError, encodeError, isClonable, isDataCloneError, type WireError } from './wire/errors.ts';
-import { restoreErrors, type ErrorsWithin } from './wire/errors-within.ts';
+import { restoreErrors, wholeAnswer, type ErrorsWithin } from './wire/errors-within.ts';
 import { openLink, type Link } from './wire/link.ts';
 import { createProgress } from './wire/progress.ts';
 import {
@@ -317,10 +317,7 @@ export class ThreadHost implements PeerThread {
     const { waiting, pool } = this.#options;
     const { threadId } = pool;
     tags.forEach((tag, i) => {
-      if (!waiting.isOf(tag, threadId)) return;
-      const at = more.length === 0 ? -1 : more.indexOf(tag);
-      const value = at === -1 ? values[i] : restoreErrors(values[i], more[at + 1] as ErrorsWithin);
-      waiting.resolve(tag, value);
+      if (waiting.isOf(tag, threadId)) waiting.resolve(tag, wholeAnswer(tag, values[i], more));
     });
     for (let i = 0; i + 1 < failed.length; i += 2) {
       const tag = failed[i] as Tag;

@@ -75,6 +75,13 @@ export function restoreErrors(value: unknown, errors: ErrorsWithin | undefined):
   return root;
 }
 
+/** An answer with the errors that stand in it; `more` lists them as `tag, errors` pairs. */
+export function wholeAnswer(tag: number, value: unknown, more: readonly unknown[]): unknown {
+  if (more.length === 0) return value;
+  const at = more.indexOf(tag);
+  return at === -1 ? value : restoreErrors(value, more[at + 1] as ErrorsWithin);
+}
+
 function restore(root: unknown, path: readonly unknown[], wire: WireError): void {
   let at = root;
   for (const key of path.slice(0, -1)) at = part(at, key);
