@@ -397,7 +397,7 @@ function keyOf(from: Self | undefined, address: string): string {
 
 function copyOf(ack: Ack): Ack {
   const clone = tryClone(ack);
-  return clone === undefined ? (structuredClone(clonableAck(ack)) as Ack) : (clone.copy as Ack);
+  return clone === undefined ? structuredClone(clonableAck(ack)) : (clone.copy as Ack);
 }
 
 function refused(event: unknown, maxBytes: number): DeadLetterReason | undefined {
