@@ -49,8 +49,8 @@ function pingPong(order: Order): AnyActorLogic {
         actions: [
           () => void order.push('ball'),
           sendTo(
-            ({ system, event }) => system.get((event as AnyEventObject)['to'] as string),
-            ({ event }) => ({ type: 'ball', to: (event as AnyEventObject)['to'] === 'a' ? 'b' : 'a' }),
+            ({ system, event }) => system.get(event['to'] as string),
+            ({ event }) => ({ type: 'ball', to: event['to'] === 'a' ? 'b' : 'a' }),
           ),
         ],
       },
@@ -283,6 +283,15 @@ describe('an instance that has ended', () => {
     rig.deliver(told(0, { type: 'go' }));
     await rig.loop.rounds(20);
     expect(rig.progress.handled(0)).toBe(2);
+    expect(rig.loop.idle).toBe(true);
+  });
+
+  it('is not woken any more', () => {
+    const rig = turnsOver(ending);
+    rig.instance(0).stop();
+
+    rig.turns.wake(rig.instance(0));
+
     expect(rig.loop.idle).toBe(true);
   });
 
