@@ -297,18 +297,18 @@ export class ThreadHost implements PeerThread {
    * The seat is free again; its envelopes are settled by what the thread says it has handled. Asks that were put off
    * are not answered any more; when the thread is gone for a `reason`, neither are those it had handled.
    */
-  #vacate(seat: Seat, reason?: Error): void {
+  #vacate(seat: Seat, reason?: Error, ending: unknown = reason ?? seat.instance.ending()): void {
     if (this.#seats.get(seat.slot) !== seat) return;
     this.#seats.delete(seat.slot);
     this.freeSlot(seat.slot);
-    const { attachment, instance, deferred } = seat;
+    const { attachment, deferred } = seat;
     const inHand = reason === undefined ? -1 : this.#progress.inHand();
     this.#options.broker.vacated(seat, inHand, reason && encodeError(reason));
     if (attachment === undefined) return;
     const handled = (this.#progress.handled(seat.slot) - seat.base) | 0;
     const { waiting } = this.#options;
     this.outbox.detach(attachment, handled, reason && ((tag) => waiting.reject(tag, reason)));
-    for (const tag of deferred) waiting.reject(tag, reason ?? instance.ending());
+    for (const tag of deferred) waiting.reject(tag, ending);
   }
 
   /** An instance may answer only what instances of its pool were asked. */
@@ -363,8 +363,9 @@ export class ThreadHost implements PeerThread {
       this.#vacate(seat);
       instance.done(payload as DoneReport);
     } else if (kind === REPORT.error) {
-      this.#vacate(seat);
-      instance.failed(decodeError((payload as ErrorReport).error));
+      const error = decodeError((payload as ErrorReport).error);
+      this.#vacate(seat, undefined, error);
+      instance.failed(error);
     }
   }
 
