@@ -311,18 +311,25 @@ export class ThreadHost implements PeerThread {
     for (const tag of deferred) waiting.reject(tag, ending);
   }
 
-  /** An instance may answer only what instances of its pool were asked. */
-  #answered([, tags = [], values = [], failed = [], deferred = []]: Ack): void {
+  /**
+   * An instance may answer only what instances of its pool were asked. Each list ends with the first tag that is none:
+   * one that a thread made up may have four thousand million holes.
+   */
+  #answered([, ...lists]: Ack): void {
     const { waiting, pool } = this.#options;
     const { threadId } = pool;
-    tags.forEach((tag, i) => {
-      if (waiting.isOf(tag, threadId)) waiting.resolve(tag, values[i]);
-    });
-    for (let i = 0; i + 1 < failed.length; i += 2) {
+    const [tags, values, failed, deferred] = lists.map(listOf) as Partial<
+      [unknown[], unknown[], unknown[], unknown[]]
+    >;
+    for (let i = 0; typeof tags?.[i] === 'number'; i++) {
+      const tag = tags[i] as Tag;
+      if (waiting.isOf(tag, threadId)) waiting.resolve(tag, values?.[i]);
+    }
+    for (let i = 0; typeof failed?.[i] === 'number'; i += 2) {
       const tag = failed[i] as Tag;
       if (waiting.isOf(tag, threadId)) waiting.reject(tag, decodeError(failed[i + 1] as WireError));
     }
-    for (let i = 0; i + 1 < deferred.length; i += 2) {
+    for (let i = 0; typeof deferred?.[i + 1] === 'number'; i += 2) {
       const tag = deferred[i + 1] as Tag;
       if (waiting.isOf(tag, threadId)) this.#seats.get(deferred[i] as number)?.deferred.add(tag);
     }
@@ -441,6 +448,10 @@ function textOf(value: unknown): string | undefined {
 
 function isDataCloneError(error: unknown): boolean {
   return error instanceof Error && error.name === 'DataCloneError';
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function unclonableInput(address: string, cause: unknown): HoldfastError {
