@@ -201,11 +201,11 @@ test('a thread that forges acks answers nobody of another pool, and settles noth
     null,
     [],
   ];
-  for (const ack of forged) await evil.deliver({ type: 'forge', ack } as never, WAIT);
-  await evil.deliver({ type: 'forge', ack: [[], [1], [1]], endless: true } as never, WAIT);
+  for (const ack of forged) await evil.deliver({ type: 'forge', ack }, WAIT);
+  await evil.deliver({ type: 'forge', ack: [[], [1], [1]], endless: true }, WAIT);
   await delivered;
   good.send({ type: 'answer', value: 'the true one' });
   expect(await ask).toBe('the true one');
   expect(await good.ask({ type: 'read' }, WAIT)).toEqual(['defer']);
-  for (const n of numbers(40)) expect(await evil.ask({ type: 'ask', n } as never, WAIT)).toBe(n);
+  for (const n of numbers(40)) expect(await evil.ask({ type: 'ask', n }, WAIT)).toBe(n);
 });
