@@ -209,9 +209,9 @@ export class Instance {
 
   readonly #settled = (tag: Tag): void => void this.#seat?.deferred.delete(tag);
 
-  /** Why an ask that it put off has no answer. */
-  ending(): unknown {
-    return this.#end?.kind === 'failed' ? this.#end.error : this.#stopped();
+  /** Why an ask that it put off has no answer, unless it failed or its thread did. */
+  ending(): HoldfastError {
+    return this.#stopped();
   }
 
   /** The thread found that the time of an ask was up. */

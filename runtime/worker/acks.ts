@@ -52,7 +52,7 @@ export class Acks {
     this.#handled = [];
     const deferred: number[] = [];
     for (const { place, tag } of this.#deferred) {
-      if (place.instance.ended) this.failed(tag, place.instance.unanswered());
+      if (place.instance.ended) this.failed(tag, place.instance.ending());
       else deferred.push(place.key, tag);
     }
     if (this.#tags.length + this.#failed.length + deferred.length === 0) return [handled];

@@ -111,6 +111,13 @@ export class HostedInstance {
     return this.#options.request.address;
   }
 
+  /** Why an ask that it put off will have none. */
+  ending(): unknown {
+    if (this.#failure !== undefined) return this.#failure;
+    const { address } = this.#options.request;
+    return new HoldfastError('AGENT_STOPPED', `${address} has ended with this ask put off; spawn it again`);
+  }
+
   get ended(): boolean {
     return this.#ended;
   }
