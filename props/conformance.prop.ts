@@ -14,6 +14,8 @@ import { withoutRepeatedStart } from './conformance/trace.ts';
 
 /** The nightly form has more: `HOLDFAST_CHARTS=2000 npx vitest run props/conformance.prop.ts`. */
 const numRuns = Number(env['HOLDFAST_CHARTS'] ?? 200);
+/** Of all charts, and of shrinking one that failed, so that its seed is printed in any case. */
+const timeLimitMs = 60_000 + 100 * numRuns;
 /** What a failure prints: the same charts again, or only the one that failed, shrunk. */
 const replay = {
   ...(env['HOLDFAST_SEED'] && { seed: Number(env['HOLDFAST_SEED']) }),
@@ -41,14 +43,22 @@ async function firstFailure(
     const difference = await differenceOf(place, it);
     if (difference !== undefined) throw new Error(difference);
   });
-  const { failed, numRuns, seed, counterexamplePath, errorInstance } = await fc.check(conforms, parameters);
+  const details = await fc.check(conforms, {
+    ...parameters,
+    interruptAfterTimeLimit: timeLimitMs,
+    markInterruptAsFailure: true,
+  });
+  const { failed, numRuns, seed, counterexamplePath, errorInstance } = details;
   if (!failed) return undefined;
+  if (counterexamplePath === null) return `only ${numRuns} charts in ${timeLimitMs} ms`;
   const again = `HOLDFAST_SEED=${seed} HOLDFAST_PATH=${counterexamplePath} npx vitest run props/conformance.prop.ts`;
   const { message, stack } = errorInstance as Error;
   return `chart ${numRuns} behaves differently; again with\n  ${again}\n\n${message.includes('run as') ? message : stack}`;
 }
 
 let threads: AgentPlace;
+
+vi.setConfig({ testTimeout: timeLimitMs + 30_000 });
 
 beforeAll(async () => {
   // The development build of XState writes what charts do wrong to the console; they do much wrong.
@@ -58,13 +68,9 @@ beforeAll(async () => {
 
 afterAll(() => threads.close());
 
-test(
-  'a chart does in a thread what it does as a plain actor',
-  { timeout: 60_000 + 100 * numRuns },
-  async () => {
-    expect(await firstFailure(threads, { numRuns, ...replay })).toBeUndefined();
-  },
-);
+test('a chart does in a thread what it does as a plain actor', async () => {
+  expect(await firstFailure(threads, { numRuns, ...replay })).toBeUndefined();
+});
 
 test('a chart does in the test kit without threads what it does as a plain actor', async () => {
   const inProcess = await agentPlace({ threads: false });
@@ -91,7 +97,7 @@ test.each([
   const failure = await firstFailure(mutate(threads), { numRuns: 200, endOnFailure: true });
   expect(failure).toMatch(/HOLDFAST_SEED=-?\d+ HOLDFAST_PATH=[\d:]+/u);
   expect(failure).toMatch(/^chart: (compound|parallel)/mu);
-  expect(failure).toMatch(/^> (snapshot|emitted|seen\.|event\.)/mu);
+  expect(failure).toMatch(/^> /mu);
 });
 
 test('a runtime that tells only the latest of several states is found out', async () => {

@@ -169,6 +169,8 @@ export class Instance {
     let size;
     try {
       size = measure(event, maxBytes);
+      // Its system hangs on an actor; that is not what is wrong with it.
+      if (size === 'too-large' && Object.values(event).some(isActor)) return 'unclonable';
     } catch {
       // A getter or proxy that throws when it is read would throw in structured clone too.
       return 'unclonable';
@@ -207,9 +209,9 @@ export class Instance {
 
   readonly #settled = (tag: Tag): void => void this.#seat?.deferred.delete(tag);
 
-  /** Why an ask that it put off has no answer. */
-  ending(): unknown {
-    return this.#end?.kind === 'failed' ? this.#end.error : this.#stopped();
+  /** Why an ask that it put off has no answer, unless it failed or its thread did. */
+  ending(): HoldfastError {
+    return this.#stopped();
   }
 
   /** The thread found that the time of an ask was up. */
@@ -463,6 +465,10 @@ export class Instance {
   #stopped(): HoldfastError {
     return refusal(this.address, 'stopped');
   }
+}
+
+function isActor(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'sessionId' in value && 'send' in value;
 }
 
 function isEvent(event: unknown): event is AnyEventObject {

@@ -11,7 +11,8 @@ import type { Tag } from './mailbox/mailbox.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
 import type { PeerBroker, PeerLink, PeerThread } from './peer-broker.ts';
-import { decodeError, encodeError, isClonable, type WireError } from './wire/errors.ts';
+import { decodeError, encodeError, isClonable, isDataCloneError, type WireError } from './wire/errors.ts';
+import { restoreErrors, wholeAnswer, type ErrorsWithin } from './wire/errors-within.ts';
 import { openLink, type Link } from './wire/link.ts';
 import { createProgress } from './wire/progress.ts';
 import {
@@ -297,32 +298,37 @@ export class ThreadHost implements PeerThread {
    * The seat is free again; its envelopes are settled by what the thread says it has handled. Asks that were put off
    * are not answered any more; when the thread is gone for a `reason`, neither are those it had handled.
    */
-  #vacate(seat: Seat, reason?: Error): void {
+  #vacate(seat: Seat, reason?: Error, ending: unknown = reason ?? seat.instance.ending()): void {
     if (this.#seats.get(seat.slot) !== seat) return;
     this.#seats.delete(seat.slot);
     this.freeSlot(seat.slot);
-    const { attachment, instance, deferred } = seat;
+    const { attachment, deferred } = seat;
     const inHand = reason === undefined ? -1 : this.#progress.inHand();
     this.#options.broker.vacated(seat, inHand, reason && encodeError(reason));
     if (attachment === undefined) return;
     const handled = (this.#progress.handled(seat.slot) - seat.base) | 0;
     const { waiting } = this.#options;
     this.outbox.detach(attachment, handled, reason && ((tag) => waiting.reject(tag, reason)));
-    for (const tag of deferred) waiting.reject(tag, reason ?? instance.ending());
+    for (const tag of deferred) waiting.reject(tag, ending);
   }
 
-  /** An instance may answer only what instances of its pool were asked. */
-  #answered([, tags = [], values = [], failed = [], deferred = []]: Ack): void {
+  /**
+   * An instance may answer only what instances of its pool were asked. Each list ends with the first tag that is none:
+   * one that a thread made up may have four thousand million holes.
+   */
+  #answered([, ...lists]: Ack): void {
     const { waiting, pool } = this.#options;
     const { threadId } = pool;
-    tags.forEach((tag, i) => {
-      if (waiting.isOf(tag, threadId)) waiting.resolve(tag, values[i]);
-    });
-    for (let i = 0; i + 1 < failed.length; i += 2) {
+    const [tags, values, failed, deferred, more] = lists.map(listOf) as Partial<Lists>;
+    for (let i = 0; typeof tags?.[i] === 'number'; i++) {
+      const tag = tags[i] as Tag;
+      if (waiting.isOf(tag, threadId)) waiting.resolve(tag, wholeAnswer(tag, values?.[i], more ?? []));
+    }
+    for (let i = 0; typeof failed?.[i] === 'number'; i += 2) {
       const tag = failed[i] as Tag;
       if (waiting.isOf(tag, threadId)) waiting.reject(tag, decodeError(failed[i + 1] as WireError));
     }
-    for (let i = 0; i + 1 < deferred.length; i += 2) {
+    for (let i = 0; typeof deferred?.[i + 1] === 'number'; i += 2) {
       const tag = deferred[i + 1] as Tag;
       if (waiting.isOf(tag, threadId)) this.#seats.get(deferred[i] as number)?.deferred.add(tag);
     }
@@ -356,15 +362,21 @@ export class ThreadHost implements PeerThread {
   #reported(kind: number, seat: Seat, payload: unknown): void {
     const { instance } = seat;
     if (kind === REPORT.snapshot) instance.mirrored(payload as WireSnapshot);
-    else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
+    else if (kind === REPORT.withErrors) {
+      const [inner, event, errors] = payload as [number, unknown, ErrorsWithin];
+      const whole = restoreErrors(event, errors) as { type: string };
+      if (inner === REPORT.emitted) instance.emitted(whole);
+      else if (inner === REPORT.parentEvent) instance.sentToParent(whole);
+    } else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
     else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
     else if (kind === REPORT.expired) instance.expiredInThread(payload);
     else if (kind === REPORT.done) {
       this.#vacate(seat);
       instance.done(payload as DoneReport);
     } else if (kind === REPORT.error) {
-      this.#vacate(seat);
-      instance.failed(decodeError((payload as ErrorReport).error));
+      const error = decodeError((payload as ErrorReport).error);
+      this.#vacate(seat, undefined, error);
+      instance.failed(error);
     }
   }
 
@@ -438,8 +450,11 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-function isDataCloneError(error: unknown): boolean {
-  return error instanceof Error && error.name === 'DataCloneError';
+/** Whatever the thread sent where lists should be. */
+type Lists = [tags: unknown[], values: unknown[], failed: unknown[], deferred: unknown[], more: unknown[]];
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function unclonableInput(address: string, cause: unknown): HoldfastError {

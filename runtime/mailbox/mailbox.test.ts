@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { runAt, runCount } from './batch.ts';
 import { envelopesOf } from './fixtures/envelopes.ts';
 import { mailboxCommands, type Model, type Real } from './fixtures/mailbox-model.ts';
-import { Mailbox, type Tag } from './mailbox.ts';
+import { Mailbox, type Overflow, type Tag } from './mailbox.ts';
 
 function filled(count: number, capacity = 100): Mailbox {
   const mailbox = new Mailbox(capacity);
@@ -38,18 +38,25 @@ async function collectGarbage(): Promise<void> {
   gc();
 }
 
+const overflows = fc.constantFrom<Overflow>('reject', 'drop-oldest', 'drop-oldest', 'drop-newest');
+
 describe('a mailbox', () => {
   it('does what a plain array would do, whatever happens to it', async () => {
     let runs = 0;
     await fc.assert(
-      fc.asyncProperty(mailboxCommands, fc.integer({ min: 1, max: 70 }), async (commands, capacity) => {
-        const setup = (): { model: Model; real: Real } => ({
-          model: { capacity, items: [], sent: 0, handled: 0, nextEvent: 0, barriers: [] },
-          real: { mailbox: new Mailbox(capacity), passed: [] },
-        });
-        await fc.asyncModelRun(setup, commands);
-        runs += 1;
-      }),
+      fc.asyncProperty(
+        mailboxCommands,
+        fc.integer({ min: 1, max: 70 }),
+        overflows,
+        async (commands, capacity, overflow) => {
+          const setup = (): { model: Model; real: Real } => ({
+            model: { capacity, overflow, items: [], sent: 0, handled: 0, nextEvent: 0, barriers: [] },
+            real: { mailbox: new Mailbox(capacity, overflow), passed: [] },
+          });
+          await fc.asyncModelRun(setup, commands);
+          runs += 1;
+        },
+      ),
       { numRuns: 200 },
     );
     expect(runs).toBe(200);
@@ -81,6 +88,19 @@ describe('a mailbox', () => {
 
     expect(mailbox.offer('fits', 0)).toBe(true);
     expect(mailbox.offer('over again', 0)).toBe(false);
+  });
+
+  it('always has room for what the runtime itself has to tell, in its place in the order', () => {
+    const mailbox = filled(2, 2);
+
+    mailbox.offerControl('control');
+    expect(mailbox.offer('over', 0)).toBe(false);
+    expect(mailbox.depth).toBe(3);
+    expect(taken(mailbox, 9)).toEqual([1, 2, 'control']);
+    mailbox.settle(1, () => {});
+
+    expect(mailbox.offer('fits', 0)).toBe(true);
+    expect(mailbox.offer('over', 0)).toBe(false);
   });
 
   it('may have room for nothing', () => {

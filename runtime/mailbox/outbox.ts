@@ -17,8 +17,8 @@ export interface Attachment {
 
 /**
  * What a thread acknowledges, of whatever batch: `slot, count` pairs of envelopes it has handled, and for the asks
- * among them the tags with their answers, `tag, error` pairs of those that failed, and the tags of those that will
- * be answered later, as `slot, tag` pairs.
+ * among them the tags with their answers, `tag, error` pairs of those that failed, the tags of those that will be
+ * answered later, as `slot, tag` pairs, and `tag, what` pairs for answers that need more than was cloned.
  */
 export type Ack = readonly [
   handled: readonly number[],
@@ -26,6 +26,7 @@ export type Ack = readonly [
   values?: readonly unknown[],
   failed?: readonly unknown[],
   deferred?: readonly number[],
+  more?: readonly unknown[],
 ];
 
 export interface OutboxOptions {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { assign, createActor, sendTo, setup, waitFor, type ActorRefFrom, type AnyActorRef } from 'xstate';
-import { agent } from 'holdfast';
+import { agent, type AgentRef } from 'holdfast';
 import { nextEvent, start } from '../fixtures/start.ts';
 import { agentIn, deadline } from './fixtures/agents.ts';
 import differs, { type erring } from './fixtures/differs.ts';
@@ -134,12 +134,24 @@ test('the clock and the logger of an actor in the host are not the agent’s', a
   for (const actor of [clocked, logging]) actor.stop();
 });
 
-test('an error in an event or a reply keeps what structured clone keeps; one that is thrown keeps all', async () => {
+test('an error in a reply or in what an agent says is whole, in an event to it as structured clone has it', async () => {
   const runtime = await start({ agents });
-  const ref = await runtime.spawn('erring');
-  const { error } = (await ref.ask({ type: 'get' })) as { error: RangeError };
-  expect(error).toBeInstanceOf(RangeError);
-  expect([error.message, error.cause, 'code' in error]).toEqual(['far', 'root', false]);
+  const told: unknown[] = [];
+  const machine = setup({ actors: { kid: runtime.logic('erring') } }).createMachine({
+    invoke: { id: 'kid', src: 'kid' },
+    on: { failed: { actions: ({ event }) => told.push(event['error']) } },
+  });
+  const actor = createActor(machine).start();
+  const kid = actor.getSnapshot().children['kid'] as AgentRef<typeof erring>;
+  const emitted = nextEvent<{ error: Error }>((heard) => kid.on('failed', heard));
+  kid.send({ type: 'tell' });
+  const { error } = (await kid.ask({ type: 'get' })) as { error: Error };
+  for (const whole of [error, (await emitted).error, told[0] as Error]) {
+    expect(whole).toBeInstanceOf(RangeError);
+    expect(whole).toMatchObject({ message: 'far', code: 'E_FAR', cause: { message: 'root' } });
+  }
+  expect(await kid.ask({ type: 'show', error })).toEqual([]);
+  actor.stop();
 });
 
 test('self() is known during a turn and at creation, and not after an await', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createActor, waitFor, type AnyActorRef } from 'xstate';
+import { createActor, createMachine, waitFor, type AnyActorRef } from 'xstate';
 import { agent, HoldfastError } from 'holdfast';
 import { nextEvent, start } from '../fixtures/start.ts';
 import { agentIn, deadline } from './fixtures/agents.ts';
@@ -83,9 +83,9 @@ test('an actor in an event is a dead letter that says so, whatever hangs on it',
   const runtime = await start({ agents });
   const ref = await runtime.spawn('values');
   const [twin, local] = [await runtime.spawn('tree'), createActor(runtime.logic('tree')).start()];
-  await twin.snapshot();
-  for (const replyTo of [twin, local, ref, runtime.supervisor]) {
-    const refused = ref.deliver({ type: 'put', value: { replyTo } } as never);
+  const large = createActor(createMachine({ context: { text: 'x'.repeat(2 ** 21) } })).start();
+  for (const replyTo of [twin, local, ref, runtime.supervisor, large]) {
+    const refused = ref.deliver({ type: 'put', replyTo } as never);
     const error = (await refused.catch((reason: unknown) => reason)) as HoldfastError;
     expect(error).toBeInstanceOf(HoldfastError);
     expect([error.code, error.message]).toEqual([

@@ -100,9 +100,10 @@ describe('what a thread made up', () => {
       fc.property(errors, (errors) => {
         const { error, ...rest } = restoreErrors(value(), errors as never) as Record<string, unknown>;
         expect(rest).toEqual({ list: [1], n: 2 });
-        expect(error).toBeDefined();
+        expect(error).toBeInstanceOf(Error);
         expect(Object.prototype).not.toHaveProperty('message');
       }),
+      { examples: [[[[['error'], { raw: 1 }]]]], numRuns: 1000 },
     );
   });
 

@@ -9,7 +9,7 @@ export type ErrorsWithin = readonly (readonly [path: readonly unknown[], error: 
  * Never throws: what cannot be read is found out by cloning it.
  */
 export function findErrors(value: unknown): ErrorsWithin | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
+  if (typeof value !== 'object' || value === null || isFlat(value)) return undefined;
   const found: [readonly unknown[], WireError][] = [];
   const seen = new Set<object>();
   const stack: Part[] = [{ at: value, key: undefined, of: undefined }];
@@ -31,6 +31,17 @@ export function findErrors(value: unknown): ErrorsWithin | undefined {
     return undefined;
   }
   return found.length === 0 ? undefined : found;
+}
+
+/** The common case without an allocation: nothing in it is an object. */
+function isFlat(value: object): boolean {
+  if (!isPlain(value)) return false;
+  try {
+    for (const key in value) if (typeof value[key] === 'object' && value[key] !== null) return false;
+  } catch {
+    return false;
+  }
+  return true;
 }
 
 interface Part {
@@ -58,10 +69,17 @@ export function restoreErrors(value: unknown, errors: ErrorsWithin | undefined):
   for (const entry of errors as readonly unknown[]) {
     if (!Array.isArray(entry) || !Array.isArray(entry[0])) continue;
     const [path, wire] = entry as unknown as ErrorsWithin[number];
-    if (path.length === 0) root = root instanceof Error ? decodeError(wire) : root;
+    if (path.length === 0) root = root instanceof Error ? decoded(wire, root) : root;
     else restore(root, path, wire);
   }
   return root;
+}
+
+/** An answer with the errors that stand in it; `more` lists them as `tag, errors` pairs. */
+export function wholeAnswer(tag: number, value: unknown, more: readonly unknown[]): unknown {
+  if (more.length === 0) return value;
+  const at = more.indexOf(tag);
+  return at === -1 ? value : restoreErrors(value, more[at + 1] as ErrorsWithin);
 }
 
 function restore(root: unknown, path: readonly unknown[], wire: WireError): void {
@@ -69,9 +87,16 @@ function restore(root: unknown, path: readonly unknown[], wire: WireError): void
   for (const key of path.slice(0, -1)) at = part(at, key);
   const key = path.at(-1);
   // Only an error is replaced, and only where there is one: nothing else can be reached from a thread.
-  if (!(part(at, key) instanceof Error)) return;
-  if (at instanceof Map) at.set(key, decodeError(wire));
-  else (at as Record<PropertyKey, unknown>)[key as PropertyKey] = decodeError(wire);
+  const plain = part(at, key);
+  if (!(plain instanceof Error)) return;
+  const error = decoded(wire, plain);
+  if (at instanceof Map) at.set(key, error);
+  else (at as Record<PropertyKey, unknown>)[key as PropertyKey] = error;
+}
+
+function decoded(wire: WireError, plain: Error): Error {
+  const error = decodeError(wire);
+  return error instanceof Error ? error : plain;
 }
 
 function part(of: unknown, key: unknown): unknown {

@@ -42,6 +42,8 @@ export const REPORT = {
   expired: 7,
   /** What one agent sent another came to nothing: {@link LetterReport}. */
   letter: 8,
+  /** `[kind, event, errors]`: an emitted event, or one for the parent, that errors stand in. */
+  withErrors: 9,
 } as const;
 
 export interface DoneReport {

@@ -1,4 +1,5 @@
 import { encodeError, tryClone } from '../wire/errors.ts';
+import { findErrors } from '../wire/errors-within.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import type { Place } from './place.ts';
@@ -9,6 +10,8 @@ export class Acks {
   #tags: number[] = [];
   #values: unknown[] = [];
   #failed: unknown[] = [];
+  /** By tag, the errors in its value. */
+  #errors: unknown[] = [];
   #deferred: { readonly place: Place; readonly tag: number }[] = [];
 
   /** There is something to tell. */
@@ -25,6 +28,8 @@ export class Acks {
   answered(tag: number, value: unknown): void {
     this.#tags.push(tag);
     this.#values.push(value);
+    const errors = findErrors(value);
+    if (errors !== undefined) this.#errors.push(tag, errors);
   }
 
   failed(tag: number, error: unknown): void {
@@ -47,15 +52,18 @@ export class Acks {
     this.#handled = [];
     const deferred: number[] = [];
     for (const { place, tag } of this.#deferred) {
-      if (place.instance.ended) this.failed(tag, place.instance.unanswered());
+      if (place.instance.ended) this.failed(tag, place.instance.ending());
       else deferred.push(place.key, tag);
     }
     if (this.#tags.length + this.#failed.length + deferred.length === 0) return [handled];
     // Every array costs its share of a round trip: those that would be empty at the end are left out.
-    const ack: Ack =
-      this.#failed.length + deferred.length === 0
-        ? [handled, this.#tags, this.#values]
-        : [handled, this.#tags, this.#values, this.#failed, deferred];
+    let ack: Ack = [handled, this.#tags, this.#values];
+    if (this.#failed.length + deferred.length > 0)
+      ack = [handled, this.#tags, this.#values, this.#failed, deferred];
+    if (this.#errors.length > 0) {
+      ack = [handled, this.#tags, this.#values, this.#failed, deferred, this.#errors];
+      this.#errors = [];
+    }
     this.#tags = [];
     this.#values = [];
     this.#failed = [];
@@ -65,7 +73,14 @@ export class Acks {
 }
 
 /** The same ack with errors in place of those answers that cannot be cloned, so that they do not cost the others. */
-export function clonableAck([handled, tags = [], values = [], failed = [], deferred = []]: Ack): Ack {
+export function clonableAck([
+  handled,
+  tags = [],
+  values = [],
+  failed = [],
+  deferred = [],
+  ...more
+]: Ack): Ack {
   const [good, copies, bad]: [number[], unknown[], unknown[]] = [[], [], [...failed]];
   tags.forEach((tag, i) => {
     const clone = tryClone(values[i]);
@@ -76,7 +91,7 @@ export function clonableAck([handled, tags = [], values = [], failed = [], defer
       copies.push(clone.copy);
     }
   });
-  return [handled, good, copies, bad, deferred];
+  return [handled, good, copies, bad, deferred, ...more];
 }
 
 function unclonableReply(): HoldfastError {

@@ -4,6 +4,7 @@ import { REPORT } from '../wire/protocol.ts';
 import { host } from './fixtures/hosted.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { Reports } from './reports.ts';
+import type { HostBridge } from './thread-state.ts';
 
 const kinds = (sent: readonly (readonly unknown[])[]): unknown[] => sent.flat().filter((_, i) => i % 3 === 0);
 
@@ -46,13 +47,8 @@ it('tells what it emitted before it failed to start, before the failure', () => 
       maxIterations: 1000,
     },
     logic: failing,
-    bridge: {
-      self: { address: 'agent/one', threadId: 'pool', thread: 7, incarnation: 1 },
-      capability: () => Promise.reject(new Error('no capability in this test')),
-      defer() {},
-      answer: () => false,
-      warn() {},
-    },
+    // It comes to nothing that an agent would ask of its host.
+    bridge: { self: { address: 'agent/one', threadId: 'pool', thread: 7, incarnation: 1 } } as HostBridge,
     reports: new Reports((items) => void sent.push(items)),
     clock: { setTimeout: () => 0, clearTimeout() {} },
     wake() {},

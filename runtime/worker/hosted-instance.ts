@@ -1,6 +1,7 @@
 import type { AnyActorLogic, AnyEventObject, Snapshot } from 'xstate';
 import { HoldfastError } from '../errors.ts';
 import { encodeError } from '../wire/errors.ts';
+import { findErrors } from '../wire/errors-within.ts';
 import { REPORT, type ActivateRequest } from '../wire/protocol.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import { createHostedActor, type Clock, type HostedActor } from '../xstate/xstate5.ts';
@@ -55,7 +56,7 @@ export class HostedInstance {
     this.#actor = actor;
     threadState().bridges.set(actor.ref.system, bridge);
     threadState().running.set(runningKey(bridge.self), bridge);
-    actor.ref.on('*', (event) => options.reports.add(REPORT.emitted, this.slot, event));
+    actor.ref.on('*', (event) => this.#tell(REPORT.emitted, event));
     actor.ref.subscribe({ next: ({ status }) => this.#changed(status), error: () => {} });
   }
 
@@ -108,6 +109,13 @@ export class HostedInstance {
 
   get address(): string {
     return this.#options.request.address;
+  }
+
+  /** Why an ask that it put off will have none. */
+  ending(): unknown {
+    if (this.#failure !== undefined) return this.#failure;
+    const { address } = this.#options.request;
+    return new HoldfastError('AGENT_STOPPED', `${address} has ended with this ask put off; spawn it again`);
   }
 
   get ended(): boolean {
@@ -178,8 +186,15 @@ export class HostedInstance {
       if (!this.#starting) reports.add(REPORT.error, this.slot, { error: encodeError(this.#failure) });
       this.#end();
     } else {
-      reports.add(REPORT.parentEvent, this.slot, event);
+      this.#tell(REPORT.parentEvent, event);
     }
+  }
+
+  #tell(kind: number, event: AnyEventObject): void {
+    const { reports } = this.#options;
+    const errors = findErrors(event);
+    if (errors === undefined) reports.add(kind, this.slot, event);
+    else reports.add(REPORT.withErrors, this.slot, [kind, event, errors]);
   }
 
   #end(): void {

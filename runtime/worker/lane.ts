@@ -168,11 +168,11 @@ export class Lane {
     if (ask.state === 'answered') return acks.answered(ask.tag, ask.value);
     if (ask.state === 'open') return acks.failed(ask.tag, this.instance.unanswered());
     const deferred = this.instance.deferred.get(ask.id);
-    if (deferred === undefined) return;
     if (this.instance.ended) {
       this.instance.deferred.delete(ask.id);
-      return acks.failed(ask.tag, this.instance.unanswered());
+      return acks.failed(ask.tag, this.instance.ending());
     }
+    if (deferred === undefined) return;
     deferred.place = place;
     acks.deferred(place, ask.tag);
   }

@@ -7,6 +7,7 @@ import { MAX_DEPTH, NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
 import { refusal } from '../refusal.ts';
 import { decodeError, isClonable, tryClone, type WireError } from '../wire/errors.ts';
+import { wholeAnswer } from '../wire/errors-within.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';
 import type { Progress } from '../wire/progress.ts';
 import type {
@@ -371,13 +372,13 @@ export class Peers implements PeerBridge {
   }
 
   /** A thread may answer only what it was asked itself. */
-  #answered(peer: number, [, tags = [], values = [], failed = [], deferred = []]: Ack): void {
+  #answered(peer: number, [, tags = [], values = [], failed = [], deferred = [], more = []]: Ack): void {
     const lineOf = (tag: Tag): Line | undefined => {
       const line = this.#waiting.ownerOf(tag) as Line | undefined;
       return line?.peer === peer ? line : undefined;
     };
     tags.forEach((tag, i) => {
-      if (lineOf(tag) !== undefined) this.#waiting.resolve(tag, values[i]);
+      if (lineOf(tag) !== undefined) this.#waiting.resolve(tag, wholeAnswer(tag, values[i], more));
     });
     for (let i = 0; i + 1 < failed.length; i += 2) {
       const tag = failed[i] as Tag;
@@ -396,7 +397,7 @@ function keyOf(from: Self | undefined, address: string): string {
 
 function copyOf(ack: Ack): Ack {
   const clone = tryClone(ack);
-  return clone === undefined ? (structuredClone(clonableAck(ack)) as Ack) : (clone.copy as Ack);
+  return clone === undefined ? structuredClone(clonableAck(ack)) : (clone.copy as Ack);
 }
 
 function refused(event: unknown, maxBytes: number): DeadLetterReason | undefined {

@@ -85,7 +85,8 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
     const { type } = event as { type?: unknown };
     return [kind, slot, { address, reason, event: typeof type === 'string' ? { type } : undefined }];
   }
-  const { type } = payload as { type: unknown };
+  const [, event] = kind === REPORT.withErrors ? (payload as unknown[]) : [kind, payload];
+  const { type } = event as { type: unknown };
   return warning(slot, `event "${String(type)}"`);
 }
 

@@ -12,7 +12,8 @@ import * as agents from './fixtures/agents.ts';
 import { host } from './fixtures/hosted.ts';
 import { nextTurn } from './fixtures/until.ts';
 import type { HostedInstance } from './hosted-instance.ts';
-import { clonableAck } from './acks.ts';
+import { Acks, clonableAck } from './acks.ts';
+import { createPlace, type Place, type Source } from './place.ts';
 import { Turns, type TurnsOptions } from './turns.ts';
 
 /** Turns over real instances, one for each logic, in the slots 0, 1, 2 … */
@@ -21,7 +22,10 @@ function start(...logics: Parameters<typeof host>[0][]): Started {
 }
 
 interface Started {
-  readonly turns: Turns;
+  readonly turns: {
+    readonly deliver: (batch: Batch) => Promise<Ack> | Ack;
+    readonly leave: (instance: HostedInstance) => void;
+  };
   /** Never answers at once. */
   readonly deliver: (batch: Batch) => Promise<Ack>;
   readonly instances: Map<number, HostedInstance>;
@@ -38,14 +42,25 @@ function startWith(options: Partial<TurnsOptions>, ...logics: Parameters<typeof 
   const told: Ack[] = [];
   const instances = new Map<number, HostedInstance>();
   const turns: Turns = new Turns({
-    instances,
     progress,
     now: () => 0,
     beforeAck: () => acks.push(progress.handled(0)),
-    acknowledge: (ack) => void told.push(ack),
     expired: () => {},
     ...options,
   });
+  const places = new Map<HostedInstance, Place>();
+  const source: Source = {
+    acks: new Acks(),
+    placeOf(slot) {
+      const instance = instances.get(slot);
+      if (instance === undefined) return undefined;
+      const place =
+        places.get(instance) ?? createPlace({ key: slot, slot, instance, source, from: undefined });
+      places.set(instance, place);
+      return place;
+    },
+    acknowledge: (ack) => void told.push(ack),
+  };
   logics.forEach((logic, slot) => {
     progress.reserve(slot);
     const hooks = { wake: () => turns.wake(instance), ended: () => turns.leave(instance) };
@@ -53,8 +68,11 @@ function startWith(options: Partial<TurnsOptions>, ...logics: Parameters<typeof 
     instances.set(slot, instance);
   });
   return {
-    turns,
-    deliver: async (batch) => turns.deliver(batch),
+    turns: {
+      deliver: (batch) => turns.deliver(batch, source),
+      leave: (instance) => turns.leave(instance),
+    },
+    deliver: async (batch) => turns.deliver(batch, source),
     instances,
     handled: () => logics.map((_logic, slot) => progress.handled(slot)),
     acks,

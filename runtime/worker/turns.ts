@@ -77,6 +77,8 @@ export class Turns {
 
   /** The instance has something of its own to do. */
   wake(instance: HostedInstance): void {
+    // It may have ended in the turn in which it sent itself so much.
+    if (instance.ended) return;
     this.#wait(this.#laneOf(instance));
     this.#arm();
   }

@@ -15,14 +15,14 @@ import type { HostedActor } from './xstate5.ts';
 /** Handles an event and then what it carries: events that the actor sends to itself. */
 interface Tree extends AnyEventObject {
   readonly n: number;
-  readonly then: readonly Tree[];
+  readonly own: readonly Tree[];
 }
 
 const reducer = (seen: number[]): AnyActorLogic =>
   fromTransition((state, event: AnyEventObject, { self }) => {
-    const { n, then } = event as Tree;
+    const { n, own } = event as Tree;
     seen.push(n);
-    for (const next of then) self.send(next);
+    for (const next of own) self.send(next);
     return state;
   }, 0);
 
@@ -31,9 +31,9 @@ const machine = (seen: number[]): AnyActorLogic =>
     on: {
       go: {
         actions: ({ event, self }) => {
-          const { n, then } = event as Tree;
+          const { n, own } = event as Tree;
           seen.push(n);
-          for (const next of then) self.send(next);
+          for (const next of own) self.send(next);
         },
       },
     },
@@ -41,12 +41,12 @@ const machine = (seen: number[]): AnyActorLogic =>
 
 /** Numbers a tree in the order in which its nodes are made. */
 function treeOf(shape: readonly number[]): Tree {
-  type Growing = { type: string; n: number; then: Growing[] };
-  const root: Growing = { type: 'go', n: 0, then: [] };
+  type Growing = { type: string; n: number; own: Growing[] };
+  const root: Growing = { type: 'go', n: 0, own: [] };
   const all = [root];
   for (const parent of shape) {
-    const node: Growing = { type: 'go', n: all.length, then: [] };
-    (all[parent % all.length] as Growing).then.push(node);
+    const node: Growing = { type: 'go', n: all.length, own: [] };
+    (all[parent % all.length] as Growing).own.push(node);
     all.push(node);
   }
   return root;
@@ -165,8 +165,8 @@ describe('two children that send to each other for ever', () => {
               hits.n += 1;
             },
             sendTo(
-              ({ system, event }) => system.get((event as AnyEventObject)['to'] as string),
-              ({ event, self }) => ({ type: 'ball', to: (self as { systemId?: string }).systemId }),
+              ({ system, event }) => system.get(event['to'] as string),
+              ({ self }) => ({ type: 'ball', to: (self as { systemId?: string }).systemId }),
             ),
           ],
         },

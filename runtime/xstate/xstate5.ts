@@ -58,7 +58,10 @@ export interface HostedActor {
   deliver(event: AnyEventObject): void;
   /** Events between actors of this system that wait because a turn had enough of them. */
   readonly pending: number;
-  /** Delivers up to `max` of those, in their order; returns how many. */
+  /**
+   * Goes on with those, in their order, until `max` or more events were delivered; returns how many, with those that
+   * they led to at once.
+   */
   resume(max: number): number;
   start(): void;
   stop(): void;
@@ -168,6 +171,7 @@ class Relay {
   #before = 0;
   #own = 0;
   #relayed = 0;
+  #given = 0;
 
   constructor(around: (run: () => void) => void = (run) => run(), onPending: () => void = () => {}) {
     this.#around = around;
@@ -207,20 +211,19 @@ class Relay {
   }
 
   resume(max: number): number {
-    let resumed = 0;
+    const before = this.#given;
     this.enter();
-    // What comes of it waits as well, so that `max` is what it says.
+    // What the actor sends itself in turn waits as well, so that `max` is what it says.
     this.#own = OWN_EVENTS;
-    while (resumed < max && this.#later.length > 0 && this.#relayed <= RELAYED_EVENTS) {
+    while (this.#given - before < max && this.#later.length > 0 && this.#relayed <= RELAYED_EVENTS) {
       const { target, event } = this.#later.shift() as Relayed;
       const left = (this.#behind.get(target) ?? 1) - 1;
       if (left === 0) this.#behind.delete(target);
       else this.#behind.set(target, left);
       this.#give(target, event);
-      resumed += 1;
     }
     this.leave();
-    return resumed;
+    return this.#given - before;
   }
 
   #put(target: AnyActorRef, event: AnyEventObject): void {
@@ -229,6 +232,7 @@ class Relay {
   }
 
   #give(target: AnyActorRef, event: AnyEventObject): void {
+    this.#given += 1;
     this.#around(() => (target as unknown as Internals)._send(event));
   }
 }
