@@ -32,6 +32,9 @@ const systemClock: Clock = {
   clearTimeout: (handle: unknown): void => clearTimeout(handle as NodeJS.Timeout),
 };
 
+/** Reports that the host has not taken yet, beyond which the thread's instances wait: it could not keep up. */
+const MAX_UNTOLD = 32;
+
 /** What a thread is surrounded by; tests bring their own. */
 export interface ThreadSurroundings {
   /** Times the delays of its agents. */
@@ -63,11 +66,21 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const instances = new Map<number, HostedInstance>();
   const places = new Map<number, Place>();
   let delivered = 0;
-  const reports = new Reports((items) => void callHost('report', items).catch(() => {}), loop);
+  let untold = 0;
+  const reports = new Reports((items) => {
+    const told = callHost('report', items);
+    untold += 1;
+    const done = (): void => {
+      untold -= 1;
+      if (untold < MAX_UNTOLD) turns.resume();
+    };
+    told.then(done, done);
+  }, loop);
   const turns = new Turns({
     progress,
     now,
     beforeAck: reports.flush,
+    held: () => untold >= MAX_UNTOLD,
     expired({ key, source, instance }, event) {
       if (source === host) reports.add(REPORT.expired, key, event);
       else letter({ address: instance.address, reason: 'expired', event });

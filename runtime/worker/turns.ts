@@ -23,6 +23,8 @@ export interface TurnsOptions {
   /** Called before anything is acknowledged. */
   readonly beforeAck: () => void;
   readonly expired: LaneOptions['expired'];
+  /** The host has not kept up with what it was told: nothing more happens here until {@link Turns.resume}. */
+  readonly held?: () => boolean;
   readonly loop?: EventLoop | undefined;
 }
 
@@ -63,7 +65,8 @@ export class Turns {
       lane.push(job, run, place);
       this.#wait(lane);
     }
-    if (!this.#armed && job.left > 0 && this.#atOnce + job.left <= QUANTUM) this.#runAtOnce();
+    const few = job.left > 0 && this.#atOnce + job.left <= QUANTUM;
+    if (!this.#armed && few && this.#options.held?.() !== true) this.#runAtOnce();
     if (job.left === 0) {
       // It is told by the return value.
       if (this.#completed.at(-1) === job) this.#completed.pop();
@@ -73,6 +76,11 @@ export class Turns {
     return new Promise((resolve) => {
       job.resolve = resolve;
     });
+  }
+
+  /** The host has kept up. */
+  resume(): void {
+    if (this.#ready.length > 0) this.#arm();
   }
 
   /** The instance has something of its own to do. */
@@ -155,6 +163,7 @@ export class Turns {
 
   readonly #slice = (): void => {
     this.#armed = false;
+    if (this.#options.held?.() === true) return;
     this.#atOnce = 0;
     this.#turns(SLICE);
     this.#acknowledge();
