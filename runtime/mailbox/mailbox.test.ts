@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { runAt, runCount } from './batch.ts';
 import { envelopesOf } from './fixtures/envelopes.ts';
 import { mailboxCommands, type Model, type Real } from './fixtures/mailbox-model.ts';
+import { termsOf } from './terms.ts';
 import { Mailbox, type Overflow, type Tag } from './mailbox.ts';
 
 function filled(count: number, capacity = 100): Mailbox {
@@ -255,6 +256,37 @@ describe('what a thread says it has handled', () => {
     mailbox.settle(1000, () => {});
 
     expect([mailbox.depth, mailbox.queued, mailbox.handled]).toEqual([2, 2, 2]);
+  });
+});
+
+describe('what was sent and waits again', () => {
+  const expired = (mailbox: Mailbox): unknown[] => {
+    const seen: unknown[] = [];
+    mailbox.expire(50, (event) => seen.push(event));
+    return seen;
+  };
+
+  it.each<[string, (mailbox: Mailbox) => void]>([
+    ['as its thread is gone', (mailbox) => mailbox.rewind()],
+    [
+      'as its batch could not leave',
+      (mailbox) =>
+        mailbox.takeBack(
+          1,
+          () => true,
+          () => {},
+        ),
+    ],
+  ])('expires like all that waits: %s', (_why, back) => {
+    const mailbox = new Mailbox(10);
+    mailbox.offer('ask', 1, termsOf(20, 0));
+    taken(mailbox, 1);
+    expect(expired(mailbox)).toEqual([]);
+
+    back(mailbox);
+
+    expect(expired(mailbox)).toEqual(['ask']);
+    expect(mailbox.depth).toBe(0);
   });
 });
 

@@ -180,11 +180,16 @@ export class Mailbox {
 
   /** Makes everything that was sent and not handled wait again, in its old order. */
   rewind(): void {
-    for (let at = this.#head; at < this.#sent; at++) {
+    this.#backTo(this.#head);
+  }
+
+  /** What was sent from there on waits again, and may expire. */
+  #backTo(cursor: number): void {
+    for (let at = cursor; at < this.#sent; at++) {
       const terms = this.#terms[at & this.#mask] as Terms;
       if (terms !== NO_TERMS) this.#expiresFrom = Math.min(this.#expiresFrom, deadlineOf(terms));
     }
-    this.#sent = this.#head;
+    this.#sent = cursor;
   }
 
   /** Removes the oldest envelope. */
@@ -215,7 +220,7 @@ export class Mailbox {
    */
   takeBack(count: number, keep: (event: unknown) => boolean, discard: Discard): void {
     const sent = this.#sent;
-    this.#sent -= count;
+    this.#backTo(sent - count);
     const kept = (at: number): boolean => at >= sent || keep(this.#events[at & this.#mask]);
     this.#removeUnless(kept, this.#sent, discard);
   }
