@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { ThreadSpec } from '../os-thread.ts';
 import type { EventLoop } from '../worker/event-loop.ts';
 import { loadLogic } from '../worker/load-logic.ts';
@@ -16,6 +17,8 @@ export interface InProcessOptions {
   readonly scheduler: Scheduler;
   readonly time: Time;
   readonly random: Random;
+  /** Ports between threads of which one end is known, by their number. */
+  readonly halves: Map<number, ScheduledPort>;
 }
 
 /**
@@ -28,6 +31,7 @@ export class InProcessThread implements TestThread, Lane {
   readonly port: ScheduledPort;
   readonly #options: InProcessOptions;
   readonly #inner: ScheduledPort;
+  readonly #peers: ScheduledPort[] = [];
   readonly #timers: Timers;
   readonly #thread: Thread;
   readonly #immediates: (() => void)[] = [];
@@ -59,6 +63,7 @@ export class InProcessThread implements TestThread, Lane {
         clock: this.#timers,
         loop,
         now: () => time.now,
+        adopt: (port, id) => this.#adopt(port, id),
         thread: threadId,
         load: (...agent) => scheduler.hold(loadLogic(...agent)),
       },
@@ -116,7 +121,7 @@ export class InProcessThread implements TestThread, Lane {
 
   hang(done: () => void): void {
     this.#state = 'hung';
-    this.#inner.stuck = true;
+    for (const port of [this.#inner, ...this.#peers]) port.stuck = true;
     done();
   }
 
@@ -152,11 +157,28 @@ export class InProcessThread implements TestThread, Lane {
     this.port.later(() => this.#exit());
   }
 
+  #adopt(port: MessagePort, id: number): ScheduledPort {
+    const { scheduler, halves } = this.#options;
+    const own = new ScheduledPort(this.name, port, scheduler);
+    const other = halves.get(id);
+    if (other === undefined) {
+      halves.set(id, own);
+    } else {
+      halves.delete(id);
+      own.join(other);
+      other.join(own);
+    }
+    this.#peers.push(own);
+    return own;
+  }
+
   #stopRunning(): void {
     this.#ending = true;
-    this.#inner.stuck = true;
-    // The dead send nothing.
-    this.#inner.intercept = () => true;
+    for (const port of [this.#inner, ...this.#peers]) {
+      port.stuck = true;
+      // The dead send nothing.
+      port.intercept = () => true;
+    }
   }
 
   #exit(): string {
@@ -164,7 +186,7 @@ export class InProcessThread implements TestThread, Lane {
     this.#thread.end();
     this.#options.scheduler.remove(this);
     for (const listener of this.#onExit) listener(1);
-    this.#inner.close();
+    for (const port of [this.#inner, ...this.#peers]) port.close();
     this.port.close();
     for (const done of this.#onEnded) done();
     return `${this.name} has exited`;

@@ -21,6 +21,9 @@ export class ScheduledPort implements LinkPort, Lane {
   /** What waits: messages of the channel, or what happens after those that came before. */
   readonly #waiting: ('message' | (() => string))[] = [];
   #other: ScheduledPort | undefined;
+  /** Messages sent before the other end was known. */
+  #early = 0;
+  #closed = false;
   /** Takes a message away that is being sent. */
   intercept: ((message: unknown) => boolean) | undefined;
   /** Nobody reads here any more. */
@@ -46,10 +49,10 @@ export class ScheduledPort implements LinkPort, Lane {
   }
 
   postMessage(message: unknown, transfer: readonly unknown[] = []): void {
-    const other = this.#other;
-    if (other === undefined || this.intercept?.(message) === true) return;
+    if (this.#closed || this.intercept?.(message) === true) return;
     this.#port.postMessage(message, transfer as Transferable[]);
-    other.later('message');
+    if (this.#other === undefined) this.#early += 1;
+    else this.#other.later('message');
   }
 
   /** Happens here after everything that has been sent before. */
@@ -71,10 +74,23 @@ export class ScheduledPort implements LinkPort, Lane {
   }
 
   close(): void {
-    if (this.#other === undefined) return;
-    this.#other = undefined;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#scheduler.remove(this);
     this.#port.close();
+    this.#other?.later(() => this.#other?.closedThere() ?? '');
+  }
+
+  closedThere(): string {
+    this.#emit('close', undefined);
+    return `${this.#name} is closed`;
+  }
+
+  /** The other end has been found. */
+  join(other: ScheduledPort): void {
+    this.#other = other;
+    for (; this.#early > 0; this.#early--) other.later('message');
+    if (this.#closed) other.later(() => other.closedThere());
   }
 
   ref(): void {}
@@ -95,8 +111,8 @@ export class ScheduledPort implements LinkPort, Lane {
       new ScheduledPort(host, port1, scheduler),
       new ScheduledPort(thread, port2, scheduler),
     ];
-    ends[0].#other = ends[1];
-    ends[1].#other = ends[0];
+    ends[0].join(ends[1]);
+    ends[1].join(ends[0]);
     return ends;
   }
 }

@@ -1,8 +1,10 @@
 import type { StartThread } from '../os-thread.ts';
 import { InProcessThread } from './in-process-thread.ts';
 import type { Random } from './random.ts';
+import type { ScheduledPort } from './scheduled-port.ts';
 import { Scheduler } from './scheduler.ts';
 import type { TestThread } from './test-thread.ts';
+import type { Pulse } from './thread-control.ts';
 import type { Time } from './timers.ts';
 import { WorkerThread } from './worker-thread.ts';
 
@@ -24,11 +26,12 @@ const alive = <T extends TestThread>(threads: readonly T[]): T[] =>
 export function inProcess(time: Time, random: Random): Stage {
   const scheduler = new Scheduler(random, () => time.now);
   let threads: InProcessThread[] = [];
+  const halves = new Map<number, ScheduledPort>();
   let started = 0;
   return {
     startThread(spec) {
       started += 1;
-      const thread = new InProcessThread({ spec, threadId: started, scheduler, time, random });
+      const thread = new InProcessThread({ spec, threadId: started, scheduler, time, random, halves });
       threads = [...alive(threads), thread];
       return thread;
     },
@@ -53,11 +56,25 @@ export function onThreads(time: Time): Stage {
       for (;;) {
         for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
         const pulses = await Promise.all(alive(threads).map((thread) => thread.pulse()));
-        const now = pulses.includes(undefined) ? undefined : pulses.join(', ');
+        const moving = pulses.includes(undefined) || betweenThreads(pulses);
+        const now = moving ? undefined : JSON.stringify(pulses);
         if (now !== undefined && now === last) return;
         last = now;
       }
     },
     trace: [],
   };
+}
+
+/** Whether anything is under way between two threads, each of which says what it has sent and received. */
+function betweenThreads(pulses: readonly (Pulse | undefined)[]): boolean {
+  const halves = new Map<number, readonly [sent: number, received: number]>();
+  for (const pulse of pulses) {
+    for (const [id, sent, received] of pulse?.[4] ?? []) {
+      const other = halves.get(id);
+      if (other === undefined) halves.set(id, [sent, received]);
+      else if (other[0] !== received || other[1] !== sent) return true;
+    }
+  }
+  return false;
 }

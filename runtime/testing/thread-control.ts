@@ -4,7 +4,7 @@ import type { ThreadData } from '../wire/protocol.ts';
 import type { EventLoop } from '../worker/event-loop.ts';
 import { loadLogic } from '../worker/load-logic.ts';
 import { startThread } from '../worker/thread.ts';
-import { countedPort } from './counted-port.ts';
+import { countedPort, type CountedPort } from './counted-port.ts';
 import { Timers, type Time } from './timers.ts';
 
 /** What a worker thread of a test is born with beyond its own. */
@@ -15,8 +15,17 @@ export interface ControlData {
   readonly gate: Int32Array;
 }
 
-/** How a thread is doing: what it has sent and received, whether it has work left, and its next timer. */
-export type Pulse = readonly [sent: number, received: number, busy: boolean, nextTimer: number | null];
+/**
+ * How a thread is doing: what it has sent to its host and received, whether it has work left, its next timer, and what
+ * it has sent and received on each port to another thread.
+ */
+export type Pulse = readonly [
+  sent: number,
+  received: number,
+  busy: boolean,
+  nextTimer: number | null,
+  peers: readonly (readonly [id: number, sent: number, received: number])[],
+];
 
 /** How long the import of a module counts as work, in real milliseconds. */
 const HOLD_MS = 2000;
@@ -52,13 +61,20 @@ export function startControlled(): void {
     Promise.race([loading, waited]).then(over, over);
     return loading;
   };
-  startThread({ ...data, port }, { clock: timers, loop, now: () => time.now, load });
+  const peers = new Map<number, CountedPort>();
+  const adopt = (peer: MessagePort, id: number): CountedPort => {
+    const counted = countedPort(peer);
+    peers.set(id, counted);
+    return counted;
+  };
+  startThread({ ...data, port }, { clock: timers, loop, now: () => time.now, adopt, load });
   openLink(control, {
     expose: {
       async pulse(): Promise<Pulse> {
         // Whoever waits for promises had two turns of the event loop to go on in.
         for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
-        return [port.sent, port.received, busy > 0, timers.next ?? null];
+        const others = [...peers].map(([id, peer]) => [id, peer.sent, peer.received] as const);
+        return [port.sent, port.received, busy > 0, timers.next ?? null, others];
       },
       moved(to: number) {
         time.now = to;

@@ -8,6 +8,8 @@ import type { ControlData, Pulse } from './thread-control.ts';
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 const entry = new URL(`./thread-entry${extension}`, import.meta.url);
 
+const NOTHING: Pulse = [0, 0, false, null, []];
+
 /** A worker thread of Node with the test's clock. */
 export class WorkerThread implements TestThread {
   readonly name: string;
@@ -65,14 +67,14 @@ export class WorkerThread implements TestThread {
   }
 
   /** Says the same twice when nothing happens there, nor on the way; `undefined` when something certainly does. */
-  async pulse(): Promise<string | undefined> {
-    if (this.#state === 'ended' || (this.#state === 'hung' && !this.#ending)) return '';
+  async pulse(): Promise<Pulse | undefined> {
+    if (this.#state === 'ended' || (this.#state === 'hung' && !this.#ending)) return NOTHING;
     if (this.#ending || this.#hanging) return undefined;
     const pulse = await this.#ask<Pulse>('pulse');
     if (pulse === undefined) return undefined;
     const [sent, received, busy] = pulse;
     if (busy || sent !== this.port.received || received !== this.port.sent) return undefined;
-    return `${this.name} ${sent} ${received}`;
+    return pulse;
   }
 
   async nextTimer(): Promise<number | undefined> {

@@ -238,10 +238,8 @@ export class Peers implements PeerBridge {
   }
 
   #lineOf(link: number): Line | undefined {
-    for (const { lines } of this.#peers.values()) {
-      const line = lines.get(link);
-      if (line !== undefined) return line;
-    }
+    // Not by its peer: the port to a thread that died may be closed before the host tells of the end.
+    for (const line of this.#lines.values()) if (line.open?.at.link === link) return line;
     return undefined;
   }
 

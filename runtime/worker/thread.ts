@@ -44,8 +44,8 @@ export interface ThreadSurroundings {
   readonly thread?: number;
   /** Milliseconds of the host's clock. */
   readonly now?: () => number;
-  /** Brings a port to another thread in; default: as it is. */
-  readonly adopt?: (port: MessagePort) => LinkPort;
+  /** Brings a port to another thread in, by the number it has for both; default: as it is. */
+  readonly adopt?: (port: MessagePort, id: number) => LinkPort;
   /** Imports an agent's module and returns the logic it exports. */
   readonly load?: typeof loadLogic;
 }
@@ -136,7 +136,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       },
       persist: (slot: number) => hosted(slot).persist(),
       can: (slot: number, event: AnyEventObject) => hosted(slot).can(event),
-      join: (id: number, port: MessagePort) => peers.join(id, adopt(port)),
+      join: (id: number, port: MessagePort) => peers.join(id, adopt(port, id)),
       admit: (admission: Admission) => peers.admit(admission),
       dismiss: (link: number, wait: boolean) => peers.dismiss(link, wait),
       severed: (severance: Severance) => peers.severed(severance),
