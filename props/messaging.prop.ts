@@ -63,7 +63,8 @@ test(
       'fail',
       'ask: confirmed',
     ];
-    const missing = replay.path === undefined ? wanted.filter((what) => !total.has(what)) : [];
+    const missing =
+      replay.path === undefined && numRuns >= 25 ? wanted.filter((what) => !total.has(what)) : [];
     expect(missing, 'runs in which none of these happened would prove nothing').toEqual([]);
   },
 );
