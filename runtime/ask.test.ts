@@ -84,6 +84,19 @@ test('a token of an instance that was stopped answers nobody, though another con
   expect(await other).toBe('for the other');
 });
 
+test('a token of an earlier process answers nobody, though everything has the same name there', async () => {
+  const first = await one();
+  await putOff(first.ref);
+  const snapshot = await first.ref.persist();
+  await first.runtime.stop();
+  const second = await start({ agents: { agent: fixture('deferring') } });
+  const ref = await second.spawn('agent', { id: 'one', snapshot });
+  const { ask } = await putOff(ref);
+  await ref.deliver({ type: 'answer', value: 'for nobody' });
+  ref.send({ type: 'answer', value: 'for this one' });
+  expect(await ask).toBe('for this one');
+});
+
 test('a token of an earlier incarnation is ignored and logged', async () => {
   const { ref, logged } = await one({
     supervision: { backoff: { minMs: 1, maxMs: 1, factor: 1, jitter: 0 } },

@@ -24,8 +24,8 @@ interface QueuedRun {
   at: number;
 }
 
-/** Ids of asks, over all instances of the thread. */
-let lastAsk = 0;
+/** Ids of asks, over all instances of the thread; begun anywhere, so that a token of an earlier process finds none. */
+let lastAsk = Math.floor(Math.random() * 2 ** 50);
 
 /** Turns in a row that an instance may spend on what it sends itself before an envelope from outside has its own. */
 const OWN_TURNS = 1024;
