@@ -1,0 +1,96 @@
+import type { AnyActorRef, AnyEventObject } from 'xstate';
+
+/** Events that one turn may bring to the hosted actor from itself and its children. */
+const OWN_EVENTS = 16;
+/** Events that actors of one system may send each other in one turn. */
+const RELAYED_EVENTS = 1000;
+
+interface Relayed {
+  readonly target: AnyActorRef;
+  readonly event: AnyEventObject;
+}
+
+/**
+ * Hands events from actor to actor of one system. XState empties a mailbox before it returns, so that an actor that
+ * sends to itself, or two that send to each other, would keep the thread for ever; here a turn has an end, and what
+ * is left waits, in its order.
+ */
+export class Relay {
+  root: AnyActorRef | undefined;
+  readonly #deliver: (target: AnyActorRef, event: AnyEventObject) => void;
+  readonly #onPending: () => void;
+  #later: Relayed[] = [];
+  readonly #behind = new Map<AnyActorRef, number>();
+  #entered = false;
+  #before = 0;
+  #own = 0;
+  #relayed = 0;
+  #given = 0;
+
+  /** `deliver` puts an event into an actor's own mailbox; `onPending` hears when something waits for {@link resume}. */
+  constructor(
+    deliver: (target: AnyActorRef, event: AnyEventObject) => void,
+    onPending: () => void = () => {},
+  ) {
+    this.#deliver = deliver;
+    this.#onPending = onPending;
+  }
+
+  get pending(): number {
+    return this.#later.length;
+  }
+
+  /** A turn begins. */
+  enter(): void {
+    this.#entered = true;
+    this.#before = this.#later.length;
+    this.#own = 0;
+    this.#relayed = 0;
+  }
+
+  /** It is over. */
+  leave(): void {
+    this.#entered = false;
+    if (this.#later.length > 0 && this.#before === 0) this.#onPending();
+  }
+
+  send(target: AnyActorRef, event: AnyEventObject): void {
+    const outermost = !this.#entered;
+    if (outermost) this.enter();
+    try {
+      this.#relayed += 1;
+      if (target === this.root) this.#own += 1;
+      const enough = this.#relayed > RELAYED_EVENTS || (target === this.root && this.#own > OWN_EVENTS);
+      if (enough || this.#behind.has(target)) this.#put(target, event);
+      else this.#give(target, event);
+    } finally {
+      if (outermost) this.leave();
+    }
+  }
+
+  resume(max: number): number {
+    const before = this.#given;
+    this.enter();
+    // What the actor sends itself in turn waits as well, so that `max` is what it says.
+    this.#own = OWN_EVENTS;
+    while (this.#given - before < max && this.#later.length > 0 && this.#relayed <= RELAYED_EVENTS) {
+      const { target, event } = this.#later.shift() as Relayed;
+      const left = (this.#behind.get(target) ?? 1) - 1;
+      if (left === 0) this.#behind.delete(target);
+      else this.#behind.set(target, left);
+      this.#give(target, event);
+    }
+    this.leave();
+    return this.#given - before;
+  }
+
+  #put(target: AnyActorRef, event: AnyEventObject): void {
+    this.#later.push({ target, event });
+    this.#behind.set(target, (this.#behind.get(target) ?? 0) + 1);
+  }
+
+  #give(target: AnyActorRef, event: AnyEventObject): void {
+    this.#given += 1;
+    this.#deliver(target, event);
+  }
+}
