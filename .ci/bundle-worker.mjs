@@ -1,5 +1,5 @@
 // Writes what every thread starts with as one file, over the one that tsc wrote: one module to find, read and link
-// instead of twenty-two. Into dist/runtime/worker, or the folder that is given.
+// instead of two dozen. Into dist/runtime/worker, or the folder that is given.
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -22,9 +22,9 @@ const { output } = await bundle.write({
 });
 await bundle.close();
 
-// The agent's XState and the thread's must be one; whatever else is imported could not be read with permissions.
+// XState is the app's, and its agents import it too. Anything else could not be read in a thread with permissions.
 const foreign = output
-  .flatMap(({ imports = [], dynamicImports = [] }) => [...imports, ...dynamicImports])
+  .flatMap(({ imports = [], dynamicImports = [] }) => imports.concat(dynamicImports))
   .filter((name) => !name.startsWith('node:') && name !== 'xstate');
 if (foreign.length > 0) {
   throw new Error(

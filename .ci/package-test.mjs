@@ -101,6 +101,14 @@ console.log(process.argv[2] === 'stack' ? none.stack : JSON.stringify(seen));
 await runtime.stop();
 `;
 
+const kitProgram = `
+import { createTestRuntime } from 'holdfast/testing';
+const runtime = await createTestRuntime('./openclaw.json', { threads: true });
+const echo = await runtime.spawn('echo');
+console.log(await echo.ask({ type: 'echo', value: 'hello' }));
+await runtime.stop();
+`;
+
 /** Preloaded into host and threads: notes every module that a thread loads, where the thread may write. */
 const recorder = `
 import { appendFileSync } from 'node:fs';
@@ -120,6 +128,7 @@ function writeApp(app) {
   mkdirSync(join(app, 'agents'), { recursive: true });
   for (const [name, text] of Object.entries(agents)) writeFileSync(join(app, name), text);
   writeFileSync(join(app, 'main.mjs'), program);
+  writeFileSync(join(app, 'kit.mjs'), kitProgram);
   writeFileSync(join(app, 'package.json'), JSON.stringify({ type: 'module', private: true }));
   writeFileSync(join(app, 'secret.txt'), 'not for agents');
 }
@@ -187,14 +196,17 @@ try {
     const base = pathToFileURL(folder).href;
     const runtime = 'node_modules/holdfast/dist/runtime';
     deepEqual(
-      own.toSorted(),
-      [
-        'agents/adder.ts',
-        `${runtime}/errors.js`,
-        `${runtime}/worker/agent.js`,
-        `${runtime}/worker/entry.js`,
-        `${runtime}/worker/thread-state.js`,
-      ].map((path) => `${base}/${path}`),
+      new Set(own),
+      new Set(
+        [
+          'agents/adder.ts',
+          `${runtime}/errors.js`,
+          `${runtime}/worker/agent.js`,
+          `${runtime}/worker/entry.js`,
+          `${runtime}/worker/peer-ref.js`,
+          `${runtime}/worker/thread-state.js`,
+        ].map((path) => `${base}/${path}`),
+      ),
     );
   });
   check('the stack of a thread with permissions leads to the sources with --enable-source-maps', () => {
@@ -214,6 +226,9 @@ try {
       read: [true, 'ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED'],
       host: 'ERR_ACCESS_DENIED',
     });
+  });
+  check('the test kit on real threads, linked as well', () => {
+    for (const app of [folder, linked]) deepEqual(nodeIn(app, 'kit.mjs').trim(), 'hello');
   });
   check('publint finds nothing', () => {
     execFileSync(

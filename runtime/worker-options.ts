@@ -10,6 +10,9 @@ const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 /** In `dist` one file that holds all a thread starts with but XState; from source it imports the rest. */
 export const workerEntry = new URL(`./worker/entry${extension}`, import.meta.url);
 
+/** What an agent's import of `holdfast/agent` leads to, beside XState. */
+export const agentHelpers = ['worker/agent', 'worker/peer-ref', 'worker/thread-state', 'errors'] as const;
+
 /** Node options of the host that its threads need too; others do not apply to threads, or would weaken them. */
 const inherited = new Set(['-C', '--conditions', '--import', '--require', '-r', '--loader']);
 const inheritedFlags = new Set(['--enable-source-maps', '--no-warnings', '--experimental-strip-types']);
@@ -79,9 +82,9 @@ function permissionFlags(pool: ResolvedPool, moduleUrls: readonly string[], entr
 function ownFiles(entry: URL): string[] {
   const runtime = dirname(fileURLToPath(import.meta.url));
   if (extension === '.ts' || entry.href !== workerEntry.href) return [runtime, packageFolder('comlink')];
-  const agent = ['worker/agent.js', 'worker/thread-state.js', 'errors.js'];
   // The map is for --enable-source-maps.
-  return ['worker/entry.js', 'worker/entry.js.map', ...agent].map((path) => join(runtime, path));
+  const files = ['worker/entry.js', 'worker/entry.js.map', ...agentHelpers.map((path) => `${path}.js`)];
+  return files.map((path) => join(runtime, path));
 }
 
 /** An agent's folder, and above it what Node reads to find packages: manifests and `node_modules`. */
