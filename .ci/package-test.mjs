@@ -1,18 +1,33 @@
 // Tests what users get: packs the tarball, installs it into an empty folder, imports every entry point and runs a
-// program with two agents in two pools.
+// program with two agents in two pools, one with permissions; then once more with the package linked from elsewhere.
+import { deepStrictEqual as deepEqual } from 'node:assert';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseSync } from 'rolldown/utils';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const { exports: entries, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const folder = mkdtempSync(join(tmpdir(), 'holdfast-package-'));
+const temporary = mkdtempSync(join(realpathSync(tmpdir()), 'holdfast-package-'));
+/** An app that has the package installed; one that has it linked; and the folder it is linked to. */
+const [folder, linked, checkout] = ['installed', 'linked', 'checkout'].map((name) => join(temporary, name));
 const npm = (cwd, ...command) =>
   execFileSync('npm', command, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-const node = (...command) =>
-  execFileSync(process.execPath, command, { cwd: folder, encoding: 'utf8', timeout: 60_000 });
+const nodeIn = (cwd, ...command) =>
+  execFileSync(process.execPath, command, { cwd, encoding: 'utf8', timeout: 60_000 });
+const node = (...command) => nodeIn(folder, ...command);
 
 const agents = {
   'agents/adder.ts': `
@@ -29,28 +44,109 @@ export default setup({
 });
 `,
   'agents/echo.mjs': `
+import { readFileSync } from 'node:fs';
 import { fromTransition } from 'xstate';
 import { replyTo } from 'holdfast/agent';
-export default fromTransition((state, event) => (event.type === 'echo' && replyTo(event, event.value), state), null);
+function read(path) {
+  try {
+    return readFileSync(path).length > 0;
+  } catch (error) {
+    return error.code;
+  }
+}
+export default fromTransition((state, event) => {
+  if (event.type === 'echo') replyTo(event, event.value);
+  if (event.type === 'read') replyTo(event, event.paths.map(read));
+  return state;
+}, null);
+`,
+  // Imports the host's side of the package, which a thread with permissions has no business with.
+  'agents/host.mjs': `
+import 'holdfast';
+import { fromTransition } from 'xstate';
+export default fromTransition((state) => state, null);
 `,
 };
 
 const program = `
-import { createRuntime } from 'holdfast';
+import { createRuntime, HoldfastError } from 'holdfast';
 import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 writeFileSync('openclaw.json', JSON.stringify({
   agents: {
     adder: { type: 'thread-bound', threadId: 'sums', maxThreads: 2 },
     echo: { type: 'thread-bound', threadId: 'echoes', maxThreads: 1 },
+    host: { type: 'thread-bound', threadId: 'echoes', maxThreads: 1 },
+    none: { type: 'thread-bound', threadId: 'echoes', maxThreads: 1, module: './agents/echo.mjs', export: 'none' },
   },
   threads: { echoes: { isolation: 'thread+permissions' } },
 }));
-const runtime = await createRuntime('./openclaw.json');
+const runtime = await createRuntime('./openclaw.json', { logger: { debug() {}, info() {}, warn() {}, error() {} } });
 const [adder, echo] = await Promise.all([runtime.spawn('adder'), runtime.spawn('echo')]);
 for (let n = 1; n <= 100; n++) adder.send({ type: 'add', n });
-console.log(JSON.stringify([await adder.ask({ type: 'sum' }), await echo.ask({ type: 'echo', value: 'hello' })]));
+const own = dirname(fileURLToPath(import.meta.resolve('holdfast')));
+const paths = [join(own, 'worker/entry.js'), join(own, 'runtime.js'), join(process.cwd(), 'secret.txt')];
+const failure = (error) => [error instanceof HoldfastError, error.code];
+const none = await runtime.spawn('none').catch((error) => error);
+const seen = {
+  sum: await adder.ask({ type: 'sum' }),
+  echo: await echo.ask({ type: 'echo', value: 'hello' }),
+  read: await echo.ask({ type: 'read', paths }),
+  unanswered: failure(await echo.ask({ type: 'nothing' }).catch((error) => error)),
+  none: failure(none),
+  host: await runtime.spawn('host').then(() => 'runs', (error) => error.cause?.code),
+};
+console.log(process.argv[2] === 'stack' ? none.stack : JSON.stringify(seen));
 await runtime.stop();
 `;
+
+const kitProgram = `
+import { createTestRuntime } from 'holdfast/testing';
+const runtime = await createTestRuntime('./openclaw.json', { threads: true });
+const echo = await runtime.spawn('echo');
+console.log(await echo.ask({ type: 'echo', value: 'hello' }));
+await runtime.stop();
+`;
+
+/** Preloaded into host and threads: notes every module that a thread loads, where the thread may write. */
+const recorder = `
+import { appendFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
+if (!isMainThread) registerHooks({
+  load(url, context, nextLoad) {
+    try {
+      appendFileSync('modules.txt', url + '\\n');
+    } catch {}
+    return nextLoad(url, context);
+  },
+});
+`;
+
+function writeApp(app) {
+  mkdirSync(join(app, 'agents'), { recursive: true });
+  for (const [name, text] of Object.entries(agents)) writeFileSync(join(app, name), text);
+  writeFileSync(join(app, 'main.mjs'), program);
+  writeFileSync(join(app, 'kit.mjs'), kitProgram);
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ type: 'module', private: true }));
+  writeFileSync(join(app, 'secret.txt'), 'not for agents');
+}
+
+/** Runs the program; `more` is what it sees differently from an app that has the package installed. */
+function checkProgram(app, more = {}) {
+  const expected = {
+    sum: { sum: 5050, pool: 'sums' },
+    echo: 'hello',
+    // A folder of packages that an agent can import from can be read, so with it all of Holdfast.
+    read: [true, true, 'ERR_ACCESS_DENIED'],
+    unanswered: [true, 'ASK_UNANSWERED'],
+    none: [true, 'AGENT_EXPORT_INVALID'],
+    host: 'runs',
+    ...more,
+  };
+  deepEqual(JSON.parse(nodeIn(app, 'main.mjs')), expected);
+}
 
 let passed = 0;
 function check(what, run) {
@@ -61,14 +157,14 @@ function check(what, run) {
 
 try {
   npm(root, 'run', '--silent', 'build');
-  const packed = npm(root, 'pack', '--json', '--ignore-scripts', '--pack-destination', folder);
+  const packed = npm(root, 'pack', '--json', '--ignore-scripts', '--pack-destination', temporary);
   const [{ filename, files }] = JSON.parse(packed);
   check('the tarball holds no tests and no fixtures', () => {
     const wrong = files.map(({ path }) => path).filter((path) => /\.test\.|fixtures|^\.ci/.test(path));
     if (wrong.length > 0) throw new Error(`packed by mistake: ${wrong.join(', ')}`);
   });
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true }));
-  npm(folder, 'install', `./${filename}`, `xstate@${devDependencies.xstate}`, '--no-audit', '--no-fund');
+  writeApp(folder);
+  npm(folder, 'install', `../${filename}`, `xstate@${devDependencies.xstate}`, '--no-audit', '--no-fund');
   for (const entry of Object.keys(entries)) {
     const name = `holdfast${entry.slice(1)}`;
     const attributes = name.endsWith('.json') ? ', { with: { type: "json" } }' : '';
@@ -80,21 +176,71 @@ try {
       if (Number(found) < 1) throw new Error(`${name} exports nothing`);
     });
   }
-  mkdirSync(join(folder, 'agents'));
-  for (const [name, text] of Object.entries(agents)) writeFileSync(join(folder, name), text);
-  writeFileSync(join(folder, 'main.mjs'), program);
-  check('a program with two agents in two pools', () => {
-    const expected = '[{"sum":5050,"pool":"sums"},"hello"]';
-    const printed = node('main.mjs').trim();
-    if (printed !== expected) throw new Error(`expected ${expected}, got ${printed}`);
+  check('the entry of threads imports xstate and node: only', () => {
+    const { program: ast } = parseSync(
+      'entry.js',
+      readFileSync(join(folder, 'node_modules/holdfast/dist/runtime/worker/entry.js'), 'utf8'),
+    );
+    const imported = ast.body.flatMap(({ source }) => (source ? [source.value] : []));
+    deepEqual(
+      imported.filter((name) => !name.startsWith('node:')),
+      ['xstate'],
+    );
+  });
+  check('a program with two agents in two pools, one with permissions', () => checkProgram(folder));
+  check('a thread loads one file of Holdfast, what holdfast/agent is, XState and the agent', () => {
+    writeFileSync(join(folder, 'agents', 'record.mjs'), recorder);
+    node('--import', './agents/record.mjs', 'main.mjs');
+    const loaded = new Set(readFileSync(join(folder, 'modules.txt'), 'utf8').trim().split('\n'));
+    const own = [...loaded].filter((url) => !/\/node_modules\/xstate\/dist\/[^/]+$/.test(url));
+    const base = pathToFileURL(folder).href;
+    const runtime = 'node_modules/holdfast/dist/runtime';
+    deepEqual(
+      new Set(own),
+      new Set(
+        [
+          'agents/adder.ts',
+          `${runtime}/errors.js`,
+          `${runtime}/worker/agent.js`,
+          `${runtime}/worker/entry.js`,
+          `${runtime}/worker/peer-ref.js`,
+          `${runtime}/worker/thread-state.js`,
+        ].map((path) => `${base}/${path}`),
+      ),
+    );
+  });
+  check('the stack of a thread with permissions leads to the sources with --enable-source-maps', () => {
+    const stacks = node('--enable-source-maps', 'main.mjs', 'stack');
+    if (!/runtime\/worker\/load-logic\.ts:\d+:\d+/.test(stacks)) throw new Error(stacks);
+  });
+  check('the same with the package linked from a folder that the agents cannot read', () => {
+    cpSync(join(folder, 'node_modules'), join(checkout, 'node_modules'), { recursive: true });
+    renameSync(join(checkout, 'node_modules', 'holdfast'), join(checkout, 'holdfast'));
+    writeApp(linked);
+    mkdirSync(join(linked, 'node_modules'));
+    symlinkSync(join(checkout, 'holdfast'), join(linked, 'node_modules', 'holdfast'), 'junction');
+    cpSync(join(checkout, 'node_modules', 'xstate'), join(linked, 'node_modules', 'xstate'), {
+      recursive: true,
+    });
+    checkProgram(linked, {
+      read: [true, 'ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED'],
+      host: 'ERR_ACCESS_DENIED',
+    });
+  });
+  check('the test kit on real threads, linked as well', () => {
+    for (const app of [folder, linked]) deepEqual(nodeIn(app, 'kit.mjs').trim(), 'hello');
   });
   check('publint finds nothing', () => {
-    execFileSync(process.execPath, ['node_modules/publint/src/cli.js', '--strict', join(folder, filename)], {
-      cwd: root,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    execFileSync(
+      process.execPath,
+      ['node_modules/publint/src/cli.js', '--strict', join(temporary, filename)],
+      {
+        cwd: root,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      },
+    );
   });
   console.log(`package: ${passed} passed, 0 failed`);
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(temporary, { recursive: true, force: true });
 }

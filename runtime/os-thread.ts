@@ -41,7 +41,7 @@ export interface WorkerEntry {
 export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: workerEntry }): OsThread {
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(entry.url, {
-    ...workerOptions(spec.pool, spec.name, spec.moduleUrls),
+    ...workerOptions(spec.pool, spec.name, spec.moduleUrls, entry.url),
     workerData: { ...spec.data, ...entry.data, port: port2 },
     transferList: [port2, ...(entry.transfer ?? [])],
   });

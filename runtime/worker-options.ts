@@ -7,7 +7,11 @@ import type { ResolvedPool } from './config/resolve.ts';
 /** Finds the worker's entry from source (`.ts`) and from `dist` (`.js`) alike, without a build for tests. */
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 
+/** In `dist` one file that holds all a thread starts with but XState; from source it imports the rest. */
 export const workerEntry = new URL(`./worker/entry${extension}`, import.meta.url);
+
+/** What an agent's import of `holdfast/agent` leads to, beside XState. */
+export const agentHelpers = ['worker/agent', 'worker/peer-ref', 'worker/thread-state', 'errors'] as const;
 
 /** Node options of the host that its threads need too; others do not apply to threads, or would weaken them. */
 const inherited = new Set(['-C', '--conditions', '--import', '--require', '-r', '--loader']);
@@ -18,6 +22,7 @@ export function workerOptions(
   pool: ResolvedPool,
   name: string,
   moduleUrls: readonly string[],
+  entry: URL = workerEntry,
 ): WorkerOptions {
   return {
     name,
@@ -25,7 +30,7 @@ export function workerOptions(
     execArgv: [
       ...inheritedExecArgv(process.execArgv),
       ...sourceCondition(),
-      ...(pool.isolation === 'thread+permissions' ? permissionFlags(pool, moduleUrls) : []),
+      ...(pool.isolation === 'thread+permissions' ? permissionFlags(pool, moduleUrls, entry) : []),
     ],
     ...(pool.resourceLimits === undefined ? {} : { resourceLimits: pool.resourceLimits }),
   };
@@ -50,14 +55,14 @@ export function inheritedExecArgv(execArgv: readonly string[]): string[] {
 }
 
 /**
- * Node's permission model for this thread alone: it may read the runtime, its agents' folders and the packages they
+ * Node's permission model for this thread alone: it may read its entry, its agents' folders and the packages they
  * can import, and neither write, start processes or threads, load addons nor attach an inspector. What that does
  * not close stands in `docs/isolation.md`.
  */
-function permissionFlags(pool: ResolvedPool, moduleUrls: readonly string[]): string[] {
+function permissionFlags(pool: ResolvedPool, moduleUrls: readonly string[], entry: URL): string[] {
   const readable = new Set([
-    dirname(fileURLToPath(import.meta.url)),
-    ...['xstate', 'comlink'].map((name) => packageFolder(name)),
+    ...ownFiles(entry),
+    packageFolder('xstate'),
     ...moduleUrls.flatMap((url) => importable(dirname(fileURLToPath(url)))),
     ...pool.permissions.read,
   ]);
@@ -71,6 +76,15 @@ function permissionFlags(pool: ResolvedPool, moduleUrls: readonly string[]): str
   // is never interactive.
   flags.push('--interactive');
   return flags;
+}
+
+/** What a thread reads of Holdfast, apart from XState: its entry, and `holdfast/agent` when an agent imports it. */
+function ownFiles(entry: URL): string[] {
+  const runtime = dirname(fileURLToPath(import.meta.url));
+  if (extension === '.ts' || entry.href !== workerEntry.href) return [runtime, packageFolder('comlink')];
+  // The map is for --enable-source-maps.
+  const files = ['worker/entry.js', 'worker/entry.js.map', ...agentHelpers.map((path) => `${path}.js`)];
+  return files.map((path) => join(runtime, path));
 }
 
 /** An agent's folder, and above it what Node reads to find packages: manifests and `node_modules`. */
