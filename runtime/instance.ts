@@ -6,6 +6,7 @@ import { HoldfastError } from './errors.ts';
 import { Mailbox, type Tag } from './mailbox/mailbox.ts';
 import { NO_TERMS, termsOf, type Terms } from './mailbox/terms.ts';
 import { measure } from './mailbox/size.ts';
+import { anyMarked, hasMoved, setMoved } from './mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { refusal } from './refusal.ts';
@@ -145,6 +146,7 @@ export class Instance {
     // XState would take its own stop for the actor's end, of which nobody would hear.
     if (!isEvent(event) || event.type === 'xstate.stop')
       return this.refuse(event, tag, 'unclonable', notAnEvent());
+    if (hasMoved(event)) return this.refuse(event, tag, 'unclonable', alreadyMoved());
     const size = this.#sizeOf(event);
     if (typeof size === 'string') return this.refuse(event, tag, size);
     this.#effects.sent?.(event);
@@ -215,8 +217,9 @@ export class Instance {
   }
 
   /** The thread found that the time of an ask was up. */
-  expiredInThread(event: unknown): void {
+  expiredInThread(event: unknown, whole: boolean): void {
     this.mailbox.unhandled();
+    if (!whole && typeof event === 'object' && event !== null) setMoved(event);
     this.refuse(event, 0, 'expired');
   }
 
@@ -394,6 +397,14 @@ export class Instance {
   #endedWith(kind: 'done' | 'failed', reason: StopReason): void {
     this.#unseat();
     if (this.over) return;
+    // Only the thread had what moved there.
+    if (anyMarked()) {
+      const cause = this.#end?.kind === 'failed' ? this.#end.error : undefined;
+      this.mailbox.discardUnless(
+        (event) => !hasMoved(event),
+        (event, tag) => this.refuse(event, tag, 'crashed', cause),
+      );
+    }
     this.#phase = 'restarting';
     this.watchers.ended(this.#ending(reason));
     this.#effects.ended(this, kind);
@@ -477,6 +488,12 @@ function isEvent(event: unknown): event is AnyEventObject {
   } catch {
     return false;
   }
+}
+
+function alreadyMoved(): TypeError {
+  return new TypeError(
+    'what transfer() moves with the event has moved already: an event can be sent so once',
+  );
 }
 
 function notAnEvent(): TypeError {

@@ -112,7 +112,7 @@ export class ThreadHost implements PeerThread {
       onClose: () => this.#worker.terminate(),
     });
     this.outbox = new Outbox({
-      deliver: (batch) => this.#deliver(batch),
+      deliver: (batch, transfer) => this.#deliver(batch, transfer),
       delivered: (tag) => waiting.resolve(tag),
       expired: ({ slot }, event, tag) => this.#seats.get(slot)?.instance.refuse(event, tag, 'expired'),
       answered: (ack) => this.#answered(ack),
@@ -187,8 +187,8 @@ export class ThreadHost implements PeerThread {
   }
 
   /** Batches are numbered: a thread refuses what comes after one that was lost. */
-  #deliver(batch: Batch): Promise<unknown> {
-    const answer = this.#call('deliver', batch, this.#delivered);
+  #deliver(batch: Batch, transfer: readonly unknown[] = []): Promise<unknown> {
+    const answer = this.#link.callWith(transfer, 'deliver' satisfies ThreadMethod, batch, this.#delivered);
     this.#delivered += 1;
     answer.catch((error: unknown) => this.#refused(error));
     return answer;
@@ -369,7 +369,8 @@ export class ThreadHost implements PeerThread {
       else if (inner === REPORT.parentEvent) instance.sentToParent(whole);
     } else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
     else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
-    else if (kind === REPORT.expired) instance.expiredInThread(payload);
+    else if (kind === REPORT.expired) instance.expiredInThread(payload, true);
+    else if (kind === REPORT.expiredInPart) instance.expiredInThread(payload, false);
     else if (kind === REPORT.done) {
       this.#vacate(seat);
       instance.done(payload as DoneReport);

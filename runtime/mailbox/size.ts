@@ -1,3 +1,5 @@
+import { markOf } from './transfer.ts';
+
 /** What {@link measure} found out about a value. */
 export type Size = number | 'too-large';
 
@@ -10,9 +12,10 @@ const TRACK_AFTER = 256;
 /**
  * Estimates how many bytes a value takes on the wire and stops as soon as `limit` is exceeded. An estimate by
  * a bounded walk, because serializing just to measure costs fifty times as much. Shared references count once
- * in large values, like in structured clone.
+ * in large values, like in structured clone. What is to move with the value takes none.
  */
 export function measure(value: unknown, limit: number): Size {
+  const moves = markOf(value)?.list;
   const flat = measureFlat(value, limit);
   if (flat !== undefined) return flat > limit ? 'too-large' : flat;
   let bytes = 0;
@@ -25,7 +28,7 @@ export function measure(value: unknown, limit: number): Size {
     else if (typeof next !== 'object' || next === null)
       bytes += typeof next === 'bigint' ? width(next) : NUMBER;
     else if (!seen?.has(next)) {
-      const own = visit(next, stack, limit);
+      const own = moves?.has(next) ? 0 : visit(next, stack, limit);
       // Memory is remembered at once: many small views share one.
       if (++nodes > TRACK_AFTER || own < 0) (seen ??= new Set()).add(next);
       bytes += OBJECT + Math.abs(own);

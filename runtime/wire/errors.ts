@@ -1,4 +1,5 @@
 import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import { markOf, movedCopy } from '../mailbox/transfer.ts';
 
 /** An error as it crosses a thread: everything that structured clone would drop, spelled out. */
 export interface WireError {
@@ -46,6 +47,12 @@ export function tryClone(value: unknown): { readonly copy: unknown } | undefined
   } catch {
     return undefined;
   }
+}
+
+/** A copy that can be sent for sure; out of a value that is to move, what it moves with moves into the copy. */
+export function safeCopy(value: unknown): { readonly copy: unknown } | undefined {
+  const mark = markOf(value);
+  return mark === undefined ? tryClone(value) : movedCopy(value as object, mark);
 }
 
 /**
