@@ -244,7 +244,7 @@ function leftOf(letter: DeadLetter): DeadLetter {
 function bytesOf(event: unknown): number | undefined {
   try {
     const size = measure(event, KEPT_BYTES);
-    return size === 'too-large' ? undefined : size;
+    return typeof size === 'number' ? size : undefined;
   } catch {
     return undefined;
   }

@@ -5,11 +5,12 @@ import type { DeadLetterReason, DeadLetters } from './dead-letters.ts';
 import { HoldfastError } from './errors.ts';
 import { Mailbox, type Tag } from './mailbox/mailbox.ts';
 import { NO_TERMS, termsOf, type Terms } from './mailbox/terms.ts';
-import { measure } from './mailbox/size.ts';
+import { measure, type Size } from './mailbox/size.ts';
 import { anyMarked, hasMoved, setMoved } from './mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { refusal } from './refusal.ts';
+import { sharedMemoryAdvice, withoutShared } from './shared-memory.ts';
 import type { Seat, ThreadHost } from './thread-host.ts';
 import { Watchers, type IncarnationEnd, type StopReason } from './watchers.ts';
 import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
@@ -50,6 +51,8 @@ export interface InstanceOptions {
   readonly address: string;
   readonly input: unknown;
   readonly snapshot: unknown;
+  /** Whether what it is sent may carry memory that threads share: the config of its pool says. */
+  readonly sharedMemory: boolean;
   /** What happens after it ended without having been told to. */
   readonly supervision: ResolvedAgent['supervision'];
   /** Whether a machine of the user is its parent, or only its pool. */
@@ -148,6 +151,8 @@ export class Instance {
       return this.refuse(event, tag, 'unclonable', notAnEvent());
     if (hasMoved(event)) return this.refuse(event, tag, 'unclonable', alreadyMoved());
     const size = this.#sizeOf(event);
+    if (size === 'shared')
+      return this.refuse(event, tag, 'unclonable', undefined, sharedMemoryAdvice(this.agent.threadId));
     if (typeof size === 'string') return this.refuse(event, tag, size);
     this.#effects.sent?.(event);
     const fits = this.mailbox.offer(event, tag, terms, this.#dropped);
@@ -166,11 +171,11 @@ export class Instance {
 
   readonly #dropped = (event: unknown, tag: Tag): void => this.refuse(event, tag, 'mailbox-full');
 
-  #sizeOf(event: object): number | 'too-large' | 'unclonable' {
+  #sizeOf(event: object): Size | 'unclonable' {
     const { maxBytes, warnBytes } = this.agent;
     let size;
     try {
-      size = measure(event, maxBytes);
+      size = measure(event, maxBytes, this.#options.sharedMemory);
       // Its system hangs on an actor; that is not what is wrong with it.
       if (size === 'too-large' && Object.values(event).some(isActor)) return 'unclonable';
     } catch {
@@ -182,10 +187,10 @@ export class Instance {
   }
 
   /** Makes a dead letter of an event, and tells those who wait for it. */
-  refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
+  refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown, why?: string): void {
     const { address, incarnation } = this;
     this.#effects.deadLetters.add({ address, reason, event, incarnation }, tag);
-    if (tag !== 0) this.#effects.waiting.reject(tag, refusal(address, reason, cause));
+    if (tag !== 0) this.#effects.waiting.reject(tag, refusal(address, reason, cause, why));
   }
 
   /** Queues an event that somebody waits for. `depth` asks led to it. */
@@ -293,7 +298,10 @@ export class Instance {
 
   activation({ slot }: Seat): ActivateRequest {
     const { agent, id, address } = this;
-    const { input, snapshot } = this.#options;
+    const { snapshot, sharedMemory } = this.#options;
+    const pool = { threadId: agent.threadId, sharedMemory };
+    const input = withoutShared(this.#options.input, pool, 'MESSAGE_UNCLONABLE', `the input of ${address}`);
+    withoutShared(snapshot, pool, 'MESSAGE_UNCLONABLE', `the snapshot of ${address}`);
     return {
       slot,
       address,

@@ -1,4 +1,5 @@
 import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import { sharesMemory } from '../mailbox/size.ts';
 import { markOf, movedCopy } from '../mailbox/transfer.ts';
 
 /** An error as it crosses a thread: everything that structured clone would drop, spelled out. */
@@ -106,7 +107,8 @@ function decode(wire: WireError, depth: number): unknown {
   if (typeof wire !== 'object' || wire === null)
     return new Error('the thread sent an error that cannot be read');
   const name = textOf(wire.name);
-  if (name === undefined) return wire.raw;
+  // An error carries no shared memory, whatever the config allows.
+  if (name === undefined) return sharesMemory(wire.raw) ? '[shared memory]' : wire.raw;
   const error = construct(name, textOf(wire.message) ?? '', wire);
   if (error.name !== name) define(error, 'name', name);
   const stack = textOf(wire.stack);
@@ -122,7 +124,9 @@ function decode(wire: WireError, depth: number): unknown {
     );
   }
   if (isObject(wire.props)) {
-    for (const [key, value] of Object.entries(wire.props)) define(error, key, value, true);
+    for (const [key, value] of Object.entries(wire.props)) {
+      if (!sharesMemory(value)) define(error, key, value, true);
+    }
   }
   return error;
 }
