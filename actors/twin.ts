@@ -17,7 +17,7 @@ export interface TwinState {
 export type TwinEvent =
   | { readonly type: 'holdfast.mirror'; readonly state: Partial<TwinState> }
   | { readonly type: 'holdfast.done'; readonly output: unknown; readonly state: Partial<TwinState> }
-  | { readonly type: 'holdfast.failed'; readonly error: unknown };
+  | { readonly type: 'holdfast.failed'; readonly error: unknown; readonly state?: Partial<TwinState> };
 
 /** What an instance begins with. */
 export interface TwinRequest {
@@ -141,7 +141,7 @@ export function createTwinLogic(port: TwinPort): TwinLogic {
         case 'holdfast.done':
           return next(state, { output: known.output, ...known.state, status: 'done' });
         case 'holdfast.failed':
-          return next(state, { status: 'error', error: known.error });
+          return next(state, { ...known.state, status: 'error', error: known.error });
         case 'xstate.stop':
           port.stopped(self);
           return next(state, { status: 'stopped' });

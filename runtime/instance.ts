@@ -64,7 +64,7 @@ export type InstancePhase = 'starting' | 'running' | 'restarting' | 'stopping' |
 
 type End =
   | { readonly kind: 'done'; readonly report: DoneReport }
-  | { readonly kind: 'failed'; readonly error: unknown };
+  | { readonly kind: 'failed'; readonly error: unknown; readonly snapshot?: WireSnapshot | undefined };
 
 /** The way back to a twin: its own queue, past the interception of user events. */
 export interface TwinLine {
@@ -94,6 +94,7 @@ export class Instance {
   #seat: Seat | undefined;
   #incarnation = 1;
   #watched = false;
+  #watchedAtStart = false;
   #end: End | undefined;
   #stopping: Promise<void> | undefined;
   #awaiting: { resolve(): void; reject(error: unknown): void }[] = [];
@@ -312,7 +313,7 @@ export class Instance {
       input,
       ...(snapshot === undefined ? {} : { snapshot }),
       mirror: agent.mirror,
-      watched: this.#watched,
+      watched: (this.#watchedAtStart = this.#watched),
       maxIterations: agent.maxIterations,
     };
   }
@@ -356,7 +357,8 @@ export class Instance {
     this.#settleStarted.resolve();
     for (const waiter of this.#awaiting.splice(0)) waiter.resolve();
     this.#effects.running(this);
-    if (this.#watched) this.watch(true);
+    // It was told with the activation; a watch may have been opened or closed since.
+    if (this.#watched !== this.#watchedAtStart) this.watch(this.#watched);
   }
 
   startFailed(error: unknown, reason: StopReason = 'error'): void {
@@ -392,8 +394,9 @@ export class Instance {
     this.#endedWith('done', 'done');
   }
 
-  failed(error: unknown, reason: StopReason = 'error'): void {
-    this.#end = { kind: 'failed', error };
+  /** `snapshot` is the last one it had, where that is known. */
+  failed(error: unknown, reason: StopReason = 'error', snapshot?: WireSnapshot): void {
+    this.#end = { kind: 'failed', error, snapshot };
     this.#endedWith('failed', reason);
   }
 
@@ -424,6 +427,9 @@ export class Instance {
 
   #unseat(): void {
     const host = this.#host;
+    const attachment = this.#seat?.attachment;
+    // A thread that did not let go of it in time still has what it was sent.
+    if (attachment !== undefined) host?.outbox.detach(attachment, attachment.acked);
     this.#host = undefined;
     this.#seat = undefined;
     // A thread that is gone has given back its places all at once.
@@ -444,7 +450,8 @@ export class Instance {
       const { output, snapshot } = end.report;
       this.#finish({ type: 'holdfast.done', output, state: stateFrom(snapshot) });
     } else {
-      this.#finish({ type: 'holdfast.failed', error: end?.error });
+      const state = end?.snapshot === undefined ? {} : stateFrom(end.snapshot);
+      this.#finish({ type: 'holdfast.failed', error: end?.error, state });
     }
   }
 

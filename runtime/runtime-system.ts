@@ -61,6 +61,8 @@ export class RuntimeSystem {
   readonly #refs = new Map<string, AgentRef>();
   /** Addresses of twins that are made and not started. */
   readonly #reserved = new Set<string>();
+  /** Those of twins that never were: React's strict mode makes one for each that it keeps. */
+  readonly #abandoned = new FinalizationRegistry<string>((address) => this.#reserved.delete(address));
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
   readonly #hosts = new Map<string, Set<ThreadHost>>();
   readonly #nextId = new Map<string, number>();
@@ -336,6 +338,7 @@ export class RuntimeSystem {
         effects,
       });
       this.#reserved.add(address);
+      this.#abandoned.register(twin, address, twin);
       this.#byTwin.set(twin, instance);
       toAgentRef(twin, instance);
       return instance;
@@ -347,6 +350,7 @@ export class RuntimeSystem {
     // Not before it starts: a machine may stop a child in the transition that spawned it, and no one tells the child.
     begin: (instance, twin) => {
       this.#reserved.delete(instance.address);
+      this.#abandoned.unregister(twin);
       this.#instances.set(instance.address, instance);
       this.#refs.set(instance.address, twin as unknown as AgentRef);
       try {

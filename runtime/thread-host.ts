@@ -404,9 +404,10 @@ export class ThreadHost implements PeerThread {
       this.#vacate(seat);
       instance.done(payload as DoneReport);
     } else if (kind === REPORT.error) {
-      const error = decodeError((payload as ErrorReport).error);
+      const { error: wire, snapshot } = payload as ErrorReport;
+      const error = decodeError(wire);
       this.#vacate(seat, undefined, error);
-      instance.failed(error);
+      instance.failed(error, 'error', snapshot);
     }
   }
 
@@ -455,6 +456,8 @@ export class ThreadHost implements PeerThread {
   }
 
   #exited(code: number): void {
+    // What it had told before is known before its end is.
+    this.#link.drain();
     const reason =
       this.#failure ??
       new HoldfastError('THREAD_CRASHED', `${this.name} exited with code ${code} while it was in use`);

@@ -128,6 +128,7 @@ export class Outbox {
    * it had sent beyond waits again in the mailbox. `unanswered` gets the asks whose answers will not come.
    */
   detach(attachment: Attachment, handled: number, unanswered?: (tag: Tag) => void): void {
+    if (!attachment.attached) return;
     const { mailbox, slot, acked } = attachment;
     if (this.#bySlot.get(slot) === attachment) this.#bySlot.delete(slot);
     attachment.attached = false;

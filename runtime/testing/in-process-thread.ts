@@ -96,8 +96,6 @@ export class InProcessThread implements TestThread, Lane {
   terminate(): void {
     if (this.#ending) return;
     this.#stopRunning();
-    // What a thread has sent may arrive before its exit is known, or be too late.
-    if (this.#options.random() < 0.5) this.port.lose();
     this.port.later(() => this.#exit());
   }
 

@@ -61,12 +61,6 @@ export class ScheduledPort implements LinkPort, Lane {
     this.#scheduler.wake();
   }
 
-  /** Forgets the messages that have not arrived. */
-  lose(): void {
-    const kept = this.#waiting.filter((what) => what !== 'message');
-    this.#waiting.splice(0, Infinity, ...kept);
-  }
-
   on(event: string, listener: Listener | (() => void)): void {
     const listeners = this.#listeners.get(event) ?? [];
     listeners.push(listener);

@@ -1,3 +1,4 @@
+import { MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { decodeError, encodeError, type WireError } from './errors.ts';
 
@@ -39,6 +40,8 @@ export interface Link {
   call(method: string, ...args: readonly unknown[]): Promise<unknown>;
   /** {@link call}; what `transfer` holds moves with the message. When it throws, nothing has moved. */
   callWith(transfer: readonly unknown[], method: string, ...args: readonly unknown[]): Promise<unknown>;
+  /** Takes in what the other side had sent before it ended and nobody has read yet. */
+  drain(): void;
   /** Rejects every pending call with `reason` and closes the port. */
   close(reason: Error): void;
   /** Calls without an answer yet. */
@@ -105,7 +108,7 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     port.close();
   };
 
-  port.on('message', (message) => {
+  const receive = (message: unknown): void => {
     if (closed !== undefined) return;
     if (Array.isArray(message)) return short(message as unknown as ShortFrame);
     if (!isFrame(message)) return violated('a message that is no comlink frame');
@@ -117,7 +120,8 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     if (waiter === undefined) return violated('an answer to no call');
     waiters.delete(message.id as number);
     if (!settle(waiter, message)) violated('an answer that is none');
-  });
+  };
+  port.on('message', receive);
   const short = (message: ShortFrame): void => {
     const [id] = message;
     if (typeof id !== 'number') return violated('a message that is no comlink frame');
@@ -152,6 +156,10 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
   return {
     call: (method, ...args) => callWith(NOTHING, method, ...args),
     callWith,
+    drain() {
+      if (!(port instanceof MessagePort)) return;
+      for (let next; (next = receiveMessageOnPort(port)) !== undefined;) receive(next.message);
+    },
     close,
     get pending() {
       return waiters.size;

@@ -101,6 +101,7 @@ export interface Severance {
 
 export interface ErrorReport {
   readonly error: WireError;
+  readonly snapshot: WireSnapshot;
 }
 
 /** Names of the methods a thread offers to its host. */

@@ -183,7 +183,10 @@ export class HostedInstance {
     } else if (event.type === `xstate.error.actor.${request.id}`) {
       this.#failure = event['error'] ?? new Error('the agent failed without an error');
       // A failed start is the answer to the call that asked for it.
-      if (!this.#starting) reports.add(REPORT.error, this.slot, { error: encodeError(this.#failure) });
+      if (!this.#starting) {
+        const error = encodeError(this.#failure);
+        reports.add(REPORT.error, this.slot, { error, snapshot: this.snapshot() });
+      }
       this.#end();
     } else {
       this.#tell(REPORT.parentEvent, event);

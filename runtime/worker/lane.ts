@@ -96,7 +96,7 @@ export class Lane {
     this.#closeOpen();
     const { deferred } = this.instance;
     for (const { ask, place } of deferred.values())
-      place?.source.acks.failed(ask.tag, this.instance.unanswered());
+      place?.source.acks.failed(ask.tag, this.instance.ending());
     deferred.clear();
     const runs = this.#runs;
     this.#runs = [];

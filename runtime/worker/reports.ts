@@ -1,6 +1,6 @@
 import { transferablesOf } from '../mailbox/transfer.ts';
 import { safeCopy } from '../wire/errors.ts';
-import { REPORT, type LetterReport } from '../wire/protocol.ts';
+import { REPORT, type ErrorReport, type LetterReport } from '../wire/protocol.ts';
 import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 
@@ -83,6 +83,10 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
     const { snapshot } = payload as { snapshot: WireSnapshot };
     const clean = toClonable(snapshot);
     return [kind, slot, { output: clean.output, snapshot: clean }, ...warning(slot, 'output or context')];
+  }
+  if (kind === REPORT.error) {
+    const { error, snapshot } = payload as ErrorReport;
+    return [kind, slot, { error, snapshot: toClonable(snapshot) }];
   }
   if (kind === REPORT.letter) {
     const { address, reason, event } = payload as LetterReport;

@@ -109,6 +109,7 @@ describe('the end of an instance', () => {
             message: 'failed on purpose',
             props: { code: 'E_PURPOSE' },
           }) as object,
+          snapshot: expect.objectContaining({ status: 'error' }) as object,
         },
       },
     ]);

@@ -70,11 +70,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const reports = new Reports((items, moving = []) => {
     const told = link.callWith(moving, 'report' satisfies HostMethod, items);
     untold += 1;
-    const done = (): void => {
+    const heard = (): void => {
       untold -= 1;
       if (untold < MAX_UNTOLD) turns.resume();
     };
-    told.then(done, done);
+    told.then(heard, heard);
   }, loop);
   const turns = new Turns({
     progress,
@@ -84,6 +84,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     expired({ key, source, instance }, event) {
       if (source === host) reports.add(REPORT.expired, key, event);
       else letter({ address: instance.address, reason: 'expired', event });
+      // Before it is counted: should the thread die now, it was either told or is still the sender's.
+      reports.flush();
     },
     loop,
   });
@@ -104,7 +106,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const peers = new Peers({
     turns,
     progress,
-    clock: { setTimeout: clock.setTimeout, clearTimeout: clock.clearTimeout, now },
+    clock: {
+      setTimeout: (run, ms) => clock.setTimeout(run, ms),
+      clearTimeout: (timer) => clock.clearTimeout(timer),
+      now,
+    },
     instanceAt: (slot) => instances.get(slot),
     callHost,
     letter,
@@ -168,7 +174,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       peers,
     };
     const ended = (): void => left(instance);
-    const wake = (): void => turns.wake(instance);
+    // What it sends itself while it is made is seen to when it has started.
+    let made: HostedInstance | undefined;
+    const wake = (): void => {
+      if (made !== undefined) turns.wake(made);
+    };
     const instance: HostedInstance = new HostedInstance({
       request,
       logic,
@@ -178,6 +188,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       wake,
       ended,
     });
+    made = instance;
     instances.set(slot, instance);
     places.set(slot, createPlace({ key: slot, slot, instance, source: host, from: undefined }));
     try {
@@ -186,6 +197,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       left(instance);
       throw error;
     }
+    if (instance.hasSteps) turns.wake(instance);
   }
 
   function left(instance: HostedInstance): void {
