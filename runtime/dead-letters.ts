@@ -1,6 +1,7 @@
 import { HoldfastError } from './errors.ts';
 import type { Tag } from './mailbox/mailbox.ts';
 import { measure } from './mailbox/size.ts';
+import { hasMoved } from './mailbox/transfer.ts';
 
 const reasons = [
   'mailbox-full',
@@ -30,7 +31,7 @@ export interface DeadLetter {
   readonly reason: DeadLetterReason;
   /**
    * The event, as it was sent, by reference. Of a truncated letter it is `{ type }`, or undefined if the event had
-   * no string as its type, or one of more than 256 characters.
+   * no string as its type, or one of more than 256 characters; one whose memory `transfer` had moved keeps the rest.
    */
   readonly event: unknown;
   readonly incarnation: number;
@@ -45,7 +46,10 @@ export interface DeadLetter {
    * had them: they were counted and cannot be shown.
    */
   readonly lost?: number;
-  /** The body of the event is not kept: it was too large, could not be read, or made room for later ones. */
+  /**
+   * The body of the event is not kept: it was too large, could not be read, made room for later ones, or has moved to
+   * the thread (`transfer`).
+   */
   readonly truncated?: true;
 }
 
@@ -133,7 +137,7 @@ export class DeadLetters {
       this.#replays.delete(id);
     }
     const whole: DeadLetter = { ...letter, id, at, replays };
-    const kept = bytes === undefined ? truncate(whole, type) : whole;
+    const kept = bytes === undefined ? truncate(whole, type) : hasMoved(letter.event) ? leftOf(whole) : whole;
     this.#entries.set(place, { letter: kept, bytes: bytes ?? 0, type });
     this.#bytes += bytes ?? 0;
     this.#dropLetters(at);
@@ -231,11 +235,16 @@ function truncate(letter: DeadLetter, type: string | undefined): DeadLetter {
   return { ...letter, event: type === undefined ? undefined : { type }, truncated: true };
 }
 
+/** Of an event whose memory has moved: what is left of it, and cannot be sent again. */
+function leftOf(letter: DeadLetter): DeadLetter {
+  return { ...letter, truncated: true };
+}
+
 /** Undefined if the event does not fit, or throws when it is read. */
 function bytesOf(event: unknown): number | undefined {
   try {
     const size = measure(event, KEPT_BYTES);
-    return size === 'too-large' ? undefined : size;
+    return typeof size === 'number' ? size : undefined;
   } catch {
     return undefined;
   }

@@ -13,6 +13,7 @@ export type { RuntimeConfig } from './config/schema.ts';
 export type { ExternalSecrets, Grant, ProviderConfig } from './config/secrets-schema.ts';
 export type { DeadLetter, DeadLetterReason } from './dead-letters.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
+export { transfer, type Movable } from './mailbox/transfer.ts';
 export type { Logger } from './logger.ts';
 export type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 export {

@@ -5,10 +5,12 @@ import type { DeadLetterReason, DeadLetters } from './dead-letters.ts';
 import { HoldfastError } from './errors.ts';
 import { Mailbox, type Tag } from './mailbox/mailbox.ts';
 import { NO_TERMS, termsOf, type Terms } from './mailbox/terms.ts';
-import { measure } from './mailbox/size.ts';
+import { measure, type Size } from './mailbox/size.ts';
+import { anyMarked, hasMoved, setMoved } from './mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { refusal } from './refusal.ts';
+import { sharedMemoryAdvice, withoutShared } from './shared-memory.ts';
 import type { Seat, ThreadHost } from './thread-host.ts';
 import { Watchers, type IncarnationEnd, type StopReason } from './watchers.ts';
 import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
@@ -49,6 +51,8 @@ export interface InstanceOptions {
   readonly address: string;
   readonly input: unknown;
   readonly snapshot: unknown;
+  /** Whether what it is sent may carry memory that threads share: the config of its pool says. */
+  readonly sharedMemory: boolean;
   /** What happens after it ended without having been told to. */
   readonly supervision: ResolvedAgent['supervision'];
   /** Whether a machine of the user is its parent, or only its pool. */
@@ -146,7 +150,10 @@ export class Instance {
     // XState would take its own stop for the actor's end, of which nobody would hear.
     if (!isEvent(event) || event.type === 'xstate.stop')
       return this.refuse(event, tag, 'unclonable', notAnEvent());
+    if (hasMoved(event)) return this.refuse(event, tag, 'unclonable', alreadyMoved());
     const size = this.#sizeOf(event);
+    if (size === 'shared')
+      return this.refuse(event, tag, 'unclonable', undefined, sharedMemoryAdvice(this.agent.threadId));
     if (typeof size === 'string') return this.refuse(event, tag, size);
     this.#effects.sent?.(event);
     const fits = this.mailbox.offer(event, tag, terms, this.#dropped);
@@ -165,11 +172,11 @@ export class Instance {
 
   readonly #dropped = (event: unknown, tag: Tag): void => this.refuse(event, tag, 'mailbox-full');
 
-  #sizeOf(event: object): number | 'too-large' | 'unclonable' {
+  #sizeOf(event: object): Size | 'unclonable' {
     const { maxBytes, warnBytes } = this.agent;
     let size;
     try {
-      size = measure(event, maxBytes);
+      size = measure(event, maxBytes, this.#options.sharedMemory);
       // Its system hangs on an actor; that is not what is wrong with it.
       if (size === 'too-large' && Object.values(event).some(isActor)) return 'unclonable';
     } catch {
@@ -181,10 +188,10 @@ export class Instance {
   }
 
   /** Makes a dead letter of an event, and tells those who wait for it. */
-  refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
+  refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown, why?: string): void {
     const { address, incarnation } = this;
     this.#effects.deadLetters.add({ address, reason, event, incarnation }, tag);
-    if (tag !== 0) this.#effects.waiting.reject(tag, refusal(address, reason, cause));
+    if (tag !== 0) this.#effects.waiting.reject(tag, refusal(address, reason, cause, why));
   }
 
   /** Queues an event that somebody waits for. `depth` asks led to it. */
@@ -216,8 +223,9 @@ export class Instance {
   }
 
   /** The thread found that the time of an ask was up. */
-  expiredInThread(event: unknown): void {
+  expiredInThread(event: unknown, whole: boolean): void {
     this.mailbox.unhandled();
+    if (!whole && typeof event === 'object' && event !== null) setMoved(event);
     this.refuse(event, 0, 'expired');
   }
 
@@ -291,7 +299,10 @@ export class Instance {
 
   activation({ slot }: Seat): ActivateRequest {
     const { agent, id, address } = this;
-    const { input, snapshot } = this.#options;
+    const { snapshot, sharedMemory } = this.#options;
+    const pool = { threadId: agent.threadId, sharedMemory };
+    const input = withoutShared(this.#options.input, pool, 'MESSAGE_UNCLONABLE', `the input of ${address}`);
+    withoutShared(snapshot, pool, 'MESSAGE_UNCLONABLE', `the snapshot of ${address}`);
     return {
       slot,
       address,
@@ -397,6 +408,14 @@ export class Instance {
   #endedWith(kind: 'done' | 'failed', reason: StopReason): void {
     this.#unseat();
     if (this.over) return;
+    // Only the thread had what moved there.
+    if (anyMarked()) {
+      const cause = this.#end?.kind === 'failed' ? this.#end.error : undefined;
+      this.mailbox.discardUnless(
+        (event) => !hasMoved(event),
+        (event, tag) => this.refuse(event, tag, 'crashed', cause),
+      );
+    }
     this.#phase = 'restarting';
     this.watchers.ended(this.#ending(reason));
     this.#effects.ended(this, kind);
@@ -484,6 +503,12 @@ function isEvent(event: unknown): event is AnyEventObject {
   } catch {
     return false;
   }
+}
+
+function alreadyMoved(): TypeError {
+  return new TypeError(
+    'what transfer() moves with the event has moved already: an event can be sent so once',
+  );
 }
 
 function notAnEvent(): TypeError {

@@ -21,7 +21,12 @@ const advice: Partial<Record<DeadLetterReason, string>> = {
 };
 
 /** What those who wait for an envelope hear when it became a dead letter. */
-export function refusal(address: string, reason: DeadLetterReason, cause?: unknown): HoldfastError {
-  const message = `${address}: ${advice[reason] ?? reason}`;
+export function refusal(
+  address: string,
+  reason: DeadLetterReason,
+  cause?: unknown,
+  why: string = advice[reason] ?? reason,
+): HoldfastError {
+  const message = `${address}: ${why}`;
   return new HoldfastError(codes[reason] ?? 'AGENT_STOPPED', message, cause === undefined ? {} : { cause });
 }

@@ -324,7 +324,19 @@ export class RuntimeSystem {
       const supervision =
         parent === 'machine' ? { ...agent.supervision, restart: 'temporary' as const } : agent.supervision;
       const { input, snapshot } = request;
-      const instance = new Instance({ agent, id, address, input, snapshot, supervision, parent, effects });
+      const pool = this.#config.pools.find(({ threadId }) => threadId === agent.threadId);
+      const sharedMemory = pool?.sharedMemory === true;
+      const instance = new Instance({
+        agent,
+        id,
+        address,
+        input,
+        snapshot,
+        sharedMemory,
+        supervision,
+        parent,
+        effects,
+      });
       this.#reserved.add(address);
       this.#abandoned.register(twin, address, twin);
       this.#byTwin.set(twin, instance);

@@ -24,7 +24,8 @@ import {
   type Severance,
   type ThreadMethod,
 } from './wire/protocol.ts';
-import type { WireSnapshot } from './wire/snapshot.ts';
+import { toUnshared, withoutSharedMemory, type WireSnapshot } from './wire/snapshot.ts';
+import { sharedMemoryAdvice, sharesMemory, withoutShared } from './shared-memory.ts';
 import { reasonOf } from './watchers.ts';
 
 export interface ThreadHostOptions {
@@ -112,7 +113,7 @@ export class ThreadHost implements PeerThread {
       onClose: () => this.#worker.terminate(),
     });
     this.outbox = new Outbox({
-      deliver: (batch) => this.#deliver(batch),
+      deliver: (batch, transfer) => this.#deliver(batch, transfer),
       delivered: (tag) => waiting.resolve(tag),
       expired: ({ slot }, event, tag) => this.#seats.get(slot)?.instance.refuse(event, tag, 'expired'),
       answered: (ack) => this.#answered(ack),
@@ -172,8 +173,18 @@ export class ThreadHost implements PeerThread {
     this.#call('watch', seat.slot, watched).catch(() => {});
   }
 
-  ask(seat: Seat, method: 'snapshot' | 'persist' | 'can', ...args: readonly unknown[]): Promise<unknown> {
-    return this.#call(method, seat.slot, ...args);
+  async ask(
+    seat: Seat,
+    method: 'snapshot' | 'persist' | 'can',
+    ...args: readonly unknown[]
+  ): Promise<unknown> {
+    const { pool } = this.#options;
+    withoutShared(args, pool, 'MESSAGE_UNCLONABLE', `what ${method}() was given`);
+    const answer = await this.#call(method, seat.slot, ...args);
+    if (method === 'snapshot' && !pool.sharedMemory && sharesMemory(answer)) {
+      return toUnshared(answer as WireSnapshot);
+    }
+    return withoutShared(answer, pool, 'REPLY_UNCLONABLE', `what ${method}() gives`);
   }
 
   /** Stops the instance in its thread; afterwards nothing more is heard of it. */
@@ -187,8 +198,8 @@ export class ThreadHost implements PeerThread {
   }
 
   /** Batches are numbered: a thread refuses what comes after one that was lost. */
-  #deliver(batch: Batch): Promise<unknown> {
-    const answer = this.#call('deliver', batch, this.#delivered);
+  #deliver(batch: Batch, transfer: readonly unknown[] = []): Promise<unknown> {
+    const answer = this.#link.callWith(transfer, 'deliver' satisfies ThreadMethod, batch, this.#delivered);
     this.#delivered += 1;
     answer.catch((error: unknown) => this.#refused(error));
     return answer;
@@ -322,7 +333,11 @@ export class ThreadHost implements PeerThread {
     const [tags, values, failed, deferred, more] = lists.map(listOf) as Partial<Lists>;
     for (let i = 0; typeof tags?.[i] === 'number'; i++) {
       const tag = tags[i] as Tag;
-      if (waiting.isOf(tag, threadId)) waiting.resolve(tag, wholeAnswer(tag, values?.[i], more ?? []));
+      if (!waiting.isOf(tag, threadId)) continue;
+      const answer = wholeAnswer(tag, values?.[i], more ?? []);
+      // Here and not in the thread, which is not to be believed: one look is enough, and costs a primitive nothing.
+      if (pool.sharedMemory || !sharesMemory(answer)) waiting.resolve(tag, answer);
+      else waiting.reject(tag, sharedReply(threadId));
     }
     for (let i = 0; typeof failed?.[i] === 'number'; i += 2) {
       const tag = failed[i] as Tag;
@@ -352,11 +367,25 @@ export class ThreadHost implements PeerThread {
   /** What one report does wrong costs none of the others. */
   #safely(kind: number, seat: Seat, payload: unknown): void {
     try {
-      this.#reported(kind, seat, payload);
+      const shares = !this.#options.pool.sharedMemory && sharesMemory(payload);
+      if (shares) this.#reportedShared(kind, seat, payload);
+      else this.#reported(kind, seat, payload);
     } catch (error) {
       const fields = { thread: this.name, address: seat.instance.address, error };
       this.#options.warn(fields, 'a report of a thread could not be followed');
     }
+  }
+
+  /** As with what cannot be cloned: of a state that part is left out, an event stays behind. */
+  #reportedShared(kind: number, seat: Seat, payload: unknown): void {
+    const { threadId } = this.#options.pool;
+    if (kind === REPORT.snapshot) return this.#reported(kind, seat, toUnshared(payload as WireSnapshot));
+    if (kind === REPORT.emitted || kind === REPORT.parentEvent || kind === REPORT.withErrors) {
+      return this.#warning(seat, `an event was left behind in the thread: ${sharedMemoryAdvice(threadId)}`);
+    }
+    this.#reported(kind, seat, withoutSharedMemory(payload));
+    if (kind !== REPORT.done) return;
+    this.#warning(seat, `part of the output or context was left behind: ${sharedMemoryAdvice(threadId)}`);
   }
 
   #reported(kind: number, seat: Seat, payload: unknown): void {
@@ -369,7 +398,8 @@ export class ThreadHost implements PeerThread {
       else if (inner === REPORT.parentEvent) instance.sentToParent(whole);
     } else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
     else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
-    else if (kind === REPORT.expired) instance.expiredInThread(payload);
+    else if (kind === REPORT.expired) instance.expiredInThread(payload, true);
+    else if (kind === REPORT.expiredInPart) instance.expiredInThread(payload, false);
     else if (kind === REPORT.done) {
       this.#vacate(seat);
       instance.done(payload as DoneReport);
@@ -386,7 +416,8 @@ export class ThreadHost implements PeerThread {
     if (typeof address !== 'string' || !isDeadLetterReason(reason)) {
       return this.#options.warn({ thread: this.name }, 'refused a malformed dead letter');
     }
-    this.#options.letter({ address, reason, event });
+    const { sharedMemory } = this.#options.pool;
+    this.#options.letter({ address, reason, event: sharedMemory ? event : withoutSharedMemory(event) });
   }
 
   #warning(seat: Seat | undefined, message: unknown): void {
@@ -399,7 +430,11 @@ export class ThreadHost implements PeerThread {
     if (seat === undefined || seat.incarnation !== incarnation || !seat.instance.holds(seat)) {
       throw new HoldfastError('AGENT_STOPPED', 'the instance that asked for a capability has ended');
     }
-    return this.#options.capability(seat.instance, name, input);
+    const { pool, capability } = this.#options;
+    const { address } = seat.instance;
+    withoutShared(input, pool, 'MESSAGE_UNCLONABLE', `what ${address} gave a capability`);
+    const result = await capability(seat.instance, name, input);
+    return withoutShared(result, pool, 'REPLY_UNCLONABLE', `what a capability gives ${address}`);
   }
 
   #failed(error: unknown): void {
@@ -458,6 +493,10 @@ type Lists = [tags: unknown[], values: unknown[], failed: unknown[], deferred: u
 
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
+}
+
+function sharedReply(threadId: string): HoldfastError {
+  return new HoldfastError('REPLY_UNCLONABLE', `the reply cannot cross: ${sharedMemoryAdvice(threadId)}`);
 }
 
 function unclonableInput(address: string, cause: unknown): HoldfastError {

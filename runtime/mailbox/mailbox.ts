@@ -1,6 +1,7 @@
 import type { Batch } from './batch.ts';
 import { condensed, packRun } from './run.ts';
 import { deadlineOf, NO_TERMS, type Terms } from './terms.ts';
+import { markOf } from './transfer.ts';
 
 /**
  * Marks an envelope whose sender waits for something: `0` nobody waits, `> 0` an ask that wants a reply,
@@ -123,13 +124,14 @@ export class Mailbox {
   }
 
   /**
-   * Appends up to `max` queued envelopes to `batch` as runs (see {@link Batch}) and counts them as sent.
-   * Returns how many were taken.
+   * Appends up to `max` queued envelopes to `batch` as runs (see {@link Batch}) and counts them as sent; those events
+   * that are to move, also to `moving`. Returns how many were taken.
    */
-  take(batch: Batch, slot: number, max: number): number {
+  take(batch: Batch, slot: number, max: number, moving?: object[]): number {
     const end = Math.min(this.#tail, this.#sent + max);
     const taken = end - this.#sent;
     let at = this.#sent;
+    if (moving !== undefined) this.#marked(at, end, moving);
     while (at < end) {
       const asked = (this.#tags[at & this.#mask] as Tag) > 0;
       let over = at + 1;
@@ -223,6 +225,13 @@ export class Mailbox {
     this.#backTo(sent - count);
     const kept = (at: number): boolean => at >= sent || keep(this.#events[at & this.#mask]);
     this.#removeUnless(kept, this.#sent, discard);
+  }
+
+  #marked(from: number, to: number, moving: object[]): void {
+    for (let at = from; at < to; at++) {
+      const event = this.#events[at & this.#mask];
+      if (markOf(event) !== undefined) moving.push(event as object);
+    }
   }
 
   readonly #eventAt = (at: number): unknown => this.#events[at & this.#mask];

@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts';
 import type { Mailbox, Tag } from './mailbox.ts';
+import { anyMarked, markOf, setMoved, transferablesOf } from './transfer.ts';
 
 /** A mailbox while its instance runs in a slot of a thread. */
 export interface Attachment {
@@ -30,8 +31,11 @@ export type Ack = readonly [
 ];
 
 export interface OutboxOptions {
-  /** One call to the thread; throws at once when the batch cannot be cloned. Resolves when all of it was handled. */
-  readonly deliver: (batch: Batch) => Promise<unknown>;
+  /**
+   * One call to the thread; throws at once when the batch cannot be cloned, and then nothing has moved. Resolves when
+   * all of it was handled. `transfer` is what moves with the batch, if anything does.
+   */
+  readonly deliver: (batch: Batch, transfer?: readonly unknown[]) => Promise<unknown>;
   /** A delivery that somebody waits for was handled. */
   readonly delivered: (tag: Tag) => void;
   /** The time of an envelope was up before it left. */
@@ -60,6 +64,8 @@ interface Manifest {
   readonly batch: Batch;
   readonly attachments: Attachment[];
   readonly counts: number[];
+  /** Events that do not stay. */
+  readonly moving: object[] | undefined;
 }
 
 /**
@@ -170,7 +176,8 @@ export class Outbox {
     const isOpen = this.#isOpen();
     const now = this.#options.now();
     const batch: Batch = [];
-    const manifest: Manifest = { batch, attachments: [], counts: [] };
+    const moving: object[] | undefined = anyMarked() ? [] : undefined;
+    const manifest: Manifest = { batch, attachments: [], counts: [], moving };
     let room = this.#singly > 0 ? 1 : this.#maxBatch;
     let turn = 0;
     while (turn < this.#ready.length && room > 0) {
@@ -187,7 +194,7 @@ export class Outbox {
       }
       // Alone, an instance may fill the batch; its turns matter only when others wait.
       const alone = turn === this.#ready.length && turn === 1;
-      const taken = mailbox.take(batch, slot, Math.min(room, limit, alone ? room : this.#quantum));
+      const taken = mailbox.take(batch, slot, Math.min(room, limit, alone ? room : this.#quantum), moving);
       if (taken > 0) {
         manifest.attachments.push(attachment);
         manifest.counts.push(taken);
@@ -212,13 +219,15 @@ export class Outbox {
   }
 
   #post(manifest: Manifest): void {
+    const { moving } = manifest;
     let answer: Promise<unknown>;
     try {
-      answer = this.#options.deliver(manifest.batch);
+      answer = this.#options.deliver(manifest.batch, moving && transferablesOf(moving));
     } catch {
       this.#sortOut(manifest);
       return;
     }
+    if (moving !== undefined) for (const event of moving) setMoved(event);
     this.#batches += 1;
     for (const count of manifest.counts) this.#envelopes += count;
     if (this.#singly > 0) this.#singly -= 1;
@@ -269,8 +278,12 @@ export class Outbox {
       total.set(attachment, (total.get(attachment) ?? 0) + (counts[i] as number)),
     );
     for (const [attachment, count] of total) {
-      // What could not leave alone is to blame, whatever it looks like when it is asked.
-      const keep = sent === 1 ? () => false : this.#options.isClonable;
+      // What could not leave alone is to blame, whatever it looks like when it is asked. Of what is to move only that
+      // tells: to try it is to move it.
+      const keep =
+        sent === 1
+          ? () => false
+          : (event: unknown) => markOf(event) !== undefined || this.#options.isClonable(event);
       attachment.mailbox.takeBack(count, keep, (event, tag) => {
         refused += 1;
         this.#options.unclonable(attachment, event, tag);

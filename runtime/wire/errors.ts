@@ -1,4 +1,6 @@
 import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import { sharesMemory } from '../mailbox/size.ts';
+import { markOf, movedCopy } from '../mailbox/transfer.ts';
 
 /** An error as it crosses a thread: everything that structured clone would drop, spelled out. */
 export interface WireError {
@@ -46,6 +48,12 @@ export function tryClone(value: unknown): { readonly copy: unknown } | undefined
   } catch {
     return undefined;
   }
+}
+
+/** A copy that can be sent for sure; out of a value that is to move, what it moves with moves into the copy. */
+export function safeCopy(value: unknown): { readonly copy: unknown } | undefined {
+  const mark = markOf(value);
+  return mark === undefined ? tryClone(value) : movedCopy(value as object, mark);
 }
 
 /**
@@ -99,7 +107,8 @@ function decode(wire: WireError, depth: number): unknown {
   if (typeof wire !== 'object' || wire === null)
     return new Error('the thread sent an error that cannot be read');
   const name = textOf(wire.name);
-  if (name === undefined) return wire.raw;
+  // An error carries no shared memory, whatever the config allows.
+  if (name === undefined) return sharesMemory(wire.raw) ? '[shared memory]' : wire.raw;
   const error = construct(name, textOf(wire.message) ?? '', wire);
   if (error.name !== name) define(error, 'name', name);
   const stack = textOf(wire.stack);
@@ -115,7 +124,9 @@ function decode(wire: WireError, depth: number): unknown {
     );
   }
   if (isObject(wire.props)) {
-    for (const [key, value] of Object.entries(wire.props)) define(error, key, value, true);
+    for (const [key, value] of Object.entries(wire.props)) {
+      if (!sharesMemory(value)) define(error, key, value, true);
+    }
   }
   return error;
 }

@@ -22,6 +22,8 @@ export interface LinkOptions {
   readonly onViolation?: (what: string) => void;
   /** Mends the result of a call that could not be cloned, so that one bad value does not cost the others. */
   readonly repair?: (value: unknown) => unknown;
+  /** What moves with the result of a call, if anything does. */
+  readonly transferablesOf?: (result: unknown) => readonly unknown[] | undefined;
   /**
    * The other side closed the port, or its thread ended. Whoever knows more about that then closes the link with
    * a reason of their own. Default: pending and later calls reject with a plain error.
@@ -36,7 +38,7 @@ export interface Link {
    * rejects with what the other side threw, or with the reason the link was closed with.
    */
   call(method: string, ...args: readonly unknown[]): Promise<unknown>;
-  /** {@link call}, with what moves to the other side instead of being copied. */
+  /** {@link call}; what `transfer` holds moves with the message. When it throws, nothing has moved. */
   callWith(transfer: readonly unknown[], method: string, ...args: readonly unknown[]): Promise<unknown>;
   /** Takes in what the other side had sent before it ended and nobody has read yet. */
   drain(): void;
@@ -202,14 +204,17 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): (fra
   for (const [name, method] of Object.entries(api)) target[name] = withOutcome(method);
   const allowed = new Set(Object.keys(api));
   let receive: ((event: { data: unknown }) => void) | undefined;
+  const moving = ({ value }: Frame): readonly unknown[] | undefined =>
+    Array.isArray(value) && value[0] === 1 ? options.transferablesOf?.(value[1]) : undefined;
 
   Comlink.expose(target, {
     postMessage(frame: Frame, transfer: readonly unknown[]) {
       try {
-        port.postMessage(shortAnswer(frame) ?? frame, transfer);
+        port.postMessage(shortAnswer(frame) ?? frame, moving(frame) ?? transfer);
       } catch (error) {
         if (options.repair === undefined || !Array.isArray(frame.value)) throw error;
-        port.postMessage({ ...frame, value: mend(frame.value[1], options.repair) });
+        const mended = { ...frame, value: mend(frame.value[1], options.repair) };
+        port.postMessage(mended, moving(mended));
       }
     },
     addEventListener(_type: string, listener: unknown) {

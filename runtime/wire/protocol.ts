@@ -44,6 +44,8 @@ export const REPORT = {
   letter: 8,
   /** `[kind, event, errors]`: an emitted event, or one for the parent, that errors stand in. */
   withErrors: 9,
+  /** The same; of its event only the type comes back. */
+  expiredInPart: 10,
 } as const;
 
 export interface DoneReport {

@@ -1,3 +1,4 @@
+import { sharesMemory } from '../mailbox/size.ts';
 import { encodeError, tryClone, type WireError } from './errors.ts';
 import { findErrors, type ErrorsWithin } from './errors-within.ts';
 
@@ -72,6 +73,16 @@ function encodeChild(child: ActorLike): WireChild {
   };
 }
 
+/** The same snapshot without what shares memory; only for those in which something does. */
+export function toUnshared(wire: WireSnapshot): WireSnapshot {
+  return { ...withoutSharedMemory(wire), incomplete: true };
+}
+
+/** The same value with a text in place of what shares memory; the value itself when nothing does. */
+export function withoutSharedMemory<T>(value: T): T {
+  return sharesMemory(value) ? (clonable(value, false) as T) : value;
+}
+
 /** The same snapshot with everything replaced that structured clone refuses; only for those that need it. */
 export function toClonable(wire: WireSnapshot): WireSnapshot {
   return {
@@ -82,41 +93,44 @@ export function toClonable(wire: WireSnapshot): WireSnapshot {
   };
 }
 
-function clonable(value: unknown): unknown {
+function clonable(value: unknown, mayShare = true): unknown {
   // The copy of the copy shows that it can be cloned: it may still be too deep.
-  return (tryClone(clonablePart(value, new Map())) ?? { copy: '[unreadable]' }).copy;
+  return (tryClone(clonablePart(value, new Map(), mayShare)) ?? { copy: '[unreadable]' }).copy;
 }
 
 /** Reading an agent's own objects may throw; that costs the part and not the thread. */
-function clonablePart(value: unknown, seen: Map<object, unknown>): unknown {
+function clonablePart(value: unknown, seen: Map<object, unknown>, mayShare: boolean): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
   if (seen.has(value)) return seen.get(value);
   try {
-    return clonableObject(value, seen);
+    return clonableObject(value, seen, mayShare);
   } catch {
     return '[unreadable]';
   }
 }
 
-function clonableObject(value: object, seen: Map<object, unknown>): unknown {
+function clonableObject(value: object, seen: Map<object, unknown>, mayShare: boolean): unknown {
   if (isActor(value)) return { xstate$$type: 1, id: value.id, sessionId: value.sessionId };
   if (Array.isArray(value)) {
     const copy: unknown[] = [];
     seen.set(value, copy);
-    for (const item of value) copy.push(clonablePart(item, seen));
+    for (const item of value) copy.push(clonablePart(item, seen, mayShare));
     return copy;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
-    const clone = tryClone(value) ?? { copy: `[${value.constructor?.name ?? 'object'}]` };
+    const fits = mayShare || !sharesMemory(value);
+    const clone = (fits ? tryClone(value) : undefined) ?? {
+      copy: `[${value.constructor?.name ?? 'object'}]`,
+    };
     seen.set(value, clone.copy);
     return clone.copy;
   }
   const copy: Record<string, unknown> = {};
   seen.set(value, copy);
   for (const key of Object.keys(value)) {
-    const part = clonablePart(read(value as Record<string, unknown>, key), seen);
+    const part = clonablePart(read(value as Record<string, unknown>, key), seen, mayShare);
     // Not by assignment: `__proto__` is a field like any other here.
     if (part === undefined) continue;
     Object.defineProperty(copy, key, { value: part, configurable: true, enumerable: true, writable: true });

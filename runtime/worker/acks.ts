@@ -1,7 +1,8 @@
-import { encodeError, tryClone } from '../wire/errors.ts';
+import { encodeError, safeCopy } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Ack } from '../mailbox/outbox.ts';
+import { transferablesOf } from '../mailbox/transfer.ts';
 import type { Place } from './place.ts';
 
 /** What the thread has handled and answered since it last told the one who sent it. */
@@ -83,7 +84,7 @@ export function clonableAck([
 ]: Ack): Ack {
   const [good, copies, bad]: [number[], unknown[], unknown[]] = [[], [], [...failed]];
   tags.forEach((tag, i) => {
-    const clone = tryClone(values[i]);
+    const clone = safeCopy(values[i]);
     if (clone === undefined) {
       bad.push(tag, encodeError(unclonableReply()));
     } else {
@@ -92,6 +93,12 @@ export function clonableAck([
     }
   });
   return [handled, good, copies, bad, deferred, ...more];
+}
+
+/** What moves with the answers of an ack; other results of a call move nothing. */
+export function movingWith(result: unknown): readonly unknown[] | undefined {
+  const values: unknown = Array.isArray(result) ? result[2] : undefined;
+  return Array.isArray(values) ? transferablesOf(values) : undefined;
 }
 
 function unclonableReply(): HoldfastError {

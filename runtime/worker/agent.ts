@@ -10,6 +10,7 @@ import {
 import { HoldfastError } from '../errors.ts';
 import { runningKey, threadState, type OpenAsk, type Self } from './thread-state.ts';
 
+export { transfer, type Movable } from '../mailbox/transfer.ts';
 export { agentRef, sender, type PeerEnd, type PeerRef, type PeerWaitFor } from './peer-ref.ts';
 export type { Self } from './thread-state.ts';
 

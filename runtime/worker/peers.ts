@@ -3,10 +3,11 @@ import { HoldfastError } from '../errors.ts';
 import { Mailbox, type Tag } from '../mailbox/mailbox.ts';
 import { Outbox, type Ack, type Attachment } from '../mailbox/outbox.ts';
 import { measure } from '../mailbox/size.ts';
+import { anyMarked, hasMoved } from '../mailbox/transfer.ts';
 import { MAX_DEPTH, NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
 import { refusal } from '../refusal.ts';
-import { decodeError, isClonable, tryClone, type WireError } from '../wire/errors.ts';
+import { decodeError, isClonable, type WireError } from '../wire/errors.ts';
 import { wholeAnswer } from '../wire/errors-within.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';
 import type { Progress } from '../wire/progress.ts';
@@ -18,7 +19,7 @@ import type {
   PeerLine,
   Severance,
 } from '../wire/protocol.ts';
-import { Acks, clonableAck } from './acks.ts';
+import { Acks, clonableAck, movingWith } from './acks.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { createPlace, type Place, type Source } from './place.ts';
 import type { PeerBridge, PeerWait, Self } from './thread-state.ts';
@@ -212,6 +213,10 @@ export class Peers implements PeerBridge {
     if (inHand) {
       line.mailbox.discardFirst((event, tag) => this.#discard(line, event, tag, 'crashed', reason));
     }
+    if (anyMarked()) {
+      const lost = (event: unknown, tag: Tag): void => this.#discard(line, event, tag, 'crashed', reason);
+      line.mailbox.discardUnless((event) => !hasMoved(event), lost);
+    }
     // Those of an instance that ended by itself hear of it from its thread.
     if (error !== undefined) for (const tag of line.deferred) this.#waiting.reject(tag, reason);
     line.open = undefined;
@@ -250,18 +255,20 @@ export class Peers implements PeerBridge {
     let closed: () => void = () => {};
     const peer = this.#peer(
       id,
-      (batch) => link.call('deliver', batch),
+      (batch, moving = []) => link.callWith(moving, 'deliver', batch),
       (ack) => {
         try {
-          void link.call('acknowledge', ack).catch(() => {});
+          tell(ack);
         } catch {
-          void link.call('acknowledge', clonableAck(ack)).catch(() => {});
+          tell(clonableAck(ack));
         }
       },
       new Promise((resolve) => {
         closed = resolve;
       }),
     );
+    const tell = (ack: Ack): void =>
+      void link.callWith(movingWith(ack) ?? [], 'acknowledge', ack).catch(() => {});
     const link = openLink(port, {
       expose: {
         deliver: (batch: unknown[]) => this.#options.turns.deliver(batch, peer.source),
@@ -269,6 +276,7 @@ export class Peers implements PeerBridge {
       },
       onViolation: (what) => this.#options.warn(`the thread refused ${what} from another thread`),
       repair: (ack) => clonableAck(ack as Ack),
+      transferablesOf: movingWith,
       onClose: () => {
         link.close(new HoldfastError('THREAD_CRASHED', 'the other thread has ended'));
         peer.outbox.close();
@@ -330,8 +338,8 @@ export class Peers implements PeerBridge {
     const never = new Promise<void>(() => {});
     const local: Peer = this.#peer(
       0,
-      (batch) => {
-        const copy = structuredClone(batch);
+      (batch, moving = []) => {
+        const copy = structuredClone(batch, { transfer: moving as ArrayBuffer[] });
         return Promise.resolve().then(async () =>
           copyOf(await this.#options.turns.deliver(copy, local.source)),
         );
@@ -344,7 +352,7 @@ export class Peers implements PeerBridge {
 
   #peer(
     id: number,
-    deliver: (batch: unknown[]) => Promise<unknown>,
+    deliver: (batch: unknown[], moving?: readonly unknown[]) => Promise<unknown>,
     acknowledge: (ack: Ack) => void,
     closed: Promise<void>,
   ): Peer {
@@ -394,14 +402,20 @@ function keyOf(from: Self | undefined, address: string): string {
 }
 
 function copyOf(ack: Ack): Ack {
-  const clone = tryClone(ack);
-  return clone === undefined ? structuredClone(clonableAck(ack)) : (clone.copy as Ack);
+  const copy = (of: Ack): Ack =>
+    structuredClone(of, { transfer: [...(movingWith(of) ?? [])] as ArrayBuffer[] });
+  try {
+    return copy(ack);
+  } catch {
+    return copy(clonableAck(ack));
+  }
 }
 
 function refused(event: unknown, maxBytes: number): DeadLetterReason | undefined {
   try {
     const { type } = event as { type?: unknown };
     if (typeof type !== 'string' || type === 'xstate.stop') return 'unclonable';
+    if (hasMoved(event)) return 'unclonable';
     return measure(event, maxBytes) === 'too-large' ? 'too-large' : undefined;
   } catch {
     return 'unclonable';

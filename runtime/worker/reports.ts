@@ -1,4 +1,5 @@
-import { tryClone } from '../wire/errors.ts';
+import { transferablesOf } from '../mailbox/transfer.ts';
+import { safeCopy } from '../wire/errors.ts';
 import { REPORT, type ErrorReport, type LetterReport } from '../wire/protocol.ts';
 import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
@@ -15,14 +16,17 @@ export interface Mirrored {
  * event loop, and always before the acknowledgement of the batch that caused it.
  */
 export class Reports {
-  readonly #send: (items: unknown[]) => void;
+  readonly #send: (items: unknown[], transfer: readonly unknown[] | undefined) => void;
   readonly #loop: EventLoop;
   readonly #dirty = new Set<Mirrored>();
   #items: unknown[] = [];
   #armed = false;
 
-  /** `send` throws at once when something cannot be cloned. */
-  constructor(send: (items: unknown[]) => void, loop: EventLoop = eventLoop) {
+  /** `send` throws at once when something cannot be cloned; what `transfer` holds moves with the items. */
+  constructor(
+    send: (items: unknown[], transfer: readonly unknown[] | undefined) => void,
+    loop: EventLoop = eventLoop,
+  ) {
     this.#send = send;
     this.#loop = loop;
   }
@@ -54,7 +58,7 @@ export class Reports {
     const items = this.#items;
     this.#items = [];
     try {
-      this.#send(items);
+      this.#send(items, transferablesOf(items));
     } catch {
       this.#sendClonable(items);
     }
@@ -65,11 +69,11 @@ export class Reports {
     const out: unknown[] = [];
     for (let i = 0; i < items.length; i += STRIDE) {
       const [kind, slot, payload] = items.slice(i, i + STRIDE) as [number, number, unknown];
-      const clone = tryClone(payload);
+      const clone = safeCopy(payload);
       if (clone !== undefined) out.push(kind, slot, clone.copy);
       else out.push(...replacement(kind, slot, payload));
     }
-    this.#send(out);
+    this.#send(out, transferablesOf(out));
   }
 }
 
@@ -91,6 +95,7 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
   }
   const [, event] = kind === REPORT.withErrors ? (payload as unknown[]) : [kind, payload];
   const { type } = event as { type: unknown };
+  if (kind === REPORT.expired) return [REPORT.expiredInPart, slot, { type }];
   return warning(slot, `event "${String(type)}"`);
 }
 

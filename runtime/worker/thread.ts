@@ -21,7 +21,7 @@ import { loadLogic } from './load-logic.ts';
 import type { Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import { Reports } from './reports.ts';
-import { Acks, clonableAck } from './acks.ts';
+import { Acks, clonableAck, movingWith } from './acks.ts';
 import { Peers } from './peers.ts';
 import { createPlace, type Place, type Source } from './place.ts';
 import { threadState, type HostBridge } from './thread-state.ts';
@@ -67,8 +67,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const places = new Map<number, Place>();
   let delivered = 0;
   let untold = 0;
-  const reports = new Reports((items) => {
-    const told = callHost('report', items);
+  const reports = new Reports((items, moving = []) => {
+    const told = link.callWith(moving, 'report' satisfies HostMethod, items);
     untold += 1;
     const heard = (): void => {
       untold -= 1;
@@ -94,9 +94,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     placeOf: (slot) => places.get(slot),
     acknowledge(ack) {
       try {
-        void callHost('acknowledge', ack).catch(() => {});
+        tellHost('acknowledge', ack, movingWith(ack));
       } catch {
-        void callHost('acknowledge', clonableAck(ack)).catch(() => {});
+        const clonable = clonableAck(ack);
+        tellHost('acknowledge', clonable, movingWith(clonable));
       }
     },
   };
@@ -149,7 +150,13 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     },
     onViolation: (what) => warn(`the thread refused ${what}`),
     repair: (answers) => (Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot()),
+    transferablesOf: movingWith,
   });
+
+  /** Throws at once what cannot be cloned; nobody waits for an answer. */
+  function tellHost(method: HostMethod, told: unknown, moving: readonly unknown[] = []): void {
+    link.callWith(moving, method, told).catch(() => {});
+  }
 
   function callHost(method: HostMethod, ...args: readonly unknown[]): Promise<unknown> {
     return link.call(method, ...args);
