@@ -78,6 +78,7 @@ export class Instance {
   readonly id: string;
   readonly address: string;
   readonly supervision: ResolvedAgent['supervision'];
+  readonly sharedMemory: boolean;
   readonly mailbox: Mailbox;
   /** Settles when it first runs in its thread. */
   readonly started: Promise<void>;
@@ -104,6 +105,7 @@ export class Instance {
     this.id = options.id;
     this.address = options.address;
     this.supervision = options.supervision;
+    this.sharedMemory = options.sharedMemory;
     this.mailbox = new Mailbox(options.agent.capacity, options.agent.overflow);
     this.#options = options;
     this.#effects = options.effects;
@@ -176,7 +178,7 @@ export class Instance {
     const { maxBytes, warnBytes } = this.agent;
     let size;
     try {
-      size = measure(event, maxBytes, this.#options.sharedMemory);
+      size = measure(event, maxBytes, this.sharedMemory);
       // Its system hangs on an actor; that is not what is wrong with it.
       if (size === 'too-large' && Object.values(event).some(isActor)) return 'unclonable';
     } catch {
@@ -299,8 +301,8 @@ export class Instance {
 
   activation({ slot }: Seat): ActivateRequest {
     const { agent, id, address } = this;
-    const { snapshot, sharedMemory } = this.#options;
-    const pool = { threadId: agent.threadId, sharedMemory };
+    const { snapshot } = this.#options;
+    const pool = { threadId: agent.threadId, sharedMemory: this.sharedMemory };
     const input = withoutShared(this.#options.input, pool, 'MESSAGE_UNCLONABLE', `the input of ${address}`);
     withoutShared(snapshot, pool, 'MESSAGE_UNCLONABLE', `the snapshot of ${address}`);
     return {

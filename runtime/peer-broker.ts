@@ -98,8 +98,10 @@ export class PeerBroker {
     const link: PeerLink = { id, from, to, seat, slot, base, counter, counterBase };
     this.#links.set(id, link);
     seat.links.add(link);
-    const { capacity, maxBytes } = seat.instance.agent;
-    return { link: id, peer, capacity: Math.max(LEAST, Math.floor(capacity / SHARE)), maxBytes, counter };
+    const { sharedMemory } = seat.instance;
+    const { capacity: whole, maxBytes } = seat.instance.agent;
+    const capacity = Math.max(LEAST, Math.floor(whole / SHARE));
+    return { link: id, peer, capacity, maxBytes, sharedMemory, counter };
   }
 
   /** What `one` calls `other`; the port between them is handed out with the first question. */

@@ -142,3 +142,32 @@ describe('where the config allows it', () => {
     expect(await ref.ask({ type: 'plain' })).toBe('plain');
   });
 });
+
+describe('from agent to agent', () => {
+  const pair = async (from: boolean, to: boolean): Promise<{ runtime: Runtime; a: AgentRef }> => {
+    const runtime = (await start({
+      agents: { a: fixture('sharing'), b: fixture('sharing', { threadId: 'other' }) },
+      threads: { pool: { sharedMemory: from }, other: { sharedMemory: to } },
+    })) as unknown as Runtime;
+    await runtime.spawn('b', { id: '1' });
+    return { runtime, a: await runtime.spawn('a', { id: '1' }) };
+  };
+
+  test.each([
+    [false, false],
+    [true, false],
+    [false, true],
+  ])('it is refused when one of the pools does not allow it: %s, %s', async (from, to) => {
+    const { runtime, a } = await pair(from, to);
+    const codes: unknown[] = [];
+    for (const type of ['give', 'get', 'give']) codes.push(await a.ask({ type, to: 'b/1' }));
+    expect(codes).toEqual(['MESSAGE_UNCLONABLE', 'REPLY_UNCLONABLE', 'MESSAGE_UNCLONABLE']);
+    expect(runtime.deadLetters.list()).toMatchObject([{ reason: 'unclonable' }, { reason: 'unclonable' }]);
+  });
+
+  test('it crosses where both allow it', async () => {
+    const { a } = await pair(true, true);
+    expect(await a.ask({ type: 'give', to: 'b/1' })).toBe(true);
+    expect(await a.ask({ type: 'get', to: 'b/1' })).toBe('got');
+  });
+});

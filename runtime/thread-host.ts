@@ -93,7 +93,8 @@ export class ThreadHost implements PeerThread {
     this.name = options.name;
     const { startThread = startWorker, name, moduleUrls } = options;
     const clockOrigin = Number(process.hrtime.bigint()) / 1e6 - options.clock.now();
-    const data = { progress: this.#progress.buffer, threadId: pool.threadId, clockOrigin };
+    const { threadId, sharedMemory } = pool;
+    const data = { progress: this.#progress.buffer, threadId, sharedMemory, clockOrigin };
     this.#worker = startThread({ pool, name, moduleUrls, data });
     this.#worker.on('error', (error) => this.#failed(error));
     this.#worker.on('exit', (code) => this.#exited(code));

@@ -58,7 +58,7 @@ export const poolSchema = z
     sharedMemory: flag()
       .default(false)
       .describe(
-        'Whether an event may carry a SharedArrayBuffer into the pool: memory that both sides then write. Default: false.',
+        'Whether messages to and from the pool may carry a SharedArrayBuffer: memory that both sides then write. Default: false.',
       ),
     startTimeoutMs: timeSpan(1)
       .default(10_000)

@@ -58,7 +58,7 @@ export interface ResolvedPool {
   };
   readonly env: Readonly<Record<string, string>>;
   readonly resourceLimits?: ResolvedResourceLimits;
-  /** Whether an event may carry a SharedArrayBuffer into the pool. */
+  /** Whether messages to and from the pool may carry a SharedArrayBuffer. */
   readonly sharedMemory: boolean;
   readonly startTimeoutMs: number;
 }

@@ -8,6 +8,8 @@ export interface ThreadData {
   readonly progress: SharedArrayBuffer;
   /** The pool. */
   readonly threadId: string;
+  /** Whether its agents may share memory with others. Default: they may not. */
+  readonly sharedMemory?: boolean;
   /** `process.hrtime` in milliseconds when the host's clock was at zero: deadlines are of that clock. */
   readonly clockOrigin: number;
 }
@@ -68,6 +70,8 @@ export interface PeerLine {
   /** Envelopes that may be queued or unacknowledged. */
   readonly capacity: number;
   readonly maxBytes: number;
+  /** Whether its pool may be sent memory that threads share. */
+  readonly sharedMemory: boolean;
   /** Slot of this thread's progress block that counts what the link took. */
   readonly counter: number;
 }

@@ -2,7 +2,7 @@ import type { DeadLetterReason } from '../dead-letters.ts';
 import { HoldfastError } from '../errors.ts';
 import { Mailbox, type Tag } from '../mailbox/mailbox.ts';
 import { Outbox, type Ack, type Attachment } from '../mailbox/outbox.ts';
-import { measure } from '../mailbox/size.ts';
+import { measure, sharesMemory } from '../mailbox/size.ts';
 import { anyMarked, hasMoved } from '../mailbox/transfer.ts';
 import { MAX_DEPTH, NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
@@ -33,6 +33,8 @@ export interface PeersOptions {
   readonly callHost: (method: HostMethod, ...args: readonly unknown[]) => Promise<unknown>;
   readonly letter: (letter: LetterReport) => void;
   readonly warn: (message: string) => void;
+  /** Whether this thread may share memory with others. */
+  readonly sharedMemory: boolean;
 }
 
 /** A thread that this one sends to, or that sends to it; or this one itself. */
@@ -54,6 +56,8 @@ interface Line {
   readonly mailbox: Mailbox;
   readonly deferred: Set<Tag>;
   maxBytes: number;
+  /** Whether both ends may share memory; not known until it is open, and then what waits is looked at again. */
+  sharedMemory: boolean;
   /** The thread that it last led to. */
   peer: number;
   /** `undefined` until the host has opened it, and between two incarnations of the other. */
@@ -131,7 +135,7 @@ export class Peers implements PeerBridge {
   }
 
   #offer(line: Line, event: unknown, tag: Tag, terms: Terms): void {
-    const reason = refused(event, line.maxBytes);
+    const reason = refused(event, line);
     if (reason !== undefined) return this.#refuse(line, event, tag, reason);
     const dropped = (old: unknown, oldTag: Tag): void => this.#discard(line, old, oldTag, 'mailbox-full');
     if (!line.mailbox.offer(event, tag, terms, dropped))
@@ -168,6 +172,7 @@ export class Peers implements PeerBridge {
         mailbox: new Mailbox(CAPACITY),
         deferred: new Set(),
         maxBytes: MAX_BYTES,
+        sharedMemory: this.#options.sharedMemory,
         peer: -1,
         open: undefined,
         connecting: false,
@@ -196,6 +201,11 @@ export class Peers implements PeerBridge {
     }
     mailbox.capacity = at.capacity;
     line.maxBytes = at.maxBytes;
+    if (line.sharedMemory && !at.sharedMemory) {
+      line.sharedMemory = false;
+      const shares = (event: unknown, tag: Tag): void => this.#discard(line, event, tag, 'unclonable');
+      mailbox.discardUnless((event) => !sharesMemory(event), shares);
+    }
     line.peer = at.peer;
     this.#options.progress.add(at.counter, mailbox.depth);
     peer.lines.set(at.link, line);
@@ -384,7 +394,11 @@ export class Peers implements PeerBridge {
       return line?.peer === peer ? line : undefined;
     };
     tags.forEach((tag, i) => {
-      if (lineOf(tag) !== undefined) this.#waiting.resolve(tag, wholeAnswer(tag, values[i], more));
+      const line = lineOf(tag);
+      if (line === undefined) return;
+      const answer = wholeAnswer(tag, values[i], more);
+      if (line.sharedMemory || !sharesMemory(answer)) this.#waiting.resolve(tag, answer);
+      else this.#waiting.reject(tag, sharedReply(line.address));
     });
     for (let i = 0; i + 1 < failed.length; i += 2) {
       const tag = failed[i] as Tag;
@@ -411,15 +425,23 @@ function copyOf(ack: Ack): Ack {
   }
 }
 
-function refused(event: unknown, maxBytes: number): DeadLetterReason | undefined {
+function refused(event: unknown, { maxBytes, sharedMemory }: Line): DeadLetterReason | undefined {
   try {
     const { type } = event as { type?: unknown };
     if (typeof type !== 'string' || type === 'xstate.stop') return 'unclonable';
     if (hasMoved(event)) return 'unclonable';
-    return measure(event, maxBytes) === 'too-large' ? 'too-large' : undefined;
+    const size = measure(event, maxBytes, sharedMemory);
+    return size === 'shared' ? 'unclonable' : typeof size === 'string' ? size : undefined;
   } catch {
     return 'unclonable';
   }
+}
+
+function sharedReply(address: string): HoldfastError {
+  return new HoldfastError(
+    'REPLY_UNCLONABLE',
+    `the reply of ${address} shares memory, which threads.<threadId>.sharedMemory of both pools has to allow; reply with a copy`,
+  );
 }
 
 function tooDeep(address: string): HoldfastError {

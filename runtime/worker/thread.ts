@@ -115,6 +115,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     callHost,
     letter,
     warn,
+    sharedMemory: data.sharedMemory === true,
   });
   threadState().peers = peers;
 
