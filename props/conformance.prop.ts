@@ -10,7 +10,6 @@ import { plainPlace } from './conformance/plain-place.ts';
 import { printScenario } from './conformance/print-chart.ts';
 import { printDifference } from './conformance/print-difference.ts';
 import { runScenario, type Place } from './conformance/run-scenario.ts';
-import { withoutRepeatedStart } from './conformance/trace.ts';
 
 /** The nightly form has more: `HOLDFAST_CHARTS=2000 npx vitest run props/conformance.prop.ts`. */
 const numRuns = Number(env['HOLDFAST_CHARTS'] ?? 200);
@@ -29,7 +28,7 @@ async function differenceOf(place: Place, it: Scenario): Promise<string | undefi
   const plain = plainPlace();
   const expected = await runScenario(plain, it);
   fc.pre(plain.busiest <= OWN_EVENTS_IN_A_TURN);
-  const actual = withoutRepeatedStart(await runScenario(place, it), expected);
+  const actual = await runScenario(place, it);
   const difference = printDifference(expected, actual);
   return difference && `${printScenario(it)}\n\n${difference}`;
 }

@@ -134,28 +134,3 @@ export function firstDifference(left: Trace, right: Trace): number {
   for (let i = 0; i < length; i++) if (!isDeepStrictEqual(left[i], right[i])) return i;
   return -1;
 }
-
-/**
- * An agent's trace without the one snapshot that a start repeats when it is watched: its thread is told twice that
- * somebody watches, and tells the current state each time.
- */
-export function withoutRepeatedStart(agent: Trace, plain: Trace): Trace {
-  let entries = agent;
-  for (const from of starts(plain)) {
-    const end = plain.findIndex(({ at }, i) => i > from && at === 'rest');
-    for (let i = from + 1; i <= end; i++) {
-      if (isDeepStrictEqual(entries[i], plain[i])) continue;
-      const repeats = isDeepStrictEqual(entries[i], entries[i - 1]);
-      if (repeats) entries = entries.toSpliced(i, 1);
-      break;
-    }
-  }
-  return entries;
-}
-
-/** Where a section of the trace begins in which the actor starts. */
-function starts(trace: Trace): number[] {
-  return trace.flatMap((entry, i) =>
-    i === 0 || (entry.at === 'step' && entry.step.startsWith('stop')) ? [i] : [],
-  );
-}
