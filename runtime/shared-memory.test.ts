@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { toPromise, waitFor } from 'xstate';
-import type { AgentRef, Runtime } from 'holdfast';
+import { defineCapability, type AgentRef, type Grant, type Runtime } from 'holdfast';
 import { fixture, nextEvent, start } from './fixtures/start.ts';
 
 const shared = (): Uint8Array => new Uint8Array(new SharedArrayBuffer(4));
@@ -170,4 +170,38 @@ describe('from agent to agent', () => {
     expect(await a.ask({ type: 'give', to: 'b/1' })).toBe(true);
     expect(await a.ask({ type: 'get', to: 'b/1' })).toBe('got');
   });
+});
+
+test.each([
+  [false, 'MESSAGE_UNCLONABLE', 'REPLY_UNCLONABLE'],
+  [true, { memory: 'shared' }, { memory: 'shared' }],
+])('to a capability and from it only where the config allows it: %s', async (sharedMemory, given, got) => {
+  process.env['SHARED_KEY'] = 'a key';
+  const used: unknown[] = [];
+  const sign = defineCapability('sign', (_secret, args) => {
+    used.push(args);
+    return { memory: shared() };
+  });
+  const secrets: Record<string, Grant> = {
+    key: { ref: 'SHARED_KEY', mode: 'capability', capabilities: ['sign'] },
+  };
+  const runtime = await start(
+    {
+      externalSecrets: { provider: 'env' },
+      agents: { sharing: fixture('sharing', { secrets }) },
+      threads: { pool: { sharedMemory, isolation: 'thread' } },
+    },
+    { capabilities: [sign] },
+  );
+  const use = async (to?: string): Promise<unknown> => {
+    const ref = (await runtime.spawn('sharing')) as unknown as AgentRef;
+    ref.send({ type: 'use', ...(to && { to }) });
+    const { context } = await waitFor(ref, (state) => state.context?.used !== undefined, { timeout: 10_000 });
+    return context.used;
+  };
+  const plainly = (of: unknown): unknown =>
+    (of as { memory?: Uint8Array }).memory?.buffer instanceof SharedArrayBuffer ? { memory: 'shared' } : of;
+  expect(plainly(await use())).toEqual(given);
+  expect(used.map(plainly)).toEqual(sharedMemory ? [{ memory: 'shared' }] : []);
+  expect(plainly(await use('plain'))).toEqual(got);
 });

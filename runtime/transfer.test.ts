@@ -170,7 +170,10 @@ test('what an instance that failed had not handled of moved events is lost as we
   const { runtime, ref } = await frames();
   ref.send({ type: 'fail' });
   const [moved, copied] = [ref.ask(frame()), ref.ask({ type: 'plain' })];
-  await expect(moved).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+  await expect(moved).rejects.toMatchObject({
+    code: 'THREAD_CRASHED',
+    message: expect.stringContaining('transfer()') as string,
+  });
   expect(await copied).toBe('plain');
   expect(runtime.deadLetters.list()).toMatchObject([{ reason: 'crashed', truncated: true }]);
 });
@@ -278,4 +281,27 @@ test.each(['other', 'frames'])('agents move frames to each other, and back: %s',
   expect(await a.ask({ type: 'left' })).toBe(0);
   expect(await a.ask({ type: 'fetch', to: `${name}/b` })).toEqual({ frame: new Uint8Array(8).fill(7) });
   expect(await b.ask({ type: 'left' })).toBe(0);
+});
+
+test('a port that had moved at a crash is lost with it, not sent again', async () => {
+  const { runtime, ref } = await frames();
+  const [, theirs] = line();
+  const fatal = ref.ask({ type: 'exit' });
+  const moved = ref.ask(transfer({ type: 'line', port: theirs }, [theirs]));
+  await expect(fatal).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+  await expect(moved).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+  expect(runtime.deadLetters.list()).toMatchObject([
+    { reason: 'crashed', event: { type: 'exit' } },
+    { reason: 'crashed', event: { type: 'line' }, truncated: true },
+  ]);
+});
+
+test('a port beside an event that cannot be cloned arrives, and works', async () => {
+  const { runtime, ref } = await frames();
+  const [ours, theirs] = line();
+  const hello = heard(ours);
+  ref.send({ type: 'function', call: () => 1 });
+  ref.send(transfer({ type: 'line', port: theirs }, [theirs]));
+  expect(await hello).toBe('hello');
+  expect(runtime.deadLetters.list()).toMatchObject([{ reason: 'unclonable', event: { type: 'function' } }]);
 });

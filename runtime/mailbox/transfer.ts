@@ -39,7 +39,9 @@ export function transfer<T extends object>(value: T, list: readonly (Movable | A
   // What is not an object holds nothing that could move.
   if (typeof value !== 'object' || value === null) return value;
   marks.used = true;
-  marks.of.set(value, { list: new Set(list), moved: false });
+  // Shared memory is where it is; whether it may be sent is not for the sender to say.
+  const movable = list.filter((item) => !(item instanceof SharedArrayBuffer));
+  marks.of.set(value, { list: new Set(movable), moved: false });
   return value;
 }
 
