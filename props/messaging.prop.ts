@@ -40,7 +40,9 @@ test(
     const total = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(plan, async (plan) => {
-        const runtime = await createRuntime({ agents: agents(plan) }, { logger });
+        // Each has a log in shared memory, which is there when its thread is not.
+        const threads = Object.fromEntries(POOLS.map((pool) => [pool, { sharedMemory: true }]));
+        const runtime = await createRuntime({ agents: agents(plan), threads }, { logger });
         const post = new Post(runtime);
         try {
           await post.carryOut(plan);

@@ -2,14 +2,16 @@ import { createActor, type AnyActorRef, type Subscription } from 'xstate';
 import type { SupervisorEvent } from '../actors/supervisor.ts';
 import type { TwinLogic } from '../actors/twin.ts';
 import { addressOf } from './address.ts';
+import { Addresses } from './addresses.ts';
 import { activate } from './activate.ts';
 import { toAgentRef, type AgentRef } from './agent-ref.ts';
-import { systemClock, within, type Clock } from './clock.ts';
+import { systemClock, type Clock } from './clock.ts';
 import type { LoadedConfig, ResolvedAgent } from './config/resolve.ts';
 import { DeadLetterLog } from './dead-letter-log.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { HoldfastError } from './errors.ts';
 import { Instance, type InstanceEffects } from './instance.ts';
+import { LargeEvents } from './large-events.ts';
 import { consoleLogger, type Logger } from './logger.ts';
 import { Waiting } from './mailbox/waiting.ts';
 import { replayLetter } from './replay.ts';
@@ -19,6 +21,7 @@ import { ownMemory } from './secrets/own-memory.ts';
 import type { StartThread } from './os-thread.ts';
 import { PeerBroker } from './peer-broker.ts';
 import type { SpawnRequest } from './spawn-request.ts';
+import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
 import { ThreadHost, type Seat } from './thread-host.ts';
@@ -34,14 +37,8 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly sent?: ((event: object) => void) | undefined;
 }
 
-/**
- * `stop` as a whole, within Kubernetes' default grace of 30 s: half of it for mailboxes to empty, a quarter for
- * instances to stop, a quarter for threads to end.
- */
+/** `stop` as a whole: half of Kubernetes' default grace of 30 s. */
 const STOP_MS = 15_000;
-
-/** Warnings of large events at most. */
-const MAX_LARGE = 1000;
 
 /** The running system behind a `Runtime`: one supervisor, its pools, the instances and the secrets. */
 export class RuntimeSystem {
@@ -59,15 +56,10 @@ export class RuntimeSystem {
   readonly #agents: ReadonlyMap<string, ResolvedAgent>;
   readonly #instances = new Map<string, Instance>();
   readonly #refs = new Map<string, AgentRef>();
-  /** Addresses of twins that are made and not started. */
-  readonly #reserved = new Set<string>();
-  /** Those of twins that never were: React's strict mode makes one for each that it keeps. */
-  readonly #abandoned = new FinalizationRegistry<string>((address) => this.#reserved.delete(address));
+  readonly #addresses = new Addresses((address) => this.#instances.has(address));
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
   readonly #hosts = new Map<string, Set<ThreadHost>>();
-  readonly #nextId = new Map<string, number>();
-  /** Agents and types of events that were warned of as large. */
-  readonly #large = new Set<string>();
+  readonly #large = new LargeEvents((fields, message) => this.#warn(fields, message));
   readonly #broker: PeerBroker;
   readonly #startedAt: number;
   #state: RuntimeStatus['state'] = 'running';
@@ -119,9 +111,9 @@ export class RuntimeSystem {
   async spawn(name: string, request: SpawnRequest): Promise<AgentRef> {
     this.#assertRunning();
     const agent = this.#agent(name);
-    const id = request.id ?? this.#freeId(agent.name);
+    const id = request.id ?? this.#addresses.freeId(agent.name);
     const address = addressOf(agent.name, id);
-    if (this.#isTaken(address)) {
+    if (this.#addresses.isTaken(address)) {
       throw new HoldfastError(
         'ADDRESS_TAKEN',
         `${address} is in use; await its stop() first, or give another id`,
@@ -190,20 +182,15 @@ export class RuntimeSystem {
 
   async #stop(timeoutMs: number): Promise<void> {
     this.#state = 'stopping';
-    const instances = [...this.#instances.values()].toReversed();
-    const tooLate = (): Error => new HoldfastError('RUNTIME_STOPPED', 'the time to stop is up');
-    const handled = Promise.all(instances.map((instance) => instance.mailbox.passed()));
-    await within(this.#clock, timeoutMs / 2, handled, tooLate).catch(() => {});
-    const ended = (async () => {
-      for (const instance of instances) await instance.stop('shutdown');
-      await this.secrets.stop();
-    })();
-    // Whoever keeps its thread busy does not keep the others: the threads end in any case.
-    await within(this.#clock, timeoutMs / 4, ended, tooLate).catch(() => {});
-    await within(this.#clock, timeoutMs / 4, this.#stopThreads(), tooLate).catch(() => {
-      const stuck: string[] = [];
-      for (const hosts of this.#hosts.values()) for (const { name } of hosts) stuck.push(name);
-      this.#warn({ threads: stuck }, `stop gave up after ${timeoutMs} ms; these threads do not end`);
+    await shutDown(timeoutMs, {
+      clock: this.#clock,
+      instances: [...this.#instances.values()].toReversed(),
+      stopSecrets: () => this.secrets.stop(),
+      stopThreads: () => this.#stopThreads(),
+      gaveUp: () => {
+        const threads = [...this.#hosts.values()].flatMap((hosts) => Array.from(hosts, ({ name }) => name));
+        this.#warn({ threads }, `stop gave up after ${timeoutMs} ms; these threads do not end`);
+      },
     });
     this.#deadLetterLog.end();
     this.#state = 'stopped';
@@ -281,7 +268,7 @@ export class RuntimeSystem {
   readonly #instanceEffects = {
     fromPeers: (seat: Seat) => this.#broker.handled(seat),
     large: ({ address, agent }: Instance, event: object, bytes: number) =>
-      this.#warnLarge(agent, address, String((event as { type?: unknown }).type), bytes),
+      this.#large.seen(agent, address, event, bytes),
     place: ({ address, agent: { threadId } }: Instance) =>
       this.#tell({ type: 'instance.place', address, threadId }),
     release: ({ agent: { threadId } }: Instance, n: number) =>
@@ -311,7 +298,7 @@ export class RuntimeSystem {
     create: (request: InstanceRequest, twin: AnyActorRef): Instance => {
       this.#assertRunning();
       const { agent, parent } = request;
-      const id = request.id ?? this.#freeId(agent.name);
+      const id = request.id ?? this.#addresses.freeId(agent.name);
       const address = addressOf(agent.name, id);
       const effects: InstanceEffects = {
         ...this.#instanceEffects,
@@ -337,8 +324,7 @@ export class RuntimeSystem {
         parent,
         effects,
       });
-      this.#reserved.add(address);
-      this.#abandoned.register(twin, address, twin);
+      this.#addresses.reserve(address, twin);
       this.#byTwin.set(twin, instance);
       toAgentRef(twin, instance);
       return instance;
@@ -349,8 +335,7 @@ export class RuntimeSystem {
     },
     // Not before it starts: a machine may stop a child in the transition that spawned it, and no one tells the child.
     begin: (instance, twin) => {
-      this.#reserved.delete(instance.address);
-      this.#abandoned.unregister(twin);
+      this.#addresses.release(instance.address, twin);
       this.#instances.set(instance.address, instance);
       this.#refs.set(instance.address, twin as unknown as AgentRef);
       try {
@@ -383,29 +368,9 @@ export class RuntimeSystem {
     throw new HoldfastError('AGENT_UNKNOWN', `no agent is named "${name}"; the config declares ${known}`);
   }
 
-  #freeId(agent: string): string {
-    let next = this.#nextId.get(agent) ?? 1;
-    while (this.#isTaken(addressOf(agent, String(next)))) next += 1;
-    this.#nextId.set(agent, next + 1);
-    return String(next);
-  }
-
-  #isTaken(address: string): boolean {
-    return this.#instances.has(address) || this.#reserved.has(address);
-  }
-
   #assertRunning(): void {
     if (this.#state === 'running') return;
     throw new HoldfastError('RUNTIME_STOPPED', 'the runtime is stopping or has stopped; create a new one');
-  }
-
-  /** Once for each type of event: it will come again. */
-  #warnLarge({ name, warnBytes }: ResolvedAgent, address: string, type: string, bytes: number): void {
-    const key = `${name} ${type.slice(0, 256)}`;
-    if (this.#large.has(key) || this.#large.size >= MAX_LARGE) return;
-    this.#large.add(key);
-    const message = `an event is larger than mailbox.warnBytes (${warnBytes}); send a reference to the data instead`;
-    this.#warn({ address, type: type.slice(0, 256), bytes }, message);
   }
 
   #warn(fields: object, message: string): void {
