@@ -20,9 +20,6 @@ import { emitFrom, sendToParent } from './xstate/xstate5.ts';
 /** How long a stopped instance gets in its thread. */
 const STOP_MS = 5000;
 
-const GONE =
-  'what transfer() moved with the event was with the incarnation that has ended; send it again with data of its own';
-
 /** What an instance has its runtime do. */
 export interface InstanceEffects {
   readonly clock: Clock;
@@ -418,7 +415,7 @@ export class Instance {
       const cause = this.#end?.kind === 'failed' ? this.#end.error : undefined;
       this.mailbox.discardUnless(
         (event) => !hasMoved(event),
-        (event, tag) => this.refuse(event, tag, 'crashed', cause, GONE),
+        (event, tag) => this.refuse(event, tag, 'crashed', cause),
       );
     }
     this.#phase = 'restarting';
