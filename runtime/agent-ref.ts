@@ -103,7 +103,7 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
   const { send } = twin;
   const methods: AgentRefMethods<AnyActorLogic> & Pick<AnyActorRef, 'send'> = {
     // XState's development build throws for a string; here it is a dead letter like all that is no event.
-    send: (event: unknown) => (typeof event === 'string' ? instance.accept(event) : send(event)),
+    send: (event: unknown) => (typeof event === 'string' ? instance.inbox.accept(event) : send(event)),
     address,
     agent: instance.agent.name,
     threadId: instance.agent.threadId,
@@ -114,10 +114,10 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       return instance.incarnation;
     },
     async deliver(event, { timeoutMs = DELIVER_MS, signal } = {}) {
-      await instance.open('delivery', event, { timeoutMs, signal, onTimeout: notHandled });
+      await instance.inbox.open('delivery', event, { timeoutMs, signal, onTimeout: notHandled });
     },
     ask: (event, { timeoutMs = ASK_MS, signal } = {}) =>
-      instance.open('ask', event, { timeoutMs, signal, onTimeout: notAnswered }),
+      instance.inbox.open('ask', event, { timeoutMs, signal, onTimeout: notAnswered }),
     async snapshot({ timeoutMs = ASK_MS } = {}) {
       const wire = (await instance.query('snapshot', timeoutMs)) as WireSnapshot;
       return new TwinSnapshot({ ...stateFrom(wire), status: wire.status });

@@ -1,16 +1,14 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate';
 import { within, type Clock } from './clock.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
-import type { DeadLetterReason, DeadLetters } from './dead-letters.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import { HoldfastError } from './errors.ts';
-import { Mailbox, type Tag } from './mailbox/mailbox.ts';
-import { NO_TERMS, termsOf, type Terms } from './mailbox/terms.ts';
-import { measure, type Size } from './mailbox/size.ts';
-import { anyMarked, hasMoved, setMoved } from './mailbox/transfer.ts';
-import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
+import { Inbox } from './inbox.ts';
+import type { Mailbox } from './mailbox/mailbox.ts';
+import type { Waiting } from './mailbox/waiting.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { refusal } from './refusal.ts';
-import { sharedMemoryAdvice, withoutShared } from './shared-memory.ts';
+import { withoutShared } from './shared-memory.ts';
 import type { Seat, ThreadHost } from './thread-host.ts';
 import { Watchers, type IncarnationEnd, type StopReason } from './watchers.ts';
 import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
@@ -79,7 +77,7 @@ export class Instance {
   readonly address: string;
   readonly supervision: ResolvedAgent['supervision'];
   readonly sharedMemory: boolean;
-  readonly mailbox: Mailbox;
+  readonly inbox: Inbox;
   /** Settles when it first runs in its thread. */
   readonly started: Promise<void>;
   /** What other agents sent it over links that have ended. */
@@ -106,15 +104,35 @@ export class Instance {
     this.address = options.address;
     this.supervision = options.supervision;
     this.sharedMemory = options.sharedMemory;
-    this.mailbox = new Mailbox(options.agent.capacity, options.agent.overflow);
     this.#options = options;
     this.#effects = options.effects;
+    const { waiting, deadLetters, sent } = this.#effects;
+    this.inbox = new Inbox({
+      agent: this.agent,
+      address: this.address,
+      sharedMemory: this.sharedMemory,
+      waiting,
+      deadLetters,
+      sent,
+      incarnation: () => this.#incarnation,
+      over: () => this.over,
+      ready: () => {
+        const attachment = this.#seat?.attachment;
+        if (attachment !== undefined) this.#host?.outbox.ready(attachment);
+      },
+      settled: (tag) => void this.#seat?.deferred.delete(tag),
+      large: (event, bytes) => this.#effects.large(this, event, bytes),
+    });
     this.watchers = new Watchers((error) => this.#effects.watcherThrew(this, error));
     this.started = new Promise((resolve, reject) => {
       this.#settleStarted = { resolve, reject };
     });
     // Who does not wait for the start hears of a failure through the twin.
     this.started.catch(() => {});
+  }
+
+  get mailbox(): Mailbox {
+    return this.inbox.mailbox;
   }
 
   get phase(): InstancePhase {
@@ -146,89 +164,9 @@ export class Instance {
 
   // --- towards the instance -------------------------------------------------------------------------------
 
-  /** Queues an event; what cannot be queued becomes a dead letter. Never throws. */
-  accept(event: unknown, tag: Tag = 0, terms: Terms = NO_TERMS): void {
-    if (this.over) return this.refuse(event, tag, 'stopped');
-    // XState would take its own stop for the actor's end, of which nobody would hear.
-    if (!isEvent(event) || event.type === 'xstate.stop')
-      return this.refuse(event, tag, 'unclonable', notAnEvent());
-    if (hasMoved(event)) return this.refuse(event, tag, 'unclonable', alreadyMoved());
-    const size = this.#sizeOf(event);
-    if (size === 'shared')
-      return this.refuse(event, tag, 'unclonable', undefined, sharedMemoryAdvice(this.agent.threadId));
-    if (typeof size === 'string') return this.refuse(event, tag, size);
-    this.#effects.sent?.(event);
-    const fits = this.mailbox.offer(event, tag, terms, this.#dropped);
-    if (!fits) return this.refuse(event, tag, 'mailbox-full');
-    const attachment = this.#seat?.attachment;
-    if (attachment !== undefined) this.#host?.outbox.ready(attachment);
-  }
-
-  /** Queues what the runtime itself has to tell, also when the mailbox is full. */
-  acceptControl(event: AnyEventObject): void {
-    if (this.over) return;
-    this.mailbox.offerControl(event);
-    const attachment = this.#seat?.attachment;
-    if (attachment !== undefined) this.#host?.outbox.ready(attachment);
-  }
-
-  readonly #dropped = (event: unknown, tag: Tag): void => this.refuse(event, tag, 'mailbox-full');
-
-  #sizeOf(event: object): Size | 'unclonable' {
-    const { maxBytes, warnBytes } = this.agent;
-    let size;
-    try {
-      size = measure(event, maxBytes, this.sharedMemory);
-      // Its system hangs on an actor; that is not what is wrong with it.
-      if (size === 'too-large' && Object.values(event).some(isActor)) return 'unclonable';
-    } catch {
-      // A getter or proxy that throws when it is read would throw in structured clone too.
-      return 'unclonable';
-    }
-    if (typeof size === 'number' && size > warnBytes) this.#effects.large(this, event, size);
-    return size;
-  }
-
-  /** Makes a dead letter of an event, and tells those who wait for it. */
-  refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown, why?: string): void {
-    const { address, incarnation } = this;
-    this.#effects.deadLetters.add({ address, reason, event, incarnation }, tag);
-    if (tag !== 0) this.#effects.waiting.reject(tag, refusal(address, reason, cause, why));
-  }
-
-  /** Queues an event that somebody waits for. `depth` asks led to it. */
-  open(
-    kind: 'ask' | 'delivery',
-    event: unknown,
-    { timeoutMs, signal, onTimeout, depth = 0 }: WaitOptions & { readonly depth?: number },
-  ): Promise<unknown> {
-    const options = { timeoutMs, signal, onTimeout, of: this.agent.threadId, settled: this.#settled };
-    return this.#effects.waiting.open(kind, options, (tag, deadline) =>
-      this.accept(event, tag, termsOf(deadline, depth)),
-    );
-  }
-
-  /** Queues the event of a dead letter. Settles when it was handled or refused, however long that takes. */
-  replay(event: unknown, begun: (tag: Tag) => void): Promise<unknown> {
-    const options = { timeoutMs: Infinity, onTimeout: () => this.#stopped(), of: this.agent.threadId };
-    return this.#effects.waiting.open('delivery', options, (tag) => {
-      begun(tag);
-      this.accept(event, tag);
-    });
-  }
-
-  readonly #settled = (tag: Tag): void => void this.#seat?.deferred.delete(tag);
-
   /** Why an ask that it put off has no answer, unless it failed or its thread did. */
   ending(): HoldfastError {
     return this.#stopped();
-  }
-
-  /** The thread found that the time of an ask was up. */
-  expiredInThread(event: unknown, whole: boolean): void {
-    this.mailbox.unhandled();
-    if (!whole && typeof event === 'object' && event !== null) setMoved(event);
-    this.refuse(event, 0, 'expired');
   }
 
   /** Puts a question to the thread, after everything that was sent before has been handled. */
@@ -402,22 +340,10 @@ export class Instance {
     this.#endedWith('failed', reason);
   }
 
-  /** The thread died while it handled the first envelope of the mailbox. */
-  lostInHand(reason: unknown): void {
-    this.mailbox.discardFirst((event, tag) => this.refuse(event, tag, 'crashed', reason));
-  }
-
   #endedWith(kind: 'done' | 'failed', reason: StopReason): void {
     this.#unseat();
     if (this.over) return;
-    // Only the thread had what moved there.
-    if (anyMarked()) {
-      const cause = this.#end?.kind === 'failed' ? this.#end.error : undefined;
-      this.mailbox.discardUnless(
-        (event) => !hasMoved(event),
-        (event, tag) => this.refuse(event, tag, 'crashed', cause),
-      );
-    }
+    this.inbox.refuseMoved(this.#end?.kind === 'failed' ? this.#end.error : undefined);
     this.#phase = 'restarting';
     this.watchers.ended(this.#ending(reason));
     this.#effects.ended(this, kind);
@@ -477,7 +403,7 @@ export class Instance {
     const error = last.type === 'holdfast.failed' ? (last['error'] as unknown) : this.#stoppedBy(stopped);
     this.#settleStarted.reject(error);
     for (const waiter of this.#awaiting.splice(0)) waiter.reject(error);
-    this.mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped'));
+    this.inbox.close();
     this.#effects.gone(this);
     this.#twin?.queue(last);
   }
@@ -493,26 +419,4 @@ export class Instance {
   #stopped(): HoldfastError {
     return refusal(this.address, 'stopped');
   }
-}
-
-function isActor(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'sessionId' in value && 'send' in value;
-}
-
-function isEvent(event: unknown): event is AnyEventObject {
-  try {
-    return typeof event === 'object' && event !== null && typeof (event as AnyEventObject).type === 'string';
-  } catch {
-    return false;
-  }
-}
-
-function alreadyMoved(): TypeError {
-  return new TypeError(
-    'what transfer() moves with the event has moved already: an event can be sent so once',
-  );
-}
-
-function notAnEvent(): TypeError {
-  return new TypeError('an event is an object with a string "type" that is not XState\'s own "xstate.stop"');
 }

@@ -20,7 +20,7 @@ export async function replayLetter(
   const replayed = letters.replay(id, ({ address, event }, begun) => {
     const instance = instanceAt(address);
     if (instance === undefined || instance.over) throw refusal(address, 'stopped');
-    return instance.replay(event, begun);
+    return instance.inbox.replay(event, begun);
   });
   const late = (): Error =>
     new HoldfastError(

@@ -350,7 +350,7 @@ export class RuntimeSystem {
   #openGrants(instance: Instance): void {
     const { address, agent } = instance;
     this.secrets.open(address, agent.grants, (event) => {
-      instance.acceptControl(event);
+      instance.inbox.acceptControl(event);
       this.#hub.emit('secret', { type: event.type, address, label: event.label, epoch: event.epoch });
     });
   }

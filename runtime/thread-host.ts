@@ -116,11 +116,12 @@ export class ThreadHost implements PeerThread {
     this.outbox = new Outbox({
       deliver: (batch, transfer) => this.#deliver(batch, transfer),
       delivered: (tag) => waiting.resolve(tag),
-      expired: ({ slot }, event, tag) => this.#seats.get(slot)?.instance.refuse(event, tag, 'expired'),
+      expired: ({ slot }, event, tag) => this.#seats.get(slot)?.instance.inbox.refuse(event, tag, 'expired'),
       answered: (ack) => this.#answered(ack),
       now: () => options.clock.now(),
       isClonable,
-      unclonable: ({ slot }, event, tag) => this.#seats.get(slot)?.instance.refuse(event, tag, 'unclonable'),
+      unclonable: ({ slot }, event, tag) =>
+        this.#seats.get(slot)?.instance.inbox.refuse(event, tag, 'unclonable'),
     });
     this.#call('hello').then(
       () => this.#started(),
@@ -399,8 +400,8 @@ export class ThreadHost implements PeerThread {
       else if (inner === REPORT.parentEvent) instance.sentToParent(whole);
     } else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
     else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
-    else if (kind === REPORT.expired) instance.expiredInThread(payload, true);
-    else if (kind === REPORT.expiredInPart) instance.expiredInThread(payload, false);
+    else if (kind === REPORT.expired) instance.inbox.expiredInThread(payload, true);
+    else if (kind === REPORT.expiredInPart) instance.inbox.expiredInThread(payload, false);
     else if (kind === REPORT.done) {
       this.#vacate(seat);
       instance.done(payload as DoneReport);
@@ -477,7 +478,7 @@ export class ThreadHost implements PeerThread {
     for (const seat of seats) {
       const { slot, instance, attachment } = seat;
       if (!instance.holds(seat)) continue;
-      if (slot === inHand && attachment !== undefined) instance.lostInHand(reason);
+      if (slot === inHand && attachment !== undefined) instance.inbox.lostInHand(reason);
       if (attachment === undefined) instance.startFailed(reason, why);
       else instance.failed(reason, why);
     }

@@ -42,7 +42,7 @@ export function twinLogic(
   return createTwinLogic({
     created(self, request) {
       const instance = create(self, request);
-      const queue = interceptEvents(self, (event) => twin.instance.accept(event));
+      const queue = interceptEvents(self, (event) => twin.instance.inbox.accept(event));
       const twin: Standing = { instance, queue, watched: false };
       standing.set(self, twin);
       instance.bind({ self, queue });

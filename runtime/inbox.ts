@@ -1,0 +1,168 @@
+import type { AnyEventObject } from 'xstate';
+import type { ResolvedAgent } from './config/resolve.ts';
+import type { DeadLetterReason, DeadLetters } from './dead-letters.ts';
+import { Mailbox, type Tag } from './mailbox/mailbox.ts';
+import { measure, type Size } from './mailbox/size.ts';
+import { NO_TERMS, termsOf, type Terms } from './mailbox/terms.ts';
+import { anyMarked, hasMoved, setMoved } from './mailbox/transfer.ts';
+import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
+import { refusal } from './refusal.ts';
+import { sharedMemoryAdvice } from './shared-memory.ts';
+
+export interface InboxOptions {
+  readonly agent: ResolvedAgent;
+  readonly address: string;
+  /** Its pool may be sent shared memory. */
+  readonly sharedMemory: boolean;
+  readonly waiting: Waiting;
+  readonly deadLetters: DeadLetters;
+  /** Gets every event, before it waits in the mailbox. */
+  readonly sent: ((event: object) => void) | undefined;
+  readonly incarnation: () => number;
+  /** The instance has ended, or is about to. */
+  readonly over: () => boolean;
+  /** Something waits in the mailbox. */
+  readonly ready: () => void;
+  /** Nobody waits for that envelope any more. */
+  readonly settled: (tag: Tag) => void;
+  /** An event is larger than the agent's `mailbox.warnBytes`. */
+  readonly large: (event: object, bytes: number) => void;
+}
+
+/** The door of an instance: what is sent to it, is checked, and waits; and what becomes of what is not let in. */
+export class Inbox {
+  readonly mailbox: Mailbox;
+  readonly #options: InboxOptions;
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+    this.mailbox = new Mailbox(options.agent.capacity, options.agent.overflow);
+  }
+
+  /** Queues an event; what cannot be queued becomes a dead letter. Never throws. */
+  accept(event: unknown, tag: Tag = 0, terms: Terms = NO_TERMS): void {
+    if (this.#options.over()) return this.refuse(event, tag, 'stopped');
+    // XState would take its own stop for the actor's end, of which nobody would hear.
+    if (!isEvent(event) || event.type === 'xstate.stop')
+      return this.refuse(event, tag, 'unclonable', notAnEvent());
+    if (hasMoved(event)) return this.refuse(event, tag, 'unclonable', alreadyMoved());
+    const size = this.#sizeOf(event);
+    if (size === 'shared')
+      return this.refuse(
+        event,
+        tag,
+        'unclonable',
+        undefined,
+        sharedMemoryAdvice(this.#options.agent.threadId),
+      );
+    if (typeof size === 'string') return this.refuse(event, tag, size);
+    this.#options.sent?.(event);
+    const fits = this.mailbox.offer(event, tag, terms, this.#dropped);
+    if (!fits) return this.refuse(event, tag, 'mailbox-full');
+    this.#options.ready();
+  }
+
+  /** Queues what the runtime itself has to tell, also when the mailbox is full. */
+  acceptControl(event: AnyEventObject): void {
+    if (this.#options.over()) return;
+    this.mailbox.offerControl(event);
+    this.#options.ready();
+  }
+
+  readonly #dropped = (event: unknown, tag: Tag): void => this.refuse(event, tag, 'mailbox-full');
+
+  #sizeOf(event: object): Size | 'unclonable' {
+    const { maxBytes, warnBytes } = this.#options.agent;
+    let size;
+    try {
+      size = measure(event, maxBytes, this.#options.sharedMemory);
+      // Its system hangs on an actor; that is not what is wrong with it.
+      if (size === 'too-large' && Object.values(event).some(isActor)) return 'unclonable';
+    } catch {
+      // A getter or proxy that throws when it is read would throw in structured clone too.
+      return 'unclonable';
+    }
+    if (typeof size === 'number' && size > warnBytes) this.#options.large(event, size);
+    return size;
+  }
+
+  /** Makes a dead letter of an event, and tells those who wait for it. */
+  refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown, why?: string): void {
+    const { address, incarnation, deadLetters, waiting } = this.#options;
+    deadLetters.add({ address, reason, event, incarnation: incarnation() }, tag);
+    if (tag !== 0) waiting.reject(tag, refusal(address, reason, cause, why));
+  }
+
+  /** Queues an event that somebody waits for. `depth` asks led to it. */
+  open(
+    kind: 'ask' | 'delivery',
+    event: unknown,
+    { timeoutMs, signal, onTimeout, depth = 0 }: WaitOptions & { readonly depth?: number },
+  ): Promise<unknown> {
+    const { agent, settled, waiting } = this.#options;
+    const options = { timeoutMs, signal, onTimeout, of: agent.threadId, settled };
+    return waiting.open(kind, options, (tag, deadline) => this.accept(event, tag, termsOf(deadline, depth)));
+  }
+
+  /** Queues the event of a dead letter. Settles when it was handled or refused, however long that takes. */
+  replay(event: unknown, begun: (tag: Tag) => void): Promise<unknown> {
+    const { agent, address, waiting } = this.#options;
+    const options = {
+      timeoutMs: Infinity,
+      onTimeout: () => refusal(address, 'stopped'),
+      of: agent.threadId,
+    };
+    return waiting.open('delivery', options, (tag) => {
+      begun(tag);
+      this.accept(event, tag);
+    });
+  }
+
+  /** The thread found that the time of an ask was up. */
+  expiredInThread(event: unknown, whole: boolean): void {
+    this.mailbox.unhandled();
+    if (!whole && typeof event === 'object' && event !== null) setMoved(event);
+    this.refuse(event, 0, 'expired');
+  }
+
+  /** The instance ended; what had moved to its thread with an event is gone with it. */
+  refuseMoved(cause: unknown): void {
+    if (!anyMarked()) return;
+    this.mailbox.discardUnless(
+      (event) => !hasMoved(event),
+      (event, tag) => this.refuse(event, tag, 'crashed', cause),
+    );
+  }
+
+  /** Nothing will be handled any more. */
+  close(): void {
+    this.mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped'));
+  }
+
+  /** The thread died while it handled the first envelope of the mailbox. */
+  lostInHand(reason: unknown): void {
+    this.mailbox.discardFirst((event, tag) => this.refuse(event, tag, 'crashed', reason));
+  }
+}
+
+function isActor(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'sessionId' in value && 'send' in value;
+}
+
+function isEvent(event: unknown): event is AnyEventObject {
+  try {
+    return typeof event === 'object' && event !== null && typeof (event as AnyEventObject).type === 'string';
+  } catch {
+    return false;
+  }
+}
+
+function alreadyMoved(): TypeError {
+  return new TypeError(
+    'what transfer() moves with the event has moved already: an event can be sent so once',
+  );
+}
+
+function notAnEvent(): TypeError {
+  return new TypeError('an event is an object with a string "type" that is not XState\'s own "xstate.stop"');
+}
