@@ -11,7 +11,13 @@ const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 export const workerEntry = new URL(`./worker/entry${extension}`, import.meta.url);
 
 /** What an agent's import of `holdfast/agent` leads to, beside XState. */
-export const agentHelpers = ['worker/agent', 'worker/peer-ref', 'worker/thread-state', 'errors'] as const;
+export const agentHelpers = [
+  'worker/agent',
+  'worker/peer-ref',
+  'worker/thread-state',
+  'mailbox/transfer',
+  'errors',
+] as const;
 
 /** Node options of the host that its threads need too; others do not apply to threads, or would weaken them. */
 const inherited = new Set(['-C', '--conditions', '--import', '--require', '-r', '--loader']);
