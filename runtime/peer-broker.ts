@@ -6,6 +6,7 @@ import type { Admission, NoPeerLine, PeerLine, Severance } from './wire/protocol
 
 /** A thread, as the broker needs it. */
 export interface PeerThread {
+  readonly pool: string;
   /** Takes a port to another thread. */
   join(peer: number, port: MessagePort): void;
   admit(admission: Admission): Promise<boolean>;
@@ -27,21 +28,40 @@ export interface PeerSeat {
   readonly links: Set<PeerLink>;
 }
 
+/** What one instance sends to another, over all incarnations of that, as its thread announced it. */
+interface Sending {
+  readonly address: string;
+  /** What the thread has taken for it and not discarded. */
+  readonly taken: Int32Array;
+  /** Of that, what was handled over links that have ended. */
+  handled: number;
+  link: PeerLink | undefined;
+}
+
 /** What one instance sends to one incarnation of another. */
 export interface PeerLink {
   readonly id: number;
   readonly from: PeerThread;
   readonly to: PeerThread;
   readonly seat: PeerSeat;
+  readonly sending: Sending;
+  /** Where the other thread counts what was handled. */
   readonly slot: number;
   readonly base: number;
-  /** Of the sender's progress block: what the link took. */
-  readonly counter: number;
-  readonly counterBase: number;
+}
+
+/** A line of a thread; it says all of this itself, and may say anything. */
+export interface PeerRequest {
+  readonly sender: unknown;
+  readonly address: unknown;
+  readonly id: unknown;
+  readonly taken: unknown;
 }
 
 export interface PeerBrokerOptions {
   readonly instanceAt: (address: string) => Instance | undefined;
+  /** The pool of the agent at an address, whether or not anything runs there. */
+  readonly poolOf: (address: string) => string | undefined;
   readonly deadLetters: DeadLetters;
 }
 
@@ -55,7 +75,8 @@ const LEAST = 16;
  */
 export class PeerBroker {
   readonly #options: PeerBrokerOptions;
-  readonly #links = new Map<number, PeerLink>();
+  /** Of threads that live, by the threads' own numbers. */
+  readonly #sendings = new Map<PeerThread, Map<number, Sending>>();
   readonly #ports = new Map<PeerThread, Map<PeerThread, number>>();
   #last = 0;
 
@@ -63,27 +84,42 @@ export class PeerBroker {
     this.#options = options;
   }
 
-  /** Opens a way to the instance at `address`, as soon as it runs. */
-  async connect(
-    from: PeerThread,
-    sender: string | undefined,
-    address: string,
-  ): Promise<PeerLine | NoPeerLine> {
-    for (;;) {
-      const instance = this.#options.instanceAt(address);
+  /** Opens a way to the instance at an address, as soon as it runs. */
+  async connect(from: PeerThread, request: PeerRequest): Promise<PeerLine | NoPeerLine> {
+    const { instanceAt, poolOf } = this.#options;
+    const { sender, address, id, taken } = request;
+    if (typeof address !== 'string' || typeof id !== 'number' || !isCounter(taken))
+      return { refused: 'unknown-address' };
+    // A thread speaks for its own pool only.
+    const known = typeof sender === 'string' && poolOf(sender) === from.pool ? sender : undefined;
+    const sending = this.#sendingOf(from, id, address, taken);
+    while (!from.gone && sending.link === undefined) {
+      const instance = instanceAt(address);
       if (instance === undefined) return { refused: 'unknown-address' };
       const place = await instance.place().catch(() => undefined);
       if (place === undefined) return { refused: 'stopped' };
-      const line = await this.#open(from, sender, place);
+      const line = await this.#open(from, known, sending, place);
       if (line !== undefined) return line;
     }
+    return { refused: 'stopped' };
+  }
+
+  #sendingOf(from: PeerThread, id: number, address: string, taken: SharedArrayBuffer): Sending {
+    const sendings = this.#sendings.get(from) ?? new Map<number, Sending>();
+    const known = sendings.get(id);
+    if (known !== undefined) return known;
+    const sending: Sending = { address, taken: new Int32Array(taken), handled: 0, link: undefined };
+    if (!from.gone) this.#sendings.set(from, sendings.set(id, sending));
+    return sending;
   }
 
   async #open(
     from: PeerThread,
     sender: string | undefined,
+    sending: Sending,
     { host: to, seat }: { readonly host: PeerThread; readonly seat: PeerSeat },
   ): Promise<PeerLine | undefined> {
+    if (from.gone) return undefined;
     const id = ++this.#last;
     const { slot, base } = to.takeSlot();
     const peer = this.#peerOf(from, to);
@@ -91,17 +127,17 @@ export class PeerBroker {
       .admit({ link: id, peer: this.#peerOf(to, from), counted: slot, slot: seat.slot, from: sender })
       .catch(() => false);
     if (!admitted || to.gone || from.gone || !seat.instance.sits(seat)) {
+      if (admitted) to.dismiss(id, false).catch(() => {});
       if (!to.gone) to.freeSlot(slot);
       return undefined;
     }
-    const { slot: counter, base: counterBase } = from.takeSlot();
-    const link: PeerLink = { id, from, to, seat, slot, base, counter, counterBase };
-    this.#links.set(id, link);
+    const link: PeerLink = { id, from, to, seat, sending, slot, base };
+    sending.link = link;
     seat.links.add(link);
     const { sharedMemory } = seat.instance;
     const { capacity: whole, maxBytes } = seat.instance.agent;
     const capacity = Math.max(LEAST, Math.floor(whole / SHARE));
-    return { link: id, peer, capacity, maxBytes, sharedMemory, counter };
+    return { link: id, peer, capacity, maxBytes, sharedMemory };
   }
 
   /** What `one` calls `other`; the port between them is handed out with the first question. */
@@ -123,29 +159,31 @@ export class PeerBroker {
     return peer;
   }
 
-  /** The sender has ended, and all it sent was handled. */
+  /** The thread has nothing more to send on a line, and all it sent was handled. */
   disconnect(from: PeerThread, id: number): void {
-    const link = this.#links.get(id);
-    if (link === undefined || link.from !== from) return;
-    this.#forget(link);
-    link.to.dismiss(id, false).catch(() => {});
+    const sendings = this.#sendings.get(from);
+    const link = sendings?.get(id)?.link;
+    sendings?.delete(id);
+    if (link === undefined) return;
+    this.#settle(link);
+    link.to.dismiss(link.id, false).catch(() => {});
   }
 
   /** The incarnation at the other end is no more; `error` when its thread died, with the envelope of `inHand`. */
   vacated(seat: PeerSeat, inHand: number, error: Severance['error']): void {
     for (const link of seat.links) {
-      const { id, from, slot } = link;
-      const handled = this.#handled(link);
-      seat.instance.handledFromPeers += handled;
-      this.#forget(link);
+      const { id, from, slot, sending } = link;
+      const handled = this.#settle(link);
       if (!from.gone) from.sever({ link: id, handled, inHand: inHand === slot, error });
+      // Else `gone` has this one still before it.
+      else if (!this.#sendings.has(from)) this.#lost(sending);
     }
   }
 
   /** What the links to a seat have brought and was handled. */
   handled(seat: PeerSeat): number {
     let sum = 0;
-    for (const link of seat.links) sum += this.#handled(link);
+    for (const link of seat.links) sum += handledOver(link);
     return sum;
   }
 
@@ -153,22 +191,28 @@ export class PeerBroker {
   gone(thread: PeerThread): void {
     this.#ports.delete(thread);
     for (const peers of this.#ports.values()) peers.delete(thread);
-    for (const link of this.#links.values()) if (link.from === thread) void this.#lost(link);
+    const sendings = this.#sendings.get(thread);
+    this.#sendings.delete(thread);
+    for (const sending of sendings?.values() ?? []) {
+      if (sending.link === undefined) this.#lost(sending);
+      else void this.#finish(sending.link);
+    }
   }
 
-  async #lost(link: PeerLink): Promise<void> {
-    const { id, from, to, seat, counter, counterBase } = link;
-    const taken = (from.counted(counter) - counterBase) | 0;
+  async #finish(link: PeerLink): Promise<void> {
+    const { id, to, sending } = link;
     // What had left before is handled first.
-    if (to !== from) await to.dismiss(id, true).catch(() => {});
-    const current = this.#links.get(id) === link;
-    const lost = taken - this.#handled(link);
-    if (current) {
-      seat.instance.handledFromPeers += this.#handled(link);
-      this.#forget(link);
-    }
+    await to.dismiss(id, true).catch(() => {});
+    // Else the other end has ended meanwhile, and all is told.
+    if (sending.link !== link) return;
+    this.#settle(link);
+    this.#lost(sending);
+  }
+
+  #lost({ address, taken, handled }: Sending): void {
+    const lost = (Atomics.load(taken, 0) - handled) | 0;
     if (lost <= 0) return;
-    const { address, incarnation } = seat.instance;
+    const incarnation = this.#options.instanceAt(address)?.incarnation ?? 0;
     this.#options.deadLetters.add({ address, reason: 'crashed', event: undefined, incarnation, lost });
   }
 
@@ -181,14 +225,23 @@ export class PeerBroker {
     });
   }
 
-  #handled({ to, slot, base }: PeerLink): number {
-    return (to.counted(slot) - base) | 0;
+  /** The link ends; returns what was handled over it. */
+  #settle(link: PeerLink): number {
+    const { to, seat, sending, slot } = link;
+    const handled = handledOver(link);
+    sending.link = undefined;
+    sending.handled = (sending.handled + handled) | 0;
+    seat.instance.handledFromPeers += handled;
+    seat.links.delete(link);
+    if (!to.gone) to.freeSlot(slot);
+    return handled;
   }
+}
 
-  #forget(link: PeerLink): void {
-    this.#links.delete(link.id);
-    link.seat.links.delete(link);
-    if (!link.to.gone) link.to.freeSlot(link.slot);
-    if (!link.from.gone) link.from.freeSlot(link.counter);
-  }
+function handledOver({ to, slot, base }: PeerLink): number {
+  return (to.counted(slot) - base) | 0;
+}
+
+function isCounter(value: unknown): value is SharedArrayBuffer {
+  return value instanceof SharedArrayBuffer && value.byteLength === Int32Array.BYTES_PER_ELEMENT;
 }

@@ -1,7 +1,7 @@
 import { createActor, type AnyActorRef, type Subscription } from 'xstate';
 import type { SupervisorEvent } from '../actors/supervisor.ts';
 import type { TwinLogic } from '../actors/twin.ts';
-import { addressOf } from './address.ts';
+import { addressOf, agentOf } from './address.ts';
 import { Addresses } from './addresses.ts';
 import { activate } from './activate.ts';
 import { toAgentRef, type AgentRef } from './agent-ref.ts';
@@ -94,6 +94,7 @@ export class RuntimeSystem {
     );
     this.#broker = new PeerBroker({
       instanceAt: (address) => this.#instances.get(address),
+      poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
       deadLetters: this.deadLetters,
     });
     this.supervisor = this.#supervise();

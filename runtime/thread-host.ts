@@ -104,9 +104,9 @@ export class ThreadHost implements PeerThread {
         acknowledge: (ack: Ack) => this.outbox.acknowledge(ack),
         capability: (slot: number, incarnation: number, name: string, input: unknown) =>
           this.#capability(slot, incarnation, name, input),
-        connect: (from: unknown, address: unknown) =>
-          options.broker.connect(this, textOf(from), textOf(address) ?? ''),
-        disconnect: (link: number) => options.broker.disconnect(this, link),
+        connect: (sender: unknown, address: unknown, id: unknown, taken: unknown) =>
+          options.broker.connect(this, { sender, address, id, taken }),
+        disconnect: (line: number) => options.broker.disconnect(this, line),
         ended: (address: unknown) => options.broker.ended(textOf(address) ?? ''),
       },
       onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),
@@ -133,6 +133,10 @@ export class ThreadHost implements PeerThread {
   /** Node's id of the worker thread; -1 when it is gone. */
   get thread(): number {
     return this.#worker.threadId;
+  }
+
+  get pool(): string {
+    return this.#options.pool.threadId;
   }
 
   get instances(): number {

@@ -245,7 +245,7 @@ export class Outbox {
 
   #settle(ack: Ack): void {
     // A thread that speaks another language than ours settles nothing.
-    if (!Array.isArray(ack) || !Array.isArray(ack[0])) return;
+    if (!Array.isArray(ack) || !Array.isArray(ack[0]) || !ack.every(Array.isArray)) return;
     const handled = ack[0] as readonly number[];
     const end = Math.min(handled.length, 2 * this.#bySlot.size);
     for (let i = 0; i + 1 < end; i += 2) {

@@ -11,8 +11,6 @@ export interface Progress {
   end(slot: number): void;
   /** Envelopes that `slot` has handled, modulo 2^32. */
   handled(slot: number): number;
-  /** Adds to what `slot` counts; for slots that count something else than turns. */
-  add(slot: number, count: number): void;
   /** The slot whose envelope is in hand, or -1. */
   inHand(): number;
   /** Makes room for `slot`; only the side that created the block may grow it. */
@@ -40,9 +38,6 @@ export function openProgress(buffer: SharedArrayBuffer): Progress {
     end(slot) {
       words[FIRST_SLOT + slot] = (words[FIRST_SLOT + slot] ?? 0) + 1;
       words[IN_HAND] = 0;
-    },
-    add(slot, count) {
-      words[FIRST_SLOT + slot] = (words[FIRST_SLOT + slot] ?? 0) + count;
     },
     handled: (slot) => words[FIRST_SLOT + slot] ?? 0,
     inHand: () => Atomics.load(words, IN_HAND) - 1,

@@ -72,8 +72,6 @@ export interface PeerLine {
   readonly maxBytes: number;
   /** Whether its pool may be sent memory that threads share. */
   readonly sharedMemory: boolean;
-  /** Slot of this thread's progress block that counts what the link took. */
-  readonly counter: number;
 }
 
 /** Why there is none. */

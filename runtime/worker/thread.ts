@@ -105,7 +105,6 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const warn = (message: string): void => reports.add(REPORT.warning, -1, message);
   const peers = new Peers({
     turns,
-    progress,
     clock: {
       setTimeout: (run, ms) => clock.setTimeout(run, ms),
       clearTimeout: (timer) => clock.clearTimeout(timer),

@@ -1,0 +1,54 @@
+import { runAt, runCount, type Batch } from '../mailbox/batch.ts';
+
+/** A batch holds no more envelopes of one instance than its mailbox did. */
+const MAX_RUN = 1_000_000;
+
+/**
+ * Whether what another thread brought is a batch. Threads of other pools are not trusted: what is not an event would
+ * throw in a turn, and so end this thread with all who run in it.
+ */
+export function isBatch(value: unknown): value is Batch {
+  if (!Array.isArray(value) || value.length % 5 !== 0) return false;
+  for (let i = 0; i < runCount(value); i++) {
+    const { slot, length, asks, keys, events } = runAt(value, i);
+    if (!isCount(slot) || !isCount(length) || length === 0 || length > MAX_RUN) return false;
+    if (!Array.isArray(events) || !(asks === null || isAsks(asks, length))) return false;
+    const fits =
+      keys === null || keys === undefined ? areEvents(events, length) : arePacked(keys, events, length);
+    if (!fits) return false;
+  }
+  return true;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isAsks(asks: unknown, length: number): boolean {
+  if (!Array.isArray(asks) || !Array.isArray(asks[0]) || asks[0].length !== length) return false;
+  const [tags, terms] = asks as [unknown[], unknown];
+  if (typeof terms !== 'number' && !(Array.isArray(terms) && terms.length === length)) return false;
+  for (let i = 0; i < length; i++) if (typeof tags[i] !== 'number') return false;
+  return true;
+}
+
+function areEvents(events: readonly unknown[], length: number): boolean {
+  if (events.length !== length) return false;
+  for (let i = 0; i < length; i++) {
+    const event = events[i] as { readonly type?: unknown } | null | undefined;
+    if (typeof event !== 'object' || event === null || !isType(event.type)) return false;
+  }
+  return true;
+}
+
+function arePacked(keys: unknown, columns: readonly unknown[], length: number): boolean {
+  if (!Array.isArray(keys) || keys.length !== columns.length || keys.includes('__proto__')) return false;
+  const types = columns[keys.indexOf('type')];
+  if (!Array.isArray(types)) return isType(types);
+  for (let i = 0; i < length; i++) if (!isType(types[i])) return false;
+  return true;
+}
+
+function isType(type: unknown): boolean {
+  return typeof type === 'string' && type !== 'xstate.stop';
+}

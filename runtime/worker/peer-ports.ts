@@ -1,0 +1,200 @@
+import { HoldfastError } from '../errors.ts';
+import type { Tag } from '../mailbox/mailbox.ts';
+import { Outbox, type Ack, type OutboxOptions } from '../mailbox/outbox.ts';
+import type { TimeoutClock } from '../mailbox/waiting.ts';
+import { isClonable } from '../wire/errors.ts';
+import { openLink, type LinkPort } from '../wire/link.ts';
+import type { Admission } from '../wire/protocol.ts';
+import { Acks, clonableAck, movingWith } from './acks.ts';
+import type { HostedInstance } from './hosted-instance.ts';
+import { isBatch } from './peer-batch.ts';
+import { createPlace, type Place, type Source } from './place.ts';
+import type { Turns } from './turns.ts';
+
+export interface PeerPortsOptions extends Pick<OutboxOptions, 'expired' | 'unclonable'> {
+  readonly turns: Turns;
+  readonly clock: TimeoutClock;
+  readonly instanceAt: (slot: number) => HostedInstance | undefined;
+  readonly delivered: (tag: Tag) => void;
+  /** The asks that a peer's ack answers. */
+  readonly answered: (peer: number, ack: Ack) => void;
+  readonly warn: (message: string) => void;
+}
+
+/** A thread that this one sends to, or that sends to it; or this one itself. */
+export interface Peer {
+  readonly id: number;
+  readonly source: Source;
+  readonly outbox: Outbox;
+}
+
+/** This thread as a peer of its own. */
+const LOCAL = 0;
+/** Milliseconds after which the port of a thread that has died is not waited for any more. */
+const CLOSE_MS = 1000;
+
+/** The ports to other threads, and what comes by them. */
+export class PeerPorts {
+  readonly #options: PeerPortsOptions;
+  readonly #peers = new Map<number, Peer>();
+  /** By link, of all peers; one outlives the port it belongs to, until what came by it was handled. */
+  readonly #places = new Map<number, Place>();
+  readonly #closed = new WeakMap<Source, Promise<void>>();
+
+  constructor(options: PeerPortsOptions) {
+    this.#options = options;
+    this.#peers.set(LOCAL, this.#local());
+  }
+
+  /** Links that lead here. */
+  get links(): number {
+    return this.#places.size;
+  }
+
+  /** The thread, also when it has died meanwhile. */
+  get(id: number): Peer {
+    const peer = this.#peers.get(id);
+    if (peer !== undefined) return peer;
+    const gone = this.#peer(id, unreachable, () => {}, Promise.resolve());
+    gone.outbox.close();
+    return gone;
+  }
+
+  /** A port to another thread. */
+  join(id: number, port: LinkPort): void {
+    let closed: () => void = () => {};
+    const peer = this.#peer(
+      id,
+      (batch, moving = []) => link.callWith(moving, 'deliver', batch),
+      (ack) => {
+        try {
+          tell(ack);
+        } catch {
+          tell(clonableAck(ack));
+        }
+      },
+      new Promise((resolve) => {
+        closed = resolve;
+      }),
+    );
+    const tell = (ack: Ack): void =>
+      void link.callWith(movingWith(ack) ?? [], 'acknowledge', ack).catch(() => {});
+    const { turns, warn } = this.#options;
+    const link = openLink(port, {
+      expose: {
+        deliver(batch: unknown) {
+          if (isBatch(batch)) return turns.deliver(batch, peer.source);
+          warn('the thread refused a malformed batch from another thread');
+          throw new TypeError('this is no batch of events');
+        },
+        acknowledge: (ack: Ack) => peer.outbox.acknowledge(ack),
+      },
+      onViolation: (what) => warn(`the thread refused ${what} from another thread`),
+      repair: (ack) => clonableAck(ack as Ack),
+      transferablesOf: movingWith,
+      onClose: () => {
+        link.close(new HoldfastError('THREAD_CRASHED', 'the other thread has ended'));
+        peer.outbox.close();
+        turns.forget(peer.source);
+        this.#peers.delete(id);
+        closed();
+      },
+    });
+    this.#peers.set(id, peer);
+  }
+
+  /** Another instance wants to send to one of this thread; `false` when that one has ended. */
+  admit({ link, peer, counted, slot, from }: Admission): boolean {
+    const source = this.#peers.get(peer)?.source;
+    const instance = this.#options.instanceAt(slot);
+    if (source === undefined || instance === undefined || instance.ended) return false;
+    this.#places.set(link, createPlace({ key: link, slot: counted, instance, source, from }));
+    return true;
+  }
+
+  /** Nothing will be sent there any more. With `wait`, resolves when what was sent before has been handled. */
+  async dismiss(link: number, wait: boolean): Promise<void> {
+    const place = this.#places.get(link);
+    if (place === undefined) return;
+    if (wait) await this.#handled(place);
+    this.#places.delete(link);
+  }
+
+  /** The places of an instance that has ended. */
+  vacate(instance: HostedInstance): void {
+    for (const [link, place] of this.#places) if (place.instance === instance) this.#places.delete(link);
+  }
+
+  async #handled(place: Place): Promise<void> {
+    const { clock } = this.#options;
+    let timer: unknown;
+    const late = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, CLOSE_MS);
+    });
+    // What had left the other thread comes before its port closes.
+    await Promise.race([this.#closed.get(place.source), late]);
+    clock.clearTimeout(timer);
+    if (place.queued === 0) return;
+    await new Promise<void>((resolve) => {
+      place.idle = resolve;
+    });
+  }
+
+  /** The same mailboxes and acks as to another thread, and a copy instead of a port. */
+  #local(): Peer {
+    const { turns } = this.#options;
+    const local: Peer = this.#peer(
+      LOCAL,
+      (batch, moving = []) => {
+        const copy = structuredClone(batch, { transfer: moving as ArrayBuffer[] });
+        return Promise.resolve().then(async () => copyOf(await turns.deliver(copy, local.source)));
+      },
+      (ack) => local.outbox.acknowledge(copyOf(ack)),
+      new Promise(() => {}),
+    );
+    return local;
+  }
+
+  #peer(
+    id: number,
+    deliver: OutboxOptions['deliver'],
+    acknowledge: (ack: Ack) => void,
+    /** Resolves when nothing comes from there any more. */
+    closed: Promise<void>,
+  ): Peer {
+    const { clock, delivered, answered, expired, unclonable } = this.#options;
+    const source: Source = {
+      acks: new Acks(),
+      placeOf: (link) => {
+        const place = this.#places.get(link);
+        return place?.source === source ? place : undefined;
+      },
+      acknowledge,
+    };
+    const outbox = new Outbox({
+      deliver,
+      delivered,
+      answered: (ack) => answered(id, ack),
+      now: () => clock.now(),
+      isClonable,
+      expired,
+      unclonable,
+    });
+    this.#closed.set(source, closed);
+    return { id, source, outbox };
+  }
+}
+
+function unreachable(): Promise<never> {
+  return Promise.reject(new HoldfastError('THREAD_CRASHED', 'the other thread has ended'));
+}
+
+function copyOf(ack: Ack): Ack {
+  const copy = (of: Ack): Ack =>
+    structuredClone(of, { transfer: [...(movingWith(of) ?? [])] as ArrayBuffer[] });
+  try {
+    return copy(ack);
+  } catch {
+    return copy(clonableAck(ack));
+  }
+}
