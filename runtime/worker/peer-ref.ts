@@ -50,40 +50,91 @@ const nothing: Subscription = Object.freeze({ unsubscribe() {} });
  * ```
  */
 export function agentRef<TEvent extends EventObject = AnyEventObject>(address: string): PeerRef<TEvent> {
-  const made = threadState().current;
-  const send = (event: EventObject): void => {
-    const { peers, from } = bridge(made);
-    peers?.send(from, address, event);
-  };
-  const waited =
-    (kind: 'ask' | 'deliver', usual: number) =>
-    (event: EventObject, { timeoutMs = usual, signal }: PeerWaitFor = {}): Promise<unknown> => {
-      const { peers, from, within } = bridge(made);
-      if (peers === undefined) return Promise.reject(outside(address));
-      return peers[kind](from, address, event, { timeoutMs, signal, within });
-    };
-  const ref = {
-    id: address,
-    sessionId: address,
-    address,
-    src: 'holdfast.agent',
-    send,
-    // What `sendTo` reaches.
-    _send: send,
-    ask: waited('ask', ASK_MS),
-    deliver: waited('deliver', DELIVER_MS),
-    watch: (listener: (end: PeerEnd) => void) => watch(address, listener, bridge(made).peers),
-    getSnapshot: () => active,
-    getPersistedSnapshot: () => active,
-    start() {},
-    stop() {},
-    on: () => nothing,
-    select: () => ({ get: () => undefined, subscribe: () => nothing }),
-    subscribe: () => nothing,
-    toJSON: () => ({ address }),
-    [Symbol.observable]: () => ref,
-  };
-  return ref as unknown as PeerRef<TEvent>;
+  return new Reference(address) as unknown as PeerRef<TEvent>;
+}
+
+/** Its methods are not its own: where one was put into context, a snapshot has the address and nothing to choke on. */
+class Reference {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly address: string;
+  readonly src = 'holdfast.agent';
+  readonly #made = threadState().current;
+
+  constructor(address: string) {
+    this.id = address;
+    this.sessionId = address;
+    this.address = address;
+  }
+
+  send(event: EventObject): void {
+    const { peers, from } = bridge(this.#made);
+    peers?.send(from, this.address, event);
+  }
+
+  /** What `sendTo` reaches. */
+  _send(event: EventObject): void {
+    this.send(event);
+  }
+
+  ask(event: EventObject, options?: PeerWaitFor): Promise<unknown> {
+    return this.#wait('ask', event, ASK_MS, options);
+  }
+
+  deliver(event: EventObject, options?: PeerWaitFor): Promise<unknown> {
+    return this.#wait('deliver', event, DELIVER_MS, options);
+  }
+
+  watch(listener: (end: PeerEnd) => void): Subscription {
+    return watch(this.address, listener, bridge(this.#made).peers);
+  }
+
+  getSnapshot(): unknown {
+    return active;
+  }
+
+  getPersistedSnapshot(): unknown {
+    return active;
+  }
+
+  start(): this {
+    return this;
+  }
+
+  stop(): this {
+    return this;
+  }
+
+  on(): Subscription {
+    return nothing;
+  }
+
+  subscribe(): Subscription {
+    return nothing;
+  }
+
+  select(): unknown {
+    return { get: () => undefined, subscribe: () => nothing };
+  }
+
+  toJSON(): unknown {
+    return { address: this.address };
+  }
+
+  [Symbol.observable](): this {
+    return this;
+  }
+
+  #wait(
+    kind: 'ask' | 'deliver',
+    event: EventObject,
+    usual: number,
+    { timeoutMs = usual, signal }: PeerWaitFor = {},
+  ): Promise<unknown> {
+    const { peers, from, within } = bridge(this.#made);
+    if (peers === undefined) return Promise.reject(outside(this.address));
+    return peers[kind](from, this.address, event, { timeoutMs, signal, within });
+  }
 }
 
 /** Address of the instance that sent the event of this turn; undefined for the host, and outside a turn. */

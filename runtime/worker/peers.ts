@@ -30,6 +30,8 @@ export interface PeersOptions {
   readonly instanceAt: (slot: number) => HostedInstance | undefined;
   readonly callHost: (method: HostMethod, ...args: readonly unknown[]) => Promise<unknown>;
   readonly letter: (letter: LetterReport) => void;
+  /** Tells the host of the letters there were. */
+  readonly flush: () => void;
   readonly warn: (message: string) => void;
   /** Whether this thread may share memory with others. */
   readonly sharedMemory: boolean;
@@ -49,6 +51,8 @@ export class Peers implements PeerBridge {
   readonly #links = new Map<number, Line>();
   /** Instances that have ended; what they still send is the last of them. */
   readonly #ended = new WeakSet<Self>();
+  /** By event that became a dead letter of which the host has not heard yet. */
+  #untold: Line[] = [];
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -124,26 +128,29 @@ export class Peers implements PeerBridge {
   }
 
   #offer(line: Line, event: unknown, tag: Tag, terms: Terms): void {
-    const reason = unfit(event, line);
-    if (reason !== undefined) return this.#refuse(line, event, tag, reason);
-    if (!line.mailbox.offer(event, tag, terms)) return this.#refuse(line, event, tag, 'mailbox-full');
     count(line, 1);
+    const reason = unfit(event, line);
+    if (reason !== undefined) return this.#discard(line, event, tag, reason);
+    if (!line.mailbox.offer(event, tag, terms)) return this.#discard(line, event, tag, 'mailbox-full');
     if (line.open !== undefined) line.open.peer.outbox.ready(line.open.attachment);
     else if (!line.connecting) void this.#connect(line);
   }
 
-  /** An event that the line never took. */
-  #refuse(line: Line, event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
+  /** An event that the line gives up, or does not even take. */
+  #discard(line: Line, event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
     const { address } = line;
     this.#options.letter({ address, reason, event: reason === 'too-large' ? withoutBody(event) : event });
     if (tag !== 0) this.#waiting.reject(tag, refusal(address, reason, cause));
+    if (this.#untold.length === 0) queueMicrotask(this.#tell);
+    this.#untold.push(line);
   }
 
-  /** An event that the line gives up. */
-  #discard(line: Line, event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
-    count(line, -1);
-    this.#refuse(line, event, tag, reason, cause);
-  }
+  /** Should this thread die, each event was either told to the host or still counts as taken. */
+  readonly #tell = (): void => {
+    this.#options.flush();
+    for (const line of this.#untold) count(line, -1);
+    this.#untold = [];
+  };
 
   // --- lines ----------------------------------------------------------------------------------------------
 

@@ -113,6 +113,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     instanceAt: (slot) => instances.get(slot),
     callHost,
     letter,
+    flush: reports.flush,
     warn,
     sharedMemory: data.sharedMemory === true,
   });

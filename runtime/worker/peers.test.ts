@@ -1,0 +1,150 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { LetterReport } from '../wire/protocol.ts';
+import { openProgress } from '../wire/progress.ts';
+import { isBatch } from './peer-batch.ts';
+import { Peers } from './peers.ts';
+import { Turns } from './turns.ts';
+
+interface Rig {
+  readonly peers: Peers;
+  readonly letters: LetterReport[];
+  readonly warnings: string[];
+  /** The other end of the port, in the hands of somebody else. */
+  readonly other: MessagePort;
+  readonly next: () => Promise<readonly unknown[]>;
+  readonly asked: string[];
+}
+
+/** A thread whose host says that everybody is on thread 7. */
+function rig(): Rig {
+  const { port1, port2 } = new MessageChannel();
+  onTestFinished(() => port1.close());
+  const [letters, warnings, asked]: [LetterReport[], string[], string[]] = [[], [], []];
+  const progress = openProgress(new SharedArrayBuffer(256));
+  const now = (): number => performance.now();
+  const turns = new Turns({ progress, now, beforeAck() {}, expired() {} });
+  const peers = new Peers({
+    turns,
+    clock: { setTimeout, clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout), now },
+    instanceAt: () => undefined,
+    callHost(method) {
+      asked.push(method);
+      const line = { link: 70, peer: 7, capacity: 100, maxBytes: 1000, sharedMemory: false };
+      return Promise.resolve(method === 'connect' ? line : undefined);
+    },
+    letter: (letter) => letters.push(letter),
+    flush() {},
+    warn: (message) => warnings.push(message),
+    sharedMemory: false,
+  });
+  peers.join(7, port1);
+  const messages: unknown[][] = [];
+  const waiting: ((message: unknown[]) => void)[] = [];
+  port2.on('message', (message: unknown[]) => {
+    const first = waiting.shift();
+    if (first === undefined) messages.push(message);
+    else first(message);
+  });
+  const next = (): Promise<readonly unknown[]> => {
+    const message = messages.shift();
+    return message === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(message);
+  };
+  return { peers, letters, warnings, other: port2, next, asked };
+}
+
+describe('a thread that lies to another', () => {
+  test('answers nothing that it was not asked, and ends nothing with what is no ack', async () => {
+    const { peers, other, next } = rig();
+    const wait = { timeoutMs: 5000 };
+    const ask = peers.ask(undefined, 'b/1', { type: 'ask' }, wait);
+    const [id, method, batch] = await next();
+    expect(method).toBe('deliver');
+    const tag = (batch as unknown[])[2] as number;
+    const lies: unknown[] = [
+      null,
+      [],
+      [[70]],
+      [[70, -5]],
+      [[70, Number.NaN, 71, 1e9]],
+      [[], 5],
+      [[], [tag + 1], ['forged']],
+      [[], [tag], null],
+      [[], [], [], 'failed'],
+      [[], [], [], [tag]],
+      [[], [], [], [tag + 9, null], [tag + 9]],
+      { length: 3 },
+    ];
+    for (const [i, lie] of lies.entries()) {
+      other.postMessage([1000 + i, 'acknowledge', lie]);
+      await next();
+    }
+    other.postMessage([2000, 'acknowledge', [[70, 1], [tag], ['true']]]);
+    expect(await ask).toBe('true');
+    other.postMessage([-(id as number), 'no ack']);
+    const again = peers.ask(undefined, 'b/1', { type: 'ask' }, wait);
+    let second: unknown;
+    for (let call: unknown; call !== 'deliver';) [, call, second] = await next();
+    other.postMessage([2001, 'acknowledge', [[70, 1], [(second as unknown[])[2]], ['also true']]]);
+    expect(await again).toBe('also true');
+  });
+
+  test('is refused what is no batch', async () => {
+    const { warnings, other, next } = rig();
+    other.postMessage([1, 'deliver', [70, 1, 0, 0, null]]);
+    expect(JSON.stringify(await next())).toContain('no batch');
+    other.postMessage([2, 'deliver', [70, 1, 0, 0, { type: 'to nobody' }]]);
+    expect(await next()).toEqual([-2, [[]]]);
+    expect(warnings).toEqual(['the thread refused a malformed batch from another thread']);
+  });
+});
+
+test.each([
+  ['one event', [1, 1, 0, 0, { type: 'a' }], true],
+  ['an ask', [1, 1, 5, 64, { type: 'a' }], true],
+  ['several', [1, 2, null, null, [{ type: 'a' }, { type: 'b' }]], true],
+  ['several asks', [1, 2, [[5, 6], 64], null, [{ type: 'a' }, { type: 'b' }]], true],
+  ['packed ones', [1, 2, null, ['type', 'n'], ['a', [1, 2]]], true],
+  ['packed ones of several types', [1, 2, null, ['type'], [['a', 'b']]], true],
+  ['nothing', [], true],
+  ['a text', 'batch', false],
+  ['half a row', [1, 1, 0], false],
+  ['no event', [1, 1, 0, 0, 5], false],
+  ['an event without a type', [1, 1, 0, 0, {}], false],
+  ["XState's own stop", [1, 1, 0, 0, { type: 'xstate.stop' }], false],
+  ['the same, packed', [1, 2, null, ['type'], ['xstate.stop']], false],
+  ['fewer than it says', [1, 3, null, null, [{ type: 'a' }]], false],
+  ['more than anybody sends', [1, 1e9, null, ['type'], ['a']], false],
+  ['none', [1, 0, null, null, []], false],
+  ['half of one', [1, 1.5, null, null, [{ type: 'a' }]], false],
+  ['a column too few', [1, 2, null, ['type', 'n'], ['a']], false],
+  ['a prototype', [1, 2, null, ['type', '__proto__'], ['a', [{}, {}]]], false],
+  ['types that are too few', [1, 3, null, ['type'], [['a']]], false],
+  ['asks without tags', [1, 2, [[5], 64], null, [{ type: 'a' }, { type: 'b' }]], false],
+  ['asks without terms', [1, 2, [[5, 6], null], null, [{ type: 'a' }, { type: 'b' }]], false],
+  ['no slot', ['x', 1, 0, 0, { type: 'a' }], false],
+])('a batch of %s', (_what, batch, good) => {
+  expect(isBatch(batch)).toBe(good);
+});
+
+test('an end of an incarnation that nobody knows changes nothing', async () => {
+  const { peers, next, letters } = rig();
+  peers.send(undefined, 'b/1', { type: 'note' });
+  await next();
+  peers.severed({ link: 71, handled: 5, inHand: true, error: undefined });
+  expect(peers.kept.lines).toBe(1);
+  expect(letters).toEqual([]);
+});
+
+test('what has been sent and not handled goes to the next incarnation, in order, and nothing else', async () => {
+  const { peers, next, letters, asked } = rig();
+  for (let n = 1; n <= 3; n++) peers.send(undefined, 'b/1', { type: 'note', n });
+  await next();
+  peers.severed({ link: 70, handled: 1, inHand: true, error: { name: 'Error', message: 'gone' } });
+  const [, , batch] = await next();
+  expect((batch as unknown[])[4]).toEqual({ type: 'note', n: 3 });
+  expect(letters).toMatchObject([{ address: 'b/1', reason: 'crashed', event: { n: 2 } }]);
+  peers.severed({ link: 70, handled: 1, inHand: false, error: undefined });
+  expect(peers.kept.lines).toBe(0);
+  expect(asked).toEqual(['connect', 'connect', 'disconnect']);
+});
