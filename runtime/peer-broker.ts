@@ -65,8 +65,7 @@ export interface PeerBrokerOptions {
   readonly deadLetters: DeadLetters;
 }
 
-/** Envelopes a link takes, as a share of the mailbox it leads to: four busy senders are as one host. */
-const SHARE = 4;
+/** Envelopes that a link takes in any case: a turn. */
 const LEAST = 16;
 
 /**
@@ -136,7 +135,8 @@ export class PeerBroker {
     seat.links.add(link);
     const { sharedMemory } = seat.instance;
     const { capacity: whole, maxBytes } = seat.instance.agent;
-    const capacity = Math.max(LEAST, Math.floor(whole / SHARE));
+    // Credits that are given are not taken back, so that later links get less: 5 mailboxes' worth for 100 links.
+    const capacity = Math.max(LEAST, Math.floor(whole / seat.links.size));
     return { link: id, peer, capacity, maxBytes, sharedMemory };
   }
 

@@ -109,6 +109,7 @@ export class ThreadHost implements PeerThread {
         disconnect: (line: number) => options.broker.disconnect(this, line),
         ended: (address: unknown) => options.broker.ended(textOf(address) ?? ''),
       },
+      mailbox: ['report', 'acknowledge'],
       onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),
       // A thread that cannot be spoken to is of no use; its exit says why to those who wait.
       onClose: () => this.#worker.terminate(),

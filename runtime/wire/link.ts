@@ -18,6 +18,11 @@ export type LinkApi = Record<string, (...args: never[]) => unknown>;
 export interface LinkOptions {
   /** What the other side may call. Own functions only; nothing is reachable through them. */
   readonly expose?: LinkApi;
+  /**
+   * Those of `expose` that carry mailboxes: called straight from the short form and answered in it, without comlink's
+   * promises in between. All others go through `Comlink.expose`.
+   */
+  readonly mailbox?: readonly string[];
   /** Told of every frame that was refused. Never ends the thread (a refused frame has done nothing). */
   readonly onViolation?: (what: string) => void;
   /** Mends the result of a call that could not be cloned, so that one bad value does not cost the others. */
@@ -114,7 +119,7 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     if (!isFrame(message)) return violated('a message that is no comlink frame');
     if (message.type !== 'RAW' && message.type !== 'HANDLER') {
       if (exposed === undefined) return violated(`${callOf(message)} to a side that offers none`);
-      return exposed(message);
+      return exposed.receive(message);
     }
     const waiter = waiters.get(message.id as number);
     if (waiter === undefined) return violated('an answer to no call');
@@ -127,7 +132,8 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     if (typeof id !== 'number') return violated('a message that is no comlink frame');
     if (id > 0) {
       if (exposed === undefined) return violated('a call (APPLY) to a side that offers none');
-      return exposed(longCall(message));
+      if (!exposed.straight(message)) exposed.receive(longCall(message));
+      return;
     }
     const waiter = waiters.get(-id);
     if (waiter === undefined) return violated('an answer to no call');
@@ -198,41 +204,70 @@ function thrown({ name, value }: Frame): Outcome | undefined {
   return typeof what === 'object' && what !== null ? [0, { name: 'Error', ...what }] : undefined;
 }
 
+interface Exposed {
+  /** Takes a call in comlink's own form. */
+  receive(frame: Frame): void;
+  /** Takes a call to a mailbox; `false` when it is none. */
+  straight(message: ShortFrame): boolean;
+}
+
 /** Puts the guard and an outcome envelope around an unmodified `Comlink.expose`. */
-function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): (frame: Frame) => void {
+function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): Exposed {
   const target: Record<string, (...args: never[]) => Promise<Outcome> | Outcome> = Object.create(null);
   for (const [name, method] of Object.entries(api)) target[name] = withOutcome(method);
   const allowed = new Set(Object.keys(api));
+  const mailbox = new Set(options.mailbox);
   let receive: ((event: { data: unknown }) => void) | undefined;
   const moving = ({ value }: Frame): readonly unknown[] | undefined =>
     Array.isArray(value) && value[0] === 1 ? options.transferablesOf?.(value[1]) : undefined;
 
+  const answer = (frame: Frame, transfer: readonly unknown[]): void => {
+    try {
+      port.postMessage(shortAnswer(frame) ?? frame, moving(frame) ?? transfer);
+    } catch (error) {
+      if (options.repair === undefined || !Array.isArray(frame.value)) throw error;
+      const mended = { ...frame, value: mend(frame.value[1], options.repair) };
+      port.postMessage(mended, moving(mended));
+    }
+  };
+  const answerWith = (id: CallId, value: Outcome): void => {
+    try {
+      answer({ id, type: 'RAW', value }, NOTHING);
+    } catch (error) {
+      answer({ id, type: 'RAW', value: [0, encodeError(error)] }, NOTHING);
+    }
+  };
+
   Comlink.expose(target, {
-    postMessage(frame: Frame, transfer: readonly unknown[]) {
-      try {
-        port.postMessage(shortAnswer(frame) ?? frame, moving(frame) ?? transfer);
-      } catch (error) {
-        if (options.repair === undefined || !Array.isArray(frame.value)) throw error;
-        const mended = { ...frame, value: mend(frame.value[1], options.repair) };
-        port.postMessage(mended, moving(mended));
-      }
-    },
+    postMessage: answer,
     addEventListener(_type: string, listener: unknown) {
       receive = listener as (event: { data: unknown }) => void;
     },
     removeEventListener() {},
   } as unknown as Comlink.Endpoint);
 
-  return (frame) => {
-    if (isAllowed(frame, allowed)) return receive?.({ data: frame });
-    options.onViolation?.(`${callOf(frame)} that is not allowed`);
-    const error: WireError = { name: 'Error', message: 'this call is not allowed' };
-    port.postMessage({
-      id: frame.id,
-      type: 'HANDLER',
-      name: 'throw',
-      value: { isError: true, value: error },
-    });
+  return {
+    receive(frame) {
+      if (isAllowed(frame, allowed)) return receive?.({ data: frame });
+      options.onViolation?.(`${callOf(frame)} that is not allowed`);
+      const error: WireError = { name: 'Error', message: 'this call is not allowed' };
+      port.postMessage({
+        id: frame.id,
+        type: 'HANDLER',
+        name: 'throw',
+        value: { isError: true, value: error },
+      });
+    },
+    straight(message) {
+      const [id, name] = message;
+      if (typeof name !== 'string' || !mailbox.has(name) || message.length > 2 + MAX_ARGUMENTS) return false;
+      const outcome = (target[name] as (...args: unknown[]) => Promise<Outcome> | Outcome)(
+        ...message.slice(2),
+      );
+      if (outcome instanceof Promise) void outcome.then((value) => answerWith(id, value));
+      else answerWith(id, outcome);
+      return true;
+    },
   };
 }
 

@@ -89,6 +89,7 @@ export class PeerPorts {
         },
         acknowledge: (ack: Ack) => peer.outbox.acknowledge(ack),
       },
+      mailbox: ['deliver', 'acknowledge'],
       onViolation: (what) => warn(`the thread refused ${what} from another thread`),
       repair: (ack) => clonableAck(ack as Ack),
       transferablesOf: movingWith,

@@ -149,6 +149,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       dismiss: (link: number, wait: boolean) => peers.dismiss(link, wait),
       severed: (severance: Severance) => peers.severed(severance),
     },
+    mailbox: ['deliver'],
     onViolation: (what) => warn(`the thread refused ${what}`),
     repair: (answers) => (Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot()),
     transferablesOf: movingWith,
