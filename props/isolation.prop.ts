@@ -169,7 +169,9 @@ test('pools stay isolated and within their caps, and every event is accounted fo
       async (run, [a, b, c], idleTimeoutMs) => {
         const maxThreads = { a, b, c };
         const census = await openCensus();
-        const threads = Object.fromEntries(POOLS.map((pool) => [pool, { idleTimeoutMs, sharedMemory: true }]));
+        const threads = Object.fromEntries(
+          POOLS.map((pool) => [pool, { idleTimeoutMs, sharedMemory: true }]),
+        );
         const logger = { debug() {}, info() {}, warn() {}, error() {} };
         const runtime = await createRuntime({ agents: agents(maxThreads), threads }, { logger });
         const real: Real = { runtime, census, maxThreads, letters: [], overruns: [], pending: [] };
