@@ -148,3 +148,22 @@ test('what has been sent and not handled goes to the next incarnation, in order,
   expect(peers.kept.lines).toBe(0);
   expect(asked).toEqual(['connect', 'connect', 'disconnect']);
 });
+
+test('what an instance still sends after its end goes, and nothing of it is kept', async () => {
+  const { peers, other, next, asked } = rig();
+  const self = { address: 'a/1', threadId: 'a', thread: 1, incarnation: 1 };
+  peers.send(self, 'b/1', { type: 'note', n: 1 });
+  peers.left(self);
+  const [, , first] = await next();
+  expect((first as unknown[])[4]).toEqual({ type: 'note', n: 1 });
+  other.postMessage([1, 'acknowledge', [[70, 1]]]);
+  await next();
+  await expect.poll(() => peers.kept.lines).toBe(0);
+
+  peers.send(self, 'b/1', { type: 'note', n: 2 });
+  const [, , second] = await next();
+  expect((second as unknown[])[4]).toEqual({ type: 'note', n: 2 });
+  other.postMessage([2, 'acknowledge', [[70, 1]]]);
+  await expect.poll(() => peers.kept.lines).toBe(0);
+  expect(asked).toEqual(['connect', 'disconnect', 'connect', 'disconnect']);
+});
