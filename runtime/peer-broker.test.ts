@@ -56,6 +56,18 @@ test('a thread speaks for the instances of its own pool only', async () => {
   expect(admitted.map((admission) => admission.from)).toEqual(['a/1', undefined, undefined, undefined]);
 });
 
+test('the first link to an instance takes as much as its mailbox, the next ones less, and none less than a turn', async () => {
+  const { broker, thread } = rig();
+  const from = thread('a');
+  const capacities: unknown[] = [];
+  for (let id = 1; id <= 30; id++) {
+    const line = await broker.connect(from, { sender: `a/${id}`, address: 'b/1', id, taken: taken() });
+    capacities.push((line as { capacity?: number }).capacity);
+  }
+  expect(capacities.slice(0, 3)).toEqual([400, 200, 133]);
+  expect(capacities.at(-1)).toBe(16);
+});
+
 test('a request that is none, and one of a thread that is gone, are refused', async () => {
   const { broker, thread, admitted } = rig();
   const good = { sender: 'a/1', address: 'b/1', id: 1, taken: taken() };
@@ -70,9 +82,7 @@ test('what a thread had taken and nobody handled when it died is one letter for 
   const { broker, thread, letters, handle } = rig();
   const from = thread('a');
   const [open, never] = [taken(), taken()];
-  expect(await broker.connect(from, { sender: 'a/1', address: 'b/1', id: 1, taken: open })).toMatchObject({
-    capacity: 100,
-  });
+  await broker.connect(from, { sender: 'a/1', address: 'b/1', id: 1, taken: open });
   await broker.connect(from, { sender: 'a/1', address: 'nobody/1', id: 2, taken: never });
   new Int32Array(open)[0] = 10;
   new Int32Array(never)[0] = 3;
