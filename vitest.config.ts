@@ -2,7 +2,9 @@ import { defineConfig, type Plugin } from 'vitest/config';
 
 const conditions = ['holdfast-source', 'node', 'import', 'default'];
 // Worker threads load agents natively, past Vite, so Node must know the source condition too.
-const execArgv = ['-C', 'holdfast-source'];
+// V8 13 may abort a process in which threads come and go while they strip types: it frees the compiled form of a call
+// from WebAssembly twice ("Check failed: jit_page.has_value()"). Without that form there is nothing to free.
+const execArgv = ['-C', 'holdfast-source', '--wasm-wrapper-tiering-budget=2147483647'];
 
 /** Users get the production build of XState; Vitest has everybody resolve the one for development. */
 const production: Plugin = {
