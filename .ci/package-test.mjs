@@ -201,6 +201,7 @@ try {
         [
           'agents/adder.ts',
           `${runtime}/errors.js`,
+          `${runtime}/mailbox/transfer.js`,
           `${runtime}/worker/agent.js`,
           `${runtime}/worker/entry.js`,
           `${runtime}/worker/peer-ref.js`,
