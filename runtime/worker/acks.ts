@@ -95,6 +95,16 @@ export function clonableAck([
   return [handled, good, copies, bad, deferred, ...more];
 }
 
+/** Tells an ack by `tell`, which throws at once when an answer in it cannot be cloned; what moves goes with it. */
+export function tellAck(ack: Ack, tell: (ack: Ack, moving: readonly unknown[]) => void): void {
+  try {
+    tell(ack, movingWith(ack) ?? []);
+  } catch {
+    const clonable = clonableAck(ack);
+    tell(clonable, movingWith(clonable) ?? []);
+  }
+}
+
 /** What moves with the answers of an ack; other results of a call move nothing. */
 export function movingWith(result: unknown): readonly unknown[] | undefined {
   const values: unknown = Array.isArray(result) ? result[2] : undefined;

@@ -5,7 +5,7 @@ import type { TimeoutClock } from '../mailbox/waiting.ts';
 import { isClonable } from '../wire/errors.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';
 import type { Admission } from '../wire/protocol.ts';
-import { Acks, clonableAck, movingWith } from './acks.ts';
+import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { isBatch } from './peer-batch.ts';
 import { createPlace, type Place, type Source } from './place.ts';
@@ -66,19 +66,13 @@ export class PeerPorts {
     const peer = this.#peer(
       id,
       (batch, moving = []) => link.callWith(moving, 'deliver', batch),
-      (ack) => {
-        try {
-          tell(ack);
-        } catch {
-          tell(clonableAck(ack));
-        }
-      },
+      (ack) => tellAck(ack, tell),
       new Promise((resolve) => {
         closed = resolve;
       }),
     );
-    const tell = (ack: Ack): void =>
-      void link.callWith(movingWith(ack) ?? [], 'acknowledge', ack).catch(() => {});
+    const tell = (ack: Ack, moving: readonly unknown[]): void =>
+      void link.callWith(moving, 'acknowledge', ack).catch(() => {});
     const { turns, warn } = this.#options;
     const link = openLink(port, {
       expose: {

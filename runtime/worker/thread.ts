@@ -21,7 +21,7 @@ import { loadLogic } from './load-logic.ts';
 import type { Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import { Reports } from './reports.ts';
-import { Acks, clonableAck, movingWith } from './acks.ts';
+import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
 import { Peers } from './peers.ts';
 import { createPlace, type Place, type Source } from './place.ts';
 import { threadState, type HostBridge } from './thread-state.ts';
@@ -92,14 +92,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const host: Source = {
     acks: new Acks(),
     placeOf: (slot) => places.get(slot),
-    acknowledge(ack) {
-      try {
-        tellHost('acknowledge', ack, movingWith(ack));
-      } catch {
-        const clonable = clonableAck(ack);
-        tellHost('acknowledge', clonable, movingWith(clonable));
-      }
-    },
+    acknowledge: (ack) => tellAck(ack, tellHost),
   };
   const letter = (payload: LetterReport): void => reports.add(REPORT.letter, -1, payload);
   const warn = (message: string): void => reports.add(REPORT.warning, -1, message);
@@ -156,8 +149,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   });
 
   /** Throws at once what cannot be cloned; nobody waits for an answer. */
-  function tellHost(method: HostMethod, told: unknown, moving: readonly unknown[] = []): void {
-    link.callWith(moving, method, told).catch(() => {});
+  function tellHost(ack: Ack, moving: readonly unknown[]): void {
+    link.callWith(moving, 'acknowledge' satisfies HostMethod, ack).catch(() => {});
   }
 
   function callHost(method: HostMethod, ...args: readonly unknown[]): Promise<unknown> {

@@ -10,10 +10,10 @@ import type { Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import * as agents from './fixtures/agents.ts';
 import { host } from './fixtures/hosted.ts';
+import { sourceOf } from './fixtures/turns-rig.ts';
 import { nextTurn } from './fixtures/until.ts';
 import type { HostedInstance } from './hosted-instance.ts';
-import { Acks, clonableAck } from './acks.ts';
-import { createPlace, type Place, type Source } from './place.ts';
+import { clonableAck } from './acks.ts';
 import { Turns, type TurnsOptions } from './turns.ts';
 
 /** Turns over real instances, one for each logic, in the slots 0, 1, 2 … */
@@ -48,19 +48,7 @@ function startWith(options: Partial<TurnsOptions>, ...logics: Parameters<typeof 
     expired: () => {},
     ...options,
   });
-  const places = new Map<HostedInstance, Place>();
-  const source: Source = {
-    acks: new Acks(),
-    placeOf(slot) {
-      const instance = instances.get(slot);
-      if (instance === undefined) return undefined;
-      const place =
-        places.get(instance) ?? createPlace({ key: slot, slot, instance, source, from: undefined });
-      places.set(instance, place);
-      return place;
-    },
-    acknowledge: (ack) => void told.push(ack),
-  };
+  const source = sourceOf(instances, (ack) => void told.push(ack));
   logics.forEach((logic, slot) => {
     progress.reserve(slot);
     const hooks = { wake: () => turns.wake(instance), ended: () => turns.leave(instance) };
