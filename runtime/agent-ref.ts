@@ -7,10 +7,9 @@ import type {
   Subscription,
 } from 'xstate';
 import { TwinSnapshot } from '../actors/twin.ts';
-import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
 import { stateFrom } from './mirrored-state.ts';
-import { refusal } from './refusal.ts';
+import { refusal, tooLate } from './refusal.ts';
 import type { WatchListener } from './watchers.ts';
 import { isDataCloneError } from './wire/errors.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
@@ -93,13 +92,8 @@ const DELIVER_MS = 30_000;
 /** Gives a twin what an agent reference has beyond an actor reference. */
 export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
   const { address } = instance;
-  const late = (what: string) => (ms: number) =>
-    new HoldfastError(
-      'ASK_TIMEOUT',
-      `${address} did not ${what} within ${ms} ms; give it a longer timeoutMs, or find out what keeps it busy`,
-    );
-  const notHandled = late('handle the event');
-  const notAnswered = late('answer');
+  const notHandled = (ms: number): Error => tooLate(address, 'delivery', ms);
+  const notAnswered = (ms: number): Error => tooLate(address, 'ask', ms);
   const { send } = twin;
   const methods: AgentRefMethods<AnyActorLogic> & Pick<AnyActorRef, 'send'> = {
     // XState's development build throws for a string; here it is a dead letter like all that is no event.

@@ -30,3 +30,12 @@ export function refusal(
   const message = `${address}: ${why}`;
   return new HoldfastError(codes[reason] ?? 'AGENT_STOPPED', message, cause === undefined ? {} : { cause });
 }
+
+/** What those hear who waited in vain: for an answer, or for an event to be handled. */
+export function tooLate(address: string, kind: 'ask' | 'delivery', ms: number): HoldfastError {
+  const what = kind === 'ask' ? 'answer' : 'handle the event';
+  return new HoldfastError(
+    'ASK_TIMEOUT',
+    `${address} did not ${what} within ${ms} ms; give it a longer timeoutMs, or find out what keeps it busy`,
+  );
+}

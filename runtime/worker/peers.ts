@@ -6,7 +6,7 @@ import { sharesMemory } from '../mailbox/size.ts';
 import { anyMarked, hasMoved } from '../mailbox/transfer.ts';
 import { MAX_DEPTH, NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
-import { refusal } from '../refusal.ts';
+import { refusal, tooLate } from '../refusal.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
 import { wholeAnswer } from '../wire/errors-within.ts';
 import type { LinkPort } from '../wire/link.ts';
@@ -115,12 +115,7 @@ export class Peers implements PeerBridge {
       signal,
       of: line,
       settled: (tag: Tag) => void line.deferred.delete(tag),
-      onTimeout: (ms: number) =>
-        new HoldfastError(
-          'ASK_TIMEOUT',
-          `${address} did not ${kind === 'ask' ? 'answer' : 'handle the event'} within ${Math.round(ms)} ms; ` +
-            'give it a longer timeoutMs, or find out what keeps it busy',
-        ),
+      onTimeout: (ms: number) => tooLate(address, kind, Math.round(ms)),
     };
     return this.#waiting.open(kind, options, (tag, deadline) =>
       this.#offer(line, event, tag, termsOf(deadline, depth)),
