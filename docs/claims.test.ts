@@ -143,5 +143,5 @@ test('what location-transparency.md says of sending and restarting holds', async
   expect(await ref.ask({ type: 'read' }, { timeoutMs: 10_000 })).toEqual(['as changed']);
   expect(ref.incarnation).toBe(2);
   expect((ref.getSnapshot() as { status: string }).status).toBe('active');
-  expect(runtime.deadLetters.list()).toMatchObject([{ reason: 'crashed', event: { type: 'exit' } }]);
+  expect(runtime.deadLetters.list()).toMatchObject([{ reason: 'poison', event: { type: 'exit' } }]);
 });

@@ -57,7 +57,7 @@ test(
     );
     const wanted = [
       'handled',
-      'crashed',
+      'poison',
       'mailbox-full',
       'stopped',
       'exit',

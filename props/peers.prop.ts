@@ -186,7 +186,7 @@ test(
       interruptAfterTimeLimit: timeLimitMs,
       markInterruptAsFailure: true,
     });
-    const wanted = ['handled', 'settled', 'crashed', 'lost', 'stopped'];
+    const wanted = ['handled', 'settled', 'poison', 'lost', 'stopped'];
     const missing =
       replay.path === undefined && numRuns >= 20 ? wanted.filter((what) => !total.has(what)) : [];
     expect(missing, 'runs in which none of these happened would prove nothing').toEqual([]);

@@ -34,7 +34,12 @@ test('the envelope in hand at a crash is a dead letter; those behind it reach th
   await Promise.all(behind);
   expect((await ref.snapshot()) as unknown).toMatchObject({ context: { seen: [2, 3] } });
   expect(runtime.deadLetters.list()).toMatchObject([
-    { reason: 'crashed', event: { type: 'exit' }, incarnation: 1 },
+    {
+      reason: 'poison',
+      event: { type: 'exit' },
+      incarnation: 1,
+      evidence: { cause: 'exit', thread: 'holdfast:pool:1', error: { code: 'THREAD_CRASHED' } },
+    },
   ]);
 });
 

@@ -2,6 +2,7 @@ import { HoldfastError } from './errors.ts';
 import type { Tag } from './mailbox/mailbox.ts';
 import { measure } from './mailbox/size.ts';
 import { hasMoved } from './mailbox/transfer.ts';
+import type { StopReason } from './watchers.ts';
 
 const reasons = [
   'mailbox-full',
@@ -22,6 +23,16 @@ export function isDeadLetterReason(reason: unknown): reason is DeadLetterReason 
   return (reasons as readonly unknown[]).includes(reason);
 }
 
+/** What an envelope is suspected of: it was in hand when the instance, or its thread, came to its end. */
+export interface Evidence {
+  /** How that ended. */
+  readonly cause: StopReason;
+  /** `holdfast:<threadId>:<n>` */
+  readonly thread: string;
+  /** What the instance or its thread failed with. */
+  readonly error: unknown;
+}
+
 /** An envelope that was not handled. */
 export interface DeadLetter {
   /** Unique within the runtime; a letter keeps it when a replay fails. */
@@ -39,6 +50,8 @@ export interface DeadLetter {
   readonly at: number;
   /** How often it was replayed and failed again. */
   readonly replays: number;
+  /** Only of a `poison` letter: why it is suspected. It had one attempt; `replay` gives it another. */
+  readonly evidence?: Evidence;
   /** The instance at `address` sent it to its parent, which it does not have. */
   readonly toParent?: true;
   /**

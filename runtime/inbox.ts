@@ -1,6 +1,6 @@
 import type { AnyEventObject } from 'xstate';
 import type { ResolvedAgent } from './config/resolve.ts';
-import type { DeadLetterReason, DeadLetters } from './dead-letters.ts';
+import type { DeadLetterReason, DeadLetters, Evidence } from './dead-letters.ts';
 import { Mailbox, type Tag } from './mailbox/mailbox.ts';
 import { measure, type Size } from './mailbox/size.ts';
 import { NO_TERMS, termsOf, type Terms } from './mailbox/terms.ts';
@@ -8,6 +8,7 @@ import { anyMarked, hasMoved, setMoved } from './mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
 import { refusal } from './refusal.ts';
 import { sharedMemoryAdvice } from './shared-memory.ts';
+import { suspicion } from './suspicion.ts';
 
 export interface InboxOptions {
   readonly agent: ResolvedAgent;
@@ -93,6 +94,16 @@ export class Inbox {
     if (tag !== 0) waiting.reject(tag, refusal(address, reason, cause, why));
   }
 
+  /** The first envelope of the mailbox was in hand when its handling, or the thread, came to its end. */
+  suspect(evidence: Evidence): void {
+    const { address, incarnation, deadLetters, waiting } = this.#options;
+    const reason = suspicion(evidence);
+    this.mailbox.discardFirst((event, tag) => {
+      deadLetters.add({ address, event, incarnation: incarnation(), ...reason }, tag);
+      if (tag !== 0) waiting.reject(tag, evidence.error);
+    });
+  }
+
   /** Queues an event that somebody waits for. `depth` asks led to it. */
   open(
     kind: 'ask' | 'delivery',
@@ -137,11 +148,6 @@ export class Inbox {
   /** Nothing will be handled any more. */
   close(): void {
     this.mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped'));
-  }
-
-  /** The thread died while it handled the first envelope of the mailbox. */
-  lostInHand(reason: unknown): void {
-    this.mailbox.discardFirst((event, tag) => this.refuse(event, tag, 'crashed', reason));
   }
 }
 

@@ -2,7 +2,8 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Instance } from './instance.ts';
 import type { IncarnationEnd } from './watchers.ts';
-import type { Admission, NoPeerLine, PeerLine, Severance } from './wire/protocol.ts';
+import type { WireError } from './wire/errors.ts';
+import type { Admission, NoPeerLine, PeerLine, Severance, WireEvidence } from './wire/protocol.ts';
 
 /** A thread, as the broker needs it. */
 export interface PeerThread {
@@ -63,6 +64,16 @@ export interface PeerBrokerOptions {
   /** The pool of the agent at an address, whether or not anything runs there. */
   readonly poolOf: (address: string) => string | undefined;
   readonly deadLetters: DeadLetters;
+}
+
+/** How a seat became free. */
+export interface Vacancy {
+  /** Why its thread died, when it did. */
+  readonly error: WireError | undefined;
+  /** The slot whose envelope was in hand then, or -1. */
+  readonly inHand: number;
+  /** What it is suspected of. */
+  readonly evidence: WireEvidence | undefined;
 }
 
 /** Envelopes that a link takes in any case: a turn. */
@@ -169,12 +180,13 @@ export class PeerBroker {
     link.to.dismiss(link.id, false).catch(() => {});
   }
 
-  /** The incarnation at the other end is no more; `error` when its thread died, with the envelope of `inHand`. */
-  vacated(seat: PeerSeat, inHand: number, error: Severance['error']): void {
+  /** The incarnation at the other end is no more. */
+  vacated(seat: PeerSeat, { error, inHand, evidence }: Vacancy): void {
     for (const link of seat.links) {
       const { id, from, slot, sending } = link;
+      const suspect = inHand === slot ? evidence : undefined;
       const handled = this.#settle(link);
-      if (!from.gone) from.sever({ link: id, handled, inHand: inHand === slot, error });
+      if (!from.gone) from.sever({ link: id, handled, suspect, error });
       // Else `gone` has this one still before it.
       else if (!this.#sendings.has(from)) this.#lost(sending);
     }

@@ -131,7 +131,7 @@ test('an ask of one whose thread dies ends at once, as do those it had put off',
   expect(await inHand).toMatchObject({ failed: 'THREAD_CRASHED' });
   expect(await putOff).toMatchObject({ failed: 'THREAD_CRASHED' });
   expect(await ask({ type: 'count' })).toEqual({ answer: 0 });
-  expect(letters.map(({ reason }) => reason)).toEqual(['crashed']);
+  expect(letters.map(({ reason }) => reason)).toEqual(['poison']);
 });
 
 test('an agent may ask itself, once its turn is over', async () => {

@@ -17,8 +17,8 @@ describe('what an agent sends to one whose thread dies', () => {
     await expect.poll(() => b.handled().at(-1), patient).toBe(600);
     expect(b.handled()).toEqual(upTo(600).filter((n) => n !== 100 && n !== 300));
     expect(letters.map(({ reason, address }) => [reason, address])).toEqual([
-      ['crashed', 'recorder/b'],
-      ['crashed', 'recorder/b'],
+      ['poison', 'recorder/b'],
+      ['poison', 'recorder/b'],
     ]);
     expect(numbers(letters)).toEqual([100, 300]);
     expect(b.ref.incarnation).toBe(3);
@@ -48,7 +48,7 @@ describe('what an agent sends to one whose thread dies', () => {
     a.send({ type: 'flood', to: 'recorder/b', last: 50, odd: { 10: 'exit' } });
     await expect.poll(() => b.handled().length + lettered(letters), patient).toBe(50);
     expect(b.handled()).toEqual(upTo(9));
-    expect(letters.map(({ reason }) => reason)).toEqual(['crashed', ...upTo(40).map(() => 'stopped')]);
+    expect(letters.map(({ reason }) => reason)).toEqual(['poison', ...upTo(40).map(() => 'stopped')]);
     expect(numbers(letters)).toEqual(upTo(50, 10));
   });
 });

@@ -71,7 +71,7 @@ test('a letter that fails again keeps its id, is told again, and is refused afte
   expect(
     letters.map(({ id, replays, incarnation, reason }) => ({ id, replays, incarnation, reason })),
   ).toEqual(
-    [0, 1, 2, 3].map((replays) => ({ id: '1', replays, incarnation: replays + 1, reason: 'crashed' })),
+    [0, 1, 2, 3].map((replays) => ({ id: '1', replays, incarnation: replays + 1, reason: 'poison' })),
   );
   expect(runtime.deadLetters.list()).toEqual([letters[3]]);
   expect(runtime.deadLetters.list()[0]?.event).toBe(poison);

@@ -25,6 +25,7 @@ import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
 import { ThreadHost, type Seat } from './thread-host.ts';
+import { decodeError } from './wire/errors.ts';
 import { twinLogic, type InstanceRequest, type TwinEffects } from './twins.ts';
 import { version } from './version.ts';
 import { createChild } from './xstate/xstate5.ts';
@@ -241,9 +242,10 @@ export class RuntimeSystem {
           capability: (instance, capability, input) => this.#capability(instance, capability, input),
           warn: (fields, message) => this.#warn(fields, message),
           broker: this.#broker,
-          letter: ({ address, reason, event }) => {
+          letter: ({ address, reason, event, evidence }) => {
             const incarnation = this.#instances.get(address)?.incarnation ?? 0;
-            this.deadLetters.add({ address, reason, event, incarnation });
+            const suspected = evidence && { evidence: { ...evidence, error: decodeError(evidence.error) } };
+            this.deadLetters.add({ address, reason, event, incarnation, ...suspected });
           },
         });
         hosts.add(host);

@@ -1,7 +1,7 @@
 import type { ThreadCause, ThreadEvent } from '../actors/thread.ts';
 import type { MessagePort } from 'node:worker_threads';
 import { within, type Clock } from './clock.ts';
-import { isDeadLetterReason } from './dead-letters.ts';
+import { isDeadLetterReason, type Evidence } from './dead-letters.ts';
 import type { ResolvedPool } from './config/resolve.ts';
 import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
@@ -23,6 +23,7 @@ import {
   type LetterReport,
   type Severance,
   type ThreadMethod,
+  type WireEvidence,
 } from './wire/protocol.ts';
 import { toUnshared, withoutSharedMemory, type WireSnapshot } from './wire/snapshot.ts';
 import { sharedMemoryAdvice, sharesMemory, withoutShared } from './shared-memory.ts';
@@ -65,6 +66,18 @@ export interface Seat {
   readonly deferred: Set<Tag>;
   /** What other agents send here. */
   readonly links: Set<PeerLink>;
+}
+
+/** How a seat becomes free. */
+interface Ending {
+  /** The thread is gone: nobody answers any more what it had handled. */
+  readonly reason?: Error | undefined;
+  /** What those hear whose asks the instance had put off; default: `reason`, or that it has ended. */
+  readonly ending?: unknown;
+  /** The slot whose envelope was in hand, if one was. */
+  readonly inHand?: number;
+  /** What that envelope is suspected of. */
+  readonly evidence?: Evidence;
 }
 
 /** The host's side of one worker thread: starts it, talks to it, and knows what it had in hand when it died. */
@@ -316,18 +329,21 @@ export class ThreadHost implements PeerThread {
    * The seat is free again; its envelopes are settled by what the thread says it has handled. Asks that were put off
    * are not answered any more; when the thread is gone for a `reason`, neither are those it had handled.
    */
-  #vacate(seat: Seat, reason?: Error, ending: unknown = reason ?? seat.instance.ending()): void {
+  #vacate(seat: Seat, { reason, ending, inHand = -1, evidence }: Ending = {}): void {
     if (this.#seats.get(seat.slot) !== seat) return;
     this.#seats.delete(seat.slot);
     this.freeSlot(seat.slot);
-    const { attachment, deferred } = seat;
-    const inHand = reason === undefined ? -1 : this.#progress.inHand();
-    this.#options.broker.vacated(seat, inHand, reason && encodeError(reason));
+    const { attachment, deferred, instance } = seat;
+    const wire = evidence && { ...evidence, error: encodeError(evidence.error) };
+    const error = reason && encodeError(reason);
+    this.#options.broker.vacated(seat, { error, inHand, evidence: wire });
     if (attachment === undefined) return;
     const handled = (this.#progress.handled(seat.slot) - seat.base) | 0;
     const { waiting } = this.#options;
     this.outbox.detach(attachment, handled, reason && ((tag) => waiting.reject(tag, reason)));
-    for (const tag of deferred) waiting.reject(tag, ending);
+    for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
+    if (inHand === seat.slot && evidence !== undefined && instance.holds(seat))
+      instance.inbox.suspect(evidence);
   }
 
   /**
@@ -413,18 +429,19 @@ export class ThreadHost implements PeerThread {
     } else if (kind === REPORT.error) {
       const { error: wire, snapshot } = payload as ErrorReport;
       const error = decodeError(wire);
-      this.#vacate(seat, undefined, error);
+      this.#vacate(seat, { ending: error });
       instance.failed(error, 'error', snapshot);
     }
   }
 
   #letter(payload: unknown): void {
-    const { address, reason, event } = (payload ?? {}) as Partial<LetterReport>;
+    const { address, reason, event, evidence } = (payload ?? {}) as Partial<LetterReport>;
     if (typeof address !== 'string' || !isDeadLetterReason(reason)) {
       return this.#options.warn({ thread: this.name }, 'refused a malformed dead letter');
     }
     const { sharedMemory } = this.#options.pool;
-    this.#options.letter({ address, reason, event: sharedMemory ? event : withoutSharedMemory(event) });
+    const whole = sharedMemory ? event : withoutSharedMemory(event);
+    this.#options.letter({ address, reason, event: whole, ...(isEvidence(evidence) && { evidence }) });
   }
 
   #warning(seat: Seat | undefined, message: unknown): void {
@@ -473,22 +490,27 @@ export class ThreadHost implements PeerThread {
     this.outbox.close();
     this.#link.close(reason);
     const inHand = this.#progress.inHand();
+    const evidence: Evidence = { cause: why, thread: this.name, error: reason };
     const seats = [...this.#seats.values()];
     const queued = this.#queue;
     this.#queue = [];
-    for (const seat of seats) this.#vacate(seat, reason);
+    for (const seat of seats) this.#vacate(seat, { reason, inHand, evidence });
     this.#options.broker.gone(this);
     // First the room is free again for the pool, then the instances may ask for it.
     this.#options.tell({ type: 'worker.exit', code });
     for (const seat of seats) {
-      const { slot, instance, attachment } = seat;
+      const { instance, attachment } = seat;
       if (!instance.holds(seat)) continue;
-      if (slot === inHand && attachment !== undefined) instance.inbox.lostInHand(reason);
       if (attachment === undefined) instance.startFailed(reason, why);
       else instance.failed(reason, why);
     }
     for (const instance of queued) instance.startFailed(reason, why);
   }
+}
+
+function isEvidence(value: unknown): value is WireEvidence {
+  const { error } = (value ?? {}) as Partial<WireEvidence>;
+  return typeof error === 'object' && error !== null;
 }
 
 function textOf(value: unknown): string | undefined {

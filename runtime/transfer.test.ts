@@ -148,7 +148,7 @@ test('a crash takes with it what had moved: dead letters; what was copied reache
   await expect(alsoMoved).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
   expect(await copied).toBe('plain');
   expect(runtime.deadLetters.list()).toMatchObject([
-    { reason: 'crashed', event: { type: 'exit' } },
+    { reason: 'poison', event: { type: 'exit' } },
     { reason: 'crashed', event: { type: 'frame' }, truncated: true, incarnation: 1 },
     { reason: 'crashed', event: { type: 'frame' }, truncated: true, incarnation: 1 },
   ]);
@@ -163,7 +163,7 @@ test('a moved event that was in hand at a crash is the one dead letter; those be
   const behind = ref.ask({ type: 'plain' });
   await expect(fatal).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
   expect(await behind).toBe('plain');
-  expect(runtime.deadLetters.list()).toMatchObject([{ reason: 'crashed', event: { type: 'exit' } }]);
+  expect(runtime.deadLetters.list()).toMatchObject([{ reason: 'poison', event: { type: 'exit' } }]);
 });
 
 test('what an instance that failed had not handled of moved events is lost as well, and said', async () => {
@@ -288,7 +288,7 @@ test('a port that had moved at a crash is lost with it, not sent again', async (
   await expect(fatal).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
   await expect(moved).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
   expect(runtime.deadLetters.list()).toMatchObject([
-    { reason: 'crashed', event: { type: 'exit' } },
+    { reason: 'poison', event: { type: 'exit' } },
     { reason: 'crashed', event: { type: 'line' }, truncated: true },
   ]);
 });

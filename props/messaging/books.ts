@@ -17,7 +17,7 @@ type Fate = 'handled' | DeadLetter['reason'];
 const HEARD: Readonly<Partial<Record<Fate, readonly string[]>>> = {
   // The turn was over, and yet its confirmation may have died with the thread or come too late.
   handled: ['confirmed', 'THREAD_CRASHED', 'ASK_TIMEOUT', 'failed on purpose'],
-  crashed: ['THREAD_CRASHED'],
+  poison: ['THREAD_CRASHED'],
   'mailbox-full': ['MAILBOX_FULL', 'ASK_TIMEOUT'],
   stopped: ['AGENT_STOPPED', 'ASK_TIMEOUT'],
   expired: ['ASK_TIMEOUT'],
@@ -96,7 +96,7 @@ function fits(
   if (how === 'send' ? outcome !== 'untold' : !HEARD[fate]?.includes(outcome)) return false;
   // One that ends its thread is never handled, and no other is in hand when a thread ends.
   if (manner === 'exit' && fate === 'handled') return false;
-  if (fate === 'crashed') return manner === 'exit';
+  if (fate === 'poison') return manner === 'exit';
   if (fate === 'mailbox-full') return crowded;
   if (fate === 'stopped') return over;
   if (fate === 'expired') return how !== 'send' && timeoutMs === 5;

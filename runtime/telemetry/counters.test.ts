@@ -150,7 +150,7 @@ test('dead letters are counted by agent and reason, also those of a runtime that
   const again = agentEvent(runtime, 'running', 2);
   process.send({ type: 'exit', code: 1 });
   await again;
-  const before = { [letter('counter', 'unclonable')]: 2, [letter('process', 'crashed')]: 1 };
+  const before = { [letter('counter', 'unclonable')]: 2, [letter('process', 'poison')]: 1 };
   await expect.poll(() => fake.counted('holdfast.dead_letters'), { timeout: 10_000 }).toEqual(before);
   await runtime.stop();
   counter.send({ type: 'inc' });

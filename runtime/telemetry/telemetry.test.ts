@@ -130,14 +130,7 @@ test('an input, an event, a reply, a snapshot, an error, a label and a secret ne
   const everything = JSON.stringify([spans, fake.everything(), fake.collect()]);
   expect(everything).not.toContain('canary');
   expect(everything).not.toContain('desk/key');
-  for (const seen of [
-    'spawn signer',
-    'MESSAGE_UNCLONABLE',
-    'unclonable',
-    'crashed',
-    'stopped',
-    'rotations',
-  ]) {
+  for (const seen of ['spawn signer', 'MESSAGE_UNCLONABLE', 'unclonable', 'poison', 'stopped', 'rotations']) {
     expect(everything).toContain(seen);
   }
 });

@@ -1,6 +1,6 @@
 /**
- * Shared memory in which a thread notes its progress: which slot's envelope is in hand, and how many each slot
- * has handled. The host reads it after a crash, when the thread can no longer be asked, and so knows exactly
+ * Shared memory in which a thread notes its progress: which slot's envelope is in hand, which turn that is, and how many
+ * each slot has handled. The host reads it after a crash, when the thread can no longer be asked, and so knows exactly
  * which envelopes were handled, which one was in hand and which were not begun.
  */
 export interface Progress {
@@ -13,12 +13,15 @@ export interface Progress {
   handled(slot: number): number;
   /** The slot whose envelope is in hand, or -1. */
   inHand(): number;
+  /** Turns that have begun, modulo 2^32: a turn in hand that is still the same one has not ended. */
+  turns(): number;
   /** Makes room for `slot`; only the side that created the block may grow it. */
   reserve(slot: number): void;
 }
 
 const IN_HAND = 0;
-const FIRST_SLOT = 1;
+const TURNS = 1;
+const FIRST_SLOT = 2;
 const BYTES = Int32Array.BYTES_PER_ELEMENT;
 /** One instance takes four bytes: room for a million instances on one thread. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -33,6 +36,7 @@ export function openProgress(buffer: SharedArrayBuffer): Progress {
   return {
     buffer,
     begin(slot) {
+      words[TURNS] = (words[TURNS] ?? 0) + 1;
       words[IN_HAND] = slot + 1;
     },
     end(slot) {
@@ -41,6 +45,7 @@ export function openProgress(buffer: SharedArrayBuffer): Progress {
     },
     handled: (slot) => words[FIRST_SLOT + slot] ?? 0,
     inHand: () => Atomics.load(words, IN_HAND) - 1,
+    turns: () => Atomics.load(words, TURNS),
     reserve(slot) {
       const needed = (FIRST_SLOT + slot + 1) * BYTES;
       if (needed <= buffer.byteLength) return;

@@ -1,4 +1,5 @@
 import type { DeadLetterReason } from '../dead-letters.ts';
+import type { StopReason } from '../watchers.ts';
 import type { WireError } from './errors.ts';
 import type { WireSnapshot } from './snapshot.ts';
 
@@ -59,6 +60,15 @@ export interface LetterReport {
   readonly address: string;
   readonly reason: DeadLetterReason;
   readonly event: unknown;
+  /** With `poison`. */
+  readonly evidence?: WireEvidence | undefined;
+}
+
+/** What an envelope is suspected of, as it crosses. */
+export interface WireEvidence {
+  readonly cause: StopReason;
+  readonly thread: string;
+  readonly error: WireError;
 }
 
 /** The way from an instance to another, as the host has opened it. */
@@ -95,8 +105,8 @@ export interface Severance {
   readonly link: number;
   /** Envelopes that were handled there. */
   readonly handled: number;
-  /** The first of the others was in hand when the thread died. */
-  readonly inHand: boolean;
+  /** The first of the others was in hand when that happened. */
+  readonly suspect: WireEvidence | undefined;
   /** Why the thread died, when it did. */
   readonly error: WireError | undefined;
 }

@@ -127,11 +127,17 @@ test.each([
   expect(isBatch(batch)).toBe(good);
 });
 
+const suspect = {
+  cause: 'exit',
+  thread: 'holdfast:b:1',
+  error: { name: 'Error', message: 'gone' },
+} as const;
+
 test('an end of an incarnation that nobody knows changes nothing', async () => {
   const { peers, next, letters } = rig();
   peers.send(undefined, 'b/1', { type: 'note' });
   await next();
-  peers.severed({ link: 71, handled: 5, inHand: true, error: undefined });
+  peers.severed({ link: 71, handled: 5, suspect, error: undefined });
   expect(peers.kept.lines).toBe(1);
   expect(letters).toEqual([]);
 });
@@ -140,11 +146,11 @@ test('what has been sent and not handled goes to the next incarnation, in order,
   const { peers, next, letters, asked } = rig();
   for (let n = 1; n <= 3; n++) peers.send(undefined, 'b/1', { type: 'note', n });
   await next();
-  peers.severed({ link: 70, handled: 1, inHand: true, error: { name: 'Error', message: 'gone' } });
+  peers.severed({ link: 70, handled: 1, suspect, error: suspect.error });
   const [, , batch] = await next();
   expect((batch as unknown[])[4]).toEqual({ type: 'note', n: 3 });
-  expect(letters).toMatchObject([{ address: 'b/1', reason: 'crashed', event: { n: 2 } }]);
-  peers.severed({ link: 70, handled: 1, inHand: false, error: undefined });
+  expect(letters).toMatchObject([{ address: 'b/1', reason: 'poison', event: { n: 2 }, evidence: suspect }]);
+  peers.severed({ link: 70, handled: 1, suspect: undefined, error: undefined });
   expect(peers.kept.lines).toBe(0);
   expect(asked).toEqual(['connect', 'connect', 'disconnect']);
 });

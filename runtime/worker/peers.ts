@@ -7,6 +7,7 @@ import { anyMarked, hasMoved } from '../mailbox/transfer.ts';
 import { MAX_DEPTH, NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
 import { refusal, tooLate } from '../refusal.ts';
+import { suspicion } from '../suspicion.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
 import { wholeAnswer } from '../wire/errors-within.ts';
 import type { LinkPort } from '../wire/link.ts';
@@ -17,6 +18,7 @@ import type {
   NoPeerLine,
   PeerLine,
   Severance,
+  WireEvidence,
 } from '../wire/protocol.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { createLine, keyOf, unfit, type Line } from './peer-line.ts';
@@ -134,8 +136,19 @@ export class Peers implements PeerBridge {
   /** An event that the line gives up, or does not even take. */
   #discard(line: Line, event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
     const { address } = line;
-    this.#options.letter({ address, reason, event: reason === 'too-large' ? withoutBody(event) : event });
+    this.#letter(line, { address, reason, event: reason === 'too-large' ? withoutBody(event) : event });
     if (tag !== 0) this.#waiting.reject(tag, refusal(address, reason, cause));
+  }
+
+  /** The other had it in hand when it came to its end. */
+  #suspect(line: Line, event: unknown, tag: Tag, evidence: WireEvidence): void {
+    const { address } = line;
+    this.#letter(line, { address, event, ...suspicion(evidence) });
+    if (tag !== 0) this.#waiting.reject(tag, decodeError(evidence.error));
+  }
+
+  #letter(line: Line, letter: LetterReport): void {
+    this.#options.letter(letter);
     if (this.#untold.length === 0) queueMicrotask(this.#tell);
     this.#untold.push(line);
   }
@@ -192,7 +205,7 @@ export class Peers implements PeerBridge {
   }
 
   /** The incarnation at the other end has ended. What it has not handled is for the next one. */
-  severed({ link, handled, inHand, error }: Severance): void {
+  severed({ link, handled, suspect, error }: Severance): void {
     const line = this.#links.get(link);
     if (line?.open === undefined) return;
     const { peer, attachment } = line.open;
@@ -200,8 +213,8 @@ export class Peers implements PeerBridge {
     peer.outbox.detach(attachment, handled, error && ((tag) => this.#waiting.reject(tag, reason)));
     this.#links.delete(link);
     line.open = undefined;
-    if (inHand) {
-      line.mailbox.discardFirst((event, tag) => this.#discard(line, event, tag, 'crashed', reason));
+    if (suspect !== undefined) {
+      line.mailbox.discardFirst((event, tag) => this.#suspect(line, event, tag, suspect));
     }
     if (anyMarked()) {
       const lost = (event: unknown, tag: Tag): void => this.#discard(line, event, tag, 'crashed', reason);

@@ -89,9 +89,9 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
     return [kind, slot, { error, snapshot: toClonable(snapshot) }];
   }
   if (kind === REPORT.letter) {
-    const { address, reason, event } = payload as LetterReport;
-    const { type } = event as { type?: unknown };
-    return [kind, slot, { address, reason, event: typeof type === 'string' ? { type } : undefined }];
+    const letter = payload as LetterReport;
+    const { type } = letter.event as { type?: unknown };
+    return [kind, slot, { ...letter, event: typeof type === 'string' ? { type } : undefined }];
   }
   const [, event] = kind === REPORT.withErrors ? (payload as unknown[]) : [kind, payload];
   const { type } = event as { type: unknown };
