@@ -13,6 +13,7 @@ import { refusal, tooLate } from './refusal.ts';
 import type { WatchListener } from './watchers.ts';
 import { isDataCloneError } from './wire/errors.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
+import type { PersistedState, PersistedTimer } from './xstate/persisted-timer.ts';
 import { stopRoot } from './xstate/xstate5.ts';
 
 /** How long to wait, and when to give up earlier. */
@@ -29,6 +30,10 @@ export interface PersistedEnvelope {
   readonly address: string;
   /** What XState persisted, children included. */
   readonly snapshot: unknown;
+  /** Timers that had not come; one made before this field came to be has none. */
+  readonly timers?: readonly PersistedTimer[];
+  /** The machine's own `version`, if it has one. */
+  readonly version?: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
 }
@@ -58,7 +63,7 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic> {
   /** The current snapshot, asked of the thread after everything sent before was handled. Default 5 s. */
   snapshot(options?: { readonly timeoutMs?: number }): Promise<SnapshotFrom<TLogic>>;
   /**
-   * A deep persisted snapshot, children included. Default 5 s. Rejects with `REPLY_UNCLONABLE` when the context
+   * A deep persisted snapshot, children and timers included. Default 5 s. Rejects with `REPLY_UNCLONABLE` when the context
    * or a child holds what cannot be cloned.
    */
   persist(options?: { readonly timeoutMs?: number }): Promise<PersistedEnvelope>;
@@ -117,7 +122,8 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       return new TwinSnapshot({ ...stateFrom(wire), status: wire.status });
     },
     async persist({ timeoutMs = ASK_MS } = {}) {
-      return { v: 1, address, snapshot: await instance.query('persist', timeoutMs), at: Date.now() };
+      const state = (await instance.query('persist', timeoutMs)) as PersistedState;
+      return { v: 1, address, ...state, at: Date.now() };
     },
     async can(event, { timeoutMs = ASK_MS } = {}) {
       try {

@@ -28,5 +28,6 @@ export {
 export { defineCapability, type Capability } from './secrets/capability.ts';
 export type { Secret } from './secrets/secret.ts';
 export type { SecretEvent } from './secrets/secret-event.ts';
+export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persisted-timer.ts';
 export type { IncarnationEnd, StopReason, WatchListener } from './watchers.ts';
 export type { InstanceStatus, PoolStatus, RuntimeStatus, ThreadStatus } from './status.ts';

@@ -13,6 +13,7 @@ import type { Seat, ThreadHost } from './thread-host.ts';
 import { Watchers, type IncarnationEnd, type StopReason } from './watchers.ts';
 import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
+import type { PersistedState } from './xstate/persisted-timer.ts';
 import { emitFrom, sendToParent } from './xstate/xstate5.ts';
 
 /** How long a stopped instance gets in its thread. */
@@ -48,7 +49,8 @@ export interface InstanceOptions {
   readonly id: string;
   readonly address: string;
   readonly input: unknown;
-  readonly snapshot: unknown;
+  /** What `persist()` gave, to begin with. */
+  readonly snapshot: PersistedState | undefined;
   /** Whether what it is sent may carry memory that threads share: the config of its pool says. */
   readonly sharedMemory: boolean;
   /** What happens after it ended without having been told to. */
@@ -96,6 +98,7 @@ export class Instance {
   #watchedAtStart = false;
   #end: End | undefined;
   #stopping: Promise<void> | undefined;
+  #continuation: PersistedState | undefined;
   #awaiting: { resolve(): void; reject(error: unknown): void }[] = [];
 
   constructor(options: InstanceOptions) {
@@ -239,10 +242,10 @@ export class Instance {
 
   activation({ slot }: Seat): ActivateRequest {
     const { agent, id, address } = this;
-    const { snapshot } = this.#options;
+    const from = this.#continuation ?? this.#options.snapshot;
     const pool = { threadId: agent.threadId, sharedMemory: this.sharedMemory };
     const input = withoutShared(this.#options.input, pool, 'MESSAGE_UNCLONABLE', `the input of ${address}`);
-    withoutShared(snapshot, pool, 'MESSAGE_UNCLONABLE', `the snapshot of ${address}`);
+    withoutShared(from, pool, 'MESSAGE_UNCLONABLE', `the snapshot of ${address}`);
     return {
       slot,
       address,
@@ -251,11 +254,17 @@ export class Instance {
       moduleUrl: agent.moduleUrl,
       exportName: agent.exportName,
       input,
-      ...(snapshot === undefined ? {} : { snapshot }),
+      ...from,
+      timersPolicy: agent.timers,
       mirror: agent.mirror,
       watched: (this.#watchedAtStart = this.#watched),
       maxIterations: agent.maxIterations,
     };
+  }
+
+  /** Its next activation goes on from there; a restart after that begins as it always does. */
+  continueFrom(state: PersistedState): void {
+    this.#continuation = state;
   }
 
   /** The pool has given it a place; `false` when it has one already or needs none any more. */
@@ -368,6 +377,7 @@ export class Instance {
 
   /** The next incarnation begins; what waits in the mailbox is for it. */
   restart(): void {
+    this.#continuation = undefined;
     this.#incarnation += 1;
   }
 

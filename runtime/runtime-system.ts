@@ -20,7 +20,7 @@ import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } fr
 import { ownMemory } from './secrets/own-memory.ts';
 import type { StartThread } from './os-thread.ts';
 import { PeerBroker } from './peer-broker.ts';
-import type { SpawnRequest } from './spawn-request.ts';
+import { continuationOf, type SpawnRequest } from './spawn-request.ts';
 import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
@@ -125,7 +125,7 @@ export class RuntimeSystem {
       agent,
       id,
       parent: 'pool',
-      snapshot: request.snapshot?.snapshot,
+      snapshot: request.snapshot && continuationOf(request.snapshot),
     });
     const parent = poolRef(this.supervisor, agent.threadId) as AnyActorRef;
     const twin = createChild(logic, { id: address, parent, input: request.input });

@@ -1,5 +1,6 @@
 import type { PersistedEnvelope } from './agent-ref.ts';
 import { HoldfastError } from './errors.ts';
+import type { PersistedState } from './xstate/persisted-timer.ts';
 
 /** What a spawn was asked for. */
 export interface SpawnRequest {
@@ -23,6 +24,11 @@ export function spawnRequest(agent: string, options: unknown): SpawnRequest {
     throw invalid(agent, 'the snapshot is not what persist() returns');
   }
   return { id, input, snapshot: snapshot as PersistedEnvelope | undefined };
+}
+
+/** What the first activation goes on from. */
+export function continuationOf({ snapshot, timers = [], version }: PersistedEnvelope): PersistedState {
+  return { snapshot, timers, ...(version === undefined ? {} : { version }) };
 }
 
 /** Half of a surrogate pair cannot be percent-encoded. */

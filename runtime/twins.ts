@@ -2,6 +2,7 @@ import type { AnyActorRef, AnyEventObject } from 'xstate';
 import { createTwinLogic, UnknownSnapshot, type TwinLogic, type TwinRequest } from '../actors/twin.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
 import type { Instance } from './instance.ts';
+import type { PersistedState } from './xstate/persisted-timer.ts';
 import { interceptEvents, watchObservers } from './xstate/xstate5.ts';
 
 /** A request for a new instance. */
@@ -11,8 +12,8 @@ export interface InstanceRequest {
   readonly id?: string;
   readonly parent: 'machine' | 'pool';
   readonly input: unknown;
-  /** What XState persisted of it, to continue from. */
-  readonly snapshot?: unknown;
+  /** What was persisted of it, to continue from. */
+  readonly snapshot?: PersistedState | undefined;
 }
 
 export interface TwinEffects {
@@ -38,7 +39,10 @@ export function twinLogic(
 ): TwinLogic {
   const standing = new WeakMap<AnyActorRef, Standing>();
   const create = (self: AnyActorRef, { input, snapshot }: TwinRequest): Instance =>
-    effects.create({ ...spec, input, snapshot: snapshot ?? spec.snapshot }, self);
+    effects.create(
+      { ...spec, input, snapshot: snapshot === undefined ? spec.snapshot : { snapshot, timers: [] } },
+      self,
+    );
   return createTwinLogic({
     created(self, request) {
       const instance = create(self, request);

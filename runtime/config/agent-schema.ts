@@ -43,6 +43,13 @@ const supervisionSchema = z
         'When a stopped instance is started again. permanent: always; transient: after a failure, but not when it ' +
           'is done; temporary: never. Default: transient.',
       ),
+    timers: z
+      .enum(['deadline', 'remaining', 'restart'])
+      .default('deadline')
+      .describe(
+        'When the timers of an instance come that continues from a snapshot. deadline: when they were due, at once if ' +
+          'that has passed; remaining: after what was left of them; restart: after the whole delay. Default: deadline.',
+      ),
     intensity: intensitySchema.prefault({ restarts: 5, withinMs: 30_000 }),
     backoff: backoffSchema.prefault({}),
   })

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { RestartPolicy } from '../../actors/restart-policy.ts';
+import type { TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { agentSchema } from './agent-schema.ts';
 import { resolve } from 'node:path';
 import { poolSchema } from './pool-schema.ts';
@@ -37,6 +38,7 @@ export interface ResolvedAgent {
   /** An event estimated larger than this is refused; at least `warnBytes`. */
   readonly maxBytes: number;
   readonly supervision: RestartPolicy;
+  readonly timers: TimersPolicy;
   readonly placement: 'fewest';
   readonly mirror: 'latest' | 'all';
   readonly maxIterations: number;
@@ -111,7 +113,8 @@ export function resolveConfig(
 function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<string, string>): ResolvedAgent {
   const moduleUrl = modules.get(name);
   if (moduleUrl === undefined) throw new TypeError(`the module of agent ${name} was not looked for`);
-  const { threadId, supervision, placement, mirror, maxIterations } = agent;
+  const { threadId, placement, mirror, maxIterations } = agent;
+  const { timers, ...supervision } = agent.supervision;
   return {
     name,
     threadId,
@@ -119,6 +122,7 @@ function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<str
     exportName: agent.export,
     ...agent.mailbox,
     supervision,
+    timers,
     placement,
     mirror,
     maxIterations,

@@ -32,6 +32,9 @@ export class Timers {
     this.#timers.delete(timer as Timer);
   };
 
+  /** Milliseconds since the epoch; the agents' date too. */
+  readonly date = (): number => this.#time.now;
+
   /** When the next one is due. */
   get next(): number | undefined {
     return this.#first()?.due;

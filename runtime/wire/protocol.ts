@@ -1,5 +1,6 @@
 import type { DeadLetterReason } from '../dead-letters.ts';
 import type { StopReason } from '../watchers.ts';
+import type { PersistedTimer, TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { WireSnapshot } from './snapshot.ts';
 
@@ -25,6 +26,11 @@ export interface ActivateRequest {
   readonly exportName: string;
   readonly input?: unknown;
   readonly snapshot?: unknown;
+  /** What was persisted with the snapshot. */
+  readonly timers?: readonly PersistedTimer[];
+  readonly version?: string;
+  /** Default `deadline`. */
+  readonly timersPolicy?: TimersPolicy;
   readonly mirror: 'latest' | 'all';
   readonly watched: boolean;
   readonly maxIterations: number;

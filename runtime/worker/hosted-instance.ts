@@ -4,7 +4,9 @@ import { encodeError } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
 import { REPORT, type ActivateRequest } from '../wire/protocol.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
+import type { PersistedState } from '../xstate/persisted-timer.ts';
 import { createHostedActor, type Clock, type HostedActor } from '../xstate/xstate5.ts';
+import { agentRef } from './peer-ref.ts';
 import type { Reports } from './reports.ts';
 import type { Place } from './place.ts';
 import { runningKey, threadState, type HostBridge, type OpenAsk, type Self } from './thread-state.ts';
@@ -46,6 +48,9 @@ export class HostedInstance {
         sessionId: request.incarnation === 1 ? request.address : `${request.address}#${request.incarnation}`,
         input: request.input,
         snapshot: request.snapshot,
+        timers: request.timers,
+        timersPolicy: request.timersPolicy,
+        agentAt: agentRef,
         clock,
         maxIterations: request.maxIterations,
         onParentEvent: (event) => this.#tellParent(event),
@@ -136,8 +141,14 @@ export class HostedInstance {
     return encodeSnapshot(this.#actor.ref.getSnapshot() as Snapshot<unknown>);
   }
 
-  persist(): unknown {
-    return this.#actor.ref.getPersistedSnapshot();
+  /** Everything another incarnation needs to continue, here or elsewhere. */
+  persist(): PersistedState {
+    return this.#actor.persist();
+  }
+
+  /** `true` when moving it to another thread would repeat nothing, or what would be repeated. */
+  movable(): true | string {
+    return this.#actor.movable();
   }
 
   /** Whether the machine would take the event now; other logic takes every event. */

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { inProcess, type ThreadRig } from './fixtures/thread-rig.ts';
 import { until } from './fixtures/until.ts';
+import type { PersistedState } from '../xstate/persisted-timer.ts';
 
 let rig: ThreadRig;
 
@@ -241,10 +242,10 @@ describe('questions to an instance', () => {
     await activate(0, 'worker');
     await deliver(...told(0, event('add'), event('add'), event('start')));
 
-    const persisted = (await link.call('persist', 0)) as { children: object };
-    await activate(1, 'worker', { snapshot: persisted });
+    const persisted = (await link.call('persist', 0)) as PersistedState;
+    await activate(1, 'worker', { ...persisted });
 
-    expect(Object.keys(persisted.children)).toEqual(['ticker']);
+    expect(Object.keys((persisted.snapshot as { children: object }).children)).toEqual(['ticker']);
     expect(await link.call('snapshot', 1)).toMatchObject({
       value: 'busy',
       context: { n: 2 },

@@ -30,6 +30,7 @@ import { Turns } from './turns.ts';
 const systemClock: Clock = {
   setTimeout: (run: () => void, ms: number): unknown => setTimeout(run, ms),
   clearTimeout: (handle: unknown): void => clearTimeout(handle as NodeJS.Timeout),
+  date: () => Date.now(),
 };
 
 /** Reports that the host has not taken yet, beyond which the thread's instances wait: it could not keep up. */

@@ -40,6 +40,16 @@ export class Relay {
     return this.#later.length;
   }
 
+  /** What waits, in its order. */
+  get waiting(): readonly Relayed[] {
+    return this.#later;
+  }
+
+  /** The event waits for {@link resume}: it was on its way when the actor was persisted. */
+  later(target: AnyActorRef, event: AnyEventObject): void {
+    this.#put(target, event);
+  }
+
   /** A turn begins. */
   enter(): void {
     this.#entered = true;

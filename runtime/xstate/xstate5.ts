@@ -10,12 +10,23 @@ import {
   type AnyEventObject,
   type Subscription,
 } from 'xstate';
+import { actorAt, movable, pathsWithin } from './family.ts';
+import {
+  waitOf,
+  type PersistedState,
+  type PersistedTimer,
+  type TimersPolicy,
+  type TimerTarget,
+} from './persisted-timer.ts';
 import { Relay } from './relay.ts';
+import { Scheduler } from './scheduler.ts';
 
 /** Runs and cancels delayed functions; XState's own `Clock`. */
 export interface Clock {
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(handle: unknown): void;
+  /** Milliseconds since the epoch. Default: `Date.now`. */
+  date?(): number;
 }
 
 /* oxlint-disable typescript/no-explicit-any -- XState's own name for "any event" */
@@ -36,6 +47,12 @@ export interface HostedOptions {
   readonly input?: unknown;
   /** A persisted snapshot to continue from. */
   readonly snapshot?: unknown;
+  /** The timers that were persisted with it. */
+  readonly timers?: readonly PersistedTimer[] | undefined;
+  /** When those come. Default `deadline`. */
+  readonly timersPolicy?: TimersPolicy | undefined;
+  /** A reference to another agent, for timers that were to reach it. */
+  readonly agentAt?: ((address: string) => AnyActorRef) | undefined;
   readonly clock: Clock;
   /** Done, error and `sendParent` events: what the actor tells its parent. */
   readonly onParentEvent: (event: AnyEventObject) => void;
@@ -64,6 +81,10 @@ export interface HostedActor {
    * they led to at once.
    */
   resume(max: number): number;
+  /** Everything another incarnation needs to continue. Throws when a child has logic without a name. */
+  persist(): PersistedState;
+  /** `true`, or who would repeat its work if the actor continued elsewhere. */
+  movable(): true | string;
   start(): void;
   stop(): void;
 }
@@ -78,7 +99,8 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     (target, event) => around(() => (target as unknown as Internals)._send(event)),
     options.onPending,
   );
-  const system = createSystem(options, relay);
+  const scheduler = new Scheduler(options.clock, (_source, target, event) => relay.send(target, event));
+  const system = createSystem(options, relay, scheduler);
   const host = {
     id: 'host',
     sessionId: `${options.sessionId}/host`,
@@ -88,10 +110,11 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     send: options.onParentEvent,
     _send: options.onParentEvent,
   };
+  const parent = host as unknown as AnyActorRef;
   const ref = createActor(logic, {
     id: options.id,
     input: options.input,
-    parent: host as unknown as AnyActorRef,
+    parent,
     ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot as never }),
   }) as AnyActor;
   const internals = ref as unknown as Internals;
@@ -107,7 +130,18 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
       return relay.pending;
     },
     resume: (max) => relay.resume(max),
+    persist() {
+      const { version } = logic as { version?: unknown };
+      return {
+        snapshot: ref.getPersistedSnapshot(),
+        timers: timersOf(ref, parent, scheduler, relay),
+        ...(typeof version === 'string' ? { version } : {}),
+      };
+    },
+    movable: () => movable(ref),
     start() {
+      // Before it starts, so that what it leaves while it does cancels its timers as ever.
+      if (options.timers !== undefined) setTimers(options.timers, ref, parent, options, scheduler, relay);
       relay.enter();
       ref.start();
       relay.leave();
@@ -147,15 +181,76 @@ function boundIterations(logic: AnyActorLogic, maxIterations: number): AnyActorL
   return copy as unknown as AnyActorLogic;
 }
 
-interface Schedule {
-  readonly timers: Map<string, unknown>;
+/** XState persists neither timers nor what is on its way; whom they reach is said by the ids of children. */
+function timersOf(
+  root: AnyActorRef,
+  parent: AnyActorRef,
+  scheduler: Scheduler,
+  relay: Relay,
+): PersistedTimer[] {
+  const [waiting, later] = [scheduler.waiting, relay.waiting];
+  if (waiting.length === 0 && later.length === 0) return [];
+  const paths = pathsWithin(root);
+  const now = scheduler.now();
+  const timers: PersistedTimer[] = [];
+  for (const { target, event } of later) {
+    const to = targetOf(target, parent, paths);
+    if (to !== undefined) timers.push({ from: [], to, event, delayMs: 0, dueAt: now, leftMs: 0 });
+  }
+  for (const { source, target, event, id, delayMs, dueAt } of waiting) {
+    const from = paths.get(source);
+    const to = targetOf(target, parent, paths);
+    // One that was stopped will not get it.
+    if (from === undefined || to === undefined) continue;
+    timers.push({ from, to, event, id, delayMs, dueAt, leftMs: Math.max(0, dueAt - now) });
+  }
+  return timers;
+}
+
+function targetOf(
+  target: AnyActorRef,
+  parent: AnyActorRef,
+  paths: ReadonlyMap<AnyActorRef, readonly string[]>,
+): TimerTarget | undefined {
+  if (target === parent) return { parent: true };
+  const { address } = target as { address?: unknown };
+  return paths.get(target) ?? (typeof address === 'string' ? { address } : undefined);
+}
+
+/** XState, which restores the states that set them, does not set them again. */
+function setTimers(
+  timers: readonly PersistedTimer[],
+  root: AnyActorRef,
+  parent: AnyActorRef,
+  { agentAt, timersPolicy = 'deadline' }: HostedOptions,
+  scheduler: Scheduler,
+  relay: Relay,
+): void {
+  const now = scheduler.now();
+  const byTarget = (to: TimerTarget): AnyActorRef | undefined => {
+    if ('parent' in to) return parent;
+    return 'address' in to ? agentAt?.(to.address) : actorAt(root, to);
+  };
+  const inOrder = timers
+    .map((timer) => ({ timer, waitMs: waitOf(timer, timersPolicy, now) }))
+    .toSorted((a, b) => a.waitMs - b.waitMs || a.timer.dueAt - b.timer.dueAt);
+  for (const { timer, waitMs } of inOrder) {
+    const { id, event, delayMs } = timer;
+    const [source, target] = [actorAt(root, timer.from), byTarget(timer.to)];
+    if (source === undefined || target === undefined) continue;
+    if (id === undefined) relay.later(target, event);
+    else scheduler.arm({ source, target, event, id, delayMs, dueAt: now + waitMs }, waitMs);
+  }
 }
 
 /** The parts of XState's `createSystem` (not exported) that actors use, over our ids and clock. */
-function createSystem({ sessionId, clock, maxIterations }: HostedOptions, relay: Relay): object {
+function createSystem(
+  { sessionId, clock, maxIterations }: HostedOptions,
+  relay: Relay,
+  scheduler: Scheduler,
+): object {
   const keyed = new Map<string, AnyActorRef>();
   const keys = new WeakMap<AnyActorRef, string>();
-  const schedules = new Map<AnyActorRef, Schedule>();
   let booked = 0;
 
   const system = {
@@ -183,33 +278,7 @@ function createSystem({ sessionId, clock, maxIterations }: HostedOptions, relay:
     _relay(_source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) {
       relay.send(target, event);
     },
-    scheduler: {
-      schedule(
-        source: AnyActorRef,
-        target: AnyActorRef,
-        event: AnyEventObject,
-        delay: number,
-        id: string = Math.random().toString(36).slice(2),
-      ) {
-        const schedule = schedules.get(source) ?? { timers: new Map<string, unknown>() };
-        schedules.set(source, schedule);
-        const timer = clock.setTimeout(() => {
-          schedule.timers.delete(id);
-          system._relay(source, target, event);
-        }, delay);
-        schedule.timers.set(id, timer);
-      },
-      cancel(source: AnyActorRef, id: string) {
-        const schedule = schedules.get(source);
-        const timer = schedule?.timers.get(id);
-        schedule?.timers.delete(id);
-        if (timer !== undefined) clock.clearTimeout(timer);
-      },
-      cancelAll(source: AnyActorRef) {
-        for (const timer of schedules.get(source)?.timers.values() ?? []) clock.clearTimeout(timer);
-        schedules.delete(source);
-      },
-    },
+    scheduler,
     getSnapshot: () => ({ _scheduledEvents: {} }),
     _clock: clock,
     _logger: (...args: unknown[]) => console.log(...args),

@@ -1,0 +1,43 @@
+import type { AnyActor, AnyActorRef } from 'xstate';
+
+/** Ids of children on the way from the hosted actor, which itself is `[]`: the same after a restore. */
+export type Path = readonly string[];
+
+/** The actor and everyone below it, each with its path. */
+export function pathsWithin(root: AnyActorRef, path: Path = []): Map<AnyActorRef, Path> {
+  const paths = new Map<AnyActorRef, Path>([[root, path]]);
+  for (const [id, child] of Object.entries(childrenOf(root))) {
+    if (child === undefined) continue;
+    for (const [ref, below] of pathsWithin(child, [...path, id])) paths.set(ref, below);
+  }
+  return paths;
+}
+
+/** The actor at a path, if there is one. */
+export function actorAt(root: AnyActorRef, path: Path): AnyActorRef | undefined {
+  let ref: AnyActorRef | undefined = root;
+  for (const id of path) ref = ref && childrenOf(ref)[id];
+  return ref;
+}
+
+/**
+ * `true` when an instance can continue elsewhere without repeating work, or who stands in the way: a promise, callback
+ * or observable that is active begins anew when it is restored.
+ */
+export function movable(root: AnyActorRef): true | string {
+  for (const [ref, path] of pathsWithin(root)) {
+    const { logic } = ref as AnyActor;
+    const isMachine = 'root' in (logic as object);
+    const begins = typeof logic.start === 'function' && !isMachine;
+    if (!begins || ref.getSnapshot().status !== 'active') continue;
+    return path.length === 0
+      ? 'the agent is a promise, callback or observable, which would begin anew'
+      : `its child "${path.join('/')}" is active and would begin anew`;
+  }
+  return true;
+}
+
+function childrenOf(ref: AnyActorRef): Record<string, AnyActorRef | undefined> {
+  const { children } = ref.getSnapshot() as { children?: Record<string, AnyActorRef | undefined> };
+  return children ?? {};
+}

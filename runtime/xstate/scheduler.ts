@@ -1,0 +1,94 @@
+import type { AnyActorRef, AnyEventObject } from 'xstate';
+import type { Clock } from './xstate5.ts';
+
+/** A timer that has not come yet. */
+export interface Scheduled {
+  readonly source: AnyActorRef;
+  readonly target: AnyActorRef;
+  readonly event: AnyEventObject;
+  readonly id: string;
+  /** The whole delay, in milliseconds. */
+  readonly delayMs: number;
+  /** Milliseconds since the epoch. */
+  readonly dueAt: number;
+}
+
+interface Timer extends Scheduled {
+  handle: unknown;
+}
+
+/** Node fires a longer timer at once; this one is 24 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Delays and cancels events as XState's own scheduler does, and can say what it has not sent yet. */
+export class Scheduler {
+  readonly #clock: Clock;
+  readonly #relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void;
+  readonly #timers = new Map<AnyActorRef, Map<string, Timer>>();
+
+  constructor(
+    clock: Clock,
+    relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void,
+  ) {
+    this.#clock = clock;
+    this.#relay = relay;
+  }
+
+  schedule(
+    source: AnyActorRef,
+    target: AnyActorRef,
+    event: AnyEventObject,
+    delayMs: number,
+    id: string = Math.random().toString(36).slice(2),
+  ): void {
+    const dueAt = this.now() + delayMs;
+    this.#set({ source, target, event, id, delayMs, dueAt, handle: undefined }, delayMs);
+  }
+
+  /** The timer comes after `waitMs`, whatever its whole delay is. */
+  arm(scheduled: Scheduled, waitMs: number): void {
+    this.#set({ ...scheduled, handle: undefined }, waitMs);
+  }
+
+  #set(timer: Timer, waitMs: number): void {
+    const { source, id } = timer;
+    let own = this.#timers.get(source);
+    if (own === undefined) this.#timers.set(source, (own = new Map()));
+    own.set(id, timer);
+    this.#wait(timer, waitMs, own);
+  }
+
+  cancel(source: AnyActorRef, id: string): void {
+    const own = this.#timers.get(source);
+    const timer = own?.get(id);
+    if (timer === undefined) return;
+    own?.delete(id);
+    this.#clock.clearTimeout(timer.handle);
+  }
+
+  cancelAll(source: AnyActorRef): void {
+    for (const { handle } of this.#timers.get(source)?.values() ?? []) this.#clock.clearTimeout(handle);
+    this.#timers.delete(source);
+  }
+
+  /** Milliseconds since the epoch. */
+  now(): number {
+    return this.#clock.date?.() ?? Date.now();
+  }
+
+  /** What has not come yet, in the order in which it was set. */
+  get waiting(): Scheduled[] {
+    return [...this.#timers.values()].flatMap((own) => Array.from(own.values()));
+  }
+
+  #wait(timer: Timer, ms: number, own: Map<string, Timer>): void {
+    if (ms > LONGEST_MS) {
+      timer.handle = this.#clock.setTimeout(() => this.#wait(timer, ms - LONGEST_MS, own), LONGEST_MS);
+      return;
+    }
+    timer.handle = this.#clock.setTimeout(() => {
+      if (own.get(timer.id) === timer) own.delete(timer.id);
+      this.#relay(timer.source, timer.target, timer.event);
+    }, ms);
+  }
+}
