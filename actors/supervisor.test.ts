@@ -117,6 +117,20 @@ describe('the supervisor', () => {
     expect([heard(), after(100_000)]).toEqual([['giving up p/1 after 2'], []]);
   });
 
+  test('begins anew with a quarantined one at once, and nothing is held against it', () => {
+    const { supervisor, fail, heard, after } = startSupervisor();
+    const rules = policy({ intensity: { restarts: 0, withinMs: 1_000 } });
+    fail('p/1', rules);
+    expect(heard()).toEqual(['giving up p/1 after 0']);
+    supervisor.send({ type: 'instance.resume', address: 'p/1', threadId: 'p' });
+    expect([heard(), supervisor.getSnapshot().context.failures]).toEqual([
+      ['restarting p/1', 'p place p/1'],
+      {},
+    ]);
+    fail('p/1');
+    expect(after(100)).toEqual(['restarting p/1', 'p place p/1']);
+  });
+
   test.each([
     ['temporary', 'failed'],
     ['transient', 'done'],
@@ -231,7 +245,11 @@ describe('the supervisor against a model', () => {
           const failure = { reason, at: model.now, random: 0 };
           const decision = decideRestart(rule, model.histories.get(address), failure);
           if (decision.kind === 'end') return [`ending ${address}`];
-          if (decision.kind === 'give-up') return [`giving up ${address} after 2`];
+          if (decision.kind === 'give-up') {
+            // When it is resumed, nothing is held against it.
+            model.histories.delete(address);
+            return [`giving up ${address} after 2`];
+          }
           model.histories.set(address, decision.history);
           model.due.set(address, model.now + decision.delayMs);
           return [];

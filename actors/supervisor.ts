@@ -24,6 +24,8 @@ export type SupervisorEvent =
     }
   /** Its backoff is over. */
   | { readonly type: 'instance.restart'; readonly address: string; readonly threadId: string }
+  /** A quarantined instance is to begin anew. */
+  | { readonly type: 'instance.resume'; readonly address: string; readonly threadId: string }
   /** An instance is gone for good; forget what it did. */
   | { readonly type: 'instance.forget'; readonly address: string }
   /** A pool has no thread left. */
@@ -134,6 +136,8 @@ export const supervisorMachine = setup({
             if (decision.kind === 'end') {
               enqueue({ type: 'end', params: { address } });
             } else if (decision.kind === 'give-up') {
+              // When it is resumed, nothing is held against it.
+              enqueue.assign({ failures: without(context.failures, address) });
               enqueue({ type: 'giveUp', params: { address, restarts: policy.intensity.restarts } });
             } else {
               enqueue.assign({ failures: { ...context.failures, [address]: decision.history } });
@@ -149,6 +153,12 @@ export const supervisorMachine = setup({
             enqueueActions(({ context, enqueue }) => {
               enqueue.assign({ restarts: context.restarts + 1 });
             }),
+            { type: 'restart', params: ({ event }) => ({ address: event.address }) },
+            { type: 'place', params: ({ event }) => event },
+          ],
+        },
+        'instance.resume': {
+          actions: [
             { type: 'restart', params: ({ event }) => ({ address: event.address }) },
             { type: 'place', params: ({ event }) => event },
           ],

@@ -103,6 +103,15 @@ export class TwinSnapshot implements TwinState {
 /** A snapshot before the first mirror. No observer is given it: a local actor's has a state and a context. */
 export class UnknownSnapshot extends TwinSnapshot {}
 
+/** What a twin goes on with that had ended, when its instance begins anew. */
+export function revived(state: TwinState): TwinSnapshot {
+  const { value, context, input } = state;
+  const known = value !== undefined || context !== undefined;
+  return known
+    ? new TwinSnapshot({ ...state, status: 'active', error: undefined })
+    : new UnknownSnapshot({ input });
+}
+
 export type TwinLogic = ActorLogic<Snapshot<unknown> & TwinState, AnyEventObject, unknown>;
 
 /**

@@ -17,6 +17,7 @@ export async function activate(
 ): Promise<AgentRef> {
   for (let running; (running = at()) !== undefined;) {
     const { instance, ref } = running;
+    if (instance.quarantine !== undefined) throw instance.quarantine;
     if (!instance.over) {
       // A restart is no start: this has settled then, and the ref is good meanwhile.
       await instance.started;

@@ -74,11 +74,18 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic> {
   can(event: EventFromLogic<TLogic>, options?: { readonly timeoutMs?: number }): Promise<boolean>;
   /**
    * Tells once, with the cause, when the current incarnation ends, also when a restart follows: a monitor as in OTP.
-   * While the instance waits for its restart it tells of the next incarnation; after the instance has ended for good,
-   * of the last one, at once. The listener never runs before `watch` has returned.
+   * While the instance waits for its restart it tells of the next incarnation; after the instance has ended for good or
+   * was quarantined, of the last one, at once. The listener never runs before `watch` has returned.
    */
   watch(listener: WatchListener): Subscription;
-  /** Ends the instance; what waits in its mailbox becomes dead letters. Idempotent. */
+  /**
+   * Has a quarantined instance begin anew: its next incarnation gets what waits in the mailbox, and no failure counts
+   * any more. Resolves when it runs; at once when it does so already. This reference works again; observers were told
+   * of the end and subscribe again. Rejects with `AGENT_STOPPED` when the instance has ended for good, with
+   * `AGENT_QUARANTINED` when it fails too often again before it runs, with `RUNTIME_STOPPED`.
+   */
+  resume(): Promise<void>;
+  /** Ends the instance, a quarantined one too; what waits in its mailbox becomes dead letters. Idempotent. */
   stop(): Promise<void>;
 }
 
@@ -133,6 +140,7 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       }
     },
     watch: (listener) => instance.watchers.watch(listener),
+    resume: () => instance.resume(),
     stop() {
       // As a local actor is stopped: at once, whatever its instance still has to do.
       stopRoot(twin);

@@ -104,7 +104,7 @@ test('a temporary instance ends with the error of its thread', async () => {
   expect(runtime.status().instances).toEqual([]);
 });
 
-test('a machine that fails again and again is given up, with an escalation that carries the cause', async () => {
+test('a machine that fails again and again is quarantined, with an escalation that carries the cause', async () => {
   const runtime = await startTest(
     {
       agents: {

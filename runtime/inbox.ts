@@ -22,6 +22,8 @@ export interface InboxOptions {
   readonly incarnation: () => number;
   /** The instance has ended, or is about to. */
   readonly over: () => boolean;
+  /** What those hear who are not let in because it is quarantined, if it is. */
+  readonly quarantine: () => Error | undefined;
   /** Something waits in the mailbox. */
   readonly ready: () => void;
   /** Nobody waits for that envelope any more. */
@@ -91,7 +93,9 @@ export class Inbox {
   refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown, why?: string): void {
     const { address, incarnation, deadLetters, waiting } = this.#options;
     deadLetters.add({ address, reason, event, incarnation: incarnation() }, tag);
-    if (tag !== 0) waiting.reject(tag, refusal(address, reason, cause, why));
+    if (tag === 0) return;
+    const quarantined = reason === 'stopped' ? this.#options.quarantine() : undefined;
+    waiting.reject(tag, quarantined ?? refusal(address, reason, cause, why));
   }
 
   /** The first envelope of the mailbox was in hand when its handling, or the thread, came to its end. */

@@ -7,6 +7,7 @@ import { Inbox } from './inbox.ts';
 import type { Mailbox } from './mailbox/mailbox.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { stateFrom } from './mirrored-state.ts';
+import { FailureLog, QuarantineError, suspectOf } from './quarantine.ts';
 import { refusal } from './refusal.ts';
 import { withoutShared } from './shared-memory.ts';
 import type { Seat, ThreadHost } from './thread-host.ts';
@@ -36,8 +37,12 @@ export interface InstanceEffects {
   release(instance: Instance, n: number): void;
   /** Have the supervisor decide what becomes of it. */
   ended(instance: Instance, reason: 'done' | 'failed'): void;
+  /** Have the supervisor begin anew with a quarantined one. Throws when the runtime stops. */
+  resume(instance: Instance): void;
   /** It runs, in its thread. */
   running(instance: Instance): void;
+  /** It is quarantined. */
+  quarantined(instance: Instance): void;
   /** It is gone for good. */
   gone(instance: Instance): void;
   /** Somebody who watches it threw. */
@@ -60,7 +65,7 @@ export interface InstanceOptions {
   readonly effects: InstanceEffects;
 }
 
-export type InstancePhase = 'starting' | 'running' | 'restarting' | 'stopping' | 'ended';
+export type InstancePhase = 'starting' | 'running' | 'restarting' | 'quarantined' | 'stopping' | 'ended';
 
 type End =
   | { readonly kind: 'done'; readonly report: DoneReport }
@@ -70,6 +75,8 @@ type End =
 export interface TwinLine {
   readonly self: AnyActorRef;
   readonly queue: (event: AnyEventObject) => void;
+  /** Has the twin live again that had ended with the quarantine. */
+  readonly revive: () => void;
 }
 
 /** One instance as the host knows it: its mailbox, its place on a thread, and its twin. */
@@ -88,6 +95,7 @@ export class Instance {
   readonly watchers: Watchers;
   readonly #options: InstanceOptions;
   readonly #effects: InstanceEffects;
+  readonly #failures: FailureLog;
   #settleStarted!: { resolve(): void; reject(error: unknown): void };
   #twin: TwinLine | undefined;
   #phase: InstancePhase = 'starting';
@@ -97,6 +105,7 @@ export class Instance {
   #watched = false;
   #watchedAtStart = false;
   #end: End | undefined;
+  #quarantine: QuarantineError | undefined;
   #stopping: Promise<void> | undefined;
   #continuation: PersistedState | undefined;
   #awaiting: { resolve(): void; reject(error: unknown): void }[] = [];
@@ -109,6 +118,7 @@ export class Instance {
     this.sharedMemory = options.sharedMemory;
     this.#options = options;
     this.#effects = options.effects;
+    this.#failures = new FailureLog(options.supervision.intensity.restarts);
     const { waiting, deadLetters, sent } = this.#effects;
     this.inbox = new Inbox({
       agent: this.agent,
@@ -119,6 +129,7 @@ export class Instance {
       sent,
       incarnation: () => this.#incarnation,
       over: () => this.over,
+      quarantine: () => this.#quarantine,
       ready: () => {
         const attachment = this.#seat?.attachment;
         if (attachment !== undefined) this.#host?.outbox.ready(attachment);
@@ -142,9 +153,14 @@ export class Instance {
     return this.#phase;
   }
 
-  /** It has ended, or is about to. */
+  /** It has ended, is about to, or is quarantined: it takes nothing. */
   get over(): boolean {
-    return this.#phase === 'ended' || this.#phase === 'stopping';
+    return this.#phase === 'ended' || this.#phase === 'stopping' || this.#phase === 'quarantined';
+  }
+
+  /** Why it is quarantined, if it is. */
+  get quarantine(): QuarantineError | undefined {
+    return this.#quarantine;
   }
 
   get incarnation(): number {
@@ -199,7 +215,7 @@ export class Instance {
 
   #untilRunning(): Promise<void> {
     if (this.#phase === 'running') return Promise.resolve();
-    if (this.over) return Promise.reject(this.#stopped());
+    if (this.over) return Promise.reject(this.#quarantine ?? this.#stopped());
     return new Promise((resolve, reject) => {
       this.#awaiting.push({ resolve, reject });
     });
@@ -213,6 +229,12 @@ export class Instance {
   /** Ends it: in its thread, then here. Idempotent; resolves when nothing of it is left. */
   stop(reason: 'stopped' | 'shutdown' = 'stopped'): Promise<void> {
     return (this.#stopping ??= this.#stop(reason));
+  }
+
+  /** Begins anew with a quarantined instance; resolves when it runs. */
+  async resume(): Promise<void> {
+    if (this.#phase === 'quarantined') this.#effects.resume(this);
+    await this.#untilRunning();
   }
 
   /** Its twin was stopped by its parent, and needs not be told. */
@@ -352,6 +374,7 @@ export class Instance {
   #endedWith(kind: 'done' | 'failed', reason: StopReason): void {
     this.#unseat();
     if (this.over) return;
+    this.#failures.add(reason, this.#effects.clock.date());
     this.inbox.refuseMoved(this.#end?.kind === 'failed' ? this.#end.error : undefined);
     this.#phase = 'restarting';
     this.watchers.ended(this.#ending(reason));
@@ -379,6 +402,12 @@ export class Instance {
   restart(): void {
     this.#continuation = undefined;
     this.#incarnation += 1;
+    if (this.#phase !== 'quarantined') return;
+    this.#phase = 'restarting';
+    this.#quarantine = undefined;
+    this.#failures.clear();
+    this.watchers.resumed();
+    this.#twin?.revive();
   }
 
   /** It stays ended, as it ended. */
@@ -393,29 +422,44 @@ export class Instance {
     }
   }
 
-  /** It failed too often. */
-  giveUp(restarts: number): HoldfastError {
+  /**
+   * It failed too often, or `because` of its group did: it keeps its address and its mailbox, and takes nothing more
+   * until it is resumed.
+   */
+  giveUp(because?: string): QuarantineError {
+    const { address, supervision } = this;
     const cause = this.#end?.kind === 'failed' ? this.#end.error : undefined;
-    const error = new HoldfastError(
-      'AGENT_QUARANTINED',
-      `${this.address} failed again after ${restarts} restarts and was given up; see the cause`,
-      { cause },
-    );
-    this.#finish({ type: 'holdfast.failed', error });
+    const suspect = suspectOf(this.#effects.deadLetters.list(), address, this.#incarnation);
+    const evidence = this.#failures.evidence(cause, supervision, suspect, because);
+    const error = new QuarantineError(address, evidence, cause);
+    this.#phase = 'quarantined';
+    this.#quarantine = error;
+    this.watchers.finished();
+    this.#settle(error);
+    this.#effects.quarantined(this);
+    this.#twin?.queue({ type: 'holdfast.failed', error });
     return error;
   }
 
   #finish(last: AnyEventObject, stopped?: StopReason): void {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
+    // With the quarantine its twin has ended already.
+    const twin = this.#quarantine === undefined ? this.#twin : undefined;
+    this.#quarantine = undefined;
     this.watchers.finished(stopped && this.#ending(stopped));
     this.#unseat();
     const error = last.type === 'holdfast.failed' ? (last['error'] as unknown) : this.#stoppedBy(stopped);
-    this.#settleStarted.reject(error);
-    for (const waiter of this.#awaiting.splice(0)) waiter.reject(error);
+    this.#settle(error);
     this.inbox.close();
     this.#effects.gone(this);
-    this.#twin?.queue(last);
+    twin?.queue(last);
+  }
+
+  /** Nobody waits any more for it to run. */
+  #settle(error: unknown): void {
+    this.#settleStarted.reject(error);
+    for (const waiter of this.#awaiting.splice(0)) waiter.reject(error);
   }
 
   #stoppedBy(reason: StopReason | undefined): HoldfastError {

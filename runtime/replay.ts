@@ -19,7 +19,7 @@ export async function replayLetter(
 ): Promise<void> {
   const replayed = letters.replay(id, ({ address, event }, begun) => {
     const instance = instanceAt(address);
-    if (instance === undefined || instance.over) throw refusal(address, 'stopped');
+    if (instance === undefined || instance.over) throw instance?.quarantine ?? refusal(address, 'stopped');
     return instance.inbox.replay(event, begun);
   });
   const late = (): Error =>

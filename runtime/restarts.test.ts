@@ -76,7 +76,7 @@ describe('an instance that fails', () => {
     expect(ran).toEqual([100, 100 + quiet + wait]);
   });
 
-  test('runs again five times within 30 s, and is given up the sixth time', async () => {
+  test('runs again five times within 30 s, and is quarantined the sixth time', async () => {
     const one = await rig();
     const escalations: unknown[] = [];
     one.runtime.on('escalation', ({ address, error }) => escalations.push([address, error.code]));
@@ -84,12 +84,12 @@ describe('an instance that fails', () => {
     await one.runtime.clock.advance(20_000);
     expect([state(one), one.ran.length]).toEqual(['running', 5]);
     await one.fail();
-    expect([state(one), escalations]).toEqual([undefined, [['counter/a', 'AGENT_QUARANTINED']]]);
+    expect([state(one), escalations]).toEqual(['quarantined', [['counter/a', 'AGENT_QUARANTINED']]]);
     expect(one.runtime.status().restarts).toBe(5);
   });
 
   test.each([
-    ['is given up when the window has a millisecond to go', 999, undefined],
+    ['is quarantined when the window has a millisecond to go', 999, 'quarantined'],
     ['runs again when the window has just passed', 1000, 'running'],
   ])('%s', async (_what, at, after) => {
     const one = await rig({ intensity: { restarts: 2, withinMs: 1000 }, backoff: steady });

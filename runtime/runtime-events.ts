@@ -3,6 +3,19 @@ import type { ThreadCause } from '../actors/thread.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { HoldfastError } from './errors.ts';
 import type { Logger } from './logger.ts';
+import type { QuarantineEvidence } from './quarantine.ts';
+
+/** What the runtime could not mend by itself. */
+export interface Escalation {
+  /** An instance failed too often and was quarantined. */
+  readonly kind: 'instance';
+  readonly address: string;
+  /** Its pool. */
+  readonly threadId: string;
+  /** `AGENT_QUARANTINED`; its `cause` is the last failure. */
+  readonly error: HoldfastError;
+  readonly evidence: QuarantineEvidence;
+}
 
 /** What `runtime.on` tells, by type. Never a payload beyond a dead letter's own event, never a secret. */
 export interface RuntimeEvents {
@@ -18,10 +31,9 @@ export interface RuntimeEvents {
   agent: {
     readonly address: string;
     readonly incarnation: number;
-    readonly state: 'running' | 'restarting' | 'ended';
+    readonly state: 'running' | 'restarting' | 'quarantined' | 'ended';
   };
-  /** An instance failed too often and was given up. */
-  escalation: { readonly address: string; readonly error: HoldfastError };
+  escalation: Escalation;
   secret: {
     readonly type: 'secret.rotated';
     readonly address: string;

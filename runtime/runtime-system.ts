@@ -259,11 +259,19 @@ export class RuntimeSystem {
         this.#openGrants(instance);
       },
       end: (address) => this.#instances.get(address)?.finishEnded(),
-      giveUp: (address, restarts) => {
-        const error = this.#instances.get(address)?.giveUp(restarts);
-        if (error === undefined) return;
-        this.#hub.emit('escalation', { address, error });
-        this.#logger.error({ address, error }, 'an instance failed too often and was given up');
+      giveUp: (address) => {
+        const instance = this.#instances.get(address);
+        if (instance === undefined) return;
+        const error = instance.giveUp();
+        const { threadId } = instance.agent;
+        this.#hub.emit('escalation', {
+          kind: 'instance',
+          address,
+          threadId,
+          error,
+          evidence: error.evidence,
+        });
+        this.#logger.error({ address, error }, 'an instance failed too often and was quarantined');
       },
     });
   }
@@ -286,6 +294,14 @@ export class RuntimeSystem {
     },
     running: ({ address, incarnation }: Instance) =>
       this.#hub.emit('agent', { address, incarnation, state: 'running' }),
+    resume: ({ address, agent: { threadId } }: Instance) => {
+      this.#assertRunning();
+      this.#tell({ type: 'instance.resume', address, threadId });
+    },
+    quarantined: ({ address, incarnation }: Instance) => {
+      this.secrets.close(address);
+      this.#hub.emit('agent', { address, incarnation, state: 'quarantined' });
+    },
     gone: ({ address, incarnation }: Instance) => {
       this.#instances.delete(address);
       this.#refs.delete(address);

@@ -21,7 +21,9 @@ export interface ShutDown {
  */
 export async function shutDown(timeoutMs: number, { clock, instances, ...what }: ShutDown): Promise<void> {
   const tooLate = (): Error => new HoldfastError('RUNTIME_STOPPED', 'the time to stop is up');
-  const handled = Promise.all(instances.map((instance) => instance.mailbox.passed()));
+  // What waits for one that is quarantined is not handled.
+  const running = instances.filter(({ quarantine }) => quarantine === undefined);
+  const handled = Promise.all(running.map((instance) => instance.mailbox.passed()));
   await within(clock, timeoutMs / 2, handled, tooLate).catch(() => {});
   const ended = (async () => {
     for (const instance of instances) await instance.stop('shutdown');

@@ -1,6 +1,7 @@
 import type { PoolContext } from '../actors/pool-plan.ts';
 import type { ThreadCause } from '../actors/thread.ts';
 import type { Instance, InstancePhase } from './instance.ts';
+import type { QuarantineEvidence } from './quarantine.ts';
 import type { SecretStatus } from './secrets/secret-status.ts';
 import type { ThreadHost } from './thread-host.ts';
 
@@ -43,6 +44,8 @@ export interface InstanceStatus {
   readonly handled: number;
   /** Events queued or sent and not acknowledged. */
   readonly mailbox: number;
+  /** Why it is quarantined, if it is. */
+  readonly quarantine?: QuarantineEvidence;
 }
 
 /** A JSON-safe picture of the runtime. No events, no contexts, no secret values. */
@@ -90,5 +93,6 @@ export function instanceStatus(instance: Instance): InstanceStatus {
     state: phase,
     handled: instance.handled,
     mailbox: mailbox.depth,
+    ...(instance.quarantine && { quarantine: instance.quarantine.evidence }),
   };
 }

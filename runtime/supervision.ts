@@ -19,7 +19,7 @@ export interface SupervisionEffects {
   unplaced(address: string, error: unknown): void;
   restart(address: string): void;
   end(address: string): void;
-  giveUp(address: string, restarts: number): void;
+  giveUp(address: string): void;
 }
 
 /** Starts the supervisor with its pools: the pure machines of `actors/`, given hands. */
@@ -61,7 +61,7 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
   });
   supervisor.on('restarting', ({ address }) => effects.restart(address));
   supervisor.on('ending', ({ address }) => effects.end(address));
-  supervisor.on('giving-up', ({ address, restarts }) => effects.giveUp(address, restarts));
+  supervisor.on('giving-up', ({ address }) => effects.giveUp(address));
   return supervisor.start();
 }
 

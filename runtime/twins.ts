@@ -1,9 +1,15 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate';
-import { createTwinLogic, UnknownSnapshot, type TwinLogic, type TwinRequest } from '../actors/twin.ts';
+import {
+  createTwinLogic,
+  revived,
+  UnknownSnapshot,
+  type TwinLogic,
+  type TwinRequest,
+} from '../actors/twin.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
 import type { Instance } from './instance.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
-import { interceptEvents, watchObservers } from './xstate/xstate5.ts';
+import { interceptEvents, reviveActor, watchObservers } from './xstate/xstate5.ts';
 
 /** A request for a new instance. */
 export interface InstanceRequest {
@@ -49,7 +55,7 @@ export function twinLogic(
       const queue = interceptEvents(self, (event) => twin.instance.inbox.accept(event));
       const twin: Standing = { instance, queue, watched: false };
       standing.set(self, twin);
-      instance.bind({ self, queue });
+      instance.bind({ self, queue, revive: () => revive(self) });
       watchObservers(
         self,
         (watched) => {
@@ -66,8 +72,11 @@ export function twinLogic(
       if (twin.instance.over) {
         // XState's React bindings start an actor again that they stopped: it goes on, as another instance.
         twin.instance = create(self, request);
-        twin.instance.bind({ self, queue: twin.queue });
+        twin.instance.bind({ self, queue: twin.queue, revive: () => revive(self) });
         twin.instance.watch(twin.watched);
+      } else if (twin.instance.phase !== 'starting') {
+        // It was resumed; its place is found by whoever did that.
+        return;
       }
       effects.begin(twin.instance, self);
     },
@@ -75,4 +84,9 @@ export function twinLogic(
       void standing.get(self)?.instance.twinStopped();
     },
   });
+}
+
+/** A twin that ended with the quarantine of its instance goes on where it was. */
+function revive(self: AnyActorRef): void {
+  reviveActor(self, revived(self.getSnapshot()));
 }

@@ -142,7 +142,7 @@ test('an instance that is stopped during backoff tells it to those who wait for 
   expect(await endOf(ref)).toEqual(await end);
 });
 
-test('an instance that was given up tells the cause of its last end at once', async () => {
+test('an instance that was quarantined tells the cause of its last end at once', async () => {
   const runtime = await start({
     agents: { counter: fixture('counter', { supervision: { intensity: { restarts: 0, withinMs: 1 } } }) },
   });

@@ -65,6 +65,11 @@ export class Watchers {
     if (last !== undefined) this.ended(last);
   }
 
+  /** There will be a next one after all. */
+  resumed(): void {
+    this.#final = false;
+  }
+
   /** In a microtask: nobody watches from within a change of the instance, or before `watch` has returned. */
   #tell(watcher: WatchListener[], end: IncarnationEnd): void {
     queueMicrotask(() => {

@@ -55,6 +55,7 @@ describe('the touch-points hold in each build of XState', () => {
       ['taken', 'user'],
       ['emitted', 'noted'],
       ['twin', ['queued', 'xstate.stop']],
+      ['revived', ['queued again']],
     ]);
   });
 });

@@ -160,6 +160,16 @@ const contracts: Record<string, () => void> = {
     const { parent, logger } = noting();
     expect(createActor(resting, { parent })).toHaveProperty('logger', logger);
   },
+  _snapshot() {
+    const actor = createActor(resting, { parent: noting().parent }) as AnyActor;
+    const internals = actor as unknown as { _stop(): void; _snapshot: unknown };
+    actor.start();
+    internals._stop();
+    expect(actor.getSnapshot()).toHaveProperty('status', 'stopped');
+    internals._snapshot = { ...(actor.getSnapshot() as object), status: 'active' };
+    actor.start();
+    expect(actor.getSnapshot()).toHaveProperty('status', 'active');
+  },
   _scheduledEvents() {
     expect(createActor(resting).system.getSnapshot()).toEqual({ _scheduledEvents: {} });
   },

@@ -10,8 +10,8 @@ import {
 } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../mailbox/fixtures/fake-clock.ts';
-import { seenBy, twinLike } from './fixtures/twin-like.ts';
-import { interceptEvents, watchObservers } from './xstate5.ts';
+import { keeping, seenBy, twinLike } from './fixtures/twin-like.ts';
+import { interceptEvents, reviveActor, watchObservers } from './xstate5.ts';
 
 describe('interceptEvents', () => {
   function intercepted(): {
@@ -237,5 +237,55 @@ describe('watchObservers', () => {
     createActor(following).start().stop();
 
     expect(changes[0]).toBe(true);
+  });
+});
+
+/** Logic like a twin's that can also end with an error. */
+const breakable = {
+  ...keeping,
+  transition: (state: never, event: AnyEventObject, scope: never) => {
+    if (event.type === 'break') return { ...(state as object), status: 'error', error: new Error('broken') };
+    return twinLike(() => {}).transition(state, event, scope) as unknown;
+  },
+} as unknown as AnyActorLogic;
+
+describe('reviveActor', () => {
+  it('starts an actor again that ended with an error, for those who hold it', () => {
+    const parent = createActor(setup({}).createMachine({ on: { 'xstate.error.actor.*': {} } })).start();
+    const twin = createActor(breakable, { id: 'twin', parent } as never) as AnyActorRef & { start(): void };
+    const taken: string[] = [];
+    const queue = interceptEvents(twin, (event) => taken.push(event.type));
+    twin.start();
+    const ends: string[] = [];
+    twin.subscribe({ error: () => ends.push('error'), complete: () => ends.push('complete') });
+    queue({ type: 'break' });
+    expect([ends, twin.getSnapshot().status]).toEqual([['error'], 'error']);
+
+    reviveActor(twin, { status: 'active', context: [] });
+    twin.send({ type: 'user' });
+    queue({ type: 'queued' });
+    expect([taken, seenBy(twin), twin.getSnapshot().status]).toEqual([['user'], ['queued'], 'active']);
+
+    twin.subscribe({ complete: () => ends.push('complete') });
+    queue({ type: 'end' });
+    expect([ends, twin.getSnapshot().status, parent.getSnapshot().status]).toEqual([
+      ['error', 'complete'],
+      'done',
+      'active',
+    ]);
+  });
+});
+
+describe('watchObservers of an actor that ends', () => {
+  it.each(['end', 'break'])('says that nobody observes it any more, once: %s', (type) => {
+    const told: boolean[] = [];
+    const twin = createActor(breakable);
+    watchObservers(twin, (watched) => told.push(watched));
+    twin.start();
+    const subscription = twin.subscribe({ next: () => {}, error: () => {} });
+    twin.send({ type });
+    subscription.unsubscribe();
+    twin.subscribe({ next: () => {}, error: () => {} }).unsubscribe();
+    expect(told).toEqual([true, false]);
   });
 });

@@ -33,6 +33,7 @@ export interface Clock {
 type Internals = {
   _send(event: AnyEventObject): void;
   _stop(): void;
+  _snapshot: unknown;
   subscribe(...args: any[]): Subscription;
   on(type: string, handler: (event: never) => void): Subscription;
 };
@@ -318,18 +319,25 @@ export function watchObservers(
   internals.on = (type, handler) => on(type, guarded(handler, failed));
   let observers = 0;
   internals.subscribe = (...args) => {
-    const subscription = subscribe(guardedObserver(args, failed, isKnown));
-    if (!wantsSnapshots(args[0])) return subscription;
-    let open = true;
+    if (!wantsSnapshots(args[0])) return subscribe(guardedObserver(args, failed, isKnown));
+    let state: 'new' | 'counted' | 'over' = 'new';
+    const close = (): void => {
+      const counted = state === 'counted';
+      state = 'over';
+      if (!counted) return;
+      observers -= 1;
+      if (observers === 0) changed(false);
+    };
+    // XState lets go of an observer whom it tells of the end; of one that comes later, at once.
+    const subscription = subscribe(guardedObserver(args, failed, isKnown, close));
+    if ((state as string) === 'over') return subscription;
+    state = 'counted';
     observers += 1;
     changed(true);
     return {
       unsubscribe() {
         subscription.unsubscribe();
-        if (!open) return;
-        open = false;
-        observers -= 1;
-        if (observers === 0) changed(false);
+        close();
       },
     };
   };
@@ -354,6 +362,7 @@ function guardedObserver(
   [first, onError, onComplete]: readonly unknown[],
   failed: (error: unknown, what: 'observer' | 'actor') => void,
   isKnown: (snapshot: unknown) => boolean,
+  over: () => void = () => {},
 ): object {
   const isObserver = typeof first === 'object' && first !== null;
   const given = (isObserver ? first : { next: first, error: onError, complete: onComplete }) as {
@@ -363,10 +372,18 @@ function guardedObserver(
   };
   const guard = (listener: Listener): Listener => listener && guarded(listener.bind(given), failed);
   const next = guard(given.next);
+  const failure = guard(given.error) ?? ((error: unknown) => failed(error, 'actor'));
+  const completion = guard(given.complete);
   return {
     next: next && ((snapshot: never) => isKnown(snapshot) && next(snapshot)),
-    error: guard(given.error) ?? ((error: unknown) => failed(error, 'actor')),
-    complete: guard(given.complete),
+    error(error: never) {
+      over();
+      failure(error);
+    },
+    complete() {
+      over();
+      completion?.(undefined as never);
+    },
   };
 }
 
@@ -385,6 +402,15 @@ export function stopActor(ref: AnyActorRef): void {
 export function stopRoot(ref: AnyActorRef): void {
   const { _parent: parent } = ref as unknown as { _parent: AnyActorRef | undefined };
   if (parent === undefined) stopActor(ref);
+}
+
+/**
+ * Starts an actor again that has ended, from `snapshot`, which must be active. XState has let go of its observers and
+ * listeners; those who hold the reference can use it as before.
+ */
+export function reviveActor(ref: AnyActorRef, snapshot: object): void {
+  (ref as unknown as Internals)._snapshot = snapshot;
+  ref.start();
 }
 
 /** Emits an event to those who listen with `on`. */
