@@ -116,7 +116,7 @@ import { registerHooks } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 if (!isMainThread) registerHooks({
   load(url, context, nextLoad) {
-    try {
+    if (!url.startsWith('node:')) try {
       appendFileSync('modules.txt', url + '\\n');
     } catch {}
     return nextLoad(url, context);

@@ -40,5 +40,7 @@ test('threads inherit how modules are found, and nothing that concerns the proce
     'x',
     '--title=y',
   ];
-  expect(inheritedExecArgv(given)).toEqual(['-C', 'dev', '--import=./a.mjs', '--conditions', 'x']);
+  const always = ['-C', 'dev', '--conditions', 'x'];
+  expect(inheritedExecArgv(given, 'thread+permissions')).toEqual(always);
+  expect(inheritedExecArgv(given, 'thread')).toEqual(always.toSpliced(2, 0, '--import=./a.mjs'));
 });

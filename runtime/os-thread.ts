@@ -42,7 +42,7 @@ export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: worker
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(entry.url, {
     ...workerOptions(spec.pool, spec.name, spec.moduleUrls, entry.url),
-    workerData: { ...spec.data, ...entry.data, port: port2 },
+    workerData: { ...spec.data, isolation: spec.pool.isolation, ...entry.data, port: port2 },
     transferList: [port2, ...(entry.transfer ?? [])],
   });
   return {

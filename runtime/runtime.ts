@@ -6,6 +6,7 @@ import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
 import { loadConfig } from './config/load.ts';
 import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
+import { guardIsolation } from './isolation/guard.ts';
 import type { Logger } from './logger.ts';
 import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
@@ -149,9 +150,15 @@ export async function openRuntime<const C extends RuntimeConfig>(
     ...(providers && { customProviders: providers }),
     ...(logger && { logger }),
   });
+  // A test kit brings its own threads.
+  const guard = surroundings.startThread ? undefined : guardIsolation(loaded);
   const telemetry = startTelemetry(system, { agents: loaded.agents, addressOf });
   const spawn = (agent: string, request: SpawnRequest): Promise<AgentRef> =>
     telemetry.spawn(agent, request, () => system.spawn(agent, request));
+  const stop = (timeoutMs?: number): Promise<void> => {
+    const stopping = system.stop(timeoutMs);
+    return telemetry.stopped(guard?.stopped(stopping) ?? stopping);
+  };
   return {
     supervisor: system.supervisor as AnyActorRef,
     secrets: system.secrets.actor as AnyActorRef,
@@ -165,7 +172,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     status: () => system.status(),
     on: (type, listener) => system.on(type, listener),
     deadLetters: { list: () => system.deadLetters.list(), replay: (id) => system.replay(id) },
-    stop: (stop = {}) => telemetry.stopped(system.stop(stop.timeoutMs)),
-    [Symbol.asyncDispose]: () => telemetry.stopped(system.stop()),
+    stop: ({ timeoutMs } = {}) => stop(timeoutMs),
+    [Symbol.asyncDispose]: () => stop(),
   };
 }

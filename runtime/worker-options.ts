@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from 'node:worker_threads';
 import type { ResolvedPool } from './config/resolve.ts';
+import { linkedPackages, upwards } from './linked-packages.ts';
 
 /** Finds the worker's entry from source (`.ts`) and from `dist` (`.js`) alike, without a build for tests. */
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
@@ -20,8 +21,13 @@ export const agentHelpers = [
 ] as const;
 
 /** Node options of the host that its threads need too; others do not apply to threads, or would weaken them. */
-const inherited = new Set(['-C', '--conditions', '--import', '--require', '-r', '--loader']);
+const inherited = new Set(['-C', '--conditions']);
 const inheritedFlags = new Set(['--enable-source-maps', '--no-warnings', '--experimental-strip-types']);
+/**
+ * Code that runs before the thread's own. A thread with permissions gets none of it: it would run before the thread
+ * is closed, and from files of the host that the thread has no business to read.
+ */
+const preloads = new Set(['--import', '--require', '-r', '--loader']);
 
 /** The options a thread of this pool is started with. Its environment is empty unless the config fills it. */
 export function workerOptions(
@@ -34,7 +40,7 @@ export function workerOptions(
     name,
     env: { ...pool.env },
     execArgv: [
-      ...inheritedExecArgv(process.execArgv),
+      ...inheritedExecArgv(process.execArgv, pool.isolation),
       ...sourceCondition(),
       ...(pool.isolation === 'thread+permissions' ? permissionFlags(pool, moduleUrls, entry) : []),
     ],
@@ -47,15 +53,18 @@ function sourceCondition(): string[] {
   return extension === '.ts' ? ['-C', 'holdfast-source'] : [];
 }
 
-export function inheritedExecArgv(execArgv: readonly string[]): string[] {
+export function inheritedExecArgv(
+  execArgv: readonly string[],
+  isolation: ResolvedPool['isolation'],
+): string[] {
   const kept: string[] = [];
   for (let i = 0; i < execArgv.length; i++) {
     const argument = execArgv[i] as string;
     const [name = ''] = argument.split('=', 1);
     if (inheritedFlags.has(name)) kept.push(argument);
-    if (!inherited.has(name)) continue;
-    kept.push(argument);
-    if (!argument.includes('=')) kept.push(execArgv[++i] ?? '');
+    if (!inherited.has(name) && !preloads.has(name)) continue;
+    const whole = argument.includes('=') ? [argument] : [argument, execArgv[++i] ?? ''];
+    if (inherited.has(name) || isolation === 'thread') kept.push(...whole);
   }
   return kept;
 }
@@ -93,13 +102,18 @@ function ownFiles(entry: URL): string[] {
   return files.map((path) => join(runtime, path));
 }
 
-/** An agent's folder, and above it what Node reads to find packages: manifests and `node_modules`. */
+/**
+ * An agent's folder, the real folders of the packages that are linked for it, and above them what Node reads to find
+ * packages: manifests and `node_modules`. Under their real names, too: Node looks for packages from there.
+ */
 function importable(folder: string): string[] {
-  const paths = [folder, realpathSync(folder)];
-  for (let at = folder; ; at = dirname(at)) {
-    paths.push(join(at, 'package.json'), join(at, 'node_modules'));
-    if (dirname(at) === at) return paths;
+  const real = realpathSync(folder);
+  const roots = [folder, real, ...linkedPackages(real)];
+  const paths = new Set(roots);
+  for (const root of roots) {
+    for (const at of upwards(root)) paths.add(join(at, 'package.json')).add(join(at, 'node_modules'));
   }
+  return [...paths];
 }
 
 function packageFolder(name: string): string {

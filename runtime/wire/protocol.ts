@@ -12,6 +12,8 @@ export interface ThreadData {
   readonly threadId: string;
   /** Whether its agents may share memory with others. Default: they may not. */
   readonly sharedMemory?: boolean;
+  /** How far it is to close itself off before it loads an agent. Default: `thread`, not at all. */
+  readonly isolation?: 'thread' | 'thread+permissions';
   /** `process.hrtime` in milliseconds when the host's clock was at zero: deadlines are of that clock. */
   readonly clockOrigin: number;
 }
