@@ -1,4 +1,4 @@
-import { choosePlacement, freeNumber, type PlacedThread } from './placement.ts';
+import { choosePlacement, freeNumber, takesInstances, type PlacedThread } from './placement.ts';
 import type { ThreadCause } from './thread.ts';
 
 export interface PoolInput {
@@ -83,7 +83,7 @@ export function planReady(context: PoolContext, n: number): PoolPlan {
 /** Lets a thread go that has had nothing to do for long, unless the pool is at its minimum. */
 export function planRetirement(context: PoolContext, n: number): PoolPlan {
   const thread = context.threads.find((candidate) => candidate.n === n);
-  const staying = context.threads.filter(({ state }) => state !== 'leaving').length;
+  const staying = context.threads.filter(takesInstances).length;
   if (thread?.state !== 'ready' || thread.owned > 0 || staying <= context.minThreads) return none(context);
   return {
     context: withThread(context, n, () => ({ state: 'leaving' })),
@@ -94,6 +94,11 @@ export function planRetirement(context: PoolContext, n: number): PoolPlan {
 /** The thread is failing; nothing more is placed on it, and its place is free only when it has exited. */
 export function planFailing(context: PoolContext, n: number): PoolPlan {
   return none(withThread(context, n, () => ({ state: 'leaving' })));
+}
+
+/** It was ended and is still alive. */
+export function planStuck(context: PoolContext, n: number): PoolPlan {
+  return none(withThread(context, n, () => ({ state: 'stuck', owned: 0 })));
 }
 
 /** The operating system has let go of thread `n`; those who waited for room are placed. */

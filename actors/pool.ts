@@ -8,6 +8,7 @@ import {
   planReady,
   planRelease,
   planRetirement,
+  planStuck,
   type PoolContext,
   type PoolInput,
   type PoolPlan,
@@ -42,6 +43,8 @@ function plan(context: PoolContext, event: PoolEvent): PoolPlan {
       return planRetirement(context, event.n);
     case 'thread.failing':
       return planFailing(context, event.n);
+    case 'thread.stuck':
+      return planStuck(context, event.n);
     case 'thread.exited':
       return planExit(context, event.n, event.cause);
     case 'stop':
@@ -94,6 +97,7 @@ export const poolMachine = setup({
     'xstate.error.actor.*': {},
     release: { actions: 'carryOut' },
     'thread.failing': { actions: 'carryOut' },
+    'thread.stuck': { actions: 'carryOut' },
     'thread.exited': { actions: 'carryOut' },
   },
   states: {

@@ -97,6 +97,8 @@ function expected(word: readonly Letter[]): { reports: string[]; commands: strin
   const timeout = first('wait', Math.min(exit, leave, first('ready')));
   const failing = Math.min(first('fail', exit), timeout < leave ? timeout : Infinity);
   const leaving = leave < failing ? leave : Infinity;
+  const later = failing < exit ? word.indexOf('wait', failing + 1) : -1;
+  const stuck = later !== -1 && later < exit ? later : Infinity;
   const ready = first('ready', Math.min(exit, leaving, failing));
   const end = Math.min(exit, leaving, failing);
   const cause = failing < exit ? (failing === timeout ? 'init-timeout' : 'error') : undefined;
@@ -107,12 +109,14 @@ function expected(word: readonly Letter[]): { reports: string[]; commands: strin
     reports: inOrder(
       ...happened(ready, 'ready'),
       ...happened(failing, 'failing'),
+      ...happened(stuck, 'stuck'),
       ...happened(exit, `exited ${cause ?? (leaving < exit ? 'retired' : 'exit')}`),
     ),
     commands: inOrder(
       ...word.flatMap((letter, at) => (letter === 'host' && at < end ? happened(at, 'host a/1') : [])),
       ...happened(leaving, 'shut-down retired'),
       ...happened(failing, `terminate ${cause}`),
+      ...happened(stuck, 'abandon'),
     ),
     over: exit < Infinity,
   };
@@ -121,7 +125,9 @@ function expected(word: readonly Letter[]): { reports: string[]; commands: strin
 const told = (report: ThreadReport): string =>
   report.type.replace('thread.', '') + (report.type === 'thread.exited' ? ` ${report.cause}` : '');
 const commanded = (command: WorkerCommand): string =>
-  `${command.type} ${command.type === 'host' ? command.address : command.cause}`;
+  [command.type, command.type === 'host' ? command.address : 'cause' in command ? command.cause : '']
+    .join(' ')
+    .trim();
 
 interface Seen {
   readonly word: readonly Letter[];

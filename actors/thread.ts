@@ -7,7 +7,7 @@ export interface ThreadInput {
 }
 
 /** Why a thread is gone. */
-export type ThreadCause = 'retired' | 'shutdown' | 'exit' | 'error' | 'oom' | 'init-timeout';
+export type ThreadCause = 'retired' | 'shutdown' | 'exit' | 'error' | 'oom' | 'hang' | 'init-timeout';
 
 export type ThreadEvent =
   /** From the pool: run this instance. */
@@ -16,26 +16,33 @@ export type ThreadEvent =
   | { readonly type: 'leave'; readonly cause: 'retired' | 'shutdown' }
   /** From the worker. */
   | { readonly type: 'worker.ready' }
-  | { readonly type: 'worker.failed'; readonly cause: 'error' | 'oom'; readonly error: unknown }
+  | { readonly type: 'worker.failed'; readonly cause: 'error' | 'oom' | 'hang'; readonly error: unknown }
   | { readonly type: 'worker.exit'; readonly code: number };
 
 /** What the thread tells the worker. */
 export type WorkerCommand =
   | { readonly type: 'host'; readonly address: string }
   | { readonly type: 'shut-down'; readonly cause: ThreadCause }
-  | { readonly type: 'terminate'; readonly cause: ThreadCause };
+  | { readonly type: 'terminate'; readonly cause: ThreadCause }
+  /** It does not end, and may never: go on without it. */
+  | { readonly type: 'abandon' };
 
 /** What the thread tells its pool. */
 export type ThreadReport =
   | { readonly type: 'thread.ready'; readonly n: number }
   /** It will exit by itself soon or is being terminated: place nothing on it. */
   | { readonly type: 'thread.failing'; readonly n: number }
+  /** It was terminated and is still alive: a call into the operating system keeps it, perhaps for ever. */
+  | { readonly type: 'thread.stuck'; readonly n: number }
   | { readonly type: 'thread.exited'; readonly n: number; readonly cause: ThreadCause };
 
 export interface ThreadContext extends ThreadInput {
   readonly name: string;
   readonly cause: ThreadCause | undefined;
 }
+
+/** How long a terminated thread may take to end before its instances go on without it; it takes some milliseconds. */
+const TERMINATE_MS = 1000;
 
 /**
  * Provided by the runtime: owns the worker thread of the operating system. When it throws at its start, there
@@ -59,11 +66,12 @@ export const threadMachine = setup({
     events: {} as ThreadEvent,
   },
   actors: { worker },
-  delays: { startTimeout: ({ context }) => context.startTimeoutMs },
+  delays: { startTimeout: ({ context }) => context.startTimeoutMs, terminateTimeout: TERMINATE_MS },
   actions: {
     tellHost: sendTo('worker', ({ event }) => event),
     tellReady: sendParent(({ context }): ThreadReport => ({ type: 'thread.ready', n: context.n })),
     tellFailing: sendParent(({ context }): ThreadReport => ({ type: 'thread.failing', n: context.n })),
+    tellStuck: sendParent(({ context }): ThreadReport => ({ type: 'thread.stuck', n: context.n })),
     tellExited: sendParent(({ context }): ThreadReport => ({
       type: 'thread.exited',
       n: context.n,
@@ -71,6 +79,7 @@ export const threadMachine = setup({
     })),
     shutDown: sendTo('worker', ({ context }) => ({ type: 'shut-down', cause: context.cause ?? 'exit' })),
     terminate: sendTo('worker', ({ context }) => ({ type: 'terminate', cause: context.cause ?? 'exit' })),
+    abandon: sendTo('worker', { type: 'abandon' }),
     rememberLeave: assign({
       cause: ({ event, context }) => (event.type === 'leave' ? event.cause : context.cause),
     }),
@@ -118,6 +127,12 @@ export const threadMachine = setup({
     leaving: { entry: 'shutDown' },
     failed: {
       entry: ['tellFailing', 'terminate'],
+      after: { terminateTimeout: 'stuck' },
+      on: { 'worker.failed': {}, 'xstate.error.actor.worker': {} },
+    },
+    // Its place in the pool is taken until the operating system lets go of it.
+    stuck: {
+      entry: ['tellStuck', 'abandon'],
       on: { 'worker.failed': {}, 'xstate.error.actor.worker': {} },
     },
     // Nobody is left to tell it anything, but it may be alive: only its exit frees the place.

@@ -264,7 +264,7 @@ function bytesOf(event: unknown): number | undefined {
 }
 
 /** The type of an event, if it is a string of a sane length and can be read. */
-function typeOf(event: unknown): string | undefined {
+export function typeOf(event: unknown): string | undefined {
   if (typeof event !== 'object' || event === null) return undefined;
   try {
     const { type } = event as { readonly type?: unknown };

@@ -19,6 +19,8 @@ export interface ThreadSpec {
 export interface OsThread {
   /** Node's id; -1 when it is gone. */
   readonly threadId: number;
+  /** The share of the time since the last call in which its event loop was busy; absent where nobody can know. */
+  readonly utilization?: () => number;
   /** The host's end of the channel to it. */
   readonly port: LinkPort;
   /** Has it end, whatever it is doing; `exit` tells when it has. */
@@ -45,9 +47,17 @@ export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: worker
     workerData: { ...spec.data, isolation: spec.pool.isolation, ...entry.data, port: port2 },
     transferList: [port2, ...(entry.transfer ?? [])],
   });
+  const { performance } = worker;
+  let before = performance.eventLoopUtilization();
   return {
     get threadId() {
       return worker.threadId;
+    },
+    utilization() {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, before);
+      before = now;
+      return utilization;
     },
     port: port1,
     terminate: () => void worker.terminate(),

@@ -11,7 +11,8 @@ export interface ThreadStatus {
   readonly n: number;
   /** Node's id of the worker thread. */
   readonly thread: number;
-  readonly state: 'starting' | 'ready' | 'leaving';
+  /** `stuck`: it was ended and does not end; its place is taken until it does. */
+  readonly state: 'starting' | 'ready' | 'leaving' | 'stuck';
   /** Instances that run on it. */
   readonly instances: number;
 }

@@ -46,6 +46,7 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
       }
       receive((command) => {
         if (command.type === 'host') host.host(command.address);
+        else if (command.type === 'abandon') host.abandon();
         else host.end(command.cause);
       });
     },

@@ -1,7 +1,8 @@
 import type { ThreadCause, ThreadEvent } from '../actors/thread.ts';
+import { url as inspectorUrl } from 'node:inspector';
 import type { MessagePort } from 'node:worker_threads';
 import { within, type Clock } from './clock.ts';
-import { isDeadLetterReason, type Evidence } from './dead-letters.ts';
+import { isDeadLetterReason, typeOf, type Evidence } from './dead-letters.ts';
 import type { ResolvedPool } from './config/resolve.ts';
 import { HoldfastError } from './errors.ts';
 import type { Instance } from './instance.ts';
@@ -27,6 +28,7 @@ import {
 } from './wire/protocol.ts';
 import { toUnshared, withoutSharedMemory, type WireSnapshot } from './wire/snapshot.ts';
 import { sharedMemoryAdvice, sharesMemory, withoutShared } from './shared-memory.ts';
+import { Watchdog } from './watchdog.ts';
 import { reasonOf } from './watchers.ts';
 
 export interface ThreadHostOptions {
@@ -68,6 +70,11 @@ export interface Seat {
   readonly links: Set<PeerLink>;
 }
 
+const BUSY =
+  'what a thread does outside of turns, in a timer or while it loads a module, takes long, and its instances wait';
+const SLOW =
+  'a turn takes long, and the other instances of its thread wait; do such work in steps or elsewhere';
+
 /** How a seat becomes free. */
 interface Ending {
   /** The thread is gone: nobody answers any more what it had handled. */
@@ -98,6 +105,7 @@ export class ThreadHost implements PeerThread {
   #delivered = 0;
   #failure: Error | undefined;
   #cause: ThreadCause = 'exit';
+  readonly #watchdog: Watchdog;
 
   constructor(options: ThreadHostOptions) {
     const { pool, waiting } = options;
@@ -137,7 +145,19 @@ export class ThreadHost implements PeerThread {
       unclonable: ({ slot }, event, tag) =>
         this.#seats.get(slot)?.instance.inbox.refuse(event, tag, 'unclonable'),
     });
-    this.#call('hello').then(
+    this.#watchdog = new Watchdog({
+      clock: options.clock,
+      ...pool.watchdog,
+      progress: this.#progress,
+      utilization: () => this.#worker.utilization?.(),
+      ping: () => this.#link.call('hello' satisfies ThreadMethod),
+      awaited: () => this.#link.pending > 0,
+      debugged: () => inspectorUrl() !== undefined,
+      slow: (slot, ms) =>
+        options.warn({ thread: this.name, ms, ...this.#doing(slot).fields }, slot === -1 ? BUSY : SLOW),
+      hung: (slot, ms) => this.#hung(slot, ms),
+    });
+    this.#link.call('hello' satisfies ThreadMethod).then(
       () => this.#started(),
       // Told by the worker's own error and exit.
       () => {},
@@ -157,7 +177,7 @@ export class ThreadHost implements PeerThread {
     return this.#seats.size;
   }
 
-  /** The operating system has let go of the thread. */
+  /** Nothing is heard of the thread any more. */
   get gone(): boolean {
     return this.#gone;
   }
@@ -214,11 +234,13 @@ export class ThreadHost implements PeerThread {
   }
 
   #call(method: ThreadMethod, ...args: readonly unknown[]): Promise<unknown> {
+    if (this.#ready) this.#watchdog.watch();
     return this.#link.call(method, ...args);
   }
 
   /** Batches are numbered: a thread refuses what comes after one that was lost. */
   #deliver(batch: Batch, transfer: readonly unknown[] = []): Promise<unknown> {
+    this.#watchdog.watch();
     const answer = this.#link.callWith(transfer, 'deliver' satisfies ThreadMethod, batch, this.#delivered);
     this.#delivered += 1;
     answer.catch((error: unknown) => this.#refused(error));
@@ -239,6 +261,7 @@ export class ThreadHost implements PeerThread {
 
   #started(): void {
     this.#ready = true;
+    this.#watchdog.watch();
     this.#options.tell({ type: 'worker.ready' });
     const queue = this.#queue;
     this.#queue = [];
@@ -461,6 +484,31 @@ export class ThreadHost implements PeerThread {
     return withoutShared(result, pool, 'REPLY_UNCLONABLE', `what a capability gives ${address}`);
   }
 
+  /** What the thread does right now, as far as the host can know it. */
+  #doing(slot: number): { readonly what: string; readonly fields: object } {
+    const seat =
+      this.#seats.get(slot) ??
+      [...this.#seats.values()].find(({ links }) => [...links].some((link) => link.slot === slot));
+    if (seat === undefined)
+      return { what: 'something outside of any turn, such as a timer or an import', fields: {} };
+    const { instance, attachment, base } = seat;
+    const { address, agent } = instance;
+    const handled = (this.#progress.handled(slot) - base - (attachment?.acked ?? 0)) | 0;
+    const type = slot === seat.slot ? typeOf(instance.mailbox.peek(handled)) : undefined;
+    const event = type === undefined ? 'an event of another agent' : `"${type}"`;
+    return { what: `${event} for ${address}`, fields: { agent: agent.name, address, type } };
+  }
+
+  #hung(slot: number, ms: number): void {
+    this.#failure = new HoldfastError(
+      'THREAD_HUNG',
+      `${this.name} did nothing for ${Math.round(ms)} ms but handle ${this.#doing(slot).what}, and was ended; give such ` +
+        'work a thread of its own, do it in steps, or raise watchdog.killMs of the pool',
+    );
+    this.#cause = 'hang';
+    this.#options.tell({ type: 'worker.failed', cause: 'hang', error: this.#failure });
+  }
+
   #failed(error: unknown): void {
     // Whatever was thrown comes here, also `null`.
     const oom = (error as { code?: unknown } | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
@@ -480,12 +528,30 @@ export class ThreadHost implements PeerThread {
   }
 
   #exited(code: number): void {
+    const exited = (): void => this.#options.tell({ type: 'worker.exit', code });
+    if (this.#gone) return exited();
     // What it had told before is known before its end is.
     this.#link.drain();
-    const reason =
+    this.#lose(
       this.#failure ??
-      new HoldfastError('THREAD_CRASHED', `${this.name} exited with code ${code} while it was in use`);
+        new HoldfastError('THREAD_CRASHED', `${this.name} exited with code ${code} while it was in use`),
+      exited,
+    );
+  }
+
+  /** It was ended and is still alive, held by a call into the operating system. Its code does not run any more. */
+  abandon(): void {
+    if (this.#gone) return;
+    const message =
+      'a thread that was ended does not end: a call into the operating system holds it; its place stays taken';
+    this.#options.warn({ thread: this.name, cause: this.#cause }, message);
+    this.#lose(this.#failure ?? new HoldfastError('THREAD_CRASHED', `${this.name} was ended`), () => {});
+  }
+
+  /** `told`: the pool knows that the thread is no more. */
+  #lose(reason: Error, told: () => void): void {
     const why = reasonOf(this.#cause);
+    this.#watchdog.end();
     this.#gone = true;
     this.outbox.close();
     this.#link.close(reason);
@@ -497,7 +563,7 @@ export class ThreadHost implements PeerThread {
     for (const seat of seats) this.#vacate(seat, { reason, inHand, evidence });
     this.#options.broker.gone(this);
     // First the room is free again for the pool, then the instances may ask for it.
-    this.#options.tell({ type: 'worker.exit', code });
+    told();
     for (const seat of seats) {
       const { instance, attachment } = seat;
       if (!instance.holds(seat)) continue;

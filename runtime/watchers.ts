@@ -8,7 +8,7 @@ import type { ThreadCause } from '../actors/thread.ts';
  * - `error`: it failed, at its start too; or its thread ended with an uncaught error
  * - `exit`: its thread ended without one, as with `process.exit()`
  * - `oom`: its thread reached its memory limit
- * - `hang`: its thread hung; not told yet
+ * - `hang`: its thread did nothing else for `watchdog.killMs`, and was ended
  * - `init-timeout`: it or its thread was not up within `startTimeoutMs`
  * - `shutdown`: by `runtime.stop()`
  */

@@ -64,6 +64,7 @@ describe('the seed config', () => {
       permissions: { read: [], write: [], net: false },
       env: {},
       sharedMemory: false,
+      watchdog: { warnMs: 1000, killMs: 15_000 },
       startTimeoutMs: 10_000,
     });
     expect(loaded.providers).toEqual([
@@ -312,6 +313,7 @@ describe('what is resolved', () => {
       env: { LANG: 'C', EMPTY: '' },
       resourceLimits: { maxOldGenerationSizeMb: 64, stackSizeMb: 0.5 },
       sharedMemory: true,
+      watchdog: { warnMs: 0, killMs: 1 },
       startTimeoutMs: 1,
     };
     const agent = {

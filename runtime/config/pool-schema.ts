@@ -31,6 +31,24 @@ const resourceLimitsSchema = z
   })
   .describe('Memory limits of each thread of the pool. Default: those of Node.');
 
+const watchdogSchema = z
+  .strictObject({
+    warnMs: timeSpan(0)
+      .default(1000)
+      .describe(
+        'A turn that takes longer than this, in milliseconds, is warned about; 0: never. Default: 1000.',
+      ),
+    killMs: timeSpan(0)
+      .default(15_000)
+      .describe(
+        'A thread that does nothing else for this long, in milliseconds, is ended, and its instances go on by their ' +
+          'restart policy; 0: never. Default: 15000.',
+      ),
+  })
+  .describe(
+    'When a thread of the pool is too long at one thing. Default: a warning after 1000 ms, the end after 15000 ms.',
+  );
+
 /** One pool of `threads`; every field is optional. */
 export const poolSchema = z
   .strictObject({
@@ -60,6 +78,7 @@ export const poolSchema = z
       .describe(
         'Whether messages to and from the pool may carry a SharedArrayBuffer: memory that both sides then write. Default: false.',
       ),
+    watchdog: watchdogSchema.prefault({}),
     startTimeoutMs: timeSpan(1)
       .default(10_000)
       .describe('How long a thread may take to start, in milliseconds. Default: 10000.'),

@@ -62,6 +62,8 @@ export interface ResolvedPool {
   readonly resourceLimits?: ResolvedResourceLimits;
   /** Whether messages to and from the pool may carry a SharedArrayBuffer. */
   readonly sharedMemory: boolean;
+  /** Milliseconds of one turn after which is warned, and after which the thread is ended; 0: never. */
+  readonly watchdog: { readonly warnMs: number; readonly killMs: number };
   readonly startTimeoutMs: number;
 }
 
@@ -154,7 +156,7 @@ function resolvePool(
   const written = Object.hasOwn(config.threads ?? {}, threadId) ? config.threads?.[threadId] : undefined;
   const { minThreads, idleTimeoutMs, isolation, permissions, env, resourceLimits, ...rest } =
     written ?? poolSchema.parse({});
-  const { sharedMemory, startTimeoutMs } = rest;
+  const { sharedMemory, watchdog, startTimeoutMs } = rest;
   // One agent with a grant closes off its whole pool: agents of one thread share everything.
   const granted = agents.some((agent) => agent.threadId === threadId && agent.grants.length > 0);
   const absolute = (path: string) => (path === '*' ? path : resolve(folder, path));
@@ -172,6 +174,7 @@ function resolvePool(
     env,
     ...(resourceLimits && { resourceLimits: onlyDefined(resourceLimits) }),
     sharedMemory,
+    watchdog,
     startTimeoutMs,
   };
 }

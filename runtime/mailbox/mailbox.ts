@@ -175,6 +175,11 @@ export class Mailbox {
     if (this.#barriers.length > 0) this.#pass();
   }
 
+  /** The event of the envelope that is `n` behind the oldest; `undefined` when there are not as many. */
+  peek(n: number): unknown {
+    return n < this.depth ? this.#events[(this.#head + n) & this.#mask] : undefined;
+  }
+
   /** One of those that were settled was not handled after all. */
   unhandled(): void {
     this.#handled -= 1;
