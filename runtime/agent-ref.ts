@@ -47,7 +47,7 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic> {
   readonly threadId: string;
   /** Node's id of the worker thread that hosts the instance now; -1 while it has none. */
   readonly thread: number;
-  /** 1, and one more with each restart. */
+  /** 1, or one more than the store has seen, and one more with each restart. */
   readonly incarnation: number;
   /**
    * Sends an event and resolves when the instance has handled it: the way to go at its pace. Default 30 s.

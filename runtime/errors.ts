@@ -29,6 +29,8 @@ export type HoldfastErrorCode =
   | 'SECRET_DENIED'
   | 'SECRET_UNAVAILABLE'
   | 'SECRET_IN_SNAPSHOT'
+  | 'STORE_FENCED'
+  | 'STORE_FAILED'
   | 'ISOLATION_UNAVAILABLE';
 
 /**

@@ -98,11 +98,14 @@ export class Inbox {
     waiting.reject(tag, quarantined ?? refusal(address, reason, cause, why));
   }
 
-  /** The first envelope of the mailbox was in hand when its handling, or the thread, came to its end. */
-  suspect(evidence: Evidence): void {
+  /**
+   * An envelope of the mailbox, the first or one that is `behind` it, was in hand when its handling, or the thread, came
+   * to its end.
+   */
+  suspect(evidence: Evidence, behind = 0): void {
     const { address, incarnation, deadLetters, waiting } = this.#options;
     const reason = suspicion(evidence);
-    this.mailbox.discardFirst((event, tag) => {
+    this.mailbox.discardAt(behind, (event, tag) => {
       deadLetters.add({ address, event, incarnation: incarnation(), ...reason }, tag);
       if (tag !== 0) waiting.reject(tag, evidence.error);
     });

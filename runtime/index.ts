@@ -29,6 +29,8 @@ export {
 export { defineCapability, type Capability } from './secrets/capability.ts';
 export type { Secret } from './secrets/secret.ts';
 export type { SecretEvent } from './secrets/secret-event.ts';
+export { memoryStore } from './store/memory-store.ts';
+export type { SnapshotRecord, SnapshotStore } from './store/snapshot-store.ts';
 export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persisted-timer.ts';
 export type { IncarnationEnd, StopReason, WatchListener } from './watchers.ts';
 export type { InstanceStatus, PoolStatus, RuntimeStatus, ThreadStatus } from './status.ts';

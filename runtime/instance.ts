@@ -11,6 +11,7 @@ import { FailureLog, QuarantineError, suspectOf } from './quarantine.ts';
 import { refusal } from './refusal.ts';
 import { withoutShared } from './shared-memory.ts';
 import type { Seat, ThreadHost } from './thread-host.ts';
+import type { Keeper } from './store/keeper.ts';
 import { Watchers, type IncarnationEnd, type StopReason } from './watchers.ts';
 import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
@@ -56,6 +57,8 @@ export interface InstanceOptions {
   readonly input: unknown;
   /** What `persist()` gave, to begin with. */
   readonly snapshot: PersistedState | undefined;
+  /** Keeps its state, when restarts are to go on from there. */
+  readonly keeper?: Keeper | undefined;
   /** Whether what it is sent may carry memory that threads share: the config of its pool says. */
   readonly sharedMemory: boolean;
   /** What happens after it ended without having been told to. */
@@ -102,6 +105,8 @@ export class Instance {
   #host: ThreadHost | undefined;
   #seat: Seat | undefined;
   #incarnation = 1;
+  #first = 1;
+  #ran = false;
   #watched = false;
   #watchedAtStart = false;
   #end: End | undefined;
@@ -165,6 +170,16 @@ export class Instance {
 
   get incarnation(): number {
     return this.#incarnation;
+  }
+
+  /** Restarts since it was spawned. */
+  get restarts(): number {
+    return this.#incarnation - this.#first;
+  }
+
+  /** Whether a restart goes on from the last state that it told. */
+  get keepsState(): boolean {
+    return this.#options.keeper?.keeps === true;
   }
 
   /** Node's id of the thread it runs on; -1 while it has none. */
@@ -264,7 +279,8 @@ export class Instance {
 
   activation({ slot }: Seat): ActivateRequest {
     const { agent, id, address } = this;
-    const from = this.#continuation ?? this.#options.snapshot;
+    const { keeper } = this.#options;
+    const from = this.#continuation ?? keeper?.last ?? this.#options.snapshot;
     const pool = { threadId: agent.threadId, sharedMemory: this.sharedMemory };
     const input = withoutShared(this.#options.input, pool, 'MESSAGE_UNCLONABLE', `the input of ${address}`);
     withoutShared(from, pool, 'MESSAGE_UNCLONABLE', `the snapshot of ${address}`);
@@ -278,10 +294,26 @@ export class Instance {
       input,
       ...from,
       timersPolicy: agent.timers,
+      tellsState: keeper !== undefined,
       mirror: agent.mirror,
       watched: (this.#watchedAtStart = this.#watched),
       maxIterations: agent.maxIterations,
     };
+  }
+
+  /** Finds out where it goes on, when that is to be asked of the store. */
+  prepared(): Promise<void> | undefined {
+    const { keeper, snapshot } = this.#options;
+    if (snapshot !== undefined) keeper?.beginWith(snapshot);
+    return keeper?.stored === true ? this.#prepare(keeper) : undefined;
+  }
+
+  async #prepare(keeper: Keeper): Promise<void> {
+    const before = await keeper.load();
+    if (before !== undefined) this.#first = this.#incarnation = before + 1;
+    // What it was spawned with goes before what is stored.
+    const { snapshot } = this.#options;
+    if (snapshot !== undefined) keeper.beginWith(snapshot);
   }
 
   /** Its next activation goes on from there; a restart after that begins as it always does. */
@@ -324,6 +356,7 @@ export class Instance {
   }
 
   running(): void {
+    this.#ran = true;
     this.#phase = 'running';
     this.#settleStarted.resolve();
     for (const waiter of this.#awaiting.splice(0)) waiter.resolve();
@@ -341,6 +374,23 @@ export class Instance {
     } else {
       this.failed(error, reason);
     }
+  }
+
+  /** Its state, as far as its thread has told it. */
+  keep(state: PersistedState): void {
+    this.#options.keeper?.keep(state, this.#incarnation);
+  }
+
+  cannotKeep(why: string): void {
+    this.#options.keeper?.cannotKeep(why);
+  }
+
+  /** Another runtime has gone on with it: here it ends, and is not started again. */
+  async fenced(error: HoldfastError): Promise<void> {
+    if (this.#phase === 'ended' || this.#phase === 'stopping') return;
+    this.#phase = 'stopping';
+    if (this.#seat?.attachment !== undefined) await this.#leaveThread();
+    this.#finish({ type: 'holdfast.failed', error, state: {} });
   }
 
   mirrored(wire: WireSnapshot): void {
@@ -362,6 +412,8 @@ export class Instance {
 
   done(report: DoneReport): void {
     this.#end = { kind: 'done', report };
+    // Whatever follows begins anew.
+    this.#options.keeper?.forget(this.#incarnation);
     this.#endedWith('done', 'done');
   }
 
@@ -444,6 +496,10 @@ export class Instance {
   #finish(last: AnyEventObject, stopped?: StopReason): void {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
+    // At a shutdown it only pauses, and who never ran has nothing to say about what is stored.
+    if (stopped === 'stopped' || (stopped === undefined && this.#ran)) {
+      this.#options.keeper?.forget(this.#incarnation);
+    }
     // With the quarantine its twin has ended already.
     const twin = this.#quarantine === undefined ? this.#twin : undefined;
     this.#quarantine = undefined;

@@ -21,6 +21,9 @@ import { ownMemory } from './secrets/own-memory.ts';
 import type { StartThread } from './os-thread.ts';
 import { PeerBroker } from './peer-broker.ts';
 import { continuationOf, type SpawnRequest } from './spawn-request.ts';
+import type { Keeper } from './store/keeper.ts';
+import type { SnapshotStore } from './store/snapshot-store.ts';
+import { Snapshots } from './store/snapshots.ts';
 import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
@@ -34,6 +37,7 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly logger?: Logger;
   readonly clock?: Clock | undefined;
   readonly startThread?: StartThread | undefined;
+  readonly store?: SnapshotStore | undefined;
   /** Gets every event that an instance is sent, before it waits in the mailbox. */
   readonly sent?: ((event: object) => void) | undefined;
 }
@@ -62,6 +66,7 @@ export class RuntimeSystem {
   readonly #hosts = new Map<string, Set<ThreadHost>>();
   readonly #large = new LargeEvents((fields, message) => this.#warn(fields, message));
   readonly #broker: PeerBroker;
+  readonly #snapshots: Snapshots;
   readonly #startedAt: number;
   #state: RuntimeStatus['state'] = 'running';
   #stopping: Promise<void> | undefined;
@@ -76,6 +81,11 @@ export class RuntimeSystem {
     this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
     this.#startedAt = this.#clock.now();
     this.#sent = options.sent;
+    this.#snapshots = new Snapshots({
+      store: options.store,
+      clock: this.#clock,
+      warn: (fields, message) => this.#warn(fields, message),
+    });
     this.#deadLetterLog = new DeadLetterLog({
       logger: this.#logger,
       clock: this.#clock,
@@ -124,6 +134,7 @@ export class RuntimeSystem {
     const logic = twinLogic(this.#twinEffects, {
       agent,
       id,
+      named: request.id !== undefined,
       parent: 'pool',
       snapshot: request.snapshot && continuationOf(request.snapshot),
     });
@@ -187,6 +198,7 @@ export class RuntimeSystem {
     await shutDown(timeoutMs, {
       clock: this.#clock,
       instances: [...this.#instances.values()].toReversed(),
+      saveStates: () => this.#snapshots.flushed(),
       stopSecrets: () => this.secrets.stop(),
       stopThreads: () => this.#stopThreads(),
       gaveUp: () => {
@@ -306,6 +318,7 @@ export class RuntimeSystem {
       this.#instances.delete(address);
       this.#refs.delete(address);
       this.secrets.close(address);
+      this.#snapshots.closed(address);
       this.#tell({ type: 'instance.forget', address });
       this.#hub.emit('agent', { address, incarnation, state: 'ended' });
     },
@@ -341,6 +354,7 @@ export class RuntimeSystem {
         sharedMemory,
         supervision,
         parent,
+        keeper: this.#keeper(request, address),
         effects,
       });
       this.#addresses.reserve(address, twin);
@@ -359,12 +373,26 @@ export class RuntimeSystem {
       this.#refs.set(instance.address, twin as unknown as AgentRef);
       try {
         this.#openGrants(instance);
-        this.#instanceEffects.place(instance);
+        const place = (): void => {
+          if (!instance.over) this.#instanceEffects.place(instance);
+        };
+        const prepared = instance.prepared();
+        if (prepared === undefined) place();
+        else prepared.then(place).catch((error: unknown) => instance.startFailed(error));
       } catch (error) {
         instance.startFailed(error);
       }
     },
   };
+
+  /** A machine restarts nothing of what it has invoked. */
+  #keeper({ agent, parent, named = false }: InstanceRequest, address: string): Keeper | undefined {
+    if (parent === 'machine' || (agent.state ?? this.#snapshots.defaultState) === 'fresh') return undefined;
+    return this.#snapshots.open(address, named, (error) => {
+      this.#warn({ address, error }, 'another runtime goes on with an instance, which ends here');
+      void this.#instances.get(address)?.fenced(error);
+    });
+  }
 
   #openGrants(instance: Instance): void {
     const { address, agent } = instance;

@@ -10,6 +10,7 @@ import { guardIsolation } from './isolation/guard.ts';
 import type { Logger } from './logger.ts';
 import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
+import type { SnapshotStore } from './store/snapshot-store.ts';
 import type { Capability } from './secrets/capability.ts';
 import { spawnRequest, type SpawnRequest } from './spawn-request.ts';
 import type { RuntimeStatus } from './status.ts';
@@ -22,6 +23,11 @@ export interface RuntimeOptions {
   readonly providers?: readonly SecretProvider[];
   /** Shaped like pino's. Default: warnings and errors on the console. */
   readonly logger?: Logger;
+  /**
+   * Keeps the states of instances whose `supervision.state` is `snapshot`; see `docs/persistence.md`. Default: none, and
+   * a restart goes on from the last state in this runtime's own memory.
+   */
+  readonly store?: SnapshotStore;
 }
 
 /** The logic a config says an agent has, or any logic when it does not say. */
@@ -141,7 +147,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
   options: RuntimeOptions,
   surroundings: Surroundings = {},
 ): Promise<Runtime<C>> {
-  const { capabilities, providers, logger } = options;
+  const { capabilities, providers, logger, store } = options;
   const customProviders = providers?.map(({ name }) => name);
   const loaded = await loadConfig(config, customProviders && { customProviders });
   const system = new RuntimeSystem(loaded, {
@@ -149,6 +155,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     ...(capabilities && { capabilities }),
     ...(providers && { customProviders: providers }),
     ...(logger && { logger }),
+    ...(store && { store }),
   });
   // A test kit brings its own threads.
   const guard = surroundings.startThread ? undefined : guardIsolation(loaded);

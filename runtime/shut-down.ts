@@ -7,6 +7,8 @@ export interface ShutDown {
   readonly clock: Clock;
   /** In the order in which they are to end. */
   readonly instances: readonly Instance[];
+  /** Resolves when what the instances were in is saved, or cannot be. */
+  readonly saveStates: () => Promise<void>;
   /** Ends what the instances used. */
   readonly stopSecrets: () => Promise<void>;
   /** Resolves when all threads have ended. */
@@ -27,6 +29,7 @@ export async function shutDown(timeoutMs: number, { clock, instances, ...what }:
   await within(clock, timeoutMs / 2, handled, tooLate).catch(() => {});
   const ended = (async () => {
     for (const instance of instances) await instance.stop('shutdown');
+    await what.saveStates();
     await what.stopSecrets();
   })();
   await within(clock, timeoutMs / 4, ended, tooLate).catch(() => {});

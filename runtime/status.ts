@@ -38,7 +38,7 @@ export interface InstanceStatus {
   /** Node's id of its thread; -1 while it has none. */
   readonly thread: number;
   readonly incarnation: number;
-  /** One less than the incarnation. */
+  /** Since it was spawned. */
   readonly restarts: number;
   readonly state: InstancePhase;
   /** Events handled since it was spawned, over all incarnations. */
@@ -90,7 +90,7 @@ export function instanceStatus(instance: Instance): InstanceStatus {
     threadId: agent.threadId,
     thread,
     incarnation,
-    restarts: incarnation - 1,
+    restarts: instance.restarts,
     state: phase,
     handled: instance.handled,
     mailbox: mailbox.depth,

@@ -23,6 +23,7 @@ import {
   type ErrorReport,
   type LetterReport,
   type Severance,
+  type StateOf,
   type ThreadMethod,
   type WireEvidence,
 } from './wire/protocol.ts';
@@ -66,6 +67,8 @@ export interface Seat {
   attachment: Attachment | undefined;
   /** Asks that the instance has handled and will answer later. */
   readonly deferred: Set<Tag>;
+  /** How much of what it has handled is in the last state that it told. */
+  kept: number;
   /** What other agents send here. */
   readonly links: Set<PeerLink>;
 }
@@ -85,6 +88,8 @@ interface Ending {
   readonly inHand?: number;
   /** What that envelope is suspected of. */
   readonly evidence?: Evidence;
+  /** The instance itself failed: while it handled an envelope, or in between. */
+  readonly failed?: 'in-turn' | 'between' | undefined;
 }
 
 /** The host's side of one worker thread: starts it, talks to it, and knows what it had in hand when it died. */
@@ -342,6 +347,7 @@ export class ThreadHost implements PeerThread {
       base,
       attachment: undefined,
       deferred: new Set(),
+      kept: 0,
       links: new Set(),
     };
     this.#seats.set(slot, seat);
@@ -352,7 +358,7 @@ export class ThreadHost implements PeerThread {
    * The seat is free again; its envelopes are settled by what the thread says it has handled. Asks that were put off
    * are not answered any more; when the thread is gone for a `reason`, neither are those it had handled.
    */
-  #vacate(seat: Seat, { reason, ending, inHand = -1, evidence }: Ending = {}): void {
+  #vacate(seat: Seat, { reason, ending, inHand = -1, evidence, failed }: Ending = {}): void {
     if (this.#seats.get(seat.slot) !== seat) return;
     this.#seats.delete(seat.slot);
     this.freeSlot(seat.slot);
@@ -363,10 +369,15 @@ export class ThreadHost implements PeerThread {
     if (attachment === undefined) return;
     const handled = (this.#progress.handled(seat.slot) - seat.base) | 0;
     const { waiting } = this.#options;
-    this.outbox.detach(attachment, handled, reason && ((tag) => waiting.reject(tag, reason)));
+    // The next incarnation goes on from the last state there is, and handles again what is not in it.
+    const again = (reason !== undefined || failed !== undefined) && instance.keepsState;
+    const settled = again ? Math.max(seat.kept, attachment.acked) : handled;
+    this.outbox.detach(attachment, settled, reason && ((tag) => waiting.reject(tag, reason)));
+    if (again && failed === 'in-turn' && handled > settled)
+      instance.mailbox.settleAt(handled - settled - 1, (tag) => waiting.resolve(tag));
     for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
     if (inHand === seat.slot && evidence !== undefined && instance.holds(seat))
-      instance.inbox.suspect(evidence);
+      instance.inbox.suspect(evidence, handled - settled);
   }
 
   /**
@@ -426,6 +437,7 @@ export class ThreadHost implements PeerThread {
   #reportedShared(kind: number, seat: Seat, payload: unknown): void {
     const { threadId } = this.#options.pool;
     if (kind === REPORT.snapshot) return this.#reported(kind, seat, toUnshared(payload as WireSnapshot));
+    if (kind === REPORT.state) return seat.instance.cannotKeep(sharedMemoryAdvice(threadId));
     if (kind === REPORT.emitted || kind === REPORT.parentEvent || kind === REPORT.withErrors) {
       return this.#warning(seat, `an event was left behind in the thread: ${sharedMemoryAdvice(threadId)}`);
     }
@@ -446,15 +458,25 @@ export class ThreadHost implements PeerThread {
     else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
     else if (kind === REPORT.expired) instance.inbox.expiredInThread(payload, true);
     else if (kind === REPORT.expiredInPart) instance.inbox.expiredInThread(payload, false);
+    else if (kind === REPORT.state) this.#kept(seat, payload);
+    else if (kind === REPORT.stateless) instance.cannotKeep(textOf(payload) ?? 'it said no more');
     else if (kind === REPORT.done) {
       this.#vacate(seat);
       instance.done(payload as DoneReport);
     } else if (kind === REPORT.error) {
-      const { error: wire, snapshot } = payload as ErrorReport;
+      const { error: wire, snapshot, inTurn } = payload as ErrorReport;
       const error = decodeError(wire);
-      this.#vacate(seat, { ending: error });
+      this.#vacate(seat, { ending: error, failed: inTurn === true ? 'in-turn' : 'between' });
       instance.failed(error, 'error', snapshot);
     }
+  }
+
+  /** What a thread says it has handled, it has been sent. */
+  #kept(seat: Seat, payload: unknown): void {
+    const [state, handled] = payload as StateOf;
+    const most = (this.#progress.handled(seat.slot) - seat.base) | 0;
+    seat.kept = Math.max(seat.kept, Math.min(most, (handled - seat.base) | 0));
+    seat.instance.keep(state);
   }
 
   #letter(payload: unknown): void {

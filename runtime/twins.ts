@@ -16,6 +16,8 @@ export interface InstanceRequest {
   readonly agent: ResolvedAgent;
   /** Absent for an instance that a machine invokes: it gets an id of its own. */
   readonly id?: string;
+  /** Somebody chose the id, and may ask for the address again. */
+  readonly named?: boolean;
   readonly parent: 'machine' | 'pool';
   readonly input: unknown;
   /** What was persisted of it, to continue from. */
@@ -41,7 +43,7 @@ interface Standing {
 /** Twin logic whose every actor stands for an instance of its own. */
 export function twinLogic(
   effects: TwinEffects,
-  spec: Pick<InstanceRequest, 'agent' | 'id' | 'parent' | 'snapshot'>,
+  spec: Pick<InstanceRequest, 'agent' | 'id' | 'named' | 'parent' | 'snapshot'>,
 ): TwinLogic {
   const standing = new WeakMap<AnyActorRef, Standing>();
   const create = (self: AnyActorRef, { input, snapshot }: TwinRequest): Instance =>

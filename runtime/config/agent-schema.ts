@@ -43,6 +43,13 @@ const supervisionSchema = z
         'When a stopped instance is started again. permanent: always; transient: after a failure, but not when it ' +
           'is done; temporary: never. Default: transient.',
       ),
+    state: z
+      .enum(['fresh', 'snapshot'])
+      .optional()
+      .describe(
+        'What a restarted instance begins with. fresh: its input; snapshot: the last state that was saved. Default: ' +
+          'snapshot when RuntimeOptions.store is durable, else fresh.',
+      ),
     timers: z
       .enum(['deadline', 'remaining', 'restart'])
       .default('deadline')

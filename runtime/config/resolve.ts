@@ -38,6 +38,8 @@ export interface ResolvedAgent {
   /** An event estimated larger than this is refused; at least `warnBytes`. */
   readonly maxBytes: number;
   readonly supervision: RestartPolicy;
+  /** What a restarted instance begins with; without it the store decides. */
+  readonly state?: 'fresh' | 'snapshot';
   readonly timers: TimersPolicy;
   readonly placement: 'fewest';
   readonly mirror: 'latest' | 'all';
@@ -116,7 +118,7 @@ function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<str
   const moduleUrl = modules.get(name);
   if (moduleUrl === undefined) throw new TypeError(`the module of agent ${name} was not looked for`);
   const { threadId, placement, mirror, maxIterations } = agent;
-  const { timers, ...supervision } = agent.supervision;
+  const { state, timers, ...supervision } = agent.supervision;
   return {
     name,
     threadId,
@@ -124,6 +126,7 @@ function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<str
     exportName: agent.export,
     ...agent.mailbox,
     supervision,
+    ...(state && { state }),
     timers,
     placement,
     mirror,

@@ -180,6 +180,25 @@ export class Mailbox {
     return n < this.depth ? this.#events[(this.#head + n) & this.#mask] : undefined;
   }
 
+  /** The one that is `n` behind the oldest was handled, those before it were not; calls `delivered` as `settle` does. */
+  settleAt(n: number, delivered: (tag: Tag) => void): void {
+    const at = this.#head + n;
+    if (at >= this.#tail) return;
+    this.#handled += 1;
+    this.#removeUnless(
+      (cursor) => cursor !== at,
+      this.#head,
+      (_event, tag) => tag < 0 && delivered(tag),
+    );
+  }
+
+  /** Removes the one that is `n` behind the oldest. */
+  discardAt(n: number, discard: Discard): void {
+    const at = this.#head + n;
+    if (n === 0) this.discardFirst(discard);
+    else this.#removeUnless((cursor) => cursor !== at, this.#head, discard);
+  }
+
   /** One of those that were settled was not handled after all. */
   unhandled(): void {
     this.#handled -= 1;

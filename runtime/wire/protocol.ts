@@ -1,6 +1,6 @@
 import type { DeadLetterReason } from '../dead-letters.ts';
 import type { StopReason } from '../watchers.ts';
-import type { PersistedTimer, TimersPolicy } from '../xstate/persisted-timer.ts';
+import type { PersistedState, PersistedTimer, TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { WireSnapshot } from './snapshot.ts';
 
@@ -33,6 +33,8 @@ export interface ActivateRequest {
   readonly version?: string;
   /** Default `deadline`. */
   readonly timersPolicy?: TimersPolicy;
+  /** Whether the host wants to be told its state. */
+  readonly tellsState?: boolean;
   readonly mirror: 'latest' | 'all';
   readonly watched: boolean;
   readonly maxIterations: number;
@@ -57,12 +59,19 @@ export const REPORT = {
   withErrors: 9,
   /** The same; of its event only the type comes back. */
   expiredInPart: 10,
+  /** What the next incarnation can go on from: {@link StateOf}. */
+  state: 11,
+  /** There is no such state; the payload says why. */
+  stateless: 12,
 } as const;
 
 export interface DoneReport {
   readonly output: unknown;
   readonly snapshot: WireSnapshot;
 }
+
+/** The state of an instance, and how many envelopes its slot had handled by then, modulo 2^32. */
+export type StateOf = readonly [state: PersistedState, handled: number];
 
 export interface LetterReport {
   readonly address: string;
@@ -122,6 +131,8 @@ export interface Severance {
 export interface ErrorReport {
   readonly error: WireError;
   readonly snapshot: WireSnapshot;
+  /** It failed while it handled an envelope that the host had sent it. */
+  readonly inTurn?: boolean;
 }
 
 /** Names of the methods a thread offers to its host. */

@@ -2,13 +2,15 @@ import type { AnyActorLogic, AnyEventObject, Snapshot } from 'xstate';
 import { HoldfastError } from '../errors.ts';
 import { encodeError } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
-import { REPORT, type ActivateRequest } from '../wire/protocol.ts';
+import { REPORT, type ActivateRequest, type ErrorReport } from '../wire/protocol.ts';
+import type { Progress } from '../wire/progress.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import { createHostedActor, type Clock, type HostedActor } from '../xstate/xstate5.ts';
 import { agentRef } from './peer-ref.ts';
 import type { Reports } from './reports.ts';
 import type { Place } from './place.ts';
+import { StateReport } from './state-report.ts';
 import { runningKey, threadState, type HostBridge, type OpenAsk, type Self } from './thread-state.ts';
 
 export interface HostedInstanceOptions {
@@ -17,6 +19,8 @@ export interface HostedInstanceOptions {
   readonly bridge: HostBridge;
   readonly reports: Reports;
   readonly clock: Clock;
+  /** Where the thread notes what its slot has handled, and whether an envelope of it is in hand. */
+  readonly progress?: Pick<Progress, 'handled' | 'inHand'>;
   /** It has something of its own to do, see {@link HostedInstance.steps}. */
   readonly wake: () => void;
   /** The instance reached its end by itself. */
@@ -31,6 +35,7 @@ export class HostedInstance {
   readonly #options: HostedInstanceOptions;
   readonly #actor: HostedActor;
   readonly #state = threadState();
+  readonly #stateReport: StateReport | undefined;
   #watched: boolean;
   #dirty = false;
   #ended = false;
@@ -42,6 +47,7 @@ export class HostedInstance {
     this.#options = options;
     this.slot = request.slot;
     this.#watched = request.watched;
+    this.#stateReport = request.tellsState === true ? this.#openStateReport() : undefined;
     const actor = this.#asCurrent(() =>
       createHostedActor(logic, {
         id: request.id,
@@ -54,11 +60,12 @@ export class HostedInstance {
         clock,
         maxIterations: request.maxIterations,
         onParentEvent: (event) => this.#tellParent(event),
-        around: (run) => (threadState().current === bridge ? run() : this.#asCurrent(run)),
+        around: this.#around(),
         onPending: () => options.wake(),
       }),
     );
     this.#actor = actor;
+    this.#checkVersion(logic);
     threadState().bridges.set(actor.ref.system, bridge);
     threadState().running.set(runningKey(bridge.self), bridge);
     actor.ref.on('*', (event) => this.#tell(REPORT.emitted, event));
@@ -69,6 +76,7 @@ export class HostedInstance {
   start(): void {
     this.#asCurrent(() => this.#actor.start());
     this.#starting = false;
+    this.#stateReport?.touched();
     if (this.#failure === undefined) return;
     // The failed start frees the seat in the host, and what it emitted before would find nobody.
     this.#options.reports.flush();
@@ -83,6 +91,7 @@ export class HostedInstance {
     state.ask = ask;
     state.sender = from;
     this.#actor.deliver(event);
+    this.#stateReport?.touched();
     state.current = undefined;
     state.event = undefined;
     state.ask = undefined;
@@ -158,8 +167,48 @@ export class HostedInstance {
   }
 
   stop(): void {
+    this.#stateReport?.mirror();
     this.#leave();
     this.#actor.stop();
+  }
+
+  #checkVersion(logic: AnyActorLogic): void {
+    const { request, bridge } = this.#options;
+    const { version } = logic as { version?: unknown };
+    if (request.version === undefined || request.version === version) return;
+    bridge.warn(
+      `continues from a state of version "${request.version}" with a machine of version "${String(version)}"; if the ` +
+        'two do not fit, delete the record of the instance',
+    );
+  }
+
+  /** An envelope from the host is in hand. */
+  get #inTurn(): boolean {
+    return this.#options.progress?.inHand() === this.slot;
+  }
+
+  /** Surrounds what comes from within. */
+  #around(): (run: () => void) => void {
+    const { bridge } = this.#options;
+    const report = this.#stateReport;
+    const around = (run: () => void): void =>
+      threadState().current === bridge ? run() : this.#asCurrent(run);
+    if (report === undefined) return around;
+    return (run) => {
+      report.touched();
+      around(run);
+    };
+  }
+
+  #openStateReport(): StateReport {
+    const { reports, progress } = this.#options;
+    return new StateReport({
+      slot: this.slot,
+      reports,
+      persist: () => this.persist(),
+      handled: () => progress?.handled(this.slot) ?? 0,
+      ended: () => this.#ended,
+    });
   }
 
   #asCurrent<T>(run: () => T): T {
@@ -196,7 +245,12 @@ export class HostedInstance {
       // A failed start is the answer to the call that asked for it.
       if (!this.#starting) {
         const error = encodeError(this.#failure);
-        reports.add(REPORT.error, this.slot, { error, snapshot: this.snapshot() });
+        const report: ErrorReport = { error, snapshot: this.snapshot() };
+        reports.add(
+          REPORT.error,
+          this.slot,
+          this.#stateReport ? { ...report, inTurn: this.#inTurn } : report,
+        );
       }
       this.#end();
     } else {

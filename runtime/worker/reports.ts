@@ -85,9 +85,10 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
     return [kind, slot, { output: clean.output, snapshot: clean }, ...warning(slot, 'output or context')];
   }
   if (kind === REPORT.error) {
-    const { error, snapshot } = payload as ErrorReport;
-    return [kind, slot, { error, snapshot: toClonable(snapshot) }];
+    const report = payload as ErrorReport;
+    return [kind, slot, { ...report, snapshot: toClonable(report.snapshot) }];
   }
+  if (kind === REPORT.state) return [REPORT.stateless, slot, 'something in it cannot be cloned'];
   if (kind === REPORT.letter) {
     const letter = payload as LetterReport;
     const { type } = letter.event as { type?: unknown };

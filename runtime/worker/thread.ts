@@ -181,6 +181,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       bridge,
       reports,
       clock,
+      progress,
       wake,
       ended,
     });

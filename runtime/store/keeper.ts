@@ -1,0 +1,216 @@
+import { within, type Clock } from '../clock.ts';
+import { HoldfastError } from '../errors.ts';
+import type { PersistedState } from '../xstate/persisted-timer.ts';
+import type { SnapshotRecord, SnapshotStore } from './snapshot-store.ts';
+
+/** How long a store may take for one call: as long as OTP lets a call take. */
+export const STORE_MS = 5000;
+/** Pause before a save is tried again; it doubles up to the longest. */
+const RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 30_000;
+
+export interface KeeperOptions {
+  readonly address: string;
+  /** Without one the state is kept here alone, and ends with the instance. */
+  readonly store: SnapshotStore | undefined;
+  readonly clock: Clock;
+  readonly warn: (fields: object, message: string) => void;
+  /** Another runtime has gone on with the address. */
+  readonly fenced: (error: HoldfastError) => void;
+  /** Resolves when whoever kept the address before is done with the store. */
+  readonly after: Promise<void>;
+}
+
+type Task =
+  | { readonly kind: 'save'; readonly record: SnapshotRecord }
+  | { readonly kind: 'delete'; readonly incarnation: number };
+
+/**
+ * Keeps the last state of one instance, here and in the store. A restart goes on from the one here: it is what the
+ * mailbox was settled by, and it needs no store. One call at a time goes to the store, the newest state waits meanwhile
+ * and those between are left out.
+ */
+export class Keeper {
+  readonly #options: KeeperOptions;
+  #last: PersistedState | undefined;
+  #seq = 0;
+  #stateless = false;
+  #next: Task | undefined;
+  #running: Promise<void> | undefined;
+  #retry: unknown;
+  #retryMs = RETRY_MS;
+  #failing = false;
+  #fenced = false;
+  #forgotten = false;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  /** The last state there is. */
+  get last(): PersistedState | undefined {
+    return this.#last;
+  }
+
+  /** Whether a restart goes on from what is kept, and not from a state that the instance has left unsaid. */
+  get keeps(): boolean {
+    return this.#last !== undefined || !this.#stateless;
+  }
+
+  /** Something is on its way to the store, or waits for it. */
+  get busy(): boolean {
+    return this.#running !== undefined || this.#next !== undefined;
+  }
+
+  /** What the store has of the address: its incarnation, and the state is here. Rejects with `STORE_FAILED`. */
+  async load(): Promise<number | undefined> {
+    const { store, address, after } = this.#options;
+    if (store === undefined) return undefined;
+    await after;
+    const record = await this.#bounded('load', async () => store.load(address));
+    if (record === undefined || record === null) return undefined;
+    if (record.v !== 1 || !Number.isSafeInteger(record.incarnation)) {
+      const message = `the store's record of ${address} is of no version that this Holdfast reads; update it, or delete the record`;
+      throw new HoldfastError('STORE_FAILED', message);
+    }
+    const { snapshot, timers, version } = record;
+    this.#last = { snapshot, timers: timers ?? [], ...(version === undefined ? {} : { version }) };
+    return record.incarnation;
+  }
+
+  /** Whether there is a store to ask where to go on. */
+  get stored(): boolean {
+    return this.#options.store !== undefined;
+  }
+
+  /** A restart goes on from there until the instance has told a state of its own. */
+  beginWith(state: PersistedState): void {
+    this.#last = state;
+  }
+
+  /** The instance is in that state now. */
+  keep(state: PersistedState, incarnation: number): void {
+    this.#last = state;
+    this.#stateless = false;
+    this.#forgotten = false;
+    this.#seq += 1;
+    const { address, clock, store } = this.#options;
+    if (store === undefined || this.#fenced) return;
+    const record = { v: 1, address, incarnation, seq: this.#seq, ...state, at: clock.date() } as const;
+    this.#do({ kind: 'save', record });
+  }
+
+  /** It is in a state that cannot be kept. */
+  cannotKeep(why: string): void {
+    if (this.#stateless) return;
+    this.#stateless = true;
+    const { address, warn } = this.#options;
+    warn(
+      { address },
+      `the state of an instance cannot be saved (${why}); a restart goes on from the last one that could. Keep functions, ` +
+        'actors of elsewhere and sockets out of the context, and name the logic of each child by a string src in ' +
+        'setup({ actors })',
+    );
+  }
+
+  /** It has ended, or begins anew: nothing is to be left of it. */
+  forget(incarnation: number): void {
+    this.#last = undefined;
+    this.#stateless = false;
+    const { store } = this.#options;
+    if (store === undefined || this.#fenced || this.#forgotten) return;
+    this.#forgotten = true;
+    this.#do({ kind: 'delete', incarnation });
+  }
+
+  /** Resolves when the store has the last state, or has refused it once more. */
+  async flushed(): Promise<void> {
+    if (this.#retry !== undefined) {
+      this.#cancelRetry();
+      this.#run();
+    }
+    await this.#running;
+  }
+
+  #do(task: Task): void {
+    this.#next = task;
+    if (this.#running === undefined && this.#retry === undefined) this.#run();
+  }
+
+  #run(): void {
+    this.#running = this.#work().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async #work(): Promise<void> {
+    await this.#options.after;
+    while (this.#next !== undefined) {
+      const task = this.#next;
+      this.#next = undefined;
+      try {
+        await this.#perform(task);
+        this.#failing = false;
+        this.#retryMs = RETRY_MS;
+      } catch (error) {
+        if (isFenced(error)) return this.#lose(task, error);
+        this.#next ??= task;
+        this.#failed(error);
+        return;
+      }
+    }
+  }
+
+  #perform(task: Task): Promise<void> {
+    const { address } = this.#options;
+    const store = this.#options.store as SnapshotStore;
+    return task.kind === 'save'
+      ? this.#bounded('save', async () => store.save(task.record))
+      : this.#bounded('delete', async () => store.delete(address, task.incarnation));
+  }
+
+  /** A late delete of what another runs has nothing to say. */
+  #lose({ kind }: Task, error: HoldfastError): void {
+    this.#next = undefined;
+    this.#fenced = true;
+    if (kind === 'save') this.#options.fenced(error);
+  }
+
+  #failed(error: unknown): void {
+    const { address, clock, warn } = this.#options;
+    if (!this.#failing) warn({ address, error }, 'the store failed; the runtime goes on and tries again');
+    this.#failing = true;
+    this.#retry = clock.setTimeout(() => {
+      this.#retry = undefined;
+      this.#run();
+    }, this.#retryMs);
+    clock.unref?.(this.#retry);
+    this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
+  }
+
+  #cancelRetry(): void {
+    this.#options.clock.clearTimeout(this.#retry);
+    this.#retry = undefined;
+  }
+
+  async #bounded<T>(what: 'load' | 'save' | 'delete', call: () => Promise<T>): Promise<T> {
+    const { address, clock } = this.#options;
+    const advice = 'look at the store, or at the way to it';
+    const late = (): HoldfastError =>
+      new HoldfastError(
+        'STORE_FAILED',
+        `the store did not ${what} ${address} within ${STORE_MS} ms; ${advice}`,
+      );
+    try {
+      return await within(clock, STORE_MS, call(), late);
+    } catch (cause) {
+      if (cause instanceof HoldfastError) throw cause;
+      const message = `the store could not ${what} ${address}; see the cause, and ${advice}`;
+      throw new HoldfastError('STORE_FAILED', message, { cause });
+    }
+  }
+}
+
+function isFenced(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && error.code === 'STORE_FENCED';
+}

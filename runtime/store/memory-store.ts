@@ -1,0 +1,49 @@
+import { HoldfastError } from '../errors.ts';
+import type { SnapshotRecord, SnapshotStore } from './snapshot-store.ts';
+
+/**
+ * A store that lives as long as the process: for tests, and to hand the states of one runtime to the next. It copies
+ * what it is given and what it gives.
+ *
+ * @example
+ * ```ts
+ * const store = memoryStore();
+ * const runtime = await createRuntime(config, { store });
+ * ```
+ */
+export function memoryStore(): SnapshotStore {
+  const records = new Map<string, SnapshotRecord>();
+  return {
+    durable: false,
+    async load(address) {
+      return structuredClone(records.get(address));
+    },
+    async save(record) {
+      const stored = records.get(record.address);
+      if (stored !== undefined && isOlder(record, stored)) throw fenced(record, stored);
+      records.set(record.address, structuredClone(record));
+    },
+    async delete(address, incarnation) {
+      const stored = records.get(address);
+      if (stored !== undefined && incarnation < stored.incarnation)
+        throw fenced({ address, incarnation }, stored);
+      records.delete(address);
+    },
+  };
+}
+
+function isOlder(record: SnapshotRecord, stored: SnapshotRecord): boolean {
+  if (record.incarnation !== stored.incarnation) return record.incarnation < stored.incarnation;
+  return record.seq < stored.seq;
+}
+
+function fenced(
+  { address, incarnation }: Pick<SnapshotRecord, 'address' | 'incarnation'>,
+  stored: SnapshotRecord,
+): HoldfastError {
+  return new HoldfastError(
+    'STORE_FENCED',
+    `incarnation ${incarnation} of ${address} is late: the store has a newer state, of incarnation ` +
+      `${stored.incarnation}; see to it that one runtime at a time runs the address`,
+  );
+}

@@ -1,0 +1,45 @@
+import { Keeper, type KeeperOptions } from './keeper.ts';
+
+/** The states that a runtime keeps: a keeper for each instance, one after the other for an address. */
+export class Snapshots {
+  readonly #options: Pick<KeeperOptions, 'store' | 'clock' | 'warn'>;
+  readonly #keepers = new Map<string, Keeper>();
+
+  constructor(options: Pick<KeeperOptions, 'store' | 'clock' | 'warn'>) {
+    this.#options = options;
+  }
+
+  /** What an agent does whose config does not say. */
+  get defaultState(): 'fresh' | 'snapshot' {
+    return this.#options.store?.durable === true ? 'snapshot' : 'fresh';
+  }
+
+  /** `stored`: the state outlives the instance, so that a later one at the address can go on from it. */
+  open(address: string, stored: boolean, fenced: KeeperOptions['fenced']): Keeper {
+    if (!stored) {
+      return new Keeper({ ...this.#options, address, store: undefined, fenced, after: Promise.resolve() });
+    }
+    const before = this.#keepers.get(address);
+    const keeper = new Keeper({
+      ...this.#options,
+      address,
+      fenced,
+      after: before?.flushed() ?? Promise.resolve(),
+    });
+    this.#keepers.set(address, keeper);
+    return keeper;
+  }
+
+  /** The instance is gone; what its keeper still has to say to the store it says. */
+  closed(address: string): void {
+    const keeper = this.#keepers.get(address);
+    void keeper?.flushed().then(() => {
+      if (this.#keepers.get(address) === keeper && !keeper.busy) this.#keepers.delete(address);
+    });
+  }
+
+  /** Resolves when the store has everything, or has refused it once more. */
+  async flushed(): Promise<void> {
+    await Promise.all([...this.#keepers.values()].map((keeper) => keeper.flushed()));
+  }
+}
