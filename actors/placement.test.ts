@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { choosePlacement, freeNumber, type PlacedThread } from './placement.ts';
+import { choosePlacement, freeNumber, numberOf, type PlacedThread, type PlacementRule } from './placement.ts';
 
 const ready = (n: number, owned: number): PlacedThread => ({ n, state: 'ready', owned });
 const starting = (n: number, owned: number): PlacedThread => ({ n, state: 'starting', owned });
@@ -75,4 +75,81 @@ describe('placement', () => {
       }),
     );
   });
+});
+
+const own = (n: number): PlacedThread => ({ n, state: 'ready', owned: 1, exclusive: true });
+const exclusive: PlacementRule = { kind: 'exclusive' };
+const keyed = (key: string): PlacementRule => ({ kind: 'key', key });
+/** A key whose thread of four is the second. */
+const second = keyed(['a', 'b', 'c', 'd', 'e', 'f', 'g'].find((key) => numberOf(key, 4) === 2) as string);
+
+describe('placement by a rule', () => {
+  test.each<[string, PlacementRule, PlacedThread[], number, ReturnType<typeof choosePlacement>]>([
+    ['exclusive takes an idle thread', exclusive, [ready(1, 1), ready(2, 0)], 2, { kind: 'existing', n: 2 }],
+    ['exclusive starts a thread', exclusive, [ready(1, 1)], 2, { kind: 'new', n: 2 }],
+    ['exclusive waits when each has somebody', exclusive, [ready(1, 1), own(2)], 2, { kind: 'wait' }],
+    ['exclusive waits for one that leaves', exclusive, [leaving(1, 0)], 1, { kind: 'wait' }],
+    [
+      'fewest passes by what somebody has for itself',
+      { kind: 'fewest' },
+      [own(1), ready(2, 9)],
+      2,
+      { kind: 'existing', n: 2 },
+    ],
+    ['fewest waits when all belong to somebody', { kind: 'fewest' }, [own(1)], 1, { kind: 'wait' }],
+    ['a key has its thread', second, [ready(1, 0), ready(2, 9)], 4, { kind: 'existing', n: 2 }],
+    ['a key starts its thread', second, [ready(1, 0), ready(3, 0)], 4, { kind: 'new', n: 2 }],
+    ['a key waits while its thread leaves', second, [leaving(2, 0)], 4, { kind: 'wait' }],
+    ['a key waits while somebody has its thread', second, [own(2)], 4, { kind: 'wait' }],
+  ])('%s', (_name, rule, threads, maxThreads, expected) => {
+    expect(choosePlacement(threads, maxThreads, rule)).toEqual(expected);
+  });
+
+  test.each<[string, PlacementRule, PlacedThread[], ReturnType<typeof choosePlacement>]>([
+    ['fewest', { kind: 'fewest' }, [ready(1, 3)], { kind: 'existing', n: 1 }],
+    ['exclusive', exclusive, [ready(1, 3)], { kind: 'wait' }],
+    ['a key', second, [ready(1, 0)], { kind: 'wait' }],
+    ['anybody without a thread', { kind: 'fewest' }, [], { kind: 'wait' }],
+  ])('no thread is started where none may be: %s', (_name, rule, threads, expected) => {
+    expect(choosePlacement(threads, 4, rule, false)).toEqual(expected);
+  });
+});
+
+describe('the number of a key', () => {
+  const keys = fc.string({ maxLength: 40 });
+
+  test('is the same each time, and one of the numbers', () => {
+    fc.assert(
+      fc.property(keys, fc.integer({ min: 1, max: 64 }), (key, maxThreads) => {
+        const n = numberOf(key, maxThreads);
+        expect(numberOf(key, maxThreads)).toBe(n);
+        expect(n >= 1 && n <= maxThreads && Number.isInteger(n)).toBe(true);
+      }),
+    );
+  });
+
+  test('moves only to the new thread when there is one more', () => {
+    fc.assert(
+      fc.property(keys, fc.integer({ min: 1, max: 63 }), (key, maxThreads) => {
+        const [before, after] = [numberOf(key, maxThreads), numberOf(key, maxThreads + 1)];
+        expect(after === before || after === maxThreads + 1).toBe(true);
+      }),
+    );
+  });
+
+  test.each([
+    ['numbers', (i: number) => String(i)],
+    ['names with numbers', (i: number) => `customer-${i}`],
+    ['addresses in hexadecimal', (i: number) => (i * 2_654_435_761).toString(16)],
+  ])(
+    'spreads ten thousand %s evenly: each of eight threads has its share, give or take a tenth',
+    (_of, key) => {
+      const counts = Array.from({ length: 8 }, () => 0);
+      for (let i = 0; i < 10_000; i++) {
+        const at = numberOf(key(i), 8) - 1;
+        counts[at] = (counts[at] as number) + 1;
+      }
+      for (const count of counts) expect(Math.abs(count - 1250)).toBeLessThan(125);
+    },
+  );
 });

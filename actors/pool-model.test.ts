@@ -49,7 +49,16 @@ class Real {
     });
     const pool = poolMachine.provide({ actors: { thread: thread as unknown as typeof threadMachine } });
     const machine = setup({ actors: { pool } }).createMachine({
-      invoke: { src: 'pool', id: 'pool', input: { threadId: 'p', startTimeoutMs: 10_000, ...limits } },
+      invoke: {
+        src: 'pool',
+        id: 'pool',
+        input: {
+          threadId: 'p',
+          startTimeoutMs: 10_000,
+          intensity: { restarts: 1_000, withinMs: 60_000 },
+          ...limits,
+        },
+      },
       on: { 'pool.closed': { actions: () => void (this.closed += 1) } },
     });
     const parent = createActor(machine, { clock: this.clock }).start();
@@ -150,7 +159,7 @@ function follow(model: Model, real: Real): void {
   const known = context.threads.map(({ n, state, owned }) => [n, state, owned] as const);
   const expected = [...threads].map(([n, { phase, owned }]) => [n, phase, owned] as const);
   expect(new Set(known)).toEqual(new Set(expected));
-  expect(context.waiting).toEqual(due);
+  expect(context.waiting.map(({ address }) => address)).toEqual(due);
   expect(Object.keys(children)).toHaveLength(threads.size);
   const over = stopping && threads.size === 0;
   expect([status, real.closed]).toEqual(over ? ['done', 1] : ['active', 0]);

@@ -4,15 +4,20 @@ import {
   planClosing,
   planExit,
   planFailing,
+  planForgiven,
   planMinimum,
+  planOverdue,
   planPlacement,
   planReady,
   planRelease,
   planRetirement,
+  planStrike,
   type PoolContext,
   type PoolEffect,
   type PoolPlan,
 } from './pool-plan.ts';
+import { HEALTHY } from './pool-health.ts';
+import type { PlacementRule } from './placement.ts';
 import type { ThreadCause } from './thread.ts';
 
 const pool = (change: Partial<PoolContext> = {}): PoolContext => ({
@@ -21,6 +26,8 @@ const pool = (change: Partial<PoolContext> = {}): PoolContext => ({
   minThreads: 0,
   idleTimeoutMs: 60_000,
   startTimeoutMs: 10_000,
+  intensity: { restarts: 1_000, withinMs: 60_000 },
+  ...HEALTHY,
   threads: [],
   waiting: [],
   peak: 0,
@@ -47,7 +54,8 @@ function deepFreeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
-const place = (address: string) => (now: PoolContext) => planPlacement(now, address);
+const place = (address: string, rule?: PlacementRule) => (now: PoolContext) =>
+  planPlacement(now, address, rule);
 const ready = (n: number) => (now: PoolContext) => planReady(now, n);
 const release = (n: number) => (now: PoolContext) => planRelease(now, n);
 const retire = (n: number) => (now: PoolContext) => planRetirement(now, n);
@@ -55,6 +63,7 @@ const failing = (n: number) => (now: PoolContext) => planFailing(now, n);
 const exit = (n: number, cause: ThreadCause) => (now: PoolContext) => planExit(now, n, cause);
 const of = ({ effects }: PoolPlan, kind: PoolEffect['kind']) => effects.filter((e) => e.kind === kind);
 const hosted = (plan: PoolPlan) => plan.effects.flatMap((e) => (e.kind === 'host' ? [[e.address, e.n]] : []));
+const waiting = ({ context }: PoolPlan) => context.waiting.map(({ address }) => address);
 const threads = ({ context }: PoolPlan) => context.threads.map(({ n, state, owned }) => [n, state, owned]);
 
 describe('a plan of the pool', () => {
@@ -110,7 +119,11 @@ describe('a plan of the pool', () => {
   test('those who wait are placed in order when a thread has exited, and not before', () => {
     const full = run(pool({ maxThreads: 1 }), place('a/1'), ready(1), failing(1), place('a/2'), place('a/3'));
     expect(hosted(full)).toEqual([['a/1', 1]]);
-    expect(full.context.waiting).toEqual(['a/2', 'a/3']);
+    expect(waiting(full)).toEqual(['a/2', 'a/3']);
+    expect(full.effects.slice(-2)).toEqual([
+      { kind: 'watch-wait', address: 'a/2' },
+      { kind: 'watch-wait', address: 'a/3' },
+    ]);
     const after = run(full.context, release(1), exit(1, 'oom'));
     expect(hosted(after)).toEqual([
       ['a/2', 1],
@@ -118,7 +131,8 @@ describe('a plan of the pool', () => {
     ]);
     expect(after.effects.slice(0, 2).map(({ kind }) => kind)).toEqual(['unwatch-idle', 'forget']);
     expect(threads(after)).toEqual([[1, 'starting', 2]]);
-    expect([after.context.waiting, after.context.ended]).toEqual([[], { oom: 1 }]);
+    expect([waiting(after), after.context.ended]).toEqual([[], { oom: 1 }]);
+    expect(of(after, 'unwatch-wait')).toHaveLength(2);
   });
 
   test('a release too many counts no thread below zero, and one for a thread that is gone is ignored', () => {
@@ -136,12 +150,140 @@ describe('a plan of the pool', () => {
   test('closing tells everybody to leave and lets nobody wait', () => {
     const full = run(pool({ maxThreads: 1 }), place('a/1'), failing(1), place('a/2'));
     const closing = planClosing(full.context);
-    expect(closing.effects).toEqual([{ kind: 'leave', n: 1, cause: 'shutdown' }]);
+    expect(closing.effects).toEqual([
+      { kind: 'unwatch-wait', address: 'a/2' },
+      { kind: 'leave', n: 1, cause: 'shutdown' },
+    ]);
     expect([threads(closing), closing.context.waiting]).toEqual([[[1, 'leaving', 1]], []]);
     expect(run(closing.context, release(1), exit(1, 'shutdown')).effects.map(({ kind }) => kind)).toEqual([
       'unwatch-idle',
       'forget',
     ]);
+  });
+});
+
+describe('a placement that waits', () => {
+  const own: PlacementRule = { kind: 'exclusive' };
+
+  test('is refused when its time is up, and then is no longer placed', () => {
+    const full = run(pool({ maxThreads: 1 }), place('a/1'), failing(1), place('a/2'), place('a/3'));
+    const late = run(full.context, (now) => planOverdue(now, 'a/2'));
+    expect(late.effects).toEqual([{ kind: 'refuse', address: 'a/2', why: 'full' }]);
+    expect(hosted(run(late.context, exit(1, 'exit')))).toEqual([['a/3', 1]]);
+    expect(planOverdue(late.context, 'a/2').effects).toEqual([]);
+  });
+
+  test('of its own thread is placed when one is free, before those who came later', () => {
+    const full = run(pool(), place('a/1', own), ready(1), place('a/2', own), place('a/3', own), place('a/4'));
+    expect([hosted(full), waiting(full)]).toEqual([
+      [
+        ['a/1', 1],
+        ['a/2', 2],
+      ],
+      ['a/3', 'a/4'],
+    ]);
+    const freed = run(full.context, release(1));
+    expect([hosted(freed), waiting(freed)]).toEqual([[['a/3', 1]], ['a/4']]);
+    expect(of(freed, 'watch-idle')).toEqual([]);
+    expect(hosted(run(freed.context, exit(2, 'exit')))).toEqual([['a/4', 2]]);
+  });
+
+  test('gives way to one of the same address that comes after it', () => {
+    const full = run(pool({ maxThreads: 1 }), place('a/1'), failing(1), place('a/2'), place('a/2'));
+    expect([waiting(full), full.effects.slice(-3).map(({ kind }) => kind)]).toEqual([
+      ['a/2'],
+      ['watch-wait', 'unwatch-wait', 'watch-wait'],
+    ]);
+  });
+
+  test('does not hold back one behind it that has room', () => {
+    const keyed = run(
+      pool(),
+      place('a/1', own),
+      place('a/2', own),
+      place('a/3', own),
+      release(2),
+      place('a/4'),
+    );
+    expect([hosted(keyed).at(-1), waiting(keyed)]).toEqual([['a/3', 2], ['a/4']]);
+  });
+});
+
+describe('a pool whose threads do not start', () => {
+  const strict = (change: Partial<PoolContext> = {}) =>
+    pool({ maxThreads: 1, intensity: { restarts: 2, withinMs: 1_000 }, ...change });
+  const fail = (address: string) => [place(address), exit(1, 'error')];
+  const spent = () => run(strict(), ...fail('a/1'), ...fail('a/2'), ...fail('a/3'));
+
+  test('allows as many failed starts as it has, and starts no thread after one more', () => {
+    const allowed = run(strict(), ...fail('a/1'), ...fail('a/2'), place('a/3'));
+    expect([hosted(allowed).length, of(allowed, 'watch-strike').length]).toEqual([3, 2]);
+    const over = spent();
+    expect([over.context.health, over.context.strikes.length]).toEqual(['exhausted', 3]);
+    expect(of(over, 'tell-exhausted')).toHaveLength(1);
+    expect(run(over.context, place('a/4')).effects).toEqual([
+      { kind: 'refuse', address: 'a/4', why: 'exhausted' },
+    ]);
+  });
+
+  test('refuses those who wait, when there has been one too many', () => {
+    const own: PlacementRule = { kind: 'exclusive' };
+    const queued = run(strict(), place('a/1', own), place('a/2', own), place('a/3', own));
+    const strike = (address: string) => (now: PoolContext) =>
+      planStrike(now, { kind: 'escalation', address });
+    const over = run(queued.context, strike('b/1'), strike('b/2'), strike('b/3'));
+    expect(of(over, 'refuse')).toEqual(
+      ['a/2', 'a/3'].map((address) => ({ kind: 'refuse', address, why: 'exhausted' })),
+    );
+    expect([threads(over), waiting(over)]).toEqual([[[1, 'starting', 1]], []]);
+  });
+
+  test('goes on with the threads that it has', () => {
+    const one = run(strict({ maxThreads: 2 }), place('a/1'), ready(1));
+    const bad = (address: string) => [place(address), exit(2, 'oom')];
+    const over = run(one.context, ...bad('a/2'), ...bad('a/3'), ...bad('a/4'), place('a/5'));
+    expect([over.context.health, hosted(over).at(-1)]).toEqual(['exhausted', ['a/5', 1]]);
+  });
+
+  test('does not count a thread that was ready, was retired or was told to leave', () => {
+    const causes: ThreadCause[] = ['error', 'oom', 'exit', 'retired', 'shutdown'];
+    for (const cause of causes) {
+      const { context } = run(strict(), place('a/1'), ready(1), exit(1, cause));
+      expect(context.strikes).toEqual([]);
+    }
+    const closing = run(strict(), place('a/1'), planClosing, exit(1, 'error'));
+    expect(closing.context.strikes).toEqual([]);
+  });
+
+  test('does not count whom it refused and who was quarantined for that', () => {
+    const over = spent();
+    const again = run(over.context, (now) => planStrike(now, { kind: 'escalation', address: 'a/1' }));
+    expect([again.context.strikes.length, again.effects]).toEqual([3, []]);
+  });
+
+  const forgiven = [planForgiven, planForgiven, planForgiven];
+
+  test('tries one thread after a quiet window, and starts as many as are needed once that is ready', () => {
+    const quiet = run({ ...spent().context, maxThreads: 3 }, ...forgiven);
+    expect(quiet.context.health).toBe('half-open');
+    const tried = run(quiet.context, place('a/5'), place('a/6'));
+    expect(hosted(tried)).toEqual([
+      ['a/5', 1],
+      ['a/6', 1],
+    ]);
+    const proved = run(tried.context, ready(1), place('a/7'));
+    expect([proved.context.health, hosted(proved)]).toEqual(['open', [['a/7', 2]]]);
+  });
+
+  test('is exhausted again when the thread that was tried fails, which is no news', () => {
+    const quiet = run(spent().context, ...forgiven, place('a/5'), exit(1, 'error'));
+    expect([quiet.context.health, of(quiet, 'tell-exhausted')]).toEqual(['exhausted', []]);
+    expect(of(run(quiet.context, place('a/6')), 'refuse')).toHaveLength(1);
+  });
+
+  test('is not tried again before the last strike is forgiven', () => {
+    const early = run(spent().context, planForgiven, planForgiven, place('a/5'));
+    expect([early.context.health, of(early, 'refuse').length]).toEqual(['exhausted', 1]);
   });
 });
 
@@ -171,7 +313,9 @@ describe('any sequence of plans', () => {
       fc.property(anyPool, fc.array(anyStep, { maxLength: 40 }), (start, sequence) => {
         const alive = new Map<number, 'staying' | 'leaving'>();
         let [now, peak, started, exited] = [start, 0, 0, 0];
-        const carryOut = ({ kind, n }: PoolEffect): string | undefined => {
+        const carryOut = (effect: PoolEffect): string | undefined => {
+          if (!('n' in effect)) return undefined;
+          const { kind, n } = effect;
           const known = alive.get(n);
           if (kind === 'start') {
             alive.set(n, 'staying');
@@ -210,7 +354,7 @@ describe('any sequence of plans', () => {
         const addressed = sequence.map(([kind, n], i) => [kind, kind === 'place' ? i : n] as const);
         const plan = run(start, planMinimum, ...addressed.map(([kind, n]) => steps[kind](n)));
         const placed = addressed.flatMap(([kind, n]) => (kind === 'place' ? [`a/${n}`] : []));
-        expect([...hosted(plan).map(([address]) => address), ...plan.context.waiting]).toEqual(placed);
+        expect([...hosted(plan).map(([address]) => address), ...waiting(plan)]).toEqual(placed);
         if (plan.context.waiting.length === 0) return;
         expect(plan.context.threads).toHaveLength(start.maxThreads);
         expect(plan.context.threads.filter(({ state }) => state !== 'leaving')).toEqual([]);

@@ -1,4 +1,20 @@
-import { choosePlacement, freeNumber, takesInstances, type PlacedThread } from './placement.ts';
+import {
+  choosePlacement,
+  FEWEST,
+  freeNumber,
+  takesInstances,
+  type PlacedThread,
+  type PlacementRule,
+} from './placement.ts';
+import {
+  forget,
+  proved,
+  strike,
+  type PoolHealth,
+  type PoolIntensity,
+  type PoolRecord,
+  type Strike,
+} from './pool-health.ts';
 import type { ThreadCause } from './thread.ts';
 
 export interface PoolInput {
@@ -9,14 +25,29 @@ export interface PoolInput {
   readonly minThreads: number;
   /** A thread without instances retires after this time. */
   readonly idleTimeoutMs: number;
+  /** How long a thread may take to start, and how long a placement waits for room. */
   readonly startTimeoutMs: number;
+  readonly intensity: PoolIntensity;
 }
 
-export interface PoolContext extends PoolInput {
+/** An instance that is to be put on a thread. */
+export interface PlaceRequest {
+  readonly address: string;
+  readonly placement: PlacementRule;
+}
+
+/**
+ * Why an instance was not put on a thread: `full` when no thread was free for it in time, `exhausted` when the pool
+ * starts no more threads.
+ */
+export type Refusal = 'full' | 'exhausted';
+
+export interface PoolContext extends PoolInput, PoolRecord {
   /** Every thread that is alive for the operating system; never more than `maxThreads`. */
   readonly threads: readonly PlacedThread[];
-  /** Addresses that wait for a thread to exit before theirs may start. */
-  readonly waiting: readonly string[];
+  /** Those that wait for a thread to exit, or to be free, in their order. */
+  readonly waiting: readonly PlaceRequest[];
+  readonly health: PoolHealth;
   /** The most threads that were ever alive at once. */
   readonly peak: number;
   readonly started: number;
@@ -31,7 +62,14 @@ export type PoolEffect =
   | { readonly kind: 'watch-idle'; readonly n: number }
   | { readonly kind: 'unwatch-idle'; readonly n: number }
   | { readonly kind: 'leave'; readonly n: number; readonly cause: 'retired' | 'shutdown' }
-  | { readonly kind: 'forget'; readonly n: number };
+  | { readonly kind: 'forget'; readonly n: number }
+  /** Time is running for one that waits; and does so no more. */
+  | { readonly kind: 'watch-wait'; readonly address: string }
+  | { readonly kind: 'unwatch-wait'; readonly address: string }
+  | { readonly kind: 'refuse'; readonly address: string; readonly why: Refusal }
+  /** A strike counts until the window has passed. */
+  | { readonly kind: 'watch-strike' }
+  | { readonly kind: 'tell-exhausted'; readonly strikes: readonly Strike[] };
 
 /** A pool's next context, and the effects that lead there, in order. */
 export interface PoolPlan {
@@ -52,13 +90,39 @@ export function planMinimum(context: PoolContext): PoolPlan {
   return then(start(context), planMinimum);
 }
 
-/** Puts an instance on a thread, or in the queue when every thread of the cap is still leaving. */
-export function planPlacement(context: PoolContext, address: string): PoolPlan {
-  const choice = choosePlacement(context.threads, context.maxThreads);
-  if (choice.kind === 'wait') return none({ ...context, waiting: [...context.waiting, address] });
-  const ready = choice.kind === 'new' ? start(context) : none(context);
+/** Puts an instance on a thread, or in the queue when there is no room for it; when none can come, it is refused. */
+export function planPlacement(
+  context: PoolContext,
+  address: string,
+  placement: PlacementRule = FEWEST,
+): PoolPlan {
+  // An instance that waited and was stopped may have left its place to one of the same address.
+  const stale = context.waiting.some((other) => other.address === address);
+  const before: PoolPlan = stale ? withdraw(context, address) : none(context);
+  return then(before, (now) => {
+    const request = { address, placement };
+    const placed = tryPlacement(now, request);
+    if (placed !== undefined) return placed;
+    if (now.health === 'exhausted') {
+      return { context: now, effects: [{ kind: 'refuse', address, why: 'exhausted' }] };
+    }
+    return {
+      context: { ...now, waiting: [...now.waiting, request] },
+      effects: [{ kind: 'watch-wait', address }],
+    };
+  });
+}
+
+/** `undefined` when there is no room. */
+function tryPlacement(context: PoolContext, { address, placement }: PlaceRequest): PoolPlan | undefined {
+  const choice = choosePlacement(context.threads, context.maxThreads, placement, mayStart(context));
+  if (choice.kind === 'wait') return undefined;
+  const ready = choice.kind === 'new' ? start(context, choice.n) : none(context);
   return then(ready, (now) => ({
-    context: withThread(now, choice.n, ({ owned }) => ({ owned: owned + 1 })),
+    context: withThread(now, choice.n, ({ owned }) => ({
+      owned: owned + 1,
+      exclusive: placement.kind === 'exclusive',
+    })),
     effects: [
       { kind: 'unwatch-idle', n: choice.n },
       { kind: 'host', n: choice.n, address },
@@ -66,18 +130,76 @@ export function planPlacement(context: PoolContext, address: string): PoolPlan {
   }));
 }
 
-export function planRelease(context: PoolContext, n: number): PoolPlan {
-  return watchIdle(
-    withThread(context, n, ({ owned }) => ({ owned: Math.max(0, owned - 1) })),
-    n,
+/** While it is not known whether threads start again, one is tried at a time. */
+function mayStart({ health, threads }: PoolContext): boolean {
+  return health === 'open' || (health === 'half-open' && threads.every(({ state }) => state !== 'starting'));
+}
+
+/** Places those who waited and now have room, in their order. */
+function retry(context: PoolContext): PoolPlan {
+  return context.waiting.reduce<PoolPlan>(
+    (plan, request) =>
+      then(plan, (now) => {
+        const placed = tryPlacement(unlisted(now, request.address), request);
+        if (placed === undefined) return none(now);
+        const { context: next, effects } = placed;
+        return { context: next, effects: [{ kind: 'unwatch-wait', address: request.address }, ...effects] };
+      }),
+    none(context),
   );
 }
 
-export function planReady(context: PoolContext, n: number): PoolPlan {
-  return watchIdle(
-    withThread(context, n, () => ({ state: 'ready' })),
-    n,
+function unlisted(context: PoolContext, address: string): PoolContext {
+  return { ...context, waiting: context.waiting.filter((other) => other.address !== address) };
+}
+
+function withdraw(context: PoolContext, address: string): PoolPlan {
+  return { context: unlisted(context, address), effects: [{ kind: 'unwatch-wait', address }] };
+}
+
+/** It has waited long enough. */
+export function planOverdue(context: PoolContext, address: string): PoolPlan {
+  if (!context.waiting.some((other) => other.address === address)) return none(context);
+  return { context: unlisted(context, address), effects: [{ kind: 'refuse', address, why: 'full' }] };
+}
+
+/** Something counts against the pool. */
+export function planStrike(context: PoolContext, one: Strike): PoolPlan {
+  const { record, counts, exhausted, told } = strike(context, context.intensity, one);
+  const struck: PoolPlan = {
+    context: { ...context, ...record },
+    effects: [
+      ...(counts ? [{ kind: 'watch-strike' } as const] : []),
+      ...(told ? [{ kind: 'tell-exhausted', strikes: record.strikes } as const] : []),
+    ],
+  };
+  if (!exhausted) return struck;
+  return context.waiting.reduce<PoolPlan>(
+    (plan, { address }) =>
+      then(
+        then(plan, (now) => withdraw(now, address)),
+        (now) => ({
+          context: now,
+          effects: [{ kind: 'refuse', address, why: 'exhausted' }],
+        }),
+      ),
+    struck,
   );
+}
+
+/** A strike is out of the window. */
+export function planForgiven(context: PoolContext): PoolPlan {
+  return none({ ...context, ...forget(context) });
+}
+
+export function planRelease(context: PoolContext, n: number): PoolPlan {
+  const freed = withThread(context, n, ({ owned }) => ({ owned: Math.max(0, owned - 1), exclusive: false }));
+  return then(retry(freed), (now) => watchIdle(now, n));
+}
+
+export function planReady(context: PoolContext, n: number): PoolPlan {
+  const ready = withThread({ ...context, ...proved(context) }, n, () => ({ state: 'ready', fresh: false }));
+  return then(retry(ready), (now) => watchIdle(now, n));
 }
 
 /** Lets a thread go that has had nothing to do for long, unless the pool is at its minimum. */
@@ -103,11 +225,11 @@ export function planStuck(context: PoolContext, n: number): PoolPlan {
 
 /** The operating system has let go of thread `n`; those who waited for room are placed. */
 export function planExit(context: PoolContext, n: number, cause: ThreadCause): PoolPlan {
+  const thread = context.threads.find((candidate) => candidate.n === n);
   const gone: PoolPlan = {
     context: {
       ...context,
-      threads: context.threads.filter((thread) => thread.n !== n),
-      waiting: [],
+      threads: context.threads.filter((other) => other !== thread),
       ended: { ...context.ended, [cause]: (context.ended[cause] ?? 0) + 1 },
     },
     effects: [
@@ -115,7 +237,9 @@ export function planExit(context: PoolContext, n: number, cause: ThreadCause): P
       { kind: 'forget', n },
     ],
   };
-  return context.waiting.reduce((plan, address) => then(plan, (now) => planPlacement(now, address)), gone);
+  const failed = thread?.fresh === true && cause !== 'shutdown' && cause !== 'retired';
+  const judged = failed ? then(gone, (now) => planStrike(now, { kind: 'failed-start', n, cause })) : gone;
+  return then(judged, retry);
 }
 
 /** Everybody leaves, nobody waits any more. */
@@ -124,15 +248,21 @@ export function planClosing(context: PoolContext): PoolPlan {
     context: {
       ...context,
       waiting: [],
-      threads: context.threads.map((thread) => ({ ...thread, state: 'leaving' })),
+      // That it is told to leave before it was ready is no failure.
+      threads: context.threads.map((thread) => ({ ...thread, state: 'leaving', fresh: false })),
     },
-    effects: context.threads.map(({ n }) => ({ kind: 'leave', n, cause: 'shutdown' })),
+    effects: [
+      ...context.waiting.map(({ address }) => ({ kind: 'unwatch-wait', address }) as const),
+      ...context.threads.map(({ n }) => ({ kind: 'leave', n, cause: 'shutdown' }) as const),
+    ],
   };
 }
 
-function start(context: PoolContext): PoolPlan {
-  const n = freeNumber(context.threads);
-  const threads: readonly PlacedThread[] = [...context.threads, { n, state: 'starting', owned: 0 }];
+function start(context: PoolContext, n: number = freeNumber(context.threads)): PoolPlan {
+  const threads: readonly PlacedThread[] = [
+    ...context.threads,
+    { n, state: 'starting', owned: 0, fresh: true },
+  ];
   return {
     context: {
       ...context,

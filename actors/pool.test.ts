@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import {
   createActor,
   fromCallback,
@@ -42,6 +43,8 @@ function startPool(limits: Partial<PoolInput> & { cannotStart?: (name: string) =
   const clock = new CountingClock();
   const workers: FakeWorker[] = [];
   const closed: string[] = [];
+  /** What the pool told its supervisor, but for its end. */
+  const told: string[] = [];
   const worker = fromCallback<WorkerCommand, { threadId: string; n: number; name: string }>(
     ({ input: { name }, receive, sendBack }) => {
       if (cannotStart(name)) throw new Error('the machine has no thread left');
@@ -53,6 +56,7 @@ function startPool(limits: Partial<PoolInput> & { cannotStart?: (name: string) =
   const pool = poolMachine.provide({ actors: { thread: threadMachine.provide({ actors: { worker } }) } });
   const input: PoolInput = {
     threadId: 'p',
+    intensity: { restarts: 3, withinMs: 60_000 },
     maxThreads: 2,
     minThreads: 0,
     idleTimeoutMs: 60_000,
@@ -61,7 +65,15 @@ function startPool(limits: Partial<PoolInput> & { cannotStart?: (name: string) =
   };
   const root = setup({ actors: { pool } }).createMachine({
     invoke: { src: 'pool', id: 'pool', input },
-    on: { 'pool.closed': { actions: ({ event }) => void closed.push(String(event['threadId'])) } },
+    on: {
+      'pool.closed': { actions: ({ event }) => void closed.push(String(event['threadId'])) },
+      'pool.refused': {
+        actions: ({ event }) => void told.push(`refused ${event['address']}: ${event['why']}`),
+      },
+      'pool.exhausted': {
+        actions: ({ event }) => void told.push(`exhausted by ${(event['strikes'] as unknown[]).length}`),
+      },
+    },
   });
   const heard: string[] = [];
   const inspect = (seen: InspectionEvent): void => {
@@ -74,7 +86,7 @@ function startPool(limits: Partial<PoolInput> & { cannotStart?: (name: string) =
   };
   const workerAt = (index: number): FakeWorker => workers.at(index) as FakeWorker;
   const threads = () => ref.getSnapshot().context.threads.map(({ n, state, owned }) => [n, state, owned]);
-  return { ref, clock, workers, workerAt, closed, heard, place, threads };
+  return { ref, clock, workers, workerAt, closed, told, heard, place, threads };
 }
 
 const exit: ThreadEvent = { type: 'worker.exit', code: 1 };
@@ -253,10 +265,137 @@ describe('a pool whose thread actor itself throws', () => {
         throw new Error('broken thread actor');
       });
     }) as unknown as typeof threadMachine;
-    const input = { threadId: 'p', maxThreads: 1, minThreads: 0, idleTimeoutMs: 1, startTimeoutMs: 1 };
+    const input = {
+      threadId: 'p',
+      maxThreads: 1,
+      minThreads: 0,
+      idleTimeoutMs: 1,
+      startTimeoutMs: 1,
+      intensity: { restarts: 3, withinMs: 60_000 },
+    };
     const pool = createActor(poolMachine.provide({ actors: { thread } }), { input }).start();
     pool.send({ type: 'place', address: 'a/1' });
     const { status, context } = pool.getSnapshot();
-    expect([status, context.threads]).toEqual(['active', [{ n: 1, state: 'starting', owned: 1 }]]);
+    expect([status, context.threads]).toMatchObject(['active', [{ n: 1, state: 'starting', owned: 1 }]]);
+  });
+});
+
+describe('a placement that waits for a thread', () => {
+  test('is refused after as long as a thread may take to start, and not a millisecond before', () => {
+    const { clock, place, workerAt, told } = startPool({ maxThreads: 1, startTimeoutMs: 5_000 });
+    place('a/1');
+    workerAt(0).tell(ready);
+    workerAt(0).tell(failure);
+    place('a/2');
+    clock.increment(4_999);
+    expect(told).toEqual([]);
+    clock.increment(1);
+    expect(told).toEqual(['refused a/2: full']);
+  });
+
+  test('leaves no timer behind when it was placed, or the pool closes', () => {
+    const { ref, clock, place, workerAt, told } = startPool({ maxThreads: 1 });
+    place('a/1');
+    workerAt(0).tell(ready);
+    workerAt(0).tell(failure);
+    place('a/2');
+    workerAt(0).tell(exit);
+    workerAt(1).tell(ready);
+    expect(clock.running.size).toBe(0);
+    workerAt(1).tell(failure);
+    place('a/3');
+    expect(clock.running.size).toBe(1);
+    ref.send({ type: 'stop' });
+    expect([clock.running.size, told]).toEqual([0, []]);
+  });
+});
+
+describe('a pool that counts what fails', () => {
+  const limits = { maxThreads: 1, intensity: { restarts: 2, withinMs: 1_000 } };
+
+  /** Places an address and has its thread end before it is ready. */
+  function rig() {
+    const pool = startPool(limits);
+    const failStart = (address: string): void => {
+      pool.place(address);
+      pool.workerAt(-1).tell(failure);
+      pool.workerAt(-1).tell(exit);
+    };
+    return { ...pool, failStart };
+  }
+
+  test('window boundary exact: as many as allowed within it, one more at its last millisecond is too many', () => {
+    const { clock, failStart, told, place } = rig();
+    failStart('a/1');
+    clock.increment(500);
+    failStart('a/2');
+    clock.increment(499);
+    expect(told).toEqual([]);
+    failStart('a/3');
+    expect(told).toEqual(['exhausted by 3']);
+    place('a/4');
+    expect(told.at(-1)).toBe('refused a/4: exhausted');
+  });
+
+  test('window boundary exact: when it has just passed, one more is allowed', () => {
+    const { clock, failStart, told } = rig();
+    failStart('a/1');
+    clock.increment(500);
+    failStart('a/2');
+    clock.increment(500);
+    failStart('a/3');
+    expect(told).toEqual([]);
+    clock.increment(499);
+    failStart('a/4');
+    expect(told).toEqual(['exhausted by 3']);
+  });
+
+  test('any strikes: it is exhausted by the first that has as many as allowed in the window before it', () => {
+    const gaps = fc.array(fc.integer({ min: 0, max: 1_500 }), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(
+        gaps,
+        fc.integer({ min: 0, max: 4 }),
+        fc.integer({ min: 1, max: 2_000 }),
+        (waits, restarts, withinMs) => {
+          const { ref, clock, told } = startPool({ intensity: { restarts, withinMs } });
+          const times: number[] = [];
+          for (const wait of waits) {
+            clock.increment(wait);
+            const now = clock.now();
+            const recent = times.filter((time) => now - time < withinMs).length;
+            ref.send({ type: 'escalation', address: 'a/1' });
+            times.push(now);
+            expect(told.length).toBe(recent >= restarts ? 1 : 0);
+            if (told.length > 0) return;
+          }
+        },
+      ),
+    );
+  });
+
+  test('tries one thread after a window of quiet, and is open again when that is ready', () => {
+    const { clock, failStart, place, workers, workerAt, told, ref } = rig();
+    for (const address of ['a/1', 'a/2', 'a/3']) failStart(address);
+    clock.increment(999);
+    place('a/4');
+    expect(told.at(-1)).toBe('refused a/4: exhausted');
+    clock.increment(1);
+    place('a/5');
+    expect(workers).toHaveLength(4);
+    workerAt(-1).tell(ready);
+    expect(ref.getSnapshot().context).toMatchObject({ health: 'open', strikes: [] });
+  });
+
+  test('stays exhausted for another window when the thread that it tried fails, and says so once', () => {
+    const { clock, failStart, place, told } = rig();
+    for (const address of ['a/1', 'a/2', 'a/3']) failStart(address);
+    clock.increment(1_000);
+    failStart('a/4');
+    clock.increment(999);
+    place('a/5');
+    clock.increment(1);
+    place('a/6');
+    expect(told).toEqual(['exhausted by 3', 'refused a/5: exhausted']);
   });
 });

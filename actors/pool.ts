@@ -3,21 +3,34 @@ import {
   planClosing,
   planExit,
   planFailing,
+  planForgiven,
   planMinimum,
+  planOverdue,
   planPlacement,
   planReady,
   planRelease,
   planRetirement,
+  planStrike,
   planStuck,
   type PoolContext,
+  type PoolEffect,
   type PoolInput,
   type PoolPlan,
+  type Refusal,
 } from './pool-plan.ts';
+import type { PlacementRule } from './placement.ts';
+import { HEALTHY, type PoolIntensity, type Strike } from './pool-health.ts';
 import { threadMachine, type ThreadReport } from './thread.ts';
 
 export type PoolEvent =
   /** Run an instance on a thread of this pool. */
-  | { readonly type: 'place'; readonly address: string }
+  | { readonly type: 'place'; readonly address: string; readonly placement?: PlacementRule }
+  /** It has waited for a place as long as it may. */
+  | { readonly type: 'place.overdue'; readonly address: string }
+  /** An instance of this pool failed too often. */
+  | { readonly type: 'escalation'; readonly address: string }
+  /** What counted against the pool does not any more. */
+  | { readonly type: 'strike.forgiven' }
   /** An instance that ran on thread `n` does not any more. */
   | { readonly type: 'release'; readonly n: number }
   | ThreadReport
@@ -28,13 +41,39 @@ export type PoolEvent =
   | { readonly type: `xstate.error.actor.${string}`; readonly error: unknown }
   | { readonly type: 'stop' };
 
+/** What a pool tells its supervisor. */
+export type PoolReport =
+  | { readonly type: 'pool.closed'; readonly threadId: string }
+  | {
+      readonly type: 'pool.refused';
+      readonly threadId: string;
+      readonly address: string;
+      readonly why: Refusal;
+      /** What counts against the pool. */
+      readonly strikes: readonly Strike[];
+    }
+  /** It starts no more threads. */
+  | {
+      readonly type: 'pool.exhausted';
+      readonly threadId: string;
+      readonly strikes: readonly Strike[];
+      readonly intensity: PoolIntensity;
+    };
+
 const threadActor = (n: number): string => `thread:${n}`;
 const idleTimer = (n: number): string => `idle:${n}`;
+const waitTimer = (address: string): string => `wait:${address}`;
 
 function plan(context: PoolContext, event: PoolEvent): PoolPlan {
   switch (event.type) {
     case 'place':
-      return planPlacement(context, event.address);
+      return planPlacement(context, event.address, event.placement);
+    case 'place.overdue':
+      return planOverdue(context, event.address);
+    case 'escalation':
+      return planStrike(context, { kind: 'escalation', address: event.address });
+    case 'strike.forgiven':
+      return planForgiven(context);
     case 'release':
       return planRelease(context, event.n);
     case 'thread.ready':
@@ -63,34 +102,63 @@ function plan(context: PoolContext, event: PoolEvent): PoolPlan {
 export const poolMachine = setup({
   types: { input: {} as PoolInput, context: {} as PoolContext, events: {} as PoolEvent },
   actors: { thread: threadMachine },
-  delays: { idleTimeout: ({ context }) => context.idleTimeoutMs },
+  delays: {
+    idleTimeout: ({ context }) => context.idleTimeoutMs,
+    startTimeout: ({ context }) => context.startTimeoutMs,
+    window: ({ context }) => context.intensity.withinMs,
+  },
   guards: { empty: ({ context }) => context.threads.length === 0 },
   actions: {
     carryOut: enqueueActions(({ context, event, enqueue }) => {
       const { context: next, effects } = plan(context, event);
       enqueue.assign(next);
-      const { threadId, startTimeoutMs } = context;
-      for (const effect of effects) {
-        const { n } = effect;
-        if (effect.kind === 'start') {
-          enqueue.spawnChild('thread', { id: threadActor(n), input: { threadId, n, startTimeoutMs } });
-        } else if (effect.kind === 'host') {
-          enqueue.sendTo(threadActor(n), { type: 'host', address: effect.address });
-        } else if (effect.kind === 'leave') {
-          enqueue.sendTo(threadActor(n), { type: 'leave', cause: effect.cause });
-        } else if (effect.kind === 'watch-idle') {
-          enqueue.raise({ type: 'thread.idle', n }, { delay: 'idleTimeout', id: idleTimer(n) });
-        } else if (effect.kind === 'unwatch-idle') {
-          enqueue.cancel(idleTimer(n));
-        } else {
-          enqueue.stopChild(threadActor(n));
-        }
-      }
+      const { threadId, startTimeoutMs, intensity } = context;
+      const act: { readonly [K in PoolEffect['kind']]: (effect: Extract<PoolEffect, { kind: K }>) => void } =
+        {
+          start: ({ n }) =>
+            enqueue.spawnChild('thread', { id: threadActor(n), input: { threadId, n, startTimeoutMs } }),
+          host: ({ n, address }) => enqueue.sendTo(threadActor(n), { type: 'host', address }),
+          leave: ({ n, cause }) => enqueue.sendTo(threadActor(n), { type: 'leave', cause }),
+          forget: ({ n }) => enqueue.stopChild(threadActor(n)),
+          'watch-idle': ({ n }) =>
+            enqueue.raise({ type: 'thread.idle', n }, { delay: 'idleTimeout', id: idleTimer(n) }),
+          'unwatch-idle': ({ n }) => enqueue.cancel(idleTimer(n)),
+          'watch-wait': ({ address }) =>
+            enqueue.raise(
+              { type: 'place.overdue', address },
+              { delay: 'startTimeout', id: waitTimer(address) },
+            ),
+          'unwatch-wait': ({ address }) => enqueue.cancel(waitTimer(address)),
+          'watch-strike': () => enqueue.raise({ type: 'strike.forgiven' }, { delay: 'window' }),
+          refuse: ({ address, why }) => {
+            const report: PoolReport = {
+              type: 'pool.refused',
+              threadId,
+              address,
+              why,
+              strikes: next.strikes,
+            };
+            enqueue.sendParent(report);
+          },
+          'tell-exhausted': ({ strikes }) => {
+            const report: PoolReport = { type: 'pool.exhausted', threadId, strikes, intensity };
+            enqueue.sendParent(report);
+          },
+        };
+      for (const effect of effects) act[effect.kind](effect as never);
     }),
   },
 }).createMachine({
   id: 'pool',
-  context: ({ input }) => ({ ...input, threads: [], waiting: [], peak: 0, started: 0, ended: {} }),
+  context: ({ input }) => ({
+    ...input,
+    ...HEALTHY,
+    threads: [],
+    waiting: [],
+    peak: 0,
+    started: 0,
+    ended: {},
+  }),
   initial: 'open',
   on: {
     // A thread's failure is told by its own report; XState's copy of it must not end the pool.
@@ -105,6 +173,9 @@ export const poolMachine = setup({
       entry: 'carryOut',
       on: {
         place: { actions: 'carryOut' },
+        'place.overdue': { actions: 'carryOut' },
+        escalation: { actions: 'carryOut' },
+        'strike.forgiven': { actions: 'carryOut' },
         'thread.ready': { actions: 'carryOut' },
         'thread.idle': { actions: 'carryOut' },
         stop: [

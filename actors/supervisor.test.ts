@@ -1,14 +1,17 @@
 import fc from 'fast-check';
 import { createActor, sendParent, setup, SimulatedClock } from 'xstate';
 import { describe, expect, test } from 'vitest';
-import type { poolMachine } from './pool.ts';
+import type { PlacementRule } from './placement.ts';
+import type { poolMachine, PoolReport } from './pool.ts';
 import type { PoolInput } from './pool-plan.ts';
 import { decideRestart, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
 import { poolActor, supervisorMachine } from './supervisor.ts';
 
 type FakePoolEvent =
-  | { readonly type: 'place'; readonly address: string }
+  | { readonly type: 'place'; readonly address: string; readonly placement?: PlacementRule }
   | { readonly type: 'release'; readonly n: number }
+  | { readonly type: 'escalation'; readonly address: string }
+  | { readonly type: 'tell'; readonly report: PoolReport }
   | { readonly type: 'stop' | 'close' | 'break' };
 
 const policy = (change: Partial<RestartPolicy> = {}): RestartPolicy => ({
@@ -29,8 +32,15 @@ function startSupervisor(threadIds: readonly string[] = ['p', 'q']) {
     entry: ({ context }) => log.push(`${context.threadId} starts`),
     initial: 'open',
     on: {
-      place: { actions: ({ context, event }) => log.push(`${context.threadId} place ${event.address}`) },
+      place: {
+        actions: ({ context, event: { address, placement } }) =>
+          log.push(`${context.threadId} place ${address}${placement ? ` ${JSON.stringify(placement)}` : ''}`),
+      },
       release: { actions: ({ context, event }) => log.push(`${context.threadId} release ${event.n}`) },
+      escalation: {
+        actions: ({ context, event }) => log.push(`${context.threadId} escalation ${event.address}`),
+      },
+      tell: { actions: sendParent(({ event }) => event.report) },
       stop: { actions: ({ context }) => log.push(`${context.threadId} stop`) },
       close: '.closed',
       break: {
@@ -48,7 +58,13 @@ function startSupervisor(threadIds: readonly string[] = ['p', 'q']) {
     },
   });
   const machine = supervisorMachine.provide({ actors: { pool: fakePool as unknown as typeof poolMachine } });
-  const limits = { maxThreads: 1, minThreads: 0, idleTimeoutMs: 1, startTimeoutMs: 1 };
+  const limits = {
+    maxThreads: 1,
+    minThreads: 0,
+    idleTimeoutMs: 1,
+    startTimeoutMs: 1,
+    intensity: { restarts: 3, withinMs: 60_000 },
+  };
   const input = { pools: threadIds.map((threadId) => ({ threadId, ...limits })) };
   const supervisor = createActor(machine, { clock, input });
   supervisor.on('restarting', ({ address }) => log.push(`restarting ${address}`));
@@ -114,14 +130,14 @@ describe('the supervisor', () => {
       after(400);
     }
     fail('p/1');
-    expect([heard(), after(100_000)]).toEqual([['giving up p/1 after 2'], []]);
+    expect([heard(), after(100_000)]).toEqual([['giving up p/1 after 2', 'p escalation p/1'], []]);
   });
 
   test('begins anew with a quarantined one at once, and nothing is held against it', () => {
     const { supervisor, fail, heard, after } = startSupervisor();
     const rules = policy({ intensity: { restarts: 0, withinMs: 1_000 } });
     fail('p/1', rules);
-    expect(heard()).toEqual(['giving up p/1 after 0']);
+    expect(heard()).toEqual(['giving up p/1 after 0', 'p escalation p/1']);
     supervisor.send({ type: 'instance.resume', address: 'p/1', threadId: 'p' });
     expect([heard(), supervisor.getSnapshot().context.failures]).toEqual([
       ['restarting p/1', 'p place p/1'],
@@ -171,6 +187,38 @@ describe('the supervisor', () => {
     expect([supervisor.getSnapshot().status, heard()]).toEqual(['active', []]);
     supervisor.send({ type: 'instance.place', address: 'q/1', threadId: 'q' });
     expect(heard()).toEqual(['q place q/1']);
+  });
+
+  test('passes on whom a pool refused, and that it starts no more threads', () => {
+    const { supervisor, pool } = startSupervisor();
+    const told: unknown[] = [];
+    supervisor.on('refused', (event) => told.push(event));
+    supervisor.on('exhausted', (event) => told.push(event));
+    const strikes = [{ kind: 'escalation', address: 'p/1' }] as const;
+    const refusal = { threadId: 'p', address: 'p/2', why: 'full', strikes } as const;
+    const report = { threadId: 'p', strikes, intensity: { restarts: 0, withinMs: 1 } };
+    pool('p').send({ type: 'tell', report: { type: 'pool.refused', ...refusal } });
+    pool('p').send({ type: 'tell', report: { type: 'pool.exhausted', ...report } });
+    expect(told).toEqual([
+      { type: 'refused', ...refusal },
+      { type: 'exhausted', ...report },
+    ]);
+  });
+
+  test('a restarted instance goes where it wants to be', () => {
+    const { supervisor, after } = startSupervisor();
+    const placement = { kind: 'key', key: '1' } as const;
+    supervisor.send({
+      type: 'instance.failed',
+      address: 'p/1',
+      threadId: 'p',
+      placement,
+      reason: 'failed',
+      policy: policy(),
+      at: 0,
+      random: 0,
+    });
+    expect(after(100)).toEqual(['restarting p/1', 'p place p/1 {"kind":"key","key":"1"}']);
   });
 
   test('stops its pools and ends when the last of them has closed', () => {
@@ -248,7 +296,7 @@ describe('the supervisor against a model', () => {
           if (decision.kind === 'give-up') {
             // When it is resumed, nothing is held against it.
             model.histories.delete(address);
-            return [`giving up ${address} after 2`];
+            return [`giving up ${address} after 2`, `${address[0]} escalation ${address}`];
           }
           model.histories.set(address, decision.history);
           model.due.set(address, model.now + decision.delayMs);

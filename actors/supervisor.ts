@@ -1,5 +1,6 @@
 import { emit, enqueueActions, setup } from 'xstate';
-import { poolMachine } from './pool.ts';
+import type { PlacementRule } from './placement.ts';
+import { poolMachine, type PoolReport } from './pool.ts';
 import type { PoolInput } from './pool-plan.ts';
 import { decideRestart, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
 
@@ -7,29 +8,35 @@ export interface SupervisorInput {
   readonly pools: readonly PoolInput[];
 }
 
+/** An instance, and where it wants to be. */
+export interface Placeable {
+  readonly address: string;
+  /** The pool. */
+  readonly threadId: string;
+  /** Default: on the thread with the fewest. */
+  readonly placement?: PlacementRule | undefined;
+}
+
 export type SupervisorEvent =
   /** Run an instance on a thread of its pool. */
-  | { readonly type: 'instance.place'; readonly address: string; readonly threadId: string }
+  | ({ readonly type: 'instance.place' } & Placeable)
   /** An instance no longer takes room on thread `n`. */
   | { readonly type: 'instance.release'; readonly threadId: string; readonly n: number }
   /** An instance ended without having been told to. */
-  | {
+  | ({
       readonly type: 'instance.failed';
-      readonly address: string;
-      readonly threadId: string;
       readonly reason: 'done' | 'failed';
       readonly policy: RestartPolicy;
       readonly at: number;
       readonly random: number;
-    }
+    } & Placeable)
   /** Its backoff is over. */
-  | { readonly type: 'instance.restart'; readonly address: string; readonly threadId: string }
+  | ({ readonly type: 'instance.restart' } & Placeable)
   /** A quarantined instance is to begin anew. */
-  | { readonly type: 'instance.resume'; readonly address: string; readonly threadId: string }
+  | ({ readonly type: 'instance.resume' } & Placeable)
   /** An instance is gone for good; forget what it did. */
   | { readonly type: 'instance.forget'; readonly address: string }
-  /** A pool has no thread left. */
-  | { readonly type: 'pool.closed'; readonly threadId: string }
+  | PoolReport
   /** XState's word that a child is done, and its copy of a failure. */
   | { readonly type: `xstate.done.actor.${string}`; readonly output: unknown }
   | { readonly type: `xstate.error.actor.${string}`; readonly error: unknown }
@@ -42,7 +49,11 @@ export type SupervisorEmitted =
   /** By its policy the instance stays ended. */
   | { readonly type: 'ending'; readonly address: string }
   /** It failed too often. */
-  | { readonly type: 'giving-up'; readonly address: string; readonly restarts: number };
+  | { readonly type: 'giving-up'; readonly address: string; readonly restarts: number }
+  /** A pool has no thread for an instance. */
+  | ({ readonly type: 'refused' } & Omit<Extract<PoolReport, { type: 'pool.refused' }>, 'type'>)
+  /** A pool starts no more threads. */
+  | ({ readonly type: 'exhausted' } & Omit<Extract<PoolReport, { type: 'pool.exhausted' }>, 'type'>);
 
 export interface SupervisorContext extends SupervisorInput {
   /** Of those instances only that have failed. */
@@ -84,8 +95,11 @@ export const supervisorMachine = setup({
       for (const pool of context.pools)
         enqueue.spawnChild('pool', { id: poolActor(pool.threadId), input: pool });
     }),
-    place: enqueueActions(({ enqueue }, { address, threadId }: { address: string; threadId: string }) => {
-      enqueue.sendTo(poolActor(threadId), { type: 'place', address });
+    place: enqueueActions(({ enqueue }, { address, threadId, placement }: Placeable) => {
+      enqueue.sendTo(poolActor(threadId), { type: 'place', address, ...(placement && { placement }) });
+    }),
+    escalate: enqueueActions(({ enqueue }, { address, threadId }: Placeable) => {
+      enqueue.sendTo(poolActor(threadId), { type: 'escalation', address });
     }),
     stopPools: enqueueActions(({ context, enqueue }) => {
       for (const { threadId } of context.pools) enqueue.sendTo(poolActor(threadId), { type: 'stop' });
@@ -113,6 +127,12 @@ export const supervisorMachine = setup({
         enqueue.assign({ open: context.open.filter((threadId) => threadId !== event.threadId) });
       }),
     },
+    'pool.refused': {
+      actions: emit(({ event: { type: _type, ...refusal } }) => ({ type: 'refused', ...refusal })),
+    },
+    'pool.exhausted': {
+      actions: emit(({ event: { type: _type, ...report } }) => ({ type: 'exhausted', ...report })),
+    },
     'instance.release': {
       actions: enqueueActions(({ event, enqueue }) => {
         enqueue.sendTo(poolActor(event.threadId), { type: 'release', n: event.n });
@@ -131,7 +151,7 @@ export const supervisorMachine = setup({
         'instance.place': { actions: { type: 'place', params: ({ event }) => event } },
         'instance.failed': {
           actions: enqueueActions(({ context, event, enqueue }) => {
-            const { address, threadId, policy } = event;
+            const { address, threadId, placement, policy } = event;
             const decision = decideRestart(policy, context.failures[address], event);
             if (decision.kind === 'end') {
               enqueue({ type: 'end', params: { address } });
@@ -139,10 +159,11 @@ export const supervisorMachine = setup({
               // When it is resumed, nothing is held against it.
               enqueue.assign({ failures: without(context.failures, address) });
               enqueue({ type: 'giveUp', params: { address, restarts: policy.intensity.restarts } });
+              enqueue({ type: 'escalate', params: { address, threadId } });
             } else {
               enqueue.assign({ failures: { ...context.failures, [address]: decision.history } });
               enqueue.raise(
-                { type: 'instance.restart', address, threadId },
+                { type: 'instance.restart', address, threadId, placement },
                 { delay: decision.delayMs, id: restartTimer(address) },
               );
             }

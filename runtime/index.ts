@@ -15,6 +15,7 @@ export type { DeadLetter, DeadLetterReason } from './dead-letters.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
 export { transfer, type Movable } from './mailbox/transfer.ts';
 export type { Logger } from './logger.ts';
+export type { PoolEvidence } from './exhausted.ts';
 export { QuarantineError, type QuarantineEvidence } from './quarantine.ts';
 export type { Escalation, RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 export {

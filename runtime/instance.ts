@@ -109,6 +109,8 @@ export class Instance {
   #ran = false;
   #watched = false;
   #watchedAtStart = false;
+  /** The pool is asked for a place. */
+  #due = true;
   #end: End | undefined;
   #quarantine: QuarantineError | undefined;
   #stopping: Promise<void> | undefined;
@@ -323,13 +325,21 @@ export class Instance {
 
   /** The pool has given it a place; `false` when it has one already or needs none any more. */
   placed(host: ThreadHost): boolean {
-    if (this.#host !== undefined || this.over) return false;
+    if (!this.#due || this.#host !== undefined || this.over) return false;
+    this.#due = false;
     this.#host = host;
     return true;
   }
 
   seated(seat: Seat): void {
     this.#seat = seat;
+  }
+
+  /** The pool has no place for it. */
+  refused(error: HoldfastError, reason: StopReason): void {
+    if (!this.#due || this.over) return;
+    this.#due = false;
+    this.startFailed(error, reason);
   }
 
   /** Where it runs, as soon as it does; rejects when it has ended. */
@@ -454,6 +464,7 @@ export class Instance {
   restart(): void {
     this.#continuation = undefined;
     this.#incarnation += 1;
+    this.#due = true;
     if (this.#phase !== 'quarantined') return;
     this.#phase = 'restarting';
     this.#quarantine = undefined;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { toPromise, waitFor } from 'xstate';
-import type { AgentRef, Escalation, RuntimeEvents } from 'holdfast';
+import type { AgentRef, Escalation, QuarantineEvidence, RuntimeEvents } from 'holdfast';
 import { fixture, nextEvent, start, startTest } from './fixtures/start.ts';
 
 const never = { intensity: { restarts: 0, withinMs: 60_000 } };
@@ -23,6 +23,7 @@ async function rig(threads = false, supervision = never) {
   return { runtime, ref, escalations, quarantine };
 }
 
+const evidenceOf = ({ evidence }: Escalation): QuarantineEvidence => evidence as QuarantineEvidence;
 const quarantined = expect.objectContaining({ code: 'AGENT_QUARANTINED' }) as Error;
 
 describe('an instance that failed too often', () => {
@@ -106,7 +107,7 @@ describe('an instance that failed too often', () => {
       await runtime.clock.advance(10);
     }
     expect(escalations[0]?.evidence).toMatchObject({ restarts: 30 });
-    const times = escalations[0]?.evidence.failures.map(({ at }) => at) ?? [];
+    const times = evidenceOf(escalations[0] as Escalation).failures.map(({ at }) => at);
     expect(times).toHaveLength(20);
     expect((times[19] as number) - (times[0] as number)).toBe(190);
   });
@@ -175,7 +176,7 @@ describe('resume', () => {
     expect([escalations.length, runtime.status().instances[0]?.state]).toEqual([1, 'running']);
     ref.send({ type: 'fail' });
     await runtime.settled();
-    expect(escalations.map(({ evidence }) => evidence.failures.length)).toEqual([2, 2]);
+    expect(escalations.map((escalation) => evidenceOf(escalation).failures.length)).toEqual([2, 2]);
   });
 
   test('is nothing for an instance that runs, and for one that waits for its restart it waits', async () => {

@@ -2,20 +2,31 @@ import type { Subscription } from 'xstate';
 import type { ThreadCause } from '../actors/thread.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { HoldfastError } from './errors.ts';
+import type { PoolEvidence } from './exhausted.ts';
 import type { Logger } from './logger.ts';
 import type { QuarantineEvidence } from './quarantine.ts';
 
 /** What the runtime could not mend by itself. */
-export interface Escalation {
-  /** An instance failed too often and was quarantined. */
-  readonly kind: 'instance';
-  readonly address: string;
-  /** Its pool. */
-  readonly threadId: string;
-  /** `AGENT_QUARANTINED`; its `cause` is the last failure. */
-  readonly error: HoldfastError;
-  readonly evidence: QuarantineEvidence;
-}
+export type Escalation =
+  | {
+      /** An instance failed too often and was quarantined. */
+      readonly kind: 'instance';
+      readonly address: string;
+      /** Its pool. */
+      readonly threadId: string;
+      /** `AGENT_QUARANTINED`; its `cause` is the last failure. */
+      readonly error: HoldfastError;
+      readonly evidence: QuarantineEvidence;
+    }
+  | {
+      /** A pool starts no more threads: too many failed to start, or too many of its instances were quarantined. */
+      readonly kind: 'pool';
+      readonly address?: undefined;
+      readonly threadId: string;
+      /** `POOL_EXHAUSTED` */
+      readonly error: HoldfastError;
+      readonly evidence: PoolEvidence;
+    };
 
 /** What `runtime.on` tells, by type. Never a payload beyond a dead letter's own event, never a secret. */
 export interface RuntimeEvents {

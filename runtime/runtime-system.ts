@@ -1,15 +1,16 @@
 import { createActor, type AnyActorRef, type Subscription } from 'xstate';
-import type { SupervisorEvent } from '../actors/supervisor.ts';
+import type { Placeable, SupervisorEvent } from '../actors/supervisor.ts';
 import type { TwinLogic } from '../actors/twin.ts';
 import { addressOf, agentOf } from './address.ts';
 import { Addresses } from './addresses.ts';
 import { activate } from './activate.ts';
 import { toAgentRef, type AgentRef } from './agent-ref.ts';
 import { systemClock, type Clock } from './clock.ts';
-import type { LoadedConfig, ResolvedAgent } from './config/resolve.ts';
+import type { LoadedConfig, ResolvedAgent, ResolvedPool } from './config/resolve.ts';
 import { DeadLetterLog } from './dead-letter-log.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { HoldfastError } from './errors.ts';
+import { closedPool, noThread, placementOf } from './exhausted.ts';
 import { Instance, type InstanceEffects } from './instance.ts';
 import { LargeEvents } from './large-events.ts';
 import { consoleLogger, type Logger } from './logger.ts';
@@ -271,6 +272,15 @@ export class RuntimeSystem {
         this.#openGrants(instance);
       },
       end: (address) => this.#instances.get(address)?.finishEnded(),
+      refused: ({ address, threadId, why }) => {
+        const error = noThread(address, this.#pool(threadId), why);
+        this.#instances.get(address)?.refused(error, why === 'full' ? 'init-timeout' : 'error');
+      },
+      exhausted: ({ threadId, strikes, intensity }) => {
+        const error = closedPool(threadId, intensity);
+        this.#hub.emit('escalation', { kind: 'pool', threadId, error, evidence: { ...intensity, strikes } });
+        this.#logger.error({ threadId, error }, 'a pool starts no more threads');
+      },
       giveUp: (address) => {
         const instance = this.#instances.get(address);
         if (instance === undefined) return;
@@ -292,23 +302,21 @@ export class RuntimeSystem {
     fromPeers: (seat: Seat) => this.#broker.handled(seat),
     large: ({ address, agent }: Instance, event: object, bytes: number) =>
       this.#large.seen(agent, address, event, bytes),
-    place: ({ address, agent: { threadId } }: Instance) =>
-      this.#tell({ type: 'instance.place', address, threadId }),
+    place: (instance: Instance) => this.#tell({ type: 'instance.place', ...placeable(instance) }),
     release: ({ agent: { threadId } }: Instance, n: number) =>
       this.#tell({ type: 'instance.release', threadId, n }),
     ended: (instance: Instance, reason: 'done' | 'failed') => {
-      const { address, agent, supervision: policy, incarnation } = instance;
-      const { threadId } = agent;
+      const { address, supervision: policy, incarnation } = instance;
       const [at, random] = [this.#clock.now(), this.#clock.random()];
-      this.#tell({ type: 'instance.failed', address, threadId, reason, policy, at, random });
+      this.#tell({ type: 'instance.failed', ...placeable(instance), reason, policy, at, random });
       // Decided by now: it has ended for good, or waits for its restart.
       if (!instance.over) this.#hub.emit('agent', { address, incarnation, state: 'restarting' });
     },
     running: ({ address, incarnation }: Instance) =>
       this.#hub.emit('agent', { address, incarnation, state: 'running' }),
-    resume: ({ address, agent: { threadId } }: Instance) => {
+    resume: (instance: Instance) => {
       this.#assertRunning();
-      this.#tell({ type: 'instance.resume', address, threadId });
+      this.#tell({ type: 'instance.resume', ...placeable(instance) });
     },
     quarantined: ({ address, incarnation }: Instance) => {
       this.secrets.close(address);
@@ -343,8 +351,7 @@ export class RuntimeSystem {
       const supervision =
         parent === 'machine' ? { ...agent.supervision, restart: 'temporary' as const } : agent.supervision;
       const { input, snapshot } = request;
-      const pool = this.#config.pools.find(({ threadId }) => threadId === agent.threadId);
-      const sharedMemory = pool?.sharedMemory === true;
+      const { sharedMemory } = this.#pool(agent.threadId);
       const instance = new Instance({
         agent,
         id,
@@ -408,6 +415,10 @@ export class RuntimeSystem {
     return ownMemory(await this.secrets.call(instance.address, name, named, args));
   }
 
+  #pool(threadId: string): ResolvedPool {
+    return this.#config.pools.find((pool) => pool.threadId === threadId) as ResolvedPool;
+  }
+
   #agent(name: string): ResolvedAgent {
     const agent = this.#agents.get(name);
     if (agent !== undefined) return agent;
@@ -424,6 +435,11 @@ export class RuntimeSystem {
     this.#logger.warn(fields, message);
     this.#hub.emit('warning', { ...fields, message });
   }
+}
+
+/** An instance, for its supervisor. */
+function placeable({ address, agent, id }: Instance): Placeable {
+  return { address, threadId: agent.threadId, placement: placementOf(agent, id) };
 }
 
 /** The broker keeps time by the calendar. */

@@ -67,7 +67,7 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   readonly secrets: AnyActorRef;
   /**
    * Starts an instance and resolves when it runs in its thread. Rejects with `AGENT_UNKNOWN`, `ADDRESS_TAKEN`,
-   * `AGENT_EXPORT_INVALID`, `MESSAGE_UNCLONABLE` (the input), `THREAD_START_TIMEOUT`, `THREAD_CRASHED`,
+   * `AGENT_EXPORT_INVALID`, `MESSAGE_UNCLONABLE` (the input), `THREAD_START_TIMEOUT`, `POOL_EXHAUSTED`, `THREAD_CRASHED`,
    * `RUNTIME_STOPPED`, `CONFIG_INVALID` (the options), or with what the agent threw while it started.
    */
   spawn<N extends AgentName<C>>(

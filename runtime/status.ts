@@ -1,3 +1,4 @@
+import type { PoolHealth } from '../actors/pool-health.ts';
 import type { PoolContext } from '../actors/pool-plan.ts';
 import type { ThreadCause } from '../actors/thread.ts';
 import type { Instance, InstancePhase } from './instance.ts';
@@ -29,6 +30,8 @@ export interface PoolStatus {
   readonly endedThreads: Readonly<Partial<Record<ThreadCause, number>>>;
   /** Instances that wait for a thread. */
   readonly waiting: number;
+  /** Whether it starts threads: `exhausted` after too many failures, `half-open` when it tries again. */
+  readonly health: PoolHealth;
 }
 
 export interface InstanceStatus {
@@ -79,6 +82,7 @@ export function poolStatus(pool: PoolContext, hosts: Iterable<ThreadHost>): Pool
     startedThreads: pool.started,
     endedThreads: pool.ended,
     waiting: pool.waiting.length,
+    health: pool.health,
   };
 }
 

@@ -16,6 +16,8 @@ test('when a worker cannot be made, those who should have run on it are told and
     restart() {},
     end() {},
     giveUp() {},
+    refused() {},
+    exhausted() {},
   });
   supervisor.send({ type: 'instance.place', address: 'counter/1', threadId: 'pool' });
   expect(await told.promise).toEqual(['counter/1', new Error('no thread today')]);

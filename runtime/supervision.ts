@@ -1,7 +1,7 @@
 import { createActor, fromCallback, type ActorRefFrom } from 'xstate';
 import { poolMachine } from '../actors/pool.ts';
 import type { PoolContext } from '../actors/pool-plan.ts';
-import { poolActor, supervisorMachine } from '../actors/supervisor.ts';
+import { poolActor, supervisorMachine, type SupervisorEmitted } from '../actors/supervisor.ts';
 import { threadMachine, type ThreadEvent, type WorkerCommand } from '../actors/thread.ts';
 import type { Clock } from './clock.ts';
 import type { ResolvedPool } from './config/resolve.ts';
@@ -9,6 +9,8 @@ import type { ThreadHost } from './thread-host.ts';
 
 export type SupervisorRef = ActorRefFrom<typeof supervisorMachine>;
 export type PoolRef = ActorRefFrom<typeof poolMachine>;
+
+type Emitted<T extends SupervisorEmitted['type']> = Extract<SupervisorEmitted, { type: T }>;
 
 /** What the actors leave open, made real. */
 export interface SupervisionEffects {
@@ -20,6 +22,10 @@ export interface SupervisionEffects {
   restart(address: string): void;
   end(address: string): void;
   giveUp(address: string): void;
+  /** The pool has no thread for it. */
+  refused(refusal: Emitted<'refused'>): void;
+  /** A pool starts no more threads. */
+  exhausted(report: Emitted<'exhausted'>): void;
 }
 
 /** Starts the supervisor with its pools: the pure machines of `actors/`, given hands. */
@@ -63,6 +69,8 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
   supervisor.on('restarting', ({ address }) => effects.restart(address));
   supervisor.on('ending', ({ address }) => effects.end(address));
   supervisor.on('giving-up', ({ address }) => effects.giveUp(address));
+  supervisor.on('refused', (refusal) => effects.refused(refusal));
+  supervisor.on('exhausted', (report) => effects.exhausted(report));
   return supervisor.start();
 }
 

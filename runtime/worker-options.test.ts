@@ -22,6 +22,7 @@ function importsOf(source: string): string[] {
 function pool(isolation: ResolvedPool['isolation']): ResolvedPool {
   return {
     threadId: 'pool',
+    intensity: { restarts: 3, withinMs: 60_000 },
     maxThreads: 1,
     minThreads: 0,
     idleTimeoutMs: 1,

@@ -12,6 +12,7 @@ const pool = (threadId: string, maxThreads: number, peakThreads: number): PoolSt
   startedThreads: peakThreads,
   endedThreads: {},
   waiting: 0,
+  health: 'open',
 });
 const instance = (agent: string, threadId: string, handled: number, restarts = 0): InstanceStatus => ({
   address: `${agent}/x`,

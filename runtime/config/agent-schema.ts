@@ -109,10 +109,16 @@ export const agentSchema = z
     mailbox: mailboxSchema.prefault({}),
     supervision: supervisionSchema.prefault({}),
     placement: z
-      .enum(['fewest'])
+      .union([
+        z.enum(['fewest', 'exclusive']),
+        z.strictObject({
+          key: z.literal(true).describe('The same id goes to the thread of the same number.'),
+        }),
+      ])
       .default('fewest')
       .describe(
-        'Which thread of the pool gets a new instance. fewest: the one with the fewest. Default: fewest.',
+        'Which thread of the pool gets an instance. fewest: the one with the fewest; exclusive: one that it has for ' +
+          'itself; { key: true }: always the one of the same number for the same id. Default: fewest.',
       ),
     mirror: z
       .enum(['latest', 'all'])

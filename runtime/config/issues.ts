@@ -36,17 +36,26 @@ function unknownKey(parent: ConfigPath, key: string, root: unknown): Finding {
 
 function unknownValue(values: readonly unknown[], path: ConfigPath, root: unknown): Finding {
   const allowed = values.map(String);
-  const expected = allowed.map((value) => printName(value)).join(', ');
+  const expected = oneOf(values);
   const value = valueAt(root, path);
   if (typeof value !== 'string') {
-    return mismatch('wrong-type', allowed.length > 1 ? `one of ${expected}` : expected, path, root);
+    return mismatch('wrong-type', expected, path, root);
   }
-  const finding = mismatch('unknown-value', allowed.length > 1 ? `one of ${expected}` : expected, path, root);
+  const finding = mismatch('unknown-value', expected, path, root);
   return { ...finding, message: finding.message + (allowed.length > 1 ? didYouMean(value, allowed) : '') };
+}
+
+function oneOf(values: readonly unknown[]): string {
+  const expected = values.map((value) => (typeof value === 'string' ? printName(value) : String(value)));
+  return expected.length > 1 ? `one of ${expected.join(', ')}` : String(expected[0]);
 }
 
 /** The problems of the one branch that was meant; when none fits at all, what each branch expects. */
 function union(issue: z.core.$ZodIssueInvalidUnion, path: ConfigPath, root: unknown): Finding[] {
+  const value = valueAt(root, path);
+  const isWrongKind = (inner: Issue): boolean =>
+    inner.path.length === 0 &&
+    (inner.code === 'invalid_type' || (inner.code === 'invalid_value' && typeof value !== 'string'));
   const meant = issue.errors.find((branch) => !branch.some(isWrongKind));
   if (meant !== undefined) {
     return meant.flatMap((inner) => translate({ ...inner, path: [...path, ...inner.path] }, root));
@@ -55,10 +64,6 @@ function union(issue: z.core.$ZodIssueInvalidUnion, path: ConfigPath, root: unkn
     branch.filter(isWrongKind).map((inner) => expectation(inner)),
   );
   return [mismatch('wrong-type', expected.join(' or '), path, root)];
-}
-
-function isWrongKind(issue: Issue): boolean {
-  return issue.code === 'invalid_type' && issue.path.length === 0;
 }
 
 function mismatch(code: string, expected: string, path: ConfigPath, root: unknown): Finding {
@@ -82,5 +87,6 @@ const KINDS: Readonly<Record<string, string>> = {
 
 // The schema's own building blocks carry what they expect as their message; objects and arrays do not.
 function expectation(issue: Issue): string {
+  if (issue.code === 'invalid_value') return oneOf(issue.values);
   return issue.code === 'invalid_type' ? (KINDS[issue.expected] ?? issue.message) : issue.message;
 }

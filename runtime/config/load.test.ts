@@ -66,6 +66,7 @@ describe('the seed config', () => {
       sharedMemory: false,
       watchdog: { warnMs: 1000, killMs: 15_000 },
       startTimeoutMs: 10_000,
+      intensity: { restarts: 3, withinMs: 60_000 },
     });
     expect(loaded.providers).toEqual([
       {
@@ -315,6 +316,7 @@ describe('what is resolved', () => {
       sharedMemory: true,
       watchdog: { warnMs: 0, killMs: 1 },
       startTimeoutMs: 1,
+      intensity: { restarts: 0, withinMs: 1 },
     };
     const agent = {
       ...bound,
@@ -324,6 +326,7 @@ describe('what is resolved', () => {
         intensity: { restarts: 0, withinMs: 1 },
         backoff: { factor: 1.5 },
       },
+      placement: { key: true },
       mirror: 'all',
       maxIterations: 1,
     };
@@ -352,6 +355,7 @@ describe('what is resolved', () => {
           intensity: { restarts: 0, withinMs: 1 },
           backoff: { minMs: 200, maxMs: 10_000, factor: 1.5, jitter: 0.2 },
         },
+        placement: { key: true },
         mirror: 'all',
         maxIterations: 1,
       },

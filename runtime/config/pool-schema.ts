@@ -81,7 +81,21 @@ export const poolSchema = z
     watchdog: watchdogSchema.prefault({}),
     startTimeoutMs: timeSpan(1)
       .default(10_000)
-      .describe('How long a thread may take to start, in milliseconds. Default: 10000.'),
+      .describe(
+        'How long a thread may take to start, and an instance wait for a free one, in milliseconds. Default: 10000.',
+      ),
+    intensity: z
+      .strictObject({
+        restarts: integer(0).describe(
+          'How many failed starts and quarantined instances are allowed within the window.',
+        ),
+        withinMs: timeSpan(1).describe('The window in milliseconds.'),
+      })
+      .prefault({ restarts: 3, withinMs: 60_000 })
+      .describe(
+        'How often threads may fail to start, or instances be quarantined, before the pool starts no more threads. ' +
+          'Default: 3 in 60000 ms.',
+      ),
   })
   .describe('How the threads of one pool are run.');
 

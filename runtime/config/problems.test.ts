@@ -94,9 +94,15 @@ describe('each kind of problem has its code and its place', () => {
     ],
     ['an unknown value', withAgent('"mirror": "newest"'), 'unknown-value 2:76 agents.a.mirror'],
     [
-      'a placement of a later version',
-      withAgent('"placement": "exclusive"'),
+      'a placement of another kind',
+      withAgent('"placement": "most"'),
       'unknown-value 2:79 agents.a.placement',
+    ],
+    [
+      'a placement by something else',
+      withAgent('"placement": {"id": true, "key": false}'),
+      'unknown-key 2:80 agents.a.placement.id',
+      'wrong-type 2:99 agents.a.placement.key',
     ],
     [
       'another type of agent',
@@ -339,7 +345,12 @@ describe('the advice', () => {
     ['"gateway": {}', 'unknown key "gateway"'],
     ['"mirror": "lates"', 'expected one of "latest", "all", got "lates"; did you mean "latest"?'],
     ['"mirror": 5', 'expected one of "latest", "all", got 5'],
-    ['"placement": "exclusive"', 'expected "fewest", got "exclusive"'],
+    [
+      '"placement": "exclusiv"',
+      'expected one of "fewest", "exclusive", got "exclusiv"; did you mean "exclusive"?',
+    ],
+    ['"placement": 7', 'expected one of "fewest", "exclusive" or an object, got 7'],
+    ['"placement": {"key": false}', 'expected true, got a boolean'],
     ['"maxIterations": -Infinity', 'expected an integer >= 1, got -Infinity'],
     ['"maxIterations": {"a": [1, "x"], "pin": {}}', 'expected an integer >= 1, got {"a":[1,"x"],"pin":{}}'],
     ['"module": 7', 'expected a non-empty string or a URL, got 7'],

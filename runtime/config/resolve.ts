@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { PoolIntensity } from '../../actors/pool-health.ts';
 import type { RestartPolicy } from '../../actors/restart-policy.ts';
 import type { TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { agentSchema } from './agent-schema.ts';
@@ -41,7 +42,7 @@ export interface ResolvedAgent {
   /** What a restarted instance begins with; without it the store decides. */
   readonly state?: 'fresh' | 'snapshot';
   readonly timers: TimersPolicy;
-  readonly placement: 'fewest';
+  readonly placement: 'fewest' | 'exclusive' | { readonly key: true };
   readonly mirror: 'latest' | 'all';
   readonly maxIterations: number;
   readonly grants: readonly ResolvedGrant[];
@@ -67,6 +68,8 @@ export interface ResolvedPool {
   /** Milliseconds of one turn after which is warned, and after which the thread is ended; 0: never. */
   readonly watchdog: { readonly warnMs: number; readonly killMs: number };
   readonly startTimeoutMs: number;
+  /** Failed starts and quarantined instances within the window, after which it starts no more threads. */
+  readonly intensity: PoolIntensity;
 }
 
 /** Memory limits of the threads of a pool, in MiB. */
@@ -159,7 +162,7 @@ function resolvePool(
   const written = Object.hasOwn(config.threads ?? {}, threadId) ? config.threads?.[threadId] : undefined;
   const { minThreads, idleTimeoutMs, isolation, permissions, env, resourceLimits, ...rest } =
     written ?? poolSchema.parse({});
-  const { sharedMemory, watchdog, startTimeoutMs } = rest;
+  const { sharedMemory, watchdog, startTimeoutMs, intensity } = rest;
   // One agent with a grant closes off its whole pool: agents of one thread share everything.
   const granted = agents.some((agent) => agent.threadId === threadId && agent.grants.length > 0);
   const absolute = (path: string) => (path === '*' ? path : resolve(folder, path));
@@ -179,6 +182,7 @@ function resolvePool(
     sharedMemory,
     watchdog,
     startTimeoutMs,
+    intensity,
   };
 }
 
