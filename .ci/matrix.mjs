@@ -1,10 +1,7 @@
 // Runs the suite on every Node line we support: npm run test:matrix [-- 22 26] [-- vitest arguments]
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { binary, lines, root } from './node-lines.mjs';
 
-const root = fileURLToPath(new URL('../', import.meta.url));
-const lines = { 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' };
 const wanted = process.argv.slice(2).filter((argument) => argument in lines);
 const passedOn = process.argv.slice(2).filter((argument) => !(argument in lines));
 
@@ -20,21 +17,3 @@ for (const line of wanted.length > 0 ? wanted : Object.keys(lines)) {
   failed ||= status !== 0;
 }
 process.exit(failed ? 1 : 0);
-
-/** The npm package `node` of that version, installed once under node_modules/.cache. */
-function binary(version) {
-  const home = `${root}node_modules/.cache/node-${version}`;
-  const node = `${home}/node_modules/node/bin/node`;
-  if (!existsSync(node)) {
-    mkdirSync(home, { recursive: true });
-    writeFileSync(
-      `${home}/package.json`,
-      JSON.stringify({ private: true, dependencies: { node: version }, allowScripts: { node: true } }),
-    );
-    execFileSync('npm', ['install', '--no-audit', '--no-fund'], {
-      cwd: home,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-  }
-  return node;
-}

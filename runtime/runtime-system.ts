@@ -431,6 +431,10 @@ export class RuntimeSystem {
     throw new HoldfastError('RUNTIME_STOPPED', 'the runtime is stopping or has stopped; create a new one');
   }
 
+  warn(fields: object, message: string): void {
+    this.#warn(fields, message);
+  }
+
   #warn(fields: object, message: string): void {
     this.#logger.warn(fields, message);
     this.#hub.emit('warning', { ...fields, message });

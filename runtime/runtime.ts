@@ -7,6 +7,7 @@ import { loadConfig } from './config/load.ts';
 import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { guardIsolation } from './isolation/guard.ts';
+import { assertIsolation } from './isolation/strict.ts';
 import type { Logger } from './logger.ts';
 import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
@@ -28,6 +29,13 @@ export interface RuntimeOptions {
    * a restart goes on from the last state in this runtime's own memory.
    */
   readonly store?: SnapshotStore;
+  /**
+   * Whether the isolation of every pool must hold: what a thread can try against the host is tried in one of each pool,
+   * about a tenth of a second each, and `createRuntime` rejects with `ISOLATION_UNAVAILABLE` when anything comes
+   * through, or when agents of different grants share a pool. Default: false, closed pools are tried in the background
+   * and what is open there is a warning.
+   */
+  readonly strict?: boolean;
 }
 
 /** The logic a config says an agent has, or any logic when it does not say. */
@@ -121,9 +129,10 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
 
 /**
  * Starts the runtime that a config describes: an object, or the path or URL of a JSON5 file. No thread is
- * started and no secret provider is called before an instance needs it.
+ * started and no secret provider is called before an instance needs it; but for the threads that `strict` tries.
  *
  * @throws {ConfigError} `CONFIG_INVALID` or `AGENT_MODULE_NOT_FOUND`, with every problem at once.
+ * @throws {HoldfastError} `ISOLATION_UNAVAILABLE` with `strict`.
  * @example
  * ```ts
  * await using runtime = await createRuntime('./openclaw.json');
@@ -147,9 +156,10 @@ export async function openRuntime<const C extends RuntimeConfig>(
   options: RuntimeOptions,
   surroundings: Surroundings = {},
 ): Promise<Runtime<C>> {
-  const { capabilities, providers, logger, store } = options;
+  const { capabilities, providers, logger, store, strict = false } = options;
   const customProviders = providers?.map(({ name }) => name);
   const loaded = await loadConfig(config, customProviders && { customProviders });
+  if (strict && !surroundings.startThread) await assertIsolation(loaded);
   const system = new RuntimeSystem(loaded, {
     ...surroundings,
     ...(capabilities && { capabilities }),
@@ -158,7 +168,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     ...(store && { store }),
   });
   // A test kit brings its own threads.
-  const guard = surroundings.startThread ? undefined : guardIsolation(loaded);
+  const guard = surroundings.startThread ? undefined : guardIsolation(loaded, system, strict);
   const telemetry = startTelemetry(system, { agents: loaded.agents, addressOf });
   const spawn = (agent: string, request: SpawnRequest): Promise<AgentRef> =>
     telemetry.spawn(agent, request, () => system.spawn(agent, request));

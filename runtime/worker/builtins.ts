@@ -1,13 +1,13 @@
 /**
  * The modules of Node that a closed thread may import. Whatever is not listed is refused: a Node of tomorrow brings
  * modules that nobody has looked at. `node:sqlite` opens files past the permission model, `node:ffi` calls native
- * code; `node:inspector`, `node:wasi`, `node:repl`, `node:test`, `node:sea` and `node:trace_events` are not for agents.
+ * code; `node:wasi`, `node:repl`, `node:test`, `node:sea` and `node:trace_events` are not for agents.
  */
 export const ADMITTED: ReadonlySet<string> = new Set(
   (
     'assert assert/strict async_hooks buffer child_process cluster console constants crypto dgram ' +
-    'diagnostics_channel dns dns/promises domain events fs fs/promises http http2 https module net os path ' +
-    'path/posix path/win32 perf_hooks process punycode querystring readline readline/promises stream ' +
+    'diagnostics_channel dns dns/promises domain events fs fs/promises http http2 https inspector ' +
+    'module net os path path/posix path/win32 perf_hooks process punycode querystring readline readline/promises stream ' +
     'stream/consumers stream/promises stream/web string_decoder sys timers timers/promises tls tty url util ' +
     'util/types v8 vm worker_threads zlib _http_agent _http_client _http_common _http_incoming _http_outgoing ' +
     '_http_server _stream_duplex _stream_passthrough _stream_readable _stream_transform _stream_wrap ' +
@@ -16,12 +16,13 @@ export const ADMITTED: ReadonlySet<string> = new Set(
 );
 
 /**
- * What such a module loses. It can be imported, since many packages import `child_process` only to have it at hand;
- * what is named here throws when it is called. `*` is every function.
+ * What such a module loses. It can be imported, since many packages import `child_process` only to have it at hand,
+ * or `inspector` to see whether somebody debugs; what is named here throws when it is called. `*` is every function.
  */
 export const TAKEN: Readonly<Record<string, readonly string[]>> = {
   child_process: ['*'],
   cluster: ['fork', 'setupMaster', 'setupPrimary'],
+  inspector: ['Session', 'close', 'open', 'waitForDebugger'],
   // Hooks of an agent would come before ours.
   module: ['register', 'registerHooks'],
   os: ['setPriority'],

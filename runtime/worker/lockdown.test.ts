@@ -38,7 +38,7 @@ async function run(code: string, { file = '', agent = 'closed' } = {}): Promise<
 }
 
 describe('in a closed thread', () => {
-  it.each(['sqlite', 'inspector', 'inspector/promises', 'wasi', 'repl', 'test', 'trace_events'])(
+  it.each(['sqlite', 'inspector/promises', 'wasi', 'repl', 'test', 'trace_events'])(
     'node:%s cannot be had by any way to import it',
     async (name) => {
       const ways = [
@@ -70,22 +70,23 @@ describe('in a closed thread', () => {
       'test/reporters',
     ];
     expect(refused.filter((name) => ![...known, 'trace_events', 'wasi'].includes(name))).toEqual([]);
-    expect(refused).toContain('inspector');
+    expect(refused).toContain('repl');
   });
 
-  it('packages can import child_process, cluster and worker_threads, and start nothing with them', async () => {
+  it('packages can import child_process, cluster, inspector and worker_threads, and start nothing with them', async () => {
     const code = `
       const { exec, spawnSync, ChildProcess } = require('node:child_process');
       const imported = await import('node:child_process');
       const { fork } = require('node:cluster');
       const { Worker } = await import('node:worker_threads');
+      const { Session, open, url } = await import('node:inspector');
       class Own extends Worker {}
       const failed = [];
       for (const way of [() => exec('true'), () => spawnSync('true'), () => new ChildProcess(), () => imported.execSync('true'),
-        fork, () => new Worker('', { eval: true }), () => new Own('', { eval: true })])
+        fork, () => new Worker('', { eval: true }), () => new Own('', { eval: true }), () => new Session(), () => open(0)])
         try { way(); failed.push('open') } catch (error) { failed.push(error.code) }
-      return failed`;
-    expect(await run(code)).toEqual(Array(7).fill(DENIED));
+      return [url(), ...failed]`;
+    expect(await run(code)).toEqual([undefined, ...Array<string>(9).fill(DENIED)]);
   });
 
   it.each([
@@ -151,6 +152,27 @@ describe('in a closed thread', () => {
       }
       return got`;
     expect(await run(code, { file: 'keys.cjs' })).toEqual([DENIED, DENIED, DENIED]);
+  });
+
+  it('an agent that breaks an import off half-way does not get the module whole', async () => {
+    const code = `
+      const got = [];
+      const deep = (name) => { try { deep(name); require(name) } catch {} };
+      Object.prototype.get = () => 1;
+      try { require('node:os') } catch {} finally { delete Object.prototype.get }
+      deep('node:v8');
+      for (const way of [() => require('node:os').setPriority(0, 10), () => require('node:v8').setFlagsFromString('--no-trace-gc')])
+        try { way(); got.push('open') } catch (error) { got.push(error.code) }
+      return got`;
+    // In a thread of its own: nothing has imported these modules there.
+    const fresh = await createRuntime({
+      agents: { closed: { type: 'thread-bound', threadId: 'fresh', maxThreads: 1, module } },
+      threads: { fresh: { isolation: 'thread+permissions' } },
+    });
+    const got = await toPromise(await fresh.spawn('closed', { input: { code } as never })).finally(() =>
+      fresh.stop(),
+    );
+    expect(got).toEqual([DENIED, expect.stringMatching(/^ERR_|^TypeError/)]);
   });
 
   it('what agents are made of works: files of their own, data URLs, packages, TypeScript', async () => {

@@ -10,7 +10,7 @@ const { call } = Function.prototype;
 const startsWith = call.bind(String.prototype.startsWith) as (text: string, start: string) => boolean;
 const slice = call.bind(String.prototype.slice) as (text: string, from: number) => string;
 const admits = ADMITTED.has.bind(ADMITTED);
-const { defineProperty, hasOwn, keys } = Object;
+const { create, defineProperty, hasOwn, keys } = Object;
 const toPath = fileURLToPath;
 const { isBuiltin, syncBuiltinESMExports: syncExports } = module;
 const builtin = process.getBuiltinModule;
@@ -37,14 +37,15 @@ export function lockdown({ isolation = 'thread' }: Pick<ThreadData, 'isolation'>
     );
   }
   const mayRead = permission.has.bind(permission, 'fs.read');
-  const admitted = Object.create(null) as Record<string, true>;
+  const admitted = create(null) as Record<string, true>;
 
   /** Throws unless the module of Node with that name, without `node:`, may be imported. */
   function admit(name: string): void {
     if (admitted[name]) return;
     if (!admits(name)) throw denied(`importing node:${name}`, name);
-    admitted[name] = true;
     if (hasOwn(TAKEN, name)) takeFrom(name, TAKEN[name] as readonly string[]);
+    // Last: an import that an agent has fail half-way does not count.
+    admitted[name] = true;
   }
 
   const resolve: ResolveHookSync = (specifier, context, nextResolve) => {
@@ -84,7 +85,12 @@ function takeFrom(name: string, members: readonly string[]): void {
 }
 
 function replace(target: object, name: string, value: unknown): void {
-  defineProperty(target, name, { value, writable: false, enumerable: true, configurable: false });
+  // Without a prototype, on which an agent may have put a `get`.
+  const descriptor = create(null) as PropertyDescriptor;
+  descriptor.value = value;
+  descriptor.writable = descriptor.configurable = false;
+  descriptor.enumerable = true;
+  defineProperty(target, name, descriptor);
 }
 
 /** A function that can be extended and constructed: some packages do so with what they only have at hand. */
