@@ -1,11 +1,12 @@
 import { AssertionError } from 'node:assert';
+import type { FaultyStore, StoreCall, StoreFailure } from './faulty-store.ts';
 import type { KillCause, TestThread } from './test-thread.ts';
 
 /** Something that was made to go wrong. */
 export interface Fault {
-  readonly kind: 'kill-thread' | 'hang-thread' | 'drop-batch';
-  /** Name of the thread that it is for: `holdfast:<threadId>:<n>`. */
-  readonly thread: string;
+  readonly kind: 'kill-thread' | 'hang-thread' | 'drop-batch' | 'fail-store';
+  /** Name of the thread that it is for: `holdfast:<threadId>:<n>`; none for the store. */
+  readonly thread: string | undefined;
   /** Whether it has happened. A test that injects a fault asserts this, or it may test nothing. */
   readonly fired: boolean;
 }
@@ -25,6 +26,11 @@ export interface Faults {
   hangThread(target: string): Fault;
   /** Loses the next batch of events on its way to a thread. */
   dropBatch(target: string): Fault;
+  /**
+   * Has the next call of the store fail (the default) or never settle (`hang`): one of that kind, or any. Throws when the
+   * runtime was given no `store`.
+   */
+  failStore(how?: StoreFailure, call?: StoreCall): Fault;
   /** Those that have not happened. */
   pending(): Fault[];
 }
@@ -33,9 +39,10 @@ export interface FaultsOptions {
   readonly threads: () => readonly TestThread[];
   /** Node's id of the thread on which the instance at an address runs. */
   readonly threadOf: (address: string) => number | undefined;
+  readonly store: FaultyStore | undefined;
 }
 
-export function createFaults({ threads, threadOf }: FaultsOptions): Faults {
+export function createFaults({ threads, threadOf, store }: FaultsOptions): Faults {
   const injected: Fault[] = [];
 
   function target(wanted: string): TestThread {
@@ -71,6 +78,19 @@ export function createFaults({ threads, threadOf }: FaultsOptions): Faults {
       inject('kill-thread', wanted, (thread, done) => thread.kill(cause, done)),
     hangThread: (wanted) => inject('hang-thread', wanted, (thread, done) => thread.hang(done)),
     dropBatch: (wanted) => inject('drop-batch', wanted, (thread, done) => thread.dropBatch(done)),
+    failStore(how = 'fail', call?: StoreCall) {
+      if (store === undefined) {
+        throw new AssertionError({
+          message: 'there is no store to fail: give createTestRuntime one, such as memoryStore()',
+        });
+      }
+      const fault = { kind: 'fail-store' as const, thread: undefined, fired: false };
+      injected.push(fault);
+      store.fail(how, call, () => {
+        fault.fired = true;
+      });
+      return fault;
+    },
     pending: () => injected.filter(({ fired }) => !fired),
   };
 }

@@ -1,5 +1,13 @@
 export type { Fault, Faults } from './faults.ts';
+export type { StoreCall, StoreFailure } from './faulty-store.ts';
 export type { Expected, Probe } from './probe.ts';
+export {
+  snapshotStoreCases,
+  testSnapshotStore,
+  type SnapshotStoreCase,
+  type SnapshotStoreCases,
+  type TestSnapshotStoreOptions,
+} from './snapshot-store-cases.ts';
 export type { KillCause } from './test-thread.ts';
 export {
   createTestRuntime,

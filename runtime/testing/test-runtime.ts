@@ -3,6 +3,7 @@ import type { RuntimeConfig } from '../config/schema.ts';
 import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { createFaults, type Faults } from './faults.ts';
+import { faultyStore } from './faulty-store.ts';
 import { createProbe, type Probe } from './probe.ts';
 import { anySeed, seeded } from './random.ts';
 import { inProcess, onThreads } from './stage.ts';
@@ -93,7 +94,9 @@ export async function createTestRuntime<const C extends RuntimeConfig>(
     random: seeded(seed, 2),
   };
   const surroundings = { clock, startThread: stage.startThread, sent: deepFreeze };
-  const runtime = await openRuntime(config, options, surroundings);
+  const store = options.store && faultyStore(options.store);
+  const given = store === undefined ? options : { ...options, store: store.store };
+  const runtime = await openRuntime(config, given, surroundings);
   let stopped: Promise<void> | undefined;
   let probes = 0;
   function stop(stopping?: { readonly timeoutMs?: number }): Promise<void> {
@@ -113,6 +116,7 @@ export async function createTestRuntime<const C extends RuntimeConfig>(
     probe: (name = `probe-${++probes}`) => createProbe({ name, timeline, timers, time, hint }),
     faults: createFaults({
       threads: () => stage.threads(),
+      store,
       threadOf: (address) => runtime.get(address)?.thread,
     }),
     trace: stage.trace,
