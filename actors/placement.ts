@@ -2,7 +2,7 @@
 export interface PlacedThread {
   /** Its number within the pool, from 1 to `maxThreads`; free again only when the thread is gone. */
   readonly n: number;
-  readonly state: 'starting' | 'ready' | 'leaving' | 'stuck';
+  readonly state: 'starting' | 'ready' | 'recycling' | 'leaving' | 'stuck';
   /** Instances placed on it. */
   readonly owned: number;
   /** The one instance on it wants it for itself. */

@@ -15,7 +15,7 @@ import {
   type PoolRecord,
   type Strike,
 } from './pool-health.ts';
-import type { ThreadCause } from './thread.ts';
+import type { LeaveCause, Recycling, ThreadCause } from './thread.ts';
 
 export interface PoolInput {
   readonly threadId: string;
@@ -61,7 +61,8 @@ export type PoolEffect =
   | { readonly kind: 'host'; readonly n: number; readonly address: string }
   | { readonly kind: 'watch-idle'; readonly n: number }
   | { readonly kind: 'unwatch-idle'; readonly n: number }
-  | { readonly kind: 'leave'; readonly n: number; readonly cause: 'retired' | 'shutdown' }
+  | { readonly kind: 'leave'; readonly n: number; readonly cause: LeaveCause }
+  | ({ readonly kind: 'recycle'; readonly n: number } & Recycling)
   | { readonly kind: 'forget'; readonly n: number }
   /** Time is running for one that waits; and does so no more. */
   | { readonly kind: 'watch-wait'; readonly address: string }
@@ -194,7 +195,20 @@ export function planForgiven(context: PoolContext): PoolPlan {
 
 export function planRelease(context: PoolContext, n: number): PoolPlan {
   const freed = withThread(context, n, ({ owned }) => ({ owned: Math.max(0, owned - 1), exclusive: false }));
+  const thread = freed.threads.find((candidate) => candidate.n === n);
+  if (thread?.state === 'recycling' && thread.owned === 0) return leave(freed, n, 'recycled');
   return then(retry(freed), (now) => watchIdle(now, n));
+}
+
+/** Replaces a thread: nothing more is placed on it, and it leaves when its instances have. */
+export function planRecycling(context: PoolContext, n: number, recycling: Recycling): PoolPlan {
+  const thread = context.threads.find((candidate) => candidate.n === n);
+  if (thread?.state !== 'ready') return none(context);
+  if (thread.owned === 0) return leave(context, n, 'recycled');
+  return {
+    context: withThread(context, n, () => ({ state: 'recycling' })),
+    effects: [{ kind: 'recycle', n, ...recycling }],
+  };
 }
 
 export function planReady(context: PoolContext, n: number): PoolPlan {
@@ -207,10 +221,7 @@ export function planRetirement(context: PoolContext, n: number): PoolPlan {
   const thread = context.threads.find((candidate) => candidate.n === n);
   const staying = context.threads.filter(takesInstances).length;
   if (thread?.state !== 'ready' || thread.owned > 0 || staying <= context.minThreads) return none(context);
-  return {
-    context: withThread(context, n, () => ({ state: 'leaving' })),
-    effects: [{ kind: 'leave', n, cause: 'retired' }],
-  };
+  return leave(context, n, 'retired');
 }
 
 /** The thread is failing; nothing more is placed on it, and its place is free only when it has exited. */
@@ -254,6 +265,16 @@ export function planClosing(context: PoolContext): PoolPlan {
     effects: [
       ...context.waiting.map(({ address }) => ({ kind: 'unwatch-wait', address }) as const),
       ...context.threads.map(({ n }) => ({ kind: 'leave', n, cause: 'shutdown' }) as const),
+    ],
+  };
+}
+
+function leave(context: PoolContext, n: number, cause: LeaveCause): PoolPlan {
+  return {
+    context: withThread(context, n, () => ({ state: 'leaving' })),
+    effects: [
+      { kind: 'unwatch-idle', n },
+      { kind: 'leave', n, cause },
     ],
   };
 }

@@ -8,6 +8,7 @@ import {
   planOverdue,
   planPlacement,
   planReady,
+  planRecycling,
   planRelease,
   planRetirement,
   planStrike,
@@ -20,7 +21,7 @@ import {
 } from './pool-plan.ts';
 import type { PlacementRule } from './placement.ts';
 import { HEALTHY, type PoolIntensity, type Strike } from './pool-health.ts';
-import { threadMachine, type ThreadReport } from './thread.ts';
+import { threadMachine, type Recycling, type ThreadReport } from './thread.ts';
 
 export type PoolEvent =
   /** Run an instance on a thread of this pool. */
@@ -33,6 +34,8 @@ export type PoolEvent =
   | { readonly type: 'strike.forgiven' }
   /** An instance that ran on thread `n` does not any more. */
   | { readonly type: 'release'; readonly n: number }
+  /** Replace thread `n`. */
+  | ({ readonly type: 'recycle'; readonly n: number } & Recycling)
   | ThreadReport
   /** Thread `n` had nothing to do for `idleTimeoutMs`. */
   | { readonly type: 'thread.idle'; readonly n: number }
@@ -86,6 +89,8 @@ function plan(context: PoolContext, event: PoolEvent): PoolPlan {
       return planStuck(context, event.n);
     case 'thread.exited':
       return planExit(context, event.n, event.cause);
+    case 'recycle':
+      return planRecycling(context, event.n, { timeoutMs: event.timeoutMs, force: event.force });
     case 'stop':
       return planClosing(context);
     default:
@@ -119,6 +124,8 @@ export const poolMachine = setup({
             enqueue.spawnChild('thread', { id: threadActor(n), input: { threadId, n, startTimeoutMs } }),
           host: ({ n, address }) => enqueue.sendTo(threadActor(n), { type: 'host', address }),
           leave: ({ n, cause }) => enqueue.sendTo(threadActor(n), { type: 'leave', cause }),
+          recycle: ({ n, timeoutMs, force }) =>
+            enqueue.sendTo(threadActor(n), { type: 'recycle', timeoutMs, force }),
           forget: ({ n }) => enqueue.stopChild(threadActor(n)),
           'watch-idle': ({ n }) =>
             enqueue.raise({ type: 'thread.idle', n }, { delay: 'idleTimeout', id: idleTimer(n) }),
@@ -178,6 +185,7 @@ export const poolMachine = setup({
         'strike.forgiven': { actions: 'carryOut' },
         'thread.ready': { actions: 'carryOut' },
         'thread.idle': { actions: 'carryOut' },
+        recycle: { actions: 'carryOut' },
         stop: [
           { guard: 'empty', target: 'closed' },
           { target: 'closing', actions: 'carryOut' },

@@ -2,6 +2,7 @@ import { emit, enqueueActions, setup } from 'xstate';
 import type { PlacementRule } from './placement.ts';
 import { poolMachine, type PoolReport } from './pool.ts';
 import type { PoolInput } from './pool-plan.ts';
+import type { Recycling } from './thread.ts';
 import { decideRestart, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
 
 export interface SupervisorInput {
@@ -36,6 +37,8 @@ export type SupervisorEvent =
   | ({ readonly type: 'instance.resume' } & Placeable)
   /** An instance is gone for good; forget what it did. */
   | { readonly type: 'instance.forget'; readonly address: string }
+  /** Replace thread `n` of a pool. */
+  | ({ readonly type: 'thread.recycle'; readonly threadId: string; readonly n: number } & Recycling)
   | PoolReport
   /** XState's word that a child is done, and its copy of a failure. */
   | { readonly type: `xstate.done.actor.${string}`; readonly output: unknown }
@@ -183,6 +186,11 @@ export const supervisorMachine = setup({
             { type: 'restart', params: ({ event }) => ({ address: event.address }) },
             { type: 'place', params: ({ event }) => event },
           ],
+        },
+        'thread.recycle': {
+          actions: enqueueActions(({ event: { threadId, n, timeoutMs, force }, enqueue }) => {
+            enqueue.sendTo(poolActor(threadId), { type: 'recycle', n, timeoutMs, force });
+          }),
         },
         stop: 'stopping',
       },

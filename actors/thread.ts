@@ -7,13 +7,34 @@ export interface ThreadInput {
 }
 
 /** Why a thread is gone. */
-export type ThreadCause = 'retired' | 'shutdown' | 'exit' | 'error' | 'oom' | 'hang' | 'init-timeout';
+export type ThreadCause =
+  | 'retired'
+  | 'recycled'
+  | 'shutdown'
+  | 'exit'
+  | 'error'
+  | 'oom'
+  | 'hang'
+  | 'init-timeout';
+
+/** Why a pool has a thread leave. */
+export type LeaveCause = Extract<ThreadCause, 'retired' | 'recycled' | 'shutdown'>;
+
+/** How a thread is replaced. */
+export interface Recycling {
+  /** Milliseconds its instances get to go elsewhere. */
+  readonly timeoutMs: number;
+  /** What happens then: `true` ends the thread with those it still has, `false` keeps it. */
+  readonly force: boolean;
+}
 
 export type ThreadEvent =
   /** From the pool: run this instance. */
   | { readonly type: 'host'; readonly address: string }
   /** From the pool: leave; nothing is placed here any more. */
-  | { readonly type: 'leave'; readonly cause: 'retired' | 'shutdown' }
+  | { readonly type: 'leave'; readonly cause: LeaveCause }
+  /** From the pool: have all instances go elsewhere. */
+  | ({ readonly type: 'recycle' } & Recycling)
   /** From the worker. */
   | { readonly type: 'worker.ready' }
   | { readonly type: 'worker.failed'; readonly cause: 'error' | 'oom' | 'hang'; readonly error: unknown }
@@ -22,6 +43,9 @@ export type ThreadEvent =
 /** What the thread tells the worker. */
 export type WorkerCommand =
   | { readonly type: 'host'; readonly address: string }
+  /** Have the instances go elsewhere, or, when that took too long, stay. */
+  | { readonly type: 'move-out' }
+  | { readonly type: 'stay' }
   | { readonly type: 'shut-down'; readonly cause: ThreadCause }
   | { readonly type: 'terminate'; readonly cause: ThreadCause }
   /** It does not end, and may never: go on without it. */
@@ -39,6 +63,7 @@ export type ThreadReport =
 export interface ThreadContext extends ThreadInput {
   readonly name: string;
   readonly cause: ThreadCause | undefined;
+  readonly recycling: Recycling | undefined;
 }
 
 /** How long a terminated thread may take to end before its instances go on without it; it takes some milliseconds. */
@@ -66,7 +91,12 @@ export const threadMachine = setup({
     events: {} as ThreadEvent,
   },
   actors: { worker },
-  delays: { startTimeout: ({ context }) => context.startTimeoutMs, terminateTimeout: TERMINATE_MS },
+  delays: {
+    startTimeout: ({ context }) => context.startTimeoutMs,
+    terminateTimeout: TERMINATE_MS,
+    recycleTimeout: ({ context }) => context.recycling?.timeoutMs ?? 0,
+  },
+  guards: { isForced: ({ context }) => context.recycling?.force === true },
   actions: {
     tellHost: sendTo('worker', ({ event }) => event),
     tellReady: sendParent(({ context }): ThreadReport => ({ type: 'thread.ready', n: context.n })),
@@ -79,6 +109,8 @@ export const threadMachine = setup({
     })),
     shutDown: sendTo('worker', ({ context }) => ({ type: 'shut-down', cause: context.cause ?? 'exit' })),
     terminate: sendTo('worker', ({ context }) => ({ type: 'terminate', cause: context.cause ?? 'exit' })),
+    moveOut: sendTo('worker', { type: 'move-out' }),
+    stay: sendTo('worker', { type: 'stay' }),
     abandon: sendTo('worker', { type: 'abandon' }),
     rememberLeave: assign({
       cause: ({ event, context }) => (event.type === 'leave' ? event.cause : context.cause),
@@ -86,6 +118,10 @@ export const threadMachine = setup({
     rememberFailure: assign({
       cause: ({ event, context }) => (event.type === 'worker.failed' ? event.cause : context.cause),
     }),
+    rememberRecycling: assign({
+      recycling: ({ event, context }) => (event.type === 'recycle' ? event : context.recycling),
+    }),
+    rememberRecycled: assign({ cause: 'recycled' }),
     rememberTimeout: assign({ cause: 'init-timeout' }),
     rememberError: assign({ cause: 'error' }),
   },
@@ -95,6 +131,7 @@ export const threadMachine = setup({
     ...input,
     name: `holdfast:${input.threadId}:${input.n}`,
     cause: undefined,
+    recycling: undefined,
   }),
   invoke: {
     src: 'worker',
@@ -122,7 +159,18 @@ export const threadMachine = setup({
       on: {
         host: { actions: 'tellHost' },
         leave: { target: 'leaving', actions: 'rememberLeave' },
+        recycle: { target: 'recycling', actions: 'rememberRecycling' },
       },
+    },
+    recycling: {
+      entry: 'moveOut',
+      after: {
+        recycleTimeout: [
+          { guard: 'isForced', target: 'leaving', actions: ['rememberRecycled', 'tellFailing'] },
+          { target: 'ready', actions: ['stay', 'tellReady'] },
+        ],
+      },
+      on: { leave: { target: 'leaving', actions: 'rememberLeave' } },
     },
     leaving: { entry: 'shutDown' },
     failed: {

@@ -17,6 +17,7 @@ export { transfer, type Movable } from './mailbox/transfer.ts';
 export type { Logger } from './logger.ts';
 export type { PoolEvidence } from './exhausted.ts';
 export { QuarantineError, type QuarantineEvidence } from './quarantine.ts';
+export type { Recycled } from './recycle.ts';
 export type { Escalation, RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 export {
   createRuntime,

@@ -42,6 +42,8 @@ export interface InstanceEffects {
   resume(instance: Instance): void;
   /** It runs, in its thread. */
   running(instance: Instance): void;
+  /** It has left its thread, and needs another place. */
+  moving(instance: Instance): void;
   /** It is quarantined. */
   quarantined(instance: Instance): void;
   /** It is gone for good. */
@@ -68,7 +70,14 @@ export interface InstanceOptions {
   readonly effects: InstanceEffects;
 }
 
-export type InstancePhase = 'starting' | 'running' | 'restarting' | 'quarantined' | 'stopping' | 'ended';
+export type InstancePhase =
+  | 'starting'
+  | 'running'
+  | 'moving'
+  | 'restarting'
+  | 'quarantined'
+  | 'stopping'
+  | 'ended';
 
 type End =
   | { readonly kind: 'done'; readonly report: DoneReport }
@@ -318,9 +327,19 @@ export class Instance {
     if (snapshot !== undefined) keeper.beginWith(snapshot);
   }
 
-  /** Its next activation goes on from there; a restart after that begins as it always does. */
+  /** When it runs next it goes on from there; a restart after that begins as it always does. */
   continueFrom(state: PersistedState): void {
     this.#continuation = state;
+  }
+
+  /** It has left its thread in order to go on, as the same incarnation, on another one. */
+  departed(state: PersistedState): void {
+    if (this.over) return;
+    this.continueFrom(state);
+    this.#phase = 'moving';
+    this.#due = true;
+    this.#unseat();
+    this.#effects.moving(this);
   }
 
   /** The pool has given it a place; `false` when it has one already or needs none any more. */
@@ -368,6 +387,7 @@ export class Instance {
   running(): void {
     this.#ran = true;
     this.#phase = 'running';
+    this.#continuation = undefined;
     this.#settleStarted.resolve();
     for (const waiter of this.#awaiting.splice(0)) waiter.resolve();
     this.#effects.running(this);
@@ -462,7 +482,6 @@ export class Instance {
 
   /** The next incarnation begins; what waits in the mailbox is for it. */
   restart(): void {
-    this.#continuation = undefined;
     this.#incarnation += 1;
     this.#due = true;
     if (this.#phase !== 'quarantined') return;

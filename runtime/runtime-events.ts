@@ -42,7 +42,8 @@ export interface RuntimeEvents {
   agent: {
     readonly address: string;
     readonly incarnation: number;
-    readonly state: 'running' | 'restarting' | 'quarantined' | 'ended';
+    /** `moving`: it goes on, as the same incarnation, on another thread; `running` tells when it does. */
+    readonly state: 'running' | 'moving' | 'restarting' | 'quarantined' | 'ended';
   };
   escalation: Escalation;
   secret: {

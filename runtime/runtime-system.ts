@@ -15,6 +15,7 @@ import { Instance, type InstanceEffects } from './instance.ts';
 import { LargeEvents } from './large-events.ts';
 import { consoleLogger, type Logger } from './logger.ts';
 import { Waiting } from './mailbox/waiting.ts';
+import { recycleThreads, type Recycled } from './recycle.ts';
 import { replayLetter } from './replay.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './secrets/broker.ts';
@@ -43,6 +44,8 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly sent?: ((event: object) => void) | undefined;
 }
 
+/** What the instances of a thread that is replaced get to go elsewhere: as long as they get to start. */
+const RECYCLE_MS = 10_000;
 /** `stop` as a whole: half of Kubernetes' default grace of 30 s. */
 const STOP_MS = 15_000;
 
@@ -189,6 +192,26 @@ export class RuntimeSystem {
     };
   }
 
+  /** Replaces the threads of a pool, or of all, without losing an event or a state. */
+  async recycle(threadId: string | undefined, timeoutMs: number = RECYCLE_MS): Promise<Recycled> {
+    this.#assertRunning();
+    const pools = this.#config.pools.map((pool) => pool.threadId);
+    if (threadId !== undefined && !pools.includes(threadId)) {
+      const known = pools.map((one) => `"${one}"`).join(', ');
+      throw new HoldfastError('CONFIG_INVALID', `no pool has the threadId "${threadId}"; there are ${known}`);
+    }
+    return recycleThreads({
+      clock: this.#clock,
+      hosts: pools
+        .filter((one) => threadId === undefined || one === threadId)
+        .flatMap((one) => [...(this.#hosts.get(one) ?? [])]),
+      timeoutMs,
+      replace: ({ pool, n }) =>
+        this.#tell({ type: 'thread.recycle', threadId: pool, n, timeoutMs, force: true }),
+      assertRunning: () => this.#assertRunning(),
+    });
+  }
+
   /** Ends everything, once: instances after what they were sent, last started first; then the threads. */
   stop(timeoutMs: number = STOP_MS): Promise<void> {
     return (this.#stopping ??= this.#stop(timeoutMs));
@@ -314,6 +337,11 @@ export class RuntimeSystem {
     },
     running: ({ address, incarnation }: Instance) =>
       this.#hub.emit('agent', { address, incarnation, state: 'running' }),
+    moving: (instance: Instance) => {
+      const { address, incarnation } = instance;
+      this.#hub.emit('agent', { address, incarnation, state: 'moving' });
+      this.#instanceEffects.place(instance);
+    },
     resume: (instance: Instance) => {
       this.#assertRunning();
       this.#tell({ type: 'instance.resume', ...placeable(instance) });

@@ -9,6 +9,7 @@ import type { DeadLetter } from './dead-letters.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
 import type { Logger } from './logger.ts';
+import type { Recycled } from './recycle.ts';
 import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
 import type { SnapshotStore } from './store/snapshot-store.ts';
@@ -121,6 +122,14 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
     replay(id: string): Promise<void>;
   };
   /**
+   * Replaces the threads of the pool `threadId`, or of all pools, one after the other. No event and no state is lost:
+   * each instance goes on, as the same incarnation, on another thread, as soon as none of its children is at work that
+   * would begin anew (an invoked promise, callback or observable) and no ask is put off; until then its mailbox holds.
+   * One that cannot go within `timeoutMs` (10 s) is ended with its thread and restarted by its policy. Rejects with
+   * `CONFIG_INVALID` for an unknown `threadId`, `RUNTIME_STOPPED`, and `THREAD_HUNG` when a thread does not end.
+   */
+  recycle(threadId?: string, options?: { readonly timeoutMs?: number }): Promise<Recycled>;
+  /**
    * Ends all instances, after what they were sent, and all threads. Idempotent. Resolves after `timeoutMs`
    * (15 s) at the latest, with a warning that names the threads which did not end.
    */
@@ -189,6 +198,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     status: () => system.status(),
     on: (type, listener) => system.on(type, listener),
     deadLetters: { list: () => system.deadLetters.list(), replay: (id) => system.replay(id) },
+    recycle: (threadId, { timeoutMs } = {}) => system.recycle(threadId, timeoutMs),
     stop: ({ timeoutMs } = {}) => stop(timeoutMs),
     [Symbol.asyncDispose]: () => stop(),
   };

@@ -12,8 +12,11 @@ export interface ThreadStatus {
   readonly n: number;
   /** Node's id of the worker thread. */
   readonly thread: number;
-  /** `stuck`: it was ended and does not end; its place is taken until it does. */
-  readonly state: 'starting' | 'ready' | 'leaving' | 'stuck';
+  /**
+   * `recycling`: it is being replaced, and its instances move. `stuck`: it was ended and does not end; its place is
+   * taken until it does.
+   */
+  readonly state: 'starting' | 'ready' | 'recycling' | 'leaving' | 'stuck';
   /** Instances that run on it. */
   readonly instances: number;
 }

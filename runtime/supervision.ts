@@ -53,6 +53,8 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
       receive((command) => {
         if (command.type === 'host') host.host(command.address);
         else if (command.type === 'abandon') host.abandon();
+        else if (command.type === 'move-out') host.moveOut();
+        else if (command.type === 'stay') host.stay();
         else host.end(command.cause);
       });
     },

@@ -27,6 +27,7 @@ import {
   type ThreadMethod,
   type WireEvidence,
 } from './wire/protocol.ts';
+import type { PersistedState } from './xstate/persisted-timer.ts';
 import { toUnshared, withoutSharedMemory, type WireSnapshot } from './wire/snapshot.ts';
 import { sharedMemoryAdvice, sharesMemory, withoutShared } from './shared-memory.ts';
 import { Watchdog } from './watchdog.ts';
@@ -103,9 +104,12 @@ export class ThreadHost implements PeerThread {
   readonly #worker: OsThread;
   readonly #link: Link;
   readonly outbox: Outbox;
+  /** Resolves when the operating system has let go of it. */
+  readonly exited: Promise<void>;
   #ready = false;
   #queue: Instance[] = [];
   #gone = false;
+  #movingOut = false;
   #slots = 0;
   #delivered = 0;
   #failure: Error | undefined;
@@ -123,7 +127,12 @@ export class ThreadHost implements PeerThread {
     const data = { progress: this.#progress.buffer, threadId, sharedMemory, clockOrigin };
     this.#worker = startThread({ pool, name, moduleUrls, data });
     this.#worker.on('error', (error) => this.#failed(error));
-    this.#worker.on('exit', (code) => this.#exited(code));
+    this.exited = new Promise((resolve) => {
+      this.#worker.on('exit', (code) => {
+        this.#exited(code);
+        resolve();
+      });
+    });
     this.#link = openLink(this.#worker.port, {
       expose: {
         report: (items: readonly unknown[]) => this.#report(items),
@@ -182,6 +191,11 @@ export class ThreadHost implements PeerThread {
     return this.#seats.size;
   }
 
+  /** Those that run on it, or start. */
+  occupants(): Instance[] {
+    return Array.from(this.#seats.values(), ({ instance }) => instance);
+  }
+
   /** Nothing is heard of the thread any more. */
   get gone(): boolean {
     return this.#gone;
@@ -193,6 +207,38 @@ export class ThreadHost implements PeerThread {
     if (instance === undefined || !instance.placed(this)) return this.#options.release(this.n);
     if (this.#ready) void this.#activate(instance);
     else this.#queue.push(instance);
+  }
+
+  /** Has all instances go elsewhere, each as soon as it can. */
+  moveOut(): void {
+    this.#movingOut = true;
+    for (const seat of this.#seats.values()) if (seat.attachment !== undefined) void this.#depart(seat);
+  }
+
+  /** Those that have not gone stay. */
+  stay(): void {
+    this.#movingOut = false;
+    for (const { slot, attachment } of this.#seats.values()) {
+      if (attachment === undefined) continue;
+      this.#call('stay', slot).catch(() => {});
+    }
+  }
+
+  async #depart(seat: Seat): Promise<void> {
+    const { instance, slot } = seat;
+    try {
+      const state = (await this.#call('depart', slot)) as PersistedState | undefined;
+      if (state === undefined || this.#seats.get(slot) !== seat) return;
+      this.#vacate(seat);
+      if (instance.holds(seat)) instance.departed(state);
+    } catch (error) {
+      if (this.#gone) return;
+      const fields = { thread: this.name, address: instance.address, error };
+      this.#options.warn(
+        fields,
+        'an instance cannot move to another thread, and stays on one that is to be replaced',
+      );
+    }
   }
 
   /** Why the thread has ended, or is about to. */
@@ -303,6 +349,7 @@ export class ThreadHost implements PeerThread {
     }
     seat.attachment = this.outbox.attach(instance.mailbox, seat.slot);
     instance.running();
+    if (this.#movingOut) void this.#depart(seat);
   }
 
   // --- as a peer of other threads -------------------------------------------------------------------------

@@ -84,5 +84,6 @@ export class Watchers {
 
 /** A thread that retires holds no instance; if one was on its way there, the thread was gone for it. */
 export function reasonOf(cause: ThreadCause): StopReason {
-  return cause === 'retired' ? 'exit' : cause;
+  if (cause === 'retired') return 'exit';
+  return cause === 'recycled' ? 'stopped' : cause;
 }

@@ -141,6 +141,8 @@ export type ThreadMethod =
   | 'deliver'
   | 'activate'
   | 'deactivate'
+  | 'depart'
+  | 'stay'
   | 'watch'
   | 'snapshot'
   | 'persist'

@@ -48,6 +48,8 @@ export class Lane {
   waiting = false;
   /** Envelopes it may handle before the next instance has its turn. */
   quantum: number;
+  /** No envelope is handled: the instance is about to move. */
+  paused = false;
   readonly #options: LaneOptions;
   #runs: QueuedRun[] = [];
   #own = 0;
@@ -61,7 +63,7 @@ export class Lane {
   }
 
   get busy(): boolean {
-    return this.#runs.length > 0 || this.instance.hasSteps;
+    return (this.#runs.length > 0 && !this.paused) || this.instance.hasSteps;
   }
 
   push(job: Job, run: Run, place: Place): void {
@@ -75,7 +77,7 @@ export class Lane {
     const { instance } = this;
     let done = 0;
     while (done < max && !instance.ended) {
-      if (instance.hasSteps && (this.#own < OWN_TURNS || this.#runs.length === 0)) {
+      if (instance.hasSteps && (this.#own < OWN_TURNS || this.#runs.length === 0 || this.paused)) {
         const steps = instance.steps(max - done);
         done += steps;
         this.#own += steps;
@@ -83,7 +85,7 @@ export class Lane {
       }
       if (this.#open.length > 0 && !instance.hasSteps) this.#closeOpen();
       const queued = this.#runs[0];
-      if (queued === undefined) break;
+      if (queued === undefined || this.paused) break;
       this.#own = 0;
       done += this.#some(queued, max - done);
     }

@@ -226,6 +226,13 @@ export class Peers implements PeerBridge {
     else this.#drop(line);
   }
 
+  /** Something that the instance sent has not been handled, or an ask of its is put off. */
+  isBusy(self: Self): boolean {
+    for (const { from, mailbox, deferred } of this.#lines.values())
+      if (from === self && (mailbox.depth > 0 || deferred.size > 0)) return true;
+    return false;
+  }
+
   /** An instance of this thread has ended: what it sent still goes, then its lines are closed. */
   left(self: Self): void {
     this.#ended.add(self);

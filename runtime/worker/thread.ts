@@ -15,6 +15,7 @@ import {
 } from '../wire/protocol.ts';
 import { toClonable } from '../wire/snapshot.ts';
 import type { Clock } from '../xstate/xstate5.ts';
+import { Departures } from './departures.ts';
 import type { EventLoop } from './event-loop.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { loadLogic } from './load-logic.ts';
@@ -112,6 +113,19 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     sharedMemory: data.sharedMemory === true,
   });
   threadState().peers = peers;
+  const departures = new Departures({
+    clock,
+    isBusy: (instance) => peers.isBusy(instance.self),
+    pause: (instance) => turns.pause(instance),
+    goOn: (instance) => turns.goOn(instance),
+    leave(instance) {
+      instance.mirror();
+      instance.stop();
+      left(instance);
+      // Before the answer: the slot is somebody else's as soon as the host has it.
+      reports.flush();
+    },
+  });
 
   const link = openLink(data.port as MessagePort, {
     expose: {
@@ -130,6 +144,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         }
         // Before the answer: the slot is somebody else's as soon as the host has it.
         reports.flush();
+      },
+      depart: (slot: number) => departures.depart(hosted(slot)),
+      stay(slot: number) {
+        const instance = instances.get(slot);
+        if (instance !== undefined) departures.stay(instance);
       },
       watch: (slot: number, watched: boolean) => instances.get(slot)?.watch(watched),
       snapshot(slot: number) {
@@ -202,6 +221,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       instances.delete(instance.slot);
       places.delete(instance.slot);
     }
+    departures.left(instance);
     turns.leave(instance);
     peers.vacate(instance);
     peers.left(instance.self);

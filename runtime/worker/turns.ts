@@ -91,6 +91,17 @@ export class Turns {
     this.#arm();
   }
 
+  /** No envelope of the instance is handled until it goes on or leaves. */
+  pause(instance: HostedInstance): void {
+    this.#laneOf(instance).paused = true;
+  }
+
+  goOn(instance: HostedInstance): void {
+    if (instance.ended) return;
+    this.#laneOf(instance).paused = false;
+    this.wake(instance);
+  }
+
   /** The instance has ended. */
   leave(instance: HostedInstance): void {
     this.#lanes.get(instance)?.leave();

@@ -1,0 +1,183 @@
+import { describe, expect, test } from 'vitest';
+import type { AgentRef, Runtime, RuntimeEvents } from 'holdfast';
+import { fixture, nextEvent, start, startTest } from './fixtures/start.ts';
+
+const quick = { backoff: { minMs: 1, maxMs: 5, factor: 2, jitter: 0 } };
+
+async function movers(maxThreads = 1) {
+  const runtime = await start({
+    agents: {
+      mover: fixture('mover', { maxThreads, supervision: quick }),
+      other: fixture('mover', { threadId: 'other', supervision: quick }),
+    },
+  });
+  const spawn = (id: string): Promise<AgentRef> =>
+    runtime.spawn('mover', { id }) as unknown as Promise<AgentRef>;
+  return { runtime, spawn };
+}
+
+/** Numbers 1 to `n`, one event each, without a wait. */
+function add(ref: AgentRef, n: number): void {
+  for (let i = 1; i <= n; i++) ref.send({ type: 'add', n: i });
+}
+
+const sumTo = (n: number): number => (n * (n + 1)) / 2;
+
+const moving = (runtime: Runtime, address: string): Promise<unknown> =>
+  nextEvent<RuntimeEvents['agent']>(
+    (listener) => runtime.on('agent', listener),
+    (event) => event.address === address && event.state === 'moving',
+  );
+
+describe('the replacement of a pool’s threads', () => {
+  test('loses no event and no state of instances under load, and keeps their incarnations', async () => {
+    const { runtime, spawn } = await movers(2);
+    const refs = await Promise.all(['a', 'b', 'c', 'd'].map(spawn));
+    const before = refs.map(({ thread }) => thread);
+    const ends: unknown[] = [];
+    for (const ref of refs) ref.watch((end) => ends.push(end));
+    const sent: Promise<void>[] = [];
+    let replaced = false;
+    const recycled = runtime.recycle('pool').finally(() => {
+      replaced = true;
+    });
+    let n = 0;
+    while (!replaced) {
+      for (const ref of refs) sent.push(ref.deliver({ type: 'add', n: 1 }));
+      n += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (n % 50 === 0) await Promise.all(sent.splice(0));
+    }
+    expect(await recycled).toEqual({ threads: 2, moved: 4, restarted: [] });
+    await Promise.all(sent);
+    for (const ref of refs) expect(await ref.ask({ type: 'sum' })).toMatchObject({ sum: n });
+    expect(refs.every(({ thread }) => !before.includes(thread))).toBe(true);
+    expect(refs.map(({ incarnation }) => incarnation)).toEqual([1, 1, 1, 1]);
+    expect([ends, runtime.deadLetters.list()]).toEqual([[], []]);
+    expect(runtime.status().pools[0]).toMatchObject({ peakThreads: 2, endedThreads: { recycled: 2 } });
+    expect(runtime.status().restarts).toBe(0);
+  });
+
+  test('with one thread allowed has it exit before the next one starts, and the mailbox holds meanwhile', async () => {
+    const { runtime, spawn } = await movers(1);
+    const ref = await spawn('a');
+    add(ref, 100);
+    const moved = moving(runtime, 'mover/a');
+    const recycled = runtime.recycle('pool');
+    await moved;
+    add(ref, 500);
+    expect(await recycled).toMatchObject({ threads: 1, moved: 1 });
+    expect(await ref.ask({ type: 'sum' })).toMatchObject({ sum: sumTo(100) + sumTo(500) });
+    expect(runtime.status().pools[0]).toMatchObject({ peakThreads: 1, startedThreads: 2 });
+  });
+
+  test('waits for an invoked promise instead of repeating it', async () => {
+    const { runtime, spawn } = await movers();
+    const ref = await spawn('a');
+    await ref.deliver({ type: 'work', ms: 200 });
+    add(ref, 10);
+    expect(await runtime.recycle('pool')).toMatchObject({ moved: 1, restarted: [] });
+    expect(await ref.ask({ type: 'sum' })).toEqual({ sum: 55, works: 1, fired: 0 });
+  });
+
+  test('waits for an ask that is put off, whose answer may need another event', async () => {
+    const { runtime, spawn } = await movers();
+    const ref = await spawn('a');
+    const asked = ref.ask({ type: 'put off' });
+    await ref.deliver({ type: 'add', n: 1 });
+    const recycled = runtime.recycle('pool');
+    ref.send({ type: 'answer' });
+    expect(await asked).toBe('at last');
+    expect(await recycled).toMatchObject({ moved: 1 });
+  });
+
+  test('takes a timer along, which fires once', async () => {
+    const { runtime, spawn } = await movers();
+    const ref = await spawn('a');
+    await ref.deliver({ type: 'arm', ms: 400 });
+    expect(await runtime.recycle('pool')).toMatchObject({ moved: 1 });
+    await expect.poll(() => ref.ask({ type: 'sum' }), { timeout: 5000 }).toMatchObject({ fired: 1 });
+    await ref.deliver({ type: 'arm', ms: 1 });
+    await expect.poll(() => ref.ask({ type: 'sum' }), { timeout: 5000 }).toMatchObject({ fired: 2 });
+  });
+
+  test('ends at its time those that cannot go, which begin anew by their policy; the mailbox is for them', async () => {
+    const { runtime, spawn } = await movers();
+    const ref = await spawn('a');
+    const reason = new Promise((resolve) => {
+      ref.watch((end) => resolve(end.reason));
+    });
+    await ref.deliver({ type: 'work', ms: 60_000 });
+    const recycled = runtime.recycle('pool', { timeoutMs: 100 });
+    add(ref, 10);
+    expect(await recycled).toEqual({ threads: 1, moved: 0, restarted: ['mover/a'] });
+    expect(await reason).toBe('stopped');
+    expect(await ref.ask({ type: 'sum' })).toEqual({ sum: 55, works: 0, fired: 0 });
+    expect(runtime.deadLetters.list()).toEqual([]);
+  });
+
+  test('says of whom the state cannot be cloned, and begins it anew at its time', async () => {
+    const { runtime, spawn } = await movers();
+    const ref = await spawn('a');
+    await ref.deliver({ type: 'keep', what: 'function' });
+    const warning = nextEvent<RuntimeEvents['warning']>((listener) => runtime.on('warning', listener));
+    expect(await runtime.recycle('pool', { timeoutMs: 200 })).toMatchObject({ restarted: ['mover/a'] });
+    expect(await warning).toMatchObject({ address: 'mover/a', error: { code: 'REPLY_UNCLONABLE' } });
+  });
+
+  test('loses nothing that agents send each other', async () => {
+    const { runtime, spawn } = await movers(2);
+    const [a, b] = [await spawn('a'), await spawn('b')];
+    const c = (await runtime.spawn('other', { id: 'c' })) as unknown as AgentRef;
+    let n = 0;
+    let replaced = false;
+    const recycled = runtime.recycle().finally(() => {
+      replaced = true;
+    });
+    while (!replaced) {
+      n += 1;
+      await Promise.all([
+        a.deliver({ type: 'pass on', to: 'mover/b', n: 1 }),
+        c.deliver({ type: 'pass on', to: 'mover/b', n: 1 }),
+        b.deliver({ type: 'pass on', to: 'other/c', n: 1 }),
+      ]);
+    }
+    expect(await recycled).toEqual({ threads: 3, moved: 3, restarted: [] });
+    await expect.poll(() => b.ask({ type: 'sum' }), { timeout: 5000 }).toMatchObject({ sum: 2 * n });
+    await expect.poll(() => c.ask({ type: 'sum' }), { timeout: 5000 }).toMatchObject({ sum: n });
+    expect(runtime.deadLetters.list()).toEqual([]);
+  });
+
+  test('spares threads without instances, refuses an unknown pool, and is refused when the runtime stops', async () => {
+    const { runtime, spawn } = await movers();
+    expect(await runtime.recycle('pool')).toEqual({ threads: 0, moved: 0, restarted: [] });
+    await expect(runtime.recycle('nobody')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    const ref = await spawn('a');
+    await ref.deliver({ type: 'work', ms: 60_000 });
+    const recycled = runtime.recycle('pool', { timeoutMs: 60_000 });
+    await runtime.stop({ timeoutMs: 1000 });
+    await Promise.allSettled([recycled]);
+    expect(runtime.status().pools[0]?.threads).toEqual([]);
+    await expect(runtime.recycle()).rejects.toMatchObject({ code: 'RUNTIME_STOPPED' });
+  });
+
+  test('an instance that is stopped while it waits to go is stopped', async () => {
+    const { runtime, spawn } = await movers();
+    const ref = await spawn('a');
+    await ref.deliver({ type: 'work', ms: 60_000 });
+    const recycled = runtime.recycle('pool', { timeoutMs: 60_000 });
+    await ref.stop();
+    expect(await recycled).toEqual({ threads: 1, moved: 0, restarted: [] });
+    expect(runtime.status().instances).toEqual([]);
+  });
+
+  test('can be tried in the test kit', async () => {
+    const runtime = await startTest({ agents: { mover: fixture('mover') } });
+    const ref = await runtime.spawn('mover', { id: 'a' });
+    ref.send({ type: 'add', n: 3 });
+    const recycled = runtime.recycle('pool');
+    await runtime.clock.advance(100);
+    expect(await recycled).toEqual({ threads: 1, moved: 1, restarted: [] });
+    expect(await ref.ask({ type: 'sum' })).toMatchObject({ sum: 3 });
+  });
+});

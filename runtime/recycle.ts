@@ -1,0 +1,56 @@
+import { within, type Clock } from './clock.ts';
+import { HoldfastError } from './errors.ts';
+import type { ThreadHost } from './thread-host.ts';
+
+/** What the replacement of threads came to. */
+export interface Recycled {
+  /** Threads that were replaced. */
+  readonly threads: number;
+  /** Instances that went on elsewhere, with their state and as the same incarnation. */
+  readonly moved: number;
+  /** Addresses of those that could not go in time: they were ended with their thread, and restarted by their policy. */
+  readonly restarted: readonly string[];
+}
+
+export interface RecycleOptions {
+  readonly clock: Clock;
+  /** Those that run now. */
+  readonly hosts: readonly ThreadHost[];
+  /** Milliseconds that the instances of one thread get to go elsewhere. */
+  readonly timeoutMs: number;
+  /** Has the pool replace a thread. */
+  readonly replace: (host: ThreadHost) => void;
+  /** Throws when the runtime is about to stop. */
+  readonly assertRunning: () => void;
+}
+
+/** Beyond the time for its instances, for the thread to end and for a new one to start with them. */
+const MARGIN_MS = 15_000;
+
+/** Replaces threads one after the other, so that at any time all others of the pool are at work. */
+export async function recycleThreads(options: RecycleOptions): Promise<Recycled> {
+  const { clock, hosts, timeoutMs, replace, assertRunning } = options;
+  let [threads, moved] = [0, 0];
+  const restarted: string[] = [];
+  for (const host of hosts) {
+    assertRunning();
+    if (host.gone) continue;
+    const before = host.occupants().map((instance) => ({ instance, incarnation: instance.incarnation }));
+    replace(host);
+    await within(clock, timeoutMs + MARGIN_MS, host.exited, () => notEnded(host.name));
+    threads += 1;
+    for (const { instance, incarnation } of before) {
+      await within(clock, MARGIN_MS, instance.place(), () => notEnded(host.name)).catch(() => {});
+      if (instance.incarnation === incarnation) moved += instance.phase === 'running' ? 1 : 0;
+      else restarted.push(instance.address);
+    }
+  }
+  return { threads, moved, restarted };
+}
+
+function notEnded(name: string): HoldfastError {
+  return new HoldfastError(
+    'THREAD_HUNG',
+    `${name} is to be replaced and does not end; runtime.status() says what it is doing`,
+  );
+}
