@@ -15,7 +15,9 @@ export interface PlacedThread {
 export type PlacementRule =
   | { readonly kind: 'fewest' }
   | { readonly kind: 'exclusive' }
-  | { readonly kind: 'key'; readonly key: string };
+  | { readonly kind: 'key'; readonly key: string }
+  /** `fewest`, once the thread `of` has been replaced: on one that is to be replaced next it would not stay long. */
+  | { readonly kind: 'replacement'; readonly of: number };
 
 export const FEWEST: PlacementRule = { kind: 'fewest' };
 
@@ -38,6 +40,11 @@ export function choosePlacement(
   if (fewest?.owned === 0) return { kind: 'existing', n: fewest.n };
   if (room) return { kind: 'new', n: freeNumber(threads) };
   if (fewest === undefined || rule.kind === 'exclusive') return { kind: 'wait' };
+  if (
+    rule.kind === 'replacement' &&
+    threads.some((thread) => thread.n === rule.of && !takesInstances(thread))
+  )
+    return { kind: 'wait' };
   return { kind: 'existing', n: fewest.n };
 }
 

@@ -9,6 +9,7 @@ import {
   planOverdue,
   planPlacement,
   planReady,
+  planRecycling,
   planRelease,
   planRetirement,
   planStrike,
@@ -158,6 +159,48 @@ describe('a plan of the pool', () => {
     expect(run(closing.context, release(1), exit(1, 'shutdown')).effects.map(({ kind }) => kind)).toEqual([
       'unwatch-idle',
       'forget',
+    ]);
+  });
+});
+
+describe('a thread that is replaced', () => {
+  const recycling = { timeoutMs: 10, force: true };
+  const recycle = (n: number) => (now: PoolContext) => planRecycling(now, n, recycling);
+  const two = (maxThreads: number) =>
+    run(pool({ maxThreads }), place('a/1'), ready(1), place('a/2'), ready(2)).context;
+
+  test('takes nobody any more, and leaves when nobody is on it', () => {
+    const replaced = run(two(2), recycle(1));
+    expect(replaced.effects).toEqual([{ kind: 'recycle', n: 1, ...recycling }]);
+    expect(hosted(run(replaced.context, place('a/3')))).toEqual([['a/3', 2]]);
+    const left = run(replaced.context, release(1));
+    expect(left.effects).toEqual([{ kind: 'leave', n: 1, cause: 'recycled' }]);
+    expect(threads(left)[0]).toEqual([1, 'leaving', 0]);
+  });
+
+  test('without instances leaves at once; one that has not started, or leaves anyway, is not replaced', () => {
+    const idle = run(pool(), place('a/1'), ready(1), release(1)).context;
+    expect(run(idle, recycle(1)).effects).toEqual([{ kind: 'leave', n: 1, cause: 'recycled' }]);
+    const starting = run(pool(), place('a/1')).context;
+    expect(run(starting, recycle(1)).effects).toEqual([]);
+    expect(run(run(starting, ready(1), failing(1)).context, recycle(1)).effects).toEqual([]);
+    expect(run(idle, recycle(7)).effects).toEqual([]);
+  });
+
+  test('has its instances wait for the one that replaces it, unless there is room for that before', () => {
+    const moved = (now: PoolContext) => planPlacement(now, 'a/1', { kind: 'replacement', of: 1 });
+    const full = run(two(2), recycle(1), release(1), moved);
+    expect([hosted(full), full.context.waiting.map(({ address }) => address)]).toEqual([[], ['a/1']]);
+    expect(hosted(run(full.context, exit(1, 'recycled')))).toEqual([['a/1', 1]]);
+    const roomy = run(two(3), recycle(1), release(1), moved);
+    expect(hosted(roomy)).toEqual([['a/1', 3]]);
+  });
+
+  test('that is to stay after all takes instances again', () => {
+    const kept = run(two(2), recycle(1), release(2), ready(1));
+    expect(threads(kept)).toEqual([
+      [1, 'ready', 1],
+      [2, 'ready', 0],
     ]);
   });
 });

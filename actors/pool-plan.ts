@@ -272,10 +272,7 @@ export function planClosing(context: PoolContext): PoolPlan {
 function leave(context: PoolContext, n: number, cause: LeaveCause): PoolPlan {
   return {
     context: withThread(context, n, () => ({ state: 'leaving' })),
-    effects: [
-      { kind: 'unwatch-idle', n },
-      { kind: 'leave', n, cause },
-    ],
+    effects: [{ kind: 'leave', n, cause }],
   };
 }
 

@@ -52,7 +52,7 @@ function startThread(broken: Outside['broken'] = {}) {
     getSnapshot(): { status: string; value: string };
   };
   const emit = (event: ThreadEvent): void => {
-    if (event.type !== 'host' && event.type !== 'leave') outside.tell(event);
+    if (event.type.startsWith('worker.')) outside.tell(event);
     else if (thread.getSnapshot().status === 'active') thread.send(event);
   };
   return { emit, clock, reports, commands, workers, snapshot: () => thread.getSnapshot() };
@@ -239,6 +239,56 @@ describe('the thread', () => {
     expect([snapshot().status, reports.map(told)]).toEqual(['active', ['ready', 'failing']]);
     emit(alphabet.exit);
     expect(reports.map(told)).toEqual(['ready', 'failing', 'exited error']);
+  });
+});
+
+describe('a thread that is replaced', () => {
+  const recycle = (force: boolean) => ({ type: 'recycle', timeoutMs: 500, force }) as const;
+
+  function replaced(force: boolean): ReturnType<typeof startThread> {
+    const thread = startThread();
+    thread.emit({ type: 'worker.ready' });
+    thread.emit(recycle(force));
+    return thread;
+  }
+
+  test('has its instances go, and leaves when the pool says that they have', () => {
+    const { emit, commands, reports } = replaced(true);
+    expect(commands).toEqual([{ type: 'move-out' }]);
+    emit({ type: 'leave', cause: 'recycled' });
+    emit({ type: 'worker.exit', code: 1 });
+    expect(commands.at(-1)).toEqual({ type: 'shut-down', cause: 'recycled' });
+    expect(reports.at(-1)).toEqual({ type: 'thread.exited', n: 3, cause: 'recycled' });
+  });
+
+  test.each(['worker.vacated', 'a second'])(
+    'at its time hurries those that can go, and ends with the others after %s',
+    (end) => {
+      const { emit, clock, commands, reports } = replaced(true);
+      clock.increment(500);
+      expect(commands.at(-1)).toEqual({ type: 'hurry' });
+      if (end === 'worker.vacated') emit({ type: 'worker.vacated' });
+      else clock.increment(1000);
+      expect(commands.at(-1)).toEqual({ type: 'shut-down', cause: 'recycled' });
+      expect(reports.at(-1)).toEqual({ type: 'thread.failing', n: 3 });
+    },
+  );
+
+  test('that need not be keeps those that have not gone', () => {
+    const { clock, commands, reports, snapshot } = replaced(false);
+    clock.increment(500);
+    expect(commands.at(-1)).toEqual({ type: 'stay' });
+    expect([reports.at(-1), snapshot().value]).toEqual([{ type: 'thread.ready', n: 3 }, 'ready']);
+  });
+
+  test('and crashes meanwhile has crashed', () => {
+    const { emit, reports } = replaced(true);
+    emit({ type: 'worker.failed', cause: 'oom', error: new Error('full') });
+    emit({ type: 'worker.exit', code: 1 });
+    expect(reports.slice(1)).toEqual([
+      { type: 'thread.failing', n: 3 },
+      { type: 'thread.exited', n: 3, cause: 'oom' },
+    ]);
   });
 });
 

@@ -38,6 +38,8 @@ export type ThreadEvent =
   /** From the worker. */
   | { readonly type: 'worker.ready' }
   | { readonly type: 'worker.failed'; readonly cause: 'error' | 'oom' | 'hang'; readonly error: unknown }
+  /** Nobody who can go elsewhere is left. */
+  | { readonly type: 'worker.vacated' }
   | { readonly type: 'worker.exit'; readonly code: number };
 
 /** What the thread tells the worker. */
@@ -46,6 +48,7 @@ export type WorkerCommand =
   /** Have the instances go elsewhere, or, when that took too long, stay. */
   | { readonly type: 'move-out' }
   | { readonly type: 'stay' }
+  | { readonly type: 'hurry' }
   | { readonly type: 'shut-down'; readonly cause: ThreadCause }
   | { readonly type: 'terminate'; readonly cause: ThreadCause }
   /** It does not end, and may never: go on without it. */
@@ -66,6 +69,8 @@ export interface ThreadContext extends ThreadInput {
   readonly recycling: Recycling | undefined;
 }
 
+/** What those that can go get to do so, once those that cannot have had their time; it takes some milliseconds. */
+const HURRY_MS = 1000;
 /** How long a terminated thread may take to end before its instances go on without it; it takes some milliseconds. */
 const TERMINATE_MS = 1000;
 
@@ -94,6 +99,7 @@ export const threadMachine = setup({
   delays: {
     startTimeout: ({ context }) => context.startTimeoutMs,
     terminateTimeout: TERMINATE_MS,
+    hurryTimeout: HURRY_MS,
     recycleTimeout: ({ context }) => context.recycling?.timeoutMs ?? 0,
   },
   guards: { isForced: ({ context }) => context.recycling?.force === true },
@@ -110,6 +116,7 @@ export const threadMachine = setup({
     shutDown: sendTo('worker', ({ context }) => ({ type: 'shut-down', cause: context.cause ?? 'exit' })),
     terminate: sendTo('worker', ({ context }) => ({ type: 'terminate', cause: context.cause ?? 'exit' })),
     moveOut: sendTo('worker', { type: 'move-out' }),
+    hurry: sendTo('worker', { type: 'hurry' }),
     stay: sendTo('worker', { type: 'stay' }),
     abandon: sendTo('worker', { type: 'abandon' }),
     rememberLeave: assign({
@@ -166,11 +173,20 @@ export const threadMachine = setup({
       entry: 'moveOut',
       after: {
         recycleTimeout: [
-          { guard: 'isForced', target: 'leaving', actions: ['rememberRecycled', 'tellFailing'] },
+          { guard: 'isForced', target: 'hurrying' },
           { target: 'ready', actions: ['stay', 'tellReady'] },
         ],
       },
       on: { leave: { target: 'leaving', actions: 'rememberLeave' } },
+    },
+    // Those that can go do so now; the thread ends with the others.
+    hurrying: {
+      entry: 'hurry',
+      after: { hurryTimeout: { target: 'leaving', actions: ['rememberRecycled', 'tellFailing'] } },
+      on: {
+        leave: { target: 'leaving', actions: 'rememberLeave' },
+        'worker.vacated': { target: 'leaving', actions: ['rememberRecycled', 'tellFailing'] },
+      },
     },
     leaving: { entry: 'shutDown' },
     failed: {

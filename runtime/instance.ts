@@ -42,8 +42,8 @@ export interface InstanceEffects {
   resume(instance: Instance): void;
   /** It runs, in its thread. */
   running(instance: Instance): void;
-  /** It has left its thread, and needs another place. */
-  moving(instance: Instance): void;
+  /** It has left thread `from` of its pool, which is being replaced, and needs another place. */
+  moving(instance: Instance, from: number): void;
   /** It is quarantined. */
   quarantined(instance: Instance): void;
   /** It is gone for good. */
@@ -338,8 +338,9 @@ export class Instance {
     this.continueFrom(state);
     this.#phase = 'moving';
     this.#due = true;
+    const from = this.#host?.n ?? 0;
     this.#unseat();
-    this.#effects.moving(this);
+    this.#effects.moving(this, from);
   }
 
   /** The pool has given it a place; `false` when it has one already or needs none any more. */

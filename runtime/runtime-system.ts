@@ -204,7 +204,7 @@ export class RuntimeSystem {
       clock: this.#clock,
       hosts: pools
         .filter((one) => threadId === undefined || one === threadId)
-        .flatMap((one) => [...(this.#hosts.get(one) ?? [])]),
+        .flatMap((one) => Array.from(this.#hosts.get(one) ?? [])),
       timeoutMs,
       replace: ({ pool, n }) =>
         this.#tell({ type: 'thread.recycle', threadId: pool, n, timeoutMs, force: true }),
@@ -337,10 +337,13 @@ export class RuntimeSystem {
     },
     running: ({ address, incarnation }: Instance) =>
       this.#hub.emit('agent', { address, incarnation, state: 'running' }),
-    moving: (instance: Instance) => {
+    moving: (instance: Instance, from: number) => {
       const { address, incarnation } = instance;
       this.#hub.emit('agent', { address, incarnation, state: 'moving' });
-      this.#instanceEffects.place(instance);
+      const wanted = placeable(instance);
+      const anywhere = wanted.placement === undefined || wanted.placement.kind === 'fewest';
+      const placement = anywhere ? ({ kind: 'replacement', of: from } as const) : wanted.placement;
+      this.#tell({ type: 'instance.place', ...wanted, placement });
     },
     resume: (instance: Instance) => {
       this.#assertRunning();

@@ -110,6 +110,7 @@ export class ThreadHost implements PeerThread {
   #queue: Instance[] = [];
   #gone = false;
   #movingOut = false;
+  readonly #departures = new Set<Promise<void>>();
   #slots = 0;
   #delivered = 0;
   #failure: Error | undefined;
@@ -212,7 +213,14 @@ export class ThreadHost implements PeerThread {
   /** Has all instances go elsewhere, each as soon as it can. */
   moveOut(): void {
     this.#movingOut = true;
-    for (const seat of this.#seats.values()) if (seat.attachment !== undefined) void this.#depart(seat);
+    for (const seat of this.#seats.values()) if (seat.attachment !== undefined) this.#sendOff(seat);
+  }
+
+  /** Those that can go do so at once; the thread is of no more use to the others. */
+  async hurry(): Promise<void> {
+    this.#call('hurry').catch(() => {});
+    await Promise.all(this.#departures);
+    this.#options.tell({ type: 'worker.vacated' });
   }
 
   /** Those that have not gone stay. */
@@ -222,6 +230,12 @@ export class ThreadHost implements PeerThread {
       if (attachment === undefined) continue;
       this.#call('stay', slot).catch(() => {});
     }
+  }
+
+  #sendOff(seat: Seat): void {
+    const departure = this.#depart(seat);
+    this.#departures.add(departure);
+    void departure.finally(() => this.#departures.delete(departure));
   }
 
   async #depart(seat: Seat): Promise<void> {
@@ -349,7 +363,7 @@ export class ThreadHost implements PeerThread {
     }
     seat.attachment = this.outbox.attach(instance.mailbox, seat.slot);
     instance.running();
-    if (this.#movingOut) void this.#depart(seat);
+    if (this.#movingOut) this.#sendOff(seat);
   }
 
   // --- as a peer of other threads -------------------------------------------------------------------------

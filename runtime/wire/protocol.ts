@@ -143,6 +143,7 @@ export type ThreadMethod =
   | 'deactivate'
   | 'depart'
   | 'stay'
+  | 'hurry'
   | 'watch'
   | 'snapshot'
   | 'persist'

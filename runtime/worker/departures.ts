@@ -2,13 +2,15 @@ import { HoldfastError } from '../errors.ts';
 import { isClonable } from '../wire/errors.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { Clock } from '../xstate/xstate5.ts';
+import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 
-/** Milliseconds between two looks at whether an instance may go. */
+/** Milliseconds between two looks at whether the instances may go. */
 const LOOK_MS = 20;
 
 export interface DeparturesOptions {
   readonly clock: Clock;
+  readonly loop?: EventLoop | undefined;
   /** What it sent to others is not handled yet. */
   readonly isBusy: (instance: HostedInstance) => boolean;
   /** It handles no envelope any more. */
@@ -20,22 +22,26 @@ export interface DeparturesOptions {
 }
 
 interface Departure {
-  readonly settle: (state: PersistedState | undefined) => void;
+  /** With nothing when it does not go. */
+  readonly settle: (state?: PersistedState) => void;
   readonly fail: (error: unknown) => void;
-  timer: unknown;
 }
 
 /**
- * Lets instances go to another thread, each at the first moment at which nothing of it is lost or done twice: no child
- * is at work that would begin anew, no ask is put off, and all that it sent has been handled. Until then it handles no
- * envelope, so that nothing new begins, unless it may need one to answer what it has put off.
+ * Lets the instances of a thread that is to be replaced go to others, together, at a moment at which nothing of any of
+ * them is lost or done twice: no child is at work that would begin anew, no ask is put off, and all that was sent has
+ * been handled. Who is not ready handles no envelope meanwhile, so that nothing new begins, unless it may need one to
+ * answer what it has put off; who is goes on until it is time.
  */
 export class Departures {
   readonly #options: DeparturesOptions;
+  readonly #loop: EventLoop;
   readonly #waiting = new Map<HostedInstance, Departure>();
+  #looking = false;
 
   constructor(options: DeparturesOptions) {
     this.#options = options;
+    this.#loop = options.loop ?? eventLoop;
   }
 
   /**
@@ -44,53 +50,72 @@ export class Departures {
    */
   depart(instance: HostedInstance): Promise<PersistedState | undefined> {
     return new Promise((settle, fail) => {
-      this.#waiting.set(instance, { settle, fail, timer: undefined });
-      this.#look(instance);
+      this.#waiting.set(instance, { settle, fail });
+      if (this.#looking) return;
+      this.#looking = true;
+      // After the others that are asked for in the same breath.
+      this.#loop.immediate(this.#look);
     });
+  }
+
+  /** Those that are ready go now, the others do not. */
+  hurry(): void {
+    for (const [instance, { settle }] of this.#waiting) {
+      if (this.#isReady(instance)) {
+        this.#go(instance);
+      } else {
+        this.#waiting.delete(instance);
+        settle();
+      }
+    }
   }
 
   /** It does not have to go any more. */
   stay(instance: HostedInstance): void {
-    if (this.#over(instance) !== undefined) this.#options.goOn(instance);
+    this.left(instance);
+    this.#options.goOn(instance);
   }
 
   /** It has ended. */
   left(instance: HostedInstance): void {
-    this.#over(instance)?.settle(undefined);
+    const departure = this.#waiting.get(instance);
+    this.#waiting.delete(instance);
+    departure?.settle();
   }
 
-  #look(instance: HostedInstance): void {
-    const departure = this.#waiting.get(instance);
-    if (departure === undefined) return;
-    const { clock, isBusy, pause, leave, goOn } = this.#options;
-    const owesAnswers = instance.deferred.size > 0;
-    if (owesAnswers) goOn(instance);
-    else pause(instance);
-    if (owesAnswers || instance.movable() !== true || isBusy(instance)) {
-      departure.timer = clock.setTimeout(() => this.#look(instance), LOOK_MS);
+  readonly #look = (): void => {
+    this.#looking = false;
+    const { clock, pause, goOn } = this.#options;
+    const ready = new Set([...this.#waiting.keys()].filter((instance) => this.#isReady(instance)));
+    if (ready.size === this.#waiting.size) {
+      for (const instance of ready) this.#go(instance);
       return;
     }
+    for (const instance of this.#waiting.keys()) {
+      if (ready.has(instance) || instance.deferred.size > 0) goOn(instance);
+      else pause(instance);
+    }
+    this.#looking = true;
+    clock.setTimeout(this.#look, LOOK_MS);
+  };
+
+  #isReady(instance: HostedInstance): boolean {
+    return instance.deferred.size === 0 && !this.#options.isBusy(instance) && instance.movable() === true;
+  }
+
+  #go(instance: HostedInstance): void {
+    const departure = this.#waiting.get(instance);
     this.#waiting.delete(instance);
     try {
       const state = instance.persist();
       // Once it has left it is too late.
       if (!isClonable(state)) throw unclonableState(instance.address);
-      leave(instance);
-      departure.settle(state);
+      this.#options.leave(instance);
+      departure?.settle(state);
     } catch (error) {
-      goOn(instance);
-      departure.fail(error);
+      this.#options.goOn(instance);
+      departure?.fail(error);
     }
-  }
-
-  #over(instance: HostedInstance): Departure | undefined {
-    const departure = this.#waiting.get(instance);
-    if (departure === undefined) return undefined;
-    this.#waiting.delete(instance);
-    this.#options.clock.clearTimeout(departure.timer);
-    // Whoever waits for it hears that it did not go.
-    departure.settle(undefined);
-    return departure;
   }
 }
 

@@ -115,6 +115,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   threadState().peers = peers;
   const departures = new Departures({
     clock,
+    loop,
     isBusy: (instance) => peers.isBusy(instance.self),
     pause: (instance) => turns.pause(instance),
     goOn: (instance) => turns.goOn(instance),
@@ -146,6 +147,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         reports.flush();
       },
       depart: (slot: number) => departures.depart(hosted(slot)),
+      hurry: () => departures.hurry(),
       stay(slot: number) {
         const instance = instances.get(slot);
         if (instance !== undefined) departures.stay(instance);

@@ -97,8 +97,9 @@ export class Turns {
   }
 
   goOn(instance: HostedInstance): void {
-    if (instance.ended) return;
-    this.#laneOf(instance).paused = false;
+    const lane = this.#lanes.get(instance);
+    if (lane?.paused !== true) return;
+    lane.paused = false;
     this.wake(instance);
   }
 
