@@ -109,6 +109,16 @@ console.log(await echo.ask({ type: 'echo', value: 'hello' }));
 await runtime.stop();
 `;
 
+/** What strict tries in a closed pool and in a plain one, from the files of the package. */
+const strictProgram = `
+import { createRuntime } from 'holdfast';
+const start = (isolation) => createRuntime({
+  agents: { echo: { type: 'thread-bound', threadId: 'echoes', maxThreads: 1, module: './agents/echo.mjs' } },
+  threads: { echoes: { isolation } },
+}, { strict: true }).then((runtime) => runtime.stop().then(() => 'closed'), ({ code, message }) => [code, /child-process/.test(message)]);
+console.log(JSON.stringify([await start('thread+permissions'), await start('thread')]));
+`;
+
 /** Preloaded into host and threads: notes every module that a thread loads, where the thread may write. */
 const recorder = `
 import { appendFileSync } from 'node:fs';
@@ -129,6 +139,7 @@ function writeApp(app) {
   for (const [name, text] of Object.entries(agents)) writeFileSync(join(app, name), text);
   writeFileSync(join(app, 'main.mjs'), program);
   writeFileSync(join(app, 'kit.mjs'), kitProgram);
+  writeFileSync(join(app, 'strict.mjs'), strictProgram);
   writeFileSync(join(app, 'package.json'), JSON.stringify({ type: 'module', private: true }));
   writeFileSync(join(app, 'secret.txt'), 'not for agents');
 }
@@ -230,6 +241,10 @@ try {
   });
   check('the test kit on real threads, linked as well', () => {
     for (const app of [folder, linked]) deepEqual(nodeIn(app, 'kit.mjs').trim(), 'hello');
+  });
+  check('the self-test of strict, linked as well', () => {
+    const expected = ['closed', ['ISOLATION_UNAVAILABLE', true]];
+    for (const app of [folder, linked]) deepEqual(JSON.parse(nodeIn(app, 'strict.mjs')), expected);
   });
   check('publint finds nothing', () => {
     execFileSync(

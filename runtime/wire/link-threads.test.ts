@@ -8,7 +8,9 @@ import {
   refusedFrames,
   type Walkable,
 } from './fixtures/attacks.ts';
+import { rawPeer } from './fixtures/raw-peer.ts';
 import { openLink, type Link, type LinkOptions } from './link.ts';
+import { createProgress } from './progress.ts';
 
 type Mode = 'attack' | 'exit' | 'crash' | 'silent' | 'hang-up';
 
@@ -54,6 +56,37 @@ describe('a worker that attacks its host', () => {
     expect(calls).toEqual([]);
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
     expect((globalThis as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+});
+
+/** Aimed at a method that the thread does offer. */
+function atHello(frame: Record<string, unknown>): Record<string, unknown> {
+  const { path } = frame;
+  return Array.isArray(path) && path[0] === 'ping' ? { ...frame, path: ['hello', ...path.slice(1)] } : frame;
+}
+
+describe('a host that attacks a thread', () => {
+  it('is refused everything, and the thread serves its next call', async () => {
+    const { port1, port2 } = new MessageChannel();
+    worker = new Worker(new URL('../worker/entry.ts', import.meta.url), {
+      execArgv: ['-C', 'holdfast-source'],
+      workerData: { port: port2, progress: createProgress().buffer, threadId: 'attacked', clockOrigin: 0 },
+      transferList: [port2],
+    });
+    const host = rawPeer(port1);
+
+    for (const message of Object.values(droppedFrames)) port1.postMessage(message);
+    const frames = Object.entries(refusedFrames).map(async ([name, frame]) => {
+      const { value } = await host.ask(atHello(frame));
+      return [name, (value as { value: Error }).value.message];
+    });
+
+    expect(await Promise.all(frames)).toEqual(
+      Object.keys(refusedFrames).map((name) => [name, 'this call is not allowed']),
+    );
+    const { value } = await host.ask({ type: 'APPLY', path: ['hello'], argumentList: [] });
+    expect(value).toEqual([1, worker.threadId]);
+    port1.close();
   });
 });
 
