@@ -208,6 +208,7 @@ export class HostedInstance {
       persist: () => this.persist(),
       handled: () => progress?.handled(this.slot) ?? 0,
       ended: () => this.#ended,
+      atRest: () => this.#state.current === undefined,
     });
   }
 

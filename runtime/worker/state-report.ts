@@ -10,6 +10,8 @@ export interface StateReportOptions {
   /** Envelopes that the slot has handled, modulo 2^32. */
   readonly handled: () => number;
   readonly ended: () => boolean;
+  /** No turn is under way. */
+  readonly atRest: () => boolean;
 }
 
 /**
@@ -34,8 +36,13 @@ export class StateReport implements Mirrored {
 
   mirror(): void {
     if (!this.#changed) return;
+    const { slot, reports, persist, handled, ended, atRest } = this.#options;
+    if (!ended() && !atRest()) {
+      // Somebody flushed from within a turn; the state between two steps of it is nobody's business.
+      queueMicrotask(() => reports.changed(this));
+      return;
+    }
     this.#changed = false;
-    const { slot, reports, persist, handled, ended } = this.#options;
     if (ended()) return;
     try {
       reports.add(REPORT.state, slot, [persist(), handled()]);
