@@ -85,6 +85,20 @@ test('a thread with permissions reads the runtime, the folder of its agents and 
   expect(execArgv).toContain('--permission');
 });
 
+test('the network is allowed only where it is asked for and can be denied', () => {
+  const given = (net: boolean): string[] => {
+    const asked = pool('thread+permissions');
+    const { execArgv = [] } = workerOptions(
+      { ...asked, permissions: { ...asked.permissions, net } },
+      'name',
+      [],
+    );
+    return execArgv.filter((flag) => flag === '--allow-net');
+  };
+  expect(given(false)).toEqual([]);
+  expect(given(true)).toEqual(process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : []);
+});
+
 test('a thread without permissions is started without flags of its own', () => {
   const { execArgv, env } = workerOptions(pool('thread'), 'name', [agent], workerEntry);
 

@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs';
 import inspector from 'node:inspector';
 import { tmpdir } from 'node:os';
-import { describe, expect, it, test } from 'vitest';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it, onTestFinished, test, vi } from 'vitest';
 import { ATTACKS, type Outcome } from './attacks.ts';
 import { agentModule, poolOf } from './fixtures/pool.ts';
 import { openAttacks, selfTest } from './self-test.ts';
@@ -71,6 +73,14 @@ test('what the config allows is not an attack', async () => {
   expect(openAttacks(rows ?? [])).toEqual([]);
 });
 
+test('files below the folder of an agent are open to it, and no attack', async () => {
+  const agent = pathToFileURL(join(tmpdir(), 'agent.js')).href;
+  const rows = (await selfTest(poolOf('thread+permissions'), [agent])) ?? [];
+  expect(openAttacks(rows)).toEqual([]);
+  expect(rows.find(({ attack }) => attack === 'read-file')?.outcome).toBe('not-applicable');
+  expect(rows.find(({ attack }) => attack === 'write-file')?.outcome).toBe('closed');
+});
+
 test('it finds what somebody has opened by hand', async () => {
   const env = { NODE_OPTIONS: '--allow-fs-read=*' };
   const rows = await selfTest(poolOf('thread+permissions', { env }), [agentModule]);
@@ -84,6 +94,24 @@ test('a self-test whose time is up says where it stood', async () => {
     message: expect.stringMatching(/pool "pool" could not be tried on Node v\d.*attack "inspector" in 0 ms/),
   });
   expect(baits().filter((name) => !before.includes(name))).toEqual([]);
+});
+
+test('a self-test without a temporary folder says what it needs', async () => {
+  vi.stubEnv('TMPDIR', join(tmpdir(), 'holdfast-nowhere'));
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(selfTest(poolOf('thread'), [agentModule])).rejects.toMatchObject({
+    code: 'ISOLATION_UNAVAILABLE',
+    message: expect.stringContaining('TMPDIR'),
+  });
+});
+
+test('a self-test whose thread cannot run says so', async () => {
+  const env = { NODE_OPTIONS: '--require=./no-such-file.cjs' };
+  await expect(selfTest(poolOf('thread+permissions', { env }), [agentModule])).rejects.toMatchObject({
+    code: 'ISOLATION_UNAVAILABLE',
+    message: expect.stringContaining('its thread ended with an error'),
+    cause: expect.any(Error),
+  });
 });
 
 test('a self-test that is given up gives nothing', async () => {

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { mkdtemp, realpath, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { ResolvedPool } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
 import { workerOptions } from '../worker-options.ts';
@@ -39,17 +38,14 @@ export async function selfTest(
   signal?: AbortSignal,
   deadlineMs: number = SELF_TEST_MS,
 ): Promise<readonly AttackRow[] | undefined> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'holdfast-bait-')));
+  const folder = await baitFolder(pool);
   const clear = (): void => rmSync(folder, { recursive: true, force: true });
   process.once('exit', clear);
   try {
-    const bait = await layBait(folder, pool);
-    const outcomes = await attack(
-      pool,
-      moduleUrls,
-      bait,
-      AbortSignal.any([AbortSignal.timeout(deadlineMs), ...(signal ? [signal] : [])]),
-    );
+    const options = workerOptions(pool, 'holdfast:self-test', moduleUrls, entry);
+    const bait = await layBait(folder, pool, options.execArgv ?? []);
+    const ends = [AbortSignal.timeout(deadlineMs), ...(signal ? [signal] : [])];
+    const outcomes = await attack(pool, options, bait, AbortSignal.any(ends));
     const missing = ATTACKS.find(({ name }) => !outcomes.has(name));
     if (missing === undefined) {
       return ATTACKS.map(({ name, tries }) => ({
@@ -71,55 +67,68 @@ export function openAttacks(rows: readonly AttackRow[]): string[] {
   return rows.filter(({ outcome }) => outcome === 'open').map(({ attack }) => attack);
 }
 
-async function layBait(folder: string, { isolation, permissions }: ResolvedPool): Promise<Bait> {
+async function baitFolder(pool: ResolvedPool): Promise<string> {
+  try {
+    return await realpath(await mkdtemp(join(tmpdir(), 'holdfast-bait-')));
+  } catch (error) {
+    throw unfinished(pool, 'it needs a temporary folder; let TMPDIR name one that can be written', error);
+  }
+}
+
+async function layBait(folder: string, pool: ResolvedPool, execArgv: readonly string[]): Promise<Bait> {
   // A name as well, so that it is told when somebody runs the file as a script.
   const canary = `canary_${randomBytes(12).toString('hex')}`;
   await writeFile(join(folder, '.env'), `HOLDFAST_BAIT=${canary}\n`);
   await writeFile(join(folder, 'bait.json'), JSON.stringify({ canary }));
-  const closed = isolation === 'thread+permissions';
-  const covers = (paths: readonly string[], path: string): boolean =>
-    closed &&
-    paths.some((root) => root === '*' || `${path}${sep}`.startsWith(root.endsWith(sep) ? root : root + sep));
+  const closed = pool.isolation === 'thread+permissions';
+  /** Whether the config opens that path: by its permissions, or since the agents are above it. */
+  const opened = (flag: string, path: string): boolean =>
+    execArgv.some((argument) => argument.startsWith(flag) && contains(argument.slice(flag.length), path));
   return {
     folder,
     canary,
     allowed: {
-      read: covers(permissions.read, folder),
-      write: covers(permissions.write, folder),
-      proc: covers(permissions.read, '/proc/self'),
-      net: closed && (permissions.net || !deniesNetwork),
+      read: opened('--allow-fs-read=', folder),
+      write: opened('--allow-fs-write=', folder),
+      proc: opened('--allow-fs-read=', '/proc/self'),
+      net: closed && (pool.permissions.net || !deniesNetwork),
     },
   };
+}
+
+function contains(root: string, path: string): boolean {
+  return root === '*' || `${path}${sep}`.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
 /** What came of them, as far as the thread got until it was over or `signal` came. */
 async function attack(
   pool: ResolvedPool,
-  moduleUrls: readonly string[],
+  options: WorkerOptions,
   bait: Bait,
   signal: AbortSignal,
 ): Promise<Map<string, Outcome>> {
   const outcomes = new Map<string, Outcome>();
-  const worker = start(pool, moduleUrls, bait);
+  const worker = start(pool, options, bait);
   let failure: unknown;
+  const exited = new Promise((resolve) => worker.once('exit', resolve));
   worker.on('error', (error) => (failure = error));
   worker.on('message', ([name, outcome]: [string, Outcome]) => outcomes.set(name, outcome));
   const end = (): void => void worker.terminate();
   signal.addEventListener('abort', end);
   if (signal.aborted) end();
-  await once(worker, 'exit');
+  await exited;
   signal.removeEventListener('abort', end);
   if (failure !== undefined) throw unfinished(pool, 'its thread ended with an error', failure);
   return outcomes;
 }
 
-function start(pool: ResolvedPool, moduleUrls: readonly string[], bait: Bait): Worker {
+function start(pool: ResolvedPool, options: WorkerOptions, bait: Bait): Worker {
   const workerData: AttackData = { isolation: pool.isolation, bait };
   try {
     // What Node warns of while it is attacked is nobody's concern.
     const streams = { stdout: true, stderr: true };
     return new Worker(entry, {
-      ...workerOptions(pool, 'holdfast:self-test', moduleUrls, entry),
+      ...options,
       ...streams,
       workerData,
     });
