@@ -93,8 +93,13 @@ test('a very long time is waited, not none', async () => {
 
 test('a snapshot that persist() did not make is refused', async () => {
   const runtime = await start({ agents: { counter: fixture('counter') } });
-  const snapshot = { status: 'active', value: 'counting' } as never;
-  await expect(runtime.spawn('counter', { snapshot })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  for (const snapshot of [
+    { status: 'active', value: 'counting' },
+    { v: 1, snapshot: {}, timers: 'soon' },
+  ]) {
+    const spawning = runtime.spawn('counter', { snapshot: snapshot as never });
+    await expect(spawning).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  }
 });
 
 test('restarting is told of what will be restarted, and of nothing else', async () => {

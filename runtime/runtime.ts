@@ -53,9 +53,12 @@ export type AgentName<C extends RuntimeConfig> = keyof C['agents'] & string;
 export interface SpawnOptions<TLogic extends AnyActorLogic = AnyActorLogic> {
   /** Unique among the running instances of the agent; at least one character. Default: the next free number. */
   readonly id?: string;
-  /** The machine's input; cloned into the thread. Default: none. */
+  /** The machine's input; cloned into the thread. Not used by an instance that continues. Default: none. */
   readonly input?: InputFrom<TLogic>;
-  /** What `persist()` gave: the instance continues from it. Default: it begins anew. */
+  /**
+   * What `persist()` gave: the instance continues from it. Default: it continues from its record in
+   * `RuntimeOptions.store` when there is one and its `supervision.state` is `snapshot`, else it begins anew.
+   */
   readonly snapshot?: PersistedEnvelope;
 }
 
@@ -77,7 +80,7 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   /**
    * Starts an instance and resolves when it runs in its thread. Rejects with `AGENT_UNKNOWN`, `ADDRESS_TAKEN`,
    * `AGENT_EXPORT_INVALID`, `MESSAGE_UNCLONABLE` (the input), `THREAD_START_TIMEOUT`, `POOL_EXHAUSTED`, `THREAD_CRASHED`,
-   * `RUNTIME_STOPPED`, `CONFIG_INVALID` (the options), or with what the agent threw while it started.
+   * `STORE_FAILED`, `RUNTIME_STOPPED`, `CONFIG_INVALID` (the options), or with what the agent threw while it started.
    */
   spawn<N extends AgentName<C>>(
     agent: N,

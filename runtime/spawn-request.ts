@@ -20,7 +20,7 @@ export function spawnRequest(agent: string, options: unknown): SpawnRequest {
     const got = typeof id === 'string' ? 'one without any or with half a character' : `a ${typeof id}`;
     throw invalid(agent, `an id is a string of at least one character, not ${got}`);
   }
-  if (snapshot !== undefined && (snapshot as PersistedEnvelope | null)?.v !== 1) {
+  if (snapshot !== undefined && !isEnvelope(snapshot)) {
     throw invalid(agent, 'the snapshot is not what persist() returns');
   }
   return { id, input, snapshot: snapshot as PersistedEnvelope | undefined };
@@ -29,6 +29,11 @@ export function spawnRequest(agent: string, options: unknown): SpawnRequest {
 /** What the first activation goes on from. */
 export function continuationOf({ snapshot, timers = [], version }: PersistedEnvelope): PersistedState {
   return { snapshot, timers, ...(version === undefined ? {} : { version }) };
+}
+
+function isEnvelope(snapshot: unknown): boolean {
+  const { v, timers } = (snapshot ?? {}) as Partial<PersistedEnvelope>;
+  return v === 1 && (timers === undefined || Array.isArray(timers));
 }
 
 /** Half of a surrogate pair cannot be percent-encoded. */

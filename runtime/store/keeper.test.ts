@@ -189,7 +189,26 @@ describe('Never two owners of a key while the store hangs, lies or is slow to re
     await turn();
     calls[2]?.go();
     expect([said().at(-1), await loaded]).toEqual([`load ${address}`, undefined]);
+    snapshots.closed(address);
+    expect(snapshots.size).toBe(0);
   });
+});
+
+it('nothing is kept of an instance that is gone, also when its record could be deleted only later', async () => {
+  const { store, calls } = held();
+  const { clock, warn, warnings } = rig(store);
+  const snapshots = new Snapshots({ store, clock, warn });
+  snapshots.open(address, true, () => {}).forget(1);
+  snapshots.closed(address);
+  await turn();
+  calls[0]?.fail(new Error('no route'));
+  await turn();
+  expect([snapshots.size, warnings.length]).toEqual([1, 1]);
+  clock.pass(1000);
+  await turn();
+  calls[1]?.go();
+  await turn();
+  expect(snapshots.size).toBe(0);
 });
 
 describe('a load', () => {

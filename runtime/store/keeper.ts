@@ -19,6 +19,8 @@ export interface KeeperOptions {
   readonly fenced: (error: HoldfastError) => void;
   /** Resolves when whoever kept the address before is done with the store. */
   readonly after: Promise<void>;
+  /** There is nothing to say to the store any more, for now. */
+  readonly idle?: () => void;
 }
 
 type Task =
@@ -74,7 +76,11 @@ export class Keeper {
       throw new HoldfastError('STORE_FAILED', message);
     }
     const { snapshot, timers, version } = record;
-    this.#last = { snapshot, timers: timers ?? [], ...(version === undefined ? {} : { version }) };
+    this.#last = {
+      snapshot,
+      timers: Array.isArray(timers) ? timers : [],
+      ...(version === undefined ? {} : { version }),
+    };
     return record.incarnation;
   }
 
@@ -140,6 +146,9 @@ export class Keeper {
   #run(): void {
     this.#running = this.#work().finally(() => {
       this.#running = undefined;
+      // Something may have come since the last look.
+      if (this.#next !== undefined && this.#retry === undefined) this.#run();
+      if (!this.busy) this.#options.idle?.();
     });
   }
 

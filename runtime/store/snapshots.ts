@@ -4,6 +4,8 @@ import { Keeper, type KeeperOptions } from './keeper.ts';
 export class Snapshots {
   readonly #options: Pick<KeeperOptions, 'store' | 'clock' | 'warn'>;
   readonly #keepers = new Map<string, Keeper>();
+  /** Those whose instances are gone. */
+  readonly #closed = new WeakSet<Keeper>();
 
   constructor(options: Pick<KeeperOptions, 'store' | 'clock' | 'warn'>) {
     this.#options = options;
@@ -20,11 +22,12 @@ export class Snapshots {
       return new Keeper({ ...this.#options, address, store: undefined, fenced, after: Promise.resolve() });
     }
     const before = this.#keepers.get(address);
-    const keeper = new Keeper({
+    const keeper: Keeper = new Keeper({
       ...this.#options,
       address,
       fenced,
       after: before?.flushed() ?? Promise.resolve(),
+      idle: () => this.#drop(address, keeper),
     });
     this.#keepers.set(address, keeper);
     return keeper;
@@ -33,9 +36,18 @@ export class Snapshots {
   /** The instance is gone; what its keeper still has to say to the store it says. */
   closed(address: string): void {
     const keeper = this.#keepers.get(address);
-    void keeper?.flushed().then(() => {
-      if (this.#keepers.get(address) === keeper && !keeper.busy) this.#keepers.delete(address);
-    });
+    if (keeper === undefined) return;
+    this.#closed.add(keeper);
+    if (!keeper.busy) this.#drop(address, keeper);
+  }
+
+  #drop(address: string, keeper: Keeper): void {
+    if (this.#closed.has(keeper) && this.#keepers.get(address) === keeper) this.#keepers.delete(address);
+  }
+
+  /** Addresses with something to say to the store, or that may have. */
+  get size(): number {
+    return this.#keepers.size;
   }
 
   /** Resolves when the store has everything, or has refused it once more. */

@@ -215,3 +215,16 @@ test('two secrets that change are two rotations, and so is the next change of on
   for (const address of ['signer/a', 'signer/b', 'made-up/a']) tell('key', 3, address);
   expect(fake.counted('holdfast.secret.rotations')).toEqual({ '{}': 4 });
 });
+
+test('an instance that goes on from a store with a later incarnation was not restarted', () => {
+  const fake = collectMetrics();
+  const { hub, source } = events();
+  countEvents(metrics.getMeter('test'), source, agentAt);
+  const tell = (incarnation: number, state: 'running' | 'restarting'): void =>
+    hub.emit('agent', { address: 'signer/a', incarnation, state });
+  tell(4, 'running');
+  expect(restarts(fake)).toEqual({});
+  tell(4, 'restarting');
+  tell(5, 'running');
+  expect(restarts(fake)).toEqual({ [agent('signer')]: 1 });
+});

@@ -19,11 +19,10 @@ function countRestarts(meter: Meter, source: EventSource, agentAt: AgentAt): voi
   // `restarting` comes before it is decided whether to; only a new incarnation proves a restart.
   const incarnations = new Map<string, number>();
   source.on('agent', ({ address, incarnation, state }) => {
-    const more = incarnation - (incarnations.get(address) ?? 1);
-    if (more > 0) {
-      restarts.add(more, { [AGENT]: agentNameAt(address, agentAt) });
-      incarnations.set(address, incarnation);
-    }
+    // The first one that is heard of may be a later one, where it goes on from a store.
+    const more = incarnation - (incarnations.get(address) ?? incarnation);
+    if (more > 0) restarts.add(more, { [AGENT]: agentNameAt(address, agentAt) });
+    incarnations.set(address, incarnation);
     if (state === 'ended') incarnations.delete(address);
   });
 }
