@@ -22,8 +22,8 @@ export interface InboxOptions {
   readonly incarnation: () => number;
   /** The instance has ended, or is about to. */
   readonly over: () => boolean;
-  /** What those hear who are not let in because it is quarantined, if it is. */
-  readonly quarantine: () => Error | undefined;
+  /** What those hear who are not let in because it is quarantined, if it is, or because the runtime drains. */
+  readonly shut: () => Error | undefined;
   /** Something waits in the mailbox. */
   readonly ready: () => void;
   /** Nobody waits for that envelope any more. */
@@ -44,7 +44,7 @@ export class Inbox {
 
   /** Queues an event; what cannot be queued becomes a dead letter. Never throws. */
   accept(event: unknown, tag: Tag = 0, terms: Terms = NO_TERMS): void {
-    if (this.#options.over()) return this.refuse(event, tag, 'stopped');
+    if (this.#options.over() || this.#options.shut() !== undefined) return this.refuse(event, tag, 'stopped');
     // XState would take its own stop for the actor's end, of which nobody would hear.
     if (!isEvent(event) || event.type === 'xstate.stop')
       return this.refuse(event, tag, 'unclonable', notAnEvent());
@@ -94,8 +94,8 @@ export class Inbox {
     const { address, incarnation, deadLetters, waiting } = this.#options;
     deadLetters.add({ address, reason, event, incarnation: incarnation() }, tag);
     if (tag === 0) return;
-    const quarantined = reason === 'stopped' ? this.#options.quarantine() : undefined;
-    waiting.reject(tag, quarantined ?? refusal(address, reason, cause, why));
+    const shut = reason === 'stopped' ? this.#options.shut() : undefined;
+    waiting.reject(tag, shut ?? refusal(address, reason, cause, why));
   }
 
   /**
@@ -150,6 +150,12 @@ export class Inbox {
       (event) => !hasMoved(event),
       (event, tag) => this.refuse(event, tag, 'crashed', cause),
     );
+  }
+
+  /** The runtime drains: what has not left yet is handled as well, or is not, as the config has it. */
+  drain(): void {
+    if (this.#options.agent.drain === 'finish') return;
+    this.mailbox.discardQueued((event, tag) => this.refuse(event, tag, 'stopped'));
   }
 
   /** Nothing will be handled any more. */

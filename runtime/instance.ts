@@ -36,6 +36,8 @@ export interface InstanceEffects {
   large(instance: Instance, event: object, bytes: number): void;
   /** Give the place on thread `n` back to the pool. */
   release(instance: Instance, n: number): void;
+  /** Why nothing more is let in anywhere, if that is so. */
+  draining(): Error | undefined;
   /** Have the supervisor decide what becomes of it. */
   ended(instance: Instance, reason: 'done' | 'failed'): void;
   /** Have the supervisor begin anew with a quarantined one. Throws when the runtime stops. */
@@ -145,7 +147,7 @@ export class Instance {
       sent,
       incarnation: () => this.#incarnation,
       over: () => this.over,
-      quarantine: () => this.#quarantine,
+      shut: () => this.#quarantine ?? this.#effects.draining(),
       ready: () => {
         const attachment = this.#seat?.attachment;
         if (attachment !== undefined) this.#host?.outbox.ready(attachment);

@@ -9,6 +9,7 @@ import { systemClock, type Clock } from './clock.ts';
 import type { LoadedConfig, ResolvedAgent, ResolvedPool } from './config/resolve.ts';
 import { DeadLetterLog } from './dead-letter-log.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { drained } from './drain.ts';
 import { HoldfastError } from './errors.ts';
 import { closedPool, noThread, placementOf } from './exhausted.ts';
 import { Instance, type InstanceEffects } from './instance.ts';
@@ -40,12 +41,16 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly clock?: Clock | undefined;
   readonly startThread?: StartThread | undefined;
   readonly store?: SnapshotStore | undefined;
+  /** Sends out what else holds something of the system, before it ends. */
+  readonly flush?: (() => Promise<void>) | undefined;
   /** Gets every event that an instance is sent, before it waits in the mailbox. */
   readonly sent?: ((event: object) => void) | undefined;
 }
 
 /** What the instances of a thread that is replaced get to go elsewhere: as long as they get to start. */
 const RECYCLE_MS = 10_000;
+/** `drain` by itself: as long as a whole stop. */
+const DRAIN_MS = 15_000;
 /** `stop` as a whole: half of Kubernetes' default grace of 30 s. */
 const STOP_MS = 15_000;
 
@@ -58,6 +63,7 @@ export class RuntimeSystem {
   readonly #clock: Clock;
   readonly #startThread: StartThread | undefined;
   readonly #sent: SystemOptions['sent'];
+  readonly #flush: SystemOptions['flush'];
   readonly #hub: EventHub;
   readonly #logger: Logger;
   readonly #deadLetterLog: DeadLetterLog;
@@ -73,6 +79,7 @@ export class RuntimeSystem {
   readonly #snapshots: Snapshots;
   readonly #startedAt: number;
   #state: RuntimeStatus['state'] = 'running';
+  #shut: HoldfastError | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(config: LoadedConfig, options: SystemOptions) {
@@ -85,6 +92,7 @@ export class RuntimeSystem {
     this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
     this.#startedAt = this.#clock.now();
     this.#sent = options.sent;
+    this.#flush = options.flush;
     this.#snapshots = new Snapshots({
       store: options.store,
       clock: this.#clock,
@@ -212,26 +220,68 @@ export class RuntimeSystem {
     });
   }
 
+  /** Lets nothing more in, and resolves when all that was sent before was handled; `false` when it was not in time. */
+  async drain(timeoutMs: number = DRAIN_MS): Promise<boolean> {
+    if (this.#state === 'running') {
+      this.#state = 'draining';
+      this.#shut = new HoldfastError(
+        'RUNTIME_STOPPED',
+        'the runtime drains and takes nothing more; create a new one',
+      );
+      for (const instance of this.#instances.values()) instance.inbox.drain();
+    }
+    return drained(timeoutMs, {
+      clock: this.#clock,
+      // What waits for one that is quarantined is not handled.
+      instances: [...this.#instances.values()].filter(({ quarantine }) => quarantine === undefined),
+      threads: () => this.#threads(),
+    });
+  }
+
+  async drainOrWarn(timeoutMs: number = DRAIN_MS): Promise<void> {
+    if (await this.drain(timeoutMs)) return;
+    const waiting = [...this.#instances.values()].reduce((sum, { mailbox }) => sum + mailbox.depth, 0);
+    this.#warn(
+      { waiting },
+      `drain gave up after ${timeoutMs} ms; what still waits becomes dead letters with stop`,
+    );
+  }
+
   /** Ends everything, once: instances after what they were sent, last started first; then the threads. */
   stop(timeoutMs: number = STOP_MS): Promise<void> {
     return (this.#stopping ??= this.#stop(timeoutMs));
   }
 
   async #stop(timeoutMs: number): Promise<void> {
+    const draining = this.drain(timeoutMs / 2);
     this.#state = 'stopping';
     await shutDown(timeoutMs, {
       clock: this.#clock,
-      instances: [...this.#instances.values()].toReversed(),
-      saveStates: () => this.#snapshots.flushed(),
+      drained: draining,
+      instances: () => [...this.#instances.values()].toReversed(),
+      flush: async () => {
+        await Promise.all([this.#snapshots.flushed(), this.#flush?.()]);
+      },
       stopSecrets: () => this.secrets.stop(),
       stopThreads: () => this.#stopThreads(),
       gaveUp: () => {
-        const threads = [...this.#hosts.values()].flatMap((hosts) => Array.from(hosts, ({ name }) => name));
-        this.#warn({ threads }, `stop gave up after ${timeoutMs} ms; these threads do not end`);
+        this.#warn(
+          { threads: this.threadNames() },
+          `stop gave up after ${timeoutMs} ms; these threads do not end`,
+        );
       },
     });
     this.#deadLetterLog.end();
     this.#state = 'stopped';
+  }
+
+  /** Names of the threads that have not ended. */
+  threadNames(): string[] {
+    return this.#threads().map(({ name }) => name);
+  }
+
+  #threads(): ThreadHost[] {
+    return [...this.#hosts.values()].flatMap((hosts) => Array.from(hosts));
   }
 
   /** An instance may end after the supervisor has, when its thread does not let go of it. */
@@ -322,6 +372,7 @@ export class RuntimeSystem {
   }
 
   readonly #instanceEffects = {
+    draining: () => this.#shut,
     fromPeers: (seat: Seat) => this.#broker.handled(seat),
     large: ({ address, agent }: Instance, event: object, bytes: number) =>
       this.#large.seen(agent, address, event, bytes),

@@ -8,14 +8,16 @@ import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
-import type { Logger } from './logger.ts';
+import { consoleLogger, type Logger } from './logger.ts';
 import type { Recycled } from './recycle.ts';
 import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
 import type { SnapshotStore } from './store/snapshot-store.ts';
 import type { Capability } from './secrets/capability.ts';
+import { stopOnSignals } from './signals.ts';
 import { spawnRequest, type SpawnRequest } from './spawn-request.ts';
 import type { RuntimeStatus } from './status.ts';
+import { flushTelemetry } from './telemetry/flush.ts';
 import { startTelemetry } from './telemetry/telemetry.ts';
 
 export interface RuntimeOptions {
@@ -37,6 +39,11 @@ export interface RuntimeOptions {
    * and what is open there is a warning.
    */
   readonly strict?: boolean;
+  /**
+   * Whether SIGTERM and SIGINT stop the runtime and then end the process: with exit code 0, or with SIGKILL (137) when a
+   * thread does not end. A second signal ends it at once. Default `false`: a library leaves signals to its program.
+   */
+  readonly signals?: boolean;
 }
 
 /** The logic a config says an agent has, or any logic when it does not say. */
@@ -133,6 +140,13 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
    */
   recycle(threadId?: string, options?: { readonly timeoutMs?: number }): Promise<Recycled>;
   /**
+   * Lets nothing more in, and resolves when all that was sent before has been handled, by the host and by agents to each
+   * other; after `timeoutMs` (15 s) at the latest, with a warning. From the call on a `send` becomes a dead letter,
+   * `stopped`, and `ask`, `deliver` and `spawn` reject with `RUNTIME_STOPPED`. Instances and threads go on until `stop`.
+   * What waits for an agent whose `mailbox.drain` is `discard` becomes dead letters at once.
+   */
+  drain(options?: { readonly timeoutMs?: number }): Promise<void>;
+  /**
    * Ends all instances, after what they were sent, and all threads. Idempotent. Resolves after `timeoutMs`
    * (15 s) at the latest, with a warning that names the threads which did not end.
    */
@@ -168,7 +182,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
   options: RuntimeOptions,
   surroundings: Surroundings = {},
 ): Promise<Runtime<C>> {
-  const { capabilities, providers, logger, store, strict = false } = options;
+  const { capabilities, providers, logger = consoleLogger, store, strict = false, signals = false } = options;
   const customProviders = providers?.map(({ name }) => name);
   const loaded = await loadConfig(config, customProviders && { customProviders });
   if (strict && !surroundings.startThread) await assertIsolation(loaded);
@@ -176,7 +190,8 @@ export async function openRuntime<const C extends RuntimeConfig>(
     ...surroundings,
     ...(capabilities && { capabilities }),
     ...(providers && { customProviders: providers }),
-    ...(logger && { logger }),
+    logger,
+    flush: flushTelemetry,
     ...(store && { store }),
   });
   // A test kit brings its own threads.
@@ -185,9 +200,12 @@ export async function openRuntime<const C extends RuntimeConfig>(
   const spawn = (agent: string, request: SpawnRequest): Promise<AgentRef> =>
     telemetry.spawn(agent, request, () => system.spawn(agent, request));
   const stop = (timeoutMs?: number): Promise<void> => {
-    const stopping = system.stop(timeoutMs);
+    const stopping = system.stop(timeoutMs).finally(forgetSignals);
     return telemetry.stopped(guard?.stopped(stopping) ?? stopping);
   };
+  const forgetSignals = signals
+    ? stopOnSignals({ stop: () => stop(), stuck: () => system.threadNames(), logger })
+    : () => {};
   return {
     supervisor: system.supervisor as AnyActorRef,
     secrets: system.secrets.actor as AnyActorRef,
@@ -202,6 +220,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     on: (type, listener) => system.on(type, listener),
     deadLetters: { list: () => system.deadLetters.list(), replay: (id) => system.replay(id) },
     recycle: (threadId, { timeoutMs } = {}) => system.recycle(threadId, timeoutMs),
+    drain: ({ timeoutMs } = {}) => system.drainOrWarn(timeoutMs),
     stop: ({ timeoutMs } = {}) => stop(timeoutMs),
     [Symbol.asyncDispose]: () => stop(),
   };

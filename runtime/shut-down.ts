@@ -5,10 +5,12 @@ import type { Instance } from './instance.ts';
 /** What ends, and how. */
 export interface ShutDown {
   readonly clock: Clock;
+  /** Resolves when all that was sent before was handled, or half of the time is up. */
+  readonly drained: Promise<unknown>;
   /** In the order in which they are to end. */
-  readonly instances: readonly Instance[];
-  /** Resolves when what the instances were in is saved, or cannot be. */
-  readonly saveStates: () => Promise<void>;
+  readonly instances: () => readonly Instance[];
+  /** Resolves when what the instances were in is saved, and what is known of them has gone out, or cannot. */
+  readonly flush: () => Promise<void>;
   /** Ends what the instances used. */
   readonly stopSecrets: () => Promise<void>;
   /** Resolves when all threads have ended. */
@@ -21,15 +23,12 @@ export interface ShutDown {
  * Ends a system within `timeoutMs`: half of it for mailboxes to empty, a quarter for instances to stop, a quarter for
  * threads to end. Whoever keeps its thread busy does not keep the others: the threads end in any case.
  */
-export async function shutDown(timeoutMs: number, { clock, instances, ...what }: ShutDown): Promise<void> {
+export async function shutDown(timeoutMs: number, { clock, ...what }: ShutDown): Promise<void> {
   const tooLate = (): Error => new HoldfastError('RUNTIME_STOPPED', 'the time to stop is up');
-  // What waits for one that is quarantined is not handled.
-  const running = instances.filter(({ quarantine }) => quarantine === undefined);
-  const handled = Promise.all(running.map((instance) => instance.mailbox.passed()));
-  await within(clock, timeoutMs / 2, handled, tooLate).catch(() => {});
+  await what.drained;
   const ended = (async () => {
-    for (const instance of instances) await instance.stop('shutdown');
-    await what.saveStates();
+    for (const instance of what.instances()) await instance.stop('shutdown');
+    await what.flush();
     await what.stopSecrets();
   })();
   await within(clock, timeoutMs / 4, ended, tooLate).catch(() => {});

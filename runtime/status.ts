@@ -58,7 +58,7 @@ export interface InstanceStatus {
 /** A JSON-safe picture of the runtime. No events, no contexts, no secret values. */
 export interface RuntimeStatus {
   readonly version: string;
-  readonly state: 'running' | 'stopping' | 'stopped';
+  readonly state: 'running' | 'draining' | 'stopping' | 'stopped';
   readonly uptimeMs: number;
   readonly pools: readonly PoolStatus[];
   readonly instances: readonly InstanceStatus[];

@@ -192,6 +192,20 @@ export class ThreadHost implements PeerThread {
     return this.#seats.size;
   }
 
+  /** Turns that have begun on it, modulo 2^32. */
+  get turns(): number {
+    return this.#progress.turns();
+  }
+
+  /** Nothing that came is unhandled, and nothing that was sent from here. */
+  async quiet(): Promise<boolean> {
+    if (this.#gone || !this.#ready) return true;
+    return this.#call('quiet').then(
+      (quiet) => quiet === true,
+      () => this.#gone,
+    );
+  }
+
   /** Those that run on it, or start. */
   occupants(): Instance[] {
     return Array.from(this.#seats.values(), ({ instance }) => instance);

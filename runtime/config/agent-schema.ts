@@ -76,6 +76,13 @@ const mailboxSchema = z
         'What happens to an event that finds the mailbox full. reject: it is refused; drop-oldest: the oldest that ' +
           'waits gives way to it; drop-newest: the newest gives way. Default: reject.',
       ),
+    drain: z
+      .enum(['finish', 'discard'])
+      .default('finish')
+      .describe(
+        'What becomes of events that still wait when the runtime drains or stops. finish: they are handled, as far as ' +
+          'the time goes; discard: they become dead letters. Default: finish.',
+      ),
     warnBytes: integer(1)
       .default(65_536)
       .describe(

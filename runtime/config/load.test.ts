@@ -37,6 +37,7 @@ describe('the seed config', () => {
       exportName: 'default',
       capacity: 1000,
       overflow: 'reject',
+      drain: 'finish',
       warnBytes: 65_536,
       maxBytes: 1_048_576,
       supervision: {

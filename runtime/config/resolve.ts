@@ -34,6 +34,8 @@ export interface ResolvedAgent {
   readonly capacity: number;
   /** What gives way when the mailbox is full. */
   readonly overflow: 'reject' | 'drop-oldest' | 'drop-newest';
+  /** What becomes of events that still wait when the runtime drains. */
+  readonly drain: 'finish' | 'discard';
   /** An event estimated larger than this is warned about. */
   readonly warnBytes: number;
   /** An event estimated larger than this is refused; at least `warnBytes`. */

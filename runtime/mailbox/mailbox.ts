@@ -235,6 +235,11 @@ export class Mailbox {
     while (this.#head < this.#tail) this.discardFirst(discard);
   }
 
+  /** Removes what waits, oldest first; what was sent stays. */
+  discardQueued(discard: Discard): void {
+    this.#removeUnless((at) => this.#tags[at & this.#mask] === CONTROL, this.#sent, discard);
+  }
+
   /** Removes those that wait, or were sent, and that `keep` refuses; oldest first. */
   discardUnless(keep: (event: unknown) => boolean, discard: Discard): void {
     this.#removeUnless((at) => keep(this.#events[at & this.#mask]), this.#head, discard);

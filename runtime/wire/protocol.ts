@@ -144,6 +144,7 @@ export type ThreadMethod =
   | 'depart'
   | 'stay'
   | 'hurry'
+  | 'quiet'
   | 'watch'
   | 'snapshot'
   | 'persist'

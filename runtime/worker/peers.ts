@@ -233,6 +233,12 @@ export class Peers implements PeerBridge {
     return false;
   }
 
+  /** Something that was sent from here has not been handled. */
+  get busy(): boolean {
+    for (const { mailbox } of this.#lines.values()) if (mailbox.depth > 0) return true;
+    return false;
+  }
+
   /** An instance of this thread has ended: what it sent still goes, then its lines are closed. */
   left(self: Self): void {
     this.#ended.add(self);

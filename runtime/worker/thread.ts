@@ -148,6 +148,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       },
       depart: (slot: number) => departures.depart(hosted(slot)),
       hurry: () => departures.hurry(),
+      quiet: () => !turns.busy && !peers.busy,
       stay(slot: number) {
         const instance = instances.get(slot);
         if (instance !== undefined) departures.stay(instance);

@@ -78,6 +78,12 @@ export class Turns {
     });
   }
 
+  /** Something that came is not handled yet. */
+  get busy(): boolean {
+    for (const lane of this.#lanes.values()) if (lane.busy) return true;
+    return false;
+  }
+
   /** The host has kept up. */
   resume(): void {
     if (this.#ready.length > 0) this.#arm();
