@@ -19,6 +19,15 @@ export type PlacementRule =
   /** `fewest`, once the thread `of` has been replaced: on one that is to be replaced next it would not stay long. */
   | { readonly kind: 'replacement'; readonly of: number };
 
+/** An instance, and where it wants to be. */
+export interface Placeable {
+  readonly address: string;
+  /** The pool. */
+  readonly threadId: string;
+  /** Default: on the thread with the fewest. */
+  readonly placement?: PlacementRule | undefined;
+}
+
 export const FEWEST: PlacementRule = { kind: 'fewest' };
 
 export type Placement =

@@ -1,7 +1,12 @@
+/** Who is started again with an instance that failed: nobody, all of its agent, or those that first ran after it. */
+export type Strategy = 'one-for-one' | 'all-for-one' | 'rest-for-one';
+
 /** When and how often an instance is started again after it failed. */
 export interface RestartPolicy {
   /** `permanent`: always; `transient`: unless it ended by itself (its machine is done); `temporary`: never. */
   readonly restart: 'permanent' | 'transient' | 'temporary';
+  /** Default: `one-for-one`. */
+  readonly strategy?: Strategy;
   /** More restarts than this within the window, and it is given up. `restarts: 0` never restarts. */
   readonly intensity: { readonly restarts: number; readonly withinMs: number };
   /** Wait before each restart: `minMs * factor^n`, at most `maxMs`, plus up to `jitter` of it. */

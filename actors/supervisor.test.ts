@@ -69,7 +69,11 @@ function startSupervisor(threadIds: readonly string[] = ['p', 'q']) {
   const supervisor = createActor(machine, { clock, input });
   supervisor.on('restarting', ({ address }) => log.push(`restarting ${address}`));
   supervisor.on('ending', ({ address }) => log.push(`ending ${address}`));
-  supervisor.on('giving-up', ({ address, restarts }) => log.push(`giving up ${address} after ${restarts}`));
+  supervisor.on('giving-up', ({ address, because }) =>
+    log.push(`giving up ${address}${because === undefined ? '' : ` because of ${because}`}`),
+  );
+  supervisor.on('pausing', ({ address }) => log.push(`pausing ${address}`));
+  supervisor.on('stopping', ({ address }) => log.push(`stopping ${address}`));
   supervisor.start();
   const pool = (threadId: string) =>
     (supervisor.getSnapshot().children as Record<string, unknown>)[poolActor(threadId)] as {
@@ -130,14 +134,14 @@ describe('the supervisor', () => {
       after(400);
     }
     fail('p/1');
-    expect([heard(), after(100_000)]).toEqual([['giving up p/1 after 2', 'p escalation p/1'], []]);
+    expect([heard(), after(100_000)]).toEqual([['giving up p/1', 'p escalation p/1'], []]);
   });
 
   test('begins anew with a quarantined one at once, and nothing is held against it', () => {
     const { supervisor, fail, heard, after } = startSupervisor();
     const rules = policy({ intensity: { restarts: 0, withinMs: 1_000 } });
     fail('p/1', rules);
-    expect(heard()).toEqual(['giving up p/1 after 0', 'p escalation p/1']);
+    expect(heard()).toEqual(['giving up p/1', 'p escalation p/1']);
     supervisor.send({ type: 'instance.resume', address: 'p/1', threadId: 'p' });
     expect([heard(), supervisor.getSnapshot().context.failures]).toEqual([
       ['restarting p/1', 'p place p/1'],
@@ -252,6 +256,84 @@ describe('the supervisor', () => {
   });
 });
 
+describe('the supervisor of a group', () => {
+  const rules = policy({ strategy: 'all-for-one' });
+
+  function startGroup(addresses: readonly string[], given: RestartPolicy = rules) {
+    const rig = startSupervisor();
+    const { supervisor } = rig;
+    const event = (address: string) => ({ address, threadId: address[0] as string, group: 'g' });
+    const run = (address: string): void =>
+      supervisor.send({ type: 'instance.running', ...event(address), temporary: false });
+    const fail = (address: string): void =>
+      supervisor.send({
+        type: 'instance.failed',
+        ...event(address),
+        reason: 'failed',
+        policy: given,
+        at: rig.clock.now(),
+        random: 0,
+      });
+    const down = (address: string): void => supervisor.send({ type: 'instance.down', address, group: 'g' });
+    const tell = (type: 'instance.resume' | 'instance.forget', address: string): void =>
+      supervisor.send({ type, ...event(address) });
+    for (const address of addresses) run(address);
+    return { ...rig, run, fail, down, tell };
+  }
+
+  test('has the others end in reverse order, and all begin in order after the backoff, as the one before runs', () => {
+    const { fail, down, run, heard, after, supervisor } = startGroup(['p/1', 'q/1', 'p/2']);
+    fail('q/1');
+    expect(heard()).toEqual(['pausing p/2', 'pausing p/1']);
+    down('p/2');
+    down('p/1');
+    expect([after(99), after(1)]).toEqual([[], ['restarting p/1', 'p place p/1']]);
+    run('p/1');
+    expect(heard()).toEqual(['restarting q/1', 'q place q/1']);
+    run('q/1');
+    run('p/2');
+    expect([heard(), after(100_000), supervisor.getSnapshot().context.restarts]).toEqual([
+      ['restarting p/2', 'p place p/2'],
+      [],
+      3,
+    ]);
+  });
+
+  test('gives all of it up when it failed too often, which counts once against the pool, and resumes all', () => {
+    const { fail, down, run, tell, heard } = startGroup(
+      ['p/1', 'p/2'],
+      policy({ strategy: 'all-for-one', intensity: { restarts: 0, withinMs: 1_000 } }),
+    );
+    fail('p/1');
+    expect(heard()).toEqual(['giving up p/1', 'p escalation p/1', 'giving up p/2 because of p/1']);
+    down('p/2');
+    tell('instance.resume', 'p/2');
+    expect(heard()).toEqual(['restarting p/1', 'p place p/1']);
+    run('p/1');
+    expect(heard()).toEqual(['restarting p/2', 'p place p/2']);
+  });
+
+  test('knows nothing any more of a group whose last member is gone', () => {
+    const { fail, tell, after, supervisor } = startGroup(['p/1']);
+    fail('p/1');
+    tell('instance.forget', 'p/1');
+    expect([after(100_000), supervisor.getSnapshot().context.groups]).toEqual([[], {}]);
+  });
+
+  test('has the backoff start over with each failure, and begins nothing while it stops', () => {
+    const { supervisor, fail, run, heard, after } = startGroup(['p/1']);
+    fail('p/1');
+    expect(after(50)).toEqual([]);
+    run('p/2');
+    fail('p/2');
+    expect([after(199), after(1)]).toEqual([[], ['restarting p/1', 'p place p/1']]);
+    supervisor.send({ type: 'stop' });
+    heard();
+    run('p/1');
+    expect([heard(), after(100_000)]).toEqual([[], []]);
+  });
+});
+
 describe('the supervisor against a model', () => {
   const addresses = ['p/1', 'p/2', 'q/1'];
   const rules = (['permanent', 'transient', 'temporary'] as const).map((restart) => policy({ restart }));
@@ -296,7 +378,7 @@ describe('the supervisor against a model', () => {
           if (decision.kind === 'give-up') {
             // When it is resumed, nothing is held against it.
             model.histories.delete(address);
-            return [`giving up ${address} after 2`, `${address[0]} escalation ${address}`];
+            return [`giving up ${address}`, `${address[0]} escalation ${address}`];
           }
           model.histories.set(address, decision.history);
           model.due.set(address, model.now + decision.delayMs);

@@ -1,21 +1,28 @@
 import { emit, enqueueActions, setup } from 'xstate';
-import type { PlacementRule } from './placement.ts';
-import { poolMachine, type PoolReport } from './pool.ts';
+import type { Placeable } from './placement.ts';
+import { poolMachine, type PoolEvent, type PoolReport } from './pool.ts';
 import type { PoolInput } from './pool-plan.ts';
 import type { Recycling } from './thread.ts';
+import {
+  EMPTY_GROUP,
+  planDown,
+  planDue,
+  planFailure,
+  planLeave,
+  planResume,
+  planRunning,
+  type Group,
+  type GroupPlan,
+} from './restart-group.ts';
 import { decideRestart, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
 
 export interface SupervisorInput {
   readonly pools: readonly PoolInput[];
 }
 
-/** An instance, and where it wants to be. */
-export interface Placeable {
-  readonly address: string;
-  /** The pool. */
-  readonly threadId: string;
-  /** Default: on the thread with the fewest. */
-  readonly placement?: PlacementRule | undefined;
+/** `group` of an event: name of the group that the instance lives and fails with, if it does. */
+interface InGroup {
+  readonly group?: string | undefined;
 }
 
 export type SupervisorEvent =
@@ -30,13 +37,20 @@ export type SupervisorEvent =
       readonly policy: RestartPolicy;
       readonly at: number;
       readonly random: number;
-    } & Placeable)
+    } & Placeable &
+      InGroup)
+  /** An instance of a group runs in its thread. */
+  | ({ readonly type: 'instance.running'; readonly group: string; readonly temporary: boolean } & Placeable)
+  /** An instance of a group that was to be ended, for now or for good, is. */
+  | { readonly type: 'instance.down'; readonly address: string; readonly group: string }
+  /** The backoff of a group is over. */
+  | { readonly type: 'group.due'; readonly group: string }
   /** Its backoff is over. */
   | ({ readonly type: 'instance.restart' } & Placeable)
   /** A quarantined instance is to begin anew. */
-  | ({ readonly type: 'instance.resume' } & Placeable)
+  | ({ readonly type: 'instance.resume' } & Placeable & InGroup)
   /** An instance is gone for good; forget what it did. */
-  | { readonly type: 'instance.forget'; readonly address: string }
+  | ({ readonly type: 'instance.forget'; readonly address: string } & InGroup)
   /** Replace thread `n` of a pool. */
   | ({ readonly type: 'thread.recycle'; readonly threadId: string; readonly n: number } & Recycling)
   | PoolReport
@@ -51,8 +65,12 @@ export type SupervisorEmitted =
   | { readonly type: 'restarting'; readonly address: string }
   /** By its policy the instance stays ended. */
   | { readonly type: 'ending'; readonly address: string }
-  /** It failed too often. */
-  | { readonly type: 'giving-up'; readonly address: string; readonly restarts: number }
+  /** Its incarnation is to end with that of another of its group; the next one begins in time. */
+  | { readonly type: 'pausing'; readonly address: string }
+  /** It is to end for good with another of its group. */
+  | { readonly type: 'stopping'; readonly address: string }
+  /** It failed too often, or `because` of its group did. */
+  | { readonly type: 'giving-up'; readonly address: string; readonly because?: string }
   /** A pool has no thread for an instance. */
   | ({ readonly type: 'refused' } & Omit<Extract<PoolReport, { type: 'pool.refused' }>, 'type'>)
   /** A pool starts no more threads. */
@@ -61,6 +79,8 @@ export type SupervisorEmitted =
 export interface SupervisorContext extends SupervisorInput {
   /** Of those instances only that have failed. */
   readonly failures: Readonly<Record<string, FailureHistory>>;
+  /** Those with instances that live and fail together. */
+  readonly groups: Readonly<Record<string, Group>>;
   readonly restarts: number;
   /** Pools that may still have a thread. */
   readonly open: readonly string[];
@@ -68,11 +88,54 @@ export interface SupervisorContext extends SupervisorInput {
 
 export const poolActor = (threadId: string): string => `pool:${threadId}`;
 const restartTimer = (address: string): string => `restart:${address}`;
+const groupTimer = (group: string): string => `group:${group}`;
 
 function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
   if (!(key in record)) return record;
   const { [key]: _gone, ...rest } = record;
   return rest;
+}
+
+/** Those that may name a group. */
+type GroupEvent = Extract<
+  SupervisorEvent,
+  { readonly type: `instance.${'running' | 'failed' | 'down' | 'resume' | 'forget'}` | 'group.due' }
+>;
+
+function isOfGroup(event: SupervisorEvent): event is GroupEvent & { readonly group: string } {
+  return 'group' in event && event.group !== undefined;
+}
+
+/** What an event means for the group that it names. */
+function planOf(group: Group, event: GroupEvent): GroupPlan {
+  switch (event.type) {
+    case 'instance.running':
+      return planRunning(group, { ...placeable(event), temporary: event.temporary });
+    case 'instance.failed':
+      return planFailure(
+        group,
+        { ...placeable(event), temporary: event.policy.restart === 'temporary' },
+        event.policy,
+        event,
+      );
+    case 'instance.down':
+      return planDown(group, event.address);
+    case 'instance.resume':
+      return planResume(group, event.address);
+    case 'instance.forget':
+      return planLeave(group, event.address);
+    case 'group.due':
+      break;
+  }
+  return planDue(group);
+}
+
+function placing({ address, placement }: Placeable): PoolEvent {
+  return { type: 'place', address, ...(placement && { placement }) };
+}
+
+function placeable({ address, threadId, placement }: Placeable): Placeable {
+  return { address, threadId, placement };
 }
 
 /**
@@ -88,18 +151,49 @@ export const supervisorMachine = setup({
   },
   actors: { pool: poolMachine },
   actions: {
-    restart: emit((_args, { address }: { address: string }) => ({ type: 'restarting', address })),
     end: emit((_args, { address }: { address: string }) => ({ type: 'ending', address })),
-    giveUp: emit((_args, params: { address: string; restarts: number }) => ({
-      type: 'giving-up',
-      ...params,
-    })),
+    giveUp: emit((_args, { address }: { address: string }) => ({ type: 'giving-up', address })),
+    begin: enqueueActions(({ context, enqueue }, instance: Placeable) => {
+      enqueue.assign({ restarts: context.restarts + 1 });
+      enqueue.emit({ type: 'restarting', address: instance.address });
+      enqueue.sendTo(poolActor(instance.threadId), placing(instance));
+    }),
+    planGroup: enqueueActions(({ context, event, enqueue }) => {
+      if (!isOfGroup(event)) return;
+      const { group: name } = event;
+      const { group, effects } = planOf(context.groups[name] ?? EMPTY_GROUP, event);
+      const empty = group.members.length === 0 && group.round === undefined;
+      const begun = effects.filter(({ kind }) => kind === 'begin').length;
+      enqueue.assign({
+        restarts: context.restarts + begun,
+        groups: empty ? without(context.groups, name) : { ...context.groups, [name]: group },
+      });
+      for (const effect of effects) {
+        if (effect.kind === 'begin') {
+          const { member } = effect;
+          enqueue.emit({ type: 'restarting', address: member.address });
+          enqueue.sendTo(poolActor(member.threadId), placing(member));
+        } else if (effect.kind === 'give-up') {
+          const { member, because } = effect;
+          const { address, threadId } = member;
+          enqueue.emit({ type: 'giving-up', address, ...(because !== undefined && { because }) });
+          if (because === undefined) enqueue.sendTo(poolActor(threadId), { type: 'escalation', address });
+        } else if (effect.kind === 'wait') {
+          enqueue.cancel(groupTimer(name));
+          enqueue.raise({ type: 'group.due', group: name }, { delay: effect.delayMs, id: groupTimer(name) });
+        } else if (effect.kind === 'end') {
+          enqueue.emit({ type: 'ending', address: effect.address });
+        } else {
+          enqueue.emit({ type: effect.kind === 'pause' ? 'pausing' : 'stopping', address: effect.address });
+        }
+      }
+    }),
     startPools: enqueueActions(({ context, enqueue }) => {
       for (const pool of context.pools)
         enqueue.spawnChild('pool', { id: poolActor(pool.threadId), input: pool });
     }),
-    place: enqueueActions(({ enqueue }, { address, threadId, placement }: Placeable) => {
-      enqueue.sendTo(poolActor(threadId), { type: 'place', address, ...(placement && { placement }) });
+    place: enqueueActions(({ enqueue }, instance: Placeable) => {
+      enqueue.sendTo(poolActor(instance.threadId), placing(instance));
     }),
     escalate: enqueueActions(({ enqueue }, { address, threadId }: Placeable) => {
       enqueue.sendTo(poolActor(threadId), { type: 'escalation', address });
@@ -109,6 +203,7 @@ export const supervisorMachine = setup({
     }),
   },
   guards: {
+    isOfGroup: ({ event }) => isOfGroup(event),
     noPools: ({ context }) => context.pools.length === 0,
     allClosed: ({ context }) => context.open.length === 0,
   },
@@ -117,6 +212,7 @@ export const supervisorMachine = setup({
   context: ({ input }) => ({
     ...input,
     failures: {},
+    groups: {},
     restarts: 0,
     open: input.pools.map(({ threadId }) => threadId),
   }),
@@ -142,51 +238,50 @@ export const supervisorMachine = setup({
       }),
     },
     'instance.forget': {
-      actions: enqueueActions(({ context, event, enqueue }) => {
-        enqueue.cancel(restartTimer(event.address));
-        enqueue.assign({ failures: without(context.failures, event.address) });
-      }),
+      actions: [
+        enqueueActions(({ context, event, enqueue }) => {
+          enqueue.cancel(restartTimer(event.address));
+          enqueue.assign({ failures: without(context.failures, event.address) });
+        }),
+        'planGroup',
+      ],
     },
   },
   states: {
     running: {
       on: {
         'instance.place': { actions: { type: 'place', params: ({ event }) => event } },
-        'instance.failed': {
-          actions: enqueueActions(({ context, event, enqueue }) => {
-            const { address, threadId, placement, policy } = event;
-            const decision = decideRestart(policy, context.failures[address], event);
-            if (decision.kind === 'end') {
-              enqueue({ type: 'end', params: { address } });
-            } else if (decision.kind === 'give-up') {
-              // When it is resumed, nothing is held against it.
-              enqueue.assign({ failures: without(context.failures, address) });
-              enqueue({ type: 'giveUp', params: { address, restarts: policy.intensity.restarts } });
-              enqueue({ type: 'escalate', params: { address, threadId } });
-            } else {
-              enqueue.assign({ failures: { ...context.failures, [address]: decision.history } });
-              enqueue.raise(
-                { type: 'instance.restart', address, threadId, placement },
-                { delay: decision.delayMs, id: restartTimer(address) },
-              );
-            }
-          }),
-        },
-        'instance.restart': {
-          actions: [
-            enqueueActions(({ context, enqueue }) => {
-              enqueue.assign({ restarts: context.restarts + 1 });
+        'instance.running': { actions: 'planGroup' },
+        'instance.down': { actions: 'planGroup' },
+        'group.due': { actions: 'planGroup' },
+        'instance.failed': [
+          { guard: 'isOfGroup', actions: 'planGroup' },
+          {
+            actions: enqueueActions(({ context, event, enqueue }) => {
+              const { address, threadId, placement, policy } = event;
+              const decision = decideRestart(policy, context.failures[address], event);
+              if (decision.kind === 'end') {
+                enqueue({ type: 'end', params: { address } });
+              } else if (decision.kind === 'give-up') {
+                // When it is resumed, nothing is held against it.
+                enqueue.assign({ failures: without(context.failures, address) });
+                enqueue({ type: 'giveUp', params: { address } });
+                enqueue({ type: 'escalate', params: { address, threadId } });
+              } else {
+                enqueue.assign({ failures: { ...context.failures, [address]: decision.history } });
+                enqueue.raise(
+                  { type: 'instance.restart', address, threadId, placement },
+                  { delay: decision.delayMs, id: restartTimer(address) },
+                );
+              }
             }),
-            { type: 'restart', params: ({ event }) => ({ address: event.address }) },
-            { type: 'place', params: ({ event }) => event },
-          ],
-        },
-        'instance.resume': {
-          actions: [
-            { type: 'restart', params: ({ event }) => ({ address: event.address }) },
-            { type: 'place', params: ({ event }) => event },
-          ],
-        },
+          },
+        ],
+        'instance.restart': { actions: { type: 'begin', params: ({ event }) => event } },
+        'instance.resume': [
+          { guard: 'isOfGroup', actions: 'planGroup' },
+          { actions: { type: 'begin', params: ({ event }) => event } },
+        ],
         'thread.recycle': {
           actions: enqueueActions(({ event: { threadId, n, timeoutMs, force }, enqueue }) => {
             enqueue.sendTo(poolActor(threadId), { type: 'recycle', n, timeoutMs, force });

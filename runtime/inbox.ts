@@ -158,6 +158,12 @@ export class Inbox {
     this.mailbox.discardQueued((event, tag) => this.refuse(event, tag, 'stopped'));
   }
 
+  /** A thread that did not let go of the instance has the oldest `count`, and may still handle them. */
+  leaveBehind(count: number): void {
+    for (let i = 0; i < count; i++)
+      this.mailbox.discardFirst((event, tag) => this.refuse(event, tag, 'stopped'));
+  }
+
   /** Nothing will be handled any more. */
   close(): void {
     this.mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped'));

@@ -7,7 +7,7 @@ import { Inbox } from './inbox.ts';
 import type { Mailbox } from './mailbox/mailbox.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { stateFrom } from './mirrored-state.ts';
-import { FailureLog, QuarantineError, suspectOf } from './quarantine.ts';
+import { QuarantineError, suspectOf, type FailureLog } from './quarantine.ts';
 import { refusal } from './refusal.ts';
 import { withoutShared } from './shared-memory.ts';
 import type { Seat, ThreadHost } from './thread-host.ts';
@@ -46,6 +46,8 @@ export interface InstanceEffects {
   running(instance: Instance): void;
   /** It has left thread `from` of its pool, which is being replaced, and needs another place. */
   moving(instance: Instance, from: number): void;
+  /** It was ended with another of its group. */
+  down(instance: Instance): void;
   /** It is quarantined. */
   quarantined(instance: Instance): void;
   /** It is gone for good. */
@@ -67,6 +69,8 @@ export interface InstanceOptions {
   readonly sharedMemory: boolean;
   /** What happens after it ended without having been told to. */
   readonly supervision: ResolvedAgent['supervision'];
+  /** What is remembered of its failures; those of a group share it. */
+  readonly failures: FailureLog;
   /** Whether a machine of the user is its parent, or only its pool. */
   readonly parent: 'machine' | 'pool';
   readonly effects: InstanceEffects;
@@ -136,7 +140,7 @@ export class Instance {
     this.sharedMemory = options.sharedMemory;
     this.#options = options;
     this.#effects = options.effects;
-    this.#failures = new FailureLog(options.supervision.intensity.restarts);
+    this.#failures = options.failures;
     const { waiting, deadLetters, sent } = this.#effects;
     this.inbox = new Inbox({
       agent: this.agent,
@@ -213,7 +217,9 @@ export class Instance {
 
   /** Why an ask that it put off has no answer, unless it failed or its thread did. */
   ending(): HoldfastError {
-    return this.#stopped();
+    if (this.#phase !== 'restarting') return this.#quarantine ?? this.#stopped();
+    const advice = 'it was ended with another of its group and begins anew; ask again';
+    return refusal(this.address, 'stopped', undefined, advice);
   }
 
   /** Puts a question to the thread, after everything that was sent before has been handled. */
@@ -244,6 +250,11 @@ export class Instance {
   #untilRunning(): Promise<void> {
     if (this.#phase === 'running') return Promise.resolve();
     if (this.over) return Promise.reject(this.#quarantine ?? this.#stopped());
+    return this.#next();
+  }
+
+  /** Settles when it runs next, or will not. */
+  #next(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#awaiting.push({ resolve, reject });
     });
@@ -261,8 +272,38 @@ export class Instance {
 
   /** Begins anew with a quarantined instance; resolves when it runs. */
   async resume(): Promise<void> {
-    if (this.#phase === 'quarantined') this.#effects.resume(this);
-    await this.#untilRunning();
+    const before = this.#quarantine;
+    if (before !== undefined) this.#effects.resume(this);
+    // In a group it may have to wait for the others, and stays quarantined until then.
+    if (before !== undefined && this.#quarantine === before) await this.#next();
+    else await this.#untilRunning();
+  }
+
+  /** Ends this incarnation in its thread, with another of its group; the supervisor says when the next one begins. */
+  pause(): void {
+    if (this.over) return;
+    this.#phase = 'restarting';
+    void this.#letGo();
+  }
+
+  async #letGo(): Promise<void> {
+    const [seat, incarnation] = [this.#seat, this.#incarnation];
+    this.#due = false;
+    this.#continuation = undefined;
+    const attachment = seat?.attachment;
+    if (attachment !== undefined) await this.#leaveThread();
+    const still = this.#seat === seat;
+    const quarantined = this.#phase === 'quarantined';
+    if (still) {
+      // What a thread has that did not let go of it, that may still handle.
+      const left = attachment?.attached === true ? this.mailbox.inFlight : 0;
+      this.#unseat();
+      this.inbox.leaveBehind(left);
+      this.inbox.refuseMoved(undefined);
+    }
+    if (attachment !== undefined && (still || quarantined)) this.watchers.ended(this.#ending('stopped'));
+    if (quarantined) this.watchers.finished();
+    if (this.#incarnation === incarnation) this.#effects.down(this);
   }
 
   /** Its twin was stopped by its parent, and needs not be told. */
@@ -336,7 +377,8 @@ export class Instance {
 
   /** It has left its thread in order to go on, as the same incarnation, on another one. */
   departed(state: PersistedState): void {
-    if (this.over) return;
+    // One that is being ended with its group goes nowhere.
+    if (this.#phase !== 'running') return;
     this.continueFrom(state);
     this.#phase = 'moving';
     this.#due = true;
@@ -351,6 +393,11 @@ export class Instance {
     this.#due = false;
     this.#host = host;
     return true;
+  }
+
+  /** Whether it waits there for the thread to be up. */
+  awaits(host: ThreadHost): boolean {
+    return this.#host === host && this.#seat === undefined && !this.over;
   }
 
   seated(seat: Seat): void {
@@ -459,7 +506,7 @@ export class Instance {
   #endedWith(kind: 'done' | 'failed', reason: StopReason): void {
     this.#unseat();
     if (this.over) return;
-    this.#failures.add(reason, this.#effects.clock.date());
+    this.#failures.add(this.address, reason, this.#effects.clock.date());
     this.inbox.refuseMoved(this.#end?.kind === 'failed' ? this.#end.error : undefined);
     this.#phase = 'restarting';
     this.watchers.ended(this.#ending(reason));
@@ -511,18 +558,26 @@ export class Instance {
    * It failed too often, or `because` of its group did: it keeps its address and its mailbox, and takes nothing more
    * until it is resumed.
    */
-  giveUp(because?: string): QuarantineError {
+  giveUp(because?: Instance): QuarantineError | undefined {
+    if (this.#phase === 'ended' || this.#phase === 'stopping') return undefined;
     const { address, supervision } = this;
-    const cause = this.#end?.kind === 'failed' ? this.#end.error : undefined;
-    const suspect = suspectOf(this.#effects.deadLetters.list(), address, this.#incarnation);
-    const evidence = this.#failures.evidence(cause, supervision, suspect, because);
+    const own = this.#end?.kind === 'failed' ? this.#end.error : undefined;
+    const cause = because === undefined ? own : because.quarantine?.cause;
+    const suspect =
+      because === undefined
+        ? suspectOf(this.#effects.deadLetters.list(), address, this.#incarnation)
+        : undefined;
+    const evidence = this.#failures.evidence(cause, supervision, suspect, because?.address);
     const error = new QuarantineError(address, evidence, cause);
+    const again = this.#quarantine !== undefined;
     this.#phase = 'quarantined';
     this.#quarantine = error;
-    this.watchers.finished();
+    if (because === undefined) this.watchers.finished();
+    else void this.#letGo();
     this.#settle(error);
     this.#effects.quarantined(this);
-    this.#twin?.queue({ type: 'holdfast.failed', error });
+    // One that is quarantined again before it began anew has ended already.
+    if (!again) this.#twin?.queue({ type: 'holdfast.failed', error });
     return error;
   }
 

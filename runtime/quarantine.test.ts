@@ -33,7 +33,7 @@ describe('an instance that failed too often', () => {
     await quarantine();
     const evidence = {
       error: { name: 'RangeError', code: 'E_RANGE', message: 'out of range' },
-      failures: [{ cause: 'error', at: expect.any(Number) as number }],
+      failures: [{ address: 'counter/a', cause: 'error', at: expect.any(Number) as number }],
       restarts: 0,
       withinMs: 60_000,
     };

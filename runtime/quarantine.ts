@@ -2,12 +2,21 @@ import type { DeadLetter } from './dead-letters.ts';
 import { HoldfastError } from './errors.ts';
 import type { StopReason } from './watchers.ts';
 
+export interface PastFailure {
+  readonly address: string;
+  readonly cause: StopReason;
+  readonly at: number;
+}
+
 /** Why an instance is quarantined. JSON-safe; never an event, a context or a secret. */
 export interface QuarantineEvidence {
   /** What it failed with last; `message` is cut after 500 characters. */
   readonly error: { readonly name: string; readonly code?: string; readonly message: string };
-  /** The failures that were too many, oldest first; the last 20 of them at most. `at` is in milliseconds since the epoch. */
-  readonly failures: readonly { readonly cause: StopReason; readonly at: number }[];
+  /**
+   * The failures that were too many, oldest first, of all its group if it has one; the last 20 of them at most. `at` is in
+   * milliseconds since the epoch.
+   */
+  readonly failures: readonly PastFailure[];
   /** Restarts within the window, after which it failed again. */
   readonly restarts: number;
   /** Milliseconds: the window, `supervision.intensity.withinMs`. */
@@ -42,18 +51,18 @@ const KEPT = 20;
 /** Characters of an error's message that are kept. */
 const MESSAGE_LENGTH = 500;
 
-/** What is remembered of the failures of one instance, in case that it is quarantined. */
+/** What is remembered of the failures of one instance, or of a group, in case that it is quarantined. */
 export class FailureLog {
   readonly #most: number;
-  #failures: { readonly cause: StopReason; readonly at: number }[] = [];
+  #failures: PastFailure[] = [];
 
   /** `restarts`: as many as are allowed within the window; those before are not to blame. */
   constructor(restarts: number) {
     this.#most = Math.min(KEPT, restarts + 1);
   }
 
-  add(cause: StopReason, at: number): void {
-    this.#failures = [...this.#failures, { cause, at }].slice(-this.#most);
+  add(address: string, cause: StopReason, at: number): void {
+    this.#failures = [...this.#failures, { address, cause, at }].slice(-this.#most);
   }
 
   clear(): void {

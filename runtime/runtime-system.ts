@@ -1,5 +1,6 @@
 import { createActor, type AnyActorRef, type Subscription } from 'xstate';
-import type { Placeable, SupervisorEvent } from '../actors/supervisor.ts';
+import type { Placeable } from '../actors/placement.ts';
+import type { SupervisorEvent } from '../actors/supervisor.ts';
 import type { TwinLogic } from '../actors/twin.ts';
 import { addressOf, agentOf } from './address.ts';
 import { Addresses } from './addresses.ts';
@@ -23,6 +24,7 @@ import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } fr
 import { ownMemory } from './secrets/own-memory.ts';
 import type { StartThread } from './os-thread.ts';
 import { PeerBroker } from './peer-broker.ts';
+import { FailureLog } from './quarantine.ts';
 import { continuationOf, type SpawnRequest } from './spawn-request.ts';
 import type { Keeper } from './store/keeper.ts';
 import type { SnapshotStore } from './store/snapshot-store.ts';
@@ -73,6 +75,8 @@ export class RuntimeSystem {
   readonly #refs = new Map<string, AgentRef>();
   readonly #addresses = new Addresses((address) => this.#instances.has(address));
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
+  /** By agent; only of those whose instances live and fail together. */
+  readonly #groupFailures = new Map<string, FailureLog>();
   readonly #hosts = new Map<string, Set<ThreadHost>>();
   readonly #large = new LargeEvents((fields, message) => this.#warn(fields, message));
   readonly #broker: PeerBroker;
@@ -354,10 +358,13 @@ export class RuntimeSystem {
         this.#hub.emit('escalation', { kind: 'pool', threadId, error, evidence: { ...intensity, strikes } });
         this.#logger.error({ threadId, error }, 'a pool starts no more threads');
       },
-      giveUp: (address) => {
+      pause: (address) => this.#instances.get(address)?.pause(),
+      stop: (address) => void this.#instances.get(address)?.stop(),
+      giveUp: (address, because) => {
         const instance = this.#instances.get(address);
-        if (instance === undefined) return;
-        const error = instance.giveUp();
+        const error = instance?.giveUp(because === undefined ? undefined : this.#instances.get(because));
+        // What happens to a whole group is told once.
+        if (instance === undefined || error === undefined || because !== undefined) return;
         const { threadId } = instance.agent;
         this.#hub.emit('escalation', {
           kind: 'instance',
@@ -382,12 +389,25 @@ export class RuntimeSystem {
     ended: (instance: Instance, reason: 'done' | 'failed') => {
       const { address, supervision: policy, incarnation } = instance;
       const [at, random] = [this.#clock.now(), this.#clock.random()];
-      this.#tell({ type: 'instance.failed', ...placeable(instance), reason, policy, at, random });
+      const of = { ...placeable(instance), group: groupOf(instance) };
+      this.#tell({ type: 'instance.failed', ...of, reason, policy, at, random });
       // Decided by now: it has ended for good, or waits for its restart.
       if (!instance.over) this.#hub.emit('agent', { address, incarnation, state: 'restarting' });
     },
-    running: ({ address, incarnation }: Instance) =>
-      this.#hub.emit('agent', { address, incarnation, state: 'running' }),
+    running: (instance: Instance) => {
+      const { address, incarnation, supervision } = instance;
+      const group = groupOf(instance);
+      const temporary = supervision.restart === 'temporary';
+      if (group !== undefined)
+        this.#tell({ type: 'instance.running', ...placeable(instance), group, temporary });
+      this.#hub.emit('agent', { address, incarnation, state: 'running' });
+    },
+    down: (instance: Instance) => {
+      const { address, incarnation, over } = instance;
+      const group = groupOf(instance);
+      if (!over) this.#hub.emit('agent', { address, incarnation, state: 'restarting' });
+      if (group !== undefined) this.#tell({ type: 'instance.down', address, group });
+    },
     moving: (instance: Instance, from: number) => {
       const { address, incarnation } = instance;
       this.#hub.emit('agent', { address, incarnation, state: 'moving' });
@@ -398,18 +418,19 @@ export class RuntimeSystem {
     },
     resume: (instance: Instance) => {
       this.#assertRunning();
-      this.#tell({ type: 'instance.resume', ...placeable(instance) });
+      this.#tell({ type: 'instance.resume', ...placeable(instance), group: groupOf(instance) });
     },
     quarantined: ({ address, incarnation }: Instance) => {
       this.secrets.close(address);
       this.#hub.emit('agent', { address, incarnation, state: 'quarantined' });
     },
-    gone: ({ address, incarnation }: Instance) => {
+    gone: (instance: Instance) => {
+      const { address, incarnation } = instance;
       this.#instances.delete(address);
       this.#refs.delete(address);
       this.secrets.close(address);
       this.#snapshots.closed(address);
-      this.#tell({ type: 'instance.forget', address });
+      this.#tell({ type: 'instance.forget', address, group: groupOf(instance) });
       this.#hub.emit('agent', { address, incarnation, state: 'ended' });
     },
     watcherThrew: ({ address }: Instance, error: unknown) =>
@@ -430,8 +451,10 @@ export class RuntimeSystem {
         sent: this.#sent,
       };
       // The machine that invoked it hears of its first error, and decides itself.
-      const supervision =
-        parent === 'machine' ? { ...agent.supervision, restart: 'temporary' as const } : agent.supervision;
+      const supervision: ResolvedAgent['supervision'] =
+        parent === 'machine'
+          ? { ...agent.supervision, restart: 'temporary', strategy: 'one-for-one' }
+          : agent.supervision;
       const { input, snapshot } = request;
       const { sharedMemory } = this.#pool(agent.threadId);
       const instance = new Instance({
@@ -442,6 +465,7 @@ export class RuntimeSystem {
         snapshot,
         sharedMemory,
         supervision,
+        failures: this.#failuresOf(agent, supervision),
         parent,
         keeper: this.#keeper(request, address),
         effects,
@@ -497,6 +521,14 @@ export class RuntimeSystem {
     return ownMemory(await this.secrets.call(instance.address, name, named, args));
   }
 
+  #failuresOf({ name }: ResolvedAgent, { strategy, intensity }: ResolvedAgent['supervision']): FailureLog {
+    const shared = this.#groupFailures.get(name);
+    if (shared !== undefined && strategy !== 'one-for-one') return shared;
+    const failures = new FailureLog(intensity.restarts);
+    if (strategy !== 'one-for-one') this.#groupFailures.set(name, failures);
+    return failures;
+  }
+
   #pool(threadId: string): ResolvedPool {
     return this.#config.pools.find((pool) => pool.threadId === threadId) as ResolvedPool;
   }
@@ -526,6 +558,11 @@ export class RuntimeSystem {
 /** An instance, for its supervisor. */
 function placeable({ address, agent, id }: Instance): Placeable {
   return { address, threadId: agent.threadId, placement: placementOf(agent, id) };
+}
+
+/** Those of an agent live and fail together, when its strategy says so. */
+function groupOf({ agent, supervision }: Instance): string | undefined {
+  return (supervision.strategy ?? 'one-for-one') === 'one-for-one' ? undefined : agent.name;
 }
 
 /** The broker keeps time by the calendar. */

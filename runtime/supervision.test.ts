@@ -16,6 +16,8 @@ test('when a worker cannot be made, those who should have run on it are told and
     restart() {},
     end() {},
     giveUp() {},
+    pause() {},
+    stop() {},
     refused() {},
     exhausted() {},
   });

@@ -21,7 +21,12 @@ export interface SupervisionEffects {
   unplaced(address: string, error: unknown): void;
   restart(address: string): void;
   end(address: string): void;
-  giveUp(address: string): void;
+  /** It, or `because` of its group, failed too often. */
+  giveUp(address: string, because: string | undefined): void;
+  /** Its incarnation ends with that of another of its group. */
+  pause(address: string): void;
+  /** It ends for good with another of its group. */
+  stop(address: string): void;
   /** The pool has no thread for it. */
   refused(refusal: Emitted<'refused'>): void;
   /** A pool starts no more threads. */
@@ -71,7 +76,9 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
   });
   supervisor.on('restarting', ({ address }) => effects.restart(address));
   supervisor.on('ending', ({ address }) => effects.end(address));
-  supervisor.on('giving-up', ({ address }) => effects.giveUp(address));
+  supervisor.on('giving-up', ({ address, because }) => effects.giveUp(address, because));
+  supervisor.on('pausing', ({ address }) => effects.pause(address));
+  supervisor.on('stopping', ({ address }) => effects.stop(address));
   supervisor.on('refused', (refusal) => effects.refused(refusal));
   supervisor.on('exhausted', (report) => effects.exhausted(report));
   return supervisor.start();

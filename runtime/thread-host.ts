@@ -348,7 +348,7 @@ export class ThreadHost implements PeerThread {
   }
 
   async #activate(instance: Instance): Promise<void> {
-    if (instance.over) return;
+    if (!instance.awaits(this)) return;
     const { clock, pool } = this.#options;
     const seat = this.#seat(instance);
     instance.seated(seat);
@@ -359,19 +359,20 @@ export class ThreadHost implements PeerThread {
       );
     } catch (error) {
       if (error instanceof NotStarted) {
-        instance.startFailed(error.reason, 'init-timeout');
+        if (instance.holds(seat)) instance.startFailed(error.reason, 'init-timeout');
         // Whenever it does start, it must not stay; until then its slot is taken.
         await error.activated.then(() => this.deactivate(seat)).catch(() => this.#vacate(seat));
         return;
       }
       if (this.#seats.get(seat.slot) !== seat) return;
       this.#vacate(seat);
+      if (!instance.holds(seat)) return;
       instance.startFailed(isDataCloneError(error) ? unclonableInput(instance.address, error) : error);
       return;
     }
     if (this.#seats.get(seat.slot) !== seat) return;
-    if (instance.over) {
-      // It was stopped while it started.
+    if (instance.over || !instance.holds(seat)) {
+      // It was stopped while it started, or ended with its group.
       await this.deactivate(seat).catch(() => {});
       return;
     }
@@ -667,7 +668,7 @@ export class ThreadHost implements PeerThread {
       if (attachment === undefined) instance.startFailed(reason, why);
       else instance.failed(reason, why);
     }
-    for (const instance of queued) instance.startFailed(reason, why);
+    for (const instance of queued) if (instance.awaits(this)) instance.startFailed(reason, why);
   }
 }
 

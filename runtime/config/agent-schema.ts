@@ -57,6 +57,13 @@ const supervisionSchema = z
         'When the timers of an instance come that continues from a snapshot. deadline: when they were due, at once if ' +
           'that has passed; remaining: after what was left of them; restart: after the whole delay. Default: deadline.',
       ),
+    strategy: z
+      .enum(['one-for-one', 'all-for-one', 'rest-for-one'])
+      .default('one-for-one')
+      .describe(
+        'Who is started again with an instance that failed, of those of its agent. one-for-one: nobody; all-for-one: ' +
+          'all others; rest-for-one: those that were started after it. Default: one-for-one.',
+      ),
     intensity: intensitySchema.prefault({ restarts: 5, withinMs: 30_000 }),
     backoff: backoffSchema.prefault({}),
   })

@@ -42,6 +42,7 @@ describe('the seed config', () => {
       maxBytes: 1_048_576,
       supervision: {
         restart: 'transient',
+        strategy: 'one-for-one',
         intensity: { restarts: 5, withinMs: 30_000 },
         backoff: { minMs: 200, maxMs: 10_000, factor: 2, jitter: 0.2 },
       },

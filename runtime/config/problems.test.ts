@@ -88,9 +88,9 @@ describe('each kind of problem has its code and its place', () => {
     ['an unknown key of an agent', withAgent('"watchdog": 1'), 'unknown-key 2:66 agents.a.watchdog'],
     [
       'keys of a later version',
-      withAgent('"mailbox": {"stash": 1}, "supervision": {"strategy": "one-for-one"}'),
+      withAgent('"mailbox": {"stash": 1}, "supervision": {"escalate": true}'),
       'unknown-key 2:78 agents.a.mailbox.stash',
-      'unknown-key 2:107 agents.a.supervision.strategy',
+      'unknown-key 2:107 agents.a.supervision.escalate',
     ],
     ['an unknown value', withAgent('"mirror": "newest"'), 'unknown-value 2:76 agents.a.mirror'],
     [
