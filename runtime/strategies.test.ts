@@ -174,7 +174,7 @@ test('an instance that a machine owns is of no group', async () => {
   owned.subscribe({ error: () => {} });
   owned.start();
   await runtime.settled();
-  owned.send({ type: 'fail' } as never);
+  owned.send({ type: 'fail' });
   await runtime.settled();
   await runtime.clock.advance(1000);
   expect([owned.getSnapshot().status, spawned.incarnation]).toEqual(['error', 1]);
