@@ -207,6 +207,8 @@ describe('resume', () => {
   test('rejects when the instance is quarantined again before it runs', async () => {
     const { runtime, ref, quarantine } = await rig(true);
     await quarantine();
+    // Its thread retires, so that it waits for a new one to start.
+    await runtime.clock.advance(60_000);
     const resumed = ref.resume().catch((error: unknown) => error);
     const thread = nextEvent<RuntimeEvents['thread']>(
       (listener) => runtime.on('thread', listener),
