@@ -347,7 +347,8 @@ export class Instance {
       exportName: agent.exportName,
       input,
       ...from,
-      timersPolicy: agent.timers,
+      // A move is none of the agent's business: its timers come when they were to come.
+      timersPolicy: this.#continuation === undefined ? agent.timers : 'deadline',
       tellsState: keeper !== undefined,
       mirror: agent.mirror,
       watched: (this.#watchedAtStart = this.#watched),

@@ -266,3 +266,44 @@ test('an instance that was quarantined goes on from its last state when it is re
   await ref.resume();
   expect(await ref.ask({ type: 'read' })).toMatchObject({ first: [1] });
 });
+
+test('an instance that was moved to another thread has its timers there, and a crash there loses nothing', async () => {
+  const store = noting();
+  const runtime = await startTest({ agents }, { store });
+  const ref = await runtime.spawn('ledger', { id: 'a' });
+  for (const n of upTo(3)) await ref.deliver({ type: 'note', n });
+  await ref.deliver({ type: 'arm' });
+  await runtime.clock.advance(600);
+  const before = ref.thread;
+  const recycled = runtime.recycle('pool');
+  await runtime.clock.advance(100);
+  await recycled;
+  expect([ref.thread === before, ref.incarnation]).toEqual([false, 1]);
+  const sent = [4, 5, 6].map((n) => ref.deliver({ type: 'note', n }));
+  runtime.faults.killThread('ledger/a');
+  await runtime.clock.advance(100);
+  await Promise.all(sent);
+  expect(await ref.ask({ type: 'read' })).toMatchObject({ first: upTo(6), rang: 0 });
+  await runtime.clock.advance(200);
+  expect(await ref.ask({ type: 'read' })).toMatchObject({ first: upTo(6), rang: 1 });
+  expect(runtime.deadLetters.list()).toEqual([]);
+  expect(store.saved.at(-1)).toMatchObject({ incarnation: 2, timers: [] });
+});
+
+test('a move leaves timers as they are, whatever happens to them at a restart', async () => {
+  const runtime = await startTest({
+    agents: {
+      ledger: agent<typeof ledger>(fixture('ledger', { supervision: { ...supervision, timers: 'restart' } })),
+    },
+  });
+  const ref = await runtime.spawn('ledger', { id: 'a' });
+  await ref.deliver({ type: 'arm' });
+  await runtime.clock.advance(600);
+  const recycled = runtime.recycle('pool');
+  await runtime.clock.advance(100);
+  expect(await recycled).toMatchObject({ moved: 1 });
+  await runtime.clock.advance(299);
+  expect(await ref.ask({ type: 'read' })).toMatchObject({ rang: 0 });
+  await runtime.clock.advance(1);
+  expect(await ref.ask({ type: 'read' })).toMatchObject({ rang: 1 });
+});
