@@ -307,3 +307,19 @@ test('a move leaves timers as they are, whatever happens to them at a restart', 
   await runtime.clock.advance(1);
   expect(await ref.ask({ type: 'read' })).toMatchObject({ rang: 1 });
 });
+
+test('those that are ended with another of their group go on from their states too', async () => {
+  const group = { ...supervision, strategy: 'all-for-one' } as const;
+  const runtime = await start({
+    agents: { ledger: agent<typeof ledger>(fixture('ledger', { maxThreads: 2, supervision: group })) },
+  });
+  const [a, b] = [await runtime.spawn('ledger', { id: 'a' }), await runtime.spawn('ledger', { id: 'b' })];
+  expect(a.thread).not.toBe(b.thread);
+  const sent = upTo(30).map((n) => b.deliver({ type: 'note', n }));
+  await a.deliver({ type: 'note', n: 1 });
+  a.send({ type: 'exit' });
+  await Promise.all(sent);
+  for (const ref of [a, b]) expect(await ref.ask({ type: 'incarnation' })).toBe(2);
+  expect(await a.ask({ type: 'read' })).toMatchObject({ first: [1] });
+  expect(await b.ask({ type: 'read' })).toMatchObject({ first: upTo(30), second: upTo(30) });
+});
