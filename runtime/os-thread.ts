@@ -21,12 +21,18 @@ export interface OsThread {
   readonly threadId: number;
   /** The share of the time since the last call in which its event loop was busy; absent where nobody can know. */
   readonly utilization?: () => number;
+  /** Bytes of its heap that are in use; absent, or undefined, where nobody can know. */
+  readonly heapUsed?: () => Promise<number | undefined>;
   /** The host's end of the channel to it. */
   readonly port: LinkPort;
   /** Has it end, whatever it is doing; `exit` tells when it has. */
   terminate(): void;
   on(event: 'error', listener: (error: unknown) => void): unknown;
   on(event: 'exit', listener: (code: number) => void): unknown;
+}
+
+interface HeapStatistics {
+  getHeapStatistics?(): Promise<{ readonly used_heap_size: number }>;
 }
 
 /** Starts a thread; throws when it cannot even be made. */
@@ -59,6 +65,8 @@ export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: worker
       before = now;
       return utilization;
     },
+    // Node 22.18 has it, its types do not.
+    heapUsed: async () => (await (worker as HeapStatistics).getHeapStatistics?.())?.used_heap_size,
     port: port1,
     terminate: () => void worker.terminate(),
     on: worker.on.bind(worker),

@@ -321,6 +321,8 @@ export class RuntimeSystem {
           startThread: this.#startThread,
           waiting: this.#waiting,
           instanceAt: (address) => this.#instances.get(address),
+          recycle: (n) =>
+            this.#tell({ type: 'thread.recycle', threadId, n, timeoutMs: RECYCLE_MS, force: false }),
           release: (freed) => this.#tell({ type: 'instance.release', threadId, n: freed }),
           tell: (event) => {
             if (event.type === 'worker.exit') hosts.delete(host);

@@ -5,6 +5,7 @@ import { within, type Clock } from './clock.ts';
 import { isDeadLetterReason, typeOf, type Evidence } from './dead-letters.ts';
 import type { ResolvedPool } from './config/resolve.ts';
 import { HoldfastError } from './errors.ts';
+import { HeapBudget } from './heap-budget.ts';
 import type { Instance } from './instance.ts';
 import type { Batch } from './mailbox/batch.ts';
 import { Outbox, type Ack, type Attachment } from './mailbox/outbox.ts';
@@ -44,6 +45,8 @@ export interface ThreadHostOptions {
   readonly startThread?: StartThread | undefined;
   readonly waiting: Waiting;
   readonly instanceAt: (address: string) => Instance | undefined;
+  /** Has the pool replace a thread, if its instances can move soon. */
+  readonly recycle: (n: number) => void;
   /** Gives a place back to the pool that nobody takes. */
   readonly release: (n: number) => void;
   /** Tells the thread's actor what happened to the worker. */
@@ -76,6 +79,7 @@ export interface Seat {
 
 const BUSY =
   'what a thread does outside of turns, in a timer or while it loads a module, takes long, and its instances wait';
+const MB = 1024 * 1024;
 const SLOW =
   'a turn takes long, and the other instances of its thread wait; do such work in steps or elsewhere';
 
@@ -116,6 +120,7 @@ export class ThreadHost implements PeerThread {
   #failure: Error | undefined;
   #cause: ThreadCause = 'exit';
   readonly #watchdog: Watchdog;
+  #heapBudget: HeapBudget | undefined;
 
   constructor(options: ThreadHostOptions) {
     const { pool, waiting } = options;
@@ -341,6 +346,7 @@ export class ThreadHost implements PeerThread {
   #started(): void {
     this.#ready = true;
     this.#watchdog.watch();
+    this.#watchHeap();
     this.#options.tell({ type: 'worker.ready' });
     const queue = this.#queue;
     this.#queue = [];
@@ -582,6 +588,22 @@ export class ThreadHost implements PeerThread {
     return withoutShared(result, pool, 'REPLY_UNCLONABLE', `what a capability gives ${address}`);
   }
 
+  #watchHeap(): void {
+    const { clock, pool, warn, recycle } = this.#options;
+    const { heapBudgetMb: budgetMb } = pool;
+    if (budgetMb === undefined || this.#worker.heapUsed === undefined) return;
+    this.#heapBudget = new HeapBudget({
+      clock,
+      budget: budgetMb * MB,
+      used: async () => this.#worker.heapUsed?.(),
+      exceeded: (used) => {
+        const fields = { thread: this.name, usedMb: Math.round(used / MB), budgetMb };
+        warn(fields, 'a thread keeps more on its heap than its budget, and is replaced; its instances move');
+        recycle(this.n);
+      },
+    });
+  }
+
   /** What the thread does right now, as far as the host can know it. */
   #doing(slot: number): { readonly what: string; readonly fields: object } {
     const seat =
@@ -650,6 +672,7 @@ export class ThreadHost implements PeerThread {
   #lose(reason: Error, told: () => void): void {
     const why = reasonOf(this.#cause);
     this.#watchdog.end();
+    this.#heapBudget?.end();
     this.#gone = true;
     this.outbox.close();
     this.#link.close(reason);

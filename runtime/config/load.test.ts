@@ -317,6 +317,7 @@ describe('what is resolved', () => {
       resourceLimits: { maxOldGenerationSizeMb: 64, stackSizeMb: 0.5 },
       sharedMemory: true,
       watchdog: { warnMs: 0, killMs: 1 },
+      heapBudgetMb: 48,
       startTimeoutMs: 1,
       intensity: { restarts: 0, withinMs: 1 },
     };
@@ -362,6 +363,15 @@ describe('what is resolved', () => {
         maxIterations: 1,
       },
     ]);
+  });
+
+  test('the budget of a heap follows from its limit, unless it is written', async () => {
+    const folder = await configFolder(['a', 'b', 'c']);
+    const agents = Object.fromEntries(['a', 'b', 'c'].map((name) => [name, { ...bound, threadId: name }]));
+    const resourceLimits = { maxOldGenerationSizeMb: 100 };
+    const threads = { a: { resourceLimits }, b: { resourceLimits, heapBudgetMb: 10 } };
+    const loaded = await loadConfig(await folder.write('c.json', JSON.stringify({ agents, threads })));
+    expect(loaded.pools.map(({ heapBudgetMb }) => heapBudgetMb)).toEqual([80, 10, undefined]);
   });
 
   test('agents of one threadId share one pool', async () => {

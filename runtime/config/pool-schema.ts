@@ -73,6 +73,12 @@ export const poolSchema = z
       .default({})
       .describe("The whole environment of the threads; the host's is never passed on. Default: empty."),
     resourceLimits: resourceLimitsSchema.optional(),
+    heapBudgetMb: megabytes()
+      .optional()
+      .describe(
+        'A thread that keeps more than this on its heap, in MiB, is replaced; its instances move. Default: 80 % of ' +
+          'resourceLimits.maxOldGenerationSizeMb, if that is written; else none.',
+      ),
     sharedMemory: flag()
       .default(false)
       .describe(

@@ -65,6 +65,8 @@ export interface ResolvedPool {
   };
   readonly env: Readonly<Record<string, string>>;
   readonly resourceLimits?: ResolvedResourceLimits;
+  /** A thread that keeps more on its heap, in MiB, is replaced. */
+  readonly heapBudgetMb?: number;
   /** Whether messages to and from the pool may carry a SharedArrayBuffer. */
   readonly sharedMemory: boolean;
   /** Milliseconds of one turn after which is warned, and after which the thread is ended; 0: never. */
@@ -100,6 +102,9 @@ export interface LoadedConfig {
   /** Absolute path of the file the config came from. */
   readonly file?: string;
 }
+
+/** Of the heap that a thread may have: room for what its instances need while they move. */
+const BUDGET_OF_LIMIT = 0.8;
 
 type ParsedAgent = z.output<typeof agentSchema>;
 
@@ -165,6 +170,8 @@ function resolvePool(
   const { minThreads, idleTimeoutMs, isolation, permissions, env, resourceLimits, ...rest } =
     written ?? poolSchema.parse({});
   const { sharedMemory, watchdog, startTimeoutMs, intensity } = rest;
+  const limit = resourceLimits?.maxOldGenerationSizeMb;
+  const budget = rest.heapBudgetMb ?? (limit === undefined ? undefined : limit * BUDGET_OF_LIMIT);
   // One agent with a grant closes off its whole pool: agents of one thread share everything.
   const granted = agents.some((agent) => agent.threadId === threadId && agent.grants.length > 0);
   const absolute = (path: string) => (path === '*' ? path : resolve(folder, path));
@@ -180,6 +187,7 @@ function resolvePool(
       net: permissions.net,
     },
     env,
+    ...(budget !== undefined && { heapBudgetMb: budget }),
     ...(resourceLimits && { resourceLimits: onlyDefined(resourceLimits) }),
     sharedMemory,
     watchdog,

@@ -43,6 +43,10 @@ export class WorkerThread implements TestThread {
     return this.#worker.threadId;
   }
 
+  heapUsed(): Promise<number | undefined> {
+    return this.#worker.heapUsed?.() ?? Promise.resolve(undefined);
+  }
+
   get state(): TestThread['state'] {
     return this.#state;
   }
