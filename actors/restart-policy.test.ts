@@ -216,3 +216,60 @@ describe('restart type', () => {
     expect(first.history).toEqual(copy);
   });
 });
+
+test('Backoff curve: exponential, capped, jitter within ±factor, reset after quiet time, window boundary exact (N allowed, N+1 refused)', () => {
+  const rules = fc.record({
+    backoff: backoffs,
+    restarts: fc.integer({ min: 0, max: 6 }),
+    withinMs: fc.integer({ min: 1, max: 120_000 }),
+  });
+  const lives = fc.array(
+    fc.record({
+      random: chance,
+      // How long it runs: from nothing to past the quiet time or the window, and exactly at their edges.
+      lived: fc.oneof(
+        fc.integer({ min: 0, max: 200_000 }),
+        fc.constantFrom(
+          'just quiet' as const,
+          'not quiet' as const,
+          'window over' as const,
+          'window' as const,
+        ),
+      ),
+    }),
+    { minLength: 1, maxLength: 12, size: 'max' },
+  );
+  fc.assert(
+    fc.property(rules, lives, ({ backoff, restarts, withinMs }, runs) => {
+      const { failAt } = life(policy({ backoff, intensity: { restarts, withinMs } }));
+      const times: number[] = [];
+      const quiet = Math.ceil((backoff.minMs + backoff.maxMs) / 2);
+      let [at, ranAt, streak] = [0, 0, 0];
+      for (const { random, lived } of runs) {
+        const oldest = times.at(-restarts) ?? ranAt;
+        if (lived === 'just quiet') at = ranAt + quiet;
+        else if (lived === 'not quiet') at = ranAt + Math.max(0, quiet - 1);
+        else if (lived === 'window over') at = Math.max(ranAt, oldest + withinMs);
+        else if (lived === 'window') at = Math.max(ranAt, oldest + withinMs - 1);
+        else at = ranAt + lived;
+        const wait = failAt(at, random);
+        // Exact at both edges: a restart counts for `withinMs`, and not a millisecond longer.
+        const recent = times.filter((time) => at - time < withinMs).length;
+        expect(wait === 'give-up').toBe(recent >= restarts);
+        if (typeof wait === 'string') return;
+        // The first failure of all follows upon quiet, as does one after half of the shortest and longest wait.
+        streak = times.length === 0 || at - ranAt >= (backoff.minMs + backoff.maxMs) / 2 ? 0 : streak + 1;
+        const curve = Math.min(
+          backoff.maxMs,
+          backoff.minMs * Math.min(backoff.factor ** streak, Number.MAX_VALUE),
+        );
+        // Our jitter only adds: up to `jitter` of the wait, and never less than the curve.
+        expect(wait).toBeGreaterThanOrEqual(Math.floor(curve));
+        expect(wait).toBeLessThanOrEqual(Math.ceil(curve * (1 + backoff.jitter)));
+        times.push(at);
+        ranAt = at + wait;
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});

@@ -113,6 +113,54 @@ describe('an instance that failed too often', () => {
   });
 });
 
+test('Poison message: N attempts → quarantine with evidence; later messages flow; replay keeps the same id and count', async () => {
+  const supervision = {
+    intensity: { restarts: 2, withinMs: 60_000 },
+    backoff: { minMs: 1, maxMs: 5, factor: 2, jitter: 0 },
+  };
+  const runtime = await start({ agents: { process: fixture('process', { supervision }) } });
+  const ref = await runtime.spawn('process', { id: 'a' });
+  const next = (state: string): Promise<unknown> =>
+    nextEvent<RuntimeEvents['agent']>(
+      (listener) => runtime.on('agent', listener),
+      (event) => event.state === state,
+    );
+  const seen = async (): Promise<unknown> => ((await ref.snapshot()) as { context: unknown }).context;
+
+  // One attempt, as events in memory have; what came after it is handled by the next incarnation.
+  let again = next('running');
+  ref.send({ type: 'exit', code: 3 });
+  ref.send({ type: 'note', n: 1 });
+  await again;
+  expect(await seen()).toEqual({ seen: [1] });
+  const [letter] = runtime.deadLetters.list();
+  expect(letter).toMatchObject({ reason: 'poison', replays: 0, evidence: { cause: 'exit' } });
+  const { id } = letter as { id: string };
+
+  // Another attempt is the same letter, and counted.
+  again = next('running');
+  await expect(runtime.deadLetters.replay(id)).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+  expect(runtime.deadLetters.list()).toMatchObject([{ id, reason: 'poison', replays: 1 }]);
+  await again;
+
+  // The third is one too many for its instance.
+  const quarantine = next('quarantined');
+  const replay = runtime.deadLetters.replay(id);
+  ref.send({ type: 'note', n: 2 });
+  await expect(replay).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+  await quarantine;
+  expect(runtime.deadLetters.list()).toMatchObject([{ id, reason: 'poison', replays: 2 }]);
+  const exits = Array.from({ length: 3 }, () => ({ address: 'process/a', cause: 'exit' }));
+  expect(runtime.status().instances).toMatchObject([
+    { state: 'quarantined', mailbox: 1, quarantine: { deadLetter: id, restarts: 2, failures: exits } },
+  ]);
+  await expect(runtime.deadLetters.replay(id)).rejects.toEqual(quarantined);
+  expect(runtime.deadLetters.list()).toMatchObject([{ id, replays: 2 }]);
+
+  await ref.resume();
+  expect([await seen(), ref.incarnation]).toEqual([{ seen: [2] }, 4]);
+});
+
 describe('resume', () => {
   test.each([
     ['in this process', false],
