@@ -18,7 +18,7 @@ import {
   type PoolPlan,
 } from './pool-plan.ts';
 import { HEALTHY } from './pool-health.ts';
-import type { PlacementRule } from './placement.ts';
+import { choosePlacement, numberOf, type PlacementRule } from './placement.ts';
 import type { ThreadCause } from './thread.ts';
 
 const pool = (change: Partial<PoolContext> = {}): PoolContext => ({
@@ -402,6 +402,129 @@ describe('any sequence of plans', () => {
         expect(plan.context.threads).toHaveLength(start.maxThreads);
         expect(plan.context.threads.filter(({ state }) => state !== 'leaving')).toEqual([]);
       }),
+    );
+  });
+});
+
+describe('any sequence of plans for instances with wishes, in a pool that may be exhausted', () => {
+  const rules: fc.Arbitrary<PlacementRule> = fc.oneof(
+    fc.constant<PlacementRule>({ kind: 'fewest' }),
+    fc.constant<PlacementRule>({ kind: 'exclusive' }),
+    fc.nat(9).map((key): PlacementRule => ({ kind: 'key', key: String(key) })),
+  );
+  const kinds = [
+    'place',
+    'place',
+    'ready',
+    'ready',
+    'release',
+    'failing',
+    'exit',
+    'overdue',
+    'strike',
+    'forgive',
+  ] as const;
+  const steps = fc.array(fc.record({ kind: fc.constantFrom(...kinds), pick: fc.nat(50), rule: rules }), {
+    maxLength: 60,
+    size: 'max',
+  });
+
+  test('each has what it wants, is refused or waits in vain; and an exhausted pool starts nothing', () => {
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 4 }), fc.nat(3), (sequence, maxThreads, restarts) => {
+        let now = pool({ maxThreads, intensity: { restarts, withinMs: 1_000 } });
+        const wishes = new Map<string, PlacementRule>();
+        const placed = new Map<string, number>();
+        const refused = new Set<string>();
+        const timed = new Set<string>();
+        const wrongs: string[] = [];
+        const check = (ok: boolean, what: string): void => void (ok || wrongs.push(what));
+        let [strikes, placements] = [0, 0];
+        const on = (n: number): string[] =>
+          [...placed].flatMap(([address, at]) => (at === n ? [address] : []));
+        const follow = (plan: PoolPlan): void => {
+          const before = now;
+          for (const effect of plan.effects) {
+            if (effect.kind === 'start') {
+              check(
+                before.health !== 'exhausted' || plan.context.health !== 'exhausted',
+                'started while exhausted',
+              );
+            } else if (effect.kind === 'host') {
+              check(!placed.has(effect.address) && !refused.has(effect.address), `${effect.address} twice`);
+              placed.set(effect.address, effect.n);
+            } else if (effect.kind === 'refuse') {
+              check(!placed.has(effect.address) && !refused.has(effect.address), `${effect.address} twice`);
+              refused.add(effect.address);
+            } else if (effect.kind === 'watch-wait') timed.add(effect.address);
+            else if (effect.kind === 'unwatch-wait') timed.delete(effect.address);
+            else if (effect.kind === 'forget') for (const address of on(effect.n)) placed.delete(address);
+            else if (effect.kind === 'watch-strike') strikes += 1;
+          }
+          now = plan.context;
+          for (const [address, n] of placed) {
+            const wish = wishes.get(address) as PlacementRule;
+            check(wish.kind !== 'exclusive' || on(n).length === 1, `${address} is not alone`);
+            check(wish.kind !== 'key' || n === numberOf(wish.key, maxThreads), `${address} is elsewhere`);
+          }
+          const starting = now.threads.filter(({ state }) => state === 'starting').length;
+          const startingBefore = before.threads.filter(({ state }) => state === 'starting').length;
+          const trying = now.health === 'half-open' && before.health === 'half-open';
+          check(!trying || starting <= Math.max(1, startingBefore), 'more than one is tried');
+          expect(now.threads.length).toBeLessThanOrEqual(maxThreads);
+          expect(new Set(now.waiting.map(({ address }) => address))).toEqual(timed);
+          expect(now.strikes).toHaveLength(strikes);
+          check(now.health !== 'exhausted' || now.waiting.length === 0, 'somebody waits in vain');
+          check(now.health !== 'open' || strikes <= restarts, 'it is open after too many strikes');
+          const inVain = now.waiting.filter(
+            ({ placement }) => choosePlacement(now.threads, maxThreads, placement).kind !== 'wait',
+          );
+          check(now.health !== 'open' || inVain.length === 0, 'somebody waits although there is room');
+          expect(wrongs).toEqual([]);
+        };
+        const thread = (pick: number, ...states: string[]): number | undefined => {
+          const found = now.threads.filter(({ state }) => states.includes(state));
+          return found[pick % Math.max(1, found.length)]?.n;
+        };
+        for (const { kind, pick, rule } of sequence) {
+          const step = (plan: (context: PoolContext) => PoolPlan): void => follow(run(now, plan));
+          if (kind === 'place') {
+            const address = `a/${(placements += 1)}`;
+            wishes.set(address, rule);
+            step(place(address, rule));
+          } else if (kind === 'overdue') {
+            const address = now.waiting[pick % Math.max(1, now.waiting.length)]?.address;
+            if (address === undefined) continue;
+            timed.delete(address);
+            step((context) => planOverdue(context, address));
+          } else if (kind === 'strike') {
+            step((context) => planStrike(context, { kind: 'escalation', address: 'a/0' }));
+          } else if (kind === 'forgive') {
+            if (strikes === 0) continue;
+            strikes -= 1;
+            step(planForgiven);
+          } else if (kind === 'release') {
+            const addresses = [...placed.keys()];
+            const address = addresses[pick % Math.max(1, addresses.length)];
+            if (address === undefined) continue;
+            const n = placed.get(address) as number;
+            placed.delete(address);
+            step(release(n));
+          } else {
+            const states =
+              kind === 'ready'
+                ? ['starting']
+                : kind === 'exit'
+                  ? ['starting', 'leaving']
+                  : ['starting', 'ready'];
+            const n = thread(pick, ...states);
+            if (n === undefined) continue;
+            step(kind === 'ready' ? ready(n) : kind === 'exit' ? exit(n, 'error') : failing(n));
+          }
+        }
+        expect(placements).toBe(wishes.size);
+      }),
+      { numRuns: 500 },
     );
   });
 });

@@ -97,14 +97,14 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
    * The instance at `agent/id`, which is started when there is none: once, however many ask for it at a time. When
    * that start fails they all hear of it, and the next call tries again. An instance that waits for its restart is
    * returned; of one that is stopping the end is awaited (5 s at most). `options` are for a start alone. Rejects as
-   * `spawn` does, with `ADDRESS_TAKEN` only for what a machine has made and not started.
+   * `spawn` does, with `ADDRESS_TAKEN` only for what a machine has made and not started, and with `AGENT_QUARANTINED`.
    */
   getOrSpawn<N extends AgentName<C>>(
     agent: N,
     id: string,
     options?: Omit<SpawnOptions<LogicOf<C, N>>, 'id'>,
   ): Promise<AgentRef<LogicOf<C, N>>>;
-  /** The running instance at `agent/id`, if there is one. */
+  /** The instance at `agent/id`, if there is one: it runs, waits for its restart, or is quarantined. */
   get(address: string): AgentRef | undefined;
   /**
    * An agent as actor logic: each actor of it is an instance of its own in a thread, that the machine which
