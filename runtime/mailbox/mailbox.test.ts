@@ -319,3 +319,40 @@ describe('discarding', () => {
     expect(taken(mailbox, 9)).toEqual([1, 3, 'from the discard']);
   });
 });
+
+describe('an envelope in the middle', () => {
+  const filled = (): Mailbox => {
+    const mailbox = new Mailbox(10);
+    for (const [n, tag] of [0, 5, -6, 0].entries()) mailbox.offer({ type: 'e', n }, tag);
+    mailbox.take([], 0, 3);
+    mailbox.rewind();
+    return mailbox;
+  };
+  const left = (mailbox: Mailbox): unknown[] => {
+    const events: unknown[] = [];
+    mailbox.clear((event) => events.push((event as { n: number }).n));
+    return events;
+  };
+
+  it('is handled while those before it are not, and whoever waits for its delivery hears of it', () => {
+    const mailbox = filled();
+    const delivered: number[] = [];
+    mailbox.settleAt(2, (tag) => delivered.push(tag));
+    // The answer to an ask comes by itself.
+    mailbox.settleAt(1, (tag) => delivered.push(tag));
+    mailbox.settleAt(9, (tag) => delivered.push(tag));
+    expect([delivered, mailbox.handled, mailbox.depth]).toEqual([[-6], 2, 2]);
+    expect(left(mailbox)).toEqual([0, 3]);
+  });
+
+  it('is taken out, and nothing else is', () => {
+    for (const n of [0, 2, 3]) {
+      const mailbox = filled();
+      const out: unknown[] = [];
+      mailbox.discardAt(n, (event, tag) => out.push((event as { n: number }).n, tag));
+      expect(out).toEqual([n, [0, 5, -6, 0][n]]);
+      expect(mailbox.handled).toBe(0);
+      expect(left(mailbox)).toEqual([0, 1, 2, 3].filter((other) => other !== n));
+    }
+  });
+});
