@@ -240,6 +240,14 @@ describe('the thread', () => {
     emit(alphabet.exit);
     expect(reports.map(told)).toEqual(['ready', 'failing', 'exited error']);
   });
+
+  test('keeps its place when the worker breaks at its first word, before it was up', () => {
+    const { emit, reports, snapshot } = startThread({ receive: true });
+    emit(alphabet.host);
+    expect([snapshot().status, reports.map(told)]).toEqual(['active', ['failing']]);
+    emit(alphabet.exit);
+    expect(reports.map(told)).toEqual(['failing', 'exited error']);
+  });
 });
 
 describe('a thread that is replaced', () => {

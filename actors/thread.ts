@@ -67,6 +67,8 @@ export interface ThreadContext extends ThreadInput {
   readonly name: string;
   readonly cause: ThreadCause | undefined;
   readonly recycling: Recycling | undefined;
+  /** The worker was told something, so it had been made. */
+  readonly told: boolean;
 }
 
 /** What those that can go get to do so, once those that cannot have had their time; it takes some milliseconds. */
@@ -102,7 +104,10 @@ export const threadMachine = setup({
     hurryTimeout: HURRY_MS,
     recycleTimeout: ({ context }) => context.recycling?.timeoutMs ?? 0,
   },
-  guards: { isForced: ({ context }) => context.recycling?.force === true },
+  guards: {
+    isForced: ({ context }) => context.recycling?.force === true,
+    isUnmade: ({ context }) => !context.told,
+  },
   actions: {
     tellHost: sendTo('worker', ({ event }) => event),
     tellReady: sendParent(({ context }): ThreadReport => ({ type: 'thread.ready', n: context.n })),
@@ -128,6 +133,7 @@ export const threadMachine = setup({
     rememberRecycling: assign({
       recycling: ({ event, context }) => (event.type === 'recycle' ? event : context.recycling),
     }),
+    rememberTold: assign({ told: true }),
     rememberRecycled: assign({ cause: 'recycled' }),
     rememberTimeout: assign({ cause: 'init-timeout' }),
     rememberError: assign({ cause: 'error' }),
@@ -139,6 +145,7 @@ export const threadMachine = setup({
     name: `holdfast:${input.threadId}:${input.n}`,
     cause: undefined,
     recycling: undefined,
+    told: false,
   }),
   invoke: {
     src: 'worker',
@@ -156,10 +163,10 @@ export const threadMachine = setup({
       after: { startTimeout: { target: 'failed', actions: 'rememberTimeout' } },
       on: {
         'worker.ready': { target: 'ready', actions: 'tellReady' },
-        host: { actions: 'tellHost' },
+        host: { actions: ['rememberTold', 'tellHost'] },
         leave: { target: 'leaving', actions: 'rememberLeave' },
         // It could not even be made.
-        'xstate.error.actor.worker': { target: 'exited', actions: 'rememberError' },
+        'xstate.error.actor.worker': { guard: 'isUnmade', target: 'exited', actions: 'rememberError' },
       },
     },
     ready: {
