@@ -7,12 +7,13 @@ import type { AgentRef, Runtime, RuntimeEvents } from 'holdfast';
 import { fixture, nextEvent, start, startTest } from './fixtures/start.ts';
 
 const quick = { backoff: { minMs: 1, maxMs: 5, factor: 2, jitter: 0 } };
-const watchdog = { warnMs: 60, killMs: 200 };
+/** Longer than a busy machine takes to load a module. */
+const watchdog = { warnMs: 200, killMs: 1000 };
 
 async function stuck(more: Partial<Parameters<typeof start>[0]['threads'] & object>[string] = {}) {
   const runtime = await start({
     agents: { stuck: fixture('stuck', { supervision: quick }) },
-    threads: { pool: { watchdog, startTimeoutMs: 500, ...more } },
+    threads: { pool: { watchdog, ...more } },
   });
   const [a, b] = [await runtime.spawn('stuck', { id: 'a' }), await runtime.spawn('stuck', { id: 'b' })];
   return { runtime, a, b };
@@ -85,10 +86,10 @@ describe('a thread whose turn does not end', () => {
 });
 
 test('a busy thread whose turns end is neither warned about nor ended', async () => {
-  const { runtime, a, b } = await stuck();
+  const { runtime, a, b } = await stuck({ watchdog: { warnMs: 500, killMs: 1000 } });
   const warnings: unknown[] = [];
   runtime.on('warning', (warning) => warnings.push(warning));
-  for (let i = 0; i < 40; i++) (i % 2 === 0 ? a : b).send({ type: 'for ms', ms: 20 });
+  for (let i = 0; i < 60; i++) (i % 2 === 0 ? a : b).send({ type: 'for ms', ms: 25 });
   expect(await a.ask({ type: 'ping' })).toBe('pong');
   expect(warnings).toEqual([]);
   expect([a.incarnation, b.incarnation]).toEqual([1, 1]);
@@ -117,7 +118,7 @@ describe('a thread that the operating system holds', () => {
 
   test('keeps its place; its instances go on only when the system lets go of it', async () => {
     const { path, release } = pipe();
-    const { runtime, a, b } = await stuck({ startTimeoutMs: 10_000 });
+    const { runtime, a, b } = await stuck();
     const reasons = Promise.all([ended(a), ended(b)]);
     a.send({ type: 'read', pipe: path });
     expect(await reasons).toEqual(['hang', 'hang']);

@@ -11,7 +11,7 @@ import { Timers, type Time } from './timers.ts';
 export interface ControlData {
   readonly control: MessagePort;
   readonly now: number;
-  /** A word that a hanging thread waits for. */
+  /** A word that a hanging thread waits for, and one that says that it does. */
   readonly gate: Int32Array;
 }
 
@@ -87,7 +87,11 @@ export function startControlled(): void {
           timers.runNext();
         });
       },
-      hang: () => void setImmediate(() => Atomics.wait(gate, 0, 0)),
+      hang: () =>
+        void setImmediate(() => {
+          Atomics.store(gate, 1, 1);
+          Atomics.wait(gate, 0, 0);
+        }),
     },
   });
 }

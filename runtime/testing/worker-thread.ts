@@ -17,7 +17,7 @@ export class WorkerThread implements TestThread {
   readonly port: CountedPort;
   readonly #worker: OsThread;
   readonly #control: Link;
-  readonly #gate = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #gate = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   readonly #onError: ((error: unknown) => void)[] = [];
   readonly #onEnded: (() => void)[] = [];
   #state: TestThread['state'] = 'alive';
@@ -127,6 +127,10 @@ export class WorkerThread implements TestThread {
       await this.#control.call('hang');
     } catch {
       return;
+    }
+    // It has answered before it hangs, and may do something else in between.
+    while (Atomics.load(this.#gate, 1) === 0 && !this.#ending) {
+      await new Promise((resolve) => setImmediate(resolve));
     }
     this.#hanging = false;
     this.#state = 'hung';
