@@ -2,37 +2,38 @@ import type { ThreadCause, ThreadEvent } from '../actors/thread.ts';
 import { url as inspectorUrl } from 'node:inspector';
 import type { MessagePort } from 'node:worker_threads';
 import { within, type Clock } from './clock.ts';
-import { isDeadLetterReason, typeOf, type Evidence } from './dead-letters.ts';
+import { typeOf, type Evidence } from './dead-letters.ts';
 import type { ResolvedPool } from './config/resolve.ts';
 import { HoldfastError } from './errors.ts';
 import { HeapBudget } from './heap-budget.ts';
 import type { Instance } from './instance.ts';
 import type { Batch } from './mailbox/batch.ts';
-import { Outbox, type Ack, type Attachment } from './mailbox/outbox.ts';
-import type { Tag } from './mailbox/mailbox.ts';
+import { Outbox, type Ack } from './mailbox/outbox.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
-import type { PeerBroker, PeerLink, PeerThread } from './peer-broker.ts';
-import { decodeError, encodeError, isClonable, isDataCloneError, type WireError } from './wire/errors.ts';
-import { restoreErrors, wholeAnswer, type ErrorsWithin } from './wire/errors-within.ts';
-import { openLink, type Link } from './wire/link.ts';
-import { createProgress } from './wire/progress.ts';
+import type { PeerBroker, PeerThread } from './peer-broker.ts';
+import { Seats, type Seat } from './seats.ts';
+import { sharesMemory, withoutShared } from './shared-memory.ts';
+import { takeAnswers } from './thread-answers.ts';
 import {
-  REPORT,
-  type Admission,
-  type DoneReport,
-  type ErrorReport,
-  type LetterReport,
-  type Severance,
-  type StateOf,
-  type ThreadMethod,
-  type WireEvidence,
-} from './wire/protocol.ts';
-import type { PersistedState } from './xstate/persisted-timer.ts';
-import { toUnshared, withoutSharedMemory, type WireSnapshot } from './wire/snapshot.ts';
-import { sharedMemoryAdvice, sharesMemory, withoutShared } from './shared-memory.ts';
+  batchRefused,
+  instanceNotStarted,
+  threadAbandoned,
+  threadExited,
+  threadFailed,
+  threadHung,
+  threadNotStarted,
+  unclonableInput,
+} from './thread-errors.ts';
+import { ThreadReports } from './thread-reports.ts';
 import { Watchdog } from './watchdog.ts';
 import { reasonOf } from './watchers.ts';
+import { isClonable, isDataCloneError } from './wire/errors.ts';
+import { openLink, type Link } from './wire/link.ts';
+import { createProgress } from './wire/progress.ts';
+import type { Admission, LetterReport, Severance, ThreadMethod } from './wire/protocol.ts';
+import { toUnshared, type WireSnapshot } from './wire/snapshot.ts';
+import type { PersistedState } from './xstate/persisted-timer.ts';
 
 export interface ThreadHostOptions {
   readonly pool: ResolvedPool;
@@ -60,42 +61,11 @@ export interface ThreadHostOptions {
   readonly letter: (letter: LetterReport) => void;
 }
 
-/** An instance's place on a thread. */
-export interface Seat {
-  readonly slot: number;
-  readonly instance: Instance;
-  readonly incarnation: number;
-  /** What the progress block said of the slot before. */
-  readonly base: number;
-  /** `undefined` until the instance runs. */
-  attachment: Attachment | undefined;
-  /** Asks that the instance has handled and will answer later. */
-  readonly deferred: Set<Tag>;
-  /** How much of what it has handled is in the last state that it told. */
-  kept: number;
-  /** What other agents send here. */
-  readonly links: Set<PeerLink>;
-}
-
 const BUSY =
   'what a thread does outside of turns, in a timer or while it loads a module, takes long, and its instances wait';
 const MB = 1024 * 1024;
 const SLOW =
   'a turn takes long, and the other instances of its thread wait; do such work in steps or elsewhere';
-
-/** How a seat becomes free. */
-interface Ending {
-  /** The thread is gone: nobody answers any more what it had handled. */
-  readonly reason?: Error | undefined;
-  /** What those hear whose asks the instance had put off; default: `reason`, or that it has ended. */
-  readonly ending?: unknown;
-  /** The slot whose envelope was in hand, if one was. */
-  readonly inHand?: number;
-  /** What that envelope is suspected of. */
-  readonly evidence?: Evidence;
-  /** The instance itself failed: while it handled an envelope, or in between. */
-  readonly failed?: 'in-turn' | 'between' | undefined;
-}
 
 /** The host's side of one worker thread: starts it, talks to it, and knows what it had in hand when it died. */
 export class ThreadHost implements PeerThread {
@@ -103,8 +73,7 @@ export class ThreadHost implements PeerThread {
   readonly name: string;
   readonly #options: ThreadHostOptions;
   readonly #progress = createProgress();
-  readonly #seats = new Map<number, Seat>();
-  readonly #free: number[] = [];
+  readonly #seats: Seats;
   readonly #worker: OsThread;
   readonly #link: Link;
   readonly outbox: Outbox;
@@ -115,7 +84,6 @@ export class ThreadHost implements PeerThread {
   #gone = false;
   #movingOut = false;
   readonly #departures = new Set<Promise<void>>();
-  #slots = 0;
   #delivered = 0;
   #failure: Error | undefined;
   #cause: ThreadCause = 'exit';
@@ -131,6 +99,13 @@ export class ThreadHost implements PeerThread {
     const clockOrigin = Number(process.hrtime.bigint()) / 1e6 - options.clock.now();
     const { threadId, sharedMemory } = pool;
     const data = { progress: this.#progress.buffer, threadId, sharedMemory, clockOrigin };
+    this.#seats = new Seats({
+      progress: this.#progress,
+      broker: options.broker,
+      waiting,
+      outbox: () => this.outbox,
+    });
+    const reports = new ThreadReports({ ...options, seats: this.#seats });
     this.#worker = startThread({ pool, name, moduleUrls, data });
     this.#worker.on('error', (error) => this.#failed(error));
     this.exited = new Promise((resolve) => {
@@ -141,14 +116,14 @@ export class ThreadHost implements PeerThread {
     });
     this.#link = openLink(this.#worker.port, {
       expose: {
-        report: (items: readonly unknown[]) => this.#report(items),
+        report: (items: readonly unknown[]) => reports.take(items),
         acknowledge: (ack: Ack) => this.outbox.acknowledge(ack),
         capability: (slot: number, incarnation: number, name: string, input: unknown) =>
           this.#capability(slot, incarnation, name, input),
         connect: (sender: unknown, address: unknown, id: unknown, taken: unknown) =>
           options.broker.connect(this, { sender, address, id, taken }),
         disconnect: (line: number) => options.broker.disconnect(this, line),
-        ended: (address: unknown) => options.broker.ended(textOf(address) ?? ''),
+        ended: (address: unknown) => options.broker.ended(typeof address === 'string' ? address : ''),
       },
       mailbox: ['report', 'acknowledge'],
       onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),
@@ -158,12 +133,12 @@ export class ThreadHost implements PeerThread {
     this.outbox = new Outbox({
       deliver: (batch, transfer) => this.#deliver(batch, transfer),
       delivered: (tag) => waiting.resolve(tag),
-      expired: ({ slot }, event, tag) => this.#seats.get(slot)?.instance.inbox.refuse(event, tag, 'expired'),
-      answered: (ack) => this.#answered(ack),
+      expired: ({ slot }, event, tag) => this.#seats.at(slot)?.instance.inbox.refuse(event, tag, 'expired'),
+      answered: (ack) => takeAnswers(ack, { waiting, pool, seats: this.#seats }),
       now: () => options.clock.now(),
       isClonable,
       unclonable: ({ slot }, event, tag) =>
-        this.#seats.get(slot)?.instance.inbox.refuse(event, tag, 'unclonable'),
+        this.#seats.at(slot)?.instance.inbox.refuse(event, tag, 'unclonable'),
     });
     this.#watchdog = new Watchdog({
       clock: options.clock,
@@ -213,7 +188,7 @@ export class ThreadHost implements PeerThread {
 
   /** Those that run on it, or start. */
   occupants(): Instance[] {
-    return Array.from(this.#seats.values(), ({ instance }) => instance);
+    return this.#seats.all().map(({ instance }) => instance);
   }
 
   /** Nothing is heard of the thread any more. */
@@ -232,7 +207,7 @@ export class ThreadHost implements PeerThread {
   /** Has all instances go elsewhere, each as soon as it can. */
   moveOut(): void {
     this.#movingOut = true;
-    for (const seat of this.#seats.values()) if (seat.attachment !== undefined) this.#sendOff(seat);
+    for (const seat of this.#seats.all()) if (seat.attachment !== undefined) this.#sendOff(seat);
   }
 
   /** Those that can go do so at once; the thread is of no more use to the others. */
@@ -245,7 +220,7 @@ export class ThreadHost implements PeerThread {
   /** Those that have not gone stay. */
   stay(): void {
     this.#movingOut = false;
-    for (const { slot, attachment } of this.#seats.values()) {
+    for (const { slot, attachment } of this.#seats.all()) {
       if (attachment === undefined) continue;
       this.#call('stay', slot).catch(() => {});
     }
@@ -261,8 +236,8 @@ export class ThreadHost implements PeerThread {
     const { instance, slot } = seat;
     try {
       const state = (await this.#call('depart', slot)) as PersistedState | undefined;
-      if (state === undefined || this.#seats.get(slot) !== seat) return;
-      this.#vacate(seat);
+      if (state === undefined || !this.#seats.isTaken(seat)) return;
+      this.#seats.vacate(seat);
       if (instance.holds(seat)) instance.departed(state);
     } catch (error) {
       if (this.#gone) return;
@@ -283,11 +258,7 @@ export class ThreadHost implements PeerThread {
   end(cause: ThreadCause): void {
     this.#cause = cause;
     if (cause === 'init-timeout') {
-      this.#failure ??= new HoldfastError(
-        'THREAD_START_TIMEOUT',
-        `${this.name} did not start within ${this.#options.pool.startTimeoutMs} ms; ` +
-          'raise startTimeoutMs of its pool, or look at what the machine is busy with',
-      );
+      this.#failure ??= threadNotStarted(this.name, this.#options.pool.startTimeoutMs);
     }
     this.#worker.terminate();
   }
@@ -314,7 +285,7 @@ export class ThreadHost implements PeerThread {
   /** Stops the instance in its thread; afterwards nothing more is heard of it. */
   async deactivate(seat: Seat): Promise<void> {
     await this.#call('deactivate', seat.slot);
-    this.#vacate(seat);
+    this.#seats.vacate(seat);
   }
 
   #call(method: ThreadMethod, ...args: readonly unknown[]): Promise<unknown> {
@@ -334,13 +305,7 @@ export class ThreadHost implements PeerThread {
   /** Whoever does not take a batch is of no use. What it has not handled is handled by the next incarnations. */
   #refused(cause: unknown): void {
     if (this.#gone || this.#failure !== undefined) return;
-    this.#failure = new HoldfastError(
-      'THREAD_CRASHED',
-      `${this.name} did not take a batch of events and is ended; its instances go on by their restart policy`,
-      { cause },
-    );
-    this.#cause = 'error';
-    this.#options.tell({ type: 'worker.failed', cause: 'error', error: this.#failure });
+    this.#fail('error', batchRefused(this.name, cause));
   }
 
   #started(): void {
@@ -356,27 +321,30 @@ export class ThreadHost implements PeerThread {
   async #activate(instance: Instance): Promise<void> {
     if (!instance.awaits(this)) return;
     const { clock, pool } = this.#options;
-    const seat = this.#seat(instance);
+    const seat = this.#seats.take(instance);
     instance.seated(seat);
     try {
       const activated = this.#call('activate', instance.activation(seat));
-      await within(clock, pool.startTimeoutMs, activated, () =>
-        notStarted(instance, pool.startTimeoutMs, activated),
+      await within(
+        clock,
+        pool.startTimeoutMs,
+        activated,
+        () => new NotStarted(instanceNotStarted(instance.address, pool.startTimeoutMs), activated),
       );
     } catch (error) {
       if (error instanceof NotStarted) {
         if (instance.holds(seat)) instance.startFailed(error.reason, 'init-timeout');
         // Whenever it does start, it must not stay; until then its slot is taken.
-        await error.activated.then(() => this.deactivate(seat)).catch(() => this.#vacate(seat));
+        await error.activated.then(() => this.deactivate(seat)).catch(() => this.#seats.vacate(seat));
         return;
       }
-      if (this.#seats.get(seat.slot) !== seat) return;
-      this.#vacate(seat);
+      if (!this.#seats.isTaken(seat)) return;
+      this.#seats.vacate(seat);
       if (!instance.holds(seat)) return;
       instance.startFailed(isDataCloneError(error) ? unclonableInput(instance.address, error) : error);
       return;
     }
-    if (this.#seats.get(seat.slot) !== seat) return;
+    if (!this.#seats.isTaken(seat)) return;
     if (instance.over || !instance.holds(seat)) {
       // It was stopped while it started, or ended with its group.
       await this.deactivate(seat).catch(() => {});
@@ -406,178 +374,19 @@ export class ThreadHost implements PeerThread {
   }
 
   takeSlot(): { slot: number; base: number } {
-    const slot = this.#free.pop() ?? this.#slots++;
-    this.#progress.reserve(slot);
-    return { slot, base: this.#progress.handled(slot) };
+    return this.#seats.takeSlot();
   }
 
   freeSlot(slot: number): void {
-    this.#free.push(slot);
+    this.#seats.freeSlot(slot);
   }
 
   counted(slot: number): number {
     return this.#progress.handled(slot);
   }
 
-  #seat(instance: Instance): Seat {
-    const { slot, base } = this.takeSlot();
-    const { incarnation } = instance;
-    const seat: Seat = {
-      slot,
-      instance,
-      incarnation,
-      base,
-      attachment: undefined,
-      deferred: new Set(),
-      kept: 0,
-      links: new Set(),
-    };
-    this.#seats.set(slot, seat);
-    return seat;
-  }
-
-  /**
-   * The seat is free again; its envelopes are settled by what the thread says it has handled. Asks that were put off
-   * are not answered any more; when the thread is gone for a `reason`, neither are those it had handled.
-   */
-  #vacate(seat: Seat, { reason, ending, inHand = -1, evidence, failed }: Ending = {}): void {
-    if (this.#seats.get(seat.slot) !== seat) return;
-    this.#seats.delete(seat.slot);
-    this.freeSlot(seat.slot);
-    const { attachment, deferred, instance } = seat;
-    const wire = evidence && { ...evidence, error: encodeError(evidence.error) };
-    const error = reason && encodeError(reason);
-    this.#options.broker.vacated(seat, { error, inHand, evidence: wire });
-    if (attachment === undefined) return;
-    const handled = (this.#progress.handled(seat.slot) - seat.base) | 0;
-    const { waiting } = this.#options;
-    // The next incarnation goes on from the last state there is, and handles again what is not in it.
-    const again = (reason !== undefined || failed !== undefined) && instance.keepsState;
-    const settled = again ? Math.max(seat.kept, attachment.acked) : handled;
-    this.outbox.detach(attachment, settled, reason && ((tag) => waiting.reject(tag, reason)));
-    if (again && failed === 'in-turn' && handled > settled)
-      instance.mailbox.settleAt(handled - settled - 1, (tag) => waiting.resolve(tag));
-    for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
-    if (inHand === seat.slot && evidence !== undefined && instance.holds(seat))
-      instance.inbox.suspect(evidence, handled - settled);
-  }
-
-  /**
-   * An instance may answer only what instances of its pool were asked. Each list ends with the first tag that is none:
-   * one that a thread made up may have four thousand million holes.
-   */
-  #answered([, ...lists]: Ack): void {
-    const { waiting, pool } = this.#options;
-    const { threadId } = pool;
-    const [tags, values, failed, deferred, more] = lists.map(listOf) as Partial<Lists>;
-    for (let i = 0; typeof tags?.[i] === 'number'; i++) {
-      const tag = tags[i] as Tag;
-      if (!waiting.isOf(tag, threadId)) continue;
-      const answer = wholeAnswer(tag, values?.[i], more ?? []);
-      // Here and not in the thread, which is not to be believed: one look is enough, and costs a primitive nothing.
-      if (pool.sharedMemory || !sharesMemory(answer)) waiting.resolve(tag, answer);
-      else waiting.reject(tag, sharedReply(threadId));
-    }
-    for (let i = 0; typeof failed?.[i] === 'number'; i += 2) {
-      const tag = failed[i] as Tag;
-      if (waiting.isOf(tag, threadId)) waiting.reject(tag, decodeError(failed[i + 1] as WireError));
-    }
-    for (let i = 0; typeof deferred?.[i + 1] === 'number'; i += 2) {
-      const tag = deferred[i + 1] as Tag;
-      if (waiting.isOf(tag, threadId)) this.#seats.get(deferred[i] as number)?.deferred.add(tag);
-    }
-  }
-
-  /** Flat triples; whatever does not look like that comes from somebody who is not our thread code. */
-  #report(items: readonly unknown[]): void {
-    if (!Array.isArray(items)) return this.#options.warn({ thread: this.name }, 'refused a malformed report');
-    for (let i = 0; i + 2 < items.length; i += 3) {
-      const [kind, slot]: unknown[] = [items[i], items[i + 1]];
-      if (typeof kind !== 'number' || typeof slot !== 'number') {
-        return this.#options.warn({ thread: this.name }, 'refused the rest of a malformed report');
-      }
-      const seat = this.#seats.get(slot);
-      if (kind === REPORT.warning) this.#warning(seat, items[i + 2]);
-      else if (kind === REPORT.letter) this.#letter(items[i + 2]);
-      else if (seat?.instance.holds(seat)) this.#safely(kind, seat, items[i + 2]);
-    }
-  }
-
-  /** What one report does wrong costs none of the others. */
-  #safely(kind: number, seat: Seat, payload: unknown): void {
-    try {
-      const shares = !this.#options.pool.sharedMemory && sharesMemory(payload);
-      if (shares) this.#reportedShared(kind, seat, payload);
-      else this.#reported(kind, seat, payload);
-    } catch (error) {
-      const fields = { thread: this.name, address: seat.instance.address, error };
-      this.#options.warn(fields, 'a report of a thread could not be followed');
-    }
-  }
-
-  /** As with what cannot be cloned: of a state that part is left out, an event stays behind. */
-  #reportedShared(kind: number, seat: Seat, payload: unknown): void {
-    const { threadId } = this.#options.pool;
-    if (kind === REPORT.snapshot) return this.#reported(kind, seat, toUnshared(payload as WireSnapshot));
-    if (kind === REPORT.state) return seat.instance.cannotKeep(sharedMemoryAdvice(threadId));
-    if (kind === REPORT.emitted || kind === REPORT.parentEvent || kind === REPORT.withErrors) {
-      return this.#warning(seat, `an event was left behind in the thread: ${sharedMemoryAdvice(threadId)}`);
-    }
-    this.#reported(kind, seat, withoutSharedMemory(payload));
-    if (kind !== REPORT.done) return;
-    this.#warning(seat, `part of the output or context was left behind: ${sharedMemoryAdvice(threadId)}`);
-  }
-
-  #reported(kind: number, seat: Seat, payload: unknown): void {
-    const { instance } = seat;
-    if (kind === REPORT.snapshot) instance.mirrored(payload as WireSnapshot);
-    else if (kind === REPORT.withErrors) {
-      const [inner, event, errors] = payload as [number, unknown, ErrorsWithin];
-      const whole = restoreErrors(event, errors) as { type: string };
-      if (inner === REPORT.emitted) instance.emitted(whole);
-      else if (inner === REPORT.parentEvent) instance.sentToParent(whole);
-    } else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
-    else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
-    else if (kind === REPORT.expired) instance.inbox.expiredInThread(payload, true);
-    else if (kind === REPORT.expiredInPart) instance.inbox.expiredInThread(payload, false);
-    else if (kind === REPORT.state) this.#kept(seat, payload);
-    else if (kind === REPORT.stateless) instance.cannotKeep(textOf(payload) ?? 'it said no more');
-    else if (kind === REPORT.done) {
-      this.#vacate(seat);
-      instance.done(payload as DoneReport);
-    } else if (kind === REPORT.error) {
-      const { error: wire, snapshot, inTurn } = payload as ErrorReport;
-      const error = decodeError(wire);
-      this.#vacate(seat, { ending: error, failed: inTurn === true ? 'in-turn' : 'between' });
-      instance.failed(error, 'error', snapshot);
-    }
-  }
-
-  /** What a thread says it has handled, it has been sent. */
-  #kept(seat: Seat, payload: unknown): void {
-    const [state, handled] = payload as StateOf;
-    const most = (this.#progress.handled(seat.slot) - seat.base) | 0;
-    seat.kept = Math.max(seat.kept, Math.min(most, (handled - seat.base) | 0));
-    seat.instance.keep(state);
-  }
-
-  #letter(payload: unknown): void {
-    const { address, reason, event, evidence } = (payload ?? {}) as Partial<LetterReport>;
-    if (typeof address !== 'string' || !isDeadLetterReason(reason)) {
-      return this.#options.warn({ thread: this.name }, 'refused a malformed dead letter');
-    }
-    const { sharedMemory } = this.#options.pool;
-    const whole = sharedMemory ? event : withoutSharedMemory(event);
-    this.#options.letter({ address, reason, event: whole, ...(isEvidence(evidence) && { evidence }) });
-  }
-
-  #warning(seat: Seat | undefined, message: unknown): void {
-    const fields = { thread: this.name, ...(seat && { address: seat.instance.address }) };
-    this.#options.warn(fields, typeof message === 'string' ? message : 'a thread sent a malformed warning');
-  }
-
   async #capability(slot: number, incarnation: number, name: string, input: unknown): Promise<unknown> {
-    const seat = this.#seats.get(slot);
+    const seat = this.#seats.at(slot);
     if (seat === undefined || seat.incarnation !== incarnation || !seat.instance.holds(seat)) {
       throw new HoldfastError('AGENT_STOPPED', 'the instance that asked for a capability has ended');
     }
@@ -606,45 +415,30 @@ export class ThreadHost implements PeerThread {
 
   /** What the thread does right now, as far as the host can know it. */
   #doing(slot: number): { readonly what: string; readonly fields: object } {
-    const seat =
-      this.#seats.get(slot) ??
-      [...this.#seats.values()].find(({ links }) => [...links].some((link) => link.slot === slot));
+    const seat = this.#seats.countedBy(slot);
     if (seat === undefined)
       return { what: 'something outside of any turn, such as a timer or an import', fields: {} };
-    const { instance, attachment, base } = seat;
+    const { instance, attachment } = seat;
     const { address, agent } = instance;
-    const handled = (this.#progress.handled(slot) - base - (attachment?.acked ?? 0)) | 0;
-    const type = slot === seat.slot ? typeOf(instance.mailbox.peek(handled)) : undefined;
+    const behind = this.#seats.handled(seat) - (attachment?.acked ?? 0);
+    const type = slot === seat.slot ? typeOf(instance.mailbox.peek(behind)) : undefined;
     const event = type === undefined ? 'an event of another agent' : `"${type}"`;
     return { what: `${event} for ${address}`, fields: { agent: agent.name, address, type } };
   }
 
   #hung(slot: number, ms: number): void {
-    this.#failure = new HoldfastError(
-      'THREAD_HUNG',
-      `${this.name} did nothing for ${Math.round(ms)} ms but handle ${this.#doing(slot).what}, and was ended; give such ` +
-        'work a thread of its own, do it in steps, or raise watchdog.killMs of the pool',
-    );
-    this.#cause = 'hang';
-    this.#options.tell({ type: 'worker.failed', cause: 'hang', error: this.#failure });
+    this.#fail('hang', threadHung(this.name, ms, this.#doing(slot).what));
   }
 
-  #failed(error: unknown): void {
-    // Whatever was thrown comes here, also `null`.
-    const oom = (error as { code?: unknown } | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
-    this.#failure = oom
-      ? new HoldfastError(
-          'THREAD_OUT_OF_MEMORY',
-          `${this.name} reached its memory limit; raise resourceLimits of its pool or keep less in its agents`,
-          { cause: error },
-        )
-      : new HoldfastError(
-          'THREAD_CRASHED',
-          `${this.name} ended with an uncaught error; catch it in the agent, or invoke the work as an actor`,
-          { cause: error },
-        );
-    this.#cause = oom ? 'oom' : 'error';
-    this.#options.tell({ type: 'worker.failed', cause: this.#cause, error: this.#failure });
+  #failed(thrown: unknown): void {
+    const { cause, error } = threadFailed(this.name, thrown);
+    this.#fail(cause, error);
+  }
+
+  #fail(cause: 'error' | 'oom' | 'hang', error: HoldfastError): void {
+    this.#failure = error;
+    this.#cause = cause;
+    this.#options.tell({ type: 'worker.failed', cause, error });
   }
 
   #exited(code: number): void {
@@ -652,11 +446,7 @@ export class ThreadHost implements PeerThread {
     if (this.#gone) return exited();
     // What it had told before is known before its end is.
     this.#link.drain();
-    this.#lose(
-      this.#failure ??
-        new HoldfastError('THREAD_CRASHED', `${this.name} exited with code ${code} while it was in use`),
-      exited,
-    );
+    this.#lose(this.#failure ?? threadExited(this.name, code), exited);
   }
 
   /** It was ended and is still alive, held by a call into the operating system. Its code does not run any more. */
@@ -665,7 +455,7 @@ export class ThreadHost implements PeerThread {
     const message =
       'a thread that was ended does not end: a call into the operating system holds it; its place stays taken';
     this.#options.warn({ thread: this.name, cause: this.#cause }, message);
-    this.#lose(this.#failure ?? new HoldfastError('THREAD_CRASHED', `${this.name} was ended`), () => {});
+    this.#lose(this.#failure ?? threadAbandoned(this.name), () => {});
   }
 
   /** `told`: the pool knows that the thread is no more. */
@@ -678,10 +468,10 @@ export class ThreadHost implements PeerThread {
     this.#link.close(reason);
     const inHand = this.#progress.inHand();
     const evidence: Evidence = { cause: why, thread: this.name, error: reason };
-    const seats = [...this.#seats.values()];
+    const seats = this.#seats.all();
     const queued = this.#queue;
     this.#queue = [];
-    for (const seat of seats) this.#vacate(seat, { reason, inHand, evidence });
+    for (const seat of seats) this.#seats.vacate(seat, { reason, inHand, evidence });
     this.#options.broker.gone(this);
     // First the room is free again for the pool, then the instances may ask for it.
     told();
@@ -695,33 +485,6 @@ export class ThreadHost implements PeerThread {
   }
 }
 
-function isEvidence(value: unknown): value is WireEvidence {
-  const { error } = (value ?? {}) as Partial<WireEvidence>;
-  return typeof error === 'object' && error !== null;
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
-}
-
-/** Whatever the thread sent where lists should be. */
-type Lists = [tags: unknown[], values: unknown[], failed: unknown[], deferred: unknown[], more: unknown[]];
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function sharedReply(threadId: string): HoldfastError {
-  return new HoldfastError('REPLY_UNCLONABLE', `the reply cannot cross: ${sharedMemoryAdvice(threadId)}`);
-}
-
-function unclonableInput(address: string, cause: unknown): HoldfastError {
-  const advice = 'pass plain data without functions, actors or sockets';
-  return new HoldfastError('MESSAGE_UNCLONABLE', `the input of ${address} cannot be cloned; ${advice}`, {
-    cause,
-  });
-}
-
 /** An agent that is still starting when its time is up. */
 class NotStarted extends Error {
   readonly reason: HoldfastError;
@@ -732,14 +495,4 @@ class NotStarted extends Error {
     this.reason = reason;
     this.activated = activated;
   }
-}
-
-function notStarted({ address }: Instance, ms: number, activated: Promise<unknown>): NotStarted {
-  const advice =
-    'does its module wait for something at the top level? startTimeoutMs of its pool sets the limit';
-  const reason = new HoldfastError(
-    'THREAD_START_TIMEOUT',
-    `${address} did not start within ${ms} ms; ${advice}`,
-  );
-  return new NotStarted(reason, activated);
 }

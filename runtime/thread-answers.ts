@@ -1,0 +1,51 @@
+import type { ResolvedPool } from './config/resolve.ts';
+import { HoldfastError } from './errors.ts';
+import type { Tag } from './mailbox/mailbox.ts';
+import type { Ack } from './mailbox/outbox.ts';
+import type { Waiting } from './mailbox/waiting.ts';
+import type { Seats } from './seats.ts';
+import { sharedMemoryAdvice, sharesMemory } from './shared-memory.ts';
+import { decodeError, type WireError } from './wire/errors.ts';
+import { wholeAnswer } from './wire/errors-within.ts';
+
+export interface ThreadAnswersOptions {
+  readonly waiting: Waiting;
+  readonly pool: ResolvedPool;
+  readonly seats: Seats;
+}
+
+/**
+ * The asks that an ack answers. An instance may answer only what instances of its pool were asked. Each list ends with the first tag that is none:
+ * one that a thread made up may have four thousand million holes.
+ */
+export function takeAnswers([, ...lists]: Ack, { waiting, pool, seats }: ThreadAnswersOptions): void {
+  const { threadId } = pool;
+  const [tags, values, failed, deferred, more] = lists.map(listOf) as Partial<Lists>;
+  for (let i = 0; typeof tags?.[i] === 'number'; i++) {
+    const tag = tags[i] as Tag;
+    if (!waiting.isOf(tag, threadId)) continue;
+    const answer = wholeAnswer(tag, values?.[i], more ?? []);
+    // Here and not in the thread, which is not to be believed: one look is enough, and costs a primitive nothing.
+    if (pool.sharedMemory || !sharesMemory(answer)) waiting.resolve(tag, answer);
+    else waiting.reject(tag, sharedReply(threadId));
+  }
+  for (let i = 0; typeof failed?.[i] === 'number'; i += 2) {
+    const tag = failed[i] as Tag;
+    if (waiting.isOf(tag, threadId)) waiting.reject(tag, decodeError(failed[i + 1] as WireError));
+  }
+  for (let i = 0; typeof deferred?.[i + 1] === 'number'; i += 2) {
+    const tag = deferred[i + 1] as Tag;
+    if (waiting.isOf(tag, threadId)) seats.at(deferred[i] as number)?.deferred.add(tag);
+  }
+}
+
+/** Whatever the thread sent where lists should be. */
+type Lists = [tags: unknown[], values: unknown[], failed: unknown[], deferred: unknown[], more: unknown[]];
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function sharedReply(threadId: string): HoldfastError {
+  return new HoldfastError('REPLY_UNCLONABLE', `the reply cannot cross: ${sharedMemoryAdvice(threadId)}`);
+}

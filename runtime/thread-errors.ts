@@ -1,0 +1,69 @@
+import type { ThreadCause } from '../actors/thread.ts';
+import { HoldfastError } from './errors.ts';
+
+/** Why a thread is given up that is still starting. */
+export function threadNotStarted(name: string, ms: number): HoldfastError {
+  return new HoldfastError(
+    'THREAD_START_TIMEOUT',
+    `${name} did not start within ${ms} ms; raise startTimeoutMs of its pool, or look at what the machine is busy with`,
+  );
+}
+
+/** Why an instance is given up that is still starting. */
+export function instanceNotStarted(address: string, ms: number): HoldfastError {
+  const advice =
+    'does its module wait for something at the top level? startTimeoutMs of its pool sets the limit';
+  return new HoldfastError('THREAD_START_TIMEOUT', `${address} did not start within ${ms} ms; ${advice}`);
+}
+
+/** Why a thread that does not take a batch is ended. */
+export function batchRefused(name: string, cause: unknown): HoldfastError {
+  return new HoldfastError(
+    'THREAD_CRASHED',
+    `${name} did not take a batch of events and is ended; its instances go on by their restart policy`,
+    { cause },
+  );
+}
+
+/** Why a thread that does nothing but `what` is ended. */
+export function threadHung(name: string, ms: number, what: string): HoldfastError {
+  return new HoldfastError(
+    'THREAD_HUNG',
+    `${name} did nothing for ${Math.round(ms)} ms but handle ${what}, and was ended; give such work a thread of its own, ` +
+      'do it in steps, or raise watchdog.killMs of the pool',
+  );
+}
+
+/** Why a thread ends that had an uncaught error, whatever was thrown. */
+export function threadFailed(
+  name: string,
+  cause: unknown,
+): { readonly cause: Extract<ThreadCause, 'oom' | 'error'>; readonly error: HoldfastError } {
+  const { code } = (cause ?? {}) as { readonly code?: unknown };
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    const text = `${name} reached its memory limit; raise resourceLimits of its pool or keep less in its agents`;
+    return { cause: 'oom', error: new HoldfastError('THREAD_OUT_OF_MEMORY', text, { cause }) };
+  }
+  const text = `${name} ended with an uncaught error; catch it in the agent, or invoke the work as an actor`;
+  return { cause: 'error', error: new HoldfastError('THREAD_CRASHED', text, { cause }) };
+}
+
+/** Why a thread is gone that was in use and had no error. */
+export function threadExited(name: string, code: number): HoldfastError {
+  return new HoldfastError('THREAD_CRASHED', `${name} exited with code ${code} while it was in use`);
+}
+
+/** Why the instances of a thread go on without it that does not end. */
+export function threadAbandoned(name: string): HoldfastError {
+  return new HoldfastError(
+    'THREAD_CRASHED',
+    `${name} was ended, and a call into the operating system holds it; see what its agents call that blocks`,
+  );
+}
+
+export function unclonableInput(address: string, cause: unknown): HoldfastError {
+  const advice = 'pass plain data without functions, actors or sockets';
+  return new HoldfastError('MESSAGE_UNCLONABLE', `the input of ${address} cannot be cloned; ${advice}`, {
+    cause,
+  });
+}

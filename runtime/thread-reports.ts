@@ -1,0 +1,132 @@
+import { isDeadLetterReason } from './dead-letters.ts';
+import type { ResolvedPool } from './config/resolve.ts';
+import type { Seat, Seats } from './seats.ts';
+import { sharedMemoryAdvice, sharesMemory } from './shared-memory.ts';
+import { decodeError } from './wire/errors.ts';
+import { restoreErrors, type ErrorsWithin } from './wire/errors-within.ts';
+import {
+  REPORT,
+  type DoneReport,
+  type ErrorReport,
+  type LetterReport,
+  type StateOf,
+  type WireEvidence,
+} from './wire/protocol.ts';
+import { toUnshared, withoutSharedMemory, type WireSnapshot } from './wire/snapshot.ts';
+
+export interface ThreadReportsOptions {
+  /** Name of the thread. */
+  readonly name: string;
+  readonly pool: ResolvedPool;
+  readonly seats: Seats;
+  readonly warn: (fields: object, message: string) => void;
+  /** What one agent sent another came to nothing. */
+  readonly letter: (letter: LetterReport) => void;
+}
+
+/** What a thread tells its host, taken with care: it may be anything. */
+export class ThreadReports {
+  readonly #options: ThreadReportsOptions;
+
+  constructor(options: ThreadReportsOptions) {
+    this.#options = options;
+  }
+
+  /** Flat triples; whatever does not look like that comes from somebody who is not our thread code. */
+  take(items: readonly unknown[]): void {
+    if (!Array.isArray(items))
+      return this.#options.warn({ thread: this.#options.name }, 'refused a malformed report');
+    for (let i = 0; i + 2 < items.length; i += 3) {
+      const [kind, slot]: unknown[] = [items[i], items[i + 1]];
+      if (typeof kind !== 'number' || typeof slot !== 'number') {
+        return this.#options.warn({ thread: this.#options.name }, 'refused the rest of a malformed report');
+      }
+      const seat = this.#options.seats.at(slot);
+      if (kind === REPORT.warning) this.#warning(seat, items[i + 2]);
+      else if (kind === REPORT.letter) this.#letter(items[i + 2]);
+      else if (seat?.instance.holds(seat)) this.#safely(kind, seat, items[i + 2]);
+    }
+  }
+
+  /** What one report does wrong costs none of the others. */
+  #safely(kind: number, seat: Seat, payload: unknown): void {
+    try {
+      const shares = !this.#options.pool.sharedMemory && sharesMemory(payload);
+      if (shares) this.#reportedShared(kind, seat, payload);
+      else this.#reported(kind, seat, payload);
+    } catch (error) {
+      const fields = { thread: this.#options.name, address: seat.instance.address, error };
+      this.#options.warn(fields, 'a report of a thread could not be followed');
+    }
+  }
+
+  /** As with what cannot be cloned: of a state that part is left out, an event stays behind. */
+  #reportedShared(kind: number, seat: Seat, payload: unknown): void {
+    const { threadId } = this.#options.pool;
+    if (kind === REPORT.snapshot) return this.#reported(kind, seat, toUnshared(payload as WireSnapshot));
+    if (kind === REPORT.state) return seat.instance.cannotKeep(sharedMemoryAdvice(threadId));
+    if (kind === REPORT.emitted || kind === REPORT.parentEvent || kind === REPORT.withErrors) {
+      return this.#warning(seat, `an event was left behind in the thread: ${sharedMemoryAdvice(threadId)}`);
+    }
+    this.#reported(kind, seat, withoutSharedMemory(payload));
+    if (kind !== REPORT.done) return;
+    this.#warning(seat, `part of the output or context was left behind: ${sharedMemoryAdvice(threadId)}`);
+  }
+
+  #reported(kind: number, seat: Seat, payload: unknown): void {
+    const { instance } = seat;
+    if (kind === REPORT.snapshot) instance.mirrored(payload as WireSnapshot);
+    else if (kind === REPORT.withErrors) {
+      const [inner, event, errors] = payload as [number, unknown, ErrorsWithin];
+      const whole = restoreErrors(event, errors) as { type: string };
+      if (inner === REPORT.emitted) instance.emitted(whole);
+      else if (inner === REPORT.parentEvent) instance.sentToParent(whole);
+    } else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
+    else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
+    else if (kind === REPORT.expired) instance.inbox.expiredInThread(payload, true);
+    else if (kind === REPORT.expiredInPart) instance.inbox.expiredInThread(payload, false);
+    else if (kind === REPORT.state) this.#kept(seat, payload);
+    else if (kind === REPORT.stateless) instance.cannotKeep(textOf(payload) ?? 'it said no more');
+    else if (kind === REPORT.done) {
+      this.#options.seats.vacate(seat);
+      instance.done(payload as DoneReport);
+    } else if (kind === REPORT.error) {
+      const { error: wire, snapshot, inTurn } = payload as ErrorReport;
+      const error = decodeError(wire);
+      this.#options.seats.vacate(seat, { ending: error, failed: inTurn === true ? 'in-turn' : 'between' });
+      instance.failed(error, 'error', snapshot);
+    }
+  }
+
+  /** What a thread says it has handled, it has been sent. */
+  #kept(seat: Seat, payload: unknown): void {
+    const [state, handled] = payload as StateOf;
+    const most = this.#options.seats.handled(seat);
+    seat.kept = Math.max(seat.kept, Math.min(most, (handled - seat.base) | 0));
+    seat.instance.keep(state);
+  }
+
+  #letter(payload: unknown): void {
+    const { address, reason, event, evidence } = (payload ?? {}) as Partial<LetterReport>;
+    if (typeof address !== 'string' || !isDeadLetterReason(reason)) {
+      return this.#options.warn({ thread: this.#options.name }, 'refused a malformed dead letter');
+    }
+    const { sharedMemory } = this.#options.pool;
+    const whole = sharedMemory ? event : withoutSharedMemory(event);
+    this.#options.letter({ address, reason, event: whole, ...(isEvidence(evidence) && { evidence }) });
+  }
+
+  #warning(seat: Seat | undefined, message: unknown): void {
+    const fields = { thread: this.#options.name, ...(seat && { address: seat.instance.address }) };
+    this.#options.warn(fields, typeof message === 'string' ? message : 'a thread sent a malformed warning');
+  }
+}
+
+function isEvidence(value: unknown): value is WireEvidence {
+  const { error } = (value ?? {}) as Partial<WireEvidence>;
+  return typeof error === 'object' && error !== null;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
