@@ -153,3 +153,54 @@ test('a thread that runs out of its memory limit ends alone, with that cause', a
   await expect(end).rejects.toMatchObject({ code: 'THREAD_OUT_OF_MEMORY' });
   expect(await other.ask({ type: 'read' })).toBe(0);
 });
+
+test('what failed is logged: a thread once for all that were on it, an instance by itself', async () => {
+  const lines: [level: string, message: string, fields: object][] = [];
+  const note = (level: string) => (fields: object, message: string) =>
+    void lines.push([level, message, fields]);
+  const logger = { debug() {}, info() {}, warn: note('warn'), error: note('error') };
+  const agents = {
+    process: fixture('process', { supervision: quick }),
+    counter: fixture('counter', { threadId: 'other', supervision: quick }),
+  };
+  const runtime = await start({ agents }, { logger });
+  const reasons: unknown[] = [];
+  runtime.on('agent', ({ address, state, reason }) => {
+    if (state === 'restarting') reasons.push(`${address} ${reason}`);
+  });
+  const [a, , c] = [
+    await runtime.spawn('process', { id: 'a' }),
+    await runtime.spawn('process', { id: 'b' }),
+    await runtime.spawn('counter', { id: 'c' }),
+  ];
+  let again = Promise.all([running(runtime, 'process/a', 2), running(runtime, 'process/b', 2)]);
+  a.send({ type: 'throw.later' });
+  await again;
+  const one = running(runtime, 'counter/c', 2);
+  c.send({ type: 'fail' });
+  await one;
+  again = Promise.all([running(runtime, 'process/a', 3), running(runtime, 'process/b', 3)]);
+  a.send({ type: 'exit', code: 1 });
+  await again;
+  const failures = lines.filter(([level]) => level === 'error');
+  expect(failures).toMatchObject([
+    [
+      'error',
+      expect.stringContaining('a thread failed'),
+      { thread: 'holdfast:pool:1', cause: 'error', instances: 2 },
+    ],
+    ['error', expect.stringContaining('an instance failed'), { address: 'counter/c', reason: 'error' }],
+    [
+      'error',
+      expect.stringContaining('a thread ended by itself'),
+      { thread: 'holdfast:pool:1', cause: 'exit' },
+    ],
+  ]);
+  expect(reasons).toEqual([
+    'process/a error',
+    'process/b error',
+    'counter/c error',
+    'process/a exit',
+    'process/b exit',
+  ]);
+});

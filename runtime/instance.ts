@@ -40,7 +40,11 @@ export interface InstanceEffects {
   /** Why nothing more is let in anywhere, if that is so. */
   draining(): Error | undefined;
   /** Have the supervisor decide what becomes of it. */
-  ended(instance: Instance, reason: 'done' | 'failed'): void;
+  ended(
+    instance: Instance,
+    kind: 'done' | 'failed',
+    how: { readonly reason: StopReason; readonly error: unknown },
+  ): void;
   /** Have the supervisor begin anew with a quarantined one. Throws when the runtime stops. */
   resume(instance: Instance): void;
   /** It runs, in its thread. */
@@ -512,7 +516,10 @@ export class Instance {
     this.inbox.refuseMoved(this.#end?.kind === 'failed' ? this.#end.error : undefined);
     this.#phase = 'restarting';
     this.watchers.ended(this.#ending(reason));
-    this.#effects.ended(this, kind);
+    this.#effects.ended(this, kind, {
+      reason,
+      error: this.#end?.kind === 'failed' ? this.#end.error : undefined,
+    });
   }
 
   #ending(reason: StopReason): IncarnationEnd {

@@ -4,6 +4,7 @@ import type { DeadLetter } from './dead-letters.ts';
 import type { HoldfastError } from './errors.ts';
 import type { PoolEvidence } from './exhausted.ts';
 import type { Logger } from './logger.ts';
+import type { StopReason } from './watchers.ts';
 import type { QuarantineEvidence } from './quarantine.ts';
 
 /** What the runtime could not mend by itself. */
@@ -44,6 +45,8 @@ export interface RuntimeEvents {
     readonly incarnation: number;
     /** `moving`: it goes on, as the same incarnation, on another thread; `running` tells when it does. */
     readonly state: 'running' | 'moving' | 'restarting' | 'quarantined' | 'ended';
+    /** Only with `restarting`: how the incarnation ended. */
+    readonly reason?: StopReason;
   };
   escalation: Escalation;
   secret: {

@@ -1,5 +1,4 @@
 import { createActor, type AnyActorRef, type Subscription } from 'xstate';
-import type { Placeable } from '../actors/placement.ts';
 import type { SupervisorEvent } from '../actors/supervisor.ts';
 import type { TwinLogic } from '../actors/twin.ts';
 import { addressOf, agentOf } from './address.ts';
@@ -10,11 +9,11 @@ import { systemClock, type Clock } from './clock.ts';
 import type { LoadedConfig, ResolvedAgent, ResolvedPool } from './config/resolve.ts';
 import { DeadLetterLog } from './dead-letter-log.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { decisions } from './decisions.ts';
 import { drained } from './drain.ts';
 import { HoldfastError } from './errors.ts';
-import { closedPool, noThread, placementOf } from './exhausted.ts';
 import { Instance, type InstanceEffects } from './instance.ts';
-import { LargeEvents } from './large-events.ts';
+import { instanceEffects } from './instance-effects.ts';
 import { consoleLogger, type Logger } from './logger.ts';
 import { Waiting } from './mailbox/waiting.ts';
 import { recycleThreads, type Recycled } from './recycle.ts';
@@ -32,9 +31,7 @@ import { Snapshots } from './store/snapshots.ts';
 import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
-import type { Seat } from './seats.ts';
-import { ThreadHost } from './thread-host.ts';
-import { decodeError } from './wire/errors.ts';
+import { RECYCLE_MS, Threads } from './threads.ts';
 import { twinLogic, type InstanceRequest, type TwinEffects } from './twins.ts';
 import { version } from './version.ts';
 import { createChild } from './xstate/xstate5.ts';
@@ -50,8 +47,6 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly sent?: ((event: object) => void) | undefined;
 }
 
-/** What the instances of a thread that is replaced get to go elsewhere: as long as they get to start. */
-const RECYCLE_MS = 10_000;
 /** `drain` by itself: as long as a whole stop. */
 const DRAIN_MS = 15_000;
 /** `stop` as a whole: half of Kubernetes' default grace of 30 s. */
@@ -64,8 +59,6 @@ export class RuntimeSystem {
   readonly secrets: SecretsBroker;
   readonly #config: LoadedConfig;
   readonly #clock: Clock;
-  readonly #startThread: StartThread | undefined;
-  readonly #sent: SystemOptions['sent'];
   readonly #flush: SystemOptions['flush'];
   readonly #hub: EventHub;
   readonly #logger: Logger;
@@ -78,8 +71,8 @@ export class RuntimeSystem {
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
   /** By agent; only of those whose instances live and fail together. */
   readonly #groupFailures = new Map<string, FailureLog>();
-  readonly #hosts = new Map<string, Set<ThreadHost>>();
-  readonly #large = new LargeEvents((fields, message) => this.#warn(fields, message));
+  readonly #threads: Threads;
+  readonly #effects: InstanceEffects;
   readonly #broker: PeerBroker;
   readonly #snapshots: Snapshots;
   readonly #startedAt: number;
@@ -90,13 +83,11 @@ export class RuntimeSystem {
   constructor(config: LoadedConfig, options: SystemOptions) {
     this.#config = config;
     this.#clock = options.clock ?? systemClock;
-    this.#startThread = options.startThread;
     this.#logger = options.logger ?? consoleLogger;
     this.#hub = new EventHub(this.#logger);
     this.#waiting = new Waiting(this.#clock);
     this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
     this.#startedAt = this.#clock.now();
-    this.#sent = options.sent;
     this.#flush = options.flush;
     this.#snapshots = new Snapshots({
       store: options.store,
@@ -125,6 +116,41 @@ export class RuntimeSystem {
       poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
       deadLetters: this.deadLetters,
     });
+    const warn = (fields: object, message: string): void => this.#warn(fields, message);
+    const tell = (event: SupervisorEvent): void => this.#tell(event);
+    this.#threads = new Threads({
+      agents: config.agents,
+      clock: this.#clock,
+      startThread: options.startThread,
+      waiting: this.#waiting,
+      instanceAt: (address) => this.#instances.get(address),
+      capability: (instance, name, input) => this.#capability(instance, name, input),
+      broker: this.#broker,
+      deadLetters: this.deadLetters,
+      hub: this.#hub,
+      logger: this.#logger,
+      warn,
+      tell,
+    });
+    this.#effects = instanceEffects({
+      clock: this.#clock,
+      waiting: this.#waiting,
+      deadLetters: this.deadLetters,
+      sent: options.sent,
+      draining: () => this.#shut,
+      broker: this.#broker,
+      secrets: () => this.secrets,
+      snapshots: this.#snapshots,
+      hub: this.#hub,
+      logger: this.#logger,
+      warn,
+      tell,
+      assertRunning: () => this.#assertRunning(),
+      forget: ({ address }) => {
+        this.#instances.delete(address);
+        this.#refs.delete(address);
+      },
+    });
     this.supervisor = this.#supervise();
     this.secrets = createSecretsBroker({
       providers: config.providers,
@@ -133,7 +159,7 @@ export class RuntimeSystem {
       ...(options.clock && secretsTime(options.clock)),
       start: (logic, identity) =>
         createActor(logic, { ...identity, parent: this.supervisor as AnyActorRef }).start(),
-      onWarning: (message) => this.#warn({}, message),
+      onWarning: (message) => warn({}, message),
     });
   }
 
@@ -196,7 +222,7 @@ export class RuntimeSystem {
       state: this.#state,
       uptimeMs: Math.round(this.#clock.now() - this.#startedAt),
       pools: this.#config.pools.map(({ threadId }) =>
-        poolStatus(poolContext(this.supervisor, threadId), this.#hosts.get(threadId) ?? []),
+        poolStatus(poolContext(this.supervisor, threadId), this.#threads.of(threadId)),
       ),
       instances: [...this.#instances.values()].map(instanceStatus),
       secrets: this.secrets.status(),
@@ -217,7 +243,7 @@ export class RuntimeSystem {
       clock: this.#clock,
       hosts: pools
         .filter((one) => threadId === undefined || one === threadId)
-        .flatMap((one) => Array.from(this.#hosts.get(one) ?? [])),
+        .flatMap((one) => this.#threads.of(one)),
       timeoutMs,
       replace: ({ pool, n }) =>
         this.#tell({ type: 'thread.recycle', threadId: pool, n, timeoutMs, force: true }),
@@ -239,7 +265,7 @@ export class RuntimeSystem {
       clock: this.#clock,
       // What waits for one that is quarantined is not handled.
       instances: [...this.#instances.values()].filter(({ quarantine }) => quarantine === undefined),
-      threads: () => this.#threads(),
+      threads: () => this.#threads.all(),
     });
   }
 
@@ -282,11 +308,7 @@ export class RuntimeSystem {
 
   /** Names of the threads that have not ended. */
   threadNames(): string[] {
-    return this.#threads().map(({ name }) => name);
-  }
-
-  #threads(): ThreadHost[] {
-    return [...this.#hosts.values()].flatMap((hosts) => Array.from(hosts));
+    return this.#threads.all().map(({ name }) => name);
   }
 
   /** An instance may end after the supervisor has, when its thread does not let go of it. */
@@ -305,140 +327,16 @@ export class RuntimeSystem {
   #supervise(): SupervisorRef {
     return startSupervisor(this.#config.pools, {
       clock: this.#clock,
-      startThread: (pool, n, name, tell) => {
-        const { threadId } = pool;
-        const moduleUrls = this.#config.agents
-          .filter((agent) => agent.threadId === threadId)
-          .map(({ moduleUrl }) => moduleUrl);
-        const hosts = this.#hosts.get(threadId) ?? new Set();
-        this.#hosts.set(threadId, hosts);
-        this.#hub.emit('thread', { threadId, name, state: 'starting' });
-        const host: ThreadHost = new ThreadHost({
-          pool,
-          n,
-          name,
-          moduleUrls,
-          clock: this.#clock,
-          startThread: this.#startThread,
-          waiting: this.#waiting,
-          instanceAt: (address) => this.#instances.get(address),
-          recycle: (n) =>
-            this.#tell({ type: 'thread.recycle', threadId, n, timeoutMs: RECYCLE_MS, force: false }),
-          release: (freed) => this.#tell({ type: 'instance.release', threadId, n: freed }),
-          tell: (event) => {
-            if (event.type === 'worker.exit') hosts.delete(host);
-            tell(event);
-            if (event.type === 'worker.ready') this.#hub.emit('thread', { threadId, name, state: 'ready' });
-            if (event.type === 'worker.exit')
-              this.#hub.emit('thread', { threadId, name, state: 'exited', cause: host.cause });
-          },
-          capability: (instance, capability, input) => this.#capability(instance, capability, input),
-          warn: (fields, message) => this.#warn(fields, message),
-          broker: this.#broker,
-          letter: ({ address, reason, event, evidence }) => {
-            const incarnation = this.#instances.get(address)?.incarnation ?? 0;
-            const suspected = evidence && { evidence: { ...evidence, error: decodeError(evidence.error) } };
-            this.deadLetters.add({ address, reason, event, incarnation, ...suspected });
-          },
-        });
-        hosts.add(host);
-        return host;
-      },
-      unplaced: (address, error) => this.#instances.get(address)?.startFailed(unmade(error)),
-      restart: (address) => {
-        const instance = this.#instances.get(address);
-        if (instance === undefined) return;
-        instance.restart();
-        this.#openGrants(instance);
-      },
-      end: (address) => this.#instances.get(address)?.finishEnded(),
-      refused: ({ address, threadId, why }) => {
-        const error = noThread(address, this.#pool(threadId), why);
-        this.#instances.get(address)?.refused(error, why === 'full' ? 'init-timeout' : 'error');
-      },
-      exhausted: ({ threadId, strikes, intensity }) => {
-        const error = closedPool(threadId, intensity);
-        this.#hub.emit('escalation', { kind: 'pool', threadId, error, evidence: { ...intensity, strikes } });
-        this.#logger.error({ threadId, error }, 'a pool starts no more threads');
-      },
-      pause: (address) => this.#instances.get(address)?.pause(),
-      stop: (address) => void this.#instances.get(address)?.stop(),
-      giveUp: (address, because) => {
-        const instance = this.#instances.get(address);
-        const error = instance?.giveUp(because === undefined ? undefined : this.#instances.get(because));
-        // What happens to a whole group is told once.
-        if (instance === undefined || error === undefined || because !== undefined) return;
-        const { threadId } = instance.agent;
-        this.#hub.emit('escalation', {
-          kind: 'instance',
-          address,
-          threadId,
-          error,
-          evidence: error.evidence,
-        });
-        this.#logger.error({ address, error }, 'an instance failed too often and was quarantined');
-      },
+      startThread: (...thread) => this.#threads.start(...thread),
+      ...decisions({
+        instanceAt: (address) => this.#instances.get(address),
+        poolOf: (threadId) => this.#pool(threadId),
+        openGrants: (instance) => this.#openGrants(instance),
+        hub: this.#hub,
+        logger: this.#logger,
+      }),
     });
   }
-
-  readonly #instanceEffects = {
-    draining: () => this.#shut,
-    fromPeers: (seat: Seat) => this.#broker.handled(seat),
-    large: ({ address, agent }: Instance, event: object, bytes: number) =>
-      this.#large.seen(agent, address, event, bytes),
-    place: (instance: Instance) => this.#tell({ type: 'instance.place', ...placeable(instance) }),
-    release: ({ agent: { threadId } }: Instance, n: number) =>
-      this.#tell({ type: 'instance.release', threadId, n }),
-    ended: (instance: Instance, reason: 'done' | 'failed') => {
-      const { address, supervision: policy, incarnation } = instance;
-      const [at, random] = [this.#clock.now(), this.#clock.random()];
-      const of = { ...placeable(instance), group: groupOf(instance) };
-      this.#tell({ type: 'instance.failed', ...of, reason, policy, at, random });
-      // Decided by now: it has ended for good, or waits for its restart.
-      if (!instance.over) this.#hub.emit('agent', { address, incarnation, state: 'restarting' });
-    },
-    running: (instance: Instance) => {
-      const { address, incarnation, supervision } = instance;
-      const group = groupOf(instance);
-      const temporary = supervision.restart === 'temporary';
-      if (group !== undefined)
-        this.#tell({ type: 'instance.running', ...placeable(instance), group, temporary });
-      this.#hub.emit('agent', { address, incarnation, state: 'running' });
-    },
-    down: (instance: Instance) => {
-      const { address, incarnation, over } = instance;
-      const group = groupOf(instance);
-      if (!over) this.#hub.emit('agent', { address, incarnation, state: 'restarting' });
-      if (group !== undefined) this.#tell({ type: 'instance.down', address, group });
-    },
-    moving: (instance: Instance, from: number) => {
-      const { address, incarnation } = instance;
-      this.#hub.emit('agent', { address, incarnation, state: 'moving' });
-      const wanted = placeable(instance);
-      const anywhere = wanted.placement === undefined || wanted.placement.kind === 'fewest';
-      const placement = anywhere ? ({ kind: 'replacement', of: from } as const) : wanted.placement;
-      this.#tell({ type: 'instance.place', ...wanted, placement });
-    },
-    resume: (instance: Instance) => {
-      this.#assertRunning();
-      this.#tell({ type: 'instance.resume', ...placeable(instance), group: groupOf(instance) });
-    },
-    quarantined: ({ address, incarnation }: Instance) => {
-      this.secrets.close(address);
-      this.#hub.emit('agent', { address, incarnation, state: 'quarantined' });
-    },
-    gone: (instance: Instance) => {
-      const { address, incarnation } = instance;
-      this.#instances.delete(address);
-      this.#refs.delete(address);
-      this.secrets.close(address);
-      this.#snapshots.closed(address);
-      this.#tell({ type: 'instance.forget', address, group: groupOf(instance) });
-      this.#hub.emit('agent', { address, incarnation, state: 'ended' });
-    },
-    watcherThrew: ({ address }: Instance, error: unknown) =>
-      this.#logger.error({ address, error }, 'a listener of watch threw'),
-  };
 
   readonly #twinEffects: TwinEffects = {
     create: (request: InstanceRequest, twin: AnyActorRef): Instance => {
@@ -446,13 +344,6 @@ export class RuntimeSystem {
       const { agent, parent } = request;
       const id = request.id ?? this.#addresses.freeId(agent.name);
       const address = addressOf(agent.name, id);
-      const effects: InstanceEffects = {
-        ...this.#instanceEffects,
-        clock: this.#clock,
-        waiting: this.#waiting,
-        deadLetters: this.deadLetters,
-        sent: this.#sent,
-      };
       // The machine that invoked it hears of its first error, and decides itself.
       const supervision: ResolvedAgent['supervision'] =
         parent === 'machine'
@@ -471,7 +362,7 @@ export class RuntimeSystem {
         failures: this.#failuresOf(agent, supervision),
         parent,
         keeper: this.#keeper(request, address),
-        effects,
+        effects: this.#effects,
       });
       this.#addresses.reserve(address, twin);
       this.#byTwin.set(twin, instance);
@@ -490,7 +381,7 @@ export class RuntimeSystem {
       try {
         this.#openGrants(instance);
         const place = (): void => {
-          if (!instance.over) this.#instanceEffects.place(instance);
+          if (!instance.over) this.#effects.place(instance);
         };
         const prepared = instance.prepared();
         if (prepared === undefined) place();
@@ -558,28 +449,7 @@ export class RuntimeSystem {
   }
 }
 
-/** An instance, for its supervisor. */
-function placeable({ address, agent, id }: Instance): Placeable {
-  return { address, threadId: agent.threadId, placement: placementOf(agent, id) };
-}
-
-/** Those of an agent live and fail together, when its strategy says so. */
-function groupOf({ agent, supervision }: Instance): string | undefined {
-  return (supervision.strategy ?? 'one-for-one') === 'one-for-one' ? undefined : agent.name;
-}
-
 /** The broker keeps time by the calendar. */
 function secretsTime(clock: Clock): Pick<SecretsBrokerOptions, 'clock' | 'random'> {
   return { clock: { ...clock, now: () => clock.date() }, random: () => clock.random() };
-}
-
-/** Why a worker thread could not be made. */
-function unmade(error: unknown): HoldfastError {
-  const { code, message } = error as { code?: string; message: string };
-  if (code === 'ERR_WORKER_INVALID_EXEC_ARGV') {
-    const advice =
-      "this Node does not know an option that the pool's isolation needs; use Node 22.18 or later";
-    return new HoldfastError('ISOLATION_UNAVAILABLE', `${advice} (${message})`, { cause: error });
-  }
-  return new HoldfastError('THREAD_CRASHED', `the thread could not be made: ${message}`, { cause: error });
 }

@@ -1,0 +1,67 @@
+import type { ResolvedPool } from './config/resolve.ts';
+import { HoldfastError } from './errors.ts';
+import { closedPool, noThread } from './exhausted.ts';
+import type { Instance } from './instance.ts';
+import type { Logger } from './logger.ts';
+import type { EventHub } from './runtime-events.ts';
+import type { SupervisionEffects } from './supervision.ts';
+
+export interface DecisionsOptions {
+  readonly instanceAt: (address: string) => Instance | undefined;
+  readonly poolOf: (threadId: string) => ResolvedPool;
+  /** A new incarnation has the grants of its agent again. */
+  readonly openGrants: (instance: Instance) => void;
+  readonly hub: EventHub;
+  readonly logger: Logger;
+}
+
+/** Has instances do what the supervisor has decided. */
+export function decisions({
+  instanceAt,
+  poolOf,
+  openGrants,
+  hub,
+  logger,
+}: DecisionsOptions): Omit<SupervisionEffects, 'clock' | 'startThread'> {
+  return {
+    unplaced: (address, error) => instanceAt(address)?.startFailed(unmade(error)),
+    restart(address) {
+      const instance = instanceAt(address);
+      if (instance === undefined) return;
+      instance.restart();
+      openGrants(instance);
+    },
+    end: (address) => instanceAt(address)?.finishEnded(),
+    pause: (address) => instanceAt(address)?.pause(),
+    stop: (address) => void instanceAt(address)?.stop(),
+    refused({ address, threadId, why }) {
+      const error = noThread(address, poolOf(threadId), why);
+      instanceAt(address)?.refused(error, why === 'full' ? 'init-timeout' : 'error');
+    },
+    exhausted({ threadId, strikes, intensity }) {
+      const error = closedPool(threadId, intensity);
+      hub.emit('escalation', { kind: 'pool', threadId, error, evidence: { ...intensity, strikes } });
+      logger.error({ threadId, error }, 'a pool starts no more threads');
+    },
+    giveUp(address, because) {
+      const instance = instanceAt(address);
+      const error = instance?.giveUp(because === undefined ? undefined : instanceAt(because));
+      // What happens to a whole group is told once.
+      if (instance === undefined || error === undefined || because !== undefined) return;
+      const { threadId } = instance.agent;
+      hub.emit('escalation', { kind: 'instance', address, threadId, error, evidence: error.evidence });
+      logger.error({ address, error }, 'an instance failed too often and was quarantined');
+    },
+  };
+}
+
+/** Why a worker thread could not be made. */
+function unmade(error: unknown): HoldfastError {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === 'ERR_WORKER_INVALID_EXEC_ARGV') {
+    const advice =
+      "this Node does not know an option that the pool's isolation needs; use Node 22.18 or later";
+    return new HoldfastError('ISOLATION_UNAVAILABLE', `${advice} (${message})`, { cause: error });
+  }
+  return new HoldfastError('THREAD_CRASHED', `the thread could not be made: ${message}`, { cause: error });
+}

@@ -1,0 +1,109 @@
+import type { Placeable } from '../actors/placement.ts';
+import type { SupervisorEvent } from '../actors/supervisor.ts';
+import { placementOf } from './exhausted.ts';
+import { HoldfastError } from './errors.ts';
+import type { Instance, InstanceEffects } from './instance.ts';
+import { LargeEvents } from './large-events.ts';
+import type { Logger } from './logger.ts';
+import type { PeerBroker } from './peer-broker.ts';
+import type { EventHub } from './runtime-events.ts';
+import type { SecretsBroker } from './secrets/broker.ts';
+import type { Snapshots } from './store/snapshots.ts';
+
+export interface InstanceEffectsOptions extends Pick<
+  InstanceEffects,
+  'clock' | 'waiting' | 'deadLetters' | 'sent' | 'draining'
+> {
+  readonly tell: (event: SupervisorEvent) => void;
+  readonly hub: EventHub;
+  readonly logger: Logger;
+  readonly broker: PeerBroker;
+  readonly secrets: () => SecretsBroker;
+  readonly snapshots: Snapshots;
+  readonly warn: (fields: object, message: string) => void;
+  /** Throws when the runtime is about to stop. */
+  readonly assertRunning: () => void;
+  /** The address is free again. */
+  readonly forget: (instance: Instance) => void;
+}
+
+/** What instances have their runtime do, the same for all of them. */
+export function instanceEffects(options: InstanceEffectsOptions): InstanceEffects {
+  const { clock, waiting, deadLetters, sent, draining, tell, hub, logger, broker } = options;
+  const { secrets, snapshots, warn, assertRunning, forget } = options;
+  const largeEvents = new LargeEvents(warn);
+  return {
+    clock,
+    waiting,
+    deadLetters,
+    sent,
+    draining,
+    fromPeers: (seat) => broker.handled(seat),
+    large: ({ address, agent }, event, bytes) => largeEvents.seen(agent, address, event, bytes),
+    place: (instance) => tell({ type: 'instance.place', ...placeable(instance) }),
+    release: ({ agent: { threadId } }, n) => tell({ type: 'instance.release', threadId, n }),
+    ended(instance, kind, { reason, error }) {
+      const { address, supervision: policy, incarnation } = instance;
+      // A thread that died is logged once, for all that were on it.
+      if (kind === 'failed' && !isOfThread(error))
+        logger.error({ address, incarnation, reason, error }, 'an instance failed and goes on by its policy');
+      const [at, random] = [clock.now(), clock.random()];
+      const of = { ...placeable(instance), group: groupOf(instance) };
+      tell({ type: 'instance.failed', ...of, reason: kind, policy, at, random });
+      // Decided by now: it has ended for good, or waits for its restart.
+      if (!instance.over) hub.emit('agent', { address, incarnation, state: 'restarting', reason });
+    },
+    running(instance) {
+      const { address, incarnation, supervision } = instance;
+      const group = groupOf(instance);
+      const temporary = supervision.restart === 'temporary';
+      if (group !== undefined) tell({ type: 'instance.running', ...placeable(instance), group, temporary });
+      hub.emit('agent', { address, incarnation, state: 'running' });
+    },
+    down(instance) {
+      const { address, incarnation, over } = instance;
+      const group = groupOf(instance);
+      if (!over) hub.emit('agent', { address, incarnation, state: 'restarting', reason: 'stopped' });
+      if (group !== undefined) tell({ type: 'instance.down', address, group });
+    },
+    moving(instance, from) {
+      const { address, incarnation } = instance;
+      hub.emit('agent', { address, incarnation, state: 'moving' });
+      const wanted = placeable(instance);
+      const anywhere = wanted.placement === undefined || wanted.placement.kind === 'fewest';
+      const placement = anywhere ? ({ kind: 'replacement', of: from } as const) : wanted.placement;
+      tell({ type: 'instance.place', ...wanted, placement });
+    },
+    resume(instance) {
+      assertRunning();
+      tell({ type: 'instance.resume', ...placeable(instance), group: groupOf(instance) });
+    },
+    quarantined({ address, incarnation }) {
+      secrets().close(address);
+      hub.emit('agent', { address, incarnation, state: 'quarantined' });
+    },
+    gone(instance) {
+      const { address, incarnation } = instance;
+      forget(instance);
+      secrets().close(address);
+      snapshots.closed(address);
+      tell({ type: 'instance.forget', address, group: groupOf(instance) });
+      hub.emit('agent', { address, incarnation, state: 'ended' });
+    },
+    watcherThrew: ({ address }, error) => logger.error({ address, error }, 'a listener of watch threw'),
+  };
+}
+
+function isOfThread(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code.startsWith('THREAD_');
+}
+
+/** An instance, for its supervisor. */
+function placeable({ address, agent, id }: Instance): Placeable {
+  return { address, threadId: agent.threadId, placement: placementOf(agent, id) };
+}
+
+/** Those of an agent live and fail together, when its strategy says so. */
+function groupOf({ agent, supervision }: Instance): string | undefined {
+  return (supervision.strategy ?? 'one-for-one') === 'one-for-one' ? undefined : agent.name;
+}

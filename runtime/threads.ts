@@ -1,0 +1,87 @@
+import type { ThreadCause, ThreadEvent } from '../actors/thread.ts';
+import type { SupervisorEvent } from '../actors/supervisor.ts';
+import type { ResolvedAgent, ResolvedPool } from './config/resolve.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import type { Logger } from './logger.ts';
+import type { EventHub } from './runtime-events.ts';
+import { ThreadHost, type ThreadHostOptions } from './thread-host.ts';
+import { decodeError } from './wire/errors.ts';
+import type { LetterReport } from './wire/protocol.ts';
+
+/** What the instances of a thread that is replaced get to go elsewhere: as long as they get to start. */
+export const RECYCLE_MS = 10_000;
+
+export interface ThreadsOptions extends Pick<
+  ThreadHostOptions,
+  'clock' | 'startThread' | 'waiting' | 'instanceAt' | 'capability' | 'warn' | 'broker'
+> {
+  readonly agents: readonly ResolvedAgent[];
+  readonly hub: EventHub;
+  readonly logger: Logger;
+  readonly deadLetters: DeadLetters;
+  readonly tell: (event: SupervisorEvent) => void;
+}
+
+/** The worker threads that are alive, by pool. */
+export class Threads {
+  readonly #options: ThreadsOptions;
+  readonly #hosts = new Map<string, Set<ThreadHost>>();
+
+  constructor(options: ThreadsOptions) {
+    this.#options = options;
+  }
+
+  of(threadId: string): ThreadHost[] {
+    return Array.from(this.#hosts.get(threadId) ?? []);
+  }
+
+  all(): ThreadHost[] {
+    return [...this.#hosts.values()].flatMap((hosts) => Array.from(hosts));
+  }
+
+  /** Starts one; `tellActor` gets what happens to it. */
+  start(pool: ResolvedPool, n: number, name: string, tellActor: (event: ThreadEvent) => void): ThreadHost {
+    const { agents, hub, tell, ...rest } = this.#options;
+    const { threadId } = pool;
+    const hosts = this.#hosts.get(threadId) ?? new Set();
+    this.#hosts.set(threadId, hosts);
+    hub.emit('thread', { threadId, name, state: 'starting' });
+    const host: ThreadHost = new ThreadHost({
+      ...rest,
+      pool,
+      n,
+      name,
+      moduleUrls: agents.filter((agent) => agent.threadId === threadId).map(({ moduleUrl }) => moduleUrl),
+      recycle: (of) => tell({ type: 'thread.recycle', threadId, n: of, timeoutMs: RECYCLE_MS, force: false }),
+      release: (freed) => tell({ type: 'instance.release', threadId, n: freed }),
+      letter: (report) => this.#letter(report),
+      tell: (event) => {
+        const on = host.instances;
+        if (event.type === 'worker.exit') hosts.delete(host);
+        tellActor(event);
+        if (event.type === 'worker.ready') hub.emit('thread', { threadId, name, state: 'ready' });
+        if (event.type === 'worker.exit') this.#ended(threadId, host);
+        else if (event.type === 'worker.failed') this.#failed(host, event.cause, event.error, on);
+      },
+    });
+    hosts.add(host);
+    return host;
+  }
+
+  #failed({ name }: ThreadHost, cause: ThreadCause, error: unknown, instances: number): void {
+    const fields = { thread: name, cause, instances, error };
+    this.#options.logger.error(fields, 'a thread failed; its instances go on by their policies');
+  }
+
+  #ended(threadId: string, { name, cause }: ThreadHost): void {
+    this.#options.hub.emit('thread', { threadId, name, state: 'exited', cause });
+    if (cause === 'exit') this.#options.logger.error({ thread: name, cause }, 'a thread ended by itself');
+  }
+
+  #letter({ address, reason, event, evidence }: LetterReport): void {
+    const { instanceAt, deadLetters } = this.#options;
+    const incarnation = instanceAt(address)?.incarnation ?? 0;
+    const suspected = evidence && { evidence: { ...evidence, error: decodeError(evidence.error) } };
+    deadLetters.add({ address, reason, event, incarnation, ...suspected });
+  }
+}
