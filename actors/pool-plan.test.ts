@@ -74,6 +74,34 @@ describe('a plan of the pool', () => {
     expect([plan.context.started, plan.context.peak]).toEqual([3, 3]);
   });
 
+  test('keeps the minimum: a thread that is gone is replaced at once, unless the pool closes', () => {
+    const two = run(pool({ maxThreads: 3, minThreads: 2 }), planMinimum, ready(1), ready(2));
+    const again = run(two.context, failing(1), exit(1, 'oom'));
+    expect(threads(again)).toEqual([
+      [2, 'ready', 0],
+      [1, 'starting', 0],
+    ]);
+    const closing = run(two.context, planClosing, exit(1, 'shutdown'));
+    expect(of(closing, 'start')).toEqual([]);
+  });
+
+  test('tries a start of the minimum that failed again when its strike is forgotten, not at once', () => {
+    const failed = run(pool({ minThreads: 2 }), planMinimum, exit(1, 'error'), exit(2, 'error'));
+    expect(of(failed, 'start')).toHaveLength(2);
+    const again = run(failed.context, planForgiven);
+    expect(of(again, 'start')).toEqual([1, 2].map((n) => ({ kind: 'start', n })));
+  });
+
+  test('keeps the minimum one thread at a time after it was exhausted', () => {
+    const context = pool({ minThreads: 2, intensity: { restarts: 1, withinMs: 60_000 } });
+    const failed = run(context, planMinimum, exit(1, 'error'), exit(2, 'error'));
+    expect(failed.context.health).toBe('exhausted');
+    expect(of(run(failed.context, planForgiven), 'start')).toEqual([]);
+    const tried = run(failed.context, planForgiven, planForgiven);
+    expect([of(tried, 'start'), tried.context.health]).toEqual([[{ kind: 'start', n: 1 }], 'half-open']);
+    expect(of(run(tried.context, ready(1)), 'start')).toEqual([{ kind: 'start', n: 2 }]);
+  });
+
   test('starts the thread before it hosts on it, and takes it out of the idle watch', () => {
     expect(planPlacement(pool(), 'a/1').effects).toEqual([
       { kind: 'start', n: 1 },

@@ -86,8 +86,11 @@ function then(plan: PoolPlan, next: (context: PoolContext) => PoolPlan): PoolPla
   return { context: following.context, effects: [...plan.effects, ...following.effects] };
 }
 
+/** Starts as many threads as the pool has at least: at first, and again when some of them are gone. */
 export function planMinimum(context: PoolContext): PoolPlan {
-  if (context.threads.length >= context.minThreads) return none(context);
+  const { threads, minThreads, maxThreads } = context;
+  const enough = threads.filter(takesInstances).length >= minThreads;
+  if (enough || threads.length >= maxThreads || !mayStart(context)) return none(context);
   return then(start(context), planMinimum);
 }
 
@@ -190,7 +193,7 @@ export function planStrike(context: PoolContext, one: Strike): PoolPlan {
 
 /** A strike is out of the window. */
 export function planForgiven(context: PoolContext): PoolPlan {
-  return none({ ...context, ...forget(context) });
+  return planMinimum({ ...context, ...forget(context) });
 }
 
 export function planRelease(context: PoolContext, n: number): PoolPlan {
@@ -213,7 +216,10 @@ export function planRecycling(context: PoolContext, n: number, recycling: Recycl
 
 export function planReady(context: PoolContext, n: number): PoolPlan {
   const ready = withThread({ ...context, ...proved(context) }, n, () => ({ state: 'ready', fresh: false }));
-  return then(retry(ready), (now) => watchIdle(now, n));
+  return then(
+    then(retry(ready), (now) => watchIdle(now, n)),
+    planMinimum,
+  );
 }
 
 /** Lets a thread go that has had nothing to do for long, unless the pool is at its minimum. */
@@ -234,7 +240,7 @@ export function planStuck(context: PoolContext, n: number): PoolPlan {
   return none(withThread(context, n, () => ({ state: 'stuck', owned: 0 })));
 }
 
-/** The operating system has let go of thread `n`; those who waited for room are placed. */
+/** The operating system has let go of thread `n`; those who waited for room are placed, and the minimum is kept. */
 export function planExit(context: PoolContext, n: number, cause: ThreadCause): PoolPlan {
   const thread = context.threads.find((candidate) => candidate.n === n);
   const gone: PoolPlan = {
@@ -250,7 +256,8 @@ export function planExit(context: PoolContext, n: number, cause: ThreadCause): P
   };
   const failed = thread?.fresh === true && cause !== 'shutdown' && cause !== 'retired';
   const judged = failed ? then(gone, (now) => planStrike(now, { kind: 'failed-start', n, cause })) : gone;
-  return then(judged, retry);
+  // What fails to start is not tried over and over: the minimum is kept again when its strike is forgotten.
+  return failed ? then(judged, retry) : then(then(judged, retry), planMinimum);
 }
 
 /** Everybody leaves, nobody waits any more. */
@@ -259,6 +266,8 @@ export function planClosing(context: PoolContext): PoolPlan {
     context: {
       ...context,
       waiting: [],
+      // Whoever exits from here on is not replaced.
+      minThreads: 0,
       // That it is told to leave before it was ready is no failure.
       threads: context.threads.map((thread) => ({ ...thread, state: 'leaving', fresh: false })),
     },

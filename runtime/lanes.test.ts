@@ -11,7 +11,7 @@ async function seenBy(ref: AgentRef): Promise<number[]> {
 }
 
 test.each(['selfish', 'pingPong'])(
-  'an instance that is busy with itself for ever starves neither neighbours, timers, its own events nor stop: %s',
+  'Self-sending actor cannot starve the other actors or timers of its thread, nor its own events and stop: %s',
   async (name) => {
     const config = { ...(name === 'pingPong' && { export: name }) };
     const runtime = await start({

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { fixture, start, startTest } from './fixtures/start.ts';
+import type { RuntimeEvents } from 'holdfast';
+import { fixture, nextEvent, start, startTest } from './fixtures/start.ts';
 
 test('instances go to the thread that owns the fewest, and stay there', async () => {
   const runtime = await start({ agents: { counter: fixture('counter', { maxThreads: 3 }) } });
@@ -61,6 +62,24 @@ test('minThreads are up before anybody needs them and do not retire', async () =
   await runtime.clock.advance(3_600_000);
   await runtime.spawn('counter');
   expect(runtime.status().pools[0]).toMatchObject({ startedThreads: 1, threads: [{ state: 'ready' }] });
+});
+
+test('a thread of the minimum that has ended is replaced, though nobody needs it', async () => {
+  const runtime = await start({
+    agents: { victim: fixture('victim', { supervision: { restart: 'temporary' } }) },
+    threads: { pool: { minThreads: 1 } },
+  });
+  const ref = await runtime.spawn('victim');
+  const again = nextEvent<RuntimeEvents['thread']>(
+    (listener) => runtime.on('thread', listener),
+    ({ state }) => state === 'ready',
+  );
+  ref.send({ type: 'exit' });
+  await again;
+  expect(runtime.status()).toMatchObject({
+    instances: [],
+    pools: [{ threads: [{ n: 1, state: 'ready' }], startedThreads: 2, endedThreads: { exit: 1 } }],
+  });
 });
 
 test("a thread's environment is what its pool says, and nothing of the host's", async () => {
