@@ -113,3 +113,17 @@ describe('a runtime that stops', () => {
     expect(runtime.status().instances[0]?.handled).toBe(100);
   });
 });
+
+test('an instance that is quarantined while the runtime drains is not waited for', async () => {
+  const runtime = await start({
+    agents: { counter: fixture('counter', { supervision: { intensity: { restarts: 0, withinMs: 1000 } } }) },
+  });
+  const warnings: unknown[] = [];
+  runtime.on('warning', (warning) => warnings.push(warning));
+  const ref = await runtime.spawn('counter');
+  ref.send({ type: 'fail' });
+  ref.send({ type: 'inc' });
+  await runtime.drain({ timeoutMs: 20_000 });
+  expect(runtime.status().instances).toMatchObject([{ state: 'quarantined', mailbox: 1 }]);
+  expect(warnings).toEqual([]);
+});

@@ -135,6 +135,7 @@ export class Instance {
   #quarantine: QuarantineError | undefined;
   #stopping: Promise<void> | undefined;
   #continuation: PersistedState | undefined;
+  #settling: (() => void)[] = [];
   #awaiting: { resolve(): void; reject(error: unknown): void }[] = [];
 
   constructor(options: InstanceOptions) {
@@ -225,6 +226,15 @@ export class Instance {
     if (this.#phase !== 'restarting') return this.#quarantine ?? this.#stopped();
     const advice = 'it was ended with another of its group and begins anew; ask again';
     return refusal(this.address, 'stopped', undefined, advice);
+  }
+
+  /** Resolves when all it was sent has left its mailbox; what waits there in quarantine is not handled. */
+  settled(): Promise<void> {
+    if (this.#quarantine !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#settling.push(resolve);
+      void this.mailbox.passed().then(resolve);
+    });
   }
 
   /** Puts a question to the thread, after everything that was sent before has been handled. */
@@ -581,6 +591,7 @@ export class Instance {
     const again = this.#quarantine !== undefined;
     this.#phase = 'quarantined';
     this.#quarantine = error;
+    for (const settled of this.#settling.splice(0)) settled();
     if (because === undefined) this.watchers.finished();
     else void this.#letGo();
     this.#settle(error);

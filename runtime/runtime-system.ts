@@ -263,8 +263,7 @@ export class RuntimeSystem {
     }
     return drained(timeoutMs, {
       clock: this.#clock,
-      // What waits for one that is quarantined is not handled.
-      instances: [...this.#instances.values()].filter(({ quarantine }) => quarantine === undefined),
+      instances: [...this.#instances.values()],
       threads: () => this.#threads.all(),
     });
   }
