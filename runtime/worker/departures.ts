@@ -11,7 +11,7 @@ const LOOK_MS = 20;
 export interface DeparturesOptions {
   readonly clock: Clock;
   readonly loop?: EventLoop | undefined;
-  /** What it sent to others is not handled yet. */
+  /** What it sent to others is not handled yet, or an ask is still on its way through it. */
   readonly isBusy: (instance: HostedInstance) => boolean;
   /** It handles no envelope any more. */
   readonly pause: (instance: HostedInstance) => void;

@@ -66,6 +66,11 @@ export class Lane {
     return (this.#runs.length > 0 && !this.paused) || this.instance.hasSteps;
   }
 
+  /** An ask is still on its way through the instance. */
+  get asked(): boolean {
+    return this.#open.length > 0;
+  }
+
   push(job: Job, run: Run, place: Place): void {
     job.left += run.length;
     place.queued += run.length;

@@ -285,4 +285,31 @@ describe('several threads in one', () => {
       for (const { link } of rigs) link.close(new Error('the test is over'));
     }
   });
+
+  it.each(['depart', 'deactivate'])(
+    'sends the answers there are before it says that %s is done',
+    async (method) => {
+      const later: (() => void)[] = [];
+      const immediate = (run: () => void): void => void later.push(run);
+      rig = inProcess({ loop: { immediate, now: () => 0 } });
+      const { activate, deliver, link, progress, acks } = rig;
+      await activate(0, 'log');
+      deliver(
+        ...asked(
+          0,
+          Array.from({ length: 100 }, (_, n) => [n + 1, event('count')]),
+        ),
+      ).catch(() => {});
+      await until(() => later.length > 0);
+      for (const run of later.splice(0)) run();
+      const over = link.call(method, 0);
+      if (method === 'depart') {
+        await until(() => later.length > 1);
+        later.pop()?.();
+      }
+      await over;
+      const answered = acks.flatMap(([, tags = []]) => tags);
+      expect([progress.handled(0), answered.length]).toEqual([64, 64]);
+    },
+  );
 });

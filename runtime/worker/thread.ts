@@ -116,17 +116,22 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const departures = new Departures({
     clock,
     loop,
-    isBusy: (instance) => peers.isBusy(instance.self),
+    isBusy: (instance) => peers.isBusy(instance.self) || turns.isAsked(instance),
     pause: (instance) => turns.pause(instance),
     goOn: (instance) => turns.goOn(instance),
     leave(instance) {
       instance.mirror();
       instance.stop();
       left(instance);
-      // Before the answer: the slot is somebody else's as soon as the host has it.
-      reports.flush();
+      tellAll();
     },
   });
+
+  /** Before the answer: as soon as the host has it, the slot is somebody else's, and the thread may be ended. */
+  function tellAll(): void {
+    turns.tell();
+    reports.flush();
+  }
 
   const link = openLink(data.port as MessagePort, {
     expose: {
@@ -143,8 +148,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
           instance.stop();
           left(instance);
         }
-        // Before the answer: the slot is somebody else's as soon as the host has it.
-        reports.flush();
+        tellAll();
       },
       depart: (slot: number) => departures.depart(hosted(slot)),
       hurry: () => departures.hurry(),

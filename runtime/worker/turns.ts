@@ -117,6 +117,16 @@ export class Turns {
     if (this.#completed.length > 0) this.#arm();
   }
 
+  /** Tells at once what was handled and answered, not with the next slice. Not from within a turn. */
+  tell(): void {
+    this.#acknowledgeSome();
+  }
+
+  /** An ask of the instance is still on its way through it. */
+  isAsked(instance: HostedInstance): boolean {
+    return this.#lanes.get(instance)?.asked === true;
+  }
+
   /** A thread that sent to this one is gone. */
   forget(source: Source): void {
     this.#sources.delete(source);
