@@ -206,6 +206,8 @@ export function planRelease(context: PoolContext, n: number): PoolPlan {
 /** Replaces a thread: nothing more is placed on it, and it leaves when its instances have. */
 export function planRecycling(context: PoolContext, n: number, recycling: Recycling): PoolPlan {
   const thread = context.threads.find((candidate) => candidate.n === n);
+  // What was to be tried may be to be done by now.
+  if (thread?.state === 'recycling') return { context, effects: [{ kind: 'recycle', n, ...recycling }] };
   if (thread?.state !== 'ready') return none(context);
   if (thread.owned === 0) return leave(context, n, 'recycled');
   return {

@@ -106,6 +106,7 @@ export const threadMachine = setup({
   },
   guards: {
     isForced: ({ context }) => context.recycling?.force === true,
+    demands: ({ event }) => event.type === 'recycle' && event.force,
     isUnmade: ({ context }) => !context.told,
   },
   actions: {
@@ -184,7 +185,15 @@ export const threadMachine = setup({
           { target: 'ready', actions: ['stay', 'tellReady'] },
         ],
       },
-      on: { leave: { target: 'leaving', actions: 'rememberLeave' } },
+      on: {
+        leave: { target: 'leaving', actions: 'rememberLeave' },
+        // The time that runs is that of the first.
+        recycle: { guard: 'demands', actions: 'rememberRecycling' },
+        'worker.vacated': [
+          { guard: 'isForced', target: 'leaving', actions: ['rememberRecycled', 'tellFailing'] },
+          { target: 'ready', actions: ['stay', 'tellReady'] },
+        ],
+      },
     },
     // Those that can go do so now; the thread ends with the others.
     hurrying: {

@@ -140,6 +140,60 @@ describe('the replacement of a pool’s threads', () => {
     expect(await warning).toMatchObject({ address: 'mover/a', error: { code: 'REPLY_UNCLONABLE' } });
   });
 
+  test('does not keep those waiting that have gone, for one whose state cannot be saved', async () => {
+    const { runtime, spawn } = await movers();
+    const [a, b] = [await spawn('a'), await spawn('b')];
+    await b.deliver({ type: 'keep', what: 'function' });
+    expect(await runtime.recycle('pool', { timeoutMs: 60_000 })).toEqual({
+      threads: 1,
+      moved: 1,
+      restarted: ['mover/b'],
+    });
+    expect([a.incarnation, b.incarnation]).toEqual([1, 2]);
+  });
+
+  test('that was only tried goes on with those who have gone, where they were', async () => {
+    const { runtime, spawn } = await movers();
+    const [a, b] = [await spawn('a'), await spawn('b')];
+    await b.deliver({ type: 'keep', what: 'function' });
+    const moved = moving(runtime, 'mover/a');
+    runtime.supervisor.send({
+      type: 'thread.recycle',
+      threadId: 'pool',
+      n: 1,
+      timeoutMs: 60_000,
+      force: false,
+    });
+    await moved;
+    expect(await a.ask({ type: 'sum' })).toMatchObject({ sum: 0 });
+    expect([a.incarnation, b.incarnation]).toEqual([1, 1]);
+    expect(runtime.status().pools[0]).toMatchObject({ startedThreads: 1, threads: [{ state: 'ready' }] });
+  });
+
+  test('goes through though it was only tried before', async () => {
+    const { runtime, spawn } = await movers();
+    const ref = await spawn('a');
+    await ref.deliver({ type: 'work', ms: 60_000 });
+    runtime.supervisor.send({ type: 'thread.recycle', threadId: 'pool', n: 1, timeoutMs: 200, force: false });
+    expect(await runtime.recycle('pool', { timeoutMs: 100 })).toMatchObject({ restarted: ['mover/a'] });
+  });
+
+  test('waits for an ask whose event the agent sends on to itself', async () => {
+    const runtime = await start({ agents: { relaying: fixture('selfish', { export: 'relaying' }) } });
+    const ref = await runtime.spawn('relaying', { id: 'a' });
+    const asked = ref.ask({ type: 'ask', times: 50_000 }, { timeoutMs: 30_000 });
+    await expect.poll(() => runtime.status().instances[0]?.handled).toBe(1);
+    expect(await runtime.recycle('pool')).toMatchObject({ moved: 1 });
+    expect(await asked).toBe(50_000);
+  });
+
+  test('spares a thread that is just starting', async () => {
+    const { runtime, spawn } = await movers();
+    const spawning = spawn('a');
+    expect(await runtime.recycle('pool')).toEqual({ threads: 0, moved: 0, restarted: [] });
+    expect((await spawning).incarnation).toBe(1);
+  });
+
   test('loses nothing that agents send each other', async () => {
     const { runtime, spawn } = await movers(2);
     const [a, b] = [await spawn('a'), await spawn('b')];

@@ -34,7 +34,8 @@ export async function recycleThreads(options: RecycleOptions): Promise<Recycled>
   const restarted: string[] = [];
   for (const host of hosts) {
     assertRunning();
-    if (host.gone) continue;
+    // One that is starting is new.
+    if (host.gone || !host.ready) continue;
     const before = host.occupants().map((instance) => ({ instance, incarnation: instance.incarnation }));
     replace(host);
     await within(clock, timeoutMs + MARGIN_MS, host.exited, () => notEnded(host.name));

@@ -191,6 +191,11 @@ export class ThreadHost implements PeerThread {
     return this.#seats.all().map(({ instance }) => instance);
   }
 
+  /** It has started. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
   /** Nothing is heard of the thread any more. */
   get gone(): boolean {
     return this.#gone;
@@ -229,7 +234,17 @@ export class ThreadHost implements PeerThread {
   #sendOff(seat: Seat): void {
     const departure = this.#depart(seat);
     this.#departures.add(departure);
-    void departure.finally(() => this.#departures.delete(departure));
+    void departure.finally(() => {
+      this.#departures.delete(departure);
+      this.#perhapsVacated();
+    });
+  }
+
+  /** Nobody is on the way out, or about to run here: who is left cannot go, and those that have gone may wait for the place. */
+  #perhapsVacated(): void {
+    if (!this.#movingOut || this.#gone || this.#departures.size > 0) return;
+    const starting = this.#seats.all().some(({ attachment }) => attachment === undefined);
+    if (!starting) this.#options.tell({ type: 'worker.vacated' });
   }
 
   async #depart(seat: Seat): Promise<void> {
