@@ -135,7 +135,6 @@ export class Instance {
   #quarantine: QuarantineError | undefined;
   #stopping: Promise<void> | undefined;
   #continuation: PersistedState | undefined;
-  #settling: (() => void)[] = [];
   #awaiting: { resolve(): void; reject(error: unknown): void }[] = [];
 
   constructor(options: InstanceOptions) {
@@ -230,11 +229,7 @@ export class Instance {
 
   /** Resolves when all it was sent has left its mailbox; what waits there in quarantine is not handled. */
   settled(): Promise<void> {
-    if (this.#quarantine !== undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#settling.push(resolve);
-      void this.mailbox.passed().then(resolve);
-    });
+    return this.#quarantine === undefined ? this.mailbox.passed() : Promise.resolve();
   }
 
   /** Puts a question to the thread, after everything that was sent before has been handled. */
@@ -484,8 +479,10 @@ export class Instance {
   /** Another runtime has gone on with it: here it ends, and is not started again. */
   async fenced(error: HoldfastError): Promise<void> {
     if (this.#phase === 'ended' || this.#phase === 'stopping') return;
+    const told = this.#phase === 'restarting' || this.#phase === 'quarantined';
     this.#phase = 'stopping';
     if (this.#seat?.attachment !== undefined) await this.#leaveThread();
+    if (!told) this.watchers.ended(this.#ending('error'));
     this.#finish({ type: 'holdfast.failed', error, state: {} });
   }
 
@@ -591,10 +588,10 @@ export class Instance {
     const again = this.#quarantine !== undefined;
     this.#phase = 'quarantined';
     this.#quarantine = error;
-    for (const settled of this.#settling.splice(0)) settled();
     if (because === undefined) this.watchers.finished();
     else void this.#letGo();
     this.#settle(error);
+    this.mailbox.release();
     this.#effects.quarantined(this);
     // One that is quarantined again before it began anew has ended already.
     if (!again) this.#twin?.queue({ type: 'holdfast.failed', error });

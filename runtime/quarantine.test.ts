@@ -69,6 +69,15 @@ describe('an instance that failed too often', () => {
     await expect(runtime.deadLetters.replay('1')).rejects.toEqual(quarantined);
   });
 
+  test('is not asked any more for what waited behind its last event', async () => {
+    const { ref, quarantine } = await rig();
+    const failed = quarantine();
+    ref.send({ type: 'inc' });
+    const behind = Promise.allSettled([ref.snapshot(), ref.persist(), ref.can({ type: 'inc' })]);
+    await failed;
+    for (const result of await behind) expect(result).toMatchObject({ reason: quarantined });
+  });
+
   test('tells those who watch it, before and later, with the cause', async () => {
     const { ref, quarantine } = await rig();
     const heard: string[] = [];

@@ -72,8 +72,11 @@ test('an instance that another runtime has gone on with ends, and is not restart
   const second = await two.spawn('ledger', { id: 'a' });
   expect([second.incarnation, await second.ask({ type: 'read' })]).toMatchObject([2, { first: [1] }]);
   const end = toPromise(first).catch((error: unknown) => error);
+  const heard = new Promise((resolve) => first.watch(resolve));
   first.send({ type: 'note', n: 2 });
   expect(await end).toMatchObject({ code: 'STORE_FENCED' });
+  const last = { address: 'ledger/a', incarnation: 1, reason: 'error' };
+  expect([await heard, await new Promise((resolve) => first.watch(resolve))]).toEqual([last, last]);
   expect(one.get('ledger/a')).toBeUndefined();
   await second.deliver({ type: 'note', n: 3 });
   await Promise.all([one.stop(), two.stop()]);

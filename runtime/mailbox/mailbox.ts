@@ -75,12 +75,17 @@ export class Mailbox {
     return this.#handled;
   }
 
-  /** Resolves when everything that is in the mailbox now has left it. */
+  /** Resolves when everything that is in the mailbox now has left it, or with {@link release}. */
   passed(): Promise<void> {
     if (this.depth === 0) return Promise.resolve();
     return new Promise((pass) => {
       this.#barriers.push({ cursor: this.#tail, pass });
     });
+  }
+
+  /** Nobody handles what is in it, for now: who waits for it to have left waits no longer. */
+  release(): void {
+    for (const { pass } of this.#barriers.splice(0)) pass();
   }
 
   /**
