@@ -21,7 +21,7 @@ export interface ShutDown {
 
 /**
  * Ends a system within `timeoutMs`: half of it for mailboxes to empty, a quarter for instances to stop, a quarter for
- * threads to end. Whoever keeps its thread busy does not keep the others: the threads end in any case.
+ * threads and secrets to end. Whoever keeps its thread busy does not keep the others: the threads end in any case.
  */
 export async function shutDown(timeoutMs: number, { clock, ...what }: ShutDown): Promise<void> {
   const tooLate = (): Error => new HoldfastError('RUNTIME_STOPPED', 'the time to stop is up');
@@ -29,8 +29,10 @@ export async function shutDown(timeoutMs: number, { clock, ...what }: ShutDown):
   const ended = (async () => {
     for (const instance of what.instances()) await instance.stop('shutdown');
     await what.flush();
-    await what.stopSecrets();
   })();
   await within(clock, timeoutMs / 4, ended, tooLate).catch(() => {});
+  // Whatever those before have come to: no secret outlives them.
+  const secrets = within(clock, timeoutMs / 4, what.stopSecrets(), tooLate).catch(() => {});
   await within(clock, timeoutMs / 4, what.stopThreads(), tooLate).catch(what.gaveUp);
+  await secrets;
 }
