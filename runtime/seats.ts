@@ -50,6 +50,8 @@ export class Seats {
   readonly #options: SeatsOptions;
   readonly #seats = new Map<number, Seat>();
   readonly #free: number[] = [];
+  /** Asks that the thread has answered, or is about to, and that are handled again, because no state has them. */
+  readonly #retracted = new Set<Tag>();
   #slots = 0;
 
   constructor(options: SeatsOptions) {
@@ -117,6 +119,16 @@ export class Seats {
     return seat;
   }
 
+  /** Whether what the thread answers to that ask is not to be heard, because the ask is handled again. */
+  isRetracted(tag: Tag): boolean {
+    return this.#retracted.size > 0 && this.#retracted.has(tag);
+  }
+
+  /** Whatever the thread had answered when an instance failed is in the first ack after that. */
+  answersTaken(): void {
+    if (this.#retracted.size > 0) this.#retracted.clear();
+  }
+
   /**
    * The seat is free again; its envelopes are settled by what the thread says it has handled. Asks that were put off
    * are not answered any more; when the thread is gone for a `reason`, neither are those it had handled.
@@ -135,6 +147,12 @@ export class Seats {
     // The next incarnation goes on from the last state there is, and handles again what is not in it.
     const again = (reason !== undefined || failed !== undefined) && instance.keepsState;
     const settled = again ? Math.max(seat.kept, attachment.acked) : handled;
+    if (again && reason === undefined) {
+      const { acked, mailbox } = attachment;
+      // The one that failed is not handled again, and who asked with it hears of that.
+      const end = failed === 'in-turn' ? handled - 1 : handled;
+      for (const tag of mailbox.asksSent(settled - acked, end - acked)) this.#retracted.add(tag);
+    }
     outbox().detach(attachment, settled, reason && ((tag) => waiting.reject(tag, reason)));
     if (again && failed === 'in-turn' && handled > settled)
       instance.mailbox.settleAt(handled - settled - 1, (tag) => waiting.resolve(tag));

@@ -20,10 +20,11 @@ export interface ThreadAnswersOptions {
  */
 export function takeAnswers([, ...lists]: Ack, { waiting, pool, seats }: ThreadAnswersOptions): void {
   const { threadId } = pool;
+  const heard = (tag: Tag): boolean => waiting.isOf(tag, threadId) && !seats.isRetracted(tag);
   const [tags, values, failed, deferred, more] = lists.map(listOf) as Partial<Lists>;
   for (let i = 0; typeof tags?.[i] === 'number'; i++) {
     const tag = tags[i] as Tag;
-    if (!waiting.isOf(tag, threadId)) continue;
+    if (!heard(tag)) continue;
     const answer = wholeAnswer(tag, values?.[i], more ?? []);
     // Here and not in the thread, which is not to be believed: one look is enough, and costs a primitive nothing.
     if (pool.sharedMemory || !sharesMemory(answer)) waiting.resolve(tag, answer);
@@ -31,12 +32,13 @@ export function takeAnswers([, ...lists]: Ack, { waiting, pool, seats }: ThreadA
   }
   for (let i = 0; typeof failed?.[i] === 'number'; i += 2) {
     const tag = failed[i] as Tag;
-    if (waiting.isOf(tag, threadId)) waiting.reject(tag, decodeError(failed[i + 1] as WireError));
+    if (heard(tag)) waiting.reject(tag, decodeError(failed[i + 1] as WireError));
   }
   for (let i = 0; typeof deferred?.[i + 1] === 'number'; i += 2) {
     const tag = deferred[i + 1] as Tag;
-    if (waiting.isOf(tag, threadId)) seats.at(deferred[i] as number)?.deferred.add(tag);
+    if (heard(tag)) seats.at(deferred[i] as number)?.deferred.add(tag);
   }
+  seats.answersTaken();
 }
 
 /** Whatever the thread sent where lists should be. */

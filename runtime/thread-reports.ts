@@ -101,9 +101,10 @@ export class ThreadReports {
   /** What a thread says it has handled, it has been sent. */
   #kept(seat: Seat, payload: unknown): void {
     const [state, handled] = payload as StateOf;
-    const most = this.#options.seats.handled(seat);
+    // One whose time was up is told before it is counted.
+    const most = this.#options.seats.handled(seat) + 1;
     seat.kept = Math.max(seat.kept, Math.min(most, (handled - seat.base) | 0));
-    seat.instance.keep(state);
+    if (state !== undefined) seat.instance.keep(state);
   }
 
   #letter(payload: unknown): void {

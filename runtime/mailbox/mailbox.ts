@@ -185,6 +185,12 @@ export class Mailbox {
     return n < this.depth ? this.#events[(this.#head + n) & this.#mask] : undefined;
   }
 
+  /** Tags of the asks that were sent, of those from `from` to before `to` behind the oldest. */
+  asksSent(from: number, to: number): Tag[] {
+    const [first, end] = [this.#head + Math.max(0, from), Math.min(this.#sent, this.#head + to)];
+    return this.#slice(this.#tags, first, end).filter((tag) => tag > 0);
+  }
+
   /** The one that is `n` behind the oldest was handled, those before it were not; calls `delivered` as `settle` does. */
   settleAt(n: number, delivered: (tag: Tag) => void): void {
     const at = this.#head + n;

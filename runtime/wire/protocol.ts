@@ -70,8 +70,11 @@ export interface DoneReport {
   readonly snapshot: WireSnapshot;
 }
 
-/** The state of an instance, and how many envelopes its slot had handled by then, modulo 2^32. */
-export type StateOf = readonly [state: PersistedState, handled: number];
+/**
+ * The state of an instance, or `undefined` when it is still the one that was told before, and how many envelopes its slot
+ * had handled by then, modulo 2^32.
+ */
+export type StateOf = readonly [state: PersistedState | undefined, handled: number];
 
 export interface LetterReport {
   readonly address: string;

@@ -146,6 +146,11 @@ export class HostedInstance {
     if (this.#dirty && this.#watched) this.#report();
   }
 
+  /** The time of the next envelope was up: it is over, for the incarnations after this one too. */
+  skip(): void {
+    this.#stateReport?.skip();
+  }
+
   snapshot(): WireSnapshot {
     return encodeSnapshot(this.#actor.ref.getSnapshot() as Snapshot<unknown>);
   }

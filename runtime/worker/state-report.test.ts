@@ -46,7 +46,7 @@ const of = ({ sent }: Hosted, kind: number): unknown[] => {
   return items.filter((_, i) => i % 3 === 2 && items[i - 2] === kind);
 };
 const states = (hosted: Hosted): unknown[] =>
-  of(hosted, REPORT.state).map((payload) => (payload as StateOf)[0].snapshot);
+  of(hosted, REPORT.state).map((payload) => (payload as StateOf)[0]?.snapshot);
 const start = (between = () => {}): Hosted => host(machineOf(between), { tellsState: true });
 
 describe('the state of an instance', () => {
@@ -57,6 +57,18 @@ describe('the state of an instance', () => {
     hosted.reports.flush();
     hosted.reports.flush();
     expect(states(hosted)).toMatchObject([{ context: { a: 0 } }, { context: { a: 5, b: 5 } }]);
+    hosted.stop();
+  });
+
+  it('goes before an envelope whose time is up, which is counted with it', () => {
+    const hosted = start();
+    hosted.reports.flush();
+    hosted.instance.turn({ type: 'add' }, undefined);
+    hosted.instance.skip();
+    hosted.reports.flush();
+    const told = of(hosted, REPORT.state) as StateOf[];
+    expect(states(hosted)).toMatchObject([{ context: { a: 0 } }, { context: { a: 1 } }, undefined]);
+    expect((told[2] as StateOf)[1]).toBe((told[1] as StateOf)[1] + 1);
     hosted.stop();
   });
 

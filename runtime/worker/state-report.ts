@@ -1,4 +1,4 @@
-import { REPORT } from '../wire/protocol.ts';
+import { REPORT, type StateOf } from '../wire/protocol.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { Mirrored, Reports } from './reports.ts';
 
@@ -45,9 +45,19 @@ export class StateReport implements Mirrored {
     this.#changed = false;
     if (ended()) return;
     try {
-      reports.add(REPORT.state, slot, [persist(), handled()]);
+      this.#tell(persist(), handled());
     } catch (error) {
       reports.add(REPORT.stateless, slot, error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** The next envelope is over without having been handled: no later incarnation is to look at it again. */
+  skip(): void {
+    this.mirror();
+    this.#tell(undefined, this.#options.handled() + 1);
+  }
+
+  #tell(...told: StateOf): void {
+    this.#options.reports.add(REPORT.state, this.#options.slot, told);
   }
 }

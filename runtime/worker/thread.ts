@@ -84,8 +84,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     beforeAck: reports.flush,
     held: () => untold >= MAX_UNTOLD,
     expired({ key, source, instance }, event) {
-      if (source === host) reports.add(REPORT.expired, key, event);
-      else letter({ address: instance.address, reason: 'expired', event });
+      if (source === host) {
+        reports.add(REPORT.expired, key, event);
+        instance.skip();
+      } else letter({ address: instance.address, reason: 'expired', event });
       // Before it is counted: should the thread die now, it was either told or is still the sender's.
       reports.flush();
     },
