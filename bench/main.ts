@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ask } from './ask.ts';
+import { faults } from './faults.ts';
 import { flood } from './flood.ts';
 import { describeMachine } from './machine-info.ts';
 import { machine } from './machine.ts';
@@ -20,6 +21,7 @@ const suites: Readonly<Record<string, Suite>> = {
   savina,
   start,
   neighbour,
+  faults,
   scaling,
   machine,
 };

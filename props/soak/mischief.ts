@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Chance } from './chance.ts';
 import type { Crew } from './crew.ts';
 import type { Journal } from './journal.ts';
-import { MEMBERS, POOLS, type FaultKind } from './roster.ts';
+import { MEMBERS, type FaultKind } from './roster.ts';
 
 /** What is done to the runtime from outside. */
 export const ORDERS = ['recycle', 'stop', 'resume'] as const;
@@ -27,7 +27,7 @@ const ALL: readonly (FaultKind | Order)[] = WEIGHTS.flatMap(([kind, weight]) =>
 const VICTIMS: readonly number[] = MEMBERS.flatMap(({ team }, i) => (team.spared ? [] : [i]));
 const SMALL: readonly number[] = VICTIMS.filter((i) => MEMBERS[i]?.team.small);
 /** Milliseconds between two, at most. */
-const PAUSE_MS = 300;
+const PAUSE_MS = 500;
 
 /** Does harm at random, all of it from the seed. */
 export class Mischief {
@@ -57,7 +57,7 @@ export class Mischief {
 
   #do(kind: FaultKind | Order, victim: number): void {
     const index = among(VICTIMS, victim);
-    if (kind === 'recycle') return this.#recycle(POOLS[victim % POOLS.length]?.threadId as string);
+    if (kind === 'recycle') return this.#recycle(MEMBERS[index]?.team.threadId as string);
     if (kind === 'stop' || kind === 'resume') {
       const done = kind === 'stop' ? this.#crew.dismiss(index) : this.#crew.resume(victim);
       if (done) this.ordered[kind] += 1;
