@@ -2,7 +2,7 @@ import type { AgentConfig, RuntimeConfig } from 'holdfast';
 import { POOLS, TEAMS, type Team } from './roster.ts';
 
 /** Milliseconds after which a thread that hangs is ended. */
-const KILL_MS = 600;
+const KILL_MS = 800;
 
 const supervision: Readonly<Record<string, AgentConfig['supervision']>> = {
   free: { restart: 'transient' },
@@ -46,7 +46,7 @@ export function soakConfig(): RuntimeConfig {
           // Quarantined instances are resumed here, and are not to close the pool.
           intensity: { restarts: 100_000, withinMs: 1000 },
           ...(TEAMS.some((team) => team.threadId === threadId && team.small) && {
-            resourceLimits: { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 },
+            resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
           }),
         },
       ]),

@@ -8,7 +8,7 @@ import { Crew } from './crew.ts';
 import { Journal } from './journal.ts';
 import { accountOf, type Account } from './judge.ts';
 import { Load } from './load.ts';
-import { Mischief, type Order } from './mischief.ts';
+import { Mischief, ORDERS, type Order } from './mischief.ts';
 import { FAULTS, MEMBERS, type FaultKind } from './roster.ts';
 import { ThreadWatch } from './threads.ts';
 
@@ -76,6 +76,7 @@ export async function runCycle({ chance, ms, faults }: CycleOptions): Promise<Se
   const mischief = new Mischief(crew, journal, chance.fork());
   if (faults) await inTurns(ms, asks, crew, mischief);
   else await pause(ms);
+  if (faults) await mischief.complete(() => missingIn(books, mischief, crew));
 
   await mischief.idle();
   wrong.push(...(await withLoad(crew)));
@@ -126,6 +127,15 @@ async function inTurns(ms: number, asks: Asks, crew: Crew, mischief: Mischief): 
     asks.window = 'between';
     asks.cycle();
   }
+}
+
+/** What has not been seen yet. */
+function missingIn(books: Books, { ordered }: Mischief, { runtime, resumed }: Crew): (FaultKind | Order)[] {
+  const outOfMemory = runtime.status().pools.some(({ endedThreads }) => (endedThreads.oom ?? 0) > 0);
+  return [
+    ...FAULTS.filter((kind) => books.firings(kind) === 0 || (kind === 'fill' && !outOfMemory)),
+    ...ORDERS.filter((order) => (order === 'resume' ? resumed : ordered[order]) === 0),
+  ];
 }
 
 /** Under load nobody's mailbox need be empty: it is enough that all are there, once. */

@@ -59,10 +59,11 @@ async function main(): Promise<number> {
 }
 
 /** A soak in which something did not happen shows nothing of it. */
-function unfired({ fired, ordered, quarantines, states, endedThreads }: Seen): string[] {
+function unfired({ fired, ordered, quarantines, resumed, states, endedThreads }: Seen): string[] {
   const happened: Readonly<Record<string, number>> = {
     ...fired,
     ...ordered,
+    resume: resumed,
     quarantine: quarantines,
     state: states,
     'end by exit': endedThreads['exit'] ?? 0,

@@ -26,6 +26,8 @@ const ALL: readonly (FaultKind | Order)[] = WEIGHTS.flatMap(([kind, weight]) =>
 );
 const VICTIMS: readonly number[] = MEMBERS.flatMap(({ team }, i) => (team.spared ? [] : [i]));
 const SMALL: readonly number[] = VICTIMS.filter((i) => MEMBERS[i]?.team.small);
+/** Milliseconds in which what was too rare is done again, at most. */
+const COMPLETE_MS = 15_000;
 /** Milliseconds between two, at most. */
 const PAUSE_MS = 500;
 
@@ -52,6 +54,17 @@ export class Mischief {
       this.#do(kind, victim);
       this.#crew.muster();
       await pause(waitMs);
+    }
+  }
+
+  /** Does again what has not come to anything yet, because whom it hit was not there: all of it is to be seen. */
+  async complete(missing: () => readonly (FaultKind | Order)[]): Promise<void> {
+    for (const until = performance.now() + COMPLETE_MS; performance.now() < until;) {
+      const kinds = missing();
+      if (kinds.length === 0) return;
+      for (const kind of kinds) this.#do(kind, this.#chance.below(2 ** 16));
+      this.#crew.muster();
+      await pause(PAUSE_MS);
     }
   }
 
