@@ -13,6 +13,7 @@ import {
   planRelease,
   planRetirement,
   planStrike,
+  planStuck,
   type PoolContext,
   type PoolEffect,
   type PoolPlan,
@@ -139,7 +140,17 @@ describe('a plan of the pool', () => {
     expect(of(run(pool({ minThreads: 1 }), planMinimum, ready(1), retire(1)), 'leave')).toEqual([]);
   });
 
-  test('a failing thread does not count towards the minimum that must stay', () => {
+  test('watches an idle thread that the minimum needed anew, when there is one thread more', () => {
+    const spared = run(pool({ minThreads: 1 }), planMinimum, ready(1), retire(1));
+    expect(of(spared, 'watch-idle')).toHaveLength(1);
+    const more = run(spared.context, place('a/1', { kind: 'key', key: '1' }));
+    expect(of(more, 'watch-idle')).toEqual([{ kind: 'watch-idle', n: 1 }]);
+    expect(of(run(more.context, retire(1)), 'leave')).toEqual([{ kind: 'leave', n: 1, cause: 'retired' }]);
+  });
+
+  test('a failing thread is not watched, and does not count towards the minimum that must stay', () => {
+    const alone = run(pool({ minThreads: 1 }), planMinimum, ready(1));
+    expect(planFailing(alone.context, 1).effects).toEqual([{ kind: 'unwatch-idle', n: 1 }]);
     const two = run(pool({ minThreads: 1 }), place('a/1'), place('a/2'), ready(1), ready(2), release(1));
     expect(of(run(two.context, failing(2), retire(1)), 'leave')).toEqual([]);
     expect(of(run(two.context, retire(1)), 'leave')).toHaveLength(1);
@@ -208,7 +219,10 @@ describe('a thread that is replaced', () => {
 
   test('without instances leaves at once; one that has not started, or leaves anyway, is not replaced', () => {
     const idle = run(pool(), place('a/1'), ready(1), release(1)).context;
-    expect(run(idle, recycle(1)).effects).toEqual([{ kind: 'leave', n: 1, cause: 'recycled' }]);
+    expect(run(idle, recycle(1)).effects).toEqual([
+      { kind: 'unwatch-idle', n: 1 },
+      { kind: 'leave', n: 1, cause: 'recycled' },
+    ]);
     const starting = run(pool(), place('a/1')).context;
     expect(run(starting, recycle(1)).effects).toEqual([]);
     expect(run(run(starting, ready(1), failing(1)).context, recycle(1)).effects).toEqual([]);
@@ -350,6 +364,14 @@ describe('a pool whose threads do not start', () => {
     const quiet = run(spent().context, ...forgiven, place('a/5'), exit(1, 'error'));
     expect([quiet.context.health, of(quiet, 'tell-exhausted')]).toEqual(['exhausted', []]);
     expect(of(run(quiet.context, place('a/6')), 'refuse')).toHaveLength(1);
+  });
+
+  test('tries no other thread while the one that failed is alive, unless that is stuck', () => {
+    const quiet = run({ ...spent().context, maxThreads: 2 }, ...forgiven, place('a/5'), failing(1));
+    const next = run(quiet.context, place('a/6'));
+    expect([of(next, 'start'), waiting(next)]).toEqual([[], ['a/6']]);
+    expect(of(run(next.context, exit(1, 'error')), 'refuse')).toHaveLength(1);
+    expect(hosted(run(next.context, (now) => planStuck(now, 1)))).toEqual([['a/6', 2]]);
   });
 
   test('is not tried again before the last strike is forgiven', () => {

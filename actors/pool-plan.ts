@@ -121,7 +121,7 @@ export function planPlacement(
 function tryPlacement(context: PoolContext, { address, placement }: PlaceRequest): PoolPlan | undefined {
   const choice = choosePlacement(context.threads, context.maxThreads, placement, mayStart(context));
   if (choice.kind === 'wait') return undefined;
-  const ready = choice.kind === 'new' ? start(context, choice.n) : none(context);
+  const ready = choice.kind === 'new' ? then(start(context, choice.n), watchSpared) : none(context);
   return then(ready, (now) => ({
     context: withThread(now, choice.n, ({ owned }) => ({
       owned: owned + 1,
@@ -136,7 +136,12 @@ function tryPlacement(context: PoolContext, { address, placement }: PlaceRequest
 
 /** While it is not known whether threads start again, one is tried at a time. */
 function mayStart({ health, threads }: PoolContext): boolean {
-  return health === 'open' || (health === 'half-open' && threads.every(({ state }) => state !== 'starting'));
+  return health === 'open' || (health === 'half-open' && !threads.some(isTried));
+}
+
+/** A start that fails is known as one when the thread has exited. Nobody waits for one that is stuck. */
+function isTried({ state, fresh }: PlacedThread): boolean {
+  return state === 'starting' || (state === 'leaving' && fresh === true);
 }
 
 /** Places those who waited and now have room, in their order. */
@@ -209,7 +214,10 @@ export function planRecycling(context: PoolContext, n: number, recycling: Recycl
   // What was to be tried may be to be done by now.
   if (thread?.state === 'recycling') return { context, effects: [{ kind: 'recycle', n, ...recycling }] };
   if (thread?.state !== 'ready') return none(context);
-  if (thread.owned === 0) return leave(context, n, 'recycled');
+  if (thread.owned === 0) {
+    const { context: next, effects } = leave(context, n, 'recycled');
+    return { context: next, effects: [{ kind: 'unwatch-idle', n }, ...effects] };
+  }
   return {
     context: withThread(context, n, () => ({ state: 'recycling' })),
     effects: [{ kind: 'recycle', n, ...recycling }],
@@ -218,8 +226,9 @@ export function planRecycling(context: PoolContext, n: number, recycling: Recycl
 
 export function planReady(context: PoolContext, n: number): PoolPlan {
   const ready = withThread({ ...context, ...proved(context) }, n, () => ({ state: 'ready', fresh: false }));
+  const stayed = context.threads.some((thread) => thread.n === n && thread.state === 'recycling');
   return then(
-    then(retry(ready), (now) => watchIdle(now, n)),
+    then(retry(ready), (now) => (stayed ? watchSpared(now) : watchIdle(now, n))),
     planMinimum,
   );
 }
@@ -234,12 +243,15 @@ export function planRetirement(context: PoolContext, n: number): PoolPlan {
 
 /** The thread is failing; nothing more is placed on it, and its place is free only when it has exited. */
 export function planFailing(context: PoolContext, n: number): PoolPlan {
-  return none(withThread(context, n, () => ({ state: 'leaving' })));
+  return {
+    context: withThread(context, n, () => ({ state: 'leaving' })),
+    effects: [{ kind: 'unwatch-idle', n }],
+  };
 }
 
 /** It was ended and is still alive. */
 export function planStuck(context: PoolContext, n: number): PoolPlan {
-  return none(withThread(context, n, () => ({ state: 'stuck', owned: 0 })));
+  return then(retry(withThread(context, n, () => ({ state: 'stuck', owned: 0 }))), planMinimum);
 }
 
 /** The operating system has let go of thread `n`; those who waited for room are placed, and the minimum is kept. */
@@ -307,6 +319,18 @@ function watchIdle(context: PoolContext, n: number): PoolPlan {
   const thread = context.threads.find((candidate) => candidate.n === n);
   const idle = thread?.state === 'ready' && thread.owned === 0;
   return { context, effects: idle ? [{ kind: 'watch-idle', n }] : [] };
+}
+
+/** There is one more thread: another that the minimum needed may be one too many now. */
+function watchSpared(context: PoolContext): PoolPlan {
+  const staying = context.threads.filter(takesInstances);
+  if (staying.length <= context.minThreads) return none(context);
+  const idle = staying.filter(({ state, owned }) => state === 'ready' && owned === 0);
+  const effects = idle.flatMap(({ n }) => [
+    { kind: 'unwatch-idle', n } as const,
+    { kind: 'watch-idle', n } as const,
+  ]);
+  return { context, effects };
 }
 
 function withThread(
