@@ -187,6 +187,23 @@ describe('the replacement of a pool’s threads', () => {
     expect(await asked).toBe(50_000);
   });
 
+  test('has nothing to say of one that has just ended, and tells who waits why its answer does not come', async () => {
+    const { runtime, spawn } = await movers();
+    const [a, b] = [await spawn('a'), await spawn('b')];
+    const warnings: string[] = [];
+    runtime.on('warning', ({ message }) => warnings.push(message));
+    const asked = a.ask({ type: 'put off' }).catch((error: unknown) => error);
+    await a.deliver({ type: 'work', ms: 60_000 });
+    const stopped = b.stop();
+    await runtime.recycle('pool', { timeoutMs: 50 });
+    await stopped;
+    expect(warnings).toEqual([]);
+    expect(await asked).toMatchObject({
+      code: 'THREAD_CRASHED',
+      message: expect.stringMatching(/was replaced/) as string,
+    });
+  });
+
   test('spares a thread that is just starting', async () => {
     const { runtime, spawn } = await movers();
     const spawning = spawn('a');

@@ -1,4 +1,4 @@
-import type { ThreadCause } from '../actors/thread.ts';
+import type { LeaveCause, ThreadCause } from '../actors/thread.ts';
 import { HoldfastError } from './errors.ts';
 
 /** Why a thread is given up that is still starting. */
@@ -50,7 +50,21 @@ export function threadFailed(
 
 /** Why a thread is gone that was in use and had no error. */
 export function threadExited(name: string, code: number): HoldfastError {
-  return new HoldfastError('THREAD_CRASHED', `${name} exited with code ${code} while it was in use`);
+  const advice = 'see whether one of its agents, or a package of theirs, calls process.exit()';
+  return new HoldfastError(
+    'THREAD_CRASHED',
+    `${name} exited with code ${code} while it was in use; ${advice}`,
+  );
+}
+
+/** Why the runtime itself has ended a thread that was in use. */
+export function threadEnded(name: string, cause: LeaveCause): HoldfastError {
+  if (cause === 'shutdown') {
+    const text = `${name} was ended with the runtime before it was through; raise timeoutMs of stop(), or send less before it`;
+    return new HoldfastError('RUNTIME_STOPPED', text);
+  }
+  const text = `${name} was replaced, and not everybody could move in time; ask again, or raise timeoutMs of recycle()`;
+  return new HoldfastError('THREAD_CRASHED', text);
 }
 
 /** Why the instances of a thread go on without it that does not end. */

@@ -19,6 +19,7 @@ import {
   batchRefused,
   instanceNotStarted,
   threadAbandoned,
+  threadEnded,
   threadExited,
   threadFailed,
   threadHung,
@@ -274,6 +275,8 @@ export class ThreadHost implements PeerThread {
     this.#cause = cause;
     if (cause === 'init-timeout') {
       this.#failure ??= threadNotStarted(this.name, this.#options.pool.startTimeoutMs);
+    } else if (cause === 'shutdown' || cause === 'recycled') {
+      this.#failure ??= threadEnded(this.name, cause);
     }
     this.#worker.terminate();
   }

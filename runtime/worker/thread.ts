@@ -152,7 +152,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         }
         tellAll();
       },
-      depart: (slot: number) => departures.depart(hosted(slot)),
+      depart(slot: number) {
+        // It may have ended, and the host is about to hear of it.
+        const instance = instances.get(slot);
+        return instance === undefined ? undefined : departures.depart(instance);
+      },
       hurry: () => departures.hurry(),
       quiet: () => !turns.busy && !peers.busy,
       stay(slot: number) {
