@@ -37,7 +37,7 @@ function rig(store: SnapshotStore) {
       clock,
       warn,
       fenced: (error) => fenced.push(error),
-      after: Promise.resolve(),
+      after: Promise.resolve(false),
     });
   return { keeper: open(), open, clock, warnings, fenced, warn };
 }
@@ -191,6 +191,54 @@ describe('Never two owners of a key while the store hangs, lies or is slow to re
     expect([said().at(-1), await loaded]).toEqual([`load ${address}`, undefined]);
     snapshots.closed(address);
     expect(snapshots.size).toBe(0);
+  });
+});
+
+describe('a delete that fails while another already has the address', () => {
+  async function taken(known: boolean) {
+    const records = memoryStore();
+    const { store, calls } = held(records);
+    const { clock, warn } = rig(store);
+    const snapshots = new Snapshots({ store, clock, warn });
+    const first = snapshots.open(address, true, () => {});
+    first.keep(state(1), 1);
+    await turn();
+    if (known) calls[0]?.go();
+    else calls[0]?.fail(new Error('read-only'));
+    await turn();
+    first.forget(1);
+    snapshots.closed(address);
+    const second = snapshots.open(address, true, () => {});
+    const loaded = second.load();
+    await turn();
+    calls[1]?.fail(new Error('read-only'));
+    await turn();
+    calls[2]?.go();
+    return { incarnation: await loaded, second, records, clock, calls };
+  }
+
+  it('is not tried again: it would take what that one has saved', async () => {
+    const { incarnation, second, records, clock, calls } = await taken(false);
+    expect(incarnation).toBeUndefined();
+    second.keep(state(2), 1);
+    await turn();
+    calls[3]?.go();
+    await turn();
+    clock.pass(60_000);
+    await turn();
+    for (const call of calls.slice(4)) call.go();
+    await turn();
+    expect([calls.length, await stored(records)]).toEqual([4, { n: 2 }]);
+  });
+
+  it('leaves a record that nobody goes on from, and that the next save replaces', async () => {
+    const { incarnation, second, records, calls } = await taken(true);
+    expect([incarnation, second.last]).toEqual([1, undefined]);
+    second.keep(state(2), 2);
+    await turn();
+    calls[3]?.go();
+    await turn();
+    expect(await records.load(address)).toMatchObject({ incarnation: 2, snapshot: { n: 2 } });
   });
 });
 

@@ -17,8 +17,8 @@ export interface KeeperOptions {
   readonly warn: (fields: object, message: string) => void;
   /** Another runtime has gone on with the address. */
   readonly fenced: (error: HoldfastError) => void;
-  /** Resolves when whoever kept the address before is done with the store. */
-  readonly after: Promise<void>;
+  /** Resolves when whoever kept the address before is done with the store: `true` when its record was to be deleted and is not. */
+  readonly after: Promise<boolean>;
   /** There is nothing to say to the store any more, for now. */
   readonly idle?: () => void;
 }
@@ -68,13 +68,15 @@ export class Keeper {
   async load(): Promise<number | undefined> {
     const { store, address, after } = this.#options;
     if (store === undefined) return undefined;
-    await after;
+    const toBeDeleted = await after;
     const record = await this.#bounded('load', async () => store.load(address));
     if (record === undefined || record === null) return undefined;
     if (record.v !== 1 || !Number.isSafeInteger(record.incarnation)) {
       const message = `the store's record of ${address} is of no version that this Holdfast reads; update it, or delete the record`;
       throw new HoldfastError('STORE_FAILED', message);
     }
+    // What is saved next takes its place.
+    if (toBeDeleted) return record.incarnation;
     const { snapshot, timers, version } = record;
     this.#last = {
       snapshot,
@@ -136,6 +138,18 @@ export class Keeper {
       this.#run();
     }
     await this.#running;
+  }
+
+  /**
+   * Another keeper goes on with the address: this one says nothing more to the store after that, so that it undoes nothing.
+   * Resolves with whether there is a record that it could not delete.
+   */
+  async handOver(): Promise<boolean> {
+    await this.flushed();
+    const toBeDeleted = this.#next?.kind === 'delete';
+    this.#next = undefined;
+    this.#cancelRetry();
+    return toBeDeleted;
   }
 
   #do(task: Task): void {

@@ -19,14 +19,20 @@ export class Snapshots {
   /** `stored`: the state outlives the instance, so that a later one at the address can go on from it. */
   open(address: string, stored: boolean, fenced: KeeperOptions['fenced']): Keeper {
     if (!stored) {
-      return new Keeper({ ...this.#options, address, store: undefined, fenced, after: Promise.resolve() });
+      return new Keeper({
+        ...this.#options,
+        address,
+        store: undefined,
+        fenced,
+        after: Promise.resolve(false),
+      });
     }
     const before = this.#keepers.get(address);
     const keeper: Keeper = new Keeper({
       ...this.#options,
       address,
       fenced,
-      after: before?.flushed() ?? Promise.resolve(),
+      after: before?.handOver() ?? Promise.resolve(false),
       idle: () => this.#drop(address, keeper),
     });
     this.#keepers.set(address, keeper);
