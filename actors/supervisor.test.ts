@@ -332,6 +332,17 @@ describe('the supervisor of a group', () => {
     run('p/1');
     expect([heard(), after(100_000)]).toEqual([[], []]);
   });
+
+  test('while it stops, does not begin with those that waited for one that is gone', () => {
+    const { supervisor, fail, down, tell, heard, after } = startGroup(['p/1', 'p/2']);
+    fail('p/1');
+    down('p/2');
+    after(100);
+    supervisor.send({ type: 'stop' });
+    heard();
+    tell('instance.forget', 'p/1');
+    expect([heard(), after(100_000)]).toEqual([[], []]);
+  });
 });
 
 describe('the supervisor against a model', () => {

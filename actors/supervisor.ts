@@ -188,6 +188,11 @@ export const supervisorMachine = setup({
         }
       }
     }),
+    forget: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== 'instance.forget') return;
+      enqueue.cancel(restartTimer(event.address));
+      enqueue.assign({ failures: without(context.failures, event.address) });
+    }),
     startPools: enqueueActions(({ context, enqueue }) => {
       for (const pool of context.pools)
         enqueue.spawnChild('pool', { id: poolActor(pool.threadId), input: pool });
@@ -237,15 +242,7 @@ export const supervisorMachine = setup({
         enqueue.sendTo(poolActor(event.threadId), { type: 'release', n: event.n });
       }),
     },
-    'instance.forget': {
-      actions: [
-        enqueueActions(({ context, event, enqueue }) => {
-          enqueue.cancel(restartTimer(event.address));
-          enqueue.assign({ failures: without(context.failures, event.address) });
-        }),
-        'planGroup',
-      ],
-    },
+    'instance.forget': { actions: ['forget', 'planGroup'] },
   },
   states: {
     running: {
@@ -293,7 +290,11 @@ export const supervisorMachine = setup({
     stopping: {
       entry: 'stopPools',
       always: { guard: 'noPools', target: 'stopped' },
-      on: { 'xstate.done.actor.*': { guard: 'allClosed', target: 'stopped' } },
+      on: {
+        'xstate.done.actor.*': { guard: 'allClosed', target: 'stopped' },
+        // Whoever waited in its group for it does not begin any more.
+        'instance.forget': { actions: 'forget' },
+      },
     },
     stopped: { type: 'final' },
   },
