@@ -381,16 +381,12 @@ export class Instance {
     if (snapshot !== undefined) keeper.beginWith(snapshot);
   }
 
-  /** When it runs next it goes on from there; a restart after that begins as it always does. */
-  continueFrom(state: PersistedState): void {
-    this.#continuation = state;
-  }
-
   /** It has left its thread in order to go on, as the same incarnation, on another one. */
   departed(state: PersistedState): void {
     // One that is being ended with its group goes nowhere.
     if (this.#phase !== 'running') return;
-    this.continueFrom(state);
+    // A restart after that begins as it always does.
+    this.#continuation = state;
     this.#phase = 'moving';
     this.#due = true;
     const from = this.#host?.n ?? 0;
