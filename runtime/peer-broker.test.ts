@@ -9,6 +9,8 @@ interface Rig {
   readonly thread: (pool: string, gone?: boolean) => PeerThread;
   readonly admitted: Admission[];
   readonly letters: DeadLetters;
+  /** Who watches the instance. */
+  readonly watching: ReadonlySet<unknown>;
   readonly handle: (count: number) => void;
 }
 
@@ -16,6 +18,7 @@ interface Rig {
 function rig(): Rig {
   const admitted: Admission[] = [];
   const letters = new DeadLetters(() => {});
+  const watching = new Set<unknown>();
   let handled = 0;
   const thread = (pool: string, gone = false): PeerThread => ({
     pool,
@@ -36,6 +39,12 @@ function rig(): Rig {
     incarnation: 1,
     place: () => Promise.resolve({ host, seat }),
     sits: () => true,
+    watchers: {
+      watch(listener: unknown) {
+        watching.add(listener);
+        return { unsubscribe: () => watching.delete(listener) };
+      },
+    },
   } as unknown as Instance;
   const seat: PeerSeat = { slot: 0, instance, links: new Set() };
   const broker = new PeerBroker({
@@ -43,7 +52,7 @@ function rig(): Rig {
     poolOf: (address) => address.split('/')[0],
     deadLetters: letters,
   });
-  return { broker, thread, admitted, letters, handle: (count) => (handled += count) };
+  return { broker, thread, admitted, letters, watching, handle: (count) => (handled += count) };
 }
 
 const taken = (): SharedArrayBuffer => new SharedArrayBuffer(4);
@@ -93,4 +102,14 @@ test('what a thread had taken and nobody handled when it died is one letter for 
     { address: 'nobody/1', lost: 3, reason: 'crashed' },
     { address: 'b/1', lost: 4, reason: 'crashed', event: undefined },
   ]);
+});
+
+test('what a thread wants to know of an instance is forgotten with the thread', async () => {
+  const { broker, thread, watching } = rig();
+  const from = thread('a');
+  void broker.ended(from, 'b/1');
+  void broker.ended(from, 'b/1');
+  expect(watching.size).toBe(2);
+  broker.gone(from);
+  expect(watching.size).toBe(0);
 });

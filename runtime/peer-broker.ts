@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { Subscription } from 'xstate';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Instance } from './instance.ts';
 import type { IncarnationEnd } from './watchers.ts';
@@ -88,6 +89,8 @@ export class PeerBroker {
   /** Of threads that live, by the threads' own numbers. */
   readonly #sendings = new Map<PeerThread, Map<number, Sending>>();
   readonly #ports = new Map<PeerThread, Map<PeerThread, number>>();
+  /** What threads want to know of instances. */
+  readonly #watches = new Map<PeerThread, Set<Subscription>>();
   #last = 0;
 
   constructor(options: PeerBrokerOptions) {
@@ -201,6 +204,8 @@ export class PeerBroker {
 
   /** A thread is no more: what its instances had sent and no other thread had yet is lost, and counted. */
   gone(thread: PeerThread): void {
+    for (const watch of this.#watches.get(thread) ?? []) watch.unsubscribe();
+    this.#watches.delete(thread);
     this.#ports.delete(thread);
     for (const peers of this.#ports.values()) peers.delete(thread);
     const sendings = this.#sendings.get(thread);
@@ -228,12 +233,18 @@ export class PeerBroker {
     this.#options.deadLetters.add({ address, reason: 'crashed', event: undefined, incarnation, lost });
   }
 
-  /** Resolves when the incarnation at `address` ends that runs now; at once when none does. */
-  ended(address: string): Promise<IncarnationEnd> {
+  /** Resolves when the incarnation at `address` ends that runs now, at once when none does; never when `from` is gone before. */
+  ended(from: PeerThread, address: string): Promise<IncarnationEnd> {
     const instance = this.#options.instanceAt(address);
     if (instance === undefined) return Promise.resolve({ address, incarnation: 0, reason: 'stopped' });
+    const watches = this.#watches.get(from) ?? new Set();
+    if (!from.gone) this.#watches.set(from, watches);
     return new Promise((resolve) => {
-      instance.watchers.watch(resolve);
+      const watch = instance.watchers.watch((end) => {
+        watches.delete(watch);
+        resolve(end);
+      });
+      watches.add(watch);
     });
   }
 

@@ -124,7 +124,7 @@ export class ThreadHost implements PeerThread {
         connect: (sender: unknown, address: unknown, id: unknown, taken: unknown) =>
           options.broker.connect(this, { sender, address, id, taken }),
         disconnect: (line: number) => options.broker.disconnect(this, line),
-        ended: (address: unknown) => options.broker.ended(typeof address === 'string' ? address : ''),
+        ended: (address: unknown) => options.broker.ended(this, typeof address === 'string' ? address : ''),
       },
       mailbox: ['report', 'acknowledge'],
       onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),

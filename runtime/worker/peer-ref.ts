@@ -86,7 +86,8 @@ class Reference {
   }
 
   watch(listener: (end: PeerEnd) => void): Subscription {
-    return watch(this.address, listener, bridge(this.#made).peers);
+    const { peers, from } = bridge(this.#made);
+    return { unsubscribe: peers?.watch(from, this.address, listener) ?? (() => {}) };
   }
 
   getSnapshot(): unknown {
@@ -153,25 +154,6 @@ function bridge(made: HostBridge | undefined): Reach {
   const state = threadState();
   const own = state.current ?? made;
   return { peers: own?.peers ?? state.peers, from: own?.self, within: state.ask };
-}
-
-function watch(
-  address: string,
-  listener: (end: PeerEnd) => void,
-  peers: PeerBridge | undefined,
-): Subscription {
-  let open = true;
-  void peers?.ended(address).then(
-    (end) => {
-      if (open) listener(end);
-    },
-    () => {},
-  );
-  return {
-    unsubscribe() {
-      open = false;
-    },
-  };
 }
 
 function outside(address: string): HoldfastError {

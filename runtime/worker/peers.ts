@@ -23,6 +23,8 @@ import type {
 import type { HostedInstance } from './hosted-instance.ts';
 import { createLine, keyOf, unfit, type Line } from './peer-line.ts';
 import { PeerPorts } from './peer-ports.ts';
+import type { PeerEnd } from './peer-ref.ts';
+import { PeerWatches } from './peer-watches.ts';
 import type { PeerBridge, PeerWait, Self } from './thread-state.ts';
 import type { Turns } from './turns.ts';
 
@@ -53,12 +55,14 @@ export class Peers implements PeerBridge {
   readonly #links = new Map<number, Line>();
   /** Instances that have ended; what they still send is the last of them. */
   readonly #ended = new WeakSet<Self>();
+  readonly #watches: PeerWatches;
   /** By event that became a dead letter of which the host has not heard yet. */
   #untold: Line[] = [];
 
   constructor(options: PeersOptions) {
     this.#options = options;
     this.#waiting = new Waiting(options.clock);
+    this.#watches = new PeerWatches((address) => options.callHost('ended', address) as Promise<PeerEnd>);
     const { turns, clock, instanceAt, warn } = options;
     const discard =
       (reason: DeadLetterReason) =>
@@ -79,8 +83,13 @@ export class Peers implements PeerBridge {
   }
 
   /** What it keeps: nothing of instances that have ended. */
-  get kept(): { readonly lines: number; readonly links: number; readonly waiting: number } {
-    return { lines: this.#lines.size, links: this.#ports.links, waiting: this.#waiting.size };
+  get kept(): Readonly<Record<'lines' | 'links' | 'waiting' | 'watches', number>> {
+    return {
+      lines: this.#lines.size,
+      links: this.#ports.links,
+      waiting: this.#waiting.size,
+      watches: this.#watches.size,
+    };
   }
 
   // --- what agents want -----------------------------------------------------------------------------------
@@ -97,8 +106,9 @@ export class Peers implements PeerBridge {
     return this.#open('delivery', from, address, event, wait);
   }
 
-  ended(address: string): ReturnType<PeerBridge['ended']> {
-    return this.#options.callHost('ended', address) as ReturnType<PeerBridge['ended']>;
+  watch(...[from, address, listener]: Parameters<PeerBridge['watch']>): () => void {
+    if (from !== undefined && this.#ended.has(from)) return () => {};
+    return this.#watches.watch(from, address, listener);
   }
 
   #open(
@@ -242,6 +252,7 @@ export class Peers implements PeerBridge {
   /** An instance of this thread has ended: what it sent still goes, then its lines are closed. */
   left(self: Self): void {
     this.#ended.add(self);
+    this.#watches.left(self);
     for (const line of this.#lines.values()) if (line.from === self) void this.#close(line);
   }
 

@@ -1,4 +1,5 @@
 import type { AnyEventObject } from 'xstate';
+import type { PeerEnd } from './peer-ref.ts';
 
 /** Where an instance is, as it sees itself. */
 export interface Self {
@@ -31,8 +32,8 @@ export interface PeerBridge {
   ask(from: Self | undefined, address: string, event: unknown, options: PeerWait): Promise<unknown>;
   /** Resolves when the event was handled. */
   deliver(from: Self | undefined, address: string, event: unknown, options: PeerWait): Promise<unknown>;
-  /** Resolves when the incarnation that runs now has ended. */
-  ended(address: string): Promise<{ address: string; incarnation: number; reason: string }>;
+  /** Tells once, when the incarnation that runs now has ended. Returns how to give it up. */
+  watch(from: Self | undefined, address: string, listener: (end: PeerEnd) => void): () => void;
 }
 
 export interface PeerWait {

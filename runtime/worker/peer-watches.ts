@@ -1,0 +1,53 @@
+import type { PeerEnd } from './peer-ref.ts';
+import type { Self } from './thread-state.ts';
+
+interface Watch {
+  readonly from: Self | undefined;
+  readonly listener: (end: PeerEnd) => void;
+}
+
+/**
+ * Those of this thread who want to know when an incarnation of another instance ends. The host is asked once for an
+ * address, however many want to know, and nothing is kept of those who have ended themselves.
+ */
+export class PeerWatches {
+  readonly #ended: (address: string) => Promise<PeerEnd>;
+  readonly #watches = new Map<string, Set<Watch>>();
+
+  /** `ended` resolves when the incarnation that runs now has ended. */
+  constructor(ended: (address: string) => Promise<PeerEnd>) {
+    this.#ended = ended;
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const watches of this.#watches.values()) size += watches.size;
+    return size;
+  }
+
+  /** Returns how to give it up. */
+  watch(from: Self | undefined, address: string, listener: Watch['listener']): () => void {
+    const watch = { from, listener };
+    const watches = this.#watches.get(address) ?? this.#ask(address);
+    watches.add(watch);
+    return () => void watches.delete(watch);
+  }
+
+  #ask(address: string): Set<Watch> {
+    const watches = new Set<Watch>();
+    this.#watches.set(address, watches);
+    const told = (end: PeerEnd): void => {
+      this.#watches.delete(address);
+      // Each by itself: what one throws is none of the others' business.
+      for (const watch of watches) queueMicrotask(() => watches.has(watch) && watch.listener(end));
+    };
+    this.#ended(address).then(told, () => this.#watches.delete(address));
+    return watches;
+  }
+
+  /** An instance of this thread has ended. */
+  left(self: Self): void {
+    for (const watches of this.#watches.values())
+      for (const watch of watches) if (watch.from === self) watches.delete(watch);
+  }
+}
