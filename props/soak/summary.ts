@@ -8,11 +8,13 @@ export interface Soak {
   readonly seen: Seen;
   readonly yardstick: Leftovers;
   readonly after: Leftovers;
+  /** How fast the spared pool was is judged too. */
+  readonly timed: boolean;
   readonly wrong: readonly string[];
 }
 
 /** What a soak has come to, a line a matter. */
-export function summaryOf({ seed, ms, seen, yardstick, after, wrong }: Soak): string {
+export function summaryOf({ seed, ms, seen, yardstick, after, timed, wrong }: Soak): string {
   const { account, p99 } = seen;
   const rows: [string, string][] = [
     ['seed', String(seed)],
@@ -39,7 +41,7 @@ export function summaryOf({ seed, ms, seen, yardstick, after, wrong }: Soak): st
     ],
     [
       'p99 of the spared',
-      `${p99.before.toFixed(2)} ms before, ${p99.during.toFixed(2)} ms during; ratios ${p99.ratios.map((ratio) => ratio.toFixed(2)).join(' ')}; ${seen.answered} asks answered`,
+      `${p99.before.toFixed(2)} ms before, ${p99.during.toFixed(2)} ms during; ratios ${p99.ratios.map((ratio) => ratio.toFixed(2)).join(' ')}; ${seen.answered} asks answered${timed ? '' : '; not judged'}`,
     ],
     ['drain, stop', `${seen.drainMs.toFixed(0)} ms, ${seen.stopMs.toFixed(0)} ms`],
     ['left, quiet runtime', stock(yardstick)],
