@@ -35,10 +35,7 @@ export function summaryOf({ seed, ms, seen, yardstick, after, timed, wrong }: So
     ],
     ['states compared', String(seen.states)],
     ['threads', `${seen.startedThreads} started; ended: ${counts(seen.endedThreads)}`],
-    [
-      'most at a time',
-      `${POOLS.map(({ threadId, maxThreads }) => `${threadId} ${seen.peaks.get(threadId)}/${maxThreads}`).join(', ')} (${seen.looks} looks)`,
-    ],
+    ['most at a time', `${peaksOf(seen)} (${seen.looks} looks)`],
     [
       'p99 of the spared',
       `${p99.before.toFixed(2)} ms before, ${p99.during.toFixed(2)} ms during; ratios ${p99.ratios.map((ratio) => ratio.toFixed(2)).join(' ')}; ${seen.answered} asks answered${timed ? '' : '; not judged'}`,
@@ -58,6 +55,14 @@ export function summaryOf({ seed, ms, seen, yardstick, after, timed, wrong }: So
           `  see it again: npm run soak -- --minutes ${Math.ceil(ms / 6000) / 10} --seed ${seed}`,
         ];
   return ['', ...lines, ...verdict].join('\n');
+}
+
+function peaksOf({ peaks }: Seen): string {
+  const all = peaks.get('all');
+  if (all !== undefined) return `${all} of ${POOLS.reduce((sum, { maxThreads }) => sum + maxThreads, 0)}`;
+  return POOLS.map(({ threadId, maxThreads }) => `${threadId} ${peaks.get(threadId)}/${maxThreads}`).join(
+    ', ',
+  );
 }
 
 function counts(record: Readonly<Record<string, number>>): string {
