@@ -204,6 +204,27 @@ describe('the replacement of a pool’s threads', () => {
     });
   });
 
+  test('names those too that were ended with their thread and are not restarted by their policy', async () => {
+    const given = {
+      temporary: { restart: 'temporary' },
+      strict: { intensity: { restarts: 0, withinMs: 1000 } },
+    } as const;
+    const runtime = await start({
+      agents: {
+        temporary: fixture('mover', { supervision: given.temporary }),
+        strict: fixture('mover', { supervision: given.strict }),
+      },
+    });
+    const refs = [await runtime.spawn('temporary', { id: 'a' }), await runtime.spawn('strict', { id: 'b' })];
+    for (const ref of refs) await ref.deliver({ type: 'work', ms: 60_000 });
+    expect(await runtime.recycle('pool', { timeoutMs: 50 })).toEqual({
+      threads: 1,
+      moved: 0,
+      restarted: ['temporary/a', 'strict/b'],
+    });
+    expect(runtime.status().instances).toMatchObject([{ address: 'strict/b', state: 'quarantined' }]);
+  });
+
   test('spares a thread that is just starting', async () => {
     const { runtime, spawn } = await movers();
     const spawning = spawn('a');

@@ -1,5 +1,6 @@
 import { within, type Clock } from './clock.ts';
 import { HoldfastError } from './errors.ts';
+import type { Instance } from './instance.ts';
 import type { ThreadHost } from './thread-host.ts';
 
 /** What the replacement of threads came to. */
@@ -8,7 +9,10 @@ export interface Recycled {
   readonly threads: number;
   /** Instances that went on elsewhere, with their state and as the same incarnation. */
   readonly moved: number;
-  /** Addresses of those that could not go in time: they were ended with their thread, and restarted by their policy. */
+  /**
+   * Addresses of those that could not go in time: they were ended with their thread, and restarted, unless by their policy
+   * that was one time too many or is not done at all.
+   */
   readonly restarted: readonly string[];
 }
 
@@ -36,17 +40,33 @@ export async function recycleThreads(options: RecycleOptions): Promise<Recycled>
     assertRunning();
     // One that is starting is new.
     if (host.gone || !host.ready) continue;
-    const before = host.occupants().map((instance) => ({ instance, incarnation: instance.incarnation }));
+    const before = host.occupants().map((instance) => occupant(instance, host));
     replace(host);
     await within(clock, timeoutMs + MARGIN_MS, host.exited, () => notEnded(host.name));
     threads += 1;
-    for (const { instance, incarnation } of before) {
+    for (const { instance, hasEnded } of before) {
       await within(clock, MARGIN_MS, instance.place(), () => notEnded(host.name)).catch(() => {});
-      if (instance.incarnation === incarnation) moved += instance.phase === 'running' ? 1 : 0;
-      else restarted.push(instance.address);
+      if (hasEnded()) restarted.push(instance.address);
+      else if (instance.phase === 'running') moved += 1;
     }
   }
   return { threads, moved, restarted };
+}
+
+/** Whether it has ended with its thread, or after it; who was stopped before has not. */
+function occupant(instance: Instance, host: ThreadHost): { instance: Instance; hasEnded(): boolean } {
+  const { incarnation } = instance;
+  let withThread = false;
+  const watch = instance.watchers.watch(() => {
+    withThread = host.gone;
+  });
+  return {
+    instance,
+    hasEnded() {
+      watch.unsubscribe();
+      return withThread || instance.incarnation !== incarnation;
+    },
+  };
 }
 
 function notEnded(name: string): HoldfastError {
