@@ -262,7 +262,7 @@ describe('a thread that is replaced', () => {
 
   test('has its instances go, and leaves when the pool says that they have', () => {
     const { emit, commands, reports } = replaced(true);
-    expect(commands).toEqual([{ type: 'move-out' }]);
+    expect(commands).toEqual([{ type: 'move-out', hold: true }]);
     emit({ type: 'leave', cause: 'recycled' });
     emit({ type: 'worker.exit', code: 1 });
     expect(commands.at(-1)).toEqual({ type: 'shut-down', cause: 'recycled' });

@@ -45,8 +45,11 @@ export type ThreadEvent =
 /** What the thread tells the worker. */
 export type WorkerCommand =
   | { readonly type: 'host'; readonly address: string }
-  /** Have the instances go elsewhere, or, when that took too long, stay. */
-  | { readonly type: 'move-out' }
+  /**
+   * Have the instances go elsewhere, or, when that took too long, stay. `hold`: who cannot go yet begins nothing new; else
+   * all work on until they can go.
+   */
+  | { readonly type: 'move-out'; readonly hold: boolean }
   | { readonly type: 'stay' }
   | { readonly type: 'hurry' }
   | { readonly type: 'shut-down'; readonly cause: ThreadCause }
@@ -106,7 +109,8 @@ export const threadMachine = setup({
   },
   guards: {
     isForced: ({ context }) => context.recycling?.force === true,
-    demands: ({ event }) => event.type === 'recycle' && event.force,
+    demands: ({ event, context }) =>
+      event.type === 'recycle' && event.force && context.recycling?.force !== true,
     isUnmade: ({ context }) => !context.told,
   },
   actions: {
@@ -121,7 +125,10 @@ export const threadMachine = setup({
     })),
     shutDown: sendTo('worker', ({ context }) => ({ type: 'shut-down', cause: context.cause ?? 'exit' })),
     terminate: sendTo('worker', ({ context }) => ({ type: 'terminate', cause: context.cause ?? 'exit' })),
-    moveOut: sendTo('worker', { type: 'move-out' }),
+    moveOut: sendTo('worker', ({ context }) => ({
+      type: 'move-out',
+      hold: context.recycling?.force === true,
+    })),
     hurry: sendTo('worker', { type: 'hurry' }),
     stay: sendTo('worker', { type: 'stay' }),
     abandon: sendTo('worker', { type: 'abandon' }),
@@ -188,7 +195,7 @@ export const threadMachine = setup({
       on: {
         leave: { target: 'leaving', actions: 'rememberLeave' },
         // The time that runs is that of the first.
-        recycle: { guard: 'demands', actions: 'rememberRecycling' },
+        recycle: { guard: 'demands', actions: ['rememberRecycling', 'moveOut'] },
         'worker.vacated': [
           { guard: 'isForced', target: 'leaving', actions: ['rememberRecycled', 'tellFailing'] },
           { target: 'ready', actions: ['stay', 'tellReady'] },

@@ -170,6 +170,23 @@ describe('the replacement of a pool’s threads', () => {
     expect(runtime.status().pools[0]).toMatchObject({ startedThreads: 1, threads: [{ state: 'ready' }] });
   });
 
+  test('that is only tried holds nobody up', async () => {
+    const { runtime, spawn } = await movers();
+    const ref = await spawn('a');
+    await ref.deliver({ type: 'work', ms: 60_000 });
+    runtime.supervisor.send({
+      type: 'thread.recycle',
+      threadId: 'pool',
+      n: 1,
+      timeoutMs: 10_000,
+      force: false,
+    });
+    await expect.poll(() => runtime.status().pools[0]?.threads[0]?.state).toBe('recycling');
+    for (let i = 0; i < 50; i++) await ref.deliver({ type: 'add', n: 1 }, { timeoutMs: 1000 });
+    expect(await ref.ask({ type: 'sum' }, { timeoutMs: 1000 })).toMatchObject({ sum: 50 });
+    expect(runtime.status().pools[0]?.threads[0]?.state).toBe('recycling');
+  });
+
   test('goes through though it was only tried before', async () => {
     const { runtime, spawn } = await movers();
     const ref = await spawn('a');

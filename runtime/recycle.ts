@@ -54,7 +54,7 @@ export async function recycleThreads(options: RecycleOptions): Promise<Recycled>
 }
 
 /** Whether it has ended with its thread, or after it; who was stopped before has not. */
-function occupant(instance: Instance, host: ThreadHost): { instance: Instance; hasEnded(): boolean } {
+function occupant(instance: Instance, host: ThreadHost): { instance: Instance; hasEnded: () => boolean } {
   const { incarnation } = instance;
   let withThread = false;
   const watch = instance.watchers.watch(() => {

@@ -58,7 +58,7 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
       receive((command) => {
         if (command.type === 'host') host.host(command.address);
         else if (command.type === 'abandon') host.abandon();
-        else if (command.type === 'move-out') host.moveOut();
+        else if (command.type === 'move-out') host.moveOut(command.hold);
         else if (command.type === 'hurry') void host.hurry();
         else if (command.type === 'stay') host.stay();
         else host.end(command.cause);

@@ -83,7 +83,7 @@ export class ThreadHost implements PeerThread {
   #ready = false;
   #queue: Instance[] = [];
   #gone = false;
-  #movingOut = false;
+  #movingOut: 'held' | 'at-work' | undefined;
   readonly #departures = new Set<Promise<void>>();
   #delivered = 0;
   #failure: Error | undefined;
@@ -210,9 +210,9 @@ export class ThreadHost implements PeerThread {
     else this.#queue.push(instance);
   }
 
-  /** Has all instances go elsewhere, each as soon as it can. */
-  moveOut(): void {
-    this.#movingOut = true;
+  /** Has all instances go elsewhere, as soon as they can. `hold`: who cannot yet handles no further event until then. */
+  moveOut(hold: boolean): void {
+    this.#movingOut = hold ? 'held' : 'at-work';
     for (const seat of this.#seats.all()) if (seat.attachment !== undefined) this.#sendOff(seat);
   }
 
@@ -225,7 +225,7 @@ export class ThreadHost implements PeerThread {
 
   /** Those that have not gone stay. */
   stay(): void {
-    this.#movingOut = false;
+    this.#movingOut = undefined;
     for (const { slot, attachment } of this.#seats.all()) {
       if (attachment === undefined) continue;
       this.#call('stay', slot).catch(() => {});
@@ -243,7 +243,7 @@ export class ThreadHost implements PeerThread {
 
   /** Nobody is on the way out, or about to run here: who is left cannot go, and those that have gone may wait for the place. */
   #perhapsVacated(): void {
-    if (!this.#movingOut || this.#gone || this.#departures.size > 0) return;
+    if (this.#movingOut === undefined || this.#gone || this.#departures.size > 0) return;
     const starting = this.#seats.all().some(({ attachment }) => attachment === undefined);
     if (!starting) this.#options.tell({ type: 'worker.vacated' });
   }
@@ -251,7 +251,9 @@ export class ThreadHost implements PeerThread {
   async #depart(seat: Seat): Promise<void> {
     const { instance, slot } = seat;
     try {
-      const state = (await this.#call('depart', slot)) as PersistedState | undefined;
+      const state = (await this.#call('depart', slot, this.#movingOut === 'held')) as
+        | PersistedState
+        | undefined;
       if (state === undefined || !this.#seats.isTaken(seat)) return;
       this.#seats.vacate(seat);
       if (instance.holds(seat)) instance.departed(state);
@@ -370,7 +372,7 @@ export class ThreadHost implements PeerThread {
     }
     seat.attachment = this.outbox.attach(instance.mailbox, seat.slot);
     instance.running();
-    if (this.#movingOut) this.#sendOff(seat);
+    if (this.#movingOut !== undefined) this.#sendOff(seat);
   }
 
   // --- as a peer of other threads -------------------------------------------------------------------------

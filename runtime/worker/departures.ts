@@ -22,6 +22,8 @@ export interface DeparturesOptions {
 }
 
 interface Departure {
+  /** While it is not ready, it handles no envelope. */
+  readonly hold: boolean;
   /** With nothing when it does not go. */
   readonly settle: (state?: PersistedState) => void;
   readonly fail: (error: unknown) => void;
@@ -30,8 +32,8 @@ interface Departure {
 /**
  * Lets the instances of a thread that is to be replaced go to others, together, at a moment at which nothing of any of
  * them is lost or done twice: no child is at work that would begin anew, no ask is put off, and all that was sent has
- * been handled. Who is not ready handles no envelope meanwhile, so that nothing new begins, unless it may need one to
- * answer what it has put off; who is goes on until it is time.
+ * been handled. Who is not ready may be held: it handles no envelope meanwhile, so that nothing new begins, unless it may
+ * need one to answer what it has put off. Who is goes on until it is time.
  */
 export class Departures {
   readonly #options: DeparturesOptions;
@@ -46,11 +48,12 @@ export class Departures {
 
   /**
    * Resolves when the instance has left, with what it continues from; with nothing when it ended before or stays. Rejects
-   * when its state cannot be persisted, and then it stays.
+   * when its state cannot be persisted, and then it stays. Asked again, the last call counts.
    */
-  depart(instance: HostedInstance): Promise<PersistedState | undefined> {
+  depart(instance: HostedInstance, hold: boolean): Promise<PersistedState | undefined> {
     return new Promise((settle, fail) => {
-      this.#waiting.set(instance, { settle, fail });
+      this.#waiting.get(instance)?.settle();
+      this.#waiting.set(instance, { hold, settle, fail });
       if (this.#looking) return;
       this.#looking = true;
       // After the others that are asked for in the same breath.
@@ -91,8 +94,8 @@ export class Departures {
       for (const instance of ready) this.#go(instance);
       return;
     }
-    for (const instance of this.#waiting.keys()) {
-      if (ready.has(instance) || instance.deferred.size > 0) goOn(instance);
+    for (const [instance, { hold }] of this.#waiting) {
+      if (!hold || ready.has(instance) || instance.deferred.size > 0) goOn(instance);
       else pause(instance);
     }
     this.#looking = true;

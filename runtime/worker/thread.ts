@@ -152,10 +152,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         }
         tellAll();
       },
-      depart(slot: number) {
+      depart(slot: number, hold: boolean) {
         // It may have ended, and the host is about to hear of it.
         const instance = instances.get(slot);
-        return instance === undefined ? undefined : departures.depart(instance);
+        return instance === undefined ? undefined : departures.depart(instance, hold);
       },
       hurry: () => departures.hurry(),
       quiet: () => !turns.busy && !peers.busy,
