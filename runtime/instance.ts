@@ -531,9 +531,11 @@ export class Instance {
 
   #unseat(): void {
     const host = this.#host;
-    const attachment = this.#seat?.attachment;
+    const seat = this.#seat;
+    const attachment = seat?.attachment;
     // A thread that did not let go of it in time still has what it was sent.
     if (attachment !== undefined) host?.outbox.detach(attachment, attachment.acked);
+    else if (seat !== undefined) host?.giveUp(seat);
     this.#host = undefined;
     this.#seat = undefined;
     // A thread that is gone has given back its places all at once.

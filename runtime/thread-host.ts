@@ -308,6 +308,12 @@ export class ThreadHost implements PeerThread {
     this.#seats.vacate(seat);
   }
 
+  /** An instance that has not started there is not to start any more. */
+  giveUp(seat: Seat): void {
+    if (this.#gone || !this.#seats.isTaken(seat)) return;
+    this.#call('deactivate', seat.slot).catch(() => {});
+  }
+
   #call(method: ThreadMethod, ...args: readonly unknown[]): Promise<unknown> {
     if (this.#ready) this.#watchdog.watch();
     return this.#link.call(method, ...args);

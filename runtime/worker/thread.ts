@@ -67,6 +67,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const progress = openProgress(data.progress);
   const instances = new Map<number, HostedInstance>();
   const places = new Map<number, Place>();
+  /** Those whose modules are being loaded; who is stopped meanwhile does not start. */
+  const loading = new Map<number, ActivateRequest>();
   let delivered = 0;
   let untold = 0;
   const reports = new Reports((items, moving = []) => {
@@ -150,6 +152,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
           instance.stop();
           left(instance);
         }
+        loading.delete(slot);
         tellAll();
       },
       depart(slot: number, hold: boolean) {
@@ -191,8 +194,14 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   }
 
   async function activate(request: ActivateRequest): Promise<void> {
-    const logic = await load(request.moduleUrl, request.exportName, request.address);
     const { slot, address, incarnation } = request;
+    loading.set(slot, request);
+    let wanted = true;
+    const logic = await load(request.moduleUrl, request.exportName, address).finally(() => {
+      wanted = loading.get(slot) === request;
+      if (wanted) loading.delete(slot);
+    });
+    if (!wanted) throw new Error(`${address} was stopped before it had started`);
     const bridge: HostBridge = {
       self: { address, threadId: data.threadId, thread, incarnation },
       capability: (name, input) => callHost('capability', slot, incarnation, name, input),
