@@ -122,7 +122,7 @@ describe('a watchdog', () => {
     expect(told).toEqual(['slow 0 1000']);
   });
 
-  test('does not end a thread that a debugger holds', () => {
+  test('does not end a thread that a debugger holds, nor at once when that is gone', () => {
     let debugged = true;
     const { clock, told, dog, thread } = rig({ debugged: () => debugged });
     Object.assign(thread, { slot: 0, turn: 1, share: 1 });
@@ -131,6 +131,8 @@ describe('a watchdog', () => {
     expect(told).toEqual(['slow 0 1000']);
     debugged = false;
     clock.pass(250);
+    expect(told).toHaveLength(1);
+    clock.pass(15_000);
     expect(told).toHaveLength(2);
   });
 

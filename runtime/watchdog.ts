@@ -115,7 +115,9 @@ export class Watchdog {
       this.#warned = true;
       slow(this.#slot, this.#ms);
     }
-    if (killMs === 0 || this.#ms < killMs || debugged()) return;
+    if (killMs === 0 || this.#ms < killMs) return;
+    // Time that a debugger may have taken does not count once it is gone.
+    if (debugged()) return void (this.#ms = 0);
     this.end();
     hung(this.#slot, this.#ms);
   }
