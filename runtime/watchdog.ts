@@ -24,7 +24,7 @@ export interface WatchdogOptions {
   readonly ping: () => Promise<unknown>;
   /** Something that was asked of the thread has no answer yet. */
   readonly awaited: () => boolean;
-  /** A debugger may hold the thread: it is not ended then. */
+  /** A debugger may hold the thread: such time does not count towards its end. */
   readonly debugged: () => boolean;
   /** One turn, that of `slot`, or what runs outside of turns (-1), has taken `ms` so far. Told once. */
   readonly slow: (slot: number, ms: number) => void;
@@ -46,6 +46,8 @@ export class Watchdog {
   #turn = 0;
   #slot = -1;
   #ms = 0;
+  /** Of that, what no debugger can have taken. */
+  #counted = 0;
   #warned = false;
   #pinging = false;
 
@@ -81,7 +83,7 @@ export class Watchdog {
     const turn = progress.turns();
     if (slot === this.#slot && turn === this.#turn && (slot !== -1 || this.#isSilent(share))) {
       // Whoever looks too late has not seen what was in between, and was late with everything else.
-      if (passed <= 2 * this.#everyMs) this.#ms += passed;
+      if (passed <= 2 * this.#everyMs) this.#count(passed);
     } else {
       this.#begin(slot, turn);
     }
@@ -89,10 +91,15 @@ export class Watchdog {
     if (share !== undefined || awaited()) this.watch();
   };
 
+  #count(ms: number): void {
+    this.#ms += ms;
+    if (!this.#options.debugged()) this.#counted += ms;
+  }
+
   #begin(slot: number, turn: number): void {
     this.#slot = slot;
     this.#turn = turn;
-    this.#ms = 0;
+    this.#ms = this.#counted = 0;
     this.#warned = false;
   }
 
@@ -110,14 +117,12 @@ export class Watchdog {
   }
 
   #judge(): void {
-    const { warnMs, killMs, slow, hung, debugged } = this.#options;
+    const { warnMs, killMs, slow, hung } = this.#options;
     if (warnMs > 0 && this.#ms >= warnMs && !this.#warned) {
       this.#warned = true;
       slow(this.#slot, this.#ms);
     }
-    if (killMs === 0 || this.#ms < killMs) return;
-    // Time that a debugger may have taken does not count once it is gone.
-    if (debugged()) return void (this.#ms = 0);
+    if (killMs === 0 || this.#counted < killMs) return;
     this.end();
     hung(this.#slot, this.#ms);
   }
