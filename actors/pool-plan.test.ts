@@ -202,6 +202,11 @@ describe('a plan of the pool', () => {
   });
 });
 
+test('a thread that is stuck is stuck while the pool closes, too', () => {
+  const stuck = run(pool(), place('a/1'), ready(1), failing(1), (now) => planStuck(now, 1));
+  expect(threads(run(stuck.context, planClosing))[0]?.[1]).toBe('stuck');
+});
+
 describe('a thread that is replaced', () => {
   const recycling = { timeoutMs: 10, force: true };
   const recycle = (n: number) => (now: PoolContext) => planRecycling(now, n, recycling);

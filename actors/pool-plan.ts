@@ -283,7 +283,11 @@ export function planClosing(context: PoolContext): PoolPlan {
       // Whoever exits from here on is not replaced.
       minThreads: 0,
       // That it is told to leave before it was ready is no failure.
-      threads: context.threads.map((thread) => ({ ...thread, state: 'leaving', fresh: false })),
+      threads: context.threads.map((thread) => ({
+        ...thread,
+        state: thread.state === 'stuck' ? thread.state : 'leaving',
+        fresh: false,
+      })),
     },
     effects: [
       ...context.waiting.map(({ address }) => ({ kind: 'unwatch-wait', address }) as const),

@@ -273,3 +273,12 @@ test('Backoff curve: exponential, capped, jitter within ±factor, reset after qu
     { numRuns: 1000 },
   );
 });
+
+test('an instance whose thread was replaced begins anew at once, and nothing counts against it', () => {
+  const strict = policy({ restart: 'transient', intensity: { restarts: 0, withinMs: 60_000 } });
+  const replaced = { reason: 'replaced', at: 70, random: 0.5 } as const;
+  expect(decideRestart(strict, undefined, replaced)).toMatchObject({ kind: 'restart', delayMs: 0 });
+  const history: FailureHistory = { restarts: [10, 20], streak: 1, restartAt: 30 };
+  expect(decideRestart(policy(), history, replaced)).toEqual({ kind: 'restart', delayMs: 0, history });
+  expect(decideRestart(policy({ restart: 'temporary' }), history, replaced)).toEqual({ kind: 'end' });
+});

@@ -34,7 +34,8 @@ export type Decision =
   | { readonly kind: 'give-up' };
 
 export interface Failure {
-  readonly reason: 'done' | 'failed';
+  /** `replaced`: it did nothing wrong, its thread was replaced and it could not leave in time. */
+  readonly reason: 'done' | 'failed' | 'replaced';
   /** Milliseconds on the runtime's clock. */
   readonly at: number;
   /** In [0, 1): the jitter. */
@@ -52,6 +53,10 @@ export function decideRestart(
 ): Decision {
   if (policy.restart === 'temporary') return { kind: 'end' };
   if (policy.restart === 'transient' && failure.reason === 'done') return { kind: 'end' };
+  if (failure.reason === 'replaced') {
+    const nothing = { restarts: [], streak: 0, restartAt: failure.at };
+    return { kind: 'restart', delayMs: 0, history: history ?? nothing };
+  }
   const { restarts, withinMs } = policy.intensity;
   const recent = (history?.restarts ?? []).filter((time) => failure.at - time < withinMs);
   if (recent.length >= restarts) return { kind: 'give-up' };

@@ -33,7 +33,7 @@ export type SupervisorEvent =
   /** An instance ended without having been told to. */
   | ({
       readonly type: 'instance.failed';
-      readonly reason: 'done' | 'failed';
+      readonly reason: 'done' | 'failed' | 'replaced';
       readonly policy: RestartPolicy;
       readonly at: number;
       readonly random: number;

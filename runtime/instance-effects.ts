@@ -44,14 +44,16 @@ export function instanceEffects(options: InstanceEffectsOptions): InstanceEffect
     release: ({ agent: { threadId } }, n) => tell({ type: 'instance.release', threadId, n }),
     ended(instance, kind, { reason, error }) {
       const { address, supervision: policy, incarnation } = instance;
-      // A thread that died is logged once, for all that were on it.
-      if (kind === 'failed' && !isOfThread(error))
-        logger.error({ address, incarnation, reason, error }, 'an instance failed and goes on by its policy');
       const [at, random] = [clock.now(), clock.random()];
       const of = { ...placeable(instance), group: groupOf(instance) };
-      tell({ type: 'instance.failed', ...of, reason: kind, policy, at, random });
+      const replaced = kind === 'failed' && reason === 'stopped';
+      tell({ type: 'instance.failed', ...of, reason: replaced ? 'replaced' : kind, policy, at, random });
       // Decided by now: it has ended for good, or waits for its restart.
-      if (!instance.over) hub.emit('agent', { address, incarnation, state: 'restarting', reason });
+      if (instance.over) return;
+      // A thread that died is logged once, for all that were on it.
+      if (kind === 'failed' && !isOfThread(error))
+        logger.error({ address, incarnation, reason, error }, 'an instance failed and is restarted');
+      hub.emit('agent', { address, incarnation, state: 'restarting', reason });
     },
     running(instance) {
       const { address, incarnation, supervision } = instance;

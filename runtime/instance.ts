@@ -515,7 +515,7 @@ export class Instance {
   #endedWith(kind: 'done' | 'failed', reason: StopReason): void {
     this.#unseat();
     if (this.over) return;
-    this.#failures.add(this.address, reason, this.#effects.clock.date());
+    if (reason !== 'stopped') this.#failures.add(this.address, reason, this.#effects.clock.date());
     this.inbox.refuseMoved(this.#end?.kind === 'failed' ? this.#end.error : undefined);
     this.#phase = 'restarting';
     this.watchers.ended(this.#ending(reason));

@@ -72,7 +72,7 @@ describe.each(places)('between agents %s', (_where, threadId) => {
       await expect.poll(handled, patient).toBeGreaterThanOrEqual(80);
       await Promise.all(pairs.flat().map((ref) => ref.stop()));
     }
-    const nothing = { lines: 0, links: 0, waiting: 0 };
+    const nothing = { lines: 0, links: 0, waiting: 0, watches: 0 };
     await expect.poll(() => ears.ask({ type: 'kept' }), patient).toEqual(nothing);
     await expect.poll(() => far.ask({ type: 'kept' }), patient).toEqual(nothing);
     expect(letters).toEqual([]);

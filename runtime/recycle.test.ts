@@ -131,6 +131,27 @@ describe('the replacement of a pool’s threads', () => {
     expect(await b.ask({ type: 'sum' })).toMatchObject({ sum: 20 });
   });
 
+  test('does not hold an event back for long that the work itself may wait for', async () => {
+    const { runtime, spawn } = await movers();
+    const ref = await spawn('a');
+    await ref.deliver({ type: 'work', ms: 60_000 });
+    const recycled = runtime.recycle('pool');
+    await ref.deliver({ type: 'let go' });
+    expect(await recycled).toEqual({ threads: 1, moved: 1, restarted: [] });
+    expect(ref.incarnation).toBe(1);
+  });
+
+  test('is no failure of those that could not go in time', async () => {
+    const never = { intensity: { restarts: 0, withinMs: 60_000 } };
+    const runtime = await start({ agents: { mover: fixture('mover', { supervision: never }) } });
+    const ref = await runtime.spawn('mover', { id: 'a' });
+    for (let incarnation = 2; incarnation <= 3; incarnation++) {
+      await ref.deliver({ type: 'work', ms: 60_000 });
+      expect(await runtime.recycle('pool', { timeoutMs: 50 })).toMatchObject({ restarted: ['mover/a'] });
+      expect(ref.incarnation).toBe(incarnation);
+    }
+  });
+
   test('says of whom the state cannot be cloned, and begins it anew at its time', async () => {
     const { runtime, spawn } = await movers();
     const ref = await spawn('a');
@@ -221,7 +242,7 @@ describe('the replacement of a pool’s threads', () => {
     });
   });
 
-  test('names those too that were ended with their thread and are not restarted by their policy', async () => {
+  test('names those too that were ended with their thread and are not restarted, as temporary ones', async () => {
     const given = {
       temporary: { restart: 'temporary' },
       strict: { intensity: { restarts: 0, withinMs: 1000 } },
@@ -239,7 +260,7 @@ describe('the replacement of a pool’s threads', () => {
       moved: 0,
       restarted: ['temporary/a', 'strict/b'],
     });
-    expect(runtime.status().instances).toMatchObject([{ address: 'strict/b', state: 'quarantined' }]);
+    expect(runtime.status().instances).toMatchObject([{ address: 'strict/b', state: 'running' }]);
   });
 
   test('spares a thread that is just starting', async () => {

@@ -472,7 +472,10 @@ export class ThreadHost implements PeerThread {
     if (this.#gone) return exited();
     // What it had told before is known before its end is.
     this.#link.drain();
-    this.#lose(this.#failure ?? threadExited(this.name, code), exited);
+    const lose = (): void => this.#lose(this.#failure ?? threadExited(this.name, code), exited);
+    // An instance whose state has come has left; whoever waits for the state goes on in a microtask.
+    if (this.#departures.size > 0) queueMicrotask(lose);
+    else lose();
   }
 
   /** It was ended and is still alive, held by a call into the operating system. Its code does not run any more. */

@@ -7,6 +7,11 @@ import type { HostedInstance } from './hosted-instance.ts';
 
 /** Milliseconds between two looks at whether the instances may go. */
 const LOOK_MS = 20;
+/**
+ * Milliseconds that an instance is held at most: half of what an ask waits by default. It may be an event from outside that
+ * its work waits for.
+ */
+const HOLD_MS = 2500;
 
 export interface DeparturesOptions {
   readonly clock: Clock;
@@ -22,8 +27,8 @@ export interface DeparturesOptions {
 }
 
 interface Departure {
-  /** While it is not ready, it handles no envelope. */
-  readonly hold: boolean;
+  /** While it is not ready, it handles no envelope until then. */
+  readonly holdUntil: number;
   /** With nothing when it does not go. */
   readonly settle: (state?: PersistedState) => void;
   readonly fail: (error: unknown) => void;
@@ -32,7 +37,7 @@ interface Departure {
 /**
  * Lets the instances of a thread that is to be replaced go to others, together, at a moment at which nothing of any of
  * them is lost or done twice: no child is at work that would begin anew, no ask is put off, and all that was sent has
- * been handled. Who is not ready may be held: it handles no envelope meanwhile, so that nothing new begins, unless it may
+ * been handled. Who is not ready may be held for a while: it handles no envelope, so that nothing new begins, unless it may
  * need one to answer what it has put off. Who is goes on until it is time.
  */
 export class Departures {
@@ -53,7 +58,8 @@ export class Departures {
   depart(instance: HostedInstance, hold: boolean): Promise<PersistedState | undefined> {
     return new Promise((settle, fail) => {
       this.#waiting.get(instance)?.settle();
-      this.#waiting.set(instance, { hold, settle, fail });
+      const holdUntil = hold ? this.#loop.now() + HOLD_MS : 0;
+      this.#waiting.set(instance, { holdUntil, settle, fail });
       if (this.#looking) return;
       this.#looking = true;
       // After the others that are asked for in the same breath.
@@ -94,8 +100,9 @@ export class Departures {
       for (const instance of ready) this.#go(instance);
       return;
     }
-    for (const [instance, { hold }] of this.#waiting) {
-      if (!hold || ready.has(instance) || instance.deferred.size > 0) goOn(instance);
+    const now = this.#loop.now();
+    for (const [instance, { holdUntil }] of this.#waiting) {
+      if (now >= holdUntil || ready.has(instance) || instance.deferred.size > 0) goOn(instance);
       else pause(instance);
     }
     this.#looking = true;
