@@ -11,7 +11,7 @@ export type { AgentConfig, Supervision } from './config/agent-schema.ts';
 export type { PoolConfig } from './config/pool-schema.ts';
 export type { RuntimeConfig } from './config/schema.ts';
 export type { ExternalSecrets, Grant, ProviderConfig } from './config/secrets-schema.ts';
-export type { DeadLetter, DeadLetterReason } from './dead-letters.ts';
+export type { DeadLetter, DeadLetterReason, Evidence } from './dead-letters.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
 export { transfer, type Movable } from './mailbox/transfer.ts';
 export type { Logger } from './logger.ts';

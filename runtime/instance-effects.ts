@@ -1,14 +1,58 @@
 import type { Placeable } from '../actors/placement.ts';
 import type { SupervisorEvent } from '../actors/supervisor.ts';
+import type { Clock } from './clock.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import { placementOf } from './exhausted.ts';
 import { HoldfastError } from './errors.ts';
-import type { Instance, InstanceEffects } from './instance.ts';
+import type { Instance } from './instance.ts';
 import { LargeEvents } from './large-events.ts';
 import type { Logger } from './logger.ts';
+import type { Waiting } from './mailbox/waiting.ts';
 import type { PeerBroker } from './peer-broker.ts';
 import type { EventHub } from './runtime-events.ts';
+import type { Seat } from './seats.ts';
 import type { SecretsBroker } from './secrets/broker.ts';
 import type { Snapshots } from './store/snapshots.ts';
+import type { StopReason } from './watchers.ts';
+
+/** What an instance has its runtime do. */
+export interface InstanceEffects {
+  readonly clock: Clock;
+  readonly waiting: Waiting;
+  readonly deadLetters: DeadLetters;
+  /** Gets every event, before it waits in the mailbox. */
+  readonly sent?: ((event: object) => void) | undefined;
+  /** Envelopes that other agents sent to this seat and were handled. */
+  fromPeers(seat: Seat): number;
+  /** Ask the supervisor for a place in the pool. */
+  place(instance: Instance): void;
+  /** An event is larger than the agent's `mailbox.warnBytes`. */
+  large(instance: Instance, event: object, bytes: number): void;
+  /** Give the place on thread `n` back to the pool. */
+  release(instance: Instance, n: number): void;
+  /** Why nothing more is let in anywhere, if that is so. */
+  draining(): Error | undefined;
+  /** Have the supervisor decide what becomes of it. */
+  ended(
+    instance: Instance,
+    kind: 'done' | 'failed',
+    how: { readonly reason: StopReason; readonly error: unknown },
+  ): void;
+  /** Have the supervisor begin anew with a quarantined one. Throws when the runtime stops. */
+  resume(instance: Instance): void;
+  /** It runs, in its thread. */
+  running(instance: Instance): void;
+  /** It has left thread `from` of its pool, which is being replaced, and needs another place. */
+  moving(instance: Instance, from: number): void;
+  /** It was ended with another of its group. */
+  down(instance: Instance): void;
+  /** It is quarantined. */
+  quarantined(instance: Instance): void;
+  /** It is gone for good. */
+  gone(instance: Instance): void;
+  /** Somebody who watches it threw. */
+  watcherThrew(instance: Instance, error: unknown): void;
+}
 
 export interface InstanceEffectsOptions extends Pick<
   InstanceEffects,

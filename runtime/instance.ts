@@ -1,11 +1,10 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate';
-import { within, type Clock } from './clock.ts';
+import { within } from './clock.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
-import type { DeadLetters } from './dead-letters.ts';
 import { HoldfastError } from './errors.ts';
 import { Inbox } from './inbox.ts';
+import type { InstanceEffects } from './instance-effects.ts';
 import type { Mailbox } from './mailbox/mailbox.ts';
-import type { Waiting } from './mailbox/waiting.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { QuarantineError, suspectOf, type FailureLog } from './quarantine.ts';
 import { refusal } from './refusal.ts';
@@ -21,45 +20,6 @@ import { emitFrom, sendToParent } from './xstate/xstate5.ts';
 
 /** How long a stopped instance gets in its thread. */
 const STOP_MS = 5000;
-
-/** What an instance has its runtime do. */
-export interface InstanceEffects {
-  readonly clock: Clock;
-  readonly waiting: Waiting;
-  readonly deadLetters: DeadLetters;
-  /** Gets every event, before it waits in the mailbox. */
-  readonly sent?: ((event: object) => void) | undefined;
-  /** Envelopes that other agents sent to this seat and were handled. */
-  fromPeers(seat: Seat): number;
-  /** Ask the supervisor for a place in the pool. */
-  place(instance: Instance): void;
-  /** An event is larger than the agent's `mailbox.warnBytes`. */
-  large(instance: Instance, event: object, bytes: number): void;
-  /** Give the place on thread `n` back to the pool. */
-  release(instance: Instance, n: number): void;
-  /** Why nothing more is let in anywhere, if that is so. */
-  draining(): Error | undefined;
-  /** Have the supervisor decide what becomes of it. */
-  ended(
-    instance: Instance,
-    kind: 'done' | 'failed',
-    how: { readonly reason: StopReason; readonly error: unknown },
-  ): void;
-  /** Have the supervisor begin anew with a quarantined one. Throws when the runtime stops. */
-  resume(instance: Instance): void;
-  /** It runs, in its thread. */
-  running(instance: Instance): void;
-  /** It has left thread `from` of its pool, which is being replaced, and needs another place. */
-  moving(instance: Instance, from: number): void;
-  /** It was ended with another of its group. */
-  down(instance: Instance): void;
-  /** It is quarantined. */
-  quarantined(instance: Instance): void;
-  /** It is gone for good. */
-  gone(instance: Instance): void;
-  /** Somebody who watches it threw. */
-  watcherThrew(instance: Instance, error: unknown): void;
-}
 
 export interface InstanceOptions {
   readonly agent: ResolvedAgent;

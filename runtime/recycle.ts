@@ -10,8 +10,8 @@ export interface Recycled {
   /** Instances that went on elsewhere, with their state and as the same incarnation. */
   readonly moved: number;
   /**
-   * Addresses of those that could not go in time: they were ended with their thread, and restarted, unless by their policy
-   * that was one time too many or is not done at all.
+   * Addresses of those that could not go in time: they were ended with their thread, and restarted unless they are
+   * `temporary`.
    */
   readonly restarted: readonly string[];
 }

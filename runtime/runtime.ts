@@ -134,8 +134,9 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   /**
    * Replaces the threads of the pool `threadId`, or of all pools, one after the other. No event and no state is lost:
    * each instance goes on, as the same incarnation, on another thread, as soon as none of its children is at work that
-   * would begin anew (an invoked promise, callback or observable) and no ask is put off; until then its mailbox holds.
-   * One that cannot go within `timeoutMs` (10 s) is ended with its thread and restarted by its policy. Rejects with
+   * would begin anew (an invoked promise, callback or observable) and no ask is put off; it handles nothing meanwhile, for
+   * up to 2.5 s. One that cannot go within `timeoutMs` (10 s) is ended with its thread and restarted, which is no failure;
+   * a `temporary` one ends. Rejects with
    * `CONFIG_INVALID` for an unknown `threadId`, `RUNTIME_STOPPED`, and `THREAD_HUNG` when a thread does not end.
    */
   recycle(threadId?: string, options?: { readonly timeoutMs?: number }): Promise<Recycled>;
