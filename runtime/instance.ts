@@ -169,11 +169,6 @@ export class Instance {
     return this.#host?.thread ?? -1;
   }
 
-  /** Name of that thread. */
-  get threadName(): string | undefined {
-    return this.#host?.name;
-  }
-
   bind(twin: TwinLine): void {
     this.#twin = twin;
   }

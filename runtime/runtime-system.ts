@@ -92,7 +92,7 @@ export class RuntimeSystem {
     this.#snapshots = new Snapshots({
       store: options.store,
       clock: this.#clock,
-      warn: (fields, message) => this.#warn(fields, message),
+      warn: this.warn,
     });
     this.#deadLetterLog = new DeadLetterLog({
       logger: this.#logger,
@@ -116,7 +116,7 @@ export class RuntimeSystem {
       poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
       deadLetters: this.deadLetters,
     });
-    const warn = (fields: object, message: string): void => this.#warn(fields, message);
+    const { warn } = this;
     const tell = (event: SupervisorEvent): void => this.#tell(event);
     this.#threads = new Threads({
       agents: config.agents,
@@ -271,7 +271,7 @@ export class RuntimeSystem {
   async drainOrWarn(timeoutMs: number = DRAIN_MS): Promise<void> {
     if (await this.drain(timeoutMs)) return;
     const waiting = [...this.#instances.values()].reduce((sum, { mailbox }) => sum + mailbox.depth, 0);
-    this.#warn(
+    this.warn(
       { waiting },
       `drain gave up after ${timeoutMs} ms; what still waits becomes dead letters with stop`,
     );
@@ -295,7 +295,7 @@ export class RuntimeSystem {
       stopSecrets: () => this.secrets.stop(),
       stopThreads: () => this.#stopThreads(),
       gaveUp: () => {
-        this.#warn(
+        this.warn(
           { threads: this.threadNames() },
           `stop gave up after ${timeoutMs} ms; these threads do not end`,
         );
@@ -395,7 +395,7 @@ export class RuntimeSystem {
   #keeper({ agent, parent, named = false }: InstanceRequest, address: string): Keeper | undefined {
     if (parent === 'machine' || (agent.state ?? this.#snapshots.defaultState) === 'fresh') return undefined;
     return this.#snapshots.open(address, named, (error) => {
-      this.#warn({ address, error }, 'another runtime goes on with an instance, which ends here');
+      this.warn({ address, error }, 'another runtime goes on with an instance, which ends here');
       void this.#instances.get(address)?.fenced(error);
     });
   }
@@ -438,14 +438,11 @@ export class RuntimeSystem {
     throw new HoldfastError('RUNTIME_STOPPED', 'the runtime is stopping or has stopped; create a new one');
   }
 
-  warn(fields: object, message: string): void {
-    this.#warn(fields, message);
-  }
-
-  #warn(fields: object, message: string): void {
+  /** To the log and to those who listen. */
+  readonly warn = (fields: object, message: string): void => {
     this.#logger.warn(fields, message);
     this.#hub.emit('warning', { ...fields, message });
-  }
+  };
 }
 
 /** The broker keeps time by the calendar. */
