@@ -1,30 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { createActor } from 'xstate';
-import type { SecretAnswer, SecretEntrySpec } from '../../actors/secret-entry.ts';
-import type { SecretsEmitted, SecretsEvent } from '../../actors/secrets.ts';
-import type { SecretProvider } from '../../providers/provider.ts';
-import type { ResolvedGrant, ResolvedProvider } from '../config/resolve.ts';
+import type { SecretEntrySpec } from '../../actors/secret-entry.ts';
+import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
-import { createAnswers } from './answers.ts';
+import {
+  createSecretsCache,
+  secretsStopped,
+  systemSecretsClock,
+  type SecretRotated,
+  type SecretsCacheOptions,
+} from './cache.ts';
 import type { Capability } from './capability.ts';
 import { capabilityDeadlineMs, runCapability } from './capability-call.ts';
-import { fetchIntoVault } from './fetch-secret.ts';
 import { liveGrants, notGranted, takeGranted, type LiveGrant } from './grants.ts';
-import { failureError } from './provider-failure.ts';
-import { createProviderPool, type ProviderCalls } from './provider-pool.ts';
+import type { ProviderCalls } from './provider-pool.ts';
 import { createRotationNotices } from './rotation-notices.ts';
 import type { SecretEvent } from './secret-event.ts';
-import { secretStatuses, type SecretStatus } from './secret-status.ts';
-import { secretsLogic, type SecretsActorRef, type SecretsLogic } from './secrets-logic.ts';
-import { createVault } from './vault.ts';
-
-/** Time for the secrets part; xstate's `SimulatedClock` is one. */
-export interface SecretsClock {
-  /** Milliseconds since the epoch, never going back. */
-  now(): number;
-  setTimeout(fn: () => void, timeoutMs: number): unknown;
-  clearTimeout(id: unknown): void;
-}
+import type { SecretStatus } from './secret-status.ts';
+import type { SecretsActorRef } from './secrets-logic.ts';
 
 /** A change of version as the host sees it, once for each secret. */
 export type SecretRotation = Omit<SecretEvent, 'type' | 'v' | 'id' | 'handle' | 'label'> & {
@@ -32,16 +24,8 @@ export type SecretRotation = Omit<SecretEvent, 'type' | 'v' | 'id' | 'handle' | 
   readonly id: string;
 };
 
-export interface SecretsBrokerOptions {
-  readonly providers: readonly ResolvedProvider[];
-  /** Providers of the host's own; they win over built-in ones of the same name. */
-  readonly customProviders?: readonly SecretProvider[];
+export interface SecretsBrokerOptions extends SecretsCacheOptions {
   readonly capabilities?: readonly Capability[];
-  readonly clock?: SecretsClock;
-  /** Uniform in [0, 1), for the jitter of the TTL. Default `Math.random`. */
-  readonly random?: () => number;
-  /** Starts the actor where the caller wants it, as a child for example. Default: a root actor on `clock`. */
-  readonly start?: (logic: SecretsLogic, options: { id: 'secrets'; systemId: 'secrets' }) => SecretsActorRef;
   /** Hears each change of version, when the vault holds it. */
   readonly onRotated?: (rotation: SecretRotation) => void;
   /** Hears what went wrong without anybody else to tell. Default: a process warning. */
@@ -87,46 +71,21 @@ interface Holder {
   readonly calls: Set<AbortController>;
 }
 
-const systemClock: SecretsClock = {
-  now: () => Math.round(performance.timeOrigin + performance.now()),
-  setTimeout: (fn, timeoutMs) => setTimeout(fn, timeoutMs),
-  clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
-};
-
 /**
- * Ties vault, providers, the secrets actor and grants together. Calls no provider before a grant is opened.
+ * Ties the cache and the grants of live instances together. Calls no provider before a grant is opened.
  *
  * @throws {HoldfastError} `CONFIG_INVALID`: an unknown provider or wrong options, or two capabilities of one name
  */
 export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroker {
-  const { clock = systemClock, random = Math.random, onRotated, onWarning = processWarning } = options;
-  const providers = createProviderPool(options.providers, options.customProviders ?? []);
+  const { clock = systemSecretsClock, onRotated, onWarning = processWarning } = options;
   const capabilities = capabilitiesByName(options.capabilities ?? []);
-  const vault = createVault();
-  const answers = createAnswers();
+  const cache = createSecretsCache(options);
   const notices = createRotationNotices(onWarning);
   const holders = new Map<string, Holder>();
   let stopped = false;
+  cache.onRotated(tellHolders);
 
-  const logic = secretsLogic({
-    fetch: (input, signal) => fetchIntoVault({ providers, vault, now: () => clock.now() }, input, signal),
-    answer: (key, answer) => answers.give(key, answer),
-    evict: (key) => vault.evict(key),
-    random,
-  });
-  const identity = { id: 'secrets', systemId: 'secrets' } as const;
-  const actor = options.start?.(logic, identity) ?? createActor(logic, { ...identity, clock }).start();
-  const ended = (): void => answers.abandon(runtimeStopped());
-  actor.subscribe({ error: ended, complete: ended });
-  actor.on('entry.lost', ({ key }) => {
-    vault.evict(key);
-    answers.give(key, { ok: false, failure: 'transient' });
-  });
-  actor.on('rotated', tellHolders);
-
-  function tellHolders(rotated: Extract<SecretsEmitted, { type: 'rotated' }>): void {
-    const spec = actor.getSnapshot().context.entries[rotated.key]?.getSnapshot().context;
-    if (spec === undefined) return;
+  function tellHolders(rotated: SecretRotated, spec: SecretEntrySpec): void {
     const { epoch, versionId, previousVersionId, cause } = rotated;
     const change = { epoch, versionId, ...(previousVersionId !== undefined && { previousVersionId }), cause };
     const common = { ...change, stage: spec.stage, at: clock.now() };
@@ -149,39 +108,19 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     }
   }
 
-  function ask<T>(
-    spec: SecretEntrySpec,
-    type: 'secret.need' | 'secret.refresh',
-    take: (answer: SecretAnswer) => T,
-  ): Promise<T> {
-    if (stopped || !isActive()) return Promise.reject(runtimeStopped());
-    const answered = answers.next(spec.key, take);
-    actor.send({ type, entry: spec });
-    return answered;
-  }
-
-  function isActive(): boolean {
-    return actor.getSnapshot().status === 'active';
-  }
-
-  // Whoever started the actor may have ended it already, on the way down.
-  function tell(event: SecretsEvent): void {
-    if (isActive()) actor.send(event);
-  }
-
   function endCalls(holder: Holder | undefined, reason: HoldfastError): void {
     for (const call of holder?.calls ?? []) call.abort(reason);
   }
 
   return {
-    actor,
+    actor: cache.actor,
     open(address, grants, notify) {
-      if (stopped) throw runtimeStopped();
-      const holder: Holder = { grants: liveGrants(grants, providers), notify, calls: new Set() };
+      if (stopped) throw secretsStopped();
+      const holder: Holder = { grants: liveGrants(grants, cache), notify, calls: new Set() };
       const before = holders.get(address);
       holders.set(address, holder);
       const entries = [...holder.grants.values()].map((live) => live.spec);
-      if (entries.length > 0 || before !== undefined) tell({ type: 'grant.open', address, entries });
+      if (entries.length > 0 || before !== undefined) cache.hold(address, entries);
       endCalls(before, agentStopped(address));
     },
 
@@ -189,12 +128,12 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       const holder = holders.get(address);
       if (holder === undefined) return;
       holders.delete(address);
-      tell({ type: 'grant.close', address });
+      cache.release(address);
       endCalls(holder, agentStopped(address));
     },
 
     async call(address, capabilityName, label, args, signal) {
-      if (stopped) throw runtimeStopped();
+      if (stopped) throw secretsStopped();
       const holder = holders.get(address);
       const live = holder?.grants.get(label);
       const capability = capabilities.get(capabilityName);
@@ -209,9 +148,9 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       try {
         if (signal?.aborted === true) giveUp();
         const held = await untilAborted(ending.signal, () =>
-          ask(live.spec, 'secret.need', (answer) => {
+          cache.need(live.spec, (answer) => {
             ending.signal.throwIfAborted();
-            return takeGranted(live, answer, vault);
+            return takeGranted(live, answer, cache);
           }),
         );
         return await runCapability({
@@ -229,39 +168,17 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       }
     },
 
-    async refresh(provider, id) {
-      if (stopped) throw runtimeStopped();
-      const used = Object.values(actor.getSnapshot().context.entries).map(
-        (entry) => entry.getSnapshot().context,
-      );
-      const specs = used.filter((spec) => spec.provider === provider && spec.id === id);
-      if (specs.length === 0) {
-        throw new HoldfastError(
-          'SECRET_NOT_FOUND',
-          `No instance uses the secret "${id}" of the provider "${provider}".`,
-        );
-      }
-      const settled = specs.map((spec) =>
-        ask(spec, 'secret.refresh', (answer) => {
-          if (!answer.ok) throw failureError(answer.failure, id, provider);
-        }),
-      );
-      await Promise.all(settled);
-    },
-
-    status: () => secretStatuses(actor, clock.now()),
-    calls: () => providers.calls(),
+    refresh: (provider, id) => cache.refresh(provider, id),
+    status: () => cache.status(),
+    calls: () => cache.calls(),
 
     async stop() {
       if (stopped) return;
       stopped = true;
-      for (const holder of holders.values()) endCalls(holder, runtimeStopped());
+      for (const holder of holders.values()) endCalls(holder, secretsStopped());
       holders.clear();
       notices.clear();
-      // Its end rejects all who wait.
-      tell({ type: 'secrets.stop' });
-      vault.clear();
-      await providers.close();
+      await cache.stop();
     },
   };
 }
@@ -291,13 +208,6 @@ async function untilAborted<T>(signal: AbortSignal, start: () => Promise<T>): Pr
   } finally {
     signal.removeEventListener('abort', abort);
   }
-}
-
-function runtimeStopped(): HoldfastError {
-  return new HoldfastError(
-    'RUNTIME_STOPPED',
-    'The runtime has stopped, and with it the use of secrets. Create a new one.',
-  );
 }
 
 function agentStopped(address: string): HoldfastError {

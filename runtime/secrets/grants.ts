@@ -1,10 +1,9 @@
 import type { SecretAnswer, SecretEntrySpec } from '../../actors/secret-entry.ts';
 import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
+import type { SecretsCache } from './cache.ts';
 import { jsonField } from './json-field.ts';
 import { failureError } from './provider-failure.ts';
-import { unknownAlias, type ProviderPool } from './provider-pool.ts';
-import type { Vault } from './vault.ts';
 
 /** A grant of a live instance and the entry that serves it. */
 export interface LiveGrant {
@@ -15,24 +14,9 @@ export interface LiveGrant {
 /** Ties grants to the entries that serve them. @throws {HoldfastError} `CONFIG_INVALID` for an undeclared alias */
 export function liveGrants(
   grants: readonly ResolvedGrant[],
-  providers: ProviderPool,
+  cache: Pick<SecretsCache, 'entry'>,
 ): Map<string, LiveGrant> {
-  return new Map(grants.map((grant) => [grant.label, { grant, spec: entrySpec(grant, providers) }]));
-}
-
-function entrySpec(grant: ResolvedGrant, providers: ProviderPool): SecretEntrySpec {
-  const { provider, id, stage = 'AWSCURRENT' } = grant;
-  const declared = providers.declared(provider);
-  if (declared === undefined)
-    throw new HoldfastError('CONFIG_INVALID', unknownAlias(provider, providers.aliases()));
-  const part = encodeURIComponent;
-  return {
-    key: `${part(provider)}:${part(id)}@${part(stage)}`,
-    provider,
-    id,
-    stage,
-    ttlMs: declared.cacheTtlMs,
-  };
+  return new Map(grants.map((grant) => [grant.label, { grant, spec: cache.entry(grant) }]));
 }
 
 /** The version and the bytes that a grant stands for; the bytes are the caller's to overwrite. */
@@ -46,10 +30,14 @@ export interface GrantedValue {
  *
  * @throws {HoldfastError} `SECRET_NOT_FOUND`, `SECRET_DENIED` or `SECRET_UNAVAILABLE`, never with any of the value
  */
-export function takeGranted({ grant, spec }: LiveGrant, answer: SecretAnswer, vault: Vault): GrantedValue {
+export function takeGranted(
+  { grant, spec }: LiveGrant,
+  answer: SecretAnswer,
+  cache: Pick<SecretsCache, 'read'>,
+): GrantedValue {
   if (!answer.ok) throw failureError(answer.failure, grant.label, grant.provider);
   const { versionId } = answer;
-  const whole = vault.read(spec.key, versionId);
+  const whole = cache.read(spec, versionId);
   if (whole === undefined) throw failureError('transient', grant.label, grant.provider);
   if (grant.jsonKey === undefined) return { versionId, bytes: whole };
   const bytes = jsonField(whole, grant.jsonKey);

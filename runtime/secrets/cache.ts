@@ -1,0 +1,180 @@
+import { createActor } from 'xstate';
+import type { SecretAnswer, SecretEntrySpec } from '../../actors/secret-entry.ts';
+import type { SecretsEmitted, SecretsEvent } from '../../actors/secrets.ts';
+import type { SecretProvider, SecretRef } from '../../providers/provider.ts';
+import type { ResolvedProvider } from '../config/resolve.ts';
+import { HoldfastError } from '../errors.ts';
+import { createAnswers } from './answers.ts';
+import { fetchIntoVault } from './fetch-secret.ts';
+import { failureError } from './provider-failure.ts';
+import { createProviderPool, unknownAlias, type ProviderCalls } from './provider-pool.ts';
+import { secretStatuses, type SecretStatus } from './secret-status.ts';
+import { secretsLogic, type SecretsActorRef, type SecretsLogic } from './secrets-logic.ts';
+import { createVault } from './vault.ts';
+
+/** Time for the secrets part; xstate's `SimulatedClock` is one. */
+export interface SecretsClock {
+  /** Milliseconds since the epoch, never going back. */
+  now(): number;
+  setTimeout(fn: () => void, timeoutMs: number): unknown;
+  clearTimeout(id: unknown): void;
+}
+
+/** Another version of a secret is in the cache now. */
+export type SecretRotated = Extract<SecretsEmitted, { type: 'rotated' }>;
+
+export interface SecretsCacheOptions {
+  readonly providers: readonly ResolvedProvider[];
+  /** Providers of the host's own; they win over built-in ones of the same name. */
+  readonly customProviders?: readonly SecretProvider[];
+  readonly clock?: SecretsClock;
+  /** Uniform in [0, 1), for the jitter of the TTL. Default `Math.random`. */
+  readonly random?: () => number;
+  /** Starts the actor where the caller wants it, as a child for example. Default: a root actor on `clock`. */
+  readonly start?: (logic: SecretsLogic, options: { id: 'secrets'; systemId: 'secrets' }) => SecretsActorRef;
+}
+
+/** The values that providers gave, by entry: who may use them is the broker's business. */
+export interface SecretsCache {
+  /** The secrets actor, started. */
+  readonly actor: SecretsActorRef;
+  /** The entry that serves a ref. @throws {HoldfastError} `CONFIG_INVALID` for an undeclared provider alias */
+  entry(ref: SecretRef): SecretEntrySpec;
+  /** An instance lives and holds these; replaces what it held before. With no entries it holds nothing. */
+  hold(address: string, entries: readonly SecretEntrySpec[]): void;
+  /** The instance is gone. Unknown: ignored. */
+  release(address: string): void;
+  /**
+   * Settles with what `take` makes of the entry's answer, at the moment it is given: right after it the value may
+   * be evicted. Rejects with `RUNTIME_STOPPED` or what `take` throws.
+   */
+  need<T>(entry: SecretEntrySpec, take: (answer: SecretAnswer) => T): Promise<T>;
+  /** A copy of the bytes, for the caller to overwrite; undefined when this version is not here. */
+  read(entry: SecretEntrySpec, versionId: string): Buffer | undefined;
+  /** Fetches a secret that is in use now; settles when it is done. Rejects with `SECRET_…` or `RUNTIME_STOPPED`. */
+  refresh(provider: string, id: string): Promise<void>;
+  /** Hears each change of version, when the new one is here. One listener. */
+  onRotated(listener: (rotated: SecretRotated, entry: SecretEntrySpec) => void): void;
+  status(): SecretStatus[];
+  /** How often providers were called so far. */
+  calls(): ProviderCalls;
+  /** Rejects all who wait, overwrites all values, closes the providers. Idempotent; at most 2 s. */
+  stop(): Promise<void>;
+}
+
+export const systemSecretsClock: SecretsClock = {
+  now: () => Math.round(performance.timeOrigin + performance.now()),
+  setTimeout: (fn, timeoutMs) => setTimeout(fn, timeoutMs),
+  clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
+};
+
+/**
+ * Ties vault, providers and the secrets actor together. Calls no provider before an entry is held or needed.
+ *
+ * @throws {HoldfastError} `CONFIG_INVALID`: an unknown provider or wrong options
+ */
+export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
+  const { clock = systemSecretsClock, random = Math.random } = options;
+  const providers = createProviderPool(options.providers, options.customProviders ?? []);
+  const vault = createVault();
+  const answers = createAnswers();
+  let stopped = false;
+  let heard: ((rotated: SecretRotated, entry: SecretEntrySpec) => void) | undefined;
+
+  const logic = secretsLogic({
+    fetch: (input, signal) => fetchIntoVault({ providers, vault, now: () => clock.now() }, input, signal),
+    answer: (key, answer) => answers.give(key, answer),
+    evict: (key) => vault.evict(key),
+    random,
+  });
+  const identity = { id: 'secrets', systemId: 'secrets' } as const;
+  const actor = options.start?.(logic, identity) ?? createActor(logic, { ...identity, clock }).start();
+  const ended = (): void => answers.abandon(secretsStopped());
+  actor.subscribe({ error: ended, complete: ended });
+  actor.on('entry.lost', ({ key }) => {
+    vault.evict(key);
+    answers.give(key, { ok: false, failure: 'transient' });
+  });
+  actor.on('rotated', (rotated) => {
+    const spec = actor.getSnapshot().context.entries[rotated.key]?.getSnapshot().context;
+    if (spec !== undefined) heard?.(rotated, spec);
+  });
+
+  function ask<T>(
+    entry: SecretEntrySpec,
+    type: 'secret.need' | 'secret.refresh',
+    take: (answer: SecretAnswer) => T,
+  ): Promise<T> {
+    if (stopped || !isActive()) return Promise.reject(secretsStopped());
+    const answered = answers.next(entry.key, take);
+    actor.send({ type, entry });
+    return answered;
+  }
+
+  function isActive(): boolean {
+    return actor.getSnapshot().status === 'active';
+  }
+
+  // Whoever started the actor may have ended it already, on the way down.
+  function tell(event: SecretsEvent): void {
+    if (isActive()) actor.send(event);
+  }
+
+  return {
+    actor,
+    entry({ provider, id, stage = 'AWSCURRENT' }) {
+      const declared = providers.declared(provider);
+      if (declared === undefined)
+        throw new HoldfastError('CONFIG_INVALID', unknownAlias(provider, providers.aliases()));
+      const part = encodeURIComponent;
+      const key = `${part(provider)}:${part(id)}@${part(stage)}`;
+      return { key, provider, id, stage, ttlMs: declared.cacheTtlMs };
+    },
+    hold: (address, entries) => tell({ type: 'grant.open', address, entries }),
+    release: (address) => tell({ type: 'grant.close', address }),
+    need: (entry, take) => ask(entry, 'secret.need', take),
+    read: ({ key }, versionId) => vault.read(key, versionId),
+
+    async refresh(provider, id) {
+      if (stopped) throw secretsStopped();
+      const used = Object.values(actor.getSnapshot().context.entries).map(
+        (entry) => entry.getSnapshot().context,
+      );
+      const entries = used.filter((entry) => entry.provider === provider && entry.id === id);
+      if (entries.length === 0) {
+        throw new HoldfastError(
+          'SECRET_NOT_FOUND',
+          `No instance uses the secret "${id}" of the provider "${provider}".`,
+        );
+      }
+      const settled = entries.map((entry) =>
+        ask(entry, 'secret.refresh', (answer) => {
+          if (!answer.ok) throw failureError(answer.failure, id, provider);
+        }),
+      );
+      await Promise.all(settled);
+    },
+
+    onRotated(listener) {
+      heard = listener;
+    },
+    status: () => secretStatuses(actor, clock.now()),
+    calls: () => providers.calls(),
+
+    async stop() {
+      if (stopped) return;
+      stopped = true;
+      // Its end rejects all who wait.
+      tell({ type: 'secrets.stop' });
+      vault.clear();
+      await providers.close();
+    },
+  };
+}
+
+export function secretsStopped(): HoldfastError {
+  return new HoldfastError(
+    'RUNTIME_STOPPED',
+    'The runtime has stopped, and with it the use of secrets. Create a new one.',
+  );
+}
