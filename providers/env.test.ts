@@ -24,6 +24,14 @@ describe('the env provider', () => {
     expect(text((await provider.fetch(ref('API_KEY'), {}, signal)).bytes)).toBe(canary);
   });
 
+  test('moves what grants name when the runtime prepares it, and is silent about what is not set', async () => {
+    const environment: Record<string, string | undefined> = { API_KEY: canary, OTHER: 'stays' };
+    const provider = createEnvProvider({}, environment);
+    provider.prepare?.([ref('API_KEY'), ref('ABSENT')]);
+    expect(environment).toEqual({ OTHER: 'stays' });
+    expect(text((await provider.fetch(ref('API_KEY'), {}, signal)).bytes)).toBe(canary);
+  });
+
   test('uses the real environment unless told otherwise', async () => {
     process.env['HOLDFAST_ENV_PROVIDER_TEST'] = canary;
     const { bytes } = await createEnvProvider().fetch(ref('HOLDFAST_ENV_PROVIDER_TEST'), {}, signal);

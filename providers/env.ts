@@ -9,7 +9,7 @@ import {
 
 /** The options of the `env` provider. */
 export interface EnvProviderOptions {
-  /** Variables to move out of the environment as soon as the provider is made, not at their first use. */
+  /** Variables to move out of the environment besides those that grants name, as soon as the provider is made. */
   readonly variables?: readonly string[];
 }
 
@@ -44,8 +44,9 @@ export function envOptionProblems(options: unknown): string[] {
 /**
  * Secrets from the host's environment: a ref's `id` is the variable's name.
  *
- * A variable is *moved*: at its first read (or at once, see `variables`) its value is kept here as bytes and
- * deleted from the environment, so that child processes and dumps of the environment do not show it.
+ * A variable is *moved*: its value is kept here as bytes and deleted from the environment, so that child processes
+ * and dumps of the environment do not show it. Those that grants name are moved when the runtime starts
+ * (`prepare`), those of the option `variables` when the provider is made, any other at its first read.
  * Setting the variable again is a rotation: the next read takes the new value, under the next version.
  * What the process was started with stays readable in `/proc/self/environ`.
  *
@@ -79,6 +80,9 @@ export function createEnvProvider(options?: unknown, environment: Environment = 
   return {
     name: 'env',
     capabilities: { versions: true },
+    prepare(refs) {
+      for (const { id } of refs) take(id);
+    },
     async describe(ref) {
       return { current: versionId(need(ref)) };
     },

@@ -13,6 +13,8 @@ export interface SecretRef {
   readonly jsonKey?: string;
   /** The staging label that is followed. Default `AWSCURRENT`; providers without stages ignore it. */
   readonly stage?: string;
+  /** The identity to read with instead of the host's own: for AWS the ARN of an IAM role. Others ignore it. */
+  readonly role?: string;
 }
 
 /** Which version of a secret: by id, else by stage, else the current one. */
@@ -89,11 +91,21 @@ export interface SecretProvider {
   /** The name that a config's `provider` refers to. */
   readonly name: string;
   readonly capabilities: ProviderCapabilities;
+  /**
+   * Called at most once, when the runtime starts and before any other call, with the refs of this provider that the
+   * config's grants name. For what must not wait for the first use, such as taking a variable out of the environment.
+   * Must not call any service, must not wait and must not throw; a ref it cannot serve fails when it is fetched.
+   */
+  prepare?(refs: readonly SecretRef[]): void;
   /** Which version is current. Rejects when the secret cannot be described. */
   describe(ref: SecretRef, signal: AbortSignal): Promise<DescribeResult>;
   /** Reads one version. Must settle soon after `signal` aborts; the runtime stops waiting then anyway. */
   fetch(ref: SecretRef, selector: SecretSelector, signal: AbortSignal): Promise<FetchResult>;
-  /** Reads many, keyed by `ref.id`; what fails for one ref is that entry's error, not a rejection. */
+  /**
+   * Reads the current versions of many, keyed by `ref.id`; what fails for one ref is that entry's error, not a
+   * rejection. Refs of one call that share an `id` must agree in stage and role: the caller splits those that differ.
+   * Rejects only when `signal` aborts.
+   */
   fetchMany?(
     refs: readonly SecretRef[],
     signal: AbortSignal,
