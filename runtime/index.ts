@@ -28,6 +28,7 @@ export {
   type SpawnOptions,
   type ThreadBoundLogic,
 } from './runtime.ts';
+export type { AuditRecord, AuditTarget } from './secrets/audit.ts';
 export { defineCapability, type Capability } from './secrets/capability.ts';
 export type { Secret } from './secrets/secret.ts';
 export type { SecretEvent } from './secrets/secret-event.ts';

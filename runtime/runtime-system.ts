@@ -19,6 +19,7 @@ import { Waiting } from './mailbox/waiting.ts';
 import { recycleThreads, type Recycled } from './recycle.ts';
 import { replayLetter } from './replay.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
+import { createAudit, type Audit, type AuditTarget } from './secrets/audit.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './secrets/broker.ts';
 import { ownMemory } from './secrets/own-memory.ts';
 import type { StartThread } from './os-thread.ts';
@@ -41,6 +42,8 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly clock?: Clock | undefined;
   readonly startThread?: StartThread | undefined;
   readonly store?: SnapshotStore | undefined;
+  /** Where to write who used which secret. */
+  readonly audit?: AuditTarget | undefined;
   /** Sends out what else holds something of the system, before it ends. */
   readonly flush?: (() => Promise<void>) | undefined;
   /** Gets every event that an instance is sent, before it waits in the mailbox. */
@@ -57,6 +60,8 @@ export class RuntimeSystem {
   readonly deadLetters: DeadLetters;
   readonly supervisor: SupervisorRef;
   readonly secrets: SecretsBroker;
+  /** Who used which secret. */
+  readonly audit: Audit;
   readonly #config: LoadedConfig;
   readonly #clock: Clock;
   readonly #flush: SystemOptions['flush'];
@@ -151,6 +156,7 @@ export class RuntimeSystem {
         this.#refs.delete(address);
       },
     });
+    this.audit = createAudit(options.audit, { clock: this.#clock, warn });
     this.supervisor = this.#supervise();
     this.secrets = createSecretsBroker({
       providers: config.providers,
@@ -292,7 +298,10 @@ export class RuntimeSystem {
       flush: async () => {
         await Promise.all([this.#snapshots.flushed(), this.#flush?.()]);
       },
-      stopSecrets: () => this.secrets.stop(),
+      stopSecrets: async () => {
+        await this.secrets.stop();
+        await this.audit.close();
+      },
       stopThreads: () => this.#stopThreads(),
       gaveUp: () => {
         this.warn(

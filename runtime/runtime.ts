@@ -13,6 +13,7 @@ import type { Recycled } from './recycle.ts';
 import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
 import type { SnapshotStore } from './store/snapshot-store.ts';
+import type { AuditTarget } from './secrets/audit.ts';
 import type { Capability } from './secrets/capability.ts';
 import { stopOnSignals } from './signals.ts';
 import { spawnRequest, type SpawnRequest } from './spawn-request.ts';
@@ -32,6 +33,13 @@ export interface RuntimeOptions {
    * a restart goes on from the last state in this runtime's own memory.
    */
   readonly store?: SnapshotStore;
+  /**
+   * Who used which secret, through what, when and with what outcome, refused uses too; never a value. The path or file:
+   * URL of a file that gets one JSON line for each ({@link AuditRecord}), made with mode 0600 when it is missing, or a
+   * function that gets each record. It never delays or fails a use: what cannot be written is counted, and warned about
+   * once. Default: none.
+   */
+  readonly audit?: AuditTarget;
   /**
    * Whether the isolation of every pool must hold: what a thread can try against the host is tried in one of each pool,
    * about a tenth of a second each, and `createRuntime` rejects with `ISOLATION_UNAVAILABLE` when anything comes
@@ -159,6 +167,7 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
  * started and no secret provider is called before an instance needs it; but for the threads that `strict` tries.
  *
  * @throws {ConfigError} `CONFIG_INVALID` or `AGENT_MODULE_NOT_FOUND`, with every problem at once.
+ * @throws {HoldfastError} `CONFIG_INVALID` when the file of `audit` cannot be written to.
  * @throws {HoldfastError} `ISOLATION_UNAVAILABLE` with `strict`.
  * @example
  * ```ts
@@ -183,7 +192,8 @@ export async function openRuntime<const C extends RuntimeConfig>(
   options: RuntimeOptions,
   surroundings: Surroundings = {},
 ): Promise<Runtime<C>> {
-  const { capabilities, providers, logger = consoleLogger, store, strict = false, signals = false } = options;
+  const { capabilities, providers, logger = consoleLogger, store, audit } = options;
+  const { strict = false, signals = false } = options;
   const customProviders = providers?.map(({ name }) => name);
   const loaded = await loadConfig(config, customProviders && { customProviders });
   if (strict && !surroundings.startThread) await assertIsolation(loaded);
@@ -194,6 +204,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     logger,
     flush: flushTelemetry,
     ...(store && { store }),
+    audit,
   });
   // A test kit brings its own threads.
   const guard = surroundings.startThread ? undefined : guardIsolation(loaded, system, strict);

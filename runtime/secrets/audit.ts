@@ -1,0 +1,255 @@
+import { close, closeSync, constants, fstatSync, openSync, write } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { within, type Clock } from '../clock.ts';
+import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+
+/** One use of a secret, or one that was refused. Never the value, a hash of it or its length. */
+export interface AuditRecord {
+  /** When it began: ISO 8601 in UTC, with milliseconds. */
+  readonly at: string;
+  /** The instance, `agent/id`. */
+  readonly address: string;
+  readonly incarnation: number;
+  /** The `threadId` of its pool: who shares the pool shares the grant. */
+  readonly pool: string;
+  /** The instance's own name for the secret, as it asked for it. */
+  readonly label: string;
+  /** The provider's name for the version that was used; absent when it did not come to that. */
+  readonly versionId?: string;
+  readonly mode: 'capability' | 'inject' | 'reveal' | 'handle';
+  /** The capability's name; for `inject` the method and host, such as `POST api.stripe.com`. */
+  readonly through?: string;
+  /** `ok`, the code of the error that it ended with, or `ERROR` for one that is not Holdfast's own. */
+  readonly outcome: 'ok' | HoldfastErrorCode | 'ERROR';
+  /** Milliseconds that it took, rounded. */
+  readonly ms: number;
+}
+
+/** A file to append JSON lines to, or a function that gets each record. */
+export type AuditTarget = string | URL | ((record: AuditRecord) => void);
+
+export interface AuditOptions {
+  readonly clock: Clock;
+  readonly warn: (fields: object, message: string) => void;
+  /** Takes values out of what an instance named; it may name anything. Default: as it is. */
+  readonly scrubText?: (text: string) => string;
+}
+
+/** Who used which secret. Recording never throws, waits, or fails a call. */
+export interface Audit {
+  record(record: AuditRecord): void;
+  /** Records that did not get where they should. */
+  readonly lost: number;
+  /** Resolves when everything recorded before is written or lost, after 2 s at the latest. */
+  flush(): Promise<void>;
+  /** `flush`, and the file is closed. What is recorded after that is lost. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Records that wait for a slow disk at most, about 3 MB; later ones are lost. */
+const WAITING = 10_000;
+/** Milliseconds that `flush` takes at most: a small part of the 15 s of a stop. */
+const FLUSH_MS = 2000;
+/** Characters of what an instance named. */
+const NAMED = 200;
+
+/**
+ * Opens the audit trail. A file is created with mode 0600 when it is missing, and appended to; it is never truncated or
+ * renamed. Its growth is the user's business: rotate it with `copytruncate`, since it is opened once.
+ *
+ * @throws {HoldfastError} `CONFIG_INVALID`: the file cannot be opened for appending, or is a link or a folder
+ */
+export function createAudit(target: AuditTarget | undefined, options: AuditOptions): Audit {
+  if (target === undefined) return noAudit;
+  const trail = typeof target === 'function' ? tellEach(target) : new AuditFile(target, options);
+  const { warn, scrubText = (text) => text } = options;
+  let told = 0;
+  let warned = false;
+  const named = (text: string): string => scrubText(text).slice(0, NAMED);
+  const lose = (error: unknown): void => {
+    told += 1;
+    if (!warned) warn({ error }, 'the audit trail is not complete: its function failed');
+    warned = true;
+  };
+  return {
+    record(record) {
+      const { label, through } = record;
+      const shown = {
+        ...record,
+        label: named(label),
+        ...(through !== undefined && { through: named(through) }),
+      };
+      trail.record(shown, lose);
+    },
+    get lost() {
+      return told + trail.lost;
+    },
+    flush: () => trail.flush(),
+    close: () => trail.close(),
+  };
+}
+
+interface Trail extends Omit<Audit, 'record'> {
+  record(record: AuditRecord, lose: (error: unknown) => void): void;
+}
+
+const noAudit: Audit = { record() {}, lost: 0, flush: async () => {}, close: async () => {} };
+
+function tellEach(tell: (record: AuditRecord) => unknown): Trail {
+  return {
+    record(record, lose) {
+      try {
+        const told = tell(Object.freeze(record));
+        if (told instanceof Promise) told.catch(lose);
+      } catch (error) {
+        lose(error);
+      }
+    },
+    lost: 0,
+    flush: async () => {},
+    close: async () => {},
+  };
+}
+
+/** Lines of a file, one write at a time, in order; what comes meanwhile goes with the next one. */
+class AuditFile implements Trail {
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #options: AuditOptions;
+  #waiting: string[] = [];
+  #writing: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #lost = 0;
+  /** Not yet told in the file. */
+  #gap = 0;
+  #midLine = false;
+  #warned = false;
+
+  constructor(target: string | URL, options: AuditOptions) {
+    this.#path = pathOf(target);
+    this.#fd = openForAppending(this.#path);
+    this.#options = options;
+  }
+
+  get lost(): number {
+    return this.#lost;
+  }
+
+  record(record: AuditRecord): void {
+    if (this.#closing !== undefined || this.#waiting.length >= WAITING) return this.#lose(1);
+    this.#waiting.push(`${JSON.stringify(record)}\n`);
+    this.#writing ??= this.#write();
+  }
+
+  async flush(): Promise<void> {
+    try {
+      await within(this.#options.clock, FLUSH_MS, this.#writing ?? Promise.resolve(), late);
+    } catch (error) {
+      this.#warn(error);
+    }
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    if (this.#gap > 0) this.#writing ??= this.#write();
+    await this.flush();
+    const writing = this.#writing;
+    // A write that hangs keeps the file; what waits behind it is not written any more.
+    if (writing !== undefined) this.#lose(this.#waiting.splice(0).length);
+    const closed = (writing ?? Promise.resolve()).then(() => closeFile(this.#fd)).catch(() => {});
+    if (writing === undefined) await closed;
+  }
+
+  async #write(): Promise<void> {
+    // Those of the same turn go together.
+    await Promise.resolve();
+    do {
+      const lines = this.#waiting.splice(0);
+      const gap = this.#gap;
+      const before = gap > 0 ? `${JSON.stringify({ at: this.#now(), lost: gap })}\n` : '';
+      const bytes = Buffer.from(`${this.#midLine ? '\n' : ''}${before}${lines.join('')}`);
+      let written = 0;
+      try {
+        while (written < bytes.length) written += await writeTo(this.#fd, bytes, written);
+        this.#gap -= gap;
+        this.#midLine = false;
+      } catch (error) {
+        // Whole lines that did get there count as lost too: nobody knows what a failing disk kept.
+        this.#lose(lines.length, error);
+        this.#midLine = written > 0 ? bytes[written - 1] !== 10 : this.#midLine;
+      }
+    } while (this.#waiting.length > 0);
+    this.#writing = undefined;
+  }
+
+  #now(): string {
+    return new Date(this.#options.clock.date()).toISOString();
+  }
+
+  #lose(records: number, error?: unknown): void {
+    this.#lost += records;
+    this.#gap += records;
+    if (records > 0) this.#warn(error);
+  }
+
+  #warn(error: unknown): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    const { warn } = this.#options;
+    const why = error === undefined ? {} : { error };
+    warn(
+      { file: this.#path, ...why },
+      'the audit trail is not complete: its file cannot be written to, or not fast enough; look at the disk',
+    );
+  }
+}
+
+function late(): HoldfastError {
+  return new HoldfastError('STORE_FAILED', `the audit file took no line within ${FLUSH_MS} ms`);
+}
+
+function pathOf(target: string | URL): string {
+  try {
+    return target instanceof URL ? fileURLToPath(target) : target;
+  } catch {
+    throw refused(String(target), 'is no file: URL');
+  }
+}
+
+function openForAppending(path: string): number {
+  const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  let fd;
+  try {
+    // Not blocking: else a pipe without a reader would hold the start for ever.
+    fd = openSync(path, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw refused(
+      path,
+      code === 'ELOOP' ? 'is a symbolic link' : `cannot be opened for appending (${String(code)})`,
+    );
+  }
+  const stat = fstatSync(fd);
+  if (stat.isFile() || stat.isCharacterDevice()) return fd;
+  closeSync(fd);
+  throw refused(path, 'is no regular file');
+}
+
+function refused(path: string, why: string): HoldfastError {
+  return new HoldfastError(
+    'CONFIG_INVALID',
+    `the audit file ${path} ${why}; give \`audit\` the path of a regular file in a folder that exists, or a function`,
+  );
+}
+
+const closeFile = promisify(close);
+
+function writeTo(fd: number, bytes: Buffer, from: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, from, (error, written) => (error ? reject(error) : resolve(written)));
+  });
+}
