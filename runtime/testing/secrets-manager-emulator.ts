@@ -1,9 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createAccess, type EmulatedCredentials, type IamPolicy } from './iam-access.ts';
 import { createFaults, type Fault } from './secrets-manager-faults.ts';
 import { operations, rotate } from './secrets-manager-operations.ts';
 import { createSecretsStore, ServiceError, type StoredValue } from './secrets-manager-store.ts';
+import { isQuery, queryError, queryOperation, runQuery, type XmlAnswer } from './sts-operations.ts';
 
 /** The service takes values of 64 KiB; base64 and JSON around them stay far below this. */
 const largestBody = 1024 * 1024;
@@ -21,17 +23,29 @@ export interface SecretsManagerEmulator extends AsyncDisposable {
   /** The endpoint for the SDK. */
   readonly url: string;
   readonly region: string;
-  /** Made up at the start; requests with any other access key are refused. Signatures are not checked. */
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /**
+   * Made up at the start; they may do everything. Requests with an access key that the emulator did not make are
+   * refused. Signatures are not checked.
+   */
+  readonly credentials: EmulatedCredentials;
   /** Requests by operation, those that failed included. */
   readonly calls: Readonly<Record<string, number>>;
   /** Makes the secret, or gives it a new current version. Returns the version id. */
   put(name: string, value: string | Uint8Array): string;
   /** Runs the four steps of a rotation, to a random value unless one is given. Returns the version id. */
   rotate(name: string, value?: string | Uint8Array): string;
+  /** Credentials that may do what the policy allows, and nothing else. @throws {TypeError} for what is not emulated */
+  createUser(policy: IamPolicy): EmulatedCredentials;
+  /**
+   * A role for `sts:AssumeRole`, which {@link url} answers too; made again, its policy changes at once, for sessions that
+   * exist as well. Returns its ARN.
+   */
+  createRole(name: string, policy: IamPolicy): string;
+  /** Ends the credentials of all roles: `ExpiredTokenException`. Roles can be assumed again. */
+  expireSessions(): void;
   /** Makes the next requests of an operation (`'*'`: of any) fail. */
   fail(operation: string, fault: Fault): void;
-  /** Forgets secrets, faults and counts. */
+  /** Forgets secrets, users, roles, faults and counts. */
   reset(): void;
   /** Cuts every connection. Idempotent. */
   stop(): Promise<void>;
@@ -41,7 +55,8 @@ export interface SecretsManagerEmulator extends AsyncDisposable {
  * Starts an emulator of AWS Secrets Manager that speaks awsJson1.1 over HTTP on 127.0.0.1: CreateSecret,
  * GetSecretValue, PutSecretValue, UpdateSecretVersionStage, DescribeSecret, BatchGetSecretValue (without
  * filters), ListSecrets, DeleteSecret, RestoreSecret and RotateSecret, with the service's rules for versions,
- * staging labels and idempotency tokens, and its errors.
+ * staging labels and idempotency tokens, and its errors. Of STS it answers AssumeRole, and
+ * every operation is subject to the IAM policy of its caller.
  */
 export async function startSecretsManagerEmulator(
   options: SecretsManagerEmulatorOptions = {},
@@ -51,15 +66,15 @@ export async function startSecretsManagerEmulator(
   const faults = createFaults();
   const calls: Record<string, number> = {};
   const stopping = new AbortController();
-  const credentials = {
-    accessKeyId: `AKIA${randomBytes(8).toString('hex').toUpperCase()}`,
-    secretAccessKey: randomBytes(30).toString('base64'),
-  };
+  const access = createAccess(Date.now);
+  const { credentials } = access;
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const operation =
-      /^secretsmanager\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1] ?? 'Unknown';
+    const query = isQuery(request.headers['content-type']);
     const body = await readBody(request);
+    const operation = query
+      ? queryOperation(body)
+      : (/^secretsmanager\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1] ?? 'Unknown');
     calls[operation] = (calls[operation] ?? 0) + 1;
     const fault = faults.take(operation);
     if (fault !== undefined && 'hang' in fault) return;
@@ -68,11 +83,12 @@ export async function startSecretsManagerEmulator(
     if (fault !== undefined && 'error' in fault)
       throw new ServiceError(fault.error, 'Injected.', fault.status);
     if (fault !== undefined) await sleep(fault.latencyMs, undefined, { signal: stopping.signal });
-    authenticate(request, credentials.accessKeyId);
+    const caller = access.authenticate(request.headers);
+    if (query) return sendXml(response, runQuery(access, caller, body));
     const run = operations.get(operation);
     if (run === undefined)
       throw new ServiceError('UnknownOperationException', `${operation} is not emulated.`);
-    send(response, 200, run(store, parse(body)));
+    send(response, 200, run({ store, caller }, parse(body)));
   }
 
   const server = createServer((request, response) => {
@@ -80,6 +96,7 @@ export async function startSecretsManagerEmulator(
       if (response.destroyed || response.headersSent) return;
       const known =
         error instanceof ServiceError ? error : new ServiceError('InternalServiceError', String(error), 500);
+      if (isQuery(request.headers['content-type'])) return sendXml(response, queryError(known));
       send(response, known.status, { __type: known.code, Message: known.message, message: known.message });
     });
   });
@@ -113,9 +130,13 @@ export async function startSecretsManagerEmulator(
     },
     rotate: (name, value) =>
       rotate(store, store.findLive(name), value === undefined ? undefined : storedValue(value)).id,
+    createUser: (policy) => access.createUser(policy),
+    createRole: (name, policy) => access.createRole(name, policy),
+    expireSessions: () => access.expireSessions(),
     fail: (operation, fault) => faults.plan(operation, fault),
     reset() {
       store.clear();
+      access.clear();
       faults.clear();
       for (const operation of Object.keys(calls)) delete calls[operation];
     },
@@ -148,18 +169,6 @@ function parse(body: string): Record<string, unknown> {
   throw new ServiceError('SerializationException', 'The request is not a JSON object.');
 }
 
-function authenticate(request: IncomingMessage, accessKeyId: string): void {
-  const used = /Credential=([^/,\s]+)/.exec(request.headers.authorization ?? '')?.[1];
-  if (used === undefined)
-    throw new ServiceError('MissingAuthenticationTokenException', 'Missing Authentication Token');
-  if (used !== accessKeyId) {
-    throw new ServiceError(
-      'UnrecognizedClientException',
-      'The security token included in the request is invalid.',
-    );
-  }
-}
-
 function send(response: ServerResponse, status: number, body: unknown): void {
   const { req: request } = response;
   // Of a request that was not read to its end nothing more is read.
@@ -168,6 +177,10 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   response.end(JSON.stringify(body), () => {
     if (cut !== undefined) request.destroy();
   });
+}
+
+function sendXml(response: ServerResponse, { status, xml }: XmlAnswer): void {
+  response.writeHead(status, { 'content-type': 'text/xml' }).end(xml);
 }
 
 function storedValue(value: string | Uint8Array): StoredValue {

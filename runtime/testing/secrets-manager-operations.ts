@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Principal } from './iam-access.ts';
 import {
   ServiceError,
   type SecretsStore,
@@ -9,8 +10,13 @@ import {
 
 type Request = Readonly<Record<string, unknown>>;
 type Answer = Record<string, unknown>;
+/** What an operation works with: the secrets, and whoever asks. */
+export interface OperationContext {
+  readonly store: SecretsStore;
+  readonly caller: Principal;
+}
 /** One operation of the service: request in, answer out, or a {@link ServiceError}. */
-export type Operation = (store: SecretsStore, request: Request) => Answer;
+export type Operation = (context: OperationContext, request: Request) => Answer;
 
 const batchLimit = 20;
 const daySeconds = 86_400;
@@ -18,7 +24,7 @@ const daySeconds = 86_400;
 /** The operations by name, as they stand after the dot of `X-Amz-Target`. */
 export const operations: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['CreateSecret', createSecret],
-  ['GetSecretValue', (store, request) => valueAnswer(store, request)],
+  ['GetSecretValue', getSecretValue],
   ['PutSecretValue', putSecretValue],
   ['UpdateSecretVersionStage', updateSecretVersionStage],
   ['DescribeSecret', describeSecret],
@@ -29,8 +35,9 @@ export const operations: ReadonlyMap<string, Operation> = new Map<string, Operat
   ['RotateSecret', rotateSecret],
 ]);
 
-function createSecret(store: SecretsStore, request: Request): Answer {
+function createSecret({ store, caller }: OperationContext, request: Request): Answer {
   const name = text(request, 'Name');
+  caller.require('secretsmanager:CreateSecret', resourceOf(store, name));
   const token = optionalText(request, 'ClientRequestToken');
   const value = optionalValue(request);
   const existing = store.all().find((secret) => secret.name === name);
@@ -54,17 +61,22 @@ function createSecret(store: SecretsStore, request: Request): Answer {
   return { ARN: secret.arn, Name: name, ...(version && { VersionId: version.id }) };
 }
 
-function putSecretValue(store: SecretsStore, request: Request): Answer {
-  const secret = store.findLive(text(request, 'SecretId'));
+function putSecretValue(context: OperationContext, request: Request): Answer {
+  const secret = live(context, 'PutSecretValue', request);
   const value = optionalValue(request);
   if (value === undefined) throw invalid('You must provide either SecretString or SecretBinary.');
   const stages = optionalTexts(request, 'VersionStages') ?? ['AWSCURRENT'];
-  const version = store.addVersion(secret, optionalText(request, 'ClientRequestToken'), value, stages);
+  const version = context.store.addVersion(
+    secret,
+    optionalText(request, 'ClientRequestToken'),
+    value,
+    stages,
+  );
   return { ARN: secret.arn, Name: secret.name, VersionId: version.id, VersionStages: [...version.stages] };
 }
 
-function valueAnswer(store: SecretsStore, request: Request): Answer {
-  const secret = store.findLive(text(request, 'SecretId'));
+function getSecretValue(context: OperationContext, request: Request): Answer {
+  const secret = live(context, 'GetSecretValue', request);
   const version = selected(secret, optionalText(request, 'VersionId'), optionalText(request, 'VersionStage'));
   return {
     ARN: secret.arn,
@@ -98,8 +110,8 @@ function selected(secret: StoredSecret, id: string | undefined, stage: string | 
   return found;
 }
 
-function updateSecretVersionStage(store: SecretsStore, request: Request): Answer {
-  const secret = store.findLive(text(request, 'SecretId'));
+function updateSecretVersionStage(context: OperationContext, request: Request): Answer {
+  const secret = live(context, 'UpdateSecretVersionStage', request);
   const stage = text(request, 'VersionStage');
   const moveTo = optionalText(request, 'MoveToVersionId');
   const removeFrom = optionalText(request, 'RemoveFromVersionId');
@@ -117,13 +129,13 @@ function updateSecretVersionStage(store: SecretsStore, request: Request): Answer
     if (stage === 'AWSCURRENT') throw invalid("You can't remove the staging label AWSCURRENT, only move it.");
     holder?.stages.delete(stage);
   } else {
-    store.label(secret, stage, selected(secret, moveTo, undefined));
+    context.store.label(secret, stage, selected(secret, moveTo, undefined));
   }
   return { ARN: secret.arn, Name: secret.name };
 }
 
-function describeSecret(store: SecretsStore, request: Request): Answer {
-  return description(store.find(text(request, 'SecretId')), 'VersionIdsToStages');
+function describeSecret(context: OperationContext, request: Request): Answer {
+  return description(permitted(context, 'DescribeSecret', request), 'VersionIdsToStages');
 }
 
 function description(
@@ -143,7 +155,8 @@ function description(
   };
 }
 
-function batchGetSecretValue(store: SecretsStore, request: Request): Answer {
+function batchGetSecretValue(context: OperationContext, request: Request): Answer {
+  context.caller.require('secretsmanager:BatchGetSecretValue', '*');
   const ids = optionalTexts(request, 'SecretIdList');
   if (ids === undefined || ids.length === 0)
     throw invalid('You must provide SecretIdList; Filters are not emulated.');
@@ -154,7 +167,7 @@ function batchGetSecretValue(store: SecretsStore, request: Request): Answer {
   const errors: Answer[] = [];
   for (const id of ids) {
     try {
-      values.push(valueAnswer(store, { SecretId: id }));
+      values.push(getSecretValue(context, { SecretId: id }));
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
       errors.push({ SecretId: id, ErrorCode: error.code, Message: error.message });
@@ -163,7 +176,8 @@ function batchGetSecretValue(store: SecretsStore, request: Request): Answer {
   return { SecretValues: values, Errors: errors };
 }
 
-function listSecrets(store: SecretsStore, request: Request): Answer {
+function listSecrets({ store, caller }: OperationContext, request: Request): Answer {
+  caller.require('secretsmanager:ListSecrets', '*');
   const { MaxResults: size = 100, NextToken: token = '0', IncludePlannedDeletion: deleted = false } = request;
   if (typeof size !== 'number' || size < 1 || size > 100) throw invalid('MaxResults must be from 1 to 100.');
   const from = Number(token);
@@ -176,7 +190,7 @@ function listSecrets(store: SecretsStore, request: Request): Answer {
   return { SecretList: page.map((secret) => description(secret, 'SecretVersionsToStages')), ...next };
 }
 
-function deleteSecret(store: SecretsStore, request: Request): Answer {
+function deleteSecret(context: OperationContext, request: Request): Answer {
   const { RecoveryWindowInDays: days, ForceDeleteWithoutRecovery: force } = request;
   if (force === true && days !== undefined) {
     throw invalid("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.");
@@ -184,21 +198,21 @@ function deleteSecret(store: SecretsStore, request: Request): Answer {
   if (days !== undefined && (typeof days !== 'number' || days < 7 || days > 30)) {
     throw invalid('The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).');
   }
-  const secret = store.findLive(text(request, 'SecretId'));
+  const secret = live(context, 'DeleteSecret', request);
   secret.deletion = Date.now() / 1000 + (force === true ? 0 : (days ?? 30) * daySeconds);
-  if (force === true) store.remove(secret);
+  if (force === true) context.store.remove(secret);
   return { ARN: secret.arn, Name: secret.name, DeletionDate: secret.deletion };
 }
 
-function restoreSecret(store: SecretsStore, request: Request): Answer {
-  const secret = store.find(text(request, 'SecretId'));
+function restoreSecret(context: OperationContext, request: Request): Answer {
+  const secret = permitted(context, 'RestoreSecret', request);
   secret.deletion = undefined;
   return { ARN: secret.arn, Name: secret.name };
 }
 
-function rotateSecret(store: SecretsStore, request: Request): Answer {
-  const secret = store.findLive(text(request, 'SecretId'));
-  const version = rotate(store, secret, undefined, optionalText(request, 'ClientRequestToken'));
+function rotateSecret(context: OperationContext, request: Request): Answer {
+  const secret = live(context, 'RotateSecret', request);
+  const version = rotate(context.store, secret, undefined, optionalText(request, 'ClientRequestToken'));
   return { ARN: secret.arn, Name: secret.name, VersionId: version.id };
 }
 
@@ -220,6 +234,24 @@ export function rotate(
   version.stages.delete('AWSPENDING');
   secret.rotated = Date.now() / 1000;
   return version;
+}
+
+/** The secret of a request, when the caller may do this with it; whether it exists is told to nobody else. */
+function permitted({ store, caller }: OperationContext, operation: string, request: Request): StoredSecret {
+  const id = text(request, 'SecretId');
+  caller.require(`secretsmanager:${operation}`, resourceOf(store, id));
+  return store.find(id);
+}
+
+/** The same, but not one that is marked for deletion. */
+function live(context: OperationContext, operation: string, request: Request): StoredSecret {
+  permitted(context, operation, request);
+  return context.store.findLive(text(request, 'SecretId'));
+}
+
+/** The ARN of a secret; of one that does not exist, as a policy could name it. */
+function resourceOf(store: SecretsStore, id: string): string {
+  return store.arnOf(id) ?? (id.startsWith('arn:') ? id : store.newArn(id));
 }
 
 function invalid(message: string): ServiceError {

@@ -1,5 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
+/** The account that everything belongs to. */
+export const accountId = '000000000000';
+
 /** A refusal, with the service's own name for it. */
 export class ServiceError extends Error {
   readonly code: string;
@@ -44,6 +47,10 @@ export interface SecretsStore {
   find(id: string): StoredSecret;
   /** The same, but not one that is marked for deletion. */
   findLive(id: string): StoredSecret;
+  /** The ARN of an existing secret. */
+  arnOf(id: string): string | undefined;
+  /** An ARN for a secret of this name, with a random end. */
+  newArn(name: string): string;
   create(name: string, description: string | undefined): StoredSecret;
   remove(secret: StoredSecret): void;
   /** Adds a version, or finds the same one again by its token (idempotency). */
@@ -61,9 +68,12 @@ export interface SecretsStore {
 export function createSecretsStore(region: string): SecretsStore {
   const secrets = new Map<string, StoredSecret>();
 
+  const existing = (id: string): StoredSecret | undefined =>
+    secrets.get(id) ?? [...secrets.values()].find(({ arn }) => arn === id || arn.slice(0, -7) === id);
+  const newArn = (name: string): string =>
+    `arn:aws:secretsmanager:${region}:${accountId}:secret:${name}-${randomBytes(3).toString('hex')}`;
   const find = (id: string): StoredSecret => {
-    const found =
-      secrets.get(id) ?? [...secrets.values()].find(({ arn }) => arn === id || arn.slice(0, -7) === id);
+    const found = existing(id);
     if (found === undefined) {
       throw new ServiceError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");
     }
@@ -92,8 +102,10 @@ export function createSecretsStore(region: string): SecretsStore {
         "You can't perform this operation on the secret because it was marked for deletion.",
       );
     },
+    arnOf: (id) => existing(id)?.arn,
+    newArn,
     create(name, description) {
-      const arn = `arn:aws:secretsmanager:${region}:000000000000:secret:${name}-${randomBytes(3).toString('hex')}`;
+      const arn = newArn(name);
       const created = nowSeconds();
       const secret: StoredSecret = {
         name,
