@@ -46,7 +46,10 @@ export interface DescribeResult {
 
 /** A sign that a secret may have changed. Hints may repeat, come late, out of order or not at all. */
 export interface RotationHint {
+  /** The secret, as a ref may name it. */
   readonly id: string;
+  /** What else a ref may call the same secret: a hint is for every ref whose id is `id` or one of these. */
+  readonly aliases?: readonly string[];
   readonly versionId?: string;
   readonly stage?: string;
   /** Where the hint came from, for the log. */
@@ -110,8 +113,16 @@ export interface SecretProvider {
     refs: readonly SecretRef[],
     signal: AbortSignal,
   ): Promise<Map<string, FetchResult | ProviderError>>;
-  /** Delivers hints until `signal` aborts. */
-  watch?(emit: (hint: RotationHint) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Delivers hints until `signal` aborts, then resolves soon. Keeps trying through outages; rejects only when it can
+   * never work, with a message that says what to do, and polling goes on. Troubles on the way are told to `report`,
+   * each once until it has gone well again.
+   */
+  watch?(
+    emit: (hint: RotationHint) => void,
+    signal: AbortSignal,
+    report?: (trouble: ProviderError) => void,
+  ): Promise<void>;
   /** Sorts an error that one of the calls rejected with. Must not throw; `transient` when in doubt. */
   classify(error: unknown): ProviderFailure;
   /** Lets go of sockets and files. Called once when the runtime stops, if the provider was used. */
