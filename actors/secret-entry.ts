@@ -50,11 +50,11 @@ export interface SecretEntryContext extends SecretEntrySpec {
   readonly fetchedAt: number | undefined;
   readonly failure: ProviderFailure | undefined;
   /** Why the running fetch was started. */
-  readonly asked: 'poll' | 'manual';
+  readonly asked: Exclude<SecretCause, 'rollback'>;
   /** A refresh was asked for while a fetch was running that may have read the older version. */
   readonly again: boolean;
   /** What the last fetch changed; undefined: nothing, or it was the first. */
-  readonly change: SecretChange | undefined;
+  readonly change: SecretCause | undefined;
 }
 
 export type SecretEntryEvent =
@@ -65,8 +65,31 @@ export type SecretEntryEvent =
   | { type: 'grant.opened' }
   | { type: 'grant.closed' };
 
-/** Why a version took another's place: found at a poll or a use, at a refresh, or it is one that was there before. */
-export type SecretChange = 'poll' | 'manual' | 'rollback';
+/**
+ * How news of a secret came to light: a hint of its provider, a poll or a use, a service that refused the version, a
+ * refresh that was asked for; `rollback`: the version that came is one that was there before.
+ */
+export type SecretCause = 'push' | 'poll' | 'auth-failure' | 'manual' | 'rollback';
+
+/** What those who are granted a secret hear of it; metadata only. */
+export interface SecretNews {
+  /**
+   * - `rotated`: another version is in the cache
+   * - `stale`: it cannot be refreshed for now, and the version held is used for a bounded time
+   * - `recovered`: it is current again after `stale`, `revoked` or `unavailable`
+   * - `revoked`: the provider refuses it; nothing is held any more
+   * - `unavailable`: it cannot be had for now, and nothing is held any more
+   */
+  readonly type: 'rotated' | 'stale' | 'recovered' | 'revoked' | 'unavailable';
+  readonly epoch: number;
+  /** Absent when no version was ever fetched. */
+  readonly versionId?: string;
+  /** Only with `rotated`. */
+  readonly previousVersionId?: string;
+  readonly cause: SecretCause;
+  /** Only with `stale`: until when the version held is used, in milliseconds since the epoch. */
+  readonly graceUntil?: number;
+}
 
 /** To the parent after each successful fetch, when the vault holds the version. */
 export interface SecretEntryFetched {
@@ -76,7 +99,7 @@ export interface SecretEntryFetched {
   readonly versionId: string;
   readonly previousVersionId: string | undefined;
   /** Undefined: the version is the one that was known, or the first. */
-  readonly change: SecretChange | undefined;
+  readonly change: SecretCause | undefined;
 }
 
 /** Milliseconds for one fetch with all its attempts; a provider that hangs is given up then. */

@@ -84,8 +84,16 @@ describe('the secrets actor', () => {
     send({ type: 'secret.refresh', entry: spec('k') });
     await flush();
     expect(emitted).toEqual([
-      { type: 'rotated', key: 'k', epoch: 2, versionId: 'v2', previousVersionId: 'v1', cause: 'poll' },
-      { type: 'rotated', key: 'k', epoch: 3, versionId: 'v1', previousVersionId: 'v2', cause: 'rollback' },
+      {
+        type: 'news',
+        key: 'k',
+        news: { type: 'rotated', epoch: 2, versionId: 'v2', previousVersionId: 'v1', cause: 'poll' },
+      },
+      {
+        type: 'news',
+        key: 'k',
+        news: { type: 'rotated', epoch: 3, versionId: 'v1', previousVersionId: 'v2', cause: 'rollback' },
+      },
     ]);
   });
 

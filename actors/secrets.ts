@@ -1,10 +1,10 @@
 import { setup, type ActorRefFrom } from 'xstate';
 import {
   secretEntryMachine,
-  type SecretChange,
   type SecretEntryContext,
   type SecretEntryFetched,
   type SecretEntrySpec,
+  type SecretNews,
 } from './secret-entry.ts';
 
 export type SecretEntryRef = ActorRefFrom<typeof secretEntryMachine>;
@@ -30,15 +30,8 @@ export type SecretsEvent =
   | SecretEntryFetched;
 
 export type SecretsEmitted =
-  | {
-      /** Another version is in the vault now. */
-      type: 'rotated';
-      readonly key: string;
-      readonly epoch: number;
-      readonly versionId: string;
-      readonly previousVersionId: string | undefined;
-      readonly cause: SecretChange;
-    }
+  /** What those who are granted the secret are to hear; of a version, when the vault holds it. */
+  | { type: 'news'; readonly key: string; readonly news: SecretNews }
   /** An entry broke and was put back cold; who waits for it must be told. */
   | { type: 'entry.lost'; readonly key: string };
 
@@ -83,10 +76,11 @@ const changeGrants = parts.enqueueActions(({ context, event, enqueue }) => {
   }
 });
 
-const emitRotated = parts.enqueueActions(({ event, enqueue }) => {
+const emitNews = parts.enqueueActions(({ event, enqueue }) => {
   if (event.type !== 'entry.fetched' || event.change === undefined) return;
   const { key, epoch, versionId, previousVersionId, change: cause } = event;
-  enqueue.emit({ type: 'rotated', key, epoch, versionId, previousVersionId, cause });
+  const before = previousVersionId === undefined ? {} : { previousVersionId };
+  enqueue.emit({ type: 'news', key, news: { type: 'rotated', epoch, versionId, ...before, cause } });
 });
 
 /** An entry that threw starts again, cold, with its epoch; one broken secret must not end the others. */
@@ -127,7 +121,7 @@ export const secretsMachine = parts.createMachine({
         'secret.refresh': { actions: [ensureEntries, passOn] },
         'grant.open': { actions: [ensureEntries, changeGrants] },
         'grant.close': { actions: changeGrants },
-        'entry.fetched': { guard: 'changed', actions: emitRotated },
+        'entry.fetched': { guard: 'changed', actions: emitNews },
         'xstate.error.actor.*': { actions: replaceBroken },
         'secrets.stop': 'stopped',
       },

@@ -6,6 +6,7 @@ import type { PoolEvidence } from './exhausted.ts';
 import type { Logger } from './logger.ts';
 import type { StopReason } from './watchers.ts';
 import type { QuarantineEvidence } from './quarantine.ts';
+import type { SecretEvent } from './secrets/secret-event.ts';
 
 /** What the runtime could not mend by itself. */
 export type Escalation =
@@ -50,10 +51,13 @@ export interface RuntimeEvents {
   };
   escalation: Escalation;
   secret: {
-    readonly type: 'secret.rotated';
+    readonly type: SecretEvent['type'];
     readonly address: string;
     readonly label: string;
     readonly epoch: number;
+    /** Absent when no version was ever fetched. */
+    readonly versionId?: string;
+    readonly cause: SecretEvent['cause'];
   };
   warning: { readonly message: string; readonly [field: string]: unknown };
 }

@@ -413,7 +413,9 @@ export class RuntimeSystem {
     const { address, agent } = instance;
     this.secrets.open(address, agent.grants, (event) => {
       instance.inbox.acceptControl(event);
-      this.#hub.emit('secret', { type: event.type, address, label: event.label, epoch: event.epoch });
+      const { type, label, epoch, versionId, cause } = event;
+      const version = versionId === undefined ? {} : { versionId };
+      this.#hub.emit('secret', { type, address, label, epoch, ...version, cause });
     });
   }
 

@@ -1,14 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { SecretEntrySpec } from '../../actors/secret-entry.ts';
+import type { SecretEntrySpec, SecretNews } from '../../actors/secret-entry.ts';
 import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
-import {
-  createSecretsCache,
-  secretsStopped,
-  systemSecretsClock,
-  type SecretRotated,
-  type SecretsCacheOptions,
-} from './cache.ts';
+import { createSecretsCache, secretsStopped, systemSecretsClock, type SecretsCacheOptions } from './cache.ts';
 import type { Capability } from './capability.ts';
 import { capabilityDeadlineMs, runCapability } from './capability-call.ts';
 import { liveGrants, notGranted, takeGranted, type LiveGrant } from './grants.ts';
@@ -26,7 +20,7 @@ export type SecretRotation = Omit<SecretEvent, 'type' | 'v' | 'id' | 'handle' | 
 
 export interface SecretsBrokerOptions extends SecretsCacheOptions {
   readonly capabilities?: readonly Capability[];
-  /** Hears each change of version, when the vault holds it. */
+  /** Hears each change of version, when the cache holds it. */
   readonly onRotated?: (rotation: SecretRotation) => void;
   /** Hears what went wrong without anybody else to tell. Default: a process warning. */
   readonly onWarning?: (message: string) => void;
@@ -83,24 +77,23 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   const notices = createRotationNotices(onWarning);
   const holders = new Map<string, Holder>();
   let stopped = false;
-  cache.onRotated(tellHolders);
+  cache.onNews(tellHolders);
 
-  function tellHolders(rotated: SecretRotated, spec: SecretEntrySpec): void {
-    const { epoch, versionId, previousVersionId, cause } = rotated;
-    const change = { epoch, versionId, ...(previousVersionId !== undefined && { previousVersionId }), cause };
-    const common = { ...change, stage: spec.stage, at: clock.now() };
+  function tellHolders({ type, ...news }: SecretNews, spec: SecretEntrySpec): void {
+    const common = { ...news, stage: spec.stage, at: clock.now() };
     for (const [address, holder] of holders) {
       for (const [label, live] of holder.grants) {
-        if (live.spec.key !== rotated.key) continue;
+        if (live.spec.key !== spec.key) continue;
         const handle = `secret:${address}/${label}`;
         notices.push(
-          { type: 'secret.rotated', v: 1, id: randomUUID(), handle, label, ...common },
+          { type: `secret.${type}`, v: 1, id: randomUUID(), handle, label, ...common },
           (event) => {
             if (holders.get(address) === holder) holder.notify(event);
           },
         );
       }
     }
+    if (type !== 'rotated') return;
     try {
       onRotated?.({ provider: spec.provider, id: spec.id, ...common });
     } catch {

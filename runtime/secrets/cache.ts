@@ -1,6 +1,12 @@
 import { createActor } from 'xstate';
-import type { SecretAnswer, SecretEntrySpec } from '../../actors/secret-entry.ts';
-import type { SecretsEmitted, SecretsEvent } from '../../actors/secrets.ts';
+import type {
+  SecretAnswer,
+  SecretCause,
+  SecretEntryContext,
+  SecretEntrySpec,
+  SecretNews,
+} from '../../actors/secret-entry.ts';
+import type { SecretsEvent } from '../../actors/secrets.ts';
 import type { SecretProvider, SecretRef } from '../../providers/provider.ts';
 import type { ResolvedProvider } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
@@ -20,8 +26,17 @@ export interface SecretsClock {
   clearTimeout(id: unknown): void;
 }
 
-/** Another version of a secret is in the cache now. */
-export type SecretRotated = Extract<SecretsEmitted, { type: 'rotated' }>;
+/** Where a secret stands, for somebody who missed the news. */
+export interface KnownSecret {
+  /** 0: never fetched. */
+  readonly epoch: number;
+  readonly versionId?: string;
+  /** Of the last change; absent while the first version is the current one. */
+  readonly cause?: SecretCause;
+}
+
+/** Hears the news of an entry, at once. */
+export type NewsListener = (news: SecretNews, entry: SecretEntrySpec) => void;
 
 export interface SecretsCacheOptions {
   readonly providers: readonly ResolvedProvider[];
@@ -53,8 +68,15 @@ export interface SecretsCache {
   read(entry: SecretEntrySpec, versionId: string): Buffer | undefined;
   /** Fetches a secret that is in use now; settles when it is done. Rejects with `SECRET_…` or `RUNTIME_STOPPED`. */
   refresh(provider: string, id: string): Promise<void>;
-  /** Hears each change of version, when the new one is here. One listener. */
-  onRotated(listener: (rotated: SecretRotated, entry: SecretEntrySpec) => void): void;
+  /**
+   * The service refused this version: settles with another one as soon as there is one, else with a failure. A version
+   * that is not the current one any more is answered at once. Rejects with `RUNTIME_STOPPED` or the signal's reason.
+   */
+  rejected(entry: SecretEntrySpec, versionId: string, signal: AbortSignal): Promise<SecretAnswer>;
+  /** Where the entry stands; undefined when nobody has held or needed it. */
+  known(entry: SecretEntrySpec): KnownSecret | undefined;
+  /** Hears of new versions when they are here, and when an entry is stale, refused, unavailable or recovers. One listener. */
+  onNews(listener: NewsListener): void;
   status(): SecretStatus[];
   /** How often providers were called so far. */
   calls(): ProviderCalls;
@@ -79,7 +101,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
   const vault = createVault();
   const answers = createAnswers();
   let stopped = false;
-  let heard: ((rotated: SecretRotated, entry: SecretEntrySpec) => void) | undefined;
+  let heard: NewsListener | undefined;
 
   const logic = secretsLogic({
     fetch: (input, signal) => fetchIntoVault({ providers, vault, now: () => clock.now() }, input, signal),
@@ -95,10 +117,13 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     vault.evict(key);
     answers.give(key, { ok: false, failure: 'transient' });
   });
-  actor.on('rotated', (rotated) => {
-    const spec = actor.getSnapshot().context.entries[rotated.key]?.getSnapshot().context;
-    if (spec !== undefined) heard?.(rotated, spec);
+  actor.on('news', ({ key, news }) => {
+    const spec = contextOf(key);
+    if (spec !== undefined) heard?.(news, spec);
   });
+
+  const contextOf = (key: string): SecretEntryContext | undefined =>
+    actor.getSnapshot().context.entries[key]?.getSnapshot().context;
 
   function ask<T>(
     entry: SecretEntrySpec,
@@ -155,7 +180,24 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
       await Promise.all(settled);
     },
 
-    onRotated(listener) {
+    async rejected(entry, versionId, signal) {
+      signal.throwIfAborted();
+      const current = contextOf(entry.key)?.versionId;
+      const type = current === versionId ? 'secret.refresh' : 'secret.need';
+      const answer = await ask(entry, type, (answer) => answer);
+      signal.throwIfAborted();
+      if (!answer.ok || answer.versionId !== versionId) return answer;
+      return { ok: false, failure: 'transient' };
+    },
+
+    known({ key }) {
+      const context = contextOf(key);
+      if (context === undefined) return undefined;
+      const { epoch, versionId, change } = context;
+      return { epoch, ...(versionId !== undefined && { versionId }), ...(change && { cause: change }) };
+    },
+
+    onNews(listener) {
       heard = listener;
     },
     status: () => secretStatuses(actor, clock.now()),

@@ -1,8 +1,8 @@
 import type { SecretEvent } from './secret-event.ts';
 
-/** Rotation events on their way to instances: at most one a handle, the latest. */
+/** News of secrets on their way to instances: at most two a handle, of its last change and of where it stands. */
 export interface RotationNotices {
-  /** Delivers soon; an event of the same handle that has not gone out yet is replaced. */
+  /** Delivers soon; an event of the same handle and kind that has not gone out yet is replaced. */
   push(event: SecretEvent, notify: (event: SecretEvent) => void): void;
   /** Forgets what has not gone out. */
   clear(): void;
@@ -21,9 +21,7 @@ export function createRotationNotices(warn: (message: string) => void): Rotation
       try {
         notify(event);
       } catch {
-        warn(
-          `A listener for the rotation of ${event.handle} threw; the instance may not know of epoch ${event.epoch}.`,
-        );
+        warn(`A listener for ${event.handle} threw; the instance may not know of epoch ${event.epoch}.`);
       }
     }
   };
@@ -31,8 +29,11 @@ export function createRotationNotices(warn: (message: string) => void): Rotation
   return {
     push(event, notify) {
       if (waiting.size === 0) queueMicrotask(flush);
-      const earlier = waiting.get(event.handle)?.event.previousVersionId;
-      waiting.set(event.handle, {
+      // An agent must hear of a new version, too, when that is stale or gone again at once.
+      const slot = `${event.type === 'secret.rotated'} ${event.handle}`;
+      const earlier = waiting.get(slot)?.event.previousVersionId;
+      waiting.delete(slot);
+      waiting.set(slot, {
         // The agent saw the version before the first of them.
         event: earlier === undefined ? event : { ...event, previousVersionId: earlier },
         notify,

@@ -1,9 +1,18 @@
+import type { SecretCause, SecretNews } from '../../actors/secret-entry.ts';
+
 /**
  * What an agent hears when a secret it is granted changes: metadata only, never a value, a hash or a length.
  * Delivered at least once and coalesced: of several changes in a row the agent may hear the last alone.
  */
 export interface SecretEvent {
-  readonly type: 'secret.rotated';
+  /**
+   * - `secret.rotated`: another version is used from now on
+   * - `secret.stale`: it cannot be refreshed for now; the version held is used until `graceUntil`
+   * - `secret.recovered`: it is current again
+   * - `secret.revoked`: the provider refuses it, and it is not used any more
+   * - `secret.unavailable`: it cannot be had for now
+   */
+  readonly type: `secret.${SecretNews['type']}`;
   readonly v: 1;
   /** Unique for each event. */
   readonly id: string;
@@ -12,12 +21,18 @@ export interface SecretEvent {
   readonly label: string;
   /** Grows with each change of this secret while the host runs, also when it goes back to an older version. */
   readonly epoch: number;
-  readonly versionId: string;
+  /** Absent when no version was ever fetched. */
+  readonly versionId?: string;
   readonly previousVersionId?: string;
   /** The staging label that is followed, `AWSCURRENT` by default. */
   readonly stage: string;
-  /** Found at a poll or a use, at a refresh that was asked for, or the version is one that was current before. */
-  readonly cause: 'poll' | 'manual' | 'rollback';
+  /**
+   * A hint of the provider, a poll or a use, a service that refused the version, a refresh that was asked for, or the
+   * version is one that was current before.
+   */
+  readonly cause: SecretCause;
+  /** Only with `secret.stale`: until when the version held is used, in milliseconds since the epoch. */
+  readonly graceUntil?: number;
   /** Milliseconds since the epoch. */
   readonly at: number;
 }

@@ -209,7 +209,7 @@ test('two secrets that change are two rotations, and so is the next change of on
   const { source, hub } = events();
   countEvents(metrics.getMeter('test'), source, agentAt);
   const tell = (label: string, epoch: number, address = 'signer/a'): void =>
-    hub.emit('secret', { type: 'secret.rotated', address, label, epoch });
+    hub.emit('secret', { type: 'secret.rotated', address, label, epoch, cause: 'poll' });
   for (const label of ['key', 'same', 'other', 'staged', 'not-granted']) tell(label, 2);
   expect(fake.counted('holdfast.secret.rotations')).toEqual({ '{}': 3 });
   for (const address of ['signer/a', 'signer/b', 'made-up/a']) tell('key', 3, address);

@@ -44,7 +44,8 @@ function countRotations(meter: Meter, source: EventSource, agentAt: AgentAt): vo
     'Changes of a secret, each once, however many instances hear of it.',
   );
   const epochs = new Map<string, number>();
-  source.on('secret', ({ address, label, epoch }) => {
+  source.on('secret', ({ type, address, label, epoch }) => {
+    if (type !== 'secret.rotated') return;
     const grant = agentAt(address)?.grants.find((grant) => grant.label === label);
     if (grant === undefined) return;
     const secret = JSON.stringify([grant.provider, grant.id, grant.stage]);
