@@ -9,8 +9,9 @@ export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './ag
 export { agent, type TypedAgentConfig } from './config/agent.ts';
 export type { AgentConfig, Supervision } from './config/agent-schema.ts';
 export type { PoolConfig } from './config/pool-schema.ts';
+export type { Grant } from './config/grant-schema.ts';
 export type { RuntimeConfig } from './config/schema.ts';
-export type { ExternalSecrets, Grant, ProviderConfig } from './config/secrets-schema.ts';
+export type { ExternalSecrets, ProviderConfig } from './config/secrets-schema.ts';
 export type { DeadLetter, DeadLetterReason, Evidence } from './dead-letters.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
 export { transfer, type Movable } from './mailbox/transfer.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { integer, namedMap, numeric, text, timeSpan } from './fields.ts';
-import { grantSchema } from './secrets-schema.ts';
+import { grantSchema } from './grant-schema.ts';
 
 /** Where an agent's code is: a path or `file:` URL. URL instances can only come from a config object. */
 export const moduleSchema = z

@@ -1,4 +1,5 @@
 import { type ConfigPath, entriesOf, type Finding, isRecord, property, valueAt } from './finding.ts';
+import { grantFindings } from './grant-checks.ts';
 import { optionFindings } from './provider-options.ts';
 import { printName } from './received.ts';
 import { BUILT_IN_PROVIDERS, DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
@@ -143,32 +144,4 @@ function declaredProviders(root: unknown): [ConfigPath, unknown][] {
     [['externalSecrets'], property(root, 'externalSecrets')],
     ...more.map(([alias, config]): [ConfigPath, unknown] => [['secrets', 'providers', alias], config]),
   ];
-}
-
-function grantFindings(root: unknown): Finding[] {
-  const aliases = entriesOf(property(property(root, 'secrets'), 'providers')).map(([alias]) => alias);
-  if (property(root, 'externalSecrets') !== undefined) aliases.push(DEFAULT_PROVIDER_ALIAS);
-  return entriesOf(property(root, 'agents')).flatMap(([agent, config]) =>
-    entriesOf(property(config, 'secrets')).flatMap(([label, grant]): Finding[] => {
-      const ref = property(grant, 'ref');
-      if (typeof ref !== 'string' && !isRecord(ref)) return [];
-      const written = property(ref, 'provider');
-      if (written !== undefined && (typeof written !== 'string' || written === '')) return [];
-      const alias = written ?? DEFAULT_PROVIDER_ALIAS;
-      if (aliases.includes(alias)) return [];
-      const path: ConfigPath = [
-        'agents',
-        agent,
-        'secrets',
-        label,
-        'ref',
-        ...(written === undefined ? [] : ['provider']),
-      ];
-      const message =
-        alias === DEFAULT_PROVIDER_ALIAS
-          ? 'this secret comes from the provider "default", which is not declared; add externalSecrets'
-          : `this provider is not declared; declare it in secrets.providers${didYouMean(alias, aliases)}`;
-      return [{ code: 'unknown-provider', path, at: 'value', message }];
-    }),
-  );
 }

@@ -13,5 +13,6 @@ export type {
   ResolvedProvider,
   ResolvedResourceLimits,
 } from './resolve.ts';
+export type { Grant } from './grant-schema.ts';
 export { configSchema, type RuntimeConfig } from './schema.ts';
-export type { ExternalSecrets, Grant, ProviderConfig } from './secrets-schema.ts';
+export type { ExternalSecrets, ProviderConfig } from './secrets-schema.ts';

@@ -52,7 +52,7 @@ describe('the JSON Schema of a config file', () => {
     const optional = keys(schema).filter(([path, inner]) => {
       const required =
         /\.(provider|type|threadId|maxThreads|restarts|withinMs|id|ref|mode|capabilities|agents|key)$/;
-      const withoutDefault = /\.(\$schema|region|endpoint|secrets)$/;
+      const withoutDefault = /\.(\$schema|region|endpoint|secrets|hosts|unsafe)$/;
       return (
         !required.test(path) &&
         !withoutDefault.test(path) &&

@@ -19,6 +19,10 @@ const full = `// Everything a config can have.
       secrets: {
         short: { ref: 'prod/key#field', mode: 'capability', capabilities: ['sign'] },
         long: { ref: { provider: 'vault', id: 'k', jsonKey: 'j', stage: 's' }, mode: 'capability', capabilities: [] },
+        wire: { ref: { id: 'w', role: 'r', rotation: 'alternating-users' }, mode: 'inject', required: true,
+          hosts: ['api.example.com', 'http://127.0.0.1:8080'], methods: ['POST'], paths: ['/v1/*'], header: 'X-Key', format: '{}',
+          rate: '5/s', privateAddresses: ['10.0.0.0/8'], maxResponseBytes: 100 },
+        bare: { ref: 'b', mode: 'reveal', unsafe: true },
       },
       mailbox: { capacity: 10, overflow: 'drop-oldest', warnBytes: 100, maxBytes: 200 },
       supervision: {

@@ -237,14 +237,12 @@ describe('each kind of problem has its code and its place', () => {
       'unknown-provider 2:104 agents.a.secrets.k.ref.provider',
     ],
     [
-      'grants of a later version',
+      'a grant of a mode that there is not',
       withAgent(
-        '"secrets": {"k": {"ref": "x", "mode": "reveal", "unsafe": true}}',
+        '"secrets": {"k": {"ref": "x", "mode": "lend", "unsafe": true}}',
         ', "externalSecrets": {"provider": "env"}',
       ),
-      'missing-key 2:78 agents.a.secrets.k.capabilities',
       'unknown-value 2:104 agents.a.secrets.k.mode',
-      'unknown-key 2:114 agents.a.secrets.k.unsafe',
     ],
     [
       'a reference without a name',

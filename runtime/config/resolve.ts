@@ -4,9 +4,11 @@ import type { RestartPolicy } from '../../actors/restart-policy.ts';
 import type { TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { agentSchema } from './agent-schema.ts';
 import { resolve } from 'node:path';
+import { originOf } from './grant-hosts.ts';
+import type { grantSchema } from './grant-schema.ts';
 import { poolSchema } from './pool-schema.ts';
 import type { ParsedConfig } from './schema.ts';
-import { DEFAULT_PROVIDER_ALIAS, type grantSchema, type providerSchema } from './secrets-schema.ts';
+import { DEFAULT_PROVIDER_ALIAS, type providerSchema } from './secrets-schema.ts';
 
 /** A grant with every default applied. */
 export interface ResolvedGrant {
@@ -18,9 +20,35 @@ export interface ResolvedGrant {
   readonly jsonKey?: string;
   /** Default `AWSCURRENT`. */
   readonly stage?: string;
-  readonly mode: 'capability';
-  /** The host functions that may use the secret on the agent's behalf. */
+  /** The identity to read it with; default: the host's own. */
+  readonly role?: string;
+  /** Whether the version before works until the next rotation; default `single-user`: it does not. */
+  readonly rotation?: 'single-user' | 'alternating-users';
+  /** Whether the runtime refuses to start without it. */
+  readonly required?: boolean;
+  readonly mode: 'inject' | 'capability' | 'reveal';
+  /** The functions that may use the secret on the agent's behalf; none unless the mode is `capability`. */
   readonly capabilities: readonly string[];
+  /** Only with the mode `inject`. */
+  readonly inject?: InjectRules;
+}
+
+/** Which requests of an agent get a secret, and where in them it stands. */
+export interface InjectRules {
+  /** As in `new URL(…).origin`. */
+  readonly origins: readonly string[];
+  readonly methods: readonly string[];
+  /** Exact, or with `/*` at the end for all below. */
+  readonly paths: readonly string[];
+  readonly header: string;
+  /** Has `{}` once, where the secret stands. */
+  readonly format: string;
+  /** Requests of all instances of the agent together; without it: no limit. */
+  readonly rate?: { readonly requests: number; readonly withinMs: number };
+  /** Addresses and networks that are not public and may be reached all the same. */
+  readonly privateAddresses: readonly string[];
+  /** The largest body of an answer. */
+  readonly maxResponseBytes: number;
 }
 
 /** An agent with every default applied. */
@@ -145,18 +173,50 @@ function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<str
   };
 }
 
-function resolveGrant(
-  label: string,
-  { ref, mode, capabilities }: z.output<typeof grantSchema>,
-): ResolvedGrant {
+type ParsedGrant = z.output<typeof grantSchema>;
+
+function resolveGrant(label: string, grant: ParsedGrant): ResolvedGrant {
+  const { ref, mode, required, capabilities = [] } = grant;
+  const rest = {
+    mode,
+    capabilities,
+    ...(required && { required }),
+    ...(mode === 'inject' && { inject: injectRules(grant) }),
+  };
   if (typeof ref !== 'string') {
-    const { provider, id, jsonKey, stage } = ref;
-    return { label, provider, id, ...(jsonKey && { jsonKey }), ...(stage && { stage }), mode, capabilities };
+    const { provider, id, jsonKey, stage, role, rotation } = ref;
+    return {
+      label,
+      provider,
+      id,
+      ...(jsonKey && { jsonKey }),
+      ...(stage && { stage }),
+      ...(role && { role }),
+      ...(rotation !== 'single-user' && { rotation }),
+      ...rest,
+    };
   }
   const mark = ref.indexOf('#');
   const id = mark < 0 ? ref : ref.slice(0, mark);
   const field = mark < 0 ? {} : { jsonKey: ref.slice(mark + 1) };
-  return { label, provider: DEFAULT_PROVIDER_ALIAS, id, ...field, mode, capabilities };
+  return { label, provider: DEFAULT_PROVIDER_ALIAS, id, ...field, ...rest };
+}
+
+const WINDOW_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+function injectRules(grant: ParsedGrant): InjectRules {
+  const { hosts = [], methods, paths, header, format, rate, privateAddresses, maxResponseBytes } = grant;
+  const [requests, unit] = (rate?.split('/') ?? []) as [string, keyof typeof WINDOW_MS] | [];
+  return {
+    origins: hosts.flatMap((host) => originOf(host) ?? []),
+    methods,
+    paths,
+    header,
+    format,
+    ...(unit !== undefined && { rate: { requests: Number(requests), withinMs: WINDOW_MS[unit] } }),
+    privateAddresses,
+    maxResponseBytes,
+  };
 }
 
 function resolvePool(

@@ -28,37 +28,6 @@ export const providerSchema = z
   })
   .describe('A secret provider. Other options are those of the provider.');
 
-const refExpected = 'a secret reference: "name", "name#field" or { id, provider?, jsonKey?, stage? }';
-
-const refObjectSchema = z.strictObject({
-  provider: text()
-    .default(DEFAULT_PROVIDER_ALIAS)
-    .describe('The alias of the provider: default is externalSecrets. Default: default.'),
-  id: text().describe("The provider's name of the secret."),
-  jsonKey: text()
-    .optional()
-    .describe('The field of a secret that is a JSON object. Default: the whole secret.'),
-  stage: text().optional().describe('The version stage, such as AWSPREVIOUS. Default: the current version.'),
-});
-
-/** What lets an agent use one secret. */
-export const grantSchema = z
-  .strictObject({
-    ref: z
-      .union([text().regex(/^[^#]+(#.+)?$/, refExpected), refObjectSchema])
-      .describe(
-        'The secret: name, name#field, or an object with id and, optionally, provider, jsonKey and stage.',
-      ),
-    mode: z
-      .enum(['capability'])
-      .describe('How the secret is used. capability: host functions use it, the agent never sees the value.'),
-    capabilities: z
-      .array(text())
-      .readonly()
-      .describe('The names of the host functions (defineCapability) that may use the secret for this agent.'),
-  })
-  .describe('A grant: which secret, and how the agent may use it. Nothing is granted unless written.');
-
 /** `secrets` of the config. */
 export const secretsSchema = z
   .strictObject({
@@ -73,6 +42,3 @@ export interface ProviderConfig extends z.input<typeof providerSchema> {}
 
 /** The provider with the alias `default`. The same shape as {@link ProviderConfig}. */
 export interface ExternalSecrets extends ProviderConfig {}
-
-/** What lets an agent use one secret; `ref` is `'name'`, `'name#field'` or an object. */
-export interface Grant extends z.input<typeof grantSchema> {}

@@ -25,8 +25,8 @@ export function mixedGrantsText({ threadId, agents }: MixedGrants): string {
 
 /** By what may be done with which secret; what an agent calls it makes no difference. */
 function grantsOf({ grants }: ResolvedAgent): string {
-  const all = grants.map(({ provider, id, jsonKey, stage, mode, capabilities }) =>
-    JSON.stringify([provider, id, jsonKey, stage, mode, capabilities.toSorted()]),
+  const all = grants.map(({ provider, id, jsonKey, stage, role, mode, capabilities, inject }) =>
+    JSON.stringify([provider, id, jsonKey, stage, role, mode, capabilities.toSorted(), inject]),
   );
   return JSON.stringify(all.toSorted());
 }

@@ -1,0 +1,129 @@
+import { z } from 'zod';
+import { flag, integer, text } from './fields.ts';
+import { DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
+
+const refExpected = 'a secret reference: "name", "name#field" or { id, provider?, jsonKey?, stage? }';
+
+const refObjectSchema = z.strictObject({
+  provider: text()
+    .default(DEFAULT_PROVIDER_ALIAS)
+    .describe('The alias of the provider: default is externalSecrets. Default: default.'),
+  id: text().describe("The provider's name of the secret."),
+  jsonKey: text()
+    .optional()
+    .describe('The field of a secret that is a JSON object. Default: the whole secret.'),
+  stage: text().optional().describe('The version stage, such as AWSPREVIOUS. Default: the current version.'),
+  role: text()
+    .optional()
+    .describe("The identity to read it with: for AWS the ARN of an IAM role. Default: the host's own."),
+  rotation: z
+    .enum(['single-user', 'alternating-users'])
+    .default('single-user')
+    .describe(
+      'What a rotation does to the version before. single-user: it stops working, at times before the new one is ' +
+        'current; alternating-users: it works until the next rotation. Default: single-user.',
+    ),
+});
+
+/** A text of a form; `expected` completes "expected …". */
+function formed(form: RegExp, expected: string) {
+  return z.string(expected).regex(form, expected);
+}
+
+/** What a text must look like; what else it must be is checked in `grant-checks.ts`. */
+export const grantForms = {
+  host: /^(?:https?:\/\/)?(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i,
+  path: /^\/(?:[^\s?#*\\]*|(?:[^\s?#*\\]*\/)?\*)$/,
+  address: /^[\da-f:.]+(?:\/\d{1,3})?$/i,
+  header: /^[!#$%&'*+.^_`|~\w-]+$/,
+  format: /^(?:(?!\{\})[\x20-\x7e])*\{\}(?:(?!\{\})[\x20-\x7e])*$/,
+} as const;
+
+/** The largest answer that `secretFetch` may be allowed: it is held in memory as a whole. */
+const LARGEST_RESPONSE = 67_108_864;
+
+/** What lets an agent use one secret. Which keys a mode takes is checked in `grant-checks.ts`. */
+export const grantSchema = z
+  .strictObject({
+    ref: z
+      .union([text().regex(/^[^#]+(#.+)?$/, refExpected), refObjectSchema])
+      .describe(
+        'The secret: name, name#field, or an object with id and, optionally, provider, jsonKey, stage, role and rotation.',
+      ),
+    mode: z
+      .enum(['inject', 'capability', 'reveal'])
+      .describe(
+        'How the secret is used. inject: the host puts it into a header of the requests of secretFetch; capability: ' +
+          'functions of the host use it; reveal: the agent gets the value itself.',
+      ),
+    required: flag()
+      .default(false)
+      .describe('Whether the runtime refuses to start without the secret. Default: false.'),
+    capabilities: z
+      .array(text())
+      .readonly()
+      .optional()
+      .describe(
+        'For capability: the functions that may use the secret for this agent, of defineCapability, or sign.hmac or ' +
+          'sign.jwt. Required there.',
+      ),
+    hosts: z
+      .array(
+        formed(
+          grantForms.host,
+          'an exact host such as "api.example.com" or "api.example.com:8443", without wildcard or path',
+        ),
+      )
+      .min(1, 'at least one host')
+      .readonly()
+      .optional()
+      .describe(
+        'For inject: the hosts that get the secret, exact, with the port where it is not 443. https; http:// only before ' +
+          'a loopback address. Required there.',
+      ),
+    methods: z
+      .array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']))
+      .min(1, 'at least one method')
+      .readonly()
+      .default(['GET'])
+      .describe('For inject: the methods of requests. Default: GET.'),
+    paths: z
+      .array(formed(grantForms.path, 'a path such as "/v1/charges", or "/v1/*" for all below'))
+      .min(1, 'at least one path')
+      .readonly()
+      .default(['/*'])
+      .describe(
+        'For inject: the paths of requests, exact, or with /* at the end for all below. Default: /*.',
+      ),
+    header: formed(grantForms.header, 'the name of a header')
+      .default('Authorization')
+      .describe('For inject: the header that carries the secret. Default: Authorization.'),
+    format: formed(grantForms.format, 'a text with {} once, for the secret')
+      .default('Bearer {}')
+      .describe('For inject: the value of the header, with {} for the secret. Default: Bearer {}.'),
+    rate: formed(/^[1-9]\d{0,4}\/[smh]$/, 'a rate such as "50/s", "100/m" or "1000/h"')
+      .optional()
+      .describe(
+        'For inject: how many requests may begin in a second, minute or hour, of all instances of the agent together. ' +
+          'Default: no limit.',
+      ),
+    privateAddresses: z
+      .array(formed(grantForms.address, 'an address such as "10.0.0.7" or "10.0.0.0/8"'))
+      .readonly()
+      .default([])
+      .describe(
+        'For inject: addresses that are not public (private, loopback, link-local) and that hosts may lead to all the ' +
+          'same. Default: none.',
+      ),
+    maxResponseBytes: integer(1, LARGEST_RESPONSE)
+      .default(1_048_576)
+      .describe('For inject: an answer with a larger body, in bytes, is refused. Default: 1048576.'),
+    unsafe: z
+      .literal(true)
+      .optional()
+      .describe('For reveal: says that the agent is to have the value itself. Required there.'),
+  })
+  .describe('A grant: which secret, and how the agent may use it. Nothing is granted unless written.');
+
+/** What lets an agent use one secret; `ref` is `'name'`, `'name#field'` or an object. */
+export interface Grant extends z.input<typeof grantSchema> {}
