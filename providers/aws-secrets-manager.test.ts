@@ -3,6 +3,7 @@ import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
 } from '../runtime/testing/secrets-manager-emulator.ts';
+import { testSecretProvider } from '../runtime/testing/secret-provider-cases.ts';
 import {
   awsSecretsManagerOptionProblems,
   classifyAwsError,
@@ -43,6 +44,21 @@ const make = (
     { region: emulator.region, endpoint: emulator.url, ...options },
     { credentials },
   );
+
+describe('the provider keeps the rules of providers', () => {
+  testSecretProvider({
+    test,
+    create: () => ({
+      provider: make({ maxAttempts: 1 }),
+      put: (id, value) => emulator.put(id, value),
+      hang() {
+        emulator.fail('GetSecretValue', { hang: true });
+        const before = emulator.calls['GetSecretValue'] ?? 0;
+        return vi.waitFor(() => expect(emulator.calls['GetSecretValue']).toBe(before + 1));
+      },
+    }),
+  });
+});
 
 describe('reading', () => {
   test('text and bytes both come as bytes, with version and stages', async () => {

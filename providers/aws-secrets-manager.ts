@@ -296,12 +296,17 @@ const failures: Readonly<Record<string, ProviderFailure>> = {
 
 /** Sorts what a Secrets Manager call rejected with, or the code of one item of a batch. Unknown is `transient`. */
 export function classifyAwsError(error: unknown): ProviderFailure {
-  if (error instanceof ProviderError) return error.failure;
-  if (typeof error !== 'object' || error === null) return 'transient';
-  const { name, message } = error as { name?: unknown; message?: unknown };
-  if (typeof name !== 'string') return 'transient';
-  if (name === 'InvalidRequestException') return invalidRequest(message);
-  return Object.hasOwn(failures, name) ? (failures[name] ?? 'transient') : 'transient';
+  try {
+    if (error instanceof ProviderError) return error.failure;
+    const { name, message } = error as { name?: unknown; message?: unknown };
+    if (name === 'InvalidRequestException') return invalidRequest(message);
+    return typeof name === 'string' && Object.hasOwn(failures, name)
+      ? (failures[name] ?? 'transient')
+      : 'transient';
+  } catch {
+    // What cannot even be looked at.
+    return 'transient';
+  }
 }
 
 // One code for a deleted secret and for a request that makes no sense; only the message tells them apart.

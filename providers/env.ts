@@ -1,11 +1,12 @@
 import {
+  failureOf,
   ProviderError,
   ProviderOptionsError,
   type FetchResult,
-  type ProviderFailure,
   type SecretProvider,
   type SecretRef,
 } from './provider.ts';
+import { createProviderVersions, type ProviderVersions } from './provider-versions.ts';
 
 /** The options of the `env` provider. */
 export interface EnvProviderOptions {
@@ -16,12 +17,16 @@ export interface EnvProviderOptions {
 type Environment = Record<string, string | undefined>;
 interface Moved {
   readonly bytes: Uint8Array;
-  readonly version: number;
+  readonly versionId: string;
+}
+interface Variables {
+  readonly moved: Map<string, Moved>;
+  readonly versions: ProviderVersions;
 }
 
 // Once for each environment object, not for each provider: after the first provider has moved a variable,
 // a second alias or a second runtime of the process must still find it.
-const movedOutOf = new WeakMap<Environment, Map<string, Moved>>();
+const variablesOf = new WeakMap<Environment, Variables>();
 
 /** The names of all options. */
 export const envOptionNames: readonly string[] = ['variables'];
@@ -47,7 +52,7 @@ export function envOptionProblems(options: unknown): string[] {
  * A variable is *moved*: its value is kept here as bytes and deleted from the environment, so that child processes
  * and dumps of the environment do not show it. Those that grants name are moved when the runtime starts
  * (`prepare`), those of the option `variables` when the provider is made, any other at its first read.
- * Setting the variable again is a rotation: the next read takes the new value, under the next version.
+ * Setting it to another value is a rotation: the next read takes it, under the next version.
  * What the process was started with stays readable in `/proc/self/environ`.
  *
  * @throws {ProviderOptionsError} naming every wrong option
@@ -55,8 +60,12 @@ export function envOptionProblems(options: unknown): string[] {
 export function createEnvProvider(options?: unknown, environment: Environment = process.env): SecretProvider {
   const problems = envOptionProblems(options);
   if (problems.length > 0) throw new ProviderOptionsError('env', problems);
-  const moved = movedOutOf.get(environment) ?? new Map<string, Moved>();
-  movedOutOf.set(environment, moved);
+  const variables = variablesOf.get(environment) ?? {
+    moved: new Map(),
+    versions: createProviderVersions('env'),
+  };
+  variablesOf.set(environment, variables);
+  const { moved, versions } = variables;
 
   const take = (name: string): Moved | undefined => {
     const value = environment[name];
@@ -64,8 +73,8 @@ export function createEnvProvider(options?: unknown, environment: Environment = 
     if (value === undefined) return held;
     delete environment[name];
     held?.bytes.fill(0);
-    // Counted, never hashed: a version must not say anything about the value.
-    const next = { bytes: new TextEncoder().encode(value), version: (held?.version ?? 0) + 1 };
+    const bytes = new TextEncoder().encode(value);
+    const next = { bytes, versionId: versions.of(name, bytes) };
     moved.set(name, next);
     return next;
   };
@@ -83,26 +92,21 @@ export function createEnvProvider(options?: unknown, environment: Environment = 
     prepare(refs) {
       for (const { id } of refs) take(id);
     },
-    async describe(ref) {
-      return { current: versionId(need(ref)) };
+    async describe(ref, signal) {
+      signal.throwIfAborted();
+      return { current: need(ref).versionId };
     },
-    async fetch(ref, selector): Promise<FetchResult> {
-      const found = need(ref);
-      const id = versionId(found);
-      if (selector.versionId !== undefined && selector.versionId !== id) {
+    async fetch(ref, selector, signal): Promise<FetchResult> {
+      signal.throwIfAborted();
+      const { versionId, bytes } = need(ref);
+      if (selector.versionId !== undefined && selector.versionId !== versionId) {
         throw new ProviderError(
           'not-found',
           `The environment variable ${ref.id} has no version ${selector.versionId}.`,
         );
       }
-      return { versionId: id, stages: [], bytes: found.bytes.slice() };
+      return { versionId, stages: [], bytes: bytes.slice() };
     },
-    classify(error): ProviderFailure {
-      return error instanceof ProviderError ? error.failure : 'transient';
-    },
+    classify: failureOf,
   };
-}
-
-function versionId(moved: Moved): string {
-  return `env-${moved.version}`;
 }

@@ -140,6 +140,15 @@ export class ProviderError extends Error {
   }
 }
 
+/** The class of an error that knows its class; `transient` for any other. Never throws: good as a `classify`. */
+export function failureOf(error: unknown): ProviderFailure {
+  try {
+    return error instanceof ProviderError ? error.failure : 'transient';
+  } catch {
+    return 'transient';
+  }
+}
+
 /** A provider was given options it does not take. `problems` has one sentence for each. */
 export class ProviderOptionsError extends Error {
   override readonly name = 'ProviderOptionsError';

@@ -1,9 +1,14 @@
 export {
+  failureOf,
   ProviderError,
+  type DescribeResult,
   type FetchResult,
+  type ProviderCapabilities,
   type ProviderFailure,
+  type RotationHint,
   type SecretProvider,
   type SecretRef,
+  type SecretSelector,
 } from '../providers/provider.ts';
 export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './agent-ref.ts';
 export { agent, type TypedAgentConfig } from './config/agent.ts';

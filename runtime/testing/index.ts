@@ -1,6 +1,23 @@
+export {
+  createMemoryProvider,
+  type MemoryCall,
+  type MemoryFault,
+  type MemoryFaultOptions,
+  type MemoryHangOptions,
+  type MemoryProvider,
+  type MemoryProviderOptions,
+} from '../../providers/memory.ts';
 export type { Fault, Faults } from './faults.ts';
 export type { StoreCall, StoreFailure } from './faulty-store.ts';
 export type { Expected, Probe } from './probe.ts';
+export {
+  secretProviderCases,
+  testSecretProvider,
+  type SecretProviderCase,
+  type SecretProviderCases,
+  type SecretProviderSubject,
+  type TestSecretProviderOptions,
+} from './secret-provider-cases.ts';
 export {
   snapshotStoreCases,
   testSnapshotStore,

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { createProviderVersions } from './provider-versions.ts';
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+test('a version is counted for each secret, and grows when the bytes change', () => {
+  const versions = createProviderVersions('file');
+  const seen = ['a', 'a', 'b', 'a'].map((value) => versions.of('k', bytes(value)));
+  expect(seen.map((version) => version.split('-').at(-1))).toEqual(['1', '1', '2', '3']);
+  expect(versions.of('other', bytes('b')).endsWith('-1')).toBe(true);
+  expect(seen[0]).toMatch(/^file-[0-9a-f]{8}-1$/);
+});
+
+test('no two runs give the same version', () => {
+  const one = createProviderVersions('file').of('k', bytes('a'));
+  expect(createProviderVersions('file').of('k', bytes('a'))).not.toBe(one);
+});
