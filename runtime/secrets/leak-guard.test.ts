@@ -20,10 +20,12 @@ describe('the leak guard', () => {
     );
   });
 
-  test('finds text of any language', () => {
+  test('finds text of any language, in URLs and in JSON too', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 8 }), (text) => {
-        expect(carriesValue([`before ${text} after`], Buffer.from(text))).toBe(true);
+        for (const shown of [text, encodeURIComponent(text), JSON.stringify(text)]) {
+          expect(carriesValue([`before ${shown} after`], Buffer.from(text))).toBe(true);
+        }
       }),
     );
   });

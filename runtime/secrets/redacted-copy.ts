@@ -1,0 +1,98 @@
+import { findCarrier, hasToJson, jsonOf, ownKeys, read, textOf, type Carries } from './found-parts.ts';
+
+/** Stands where a value stood. Says neither how long it was nor which. */
+export const REDACTED = '<redacted:secret>';
+
+export interface Redaction {
+  /** The text without values. */
+  readonly scrubText: (text: string) => string;
+  readonly carries: Carries;
+}
+
+/** Levels that are copied; what carries a value further down goes as a whole. */
+const DEEPEST = 200;
+
+/**
+ * A copy of `root` without values; parts that carry none are the same as before. Errors keep their class, stack, cause
+ * and fields, other objects their class and own enumerable fields. Bytes, patterns and whatever shows its text by other
+ * means go as a whole, and an object with a `toJSON` that would tell becomes what that gives.
+ */
+export function redactedCopy(root: unknown, { scrubText, carries }: Redaction): unknown {
+  const copies = new Map<object, unknown>();
+
+  const copy = (found: unknown, level: number): unknown => {
+    if (typeof found === 'string') return scrubText(found);
+    if (typeof found !== 'object' || found === null) return hidden(found);
+    if (copies.has(found)) return copies.get(found);
+    if (findCarrier(found, carries) === undefined) return found;
+    if (level > DEEPEST || textOf(found) !== undefined) return REDACTED;
+    if (found instanceof Map) return mapCopy(found, level);
+    if (found instanceof Set) return setCopy(found, level);
+    if (found instanceof Headers || found instanceof URLSearchParams) return REDACTED;
+    if (!(found instanceof Error) && hasToJson(found)) {
+      const json = jsonOf(found);
+      if (findCarrier(json, carries) !== undefined) return json === found ? REDACTED : copy(json, level + 1);
+    }
+    return fieldsCopy(found, empty(found), level);
+  };
+
+  const hidden = (found: unknown): unknown => {
+    const text = textOf(found);
+    return text !== undefined && carries(text) ? REDACTED : found;
+  };
+
+  const mapCopy = (found: Map<unknown, unknown>, level: number): unknown => {
+    const made = new Map<unknown, unknown>();
+    copies.set(found, made);
+    for (const [key, value] of found) made.set(copy(key, level + 1), copy(value, level + 1));
+    return fieldsCopy(found, made, level);
+  };
+
+  const setCopy = (found: Set<unknown>, level: number): unknown => {
+    const made = new Set<unknown>();
+    copies.set(found, made);
+    for (const item of found) made.add(copy(item, level + 1));
+    return fieldsCopy(found, made, level);
+  };
+
+  const fieldsCopy = (found: object, made: object, level: number): object => {
+    copies.set(found, made);
+    for (const key of ownKeys(found)) {
+      const value = copy(read(found, key), level + 1);
+      const enumerable = Object.prototype.propertyIsEnumerable.call(found, key);
+      // The class tells it.
+      if (key === 'name' && !Object.hasOwn(found, key) && value === read(found, key)) continue;
+      define(made, keyCopy(key), { value, enumerable, writable: true, configurable: true });
+    }
+    return made;
+  };
+
+  const keyCopy = (key: string | symbol): string | symbol => {
+    if (typeof key === 'string') return scrubText(key);
+    return carries(key.description ?? '') ? Symbol(REDACTED) : key;
+  };
+
+  try {
+    return copy(root, 0);
+  } catch {
+    // A proxy that throws. It carries a value, so it is not shown.
+    return REDACTED;
+  }
+}
+
+/** A new object of the same class. */
+function empty(found: object): object {
+  if (Array.isArray(found)) return Array.from({ length: found.length });
+  const prototype = Object.getPrototypeOf(found) as object | null;
+  // Only a real error prints as one and can be cloned as one.
+  if (found instanceof Error) return Object.setPrototypeOf(new Error('', {}), prototype) as object;
+  return Object.create(prototype) as object;
+}
+
+function define(made: object, key: string | symbol, descriptor: PropertyDescriptor): void {
+  try {
+    Object.defineProperty(made, key, descriptor);
+  } catch {
+    // A class that fixes it: then it is not shown.
+  }
+}
