@@ -1,5 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Principal } from './iam-access.ts';
+import { rotate, type RotationContext } from './secrets-manager-rotation.ts';
 import {
   ServiceError,
   type SecretsStore,
@@ -10,10 +11,11 @@ import {
 
 type Request = Readonly<Record<string, unknown>>;
 type Answer = Record<string, unknown>;
-/** What an operation works with: the secrets, and whoever asks. */
-export interface OperationContext {
-  readonly store: SecretsStore;
+/** What an operation works with: the secrets, whoever asks, and what is to go wrong. */
+export interface OperationContext extends RotationContext {
   readonly caller: Principal;
+  /** The error that one secret of a batch is to have. */
+  readonly itemFault: (operation: string, secret: string) => { readonly error: string } | undefined;
 }
 /** One operation of the service: request in, answer out, or a {@link ServiceError}. */
 export type Operation = (context: OperationContext, request: Request) => Answer;
@@ -33,6 +35,8 @@ export const operations: ReadonlyMap<string, Operation> = new Map<string, Operat
   ['DeleteSecret', deleteSecret],
   ['RestoreSecret', restoreSecret],
   ['RotateSecret', rotateSecret],
+  ['UpdateSecret', updateSecret],
+  ['ListSecretVersionIds', listSecretVersionIds],
 ]);
 
 function createSecret({ store, caller }: OperationContext, request: Request): Answer {
@@ -56,7 +60,8 @@ function createSecret({ store, caller }: OperationContext, request: Request): An
       `The operation failed because the secret ${name} already exists.`,
     );
   }
-  const secret = existing ?? store.create(name, optionalText(request, 'Description'));
+  const secret =
+    existing ?? store.create(name, optionalText(request, 'Description'), optionalText(request, 'KmsKeyId'));
   const version = value && store.addVersion(secret, token, value, ['AWSCURRENT']);
   return { ARN: secret.arn, Name: name, ...(version && { VersionId: version.id }) };
 }
@@ -78,6 +83,7 @@ function putSecretValue(context: OperationContext, request: Request): Answer {
 function getSecretValue(context: OperationContext, request: Request): Answer {
   const secret = live(context, 'GetSecretValue', request);
   const version = selected(secret, optionalText(request, 'VersionId'), optionalText(request, 'VersionStage'));
+  decrypt(context, secret);
   return {
     ARN: secret.arn,
     Name: secret.name,
@@ -86,6 +92,20 @@ function getSecretValue(context: OperationContext, request: Request): Answer {
     CreatedDate: version.created,
     ...version.value,
   };
+}
+
+/** Reading takes a right to the key as well, if the key is not the service's own. */
+function decrypt({ store, caller }: OperationContext, { kmsKey }: StoredSecret): void {
+  if (kmsKey === undefined) return;
+  const via = { 'kms:ViaService': `secretsmanager.${store.region}.amazonaws.com` };
+  if (!caller.allows('kms:Decrypt', kmsKey, via))
+    throw new ServiceError('AccessDeniedException', 'Access to KMS is not allowed');
+  if (store.disabledKeys.has(kmsKey)) {
+    throw new ServiceError(
+      'DecryptionFailure',
+      "Secrets Manager can't decrypt the protected secret text using the provided KMS key.",
+    );
+  }
 }
 
 function selected(secret: StoredSecret, id: string | undefined, stage: string | undefined): StoredVersion {
@@ -134,6 +154,25 @@ function updateSecretVersionStage(context: OperationContext, request: Request): 
   return { ARN: secret.arn, Name: secret.name };
 }
 
+function updateSecret(context: OperationContext, request: Request): Answer {
+  const secret = live(context, 'UpdateSecret', request);
+  const value = optionalValue(request);
+  secret.description = optionalText(request, 'Description') ?? secret.description;
+  secret.kmsKey = optionalText(request, 'KmsKeyId') ?? secret.kmsKey;
+  secret.changed = context.store.now() / 1000;
+  const token = optionalText(request, 'ClientRequestToken');
+  const version = value && context.store.addVersion(secret, token, value, ['AWSCURRENT']);
+  return { ARN: secret.arn, Name: secret.name, ...(version && { VersionId: version.id }) };
+}
+
+function listSecretVersionIds(context: OperationContext, request: Request): Answer {
+  const secret = permitted(context, 'ListSecretVersionIds', request);
+  const listed = [...secret.versions.values()]
+    .filter(({ stages }) => stages.size > 0 || request['IncludeDeprecated'] === true)
+    .map(({ id, stages, created }) => ({ VersionId: id, VersionStages: [...stages], CreatedDate: created }));
+  return { ARN: secret.arn, Name: secret.name, Versions: listed };
+}
+
 function describeSecret(context: OperationContext, request: Request): Answer {
   return description(permitted(context, 'DescribeSecret', request), 'VersionIdsToStages');
 }
@@ -149,6 +188,7 @@ function description(
     CreatedDate: secret.created,
     LastChangedDate: secret.changed,
     ...(secret.description !== undefined && { Description: secret.description }),
+    ...(secret.kmsKey !== undefined && { KmsKeyId: secret.kmsKey }),
     ...(secret.deletion !== undefined && { DeletedDate: secret.deletion }),
     ...(secret.rotated !== undefined && { RotationEnabled: true, LastRotatedDate: secret.rotated }),
     [versionsKey]: Object.fromEntries(labelled.map(({ id, stages }) => [id, [...stages]])),
@@ -167,6 +207,8 @@ function batchGetSecretValue(context: OperationContext, request: Request): Answe
   const errors: Answer[] = [];
   for (const id of ids) {
     try {
+      const fault = context.itemFault('GetSecretValue', id);
+      if (fault !== undefined) throw new ServiceError(fault.error, 'Injected.');
       values.push(getSecretValue(context, { SecretId: id }));
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
@@ -199,7 +241,7 @@ function deleteSecret(context: OperationContext, request: Request): Answer {
     throw invalid('The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).');
   }
   const secret = live(context, 'DeleteSecret', request);
-  secret.deletion = Date.now() / 1000 + (force === true ? 0 : (days ?? 30) * daySeconds);
+  secret.deletion = context.store.now() / 1000 + (force === true ? 0 : (days ?? 30) * daySeconds);
   if (force === true) context.store.remove(secret);
   return { ARN: secret.arn, Name: secret.name, DeletionDate: secret.deletion };
 }
@@ -212,28 +254,9 @@ function restoreSecret(context: OperationContext, request: Request): Answer {
 
 function rotateSecret(context: OperationContext, request: Request): Answer {
   const secret = live(context, 'RotateSecret', request);
-  const version = rotate(context.store, secret, undefined, optionalText(request, 'ClientRequestToken'));
-  return { ARN: secret.arn, Name: secret.name, VersionId: version.id };
-}
-
-/**
- * A rotation in the four steps of a rotation function: createSecret (a version labelled AWSPENDING), setSecret
- * and testSecret (nothing to do here), finishSecret (AWSCURRENT moves, AWSPREVIOUS follows).
- */
-export function rotate(
-  store: SecretsStore,
-  secret: StoredSecret,
-  value: StoredValue = { SecretString: randomBytes(24).toString('base64url') },
-  token?: string,
-): StoredVersion {
-  if (secret.versions.size === 0) {
-    throw new ServiceError('InvalidRequestException', "You can't rotate a secret that has no value.");
-  }
-  const version = store.addVersion(secret, token, value, ['AWSPENDING']);
-  store.label(secret, 'AWSCURRENT', version);
-  version.stages.delete('AWSPENDING');
-  secret.rotated = Date.now() / 1000;
-  return version;
+  const token = optionalText(request, 'ClientRequestToken') ?? randomUUID();
+  rotate(context, secret, token);
+  return { ARN: secret.arn, Name: secret.name, VersionId: token };
 }
 
 /** The secret of a request, when the caller may do this with it; whether it exists is told to nobody else. */

@@ -35,13 +35,18 @@ export interface StoredSecret {
   changed: number;
   deletion: number | undefined;
   rotated: number | undefined;
+  /** A key of one's own, by ARN; without one the service's. */
+  kmsKey: string | undefined;
   readonly versions: Map<string, StoredVersion>;
 }
 
-const nowSeconds = (): number => Date.now() / 1000;
-
 /** The secrets of one emulated account and region, and the rules for versions and staging labels. */
 export interface SecretsStore {
+  readonly region: string;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** KMS keys with which nothing can be decrypted. */
+  readonly disabledKeys: Set<string>;
   all(): StoredSecret[];
   /** By name, ARN or ARN without its random end. @throws {ServiceError} when there is none */
   find(id: string): StoredSecret;
@@ -51,7 +56,7 @@ export interface SecretsStore {
   arnOf(id: string): string | undefined;
   /** An ARN for a secret of this name, with a random end. */
   newArn(name: string): string;
-  create(name: string, description: string | undefined): StoredSecret;
+  create(name: string, description: string | undefined, kmsKey?: string): StoredSecret;
   remove(secret: StoredSecret): void;
   /** Adds a version, or finds the same one again by its token (idempotency). */
   addVersion(
@@ -65,8 +70,18 @@ export interface SecretsStore {
   clear(): void;
 }
 
-export function createSecretsStore(region: string): SecretsStore {
+/** What a store needs of the world. */
+export interface SecretsStoreOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Called when a label has moved to a version. */
+  readonly labelled: (secret: StoredSecret, label: string, version: StoredVersion) => void;
+}
+
+export function createSecretsStore(region: string, { now, labelled }: SecretsStoreOptions): SecretsStore {
   const secrets = new Map<string, StoredSecret>();
+  const disabledKeys = new Set<string>();
+  const nowSeconds = (): number => now() / 1000;
 
   const existing = (id: string): StoredSecret | undefined =>
     secrets.get(id) ?? [...secrets.values()].find(({ arn }) => arn === id || arn.slice(0, -7) === id);
@@ -89,9 +104,13 @@ export function createSecretsStore(region: string): SecretsStore {
       version.stages.delete('AWSPREVIOUS');
       label(secret, 'AWSPREVIOUS', holder);
     }
+    labelled(secret, stage, version);
   };
 
   return {
+    region,
+    now,
+    disabledKeys,
     all: () => [...secrets.values()],
     find,
     findLive(id) {
@@ -104,7 +123,7 @@ export function createSecretsStore(region: string): SecretsStore {
     },
     arnOf: (id) => existing(id)?.arn,
     newArn,
-    create(name, description) {
+    create(name, description, kmsKey) {
       const arn = newArn(name);
       const created = nowSeconds();
       const secret: StoredSecret = {
@@ -115,6 +134,7 @@ export function createSecretsStore(region: string): SecretsStore {
         changed: created,
         deletion: undefined,
         rotated: undefined,
+        kmsKey,
         versions: new Map(),
       };
       secrets.set(name, secret);
@@ -142,6 +162,7 @@ export function createSecretsStore(region: string): SecretsStore {
     label,
     clear() {
       secrets.clear();
+      disabledKeys.clear();
     },
   };
 }
