@@ -95,8 +95,8 @@ describe('the env provider', () => {
     [[], ['expected an object']],
     ['x', ['expected an object']],
     [{ region: 'x' }, ['"region" is not an option; there is: variables']],
-    [{ variables: 'A' }, ['"variables" must be an array of environment variable names']],
-    [{ variables: [''] }, ['"variables" must be an array of environment variable names']],
+    [{ variables: 'A' }, ['"variables" must be an array of environment variable names, not string']],
+    [{ variables: [''] }, ['"variables" must be an array of environment variable names, not array']],
   ])('options %j have the problems %j', (options, problems) => {
     expect(envOptionProblems(options)).toEqual(problems);
   });

@@ -6,6 +6,7 @@ import {
   type SecretProvider,
   type SecretRef,
 } from './provider.ts';
+import { listOf, optionProblems, type OptionCheck } from './provider-options.ts';
 import { createProviderVersions, type ProviderVersions } from './provider-versions.ts';
 
 /** The options of the `env` provider. */
@@ -28,22 +29,16 @@ interface Variables {
 // a second alias or a second runtime of the process must still find it.
 const variablesOf = new WeakMap<Environment, Variables>();
 
+const checks: Record<keyof EnvProviderOptions, OptionCheck> = {
+  variables: listOf('environment variable names'),
+};
+
 /** The names of all options. */
-export const envOptionNames: readonly string[] = ['variables'];
+export const envOptionNames: readonly string[] = Object.keys(checks);
 
 /** What is wrong with the options, one sentence each; empty when nothing is. */
 export function envOptionProblems(options: unknown): string[] {
-  if (options === undefined) return [];
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    return ['expected an object'];
-  const problems: string[] = [];
-  for (const [key, value] of Object.entries(options)) {
-    if (key !== 'variables') problems.push(`"${key}" is not an option; there is: variables`);
-    else if (!Array.isArray(value) || !value.every((name) => typeof name === 'string' && name !== '')) {
-      problems.push('"variables" must be an array of environment variable names');
-    }
-  }
-  return problems;
+  return optionProblems(options, checks);
 }
 
 /**

@@ -15,3 +15,13 @@ test('no two runs give the same version', () => {
   const one = createProviderVersions('file').of('k', bytes('a'));
   expect(createProviderVersions('file').of('k', bytes('a'))).not.toBe(one);
 });
+
+test('what a slow reading finds is no new version when a later one has found another value', () => {
+  const versions = createProviderVersions('file');
+  const slow = versions.reading('k');
+  const quick = versions.reading('k');
+  const current = quick(bytes('new'));
+  expect(slow(bytes('old'))).toBeUndefined();
+  expect(versions.reading('k')(bytes('new'))).toBe(current);
+  expect(slow(bytes('new'))).toBe(current);
+});

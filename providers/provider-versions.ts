@@ -4,11 +4,18 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 export interface ProviderVersions {
   /** The version of these bytes: the one before when they are the same as before, else a new one. */
   of(id: string, bytes: Uint8Array): string;
+  /**
+   * Begins to read a secret. What it returns takes the bytes and gives their version; undefined when a reading that
+   * began later has found another value since: then these bytes may be old, and are to be read again.
+   */
+  reading(id: string): (bytes: Uint8Array) => string | undefined;
 }
 
 interface Last {
   readonly digest: Buffer;
   readonly version: number;
+  /** The newest reading that found it. */
+  readonly reading: number;
 }
 
 /**
@@ -21,14 +28,27 @@ export function createProviderVersions(prefix: string): ProviderVersions {
   const key = randomBytes(32);
   const run = randomBytes(4).toString('hex');
   const last = new Map<string, Last>();
+  let readings = 0;
+
+  const take = (id: string, bytes: Uint8Array, reading: number): string | undefined => {
+    const digest = createHmac('sha256', key).update(bytes).digest();
+    const before = last.get(id);
+    const isSame = before !== undefined && timingSafeEqual(before.digest, digest);
+    if (before !== undefined && !isSame && before.reading > reading) return undefined;
+    const version = isSame ? before.version : (before?.version ?? 0) + 1;
+    last.set(id, { digest, version, reading: Math.max(reading, before?.reading ?? 0) });
+    return `${prefix}-${run}-${version}`;
+  };
+
   return {
     of(id, bytes) {
-      const digest = createHmac('sha256', key).update(bytes).digest();
-      const before = last.get(id);
-      const isSame = before !== undefined && timingSafeEqual(before.digest, digest);
-      const version = isSame ? before.version : (before?.version ?? 0) + 1;
-      if (!isSame) last.set(id, { digest, version });
-      return `${prefix}-${run}-${version}`;
+      readings += 1;
+      return take(id, bytes, readings) as string;
+    },
+    reading(id) {
+      readings += 1;
+      const reading = readings;
+      return (bytes) => take(id, bytes, reading);
     },
   };
 }

@@ -320,7 +320,9 @@ describe('each kind of problem has its code and its place', () => {
   test('custom providers are known', async () => {
     const text = '{"agents": {}, "externalSecrets": {"provider": "vualt"}}';
     const error = await errorOfText(text, { customProviders: ['vault'] });
-    expect(error.message).toContain('known are "aws-secrets-manager", "env", "vault"; did you mean "vault"?');
+    expect(error.message).toContain(
+      'known are "aws-secrets-manager", "env", "file", "vault"; did you mean "vault"?',
+    );
   });
 });
 

@@ -59,7 +59,13 @@ describe('the options of a built-in provider', () => {
       'a list that is none',
       '"provider": "env", "variables": "A"',
       'provider-option 2:53 externalSecrets.variables',
-      '"variables" must be an array of environment variable names',
+      '"variables" must be an array of environment variable names, not string',
+    ],
+    [
+      'an option that is missing, at the declaration',
+      '"provider": "file", "maxBytes": 5',
+      'provider-option 2:20 externalSecrets',
+      '"path" or "root" is needed: one file, or a folder',
     ],
     [
       'a credential',
@@ -141,9 +147,9 @@ test('the providers that a config knows are those that there are, and each tells
   for (const builtin of builtinProviders.values()) {
     expect(builtin.optionNames.length).toBeGreaterThan(0);
     for (const option of builtin.optionNames) {
-      expect(builtin.optionProblems({ [option]: Symbol(option) })).toEqual([
-        expect.stringContaining('must be'),
-      ]);
+      expect(builtin.optionProblems({ [option]: Symbol(option) })).toContainEqual(
+        expect.stringContaining(`"${option}" must be`),
+      );
     }
     for (const option of builtin.refusedNames) {
       expect(builtin.optionProblems({ [option]: 'x' })).toEqual([expect.stringContaining('does not belong')]);

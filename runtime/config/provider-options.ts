@@ -52,10 +52,15 @@ function wrongOptions(
   options: readonly (readonly [string, unknown])[],
   builtin: BuiltinProvider,
 ): Finding[] {
-  // A problem that an option has on its own stands at that option, any other at the whole declaration.
+  // A problem that an option has on its own stands at that option; any other, such as one that is missing, at the
+  // whole declaration.
+  const missing = new Set(builtin.optionProblems({}));
   const keyOf = new Map(
     options.flatMap(([key, value]) =>
-      builtin.optionProblems({ [key]: value }).map((problem) => [problem, key] as const),
+      builtin
+        .optionProblems({ [key]: value })
+        .filter((problem) => !missing.has(problem))
+        .map((problem) => [problem, key] as const),
     ),
   );
   return builtin.optionProblems(Object.fromEntries(options)).flatMap((problem): Finding[] => {

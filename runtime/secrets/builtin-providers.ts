@@ -5,6 +5,7 @@ import {
   createAwsSecretsManagerProvider,
 } from '../../providers/aws-secrets-manager.ts';
 import { createEnvProvider, envOptionNames, envOptionProblems } from '../../providers/env.ts';
+import { createFileProvider, fileOptionNames, fileOptionProblems } from '../../providers/file.ts';
 import type { SecretProvider } from '../../providers/provider.ts';
 
 /** A provider that comes with Holdfast. */
@@ -37,6 +38,15 @@ export const builtinProviders: ReadonlyMap<string, BuiltinProvider> = new Map([
       refusedNames: [],
       optionProblems: envOptionProblems,
       create: (options) => createEnvProvider(options),
+    },
+  ],
+  [
+    'file',
+    {
+      optionNames: fileOptionNames,
+      refusedNames: [],
+      optionProblems: fileOptionProblems,
+      create: (options) => createFileProvider(options),
     },
   ],
 ]);

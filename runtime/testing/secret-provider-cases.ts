@@ -12,7 +12,7 @@ import {
 /** A provider together with a way to change what it provides. */
 export interface SecretProviderSubject {
   readonly provider: SecretProvider;
-  /** Gives a secret this value, for the first time or anew. */
+  /** Gives the secret with this id a value, for the first time or anew. */
   readonly put: (id: string, value: string) => unknown;
   /** What stands for a name such as `TCK_ONE` in this provider. Default: the name. */
   readonly id?: ((name: string) => string) | undefined;
@@ -79,6 +79,7 @@ export function secretProviderCases({
 }
 
 interface Calls {
+  readonly put: (name: string, value: string) => unknown;
   /** As the runtime names it: with the stage that it follows by default. */
   readonly ref: (name: string) => SecretRef;
   readonly fetch: (name: string, versionId?: string, signal?: AbortSignal) => Promise<FetchResult>;
@@ -91,7 +92,7 @@ interface Calls {
   readonly within: <T>(call: Promise<T>, what: string) => Promise<T>;
 }
 
-type Check = (subject: SecretProviderSubject & Calls) => Promise<void>;
+type Check = (subject: Omit<SecretProviderSubject, 'put'> & Calls) => Promise<void>;
 
 const never = new AbortController().signal;
 const stage = 'AWSCURRENT';
@@ -111,7 +112,7 @@ const failures: Readonly<Record<ProviderFailure, true>> = {
   invalid: true,
 };
 
-function callsOf({ provider, id = (name) => name }: SecretProviderSubject, deadlineMs: number): Calls {
+function callsOf({ provider, put, id = (name) => name }: SecretProviderSubject, deadlineMs: number): Calls {
   const ref = (name: string): SecretRef => ({ provider: 'tck', id: id(name), stage });
   const within = async <T>(call: Promise<T>, what: string): Promise<T> => {
     const late = Promise.withResolvers<never>();
@@ -128,6 +129,7 @@ function callsOf({ provider, id = (name) => name }: SecretProviderSubject, deadl
   const fetch: Calls['fetch'] = (name, versionId, signal = never) =>
     within(provider.fetch(ref(name), versionId === undefined ? { stage } : { versionId }, signal), 'fetch');
   return {
+    put: (name, value) => put(id(name), value),
     ref,
     within,
     fetch,
