@@ -91,6 +91,7 @@ export function instanceEffects(options: InstanceEffectsOptions): InstanceEffect
       const [at, random] = [clock.now(), clock.random()];
       const of = { ...placeable(instance), group: groupOf(instance) };
       const replaced = kind === 'failed' && reason === 'stopped';
+      secrets().suspend(address);
       tell({ type: 'instance.failed', ...of, reason: replaced ? 'replaced' : kind, policy, at, random });
       // Decided by now: it has ended for good, or waits for its restart.
       if (instance.over) return;
@@ -109,6 +110,7 @@ export function instanceEffects(options: InstanceEffectsOptions): InstanceEffect
     down(instance) {
       const { address, incarnation, over } = instance;
       const group = groupOf(instance);
+      secrets().suspend(address);
       if (!over) hub.emit('agent', { address, incarnation, state: 'restarting', reason: 'stopped' });
       if (group !== undefined) tell({ type: 'instance.down', address, group });
     },

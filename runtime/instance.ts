@@ -159,6 +159,11 @@ export class Instance {
     return this.#incarnation - this.#first;
   }
 
+  /** It goes on where another incarnation has stopped, here or in another runtime. */
+  get continues(): boolean {
+    return this.#incarnation > 1 || this.#options.snapshot !== undefined;
+  }
+
   /** Whether a restart goes on from the last state that it told. */
   get keepsState(): boolean {
     return this.#options.keeper?.keeps === true;

@@ -21,7 +21,7 @@ import { replayLetter } from './replay.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
 import { createAudit, type Audit, type AuditTarget } from './secrets/audit.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './secrets/broker.ts';
-import { ownMemory } from './secrets/own-memory.ts';
+import { secretRequest } from './secrets/thread-request.ts';
 import type { StartThread } from './os-thread.ts';
 import { PeerBroker } from './peer-broker.ts';
 import { FailureLog } from './quarantine.ts';
@@ -129,7 +129,7 @@ export class RuntimeSystem {
       startThread: options.startThread,
       waiting: this.#waiting,
       instanceAt: (address) => this.#instances.get(address),
-      capability: (instance, name, input) => this.#capability(instance, name, input),
+      useSecret: (caller, use, input) => secretRequest(this.secrets, caller, use, input),
       broker: this.#broker,
       deadLetters: this.deadLetters,
       hub: this.#hub,
@@ -387,9 +387,10 @@ export class RuntimeSystem {
       this.#instances.set(instance.address, instance);
       this.#refs.set(instance.address, twin as unknown as AgentRef);
       try {
-        this.#openGrants(instance);
         const place = (): void => {
-          if (!instance.over) this.#effects.place(instance);
+          if (instance.over) return;
+          this.#openGrants(instance);
+          this.#effects.place(instance);
         };
         const prepared = instance.prepared();
         if (prepared === undefined) place();
@@ -410,19 +411,14 @@ export class RuntimeSystem {
   }
 
   #openGrants(instance: Instance): void {
-    const { address, agent } = instance;
-    this.secrets.open(address, agent.grants, (event) => {
+    const { address, incarnation, agent, continues } = instance;
+    const holder = { address, incarnation, pool: agent.threadId, continues };
+    this.secrets.open(holder, agent.grants, (event) => {
       instance.inbox.acceptControl(event);
       const { type, label, epoch, versionId, cause } = event;
       const version = versionId === undefined ? {} : { versionId };
       this.#hub.emit('secret', { type, address, label, epoch, ...version, cause });
     });
-  }
-
-  async #capability(instance: Instance, name: string, input: unknown): Promise<unknown> {
-    const { label, args } = (input ?? {}) as { label?: unknown; args?: unknown };
-    const named = typeof label === 'string' ? label : '';
-    return ownMemory(await this.secrets.call(instance.address, name, named, args));
   }
 
   #failuresOf({ name }: ResolvedAgent, { strategy, intensity }: ResolvedAgent['supervision']): FailureLog {

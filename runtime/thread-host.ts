@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { within, type Clock } from './clock.ts';
 import { typeOf, type Evidence } from './dead-letters.ts';
 import type { ResolvedPool } from './config/resolve.ts';
-import { HoldfastError } from './errors.ts';
+import type { HoldfastError } from './errors.ts';
 import { HeapBudget } from './heap-budget.ts';
 import type { Instance } from './instance.ts';
 import type { Batch } from './mailbox/batch.ts';
@@ -13,6 +13,7 @@ import type { Waiting } from './mailbox/waiting.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
 import type { PeerBroker, PeerThread } from './peer-broker.ts';
 import { Seats, type Seat } from './seats.ts';
+import type { Caller } from './secrets/secret-use.ts';
 import { sharesMemory, withoutShared } from './shared-memory.ts';
 import { takeAnswers } from './thread-answers.ts';
 import {
@@ -32,7 +33,7 @@ import { reasonOf } from './watchers.ts';
 import { isClonable, isDataCloneError } from './wire/errors.ts';
 import { openLink, type Link } from './wire/link.ts';
 import { createProgress } from './wire/progress.ts';
-import type { Admission, LetterReport, Severance, ThreadMethod } from './wire/protocol.ts';
+import type { Admission, LetterReport, SecretUseName, Severance, ThreadMethod } from './wire/protocol.ts';
 import { toUnshared, type WireSnapshot } from './wire/snapshot.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
 
@@ -53,8 +54,8 @@ export interface ThreadHostOptions {
   readonly release: (n: number) => void;
   /** Tells the thread's actor what happened to the worker. */
   readonly tell: (event: ThreadEvent) => void;
-  /** An agent asks the host to use a secret on behalf of the instance that was found to ask. */
-  readonly capability: (instance: Instance, name: string, input: unknown) => Promise<unknown>;
+  /** An instance asks the host to use a secret on its behalf. */
+  readonly useSecret: (caller: Caller, use: SecretUseName, input: unknown) => Promise<unknown>;
   readonly warn: (fields: object, message: string) => void;
   /** Opens the ways between agents. */
   readonly broker: PeerBroker;
@@ -119,8 +120,8 @@ export class ThreadHost implements PeerThread {
       expose: {
         report: (items: readonly unknown[]) => reports.take(items),
         acknowledge: (ack: Ack) => this.outbox.acknowledge(ack),
-        capability: (slot: number, incarnation: number, name: string, input: unknown) =>
-          this.#capability(slot, incarnation, name, input),
+        secret: (slot: number, incarnation: number, use: SecretUseName, input: unknown) =>
+          this.#useSecret(slot, incarnation, use, input),
         connect: (sender: unknown, address: unknown, id: unknown, taken: unknown) =>
           options.broker.connect(this, { sender, address, id, taken }),
         disconnect: (line: number) => options.broker.disconnect(this, line),
@@ -411,16 +412,15 @@ export class ThreadHost implements PeerThread {
     return this.#progress.handled(slot);
   }
 
-  async #capability(slot: number, incarnation: number, name: string, input: unknown): Promise<unknown> {
+  async #useSecret(slot: number, incarnation: number, use: SecretUseName, input: unknown): Promise<unknown> {
+    const { pool, useSecret } = this.#options;
     const seat = this.#seats.at(slot);
-    if (seat === undefined || seat.incarnation !== incarnation || !seat.instance.holds(seat)) {
-      throw new HoldfastError('AGENT_STOPPED', 'the instance that asked for a capability has ended');
-    }
-    const { pool, capability } = this.#options;
-    const { address } = seat.instance;
-    withoutShared(input, pool, 'MESSAGE_UNCLONABLE', `what ${address} gave a capability`);
-    const result = await capability(seat.instance, name, input);
-    return withoutShared(result, pool, 'REPLY_UNCLONABLE', `what a capability gives ${address}`);
+    const here = seat !== undefined && seat.instance.holds(seat) ? seat.instance : undefined;
+    // Who is not here, or not any more, has no grants.
+    const caller = { address: here?.address ?? '', incarnation, pool: pool.threadId };
+    withoutShared(input, pool, 'MESSAGE_UNCLONABLE', `what ${caller.address} gave to be used with a secret`);
+    const result = await useSecret(caller, use, input);
+    return withoutShared(result, pool, 'REPLY_UNCLONABLE', `what ${caller.address} is given`);
   }
 
   #watchHeap(): void {

@@ -15,6 +15,7 @@ export const workerEntry = new URL(`./worker/entry${extension}`, import.meta.url
 export const agentHelpers = [
   'worker/agent',
   'worker/peer-ref',
+  'worker/secret-logic',
   'worker/thread-state',
   'mailbox/transfer',
   'errors',

@@ -26,7 +26,12 @@ async function run(capability: Capability, args: unknown, versionId = 'v1'): Pro
     use: async (fn) => await fn(Buffer.from(keys.get(versionId) ?? '')),
   };
   const signal = new AbortController().signal;
-  return await capability.run(secret, args, { instance: 'trading-agent/MSFT', signal });
+  return await capability.run(secret, args, {
+    instance: 'trading-agent/MSFT',
+    incarnation: 1,
+    signal,
+    rejected: () => Promise.resolve(secret),
+  });
 }
 
 test('a signed order says which key signed it and verifies with that key alone', async () => {

@@ -2,14 +2,26 @@ import { randomUUID } from 'node:crypto';
 import type { SecretEntrySpec, SecretNews } from '../../actors/secret-entry.ts';
 import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
+import type { Audit } from './audit.ts';
+import { builtinCapabilities } from './builtin-capabilities.ts';
 import { createSecretsCache, secretsStopped, systemSecretsClock, type SecretsCacheOptions } from './cache.ts';
 import type { Capability } from './capability.ts';
-import { capabilityDeadlineMs, runCapability } from './capability-call.ts';
-import { liveGrants, notGranted, takeGranted, type LiveGrant } from './grants.ts';
+import { runCapability } from './capability-call.ts';
+import {
+  isGranted,
+  liveGrants,
+  notGranted,
+  takeGranted,
+  type AskedUse,
+  type GrantedValue,
+  type LiveGrant,
+} from './grants.ts';
 import type { ProviderCalls } from './provider-pool.ts';
 import { createRotationNotices } from './rotation-notices.ts';
 import type { SecretEvent } from './secret-event.ts';
+import { handleOf, labelOf, type SecretHandle } from './secret-handle.ts';
 import type { SecretStatus } from './secret-status.ts';
+import { untilAborted, useSecret, type Caller, type SecretUse } from './secret-use.ts';
 import type { SecretsActorRef } from './secrets-logic.ts';
 
 /** A change of version as the host sees it, once for each secret. */
@@ -20,6 +32,8 @@ export type SecretRotation = Omit<SecretEvent, 'type' | 'v' | 'id' | 'handle' | 
 
 export interface SecretsBrokerOptions extends SecretsCacheOptions {
   readonly capabilities?: readonly Capability[];
+  /** Gets every use and every refused one. Default: nobody. */
+  readonly audit?: Pick<Audit, 'record'>;
   /** Hears each change of version, when the cache holds it. */
   readonly onRotated?: (rotation: SecretRotation) => void;
   /** Hears what went wrong without anybody else to tell. Default: a process warning. */
@@ -31,12 +45,24 @@ export interface SecretsBroker {
   /** The secrets actor, started. */
   readonly actor: SecretsActorRef;
   /**
-   * An instance lives: its grants count and their secrets are fetched and kept up to date (not at a TTL of 0).
-   * Called again for the same address it replaces the grants and ends the calls of the incarnation before.
+   * An incarnation begins: its grants count and their secrets are fetched and kept up to date (not at a TTL of 0). Only
+   * that incarnation, in its pool, may use them from now on. One that continues is told where its secrets stand.
    * @throws {HoldfastError} `CONFIG_INVALID` for an undeclared provider alias, `RUNTIME_STOPPED`
    */
-  open(address: string, grants: readonly ResolvedGrant[], notify: (event: SecretEvent) => void): void;
-  /** The instance is gone: its grants end, its calls are rejected with `AGENT_STOPPED`. Unknown: ignored. */
+  open(
+    holder: Caller & {
+      /** It goes on where another incarnation, here or elsewhere, has stopped. */
+      readonly continues?: boolean;
+    },
+    grants: readonly ResolvedGrant[],
+    notify: (event: SecretEvent) => void,
+  ): void;
+  /**
+   * The incarnation has ended, and another one may follow: its grants end, its calls are rejected with `AGENT_STOPPED`, and
+   * its secrets are kept up to date. Unknown: ignored.
+   */
+  suspend(address: string): void;
+  /** The instance is gone: as `suspend`, and its secrets are kept no longer for it. Unknown: ignored. */
   close(address: string): void;
   /**
    * Runs a capability for an instance. Rejects with `SECRET_NOT_GRANTED`, `SECRET_NOT_FOUND`, `SECRET_DENIED`,
@@ -44,12 +70,14 @@ export interface SecretsBroker {
    * what the capability threw.
    */
   call(
-    address: string,
+    caller: Caller,
     capability: string,
-    label: string,
+    label: unknown,
     args: unknown,
     signal?: AbortSignal,
   ): Promise<unknown>;
+  /** What stands for the secret, in the version that is current; calls no provider. Rejects with `SECRET_NOT_GRANTED`. */
+  handle(caller: Caller, label: unknown): Promise<SecretHandle>;
   /** Fetches a secret that is in use now; settles when it is done. Rejects with the codes of `call`. */
   refresh(provider: string, id: string): Promise<void>;
   status(): SecretStatus[];
@@ -59,11 +87,18 @@ export interface SecretsBroker {
   stop(): Promise<void>;
 }
 
-interface Holder {
+interface Holder extends Caller {
   readonly grants: ReadonlyMap<string, LiveGrant>;
   readonly notify: (event: SecretEvent) => void;
-  readonly calls: Set<AbortController>;
+  readonly uses: Set<AbortController>;
+  /** Its incarnation lives. */
+  live: boolean;
 }
+
+/** Milliseconds for one call of a capability, and so for how long it keeps its version (DEFAULTS, rotation lease). */
+const capabilityDeadlineMs = 60_000;
+/** Milliseconds for what needs no provider. */
+const handleDeadlineMs = 1_000;
 
 /**
  * Ties the cache and the grants of live instances together. Calls no provider before a grant is opened.
@@ -72,6 +107,7 @@ interface Holder {
  */
 export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroker {
   const { clock = systemSecretsClock, onRotated, onWarning = processWarning } = options;
+  const { audit = { record() {} } } = options;
   const capabilities = capabilitiesByName(options.capabilities ?? []);
   const cache = createSecretsCache(options);
   const notices = createRotationNotices(onWarning);
@@ -79,42 +115,121 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   let stopped = false;
   cache.onNews(tellHolders);
 
-  function tellHolders({ type, ...news }: SecretNews, spec: SecretEntrySpec): void {
-    const common = { ...news, stage: spec.stage, at: clock.now() };
-    for (const [address, holder] of holders) {
-      for (const [label, live] of holder.grants) {
-        if (live.spec.key !== spec.key) continue;
-        const handle = `secret:${address}/${label}`;
-        notices.push(
-          { type: `secret.${type}`, v: 1, id: randomUUID(), handle, label, ...common },
-          (event) => {
-            if (holders.get(address) === holder) holder.notify(event);
-          },
-        );
+  function tellHolders(news: SecretNews, spec: SecretEntrySpec): void {
+    const at = clock.now();
+    for (const holder of holders.values()) {
+      for (const live of holder.grants.values()) {
+        if (live.spec.key === spec.key) tell(holder, live, news, at);
       }
     }
+    const { type, ...rest } = news;
     if (type !== 'rotated') return;
     try {
-      onRotated?.({ provider: spec.provider, id: spec.id, ...common });
+      onRotated?.({ provider: spec.provider, id: spec.id, stage: spec.stage, at, ...rest });
     } catch {
       onWarning(`A listener for the rotation of a secret of the provider "${spec.provider}" threw.`);
     }
   }
 
-  function endCalls(holder: Holder | undefined, reason: HoldfastError): void {
-    for (const call of holder?.calls ?? []) call.abort(reason);
+  function tell(holder: Holder, { grant, spec }: LiveGrant, { type, ...news }: SecretNews, at: number): void {
+    // The next incarnation is told where everything stands.
+    if (!holder.live) return;
+    const { label } = grant;
+    const handle = handleOf(holder.address, label);
+    const id = randomUUID();
+    notices.push(
+      { type: `secret.${type}`, v: 1, id, handle, label, ...news, stage: spec.stage, at },
+      (event) => {
+        if (holder.live) holder.notify(event);
+      },
+    );
+  }
+
+  /** Tells one that continues where a secret stands, as soon as that is known; what it missed meanwhile is no matter. */
+  function greet(holder: Holder, live: LiveGrant): void {
+    const greeting = (epoch: number, versionId: string, cause: SecretNews['cause'] = 'poll'): void =>
+      tell(holder, live, { type: 'rotated', epoch, versionId, cause }, clock.now());
+    const { epoch = 0, versionId, cause } = cache.known(live.spec) ?? {};
+    if (epoch > 0 && versionId !== undefined) return greeting(epoch, versionId, cause);
+    if (live.spec.ttlMs === 0) return;
+    // By the fetch that holding it has begun.
+    const first = cache.need(live.spec, (answer) => answer.ok && greeting(answer.epoch, answer.versionId));
+    first.catch(() => {});
+  }
+
+  function endUses(holder: Holder | undefined, reason: HoldfastError): void {
+    if (holder === undefined) return;
+    holder.live = false;
+    for (const use of holder.uses) use.abort(reason);
+  }
+
+  function use<T>(
+    caller: Caller,
+    asked: AskedUse,
+    how: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
+    run: (live: LiveGrant, use: SecretUse) => Promise<T>,
+  ): Promise<T> {
+    const holder = holders.get(caller.address);
+    const running = (ending: AbortController): (() => void) => {
+      holder?.uses.add(ending);
+      return () => void holder?.uses.delete(ending);
+    };
+    const { deadlineMs, signal } = how;
+    return useSecret({ caller, asked, clock, audit, deadlineMs, signal, running }, async (use) => {
+      if (stopped) throw secretsStopped();
+      const live = holder?.grants.get(asked.label);
+      const allowed = isSame(holder, caller) && live !== undefined && isGranted(live, asked);
+      if (!allowed || (asked.mode === 'capability' && !capabilities.has(asked.capability ?? ''))) {
+        throw notGranted(asked);
+      }
+      return run(live, use);
+    });
+  }
+
+  /** The value of the grant, in the version that is current. */
+  async function taken(live: LiveGrant, use: SecretUse): Promise<GrantedValue> {
+    const held = await untilAborted(use.signal, () =>
+      cache.need(live.spec, (answer) => {
+        use.signal.throwIfAborted();
+        return takeGranted(live, answer, cache);
+      }),
+    );
+    use.versionId = held.versionId;
+    return held;
+  }
+
+  /** The value in another version than that one, which a service has refused. */
+  async function another(live: LiveGrant, use: SecretUse, refused: string): Promise<GrantedValue> {
+    const answer = await untilAborted(use.signal, () => cache.rejected(live.spec, refused, use.signal));
+    const held = takeGranted(live, answer, cache);
+    use.versionId = held.versionId;
+    return held;
   }
 
   return {
     actor: cache.actor,
-    open(address, grants, notify) {
+    open({ address, incarnation, pool, continues = false }, grants, notify) {
       if (stopped) throw secretsStopped();
-      const holder: Holder = { grants: liveGrants(grants, cache), notify, calls: new Set() };
+      const live = liveGrants(grants, cache);
+      const holder: Holder = {
+        address,
+        incarnation,
+        pool,
+        grants: live,
+        notify,
+        uses: new Set(),
+        live: true,
+      };
       const before = holders.get(address);
       holders.set(address, holder);
-      const entries = [...holder.grants.values()].map((live) => live.spec);
+      const entries = [...live.values()].map(({ spec }) => spec);
       if (entries.length > 0 || before !== undefined) cache.hold(address, entries);
-      endCalls(before, agentStopped(address));
+      endUses(before, agentStopped(address));
+      if (continues) for (const grant of live.values()) greet(holder, grant);
+    },
+
+    suspend(address) {
+      endUses(holders.get(address), agentStopped(address));
     },
 
     close(address) {
@@ -122,43 +237,45 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       if (holder === undefined) return;
       holders.delete(address);
       cache.release(address);
-      endCalls(holder, agentStopped(address));
+      endUses(holder, agentStopped(address));
     },
 
-    async call(address, capabilityName, label, args, signal) {
-      if (stopped) throw secretsStopped();
-      const holder = holders.get(address);
-      const live = holder?.grants.get(label);
-      const capability = capabilities.get(capabilityName);
-      if (!holder || !live || !capability || !live.grant.capabilities.includes(capabilityName)) {
-        throw notGranted(address, capabilityName, label);
-      }
-      const ending = new AbortController();
-      const giveUp = (): void => ending.abort(signal?.reason);
-      const timer = clock.setTimeout(() => ending.abort(timedOut(capabilityName)), capabilityDeadlineMs);
-      holder.calls.add(ending);
-      signal?.addEventListener('abort', giveUp, { once: true });
-      try {
-        if (signal?.aborted === true) giveUp();
-        const held = await untilAborted(ending.signal, () =>
-          cache.need(live.spec, (answer) => {
-            ending.signal.throwIfAborted();
-            return takeGranted(live, answer, cache);
-          }),
-        );
-        return await runCapability({
-          capability,
-          instance: address,
+    call(caller, name, named, args, signal) {
+      const label = labelOf(named, caller.address);
+      const asked: AskedUse = { mode: 'capability', label, capability: name };
+      return use(caller, asked, { deadlineMs: capabilityDeadlineMs, signal }, async (live, use) =>
+        runCapability({
+          capability: capabilities.get(name) as Capability,
+          instance: caller.address,
+          incarnation: caller.incarnation,
           label,
+          held: await taken(live, use),
+          another: (refused) => another(live, use, refused),
           args,
-          signal: ending.signal,
-          ...held,
-        });
-      } finally {
-        clock.clearTimeout(timer);
-        signal?.removeEventListener('abort', giveUp);
-        holder.calls.delete(ending);
-      }
+          signal: use.signal,
+        }),
+      );
+    },
+
+    handle(caller, named) {
+      const label = labelOf(named, caller.address);
+      return use(
+        caller,
+        { mode: 'handle', label },
+        { deadlineMs: handleDeadlineMs },
+        async ({ spec }, use) => {
+          const { epoch, versionId } = cache.known(spec) ?? { epoch: 0 };
+          use.versionId = versionId;
+          const handle = handleOf(caller.address, label);
+          return {
+            type: 'holdfast.secret',
+            handle,
+            label,
+            epoch,
+            ...(versionId !== undefined && { versionId }),
+          };
+        },
+      );
     },
 
     refresh: (provider, id) => cache.refresh(provider, id),
@@ -168,7 +285,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     async stop() {
       if (stopped) return;
       stopped = true;
-      for (const holder of holders.values()) endCalls(holder, secretsStopped());
+      for (const holder of holders.values()) endUses(holder, secretsStopped());
       holders.clear();
       notices.clear();
       await cache.stop();
@@ -176,43 +293,30 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   };
 }
 
-function capabilitiesByName(capabilities: readonly Capability[]): Map<string, Capability> {
+/** Whether it is the incarnation that was granted, where it was granted. */
+function isSame(holder: Holder | undefined, { incarnation, pool }: Caller): boolean {
+  return holder?.live === true && holder.incarnation === incarnation && holder.pool === pool;
+}
+
+function capabilitiesByName(own: readonly Capability[]): Map<string, Capability> {
   const byName = new Map<string, Capability>();
-  for (const capability of capabilities) {
-    if (byName.has(capability.name)) {
-      throw new HoldfastError(
-        'CONFIG_INVALID',
-        `Two capabilities are named "${capability.name}". Rename one of them.`,
-      );
+  for (const capability of builtinCapabilities) byName.set(capability.name, capability);
+  for (const capability of own) {
+    const { name } = capability;
+    if (byName.has(name)) {
+      const builtin = builtinCapabilities.some((one) => one.name === name);
+      const problem = builtin
+        ? `The capability "${name}" is built in`
+        : `Two capabilities are named "${name}"`;
+      throw new HoldfastError('CONFIG_INVALID', `${problem}. Rename ${builtin ? 'yours' : 'one of them'}.`);
     }
-    byName.set(capability.name, capability);
+    byName.set(name, capability);
   }
   return byName;
 }
 
-/** Settles as `start`'s promise, or rejects with the signal's reason, whichever comes first. */
-async function untilAborted<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([start(), aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
 function agentStopped(address: string): HoldfastError {
   return new HoldfastError('AGENT_STOPPED', `"${address}" has ended, and with it its use of secrets.`);
-}
-
-function timedOut(capability: string): HoldfastError {
-  const seconds = capabilityDeadlineMs / 1000;
-  return new HoldfastError(
-    'ASK_TIMEOUT',
-    `The capability "${capability}" did not end within ${seconds} s. Make it heed its signal, or split the work.`,
-  );
 }
 
 function processWarning(message: string): void {

@@ -1,18 +1,18 @@
 import { HoldfastError } from '../errors.ts';
 import type { Capability } from './capability.ts';
+import type { GrantedValue } from './grants.ts';
 import { carriesValue } from './leak-guard.ts';
-import { openSecret } from './secret.ts';
-
-/** Milliseconds for one capability call, and so for how long it keeps its version (DEFAULTS, rotation lease). */
-export const capabilityDeadlineMs = 60_000;
+import { openSecret, type Secret } from './secret.ts';
 
 export interface CapabilityRun {
   readonly capability: Capability;
   readonly instance: string;
+  readonly incarnation: number;
   readonly label: string;
-  readonly versionId: string;
-  /** Taken over: zeros when the call ends. */
-  readonly bytes: Buffer;
+  /** Its bytes are taken over: zeros when the call ends. */
+  readonly held: GrantedValue;
+  /** Another version than that one, which the service refused; its bytes are taken over, too. */
+  readonly another: (refused: string) => Promise<GrantedValue>;
   readonly args: unknown;
   /** Ends the call; its reason is what the caller gets. */
   readonly signal: AbortSignal;
@@ -24,25 +24,40 @@ export interface CapabilityRun {
  * @throws what the capability threw, the signal's reason, or `SECRET_DENIED` when result or error carry the value
  */
 export async function runCapability(run: CapabilityRun): Promise<unknown> {
-  const { capability, instance, label, versionId, bytes, args, signal } = run;
-  const open = openSecret(label, versionId, bytes);
+  const { capability, instance, incarnation, label, held, another, args, signal } = run;
+  const values: GrantedValue[] = [];
+  const closing: (() => void)[] = [];
+  let over = false;
+  const open = (value: GrantedValue): Secret => {
+    const opened = openSecret(label, value.versionId, value.bytes);
+    values.push(value);
+    closing.push(() => opened.close());
+    // Too late: whoever asked for it is gone.
+    if (over) opened.close();
+    return opened.secret;
+  };
+  const first = open(held);
+  const rejected = async (): Promise<Secret> => open(await another(values.at(-1)?.versionId ?? ''));
+  const carries = (found: unknown): boolean => values.some(({ bytes }) => carriesValue(found, bytes));
+
   const ended = Promise.withResolvers<never>();
   const end = (): void => ended.reject(signal.reason);
   try {
     signal.throwIfAborted();
     signal.addEventListener('abort', end, { once: true });
     const result = await Promise.race([
-      (async () => capability.run(open.secret, args, { instance, signal }))(),
+      (async () => capability.run(first, args, { instance, incarnation, signal, rejected }))(),
       ended.promise,
     ]);
-    if (carriesValue(result, bytes)) throw leaked(capability.name, label, 'result');
+    if (carries(result)) throw leaked(capability.name, label, 'result');
     return result;
   } catch (error) {
-    if (carriesValue(error, bytes)) throw leaked(capability.name, label, 'error');
+    if (carries(error)) throw leaked(capability.name, label, 'error');
     throw error;
   } finally {
+    over = true;
     signal.removeEventListener('abort', end);
-    open.close();
+    for (const close of closing) close();
   }
 }
 

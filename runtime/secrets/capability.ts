@@ -4,8 +4,16 @@ import type { Secret } from './secret.ts';
 export interface CapabilityCall {
   /** The address of the instance on whose behalf it runs, such as `trading-agent/btc`. */
   readonly instance: string;
+  /** The incarnation of the instance: it grows with each restart. */
+  readonly incarnation: number;
   /** Aborts when the caller gives up, the instance ends or 60 s have passed. The call is rejected then anyway. */
   readonly signal: AbortSignal;
+  /**
+   * The service refused this version of the secret: resolves with the secret in another version, as soon as there is one.
+   * In a rotation a service may know the new version before the provider says that it is the current one. Rejects with
+   * `SECRET_NOT_FOUND`, `SECRET_DENIED` or `SECRET_UNAVAILABLE` when no other version comes.
+   */
+  readonly rejected: () => Promise<Secret>;
 }
 
 /**
@@ -23,7 +31,8 @@ export interface Capability {
 /**
  * Defines a host function that agents may call with a secret they are granted for it; they get its result and
  * never the value. A result or an error that contains the value (as text, base64 or hex, from 8 bytes on) is
- * refused with `SECRET_DENIED`. That is a net for mistakes, not for a capability that means to leak.
+ * refused with `SECRET_DENIED`. That is a net for mistakes, not for a capability that means to leak. The names
+ * `sign.hmac` and `sign.jwt` are taken.
  *
  * @example
  * ```ts

@@ -49,21 +49,45 @@ export function takeGranted(
   );
 }
 
+/** What an instance wants to do with a secret. */
+export interface AskedUse {
+  readonly mode: 'capability' | 'inject' | 'reveal' | 'handle';
+  readonly label: string;
+  /** With `capability`: its name. */
+  readonly capability?: string;
+}
+
+/** Whether a grant is for this; every grant is good for a handle. */
+export function isGranted({ grant }: LiveGrant, { mode, capability }: AskedUse): boolean {
+  if (mode === 'handle') return true;
+  if (grant.mode !== mode) return false;
+  return mode !== 'capability' || grant.capabilities.includes(capability ?? '');
+}
+
 /** How long a name from an agent's thread may be in an error. */
 const quotedLength = 100;
 
 /**
- * The one answer to everything that is not granted. It is the same for a label that does not exist, one that is
- * not granted, a capability that is not listed and one that is not registered: an agent must not learn which.
+ * The one answer to everything that is not granted: a label that does not exist or is another's, a grant of another mode,
+ * a capability that is not listed or not registered, an incarnation that has ended. It follows from what was asked alone,
+ * to the last byte and without a stack, because an agent must not learn which it was.
  */
-export function notGranted(instance: string, capability: string, label: string): HoldfastError {
-  return new HoldfastError(
+export function notGranted({ mode, label, capability = '' }: AskedUse): HoldfastError {
+  const through = {
+    capability: ` for the capability "${quoted(capability)}"`,
+    inject: ' for secretFetch',
+    reveal: ' for secretValue',
+    handle: '',
+  };
+  const error = new HoldfastError(
     'SECRET_NOT_GRANTED',
-    `"${instance}" may not use the secret "${quoted(label)}" through the capability "${quoted(capability)}". Grant it ` +
-      "in the agent's `secrets` with that capability listed, and pass the capability to createRuntime.",
+    `The secret "${quoted(label)}" is not granted to this agent${through[mode]}. Grant it in the agent's \`secrets\`, in the ` +
+      'mode of this use; a capability must also be listed there and passed to createRuntime.',
   );
+  error.stack = `${error.name}: ${error.message}`;
+  return error;
 }
 
-function quoted(name: unknown): string {
-  return String(name).slice(0, quotedLength);
+function quoted(name: string): string {
+  return name.slice(0, quotedLength);
 }

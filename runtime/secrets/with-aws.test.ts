@@ -11,7 +11,7 @@ import { defineCapability } from './capability.ts';
 import type { SecretEvent } from './secret-event.ts';
 
 const root = new URL('../../', import.meta.url);
-const address = 'trading-agent/btc';
+const caller = { address: 'trading-agent/btc', incarnation: 1, pool: 'trading-pool' };
 const sign = defineCapability('sign', (secret, args) =>
   secret.use((key) => createHmac('sha256', key).update(String(args)).digest('hex')),
 );
@@ -52,12 +52,12 @@ afterAll(async () => {
   await emulator.stop();
 });
 
-const call = () => broker.call(address, 'sign', 'key', 'order');
+const call = () => broker.call(caller, 'sign', 'key', 'order');
 
 test('an agent signs with a key of Secrets Manager, hears of its rotation and signs with the new one', async () => {
   const first = emulator.put('prod/key', 'CANARY-first-key');
   const events: SecretEvent[] = [];
-  broker.open(address, [grant], (event) => events.push(event));
+  broker.open(caller, [grant], (event) => events.push(event));
   expect(await Promise.all(Array.from({ length: 1000 }, call))).toEqual(
     Array(1000).fill(signed('CANARY-first-key')),
   );
@@ -73,7 +73,7 @@ test('an agent signs with a key of Secrets Manager, hears of its rotation and si
 
 test('taken rights take effect at the next fetch: the value that was cached is not served', async () => {
   emulator.put('prod/key', 'CANARY-first-key');
-  broker.open(address, [grant], () => {});
+  broker.open(caller, [grant], () => {});
   await call();
   emulator.fail('*', { error: 'AccessDeniedException', times: 9 });
   await expect(broker.refresh('default', 'prod/key')).rejects.toMatchObject({ code: 'SECRET_DENIED' });
@@ -84,7 +84,7 @@ test('taken rights take effect at the next fetch: the value that was cached is n
 test('a service that hangs rejects in time, and recovers with the next use', async () => {
   emulator.put('prod/key', 'CANARY-first-key');
   emulator.fail('GetSecretValue', { hang: true });
-  broker.open(address, [grant], () => {});
+  broker.open(caller, [grant], () => {});
   await expect(call()).rejects.toMatchObject({ code: 'SECRET_UNAVAILABLE' });
   expect(await call()).toBe(signed('CANARY-first-key'));
 });
@@ -97,11 +97,11 @@ test('a program that declares a provider and grants nothing never loads the SDK 
     const { createSecretsBroker } = await import('./runtime/secrets/broker.ts');
     const providers = [{ alias: 'default', provider: 'aws-secrets-manager', cacheTtlMs: 1, options: { region: 'ap-east-1' } }];
     const broker = createSecretsBroker({ providers });
-    broker.open('a/1', [], () => {});
-    await broker.call('a/1', 'sign', 'key', null).catch((error) => console.log(error.code));
+    broker.open({ address: 'a/1', incarnation: 1, pool: 'p' }, [], () => {});
+    await broker.call({ address: 'a/1', incarnation: 1, pool: 'p' }, 'sign', 'key', null).catch((error) => console.log(error.code));
     console.log(JSON.stringify(broker.calls()), loaded.filter((url) => url.includes('aws-sdk')).length, loaded.some((url) => url.endsWith('broker.ts')));
     if (process.argv[1] === 'grant') {
-      broker.open('a/1', [{ label: 'key', provider: 'default', id: 'k', mode: 'capability', capabilities: [] }], () => {});
+      broker.open({ address: 'a/1', incarnation: 1, pool: 'p' }, [{ label: 'key', provider: 'default', id: 'k', mode: 'capability', capabilities: [] }], () => {});
       await broker.refresh('default', 'k').catch((error) => console.log(error.code));
       console.log(loaded.some((url) => url.includes('aws-sdk')));
     }

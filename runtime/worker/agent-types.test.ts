@@ -8,6 +8,7 @@ import {
   replyTo,
   self,
   type CapabilityInput,
+  type SecretHandle,
   type ReplyToken,
   type Self,
 } from './agent.ts';
@@ -136,7 +137,10 @@ describe('the types of the helpers', () => {
     });
 
     expect(machine.id).toBe('(machine)');
-    expectTypeOf<CapabilityInput>().toEqualTypeOf<{ readonly label: string; readonly args?: unknown }>();
+    expectTypeOf<CapabilityInput>().toEqualTypeOf<{
+      readonly label: string | SecretHandle;
+      readonly args?: unknown;
+    }>();
   });
 
   it('refuse an input without a label', () => {

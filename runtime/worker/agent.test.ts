@@ -253,7 +253,7 @@ describe('capability', () => {
       machine,
       {},
       {
-        capability: async (...call) => {
+        useSecret: async (...call) => {
           calls.push(call);
           return 'signature';
         },
@@ -261,13 +261,13 @@ describe('capability', () => {
     );
 
     expect(await settled(hosted)).toMatchObject({ value: 'signed', context: { result: 'signature' } });
-    expect(calls).toEqual([['sign-order', { label: 'orders', args: { qty: 5 } }]]);
+    expect(calls).toEqual([['capability', { name: 'sign-order', label: 'orders', args: { qty: 5 } }]]);
     hosted.stop();
   });
 
   it('fails with what the host says', async () => {
     const refusal = new Error('SECRET_NOT_GRANTED');
-    const hosted = host(machine, {}, { capability: () => Promise.reject(refusal) });
+    const hosted = host(machine, {}, { useSecret: () => Promise.reject(refusal) });
 
     expect(await settled(hosted)).toMatchObject({ value: 'refused', context: { error: refusal } });
     hosted.stop();
@@ -276,11 +276,11 @@ describe('capability', () => {
   it('works in a child of the agent, which shares its system', async () => {
     const parent = setup({ actors: { machine } }).createMachine({ invoke: { id: 'child', src: 'machine' } });
     const calls: unknown[] = [];
-    const hosted = host(parent, {}, { capability: async (...call) => void calls.push(call) });
+    const hosted = host(parent, {}, { useSecret: async (...call) => void calls.push(call) });
 
     await nextTurn();
 
-    expect(calls).toEqual([['sign-order', { label: 'orders', args: { qty: 5 } }]]);
+    expect(calls).toEqual([['capability', { name: 'sign-order', label: 'orders', args: { qty: 5 } }]]);
     hosted.stop();
   });
 });

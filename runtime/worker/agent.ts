@@ -1,17 +1,15 @@
-import {
-  fromPromise,
-  type ActionFunction,
-  type AnyEventObject,
-  type EventObject,
-  type MachineContext,
-  type ParameterizedObject,
-  type PromiseActorLogic,
+import type {
+  ActionFunction,
+  AnyEventObject,
+  EventObject,
+  MachineContext,
+  ParameterizedObject,
 } from 'xstate';
-import { HoldfastError } from '../errors.ts';
 import { runningKey, threadState, type OpenAsk, type Self } from './thread-state.ts';
 
 export { transfer, type Movable } from '../mailbox/transfer.ts';
 export { agentRef, sender, type PeerEnd, type PeerRef, type PeerWaitFor } from './peer-ref.ts';
+export { capability, secret, type CapabilityInput, type SecretHandle } from './secret-logic.ts';
 export type { Self } from './thread-state.ts';
 
 /**
@@ -115,38 +113,6 @@ export function answerTo(token: ReplyToken, value: unknown): void {
   if (bridge?.answer(token.ask, value) === true) return;
   const why = bridge === undefined ? 'is of another incarnation' : 'was answered already, or is over';
   (bridge ?? current)?.warn(`an answer was ignored: the ask ${why}`);
-}
-
-/** What a {@link capability} actor is invoked with. */
-export interface CapabilityInput {
-  /** The label of a grant in this agent's config. */
-  readonly label: string;
-  /** Whatever the capability wants; it crosses to the host by structured clone. */
-  readonly args?: unknown;
-}
-
-/**
- * Actor logic that has the host use a granted secret on this agent's behalf and ends with the result; the value
- * never comes here. Fails with `SECRET_NOT_GRANTED`, the same for an unknown and an ungranted label.
- *
- * @example
- * ```ts
- * setup({ actors: { sign: capability<string>('sign-order') } }).createMachine({
- *   invoke: { src: 'sign', input: ({ context }) => ({ label: 'orders', args: context.order }), onDone: … },
- * });
- * ```
- */
-export function capability<TResult = unknown>(name: string): PromiseActorLogic<TResult, CapabilityInput> {
-  return fromPromise<TResult, CapabilityInput>(async ({ input, system }) => {
-    const bridge = threadState().bridges.get(system);
-    if (bridge === undefined) {
-      throw new HoldfastError(
-        'SECRET_NOT_GRANTED',
-        `capability "${name}" was used outside a Holdfast thread; provide another actor for it in tests`,
-      );
-    }
-    return (await bridge.capability(name, { label: input.label, args: input.args })) as TResult;
-  });
 }
 
 /**

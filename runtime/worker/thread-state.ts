@@ -1,4 +1,5 @@
 import type { AnyEventObject } from 'xstate';
+import type { SecretUseName } from '../wire/protocol.ts';
 import type { PeerEnd } from './peer-ref.ts';
 
 /** Where an instance is, as it sees itself. */
@@ -15,7 +16,8 @@ export interface Self {
 /** What an instance may ask of its host. */
 export interface HostBridge {
   readonly self: Self;
-  capability(name: string, input: { label: string; args: unknown }): Promise<unknown>;
+  /** Has the host use a secret on its behalf. */
+  useSecret(use: SecretUseName, input: object): Promise<unknown>;
   /** An ask of this instance will be answered later. */
   defer(ask: OpenAsk): void;
   /** Answers an ask that was put off; `false` when nobody waits for it here any more. */

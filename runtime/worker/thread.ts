@@ -204,7 +204,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     if (!wanted) throw new Error(`${address} was stopped before it had started`);
     const bridge: HostBridge = {
       self: { address, threadId: data.threadId, thread, incarnation },
-      capability: (name, input) => callHost('capability', slot, incarnation, name, input),
+      useSecret: (use, input) => callHost('secret', slot, incarnation, use, input),
       defer: (ask) => void instance.deferred.set(ask.id, { ask, place: undefined }),
       answer: (ask, value) => turns.answer(instance, ask, value),
       warn: (message) => reports.add(REPORT.warning, slot, message),

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { createActor, fromPromise } from 'xstate';
+import type { CapabilityInput } from 'holdfast/agent';
 import financeAgent, { type Report, type SignedReport } from './finance-agent.ts';
 import type { SignedOrder } from './orders.ts';
 
@@ -16,7 +17,7 @@ const order = (pass: number, date: string, side: 'buy' | 'sell', price: number):
 function start(sign: (report: Report) => Promise<string> = async () => 'v1') {
   const machine = financeAgent.provide({
     actors: {
-      signReport: fromPromise<SignedReport, { label: string; args?: unknown }>(async ({ input }) => {
+      signReport: fromPromise<SignedReport, CapabilityInput>(async ({ input }) => {
         const report = input.args as Report;
         return { ...report, signature: 'ab', keyVersion: await sign(report) };
       }),

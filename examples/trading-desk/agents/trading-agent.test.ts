@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { createActor, fromPromise, waitFor, type SnapshotFrom } from 'xstate';
+import type { CapabilityInput } from 'holdfast/agent';
 import { ordersOf } from '../plain-strategy.fixture.ts';
 import type { Order, SignedOrder } from './orders.ts';
 import tradingAgent, { type TradingEmitted } from './trading-agent.ts';
@@ -11,9 +12,9 @@ const input = { symbol: 'TEST', fast: 2, slow: 3 };
 function start(sign: (order: Order) => Promise<string> = async () => 'signature', settings = input) {
   const machine = tradingAgent.provide({
     actors: {
-      signOrder: fromPromise<SignedOrder, { label: string; args?: unknown }>(async ({ input }) => {
+      signOrder: fromPromise<SignedOrder, CapabilityInput>(async ({ input }) => {
         const order = input.args as Order;
-        return { ...order, signature: await sign(order), keyVersion: input.label };
+        return { ...order, signature: await sign(order), keyVersion: input.label as string };
       }),
     },
   });

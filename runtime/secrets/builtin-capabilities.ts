@@ -1,0 +1,4 @@
+import type { Capability } from './capability.ts';
+
+/** The functions that are there without being passed to createRuntime; a grant lists them like any other. */
+export const builtinCapabilities: readonly Capability[] = [];

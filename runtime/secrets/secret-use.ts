@@ -1,0 +1,105 @@
+import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import type { Audit, AuditRecord } from './audit.ts';
+import type { SecretsClock } from './cache.ts';
+import type { AskedUse } from './grants.ts';
+
+/** Who uses a secret: one incarnation of an instance, in its pool. */
+export interface Caller {
+  /** `agent/id` */
+  readonly address: string;
+  readonly incarnation: number;
+  /** The `threadId`. */
+  readonly pool: string;
+}
+
+/** One use of a secret, from when it is asked for until it is over. */
+export interface SecretUse {
+  /** Ends the use; its reason is what the caller gets. */
+  readonly signal: AbortSignal;
+  /** The version that is used, for the audit trail. */
+  versionId: string | undefined;
+  /** What it is used through, for the audit trail. */
+  through: string | undefined;
+}
+
+export interface UseOptions {
+  readonly caller: Caller;
+  readonly asked: AskedUse;
+  readonly clock: SecretsClock;
+  readonly audit: Pick<Audit, 'record'>;
+  /** Milliseconds that it may take. */
+  readonly deadlineMs: number;
+  /** The caller gives up. */
+  readonly signal: AbortSignal | undefined;
+  /** Its end has to be possible from elsewhere, as long as it runs. */
+  readonly running: (ending: AbortController) => () => void;
+}
+
+/** Runs a use of a secret within its time, and has it recorded, however it ends. */
+export async function useSecret<T>(options: UseOptions, run: (use: SecretUse) => Promise<T>): Promise<T> {
+  const { caller, asked, clock, audit, deadlineMs, signal, running } = options;
+  const ending = new AbortController();
+  const giveUp = (): void => ending.abort(signal?.reason);
+  const timer = clock.setTimeout(() => ending.abort(timedOut(asked, deadlineMs)), deadlineMs);
+  const over = running(ending);
+  const use: SecretUse = { signal: ending.signal, versionId: undefined, through: asked.capability };
+  const startedAt = clock.now();
+  const record = (outcome: AuditRecord['outcome']): void => {
+    const { versionId, through } = use;
+    audit.record({
+      at: new Date(startedAt).toISOString(),
+      ...caller,
+      label: asked.label,
+      mode: asked.mode,
+      ...(through !== undefined && { through }),
+      ...(versionId !== undefined && { versionId }),
+      outcome,
+      ms: Math.max(0, Math.round(clock.now() - startedAt)),
+    });
+  };
+  try {
+    signal?.addEventListener('abort', giveUp, { once: true });
+    if (signal?.aborted === true) giveUp();
+    const result = await run(use);
+    record('ok');
+    return result;
+  } catch (error) {
+    record(outcomeOf(error));
+    throw error;
+  } finally {
+    clock.clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
+    over();
+  }
+}
+
+/** Settles as `start`'s promise, or rejects with the signal's reason, whichever comes first. */
+export async function untilAborted<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([start(), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function outcomeOf(error: unknown): HoldfastErrorCode | 'ERROR' {
+  return error instanceof HoldfastError ? error.code : 'ERROR';
+}
+
+function timedOut({ mode, capability }: AskedUse, deadlineMs: number): HoldfastError {
+  const seconds = deadlineMs / 1000;
+  if (mode !== 'capability') {
+    return new HoldfastError(
+      'ASK_TIMEOUT',
+      `The use of the secret did not end within ${seconds} s. Try again.`,
+    );
+  }
+  return new HoldfastError(
+    'ASK_TIMEOUT',
+    `The capability "${capability}" did not end within ${seconds} s. Make it heed its signal, or split the work.`,
+  );
+}

@@ -1,0 +1,26 @@
+import type { SecretUseName } from '../wire/protocol.ts';
+import type { SecretsBroker } from './broker.ts';
+import { notGranted } from './grants.ts';
+import { ownMemory } from './own-memory.ts';
+import type { Caller } from './secret-use.ts';
+
+/**
+ * What a thread asks for an instance. All of it comes from the thread, which is not to be believed: only the caller is what
+ * the host itself knows.
+ */
+export async function secretRequest(
+  broker: SecretsBroker,
+  caller: Caller,
+  use: SecretUseName,
+  input: unknown,
+): Promise<unknown> {
+  const { name, label, args } = (input ?? {}) as Readonly<Record<string, unknown>>;
+  switch (use) {
+    case 'capability':
+      return ownMemory(await broker.call(caller, typeof name === 'string' ? name : '', label, args));
+    case 'handle':
+      return broker.handle(caller, label);
+    default:
+      throw notGranted({ mode: 'handle', label: '' });
+  }
+}
