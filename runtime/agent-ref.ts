@@ -64,7 +64,7 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic> {
   snapshot(options?: { readonly timeoutMs?: number }): Promise<SnapshotFrom<TLogic>>;
   /**
    * A deep persisted snapshot, children and timers included. Default 5 s. Rejects with `REPLY_UNCLONABLE` when the context
-   * or a child holds what cannot be cloned.
+   * or a child holds what cannot be cloned, with `SECRET_IN_SNAPSHOT` when it carries the value of a secret.
    */
   persist(options?: { readonly timeoutMs?: number }): Promise<PersistedEnvelope>;
   /**
@@ -130,6 +130,7 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
     },
     async persist({ timeoutMs = ASK_MS } = {}) {
       const state = (await instance.query('persist', timeoutMs)) as PersistedState;
+      instance.assertWithoutSecrets(state);
       return { v: 1, address, ...state, at: Date.now() };
     },
     async can(event, { timeoutMs = ASK_MS } = {}) {

@@ -41,7 +41,8 @@ export interface DeadLetter {
   readonly address: string;
   readonly reason: DeadLetterReason;
   /**
-   * The event, as it was sent, by reference. Of a truncated letter it is `{ type }`, or undefined if the event had
+   * The event, as it was sent, by reference; one that carries the value of a secret is shown as a copy without it, and
+   * is whole when it is replayed. Of a truncated letter it is `{ type }`, or undefined if the event had
    * no string as its type, or one of more than 256 characters; one whose memory `transfer` had moved keeps the rest.
    */
   readonly event: unknown;
@@ -158,7 +159,12 @@ export class DeadLetters {
     this.#added(kept, type);
   }
 
-  /** The last 1000 of the last hour, oldest first. */
+  /** Shows each letter as `shown` gives it, for good. */
+  replaceAll(shown: (letter: DeadLetter) => DeadLetter): void {
+    for (const entry of this.#entries.values()) entry.letter = shown(entry.letter);
+  }
+
+  /** The last 1000 of the last hour, oldest first, with their events as they were sent. */
   list(): DeadLetter[] {
     this.#dropLetters(this.#now());
     return Array.from(this.#entries.values(), ({ letter }) => letter);

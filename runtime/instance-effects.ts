@@ -12,6 +12,7 @@ import type { PeerBroker } from './peer-broker.ts';
 import type { EventHub } from './runtime-events.ts';
 import type { Seat } from './seats.ts';
 import type { SecretsBroker } from './secrets/broker.ts';
+import type { Scrubber } from './secrets/scrubber.ts';
 import type { Snapshots } from './store/snapshots.ts';
 import type { StopReason } from './watchers.ts';
 
@@ -20,6 +21,8 @@ export interface InstanceEffects {
   readonly clock: Clock;
   readonly waiting: Waiting;
   readonly deadLetters: DeadLetters;
+  /** Knows what no error and no saved state may carry. */
+  readonly scrubber: Scrubber;
   /** Gets every event, before it waits in the mailbox. */
   readonly sent?: ((event: object) => void) | undefined;
   /** Envelopes that other agents sent to this seat and were handled. */
@@ -56,7 +59,7 @@ export interface InstanceEffects {
 
 export interface InstanceEffectsOptions extends Pick<
   InstanceEffects,
-  'clock' | 'waiting' | 'deadLetters' | 'sent' | 'draining'
+  'clock' | 'waiting' | 'deadLetters' | 'scrubber' | 'sent' | 'draining'
 > {
   readonly tell: (event: SupervisorEvent) => void;
   readonly hub: EventHub;
@@ -73,13 +76,14 @@ export interface InstanceEffectsOptions extends Pick<
 
 /** What instances have their runtime do, the same for all of them. */
 export function instanceEffects(options: InstanceEffectsOptions): InstanceEffects {
-  const { clock, waiting, deadLetters, sent, draining, tell, hub, logger, broker } = options;
+  const { clock, waiting, deadLetters, scrubber, sent, draining, tell, hub, logger, broker } = options;
   const { secrets, snapshots, warn, assertRunning, forget } = options;
   const largeEvents = new LargeEvents(warn);
   return {
     clock,
     waiting,
     deadLetters,
+    scrubber,
     sent,
     draining,
     fromPeers: (seat) => broker.handled(seat),

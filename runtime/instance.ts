@@ -1,4 +1,5 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate';
+import type { TwinState } from '../actors/twin.ts';
 import { within } from './clock.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
 import { HoldfastError } from './errors.ts';
@@ -11,7 +12,7 @@ import { refusal } from './refusal.ts';
 import { withoutShared } from './shared-memory.ts';
 import type { Seat } from './seats.ts';
 import type { ThreadHost } from './thread-host.ts';
-import type { Keeper } from './store/keeper.ts';
+import { secretInSnapshot, type Keeper } from './store/keeper.ts';
 import { Watchers, type IncarnationEnd, type StopReason } from './watchers.ts';
 import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
@@ -210,11 +211,17 @@ export class Instance {
           return await (this.#host as ThreadHost).ask(seat, method, ...args);
         } catch (error) {
           // It ended in between; the next incarnation may answer.
-          if (seat === this.#seat) throw error;
+          if (seat === this.#seat) throw this.#effects.scrubber.scrub(error);
         }
       }
     };
     return within(this.#effects.clock, timeoutMs, answer(), late);
+  }
+
+  /** @throws {HoldfastError} `SECRET_IN_SNAPSHOT` */
+  assertWithoutSecrets(state: PersistedState): void {
+    const path = this.#effects.scrubber.find(state);
+    if (path !== undefined) throw secretInSnapshot(this.address, path);
   }
 
   #untilRunning(): Promise<void> {
@@ -415,7 +422,8 @@ export class Instance {
   startFailed(error: unknown, reason: StopReason = 'error'): void {
     this.#unseat();
     if (this.#phase === 'starting') {
-      this.#end = { kind: 'failed', error: reason === 'shutdown' ? this.#stoppedBy(reason) : error };
+      const shown = reason === 'shutdown' ? this.#stoppedBy(reason) : this.#effects.scrubber.scrub(error);
+      this.#end = { kind: 'failed', error: shown };
       this.watchers.ended(this.#ending(reason));
       this.finishEnded();
     } else {
@@ -443,7 +451,14 @@ export class Instance {
   }
 
   mirrored(wire: WireSnapshot): void {
-    this.#twin?.queue({ type: 'holdfast.mirror', state: stateFrom(wire) });
+    this.#twin?.queue({ type: 'holdfast.mirror', state: this.#stateFrom(wire) });
+  }
+
+  /** What it is in is its own business; an error is there to be shown. */
+  #stateFrom(wire: WireSnapshot): Partial<TwinState> {
+    const state = stateFrom(wire);
+    if (state.error === undefined) return state;
+    return { ...state, error: this.#effects.scrubber.scrub(state.error) };
   }
 
   emitted(event: AnyEventObject): void {
@@ -468,7 +483,7 @@ export class Instance {
 
   /** `snapshot` is the last one it had, where that is known. */
   failed(error: unknown, reason: StopReason = 'error', snapshot?: WireSnapshot): void {
-    this.#end = { kind: 'failed', error, snapshot };
+    this.#end = { kind: 'failed', error: this.#effects.scrubber.scrub(error), snapshot };
     this.#endedWith('failed', reason);
   }
 
@@ -521,9 +536,9 @@ export class Instance {
     const end = this.#end;
     if (end?.kind === 'done') {
       const { output, snapshot } = end.report;
-      this.#finish({ type: 'holdfast.done', output, state: stateFrom(snapshot) });
+      this.#finish({ type: 'holdfast.done', output, state: this.#stateFrom(snapshot) });
     } else {
-      const state = end?.snapshot === undefined ? {} : stateFrom(end.snapshot);
+      const state = end?.snapshot === undefined ? {} : this.#stateFrom(end.snapshot);
       this.#finish({ type: 'holdfast.failed', error: end?.error, state });
     }
   }

@@ -1,9 +1,20 @@
+import type { Scrubber } from './secrets/scrubber.ts';
+
 /** pino's shape, fields first: a pino instance fits as it is. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+}
+
+/** Passes on what it is told without the values of secrets, in fields, messages and errors. */
+export function scrubbedLogger(logger: Logger, { scrub, scrubText }: Scrubber): Logger {
+  const level =
+    (name: keyof Logger) =>
+    (fields: object, message: string): void =>
+      logger[name](scrub(fields), scrubText(message));
+  return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
 }
 
 /** Warnings and errors on stderr; nothing else. The default. */

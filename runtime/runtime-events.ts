@@ -4,6 +4,7 @@ import type { DeadLetter } from './dead-letters.ts';
 import type { HoldfastError } from './errors.ts';
 import type { PoolEvidence } from './exhausted.ts';
 import type { Logger } from './logger.ts';
+import type { Scrubber } from './secrets/scrubber.ts';
 import type { StopReason } from './watchers.ts';
 import type { QuarantineEvidence } from './quarantine.ts';
 import type { SecretEvent } from './secrets/secret-event.ts';
@@ -30,7 +31,7 @@ export type Escalation =
       readonly evidence: PoolEvidence;
     };
 
-/** What `runtime.on` tells, by type. Never a payload beyond a dead letter's own event, never a secret. */
+/** What `runtime.on` tells, by type. Never a payload beyond a dead letter's own event, never the value of a secret. */
 export interface RuntimeEvents {
   'dead-letter': DeadLetter;
   thread: {
@@ -64,13 +65,15 @@ export interface RuntimeEvents {
 
 export type RuntimeListener<K extends keyof RuntimeEvents> = (event: RuntimeEvents[K]) => void;
 
-/** Typed events; a listener that throws is logged and disturbs neither the others nor the runtime. */
+/** Typed events, without the values of secrets; a listener that throws is logged and disturbs neither the others nor the runtime. */
 export class EventHub {
   readonly #listeners = new Map<keyof RuntimeEvents, Set<(event: never) => void>>();
   readonly #logger: Logger;
+  readonly #scrubber: Pick<Scrubber, 'scrub'>;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, scrubber: Pick<Scrubber, 'scrub'>) {
     this.#logger = logger;
+    this.#scrubber = scrubber;
   }
 
   on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription {
@@ -81,9 +84,12 @@ export class EventHub {
   }
 
   emit<K extends keyof RuntimeEvents>(type: K, event: RuntimeEvents[K]): void {
-    for (const listener of this.#listeners.get(type) ?? []) {
+    const listeners = this.#listeners.get(type);
+    if (listeners === undefined || listeners.size === 0) return;
+    const shown = this.#scrubber.scrub(event);
+    for (const listener of listeners) {
       try {
-        (listener as RuntimeListener<K>)(event);
+        (listener as RuntimeListener<K>)(shown);
       } catch (error) {
         this.#logger.error({ type, error }, 'a runtime.on listener threw');
       }

@@ -8,19 +8,20 @@ import { toAgentRef, type AgentRef } from './agent-ref.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { LoadedConfig, ResolvedAgent, ResolvedPool } from './config/resolve.ts';
 import { DeadLetterLog } from './dead-letter-log.ts';
-import { DeadLetters } from './dead-letters.ts';
+import { DeadLetters, type DeadLetter } from './dead-letters.ts';
 import { decisions } from './decisions.ts';
 import { drained } from './drain.ts';
 import { HoldfastError } from './errors.ts';
 import { Instance } from './instance.ts';
 import { instanceEffects, type InstanceEffects } from './instance-effects.ts';
-import { consoleLogger, type Logger } from './logger.ts';
+import { consoleLogger, scrubbedLogger, type Logger } from './logger.ts';
 import { Waiting } from './mailbox/waiting.ts';
 import { recycleThreads, type Recycled } from './recycle.ts';
 import { replayLetter } from './replay.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
 import { createAudit, type Audit, type AuditTarget } from './secrets/audit.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './secrets/broker.ts';
+import { createScrubber, type Scrubber } from './secrets/scrubber.ts';
 import { secretRequest } from './secrets/thread-request.ts';
 import type { StartThread } from './os-thread.ts';
 import { PeerBroker } from './peer-broker.ts';
@@ -60,13 +61,16 @@ export class RuntimeSystem {
   readonly deadLetters: DeadLetters;
   readonly supervisor: SupervisorRef;
   readonly secrets: SecretsBroker;
+  /** The user's, scrubbed. */
+  readonly logger: Logger;
   /** Who used which secret. */
   readonly audit: Audit;
+  /** Knows every value that is or was in use, and takes it out of what leaves the runtime. */
+  readonly scrubber: Scrubber;
   readonly #config: LoadedConfig;
   readonly #clock: Clock;
   readonly #flush: SystemOptions['flush'];
   readonly #hub: EventHub;
-  readonly #logger: Logger;
   readonly #deadLetterLog: DeadLetterLog;
   readonly #waiting: Waiting;
   readonly #agents: ReadonlyMap<string, ResolvedAgent>;
@@ -88,9 +92,11 @@ export class RuntimeSystem {
   constructor(config: LoadedConfig, options: SystemOptions) {
     this.#config = config;
     this.#clock = options.clock ?? systemClock;
-    this.#logger = options.logger ?? consoleLogger;
-    this.#hub = new EventHub(this.#logger);
-    this.#waiting = new Waiting(this.#clock);
+    this.scrubber = createScrubber(this.#clock);
+    const { scrub, scrubText, find } = this.scrubber;
+    this.logger = scrubbedLogger(options.logger ?? consoleLogger, this.scrubber);
+    this.#hub = new EventHub(this.logger, this.scrubber);
+    this.#waiting = new Waiting(this.#clock, scrub);
     this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
     this.#startedAt = this.#clock.now();
     this.#flush = options.flush;
@@ -98,9 +104,10 @@ export class RuntimeSystem {
       store: options.store,
       clock: this.#clock,
       warn: this.warn,
+      secretIn: find,
     });
     this.#deadLetterLog = new DeadLetterLog({
-      logger: this.#logger,
+      logger: this.logger,
       clock: this.#clock,
       // It is to happen, and `runtime.on` tells it.
       expected: ({ address, reason }) => {
@@ -133,7 +140,7 @@ export class RuntimeSystem {
       broker: this.#broker,
       deadLetters: this.deadLetters,
       hub: this.#hub,
-      logger: this.#logger,
+      logger: this.logger,
       warn,
       tell,
     });
@@ -141,13 +148,14 @@ export class RuntimeSystem {
       clock: this.#clock,
       waiting: this.#waiting,
       deadLetters: this.deadLetters,
+      scrubber: this.scrubber,
       sent: options.sent,
       draining: () => this.#shut,
       broker: this.#broker,
       secrets: () => this.secrets,
       snapshots: this.#snapshots,
       hub: this.#hub,
-      logger: this.#logger,
+      logger: this.logger,
       warn,
       tell,
       assertRunning: () => this.#assertRunning(),
@@ -156,7 +164,7 @@ export class RuntimeSystem {
         this.#refs.delete(address);
       },
     });
-    this.audit = createAudit(options.audit, { clock: this.#clock, warn });
+    this.audit = createAudit(options.audit, { clock: this.#clock, warn, scrubText });
     this.supervisor = this.#supervise();
     this.secrets = createSecretsBroker({
       providers: config.providers,
@@ -165,6 +173,8 @@ export class RuntimeSystem {
       ...(options.clock && secretsTime(options.clock)),
       start: (logic, identity) =>
         createActor(logic, { ...identity, parent: this.supervisor as AnyActorRef }).start(),
+      scrubber: this.scrubber,
+      audit: this.audit,
       onWarning: (message) => warn({}, message),
     });
   }
@@ -222,8 +232,13 @@ export class RuntimeSystem {
     return this.#hub.on(type, listener);
   }
 
+  /** As they are shown: without the values of secrets. */
+  listDeadLetters(): DeadLetter[] {
+    return this.deadLetters.list().map((letter) => this.scrubber.scrub(letter));
+  }
+
   status(): RuntimeStatus {
-    return {
+    return this.scrubber.scrub({
       version,
       state: this.#state,
       uptimeMs: Math.round(this.#clock.now() - this.#startedAt),
@@ -234,7 +249,7 @@ export class RuntimeSystem {
       secrets: this.secrets.status(),
       deadLetters: this.deadLetters.total,
       restarts: this.supervisor.getSnapshot().context.restarts,
-    };
+    });
   }
 
   /** Replaces the threads of a pool, or of all, without losing an event or a state. */
@@ -312,6 +327,9 @@ export class RuntimeSystem {
     });
     this.#deadLetterLog.end();
     this.#state = 'stopped';
+    // What is left to be seen is left without values, since from here on nobody knows them.
+    this.deadLetters.replaceAll(this.scrubber.scrub);
+    this.scrubber.close();
   }
 
   /** Names of the threads that have not ended. */
@@ -341,7 +359,7 @@ export class RuntimeSystem {
         poolOf: (threadId) => this.#pool(threadId),
         openGrants: (instance) => this.#openGrants(instance),
         hub: this.#hub,
-        logger: this.#logger,
+        logger: this.logger,
       }),
     });
   }
@@ -379,7 +397,7 @@ export class RuntimeSystem {
     },
     observed: ({ address }, error, what) => {
       const message = what === 'observer' ? 'an observer threw' : 'an instance ended with an error';
-      this.#logger.error({ address, error }, message);
+      this.logger.error({ address, error }, message);
     },
     // Not before it starts: a machine may stop a child in the transition that spawned it, and no one tells the child.
     begin: (instance, twin) => {
@@ -447,7 +465,7 @@ export class RuntimeSystem {
 
   /** To the log and to those who listen. */
   readonly warn = (fields: object, message: string): void => {
-    this.#logger.warn(fields, message);
+    this.logger.warn(fields, message);
     this.#hub.emit('warning', { ...fields, message });
   };
 }

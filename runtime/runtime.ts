@@ -216,7 +216,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     return telemetry.stopped(guard?.stopped(stopping) ?? stopping);
   };
   const forgetSignals = signals
-    ? stopOnSignals({ stop: () => stop(), stuck: () => system.threadNames(), logger })
+    ? stopOnSignals({ stop: () => stop(), stuck: () => system.threadNames(), logger: system.logger })
     : () => {};
   return {
     supervisor: system.supervisor as AnyActorRef,
@@ -230,7 +230,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     logic: (agent) => system.logic(agent) as never,
     status: () => system.status(),
     on: (type, listener) => system.on(type, listener),
-    deadLetters: { list: () => system.deadLetters.list(), replay: (id) => system.replay(id) },
+    deadLetters: { list: () => system.listDeadLetters(), replay: (id) => system.replay(id) },
     recycle: (threadId, { timeoutMs } = {}) => system.recycle(threadId, timeoutMs),
     drain: ({ timeoutMs } = {}) => system.drainOrWarn(timeoutMs),
     stop: ({ timeoutMs } = {}) => stop(timeoutMs),

@@ -52,10 +52,13 @@ export class Waiting {
   readonly #clock: TimeoutClock;
   readonly #waiters = new Map<Tag, Waiter>();
   readonly #lines = new Map<number, Line>();
+  readonly #shown: (reason: unknown) => unknown;
   #last = 0;
 
-  constructor(clock: TimeoutClock) {
+  /** `shown` gives what those who wait are told of a reason; by default the reason itself. */
+  constructor(clock: TimeoutClock, shown: (reason: unknown) => unknown = (reason) => reason) {
     this.#clock = clock;
+    this.#shown = shown;
   }
 
   get size(): number {
@@ -119,7 +122,8 @@ export class Waiting {
   }
 
   reject(tag: Tag, reason: unknown): void {
-    this.#take(tag)?.reject(reason);
+    const waiter = this.#take(tag);
+    if (waiter !== undefined) waiter.reject(this.#shown(reason));
   }
 
   #lineOf(timeoutMs: number): Line {

@@ -223,6 +223,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       const before = holders.get(address);
       holders.set(address, holder);
       const entries = [...live.values()].map(({ spec }) => spec);
+      for (const { spec, grant } of live.values()) options.scrubber?.cover(spec.key, grant.jsonKey);
       if (entries.length > 0 || before !== undefined) cache.hold(address, entries);
       endUses(before, agentStopped(address));
       if (continues) for (const grant of live.values()) greet(holder, grant);

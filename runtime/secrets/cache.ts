@@ -16,7 +16,8 @@ import { failureError } from './provider-failure.ts';
 import { createProviderPool, unknownAlias, type ProviderCalls } from './provider-pool.ts';
 import { secretStatuses, type SecretStatus } from './secret-status.ts';
 import { secretsLogic, type SecretsActorRef, type SecretsLogic } from './secrets-logic.ts';
-import { createVault } from './vault.ts';
+import type { Scrubber } from './scrubber.ts';
+import { createVault, type Vault } from './vault.ts';
 
 /** Time for the secrets part; xstate's `SimulatedClock` is one. */
 export interface SecretsClock {
@@ -45,6 +46,8 @@ export interface SecretsCacheOptions {
   readonly clock?: SecretsClock;
   /** Uniform in [0, 1), for the jitter of the TTL. Default `Math.random`. */
   readonly random?: () => number;
+  /** Is told each value, before anybody can use it. */
+  readonly scrubber?: Pick<Scrubber, 'learn' | 'cover' | 'forget'> | undefined;
   /** Starts the actor where the caller wants it, as a child for example. Default: a root actor on `clock`. */
   readonly start?: (logic: SecretsLogic, options: { id: 'secrets'; systemId: 'secrets' }) => SecretsActorRef;
 }
@@ -98,7 +101,7 @@ export const systemSecretsClock: SecretsClock = {
 export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
   const { clock = systemSecretsClock, random = Math.random } = options;
   const providers = createProviderPool(options.providers, options.customProviders ?? []);
-  const vault = createVault();
+  const vault = toldVault(createVault(), options.scrubber);
   const answers = createAnswers();
   let stopped = false;
   let heard: NewsListener | undefined;
@@ -219,4 +222,20 @@ export function secretsStopped(): HoldfastError {
     'RUNTIME_STOPPED',
     'The runtime has stopped, and with it the use of secrets. Create a new one.',
   );
+}
+
+/** Tells which values come and go. */
+function toldVault(vault: Vault, scrubber: SecretsCacheOptions['scrubber']): Vault {
+  if (scrubber === undefined) return vault;
+  return {
+    ...vault,
+    put(key, versionId, bytes) {
+      scrubber.learn(key, versionId, bytes);
+      vault.put(key, versionId, bytes);
+    },
+    evict(key) {
+      scrubber.forget(key);
+      vault.evict(key);
+    },
+  };
 }

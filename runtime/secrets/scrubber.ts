@@ -1,15 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../clock.ts';
 import { encodings } from './encodings.ts';
 import { findCarrier, type PathTo } from './found-parts.ts';
 import { knownParts } from './known-parts.ts';
 import { PatternIndex, SHORTEST } from './pattern-index.ts';
 import { REDACTED, redactedCopy } from './redacted-copy.ts';
 import { privateCopy } from './vault.ts';
-
-export interface ScrubberOptions {
-  /** Milliseconds that never go back. */
-  readonly now: () => number;
-}
 
 /**
  * Knows the values of secrets, and takes them out of what leaves the runtime: each occurrence of one, as itself,
@@ -31,15 +27,15 @@ export interface Scrubber {
   /** Wipes everything. Nothing is known, and nothing is learned, after that. */
   close(): void;
   /** The text without values; the same text when it has none. */
-  scrubText(text: string): string;
+  scrubText(this: void, text: string): string;
   /**
    * The same without values, anywhere in strings, keys, bytes, errors, maps, sets, arrays and objects. The same
    * reference when there are none, else a copy; never throws.
    */
-  scrub<T>(found: T): T;
+  scrub<T>(this: void, found: T): T;
   contains(found: unknown): boolean;
   /** Where the first value stands in `found`, itself without values; undefined when there is none. */
-  find(found: unknown): PathTo | undefined;
+  find(this: void, found: unknown): PathTo | undefined;
   /** Versions that are looked for. */
   readonly size: number;
 }
@@ -65,7 +61,7 @@ interface Known {
   versions: Version[];
 }
 
-export function createScrubber({ now }: ScrubberOptions): Scrubber {
+export function createScrubber(clock: Pick<Clock, 'now'>): Scrubber {
   const secrets = new Map<string, Known>();
   /** Patterns of the heads of longer values. */
   const heads = new WeakSet<Uint16Array>();
@@ -87,7 +83,7 @@ export function createScrubber({ now }: ScrubberOptions): Scrubber {
   };
 
   const dropOld = (): void => {
-    const since = now() - OLD_MS;
+    const since = clock.now() - OLD_MS;
     for (const [key, { granted, versions }] of secrets) {
       const old = versions.filter(({ oldSince }) => oldSince !== undefined);
       const kept = versions.filter((version) => {
@@ -150,7 +146,7 @@ export function createScrubber({ now }: ScrubberOptions): Scrubber {
     learn(key, versionId, bytes) {
       if (closed || bytes.byteLength < SHORTEST) return;
       const secret = known(key);
-      const at = now();
+      const at = clock.now();
       const again = secret.versions.find((one) => one.versionId === versionId && isEqual(one.bytes, bytes));
       if (again === undefined) {
         const version: Version = { versionId, bytes: privateCopy(bytes), patterns: [], oldSince: undefined };
@@ -173,7 +169,7 @@ export function createScrubber({ now }: ScrubberOptions): Scrubber {
     },
 
     forget(key) {
-      const at = now();
+      const at = clock.now();
       for (const version of secrets.get(key)?.versions ?? []) version.oldSince ??= at;
       dropOld();
     },

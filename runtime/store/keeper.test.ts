@@ -25,6 +25,8 @@ function held(store: SnapshotStore = memoryStore()) {
   return { store: wrapped, calls, said: () => calls.map(({ what, n }) => `${what} ${String(n)}`) };
 }
 
+const secretIn = (): undefined => undefined;
+
 function rig(store: SnapshotStore) {
   const clock = Object.assign(new FakeClock(), { random: () => 0.5 });
   const warnings: unknown[] = [];
@@ -36,6 +38,7 @@ function rig(store: SnapshotStore) {
       store,
       clock,
       warn,
+      secretIn: (found) => (JSON.stringify(found).includes('CANARY') ? ['snapshot', 'note'] : undefined),
       fenced: (error) => fenced.push(error),
       after: Promise.resolve(false),
     });
@@ -173,7 +176,7 @@ describe('Never two owners of a key while the store hangs, lies or is slow to re
   it('whoever comes next at an address asks the store when the one before is done with it', async () => {
     const { store, calls, said } = held();
     const { clock, warn } = rig(store);
-    const snapshots = new Snapshots({ store, clock, warn });
+    const snapshots = new Snapshots({ store, clock, warn, secretIn });
     const first = snapshots.open(address, true, () => {});
     first.keep(state(1), 1);
     await turn();
@@ -199,7 +202,7 @@ describe('a delete that fails while another already has the address', () => {
     const records = memoryStore();
     const { store, calls } = held(records);
     const { clock, warn } = rig(store);
-    const snapshots = new Snapshots({ store, clock, warn });
+    const snapshots = new Snapshots({ store, clock, warn, secretIn });
     const first = snapshots.open(address, true, () => {});
     first.keep(state(1), 1);
     await turn();
@@ -245,7 +248,7 @@ describe('a delete that fails while another already has the address', () => {
 it('nothing is kept of an instance that is gone, also when its record could be deleted only later', async () => {
   const { store, calls } = held();
   const { clock, warn, warnings } = rig(store);
-  const snapshots = new Snapshots({ store, clock, warn });
+  const snapshots = new Snapshots({ store, clock, warn, secretIn });
   snapshots.open(address, true, () => {}).forget(1);
   snapshots.closed(address);
   await turn();
@@ -290,7 +293,12 @@ describe('a load', () => {
 });
 
 it('a keeper that the store does not fill keeps the last state until the instance has ended', async () => {
-  const snapshots = new Snapshots({ store: held().store, clock: rig(memoryStore()).clock, warn: () => {} });
+  const snapshots = new Snapshots({
+    store: held().store,
+    clock: rig(memoryStore()).clock,
+    warn: () => {},
+    secretIn,
+  });
   const keeper = snapshots.open(address, false, () => {});
   keeper.keep(state(1), 1);
   expect([keeper.last, keeper.keeps, keeper.stored, keeper.busy]).toEqual([state(1), true, false, false]);
@@ -300,4 +308,38 @@ it('a keeper that the store does not fill keeps the last state until the instanc
   expect([keeper.last, keeper.busy]).toEqual([undefined, false]);
   keeper.cannotKeep('a function');
   expect(keeper.keeps).toBe(false);
+});
+
+describe('a state with the value of a secret', () => {
+  const telling = { snapshot: { n: 2, note: 'CANARY' }, timers: [] };
+
+  it('is not stored, and a restart goes on from it', async () => {
+    const store = memoryStore();
+    const { keeper, warnings } = rig(store);
+    keeper.keep(state(1), 1);
+    await keeper.flushed();
+    keeper.keep(telling, 1);
+    keeper.keep(telling, 1);
+    await keeper.flushed();
+    expect(await stored(store)).toEqual(state(1).snapshot);
+    expect(keeper.last).toBe(telling);
+    expect(warnings).toEqual([
+      expect.objectContaining({
+        address,
+        error: expect.objectContaining({
+          code: 'SECRET_IN_SNAPSHOT',
+          message: expect.stringContaining('at snapshot.note;'),
+        }),
+      }),
+    ]);
+  });
+
+  it('keeps none of the later ones from the store', async () => {
+    const store = memoryStore();
+    const { keeper } = rig(store);
+    keeper.keep(telling, 1);
+    keeper.keep(state(3), 1);
+    await keeper.flushed();
+    expect(await stored(store)).toEqual(state(3).snapshot);
+  });
 });

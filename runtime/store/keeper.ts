@@ -1,5 +1,6 @@
 import { within, type Clock } from '../clock.ts';
 import { HoldfastError } from '../errors.ts';
+import type { PathTo } from '../secrets/found-parts.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { SnapshotRecord, SnapshotStore } from './snapshot-store.ts';
 
@@ -15,6 +16,8 @@ export interface KeeperOptions {
   readonly store: SnapshotStore | undefined;
   readonly clock: Clock;
   readonly warn: (fields: object, message: string) => void;
+  /** Where the value of a secret stands, which is not to be stored. */
+  readonly secretIn: (state: unknown) => PathTo | undefined;
   /** Another runtime has gone on with the address. */
   readonly fenced: (error: HoldfastError) => void;
   /** Resolves when whoever kept the address before is done with the store: `true` when its record was to be deleted and is not. */
@@ -44,6 +47,7 @@ export class Keeper {
   #failing = false;
   #fenced = false;
   #forgotten = false;
+  #secretTold = false;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -103,9 +107,22 @@ export class Keeper {
     this.#forgotten = false;
     this.#seq += 1;
     const { address, clock, store } = this.#options;
-    if (store === undefined || this.#fenced) return;
+    if (store === undefined || this.#fenced || this.#carriesSecret(state)) return;
     const record = { v: 1, address, incarnation, seq: this.#seq, ...state, at: clock.date() } as const;
     this.#do({ kind: 'save', record });
+  }
+
+  /** Such a state stays here, where the instance can begin anew from it, and does not go to the store. */
+  #carriesSecret(state: PersistedState): boolean {
+    const { address, warn, secretIn } = this.#options;
+    const path = secretIn(state);
+    if (path === undefined) return false;
+    if (!this.#secretTold) {
+      const error = secretInSnapshot(address, path);
+      warn({ address, error }, 'the state of an instance is not stored; what was stored before stays');
+    }
+    this.#secretTold = true;
+    return true;
   }
 
   /** It is in a state that cannot be kept. */
@@ -232,6 +249,15 @@ export class Keeper {
       throw new HoldfastError('STORE_FAILED', message, { cause });
     }
   }
+}
+
+/** Why a state is not given out or stored. The path is from the persisted state, without values. */
+export function secretInSnapshot(address: string, path: PathTo): HoldfastError {
+  return new HoldfastError(
+    'SECRET_IN_SNAPSHOT',
+    `the state of ${address} carries the value of a secret at ${path.join('.')}; keep the label or the handle there, and ` +
+      'use the value where it is needed, or through a capability',
+  );
 }
 
 function isFenced(error: unknown): error is HoldfastError {

@@ -2,12 +2,12 @@ import { Keeper, type KeeperOptions } from './keeper.ts';
 
 /** The states that a runtime keeps: a keeper for each instance, one after the other for an address. */
 export class Snapshots {
-  readonly #options: Pick<KeeperOptions, 'store' | 'clock' | 'warn'>;
+  readonly #options: Pick<KeeperOptions, 'store' | 'clock' | 'warn' | 'secretIn'>;
   readonly #keepers = new Map<string, Keeper>();
   /** Those whose instances are gone. */
   readonly #closed = new WeakSet<Keeper>();
 
-  constructor(options: Pick<KeeperOptions, 'store' | 'clock' | 'warn'>) {
+  constructor(options: Pick<KeeperOptions, 'store' | 'clock' | 'warn' | 'secretIn'>) {
     this.#options = options;
   }
 

@@ -33,7 +33,10 @@ function events(): { hub: EventHub; source: EventSource } {
   const unwanted = (_fields: object, message: string): never => {
     throw new Error(message);
   };
-  const hub = new EventHub({ debug: unwanted, info: unwanted, warn: unwanted, error: unwanted });
+  const hub = new EventHub(
+    { debug: unwanted, info: unwanted, warn: unwanted, error: unwanted },
+    { scrub: (event) => event },
+  );
   return { hub, source: hub };
 }
 
