@@ -321,7 +321,7 @@ describe('each kind of problem has its code and its place', () => {
     const text = '{"agents": {}, "externalSecrets": {"provider": "vualt"}}';
     const error = await errorOfText(text, { customProviders: ['vault'] });
     expect(error.message).toContain(
-      'known are "aws-secrets-manager", "env", "file", "vault"; did you mean "vault"?',
+      'known are "aws-secrets-manager", "env", "file", "exec", "vault"; did you mean "vault"?',
     );
   });
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LONGEST_TIMER_MS, namedMap, numeric, text } from './fields.ts';
 
 /** The secret providers that are built in. Others come with `RuntimeOptions.providers`. */
-export const BUILT_IN_PROVIDERS = ['aws-secrets-manager', 'env', 'file'] as const;
+export const BUILT_IN_PROVIDERS = ['aws-secrets-manager', 'env', 'file', 'exec'] as const;
 
 /** The alias that `externalSecrets` declares, and that a grant uses when it names none. */
 export const DEFAULT_PROVIDER_ALIAS = 'default';
@@ -14,7 +14,7 @@ type ProviderName = (typeof BUILT_IN_PROVIDERS)[number] | (string & {});
 export const providerSchema = z
   .looseObject({
     provider: (text() as z.ZodType<ProviderName, ProviderName>).describe(
-      'The provider: aws-secrets-manager, env, file, or the name of a custom one given in RuntimeOptions.providers.',
+      'The provider: aws-secrets-manager, env, file, exec, or the name of a custom one given in RuntimeOptions.providers.',
     ),
     region: text().optional().describe('The region of the provider, such as ap-east-1.'),
     cacheTTL: numeric(0, Math.floor(LONGEST_TIMER_MS / 1000))

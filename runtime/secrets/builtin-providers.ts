@@ -5,6 +5,7 @@ import {
   createAwsSecretsManagerProvider,
 } from '../../providers/aws-secrets-manager.ts';
 import { createEnvProvider, envOptionNames, envOptionProblems } from '../../providers/env.ts';
+import { createExecProvider, execOptionNames, execOptionProblems } from '../../providers/exec.ts';
 import { createFileProvider, fileOptionNames, fileOptionProblems } from '../../providers/file.ts';
 import type { SecretProvider } from '../../providers/provider.ts';
 
@@ -38,6 +39,15 @@ export const builtinProviders: ReadonlyMap<string, BuiltinProvider> = new Map([
       refusedNames: [],
       optionProblems: envOptionProblems,
       create: (options) => createEnvProvider(options),
+    },
+  ],
+  [
+    'exec',
+    {
+      optionNames: execOptionNames,
+      refusedNames: [],
+      optionProblems: execOptionProblems,
+      create: (options) => createExecProvider(options),
     },
   ],
   [
