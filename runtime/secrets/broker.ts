@@ -36,7 +36,7 @@ export interface SecretsBrokerOptions extends SecretsCacheOptions {
   readonly audit?: Pick<Audit, 'record'>;
   /** Hears each change of version, when the cache holds it. */
   readonly onRotated?: (rotation: SecretRotation) => void;
-  /** Hears what went wrong without anybody else to tell. Default: a process warning. */
+  /** Hears what went wrong without anybody else to tell, placeholders too. Default: a process warning. */
   readonly onWarning?: (message: string) => void;
 }
 
@@ -109,7 +109,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   const { clock = systemSecretsClock, onRotated, onWarning = processWarning } = options;
   const { audit = { record() {} } } = options;
   const capabilities = capabilitiesByName(options.capabilities ?? []);
-  const cache = createSecretsCache(options);
+  const cache = createSecretsCache({ ...options, onWarning });
   const notices = createRotationNotices(onWarning);
   const holders = new Map<string, Holder>();
   let stopped = false;

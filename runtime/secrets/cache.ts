@@ -46,6 +46,8 @@ export interface SecretsCacheOptions {
   readonly clock?: SecretsClock;
   /** Uniform in [0, 1), for the jitter of the TTL. Default `Math.random`. */
   readonly random?: () => number;
+  /** Hears what is wrong with a secret itself, once until that changes. Default: nobody. */
+  readonly onWarning?: (message: string) => void;
   /** Is told each value, before anybody can use it. */
   readonly scrubber?: Pick<Scrubber, 'learn' | 'cover' | 'forget'> | undefined;
   /** Starts the actor where the caller wants it, as a child for example. Default: a root actor on `clock`. */
@@ -106,8 +108,19 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
   let stopped = false;
   let heard: NewsListener | undefined;
 
+  const warned = new Map<string, string>();
+  const placeholder = ({ provider, id, stage }: SecretRef, why: string): void => {
+    const name = `"${id}" (${stage ?? 'current'}) of the provider "${provider}"`;
+    if (warned.get(name) === why) return;
+    warned.set(name, why);
+    options.onWarning?.(
+      `The secret ${name} is a placeholder: ${why}. It is not used; store the real value there.`,
+    );
+  };
+
   const logic = secretsLogic({
-    fetch: (input, signal) => fetchIntoVault({ providers, vault, now: () => clock.now() }, input, signal),
+    fetch: (input, signal) =>
+      fetchIntoVault({ providers, vault, now: () => clock.now(), placeholder }, input, signal),
     answer: (key, answer) => answers.give(key, answer),
     evict: (key) => vault.evict(key),
     random,

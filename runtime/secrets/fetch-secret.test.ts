@@ -35,6 +35,19 @@ describe('a fetch', () => {
     expect(provider.handedOut[0]).toEqual(new Uint8Array(9));
   });
 
+  test('takes no placeholder, wipes it, and tells why without a word of it', async () => {
+    const told: unknown[] = [];
+    provider.set('k', 'v1', 'your-api-key');
+    const outcome = await fetchIntoVault(
+      { ...dependencies, placeholder: (ref, why) => told.push(ref, why) },
+      input,
+      signal,
+    );
+    expect(outcome).toEqual({ ok: false, failure: 'invalid' });
+    expect([held('v1'), provider.handedOut[0]]).toEqual([undefined, new Uint8Array(12)]);
+    expect(told).toEqual([expect.objectContaining({ id: 'k' }), 'it is a text that stands for the real one']);
+  });
+
   test('looks first when the known version is held, and reads by version when it changed', async () => {
     await fetchIntoVault(dependencies, input, signal);
     await fetchIntoVault(dependencies, { ...input, knownVersionId: 'v1' }, signal);

@@ -1,5 +1,6 @@
 import type { SecretFetchInput, SecretFetchOutcome } from '../../actors/secret-entry.ts';
 import type { FetchResult, ProviderFailure, SecretProvider, SecretRef } from '../../providers/provider.ts';
+import { placeholderReason } from './placeholders.ts';
 import type { ProviderPool } from './provider-pool.ts';
 import type { Vault } from './vault.ts';
 
@@ -10,6 +11,8 @@ export interface FetchDependencies {
   readonly providers: ProviderPool;
   readonly vault: Vault;
   readonly now: () => number;
+  /** Hears why a value was not taken: it only stands for one. */
+  readonly placeholder?: (ref: SecretRef, why: string) => void;
 }
 
 /**
@@ -21,7 +24,7 @@ export interface FetchDependencies {
  * value is read at once.
  */
 export async function fetchIntoVault(
-  { providers, vault, now }: FetchDependencies,
+  { providers, vault, now, placeholder }: FetchDependencies,
   input: SecretFetchInput,
   signal: AbortSignal,
 ): Promise<SecretFetchOutcome> {
@@ -43,6 +46,12 @@ export async function fetchIntoVault(
     if (signal.aborted || !isUsable(result)) {
       result.bytes.fill(0);
       return { ok: false, failure: signal.aborted ? 'transient' : 'invalid' };
+    }
+    const why = placeholderReason(result.bytes);
+    if (why !== undefined) {
+      result.bytes.fill(0);
+      placeholder?.(ref, why);
+      return { ok: false, failure: 'invalid' };
     }
     vault.put(key, result.versionId, result.bytes);
     return { ok: true, versionId: result.versionId, fetchedAt: startedAt };

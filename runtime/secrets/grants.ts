@@ -1,6 +1,7 @@
 import type { SecretAnswer, SecretEntrySpec } from '../../actors/secret-entry.ts';
 import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
+import { placeholderReason } from './placeholders.ts';
 import type { SecretsCache } from './cache.ts';
 import { jsonField } from './json-field.ts';
 import { failureError } from './provider-failure.ts';
@@ -42,6 +43,13 @@ export function takeGranted(
   if (grant.jsonKey === undefined) return { versionId, bytes: whole };
   const bytes = jsonField(whole, grant.jsonKey);
   whole.fill(0);
+  const why = bytes && placeholderReason(bytes);
+  if (why !== undefined) {
+    throw new HoldfastError(
+      'SECRET_UNAVAILABLE',
+      `The field "${grant.jsonKey}" of the secret "${grant.label}" is a placeholder: ${why}. Store the real value there.`,
+    );
+  }
   if (bytes !== undefined) return { versionId, bytes };
   throw new HoldfastError(
     'SECRET_NOT_FOUND',

@@ -1,6 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { createSecretsBroker } from './broker.ts';
+import { defineCapability } from './capability.ts';
+import { createMemoryProvider } from './fixtures/memory-provider.ts';
 import { placeholderReason } from './placeholders.ts';
 
 const reason = (text: string) => placeholderReason(Buffer.from(text));
@@ -22,7 +25,6 @@ test.each([
     '"changeme"',
     " 'placeholder'\n",
     'undefined',
-    'null',
     '[object Object]',
   ],
   ['${STRIPE_KEY}', 'Bearer ${TOKEN}', 'postgres://desk:${DB_PASS}@db/desk', '{{ api_key }}', '%API_KEY%'],
@@ -99,3 +101,39 @@ test.each([
 ])('takes %s for real', (text) => {
   expect(reason(text)).toBeUndefined();
 });
+
+test.each([
+  ['the whole', undefined, 'changeme', 'it is a text that stands for the real one'],
+  ['a field', 'key', '{"key":"${STRIPE_KEY}"}', 'it is a variable that was not filled in'],
+])(
+  'a capability is not run with %s that is a placeholder, and the error or a warning says why',
+  async (_, jsonKey, value, why) => {
+    const provider = createMemoryProvider();
+    provider.set('prod/key', 'v1', value);
+    const warnings: string[] = [];
+    let ran = 0;
+    const broker = createSecretsBroker({
+      providers: [{ alias: 'default', provider: 'memory', cacheTtlMs: 300_000, options: {} }],
+      customProviders: [provider],
+      capabilities: [defineCapability('sign', () => (ran += 1))],
+      onWarning: (message) => warnings.push(message),
+    });
+    onTestFinished(() => broker.stop());
+    const caller = { address: 'a/b', incarnation: 1, pool: 'p' };
+    const grant = {
+      label: 'key',
+      provider: 'default',
+      id: 'prod/key',
+      mode: 'capability',
+      capabilities: ['sign'],
+    } as const;
+    broker.open(caller, [{ ...grant, ...(jsonKey !== undefined && { jsonKey }) }], () => {});
+    const failed = broker.call(caller, 'sign', 'key', undefined).catch((error: unknown) => error as Error);
+    expect(await failed).toMatchObject({ code: 'SECRET_UNAVAILABLE' });
+    const told = [String(await failed), ...warnings].join('\n');
+    expect(told).toContain(why);
+    expect(told).toMatch(/the secret "(prod\/)?key"/i);
+    expect(told).not.toContain('STRIPE');
+    expect(ran).toBe(0);
+  },
+);

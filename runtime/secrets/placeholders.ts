@@ -26,7 +26,7 @@ const kinds: readonly (readonly [reason: string, ...RegExp[]])[] = [
     /^\[[A-Za-z][A-Za-z _-]*\]$/,
     /^(changeme|change[ _-](me|it|this)|placeholder|example|to-?do|tbd|fixme|dummy|sample|insert[ _-]?here)!?$/i,
     /^([a-z]{2,4}[_-])?(your|insert|enter|put|add|paste|replace|example|dummy|fake)[ _-]([a-z]+[ _-])*(key|token|secret|password|credential|credentials|here|value|me|this|it)$/i,
-    /^(null|undefined|NaN|\[object \w+\])$/,
+    /^(undefined|NaN|\[object \w+\])$/,
   ],
   [
     'it is nothing but filler',

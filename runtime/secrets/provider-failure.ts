@@ -23,7 +23,7 @@ const meaning: Readonly<Record<ProviderFailure, readonly [HoldfastErrorCode, str
   ],
   invalid: [
     'SECRET_UNAVAILABLE',
-    "the provider's answer or the request was not valid; check the provider's options and the id",
+    "the provider's answer or the request was not valid, or the value is a placeholder, which a warning tells; check the provider's options, the id and what is stored there",
   ],
 };
 
