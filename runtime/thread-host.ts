@@ -9,6 +9,7 @@ import { HeapBudget } from './heap-budget.ts';
 import type { Instance } from './instance.ts';
 import type { Batch } from './mailbox/batch.ts';
 import { Outbox, type Ack } from './mailbox/outbox.ts';
+import { transferablesOf } from './mailbox/transfer.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
 import type { PeerBroker, PeerThread } from './peer-broker.ts';
@@ -128,6 +129,7 @@ export class ThreadHost implements PeerThread {
         ended: (address: unknown) => options.broker.ended(this, typeof address === 'string' ? address : ''),
       },
       mailbox: ['report', 'acknowledge'],
+      transferablesOf: (result) => transferablesOf([result]),
       onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),
       // A thread that cannot be spoken to is of no use; its exit says why to those who wait.
       onClose: () => this.#worker.terminate(),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { SecretEntrySpec, SecretNews } from '../../actors/secret-entry.ts';
-import type { ResolvedGrant } from '../config/resolve.ts';
+import type { InjectRules, ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Audit } from './audit.ts';
 import { builtinCapabilities } from './builtin-capabilities.ts';
@@ -16,6 +16,7 @@ import {
   type GrantedValue,
   type LiveGrant,
 } from './grants.ts';
+import { createInjector, type FetchAnswer, type InjectorOptions } from './inject.ts';
 import type { ProviderCalls } from './provider-pool.ts';
 import { createRotationNotices } from './rotation-notices.ts';
 import type { SecretEvent } from './secret-event.ts';
@@ -32,6 +33,8 @@ export type SecretRotation = Omit<SecretEvent, 'type' | 'v' | 'id' | 'handle' | 
 
 export interface SecretsBrokerOptions extends SecretsCacheOptions {
   readonly capabilities?: readonly Capability[];
+  /** For tests: how hosts are found, and which certificates are trusted besides the system's. */
+  readonly inject?: Omit<InjectorOptions, 'now'>;
   /** Gets every use and every refused one. Default: nobody. */
   readonly audit?: Pick<Audit, 'record'>;
   /** Hears each change of version, when the cache holds it. */
@@ -76,6 +79,15 @@ export interface SecretsBroker {
     args: unknown,
     signal?: AbortSignal,
   ): Promise<unknown>;
+  /**
+   * Sends a request with the secret in its header, as the grant allows it. When the service answers 401, it is sent once
+   * more with another version, if one comes within 5 s. Rejects with `SECRET_NOT_GRANTED`, `SECRET_NOT_FOUND`,
+   * `SECRET_DENIED`, `SECRET_UNAVAILABLE`, `SECRET_RATE_LIMITED`, `MESSAGE_TOO_LARGE`, `FETCH_FAILED`, `ASK_TIMEOUT` after
+   * 30 s, `AGENT_STOPPED`, `RUNTIME_STOPPED` or the signal's reason.
+   */
+  fetch(caller: Caller, label: unknown, request: unknown, signal?: AbortSignal): Promise<FetchAnswer>;
+  /** The value itself, in memory of its own. Rejects as `fetch` does, as far as that goes. */
+  reveal(caller: Caller, label: unknown): Promise<Uint8Array<ArrayBuffer>>;
   /** What stands for the secret, in the version that is current; calls no provider. Rejects with `SECRET_NOT_GRANTED`. */
   handle(caller: Caller, label: unknown): Promise<SecretHandle>;
   /** Fetches a secret that is in use now; settles when it is done. Rejects with the codes of `call`. */
@@ -97,6 +109,10 @@ interface Holder extends Caller {
 
 /** Milliseconds for one call of a capability, and so for how long it keeps its version (DEFAULTS, rotation lease). */
 const capabilityDeadlineMs = 60_000;
+/** Milliseconds for a request with all its redirects and its second attempt, and for a value that is revealed. */
+const fetchDeadlineMs = 30_000;
+/** Milliseconds for which an answer 401 is held back, in case that another version comes. */
+const otherVersionMs = 5_000;
 /** Milliseconds for what needs no provider. */
 const handleDeadlineMs = 1_000;
 
@@ -110,6 +126,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   const { audit = { record() {} } } = options;
   const capabilities = capabilitiesByName(options.capabilities ?? []);
   const cache = createSecretsCache({ ...options, onWarning });
+  const injector = createInjector({ ...options.inject, now: () => clock.now() });
   const notices = createRotationNotices(onWarning);
   const holders = new Map<string, Holder>();
   let stopped = false;
@@ -199,11 +216,34 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   }
 
   /** The value in another version than that one, which a service has refused. */
-  async function another(live: LiveGrant, use: SecretUse, refused: string): Promise<GrantedValue> {
-    const answer = await untilAborted(use.signal, () => cache.rejected(live.spec, refused, use.signal));
+  async function another(
+    live: LiveGrant,
+    use: SecretUse,
+    refused: string,
+    signal: AbortSignal = use.signal,
+  ): Promise<GrantedValue> {
+    const answer = await untilAborted(signal, () => cache.rejected(live.spec, refused, signal));
     const held = takeGranted(live, answer, cache);
     use.versionId = held.versionId;
     return held;
+  }
+
+  /** The same, if there is one soon. */
+  async function otherSoon(
+    live: LiveGrant,
+    use: SecretUse,
+    refused: string,
+  ): Promise<GrantedValue | undefined> {
+    const tooLate = new AbortController();
+    const timer = clock.setTimeout(() => tooLate.abort(), otherVersionMs);
+    try {
+      return await another(live, use, refused, AbortSignal.any([use.signal, tooLate.signal]));
+    } catch {
+      use.signal.throwIfAborted();
+      return undefined;
+    } finally {
+      clock.clearTimeout(timer);
+    }
   }
 
   return {
@@ -258,6 +298,32 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       );
     },
 
+    fetch(caller, named, asked, signal) {
+      const label = labelOf(named, caller.address);
+      const how = { deadlineMs: fetchDeadlineMs, signal };
+      return use(caller, { mode: 'inject', label }, how, async (live, use) => {
+        const rules = live.grant.inject as InjectRules;
+        const request = injector.check(asked, rules);
+        use.through = `${request.method} ${request.url.host}`;
+        const held = await taken(live, use);
+        const { versionId } = held;
+        const answer = await injector.send(request, rules, held, use.signal);
+        const other = answer.status === 401 ? await otherSoon(live, use, versionId) : undefined;
+        return other === undefined ? answer : injector.send(request, rules, other, use.signal);
+      });
+    },
+
+    reveal(caller, named) {
+      const label = labelOf(named, caller.address);
+      const how = { deadlineMs: fetchDeadlineMs };
+      return use(caller, { mode: 'reveal', label }, how, async (live, use) => {
+        const { bytes } = await taken(live, use);
+        const value = Uint8Array.from(bytes);
+        bytes.fill(0);
+        return value;
+      });
+    },
+
     handle(caller, named) {
       const label = labelOf(named, caller.address);
       return use(
@@ -289,7 +355,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       for (const holder of holders.values()) endUses(holder, secretsStopped());
       holders.clear();
       notices.clear();
-      await cache.stop();
+      await Promise.all([injector.close(), cache.stop()]);
     },
   };
 }

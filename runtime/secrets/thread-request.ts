@@ -1,5 +1,6 @@
 import type { SecretUseName } from '../wire/protocol.ts';
 import type { SecretsBroker } from './broker.ts';
+import { transfer } from '../mailbox/transfer.ts';
 import { notGranted } from './grants.ts';
 import { ownMemory } from './own-memory.ts';
 import type { Caller } from './secret-use.ts';
@@ -14,13 +15,22 @@ export async function secretRequest(
   use: SecretUseName,
   input: unknown,
 ): Promise<unknown> {
-  const { name, label, args } = (input ?? {}) as Readonly<Record<string, unknown>>;
+  const { name, label, args, ...request } = (input ?? {}) as Readonly<Record<string, unknown>>;
   switch (use) {
     case 'capability':
       return ownMemory(await broker.call(caller, typeof name === 'string' ? name : '', label, args));
+    case 'fetch':
+      return ownMemory(await broker.fetch(caller, label, request));
+    case 'value':
+      return moving(await broker.reveal(caller, label));
     case 'handle':
       return broker.handle(caller, label);
     default:
       throw notGranted({ mode: 'handle', label: '' });
   }
+}
+
+/** It leaves the host: nothing of it stays behind here. */
+function moving(value: Uint8Array<ArrayBuffer>): Uint8Array {
+  return transfer(value, [value.buffer]);
 }

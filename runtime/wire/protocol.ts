@@ -161,4 +161,4 @@ export type ThreadMethod =
 export type HostMethod = 'report' | 'acknowledge' | 'secret' | 'connect' | 'disconnect' | 'ended';
 
 /** What an instance may ask its host to do with a secret. */
-export type SecretUseName = 'capability' | 'handle';
+export type SecretUseName = 'capability' | 'fetch' | 'value' | 'handle';

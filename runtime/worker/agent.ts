@@ -9,7 +9,16 @@ import { runningKey, threadState, type OpenAsk, type Self } from './thread-state
 
 export { transfer, type Movable } from '../mailbox/transfer.ts';
 export { agentRef, sender, type PeerEnd, type PeerRef, type PeerWaitFor } from './peer-ref.ts';
-export { capability, secret, type CapabilityInput, type SecretHandle } from './secret-logic.ts';
+export {
+  capability,
+  secret,
+  secretFetch,
+  secretValue,
+  type CapabilityInput,
+  type SecretFetchInput,
+  type SecretFetchOutput,
+  type SecretHandle,
+} from './secret-logic.ts';
 export type { Self } from './thread-state.ts';
 
 /**

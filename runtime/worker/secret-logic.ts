@@ -50,6 +50,65 @@ export function secret(label: string): PromiseActorLogic<SecretHandle> {
   );
 }
 
+/** What {@link secretFetch} is invoked with. */
+export interface SecretFetchInput {
+  /** The label of a grant of the mode `inject`, or a handle of it. */
+  readonly label: string | SecretHandle;
+  /** Absolute. Its host, port and path must be those of the grant. */
+  readonly url: string;
+  /** One of the grant's `methods`. Default `GET`. */
+  readonly method?: string;
+  /** Not the one that carries the secret, nor those of the connection, nor `cookie` and `range`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text, bytes, or what is sent as JSON; at most 1 MiB. */
+  readonly body?: unknown;
+  /** What the body of the answer comes as. Default `text`, read as UTF-8. */
+  readonly as?: 'text' | 'bytes';
+}
+
+/** What {@link secretFetch} ends with, whatever the status. */
+export interface SecretFetchOutput<TBody extends string | Uint8Array = string> {
+  readonly status: number;
+  /** Names in lower case. Without `set-cookie`, and with `<redacted:secret>` wherever the secret was. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** With `<redacted:secret>` wherever the secret was. */
+  readonly body: TBody;
+}
+
+/**
+ * Actor logic that has the host send a request with a granted secret in its header, and ends with the answer; the secret
+ * never comes here. Redirects are followed at most three times, for GET and HEAD, on the same origin and where the grant
+ * allows it; another one is the answer. After a 401 it is sent once more if the secret has another version by then. Fails
+ * with `SECRET_NOT_GRANTED`, `SECRET_DENIED` (the request is not one that the grant allows, or leads to an address that is
+ * not public), `SECRET_RATE_LIMITED`, `MESSAGE_TOO_LARGE`, `FETCH_FAILED`, or `ASK_TIMEOUT` after 30 s.
+ *
+ * @example
+ * ```ts
+ * setup({ actors: { secretFetch } }).createMachine({
+ *   invoke: {
+ *     src: 'secretFetch',
+ *     input: { label: 'stripe', url: 'https://api.stripe.com/v1/balance' },
+ *     onDone: { actions: assign({ balance: ({ event }) => JSON.parse(event.output.body) }) },
+ *   },
+ * });
+ * ```
+ */
+export const secretFetch: PromiseActorLogic<SecretFetchOutput, SecretFetchInput> = fromPromise<
+  SecretFetchOutput,
+  SecretFetchInput
+>(async ({ input, system }) => (await useSecret(system, 'secretFetch', 'fetch', input)) as SecretFetchOutput);
+
+/**
+ * Actor logic that ends with the value of a secret, for a grant of the mode `reveal`: bytes that are this thread's alone.
+ * Whatever the agent does with them is its own business; overwrite them with zeros when they are of no more use, and keep
+ * them out of the context, which is mirrored and saved. Each use is audited. Fails with `SECRET_NOT_GRANTED`.
+ */
+export function secretValue(label: string | SecretHandle): PromiseActorLogic<Uint8Array> {
+  return fromPromise<Uint8Array>(
+    async ({ system }) => (await useSecret(system, 'secretValue', 'value', { label })) as Uint8Array,
+  );
+}
+
 /** Asks the host of the instance that the actor system is of. */
 async function useSecret(system: object, what: string, use: SecretUseName, input: object): Promise<unknown> {
   const bridge = threadState().bridges.get(system);
