@@ -1,5 +1,6 @@
 import { MessageChannel, Worker, type Transferable } from 'node:worker_threads';
 import type { ResolvedPool } from './config/resolve.ts';
+import { forwardOutput } from './thread-output.ts';
 import type { LinkPort } from './wire/link.ts';
 import type { ThreadData } from './wire/protocol.ts';
 import { workerEntry, workerOptions } from './worker-options.ts';
@@ -11,6 +12,8 @@ export interface ThreadSpec {
   readonly name: string;
   /** Modules of the agents that may run on it. */
   readonly moduleUrls: readonly string[];
+  /** Takes the values of secrets out of what it prints. */
+  readonly scrubText: (text: string) => string;
   /** What its code is born with, but for its end of the channel. */
   readonly data: Omit<ThreadData, 'port'>;
 }
@@ -50,9 +53,13 @@ export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: worker
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(entry.url, {
     ...workerOptions(spec.pool, spec.name, spec.moduleUrls, entry.url),
+    stdout: true,
+    stderr: true,
     workerData: { ...spec.data, isolation: spec.pool.isolation, ...entry.data, port: port2 },
     transferList: [port2, ...(entry.transfer ?? [])],
   });
+  forwardOutput(worker.stdout, process.stdout, spec.scrubText);
+  forwardOutput(worker.stderr, process.stderr, spec.scrubText);
   const { performance } = worker;
   let before = performance.eventLoopUtilization();
   return {

@@ -134,6 +134,7 @@ export class RuntimeSystem {
       agents: config.agents,
       clock: this.#clock,
       startThread: options.startThread,
+      scrubText,
       waiting: this.#waiting,
       instanceAt: (address) => this.#instances.get(address),
       useSecret: (caller, use, input) => secretRequest(this.secrets, caller, use, input),

@@ -47,6 +47,8 @@ export interface ThreadHostOptions {
   readonly clock: Clock;
   /** Default: a worker thread of Node. */
   readonly startThread?: StartThread | undefined;
+  /** Takes the values of secrets out of a text. */
+  readonly scrubText: (text: string) => string;
   readonly waiting: Waiting;
   readonly instanceAt: (address: string) => Instance | undefined;
   /** Has the pool replace a thread, if its instances can move soon. */
@@ -98,7 +100,7 @@ export class ThreadHost implements PeerThread {
     this.#options = options;
     this.n = options.n;
     this.name = options.name;
-    const { startThread = startWorker, name, moduleUrls } = options;
+    const { startThread = startWorker, name, moduleUrls, scrubText } = options;
     const clockOrigin = Number(process.hrtime.bigint()) / 1e6 - options.clock.now();
     const { threadId, sharedMemory } = pool;
     const data = { progress: this.#progress.buffer, threadId, sharedMemory, clockOrigin };
@@ -109,7 +111,7 @@ export class ThreadHost implements PeerThread {
       outbox: () => this.outbox,
     });
     const reports = new ThreadReports({ ...options, seats: this.#seats });
-    this.#worker = startThread({ pool, name, moduleUrls, data });
+    this.#worker = startThread({ pool, name, moduleUrls, scrubText, data });
     this.#worker.on('error', (error) => this.#failed(error));
     this.exited = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {

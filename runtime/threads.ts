@@ -13,7 +13,7 @@ export const RECYCLE_MS = 10_000;
 
 export interface ThreadsOptions extends Pick<
   ThreadHostOptions,
-  'clock' | 'startThread' | 'waiting' | 'instanceAt' | 'useSecret' | 'warn' | 'broker'
+  'clock' | 'startThread' | 'scrubText' | 'waiting' | 'instanceAt' | 'useSecret' | 'warn' | 'broker'
 > {
   readonly agents: readonly ResolvedAgent[];
   readonly hub: EventHub;
