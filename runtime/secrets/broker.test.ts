@@ -475,6 +475,7 @@ describe('grants', () => {
       /"a" \(env\)[^]*"x" is not an option/,
     ],
     [{ capabilities: [sign, sign] }, /Two capabilities are named "sign"/],
+    [{ capabilities: [defineCapability('sign.jwt', () => 0)] }, /"sign.jwt" is built in. Rename yours/],
   ])('what cannot work is refused at the start (%#)', (options, message) => {
     expect(() => setUp(options)).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),

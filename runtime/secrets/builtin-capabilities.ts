@@ -1,4 +1,6 @@
 import type { Capability } from './capability.ts';
+import { signHmac } from './sign-hmac.ts';
+import { signJwt } from './sign-jwt.ts';
 
 /** The functions that are there without being passed to createRuntime; a grant lists them like any other. */
-export const builtinCapabilities: readonly Capability[] = [];
+export const builtinCapabilities: readonly Capability[] = [signHmac, signJwt];

@@ -19,6 +19,8 @@ export {
   type SecretFetchOutput,
   type SecretHandle,
 } from './secret-logic.ts';
+export type { SignHmacArgs } from '../secrets/sign-hmac.ts';
+export type { SignJwtArgs } from '../secrets/sign-jwt.ts';
 export type { Self } from './thread-state.ts';
 
 /**

@@ -1,0 +1,30 @@
+import { createHmac } from 'node:crypto';
+import { defineCapability } from './capability.ts';
+import { SigningArgs } from './signing-args.ts';
+
+/** What `capability('sign.hmac')` takes as `args`. */
+export interface SignHmacArgs {
+  readonly data: string | Uint8Array;
+  /** Default `sha256`. */
+  readonly algorithm?: 'sha256' | 'sha384' | 'sha512';
+  /** Default `hex`. */
+  readonly encoding?: 'hex' | 'base64' | 'base64url';
+}
+
+/** The HMAC of the data as text, with the bytes of the secret as the key. */
+export const signHmac = defineCapability('sign.hmac', (secret, given) => {
+  const args = new SigningArgs('sign.hmac', given, ['data', 'algorithm', 'encoding']);
+  const data = args.get('data');
+  const algorithm = args.oneOf('algorithm', ['sha256', 'sha384', 'sha512'], 'sha256');
+  const encoding = args.oneOf('encoding', ['hex', 'base64', 'base64url'], 'hex');
+  const isData = typeof data === 'string' || data instanceof Uint8Array;
+  if (!isData) args.problem('data is neither a text nor bytes');
+  args.check();
+  return secret.use((key) => {
+    // Anybody could make that signature.
+    if (key.length === 0) throw new TypeError('sign.hmac: the secret is empty');
+    return createHmac(algorithm, key)
+      .update(data as string | Uint8Array)
+      .digest(encoding);
+  });
+});
