@@ -3,6 +3,7 @@ import { StateMachine, type AnyStateMachine } from 'xstate';
 import { toDirectedGraph } from 'xstate/graph';
 import { describe, expect, test } from 'vitest';
 import { poolMachine } from './pool.ts';
+import { providerBreakerMachine } from './provider-breaker.ts';
 import { secretEntryMachine } from './secret-entry.ts';
 import { secretsMachine } from './secrets.ts';
 import { supervisorMachine } from './supervisor.ts';
@@ -14,6 +15,7 @@ const sources = readdirSync(import.meta.dirname)
 
 const machines: Record<string, AnyStateMachine> = {
   poolMachine,
+  providerBreakerMachine,
   secretEntryMachine,
   secretsMachine,
   supervisorMachine,

@@ -1,17 +1,23 @@
 import { setup, type ActorRefFrom } from 'xstate';
+import { providerBreakerMachine, type BreakerChanged } from './provider-breaker.ts';
 import {
   secretEntryMachine,
   type SecretEntryContext,
-  type SecretEntryFetched,
+  type SecretEntryEvent,
+  type SecretEntryNews,
   type SecretEntrySpec,
+  type SecretFetchCause,
   type SecretNews,
 } from './secret-entry.ts';
 
 export type SecretEntryRef = ActorRefFrom<typeof secretEntryMachine>;
+export type ProviderBreakerRef = ActorRefFrom<typeof providerBreakerMachine>;
 
 export interface SecretsContext {
   /** The entries by key. Born at the first grant or need, and kept: a config declares finitely many. */
   readonly entries: Readonly<Record<string, SecretEntryRef>>;
+  /** By the alias of the provider, born with its first entry. */
+  readonly breakers: Readonly<Record<string, ProviderBreakerRef>>;
   /** By instance address: the keys it holds grants for, once for each grant. */
   readonly grants: Readonly<Record<string, readonly string[]>>;
 }
@@ -20,19 +26,31 @@ export type SecretsEvent =
   /** Somebody waits for this secret. */
   | { type: 'secret.need'; readonly entry: SecretEntrySpec }
   /** Fetch this secret now, also when it is fresh or its failure is held. */
-  | { type: 'secret.refresh'; readonly entry: SecretEntrySpec }
+  | {
+      type: 'secret.refresh';
+      readonly entry: SecretEntrySpec;
+      /** Default `manual`. */
+      readonly cause?: SecretFetchCause;
+      /** The version that is said to be the current one now. */
+      readonly versionId?: string;
+    }
+  /** The value of an entry had to make room for others. */
+  | { type: 'value.dropped'; readonly key: string }
   /** An instance lives and may use these; replaces what it was granted before. */
   | { type: 'grant.open'; readonly address: string; readonly entries: readonly SecretEntrySpec[] }
   /** The instance is gone. Unknown addresses are ignored. */
   | { type: 'grant.close'; readonly address: string }
   /** Ends the actor and its entries. */
   | { type: 'secrets.stop' }
-  | SecretEntryFetched;
+  | SecretEntryNews
+  | BreakerChanged;
 
 export type SecretsEmitted =
   /** What those who are granted the secret are to hear; of a version, when the vault holds it. */
   | { type: 'news'; readonly key: string; readonly news: SecretNews }
-  /** An entry broke and was put back cold; who waits for it must be told. */
+  /** A provider is given up for a time, or is back. */
+  | BreakerChanged
+  /** An entry broke and was put back; who waits for it must be told. */
   | { type: 'entry.lost'; readonly key: string };
 
 const parts = setup({
@@ -41,24 +59,27 @@ const parts = setup({
     events: {} as SecretsEvent,
     emitted: {} as SecretsEmitted,
   },
-  actors: { entry: secretEntryMachine },
-  guards: {
-    changed: ({ event }) => event.type === 'entry.fetched' && event.change !== undefined,
-  },
+  actors: { entry: secretEntryMachine, breaker: providerBreakerMachine },
 });
 
-/** Makes the entries that are not there yet. */
+/** Makes the entries that are not there yet, and the breakers of their providers. */
 const ensureEntries = parts.assign(({ context, event, spawn }) => {
   const wanted = 'entry' in event ? [event.entry] : 'entries' in event ? event.entries : [];
   const entries = { ...context.entries };
-  for (const spec of wanted) entries[spec.key] ??= spawn('entry', { id: spec.key, input: spec });
-  return { entries };
+  const breakers = { ...context.breakers };
+  for (const spec of wanted) {
+    const { provider } = spec;
+    breakers[provider] ??= spawn('breaker', { id: `breaker:${provider}`, input: { provider } });
+    entries[spec.key] ??= spawn('entry', { id: spec.key, input: spec });
+  }
+  return { entries, breakers };
 });
 
 const passOn = parts.enqueueActions(({ context, event, enqueue }) => {
-  if (event.type !== 'secret.need' && event.type !== 'secret.refresh') return;
-  const entry = context.entries[event.entry.key];
-  if (entry !== undefined) enqueue.sendTo(entry, { type: event.type });
+  const told = entryEvent(event);
+  if (told === undefined) return;
+  const entry = context.entries[told.key];
+  if (entry !== undefined) enqueue.sendTo(entry, told.event);
 });
 
 /** Opens before it closes: a restarted instance must not leave its secrets unheld for a moment. */
@@ -77,51 +98,52 @@ const changeGrants = parts.enqueueActions(({ context, event, enqueue }) => {
 });
 
 const emitNews = parts.enqueueActions(({ event, enqueue }) => {
-  if (event.type !== 'entry.fetched' || event.change === undefined) return;
-  const { key, epoch, versionId, previousVersionId, change: cause } = event;
-  const before = previousVersionId === undefined ? {} : { previousVersionId };
-  enqueue.emit({ type: 'news', key, news: { type: 'rotated', epoch, versionId, ...before, cause } });
+  if (event.type === 'breaker.changed') enqueue.emit(event);
+  if (event.type !== 'entry.news') return;
+  const { key } = event;
+  for (const news of event.news) enqueue.emit({ type: 'news', key, news });
 });
 
-/** An entry that threw starts again, cold, with its epoch; one broken secret must not end the others. */
+/** An entry that threw starts again with what it knew; one broken secret must not end the others. */
 const replaceBroken = parts.enqueueActions(({ context, event, enqueue }) => {
   const key = (event as { actorId?: string }).actorId ?? '';
   const broken = context.entries[key];
   if (broken === undefined) return;
-  const last: SecretEntryContext = broken.getSnapshot().context;
-  const { provider, id, stage, ttlMs, epoch, versionId, seen } = last;
+  const { provider, id, stage, role, ttlMs, maxStaleMs, ...last }: SecretEntryContext =
+    broken.getSnapshot().context;
+  const { epoch, versionId, seen, lastCause, standing } = last;
   const holders = Object.values(context.grants)
     .flat()
     .filter((held) => held === key).length;
+  const attempts = Math.max(1, last.attempts);
+  const known = { epoch, versionId, seen, lastCause, standing, attempts };
+  const spec = { key, provider, id, stage, ...(role !== undefined && { role }), ttlMs, maxStaleMs };
   enqueue.stopChild(broken);
   enqueue.assign(({ spawn }) => ({
-    entries: {
-      ...context.entries,
-      [key]: spawn('entry', {
-        id: key,
-        input: { key, provider, id, stage, ttlMs, holders, known: { epoch, versionId, seen } },
-      }),
-    },
+    entries: { ...context.entries, [key]: spawn('entry', { id: key, input: { ...spec, holders, known } }) },
   }));
   enqueue.emit({ type: 'entry.lost', key });
 });
 
 /**
- * The secrets actor: one entry for each secret that somebody is granted or needs, and who holds grants for
- * which. It knows versions and addresses, never a value; who may do what is the broker's business.
+ * The secrets actor: one entry for each secret that somebody is granted or needs, one breaker for each of their
+ * providers, and who holds grants for which. It knows versions and addresses, never a value; who may do what is the
+ * broker's business.
  */
 export const secretsMachine = parts.createMachine({
   id: 'secrets',
-  context: { entries: {}, grants: {} },
+  context: { entries: {}, breakers: {}, grants: {} },
   initial: 'running',
   states: {
     running: {
       on: {
         'secret.need': { actions: [ensureEntries, passOn] },
         'secret.refresh': { actions: [ensureEntries, passOn] },
+        'value.dropped': { actions: passOn },
         'grant.open': { actions: [ensureEntries, changeGrants] },
         'grant.close': { actions: changeGrants },
-        'entry.fetched': { guard: 'changed', actions: emitNews },
+        'entry.news': { actions: emitNews },
+        'breaker.changed': { actions: emitNews },
         'xstate.error.actor.*': { actions: replaceBroken },
         'secrets.stop': 'stopped',
       },
@@ -129,3 +151,13 @@ export const secretsMachine = parts.createMachine({
     stopped: { type: 'final' },
   },
 });
+
+function entryEvent(
+  event: SecretsEvent,
+): { readonly key: string; readonly event: SecretEntryEvent } | undefined {
+  if (event.type === 'value.dropped') return { key: event.key, event: { type: event.type } };
+  if (event.type === 'secret.need') return { key: event.entry.key, event: { type: event.type } };
+  if (event.type !== 'secret.refresh') return undefined;
+  const { entry, ...refresh } = event;
+  return { key: entry.key, event: refresh };
+}

@@ -7,6 +7,7 @@ import { activate } from './activate.ts';
 import { toAgentRef, type AgentRef } from './agent-ref.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { LoadedConfig, ResolvedAgent, ResolvedPool } from './config/resolve.ts';
+import { DEFAULT_PROVIDER_ALIAS } from './config/secrets-schema.ts';
 import { DeadLetterLog } from './dead-letter-log.ts';
 import { DeadLetters, type DeadLetter } from './dead-letters.ts';
 import { decisions } from './decisions.ts';
@@ -169,6 +170,7 @@ export class RuntimeSystem {
     this.supervisor = this.#supervise();
     this.secrets = createSecretsBroker({
       providers: config.providers,
+      ...(config.maxSecrets !== undefined && { maxEntries: config.maxSecrets }),
       ...(options.customProviders && { customProviders: options.customProviders }),
       ...(options.capabilities && { capabilities: options.capabilities }),
       ...(options.clock && secretsTime(options.clock)),
@@ -178,6 +180,16 @@ export class RuntimeSystem {
       audit: this.audit,
       onWarning: (message) => warn({}, message),
     });
+  }
+
+  /** Brings in the secrets that agents are granted; resolves when the required ones are here. */
+  fetchSecrets(): Promise<void> {
+    return this.secrets.prefetch(this.#config.agents);
+  }
+
+  async refreshSecret(id: string, provider: string = DEFAULT_PROVIDER_ALIAS): Promise<void> {
+    this.#assertRunning();
+    await this.secrets.refresh(provider, id);
   }
 
   async spawn(name: string, request: SpawnRequest): Promise<AgentRef> {
@@ -248,6 +260,7 @@ export class RuntimeSystem {
       ),
       instances: [...this.#instances.values()].map(instanceStatus),
       secrets: this.secrets.status(),
+      secretProviders: this.secrets.providers(),
       deadLetters: this.deadLetters.total,
       restarts: this.supervisor.getSnapshot().context.restarts,
     });

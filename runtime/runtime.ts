@@ -126,6 +126,14 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
    * `warning`; {@link RuntimeEvents} has what each one tells. A listener that throws is logged and disturbs nobody.
    */
   on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription;
+  /**
+   * Looks at a secret now, by its id at the provider (`default` is `externalSecrets`), and resolves when it is current.
+   * For a secret that was changed by hand and must not wait for `cacheTTL`. A secret is fetched at most once in 5 s and a
+   * provider's secrets 10 times a second; what comes more often settles with what the last look found. Rejects with
+   * `SECRET_NOT_FOUND` (also when no agent has used it yet), `SECRET_DENIED`, `SECRET_UNAVAILABLE` (also when an older
+   * version goes on being used meanwhile) or `RUNTIME_STOPPED`.
+   */
+  refreshSecret(id: string, options?: { readonly provider?: string }): Promise<void>;
   readonly deadLetters: {
     /** The last 1000 of the last hour, oldest first; the bodies of large ones are left out (`truncated`). */
     list(): DeadLetter[];
@@ -163,12 +171,14 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
 }
 
 /**
- * Starts the runtime that a config describes: an object, or the path or URL of a JSON5 file. No thread is
- * started and no secret provider is called before an instance needs it; but for the threads that `strict` tries.
+ * Starts the runtime that a config describes: an object, or the path or URL of a JSON5 file. No thread is started
+ * before an instance needs it, but for those that `strict` tries. The secrets that agents are granted are fetched: those
+ * that are `required` before it resolves, the others meanwhile. Without a grant no secret provider is called.
  *
  * @throws {ConfigError} `CONFIG_INVALID` or `AGENT_MODULE_NOT_FOUND`, with every problem at once.
  * @throws {HoldfastError} `CONFIG_INVALID` when the file of `audit` cannot be written to.
- * @throws {HoldfastError} `ISOLATION_UNAVAILABLE` with `strict`.
+ * @throws {HoldfastError} `ISOLATION_UNAVAILABLE` with `strict`; `SECRET_NOT_FOUND`, `SECRET_DENIED` or
+ *   `SECRET_UNAVAILABLE` for required secrets that cannot be had: the code is that of the first, the message has all.
  * @example
  * ```ts
  * await using runtime = await createRuntime('./openclaw.json');
@@ -206,6 +216,12 @@ export async function openRuntime<const C extends RuntimeConfig>(
     ...(store && { store }),
     audit,
   });
+  try {
+    await system.fetchSecrets();
+  } catch (error) {
+    await system.stop();
+    throw error;
+  }
   // A test kit brings its own threads.
   const guard = surroundings.startThread ? undefined : guardIsolation(loaded, system, strict);
   const telemetry = startTelemetry(system, { agents: loaded.agents, addressOf });
@@ -231,6 +247,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     status: () => system.status(),
     on: (type, listener) => system.on(type, listener),
     deadLetters: { list: () => system.listDeadLetters(), replay: (id) => system.replay(id) },
+    refreshSecret: (id, { provider } = {}) => system.refreshSecret(id, provider),
     recycle: (threadId, { timeoutMs } = {}) => system.recycle(threadId, timeoutMs),
     drain: ({ timeoutMs } = {}) => system.drainOrWarn(timeoutMs),
     stop: ({ timeoutMs } = {}) => stop(timeoutMs),

@@ -3,7 +3,7 @@ import type { PoolContext } from '../actors/pool-plan.ts';
 import type { ThreadCause } from '../actors/thread.ts';
 import type { Instance, InstancePhase } from './instance.ts';
 import type { QuarantineEvidence } from './quarantine.ts';
-import type { SecretStatus } from './secrets/secret-status.ts';
+import type { SecretProviderStatus, SecretStatus } from './secrets/secret-status.ts';
 import type { ThreadHost } from './thread-host.ts';
 
 export interface ThreadStatus {
@@ -63,6 +63,8 @@ export interface RuntimeStatus {
   readonly pools: readonly PoolStatus[];
   readonly instances: readonly InstanceStatus[];
   readonly secrets: readonly SecretStatus[];
+  /** Those that serve them. */
+  readonly secretProviders: readonly SecretProviderStatus[];
   /** All that there ever were. */
   readonly deadLetters: number;
   /** Restarts of instances, over all. */

@@ -31,6 +31,7 @@ const status: RuntimeStatus = {
   state: 'running',
   uptimeMs: 1,
   secrets: [],
+  secretProviders: [],
   deadLetters: 0,
   restarts: 1,
   pools: [pool('trading-pool', 8, 2), pool('finance-threads', 2, 1), pool('security-threads', 4, 1)],

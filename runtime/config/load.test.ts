@@ -75,6 +75,7 @@ describe('the seed config', () => {
         alias: 'default',
         provider: 'aws-secrets-manager',
         cacheTtlMs: 300_000,
+        maxStaleMs: 900_000,
         options: { region: 'ap-east-1' },
       },
     ]);
@@ -280,8 +281,14 @@ describe('what is resolved', () => {
       { label: 'short', provider: 'default', id: 'a#b', ...rest },
     ]);
     expect(loaded.providers).toEqual([
-      { alias: 'default', provider: 'env', cacheTtlMs: 300_000, options: {} },
-      { alias: 'vault', provider: 'my-vault', cacheTtlMs: 500, options: { mount: 'kv' } },
+      { alias: 'default', provider: 'env', cacheTtlMs: 300_000, maxStaleMs: 900_000, options: {} },
+      {
+        alias: 'vault',
+        provider: 'my-vault',
+        cacheTtlMs: 500,
+        maxStaleMs: 900_000,
+        options: { mount: 'kv' },
+      },
     ]);
   });
 

@@ -5,7 +5,7 @@ import { providerSchema } from './secrets-schema.ts';
 import { didYouMean } from './suggest.ts';
 
 /** What a declaration says to the runtime; everything else is an option of the provider. */
-const DECLARATION_KEYS: readonly string[] = ['provider', 'cacheTTL'];
+const DECLARATION_KEYS: readonly string[] = ['provider', 'cacheTTL', 'maxStaleMs'];
 
 /**
  * What a built-in provider has against its options, as `externalSecrets` or an alias declares them at `path`.

@@ -118,6 +118,8 @@ export interface ResolvedProvider {
   /** A built-in or custom provider. */
   readonly provider: string;
   readonly cacheTtlMs: number;
+  /** For how long after it was last found current a value is used while the provider fails for a time. Default 900_000. */
+  readonly maxStaleMs?: number;
   /** Everything else that was written: region, endpoint, and what only the provider knows. */
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -127,6 +129,8 @@ export interface LoadedConfig {
   readonly agents: readonly ResolvedAgent[];
   readonly pools: readonly ResolvedPool[];
   readonly providers: readonly ResolvedProvider[];
+  /** Secrets that the host holds at one time. Default 1000. */
+  readonly maxSecrets?: number;
   /** Absolute path of the file the config came from. */
   readonly file?: string;
 }
@@ -149,7 +153,9 @@ export function resolveConfig(
   );
   const declared = Object.entries(config.secrets?.providers ?? {});
   if (config.externalSecrets) declared.unshift([DEFAULT_PROVIDER_ALIAS, config.externalSecrets]);
-  return { agents, pools, providers: declared.map(([alias, provider]) => resolveProvider(alias, provider)) };
+  const providers = declared.map(([alias, provider]) => resolveProvider(alias, provider));
+  const maxSecrets = config.secrets?.maxEntries;
+  return { agents, pools, providers, ...(maxSecrets !== undefined && { maxSecrets }) };
 }
 
 function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<string, string>): ResolvedAgent {
@@ -263,7 +269,13 @@ function onlyDefined(limits: {
 }
 
 function resolveProvider(alias: string, config: z.output<typeof providerSchema>): ResolvedProvider {
-  const { provider, cacheTTL, ...options } = config;
+  const { provider, cacheTTL, maxStaleMs, ...options } = config;
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { alias, provider, cacheTtlMs: Math.round(cacheTTL * 1000), options: given };
+  return {
+    alias,
+    provider,
+    cacheTtlMs: Math.round(cacheTTL * 1000),
+    maxStaleMs,
+    options: given,
+  };
 }

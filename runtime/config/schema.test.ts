@@ -58,7 +58,13 @@ describe('the types of a config', () => {
     const provider: ProviderConfig = { provider: 'my-vault', mount: 'kv', retries: 3 };
     expectTypeOf(provider['mount']).toEqualTypeOf<unknown>();
     const parsed = configSchema.parse({ agents: {}, externalSecrets: provider });
-    expect(parsed.externalSecrets).toEqual({ provider: 'my-vault', mount: 'kv', retries: 3, cacheTTL: 300 });
+    expect(parsed.externalSecrets).toEqual({
+      provider: 'my-vault',
+      mount: 'kv',
+      retries: 3,
+      cacheTTL: 300,
+      maxStaleMs: 900_000,
+    });
   });
 });
 

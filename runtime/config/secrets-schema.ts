@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LONGEST_TIMER_MS, namedMap, numeric, text } from './fields.ts';
+import { integer, LONGEST_TIMER_MS, namedMap, numeric, text, timeSpan } from './fields.ts';
 
 /** The secret providers that are built in. Others come with `RuntimeOptions.providers`. */
 export const BUILT_IN_PROVIDERS = ['aws-secrets-manager', 'env', 'file', 'exec'] as const;
@@ -22,6 +22,11 @@ export const providerSchema = z
       .describe(
         'How long a secret is cached, in seconds; refreshed in the background before that. Default: 300.',
       ),
+    maxStaleMs: timeSpan(0)
+      .default(900_000)
+      .describe(
+        'For how long after it was last found current a secret is used while the provider fails for a time, in milliseconds. Default: 900000.',
+      ),
     endpoint: text()
       .optional()
       .describe('Another address of the service: a VPC endpoint or a local emulator.'),
@@ -34,6 +39,11 @@ export const secretsSchema = z
     providers: namedMap(providerSchema)
       .optional()
       .describe('More providers by alias; grants name the alias. Default: none.'),
+    maxEntries: integer(1)
+      .default(1000)
+      .describe(
+        'How many secrets the host holds at one time; those used longest ago go first, granted ones last. Default: 1000.',
+      ),
   })
   .describe('Secret providers besides externalSecrets.');
 

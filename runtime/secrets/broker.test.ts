@@ -63,8 +63,14 @@ const settled = (broker: SecretsBroker, state: string) =>
   vi.waitFor(() => expect(broker.status()[0]?.state).toBe(state), { timeout: 2_000, interval: 1 });
 const fetches = (provider: MemoryProvider): number =>
   provider.log.filter((entry) => entry.startsWith('fetch')).length;
-const rotate = async (broker: SecretsBroker, provider: MemoryProvider, versionId: string, value: string) => {
+const rotate = async (
+  { broker, provider, clock }: ReturnType<typeof setUp>,
+  versionId: string,
+  value: string,
+) => {
   provider.set('prod/key', versionId, value);
+  // A secret is refreshed once in 5 s.
+  clock.increment(5_000);
   await broker.refresh('default', 'prod/key');
 };
 
@@ -84,7 +90,7 @@ describe('using a secret', () => {
     const calls = Array.from({ length: 1000 }, () => call(broker));
     gate.resolve();
     expect(new Set(await Promise.all(calls))).toEqual(new Set([signed(canary, 'order')]));
-    expect(broker.calls()).toEqual({ describe: 0, fetch: 1, total: 1 });
+    expect(broker.calls()).toEqual({ describe: 0, fetch: 1, fetchMany: 0, total: 1 });
   });
 
   test('with a TTL of 0 nothing is fetched early or kept, but a fetch is still shared', async () => {
@@ -148,7 +154,7 @@ describe('time', () => {
     await settled(broker, 'fresh');
     broker.close(address);
     clock.increment(900_000);
-    expect(broker.status()[0]).toMatchObject({ state: 'stale', holders: 0 });
+    expect(broker.status()[0]).toMatchObject({ state: 'cold', holders: 0 });
     expect(provider.log).toEqual(['fetch prod/key']);
   });
 
@@ -221,8 +227,6 @@ describe('failures', () => {
     ['undecryptable', 'SECRET_DENIED'],
     ['not-found', 'SECRET_NOT_FOUND'],
     ['deleted', 'SECRET_NOT_FOUND'],
-    ['transient', 'SECRET_UNAVAILABLE'],
-    ['throttled', 'SECRET_UNAVAILABLE'],
     ['expired-credentials', 'SECRET_UNAVAILABLE'],
     ['invalid', 'SECRET_UNAVAILABLE'],
   ] as const)('%s becomes %s for the caller, at a poll too, and the value is gone', async (kind, code) => {
@@ -235,11 +239,59 @@ describe('failures', () => {
     expect(await failure(call(broker))).toMatchObject({ code, message: expect.stringContaining(kind) });
   });
 
+  test.each(['transient', 'throttled'] as const)(
+    '%s leaves the value in use, and says so to the instance once; it is current again after a back-off',
+    async (kind) => {
+      const { broker, provider, events, grantAll, clock } = setUp();
+      grantAll();
+      await settled(broker, 'fresh');
+      provider.behave({ failure: kind });
+      clock.increment(300_000);
+      await settled(broker, 'stale');
+      expect(await call(broker)).toBe(signed(canary, 'order'));
+      expect(broker.status()[0]).toMatchObject({
+        failure: kind,
+        staleForMs: 600_000,
+        nextRefreshInMs: 1_000,
+      });
+      clock.increment(1_000);
+      await vi.waitFor(() =>
+        expect(broker.status()[0]).toMatchObject({ state: 'stale', nextRefreshInMs: 2_000 }),
+      );
+      provider.behave({});
+      clock.increment(2_000);
+      await settled(broker, 'fresh');
+      expect(events.map(({ type, graceUntil }) => [type, graceUntil])).toEqual([
+        ['secret.stale', 900_000],
+        ['secret.recovered', undefined],
+      ]);
+    },
+  );
+
+  test('a secret that is denied after it was good is never served, neither at once nor while the provider is away', async () => {
+    const { broker, provider, events, grantAll, clock } = setUp();
+    grantAll();
+    await settled(broker, 'fresh');
+    provider.behave({ failure: 'denied' });
+    clock.increment(300_000);
+    await settled(broker, 'failed');
+    provider.behave({ failure: 'transient' });
+    for (let passed = 0; passed < 900_000; passed += 10_000) {
+      expect(await failure(call(broker))).toMatchObject({
+        code: expect.stringMatching(/DENIED|UNAVAILABLE/),
+      });
+      clock.increment(10_000);
+      await Promise.resolve();
+    }
+    expect(events.map(({ type }) => type)).toEqual(['secret.revoked']);
+    expect(fetches(provider)).toBeGreaterThan(3);
+  });
+
   test('denied is the answer for 30 s without asking again, then the provider is asked', async () => {
     const { broker, provider, grantAll, clock } = setUp();
     provider.behave({ failure: 'denied' });
     grantAll();
-    await settled(broker, 'refused');
+    await settled(broker, 'failed');
     provider.behave({});
     clock.increment(29_999);
     await failure(call(broker));
@@ -252,7 +304,7 @@ describe('failures', () => {
     const { broker, provider, grantAll } = setUp();
     provider.behave({ failure: 'not-found' });
     grantAll();
-    await settled(broker, 'refused');
+    await settled(broker, 'failed');
     provider.behave({});
     await broker.refresh('default', 'prod/key');
     expect(await call(broker)).toBe(signed(canary, 'order'));
@@ -313,11 +365,12 @@ describe('rotation', () => {
   });
 
   test('going back to an older version is a rollback with a higher epoch', async () => {
-    const { broker, provider, events, grantAll } = setUp();
+    const desk = setUp();
+    const { broker, events, grantAll } = desk;
     grantAll();
     await settled(broker, 'fresh');
-    await rotate(broker, provider, 'v2', 'the-new-value');
-    await rotate(broker, provider, 'v1', canary);
+    await rotate(desk, 'v2', 'the-new-value');
+    await rotate(desk, 'v1', canary);
     expect(events.map(({ epoch, versionId, cause }) => [epoch, versionId, cause])).toEqual([
       [2, 'v2', 'manual'],
       [3, 'v1', 'rollback'],
@@ -326,7 +379,8 @@ describe('rotation', () => {
   });
 
   test('every granted label of every live instance hears it, and nobody else', async () => {
-    const { broker, provider, events, grantAll } = setUp();
+    const desk = setUp();
+    const { broker, provider, events, grantAll } = desk;
     provider.set('other', 'o1', 'other-value');
     grantAll('a/1', [grant(), grant({ label: 'twice' })]);
     grantAll('a/2');
@@ -334,7 +388,7 @@ describe('rotation', () => {
     grantAll('a/4');
     await vi.waitFor(() => expect(broker.status().map((entry) => entry.state)).toEqual(['fresh', 'fresh']));
     broker.close('a/4');
-    await rotate(broker, provider, 'v2', 'the-new-value');
+    await rotate(desk, 'v2', 'the-new-value');
     expect(events.map((event) => event.handle)).toEqual([
       'secret:a/1/key',
       'secret:a/1/twice',
@@ -362,16 +416,17 @@ describe('rotation', () => {
     const onRotated = vi.fn<NonNullable<SecretsBrokerOptions['onRotated']>>(() => {
       throw new Error('listener');
     });
-    const { broker, provider, events, grantAll } = setUp({
+    const desk = setUp({
       onRotated,
       onWarning: (message) => warnings.push(message),
     });
+    const { broker, events, grantAll } = desk;
     broker.open(caller('a/0'), [grant()], () => {
       throw new Error('listener');
     });
     grantAll();
     await settled(broker, 'fresh');
-    await rotate(broker, provider, 'v2', 'the-new-value');
+    await rotate(desk, 'v2', 'the-new-value');
     expect(onRotated.mock.calls).toEqual([
       [expect.objectContaining({ provider: 'default', id: 'prod/key', epoch: 2, versionId: 'v2' })],
     ]);
@@ -390,12 +445,12 @@ describe('rotation', () => {
         secret.versionId,
       ];
     });
-    const { broker, provider, grantAll } = setUp({ capabilities: [slow, sign] });
+    const desk = setUp({ capabilities: [slow, sign] });
+    const { broker, grantAll } = desk;
     grantAll();
     const running = call(broker, 'custom');
     await settled(broker, 'fresh');
-    for (const versionId of ['v2', 'v3', 'v4'])
-      await rotate(broker, provider, versionId, `value-${versionId}`);
+    for (const versionId of ['v2', 'v3', 'v4']) await rotate(desk, versionId, `value-${versionId}`);
     gate.resolve();
     expect(await running).toEqual([signed(canary, 'x'), signed(canary, 'x'), 'v1']);
     expect(await call(broker)).toBe(signed('value-v4', 'order'));
@@ -552,7 +607,8 @@ describe('keeping the value in', () => {
       return buffer;
     });
     const leak = defineCapability('custom', (secret) => secret.use((key) => key.toString('hex')));
-    const { broker, provider, grantAll } = setUp({ capabilities: [sign, leak] });
+    const desk = setUp({ capabilities: [sign, leak] });
+    const { broker, provider, grantAll } = desk;
     const gate = Promise.withResolvers<void>();
     provider.behave({ until: gate.promise });
     grantAll(address, [grant(), grant({ label: 'field', jsonKey: 'key' })]);
@@ -564,7 +620,7 @@ describe('keeping the value in', () => {
     await Promise.all([aborted, used]);
     await failure(call(broker, 'custom'));
     await failure(call(broker, 'sign', 'field'));
-    await rotate(broker, provider, 'v2', JSON.stringify({ key: canary }));
+    await rotate(desk, 'v2', JSON.stringify({ key: canary }));
     await call(broker, 'sign', 'field');
     await broker.stop();
     allocate.mockRestore();
@@ -579,15 +635,16 @@ describe('keeping the value in', () => {
     const spies = (['log', 'info', 'warn', 'error', 'debug'] as const).map((level) =>
       vi.spyOn(console, level).mockImplementation((...args) => void output.push(args)),
     );
-    const { broker, provider, events, grantAll, clock } = setUp();
+    const desk = setUp();
+    const { broker, provider, events, grantAll, clock } = desk;
     const inspected: unknown[] = [];
     broker.actor.system.inspect((event) => inspected.push('event' in event ? event.event : event.type));
     grantAll();
     await call(broker);
-    await rotate(broker, provider, 'v2', `${canary}-2`);
+    await rotate(desk, 'v2', `${canary}-2`);
     provider.behave({ throws: new Error(canary) });
     clock.increment(300_000);
-    await settled(broker, 'failed');
+    await settled(broker, 'stale');
     const seen = JSON.stringify([
       broker.status(),
       broker.calls(),

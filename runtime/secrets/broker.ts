@@ -7,6 +7,7 @@ import { builtinCapabilities } from './builtin-capabilities.ts';
 import { createSecretsCache, secretsStopped, systemSecretsClock, type SecretsCacheOptions } from './cache.ts';
 import type { Capability } from './capability.ts';
 import { runCapability } from './capability-call.ts';
+import { fetchDeclared, type DeclaredGrants } from './declared-secrets.ts';
 import {
   isGranted,
   liveGrants,
@@ -21,7 +22,7 @@ import type { ProviderCalls } from './provider-pool.ts';
 import { createRotationNotices } from './rotation-notices.ts';
 import type { SecretEvent } from './secret-event.ts';
 import { handleOf, labelOf, type SecretHandle } from './secret-handle.ts';
-import type { SecretStatus } from './secret-status.ts';
+import type { SecretProviderStatus, SecretStatus } from './secret-status.ts';
 import { untilAborted, useSecret, type Caller, type SecretUse } from './secret-use.ts';
 import type { SecretsActorRef } from './secrets-logic.ts';
 
@@ -90,9 +91,19 @@ export interface SecretsBroker {
   reveal(caller: Caller, label: unknown): Promise<Uint8Array<ArrayBuffer>>;
   /** What stands for the secret, in the version that is current; calls no provider. Rejects with `SECRET_NOT_GRANTED`. */
   handle(caller: Caller, label: unknown): Promise<SecretHandle>;
-  /** Fetches a secret that is in use now; settles when it is done. Rejects with the codes of `call`. */
+  /**
+   * Brings in what the config grants: once, before any instance lives. Resolves when the required secrets are here.
+   * @throws {HoldfastError} naming every required secret that cannot be had, with the code of the first
+   */
+  prefetch(agents: readonly DeclaredGrants[]): Promise<void>;
+  /**
+   * Fetches a secret that is in use now; settles when it is done, or with what is known within 5 s of the last time.
+   * Rejects with the codes of `call`.
+   */
   refresh(provider: string, id: string): Promise<void>;
   status(): SecretStatus[];
+  /** The providers in use. */
+  providers(): SecretProviderStatus[];
   /** How often providers were called so far. */
   calls(): ProviderCalls;
   /** Ends all calls, overwrites all values, closes the providers. Idempotent; at most 2 s. */
@@ -117,7 +128,7 @@ const otherVersionMs = 5_000;
 const handleDeadlineMs = 1_000;
 
 /**
- * Ties the cache and the grants of live instances together. Calls no provider before a grant is opened.
+ * Ties the cache and the grants of live instances together. Calls no provider before a grant is opened or fetched.
  *
  * @throws {HoldfastError} `CONFIG_INVALID`: an unknown provider or wrong options, or two capabilities of one name
  */
@@ -345,8 +356,10 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       );
     },
 
+    prefetch: (agents) => fetchDeclared(agents, cache, onWarning),
     refresh: (provider, id) => cache.refresh(provider, id),
     status: () => cache.status(),
+    providers: () => cache.providers(),
     calls: () => cache.calls(),
 
     async stop() {

@@ -1,20 +1,35 @@
 import { createActor } from 'xstate';
-import type {
-  SecretAnswer,
-  SecretCause,
-  SecretEntryContext,
-  SecretEntrySpec,
-  SecretNews,
+import {
+  answerOf,
+  fetchDeadlineMs,
+  refreshedOf,
+  type SecretAnswer,
+  type SecretCause,
+  type SecretEntryContext,
+  type SecretEntrySpec,
+  type SecretFetchCause,
+  type SecretNews,
 } from '../../actors/secret-entry.ts';
 import type { SecretsEvent } from '../../actors/secrets.ts';
 import type { SecretProvider, SecretRef } from '../../providers/provider.ts';
 import type { ResolvedProvider } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
 import { createAnswers } from './answers.ts';
-import { fetchIntoVault } from './fetch-secret.ts';
+import { fetchIntoVault, fetchPrevious, type FetchDependencies } from './fetch-secret.ts';
+import { createPrefetch } from './prefetch.ts';
 import { failureError } from './provider-failure.ts';
+import { createProviderGate } from './provider-gate.ts';
 import { createProviderPool, unknownAlias, type ProviderCalls } from './provider-pool.ts';
-import { secretStatuses, type SecretStatus } from './secret-status.ts';
+import { createRefreshLimit } from './refresh-limit.ts';
+import { createRejections, type RejectedEntry } from './rejections.ts';
+import { createRotationHints } from './rotation-hints.ts';
+import {
+  providerStatuses,
+  secretStatuses,
+  type SecretProviderStatus,
+  type SecretStatus,
+  type CacheUse,
+} from './secret-status.ts';
 import { secretsLogic, type SecretsActorRef, type SecretsLogic } from './secrets-logic.ts';
 import type { Scrubber } from './scrubber.ts';
 import { createVault, type Vault } from './vault.ts';
@@ -39,19 +54,32 @@ export interface KnownSecret {
 /** Hears the news of an entry, at once. */
 export type NewsListener = (news: SecretNews, entry: SecretEntrySpec) => void;
 
+/** How a grant names its secret. */
+export type CachedRef = SecretRef & Pick<RejectedEntry, 'rotation'>;
+
+/** An entry to be brought in before anybody uses it, and what to do with its answer, as in `need`. */
+export interface Prefetched {
+  readonly entry: SecretEntrySpec;
+  readonly take: (answer: SecretAnswer) => void;
+  /** Also when it cannot be kept or there is little room. Default false. */
+  readonly required?: boolean | undefined;
+}
+
 export interface SecretsCacheOptions {
   readonly providers: readonly ResolvedProvider[];
   /** Providers of the host's own; they win over built-in ones of the same name. */
   readonly customProviders?: readonly SecretProvider[];
+  /** Secrets held at one time; beyond them those go that were used longest ago, granted ones last. Default 1000. */
+  readonly maxEntries?: number;
   readonly clock?: SecretsClock;
-  /** Uniform in [0, 1), for the jitter of the TTL. Default `Math.random`. */
+  /** Uniform in [0, 1), for the jitter of time to live and back-off. Default `Math.random`. */
   readonly random?: () => number;
-  /** Hears what is wrong with a secret itself, once until that changes. Default: nobody. */
-  readonly onWarning?: (message: string) => void;
   /** Is told each value, before anybody can use it. */
   readonly scrubber?: Pick<Scrubber, 'learn' | 'cover' | 'forget'> | undefined;
   /** Starts the actor where the caller wants it, as a child for example. Default: a root actor on `clock`. */
   readonly start?: (logic: SecretsLogic, options: { id: 'secrets'; systemId: 'secrets' }) => SecretsActorRef;
+  /** Hears what went wrong without anybody else to tell. Default: nobody does. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** The values that providers gave, by entry: who may use them is the broker's business. */
@@ -59,7 +87,7 @@ export interface SecretsCache {
   /** The secrets actor, started. */
   readonly actor: SecretsActorRef;
   /** The entry that serves a ref. @throws {HoldfastError} `CONFIG_INVALID` for an undeclared provider alias */
-  entry(ref: SecretRef): SecretEntrySpec;
+  entry(ref: CachedRef): RejectedEntry;
   /** An instance lives and holds these; replaces what it held before. With no entries it holds nothing. */
   hold(address: string, entries: readonly SecretEntrySpec[]): void;
   /** The instance is gone. Unknown: ignored. */
@@ -71,18 +99,31 @@ export interface SecretsCache {
   need<T>(entry: SecretEntrySpec, take: (answer: SecretAnswer) => T): Promise<T>;
   /** A copy of the bytes, for the caller to overwrite; undefined when this version is not here. */
   read(entry: SecretEntrySpec, versionId: string): Buffer | undefined;
-  /** Fetches a secret that is in use now; settles when it is done. Rejects with `SECRET_…` or `RUNTIME_STOPPED`. */
+  /**
+   * Fetches a secret that is in use now; settles when it is done. Within 5 s of the last time, or beyond 10 a second
+   * for the provider, it settles with what is known instead. Rejects with `SECRET_…` or `RUNTIME_STOPPED`.
+   */
   refresh(provider: string, id: string): Promise<void>;
   /**
-   * The service refused this version: settles with another one as soon as there is one, else with a failure. A version
-   * that is not the current one any more is answered at once. Rejects with `RUNTIME_STOPPED` or the signal's reason.
+   * The service refused this version: settles with another one as soon as there is one, else with `rejected` after
+   * 60 s. A version that is not the current one any more is answered at once with the one that is. Rejects with
+   * `RUNTIME_STOPPED` or the signal's reason.
    */
-  rejected(entry: SecretEntrySpec, versionId: string, signal: AbortSignal): Promise<SecretAnswer>;
+  rejected(entry: RejectedEntry, versionId: string, signal: AbortSignal): Promise<SecretAnswer>;
   /** Where the entry stands; undefined when nobody has held or needed it. */
   known(entry: SecretEntrySpec): KnownSecret | undefined;
   /** Hears of new versions when they are here, and when an entry is stale, refused, unavailable or recovers. One listener. */
   onNews(listener: NewsListener): void;
+  /** Tells those providers that want to know which secrets the config declares. Once, before anything is fetched. */
+  prepare(refs: readonly SecretRef[]): void;
+  /**
+   * Brings secrets in: in their order, in batches, and of those that are not required only what can be kept, up to four
+   * fifths of what the cache holds. Promises as those of `need`, one for each.
+   */
+  prefetch(wanted: readonly Prefetched[]): Promise<void>[];
   status(): SecretStatus[];
+  /** The providers in use. */
+  providers(): SecretProviderStatus[];
   /** How often providers were called so far. */
   calls(): ProviderCalls;
   /** Rejects all who wait, overwrites all values, closes the providers. Idempotent; at most 2 s. */
@@ -95,17 +136,27 @@ export const systemSecretsClock: SecretsClock = {
   clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
 };
 
+/** For how long a value is used while its provider fails for a time, where the config does not say (DEFAULTS). */
+export const defaultMaxStaleMs = 900_000;
+const defaultMaxEntries = 1000;
+/** Of the cache, so that the prefetch does not drop what it has just brought. */
+const prefetchedPart = 0.8;
+
 /**
  * Ties vault, providers and the secrets actor together. Calls no provider before an entry is held or needed.
  *
  * @throws {HoldfastError} `CONFIG_INVALID`: an unknown provider or wrong options
  */
 export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
-  const { clock = systemSecretsClock, random = Math.random } = options;
+  const { clock = systemSecretsClock, random = Math.random, onWarning: warn = () => {} } = options;
+  const { maxEntries = defaultMaxEntries } = options;
   const providers = createProviderPool(options.providers, options.customProviders ?? []);
-  const vault = toldVault(createVault(), options.scrubber);
-  const answers = createAnswers();
-  let stopped = false;
+  const needs = createAnswers();
+  const refreshes = createAnswers();
+  const uses = new Map<string, CacheUse>();
+  const planned = new Map<string, number>();
+  const stopping = new AbortController();
+  const now = (): number => clock.now();
   let heard: NewsListener | undefined;
 
   const warned = new Map<string, string>();
@@ -113,47 +164,86 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     const name = `"${id}" (${stage ?? 'current'}) of the provider "${provider}"`;
     if (warned.get(name) === why) return;
     warned.set(name, why);
-    options.onWarning?.(
-      `The secret ${name} is a placeholder: ${why}. It is not used; store the real value there.`,
-    );
+    warn(`The secret ${name} is a placeholder: ${why}. It is not used; store the real value there.`);
   };
 
+  const { scrubber } = options;
+  const bounded = createVault({
+    maxEntries,
+    isGranted: (key) => (contextOf(key)?.holders ?? 0) > 0,
+    onDropped: (key) => {
+      scrubber?.forget(key);
+      tell({ type: 'value.dropped', key });
+    },
+  });
+  const vault = toldVault(bounded, scrubber);
+  const gate = createProviderGate((alias) => actor.getSnapshot().context.breakers[alias], now);
+  const prefetch = createPrefetch({ providers, gate }, clock);
+  const batched: FetchDependencies['batched'] = (key) => prefetch.take(key);
+  const fetching: FetchDependencies = { providers, gate, vault, now, placeholder, batched };
+
   const logic = secretsLogic({
-    fetch: (input, signal) =>
-      fetchIntoVault({ providers, vault, now: () => clock.now(), placeholder }, input, signal),
-    answer: (key, answer) => answers.give(key, answer),
+    fetch: (input, signal) => fetchIntoVault(fetching, input, signal),
+    answer: (key, answer) => needs.give(key, answer),
+    settle: (key, answer) => refreshes.give(key, answer),
     evict: (key) => vault.evict(key),
+    planned: (key, ms) => planned.set(key, now() + ms),
+    now,
     random,
   });
   const identity = { id: 'secrets', systemId: 'secrets' } as const;
   const actor = options.start?.(logic, identity) ?? createActor(logic, { ...identity, clock }).start();
-  const ended = (): void => answers.abandon(secretsStopped());
+  const ended = (): void => {
+    for (const answers of [needs, refreshes]) answers.abandon(secretsStopped());
+  };
   actor.subscribe({ error: ended, complete: ended });
   actor.on('entry.lost', ({ key }) => {
     vault.evict(key);
-    answers.give(key, { ok: false, failure: 'transient' });
+    for (const answers of [needs, refreshes]) answers.give(key, { ok: false, failure: 'transient' });
   });
   actor.on('news', ({ key, news }) => {
-    const spec = contextOf(key);
-    if (spec !== undefined) heard?.(news, spec);
+    const context = contextOf(key);
+    if (context !== undefined) heard?.(news, context);
+    rejections.wake(key);
+  });
+  actor.on('breaker.changed', ({ provider, open, failure }) => {
+    if (open)
+      warn(`The secrets provider "${provider}" fails (${failure}); it is not called for 30 s at a time.`);
+    else warn(`The secrets provider "${provider}" answers again.`);
   });
 
-  const contextOf = (key: string): SecretEntryContext | undefined =>
-    actor.getSnapshot().context.entries[key]?.getSnapshot().context;
+  const limit = createRefreshLimit(now);
+  const rejections = createRejections({
+    clock,
+    limit,
+    contextOf,
+    need: (entry) => ask(entry, (answer) => answer),
+    refresh: (entry) => fetchNow(entry, 'auth-failure'),
+    async previous(entry) {
+      const late = new AbortController();
+      const timer = clock.setTimeout(() => late.abort(), fetchDeadlineMs);
+      const found = await fetchPrevious(fetching, entry, AbortSignal.any([stopping.signal, late.signal]));
+      clock.clearTimeout(timer);
+      return found;
+    },
+    holds: (key, versionId) => vault.has(key, versionId),
+  });
+  const hints = createRotationHints({
+    clock,
+    limit,
+    random,
+    warn,
+    entries: () =>
+      Object.values(actor.getSnapshot().context.entries).map((entry) => entry.getSnapshot().context),
+    look: (entry, versionId) => fetchNow(entry, 'push', versionId),
+  });
 
-  function ask<T>(
-    entry: SecretEntrySpec,
-    type: 'secret.need' | 'secret.refresh',
-    take: (answer: SecretAnswer) => T,
-  ): Promise<T> {
-    if (stopped || !isActive()) return Promise.reject(secretsStopped());
-    const answered = answers.next(entry.key, take);
-    actor.send({ type, entry });
-    return answered;
+  function contextOf(key: string): SecretEntryContext | undefined {
+    return actor.getSnapshot().context.entries[key]?.getSnapshot().context;
   }
 
   function isActive(): boolean {
-    return actor.getSnapshot().status === 'active';
+    return !stopping.signal.aborted && actor.getSnapshot().status === 'active';
   }
 
   // Whoever started the actor may have ended it already, on the way down.
@@ -161,26 +251,82 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     if (isActive()) actor.send(event);
   }
 
+  function listen({ provider: alias }: SecretEntrySpec): void {
+    try {
+      hints.listen(alias, providers.get(alias));
+    } catch {
+      // One that cannot be made fails at each fetch, which tells those whom it concerns.
+    }
+  }
+
+  async function ask<T>(entry: SecretEntrySpec, take: (answer: SecretAnswer) => T): Promise<T> {
+    if (!isActive()) throw secretsStopped();
+    const use = uses.get(entry.key) ?? { hits: 0, misses: 0 };
+    uses.set(entry.key, use);
+    const context = contextOf(entry.key);
+    if (context?.held === true) use.hits += 1;
+    else use.misses += 1;
+    // It knows already that it is used: no event is needed for it to say so again.
+    if (context?.held === true && context.used) return take(answerOf(context));
+    const answered = needs.next(entry.key, take);
+    actor.send({ type: 'secret.need', entry });
+    return answered;
+  }
+
+  function need<T>(entry: SecretEntrySpec, take: (answer: SecretAnswer) => T): Promise<T> {
+    const answered = ask(entry, take);
+    listen(entry);
+    return answered;
+  }
+
+  async function fetchNow(
+    entry: SecretEntrySpec,
+    cause: SecretFetchCause,
+    versionId?: string,
+  ): Promise<SecretAnswer> {
+    if (!isActive()) throw secretsStopped();
+    const settled = refreshes.next(entry.key, (answer) => answer);
+    actor.send({ type: 'secret.refresh', entry, cause, ...(versionId !== undefined && { versionId }) });
+    return settled;
+  }
+
+  /** What a refresh that may not be made now settles with: what the one before it came or comes to. */
+  async function lastRefresh(entry: SecretEntryContext): Promise<SecretAnswer> {
+    const snapshot = actor.getSnapshot().context.entries[entry.key]?.getSnapshot();
+    if (snapshot?.matches('calling') === true) return refreshes.next(entry.key, (answer) => answer);
+    return snapshot?.matches('cold') === true ? ask(entry, (answer) => answer) : refreshedOf(entry);
+  }
+
   return {
     actor,
-    entry({ provider, id, stage = 'AWSCURRENT' }) {
+    entry({ provider, id, stage = 'AWSCURRENT', role, rotation }) {
       const declared = providers.declared(provider);
       if (declared === undefined)
         throw new HoldfastError('CONFIG_INVALID', unknownAlias(provider, providers.aliases()));
       const part = encodeURIComponent;
-      const key = `${part(provider)}:${part(id)}@${part(stage)}`;
-      return { key, provider, id, stage, ttlMs: declared.cacheTtlMs };
+      const key = `${part(provider)}:${part(id)}@${part(stage)}${role === undefined ? '' : `!${part(role)}`}`;
+      return {
+        key,
+        provider,
+        id,
+        stage,
+        ...(role !== undefined && { role }),
+        ttlMs: declared.cacheTtlMs,
+        maxStaleMs: declared.maxStaleMs ?? defaultMaxStaleMs,
+        ...(rotation !== undefined && { rotation }),
+      };
     },
-    hold: (address, entries) => tell({ type: 'grant.open', address, entries }),
+    hold(address, entries) {
+      tell({ type: 'grant.open', address, entries });
+      for (const entry of entries) listen(entry);
+    },
     release: (address) => tell({ type: 'grant.close', address }),
-    need: (entry, take) => ask(entry, 'secret.need', take),
+    need,
     read: ({ key }, versionId) => vault.read(key, versionId),
 
     async refresh(provider, id) {
-      if (stopped) throw secretsStopped();
-      const used = Object.values(actor.getSnapshot().context.entries).map(
-        (entry) => entry.getSnapshot().context,
-      );
+      if (!isActive()) throw secretsStopped();
+      const used = Object.keys(actor.getSnapshot().context.entries).flatMap((key) => contextOf(key) ?? []);
       const entries = used.filter((entry) => entry.provider === provider && entry.id === id);
       if (entries.length === 0) {
         throw new HoldfastError(
@@ -188,46 +334,82 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
           `No instance uses the secret "${id}" of the provider "${provider}".`,
         );
       }
-      const settled = entries.map((entry) =>
-        ask(entry, 'secret.refresh', (answer) => {
-          if (!answer.ok) throw failureError(answer.failure, id, provider);
-        }),
+      const answers = await Promise.all(
+        entries.map((entry) =>
+          limit.take(provider, entry.key) ? fetchNow(entry, 'manual') : lastRefresh(entry),
+        ),
       );
-      await Promise.all(settled);
+      for (const answer of answers) if (!answer.ok) throw failureError(answer.failure, id, provider);
     },
 
     async rejected(entry, versionId, signal) {
-      signal.throwIfAborted();
-      const current = contextOf(entry.key)?.versionId;
-      const type = current === versionId ? 'secret.refresh' : 'secret.need';
-      const answer = await ask(entry, type, (answer) => answer);
-      signal.throwIfAborted();
-      if (!answer.ok || answer.versionId !== versionId) return answer;
-      return { ok: false, failure: 'transient' };
+      if (!isActive()) throw secretsStopped();
+      const answer = await rejections.claim(entry, versionId, signal);
+      if (!isActive()) throw secretsStopped();
+      return answer;
     },
 
     known({ key }) {
       const context = contextOf(key);
       if (context === undefined) return undefined;
-      const { epoch, versionId, change } = context;
-      return { epoch, ...(versionId !== undefined && { versionId }), ...(change && { cause: change }) };
+      const { epoch, versionId, lastCause } = context;
+      return { epoch, ...(versionId !== undefined && { versionId }), ...(lastCause && { cause: lastCause }) };
     },
 
     onNews(listener) {
       heard = listener;
     },
-    status: () => secretStatuses(actor, clock.now()),
+
+    prepare: (refs) => providers.prepare(refs),
+
+    prefetch(wanted) {
+      const settled = new Map(wanted.map((one) => [one, Promise.withResolvers<void>()]));
+      const fits = fitting(wanted, Math.floor(maxEntries * prefetchedPart));
+      for (const [one, { resolve }] of settled) if (!fits.has(one.entry.key)) resolve();
+      prefetch.start([...fits.values()], async (entry) => {
+        const answers: Promise<void>[] = [];
+        for (const [one, { resolve }] of settled) {
+          if (one.entry.key !== entry.key) continue;
+          const answer = need(one.entry, one.take);
+          resolve(answer);
+          answers.push(answer);
+        }
+        await Promise.allSettled(answers);
+      });
+      return [...settled.values()].map(({ promise }) => promise);
+    },
+
+    status: () =>
+      secretStatuses({
+        actor,
+        now: now(),
+        useOf: (key) => uses.get(key),
+        nextRefreshAt: (key) => planned.get(key),
+      }),
+    providers: () => providerStatuses(actor, providers),
     calls: () => providers.calls(),
 
     async stop() {
-      if (stopped) return;
-      stopped = true;
+      if (stopping.signal.aborted) return;
       // Its end rejects all who wait.
       tell({ type: 'secrets.stop' });
+      stopping.abort();
+      hints.stop();
+      prefetch.stop();
+      rejections.stop();
       vault.clear();
       await providers.close();
     },
   };
+}
+
+/** The entries to be fetched, each once, in their order. */
+function fitting(wanted: readonly Prefetched[], most: number): Map<string, SecretEntrySpec> {
+  const fits = new Map<string, SecretEntrySpec>();
+  for (const { entry, required = false } of wanted) {
+    if (required || (entry.ttlMs > 0 && fits.size < most)) fits.set(entry.key, fits.get(entry.key) ?? entry);
+  }
+  return fits;
 }
 
 export function secretsStopped(): HoldfastError {

@@ -4,18 +4,30 @@ import { createMemoryProvider, type MemoryProvider } from './fixtures/memory-pro
 import { createProviderPool } from './provider-pool.ts';
 import { createVault } from './vault.ts';
 
-const input = { key: 'default:k@AWSCURRENT', provider: 'default', id: 'k', stage: 'AWSCURRENT', ttlMs: 1 };
+const input = {
+  key: 'default:k@AWSCURRENT',
+  provider: 'default',
+  id: 'k',
+  stage: 'AWSCURRENT',
+  ttlMs: 1,
+  maxStaleMs: 1,
+};
 const signal = new AbortController().signal;
 let provider: MemoryProvider;
 let dependencies: FetchDependencies;
+let closed: 'throttled' | undefined;
+let ended: string[];
 
 beforeEach(() => {
   provider = createMemoryProvider();
   provider.set('k', 'v1', 'value-one');
   const declaration = { alias: 'default', provider: 'memory', cacheTtlMs: 1, options: {} };
   let time = 0;
+  closed = undefined;
+  ended = [];
   dependencies = {
     providers: createProviderPool([declaration], [provider]),
+    gate: { closedFor: () => closed, ended: (_, failure) => void ended.push(failure ?? 'answered') },
     vault: createVault(),
     now: () => (time += 10),
   };
@@ -95,5 +107,49 @@ describe('a fetch', () => {
   test('from a provider that was never declared is invalid', async () => {
     const outcome = await fetchIntoVault(dependencies, { ...input, provider: 'other' }, signal);
     expect(outcome).toEqual({ ok: false, failure: 'invalid' });
+  });
+
+  test('of a version that a hint names reads it by its id, and takes it only while it is the current one', async () => {
+    provider.set('k', 'v2', 'value-two');
+    const hinted = { ...input, hintedVersionId: 'v2' };
+    expect(await fetchIntoVault(dependencies, hinted, signal)).toMatchObject({ versionId: 'v2' });
+    expect(provider.log).toEqual(['fetch k']);
+    provider.set('k', 'v3', 'value-three');
+    const late = { ...input, knownVersionId: 'v2', hintedVersionId: 'v1' };
+    expect(await fetchIntoVault(dependencies, late, signal)).toMatchObject({ versionId: 'v3' });
+    expect(provider.log).toEqual(['fetch k', 'fetch k', 'describe k', 'fetch k']);
+    expect(provider.handedOut[1]?.every((byte) => byte === 0)).toBe(true);
+    const unknown = { ...input, knownVersionId: 'v3', hintedVersionId: 'v0' };
+    expect(await fetchIntoVault(dependencies, unknown, signal)).toMatchObject({ versionId: 'v3' });
+  });
+
+  test('of a version that was replaced between the look and the read reads what is current', async () => {
+    await fetchIntoVault(dependencies, input, signal);
+    const gone = provider.fail('not-found', { call: 'fetch', times: 1 });
+    provider.set('k', 'v2', 'value-two');
+    const outcome = await fetchIntoVault(dependencies, { ...input, knownVersionId: 'v1' }, signal);
+    expect([outcome, gone.fired]).toMatchObject([{ versionId: 'v2' }, 1]);
+  });
+
+  test('of a provider that was given up calls nobody and fails as it did', async () => {
+    closed = 'throttled';
+    expect(await fetchIntoVault(dependencies, input, signal)).toEqual({ ok: false, failure: 'throttled' });
+    expect(provider.log).toEqual([]);
+  });
+
+  test('tells the breaker of each call, and of one that hangs as soon as it is given up', async () => {
+    await fetchIntoVault(dependencies, input, signal);
+    const denied = provider.fail('denied', { times: 1 });
+    await fetchIntoVault(dependencies, input, signal);
+    expect([ended, denied.fired]).toEqual([['answered', 'denied'], 1]);
+    const hung = provider.hang({ ignoreAbort: true });
+    const aborting = new AbortController();
+    const late = fetchIntoVault(dependencies, input, aborting.signal);
+    await Promise.resolve();
+    aborting.abort();
+    expect(ended.slice(2)).toEqual(['transient']);
+    hung.release();
+    await late;
+    expect(ended.slice(2)).toEqual(['transient']);
   });
 });

@@ -184,14 +184,14 @@ describe('one that continues', () => {
     expect(provider.log).toEqual(['fetch prod/key']);
   });
 
-  test('is told nothing where nothing is known and nothing comes, and one that begins anew neither', async () => {
+  test('hears that a secret cannot be had where nothing was ever known, and one that begins anew does not hear it again', async () => {
     const { open, call, heard, provider, broker } = setUp();
     provider.behave({ failure: 'denied' });
     open(btc, [grant()], true);
     await vi.waitFor(() => expect(broker.status()[0]?.failure).toBe('denied'));
     open({ ...btc, address: 'trading/eth' });
     await refusal(call(btc));
-    expect(heard).toEqual([]);
+    expect(heard).toMatchObject([{ type: 'secret.unavailable', label: 'key', epoch: 0 }]);
   });
 });
 

@@ -1,15 +1,16 @@
-import type { SecretAnswer, SecretEntrySpec } from '../../actors/secret-entry.ts';
+import type { SecretAnswer } from '../../actors/secret-entry.ts';
 import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
 import { placeholderReason } from './placeholders.ts';
 import type { SecretsCache } from './cache.ts';
 import { jsonField } from './json-field.ts';
 import { failureError } from './provider-failure.ts';
+import type { RejectedEntry } from './rejections.ts';
 
 /** A grant of a live instance and the entry that serves it. */
 export interface LiveGrant {
   readonly grant: ResolvedGrant;
-  readonly spec: SecretEntrySpec;
+  readonly spec: RejectedEntry;
 }
 
 /** Ties grants to the entries that serve them. @throws {HoldfastError} `CONFIG_INVALID` for an undeclared alias */

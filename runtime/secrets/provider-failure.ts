@@ -1,7 +1,7 @@
-import type { ProviderFailure } from '../../providers/provider.ts';
+import type { SecretFailure } from '../../actors/secret-entry.ts';
 import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
 
-const meaning: Readonly<Record<ProviderFailure, readonly [HoldfastErrorCode, string]>> = {
+const meaning: Readonly<Record<SecretFailure, readonly [HoldfastErrorCode, string]>> = {
   'not-found': [
     'SECRET_NOT_FOUND',
     'the provider has no such secret or version; check the id, the stage and the region',
@@ -21,6 +21,10 @@ const meaning: Readonly<Record<ProviderFailure, readonly [HoldfastErrorCode, str
     'SECRET_UNAVAILABLE',
     "the host's own credentials are missing or have expired; renew them",
   ],
+  rejected: [
+    'SECRET_UNAVAILABLE',
+    'the service refuses its current version and no other one has come; check its rotation and what the service knows',
+  ],
   invalid: [
     'SECRET_UNAVAILABLE',
     "the provider's answer or the request was not valid, or the value is a placeholder, which a warning tells; check the provider's options, the id and what is stored there",
@@ -28,7 +32,7 @@ const meaning: Readonly<Record<ProviderFailure, readonly [HoldfastErrorCode, str
 };
 
 /** The error for a caller: what failed and what to do, in words of ours. The provider's own error may say too much. */
-export function failureError(failure: ProviderFailure, label: string, provider: string): HoldfastError {
+export function failureError(failure: SecretFailure, label: string, provider: string): HoldfastError {
   const [code, advice] = meaning[failure];
   return new HoldfastError(
     code,

@@ -1,4 +1,4 @@
-import type { SecretProvider } from '../../providers/provider.ts';
+import type { SecretProvider, SecretRef } from '../../providers/provider.ts';
 import type { ResolvedProvider } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
 import { builtinProviders } from './builtin-providers.ts';
@@ -6,10 +6,11 @@ import { builtinProviders } from './builtin-providers.ts';
 /** Milliseconds for the providers to close: part of the 15 s in which a process stops. */
 const closeDeadlineMs = 2_000;
 
+/** `fetchMany`: one call for up to `capabilities.batch` secrets. */
+export type ProviderCallKind = 'describe' | 'fetch' | 'fetchMany';
+
 /** How often providers were called. */
-export interface ProviderCalls {
-  readonly describe: number;
-  readonly fetch: number;
+export interface ProviderCalls extends Readonly<Record<ProviderCallKind, number>> {
   readonly total: number;
 }
 
@@ -21,8 +22,10 @@ export interface ProviderPool {
   /** The provider, made now if it was not yet. */
   get(alias: string): SecretProvider;
   /** Notes a call that is about to be made. */
-  count(call: 'describe' | 'fetch'): void;
+  count(call: ProviderCallKind): void;
   calls(): ProviderCalls;
+  /** Tells those of these refs' providers that want to know, once, which secrets the config declares. */
+  prepare(refs: readonly SecretRef[]): void;
   /** Closes those that were used. Never rejects, and gives up after 2 s. */
   close(): Promise<void>;
 }
@@ -39,7 +42,7 @@ export function createProviderPool(
   const customByName = new Map(custom.map((provider) => [provider.name, provider]));
   const byAlias = new Map(declarations.map((declaration) => [declaration.alias, declaration]));
   const made = new Map<string, SecretProvider>();
-  const counts = { describe: 0, fetch: 0 };
+  const counts = { describe: 0, fetch: 0, fetchMany: 0 };
   for (const declaration of declarations) check(declaration, customByName);
 
   const make = (alias: string): SecretProvider => {
@@ -62,7 +65,13 @@ export function createProviderPool(
     count(call) {
       counts[call] += 1;
     },
-    calls: () => ({ ...counts, total: counts.describe + counts.fetch }),
+    calls: () => ({ ...counts, total: counts.describe + counts.fetch + counts.fetchMany }),
+    prepare(refs) {
+      for (const alias of new Set(refs.map(({ provider }) => provider))) {
+        const provider = made.get(alias) ?? make(alias);
+        provider.prepare?.(refs.filter((ref) => ref.provider === alias));
+      }
+    },
     async close() {
       const used = new Set(made.values());
       made.clear();

@@ -16,16 +16,37 @@ describe('the vault', () => {
     expect(vault.read('k', 'v1')?.toString()).toBe('value-one');
   });
 
-  test('keeps two versions of a secret, the ones used last', () => {
+  test('keeps three versions of a secret, the ones used last', () => {
     const vault = createVault();
-    for (const version of ['v1', 'v2']) vault.put('k', version, bytes(version));
-    expect(vault.touch('k', 'v1')).toBe(true);
-    vault.put('k', 'v3', bytes('v3'));
-    expect(vault.versions('k')).toEqual(['v1', 'v3']);
-    expect(vault.touch('k', 'v2')).toBe(false);
-    vault.put('k', 'v1', bytes('v1'));
+    for (const version of ['v1', 'v2', 'v3']) vault.put('k', version, bytes(version));
+    expect(vault.read('k', 'v1')?.toString()).toBe('v1');
+    expect(vault.has('k', 'v2')).toBe(true);
     vault.put('k', 'v4', bytes('v4'));
-    expect(vault.versions('k')).toEqual(['v1', 'v4']);
+    expect(vault.versions('k')).toEqual(['v3', 'v1', 'v4']);
+    expect(vault.has('k', 'v2')).toBe(false);
+    vault.put('k', 'v3', bytes('v3'));
+    vault.put('k', 'v5', bytes('v5'));
+    expect(vault.versions('k')).toEqual(['v4', 'v3', 'v5']);
+  });
+
+  test('drops the secret that was used longest ago when there are too many, a granted one last, and says so', () => {
+    const dropped: string[] = [];
+    const granted = new Set(['a']);
+    const vault = createVault({
+      maxEntries: 3,
+      isGranted: (key) => granted.has(key),
+      onDropped: (key) => dropped.push(key),
+    });
+    for (const key of ['a', 'b', 'c']) vault.put(key, 'v1', bytes(key));
+    vault.read('b', 'v1');
+    expect(vault.has('c', 'v1')).toBe(true);
+    vault.put('d', 'v1', bytes('d'));
+    vault.put('e', 'v1', bytes('e'));
+    expect(dropped).toEqual(['c', 'b']);
+    for (const key of ['d', 'e', 'f']) granted.add(key);
+    vault.put('f', 'v1', bytes('f'));
+    expect([dropped, vault.size()]).toEqual([['c', 'b', 'a'], 3]);
+    expect(vault.read('a', 'v1')).toBeUndefined();
   });
 
   test('keeps secrets apart and drops one with all its versions', () => {
@@ -42,7 +63,7 @@ describe('the vault', () => {
     expect(vault.versions('l')).toEqual([]);
   });
 
-  test.each(['evict', 'clear', 'third version', 'same version again'])(
+  test.each(['evict', 'clear', 'fourth version', 'same version again', 'no room'])(
     '%s overwrites the bytes with zeros',
     (how) => {
       // The vault never shows its own memory, so look at what it allocates.
@@ -53,14 +74,15 @@ describe('the vault', () => {
         return made;
       });
       try {
-        const vault = createVault();
+        const vault = createVault({ maxEntries: 1 });
         vault.put('k', 'v1', bytes('value-one'));
         expect(allocated[0]?.toString()).toBe('value-one');
         if (how === 'evict') vault.evict('k');
         if (how === 'clear') vault.clear();
         if (how === 'same version again') vault.put('k', 'v1', bytes('value-one'));
-        if (how === 'third version')
-          for (const version of ['v2', 'v3']) vault.put('k', version, bytes(version));
+        if (how === 'no room') vault.put('l', 'v1', bytes('another'));
+        if (how === 'fourth version')
+          for (const version of ['v2', 'v3', 'v4']) vault.put('k', version, bytes(version));
         expect(allocated[0]).toEqual(Buffer.alloc(9));
       } finally {
         allocate.mockRestore();

@@ -1,5 +1,5 @@
-/** Versions kept for one secret: the current one and the one before it. */
-const versionsKept = 2;
+/** Versions kept for one secret: the current one, the one before it, and one that is on its way (DEFAULTS). */
+const versionsKept = 3;
 
 /**
  * The only place where values stay: bytes by secret and version, each copied into memory of its own (never
@@ -9,40 +9,56 @@ const versionsKept = 2;
  * effect here at once, while a call that is running keeps the copy it has.
  */
 export interface Vault {
-  /** Takes the bytes over: they are zeros afterwards. Beyond two versions the one used longest ago goes. */
+  /** Takes the bytes over: they are zeros afterwards. Beyond three versions the one used longest ago goes. */
   put(key: string, versionId: string, bytes: Uint8Array): void;
   /** A copy, for the caller to overwrite; undefined when this version is not here. */
   read(key: string, versionId: string): Buffer | undefined;
-  /** Whether the version is here; it then counts as just used. */
-  touch(key: string, versionId: string): boolean;
+  /** Whether the version is here. No use: a look does not keep a secret from being dropped. */
+  has(key: string, versionId: string): boolean;
   /** Drops every version of the secret. */
   evict(key: string): void;
   /** Drops everything. */
   clear(): void;
   /** The versions held, the one used longest ago first. */
   versions(key: string): string[];
+  /** How many secrets are held. */
+  size(): number;
 }
 
-export function createVault(): Vault {
+export interface VaultOptions {
+  /** Secrets held at one time; beyond them the one used longest ago goes. Default 1000 (AWS' own caches: 1024). */
+  readonly maxEntries?: number;
+  /** Secrets that go last. Default: none. */
+  readonly isGranted?: (key: string) => boolean;
+  /** Told of a secret that was dropped to make room. */
+  readonly onDropped?: (key: string) => void;
+}
+
+export function createVault(options: VaultOptions = {}): Vault {
+  const { maxEntries = 1000, isGranted = () => false, onDropped } = options;
+  // Both in the order of use: a Map keeps the order in which its keys were put.
   const secrets = new Map<string, Map<string, Buffer>>();
 
-  const touch = (key: string, versionId: string): boolean => {
-    const versions = secrets.get(key);
-    const bytes = versions?.get(versionId);
-    if (versions === undefined || bytes === undefined) return false;
-    versions.delete(versionId);
-    versions.set(versionId, bytes);
-    return true;
-  };
   const evict = (key: string): void => {
     for (const bytes of secrets.get(key)?.values() ?? []) bytes.fill(0);
     secrets.delete(key);
+  };
+  /** `key` was used, so it is the last to go. */
+  const use = (key: string, versions: Map<string, Buffer>): void => {
+    secrets.delete(key);
+    secrets.set(key, versions);
+  };
+  const makeRoom = (latest: string): void => {
+    if (secrets.size <= maxEntries) return;
+    const others = [...secrets.keys()].filter((key) => key !== latest);
+    const dropped = others.find((key) => !isGranted(key)) ?? others[0] ?? latest;
+    evict(dropped);
+    onDropped?.(dropped);
   };
 
   return {
     put(key, versionId, bytes) {
       const versions = secrets.get(key) ?? new Map<string, Buffer>();
-      secrets.set(key, versions);
       versions.get(versionId)?.fill(0);
       versions.delete(versionId);
       versions.set(versionId, privateCopy(bytes));
@@ -52,12 +68,19 @@ export function createVault(): Vault {
         held.fill(0);
         versions.delete(oldest);
       }
+      use(key, versions);
+      makeRoom(key);
     },
     read(key, versionId) {
-      const bytes = secrets.get(key)?.get(versionId);
-      return bytes && privateCopy(bytes);
+      const versions = secrets.get(key);
+      const bytes = versions?.get(versionId);
+      if (versions === undefined || bytes === undefined) return undefined;
+      versions.delete(versionId);
+      versions.set(versionId, bytes);
+      use(key, versions);
+      return privateCopy(bytes);
     },
-    touch,
+    has: (key, versionId) => secrets.get(key)?.has(versionId) === true,
     evict,
     clear() {
       for (const key of secrets.keys()) evict(key);
@@ -65,6 +88,7 @@ export function createVault(): Vault {
     versions(key) {
       return [...(secrets.get(key)?.keys() ?? [])];
     },
+    size: () => secrets.size,
   };
 }
 

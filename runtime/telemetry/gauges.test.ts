@@ -131,6 +131,7 @@ const source = (threadId: string): GaugeSource => ({
     pools: [],
     instances: [],
     secrets: [],
+    secretProviders: [],
     deadLetters: 0,
     restarts: 0,
   }),

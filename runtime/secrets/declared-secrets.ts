@@ -1,0 +1,61 @@
+import type { ResolvedGrant } from '../config/resolve.ts';
+import { HoldfastError } from '../errors.ts';
+import type { Prefetched, SecretsCache } from './cache.ts';
+import { liveGrants, takeGranted } from './grants.ts';
+
+/** An agent of the config and what it is granted. */
+export interface DeclaredGrants {
+  readonly name: string;
+  readonly grants: readonly ResolvedGrant[];
+}
+
+/**
+ * Brings in the secrets that a config grants, before anybody uses them. Resolves when the required ones are here; the
+ * others come in the background, and those that cannot be had are one warning.
+ *
+ * @throws {HoldfastError} naming every required secret that cannot be had, with the code of the first
+ */
+export async function fetchDeclared(
+  agents: readonly DeclaredGrants[],
+  cache: SecretsCache,
+  warn: (message: string) => void,
+): Promise<void> {
+  const declared = agents.flatMap(({ name, grants }) =>
+    [...liveGrants(grants, cache).values()].map((live) => ({ name, live })),
+  );
+  if (declared.length === 0) return;
+  cache.prepare(declared.map(({ live: { grant } }) => grant));
+  const isRequired = ({ live: { grant } }: (typeof declared)[number]): boolean => grant.required === true;
+  const first = [...declared.filter(isRequired), ...declared.filter((one) => !isRequired(one))];
+  const wanted = first.map(({ live }): Prefetched => ({
+    entry: live.spec,
+    required: live.grant.required,
+    take: (answer) => void takeGranted(live, answer, cache).bytes.fill(0),
+  }));
+  const fetches = cache.prefetch(wanted).map(async (fetch, at) => {
+    try {
+      await fetch;
+      return [];
+    } catch (error) {
+      const { name = '' } = first[at] ?? {};
+      return [{ name, error: error as HoldfastError }];
+    }
+  });
+  const count = declared.filter(isRequired).length;
+  const failed = (await Promise.all(fetches.slice(0, count))).flat();
+  const [worst] = failed;
+  if (worst !== undefined) {
+    throw new HoldfastError(
+      worst.error.code,
+      `The runtime does not start without these secrets, which are required:${listed(failed)}`,
+    );
+  }
+  void Promise.all(fetches.slice(count)).then((all) => {
+    const missing = all.flat().filter(({ error }) => error.code !== 'RUNTIME_STOPPED');
+    if (missing.length > 0) warn(`Secrets that the config grants cannot be had for now:${listed(missing)}`);
+  });
+}
+
+function listed(failed: readonly { readonly name: string; readonly error: HoldfastError }[]): string {
+  return failed.map(({ name, error }) => `\n- agent "${name}": ${error.message}`).join('');
+}

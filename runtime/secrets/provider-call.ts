@@ -1,0 +1,56 @@
+import type { ProviderFailure, SecretProvider } from '../../providers/provider.ts';
+import type { ProviderGate } from './provider-gate.ts';
+import type { ProviderCallKind, ProviderPool } from './provider-pool.ts';
+
+/** What calling a provider takes. */
+export interface ProviderCalling {
+  readonly providers: ProviderPool;
+  readonly gate: ProviderGate;
+}
+
+/** What a call came to. A provider's own error says too much to travel: its class is all that does. */
+export type Called<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: ProviderFailure };
+
+/**
+ * Calls a provider, counts it, and tells its breaker what came of it. Never rejects. A call that has not ended when
+ * the signal aborts counts as failed from then on, whatever it may bring later.
+ */
+export async function callProvider<T>(
+  { providers, gate }: ProviderCalling,
+  alias: string,
+  kind: ProviderCallKind,
+  signal: AbortSignal,
+  call: (provider: SecretProvider) => Promise<T>,
+): Promise<Called<T>> {
+  let provider: SecretProvider | undefined;
+  let told = false;
+  const tell = (failure?: ProviderFailure): void => {
+    if (!told) gate.ended(alias, failure);
+    told = true;
+  };
+  const giveUp = (): void => tell('transient');
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    provider = providers.get(alias);
+    providers.count(kind);
+    const value = await call(provider);
+    tell();
+    return { ok: true, value };
+  } catch (error) {
+    const failure = classify(provider, error);
+    tell(failure);
+    return { ok: false, failure };
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
+function classify(provider: SecretProvider | undefined, error: unknown): ProviderFailure {
+  try {
+    return provider?.classify(error) ?? 'invalid';
+  } catch {
+    return 'transient';
+  }
+}

@@ -1,0 +1,45 @@
+/** One refresh of a secret in this time (DEFAULTS, refresh now). */
+export const refreshEveryMs = 5_000;
+/** Refreshes of all secrets of a provider within a second. */
+export const refreshesPerSecond = 10;
+
+/** How often secrets are fetched on demand: by hand, because a service refused one, or for a hint. */
+export interface RefreshLimit {
+  /** Whether one may be fetched now; if so, it counts. */
+  take(provider: string, key: string): boolean;
+  /** The same for one whose own pace is kept elsewhere: only the provider's limit holds. */
+  takeFromProvider(provider: string): boolean;
+  /** Milliseconds until `take` may say yes. */
+  waitMs(provider: string, key: string): number;
+}
+
+export function createRefreshLimit(now: () => number): RefreshLimit {
+  const lastOfSecret = new Map<string, number>();
+  const lastOfProvider = new Map<string, number[]>();
+
+  const providerWaitMs = (provider: string): number => {
+    const recent = (lastOfProvider.get(provider) ?? []).filter((at) => at > now() - 1_000);
+    lastOfProvider.set(provider, recent);
+    const [oldest = 0] = recent;
+    return recent.length < refreshesPerSecond ? 0 : oldest + 1_000 - now();
+  };
+  const waitMs = (provider: string, key: string): number => {
+    const own = (lastOfSecret.get(key) ?? -Infinity) + refreshEveryMs - now();
+    return Math.max(0, own, providerWaitMs(provider));
+  };
+  const takeFromProvider = (provider: string): boolean => {
+    if (providerWaitMs(provider) > 0) return false;
+    lastOfProvider.get(provider)?.push(now());
+    return true;
+  };
+
+  return {
+    take(provider, key) {
+      if (waitMs(provider, key) > 0) return false;
+      lastOfSecret.set(key, now());
+      return takeFromProvider(provider);
+    },
+    takeFromProvider,
+    waitMs,
+  };
+}
