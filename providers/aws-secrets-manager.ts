@@ -1,4 +1,5 @@
 import type * as Sdk from '@aws-sdk/client-secrets-manager';
+import { watchRotationQueue } from './aws-rotation-queue.ts';
 import {
   ProviderError,
   ProviderOptionsError,
@@ -32,6 +33,8 @@ export interface AwsSecretsManagerOptions {
   readonly maxAttempts?: number;
   /** Connections at one time. Default 16. */
   readonly maxSockets?: number;
+  /** The URL of an SQS queue that gets the events of Secrets Manager. Default none: rotations are noticed by polling. */
+  readonly rotationQueueUrl?: string;
 }
 
 /** What only code can pass, never a config. */
@@ -54,7 +57,7 @@ export function createAwsSecretsManagerProvider(
   extras: AwsSecretsManagerExtras = {},
 ): SecretProvider {
   const settings = parseAwsSecretsManagerOptions(options);
-  const { deadlineMs = 8_000 } = settings;
+  const { deadlineMs = 8_000, rotationQueueUrl: queueUrl } = settings;
   let opening: Promise<Connection> | undefined;
 
   const open = (): Promise<Connection> => {
@@ -82,7 +85,7 @@ export function createAwsSecretsManagerProvider(
 
   return {
     name: 'aws-secrets-manager',
-    capabilities: { versions: true, batch: batchLimit },
+    capabilities: { versions: true, batch: batchLimit, ...(queueUrl !== undefined && { push: true }) },
 
     async describe(ref, signal) {
       const found = await call(signal, ({ sdk, client }, abortSignal) =>
@@ -133,6 +136,23 @@ export function createAwsSecretsManagerProvider(
       }
       return results;
     },
+
+    ...(queueUrl !== undefined && {
+      watch: (emit, signal, report) =>
+        watchRotationQueue(
+          {
+            queueUrl,
+            region: settings.region,
+            connectTimeoutMs: settings.connectTimeoutMs ?? 1_000,
+            requestTimeoutMs: settings.requestTimeoutMs ?? 3_000,
+            credentials: extras.credentials,
+            classify: classifyAwsError,
+          },
+          emit,
+          signal,
+          report,
+        ),
+    }),
 
     classify: classifyAwsError,
 
@@ -212,6 +232,11 @@ const url: Check = (value) =>
     ? undefined
     : 'an http or https URL';
 
+const queueUrl: Check = (value) =>
+  url(value) === undefined && new URL(value as string).pathname.split('/').length >= 3
+    ? undefined
+    : 'the URL of an SQS queue, such as https://sqs.ap-east-1.amazonaws.com/111122223333/rotations';
+
 const checks: Record<keyof AwsSecretsManagerOptions, Check> = {
   region: text,
   endpoint: url,
@@ -220,6 +245,7 @@ const checks: Record<keyof AwsSecretsManagerOptions, Check> = {
   deadlineMs: positiveInteger,
   maxAttempts: positiveInteger,
   maxSockets: positiveInteger,
+  rotationQueueUrl: queueUrl,
 };
 
 /** The names of all options. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import { ServiceError } from './secrets-manager-store.ts';
 import { queueErrorCodes } from './sqs-operations.ts';
 import { isQuery, queryError, type XmlAnswer } from './sts-operations.ts';
@@ -48,6 +49,13 @@ export async function serve(
     return stopped;
   };
   return { url: `http://127.0.0.1:${address.port}`, stop };
+}
+
+/** Whether the asker has hung up, when what the socket has to say about that has been heard. */
+export async function isGone(response: ServerResponse): Promise<boolean> {
+  // A turn of the event loop each for the end of the stream, for the answer to it and for the close.
+  for (let turn = 0; turn < 3 && !response.destroyed; turn += 1) await setImmediate();
+  return response.destroyed;
 }
 
 /** Aborts when the asker has hung up. */

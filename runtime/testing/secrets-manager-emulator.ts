@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answer, answerXml, hungUp, jsonObject, readBody, serve } from './aws-protocols.ts';
+import { answer, answerXml, hungUp, isGone, jsonObject, readBody, serve } from './aws-protocols.ts';
 import { createAccess, type EmulatedCredentials, type IamPolicy } from './iam-access.ts';
 import {
   checkPattern,
@@ -120,6 +120,8 @@ export async function startSecretsManagerEmulator(
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const query = isQuery(request.headers['content-type']);
     const text = await readBody(request);
+    // What was given up while it came in does nothing any more: it is from before a reset, most of the time.
+    if (await isGone(response)) return;
     const [service = '', operation = 'Unknown'] = query
       ? ['STS', queryOperation(text)]
       : String(request.headers['x-amz-target']).split('.');
