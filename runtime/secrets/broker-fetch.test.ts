@@ -111,8 +111,8 @@ describe('secretFetch', () => {
   };
 
   test('that is answered 401 is sent once more with the version that is current by then', async () => {
-    const { get, sent, provider, audited } = await setUp(onlyNew);
-    await get();
+    const { get, sent, provider, audited, broker } = await setUp(onlyNew);
+    await vi.waitFor(() => expect(broker.status()[0]?.state).toBe('fresh'));
     provider.set('prod/key', 'v2', 'the-value-after');
     expect(await get({ method: 'POST', body: 'x' })).toMatchObject({ status: 200 });
     expect(sent().slice(-2)).toEqual([`Bearer ${canary}`, 'Bearer the-value-after']);
