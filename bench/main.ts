@@ -11,6 +11,7 @@ import type { Run } from './report.ts';
 import { Results } from './results.ts';
 import { savina } from './savina.ts';
 import { scaling } from './scaling.ts';
+import { scrubber } from './scrubber.ts';
 import { start } from './start.ts';
 
 type Suite = (results: Results, rounds: number) => Promise<void>;
@@ -23,6 +24,7 @@ const suites: Readonly<Record<string, Suite>> = {
   neighbour,
   faults,
   scaling,
+  scrubber,
   machine,
 };
 

@@ -1,10 +1,29 @@
+import { deepStrictEqual } from 'node:assert';
+import { Console } from 'node:console';
+import { PassThrough } from 'node:stream';
 import { format, inspect } from 'node:util';
+import { serialize } from 'node:v8';
 import { MessageChannel } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { openSecret } from './secret.ts';
 
 const canary = 'CANARY-secret-7c1e';
 const open = () => openSecret('key', 'v1', Buffer.from(canary));
+
+function printed(print: (to: Console) => void): string {
+  const out = new PassThrough();
+  print(new Console(out, out));
+  return String(out.read());
+}
+
+function comparison(secret: unknown): string {
+  try {
+    deepStrictEqual(secret, { label: 'key' });
+    return '';
+  } catch (error) {
+    return String(error);
+  }
+}
 
 describe('a secret', () => {
   test('lends its bytes for as long as the function runs, also when that is asynchronous', async () => {
@@ -68,6 +87,22 @@ describe('a secret', () => {
     ],
     ['a format', (secret: unknown) => format('%s %o %O %j', secret, secret, secret, secret)],
     ['a spread', (secret: unknown) => inspect({ ...(secret as object) })],
+    [
+      'what a console prints',
+      (secret: unknown) => printed((to) => to.log('of', secret, { secret }, [secret])),
+    ],
+    ['a table', (secret: unknown) => printed((to) => to.table([{ secret }]))],
+    ['a listing', (secret: unknown) => printed((to) => to.dir(secret, { showHidden: true, depth: 9 }))],
+    ['inspect with getters', (secret: unknown) => inspect(secret, { getters: true, showProxy: true })],
+    ['its properties', (secret: unknown) => inspect(Object.getOwnPropertyDescriptors(secret as object))],
+    [
+      'its prototype',
+      (secret: unknown) => `key ${inspect(Object.getPrototypeOf(secret), { showHidden: true })}`,
+    ],
+    ['all keys', (secret: unknown) => `key ${inspect(Reflect.ownKeys(secret as object))}`],
+    ['the cause of an error', (secret: unknown) => inspect(new Error('x', { cause: secret }))],
+    ['a failed comparison', (secret: unknown) => comparison(secret)],
+    ['bytes that V8 writes', (secret: unknown) => serialize({ secret }).toString('latin1')],
     ['its entries', (secret: unknown) => inspect(Object.entries(secret as object))],
   ])('shows its label and not its value as %s', (_, show) => {
     const { secret } = open();
