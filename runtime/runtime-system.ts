@@ -138,7 +138,7 @@ export class RuntimeSystem {
       scrubText,
       waiting: this.#waiting,
       instanceAt: (address) => this.#instances.get(address),
-      useSecret: (caller, use, input) => secretRequest(this.secrets, caller, use, input),
+      useSecret: (...use) => secretRequest(this.secrets, ...use),
       broker: this.#broker,
       deadLetters: this.deadLetters,
       hub: this.#hub,

@@ -81,3 +81,8 @@ export function unclonableInput(address: string, cause: unknown): HoldfastError 
     cause,
   });
 }
+
+/** Why a use of a secret has ended: the actor that wanted it was stopped, or its machine has left the state. */
+export function nobodyWaits(): HoldfastError {
+  return new HoldfastError('AGENT_STOPPED', 'the actor that had a secret used does not wait for it any more');
+}

@@ -19,6 +19,7 @@ import { sharesMemory, withoutShared } from './shared-memory.ts';
 import { takeAnswers } from './thread-answers.ts';
 import {
   batchRefused,
+  nobodyWaits,
   instanceNotStarted,
   threadAbandoned,
   threadEnded,
@@ -58,7 +59,12 @@ export interface ThreadHostOptions {
   /** Tells the thread's actor what happened to the worker. */
   readonly tell: (event: ThreadEvent) => void;
   /** An instance asks the host to use a secret on its behalf. */
-  readonly useSecret: (caller: Caller, use: SecretUseName, input: unknown) => Promise<unknown>;
+  readonly useSecret: (
+    caller: Caller,
+    use: SecretUseName,
+    input: unknown,
+    signal: AbortSignal,
+  ) => Promise<unknown>;
   readonly warn: (fields: object, message: string) => void;
   /** Opens the ways between agents. */
   readonly broker: PeerBroker;
@@ -89,6 +95,8 @@ export class ThreadHost implements PeerThread {
   #gone = false;
   #movingOut: 'held' | 'at-work' | undefined;
   readonly #departures = new Set<Promise<void>>();
+  /** Uses of secrets that its instances wait for, by the number they have there. */
+  readonly #uses = new Map<number, AbortController>();
   #delivered = 0;
   #failure: Error | undefined;
   #cause: ThreadCause = 'exit';
@@ -123,8 +131,9 @@ export class ThreadHost implements PeerThread {
       expose: {
         report: (items: readonly unknown[]) => reports.take(items),
         acknowledge: (ack: Ack) => this.outbox.acknowledge(ack),
-        secret: (slot: number, incarnation: number, use: SecretUseName, input: unknown) =>
-          this.#useSecret(slot, incarnation, use, input),
+        secret: (slot: number, incarnation: number, use: SecretUseName, input: unknown, n: number) =>
+          this.#useSecret(slot, incarnation, use, input, n),
+        giveUp: (n: number) => this.#uses.get(n)?.abort(nobodyWaits()),
         connect: (sender: unknown, address: unknown, id: unknown, taken: unknown) =>
           options.broker.connect(this, { sender, address, id, taken }),
         disconnect: (line: number) => options.broker.disconnect(this, line),
@@ -416,15 +425,27 @@ export class ThreadHost implements PeerThread {
     return this.#progress.handled(slot);
   }
 
-  async #useSecret(slot: number, incarnation: number, use: SecretUseName, input: unknown): Promise<unknown> {
+  async #useSecret(
+    slot: number,
+    incarnation: number,
+    use: SecretUseName,
+    input: unknown,
+    n: number,
+  ): Promise<unknown> {
     const { pool, useSecret } = this.#options;
     const seat = this.#seats.at(slot);
     const here = seat !== undefined && seat.instance.holds(seat) ? seat.instance : undefined;
     // Who is not here, or not any more, has no grants.
     const caller = { address: here?.address ?? '', incarnation, pool: pool.threadId };
     withoutShared(input, pool, 'MESSAGE_UNCLONABLE', `what ${caller.address} gave to be used with a secret`);
-    const result = await useSecret(caller, use, input);
-    return withoutShared(result, pool, 'REPLY_UNCLONABLE', `what ${caller.address} is given`);
+    const ending = new AbortController();
+    this.#uses.set(n, ending);
+    try {
+      const result = await useSecret(caller, use, input, ending.signal);
+      return withoutShared(result, pool, 'REPLY_UNCLONABLE', `what ${caller.address} is given`);
+    } finally {
+      this.#uses.delete(n);
+    }
   }
 
   #watchHeap(): void {

@@ -14,13 +14,14 @@ export async function secretRequest(
   caller: Caller,
   use: SecretUseName,
   input: unknown,
+  signal: AbortSignal,
 ): Promise<unknown> {
   const { name, label, args, ...request } = (input ?? {}) as Readonly<Record<string, unknown>>;
   switch (use) {
     case 'capability':
-      return ownMemory(await broker.call(caller, typeof name === 'string' ? name : '', label, args));
+      return ownMemory(await broker.call(caller, typeof name === 'string' ? name : '', label, args, signal));
     case 'fetch':
-      return ownMemory(await broker.fetch(caller, label, request));
+      return ownMemory(await broker.fetch(caller, label, request, signal));
     case 'value':
       return moving(await broker.reveal(caller, label));
     case 'handle':

@@ -158,7 +158,7 @@ export type ThreadMethod =
   | 'severed';
 
 /** Names of the methods the host offers to a thread, and nothing else of it can be reached. */
-export type HostMethod = 'report' | 'acknowledge' | 'secret' | 'connect' | 'disconnect' | 'ended';
+export type HostMethod = 'report' | 'acknowledge' | 'secret' | 'giveUp' | 'connect' | 'disconnect' | 'ended';
 
 /** What an instance may ask its host to do with a secret. */
 export type SecretUseName = 'capability' | 'fetch' | 'value' | 'handle';

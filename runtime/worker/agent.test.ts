@@ -261,7 +261,9 @@ describe('capability', () => {
     );
 
     expect(await settled(hosted)).toMatchObject({ value: 'signed', context: { result: 'signature' } });
-    expect(calls).toEqual([['capability', { name: 'sign-order', label: 'orders', args: { qty: 5 } }]]);
+    expect(calls).toEqual([
+      ['capability', { name: 'sign-order', label: 'orders', args: { qty: 5 } }, expect.any(AbortSignal)],
+    ]);
     hosted.stop();
   });
 
@@ -280,7 +282,9 @@ describe('capability', () => {
 
     await nextTurn();
 
-    expect(calls).toEqual([['capability', { name: 'sign-order', label: 'orders', args: { qty: 5 } }]]);
+    expect(calls).toEqual([
+      ['capability', { name: 'sign-order', label: 'orders', args: { qty: 5 } }, expect.any(AbortSignal)],
+    ]);
     hosted.stop();
   });
 });

@@ -26,9 +26,15 @@ export interface CapabilityInput {
  * ```
  */
 export function capability<TResult = unknown>(name: string): PromiseActorLogic<TResult, CapabilityInput> {
-  return fromPromise<TResult, CapabilityInput>(async ({ input, system }) => {
+  return fromPromise<TResult, CapabilityInput>(async ({ input, system, signal }) => {
     const { label, args } = input;
-    return (await useSecret(system, `capability "${name}"`, 'capability', { name, label, args })) as TResult;
+    return (await useSecret(
+      system,
+      `capability "${name}"`,
+      'capability',
+      { name, label, args },
+      signal,
+    )) as TResult;
   });
 }
 
@@ -46,7 +52,8 @@ export function capability<TResult = unknown>(name: string): PromiseActorLogic<T
  */
 export function secret(label: string): PromiseActorLogic<SecretHandle> {
   return fromPromise<SecretHandle>(
-    async ({ system }) => (await useSecret(system, `secret "${label}"`, 'handle', { label })) as SecretHandle,
+    async ({ system, signal }) =>
+      (await useSecret(system, `secret "${label}"`, 'handle', { label }, signal)) as SecretHandle,
   );
 }
 
@@ -96,7 +103,10 @@ export interface SecretFetchOutput<TBody extends string | Uint8Array = string> {
 export const secretFetch: PromiseActorLogic<SecretFetchOutput, SecretFetchInput> = fromPromise<
   SecretFetchOutput,
   SecretFetchInput
->(async ({ input, system }) => (await useSecret(system, 'secretFetch', 'fetch', input)) as SecretFetchOutput);
+>(
+  async ({ input, system, signal }) =>
+    (await useSecret(system, 'secretFetch', 'fetch', input, signal)) as SecretFetchOutput,
+);
 
 /**
  * Actor logic that ends with the value of a secret, for a grant of the mode `reveal`: bytes that are this thread's alone.
@@ -105,14 +115,21 @@ export const secretFetch: PromiseActorLogic<SecretFetchOutput, SecretFetchInput>
  */
 export function secretValue(label: string | SecretHandle): PromiseActorLogic<Uint8Array> {
   return fromPromise<Uint8Array>(
-    async ({ system }) => (await useSecret(system, 'secretValue', 'value', { label })) as Uint8Array,
+    async ({ system, signal }) =>
+      (await useSecret(system, 'secretValue', 'value', { label }, signal)) as Uint8Array,
   );
 }
 
 /** Asks the host of the instance that the actor system is of. */
-async function useSecret(system: object, what: string, use: SecretUseName, input: object): Promise<unknown> {
+async function useSecret(
+  system: object,
+  what: string,
+  use: SecretUseName,
+  input: object,
+  signal: AbortSignal,
+): Promise<unknown> {
   const bridge = threadState().bridges.get(system);
-  if (bridge !== undefined) return bridge.useSecret(use, input);
+  if (bridge !== undefined) return bridge.useSecret(use, input, signal);
   throw new HoldfastError(
     'SECRET_NOT_GRANTED',
     `${what} was used outside a Holdfast thread; provide another actor for it in tests`,

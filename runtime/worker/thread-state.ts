@@ -16,8 +16,8 @@ export interface Self {
 /** What an instance may ask of its host. */
 export interface HostBridge {
   readonly self: Self;
-  /** Has the host use a secret on its behalf. */
-  useSecret(use: SecretUseName, input: object): Promise<unknown>;
+  /** Has the host use a secret on its behalf, until `signal` says that nobody waits for it any more. */
+  useSecret(use: SecretUseName, input: object, signal: AbortSignal): Promise<unknown>;
   /** An ask of this instance will be answered later. */
   defer(ask: OpenAsk): void;
   /** Answers an ask that was put off; `false` when nobody waits for it here any more. */

@@ -64,7 +64,7 @@ describe('a thread', () => {
     await deliver(...told(5, event('sign')));
     await until(() => capabilities.length > 0);
 
-    expect(capabilities).toEqual([[5, 3, 'capability', { name: 'sign-order', label: 'orders', args: 7 }]]);
+    expect(capabilities).toEqual([[5, 3, 'capability', { name: 'sign-order', label: 'orders', args: 7 }, 1]]);
     await until(() => link.pending === 0);
     expect(await link.call('snapshot', 5)).toMatchObject({ context: { result: 'from the host' } });
   });

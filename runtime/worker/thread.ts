@@ -71,6 +71,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const loading = new Map<number, ActivateRequest>();
   let delivered = 0;
   let untold = 0;
+  /** Uses of secrets that the host was asked for. */
+  let uses = 0;
   const reports = new Reports((items, moving = []) => {
     const told = link.callWith(moving, 'report' satisfies HostMethod, items);
     untold += 1;
@@ -204,7 +206,17 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     if (!wanted) throw new Error(`${address} was stopped before it had started`);
     const bridge: HostBridge = {
       self: { address, threadId: data.threadId, thread, incarnation },
-      useSecret: (use, input) => callHost('secret', slot, incarnation, use, input),
+      async useSecret(use, input, signal) {
+        uses += 1;
+        const n = uses;
+        const giveUp = (): void => void callHost('giveUp', n).catch(() => {});
+        signal.addEventListener('abort', giveUp, { once: true });
+        try {
+          return await callHost('secret', slot, incarnation, use, input, n);
+        } finally {
+          signal.removeEventListener('abort', giveUp);
+        }
+      },
       defer: (ask) => void instance.deferred.set(ask.id, { ask, place: undefined }),
       answer: (ask, value) => turns.answer(instance, ask, value),
       warn: (message) => reports.add(REPORT.warning, slot, message),
