@@ -1,4 +1,6 @@
 import type * as Sdk from '@aws-sdk/client-secrets-manager';
+import { batchLimit, fetchMany } from './aws-batch.ts';
+import { createConnections, type Connections } from './aws-connections.ts';
 import { watchRotationQueue } from './aws-rotation-queue.ts';
 import {
   ProviderError,
@@ -7,15 +9,16 @@ import {
   type ProviderFailure,
   type SecretProvider,
   type SecretRef,
+  type SecretSelector,
 } from './provider.ts';
-
-/** AWS takes at most this many ids in one BatchGetSecretValue. */
-const batchLimit = 20;
-
-interface Connection {
-  readonly sdk: typeof Sdk;
-  readonly client: Sdk.SecretsManagerClient;
-}
+import {
+  milliseconds,
+  optionProblems,
+  positiveInteger,
+  text,
+  url,
+  type OptionCheck,
+} from './provider-options.ts';
 
 /** The options of the `aws-secrets-manager` provider. Credentials are not among them: the usual AWS chain finds them. */
 export interface AwsSecretsManagerOptions {
@@ -23,6 +26,8 @@ export interface AwsSecretsManagerOptions {
   readonly region?: string;
   /** An http(s) URL to use instead of the region's own: a VPC endpoint, an emulator. */
   readonly endpoint?: string;
+  /** An http(s) URL to use for STS, which gives the credentials of roles. Default: the region's own. */
+  readonly stsEndpoint?: string;
   /** Milliseconds to connect. Default 1000: the SDK itself would wait for ever. */
   readonly connectTimeoutMs?: number;
   /** Milliseconds for one attempt. Default 3000; the SDK treats it as an error, then retries. */
@@ -31,7 +36,7 @@ export interface AwsSecretsManagerOptions {
   readonly deadlineMs?: number;
   /** Attempts in all. Default 3, in `standard` mode: `adaptive` would make one throttled secret block the others. */
   readonly maxAttempts?: number;
-  /** Connections at one time. Default 16. */
+  /** Connections at one time, for the host and for each role. Default 16. */
   readonly maxSockets?: number;
   /** The URL of an SQS queue that gets the events of Secrets Manager. Default none: rotations are noticed by polling. */
   readonly rotationQueueUrl?: string;
@@ -39,7 +44,7 @@ export interface AwsSecretsManagerOptions {
 
 /** What only code can pass, never a config. */
 export interface AwsSecretsManagerExtras {
-  /** Instead of the usual chain, such as `fromTemporaryCredentials(…)` for one role a provider. */
+  /** The host's credentials, instead of those that the usual chain finds. */
   readonly credentials?: NonNullable<Sdk.SecretsManagerClientConfig['credentials']>;
 }
 
@@ -47,8 +52,11 @@ export interface AwsSecretsManagerExtras {
  * Secrets from AWS Secrets Manager, through the real SDK. The SDK is imported at the first call, so a config
  * that declares the provider and no secret neither loads it nor needs credentials.
  *
- * Every call ends within `deadlineMs` (8 s). When the host's credentials have expired they are renewed once
- * and the call is repeated once, which the SDK does not do by itself.
+ * Every call ends within `deadlineMs` (8 s). When credentials have expired they are renewed once and the call is repeated
+ * once, which the SDK does not do by itself.
+ *
+ * A ref with a `role` is read as that IAM role, which the host must be allowed to assume; each role has a client of its
+ * own, at most 20 at one time.
  *
  * @throws {ProviderOptionsError} naming every wrong option
  */
@@ -58,29 +66,27 @@ export function createAwsSecretsManagerProvider(
 ): SecretProvider {
   const settings = parseAwsSecretsManagerOptions(options);
   const { deadlineMs = 8_000, rotationQueueUrl: queueUrl } = settings;
-  let opening: Promise<Connection> | undefined;
+  const connections = createConnections({
+    client: clientConfig(settings, extras),
+    stsEndpoint: settings.stsEndpoint,
+    classify: classifyAwsError,
+  });
+  const call: Connections['call'] = (role, signal, send) =>
+    connections.call(role, AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]), send);
 
-  const open = (): Promise<Connection> => {
-    opening ??= connect(settings, extras).catch((error: unknown) => {
-      opening = undefined;
-      throw error;
-    });
-    return opening;
-  };
-
-  async function call<T>(
-    signal: AbortSignal,
-    send: (connection: Connection, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
-    const connection = await open();
-    try {
-      return await send(connection, bounded);
-    } catch (error) {
-      if (classifyAwsError(error) !== 'expired-credentials') throw error;
-      await connection.client.config.credentials({ forceRefresh: true });
-      return send(connection, bounded);
-    }
+  async function fetch(ref: SecretRef, selector: SecretSelector, signal: AbortSignal): Promise<FetchResult> {
+    const stage = selector.stage ?? (selector.versionId === undefined ? ref.stage : undefined);
+    const found = await call(ref.role, signal, ({ sdk, client }, abortSignal) =>
+      client.send(
+        new sdk.GetSecretValueCommand({
+          SecretId: ref.id,
+          ...(selector.versionId !== undefined && { VersionId: selector.versionId }),
+          ...(stage !== undefined && { VersionStage: stage }),
+        }),
+        { abortSignal },
+      ),
+    );
+    return toResult(ref.id, found);
   }
 
   return {
@@ -88,7 +94,7 @@ export function createAwsSecretsManagerProvider(
     capabilities: { versions: true, batch: batchLimit, ...(queueUrl !== undefined && { push: true }) },
 
     async describe(ref, signal) {
-      const found = await call(signal, ({ sdk, client }, abortSignal) =>
+      const found = await call(ref.role, signal, ({ sdk, client }, abortSignal) =>
         client.send(new sdk.DescribeSecretCommand({ SecretId: ref.id }), { abortSignal }),
       );
       const versions = Object.entries(found.VersionIdsToStages ?? {});
@@ -105,37 +111,15 @@ export function createAwsSecretsManagerProvider(
       };
     },
 
-    async fetch(ref, selector, signal) {
-      const stage = selector.stage ?? (selector.versionId === undefined ? ref.stage : undefined);
-      const found = await call(signal, ({ sdk, client }, abortSignal) =>
-        client.send(
-          new sdk.GetSecretValueCommand({
-            SecretId: ref.id,
-            ...(selector.versionId !== undefined && { VersionId: selector.versionId }),
-            ...(stage !== undefined && { VersionStage: stage }),
-          }),
-          { abortSignal },
-        ),
-      );
-      return toResult(ref, found);
-    },
+    fetch,
 
-    async fetchMany(refs, signal) {
-      const results = new Map<string, FetchResult | ProviderError>();
-      for (let at = 0; at < refs.length; at += batchLimit) {
-        const ids = refs.slice(at, at + batchLimit).map((ref) => ref.id);
-        const found = await call(signal, ({ sdk, client }, abortSignal) =>
-          client.send(new sdk.BatchGetSecretValueCommand({ SecretIdList: ids }), { abortSignal }),
-        );
-        for (const id of ids) {
-          const value = found.SecretValues?.find((entry) => entry.Name === id || entry.ARN === id);
-          const error = found.Errors?.find((entry) => entry.SecretId === id);
-          if (value !== undefined) results.set(id, toResult({ provider: '', id }, value));
-          else results.set(id, itemError(id, error?.ErrorCode, error?.Message));
-        }
-      }
-      return results;
-    },
+    fetchMany: (refs, signal) =>
+      fetchMany(refs, signal, {
+        call,
+        fetch: (ref, ending) => fetch(ref, {}, ending),
+        toResult,
+        classify: classifyAwsError,
+      }),
 
     ...(queueUrl !== undefined && {
       watch: (emit, signal, report) =>
@@ -156,21 +140,16 @@ export function createAwsSecretsManagerProvider(
 
     classify: classifyAwsError,
 
-    async close() {
-      const connection = await opening?.catch(() => undefined);
-      opening = undefined;
-      connection?.client.destroy();
-    },
+    close: () => connections.close(),
   };
 }
 
-async function connect(
+function clientConfig(
   settings: AwsSecretsManagerOptions,
   extras: AwsSecretsManagerExtras,
-): Promise<Connection> {
-  const sdk = await import('@aws-sdk/client-secrets-manager');
+): Sdk.SecretsManagerClientConfig {
   const agent = { keepAlive: true, maxSockets: settings.maxSockets ?? 16 };
-  const client = new sdk.SecretsManagerClient({
+  return {
     maxAttempts: settings.maxAttempts ?? 3,
     retryMode: 'standard',
     requestHandler: {
@@ -184,8 +163,7 @@ async function connect(
     ...(settings.region !== undefined && { region: settings.region }),
     ...(settings.endpoint !== undefined && { endpoint: settings.endpoint }),
     ...(extras.credentials !== undefined && { credentials: extras.credentials }),
-  });
-  return { sdk, client };
+  };
 }
 
 interface FoundValue {
@@ -195,24 +173,14 @@ interface FoundValue {
   readonly SecretBinary?: Uint8Array | undefined;
 }
 
-function toResult(ref: SecretRef, found: FoundValue): FetchResult {
+function toResult(id: string, found: FoundValue): FetchResult {
   const bytes =
     found.SecretBinary ??
     (found.SecretString === undefined ? undefined : new TextEncoder().encode(found.SecretString));
   if (found.VersionId === undefined || bytes === undefined) {
-    throw new ProviderError(
-      'invalid',
-      `Secrets Manager answered for ${ref.id} without a version or a value.`,
-    );
+    throw new ProviderError('invalid', `Secrets Manager answered for ${id} without a version or a value.`);
   }
   return { versionId: found.VersionId, stages: found.VersionStages ?? [], bytes };
-}
-
-function itemError(id: string, code = 'UnknownError', message = 'no reason given'): ProviderError {
-  return new ProviderError(
-    classifyAwsError({ name: code, message }),
-    `Secrets Manager has no value for ${id}: ${code}`,
-  );
 }
 
 function noSuchStage(ref: SecretRef): ProviderError {
@@ -222,27 +190,18 @@ function noSuchStage(ref: SecretRef): ProviderError {
   );
 }
 
-type Check = (value: unknown) => string | undefined;
-
-const text: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a non-empty string');
-const positiveInteger: Check = (value) =>
-  Number.isSafeInteger(value) && (value as number) > 0 ? undefined : 'an integer above 0';
-const url: Check = (value) =>
-  typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
-    ? undefined
-    : 'an http or https URL';
-
-const queueUrl: Check = (value) =>
+const queueUrl: OptionCheck = (value) =>
   url(value) === undefined && new URL(value as string).pathname.split('/').length >= 3
     ? undefined
     : 'the URL of an SQS queue, such as https://sqs.ap-east-1.amazonaws.com/111122223333/rotations';
 
-const checks: Record<keyof AwsSecretsManagerOptions, Check> = {
+const checks: Record<keyof AwsSecretsManagerOptions, OptionCheck> = {
   region: text,
   endpoint: url,
-  connectTimeoutMs: positiveInteger,
-  requestTimeoutMs: positiveInteger,
-  deadlineMs: positiveInteger,
+  stsEndpoint: url,
+  connectTimeoutMs: milliseconds,
+  requestTimeoutMs: milliseconds,
+  deadlineMs: milliseconds,
   maxAttempts: positiveInteger,
   maxSockets: positiveInteger,
   rotationQueueUrl: queueUrl,
@@ -261,24 +220,19 @@ export const awsSecretsManagerRefusedNames: readonly string[] = [
 
 /** What is wrong with the options, one sentence each, without any value; empty when nothing is. */
 export function awsSecretsManagerOptionProblems(options: unknown): string[] {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    return ['expected an object'];
-  const problems: string[] = [];
-  for (const [key, value] of Object.entries(options)) {
-    if (awsSecretsManagerRefusedNames.includes(key)) {
-      problems.push(
-        `"${key}" does not belong in a config: credentials come from the AWS chain (environment, profile, role)`,
-      );
-      continue;
-    }
-    if (!Object.hasOwn(checks, key)) {
-      problems.push(`"${key}" is not an option; there are: ${awsSecretsManagerOptionNames.join(', ')}`);
-      continue;
-    }
-    const expected = checks[key as keyof AwsSecretsManagerOptions](value);
-    if (expected !== undefined) problems.push(`"${key}" must be ${expected}, not ${typeof value}`);
-  }
-  return problems;
+  const given = Object.entries(typeof options === 'object' && options !== null ? options : {});
+  const isRefused = ([key]: readonly [string, unknown]): boolean =>
+    awsSecretsManagerRefusedNames.includes(key);
+  if (!given.some(isRefused)) return optionProblems(options, checks);
+  return [
+    ...given
+      .filter(isRefused)
+      .map(
+        ([key]) =>
+          `"${key}" does not belong in a config: credentials come from the AWS chain (environment, profile, role)`,
+      ),
+    ...optionProblems(Object.fromEntries(given.filter((each) => !isRefused(each))), checks),
+  ];
 }
 
 /** Takes options of unknown origin. @throws {ProviderOptionsError} naming every wrong one */
