@@ -24,8 +24,9 @@ describe('a run in which agents misbehave with a value in every way', () => {
 
   beforeAll(async () => {
     const script = join(import.meta.dirname, 'fixtures', 'canary-run.ts');
-    const args = ['-C', 'holdfast-source', script, folder, CANARY];
-    printed = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
+    const args = ['-C', 'holdfast-source', script, folder];
+    const env = { ...process.env, RUN_CANARY: CANARY };
+    printed = await promisify(execFile)(process.execPath, args, { timeout: 60_000, env });
     records = JSON.parse(readFileSync(join(folder, 'records.json'), 'utf8')) as Recorded[];
   }, 90_000);
   afterAll(() => rmSync(folder, { recursive: true }));
@@ -71,7 +72,8 @@ describe('a run in which agents misbehave with a value in every way', () => {
 
   test('left an audit trail without it', () => {
     const trail = readFileSync(join(folder, 'audit.jsonl'), 'utf8');
-    expect(trail).toContain('"label":"key"');
+    expect(trail).toContain('"mode":"reveal"');
+    expect(trail).toContain('"mode":"capability"');
     expect(carries(trail)).toBe(false);
   });
 
