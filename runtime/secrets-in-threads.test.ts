@@ -156,6 +156,23 @@ describe('on real threads, with permissions', () => {
     expect(await ref.ask({ type: 'heard' })).toEqual([]);
   });
 
+  test('a request ends with its incarnation, long before the next one begins', async () => {
+    const closed: Promise<void>[] = [];
+    const service = await startService((_request, response) => {
+      closed.push(new Promise((resolve) => response.on('close', resolve)));
+    });
+    const slowly = { backoff: { minMs: 600_000, maxMs: 600_000, factor: 1, jitter: 0 } };
+    const grant: Grant = { ref: 'prod/key', mode: 'inject', hosts: [service.origin] };
+    const { runtime } = await setUp(grant, { supervision: slowly });
+    const ref = await runtime.spawn('user');
+    ref.send({ type: 'fetch', request: { url: service.origin } });
+    await expect.poll(() => closed.length).toBe(1);
+    ref.send({ type: 'fail' });
+    await closed[0];
+    expect(runtime.status().instances).toMatchObject([{ state: 'restarting' }]);
+    expect(runtime.status().secrets).toMatchObject([{ holders: 1 }]);
+  });
+
   test('a request ends with the instance that had it sent: when that fails, stops or is quarantined', async () => {
     const closed: Promise<void>[] = [];
     const service = await startService((_request, response) => {
