@@ -53,6 +53,7 @@ describe('a run in which agents misbehave with a value in every way', () => {
     ['dead letters', '<redacted:secret>'],
     ['snapshot', 'keeping/a'],
     ['span', 'spawn blabbing'],
+    ['span', 'signer/<redacted:secret>'],
     ['metric', 'holdfast'],
     ['status', 'blabbing/a'],
     ['context of a signer', 'signature'],

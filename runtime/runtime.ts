@@ -224,7 +224,11 @@ export async function openRuntime<const C extends RuntimeConfig>(
   }
   // A test kit brings its own threads.
   const guard = surroundings.startThread ? undefined : guardIsolation(loaded, system, strict);
-  const telemetry = startTelemetry(system, { agents: loaded.agents, addressOf });
+  const telemetry = startTelemetry(system, {
+    agents: loaded.agents,
+    addressOf,
+    scrubText: system.scrubber.scrubText,
+  });
   const spawn = (agent: string, request: SpawnRequest): Promise<AgentRef> =>
     telemetry.spawn(agent, request, () => system.spawn(agent, request));
   const stop = (timeoutMs?: number): Promise<void> => {

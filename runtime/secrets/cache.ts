@@ -75,7 +75,7 @@ export interface SecretsCacheOptions {
   /** Uniform in [0, 1), for the jitter of time to live and back-off. Default `Math.random`. */
   readonly random?: () => number;
   /** Is told each value, before anybody can use it. */
-  readonly scrubber?: Pick<Scrubber, 'learn' | 'cover' | 'forget'> | undefined;
+  readonly scrubber?: Pick<Scrubber, 'learn' | 'cover' | 'hold'> | undefined;
   /** Starts the actor where the caller wants it, as a child for example. Default: a root actor on `clock`. */
   readonly start?: (logic: SecretsLogic, options: { id: 'secrets'; systemId: 'secrets' }) => SecretsActorRef;
   /** Hears what went wrong without anybody else to tell. Default: nobody does. */
@@ -172,7 +172,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     maxEntries,
     isGranted: (key) => (contextOf(key)?.holders ?? 0) > 0,
     onDropped: (key) => {
-      scrubber?.forget(key);
+      scrubber?.hold(key, []);
       tell({ type: 'value.dropped', key });
     },
   });
@@ -427,9 +427,10 @@ function toldVault(vault: Vault, scrubber: SecretsCacheOptions['scrubber']): Vau
     put(key, versionId, bytes) {
       scrubber.learn(key, versionId, bytes);
       vault.put(key, versionId, bytes);
+      scrubber.hold(key, vault.versions(key));
     },
     evict(key) {
-      scrubber.forget(key);
+      scrubber.hold(key, []);
       vault.evict(key);
     },
   };

@@ -30,7 +30,7 @@ export interface Capability {
 
 /**
  * Defines a host function that agents may call with a secret they are granted for it; they get its result and
- * never the value. A result or an error that contains the value (as text, base64 or hex, from 8 bytes on) is
+ * never the value. A result or an error that contains the value (as itself, base64, hex, percent-encoded or escaped in JSON, from 8 bytes on) is
  * refused with `SECRET_DENIED`. That is a net for mistakes, not for a capability that means to leak. The names
  * `sign.hmac` and `sign.jwt` are taken.
  *

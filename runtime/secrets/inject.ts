@@ -137,6 +137,7 @@ export function createInjector({ now, lookup = systemLookup, ca }: InjectorOptio
         const { agent, scrubber } = await routeOf(rules);
         signal.throwIfAborted();
         scrubber.learn('secret', held.versionId, held.bytes);
+        scrubber.hold('secret', [held.versionId]);
         const credential = rules.format.replace('{}', () => headerText(held.bytes));
         let { url } = request;
         for (let redirects = 0; ; redirects++) {

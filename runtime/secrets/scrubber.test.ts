@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { SimulatedClock } from 'xstate';
 import { HoldfastError } from '../errors.ts';
+import { createSecretsBroker } from './broker.ts';
 import { encodings } from './encodings.ts';
+import { createMemoryProvider } from './fixtures/memory-provider.ts';
 import { createScrubber } from './scrubber.ts';
 
 const REDACTED = '<redacted:secret>';
@@ -371,40 +374,89 @@ describe('what is known', () => {
     expect(scrubber.scrubText('-----BEGIN PRIVATE KEY-----')).toBe('-----BEGIN PRIVATE KEY-----');
   });
 
-  test('of an old version goes after a day, and not before', () => {
+  test('of a version that is not held any more goes after a day, and not before', () => {
     const { scrubber, pass } = knowing('version-one-1');
-    pass(HOUR);
+    pass(48 * HOUR);
     scrubber.learn('key-0', 'v2', Buffer.from('version-two-2'));
+    scrubber.hold('key-0', ['v1', 'v2']);
+    pass(48 * HOUR);
+    scrubber.hold('key-0', ['v2']);
     pass(24 * HOUR);
-    scrubber.learn('other', 'v1', Buffer.from('other-value-1'));
+    scrubber.hold('key-0', ['v2']);
     expect(scrubber.scrubText('version-one-1 version-two-2')).toBe(`${REDACTED} ${REDACTED}`);
     pass(1);
-    scrubber.learn('other', 'v1', Buffer.from('other-value-1'));
+    scrubber.hold('other', []);
     expect(scrubber.scrubText('version-one-1 version-two-2')).toBe(`version-one-1 ${REDACTED}`);
   });
 
-  test('of a secret that is not held any more stays a day, and for good when it is held again', () => {
+  test('of a version stays for good when it is held again, learned anew or not', () => {
     const { scrubber, pass } = knowing('version-one-1', 'other-value-1');
-    scrubber.forget('key-0');
-    scrubber.forget('unknown');
-    pass(12 * HOUR);
-    expect(scrubber.contains('version-one-1')).toBe(true);
-    scrubber.learn('key-0', 'v1', Buffer.from('version-one-1'));
-    pass(48 * HOUR);
-    scrubber.forget('key-1');
-    expect(scrubber.contains('version-one-1')).toBe(true);
-    scrubber.forget('key-0');
+    for (const again of [
+      () => scrubber.learn('key-0', 'v1', Buffer.from('version-one-1')),
+      () => scrubber.hold('key-0', ['v1']),
+    ]) {
+      scrubber.hold('key-0', []);
+      pass(12 * HOUR);
+      again();
+      pass(48 * HOUR);
+      scrubber.hold('key-1', ['v1']);
+      expect(scrubber.contains('version-one-1')).toBe(true);
+    }
+    scrubber.hold('key-0', []);
+    scrubber.hold('key-1', []);
     pass(24 * HOUR + 1);
-    scrubber.forget('key-1');
+    scrubber.hold('key-1', []);
     expect(scrubber.size).toBe(0);
   });
 
-  test('of one secret is its current version and eight old ones', () => {
+  test('of one secret is what is held of it and eight old versions', () => {
     const { scrubber } = knowing();
-    for (let n = 10; n < 40; n += 1) scrubber.learn('key', `v${n}`, Buffer.from(`rotated-value-${n}`));
+    for (let n = 10; n < 40; n += 1) {
+      scrubber.learn('key', `v${n}`, Buffer.from(`rotated-value-${n}`));
+      scrubber.hold('key', [`v${n}`]);
+    }
     expect(scrubber.size).toBe(9);
     expect(scrubber.contains('rotated-value-30')).toBe(false);
     expect(scrubber.contains('rotated-value-31')).toBe(true);
+  });
+
+  test('of a secret that is in use is every version that the cache holds, for as long as it does', async () => {
+    const clock = new SimulatedClock();
+    const { scrubber, pass } = knowing();
+    const provider = createMemoryProvider();
+    provider.set('prod/key', 'v1', 'cached-value-1');
+    const broker = createSecretsBroker({
+      providers: [{ alias: 'default', provider: 'memory', cacheTtlMs: 1e9, options: {} }],
+      customProviders: [provider],
+      clock,
+      scrubber,
+    });
+    onTestFinished(() => broker.stop());
+    const grant = { label: 'key', provider: 'default', id: 'prod/key', mode: 'reveal' } as const;
+    const caller = { address: 'a/b', incarnation: 1, pool: 'p' };
+    broker.open(caller, [{ ...grant, capabilities: [] }], () => {});
+    expect(Buffer.from(await broker.reveal(caller, 'key')).toString()).toBe('cached-value-1');
+    const rotate = async (n: number): Promise<void> => {
+      provider.set('prod/key', `v${n}`, `cached-value-${n}`);
+      clock.increment(10_000);
+      await broker.refresh('default', 'prod/key');
+    };
+    await rotate(2);
+    pass(48 * HOUR);
+    await rotate(3);
+    expect([1, 2, 3].map((n) => scrubber.contains(`cached-value-${n}`))).toEqual([true, true, true]);
+    await rotate(4);
+    pass(24 * HOUR + 1);
+    await rotate(5);
+    expect([1, 2, 3, 4, 5].map((n) => scrubber.contains(`cached-value-${n}`))).toEqual([
+      false,
+      true,
+      true,
+      true,
+      true,
+    ]);
+    broker.close(caller.address);
+    expect(scrubber.contains('cached-value-5')).toBe(true);
   });
 
   test('is a copy that the bytes it came from can be wiped without', () => {

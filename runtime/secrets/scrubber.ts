@@ -16,14 +16,17 @@ import { privateCopy } from './vault.ts';
  */
 export interface Scrubber {
   /**
-   * A value has come into the host; `bytes` stay the caller's. Other versions of the secret are old from then on: they
-   * are looked for during 24 h more, and at most the last eight of them.
+   * A value has come into the host; `bytes` stay the caller's. It is looked for as long as it is held
+   * ({@link Scrubber.hold}), and 24 h more.
    */
   learn(key: string, versionId: string, bytes: Uint8Array): void;
   /** A grant is for that field of the secret, or for the whole of it: that is what must not be seen. */
   cover(key: string, jsonKey: string | undefined): void;
-  /** The secret is not held any more. Whoever had it may still have it: all its versions are old from then on. */
-  forget(key: string): void;
+  /**
+   * These versions of a secret are held now, and no others. Whoever had one of those may still have it: they are old from
+   * now on, and looked for during 24 h more, at most the last eight of them.
+   */
+  hold(key: string, versionIds: readonly string[]): void;
   /** Wipes everything. Nothing is known, and nothing is learned, after that. */
   close(): void;
   /** The text without values; the same text when it has none. */
@@ -146,19 +149,15 @@ export function createScrubber(clock: Pick<Clock, 'now'>): Scrubber {
     learn(key, versionId, bytes) {
       if (closed || bytes.byteLength < SHORTEST) return;
       const secret = known(key);
-      const at = clock.now();
       const again = secret.versions.find((one) => one.versionId === versionId && isEqual(one.bytes, bytes));
-      if (again === undefined) {
-        const version: Version = { versionId, bytes: privateCopy(bytes), patterns: [], oldSince: undefined };
-        setPatterns(version, secret.granted);
-        size += 1;
-        secret.versions.push(version);
+      if (again !== undefined) {
+        again.oldSince = undefined;
+        return;
       }
-      for (const one of secret.versions) {
-        if (one === (again ?? secret.versions.at(-1))) one.oldSince = undefined;
-        else one.oldSince ??= at;
-      }
-      dropOld();
+      const version: Version = { versionId, bytes: privateCopy(bytes), patterns: [], oldSince: undefined };
+      setPatterns(version, secret.granted);
+      size += 1;
+      secret.versions.push(version);
     },
 
     cover(key, jsonKey) {
@@ -168,9 +167,12 @@ export function createScrubber(clock: Pick<Clock, 'now'>): Scrubber {
       for (const version of versions) setPatterns(version, granted);
     },
 
-    forget(key) {
+    hold(key, versionIds) {
       const at = clock.now();
-      for (const version of secrets.get(key)?.versions ?? []) version.oldSince ??= at;
+      for (const version of secrets.get(key)?.versions ?? []) {
+        if (versionIds.includes(version.versionId)) version.oldSince = undefined;
+        else version.oldSince ??= at;
+      }
       dropOld();
     },
 

@@ -10,6 +10,8 @@ export interface SpawnFacts {
   readonly pool?: string | undefined;
   /** Only when the caller chose the id. */
   readonly address?: string | undefined;
+  /** Takes the values of secrets out of a text. Default: nothing to take out. */
+  readonly scrubText?: ((text: string) => string) | undefined;
 }
 
 /** What is known after it. */
@@ -27,7 +29,7 @@ export async function inSpawnSpan<T extends Spawned>(facts: SpawnFacts, spawn: (
   const span = quietly(() => startSpan(facts));
   try {
     const ref = await spawn();
-    quietly(() => span?.setAttributes(attributesOf(ref)));
+    quietly(() => span?.setAttributes(attributesOf(ref, facts.scrubText)));
     return ref;
   } catch (error) {
     quietly(() => span?.setAttribute(ERROR_TYPE, errorType(error)).setStatus({ code: SpanStatusCode.ERROR }));
@@ -37,18 +39,23 @@ export async function inSpawnSpan<T extends Spawned>(facts: SpawnFacts, spawn: (
   }
 }
 
-function startSpan({ version, agent, pool, address }: SpawnFacts): Span {
+function startSpan({ version, agent, pool, address, scrubText = asItIs }: SpawnFacts): Span {
   // Looked up each time, so that an SDK may come late. A name that is not declared makes no span name.
   return trace.getTracer(SCOPE, version).startSpan(pool === undefined ? 'spawn' : `spawn ${agent}`, {
     kind: SpanKind.INTERNAL,
     attributes: {
       [AGENT]: agent,
       ...(pool !== undefined && { [POOL]: pool }),
-      ...(address !== undefined && { [ADDRESS]: address }),
+      ...(address !== undefined && { [ADDRESS]: scrubText(address) }),
     },
   });
 }
 
-function attributesOf({ address, thread }: Spawned): Record<string, string | number> {
-  return thread < 0 ? { [ADDRESS]: address } : { [ADDRESS]: address, [THREAD]: thread };
+function attributesOf({ address, thread }: Spawned, scrubText = asItIs): Record<string, string | number> {
+  const shown = scrubText(address);
+  return thread < 0 ? { [ADDRESS]: shown } : { [ADDRESS]: shown, [THREAD]: thread };
+}
+
+function asItIs(text: string): string {
+  return text;
 }

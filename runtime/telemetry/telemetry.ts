@@ -9,6 +9,8 @@ import { inSpawnSpan, type Spawned } from './spawn-span.ts';
 export interface TelemetryOptions {
   readonly agents: readonly ObservedAgent[];
   readonly addressOf: (agent: string, id: string) => string;
+  /** Takes the values of secrets out of a text. Default: nothing to take out. */
+  readonly scrubText?: (text: string) => string;
 }
 
 /** Spans and metrics of one runtime. */
@@ -26,7 +28,7 @@ export interface Telemetry {
  */
 export function startTelemetry(
   runtime: EventSource & Pick<GaugeSource, 'status'>,
-  { agents, addressOf }: TelemetryOptions,
+  { agents, addressOf, scrubText }: TelemetryOptions,
 ): Telemetry {
   const { version } = runtime.status();
   const byName = new Map(agents.map((agent) => [agent.name, agent]));
@@ -37,7 +39,7 @@ export function startTelemetry(
       const pool = byName.get(agent)?.threadId;
       const known = pool !== undefined && id !== undefined;
       const address = known ? quietly(() => addressOf(agent, id)) : undefined;
-      return inSpawnSpan({ version, agent, pool, address }, spawn);
+      return inSpawnSpan({ version, agent, pool, address, scrubText }, spawn);
     },
     stopped: (stopping) => stopping.finally(() => gauges?.remove(source)),
   };
