@@ -7,12 +7,12 @@ import { startVaultServer } from './vault-server.ts';
 const text = 'buy 10 MSFT';
 const hmac = (key: string | Buffer): string => createHmac('sha256', key).update(text).digest('hex');
 
-await using vault = await startVaultServer();
+const vault = await startVaultServer();
 const newKey = (): string => randomBytes(24).toString('base64url');
 const keys = [newKey(), newKey()] as const;
 vault.put('desk/key', keys[0]);
 
-await using runtime = await createRuntime(
+const runtime = await createRuntime(
   {
     externalSecrets: { provider: 'vault', cacheTTL: 1 },
     agents: {
@@ -42,6 +42,11 @@ signer.on('signed', ({ signature }) => {
   else both.resolve();
 });
 const late = setTimeout(() => both.reject(new Error('the second signature did not come')), 20_000);
-await both.promise;
-clearTimeout(late);
-console.log('secrets', runtime.status().secrets);
+try {
+  await both.promise;
+  console.log('secrets', runtime.status().secrets);
+} finally {
+  clearTimeout(late);
+  await runtime.stop();
+  await vault.stop();
+}

@@ -3,11 +3,12 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** Stands in for HashiCorp Vault, so that the example needs none: as much of KV version 2 as the provider uses. */
-export interface VaultServer extends AsyncDisposable {
+export interface VaultServer {
   readonly address: string;
   readonly token: string;
   /** Writes the field `value` of a path, as `vault kv put secret/<path> value=<value>`. Returns the version. */
   put(path: string, value: string): number;
+  stop(): Promise<void>;
 }
 
 export async function startVaultServer(): Promise<VaultServer> {
@@ -42,7 +43,7 @@ export async function startVaultServer(): Promise<VaultServer> {
       secrets.set(path, values);
       return values.length;
     },
-    async [Symbol.asyncDispose]() {
+    async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

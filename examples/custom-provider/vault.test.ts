@@ -15,7 +15,7 @@ describe('the Vault provider keeps the rules of providers', () => {
       return {
         provider: createVaultProvider(server.address, server.token),
         put: (id, value) => server.put(id, value),
-        dispose: () => server[Symbol.asyncDispose](),
+        dispose: () => server.stop(),
       };
     },
   });
@@ -34,7 +34,7 @@ test('a wrong token is denied, and a server that is away is transient', async ()
     );
   };
   expect([await kind(server.token), await kind('hvs.other')]).toEqual(['read', 'denied']);
-  await server[Symbol.asyncDispose]();
+  await server.stop();
   expect(await kind(server.token)).toBe('transient');
 });
 
