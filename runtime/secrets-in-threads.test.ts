@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { AgentRef, AuditRecord, Grant, Supervision } from 'holdfast';
-import { fixture, start } from './fixtures/start.ts';
+import { fixture, start, startTest } from './fixtures/start.ts';
 import { startService } from './secrets/fixtures/echo-service.ts';
 import { createMemoryProvider } from './secrets/fixtures/memory-provider.ts';
 
@@ -199,4 +199,33 @@ describe('on real threads, with permissions', () => {
     await closed[2];
     await expect.poll(() => audited.map(({ outcome }) => outcome)).toEqual(Array(3).fill('AGENT_STOPPED'));
   });
+});
+
+test('in a test runtime that runs agents in process they use secrets in the same ways', async () => {
+  const service = await startService((request, response) => void response.end(request.headers.authorization));
+  const provider = createMemoryProvider();
+  provider.set('prod/key', 'v1', canary);
+  const grants: Record<string, Grant> = {
+    signer: signing,
+    reader: revealing,
+    sender: { ref: 'prod/key', mode: 'inject', hosts: [service.origin] },
+  };
+  const agents = Object.fromEntries(
+    Object.entries(grants).map(([name, grant]) => [
+      name,
+      fixture('secret-user', { threadId: name, secrets: { key: grant } }),
+    ]),
+  );
+  const runtime = await startTest(
+    { externalSecrets: { provider: 'memory' }, agents },
+    { threads: false, providers: [provider] },
+  );
+  const signer = await runtime.spawn('signer');
+  expect(await use(signer, 'sign', { args: { data: 'order' } })).toEqual({ output: hmac(canary) });
+  const reader = await runtime.spawn('reader');
+  const { output } = await use(reader, 'value');
+  expect(Buffer.from(output as unknown as Uint8Array).toString()).toBe(canary);
+  const sender = await runtime.spawn('sender');
+  const sent = await use(sender, 'fetch', { request: { url: service.origin } });
+  expect(sent.output).toMatchObject({ status: 200, body: 'Bearer <redacted:secret>' });
 });

@@ -108,8 +108,11 @@ function checkUrl(asked: unknown, rules: InjectRules, problems: string[]): URL |
   return url;
 }
 
-/** What a server may take for a slash, a dot or an end, after the URL was parsed. */
-const AMBIGUOUS = /%(?:2f|5c|2e|25|00)|(?:^|\/)\.{1,2};/i;
+/**
+ * What a server may take for a slash, a dot, a parameter or an end, after the URL was parsed: encoded once or twice, or in
+ * more bytes than UTF-8 has for it.
+ */
+const AMBIGUOUS = /%(?:2f|5c|2e|3b|25|00|c[01]|e0%[89]|f0%8)|\/\.{1,2};/i;
 
 /** `path` is one that a URL has: normalised, with `.` and `..` resolved, also where they were written `%2e`. */
 function matches(pattern: string, path: string): boolean {

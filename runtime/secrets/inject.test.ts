@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { posix } from 'node:path';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { InjectRules } from '../config/resolve.ts';
 import type { HoldfastError } from '../errors.ts';
@@ -46,6 +48,21 @@ function injector(options: Partial<InjectorOptions> = {}) {
     expect(JSON.stringify(answer)).not.toContain(sending.value ?? canary);
     return answer;
   };
+}
+
+/** As the most careless of servers: decodes until nothing is left, backslashes are slashes, parameters are dropped. */
+function readLiberally(path: string): string {
+  let read = path;
+  for (let before = ''; before !== read;) {
+    before = read;
+    read = read
+      .replaceAll(/%(?:c0%|e0%80%|f0%80%80%)([0-9a-f]{2})/gi, '%$1')
+      .replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+        String.fromCharCode(Number.parseInt(hex, 16) & 0x7f),
+      );
+  }
+  const segments = read.replaceAll('\\', '/').replace(/\0.*$/s, '').split('/');
+  return posix.normalize(segments.map((segment) => segment.replace(/;.*$/s, '')).join('/'));
 }
 
 /** The error, with nothing of the value in it. */
@@ -173,6 +190,8 @@ describe('what a grant does not allow is not sent', () => {
     ['an encoded slash', 'https://api.example.test/v1/%2Fv2'],
     ['an encoded backslash', 'https://api.example.test/v1/..%5cv2'],
     ['dots that are encoded twice', 'https://api.example.test/v1/%252e%252e%252fv2'],
+    ['an encoded parameter', 'https://api.example.test/v1/..%3b/v2'],
+    ['an overlong dot', 'https://api.example.test/v1/%c0%ae%c0%ae/v2'],
     ['an encoded end', 'https://api.example.test/v1/x%00'],
     ['dots with a parameter', 'https://api.example.test/v1/..;/v2'],
     ['an encoded letter of the path', 'https://api.example.test/%76%31/x'],
@@ -249,6 +268,24 @@ describe('what a grant does not allow is not sent', () => {
     expect(check({ url, method: 'POST', body: 'é'.repeat(524_289) })).toBe('MESSAGE_TOO_LARGE');
     expect(check({ url, method: 'POST', body: new Uint8Array(1_048_577) })).toBe('MESSAGE_TOO_LARGE');
     expect(check({ url, method: 'POST', body: { x: 'x'.repeat(1_048_576) } })).toBe('MESSAGE_TOO_LARGE');
+  });
+
+  test('a path that is let through stays below its prefix, however liberally a server reads it', () => {
+    const pieces = String.raw`.. . / / / %2e %2E%2e %252e %2f %5C \ v1 v2 a ; %3b %253B %00 %c0%ae %C0%AF %e0%80%ae ? # %61 % ~`;
+    const piece = fc.constantFrom(...pieces.split(' '));
+    let allowed = 0;
+    const path = fc.array(piece, { maxLength: 8 }).map((pieces) => `/v1/${pieces.join('')}`);
+    fc.assert(
+      fc.property(path, (path) => {
+        const checked = check({ url: `https://api.example.test${path}` });
+        if (typeof checked === 'string') return;
+        allowed += 1;
+        const { pathname } = (checked as { url: URL }).url;
+        expect(readLiberally(pathname)).toMatch(/^\/v1\/|^\/health$/);
+      }),
+      { numRuns: 5000 },
+    );
+    expect(allowed).toBeGreaterThan(100);
   });
 
   test('with a whole host allowed, encoded slashes are the business of the service', () => {
