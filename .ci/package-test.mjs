@@ -216,6 +216,7 @@ try {
           `${runtime}/worker/agent.js`,
           `${runtime}/worker/entry.js`,
           `${runtime}/worker/peer-ref.js`,
+          `${runtime}/worker/secret-logic.js`,
           `${runtime}/worker/thread-state.js`,
         ].map((path) => `${base}/${path}`),
       ),
