@@ -131,7 +131,7 @@ test('a runtime that is stopped at once is not held up by the self-test, and its
 
 test('agents of different grants in one pool are one warning', async () => {
   vi.stubEnv('GUARD_TEST_KEY', 'found, so that its absence is not a warning too');
-  onTestFinished(() => vi.unstubAllEnvs());
+  onTestFinished(() => void vi.unstubAllEnvs());
   const bound = { type: 'thread-bound', threadId: 'books', maxThreads: 1, module } as const;
   const secrets = { key: { ref: 'GUARD_TEST_KEY', mode: 'capability', capabilities: ['sign'] } } as const;
   const logger = { debug() {}, info() {}, warn: vi.fn<() => void>(), error() {} };
