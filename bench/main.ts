@@ -12,6 +12,7 @@ import { Results } from './results.ts';
 import { savina } from './savina.ts';
 import { scaling } from './scaling.ts';
 import { scrubber } from './scrubber.ts';
+import { secrets } from './secrets.ts';
 import { start } from './start.ts';
 
 type Suite = (results: Results, rounds: number) => Promise<void>;
@@ -24,6 +25,7 @@ const suites: Readonly<Record<string, Suite>> = {
   neighbour,
   faults,
   scaling,
+  secrets,
   scrubber,
   machine,
 };

@@ -177,7 +177,7 @@ export class RuntimeSystem {
       start: (logic, identity) =>
         createActor(logic, { ...identity, parent: this.supervisor as AnyActorRef }).start(),
       scrubber: this.scrubber,
-      audit: this.audit,
+      audit: options.audit === undefined ? undefined : this.audit,
       onWarning: (message) => warn({}, message),
     });
   }

@@ -139,7 +139,7 @@ export class ThreadHost implements PeerThread {
         disconnect: (line: number) => options.broker.disconnect(this, line),
         ended: (address: unknown) => options.broker.ended(this, typeof address === 'string' ? address : ''),
       },
-      mailbox: ['report', 'acknowledge'],
+      mailbox: ['report', 'acknowledge', 'secret'],
       transferablesOf: (result) => transferablesOf([result]),
       onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),
       // A thread that cannot be spoken to is of no use; its exit says why to those who wait.

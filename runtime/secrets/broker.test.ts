@@ -6,6 +6,7 @@ import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } fr
 import { defineCapability } from './capability.ts';
 import { createMemoryProvider, type MemoryProvider } from './fixtures/memory-provider.ts';
 import type { ResolvedGrant } from '../config/resolve.ts';
+import { createScrubber } from './scrubber.ts';
 import type { Secret } from './secret.ts';
 import type { SecretEvent } from './secret-event.ts';
 
@@ -551,21 +552,32 @@ describe('keeping the value in', () => {
     ['a key of an object', (key) => ({ [key.toString()]: 1 })],
     ['an error as a result', (key) => new Error('x', { cause: { text: key.toString() } })],
   ];
-  test.each(leaks)('a result that carries it as %s is kept back', async (_, make) => {
-    const leak = defineCapability('custom', async (secret) => {
-      const box: { made?: unknown } = {};
-      await secret.use((key) => void (box.made = make(key)));
-      return box.made;
-    });
-    const { broker, grantAll } = setUp({ capabilities: [leak] });
-    grantAll();
-    const error = await failure(call(broker, 'custom'));
-    expect(error).toMatchObject({
-      code: 'SECRET_DENIED',
-      message: expect.stringContaining('would have carried the secret'),
-    });
-    expect(error.cause).toBeUndefined();
-  });
+  const withScrubbers: [string, () => SecretsBrokerOptions['scrubber']][] = [
+    ['no scrubber', () => undefined],
+    ['a scrubber', () => createScrubber({ now: () => 0 })],
+    ['a scrubber that has forgotten it', () => ({ ...createScrubber({ now: () => 0 }), learn() {} })],
+  ];
+  const cases = leaks.flatMap(([what, make]) =>
+    withScrubbers.map(([which, scrubber]) => [what, which, make, scrubber] as const),
+  );
+  test.each(cases)(
+    'a result that carries it as %s is kept back, with %s',
+    async (_what, _which, make, scrubber) => {
+      const leak = defineCapability('custom', async (secret) => {
+        const box: { made?: unknown } = {};
+        await secret.use((key) => void (box.made = make(key)));
+        return box.made;
+      });
+      const { broker, grantAll } = setUp({ capabilities: [leak], scrubber: scrubber() });
+      grantAll();
+      const error = await failure(call(broker, 'custom'));
+      expect(error).toMatchObject({
+        code: 'SECRET_DENIED',
+        message: expect.stringContaining('would have carried the secret'),
+      });
+      expect(error.cause).toBeUndefined();
+    },
+  );
 
   test('an error of a capability passes, unless it carries the value', async () => {
     const fail = defineCapability('custom', (secret, args) =>

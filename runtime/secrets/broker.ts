@@ -20,6 +20,7 @@ import {
 import { createInjector, type FetchAnswer, type InjectorOptions } from './inject.ts';
 import type { ProviderCalls } from './provider-pool.ts';
 import { createRotationNotices } from './rotation-notices.ts';
+import type { Scrubber } from './scrubber.ts';
 import type { SecretEvent } from './secret-event.ts';
 import { handleOf, labelOf, type SecretHandle } from './secret-handle.ts';
 import type { SecretProviderStatus, SecretStatus } from './secret-status.ts';
@@ -37,7 +38,8 @@ export interface SecretsBrokerOptions extends SecretsCacheOptions {
   /** For tests: how hosts are found, and which certificates are trusted besides the system's. */
   readonly inject?: Omit<InjectorOptions, 'now'>;
   /** Gets every use and every refused one. Default: nobody. */
-  readonly audit?: Pick<Audit, 'record'>;
+  readonly audit?: Pick<Audit, 'record'> | undefined;
+  readonly scrubber?: Pick<Scrubber, 'learn' | 'cover' | 'hold' | 'knows' | 'contains'> | undefined;
   /** Hears each change of version, when the cache holds it. */
   readonly onRotated?: (rotation: SecretRotation) => void;
   /** Hears what went wrong without anybody else to tell, placeholders too. Default: a process warning. */
@@ -134,7 +136,7 @@ const handleDeadlineMs = 1_000;
  */
 export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroker {
   const { clock = systemSecretsClock, onRotated, onWarning = processWarning } = options;
-  const { audit = { record() {} } } = options;
+  const { audit, scrubber } = options;
   const capabilities = capabilitiesByName(options.capabilities ?? []);
   const cache = createSecretsCache({ ...options, onWarning });
   const injector = createInjector({ ...options.inject, now: () => clock.now() });
@@ -257,6 +259,11 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     }
   }
 
+  /** The scrubber looks for all secrets at once, in less time than the forms of one take to be made. */
+  function mayCarry(found: unknown, key: string, versionId: string): boolean {
+    return scrubber?.knows(key, versionId) !== true || scrubber.contains(found);
+  }
+
   return {
     actor: cache.actor,
     open({ address, incarnation, pool, continues = false }, grants, notify) {
@@ -274,7 +281,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       const before = holders.get(address);
       holders.set(address, holder);
       const entries = [...live.values()].map(({ spec }) => spec);
-      for (const { spec, grant } of live.values()) options.scrubber?.cover(spec.key, grant.jsonKey);
+      for (const { spec, grant } of live.values()) scrubber?.cover(spec.key, grant.jsonKey);
       if (entries.length > 0 || before !== undefined) cache.hold(address, entries);
       endUses(before, agentStopped(address));
       if (continues) for (const grant of live.values()) greet(holder, grant);
@@ -304,6 +311,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
           held: await taken(live, use),
           another: (refused) => another(live, use, refused),
           args,
+          mayCarry: (found, versionId) => mayCarry(found, live.spec.key, versionId),
           signal: use.signal,
         }),
       );

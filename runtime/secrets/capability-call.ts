@@ -14,6 +14,8 @@ export interface CapabilityRun {
   /** Another version than that one, which the service refused; its bytes are taken over, too. */
   readonly another: (refused: string) => Promise<GrantedValue>;
   readonly args: unknown;
+  /** Whether `found` may carry that version. Quicker than to look for it, and never wrong when it says no. */
+  readonly mayCarry: (found: unknown, versionId: string) => boolean;
   /** Ends the call; its reason is what the caller gets. */
   readonly signal: AbortSignal;
 }
@@ -24,7 +26,7 @@ export interface CapabilityRun {
  * @throws what the capability threw, the signal's reason, or `SECRET_DENIED` when result or error carry the value
  */
 export async function runCapability(run: CapabilityRun): Promise<unknown> {
-  const { capability, instance, incarnation, label, held, another, args, signal } = run;
+  const { capability, instance, incarnation, label, held, another, args, mayCarry, signal } = run;
   const values: GrantedValue[] = [];
   const closing: (() => void)[] = [];
   let over = false;
@@ -38,7 +40,8 @@ export async function runCapability(run: CapabilityRun): Promise<unknown> {
   };
   const first = open(held);
   const rejected = async (): Promise<Secret> => open(await another(values.at(-1)?.versionId ?? ''));
-  const carries = (found: unknown): boolean => values.some(({ bytes }) => carriesValue(found, bytes));
+  const carries = (found: unknown): boolean =>
+    values.some(({ versionId, bytes }) => mayCarry(found, versionId) && carriesValue(found, bytes));
 
   const ended = Promise.withResolvers<never>();
   const end = (): void => ended.reject(signal.reason);

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { encodings } from './encodings.ts';
 import { carriesValue, shortestGuarded } from './leak-guard.ts';
+import { createScrubber } from './scrubber.ts';
 
 const value = fc.uint8Array({ minLength: shortestGuarded, maxLength: 40 }).map((bytes) => Buffer.from(bytes));
 const around = fc.uint8Array({ maxLength: 10 }).map((bytes) => Buffer.from(bytes));
@@ -25,6 +27,27 @@ describe('the leak guard', () => {
       fc.property(fc.string({ unit: 'grapheme', minLength: 8 }), (text) => {
         for (const shown of [text, encodeURIComponent(text), JSON.stringify(text)]) {
           expect(carriesValue([`before ${shown} after`], Buffer.from(text))).toBe(true);
+        }
+      }),
+    );
+  });
+
+  test('finds nothing that the scrubber would not find', () => {
+    const text = fc
+      .string({ unit: 'grapheme', minLength: 8, maxLength: 40 })
+      .map((text) => Buffer.from(text));
+    const long = fc.uint8Array({ minLength: 1000, maxLength: 1100 }).map((bytes) => Buffer.from(bytes));
+    fc.assert(
+      fc.property(fc.oneof(value, text, long), around, around, fc.nat(), (secret, before, after, which) => {
+        const scrubber = createScrubber({ now: () => 0 });
+        scrubber.learn('key', 'v1', secret);
+        const forms = encodings(secret);
+        const form = forms[which % forms.length] as Buffer;
+        for (const bytes of [form, Buffer.concat([before, form, after])]) {
+          for (const found of [bytes, bytes.toString('latin1'), bytes.toString()]) {
+            if (carriesValue(found, secret)) expect(scrubber.contains(found)).toBe(true);
+          }
+          expect(carriesValue(bytes, secret)).toBe(true);
         }
       }),
     );

@@ -37,6 +37,8 @@ export interface Scrubber {
    */
   scrub<T>(this: void, found: T): T;
   contains(found: unknown): boolean;
+  /** Whether that version is looked for. */
+  knows(key: string, versionId: string): boolean;
   /** Where the first value stands in `found`, itself without values; undefined when there is none. */
   find(this: void, found: unknown): PathTo | undefined;
   /** Versions that are looked for. */
@@ -193,6 +195,9 @@ export function createScrubber(clock: Pick<Clock, 'now'>): Scrubber {
       if (path.length === 0) return REDACTED as T;
       return redactedCopy(found, { scrubText, carries }) as T;
     },
+
+    knows: (key, versionId) =>
+      secrets.get(key)?.versions.some((version) => version.versionId === versionId) === true,
 
     contains: (found) => size > 0 && findCarrier(found, carries) !== undefined,
 

@@ -26,7 +26,8 @@ export interface UseOptions {
   readonly caller: Caller;
   readonly asked: AskedUse;
   readonly clock: SecretsClock;
-  readonly audit: Pick<Audit, 'record'>;
+  /** Undefined: nobody wants to know. */
+  readonly audit: Pick<Audit, 'record'> | undefined;
   /** Milliseconds that it may take. */
   readonly deadlineMs: number;
   /** The caller gives up. */
@@ -45,6 +46,7 @@ export async function useSecret<T>(options: UseOptions, run: (use: SecretUse) =>
   const use: SecretUse = { signal: ending.signal, versionId: undefined, through: asked.capability };
   const startedAt = clock.now();
   const record = (outcome: AuditRecord['outcome']): void => {
+    if (audit === undefined) return;
     const { versionId, through } = use;
     audit.record({
       at: new Date(startedAt).toISOString(),

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { defineCapability } from './capability.ts';
 import { SigningArgs } from './signing-args.ts';
 
@@ -23,7 +23,8 @@ export const signHmac = defineCapability('sign.hmac', (secret, given) => {
   return secret.use((key) => {
     // Anybody could make that signature.
     if (key.length === 0) throw new TypeError('sign.hmac: the secret is empty');
-    return createHmac(algorithm, key)
+    // Bytes as they are would take Node 24 five times as long.
+    return createHmac(algorithm, createSecretKey(key))
       .update(data as string | Uint8Array)
       .digest(encoding);
   });

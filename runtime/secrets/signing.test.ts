@@ -17,6 +17,7 @@ function run(name: string, key: string | Uint8Array, args: unknown): Promise<str
     held: { versionId: 'v1', bytes: Buffer.from(key) },
     another: () => Promise.reject(new Error('not in this test')),
     args,
+    mayCarry: () => true,
     signal: new AbortController().signal,
   }) as Promise<string>;
 }

@@ -1,0 +1,138 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { BatchGetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { createRuntime } from 'holdfast';
+import { createAwsSecretsManagerProvider } from '../providers/aws-secrets-manager.ts';
+import type { SecretProvider } from '../providers/provider.ts';
+import { installPeers } from './peers.ts';
+import type { Results } from './results.ts';
+import { measure, type Variant } from './rounds.ts';
+
+const SECRETS = 200;
+/** What the service takes in one call. */
+const BATCH = 20;
+const BY_HAND = 'BatchGetSecretValue by hand, all at once';
+
+type Calls = Record<string, number>;
+
+/** From a config to a runtime that has its 200 secrets, beside other ways to read them from the same service. */
+export async function coldSecrets(results: Results, rounds: number): Promise<void> {
+  installPeers();
+  const { href } = new URL('./peers/powertools.mjs', import.meta.url);
+  const powertools = (await import(href)) as {
+    read(client: SecretsManagerClient, names: readonly string[]): Promise<(string | undefined)[]>;
+  };
+  const service = fork(fileURLToPath(new URL('./raw/secrets-service.ts', import.meta.url)), [
+    String(SECRETS),
+  ]);
+  const [{ url: endpoint, region, credentials }] = (await once(service, 'message')) as [
+    { url: string; region: string; credentials: { accessKeyId: string; secretAccessKey: string } },
+  ];
+  const names = Array.from({ length: SECRETS }, (_, n) => `secret-${n}`);
+  const client = (): SecretsManagerClient => new SecretsManagerClient({ endpoint, region, credentials });
+
+  const byHand = async (): Promise<void> => {
+    const sdk = client();
+    const batches = Array.from({ length: SECRETS / BATCH }, (_, n) =>
+      names.slice(n * BATCH, (n + 1) * BATCH),
+    );
+    const answers = await Promise.all(
+      batches.map((SecretIdList) => sdk.send(new BatchGetSecretValueCommand({ SecretIdList }))),
+    );
+    count(answers.flatMap(({ SecretValues = [] }) => SecretValues.map(({ SecretString }) => SecretString)));
+    sdk.destroy();
+  };
+  const peer = async (): Promise<void> => {
+    const sdk = client();
+    count(await powertools.read(sdk, names));
+    sdk.destroy();
+  };
+  const holdfast = async (change: (provider: SecretProvider) => SecretProvider): Promise<void> => {
+    const aws = createAwsSecretsManagerProvider({ endpoint, region }, { credentials });
+    const secrets = names.map((ref) => [
+      ref,
+      { ref, mode: 'capability', capabilities: ['sign.hmac'], required: true } as const,
+    ]);
+    const module = new URL('./agents/caller.ts', import.meta.url);
+    await using runtime = await createRuntime(
+      {
+        externalSecrets: { provider: 'bench' },
+        agents: {
+          caller: {
+            type: 'thread-bound',
+            threadId: 'callers',
+            maxThreads: 1,
+            module,
+            secrets: Object.fromEntries(secrets),
+          },
+        },
+      },
+      { providers: [change({ ...aws, name: 'bench' })] },
+    );
+    const { length } = runtime.status().secrets.filter(({ state }) => state === 'fresh');
+    if (length !== SECRETS) throw new Error(`${length} of ${SECRETS} secrets are fresh`);
+  };
+
+  const variants: Readonly<Record<string, readonly [run: () => Promise<void>, expected: Calls]>> = {
+    [BY_HAND]: [byHand, { BatchGetSecretValue: SECRETS / BATCH }],
+    'holdfast, createRuntime, batched': [
+      () => holdfast((provider) => provider),
+      { BatchGetSecretValue: SECRETS / BATCH },
+    ],
+    'holdfast, createRuntime, one by one': [() => holdfast(withoutBatches), { GetSecretValue: SECRETS }],
+    'Powertools, one get each': [peer, { GetSecretValue: SECRETS }],
+  };
+  const rows = await measure(
+    Object.fromEntries(Object.entries(variants).map(([name, of]) => [name, timed(...of)])),
+    rounds,
+  );
+  results.table({
+    suite: 'secrets',
+    title: `${SECRETS} secrets that nobody has read yet, from a service on loopback, median of ${rounds}`,
+    unit: 'ms',
+    base: BY_HAND,
+    rows,
+  });
+  const gone = once(service, 'exit');
+  service.disconnect();
+  await gone;
+
+  function timed(run: () => Promise<void>, expected: Calls): Variant {
+    return async () => {
+      const before = await made();
+      const started = performance.now();
+      await run();
+      const took = performance.now() - started;
+      const after = await made();
+      for (const operation of ['BatchGetSecretValue', 'GetSecretValue']) {
+        const calls = (after[operation] ?? 0) - (before[operation] ?? 0);
+        if (calls !== (expected[operation] ?? 0)) throw new Error(`${calls} calls of ${operation}`);
+      }
+      return took;
+    };
+  }
+
+  async function made(): Promise<Calls> {
+    service.send('calls');
+    const [calls] = (await once(service, 'message')) as [Calls];
+    return calls;
+  }
+}
+
+/** The same provider as one that has no batches. */
+function withoutBatches(provider: SecretProvider): SecretProvider {
+  return {
+    name: provider.name,
+    capabilities: { versions: true },
+    describe: (ref, signal) => provider.describe(ref, signal),
+    fetch: (ref, selector, signal) => provider.fetch(ref, selector, signal),
+    classify: (error) => provider.classify(error),
+    close: () => provider.close?.(),
+  };
+}
+
+function count(values: readonly unknown[]): void {
+  const { length } = values.filter((value) => typeof value === 'string' && value.length === 32);
+  if (length !== SECRETS) throw new Error(`${length} of ${SECRETS} secrets were read`);
+}
