@@ -45,7 +45,7 @@ describe('the leak guard', () => {
         const form = forms[which % forms.length] as Buffer;
         for (const bytes of [form, Buffer.concat([before, form, after])]) {
           for (const found of [bytes, bytes.toString('latin1'), bytes.toString()]) {
-            if (carriesValue(found, secret)) expect(scrubber.contains(found)).toBe(true);
+            expect(carriesValue(found, secret) && !scrubber.contains(found)).toBe(false);
           }
           expect(carriesValue(bytes, secret)).toBe(true);
         }
