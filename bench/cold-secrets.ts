@@ -15,6 +15,8 @@ const BATCH = 20;
 const BY_HAND = 'BatchGetSecretValue by hand, all at once';
 
 type Calls = Record<string, number>;
+/** Reads all; what it gives ends what it has begun. */
+type Read = () => Promise<() => unknown>;
 
 /** From a config to a runtime that has its 200 secrets, beside other ways to read them from the same service. */
 export async function coldSecrets(results: Results, rounds: number): Promise<void> {
@@ -32,7 +34,7 @@ export async function coldSecrets(results: Results, rounds: number): Promise<voi
   const names = Array.from({ length: SECRETS }, (_, n) => `secret-${n}`);
   const client = (): SecretsManagerClient => new SecretsManagerClient({ endpoint, region, credentials });
 
-  const byHand = async (): Promise<void> => {
+  const byHand: Read = async () => {
     const sdk = client();
     const batches = Array.from({ length: SECRETS / BATCH }, (_, n) =>
       names.slice(n * BATCH, (n + 1) * BATCH),
@@ -41,21 +43,21 @@ export async function coldSecrets(results: Results, rounds: number): Promise<voi
       batches.map((SecretIdList) => sdk.send(new BatchGetSecretValueCommand({ SecretIdList }))),
     );
     count(answers.flatMap(({ SecretValues = [] }) => SecretValues.map(({ SecretString }) => SecretString)));
-    sdk.destroy();
+    return () => sdk.destroy();
   };
-  const peer = async (): Promise<void> => {
+  const peer: Read = async () => {
     const sdk = client();
     count(await powertools.read(sdk, names));
-    sdk.destroy();
+    return () => sdk.destroy();
   };
-  const holdfast = async (change: (provider: SecretProvider) => SecretProvider): Promise<void> => {
+  const holdfast = async (change: (provider: SecretProvider) => SecretProvider): ReturnType<Read> => {
     const aws = createAwsSecretsManagerProvider({ endpoint, region }, { credentials });
     const secrets = names.map((ref) => [
       ref,
       { ref, mode: 'capability', capabilities: ['sign.hmac'], required: true } as const,
     ]);
     const module = new URL('./agents/caller.ts', import.meta.url);
-    await using runtime = await createRuntime(
+    const runtime = await createRuntime(
       {
         externalSecrets: { provider: 'bench' },
         agents: {
@@ -72,9 +74,10 @@ export async function coldSecrets(results: Results, rounds: number): Promise<voi
     );
     const { length } = runtime.status().secrets.filter(({ state }) => state === 'fresh');
     if (length !== SECRETS) throw new Error(`${length} of ${SECRETS} secrets are fresh`);
+    return () => runtime.stop();
   };
 
-  const variants: Readonly<Record<string, readonly [run: () => Promise<void>, expected: Calls]>> = {
+  const variants: Readonly<Record<string, readonly [read: Read, expected: Calls]>> = {
     [BY_HAND]: [byHand, { BatchGetSecretValue: SECRETS / BATCH }],
     'holdfast, createRuntime, batched': [
       () => holdfast((provider) => provider),
@@ -98,12 +101,13 @@ export async function coldSecrets(results: Results, rounds: number): Promise<voi
   service.disconnect();
   await gone;
 
-  function timed(run: () => Promise<void>, expected: Calls): Variant {
+  function timed(read: Read, expected: Calls): Variant {
     return async () => {
       const before = await made();
       const started = performance.now();
-      await run();
+      const end = await read();
       const took = performance.now() - started;
+      await end();
       const after = await made();
       for (const operation of ['BatchGetSecretValue', 'GetSecretValue']) {
         const calls = (after[operation] ?? 0) - (before[operation] ?? 0);

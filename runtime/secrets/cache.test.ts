@@ -533,23 +533,23 @@ describe('prefetch', () => {
   const wanted = (entries: readonly SecretEntrySpec[], answers: SecretAnswer[] = []) =>
     entries.map((entry) => ({ entry, take: (answer: SecretAnswer) => void answers.push(answer) }));
 
-  test('of 45 secrets is three batches, 34 ms apart, and no single call', async () => {
+  test('of 245 secrets is ten batches at once and three more, 34 ms apart, and no single call', async () => {
     const { provider, cache, entry, clock, pass, state } = setUp({
       provider: createMemoryProvider({ batch: 20 }),
     });
-    for (const id of names(45)) provider.set(id, `value of ${id}`);
-    const fetched = cache.prefetch(wanted(names(45).map((id) => entry(id))));
+    for (const id of names(245)) provider.set(id, `value of ${id}`);
+    const fetched = cache.prefetch(wanted(names(245).map((id) => entry(id))));
     const sizes: number[] = [];
-    for (const next of [0, 33, 1, 33, 1]) {
+    for (const next of [0, 33, 1, 33, 1, 34]) {
       clock.increment(next);
       await settle();
       sizes.push(provider.log.length);
     }
-    expect(sizes).toEqual([1, 1, 2, 2, 3]);
+    expect(sizes).toEqual([10, 10, 11, 11, 12, 13]);
     await Promise.all(fetched);
     await pass(1);
-    expect(cache.calls()).toEqual({ describe: 0, fetch: 0, fetchMany: 3, total: 3 });
-    expect(names(45).every((id) => state(id) === 'fresh')).toBe(true);
+    expect(cache.calls()).toEqual({ describe: 0, fetch: 0, fetchMany: 13, total: 13 });
+    expect(names(245).every((id) => state(id) === 'fresh')).toBe(true);
   });
 
   test('gives each its own outcome, and what a batch does not bring is an answer too', async () => {

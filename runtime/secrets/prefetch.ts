@@ -5,7 +5,9 @@ import { refOf } from './fetch-secret.ts';
 import { callProvider, type Called, type ProviderCalling } from './provider-call.ts';
 import { pause } from './waits.ts';
 
-/** From the start of one batch to the next: AWS allows 100 calls a second, and this leaves two thirds to others. */
+/** Batches that begin at once: 200 secrets of AWS, and a tenth of the calls that it allows in a second. */
+const batchesAtOnce = 10;
+/** From the start of each later batch to the next: AWS allows 100 calls a second, and this leaves two thirds to others. */
 const betweenBatchesMs = 34;
 /** Secrets fetched one by one at a time, where a provider has no batches. */
 const singlesAtOnce = 8;
@@ -54,7 +56,8 @@ export function createPrefetch(calling: ProviderCalling, clock: SecretsClock): P
     size: number,
     need: (entry: SecretEntrySpec) => Promise<unknown>,
   ): Promise<void> {
-    for (const batch of batchesOf(entries, size)) {
+    for (const [n, batch] of batchesOf(entries, size).entries()) {
+      if (n >= batchesAtOnce) await pause(clock, betweenBatchesMs, stopping.signal);
       if (stopping.signal.aborted) return;
       const results = fetchBatch(alias, batch);
       for (const { key } of batch)
@@ -68,7 +71,6 @@ export function createPrefetch(calling: ProviderCalling, clock: SecretsClock): P
           // An entry that was being fetched already has no use for it.
           for (const { key } of batch) if (batched.delete(key)) wipe(found.get(key));
         });
-      await pause(clock, betweenBatchesMs, stopping.signal);
     }
   }
 
