@@ -179,8 +179,15 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   function greet(holder: Holder, live: LiveGrant): void {
     const greeting = (epoch: number, versionId: string, cause: SecretNews['cause'] = 'poll'): void =>
       tell(holder, live, { type: 'rotated', epoch, versionId, cause }, clock.now());
-    const { epoch = 0, versionId, cause } = cache.known(live.spec) ?? {};
-    if (epoch > 0 && versionId !== undefined) return greeting(epoch, versionId, cause);
+    const { epoch = 0, versionId, cause, trouble, graceUntil } = cache.known(live.spec) ?? {};
+    const isHeld = trouble === undefined || trouble === 'stale';
+    if (isHeld && epoch > 0 && versionId !== undefined) greeting(epoch, versionId, cause);
+    if (trouble !== undefined) {
+      const version = versionId === undefined ? {} : { versionId };
+      const until = graceUntil === undefined ? {} : { graceUntil };
+      tell(holder, live, { type: trouble, epoch, ...version, cause: cause ?? 'poll', ...until }, clock.now());
+    }
+    if (epoch > 0 || trouble !== undefined) return;
     if (live.spec.ttlMs === 0) return;
     // By the fetch that holding it has begun.
     const first = cache.need(live.spec, (answer) => answer.ok && greeting(answer.epoch, answer.versionId));

@@ -385,6 +385,23 @@ describe('hints of a provider', () => {
     expect(news.map(({ epoch, versionId }) => [epoch, versionId])).toEqual([[2, 'v2']]);
   });
 
+  test('that names the version there is, while a fetch is running that may bring another one, is looked at after it', async () => {
+    const { provider, hint, news, pass, value } = await pushing();
+    provider.set('k', 'value-two', 'v2');
+    const slow = provider.hang({ call: 'fetch', ignoreAbort: true, times: 1 });
+    await pass(300_000);
+    expect(slow.fired).toBe(1);
+    provider.set('k', 'value-one', 'v1');
+    await hint('v1');
+    slow.release();
+    await settle();
+    expect(news.map(({ epoch, versionId }) => [epoch, versionId])).toEqual([
+      [2, 'v2'],
+      [3, 'v1'],
+    ]);
+    expect(await value()).toBe('value-one');
+  });
+
   test('for another secret or another stage is ignored, and one by another name of the secret is heard', async () => {
     const { provider, hint, news, calls } = await pushing();
     provider.set('k', 'value-two', 'v2');

@@ -1,8 +1,9 @@
-import { createActor } from 'xstate';
+import { createActor, type SnapshotFrom } from 'xstate';
 import {
   answerOf,
   fetchDeadlineMs,
   refreshedOf,
+  usableUntil,
   type SecretAnswer,
   type SecretCause,
   type SecretEntryContext,
@@ -10,7 +11,7 @@ import {
   type SecretFetchCause,
   type SecretNews,
 } from '../../actors/secret-entry.ts';
-import type { SecretsEvent } from '../../actors/secrets.ts';
+import type { SecretEntryRef, SecretsEvent } from '../../actors/secrets.ts';
 import type { SecretProvider, SecretRef } from '../../providers/provider.ts';
 import type { ResolvedProvider } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
@@ -49,6 +50,10 @@ export interface KnownSecret {
   readonly versionId?: string;
   /** Of the last change; absent while the first version is the current one. */
   readonly cause?: SecretCause;
+  /** What those who are granted it were told last, when it was no good news. */
+  readonly trouble?: 'stale' | 'revoked' | 'unavailable';
+  /** Only with `stale`. */
+  readonly graceUntil?: number;
 }
 
 /** Hears the news of an entry, at once. */
@@ -235,11 +240,16 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     warn,
     entries: () =>
       Object.values(actor.getSnapshot().context.entries).map((entry) => entry.getSnapshot().context),
+    isFetching: (key) => snapshotOf(key)?.matches('calling') === true,
     look: (entry, versionId) => fetchNow(entry, 'push', versionId),
   });
 
+  function snapshotOf(key: string): SnapshotFrom<SecretEntryRef> | undefined {
+    return actor.getSnapshot().context.entries[key]?.getSnapshot();
+  }
+
   function contextOf(key: string): SecretEntryContext | undefined {
-    return actor.getSnapshot().context.entries[key]?.getSnapshot().context;
+    return snapshotOf(key)?.context;
   }
 
   function isActive(): boolean {
@@ -292,7 +302,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
 
   /** What a refresh that may not be made now settles with: what the one before it came or comes to. */
   async function lastRefresh(entry: SecretEntryContext): Promise<SecretAnswer> {
-    const snapshot = actor.getSnapshot().context.entries[entry.key]?.getSnapshot();
+    const snapshot = snapshotOf(entry.key);
     if (snapshot?.matches('calling') === true) return refreshes.next(entry.key, (answer) => answer);
     return snapshot?.matches('cold') === true ? ask(entry, (answer) => answer) : refreshedOf(entry);
   }
@@ -352,8 +362,15 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     known({ key }) {
       const context = contextOf(key);
       if (context === undefined) return undefined;
-      const { epoch, versionId, lastCause } = context;
-      return { epoch, ...(versionId !== undefined && { versionId }), ...(lastCause && { cause: lastCause }) };
+      const { epoch, versionId, lastCause, standing } = context;
+      const isBad = standing !== 'good' && standing !== 'unknown';
+      return {
+        epoch,
+        ...(versionId !== undefined && { versionId }),
+        ...(lastCause && { cause: lastCause }),
+        ...(isBad && { trouble: standing }),
+        ...(standing === 'stale' && { graceUntil: usableUntil(context) }),
+      };
     },
 
     onNews(listener) {

@@ -30,7 +30,7 @@ export async function fetchIntoVault(
   input: SecretFetchInput,
   signal: AbortSignal,
 ): Promise<SecretFetchOutcome> {
-  const { vault, now, gate, providers, placeholder, batched } = dependencies;
+  const { vault, now, providers, placeholder, batched } = dependencies;
   const { key, provider: alias, stage, knownVersionId, hintedVersionId } = input;
   const ref = refOf(input);
   const fetchedAt = now();
@@ -56,9 +56,6 @@ export async function fetchIntoVault(
 
   const early = await batched?.(key);
   if (early !== undefined) return keep(early);
-  const closed = gate.closedFor(alias);
-  if (closed !== undefined) return { ok: false, failure: closed };
-
   if (hintedVersionId !== undefined) {
     const hinted = await read({ versionId: hintedVersionId });
     if (hinted.ok && hinted.value.stages.includes(stage)) return keep(hinted);
@@ -100,8 +97,7 @@ export async function fetchPrevious(
   entry: SecretEntrySpec,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { gate, vault } = dependencies;
-  if (gate.closedFor(entry.provider) !== undefined) return undefined;
+  const { vault } = dependencies;
   const found = await callProvider(dependencies, entry.provider, 'fetch', signal, (provider) =>
     provider.fetch({ ...refOf(entry), stage: 'AWSPREVIOUS' }, { stage: 'AWSPREVIOUS' }, signal),
   );

@@ -176,6 +176,31 @@ describe('one that continues', () => {
     expect(heard.slice(2).map(({ epoch }) => epoch)).toEqual([4, 4]);
   });
 
+  test('is told that a secret is stale with the version that is used still, and that one is revoked without a new version', async () => {
+    const { open, call, broker, heard, rotate, provider, clock } = setUp();
+    open(btc);
+    await call(btc);
+    await rotate('v2');
+    const restart = async (incarnation: number): Promise<unknown[]> => {
+      const before = heard.length;
+      open({ ...btc, incarnation }, [grant()], true);
+      await Promise.resolve();
+      return heard.slice(before);
+    };
+    const look = async (failure: 'transient' | 'denied'): Promise<void> => {
+      provider.behave({ failure });
+      clock.increment(10_000);
+      await refusal(broker.refresh('default', 'prod/key'));
+    };
+    await look('transient');
+    expect(await restart(2)).toMatchObject([
+      { type: 'secret.rotated', epoch: 2, versionId: 'v2' },
+      { type: 'secret.stale', epoch: 2, versionId: 'v2', graceUntil: 910_000 },
+    ]);
+    await look('denied');
+    expect(await restart(3)).toMatchObject([{ type: 'secret.revoked', epoch: 2, versionId: 'v2' }]);
+  });
+
   test('in a new host is told when its secrets are there, by the fetch that holding them has begun', async () => {
     const { open, heard, provider } = setUp();
     open(btc, [grant()], true);

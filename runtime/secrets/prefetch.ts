@@ -38,14 +38,10 @@ export function createPrefetch(calling: ProviderCalling, clock: SecretsClock): P
     const deadline = new AbortController();
     const timer = clock.setTimeout(() => deadline.abort(), fetchDeadlineMs);
     const signal = AbortSignal.any([deadline.signal, stopping.signal]);
-    const closed = calling.gate.closedFor(alias);
-    const found: Called<Batch> =
-      closed === undefined
-        ? await callProvider(calling, alias, 'fetchMany', signal, async (provider) => {
-            const many = await provider.fetchMany?.(entries.map(refOf), signal);
-            return reached(many ?? new Map<string, FetchResult>());
-          })
-        : { ok: false, failure: closed };
+    const found: Called<Batch> = await callProvider(calling, alias, 'fetchMany', signal, async (provider) => {
+      const many = await provider.fetchMany?.(entries.map(refOf), signal);
+      return reached(many ?? new Map<string, FetchResult>());
+    });
     clock.clearTimeout(timer);
     return new Map(entries.map((entry) => [entry.key, partOf(found, entry.id)]));
   }

@@ -14,8 +14,9 @@ export type Called<T> =
   | { readonly ok: false; readonly failure: ProviderFailure };
 
 /**
- * Calls a provider, counts it, and tells its breaker what came of it. Never rejects. A call that has not ended when
- * the signal aborts counts as failed from then on, whatever it may bring later.
+ * Calls a provider, counts it, and tells its breaker what came of it; one that is given up is not called and fails as it
+ * did. Never rejects. A call that has not ended when the signal aborts counts as failed from then on, whatever it may
+ * bring later.
  */
 export async function callProvider<T>(
   { providers, gate }: ProviderCalling,
@@ -24,6 +25,8 @@ export async function callProvider<T>(
   signal: AbortSignal,
   call: (provider: SecretProvider) => Promise<T>,
 ): Promise<Called<T>> {
+  const closed = gate.closedFor(alias);
+  if (closed !== undefined) return { ok: false, failure: closed };
   let provider: SecretProvider | undefined;
   let told = false;
   const tell = (failure?: ProviderFailure): void => {

@@ -24,12 +24,14 @@ export interface RotationHintsOptions {
   readonly random: () => number;
   readonly warn: (message: string) => void;
   readonly entries: () => readonly SecretEntryContext[];
+  /** A fetch is running, which may bring another version than the one there is. */
+  readonly isFetching: (key: string) => boolean;
   /** Looks at the entry now, with the version that is said to be current. */
   readonly look: (entry: SecretEntryContext, versionId: string | undefined) => Promise<unknown>;
 }
 
 export function createRotationHints(options: RotationHintsOptions): RotationHints {
-  const { clock, limit, random, warn, entries, look } = options;
+  const { clock, limit, random, warn, entries, isFetching, look } = options;
   const listening = new Set<string>();
   const stopping = new AbortController();
   /** By entry, epoch and version: when it was heard. In the order of hearing. */
@@ -78,7 +80,7 @@ export function createRotationHints(options: RotationHintsOptions): RotationHint
 
   function isNoNews(entry: SecretEntryContext, versionId: string | undefined): boolean {
     if (versionId === undefined) return false;
-    if (versionId === entry.versionId && entry.standing === 'good') return true;
+    if (versionId === entry.versionId && entry.standing === 'good' && !isFetching(entry.key)) return true;
     const at = heard.get(nameOf(entry, versionId));
     return at !== undefined && at > clock.now() - remembered.forMs;
   }
