@@ -174,6 +174,7 @@ describe('a provider in trouble', () => {
     await pass(256_000);
     expect(cache.status().filter(({ failure }) => failure !== undefined)).toEqual([]);
     expect(warnings).toEqual([
+      'The secrets provider "default" fails: Told to fail: throttled.',
       'The secrets provider "default" fails (throttled); it is not called for 30 s at a time.',
       'The secrets provider "default" answers again.',
     ]);
@@ -195,6 +196,40 @@ describe('a provider in trouble', () => {
     hold('a', 'b', 'c', 'd', 'e');
     await pass(8_000);
     expect([cache.providers()[0]?.breaker, hung.fired]).toEqual(['open', 5]);
+  });
+
+  test('what the provider says of a failure is a warning, once; that something is not there is none', async () => {
+    const { provider, entry, need, warnings, cache, pass } = setUp({
+      provider: createMemoryProvider({ batch: 20 }),
+    });
+    provider.set('k', 'value', 'v1');
+    const failing = provider.fail('denied', { call: 'fetch' });
+    await need();
+    await need(entry('l'));
+    await Promise.all(cache.prefetch(['m', 'n'].map((id) => ({ entry: entry(id), take() {} }))));
+    provider.fail(new Error('CANARY of an error that is not its own'), { call: 'fetch' });
+    failing.stop();
+    await need(entry('o'));
+    await pass(1_000);
+    expect([failing.fired, warnings]).toEqual([
+      2,
+      ['The secrets provider "default" fails: Told to fail: denied.'],
+    ]);
+  });
+
+  test('what the provider says of one secret of a batch is a warning too', async () => {
+    const { entry, warnings, cache } = setUp({
+      wrap: (inner) => ({
+        ...inner,
+        capabilities: { versions: true, batch: 20 },
+        fetchMany: async (refs) =>
+          new Map(refs.map(({ id }) => [id, new ProviderError('denied', `Nobody may read ${id}.`)])),
+      }),
+    });
+    await Promise.all(cache.prefetch(['m', 'n'].map((id) => ({ entry: entry(id), take() {} }))));
+    expect(warnings).toEqual(
+      ['m', 'n'].map((id) => `The secrets provider "default" fails: Nobody may read ${id}.`),
+    );
   });
 
   test('denials of any number do not open it', async () => {

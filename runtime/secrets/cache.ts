@@ -19,6 +19,7 @@ import { createAnswers } from './answers.ts';
 import { fetchIntoVault, fetchPrevious, type FetchDependencies } from './fetch-secret.ts';
 import { createPrefetch } from './prefetch.ts';
 import { failureError } from './provider-failure.ts';
+import { createProviderComplaints } from './provider-complaints.ts';
 import { createProviderGate } from './provider-gate.ts';
 import { createProviderPool, unknownAlias, type ProviderCalls } from './provider-pool.ts';
 import { createRefreshLimit } from './refresh-limit.ts';
@@ -183,9 +184,10 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
   });
   const vault = toldVault(bounded, scrubber);
   const gate = createProviderGate((alias) => actor.getSnapshot().context.breakers[alias], now);
-  const prefetch = createPrefetch({ providers, gate }, clock);
+  const calling = { providers, gate, complaints: createProviderComplaints(warn) };
+  const prefetch = createPrefetch(calling, clock);
   const batched: FetchDependencies['batched'] = (key) => prefetch.take(key);
-  const fetching: FetchDependencies = { providers, gate, vault, now, placeholder, batched };
+  const fetching: FetchDependencies = { ...calling, vault, now, placeholder, batched };
 
   const logic = secretsLogic({
     fetch: (input, signal) => fetchIntoVault(fetching, input, signal),

@@ -2,7 +2,7 @@ import { fetchDeadlineMs, type SecretEntrySpec } from '../../actors/secret-entry
 import { ProviderError, type FetchResult, type ProviderFailure } from '../../providers/provider.ts';
 import type { SecretsClock } from './cache.ts';
 import { refOf } from './fetch-secret.ts';
-import { callProvider, type Called, type ProviderCalling } from './provider-call.ts';
+import { callProvider, complain, type Called, type ProviderCalling } from './provider-call.ts';
 import { pause } from './waits.ts';
 
 /** Batches that begin at once: 200 secrets of AWS, and a tenth of the calls that it allows in a second. */
@@ -43,6 +43,7 @@ export function createPrefetch(calling: ProviderCalling, clock: SecretsClock): P
       return reached(many ?? new Map<string, FetchResult>());
     });
     clock.clearTimeout(timer);
+    if (found.ok) for (const part of found.value.values()) complain(calling, alias, part);
     return new Map(entries.map((entry) => [entry.key, partOf(found, entry.id)]));
   }
 

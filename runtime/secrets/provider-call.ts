@@ -1,4 +1,5 @@
-import type { ProviderFailure, SecretProvider } from '../../providers/provider.ts';
+import { ProviderError, type ProviderFailure, type SecretProvider } from '../../providers/provider.ts';
+import type { ProviderComplaints } from './provider-complaints.ts';
 import type { ProviderGate } from './provider-gate.ts';
 import type { ProviderCallKind, ProviderPool } from './provider-pool.ts';
 
@@ -6,6 +7,8 @@ import type { ProviderCallKind, ProviderPool } from './provider-pool.ts';
 export interface ProviderCalling {
   readonly providers: ProviderPool;
   readonly gate: ProviderGate;
+  /** Hears what a provider says of its failures. Default: nobody does. */
+  readonly complaints?: ProviderComplaints;
 }
 
 /** What a call came to. A provider's own error says too much to travel: its class is all that does. */
@@ -19,12 +22,13 @@ export type Called<T> =
  * bring later.
  */
 export async function callProvider<T>(
-  { providers, gate }: ProviderCalling,
+  calling: ProviderCalling,
   alias: string,
   kind: ProviderCallKind,
   signal: AbortSignal,
   call: (provider: SecretProvider) => Promise<T>,
 ): Promise<Called<T>> {
+  const { providers, gate } = calling;
   const closed = gate.closedFor(alias);
   if (closed !== undefined) return { ok: false, failure: closed };
   let provider: SecretProvider | undefined;
@@ -43,11 +47,18 @@ export async function callProvider<T>(
     return { ok: true, value };
   } catch (error) {
     const failure = classify(provider, error);
+    complain(calling, alias, error);
     tell(failure);
     return { ok: false, failure };
   } finally {
     signal.removeEventListener('abort', giveUp);
   }
+}
+
+/** Tells what a provider says of its error; that something is not there, those who want it are told anyway. */
+export function complain({ complaints }: ProviderCalling, alias: string, error: unknown): void {
+  // Its own class of error carries no value by its contract; of others we do not know.
+  if (error instanceof ProviderError && error.failure !== 'not-found') complaints?.(alias, error.message);
 }
 
 function classify(provider: SecretProvider | undefined, error: unknown): ProviderFailure {

@@ -109,20 +109,20 @@ export function createRotationHints(options: RotationHintsOptions): RotationHint
   async function watch(alias: string, provider: SecretProvider): Promise<void> {
     const { signal } = stopping;
     let failures = 0;
-    const trouble = (what: string): void =>
-      warn(`The rotations of the secrets provider "${alias}" are found by polling alone for now: ${what}`);
+    const ended = (why: string): void =>
+      warn(`The rotations of the secrets provider "${alias}" are found by polling alone for now: ${why}`);
     for (;;) {
       const startedAt = clock.now();
       try {
         await provider.watch?.(
           (hint) => hear(alias, hint),
           signal,
-          (error) => trouble(error.message),
+          ({ message }) => warn(`The secrets provider "${alias}": ${message}`),
         );
       } catch (error) {
         // A provider's own class of error carries no value by its contract; of others we do not know.
         const reason = error instanceof ProviderError ? error.message : 'its watch failed.';
-        if (failures === 0 && !signal.aborted) trouble(reason);
+        if (failures === 0 && !signal.aborted) ended(reason);
       }
       if (signal.aborted) return;
       failures = clock.now() - startedAt >= restartMs.most ? 1 : failures + 1;
