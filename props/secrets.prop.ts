@@ -7,7 +7,13 @@ import type { ResolvedGrant } from '../runtime/config/resolve.ts';
 import { createSecretsBroker } from '../runtime/secrets/broker.ts';
 import { defineCapability } from '../runtime/secrets/capability.ts';
 import type { SecretEvent } from '../runtime/secrets/secret-event.ts';
-import { createObservedService, lateMs, valueOf, type Weather } from './secrets/observed-service.ts';
+import {
+  createObservedService,
+  lateMs,
+  refusals,
+  valueOf,
+  type Weather,
+} from './secrets/observed-service.ts';
 
 /** More of them: `HOLDFAST_RUNS=10000 npx vitest run props/secrets.prop.ts`. */
 const numRuns = Number(env['HOLDFAST_RUNS'] ?? 400);
@@ -28,14 +34,7 @@ const tickMs = 1_000;
 const id = fc.constantFrom('a', 'a', 'b');
 const agent = fc.constantFrom('x/1', 'x/2', 'y/1');
 const passing: fc.Arbitrary<Weather> = fc.constantFrom('transient', 'throttled', 'hang', 'slow', 'slow');
-const refusing: fc.Arbitrary<Weather> = fc.constantFrom(
-  'denied',
-  'not-found',
-  'deleted',
-  'undecryptable',
-  'invalid',
-  'expired-credentials',
-);
+const refusing = fc.constantFrom(...refusals);
 const steps = {
   /** To a new version, or back by so many. */
   rotate: fc.record({ do: fc.constant('rotate' as const), id, back: fc.constantFrom(0, 0, 0, 1, 1, 2, 3) }),
