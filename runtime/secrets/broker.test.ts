@@ -206,6 +206,22 @@ describe('time', () => {
     expect(signal.aborted).toBe(true);
   });
 
+  test('of one instance 4,096 uses run at one time; the next are refused, and those of others are not', async () => {
+    const { broker, grantAll } = setUp({
+      capabilities: [defineCapability('custom', () => new Promise(() => {}))],
+    });
+    grantAll();
+    grantAll('trading-agent/eth');
+    const running = Array.from({ length: 4_096 }, () => failure(call(broker, 'custom')));
+    expect(await failure(call(broker, 'custom'))).toMatchObject({ code: 'SECRET_RATE_LIMITED' });
+    const aborting = new AbortController();
+    const other = failure(broker.call(caller('trading-agent/eth'), 'custom', 'key', 0, aborting.signal));
+    aborting.abort(new Error('it ran'));
+    expect(await other).toMatchObject({ message: 'it ran' });
+    broker.suspend(address);
+    expect(new Set((await Promise.all(running)).map(({ code }) => code))).toEqual(new Set(['AGENT_STOPPED']));
+  });
+
   test("a caller's abort ends its call and leaves the shared fetch to the others", async () => {
     const { broker, provider, grantAll } = setUp();
     const gate = Promise.withResolvers<void>();

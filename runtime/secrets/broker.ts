@@ -72,8 +72,8 @@ export interface SecretsBroker {
   close(address: string): void;
   /**
    * Runs a capability for an instance. Rejects with `SECRET_NOT_GRANTED`, `SECRET_NOT_FOUND`, `SECRET_DENIED`,
-   * `SECRET_UNAVAILABLE`, `ASK_TIMEOUT` after 60 s, `AGENT_STOPPED`, `RUNTIME_STOPPED`, the signal's reason, or
-   * what the capability threw.
+   * `SECRET_UNAVAILABLE`, `SECRET_RATE_LIMITED`, `ASK_TIMEOUT` after 60 s, `AGENT_STOPPED`, `RUNTIME_STOPPED`, the
+   * signal's reason, or what the capability threw.
    */
   call(
     caller: Caller,
@@ -126,6 +126,8 @@ const capabilityDeadlineMs = 60_000;
 const fetchDeadlineMs = 30_000;
 /** Milliseconds for which an answer 401 is held back, in case that another version comes. */
 const otherVersionMs = 5_000;
+/** Uses of one instance that run at one time: as many as Effect lets wait in a mailbox. Each holds a value and a timer. */
+const mostUses = 4_096;
 /** Milliseconds for what needs no provider. */
 const handleDeadlineMs = 1_000;
 
@@ -219,6 +221,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       if (!allowed || (asked.mode === 'capability' && !capabilities.has(asked.capability ?? ''))) {
         throw notGranted(asked);
       }
+      if (holder !== undefined && holder.uses.size > mostUses) throw tooManyUses(caller.address);
       return run(live, use);
     });
   }
@@ -386,6 +389,13 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       await Promise.all([injector.close(), cache.stop()]);
     },
   };
+}
+
+function tooManyUses(address: string): HoldfastError {
+  return new HoldfastError(
+    'SECRET_RATE_LIMITED',
+    `"${address}" has ${mostUses} uses of secrets running. Wait for some of them to end.`,
+  );
 }
 
 /** Whether it is the incarnation that was granted, where it was granted. */
