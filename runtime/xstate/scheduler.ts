@@ -24,7 +24,10 @@ const LONGEST_MS = 2 ** 31 - 1;
 export class Scheduler {
   readonly #clock: Clock;
   readonly #relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void;
+  /** Those that can be cancelled: of each id the one that was set last. */
   readonly #timers = new Map<AnyActorRef, Map<string, Timer>>();
+  /** In the order in which they were set. */
+  readonly #waiting = new Set<Timer>();
 
   constructor(
     clock: Clock,
@@ -55,6 +58,7 @@ export class Scheduler {
     let own = this.#timers.get(source);
     if (own === undefined) this.#timers.set(source, (own = new Map()));
     own.set(id, timer);
+    this.#waiting.add(timer);
     this.#wait(timer, waitMs, own);
   }
 
@@ -63,11 +67,11 @@ export class Scheduler {
     const timer = own?.get(id);
     if (timer === undefined) return;
     own?.delete(id);
-    this.#clock.clearTimeout(timer.handle);
+    this.#drop(timer);
   }
 
   cancelAll(source: AnyActorRef): void {
-    for (const { handle } of this.#timers.get(source)?.values() ?? []) this.#clock.clearTimeout(handle);
+    for (const timer of this.#timers.get(source)?.values() ?? []) this.#drop(timer);
     this.#timers.delete(source);
   }
 
@@ -78,7 +82,12 @@ export class Scheduler {
 
   /** What has not come yet, in the order in which it was set. */
   get waiting(): Scheduled[] {
-    return [...this.#timers.values()].flatMap((own) => Array.from(own.values()));
+    return [...this.#waiting];
+  }
+
+  #drop(timer: Timer): void {
+    this.#waiting.delete(timer);
+    this.#clock.clearTimeout(timer.handle);
   }
 
   #wait(timer: Timer, ms: number, own: Map<string, Timer>): void {
@@ -87,7 +96,9 @@ export class Scheduler {
       return;
     }
     timer.handle = this.#clock.setTimeout(() => {
-      if (own.get(timer.id) === timer) own.delete(timer.id);
+      // As in XState, also when a later one of the same id stands there: that cannot be cancelled any more.
+      own.delete(timer.id);
+      this.#waiting.delete(timer);
       this.#relay(timer.source, timer.target, timer.event);
     }, ms);
   }

@@ -1,6 +1,7 @@
 import {
   assign,
   cancel,
+  createActor,
   fromCallback,
   fromObservable,
   fromPromise,
@@ -9,6 +10,7 @@ import {
   sendParent,
   sendTo,
   setup,
+  SimulatedClock,
   spawnChild,
   type AnyActorLogic,
   type AnyActorRef,
@@ -347,4 +349,27 @@ describe('an instance can be moved', () => {
     await Promise.resolve();
     expect(actor.movable()).toBe(true);
   });
+});
+
+it('of two delayed events of one id the second cannot be cancelled once the first has come, as in plain XState', () => {
+  const machine = setup({
+    types: { context: {} as { heard: number } },
+    actions: { later: raise({ type: 'late' }, { id: 'same', delay: 5 }) },
+  }).createMachine({
+    context: { heard: 0 },
+    on: {
+      twice: { actions: ['later', 'later'] },
+      late: { actions: [assign({ heard: ({ context }) => context.heard + 1 }), cancel('same')] },
+    },
+  });
+  const clock = new SimulatedClock();
+  const plain = createActor(machine, { clock }).start();
+  plain.send({ type: 'twice' });
+  clock.increment(5);
+  const hosted = started(machine);
+  hosted.actor.ref.send({ type: 'twice' });
+  expect(hosted.actor.persist().timers).toHaveLength(2);
+  hosted.clock.pass(5);
+  expect([contextOf(plain), contextOf(hosted.actor.ref)]).toEqual([{ heard: 2 }, { heard: 2 }]);
+  expect(hosted.actor.persist().timers).toEqual([]);
 });
