@@ -215,6 +215,7 @@ try {
           `${runtime}/mailbox/transfer.js`,
           `${runtime}/worker/agent.js`,
           `${runtime}/worker/entry.js`,
+          `${runtime}/worker/log.js`,
           `${runtime}/worker/peer-ref.js`,
           `${runtime}/worker/secret-logic.js`,
           `${runtime}/worker/thread-state.js`,

@@ -7,6 +7,7 @@ import type { ResolvedPool } from './config/resolve.ts';
 import type { HoldfastError } from './errors.ts';
 import { HeapBudget } from './heap-budget.ts';
 import type { Instance } from './instance.ts';
+import type { Logger } from './logger.ts';
 import type { Batch } from './mailbox/batch.ts';
 import { Outbox, type Ack } from './mailbox/outbox.ts';
 import { transferablesOf } from './mailbox/transfer.ts';
@@ -66,6 +67,8 @@ export interface ThreadHostOptions {
     signal: AbortSignal,
   ) => Promise<unknown>;
   readonly warn: (fields: object, message: string) => void;
+  /** The host's log. */
+  readonly logger: Logger;
   /** Opens the ways between agents. */
   readonly broker: PeerBroker;
   /** What one agent sent another came to nothing. */

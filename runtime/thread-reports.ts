@@ -1,5 +1,6 @@
 import { isDeadLetterReason } from './dead-letters.ts';
 import type { ResolvedPool } from './config/resolve.ts';
+import type { Logger } from './logger.ts';
 import type { Seat, Seats } from './seats.ts';
 import { sharedMemoryAdvice, sharesMemory } from './shared-memory.ts';
 import { decodeError } from './wire/errors.ts';
@@ -9,6 +10,7 @@ import {
   type DoneReport,
   type ErrorReport,
   type LetterReport,
+  type LogReport,
   type StateOf,
   type WireEvidence,
 } from './wire/protocol.ts';
@@ -20,6 +22,8 @@ export interface ThreadReportsOptions {
   readonly pool: ResolvedPool;
   readonly seats: Seats;
   readonly warn: (fields: object, message: string) => void;
+  /** The host's log. */
+  readonly logger: Logger;
   /** What one agent sent another came to nothing. */
   readonly letter: (letter: LetterReport) => void;
 }
@@ -43,6 +47,7 @@ export class ThreadReports {
       }
       const seat = this.#options.seats.at(slot);
       if (kind === REPORT.warning) this.#warning(seat, items[i + 2]);
+      else if (kind === REPORT.log) this.#log(seat, items[i + 2]);
       else if (kind === REPORT.letter) this.#letter(items[i + 2]);
       else if (seat?.instance.holds(seat)) this.#safely(kind, seat, items[i + 2]);
     }
@@ -115,6 +120,29 @@ export class ThreadReports {
     const { sharedMemory } = this.#options.pool;
     const whole = sharedMemory ? event : withoutSharedMemory(event);
     this.#options.letter({ address, reason, event: whole, ...(isEvidence(evidence) && { evidence }) });
+  }
+
+  #log(seat: Seat | undefined, payload: unknown): void {
+    const { name, pool, logger, warn } = this.#options;
+    const [level, message, fields, errors] = (Array.isArray(payload)
+      ? payload
+      : []) as unknown as Partial<LogReport>;
+    const isLevel = level === 'debug' || level === 'info' || level === 'warn' || level === 'error';
+    if (!isLevel || typeof message !== 'string' || typeof fields !== 'object' || fields === null)
+      return warn({ thread: name }, 'refused a malformed line for the log');
+    const shown = pool.sharedMemory ? fields : withoutSharedMemory(fields);
+    const whole = errors === undefined ? shown : (restoreErrors(shown, errors) as object);
+    const { instance } = seat ?? {};
+    const whose = instance && {
+      address: instance.address,
+      agent: instance.agent.name,
+      incarnation: instance.incarnation,
+    };
+    try {
+      logger[level]({ ...whole, ...whose, threadId: pool.threadId, thread: name }, message);
+    } catch {
+      // A logger that throws has nobody to tell it to, and the other reports are to be followed.
+    }
   }
 
   #warning(seat: Seat | undefined, message: unknown): void {

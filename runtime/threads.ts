@@ -2,7 +2,6 @@ import type { ThreadCause, ThreadEvent } from '../actors/thread.ts';
 import type { SupervisorEvent } from '../actors/supervisor.ts';
 import type { ResolvedAgent, ResolvedPool } from './config/resolve.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import type { Logger } from './logger.ts';
 import type { EventHub } from './runtime-events.ts';
 import { ThreadHost, type ThreadHostOptions } from './thread-host.ts';
 import { decodeError } from './wire/errors.ts';
@@ -13,11 +12,18 @@ export const RECYCLE_MS = 10_000;
 
 export interface ThreadsOptions extends Pick<
   ThreadHostOptions,
-  'clock' | 'startThread' | 'scrubText' | 'waiting' | 'instanceAt' | 'useSecret' | 'warn' | 'broker'
+  | 'clock'
+  | 'startThread'
+  | 'scrubText'
+  | 'waiting'
+  | 'instanceAt'
+  | 'useSecret'
+  | 'warn'
+  | 'logger'
+  | 'broker'
 > {
   readonly agents: readonly ResolvedAgent[];
   readonly hub: EventHub;
-  readonly logger: Logger;
   readonly deadLetters: DeadLetters;
   readonly tell: (event: SupervisorEvent) => void;
 }

@@ -49,7 +49,9 @@ test('what a thread starts with is bundled into one file that imports xstate and
 
   const bundle = await readFile(join(folder, 'entry.js'), 'utf8');
   const imported = importsOf(bundle);
-  expect(new Set(imported)).toEqual(new Set(['node:module', 'node:url', 'node:worker_threads', 'xstate']));
+  expect(new Set(imported)).toEqual(
+    new Set(['node:module', 'node:url', 'node:util', 'node:worker_threads', 'xstate']),
+  );
   // Names are kept, and what was bundled tells where it came from.
   expect(bundle).toContain('function startThread(');
   const map = JSON.parse(await readFile(join(folder, 'entry.js.map'), 'utf8')) as {

@@ -14,6 +14,7 @@ export const workerEntry = new URL(`./worker/entry${extension}`, import.meta.url
 /** What an agent's import of `holdfast/agent` leads to, beside XState. */
 export const agentHelpers = [
   'worker/agent',
+  'worker/log',
   'worker/peer-ref',
   'worker/secret-logic',
   'worker/thread-state',

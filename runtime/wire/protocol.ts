@@ -2,6 +2,7 @@ import type { DeadLetterReason } from '../dead-letters.ts';
 import type { StopReason } from '../watchers.ts';
 import type { PersistedState, PersistedTimer, TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
+import type { ErrorsWithin } from './errors-within.ts';
 import type { WireSnapshot } from './snapshot.ts';
 
 /** What a thread is born with. */
@@ -63,7 +64,17 @@ export const REPORT = {
   state: 11,
   /** There is no such state; the payload says why. */
   stateless: 12,
+  /** A line for the log: {@link LogReport}. */
+  log: 13,
 } as const;
+
+/** What an agent logs; `errors` stand in the fields. */
+export type LogReport = readonly [
+  level: 'debug' | 'info' | 'warn' | 'error',
+  message: string,
+  fields: object,
+  errors?: ErrorsWithin,
+];
 
 export interface DoneReport {
   readonly output: unknown;

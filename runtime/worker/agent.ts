@@ -21,6 +21,7 @@ export {
 } from './secret-logic.ts';
 export type { SignHmacArgs } from '../secrets/sign-hmac.ts';
 export type { SignJwtArgs } from '../secrets/sign-jwt.ts';
+export { log, type Log } from './log.ts';
 export type { Self } from './thread-state.ts';
 
 /**

@@ -1,8 +1,9 @@
 import { transferablesOf } from '../mailbox/transfer.ts';
 import { safeCopy } from '../wire/errors.ts';
-import { REPORT, type ErrorReport, type LetterReport } from '../wire/protocol.ts';
+import { REPORT, type ErrorReport, type LetterReport, type LogReport } from '../wire/protocol.ts';
 import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
+import { clonableFields } from './log-reports.ts';
 
 const STRIDE = 3;
 
@@ -87,6 +88,10 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
   if (kind === REPORT.error) {
     const report = payload as ErrorReport;
     return [kind, slot, { ...report, snapshot: toClonable(report.snapshot) }];
+  }
+  if (kind === REPORT.log) {
+    const [level, message, fields] = payload as LogReport;
+    return [kind, slot, [level, message, clonableFields(fields)]];
   }
   if (kind === REPORT.state) return [REPORT.stateless, slot, 'something in it cannot be cloned'];
   if (kind === REPORT.letter) {

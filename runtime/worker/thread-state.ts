@@ -13,6 +13,11 @@ export interface Self {
   readonly incarnation: number;
 }
 
+/** Writes a line to the host's log. Never throws. */
+export type WriteLog = (level: LogLevel, message: string, fields: object) => void;
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
 /** What an instance may ask of its host. */
 export interface HostBridge {
   readonly self: Self;
@@ -23,6 +28,7 @@ export interface HostBridge {
   /** Answers an ask that was put off; `false` when nobody waits for it here any more. */
   answer(ask: number, value: unknown): boolean;
   warn(message: string): void;
+  readonly log: WriteLog;
   /** Messages to other instances, wherever they run. */
   readonly peers: PeerBridge;
 }
@@ -74,6 +80,8 @@ export interface ThreadState {
   readonly bridges: WeakMap<object, HostBridge>;
   /** Of the thread, for what an agent sends outside its turns. */
   peers: PeerBridge | undefined;
+  /** Of the thread, for what an agent logs outside its turns. */
+  log: WriteLog | undefined;
   /** By address and incarnation, of all that run here. */
   readonly running: Map<string, HostBridge>;
 }
@@ -92,6 +100,7 @@ export function threadState(): ThreadState {
     ask: undefined,
     sender: undefined,
     peers: undefined,
+    log: undefined,
     asks: new WeakMap(),
     bridges: new WeakMap(),
     running: new Map(),

@@ -19,13 +19,14 @@ import { Departures } from './departures.ts';
 import type { EventLoop } from './event-loop.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { loadLogic } from './load-logic.ts';
+import { createLogReports } from './log-reports.ts';
 import type { Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import { Reports } from './reports.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
 import { Peers } from './peers.ts';
 import { createPlace, type Place, type Source } from './place.ts';
-import { threadState, type HostBridge } from './thread-state.ts';
+import { threadState, type HostBridge, type WriteLog } from './thread-state.ts';
 import { Turns } from './turns.ts';
 
 const systemClock: Clock = {
@@ -119,6 +120,9 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     sharedMemory: data.sharedMemory === true,
   });
   threadState().peers = peers;
+  const logReports = createLogReports(reports, clock, now);
+  const log: WriteLog = (...line) => logReports.add(-1, ...line);
+  threadState().log = log;
   const departures = new Departures({
     clock,
     loop,
@@ -220,6 +224,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       defer: (ask) => void instance.deferred.set(ask.id, { ask, place: undefined }),
       answer: (ask, value) => turns.answer(instance, ask, value),
       warn: (message) => reports.add(REPORT.warning, slot, message),
+      log: (...line) => logReports.add(slot, ...line),
       peers,
     };
     const ended = (): void => left(instance);
@@ -271,6 +276,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     end() {
       for (const instance of instances.values()) instance.stop();
       instances.clear();
+      if (threadState().log === log) threadState().log = undefined;
     },
   };
 }

@@ -1,0 +1,87 @@
+import { inspect } from 'node:util';
+import { measure } from '../mailbox/size.ts';
+import { safeCopy } from '../wire/errors.ts';
+import { findErrors } from '../wire/errors-within.ts';
+import { REPORT, type LogReport } from '../wire/protocol.ts';
+import type { Clock } from '../xstate/xstate5.ts';
+import type { Reports } from './reports.ts';
+import type { LogLevel } from './thread-state.ts';
+
+/** Lines of a thread within this time; the rest are counted (journald's `RateLimitBurst` and `RateLimitIntervalSec`). */
+const mostLines = 10_000;
+const intervalMs = 30_000;
+/** Bytes of the fields of a line, and characters of its message: what is worth a warning of a message, too. */
+const mostBytes = 65_536;
+
+/** What the agents of a thread log, on its way to the host. */
+export interface LogReports {
+  /** `slot` -1: of no instance. */
+  add(slot: number, level: LogLevel, message: string, fields: object): void;
+}
+
+export function createLogReports(
+  reports: Pick<Reports, 'add' | 'flush'>,
+  clock: Pick<Clock, 'setTimeout'>,
+  now: () => number,
+): LogReports {
+  let began = -Infinity;
+  let lines = 0;
+  let leftOut = 0;
+
+  function isTooMany(): boolean {
+    if (now() - began >= intervalMs) [began, lines] = [now(), 0];
+    lines += 1;
+    if (lines <= mostLines) return false;
+    leftOut += 1;
+    if (leftOut === 1) clock.setTimeout(tellLeftOut, intervalMs - (now() - began));
+    return true;
+  }
+
+  function tellLeftOut(): void {
+    const message =
+      `${leftOut} lines of agents were left out of the log: the thread wrote more than ${mostLines} within ` +
+      `${intervalMs / 1000} s`;
+    leftOut = 0;
+    reports.add(REPORT.warning, -1, message);
+  }
+
+  return {
+    add(slot, level, message, fields) {
+      if (isTooMany()) return;
+      reports.add(REPORT.log, slot, line(level, message, fields));
+      // What follows may be the end of the thread.
+      if (level === 'warn' || level === 'error') reports.flush();
+    },
+  };
+}
+
+function line(level: LogLevel, message: string, fields: object): LogReport {
+  const text = message.length > mostBytes ? `${message.slice(0, mostBytes)}…` : message;
+  try {
+    if (measure(fields, mostBytes) === 'too-large')
+      return [level, text, { leftOut: `fields of more than ${mostBytes} bytes` }];
+  } catch {
+    return [level, text, clonableFields(fields)];
+  }
+  const errors = findErrors(fields);
+  return errors === undefined ? [level, text, fields] : [level, text, fields, errors];
+}
+
+/** Each field that cannot be cloned as text. */
+export function clonableFields(fields: object): object {
+  try {
+    return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, clonable(value)]));
+  } catch {
+    return { leftOut: 'fields that cannot be read' };
+  }
+}
+
+function clonable(value: unknown): unknown {
+  const copy = safeCopy(value);
+  if (copy !== undefined) return copy.copy;
+  try {
+    return inspect(value, { depth: 4 }).slice(0, mostBytes);
+  } catch {
+    return 'cannot be shown';
+  }
+}
