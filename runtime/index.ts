@@ -20,6 +20,7 @@ export type { ExternalSecrets, ProviderConfig } from './config/secrets-schema.ts
 export type { DeadLetter, DeadLetterReason, Evidence } from './dead-letters.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
 export { transfer, type Movable } from './mailbox/transfer.ts';
+export { toMermaid } from './inspect/to-mermaid.ts';
 export type { Logger } from './logger.ts';
 export type { PoolEvidence } from './exhausted.ts';
 export { QuarantineError, type QuarantineEvidence } from './quarantine.ts';
