@@ -20,6 +20,8 @@ export type { ExternalSecrets, ProviderConfig } from './config/secrets-schema.ts
 export type { DeadLetter, DeadLetterReason, Evidence } from './dead-letters.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
 export { transfer, type Movable } from './mailbox/transfer.ts';
+export type { Inspector } from './inspect/inspect-options.ts';
+export type { InspectOptions, InspectorAdapter } from './inspect/inspection-hub.ts';
 export { toMermaid } from './inspect/to-mermaid.ts';
 export type { Logger } from './logger.ts';
 export type { PoolEvidence } from './exhausted.ts';
@@ -42,5 +44,6 @@ export type { SecretEvent } from './secrets/secret-event.ts';
 export { memoryStore } from './store/memory-store.ts';
 export type { SnapshotRecord, SnapshotStore } from './store/snapshot-store.ts';
 export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persisted-timer.ts';
+export type { InspectionEvent } from './wire/inspection.ts';
 export type { IncarnationEnd, StopReason, WatchListener } from './watchers.ts';
 export type { InstanceStatus, PoolStatus, RuntimeStatus, ThreadStatus } from './status.ts';

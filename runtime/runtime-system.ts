@@ -15,6 +15,8 @@ import { drained } from './drain.ts';
 import { HoldfastError } from './errors.ts';
 import { Instance } from './instance.ts';
 import { instanceEffects, type InstanceEffects } from './instance-effects.ts';
+import { poolActor } from '../actors/supervisor.ts';
+import { InspectionHub, type InspectOptions } from './inspect/inspection-hub.ts';
 import { consoleLogger, scrubbedLogger, type Logger } from './logger.ts';
 import { Waiting } from './mailbox/waiting.ts';
 import { recycleThreads, type Recycled } from './recycle.ts';
@@ -46,6 +48,7 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly store?: SnapshotStore | undefined;
   /** Where to write who used which secret. */
   readonly audit?: AuditTarget | undefined;
+  readonly inspect?: InspectOptions | undefined;
   /** Sends out what else holds something of the system, before it ends. */
   readonly flush?: (() => Promise<void>) | undefined;
   /** Gets every event that an instance is sent, before it waits in the mailbox. */
@@ -68,6 +71,8 @@ export class RuntimeSystem {
   readonly audit: Audit;
   /** Knows every value that is or was in use, and takes it out of what leaves the runtime. */
   readonly scrubber: Scrubber;
+  /** Only when somebody inspects. */
+  readonly inspection: InspectionHub | undefined;
   readonly #config: LoadedConfig;
   readonly #clock: Clock;
   readonly #flush: SystemOptions['flush'];
@@ -131,6 +136,16 @@ export class RuntimeSystem {
     });
     const { warn } = this;
     const tell = (event: SupervisorEvent): void => this.#tell(event);
+    this.inspection =
+      options.inspect &&
+      new InspectionHub({
+        ...options.inspect,
+        clock: this.#clock,
+        scrub,
+        warn,
+        addressOf: (twin) => this.#byTwin.get(twin)?.address,
+        poolActor,
+      });
     this.#threads = new Threads({
       agents: config.agents,
       clock: this.#clock,
@@ -139,6 +154,7 @@ export class RuntimeSystem {
       waiting: this.#waiting,
       instanceAt: (address) => this.#instances.get(address),
       useSecret: (...use) => secretRequest(this.secrets, ...use),
+      inspection: this.inspection,
       broker: this.#broker,
       deadLetters: this.deadLetters,
       hub: this.#hub,
@@ -168,6 +184,7 @@ export class RuntimeSystem {
     });
     this.audit = createAudit(options.audit, { clock: this.#clock, warn, scrubText });
     this.supervisor = this.#supervise();
+    this.#inspect();
     this.secrets = createSecretsBroker({
       providers: config.providers,
       ...(config.maxSecrets !== undefined && { maxEntries: config.maxSecrets }),
@@ -179,6 +196,15 @@ export class RuntimeSystem {
       scrubber: this.scrubber,
       audit: options.audit === undefined ? undefined : this.audit,
       onWarning: (message) => warn({}, message),
+    });
+  }
+
+  #inspect(): void {
+    const { inspection } = this;
+    if (inspection === undefined) return;
+    inspection.watch(this.supervisor as AnyActorRef);
+    this.#hub.on('agent', ({ address, state }) => {
+      if (state !== 'running') inspection.ended(address);
     });
   }
 
@@ -263,6 +289,7 @@ export class RuntimeSystem {
       secretProviders: this.secrets.providers(),
       deadLetters: this.deadLetters.total,
       restarts: this.supervisor.getSnapshot().context.restarts,
+      ...(this.inspection && { inspection: this.inspection.counts }),
     });
   }
 
@@ -340,6 +367,7 @@ export class RuntimeSystem {
       },
     });
     this.#deadLetterLog.end();
+    this.inspection?.stop();
     this.#state = 'stopped';
     // What is left to be seen is left without values, since from here on nobody knows them.
     this.deadLetters.replaceAll(this.scrubber.scrub);

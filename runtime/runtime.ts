@@ -6,6 +6,8 @@ import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
 import { loadConfig } from './config/load.ts';
 import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
+import { inspectOptions, type Inspector } from './inspect/inspect-options.ts';
+import type { InspectOptions } from './inspect/inspection-hub.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
 import { consoleLogger, type Logger } from './logger.ts';
@@ -40,6 +42,12 @@ export interface RuntimeOptions {
    * once. Default: none.
    */
   readonly audit?: AuditTarget;
+  /**
+   * Shows all actors of the runtime, those in threads included, as one tree, in the events of Stately's inspector: what
+   * `createInspector(adapter)` of `@statelyai/inspect` 0.7 returns, or an adapter and a filter; see `docs/inspect.md`. An
+   * adapter is started and stopped with the runtime, that of an inspector is its own business. Default: nobody inspects.
+   */
+  readonly inspect?: InspectOptions | Inspector;
   /**
    * Whether the isolation of every pool must hold: what a thread can try against the host is tried in one of each pool,
    * about a tenth of a second each, and `createRuntime` rejects with `ISOLATION_UNAVAILABLE` when anything comes
@@ -202,7 +210,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
   options: RuntimeOptions,
   surroundings: Surroundings = {},
 ): Promise<Runtime<C>> {
-  const { capabilities, providers, logger = consoleLogger, store, audit } = options;
+  const { capabilities, providers, logger = consoleLogger, store, audit, inspect } = options;
   const { strict = false, signals = false } = options;
   const customProviders = providers?.map(({ name }) => name);
   const loaded = await loadConfig(config, customProviders && { customProviders });
@@ -215,6 +223,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     flush: flushTelemetry,
     ...(store && { store }),
     audit,
+    inspect: inspect && inspectOptions(inspect),
   });
   try {
     await system.fetchSecrets();

@@ -1,6 +1,7 @@
 import type { PoolHealth } from '../actors/pool-health.ts';
 import type { PoolContext } from '../actors/pool-plan.ts';
 import type { ThreadCause } from '../actors/thread.ts';
+import type { InspectionCounts } from './inspect/inspection-hub.ts';
 import type { Instance, InstancePhase } from './instance.ts';
 import type { QuarantineEvidence } from './quarantine.ts';
 import type { SecretProviderStatus, SecretStatus } from './secrets/secret-status.ts';
@@ -69,6 +70,8 @@ export interface RuntimeStatus {
   readonly deadLetters: number;
   /** Restarts of instances, over all. */
   readonly restarts: number;
+  /** Only when the runtime is inspected. */
+  readonly inspection?: InspectionCounts;
 }
 
 export function poolStatus(pool: PoolContext, hosts: Iterable<ThreadHost>): PoolStatus {

@@ -6,6 +6,7 @@ import { typeOf, type Evidence } from './dead-letters.ts';
 import type { ResolvedPool } from './config/resolve.ts';
 import type { HoldfastError } from './errors.ts';
 import { HeapBudget } from './heap-budget.ts';
+import type { InspectionHub } from './inspect/inspection-hub.ts';
 import type { Instance } from './instance.ts';
 import type { Logger } from './logger.ts';
 import type { Batch } from './mailbox/batch.ts';
@@ -69,6 +70,8 @@ export interface ThreadHostOptions {
   readonly warn: (fields: object, message: string) => void;
   /** The host's log. */
   readonly logger: Logger;
+  /** Where what is inspected goes. Default: nowhere. */
+  readonly inspection?: Pick<InspectionHub, 'fromThread' | 'wants'> | undefined;
   /** Opens the ways between agents. */
   readonly broker: PeerBroker;
   /** What one agent sent another came to nothing. */
@@ -140,6 +143,8 @@ export class ThreadHost implements PeerThread {
         connect: (sender: unknown, address: unknown, id: unknown, taken: unknown) =>
           options.broker.connect(this, { sender, address, id, taken }),
         disconnect: (line: number) => options.broker.disconnect(this, line),
+        inspected: (events: unknown, sampled: unknown) =>
+          options.inspection?.fromThread({ threadId: pool.threadId, n: this.n, name }, events, sampled),
         ended: (address: unknown) => options.broker.ended(this, typeof address === 'string' ? address : ''),
       },
       mailbox: ['report', 'acknowledge', 'secret'],
@@ -367,7 +372,10 @@ export class ThreadHost implements PeerThread {
     const seat = this.#seats.take(instance);
     instance.seated(seat);
     try {
-      const activated = this.#call('activate', instance.activation(seat));
+      const { inspection } = this.#options;
+      const inspected = inspection?.wants(instance.agent) === true;
+      const request = instance.activation(seat);
+      const activated = this.#call('activate', inspected ? { ...request, inspected } : request);
       await within(
         clock,
         pool.startTimeoutMs,

@@ -18,6 +18,7 @@ export interface ThreadsOptions extends Pick<
   | 'waiting'
   | 'instanceAt'
   | 'useSecret'
+  | 'inspection'
   | 'warn'
   | 'logger'
   | 'broker'

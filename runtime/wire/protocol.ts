@@ -36,6 +36,8 @@ export interface ActivateRequest {
   readonly timersPolicy?: TimersPolicy;
   /** Whether the host wants to be told its state. */
   readonly tellsState?: boolean;
+  /** Whether somebody inspects it. */
+  readonly inspected?: boolean;
   readonly mirror: 'latest' | 'all';
   readonly watched: boolean;
   readonly maxIterations: number;
@@ -169,7 +171,15 @@ export type ThreadMethod =
   | 'severed';
 
 /** Names of the methods the host offers to a thread, and nothing else of it can be reached. */
-export type HostMethod = 'report' | 'acknowledge' | 'secret' | 'giveUp' | 'connect' | 'disconnect' | 'ended';
+export type HostMethod =
+  | 'report'
+  | 'acknowledge'
+  | 'secret'
+  | 'giveUp'
+  | 'connect'
+  | 'disconnect'
+  | 'ended'
+  | 'inspected';
 
 /** What an instance may ask its host to do with a secret. */
 export type SecretUseName = 'capability' | 'fetch' | 'value' | 'handle';

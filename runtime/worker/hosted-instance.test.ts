@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { createMachine, emit, fromCallback } from 'xstate';
 import { REPORT } from '../wire/protocol.ts';
 import { host } from './fixtures/hosted.ts';
@@ -56,4 +56,15 @@ it('tells what it emitted before it failed to start, before the failure', () => 
   });
   expect(() => instance.start()).toThrow('no start');
   expect(kinds(sent)).toEqual([REPORT.emitted]);
+});
+
+it('shows what its actors do when it is asked to, and otherwise nothing', () => {
+  const machine = createMachine({ on: { go: {} } });
+  for (const inspected of [true, false]) {
+    const observe = vi.fn<() => void>();
+    const { ask } = host(machine, { inspected }, {}, { inspection: { observe } });
+    ask({ type: 'go' });
+    expect(observe.mock.calls.length > 3).toBe(inspected);
+    expect(observe.mock.calls.length > 0).toBe(inspected);
+  }
 });

@@ -3,11 +3,14 @@ import { HoldfastError } from '../errors.ts';
 import { encodeError } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
 import { REPORT, type ActivateRequest, type ErrorReport } from '../wire/protocol.ts';
+import type { Naming } from '../wire/inspection.ts';
+import type { InspectionFeed } from '../wire/inspection-feed.ts';
 import type { Progress } from '../wire/progress.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import { createHostedActor, type Clock, type HostedActor } from '../xstate/xstate5.ts';
 import { agentRef } from './peer-ref.ts';
+import { createNaming } from './inspection-naming.ts';
 import type { Reports } from './reports.ts';
 import type { Place } from './place.ts';
 import { StateReport } from './state-report.ts';
@@ -19,6 +22,8 @@ export interface HostedInstanceOptions {
   readonly bridge: HostBridge;
   readonly reports: Reports;
   readonly clock: Clock;
+  /** Shows what its actors do, when the request says that it is inspected. */
+  readonly inspection?: Pick<InspectionFeed, 'observe'> | undefined;
   /** Where the thread notes what its slot has handled, and whether an envelope of it is in hand. */
   readonly progress?: Pick<Progress, 'handled' | 'inHand'>;
   /** It has something of its own to do, see {@link HostedInstance.steps}. */
@@ -36,6 +41,8 @@ export class HostedInstance {
   readonly #actor: HostedActor;
   readonly #state = threadState();
   readonly #stateReport: StateReport | undefined;
+  /** Only when it is inspected. */
+  readonly #naming: Naming | undefined;
   #watched: boolean;
   #dirty = false;
   #ended = false;
@@ -48,6 +55,7 @@ export class HostedInstance {
     this.slot = request.slot;
     this.#watched = request.watched;
     this.#stateReport = request.tellsState === true ? this.#openStateReport() : undefined;
+    this.#naming = request.inspected === true ? createNaming(request, clock) : undefined;
     const actor = this.#asCurrent(() =>
       createHostedActor(logic, {
         id: request.id,
@@ -62,6 +70,7 @@ export class HostedInstance {
         onParentEvent: (event) => this.#tellParent(event),
         around: this.#around(),
         onPending: () => options.wake(),
+        inspected: this.#naming && ((told) => options.inspection?.observe(told, this.#naming as Naming)),
       }),
     );
     this.#actor = actor;
@@ -90,12 +99,18 @@ export class HostedInstance {
     state.event = event;
     state.ask = ask;
     state.sender = from;
+    if (this.#naming !== undefined) this.#inspectTurn(event, from, this.#naming);
     this.#actor.deliver(event);
     this.#stateReport?.touched();
     state.current = undefined;
     state.event = undefined;
     state.ask = undefined;
     state.sender = undefined;
+  }
+
+  #inspectTurn(event: AnyEventObject, sourceId: string | undefined, naming: Naming): void {
+    const actorRef = this.#actor.ref;
+    this.#options.inspection?.observe({ type: '@xstate.event', actorRef, event, sourceId }, naming);
   }
 
   /** Its actors sent each other more than fits one turn. */

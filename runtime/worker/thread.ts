@@ -2,6 +2,7 @@ import type { AnyEventObject } from 'xstate';
 import { threadId as nodeThreadId, type MessagePort } from 'node:worker_threads';
 import { HoldfastError } from '../errors.ts';
 import { isClonable } from '../wire/errors.ts';
+import { InspectionFeed } from '../wire/inspection-feed.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';
 import { openProgress } from '../wire/progress.ts';
 import {
@@ -16,7 +17,7 @@ import {
 import { toClonable } from '../wire/snapshot.ts';
 import type { Clock } from '../xstate/xstate5.ts';
 import { Departures } from './departures.ts';
-import type { EventLoop } from './event-loop.ts';
+import { eventLoop, type EventLoop } from './event-loop.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { loadLogic } from './load-logic.ts';
 import { createLogReports } from './log-reports.ts';
@@ -120,6 +121,12 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     sharedMemory: data.sharedMemory === true,
   });
   threadState().peers = peers;
+  const inspection = new InspectionFeed({
+    loop: loop ?? eventLoop,
+    clock,
+    now,
+    send: (events, sampled) => callHost('inspected', events, sampled),
+  });
   const logReports = createLogReports(reports, clock, now);
   const log: WriteLog = (...line) => logReports.add(-1, ...line);
   threadState().log = log;
@@ -239,6 +246,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       bridge,
       reports,
       clock,
+      inspection,
       progress,
       wake,
       ended,

@@ -20,6 +20,7 @@ import {
 } from './persisted-timer.ts';
 import { Relay } from './relay.ts';
 import { Scheduler } from './scheduler.ts';
+import type { Inspected } from '../wire/inspection.ts';
 
 /** Runs and cancels delayed functions; XState's own `Clock`. */
 export interface Clock {
@@ -62,6 +63,11 @@ export interface HostedOptions {
    * {@link HostedActor.deliver} brings does not pass here.
    */
   readonly around?: (run: () => void) => void;
+  /**
+   * Hears of each actor, event and snapshot of the system, as XState's own `inspect`; of events that {@link
+   * HostedActor.deliver} brings it does not. Must not throw.
+   */
+  readonly inspected?: ((told: Inspected) => void) | undefined;
   /** Actors of the system sent each other more than one turn takes, and wait for {@link HostedActor.resume}. */
   readonly onPending?: () => void;
   /**
@@ -100,8 +106,13 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     (target, event) => around(() => (target as unknown as Internals)._send(event)),
     options.onPending,
   );
-  const scheduler = new Scheduler(options.clock, (_source, target, event) => relay.send(target, event));
-  const system = createSystem(options, relay, scheduler);
+  const { inspected } = options;
+  const send = (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject): void => {
+    inspected?.({ type: '@xstate.event', actorRef: target, sourceRef: source, event });
+    relay.send(target, event);
+  };
+  const scheduler = new Scheduler(options.clock, send);
+  const system = createSystem(options, send, scheduler);
   const host = {
     id: 'host',
     sessionId: `${options.sessionId}/host`,
@@ -246,8 +257,8 @@ function setTimers(
 
 /** The parts of XState's `createSystem` (not exported) that actors use, over our ids and clock. */
 function createSystem(
-  { sessionId, clock, maxIterations }: HostedOptions,
-  relay: Relay,
+  { sessionId, clock, maxIterations, inspected }: HostedOptions,
+  send: (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) => void,
   scheduler: Scheduler,
 ): object {
   const keyed = new Map<string, AnyActorRef>();
@@ -273,12 +284,14 @@ function createSystem(
     getAll: () => Object.fromEntries(keyed),
     inspect: () => ({ unsubscribe() {} }),
     // An actor is announced before it takes its first step.
-    _sendInspectionEvent({ type, actorRef }: { type: string; actorRef: { logic: AnyActorLogic } }) {
-      if (type === '@xstate.actor') actorRef.logic = boundIterations(actorRef.logic, maxIterations);
+    _sendInspectionEvent(told: Inspected) {
+      if (told.type === '@xstate.actor') {
+        const actor = told.actorRef as unknown as { logic: AnyActorLogic };
+        actor.logic = boundIterations(actor.logic, maxIterations);
+      }
+      inspected?.(told);
     },
-    _relay(_source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) {
-      relay.send(target, event);
-    },
+    _relay: send,
     scheduler,
     getSnapshot: () => ({ _scheduledEvents: {} }),
     _clock: clock,
@@ -427,6 +440,15 @@ export function sendToParent(ref: AnyActorRef, event: AnyEventObject): boolean {
   if (parent === undefined) return false;
   system._relay(ref, parent, event);
   return true;
+}
+
+export function parentOf(ref: AnyActorRef): AnyActorRef | undefined {
+  return (ref as unknown as { _parent?: AnyActorRef })._parent;
+}
+
+/** The state of an actor; undefined while it is being made, when XState lets nobody read it. */
+export function snapshotOf(ref: AnyActorRef): unknown {
+  return (ref as unknown as Internals)._snapshot;
 }
 
 /** Creates an actor under a parent that does not have to know it. */

@@ -1,0 +1,219 @@
+import type { AnyActorRef } from 'xstate';
+import type { Clock } from '../clock.ts';
+import type { Scrubber } from '../secrets/scrubber.ts';
+import { INSPECT_VERSION, ROOT_ID, type InspectionEvent, type Naming } from '../wire/inspection.ts';
+import { InspectionFeed } from '../wire/inspection-feed.ts';
+import { pathsWithin } from '../xstate/family.ts';
+import { parentOf } from '../xstate/xstate5.ts';
+
+/** Where inspection events go: an adapter of `@statelyai/inspect`, or a function of one's own in its shape. */
+export interface InspectorAdapter {
+  start?(): void;
+  stop?(): void;
+  send(event: InspectionEvent): void;
+}
+
+export interface InspectOptions {
+  readonly adapter: InspectorAdapter;
+  /** Which agents are inspected. Default: all of them. */
+  readonly filter?: (agent: { readonly agent: string; readonly threadId: string }) => boolean;
+}
+
+/** How much was seen. */
+export interface InspectionCounts {
+  /** Passed on. */
+  readonly passed: number;
+  /** Left out, because there were too many: only the latest states were shown then. */
+  readonly sampled: number;
+}
+
+/** The thread that events come from. */
+export interface InspectedThread {
+  readonly threadId: string;
+  readonly n: number;
+  readonly name: string;
+}
+
+export interface InspectionHubOptions extends InspectOptions {
+  readonly clock: Clock;
+  readonly scrub: Scrubber['scrub'];
+  readonly warn: (fields: object, message: string) => void;
+  /** The address of the instance that a twin stands for. */
+  readonly addressOf: (twin: AnyActorRef) => string | undefined;
+  readonly poolActor: (threadId: string) => string;
+}
+
+interface Known {
+  readonly actor: InspectionEvent & { readonly type: '@xstate.actor' };
+  last: InspectionEvent | undefined;
+}
+
+/** Actors that are remembered for those who come later. */
+const mostKnown = 50_000;
+
+/**
+ * One tree of all actors of a runtime, wherever they run, as the stock inspector understands it: the supervisor, its pools
+ * and threads, the secrets, and below each thread the instances that it has, with their children.
+ */
+export class InspectionHub {
+  readonly #options: InspectionHubOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #listeners = new Set<(events: readonly InspectionEvent[]) => void>();
+  #passed = 0;
+  #sampled = 0;
+  #made = 0;
+  #warned = false;
+  #stopped = false;
+
+  constructor(options: InspectionHubOptions) {
+    this.#options = options;
+    this.listen((events) => {
+      for (const event of events) options.adapter.send(event);
+    });
+    options.adapter.start?.();
+  }
+
+  get counts(): InspectionCounts {
+    return { passed: this.#passed, sampled: this.#sampled };
+  }
+
+  wants(agent: { readonly name: string; readonly threadId: string }): boolean {
+    const { filter } = this.#options;
+    return filter === undefined || filter({ agent: agent.name, threadId: agent.threadId });
+  }
+
+  /** Hears every batch from now on. Returns the end of it. */
+  listen(listener: (events: readonly InspectionEvent[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** What one who comes now has to know: all actors that live, each behind its parent, with its last state. */
+  replay(): InspectionEvent[] {
+    return [...this.#known.values()].flatMap(({ actor, last }) =>
+      last === undefined ? [actor] : [actor, last],
+    );
+  }
+
+  /** Shows the runtime's own actors, those that there are and those that come. */
+  watch(supervisor: AnyActorRef): void {
+    const { clock, addressOf } = this.#options;
+    const naming: Naming = {
+      rootId: ROOT_ID,
+      idOf: (ref) => (ref === supervisor ? ROOT_ID : (addressOf(ref) ?? this.#idBelow(ref, naming))),
+      nameOf: ({ id }) => id,
+      parentIdOf(ref) {
+        const parent = parentOf(ref);
+        return parent && naming.idOf(parent);
+      },
+      nextId: () => this.#nextId(),
+      date: () => clock.date(),
+    };
+    const inspection = new InspectionFeed({
+      loop: { immediate: (run) => void setImmediate(run) },
+      clock,
+      now: () => performance.now(),
+      send: async (events, sampled) => this.#take(events, sampled),
+    });
+    // A twin stands for an actor that shows itself.
+    const isOwn = (ref: AnyActorRef): boolean =>
+      addressOf(ref) === undefined && naming.idOf(ref) !== undefined;
+    for (const [actorRef] of pathsWithin(supervisor))
+      if (isOwn(actorRef)) inspection.observe({ type: '@xstate.actor', actorRef }, naming);
+    supervisor.system.inspect((told) => {
+      if (!this.#stopped && isOwn(told.actorRef as AnyActorRef)) inspection.observe(told as never, naming);
+    });
+  }
+
+  #idBelow(ref: AnyActorRef, naming: Naming): string | undefined {
+    const parent = parentOf(ref);
+    const above = parent && naming.idOf(parent);
+    return above === undefined ? undefined : `${above}/${ref.id}`;
+  }
+
+  /** From a thread, which may send anything. */
+  fromThread(thread: InspectedThread, events: unknown, sampled: unknown): void {
+    if (this.#stopped || !Array.isArray(events)) return;
+    const parentId = `${ROOT_ID}/${this.#options.poolActor(thread.threadId)}/thread:${thread.n}`;
+    const holdfast = { threadId: thread.threadId, thread: thread.name };
+    const place = (event: InspectionEvent): InspectionEvent =>
+      event.type === '@xstate.actor' && event.parentId === undefined
+        ? { ...event, parentId, holdfast }
+        : event;
+    const placed = events.filter(isInspectionEvent).map(place);
+    this.#take(placed, typeof sampled === 'number' ? sampled : 0);
+  }
+
+  /** An instance has ended, or begins anew, and its thread may be gone: nothing of it goes on. */
+  ended(address: string): void {
+    const below = [...this.#known.keys()].filter((id) => id === address || id.startsWith(`${address}/`));
+    this.#take(
+      below.toReversed().map((sessionId) => ({
+        type: '@xstate.snapshot',
+        rootId: ROOT_ID,
+        sessionId,
+        createdAt: String(this.#options.clock.date()),
+        id: this.#nextId(),
+        _version: INSPECT_VERSION,
+        event: { type: 'xstate.stop' },
+        snapshot: { status: 'stopped', output: undefined, error: undefined },
+      })),
+      0,
+    );
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#options.adapter.stop?.();
+    this.#listeners.clear();
+    this.#known.clear();
+  }
+
+  #nextId(): string {
+    return `host:${(this.#made += 1)}`;
+  }
+
+  #take(events: readonly InspectionEvent[], sampled: number): void {
+    this.#sampled += sampled;
+    // An event never comes before its actor; what belongs to one that has ended comes too late.
+    const shown = events.filter((event) => this.#remember(event));
+    this.#passed += shown.length;
+    if (shown.length === 0) return;
+    const { scrub, warn } = this.#options;
+    const clean = shown.map((event) => scrub(event));
+    for (const listener of this.#listeners) {
+      try {
+        listener(clean);
+      } catch (error) {
+        if (!this.#warned) warn({ error }, 'an inspector threw; it may have missed something');
+        this.#warned = true;
+      }
+    }
+  }
+
+  /** Whether it is to be shown. */
+  #remember(event: InspectionEvent): boolean {
+    const { sessionId } = event;
+    if (event.type === '@xstate.actor') {
+      if (this.#known.size >= mostKnown && !this.#known.has(sessionId)) return false;
+      // Anew at the end: behind its parent, wherever that is now.
+      this.#known.delete(sessionId);
+      this.#known.set(sessionId, { actor: event, last: undefined });
+      return true;
+    }
+    const known = this.#known.get(sessionId);
+    if (known === undefined) return false;
+    if (event.type === '@xstate.event') return true;
+    known.last = event;
+    const { status } = (event.snapshot ?? {}) as { status?: unknown };
+    if (status !== undefined && status !== 'active') this.#known.delete(sessionId);
+    return true;
+  }
+}
+
+function isInspectionEvent(value: unknown): value is InspectionEvent {
+  const { type, sessionId } = (value ?? {}) as { type?: unknown; sessionId?: unknown };
+  if (typeof sessionId !== 'string') return false;
+  return type === '@xstate.actor' || type === '@xstate.event' || type === '@xstate.snapshot';
+}

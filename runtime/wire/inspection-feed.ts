@@ -1,0 +1,118 @@
+import type { AnyActorRef } from 'xstate';
+import { toInspection, type Inspected, type InspectionEvent, type Naming } from './inspection.ts';
+import { snapshotOf, type Clock } from '../xstate/xstate5.ts';
+import type { EventLoop } from '../worker/event-loop.ts';
+
+/** Of each 100 ms so many go into showing actors; beyond them only their latest states are shown, a moment later. */
+const windowMs = 100;
+const budgetMs = 8;
+/** Events on their way at one time, and batches that the host has not taken: it may be slow, the agents are not. */
+const mostWaiting = 1_000;
+const mostUntaken = 4;
+
+export interface InspectionFeedOptions {
+  readonly loop: Pick<EventLoop, 'immediate'>;
+  readonly clock: Pick<Clock, 'setTimeout'>;
+  /** Milliseconds, for the budget. */
+  readonly now: () => number;
+  /** Resolves when the host has taken it. */
+  readonly send: (events: readonly InspectionEvent[], sampled: number) => Promise<unknown>;
+}
+
+/**
+ * What actors do, for who inspects the runtime; one feed for a thread, one for the host. Converted at once, for a snapshot is
+ * that of its moment; in batches; and never so much of it that agents would notice.
+ */
+export class InspectionFeed {
+  readonly #options: InspectionFeedOptions;
+  #events: InspectionEvent[] = [];
+  /** Actors of which only the latest state is to be shown. */
+  readonly #behind = new Map<AnyActorRef, Naming>();
+  /** Those that were shown and have not ended: XState does not tell of one that is stopped. */
+  readonly #shown = new Map<AnyActorRef, Naming>();
+  #sampled = 0;
+  #untaken = 0;
+  #armed = false;
+  #windowFrom = -Infinity;
+  #spent = 0;
+
+  constructor(options: InspectionFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws: what is observed must not fail because of that. */
+  observe(told: Inspected, naming: Naming): void {
+    const { type, actorRef } = told;
+    if (type !== '@xstate.actor' && type !== '@xstate.event' && type !== '@xstate.snapshot') return;
+    try {
+      // An actor is always shown: without it nobody could make sense of the rest.
+      if (type !== '@xstate.actor' && (this.#isBusy() || this.#events.length >= mostWaiting)) {
+        this.#sampled += 1;
+        this.#behind.set(actorRef, naming);
+      } else this.#convert(told, naming);
+    } catch {
+      this.#sampled += 1;
+    }
+    this.#arm();
+  }
+
+  #sweep(): void {
+    for (const [actorRef, naming] of this.#shown) {
+      const snapshot = snapshotOf(actorRef) as { status?: unknown } | undefined;
+      if (snapshot === undefined || snapshot.status === 'active') continue;
+      this.#shown.delete(actorRef);
+      this.#convert({ type: '@xstate.snapshot', actorRef, event: { type: 'xstate.stop' }, snapshot }, naming);
+    }
+  }
+
+  #isBusy(): boolean {
+    this.#roll(this.#options.now());
+    return this.#spent >= budgetMs;
+  }
+
+  #roll(now: number): void {
+    if (now - this.#windowFrom >= windowMs) [this.#windowFrom, this.#spent] = [now, 0];
+  }
+
+  #convert(told: Inspected, naming: Naming): void {
+    const began = this.#options.now();
+    this.#roll(began);
+    const event = toInspection(told, naming);
+    this.#spent += this.#options.now() - began;
+    if (event !== undefined) this.#events.push(event);
+    if (told.type === '@xstate.snapshot') this.#behind.delete(told.actorRef);
+    if (told.type === '@xstate.actor' && event !== undefined) this.#shown.set(told.actorRef, naming);
+  }
+
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    this.#options.loop.immediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#armed = false;
+    if (this.#untaken >= mostUntaken) return;
+    this.#sweep();
+    for (const [actorRef, naming] of this.#behind) {
+      if (this.#isBusy() || this.#events.length >= mostWaiting) break;
+      this.#behind.delete(actorRef);
+      const event = { type: 'holdfast.sampled' };
+      this.#convert({ type: '@xstate.snapshot', actorRef, event, snapshot: snapshotOf(actorRef) }, naming);
+    }
+    if (this.#behind.size > 0 && !this.#armed) {
+      this.#armed = true;
+      this.#options.clock.setTimeout(this.#flush, windowMs);
+    }
+    if (this.#events.length === 0 && this.#sampled === 0) return;
+    const [events, sampled] = [this.#events, this.#sampled];
+    this.#events = [];
+    this.#sampled = 0;
+    this.#untaken += 1;
+    const taken = (): void => {
+      this.#untaken -= 1;
+      if (this.#events.length > 0 || this.#behind.size > 0 || this.#sampled > 0) this.#arm();
+    };
+    this.#options.send(events, sampled).then(taken, taken);
+  };
+}

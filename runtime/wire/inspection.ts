@@ -1,0 +1,196 @@
+import type { AnyActorRef, Snapshot } from 'xstate';
+import { snapshotOf } from '../xstate/xstate5.ts';
+
+/** The session id of the supervisor, the root of the tree. */
+export const ROOT_ID = 'supervisor';
+
+/** The version of `@statelyai/inspect` whose events these are; viewers leave out what has none. */
+export const INSPECT_VERSION = '0.7.2';
+
+interface Base {
+  /** The one root of the tree. */
+  readonly rootId: string;
+  readonly sessionId: string;
+  /** Milliseconds since the epoch, as text. */
+  readonly createdAt: string;
+  /** Unique among all events. */
+  readonly id: string;
+  readonly _version: string;
+}
+
+/** A state as it is shown. */
+export type InspectedState = Snapshot<unknown> & {
+  readonly value?: unknown;
+  readonly context?: unknown;
+  readonly tags?: readonly string[];
+};
+
+/** What Stately's inspector and its adapters understand; JSON-safe, without the values of secrets. */
+export type InspectionEvent =
+  | (Base & {
+      readonly type: '@xstate.actor';
+      readonly name: string;
+      /** The machine's config as JSON; absent for other logic. */
+      readonly definition: string | undefined;
+      readonly parentId: string | undefined;
+      readonly snapshot: InspectedState;
+      /** Where an instance runs; viewers of others ignore it. */
+      readonly holdfast?: { readonly threadId: string; readonly thread: string };
+    })
+  | (Base & {
+      readonly type: '@xstate.event';
+      readonly event: { readonly type: string };
+      readonly sourceId: string | undefined;
+    })
+  | (Base & {
+      readonly type: '@xstate.snapshot';
+      readonly event: { readonly type: string };
+      readonly snapshot: InspectedState;
+    });
+
+/** What XState tells of an actor. */
+export interface Inspected {
+  readonly type: string;
+  readonly actorRef: AnyActorRef;
+  readonly sourceRef?: AnyActorRef | undefined;
+  /** In place of the source: an actor of elsewhere. */
+  readonly sourceId?: string | undefined;
+  readonly event?: { readonly type: string };
+  readonly snapshot?: unknown;
+}
+
+/** How the actors of one system are called in the whole tree. */
+export interface Naming {
+  readonly rootId: string;
+  /** Undefined: not to be seen. */
+  idOf(ref: AnyActorRef): string | undefined;
+  nameOf(ref: AnyActorRef): string;
+  parentIdOf(ref: AnyActorRef): string | undefined;
+  /** A new id for an event. */
+  nextId(): string;
+  /** Milliseconds since the epoch. */
+  date(): number;
+}
+
+/** The event as viewers have it; undefined for what they have no use for. Reads the actor as it is now. */
+export function toInspection(told: Inspected, naming: Naming): InspectionEvent | undefined {
+  const { actorRef, sourceRef } = told;
+  const sessionId = naming.idOf(actorRef);
+  if (sessionId === undefined) return undefined;
+  const base = {
+    rootId: naming.rootId,
+    sessionId,
+    createdAt: String(naming.date()),
+    id: naming.nextId(),
+    _version: INSPECT_VERSION,
+  };
+  const event = told.event === undefined ? { type: '' } : (jsonSafe(told.event, naming) as { type: string });
+  switch (told.type) {
+    case '@xstate.actor':
+      return {
+        ...base,
+        type: '@xstate.actor',
+        name: naming.nameOf(actorRef),
+        definition: definitionOf(actorRef),
+        parentId: naming.parentIdOf(actorRef),
+        snapshot: shownSnapshot(snapshotOf(actorRef) ?? { status: 'active' }, naming),
+      };
+    case '@xstate.event':
+      return {
+        ...base,
+        type: '@xstate.event',
+        event,
+        sourceId: told.sourceId ?? (sourceRef && naming.idOf(sourceRef)),
+      };
+    case '@xstate.snapshot':
+      return { ...base, type: '@xstate.snapshot', event, snapshot: shownSnapshot(told.snapshot, naming) };
+    default:
+      return undefined;
+  }
+}
+
+const definitions = new WeakMap<object, string>();
+
+/** Once for each machine: a fleet has many instances of few. */
+function definitionOf(ref: AnyActorRef): string | undefined {
+  const { logic } = ref as unknown as { logic?: { config?: unknown; root?: unknown } };
+  if (typeof logic?.config !== 'object' || logic.config === null || logic.root === undefined)
+    return undefined;
+  const known = definitions.get(logic);
+  if (known !== undefined) return known;
+  const definition = JSON.stringify(jsonSafe(logic.config, undefined, 40));
+  definitions.set(logic, definition);
+  return definition;
+}
+
+function shownSnapshot(snapshot: unknown, naming: Naming): InspectedState {
+  if (typeof snapshot !== 'object' || snapshot === null) return {} as InspectedState;
+  const { status, value, context, output, error, tags } = snapshot as Record<string, unknown>;
+  return jsonSafe(
+    {
+      status,
+      ...(value !== undefined && { value }),
+      ...(context !== undefined && { context }),
+      ...(output !== undefined && { output }),
+      ...(error !== undefined && { error }),
+      ...(tags instanceof Set && tags.size > 0 && { tags: [...tags] }),
+    },
+    naming,
+  ) as InspectedState;
+}
+
+/** Levels, and values in all, of what is shown; what lies beyond is an ellipsis. */
+const deepest = 10;
+const mostValues = 2_000;
+/** Characters of one text. */
+const longestText = 10_000;
+
+/**
+ * A copy that JSON can hold and a person can read: maps, sets, dates, errors, bytes, big numbers and functions as something
+ * like them, references to actors by their session id, cycles by name. Never throws.
+ */
+export function jsonSafe(root: unknown, naming?: Pick<Naming, 'idOf'>, depth: number = deepest): unknown {
+  const open = new Set<object>();
+  let left = mostValues;
+
+  function safe(value: unknown, level: number): unknown {
+    if (typeof value === 'string')
+      return value.length > longestText ? `${value.slice(0, longestText)}…` : value;
+    if (typeof value === 'bigint') return String(value);
+    if (typeof value === 'function') return { type: value.name === '' ? 'inline' : value.name };
+    if (typeof value === 'symbol') return String(value.description);
+    if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+    if (typeof value !== 'object' || value === null) return value;
+    if (open.has(value)) return '[cycle]';
+    left -= 1;
+    if (level > depth || left < 0) return '…';
+    open.add(value);
+    try {
+      return safeObject(value, level + 1);
+    } catch {
+      return '[unreadable]';
+    } finally {
+      open.delete(value);
+    }
+  }
+
+  function safeObject(value: object, level: number): unknown {
+    if (isActor(value)) return { xstate$$type: 1, id: naming?.idOf(value) ?? value.sessionId };
+    if (Array.isArray(value)) return value.map((item) => safe(item, level));
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+    if (value instanceof Map)
+      return Object.fromEntries(Array.from(value, ([key, item]) => [String(key), safe(item, level)]));
+    if (value instanceof Set) return Array.from(value, (item) => safe(item, level));
+    if (value instanceof RegExp || value instanceof URL) return String(value);
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
+    const fields = Object.entries(value).map(([key, item]) => [key, safe(item, level)]);
+    if (value instanceof Error) fields.unshift(['name', value.name], ['message', safe(value.message, level)]);
+    return Object.fromEntries(fields);
+  }
+
+  return safe(root, 0);
+}
+
+function isActor(value: object): value is AnyActorRef {
+  return 'sessionId' in value && 'send' in value && typeof value.send === 'function';
+}

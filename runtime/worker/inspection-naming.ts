@@ -1,0 +1,37 @@
+import type { AnyActorRef } from 'xstate';
+import { ROOT_ID, type Naming } from '../wire/inspection.ts';
+import type { ActivateRequest } from '../wire/protocol.ts';
+import { parentOf, type Clock } from '../xstate/xstate5.ts';
+
+let events = 0;
+
+/**
+ * Names for the actors of an instance: its address, and below it those of its children. The same for each incarnation, so
+ * that viewers see one actor that begins anew.
+ */
+export function createNaming(
+  { address, incarnation }: Pick<ActivateRequest, 'address' | 'incarnation'>,
+  clock: Clock,
+): Naming {
+  const own = incarnation === 1 ? address : `${address}#${incarnation}`;
+  const idOf = (ref: AnyActorRef): string | undefined => {
+    const { sessionId } = ref;
+    // Its parent is in the host, which knows where that stands.
+    if (sessionId === `${own}/host`) return undefined;
+    if (sessionId === own || sessionId.startsWith(`${own}/`))
+      return `${address}${sessionId.slice(own.length)}`;
+    // Another agent.
+    return (ref as { readonly address?: string }).address;
+  };
+  return {
+    rootId: ROOT_ID,
+    idOf,
+    nameOf: (ref) => (ref.sessionId === own ? address : ref.id),
+    parentIdOf(ref) {
+      const parent = parentOf(ref);
+      return parent && idOf(parent);
+    },
+    nextId: () => `${address}:${(events += 1)}`,
+    date: () => clock.date?.() ?? Date.now(),
+  };
+}
