@@ -126,6 +126,26 @@ test('every config in a guide is a valid one', async () => {
   }
 });
 
+test('status.md has a row for each field of the status, under a heading of its own', () => {
+  const page = read('docs/status.md');
+  const declared = (file: string, name: string): string[] => {
+    const [, body = ''] = new RegExp(`interface ${name} {\\n([\\s\\S]*?)\\n}`).exec(read(file)) ?? [];
+    return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field = '']) => field);
+  };
+  for (const [heading, file, name] of [
+    ['## The runtime', 'runtime/status.ts', 'RuntimeStatus'],
+    ['## Pools', 'runtime/status.ts', 'PoolStatus'],
+    ['## Threads', 'runtime/status.ts', 'ThreadStatus'],
+    ['## Instances', 'runtime/status.ts', 'InstanceStatus'],
+    ['## Secrets', 'runtime/secrets/secret-status.ts', 'SecretStatus'],
+    ['## Secret providers', 'runtime/secrets/secret-status.ts', 'SecretProviderStatus'],
+  ] as const) {
+    const fields = declared(file, name);
+    expect.soft(fields.length, name).toBeGreaterThan(3);
+    expect.soft(codeCells(section(page, heading)), name).toEqual(fields);
+  }
+});
+
 test('dependencies.md has a row for each dependency, and no other', () => {
   const page = read('docs/dependencies.md');
   const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;

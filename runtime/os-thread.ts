@@ -22,8 +22,11 @@ export interface ThreadSpec {
 export interface OsThread {
   /** Node's id; -1 when it is gone. */
   readonly threadId: number;
-  /** The share of the time since the last call in which its event loop was busy; absent where nobody can know. */
-  readonly utilization?: () => number;
+  /**
+   * Begins a reading, each call of which gives the share of the time since the last one in which the event loop was
+   * busy; absent where nobody can know.
+   */
+  readonly readLoad?: () => () => number;
   /** Bytes of its heap that are in use; absent, or undefined, where nobody can know. */
   readonly heapUsed?: () => Promise<number | undefined>;
   /** The host's end of the channel to it. */
@@ -61,16 +64,18 @@ export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: worker
   forwardOutput(worker.stdout, process.stdout, spec.scrubText);
   forwardOutput(worker.stderr, process.stderr, spec.scrubText);
   const { performance } = worker;
-  let before = performance.eventLoopUtilization();
   return {
     get threadId() {
       return worker.threadId;
     },
-    utilization() {
-      const now = performance.eventLoopUtilization();
-      const { utilization } = performance.eventLoopUtilization(now, before);
-      before = now;
-      return utilization;
+    readLoad() {
+      let before = performance.eventLoopUtilization();
+      return () => {
+        const now = performance.eventLoopUtilization();
+        const { utilization } = performance.eventLoopUtilization(now, before);
+        before = now;
+        return utilization;
+      };
     },
     // Node 22.18 has it, its types do not.
     heapUsed: async () => (await (worker as HeapStatistics).getHeapStatistics?.())?.used_heap_size,

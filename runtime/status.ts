@@ -20,6 +20,13 @@ export interface ThreadStatus {
   readonly state: 'starting' | 'ready' | 'recycling' | 'leaving' | 'stuck';
   /** Instances that run on it. */
   readonly instances: number;
+  /**
+   * The share of time in which its event loop was busy, 0 to 1, between the last two readings of the status that were at
+   * least a second apart; absent in its first second.
+   */
+  readonly utilization?: number;
+  /** Bytes of its heap in use, of the same reading; the first is that of its start. Absent when nobody knows. */
+  readonly heapUsed?: number;
 }
 
 export interface PoolStatus {
@@ -52,6 +59,8 @@ export interface InstanceStatus {
   readonly handled: number;
   /** Events queued or sent and not acknowledged. */
   readonly mailbox: number;
+  /** The most that its mailbox holds; what comes then goes by its `overflow`. */
+  readonly capacity: number;
   /** Why it is quarantined, if it is. */
   readonly quarantine?: QuarantineEvidence;
 }
@@ -85,6 +94,7 @@ export function poolStatus(pool: PoolContext, hosts: Iterable<ThreadHost>): Pool
       thread: byNumber.get(n)?.thread ?? -1,
       state,
       instances: byNumber.get(n)?.instances ?? 0,
+      ...byNumber.get(n)?.vitals,
     })),
     peakThreads: pool.peak,
     startedThreads: pool.started,
@@ -106,6 +116,7 @@ export function instanceStatus(instance: Instance): InstanceStatus {
     state: phase,
     handled: instance.handled,
     mailbox: mailbox.depth,
+    capacity: mailbox.capacity,
     ...(instance.quarantine && { quarantine: instance.quarantine.evidence }),
   };
 }

@@ -32,6 +32,7 @@ import {
   unclonableInput,
 } from './thread-errors.ts';
 import { ThreadReports } from './thread-reports.ts';
+import { VitalSigns, type ThreadVitals } from './vital-signs.ts';
 import { Watchdog } from './watchdog.ts';
 import { reasonOf } from './watchers.ts';
 import { isClonable, isDataCloneError } from './wire/errors.ts';
@@ -108,6 +109,7 @@ export class ThreadHost implements PeerThread {
   #cause: ThreadCause = 'exit';
   readonly #watchdog: Watchdog;
   #heapBudget: HeapBudget | undefined;
+  readonly #vitals: VitalSigns;
 
   constructor(options: ThreadHostOptions) {
     const { pool, waiting } = options;
@@ -126,6 +128,7 @@ export class ThreadHost implements PeerThread {
     });
     const reports = new ThreadReports({ ...options, seats: this.#seats });
     this.#worker = startThread({ pool, name, moduleUrls, scrubText, data });
+    this.#vitals = new VitalSigns(this.#worker, options.clock);
     this.#worker.on('error', (error) => this.#failed(error));
     this.exited = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {
@@ -167,7 +170,7 @@ export class ThreadHost implements PeerThread {
       clock: options.clock,
       ...pool.watchdog,
       progress: this.#progress,
-      utilization: () => this.#worker.utilization?.(),
+      utilization: this.#worker.readLoad?.() ?? (() => undefined),
       ping: () => this.#link.call('hello' satisfies ThreadMethod),
       awaited: () => this.#link.pending > 0,
       debugged: () => inspectorUrl() !== undefined,
@@ -193,6 +196,11 @@ export class ThreadHost implements PeerThread {
 
   get instances(): number {
     return this.#seats.size;
+  }
+
+  /** How busy it is, and how much it keeps. */
+  get vitals(): ThreadVitals {
+    return this.#vitals.look();
   }
 
   /** Turns that have begun on it, modulo 2^32. */
@@ -358,6 +366,7 @@ export class ThreadHost implements PeerThread {
 
   #started(): void {
     this.#ready = true;
+    this.#vitals.begin();
     this.#watchdog.watch();
     this.#watchHeap();
     this.#options.tell({ type: 'worker.ready' });

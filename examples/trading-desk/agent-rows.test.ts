@@ -24,6 +24,7 @@ const instance = (agent: string, threadId: string, handled: number, restarts = 0
   state: 'running',
   handled,
   mailbox: 0,
+  capacity: 1000,
 });
 
 const status: RuntimeStatus = {
