@@ -1,12 +1,17 @@
 // Emits dist/: one file of output for each source file, so that `new URL('./worker/entry…')` stays true; the entry of
 // threads with all it needs in one file; and the JSON Schema of the config for editors.
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 
 const root = new URL('../', import.meta.url);
 const run = (...command) => execFileSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
 
 rmSync(new URL('dist', root), { recursive: true, force: true });
 run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
+// The inspector's page, which runs in browsers.
+const page = 'runtime/inspect/local/page';
+run('node_modules/typescript/bin/tsc', '-p', page, '--noEmit', 'false');
+for (const file of readdirSync(new URL(page, root)).filter((name) => /\.(html|css|svg)$/.test(name)))
+  cpSync(new URL(`${page}/${file}`, root), new URL(`dist/${page}/${file}`, root));
 run('.ci/bundle-worker.mjs');
 run('.ci/emit-schema.mjs');

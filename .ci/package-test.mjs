@@ -109,6 +109,27 @@ console.log(await echo.ask({ type: 'echo', value: 'hello' }));
 await runtime.stop();
 `;
 
+/** The inspector's page, from the files of the package. */
+const pageProgram = `
+import { createRuntime } from 'holdfast';
+const runtime = await createRuntime('./openclaw.json', { inspect: 'local' });
+const link = runtime.inspector.link();
+const entered = await fetch(link);
+const headers = { cookie: entered.headers.get('set-cookie').split(';')[0] };
+const page = await (await fetch(new URL('/', link), { headers })).text();
+const files = [...page.matchAll(/(?:src|href)="(\\/[^"]+)"/g)].map(([, path]) => path);
+const queue = [...files];
+const types = {};
+for (const path of queue) {
+  const answer = await fetch(new URL(path, link), { headers });
+  types[path] = answer.status;
+  const text = await answer.text();
+  for (const [, name] of text.matchAll(/from '\\.(\\/[^']+)'/g)) if (!queue.includes(name)) queue.push(name);
+}
+console.log(JSON.stringify(types));
+await runtime.stop();
+`;
+
 /** What strict tries in a closed pool and in a plain one, from the files of the package. */
 const strictProgram = `
 import { createRuntime } from 'holdfast';
@@ -140,6 +161,7 @@ function writeApp(app) {
   writeFileSync(join(app, 'main.mjs'), program);
   writeFileSync(join(app, 'kit.mjs'), kitProgram);
   writeFileSync(join(app, 'strict.mjs'), strictProgram);
+  writeFileSync(join(app, 'page.mjs'), pageProgram);
   writeFileSync(join(app, 'package.json'), JSON.stringify({ type: 'module', private: true }));
   writeFileSync(join(app, 'secret.txt'), 'not for agents');
 }
@@ -243,6 +265,14 @@ try {
   });
   check('the test kit on real threads, linked as well', () => {
     for (const app of [folder, linked]) deepEqual(nodeIn(app, 'kit.mjs').trim(), 'hello');
+  });
+  check('the page of the inspector, with all its files', () => {
+    const served = JSON.parse(node('page.mjs'));
+    deepEqual(
+      Object.entries(served).filter(([path, status]) => status !== 200 || path.endsWith('.ts')),
+      [],
+    );
+    if (Object.keys(served).length < 10) throw new Error(`too few files: ${JSON.stringify(served)}`);
   });
   check('the self-test of strict, linked as well', () => {
     const expected = ['closed', ['ISOLATION_UNAVAILABLE', true]];

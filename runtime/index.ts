@@ -20,8 +20,9 @@ export type { ExternalSecrets, ProviderConfig } from './config/secrets-schema.ts
 export type { DeadLetter, DeadLetterReason, Evidence } from './dead-letters.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
 export { transfer, type Movable } from './mailbox/transfer.ts';
-export type { Inspector } from './inspect/inspect-options.ts';
-export type { InspectOptions, InspectorAdapter } from './inspect/inspection-hub.ts';
+export type { InspectOptions, Inspector } from './inspect/inspect-options.ts';
+export type { InspectorAdapter } from './inspect/inspection-hub.ts';
+export type { InspectorPage } from './inspect/local/local-inspector.ts';
 export { toMermaid } from './inspect/to-mermaid.ts';
 export type { Logger } from './logger.ts';
 export type { PoolEvidence } from './exhausted.ts';

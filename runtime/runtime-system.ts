@@ -71,10 +71,10 @@ export class RuntimeSystem {
   readonly audit: Audit;
   /** Knows every value that is or was in use, and takes it out of what leaves the runtime. */
   readonly scrubber: Scrubber;
+  readonly clock: Clock;
   /** Only when somebody inspects. */
   readonly inspection: InspectionHub | undefined;
   readonly #config: LoadedConfig;
-  readonly #clock: Clock;
   readonly #flush: SystemOptions['flush'];
   readonly #hub: EventHub;
   readonly #deadLetterLog: DeadLetterLog;
@@ -97,24 +97,24 @@ export class RuntimeSystem {
 
   constructor(config: LoadedConfig, options: SystemOptions) {
     this.#config = config;
-    this.#clock = options.clock ?? systemClock;
-    this.scrubber = createScrubber(this.#clock);
+    this.clock = options.clock ?? systemClock;
+    this.scrubber = createScrubber(this.clock);
     const { scrub, scrubText, find } = this.scrubber;
     this.logger = scrubbedLogger(options.logger ?? consoleLogger, this.scrubber);
     this.#hub = new EventHub(this.logger, this.scrubber);
-    this.#waiting = new Waiting(this.#clock, scrub);
+    this.#waiting = new Waiting(this.clock, scrub);
     this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
-    this.#startedAt = this.#clock.now();
+    this.#startedAt = this.clock.now();
     this.#flush = options.flush;
     this.#snapshots = new Snapshots({
       store: options.store,
-      clock: this.#clock,
+      clock: this.clock,
       warn: this.warn,
       secretIn: find,
     });
     this.#deadLetterLog = new DeadLetterLog({
       logger: this.logger,
-      clock: this.#clock,
+      clock: this.clock,
       // It is to happen, and `runtime.on` tells it.
       expected: ({ address, reason }) => {
         if (reason !== 'mailbox-full') return false;
@@ -127,7 +127,7 @@ export class RuntimeSystem {
         this.#deadLetterLog.add(letter, type);
         this.#hub.emit('dead-letter', letter);
       },
-      () => this.#clock.date(),
+      () => this.clock.date(),
     );
     this.#broker = new PeerBroker({
       instanceAt: (address) => this.#instances.get(address),
@@ -140,7 +140,7 @@ export class RuntimeSystem {
       options.inspect &&
       new InspectionHub({
         ...options.inspect,
-        clock: this.#clock,
+        clock: this.clock,
         scrub,
         warn,
         addressOf: (twin) => this.#byTwin.get(twin)?.address,
@@ -148,7 +148,7 @@ export class RuntimeSystem {
       });
     this.#threads = new Threads({
       agents: config.agents,
-      clock: this.#clock,
+      clock: this.clock,
       startThread: options.startThread,
       scrubText,
       waiting: this.#waiting,
@@ -163,7 +163,7 @@ export class RuntimeSystem {
       tell,
     });
     this.#effects = instanceEffects({
-      clock: this.#clock,
+      clock: this.clock,
       waiting: this.#waiting,
       deadLetters: this.deadLetters,
       scrubber: this.scrubber,
@@ -182,7 +182,7 @@ export class RuntimeSystem {
         this.#refs.delete(address);
       },
     });
-    this.audit = createAudit(options.audit, { clock: this.#clock, warn, scrubText });
+    this.audit = createAudit(options.audit, { clock: this.clock, warn, scrubText });
     this.supervisor = this.#supervise();
     this.#inspect();
     this.secrets = createSecretsBroker({
@@ -260,7 +260,7 @@ export class RuntimeSystem {
 
   async replay(id: string): Promise<void> {
     this.#assertRunning();
-    await replayLetter(id, this.deadLetters, (address) => this.#instances.get(address), this.#clock);
+    await replayLetter(id, this.deadLetters, (address) => this.#instances.get(address), this.clock);
   }
 
   logic(name: string): TwinLogic {
@@ -280,7 +280,7 @@ export class RuntimeSystem {
     return this.scrubber.scrub({
       version,
       state: this.#state,
-      uptimeMs: Math.round(this.#clock.now() - this.#startedAt),
+      uptimeMs: Math.round(this.clock.now() - this.#startedAt),
       pools: this.#config.pools.map(({ threadId }) =>
         poolStatus(poolContext(this.supervisor, threadId), this.#threads.of(threadId)),
       ),
@@ -302,7 +302,7 @@ export class RuntimeSystem {
       throw new HoldfastError('CONFIG_INVALID', `no pool has the threadId "${threadId}"; there are ${known}`);
     }
     return recycleThreads({
-      clock: this.#clock,
+      clock: this.clock,
       hosts: pools
         .filter((one) => threadId === undefined || one === threadId)
         .flatMap((one) => this.#threads.of(one)),
@@ -324,7 +324,7 @@ export class RuntimeSystem {
       for (const instance of this.#instances.values()) instance.inbox.drain();
     }
     return drained(timeoutMs, {
-      clock: this.#clock,
+      clock: this.clock,
       instances: [...this.#instances.values()],
       threads: () => this.#threads.all(),
     });
@@ -348,7 +348,7 @@ export class RuntimeSystem {
     const draining = this.drain(timeoutMs / 2);
     this.#state = 'stopping';
     await shutDown(timeoutMs, {
-      clock: this.#clock,
+      clock: this.clock,
       drained: draining,
       instances: () => [...this.#instances.values()].toReversed(),
       flush: async () => {
@@ -394,7 +394,7 @@ export class RuntimeSystem {
 
   #supervise(): SupervisorRef {
     return startSupervisor(this.#config.pools, {
-      clock: this.#clock,
+      clock: this.clock,
       startThread: (...thread) => this.#threads.start(...thread),
       ...decisions({
         instanceAt: (address) => this.#instances.get(address),

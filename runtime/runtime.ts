@@ -6,8 +6,9 @@ import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
 import { loadConfig } from './config/load.ts';
 import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
-import { inspectOptions, type Inspector } from './inspect/inspect-options.ts';
-import type { InspectOptions } from './inspect/inspection-hub.ts';
+import { inspectOptions, type Inspect } from './inspect/inspect-options.ts';
+import type { InspectorPage, RunningInspector } from './inspect/local/local-inspector.ts';
+import { pageOf } from './inspect/local/page-of.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
 import { consoleLogger, type Logger } from './logger.ts';
@@ -43,11 +44,12 @@ export interface RuntimeOptions {
    */
   readonly audit?: AuditTarget;
   /**
-   * Shows all actors of the runtime, those in threads included, as one tree, in the events of Stately's inspector: what
-   * `createInspector(adapter)` of `@statelyai/inspect` 0.7 returns, or an adapter and a filter; see `docs/inspect.md`. An
+   * Shows all actors of the runtime, those in threads included, as one tree; see `docs/inspect.md`. `'local'`: on a page
+   * that is served on 127.0.0.1, whose address is printed; `'stately'`: in the hosted inspector at stately.ai, through a
+   * relay on 127.0.0.1; or through what `createInspector(adapter)` of `@statelyai/inspect` 0.7 returns, or an adapter. An
    * adapter is started and stopped with the runtime, that of an inspector is its own business. Default: nobody inspects.
    */
-  readonly inspect?: InspectOptions | Inspector;
+  readonly inspect?: Inspect;
   /**
    * Whether the isolation of every pool must hold: what a thread can try against the host is tried in one of each pool,
    * about a tenth of a second each, and `createRuntime` rejects with `ISOLATION_UNAVAILABLE` when anything comes
@@ -127,6 +129,8 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
    * invoked it owns. Its first error reaches `onError`; it is not restarted.
    */
   logic<N extends AgentName<C>>(agent: N): ThreadBoundLogic<LogicOf<C, N>>;
+  /** The page of `inspect: 'local'` or `'stately'`; undefined without one. */
+  readonly inspector: InspectorPage | undefined;
   /** A JSON-safe picture of pools, threads, instances and secrets, without any payload or secret value. */
   status(): RuntimeStatus;
   /**
@@ -210,7 +214,8 @@ export async function openRuntime<const C extends RuntimeConfig>(
   options: RuntimeOptions,
   surroundings: Surroundings = {},
 ): Promise<Runtime<C>> {
-  const { capabilities, providers, logger = consoleLogger, store, audit, inspect } = options;
+  const { capabilities, providers, logger = consoleLogger, store, audit } = options;
+  const inspect = options.inspect && inspectOptions(options.inspect);
   const { strict = false, signals = false } = options;
   const customProviders = providers?.map(({ name }) => name);
   const loaded = await loadConfig(config, customProviders && { customProviders });
@@ -223,11 +228,14 @@ export async function openRuntime<const C extends RuntimeConfig>(
     flush: flushTelemetry,
     ...(store && { store }),
     audit,
-    inspect: inspect && inspectOptions(inspect),
+    inspect,
   });
+  let page: RunningInspector | undefined;
   try {
+    page = await pageOf(system, inspect, options.logger && system.logger);
     await system.fetchSecrets();
   } catch (error) {
+    await page?.stop();
     await system.stop();
     throw error;
   }
@@ -241,7 +249,10 @@ export async function openRuntime<const C extends RuntimeConfig>(
   const spawn = (agent: string, request: SpawnRequest): Promise<AgentRef> =>
     telemetry.spawn(agent, request, () => system.spawn(agent, request));
   const stop = (timeoutMs?: number): Promise<void> => {
-    const stopping = system.stop(timeoutMs).finally(forgetSignals);
+    const stopping = system
+      .stop(timeoutMs)
+      .then(() => page?.stop())
+      .finally(forgetSignals);
     return telemetry.stopped(guard?.stopped(stopping) ?? stopping);
   };
   const forgetSignals = signals
@@ -257,6 +268,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     },
     get: (address) => system.get(address),
     logic: (agent) => system.logic(agent) as never,
+    inspector: page,
     status: () => system.status(),
     on: (type, listener) => system.on(type, listener),
     deadLetters: { list: () => system.listDeadLetters(), replay: (id) => system.replay(id) },

@@ -40,6 +40,14 @@ interface Standing {
   watched: boolean;
 }
 
+const logics = new WeakSet<object>();
+
+/** It stands for an instance; known from its first moment on. */
+export function isTwin(ref: AnyActorRef): boolean {
+  const { logic } = ref as unknown as { logic?: object };
+  return logic !== undefined && logics.has(logic);
+}
+
 /** Twin logic whose every actor stands for an instance of its own. */
 export function twinLogic(
   effects: TwinEffects,
@@ -51,7 +59,7 @@ export function twinLogic(
       { ...spec, input, snapshot: snapshot === undefined ? spec.snapshot : { snapshot, timers: [] } },
       self,
     );
-  return createTwinLogic({
+  const logic = createTwinLogic({
     created(self, request) {
       const instance = create(self, request);
       const queue = interceptEvents(self, (event) => twin.instance.inbox.accept(event));
@@ -86,6 +94,8 @@ export function twinLogic(
       void standing.get(self)?.instance.twinStopped();
     },
   });
+  logics.add(logic);
+  return logic;
 }
 
 /** A twin that ended with the quarantine of its instance goes on where it was. */

@@ -3,7 +3,13 @@ import { expect, test } from 'vitest';
 import { runDesk } from './desk.ts';
 import type { Output } from './progress.ts';
 
-const options = { aws: false, secretId: 'trading-desk/signing-key', region: undefined, seconds: 1 };
+const options = {
+  aws: false,
+  secretId: 'trading-desk/signing-key',
+  inspect: false,
+  region: undefined,
+  seconds: 1,
+};
 
 test('on a terminal the block is redrawn in place and gone at the end', async () => {
   const written: string[] = [];

@@ -44,11 +44,14 @@ async function runWith(service: SecretsService, options: DeskOptions, output: Ou
   const runtime = await createRuntime(deskConfig(owner, { secretId: key.id, ...service.place }), {
     capabilities: [signOrder, signReport],
     logger: witness.logger,
+    ...(options.inspect && { inspect: 'local' }),
   });
   witness.watchRuntime(runtime);
   say(
     `${paint('bold', 'Holdfast trading desk')}: the agents of openclaw.json\n${paint('dim', service.title)}`,
   );
+
+  if (runtime.inspector !== undefined) say(`inspector  ${runtime.inspector.link()}`);
 
   const over = new AbortController();
   const drawing = repeat(DRAW_MS, over.signal, () =>

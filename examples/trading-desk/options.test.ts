@@ -7,6 +7,7 @@ test('without arguments it is four seconds on the emulator', () => {
     secretId: 'trading-desk/signing-key',
     region: undefined,
     seconds: 4,
+    inspect: false,
   });
 });
 
@@ -16,12 +17,18 @@ test('the real service takes a secret and a region', () => {
     secretId: 'desk/x',
     region: 'eu-west-1',
     seconds: 1.5,
+    inspect: false,
   });
+});
+
+test('the inspector is asked for', () => {
+  expect(readOptions(['--inspect'])).toMatchObject({ inspect: true });
 });
 
 test('help is no run', () => {
   expect(readOptions(['--help'])).toBeUndefined();
-  for (const option of ['--seconds', '--aws', '--secret', '--region']) expect(usage).toContain(option);
+  for (const option of ['--seconds', '--aws', '--secret', '--region', '--inspect'])
+    expect(usage).toContain(option);
 });
 
 test.each([

@@ -9,6 +9,8 @@ export interface DeskOptions {
   readonly region: string | undefined;
   /** How long the desk trades; it also finishes the pass it is in. */
   readonly seconds: number;
+  /** Show it on the inspector's page. */
+  readonly inspect: boolean;
 }
 
 export const usage = `The trading desk: three agents of openclaw.json on real prices.
@@ -16,6 +18,7 @@ export const usage = `The trading desk: three agents of openclaw.json on real pr
   npm start -- [options]
 
   --seconds <n>    how long the desk trades (default: 4, at least 1)
+  --inspect        show the agents on a page of this machine; trade a while: --seconds 600
   --aws            use AWS Secrets Manager instead of the embedded emulator
   --secret <name>  the secret with the signing key (default: trading-desk/signing-key);
                    made when it is missing, rotated only if this example made it
@@ -28,6 +31,7 @@ export function readOptions(args: readonly string[]): DeskOptions | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      inspect: { type: 'boolean', default: false },
       aws: { type: 'boolean', default: false },
       secret: { type: 'string', default: 'trading-desk/signing-key' },
       region: { type: 'string' },
@@ -41,5 +45,6 @@ export function readOptions(args: readonly string[]): DeskOptions | undefined {
     throw new RangeError(`--seconds takes a number from 1 to 3600, not "${values.seconds}"`);
   if ((values.region !== undefined || values.secret !== 'trading-desk/signing-key') && !values.aws)
     throw new RangeError('--secret and --region are for the real service: add --aws');
-  return { aws: values.aws, secretId: values.secret, region: values.region, seconds };
+  const { aws, inspect, region, secret: secretId } = values;
+  return { aws, secretId, region, seconds, inspect };
 }

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../errors.ts';
-import type { InspectOptions, InspectorAdapter } from './inspection-hub.ts';
+import type { InspectOptions as HubOptions, InspectorAdapter } from './inspection-hub.ts';
 
 /** What `createInspector(adapter)` of `@statelyai/inspect` returns. */
 export interface Inspector {
@@ -8,16 +8,47 @@ export interface Inspector {
   readonly inspect: unknown;
 }
 
-/** @throws {HoldfastError} `CONFIG_INVALID`: nothing in it takes events */
-export function inspectOptions(inspect: InspectOptions | Inspector): InspectOptions {
+/** How a runtime is inspected. */
+export interface InspectOptions extends HubOptions {
+  /**
+   * What is served on 127.0.0.1: `local`, a page of Holdfast's own that needs no network, or `stately`, the hosted
+   * inspector at stately.ai in a frame. Default: `local`, and nothing when there is an `adapter`.
+   */
+  readonly page?: 'local' | 'stately';
+  /** Of the page. Default: a free one. */
+  readonly port?: number;
+  /** Whether the page may send events to instances and replay dead letters. Default: false, it looks on. */
+  readonly allowSend?: boolean;
+}
+
+export type Inspect = 'local' | 'stately' | InspectOptions | Inspector;
+
+/** @throws {HoldfastError} `CONFIG_INVALID`: with all that is wrong */
+export function inspectOptions(inspect: Inspect): InspectOptions {
+  if (inspect === 'local' || inspect === 'stately') return { page: inspect };
+  const problems = typeof inspect === 'object' && inspect !== null ? problemsOf({ ...inspect }) : [NOT_THAT];
+  if (problems.length > 0) throw new HoldfastError('CONFIG_INVALID', `\`inspect\`: ${problems.join('; ')}`);
   const { adapter } = inspect;
-  if (typeof adapter?.send !== 'function') {
-    throw new HoldfastError(
-      'CONFIG_INVALID',
-      '`inspect` has no `adapter` with a method `send`. Pass what createInspector of @statelyai/inspect returns, or an adapter.',
-    );
-  }
   // An inspector has started its adapter, and goes on when the runtime has stopped.
-  if ('inspect' in inspect) return { adapter: { send: (event) => adapter.send(event) } };
-  return inspect;
+  if (adapter !== undefined && 'inspect' in inspect)
+    return { adapter: { send: (event) => adapter.send(event) } };
+  const { page = adapter === undefined ? 'local' : undefined } = inspect as InspectOptions;
+  return { ...inspect, ...(page !== undefined && { page }) };
+}
+
+const NOT_THAT = "give 'local', 'stately', options, or what createInspector of @statelyai/inspect returns";
+
+function problemsOf({ adapter, page, port, allowSend, filter }: Record<string, unknown>): string[] {
+  const send = (adapter as { send?: unknown } | undefined)?.send;
+  return [
+    adapter !== undefined && typeof send !== 'function' && '`adapter` has no method `send`',
+    page !== undefined && page !== 'local' && page !== 'stately' && "`page` is 'local' or 'stately'",
+    port !== undefined && !isPort(port) && '`port` is a whole number from 0 to 65535',
+    allowSend !== undefined && typeof allowSend !== 'boolean' && '`allowSend` is true or false',
+    filter !== undefined && typeof filter !== 'function' && '`filter` is a function',
+  ].filter((problem) => problem !== false);
+}
+
+function isPort(port: unknown): boolean {
+  return Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535;
 }

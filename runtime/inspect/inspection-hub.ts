@@ -4,6 +4,7 @@ import type { Scrubber } from '../secrets/scrubber.ts';
 import { INSPECT_VERSION, ROOT_ID, type InspectionEvent, type Naming } from '../wire/inspection.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
 import { pathsWithin } from '../xstate/family.ts';
+import { isTwin } from '../twins.ts';
 import { parentOf } from '../xstate/xstate5.ts';
 
 /** Where inspection events go: an adapter of `@statelyai/inspect`, or a function of one's own in its shape. */
@@ -14,7 +15,8 @@ export interface InspectorAdapter {
 }
 
 export interface InspectOptions {
-  readonly adapter: InspectorAdapter;
+  /** Gets every event. Default: none. */
+  readonly adapter?: InspectorAdapter;
   /** Which agents are inspected. Default: all of them. */
   readonly filter?: (agent: { readonly agent: string; readonly threadId: string }) => boolean;
 }
@@ -67,10 +69,12 @@ export class InspectionHub {
 
   constructor(options: InspectionHubOptions) {
     this.#options = options;
+    const { adapter } = options;
+    if (adapter === undefined) return;
     this.listen((events) => {
-      for (const event of events) options.adapter.send(event);
+      for (const event of events) adapter.send(event);
     });
-    options.adapter.start?.();
+    adapter.start?.();
   }
 
   get counts(): InspectionCounts {
@@ -88,11 +92,18 @@ export class InspectionHub {
     return () => this.#listeners.delete(listener);
   }
 
-  /** What one who comes now has to know: all actors that live, each behind its parent, with its last state. */
-  replay(): InspectionEvent[] {
-    return [...this.#known.values()].flatMap(({ actor, last }) =>
-      last === undefined ? [actor] : [actor, last],
-    );
+  /**
+   * What one who comes now has to know: all actors that live, each behind its parent, with its last state; or those of
+   * `ids` alone.
+   */
+  replay(ids?: Iterable<string>): InspectionEvent[] {
+    const wanted =
+      ids === undefined ? [...this.#known.values()] : Array.from(ids, (id) => this.#known.get(id));
+    return wanted.flatMap((known) => {
+      if (known === undefined) return [];
+      const { actor, last } = known;
+      return (last === undefined ? [actor] : [actor, last]).map((event) => this.#options.scrub(event));
+    });
   }
 
   /** Shows the runtime's own actors, those that there are and those that come. */
@@ -116,8 +127,7 @@ export class InspectionHub {
       send: async (events, sampled) => this.#take(events, sampled),
     });
     // A twin stands for an actor that shows itself.
-    const isOwn = (ref: AnyActorRef): boolean =>
-      addressOf(ref) === undefined && naming.idOf(ref) !== undefined;
+    const isOwn = (ref: AnyActorRef): boolean => !isTwin(ref) && naming.idOf(ref) !== undefined;
     for (const [actorRef] of pathsWithin(supervisor))
       if (isOwn(actorRef)) inspection.observe({ type: '@xstate.actor', actorRef }, naming);
     supervisor.system.inspect((told) => {
@@ -165,7 +175,7 @@ export class InspectionHub {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#options.adapter.stop?.();
+    this.#options.adapter?.stop?.();
     this.#listeners.clear();
     this.#known.clear();
   }
@@ -179,7 +189,7 @@ export class InspectionHub {
     // An event never comes before its actor; what belongs to one that has ended comes too late.
     const shown = events.filter((event) => this.#remember(event));
     this.#passed += shown.length;
-    if (shown.length === 0) return;
+    if (shown.length === 0 || this.#listeners.size === 0) return;
     const { scrub, warn } = this.#options;
     const clean = shown.map((event) => scrub(event));
     for (const listener of this.#listeners) {

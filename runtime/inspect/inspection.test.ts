@@ -63,6 +63,8 @@ test('all actors are one tree: the supervisor, pools, threads, instances and the
   expect(definition).toMatchObject({ id: 'inspected', initial: 'idle', states: { idle: {}, working: {} } });
   expect(actor('inspected/a/1')).toMatchObject({ name: 'kid', parentId: 'inspected/a' });
   expect(JSON.parse(String(actor('inspected/a/1')?.definition))).toMatchObject({ id: 'child' });
+  // What stands for an instance in the host is not shown beside it.
+  expect(actors().filter(({ name }) => name === 'inspected/a')).toHaveLength(1);
   // One of each, and what comes first is whose child it is.
   const ids = actors().map(({ sessionId }) => sessionId);
   expect(new Set(ids).size).toBe(ids.length);
@@ -221,9 +223,14 @@ test('a value that agents were shown is in no frame', async () => {
   expect(text).toContain('<redacted:secret>');
 });
 
-test('what takes no events is refused at the door', async () => {
-  await expect(start({ agents }, { inspect: {} as InspectOptions })).rejects.toMatchObject({
+test('options that make no sense are refused at the door, all at once', async () => {
+  const inspect = { adapter: {}, page: 'mine', port: 70_000, allowSend: 'yes', filter: 'trader' };
+  await expect(start({ agents }, { inspect: inspect as unknown as InspectOptions })).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
-    message: expect.stringContaining('`inspect` has no `adapter`'),
+    message: expect.stringMatching(/`adapter`.*`page`.*`port`.*`allowSend`.*`filter`/),
+  });
+  await expect(start({ agents }, { inspect: 'remote' as 'local' })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining("'local', 'stately'"),
   });
 });

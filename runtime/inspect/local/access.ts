@@ -1,0 +1,90 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../../clock.ts';
+
+/** A link is to be opened soon: 10 minutes. */
+const LINK_MS = 10 * 60_000;
+/** Links that have not been opened; the oldest is forgotten. */
+const mostLinks = 16;
+
+/**
+ * Who may see the page. A link has a token that works once and is exchanged for a cookie, so that it is of no use in a
+ * history, a log or a screenshot. What another site has the browser send is refused by its `Host` (a name that was made
+ * to lead here), its `Origin` and what the browser says of the site.
+ */
+export class Access {
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #session = secret();
+  readonly #relay = secret();
+  readonly #links = new Map<string, number>();
+  #port = 0;
+
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock;
+  }
+
+  /** Before anybody comes. */
+  listensAt(port: number): void {
+    this.#port = port;
+  }
+
+  /** A link to the page that works once, for 10 minutes. */
+  link(): string {
+    const token = secret();
+    this.#links.set(token, this.#clock.now() + LINK_MS);
+    const [oldest] = this.#links.keys();
+    if (this.#links.size > mostLinks && oldest !== undefined) this.#links.delete(oldest);
+    return `http://127.0.0.1:${this.#port}/?token=${token}`;
+  }
+
+  /** Where programs find the relay; works as long as it is there. */
+  get relay(): string {
+    return `ws://127.0.0.1:${this.#port}/relay?token=${this.#relay}`;
+  }
+
+  /** The cookie for the token of a link, which is used up. */
+  exchange(token: string): string | undefined {
+    const until = this.#links.get(token);
+    this.#links.delete(token);
+    if (until === undefined || until < this.#clock.now()) return undefined;
+    return `${this.#cookie}=${this.#session}; Path=/; HttpOnly; SameSite=Strict`;
+  }
+
+  /** It was sent to this server by its own name, and by no other site. */
+  isFromHere({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+    const { host, origin } = headers;
+    const own = [`127.0.0.1:${this.#port}`, `localhost:${this.#port}`];
+    if (host === undefined || !own.includes(host)) return false;
+    if (origin !== undefined && origin !== `http://${host}`) return false;
+    const site = headers['sec-fetch-site'];
+    return site === undefined || site === 'same-origin' || site === 'none' || isVisit(headers);
+  }
+
+  hasCookie({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+    const cookies = (headers.cookie ?? '').split(/; ?/);
+    return cookies.some((cookie) => isSame(cookie, `${this.#cookie}=${this.#session}`));
+  }
+
+  mayRelay(token: string | null): boolean {
+    return token !== null && isSame(token, this.#relay);
+  }
+
+  /** Cookies know no ports: what another program has on this machine is not to be overwritten. */
+  get #cookie(): string {
+    return `holdfast-inspector-${this.#port}`;
+  }
+}
+
+/** A link that was followed from elsewhere: it brings no cookie, and shows itself to nobody but who followed it. */
+function isVisit(headers: IncomingMessage['headers']): boolean {
+  return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+}
+
+function secret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one), Buffer.from(other)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,241 @@
+import { request, type IncomingMessage, type RequestOptions } from 'node:http';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { systemClock } from '../../clock.ts';
+import { HoldfastError } from '../../errors.ts';
+import type { InspectionEvent } from '../../wire/inspection.ts';
+import { startLocalInspector, type LocalInspectorOptions } from './local-inspector.ts';
+
+const event = (id: string): InspectionEvent => ({
+  type: '@xstate.event',
+  rootId: 'supervisor',
+  sessionId: 'a/1',
+  createdAt: '0',
+  id,
+  _version: '0.7.2',
+  event: { type: 'go' },
+  sourceId: undefined,
+});
+
+async function rig(options: Partial<LocalInspectorOptions> = {}) {
+  const listeners = new Set<(events: readonly InspectionEvent[]) => void>();
+  const inspector = await startLocalInspector({
+    hub: {
+      listen(heard) {
+        listeners.add(heard);
+        return () => listeners.delete(heard);
+      },
+      replay: () => [event('replayed')],
+    },
+    clock: systemClock,
+    page: 'local',
+    status: () => ({ status: 'fine' }),
+    ...options,
+  });
+  onTestFinished(() => inspector.stop());
+  const link = new URL(inspector.link());
+  const ask = async (path: string, more: RequestOptions = {}, body?: string) => {
+    const asked = request({ host: '127.0.0.1', port: link.port, path, agent: false, ...more });
+    asked.end(body);
+    const [answer] = (await once(asked, 'response', { signal: AbortSignal.timeout(5000) })) as [
+      IncomingMessage,
+    ];
+    let text = '';
+    answer.setEncoding('utf8');
+    const whole = (async (): Promise<string> => {
+      for await (const chunk of answer) text += chunk as string;
+      return text;
+    })();
+    whole.catch(() => {});
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      whole,
+      soFar: () => text,
+      end: () => answer.destroy(),
+    };
+  };
+  const enter = async (): Promise<{ cookie: string }> => {
+    const { headers } = await ask(`/?token=${link.searchParams.get('token')}`);
+    return { cookie: String(headers['set-cookie']?.[0]?.split(';')[0]) };
+  };
+  const tell = (...events: InspectionEvent[]): void => {
+    for (const heard of listeners) heard(events);
+  };
+  return { inspector, link, ask, enter, tell, listeners };
+}
+
+const json = { 'content-type': 'application/json' };
+
+test('a link opens the page once; the page needs its cookie', async () => {
+  const { ask, enter, link } = await rig();
+  expect((await ask('/')).status).toBe(401);
+  const headers = await enter();
+  const home = await ask('/', { headers });
+  expect(home.status).toBe(200);
+  expect(await home.whole).toContain('<title>Holdfast inspector</title>');
+  const again = await ask(`/${link.search}`);
+  expect(again.status).toBe(401);
+  expect(again.headers['set-cookie']).toBeUndefined();
+  expect(await again.whole).toContain('runtime.inspector.link()');
+});
+
+test('everything is served with a strict policy, and nothing is kept', async () => {
+  const { ask, enter } = await rig();
+  const headers = await enter();
+  for (const path of ['/', '/page.css', '/main.js', '/icon.svg', '/nothing']) {
+    const answer = await ask(path, { headers });
+    expect(answer.headers).toMatchObject({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+    });
+    const policy = String(answer.headers['content-security-policy']);
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toMatch(/unsafe|https?:|\*/);
+  }
+});
+
+test.each([
+  '/../local-inspector.ts',
+  '/..%2flocal-inspector.ts',
+  '/page/../../access.ts',
+  '/tsconfig.json',
+  '/.env',
+  '/main.js%00',
+  '//etc/passwd',
+])('%s is not served', async (path) => {
+  const { ask, enter } = await rig();
+  expect((await ask(path, { headers: await enter() })).status).toBe(404);
+});
+
+test('what comes by another name or from another site is refused, with the cookie too', async () => {
+  const { ask, enter, link } = await rig({ actions: { send: () => {}, replay: async () => {} } });
+  const cookie = await enter();
+  const refused = [
+    { host: 'evil.example' },
+    { host: `evil.example:${link.port}` },
+    { origin: 'https://evil.example' },
+    { 'sec-fetch-site': 'cross-site' },
+  ];
+  for (const headers of refused) {
+    expect((await ask('/events', { headers: { ...cookie, ...headers } })).status).toBe(403);
+    const post = { method: 'POST', headers: { ...cookie, ...json, ...headers } };
+    expect((await ask('/send', post, '{}')).status).toBe(403);
+  }
+});
+
+test('a page hears what there is, then what happens, and the status', async () => {
+  const { ask, enter, tell, listeners } = await rig();
+  const page = await ask('/events', { headers: await enter() });
+  expect(page.headers['content-type']).toBe('text/event-stream');
+  await vi.waitFor(() => expect(page.soFar()).toContain('event: status'));
+  tell(event('one'), event('two'));
+  await vi.waitFor(() => expect(page.soFar()).toContain('"two"'));
+  const kinds = [...page.soFar().matchAll(/^event: (.*)$/gm)].map(([, kind]) => kind);
+  expect(kinds).toEqual(['replay', 'status', 'events']);
+  expect(page.soFar()).toContain('"mayAct":false');
+  page.end();
+  await vi.waitFor(() => expect(listeners.size).toBe(0));
+});
+
+test('events are sent and letters replayed only when that is allowed', async () => {
+  const { ask, enter } = await rig();
+  const headers = { ...(await enter()), ...json };
+  const body = JSON.stringify({ address: 'a/1', event: { type: 'go' } });
+  const refused = await ask('/send', { method: 'POST', headers }, body);
+  expect(refused.status).toBe(403);
+  expect(await refused.whole).toContain('allowSend');
+  expect((await ask('/replay', { method: 'POST', headers }, '{"id":"1"}')).status).toBe(403);
+});
+
+test('an event reaches the instance, a letter is replayed, and what is wrong is said', async () => {
+  const done: unknown[] = [];
+  const { ask, enter } = await rig({
+    actions: {
+      send(address, sent) {
+        if (address === 'gone/1') throw new HoldfastError('AGENT_STOPPED', 'no instance is at gone/1 now');
+        done.push([address, sent]);
+      },
+      replay: async (id) => void done.push(id),
+    },
+  });
+  const cookie = await enter();
+  const post = async (path: string, body: string, headers: object = json) => {
+    const answer = await ask(path, { method: 'POST', headers: { ...cookie, ...headers } }, body);
+    return [answer.status, (await answer.whole).trim()];
+  };
+  expect(await post('/send', '{"address":"a/1","event":{"type":"go","n":1}}')).toEqual([204, '']);
+  expect(await post('/replay', '{"id":"7"}')).toEqual([204, '']);
+  expect(done).toEqual([['a/1', { type: 'go', n: 1 }], '7']);
+  expect(await post('/send', '{"address":"gone/1","event":{"type":"go"}}')).toEqual([
+    409,
+    'AGENT_STOPPED: no instance is at gone/1 now',
+  ]);
+  for (const body of ['', '{', 'null', '[]', '{"address":"a/1"}', '{"address":1,"event":{"type":"go"}}'])
+    expect((await post('/send', body))[0]).toBe(400);
+  expect((await post('/send', 'x'.repeat(70_000)))[0]).toBe(413);
+  expect((await post('/send', 'a=b', { 'content-type': 'text/plain' }))[0]).toBe(415);
+  expect((await ask('/send', { method: 'PUT', headers: cookie })).status).toBe(405);
+  expect(done).toHaveLength(2);
+});
+
+test('the relay gives each event by itself to who has its token, and to nobody else', async () => {
+  const { inspector, tell, link } = await rig();
+  const heard: string[] = [];
+  const client = new WebSocket(inspector.relay);
+  client.on('message', (data: Buffer) => heard.push((JSON.parse(data.toString()) as { id: string }).id));
+  await once(client, 'open', { signal: AbortSignal.timeout(5000) });
+  await vi.waitFor(() => expect(heard).toEqual(['replayed']));
+  tell(event('one'), event('two'));
+  await vi.waitFor(() => expect(heard).toEqual(['replayed', 'one', 'two']));
+  const refused = async (url: string, options: object = {}): Promise<string> => {
+    const [error] = (await once(new WebSocket(url, options), 'error')) as [Error];
+    return error.message;
+  };
+  expect(await refused(`ws://127.0.0.1:${link.port}/relay`)).toContain('403');
+  expect(await refused(`ws://127.0.0.1:${link.port}/relay${link.search}`)).toContain('403');
+  expect(await refused(inspector.relay, { origin: 'https://evil.example' })).toContain('403');
+  expect(await refused(inspector.relay, { headers: { host: 'evil.example' } })).toContain('403');
+  const closed = once(client, 'close', { signal: AbortSignal.timeout(5000) });
+  await inspector.stop();
+  await closed;
+});
+
+test("Stately's page is framed and nothing else may be", async () => {
+  const { ask, enter } = await rig({ page: 'stately' });
+  const headers = await enter();
+  const home = await ask('/', { headers });
+  expect(await home.whole).toContain('<iframe');
+  expect(home.headers['content-security-policy']).toContain('frame-src https://stately.ai');
+  expect((await ask('/stately.js', { headers })).status).toBe(200);
+});
+
+test('stop ends every connection at once', async () => {
+  const { inspector, ask, enter } = await rig();
+  const page = await ask('/events', { headers: await enter() });
+  await inspector.stop();
+  await expect(page.whole).rejects.toThrow('aborted');
+});
+
+test('a port that is taken is a clear error', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  onTestFinished(() => void other.close());
+  const { port } = other.address() as { port: number };
+  await expect(rig({ port })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining(`port ${port}`),
+  });
+});
+
+test('it listens on this machine alone', async () => {
+  const { link } = await rig();
+  expect(link.hostname).toBe('127.0.0.1');
+  const other = createServer().listen(Number(link.port), '127.0.0.2');
+  await once(other, 'listening');
+  other.close();
+});

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
+
+const folder = new URL('./page/', import.meta.url);
+
+const types: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  ts: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+
+export interface PageFile {
+  readonly type: string;
+  readonly body: string;
+}
+
+/** A file of the page; its modules are TypeScript here, and JavaScript in the package. */
+export async function pageFile(name: string): Promise<PageFile | undefined> {
+  // No folders, so no way out of this one.
+  const [, extension = ''] = /^[a-z][a-z-]*\.([a-z]+)$/.exec(name) ?? [];
+  const type = types[extension];
+  if (type === undefined) return undefined;
+  for (const [file, isSource] of candidates(name, extension)) {
+    try {
+      const text = await readFile(new URL(file, folder), 'utf8');
+      return { type, body: isSource ? stripTypeScriptTypes(text) : text };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return undefined;
+}
+
+function candidates(name: string, extension: string): [file: string, isSource: boolean][] {
+  if (extension === 'ts') return [[name, true]];
+  if (extension !== 'js') return [[name, false]];
+  return [
+    [name, false],
+    [name.replace(/js$/, 'ts'), true],
+  ];
+}

@@ -1,0 +1,62 @@
+import type { Clock } from '../../clock.ts';
+import type { DeadLetter } from '../../dead-letters.ts';
+import { HoldfastError } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
+import type { RuntimeStatus } from '../../status.ts';
+import { jsonSafe } from '../../wire/inspection.ts';
+import type { InspectOptions } from '../inspect-options.ts';
+import type { InspectionHub } from '../inspection-hub.ts';
+import { startLocalInspector, type PageActions, type RunningInspector } from './local-inspector.ts';
+
+export interface InspectedSystem {
+  readonly inspection: InspectionHub | undefined;
+  readonly clock: Clock;
+  status(): RuntimeStatus;
+  listDeadLetters(): DeadLetter[];
+  get(address: string): { send(event: { type: string }): void } | undefined;
+  replay(id: string): Promise<void>;
+}
+
+/** The latest letters that the page gets. */
+const mostLetters = 200;
+
+/** The page that a runtime's options ask for; undefined: none. */
+export async function pageOf(
+  system: InspectedSystem,
+  options: InspectOptions | undefined,
+  logger: Logger | undefined,
+): Promise<RunningInspector | undefined> {
+  const { inspection: hub } = system;
+  if (hub === undefined || options?.page === undefined) return undefined;
+  const page = await startLocalInspector({
+    hub,
+    clock: system.clock,
+    page: options.page,
+    port: options.port,
+    status: () => ({
+      status: system.status(),
+      deadLetters: system.listDeadLetters().slice(-mostLetters).map(shown),
+    }),
+    actions: options.allowSend === true ? actionsOf(system) : undefined,
+  });
+  const url = page.link();
+  if (logger === undefined) process.stderr.write(`holdfast: the inspector is at ${url}\n`);
+  else logger.info({ url }, 'the inspector is there; the link works once');
+  return page;
+}
+
+function actionsOf(system: InspectedSystem): PageActions {
+  return {
+    send(address, event) {
+      const ref = system.get(address);
+      if (ref === undefined) throw new HoldfastError('AGENT_STOPPED', `no instance is at ${address} now`);
+      ref.send(event);
+    },
+    replay: (id) => system.replay(id),
+  };
+}
+
+function shown({ id, address, reason, event, at, replays, evidence }: DeadLetter): object {
+  const cause = evidence?.cause;
+  return { id, address, reason, at, replays, cause, event: jsonSafe(event, undefined, 4) };
+}

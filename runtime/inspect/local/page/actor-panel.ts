@@ -1,0 +1,127 @@
+import type { Actor } from './actors.ts';
+import { Chart } from './chart.ts';
+import { chartGraph, valueText } from './chart-graph.ts';
+import { byId, element, el, say } from './dom.ts';
+import { post } from './feed.ts';
+import { megabytes, percent, short } from './figures.ts';
+import type { Instance, Pool, Thread } from './told.ts';
+
+/** Characters of a context that are shown. */
+const mostText = 20_000;
+
+/** What the status says of an actor. */
+export interface Figures {
+  readonly pool?: Pool | undefined;
+  readonly thread?: Thread | undefined;
+  readonly instance?: Instance | undefined;
+}
+
+/** The chosen actor: where it is, its figures, its chart, its context, and a form to send it an event. */
+export class ActorPanel {
+  readonly #chart = new Chart(byId('chart'));
+  readonly #form = element('send', HTMLFormElement);
+  #shown: { readonly id: string; readonly definition: string | undefined } | undefined;
+  #context: unknown;
+
+  constructor() {
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      void this.#send();
+    });
+  }
+
+  draw(actor: Actor | undefined, figures: Figures, mayAct: boolean): void {
+    byId('actor').classList.toggle('none', actor === undefined);
+    if (actor === undefined) {
+      this.#shown = undefined;
+      say(byId('actor-name'), 'Choose an actor');
+      byId('figures').replaceChildren();
+      this.#chart.show(undefined, 'Its state chart, context and events are shown here.');
+      this.#sayContext(undefined);
+      return;
+    }
+    const { id, definition, snapshot, kind } = actor;
+    if (this.#shown?.id !== id || this.#shown.definition !== definition) {
+      this.#shown = { id, definition };
+      this.#chart.show(chartGraph(definition), noChart(actor));
+    }
+    this.#chart.mark(snapshot.value);
+    say(byId('actor-name'), id);
+    const isActive = (snapshot.status ?? 'active') === 'active';
+    say(byId('actor-state'), isActive ? valueText(snapshot.value) : (snapshot.status ?? ''));
+    byId('actor-state').classList.toggle('over', !isActive);
+    this.#sayFigures(actor, figures);
+    this.#sayContext(snapshot);
+    this.#form.hidden = !mayAct || kind !== 'instance' || !isActive;
+  }
+
+  #sayFigures({ events }: Actor, { pool, thread, instance }: Figures): void {
+    const pairs: (readonly [string, string])[] = [['Events seen', short(events)]];
+    if (instance !== undefined) {
+      const { threadId, mailbox, capacity, handled, restarts, incarnation, state } = instance;
+      pairs.push(
+        ['Pool', threadId],
+        ['State', state],
+        ['Mailbox', `${short(mailbox)} of ${short(capacity)}`],
+        ['Handled', short(handled)],
+        ['Restarts', `${restarts} (incarnation ${incarnation})`],
+      );
+    }
+    if (pool !== undefined) {
+      const { threads, maxThreads, peakThreads, waiting, health } = pool;
+      pairs.push(
+        ['Threads', `${threads.length} of ${maxThreads}, at most ${peakThreads} so far`],
+        ['Waiting', String(waiting)],
+        ['Health', health],
+      );
+    }
+    if (thread !== undefined) {
+      const { state, instances, utilization, heapUsed } = thread;
+      pairs.push(['State', state], ['Instances', String(instances)]);
+      if (utilization !== undefined) pairs.push(['Event loop', `${percent(utilization)} busy`]);
+      if (heapUsed !== undefined) pairs.push(['Heap', megabytes(heapUsed)]);
+    }
+    const list = byId('figures');
+    const text = pairs.map(([name, value]) => `${name}\n${value}`).join('\n');
+    if (list.dataset['shown'] === text) return;
+    list.dataset['shown'] = text;
+    list.replaceChildren(
+      ...pairs.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))),
+    );
+  }
+
+  #sayContext(snapshot: Actor['snapshot'] | undefined): void {
+    const { context, output, error } = snapshot ?? {};
+    if (this.#context === snapshot && snapshot !== undefined) return;
+    this.#context = snapshot;
+    const shown = { ...(context !== undefined && { context }), ...(output !== undefined && { output }) };
+    const all = error === undefined ? shown : { ...shown, error };
+    const text =
+      Object.keys(all).length === 0
+        ? ''
+        : JSON.stringify('context' in all && Object.keys(all).length === 1 ? context : all, null, 2);
+    say(byId('context'), text.length > mostText ? `${text.slice(0, mostText)}\n…` : text);
+    byId('no-context').hidden = text !== '';
+  }
+
+  async #send(): Promise<void> {
+    const field = element('event', HTMLInputElement);
+    const result = byId('send-result');
+    let event: unknown;
+    try {
+      event = field.value.trim().startsWith('{') ? JSON.parse(field.value) : { type: field.value.trim() };
+    } catch (error) {
+      say(result, (error as Error).message);
+      return;
+    }
+    const problem = await post('/send', { address: this.#shown?.id, event });
+    say(result, problem ?? 'Sent.');
+  }
+}
+
+function noChart({ kind, snapshot }: Actor): string {
+  const what = kind === 'instance' || kind === 'child' ? 'It is not a state machine' : 'It has no chart';
+  return snapshot.context === undefined && snapshot.output === undefined
+    ? `${what}.`
+    : `${what}; its state is below.`;
+}

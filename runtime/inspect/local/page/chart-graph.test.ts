@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { activeStates, chartGraph, valueText } from './chart-graph.ts';
+
+const config = {
+  id: 'order',
+  initial: 'new',
+  on: { cancel: '#gone' },
+  states: {
+    new: {
+      entry: [{ type: 'note' }],
+      on: { pay: { target: 'paying', guard: 'isRich', actions: ['charge', { type: 'xstate.assign' }] } },
+      always: { target: 'paid', guard: { type: 'isFree' } },
+    },
+    paying: {
+      invoke: { src: 'bank', onDone: 'paid', onError: [{ target: 'new' }] },
+      after: { 1000: 'new', slow: { actions: 'warn' } },
+    },
+    paid: {
+      type: 'parallel',
+      states: { mail: { initial: 'out', states: { out: {} } }, stock: {} },
+      onDone: '.mail',
+    },
+    gone: { id: 'gone', type: 'final' },
+    odd: { on: { x: '#order.paid.mail' } },
+  },
+};
+
+const graph = chartGraph(JSON.stringify(config));
+
+test('each transition has its event, guard and actions, `always` and delays included', () => {
+  expect(graph?.transitions).toEqual([
+    { from: 'order', to: 'order.gone', label: 'cancel' },
+    { from: 'order.new', to: 'order.paying', label: 'pay [isRich] / charge, assign' },
+    { from: 'order.new', to: 'order.paid', label: 'always [isFree]' },
+    { from: 'order.paying', to: 'order.new', label: 'after 1000 ms' },
+    { from: 'order.paying', to: 'order.paying', label: 'after slow / warn' },
+    { from: 'order.paying', to: 'order.paid', label: 'done bank' },
+    { from: 'order.paying', to: 'order.new', label: 'error bank' },
+    { from: 'order.paid', to: 'order.paid.mail', label: 'done' },
+    { from: 'order.odd', to: 'order.paid.mail', label: 'x' },
+  ]);
+});
+
+test('states are ranked by how far they are from the initial one; those that nothing leads to come last', () => {
+  const keys = graph?.root.ranks.map((rank) => rank.map(({ key }) => key));
+  expect(keys).toEqual([['new'], ['paying', 'paid'], ['gone', 'odd']]);
+  const [first] = graph?.root.ranks[0] ?? [];
+  expect(first).toMatchObject({ isInitial: true, notes: ['entry / note'], type: 'atomic' });
+  const paid = graph?.root.ranks[1]?.[1];
+  expect(paid).toMatchObject({ type: 'parallel' });
+  expect(paid?.ranks.map((rank) => rank.map(({ key }) => key))).toEqual([['mail', 'stock']]);
+});
+
+test('the active states are those of the value, and all that they are in', () => {
+  expect(activeStates({ paid: { mail: 'out', stock: {} } }, 'order')).toEqual(
+    new Set(['order', 'order.paid', 'order.paid.mail', 'order.paid.mail.out', 'order.paid.stock']),
+  );
+  expect(valueText({ paid: { mail: 'out', stock: {} } })).toBe('paid.mail.out · stock');
+  expect(valueText('new')).toBe('new');
+});
+
+test('what is no machine has no chart', () => {
+  expect(chartGraph(undefined)).toBeUndefined();
+  expect(chartGraph('{')).toBeUndefined();
+  expect(chartGraph('{}')?.root).toMatchObject({ key: '(machine)', type: 'atomic' });
+});

@@ -1,0 +1,208 @@
+import { ActorPanel } from './actor-panel.ts';
+import { Actors, type Message } from './actors.ts';
+import { byId, element, say } from './dom.ts';
+import { Feed, post } from './feed.ts';
+import { duration, short } from './figures.ts';
+import { sequenceOf, SequenceView } from './sequence.ts';
+import { lettersTable, secretsTable, threadsTable } from './tables.ts';
+import type { Tick } from './told.ts';
+import { nameOf, Tree } from './tree.ts';
+
+/** Milliseconds between two pictures of what changes all the time: more is not to be seen. */
+const DRAW_MS = 200;
+
+const actors = new Actors();
+const tree = new Tree(byId('tree'), actors, () => {
+  // At once: who chooses an actor means it with what comes next.
+  stale = true;
+  drawnAt = -Infinity;
+});
+const panel = new ActorPanel();
+const sequence = new SequenceView(byId('sequence'), actors, nameOf);
+let tick: Tick | undefined;
+let handled = 0;
+let handledAt = 0;
+let stale = true;
+let drawnAt = 0;
+let letters = '';
+let newest: Message | undefined;
+
+const feed = new Feed({
+  replay(events) {
+    actors.replace(events, Date.now());
+    changed();
+  },
+  events(events) {
+    actors.apply(events, Date.now());
+    changed();
+  },
+  tick(told) {
+    learn(told);
+    changed();
+  },
+  state(state) {
+    document.body.dataset['feed'] = state;
+    const texts = { live: 'live', paused: 'paused', lost: 'no connection' };
+    say(byId('feed'), texts[state]);
+  },
+});
+
+function changed(): void {
+  stale = true;
+}
+
+function learn(told: Tick): void {
+  const sum = told.status.instances.reduce((sum, { handled }) => sum + handled, 0);
+  const now = performance.now();
+  const seconds = (now - handledAt) / 1000;
+  say(byId('rate'), tick === undefined ? '–' : short(Math.max(0, sum - handled) / seconds));
+  [handled, handledAt, tick] = [sum, now, told];
+  const { status } = told;
+  tree.learn(status);
+  const threads = status.pools.reduce((sum, { threads }) => sum + threads.length, 0);
+  say(byId('state'), status.state);
+  say(byId('version'), status.version);
+  say(byId('uptime'), duration(status.uptimeMs));
+  say(byId('threads-count'), String(threads));
+  say(byId('instances-count'), short(status.instances.length));
+  say(byId('restarts'), short(status.restarts));
+  say(byId('letters-count'), short(status.deadLetters));
+  say(byId('left-out'), short((status.inspection?.sampled ?? 0) + told.leftOut));
+}
+
+/** One picture of all that has changed, at most a few times a second. */
+function draw(now: number): void {
+  requestAnimationFrame(draw);
+  if (!stale || now - drawnAt < DRAW_MS) return;
+  stale = false;
+  drawnAt = now;
+  actors.sweep(Date.now());
+  const selected = tree.selected;
+  if (selected === undefined || !actors.byId.has(selected)) {
+    const first = [...actors.byId.values()].find(({ kind }) => kind === 'instance');
+    if (selected === undefined && first !== undefined) tree.select(first.id);
+  }
+  tree.draw();
+  const id = tree.selected ?? '';
+  const figures = { pool: tree.poolOf(id), thread: tree.threadOf(id), instance: tree.instanceOf(id) };
+  panel.draw(actors.byId.get(id), figures, tick?.mayAct === true);
+  drawSequence(id);
+  drawTables();
+}
+
+function drawSequence(id: string): void {
+  const last = actors.messages.at(-1);
+  const scope = element('scope', HTMLSelectElement).value;
+  const shown = `${scope} ${id}`;
+  const view = byId('sequence');
+  if (last === newest && view.dataset['shown'] === shown) return;
+  newest = last;
+  view.dataset['shown'] = shown;
+  const isWithin = (end: string | undefined): boolean =>
+    end !== undefined && actors.lineage(end).some((actor) => actor.id === id);
+  /** What an agent's children tell it, and it them, is its own business. */
+  const agent = (end: string | undefined): string | undefined => {
+    const instance =
+      end === undefined ? undefined : actors.lineage(end).find(({ kind }) => kind === 'instance');
+    // Of a child that has ended only its path is left.
+    const address = end?.split('/', 2).join('/') ?? '';
+    return instance?.id ?? (actors.byId.get(address)?.kind === 'instance' ? address : end);
+  };
+  const views: Record<string, (message: Message) => Message | undefined> = {
+    chosen: (message) => (isWithin(message.to) || isWithin(message.from) ? message : undefined),
+    agents({ from, to, at, type }) {
+      const [sender, receiver] = [agent(from), agent(to) ?? to];
+      const isInner = sender === receiver && type.startsWith('xstate.');
+      return isInner || to.startsWith('supervisor') ? undefined : { at, type, from: sender, to: receiver };
+    },
+    all: (message) => message,
+  };
+  sequence.draw(sequenceOf(actors.messages, sequence.mostLanes, views[scope] ?? ((message) => message)));
+}
+
+function drawTables(): void {
+  if (tick === undefined) return;
+  const { status, deadLetters, mayAct } = tick;
+  const tab = document.querySelector<HTMLElement>('[role=tab][aria-selected=true]')?.dataset['tab'];
+  if (tab === 'threads') byId('panel-threads').replaceChildren(threadsTable(status));
+  if (tab === 'secrets') byId('panel-secrets').replaceChildren(secretsTable(status));
+  if (tab !== 'letters') return;
+  // Only when there are others: a button that has the focus keeps it.
+  const now = deadLetters.map(({ id, replays }) => `${id} ${replays}`).join();
+  if (now === letters && byId('panel-letters').firstChild !== null) return;
+  letters = now;
+  byId('panel-letters').replaceChildren(lettersTable(deadLetters, mayAct, replayLetter));
+}
+
+function replayLetter(id: string): void {
+  say(byId('said'), 'Replaying …');
+  void post('/replay', { id }).then((problem) => say(byId('said'), problem ?? 'Replayed.'));
+}
+
+function pause(): void {
+  if (feed.isPaused) feed.start();
+  else feed.pause();
+  byId('pause').setAttribute('aria-pressed', String(feed.isPaused));
+  say(byId('pause'), feed.isPaused ? 'Resume' : 'Pause');
+}
+
+function theme(): void {
+  const isDark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const now = document.documentElement.dataset['theme'] ?? (isDark ? 'dark' : 'light');
+  document.documentElement.dataset['theme'] = now === 'dark' ? 'light' : 'dark';
+}
+
+const tabs = [...document.querySelectorAll<HTMLElement>('[role=tab]')];
+
+function choose(tab: HTMLElement): void {
+  for (const one of tabs) {
+    const isChosen = one === tab;
+    one.setAttribute('aria-selected', String(isChosen));
+    one.tabIndex = isChosen ? 0 : -1;
+    byId(`panel-${one.dataset['tab']}`).hidden = !isChosen;
+  }
+  changed();
+}
+
+for (const [n, tab] of tabs.entries()) {
+  tab.addEventListener('click', () => choose(tab));
+  tab.addEventListener('keydown', ({ key }) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[key];
+    const next = by === undefined ? undefined : tabs[(n + by + tabs.length) % tabs.length];
+    if (next === undefined) return;
+    choose(next);
+    next.focus();
+  });
+}
+
+const keys: Readonly<Record<string, () => void>> = {
+  '/': () => byId('filter').focus(),
+  p: pause,
+  d: theme,
+  t: () => byId('tree').focus(),
+  1: () => tabs[0] && choose(tabs[0]),
+  2: () => tabs[1] && choose(tabs[1]),
+  3: () => tabs[2] && choose(tabs[2]),
+  '?': () => element('shortcuts', HTMLDialogElement).showModal(),
+};
+
+document.addEventListener('keydown', (event) => {
+  const isTyping = (event.target as Element).matches('input, select, textarea');
+  if (event.key === 'Escape' && isTyping) (event.target as HTMLElement).blur();
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  const press = keys[event.key];
+  if (press === undefined) return;
+  event.preventDefault();
+  press();
+});
+byId('filter').addEventListener('input', () => {
+  tree.filter = element('filter', HTMLInputElement).value;
+});
+byId('scope').addEventListener('change', changed);
+byId('pause').addEventListener('click', pause);
+byId('theme').addEventListener('click', theme);
+byId('help').addEventListener('click', () => element('shortcuts', HTMLDialogElement).showModal());
+byId('close').addEventListener('click', () => element('shortcuts', HTMLDialogElement).close());
+setInterval(changed, 1000);
+feed.start();
+requestAnimationFrame(draw);

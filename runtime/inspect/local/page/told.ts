@@ -1,0 +1,99 @@
+// What the server tells the page, as far as the page reads it: Stately's inspection events, and the runtime's status.
+
+export interface Snapshot {
+  readonly status?: string;
+  readonly value?: unknown;
+  readonly context?: unknown;
+  readonly output?: unknown;
+  readonly error?: unknown;
+  readonly tags?: readonly string[];
+}
+
+export interface InspectionEvent {
+  readonly type: '@xstate.actor' | '@xstate.event' | '@xstate.snapshot';
+  readonly sessionId: string;
+  readonly createdAt: string;
+  readonly id: string;
+  readonly name?: string;
+  readonly definition?: string;
+  readonly parentId?: string;
+  readonly sourceId?: string;
+  readonly snapshot?: Snapshot;
+  readonly event?: { readonly type: string };
+  readonly holdfast?: { readonly threadId: string; readonly thread: string };
+}
+
+export interface Thread {
+  readonly name: string;
+  readonly n: number;
+  readonly state: string;
+  readonly instances: number;
+  readonly utilization?: number;
+  readonly heapUsed?: number;
+}
+
+export interface Pool {
+  readonly threadId: string;
+  readonly maxThreads: number;
+  readonly threads: readonly Thread[];
+  readonly peakThreads: number;
+  readonly waiting: number;
+  readonly health: string;
+}
+
+export interface Instance {
+  readonly address: string;
+  readonly threadId: string;
+  readonly incarnation: number;
+  readonly restarts: number;
+  readonly state: string;
+  readonly handled: number;
+  readonly mailbox: number;
+  readonly capacity: number;
+}
+
+export interface Secret {
+  readonly provider: string;
+  readonly id: string;
+  readonly stage: string;
+  readonly versionId?: string;
+  readonly state: string;
+  readonly ageMs?: number;
+  readonly nextRefreshInMs?: number;
+  readonly holders: number;
+  readonly hits: number;
+  readonly misses: number;
+}
+
+export interface Status {
+  readonly version: string;
+  readonly state: string;
+  readonly uptimeMs: number;
+  readonly pools: readonly Pool[];
+  readonly instances: readonly Instance[];
+  readonly secrets: readonly Secret[];
+  readonly secretProviders: readonly { readonly alias: string; readonly breaker: string }[];
+  readonly deadLetters: number;
+  readonly restarts: number;
+  readonly inspection?: { readonly passed: number; readonly sampled: number };
+}
+
+export interface DeadLetter {
+  readonly id: string;
+  readonly address: string;
+  readonly reason: string;
+  readonly at: number;
+  readonly replays: number;
+  readonly cause?: string;
+  readonly event?: unknown;
+}
+
+/** Comes each second. */
+export interface Tick {
+  readonly status: Status;
+  readonly deadLetters: readonly DeadLetter[];
+  /** The page may send events and replay letters. */
+  readonly mayAct: boolean;
+  /** Events that did not come, because there were too many. */
+  readonly leftOut: number;
+}
