@@ -4,11 +4,13 @@ import type { DeadLetterReason, DeadLetters, Evidence } from './dead-letters.ts'
 import { Mailbox, type Tag } from './mailbox/mailbox.ts';
 import { measure, type Size } from './mailbox/size.ts';
 import { NO_TERMS, termsOf, type Terms } from './mailbox/terms.ts';
+import type { Trace } from './mailbox/trace.ts';
 import { anyMarked, hasMoved, setMoved } from './mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
 import { refusal } from './refusal.ts';
 import { sharedMemoryAdvice } from './shared-memory.ts';
 import { suspicion } from './suspicion.ts';
+import type { MessageTelemetry } from './telemetry/messages.ts';
 
 export interface InboxOptions {
   readonly agent: ResolvedAgent;
@@ -17,6 +19,8 @@ export interface InboxOptions {
   readonly sharedMemory: boolean;
   readonly waiting: Waiting;
   readonly deadLetters: DeadLetters;
+  /** Tells of what is sent, if somebody listens. */
+  readonly messages: Pick<MessageTelemetry, 'begin'> | undefined;
   /** Gets every event, before it waits in the mailbox. */
   readonly sent: ((event: object) => void) | undefined;
   readonly incarnation: () => number;
@@ -43,7 +47,15 @@ export class Inbox {
   }
 
   /** Queues an event; what cannot be queued becomes a dead letter. Never throws. */
-  accept(event: unknown, tag: Tag = 0, terms: Terms = NO_TERMS): void {
+  accept(event: unknown): void {
+    const { address, messages } = this.#options;
+    const sending = messages?.begin(address, 'send');
+    const refused = this.#take(event, 0, NO_TERMS, sending?.trace);
+    sending?.ended(refused && refusal(address, refused));
+  }
+
+  /** Why it was refused, if it was. */
+  #take(event: unknown, tag: Tag, terms: Terms, trace?: Trace): DeadLetterReason | undefined {
     if (this.#options.over() || this.#options.shut() !== undefined) return this.refuse(event, tag, 'stopped');
     // XState would take its own stop for the actor's end, of which nobody would hear.
     if (!isEvent(event) || event.type === 'xstate.stop')
@@ -60,9 +72,10 @@ export class Inbox {
       );
     if (typeof size === 'string') return this.refuse(event, tag, size);
     this.#options.sent?.(event);
-    const fits = this.mailbox.offer(event, tag, terms, this.#dropped);
+    const fits = this.mailbox.offer(event, tag, terms, this.#dropped, trace);
     if (!fits) return this.refuse(event, tag, 'mailbox-full');
     this.#options.ready();
+    return undefined;
   }
 
   /** Queues what the runtime itself has to tell, also when the mailbox is full. */
@@ -72,7 +85,7 @@ export class Inbox {
     this.#options.ready();
   }
 
-  readonly #dropped = (event: unknown, tag: Tag): void => this.refuse(event, tag, 'mailbox-full');
+  readonly #dropped = (event: unknown, tag: Tag): void => void this.refuse(event, tag, 'mailbox-full');
 
   #sizeOf(event: object): Size | 'unclonable' {
     const { maxBytes, warnBytes } = this.#options.agent;
@@ -90,12 +103,19 @@ export class Inbox {
   }
 
   /** Makes a dead letter of an event, and tells those who wait for it. */
-  refuse(event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown, why?: string): void {
+  refuse(
+    event: unknown,
+    tag: Tag,
+    reason: DeadLetterReason,
+    cause?: unknown,
+    why?: string,
+  ): DeadLetterReason {
     const { address, incarnation, deadLetters, waiting } = this.#options;
     deadLetters.add({ address, reason, event, incarnation: incarnation() }, tag);
-    if (tag === 0) return;
+    if (tag === 0) return reason;
     const shut = reason === 'stopped' ? this.#options.shut() : undefined;
     waiting.reject(tag, shut ?? refusal(address, reason, cause, why));
+    return reason;
   }
 
   /**
@@ -117,9 +137,21 @@ export class Inbox {
     event: unknown,
     { timeoutMs, signal, onTimeout, depth = 0 }: WaitOptions & { readonly depth?: number },
   ): Promise<unknown> {
-    const { agent, settled, waiting } = this.#options;
+    const { agent, address, messages, settled, waiting } = this.#options;
     const options = { timeoutMs, signal, onTimeout, of: agent.threadId, settled };
-    return waiting.open(kind, options, (tag, deadline) => this.accept(event, tag, termsOf(deadline, depth)));
+    const sending = messages?.begin(address, kind === 'ask' ? 'ask' : 'deliver');
+    const answer = waiting.open(
+      kind,
+      options,
+      (tag, deadline) => void this.#take(event, tag, termsOf(deadline, depth), sending?.trace),
+    );
+    if (sending !== undefined) {
+      answer.then(
+        () => sending.ended(),
+        (error: unknown) => sending.ended(error ?? null),
+      );
+    }
+    return answer;
   }
 
   /** Queues the event of a dead letter. Settles when it was handled or refused, however long that takes. */
@@ -132,7 +164,7 @@ export class Inbox {
     };
     return waiting.open('delivery', options, (tag) => {
       begun(tag);
-      this.accept(event, tag);
+      this.#take(event, tag, NO_TERMS);
     });
   }
 

@@ -44,6 +44,7 @@ export type { Secret } from './secrets/secret.ts';
 export type { SecretEvent } from './secrets/secret-event.ts';
 export { memoryStore } from './store/memory-store.ts';
 export type { SnapshotRecord, SnapshotStore } from './store/snapshot-store.ts';
+export { toPrometheus } from './telemetry/to-prometheus.ts';
 export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persisted-timer.ts';
 export type { InspectionEvent } from './wire/inspection.ts';
 export type { IncarnationEnd, StopReason, WatchListener } from './watchers.ts';

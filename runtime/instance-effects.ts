@@ -14,6 +14,7 @@ import type { Seat } from './seats.ts';
 import type { SecretsBroker } from './secrets/broker.ts';
 import type { Scrubber } from './secrets/scrubber.ts';
 import type { Snapshots } from './store/snapshots.ts';
+import type { MessageTelemetry } from './telemetry/messages.ts';
 import type { StopReason } from './watchers.ts';
 
 /** What an instance has its runtime do. */
@@ -23,6 +24,8 @@ export interface InstanceEffects {
   readonly deadLetters: DeadLetters;
   /** Knows what no error and no saved state may carry. */
   readonly scrubber: Scrubber;
+  /** Tells of what is sent, if somebody listens. */
+  readonly messages?: Pick<MessageTelemetry, 'begin'> | undefined;
   /** Gets every event, before it waits in the mailbox. */
   readonly sent?: ((event: object) => void) | undefined;
   /** Envelopes that other agents sent to this seat and were handled. */
@@ -59,7 +62,7 @@ export interface InstanceEffects {
 
 export interface InstanceEffectsOptions extends Pick<
   InstanceEffects,
-  'clock' | 'waiting' | 'deadLetters' | 'scrubber' | 'sent' | 'draining'
+  'clock' | 'waiting' | 'deadLetters' | 'scrubber' | 'messages' | 'sent' | 'draining'
 > {
   readonly tell: (event: SupervisorEvent) => void;
   readonly hub: EventHub;
@@ -76,7 +79,8 @@ export interface InstanceEffectsOptions extends Pick<
 
 /** What instances have their runtime do, the same for all of them. */
 export function instanceEffects(options: InstanceEffectsOptions): InstanceEffects {
-  const { clock, waiting, deadLetters, scrubber, sent, draining, tell, hub, logger, broker } = options;
+  const { clock, waiting, deadLetters, scrubber, messages, sent, draining, tell, hub, logger, broker } =
+    options;
   const { secrets, snapshots, warn, assertRunning, forget } = options;
   const largeEvents = new LargeEvents(warn);
   return {
@@ -84,6 +88,7 @@ export function instanceEffects(options: InstanceEffectsOptions): InstanceEffect
     waiting,
     deadLetters,
     scrubber,
+    messages,
     sent,
     draining,
     fromPeers: (seat) => broker.handled(seat),

@@ -107,13 +107,14 @@ export class Instance {
     this.#options = options;
     this.#effects = options.effects;
     this.#failures = options.failures;
-    const { waiting, deadLetters, sent } = this.#effects;
+    const { waiting, deadLetters, messages, sent } = this.#effects;
     this.inbox = new Inbox({
       agent: this.agent,
       address: this.address,
       sharedMemory: this.sharedMemory,
       waiting,
       deadLetters,
+      messages,
       sent,
       incarnation: () => this.#incarnation,
       over: () => this.over,

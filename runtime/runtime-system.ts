@@ -35,6 +35,7 @@ import type { SnapshotStore } from './store/snapshot-store.ts';
 import { Snapshots } from './store/snapshots.ts';
 import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
+import { MessageTelemetry } from './telemetry/messages.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
 import { RECYCLE_MS, Threads } from './threads.ts';
 import { twinLogic, type InstanceRequest, type TwinEffects } from './twins.ts';
@@ -72,6 +73,8 @@ export class RuntimeSystem {
   /** Knows every value that is or was in use, and takes it out of what leaves the runtime. */
   readonly scrubber: Scrubber;
   readonly clock: Clock;
+  /** Tells of messages, once there is somebody to tell. */
+  readonly messages: MessageTelemetry;
   /** Only when somebody inspects. */
   readonly inspection: InspectionHub | undefined;
   readonly #config: LoadedConfig;
@@ -104,6 +107,12 @@ export class RuntimeSystem {
     this.#hub = new EventHub(this.logger, this.scrubber);
     this.#waiting = new Waiting(this.clock, scrub);
     this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
+    this.messages = new MessageTelemetry({
+      version,
+      agentAt: (address) => this.#agents.get(agentOf(address)),
+      scrubText,
+      clock: this.clock,
+    });
     this.#startedAt = this.clock.now();
     this.#flush = options.flush;
     this.#snapshots = new Snapshots({
@@ -155,6 +164,7 @@ export class RuntimeSystem {
       instanceAt: (address) => this.#instances.get(address),
       useSecret: (...use) => secretRequest(this.secrets, ...use),
       inspection: this.inspection,
+      messages: this.messages,
       broker: this.#broker,
       deadLetters: this.deadLetters,
       hub: this.#hub,
@@ -167,6 +177,7 @@ export class RuntimeSystem {
       waiting: this.#waiting,
       deadLetters: this.deadLetters,
       scrubber: this.scrubber,
+      messages: this.messages,
       sent: options.sent,
       draining: () => this.#shut,
       broker: this.#broker,

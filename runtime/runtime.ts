@@ -245,6 +245,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     agents: loaded.agents,
     addressOf,
     scrubText: system.scrubber.scrubText,
+    messages: system.messages,
   });
   const spawn = (agent: string, request: SpawnRequest): Promise<AgentRef> =>
     telemetry.spawn(agent, request, () => system.spawn(agent, request));

@@ -31,6 +31,7 @@ import {
   threadNotStarted,
   unclonableInput,
 } from './thread-errors.ts';
+import type { MessageTelemetry } from './telemetry/messages.ts';
 import { ThreadReports } from './thread-reports.ts';
 import { VitalSigns, type ThreadVitals } from './vital-signs.ts';
 import { Watchdog } from './watchdog.ts';
@@ -71,6 +72,8 @@ export interface ThreadHostOptions {
   readonly warn: (fields: object, message: string) => void;
   /** The host's log. */
   readonly logger: Logger;
+  /** Tells of what was handled, if somebody listens. */
+  readonly messages?: Pick<MessageTelemetry, 'handled'> | undefined;
   /** Where what is inspected goes. Default: nowhere. */
   readonly inspection?: Pick<InspectionHub, 'fromThread' | 'wants'> | undefined;
   /** Opens the ways between agents. */

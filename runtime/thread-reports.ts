@@ -3,6 +3,7 @@ import type { ResolvedPool } from './config/resolve.ts';
 import type { Logger } from './logger.ts';
 import type { Seat, Seats } from './seats.ts';
 import { sharedMemoryAdvice, sharesMemory } from './shared-memory.ts';
+import type { MessageTelemetry } from './telemetry/messages.ts';
 import { decodeError } from './wire/errors.ts';
 import { restoreErrors, type ErrorsWithin } from './wire/errors-within.ts';
 import {
@@ -26,6 +27,8 @@ export interface ThreadReportsOptions {
   readonly logger: Logger;
   /** What one agent sent another came to nothing. */
   readonly letter: (letter: LetterReport) => void;
+  /** A traced envelope was handled; it may be anything. */
+  readonly messages?: Pick<MessageTelemetry, 'handled'> | undefined;
 }
 
 /** What a thread tells its host, taken with care: it may be anything. */
@@ -48,6 +51,7 @@ export class ThreadReports {
       const seat = this.#options.seats.at(slot);
       if (kind === REPORT.warning) this.#warning(seat, items[i + 2]);
       else if (kind === REPORT.log) this.#log(seat, items[i + 2]);
+      else if (kind === REPORT.traced) this.#options.messages?.handled(items[i + 2]);
       else if (kind === REPORT.letter) this.#letter(items[i + 2]);
       else if (seat?.instance.holds(seat)) this.#safely(kind, seat, items[i + 2]);
     }

@@ -19,6 +19,7 @@ export interface ThreadsOptions extends Pick<
   | 'instanceAt'
   | 'useSecret'
   | 'inspection'
+  | 'messages'
   | 'warn'
   | 'logger'
   | 'broker'

@@ -1,5 +1,6 @@
 import { unpackEvent } from './run.ts';
 import type { Tag } from './mailbox.ts';
+import type { Trace, TraceHeaders } from './trace.ts';
 import { NO_TERMS, type Terms } from './terms.ts';
 
 /**
@@ -9,6 +10,7 @@ import { NO_TERMS, type Terms } from './terms.ts';
  * - `slot, 1, tag, terms, event`: one envelope; `tag` is 0 unless it is an ask.
  * - `slot, length, asks, keys, events`: several, `asks` being null or the tags and terms of a run of asks. Without
  *   `keys` the events are as they were sent, with them column by column (`packRun`).
+ * - `slot, 0, headers, sentAt, told`: no envelope; the one that follows is traced ({@link Trace}).
  */
 export type Batch = unknown[];
 
@@ -28,6 +30,17 @@ const STRIDE = 5;
 
 export function runCount(batch: Batch): number {
   return batch.length / STRIDE;
+}
+
+/** What row `index` says of the envelope that follows, if it is such a row. */
+export function traceAt(batch: Batch, index: number): Trace | undefined {
+  const at = index * STRIDE;
+  if (batch[at + 1] !== 0) return undefined;
+  return {
+    headers: batch[at + 2] as TraceHeaders | null,
+    sentAt: batch[at + 3] as number,
+    told: batch[at + 4] === true,
+  };
 }
 
 export function runAt(batch: Batch, index: number): Run {

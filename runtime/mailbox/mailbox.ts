@@ -1,6 +1,7 @@
 import type { Batch } from './batch.ts';
 import { condensed, packRun } from './run.ts';
 import { deadlineOf, NO_TERMS, type Terms } from './terms.ts';
+import type { Trace } from './trace.ts';
 import { markOf } from './transfer.ts';
 
 /**
@@ -38,6 +39,8 @@ export class Mailbox {
   #events: unknown[] = Array.from({ length: INITIAL });
   #tags: Tag[] = Array.from({ length: INITIAL }, () => 0);
   #terms: Terms[] = Array.from({ length: INITIAL }, () => NO_TERMS);
+  /** From the first traced envelope on. */
+  #traces: (Trace | undefined)[] | undefined;
   #mask = INITIAL - 1;
   #head = 0;
   #sent = 0;
@@ -92,10 +95,16 @@ export class Mailbox {
    * Adds an envelope; `false` when the mailbox is full. With `drop-oldest` the oldest that waits makes room, if one
    * does: what the thread already has cannot be dropped.
    */
-  offer(event: unknown, tag: Tag, terms: Terms = NO_TERMS, dropped: Discard = () => {}): boolean {
+  offer(
+    event: unknown,
+    tag: Tag,
+    terms: Terms = NO_TERMS,
+    dropped: Discard = () => {},
+    trace?: Trace,
+  ): boolean {
     const full = this.#tail - this.#head - this.#control >= this.capacity;
     if (full && !(this.#overflow === 'drop-oldest' && this.#dropOldest(dropped))) return false;
-    this.#append(event, tag, terms);
+    this.#append(event, tag, terms, trace);
     return true;
   }
 
@@ -105,12 +114,14 @@ export class Mailbox {
     this.#append(event, CONTROL, NO_TERMS);
   }
 
-  #append(event: unknown, tag: Tag, terms: Terms): void {
+  #append(event: unknown, tag: Tag, terms: Terms, trace?: Trace): void {
     if (this.#tail - this.#head > this.#mask) this.#grow();
     const at = this.#tail & this.#mask;
     this.#events[at] = event;
     this.#tags[at] = tag;
     this.#terms[at] = terms;
+    if (trace !== undefined) this.#traces ??= [];
+    if (this.#traces !== undefined) this.#traces[at] = trace;
     this.#tail += 1;
     if (terms !== NO_TERMS) this.#expiresFrom = Math.min(this.#expiresFrom, deadlineOf(terms));
   }
@@ -140,7 +151,11 @@ export class Mailbox {
     while (at < end) {
       const asked = (this.#tags[at & this.#mask] as Tag) > 0;
       let over = at + 1;
-      while (over < end && (this.#tags[over & this.#mask] as Tag) > 0 === asked) over += 1;
+      const trace = this.#traces?.[at & this.#mask];
+      if (trace === undefined) {
+        while (over < end && (this.#tags[over & this.#mask] as Tag) > 0 === asked && !this.#isTraced(over))
+          over += 1;
+      } else batch.push(slot, 0, trace.headers, trace.sentAt, trace.told);
       if (over - at === 1) {
         const index = at & this.#mask;
         const tag = this.#tags[index] as Tag;
@@ -267,6 +282,10 @@ export class Mailbox {
     this.#removeUnless(kept, this.#sent, discard);
   }
 
+  #isTraced(at: number): boolean {
+    return this.#traces !== undefined && this.#traces[at & this.#mask] !== undefined;
+  }
+
   #marked(from: number, to: number, moving: object[]): void {
     for (let at = from; at < to; at++) {
       const event = this.#events[at & this.#mask];
@@ -335,6 +354,7 @@ export class Mailbox {
     this.#events[target] = this.#events[source];
     this.#tags[target] = this.#tags[source] as Tag;
     this.#terms[target] = this.#terms[source] as Terms;
+    if (this.#traces !== undefined) this.#traces[target] = this.#traces[source];
   }
 
   #pass(): void {
@@ -348,7 +368,9 @@ export class Mailbox {
     const events: unknown[] = Array.from({ length: size });
     const tags: Tag[] = Array.from({ length: size }, () => 0);
     const terms: Terms[] = Array.from({ length: size }, () => NO_TERMS);
+    const traces = this.#traces && Array.from<Trace | undefined>({ length: size });
     for (let at = this.#head; at < this.#tail; at++) {
+      if (traces !== undefined) traces[at & (size - 1)] = this.#traces?.[at & this.#mask];
       events[at & (size - 1)] = this.#events[at & this.#mask];
       tags[at & (size - 1)] = this.#tags[at & this.#mask] as Tag;
       terms[at & (size - 1)] = this.#terms[at & this.#mask] as Terms;
@@ -356,6 +378,7 @@ export class Mailbox {
     this.#events = events;
     this.#tags = tags;
     this.#terms = terms;
+    this.#traces = traces;
     this.#mask = size - 1;
   }
 }

@@ -10,8 +10,21 @@ export const AGENT = 'holdfast.agent';
 export const ADDRESS = 'holdfast.address';
 /** The `threadId` of a pool. */
 export const POOL = 'holdfast.pool';
+/** Address of the agent that sent an event. */
+export const SENDER = 'holdfast.sender';
+/** The conventions' words for a message: the system, what is done, and for whom it is, the agent and not the instance. */
+export const SYSTEM = 'messaging.system';
+export const OPERATION = 'messaging.operation.name';
+export const OPERATION_TYPE = 'messaging.operation.type';
+export const DESTINATION = 'messaging.destination.name';
 /** Node's id of a worker thread, as `ref.thread`. */
 export const THREAD = 'holdfast.thread';
+/** Name of a worker thread, `holdfast:<threadId>:<n>`. */
+export const THREAD_NAME = 'thread.name';
+/** Alias of a secret provider. */
+export const PROVIDER = 'holdfast.secret.provider';
+export const STATE = 'state';
+export const RESULT = 'result';
 export const REASON = 'reason';
 export const ERROR_TYPE = 'error.type';
 

@@ -16,13 +16,13 @@ const b = () => fixture('process', { threadId: 'b' });
 test('threads and active agents follow the runtime, and are 0 where there is none', async () => {
   const fake = collectMetrics();
   const runtime = await start({ agents: { counter: a(), process: b() } });
-  expect(fake.collect()).toEqual({
+  expect(fake.collect()).toMatchObject({
     'holdfast.threads': { [pool('a')]: 0, [pool('b')]: 0 },
     'holdfast.agent.active': { [agent('counter')]: 0, [agent('process')]: 0 },
   });
   const refs = [];
   for (let i = 0; i < 3; i++) refs.push(await runtime.spawn('counter'));
-  expect(fake.collect()).toEqual({
+  expect(fake.collect()).toMatchObject({
     'holdfast.threads': { [pool('a')]: 2, [pool('b')]: 0 },
     'holdfast.agent.active': { [agent('counter')]: 3, [agent('process')]: 0 },
   });
@@ -54,13 +54,99 @@ test('what a stopped runtime had is 0 once, then its gauges and their callback a
   expect(fake.callbacks.length).toBe(1);
   await runtime.stop();
   await runtime.stop();
-  expect(fake.collect()).toEqual({
+  expect(fake.collect()).toMatchObject({
     'holdfast.threads': { [pool('a')]: 0 },
     'holdfast.agent.active': { [agent('counter')]: 0 },
   });
   await Promise.resolve();
   expect(fake.callbacks.length).toBe(0);
   expect(fake.collect()).toEqual({});
+});
+
+test('mailboxes, the event loop and the heap of threads, and secrets with their providers are observed', async () => {
+  const fake = collectMetrics();
+  const thread = { n: 1, thread: 1, state: 'ready', instances: 1 } as const;
+  const secret = {
+    provider: 'default',
+    id: 'never/shown',
+    stage: 'AWSCURRENT',
+    epoch: 1,
+    holders: 1,
+  } as const;
+  const status = {
+    ...source('a').status(),
+    pools: [
+      {
+        threadId: 'a',
+        maxThreads: 2,
+        threads: [{ ...thread, name: 'holdfast:a:1', utilization: 0.25, heapUsed: 1000 }],
+        peakThreads: 1,
+        startedThreads: 1,
+        endedThreads: {},
+        waiting: 0,
+        health: 'open',
+      },
+    ],
+    instances: [
+      {
+        address: 'x/1',
+        agent: 'agent of a',
+        threadId: 'a',
+        thread: 1,
+        incarnation: 1,
+        restarts: 0,
+        state: 'running',
+        handled: 1,
+        mailbox: 3,
+        capacity: 1000,
+      },
+      {
+        address: 'x/2',
+        agent: 'agent of a',
+        threadId: 'a',
+        thread: 1,
+        incarnation: 1,
+        restarts: 0,
+        state: 'running',
+        handled: 1,
+        mailbox: 4,
+        capacity: 1000,
+      },
+    ],
+    secrets: [
+      { ...secret, state: 'fresh', hits: 5, misses: 1 },
+      { ...secret, state: 'stale', hits: 2, misses: 0 },
+    ],
+    secretProviders: [{ alias: 'default', provider: 'env', breaker: 'open' }],
+  } as const satisfies ReturnType<GaugeSource['status']>;
+  let now: ReturnType<GaugeSource['status']> = status;
+  const only: GaugeSource = { ...source('a'), status: () => now };
+  const gauges = Gauges.of(metrics.getMeterProvider(), metrics.getMeter('test'));
+  gauges.add(only);
+  const key = (attributes: object): string => JSON.stringify(attributes);
+  const name = 'thread.name';
+  const of = { 'holdfast.secret.provider': 'default' };
+  expect(fake.collect()).toEqual({
+    'holdfast.threads': { [pool('a')]: 1 },
+    'holdfast.agent.active': { [agent('agent of a')]: 2 },
+    'holdfast.mailbox.depth': { [agent('agent of a')]: 7 },
+    'nodejs.eventloop.utilization': { [key({ 'holdfast.pool': 'a', [name]: 'holdfast:a:1' })]: 0.25 },
+    'holdfast.thread.heap.used': { [key({ 'holdfast.pool': 'a', [name]: 'holdfast:a:1' })]: 1000 },
+    'holdfast.secret.entries': { [key({ ...of, state: 'fresh' })]: 1, [key({ ...of, state: 'stale' })]: 1 },
+    'holdfast.secret.uses': { [key({ ...of, result: 'hit' })]: 7, [key({ ...of, result: 'miss' })]: 1 },
+    'holdfast.secret.breaker': { [key({ ...of, state: 'open' })]: 1 },
+  });
+  // A level that is gone is 0 once; a count stays, also when what was counted is gone, and with it the runtime.
+  now = source('a').status();
+  expect(fake.collect()).toMatchObject({
+    'nodejs.eventloop.utilization': { [key({ 'holdfast.pool': 'a', [name]: 'holdfast:a:1' })]: 0 },
+    'holdfast.secret.breaker': { [key({ ...of, state: 'open' })]: 0 },
+    'holdfast.secret.uses': { [key({ ...of, result: 'hit' })]: 7 },
+  });
+  expect(fake.collect()).not.toHaveProperty('holdfast.secret.breaker');
+  gauges.add(source('b'));
+  gauges.remove(only);
+  expect(fake.collect()).toMatchObject({ 'holdfast.secret.uses': { [key({ ...of, result: 'hit' })]: 7 } });
 });
 
 test('`await using` ends the gauges like stop', async () => {
@@ -82,7 +168,7 @@ test('runtimes of one process are summed, so that none overwrites another', asyn
   await two.spawn('counter');
   await two.spawn('process');
   expect(fake.callbacks.length).toBe(1);
-  expect(fake.collect()).toEqual({
+  expect(fake.collect()).toMatchObject({
     'holdfast.threads': { [pool('a')]: 3, [pool('b')]: 1 },
     'holdfast.agent.active': { [agent('counter')]: 3, [agent('process')]: 1 },
   });

@@ -3,6 +3,7 @@ import type { SpawnRequest } from '../spawn-request.ts';
 import { SCOPE, type AgentAt, type ObservedAgent } from './attributes.ts';
 import { countEvents, type EventSource } from './counters.ts';
 import { Gauges, type GaugeSource } from './gauges.ts';
+import type { MessageTelemetry } from './messages.ts';
 import { quietly } from './quietly.ts';
 import { inSpawnSpan, type Spawned } from './spawn-span.ts';
 
@@ -11,6 +12,8 @@ export interface TelemetryOptions {
   readonly addressOf: (agent: string, id: string) => string;
   /** Takes the values of secrets out of a text. Default: nothing to take out. */
   readonly scrubText?: (text: string) => string;
+  /** Measures messages, when somebody measures. */
+  readonly messages?: Pick<MessageTelemetry, 'measure'>;
 }
 
 /** Spans and metrics of one runtime. */
@@ -28,12 +31,14 @@ export interface Telemetry {
  */
 export function startTelemetry(
   runtime: EventSource & Pick<GaugeSource, 'status'>,
-  { agents, addressOf, scrubText }: TelemetryOptions,
+  { agents, addressOf, scrubText, messages }: TelemetryOptions,
 ): Telemetry {
   const { version } = runtime.status();
   const byName = new Map(agents.map((agent) => [agent.name, agent]));
   const source: GaugeSource = { agents, status: () => runtime.status() };
-  const gauges = quietly(() => startMetrics(runtime, source, version, agentFinder(agents, addressOf)));
+  const gauges = quietly(() =>
+    startMetrics(runtime, source, version, agentFinder(agents, addressOf), messages),
+  );
   return {
     spawn(agent, { id }, spawn) {
       const pool = byName.get(agent)?.threadId;
@@ -50,12 +55,14 @@ function startMetrics(
   source: GaugeSource,
   version: string,
   agentAt: AgentAt,
+  messages: TelemetryOptions['messages'],
 ): Gauges | undefined {
   const provider = metrics.getMeterProvider();
   const meter = provider.getMeter(SCOPE, version);
   // Nobody measures: hear nothing, hold nothing.
   if (meter === createNoopMeter()) return undefined;
   countEvents(meter, runtime, agentAt);
+  messages?.measure(meter);
   const gauges = Gauges.of(provider, meter);
   gauges.add(source);
   return gauges;

@@ -1,4 +1,5 @@
 import type { DeadLetterReason } from '../dead-letters.ts';
+import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { StopReason } from '../watchers.ts';
 import type { PersistedState, PersistedTimer, TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
@@ -68,7 +69,22 @@ export const REPORT = {
   stateless: 12,
   /** A line for the log: {@link LogReport}. */
   log: 13,
+  /** A traced envelope was handled: {@link TraceReport}. */
+  traced: 14,
 } as const;
+
+/** How an envelope came to its end; times are milliseconds of the host's clock. */
+export interface TraceReport {
+  readonly address: string;
+  /** Address of the agent that sent it; undefined for the host. */
+  readonly from: string | undefined;
+  readonly headers: TraceHeaders | null;
+  readonly sentAt: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** What its instance failed with in the turn. */
+  readonly error?: WireError | undefined;
+}
 
 /** What an agent logs; `errors` stand in the fields. */
 export type LogReport = readonly [

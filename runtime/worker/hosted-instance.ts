@@ -151,6 +151,11 @@ export class HostedInstance {
     return this.#ended;
   }
 
+  /** What it failed with. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
   watch(watched: boolean): void {
     this.#watched = watched;
     if (watched) this.#report();

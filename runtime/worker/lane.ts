@@ -1,10 +1,12 @@
 import type { AnyEventObject } from 'xstate';
 import { eventOf, termsAt, type Run } from '../mailbox/batch.ts';
 import { deadlineOf, depthOf } from '../mailbox/terms.ts';
+import type { Trace } from '../mailbox/trace.ts';
 import type { Progress } from '../wire/progress.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import type { Place, Source } from './place.ts';
 import { threadState, type OpenAsk } from './thread-state.ts';
+import { inTrace } from './trace-context.ts';
 
 /** A delivered batch, until all of it was handled. */
 export interface Job {
@@ -21,6 +23,8 @@ interface QueuedRun {
   readonly job: Job;
   readonly place: Place;
   readonly run: Run;
+  /** Of its one envelope. */
+  readonly trace: Trace | undefined;
   at: number;
 }
 
@@ -39,6 +43,8 @@ export interface LaneOptions {
   readonly completed: (job: Job) => void;
   /** The time of an ask was up before its turn came. */
   readonly expired: (place: Place, event: unknown) => void;
+  /** A traced envelope was handled, from then to then. Default: nobody wants to know. */
+  readonly traced?: ((place: Place, trace: Trace, from: number, to: number) => void) | undefined;
 }
 
 /** What one instance has to do in its thread: the envelopes that came for it, and before them what it sent itself. */
@@ -71,10 +77,10 @@ export class Lane {
     return this.#open.length > 0;
   }
 
-  push(job: Job, run: Run, place: Place): void {
+  push(job: Job, run: Run, place: Place, trace?: Trace): void {
     job.left += run.length;
     place.queued += run.length;
-    this.#runs.push({ job, run, place, at: 0 });
+    this.#runs.push({ job, run, place, trace, at: 0 });
   }
 
   /** Runs up to `max` turns; returns how many. */
@@ -112,6 +118,10 @@ export class Lane {
 
   /** Turns of one run, until the instance has something of its own to do. */
   #some(queued: QueuedRun, max: number): number {
+    return queued.trace === undefined ? this.#run(queued, max) : this.#traced(queued, queued.trace);
+  }
+
+  #run(queued: QueuedRun, max: number): number {
     const { instance } = this;
     const { progress, now } = this.#options;
     const { run, job, place } = queued;
@@ -138,6 +148,17 @@ export class Lane {
     place.source.acks.handled(place, at - from);
     this.#done(job, place, at - from);
     return at - from;
+  }
+
+  /** The turn of a traced envelope: what happens in it is part of its trace. */
+  #traced(queued: QueuedRun, trace: Trace): number {
+    const { now, traced } = this.#options;
+    const from = now();
+    try {
+      return inTrace(trace.headers, () => this.#run(queued, 1));
+    } finally {
+      if (trace.told) traced?.(queued.place, trace, from, now());
+    }
   }
 
   #ask(event: AnyEventObject, place: Place, tag: number, terms: number, time: number): void {

@@ -1,4 +1,5 @@
-import { runAt, runCount, type Batch } from '../mailbox/batch.ts';
+import { runAt, runCount, traceAt, type Batch } from '../mailbox/batch.ts';
+import { isTrace } from '../mailbox/trace.ts';
 
 /** A batch holds no more envelopes of one instance than its mailbox did. */
 const MAX_RUN = 1_000_000;
@@ -10,6 +11,11 @@ const MAX_RUN = 1_000_000;
 export function isBatch(value: unknown): value is Batch {
   if (!Array.isArray(value) || value.length % 5 !== 0) return false;
   for (let i = 0; i < runCount(value); i++) {
+    const trace = traceAt(value, i);
+    if (trace !== undefined) {
+      if (!isTrace(trace)) return false;
+      continue;
+    }
     const { slot, length, asks, keys, events } = runAt(value, i);
     if (!isCount(slot) || !isCount(length) || length === 0 || length > MAX_RUN) return false;
     if (!Array.isArray(events) || !(asks === null || isAsks(asks, length))) return false;

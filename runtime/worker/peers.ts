@@ -3,6 +3,7 @@ import { HoldfastError } from '../errors.ts';
 import type { Tag } from '../mailbox/mailbox.ts';
 import type { Ack, Attachment } from '../mailbox/outbox.ts';
 import { sharesMemory } from '../mailbox/size.ts';
+import { isSampled } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved } from '../mailbox/transfer.ts';
 import { MAX_DEPTH, NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
@@ -26,6 +27,7 @@ import { PeerPorts } from './peer-ports.ts';
 import type { PeerEnd } from './peer-ref.ts';
 import { PeerWatches } from './peer-watches.ts';
 import type { PeerBridge, PeerWait, Self } from './thread-state.ts';
+import { currentTrace } from './trace-context.ts';
 import type { Turns } from './turns.ts';
 
 export interface PeersOptions {
@@ -138,7 +140,10 @@ export class Peers implements PeerBridge {
     count(line, 1);
     const reason = unfit(event, line);
     if (reason !== undefined) return this.#discard(line, event, tag, reason);
-    if (!line.mailbox.offer(event, tag, terms)) return this.#discard(line, event, tag, 'mailbox-full');
+    const headers = currentTrace();
+    const trace = headers && { headers, sentAt: this.#options.clock.now(), told: isSampled(headers) };
+    if (!line.mailbox.offer(event, tag, terms, undefined, trace))
+      return this.#discard(line, event, tag, 'mailbox-full');
     if (line.open !== undefined) line.open.peer.outbox.ready(line.open.attachment);
     else if (!line.connecting) void this.#connect(line);
   }

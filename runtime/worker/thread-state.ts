@@ -1,4 +1,5 @@
 import type { AnyEventObject } from 'xstate';
+import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { SecretUseName } from '../wire/protocol.ts';
 import type { PeerEnd } from './peer-ref.ts';
 
@@ -74,6 +75,8 @@ export interface ThreadState {
   ask: OpenAsk | undefined;
   /** Address of the instance that sent it. */
   sender: string | undefined;
+  /** The trace that the turn is a part of; undefined: none. */
+  trace: TraceHeaders | undefined;
   /** Asks of earlier turns whose event is still on its way through the instance. */
   readonly asks: WeakMap<AnyEventObject, OpenAsk>;
   /** By the instance's actor system, which all its children share. */
@@ -99,6 +102,7 @@ export function threadState(): ThreadState {
     event: undefined,
     ask: undefined,
     sender: undefined,
+    trace: undefined,
     peers: undefined,
     log: undefined,
     asks: new WeakMap(),

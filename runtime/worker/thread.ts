@@ -1,7 +1,7 @@
 import type { AnyEventObject } from 'xstate';
 import { threadId as nodeThreadId, type MessagePort } from 'node:worker_threads';
 import { HoldfastError } from '../errors.ts';
-import { isClonable } from '../wire/errors.ts';
+import { encodeError, isClonable } from '../wire/errors.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';
 import { openProgress } from '../wire/progress.ts';
@@ -13,6 +13,7 @@ import {
   type LetterReport,
   type Severance,
   type ThreadData,
+  type TraceReport,
 } from '../wire/protocol.ts';
 import { toClonable } from '../wire/snapshot.ts';
 import type { Clock } from '../xstate/xstate5.ts';
@@ -96,6 +97,12 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       } else letter({ address: instance.address, reason: 'expired', event });
       // Before it is counted: should the thread die now, it was either told or is still the sender's.
       reports.flush();
+    },
+    traced({ instance, from }, { headers, sentAt }, startedAt, endedAt) {
+      const { address, slot, failure } = instance;
+      const error = failure === undefined ? undefined : encodeError(failure);
+      const report: TraceReport = { address, from, headers, sentAt, startedAt, endedAt, error };
+      reports.add(REPORT.traced, slot, report);
     },
     loop,
   });

@@ -1,5 +1,6 @@
-import { runAt, runCount, type Batch } from '../mailbox/batch.ts';
+import { runAt, runCount, traceAt, type Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
+import type { Trace } from '../mailbox/trace.ts';
 import type { Progress } from '../wire/progress.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
@@ -23,6 +24,7 @@ export interface TurnsOptions {
   /** Called before anything is acknowledged. */
   readonly beforeAck: () => void;
   readonly expired: LaneOptions['expired'];
+  readonly traced?: LaneOptions['traced'];
   /** The host has not kept up with what it was told: nothing more happens here until {@link Turns.resume}. */
   readonly held?: () => boolean;
   readonly loop?: EventLoop | undefined;
@@ -56,13 +58,21 @@ export class Turns {
     const job: DeliveredJob = { source, left: 0, resolve: undefined };
     this.#sources.add(source);
     const runs = runCount(batch);
+    let trace: Trace | undefined;
     for (let i = 0; i < runs; i++) {
+      const next = traceAt(batch, i);
+      if (next !== undefined) {
+        trace = next;
+        continue;
+      }
       const run = runAt(batch, i);
+      const traced = trace;
+      trace = undefined;
       const place = source.placeOf(run.slot);
       // Left uncounted: its sender still has it and decides.
       if (place === undefined || place.instance.ended) continue;
       const lane = this.#laneOf(place.instance);
-      lane.push(job, run, place);
+      lane.push(job, run, place, traced);
       this.#wait(lane);
     }
     const few = job.left > 0 && this.#atOnce + job.left <= QUANTUM;
@@ -158,9 +168,9 @@ export class Turns {
   #laneOf(instance: HostedInstance): Lane {
     let lane = this.#lanes.get(instance);
     if (lane === undefined) {
-      const { progress, now, expired } = this.#options;
+      const { progress, now, expired, traced } = this.#options;
       const completed = (job: Job): void => void this.#completed.push(job as DeliveredJob);
-      lane = new Lane({ instance, progress, now, completed, expired }, QUANTUM);
+      lane = new Lane({ instance, progress, now, completed, expired, traced }, QUANTUM);
       this.#lanes.set(instance, lane);
     }
     return lane;

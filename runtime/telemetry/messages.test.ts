@@ -1,0 +1,221 @@
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import {
+  AlwaysOffSampler,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+  TracerProvider,
+  type ReadableSpan,
+  type TracerProviderOptions,
+} from '@opentelemetry/sdk-trace';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { start } from '../fixtures/start.ts';
+
+const canary = 'canary-7f3e-never-to-be-seen';
+const agent = (threadId: string, file = 'traced') => ({
+  type: 'thread-bound' as const,
+  threadId,
+  maxThreads: 1,
+  module: new URL(`./fixtures/${file}.ts`, import.meta.url),
+  supervision: { restart: 'temporary' as const },
+});
+const agents = {
+  trader: agent('trading-pool'),
+  risk: agent('risk'),
+  inside: agent('inside', 'traced-inside'),
+};
+
+/** The SDK that a user has in the host. */
+function sdk(options: TracerProviderOptions & { readonly propagator?: boolean } = {}) {
+  const exporter = new InMemorySpanExporter();
+  const { propagator = true, ...rest } = options;
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager());
+  if (propagator) propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  trace.setGlobalTracerProvider(
+    new TracerProvider({ ...rest, spanProcessors: [new SimpleSpanProcessor({ exporter })] }),
+  );
+  onTestFinished(() => {
+    trace.disable();
+    context.disable();
+    propagation.disable();
+  });
+  const spans = (): ReadableSpan[] => exporter.getFinishedSpans();
+  const named = (name: string): Promise<ReadableSpan> =>
+    vi.waitFor(
+      () => {
+        const span = spans().find((span) => span.name === name);
+        if (span === undefined) throw new Error(`no span ${name}`);
+        return span;
+      },
+      { timeout: 10_000 },
+    );
+  return { spans, named };
+}
+
+const ids = (span: ReadableSpan) => ({
+  trace: span.spanContext().traceId,
+  id: span.spanContext().spanId,
+  parent: span.parentSpanContext?.spanId,
+});
+const ms = ([seconds, nanos]: ReadableSpan['startTime']): number => seconds * 1000 + nanos / 1e6;
+
+test.each([true, false])(
+  'an ask is sent and processed in one trace, with a propagator: %s',
+  async (propagator) => {
+    const { named } = sdk({ propagator });
+    const runtime = await start({ agents });
+    const ref = await runtime.spawn('risk', { id: 'desk' });
+    const before = Date.now();
+    const user = trace.getTracer('test').startSpan('user');
+    const answer = context.with(trace.setSpan(context.active(), user), () => ref.ask({ type: 'question' }));
+    expect(await answer).toBe(42);
+    const [sent, processed] = [await named('send risk'), await named('process risk')];
+    expect(ids(sent)).toMatchObject({ trace: user.spanContext().traceId, parent: user.spanContext().spanId });
+    expect(ids(processed)).toMatchObject({ trace: ids(sent).trace, parent: ids(sent).id });
+    expect(processed.links.map(({ context }) => context.spanId)).toEqual([ids(sent).id]);
+    expect([sent.kind, processed.kind]).toEqual([SpanKind.PRODUCER, SpanKind.CONSUMER]);
+    const common = {
+      'messaging.system': 'holdfast',
+      'messaging.destination.name': 'risk',
+      'holdfast.pool': 'risk',
+      'holdfast.address': 'risk/desk',
+    };
+    expect(sent.attributes).toEqual({
+      ...common,
+      'messaging.operation.name': 'ask',
+      'messaging.operation.type': 'send',
+    });
+    expect(processed.attributes).toEqual({
+      ...common,
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+    });
+    expect([sent.status.code, processed.status.code]).toEqual([SpanStatusCode.UNSET, SpanStatusCode.UNSET]);
+    // The thread's own times, on the same clock.
+    expect(ms(processed.startTime)).toBeGreaterThanOrEqual(before - 5);
+    expect(ms(processed.startTime)).toBeGreaterThanOrEqual(ms(sent.startTime) - 5);
+    expect(ms(processed.endTime)).toBeGreaterThanOrEqual(ms(processed.startTime));
+    expect(ms(processed.endTime)).toBeLessThanOrEqual(Date.now() + 5);
+  },
+);
+
+test('an ask that crosses two threads is one tree', async () => {
+  const { named } = sdk();
+  const runtime = await start({ agents });
+  const trader = await runtime.spawn('trader', { id: 'btc' });
+  await runtime.spawn('risk', { id: 'desk' });
+  expect(await trader.ask({ type: 'consult', to: 'risk/desk' })).toBe(42);
+  const first = await named('send trader');
+  const [processed, second, last] = [
+    await named('process trader'),
+    await named('send risk'),
+    await named('process risk'),
+  ];
+  expect(new Set([first, processed, second, last].map((span) => ids(span).trace)).size).toBe(1);
+  expect(ids(processed).parent).toBe(ids(first).id);
+  expect(ids(second).parent).toBe(ids(first).id);
+  expect(ids(last).parent).toBe(ids(second).id);
+  expect(last.links.map(({ context }) => context.spanId)).toEqual([ids(second).id]);
+  expect(second.attributes).toMatchObject({ 'holdfast.sender': 'trader/btc' });
+});
+
+test('spans that an agent starts in its turn are below the send, and what it sends then is below them', async () => {
+  const { named } = sdk();
+  const runtime = await start({ agents });
+  const ref = await runtime.spawn('inside', { id: 'a' });
+  await runtime.spawn('risk', { id: 'desk' });
+  const inner = (await ref.ask({ type: 'work', to: 'risk/desk' })) as Record<string, string>;
+  const sent = await named('send inside');
+  expect(inner).toMatchObject({ traceId: ids(sent).trace, parent: ids(sent).id });
+  expect(ids(await named('send risk'))).toMatchObject({ trace: ids(sent).trace, parent: inner['spanId'] });
+});
+
+test('each send is a span, a run of equal events too, and each is handled once in its order', async () => {
+  const { spans } = sdk();
+  const runtime = await start({ agents });
+  const ref = await runtime.spawn('risk', { id: 'desk' });
+  for (let n = 0; n < 300; n += 1) ref.send({ type: 'note' });
+  await ref.deliver({ type: 'note' });
+  const of = (name: string): ReadableSpan[] => spans().filter((span) => span.name === name);
+  await vi.waitFor(() => expect(of('process risk')).toHaveLength(301), { timeout: 10_000 });
+  expect(of('send risk')).toHaveLength(301);
+  expect(runtime.status().instances[0]).toMatchObject({ handled: 301, mailbox: 0 });
+  const sent = of('send risk')
+    .slice(0, 300)
+    .map((span) => ids(span).id);
+  expect(
+    of('process risk')
+      .slice(0, 300)
+      .map((span) => ids(span).parent),
+  ).toEqual(sent);
+});
+
+test('what fails has the code of the error, and never its text or the event', async () => {
+  const { spans, named } = sdk();
+  const runtime = await start({ agents });
+  const ref = await runtime.spawn('risk', { id: 'desk' });
+  await expect(ref.ask({ type: 'note', canary })).rejects.toMatchObject({ code: 'ASK_UNANSWERED' });
+  ref.send({ type: 'note', canary, broken: () => canary });
+  await expect(ref.ask({ type: 'fail', canary })).rejects.toThrow('a text that no span shows');
+  await named('process risk');
+  await vi.waitFor(
+    () => {
+      const types = spans().map(({ name, attributes, status }) => [
+        name,
+        attributes['error.type'],
+        status.code,
+      ]);
+      expect(types).toEqual(
+        expect.arrayContaining([
+          ['send risk', 'ASK_UNANSWERED', SpanStatusCode.ERROR],
+          ['send risk', 'RangeError', SpanStatusCode.ERROR],
+          ['process risk', 'RangeError', SpanStatusCode.ERROR],
+        ]),
+      );
+    },
+    { timeout: 10_000 },
+  );
+  await ref.stop();
+  ref.send({ type: 'note', canary });
+  expect(spans().at(-1)?.attributes['error.type']).toBe('AGENT_STOPPED');
+  const text = JSON.stringify(
+    spans().map(({ name, attributes, status, events, links }) => [name, attributes, status, events, links]),
+  );
+  expect(text).not.toContain(canary);
+  expect(text).not.toContain('a text that no span shows');
+});
+
+test('a trace that nobody records is handed on as that, and its turns are told to nobody', async () => {
+  const { spans } = sdk({ sampler: new AlwaysOffSampler() });
+  const runtime = await start({ agents });
+  const ref = await runtime.spawn('inside', { id: 'a' });
+  // Begun anew in the thread, its trace would be recorded.
+  expect(await ref.ask({ type: 'work' })).toMatchObject({ isRecording: false });
+  await ref.deliver({ type: 'work' });
+  expect(spans()).toEqual([]);
+});
+
+test('without an SDK nothing travels with an event', async () => {
+  const runtime = await start({ agents });
+  const ref = await runtime.spawn('inside', { id: 'a' });
+  const inner = (await ref.ask({ type: 'work' })) as Record<string, string>;
+  expect(inner).toMatchObject({ isRecording: true, parent: undefined });
+});
+
+test('an event to an agent whose thread died is traced to its end when it is handled at last', async () => {
+  const { spans, named } = sdk();
+  const quick = { backoff: { minMs: 1, maxMs: 5, factor: 2, jitter: 0 } };
+  const runtime = await start({ agents: { risk: { ...agent('risk'), supervision: quick } } });
+  const ref = await runtime.spawn('risk', { id: 'desk' });
+  ref.send({ type: 'fail' });
+  expect(await ref.ask({ type: 'question' })).toBe(42);
+  await named('process risk');
+  await vi.waitFor(
+    () => {
+      const processed = spans().filter(({ name }) => name === 'process risk');
+      expect(processed.map(({ attributes }) => attributes['error.type'])).toEqual(['RangeError', undefined]);
+    },
+    { timeout: 10_000 },
+  );
+});

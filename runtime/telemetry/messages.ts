@@ -1,0 +1,244 @@
+import {
+  context,
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+  type Histogram,
+  type Meter,
+  type Span,
+  type SpanOptions,
+  type TimeInput,
+} from '@opentelemetry/api';
+import { isHeaders, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
+import { registered } from '../wire/otel-registry.ts';
+import { decodeError } from '../wire/errors.ts';
+import type { TraceReport } from '../wire/protocol.ts';
+import {
+  ADDRESS,
+  agentNameAt,
+  DESTINATION,
+  ERROR_TYPE,
+  errorType,
+  OPERATION,
+  OPERATION_TYPE,
+  POOL,
+  SCOPE,
+  SENDER,
+  SYSTEM,
+  type AgentAt,
+} from './attributes.ts';
+import { quietly } from './quietly.ts';
+
+/** Milliseconds between two events to one agent whose way is measured when nobody traces them. */
+const PROBE_MS = 10;
+/** Seconds, as the semantic conventions of messaging advise. */
+const BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+/** How an event is sent: without waiting, for a reply, or until it was handled. */
+export type Operation = 'send' | 'ask' | 'deliver';
+
+/** The one who sends, as the spans and metrics tell it. */
+export interface Sending {
+  /** What travels with the envelope, if anything does. */
+  readonly trace: Trace | undefined;
+  /** It has come to its end: with an error, if it failed. */
+  ended(error?: unknown): void;
+}
+
+export interface MessageTelemetryOptions {
+  readonly version: string;
+  readonly agentAt: AgentAt;
+  readonly scrubText: (text: string) => string;
+  readonly clock: { now(): number; date(): number };
+}
+
+/**
+ * Spans and durations of messages by the conventions of OpenTelemetry: `send {agent}` where it is sent, and
+ * `process {agent}`, made here from what the thread tells of the turn. Without an SDK nothing is done.
+ */
+export class MessageTelemetry {
+  readonly #options: MessageTelemetryOptions;
+  readonly #probedAt = new Map<string, number>();
+  #nearest = -Infinity;
+  #durations: Record<'operation' | 'process' | 'queue', Histogram> | undefined;
+
+  constructor(options: MessageTelemetryOptions) {
+    this.#options = options;
+  }
+
+  /** Durations go there. */
+  measure(meter: Meter): void {
+    const histogram = (name: string, description: string): Histogram =>
+      meter.createHistogram(name, {
+        unit: 's',
+        description,
+        advice: { explicitBucketBoundaries: BOUNDARIES },
+      });
+    this.#durations = {
+      operation: histogram('messaging.client.operation.duration', 'From an ask or a delivery to its end.'),
+      process: histogram('messaging.process.duration', 'Turns of agents, a sample.'),
+      queue: histogram('holdfast.queue.delay', 'From sending an event to its turn, a sample.'),
+    };
+  }
+
+  /** Undefined: nobody wants to know. */
+  begin(address: string, operation: Operation): Sending | undefined {
+    const isTraced = registered()?.trace !== undefined;
+    if (!isTraced && this.#durations === undefined) return undefined;
+    const sentAt = this.#options.clock.now();
+    const isProbe = this.#durations !== undefined && (isTraced || this.#isDue(address, sentAt));
+    if (!isTraced && !isProbe && operation === 'send') return undefined;
+    return quietly(() => this.#begin(address, operation, sentAt, { isTraced, isProbe }));
+  }
+
+  #begin(
+    address: string,
+    operation: Operation,
+    sentAt: number,
+    { isTraced, isProbe }: { readonly isTraced: boolean; readonly isProbe: boolean },
+  ): Sending {
+    const attributes = this.#attributesOf(address, operation);
+    const agent = attributes[DESTINATION] as string;
+    const span = isTraced ? this.#startSpan(`send ${agent}`, SpanKind.PRODUCER, attributes) : undefined;
+    const headers = span === undefined ? null : headersOf(span);
+    const told = isProbe || span?.isRecording() === true;
+    return {
+      trace: headers === null && !told ? undefined : { headers, sentAt, told },
+      ended: (error) => quietly(() => this.#ended(span, operation, sentAt, attributes, error)),
+    };
+  }
+
+  #ended(
+    span: Span | undefined,
+    operation: Operation,
+    sentAt: number,
+    attributes: Attributes,
+    error: unknown,
+  ): void {
+    const type = error === undefined ? undefined : errorType(error);
+    end(span, type);
+    if (operation === 'send') return;
+    const { [ADDRESS]: _address, ...few } = attributes;
+    const seconds = Math.max(0, this.#options.clock.now() - sentAt) / 1000;
+    this.#durations?.operation.record(seconds, { ...few, ...(type !== undefined && { [ERROR_TYPE]: type }) });
+  }
+
+  /** What a thread tells of an envelope that was handled there; it may tell anything. */
+  handled(report: unknown): void {
+    quietly(() => {
+      if (isTraceReport(report)) this.#handled(report);
+    });
+  }
+
+  #handled({ address, from, headers, sentAt, startedAt, endedAt, error }: TraceReport): void {
+    const attributes = this.#attributesOf(address, 'process');
+    const type = error === undefined ? undefined : errorType(decodeError(error));
+    const seconds = (ms: number): number => Math.max(0, ms) / 1000;
+    const { [ADDRESS]: _address, ...few } = attributes;
+    this.#durations?.queue.record(seconds(startedAt - sentAt), few);
+    this.#durations?.process.record(seconds(endedAt - startedAt), {
+      ...few,
+      ...(type !== undefined && { [ERROR_TYPE]: type }),
+    });
+    let parent = headers === null ? undefined : contextOf(headers);
+    if (parent === undefined) return;
+    const agent = attributes[DESTINATION] as string;
+    const origin = this.#origin();
+    if (from !== undefined) {
+      // What one agent sends another is told of when it was handled, for the host has no part in it.
+      const sent = this.#startSpan(
+        `send ${agent}`,
+        SpanKind.PRODUCER,
+        { ...this.#attributesOf(address, 'send'), [SENDER]: this.#options.scrubText(from) },
+        { parent, startTime: origin + sentAt },
+      );
+      sent.end(origin + sentAt);
+      parent = trace.setSpan(parent, sent);
+    }
+    const creation = trace.getSpanContext(parent);
+    const span = this.#startSpan(`process ${agent}`, SpanKind.CONSUMER, attributes, {
+      parent,
+      startTime: origin + startedAt,
+      links: creation === undefined ? [] : [{ context: creation }],
+    });
+    end(span, type, origin + endedAt);
+  }
+
+  #startSpan(
+    name: string,
+    kind: SpanKind,
+    attributes: Attributes,
+    {
+      parent = context.active(),
+      ...options
+    }: { parent?: Context } & Pick<SpanOptions, 'startTime' | 'links'> = {},
+  ): Span {
+    return trace
+      .getTracer(SCOPE, this.#options.version)
+      .startSpan(name, { kind, attributes, ...options }, parent);
+  }
+
+  #attributesOf(address: string, operation: Operation | 'process'): Attributes {
+    const { agentAt, scrubText } = this.#options;
+    const agent = agentAt(address);
+    return {
+      [SYSTEM]: SCOPE,
+      [OPERATION]: operation,
+      [OPERATION_TYPE]: operation === 'process' ? 'process' : 'send',
+      [DESTINATION]: agentNameAt(address, agentAt),
+      ...(agent !== undefined && { [POOL]: agent.threadId }),
+      [ADDRESS]: scrubText(address),
+    };
+  }
+
+  #isDue(address: string, now: number): boolean {
+    const name = agentNameAt(address, this.#options.agentAt);
+    if (now - (this.#probedAt.get(name) ?? -Infinity) < PROBE_MS) return false;
+    this.#probedAt.set(name, now);
+    return true;
+  }
+
+  /**
+   * What makes milliseconds of the clock such of the epoch. The date is whole milliseconds: the largest difference seen is
+   * the nearest, until the date itself is set anew.
+   */
+  #origin(): number {
+    const { clock } = this.#options;
+    const origin = clock.date() - clock.now();
+    if (Math.abs(origin - this.#nearest) > 2) this.#nearest = origin;
+    return (this.#nearest = Math.max(this.#nearest, origin));
+  }
+}
+
+function end(span: Span | undefined, error: string | undefined, at?: TimeInput): void {
+  if (error !== undefined) span?.setAttribute(ERROR_TYPE, error).setStatus({ code: SpanStatusCode.ERROR });
+  span?.end(at);
+}
+
+/** With W3C's header also where no propagator is registered: the spans made here need it. */
+function headersOf(span: Span): TraceHeaders | null {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  if (!isSpanContextValid(span.spanContext())) return null;
+  const headers = { traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}` };
+  propagation.inject(trace.setSpan(context.active(), span), headers);
+  return isHeaders(headers) ? headers : null;
+}
+
+function contextOf({ traceparent = '' }: TraceHeaders): Context | undefined {
+  const [, traceId, spanId, flags] = /^00-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})$/.exec(traceparent) ?? [];
+  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
+  const traceFlags = Number.parseInt(flags, 16);
+  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
+}
+
+function isTraceReport(report: unknown): report is TraceReport {
+  const { address, from, headers, sentAt, startedAt, endedAt } = (report ?? {}) as Partial<TraceReport>;
+  if (typeof address !== 'string' || !(from === undefined || typeof from === 'string')) return false;
+  if (!(headers === null || isHeaders(headers))) return false;
+  return [sentAt, startedAt, endedAt].every((at) => Number.isFinite(at));
+}

@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { toPrometheus, type RuntimeStatus } from 'holdfast';
+import { fixture, start } from '../fixtures/start.ts';
+
+const empty: RuntimeStatus = {
+  version: '1.2.3',
+  state: 'running',
+  uptimeMs: 1500,
+  pools: [],
+  instances: [],
+  secrets: [],
+  secretProviders: [],
+  deadLetters: 2,
+  restarts: 3,
+};
+
+/** As Prometheus reads it: each line a comment or a sample, and all samples of a metric together behind its type. */
+function samples(text: string): Map<string, number> {
+  const found = new Map<string, number>();
+  let type: string | undefined;
+  expect(text.endsWith('\n')).toBe(true);
+  for (const line of text.trimEnd().split('\n')) {
+    const declared = /^# TYPE ([a-z_]+) (?:gauge|counter)$/.exec(line)?.[1];
+    if (declared !== undefined) type = declared;
+    if (line.startsWith('#')) continue;
+    const [, name, labels = '', value] =
+      /^([a-z_]+)(\{(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+\})? (\S+)$/.exec(line) ?? [];
+    expect([line, name]).toEqual([line, type]);
+    expect([line, Number.isFinite(Number(value))]).toEqual([line, true]);
+    expect([line, found.has(`${name}${labels}`)]).toEqual([line, false]);
+    found.set(`${name}${labels}`, Number(value));
+  }
+  return found;
+}
+
+test('a runtime’s figures are there, by pool, thread and agent', async () => {
+  const runtime = await start({ agents: { counter: fixture('counter', { threadId: 'a', maxThreads: 3 }) } });
+  await runtime.spawn('counter');
+  const ref = await runtime.spawn('counter');
+  await ref.deliver({ type: 'inc' });
+  const found = samples(toPrometheus(runtime.status()));
+  expect(Object.fromEntries(found)).toMatchObject({
+    'holdfast_threads{pool="a"}': 2,
+    'holdfast_threads_max{pool="a"}': 3,
+    'holdfast_pool_open{pool="a"}': 1,
+    'holdfast_instances{agent="counter",state="running"}': 2,
+    'holdfast_mailbox_depth{agent="counter"}': 0,
+    'holdfast_mailbox_capacity{agent="counter"}': 2000,
+    'holdfast_handled{agent="counter"}': 1,
+    holdfast_restarts_total: 0,
+  });
+});
+
+test('names that mean something to Prometheus are escaped, and secret ids are no labels', () => {
+  const secret = {
+    provider: 'a "b"\\\n',
+    id: 'desk/key',
+    stage: 'AWSCURRENT',
+    epoch: 1,
+    holders: 1,
+    hits: 4,
+    misses: 1,
+  };
+  const text = toPrometheus({
+    ...empty,
+    secrets: [
+      { ...secret, state: 'fresh' },
+      { ...secret, id: 'desk/other', state: 'stale' },
+    ],
+    secretProviders: [{ alias: 'default', provider: 'env', breaker: 'open' }],
+  });
+  const found = Object.fromEntries(samples(text));
+  expect(found).toMatchObject({
+    'holdfast_info{version="1.2.3",state="running"}': 1,
+    holdfast_uptime_seconds: 1.5,
+    'holdfast_secrets{provider="a \\"b\\"\\\\\\n",state="stale"}': 1,
+    'holdfast_secret_hits{provider="a \\"b\\"\\\\\\n"}': 8,
+    'holdfast_secret_breaker_closed{provider="default"}': 0,
+    holdfast_dead_letters_total: 2,
+    holdfast_restarts_total: 3,
+  });
+  expect(text).not.toContain('desk/');
+});

@@ -1,0 +1,151 @@
+import type { RuntimeStatus } from '../status.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** One metric with its samples, as they come. */
+interface Metric {
+  readonly name: string;
+  readonly type: 'gauge' | 'counter';
+  readonly help: string;
+  readonly samples: readonly (readonly [labels: Labels, value: number])[];
+}
+
+/**
+ * The figures of a status as Prometheus reads them: text of the exposition format 0.0.4. For those who have no collector of
+ * OpenTelemetry; it has no durations. Names, addresses and secret ids are no labels, only what the config names.
+ *
+ * @example
+ * ```ts
+ * response.setHeader('Content-Type', 'text/plain; version=0.0.4');
+ * response.end(toPrometheus(runtime.status()));
+ * ```
+ */
+export function toPrometheus(status: RuntimeStatus): string {
+  return metricsOf(status).map(text).join('');
+}
+
+function metricsOf(status: RuntimeStatus): Metric[] {
+  const { pools, instances, secrets, secretProviders } = status;
+  const threads = pools.flatMap(({ threadId: pool, threads }) =>
+    threads.map((thread) => ({ pool, ...thread })),
+  );
+  const byAgent = (amount: (instance: RuntimeStatus['instances'][number]) => number): Metric['samples'] =>
+    sums(instances.map((instance) => [{ agent: instance.agent }, amount(instance)]));
+  return [
+    gauge('info', 'The version.', [[{ version: status.version, state: status.state }, 1]]),
+    gauge('uptime_seconds', 'Since the runtime was created.', [[{}, status.uptimeMs / 1000]]),
+    gauge(
+      'threads',
+      'Live worker threads of a pool.',
+      of(pools, ({ threads }) => threads.length),
+    ),
+    gauge(
+      'threads_max',
+      'Worker threads that a pool may have.',
+      of(pools, ({ maxThreads }) => maxThreads),
+    ),
+    gauge(
+      'pool_waiting',
+      'Instances that wait for a thread.',
+      of(pools, ({ waiting }) => waiting),
+    ),
+    gauge(
+      'pool_open',
+      '1: the pool starts threads; 0: it has failed too often.',
+      of(pools, ({ health }) => Number(health === 'open')),
+    ),
+    gauge(
+      'thread_eventloop_utilization_ratio',
+      'The share of time in which the event loop of a thread was busy.',
+      threads.flatMap(({ pool, name, utilization }) =>
+        utilization === undefined ? [] : [[{ pool, thread: name }, utilization] as const],
+      ),
+    ),
+    gauge(
+      'thread_heap_used_bytes',
+      'Heap of a thread that is in use.',
+      threads.flatMap(({ pool, name, heapUsed }) =>
+        heapUsed === undefined ? [] : [[{ pool, thread: name }, heapUsed] as const],
+      ),
+    ),
+    gauge(
+      'instances',
+      'Instances of an agent, by their state.',
+      sums(instances.map(({ agent, state }) => [{ agent, state }, 1])),
+    ),
+    gauge(
+      'mailbox_depth',
+      'Events that wait for an agent.',
+      byAgent(({ mailbox }) => mailbox),
+    ),
+    gauge(
+      'mailbox_capacity',
+      'Events that may wait for an agent.',
+      byAgent(({ capacity }) => capacity),
+    ),
+    gauge(
+      'handled',
+      'Events that the instances of an agent that are there have handled.',
+      byAgent(({ handled }) => handled),
+    ),
+    counter('restarts_total', 'Restarts of instances.', [[{}, status.restarts]]),
+    counter('dead_letters_total', 'Events that were not handled.', [[{}, status.deadLetters]]),
+    gauge(
+      'secrets',
+      'Secrets that are kept, by their state.',
+      sums(secrets.map(({ provider, state }) => [{ provider, state }, 1])),
+    ),
+    gauge(
+      'secret_hits',
+      'Uses of the secrets that are kept that were answered from the cache.',
+      sums(secrets.map(({ provider, hits }) => [{ provider }, hits])),
+    ),
+    gauge(
+      'secret_misses',
+      'Uses of the secrets that are kept that waited for a fetch, or failed.',
+      sums(secrets.map(({ provider, misses }) => [{ provider }, misses])),
+    ),
+    gauge(
+      'secret_breaker_closed',
+      '1: the provider is called; 0: it failed too often.',
+      secretProviders.map(({ alias, breaker }) => [{ provider: alias }, Number(breaker === 'closed')]),
+    ),
+  ].filter(({ samples }) => samples.length > 0);
+}
+
+function of(
+  pools: RuntimeStatus['pools'],
+  amount: (pool: RuntimeStatus['pools'][number]) => number,
+): Metric['samples'] {
+  return pools.map((pool) => [{ pool: pool.threadId }, amount(pool)]);
+}
+
+function gauge(name: string, help: string, samples: Metric['samples']): Metric {
+  return { name: `holdfast_${name}`, type: 'gauge', help, samples };
+}
+
+function counter(name: string, help: string, samples: Metric['samples']): Metric {
+  return { name: `holdfast_${name}`, type: 'counter', help, samples };
+}
+
+/** One sample for each set of labels. */
+function sums(samples: readonly (readonly [labels: Labels, value: number])[]): Metric['samples'] {
+  const sums = new Map<string, [Labels, number]>();
+  for (const [labels, value] of samples) {
+    const key = JSON.stringify(labels);
+    sums.set(key, [labels, (sums.get(key)?.[1] ?? 0) + value]);
+  }
+  return [...sums.values()];
+}
+
+function text({ name, type, help, samples }: Metric): string {
+  const lines = samples.map(([labels, value]) => {
+    const pairs = Object.entries(labels).map(([label, of]) => `${label}="${escaped(of)}"`);
+    return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`;
+  });
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}
