@@ -1,4 +1,4 @@
-import { createRuntime, type AgentRef } from 'holdfast';
+import { createRuntime, type AgentRef, type Runtime, type RuntimeOptions } from 'holdfast';
 import { kinds, type Kind } from './agents/local.ts';
 import { ACTORS, BURST, type Ask, type Sender } from './load.ts';
 
@@ -13,20 +13,24 @@ export interface Fleet {
   readonly refs: Readonly<Record<Kind, readonly AgentRef[]>>;
   ask(kind: Kind): Ask;
   sender(kind: Kind, instances?: number): Sender;
+  readonly runtime: Runtime;
   stop(): Promise<void>;
 }
 
 /** Default settings throughout, as a first program would have them. */
-export async function startFleet(threads: number): Promise<Fleet> {
+export async function startFleet(threads: number, options: RuntimeOptions = {}): Promise<Fleet> {
   const names = Object.keys(kinds) as Kind[];
-  const runtime = await createRuntime({
-    agents: Object.fromEntries(
-      names.map((kind) => [
-        kind,
-        { type: 'thread-bound' as const, threadId: kind, maxThreads: threads, module: modules[kind] },
-      ]),
-    ),
-  });
+  const runtime = await createRuntime(
+    {
+      agents: Object.fromEntries(
+        names.map((kind) => [
+          kind,
+          { type: 'thread-bound' as const, threadId: kind, maxThreads: threads, module: modules[kind] },
+        ]),
+      ),
+    },
+    options,
+  );
   const refs = { transition: [], machine: [], callback: [] } as Record<Kind, AgentRef[]>;
   for (const kind of names) {
     for (let id = 0; id < ACTORS; id++) refs[kind].push(await runtime.spawn(kind, { id: String(id) }));
@@ -41,6 +45,7 @@ export async function startFleet(threads: number): Promise<Fleet> {
     },
     sender: (kind, instances = ACTORS) =>
       senderTo(refs[kind].slice(0, instances), () => runtime.deadLetters.list()),
+    runtime,
     stop: () => runtime.stop(),
   };
 }

@@ -4,6 +4,7 @@ import { ask } from './ask.ts';
 import { faults } from './faults.ts';
 import { flood } from './flood.ts';
 import { describeMachine } from './machine-info.ts';
+import { inspect } from './inspect.ts';
 import { machine } from './machine.ts';
 import { neighbour } from './neighbour.ts';
 import { oneWay } from './one-way.ts';
@@ -14,6 +15,7 @@ import { scaling } from './scaling.ts';
 import { scrubber } from './scrubber.ts';
 import { secrets } from './secrets.ts';
 import { start } from './start.ts';
+import { telemetry } from './telemetry.ts';
 
 type Suite = (results: Results, rounds: number) => Promise<void>;
 
@@ -27,6 +29,8 @@ const suites: Readonly<Record<string, Suite>> = {
   scaling,
   secrets,
   scrubber,
+  inspect,
+  telemetry,
   machine,
 };
 

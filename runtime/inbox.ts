@@ -48,8 +48,8 @@ export class Inbox {
 
   /** Queues an event; what cannot be queued becomes a dead letter. Never throws. */
   accept(event: unknown): void {
-    const { address, messages } = this.#options;
-    const sending = messages?.begin(address, 'send');
+    const { agent, address, messages } = this.#options;
+    const sending = messages?.begin(agent.name, address, 'send');
     const refused = this.#take(event, 0, NO_TERMS, sending?.trace);
     sending?.ended(refused && refusal(address, refused));
   }
@@ -139,7 +139,7 @@ export class Inbox {
   ): Promise<unknown> {
     const { agent, address, messages, settled, waiting } = this.#options;
     const options = { timeoutMs, signal, onTimeout, of: agent.threadId, settled };
-    const sending = messages?.begin(address, kind === 'ask' ? 'ask' : 'deliver');
+    const sending = messages?.begin(agent.name, address, kind === 'ask' ? 'ask' : 'deliver');
     const answer = waiting.open(
       kind,
       options,

@@ -14,6 +14,7 @@ import {
   type SpanOptions,
   type TimeInput,
 } from '@opentelemetry/api';
+import type { Clock } from '../clock.ts';
 import { isHeaders, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
 import { registered } from '../wire/otel-registry.ts';
 import { decodeError } from '../wire/errors.ts';
@@ -54,7 +55,7 @@ export interface MessageTelemetryOptions {
   readonly version: string;
   readonly agentAt: AgentAt;
   readonly scrubText: (text: string) => string;
-  readonly clock: { now(): number; date(): number };
+  readonly clock: Pick<Clock, 'now' | 'date' | 'setTimeout' | 'unref'>;
 }
 
 /**
@@ -63,7 +64,8 @@ export interface MessageTelemetryOptions {
  */
 export class MessageTelemetry {
   readonly #options: MessageTelemetryOptions;
-  readonly #probedAt = new Map<string, number>();
+  /** By agent: whether the next event to it is measured. No clock is read for the others. */
+  readonly #isDue = new Map<string, boolean>();
   #nearest = -Infinity;
   #durations: Record<'operation' | 'process' | 'queue', Histogram> | undefined;
 
@@ -87,21 +89,22 @@ export class MessageTelemetry {
   }
 
   /** Undefined: nobody wants to know. */
-  begin(address: string, operation: Operation): Sending | undefined {
+  begin(agent: string, address: string, operation: Operation): Sending | undefined {
     const isTraced = registered()?.trace !== undefined;
-    if (!isTraced && this.#durations === undefined) return undefined;
-    const sentAt = this.#options.clock.now();
-    const isProbe = this.#durations !== undefined && (isTraced || this.#isDue(address, sentAt));
+    const isMeasured = this.#durations !== undefined;
+    if (!isTraced && !isMeasured) return undefined;
+    const isProbe = isMeasured && this.#isDue.get(agent) !== false;
     if (!isTraced && !isProbe && operation === 'send') return undefined;
-    return quietly(() => this.#begin(address, operation, sentAt, { isTraced, isProbe }));
+    if (isProbe) this.#wait(agent);
+    return quietly(() => this.#begin(address, operation, { isTraced, isProbe }));
   }
 
   #begin(
     address: string,
     operation: Operation,
-    sentAt: number,
     { isTraced, isProbe }: { readonly isTraced: boolean; readonly isProbe: boolean },
   ): Sending {
+    const sentAt = this.#options.clock.now();
     const attributes = this.#attributesOf(address, operation);
     const agent = attributes[DESTINATION] as string;
     const span = isTraced ? this.#startSpan(`send ${agent}`, SpanKind.PRODUCER, attributes) : undefined;
@@ -196,11 +199,11 @@ export class MessageTelemetry {
     };
   }
 
-  #isDue(address: string, now: number): boolean {
-    const name = agentNameAt(address, this.#options.agentAt);
-    if (now - (this.#probedAt.get(name) ?? -Infinity) < PROBE_MS) return false;
-    this.#probedAt.set(name, now);
-    return true;
+  #wait(agent: string): void {
+    const { clock } = this.#options;
+    this.#isDue.set(agent, false);
+    const timer = clock.setTimeout(() => this.#isDue.set(agent, true), PROBE_MS);
+    clock.unref?.(timer);
   }
 
   /**

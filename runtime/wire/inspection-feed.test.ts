@@ -35,6 +35,7 @@ function rig({ costMs = 0 } = {}) {
     for (const each of immediates.splice(0)) each();
     await Promise.resolve();
     await Promise.resolve();
+    time += 10;
   };
   const snapshot = (actorRef: AnyActorRef): void =>
     feed.observe(
@@ -66,6 +67,20 @@ test('what happens in one turn of the event loop is one batch', async () => {
   expect(batches).toEqual([]);
   await run();
   expect(types(0)).toEqual(['actor a', 'snapshot a', 'snapshot a']);
+});
+
+test('what happens soon after a batch waits until 10 ms have passed', async () => {
+  const { actor, snapshot, run, later, timers, types, batches } = rig();
+  const a = started('a');
+  actor(a);
+  await run();
+  later(-5);
+  snapshot(a);
+  snapshot(a);
+  await run();
+  expect(batches).toHaveLength(1);
+  for (const timer of timers.splice(0)) timer();
+  expect(types(1)).toEqual(['snapshot a', 'snapshot a']);
 });
 
 test('beyond 8 ms of 100 only actors are shown, then the latest state of each, and what was left out is counted', async () => {

@@ -9,6 +9,8 @@ const budgetMs = 8;
 /** Events on their way at one time, and batches that the host has not taken: it may be slow, the agents are not. */
 const mostWaiting = 1_000;
 const mostUntaken = 4;
+/** Milliseconds between two batches at least: a batch has its cost, however little is in it. */
+const paceMs = 10;
 
 export interface InspectionFeedOptions {
   readonly loop: Pick<EventLoop, 'immediate'>;
@@ -33,8 +35,11 @@ export class InspectionFeed {
   #sampled = 0;
   #untaken = 0;
   #armed = false;
+  #sentAt = -Infinity;
   #windowFrom = -Infinity;
   #spent = 0;
+  /** The budget is spent, or enough waits: no clock is read until something has left. */
+  #isFull = false;
 
   constructor(options: InspectionFeedOptions) {
     this.#options = options;
@@ -46,9 +51,11 @@ export class InspectionFeed {
     if (type !== '@xstate.actor' && type !== '@xstate.event' && type !== '@xstate.snapshot') return;
     try {
       // An actor is always shown: without it nobody could make sense of the rest.
-      if (type !== '@xstate.actor' && (this.#isBusy() || this.#events.length >= mostWaiting)) {
+      if (type !== '@xstate.actor' && (this.#isFull || this.#hasNoRoom())) {
         this.#sampled += 1;
-        this.#behind.set(actorRef, naming);
+        if (type === '@xstate.snapshot') this.#behind.set(actorRef, naming);
+        // What is left out is told of when there is room again.
+        if (this.#armed) return;
       } else this.#convert(told, naming);
     } catch {
       this.#sampled += 1;
@@ -63,6 +70,11 @@ export class InspectionFeed {
       this.#shown.delete(actorRef);
       this.#convert({ type: '@xstate.snapshot', actorRef, event: { type: 'xstate.stop' }, snapshot }, naming);
     }
+  }
+
+  #hasNoRoom(): boolean {
+    this.#isFull = this.#events.length >= mostWaiting || this.#isBusy();
+    return this.#isFull;
   }
 
   #isBusy(): boolean {
@@ -87,11 +99,14 @@ export class InspectionFeed {
   #arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    this.#options.loop.immediate(this.#flush);
+    const { clock, loop, now } = this.#options;
+    if (now() - this.#sentAt >= paceMs) loop.immediate(this.#flush);
+    else clock.setTimeout(this.#flush, paceMs);
   }
 
   readonly #flush = (): void => {
     this.#armed = false;
+    this.#isFull = false;
     if (this.#untaken >= mostUntaken) return;
     this.#sweep();
     for (const [actorRef, naming] of this.#behind) {
@@ -113,6 +128,8 @@ export class InspectionFeed {
       this.#untaken -= 1;
       if (this.#events.length > 0 || this.#behind.size > 0 || this.#sampled > 0) this.#arm();
     };
+    this.#sentAt = this.#options.now();
     this.#options.send(events, sampled).then(taken, taken);
+    this.#spent += this.#options.now() - this.#sentAt;
   };
 }
