@@ -56,6 +56,10 @@ describe('a run in which agents misbehave with a value in every way', () => {
     ['span', 'signer/<redacted:secret>'],
     ['metric', 'holdfast'],
     ['status', 'blabbing/a'],
+    ['inspector frame', '<redacted:secret>'],
+    ['inspector page', 'event: replay'],
+    ['inspector page', '<redacted:secret>'],
+    ['prometheus', 'holdfast_instances'],
     ['context of a signer', 'signature'],
   ])('has said it in %s: %s', (kind, said) => {
     expect(ofKind(kind).some((text) => text.includes(said))).toBe(true);
