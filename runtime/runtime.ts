@@ -8,7 +8,6 @@ import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import { inspectOptions, type Inspect } from './inspect/inspect-options.ts';
 import type { InspectorPage, RunningInspector } from './inspect/local/local-inspector.ts';
-import { pageOf } from './inspect/local/page-of.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
 import { consoleLogger, type Logger } from './logger.ts';
@@ -232,7 +231,11 @@ export async function openRuntime<const C extends RuntimeConfig>(
   });
   let page: RunningInspector | undefined;
   try {
-    page = await pageOf(system, inspect, options.logger && system.logger);
+    if (inspect?.page !== undefined) {
+      // The server and its page are loaded for those alone who want them.
+      const { openPage } = await import('./inspect/local/open-page.ts');
+      page = await openPage(system, inspect, options.logger && system.logger);
+    }
     await system.fetchSecrets();
   } catch (error) {
     await page?.stop();

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { stripTypeScriptTypes } from 'node:module';
 
 const folder = new URL('./page/', import.meta.url);
 
@@ -25,12 +24,17 @@ export async function pageFile(name: string): Promise<PageFile | undefined> {
   for (const [file, isSource] of candidates(name, extension)) {
     try {
       const text = await readFile(new URL(file, folder), 'utf8');
-      return { type, body: isSource ? stripTypeScriptTypes(text) : text };
+      return { type, body: isSource ? await withoutTypes(text) : text };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
   return undefined;
+}
+
+async function withoutTypes(source: string): Promise<string> {
+  const { stripTypeScriptTypes } = await import('node:module');
+  return stripTypeScriptTypes(source);
 }
 
 function candidates(name: string, extension: string): [file: string, isSource: boolean][] {

@@ -20,14 +20,14 @@ export interface InspectedSystem {
 /** The latest letters that the page gets. */
 const mostLetters = 200;
 
-/** The page that a runtime's options ask for; undefined: none. */
-export async function pageOf(
+/** Serves the page that a runtime's options ask for, and tells where it is; without a logger, on stderr. */
+export async function openPage(
   system: InspectedSystem,
-  options: InspectOptions | undefined,
+  options: InspectOptions,
   logger: Logger | undefined,
 ): Promise<RunningInspector | undefined> {
   const { inspection: hub } = system;
-  if (hub === undefined || options?.page === undefined) return undefined;
+  if (hub === undefined || options.page === undefined) return undefined;
   const page = await startLocalInspector({
     hub,
     clock: system.clock,
