@@ -266,6 +266,13 @@ try {
   check('the test kit on real threads, linked as well', () => {
     for (const app of [folder, linked]) deepEqual(nodeIn(app, 'kit.mjs').trim(), 'hello');
   });
+  check('the command', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const holdfast = (...args) => npm(folder, 'exec', '--no', '--', 'holdfast', ...args);
+    deepEqual(holdfast('status', '--version'), `${version}\n`);
+    deepEqual(JSON.parse(holdfast('status', '--json')).agents.length, 4);
+    deepEqual(JSON.parse(holdfast('config', 'validate', '--json')).valid, true);
+  });
   check('the page of the inspector, with all its files', () => {
     const served = JSON.parse(node('page.mjs'));
     deepEqual(

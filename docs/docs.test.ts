@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { configJsonSchema, validateConfig } from 'holdfast/config';
+import { runCommand } from '../runtime/cli/program.ts';
 import { blocks, exampleFolder } from './examples.fixture.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -144,6 +145,29 @@ test('status.md has a row for each field of the status, under a heading of its o
     expect.soft(fields.length, name).toBeGreaterThan(3);
     expect.soft(codeCells(section(page, heading)), name).toEqual(fields);
   }
+});
+
+test('command.md has a section for each command, and no other', async () => {
+  const documented = [...read('docs/command.md').matchAll(/^## `holdfast ([a-z ]+)`$/gm)].map(
+    ([, name = '']) => name,
+  );
+  const help = async (...args: readonly string[]): Promise<string> => {
+    let text = '';
+    const stdout = { write: (more: string) => (text += more) };
+    await runCommand([...args, '--help'], { stdout, stderr: stdout, cwd: root, env: {} });
+    return text;
+  };
+  const commandsOf = (text: string): string[] =>
+    [...(text.split('\nCommands:\n')[1] ?? '').matchAll(/^ {2}([a-z-]+)/gm)].flatMap(([, name = '']) =>
+      name === 'help' ? [] : [name],
+    );
+  const names: string[] = [];
+  for (const name of commandsOf(await help())) {
+    const below = commandsOf(await help(name));
+    names.push(...(below.length === 0 ? [name] : below.map((inner) => `${name} ${inner}`)));
+  }
+  expect(names.length).toBeGreaterThan(4);
+  expect(documented.toSorted()).toEqual(names.toSorted());
 });
 
 test('dependencies.md has a row for each dependency, and no other', () => {

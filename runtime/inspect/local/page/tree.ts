@@ -161,7 +161,7 @@ export class Tree {
   }
 
   #clicked(target: Element): void {
-    const id = (target.closest('.row') as HTMLElement | null)?.dataset['id'];
+    const id = target.closest<HTMLElement>('.row')?.dataset['id'];
     if (id === undefined) return;
     if (target.closest('.twist') !== null) this.#toggle(id);
     this.select(id);

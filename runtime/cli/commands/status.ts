@@ -1,0 +1,76 @@
+import { relative } from 'node:path';
+import { loadConfig } from '../../config/load.ts';
+import type { LoadedConfig } from '../../config/resolve.ts';
+import { ConfigError } from '../../errors.ts';
+import { version } from '../../version.ts';
+import { configFile, DEFAULT_CONFIG } from '../config-file.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { paint, table, type Terminal } from '../terminal.ts';
+
+export interface StatusOptions {
+  readonly config?: string;
+  readonly version?: boolean;
+  readonly json?: boolean;
+}
+
+/** The version, the config, and what it declares. */
+export async function status(options: StatusOptions, terminal: Terminal): Promise<ExitCode> {
+  const { stdout, cwd } = terminal;
+  // Also where there is no config: it is the first step of an upgrade.
+  if (options.version === true) {
+    stdout.write(options.json === true ? `${JSON.stringify({ version })}\n` : `${version}\n`);
+    return EXIT.ok;
+  }
+  const file = configFile(options.config, terminal);
+  const found = file === undefined ? undefined : await read(file);
+  const problems = found instanceof ConfigError ? found.problems : [];
+  const config = found instanceof ConfigError ? undefined : found;
+  if (options.json === true) {
+    const shown = {
+      version,
+      node: process.version,
+      config: file ?? null,
+      valid: config !== undefined,
+      problems,
+    };
+    stdout.write(`${JSON.stringify({ ...shown, ...(config && declared(config)) }, undefined, 2)}\n`);
+  } else {
+    const colour = paint(terminal);
+    const where = file === undefined ? `no ${DEFAULT_CONFIG} here` : relative(cwd, file) || file;
+    const verdict = (): string => {
+      if (file === undefined) return colour('dim', where);
+      if (config === undefined)
+        return `${where}: ${colour('red', `${problems.length} problems`)}, see holdfast config validate`;
+      return `${where}: ${colour('green', 'valid')}`;
+    };
+    stdout.write(
+      `${colour('bold', `Holdfast ${version}`)} on Node ${process.version}\nconfig  ${verdict()}\n`,
+    );
+    if (config !== undefined) stdout.write(`\n${agentsTable(config)}`);
+  }
+  return file !== undefined && config === undefined ? EXIT.config : EXIT.ok;
+}
+
+async function read(file: string): Promise<LoadedConfig | ConfigError> {
+  try {
+    return await loadConfig(file);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+}
+
+function declared({ agents, pools }: LoadedConfig): object {
+  return {
+    agents: agents.map(({ name, threadId, grants }) => ({ name, threadId, secrets: grants.length })),
+    pools: pools.map(({ threadId, maxThreads, isolation }) => ({ threadId, maxThreads, isolation })),
+  };
+}
+
+function agentsTable({ agents, pools }: LoadedConfig): string {
+  const rows = agents.map(({ name, threadId, grants }) => {
+    const pool = pools.find((one) => one.threadId === threadId);
+    return [name, threadId, String(pool?.maxThreads ?? ''), pool?.isolation ?? '', String(grants.length)];
+  });
+  return table(['agent', 'pool', 'threads', 'isolation', 'secrets'], rows);
+}

@@ -1,0 +1,128 @@
+import { Command, CommanderError } from 'commander';
+import { configJsonSchema } from '../config/json-schema.ts';
+import { version } from '../version.ts';
+import { configExplain } from './commands/config-explain.ts';
+import { configValidate, type ValidateOptions } from './commands/config-validate.ts';
+import { explain, type ExplainOptions } from './commands/explain.ts';
+import { secretsAudit, type AuditOptions } from './commands/secrets-audit.ts';
+import { status, type StatusOptions } from './commands/status.ts';
+import { DEFAULT_CONFIG } from './config-file.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Runs a command line, without the program's name; resolves with what to exit with. Never throws. */
+export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code: ExitCode = EXIT.ok;
+  const ending =
+    <A extends unknown[]>(run: (...args: A) => ExitCode | Promise<ExitCode>) =>
+    async (...given: A): Promise<void> => {
+      code = await run(...given);
+    };
+  const program = commands(ending, terminal);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { message } = error as Error;
+    if (args.includes('--json'))
+      terminal.stdout.write(`${JSON.stringify({ ok: false, error: { message } })}\n`);
+    else terminal.stderr.write(`${message}\n`);
+    return EXIT.failed;
+  }
+}
+
+type Ending = <A extends unknown[]>(
+  run: (...args: A) => ExitCode | Promise<ExitCode>,
+) => (...given: A) => Promise<void>;
+
+function commands(ending: Ending, terminal: Terminal): Command {
+  const { stdout, stderr } = terminal;
+  const program = new Command('holdfast');
+  program
+    .description('Agents in threads, secrets in the host.')
+    .version(version, '-V, --version', 'print the version')
+    // `status --version` is the command's own.
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+    })
+    .showSuggestionAfterError()
+    .showHelpAfterError('(holdfast --help lists the commands)')
+    .addHelpText(
+      'after',
+      `
+Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed, ${EXIT.usage} the command line makes no sense, ${EXIT.config} the config is invalid.
+`,
+    );
+
+  program
+    .command('status')
+    .description('the version, the config, and the agents and pools that it declares')
+    .option('--version', 'print the version alone, also where there is no config')
+    .option('-c, --config <file>', `the config (default: ${DEFAULT_CONFIG})`)
+    .option('--json', 'as JSON')
+    .action(ending((options: StatusOptions) => status(options, terminal)));
+
+  const config = program.command('config').description('check a config, and look up what its keys mean');
+  config
+    .command('validate')
+    .description('print every problem of a config at once; nothing is loaded or started')
+    .argument('[file]', `the config (default: ${DEFAULT_CONFIG})`)
+    .option('--no-modules', 'do not look for the modules of the agents')
+    .option('--json', 'as JSON')
+    .action(
+      ending((file: string | undefined, options: ValidateOptions) => configValidate(file, options, terminal)),
+    );
+  config
+    .command('schema')
+    .description('print the JSON Schema of a config')
+    .action(
+      ending(() => {
+        stdout.write(`${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
+        return EXIT.ok;
+      }),
+    );
+  config
+    .command('explain')
+    .description('what a key means, its default, and the keys below it')
+    .argument('[key]', 'such as agents.*.mailbox; any name may stand for *')
+    .option('--json', 'as JSON')
+    .action(
+      ending((key: string | undefined, options: { json?: boolean }) => configExplain(key, options, terminal)),
+    );
+
+  program
+    .command('explain')
+    .description('what the pools of a config keep apart on this Node: tries it, a moment for each pool')
+    .option('-c, --config <file>', `the config (default: ${DEFAULT_CONFIG})`)
+    .option('--check', 'exit with 1 when a pool is less closed than it is to be')
+    .option('--json', 'as JSON')
+    .action(ending((options: ExplainOptions) => explain(options, terminal)));
+
+  const secrets = program.command('secrets').description('find credentials that stand in plain text');
+  secrets
+    .command('audit')
+    .description('look for credentials in plain text; nothing of them is printed, and no provider is called')
+    .argument(
+      '[paths...]',
+      `files and folders (default: ${DEFAULT_CONFIG}, what lies beside it, and backups)`,
+    )
+    .option('--check', 'exit with 1 when something was found, or a file could not be read')
+    .option('--json', 'as JSON')
+    .action(ending((paths: string[], options: AuditOptions) => secretsAudit(paths, options, terminal)));
+
+  return inherit(program);
+}
+
+/** Commander gives what was set up to commands that are made afterwards only in part. */
+function inherit(program: Command): Command {
+  for (const command of program.commands) {
+    command.copyInheritedSettings(program);
+    command.exitOverride();
+    inherit(command);
+  }
+  return program;
+}
