@@ -20,6 +20,7 @@ export type { ExternalSecrets, ProviderConfig } from './config/secrets-schema.ts
 export type { DeadLetter, DeadLetterReason, Evidence } from './dead-letters.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
 export { transfer, type Movable } from './mailbox/transfer.ts';
+export type { InspectConfig } from './config/inspect-schema.ts';
 export type { InspectOptions, Inspector } from './inspect/inspect-options.ts';
 export type { InspectorAdapter } from './inspect/inspection-hub.ts';
 export type { InspectorPage } from './inspect/local/local-inspector.ts';

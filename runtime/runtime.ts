@@ -6,7 +6,7 @@ import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
 import { loadConfig } from './config/load.ts';
 import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
-import { inspectOptions, type Inspect } from './inspect/inspect-options.ts';
+import { inspectOptions, type Inspect, type InspectOptions } from './inspect/inspect-options.ts';
 import type { InspectorPage, RunningInspector } from './inspect/local/local-inspector.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
@@ -214,10 +214,11 @@ export async function openRuntime<const C extends RuntimeConfig>(
   surroundings: Surroundings = {},
 ): Promise<Runtime<C>> {
   const { capabilities, providers, logger = consoleLogger, store, audit } = options;
-  const inspect = options.inspect && inspectOptions(options.inspect);
   const { strict = false, signals = false } = options;
   const customProviders = providers?.map(({ name }) => name);
+  const chosen = options.inspect && inspectOptions(options.inspect);
   const loaded = await loadConfig(config, customProviders && { customProviders });
+  const inspect: InspectOptions | undefined = chosen ?? loaded.inspect;
   if (strict && !surroundings.startThread) await assertIsolation(loaded);
   const system = new RuntimeSystem(loaded, {
     ...surroundings,

@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { originOf } from './grant-hosts.ts';
 import type { grantSchema } from './grant-schema.ts';
 import { poolSchema } from './pool-schema.ts';
+import type { ResolvedInspect } from './inspect-schema.ts';
 import type { ParsedConfig } from './schema.ts';
 import { DEFAULT_PROVIDER_ALIAS, type providerSchema } from './secrets-schema.ts';
 
@@ -131,6 +132,8 @@ export interface LoadedConfig {
   readonly providers: readonly ResolvedProvider[];
   /** Secrets that the host holds at one time. Default 1000. */
   readonly maxSecrets?: number;
+  /** The page to serve, if one is wanted. */
+  readonly inspect?: ResolvedInspect;
   /** Absolute path of the file the config came from. */
   readonly file?: string;
 }
@@ -155,7 +158,14 @@ export function resolveConfig(
   if (config.externalSecrets) declared.unshift([DEFAULT_PROVIDER_ALIAS, config.externalSecrets]);
   const providers = declared.map(([alias, provider]) => resolveProvider(alias, provider));
   const maxSecrets = config.secrets?.maxEntries;
-  return { agents, pools, providers, ...(maxSecrets !== undefined && { maxSecrets }) };
+  const { inspect } = config;
+  return {
+    agents,
+    pools,
+    providers,
+    ...(maxSecrets !== undefined && { maxSecrets }),
+    ...(inspect !== undefined && { inspect }),
+  };
 }
 
 function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<string, string>): ResolvedAgent {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { agentSchema, type AgentConfig } from './agent-schema.ts';
 import { anyText, namedMap } from './fields.ts';
+import { inspectSchema, type InspectConfig } from './inspect-schema.ts';
 import { threadsSchema, type PoolConfig } from './pool-schema.ts';
 import {
   providerSchema,
@@ -24,6 +25,7 @@ export const configSchema = z
     secrets: secretsSchema.optional(),
     agents: namedMap(agentSchema).describe('The agents by name. May be empty.'),
     threads: threadsSchema.optional(),
+    inspect: inspectSchema.optional(),
   })
   .describe('Agents, the thread pools they are pinned to, and the secrets they may use.');
 
@@ -51,4 +53,6 @@ export interface RuntimeConfig {
   agents: Readonly<Record<string, AgentConfig>>;
   /** How the threads of a pool are run, by `threadId`. */
   threads?: Readonly<Record<string, PoolConfig>> | undefined;
+  /** A page that shows all actors. `RuntimeOptions.inspect` goes before it. */
+  inspect?: InspectConfig | undefined;
 }

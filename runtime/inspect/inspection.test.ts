@@ -234,3 +234,19 @@ test('options that make no sense are refused at the door, all at once', async ()
     message: expect.stringContaining("'local', 'stately'"),
   });
 });
+
+test('a config may ask for the page; the option goes before it', async () => {
+  const bare = { agents, inspect: { allowSend: true } };
+  const runtime = await start(bare);
+  expect(runtime.inspector?.link()).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?token=/);
+  const { adapter } = view();
+  const other = await start(bare, { inspect: { adapter } });
+  expect(other.inspector).toBeUndefined();
+  expect((await start({ agents })).inspector).toBeUndefined();
+  await expect(
+    start({ agents, inspect: { port: 70_000, pages: 'x' } as { port: number } }),
+  ).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    problems: [{ path: ['inspect', 'port'] }, { path: ['inspect', 'pages'] }],
+  });
+});

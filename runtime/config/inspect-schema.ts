@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { flag, integer } from './fields.ts';
+
+/** How the runtime of a config is inspected; see `docs/inspect.md`. */
+export interface InspectConfig {
+  /** Default `local`. */
+  readonly page?: 'local' | 'stately' | undefined;
+  /** Of 127.0.0.1. Default: a free one. */
+  readonly port?: number | undefined;
+  /** Whether the page may send events and replay dead letters. Default: false. */
+  readonly allowSend?: boolean | undefined;
+}
+
+/** The same, with all defaults. */
+export interface ResolvedInspect {
+  readonly page: 'local' | 'stately';
+  readonly port: number;
+  readonly allowSend: boolean;
+}
+
+export const inspectSchema = z
+  .strictObject({
+    page: z
+      .enum(['local', 'stately'], '"local" or "stately"')
+      .default('local')
+      .describe(
+        'local: a page on 127.0.0.1; stately: the hosted inspector, which is shown the contexts of agents. Default: local.',
+      ),
+    port: integer(0, 65_535)
+      .default(0)
+      .describe('The port of the page on 127.0.0.1; Default: 0, a free one.'),
+    allowSend: flag()
+      .default(false)
+      .describe('Whether the page may send events to instances and replay dead letters. Default: false.'),
+  })
+  .describe('Serves a page that shows all actors, to whoever has its link. Default: none.');
