@@ -4,6 +4,7 @@ import { version } from '../version.ts';
 import { configExplain } from './commands/config-explain.ts';
 import { configValidate, type ValidateOptions } from './commands/config-validate.ts';
 import { explain, type ExplainOptions } from './commands/explain.ts';
+import { init } from './commands/init.ts';
 import { secretsAudit, type AuditOptions } from './commands/secrets-audit.ts';
 import { status, type StatusOptions } from './commands/status.ts';
 import { DEFAULT_CONFIG } from './config-file.ts';
@@ -65,6 +66,15 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .option('-c, --config <file>', `the config (default: ${DEFAULT_CONFIG})`)
     .option('--json', 'as JSON')
     .action(ending((options: StatusOptions) => status(options, terminal)));
+
+  program
+    .command('init')
+    .description('write a project that runs: a config, an agent, and a program')
+    .argument('[folder]', 'where (default: here); nothing that is there is touched')
+    .option('--json', 'as JSON')
+    .action(
+      ending((folder: string | undefined, options: { json?: boolean }) => init(folder, options, terminal)),
+    );
 
   const config = program.command('config').description('check a config, and look up what its keys mean');
   config

@@ -1,0 +1,55 @@
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { projectFiles } from '../templates.ts';
+import { paint, type Terminal } from '../terminal.ts';
+
+/** Writes a project that runs: a config, an agent, and a program. Nothing that is there is touched. */
+export async function init(
+  named: string | undefined,
+  { json }: { readonly json?: boolean },
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { stdout, stderr, cwd } = terminal;
+  const folder = resolve(cwd, named ?? '.');
+  const files = projectFiles(packageName(folder));
+  const there: string[] = [];
+  for (const path of files.keys()) if (await exists(join(folder, path))) there.push(path);
+  if (there.length > 0) {
+    const message = `${there.join(', ')} ${there.length === 1 ? 'is' : 'are'} there already; give another folder: holdfast init <folder>`;
+    if (json === true) stdout.write(`${JSON.stringify({ ok: false, error: { message }, there })}\n`);
+    else stderr.write(`${message}\n`);
+    return EXIT.failed;
+  }
+  for (const [path, text] of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    // Not over what has come in the meantime.
+    await writeFile(join(folder, path), text, { flag: 'wx' });
+  }
+  if (json === true) stdout.write(`${JSON.stringify({ ok: true, folder, files: [...files.keys()] })}\n`);
+  else stdout.write(nextSteps(relative(cwd, folder), [...files.keys()], terminal));
+  return EXIT.ok;
+}
+
+function nextSteps(folder: string, files: readonly string[], terminal: Terminal): string {
+  const colour = paint(terminal);
+  const written = files.map((path) => `  ${colour('green', '+')} ${join(folder, path)}\n`).join('');
+  const steps = [...(folder === '' ? [] : [`cd ${folder}`]), 'npm install', 'npm start'];
+  return `${written}\nNext:\n${steps.map((step) => `  ${colour('cyan', step)}\n`).join('')}`;
+}
+
+/** Of what npm allows in a name. */
+function packageName(folder: string): string {
+  const name = basename(folder)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[._-]+|-+$/g, '');
+  return name === '' ? 'agents' : name;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
