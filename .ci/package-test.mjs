@@ -272,6 +272,9 @@ try {
     deepEqual(holdfast('status', '--version'), `${version}\n`);
     deepEqual(JSON.parse(holdfast('status', '--json')).agents.length, 4);
     deepEqual(JSON.parse(holdfast('config', 'validate', '--json')).valid, true);
+    deepEqual(JSON.parse(holdfast('secrets', 'audit', '--check', '--json')).status, 'clean');
+    holdfast('init', 'fresh');
+    deepEqual(JSON.parse(holdfast('doctor', '--json', '--config', 'fresh/openclaw.json')).ok, true);
   });
   check('the page of the inspector, with all its files', () => {
     const served = JSON.parse(node('page.mjs'));

@@ -3,6 +3,7 @@ import { configJsonSchema } from '../config/json-schema.ts';
 import { version } from '../version.ts';
 import { configExplain } from './commands/config-explain.ts';
 import { configValidate, type ValidateOptions } from './commands/config-validate.ts';
+import { doctor, type DoctorOptions } from './commands/doctor.ts';
 import { explain, type ExplainOptions } from './commands/explain.ts';
 import { init } from './commands/init.ts';
 import { secretsAudit, type AuditOptions } from './commands/secrets-audit.ts';
@@ -111,6 +112,15 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .option('--check', 'exit with 1 when a pool is less closed than it is to be')
     .option('--json', 'as JSON')
     .action(ending((options: ExplainOptions) => explain(options, terminal)));
+
+  program
+    .command('doctor')
+    .description(
+      'look at what a start needs: Node, the config, modules in threads, isolation, secrets, the clock',
+    )
+    .option('-c, --config <file>', `the config (default: ${DEFAULT_CONFIG})`)
+    .option('--json', 'as JSON')
+    .action(ending((options: DoctorOptions) => doctor(options, terminal)));
 
   const secrets = program.command('secrets').description('find credentials that stand in plain text');
   secrets

@@ -1,0 +1,63 @@
+import { loadConfig } from '../config/load.ts';
+import { ConfigError } from '../errors.ts';
+import { mixedGrants, mixedGrantsText } from '../isolation/mixed-grants.ts';
+import { isolationReport, openText } from '../isolation/report.ts';
+import type { DoctorFinding } from './finding.ts';
+import { moduleFindings } from './modules.ts';
+import { clockFindings, secretFindings } from './secrets.ts';
+
+/** The oldest Node that there is a promise for. */
+const OLDEST = [22, 18] as const;
+
+/** Looks at everything that a start needs: Node, the config, modules, isolation, secrets, the clock. Starts no agent. */
+export async function examine(file: string): Promise<DoctorFinding[]> {
+  const node = nodeFinding(process.versions.node);
+  try {
+    const config = await loadConfig(file);
+    const { agents, pools } = config;
+    const counted = `${agents.length} agents in ${pools.length} pools`;
+    return [
+      node,
+      { checkId: 'config', severity: 'ok', message: `the config is valid: ${counted}` },
+      ...(await moduleFindings(config)),
+      ...(await isolationFindings(config)),
+      ...(await clockFindings(config)),
+      ...(await secretFindings(file, config)),
+    ];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const fix = 'holdfast config validate tells each problem with its place';
+    return [node, { checkId: 'config', severity: 'error', message: error.message, fix }];
+  }
+}
+
+export function nodeFinding(version: string): DoctorFinding {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldest, patch] = OLDEST;
+  if (major > oldest || (major === oldest && minor >= patch))
+    return { checkId: 'node', severity: 'ok', message: `Node ${version}` };
+  const message = `Node ${version} is older than ${OLDEST.join('.')}`;
+  return { checkId: 'node', severity: 'error', message, fix: 'use Node 24, or at least 22.18' };
+}
+
+async function isolationFindings(config: Parameters<typeof isolationReport>[0]): Promise<DoctorFinding[]> {
+  const report = await isolationReport(config);
+  const pools = report
+    .filter(({ isolation }) => isolation === 'thread+permissions')
+    .map((pool): DoctorFinding => {
+      const open = openText(pool);
+      const message = `the pool "${pool.threadId}" is closed`;
+      if (open === undefined) return { checkId: 'isolation', severity: 'ok', message };
+      return {
+        checkId: 'isolation',
+        severity: 'warn',
+        message: open,
+        fix: 'holdfast explain shows all of it',
+      };
+    });
+  const mixed = mixedGrants(config.agents).map((one): DoctorFinding => {
+    const fix = 'give each of them a threadId of its own';
+    return { checkId: 'grants', severity: 'warn', message: mixedGrantsText(one), fix };
+  });
+  return [...pools, ...mixed];
+}

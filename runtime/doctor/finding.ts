@@ -1,0 +1,9 @@
+/** What one look came to. */
+export interface DoctorFinding {
+  /** Stable, such as `module` or `clock`. */
+  readonly checkId: 'node' | 'config' | 'module' | 'isolation' | 'grants' | 'secret' | 'clock';
+  readonly severity: 'ok' | 'warn' | 'error';
+  readonly message: string;
+  /** What to do. */
+  readonly fix?: string;
+}
