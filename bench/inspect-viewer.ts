@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
+import { launch } from '../runtime/inspect/local/fixtures/browser.ts';
 import { median, percentile } from './rounds.ts';
 
 /** Milliseconds from one frame of the page to the next. */
@@ -17,13 +16,7 @@ export interface InspectViewer {
 
 /** Opens the page in a real browser, which counts its frames. */
 export async function openViewer(link: string): Promise<InspectViewer> {
-  const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-  const executablePath = process.env['CHROMIUM'] ?? places.find((place) => existsSync(place));
-  if (executablePath === undefined) throw new Error('no Chromium: install it, or name one in CHROMIUM');
-  const browser = await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
-  });
+  const browser = await launch();
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   await page.goto(link);
   await page.locator('.row.instance').first().waitFor();

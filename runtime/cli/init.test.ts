@@ -5,46 +5,36 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
-import { runCommand } from './program.ts';
+import { shell } from './fixtures/shell.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-async function shell() {
+async function folder() {
   const cwd = await mkdtemp(join(tmpdir(), 'holdfast-init-'));
   onTestFinished(() => rm(cwd, { recursive: true }));
-  const run = async (args: string) => {
-    let [out, err] = ['', ''];
-    const code = await runCommand(args.split(' '), {
-      stdout: { write: (text) => (out += text) },
-      stderr: { write: (text) => (err += text) },
-      cwd,
-      env: {},
-    });
-    return { code, out, err };
-  };
-  return { cwd, run };
+  return { cwd, run: shell(cwd) };
 }
 
 test('a new project is valid and runs', async () => {
-  const { cwd, run } = await shell();
+  const { cwd, run } = await folder();
   const { code, out } = await run('init desk');
   expect(code).toBe(0);
   expect(out).toContain('+ desk/agents/greeter.ts');
   expect(out.split('Next:\n')[1]).toBe('  cd desk\n  npm install\n  npm start\n');
-  const folder = join(cwd, 'desk');
+  const desk = join(cwd, 'desk');
   // In place of npm install.
-  await mkdir(join(folder, 'node_modules'));
-  await symlink(root, join(folder, 'node_modules', 'holdfast'));
-  await symlink(join(root, 'node_modules', 'xstate'), join(folder, 'node_modules', 'xstate'));
+  await mkdir(join(desk, 'node_modules'));
+  await symlink(root, join(desk, 'node_modules', 'holdfast'));
+  await symlink(join(root, 'node_modules', 'xstate'), join(desk, 'node_modules', 'xstate'));
   expect((await run('config validate desk/openclaw.json')).out).toBe('desk/openclaw.json: valid\n');
   const { stdout } = await promisify(execFile)(process.execPath, ['-C', 'holdfast-source', 'main.ts'], {
-    cwd: folder,
+    cwd: desk,
     timeout: 25_000,
   });
   expect(stdout).toBe(
     'Hello Ada, you are number 1 at greeter/front\nHello Grace, you are number 2 at greeter/front\n',
   );
-  const { name, dependencies } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
+  const { name, dependencies } = JSON.parse(await readFile(join(desk, 'package.json'), 'utf8')) as {
     name: string;
     dependencies: object;
   };
@@ -52,7 +42,7 @@ test('a new project is valid and runs', async () => {
 });
 
 test('nothing that is there is touched, and all of it is named', async () => {
-  const { cwd, run } = await shell();
+  const { cwd, run } = await folder();
   await writeFile(join(cwd, 'openclaw.json'), 'mine');
   await writeFile(join(cwd, 'main.ts'), 'mine');
   const { code, err } = await run('init');
@@ -66,7 +56,7 @@ test('nothing that is there is touched, and all of it is named', async () => {
 });
 
 test('a folder whose name is none for npm gives a name that is', async () => {
-  const { cwd, run } = await shell();
+  const { cwd, run } = await folder();
   expect(JSON.parse((await run('init _My.Desk! --json')).out)).toMatchObject({ ok: true });
   expect(JSON.parse(await readFile(join(cwd, '_My.Desk!', 'package.json'), 'utf8'))).toMatchObject({
     name: 'my.desk',

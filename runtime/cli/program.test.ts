@@ -5,28 +5,13 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { version } from '../version.ts';
-import { runCommand } from './program.ts';
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
+import { shell } from './fixtures/shell.ts';
 
 function project(config?: string) {
   const cwd = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
   onTestFinished(() => rm(cwd, { recursive: true }));
   if (config !== undefined) writeFileSync(join(cwd, 'openclaw.json'), config);
-  const run = async (args: string, { isTTY = false, env = {} } = {}): Promise<Ran> => {
-    let [out, err] = ['', ''];
-    const code = await runCommand(args.split(' ').filter(Boolean), {
-      stdout: { write: (text) => (out += text), isTTY },
-      stderr: { write: (text) => (err += text) },
-      cwd,
-      env,
-    });
-    return { code, out, err };
-  };
+  const run = shell(cwd);
   const agentModule = async (name: string, text = 'throw new Error("loaded");'): Promise<void> => {
     await mkdir(join(cwd, 'agents'), { recursive: true });
     writeFileSync(join(cwd, 'agents', `${name}.mjs`), text);

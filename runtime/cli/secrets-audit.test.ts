@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { AuditReport } from '../secrets-audit/audit.ts';
-import { runCommand } from './program.ts';
+import { shell, type Ran } from './fixtures/shell.ts';
 
 /** Values that look real and are not. */
 const values = {
@@ -20,17 +20,12 @@ async function project(files: Readonly<Record<string, string>>) {
     await mkdir(dirname(join(cwd, name)), { recursive: true });
     await writeFile(join(cwd, name), text);
   }
-  const run = async (args: string) => {
-    let [out, err] = ['', ''];
-    const code = await runCommand(args.split(' '), {
-      stdout: { write: (text) => (out += text) },
-      stderr: { write: (text) => (err += text) },
-      cwd,
-      env: {},
-    });
+  const runs = shell(cwd);
+  const run = async (args: string): Promise<Ran> => {
+    const ran = await runs(args);
     // Whatever it says, it says nothing of a value.
-    for (const value of Object.values(values)) expect(out + err).not.toContain(value.slice(0, 8));
-    return { code, out, err };
+    for (const value of Object.values(values)) expect(ran.out + ran.err).not.toContain(value.slice(0, 8));
+    return ran;
   };
   const report = async (args = ''): Promise<AuditReport> =>
     JSON.parse((await run(`secrets audit --json ${args}`.trim())).out) as AuditReport;

@@ -4,7 +4,7 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { runCommand } from '../cli/program.ts';
+import { shell, type Ran } from '../cli/fixtures/shell.ts';
 import { startSecretsManagerEmulator } from '../testing/secrets-manager-emulator.ts';
 import { nodeFinding } from './examine.ts';
 import type { DoctorFinding } from './finding.ts';
@@ -20,16 +20,11 @@ async function project(config: object, modules: Readonly<Record<string, string>>
   await writeFile(join(cwd, 'openclaw.json'), JSON.stringify(config));
   for (const [name, text] of Object.entries(modules))
     await writeFile(join(cwd, 'agents', `${name}.mjs`), text);
-  const run = async (args: string) => {
-    let [out, err] = ['', ''];
-    const code = await runCommand(args.split(' '), {
-      stdout: { write: (text) => (out += text) },
-      stderr: { write: (text) => (err += text) },
-      cwd,
-      env: {},
-    });
-    expect(out + err).not.toContain(CANARY);
-    return { code, out, err };
+  const runs = shell(cwd);
+  const run = async (args: string): Promise<Ran> => {
+    const ran = await runs(args);
+    expect(ran.out + ran.err).not.toContain(CANARY);
+    return ran;
   };
   const findings = async (): Promise<readonly DoctorFinding[]> =>
     (JSON.parse((await run('doctor --json')).out) as { findings: DoctorFinding[] }).findings;
