@@ -63,7 +63,7 @@ test('the status says that there is no config, or how many problems it has', asy
   const { code, out } = await run('status');
   expect([code, out]).toEqual([
     78,
-    expect.stringMatching(/openclaw\.json: \d problems, see holdfast config validate/),
+    expect.stringMatching(/openclaw\.json: problems: \d, see holdfast config validate/),
   ]);
   expect(JSON.parse((await run('status --json')).out)).toMatchObject({
     valid: false,

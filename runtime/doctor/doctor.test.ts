@@ -45,7 +45,7 @@ test('what is well is said to be', async () => {
   const { code, out } = await run('doctor');
   expect(code).toBe(0);
   expect(out).toBe(
-    `✓ Node ${process.versions.node}\n✓ the config is valid: 1 agents in 1 pools\n✓ trader can be imported in a thread\n\n3 looks: 0 errors, 0 warnings\n`,
+    `✓ Node ${process.versions.node}\n✓ the config is valid: agents: 1, pools: 1\n✓ trader can be imported in a thread\n\nlooks: 3, errors: 0, warnings: 0\n`,
   );
 });
 
@@ -80,14 +80,14 @@ test('a module that cannot be imported in a thread of its pool is named, with wh
     ['error', 'hanging: it was not imported within 300 ms'],
   ]);
   const { code, out } = await run('doctor');
-  expect([code, out]).toEqual([1, expect.stringContaining('5 errors')]);
+  expect([code, out]).toEqual([1, expect.stringContaining('errors: 5')]);
 });
 
 test('an invalid config is told, and nothing else is tried', async () => {
   const { run } = await project({ agents: { trader: bound('p', { maxThread: 2 }) } }, {});
   const { code, out } = await run('doctor');
   expect([code, out]).toEqual([1, expect.stringContaining('did you mean "maxThreads"')]);
-  expect(out).toContain('2 looks: 1 errors');
+  expect(out).toContain('looks: 2, errors: 1');
 });
 
 test('without a config there is nothing to look at', async () => {

@@ -15,7 +15,7 @@ export async function examine(file: string): Promise<DoctorFinding[]> {
   try {
     const config = await loadConfig(file);
     const { agents, pools } = config;
-    const counted = `${agents.length} agents in ${pools.length} pools`;
+    const counted = `agents: ${agents.length}, pools: ${pools.length}`;
     return [
       node,
       { checkId: 'config', severity: 'ok', message: `the config is valid: ${counted}` },

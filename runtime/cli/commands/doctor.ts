@@ -35,7 +35,7 @@ export async function doctor({ config, json }: DoctorOptions, terminal: Terminal
         `${colour(style, mark)} ${message}\n${fix === undefined ? '' : `  ${colour('dim', fix)}\n`}`,
       );
     }
-    stdout.write(`\n${findings.length} looks: ${errors} errors, ${warnings} warnings\n`);
+    stdout.write(`\nlooks: ${findings.length}, errors: ${errors}, warnings: ${warnings}\n`);
   }
   return ok ? EXIT.ok : EXIT.failed;
 }

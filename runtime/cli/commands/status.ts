@@ -40,7 +40,7 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
     const verdict = (): string => {
       if (file === undefined) return colour('dim', where);
       if (config === undefined)
-        return `${where}: ${colour('red', `${problems.length} problems`)}, see holdfast config validate`;
+        return `${where}: ${colour('red', `problems: ${problems.length}`)}, see holdfast config validate`;
       return `${where}: ${colour('green', 'valid')}`;
     };
     stdout.write(
