@@ -11,6 +11,7 @@ import {
 } from '@opentelemetry/sdk-trace';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { start } from '../fixtures/start.ts';
+import { MessageTelemetry } from './messages.ts';
 
 const canary = 'canary-7f3e-never-to-be-seen';
 const agent = (threadId: string, file = 'traced') => ({
@@ -218,4 +219,28 @@ test('an event to an agent whose thread died is traced to its end when it is han
     },
     { timeout: 10_000 },
   );
+});
+
+test('what a thread makes up is left alone', () => {
+  const { spans } = sdk();
+  const clock = { now: () => 0, date: () => 0, setTimeout: () => 0 };
+  const known = { name: 'risk', threadId: 'risk', grants: [] };
+  const agentAt = (address: string) => (address.startsWith('risk/') ? known : undefined);
+  const messages = new MessageTelemetry({ version: '0', agentAt, scrubText: (text) => text, clock });
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+  const good = { address: 'risk/a', headers: { traceparent }, sentAt: 0, startedAt: 1, endedAt: 2 };
+  const made = { ...good, address: 'made-up/a' };
+  for (const report of [
+    made,
+    { ...good, endedAt: NaN },
+    { ...good, headers: 'x' },
+    { ...good, from: 5 },
+    null,
+    7,
+  ])
+    messages.handled(report);
+  expect(spans()).toEqual([]);
+  messages.handled({ ...good, from: 'made-up/b' });
+  expect(spans().map(({ name }) => name)).toEqual(['send risk', 'process risk']);
+  expect(spans()[0]?.attributes).not.toHaveProperty('holdfast.sender');
 });

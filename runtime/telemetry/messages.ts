@@ -139,6 +139,9 @@ export class MessageTelemetry {
   }
 
   #handled({ address, from, headers, sentAt, startedAt, endedAt, error }: TraceReport): void {
+    const { agentAt, scrubText } = this.#options;
+    // Whoever makes up addresses is not to fill a backend with them.
+    if (agentAt(address) === undefined) return;
     const attributes = this.#attributesOf(address, 'process');
     const type = error === undefined ? undefined : errorType(decodeError(error));
     const seconds = (ms: number): number => Math.max(0, ms) / 1000;
@@ -157,7 +160,10 @@ export class MessageTelemetry {
       const sent = this.#startSpan(
         `send ${agent}`,
         SpanKind.PRODUCER,
-        { ...this.#attributesOf(address, 'send'), [SENDER]: this.#options.scrubText(from) },
+        {
+          ...this.#attributesOf(address, 'send'),
+          ...(agentAt(from) !== undefined && { [SENDER]: scrubText(from) }),
+        },
         { parent, startTime: origin + sentAt },
       );
       sent.end(origin + sentAt);
