@@ -11,7 +11,7 @@ import { Timers, type Time } from './timers.ts';
 export interface ControlData {
   readonly control: MessagePort;
   readonly now: number;
-  /** A word that a hanging thread waits for, and one that says that it does. */
+  /** 1 once the thread hangs. */
   readonly gate: Int32Array;
 }
 
@@ -89,8 +89,9 @@ export function startControlled(): void {
       },
       hang: () =>
         void setImmediate(() => {
-          Atomics.store(gate, 1, 1);
-          Atomics.wait(gate, 0, 0);
+          Atomics.store(gate, 0, 1);
+          // Nobody wakes it: its end comes while it waits, or it could still handle what has been delivered since.
+          Atomics.wait(gate, 0, 1);
         }),
     },
   });

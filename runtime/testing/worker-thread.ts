@@ -17,7 +17,7 @@ export class WorkerThread implements TestThread {
   readonly port: CountedPort;
   readonly #worker: OsThread;
   readonly #control: Link;
-  readonly #gate = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
+  readonly #gate = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #onError: ((error: unknown) => void)[] = [];
   readonly #onEnded: (() => void)[] = [];
   #state: TestThread['state'] = 'alive';
@@ -65,8 +65,6 @@ export class WorkerThread implements TestThread {
 
   terminate(): void {
     this.#ending = true;
-    Atomics.store(this.#gate, 0, 1);
-    Atomics.notify(this.#gate, 0);
     this.#worker.terminate();
   }
 
@@ -129,7 +127,7 @@ export class WorkerThread implements TestThread {
       return;
     }
     // It has answered before it hangs, and may do something else in between.
-    while (Atomics.load(this.#gate, 1) === 0 && !this.#ending) {
+    while (Atomics.load(this.#gate, 0) === 0 && !this.#ending) {
       await new Promise((resolve) => setImmediate(resolve));
     }
     this.#hanging = false;
