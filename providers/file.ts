@@ -223,7 +223,12 @@ export function createFileProvider(options?: unknown): SecretProvider {
 }
 
 /** The id of a secret below a folder, if it cannot lead anywhere else. */
-function checkedWay(id: string): string {
+/**
+ * The path below a `root` that an `id` is.
+ *
+ * @throws {ProviderError} `invalid` for one that leads elsewhere
+ */
+export function checkedWay(id: string): string {
   const isPlain = id.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
   if (isPlain && !isAbsolute(id) && !/[\0\\]/.test(id)) return id;
   throw new ProviderError(
