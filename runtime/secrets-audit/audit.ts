@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { judge } from './credentials.ts';
 import type { AuditedFile, AuditedFiles, UnreadFile } from './files.ts';
 import type { AuditFinding } from './finding.ts';
-import { knownTokens, type KnownToken } from './known-tokens.ts';
+import { knownTokens } from './known-tokens.ts';
 import { valuesOfEnv, valuesOfJson, valuesOfText } from './named-values.ts';
 
 /** What an audit found; JSON-safe, without any value. */
@@ -48,7 +48,7 @@ async function findingsIn(audited: AuditedFile): Promise<AuditFinding[]> {
   });
   const lines = new Set(named.map(({ line }) => line));
   // One finding a line: what its name tells already, its form need not.
-  const tokens = [...(await knownTokens(text)), ...lineTokens(text)]
+  const tokens = (await knownTokens(text))
     .filter(({ line }) => !lines.has(line) && lines.add(line))
     .map(({ line, service }) => {
       const path = values.find((value) => value.line === line)?.path ?? '';
@@ -60,20 +60,6 @@ async function findingsIn(audited: AuditedFile): Promise<AuditFinding[]> {
       });
     });
   return [...named, ...tokens].toSorted((a, b) => a.line - b.line);
-}
-
-/** What went over the wire and was written down, and keys of whatever length. */
-const forms: readonly (readonly [service: string, form: RegExp])[] = [
-  ['bearer token', /\bbearer\s+[\w.~+/-]{16,}/i],
-  ['private key', /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/],
-];
-
-function lineTokens(text: string): KnownToken[] {
-  return text
-    .split('\n')
-    .flatMap((line, n) =>
-      forms.flatMap(([service, form]) => (form.test(line) ? [{ line: n + 1, service }] : [])),
-    );
 }
 
 function finding(

@@ -22,8 +22,23 @@ export async function knownTokens(text: string): Promise<KnownToken[]> {
       maskSecrets: true,
     },
   });
-  return messages.map(({ ruleId, loc }) => ({
+  const known = messages.map(({ ruleId, loc }) => ({
     line: loc.start.line,
     service: ruleId.replace(PREFIX, '').replaceAll('-', ' '),
   }));
+  return [...known, ...lineTokens(text)];
+}
+
+/** What went over the wire and was written down, and keys of whatever length. */
+const forms: readonly (readonly [service: string, form: RegExp])[] = [
+  ['bearer token', /\bbearer\s+[\w.~+/-]{16,}/i],
+  ['private key', /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/],
+];
+
+function lineTokens(text: string): KnownToken[] {
+  return text
+    .split('\n')
+    .flatMap((line, n) =>
+      forms.flatMap(([service, form]) => (form.test(line) ? [{ line: n + 1, service }] : [])),
+    );
 }

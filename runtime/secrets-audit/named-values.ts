@@ -1,4 +1,5 @@
 import { parseDocument } from '../config/document.ts';
+import type { ConfigPath, Span } from '../config/finding.ts';
 
 /** A text with the name that it has. */
 export interface NamedValue {
@@ -11,15 +12,21 @@ export interface NamedValue {
   readonly line: number;
 }
 
+/** One of a JSON5 document. */
+export interface NamedJsonValue extends NamedValue {
+  readonly keys: ConfigPath;
+  readonly span: Span;
+}
+
 /** All texts of a JSON5 document with their names; undefined when it is none. What refers to a secret is left out. */
-export function valuesOfJson(text: string): NamedValue[] | undefined {
+export function valuesOfJson(text: string): NamedJsonValue[] | undefined {
   const document = parseDocument(text);
   if (document.value === undefined) return undefined;
-  const values: NamedValue[] = [];
+  const values: NamedJsonValue[] = [];
   const walk = (value: unknown, path: readonly (string | number)[], name: string): void => {
     if (typeof value === 'string') {
-      const { start } = document.locate([...path], 'value');
-      values.push({ path: written(path), name, value, line: lineAt(text, start) });
+      const span = document.locate([...path], 'value');
+      values.push({ path: written(path), name, value, line: lineAt(text, span.start), keys: path, span });
     } else if (Array.isArray(value)) {
       for (const [n, item] of value.entries()) walk(item, [...path, n], name);
     } else if (typeof value === 'object' && value !== null && !isReference(value)) {
