@@ -124,3 +124,11 @@ test('a text that is no config is looked through line by line', async () => {
   const { report } = await project({ 'openclaw.json': `{ broken: \n token = "${values.key}1"\n` });
   expect((await report()).findings).toMatchObject([{ code: 'PLAINTEXT_FOUND', line: 2 }]);
 });
+
+test('of a key that is written twice both credentials are found', async () => {
+  const { report } = await project({
+    'openclaw.json': `{\n  bot: {\n    token: "${values.key}",\n    token: "${values.password}",\n  },\n}\n`,
+  });
+  const { findings } = await report();
+  expect(findings.map(({ line }) => line)).toEqual([3, 4]);
+});

@@ -20,14 +20,14 @@ const audit = (text: string) =>
   auditFiles({ files: [{ file: 'openclaw.json', text, isResidue: false }], unread: [] });
 
 test('a credential is found by its name, and what refers to one is none', () => {
-  expect(credentialsIn(old).map(({ path, value }) => [path, value])).toEqual([
+  expect(credentialsIn(old)?.map(({ path, value }) => [path, value])).toEqual([
     ['channels.chat.token', password],
   ]);
 });
 
 test('the text has no credential any more, wherever it stood, and the rest is as it was', async () => {
   expect((await audit(old)).summary.plaintextCount).toBeGreaterThan(2);
-  const text = await valueFree(old, ({ path }) => `kept:${path}`);
+  const text = await valueFree(old, credentialsIn(old) ?? [], ({ path }) => `kept:${path}`);
   expect(text).toBe(`{
   // removed: it held a credential
   agents: { main: { name: 'Main', model: "some/model" } }, /* and a
@@ -43,5 +43,18 @@ test('the text has no credential any more, wherever it stood, and the rest is as
 
 test('a text without credentials stays as it is', async () => {
   const text = `{ agents: { main: { type: 'thread-bound' } } } // fine\n`;
-  expect(await valueFree(text, () => 'never')).toBe(text);
+  expect(await valueFree(text, [], () => 'never')).toBe(text);
+});
+
+test('credentials come in the order of the text, also under names that are numbers', async () => {
+  const text = `{ bots: { '10': { token: '${password}' }, '2': { token: '${key}' } } }`;
+  const credentials = credentialsIn(text) ?? [];
+  expect(credentials.map(({ path }) => path)).toEqual(['bots["10"].token', 'bots["2"].token']);
+  expect(await valueFree(text, credentials, ({ value }) => (value === key ? 'second' : 'first'))).toBe(
+    `{ bots: { '10': { token: { ref: "first" } }, '2': { token: { ref: "second" } } } }`,
+  );
+});
+
+test('a text with a key twice is not read, since one of the two would stay', () => {
+  expect(credentialsIn(`{ bot: { token: '${password}', token: '${key}' } }`)).toBeUndefined();
 });

@@ -4,20 +4,25 @@ import { judge } from '../secrets-audit/credentials.ts';
 import { knownTokens } from '../secrets-audit/known-tokens.ts';
 import { valuesOfJson, type NamedJsonValue } from '../secrets-audit/named-values.ts';
 
-/** The credentials that stand in a JSON5 text under names of their own, in its order; none in a text that is no JSON5. */
-export function credentialsIn(text: string): NamedJsonValue[] {
-  return (valuesOfJson(text) ?? []).filter((one) => judge(one)?.isPlaceholder === false);
+/**
+ * The credentials that stand in a JSON5 text under names of their own, in its order; undefined when the text cannot be read
+ * whole: it is no JSON5, or has a key twice.
+ */
+export function credentialsIn(text: string): NamedJsonValue[] | undefined {
+  return valuesOfJson(text)
+    ?.filter((one) => judge(one)?.isPlaceholder === false)
+    .toSorted((a, b) => a.span.start - b.span.start);
 }
 
 /**
- * The text without the credentials in it: where one stood by its name, a reference stands there now, to what `refOf` says; a comment or a
- * text that holds one in another way is removed as a whole. All else stays as it was, byte for byte.
+ * The text without the credentials in it: where one stood by its name, a reference stands now, to what `refOf` says; a comment
+ * or a text that holds one in another way is removed as a whole. All else stays as it was, byte for byte.
  */
 export async function valueFree(
   text: string,
+  credentials: readonly NamedJsonValue[],
   refOf: (credential: NamedJsonValue) => string,
 ): Promise<string> {
-  const credentials = credentialsIn(text);
   const named = replaced(
     text,
     credentials.map((one) => ({ ...one.span, text: `{ ref: ${JSON.stringify(refOf(one))} }` })),

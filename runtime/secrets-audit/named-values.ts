@@ -18,10 +18,14 @@ export interface NamedJsonValue extends NamedValue {
   readonly span: Span;
 }
 
-/** All texts of a JSON5 document with their names; undefined when it is none. What refers to a secret is left out. */
+/**
+ * All texts of a JSON5 document with their names; undefined when it is none, or has a key twice. What refers to a secret is left
+ * out.
+ */
 export function valuesOfJson(text: string): NamedJsonValue[] | undefined {
   const document = parseDocument(text);
-  if (document.value === undefined) return undefined;
+  // Of a key that is written twice the document has the first one only.
+  if (document.value === undefined || document.findings.length > 0) return undefined;
   const values: NamedJsonValue[] = [];
   const walk = (value: unknown, path: readonly (string | number)[], name: string): void => {
     if (typeof value === 'string') {
