@@ -222,11 +222,10 @@ export function createFileProvider(options?: unknown): SecretProvider {
   }
 }
 
-/** The id of a secret below a folder, if it cannot lead anywhere else. */
 /**
- * The path below a `root` that an `id` is.
+ * The id of a secret below a folder, if it cannot lead anywhere else.
  *
- * @throws {ProviderError} `invalid` for one that leads elsewhere
+ * @throws {ProviderError} `invalid` otherwise
  */
 export function checkedWay(id: string): string {
   const isPlain = id.split('/').every((part) => part !== '' && part !== '.' && part !== '..');

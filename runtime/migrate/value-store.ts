@@ -27,7 +27,8 @@ const READ_MS = 10_000;
  * Never replaces a file: one that holds the same value is used as it is, and beside one that holds another the value goes to
  * `<id>-2`, `<id>-3` and so on. Resolves with the ids, in the order of the values, when all of them are safe.
  *
- * @throws {ProviderError} `invalid` for an id that leads out of `root`, before anything is written; `denied` when what is there is not readable by this user alone; the message says what to change
+ * @throws {ProviderError} `invalid` for an id that leads out of `root`, before anything is written; `denied` when others than
+ * this user can read what is there already
  */
 export async function keepValues(root: string, values: readonly KeptValue[]): Promise<string[]> {
   for (const { id } of values) checkedWay(id);
