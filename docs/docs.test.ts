@@ -69,7 +69,9 @@ test('the problem codes of a config are those of the sources', () => {
   const found = new Set<string>();
   for (const path of sources.filter((path) => path.startsWith('runtime/config/'))) {
     const text = read(path);
-    for (const [, code = ''] of text.matchAll(/(?:\bcode: |unreadable\(|mismatch\()'([a-z-]+)'/g))
+    for (const [, code = ''] of text.matchAll(
+      /(?:\bcode: |unreadable\(|mismatch\(|#refuse\(.+?, )'([a-z-]+)'/g,
+    ))
       found.add(code);
     for (const [, code = ''] of text.matchAll(/^ {2}(?:invalid|too)_\w+: '([a-z-]+)'/gm)) found.add(code);
   }
@@ -115,15 +117,18 @@ test('config.md lists every key of the schema, with its default', () => {
 });
 
 test('every config in a guide is a valid one', async () => {
-  const configs = guides
-    .filter((path) => !path.endsWith('errors.md'))
-    .flatMap((path) => blocks(read(path)).filter(([info]) => /^json5?$/.test(info)));
+  const all = guides.filter((path) => !path.endsWith('errors.md')).flatMap((path) => blocks(read(path)));
+  const configs = all.filter(([info]) => /^json5?$/.test(info));
   expect(configs.length).toBeGreaterThan(3);
   const folder = await exampleFolder();
+  for (const [info, text] of all) {
+    const [, name] = /^json5 (\S+)$/.exec(info) ?? [];
+    if (name !== undefined) await writeFile(join(folder, name), text);
+  }
   for (const [index, [, text]] of configs.entries()) {
     const file = join(folder, `${index}.json5`);
     await writeFile(file, text);
-    await validateConfig(file);
+    await validateConfig(file, { env: { STAGE: 'test' } });
   }
 });
 

@@ -20,6 +20,8 @@ export interface Finding {
   readonly span?: Span;
   /** Like `related`, when a path does not tell. */
   readonly relatedSpan?: Span;
+  /** Which of the files of a config `path` and the spans are of, when they are not of the whole. */
+  readonly part?: number;
 }
 
 /** Keys that could reach into the prototype of an object. They are refused everywhere in a config. */

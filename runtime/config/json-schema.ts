@@ -23,8 +23,25 @@ export function configJsonSchema(): object {
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER || jsonSchema.maximum === Number.MAX_VALUE) {
         delete jsonSchema.maximum;
       }
+      // In a file any object may be written as that of another file.
+      if (jsonSchema.type === 'object') {
+        jsonSchema.patternProperties = { '^\\$include$': { $ref: '#/$defs/include' } };
+      }
     },
   });
-  const { $schema, ...rest } = schema;
-  return { $schema, $id: 'urn:holdfast:config', title: 'Holdfast config', ...rest };
+  const { $schema, $defs, ...rest } = schema;
+  return {
+    $schema,
+    $id: 'urn:holdfast:config',
+    title: 'Holdfast config',
+    ...rest,
+    $defs: { ...$defs, include: INCLUDE },
+  };
 }
+
+const INCLUDE = {
+  description:
+    'The path of a JSON5 file whose value stands here, or of several whose objects are joined, the later over the earlier; ' +
+    'keys beside it go over both. Relative to this file, and in the folder of the config.',
+  anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, minItems: 1 }],
+};

@@ -11,11 +11,13 @@ import { configSchema, type ParsedConfig, type RuntimeConfig } from './schema.ts
 export interface LoadOptions {
   /** The names of the providers in `RuntimeOptions.providers`. Default: none. */
   readonly customProviders?: readonly string[];
+  /** What `${NAME}` in a config file stands for. Default: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
  * Reads a config, checks all of it, and applies every default. A string or URL is the path of a JSON5 file,
- * at most 1 MiB of UTF-8. Relative modules are looked for beside the file, for an object in the working
+ * at most 1 MiB of UTF-8, with `$include` and `${NAME}`. Relative modules are looked for beside the file, for an object in the working
  * directory; they must be on disk but are never loaded. No provider is called.
  *
  * @throws {ConfigError} `CONFIG_INVALID` with every problem at once; `AGENT_MODULE_NOT_FOUND` when nothing
@@ -25,7 +27,7 @@ export async function loadConfig(
   source: object | string | URL,
   options: LoadOptions = {},
 ): Promise<LoadedConfig> {
-  const read = await readSource(source);
+  const read = await readSource(source, options.env);
   const { parsed, findings } = check(read, options);
   const modules = await findModules(read.root, read.folder);
   const all = [...findings, ...modules.findings];
@@ -36,7 +38,7 @@ export async function loadConfig(
 
 /**
  * Checks a config like {@link loadConfig}, but looks for no module, so that a config can be checked where its
- * agents are not. Returns the config as it was written.
+ * agents are not. Returns the config as it was written, with what it includes and its variables filled in.
  *
  * @throws {ConfigError} `CONFIG_INVALID` with every problem at once.
  */
@@ -44,7 +46,7 @@ export async function validateConfig(
   source: object | string | URL,
   options: LoadOptions = {},
 ): Promise<RuntimeConfig> {
-  const read = await readSource(source);
+  const read = await readSource(source, options.env);
   const { parsed, findings } = check(read, options);
   if (parsed === undefined || findings.length > 0) throw configError(read, findings);
   return read.root as RuntimeConfig;

@@ -1,12 +1,12 @@
-import { readFile, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ConfigDocument, parseDocument } from './document.ts';
-import { type ConfigPath, type Finding, forbiddenKey, isForbiddenKey, property } from './finding.ts';
+import { parseDocument } from './document.ts';
+import { type ConfigPath, type Finding, forbiddenKey, isForbiddenKey } from './finding.ts';
+import { include, type SourcePart } from './includes.ts';
+import { flatten, type Origin } from './piece.ts';
+import { readText, shownPath, unreadable } from './read-text.ts';
 import { printReceived } from './received.ts';
-
-/** A config file is a few KiB; one of more than 1 MiB is some other file. */
-const LARGEST_FILE = 1024 * 1024;
+import { type Environment, substitute } from './variables.ts';
 
 /** A config as it came in. */
 export interface Source {
@@ -20,15 +20,19 @@ export interface Source {
   readonly file?: string;
   /** The path for messages: relative to the working directory when below it. */
   readonly shown?: string;
-  /** The text and where everything stands in it; absent for an object, and for a file that cannot be read. */
-  readonly document?: ConfigDocument;
+  /** The file and those it includes; none for an object, and for a file that cannot be read. */
+  readonly parts?: readonly SourcePart[];
+  /** Where a value was written; of what is missing, where its nearest parent was. */
+  readonly originOf?: (path: ConfigPath) => Origin;
+  /** A message without the values of variables, which may be secrets. */
+  readonly hide?: (message: string) => string;
 }
 
 /**
- * Reads a config: an object as it is, a string or `file:` URL as the path of a JSON5 file. Anything else, which
- * only code without types can pass, is a finding.
+ * Reads a config: an object as it is, a string or `file:` URL as the path of a JSON5 file, with the files that it includes and
+ * its variables filled in from `env`. Anything else, which only code without types can pass, is a finding.
  */
-export async function readSource(source: unknown): Promise<Source> {
+export async function readSource(source: unknown, env: Environment = process.env): Promise<Source> {
   if (typeof source === 'object' && source !== null && !(source instanceof URL)) {
     return { root: source, findings: forbiddenKeysIn(source), folder: process.cwd() };
   }
@@ -50,8 +54,22 @@ export async function readSource(source: unknown): Promise<Source> {
   const folder = dirname(file);
   const read = await readText(file);
   if (typeof read !== 'string') return { root: undefined, findings: [read], folder, file, shown };
-  const document = parseDocument(read);
-  return { root: document.value, findings: document.findings, folder, file, shown, document };
+  const { piece, parts, findings } = await include({ file, shown, document: parseDocument(read) });
+  const place = { folder, file, shown, parts };
+  if (piece === undefined) return { root: undefined, findings, ...place };
+  const { value, origins } = flatten(piece);
+  const filled = substitute(value, env);
+  const originOf = (path: ConfigPath): Origin => nearest(origins, path);
+  const all = [...findings, ...filled.findings];
+  return { root: filled.value, findings: all, ...place, originOf, hide: filled.hide };
+}
+
+function nearest(origins: ReadonlyMap<string, Origin>, path: ConfigPath): Origin {
+  for (let length = path.length; length > 0; length -= 1) {
+    const origin = origins.get(JSON.stringify(path.slice(0, length)));
+    if (origin !== undefined) return { ...origin, path: [...origin.path, ...path.slice(length)] };
+  }
+  return { part: origins.get('[]')?.part ?? 0, path };
 }
 
 function pathOf(source: string | URL): string | undefined {
@@ -61,35 +79,6 @@ function pathOf(source: string | URL): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function shownPath(file: string): string {
-  const fromHere = relative(process.cwd(), file);
-  return fromHere === '' || fromHere.startsWith('..') || isAbsolute(fromHere) ? file : fromHere;
-}
-
-async function readText(file: string): Promise<string | Finding> {
-  try {
-    const found = await stat(file);
-    // A pipe or device could keep us waiting for ever.
-    if (!found.isFile()) return unreadable('file-unreadable', 'not a file');
-    if (found.size > LARGEST_FILE) {
-      const message = `a config file has at most ${LARGEST_FILE} bytes, this one has ${found.size}`;
-      return unreadable('file-too-large', message);
-    }
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
-  } catch (error) {
-    const code = property(error, 'code');
-    if (code === 'ENOENT') return unreadable('file-not-found', 'no such file; correct the path or create it');
-    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
-      return unreadable('syntax', 'not UTF-8; save it as UTF-8');
-    const cause = typeof code === 'string' ? code : 'unknown cause';
-    return unreadable('file-unreadable', `cannot be read (${cause})`);
-  }
-}
-
-function unreadable(code: string, message: string): Finding {
-  return { code, path: [], at: 'value', message };
 }
 
 function forbiddenKeysIn(root: object): Finding[] {

@@ -31,8 +31,8 @@ interface Located {
 }
 
 function locateAll(source: Source, findings: readonly Finding[]): Located[] {
-  const { document, shown } = source;
-  if (document === undefined) {
+  const { parts = [], originOf = (path) => ({ part: 0, path }), hide = (text) => text, shown } = source;
+  if (parts.length === 0) {
     return findings.map(({ code, path, message }) => {
       return {
         problem: { code, path, message, ...(shown && { file: shown }) },
@@ -40,21 +40,44 @@ function locateAll(source: Source, findings: readonly Finding[]): Located[] {
       };
     });
   }
-  const lines = new Lines(document.text);
-  const unknown = findings.filter(({ code }) => code === 'unknown-key');
-  // What stands under an unknown key may be anything, also a credential.
-  const hidden = unknown.map(({ path }) => maskValue(document.locate(path, 'value')));
-  const masks = mergeMasks([...document.masks, ...hidden]);
-  const located = findings.map((finding) => {
-    const { start } = finding.span ?? document.locate(finding.path, finding.at);
-    const related = finding.relatedSpan ?? (finding.related && document.locate(finding.related, 'value'));
-    const see = related === undefined ? '' : ` (see line ${lines.position(related.start).line})`;
-    const { code, path } = finding;
-    const message = finding.message + see;
-    const problem = { code, path, message, ...(shown && { file: shown }), ...lines.position(start) };
-    return { start, problem, lines: () => excerpt(document.text, lines, start, masks) };
+  const unknown = findings.filter(({ code }) => code === 'unknown-key').map(({ path }) => originOf(path));
+  const texts = parts.map(({ shown: file, document }, n) => {
+    // What stands under an unknown key may be anything, also a credential.
+    const hidden = unknown
+      .filter(({ part }) => part === n)
+      .map(({ path }) => maskValue(document.locate(path, 'value')));
+    return {
+      n,
+      file,
+      document,
+      lines: new Lines(document.text),
+      masks: mergeMasks([...document.masks, ...hidden]),
+    };
   });
-  return located.toSorted((a, b) => a.start - b.start);
+  const textOf = (part: number) => {
+    const text = texts[part];
+    if (text === undefined) throw new RangeError(`the config has no part ${part}`);
+    return text;
+  };
+  const seeAlso = ({ related, relatedSpan }: Finding, from: number): string => {
+    if (relatedSpan !== undefined)
+      return ` (see line ${textOf(from).lines.position(relatedSpan.start).line})`;
+    if (related === undefined) return '';
+    const { part, path } = originOf(related);
+    const { file, document, lines } = textOf(part);
+    const { line } = lines.position(document.locate(path, 'value').start);
+    return part === from ? ` (see line ${line})` : ` (see ${file}:${line})`;
+  };
+  const located = findings.map((finding) => {
+    const { code, path, at } = finding;
+    const origin = finding.part === undefined ? originOf(path) : { part: finding.part, path };
+    const { n, file, document, lines, masks } = textOf(origin.part);
+    const { start } = finding.span ?? document.locate(origin.path, at);
+    const message = hide(finding.message) + seeAlso(finding, origin.part);
+    const problem = { code, path, message, file, ...lines.position(start) };
+    return { n, start, problem, lines: () => excerpt(document.text, lines, start, masks) };
+  });
+  return located.toSorted((a, b) => a.n - b.n || a.start - b.start);
 }
 
 function print(
