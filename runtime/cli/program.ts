@@ -6,6 +6,7 @@ import { configValidate, type ValidateOptions } from './commands/config-validate
 import { doctor, type DoctorOptions } from './commands/doctor.ts';
 import { explain, type ExplainOptions } from './commands/explain.ts';
 import { init } from './commands/init.ts';
+import { migrate, type MigrateOptions } from './commands/migrate.ts';
 import { secretsAudit, type AuditOptions } from './commands/secrets-audit.ts';
 import { status, type StatusOptions } from './commands/status.ts';
 import { DEFAULT_CONFIG } from './config-file.ts';
@@ -76,6 +77,15 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .action(
       ending((folder: string | undefined, options: { json?: boolean }) => init(folder, options, terminal)),
     );
+
+  program
+    .command('migrate')
+    .description('make an old config one of Holdfast: agents in threads, credentials out of the files')
+    .argument('[file]', `the config (default: ${DEFAULT_CONFIG})`)
+    .option('--dry-run', 'print what would be done, and the new config; nothing is written')
+    .option('--undo', 'put back what the last migration of the config changed')
+    .option('--json', 'as JSON')
+    .action(ending((file: string | undefined, options: MigrateOptions) => migrate(file, options, terminal)));
 
   const config = program.command('config').description('check a config, and look up what its keys mean');
   config

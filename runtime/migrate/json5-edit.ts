@@ -9,11 +9,13 @@ import { type Lexeme, lexemes } from '../config/lexemes.ts';
 export class Json5Edit {
   #text: string;
   #document: ConfigDocument;
+  readonly #style: Style;
 
   /** `text` is a JSON5 object. */
   constructor(text: string) {
     this.#text = text;
     this.#document = parseDocument(text);
+    this.#style = styleOf(text);
   }
 
   get text(): string {
@@ -34,16 +36,26 @@ export class Json5Edit {
     const { start, isOwnLine } = this.#startWithComments(parts, first);
     const end = this.#endWithComments(parts, last);
     const rest = /^[^\S\n]*\r?\n/.exec(this.#text.slice(end))?.[0] ?? '';
-    const cut = isOwnLine && rest !== '' ? { start, end: end + rest.length } : { start, end };
+    const isWhole = isOwnLine && rest !== '';
+    const cut = isWhole ? { start, end: this.#withBlankLine(start, end + rest.length) } : { start, end };
     // Strict JSON has no comma behind the last.
-    const before = parts.findLastIndex((part, n) => n < first && part.kind !== 'comment');
-    const orphan = parts[before];
-    if (!isFollowed && orphan !== undefined && this.#isComma(orphan)) {
+    const orphan = parts.findLast((part, n) => n < first && part.kind !== 'comment');
+    if (isFollowed || orphan === undefined || !this.#isComma(orphan)) this.#replace([{ ...cut, text: '' }]);
+    else if (this.#text.slice(orphan.end, cut.start).trim() === '') {
+      this.#replace([{ start: orphan.start, end: cut.end, text: isWhole ? '\n' : '' }]);
+    } else {
       this.#replace([
-        { ...span(orphan), text: '' },
+        { start: orphan.start, end: orphan.end, text: '' },
         { ...cut, text: '' },
       ]);
-    } else this.#replace([{ ...cut, text: '' }]);
+    }
+  }
+
+  /** Of two blank lines that would come together one goes. */
+  #withBlankLine(start: number, end: number): number {
+    const isBlankBefore = /(?:\n|\{)[^\S\n]*\r?\n$/.test(this.#text.slice(0, start));
+    const blank = /^[^\S\n]*\r?\n/.exec(this.#text.slice(end))?.[0] ?? '';
+    return isBlankBefore ? end + blank.length : end;
   }
 
   /** Puts a member at the end of the object at `path`. */
@@ -142,21 +154,6 @@ export class Json5Edit {
     return this.#text.slice(start, at).trim() === '' && start > 0 ? start : undefined;
   }
 
-  /** Names without quotes and single quotes, unless the text is strict JSON or writes names in quotes. */
-  get #style(): Style {
-    const parts = lexemes(this.#text).filter(({ kind }) => kind !== 'punctuation');
-    const isStrict = !parts.some(
-      ({ kind, start, end }) =>
-        kind === 'comment' ||
-        this.#text[start] === "'" ||
-        (kind === 'word' && !/^(?:true|false|null|-?\d.*)$/.test(this.#text.slice(start, end))),
-    );
-    const quotesNames = /"\s*:/.test(this.#text);
-    const quote = /'/.test(this.#text) || !/"/.test(this.#text) ? "'" : '"';
-    const indent = /^(?:\t| {1,8})(?=\S)/m.exec(this.#text)?.[0] ?? '  ';
-    return { isStrict, quotesNames: isStrict || quotesNames, quote: isStrict ? '"' : quote, indent };
-  }
-
   #replace(changes: readonly (Span & { readonly text: string })[]): void {
     let result = '';
     let at = 0;
@@ -169,12 +166,35 @@ export class Json5Edit {
   }
 }
 
+/** Names without quotes and single quotes, unless the text is strict JSON or writes names in quotes. */
+function styleOf(text: string): Style {
+  const parts = lexemes(text).filter(({ kind }) => kind !== 'punctuation');
+  const isStrict = !parts.some(
+    ({ kind, start, end }) =>
+      kind === 'comment' ||
+      text[start] === "'" ||
+      (kind === 'word' && !/^(?:true|false|null|-?\d.*)$/.test(text.slice(start, end))),
+  );
+  const strings = parts.filter(({ kind }) => kind === 'string');
+  // Some names need quotes whatever the style.
+  const quotesNames = strings.some(
+    ({ start, end }) =>
+      /^\s*:/.test(text.slice(end, end + 10)) && PLAIN_NAME.test(text.slice(start + 1, end - 1)),
+  );
+  const quote = strings.length > 0 && strings.every(({ start }) => text[start] === '"') ? '"' : "'";
+  const indent = /^(?:\t| {1,8})(?=\S)/m.exec(text)?.[0] ?? '  ';
+  return { isStrict, quotesNames: isStrict || quotesNames, quote: isStrict ? '"' : quote, indent };
+}
+
 interface Style {
   readonly isStrict: boolean;
   readonly quotesNames: boolean;
   readonly quote: '"' | "'";
   readonly indent: string;
 }
+
+/** What JSON5 takes as a name without quotes, of ASCII. */
+const PLAIN_NAME = /^[A-Za-z_$][\w$]*$/;
 
 /** Longer ones are written over several lines. */
 const LONGEST_LINE = 100;
@@ -192,10 +212,9 @@ function printValue(
   const inner = outer + style.indent;
   const items = Array.isArray(value)
     ? value.map((item) => [printValue(item, inner, style)])
-    : Object.entries(value).map(([key, item]) => [
-        ...(comments.get(key) ?? []),
-        `${printKey(key, style)}: ${printValue(item, inner, style)}`,
-      ]);
+    : Object.entries(value).map(([key, item]) =>
+        (comments.get(key) ?? []).concat(`${printKey(key, style)}: ${printValue(item, inner, style)}`),
+      );
   const [open, close] = Array.isArray(value) ? '[]' : '{}';
   const lines = items.map((one, n) => {
     const comma = style.isStrict && n === items.length - 1 ? '' : ',';
@@ -214,16 +233,11 @@ function onOneLine(value: object, style: Style): string {
 }
 
 function printKey(key: string, style: Style): string {
-  const isPlain = /^[A-Za-z_$][\w$]*$/.test(key);
-  return isPlain && !style.quotesNames ? key : printText(key, style.quote);
+  return PLAIN_NAME.test(key) && !style.quotesNames ? key : printText(key, style.quote);
 }
 
 function printText(text: string, quote: '"' | "'"): string {
   const json = JSON.stringify(text);
   if (quote === '"') return json;
   return `'${json.slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
-}
-
-function span({ start, end }: Span): Span {
-  return { start, end };
 }

@@ -27,19 +27,27 @@ export async function valueFree(
     text,
     credentials.map((one) => ({ ...one.span, text: `{ ref: ${JSON.stringify(refOf(one))} }` })),
   );
-  const values = credentials.flatMap(({ value }) => [value, JSON.stringify(value).slice(1, -1)]);
-  const lines = new Set((await knownTokens(named)).map(({ line }) => line));
-  const starts = lineStarts(named);
+  return withoutValues(
+    named,
+    credentials.map(({ value }) => value),
+  );
+}
+
+/** The text without the comments and texts that hold one of the values, or a token of a well-known service. */
+export async function withoutValues(text: string, secrets: readonly string[]): Promise<string> {
+  const values = secrets.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
+  const lines = new Set((await knownTokens(text)).map(({ line }) => line));
+  const starts = lineStarts(text);
   const holdsOne = ({ start, end }: Span): boolean =>
-    values.some((value) => named.slice(start, end).includes(value)) ||
+    values.some((value) => text.slice(start, end).includes(value)) ||
     [...lines].some((line) => (starts[line - 1] ?? 0) < end && start < (starts[line] ?? Infinity));
   return replaced(
-    named,
-    lexemes(named)
+    text,
+    lexemes(text)
       .filter(({ kind }) => kind === 'comment' || kind === 'string')
       .filter(holdsOne)
-      .filter((lexeme) => !isKey(named, lexeme))
-      .map((lexeme) => ({ start: lexeme.start, end: lexeme.end, text: removed(named, lexeme) })),
+      .filter((lexeme) => !isKey(text, lexeme))
+      .map((lexeme) => ({ start: lexeme.start, end: lexeme.end, text: removed(text, lexeme) })),
   );
 }
 

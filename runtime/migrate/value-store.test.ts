@@ -2,7 +2,8 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { defaultStoreRoot, keepValues } from './value-store.ts';
+import { dataFolder } from './data-folder.ts';
+import { keepValues } from './value-store.ts';
 
 async function store(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-kept-'));
@@ -57,9 +58,9 @@ test('a name that leads out of the store is refused before anything is written',
   expect(await readdir(join(root, '..'))).toEqual(['outside']);
 });
 
-test('the store lies in the data folder of the user, wherever that is', () => {
-  expect(defaultStoreRoot({ XDG_DATA_HOME: '/data' })).toBe('/data/holdfast/secrets');
-  const usual = join(homedir(), '.local/share/holdfast/secrets');
-  expect(defaultStoreRoot({ XDG_DATA_HOME: 'not/absolute' })).toBe(usual);
-  expect(defaultStoreRoot({})).toBe(usual);
+test('values lie in the data folder of the user, wherever that is', () => {
+  expect(dataFolder({ XDG_DATA_HOME: '/data' })).toBe('/data/holdfast');
+  const usual = join(homedir(), '.local/share/holdfast');
+  expect(dataFolder({ XDG_DATA_HOME: 'not/absolute' })).toBe(usual);
+  expect(dataFolder({})).toBe(usual);
 });

@@ -1,6 +1,5 @@
 import { mkdir, open } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { checkedWay, createFileProvider } from '../../providers/file.ts';
 import type { SecretProvider } from '../../providers/provider.ts';
 
@@ -9,14 +8,6 @@ export interface KeptValue {
   /** Where it is kept: a path below the root of the store, and the `id` of a ref to it. */
   readonly id: string;
   readonly value: string;
-}
-
-/** `$XDG_DATA_HOME/holdfast/secrets`, or `~/.local/share/holdfast/secrets`: outside of any project, and of its backups. */
-export function defaultStoreRoot(env: NodeJS.ProcessEnv = process.env): string {
-  const { XDG_DATA_HOME: data } = env;
-  // The base directory specification ignores a relative path.
-  const base = data !== undefined && isAbsolute(data) ? data : join(homedir(), '.local', 'share');
-  return join(base, 'holdfast', 'secrets');
 }
 
 /** How long a read may take: the `file` provider gives up on its own before. */

@@ -1,0 +1,121 @@
+import { realpath } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { ConfigError } from '../../errors.ts';
+import { migrate as run, type Migration, undoMigration } from '../../migrate/migrate.ts';
+import { configFile, noConfig } from '../config-file.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { paint, type Terminal } from '../terminal.ts';
+
+export interface MigrateOptions {
+  readonly dryRun?: boolean;
+  readonly undo?: boolean;
+  readonly json?: boolean;
+}
+
+/** Makes an old config one of Holdfast's, or undoes that. */
+export async function migrate(
+  named: string | undefined,
+  options: MigrateOptions,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { stdout, stderr, env } = terminal;
+  try {
+    const file = configFile(named, terminal);
+    if (file === undefined) throw noConfig();
+    if (options.undo === true) return await undo(file, options, terminal);
+    const migration = await run(file, { env, dryRun: options.dryRun === true });
+    stdout.write(
+      options.json === true
+        ? `${JSON.stringify(report(migration, options), undefined, 2)}\n`
+        : text(migration, options, terminal),
+    );
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { code, message, problems } = error;
+    if (options.json === true) {
+      stdout.write(`${JSON.stringify({ ok: false, error: { code, message }, problems }, undefined, 2)}\n`);
+    } else stderr.write(`${message}\nNothing was changed.\n`);
+    return EXIT.config;
+  }
+}
+
+async function undo(
+  file: string,
+  { json }: MigrateOptions,
+  { stdout, cwd, env }: Terminal,
+): Promise<ExitCode> {
+  const undone = await undoMigration(await realpath(file), { env });
+  const shown = (one: string): string => relative(cwd, one) || one;
+  const { restored = [], edited = [], record } = undone ?? {};
+  if (json === true)
+    stdout.write(`${JSON.stringify({ ok: edited.length === 0, restored, edited, record })}\n`);
+  else if (undone === undefined) stdout.write('There is no migration to undo.\n');
+  else if (edited.length > 0) {
+    const files = edited.map(shown).join(', ');
+    stdout.write(`Nothing was changed: ${files} was edited since. The old files are in ${record}\n`);
+  } else stdout.write(`Restored: ${restored.map(shown).join(', ')}. The values stay in the store.\n`);
+  return edited.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function report({ plan, changes, ids }: Migration, { dryRun }: MigrateOptions): object {
+  return {
+    mode: dryRun === true ? 'dry-run' : 'write',
+    changed: changes.length > 0,
+    changedFiles: changes.map(({ file }) => file),
+    store: plan.root,
+    agents: plan.agents,
+    credentials: plan.kept.map(({ places }, n) => ({
+      ref: { provider: 'kept', id: ids[n] },
+      places: places.map(({ file, line, path }) => ({ file, line, path })),
+    })),
+    grants: plan.proposals.map(({ secret, label, agents, grant }) => ({
+      ref: secret.ref,
+      label,
+      agents,
+      grant,
+    })),
+    removed: plan.removed,
+    todos: plan.todos,
+    ...(dryRun === true && { config: changes.at(-1)?.after }),
+  };
+}
+
+function text({ plan, changes, ids }: Migration, { dryRun }: MigrateOptions, terminal: Terminal): string {
+  const colour = paint(terminal);
+  const shown = (file: string): string => relative(terminal.cwd, file) || file;
+  const list = (title: string, lines: readonly string[]): string =>
+    lines.length === 0 ? '' : `\n${colour('bold', title)}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+  const todos = list('To do', plan.todos);
+  if (changes.length === 0) return `${shown(plan.file)}: nothing to change\n${todos}`;
+  const isDry = dryRun === true;
+  const kept = plan.kept.flatMap(({ places }, n) =>
+    places.map(({ file, line, path }) => `${shown(file)}:${line} ${path} -> kept:${ids[n]}`),
+  );
+  const grants = plan.proposals.flatMap(({ agents, label, grant, secret }) =>
+    grant === undefined
+      ? []
+      : agents.map(
+          (agent) =>
+            `${agent}: ${label} = ${secret.ref.provider}:${secret.ref.id} for ${grant.hosts?.join(', ')}`,
+        ),
+  );
+  const written = changes.map(
+    ({ file, before }) => `${colour('green', before === undefined ? '+' : '~')} ${shown(file)}`,
+  );
+  return [
+    isDry ? 'Nothing was written. This is what would be done.\n' : '',
+    list(
+      'Agents',
+      plan.agents.map(({ name, isNew }) => (isNew ? `${name}: a thread of its own` : `${name}: as it was`)),
+    ),
+    list(`Credentials, kept in ${plan.root}`, kept),
+    list('Grants', grants),
+    list('No longer in the config', plan.removed.length === 0 ? [] : [plan.removed.join(', ')]),
+    todos,
+    list(isDry ? 'Files that would change' : 'Files', written),
+    isDry ? `\n${changes.at(-1)?.after ?? ''}` : `\nUndo: holdfast migrate --undo ${shown(plan.file)}\n`,
+  ]
+    .join('')
+    .trimStart();
+}

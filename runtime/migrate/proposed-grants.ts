@@ -1,0 +1,135 @@
+import { type ConfigPath, isRecord, property, valueAt } from '../config/finding.ts';
+import type { Grant } from '../config/grant-schema.ts';
+import { originOf } from '../config/grant-hosts.ts';
+import { isCredentialName } from '../secrets-audit/credentials.ts';
+import { type KnownService, serviceOf, wordsOf } from './known-services.ts';
+import { modelProvidersOf, type OldAgent } from './old-agents.ts';
+import type { PlainCredential } from './old-files.ts';
+
+export interface SecretRef {
+  readonly provider: string;
+  readonly id: string;
+}
+
+/** A secret that an old config uses, wherever its value is. */
+export interface OldSecret {
+  /** The names that lead to it, such as `models`, `providers`, `openai`, `apiKey`. */
+  readonly names: readonly string[];
+  /** Where it stands in the config; absent for a variable of `.env`. */
+  readonly keys?: ConfigPath;
+  readonly ref: SecretRef;
+}
+
+/** A grant that an agent gets, or what is missing for one. */
+export interface Proposal {
+  readonly secret: OldSecret;
+  readonly label: string;
+  /** The agents that used it, as far as the config tells. */
+  readonly agents: readonly string[];
+  /** Absent when the config does not tell which hosts it is for. */
+  readonly grant?: Grant;
+}
+
+/** What the agents need of the secrets, of those that use them: it stands at the agent, or is of a provider of its model. */
+export function proposalsFor(
+  secrets: readonly OldSecret[],
+  agents: readonly OldAgent[],
+  root: unknown,
+): Proposal[] {
+  return secrets.map((secret) => {
+    const service = serviceOf([...secret.names, secret.ref.id]);
+    const users = agents.filter((agent) => uses(agent, secret, service?.[0], root)).map(({ name }) => name);
+    const grant = grantOf(secret, service?.[1], root);
+    return { secret, label: labelOf(secret.names), agents: users, ...(grant && { grant }) };
+  });
+}
+
+function uses(
+  agent: OldAgent,
+  { keys, names }: OldSecret,
+  service: string | undefined,
+  root: unknown,
+): boolean {
+  const standsThere =
+    keys !== undefined && agent.form !== 'implied' && agent.path.every((key, n) => keys[n] === key);
+  if (standsThere) return true;
+  if (keys?.[0] === 'agents') return false;
+  const providers = modelProvidersOf(agent, root);
+  return providers.some((provider) => provider === service || names.includes(provider));
+}
+
+function grantOf(
+  { keys, ref }: OldSecret,
+  service: KnownService | undefined,
+  root: unknown,
+): Grant | undefined {
+  const beside = keys === undefined ? undefined : valueAt(root, keys.slice(0, -1));
+  const written = hostOf(beside);
+  const hosts = written === undefined ? service?.hosts : [written];
+  if (hosts === undefined) return undefined;
+  const { header, format } = service ?? {};
+  return {
+    ref: { ...ref },
+    mode: 'inject',
+    hosts: [...hosts],
+    methods: ['GET', 'POST'],
+    ...(header && { header }),
+    ...(format && { format }),
+  };
+}
+
+/** The host of a `baseUrl` that stands beside a credential, if a grant may name it. */
+function hostOf(beside: unknown): string | undefined {
+  const written = ['baseUrl', 'baseURL', 'base_url', 'endpoint', 'url'].map((key) => property(beside, key));
+  for (const one of written) {
+    const url = typeof one === 'string' ? URL.parse(one) : null;
+    if (url?.protocol === 'https:' && originOf(url.host) !== undefined) return url.host;
+  }
+  return undefined;
+}
+
+/** The last two names in small letters: `openai-api-key`. */
+function labelOf(names: readonly string[]): string {
+  const words = names.slice(-2).flatMap(wordsOf);
+  return words.filter((word, n) => word !== 'env' && words.indexOf(word) === n).join('-') || 'secret';
+}
+
+/** Names of a plain credential, for labels and services. */
+export function namesOf({ keys, path }: PlainCredential): string[] {
+  const names = keys?.filter((key) => typeof key === 'string') ?? [path];
+  return names.filter((name) => !['agents', 'list', 'entries'].includes(name));
+}
+
+/** A use of a secret that is somewhere else already: a SecretRef, or a variable under the name of a credential. */
+export interface OldReference {
+  readonly keys: ConfigPath;
+  readonly ref: SecretRef;
+}
+
+export function referencesIn(root: unknown): OldReference[] {
+  const found: OldReference[] = [];
+  const declared = property(property(root, 'secrets'), 'providers');
+  const walk = (value: unknown, keys: ConfigPath): void => {
+    const name = keys.findLast((key) => typeof key === 'string') ?? '';
+    if (typeof value === 'string' && isCredentialName(name)) {
+      const [, variable] = /^\$\{?([A-Z][A-Z0-9_]*)\}?$/.exec(value) ?? [];
+      if (variable !== undefined) found.push({ keys, ref: { provider: 'env', id: variable } });
+    }
+    if (Array.isArray(value)) for (const [n, item] of value.entries()) walk(item, [...keys, n]);
+    if (!isRecord(value)) return;
+    const { source, id, provider } = value;
+    if (typeof source === 'string' && typeof id === 'string') {
+      // Without a declaration, `default` is what there is of that source.
+      const isDeclared = typeof provider === 'string' && property(declared, provider) !== undefined;
+      const alias = isDeclared ? provider : source;
+      found.push({ keys, ref: { provider: alias, id } });
+      return;
+    }
+    for (const [key, member] of Object.entries(value)) walk(member, [...keys, key]);
+  };
+  walk(root, []);
+  // A declaration of a provider, and a grant of ours, are no uses.
+  return found.filter(
+    ({ keys }) => keys[0] !== 'secrets' && !(keys[0] === 'agents' && keys.includes('secrets')),
+  );
+}
