@@ -1,4 +1,5 @@
 import { type ConfigPath, entriesOf, type Finding, isRecord, property, valueAt } from './finding.ts';
+import { gatewayFindings } from './gateway-schema.ts';
 import { grantFindings } from './grant-checks.ts';
 import { optionFindings } from './provider-options.ts';
 import { printName } from './received.ts';
@@ -18,6 +19,7 @@ export function crossFindings(root: unknown, customProviders: readonly string[])
     ...providerFindings(root, customProviders),
     ...declaredProviders(root).flatMap(([path, config]) => optionFindings(path, config, customProviders)),
     ...grantFindings(root),
+    ...gatewayFindings(root),
   ];
 }
 

@@ -5,6 +5,7 @@ import type { TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { agentSchema } from './agent-schema.ts';
 import { resolve } from 'node:path';
 import { originOf } from './grant-hosts.ts';
+import { gatewaySchema, type ResolvedGateway } from './gateway-schema.ts';
 import type { grantSchema } from './grant-schema.ts';
 import { poolSchema } from './pool-schema.ts';
 import type { ResolvedInspect } from './inspect-schema.ts';
@@ -132,6 +133,8 @@ export interface LoadedConfig {
   readonly providers: readonly ResolvedProvider[];
   /** Secrets that the host holds at one time. Default 1000. */
   readonly maxSecrets?: number;
+  /** How the gateway serves the agents; absent from a config made by hand. */
+  readonly gateway?: ResolvedGateway;
   /** The page to serve, if one is wanted. */
   readonly inspect?: ResolvedInspect;
   /** Absolute path of the file the config came from. */
@@ -164,6 +167,7 @@ export function resolveConfig(
     pools,
     providers,
     ...(maxSecrets !== undefined && { maxSecrets }),
+    gateway: config.gateway ?? gatewaySchema.parse({}),
     ...(inspect !== undefined && { inspect }),
   };
 }

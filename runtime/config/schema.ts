@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { agentSchema, type AgentConfig } from './agent-schema.ts';
 import { anyText, namedMap } from './fields.ts';
+import { gatewaySchema, type GatewayConfig } from './gateway-schema.ts';
 import { inspectSchema, type InspectConfig } from './inspect-schema.ts';
 import { threadsSchema, type PoolConfig } from './pool-schema.ts';
 import {
@@ -25,6 +26,7 @@ export const configSchema = z
     secrets: secretsSchema.optional(),
     agents: namedMap(agentSchema).describe('The agents by name. May be empty.'),
     threads: threadsSchema.optional(),
+    gateway: gatewaySchema.optional(),
     inspect: inspectSchema.optional(),
   })
   .describe('Agents, the thread pools they are pinned to, and the secrets they may use.');
@@ -53,6 +55,8 @@ export interface RuntimeConfig {
   agents: Readonly<Record<string, AgentConfig>>;
   /** How the threads of a pool are run, by `threadId`. */
   threads?: Readonly<Record<string, PoolConfig>> | undefined;
+  /** How `holdfast gateway` serves the agents over HTTP. */
+  gateway?: GatewayConfig | undefined;
   /** A page that shows all actors. `RuntimeOptions.inspect` goes before it. */
   inspect?: InspectConfig | undefined;
 }

@@ -1,0 +1,118 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { entriesOf, type Finding, property } from './finding.ts';
+import { flag, integer, namedMap, text, timeSpan } from './fields.ts';
+import { printName } from './received.ts';
+import { didYouMean } from './suggest.ts';
+
+/** What a token may be for. */
+export const GATEWAY_SCOPES = ['read', 'send', 'manage', 'admin'] as const;
+
+const tokenSchema = z
+  .strictObject({
+    sha256: z
+      .string('the SHA-256 of a token, 64 hex digits')
+      .regex(/^[0-9a-f]{64}$/, 'the SHA-256 of a token, 64 hex digits: holdfast gateway token makes one')
+      .describe(
+        'The SHA-256 of the token in hex; holdfast gateway token makes both. The token itself stands nowhere.',
+      ),
+    agents: z
+      .array(text())
+      .min(1, 'at least one agent, or "*" for all')
+      .readonly()
+      .default(['*'])
+      .describe('The agents that it is for; * is all. Default: *.'),
+    allow: z
+      .array(z.enum(GATEWAY_SCOPES))
+      .min(1, 'at least one of read, send, manage, admin')
+      .readonly()
+      .default(['read', 'send'])
+      .describe(
+        'What it may do. read: snapshots and streams; send: events and asks; manage: start and stop instances; admin: ' +
+          'status, dead letters, restart and stop of the gateway. Default: read, send.',
+      ),
+  })
+  .describe('Who may come in.');
+
+export const gatewaySchema = z
+  .strictObject({
+    host: text()
+      .default('127.0.0.1')
+      .describe('The address it listens at. Default: 127.0.0.1, this machine alone.'),
+    port: integer(0, 65_535)
+      .default(18_789)
+      .describe('The port it listens at; 0 is a free one. Default: 18789.'),
+    tokens: namedMap(tokenSchema)
+      .optional()
+      .describe('Tokens by name, for others than the user who started it. Default: none.'),
+    tls: z
+      .strictObject({
+        cert: text().describe('The file of the certificate with its chain, PEM.'),
+        key: text().describe('The file of its key, PEM.'),
+      })
+      .optional()
+      .describe('Serve https. Default: http.'),
+    plaintext: flag()
+      .default(false)
+      .describe(
+        'Whether it may listen at another address than that of this machine without tls: behind a proxy that has it. Default: false.',
+      ),
+    maxBodyBytes: integer(1)
+      .default(1_048_576)
+      .describe('A request with a larger body, in bytes, is refused. Default: 1048576.'),
+    requestTimeoutMs: timeSpan(1)
+      .default(30_000)
+      .describe('A request is answered within that many milliseconds, if with an error. Default: 30000.'),
+    requestsPerSecond: integer(1, 1_000_000)
+      .optional()
+      .describe('How many requests of one token may begin in a second. Default: no limit.'),
+    reload: flag()
+      .default(true)
+      .describe('Whether a change of the config takes effect when it is saved. Default: true.'),
+    options: text()
+      .optional()
+      .describe(
+        'A module whose default export is RuntimeOptions: capabilities, providers, a store. Relative to the config. Default: none.',
+      ),
+  })
+  .describe('How holdfast gateway serves the agents over HTTP. Default: on 127.0.0.1:18789.');
+
+/** How `holdfast gateway` serves the agents; see `docs/gateway.md`. */
+export interface GatewayConfig extends z.input<typeof gatewaySchema> {}
+
+/** The same, with all defaults. */
+export type ResolvedGateway = z.output<typeof gatewaySchema>;
+
+/** Whether only this machine reaches the address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.')) || host === '::1';
+}
+
+/** What the gateway and the rest of a config must agree on. */
+export function gatewayFindings(root: unknown): Finding[] {
+  const gateway = property(root, 'gateway');
+  const host = property(gateway, 'host');
+  const findings: Finding[] = [];
+  const isOpen = property(gateway, 'tls') !== undefined || property(gateway, 'plaintext') === true;
+  if (typeof host === 'string' && !isLoopback(host) && !isOpen) {
+    const message =
+      'other machines would send tokens in plain text; write "tls", or "plaintext": true behind a proxy that has it';
+    findings.push({ code: 'gateway-exposed', path: ['gateway', 'host'], at: 'value', message });
+  }
+  const agents = entriesOf(property(root, 'agents')).map(([name]) => name);
+  for (const [name, token] of entriesOf(property(gateway, 'tokens'))) {
+    const named = property(token, 'agents');
+    if (!Array.isArray(named)) continue;
+    for (const [n, agent] of named.entries()) {
+      if (typeof agent !== 'string' || agent === '*' || agents.includes(agent)) continue;
+      const message = `no agent has the name ${printName(agent)}${didYouMean(agent, agents)}`;
+      findings.push({
+        code: 'unknown-agent',
+        path: ['gateway', 'tokens', name, 'agents', n],
+        at: 'value',
+        message,
+      });
+    }
+  }
+  return findings;
+}

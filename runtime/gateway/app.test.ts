@@ -1,0 +1,232 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openRuntime, type Runtime } from '../runtime.ts';
+import { gatewaySchema } from '../config/gateway-schema.ts';
+import { fixture } from '../fixtures/start.ts';
+import { systemClock } from '../clock.ts';
+import { gatewayApp } from './app.ts';
+import { Idempotency } from './idempotency.ts';
+import { ReadinessProbe } from './readiness.ts';
+import { digestOf, newToken, TokenAccess } from './token-access.ts';
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** The HTTP face of a runtime with counters, and who calls it. */
+async function face(gateway: object = {}) {
+  const runtime = await openRuntime(
+    {
+      agents: {
+        counter: fixture('counter', { maxThreads: 2 }),
+        other: fixture('counter', { maxThreads: 2 }),
+      },
+    },
+    { logger: silent },
+  );
+  const readiness = new ReadinessProbe();
+  const owner = newToken();
+  const config = gatewaySchema.parse(gateway);
+  const access = new TokenAccess(config, digestOf(owner), systemClock);
+  const app = gatewayApp({
+    runtime: runtime as unknown as Runtime,
+    readiness,
+    access: () => access,
+    idempotency: new Idempotency(systemClock),
+    scrubber: { scrub: (found) => found, scrubText: (text) => text },
+    logger: silent,
+    ...config,
+  });
+  const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+    const response = await app.request(path, {
+      method,
+      headers: { authorization: `Bearer ${owner}`, ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      body: text === '' ? undefined : (JSON.parse(text) as never),
+      headers: response.headers,
+    };
+  };
+  const close = async () => {
+    readiness.stop();
+    await runtime.stop();
+  };
+  return { runtime, app, call, close, headers: { authorization: `Bearer ${owner}` } };
+}
+
+let open: Awaited<ReturnType<typeof face>>;
+beforeEach(async () => {
+  open = await face();
+});
+afterEach(() => open.close());
+
+test('an instance is started, sent to, asked, looked at and stopped', async () => {
+  const { call } = open;
+  expect(await call('PUT', '/v1/agents/counter/a', { input: { start: 40 } })).toMatchObject({
+    status: 201,
+    body: { address: 'counter/a', threadId: 'pool', incarnation: 1 },
+  });
+  expect(await call('PUT', '/v1/agents/counter/a')).toMatchObject({ status: 200 });
+  expect(await call('POST', '/v1/agents/counter/a/events', { type: 'inc' })).toMatchObject({ status: 202 });
+  expect(await call('POST', '/v1/agents/counter/a/events?wait=handled', { type: 'inc' })).toMatchObject({
+    status: 200,
+  });
+  expect(await call('POST', '/v1/agents/counter/a/ask', { type: 'read' })).toMatchObject({
+    status: 200,
+    body: { reply: 42 },
+  });
+  expect(await call('GET', '/v1/agents/counter/a/snapshot')).toMatchObject({
+    status: 200,
+    body: { address: 'counter/a', status: 'active', value: 'counting', context: { n: 42 } },
+  });
+  expect(await call('GET', '/v1/agents')).toMatchObject({
+    body: { instances: [{ address: 'counter/a', state: 'running' }] },
+  });
+  expect(await call('DELETE', '/v1/agents/counter/a')).toMatchObject({ status: 204, body: undefined });
+  expect(await call('POST', '/v1/agents/counter/a/ask', { type: 'read' })).toMatchObject({
+    status: 404,
+    body: { error: { code: 'NOT_FOUND', message: expect.stringContaining('?activate=true') as string } },
+  });
+  expect(
+    await call('POST', '/v1/agents/counter/a%2Fb%20c/ask?activate=true', { type: 'read' }),
+  ).toMatchObject({ body: { reply: 0 } });
+  expect(open.runtime.get('counter/a%2Fb%20c')).toBeDefined();
+});
+
+describe('what makes no sense is refused, with what to do', () => {
+  test.each([
+    ['GET', '/v2/agents', undefined, 404, 'NOT_FOUND'],
+    ['PUT', '/v1/agents/nobody/a', undefined, 404, 'AGENT_UNKNOWN'],
+    ['POST', '/v1/agents/counter/a/events', 'no json', 400, 'BAD_REQUEST'],
+    ['POST', '/v1/agents/counter/a/events', undefined, 400, 'BAD_REQUEST'],
+    ['POST', '/v1/agents/counter/a/events', [], 400, 'BAD_REQUEST'],
+    ['POST', '/v1/agents/counter/a/events', { type: '' }, 400, 'BAD_REQUEST'],
+    ['POST', '/v1/agents/counter/a/events', { type: 'xstate.stop' }, 400, 'BAD_REQUEST'],
+    ['POST', '/v1/agents/counter/a/events', { type: 'secret.rotated' }, 400, 'BAD_REQUEST'],
+    ['POST', '/v1/agents/counter/a/events?wait=no', { type: 'inc' }, 400, 'BAD_REQUEST'],
+    ['POST', '/v1/agents/counter/a/ask?timeoutMs=0', { type: 'read' }, 400, 'BAD_REQUEST'],
+    ['POST', '/v1/agents/counter/a/ask', { type: 'inc' }, 422, 'ASK_UNANSWERED'],
+    ['POST', '/v1/agents/counter/a/ask', { type: 'reply.unclonable' }, 422, 'REPLY_UNCLONABLE'],
+    [
+      'POST',
+      '/v1/agents/counter/a/events',
+      { type: 'inc', payload: 'x'.repeat(1_100_000) },
+      413,
+      'BODY_TOO_LARGE',
+    ],
+    ['POST', '/v1/dead-letters/none/replay', undefined, 409, 'REPLAY_REFUSED'],
+  ])('%s %s %j', async (method, path, body, status, code) => {
+    await open.call('PUT', '/v1/agents/counter/a');
+    expect(await open.call(method, path, body)).toMatchObject({ status, body: { error: { code } } });
+  });
+
+  test('an agent that fails is told as the failure of the request', async () => {
+    await open.call('PUT', '/v1/agents/counter/a');
+    expect(await open.call('POST', '/v1/agents/counter/a/ask', { type: 'fail' })).toMatchObject({
+      status: 422,
+      body: { error: { code: 'AGENT_FAILED', message: expect.stringContaining('out of range') as string } },
+    });
+  });
+});
+
+describe('a token', () => {
+  const tokens = { desk: newToken(), ops: newToken(), slow: newToken() };
+  const withTokens = async () => {
+    const limited = await face({
+      tokens: {
+        desk: { sha256: digestOf(tokens.desk), agents: ['counter'], allow: ['read', 'send'] },
+        ops: { sha256: digestOf(tokens.ops), allow: ['manage'] },
+      },
+      requestsPerSecond: 2,
+    });
+    const as = (name: keyof typeof tokens) => ({ authorization: `Bearer ${tokens[name]}` });
+    return { ...limited, as };
+  };
+
+  test('is needed, and what it does not allow is refused', async () => {
+    const { call, as, close } = await withTokens();
+    await call('PUT', '/v1/agents/counter/a');
+    await call('PUT', '/v1/agents/other/a');
+    expect(await call('GET', '/v1/agents', undefined, { authorization: '' })).toMatchObject({ status: 401 });
+    expect(await call('GET', '/v1/agents', undefined, { authorization: 'Bearer wrong' })).toMatchObject({
+      status: 401,
+    });
+    expect(await call('GET', '/v1/agents', undefined, as('desk'))).toMatchObject({
+      body: { instances: [{ address: 'counter/a' }] },
+    });
+    expect(await call('POST', '/v1/agents/other/a/ask', { type: 'read' }, as('desk'))).toMatchObject({
+      status: 403,
+      body: { error: { code: 'FORBIDDEN', message: 'this token does not allow send for the agent other' } },
+    });
+    expect(await call('GET', '/v1/status', undefined, as('ops'))).toMatchObject({ status: 403 });
+    await close();
+  });
+
+  test('that comes too often has to wait, and the owner has not', async () => {
+    const { call, as, close } = await withTokens();
+    const often = await Promise.all([1, 2, 3].map(() => call('GET', '/v1/agents', undefined, as('desk'))));
+    expect(often.map(({ status }) => status)).toEqual([200, 200, 429]);
+    expect(often[2]?.headers.get('retry-after')).toBe('1');
+    const owner = await Promise.all([1, 2, 3].map(() => call('GET', '/v1/agents')));
+    expect(owner.map(({ status }) => status)).toEqual([200, 200, 200]);
+    await close();
+  });
+});
+
+test('a request that comes again with its key is done once, at the same time too', async () => {
+  const { call } = open;
+  await call('PUT', '/v1/agents/counter/a');
+  const send = (by: number, key: string) =>
+    call('POST', '/v1/agents/counter/a/events?wait=handled', { type: 'inc', by }, { 'idempotency-key': key });
+  const both = await Promise.all([send(1, 'one'), send(1, 'one')]);
+  expect(both.map(({ status }) => status)).toEqual([200, 200]);
+  expect(both.map(({ headers }) => headers.get('idempotent-replayed'))).toEqual([null, 'true']);
+  expect(await send(2, 'one')).toMatchObject({
+    status: 422,
+    body: { error: { code: 'IDEMPOTENCY_KEY_REUSED' } },
+  });
+  await send(1, 'two');
+  expect(await call('POST', '/v1/agents/counter/a/ask', { type: 'read' })).toMatchObject({
+    body: { reply: 2 },
+  });
+});
+
+test('a stream has the current state, each later one, what is emitted, and the end', async () => {
+  const { call, app, headers } = open;
+  await call('PUT', '/v1/agents/counter/a');
+  const response = await app.request('/v1/agents/counter/a/stream', { headers });
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const chunk of response.body ?? []) seen.push(new TextDecoder().decode(chunk));
+  })();
+  for (const type of ['inc', 'greet', 'finish']) {
+    await call('POST', '/v1/agents/counter/a/events?wait=handled', { type });
+  }
+  await reading;
+  const events = seen.join('').split('\n\n').filter(Boolean);
+  const kinds = events.map((event) => /^event: (\w+)$/m.exec(event)?.[1]);
+  expect(kinds[0]).toBe('snapshot');
+  expect(kinds.at(-1)).toBe('end');
+  expect(events.find((event) => event.includes('event: emitted'))).toContain('data: {"type":"hello","n":1}');
+  expect(events.filter((event) => event.includes('"n":1')).length).toBeGreaterThan(1);
+});
+
+test('the metrics, the readiness and the document are there', async () => {
+  const { call, app, headers } = open;
+  expect(await (await app.request('/metrics', { headers })).text()).toContain(
+    'holdfast_threads_max{pool="pool"} 2',
+  );
+  expect((await app.request('/metrics')).status).toBe(401);
+  expect(await call('GET', '/readyz')).toMatchObject({
+    status: 200,
+    body: { ready: true, eventLoop: { ok: true }, closedPools: [], staleSecrets: [] },
+  });
+  expect(await (await app.request('/readyz')).json()).toEqual({ ready: true });
+  await open.runtime.stop();
+  expect(await call('GET', '/readyz')).toMatchObject({
+    status: 503,
+    body: { ready: false, state: 'stopped' },
+  });
+  expect((await call('GET', '/healthz')).status).toBe(200);
+});

@@ -1,0 +1,67 @@
+import type { AgentRef } from '../agent-ref.ts';
+import type { Scrubber } from '../secrets/scrubber.ts';
+import { plainJson } from './plain-json.ts';
+import { snapshotParts } from './routes.ts';
+
+/** What waits for a slow client; more, and it is cut off. It comes again and gets the state as it is then. */
+const MOST_WAITING = 1000;
+/** Proxies end what is silent for a minute. */
+const HEARTBEAT_MS = 15_000;
+
+/**
+ * Server-sent events of one instance: `snapshot` with each state, the current one first; `emitted` with each event that it
+ * emits; `end` when it has ended.
+ */
+export function instanceStream(
+  ref: AgentRef,
+  { scrub }: Pick<Scrubber, 'scrub'>,
+  signal: AbortSignal,
+): Response {
+  const encoder = new TextEncoder();
+  let stop = (): void => {};
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        let n = 0;
+        const end = (): void => {
+          stop();
+          controller.close();
+        };
+        const write = (event: string, data: unknown): void => {
+          n += 1;
+          const text = JSON.stringify(plainJson(scrub(data))) ?? 'null';
+          controller.enqueue(encoder.encode(`id: ${n}\nevent: ${event}\ndata: ${text}\n\n`));
+          if ((controller.desiredSize ?? 0) < -MOST_WAITING) end();
+        };
+        const snapshot = (found: unknown): void =>
+          write('snapshot', snapshotParts(found as Record<string, unknown>));
+        const states = ref.subscribe({
+          next: snapshot,
+          error: (error: unknown) => {
+            write('end', { error });
+            end();
+          },
+          complete: () => {
+            write('end', {});
+            end();
+          },
+        });
+        const emitted = ref.on('*', (event: unknown) => write('emitted', event));
+        const heartbeat = setInterval(() => controller.enqueue(encoder.encode(': alive\n\n')), HEARTBEAT_MS);
+        stop = () => {
+          clearInterval(heartbeat);
+          states.unsubscribe();
+          emitted.unsubscribe();
+          stop = () => {};
+        };
+        signal.addEventListener('abort', end, { once: true });
+        snapshot(ref.getSnapshot());
+      },
+      cancel: () => stop(),
+    },
+    new CountQueuingStrategy({ highWaterMark: 1 }),
+  );
+  return new Response(stream, {
+    headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
+  });
+}

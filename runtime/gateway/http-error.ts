@@ -1,0 +1,71 @@
+import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+
+/** Codes of the HTTP face itself; the others are those of {@link HoldfastError}. */
+export type GatewayErrorCode =
+  | 'BAD_REQUEST'
+  | 'UNAUTHORIZED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
+  | 'BODY_TOO_LARGE'
+  | 'RATE_LIMITED'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'REQUEST_TIMEOUT'
+  | 'RESTARTING'
+  | 'SERVICE_FAILED'
+  | 'AGENT_FAILED';
+
+/** What a request ends with when it fails. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly status: number;
+  readonly code: GatewayErrorCode | HoldfastErrorCode;
+  /** Seconds after which it may go better. */
+  readonly retryAfter: number | undefined;
+
+  constructor(status: number, code: HttpError['code'], message: string, retryAfter?: number) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Not listed: 500, for what should not be. */
+const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
+  CONFIG_INVALID: 400,
+  AGENT_UNKNOWN: 404,
+  AGENT_STOPPED: 404,
+  ADDRESS_TAKEN: 409,
+  AGENT_QUARANTINED: 409,
+  MAILBOX_FULL: 429,
+  MESSAGE_UNCLONABLE: 400,
+  MESSAGE_TOO_LARGE: 413,
+  REPLAY_REFUSED: 409,
+  ASK_TIMEOUT: 504,
+  ASK_UNANSWERED: 422,
+  ASK_TOO_DEEP: 422,
+  REPLY_UNCLONABLE: 422,
+  SECRET_IN_SNAPSHOT: 422,
+  POOL_EXHAUSTED: 503,
+  THREAD_START_TIMEOUT: 503,
+  THREAD_CRASHED: 503,
+  THREAD_OUT_OF_MEMORY: 503,
+  THREAD_HUNG: 503,
+  RUNTIME_STOPPED: 503,
+};
+
+/** Soon enough for who waits, seldom enough for who is busy. */
+const RETRY_AFTER_S = 1;
+
+/** What was thrown, as an answer. What an agent threw itself is 422: the request made it fail. */
+export function httpErrorOf(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof HoldfastError) {
+    const status = statusOf[error.code] ?? 500;
+    const retryAfter = status === 429 || status === 503 ? RETRY_AFTER_S : undefined;
+    return new HttpError(status, error.code, error.message, retryAfter);
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new HttpError(422, 'AGENT_FAILED', `the agent failed: ${message}`);
+}

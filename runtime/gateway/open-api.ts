@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { version } from '../version.ts';
+import { type Route, routes } from './routes.ts';
+
+/** The OpenAPI 3.1 document of the HTTP face, made of its routes. */
+export function openApiDocument(): object {
+  const paths: Record<string, Record<string, object>> = {
+    '/healthz': { get: open('healthz', 'Whether the gateway is alive', false) },
+    '/readyz': { get: open('readyz', 'Whether requests are to come here', true) },
+  };
+  for (const route of routes) {
+    const operations = (paths[route.path] ??= {});
+    operations[route.method.toLowerCase()] = operation(route);
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Holdfast gateway', version },
+    security: [{ token: [] }],
+    paths,
+    components: {
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      schemas: { Error: schemaOf(errorSchema) },
+    },
+  };
+}
+
+const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+function operation({
+  operationId,
+  summary,
+  scope,
+  path,
+  query,
+  body,
+  status,
+  answer,
+  ...rest
+}: Route): object {
+  const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string', minLength: 1 },
+  }));
+  const inQuery = Object.entries(query?.shape ?? {}).map(([name, schema]) => {
+    const { description, ...type } = schemaOf(schema as z.ZodType) as { description?: string };
+    return { name, in: 'query', required: false, ...(description && { description }), schema: type };
+  });
+  const key = {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description: 'The same key with the same request is done once; the answer is kept for 10 minutes.',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+  };
+  const type = rest.isStream === true ? 'text/event-stream' : 'application/json';
+  const content =
+    answer === undefined && rest.isStream !== true
+      ? {}
+      : { content: { [type]: answer ? { schema: schemaOf(answer) } : {} } };
+  return {
+    operationId,
+    summary,
+    description: `Needs a token that allows "${scope}".`,
+    parameters: [...inPath, ...inQuery, ...(rest.isIdempotent === true ? [key] : [])],
+    ...(body && { requestBody: requestBody(body) }),
+    responses: {
+      [status]: { description: summary, ...content },
+      default: {
+        description: 'It failed',
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+      },
+    },
+  };
+}
+
+function requestBody(body: z.ZodType): object {
+  // A body that may be left out.
+  const isOptional = body.safeParse(undefined).success;
+  const [schema] = body instanceof z.ZodUnion ? (body.options as z.ZodType[]) : [body];
+  return { required: !isOptional, content: { 'application/json': { schema: schemaOf(schema ?? body) } } };
+}
+
+function open(operationId: string, summary: string, mayFail: boolean): object {
+  const unready = mayFail ? { 503: { description: 'They are not' } } : {};
+  return { operationId, summary, security: [], responses: { 200: { description: summary }, ...unready } };
+}
+
+function schemaOf(schema: z.ZodType): object {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return rest;
+}

@@ -1,0 +1,86 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { GATEWAY_SCOPES, ResolvedGateway } from '../config/gateway-schema.ts';
+import { createRateLimit, type RateLimit } from '../secrets/rate-limit.ts';
+import { HttpError } from './http-error.ts';
+
+export type Scope = (typeof GATEWAY_SCOPES)[number];
+
+/** Whoever came with a token. */
+export interface Caller {
+  readonly name: string;
+  readonly agents: readonly string[];
+  readonly allow: readonly Scope[];
+  readonly limit: RateLimit | undefined;
+}
+
+interface Known extends Caller {
+  readonly digest: Buffer;
+}
+
+/** The name of who started the gateway; no token of a config has it. */
+export const OWNER = '';
+
+/** A new token: 32 random bytes. */
+export function newToken(): string {
+  return `hf_${randomBytes(32).toString('base64url')}`;
+}
+
+/** What a config has of a token. */
+export function digestOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+/** Knows tokens by their digests, and what each may do. */
+export class TokenAccess {
+  readonly #known: readonly Known[];
+  readonly #clock: Pick<Clock, 'now'>;
+
+  constructor(
+    { tokens = {}, requestsPerSecond }: ResolvedGateway,
+    ownerDigest: string,
+    clock: Pick<Clock, 'now'>,
+  ) {
+    this.#clock = clock;
+    const limit = (): RateLimit | undefined =>
+      requestsPerSecond === undefined
+        ? undefined
+        : createRateLimit({ requests: requestsPerSecond, withinMs: 1000 });
+    const owner: Known = {
+      name: OWNER,
+      agents: ['*'],
+      allow: ['read', 'send', 'manage', 'admin'],
+      digest: Buffer.from(ownerDigest, 'hex'),
+      limit: undefined,
+    };
+    const named = Object.entries(tokens).map(([name, { sha256, agents, allow }]): Known => {
+      return { name, agents, allow, digest: Buffer.from(sha256, 'hex'), limit: limit() };
+    });
+    this.#known = [owner, ...named];
+  }
+
+  /**
+   * Who sends this `Authorization` header.
+   *
+   * @throws {HttpError} 401 when it names nobody, 429 when they come too often
+   */
+  caller(authorization: string | undefined): Caller {
+    const [, token] = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization ?? '') ?? [];
+    const digest = Buffer.from(digestOf(token ?? ''), 'hex');
+    // All of them, whichever is the one: the time tells nothing.
+    const [found] = this.#known.filter((one) => timingSafeEqual(one.digest, digest));
+    if (token === undefined || found === undefined) {
+      throw new HttpError(401, 'UNAUTHORIZED', 'send a token of this gateway: Authorization: Bearer <token>');
+    }
+    const wait = found.limit?.take(this.#clock.now()) ?? 0;
+    if (wait > 0) {
+      throw new HttpError(429, 'RATE_LIMITED', 'too many requests with this token', Math.ceil(wait / 1000));
+    }
+    return found;
+  }
+}
+
+/** Whether a caller may do that, to that agent. */
+export function may({ agents, allow }: Caller, scope: Scope, agent?: string): boolean {
+  return allow.includes(scope) && (agent === undefined || agents.includes('*') || agents.includes(agent));
+}
