@@ -16,6 +16,7 @@ import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
 import type { SnapshotStore } from './store/snapshot-store.ts';
 import type { AuditTarget } from './secrets/audit.ts';
+import type { Scrubber } from './secrets/scrubber.ts';
 import type { Capability } from './secrets/capability.ts';
 import { stopOnSignals } from './signals.ts';
 import { spawnRequest, type SpawnRequest } from './spawn-request.ts';
@@ -205,7 +206,10 @@ export function createRuntime<const C extends RuntimeConfig>(
 }
 
 /** What surrounds a runtime; the test kit brings its own. */
-export type Surroundings = Pick<SystemOptions, 'clock' | 'startThread' | 'sent'>;
+export interface Surroundings extends Pick<SystemOptions, 'clock' | 'startThread' | 'sent'> {
+  /** Is given what takes values of secrets out of whatever leaves the process. */
+  readonly onScrubber?: (scrubber: Scrubber) => void;
+}
 
 /** {@link createRuntime}, anywhere. */
 export async function openRuntime<const C extends RuntimeConfig>(
@@ -230,6 +234,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     audit,
     inspect,
   });
+  surroundings.onScrubber?.(system.scrubber);
   let page: RunningInspector | undefined;
   try {
     if (inspect?.page !== undefined) {

@@ -33,7 +33,8 @@ export async function loadConfig(
   const all = [...findings, ...modules.findings];
   if (parsed === undefined || all.length > 0) throw configError(read, all);
   const resolved = resolveConfig(parsed, modules.urls, read.folder);
-  return { ...resolved, ...(read.file && { file: read.file }) };
+  const files = read.parts?.map(({ file }) => file);
+  return { ...resolved, ...(read.file && { file: read.file }), ...(files && { files }) };
 }
 
 /**

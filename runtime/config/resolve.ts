@@ -139,6 +139,8 @@ export interface LoadedConfig {
   readonly inspect?: ResolvedInspect;
   /** Absolute path of the file the config came from. */
   readonly file?: string;
+  /** All files it was read from, that one first. */
+  readonly files?: readonly string[];
 }
 
 /** Of the heap that a thread may have: room for what its instances need while they move. */
@@ -151,7 +153,7 @@ export function resolveConfig(
   config: ParsedConfig,
   modules: ReadonlyMap<string, string>,
   folder: string,
-): Omit<LoadedConfig, 'file'> {
+): Omit<LoadedConfig, 'file' | 'files'> {
   const agents = Object.entries(config.agents).map(([name, agent]) => resolveAgent(name, agent, modules));
   const maxThreads = new Map(Object.values(config.agents).map((agent) => [agent.threadId, agent.maxThreads]));
   const pools = [...maxThreads].map(([threadId, most]) =>

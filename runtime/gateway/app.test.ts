@@ -32,7 +32,8 @@ async function face(gateway: object = {}) {
     idempotency: new Idempotency(systemClock),
     scrubber: { scrub: (found) => found, scrubText: (text) => text },
     logger: silent,
-    ...config,
+    requestTimeoutMs: config.requestTimeoutMs,
+    maxBodyBytes: () => config.maxBodyBytes,
   });
   const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const response = await app.request(path, {

@@ -16,7 +16,7 @@ import { type Caller, may, type TokenAccess } from './token-access.ts';
 export interface AppOptions extends GatewayContext {
   /** Read for each request, so that it can change while the gateway runs. */
   readonly access: () => TokenAccess;
-  readonly maxBodyBytes: number;
+  readonly maxBodyBytes: () => number;
   readonly idempotency: Idempotency;
   readonly scrubber: Pick<Scrubber, 'scrub' | 'scrubText'>;
   readonly logger: Logger;
@@ -27,7 +27,7 @@ const LONGEST_KEY = 255;
 /** The HTTP face of a runtime. All that leaves it is without values of secrets. */
 export function gatewayApp(options: AppOptions): Hono {
   const app = new Hono();
-  const { logger, scrubber, maxBodyBytes } = options;
+  const { logger, scrubber } = options;
   const fail = (error: unknown): Response => {
     const { status, code, message, retryAfter } = httpErrorOf(error);
     if (status === 500) logger.error({ code, error }, 'a request failed for no reason of its own');
@@ -40,12 +40,12 @@ export function gatewayApp(options: AppOptions): Hono {
   app.notFound(() =>
     fail(new HttpError(404, 'NOT_FOUND', 'there is nothing at this path; see /openapi.json')),
   );
-  app.use(
-    bodyLimit({
-      maxSize: maxBodyBytes,
-      onError: () => fail(new HttpError(413, 'BODY_TOO_LARGE', `a body has at most ${maxBodyBytes} bytes`)),
-    }),
-  );
+  app.use((c, next) => {
+    const maxSize = options.maxBodyBytes();
+    const onError = (): Response =>
+      fail(new HttpError(413, 'BODY_TOO_LARGE', `a body has at most ${maxSize} bytes`));
+    return bodyLimit({ maxSize, onError })(c, next);
+  });
   app.get('/healthz', () => Response.json({ status: 'ok' }));
   app.get('/readyz', (c) => readyz(c, options));
   app.get('/metrics', (c) => {

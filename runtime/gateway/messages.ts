@@ -1,0 +1,34 @@
+import type { PersistedEnvelope } from '../agent-ref.ts';
+import type { ResolvedGateway } from '../config/gateway-schema.ts';
+import type { HandedAnswer } from './idempotency.ts';
+
+/** An instance that goes from one process to the next. */
+export interface HandedInstance {
+  readonly agent: string;
+  readonly id: string;
+  /** Absent when it had no snapshot to give: it begins anew. */
+  readonly snapshot?: PersistedEnvelope;
+}
+
+/** All that the next process goes on with. It goes over a pipe, never to the disk. */
+export interface HandedState {
+  readonly instances: readonly HandedInstance[];
+  readonly answers: readonly HandedAnswer[];
+  /** Addresses whose state could not be had, with why. */
+  readonly lost: readonly { readonly address: string; readonly why: string }[];
+}
+
+/** From the front to a service process. */
+export type ToService =
+  | { readonly type: 'prepare'; readonly file: string; readonly socket: string; readonly ownerDigest: string }
+  | { readonly type: 'serve'; readonly state: HandedState }
+  | { readonly type: 'reload'; readonly gateway: ResolvedGateway }
+  | { readonly type: 'hand-over' }
+  | { readonly type: 'stop' };
+
+/** From a service process to the front. */
+export type FromService =
+  | { readonly type: 'prepared' }
+  | { readonly type: 'serving'; readonly lost: HandedState['lost'] }
+  | { readonly type: 'state'; readonly state: HandedState }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string };
