@@ -10,7 +10,9 @@ import { migrate, type MigrateOptions } from './commands/migrate.ts';
 import { secretsAudit, type AuditOptions } from './commands/secrets-audit.ts';
 import { status, type StatusOptions } from './commands/status.ts';
 import { DEFAULT_CONFIG } from './config-file.ts';
+import { ConfigError } from '../errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { addGatewayCommands } from './gateway-commands.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Runs a command line, without the program's name; resolves with what to exit with. Never throws. */
@@ -27,11 +29,12 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const { message } = error as Error;
-    if (args.includes('--json'))
-      terminal.stdout.write(`${JSON.stringify({ ok: false, error: { message } })}\n`);
+    const { message, code: name } = error as Error & { code?: string };
+    const failure = { ok: false, error: { ...(name !== undefined && { code: name }), message } };
+    const problems = error instanceof ConfigError ? { problems: error.problems } : {};
+    if (args.includes('--json')) terminal.stdout.write(`${JSON.stringify({ ...failure, ...problems })}\n`);
     else terminal.stderr.write(`${message}\n`);
-    return EXIT.failed;
+    return error instanceof ConfigError || name === 'CONFIG_INVALID' ? EXIT.config : EXIT.failed;
   }
 }
 
@@ -132,7 +135,9 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .option('--json', 'as JSON')
     .action(ending((options: DoctorOptions) => doctor(options, terminal)));
 
-  const secrets = program.command('secrets').description('find credentials that stand in plain text');
+  const secrets = program
+    .command('secrets')
+    .description('find credentials in plain text, and look at those in use');
   secrets
     .command('audit')
     .description('look for credentials in plain text; nothing of them is printed, and no provider is called')
@@ -144,6 +149,7 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .option('--json', 'as JSON')
     .action(ending((paths: string[], options: AuditOptions) => secretsAudit(paths, options, terminal)));
 
+  addGatewayCommands(program, secrets, ending, terminal);
   return inherit(program);
 }
 

@@ -238,6 +238,36 @@ export const routes: readonly Route[] = [
       return { status: 204 };
     },
   },
+  {
+    operationId: 'refreshSecret',
+    method: 'POST',
+    path: '/v1/secrets/refresh',
+    summary: 'Look at a secret now, and answer when it is current',
+    scope: 'admin',
+    body: z.strictObject({ id: text(), provider: text().optional() }),
+    status: 204,
+    run: async ({ runtime }, { body }) => {
+      const { id, provider } = body as { id: string; provider?: string };
+      await runtime.refreshSecret(id, provider === undefined ? {} : { provider });
+      return { status: 204 };
+    },
+  },
+  {
+    operationId: 'openInspector',
+    method: 'POST',
+    path: '/v1/inspector',
+    summary: 'A link to the page of the inspector, which works once',
+    scope: 'admin',
+    body: z.strictObject({}).or(noBody),
+    status: 201,
+    answer: z.object({ link: text() }),
+    run: async ({ runtime }) => {
+      if (runtime.inspector === undefined) {
+        throw new HttpError(404, 'NOT_FOUND', 'nothing is inspected; write "inspect": {} into the config');
+      }
+      return { status: 201, body: { link: runtime.inspector.link() } };
+    },
+  },
 ];
 
 /** What of a snapshot is shown; a promise or a callback has no value. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parseDocument } from '../config/document.ts';
@@ -111,10 +110,4 @@ function wholePath(origins: ReadonlyMap<string, Origin>, { part, path }: Origin)
       return JSON.parse(whole) as ConfigPath;
   }
   return undefined;
-}
-
-/** A name for the folder of a config that no other folder has. */
-export function projectOf(folder: string): string {
-  const name = basename(folder).replaceAll(/[^\w.-]+/g, '-') || 'project';
-  return `${name}-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;
 }

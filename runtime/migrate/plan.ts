@@ -11,7 +11,8 @@ import { auditFiles } from '../secrets-audit/audit.ts';
 import { builtinProviders } from '../secrets/builtin-providers.ts';
 import { Json5Edit } from './json5-edit.ts';
 import { isFormKey, oldAgents, type OldAgent } from './old-agents.ts';
-import { type OldFile, type OldFiles, type PlainCredential, projectOf } from './old-files.ts';
+import { projectOf } from '../project.ts';
+import { type OldFile, type OldFiles, type PlainCredential } from './old-files.ts';
 import { namesOf, type OldSecret, type Proposal, proposalsFor, referencesIn } from './proposed-grants.ts';
 import { credentialsIn, valueFree, withoutValues } from './value-free.ts';
 

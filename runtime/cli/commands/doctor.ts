@@ -12,14 +12,9 @@ const marks = { ok: ['green', '✓'], warn: ['yellow', '!'], error: ['red', '✗
 
 /** Looks at what a start needs, and says of what is wrong how to mend it. */
 export async function doctor({ config, json }: DoctorOptions, terminal: Terminal): Promise<ExitCode> {
-  const { stdout, stderr } = terminal;
+  const { stdout } = terminal;
   const file = configFile(config, terminal);
-  if (file === undefined) {
-    const { message } = noConfig();
-    if (json === true) stdout.write(`${JSON.stringify({ ok: false, error: { message } })}\n`);
-    else stderr.write(`${message}\n`);
-    return EXIT.config;
-  }
+  if (file === undefined) throw noConfig();
   const findings = await examine(file);
   const errors = findings.filter(({ severity }) => severity === 'error').length;
   const warnings = findings.filter(({ severity }) => severity === 'warn').length;

@@ -1,5 +1,4 @@
 import { loadConfig } from '../../config/load.ts';
-import { ConfigError } from '../../errors.ts';
 import { mixedGrants, mixedGrantsText } from '../../isolation/mixed-grants.ts';
 import { isolationReport, openText, type PoolIsolation } from '../../isolation/report.ts';
 import { configFile, noConfig } from '../config-file.ts';
@@ -18,22 +17,12 @@ export async function explain(
   { config: named, json, check }: ExplainOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { stdout, stderr } = terminal;
+  const { stdout } = terminal;
   const file = configFile(named, terminal);
-  let report: PoolIsolation[];
-  let mixed: string[];
-  try {
-    if (file === undefined) throw noConfig();
-    const config = await loadConfig(file);
-    report = await isolationReport(config);
-    mixed = mixedGrants(config.agents).map(mixedGrantsText);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    if (json === true)
-      stdout.write(`${JSON.stringify({ ok: false, error: { code: error.code, message: error.message } })}\n`);
-    else stderr.write(`${error.message}\n`);
-    return EXIT.config;
-  }
+  if (file === undefined) throw noConfig();
+  const config = await loadConfig(file);
+  const report = await isolationReport(config);
+  const mixed = mixedGrants(config.agents).map(mixedGrantsText);
   const open = report.flatMap((pool) => (pool.isolation === 'thread' ? [] : (openText(pool) ?? [])));
   const ok = open.length === 0 && mixed.length === 0;
   if (json === true)

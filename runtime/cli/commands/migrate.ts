@@ -1,6 +1,5 @@
 import { realpath } from 'node:fs/promises';
 import { relative } from 'node:path';
-import { ConfigError } from '../../errors.ts';
 import { migrate as run, type Migration, undoMigration } from '../../migrate/migrate.ts';
 import { configFile, noConfig } from '../config-file.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -12,32 +11,23 @@ export interface MigrateOptions {
   readonly json?: boolean;
 }
 
-/** Makes an old config one of Holdfast's, or undoes that. */
+/** Makes an old config one of Holdfast's, or undoes that. What is wrong with it is thrown before anything changes. */
 export async function migrate(
   named: string | undefined,
   options: MigrateOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { stdout, stderr, env } = terminal;
-  try {
-    const file = configFile(named, terminal);
-    if (file === undefined) throw noConfig();
-    if (options.undo === true) return await undo(file, options, terminal);
-    const migration = await run(file, { env, dryRun: options.dryRun === true });
-    stdout.write(
-      options.json === true
-        ? `${JSON.stringify(report(migration, options), undefined, 2)}\n`
-        : text(migration, options, terminal),
-    );
-    return EXIT.ok;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const { code, message, problems } = error;
-    if (options.json === true) {
-      stdout.write(`${JSON.stringify({ ok: false, error: { code, message }, problems }, undefined, 2)}\n`);
-    } else stderr.write(`${message}\nNothing was changed.\n`);
-    return EXIT.config;
-  }
+  const { stdout, env } = terminal;
+  const file = configFile(named, terminal);
+  if (file === undefined) throw noConfig();
+  if (options.undo === true) return undo(file, options, terminal);
+  const migration = await run(file, { env, dryRun: options.dryRun === true });
+  stdout.write(
+    options.json === true
+      ? `${JSON.stringify(report(migration, options), undefined, 2)}\n`
+      : text(migration, options, terminal),
+  );
+  return EXIT.ok;
 }
 
 async function undo(

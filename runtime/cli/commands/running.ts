@@ -1,0 +1,136 @@
+import type { DeadLetter } from '../../dead-letters.ts';
+import type { RuntimeStatus } from '../../status.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { gatewayOf, type GatewayOptions, request } from '../gateway-client.ts';
+import { paint, table, type Terminal } from '../terminal.ts';
+
+interface Options extends GatewayOptions {
+  readonly json?: boolean;
+}
+
+const MIB = 1024 * 1024;
+
+/** The threads of the gateway, by pool. */
+export async function threads(options: Options, terminal: Terminal): Promise<ExitCode> {
+  const { pools } = (await request(await gatewayOf(options, terminal), 'GET', '/v1/status')) as RuntimeStatus;
+  if (options.json === true) {
+    terminal.stdout.write(`${JSON.stringify({ pools }, undefined, 2)}\n`);
+    return EXIT.ok;
+  }
+  const colour = paint(terminal);
+  const rows = pools.flatMap(({ threadId, maxThreads, threads: alive, health, waiting }) => {
+    const verdict = health === 'open' ? health : colour('red', health);
+    const pool = [
+      colour('cyan', threadId),
+      `${alive.length}/${maxThreads}`,
+      verdict,
+      waiting > 0 ? `${waiting} wait` : '',
+    ];
+    const own = alive.map(({ thread, state, instances, utilization, heapUsed }) => [
+      `  thread ${thread}`,
+      '',
+      state,
+      `${instances} instances`,
+      utilization === undefined ? '' : `${Math.round(utilization * 100)} %`,
+      heapUsed === undefined ? '' : `${Math.round(heapUsed / MIB)} MiB`,
+    ]);
+    return [pool].concat(own);
+  });
+  terminal.stdout.write(table(['pool', 'threads', 'state', '', 'busy', 'heap'], rows));
+  return EXIT.ok;
+}
+
+/** Events that were not handled. */
+export async function deadLettersList(options: Options, terminal: Terminal): Promise<ExitCode> {
+  const { stdout } = terminal;
+  const found = await request(await gatewayOf(options, terminal), 'GET', '/v1/dead-letters');
+  const { deadLetters } = found as { deadLetters: DeadLetter[] };
+  if (options.json === true) stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
+  else if (deadLetters.length === 0) stdout.write('There are no dead letters.\n');
+  else {
+    const colour = paint(terminal);
+    const rows = deadLetters.map(({ id, at, address, reason, event, replays }) => [
+      id,
+      new Date(at).toISOString(),
+      colour('cyan', address),
+      colour('yellow', reason),
+      (event as { type?: string } | undefined)?.type ?? '',
+      String(replays),
+    ]);
+    stdout.write(table(['id', 'at', 'to', 'reason', 'event', 'replays'], rows));
+  }
+  return EXIT.ok;
+}
+
+export async function deadLettersReplay(id: string, options: Options, terminal: Terminal): Promise<ExitCode> {
+  const path = `/v1/dead-letters/${encodeURIComponent(id)}/replay`;
+  await request(await gatewayOf(options, terminal), 'POST', path);
+  terminal.stdout.write(options.json === true ? '{"ok":true}\n' : `${id} was handled.\n`);
+  return EXIT.ok;
+}
+
+/** The secrets of the gateway: versions and ages, never values. */
+export async function secretsList(options: Options, terminal: Terminal): Promise<ExitCode> {
+  const { secrets } = (await request(
+    await gatewayOf(options, terminal),
+    'GET',
+    '/v1/status',
+  )) as RuntimeStatus;
+  if (options.json === true) {
+    terminal.stdout.write(`${JSON.stringify({ secrets }, undefined, 2)}\n`);
+    return EXIT.ok;
+  }
+  const colour = paint(terminal);
+  const rows = secrets.map(({ provider, id, state, versionId = '', ageMs, holders }) => [
+    provider,
+    colour('cyan', id),
+    state === 'fresh' ? state : colour('yellow', state),
+    versionId.slice(0, 12),
+    ageMs === undefined ? '' : `${Math.round(ageMs / 1000)} s`,
+    String(holders),
+  ]);
+  terminal.stdout.write(
+    rows.length === 0
+      ? 'No agent is granted a secret.\n'
+      : table(['provider', 'secret', 'state', 'version', 'age', 'holders'], rows),
+  );
+  return EXIT.ok;
+}
+
+/** Looks at one secret now, or at all of them: after a rotation by hand. */
+export async function secretsReload(
+  id: string | undefined,
+  options: Options,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const gateway = await gatewayOf(options, terminal);
+  const { secrets } = (await request(gateway, 'GET', '/v1/status')) as RuntimeStatus;
+  const wanted = secrets.filter((one) => id === undefined || one.id === id);
+  const failed: { id: string; message: string }[] = [];
+  const asked = id !== undefined && wanted.length === 0 ? [{ id, provider: 'default' }] : wanted;
+  for (const one of asked) {
+    await request(gateway, 'POST', '/v1/secrets/refresh', { id: one.id, provider: one.provider }).catch(
+      (error: unknown) => failed.push({ id: one.id, message: (error as Error).message }),
+    );
+  }
+  const warningCount = failed.length;
+  if (options.json === true) {
+    terminal.stdout.write(`${JSON.stringify({ ok: warningCount === 0, warningCount, failed })}\n`);
+  } else {
+    for (const { id: secret, message } of failed) terminal.stdout.write(`! ${secret}: ${message}\n`);
+    terminal.stdout.write(
+      warningCount === 0 ? 'Secrets reloaded.\n' : `Secrets reloaded with ${warningCount} warning(s).\n`,
+    );
+  }
+  return warningCount === 0 ? EXIT.ok : EXIT.failed;
+}
+
+/** A link to the page that shows all actors. */
+export async function inspect(options: Options, terminal: Terminal): Promise<ExitCode> {
+  const found = await request(await gatewayOf(options, terminal), 'POST', '/v1/inspector');
+  const { link } = found as { link: string };
+  terminal.stdout.write(
+    options.json === true ? `${JSON.stringify(found)}\n` : `Works once, in the next 10 minutes:\n${link}\n`,
+  );
+  return EXIT.ok;
+}

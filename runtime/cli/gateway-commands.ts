@@ -1,0 +1,142 @@
+import type { Command } from 'commander';
+import {
+  agentsAsk,
+  agentsInspect,
+  agentsList,
+  agentsSend,
+  agentsStart,
+  agentsStop,
+} from './commands/agents.ts';
+import {
+  deadLettersList,
+  deadLettersReplay,
+  inspect,
+  secretsList,
+  secretsReload,
+  threads,
+} from './commands/running.ts';
+import { DEFAULT_CONFIG } from './config-file.ts';
+import type { ExitCode } from './exit-codes.ts';
+import type { GatewayOptions } from './gateway-client.ts';
+import type { Terminal } from './terminal.ts';
+
+type Ending = <A extends unknown[]>(
+  run: (...args: A) => ExitCode | Promise<ExitCode>,
+) => (...given: A) => Promise<void>;
+
+type Options = GatewayOptions & {
+  readonly json?: boolean;
+  readonly activate?: boolean;
+  readonly timeout?: string;
+};
+
+/** The commands of a gateway, and those that ask one that runs. */
+export function addGatewayCommands(
+  program: Command,
+  secrets: Command,
+  ending: Ending,
+  terminal: Terminal,
+): void {
+  const own = (command: Command): Command =>
+    command
+      .option('-c, --config <file>', `the config (default: ${DEFAULT_CONFIG})`)
+      .option('--json', 'as JSON');
+  const asking = (command: Command): Command =>
+    own(command).option('--url <url>', 'another gateway; its token is in HOLDFAST_TOKEN');
+  // What a front needs is loaded for those alone who want one.
+  const load = () => import('./commands/gateway.ts');
+
+  const gateway = program
+    .command('gateway')
+    .description('serve the agents over HTTP, and restart without a lost request');
+  own(
+    gateway.command('run').description('in the foreground, for systemd and containers; logs JSON lines'),
+  ).action(ending(async (options: Options) => (await load()).gatewayRun(options, terminal)));
+  own(gateway.command('start').description('in the background; done when it serves')).action(
+    ending(async (options: Options) => (await load()).gatewayStart(options, terminal)),
+  );
+  own(gateway.command('stop').description('let the agents finish what they were sent, and end')).action(
+    ending(async (options: Options) => (await load()).gatewayStop(options, terminal)),
+  );
+  own(
+    gateway
+      .command('restart')
+      .description('a new process takes over, agents with their states; start it when none runs'),
+  ).action(ending(async (options: Options) => (await load()).gatewayRestart(options, terminal)));
+  asking(gateway.command('reload').description('have the config as it is now take effect')).action(
+    ending(async (options: Options) => (await load()).gatewayReload(options, terminal)),
+  );
+  asking(
+    gateway.command('status').description('whether it runs and is ready; exit code 1 when it does not run'),
+  ).action(ending(async (options: Options) => (await load()).gatewayStatus(options, terminal)));
+  gateway
+    .command('token')
+    .description('make a token for somebody else, and what of it goes into the config')
+    .option('--name <name>', 'whose it is (default: desk)')
+    .option('--json', 'as JSON')
+    .action(
+      ending(async (options: { name?: string; json?: boolean }) =>
+        (await load()).gatewayToken(options, terminal),
+      ),
+    );
+
+  const agents = program.command('agents').description('the instances of a gateway that runs');
+  const event = 'JSON such as {"type":"tick"}, or the type alone';
+  asking(agents.command('list').description('all of them')).action(
+    ending((options: Options) => agentsList(options, terminal)),
+  );
+  asking(agents.command('start').description('start one, unless it runs'))
+    .argument('<address>', 'agent/id')
+    .argument('[input]', 'JSON')
+    .action(
+      ending((address: string, input: string | undefined, options: Options) =>
+        agentsStart(address, input, options, terminal),
+      ),
+    );
+  asking(agents.command('send').description('send an event; done when it was handled'))
+    .argument('<address>', 'agent/id')
+    .argument('<event>', event)
+    .option('--activate', 'start the instance when there is none')
+    .action(
+      ending((address: string, text: string, options: Options) =>
+        agentsSend(address, text, options, terminal),
+      ),
+    );
+  asking(agents.command('ask').description('send an event, and print the reply'))
+    .argument('<address>', 'agent/id')
+    .argument('<event>', event)
+    .option('--activate', 'start the instance when there is none')
+    .option('--timeout <ms>', 'milliseconds to wait (default: 5000)')
+    .action(
+      ending((address: string, text: string, options: Options) =>
+        agentsAsk(address, text, options, terminal),
+      ),
+    );
+  asking(agents.command('stop').description('stop one, after what it was sent'))
+    .argument('<address>', 'agent/id')
+    .action(ending((address: string, options: Options) => agentsStop(address, options, terminal)));
+  asking(agents.command('inspect').description('print the state of one'))
+    .argument('<address>', 'agent/id')
+    .action(ending((address: string, options: Options) => agentsInspect(address, options, terminal)));
+
+  asking(program.command('threads').description('the threads of a gateway that runs, by pool')).action(
+    ending((options: Options) => threads(options, terminal)),
+  );
+  const letters = program.command('dead-letters').description('events that were not handled');
+  asking(letters.command('list').description('the last 1000 of the last hour')).action(
+    ending((options: Options) => deadLettersList(options, terminal)),
+  );
+  asking(letters.command('replay').description('send one again; done when it was handled'))
+    .argument('<id>', 'of the letter')
+    .action(ending((id: string, options: Options) => deadLettersReplay(id, options, terminal)));
+  asking(program.command('inspect').description('a link to the page that shows all actors')).action(
+    ending((options: Options) => inspect(options, terminal)),
+  );
+
+  asking(
+    secrets.command('list').description('the secrets of a gateway that runs: versions and ages, no values'),
+  ).action(ending((options: Options) => secretsList(options, terminal)));
+  asking(secrets.command('reload').description('look at secrets now, after a rotation by hand'))
+    .argument('[id]', 'one of them (default: all)')
+    .action(ending((id: string | undefined, options: Options) => secretsReload(id, options, terminal)));
+}

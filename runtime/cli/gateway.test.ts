@@ -1,0 +1,133 @@
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { gatewayFolder, runningGateway } from '../gateway/running.ts';
+import { shell } from './fixtures/shell.ts';
+
+const counter = fileURLToPath(new URL('../fixtures/counter.ts', import.meta.url));
+
+/** A project with counters, and its command; the gateway that it starts ends with the test. */
+async function project(config: object = {}) {
+  const home = await realpath(await mkdtemp(join(tmpdir(), 'holdfast-cli-')));
+  const folder = join(home, 'desk');
+  const env = { XDG_STATE_HOME: join(home, 'state'), HOLDFAST_TOKEN: '' };
+  const run = shell(folder);
+  onTestFinished(async () => {
+    await run('gateway stop', { env });
+    await rm(home, { recursive: true, force: true });
+  });
+  const file = join(folder, 'openclaw.json');
+  const agents = { counter: { type: 'thread-bound', threadId: 'pool', maxThreads: 2, module: counter } };
+  await mkdir(folder);
+  await writeFile(file, JSON.stringify({ agents, gateway: { port: 0 }, ...config }));
+  return { folder, file, env, run: (args: string) => run(args, { env }) };
+}
+
+test('a gateway is started, asked, restarted with its states, and stopped', async () => {
+  const { run, file, env } = await project();
+  expect(await run('gateway status')).toMatchObject({ code: 1, out: `No gateway of ${file} runs.\n` });
+  expect(await run('agents list')).toMatchObject({ code: 1, err: expect.stringContaining('holdfast gateway start') });
+
+  const started = await run('gateway start --json');
+  expect(JSON.parse(started.out)).toMatchObject({
+    action: 'start',
+    ok: true,
+    result: 'started',
+    service: { label: 'holdfast', loaded: true, url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string },
+  });
+  expect(await run('gateway start')).toMatchObject({ code: 0, out: expect.stringContaining('already-running') });
+
+  expect(await run('agents start counter/a {"start":40}')).toMatchObject({ code: 0 });
+  expect(await run('agents send counter/a inc')).toMatchObject({ code: 0, out: 'counter/a has handled it.\n' });
+  expect(await run('agents send counter/a {"type":"inc","by":1}')).toMatchObject({ code: 0 });
+  const restarted = await run('gateway restart --json');
+  expect(JSON.parse(restarted.out)).toMatchObject({
+    action: 'restart',
+    ok: true,
+    result: 'restarted',
+    instances: 1,
+    warnings: [],
+  });
+  expect(await run('agents ask counter/a read')).toMatchObject({ code: 0, out: '42\n' });
+  expect((await run('agents list')).out).toMatch(/counter\/a +running +pool +\d+ +0 +1 +0\/1000/);
+  expect((await run('threads')).out).toMatch(/pool +1\/2 +open/);
+  expect(JSON.parse((await run('agents inspect counter/a')).out)).toMatchObject({ context: { n: 42 } });
+  expect(await run('agents ask counter/b read --activate')).toMatchObject({ out: '0\n' });
+  expect(await run('agents stop counter/b')).toMatchObject({ code: 0 });
+  expect(await run('dead-letters list')).toMatchObject({ out: 'There are no dead letters.\n' });
+  expect(await run('secrets list')).toMatchObject({ out: 'No agent is granted a secret.\n' });
+  expect(await run('secrets reload')).toMatchObject({ code: 0, out: 'Secrets reloaded.\n' });
+  expect(await run('secrets reload none')).toMatchObject({ code: 1, out: expect.stringContaining('none') as string });
+  expect(await run('gateway reload')).toMatchObject({ out: 'Reloaded: nothing had changed.\n' });
+  expect(JSON.parse((await run('gateway status --json')).out)).toMatchObject({
+    running: true,
+    gateway: { restarts: 1 },
+    readiness: { ready: true },
+  });
+
+  const { token } = (await runningGateway(file, env)) ?? { token: '' };
+  expect((await stat(join(gatewayFolder(file, env), 'running.json'))).mode & 0o777).toBe(0o600);
+  const log = await readFile(join(gatewayFolder(file, env), 'gateway.log'), 'utf8');
+  expect(log).toContain('the gateway serves');
+  expect(log).not.toContain(token);
+
+  expect(await run('gateway stop')).toMatchObject({ code: 0, out: 'Gateway stopped.\n' });
+  expect(await run('gateway stop')).toMatchObject({ code: 0, out: 'Gateway not-running.\n' });
+});
+
+describe('what goes wrong is said with what to do', () => {
+  test('an invalid config is told at the start, and nothing runs', async () => {
+    const { run } = await project({ gateway: { port: 0, host: '0.0.0.0' } });
+    const { code, err } = await run('gateway start');
+    expect([code, err]).toEqual([78, expect.stringContaining('other machines would send tokens in plain text')]);
+    expect(await run('gateway restart')).toMatchObject({ code: 78 });
+    expect(await run('gateway run')).toMatchObject({ code: 78 });
+  });
+
+  test('a start that fails shows the end of the log', async () => {
+    const { run } = await project({ gateway: { port: 0, options: './none.ts' } });
+    const { code, err } = await run('gateway start');
+    expect([code, err]).toEqual([1, expect.stringMatching(/ended as it started:[\s\S]*none\.ts/)]);
+  });
+
+  test('an agent, an instance and an event that make no sense', async () => {
+    const { run } = await project();
+    await run('gateway start');
+    expect(await run('agents ask counter read')).toMatchObject({ code: 1, err: expect.stringContaining('<agent>/<id>') });
+    expect(await run('agents ask counter/none read')).toMatchObject({ code: 1, err: expect.stringContaining('PUT') });
+    expect(await run('agents start nobody/a')).toMatchObject({ code: 1, err: expect.stringContaining('nobody') });
+    expect(await run('agents send counter/a {type}')).toMatchObject({ code: 1, err: expect.stringContaining('no JSON') });
+    const failed = await run('agents ask counter/none read --json');
+    expect(JSON.parse(failed.out)).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } });
+    expect(await run('inspect')).toMatchObject({ code: 1, err: expect.stringContaining('"inspect": {}') });
+    expect(await run('dead-letters replay none')).toMatchObject({ code: 1 });
+    expect(await run('agents list --url http://127.0.0.1:1')).toMatchObject({ code: 1, err: expect.stringContaining('HOLDFAST_TOKEN') });
+  });
+});
+
+test('somebody else comes with a token of the config', async () => {
+  const made = await project();
+  const { token, config } = JSON.parse((await made.run('gateway token --name ops --json')).out) as {
+    token: string;
+    config: { gateway: { tokens: { ops: { sha256: string } } } };
+  };
+  const { run, env, file } = await project({ gateway: { port: 0, ...config.gateway } });
+  await run('gateway start');
+  const { url } = (await runningGateway(file, env)) ?? { url: '' };
+  const elsewhere = shell('/');
+  const as = { env: { HOLDFAST_TOKEN: token } };
+  expect(await elsewhere(`agents list --url ${url}`, as)).toMatchObject({ code: 0, out: expect.stringContaining('No instance') });
+  expect(await elsewhere(`threads --url ${url}`, as)).toMatchObject({ code: 1, err: expect.stringContaining('does not allow admin') });
+});
+
+test('options of the runtime come from a module: what a capability returns reaches the agent', async () => {
+  const { run, folder, file } = await project();
+  await cp(counter, join(folder, 'counter.ts'));
+  await writeFile(join(folder, 'options.mjs'), `export default { logger: { debug() {}, info() {}, warn() {}, error() {} } };\n`);
+  const config = JSON.parse(await readFile(file, 'utf8')) as { gateway: object };
+  await writeFile(file, JSON.stringify({ ...config, gateway: { ...config.gateway, options: './options.mjs' } }));
+  expect(await run('gateway start')).toMatchObject({ code: 0 });
+  expect(await run('agents ask counter/a read --activate')).toMatchObject({ out: '0\n' });
+});
