@@ -153,7 +153,7 @@ test('status.md has a row for each field of the status, under a heading of its o
 });
 
 test('command.md has a section for each command, and no other', async () => {
-  const documented = [...read('docs/command.md').matchAll(/^## `holdfast ([a-z ]+)`$/gm)].map(
+  const documented = [...read('docs/command.md').matchAll(/^## `holdfast ([a-z -]+)`$/gm)].map(
     ([, name = '']) => name,
   );
   const help = async (...args: readonly string[]): Promise<string> => {
@@ -243,6 +243,7 @@ const placeholders: Readonly<Record<string, string>> = {
   threads: '<threadId>',
   providers: '<alias>',
   secrets: '<label>',
+  tokens: '<token>',
 };
 
 function keysOf(schema: Schema, path: string): string[] {

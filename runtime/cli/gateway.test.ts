@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,19 +28,32 @@ async function project(config: object = {}) {
 test('a gateway is started, asked, restarted with its states, and stopped', async () => {
   const { run, file, env } = await project();
   expect(await run('gateway status')).toMatchObject({ code: 1, out: `No gateway of ${file} runs.\n` });
-  expect(await run('agents list')).toMatchObject({ code: 1, err: expect.stringContaining('holdfast gateway start') });
+  expect(await run('agents list')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('holdfast gateway start'),
+  });
 
   const started = await run('gateway start --json');
   expect(JSON.parse(started.out)).toMatchObject({
     action: 'start',
     ok: true,
     result: 'started',
-    service: { label: 'holdfast', loaded: true, url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string },
+    service: {
+      label: 'holdfast',
+      loaded: true,
+      url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string,
+    },
   });
-  expect(await run('gateway start')).toMatchObject({ code: 0, out: expect.stringContaining('already-running') });
+  expect(await run('gateway start')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('already-running'),
+  });
 
   expect(await run('agents start counter/a {"start":40}')).toMatchObject({ code: 0 });
-  expect(await run('agents send counter/a inc')).toMatchObject({ code: 0, out: 'counter/a has handled it.\n' });
+  expect(await run('agents send counter/a inc')).toMatchObject({
+    code: 0,
+    out: 'counter/a has handled it.\n',
+  });
   expect(await run('agents send counter/a {"type":"inc","by":1}')).toMatchObject({ code: 0 });
   const restarted = await run('gateway restart --json');
   expect(JSON.parse(restarted.out)).toMatchObject({
@@ -59,12 +72,15 @@ test('a gateway is started, asked, restarted with its states, and stopped', asyn
   expect(await run('dead-letters list')).toMatchObject({ out: 'There are no dead letters.\n' });
   expect(await run('secrets list')).toMatchObject({ out: 'No agent is granted a secret.\n' });
   expect(await run('secrets reload')).toMatchObject({ code: 0, out: 'Secrets reloaded.\n' });
-  expect(await run('secrets reload none')).toMatchObject({ code: 1, out: expect.stringContaining('none') as string });
+  expect(await run('secrets reload none')).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('none') as string,
+  });
   expect(await run('gateway reload')).toMatchObject({ out: 'Reloaded: nothing had changed.\n' });
   expect(JSON.parse((await run('gateway status --json')).out)).toMatchObject({
     running: true,
     gateway: { restarts: 1 },
-    readiness: { ready: true },
+    readiness: { eventLoop: { p99Ms: expect.any(Number) as number }, closedPools: [] },
   });
 
   const { token } = (await runningGateway(file, env)) ?? { token: '' };
@@ -81,7 +97,10 @@ describe('what goes wrong is said with what to do', () => {
   test('an invalid config is told at the start, and nothing runs', async () => {
     const { run } = await project({ gateway: { port: 0, host: '0.0.0.0' } });
     const { code, err } = await run('gateway start');
-    expect([code, err]).toEqual([78, expect.stringContaining('other machines would send tokens in plain text')]);
+    expect([code, err]).toEqual([
+      78,
+      expect.stringContaining('other machines would send tokens in plain text'),
+    ]);
     expect(await run('gateway restart')).toMatchObject({ code: 78 });
     expect(await run('gateway run')).toMatchObject({ code: 78 });
   });
@@ -95,15 +114,30 @@ describe('what goes wrong is said with what to do', () => {
   test('an agent, an instance and an event that make no sense', async () => {
     const { run } = await project();
     await run('gateway start');
-    expect(await run('agents ask counter read')).toMatchObject({ code: 1, err: expect.stringContaining('<agent>/<id>') });
-    expect(await run('agents ask counter/none read')).toMatchObject({ code: 1, err: expect.stringContaining('PUT') });
-    expect(await run('agents start nobody/a')).toMatchObject({ code: 1, err: expect.stringContaining('nobody') });
-    expect(await run('agents send counter/a {type}')).toMatchObject({ code: 1, err: expect.stringContaining('no JSON') });
+    expect(await run('agents ask counter read')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('<agent>/<id>'),
+    });
+    expect(await run('agents ask counter/none read')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('PUT'),
+    });
+    expect(await run('agents start nobody/a')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('nobody'),
+    });
+    expect(await run('agents send counter/a {type}')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no JSON'),
+    });
     const failed = await run('agents ask counter/none read --json');
     expect(JSON.parse(failed.out)).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } });
     expect(await run('inspect')).toMatchObject({ code: 1, err: expect.stringContaining('"inspect": {}') });
     expect(await run('dead-letters replay none')).toMatchObject({ code: 1 });
-    expect(await run('agents list --url http://127.0.0.1:1')).toMatchObject({ code: 1, err: expect.stringContaining('HOLDFAST_TOKEN') });
+    expect(await run('agents list --url http://127.0.0.1:1')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('HOLDFAST_TOKEN'),
+    });
   });
 });
 
@@ -118,16 +152,28 @@ test('somebody else comes with a token of the config', async () => {
   const { url } = (await runningGateway(file, env)) ?? { url: '' };
   const elsewhere = shell('/');
   const as = { env: { HOLDFAST_TOKEN: token } };
-  expect(await elsewhere(`agents list --url ${url}`, as)).toMatchObject({ code: 0, out: expect.stringContaining('No instance') });
-  expect(await elsewhere(`threads --url ${url}`, as)).toMatchObject({ code: 1, err: expect.stringContaining('does not allow admin') });
+  expect(await elsewhere(`agents list --url ${url}`, as)).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('No instance'),
+  });
+  expect(await elsewhere(`threads --url ${url}`, as)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('does not allow admin'),
+  });
 });
 
-test('options of the runtime come from a module: what a capability returns reaches the agent', async () => {
+test('options of the runtime come from a module', async () => {
   const { run, folder, file } = await project();
-  await cp(counter, join(folder, 'counter.ts'));
-  await writeFile(join(folder, 'options.mjs'), `export default { logger: { debug() {}, info() {}, warn() {}, error() {} } };\n`);
+  await writeFile(
+    join(folder, 'options.mjs'),
+    `export default { audit: new URL('./audit.jsonl', import.meta.url) };
+`,
+  );
   const config = JSON.parse(await readFile(file, 'utf8')) as { gateway: object };
-  await writeFile(file, JSON.stringify({ ...config, gateway: { ...config.gateway, options: './options.mjs' } }));
+  await writeFile(
+    file,
+    JSON.stringify({ ...config, gateway: { ...config.gateway, options: './options.mjs' } }),
+  );
   expect(await run('gateway start')).toMatchObject({ code: 0 });
-  expect(await run('agents ask counter/a read --activate')).toMatchObject({ out: '0\n' });
+  expect((await stat(join(folder, 'audit.jsonl'))).mode & 0o777).toBe(0o600);
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openRuntime, type Runtime } from '../runtime.ts';
+import { openRuntime } from '../runtime.ts';
 import { gatewaySchema } from '../config/gateway-schema.ts';
 import { fixture } from '../fixtures/start.ts';
 import { systemClock } from '../clock.ts';
@@ -26,7 +26,7 @@ async function face(gateway: object = {}) {
   const config = gatewaySchema.parse(gateway);
   const access = new TokenAccess(config, digestOf(owner), systemClock);
   const app = gatewayApp({
-    runtime: runtime as unknown as Runtime,
+    runtime,
     readiness,
     access: () => access,
     idempotency: new Idempotency(systemClock),

@@ -91,7 +91,7 @@ async function answer(c: Context, route: Route, options: AppOptions): Promise<Re
   const text = route.body === undefined ? '' : await c.req.text();
   const request: RouteRequest = {
     params,
-    query: checked(route.query, c.req.query(), 'the query'),
+    query: checked(route.query, c.req.query(), 'the query') as RouteRequest['query'],
     body: checked(route.body, route.body === undefined ? undefined : bodyOf(text), 'the body'),
     signal: c.req.raw.signal,
   };
@@ -142,8 +142,6 @@ function bodyOf(text: string): unknown {
   }
 }
 
-function checked<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T>;
-function checked<T extends z.ZodType>(schema: T | undefined, value: unknown, what: string): never;
 function checked(schema: z.ZodType | undefined, value: unknown, what: string): unknown {
   if (schema === undefined) return {};
   const result = schema.safeParse(value);

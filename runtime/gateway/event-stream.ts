@@ -23,7 +23,9 @@ export function instanceStream(
     {
       start(controller) {
         let n = 0;
+        let isOpen = true;
         const end = (): void => {
+          if (!isOpen) return;
           stop();
           controller.close();
         };
@@ -33,10 +35,13 @@ export function instanceStream(
           controller.enqueue(encoder.encode(`id: ${n}\nevent: ${event}\ndata: ${text}\n\n`));
           if ((controller.desiredSize ?? 0) < -MOST_WAITING) end();
         };
-        const snapshot = (found: unknown): void =>
-          write('snapshot', snapshotParts(found as Record<string, unknown>));
+        const snapshot = (found: object): void => write('snapshot', snapshotParts({ ...found }));
+        let isFirst = true;
         const states = ref.subscribe({
-          next: snapshot,
+          // What comes before the answer below is in it.
+          next: (found) => {
+            if (!isFirst) snapshot(found);
+          },
           error: (error: unknown) => {
             write('end', { error });
             end();
@@ -49,13 +54,22 @@ export function instanceStream(
         const emitted = ref.on('*', (event: unknown) => write('emitted', event));
         const heartbeat = setInterval(() => controller.enqueue(encoder.encode(': alive\n\n')), HEARTBEAT_MS);
         stop = () => {
+          isOpen = false;
           clearInterval(heartbeat);
           states.unsubscribe();
           emitted.unsubscribe();
-          stop = () => {};
         };
-        signal.addEventListener('abort', end, { once: true });
-        snapshot(ref.getSnapshot());
+        signal.addEventListener('abort', () => stop(), { once: true });
+        ref.snapshot().then(
+          (found) => {
+            isFirst = false;
+            if (isOpen) snapshot(found as object);
+          },
+          // It has ended, which is told above, or does not answer: the client comes again.
+          () => {
+            if (isOpen) end();
+          },
+        );
       },
       cancel: () => stop(),
     },

@@ -52,6 +52,8 @@ export interface FrontOptions {
   readonly logger: Logger;
   /** What the service processes write. */
   readonly log: (line: string) => void;
+  /** Default: five crashes in a minute. */
+  readonly crashes?: CrashBudget;
   /** When it ended on its own: the service crashed too often. */
   readonly failed: (error: Error) => void;
 }
@@ -64,7 +66,7 @@ export interface FrontOptions {
 export class Front {
   readonly #options: FrontOptions;
   readonly #startedAt = Date.now();
-  readonly #crashes = new CrashBudget();
+  readonly #crashes: CrashBudget;
   readonly #watch = new ConfigWatch(() => void this.#configChanged());
   #config: LoadedConfig;
   #server: Server | undefined;
@@ -81,6 +83,7 @@ export class Front {
 
   private constructor(options: FrontOptions, config: LoadedConfig) {
     this.#options = options;
+    this.#crashes = options.crashes ?? new CrashBudget();
     this.#config = config;
     this.#access = this.#accessOf(config);
   }
@@ -108,7 +111,8 @@ export class Front {
 
   get url(): string {
     const { host, tls } = this.#gateway;
-    const { port } = this.#server?.address() as AddressInfo;
+    const bound = this.#server?.address() as AddressInfo | null | undefined;
+    const port = bound?.port ?? this.#gateway.port;
     const name = host.includes(':') ? `[${host}]` : host;
     return `${tls === undefined ? 'http' : 'https'}://${name}:${port}`;
   }

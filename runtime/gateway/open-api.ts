@@ -44,8 +44,8 @@ function operation({
     schema: { type: 'string', minLength: 1 },
   }));
   const inQuery = Object.entries(query?.shape ?? {}).map(([name, schema]) => {
-    const { description, ...type } = schemaOf(schema as z.ZodType) as { description?: string };
-    return { name, in: 'query', required: false, ...(description && { description }), schema: type };
+    const { description = '', ...type } = schemaOf(schema as z.ZodType) as { description?: string };
+    return { name, in: 'query', required: false, description, schema: type };
   });
   const key = {
     name: 'Idempotency-Key',

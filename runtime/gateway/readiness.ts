@@ -24,6 +24,11 @@ export class ReadinessProbe {
     this.#delay.enable();
   }
 
+  /** What was before does not count: a start keeps the event loop busy. */
+  begin(): void {
+    this.#delay.reset();
+  }
+
   /** Of the time since the last look. */
   look({ state, pools, secrets }: RuntimeStatus): Readiness {
     // It counts its own interval along.

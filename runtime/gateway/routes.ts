@@ -142,11 +142,12 @@ export const routes: readonly Route[] = [
     isIdempotent: true,
     run: async (context, { params, query, body, signal }) => {
       const ref = await reached(context.runtime, params, query);
-      const handled = ref.deliver(body as never, { timeoutMs: context.requestTimeoutMs, signal });
+      const timeoutMs = context.requestTimeoutMs;
       if (query['wait'] === 'handled') {
-        await handled;
+        await ref.deliver(body, { timeoutMs, signal });
         return { status: 200, body: { accepted: true } };
       }
+      const handled = ref.deliver(body, { timeoutMs });
       // What the mailbox refuses is known at once; what fails later becomes a dead letter.
       await Promise.race([handled, new Promise((resolve) => setImmediate(resolve))]);
       handled.catch(() => {});
@@ -168,7 +169,10 @@ export const routes: readonly Route[] = [
       const ref = await reached(runtime, params, query);
       const asked = (query['timeoutMs'] as number | undefined) ?? 5000;
       const timeoutMs = Math.min(asked, requestTimeoutMs);
-      return { status: 200, body: { reply: (await ref.ask(body as never, { timeoutMs, signal })) ?? null } };
+      return {
+        status: 200,
+        body: { reply: (await ref.ask(body, { timeoutMs, signal })) ?? null },
+      };
     },
   },
   {

@@ -46,7 +46,10 @@ export class Service {
       return { type: 'prepared' };
     }
     if (message.type === 'serve') return { type: 'serving', lost: await this.#serve(message.state) };
-    if (message.type === 'reload') return void this.#reload(message.gateway);
+    if (message.type === 'reload') {
+      this.#reload(message.gateway);
+      return undefined;
+    }
     if (message.type === 'hand-over') return { type: 'state', state: await this.#handOver() };
     await this.stop();
     return undefined;
@@ -70,7 +73,7 @@ export class Service {
     const options = await runtimeOptions(config, file);
     const onScrubber = (scrubber: Scrubber): void => void (this.#scrubber = scrubber);
     const opened = { logger: this.#logger, ...options, signals: false };
-    this.#runtime = (await openRuntime(file, opened, { onScrubber })) as Runtime;
+    this.#runtime = await openRuntime(file, opened, { onScrubber });
     this.#socket = socket;
   }
 
@@ -111,6 +114,7 @@ export class Service {
       server.once('error', failed);
       server.listen(this.#socket, listening);
     });
+    this.#readiness.begin();
     return lost;
   }
 
