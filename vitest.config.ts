@@ -23,8 +23,9 @@ export default defineConfig({
   test: {
     execArgv,
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // A machine that is busy with something else may be ten times slower; a test that hangs still ends.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     projects: [
       {
         extends: true,

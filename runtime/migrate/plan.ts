@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { agentSchema } from '../config/agent-schema.ts';
 import { parseDocument } from '../config/document.ts';
 import { type ConfigPath, entriesOf, isRecord, property } from '../config/finding.ts';
+import { gatewaySchema } from '../config/gateway-schema.ts';
 import { validateConfig } from '../config/load.ts';
 import { findModules } from '../config/modules.ts';
 import { configSchema } from '../config/schema.ts';
@@ -34,6 +35,13 @@ const OLD_AGENT_KEYS: ReadonlySet<string> = new Set(
     'sandbox',
     'skills',
   ].concat(['subagents', 'groupChat', 'heartbeat', 'memorySearch', 'humanDelay', 'params', 'runtime', 'env']),
+);
+
+/** What an old config may have under `gateway` that ours has no key for, also where it looks like one of ours. */
+const OLD_GATEWAY_KEYS: ReadonlySet<string> = new Set(
+  ['mode', 'bind', 'auth', 'controlUi', 'remote', 'http', 'nodes', 'tools', 'token', 'trustedProxies'].concat(
+    ['allowRealIpFallback', 'customBindHost', 'tailscale', 'password', 'push'],
+  ),
 );
 
 /** A file as it is and as it is to be. */
@@ -221,9 +229,11 @@ function editConfig(
   for (const [key] of entriesOf(old.root)) if (isForeign(key, known)) remove([key]);
   const grants = new Map(agents.map(({ name }) => [name, grantsOf(name, proposals)]));
   moveAgents(edit, old.root, agents, grants, remove);
+  clearGateway(property(old.root, 'gateway'), remove);
   // A credential that stands where a key of ours is, such as a variable of a pool.
   for (const { keys } of kept.flatMap(({ places }) => places)) {
-    const isOurs = keys !== undefined && known.includes(String(keys[0])) && keys[0] !== 'agents';
+    if (keys === undefined || isWithin(keys, removed)) continue;
+    const isOurs = known.includes(String(keys[0])) && keys[0] !== 'agents';
     if (isOurs && typeof keys.at(-1) === 'string') remove(keys);
   }
   const refs = [...grants.values()].flatMap((one) => Object.values(one).map(({ ref }) => ref));
@@ -245,6 +255,25 @@ function isForeign(key: string, known: readonly string[], old: ReadonlySet<strin
   if (known.includes(key)) return false;
   // What is close to a key of ours is a slip of the pen, and for a person to mend.
   return old.has(key) || closest(key, known) === undefined;
+}
+
+function isWithin(path: ConfigPath, removed: readonly string[]): boolean {
+  return removed.some((one) => `${path.join('.')}.`.startsWith(`${one}.`));
+}
+
+/** Of an old gateway the port stays; who may come in, and from where, is for a person to write. */
+function clearGateway(gateway: unknown, remove: (path: ConfigPath) => void): void {
+  if (gateway === undefined) return;
+  const known = Object.keys(gatewaySchema.shape);
+  const all = entriesOf(gateway);
+  const old = all.filter(
+    ([key, value]) =>
+      isForeign(key, known, OLD_GATEWAY_KEYS) ||
+      (key === 'reload' && isRecord(value)) ||
+      (key === 'tls' && (property(value, 'cert') === undefined || property(value, 'key') === undefined)),
+  );
+  if (old.length === all.length) remove(['gateway']);
+  else for (const [key] of old) remove(['gateway', key]);
 }
 
 type Grants = Readonly<Record<string, NonNullable<Proposal['grant']>>>;
