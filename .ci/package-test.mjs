@@ -181,6 +181,76 @@ function checkProgram(app, more = {}) {
   deepEqual(JSON.parse(nodeIn(app, 'main.mjs')), expected);
 }
 
+/** Each step as the document has it, with a gateway that runs all the while and keeps the state of its agents. */
+function upgrade() {
+  const app = join(temporary, 'upgraded');
+  cpSync(folder, app, { recursive: true });
+  const env = {
+    ...process.env,
+    XDG_STATE_HOME: join(temporary, 'state'),
+    XDG_DATA_HOME: join(temporary, 'data'),
+  };
+  const bin = join(
+    app,
+    'node_modules/holdfast',
+    readManifest(join(app, 'node_modules/holdfast')).bin.holdfast,
+  );
+  const holdfast = (...args) =>
+    execFileSync(process.execPath, [bin, ...args], { cwd: app, encoding: 'utf8', env, timeout: 120_000 });
+  const config = (more) =>
+    writeFileSync(
+      join(app, 'openclaw.json'),
+      JSON.stringify({ agents: { adder }, gateway: { port: 0 }, ...more }),
+    );
+  const adder = { type: 'thread-bound', threadId: 'sums', maxThreads: 2 };
+  const trading = {
+    type: 'thread-bound',
+    threadId: 'trading-pool',
+    maxThreads: 8,
+    module: './agents/adder.ts',
+  };
+  config();
+  holdfast('gateway', 'start');
+  try {
+    holdfast('agents', 'start', 'adder/a');
+    holdfast('agents', 'send', 'adder/a', '{"type":"add","n":41}');
+
+    const { version } = readManifest(root);
+    deepEqual(holdfast('status', '--version'), `${version}\n`);
+
+    cpSync(join(app, 'openclaw.json'), join(app, 'openclaw.json.backup'));
+
+    const next = join(temporary, 'next');
+    cpSync(join(app, 'node_modules/holdfast'), next, { recursive: true });
+    const newer = version.replace(/\d+$/, (patch) => String(Number(patch) + 1));
+    writeFileSync(join(next, 'package.json'), JSON.stringify({ ...readManifest(next), version: newer }));
+    const [{ filename: tarball }] = JSON.parse(
+      npm(next, 'pack', '--json', '--ignore-scripts', '--pack-destination', temporary),
+    );
+    npm(app, 'install', `../${tarball}`, '--no-audit', '--no-fund');
+    deepEqual(holdfast('status', '--version'), `${newer}\n`);
+
+    const externalSecrets = { provider: 'aws-secrets-manager', region: 'ap-east-1', cacheTTL: 300 };
+    config({ externalSecrets, agents: { adder, 'trading-agent': trading } });
+    deepEqual(JSON.parse(holdfast('config', 'validate', '--json')).valid, true);
+
+    holdfast('gateway', 'restart');
+    const { gateway } = JSON.parse(holdfast('gateway', 'status', '--json'));
+    deepEqual([gateway.version, gateway.serviceVersion], [version, newer]);
+    holdfast('agents', 'send', 'adder/a', '{"type":"add","n":1}');
+    const ask = ['agents', 'ask', '--json'];
+    deepEqual(JSON.parse(holdfast(...ask, 'adder/a', '{"type":"sum"}')).reply.sum, 42);
+    holdfast('agents', 'start', 'trading-agent/btc');
+    deepEqual(JSON.parse(holdfast(...ask, 'trading-agent/btc', '{"type":"sum"}')).reply.pool, 'trading-pool');
+  } finally {
+    holdfast('gateway', 'stop');
+  }
+}
+
+function readManifest(of) {
+  return JSON.parse(readFileSync(join(of, 'package.json'), 'utf8'));
+}
+
 let passed = 0;
 function check(what, run) {
   run();
@@ -276,6 +346,7 @@ try {
     holdfast('init', 'fresh');
     deepEqual(JSON.parse(holdfast('doctor', '--json', '--config', 'fresh/openclaw.json')).ok, true);
   });
+  check('the upgrade of the owner’s document: version, backup, package, new sections, restart', upgrade);
   check('the page of the inspector, with all its files', () => {
     const served = JSON.parse(node('page.mjs'));
     deepEqual(

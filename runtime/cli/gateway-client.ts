@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { type RunningGateway, runningGateway } from '../gateway/running.ts';
 import { configFile, noConfig } from './config-file.ts';
+import { pinnedFetch } from './pinned-fetch.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How a command finds the gateway. */
@@ -9,6 +10,9 @@ export interface GatewayOptions {
   /** Another gateway than that of the config; its token is in `HOLDFAST_TOKEN`. */
   readonly url?: string;
 }
+
+/** What it takes to ask a gateway for something. */
+type Reached = Pick<RunningGateway, 'url' | 'token' | 'certificate'>;
 
 /** What went wrong at the gateway. */
 export class GatewayError extends Error {
@@ -33,10 +37,7 @@ export async function configOf(named: string | undefined, terminal: Terminal): P
 }
 
 /** The gateway of a config, or the one that is named. */
-export async function gatewayOf(
-  { config, url }: GatewayOptions,
-  terminal: Terminal,
-): Promise<Pick<RunningGateway, 'url' | 'token'>> {
+export async function gatewayOf({ config, url }: GatewayOptions, terminal: Terminal): Promise<Reached> {
   const { HOLDFAST_TOKEN: token } = terminal.env;
   if (url !== undefined) {
     if (token === undefined || token === '') {
@@ -51,14 +52,15 @@ export async function gatewayOf(
 
 /** Asks the gateway for something; resolves with what the answer has. */
 export async function request(
-  { url, token }: Pick<RunningGateway, 'url' | 'token'>,
+  { url, token, certificate }: Reached,
   method: string,
   path: string,
   body?: unknown,
 ): Promise<unknown> {
-  let response: Response;
+  let response: Pick<Response, 'ok' | 'text'>;
   try {
-    response = await fetch(url + path, {
+    const send = certificate === undefined ? fetch : await pinnedFetch(certificate);
+    response = await send(url + path, {
       method,
       headers: { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(LONGEST_MS),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { gatewayFolder, runningGateway } from '../gateway/running.ts';
+import { testCertificate } from '../secrets/fixtures/test-certificate.ts';
 import { shell } from './fixtures/shell.ts';
 
 const counter = fileURLToPath(new URL('../fixtures/counter.ts', import.meta.url));
@@ -160,6 +161,27 @@ test('somebody else comes with a token of the config', async () => {
     code: 1,
     err: expect.stringContaining('does not allow admin'),
   });
+});
+
+test('a gateway with a certificate that nobody signed is reached by its owner, and nobody else in its place', async () => {
+  const { folder, file, env, run } = await project({
+    gateway: { port: 0, tls: { cert: 'cert.pem', key: 'key.pem' } },
+  });
+  await writeFile(join(folder, 'cert.pem'), testCertificate.cert);
+  await writeFile(join(folder, 'key.pem'), testCertificate.key);
+  expect(await run('gateway start')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('https://127.0.0.1:') as string,
+  });
+  expect(await run('agents start counter/a')).toMatchObject({ code: 0 });
+  const state = join(gatewayFolder(file, env), 'running.json');
+  const running = await readFile(state, 'utf8');
+  await writeFile(state, running.replace(/"certificate":"..:/, '"certificate":"00:'));
+  expect(await run('agents list')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('WRONG_CERTIFICATE') as string,
+  });
+  await writeFile(state, running);
 });
 
 test('options of the runtime come from a module', async () => {

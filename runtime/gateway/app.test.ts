@@ -32,7 +32,9 @@ async function face(gateway: object = {}) {
     idempotency: new Idempotency(systemClock),
     scrubber: { scrub: (found) => found, scrubText: (text) => text },
     logger: silent,
-    requestTimeoutMs: config.requestTimeoutMs,
+    requestTimeoutMs: () => config.requestTimeoutMs,
+    control: () => Promise.reject(new Error('there is no front')),
+    leaving: new AbortController().signal,
     maxBodyBytes: () => config.maxBodyBytes,
   });
   const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {

@@ -23,6 +23,8 @@ export interface AppOptions extends GatewayContext {
 }
 
 const LONGEST_KEY = 255;
+/** Handlers have the deadline themselves, and say more; this one is for those that do not keep it. */
+const GRACE_MS = 1000;
 
 /** The HTTP face of a runtime. All that leaves it is without values of secrets. */
 export function gatewayApp(options: AppOptions): Hono {
@@ -86,8 +88,18 @@ async function answer(c: Context, route: Route, options: AppOptions): Promise<Re
   const caller = permit(c, options, route.scope, params['agent']);
   if (route.isStream === true) {
     const ref = existing(options.runtime, params);
-    return instanceStream(ref, options.scrubber, c.req.raw.signal);
+    return instanceStream(ref, options.scrubber, c.req.raw.signal, options.leaving);
   }
+  return within(options.requestTimeoutMs() + GRACE_MS, answerOnce(c, route, caller, params, options));
+}
+
+async function answerOnce(
+  c: Context,
+  route: Route,
+  caller: Caller,
+  params: Record<string, string>,
+  options: AppOptions,
+): Promise<Response> {
   const text = route.body === undefined ? '' : await c.req.text();
   const request: RouteRequest = {
     params,
@@ -107,6 +119,18 @@ async function answer(c: Context, route: Route, options: AppOptions): Promise<Re
     run,
   );
   return responseOf(found, isReplay);
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new HttpError(504, 'REQUEST_TIMEOUT', `no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function kept(

@@ -16,6 +16,7 @@ export function instanceStream(
   ref: AgentRef,
   { scrub }: Pick<Scrubber, 'scrub'>,
   signal: AbortSignal,
+  leaving: AbortSignal,
 ): Response {
   const encoder = new TextEncoder();
   let stop = (): void => {};
@@ -56,10 +57,12 @@ export function instanceStream(
         stop = () => {
           isOpen = false;
           clearInterval(heartbeat);
+          leaving.removeEventListener('abort', end);
           states.unsubscribe();
           emitted.unsubscribe();
         };
         signal.addEventListener('abort', () => stop(), { once: true });
+        leaving.addEventListener('abort', end, { once: true });
         ref.snapshot().then(
           (found) => {
             isFirst = false;

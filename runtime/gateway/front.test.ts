@@ -1,77 +1,14 @@
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { writeFile } from 'node:fs/promises';
+import { Agent, createServer, request } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import { dirname, join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { fixture } from '../fixtures/start.ts';
+import { testCertificate } from '../secrets/fixtures/test-certificate.ts';
 import { CrashBudget } from './crash-budget.ts';
-import { Front, type FrontOptions } from './front.ts';
+import { gateway } from './fixtures/gateway.ts';
+import { isAlive } from './running.ts';
 import { newToken, digestOf } from './token-access.ts';
-
-const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
-
-/** A gateway on a free port with the agents `counter` and `stuck`, and who calls it. */
-async function gateway(config: object = {}, options: Partial<FrontOptions> = {}) {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'holdfast-gateway-')));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const file = join(folder, 'openclaw.json');
-  const agents = {
-    counter: { type: 'thread-bound', threadId: 'pool', maxThreads: 2, module: join(fixtures, 'counter.ts') },
-  };
-  const write = (changed: object): Promise<void> =>
-    writeFile(file, JSON.stringify({ agents, gateway: { port: 0 }, ...changed }));
-  await write(config);
-  const token = newToken();
-  const log: string[] = [];
-  const logger = {
-    debug() {},
-    info: (fields: object, message: string) => void log.push(message),
-    warn: (fields: object, message: string) => void log.push(message),
-    error: (fields: object, message: string) => void log.push(message),
-  };
-  const ended = Promise.withResolvers<Error>();
-  const front = await Front.start({
-    file,
-    token,
-    logger,
-    log: (line) => void log.push(line),
-    failed: ended.resolve,
-    ...options,
-  });
-  onTestFinished(() => front.stop());
-  const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
-    const response = await fetch(front.url + path, {
-      method,
-      headers: { authorization: `Bearer ${token}`, ...headers },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return { status: response.status, body: (text === '' ? undefined : JSON.parse(text)) as never };
-  };
-  const stream = async (path: string) => {
-    const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' };
-    const reader = (await fetch(front.url + path, { headers })).body?.getReader();
-    const next = async (): Promise<string | undefined> => {
-      const chunk = await reader?.read();
-      return chunk?.value === undefined ? undefined : new TextDecoder().decode(chunk.value);
-    };
-    const until = async (text: string): Promise<void> => {
-      for (let seen = ''; !seen.includes(text);) {
-        const chunk = await next();
-        if (chunk === undefined) throw new Error(`the stream ended before ${text}: ${seen}`);
-        seen += chunk;
-      }
-    };
-    const rest = async (): Promise<number> => {
-      let chunks = 0;
-      // It is cut off, so that its end may be an error.
-      while ((await next().catch(() => undefined)) !== undefined) chunks += 1;
-      return chunks;
-    };
-    return { next, until, rest, close: () => reader?.cancel() };
-  };
-  return { front, write, call, stream, log, ended: ended.promise };
-}
 
 const read = { type: 'read' };
 
@@ -222,4 +159,108 @@ test('control is for tokens that allow admin', async () => {
     status: 401,
   });
   expect(await call('POST', '/v1/gateway/dance')).toMatchObject({ status: 404 });
+});
+
+/** Sends requests on one connection for as long as it is kept. */
+function onOneConnection(url: string, token: string) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  return (path: string): Promise<{ status: number; connection: string; port: number }> =>
+    new Promise((resolve, reject) => {
+      const headers = { authorization: `Bearer ${token}` };
+      const sent = request(url + path, { agent, headers }, (response) => {
+        const port = sent.socket?.localPort ?? 0;
+        const { statusCode: status = 0, headers: found } = response;
+        response.resume().once('end', () => resolve({ status, connection: found.connection ?? '', port }));
+      });
+      sent.once('error', reject).end();
+    });
+}
+
+test('a connection of before the restart is answered by the next process and then ends, and so does the old process', async () => {
+  const { front, token, call } = await gateway();
+  const send = onOneConnection(front.url, token);
+  const servicePid = async () =>
+    ((await call('GET', '/v1/gateway')).body as { servicePid: number }).servicePid;
+  await call('PUT', '/v1/agents/counter/a');
+  const before = await send('/v1/agents/counter/a/snapshot');
+  expect(before).toMatchObject({ status: 200, connection: 'keep-alive' });
+  const old = await servicePid();
+  await front.restart();
+  expect(await servicePid()).not.toBe(old);
+  expect(isAlive(old)).toBe(true);
+  const passed = await send('/v1/agents/counter/a/snapshot');
+  expect(passed).toEqual({ status: 200, connection: 'close', port: before.port });
+  const after = await send('/v1/agents/counter/a/snapshot');
+  expect(after).toMatchObject({ status: 200, connection: 'keep-alive' });
+  expect(after.port).not.toBe(before.port);
+});
+
+test('a process that was followed by two others passes on to the one that serves', async () => {
+  const { front, token, call } = await gateway();
+  const send = onOneConnection(front.url, token);
+  await call('PUT', '/v1/agents/counter/a', { input: { start: 3 } });
+  const { port } = await send('/v1/agents/counter/a/snapshot');
+  await front.restart();
+  await front.restart();
+  expect(await send('/v1/agents/counter/a/snapshot')).toEqual({ status: 200, connection: 'close', port });
+  expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 3 } });
+});
+
+describe('a request that waits for its answer', () => {
+  const agents = { slow: fixture('deferring') };
+  const waiting = async () => {
+    const open = await gateway({ agents });
+    const { call, front, token } = open;
+    await call('PUT', '/v1/agents/slow/a');
+    const answer = call('POST', '/v1/agents/slow/a/ask', { type: 'defer.long' });
+    const isAsked = async () => {
+      const { body } = await call('GET', '/v1/agents/slow/a/snapshot');
+      return (body as { value: string }).value;
+    };
+    await expect.poll(isAsked).toBe('lasting');
+    return { ...open, answer, send: onOneConnection(front.url, token) };
+  };
+
+  test('is answered before a restart', async () => {
+    const { front, answer } = await waiting();
+    await front.restart();
+    expect(await answer).toEqual({ status: 200, body: { reply: 'after a long timer' } });
+  });
+
+  test('is answered before a stop, and what comes then is refused', async () => {
+    const { front, answer, send } = await waiting();
+    await send('/v1/agents');
+    const stopped = front.stop();
+    expect(await answer).toEqual({ status: 200, body: { reply: 'after a long timer' } });
+    await stopped;
+    await expect(send('/v1/agents')).rejects.toThrow('ECONNREFUSED');
+  });
+});
+
+test('https is served with the certificate of the config, over a restart too', async () => {
+  const { front, write, token, log } = await gateway();
+  const folder = dirname(front.status().config);
+  await writeFile(join(folder, 'cert.pem'), testCertificate.cert);
+  await writeFile(join(folder, 'key.pem'), testCertificate.key);
+  await write({ gateway: { port: 0, tls: { cert: 'cert.pem', key: 'none.pem' } } });
+  await expect(front.reload()).rejects.toThrow('none.pem');
+  expect(front.url).toMatch(/^http:/);
+  await write({ gateway: { port: 0, tls: { cert: 'cert.pem', key: 'key.pem' } } });
+  expect(await front.reload()).toBe('restarted');
+  expect(front.url).toMatch(/^https:/);
+  const status = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const headers = { authorization: `Bearer ${token}` };
+      const sent = secureRequest(
+        `${front.url}/v1/agents`,
+        { headers, ca: testCertificate.cert, agent: false },
+        (response) => void response.resume().once('end', () => resolve(response.statusCode ?? 0)),
+      );
+      sent.once('error', reject).end();
+    });
+  expect(await status()).toBe(200);
+  await front.restart();
+  expect(await status()).toBe(200);
+  expect(log.filter((line) => line.includes('cannot be had'))).toEqual([]);
 });

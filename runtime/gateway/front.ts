@@ -1,13 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { systemClock } from '../clock.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import { loadConfig } from '../config/load.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
@@ -16,17 +12,17 @@ import type { Logger } from '../logger.ts';
 import { version } from '../version.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { CrashBudget } from './crash-budget.ts';
+import { Door } from './door.ts';
 import { HttpError, httpErrorOf } from './http-error.ts';
-import type { HandedState } from './messages.ts';
+import type { ControlAction, HandedState } from './messages.ts';
 import { ServiceProcess } from './service-process.ts';
-import { digestOf, may, TokenAccess } from './token-access.ts';
+import { tlsOf } from './tls-files.ts';
+import { digestOf } from './token-access.ts';
 
 /** How long a process may take until it is prepared: its modules and secrets are loaded. */
 const PREPARE_MS = 60_000;
 /** And to hand over, or to take, all instances. */
 const HAND_OVER_MS = 30_000;
-/** Requests that wait while no process serves; more are refused. */
-const MOST_HELD = 10_000;
 
 const NOTHING: HandedState = { instances: [], answers: [], lost: [] };
 
@@ -40,7 +36,7 @@ export interface Restarted {
   readonly instances: number;
   /** Instances that begin anew, or are not there any more, with why. */
   readonly lost: HandedState['lost'];
-  /** Milliseconds for which requests were held. */
+  /** Milliseconds for which requests waited. */
   readonly heldMs: number;
 }
 
@@ -52,6 +48,8 @@ export interface FrontOptions {
   readonly logger: Logger;
   /** What the service processes write. */
   readonly log: (line: string) => void;
+  /** A process begins to serve; the address and the certificate may be others than before. */
+  readonly serves?: (front: Front) => void;
   /** Default: five crashes in a minute. */
   readonly crashes?: CrashBudget;
   /** When it ended on its own: the service crashed too often. */
@@ -59,9 +57,9 @@ export interface FrontOptions {
 }
 
 /**
- * The small process that owns the socket. It passes requests on to a service process, which has the runtime, and holds them while one
- * takes over from another: the new process is prepared first, the old one drains and hands its instances over a pipe, and only then
- * does the new one serve.
+ * The small process that owns the socket. It gives each connection to a service process, which has the runtime, and holds them while
+ * one takes over from another: the new process is prepared first, the old one drains and hands its instances over a pipe, and only
+ * then does the new one serve. What comes meanwhile on connections of the old one waits there, and is passed on.
  */
 export class Front {
   readonly #options: FrontOptions;
@@ -69,13 +67,11 @@ export class Front {
   readonly #crashes: CrashBudget;
   readonly #watch = new ConfigWatch(() => void this.#configChanged());
   #config: LoadedConfig;
-  #server: Server | undefined;
-  #access: TokenAccess;
+  #door: Door | undefined;
   #folder = '';
   #service: ServiceProcess | undefined;
-  /** Resolves with the process that serves. */
-  #serving = Promise.withResolvers<ServiceProcess>();
-  #held = 0;
+  /** Those that were, and have connections still. */
+  readonly #leaving = new Set<ServiceProcess>();
   #changing: Promise<unknown> = Promise.resolve();
   #restarts = 0;
   #lastProblem: string | undefined;
@@ -85,7 +81,6 @@ export class Front {
     this.#options = options;
     this.#crashes = options.crashes ?? new CrashBudget();
     this.#config = config;
-    this.#access = this.#accessOf(config);
   }
 
   /**
@@ -98,9 +93,10 @@ export class Front {
     const front = new Front(options, await loadConfig(options.file));
     front.#folder = await mkdtemp(join(tmpdir(), 'holdfast-'));
     try {
-      await front.#listen();
+      front.#door = await front.#opened();
       const service = await front.#prepared();
       await front.#serve(service, NOTHING);
+      options.serves?.(front);
     } catch (error) {
       await front.stop();
       throw error;
@@ -110,23 +106,26 @@ export class Front {
   }
 
   get url(): string {
-    const { host, tls } = this.#gateway;
-    const bound = this.#server?.address() as AddressInfo | null | undefined;
-    const port = bound?.port ?? this.#gateway.port;
-    const name = host.includes(':') ? `[${host}]` : host;
-    return `${tls === undefined ? 'http' : 'https'}://${name}:${port}`;
+    return this.#door?.url ?? '';
   }
 
-  status(): object {
+  /** The fingerprint of the certificate, when it serves https. */
+  get certificate(): string | undefined {
+    return this.#service?.certificate;
+  }
+
+  status() {
     return {
       version,
       pid: process.pid,
       servicePid: this.#service?.pid ?? null,
+      // After an upgrade and a restart it is newer than that of the front, which stays.
+      serviceVersion: this.#service?.version ?? null,
       url: this.url,
       config: this.#options.file,
       uptimeMs: Date.now() - this.#startedAt,
       restarts: this.#restarts,
-      held: this.#held,
+      held: this.#door?.held ?? 0,
       ...(this.#lastProblem !== undefined && { configProblem: this.#lastProblem }),
     };
   }
@@ -147,7 +146,6 @@ export class Front {
       if (kind === 'restarted') await this.#handOver();
       if (kind === 'applied') {
         this.#config = config;
-        this.#access = this.#accessOf(config);
         this.#service?.tell({ type: 'reload', gateway: this.#gateway });
       }
       this.#lastProblem = undefined;
@@ -160,12 +158,10 @@ export class Front {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#watch.stop();
-    const server = this.#server;
-    const closed = server && new Promise<void>((done) => void server.close(() => done()));
-    await this.#service?.idle(this.#gateway.requestTimeoutMs);
-    await this.#service?.end();
-    server?.closeAllConnections();
-    await closed;
+    this.#door?.close();
+    const ms = this.#gateway.requestTimeoutMs;
+    const all = this.#service === undefined ? [...this.#leaving] : [this.#service, ...this.#leaving];
+    await Promise.all(all.map((service) => service.end(ms)));
     if (this.#folder !== '') await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -175,55 +171,28 @@ export class Front {
     return gateway;
   }
 
-  #accessOf({ gateway }: LoadedConfig): TokenAccess {
-    if (gateway === undefined) throw new TypeError('a config that was read has its gateway');
-    return new TokenAccess(gateway, digestOf(this.#options.token), systemClock);
-  }
-
   #oneByOne<T>(change: () => Promise<T>): Promise<T> {
     const next = this.#changing.then(change, change);
     this.#changing = next.catch(() => {});
     return next;
   }
 
-  async #listen(): Promise<void> {
-    const { host, port, tls } = this.#gateway;
-    const handle = (request: IncomingMessage, response: ServerResponse): void =>
-      void this.#handle(request, response);
-    // A client that keeps its connection for a minute, as load balancers do, does not find it closed.
-    const limits = { keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 60_000 };
-    const folder = dirname(this.#options.file);
-    const server =
-      tls === undefined
-        ? createServer(limits, handle)
-        : createTlsServer(
-            {
-              ...limits,
-              cert: await readFile(resolve(folder, tls.cert)),
-              key: await readFile(resolve(folder, tls.key)),
-            },
-            handle,
-          );
-    await new Promise<void>((listening, failed) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        const inUse = `${host}:${port} is in use: a gateway may run already, see holdfast gateway status; or write another gateway.port`;
-        failed(error.code === 'EADDRINUSE' ? new HoldfastError('CONFIG_INVALID', inUse) : error);
-      });
-      server.listen(port, host, listening);
-    });
-    this.#server = server;
+  async #opened(): Promise<Door> {
+    const { host, port } = this.#gateway;
+    const door = await Door.open({ host, port, holdMs: () => this.#gateway.requestTimeoutMs });
+    door.tls = await tlsOf(this.#gateway, this.#options.file);
+    return door;
   }
 
   async #prepared(): Promise<ServiceProcess> {
     const socket = join(this.#folder, randomBytes(4).toString('hex'));
-    const service = new ServiceProcess(socket, this.#options.log);
-    const { file, token } = this.#options;
+    const { file, token, log } = this.#options;
+    const service = new ServiceProcess({ socket, log, control: (action) => this.#control(action) });
     try {
-      await service.ask(
-        { type: 'prepare', file, socket, ownerDigest: digestOf(token) },
-        'prepared',
-        PREPARE_MS,
-      );
+      const message = { type: 'prepare', file, socket, ownerDigest: digestOf(token) } as const;
+      const prepared = await service.ask(message, 'prepared', PREPARE_MS);
+      service.version = prepared.version;
+      service.certificate = prepared.certificate;
       return service;
     } catch (error) {
       service.kill();
@@ -235,7 +204,8 @@ export class Front {
     const { lost } = await service.ask({ type: 'serve', state }, 'serving', HAND_OVER_MS);
     this.#service = service;
     void service.exited.then(() => this.#exited(service));
-    this.#serving.resolve(service);
+    for (const before of this.#leaving) before.tell({ type: 'succeeded', socket: service.socket });
+    this.#door?.leadTo((socket) => service.give(socket));
     return lost;
   }
 
@@ -246,24 +216,26 @@ export class Front {
     const old = this.#service;
     const held = performance.now();
     this.#service = undefined;
-    this.#serving = Promise.withResolvers();
+    this.#door?.hold();
     let state = NOTHING;
     if (old !== undefined) {
-      await old.idle(before.requestTimeoutMs);
+      this.#leaving.add(old);
+      void old.exited.then(() => this.#leaving.delete(old));
       try {
-        ({ state } = await old.ask({ type: 'hand-over' }, 'state', HAND_OVER_MS));
+        const ms = before.requestTimeoutMs + HAND_OVER_MS;
+        ({ state } = await old.ask({ type: 'hand-over' }, 'state', ms));
       } catch (error) {
         this.#options.logger.error({ error }, 'the old process did not hand over; its instances are lost');
+        void old.end(0);
       }
-      // It has nothing any more that somebody waits for.
-      void old.end();
     }
     this.#config = config;
-    this.#access = this.#accessOf(config);
     const lost = await this.#served(next, state);
     const heldMs = Math.round(performance.now() - held);
-    const { host, port, tls } = this.#gateway;
-    if (!isDeepStrictEqual([host, port, tls], [before.host, before.port, before.tls])) await this.#moveTo();
+    const { host, port } = this.#gateway;
+    if (host !== before.host || port !== before.port) await this.#move(before);
+    if (this.#door !== undefined) this.#door.tls = await tlsOf(this.#gateway, this.#options.file);
+    this.#options.serves?.(this);
     this.#restarts += 1;
     this.#follow();
     return { result: 'restarted', instances: state.instances.length, lost: [...state.lost, ...lost], heldMs };
@@ -276,34 +248,46 @@ export class Front {
     } catch (error) {
       this.#options.logger.error({ error }, 'the new process failed as it took over; another one is started');
       service.kill();
-      return this.#serve(await this.#prepared(), state);
+    }
+    try {
+      return await this.#serve(await this.#prepared(), state);
+    } catch (error) {
+      this.#giveUp('the new process failed twice as it took over; its log says why');
+      throw error;
     }
   }
 
+  /** Who held on is told, and who started this process starts it again. */
+  #giveUp(why: string): void {
+    this.#door?.refuse(new HttpError(503, 'SERVICE_FAILED', why));
+    this.#options.failed(new HoldfastError('RUNTIME_STOPPED', why));
+  }
+
   /** Another address: who is connected to the old one is answered to the end. */
-  async #moveTo(): Promise<void> {
-    const old = this.#server;
+  async #move(before: ResolvedGateway): Promise<void> {
+    const old = this.#door;
+    // The same port at another host cannot be had while the old one has it.
+    const isSamePort = before.port === this.#gateway.port;
+    if (isSamePort) old?.close();
     try {
-      await this.#listen();
-      old?.close();
+      this.#door = await this.#opened();
+      if (!isSamePort) old?.close();
     } catch (error) {
       this.#options.logger.error({ error }, 'the new address cannot be had; the old one stays');
+      if (isSamePort)
+        this.#door = await Door.open({ ...before, holdMs: () => this.#gateway.requestTimeoutMs });
     }
+    const service = this.#service;
+    if (service !== undefined) this.#door?.leadTo((socket) => service.give(socket));
   }
 
   #exited(service: ServiceProcess): void {
     if (this.#service !== service || this.#isStopping) return;
     this.#service = undefined;
-    this.#serving = Promise.withResolvers();
+    this.#door?.hold();
     const wait = this.#crashes.crashed(performance.now());
-    const { logger, failed } = this.#options;
-    if (wait === undefined) {
-      const error = new HoldfastError('RUNTIME_STOPPED', 'the service crashed too often; its log says why');
-      this.#serving.promise.catch(() => {});
-      this.#serving.reject(new HttpError(503, 'SERVICE_FAILED', error.message));
-      failed(error);
-      return;
-    }
+    const { logger } = this.#options;
+    if (wait === undefined) return this.#giveUp('the service crashed too often; its log says why');
     logger.error({ pid: service.pid, wait }, 'the service process ended; it is started again');
     void this.#oneByOne(async () => {
       await delay(wait);
@@ -339,68 +323,19 @@ export class Front {
     }
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Does what a request to a service process asks of the gateway. */
+  async #control(action: ControlAction): Promise<{ status: number; body: object }> {
     try {
-      const path = request.url?.split('?', 1)[0] ?? '/';
-      if (path === '/healthz') answer(response, 200, { status: 'ok' });
-      else if (path.startsWith('/v1/gateway')) await this.#control(request, response, path);
-      else await this.#pass(request, response);
+      if (action === 'status') return { status: 200, body: this.status() };
+      if (action === 'restart') return { status: 200, body: await this.restart() };
+      if (action === 'reload') return { status: 200, body: { result: await this.reload() } };
+      // After the answer is on its way.
+      setImmediate(() => process.emit('SIGTERM'));
+      return { status: 202, body: { result: 'stopping' } };
     } catch (error) {
-      const failure = error instanceof HttpError || error instanceof HoldfastError ? error : undefined;
-      const { status, code, message, retryAfter } =
-        failure === undefined
-          ? new HttpError(502, 'SERVICE_FAILED', 'the service ended while it had this request')
-          : httpErrorOf(failure);
-      // What is half out cannot be taken back.
-      if (response.headersSent || response.destroyed) response.destroy();
-      else answer(response, status, { error: { code, message } }, retryAfter);
+      const { status, code, message } = httpErrorOf(error);
+      return { status, body: { error: { code, message } } };
     }
-  }
-
-  async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { maxBodyBytes, requestTimeoutMs } = this.#gateway;
-    if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) {
-      throw new HttpError(413, 'BODY_TOO_LARGE', `a body has at most ${maxBodyBytes} bytes`);
-    }
-    const service = this.#service ?? (await this.#hold(requestTimeoutMs));
-    await service.pass(request, response, requestTimeoutMs + 1000);
-  }
-
-  async #hold(ms: number): Promise<ServiceProcess> {
-    if (this.#held >= MOST_HELD)
-      throw new HttpError(503, 'RESTARTING', 'too many requests wait for the restart', 1);
-    this.#held += 1;
-    const ended = new AbortController();
-    try {
-      return await Promise.race([
-        this.#serving.promise,
-        delay(ms, undefined, { signal: ended.signal }).then(() => {
-          throw new HttpError(503, 'RESTARTING', `the restart took longer than ${ms} ms`, 1);
-        }),
-      ]);
-    } finally {
-      this.#held -= 1;
-      ended.abort();
-    }
-  }
-
-  async #control(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    const caller = this.#access.caller(request.headers.authorization);
-    if (!may(caller, 'admin')) throw new HttpError(403, 'FORBIDDEN', 'this token does not allow admin');
-    const action = `${request.method} ${path.slice('/v1/gateway'.length)}`;
-    if (action === 'GET ') return answer(response, 200, this.status());
-    if (action === 'POST /restart') return answer(response, 200, await this.restart());
-    if (action === 'POST /reload') return answer(response, 200, { result: await this.reload() });
-    if (action === 'POST /stop') {
-      answer(response, 202, { result: 'stopping' });
-      process.emit('SIGTERM');
-      return undefined;
-    }
-    throw new HttpError(
-      404,
-      'NOT_FOUND',
-      'there is GET /v1/gateway, and POST to its restart, reload and stop',
-    );
   }
 }
 
@@ -413,14 +348,4 @@ function changeOf(before: LoadedConfig, after: LoadedConfig): Reloaded {
 function withoutAccess({ gateway, ...rest }: LoadedConfig): object {
   const access = { tokens: 0, requestsPerSecond: 0, maxBodyBytes: 0, requestTimeoutMs: 0, reload: 0 };
   return { ...rest, files: [], gateway: { ...gateway, ...access } };
-}
-
-function answer(response: ServerResponse, status: number, body: object, retryAfter?: number): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(text),
-    ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
-  });
-  response.end(text);
 }

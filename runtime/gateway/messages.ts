@@ -18,17 +18,24 @@ export interface HandedState {
   readonly lost: readonly { readonly address: string; readonly why: string }[];
 }
 
-/** From the front to a service process. */
+/** What may be asked of the front. */
+export type ControlAction = 'status' | 'restart' | 'reload' | 'stop';
+
+/** From the front to a service process. A socket that comes with `connection` is that of a client. */
 export type ToService =
   | { readonly type: 'prepare'; readonly file: string; readonly socket: string; readonly ownerDigest: string }
   | { readonly type: 'serve'; readonly state: HandedState }
+  | { readonly type: 'connection' }
   | { readonly type: 'reload'; readonly gateway: ResolvedGateway }
   | { readonly type: 'hand-over' }
+  | { readonly type: 'succeeded'; readonly socket: string }
+  | { readonly type: 'controlled'; readonly n: number; readonly status: number; readonly body: object }
   | { readonly type: 'stop' };
 
 /** From a service process to the front. */
 export type FromService =
-  | { readonly type: 'prepared' }
+  | { readonly type: 'prepared'; readonly version: string; readonly certificate?: string }
   | { readonly type: 'serving'; readonly lost: HandedState['lost'] }
   | { readonly type: 'state'; readonly state: HandedState }
+  | { readonly type: 'control'; readonly n: number; readonly action: ControlAction }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };

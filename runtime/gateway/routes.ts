@@ -3,6 +3,7 @@ import { addressOf } from '../address.ts';
 import { LONGEST_TIMER_MS, text } from '../config/fields.ts';
 import type { Runtime } from '../runtime.ts';
 import { HttpError } from './http-error.ts';
+import type { ControlAction } from './messages.ts';
 import type { ReadinessProbe } from './readiness.ts';
 import type { Scope } from './token-access.ts';
 
@@ -10,7 +11,12 @@ import type { Scope } from './token-access.ts';
 export interface GatewayContext {
   readonly runtime: Runtime;
   readonly readiness: ReadinessProbe;
-  readonly requestTimeoutMs: number;
+  /** Read for each request, so that it can change while the gateway runs. */
+  readonly requestTimeoutMs: () => number;
+  /** Has the front do something. */
+  readonly control: (action: ControlAction) => Promise<RouteAnswer>;
+  /** Aborted when another process takes over: streams end. */
+  readonly leaving: AbortSignal;
 }
 
 /** A request, checked. */
@@ -142,7 +148,7 @@ export const routes: readonly Route[] = [
     isIdempotent: true,
     run: async (context, { params, query, body, signal }) => {
       const ref = await reached(context.runtime, params, query);
-      const timeoutMs = context.requestTimeoutMs;
+      const timeoutMs = context.requestTimeoutMs();
       if (query['wait'] === 'handled') {
         await ref.deliver(body, { timeoutMs, signal });
         return { status: 200, body: { accepted: true } };
@@ -168,7 +174,7 @@ export const routes: readonly Route[] = [
     run: async ({ runtime, requestTimeoutMs }, { params, query, body, signal }) => {
       const ref = await reached(runtime, params, query);
       const asked = (query['timeoutMs'] as number | undefined) ?? 5000;
-      const timeoutMs = Math.min(asked, requestTimeoutMs);
+      const timeoutMs = Math.min(asked, requestTimeoutMs());
       return {
         status: 200,
         body: { reply: (await ref.ask(body, { timeoutMs, signal })) ?? null },
@@ -271,6 +277,55 @@ export const routes: readonly Route[] = [
       }
       return { status: 201, body: { link: runtime.inspector.link() } };
     },
+  },
+  {
+    operationId: 'getGateway',
+    method: 'GET',
+    path: '/v1/gateway',
+    summary:
+      'The processes of the gateway: versions, restarts, and what is wrong with the config as it is on disk',
+    scope: 'admin',
+    status: 200,
+    answer: z.looseObject({ version: text(), url: text(), pid: z.int(), restarts: z.int() }),
+    run: ({ control }) => control('status'),
+  },
+  {
+    operationId: 'restartGateway',
+    method: 'POST',
+    path: '/v1/gateway/restart',
+    summary: 'Put a new process in the place of the one that serves; no request is lost or refused',
+    scope: 'admin',
+    body: z.strictObject({}).or(noBody),
+    status: 200,
+    answer: z.object({
+      result: z.literal('restarted'),
+      instances: z.int(),
+      lost: z.array(z.unknown()),
+      heldMs: z.int(),
+    }),
+    run: ({ control }) => control('restart'),
+  },
+  {
+    operationId: 'reloadGateway',
+    method: 'POST',
+    path: '/v1/gateway/reload',
+    summary: 'Have the config take effect as it is on disk; an invalid one changes nothing',
+    scope: 'admin',
+    body: z.strictObject({}).or(noBody),
+    status: 200,
+    answer: z.object({ result: z.enum(['nothing', 'applied', 'restarted']) }),
+    run: ({ control }) => control('reload'),
+  },
+  {
+    operationId: 'stopGateway',
+    method: 'POST',
+    path: '/v1/gateway/stop',
+    summary: 'Stop the gateway, after what it has begun',
+    scope: 'admin',
+    body: z.strictObject({}).or(noBody),
+    status: 202,
+    answer: z.object({ result: z.literal('stopping') }),
+    run: ({ control }) => control('stop'),
   },
 ];
 

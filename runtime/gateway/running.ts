@@ -14,6 +14,8 @@ export interface RunningGateway {
   readonly token: string;
   readonly config: string;
   readonly version: string;
+  /** The SHA-256 fingerprint of its certificate, when it serves https. */
+  readonly certificate?: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
 }

@@ -1,17 +1,22 @@
+import type { Socket } from 'node:net';
 import { HoldfastError } from '../errors.ts';
 import { lineLogger } from './line-logger.ts';
 import type { FromService, ToService } from './messages.ts';
 import { Service } from './service.ts';
 
 // The process that a front starts; it speaks over the IPC channel alone.
-const service = new Service(lineLogger((line) => void process.stdout.write(line)));
-const tell = (message: FromService): void => void process.send?.(message);
+const tell = (message: FromService): void => {
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+};
+const service = new Service(
+  lineLogger((line) => void process.stdout.write(line)),
+  tell,
+);
 
-process.on('message', (message: ToService) => {
-  service.handle(message).then(
-    (answer) => {
-      if (answer !== undefined) tell(answer);
-      if (message.type === 'stop') process.disconnect();
+process.on('message', (message: ToService, socket?: Socket) => {
+  service.handle(message, socket).then(
+    (isOver) => {
+      if (isOver && process.connected) process.disconnect();
     },
     (error: unknown) => {
       const code = error instanceof HoldfastError ? error.code : 'SERVICE_FAILED';

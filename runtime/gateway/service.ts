@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
@@ -11,10 +11,13 @@ import type { LoadedConfig } from '../config/resolve.ts';
 import { type Logger, scrubbedLogger } from '../logger.ts';
 import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import type { Scrubber } from '../secrets/scrubber.ts';
+import { version } from '../version.ts';
 import { gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
-import type { FromService, HandedInstance, HandedState, ToService } from './messages.ts';
+import type { ControlAction, FromService, HandedInstance, HandedState, ToService } from './messages.ts';
 import { ReadinessProbe } from './readiness.ts';
+import { RequestServer } from './request-server.ts';
+import { fingerprintOf, type TlsFiles, tlsOf } from './tls-files.ts';
 import { TokenAccess } from './token-access.ts';
 
 /** How long the events that wait may take before the states are handed over. */
@@ -22,42 +25,75 @@ const DRAIN_MS = 10_000;
 /** Instances whose states are asked for, or that are started, at a time. */
 const AT_A_TIME = 32;
 
+type Controlled = Pick<Extract<ToService, { type: 'controlled' }>, 'status' | 'body'>;
+
 /** The process that has the runtime: it is prepared, serves, and hands its instances to the next. */
 export class Service {
   readonly #logger: Logger;
+  readonly #tell: (message: FromService) => void;
   #runtime: Runtime | undefined;
-  #server: Server | undefined;
+  #server: RequestServer | undefined;
   #access: TokenAccess | undefined;
   #scrubber: Scrubber | undefined;
+  #tls: TlsFiles | undefined;
   #socket = '';
   #ownerDigest = '';
   #gateway: ResolvedGateway | undefined;
   readonly #idempotency = new Idempotency(systemClock);
   readonly #readiness = new ReadinessProbe();
+  readonly #leaving = new AbortController();
+  readonly #controls = new Map<number, (answer: Controlled) => void>();
+  #controlled = 0;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, tell: (message: FromService) => void) {
     this.#logger = logger;
+    this.#tell = tell;
   }
 
-  /** Does what the front says; what it comes to, if the front is to know. */
-  async handle(message: ToService): Promise<FromService | undefined> {
-    if (message.type === 'prepare') {
-      await this.#prepare(message);
-      return { type: 'prepared' };
+  /** Does what the front says, and tells it what it came to. Resolves with whether the process is to end. */
+  async handle(message: ToService, socket?: Socket): Promise<boolean> {
+    switch (message.type) {
+      case 'prepare':
+        await this.#prepare(message);
+        this.#tell({
+          type: 'prepared',
+          version,
+          ...(this.#tls && { certificate: fingerprintOf(this.#tls) }),
+        });
+        break;
+      case 'serve':
+        this.#tell({ type: 'serving', lost: await this.#serve(message.state) });
+        break;
+      case 'connection':
+        // A client that went away on the way here leaves no socket.
+        if (socket !== undefined) this.#server?.take(socket);
+        break;
+      case 'reload':
+        this.#reload(message.gateway);
+        break;
+      case 'hand-over':
+        this.#tell({ type: 'state', state: await this.#handOver() });
+        await this.#runtime?.stop();
+        break;
+      case 'succeeded':
+        await this.#server?.succeeded(message.socket);
+        await this.#server?.left;
+        await this.stop();
+        return true;
+      case 'controlled':
+        this.#controls.get(message.n)?.(message);
+        this.#controls.delete(message.n);
+        break;
+      case 'stop':
+        await this.stop();
+        return true;
     }
-    if (message.type === 'serve') return { type: 'serving', lost: await this.#serve(message.state) };
-    if (message.type === 'reload') {
-      this.#reload(message.gateway);
-      return undefined;
-    }
-    if (message.type === 'hand-over') return { type: 'state', state: await this.#handOver() };
-    await this.stop();
-    return undefined;
+    return false;
   }
 
   async stop(): Promise<void> {
-    this.#server?.close();
-    this.#server?.closeAllConnections();
+    this.#leaving.abort();
+    await this.#server?.stop(this.#gateway?.requestTimeoutMs ?? 0);
     this.#readiness.stop();
     await this.#runtime?.stop();
     if (this.#socket !== '') await rm(this.#socket, { force: true });
@@ -68,6 +104,7 @@ export class Service {
     const config = await loadConfig(file);
     const { gateway } = config;
     if (gateway === undefined) throw new TypeError('a config that was read has its gateway');
+    this.#tls = await tlsOf(gateway, file);
     this.#ownerDigest = ownerDigest;
     this.#reload(gateway);
     const options = await runtimeOptions(config, file);
@@ -96,32 +133,40 @@ export class Service {
         lost.push({ address: `${agent}/${id}`, why: (error as Error).message });
       }
     });
-    const { requestTimeoutMs } = gateway;
+    const requestTimeoutMs = (): number => (this.#gateway ?? gateway).requestTimeoutMs;
     const app = gatewayApp({
       runtime,
       readiness: this.#readiness,
       requestTimeoutMs,
+      control: (action) => this.#control(action),
+      leaving: this.#leaving.signal,
       access: () => this.#access ?? new TokenAccess(gateway, this.#ownerDigest, systemClock),
       maxBodyBytes: () => this.#gateway?.maxBodyBytes ?? gateway.maxBodyBytes,
       idempotency: this.#idempotency,
       scrubber,
       logger: scrubbedLogger(this.#logger, scrubber),
     });
-    // The front has its own limits, and keeps the connections.
-    const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, getRequestListener(app.fetch));
-    this.#server = server;
-    await new Promise<void>((listening, failed) => {
-      server.once('error', failed);
-      server.listen(this.#socket, listening);
-    });
+    const tls = this.#tls;
+    const listener = getRequestListener(app.fetch);
+    this.#server = new RequestServer({ listener, requestTimeoutMs, ...(tls && { tls }) });
+    await this.#server.listen(this.#socket);
     this.#readiness.begin();
     return lost;
   }
 
-  /** The front sends nothing any more. */
+  #control(action: ControlAction): Promise<Controlled> {
+    const n = (this.#controlled += 1);
+    return new Promise((resolve) => {
+      this.#controls.set(n, resolve);
+      this.#tell({ type: 'control', n, action });
+    });
+  }
+
   async #handOver(): Promise<HandedState> {
     const runtime = this.#runtime;
     if (runtime === undefined) return { instances: [], answers: [], lost: [] };
+    this.#leaving.abort();
+    await this.#server?.leave(this.#gateway?.requestTimeoutMs ?? 0);
     await runtime.drain({ timeoutMs: DRAIN_MS });
     const lost: { address: string; why: string }[] = [];
     const instances: HandedInstance[] = [];

@@ -43,16 +43,25 @@ export async function gatewayRun({ config }: Options, terminal: Terminal): Promi
     );
   }
   const token = newToken();
+  const startedAt = Date.now();
   const ended = Promise.withResolvers<ExitCode>();
+  const fail = (error: unknown): void => {
+    logger.error({ error }, 'the gateway gives up');
+    ended.resolve(EXIT.failed);
+  };
+  let announced = Promise.resolve();
   const front = await Front.start({
     file,
     token,
     logger,
     log: (text) => void stdout.write(text),
-    failed: (error) => {
-      logger.error({ error }, 'the gateway gives up');
-      ended.resolve(EXIT.failed);
+    serves: ({ url, certificate }) => {
+      const found = { pid: process.pid, url, token, config: file, version, startedAt };
+      announced = announced
+        .then(() => announce({ ...found, ...(certificate !== undefined && { certificate }) }, env))
+        .catch(fail);
     },
+    failed: fail,
   });
   const end = (): void => ended.resolve(EXIT.ok);
   const again = (): void => {
@@ -61,14 +70,12 @@ export async function gatewayRun({ config }: Options, terminal: Terminal): Promi
       .catch((error: unknown) => logger.error({ error }, 'the restart failed; the old process goes on'));
   };
   process.once('SIGTERM', end).once('SIGINT', end).on('SIGHUP', again);
-  await announce(
-    { pid: process.pid, url: front.url, token, config: file, version, startedAt: Date.now() },
-    env,
-  );
+  await announced;
   logger.info({ url: front.url, config: file, version }, 'the gateway serves');
   const code = await ended.promise;
   process.removeListener('SIGTERM', end).removeListener('SIGINT', end).removeListener('SIGHUP', again);
   await front.stop();
+  await announced;
   await retract(file, env);
   logger.info({}, 'the gateway has stopped');
   return code;
@@ -191,10 +198,10 @@ export async function gatewayStatus(options: Options, terminal: Terminal): Promi
   }
   const colour = paint(terminal);
   const verdict = readiness.ready ? colour('green', 'ready') : colour('yellow', 'not ready');
-  const { url, pid, servicePid, version: running, restarts, configProblem } = status;
+  const { url, pid, servicePid, serviceVersion, version: front, restarts, configProblem } = status;
   stdout.write(`${String(url)}: ${verdict}\n`);
   stdout.write(
-    `version ${String(running)}, pid ${String(pid)}, service ${String(servicePid)}, restarts ${String(restarts)}\n`,
+    `version ${String(serviceVersion ?? front)}, pid ${String(pid)}, service ${String(servicePid)}, restarts ${String(restarts)}\n`,
   );
   if (configProblem !== undefined) {
     stdout.write(

@@ -1,0 +1,126 @@
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { HoldfastError } from '../errors.ts';
+import { HttpError } from './http-error.ts';
+import { sendError } from './send-error.ts';
+import type { TlsFiles } from './tls-files.ts';
+
+/** Connections that wait while no process serves; more are refused. */
+const MOST_HELD = 10_000;
+
+export interface DoorOptions {
+  readonly host: string;
+  readonly port: number;
+  /** How long a connection waits for a process that serves. */
+  readonly holdMs: () => number;
+}
+
+/**
+ * Accepts connections and gives each to the process that serves, unread. While none does, they wait, and nobody is refused. What is
+ * sent on them never goes through here.
+ */
+export class Door {
+  readonly #options: DoorOptions;
+  /** Only for what is refused: whoever serves has its own. */
+  tls: TlsFiles | undefined;
+  readonly #server: Server;
+  readonly #held = new Map<Socket, NodeJS.Timeout>();
+  #give: ((socket: Socket) => void) | undefined;
+
+  private constructor(options: DoorOptions) {
+    this.#options = options;
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  /**
+   * Opens it; nobody is let in yet.
+   *
+   * @throws {HoldfastError} `CONFIG_INVALID` when the port is taken
+   */
+  static async open(options: DoorOptions): Promise<Door> {
+    const door = new Door(options);
+    const { host, port } = options;
+    await new Promise<void>((listening, failed) => {
+      door.#server.once('error', (error: NodeJS.ErrnoException) => {
+        const inUse = `${host}:${port} is in use: a gateway may run already, see holdfast gateway status; or write another gateway.port`;
+        failed(error.code === 'EADDRINUSE' ? new HoldfastError('CONFIG_INVALID', inUse) : error);
+      });
+      door.#server.listen(port, host, listening);
+    });
+    return door;
+  }
+
+  get url(): string {
+    const { host } = this.#options;
+    const { port } = (this.#server.address() as AddressInfo | null) ?? this.#options;
+    const name = host.includes(':') ? `[${host}]` : host;
+    return `${this.tls === undefined ? 'http' : 'https'}://${name}:${port}`;
+  }
+
+  get held(): number {
+    return this.#held.size;
+  }
+
+  /** From now on, connections go there; first those that wait. */
+  leadTo(give: (socket: Socket) => void): void {
+    this.#give = give;
+    for (const [socket, timer] of this.#held) {
+      clearTimeout(timer);
+      give(socket);
+    }
+    this.#held.clear();
+  }
+
+  /** From now on, connections wait. */
+  hold(): void {
+    this.#give = undefined;
+  }
+
+  /** From now on, each request is told that, and so is who waits. */
+  refuse(why: HttpError): void {
+    this.leadTo(this.#refuser(why));
+  }
+
+  /** Lets nobody in any more, and sends away who waits. Who is in stays with the process that has them. */
+  close(): void {
+    this.#server.close();
+    for (const [socket, timer] of this.#held) {
+      clearTimeout(timer);
+      socket.destroy();
+    }
+    this.#held.clear();
+  }
+
+  #accept(socket: Socket): void {
+    socket.on('error', () => {});
+    if (this.#give !== undefined) {
+      this.#give(socket);
+      return;
+    }
+    if (this.#held.size >= MOST_HELD) {
+      this.#refuser(new HttpError(503, 'RESTARTING', 'too many connections wait for the restart', 1))(socket);
+      return;
+    }
+    const ms = this.#options.holdMs();
+    const late = setTimeout(() => {
+      this.#held.delete(socket);
+      this.#refuser(new HttpError(503, 'RESTARTING', `the restart took longer than ${ms} ms`, 1))(socket);
+    }, ms);
+    this.#held.set(socket, late);
+  }
+
+  /** Answers each request on a connection with that error. */
+  #refuser(why: HttpError): (socket: Socket) => void {
+    const { tls } = this;
+    const server: HttpServer = createHttpServer((_request, response) => {
+      response.setHeader('Connection', 'close');
+      sendError(response, why);
+    });
+    const secure = tls && createTlsServer(tls, (socket) => server.emit('connection', socket));
+    return (socket) => {
+      (secure ?? server).emit('connection', socket);
+      socket.resume();
+    };
+  }
+}

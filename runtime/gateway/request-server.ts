@@ -1,0 +1,164 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { HttpError } from './http-error.ts';
+import { OpenRequests } from './open-requests.ts';
+import { sendError } from './send-error.ts';
+import { Successor } from './successor.ts';
+import type { TlsFiles } from './tls-files.ts';
+
+/** A client that keeps its connection for a minute, as load balancers do, does not find it closed. */
+const LIMITS = { keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 60_000 };
+const HANDSHAKE_MS = 10_000;
+/** Requests that wait for the next process; more are refused. */
+const MOST_HELD = 10_000;
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+export interface RequestServerOptions {
+  readonly listener: Listener;
+  readonly tls?: TlsFiles;
+  /** Read for each request. */
+  readonly requestTimeoutMs: () => number;
+}
+
+/**
+ * Serves requests on connections that the front accepted, and on the socket of the process itself. When it leaves, it answers what it
+ * has begun, and passes on what comes after that on connections that are still open.
+ */
+export class RequestServer {
+  readonly #options: RequestServerOptions;
+  readonly #http: Server;
+  readonly #tls: TlsServer | undefined;
+  readonly #sockets = new Set<Socket>();
+  /** What the app has begun to answer. */
+  readonly #begun = new OpenRequests();
+  /** And what it has not, or not alone. */
+  readonly #open = new OpenRequests();
+  #state: 'serving' | 'leaving' | 'stopping' = 'serving';
+  #held = 0;
+  #succeeded = Promise.withResolvers<Successor>();
+  #successor: Successor | undefined;
+  readonly #left = Promise.withResolvers<void>();
+
+  constructor(options: RequestServerOptions) {
+    this.#options = options;
+    this.#http = createServer(LIMITS, (request, response) => void this.#handle(request, response));
+    const { tls } = options;
+    if (tls !== undefined) {
+      const secure = createTlsServer(
+        { ...tls, handshakeTimeout: HANDSHAKE_MS, ALPNProtocols: ['http/1.1'] },
+        (socket) => this.#http.emit('connection', socket),
+      );
+      this.#tls = secure.on('tlsClientError', (_error, socket) => socket.destroy());
+    }
+  }
+
+  /** Also at a socket of its own, for the processes before it. */
+  async listen(socket: string): Promise<void> {
+    await new Promise<void>((listening, failed) => {
+      this.#http.once('error', failed);
+      this.#http.listen(socket, listening);
+    });
+  }
+
+  /** A connection of a client. */
+  take(socket: Socket): void {
+    this.#sockets.add(socket);
+    // Whoever reads it learns that it ended; before and after that, nobody needs to know.
+    socket.on('error', () => {});
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#look();
+    });
+    (this.#tls ?? this.#http).emit('connection', socket);
+    socket.resume();
+  }
+
+  /** Resolves when what has begun is answered, or after `ms`. What comes from now on waits for the next process. */
+  async leave(ms: number): Promise<void> {
+    this.#state = 'leaving';
+    await this.#begun.none(ms);
+  }
+
+  /** The next process serves at that socket. */
+  async succeeded(socket: string): Promise<void> {
+    const before = this.#successor;
+    this.#successor = new Successor(socket);
+    this.#succeeded.resolve(this.#successor);
+    this.#look();
+    await before?.close();
+  }
+
+  /** Resolves when no client has a connection any more, after {@link succeeded}. */
+  get left(): Promise<void> {
+    return this.#left.promise;
+  }
+
+  /** Answers what has begun, for `ms` at most, and closes all connections. */
+  async stop(ms: number): Promise<void> {
+    this.#state = 'stopping';
+    this.#succeeded.promise.catch(() => {});
+    this.#succeeded.reject(stops());
+    this.#http.close();
+    this.#http.closeIdleConnections();
+    await this.#open.none(ms);
+    this.#http.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #look(): void {
+    if (this.#successor !== undefined && this.#sockets.size === 0) this.#left.resolve();
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      // A stream ends when its process leaves; nobody waits for a slow reader.
+      if (!isStream(request)) this.#open.add(response);
+      // What asks the front for something is answered by who was asked, whoever serves meanwhile.
+      const isOurs = this.#state === 'serving' || isControl(request);
+      if (!isOurs) return await this.#later(request, response);
+      if (!isStream(request) && !isControl(request)) this.#begun.add(response);
+      await this.#options.listener(request, response);
+    } catch (error) {
+      sendError(response, error);
+    }
+  }
+
+  async #later(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader('Connection', 'close');
+    if (this.#state === 'stopping') throw stops();
+    const successor = this.#successor ?? (await this.#hold());
+    await successor.pass(request, response);
+  }
+
+  async #hold(): Promise<Successor> {
+    if (this.#held >= MOST_HELD)
+      throw new HttpError(503, 'RESTARTING', 'too many requests wait for the restart', 1);
+    this.#held += 1;
+    let timer: NodeJS.Timeout | undefined;
+    const ms = this.#options.requestTimeoutMs();
+    const late = new Promise<never>((_resolve, reject) => {
+      const error = new HttpError(503, 'RESTARTING', `the restart took longer than ${ms} ms`, 1);
+      timer = setTimeout(() => reject(error), ms);
+    });
+    try {
+      return await Promise.race([this.#succeeded.promise, late]);
+    } finally {
+      this.#held -= 1;
+      clearTimeout(timer);
+    }
+  }
+}
+
+function stops(): HttpError {
+  return new HttpError(503, 'RUNTIME_STOPPED', 'the gateway stops', 1);
+}
+
+function isControl({ url }: IncomingMessage): boolean {
+  return url?.startsWith('/v1/gateway') === true;
+}
+
+function isStream({ url, method }: IncomingMessage): boolean {
+  return method === 'GET' && url?.split('?', 1)[0]?.endsWith('/stream') === true;
+}

@@ -1,0 +1,22 @@
+import type { ServerResponse } from 'node:http';
+import { HoldfastError } from '../errors.ts';
+import { HttpError, httpErrorOf } from './http-error.ts';
+
+/** Answers with an error, outside of the app. What is half out cannot be taken back: its connection ends. */
+export function sendError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const isKnown = error instanceof HttpError || error instanceof HoldfastError;
+  const { status, code, message, retryAfter } = isKnown
+    ? httpErrorOf(error)
+    : new HttpError(502, 'SERVICE_FAILED', 'the service ended while it had this request');
+  const text = JSON.stringify({ error: { code, message } });
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
+  });
+  response.end(text);
+}

@@ -1,0 +1,79 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Pool } from 'undici';
+
+/** Connections to the next process; more requests wait for one. */
+const CONNECTIONS = 128;
+
+/** Headers of one connection, which are not passed on, and one that undici does not speak. */
+const OWN_TO_CONNECTION = new Set(
+  [
+    'connection',
+    'keep-alive',
+    'proxy-connection',
+    'transfer-encoding',
+    'upgrade',
+    'te',
+    'trailer',
+    'expect',
+  ].concat('http2-settings'),
+);
+
+/** The process that took over, as one sees it that still has connections of clients. */
+export class Successor {
+  readonly #pool: Pool;
+
+  constructor(socket: string) {
+    this.#pool = new Pool('http://service', {
+      socketPath: socket,
+      connections: CONNECTIONS,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  /** Passes a request on, and its answer back; then the client is to connect anew, to the process itself. */
+  async pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const aborter = new AbortController();
+    const gone = (): void => aborter.abort();
+    response.once('close', gone);
+    try {
+      await this.#pool.stream(
+        {
+          path: request.url ?? '/',
+          method: request.method as 'GET',
+          headers: passedOn(request.rawHeaders),
+          body: hasBody(request) ? request : null,
+          signal: aborter.signal,
+        },
+        ({ statusCode, headers }) => {
+          for (const [name, value] of Object.entries(headers)) {
+            if (value !== undefined && !OWN_TO_CONNECTION.has(name)) response.setHeader(name, value);
+          }
+          response.writeHead(statusCode);
+          return response;
+        },
+      );
+    } finally {
+      response.removeListener('close', gone);
+    }
+  }
+
+  /** What is on its way is answered first. */
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function passedOn(raw: readonly string[]): string[] {
+  const headers: string[] = [];
+  for (let n = 0; n < raw.length; n += 2) {
+    const [name = '', value = ''] = [raw[n], raw[n + 1]];
+    if (!OWN_TO_CONNECTION.has(name.toLowerCase())) headers.push(name, value);
+  }
+  return headers;
+}
