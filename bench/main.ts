@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { ask } from './ask.ts';
 import { faults } from './faults.ts';
 import { flood } from './flood.ts';
+import { gateway } from './gateway.ts';
 import { describeMachine } from './machine-info.ts';
 import { inspect } from './inspect.ts';
 import { machine } from './machine.ts';
@@ -31,6 +32,7 @@ const suites: Readonly<Record<string, Suite>> = {
   scrubber,
   inspect,
   telemetry,
+  gateway,
   machine,
 };
 

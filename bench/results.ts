@@ -1,6 +1,15 @@
 import { ratio, type Row } from './rounds.ts';
 
-export type Unit = 'events/s' | 'asks/s' | 'tasks/s' | 'instances/s' | 'µs' | 'ms' | 'MB' | 'KB';
+export type Unit =
+  | 'events/s'
+  | 'asks/s'
+  | 'tasks/s'
+  | 'instances/s'
+  | 'requests/s'
+  | 'µs'
+  | 'ms'
+  | 'MB'
+  | 'KB';
 
 /** Rows that were measured together. */
 export interface Table {

@@ -37,7 +37,7 @@ import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { MessageTelemetry } from './telemetry/messages.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
-import { RECYCLE_MS, Threads } from './threads.ts';
+import { RECYCLE_MS, Threads, type ThreadsOptions } from './threads.ts';
 import { twinLogic, type InstanceRequest, type TwinEffects } from './twins.ts';
 import { version } from './version.ts';
 import { createChild } from './xstate/xstate5.ts';
@@ -46,6 +46,7 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly logger?: Logger;
   readonly clock?: Clock | undefined;
   readonly startThread?: StartThread | undefined;
+  readonly soon?: ThreadsOptions['soon'];
   readonly store?: SnapshotStore | undefined;
   /** Where to write who used which secret. */
   readonly audit?: AuditTarget | undefined;
@@ -159,6 +160,7 @@ export class RuntimeSystem {
       agents: config.agents,
       clock: this.clock,
       startThread: options.startThread,
+      soon: options.soon,
       scrubText,
       waiting: this.#waiting,
       instanceAt: (address) => this.#instances.get(address),

@@ -206,7 +206,7 @@ export function createRuntime<const C extends RuntimeConfig>(
 }
 
 /** What surrounds a runtime; the test kit brings its own. */
-export interface Surroundings extends Pick<SystemOptions, 'clock' | 'startThread' | 'sent'> {
+export interface Surroundings extends Pick<SystemOptions, 'clock' | 'startThread' | 'soon' | 'sent'> {
   /** Is given what takes values of secrets out of whatever leaves the process. */
   readonly onScrubber?: (scrubber: Scrubber) => void;
 }

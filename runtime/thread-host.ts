@@ -52,6 +52,8 @@ export interface ThreadHostOptions {
   readonly clock: Clock;
   /** Default: a worker thread of Node. */
   readonly startThread?: StartThread | undefined;
+  /** When the first of a batch leaves. Default: at the end of the turn that sends it. */
+  readonly soon?: ((run: () => void) => void) | undefined;
   /** Takes the values of secrets out of a text. */
   readonly scrubText: (text: string) => string;
   readonly waiting: Waiting;
@@ -165,6 +167,7 @@ export class ThreadHost implements PeerThread {
       expired: ({ slot }, event, tag) => this.#seats.at(slot)?.instance.inbox.refuse(event, tag, 'expired'),
       answered: (ack) => takeAnswers(ack, { waiting, pool, seats: this.#seats }),
       now: () => options.clock.now(),
+      ...(options.soon && { soon: options.soon }),
       isClonable,
       unclonable: ({ slot }, event, tag) =>
         this.#seats.at(slot)?.instance.inbox.refuse(event, tag, 'unclonable'),

@@ -14,6 +14,7 @@ export interface ThreadsOptions extends Pick<
   ThreadHostOptions,
   | 'clock'
   | 'startThread'
+  | 'soon'
   | 'scrubText'
   | 'waiting'
   | 'instanceAt'

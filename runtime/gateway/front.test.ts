@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Agent, createServer, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { fixture } from '../fixtures/start.ts';
@@ -41,8 +42,11 @@ test('requests reach the agents, and a restart keeps every state and loses no re
   expect(await call('GET', '/v1/gateway')).toMatchObject({ status: 200, body: { restarts: 2 } });
 });
 
+/** What is saved is not read until somebody says so. */
+const byHand = { port: 0, reload: false };
+
 test('a reload does what the change needs, and an invalid config changes nothing', async () => {
-  const { front, write, call } = await gateway();
+  const { front, write, call } = await gateway({ gateway: byHand });
   await call('PUT', '/v1/agents/counter/a', { input: { start: 7 } });
   expect(await front.reload()).toBe('nothing');
 
@@ -50,18 +54,18 @@ test('a reload does what the change needs, and an invalid config changes nothing
   const tokens = { desk: { sha256: digestOf(token), allow: ['send'] } };
   const pid = async () => ((await call('GET', '/v1/gateway')).body as { servicePid: number }).servicePid;
   const first = await pid();
-  await write({ gateway: { port: 0, tokens } });
+  await write({ gateway: { ...byHand, tokens } });
   expect(await front.reload()).toBe('applied');
   const asDesk = { authorization: `Bearer ${token}` };
   expect(await call('POST', '/v1/agents/counter/a/ask', read, asDesk)).toMatchObject({ body: { reply: 7 } });
   expect(await pid()).toBe(first);
 
-  await write({ gateway: { port: 0, tokens, porrt: 1 } });
+  await write({ gateway: { ...byHand, tokens, porrt: 1 } });
   await expect(front.reload()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   await expect(front.restart()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 7 } });
 
-  await write({ gateway: { port: 0, tokens }, threads: { pool: { minThreads: 1 } } });
+  await write({ gateway: { ...byHand, tokens }, threads: { pool: { minThreads: 1 } } });
   expect(await front.reload()).toBe('restarted');
   expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 7 } });
   expect(await pid()).not.toBe(first);
@@ -207,6 +211,34 @@ test('a process that was followed by two others passes on to the one that serves
   expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 3 } });
 });
 
+test('a client that does not heed that its connection is to end loses nothing', async () => {
+  const { front, token, call } = await gateway();
+  await call('PUT', '/v1/agents/counter/a');
+  const { hostname, port } = new URL(front.url);
+  const socket = connect(Number(port), hostname);
+  onTestFinished(() => void socket.destroy());
+  let seen = '';
+  let heard = (): void => {};
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    seen += text;
+    heard();
+  });
+  // The next request leaves as soon as the answer is there, whatever its headers say.
+  const send = async (): Promise<string> => {
+    seen = '';
+    socket.write(
+      `GET /v1/agents/counter/a/snapshot HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+    );
+    while (!seen.includes('"counting"')) await new Promise<void>((next) => (heard = next));
+    return seen;
+  };
+  expect(await send()).not.toMatch(/connection: close/i);
+  await front.restart();
+  for (let n = 0; n < 5; n += 1) expect(await send()).toMatch(/^HTTP\/1.1 200 OK\r\n[^{]*connection: close/i);
+  const closed = new Promise<void>((done) => void socket.once('end', done));
+  await closed;
+});
+
 describe('a request that waits for its answer', () => {
   const agents = { slow: fixture('deferring') };
   const waiting = async () => {
@@ -239,14 +271,14 @@ describe('a request that waits for its answer', () => {
 });
 
 test('https is served with the certificate of the config, over a restart too', async () => {
-  const { front, write, token, log } = await gateway();
+  const { front, write, token, log } = await gateway({ gateway: byHand });
   const folder = dirname(front.status().config);
   await writeFile(join(folder, 'cert.pem'), testCertificate.cert);
   await writeFile(join(folder, 'key.pem'), testCertificate.key);
-  await write({ gateway: { port: 0, tls: { cert: 'cert.pem', key: 'none.pem' } } });
+  await write({ gateway: { ...byHand, tls: { cert: 'cert.pem', key: 'none.pem' } } });
   await expect(front.reload()).rejects.toThrow('none.pem');
   expect(front.url).toMatch(/^http:/);
-  await write({ gateway: { port: 0, tls: { cert: 'cert.pem', key: 'key.pem' } } });
+  await write({ gateway: { ...byHand, tls: { cert: 'cert.pem', key: 'key.pem' } } });
   expect(await front.reload()).toBe('restarted');
   expect(front.url).toMatch(/^https:/);
   const status = (): Promise<number> =>

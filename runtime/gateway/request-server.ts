@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { HttpError } from './http-error.ts';
+import { linger } from './linger.ts';
 import { OpenRequests } from './open-requests.ts';
 import { sendError } from './send-error.ts';
 import { Successor } from './successor.ts';
@@ -37,6 +38,8 @@ export class RequestServer {
   readonly #open = new OpenRequests();
   #state: 'serving' | 'leaving' | 'stopping' = 'serving';
   #held = 0;
+  /** When a client that does not heed `Connection: close` is cut off. */
+  #lingerUntil = 0;
   #succeeded = Promise.withResolvers<Successor>();
   #successor: Successor | undefined;
   readonly #left = Promise.withResolvers<void>();
@@ -78,6 +81,7 @@ export class RequestServer {
   /** Resolves when what has begun is answered, or after `ms`. What comes from now on waits for the next process. */
   async leave(ms: number): Promise<void> {
     this.#state = 'leaving';
+    this.#lingerUntil = performance.now() + LIMITS.keepAliveTimeout;
     await this.#begun.none(ms);
   }
 
@@ -128,6 +132,8 @@ export class RequestServer {
   async #later(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader('Connection', 'close');
     if (this.#state === 'stopping') throw stops();
+    if (performance.now() < this.#lingerUntil) linger(request.socket);
+    else Reflect.deleteProperty(request.socket, 'destroySoon');
     const successor = this.#successor ?? (await this.#hold());
     await successor.pass(request, response);
   }

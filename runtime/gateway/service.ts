@@ -110,7 +110,8 @@ export class Service {
     const options = await runtimeOptions(config, file);
     const onScrubber = (scrubber: Scrubber): void => void (this.#scrubber = scrubber);
     const opened = { logger: this.#logger, ...options, signals: false };
-    this.#runtime = await openRuntime(file, opened, { onScrubber });
+    // After all requests that have come are read: those for one thread leave together.
+    this.#runtime = await openRuntime(file, opened, { onScrubber, soon: setImmediate });
     this.#socket = socket;
   }
 

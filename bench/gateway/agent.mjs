@@ -1,0 +1,4 @@
+import { replyTo } from 'holdfast/agent';
+import { quoting } from './quoting.mjs';
+
+export default quoting(replyTo);
