@@ -220,3 +220,16 @@ describe('options', () => {
     );
   });
 });
+
+test('a new value becomes the current version, and a secret that is not there is not made', async () => {
+  const first = emulator.put('prod/key', 'old');
+  const put = await provider.put?.(ref('prod/key'), new TextEncoder().encode('new'), signal);
+  const { bytes, versionId } = await provider.fetch(ref('prod/key'), {}, signal);
+  expect(text(bytes)).toBe('new');
+  expect(versionId).toBe(put?.versionId);
+  expect((await provider.describe(ref('prod/key'), signal)).previous).toBe(first);
+  const binary = new Uint8Array([0xff, 0x00]);
+  await provider.put?.(ref('prod/key'), binary, signal);
+  expect((await provider.fetch(ref('prod/key'), {}, signal)).bytes).toEqual(binary);
+  expect(await kind(provider.put?.(ref('none'), binary, signal) ?? Promise.resolve())).toBe('not-found');
+});

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type * as Sdk from '@aws-sdk/client-secrets-manager';
 import { batchLimit, fetchMany } from './aws-batch.ts';
 import { createConnections, type Connections } from './aws-connections.ts';
@@ -112,6 +113,20 @@ export function createAwsSecretsManagerProvider(
     },
 
     fetch,
+
+    async put({ id, role }, value, signal) {
+      const text = isUtf8(value);
+      const put = await call(role, signal, ({ sdk, client }, abortSignal) =>
+        client.send(
+          new sdk.PutSecretValueCommand({
+            SecretId: id,
+            ...(text ? { SecretString: Buffer.from(value).toString('utf8') } : { SecretBinary: value }),
+          }),
+          { abortSignal },
+        ),
+      );
+      return put.VersionId === undefined ? {} : { versionId: put.VersionId };
+    },
 
     fetchMany: (refs, signal) =>
       fetchMany(refs, signal, {

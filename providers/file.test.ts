@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { chmod, chown, link, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, link, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
@@ -429,5 +429,53 @@ describe('options', () => {
 
   test('wrong ones are refused', () => {
     expect(() => createFileProvider({})).toThrow(/"path" or "root" is needed/);
+  });
+});
+
+describe('a new value', () => {
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+  test('takes the place of the old one in a folder, and is the version that is read', async () => {
+    await put(join(folder, 'db/password'), 'old');
+    const provider = createFileProvider({ root: folder, watch: false });
+    const before = await provider.describe(ref('db/password'), signal);
+    await provider.put?.(ref('db/password'), bytes(canary), signal);
+    expect(await read(provider, 'db/password')).toBe(canary);
+    expect((await provider.describe(ref('db/password'), signal)).current).not.toBe(before.current);
+    expect((await stat(join(folder, 'db/password'))).mode & 0o777).toBe(0o600);
+  });
+
+  test('with a newline at its end keeps it', async () => {
+    await put(join(folder, 'key'), 'old');
+    const provider = createFileProvider({ root: folder, watch: false });
+    await provider.put?.(ref('key'), bytes('a\n'), signal);
+    expect(await read(provider, 'key')).toBe('a\n');
+  });
+
+  test('changes one value of a JSON file and nothing else', async () => {
+    const path = join(folder, 'secrets.json');
+    await put(path, JSON.stringify({ keys: { 'a/b': 'old', c: { user: 'u' } }, other: [1] }));
+    const provider = createFileProvider({ path, watch: false });
+    await provider.put?.(ref('/keys/a~1b'), bytes(canary), signal);
+    await provider.put?.(ref('/keys/c'), bytes('{"user":"v"}'), signal);
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({
+      keys: { 'a/b': canary, c: { user: 'v' } },
+      other: [1],
+    });
+  });
+
+  test('makes nothing that is not there, and follows no link', async () => {
+    const path = join(folder, 'secrets.json');
+    await put(path, '{"a":"b"}');
+    const failure = async (provider: SecretProvider, id: string): Promise<unknown> =>
+      provider.put?.(ref(id), bytes(canary), signal).catch((error: unknown) => provider.classify(error));
+    expect(await failure(createFileProvider({ path, watch: false }), '/b')).toBe('not-found');
+    expect(await failure(createFileProvider({ root: folder, watch: false }), 'none')).toBe('not-found');
+    await put(join(folder, 'target'), 'old');
+    await symlink(join(folder, 'target'), join(folder, 'link'));
+    expect(await failure(createFileProvider({ root: folder, watch: false }), 'link')).toBe('denied');
+    const following = createFileProvider({ root: folder, watch: false, allowSymlinks: true });
+    expect(await failure(following, 'link')).toBe('denied');
+    expect(await readFile(join(folder, 'target'), 'utf8')).toBe('old');
   });
 });

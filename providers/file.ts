@@ -8,6 +8,7 @@ import {
   type SecretProvider,
 } from './provider.ts';
 import { readSecretFile, type FileRules } from './file-read.ts';
+import { replaceFile, replaceInJson } from './file-replace.ts';
 import { watchFiles } from './file-watch.ts';
 import { atPointer, isPointer } from './json-pointer.ts';
 import {
@@ -168,6 +169,25 @@ export function createFileProvider(options?: unknown): SecretProvider {
         'not-found',
         `A file keeps one version only, and that of ${ref.id} is another now.`,
       );
+    },
+
+    async put({ id }, value, signal) {
+      const file = locate(id);
+      if (rules.allowSymlinks) {
+        const why = 'It may be reached by a link, which would be replaced. Change it where it comes from.';
+        throw new ProviderError('denied', `${file} is not written. ${why}`);
+      }
+      // Read first: what nobody may rely on is not written either.
+      const content = await readSecretFile(file, rules, signal);
+      if (mode === 'json' && path !== undefined) await replaceInJson(file, parse(content, file), id, value);
+      else {
+        content.fill(0);
+        await replaceFile(file, value);
+      }
+      const { bytes } = await read(id, signal);
+      bytes.fill(0);
+      // Versions of files are counted, by each process from the beginning.
+      return {};
     },
 
     ...(watch && {

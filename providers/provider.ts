@@ -114,6 +114,12 @@ export interface SecretProvider {
     signal: AbortSignal,
   ): Promise<Map<string, FetchResult | ProviderError>>;
   /**
+   * Writes a new version, which becomes the current one; resolves with its `versionId` when another process would give it the same.
+   * Never makes a secret that is not there.
+   * For `holdfast secrets rotate`; the runtime itself writes nothing.
+   */
+  put?(ref: SecretRef, value: Uint8Array, signal: AbortSignal): Promise<{ readonly versionId?: string }>;
+  /**
    * Delivers hints until `signal` aborts, then resolves soon. Keeps trying through outages; rejects only when it can
    * never work, with a message that says what to do, and polling goes on. Troubles on the way are told to `report`,
    * each once until it has gone well again.

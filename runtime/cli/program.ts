@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { version } from '../version.ts';
+import { bench } from './commands/bench.ts';
 import { configExplain } from './commands/config-explain.ts';
 import { configValidate, type ValidateOptions } from './commands/config-validate.ts';
 import { doctor, type DoctorOptions } from './commands/doctor.ts';
@@ -8,6 +9,13 @@ import { explain, type ExplainOptions } from './commands/explain.ts';
 import { init } from './commands/init.ts';
 import { migrate, type MigrateOptions } from './commands/migrate.ts';
 import { secretsAudit, type AuditOptions } from './commands/secrets-audit.ts';
+import {
+  type ApplyOptions,
+  type ConfigureOptions,
+  secretsApply,
+  secretsConfigure,
+} from './commands/secrets-plan.ts';
+import { secretsRotate, type RotateOptions } from './commands/secrets-rotate.ts';
 import { status, type StatusOptions } from './commands/status.ts';
 import { DEFAULT_CONFIG } from './config-file.ts';
 import { ConfigError } from '../errors.ts';
@@ -135,6 +143,12 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .option('--json', 'as JSON')
     .action(ending((options: DoctorOptions) => doctor(options, terminal)));
 
+  program
+    .command('bench')
+    .description('measure agents in threads on this machine, beside a bare worker; some seconds')
+    .option('--json', 'as JSON')
+    .action(ending((options: { json?: boolean }) => bench(options, terminal)));
+
   const secrets = program
     .command('secrets')
     .description('find credentials in plain text, and look at those in use');
@@ -148,6 +162,36 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .option('--check', 'exit with 1 when something was found, or a file could not be read')
     .option('--json', 'as JSON')
     .action(ending((paths: string[], options: AuditOptions) => secretsAudit(paths, options, terminal)));
+
+  secrets
+    .command('configure')
+    .description('write a plan for the credentials of a config: where each goes, and which agents may use it')
+    .argument('[file]', `the config (default: ${DEFAULT_CONFIG})`)
+    .option('--plan-out <file>', 'where to write it (default: print it)')
+    .action(
+      ending((file: string | undefined, options: ConfigureOptions) =>
+        secretsConfigure(file, options, terminal),
+      ),
+    );
+  secrets
+    .command('apply')
+    .description('do what such a plan says, with a backup and an undo, as migrate does')
+    .requiredOption('--from <file>', 'the plan')
+    .option('--dry-run', 'print what would be done; nothing is written')
+    .option('--json', 'as JSON')
+    .action(ending((options: ApplyOptions) => secretsApply(options, terminal)));
+
+  secrets
+    .command('rotate')
+    .description(
+      'write a new value, from standard input, to a file or to AWS; a gateway that runs takes it at once',
+    )
+    .argument('<id>', 'the secret, as a grant names it')
+    .option('-c, --config <file>', `the config (default: ${DEFAULT_CONFIG})`)
+    .option('--provider <alias>', 'where it is (default: as the grants say)')
+    .option('--json-key <key>', 'change one field of a JSON value')
+    .option('--json', 'as JSON')
+    .action(ending((id: string, options: RotateOptions) => secretsRotate(id, options, terminal)));
 
   addGatewayCommands(program, secrets, ending, terminal);
   return inherit(program);

@@ -6,6 +6,8 @@ type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
 export interface Terminal {
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Where a value is read from that no command line may have. */
+  readonly stdin?: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }

@@ -16,9 +16,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createFileProvider } from '../../providers/file.ts';
 import { shell } from '../cli/fixtures/shell.ts';
+import { parseDocument } from '../config/document.ts';
 import { validateConfig } from '../config/load.ts';
 import { auditFiles } from '../secrets-audit/audit.ts';
 import { filesNamed } from '../secrets-audit/files.ts';
+import type { PlanFile } from './choices.ts';
 
 const examples = fileURLToPath(new URL('../../examples/migration/', import.meta.url));
 const cases = ['owner', 'list', 'entries', 'own-keys', 'includes', 'minimal'];
@@ -236,5 +238,97 @@ test('--json tells files, refs, grants and what is to be done', async () => {
       'threads.trading-pool.env.FEED_TOKEN',
     ],
     todos: expect.arrayContaining(['write agents/trading-agent.ts: the module of the agent trading-agent']),
+  });
+});
+
+describe('a plan', () => {
+  /** Makes one, and lets a person change it. */
+  async function planned(change: (plan: PlanFile) => void) {
+    const made = await project('list');
+    const env = { XDG_DATA_HOME: dirname(made.data) };
+    const ran = await made.run('secrets configure --plan-out plan.json', { env });
+    expect(ran).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('secrets apply --from plan.json') as string,
+    });
+    const text = await made.read('plan.json');
+    expect(text).not.toMatch(CANARIES);
+    const plan = JSON.parse(text) as PlanFile;
+    change(plan);
+    await writeFile(join(made.folder, 'plan.json'), JSON.stringify(plan));
+    const apply = async (args = '') => {
+      const applied = await made.run(`secrets apply --from plan.json ${args}`, { env });
+      expect(applied.out + applied.err).not.toMatch(CANARIES);
+      return applied;
+    };
+    return { ...made, apply };
+  }
+
+  test('that nobody changed leads to what migrate does', async () => {
+    const { apply, read } = await planned(() => {});
+    const before = await read();
+    expect(JSON.parse((await apply('--dry-run --json')).out)).toMatchObject({
+      mode: 'dry-run',
+      changed: true,
+    });
+    expect(await read()).toBe(before);
+    expect(JSON.parse((await apply('--json')).out)).toMatchObject({
+      mode: 'write',
+      changed: true,
+      changedFiles: expect.arrayContaining(['openclaw.json']) as string[],
+    });
+    const applied = await read();
+    const other = await project('list');
+    await other.migrate();
+    const withoutStore = (text: string): string => text.replace(/root: "[^"]*"/, 'root: ""');
+    expect(withoutStore(applied)).toBe(withoutStore(await other.read()));
+  });
+
+  test('that was changed is followed: where a secret goes, and who may use it', async () => {
+    const { apply, read, data } = await planned((plan) => {
+      for (const one of plan.kept) if (one.id === 'OPENAI_API_KEY') Object.assign(one, { id: 'team/openai' });
+      for (const one of plan.grants)
+        Object.assign(one, one.of === 'OPENAI_API_KEY' ? { agents: ['desk'], label: 'gpt' } : { agents: [] });
+    });
+    expect(await apply()).toMatchObject({ code: 0 });
+    const { agents } = parseDocument(await read()).value as { agents: Record<string, { secrets?: object }> };
+    const granted = Object.entries(agents).map(([name, { secrets = {} }]) => [name, Object.keys(secrets)]);
+    expect(Object.fromEntries(granted)).toMatchObject({ desk: ['gpt'] });
+    expect(granted.filter(([, labels]) => labels?.length !== 0)).toHaveLength(1);
+    expect(agents['desk']).toMatchObject({
+      secrets: { gpt: { ref: { provider: 'kept', id: 'team/openai' } } },
+    });
+    const stores = await readdir(join(data, 'secrets'));
+    expect(await readdir(join(data, 'secrets', stores[0] ?? '', 'team'))).toEqual(['openai']);
+  });
+
+  test.for<[string, (plan: PlanFile) => void, string]>([
+    [
+      'a credential that is not there',
+      ({ kept }) => kept.push({ id: 'x', places: ['a#b'] }),
+      'no credential is at a#b',
+    ],
+    [
+      'an agent that is not there',
+      ({ grants }) => grants[0]?.agents.push('nobody'),
+      'no agent has the name nobody',
+    ],
+    [
+      'a secret that is not there',
+      ({ grants }) => void Object.assign(grants[0] ?? {}, { of: 'z' }),
+      'no secret was at z',
+    ],
+    [
+      'a grant that is none',
+      ({ grants }) => void Object.assign(grants[0] ?? {}, { grant: { mode: 'x' } }),
+      'mode',
+    ],
+    ['a key that nobody knows', (plan) => void Object.assign(plan, { keep: [] }), 'the plan makes no sense'],
+  ])('with %s changes nothing', async ([, change, message]) => {
+    const { apply, read } = await planned(change);
+    const before = await read();
+    const { code, err } = await apply();
+    expect([code > 0, err]).toEqual([true, expect.stringContaining(message)]);
+    expect(await read()).toBe(before);
   });
 });

@@ -5,6 +5,7 @@ import { HoldfastError } from '../errors.ts';
 import { dataFolder } from './data-folder.ts';
 import { projectOf } from '../project.ts';
 import { readOldFiles } from './old-files.ts';
+import { choicesOf, type PlanFile } from './choices.ts';
 import { type Change, type Plan, planMigration } from './plan.ts';
 import { newestRecord, undo, writeRecord } from './record.ts';
 import { keepValues } from './value-store.ts';
@@ -21,6 +22,8 @@ export interface Migration {
 export interface MigrateOptions {
   /** Nothing is written. */
   readonly dryRun?: boolean;
+  /** What a person decided about an earlier plan. Default: as proposed. */
+  readonly plan?: PlanFile;
   /** Where `XDG_DATA_HOME` is looked up. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -30,9 +33,13 @@ export interface MigrateOptions {
  * then come a backup without values, the files beside the config, and the config itself, each by a rename. To run it again
  * changes nothing more.
  */
-export async function migrate(file: string, { dryRun, env }: MigrateOptions): Promise<Migration> {
+export async function migrate(
+  file: string,
+  { dryRun, env, plan: decided }: MigrateOptions,
+): Promise<Migration> {
   const data = dataFolder(env);
-  const plan = await planMigration(await readOldFiles(file), join(data, 'secrets'));
+  const old = await readOldFiles(file);
+  const plan = await planMigration(old, join(data, 'secrets'), decided && choicesOf(decided));
   const planned = plan.kept.map(({ id }) => id);
   if (dryRun === true) return { plan, ids: planned, changes: await plan.changes(planned) };
   const ids = await keepValues(plan.root, plan.kept);

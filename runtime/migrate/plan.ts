@@ -10,6 +10,7 @@ import { configSchema } from '../config/schema.ts';
 import { closest } from '../config/suggest.ts';
 import { auditFiles } from '../secrets-audit/audit.ts';
 import { builtinProviders } from '../secrets/builtin-providers.ts';
+import type { Choices } from './choices.ts';
 import { Json5Edit } from './json5-edit.ts';
 import { isFormKey, oldAgents, type OldAgent } from './old-agents.ts';
 import { projectOf } from '../project.ts';
@@ -82,13 +83,19 @@ export interface Plan {
  *
  * @throws {ConfigError} `CONFIG_INVALID` when the config would not be valid afterwards
  */
-export async function planMigration(old: OldFiles, store: string): Promise<Plan> {
+export async function planMigration(old: OldFiles, store: string, choices?: Choices): Promise<Plan> {
   const file = old.config.file;
   const root = join(store, projectOf(dirname(file)));
-  const kept = keptOf(old);
+  const kept = keptOf(old, choices);
   const agents = oldAgents(old.root);
   const planned = kept.map(({ id }) => id);
-  const proposals = (ids: readonly string[]) => proposalsFor(secretsOf(old, kept, ids), agents, old.root);
+  choices?.assertKnown({
+    credentials: old.credentials,
+    secrets: secretsOf(old, kept, planned),
+    agents: agents.map(({ name }) => name),
+  });
+  const proposals = (ids: readonly string[]) =>
+    proposalsFor(secretsOf(old, kept, ids), agents, old.root).map((one) => decided(one, choices));
   const edited = (ids: readonly string[]) => editConfig(old, root, kept, ids, agents, proposals(ids));
   const changes = async (ids: readonly string[]): Promise<readonly Change[]> => {
     const { text } = edited(ids);
@@ -131,6 +138,12 @@ export async function planMigration(old: OldFiles, store: string): Promise<Plan>
   };
 }
 
+/** A proposal, or what was decided about it. */
+function decided(proposal: Proposal, choices: Choices | undefined): Proposal {
+  const choice = choices?.grantOf(proposal.secret);
+  return choice === undefined ? proposal : { secret: proposal.secret, ...choice };
+}
+
 function backupOf(file: string): string {
   for (let n = 1; ; n += 1) {
     const backup = n === 1 ? `${file}.backup` : `${file}.backup-${n}`;
@@ -139,7 +152,7 @@ function backupOf(file: string): string {
 }
 
 /** One for each value; the names in the config go before those in what lies beside it. */
-function keptOf(old: OldFiles): KeptCredential[] {
+function keptOf(old: OldFiles, choices?: Choices): KeptCredential[] {
   const { credentials, config } = old;
   const byValue = new Map<string, PlainCredential[]>();
   for (const one of credentials) byValue.set(one.value, [...(byValue.get(one.value) ?? []), one]);
@@ -154,7 +167,7 @@ function keptOf(old: OldFiles): KeptCredential[] {
       .concat(first?.keys?.map(String) ?? [first?.path ?? 'secret'])
       .map((part) => part.replaceAll(/[^\w.-]+/g, '-').replace(/^\.+$/, '-'))
       .join('/');
-    let id = name;
+    let id = choices?.idOf(places) ?? name;
     // A file cannot be a folder too.
     for (let n = 2; isTaken(taken, id); n += 1) id = `${name}-${n}`;
     taken.add(id);

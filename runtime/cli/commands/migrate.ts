@@ -25,7 +25,7 @@ export async function migrate(
   stdout.write(
     options.json === true
       ? `${JSON.stringify(report(migration, options), undefined, 2)}\n`
-      : text(migration, options, terminal),
+      : migrationText(migration, options, terminal),
   );
   return EXIT.ok;
 }
@@ -71,7 +71,12 @@ function report({ plan, changes, ids }: Migration, { dryRun }: MigrateOptions): 
   };
 }
 
-function text({ plan, changes, ids }: Migration, { dryRun }: MigrateOptions, terminal: Terminal): string {
+/** For people. */
+export function migrationText(
+  { plan, changes, ids }: Migration,
+  { dryRun }: MigrateOptions,
+  terminal: Terminal,
+): string {
   const colour = paint(terminal);
   const shown = (file: string): string => relative(terminal.cwd, file) || file;
   const list = (title: string, lines: readonly string[]): string =>
