@@ -196,6 +196,60 @@ test('llms.txt lists each guide once, under its title, and nothing that is not t
   expect(listed.filter(({ path }) => !existsSync(join(root, path)))).toEqual([]);
 });
 
+test.for([
+  ['runtime/index.ts', 'holdfast'],
+  ['runtime/worker/agent.ts', 'holdfast-agent'],
+  ['runtime/testing/index.ts', 'holdfast-testing'],
+  ['runtime/config/index.ts', 'holdfast-config'],
+] as const)('all that %s exports is in the API reference, which npm run docs:api writes', ([entry, page]) => {
+  const source = read(entry);
+  const listed = [...source.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, names = '']) =>
+    names.split(',').map((name) =>
+      name
+        .replace(/^\s*type /, '')
+        .replace(/^.* as /, '')
+        .trim(),
+    ),
+  );
+  const declared = [...source.matchAll(/^export (?:async )?(?:function|interface|type|const|class) (\w+)/gm)];
+  const exported = [...listed, ...declared.map(([, name = '']) => name)].filter((name) => name !== '');
+  const headings = new Set([...read(`docs/api/${page}.md`).matchAll(/^### (\w+)/gm)].map(([, name]) => name));
+  expect(exported.length).toBeGreaterThan(5);
+  expect([...new Set(exported)].filter((name) => !headings.has(name))).toEqual([]);
+});
+
+/** Nothing when there is no such command. */
+async function helpOf(names: readonly string[]): Promise<string> {
+  let help = '';
+  const stdout = { write: (text: string) => void (help += text) };
+  await runCommand([...names, '--help'], { stdout, stderr: { write: () => {} }, cwd: root, env: {} });
+  return help;
+}
+
+test('every command line in the guides is one of the command', async () => {
+  const lines = [...guides, 'README.md', 'llms.txt'].flatMap((path) =>
+    [...read(path).matchAll(/npx holdfast ([^`\n|#;&>]*)/g)].map(([, line = '']) => ({
+      path,
+      line: line.trim(),
+    })),
+  );
+  expect(lines.length).toBeGreaterThan(30);
+  const wrong: string[] = [];
+  for (const { path, line } of lines) {
+    const words = line.split(/\s+/);
+    const flags = words.filter((word) => word.startsWith('--')).map((word) => word.replace(/=.*/, ''));
+    const names = words.slice(
+      0,
+      words.findIndex((word) => !/^[a-z-]+$/.test(word) || word.startsWith('-')) >>> 0,
+    );
+    const help = (await helpOf(names.slice(0, 2))) || (await helpOf(names.slice(0, 1)));
+    const unknown = flags.filter((flag) => flag !== '--help' && !help.includes(flag));
+    if (line !== '' && (help === '' || unknown.length > 0))
+      wrong.push(`${path}: ${line}: ${unknown.join(', ')}`);
+  }
+  expect(wrong).toEqual([]);
+});
+
 test('links between the guides lead somewhere', () => {
   const lost = [...guides, 'CONTRIBUTING.md', 'CHANGELOG.md'].flatMap((page) =>
     linksOf(read(page))
@@ -220,12 +274,13 @@ function leadsSomewhere(page: string, link: string): boolean {
 }
 
 function anchorsOf(markdown: string): string[] {
-  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+  const headings = [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading
       .toLowerCase()
       .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
       .replaceAll(' ', '-'),
   );
+  return [...headings, ...[...markdown.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id)];
 }
 
 interface Schema {

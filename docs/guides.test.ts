@@ -1,53 +1,86 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { startSecretsManagerEmulator } from '../runtime/testing/secrets-manager-emulator.ts';
 import { blocks, exampleFolder } from './examples.fixture.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../', import.meta.url));
-describe.each(['messaging.md', 'stuck-agents.md'])('%s', (page) => {
-  const all = blocks(readFileSync(join(root, 'docs', page), 'utf8'));
-  const files = all.flatMap(([info, text]) => {
-    const [, name] = /^ts (\S+\.ts)$/.exec(info) ?? [];
+
+/** The files of the example of a page. */
+function filesOf(page: string): (readonly [name: string, text: string])[] {
+  return blocks(readFileSync(join(root, 'docs', page), 'utf8')).flatMap(([info, text]) => {
+    const [, name] = /^(?:ts|json5) (\S+\.(?:ts|json))$/.exec(info) ?? [];
     return name === undefined ? [] : [[name, text] as const];
   });
+}
 
-  /** The example of the page in a folder of its own. */
-  async function example(): Promise<string> {
-    const folder = await exampleFolder();
-    for (const [name, text] of files) {
-      await mkdir(dirname(join(folder, name)), { recursive: true });
-      await writeFile(join(folder, name), text);
-    }
-    return folder;
+function outputOf(page: string): string | undefined {
+  return blocks(readFileSync(join(root, 'docs', page), 'utf8')).find(([info]) => info === 'text output')?.[1];
+}
+
+/** The example of a page in a folder of its own. */
+async function example(page: string): Promise<string> {
+  const folder = await exampleFolder();
+  for (const [name, text] of filesOf(page)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), text);
   }
+  return folder;
+}
 
-  test('the example of the page prints what the page says', async () => {
-    const folder = await example();
-    const { stdout } = await run(process.execPath, ['-C', 'holdfast-source', join(folder, 'main.ts')], {
-      cwd: root,
-      timeout: 25_000,
-    });
-    expect(stdout).toBe(all.find(([info]) => info === 'text output')?.[1]);
-  });
+const pages = ['messaging.md', 'stuck-agents.md', 'first-agent.md', 'pools.md'];
 
-  test('the code of the page type-checks, and there is no other', async () => {
-    expect(all.filter(([info]) => info.startsWith('ts'))).toHaveLength(files.length);
-    const folder = await example();
-    const config = {
-      extends: join(root, 'tsconfig.json'),
-      files: files.map(([name]) => name),
-      include: [],
-    };
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    const { stdout } = await run(process.execPath, [tsc, '-p', folder], { timeout: 60_000 }).catch(
-      (error: { stdout: string }) => error,
-    );
-    expect(stdout).toBe('');
+test.for(pages)('the example of %s prints what the page says', async (page) => {
+  const folder = await example(page);
+  const { stdout } = await run(process.execPath, ['-C', 'holdfast-source', join(folder, 'main.ts')], {
+    cwd: root,
+    timeout: 60_000,
   });
+  expect(stdout).toBe(outputOf(page));
+});
+
+test.for([...pages, 'aws.md'])('the code of %s type-checks, and there is no other', async (page) => {
+  const files = filesOf(page).filter(([name]) => name.endsWith('.ts'));
+  const all = blocks(readFileSync(join(root, 'docs', page), 'utf8'));
+  expect(all.filter(([info]) => info.startsWith('ts'))).toHaveLength(files.length);
+  const folder = await example(page);
+  const config = {
+    extends: join(root, 'tsconfig.json'),
+    files: files.map(([name]) => name),
+    include: [],
+  };
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const { stdout } = await run(process.execPath, [tsc, '-p', folder], { timeout: 60_000 }).catch(
+    (error: { stdout: string }) => error,
+  );
+  expect(stdout).toBe('');
+});
+
+test('the example of aws.md, with the service, prints what the page says when its key is rotated', async () => {
+  const emulator = await startSecretsManagerEmulator();
+  onTestFinished(() => emulator.stop());
+  emulator.put('prod/exchange/key', 'the first');
+  const folder = await example('aws.md');
+  const config = join(folder, 'openclaw.json');
+  const text = await readFile(config, 'utf8');
+  await writeFile(config, text.replace('cacheTTL: 300', 'cacheTTL: 1').replace('ap-east-1', emulator.region));
+  const { accessKeyId, secretAccessKey } = emulator.credentials;
+  const env = {
+    ...process.env,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: emulator.url,
+  };
+  const args = ['-C', 'holdfast-source', join(folder, 'main.ts'), '--until-rotated'];
+  const running = run(process.execPath, args, { cwd: root, env, timeout: 60_000 });
+  running.child.stdout?.on('data', (printed: string) => {
+    if (printed.includes('rotate it now')) emulator.put('prod/exchange/key', 'the second');
+  });
+  expect((await running).stdout).toBe(outputOf('aws.md'));
 });

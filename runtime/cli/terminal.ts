@@ -24,6 +24,11 @@ export function paint({ stdout, env }: Terminal): (style: Style, text: string) =
   return (style, text) => (isColoured ? styleText(style, text, { validateStream: false }) : text);
 }
 
+/** `1 instance`, `2 instances`. */
+export function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
+
 /** Columns under headings, as wide as what is in them. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = headings.map((heading, n) =>

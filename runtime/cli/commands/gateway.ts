@@ -18,7 +18,7 @@ import { digestOf, newToken } from '../../gateway/token-access.ts';
 import { version } from '../../version.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { configOf, GatewayError, gatewayOf, type GatewayOptions, request } from '../gateway-client.ts';
-import { paint, type Terminal } from '../terminal.ts';
+import { counted, paint, type Terminal } from '../terminal.ts';
 
 interface Options extends GatewayOptions {
   readonly json?: boolean;
@@ -165,7 +165,7 @@ export async function gatewayRestart(options: Options, terminal: Terminal): Prom
   if (json === true)
     return done('restart', 'restarted', running, json, terminal, { instances, heldMs, warnings });
   for (const warning of warnings) stdout.write(`${paint(terminal)('yellow', '!')} ${warning}\n`);
-  stdout.write(`Restarted: ${instances} instances went on, requests waited ${heldMs} ms.\n`);
+  stdout.write(`Restarted: ${counted(instances, 'instance')} went on, requests waited ${heldMs} ms.\n`);
   return EXIT.ok;
 }
 

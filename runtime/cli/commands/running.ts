@@ -2,7 +2,7 @@ import type { DeadLetter } from '../../dead-letters.ts';
 import type { RuntimeStatus } from '../../status.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { gatewayOf, type GatewayOptions, request } from '../gateway-client.ts';
-import { paint, table, type Terminal } from '../terminal.ts';
+import { counted, paint, table, type Terminal } from '../terminal.ts';
 
 interface Options extends GatewayOptions {
   readonly json?: boolean;
@@ -30,7 +30,7 @@ export async function threads(options: Options, terminal: Terminal): Promise<Exi
       `  thread ${thread}`,
       '',
       state,
-      `${instances} instances`,
+      counted(instances, 'instance'),
       utilization === undefined ? '' : `${Math.round(utilization * 100)} %`,
       heapUsed === undefined ? '' : `${Math.round(heapUsed / MIB)} MiB`,
     ]);

@@ -6,7 +6,7 @@ import { migrate } from '../../migrate/migrate.ts';
 import { version } from '../../version.ts';
 import { configFile, noConfig } from '../config-file.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import type { Terminal } from '../terminal.ts';
+import { counted, type Terminal } from '../terminal.ts';
 import { migrationText } from './migrate.ts';
 
 export interface ConfigureOptions {
@@ -40,7 +40,7 @@ export async function secretsConfigure(
   });
   const { length } = plan.kept;
   stdout.write(
-    `${planOut}: ${length} ${length === 1 ? 'credential' : 'credentials'}. Change what is not as you want it, then: holdfast secrets apply --from ${planOut}\n`,
+    `${planOut}: ${counted(length, 'credential')}. Change what is not as you want it, then: holdfast secrets apply --from ${planOut}\n`,
   );
   return EXIT.ok;
 }

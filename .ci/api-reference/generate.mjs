@@ -1,0 +1,97 @@
+// Writes docs/api: the API reference, a page for each entry point, made of the doc comments. Its tools need a TypeScript
+// that has an API for programs, and are no dependencies of ours: they are installed here from their own lockfile.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const here = new URL('./', import.meta.url);
+const root = new URL('../../', here);
+const out = new URL('docs/api/', root);
+
+if (!existsSync(new URL('node_modules/typedoc', here))) {
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--prefix', fileURLToPath(here)], {
+    cwd: here,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  });
+}
+
+rmSync(out, { recursive: true, force: true });
+const { Application } = await import(new URL('node_modules/typedoc/dist/index.js', here).href);
+process.chdir(fileURLToPath(root));
+const app = await Application.bootstrapWithPlugins({
+  tsconfig: fileURLToPath(new URL('tsconfig.json', here)),
+  plugin: [fileURLToPath(new URL('node_modules/typedoc-plugin-markdown/dist/index.js', here))],
+  entryPoints: [
+    'runtime/index.ts',
+    'runtime/worker/agent.ts',
+    'runtime/testing/index.ts',
+    'runtime/config/index.ts',
+  ],
+  readme: 'none',
+  name: 'holdfast',
+  disableSources: true,
+  excludeInternal: true,
+  excludePrivate: true,
+  excludeExternals: true,
+  githubPages: false,
+  validation: { notExported: false, invalidLink: false },
+  logLevel: 'Error',
+  skipErrorChecking: true,
+  outputs: [{ name: 'markdown', path: fileURLToPath(out) }],
+  outputFileStrategy: 'modules',
+  entryFileName: 'README',
+  hideBreadcrumbs: true,
+  hidePageHeader: true,
+  useCodeBlocks: true,
+  parametersFormat: 'table',
+  interfacePropertiesFormat: 'table',
+  classPropertiesFormat: 'table',
+  typeDeclarationFormat: 'table',
+  enumMembersFormat: 'table',
+});
+const project = await app.convert();
+if (project === undefined) process.exit(1);
+const pages = {
+  index: 'holdfast',
+  'worker/agent': 'holdfast-agent',
+  testing: 'holdfast-testing',
+  config: 'holdfast-config',
+};
+for (const module of project.children ?? []) module.name = pages[module.name.replace(/\/index$/, '')];
+await app.generateOutputs(project);
+const texts = new Map(
+  Object.values(pages).map((name) => [`${name}.md`, readFileSync(new URL(`${name}.md`, out), 'utf8')]),
+);
+const anchors = new Map([...texts].map(([page, text]) => [page, anchorsOf(text)]));
+for (const [page, text] of texts) {
+  const titled = text.replace(/^# \S+/, `# ${page.slice(0, -3).replace('-', '/')}`);
+  // Some links lead to members that have no place of their own: what they say stays.
+  const linked = titled.replaceAll(
+    /\[([^\]]*)\]\(([\w-]*\.md)?#([\w-]+)\)/g,
+    (link, what, to = page, anchor) => (anchors.get(to)?.has(anchor) === true ? link : what),
+  );
+  writeFileSync(new URL(page, out), linked);
+}
+writeFileSync(
+  new URL('README.md', out),
+  `# API reference
+
+Made of the doc comments by \`npm run docs:api\`; not to be edited here.
+
+- [holdfast](holdfast.md): the host: \`createRuntime\` and all that it gives
+- [holdfast/agent](holdfast-agent.md): what an agent needs, in its thread
+- [holdfast/testing](holdfast-testing.md): a runtime in a test
+- [holdfast/config](holdfast-config.md): reading and checking configs
+`,
+);
+
+function anchorsOf(text) {
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+  return new Set([...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id)]);
+}
