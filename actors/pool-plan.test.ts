@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   planClosing,
+  planConfigured,
   planExit,
   planFailing,
   planForgiven,
@@ -581,5 +582,43 @@ describe('any sequence of plans for instances with wishes, in a pool that may be
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('other settings', () => {
+  const settings = {
+    maxThreads: 3,
+    minThreads: 3,
+    idleTimeoutMs: 5,
+    startTimeoutMs: 10_000,
+    intensity: { restarts: 1, withinMs: 1 },
+  };
+  const grown = (now: PoolContext): PoolPlan => planConfigured(now, settings);
+
+  test('give room to who waits, and start the minimum', () => {
+    const { context, effects } = run(
+      pool({ maxThreads: 1 }),
+      (now) => planPlacement(now, 'a', { kind: 'exclusive' }),
+      (now) => planPlacement(now, 'b', { kind: 'exclusive' }),
+      grown,
+    );
+    expect(context).toMatchObject({ maxThreads: 3, minThreads: 3, idleTimeoutMs: 5, waiting: [] });
+    expect(context.threads.map(({ n, owned }) => [n, owned])).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 0],
+    ]);
+    expect(effects.filter(({ kind }) => kind === 'start')).toHaveLength(3);
+    expect(effects).toContainEqual({ kind: 'unwatch-wait', address: 'b' });
+  });
+
+  test('with a smaller minimum let threads retire that it kept', () => {
+    const { effects } = run(
+      pool({ minThreads: 1 }),
+      planMinimum,
+      (now) => planReady(now, 1),
+      (now) => planConfigured(now, { ...settings, minThreads: 0 }),
+    );
+    expect(effects.at(-1)).toEqual({ kind: 'watch-idle', n: 1 });
   });
 });

@@ -30,6 +30,9 @@ export interface PoolInput {
   readonly intensity: PoolIntensity;
 }
 
+/** What of a pool may change while it runs; the cap only grows. */
+export type PoolSettings = Omit<PoolInput, 'threadId'>;
+
 /** An instance that is to be put on a thread. */
 export interface PlaceRequest {
   readonly address: string;
@@ -231,6 +234,11 @@ export function planReady(context: PoolContext, n: number): PoolPlan {
     then(retry(ready), (now) => (stayed ? watchSpared(now) : watchIdle(now, n))),
     planMinimum,
   );
+}
+
+/** From now on the pool is to be like that. Threads that are there stay as they are until they are replaced. */
+export function planConfigured(context: PoolContext, settings: PoolSettings): PoolPlan {
+  return then(then(retry({ ...context, ...settings }), planMinimum), watchSpared);
 }
 
 /** Lets a thread go that has had nothing to do for long, unless the pool is at its minimum. */

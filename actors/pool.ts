@@ -17,6 +17,8 @@ import {
   type PoolEffect,
   type PoolInput,
   type PoolPlan,
+  planConfigured,
+  type PoolSettings,
   type Refusal,
 } from './pool-plan.ts';
 import type { PlacementRule } from './placement.ts';
@@ -34,6 +36,8 @@ export type PoolEvent =
   | { readonly type: 'strike.forgiven' }
   /** An instance that ran on thread `n` does not any more. */
   | { readonly type: 'release'; readonly n: number }
+  /** From now on the pool is to be like that. */
+  | { readonly type: 'configure'; readonly settings: PoolSettings }
   /** Replace thread `n`. */
   | ({ readonly type: 'recycle'; readonly n: number } & Recycling)
   | ThreadReport
@@ -91,6 +95,8 @@ function plan(context: PoolContext, event: PoolEvent): PoolPlan {
       return planExit(context, event.n, event.cause);
     case 'recycle':
       return planRecycling(context, event.n, { timeoutMs: event.timeoutMs, force: event.force });
+    case 'configure':
+      return planConfigured(context, event.settings);
     case 'stop':
       return planClosing(context);
     default:
@@ -186,6 +192,7 @@ export const poolMachine = setup({
         'thread.ready': { actions: 'carryOut' },
         'thread.idle': { actions: 'carryOut' },
         recycle: { actions: 'carryOut' },
+        configure: { actions: 'carryOut' },
         stop: [
           { guard: 'empty', target: 'closed' },
           { target: 'closing', actions: 'carryOut' },

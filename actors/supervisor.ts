@@ -1,7 +1,7 @@
 import { emit, enqueueActions, setup } from 'xstate';
 import type { Placeable } from './placement.ts';
 import { poolMachine, type PoolEvent, type PoolReport } from './pool.ts';
-import type { PoolInput } from './pool-plan.ts';
+import type { PoolInput, PoolSettings } from './pool-plan.ts';
 import type { Recycling } from './thread.ts';
 import {
   EMPTY_GROUP,
@@ -53,6 +53,8 @@ export type SupervisorEvent =
   | ({ readonly type: 'instance.forget'; readonly address: string } & InGroup)
   /** Replace thread `n` of a pool. */
   | ({ readonly type: 'thread.recycle'; readonly threadId: string; readonly n: number } & Recycling)
+  /** From now on a pool is to be like that. */
+  | { readonly type: 'pool.configure'; readonly threadId: string; readonly settings: PoolSettings }
   | PoolReport
   /** XState's word that a child is done, and its copy of a failure. */
   | { readonly type: `xstate.done.actor.${string}`; readonly output: unknown }
@@ -282,6 +284,11 @@ export const supervisorMachine = setup({
         'thread.recycle': {
           actions: enqueueActions(({ event: { threadId, n, timeoutMs, force }, enqueue }) => {
             enqueue.sendTo(poolActor(threadId), { type: 'recycle', n, timeoutMs, force });
+          }),
+        },
+        'pool.configure': {
+          actions: enqueueActions(({ event: { threadId, settings }, enqueue }) => {
+            enqueue.sendTo(poolActor(threadId), { type: 'configure', settings });
           }),
         },
         stop: 'stopping',

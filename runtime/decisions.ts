@@ -22,7 +22,7 @@ export function decisions({
   openGrants,
   hub,
   logger,
-}: DecisionsOptions): Omit<SupervisionEffects, 'clock' | 'startThread'> {
+}: DecisionsOptions): Omit<SupervisionEffects, 'clock' | 'poolOf' | 'startThread'> {
   return {
     unplaced: (address, error) => instanceAt(address)?.startFailed(unmade(error)),
     restart(address) {

@@ -37,6 +37,7 @@ import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from './status.ts';
 import { MessageTelemetry } from './telemetry/messages.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from './supervision.ts';
+import type { ThreadHost } from './thread-host.ts';
 import { RECYCLE_MS, Threads, type ThreadsOptions } from './threads.ts';
 import { twinLogic, type InstanceRequest, type TwinEffects } from './twins.ts';
 import { version } from './version.ts';
@@ -79,6 +80,8 @@ export class RuntimeSystem {
   /** Only when somebody inspects. */
   readonly inspection: InspectionHub | undefined;
   readonly #config: LoadedConfig;
+  /** By their `threadId`, as they are to be now. */
+  readonly #pools: Map<string, ResolvedPool>;
   readonly #flush: SystemOptions['flush'];
   readonly #hub: EventHub;
   readonly #deadLetterLog: DeadLetterLog;
@@ -101,6 +104,7 @@ export class RuntimeSystem {
 
   constructor(config: LoadedConfig, options: SystemOptions) {
     this.#config = config;
+    this.#pools = new Map(config.pools.map((pool) => [pool.threadId, pool]));
     this.clock = options.clock ?? systemClock;
     this.scrubber = createScrubber(this.clock);
     const { scrub, scrubText, find } = this.scrubber;
@@ -294,7 +298,7 @@ export class RuntimeSystem {
       version,
       state: this.#state,
       uptimeMs: Math.round(this.clock.now() - this.#startedAt),
-      pools: this.#config.pools.map(({ threadId }) =>
+      pools: [...this.#pools.keys()].map((threadId) =>
         poolStatus(poolContext(this.supervisor, threadId), this.#threads.of(threadId)),
       ),
       instances: [...this.#instances.values()].map(instanceStatus),
@@ -309,21 +313,39 @@ export class RuntimeSystem {
   /** Replaces the threads of a pool, or of all, without losing an event or a state. */
   async recycle(threadId: string | undefined, timeoutMs: number = RECYCLE_MS): Promise<Recycled> {
     this.#assertRunning();
-    const pools = this.#config.pools.map((pool) => pool.threadId);
+    const pools = [...this.#pools.keys()];
     if (threadId !== undefined && !pools.includes(threadId)) {
       const known = pools.map((one) => `"${one}"`).join(', ');
       throw new HoldfastError('CONFIG_INVALID', `no pool has the threadId "${threadId}"; there are ${known}`);
     }
+    const chosen = pools.filter((one) => threadId === undefined || one === threadId);
+    return this.#replace(
+      chosen.flatMap((one) => this.#threads.of(one)),
+      timeoutMs,
+    );
+  }
+
+  #replace(hosts: readonly ThreadHost[], timeoutMs: number = RECYCLE_MS): Promise<Recycled> {
     return recycleThreads({
       clock: this.clock,
-      hosts: pools
-        .filter((one) => threadId === undefined || one === threadId)
-        .flatMap((one) => this.#threads.of(one)),
+      hosts,
       timeoutMs,
       replace: ({ pool, n }) =>
         this.#tell({ type: 'thread.recycle', threadId: pool, n, timeoutMs, force: true }),
       assertRunning: () => this.#assertRunning(),
     });
+  }
+
+  /** Gives a pool other settings, and replaces its threads one by one by such that have them. */
+  async roll(pool: ResolvedPool): Promise<Recycled> {
+    this.#assertRunning();
+    const { threadId, maxThreads, minThreads, idleTimeoutMs, startTimeoutMs, intensity } = pool;
+    // Those that start from here on have the new settings.
+    const before = this.#threads.of(threadId);
+    this.#pools.set(threadId, pool);
+    const settings = { maxThreads, minThreads, idleTimeoutMs, startTimeoutMs, intensity };
+    this.#tell({ type: 'pool.configure', threadId, settings });
+    return this.#replace(before);
   }
 
   /** Lets nothing more in, and resolves when all that was sent before was handled; `false` when it was not in time. */
@@ -406,12 +428,13 @@ export class RuntimeSystem {
   }
 
   #supervise(): SupervisorRef {
-    return startSupervisor(this.#config.pools, {
+    return startSupervisor([...this.#pools.values()], {
       clock: this.clock,
+      poolOf: (threadId) => this.#pool(threadId),
       startThread: (...thread) => this.#threads.start(...thread),
       ...decisions({
-        instanceAt: (address) => this.#instances.get(address),
         poolOf: (threadId) => this.#pool(threadId),
+        instanceAt: (address) => this.#instances.get(address),
         openGrants: (instance) => this.#openGrants(instance),
         hub: this.#hub,
         logger: this.logger,
@@ -503,7 +526,7 @@ export class RuntimeSystem {
   }
 
   #pool(threadId: string): ResolvedPool {
-    return this.#config.pools.find((pool) => pool.threadId === threadId) as ResolvedPool;
+    return this.#pools.get(threadId) as ResolvedPool;
   }
 
   #agent(name: string): ResolvedAgent {

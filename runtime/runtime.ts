@@ -16,7 +16,6 @@ import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
 import type { SnapshotStore } from './store/snapshot-store.ts';
 import type { AuditTarget } from './secrets/audit.ts';
-import type { Scrubber } from './secrets/scrubber.ts';
 import type { Capability } from './secrets/capability.ts';
 import { stopOnSignals } from './signals.ts';
 import { spawnRequest, type SpawnRequest } from './spawn-request.ts';
@@ -207,8 +206,8 @@ export function createRuntime<const C extends RuntimeConfig>(
 
 /** What surrounds a runtime; the test kit brings its own. */
 export interface Surroundings extends Pick<SystemOptions, 'clock' | 'startThread' | 'soon' | 'sent'> {
-  /** Is given what takes values of secrets out of whatever leaves the process. */
-  readonly onScrubber?: (scrubber: Scrubber) => void;
+  /** Is given what takes values of secrets out of whatever leaves the process, and what changes a pool. */
+  readonly onSystem?: (system: Pick<RuntimeSystem, 'scrubber' | 'roll'>) => void;
 }
 
 /** {@link createRuntime}, anywhere. */
@@ -234,7 +233,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     audit,
     inspect,
   });
-  surroundings.onScrubber?.(system.scrubber);
+  surroundings.onSystem?.(system);
   let page: RunningInspector | undefined;
   try {
     if (inspect?.page !== undefined) {

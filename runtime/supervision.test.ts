@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { systemClock } from './clock.ts';
 import { loadConfig } from './config/load.ts';
+import type { ResolvedPool } from './config/resolve.ts';
 import { fixture } from './fixtures/start.ts';
 import { poolContext, startSupervisor } from './supervision.ts';
 
@@ -8,6 +9,7 @@ test('when a worker cannot be made, those who should have run on it are told and
   const { pools } = await loadConfig({ agents: { counter: fixture('counter', { maxThreads: 1 }) } });
   const told = Promise.withResolvers<[string, unknown]>();
   const supervisor = startSupervisor(pools, {
+    poolOf: () => pools[0] as ResolvedPool,
     clock: systemClock,
     startThread() {
       throw new Error('no thread today');

@@ -15,6 +15,8 @@ type Emitted<T extends SupervisorEmitted['type']> = Extract<SupervisorEmitted, {
 /** What the actors leave open, made real. */
 export interface SupervisionEffects {
   readonly clock: Clock;
+  /** A pool as it is to be now. */
+  poolOf(threadId: string): ResolvedPool;
   /** Starts a worker thread of the operating system. */
   startThread(pool: ResolvedPool, n: number, name: string, tell: (event: ThreadEvent) => void): ThreadHost;
   /** The thread that was to run an instance could not even be made. */
@@ -35,10 +37,9 @@ export interface SupervisionEffects {
 
 /** Starts the supervisor with its pools: the pure machines of `actors/`, given hands. */
 export function startSupervisor(pools: readonly ResolvedPool[], effects: SupervisionEffects): SupervisorRef {
-  const byThreadId = new Map(pools.map((pool) => [pool.threadId, pool]));
   const worker = fromCallback<WorkerCommand, { threadId: string; n: number; name: string }>(
     ({ input, receive, sendBack }) => {
-      const pool = byThreadId.get(input.threadId) as ResolvedPool;
+      const pool = effects.poolOf(input.threadId);
       let host: ThreadHost;
       try {
         host = effects.startThread(pool, input.n, input.name, sendBack);

@@ -65,7 +65,16 @@ test('a reload does what the change needs, and an invalid config changes nothing
   await expect(front.restart()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 7 } });
 
-  await write({ gateway: { ...byHand, tokens }, threads: { pool: { minThreads: 1 } } });
+  const pool = { minThreads: 2 };
+  await write({ gateway: { ...byHand, tokens }, threads: { pool } });
+  expect(await front.reload()).toBe('rolled');
+  expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 7 } });
+  expect(await call('GET', '/v1/status')).toMatchObject({
+    body: { pools: [{ endedThreads: { recycled: 1 } }] },
+  });
+  expect(await pid()).toBe(first);
+
+  await write({ gateway: { ...byHand, tokens }, threads: { pool: { ...pool, sharedMemory: true } } });
   expect(await front.reload()).toBe('restarted');
   expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 7 } });
   expect(await pid()).not.toBe(first);

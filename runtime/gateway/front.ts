@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import { loadConfig } from '../config/load.ts';
-import type { LoadedConfig } from '../config/resolve.ts';
+import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
 import { ConfigError, HoldfastError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { version } from '../version.ts';
+import { type ConfigChange, changeOf } from './config-change.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { CrashBudget } from './crash-budget.ts';
 import { Door } from './door.ts';
@@ -23,11 +23,13 @@ import { digestOf } from './token-access.ts';
 const PREPARE_MS = 60_000;
 /** And to hand over, or to take, all instances. */
 const HAND_OVER_MS = 30_000;
+/** And to replace the threads of pools, each of which may wait 10 s for its instances. */
+const ROLL_MS = 600_000;
 
 const NOTHING: HandedState = { instances: [], answers: [], lost: [] };
 
 /** What a reload came to. */
-export type Reloaded = 'nothing' | 'applied' | 'restarted';
+export type Reloaded = ConfigChange['kind'];
 
 /** What a restart came to. */
 export interface Restarted {
@@ -142,9 +144,10 @@ export class Front {
   reload(): Promise<Reloaded> {
     return this.#oneByOne(async () => {
       const config = await loadConfig(this.#options.file);
-      const kind = changeOf(this.#config, config);
+      const change = changeOf(this.#config, config);
+      const kind = change.kind === 'rolled' ? await this.#roll(change.pools) : change.kind;
       if (kind === 'restarted') await this.#handOver();
-      if (kind === 'applied') {
+      else if (kind !== 'nothing') {
         this.#config = config;
         this.#service?.tell({ type: 'reload', gateway: this.#gateway });
       }
@@ -207,6 +210,17 @@ export class Front {
     for (const before of this.#leaving) before.tell({ type: 'succeeded', socket: service.socket });
     this.#door?.leadTo((socket) => service.give(socket));
     return lost;
+  }
+
+  /** What cannot be rolled in time is restarted. */
+  async #roll(pools: readonly ResolvedPool[]): Promise<'rolled' | 'restarted'> {
+    try {
+      await this.#service?.ask({ type: 'roll', pools }, 'rolled', ROLL_MS);
+      return 'rolled';
+    } catch (error) {
+      this.#options.logger.error({ error }, 'the threads of a pool could not be replaced one by one');
+      return 'restarted';
+    }
   }
 
   async #handOver(): Promise<Restarted> {
@@ -337,15 +351,4 @@ export class Front {
       return { status, body: { error: { code, message } } };
     }
   }
-}
-
-/** What a change of the config needs: what is only of the tokens and limits is applied while it runs. */
-function changeOf(before: LoadedConfig, after: LoadedConfig): Reloaded {
-  if (isDeepStrictEqual(before, after)) return 'nothing';
-  return isDeepStrictEqual(withoutAccess(before), withoutAccess(after)) ? 'applied' : 'restarted';
-}
-
-function withoutAccess({ gateway, ...rest }: LoadedConfig): object {
-  const access = { tokens: 0, requestsPerSecond: 0, maxBodyBytes: 0, requestTimeoutMs: 0, reload: 0 };
-  return { ...rest, files: [], gateway: { ...gateway, ...access } };
 }

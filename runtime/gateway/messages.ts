@@ -1,5 +1,6 @@
 import type { PersistedEnvelope } from '../agent-ref.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
+import type { ResolvedPool } from '../config/resolve.ts';
 import type { HandedAnswer } from './idempotency.ts';
 
 /** An instance that goes from one process to the next. */
@@ -27,6 +28,7 @@ export type ToService =
   | { readonly type: 'serve'; readonly state: HandedState }
   | { readonly type: 'connection' }
   | { readonly type: 'reload'; readonly gateway: ResolvedGateway }
+  | { readonly type: 'roll'; readonly pools: readonly ResolvedPool[] }
   | { readonly type: 'hand-over' }
   | { readonly type: 'succeeded'; readonly socket: string }
   | { readonly type: 'controlled'; readonly n: number; readonly status: number; readonly body: object }
@@ -35,6 +37,7 @@ export type ToService =
 /** From a service process to the front. */
 export type FromService =
   | { readonly type: 'prepared'; readonly version: string; readonly certificate?: string }
+  | { readonly type: 'rolled' }
   | { readonly type: 'serving'; readonly lost: HandedState['lost'] }
   | { readonly type: 'state'; readonly state: HandedState }
   | { readonly type: 'control'; readonly n: number; readonly action: ControlAction }

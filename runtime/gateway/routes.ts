@@ -313,7 +313,7 @@ export const routes: readonly Route[] = [
     scope: 'admin',
     body: z.strictObject({}).or(noBody),
     status: 200,
-    answer: z.object({ result: z.enum(['nothing', 'applied', 'restarted']) }),
+    answer: z.object({ result: z.enum(['nothing', 'applied', 'rolled', 'restarted']) }),
     run: ({ control }) => control('reload'),
   },
   {

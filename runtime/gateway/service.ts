@@ -10,7 +10,7 @@ import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
 import { type Logger, scrubbedLogger } from '../logger.ts';
 import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
-import type { Scrubber } from '../secrets/scrubber.ts';
+import type { RuntimeSystem } from '../runtime-system.ts';
 import { version } from '../version.ts';
 import { gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
@@ -34,7 +34,7 @@ export class Service {
   #runtime: Runtime | undefined;
   #server: RequestServer | undefined;
   #access: TokenAccess | undefined;
-  #scrubber: Scrubber | undefined;
+  #system: Pick<RuntimeSystem, 'scrubber' | 'roll'> | undefined;
   #tls: TlsFiles | undefined;
   #socket = '';
   #ownerDigest = '';
@@ -70,6 +70,10 @@ export class Service {
         break;
       case 'reload':
         this.#reload(message.gateway);
+        break;
+      case 'roll':
+        for (const pool of message.pools) await this.#system?.roll(pool);
+        this.#tell({ type: 'rolled' });
         break;
       case 'hand-over':
         this.#tell({ type: 'state', state: await this.#handOver() });
@@ -108,10 +112,10 @@ export class Service {
     this.#ownerDigest = ownerDigest;
     this.#reload(gateway);
     const options = await runtimeOptions(config, file);
-    const onScrubber = (scrubber: Scrubber): void => void (this.#scrubber = scrubber);
+    const onSystem = (system: Pick<RuntimeSystem, 'scrubber' | 'roll'>): void => void (this.#system = system);
     const opened = { logger: this.#logger, ...options, signals: false };
     // After all requests that have come are read: those for one thread leave together.
-    this.#runtime = await openRuntime(file, opened, { onScrubber, soon: setImmediate });
+    this.#runtime = await openRuntime(file, opened, { onSystem, soon: setImmediate });
     this.#socket = socket;
   }
 
@@ -121,7 +125,7 @@ export class Service {
   }
 
   async #serve({ instances, answers }: HandedState): Promise<HandedState['lost']> {
-    const [runtime, gateway, scrubber] = [this.#runtime, this.#gateway, this.#scrubber];
+    const [runtime, gateway, scrubber] = [this.#runtime, this.#gateway, this.#system?.scrubber];
     if (runtime === undefined || gateway === undefined || scrubber === undefined) {
       throw new TypeError('a service is prepared before it serves');
     }
