@@ -209,6 +209,35 @@ test('a connection of before the restart is answered by the next process and the
   expect(after.port).not.toBe(before.port);
 });
 
+test('a token that is taken away is of no use on a connection of before either', async () => {
+  const token = newToken();
+  const tokens = { desk: { sha256: digestOf(token), allow: ['admin'] } };
+  const { front, write } = await gateway({ gateway: { ...byHand, tokens } });
+  const send = onOneConnection(front.url, token);
+  expect(await send('/v1/gateway')).toMatchObject({ status: 200 });
+  await write({ gateway: byHand, threads: { pool: { sharedMemory: true } } });
+  expect(await front.reload()).toBe('restarted');
+  expect(await send('/v1/gateway')).toMatchObject({ status: 401 });
+});
+
+test('another port is moved to, and who is connected to the old one is answered', async () => {
+  const { front, token, write, call } = await gateway({ gateway: byHand });
+  await call('PUT', '/v1/agents/counter/a', { input: { start: 4 } });
+  const before = front.url;
+  const send = onOneConnection(before, token);
+  expect(await send('/v1/agents')).toMatchObject({ status: 200 });
+  const free = createServer();
+  await new Promise<void>((listening) => free.listen(0, '127.0.0.1', listening));
+  const { port } = free.address() as { port: number };
+  await new Promise((closed) => free.close(closed));
+  await write({ gateway: { ...byHand, port } });
+  expect(await front.reload()).toBe('restarted');
+  expect(front.url).toBe(`http://127.0.0.1:${port}`);
+  expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 4 } });
+  expect(await send('/v1/agents')).toMatchObject({ status: 200, connection: 'close' });
+  await expect(onOneConnection(before, token)('/v1/agents')).rejects.toThrow('ECONNREFUSED');
+});
+
 test('a process that was followed by two others passes on to the one that serves', async () => {
   const { front, token, call } = await gateway();
   const send = onOneConnection(front.url, token);

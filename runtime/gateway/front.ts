@@ -149,7 +149,7 @@ export class Front {
       if (kind === 'restarted') await this.#handOver();
       else if (kind !== 'nothing') {
         this.#config = config;
-        this.#service?.tell({ type: 'reload', gateway: this.#gateway });
+        for (const one of this.#processes()) one.tell({ type: 'reload', gateway: this.#gateway });
       }
       this.#lastProblem = undefined;
       this.#follow();
@@ -163,8 +163,7 @@ export class Front {
     this.#watch.stop();
     this.#door?.close();
     const ms = this.#gateway.requestTimeoutMs;
-    const all = this.#service === undefined ? [...this.#leaving] : [this.#service, ...this.#leaving];
-    await Promise.all(all.map((service) => service.end(ms)));
+    await Promise.all(this.#processes().map((service) => service.end(ms)));
     if (this.#folder !== '') await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -172,6 +171,11 @@ export class Front {
     const { gateway } = this.#config;
     if (gateway === undefined) throw new TypeError('a config that was read has its gateway');
     return gateway;
+  }
+
+  /** The one that serves, and those that have connections still. */
+  #processes(): ServiceProcess[] {
+    return this.#service === undefined ? [...this.#leaving] : [this.#service, ...this.#leaving];
   }
 
   #oneByOne<T>(change: () => Promise<T>): Promise<T> {
@@ -182,8 +186,9 @@ export class Front {
 
   async #opened(): Promise<Door> {
     const { host, port } = this.#gateway;
+    const tls = await tlsOf(this.#gateway, this.#options.file);
     const door = await Door.open({ host, port, holdMs: () => this.#gateway.requestTimeoutMs });
-    door.tls = await tlsOf(this.#gateway, this.#options.file);
+    door.tls = tls;
     return door;
   }
 
@@ -207,8 +212,9 @@ export class Front {
     const { lost } = await service.ask({ type: 'serve', state }, 'serving', HAND_OVER_MS);
     this.#service = service;
     void service.exited.then(() => this.#exited(service));
-    for (const before of this.#leaving) before.tell({ type: 'succeeded', socket: service.socket });
-    this.#door?.leadTo((socket) => service.give(socket));
+    const { socket } = service;
+    for (const before of this.#leaving) before.tell({ type: 'succeeded', socket, gateway: this.#gateway });
+    this.#door?.leadTo((client) => service.give(client));
     return lost;
   }
 
@@ -288,11 +294,19 @@ export class Front {
       if (!isSamePort) old?.close();
     } catch (error) {
       this.#options.logger.error({ error }, 'the new address cannot be had; the old one stays');
-      if (isSamePort)
-        this.#door = await Door.open({ ...before, holdMs: () => this.#gateway.requestTimeoutMs });
+      if (isSamePort) this.#door = await this.#reopened(before);
     }
     const service = this.#service;
     if (service !== undefined) this.#door?.leadTo((socket) => service.give(socket));
+  }
+
+  async #reopened({ host, port }: ResolvedGateway): Promise<Door | undefined> {
+    try {
+      return await Door.open({ host, port, holdMs: () => this.#gateway.requestTimeoutMs });
+    } catch {
+      this.#giveUp(`neither the new address nor ${host}:${port} can be had`);
+      return undefined;
+    }
   }
 
   #exited(service: ServiceProcess): void {
@@ -305,7 +319,8 @@ export class Front {
     logger.error({ pid: service.pid, wait }, 'the service process ended; it is started again');
     void this.#oneByOne(async () => {
       await delay(wait);
-      if (this.#isStopping) return;
+      // A restart that was under way may have another one serve by now.
+      if (this.#isStopping || this.#service !== undefined) return;
       try {
         await this.#serve(await this.#prepared(), NOTHING);
         this.#restarts += 1;

@@ -30,7 +30,7 @@ export type ToService =
   | { readonly type: 'reload'; readonly gateway: ResolvedGateway }
   | { readonly type: 'roll'; readonly pools: readonly ResolvedPool[] }
   | { readonly type: 'hand-over' }
-  | { readonly type: 'succeeded'; readonly socket: string }
+  | { readonly type: 'succeeded'; readonly socket: string; readonly gateway: ResolvedGateway }
   | { readonly type: 'controlled'; readonly n: number; readonly status: number; readonly body: object }
   | { readonly type: 'stop' };
 

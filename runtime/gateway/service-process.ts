@@ -98,7 +98,7 @@ export class ServiceProcess {
   /** Gives it the connection of a client, unread. */
   give(socket: Socket): void {
     const message: ToService = { type: 'connection' };
-    if (this.#child.connected) this.#child.send(message, socket, () => {});
+    if (this.#child.connected) this.#child.send(message, socket, (error) => void (error && socket.destroy()));
     else socket.destroy();
   }
 

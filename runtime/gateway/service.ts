@@ -66,7 +66,8 @@ export class Service {
         break;
       case 'connection':
         // A client that went away on the way here leaves no socket.
-        if (socket !== undefined) this.#server?.take(socket);
+        if (this.#server === undefined) socket?.destroy();
+        else if (socket !== undefined) this.#server.take(socket);
         break;
       case 'reload':
         this.#reload(message.gateway);
@@ -80,6 +81,8 @@ export class Service {
         await this.#runtime?.stop();
         break;
       case 'succeeded':
+        // Who may ask for what is as it is now, also for those who are connected here.
+        void message.gateway;
         await this.#server?.succeeded(message.socket);
         await this.#server?.left;
         await this.stop();
