@@ -214,7 +214,7 @@ async function quiet(real: Real, model: Model): Promise<void> {
     if (instances.every(isQuiet)) {
       // What one in quarantine was sent waits until somebody decides; here it is given up.
       const kept = instances.filter(({ state }) => state === 'quarantined');
-      for (const { address } of kept) await (real.runtime.get(address) as AgentRef | undefined)?.stop();
+      for (const { address } of kept) await real.runtime.get(address)?.stop();
       return;
     }
     if (performance.now() > deadline) throw new Error(`not quiet: ${JSON.stringify(instances)}`);
