@@ -25,6 +25,8 @@ const PREPARE_MS = 60_000;
 const HAND_OVER_MS = 30_000;
 /** And to replace the threads of pools, each of which may wait 10 s for its instances. */
 const ROLL_MS = 600_000;
+/** And to heed what takes no time. */
+const HEED_MS = 5000;
 
 const NOTHING: HandedState = { instances: [], answers: [], lost: [] };
 
@@ -149,7 +151,8 @@ export class Front {
       if (kind === 'restarted') await this.#handOver();
       else if (kind !== 'nothing') {
         this.#config = config;
-        for (const one of this.#processes()) one.tell({ type: 'reload', gateway: this.#gateway });
+        const message = { type: 'reload', gateway: this.#gateway } as const;
+        await Promise.allSettled(this.#processes().map((one) => one.ask(message, 'reloaded', HEED_MS)));
       }
       this.#lastProblem = undefined;
       this.#follow();
@@ -213,8 +216,9 @@ export class Front {
     this.#service = service;
     void service.exited.then(() => this.#exited(service));
     const { socket } = service;
-    for (const before of this.#leaving) before.tell({ type: 'succeeded', socket, gateway: this.#gateway });
+    const message = { type: 'succeeded', socket, gateway: this.#gateway } as const;
     this.#door?.leadTo((client) => service.give(client));
+    await Promise.allSettled([...this.#leaving].map((one) => one.ask(message, 'passing-on', HEED_MS)));
     return lost;
   }
 

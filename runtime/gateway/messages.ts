@@ -37,7 +37,7 @@ export type ToService =
 /** From a service process to the front. */
 export type FromService =
   | { readonly type: 'prepared'; readonly version: string; readonly certificate?: string }
-  | { readonly type: 'rolled' }
+  | { readonly type: 'reloaded' | 'rolled' | 'passing-on' }
   | { readonly type: 'serving'; readonly lost: HandedState['lost'] }
   | { readonly type: 'state'; readonly state: HandedState }
   | { readonly type: 'control'; readonly n: number; readonly action: ControlAction }

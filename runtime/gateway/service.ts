@@ -71,6 +71,7 @@ export class Service {
         break;
       case 'reload':
         this.#reload(message.gateway);
+        this.#tell({ type: 'reloaded' });
         break;
       case 'roll':
         for (const pool of message.pools) await this.#system?.roll(pool);
@@ -81,11 +82,7 @@ export class Service {
         await this.#runtime?.stop();
         break;
       case 'succeeded':
-        // Who may ask for what is as it is now, also for those who are connected here.
-        void message.gateway;
-        await this.#server?.succeeded(message.socket);
-        await this.#server?.left;
-        await this.stop();
+        await this.#passOn(message);
         return true;
       case 'controlled':
         this.#controls.get(message.n)?.(message);
@@ -96,6 +93,17 @@ export class Service {
         return true;
     }
     return false;
+  }
+
+  /** Another process serves; resolves when nobody is connected here any more. */
+  async #passOn({ socket, gateway }: Extract<ToService, { type: 'succeeded' }>): Promise<void> {
+    // Who may ask for what is as it is now, also for those who are connected here.
+    this.#reload(gateway);
+    const changed = this.#server?.succeeded(socket);
+    this.#tell({ type: 'passing-on' });
+    await changed;
+    await this.#server?.left;
+    await this.stop();
   }
 
   async stop(): Promise<void> {
