@@ -29,7 +29,7 @@ export function steps(text: string): Step[] {
 export async function sessionIn(home: string): Promise<(command: string) => Promise<string>> {
   const bin = join(home, 'bin');
   await mkdir(bin, { recursive: true });
-  const node = join(root, 'node_modules/.bin/node');
+  const node = process.execPath;
   const main = join(root, 'runtime/cli/main.ts');
   const scripts = {
     npx: `shift\nexec '${node}' -C holdfast-source '${main}' "$@"`,
