@@ -7,8 +7,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { digestOf, newToken } from '../runtime/gateway/token-access.ts';
+import { build } from './build.ts';
 import { installPeers } from './peers.ts';
-import type { Results } from './results.ts';
+import { rowNamed, type Results } from './results.ts';
 import { ratio, rowOf, type Row, type Sample } from './rounds.ts';
 
 /** As in the owner's document: 14 agents, on 4, 2 and 8 threads. */
@@ -53,8 +54,7 @@ const OURS = 'holdfast gateway';
 /** A restart of the gateway in a fleet under load, and the same agents as processes and in one loop. */
 export async function gateway(results: Results, rounds: number): Promise<void> {
   installPeers();
-  const root = fileURLToPath(new URL('../', import.meta.url));
-  execFileSync(process.execPath, ['.ci/build.mjs'], { cwd: root, stdio: 'inherit' });
+  build();
   const seen: Record<'start' | 'rate' | 'busy' | 'memory', Record<string, Sample[]>> = {
     start: {},
     rate: {},
@@ -112,22 +112,21 @@ export async function gateway(results: Results, rounds: number): Promise<void> {
     base: OURS,
     rows: table('memory'),
   });
-  const row = (all: readonly Row[], name: string): Row => all.find((one) => one.name === name) as Row;
   results.gate(
     suite,
     'requests/s of the gateway, to those of a process each behind a proxy',
-    ratio(row(rate, OURS), row(rate, 'a process each, HTTP')),
+    ratio(rowNamed(rate, OURS), rowNamed(rate, 'a process each, HTTP')),
     { atLeast: 1.5 },
   );
   results.note(
     suite,
     'requests/s of the gateway, to those of a process each over fork IPC',
-    ratio(row(rate, OURS), row(rate, 'a process each, fork IPC')),
+    ratio(rowNamed(rate, OURS), rowNamed(rate, 'a process each, fork IPC')),
   );
   results.gate(
     suite,
     'p99 beside a busy agent, to that in one event loop',
-    ratio(row(busy, OURS), row(busy, 'one event loop')),
+    ratio(rowNamed(busy, OURS), rowNamed(busy, 'one event loop')),
     { atMost: 0.99 },
   );
   const { failed, restarts } = await restarted();

@@ -1,9 +1,10 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { createRuntime } from 'holdfast';
+import { build } from './build.ts';
 import { installPeers } from './peers.ts';
 import type { Results } from './results.ts';
 import { measure, rowOf, type Row, type Variant } from './rounds.ts';
@@ -20,12 +21,6 @@ export async function start(results: Results, rounds: number): Promise<void> {
   build();
   await threadStarts(results, rounds);
   await idleInstances(results, rounds);
-}
-
-/** The published form is what `npm run build` gives. */
-function build(): void {
-  const root = fileURLToPath(new URL('../', import.meta.url));
-  execFileSync(process.execPath, ['.ci/build.mjs'], { cwd: root, stdio: 'inherit' });
 }
 
 async function spawnRate(results: Results, rounds: number): Promise<void> {
