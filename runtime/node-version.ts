@@ -1,9 +1,12 @@
 /** As `engines` of the package says. */
-const LEAST = { major: 22, minor: 18 };
+export const OLDEST_NODE = '22.18';
 
-/** What to do when this Node is too old; undefined when it is not. */
-export function enoughNode(version: string): string | undefined {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > LEAST.major || (major === LEAST.major && minor >= LEAST.minor)) return undefined;
-  return `Holdfast needs Node ${LEAST.major}.${LEAST.minor} or later, and this is ${version}: install a current one from https://nodejs.org.`;
+/** Whether a version of Node is older than what there is a promise for. Imports nothing: an old Node has to read it. */
+export function isOldNode(version: string): boolean {
+  const [[major = 0, minor = 0], [oldest = 0, least = 0]] = [partsOf(version), partsOf(OLDEST_NODE)];
+  return major < oldest || (major === oldest && minor < least);
+}
+
+function partsOf(version: string): number[] {
+  return version.split('.').map(Number);
 }

@@ -2,12 +2,10 @@ import { loadConfig } from '../config/load.ts';
 import { ConfigError } from '../errors.ts';
 import { mixedGrants, mixedGrantsText } from '../isolation/mixed-grants.ts';
 import { isolationReport, openText } from '../isolation/report.ts';
+import { isOldNode, OLDEST_NODE } from '../node-version.ts';
 import type { DoctorFinding } from './finding.ts';
 import { moduleFindings } from './modules.ts';
 import { clockFindings, secretFindings } from './secrets.ts';
-
-/** The oldest Node that there is a promise for. */
-const OLDEST = [22, 18] as const;
 
 /** Looks at everything that a start needs: Node, the config, modules, isolation, secrets, the clock. Starts no agent. */
 export async function examine(file: string): Promise<DoctorFinding[]> {
@@ -32,12 +30,9 @@ export async function examine(file: string): Promise<DoctorFinding[]> {
 }
 
 export function nodeFinding(version: string): DoctorFinding {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [oldest, patch] = OLDEST;
-  if (major > oldest || (major === oldest && minor >= patch))
-    return { checkId: 'node', severity: 'ok', message: `Node ${version}` };
-  const message = `Node ${version} is older than ${OLDEST.join('.')}`;
-  return { checkId: 'node', severity: 'error', message, fix: 'use Node 24, or at least 22.18' };
+  if (!isOldNode(version)) return { checkId: 'node', severity: 'ok', message: `Node ${version}` };
+  const message = `Node ${version} is older than ${OLDEST_NODE}`;
+  return { checkId: 'node', severity: 'error', message, fix: `use Node 24, or at least ${OLDEST_NODE}` };
 }
 
 async function isolationFindings(config: Parameters<typeof isolationReport>[0]): Promise<DoctorFinding[]> {
