@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { configJsonSchema, validateConfig } from 'holdfast/config';
 import { runCommand } from '../runtime/cli/program.ts';
+import { anchorsOf } from './anchors.fixture.ts';
 import { blocks, exampleFolder } from './examples.fixture.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -271,16 +272,6 @@ function leadsSomewhere(page: string, link: string): boolean {
   const target = path === '' ? page : join(dirname(page), path);
   if (!existsSync(join(root, target))) return false;
   return anchor === undefined || anchorsOf(read(target)).includes(anchor);
-}
-
-function anchorsOf(markdown: string): string[] {
-  const headings = [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-      .replaceAll(' ', '-'),
-  );
-  return [...headings, ...[...markdown.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id)];
 }
 
 interface Schema {

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { anchorsOf } from '../../docs/anchors.fixture.ts';
 
 const here = new URL('./', import.meta.url);
 const root = new URL('../../', here);
@@ -63,7 +64,7 @@ await app.generateOutputs(project);
 const texts = new Map(
   Object.values(pages).map((name) => [`${name}.md`, readFileSync(new URL(`${name}.md`, out), 'utf8')]),
 );
-const anchors = new Map([...texts].map(([page, text]) => [page, anchorsOf(text)]));
+const anchors = new Map([...texts].map(([page, text]) => [page, new Set(anchorsOf(text))]));
 for (const [page, text] of texts) {
   const titled = text.replace(/^# \S+/, `# ${page.slice(0, -3).replace('-', '/')}`);
   // Some links lead to members that have no place of their own: what they say stays.
@@ -85,13 +86,3 @@ Made of the doc comments by \`npm run docs:api\`; not to be edited here.
 - [holdfast/config](holdfast-config.md): reading and checking configs
 `,
 );
-
-function anchorsOf(text) {
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\w -]/g, '')
-      .replaceAll(' ', '-'),
-  );
-  return new Set([...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id)]);
-}
