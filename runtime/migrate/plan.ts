@@ -89,13 +89,14 @@ export async function planMigration(old: OldFiles, store: string, choices?: Choi
   const kept = keptOf(old, choices);
   const agents = oldAgents(old.root);
   const planned = kept.map(({ id }) => id);
-  choices?.assertKnown({
-    credentials: old.credentials,
-    secrets: secretsOf(old, kept, planned),
-    agents: agents.map(({ name }) => name),
-  });
   const proposals = (ids: readonly string[]) =>
     proposalsFor(secretsOf(old, kept, ids), agents, old.root).map((one) => decided(one, choices));
+  const proposed = proposals(planned);
+  choices?.assertKnown({
+    credentials: old.credentials,
+    secrets: proposed.map(({ secret }) => secret),
+    agents: agents.map(({ name }) => name),
+  });
   const edited = (ids: readonly string[]) => editConfig(old, root, kept, ids, agents, proposals(ids));
   const changes = async (ids: readonly string[]): Promise<readonly Change[]> => {
     const { text } = edited(ids);
@@ -131,9 +132,9 @@ export async function planMigration(old: OldFiles, store: string, choices?: Choi
     root,
     kept,
     agents: agents.map(({ name, form }) => ({ name, isNew: form !== 'own' })),
-    proposals: proposals(planned),
+    proposals: proposed,
     removed,
-    todos: await todosOf(old, first, proposals(planned), parseDocument(text).value),
+    todos: await todosOf(old, first, proposed, parseDocument(text).value),
     changes,
   };
 }
