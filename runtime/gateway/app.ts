@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
+import { systemClock, within } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Scrubber } from '../secrets/scrubber.ts';
 import { toPrometheus } from '../telemetry/to-prometheus.ts';
@@ -102,7 +103,10 @@ async function answer(c: Context, route: Route, options: AppOptions): Promise<Re
     const ref = existing(options.runtime, params);
     return instanceStream(ref, options.scrubber, c.req.raw.signal, options.leaving);
   }
-  return within(options.requestTimeoutMs() + GRACE_MS, answerOnce(c, route, caller, params, options));
+  const ms = options.requestTimeoutMs() + GRACE_MS;
+  return within(systemClock, ms, answerOnce(c, route, caller, params, options), () => {
+    return new HttpError(504, 'REQUEST_TIMEOUT', `no answer within ${ms} ms`);
+  });
 }
 
 async function answerOnce(
@@ -131,18 +135,6 @@ async function answerOnce(
     run,
   );
   return responseOf(found, isReplay);
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new HttpError(504, 'REQUEST_TIMEOUT', `no answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function kept(

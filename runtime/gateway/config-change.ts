@@ -28,13 +28,13 @@ const ROLLED: ReadonlySet<keyof ResolvedPool> = new Set([
 export function changeOf(before: LoadedConfig, after: LoadedConfig): ConfigChange {
   if (isDeepStrictEqual(before, after)) return { kind: 'nothing' };
   if (!isDeepStrictEqual(comparable(before), comparable(after))) return { kind: 'restarted' };
-  const pools = after.pools.filter((pool, n) => !isDeepStrictEqual(pool, before.pools[n]));
-  if (pools.length === 0) return { kind: 'applied' };
-  const isSmall = pools.every((pool) => {
-    const old = before.pools.find(({ threadId }) => threadId === pool.threadId);
-    return old !== undefined && isRolled(old, pool, before);
-  });
-  return isSmall ? { kind: 'rolled', pools } : { kind: 'restarted' };
+  // The same pools in the same order.
+  const pairs = after.pools
+    .map((pool, n) => [before.pools[n] as ResolvedPool, pool] as const)
+    .filter(([old, pool]) => !isDeepStrictEqual(old, pool));
+  if (pairs.length === 0) return { kind: 'applied' };
+  if (!pairs.every(([old, pool]) => isRolled(old, pool, before))) return { kind: 'restarted' };
+  return { kind: 'rolled', pools: pairs.map(([, pool]) => pool) };
 }
 
 /** Without what has a smaller change of its own. */

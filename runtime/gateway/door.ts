@@ -12,6 +12,8 @@ const MOST_HELD = 10_000;
 export interface DoorOptions {
   readonly host: string;
   readonly port: number;
+  /** Only for what is refused: whoever serves has its own. */
+  readonly tls: () => TlsFiles | undefined;
   /** How long a connection waits for a process that serves. */
   readonly holdMs: () => number;
 }
@@ -22,8 +24,6 @@ export interface DoorOptions {
  */
 export class Door {
   readonly #options: DoorOptions;
-  /** Only for what is refused: whoever serves has its own. */
-  tls: TlsFiles | undefined;
   readonly #server: Server;
   readonly #held = new Map<Socket, NodeJS.Timeout>();
   #give: ((socket: Socket) => void) | undefined;
@@ -52,10 +52,10 @@ export class Door {
   }
 
   get url(): string {
-    const { host } = this.#options;
+    const { host, tls } = this.#options;
     const { port } = (this.#server.address() as AddressInfo | null) ?? this.#options;
     const name = host.includes(':') ? `[${host}]` : host;
-    return `${this.tls === undefined ? 'http' : 'https'}://${name}:${port}`;
+    return `${tls() === undefined ? 'http' : 'https'}://${name}:${port}`;
   }
 
   get held(): number {
@@ -112,7 +112,7 @@ export class Door {
 
   /** Answers each request on a connection with that error. */
   #refuser(why: HttpError): (socket: Socket) => void {
-    const { tls } = this;
+    const tls = this.#options.tls();
     const server: HttpServer = createHttpServer((_request, response) => {
       response.setHeader('Connection', 'close');
       sendError(response, why);

@@ -16,7 +16,7 @@ import { Door } from './door.ts';
 import { HttpError, httpErrorOf } from './http-error.ts';
 import type { ControlAction, HandedState } from './messages.ts';
 import { ServiceProcess } from './service-process.ts';
-import { tlsOf } from './tls-files.ts';
+import { type TlsFiles, tlsOf } from './tls-files.ts';
 import { digestOf } from './token-access.ts';
 
 /** How long a process may take until it is prepared: its modules and secrets are loaded. */
@@ -72,6 +72,7 @@ export class Front {
   readonly #watch = new ConfigWatch(() => void this.#configChanged());
   #config: LoadedConfig;
   #door: Door | undefined;
+  #tls: TlsFiles | undefined;
   #folder = '';
   #service: ServiceProcess | undefined;
   /** Those that were, and have connections still. */
@@ -97,7 +98,8 @@ export class Front {
     const front = new Front(options, await loadConfig(options.file));
     front.#folder = await mkdtemp(join(tmpdir(), 'holdfast-'));
     try {
-      front.#door = await front.#opened();
+      front.#tls = await tlsOf(front.#gateway, options.file);
+      front.#door = await front.#opened(front.#gateway);
       const service = await front.#prepared();
       await front.#serve(service, NOTHING);
       options.serves?.(front);
@@ -187,12 +189,9 @@ export class Front {
     return next;
   }
 
-  async #opened(): Promise<Door> {
-    const { host, port } = this.#gateway;
-    const tls = await tlsOf(this.#gateway, this.#options.file);
-    const door = await Door.open({ host, port, holdMs: () => this.#gateway.requestTimeoutMs });
-    door.tls = tls;
-    return door;
+  #opened({ host, port }: ResolvedGateway): Promise<Door> {
+    const holdMs = (): number => this.#gateway.requestTimeoutMs;
+    return Door.open({ host, port, tls: () => this.#tls, holdMs });
   }
 
   async #prepared(): Promise<ServiceProcess> {
@@ -258,7 +257,7 @@ export class Front {
     const heldMs = Math.round(performance.now() - held);
     const { host, port } = this.#gateway;
     if (host !== before.host || port !== before.port) await this.#move(before);
-    if (this.#door !== undefined) this.#door.tls = await tlsOf(this.#gateway, this.#options.file);
+    this.#tls = await tlsOf(this.#gateway, this.#options.file);
     this.#options.serves?.(this);
     this.#restarts += 1;
     this.#follow();
@@ -294,7 +293,7 @@ export class Front {
     const isSamePort = before.port === this.#gateway.port;
     if (isSamePort) old?.close();
     try {
-      this.#door = await this.#opened();
+      this.#door = await this.#opened(this.#gateway);
       if (!isSamePort) old?.close();
     } catch (error) {
       this.#options.logger.error({ error }, 'the new address cannot be had; the old one stays');
@@ -304,11 +303,11 @@ export class Front {
     if (service !== undefined) this.#door?.leadTo((socket) => service.give(socket));
   }
 
-  async #reopened({ host, port }: ResolvedGateway): Promise<Door | undefined> {
+  async #reopened(before: ResolvedGateway): Promise<Door | undefined> {
     try {
-      return await Door.open({ host, port, holdMs: () => this.#gateway.requestTimeoutMs });
+      return await this.#opened(before);
     } catch {
-      this.#giveUp(`neither the new address nor ${host}:${port} can be had`);
+      this.#giveUp(`neither the new address nor ${before.host}:${before.port} can be had`);
       return undefined;
     }
   }

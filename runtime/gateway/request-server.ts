@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { systemClock, within } from '../clock.ts';
 import { HttpError } from './http-error.ts';
 import { linger } from './linger.ts';
 import { OpenRequests } from './open-requests.ts';
@@ -117,12 +118,12 @@ export class RequestServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      const [ofControl, ofStream] = [isControl(request), isStream(request)];
       // A stream ends when its process leaves; nobody waits for a slow reader.
-      if (!isStream(request)) this.#open.add(response);
+      if (!ofStream) this.#open.add(response);
       // What asks the front for something is answered by who was asked, whoever serves meanwhile.
-      const isOurs = this.#state === 'serving' || isControl(request);
-      if (!isOurs) return await this.#later(request, response);
-      if (!isStream(request) && !isControl(request)) this.#begun.add(response);
+      if (this.#state !== 'serving' && !ofControl) return await this.#later(request, response);
+      if (!ofStream && !ofControl) this.#begun.add(response);
       await this.#options.listener(request, response);
     } catch (error) {
       sendError(response, error);
@@ -142,17 +143,13 @@ export class RequestServer {
     if (this.#held >= MOST_HELD)
       throw new HttpError(503, 'RESTARTING', 'too many requests wait for the restart', 1);
     this.#held += 1;
-    let timer: NodeJS.Timeout | undefined;
     const ms = this.#options.requestTimeoutMs();
-    const late = new Promise<never>((_resolve, reject) => {
-      const error = new HttpError(503, 'RESTARTING', `the restart took longer than ${ms} ms`, 1);
-      timer = setTimeout(() => reject(error), ms);
-    });
     try {
-      return await Promise.race([this.#succeeded.promise, late]);
+      return await within(systemClock, ms, this.#succeeded.promise, () => {
+        return new HttpError(503, 'RESTARTING', `the restart took longer than ${ms} ms`, 1);
+      });
     } finally {
       this.#held -= 1;
-      clearTimeout(timer);
     }
   }
 }

@@ -85,6 +85,7 @@ const instanceSchema = z.object({
 });
 
 const noBody = z.undefined();
+const nothingMore = z.strictObject({}).or(noBody);
 
 export const routes: readonly Route[] = [
   {
@@ -241,7 +242,7 @@ export const routes: readonly Route[] = [
     path: '/v1/dead-letters/{letter}/replay',
     summary: 'Send the event of a dead letter again',
     scope: 'admin',
-    body: z.strictObject({}).or(noBody),
+    body: nothingMore,
     status: 204,
     run: async ({ runtime }, { params }) => {
       await runtime.deadLetters.replay(params['letter'] ?? '');
@@ -268,7 +269,7 @@ export const routes: readonly Route[] = [
     path: '/v1/inspector',
     summary: 'A link to the page of the inspector, which works once',
     scope: 'admin',
-    body: z.strictObject({}).or(noBody),
+    body: nothingMore,
     status: 201,
     answer: z.object({ link: text() }),
     run: async ({ runtime }) => {
@@ -295,7 +296,7 @@ export const routes: readonly Route[] = [
     path: '/v1/gateway/restart',
     summary: 'Put a new process in the place of the one that serves; no request is lost or refused',
     scope: 'admin',
-    body: z.strictObject({}).or(noBody),
+    body: nothingMore,
     status: 200,
     answer: z.object({
       result: z.literal('restarted'),
@@ -311,7 +312,7 @@ export const routes: readonly Route[] = [
     path: '/v1/gateway/reload',
     summary: 'Have the config take effect as it is on disk; an invalid one changes nothing',
     scope: 'admin',
-    body: z.strictObject({}).or(noBody),
+    body: nothingMore,
     status: 200,
     answer: z.object({ result: z.enum(['nothing', 'applied', 'rolled', 'restarted']) }),
     run: ({ control }) => control('reload'),
@@ -322,7 +323,7 @@ export const routes: readonly Route[] = [
     path: '/v1/gateway/stop',
     summary: 'Stop the gateway, after what it has begun',
     scope: 'admin',
-    body: z.strictObject({}).or(noBody),
+    body: nothingMore,
     status: 202,
     answer: z.object({ result: z.literal('stopping') }),
     run: ({ control }) => control('stop'),
