@@ -1,8 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { installLocked } from '../.ci/install-locked.ts';
 import type { Task } from './raw/thread.ts';
 import type { Savina } from './savina-between.ts';
 
@@ -38,18 +36,7 @@ export const peerNames = Object.keys(peers) as PeerName[];
 
 /** Installs the peers from their lockfile, once: they are no dependencies of Holdfast. */
 export function installPeers(): void {
-  const wanted = createHash('sha256')
-    .update(readFileSync(new URL('package-lock.json', folder)))
-    .digest('hex');
-  const stamp = new URL('node_modules/.holdfast-lock', folder);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  console.error('bench: installing the peers from bench/peers/package-lock.json');
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--prefix', fileURLToPath(folder)], {
-    cwd: folder,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    shell: process.platform === 'win32',
-  });
-  writeFileSync(stamp, wanted);
+  installLocked(folder);
 }
 
 /** Pinned versions, for the record. */

@@ -1,22 +1,15 @@
 // Writes docs/api: the API reference, a page for each entry point, made of the doc comments. Its tools need a TypeScript
 // that has an API for programs, and are no dependencies of ours: they are installed here from their own lockfile.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { anchorsOf } from '../../docs/anchors.fixture.ts';
+import { installLocked } from '../install-locked.ts';
 
 const here = new URL('./', import.meta.url);
 const root = new URL('../../', here);
 const out = new URL('docs/api/', root);
 
-if (!existsSync(new URL('node_modules/typedoc', here))) {
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--prefix', fileURLToPath(here)], {
-    cwd: here,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    shell: process.platform === 'win32',
-  });
-}
-
+installLocked(here);
 rmSync(out, { recursive: true, force: true });
 const { Application } = await import(new URL('node_modules/typedoc/dist/index.js', here).href);
 process.chdir(fileURLToPath(root));
