@@ -255,6 +255,12 @@ describe('a mirrored snapshot', () => {
 
   test('can() throws and says what to call', () => {
     expect(() => snapshot.can()).toThrow(/await ref\.can\(event\)/);
+    expect(() => snapshot.can()).toThrow(expect.objectContaining({ code: 'NOT_MIRRORED' }) as Error);
+  });
+
+  test('a mirrored child that is sent to throws and says whom to send to', () => {
+    const refused = expect.objectContaining({ name: 'HoldfastError', code: 'NOT_MIRRORED' }) as Error;
+    expect(() => new MirroredChild({}).send()).toThrow(refused);
   });
 
   test('becomes JSON with its tags, and without its input', () => {

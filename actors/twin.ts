@@ -1,4 +1,5 @@
 import { matchesState, type ActorLogic, type AnyActorRef, type AnyEventObject, type Snapshot } from 'xstate';
+import { HoldfastError } from '../runtime/errors.ts';
 
 /** What a twin knows of its instance. Undefined parts have not been mirrored yet. */
 export interface TwinState {
@@ -55,7 +56,8 @@ export class MirroredChild {
   }
 
   send(): never {
-    throw new Error(
+    throw new HoldfastError(
+      'NOT_MIRRORED',
       'a mirrored child is no actor to send to: send the agent an event that it passes on with sendTo()',
     );
   }
@@ -85,7 +87,8 @@ export class TwinSnapshot implements TwinState {
   }
 
   can(): never {
-    throw new Error(
+    throw new HoldfastError(
+      'NOT_MIRRORED',
       'a mirrored snapshot cannot answer can(): guards live in the thread; use `await ref.can(event)`',
     );
   }

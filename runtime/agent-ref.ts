@@ -9,9 +9,8 @@ import type {
 import { TwinSnapshot } from '../actors/twin.ts';
 import type { Instance } from './instance.ts';
 import { stateFrom } from './mirrored-state.ts';
-import { refusal, tooLate } from './refusal.ts';
+import { tooLate } from './refusal.ts';
 import type { WatchListener } from './watchers.ts';
-import { isDataCloneError } from './wire/errors.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 import type { PersistedState, PersistedTimer } from './xstate/persisted-timer.ts';
 import { stopRoot } from './xstate/xstate5.ts';
@@ -134,11 +133,7 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       return { v: 1, address, ...state, at: Date.now() };
     },
     async can(event, { timeoutMs = ASK_MS } = {}) {
-      try {
-        return (await instance.query('can', timeoutMs, event)) as boolean;
-      } catch (error) {
-        throw isDataCloneError(error) ? refusal(address, 'unclonable', error) : error;
-      }
+      return (await instance.query('can', timeoutMs, event)) as boolean;
     },
     watch: (listener) => instance.watchers.watch(listener),
     resume: () => instance.resume(),

@@ -18,6 +18,7 @@ export type HoldfastErrorCode =
   | 'ASK_UNANSWERED'
   | 'ASK_TOO_DEEP'
   | 'REPLY_UNCLONABLE'
+  | 'NOT_MIRRORED'
   | 'POOL_EXHAUSTED'
   | 'THREAD_START_TIMEOUT'
   | 'THREAD_CRASHED'

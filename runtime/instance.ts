@@ -212,7 +212,8 @@ export class Instance {
           return await (this.#host as ThreadHost).ask(seat, method, ...args);
         } catch (error) {
           // It ended in between; the next incarnation may answer.
-          if (seat === this.#seat) throw this.#effects.scrubber.scrub(error);
+          if (seat === this.#seat)
+            throw hasEnded(error) ? this.#stopped() : this.#effects.scrubber.scrub(error);
         }
       }
     };
@@ -608,4 +609,8 @@ export class Instance {
   #stopped(): HoldfastError {
     return refusal(this.address, 'stopped');
   }
+}
+
+function hasEnded(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'AGENT_STOPPED';
 }

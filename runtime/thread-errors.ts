@@ -1,5 +1,7 @@
 import type { LeaveCause, ThreadCause } from '../actors/thread.ts';
 import { HoldfastError } from './errors.ts';
+import { isClonable } from './wire/errors.ts';
+import type { ActivateRequest } from './wire/protocol.ts';
 
 /** Why a thread is given up that is still starting. */
 export function threadNotStarted(name: string, ms: number): HoldfastError {
@@ -75,11 +77,15 @@ export function threadAbandoned(name: string): HoldfastError {
   );
 }
 
-export function unclonableInput(address: string, cause: unknown): HoldfastError {
+/** Why an instance cannot be started with what it was to begin with. */
+export function unclonableStart(
+  { address, input }: Pick<ActivateRequest, 'address' | 'input'>,
+  cause: unknown,
+): HoldfastError {
+  const what = isClonable(input) ? 'snapshot' : 'input';
   const advice = 'pass plain data without functions, actors or sockets';
-  return new HoldfastError('MESSAGE_UNCLONABLE', `the input of ${address} cannot be cloned; ${advice}`, {
-    cause,
-  });
+  const message = `the ${what} of ${address} cannot be cloned; ${advice}`;
+  return new HoldfastError('MESSAGE_UNCLONABLE', message, { cause });
 }
 
 /** Why a use of a secret has ended: the actor that wanted it was stopped, or its machine has left the state. */

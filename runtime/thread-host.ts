@@ -15,6 +15,7 @@ import { transferablesOf } from './mailbox/transfer.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
 import type { PeerBroker, PeerThread } from './peer-broker.ts';
+import { refusal } from './refusal.ts';
 import { Seats, type Seat } from './seats.ts';
 import type { Caller } from './secrets/secret-use.ts';
 import { sharesMemory, withoutShared } from './shared-memory.ts';
@@ -29,14 +30,14 @@ import {
   threadFailed,
   threadHung,
   threadNotStarted,
-  unclonableInput,
+  unclonableStart,
 } from './thread-errors.ts';
 import type { MessageTelemetry } from './telemetry/messages.ts';
 import { ThreadReports } from './thread-reports.ts';
 import { VitalSigns, type ThreadVitals } from './vital-signs.ts';
 import { Watchdog } from './watchdog.ts';
 import { reasonOf } from './watchers.ts';
-import { isClonable, isDataCloneError } from './wire/errors.ts';
+import { isClonable } from './wire/errors.ts';
 import { openLink, type Link } from './wire/link.ts';
 import { createProgress } from './wire/progress.ts';
 import type { Admission, LetterReport, SecretUseName, Severance, ThreadMethod } from './wire/protocol.ts';
@@ -331,7 +332,10 @@ export class ThreadHost implements PeerThread {
   ): Promise<unknown> {
     const { pool } = this.#options;
     withoutShared(args, pool, 'MESSAGE_UNCLONABLE', `what ${method}() was given`);
-    const answer = await this.#call(method, seat.slot, ...args);
+    const { address } = seat.instance;
+    const answer = await this.#callWithCare(method, [seat.slot, ...args], (error) =>
+      refusal(address, 'unclonable', error),
+    );
     if (method === 'snapshot' && !pool.sharedMemory && sharesMemory(answer)) {
       return toUnshared(answer as WireSnapshot);
     }
@@ -353,6 +357,22 @@ export class ThreadHost implements PeerThread {
   #call(method: ThreadMethod, ...args: readonly unknown[]): Promise<unknown> {
     if (this.#ready) this.#watchdog.watch();
     return this.#link.call(method, ...args);
+  }
+
+  /**
+   * A call with what a user gave. What cannot be cloned is refused at once, by `refused`; what comes back is of the
+   * agent, also when that could not clone something of its own.
+   */
+  #callWithCare(
+    method: ThreadMethod,
+    args: readonly unknown[],
+    refused: (error: unknown) => HoldfastError,
+  ): Promise<unknown> {
+    try {
+      return this.#call(method, ...args);
+    } catch (error) {
+      throw refused(error);
+    }
   }
 
   /** Batches are numbered: a thread refuses what comes after one that was lost. */
@@ -384,13 +404,22 @@ export class ThreadHost implements PeerThread {
   async #activate(instance: Instance): Promise<void> {
     if (!instance.awaits(this)) return;
     const { clock, pool } = this.#options;
-    const seat = this.#seats.take(instance);
+    let seat: Seat;
+    try {
+      seat = this.#seats.take(instance);
+    } catch (error) {
+      return instance.startFailed(error);
+    }
     instance.seated(seat);
     try {
       const { inspection } = this.#options;
       const inspected = inspection?.wants(instance.agent) === true;
       const request = instance.activation(seat);
-      const activated = this.#call('activate', inspected ? { ...request, inspected } : request);
+      const activated = this.#callWithCare(
+        'activate',
+        [inspected ? { ...request, inspected } : request],
+        (error) => unclonableStart(request, error),
+      );
       await within(
         clock,
         pool.startTimeoutMs,
@@ -407,7 +436,7 @@ export class ThreadHost implements PeerThread {
       if (!this.#seats.isTaken(seat)) return;
       this.#seats.vacate(seat);
       if (!instance.holds(seat)) return;
-      instance.startFailed(isDataCloneError(error) ? unclonableInput(instance.address, error) : error);
+      instance.startFailed(error);
       return;
     }
     if (!this.#seats.isTaken(seat)) return;

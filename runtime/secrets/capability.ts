@@ -1,3 +1,4 @@
+import { HoldfastError } from '../errors.ts';
 import type { Secret } from './secret.ts';
 
 /** What a capability is told about a call. */
@@ -42,7 +43,8 @@ export interface Capability {
  */
 export function defineCapability(name: string, run: CapabilityFunction): Capability {
   if (typeof name !== 'string' || name === '')
-    throw new TypeError('A capability needs a name: a non-empty string.');
-  if (typeof run !== 'function') throw new TypeError(`The capability "${name}" needs a function to run.`);
+    throw new HoldfastError('CONFIG_INVALID', 'a capability needs a name: a string that is not empty');
+  if (typeof run !== 'function')
+    throw new HoldfastError('CONFIG_INVALID', `the capability "${name}" needs a function to run`);
   return Object.freeze({ name, run });
 }

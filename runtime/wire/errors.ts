@@ -36,11 +36,6 @@ export function isClonable(value: unknown): boolean {
   return tryClone(value) !== undefined;
 }
 
-/** Whether structured clone refused something. */
-export function isDataCloneError(error: unknown): boolean {
-  return error instanceof Error && error.name === 'DataCloneError';
-}
-
 /** A copy that is plain data through and through, so that cloning it once more cannot fail. */
 export function tryClone(value: unknown): { readonly copy: unknown } | undefined {
   try {

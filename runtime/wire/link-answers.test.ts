@@ -42,7 +42,11 @@ describe('an answer that is no answer rejects its call and is counted', () => {
     peer.answerNext(answer);
     peer.answerNext({ type: 'RAW', value: [1, 'fine'] });
 
-    await expect(link.call('anything')).rejects.toThrow('a frame that is no answer');
+    await expect(link.call('anything')).rejects.toMatchObject({
+      name: 'HoldfastError',
+      code: 'THREAD_CRASHED',
+      message: expect.stringContaining('a frame that is no answer') as string,
+    });
 
     expect(violations).toHaveLength(1);
     expect(link.pending).toBe(0);

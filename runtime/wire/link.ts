@@ -1,5 +1,6 @@
 import { MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
+import { HoldfastError } from '../errors.ts';
 import { decodeError, encodeError, type WireError } from './errors.ts';
 
 /** What a link needs of a `MessagePort`. */
@@ -192,7 +193,12 @@ function settle(waiter: Waiter, frame: Frame): boolean {
       return true;
     }
   }
-  waiter.reject(new Error('the other side answered with a frame that is no answer'));
+  waiter.reject(
+    new HoldfastError(
+      'THREAD_CRASHED',
+      'a thread answered with a frame that is no answer; see what its agents import',
+    ),
+  );
   return false;
 }
 

@@ -1,3 +1,5 @@
+import { HoldfastError } from '../errors.ts';
+
 /**
  * Shared memory in which a thread notes its progress: which slot's envelope is in hand, which turn that is, and how many
  * each slot has handled. The host reads it after a crash, when the thread can no longer be asked, and so knows exactly
@@ -49,8 +51,15 @@ export function openProgress(buffer: SharedArrayBuffer): Progress {
     reserve(slot) {
       const needed = (FIRST_SLOT + slot + 1) * BYTES;
       if (needed <= buffer.byteLength) return;
-      if (needed > MAX_BYTES) throw new RangeError(`slot ${slot} does not fit the progress block`);
+      if (needed > MAX_BYTES) throw noRoom();
       buffer.grow(Math.min(MAX_BYTES, Math.max(needed, buffer.byteLength * 2)));
     },
   };
+}
+
+function noRoom(): HoldfastError {
+  return new HoldfastError(
+    'POOL_EXHAUSTED',
+    'a thread counts no more than a million instances and links between agents; raise maxThreads of its pool',
+  );
 }

@@ -177,7 +177,11 @@ export class HostedInstance {
 
   /** Everything another incarnation needs to continue, here or elsewhere. */
   persist(): PersistedState {
-    return this.#actor.persist();
+    try {
+      return this.#actor.persist();
+    } catch (cause) {
+      throw unpersistable(this.address, cause);
+    }
   }
 
   /** `true` when moving it to another thread would repeat nothing, or what would be repeated. */
@@ -230,7 +234,7 @@ export class HostedInstance {
     return new StateReport({
       slot: this.slot,
       reports,
-      persist: () => this.persist(),
+      persist: () => this.#actor.persist(),
       handled: () => progress?.handled(this.slot) ?? 0,
       ended: () => this.#ended,
       atRest: () => this.#state.current === undefined,
@@ -303,4 +307,17 @@ export class HostedInstance {
     const key = runningKey(bridge.self);
     if (running.get(key) === bridge) running.delete(key);
   }
+}
+
+function unpersistable(address: string, cause: unknown): HoldfastError {
+  const why = cause instanceof Error ? cause.message : 'something that is no error was thrown';
+  const advice =
+    'name each child’s logic by a string src in setup({ actors }), and keep getters that throw out of the context';
+  return new HoldfastError(
+    'REPLY_UNCLONABLE',
+    `the state of ${address} cannot be persisted (${why}); ${advice}`,
+    {
+      cause,
+    },
+  );
 }

@@ -221,7 +221,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       wanted = loading.get(slot) === request;
       if (wanted) loading.delete(slot);
     });
-    if (!wanted) throw new Error(`${address} was stopped before it had started`);
+    if (!wanted) throw new HoldfastError('AGENT_STOPPED', `${address} was stopped before it had started`);
     const bridge: HostBridge = {
       self: { address, threadId: data.threadId, thread, incarnation },
       async useSecret(use, input, signal) {
@@ -283,8 +283,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
 
   function hosted(slot: number): HostedInstance {
     const instance = instances.get(slot);
-    if (instance === undefined) throw new Error(`no instance runs in slot ${slot}`);
-    return instance;
+    if (instance !== undefined) return instance;
+    // It has ended since it was asked: the host hears of that first, and asks the next incarnation, if there is one.
+    tellAll();
+    throw new HoldfastError('AGENT_STOPPED', 'the instance that was asked has ended; spawn it again');
   }
 
   return {
