@@ -2,12 +2,14 @@ import { HoldfastError } from './errors.ts';
 import type { Tag } from './mailbox/mailbox.ts';
 import { measure } from './mailbox/size.ts';
 import { hasMoved } from './mailbox/transfer.ts';
+import { isReserved, reservedAdvice } from './reserved-types.ts';
 import type { StopReason } from './watchers.ts';
 
 const reasons = [
   'mailbox-full',
   'unclonable',
   'too-large',
+  'reserved',
   'expired',
   'stopped',
   'poison',
@@ -53,7 +55,7 @@ export interface DeadLetter {
   readonly replays: number;
   /** Only of a `poison` letter: why it is suspected. It had one attempt; `replay` gives it another. */
   readonly evidence?: Evidence;
-  /** The instance at `address` sent it to its parent, which it does not have. */
+  /** The instance at `address` sent it to its parent, which it does not have, or which may not be told so by it. */
   readonly toParent?: true;
   /**
    * How many events this letter stands for, when they died with the thread of the agent that sent them, which alone
@@ -199,6 +201,9 @@ export class DeadLetters {
     if (letter.truncated) throw refused(id, 'its event is not kept; send the event itself again');
     if (letter.toParent)
       throw refused(id, 'it was sent to a parent, and there is none; run the agent in a machine');
+    // A thread says what its letters hold, and a replay would be the host's word for it.
+    const type = textTypeOf(letter.event);
+    if (type !== undefined && isReserved(type)) throw refused(id, reservedAdvice(type));
     if (letter.replays >= MAX_REPLAYS) {
       throw refused(
         id,
@@ -271,10 +276,15 @@ function bytesOf(event: unknown): number | undefined {
 
 /** The type of an event, if it is a string of a sane length and can be read. */
 export function typeOf(event: unknown): string | undefined {
+  const type = textTypeOf(event);
+  return type !== undefined && type.length <= TYPE_LENGTH ? type : undefined;
+}
+
+function textTypeOf(event: unknown): string | undefined {
   if (typeof event !== 'object' || event === null) return undefined;
   try {
     const { type } = event as { readonly type?: unknown };
-    return typeof type === 'string' && type.length <= TYPE_LENGTH ? type : undefined;
+    return typeof type === 'string' ? type : undefined;
   } catch {
     return undefined;
   }

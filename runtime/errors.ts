@@ -13,6 +13,7 @@ export type HoldfastErrorCode =
   | 'MAILBOX_FULL'
   | 'MESSAGE_UNCLONABLE'
   | 'MESSAGE_TOO_LARGE'
+  | 'EVENT_RESERVED'
   | 'REPLAY_REFUSED'
   | 'ASK_TIMEOUT'
   | 'ASK_UNANSWERED'

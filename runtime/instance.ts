@@ -471,9 +471,13 @@ export class Instance {
   sentToParent(event: AnyEventObject): void {
     if (this.#twin === undefined) return;
     const sent = this.#options.parent === 'machine' && sendToParent(this.#twin.self, event);
-    if (sent) return;
+    if (!sent) this.refusedToParent(event, 'unknown-address');
+  }
+
+  /** What it sent to its parent came to nothing. */
+  refusedToParent(event: AnyEventObject, reason: 'unknown-address' | 'reserved'): void {
     const { address, incarnation } = this;
-    this.#effects.deadLetters.add({ address, reason: 'unknown-address', event, incarnation, toParent: true });
+    this.#effects.deadLetters.add({ address, reason, event, incarnation, toParent: true });
   }
 
   done(report: DoneReport): void {

@@ -5,6 +5,7 @@ const codes: Partial<Record<DeadLetterReason, HoldfastErrorCode>> = {
   'mailbox-full': 'MAILBOX_FULL',
   unclonable: 'MESSAGE_UNCLONABLE',
   'too-large': 'MESSAGE_TOO_LARGE',
+  reserved: 'EVENT_RESERVED',
   crashed: 'THREAD_CRASHED',
   expired: 'ASK_TIMEOUT',
 };
@@ -13,6 +14,8 @@ const advice: Partial<Record<DeadLetterReason, string>> = {
   'mailbox-full': 'its mailbox is full; await deliver() to go at its pace, or raise mailbox.capacity',
   unclonable:
     'the event cannot be cloned; send an object with a string "type" and plain data, without functions, actors or sockets',
+  reserved:
+    'the type of the event is one of XState or of the runtime itself, which nobody else may send; give it another type',
   'too-large': 'the event is larger than mailbox.maxBytes of its agent; send a reference to the data instead',
   crashed: 'its thread ended while it handled this event',
   expired:

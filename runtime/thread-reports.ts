@@ -1,6 +1,8 @@
+import type { AnyEventObject } from 'xstate';
 import { isDeadLetterReason } from './dead-letters.ts';
 import type { ResolvedPool } from './config/resolve.ts';
 import type { Logger } from './logger.ts';
+import { isReserved, reservedAdvice } from './reserved-types.ts';
 import type { Seat, Seats } from './seats.ts';
 import { sharedMemoryAdvice, sharesMemory } from './shared-memory.ts';
 import type { MessageTelemetry } from './telemetry/messages.ts';
@@ -87,11 +89,8 @@ export class ThreadReports {
     if (kind === REPORT.snapshot) instance.mirrored(payload as WireSnapshot);
     else if (kind === REPORT.withErrors) {
       const [inner, event, errors] = payload as [number, unknown, ErrorsWithin];
-      const whole = restoreErrors(event, errors) as { type: string };
-      if (inner === REPORT.emitted) instance.emitted(whole);
-      else if (inner === REPORT.parentEvent) instance.sentToParent(whole);
-    } else if (kind === REPORT.emitted) instance.emitted(payload as { type: string });
-    else if (kind === REPORT.parentEvent) instance.sentToParent(payload as { type: string });
+      this.#event(inner, seat, restoreErrors(event, errors));
+    } else if (kind === REPORT.emitted || kind === REPORT.parentEvent) this.#event(kind, seat, payload);
     else if (kind === REPORT.expired) instance.inbox.expiredInThread(payload, true);
     else if (kind === REPORT.expiredInPart) instance.inbox.expiredInThread(payload, false);
     else if (kind === REPORT.state) this.#kept(seat, payload);
@@ -104,6 +103,21 @@ export class ThreadReports {
       const error = decodeError(wire);
       this.#options.seats.vacate(seat, { ending: error, failed: inTurn === true ? 'in-turn' : 'between' });
       instance.failed(error, 'error', snapshot);
+    }
+  }
+
+  /** What a thread has the host's actors hear: it speaks for its instance, and not for XState or the runtime. */
+  #event(kind: number, seat: Seat, event: unknown): void {
+    const { instance } = seat;
+    if (!isEvent(event)) return this.#warning(seat, 'refused an event without a type');
+    const reserved = isReserved(event.type);
+    if (kind === REPORT.parentEvent) {
+      if (reserved) instance.refusedToParent(event, 'reserved');
+      else instance.sentToParent(event);
+    } else if (kind === REPORT.emitted) {
+      if (reserved)
+        this.#warning(seat, `an event was left behind in the thread: ${reservedAdvice(event.type)}`);
+      else instance.emitted(event);
     }
   }
 
@@ -153,6 +167,10 @@ export class ThreadReports {
     const fields = { thread: this.#options.name, ...(seat && { address: seat.instance.address }) };
     this.#options.warn(fields, typeof message === 'string' ? message : 'a thread sent a malformed warning');
   }
+}
+
+function isEvent(value: unknown): value is AnyEventObject {
+  return typeof (value as { readonly type?: unknown } | null | undefined)?.type === 'string';
 }
 
 function isEvidence(value: unknown): value is WireEvidence {

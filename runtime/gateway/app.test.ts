@@ -106,6 +106,8 @@ describe('what makes no sense is refused, with what to do', () => {
     ['POST', '/v1/agents/counter/a/events', { type: '' }, 400, 'BAD_REQUEST'],
     ['POST', '/v1/agents/counter/a/events', { type: 'xstate.stop' }, 400, 'BAD_REQUEST'],
     ['POST', '/v1/agents/counter/a/events', { type: 'secret.rotated' }, 400, 'BAD_REQUEST'],
+    ['POST', '/v1/agents/counter/a/ask', { type: 'xstate.done.actor.check' }, 400, 'BAD_REQUEST'],
+    ['POST', '/v1/agents/counter/a/ask', { type: 'secret' }, 400, 'BAD_REQUEST'],
     ['POST', '/v1/agents/counter/a/events?wait=no', { type: 'inc' }, 400, 'BAD_REQUEST'],
     ['POST', '/v1/agents/counter/a/ask?timeoutMs=0', { type: 'read' }, 400, 'BAD_REQUEST'],
     ['POST', '/v1/agents/counter/a/ask', { type: 'inc' }, 422, 'ASK_UNANSWERED'],

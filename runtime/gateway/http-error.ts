@@ -41,6 +41,7 @@ const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
   MAILBOX_FULL: 429,
   MESSAGE_UNCLONABLE: 400,
   MESSAGE_TOO_LARGE: 413,
+  EVENT_RESERVED: 400,
   REPLAY_REFUSED: 409,
   ASK_TIMEOUT: 504,
   ASK_UNANSWERED: 422,

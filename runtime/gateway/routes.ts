@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { addressOf } from '../address.ts';
 import { LONGEST_TIMER_MS, text } from '../config/fields.ts';
+import { isReserved } from '../reserved-types.ts';
 import type { Runtime } from '../runtime.ts';
 import { HttpError } from './http-error.ts';
 import type { ControlAction } from './messages.ts';
@@ -52,16 +53,13 @@ export interface Route {
   run(context: GatewayContext, request: RouteRequest): Promise<RouteAnswer>;
 }
 
-/** Events of XState itself and of the runtime: nobody from outside may say that they came. */
-const RESERVED = /^(?:xstate\.|secret\.|holdfast\.|@xstate)/;
-
 const eventSchema = z
   .looseObject({
     type: z
       .string('a text of 1 to 256 characters')
       .min(1, 'a text of 1 to 256 characters')
       .max(256, 'a text of 1 to 256 characters')
-      .refine((type) => !RESERVED.test(type), 'a type that is not one of the runtime itself')
+      .refine((type) => !isReserved(type), 'a type that is not one of the runtime itself')
       .describe('The type of the event; not of the runtime itself (xstate., secret., holdfast.).'),
   })
   .describe('The event, as the machine knows it.');

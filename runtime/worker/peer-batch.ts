@@ -1,5 +1,6 @@
 import { runAt, runCount, traceAt, type Batch } from '../mailbox/batch.ts';
 import { isTrace } from '../mailbox/trace.ts';
+import { isReserved } from '../reserved-types.ts';
 
 /** A batch holds no more envelopes of one instance than its mailbox did. */
 const MAX_RUN = 1_000_000;
@@ -48,13 +49,21 @@ function areEvents(events: readonly unknown[], length: number): boolean {
 }
 
 function arePacked(keys: unknown, columns: readonly unknown[], length: number): boolean {
-  if (!Array.isArray(keys) || keys.length !== columns.length || keys.includes('__proto__')) return false;
-  const types = columns[keys.indexOf('type')];
+  if (!Array.isArray(keys) || keys.length !== columns.length || !keys.every(isKey)) return false;
+  const at = keys.indexOf('type');
+  // The event would have the last of them.
+  if (keys.includes('type', at + 1)) return false;
+  const types = columns[at];
   if (!Array.isArray(types)) return isType(types);
   for (let i = 0; i < length; i++) if (!isType(types[i])) return false;
   return true;
 }
 
+function isKey(key: unknown): boolean {
+  return typeof key === 'string' && key !== '__proto__';
+}
+
+/** The thread of an honest agent has let none out that is reserved. */
 function isType(type: unknown): boolean {
-  return typeof type === 'string' && type !== 'xstate.stop';
+  return typeof type === 'string' && !isReserved(type);
 }

@@ -3,6 +3,7 @@ import { Mailbox, type Tag } from '../mailbox/mailbox.ts';
 import type { Attachment } from '../mailbox/outbox.ts';
 import { measure } from '../mailbox/size.ts';
 import { hasMoved } from '../mailbox/transfer.ts';
+import { isReserved } from '../reserved-types.ts';
 import type { Peer } from './peer-ports.ts';
 import type { Self } from './thread-state.ts';
 
@@ -65,7 +66,8 @@ export function unfit(
 ): DeadLetterReason | undefined {
   try {
     const { type } = event as { type?: unknown };
-    if (typeof type !== 'string' || type === 'xstate.stop' || hasMoved(event)) return 'unclonable';
+    if (typeof type !== 'string' || hasMoved(event)) return 'unclonable';
+    if (isReserved(type)) return 'reserved';
     const size = measure(event, maxBytes, sharedMemory);
     if (size === 'shared') return 'unclonable';
     return size === 'too-large' ? size : undefined;

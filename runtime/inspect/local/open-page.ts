@@ -2,6 +2,8 @@ import type { Clock } from '../../clock.ts';
 import type { DeadLetter } from '../../dead-letters.ts';
 import { HoldfastError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
+import { refusal } from '../../refusal.ts';
+import { isReserved } from '../../reserved-types.ts';
 import type { RuntimeStatus } from '../../status.ts';
 import { jsonSafe } from '../../wire/inspection.ts';
 import type { InspectOptions } from '../inspect-options.ts';
@@ -50,6 +52,7 @@ function actionsOf(system: InspectedSystem): PageActions {
     send(address, event) {
       const ref = system.get(address);
       if (ref === undefined) throw new HoldfastError('AGENT_STOPPED', `no instance is at ${address} now`);
+      if (isReserved(event.type)) throw refusal(address, 'reserved');
       ref.send(event);
     },
     replay: (id) => system.replay(id),
