@@ -7,9 +7,11 @@ import type {
   Subscription,
 } from 'xstate';
 import { TwinSnapshot } from '../actors/twin.ts';
+import { checkCall, checkTimeout, checkWait, listener } from './call-check.ts';
+import { isEvent, notAnEvent } from './inbox.ts';
 import type { Instance } from './instance.ts';
 import { stateFrom } from './mirrored-state.ts';
-import { tooLate } from './refusal.ts';
+import { refusal, tooLate } from './refusal.ts';
 import type { WatchListener } from './watchers.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 import type { PersistedState, PersistedTimer } from './xstate/persisted-timer.ts';
@@ -17,7 +19,7 @@ import { stopRoot } from './xstate/xstate5.ts';
 
 /** How long to wait, and when to give up earlier. */
 export interface WaitFor {
-  /** Milliseconds. */
+  /** Milliseconds; `Infinity` for no limit. */
   readonly timeoutMs?: number;
   /** Rejects the promise with the signal's reason; the event may still be handled. */
   readonly signal?: AbortSignal;
@@ -50,8 +52,8 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic> {
   readonly incarnation: number;
   /**
    * Sends an event and resolves when the instance has handled it: the way to go at its pace. Default 30 s.
-   * Rejects with `MAILBOX_FULL`, `MESSAGE_UNCLONABLE`, `MESSAGE_TOO_LARGE`, `AGENT_STOPPED`, `THREAD_CRASHED`
-   * or `ASK_TIMEOUT`.
+   * Rejects with `MAILBOX_FULL`, `MESSAGE_UNCLONABLE`, `MESSAGE_TOO_LARGE`, `AGENT_STOPPED`, `THREAD_CRASHED`,
+   * `ASK_TIMEOUT` or `OPTION_INVALID`.
    */
   deliver(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<void>;
   /**
@@ -118,24 +120,38 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
     get incarnation() {
       return instance.incarnation;
     },
-    async deliver(event, { timeoutMs = DELIVER_MS, signal } = {}) {
+    async deliver(event, options) {
+      const { timeoutMs, signal } = checkWait('ref.deliver()', options, DELIVER_MS);
       await instance.inbox.open('delivery', event, { timeoutMs, signal, onTimeout: notHandled });
     },
-    ask: (event, { timeoutMs = ASK_MS, signal } = {}) =>
-      instance.inbox.open('ask', event, { timeoutMs, signal, onTimeout: notAnswered }),
-    async snapshot({ timeoutMs = ASK_MS } = {}) {
+    ask(event, options) {
+      try {
+        const { timeoutMs, signal } = checkWait('ref.ask()', options, ASK_MS);
+        return instance.inbox.open('ask', event, { timeoutMs, signal, onTimeout: notAnswered });
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+    async snapshot(options) {
+      const timeoutMs = checkTimeout('ref.snapshot()', options) ?? ASK_MS;
       const wire = (await instance.query('snapshot', timeoutMs)) as WireSnapshot;
       return new TwinSnapshot({ ...stateFrom(wire), status: wire.status });
     },
-    async persist({ timeoutMs = ASK_MS } = {}) {
+    async persist(options) {
+      const timeoutMs = checkTimeout('ref.persist()', options) ?? ASK_MS;
       const state = (await instance.query('persist', timeoutMs)) as PersistedState;
       instance.assertWithoutSecrets(state);
       return { v: 1, address, ...state, at: Date.now() };
     },
-    async can(event, { timeoutMs = ASK_MS } = {}) {
+    async can(event, options) {
+      const timeoutMs = checkTimeout('ref.can()', options) ?? ASK_MS;
+      if (!isEvent(event)) throw refusal(address, 'unclonable', notAnEvent());
       return (await instance.query('can', timeoutMs, event)) as boolean;
     },
-    watch: (listener) => instance.watchers.watch(listener),
+    watch(listening) {
+      checkCall('ref.watch()', { listener: [listening, listener] });
+      return instance.watchers.watch(listening);
+    },
     resume: () => instance.resume(),
     stop() {
       // As a local actor is stopped: at once, whatever its instance still has to do.

@@ -10,11 +10,11 @@ export interface Clock extends TimeoutClock {
   random(): number;
 }
 
-/** Node fires a longer timer at once; this one is 24 days. */
+/** Node fires a longer timer at once, this one is 24 days; and it warns of one below 0. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
-  setTimeout: (run, ms) => setTimeout(run, Math.min(ms, LONGEST_MS)),
+  setTimeout: (run, ms) => setTimeout(run, Math.max(0, Math.min(ms, LONGEST_MS))),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
   unref: (handle) => void (handle as NodeJS.Timeout).unref(),
   now: () => performance.now(),

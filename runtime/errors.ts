@@ -4,6 +4,7 @@
  */
 export type HoldfastErrorCode =
   | 'CONFIG_INVALID'
+  | 'OPTION_INVALID'
   | 'AGENT_UNKNOWN'
   | 'AGENT_MODULE_NOT_FOUND'
   | 'AGENT_EXPORT_INVALID'

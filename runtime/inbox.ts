@@ -206,7 +206,7 @@ function isActor(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'sessionId' in value && 'send' in value;
 }
 
-function isEvent(event: unknown): event is AnyEventObject {
+export function isEvent(event: unknown): event is AnyEventObject {
   try {
     return typeof event === 'object' && event !== null && typeof (event as AnyEventObject).type === 'string';
   } catch {
@@ -220,6 +220,6 @@ function alreadyMoved(): TypeError {
   );
 }
 
-function notAnEvent(): TypeError {
+export function notAnEvent(): TypeError {
   return new TypeError('an event is an object with a string "type" that is not XState\'s own "xstate.stop"');
 }

@@ -19,7 +19,7 @@ export type { RuntimeConfig } from './config/schema.ts';
 export type { ExternalSecrets, ProviderConfig } from './config/secrets-schema.ts';
 export type { DeadLetter, DeadLetterReason, Evidence } from './dead-letters.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
-export { transfer, type Movable } from './mailbox/transfer.ts';
+export { transfer, type Movable } from './transfer.ts';
 export type { InspectConfig } from './config/inspect-schema.ts';
 export type { InspectOptions, Inspector } from './inspect/inspect-options.ts';
 export type { InspectorAdapter } from './inspect/inspection-hub.ts';

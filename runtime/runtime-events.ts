@@ -1,5 +1,6 @@
 import type { Subscription } from 'xstate';
 import type { ThreadCause } from '../actors/thread.ts';
+import { oneOf, type Rule } from './call-check.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { HoldfastError } from './errors.ts';
 import type { PoolEvidence } from './exhausted.ts';
@@ -62,6 +63,18 @@ export interface RuntimeEvents {
   };
   warning: { readonly message: string; readonly [field: string]: unknown };
 }
+
+const types: Readonly<Record<keyof RuntimeEvents, true>> = {
+  'dead-letter': true,
+  thread: true,
+  agent: true,
+  escalation: true,
+  secret: true,
+  warning: true,
+};
+
+/** One of the types that `runtime.on` tells. */
+export const runtimeEvent: Rule = oneOf(Object.keys(types));
 
 export type RuntimeListener<K extends keyof RuntimeEvents> = (event: RuntimeEvents[K]) => void;
 

@@ -5,6 +5,7 @@ import { addressOf, agentOf } from './address.ts';
 import { Addresses } from './addresses.ts';
 import { activate } from './activate.ts';
 import { toAgentRef, type AgentRef } from './agent-ref.ts';
+import { kindOf } from './call-check.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { LoadedConfig, ResolvedAgent, ResolvedPool } from './config/resolve.ts';
 import { DEFAULT_PROVIDER_ALIAS } from './config/secrets-schema.ts';
@@ -316,7 +317,10 @@ export class RuntimeSystem {
     const pools = [...this.#pools.keys()];
     if (threadId !== undefined && !pools.includes(threadId)) {
       const known = pools.map((one) => `"${one}"`).join(', ');
-      throw new HoldfastError('CONFIG_INVALID', `no pool has the threadId "${threadId}"; there are ${known}`);
+      throw new HoldfastError(
+        'CONFIG_INVALID',
+        `no pool has the threadId ${quoted(threadId)}; there are ${known}`,
+      );
     }
     const chosen = pools.filter((one) => threadId === undefined || one === threadId);
     return this.#replace(
@@ -533,7 +537,10 @@ export class RuntimeSystem {
     const agent = this.#agents.get(name);
     if (agent !== undefined) return agent;
     const known = [...this.#agents.keys()].map((known) => `"${known}"`).join(', ') || 'none';
-    throw new HoldfastError('AGENT_UNKNOWN', `no agent is named "${name}"; the config declares ${known}`);
+    throw new HoldfastError(
+      'AGENT_UNKNOWN',
+      `no agent is named ${quoted(name)}; the config declares ${known}`,
+    );
   }
 
   #assertRunning(): void {
@@ -546,6 +553,11 @@ export class RuntimeSystem {
     this.logger.warn(fields, message);
     this.#hub.emit('warning', { ...fields, message });
   };
+}
+
+/** A name as the caller wrote it, who may have written anything. */
+function quoted(name: unknown): string {
+  return typeof name === 'string' ? `"${name}"` : kindOf(name);
 }
 
 /** The broker keeps time by the calendar. */

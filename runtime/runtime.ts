@@ -3,21 +3,23 @@ import type { EmittedFrom, EventFromLogic, SnapshotFrom } from 'xstate';
 import type { SecretProvider } from '../providers/provider.ts';
 import { addressOf } from './address.ts';
 import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
+import { checkCall, checkTimeout, listener, name, string } from './call-check.ts';
 import { loadConfig } from './config/load.ts';
 import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
-import { inspectOptions, type Inspect, type InspectOptions } from './inspect/inspect-options.ts';
+import type { Inspect, InspectOptions } from './inspect/inspect-options.ts';
 import type { InspectorPage, RunningInspector } from './inspect/local/local-inspector.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
 import { consoleLogger, type Logger } from './logger.ts';
 import type { Recycled } from './recycle.ts';
-import type { RuntimeEvents, RuntimeListener } from './runtime-events.ts';
+import { runtimeEvent, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
 import type { SnapshotStore } from './store/snapshot-store.ts';
 import type { AuditTarget } from './secrets/audit.ts';
 import type { Capability } from './secrets/capability.ts';
 import { stopOnSignals } from './signals.ts';
+import { checkRuntimeOptions } from './runtime-options-check.ts';
 import { spawnRequest, type SpawnRequest } from './spawn-request.ts';
 import type { RuntimeStatus } from './status.ts';
 import { flushTelemetry } from './telemetry/flush.ts';
@@ -135,6 +137,8 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   /**
    * Calls the listener with what happens from now on: `dead-letter`, `thread`, `agent`, `secret`, `escalation` or
    * `warning`; {@link RuntimeEvents} has what each one tells. A listener that throws is logged and disturbs nobody.
+   *
+   * @throws {HoldfastError} `OPTION_INVALID` for another type, and for a listener that is no function.
    */
   on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription;
   /**
@@ -187,6 +191,7 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
  * that are `required` before it resolves, the others meanwhile. Without a grant no secret provider is called.
  *
  * @throws {ConfigError} `CONFIG_INVALID` or `AGENT_MODULE_NOT_FOUND`, with every problem at once.
+ * @throws {HoldfastError} `OPTION_INVALID` for options that make no sense, with all that is wrong.
  * @throws {HoldfastError} `CONFIG_INVALID` when the file of `audit` cannot be written to.
  * @throws {HoldfastError} `ISOLATION_UNAVAILABLE` with `strict`; `SECRET_NOT_FOUND`, `SECRET_DENIED` or
  *   `SECRET_UNAVAILABLE` for required secrets that cannot be had: the code is that of the first, the message has all.
@@ -216,10 +221,11 @@ export async function openRuntime<const C extends RuntimeConfig>(
   options: RuntimeOptions,
   surroundings: Surroundings = {},
 ): Promise<Runtime<C>> {
-  const { capabilities, providers, logger = consoleLogger, store, audit } = options;
-  const { strict = false, signals = false } = options;
+  const given = checkRuntimeOptions(options);
+  const { capabilities, providers, logger = consoleLogger, store, audit } = given;
+  const { strict = false, signals = false } = given;
   const customProviders = providers?.map(({ name }) => name);
-  const chosen = options.inspect && inspectOptions(options.inspect);
+  const chosen = given.inspect;
   const loaded = await loadConfig(config, customProviders && { customProviders });
   const inspect: InspectOptions | undefined = chosen ?? loaded.inspect;
   if (strict && !surroundings.startThread) await assertIsolation(loaded);
@@ -239,7 +245,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     if (inspect?.page !== undefined) {
       // The server and its page are loaded for those alone who want them.
       const { openPage } = await import('./inspect/local/open-page.ts');
-      page = await openPage(system, inspect, options.logger && system.logger);
+      page = await openPage(system, inspect, given.logger && system.logger);
     }
     await system.fetchSecrets();
   } catch (error) {
@@ -272,19 +278,38 @@ export async function openRuntime<const C extends RuntimeConfig>(
     secrets: system.secrets.actor as AnyActorRef,
     spawn: async (agent, options) => (await spawn(agent, spawnRequest(agent, options))) as never,
     getOrSpawn: async (agent, id, options) => {
-      const request = spawnRequest(agent, { ...options, id: id ?? '' });
+      const request = spawnRequest(agent, options, id ?? '');
       return (await system.getOrSpawn(agent, id, () => spawn(agent, request))) as never;
     },
     get: (address) => system.get(address),
     logic: (agent) => system.logic(agent) as never,
     inspector: page,
     status: () => system.status(),
-    on: (type, listener) => system.on(type, listener),
-    deadLetters: { list: () => system.listDeadLetters(), replay: (id) => system.replay(id) },
-    refreshSecret: (id, { provider } = {}) => system.refreshSecret(id, provider),
-    recycle: (threadId, { timeoutMs } = {}) => system.recycle(threadId, timeoutMs),
-    drain: ({ timeoutMs } = {}) => system.drainOrWarn(timeoutMs),
-    stop: ({ timeoutMs } = {}) => stop(timeoutMs),
+    on(type, listening) {
+      checkCall('runtime.on()', { type: [type, runtimeEvent], listener: [listening, listener] });
+      return system.on(type, listening);
+    },
+    deadLetters: {
+      list: () => system.listDeadLetters(),
+      async replay(id) {
+        checkCall('runtime.deadLetters.replay()', { id: [id, string] });
+        await system.replay(id);
+      },
+    },
+    async refreshSecret(id, options) {
+      const rules = { provider: name };
+      const { provider } = checkCall<{ provider?: string }>(
+        'runtime.refreshSecret()',
+        { id: [id, name] },
+        options,
+        rules,
+      );
+      await system.refreshSecret(id, provider);
+    },
+    recycle: async (threadId, options) =>
+      system.recycle(threadId, checkTimeout('runtime.recycle()', options)),
+    drain: async (options) => system.drainOrWarn(checkTimeout('runtime.drain()', options)),
+    stop: async (options) => stop(checkTimeout('runtime.stop()', options)),
     [Symbol.asyncDispose]: () => stop(),
   };
 }

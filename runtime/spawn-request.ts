@@ -1,4 +1,5 @@
 import type { PersistedEnvelope } from './agent-ref.ts';
+import { kindOf } from './call-check.ts';
 import { HoldfastError } from './errors.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
 
@@ -9,13 +10,13 @@ export interface SpawnRequest {
   readonly snapshot?: PersistedEnvelope | undefined;
 }
 
-/** Checks what a caller gave, who may not have types; nothing is as good as no options. */
-export function spawnRequest(agent: string, options: unknown): SpawnRequest {
+/** Checks what a caller gave, who may not have types; nothing is as good as no options. `at` is the id of the address. */
+export function spawnRequest(agent: string, options: unknown, at?: unknown): SpawnRequest {
   const given = options ?? {};
   if (typeof given !== 'object') {
     throw invalid(agent, `the options are an object, such as { id: "btc" }, not a ${typeof given}`);
   }
-  const { id, input, snapshot } = given as Record<string, unknown>;
+  const { id, input, snapshot } = read(agent, given, at);
   if (id !== undefined && (typeof id !== 'string' || !isId(id))) {
     const got = typeof id === 'string' ? 'one without any or with half a character' : `a ${typeof id}`;
     throw invalid(agent, `an id is a string of at least one character, not ${got}`);
@@ -32,8 +33,12 @@ export function continuationOf({ snapshot, timers = [], version }: PersistedEnve
 }
 
 function isEnvelope(snapshot: unknown): boolean {
-  const { v, timers } = (snapshot ?? {}) as Partial<PersistedEnvelope>;
-  return v === 1 && (timers === undefined || Array.isArray(timers));
+  try {
+    const { v, timers } = (snapshot ?? {}) as Partial<PersistedEnvelope>;
+    return v === 1 && (timers === undefined || Array.isArray(timers));
+  } catch {
+    return false;
+  }
 }
 
 /** Half of a surrogate pair cannot be percent-encoded. */
@@ -41,6 +46,21 @@ function isId(id: string): boolean {
   return id !== '' && !/\p{Surrogate}/u.test(id);
 }
 
-function invalid(agent: string, what: string): HoldfastError {
-  return new HoldfastError('CONFIG_INVALID', `cannot spawn "${agent}": ${what}`);
+/** Each option once, whatever stands behind it; the id is that of the address, where there is one. */
+function read(agent: string, given: object, at: unknown): Record<string, unknown> {
+  try {
+    const { id, input, snapshot } = given as Record<string, unknown>;
+    return { id: at ?? id, input, snapshot };
+  } catch (cause) {
+    throw invalid(agent, 'the options cannot be read', cause);
+  }
+}
+
+function invalid(agent: unknown, what: string, cause?: unknown): HoldfastError {
+  const named = typeof agent === 'string' ? `"${agent}"` : kindOf(agent);
+  return new HoldfastError(
+    'CONFIG_INVALID',
+    `cannot spawn ${named}: ${what}`,
+    cause === undefined ? {} : { cause },
+  );
 }

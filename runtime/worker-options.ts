@@ -18,7 +18,9 @@ export const agentHelpers = [
   'worker/peer-ref',
   'worker/secret-logic',
   'worker/thread-state',
+  'call-check',
   'mailbox/transfer',
+  'transfer',
   'errors',
 ] as const;
 

@@ -1,4 +1,6 @@
+import { arrayOf, checkCall, isObject, string, type Rules } from '../call-check.ts';
 import { crossFindings } from './checks.ts';
+import { HoldfastError } from '../errors.ts';
 import type { Finding } from './finding.ts';
 import { findingsOf } from './issues.ts';
 import { findModules } from './modules.ts';
@@ -25,10 +27,15 @@ export interface LoadOptions {
  */
 export async function loadConfig(
   source: object | string | URL,
-  options: LoadOptions = {},
+  options?: LoadOptions,
 ): Promise<LoadedConfig> {
-  const read = await readSource(source, options.env);
-  const { parsed, findings } = check(read, options);
+  const given = checkCall<LoadOptions>('loadConfig()', {}, options, rules);
+  return readable(source, () => load(source, given));
+}
+
+async function load(source: unknown, { customProviders, env }: LoadOptions): Promise<LoadedConfig> {
+  const read = await readSource(source, env);
+  const { parsed, findings } = check(read, customProviders);
   const modules = await findModules(read.root, read.folder);
   const all = [...findings, ...modules.findings];
   if (parsed === undefined || all.length > 0) throw configError(read, all);
@@ -45,12 +52,27 @@ export async function loadConfig(
  */
 export async function validateConfig(
   source: object | string | URL,
-  options: LoadOptions = {},
+  options?: LoadOptions,
 ): Promise<RuntimeConfig> {
-  const read = await readSource(source, options.env);
-  const { parsed, findings } = check(read, options);
-  if (parsed === undefined || findings.length > 0) throw configError(read, findings);
-  return read.root as RuntimeConfig;
+  const { customProviders, env } = checkCall<LoadOptions>('validateConfig()', {}, options, rules);
+  return readable(source, async () => {
+    const read = await readSource(source, env);
+    const { parsed, findings } = check(read, customProviders);
+    if (parsed === undefined || findings.length > 0) throw configError(read, findings);
+    return read.root as RuntimeConfig;
+  });
+}
+
+/** An object may be one whose getters throw, a proxy for example. What a file says is read without any. */
+async function readable<T>(source: unknown, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof HoldfastError || typeof source === 'string') throw error;
+    const message = 'the config object cannot be read: a getter or a proxy of it throws; give plain data';
+    const finding: Finding = { code: 'wrong-type', path: [], at: 'value', message };
+    throw configError({ root: undefined, findings: [], folder: process.cwd() }, [finding]);
+  }
 }
 
 interface Checked {
@@ -58,7 +80,12 @@ interface Checked {
   readonly findings: readonly Finding[];
 }
 
-function check(read: Source, { customProviders = [] }: LoadOptions): Checked {
+const rules: Rules<LoadOptions> = {
+  customProviders: arrayOf('an array of names', string.is),
+  env: { what: 'an object', is: isObject },
+};
+
+function check(read: Source, customProviders: readonly string[] = []): Checked {
   // Without a value there is nothing more to say than why.
   if (read.root === undefined) return { findings: read.findings };
   const result = configSchema.safeParse(read.root);

@@ -81,18 +81,30 @@ function pathOf(source: string | URL): string | undefined {
   }
 }
 
+/** Where a value is: made into a path for those alone of which there is something to say. */
+interface Place {
+  readonly key: string | number;
+  readonly above: Place | undefined;
+}
+
+function pathTo(place: Place | undefined): (string | number)[] {
+  const path: (string | number)[] = [];
+  for (let at = place; at !== undefined; at = at.above) path.push(at.key);
+  return path.toReversed();
+}
+
 function forbiddenKeysIn(root: object): Finding[] {
   const findings: Finding[] = [];
   const seen = new Set<object>();
-  const waiting: [ConfigPath, object][] = [[[], root]];
+  const waiting: [Place | undefined, object][] = [[undefined, root]];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const [path, value] = next;
+    const [above, value] = next;
     if (seen.has(value)) continue;
     seen.add(value);
     for (const [key, inner] of Object.entries(value)) {
-      const innerPath = [...path, Array.isArray(value) ? Number(key) : key];
-      if (isForbiddenKey(key)) findings.push(forbiddenKey(innerPath));
-      else if (typeof inner === 'object' && inner !== null) waiting.push([innerPath, inner as object]);
+      const place: Place = { key: Array.isArray(value) ? Number(key) : key, above };
+      if (isForbiddenKey(key)) findings.push(forbiddenKey(pathTo(place)));
+      else if (typeof inner === 'object' && inner !== null) waiting.push([place, inner as object]);
     }
   }
   return findings;

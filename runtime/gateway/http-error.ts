@@ -34,6 +34,7 @@ export class HttpError extends Error {
 /** Not listed: 500, for what should not be. */
 const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
   CONFIG_INVALID: 400,
+  OPTION_INVALID: 400,
   AGENT_UNKNOWN: 404,
   AGENT_STOPPED: 404,
   ADDRESS_TAKEN: 409,

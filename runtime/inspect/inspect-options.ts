@@ -26,7 +26,7 @@ export type Inspect = 'local' | 'stately' | InspectOptions | Inspector;
 /** @throws {HoldfastError} `CONFIG_INVALID`: with all that is wrong */
 export function inspectOptions(inspect: Inspect): InspectOptions {
   if (inspect === 'local' || inspect === 'stately') return { page: inspect };
-  const problems = typeof inspect === 'object' && inspect !== null ? problemsOf({ ...inspect }) : [NOT_THAT];
+  const problems = inspectProblems(inspect);
   if (problems.length > 0) throw new HoldfastError('CONFIG_INVALID', `\`inspect\`: ${problems.join('; ')}`);
   const { adapter } = inspect;
   // An inspector has started its adapter, and goes on when the runtime has stopped.
@@ -34,6 +34,16 @@ export function inspectOptions(inspect: Inspect): InspectOptions {
     return { adapter: { send: (event) => adapter.send(event) } };
   const { page = adapter === undefined ? 'local' : undefined } = inspect as InspectOptions;
   return { ...inspect, ...(page !== undefined && { page }) };
+}
+
+/** What is wrong with it, one sentence each. */
+export function inspectProblems(inspect: unknown): string[] {
+  if (inspect === 'local' || inspect === 'stately') return [];
+  try {
+    return typeof inspect === 'object' && inspect !== null ? problemsOf({ ...inspect }) : [NOT_THAT];
+  } catch {
+    return [NOT_THAT];
+  }
 }
 
 const NOT_THAT = "give 'local', 'stately', options, or what createInspector of @statelyai/inspect returns";

@@ -1,4 +1,5 @@
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
+import { checkCall, isObject, type Rule } from '../call-check.ts';
 
 /**
  * The state chart of a machine as the text of a Mermaid diagram, which GitHub and most Markdown viewers draw: nested and
@@ -14,6 +15,7 @@ import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xst
  * ```
  */
 export function toMermaid(machine: AnyStateMachine): string {
+  checkCall('toMermaid()', { machine: [machine, aMachine] });
   const { root } = machine;
   const arrows = Map.groupBy(allTransitions(root), ({ within }) => within);
   const own = arrows.get(undefined) ?? [];
@@ -26,6 +28,15 @@ export function toMermaid(machine: AnyStateMachine): string {
   }
   return `${lines.join('\n')}\n`;
 }
+
+/** By what is read of it: one of another copy of XState is as good. */
+const aMachine: Rule = {
+  what: 'a state machine of XState',
+  is(value) {
+    const { root, states } = value as Partial<AnyStateMachine>;
+    return isObject(root) && isObject(states) && root.transitions instanceof Map;
+  },
+};
 
 /** No state has this id: theirs begin with `s_`. */
 const ANYWHERE = 'anywhere';

@@ -21,20 +21,7 @@ const SLOT = Symbol.for('holdfast.transfer');
 /** One per thread, under a global symbol: an agent's own import may be another copy of this module. */
 const marks = ((globalThis as { [SLOT]?: Marks })[SLOT] ??= { used: false, of: new WeakMap() });
 
-/**
- * Marks an event, a reply or an emitted event, so that the `ArrayBuffer`s and `MessagePort`s of the list move to the
- * other thread instead of being copied; a port can only move. Returns the same value. As with `postMessage`, what has
- * moved is of no use any more where it came from. Moved memory does not count towards `mailbox.maxBytes`.
- *
- * A value moves once: sent again it becomes a dead letter with the reason `unclonable`, or, for a reply, a
- * `REPLY_UNCLONABLE`. An event that had left when its instance crashed cannot be sent to the next incarnation, and
- * becomes a dead letter with the reason `crashed`. The input of `spawn` is copied always, because a restart needs it.
- *
- * @example
- * ```ts
- * ref.send(transfer({ type: 'frame', pixels }, [pixels.buffer]));
- * ```
- */
+/** Marks a value, with what is to move with it; `holdfast` and `holdfast/agent` export it behind a check. */
 export function transfer<T extends object>(value: T, list: readonly (Movable | ArrayBufferLike)[]): T {
   // What is not an object holds nothing that could move.
   if (typeof value !== 'object' || value === null) return value;

@@ -173,3 +173,32 @@ describe('an answer to nobody', () => {
     expect(await wait).toBe('for the ask');
   });
 });
+
+describe('a signal that is no platform’s own', () => {
+  const broken = (): never => {
+    throw new Error('the signal is broken');
+  };
+  const quiet = { aborted: false, reason: 'gone', addEventListener() {}, removeEventListener() {} };
+  const signalWith = (change: object): AbortSignal => ({ ...quiet, ...change }) as unknown as AbortSignal;
+
+  it('may throw when it is asked or listened to: the wait is refused, and nothing is offered', async () => {
+    const asked = Object.defineProperty(signalWith({}), 'aborted', { get: broken });
+    for (const signal of [asked, signalWith({ addEventListener: broken })])
+      await expect(open('ask', { signal })).rejects.toThrow('the signal is broken');
+    expect(offered).toEqual([]);
+  });
+
+  it('may throw when it is left alone: whoever waits is told in any case', async () => {
+    const late = open('ask', { signal: signalWith({ removeEventListener: broken }) });
+    clock.pass(100);
+    await expect(late).rejects.toThrow('late');
+  });
+
+  it('may not know its reason', async () => {
+    let abort = (): void => {};
+    const signal = signalWith({ addEventListener: (_type: string, run: () => void) => void (abort = run) });
+    const wait = open('ask', { signal: Object.defineProperty(signal, 'reason', { get: broken }) });
+    abort();
+    await expect(wait).rejects.toThrow('the signal is broken');
+  });
+});

@@ -72,7 +72,11 @@ export class Waiting {
     offer: (tag: Tag, deadline: number) => void,
   ): Promise<unknown> {
     const { timeoutMs, signal } = options;
-    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    try {
+      if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#last += 1;
     const tag = kind === 'ask' ? this.#last : -this.#last;
     return new Promise((resolve, reject) => {
@@ -95,11 +99,13 @@ export class Waiting {
       line.last = waiter;
       if (line.timer === undefined) this.#set(line, timeoutMs);
       this.#waiters.set(tag, waiter);
-      if (signal !== undefined) {
-        waiter.abort = () => this.reject(tag, signal.reason);
-        signal.addEventListener('abort', waiter.abort, { once: true });
-      }
       try {
+        // Before the envelope is on its way: a signal that throws leaves nothing behind.
+        if (signal !== undefined) {
+          const abort = (): void => this.reject(tag, reasonOf(signal));
+          signal.addEventListener('abort', abort, { once: true });
+          waiter.abort = abort;
+        }
         offer(tag, deadline);
       } catch (error) {
         this.reject(tag, error);
@@ -157,7 +163,7 @@ export class Waiting {
     if (after === undefined) line.last = before;
     else after.before = before;
     if (line.first === undefined) this.#empty(line);
-    if (abort !== undefined) options.signal?.removeEventListener('abort', abort);
+    if (abort !== undefined) forget(options.signal, abort);
     options.settled?.(tag);
     return waiter;
   }
@@ -174,5 +180,22 @@ export class Waiting {
     if (line.timer !== undefined) this.#clock.clearTimeout(line.timer);
     line.timer = undefined;
     if (this.#lines.size > IDLE_LINES) this.#lines.delete(line.timeoutMs);
+  }
+}
+
+/** A signal that is no platform's own may throw; whoever waits is told in any case. */
+function reasonOf(signal: AbortSignal): unknown {
+  try {
+    return signal.reason;
+  } catch (error) {
+    return error;
+  }
+}
+
+function forget(signal: AbortSignal | undefined, abort: () => void): void {
+  try {
+    signal?.removeEventListener('abort', abort);
+  } catch {
+    // The wait is over, and an abort finds nobody.
   }
 }

@@ -1,3 +1,4 @@
+import { checkCall, type Rule } from '../call-check.ts';
 import type { RuntimeStatus } from '../status.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -21,8 +22,17 @@ interface Metric {
  * ```
  */
 export function toPrometheus(status: RuntimeStatus): string {
+  checkCall('toPrometheus()', { status: [status, aStatus] });
   return metricsOf(status).map(text).join('');
 }
+
+const aStatus: Rule = {
+  what: 'what runtime.status() gives',
+  is(value) {
+    const { pools, instances, secrets, secretProviders } = value as Partial<RuntimeStatus>;
+    return [pools, instances, secrets, secretProviders].every(Array.isArray);
+  },
+};
 
 function metricsOf(status: RuntimeStatus): Metric[] {
   const { pools, instances, secrets, secretProviders } = status;

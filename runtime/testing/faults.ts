@@ -1,4 +1,5 @@
 import { AssertionError } from 'node:assert';
+import { checkCall, oneOf, string } from '../call-check.ts';
 import type { FaultyStore, StoreCall, StoreFailure } from './faulty-store.ts';
 import type { KillCause, TestThread } from './test-thread.ts';
 
@@ -42,6 +43,10 @@ export interface FaultsOptions {
   readonly store: FaultyStore | undefined;
 }
 
+const aCause = oneOf(['exit', 'error', 'oom']);
+const aFailure = oneOf(['fail', 'hang']);
+const aStoreCall = oneOf(['load', 'save', 'delete']);
+
 export function createFaults({ threads, threadOf, store }: FaultsOptions): Faults {
   const injected: Fault[] = [];
 
@@ -74,11 +79,20 @@ export function createFaults({ threads, threadOf, store }: FaultsOptions): Fault
   }
 
   return {
-    killThread: (wanted, cause = 'exit') =>
-      inject('kill-thread', wanted, (thread, done) => thread.kill(cause, done)),
-    hangThread: (wanted) => inject('hang-thread', wanted, (thread, done) => thread.hang(done)),
-    dropBatch: (wanted) => inject('drop-batch', wanted, (thread, done) => thread.dropBatch(done)),
+    killThread(target, cause = 'exit') {
+      checkCall('faults.killThread()', { target: [target, string], cause: [cause, aCause] });
+      return inject('kill-thread', target, (thread, done) => thread.kill(cause, done));
+    },
+    hangThread(target) {
+      checkCall('faults.hangThread()', { target: [target, string] });
+      return inject('hang-thread', target, (thread, done) => thread.hang(done));
+    },
+    dropBatch(target) {
+      checkCall('faults.dropBatch()', { target: [target, string] });
+      return inject('drop-batch', target, (thread, done) => thread.dropBatch(done));
+    },
     failStore(how = 'fail', call?: StoreCall) {
+      checkCall('faults.failStore()', { how: [how, aFailure], call: [call ?? 'load', aStoreCall] });
       if (store === undefined) {
         throw new AssertionError({
           message: 'there is no store to fail: give createTestRuntime one, such as memoryStore()',

@@ -1,14 +1,14 @@
-export {
-  createMemoryProvider,
-  type MemoryCall,
-  type MemoryFault,
-  type MemoryFaultOptions,
-  type MemoryHangOptions,
-  type MemoryProvider,
-  type MemoryProviderOptions,
+export type {
+  MemoryCall,
+  MemoryFault,
+  MemoryFaultOptions,
+  MemoryHangOptions,
+  MemoryProvider,
+  MemoryProviderOptions,
 } from '../../providers/memory.ts';
 export type { Fault, Faults } from './faults.ts';
 export type { StoreCall, StoreFailure } from './faulty-store.ts';
+export { createMemoryProvider } from './memory-provider.ts';
 export type { Expected, Probe } from './probe.ts';
 export {
   secretProviderCases,

@@ -9,6 +9,17 @@ import {
   type InputFrom,
   type TransitionActorLogic,
 } from 'xstate';
+import {
+  checkCall,
+  finite,
+  listener,
+  milliseconds,
+  objectWith,
+  string,
+  type Rule,
+  type Rules,
+} from '../call-check.ts';
+import { isEvent } from '../inbox.ts';
 import { createChild } from '../xstate/xstate5.ts';
 import type { Timeline } from './timeline.ts';
 import type { Timers } from './timers.ts';
@@ -46,6 +57,32 @@ export interface Probe extends Actor<ProbeLogic> {
   ): ActorRefFrom<TLogic>;
 }
 
+interface Patience {
+  readonly withinMs?: number;
+  readonly realMs?: number;
+}
+
+const anEvent: Rule = { what: 'an object with a string "type"', is: isEvent };
+
+const ofPatience: Rules<Patience> = { withinMs: finite, realMs: milliseconds };
+
+const anExpected: Rule = {
+  what: 'the type of an event, or a function',
+  is: (value) => string.is(value) || listener.is(value),
+};
+
+interface Run {
+  readonly id?: string;
+  readonly input?: unknown;
+}
+
+const ofRun: Rules<Run> = {
+  id: string,
+  input: { what: 'anything', is: () => true },
+};
+
+const logicRule = objectWith('actor logic of XState', ['transition', 'getInitialSnapshot']);
+
 export interface ProbeOptions {
   readonly name: string;
   readonly timeline: Timeline;
@@ -75,8 +112,15 @@ export function createProbe({ name, timeline, timers, time, hint }: ProbeOptions
 
   async function expectEvent(
     expected: Expected<AnyEventObject>,
-    { withinMs = 0, realMs = 1000 }: { readonly withinMs?: number; readonly realMs?: number } = {},
+    options?: Patience,
   ): Promise<AnyEventObject> {
+    const given = { expected: [expected, anExpected] } as const;
+    const { withinMs = 0, realMs = 1000 } = checkCall<Patience>(
+      'probe.expectEvent()',
+      given,
+      options,
+      ofPatience,
+    );
     let found = take(expected);
     if (found === undefined) await timeline.settled();
     const until = time.now + withinMs;
@@ -113,10 +157,17 @@ export function createProbe({ name, timeline, timers, time, hint }: ProbeOptions
     return new AssertionError({ message: `no ${what} came to the probe ${name}; ${seen}. ${hint}` });
   }
 
-  const more: Omit<Probe, keyof Actor<ProbeLogic>> = {
+  const send = actor.send.bind(actor);
+  const more: Omit<Probe, Exclude<keyof Actor<ProbeLogic>, 'send'>> = {
     events,
+    send(event) {
+      checkCall('probe.send()', { event: [event, anEvent] });
+      send(event);
+    },
     expectEvent: expectEvent as Probe['expectEvent'],
-    run(child, { id = `${name}.${++children}`, input } = {}) {
+    run(child, options) {
+      const checked = checkCall<Run>('probe.run()', { logic: [child, logicRule] }, options, ofRun);
+      const { id = `${name}.${++children}`, input } = checked;
       return createChild(child, { id, parent: actor, input }).start() as never;
     },
   };

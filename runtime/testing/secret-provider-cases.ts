@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
+import { checkCall, listener, milliseconds, type Rules } from '../call-check.ts';
 import {
   ProviderError,
   type FetchResult,
@@ -44,6 +45,9 @@ export interface TestSecretProviderOptions extends SecretProviderCases {
   readonly test: (name: string, run: () => Promise<void>) => unknown;
 }
 
+const ofCases: Rules<SecretProviderCases> = { create: listener, deadlineMs: milliseconds };
+const withTest: Rules<TestSecretProviderOptions> = { ...ofCases, test: listener };
+
 /**
  * Declares a test for each rule of {@link SecretProvider}. A provider that passes them all does what the runtime
  * relies on.
@@ -54,15 +58,21 @@ export interface TestSecretProviderOptions extends SecretProviderCases {
  * testSecretProvider({ test, create: () => ({ provider, put: (id, value) => vault.write(id, value) }) });
  * ```
  */
-export function testSecretProvider({ test, ...subject }: TestSecretProviderOptions): void {
+export function testSecretProvider(options: TestSecretProviderOptions): void {
+  const { test, ...subject } = checkCall<TestSecretProviderOptions>(
+    'testSecretProvider()',
+    {},
+    options,
+    withTest,
+    ['test', 'create'],
+  );
   for (const { name, run } of secretProviderCases(subject)) test(name, run);
 }
 
 /** The same as a list, for a test runner of another kind. */
-export function secretProviderCases({
-  create,
-  deadlineMs = 10_000,
-}: SecretProviderCases): SecretProviderCase[] {
+export function secretProviderCases(options: SecretProviderCases): SecretProviderCase[] {
+  const given = checkCall<SecretProviderCases>('secretProviderCases()', {}, options, ofCases, ['create']);
+  const { create, deadlineMs = 10_000 } = given;
   return Object.entries(rules).map(([name, check]) => ({
     name,
     async run() {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
+import { checkCall, listener, milliseconds, type Rules } from '../call-check.ts';
 import type { SnapshotRecord, SnapshotStore } from '../store/snapshot-store.ts';
 import { runtimeCases } from './snapshot-store-runtime-cases.ts';
 
@@ -26,6 +27,14 @@ export interface TestSnapshotStoreOptions extends SnapshotStoreCases {
   readonly test: (name: string, run: () => Promise<void>) => unknown;
 }
 
+const ofCases: Rules<SnapshotStoreCases> = {
+  create: listener,
+  reopen: listener,
+  dispose: listener,
+  deadlineMs: milliseconds,
+};
+const withTest: Rules<TestSnapshotStoreOptions> = { ...ofCases, test: listener };
+
 /**
  * Declares a test for each rule of {@link SnapshotStore}. A store that passes them all does what the runtime relies on.
  *
@@ -35,7 +44,14 @@ export interface TestSnapshotStoreOptions extends SnapshotStoreCases {
  * testSnapshotStore({ test, create: () => sqlStore(':memory:') });
  * ```
  */
-export function testSnapshotStore({ test, ...store }: TestSnapshotStoreOptions): void {
+export function testSnapshotStore(options: TestSnapshotStoreOptions): void {
+  const { test, ...store } = checkCall<TestSnapshotStoreOptions>(
+    'testSnapshotStore()',
+    {},
+    options,
+    withTest,
+    ['test', 'create'],
+  );
   for (const { name, run } of snapshotStoreCases(store)) test(name, run);
 }
 
@@ -47,7 +63,8 @@ type Check = (
 
 /** The same as a list, for a test runner of another kind. */
 export function snapshotStoreCases(options: SnapshotStoreCases): SnapshotStoreCase[] {
-  const { create, reopen, dispose, deadlineMs = 10_000 } = options;
+  const given = checkCall<SnapshotStoreCases>('snapshotStoreCases()', {}, options, ofCases, ['create']);
+  const { create, reopen, dispose, deadlineMs = 10_000 } = given;
   return Object.entries({ ...rules, ...runtimeCases }).map(([name, check]) => ({
     name,
     async run() {

@@ -1,5 +1,8 @@
+import { checkCall, flag, kindOf, milliseconds, string, type Rules } from '../call-check.ts';
 import type { Clock } from '../clock.ts';
 import type { RuntimeConfig } from '../config/schema.ts';
+import { HoldfastError } from '../errors.ts';
+import { runtimeOptionRules } from '../runtime-options-check.ts';
 import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { createFaults, type Faults } from './faults.ts';
@@ -58,6 +61,14 @@ export interface TestRuntime<C extends RuntimeConfig = RuntimeConfig> extends Ru
   readonly trace: readonly string[];
 }
 
+const rules: Rules<TestRuntimeOptions> = {
+  ...runtimeOptionRules,
+  threads: flag,
+  seed: { what: 'a whole number of 32 bits', is: Number.isInteger },
+  now: { what: 'a number of milliseconds', is: Number.isFinite },
+  deadlineMs: milliseconds,
+};
+
 /** Real time that what no clock knows of gets at each step of a stop. */
 const STOP_PATIENCE_MS = 25;
 
@@ -77,10 +88,11 @@ const STOP_PATIENCE_MS = 25;
  */
 export async function createTestRuntime<const C extends RuntimeConfig>(
   config: C | string | URL,
-  options: TestRuntimeOptions = {},
+  options?: TestRuntimeOptions,
 ): Promise<TestRuntime<C>> {
-  const { now = 0, deadlineMs = 10_000, seed = anySeed() } = options;
-  const { threads = process.env['HOLDFAST_TEST_THREADS'] === '1' } = options;
+  const given = checkCall<TestRuntimeOptions>('createTestRuntime()', {}, options, rules);
+  const { now = 0, deadlineMs = 10_000, seed = anySeed() } = given;
+  const { threads = process.env['HOLDFAST_TEST_THREADS'] === '1' } = given;
   const hint = `(seed: ${seed})`;
   const time: Time = { now };
   const timers = new Timers(time);
@@ -94,9 +106,8 @@ export async function createTestRuntime<const C extends RuntimeConfig>(
     random: seeded(seed, 2),
   };
   const surroundings = { clock, startThread: stage.startThread, sent: deepFreeze };
-  const store = options.store && faultyStore(options.store);
-  const given = store === undefined ? options : { ...options, store: store.store };
-  const runtime = await openRuntime(config, given, surroundings);
+  const store = given.store && faultyStore(given.store);
+  const runtime = await openRuntime(config, { ...given, ...(store && { store: store.store }) }, surroundings);
   let stopped: Promise<void> | undefined;
   let probes = 0;
   function stop(stopping?: { readonly timeoutMs?: number }): Promise<void> {
@@ -109,11 +120,27 @@ export async function createTestRuntime<const C extends RuntimeConfig>(
 
   return {
     ...runtime,
-    clock: { now: () => time.now, advance: (ms) => timeline.advance(ms) },
+    clock: {
+      now: () => time.now,
+      async advance(ms) {
+        // A time that never comes would run repeated timers for ever.
+        if (!Number.isFinite(ms) || ms < 0) {
+          const given = typeof ms === 'number' ? ms : kindOf(ms);
+          throw new HoldfastError(
+            'OPTION_INVALID',
+            `clock.advance(): time goes by 0 ms or more, not by ${given}`,
+          );
+        }
+        await timeline.advance(ms);
+      },
+    },
     settled: () => timeline.settled(),
     seed,
     random: seeded(seed, 3),
-    probe: (name = `probe-${++probes}`) => createProbe({ name, timeline, timers, time, hint }),
+    probe(name = `probe-${++probes}`) {
+      checkCall('runtime.probe()', { name: [name, string] });
+      return createProbe({ name, timeline, timers, time, hint });
+    },
     faults: createFaults({
       threads: () => stage.threads(),
       store,

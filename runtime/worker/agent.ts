@@ -5,9 +5,10 @@ import type {
   MachineContext,
   ParameterizedObject,
 } from 'xstate';
+import { kindOf } from '../call-check.ts';
 import { runningKey, threadState, type OpenAsk, type Self } from './thread-state.ts';
 
-export { transfer, type Movable } from '../mailbox/transfer.ts';
+export { transfer, type Movable } from '../transfer.ts';
 export { agentRef, sender, type PeerEnd, type PeerRef, type PeerWaitFor } from './peer-ref.ts';
 export {
   capability,
@@ -25,14 +26,14 @@ export { log, type Log } from './log.ts';
 export type { Self } from './thread-state.ts';
 
 /**
- * An action that answers the ask which carried this event. The event may be forwarded with `sendTo` or pass
+ * An action that answers the ask which carried this event, with a value or with what a function gives. The event may be forwarded with `sendTo` or pass
  * through `always` and entry actions; it is another event after `raise`. A second answer is ignored, and so is
  * an answer to an event that nobody asked with. Outside a Holdfast thread it does nothing, so that a machine can
  * be tested alone.
  *
  * @example
  * ```ts
- * on: { quote: { actions: reply(({ context }) => context.price) } }
+ * on: { quote: { actions: reply(({ context }) => context.price) }, stop: { actions: reply({ ok: true }) } }
  * ```
  */
 export function reply<
@@ -41,9 +42,10 @@ export function reply<
   TParams extends ParameterizedObject['params'] | undefined,
   TEvent extends EventObject,
 >(
-  value: (args: { context: TContext; event: TExpressionEvent }) => unknown,
+  value: Cloneable | ((args: { context: TContext; event: TExpressionEvent }) => unknown),
 ): ActionFunction<TContext, TExpressionEvent, TEvent, TParams, never, never, never, never, never> {
-  return ({ context, event }) => replyTo(event, value({ context, event }));
+  return ({ context, event }) =>
+    replyTo(event, typeof value === 'function' ? value({ context, event }) : value);
 }
 
 /** {@link reply} for logic without actions, such as `fromTransition`: answers the ask that `event` came with. */
@@ -109,7 +111,7 @@ export function answer<
 ): ActionFunction<TContext, TExpressionEvent, TEvent, TParams, never, never, never, never, never> {
   return ({ context, event }) => {
     const given = typeof token === 'function' ? token({ context, event }) : token;
-    if (given === undefined) return;
+    if (given === undefined || given === null) return;
     answerTo(given, typeof value === 'function' ? value({ context, event }) : value);
   };
 }
@@ -117,6 +119,10 @@ export function answer<
 /** {@link answer} for logic without actions. */
 export function answerTo(token: ReplyToken, value: unknown): void {
   const { running, current } = threadState();
+  if (!isToken(token))
+    return current?.warn(
+      `an answer was ignored: what it was given is no token of deferReply(), but ${kindOf(token)}`,
+    );
   if (token.ask === 0) return;
   const key = runningKey(token);
   // Threads of several runtimes in one process, in tests, may host instances of the same address.
@@ -125,6 +131,16 @@ export function answerTo(token: ReplyToken, value: unknown): void {
   if (bridge?.answer(token.ask, value) === true) return;
   const why = bridge === undefined ? 'is of another incarnation' : 'was answered already, or is over';
   (bridge ?? current)?.warn(`an answer was ignored: the ask ${why}`);
+}
+
+/** It may come from a context that went through a store. */
+function isToken(token: unknown): token is ReplyToken {
+  try {
+    const { type, address, ask } = token as ReplyToken;
+    return type === 'holdfast.reply' && typeof address === 'string' && typeof ask === 'number';
+  } catch {
+    return false;
+  }
 }
 
 /**

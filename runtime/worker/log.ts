@@ -51,8 +51,17 @@ function levels(write: Write): Omit<Log, 'of'> {
 
 function fieldsOf(what: unknown): object {
   if (what === undefined || what === null) return {};
-  if (what instanceof Error) return { error: what };
+  if (isError(what)) return { error: what };
   return typeof what === 'object' ? what : { value: what };
+}
+
+/** What cannot be asked is none. */
+function isError(what: unknown): what is Error {
+  try {
+    return what instanceof Error;
+  } catch {
+    return false;
+  }
 }
 
 function toConsole(level: LogLevel, message: string, fields: object): void {

@@ -1,10 +1,11 @@
 import type { ActorRef, AnyEventObject, EventObject, Snapshot, Subscription } from 'xstate';
+import { checkCall, checkWait, listener, name } from '../call-check.ts';
 import { HoldfastError } from '../errors.ts';
 import { threadState, type HostBridge, type OpenAsk, type PeerBridge } from './thread-state.ts';
 
 /** How long to wait for another agent, and when to give up earlier. */
 export interface PeerWaitFor {
-  /** Milliseconds. While an ask is answered, never longer than that ask has left. */
+  /** Milliseconds; `Infinity` for no limit. While an ask is answered, never longer than that ask has left. */
   readonly timeoutMs?: number;
   /** Rejects the promise with the signal's reason; the event may still be handled. */
   readonly signal?: AbortSignal;
@@ -50,6 +51,7 @@ const nothing: Subscription = Object.freeze({ unsubscribe() {} });
  * ```
  */
 export function agentRef<TEvent extends EventObject = AnyEventObject>(address: string): PeerRef<TEvent> {
+  checkCall('agentRef()', { address: [address, name] });
   return new Reference(address) as unknown as PeerRef<TEvent>;
 }
 
@@ -85,9 +87,10 @@ class Reference {
     return this.#wait('deliver', event, DELIVER_MS, options);
   }
 
-  watch(listener: (end: PeerEnd) => void): Subscription {
+  watch(listening: (end: PeerEnd) => void): Subscription {
+    checkCall('agentRef().watch()', { listener: [listening, listener] });
     const { peers, from } = bridge(this.#made);
-    return { unsubscribe: peers?.watch(from, this.address, listener) ?? (() => {}) };
+    return { unsubscribe: peers?.watch(from, this.address, listening) ?? (() => {}) };
   }
 
   getSnapshot(): unknown {
@@ -130,11 +133,16 @@ class Reference {
     kind: 'ask' | 'deliver',
     event: EventObject,
     usual: number,
-    { timeoutMs = usual, signal }: PeerWaitFor = {},
+    options: PeerWaitFor | undefined,
   ): Promise<unknown> {
-    const { peers, from, within } = bridge(this.#made);
-    if (peers === undefined) return Promise.reject(outside(this.address));
-    return peers[kind](from, this.address, event, { timeoutMs, signal, within });
+    try {
+      const { timeoutMs, signal } = checkWait(`agentRef().${kind}()`, options, usual);
+      const { peers, from, within } = bridge(this.#made);
+      if (peers === undefined) throw outside(this.address);
+      return peers[kind](from, this.address, event, { timeoutMs, signal, within });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 }
 

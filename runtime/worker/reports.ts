@@ -96,13 +96,23 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
   if (kind === REPORT.state) return [REPORT.stateless, slot, 'something in it cannot be cloned'];
   if (kind === REPORT.letter) {
     const letter = payload as LetterReport;
-    const { type } = letter.event as { type?: unknown };
-    return [kind, slot, { ...letter, event: typeof type === 'string' ? { type } : undefined }];
+    const type = typeOf(letter.event);
+    return [kind, slot, { ...letter, event: type === undefined ? undefined : { type } }];
   }
   const [, event] = kind === REPORT.withErrors ? (payload as unknown[]) : [kind, payload];
-  const { type } = event as { type: unknown };
+  const type = typeOf(event);
   if (kind === REPORT.expired) return [REPORT.expiredInPart, slot, { type }];
   return warning(slot, `event "${String(type)}"`);
+}
+
+/** The type of an event that may be anything; one that cannot be read has none. */
+function typeOf(event: unknown): string | undefined {
+  try {
+    const { type } = event as { readonly type?: unknown };
+    return typeof type === 'string' ? type : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function warning(slot: number, what: string): unknown[] {

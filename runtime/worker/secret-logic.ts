@@ -1,4 +1,5 @@
 import { fromPromise, type PromiseActorLogic } from 'xstate';
+import { checkCall, name as aName, string, type Rule, type Rules } from '../call-check.ts';
 import { HoldfastError } from '../errors.ts';
 import type { SecretHandle } from '../secrets/secret-handle.ts';
 import type { SecretUseName } from '../wire/protocol.ts';
@@ -26,8 +27,14 @@ export interface CapabilityInput {
  * ```
  */
 export function capability<TResult = unknown>(name: string): PromiseActorLogic<TResult, CapabilityInput> {
+  checkCall('capability()', { name: [name, aName] });
   return fromPromise<TResult, CapabilityInput>(async ({ input, system, signal }) => {
-    const { label, args } = input;
+    const { label, args } = checkCall<CapabilityInput>(
+      `capability "${name}"`,
+      { input: [input, anInput] },
+      input,
+      ofCapability,
+    );
     return (await useSecret(
       system,
       `capability "${name}"`,
@@ -51,6 +58,7 @@ export function capability<TResult = unknown>(name: string): PromiseActorLogic<T
  * ```
  */
 export function secret(label: string): PromiseActorLogic<SecretHandle> {
+  checkCall('secret()', { label: [label, string] });
   return fromPromise<SecretHandle>(
     async ({ system, signal }) =>
       (await useSecret(system, `secret "${label}"`, 'handle', { label }, signal)) as SecretHandle,
@@ -103,10 +111,10 @@ export interface SecretFetchOutput<TBody extends string | Uint8Array = string> {
 export const secretFetch: PromiseActorLogic<SecretFetchOutput, SecretFetchInput> = fromPromise<
   SecretFetchOutput,
   SecretFetchInput
->(
-  async ({ input, system, signal }) =>
-    (await useSecret(system, 'secretFetch', 'fetch', input, signal)) as SecretFetchOutput,
-);
+>(async ({ input, system, signal }) => {
+  checkCall('secretFetch', { input: [input, anInput] });
+  return (await useSecret(system, 'secretFetch', 'fetch', input, signal)) as SecretFetchOutput;
+});
 
 /**
  * Actor logic that ends with the value of a secret, for a grant of the mode `reveal`: bytes that are this thread's alone.
@@ -114,11 +122,21 @@ export const secretFetch: PromiseActorLogic<SecretFetchOutput, SecretFetchInput>
  * them out of the context, which is mirrored and saved. Each use is audited. Fails with `SECRET_NOT_GRANTED`.
  */
 export function secretValue(label: string | SecretHandle): PromiseActorLogic<Uint8Array> {
+  checkCall('secretValue()', { label: [label, aLabel] });
   return fromPromise<Uint8Array>(
     async ({ system, signal }) =>
       (await useSecret(system, 'secretValue', 'value', { label }, signal)) as Uint8Array,
   );
 }
+
+const anInput: Rule = { what: 'an object', is: (value) => typeof value === 'object' && value !== null };
+
+const aLabel: Rule = {
+  what: 'the label of a grant, or a handle of it',
+  is: (value) => typeof value === 'string' || anInput.is(value),
+};
+
+const ofCapability: Rules<CapabilityInput> = { label: aLabel, args: { what: 'anything', is: () => true } };
 
 /** Asks the host of the instance that the actor system is of. */
 async function useSecret(

@@ -10,6 +10,7 @@ import {
   type AnyEventObject,
   type Subscription,
 } from 'xstate';
+import { checkHandler, checkObserver, checkSelector } from '../observer-check.ts';
 import { actorAt, movable, pathsWithin } from './family.ts';
 import {
   waitOf,
@@ -318,7 +319,7 @@ export function interceptEvents(
 /**
  * Tells when the first observer of snapshots comes and when the last one is gone. XState throws what an observer
  * throws, and an error that no observer takes, into the event loop, where it would end the process; here `failed`
- * gets it. Snapshots that are not known are kept from observers; XState would notify them of one when it starts.
+ * gets it. What is no observer is refused. Snapshots that are not known are kept from observers; XState would notify them of one when it starts.
  */
 export function watchObservers(
   self: AnyActorRef,
@@ -329,9 +330,18 @@ export function watchObservers(
   const internals = self as unknown as Internals;
   const subscribe = internals.subscribe.bind(self);
   const on = internals.on.bind(self);
-  internals.on = (type, handler) => on(type, guarded(handler, failed));
+  const select = self.select.bind(self);
+  internals.on = (type, handler) => {
+    checkHandler(type, handler);
+    return on(type, guarded(handler, failed));
+  };
+  self.select = (selector, equal) => {
+    checkSelector(selector, equal);
+    return select(selector, equal);
+  };
   let observers = 0;
   internals.subscribe = (...args) => {
+    checkObserver(args);
     if (!wantsSnapshots(args[0])) return subscribe(guardedObserver(args, failed, isKnown));
     let state: 'new' | 'counted' | 'over' = 'new';
     const close = (): void => {
@@ -383,7 +393,8 @@ function guardedObserver(
     error?: Listener;
     complete?: Listener;
   };
-  const guard = (listener: Listener): Listener => listener && guarded(listener.bind(given), failed);
+  const guard = (listener: Listener | null): Listener =>
+    listener ? guarded((value: never) => Reflect.apply(listener, given, [value]), failed) : undefined;
   const next = guard(given.next);
   const failure = guard(given.error) ?? ((error: unknown) => failed(error, 'actor'));
   const completion = guard(given.complete);
