@@ -103,7 +103,10 @@ export class TwinSnapshot implements TwinState {
   }
 }
 
-/** A snapshot before the first mirror. No observer is given it: a local actor's has a state and a context. */
+/**
+ * A snapshot before the first mirror. No observer is given it: nothing is known yet, or of a restored twin no more than
+ * was persisted, and a local actor's has its tags and children too.
+ */
 export class UnknownSnapshot extends TwinSnapshot {}
 
 /** What a twin goes on with that had ended, when its instance begins anew. */
@@ -124,10 +127,20 @@ export type TwinLogic = ActorLogic<Snapshot<unknown> & TwinState, AnyEventObject
 export function createTwinLogic(port: TwinPort): TwinLogic {
   const next = (state: TwinState, change: Partial<TwinState>): Snapshot<unknown> & TwinState =>
     new TwinSnapshot({ ...state, ...change }) as Snapshot<unknown> & TwinState;
-  const unknown = (input: unknown): Snapshot<unknown> & TwinState =>
-    new UnknownSnapshot({ input }) as Snapshot<unknown> & TwinState;
-  const persist = ({ status, value, context, output, error, input }: TwinState): Snapshot<unknown> =>
-    ({ status, value, context, output, error, input, children: {} }) as unknown as Snapshot<unknown>;
+  const unknown = (state: Partial<TwinState>): Snapshot<unknown> & TwinState =>
+    new UnknownSnapshot(state) as Snapshot<unknown> & TwinState;
+  // The form of a machine's own, which cannot be restored without `children`, and works its tags out itself.
+  const persist = ({ status, value, context, output, error, input, tags }: TwinState): Snapshot<unknown> =>
+    ({
+      status,
+      value,
+      context,
+      output,
+      error,
+      input,
+      tags: [...tags],
+      children: {},
+    }) as unknown as Snapshot<unknown>;
   // Without a mirror nothing is known that the instance could continue from.
   const continued = (
     { value, context, input }: Partial<TwinState>,
@@ -140,7 +153,7 @@ export function createTwinLogic(port: TwinPort): TwinLogic {
   return {
     getInitialSnapshot({ self }, input) {
       port.created(self, { input, snapshot: undefined });
-      return unknown(input);
+      return unknown({ input });
     },
     start(state, { self }) {
       if (state.status === 'active') port.started(self, continued(state, persist(state)));
@@ -161,13 +174,21 @@ export function createTwinLogic(port: TwinPort): TwinLogic {
           return state;
       }
     },
-    // The form of a machine's own, which cannot be restored without `children`.
     getPersistedSnapshot: persist,
     restoreSnapshot(persisted, { self }) {
-      const request = continued(persisted, persisted);
-      port.created(self, request);
-      const nothing = persisted.status === 'active' && request.snapshot === undefined;
-      return nothing ? unknown(request.input) : next(new TwinSnapshot({}), persisted);
+      const { status, value, context, output, error, input, tags } = persisted as Partial<TwinState>;
+      port.created(self, continued(persisted, persisted));
+      // A snapshot of the agent's own kind has no tags.
+      const known = {
+        value,
+        context,
+        output,
+        error,
+        input,
+        tags: new Set(Array.isArray(tags) ? (tags as string[]) : []),
+      };
+      if (status === 'active') return unknown(known);
+      return next(new TwinSnapshot({}), { ...known, ...(status && { status }) });
     },
   };
 }
