@@ -59,6 +59,8 @@ type End =
 export interface TwinLine {
   readonly self: AnyActorRef;
   readonly queue: (event: AnyEventObject) => void;
+  /** Gives the twin a state that no observer is told of. */
+  readonly advance: (state: Partial<TwinState>) => void;
   /** Has the twin live again that had ended with the quarantine. */
   readonly revive: () => void;
 }
@@ -452,8 +454,14 @@ export class Instance {
     this.#finish({ type: 'holdfast.failed', error, state: {} });
   }
 
-  mirrored(wire: WireSnapshot): void {
-    this.#twin?.queue({ type: 'holdfast.mirror', state: this.#stateFrom(wire) });
+  /** Without a state: the one that came ahead with an event. */
+  mirrored(wire: WireSnapshot | undefined): void {
+    this.#twin?.queue({ type: 'holdfast.mirror', state: wire === undefined ? {} : this.#stateFrom(wire) });
+  }
+
+  /** An event follows; who reads the state then finds this one, and observers are told of it afterwards. */
+  mirroredAhead(wire: WireSnapshot): void {
+    this.#twin?.advance(this.#stateFrom(wire));
   }
 
   /** What it is in is its own business; an error is there to be shown. */

@@ -74,7 +74,8 @@ export class ThreadReports {
   /** As with what cannot be cloned: of a state that part is left out, an event stays behind. */
   #reportedShared(kind: number, seat: Seat, payload: unknown): void {
     const { threadId } = this.#options.pool;
-    if (kind === REPORT.snapshot) return this.#reported(kind, seat, toUnshared(payload as WireSnapshot));
+    if (kind === REPORT.snapshot || kind === REPORT.ahead)
+      return this.#reported(kind, seat, toUnshared(payload as WireSnapshot));
     if (kind === REPORT.state) return seat.instance.cannotKeep(sharedMemoryAdvice(threadId));
     if (kind === REPORT.emitted || kind === REPORT.parentEvent || kind === REPORT.withErrors) {
       return this.#warning(seat, `an event was left behind in the thread: ${sharedMemoryAdvice(threadId)}`);
@@ -86,7 +87,8 @@ export class ThreadReports {
 
   #reported(kind: number, seat: Seat, payload: unknown): void {
     const { instance } = seat;
-    if (kind === REPORT.snapshot) instance.mirrored(payload as WireSnapshot);
+    if (kind === REPORT.snapshot) instance.mirrored(payload as WireSnapshot | undefined);
+    else if (kind === REPORT.ahead) instance.mirroredAhead(payload as WireSnapshot);
     else if (kind === REPORT.withErrors) {
       const [inner, event, errors] = payload as [number, unknown, ErrorsWithin];
       this.#event(inner, seat, restoreErrors(event, errors));

@@ -2,14 +2,16 @@ import type { AnyActorRef, AnyEventObject } from 'xstate';
 import {
   createTwinLogic,
   revived,
+  TwinSnapshot,
   UnknownSnapshot,
   type TwinLogic,
   type TwinRequest,
+  type TwinState,
 } from '../actors/twin.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
-import type { Instance } from './instance.ts';
+import type { Instance, TwinLine } from './instance.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
-import { interceptEvents, reviveActor, watchObservers } from './xstate/xstate5.ts';
+import { interceptEvents, putSnapshot, reviveActor, watchObservers } from './xstate/xstate5.ts';
 
 /** A request for a new instance. */
 export interface InstanceRequest {
@@ -65,7 +67,7 @@ export function twinLogic(
       const queue = interceptEvents(self, (event) => twin.instance.inbox.accept(event));
       const twin: Standing = { instance, queue, watched: false };
       standing.set(self, twin);
-      instance.bind({ self, queue, revive: () => revive(self) });
+      instance.bind(lineTo(self, queue));
       watchObservers(
         self,
         (watched) => {
@@ -82,7 +84,7 @@ export function twinLogic(
       if (twin.instance.over) {
         // XState's React bindings start an actor again that they stopped: it goes on, as another instance.
         twin.instance = create(self, request);
-        twin.instance.bind({ self, queue: twin.queue, revive: () => revive(self) });
+        twin.instance.bind(lineTo(self, twin.queue));
         twin.instance.watch(twin.watched);
       } else if (twin.instance.phase !== 'starting') {
         // It was resumed; its place is found by whoever did that.
@@ -98,7 +100,15 @@ export function twinLogic(
   return logic;
 }
 
-/** A twin that ended with the quarantine of its instance goes on where it was. */
-function revive(self: AnyActorRef): void {
-  reviveActor(self, revived(self.getSnapshot()));
+function lineTo(self: AnyActorRef, queue: (event: AnyEventObject) => void): TwinLine {
+  return {
+    self,
+    queue,
+    advance(state) {
+      const known = self.getSnapshot() as TwinState;
+      if (known.status === 'active') putSnapshot(self, new TwinSnapshot({ ...known, ...state }));
+    },
+    // One that ended with the quarantine of its instance goes on where it was.
+    revive: () => reviveActor(self, revived(self.getSnapshot())),
+  };
 }

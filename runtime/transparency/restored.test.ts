@@ -36,7 +36,7 @@ test('an observer of an actor that is restored from a snapshot is given each sta
   const seen: unknown[][] = [];
   for (const logic of [tagged, runtime.logic('tagged')]) {
     const states: unknown[] = [];
-    const actor = createActor(logic as typeof tagged, { snapshot: structuredClone(snapshot) as never });
+    const actor = createActor(logic as typeof tagged, { snapshot: structuredClone(snapshot) });
     actor.subscribe((next) => states.push(seenOf(next)));
     actor.start();
     expect(actor.getSnapshot()).toMatchObject({ value: 'a', context: { n: 0 } });
@@ -76,7 +76,7 @@ test('a machine of the host that is restored with an agent hears what one with a
     const snapshot = json(first.getPersistedSnapshot());
     first.stop();
     states.length = 0;
-    const again = createActor(machine, { snapshot: snapshot as never }).start();
+    const again = createActor(machine, { snapshot }).start();
     const kid = again.getSnapshot().children['kid'] as AnyActorRef;
     // What is read before it has been mirrored is what was persisted, tags included.
     expect(seenOf(kid.getSnapshot())).toMatchObject({ value: 'a', context: { n: 0 }, tags: ['busy'] });
@@ -93,7 +93,7 @@ test('an actor that had ended when it was persisted has its tags when it is rest
   for (const type of ['go', 'end'] as const) first.send({ type });
   await waitFor(first, ({ status }) => status === 'done', deadline);
   const again = createActor(runtime.logic('tagged'), {
-    snapshot: json(first.getPersistedSnapshot()) as never,
+    snapshot: json(first.getPersistedSnapshot()),
   });
   const seen: unknown[] = [];
   again.subscribe((next) => seen.push(seenOf(next)));

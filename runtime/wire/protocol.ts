@@ -71,6 +71,8 @@ export const REPORT = {
   log: 13,
   /** A traced envelope was handled: {@link TraceReport}. */
   traced: 14,
+  /** The state that comes with the next event, of which observers are not told yet; then `snapshot` brings none. */
+  ahead: 15,
 } as const;
 
 /** How an envelope came to its end; times are milliseconds of the host's clock. */

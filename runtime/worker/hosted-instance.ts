@@ -8,7 +8,7 @@ import type { InspectionFeed } from '../wire/inspection-feed.ts';
 import type { Progress } from '../wire/progress.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
-import { createHostedActor, type Clock, type HostedActor } from '../xstate/xstate5.ts';
+import { createHostedActor, snapshotOf, type Clock, type HostedActor } from '../xstate/xstate5.ts';
 import { agentRef } from './peer-ref.ts';
 import { createNaming } from './inspection-naming.ts';
 import type { Reports } from './reports.ts';
@@ -32,6 +32,8 @@ export interface HostedInstanceOptions {
   readonly ended: () => void;
 }
 
+type AnySnapshot = Snapshot<unknown> & { readonly value?: unknown; readonly context?: unknown };
+
 /** One instance in its thread: the agent's actor, and what the host hears of it. */
 export class HostedInstance {
   readonly slot: number;
@@ -45,6 +47,10 @@ export class HostedInstance {
   readonly #naming: Naming | undefined;
   #watched: boolean;
   #dirty = false;
+  /** The snapshot that the host has, while it is watched. */
+  #known: AnySnapshot | undefined;
+  /** It came with an event: observers in the host have not been told of it. */
+  #ahead = false;
   #ended = false;
   #starting = true;
   #failure: unknown;
@@ -158,6 +164,7 @@ export class HostedInstance {
 
   watch(watched: boolean): void {
     this.#watched = watched;
+    this.#known = undefined;
     if (watched) this.#report();
   }
 
@@ -262,7 +269,25 @@ export class HostedInstance {
 
   #report(): void {
     this.#dirty = false;
-    if (!this.#ended) this.#options.reports.add(REPORT.snapshot, this.slot, this.snapshot());
+    if (this.#ended) return;
+    const snapshot = this.#actor.ref.getSnapshot() as AnySnapshot;
+    const isThere = this.#ahead && snapshot === this.#known;
+    this.#known = snapshot;
+    this.#ahead = false;
+    this.#options.reports.add(REPORT.snapshot, this.slot, isThere ? undefined : encodeSnapshot(snapshot));
+  }
+
+  /**
+   * Whoever reads the state when an event comes finds the one that the actor had when it told the event. Observers are
+   * told of it after that, as those of a local actor.
+   */
+  #reportAhead(): void {
+    const snapshot = snapshotOf(this.#actor.ref) as AnySnapshot;
+    const known = this.#known;
+    if (this.#ended || (known?.value === snapshot.value && known?.context === snapshot.context)) return;
+    this.#known = snapshot;
+    this.#ahead = true;
+    this.#options.reports.add(REPORT.ahead, this.slot, encodeSnapshot(snapshot));
   }
 
   #tellParent(event: AnyEventObject): void {
@@ -290,6 +315,7 @@ export class HostedInstance {
 
   #tell(kind: number, event: AnyEventObject): void {
     const { reports } = this.#options;
+    if (this.#watched) this.#reportAhead();
     const errors = findErrors(event);
     if (errors === undefined) reports.add(kind, this.slot, event);
     else reports.add(REPORT.withErrors, this.slot, [kind, event, errors]);

@@ -79,7 +79,8 @@ export class Reports {
 }
 
 function replacement(kind: number, slot: number, payload: unknown): unknown[] {
-  if (kind === REPORT.snapshot) return [kind, slot, toClonable(payload as WireSnapshot)];
+  if (kind === REPORT.snapshot || kind === REPORT.ahead)
+    return [kind, slot, toClonable(payload as WireSnapshot)];
   if (kind === REPORT.done) {
     const { snapshot } = payload as { snapshot: WireSnapshot };
     const clean = toClonable(snapshot);

@@ -27,7 +27,7 @@ describe('what an agent does', () => {
 
     await deliver(...told(0, event('add'), event('emit'), event('tell'), event('finish')));
 
-    expect(order).toEqual(['emitted', 'parentEvent', 'done', 'ack']);
+    expect(order).toEqual(['ahead', 'emitted', 'parentEvent', 'done', 'ack']);
   });
 
   it('is told in the order it happened, under its slot', async () => {

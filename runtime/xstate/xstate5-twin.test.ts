@@ -11,7 +11,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../mailbox/fixtures/fake-clock.ts';
 import { keeping, seenBy, twinLike } from './fixtures/twin-like.ts';
-import { interceptEvents, reviveActor, watchObservers } from './xstate5.ts';
+import { interceptEvents, putSnapshot, reviveActor, watchObservers } from './xstate5.ts';
 
 describe('interceptEvents', () => {
   function intercepted(): {
@@ -248,6 +248,20 @@ const breakable = {
     return twinLike(() => {}).transition(state, event, scope) as unknown;
   },
 } as unknown as AnyActorLogic;
+
+describe('putSnapshot', () => {
+  it('is what is read from then on and what the next event meets, and no observer is told', () => {
+    const actor = createActor(keeping).start();
+    const seen: unknown[] = [];
+    actor.subscribe(() => seen.push(seenBy(actor)));
+
+    putSnapshot(actor, { ...actor.getSnapshot(), context: ['put'] });
+    expect([seenBy(actor), seen]).toEqual([['put'], []]);
+    actor.send({ type: 'next' });
+
+    expect(seen).toEqual([['put', 'next']]);
+  });
+});
 
 describe('reviveActor', () => {
   it('starts an actor again that ended with an error, for those who hold it', () => {

@@ -428,12 +428,17 @@ export function stopRoot(ref: AnyActorRef): void {
   if (parent === undefined) stopActor(ref);
 }
 
+/** Gives an actor a snapshot of which its observers are not told. */
+export function putSnapshot(ref: AnyActorRef, snapshot: object): void {
+  (ref as unknown as Internals)._snapshot = snapshot;
+}
+
 /**
  * Starts an actor again that has ended, from `snapshot`, which must be active. XState has let go of its observers and
  * listeners; those who hold the reference can use it as before.
  */
 export function reviveActor(ref: AnyActorRef, snapshot: object): void {
-  (ref as unknown as Internals)._snapshot = snapshot;
+  putSnapshot(ref, snapshot);
   ref.start();
 }
 
