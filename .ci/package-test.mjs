@@ -114,14 +114,12 @@ const pageProgram = `
 import { createRuntime } from 'holdfast';
 const runtime = await createRuntime('./openclaw.json', { inspect: 'local' });
 const link = runtime.inspector.link();
-const entered = await fetch(link);
-const headers = { cookie: entered.headers.get('set-cookie').split(';')[0] };
-const page = await (await fetch(new URL('/', link), { headers })).text();
-const files = [...page.matchAll(/(?:src|href)="(\\/[^"]+)"/g)].map(([, path]) => path);
+const [entered, page] = await Promise.all([link, new URL('/', link)].map(async (url) => (await fetch(url)).text()));
+const files = [...(entered + page).matchAll(/(?:src|href)="(\\/[^"]+)"/g)].map(([, path]) => path);
 const queue = [...files];
 const types = {};
 for (const path of queue) {
-  const answer = await fetch(new URL(path, link), { headers });
+  const answer = await fetch(new URL(path, link));
   types[path] = answer.status;
   const text = await answer.text();
   for (const [, name] of text.matchAll(/from '\\.(\\/[^']+)'/g)) if (!queue.includes(name)) queue.push(name);

@@ -142,6 +142,22 @@ describe('what goes wrong is said with what to do', () => {
   });
 });
 
+test('a link to the inspector is given on request, works once, and is in no log', async () => {
+  const { run, file, env } = await project({ inspect: {} });
+  expect(await run('gateway start')).toMatchObject({ code: 0 });
+  const { link } = JSON.parse((await run('inspect --json')).out) as { link: string };
+  expect(await run('gateway restart')).toMatchObject({ code: 0 });
+  const shown = (await run('inspect')).out;
+  const [again = ''] = /http:\S+/.exec(shown) ?? [];
+  for (const status of [200, 401]) expect((await fetch(again)).status).toBe(status);
+  const log = await readFile(join(gatewayFolder(file, env), 'gateway.log'), 'utf8');
+  expect(log).toContain(
+    '"the inspector is there; runtime.inspector.link() or holdfast inspect gives a link to it"',
+  );
+  for (const one of [link, again]) expect(log).not.toContain(new URL(one).searchParams.get('token'));
+  expect(log).not.toMatch(/token=/);
+});
+
 test('somebody else comes with a token of the config', async () => {
   const made = await project();
   const { token, config } = JSON.parse((await made.run('gateway token --name ops --json')).out) as {

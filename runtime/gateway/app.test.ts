@@ -3,7 +3,7 @@ import { openRuntime } from '../runtime.ts';
 import { gatewaySchema } from '../config/gateway-schema.ts';
 import { fixture } from '../fixtures/start.ts';
 import { systemClock } from '../clock.ts';
-import { gatewayApp } from './app.ts';
+import { type AppOptions, gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
 import { ReadinessProbe } from './readiness.ts';
 import { digestOf, newToken, TokenAccess } from './token-access.ts';
@@ -11,7 +11,10 @@ import { digestOf, newToken, TokenAccess } from './token-access.ts';
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The HTTP face of a runtime with counters, and who calls it. */
-async function face(gateway: object = {}) {
+async function face(
+  gateway: object = {},
+  scrubber: AppOptions['scrubber'] = { scrub: (found) => found, scrubText: (text) => text },
+) {
   const runtime = await openRuntime(
     {
       agents: {
@@ -30,7 +33,7 @@ async function face(gateway: object = {}) {
     readiness,
     access: () => access,
     idempotency: new Idempotency(systemClock),
-    scrubber: { scrub: (found) => found, scrubText: (text) => text },
+    scrubber,
     logger: silent,
     requestTimeoutMs: () => config.requestTimeoutMs,
     control: () => Promise.reject(new Error('there is no front')),
@@ -215,6 +218,30 @@ test('a stream has the current state, each later one, what is emitted, and the e
   expect(kinds.at(-1)).toBe('end');
   expect(events.find((event) => event.includes('event: emitted'))).toContain('data: {"type":"hello","n":1}');
   expect(events.filter((event) => event.includes('"n":1')).length).toBeGreaterThan(1);
+});
+
+test.each([
+  ['the first state', [], (text: string) => text.includes('"n":0')],
+  ['a later state', ['inc'], (text: string) => text.includes('"n":1')],
+  ['what is emitted', ['greet'], (text: string) => text.includes('hello')],
+  ['the end', ['finish'], (text: string) => text === '{}'],
+])('a stream that cannot show %s ends alone', async (_what, types, isBroken) => {
+  let broken = 0;
+  const scrub = <T>(found: T): T => {
+    if (!isBroken(JSON.stringify(found) ?? '')) return found;
+    broken += 1;
+    throw new RangeError('cannot be shown');
+  };
+  const { call, app, headers, close } = await face({}, { scrub, scrubText: (text) => text });
+  await call('PUT', '/v1/agents/counter/shown');
+  const response = await app.request('/v1/agents/counter/shown/stream', { headers });
+  const reader = response.body?.getReader();
+  if (types.length > 0) await reader?.read();
+  for (const type of types) await call('POST', '/v1/agents/counter/shown/events?wait=handled', { type });
+  while ((await reader?.read())?.done === false);
+  expect(broken).toBeGreaterThan(0);
+  expect(await call('GET', '/healthz')).toMatchObject({ status: 200 });
+  await close();
 });
 
 test('the metrics, the readiness and the document are there', async () => {

@@ -1,7 +1,8 @@
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { contained } from '../contained.ts';
 import { HoldfastError } from '../errors.ts';
+import { type Failed, type Guarded, httpServer, listening, netServer, tlsServer } from '../guarded-server.ts';
 import { HttpError } from './http-error.ts';
 import { sendError } from './send-error.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -16,6 +17,8 @@ export interface DoorOptions {
   readonly tls: () => TlsFiles | undefined;
   /** How long a connection waits for a process that serves. */
   readonly holdMs: () => number;
+  /** Is told what went wrong with a connection, which was closed. */
+  readonly failed: Failed;
 }
 
 /**
@@ -24,13 +27,14 @@ export interface DoorOptions {
  */
 export class Door {
   readonly #options: DoorOptions;
-  readonly #server: Server;
+  readonly #server: Guarded<Server>;
   readonly #held = new Map<Socket, NodeJS.Timeout>();
   #give: ((socket: Socket) => void) | undefined;
 
   private constructor(options: DoorOptions) {
     this.#options = options;
-    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
+    const accept = (socket: Socket): void => this.#accept(socket);
+    this.#server = netServer({ pauseOnConnect: true, noDelay: true }, accept, options.failed);
   }
 
   /**
@@ -41,13 +45,13 @@ export class Door {
   static async open(options: DoorOptions): Promise<Door> {
     const door = new Door(options);
     const { host, port } = options;
-    await new Promise<void>((listening, failed) => {
-      door.#server.once('error', (error: NodeJS.ErrnoException) => {
-        const inUse = `${host}:${port} is in use: a gateway may run already, see holdfast gateway status; or write another gateway.port`;
-        failed(error.code === 'EADDRINUSE' ? new HoldfastError('CONFIG_INVALID', inUse) : error);
-      });
-      door.#server.listen(port, host, listening);
-    });
+    try {
+      await listening(door.#server, (done) => door.#server.listen(port, host, done));
+    } catch (error) {
+      const inUse = `${host}:${port} is in use: a gateway may run already, see holdfast gateway status; or write another gateway.port`;
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      throw new HoldfastError('CONFIG_INVALID', inUse);
+    }
     return door;
   }
 
@@ -64,10 +68,11 @@ export class Door {
 
   /** From now on, connections go there; first those that wait. */
   leadTo(give: (socket: Socket) => void): void {
-    this.#give = give;
+    const each = contained(give, (error, socket) => this.#broken(error, socket));
+    this.#give = each;
     for (const [socket, timer] of this.#held) {
       clearTimeout(timer);
-      give(socket);
+      each(socket);
     }
     this.#held.clear();
   }
@@ -93,7 +98,6 @@ export class Door {
   }
 
   #accept(socket: Socket): void {
-    socket.on('error', () => {});
     if (this.#give !== undefined) {
       this.#give(socket);
       return;
@@ -103,21 +107,32 @@ export class Door {
       return;
     }
     const ms = this.#options.holdMs();
-    const late = setTimeout(() => {
+    const refuse = (): void => {
       this.#held.delete(socket);
       this.#refuser(new HttpError(503, 'RESTARTING', `the restart took longer than ${ms} ms`, 1))(socket);
-    }, ms);
+    };
+    const late = setTimeout(
+      contained(refuse, (error) => this.#broken(error, socket)),
+      ms,
+    );
     this.#held.set(socket, late);
+  }
+
+  #broken(error: unknown, socket: Socket): void {
+    socket.destroy();
+    this.#options.failed(error, 'a connection');
   }
 
   /** Answers each request on a connection with that error. */
   #refuser(why: HttpError): (socket: Socket) => void {
-    const tls = this.#options.tls();
-    const server: HttpServer = createHttpServer((_request, response) => {
+    const { tls: filesOf, failed } = this.#options;
+    const tls = filesOf();
+    const request = (_request: IncomingMessage, response: ServerResponse): void => {
       response.setHeader('Connection', 'close');
       sendError(response, why);
-    });
-    const secure = tls && createTlsServer(tls, (socket) => server.emit('connection', socket));
+    };
+    const server = httpServer({}, { request }, failed);
+    const secure = tls && tlsServer(tls, (socket) => server.emit('connection', socket), failed);
     return (socket) => {
       (secure ?? server).emit('connection', socket);
       socket.resume();

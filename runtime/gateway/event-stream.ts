@@ -1,4 +1,5 @@
 import type { AgentRef } from '../agent-ref.ts';
+import { contained } from '../contained.ts';
 import type { Scrubber } from '../secrets/scrubber.ts';
 import { plainJson } from './plain-json.ts';
 import { snapshotParts } from './routes.ts';
@@ -36,24 +37,30 @@ export function instanceStream(
           controller.enqueue(encoder.encode(`id: ${n}\nevent: ${event}\ndata: ${text}\n\n`));
           if ((controller.desiredSize ?? 0) < -MOST_WAITING) end();
         };
+        // What cannot be shown costs this stream, and not the process: nobody is above these listeners.
+        const safely = <A extends unknown[]>(run: (...args: A) => void) => contained(run, () => end());
         const snapshot = (found: object): void => write('snapshot', snapshotParts({ ...found }));
         let isFirst = true;
         const states = ref.subscribe({
           // What comes before the answer below is in it.
-          next: (found) => {
+          next: safely((found: object) => {
             if (!isFirst) snapshot(found);
-          },
-          error: (error: unknown) => {
+          }),
+          error: safely((error: unknown) => {
             write('end', { error });
             end();
-          },
-          complete: () => {
+          }),
+          complete: safely(() => {
             write('end', {});
             end();
-          },
+          }),
         });
-        const emitted = ref.on('*', (event: unknown) => write('emitted', event));
-        const heartbeat = setInterval(() => controller.enqueue(encoder.encode(': alive\n\n')), HEARTBEAT_MS);
+        const emitted = ref.on(
+          '*',
+          safely((event: unknown) => write('emitted', event)),
+        );
+        const alive = safely(() => controller.enqueue(encoder.encode(': alive\n\n')));
+        const heartbeat = setInterval(alive, HEARTBEAT_MS);
         stop = () => {
           isOpen = false;
           clearInterval(heartbeat);
@@ -64,10 +71,10 @@ export function instanceStream(
         signal.addEventListener('abort', () => stop(), { once: true });
         leaving.addEventListener('abort', end, { once: true });
         ref.snapshot().then(
-          (found) => {
+          safely((found: object) => {
             isFirst = false;
-            if (isOpen) snapshot(found as object);
-          },
+            if (isOpen) snapshot(found);
+          }),
           // It has ended, which is told above, or does not answer: the client comes again.
           () => {
             if (isOpen) end();

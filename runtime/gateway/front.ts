@@ -7,6 +7,7 @@ import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import { loadConfig } from '../config/load.ts';
 import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
 import { ConfigError, HoldfastError } from '../errors.ts';
+import type { Failed } from '../guarded-server.ts';
 import type { Logger } from '../logger.ts';
 import { version } from '../version.ts';
 import { type ConfigChange, changeOf } from './config-change.ts';
@@ -191,7 +192,9 @@ export class Front {
 
   #opened({ host, port }: ResolvedGateway): Promise<Door> {
     const holdMs = (): number => this.#gateway.requestTimeoutMs;
-    return Door.open({ host, port, tls: () => this.#tls, holdMs });
+    const failed: Failed = (error, what) =>
+      this.#options.logger.error({ error }, `${what} failed; it was closed`);
+    return Door.open({ host, port, tls: () => this.#tls, holdMs, failed });
   }
 
   async #prepared(): Promise<ServiceProcess> {

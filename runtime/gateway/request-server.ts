@@ -1,7 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import type { Server as TlsServer } from 'node:tls';
 import { systemClock, within } from '../clock.ts';
+import { contained } from '../contained.ts';
+import { type Failed, type Guarded, httpServer, listening, tlsServer } from '../guarded-server.ts';
 import { HttpError } from './http-error.ts';
 import { linger } from './linger.ts';
 import { OpenRequests } from './open-requests.ts';
@@ -22,6 +24,8 @@ export interface RequestServerOptions {
   readonly tls?: TlsFiles;
   /** Read for each request. */
   readonly requestTimeoutMs: () => number;
+  /** Is told what went wrong with a connection, which was closed. */
+  readonly failed: Failed;
 }
 
 /**
@@ -30,8 +34,10 @@ export interface RequestServerOptions {
  */
 export class RequestServer {
   readonly #options: RequestServerOptions;
-  readonly #http: Server;
-  readonly #tls: TlsServer | undefined;
+  readonly #http: Guarded<Server>;
+  readonly #tls: Guarded<TlsServer> | undefined;
+  /** Lets a client in; a connection that fails is closed. */
+  readonly take: (socket: Socket) => void;
   readonly #sockets = new Set<Socket>();
   /** What the app has begun to answer. */
   readonly #begun = new OpenRequests();
@@ -47,30 +53,30 @@ export class RequestServer {
 
   constructor(options: RequestServerOptions) {
     this.#options = options;
-    this.#http = createServer(LIMITS, (request, response) => void this.#handle(request, response));
-    const { tls } = options;
+    const { tls, failed } = options;
+    const request = (incoming: IncomingMessage, response: ServerResponse): Promise<void> =>
+      this.#handle(incoming, response);
+    this.#http = httpServer(LIMITS, { request }, failed);
     if (tls !== undefined) {
-      const secure = createTlsServer(
-        { ...tls, handshakeTimeout: HANDSHAKE_MS, ALPNProtocols: ['http/1.1'] },
-        (socket) => this.#http.emit('connection', socket),
-      );
-      this.#tls = secure.on('tlsClientError', (_error, socket) => socket.destroy());
+      const secured = { ...tls, handshakeTimeout: HANDSHAKE_MS, ALPNProtocols: ['http/1.1'] };
+      this.#tls = tlsServer(secured, (socket) => this.#http.emit('connection', socket), failed);
     }
+    const letIn = (socket: Socket): void => this.#take(socket);
+    this.take = contained(letIn, (error, socket) => {
+      socket.destroy();
+      failed(error, 'a connection');
+    });
   }
 
   /** Also at a socket of its own, for the processes before it. */
   async listen(socket: string): Promise<void> {
-    await new Promise<void>((listening, failed) => {
-      this.#http.once('error', failed);
-      this.#http.listen(socket, listening);
-    });
+    await listening(this.#http, (done) => this.#http.listen(socket, done));
   }
 
-  /** A connection of a client. */
-  take(socket: Socket): void {
-    this.#sockets.add(socket);
+  #take(socket: Socket): void {
     // Whoever reads it learns that it ended; before and after that, nobody needs to know.
     socket.on('error', () => {});
+    this.#sockets.add(socket);
     socket.once('close', () => {
       this.#sockets.delete(socket);
       this.#look();

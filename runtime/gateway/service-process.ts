@@ -40,11 +40,15 @@ export class ServiceProcess {
       execArgv: extension === '.ts' ? ['-C', 'holdfast-source'] : [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    this.#child.stdout?.setEncoding('utf8').on('data', options.log);
-    this.#child.stderr?.setEncoding('utf8').on('data', options.log);
+    for (const output of [this.#child.stdout, this.#child.stderr]) {
+      output?.setEncoding('utf8').on('data', options.log);
+      // What is left of it is lost; the process itself is looked after below.
+      output?.on('error', () => {});
+    }
     this.exited = new Promise((resolve) => {
       this.#child.once('exit', () => resolve());
-      this.#child.once('error', () => resolve());
+      // There may be more than one.
+      this.#child.on('error', () => resolve());
     });
     this.#child.on('message', (message: FromService) => {
       if (message.type === 'control') void this.#control(message);

@@ -8,6 +8,7 @@ import { systemClock } from '../clock.ts';
 import { loadConfig } from '../config/load.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
+import type { Failed } from '../guarded-server.ts';
 import { type Logger, scrubbedLogger } from '../logger.ts';
 import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import type { RuntimeSystem } from '../runtime-system.ts';
@@ -124,7 +125,8 @@ export class Service {
     this.#reload(gateway);
     const options = await runtimeOptions(config, file);
     const onSystem = (system: Pick<RuntimeSystem, 'scrubber' | 'roll'>): void => void (this.#system = system);
-    const opened = { logger: this.#logger, ...options, signals: false };
+    // Never none: without one, a link to the inspector would be written to stderr, which is the log.
+    const opened = { ...options, logger: options.logger ?? this.#logger, signals: false };
     // After all requests that have come are read: those for one thread leave together.
     this.#runtime = await openRuntime(file, opened, { onSystem, soon: setImmediate });
     this.#socket = socket;
@@ -150,6 +152,7 @@ export class Service {
       }
     });
     const requestTimeoutMs = (): number => (this.#gateway ?? gateway).requestTimeoutMs;
+    const logger = scrubbedLogger(this.#logger, scrubber);
     const app = gatewayApp({
       runtime,
       readiness: this.#readiness,
@@ -160,11 +163,12 @@ export class Service {
       maxBodyBytes: () => this.#gateway?.maxBodyBytes ?? gateway.maxBodyBytes,
       idempotency: this.#idempotency,
       scrubber,
-      logger: scrubbedLogger(this.#logger, scrubber),
+      logger,
     });
     const tls = this.#tls;
     const listener = getRequestListener(app.fetch);
-    this.#server = new RequestServer({ listener, requestTimeoutMs, ...(tls && { tls }) });
+    const failed: Failed = (error, what) => logger.error({ error }, `${what} failed; it was closed`);
+    this.#server = new RequestServer({ listener, requestTimeoutMs, failed, ...(tls && { tls }) });
     await this.#server.listen(this.#socket);
     this.#readiness.begin();
     return lost;

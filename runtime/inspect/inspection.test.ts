@@ -235,6 +235,18 @@ test('options that make no sense are refused at the door, all at once', async ()
   });
 });
 
+test('a log is told where the page is, and is given no link to it', async () => {
+  const lines: string[] = [];
+  const log = (fields: object, message: string): void =>
+    void lines.push(`${JSON.stringify(fields)} ${message}`);
+  const logger = { debug: log, info: log, warn: log, error: log };
+  const runtime = await start({ agents }, { inspect: 'local', logger });
+  const { origin } = new URL(runtime.inspector?.link() ?? '');
+  const told = lines.filter((line) => line.includes('inspector'));
+  expect(told).toEqual([expect.stringContaining(`${origin}/"`)]);
+  expect(lines.join()).not.toContain('token');
+});
+
 test('a config may ask for the page; the option goes before it', async () => {
   const bare = { agents, inspect: { allowSend: true } };
   const runtime = await start(bare);

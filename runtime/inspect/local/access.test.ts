@@ -11,15 +11,17 @@ function access() {
 
 const own = { host: '127.0.0.1:4870' };
 
-test('a link works once, and gives a cookie that is for this port alone', () => {
+test('a link works once, and gives the secret of a session, which comes as a header and never as a cookie', () => {
   const { made, tokenOf } = access();
   const token = tokenOf(made.link());
-  const cookie = made.exchange(token);
-  expect(cookie).toMatch(/^holdfast-inspector-4870=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
+  const session = made.exchange(token);
+  expect(session).toMatch(/^[\w-]{43}$/);
   expect(made.exchange(token)).toBeUndefined();
-  expect(made.hasCookie({ headers: { cookie: `other=1; ${cookie?.split(';')[0]}` } })).toBe(true);
-  expect(made.hasCookie({ headers: { cookie: 'holdfast-inspector-4870=x' } })).toBe(false);
-  expect(made.hasCookie({ headers: {} })).toBe(false);
+  expect(made.hasSession({ headers: { authorization: `Bearer ${session}` } })).toBe(true);
+  expect(made.hasSession({ headers: { authorization: `Bearer ${token}` } })).toBe(false);
+  expect(made.hasSession({ headers: { authorization: 'Bearer ' } })).toBe(false);
+  expect(made.hasSession({ headers: { cookie: `holdfast-inspector-4870=${session}` } })).toBe(false);
+  expect(made.hasSession({ headers: {} })).toBe(false);
 });
 
 test('a link is too old after ten minutes, and the oldest of too many is forgotten', () => {

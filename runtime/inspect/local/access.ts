@@ -8,9 +8,10 @@ const LINK_MS = 10 * 60_000;
 const mostLinks = 16;
 
 /**
- * Who may see the page. A link has a token that works once and is exchanged for a cookie, so that it is of no use in a
- * history, a log or a screenshot. What another site has the browser send is refused by its `Host` (a name that was made
- * to lead here), its `Origin` and what the browser says of the site.
+ * Who may see the page. A link has a token that works once and is exchanged for the secret of a session, so that it is of
+ * no use in a history, a log or a screenshot. The page sends the secret itself, as a header: a cookie would go to every
+ * other server of this machine. What another site has the browser send is refused by its `Host` (a name that was made to
+ * lead here), its `Origin` and what the browser says of the site.
  */
 export class Access {
   readonly #clock: Pick<Clock, 'now'>;
@@ -28,13 +29,18 @@ export class Access {
     this.#port = port;
   }
 
+  /** Where the page is; without a link it shows nothing. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}/`;
+  }
+
   /** A link to the page that works once, for 10 minutes. */
   link(): string {
     const token = secret();
     this.#links.set(token, this.#clock.now() + LINK_MS);
     const [oldest] = this.#links.keys();
     if (this.#links.size > mostLinks && oldest !== undefined) this.#links.delete(oldest);
-    return `http://127.0.0.1:${this.#port}/?token=${token}`;
+    return `${this.url}?token=${token}`;
   }
 
   /** Where programs find the relay; works as long as it is there. */
@@ -42,12 +48,12 @@ export class Access {
     return `ws://127.0.0.1:${this.#port}/relay?token=${this.#relay}`;
   }
 
-  /** The cookie for the token of a link, which is used up. */
+  /** The secret of the session for the token of a link, which is used up. */
   exchange(token: string): string | undefined {
     const until = this.#links.get(token);
     this.#links.delete(token);
     if (until === undefined || until < this.#clock.now()) return undefined;
-    return `${this.#cookie}=${this.#session}; Path=/; HttpOnly; SameSite=Strict`;
+    return this.#session;
   }
 
   /** It was sent to this server by its own name, and by no other site. */
@@ -60,22 +66,16 @@ export class Access {
     return site === undefined || site === 'same-origin' || site === 'none' || isVisit(headers);
   }
 
-  hasCookie({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
-    const cookies = (headers.cookie ?? '').split(/; ?/);
-    return cookies.some((cookie) => isSame(cookie, `${this.#cookie}=${this.#session}`));
+  hasSession({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+    return isSame(headers.authorization ?? '', `Bearer ${this.#session}`);
   }
 
   mayRelay(token: string | null): boolean {
     return token !== null && isSame(token, this.#relay);
   }
-
-  /** Cookies know no ports: what another program has on this machine is not to be overwritten. */
-  get #cookie(): string {
-    return `holdfast-inspector-${this.#port}`;
-  }
 }
 
-/** A link that was followed from elsewhere: it brings no cookie, and shows itself to nobody but who followed it. */
+/** A link that was followed from elsewhere: it shows itself to nobody but who followed it. */
 function isVisit(headers: IncomingMessage['headers']): boolean {
   return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
 }

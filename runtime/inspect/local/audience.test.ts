@@ -17,6 +17,8 @@ function hall() {
   const timers: { readonly run: () => void; readonly ms: number }[] = [];
   let listener: ((events: readonly InspectionEvent[]) => void) | undefined;
   let [now, cost] = [0, 0];
+  let status = (): string => '"status"';
+  const failures: unknown[] = [];
   const audience = new Audience({
     hub: {
       listen(heard) {
@@ -31,10 +33,13 @@ function hall() {
       clearTimeout: () => {},
     },
     now: () => (now += cost),
-    status: () => '"status"',
+    status: () => status(),
+    failed: (error) => void failures.push(error),
   });
   return {
     audience,
+    failures,
+    statusIs: (made: () => string) => (status = made),
     isListened: () => listener !== undefined,
     tell: (...events: InspectionEvent[]) => listener?.(events),
     costs: (ms: number) => (cost = ms),
@@ -105,4 +110,26 @@ test('one who is slow misses something, and gets all that there is when there is
   tell(event('a', '3'));
   expect(slow.heard).toEqual(['"status"', 'replay replayed all', 'events 3']);
   expect(quick.heard).toEqual(['events 1', '"status"', 'events 2', '"status"', 'events 3']);
+});
+
+test('what cannot be shown in a timer ends nothing; when it goes better, all viewers get all that there is', () => {
+  const { audience, tell, run, costs, pass, statusIs, failures } = hall();
+  const { made, heard } = viewer();
+  audience.join(made);
+  heard.length = 0;
+  const broken = new RangeError('the text is too long');
+  statusIs(() => {
+    throw broken;
+  });
+  expect(run(1000)).toBe(1);
+  costs(10);
+  tell(event('a', '1'));
+  tell(event('a', '2'));
+  costs(0);
+  pass(100);
+  expect(run(100)).toBe(1);
+  statusIs(() => '"better"');
+  expect(run(1000)).toBe(1);
+  expect(failures).toEqual([broken]);
+  expect(heard).toEqual(['"better"', 'replay replayed all']);
 });

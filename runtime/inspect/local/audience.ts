@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { contained } from '../../contained.ts';
 import type { InspectionEvent } from '../../wire/inspection.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
 
@@ -25,6 +26,8 @@ export interface AudienceOptions {
   readonly now: () => number;
   /** JSON of what changes by itself. */
   readonly status: () => string;
+  /** Is told what could not be shown; the viewers get the latest states when it goes better. */
+  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -61,9 +64,9 @@ export class Audience {
   /** Returns the end of it. */
   join(viewer: Viewer): () => void {
     const { hub } = this.#options;
-    this.#leave ??= hub.listen((events) => this.#take(events));
     viewer.tell('replay', JSON.stringify(hub.replay()));
     viewer.tellStatus?.(this.#options.status());
+    this.#leave ??= hub.listen((events) => this.#take(events));
     this.#viewers.add(viewer);
     this.#wait();
     return () => {
@@ -88,7 +91,7 @@ export class Audience {
     if (this.#isBusy()) {
       this.#leftOut += events.length;
       for (const { sessionId } of events) this.#missed.add(sessionId);
-      this.#catchUp ??= this.#options.clock.setTimeout(() => this.#tellMissed(), windowMs);
+      this.#catchUp ??= this.#later(() => this.#tellMissed(), windowMs);
       return;
     }
     this.#spend(() => this.#tell(events));
@@ -104,18 +107,27 @@ export class Audience {
 
   #tellMissed(): void {
     this.#catchUp = undefined;
-    this.#spend(() => {
-      this.#tell(this.#options.hub.replay(this.#missed));
-      this.#missed.clear();
-    });
+    const missed = [...this.#missed];
+    this.#missed.clear();
+    this.#spend(() => this.#tell(this.#options.hub.replay(missed)));
   }
 
   #wait(): void {
-    this.#tick ??= this.#options.clock.setTimeout(() => {
+    this.#tick ??= this.#later(() => {
       this.#tick = undefined;
-      this.#tellStatus();
       if (this.#viewers.size > 0) this.#wait();
+      this.#tellStatus();
     }, tickMs);
+  }
+
+  /** Nobody is above a timer; what one could not tell is missed by all. */
+  #later(run: () => void, ms: number): unknown {
+    const { clock, failed } = this.#options;
+    const missed = (error: unknown): void => {
+      for (const viewer of this.#viewers) this.#behind.add(viewer);
+      failed(error);
+    };
+    return clock.setTimeout(contained(run, missed), ms);
   }
 
   #tellStatus(): void {

@@ -21,6 +21,7 @@ const event = (id: string): InspectionEvent => ({
 
 async function rig(options: Partial<LocalInspectorOptions> = {}) {
   const listeners = new Set<(events: readonly InspectionEvent[]) => void>();
+  const failures: unknown[] = [];
   const inspector = await startLocalInspector({
     hub: {
       listen(heard) {
@@ -32,6 +33,7 @@ async function rig(options: Partial<LocalInspectorOptions> = {}) {
     clock: systemClock,
     page: 'local',
     status: () => ({ status: 'fine' }),
+    failed: (error) => void failures.push(error),
     ...options,
   });
   onTestFinished(() => inspector.stop());
@@ -57,29 +59,44 @@ async function rig(options: Partial<LocalInspectorOptions> = {}) {
       end: () => answer.destroy(),
     };
   };
-  const enter = async (): Promise<{ cookie: string }> => {
-    const { headers } = await ask(`/?token=${link.searchParams.get('token')}`);
-    return { cookie: String(headers['set-cookie']?.[0]?.split(';')[0]) };
+  const enter = async (): Promise<{ authorization: string }> => {
+    const { whole } = await ask(`/?token=${link.searchParams.get('token')}`);
+    const [, session = ''] = /name="session" content="([\w-]+)"/.exec(await whole) ?? [];
+    return { authorization: `Bearer ${session}` };
   };
   const tell = (...events: InspectionEvent[]): void => {
     for (const heard of listeners) heard(events);
   };
-  return { inspector, link, ask, enter, tell, listeners };
+  return { inspector, link, ask, enter, tell, listeners, failures };
 }
 
 const json = { 'content-type': 'application/json' };
 
-test('a link opens the page once; the page needs its cookie', async () => {
+test('a link opens the page once; what the page shows needs the session that the link gave', async () => {
   const { ask, enter, link } = await rig();
-  expect((await ask('/')).status).toBe(401);
+  for (const method of ['GET', 'POST'])
+    expect((await ask(method === 'GET' ? '/events' : '/send', { method })).status).toBe(401);
   const headers = await enter();
-  const home = await ask('/', { headers });
+  expect((await ask('/events', { headers })).status).toBe(200);
+  // A tab that is loaded again brings no header; what it gets is the same for everybody.
+  const home = await ask('/');
   expect(home.status).toBe(200);
   expect(await home.whole).toContain('<title>Holdfast inspector</title>');
   const again = await ask(`/${link.search}`);
   expect(again.status).toBe(401);
-  expect(again.headers['set-cookie']).toBeUndefined();
   expect(await again.whole).toContain('runtime.inspector.link()');
+});
+
+test('no answer sets a cookie, and a cookie opens nothing', async () => {
+  const { ask, enter, link } = await rig({ actions: { send: () => {}, replay: async () => {} } });
+  const entered = await ask(`/${link.search}`);
+  const headers = await enter();
+  const answers = [entered, await ask('/', { headers }), await ask('/events', { headers })];
+  for (const answer of answers) expect(answer.headers['set-cookie']).toBeUndefined();
+  const [, session = ''] = /content="([\w-]{43})"/.exec(await entered.whole) ?? [];
+  const cookie = { cookie: `holdfast-inspector-${link.port}=${session}; session=${session}` };
+  expect((await ask('/events', { headers: cookie })).status).toBe(401);
+  expect((await ask('/send', { method: 'POST', headers: { ...cookie, ...json } }, '{}')).status).toBe(401);
 });
 
 test('everything is served with a strict policy, and nothing is kept', async () => {
@@ -112,9 +129,9 @@ test.each([
   expect((await ask(path, { headers: await enter() })).status).toBe(404);
 });
 
-test('what comes by another name or from another site is refused, with the cookie too', async () => {
+test('what comes by another name or from another site is refused, with the session too', async () => {
   const { ask, enter, link } = await rig({ actions: { send: () => {}, replay: async () => {} } });
-  const cookie = await enter();
+  const session = await enter();
   const refused = [
     { host: 'evil.example' },
     { host: `evil.example:${link.port}` },
@@ -122,8 +139,8 @@ test('what comes by another name or from another site is refused, with the cooki
     { 'sec-fetch-site': 'cross-site' },
   ];
   for (const headers of refused) {
-    expect((await ask('/events', { headers: { ...cookie, ...headers } })).status).toBe(403);
-    const post = { method: 'POST', headers: { ...cookie, ...json, ...headers } };
+    expect((await ask('/events', { headers: { ...session, ...headers } })).status).toBe(403);
+    const post = { method: 'POST', headers: { ...session, ...json, ...headers } };
     expect((await ask('/send', post, '{}')).status).toBe(403);
   }
 });
@@ -163,9 +180,9 @@ test('an event reaches the instance, a letter is replayed, and what is wrong is 
       replay: async (id) => void done.push(id),
     },
   });
-  const cookie = await enter();
+  const session = await enter();
   const post = async (path: string, body: string, headers: object = json) => {
-    const answer = await ask(path, { method: 'POST', headers: { ...cookie, ...headers } }, body);
+    const answer = await ask(path, { method: 'POST', headers: { ...session, ...headers } }, body);
     return [answer.status, (await answer.whole).trim()];
   };
   expect(await post('/send', '{"address":"a/1","event":{"type":"go","n":1}}')).toEqual([204, '']);
@@ -179,7 +196,7 @@ test('an event reaches the instance, a letter is replayed, and what is wrong is 
     expect((await post('/send', body))[0]).toBe(400);
   expect((await post('/send', 'x'.repeat(70_000)))[0]).toBe(413);
   expect((await post('/send', 'a=b', { 'content-type': 'text/plain' }))[0]).toBe(415);
-  expect((await ask('/send', { method: 'PUT', headers: cookie })).status).toBe(405);
+  expect((await ask('/send', { method: 'PUT', headers: session })).status).toBe(405);
   expect(done).toHaveLength(2);
 });
 

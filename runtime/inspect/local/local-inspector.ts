@@ -1,10 +1,10 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
 import type { Clock } from '../../clock.ts';
 import { HoldfastError } from '../../errors.ts';
+import { type Failed, httpServer, listening } from '../../guarded-server.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
 import { Access } from './access.ts';
 import { Audience, type Viewer } from './audience.ts';
@@ -32,6 +32,8 @@ export interface LocalInspectorOptions {
   readonly status: () => object;
   /** What the page may do; absent: it looks on. */
   readonly actions?: PageActions | undefined;
+  /** Is told what went wrong with a viewer or its connection. */
+  readonly failed: Failed;
 }
 
 export interface PageActions {
@@ -41,6 +43,8 @@ export interface PageActions {
 }
 
 export interface RunningInspector extends InspectorPage {
+  /** Where it is; nothing is shown there without a link. */
+  readonly url: string;
   stop(): Promise<void>;
 }
 
@@ -77,67 +81,74 @@ const hosted = 'https://stately.ai';
  * @throws {HoldfastError} `CONFIG_INVALID`: the port is taken
  */
 export async function startLocalInspector(options: LocalInspectorOptions): Promise<RunningInspector> {
-  const { hub, clock, status, page } = options;
+  const { hub, clock, status, page, failed } = options;
   const { WebSocketServer } = await import('ws');
   const access = new Access(clock);
   const audience = new Audience({
     hub,
     clock,
     now: () => performance.now(),
+    failed: (error) => failed(error, 'what viewers were to be told'),
     status: () =>
       JSON.stringify({ ...status(), mayAct: options.actions !== undefined, leftOut: audience.leftOut }),
   });
-  const server = createServer((request, response) => {
-    handle(request, response).catch(() => response.destroy());
-  });
   // Few bytes, soon: nobody holds a connection open with a request that does not end.
-  server.requestTimeout = server.headersTimeout = 10_000;
+  const limits = { requestTimeout: 10_000, headersTimeout: 10_000 };
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 1024 });
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
-    const isAllowed = pathname === '/relay' && access.mayRelay(searchParams.get('token'));
-    if (!isAllowed || !access.isFromHere(request) || audience.size >= mostViewers) {
-      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      return;
-    }
-    relay(request, socket, head, sockets, audience);
-  });
+  const server = httpServer(limits, { request: handle, upgrade }, failed);
   await listen(server, options.port ?? 0);
   access.listensAt((server.address() as AddressInfo).port);
   // A program ends when its own work does.
   server.unref();
 
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // What is asked for is looked at when it is known who asks.
+    const { path, query } = access.isFromHere(request) ? targetOf(request) : NOWHERE;
+    const isAllowed = path === '/relay' && access.mayRelay(query.get('token'));
+    if (!isAllowed || audience.size >= mostViewers) {
+      // A client that does not close its end is not waited for.
+      socket.once('finish', () => socket.destroy());
+      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (client) => relay(client, audience));
+  }
+
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader('Content-Security-Policy', policy);
     if (!access.isFromHere(request)) return answer(response, 403, 'not from here\n');
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
-    const token = searchParams.get('token');
-    if (request.method === 'GET' && pathname === '/' && token !== null) return enter(response, token);
-    if (!access.hasCookie(request)) return answer(response, 401, noCookie);
-    if (request.method === 'POST') return act(request, response, pathname);
+    const { path, query } = targetOf(request);
+    const token = query.get('token');
+    if (request.method === 'GET' && path === '/' && token !== null) return enter(response, token);
+    // The page itself tells nothing of the runtime. A tab that loads it again can bring no header.
+    if (request.method === 'GET' && path !== '/events') return sendFile(response, path);
+    if (!access.hasSession(request)) return answer(response, 401, noAccess);
+    if (request.method === 'POST') return act(request, response, path);
     if (request.method !== 'GET') return answer(response, 405, 'GET and POST only\n');
-    if (pathname === '/events') return watch(response);
-    if (page === 'stately' && pathname === '/') {
+    return watch(response);
+  }
+
+  async function sendFile(response: ServerResponse, path: string): Promise<void> {
+    if (page === 'stately' && path === '/') {
       response.setHeader('Content-Security-Policy', `${policy}; frame-src ${hosted}`);
       // What is in the frame opens windows and signs people in.
       response.removeHeader('Cross-Origin-Opener-Policy');
     }
     const home = page === 'stately' ? 'stately.html' : 'index.html';
-    const file = await pageFile(pathname === '/' ? home : pathname.slice(1));
+    const file = await pageFile(path === '/' ? home : path.slice(1));
     if (file === undefined) return answer(response, 404, 'not here\n');
     response.setHeader('Content-Type', file.type);
     response.end(file.body);
   }
 
+  /** Gives the tab its secret, which it keeps as long as it is open; the link leaves its history. */
   function enter(response: ServerResponse, token: string): void {
-    const cookie = access.exchange(token);
-    if (cookie === undefined) return answer(response, 401, noCookie);
-    response.setHeader('Set-Cookie', cookie);
+    const session = access.exchange(token);
+    if (session === undefined) return answer(response, 401, noAccess);
     response.setHeader('Content-Type', 'text/html; charset=utf-8');
-    // No redirect: of a link that was followed from elsewhere it would come without the cookie.
     response.end(
-      '<!doctype html><title>Holdfast</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/">',
+      `<!doctype html><title>Holdfast</title><link rel="icon" href="data:,"><meta name="session" content="${session}"><script type="module" src="/enter.js"></script>`,
     );
   }
 
@@ -177,21 +188,30 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
   }
 
   return {
+    url: access.url,
     link: () => access.link(),
     relay: access.relay,
     async stop() {
       audience.end();
       for (const client of sockets.clients) client.terminate();
-      const closed = once(server, 'close');
-      server.close();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
     },
   };
 }
 
-const noCookie =
-  'this link has been used, or is too old. A new one: runtime.inspector.link(), or start the program again\n';
+const noAccess =
+  'this link has been used or is too old, or another tab was opened with it. A new one: runtime.inspector.link(), or `holdfast inspect` for a gateway\n';
+
+/** What a request asks for; no target makes this fail. */
+function targetOf({ url = '' }: IncomingMessage): { path: string; query: URLSearchParams } {
+  const mark = url.indexOf('?');
+  const path = mark === -1 ? url : url.slice(0, mark);
+  return { path, query: new URLSearchParams(mark === -1 ? '' : url.slice(mark)) };
+}
+
+const NOWHERE: ReturnType<typeof targetOf> = { path: '', query: new URLSearchParams() };
 
 function answer(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text);
@@ -217,32 +237,21 @@ async function readBody(request: IncomingMessage): Promise<object | undefined> {
 }
 
 /** Each event by itself, as Stately's relay sends them. */
-function relay(
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-  sockets: WebSocketServer,
-  audience: Audience,
-): void {
-  sockets.handleUpgrade(request, socket, head, (client) => {
-    const viewer: Viewer = {
-      tell(_kind, events) {
-        for (const event of JSON.parse(events) as unknown[]) client.send(JSON.stringify(event));
-      },
-      isFull: () => client.bufferedAmount > mostUnread,
-    };
-    const leave = audience.join(viewer);
-    client.on('close', leave);
-    client.on('error', () => client.terminate());
-  });
+function relay(client: WebSocket, audience: Audience): void {
+  client.on('error', () => client.terminate());
+  const viewer: Viewer = {
+    tell(_kind, events) {
+      for (const event of JSON.parse(events) as unknown[]) client.send(JSON.stringify(event));
+    },
+    isFull: () => client.bufferedAmount > mostUnread,
+  };
+  const leave = audience.join(viewer);
+  client.on('close', leave);
 }
 
-async function listen(server: ReturnType<typeof createServer>, port: number): Promise<void> {
-  const listening = Promise.withResolvers<void>();
-  server.once('error', listening.reject);
-  server.listen(port, '127.0.0.1', () => listening.resolve());
+async function listen(server: ReturnType<typeof httpServer>, port: number): Promise<void> {
   try {
-    await listening.promise;
+    await listening(server, (done) => server.listen(port, '127.0.0.1', done));
   } catch (error) {
     throw new HoldfastError(
       'CONFIG_INVALID',

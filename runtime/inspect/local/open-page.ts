@@ -13,6 +13,7 @@ import { startLocalInspector, type PageActions, type RunningInspector } from './
 export interface InspectedSystem {
   readonly inspection: InspectionHub | undefined;
   readonly clock: Clock;
+  readonly logger: Logger;
   status(): RuntimeStatus;
   listDeadLetters(): DeadLetter[];
   get(address: string): { send(event: { type: string }): void } | undefined;
@@ -22,7 +23,10 @@ export interface InspectedSystem {
 /** The latest letters that the page gets. */
 const mostLetters = 200;
 
-/** Serves the page that a runtime's options ask for, and tells where it is; without a logger, on stderr. */
+/**
+ * Serves the page that a runtime's options ask for, and tells where it is. A link is written to stderr alone, when there is
+ * no logger: logs are kept, and read by others.
+ */
 export async function openPage(
   system: InspectedSystem,
   options: InspectOptions,
@@ -40,10 +44,14 @@ export async function openPage(
       deadLetters: system.listDeadLetters().slice(-mostLetters).map(shown),
     }),
     actions: options.allowSend === true ? actionsOf(system) : undefined,
+    failed: (error, what) => system.logger.warn({ error }, `${what} failed in the inspector; it goes on`),
   });
-  const url = page.link();
-  if (logger === undefined) process.stderr.write(`holdfast: the inspector is at ${url}\n`);
-  else logger.info({ url }, 'the inspector is there; the link works once');
+  if (logger === undefined) process.stderr.write(`holdfast: the inspector is at ${page.link()}\n`);
+  else
+    logger.info(
+      { url: page.url },
+      'the inspector is there; runtime.inspector.link() or holdfast inspect gives a link to it',
+    );
   return page;
 }
 

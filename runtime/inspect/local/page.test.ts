@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { createServer, request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../clock.ts';
@@ -94,6 +97,7 @@ async function crowd(count: number) {
         restarts: 0,
       },
     }),
+    failed: () => {},
   });
   onTestFinished(() => inspector.stop());
   let made = 0;
@@ -211,6 +215,67 @@ describe.skipIf(!hasBrowser)('the page', () => {
     expect(problems).toEqual([]);
   });
 
+  test('a page that is loaded again goes on; its link is in no history, and another tab needs one of its own', async () => {
+    const { runtime, link } = await desk();
+    const { page, problems } = await open(link);
+    await row(page, 'data/btc').waitFor();
+    expect(new URL(page.url()).search).toBe('');
+    await page.reload();
+    await row(page, 'data/btc').waitFor();
+    await row(page, 'risk/desk').click();
+    await page.getByLabel('Event to send').fill('{"type":"told","value":"after"}');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.locator('#context').textContent(), patience).toContain('"after"');
+    expect(problems).toEqual([]);
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await expect.poll(() => other.locator('#notice').textContent(), patience).toContain('holdfast inspect');
+    expect(await row(other, 'data/btc').count()).toBe(0);
+    await other.goto(runtime.inspector?.link() ?? '');
+    await row(other, 'data/btc').waitFor();
+    expect(await other.locator('#notice').isVisible()).toBe(false);
+  });
+
+  test('another server of this machine is sent nothing that opens the page', async () => {
+    const { link } = await desk();
+    const { page } = await open(link);
+    await row(page, 'data/btc').waitFor();
+    const got: IncomingMessage[] = [];
+    const other = createServer((request, response) => {
+      got.push(request);
+      response.setHeader('Content-Type', 'text/html').end('<title>Other</title>');
+    });
+    other.listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as AddressInfo;
+    const tab = await page.context().newPage();
+    for (const host of ['127.0.0.1', 'localhost']) await tab.goto(`http://${host}:${port}/`);
+    // In the tab of the page too.
+    await page.goto(`http://127.0.0.1:${port}/`);
+    expect(got.filter(({ url }) => url === '/').length).toBeGreaterThanOrEqual(3);
+    expect(got.flatMap(({ headers }) => [headers.cookie, headers.authorization])).toEqual(
+      got.flatMap(() => [undefined, undefined]),
+    );
+    expect(JSON.stringify(got.map(({ headers }) => headers))).not.toContain(new URL(link).host);
+    expect(await page.context().cookies()).toEqual([]);
+    // All that it was sent, sent by itself to the inspector.
+    for (const { headers } of got) {
+      const sent: OutgoingHttpHeaders = { ...headers, host: new URL(link).host };
+      const answers = ['/events', '/send', '/replay'].map(async (path) => {
+        const asked = request(new URL(path, link), {
+          method: path === '/events' ? 'GET' : 'POST',
+          headers: sent,
+        });
+        asked.end('{}');
+        const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+        answer.destroy();
+        return answer.statusCode;
+      });
+      for (const status of await Promise.all(answers)) expect([401, 403]).toContain(status);
+    }
+  });
+
   test('a pause stops the stream, and the page is up to date when it goes on', async () => {
     const { runtime, link } = await desk();
     const { page } = await open(link);
@@ -311,5 +376,9 @@ describe.skipIf(!hasBrowser)('the page', () => {
       if (event.type === '@xstate.actor') known.add(event.sessionId);
       expect(known).toContain(event.sessionId);
     }
+    await page.reload();
+    await expect
+      .poll(async () => (await told()).map(({ sessionId }) => sessionId), patience)
+      .toContain('data/eth');
   });
 });

@@ -5,7 +5,7 @@ import { Feed, post } from './feed.ts';
 import { duration, short } from './figures.ts';
 import { sequenceOf, SequenceView } from './sequence.ts';
 import { lettersTable, secretsTable, threadsTable } from './tables.ts';
-import type { Tick } from './told.ts';
+import type { InspectionEvent, Tick } from './told.ts';
 import { nameOf, Tree } from './tree.ts';
 
 /** Milliseconds between two pictures of what changes all the time: more is not to be seen. */
@@ -28,22 +28,18 @@ let letters = '';
 let newest: Message | undefined;
 
 const feed = new Feed({
-  replay(events) {
-    actors.replace(events, Date.now());
+  told(kind, data) {
+    if (kind === 'replay') actors.replace(data as InspectionEvent[], Date.now());
+    else if (kind === 'events') actors.apply(data as InspectionEvent[], Date.now());
+    else learn(data as Tick);
     changed();
   },
-  events(events) {
-    actors.apply(events, Date.now());
-    changed();
-  },
-  tick(told) {
-    learn(told);
-    changed();
-  },
-  state(state) {
+  state(state, why = '') {
     document.body.dataset['feed'] = state;
-    const texts = { live: 'live', paused: 'paused', lost: 'no connection' };
+    const texts = { live: 'live', paused: 'paused', lost: 'no connection', refused: 'no access' };
     say(byId('feed'), texts[state]);
+    byId('notice').hidden = why === '';
+    say(byId('notice'), why);
   },
 });
 

@@ -1,23 +1,26 @@
-import { element } from './dom.ts';
+import { byId, element, say } from './dom.ts';
+import { Feed } from './feed.ts';
 import type { InspectionEvent } from './told.ts';
 
 const hosted = 'https://stately.ai';
 const frame = element('inspector', HTMLIFrameElement);
 
 /** Begins when the page in the frame says that it listens, and anew when that is loaded again. */
-let source: EventSource | undefined;
-
-function pass({ data }: MessageEvent<string>): void {
-  for (const event of JSON.parse(data) as InspectionEvent[]) frame.contentWindow?.postMessage(event, hosted);
-}
+const feed = new Feed({
+  told(kind, data) {
+    if (kind !== 'replay' && kind !== 'events') return;
+    for (const event of data as InspectionEvent[]) frame.contentWindow?.postMessage(event, hosted);
+  },
+  state(state, why = '') {
+    byId('notice').hidden = state !== 'refused';
+    say(byId('notice'), why);
+  },
+});
 
 addEventListener('message', ({ data, source: from, origin }: MessageEvent<unknown>) => {
   if (from !== frame.contentWindow || origin !== hosted) return;
   if ((data as { type?: unknown } | null)?.type !== '@statelyai.connected') return;
-  source?.close();
-  source = new EventSource('/events');
-  source.addEventListener('replay', pass);
-  source.addEventListener('events', pass);
+  feed.start();
 });
 
 // Now that somebody hears what it says first.
