@@ -21,6 +21,8 @@ const advice: Partial<Record<DeadLetterReason, string>> = {
   expired:
     'its time was up before the event had its turn; await deliver() to go at its pace, or give a longer timeoutMs',
   stopped: 'it has ended; spawn it again',
+  'stale-incarnation':
+    'it was sent by an incarnation that had ended; end what sends in the cleanup of a callback or by an abort signal',
 };
 
 /** What those who wait for an envelope hear when it became a dead letter. */

@@ -169,7 +169,8 @@ describe('on real threads, with permissions', () => {
     await expect.poll(() => closed.length).toBe(1);
     ref.send({ type: 'fail' });
     await closed[0];
-    expect(runtime.status().instances).toMatchObject([{ state: 'restarting' }]);
+    // The thread aborts it in the turn that fails, and tells of the failure after it.
+    await expect.poll(() => runtime.status().instances).toMatchObject([{ state: 'restarting' }]);
     expect(runtime.status().secrets).toMatchObject([{ holders: 1 }]);
   });
 

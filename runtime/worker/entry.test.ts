@@ -86,7 +86,7 @@ describe('a worker', () => {
     const files = new Set(loaded.map(({ url }) => url).filter((url) => url.startsWith('file:')));
 
     expect(files.size).toBeGreaterThan(10);
-    expect(files.size).toBeLessThan(60);
+    expect(files.size).toBeLessThan(70);
   });
 
   it('imports the agent’s helpers once, though the agent imports them by itself', async () => {

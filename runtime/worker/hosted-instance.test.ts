@@ -53,6 +53,7 @@ it('tells what it emitted before it failed to start, before the failure', () => 
     clock: { setTimeout: () => 0, clearTimeout() {} },
     wake() {},
     ended() {},
+    late() {},
   });
   expect(() => instance.start()).toThrow('no start');
   expect(kinds(sent)).toEqual([REPORT.emitted]);

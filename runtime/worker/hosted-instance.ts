@@ -30,6 +30,8 @@ export interface HostedInstanceOptions {
   readonly wake: () => void;
   /** The instance reached its end by itself. */
   readonly ended: () => void;
+  /** What it had begun still acts, and was refused this. */
+  readonly late: (what: string) => void;
 }
 
 type AnySnapshot = Snapshot<unknown> & { readonly value?: unknown; readonly context?: unknown };
@@ -52,6 +54,7 @@ export class HostedInstance {
   /** It came with an event: observers in the host have not been told of it. */
   #ahead = false;
   #ended = false;
+  #over = false;
   #starting = true;
   #failure: unknown;
 
@@ -76,6 +79,8 @@ export class HostedInstance {
         onParentEvent: (event) => this.#tellParent(event),
         around: this.#around(),
         onPending: () => options.wake(),
+        onFailedEnd: (error) => this.#failedEnd(error),
+        begin: beginning(bridge),
         inspected: this.#naming && ((told) => options.inspection?.observe(told, this.#naming as Naming)),
       }),
     );
@@ -157,6 +162,11 @@ export class HostedInstance {
     return this.#ended;
   }
 
+  /** Its end is behind it, cleanup included. */
+  get over(): boolean {
+    return this.#over;
+  }
+
   /** What it failed with. */
   get failure(): unknown {
     return this.#failure;
@@ -206,6 +216,14 @@ export class HostedInstance {
     this.#stateReport?.mirror();
     this.#leave();
     this.#actor.stop();
+    this.#over = true;
+  }
+
+  /** Cleans up in whatever it is doing: the thread is about to exit. */
+  abandon(): void {
+    this.#leave();
+    this.#actor.abandon();
+    this.#over = true;
   }
 
   #checkVersion(logic: AnyActorLogic): void {
@@ -291,11 +309,14 @@ export class HostedInstance {
   }
 
   #tellParent(event: AnyEventObject): void {
-    const { reports, request } = this.#options;
+    const { reports, request, late } = this.#options;
+    if (this.#over) return late('an event to its parent');
     if (event.type === `xstate.done.actor.${request.id}`) {
       reports.add(REPORT.done, this.slot, { output: event['output'], snapshot: this.snapshot() });
       this.#end();
     } else if (event.type === `xstate.error.actor.${request.id}`) {
+      // It was stopped, and this is what came of it.
+      if (this.#ended) return this.#failedEnd(event['error']);
       this.#failure = event['error'] ?? new Error('the agent failed without an error');
       // A failed start is the answer to the call that asked for it.
       if (!this.#starting) {
@@ -321,8 +342,16 @@ export class HostedInstance {
     else reports.add(REPORT.withErrors, this.slot, [kind, event, errors]);
   }
 
+  #failedEnd(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#options.bridge.warn(
+      `something failed in ${this.address} when it ended, and everything else was ended: ${why}`,
+    );
+  }
+
   #end(): void {
     this.#leave();
+    this.#over = true;
     this.#options.ended();
   }
 
@@ -346,4 +375,10 @@ function unpersistable(address: string, cause: unknown): HoldfastError {
       cause,
     },
   );
+}
+
+/** What a promise, a callback or an observable begins is known to be the instance's own, as long as it goes on. */
+function beginning(bridge: HostBridge): ((run: () => void) => void) | undefined {
+  const { origin } = threadState();
+  return origin && ((run) => origin.run(bridge, run));
 }

@@ -11,7 +11,8 @@ import type { Self } from './thread-state.ts';
 export interface Line {
   /** Unique in the thread. */
   readonly id: number;
-  readonly key: string;
+  /** What it is found by, as long as its sender runs. */
+  key: string;
   readonly from: Self | undefined;
   readonly address: string;
   /** Keeps what was sent until it was handled, over incarnations of the other. */
@@ -29,6 +30,8 @@ export interface Line {
   /** `undefined` until the host has opened it, and between two incarnations of the other. */
   open: { readonly link: number; readonly peer: Peer; readonly attachment: Attachment } | undefined;
   connecting: boolean;
+  /** The sender had ended before: nothing goes. */
+  over: boolean;
 }
 
 /** What a mailbox takes before the host has said how much it is: as much as that of an agent by default. */
@@ -51,6 +54,7 @@ export function createLine(from: Self | undefined, address: string, sharedMemory
     peers: new Set(),
     open: undefined,
     connecting: false,
+    over: false,
   };
 }
 

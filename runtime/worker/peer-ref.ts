@@ -157,10 +157,17 @@ interface Reach {
   readonly within: OpenAsk | undefined;
 }
 
-/** The instance whose turn it is sends; after an `await`, the one that made the reference. */
+/**
+ * The instance whose turn it is sends; after an `await`, the one that made the reference, unless what runs is known to be
+ * of another: of one that has ended, or that has a reference of one that has ended.
+ */
 function bridge(made: HostBridge | undefined): Reach {
   const state = threadState();
-  const own = state.current ?? made;
+  let own = state.current;
+  if (own === undefined) {
+    const origin = state.origin?.getStore();
+    own = origin !== undefined && (origin.over || made?.over === true) ? origin : made;
+  }
   return { peers: own?.peers ?? state.peers, from: own?.self, within: state.ask };
 }
 

@@ -168,21 +168,55 @@ test('what has been sent and not handled goes to the next incarnation, in order,
   expect(asked).toEqual(['connect', 'connect', 'disconnect']);
 });
 
-test('what an instance still sends after its end goes, and nothing of it is kept', async () => {
-  const { peers, other, next, asked } = rig();
+describe('an instance that has ended', () => {
   const self = { address: 'a/1', threadId: 'a', thread: 1, incarnation: 1 };
-  peers.send(self, 'b/1', { type: 'note', n: 1 });
-  peers.left(self);
-  const [, , first] = await next();
-  expect((first as unknown[])[4]).toEqual({ type: 'note', n: 1 });
-  other.postMessage([1, 'acknowledge', [[70, 1]]]);
-  await next();
-  await expect.poll(() => peers.kept.lines).toBe(0);
+  const wait = { timeoutMs: 1000 };
 
-  peers.send(self, 'b/1', { type: 'note', n: 2 });
-  const [, , second] = await next();
-  expect((second as unknown[])[4]).toEqual({ type: 'note', n: 2 });
-  other.postMessage([2, 'acknowledge', [[70, 1]]]);
-  await expect.poll(() => peers.kept.lines).toBe(0);
-  expect(asked).toEqual(['connect', 'disconnect', 'connect', 'disconnect']);
+  test('has what it sent before delivered, and what it sends then refused, and nothing of it is kept', async () => {
+    const { peers, other, next, asked, letters } = rig();
+    peers.send(self, 'b/1', { type: 'note', n: 1 });
+    peers.left(self);
+    peers.send(self, 'b/1', { type: 'note', n: 2 });
+    const [, , first] = await next();
+    expect((first as unknown[])[4]).toEqual({ type: 'note', n: 1 });
+    other.postMessage([1, 'acknowledge', [[70, 1]]]);
+    await next();
+    await expect.poll(() => peers.kept.lines).toBe(0);
+
+    peers.send(self, 'b/1', { type: 'note', n: 3 });
+    expect(letters).toMatchObject([
+      { address: 'b/1', reason: 'stale-incarnation', event: { n: 2 } },
+      { address: 'b/1', reason: 'stale-incarnation', event: { n: 3 } },
+    ]);
+    expect(peers.kept.lines).toBe(0);
+    expect(asked).toEqual(['connect', 'disconnect']);
+  });
+
+  test('is told of its asks and deliveries that they are refused', async () => {
+    const { peers, letters } = rig();
+    peers.left(self);
+    const late = [
+      peers.ask(self, 'b/1', { type: 'a' }, wait),
+      peers.deliver(self, 'b/1', { type: 'b' }, wait),
+    ];
+    for (const one of late)
+      await expect(one).rejects.toMatchObject({
+        code: 'AGENT_STOPPED',
+        message: expect.stringContaining('sent by an incarnation that had ended') as string,
+      });
+    expect(letters).toHaveLength(2);
+    expect(peers.kept.waiting).toBe(0);
+  });
+
+  test('does not stand in the way of a new one at its address, whatever of it is still on its way', async () => {
+    const { peers, next, letters } = rig();
+    peers.send(self, 'b/1', { type: 'note', n: 1 });
+    await next();
+    peers.left(self);
+    const another = { ...self };
+    peers.send(another, 'b/1', { type: 'note', n: 2 });
+    const [, , batch] = await next();
+    expect((batch as unknown[])[4]).toEqual({ type: 'note', n: 2 });
+    expect(letters).toEqual([]);
+  });
 });

@@ -55,7 +55,7 @@ export class Peers implements PeerBridge {
   readonly #lines = new Map<string, Line>();
   /** Those that are open. */
   readonly #links = new Map<number, Line>();
-  /** Instances that have ended; what they still send is the last of them. */
+  /** Instances that have ended: what they sent before still goes, what they try to send is refused. */
   readonly #ended = new WeakSet<Self>();
   readonly #watches: PeerWatches;
   /** By event that became a dead letter of which the host has not heard yet. */
@@ -138,7 +138,7 @@ export class Peers implements PeerBridge {
 
   #offer(line: Line, event: unknown, tag: Tag, terms: Terms): void {
     count(line, 1);
-    const reason = unfit(event, line);
+    const reason = line.over ? 'stale-incarnation' : unfit(event, line);
     if (reason !== undefined) return this.#discard(line, event, tag, reason);
     const headers = currentTrace();
     const trace = headers && { headers, sentAt: this.#options.clock.now(), told: isSampled(headers) };
@@ -181,9 +181,8 @@ export class Peers implements PeerBridge {
     const known = this.#lines.get(keyOf(from, address));
     if (known !== undefined) return known;
     const line = createLine(from, address, this.#options.sharedMemory);
-    this.#lines.set(line.key, line);
-    // After the event that it is made for.
-    if (from !== undefined && this.#ended.has(from)) queueMicrotask(() => void this.#close(line));
+    if (from !== undefined && this.#ended.has(from)) line.over = true;
+    else this.#lines.set(line.key, line);
     return line;
   }
 
@@ -258,7 +257,13 @@ export class Peers implements PeerBridge {
   left(self: Self): void {
     this.#ended.add(self);
     this.#watches.left(self);
-    for (const line of this.#lines.values()) if (line.from === self) void this.#close(line);
+    for (const line of [...this.#lines.values()].filter(({ from }) => from === self)) {
+      // A new instance of the same address has lines of its own.
+      this.#lines.delete(line.key);
+      line.key = `${line.key}\n${line.id}`;
+      this.#lines.set(line.key, line);
+      void this.#close(line);
+    }
   }
 
   async #close(line: Line): Promise<void> {

@@ -1,3 +1,4 @@
+import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { AnyEventObject } from 'xstate';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { SecretUseName } from '../wire/protocol.ts';
@@ -22,6 +23,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** What an instance may ask of its host. */
 export interface HostBridge {
   readonly self: Self;
+  /** The incarnation has ended. Whatever of its code still runs has no effect on others. */
+  readonly over: boolean;
   /** Has the host use a secret on its behalf, until `signal` says that nobody waits for it any more. */
   useSecret(use: SecretUseName, input: object, signal: AbortSignal): Promise<unknown>;
   /** An ask of this instance will be answered later. */
@@ -79,6 +82,8 @@ export interface ThreadState {
   trace: TraceHeaders | undefined;
   /** Asks of earlier turns whose event is still on its way through the instance. */
   readonly asks: WeakMap<AnyEventObject, OpenAsk>;
+  /** The instance whose promise, callback or observable began what runs now, outside of turns as well. */
+  origin: AsyncLocalStorage<HostBridge> | undefined;
   /** By the instance's actor system, which all its children share. */
   readonly bridges: WeakMap<object, HostBridge>;
   /** Of the thread, for what an agent sends outside its turns. */
@@ -105,6 +110,7 @@ export function threadState(): ThreadState {
     trace: undefined,
     peers: undefined,
     log: undefined,
+    origin: undefined,
     asks: new WeakMap(),
     bridges: new WeakMap(),
     running: new Map(),

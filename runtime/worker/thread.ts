@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AnyEventObject } from 'xstate';
 import { threadId as nodeThreadId, type MessagePort } from 'node:worker_threads';
 import { HoldfastError } from '../errors.ts';
@@ -20,6 +21,7 @@ import type { Clock } from '../xstate/xstate5.ts';
 import { Departures } from './departures.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import { HostedInstance } from './hosted-instance.ts';
+import { createLateActs } from './late-acts.ts';
 import { loadLogic } from './load-logic.ts';
 import { createLogReports } from './log-reports.ts';
 import type { Batch } from '../mailbox/batch.ts';
@@ -137,6 +139,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const logReports = createLogReports(reports, clock, now);
   const log: WriteLog = (...line) => logReports.add(-1, ...line);
   threadState().log = log;
+  threadState().origin ??= new AsyncLocalStorage();
+  const lateActs = createLateActs(warn, clock);
   const departures = new Departures({
     clock,
     loop,
@@ -222,9 +226,22 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       if (wanted) loading.delete(slot);
     });
     if (!wanted) throw new HoldfastError('AGENT_STOPPED', `${address} was stopped before it had started`);
+    const self = { address, threadId: data.threadId, thread, incarnation };
+    const late = (what: string): void => lateActs.add(self, what);
+    // What it sends itself while it is made is seen to when it has started.
+    let made: HostedInstance | undefined;
+    const isOver = (): boolean => made?.over === true;
     const bridge: HostBridge = {
-      self: { address, threadId: data.threadId, thread, incarnation },
+      self,
+      get over() {
+        return isOver();
+      },
       async useSecret(use, input, signal) {
+        if (isOver()) {
+          late('the use of a secret');
+          throw new HoldfastError('AGENT_STOPPED', `${address} has ended and uses no secret any more`);
+        }
+        signal.throwIfAborted();
         uses += 1;
         const n = uses;
         const giveUp = (): void => void callHost('giveUp', n).catch(() => {});
@@ -237,13 +254,15 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       },
       defer: (ask) => void instance.deferred.set(ask.id, { ask, place: undefined }),
       answer: (ask, value) => turns.answer(instance, ask, value),
-      warn: (message) => reports.add(REPORT.warning, slot, message),
-      log: (...line) => logReports.add(slot, ...line),
+      // The slot may be another's by then.
+      warn: (message) => reports.add(REPORT.warning, isOver() ? -1 : slot, message),
+      log(level, message, fields) {
+        if (isOver()) logReports.add(-1, level, message, { ...fields, address, incarnation });
+        else logReports.add(slot, level, message, fields);
+      },
       peers,
     };
     const ended = (): void => left(instance);
-    // What it sends itself while it is made is seen to when it has started.
-    let made: HostedInstance | undefined;
     const wake = (): void => {
       if (made !== undefined) turns.wake(made);
     };
@@ -257,6 +276,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       progress,
       wake,
       ended,
+      late,
     });
     made = instance;
     instances.set(slot, instance);
@@ -264,6 +284,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     try {
       instance.start();
     } catch (error) {
+      // Whatever it began before.
+      instance.abandon();
       left(instance);
       throw error;
     }

@@ -22,10 +22,16 @@ export function actorAt(root: AnyActorRef, path: Path): AnyActorRef | undefined 
 
 /**
  * `true` when an instance can continue elsewhere without repeating work, or who stands in the way: a promise, callback
- * or observable that is active begins anew when it is restored.
+ * or observable that is active begins anew when it is restored. One of the actors that are `running` below it whose id
+ * another has taken is not restored at all.
  */
-export function movable(root: AnyActorRef): true | string {
-  for (const [ref, path] of pathsWithin(root)) {
+export function movable(root: AnyActorRef, running: readonly AnyActorRef[]): true | string {
+  const paths = pathsWithin(root);
+  // Whom it began comes before it.
+  const lost = running.findLast((actor) => !paths.has(actor));
+  if (lost !== undefined)
+    return `a child "${lost.id}", whose id another has taken, is active and would be lost`;
+  for (const [ref, path] of paths) {
     const { logic } = ref as AnyActor;
     const isMachine = 'root' in (logic as object);
     const begins = typeof logic.start === 'function' && !isMachine;

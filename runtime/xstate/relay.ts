@@ -22,6 +22,7 @@ export class Relay {
   #later: Relayed[] = [];
   readonly #behind = new Map<AnyActorRef, number>();
   #entered = false;
+  #closed = false;
   #before = 0;
   #own = 0;
   #relayed = 0;
@@ -64,7 +65,18 @@ export class Relay {
     if (this.#later.length > 0 && this.#before === 0) this.#onPending();
   }
 
+  /** The hosted actor has ended: of what waits only that `goes` whose target is outside. */
+  close(isOutside: (target: AnyActorRef) => boolean): void {
+    const later = this.#later;
+    this.#closed = true;
+    this.#later = [];
+    this.#behind.clear();
+    for (const { target, event } of later) if (isOutside(target)) this.#give(target, event);
+  }
+
   send(target: AnyActorRef, event: AnyEventObject): void {
+    // There is no turn any more in which it could wait.
+    if (this.#closed) return this.#give(target, event);
     const outermost = !this.#entered;
     if (outermost) this.enter();
     try {

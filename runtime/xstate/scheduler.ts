@@ -28,6 +28,7 @@ export class Scheduler {
   readonly #timers = new Map<AnyActorRef, Map<string, Timer>>();
   /** In the order in which they were set. */
   readonly #waiting = new Set<Timer>();
+  #closed = false;
 
   constructor(
     clock: Clock,
@@ -54,6 +55,7 @@ export class Scheduler {
   }
 
   #set(timer: Timer, waitMs: number): void {
+    if (this.#closed) return;
     const { source, id } = timer;
     let own = this.#timers.get(source);
     if (own === undefined) this.#timers.set(source, (own = new Map()));
@@ -73,6 +75,13 @@ export class Scheduler {
   cancelAll(source: AnyActorRef): void {
     for (const timer of this.#timers.get(source)?.values() ?? []) this.#drop(timer);
     this.#timers.delete(source);
+  }
+
+  /** Nothing comes any more, also of those whose id a later one took. */
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#waiting) this.#drop(timer);
+    this.#timers.clear();
   }
 
   /** Milliseconds since the epoch. */

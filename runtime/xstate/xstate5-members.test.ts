@@ -20,6 +20,8 @@ interface Private {
   readonly _parent: AnyActorRef | undefined;
   readonly _actorScope: { emit(event: AnyEventObject): void };
   readonly system: Record<string, unknown> & { _relay(...args: unknown[]): void };
+  readonly _processingStatus: number;
+  readonly id: string;
   logic: AnyActorLogic;
 }
 
@@ -78,6 +80,29 @@ const contracts: Record<string, () => void> = {
     inside(actor)._stop();
     expect(actor.getSnapshot().status).toBe('stopped');
     expect(of('_relay')).toEqual([]);
+  },
+  _processingStatus() {
+    // Already when `_unregister` is called for an end, and not when it is called for one that is about to stop.
+    const seen: unknown[] = [];
+    const { parent } = noting({
+      _unregister: (actor: Private) => seen.push([actor.id, actor._processingStatus]),
+    });
+    const machine = setup({ actors: { resting } }).createMachine({
+      initial: 'on',
+      states: { on: { invoke: { id: 'kid', src: 'resting' }, on: { end: 'off' } }, off: {} },
+      on: { fail: { actions: () => fail() } },
+    });
+    const actor = createActor(machine, { id: 'one', parent });
+    expect(inside(actor)._processingStatus).toBe(0);
+    actor.start();
+    expect(inside(actor)._processingStatus).toBe(1);
+    inside(actor)._send({ type: 'end' });
+    inside(actor)._send({ type: 'fail' });
+    expect(seen).toEqual([
+      ['kid', 1],
+      ['kid', 2],
+      ['one', 2],
+    ]);
   },
   _parent() {
     const { parent } = noting();
@@ -163,6 +188,13 @@ const contracts: Record<string, () => void> = {
   _snapshot() {
     const actor = createActor(resting, { parent: noting().parent }) as AnyActor;
     const internals = actor as unknown as { _stop(): void; _snapshot: unknown };
+    // One that has failed before it starts takes no step.
+    const { parent, of } = noting();
+    const early = createActor(setup({}).createMachine({ entry: () => fail() }), { id: 'early', parent });
+    Object.assign(early, { _snapshot: { status: 'error', error: 'too late' } });
+    early.start();
+    expect(of('_relay').map(([, , event]) => (event as AnyEventObject)['error'])).toEqual(['too late']);
+
     actor.start();
     internals._stop();
     expect(actor.getSnapshot()).toHaveProperty('status', 'stopped');

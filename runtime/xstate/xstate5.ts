@@ -1,6 +1,6 @@
 /**
- * The one place that touches what XState 5 does not document: `_send`, `_parent`, `_stop`, `_actorScope`, the
- * `parent` option and the shape of `system`. Each touch-point has a contract test, so that a new XState fails here, loudly.
+ * The one place that touches what XState 5 does not document: `_send`, `_parent`, `_stop`, `_processingStatus`,
+ * `_actorScope`, the `parent` option and the shape of `system`. Each touch-point has a contract test, so that a new XState fails here, loudly.
  */
 import {
   createActor,
@@ -10,6 +10,7 @@ import {
   type AnyEventObject,
   type Subscription,
 } from 'xstate';
+import { HoldfastError } from '../errors.ts';
 import { checkHandler, checkObserver, checkSelector } from '../observer-check.ts';
 import { actorAt, movable, pathsWithin } from './family.ts';
 import {
@@ -20,6 +21,7 @@ import {
   type TimerTarget,
 } from './persisted-timer.ts';
 import { Relay } from './relay.ts';
+import { Running } from './running.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Inspected } from '../wire/inspection.ts';
 
@@ -36,6 +38,9 @@ type Internals = {
   _send(event: AnyEventObject): void;
   _stop(): void;
   _snapshot: unknown;
+  readonly _processingStatus: number;
+  readonly _actorScope: { emit(event: AnyEventObject): void };
+  logic: AnyActorLogic;
   subscribe(...args: any[]): Subscription;
   on(type: string, handler: (event: never) => void): Subscription;
 };
@@ -57,7 +62,7 @@ export interface HostedOptions {
   /** A reference to another agent, for timers that were to reach it. */
   readonly agentAt?: ((address: string) => AnyActorRef) | undefined;
   readonly clock: Clock;
-  /** Done, error and `sendParent` events: what the actor tells its parent. */
+  /** Done, error and `sendParent` events: what the actor tells its parent. A callback may send one after its end. */
   readonly onParentEvent: (event: AnyEventObject) => void;
   /**
    * Runs what comes from within: a timer, an invoked promise or callback, another actor of the same system. What
@@ -71,6 +76,10 @@ export interface HostedOptions {
   readonly inspected?: ((told: Inspected) => void) | undefined;
   /** Actors of the system sent each other more than one turn takes, and wait for {@link HostedActor.resume}. */
   readonly onPending?: () => void;
+  /** An actor failed when it was to end, with the one that began it or after a failure of its own. */
+  readonly onFailedEnd?: (error: unknown) => void;
+  /** Surrounds the start of a promise, a callback or an observable: what it begins goes on outside of turns. */
+  readonly begin?: ((run: () => void) => void) | undefined;
   /**
    * Microsteps without rest before a machine is stopped with an error: the hosted one and every machine below it
    * that sets no bound of its own.
@@ -93,8 +102,12 @@ export interface HostedActor {
   persist(): PersistedState;
   /** `true`, or who would repeat its work if the actor continued elsewhere. */
   movable(): true | string;
+  /** Actors of the system that run, itself included. */
+  readonly running: number;
   start(): void;
   stop(): void;
+  /** Ends every actor of the system, whatever it is doing: the thread is about to exit, and may be in the middle of a turn. */
+  abandon(): void;
 }
 
 /**
@@ -109,11 +122,22 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
   );
   const { inspected } = options;
   const send = (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject): void => {
+    if (source !== undefined && isStopped(source)) {
+      // Whoever is told, outside of the system, knows whether it is too late.
+      if (!isNewsOfEnd(source, target, event))
+        return target === parent ? options.onParentEvent(event) : undefined;
+      if (isStopped(target)) {
+        // It was stopped with the one that began it, and this is what came of it.
+        if (event.type.startsWith('xstate.error')) options.onFailedEnd?.(event['error']);
+        return;
+      }
+    }
     inspected?.({ type: '@xstate.event', actorRef: target, sourceRef: source, event });
     relay.send(target, event);
   };
   const scheduler = new Scheduler(options.clock, send);
-  const system = createSystem(options, send, scheduler);
+  const running = new Running();
+  const system = createSystem(options, send, scheduler, relay, running);
   const host = {
     id: 'host',
     sessionId: `${options.sessionId}/host`,
@@ -151,7 +175,10 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
         ...(typeof version === 'string' ? { version } : {}),
       };
     },
-    movable: () => movable(ref),
+    movable: () => movable(ref, running.below(ref)),
+    get running() {
+      return running.below(parent).length;
+    },
     start() {
       // Before it starts, so that what it leaves while it does cancels its timers as ever.
       if (options.timers !== undefined) setTimers(options.timers, ref, parent, options, scheduler, relay);
@@ -160,7 +187,44 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
       relay.leave();
     },
     stop: () => internals._stop(),
+    abandon() {
+      for (const actor of running.below(parent)) {
+        stopActor(actor);
+        // One in the middle of a turn would stop after it.
+        if (!isStopped(actor)) cleanUp(actor, options.onFailedEnd);
+      }
+    },
   };
+}
+
+/** XState's own number for it. */
+const STOPPED = 2;
+
+function isStopped(actor: AnyActorRef): boolean {
+  return (actor as unknown as Internals)._processingStatus === STOPPED;
+}
+
+/** The last that an actor sends, when it has stopped. */
+function isNewsOfEnd(source: AnyActorRef, target: AnyActorRef, { type }: AnyEventObject): boolean {
+  const { id } = source;
+  const isEnd = type === `xstate.error.actor.${id}` || type === `xstate.done.actor.${id}`;
+  return isEnd && target === parentOf(source);
+}
+
+/** Whether a logic has work under way between events, which its stop is to end. Machines have it in their children. */
+function begins(logic: AnyActorLogic): boolean {
+  return typeof logic.start === 'function' && !isMachine(logic);
+}
+
+/** XState does not tell the logic of an actor that has failed to stop. */
+function cleanUp(actor: AnyActorRef, failed: HostedOptions['onFailedEnd']): void {
+  const { logic, _actorScope: scope } = actor as unknown as Internals;
+  if (!begins(logic)) return;
+  try {
+    logic.transition(snapshotOf(actor), { type: 'xstate.stop' }, scope as never);
+  } catch (error) {
+    failed?.(error);
+  }
 }
 
 /** What a machine has and other logic has not. */
@@ -173,10 +237,14 @@ interface Machine {
 /** Machines that were given their bound here, each with its copies by bound. */
 const bounded = new WeakMap<object, Map<number, Machine>>();
 
+function isMachine(logic: AnyActorLogic): boolean {
+  return (logic as unknown as Machine).root !== undefined;
+}
+
 /** The logic with a bound. A machine that agents with different bounds share is copied, once for each bound. */
 function boundIterations(logic: AnyActorLogic, maxIterations: number): AnyActorLogic {
+  if (!isMachine(logic)) return logic;
   const machine = logic as unknown as Machine;
-  if (machine.root === undefined) return logic;
   const known = bounded.get(machine);
   if (known === undefined) {
     if ((machine.options?.maxIterations ?? Infinity) !== Infinity) return logic;
@@ -192,6 +260,33 @@ function boundIterations(logic: AnyActorLogic, maxIterations: number): AnyActorL
     bounded.set(copy, known);
   }
   return copy as unknown as AnyActorLogic;
+}
+
+/**
+ * The logic with its start surrounded, which notes in `told` who was told to stop. Logic that is no plain object is left as
+ * it is: its methods may need it whole.
+ */
+function surrounded(
+  logic: AnyActorLogic,
+  begin: NonNullable<HostedOptions['begin']>,
+  told: WeakSet<object>,
+): AnyActorLogic {
+  if (!begins(logic) || Object.getPrototypeOf(logic) !== Object.prototype) return logic;
+  return {
+    ...logic,
+    start: (...args) => begin(() => logic.start?.(...args)),
+    transition(snapshot, event, scope) {
+      if ((event as AnyEventObject).type === 'xstate.stop') told.add(scope.self);
+      return logic.transition(snapshot, event, scope);
+    },
+  };
+}
+
+function tooLate(): HoldfastError {
+  return new HoldfastError(
+    'AGENT_STOPPED',
+    'an actor is not started after the end of the one that made it; end what makes it in its cleanup',
+  );
 }
 
 /** XState persists neither timers nor what is on its way; whom they reach is said by the ids of children. */
@@ -258,22 +353,55 @@ function setTimers(
 
 /** The parts of XState's `createSystem` (not exported) that actors use, over our ids and clock. */
 function createSystem(
-  { sessionId, clock, maxIterations, inspected }: HostedOptions,
+  { sessionId, clock, maxIterations, inspected, begin = (run) => run(), onFailedEnd }: HostedOptions,
   send: (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) => void,
   scheduler: Scheduler,
+  relay: Relay,
+  running: Running,
 ): object {
   const keyed = new Map<string, AnyActorRef>();
   const keys = new WeakMap<AnyActorRef, string>();
+  const told = new WeakSet<object>();
   let booked = 0;
+  let over = false;
+
+  function free(ref: AnyActorRef): void {
+    const key = keys.get(ref);
+    if (key !== undefined) keyed.delete(key);
+    keys.delete(ref);
+  }
+
+  /** Who has ended has nobody at work any more. */
+  function ended(ref: AnyActorRef): void {
+    const parent = parentOf(ref) as AnyActorRef;
+    if (!running.remove(parent, ref)) return;
+    if (ref === relay.root) {
+      over = true;
+      scheduler.close();
+      relay.close((target) => target === parent || (target.system as object) !== system);
+    }
+    for (const child of running.begunBy(ref)) stopActor(child);
+    if ((snapshotOf(ref) as { status: string }).status !== 'error') return;
+    // One that has failed at that is not told to stop twice.
+    if (!told.has(ref)) cleanUp(ref, onFailedEnd);
+    // Those that it had made and not yet started.
+    for (const actor of keyed.values()) if (parentOf(actor) === ref) free(actor);
+  }
 
   const system = {
     // The first actor is the hosted one itself: it is the same actor as its twin in the host.
     _bookId: () => (booked++ === 0 ? sessionId : `${sessionId}/${booked - 1}`),
-    _register: (id: string) => id,
+    _register(id: string, ref: AnyActorRef) {
+      const parent = parentOf(ref) as AnyActorRef;
+      if (!over && !isStopped(parent)) running.add(parent, ref);
+      // XState does not start what has failed.
+      else (ref as unknown as Internals)._snapshot = { status: 'error', output: undefined, error: tooLate() };
+      return id;
+    },
+    // XState also calls it for one that is about to stop.
     _unregister(ref: AnyActorRef) {
-      const key = keys.get(ref);
-      if (key !== undefined) keyed.delete(key);
-      keys.delete(ref);
+      free(ref);
+      if (isStopped(ref)) ended(ref);
     },
     _set(key: string, ref: AnyActorRef) {
       const existing = keyed.get(key);
@@ -285,12 +413,12 @@ function createSystem(
     getAll: () => Object.fromEntries(keyed),
     inspect: () => ({ unsubscribe() {} }),
     // An actor is announced before it takes its first step.
-    _sendInspectionEvent(told: Inspected) {
-      if (told.type === '@xstate.actor') {
-        const actor = told.actorRef as unknown as { logic: AnyActorLogic };
-        actor.logic = boundIterations(actor.logic, maxIterations);
+    _sendInspectionEvent(shown: Inspected) {
+      if (shown.type === '@xstate.actor') {
+        const actor = shown.actorRef as unknown as { logic: AnyActorLogic };
+        actor.logic = surrounded(boundIterations(actor.logic, maxIterations), begin, told);
       }
-      inspected?.(told);
+      inspected?.(shown);
     },
     _relay: send,
     scheduler,
@@ -444,7 +572,7 @@ export function reviveActor(ref: AnyActorRef, snapshot: object): void {
 
 /** Emits an event to those who listen with `on`. */
 export function emitFrom(ref: AnyActorRef, event: AnyEventObject): void {
-  (ref as unknown as { _actorScope: { emit(event: AnyEventObject): void } })._actorScope.emit(event);
+  (ref as unknown as Internals)._actorScope.emit(event);
 }
 
 /** Sends an event to the actor's parent, as the actor itself would; `false` when it has none. */

@@ -1,0 +1,47 @@
+import type { Clock } from '../xstate/xstate5.ts';
+import type { Self } from './thread-state.ts';
+
+/** The first is told at once, and then how many there were, as long as there are any: often enough to be seen. */
+const INTERVAL_MS = 30_000;
+
+/** What code of incarnations that have ended still tries: it is refused, and told without a line for each. */
+export interface LateActs {
+  add(self: Self, what: string): void;
+}
+
+export function createLateActs(warn: (message: string) => void, clock: Pick<Clock, 'setTimeout'>): LateActs {
+  /** Refused since it was told last. */
+  const untold = new Map<Self, number>();
+
+  function tell(self: Self): void {
+    const more = untold.get(self) as number;
+    untold.delete(self);
+    if (more === 0) return;
+    warn(`${whose(self)}, which has ended, was refused ${more} more`);
+    wait(self);
+  }
+
+  function wait(self: Self): void {
+    untold.set(self, 0);
+    clock.setTimeout(() => tell(self), INTERVAL_MS);
+  }
+
+  return {
+    add(self, what) {
+      const count = untold.get(self);
+      if (count !== undefined) {
+        untold.set(self, count + 1);
+        return;
+      }
+      warn(
+        `${whose(self)}, which has ended, was refused ${what}: something that it began still runs; have it end in the ` +
+          'cleanup of a callback, in unsubscribe, or by the abort signal of a promise',
+      );
+      wait(self);
+    },
+  };
+}
+
+function whose({ address, incarnation }: Self): string {
+  return `incarnation ${incarnation} of ${address}`;
+}

@@ -1,0 +1,34 @@
+import type { AnyActorRef } from 'xstate';
+
+/**
+ * The actors of one system that run, each under the one that began it. XState knows the children of a machine by their ids
+ * alone: it loses sight of one whose id another took, and of all when the machine fails.
+ */
+export class Running {
+  readonly #children = new Map<AnyActorRef, Set<AnyActorRef>>();
+
+  add(parent: AnyActorRef, actor: AnyActorRef): void {
+    const children = this.#children.get(parent);
+    if (children === undefined) this.#children.set(parent, new Set([actor]));
+    else children.add(actor);
+  }
+
+  /** Whether it was there. */
+  remove(parent: AnyActorRef, actor: AnyActorRef): boolean {
+    const children = this.#children.get(parent);
+    if (children?.delete(actor) !== true) return false;
+    if (children.size === 0) this.#children.delete(parent);
+    return true;
+  }
+
+  /** Those that an actor began, the last one first. */
+  begunBy(parent: AnyActorRef): AnyActorRef[] {
+    const children = this.#children.get(parent);
+    return children === undefined ? [] : [...children].toReversed();
+  }
+
+  /** Everyone whom `top` began, and whom they began: each before the one that began it. */
+  below(top: AnyActorRef): AnyActorRef[] {
+    return this.begunBy(top).flatMap((actor) => this.below(actor).concat(actor));
+  }
+}
