@@ -5,40 +5,45 @@ const base64UrlAlphabet = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 const lowerHex = Buffer.from('0123456789abcdef');
 const upperHex = Buffer.from('0123456789ABCDEF');
 
-const alphanumeric = '0-9A-Za-z';
-/** What each way of percent-encoding leaves as it is: encodeURIComponent, RFC 3986, encodeURI, a URL's user and password. */
-const plainInUrls = [
-  `${alphanumeric}_.!~*'()-`,
-  `${alphanumeric}_.~-`,
-  `${alphanumeric}_.!~*'();/?:@&=+$,#-`,
-  `${alphanumeric}_.!~*'()$&+,%-`,
-].map(asciiSet);
-/** Of a form every other byte is encoded, and a space is a plus sign. */
-const plainInForms = asciiSet(`${alphanumeric}*._-`);
+/** What programs write between the bytes of a list in hex: `<Buffer 77 4a>`, which is `77+4a` in a form, `77:4a`, `77-4a`, `0x77, 0x4a`. */
+const hexLists = [
+  [' ', ''],
+  [':', ''],
+  ['-', ''],
+  ['+', ''],
+  [',', ''],
+  [', ', ''],
+  [' ', '0x'],
+  [',', '0x'],
+  [', ', '0x'],
+].map(([between = '', before = '']) => ({ between: Buffer.from(between), before: Buffer.from(before) }));
+/** Bytes that Node prints of a buffer. */
+const PRINTED = 50;
 
 /**
  * The forms in which a value may turn up in text, as bytes: itself, hex, base64 wherever in a longer text the value may
- * begin, percent-encoded as the usual functions do it, and escaped in JSON, once and twice. Bytes and not strings,
- * because strings could not be wiped afterwards. Each form once; what JSON or URLs leave as it is has fewer.
+ * begin, and a list of its bytes in hex or decimal. Each as it is: what is escaped is read without its escapes first
+ * (`unescape.ts`). Bytes and not strings, because strings could not be wiped afterwards. Each form once.
  */
 export function encodings(value: Buffer): Buffer[] {
-  const forms = [privateCopy(value), hex(value, lowerHex), hex(value, upperHex)];
+  const forms = [privateCopy(value), decimals(value, Buffer.from(',')), decimals(value, Buffer.from(', '))];
+  for (const digits of [lowerHex, upperHex]) {
+    forms.push(hex(value, digits));
+    for (const list of hexLists) forms.push(hexList(value, digits, list));
+    const [printed] = hexLists;
+    if (value.length > PRINTED && printed !== undefined)
+      forms.push(hexList(value.subarray(0, PRINTED), digits, printed));
+  }
   for (const alphabet of [base64Alphabet, base64UrlAlphabet]) {
     for (const before of [0, 1, 2]) forms.push(base64Core(value, before, alphabet));
   }
-  for (const digits of [upperHex, lowerHex]) {
-    for (const plain of plainInUrls) forms.push(percentEncoded(value, plain, digits));
-    forms.push(percentEncoded(value, plainInForms, digits, true));
-  }
-  const escaped = jsonEscaped(value, false);
-  forms.push(escaped, jsonEscaped(escaped, false), jsonEscaped(value, true));
   return distinct(forms);
 }
 
 function distinct(forms: readonly Buffer[]): Buffer[] {
   const kept: Buffer[] = [];
   for (const form of forms) {
-    if (kept.some((other) => other.equals(form))) form.fill(0);
+    if (kept.some((other) => other.length === form.length && other.equals(form))) form.fill(0);
     else kept.push(form);
   }
   return kept;
@@ -67,65 +72,39 @@ function base64Core(value: Buffer, before: number, alphabet: Buffer): Buffer {
   return out;
 }
 
-function percentEncoded(value: Buffer, plain: Uint8Array, digits: Buffer, form = false): Buffer {
-  const out = new Bytes(value.length * 3);
-  for (const byte of value) {
-    if (plain[byte] === 1) out.add(byte);
-    else if (form && byte === SPACE) out.add(PLUS);
-    else out.add(PERCENT, digits[byte >> 4] ?? 0, digits[byte & 15] ?? 0);
+function hexList(
+  value: Buffer,
+  digits: Buffer,
+  { between, before }: { readonly between: Buffer; readonly before: Buffer },
+): Buffer {
+  const each = before.length + 2 + between.length;
+  const out = Buffer.allocUnsafeSlow(value.length * each - between.length);
+  for (let at = 0; at < value.length; at += 1) {
+    const byte = value[at] ?? 0;
+    let to = at * each;
+    for (let i = 0; i < before.length; i += 1) out[to++] = before[i] ?? 0;
+    out[to++] = digits[byte >> 4] ?? 0;
+    out[to++] = digits[byte & 15] ?? 0;
+    // Not after the last: there is no room for it.
+    for (let i = 0; i < between.length && to < out.length; i += 1) out[to++] = between[i] ?? 0;
   }
-  return out.taken();
+  return out;
 }
 
-/** As `JSON.stringify` writes it between the quotes; `slashes` too is what PHP and some others do. */
-function jsonEscaped(value: Buffer, slashes: boolean): Buffer {
-  const out = new Bytes(value.length * 6);
-  for (const byte of value) {
-    const short = shortEscapes.get(byte);
-    if (short !== undefined) out.add(BACKSLASH, short);
-    else if (slashes && byte === SLASH) out.add(BACKSLASH, SLASH);
-    else if (byte >= SPACE) out.add(byte);
-    else out.add(BACKSLASH, U, ZERO, ZERO, lowerHex[byte >> 4] ?? 0, lowerHex[byte & 15] ?? 0);
+/** As JSON has the bytes of a buffer. */
+function decimals(value: Buffer, between: Buffer): Buffer {
+  const all = Buffer.allocUnsafeSlow(value.length * (3 + between.length));
+  let to = 0;
+  for (let at = 0; at < value.length; at += 1) {
+    const byte = value[at] ?? 0;
+    if (at > 0) for (let i = 0; i < between.length; i += 1) all[to++] = between[i] ?? 0;
+    if (byte >= 100) all[to++] = ZERO + Math.floor(byte / 100);
+    if (byte >= 10) all[to++] = ZERO + (Math.floor(byte / 10) % 10);
+    all[to++] = ZERO + (byte % 10);
   }
-  return out.taken();
+  const out = privateCopy(all.subarray(0, to));
+  all.fill(0);
+  return out;
 }
 
-const [SPACE, PERCENT, PLUS, SLASH, BACKSLASH, U, ZERO] = [0x20, 0x25, 0x2b, 0x2f, 0x5c, 0x75, 0x30];
-const shortEscapes = new Map<number, number>(
-  [
-    ['"', '"'],
-    ['\\', '\\'],
-    ['\b', 'b'],
-    ['\f', 'f'],
-    ['\n', 'n'],
-    ['\r', 'r'],
-    ['\t', 't'],
-  ].map(([from = '', to = '']) => [from.charCodeAt(0), to.charCodeAt(0)]),
-);
-
-/** Bytes of a number that is known at the end alone; what was written on the way is wiped. */
-class Bytes {
-  readonly #bytes: Buffer;
-  #length = 0;
-
-  constructor(atMost: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(atMost);
-  }
-
-  add(...bytes: readonly number[]): void {
-    for (const byte of bytes) this.#bytes[this.#length++] = byte;
-  }
-
-  taken(): Buffer {
-    const taken = privateCopy(this.#bytes.subarray(0, this.#length));
-    this.#bytes.fill(0);
-    return taken;
-  }
-}
-
-function asciiSet(characters: string): Uint8Array {
-  const inSet = new RegExp(`[${characters}]`);
-  return Uint8Array.from({ length: 256 }, (_, code) =>
-    code < 128 && inSet.test(String.fromCharCode(code)) ? 1 : 0,
-  );
-}
+const ZERO = 0x30;

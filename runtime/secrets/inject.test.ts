@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { InjectRules } from '../config/resolve.ts';
 import type { HoldfastError } from '../errors.ts';
+import { escapers, packers, type Encoder } from './fixtures/encoders.ts';
 import { startService, type Answer, type Service } from './fixtures/echo-service.ts';
 import { testCertificate } from './fixtures/test-certificate.ts';
 import { createInjector, type FetchAnswer, type InjectorOptions, type LookupAll } from './inject.ts';
@@ -505,6 +506,40 @@ describe('an answer that echoes the secret comes without it', () => {
         expect(found.includes(form)).toBe(false);
       }
     }
+  });
+
+  const encoders = Object.entries({ ...escapers, ...packers });
+  const read = (text: string, { decode }: Encoder): string => {
+    try {
+      return decode(text);
+    } catch {
+      return '';
+    }
+  };
+  test.each(encoders)('written by %s, and that once more, in a header and in the body', async (_, outer) => {
+    // Some leave out what their readers would need.
+    const inners = encoders.filter(([, inner]) => {
+      const whole = outer.encode(inner.encode(`Bearer ${canary}`));
+      return read(read(whole, outer), inner) === `Bearer ${canary}`;
+    });
+    expect(inners.length).toBeGreaterThan(encoders.length / 2);
+    const service = await startService((request, response) => {
+      const sent = String(request.headers.authorization);
+      response.setHeader('x-echo', outer.encode(sent));
+      response.end(inners.map(([, inner]) => `<${outer.encode(inner.encode(sent))}>`).join('\n'));
+    });
+    const { headers, body } = await injector()(service);
+    expect(headers['x-echo']).toContain(REDACTED);
+    const parts = String(body)
+      .split('\n')
+      .map((part) => part.slice(1, -1));
+    expect(parts.filter((part) => !part.includes(REDACTED))).toEqual([]);
+    for (const [, by] of encoders)
+      for (const text of [headers['x-echo'] ?? '', ...parts]) {
+        const once = read(text, by);
+        for (const found of [text, once, ...encoders.map(([, again]) => read(once, again))])
+          expect(found).not.toContain(canary.slice(8, -8));
+      }
   });
 
   test('in its headers, in their names as well', async () => {

@@ -94,7 +94,7 @@ export function createInjector({ now, lookup = systemLookup, ca }: InjectorOptio
         connections: CONNECTIONS,
         maxHeaderSize: 16_384,
       });
-      return { agent, scrubber: createScrubber({ now }) };
+      return { agent, scrubber: createScrubber({ now }, { inPacked: true }) };
     })();
     routes.set(rules, made);
     return made;

@@ -27,10 +27,19 @@ export class PatternIndex {
   readonly #heads: Int32Array;
   readonly #next: Int32Array;
   readonly #hashes: Int32Array;
+  /** By unit: it stands in a pattern. All units that do not fit are one. */
+  readonly #units = new Uint8Array(0x101);
+  /** A pattern that is looked for as it is has a space. */
+  readonly hasSpace: boolean;
 
   /** Each pattern has eight UTF-16 units or more. One of which `toTheEnd` is true reaches to the end of the text. */
-  constructor(patterns: readonly Uint16Array[], toTheEnd: (pattern: Uint16Array) => boolean = () => false) {
+  constructor(
+    patterns: readonly Uint16Array[],
+    toTheEnd: (pattern: Uint16Array) => boolean = () => false,
+    hasSpace = false,
+  ) {
     this.#patterns = patterns;
+    this.hasSpace = hasSpace;
     this.#toTheEnd = toTheEnd;
     const grams = patterns.length * FARTHEST;
     this.#shiftBits = Math.min(MOST_FILTER_BITS, Math.max(10, Math.ceil(Math.log2(grams * 8 + 1))));
@@ -41,7 +50,13 @@ export class PatternIndex {
     for (const [number, pattern] of patterns.entries()) this.#add(pattern, number);
   }
 
+  /** Whether a pattern has that unit. */
+  mayHave(unit: number): boolean {
+    return this.#units[Math.min(unit, 0x100)] === 1;
+  }
+
   #add(pattern: Uint16Array, number: number): void {
+    for (const unit of pattern) this.#units[Math.min(unit, 0x100)] = 1;
     for (let at = 0; at < FARTHEST; at += 1) {
       const [a = 0, b = 0, c = 0] = pattern.subarray(at, at + GRAM);
       const gram = gramHash(a, b, c, this.#shiftBits);

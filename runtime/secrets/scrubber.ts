@@ -3,14 +3,16 @@ import type { Clock } from '../clock.ts';
 import { encodings } from './encodings.ts';
 import { findCarrier, type PathTo } from './found-parts.ts';
 import { knownParts } from './known-parts.ts';
-import { PatternIndex, SHORTEST } from './pattern-index.ts';
+import { PatternIndex, SHORTEST, type Span } from './pattern-index.ts';
 import { REDACTED, redactedCopy } from './redacted-copy.ts';
+import { isEscaped, readingsOf, type Reading } from './unescape.ts';
 import { privateCopy } from './vault.ts';
 
 /**
- * Knows the values of secrets, and takes them out of what leaves the runtime: each occurrence of one, as itself,
- * percent-encoded, base64, base64url, hex or escaped in JSON, becomes `<redacted:secret>`. Without secrets it costs one
- * branch. It does not know parts of a value, other encodings, or values shorter than 8 bytes.
+ * Knows the values of secrets, and takes them out of what leaves the runtime: each occurrence of one, as itself, base64,
+ * base64url, hex or a list of bytes, and each of these in escapes of URLs, JSON, program texts or HTML, up to three in each
+ * other, becomes `<redacted:secret>`. Without secrets it costs one branch. It does not know parts of a value, other
+ * encodings, or values shorter than 8 bytes.
  *
  * It holds what it looks for: bytes in memory of their own, which are zeros when they go.
  */
@@ -66,7 +68,11 @@ interface Known {
   versions: Version[];
 }
 
-export function createScrubber(clock: Pick<Clock, 'now'>): Scrubber {
+/** `inPacked`: also looks into what a text has as base64 and hex, for what stands in there encoded once more. That takes longer. */
+export function createScrubber(
+  clock: Pick<Clock, 'now'>,
+  { inPacked = false }: { readonly inPacked?: boolean } = {},
+): Scrubber {
   const secrets = new Map<string, Known>();
   /** Patterns of the heads of longer values. */
   const heads = new WeakSet<Uint16Array>();
@@ -109,7 +115,7 @@ export function createScrubber(clock: Pick<Clock, 'now'>): Scrubber {
     for (const part of knownParts(version.bytes, granted)) {
       const long = part.length > HEAD;
       for (const form of encodings(long ? headOf(part) : part)) {
-        for (const pattern of readings(form)) {
+        for (const pattern of unitsOf(form)) {
           if (long) heads.add(pattern);
           version.patterns.push(pattern);
         }
@@ -124,27 +130,36 @@ export function createScrubber(clock: Pick<Clock, 'now'>): Scrubber {
     (index ??= new PatternIndex(
       [...secrets.values()].flatMap(({ versions }) => versions.flatMap(({ patterns }) => patterns)),
       (pattern) => heads.has(pattern),
+      [...secrets.values()].some(({ versions }) => versions.some(({ bytes }) => bytes.includes(0x20))),
     ));
 
-  const carries = (text: string): boolean => indexed().find(text) !== undefined;
+  const readings = (text: string, patterns: PatternIndex): Iterable<Reading> =>
+    inPacked || isEscaped(text, patterns) ? readingsOf(text, patterns, inPacked) : [];
+
+  const carries = (text: string): boolean => {
+    if (text.length < SHORTEST) return false;
+    const patterns = indexed();
+    if (patterns.find(text) !== undefined) return true;
+    for (const reading of readings(text, patterns))
+      if (patterns.find(reading.text) !== undefined) return true;
+    return false;
+  };
 
   const scrubText = (text: string): string => {
     if (size === 0 || text.length < SHORTEST) return text;
     const patterns = indexed();
+    const spans: Span[] = [];
+    addSpans(text, patterns, spans);
+    for (const reading of readings(text, patterns)) addSpans(reading.text, patterns, spans, reading);
+    if (spans.length === 0) return text;
     let scrubbed = '';
     let done = 0;
-    for (let span = patterns.find(text); span !== undefined; span = patterns.find(text, done)) {
-      let { end } = span;
-      // Others may begin within it, and end behind it.
-      for (let at = span.start + 1, next = patterns.find(text, at); next; next = patterns.find(text, at)) {
-        if (next.start >= end) break;
-        end = Math.max(end, next.end);
-        at = next.start + 1;
-      }
-      scrubbed += text.slice(done, span.start) + REDACTED;
-      done = end;
+    for (const { start, end } of spans.toSorted((a, b) => a.start - b.start)) {
+      // Others may begin within one, and end behind it.
+      if (start >= done) scrubbed += text.slice(done, start) + REDACTED;
+      done = Math.max(done, end);
     }
-    return done === 0 ? text : scrubbed + text.slice(done);
+    return scrubbed + text.slice(done);
   };
 
   return {
@@ -209,6 +224,13 @@ export function createScrubber(clock: Pick<Clock, 'now'>): Scrubber {
   };
 }
 
+function addSpans(text: string, patterns: PatternIndex, spans: Span[], reading?: Reading): void {
+  for (let at = 0, span = patterns.find(text, at); span !== undefined; span = patterns.find(text, at)) {
+    spans.push(reading === undefined ? span : reading.toSource(span));
+    at = span.start + 1;
+  }
+}
+
 /** Ends with a whole character, if it is text. */
 function headOf(part: Buffer): Buffer {
   let end = HEAD;
@@ -221,7 +243,7 @@ function isEqual(held: Buffer, bytes: Uint8Array): boolean {
 }
 
 /** A form as text may have it, in UTF-16 units: each byte a character (latin1), and what it says in UTF-8. */
-function readings(form: Buffer): Uint16Array[] {
+function unitsOf(form: Buffer): Uint16Array[] {
   const latin1 = Uint16Array.from(form);
   if (form.every((byte) => byte < 0x80)) return [latin1];
   const decoded = new Uint16Array(form.length);

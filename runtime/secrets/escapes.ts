@@ -1,0 +1,171 @@
+/** The ways in which programs write a character so that another format takes it. */
+export type EscapeKind = 'percent' | 'backslash' | 'entity';
+
+/** What an escape of the kind begins with. */
+export const markOf: Readonly<Record<EscapeKind, string>> = { percent: '%', backslash: '\\', entity: '&' };
+
+/** Bits of the length in what {@link escapeAt} gives. */
+const LENGTH_BITS = 5;
+
+/** The code point that an escape stands for. */
+export function codeOf(escape: number): number {
+  return escape >> LENGTH_BITS;
+}
+
+/** Characters of an escape. */
+export function lengthOf(escape: number): number {
+  return escape & ((1 << LENGTH_BITS) - 1);
+}
+
+function escapeOf(code: number, length: number): number {
+  return (code << LENGTH_BITS) | length;
+}
+
+/**
+ * The escape that begins at `at`, where its mark stands ({@link codeOf}, {@link lengthOf}); 0 when there is none. A number,
+ * because texts have many of them.
+ */
+export function escapeAt(kind: EscapeKind, text: string, at: number): number {
+  if (kind === 'percent') return percentAt(text, at);
+  return kind === 'backslash' ? backslashAt(text, at) : entityAt(text, at);
+}
+
+/** `%2B`, and `%u002B` as JavaScript's `escape` writes it. */
+function percentAt(text: string, at: number): number {
+  const byte = hexAt(text, at + 1, 2);
+  if (byte >= 0) return escapeOf(byte, 3);
+  const unit = isU(text.charCodeAt(at + 1)) ? hexAt(text, at + 2, 4) : -1;
+  return unit < 0 ? 0 : escapeOf(unit, 6);
+}
+
+/**
+ * Of JSON, JavaScript, Python, Go, C and shells: `\n`, `\/`, `\x2b`, `\u002b`, `\u{2b}`, `\U0000002b`, `\053`. What else
+ * follows a backslash stands for itself.
+ */
+function backslashAt(text: string, at: number): number {
+  const next = text.charCodeAt(at + 1);
+  if (Number.isNaN(next)) return 0;
+  const short = next < 128 ? (shortEscapes[next] ?? 0) : 0;
+  if (short !== 0) return escapeOf(short, 2);
+  if (next === U) {
+    const unit = hexAt(text, at + 2, 4);
+    if (unit >= 0) return escapeOf(unit, 6);
+    return text[at + 2] === '{' ? digitsAt(text, at, at + 3, '}', 16) : escapeOf(next, 2);
+  }
+  const digits = next === X ? 2 : next === BIG_U ? 8 : 0;
+  const code = digits === 0 ? -1 : hexAt(text, at + 2, digits);
+  if (code >= 0 && code <= LAST_CODE) return escapeOf(code, 2 + digits);
+  if (next >= ZERO && next <= ZERO + 3) {
+    const [second, third] = [text.charCodeAt(at + 2) - ZERO, text.charCodeAt(at + 3) - ZERO];
+    if (second >= 0 && second < 8 && third >= 0 && third < 8)
+      return escapeOf((next - ZERO) * 64 + second * 8 + third, 4);
+  }
+  return escapeOf(next, 2);
+}
+
+/** `&#43;`, `&#x2B;`, and the names that HTML has for ASCII. */
+function entityAt(text: string, at: number): number {
+  if (text[at + 1] === '#') {
+    const isHex = text[at + 2] === 'x' || text[at + 2] === 'X';
+    return isHex ? digitsAt(text, at, at + 3, ';', 16) : digitsAt(text, at, at + 2, ';', 10);
+  }
+  // No further than a name goes: there may be many ampersands, and no semicolon.
+  const near = text.slice(at + 1, at + 2 + LONGEST_NAME);
+  const length = near.indexOf(';');
+  const code = length < 0 ? undefined : names.get(near.slice(0, length));
+  return code === undefined ? 0 : escapeOf(code, length + 2);
+}
+
+/** Digits from `from` up to `close`, of an escape that begins at `at`. */
+function digitsAt(text: string, at: number, from: number, close: string, radix: 10 | 16): number {
+  let code = 0;
+  for (let i = from; i - at < LONGEST - 1; i += 1) {
+    if (text[i] === close) return i === from ? 0 : escapeOf(code, i + 1 - at);
+    const digit = hexDigit(text.charCodeAt(i));
+    if (digit < 0 || digit >= radix) return 0;
+    code = code * radix + digit;
+    if (code > LAST_CODE) return 0;
+  }
+  return 0;
+}
+
+/** Exactly `count` hex digits; -1 when they are not there. */
+function hexAt(text: string, at: number, count: number): number {
+  let code = 0;
+  for (let i = at; i < at + count; i += 1) {
+    const digit = hexDigit(text.charCodeAt(i));
+    if (digit < 0) return -1;
+    code = code * 16 + digit;
+  }
+  return code;
+}
+
+function hexDigit(unit: number): number {
+  if (unit >= ZERO && unit <= ZERO + 9) return unit - ZERO;
+  // The same letter in lower case.
+  const low = unit | 0x20;
+  return low >= 0x61 && low <= 0x66 ? low - 0x57 : -1;
+}
+
+function isU(unit: number): boolean {
+  return (unit | 0x20) === U;
+}
+
+const [ZERO, U, BIG_U, X] = [0x30, 0x75, 0x55, 0x78];
+const LAST_CODE = 0x10ffff;
+/** Characters of an escape; nobody needs as many. */
+const LONGEST = 1 << LENGTH_BITS;
+
+/** By letter. */
+const shortEscapes = new Uint8Array(128);
+for (const [letter, code] of Object.entries({ a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, e: 27 }))
+  shortEscapes[letter.charCodeAt(0)] = code;
+
+const names = new Map<string, number>(
+  Object.entries({
+    Tab: '\t',
+    NewLine: '\n',
+    nbsp: '\u00a0',
+    excl: '!',
+    quot: '"',
+    QUOT: '"',
+    num: '#',
+    dollar: '$',
+    percnt: '%',
+    amp: '&',
+    AMP: '&',
+    apos: "'",
+    lpar: '(',
+    rpar: ')',
+    ast: '*',
+    midast: '*',
+    plus: '+',
+    comma: ',',
+    period: '.',
+    sol: '/',
+    colon: ':',
+    semi: ';',
+    lt: '<',
+    LT: '<',
+    equals: '=',
+    gt: '>',
+    GT: '>',
+    quest: '?',
+    commat: '@',
+    lsqb: '[',
+    lbrack: '[',
+    bsol: '\\',
+    rsqb: ']',
+    rbrack: ']',
+    Hat: '^',
+    lowbar: '_',
+    grave: '`',
+    lcub: '{',
+    lbrace: '{',
+    verbar: '|',
+    vert: '|',
+    rcub: '}',
+    rbrace: '}',
+  }).map(([name, character]) => [name, character.charCodeAt(0)]),
+);
+const LONGEST_NAME = 7;

@@ -1,0 +1,190 @@
+import { codeOf, escapeAt, lengthOf, markOf, type EscapeKind } from './escapes.ts';
+import { isText, packedIn } from './packed.ts';
+import type { Span } from './pattern-index.ts';
+
+/** A text as it reads without its escapes, and where in the text that was given what it says stands. */
+export interface Reading {
+  readonly text: string;
+  /** The place in the given text that a place in this one comes from, with all of each escape in it. */
+  toSource(span: Span): Span;
+}
+
+/** What is looked for, as far as it says which escapes are worth to be read. */
+export interface Wanted {
+  /** Whether it may have that UTF-16 unit. */
+  mayHave(unit: number): boolean;
+  /** Whether it may have a space, for which forms have a plus sign. */
+  readonly hasSpace: boolean;
+}
+
+/** Escapes of escapes: JSON in JSON in a URL. */
+const LAYERS = 3;
+/** Characters of all readings, in lengths of the text: whoever writes escapes of all kinds in each other gets no more of the host's time. */
+const MOST_TIMES = 16;
+/** Characters of them in any case. */
+const FREE = 10_000;
+
+const kinds: readonly EscapeKind[] = ['percent', 'backslash', 'entity'];
+
+/** Whether {@link readingsOf} has anything to give. Cheap: most texts have none of it. */
+export function isEscaped(text: string, wanted: Wanted): boolean {
+  return (
+    isWorthReading(text, 'backslash', wanted) ||
+    isWorthReading(text, 'percent', wanted) ||
+    isWorthReading(text, 'entity', wanted) ||
+    (wanted.hasSpace && text.includes('+'))
+  );
+}
+
+/**
+ * The text as it reads without the escapes of one kind, and that without those of one kind, three times at most. One kind at
+ * a time, because what looks like an escape of another may be part of what is escaped. An escape that stands for nothing
+ * that is wanted, and not for the mark of another escape, is no reason to read the text. `inPacked`: also what stands in it
+ * as base64 and hex, which takes longer.
+ */
+export function* readingsOf(text: string, wanted: Wanted, inPacked = false): Generator<Reading> {
+  const seen = new Set([text]);
+  let left = text.length * MOST_TIMES + FREE;
+  let layer: Reading[] = [{ text, toSource: (span) => span }];
+  for (let depth = 0; depth < LAYERS && layer.length > 0; depth += 1) {
+    const next: Reading[] = [];
+    for (const under of layer) {
+      for (const reading of onceUnescaped(under, wanted)) {
+        // The same may be packed in several places.
+        const key = inPacked
+          ? `${reading.toSource({ start: 0, end: 1 }).start} ${reading.text}`
+          : reading.text;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        left -= reading.text.length;
+        if (left < 0) return;
+        yield reading;
+        next.push(reading);
+      }
+      if (!inPacked) continue;
+      for (const reading of packedIn(under)) {
+        left -= reading.text.length;
+        if (left < 0) return;
+        yield reading;
+        if (isText(reading.text)) next.push(reading);
+      }
+    }
+    layer = next;
+  }
+}
+
+function* onceUnescaped(under: Reading, wanted: Wanted): Generator<Reading> {
+  for (const kind of kinds) {
+    const { text } = under;
+    if (!isWorthReading(text, kind, wanted)) continue;
+    const [reading, isWide] = unescaped(under, text, kind, false);
+    yield reading;
+    // Around it bytes may stand for characters, each as one unit.
+    if (isWide) yield unescaped(under, text, kind, true)[0];
+  }
+  if (!under.text.includes('+') || !(wanted.hasSpace || under.text.includes('%'))) return;
+  // As long as before, so that every place stays where it was.
+  const text = under.text.replaceAll('+', ' ');
+  if (text.includes('%')) yield unescaped(under, text, 'percent', false)[0];
+  else yield { text, toSource: (span) => under.toSource(span) };
+}
+
+function isWorthReading(text: string, kind: EscapeKind, wanted: Wanted): boolean {
+  const mark = markOf[kind];
+  for (let at = text.indexOf(mark); at >= 0;) {
+    const found = escapeAt(kind, text, at);
+    const code = codeOf(found);
+    if (found > 0 && (code > 0xffff || isMark(code, wanted) || wanted.mayHave(code))) return true;
+    at = text.indexOf(mark, at + Math.max(1, lengthOf(found)));
+  }
+  return false;
+}
+
+/** What escapes begin with: one may stand for the first character of another. */
+function isMark(code: number, { hasSpace }: Wanted): boolean {
+  return code === 0x5c || code === 0x25 || code === 0x26 || (code === 0x2b && hasSpace);
+}
+
+/** `inBytes`: what is no ASCII becomes the bytes of its UTF-8, each as one unit. Also whether there is any of that. */
+function unescaped(under: Reading, text: string, kind: EscapeKind, inBytes: boolean): [Reading, boolean] {
+  const mark = markOf[kind];
+  const escapes: Escape[] = [];
+  let [out, done, isWide] = ['', 0, false];
+  for (let at = text.indexOf(mark); at >= 0;) {
+    const found = escapeAt(kind, text, at);
+    const length = Math.max(1, lengthOf(found));
+    if (found > 0) {
+      const code = codeOf(found);
+      isWide ||= code >= 0x80 && kind !== 'percent';
+      out += text.slice(done, at);
+      const [from, before] = [at, out.length];
+      if (inBytes && code >= 0x80) {
+        const [point, more] = withLowHalf(kind, text, at + length, code);
+        done = at + length + more;
+        out += Buffer.from(String.fromCodePoint(point)).toString('latin1');
+      } else {
+        done = at + length;
+        out += String.fromCodePoint(code);
+      }
+      escapes.push({ at: before, units: out.length - before, from, to: done });
+    }
+    at = text.indexOf(mark, Math.max(done, at + length));
+  }
+  out += text.slice(done);
+  return [new UnescapedText(out, escapes, under), isWide];
+}
+
+/** The code point of two escapes that are the halves of one, and the length of the second. */
+function withLowHalf(
+  kind: EscapeKind,
+  text: string,
+  at: number,
+  high: number,
+): [point: number, more: number] {
+  if (high < 0xd800 || high > 0xdbff || text[at] !== markOf[kind]) return [high, 0];
+  const found = escapeAt(kind, text, at);
+  const low = codeOf(found);
+  if (low < 0xdc00 || low > 0xdfff) return [high, 0];
+  return [(high - 0xd800) * 0x400 + (low - 0xdc00) + 0x10000, lengthOf(found)];
+}
+
+/** What stands for an escape from `from` to `to` are the `units` at `at`. */
+interface Escape {
+  readonly at: number;
+  readonly units: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+class UnescapedText implements Reading {
+  readonly text: string;
+  readonly #escapes: readonly Escape[];
+  readonly #under: Reading;
+
+  constructor(text: string, escapes: readonly Escape[], under: Reading) {
+    this.text = text;
+    this.#escapes = escapes;
+    this.#under = under;
+  }
+
+  toSource({ start, end }: Span): Span {
+    const [, first] = this.#unitAt(start);
+    const [last] = this.#unitAt(end - 1);
+    return this.#under.toSource({ start: first, end: last });
+  }
+
+  /** Where the unit ends and begins in the text under it. */
+  #unitAt(unit: number): [end: number, start: number] {
+    let [low, high] = [0, this.#escapes.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#escapes[middle] as Escape).at <= unit) low = middle + 1;
+      else high = middle;
+    }
+    const escape = this.#escapes[low - 1];
+    if (escape === undefined) return [unit + 1, unit];
+    if (unit < escape.at + escape.units) return [escape.to, escape.from];
+    const start = escape.to + unit - escape.at - escape.units;
+    return [start + 1, start];
+  }
+}
