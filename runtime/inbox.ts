@@ -184,6 +184,16 @@ export class Inbox {
     );
   }
 
+  /** What waits, for another instance; who awaits something in it hears that this one was stopped. */
+  takeQueued(): AnyEventObject[] {
+    const waiting: AnyEventObject[] = [];
+    this.mailbox.discardQueued((event, tag) => {
+      if (tag === 0) waiting.push(event as AnyEventObject);
+      else this.refuse(event, tag, 'stopped');
+    });
+    return waiting;
+  }
+
   /** The runtime drains: what has not left yet is handled as well, or is not, as the config has it. */
   drain(): void {
     if (this.#options.agent.drain === 'finish') return;

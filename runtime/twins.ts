@@ -11,7 +11,7 @@ import {
 import type { ResolvedAgent } from './config/resolve.ts';
 import type { Instance, TwinLine } from './instance.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
-import { interceptEvents, putSnapshot, reviveActor, watchObservers } from './xstate/xstate5.ts';
+import { interceptEvents, isIdle, putSnapshot, reviveActor, watchObservers } from './xstate/xstate5.ts';
 
 /** A request for a new instance. */
 export interface InstanceRequest {
@@ -40,9 +40,26 @@ interface Standing {
   /** The way to the twin's own queue. */
   readonly queue: (event: AnyEventObject) => void;
   watched: boolean;
+  /** What was sent to it since it was stopped, for when it starts again. */
+  kept: AnyEventObject[];
 }
 
 const logics = new WeakSet<object>();
+
+/** By agent of a runtime, what its logics are known by. */
+const configs = new WeakMap<ResolvedAgent, object>();
+
+/**
+ * As with a machine: @xstate/react takes logic with another `config` for another actor's, and each call of
+ * `runtime.logic` makes logic anew; inspectors show its `id`.
+ */
+function configOf(agent: ResolvedAgent): object {
+  const known = configs.get(agent);
+  if (known !== undefined) return known;
+  const config = Object.freeze({ id: agent.name });
+  configs.set(agent, config);
+  return config;
+}
 
 /** It stands for an instance; known from its first moment on. */
 export function isTwin(ref: AnyActorRef): boolean {
@@ -64,8 +81,14 @@ export function twinLogic(
   const logic = createTwinLogic({
     created(self, request) {
       const instance = create(self, request);
-      const queue = interceptEvents(self, (event) => twin.instance.inbox.accept(event));
-      const twin: Standing = { instance, queue, watched: false };
+      const queue = interceptEvents(self, (event) => {
+        const { over, inbox, agent } = twin.instance;
+        // As a local actor keeps what it is sent before it starts.
+        if (!over || !isIdle(self)) inbox.accept(event);
+        else if (twin.kept.length < agent.capacity) twin.kept.push(event);
+        else inbox.refuse(event, 0, 'mailbox-full');
+      });
+      const twin: Standing = { instance, queue, watched: false, kept: [] };
       standing.set(self, twin);
       instance.bind(lineTo(self, queue));
       watchObservers(
@@ -86,6 +109,7 @@ export function twinLogic(
         twin.instance = create(self, request);
         twin.instance.bind(lineTo(self, twin.queue));
         twin.instance.watch(twin.watched);
+        for (const event of twin.kept.splice(0)) twin.instance.inbox.accept(event);
       } else if (twin.instance.phase !== 'starting') {
         // It was resumed; its place is found by whoever did that.
         return;
@@ -93,11 +117,24 @@ export function twinLogic(
       effects.begin(twin.instance, self);
     },
     stopped(self) {
-      void standing.get(self)?.instance.twinStopped();
+      const twin = standing.get(self);
+      if (twin === undefined) return;
+      const { instance } = twin;
+      // In strict mode React starts it again at once, and what had waited for its first start waits on.
+      const left = instance.phase === 'starting' ? instance.inbox.takeQueued() : [];
+      void instance.twinStopped();
+      if (left.length === 0) return;
+      twin.kept = left;
+      queueMicrotask(() => {
+        if (twin.instance !== instance) return;
+        const over = new Set(left);
+        twin.kept = twin.kept.filter((event) => !over.has(event));
+        for (const event of left) instance.inbox.refuse(event, 0, 'stopped');
+      });
     },
   });
   logics.add(logic);
-  return logic;
+  return Object.assign(logic, { config: configOf(spec.agent) });
 }
 
 function lineTo(self: AnyActorRef, queue: (event: AnyEventObject) => void): TwinLine {

@@ -3,6 +3,8 @@ import {
   Component,
   createElement,
   StrictMode,
+  useEffect,
+  useLayoutEffect,
   useState,
   type FunctionComponent,
   type ReactNode,
@@ -11,10 +13,10 @@ import { flushSync } from 'react-dom';
 import { createRoot } from 'react-dom/client';
 import { createActorContext, shallowEqual, useActor, useActorRef, useSelector } from '@xstate/react';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { waitFor, type SnapshotFrom } from 'xstate';
-import { agent, type AgentRef } from 'holdfast';
+import { assign, createActor, sendTo, setup, waitFor, type SnapshotFrom } from 'xstate';
+import { agent, type AgentRef, type RuntimeEvents } from 'holdfast';
 import type counter from '../fixtures/counter.ts';
-import { fixture, start } from '../fixtures/start.ts';
+import { fixture, nextEvent, start } from '../fixtures/start.ts';
 import { agentIn, deadline } from './fixtures/agents.ts';
 import type tree from './fixtures/tree.ts';
 
@@ -138,6 +140,108 @@ test('useActorRef in strict mode, which mounts twice, leaves one agent that work
   await expect.poll(text, deadline).toBe('2');
   unmount();
   await vi.waitFor(() => expect(runtime.status().instances).toEqual([]), deadline);
+});
+
+test.each(['once', 'twice, in strict mode'])(
+  'what a child sends in its effects reaches an agent that is mounted %s',
+  async (mounted) => {
+    const runtime = await start({ agents });
+    const letters: unknown[] = [];
+    runtime.on('dead-letter', (letter) => letters.push(letter));
+    const Child: FunctionComponent<{ send: (event: { type: 'inc'; by: number }) => void }> = ({ send }) => {
+      useLayoutEffect(() => send({ type: 'inc', by: 10 }), []);
+      useEffect(() => send({ type: 'inc', by: 1 }), []);
+      return null;
+    };
+    const View: FunctionComponent = () => {
+      const [state, send] = useActor(runtime.logic('counter'), { input: { start: 100 } });
+      return createElement('p', null, state.context?.n ?? '?', createElement(Child, { send }));
+    };
+    const strict = mounted !== 'once';
+    const { text } = show(
+      strict ? createElement(StrictMode, null, createElement(View)) : createElement(View),
+    );
+    // As with a local machine each effect of strict mode sends.
+    await expect.poll(text, deadline).toBe(strict ? '122' : '111');
+    expect(letters).toEqual([]);
+  },
+);
+
+test('what a machine sends an agent at its entry reaches it in strict mode', async () => {
+  const runtime = await start({ agents });
+  const machine = setup({
+    types: { context: {} as { n: number | undefined } },
+    actors: { counter: runtime.logic('counter') },
+  }).createMachine({
+    context: { n: undefined },
+    invoke: {
+      id: 'kid',
+      src: 'counter',
+      input: { start: 5 },
+      onSnapshot: { actions: assign({ n: ({ event }) => event.snapshot.context.n }) },
+    },
+    entry: sendTo('kid', { type: 'inc', by: 2 }),
+  });
+  const View: FunctionComponent = () => createElement('p', null, useActor(machine)[0].context.n ?? '?');
+  const { text } = show(createElement(StrictMode, null, createElement(View)));
+  await expect.poll(text, deadline).toBe('7');
+});
+
+test('an actor that was stopped before it ran and is not started again has what it was sent as dead letters', async () => {
+  const runtime = await start({ agents });
+  const letters: unknown[] = [];
+  const told = nextEvent<RuntimeEvents['dead-letter']>(
+    (listener) => runtime.on('dead-letter', listener),
+    ({ event }) => {
+      letters.push(event);
+      return letters.length === 2;
+    },
+  );
+  const actor = createActor(runtime.logic('counter')).start();
+  actor.send({ type: 'inc', by: 1 });
+  actor.stop();
+  actor.send({ type: 'inc', by: 2 });
+  expect(await told).toMatchObject({ reason: 'stopped' });
+  expect(letters).toEqual(
+    expect.arrayContaining([
+      { type: 'inc', by: 1 },
+      { type: 'inc', by: 2 },
+    ]),
+  );
+});
+
+test('useActorRef that is given another agent has a reference to that one, and goes on from what was seen', async () => {
+  const both = { counter: agents.counter, other: agents.counter };
+  const runtime = await start({ agents: both });
+  let click = (): void => {};
+  let choose = (_name: 'counter' | 'other'): void => {};
+  const View: FunctionComponent = () => {
+    const [name, setName] = useState<'counter' | 'other'>('counter');
+    choose = setName;
+    const ref = useActorRef(runtime.logic(name), { input: { start: 3 } });
+    click = () => ref.send({ type: 'inc' });
+    return createElement('p', null, useSelector(ref, count) ?? '?');
+  };
+  const { text } = show(createElement(View));
+  const running = (): string[] =>
+    runtime.status().instances.map(({ address }) => address.split('/')[0] ?? '');
+  await expect.poll(text, deadline).toBe('3');
+  click();
+  await expect.poll(text, deadline).toBe('4');
+  flushSync(() => choose('other'));
+  await expect.poll(running, deadline).toEqual(['other']);
+  click();
+  await expect.poll(text, deadline).toBe('5');
+});
+
+test('the logic of an agent is known by one config, and that of another agent or runtime by another', async () => {
+  const both = { counter: agents.counter, other: agents.counter };
+  const [one, two] = [await start({ agents: both }), await start({ agents: both })];
+  const config = (logic: object): unknown => (logic as { config: unknown }).config;
+  expect(config(one.logic('counter'))).toBe(config(one.logic('counter')));
+  expect(config(one.logic('counter'))).toEqual({ id: 'counter' });
+  expect(config(one.logic('other'))).not.toBe(config(one.logic('counter')));
+  expect(config(two.logic('counter'))).not.toBe(config(one.logic('counter')));
 });
 
 test('useActorRef in a part that is hidden and shown again goes on from what was seen', async () => {

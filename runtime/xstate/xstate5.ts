@@ -197,7 +197,8 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
   };
 }
 
-/** XState's own number for it. */
+/** XState's own numbers for actors that run not yet, and not any more. */
+const IDLE = 0;
 const STOPPED = 2;
 
 function isStopped(actor: AnyActorRef): boolean {
@@ -584,6 +585,11 @@ export function sendToParent(ref: AnyActorRef, event: AnyEventObject): boolean {
   if (parent === undefined) return false;
   system._relay(ref, parent, event);
   return true;
+}
+
+/** It has not been started; or it was stopped, and XState's React bindings have made it as if it had not been. */
+export function isIdle(ref: AnyActorRef): boolean {
+  return (ref as unknown as Internals)._processingStatus === IDLE;
 }
 
 export function parentOf(ref: AnyActorRef): AnyActorRef | undefined {
