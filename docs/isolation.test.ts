@@ -22,6 +22,16 @@ function tableOfAttacks(): Record<string, string>[] {
   );
 }
 
+test('the functions that isolation.md names are those of the port', () => {
+  const row = page.split('\n').find((line) => line.startsWith('| The host |')) ?? '';
+  const source = readFileSync(new URL('../runtime/wire/protocol.ts', import.meta.url), 'utf8');
+  const type = /export type HostMethod =([^;]+);/.exec(source)?.[1] ?? '';
+  const named = (text: string, of: RegExp): string[] =>
+    Array.from(text.matchAll(of), ([, name = '']) => name);
+  expect(named(row, /`(\w+)`/g)).toEqual(named(type, /'(\w+)'/g));
+  expect(row).toContain('eight functions');
+});
+
 test.runIf(process.platform === 'linux' && ['22', '24', '26'].includes(major))(
   'the table of isolation.md is what is found on this Node',
   async () => {

@@ -23,36 +23,59 @@ export function decisions({
   hub,
   logger,
 }: DecisionsOptions): Omit<SupervisionEffects, 'clock' | 'poolOf' | 'startThread'> {
+  /** What goes wrong with one instance is its end, and nobody else's: this runs in the supervisor's own turn. */
+  const contained = (address: string, run: (instance: Instance) => void): void => {
+    const instance = instanceAt(address);
+    if (instance === undefined) return;
+    try {
+      run(instance);
+    } catch (error) {
+      quietly(() =>
+        logger.error({ address, error }, 'what was decided of an instance cannot be done; it is stopped'),
+      );
+      instance.stop().catch(() => {});
+    }
+  };
+
   return {
-    unplaced: (address, error) => instanceAt(address)?.startFailed(unmade(error)),
-    restart(address) {
-      const instance = instanceAt(address);
-      if (instance === undefined) return;
-      instance.restart();
-      openGrants(instance);
-    },
-    end: (address) => instanceAt(address)?.finishEnded(),
-    pause: (address) => instanceAt(address)?.pause(),
-    stop: (address) => void instanceAt(address)?.stop(),
+    unplaced: (address, error) => contained(address, (instance) => instance.startFailed(unmade(error))),
+    restart: (address) =>
+      contained(address, (instance) => {
+        instance.restart();
+        openGrants(instance);
+      }),
+    end: (address) => contained(address, (instance) => instance.finishEnded()),
+    pause: (address) => contained(address, (instance) => instance.pause()),
+    stop: (address) => contained(address, (instance) => void instance.stop().catch(() => {})),
     refused({ address, threadId, why }) {
       const error = noThread(address, poolOf(threadId), why);
-      instanceAt(address)?.refused(error, why === 'full' ? 'init-timeout' : 'error');
+      contained(address, (instance) => instance.refused(error, why === 'full' ? 'init-timeout' : 'error'));
     },
     exhausted({ threadId, strikes, intensity }) {
       const error = closedPool(threadId, intensity);
       hub.emit('escalation', { kind: 'pool', threadId, error, evidence: { ...intensity, strikes } });
-      logger.error({ threadId, error }, 'a pool starts no more threads');
+      quietly(() => logger.error({ threadId, error }, 'a pool starts no more threads'));
     },
     giveUp(address, because) {
-      const instance = instanceAt(address);
-      const error = instance?.giveUp(because === undefined ? undefined : instanceAt(because));
-      // What happens to a whole group is told once.
-      if (instance === undefined || error === undefined || because !== undefined) return;
-      const { threadId } = instance.agent;
-      hub.emit('escalation', { kind: 'instance', address, threadId, error, evidence: error.evidence });
-      logger.error({ address, error }, 'an instance failed too often and was quarantined');
+      contained(address, (instance) => {
+        const error = instance.giveUp(because === undefined ? undefined : instanceAt(because));
+        // What happens to a whole group is told once.
+        if (error === undefined || because !== undefined) return;
+        const { threadId } = instance.agent;
+        hub.emit('escalation', { kind: 'instance', address, threadId, error, evidence: error.evidence });
+        quietly(() => logger.error({ address, error }, 'an instance failed too often and was quarantined'));
+      });
     },
   };
+}
+
+/** A logger that throws changes no decision. */
+function quietly(log: () => void): void {
+  try {
+    log();
+  } catch {
+    // It has nobody to tell it to.
+  }
 }
 
 /** Why a worker thread could not be made. */

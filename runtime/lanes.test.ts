@@ -191,18 +191,13 @@ test('a thread that forges acks answers nobody of another pool, and settles noth
   const delivered = good.deliver({ type: 'spin', ms: 100 }, WAIT);
   const tags = numbers(40).flatMap((n) => [n, -n]);
   const errors = tags.flatMap((tag) => [tag, { name: 'Error', message: 'forged' }]);
+  // Each has the form of an ack, and none says anything true.
   const forged: unknown[] = [
     [[0, 1000, 1, 7, -1, 3], tags, tags.map(() => 'forged'), errors, tags.flatMap((tag) => [0, tag])],
-    [[0, 'x', 0, null, 0, 0.5, 0, -4], 'tags', 7, { length: 5 }, null],
-    [[], [1, 2], null, [1], [0]],
-    [[], {}, {}, {}, {}],
-    [null, [1], ['forged']],
-    'nothing',
-    null,
-    [],
+    [[], [], [], [], [], [1, 'x']],
+    [[0, 0]],
   ];
   for (const ack of forged) await evil.deliver({ type: 'forge', ack }, WAIT);
-  await evil.deliver({ type: 'forge', ack: [[], [1], [1]], endless: true }, WAIT);
   await delivered;
   good.send({ type: 'answer', value: 'the true one' });
   expect(await ask).toBe('the true one');

@@ -100,9 +100,8 @@ export class PeerBroker {
   /** Opens a way to the instance at an address, as soon as it runs. */
   async connect(from: PeerThread, request: PeerRequest): Promise<PeerLine | NoPeerLine> {
     const { instanceAt, poolOf } = this.#options;
+    if (!isPeerRequest(request)) return { refused: 'unknown-address' };
     const { sender, address, id, taken } = request;
-    if (typeof address !== 'string' || typeof id !== 'number' || !isCounter(taken))
-      return { refused: 'unknown-address' };
     // A thread speaks for its own pool only.
     const known = typeof sender === 'string' && poolOf(sender) === from.pool ? sender : undefined;
     const sending = this.#sendingOf(from, id, address, taken);
@@ -263,6 +262,16 @@ export class PeerBroker {
 
 function handledOver({ to, slot, base }: PeerLink): number {
   return (to.counted(slot) - base) | 0;
+}
+
+/** Whether it has the shape of one. */
+export function isPeerRequest(request: PeerRequest): request is PeerRequest & {
+  readonly address: string;
+  readonly id: number;
+  readonly taken: SharedArrayBuffer;
+} {
+  const { address, id, taken } = request;
+  return typeof address === 'string' && Number.isSafeInteger(id) && isCounter(taken);
 }
 
 function isCounter(value: unknown): value is SharedArrayBuffer {

@@ -16,36 +16,35 @@ export interface ThreadAnswersOptions {
 
 /**
  * The asks that an ack answers. An instance may answer only what instances of its pool were asked. Each list ends with the first tag that is none:
- * one that a thread made up may have four thousand million holes.
+ * one that a thread made up may have four thousand million holes. `false`: one of them ends before it is over.
  */
-export function takeAnswers([, ...lists]: Ack, { waiting, pool, seats }: ThreadAnswersOptions): void {
+export function takeAnswers(
+  [, tags = [], values = [], failed = [], deferred = [], more = []]: Ack,
+  { waiting, pool, seats }: ThreadAnswersOptions,
+): boolean {
   const { threadId } = pool;
   const heard = (tag: Tag): boolean => waiting.isOf(tag, threadId) && !seats.isRetracted(tag);
-  const [tags, values, failed, deferred, more] = lists.map(listOf) as Partial<Lists>;
-  for (let i = 0; typeof tags?.[i] === 'number'; i++) {
+  let i = 0;
+  for (; typeof tags[i] === 'number'; i++) {
     const tag = tags[i] as Tag;
     if (!heard(tag)) continue;
-    const answer = wholeAnswer(tag, values?.[i], more ?? []);
+    const answer = wholeAnswer(tag, values[i], more);
     // Here and not in the thread, which is not to be believed: one look is enough, and costs a primitive nothing.
     if (pool.sharedMemory || !sharesMemory(answer)) waiting.resolve(tag, answer);
     else waiting.reject(tag, sharedReply(threadId));
   }
-  for (let i = 0; typeof failed?.[i] === 'number'; i += 2) {
+  let isWhole = i === tags.length && values.length === tags.length;
+  for (i = 0; typeof failed[i] === 'number' && i + 1 < failed.length; i += 2) {
     const tag = failed[i] as Tag;
     if (heard(tag)) waiting.reject(tag, decodeError(failed[i + 1] as WireError));
   }
-  for (let i = 0; typeof deferred?.[i + 1] === 'number'; i += 2) {
+  isWhole &&= i === failed.length;
+  for (i = 0; typeof deferred[i + 1] === 'number'; i += 2) {
     const tag = deferred[i + 1] as Tag;
     if (heard(tag)) seats.at(deferred[i] as number)?.deferred.add(tag);
   }
   seats.answersTaken();
-}
-
-/** Whatever the thread sent where lists should be. */
-type Lists = [tags: unknown[], values: unknown[], failed: unknown[], deferred: unknown[], more: unknown[]];
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
+  return isWhole && i === deferred.length;
 }
 
 function sharedReply(threadId: string): HoldfastError {

@@ -27,6 +27,15 @@ export function batchRefused(name: string, cause: unknown): HoldfastError {
   );
 }
 
+/** Why a thread is ended that said `what`. */
+export function threadUnreadable(name: string, what: string): HoldfastError {
+  return new HoldfastError(
+    'THREAD_CRASHED',
+    `${name} sent ${what}, so that nobody knows how far its instances are, and is ended; they go on by their restart policy. ` +
+      'Look for code in its agents, or in a package of theirs, that uses the port of the thread or changes built-in objects',
+  );
+}
+
 /** Why a thread that does nothing but `what` is ended. */
 export function threadHung(name: string, ms: number, what: string): HoldfastError {
   return new HoldfastError(

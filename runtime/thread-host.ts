@@ -14,7 +14,7 @@ import { Outbox, type Ack } from './mailbox/outbox.ts';
 import { transferablesOf } from './mailbox/transfer.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
-import type { PeerBroker, PeerThread } from './peer-broker.ts';
+import { isPeerRequest, type PeerBroker, type PeerThread } from './peer-broker.ts';
 import { refusal } from './refusal.ts';
 import { Seats, type Seat } from './seats.ts';
 import type { Caller } from './secrets/secret-use.ts';
@@ -30,6 +30,7 @@ import {
   threadFailed,
   threadHung,
   threadNotStarted,
+  threadUnreadable,
   unclonableStart,
 } from './thread-errors.ts';
 import type { MessageTelemetry } from './telemetry/messages.ts';
@@ -40,7 +41,15 @@ import { reasonOf } from './watchers.ts';
 import { isClonable } from './wire/errors.ts';
 import { openLink, type Link } from './wire/link.ts';
 import { createProgress } from './wire/progress.ts';
-import type { Admission, LetterReport, SecretUseName, Severance, ThreadMethod } from './wire/protocol.ts';
+import type {
+  Admission,
+  HostMethod,
+  LetterReport,
+  SecretUseName,
+  Severance,
+  ThreadMethod,
+} from './wire/protocol.ts';
+import { isCount, isPersistedState, isWireSnapshot } from './wire/shapes.ts';
 import { toUnshared, type WireSnapshot } from './wire/snapshot.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
 
@@ -88,6 +97,15 @@ export interface ThreadHostOptions {
 const BUSY =
   'what a thread does outside of turns, in a timer or while it loads a module, takes long, and its instances wait';
 const MB = 1024 * 1024;
+/** Violations of a thread that are told one by one; from there on each time their number has doubled. */
+const TOLD_VIOLATIONS = 10;
+
+/** What a thread may answer to a question of an instance. */
+const ANSWERS = {
+  snapshot: isWireSnapshot,
+  persist: isPersistedState,
+  can: (answer: unknown): answer is boolean => typeof answer === 'boolean',
+};
 const SLOW =
   'a turn takes long, and the other instances of its thread wait; do such work in steps or elsewhere';
 
@@ -111,6 +129,7 @@ export class ThreadHost implements PeerThread {
   /** Uses of secrets that its instances wait for, by the number they have there. */
   readonly #uses = new Map<number, AbortController>();
   #delivered = 0;
+  #violations = 0;
   #failure: Error | undefined;
   #cause: ThreadCause = 'exit';
   readonly #watchdog: Watchdog;
@@ -132,7 +151,12 @@ export class ThreadHost implements PeerThread {
       waiting,
       outbox: () => this.outbox,
     });
-    const reports = new ThreadReports({ ...options, seats: this.#seats });
+    const reports = new ThreadReports({
+      ...options,
+      seats: this.#seats,
+      violated: (what, fields) => this.#violated(what, fields),
+      lost: (what, fields) => void this.#broke(what, fields),
+    });
     this.#worker = startThread({ pool, name, moduleUrls, scrubText, data });
     this.#vitals = new VitalSigns(this.#worker, options.clock);
     this.#worker.on('error', (error) => this.#failed(error));
@@ -146,19 +170,30 @@ export class ThreadHost implements PeerThread {
       expose: {
         report: (items: readonly unknown[]) => reports.take(items),
         acknowledge: (ack: Ack) => this.outbox.acknowledge(ack),
-        secret: (slot: number, incarnation: number, use: SecretUseName, input: unknown, n: number) =>
-          this.#useSecret(slot, incarnation, use, input, n),
+        secret: (slot: unknown, incarnation: unknown, use: unknown, input: unknown, n: unknown) =>
+          isCount(slot) && isCount(incarnation) && typeof use === 'string' && isCount(n)
+            ? this.#useSecret(slot, incarnation, use as SecretUseName, input, n)
+            : this.#refuse('secret'),
         giveUp: (n: number) => this.#uses.get(n)?.abort(nobodyWaits()),
-        connect: (sender: unknown, address: unknown, id: unknown, taken: unknown) =>
-          options.broker.connect(this, { sender, address, id, taken }),
+        connect: (sender: unknown, address: unknown, id: unknown, taken: unknown) => {
+          const request = { sender, address, id, taken };
+          return isPeerRequest(request) ? options.broker.connect(this, request) : this.#refuse('connect');
+        },
         disconnect: (line: number) => options.broker.disconnect(this, line),
-        inspected: (events: unknown, sampled: unknown) =>
-          options.inspection?.fromThread({ threadId: pool.threadId, n: this.n, name }, events, sampled),
-        ended: (address: unknown) => options.broker.ended(this, typeof address === 'string' ? address : ''),
+        inspected: (events: unknown, sampled: unknown) => {
+          const fits = options.inspection?.fromThread(
+            { threadId: pool.threadId, n: this.n, name },
+            events,
+            sampled,
+          );
+          if (fits === false) this.#violated('malformed inspection events');
+        },
+        ended: (address: unknown) =>
+          typeof address === 'string' ? options.broker.ended(this, address) : this.#refuse('ended'),
       },
       mailbox: ['report', 'acknowledge', 'secret'],
       transferablesOf: (result) => transferablesOf([result]),
-      onViolation: (what) => options.warn({ thread: this.name }, `refused ${what} from a thread`),
+      onViolation: (what) => this.#violated(what),
       // A thread that cannot be spoken to is of no use; its exit says why to those who wait.
       onClose: () => this.#worker.terminate(),
     });
@@ -167,6 +202,7 @@ export class ThreadHost implements PeerThread {
       delivered: (tag) => waiting.resolve(tag),
       expired: ({ slot }, event, tag) => this.#seats.at(slot)?.instance.inbox.refuse(event, tag, 'expired'),
       answered: (ack) => takeAnswers(ack, { waiting, pool, seats: this.#seats }),
+      malformed: () => void this.#broke('an acknowledgement that is none'),
       now: () => options.clock.now(),
       ...(options.soon && { soon: options.soon }),
       isClonable,
@@ -288,9 +324,7 @@ export class ThreadHost implements PeerThread {
   async #depart(seat: Seat): Promise<void> {
     const { instance, slot } = seat;
     try {
-      const state = (await this.#call('depart', slot, this.#movingOut === 'held')) as
-        | PersistedState
-        | undefined;
+      const state = await this.#answer('depart', isStateOrNone, [slot, this.#movingOut === 'held']);
       if (state === undefined || !this.#seats.isTaken(seat)) return;
       this.#seats.vacate(seat);
       if (instance.holds(seat)) instance.departed(state);
@@ -325,21 +359,29 @@ export class ThreadHost implements PeerThread {
     this.#call('watch', seat.slot, watched).catch(() => {});
   }
 
-  async ask(
-    seat: Seat,
-    method: 'snapshot' | 'persist' | 'can',
-    ...args: readonly unknown[]
-  ): Promise<unknown> {
+  async ask(seat: Seat, method: keyof typeof ANSWERS, ...args: readonly unknown[]): Promise<unknown> {
     const { pool } = this.#options;
     withoutShared(args, pool, 'MESSAGE_UNCLONABLE', `what ${method}() was given`);
     const { address } = seat.instance;
-    const answer = await this.#callWithCare(method, [seat.slot, ...args], (error) =>
+    const answer = await this.#answer<unknown>(method, ANSWERS[method], [seat.slot, ...args], (error) =>
       refusal(address, 'unclonable', error),
     );
     if (method === 'snapshot' && !pool.sharedMemory && sharesMemory(answer)) {
       return toUnshared(answer as WireSnapshot);
     }
     return withoutShared(answer, pool, 'REPLY_UNCLONABLE', `what ${method}() gives`);
+  }
+
+  /** What the thread answers, which may be anything; a thread that answers past the question is of no use. */
+  async #answer<T>(
+    method: ThreadMethod,
+    fits: (answer: unknown) => answer is T,
+    args: readonly unknown[],
+    refused: (error: unknown) => unknown = (error) => error,
+  ): Promise<T> {
+    const answer = await this.#callWithCare(method, args, refused);
+    if (fits(answer)) return answer;
+    throw this.#broke(`an answer to "${method}" that is none`);
   }
 
   /** Stops the instance in its thread; afterwards nothing more is heard of it. */
@@ -366,7 +408,7 @@ export class ThreadHost implements PeerThread {
   #callWithCare(
     method: ThreadMethod,
     args: readonly unknown[],
-    refused: (error: unknown) => HoldfastError,
+    refused: (error: unknown) => unknown,
   ): Promise<unknown> {
     try {
       return this.#call(method, ...args);
@@ -541,6 +583,27 @@ export class ThreadHost implements PeerThread {
     this.#fail(cause, error);
   }
 
+  /** Something that the thread said was left out. Each is counted, and told as often as says something new. */
+  #violated(what: string, fields: object = {}): void {
+    const violations = (this.#violations += 1);
+    if (violations > TOLD_VIOLATIONS && Math.log2(violations) % 1 !== 0) return;
+    this.#options.warn({ thread: this.name, ...fields, violations }, `refused ${what} from a thread`);
+  }
+
+  /** A call that is none. */
+  #refuse(method: HostMethod): never {
+    this.#violated(`a malformed call (${method})`);
+    throw new TypeError(`this is no call of ${method}()`);
+  }
+
+  /** How far the thread is, or one who runs there, cannot be known any more. The next incarnations go on by their policies. */
+  #broke(what: string, fields?: object): HoldfastError {
+    this.#violated(what, fields);
+    const error = threadUnreadable(this.name, what);
+    if (!this.#gone && this.#failure === undefined) this.#fail('error', error);
+    return error;
+  }
+
   #fail(cause: 'error' | 'oom' | 'hang', error: HoldfastError): void {
     this.#failure = error;
     this.#cause = cause;
@@ -592,6 +655,10 @@ export class ThreadHost implements PeerThread {
     }
     for (const instance of queued) if (instance.awaits(this)) instance.startFailed(reason, why);
   }
+}
+
+function isStateOrNone(answer: unknown): answer is PersistedState | undefined {
+  return answer === undefined || isPersistedState(answer);
 }
 
 /** An agent that is still starting when its time is up. */

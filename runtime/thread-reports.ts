@@ -13,10 +13,19 @@ import {
   type DoneReport,
   type ErrorReport,
   type LetterReport,
-  type LogReport,
   type StateOf,
-  type WireEvidence,
 } from './wire/protocol.ts';
+import {
+  isDoneReport,
+  isErrorReport,
+  isErrorsWithin,
+  isEvent,
+  isEvidence,
+  isLogReport,
+  isStateOf,
+  isTraceReport,
+  isWireSnapshot,
+} from './wire/shapes.ts';
 import { toUnshared, withoutSharedMemory, type WireSnapshot } from './wire/snapshot.ts';
 
 export interface ThreadReportsOptions {
@@ -25,6 +34,10 @@ export interface ThreadReportsOptions {
   readonly pool: ResolvedPool;
   readonly seats: Seats;
   readonly warn: (fields: object, message: string) => void;
+  /** Something was left out that is not what it is to be. */
+  readonly violated: (what: string, fields?: object) => void;
+  /** The same, and how an instance is, or several are, cannot be known any more. */
+  readonly lost: (what: string, fields?: object) => void;
   /** The host's log. */
   readonly logger: Logger;
   /** What one agent sent another came to nothing. */
@@ -33,7 +46,12 @@ export interface ThreadReportsOptions {
   readonly messages?: Pick<MessageTelemetry, 'handled'> | undefined;
 }
 
-/** What a thread tells its host, taken with care: it may be anything. */
+const NAMES = new Map<number, string>(Object.entries(REPORT).map(([name, kind]) => [kind, name]));
+
+/**
+ * What a thread tells its host, taken with care: it may be anything. What does not look as it should is left out and
+ * counted. Where it would have told how an instance is, nobody knows that any more, and the thread is of no use.
+ */
 export class ThreadReports {
   readonly #options: ThreadReportsOptions;
 
@@ -43,18 +61,18 @@ export class ThreadReports {
 
   /** Flat triples; whatever does not look like that comes from somebody who is not our thread code. */
   take(items: readonly unknown[]): void {
-    if (!Array.isArray(items))
-      return this.#options.warn({ thread: this.#options.name }, 'refused a malformed report');
-    for (let i = 0; i + 2 < items.length; i += 3) {
+    const { seats, lost } = this.#options;
+    if (!Array.isArray(items)) return lost('a malformed report');
+    for (let i = 0; i < items.length; i += 3) {
       const [kind, slot]: unknown[] = [items[i], items[i + 1]];
-      if (typeof kind !== 'number' || typeof slot !== 'number') {
-        return this.#options.warn({ thread: this.#options.name }, 'refused the rest of a malformed report');
-      }
-      const seat = this.#options.seats.at(slot);
+      if (typeof kind !== 'number' || typeof slot !== 'number' || i + 2 >= items.length)
+        return lost('the rest of a malformed report');
+      const seat = seats.at(slot);
       if (kind === REPORT.warning) this.#warning(seat, items[i + 2]);
       else if (kind === REPORT.log) this.#log(seat, items[i + 2]);
-      else if (kind === REPORT.traced) this.#options.messages?.handled(items[i + 2]);
+      else if (kind === REPORT.traced) this.#traced(items[i + 2]);
       else if (kind === REPORT.letter) this.#letter(items[i + 2]);
+      else if (!NAMES.has(kind)) this.#options.violated('a report of an unknown kind');
       else if (seat?.instance.holds(seat)) this.#safely(kind, seat, items[i + 2]);
     }
   }
@@ -66,8 +84,12 @@ export class ThreadReports {
       if (shares) this.#reportedShared(kind, seat, payload);
       else this.#reported(kind, seat, payload);
     } catch (error) {
-      const fields = { thread: this.#options.name, address: seat.instance.address, error };
+      const { address } = seat.instance;
+      const fields = { thread: this.#options.name, address, error };
       this.#options.warn(fields, 'a report of a thread could not be followed');
+      // Whether it has ended is half done.
+      if (kind === REPORT.done || kind === REPORT.error)
+        this.#options.lost('a report of an end', { address });
     }
   }
 
@@ -75,7 +97,9 @@ export class ThreadReports {
   #reportedShared(kind: number, seat: Seat, payload: unknown): void {
     const { threadId } = this.#options.pool;
     if (kind === REPORT.snapshot || kind === REPORT.ahead)
-      return this.#reported(kind, seat, toUnshared(payload as WireSnapshot));
+      return isWireSnapshot(payload)
+        ? this.#reported(kind, seat, toUnshared(payload))
+        : this.#malformed(kind, seat);
     if (kind === REPORT.state) return seat.instance.cannotKeep(sharedMemoryAdvice(threadId));
     if (kind === REPORT.emitted || kind === REPORT.parentEvent || kind === REPORT.withErrors) {
       return this.#warning(seat, `an event was left behind in the thread: ${sharedMemoryAdvice(threadId)}`);
@@ -87,45 +111,68 @@ export class ThreadReports {
 
   #reported(kind: number, seat: Seat, payload: unknown): void {
     const { instance } = seat;
-    if (kind === REPORT.snapshot) instance.mirrored(payload as WireSnapshot | undefined);
-    else if (kind === REPORT.ahead) instance.mirroredAhead(payload as WireSnapshot);
-    else if (kind === REPORT.withErrors) {
-      const [inner, event, errors] = payload as [number, unknown, ErrorsWithin];
-      this.#event(inner, seat, restoreErrors(event, errors));
-    } else if (kind === REPORT.emitted || kind === REPORT.parentEvent) this.#event(kind, seat, payload);
-    else if (kind === REPORT.expired) instance.inbox.expiredInThread(payload, true);
-    else if (kind === REPORT.expiredInPart) instance.inbox.expiredInThread(payload, false);
-    else if (kind === REPORT.state) this.#kept(seat, payload);
-    else if (kind === REPORT.stateless) instance.cannotKeep(textOf(payload) ?? 'it said no more');
-    else if (kind === REPORT.done) {
-      this.#options.seats.vacate(seat);
-      instance.done(payload as DoneReport);
-    } else if (kind === REPORT.error) {
-      const { error: wire, snapshot, inTurn } = payload as ErrorReport;
-      const error = decodeError(wire);
-      this.#options.seats.vacate(seat, { ending: error, failed: inTurn === true ? 'in-turn' : 'between' });
-      instance.failed(error, 'error', snapshot);
-    }
+    if (kind === REPORT.snapshot && (payload === undefined || isWireSnapshot(payload)))
+      instance.mirrored(payload);
+    else if (kind === REPORT.ahead && isWireSnapshot(payload)) instance.mirroredAhead(payload);
+    else if (kind === REPORT.withErrors && isEventWithErrors(payload)) {
+      const [inner, event, errors] = payload;
+      this.#event(inner, seat, restoreErrors(event, errors) as AnyEventObject);
+    } else if ((kind === REPORT.emitted || kind === REPORT.parentEvent) && isEvent(payload))
+      this.#event(kind, seat, payload);
+    else if (kind === REPORT.expired && isEvent(payload)) instance.inbox.expiredInThread(payload, true);
+    else if (kind === REPORT.expiredInPart && isEvent(payload))
+      instance.inbox.expiredInThread(payload, false);
+    else if (kind === REPORT.state && isStateOf(payload)) this.#kept(seat, payload);
+    else if (kind === REPORT.stateless && typeof payload === 'string') instance.cannotKeep(payload);
+    else if (kind === REPORT.done && isDoneReport(payload)) this.#done(seat, payload);
+    else if (kind === REPORT.error && isErrorReport(payload)) this.#failed(seat, payload);
+    else this.#malformed(kind, seat);
+  }
+
+  #done(seat: Seat, { output, snapshot }: DoneReport): void {
+    this.#options.seats.vacate(seat);
+    seat.instance.done({ output, snapshot: this.#lastState(seat, snapshot) ?? { status: 'done' } });
+  }
+
+  #failed(seat: Seat, { error: wire, snapshot, inTurn }: ErrorReport): void {
+    const error = decodeError(wire);
+    this.#options.seats.vacate(seat, { ending: error, failed: inTurn === true ? 'in-turn' : 'between' });
+    seat.instance.failed(error, 'error', this.#lastState(seat, snapshot));
+  }
+
+  /** That it has ended is believed, also where its last state cannot be. */
+  #lastState(seat: Seat, snapshot: unknown): WireSnapshot | undefined {
+    if (isWireSnapshot(snapshot)) return snapshot;
+    this.#options.violated('a malformed last state', { address: seat.instance.address });
+    return undefined;
+  }
+
+  #malformed(kind: number, seat: Seat): void {
+    const { violated, lost } = this.#options;
+    const { instance } = seat;
+    const { address } = instance;
+    const what = `a malformed report (${NAMES.get(kind)})`;
+    if (kind === REPORT.done || kind === REPORT.error) return lost(what, { address });
+    violated(what, { address });
+    // Its state has changed, and what it is now is known to nobody.
+    if (kind === REPORT.state || kind === REPORT.stateless)
+      instance.cannotKeep('its thread told one that is none');
   }
 
   /** What a thread has the host's actors hear: it speaks for its instance, and not for XState or the runtime. */
-  #event(kind: number, seat: Seat, event: unknown): void {
+  #event(kind: number, seat: Seat, event: AnyEventObject): void {
     const { instance } = seat;
-    if (!isEvent(event)) return this.#warning(seat, 'refused an event without a type');
     const reserved = isReserved(event.type);
     if (kind === REPORT.parentEvent) {
       if (reserved) instance.refusedToParent(event, 'reserved');
       else instance.sentToParent(event);
-    } else if (kind === REPORT.emitted) {
-      if (reserved)
-        this.#warning(seat, `an event was left behind in the thread: ${reservedAdvice(event.type)}`);
-      else instance.emitted(event);
-    }
+    } else if (reserved)
+      this.#warning(seat, `an event was left behind in the thread: ${reservedAdvice(event.type)}`);
+    else instance.emitted(event);
   }
 
   /** What a thread says it has handled, it has been sent. */
-  #kept(seat: Seat, payload: unknown): void {
-    const [state, handled] = payload as StateOf;
+  #kept(seat: Seat, [state, handled]: StateOf): void {
     // One whose time was up is told before it is counted.
     const most = this.#options.seats.handled(seat) + 1;
     seat.kept = Math.max(seat.kept, Math.min(most, (handled - seat.base) | 0));
@@ -134,22 +181,17 @@ export class ThreadReports {
 
   #letter(payload: unknown): void {
     const { address, reason, event, evidence } = (payload ?? {}) as Partial<LetterReport>;
-    if (typeof address !== 'string' || !isDeadLetterReason(reason)) {
-      return this.#options.warn({ thread: this.#options.name }, 'refused a malformed dead letter');
-    }
+    if (typeof address !== 'string' || !isDeadLetterReason(reason))
+      return this.#options.violated('a malformed report (letter)');
     const { sharedMemory } = this.#options.pool;
     const whole = sharedMemory ? event : withoutSharedMemory(event);
     this.#options.letter({ address, reason, event: whole, ...(isEvidence(evidence) && { evidence }) });
   }
 
   #log(seat: Seat | undefined, payload: unknown): void {
-    const { name, pool, logger, warn } = this.#options;
-    const [level, message, fields, errors] = (Array.isArray(payload)
-      ? payload
-      : []) as unknown as Partial<LogReport>;
-    const isLevel = level === 'debug' || level === 'info' || level === 'warn' || level === 'error';
-    if (!isLevel || typeof message !== 'string' || typeof fields !== 'object' || fields === null)
-      return warn({ thread: name }, 'refused a malformed line for the log');
+    const { name, pool, logger, violated } = this.#options;
+    if (!isLogReport(payload)) return violated('a malformed report (log)');
+    const [level, message, fields, errors] = payload;
     const shown = pool.sharedMemory ? fields : withoutSharedMemory(fields);
     const whole = errors === undefined ? shown : (restoreErrors(shown, errors) as object);
     const { instance } = seat ?? {};
@@ -165,21 +207,24 @@ export class ThreadReports {
     }
   }
 
+  #traced(payload: unknown): void {
+    const { messages, violated } = this.#options;
+    if (isTraceReport(payload)) messages?.handled(payload);
+    else violated('a malformed report (traced)');
+  }
+
   #warning(seat: Seat | undefined, message: unknown): void {
-    const fields = { thread: this.#options.name, ...(seat && { address: seat.instance.address }) };
-    this.#options.warn(fields, typeof message === 'string' ? message : 'a thread sent a malformed warning');
+    const { name, warn, violated } = this.#options;
+    if (typeof message !== 'string') return violated('a malformed report (warning)');
+    warn({ thread: name, ...(seat && { address: seat.instance.address }) }, message);
   }
 }
 
-function isEvent(value: unknown): value is AnyEventObject {
-  return typeof (value as { readonly type?: unknown } | null | undefined)?.type === 'string';
-}
-
-function isEvidence(value: unknown): value is WireEvidence {
-  const { error } = (value ?? {}) as Partial<WireEvidence>;
-  return typeof error === 'object' && error !== null;
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
+/** An emitted event, or one for the parent, with the errors that stand in it. */
+function isEventWithErrors(
+  payload: unknown,
+): payload is [kind: number, event: AnyEventObject, errors: ErrorsWithin] {
+  if (!Array.isArray(payload)) return false;
+  const [kind, event, errors] = payload as unknown[];
+  return (kind === REPORT.emitted || kind === REPORT.parentEvent) && isEvent(event) && isErrorsWithin(errors);
 }

@@ -3,6 +3,8 @@ import type { Clock } from '../clock.ts';
 import type { Scrubber } from '../secrets/scrubber.ts';
 import { INSPECT_VERSION, ROOT_ID, type InspectionEvent, type Naming } from '../wire/inspection.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
+import { isCount } from '../wire/shapes.ts';
+import { isInspectionEvent } from './inspection-shape.ts';
 import { pathsWithin } from '../xstate/family.ts';
 import { isTwin } from '../twins.ts';
 import { parentOf } from '../xstate/xstate5.ts';
@@ -141,17 +143,22 @@ export class InspectionHub {
     return above === undefined ? undefined : `${above}/${ref.id}`;
   }
 
-  /** From a thread, which may send anything. */
-  fromThread(thread: InspectedThread, events: unknown, sampled: unknown): void {
-    if (this.#stopped || !Array.isArray(events)) return;
+  /** From a thread, which may send anything. `false`: some of it is not to be shown, for nobody could read it. */
+  fromThread(thread: InspectedThread, events: unknown, sampled: unknown): boolean {
+    if (this.#stopped) return true;
+    if (!Array.isArray(events) || !isCount(sampled)) return false;
     const parentId = `${ROOT_ID}/${this.#options.poolActor(thread.threadId)}/thread:${thread.n}`;
     const holdfast = { threadId: thread.threadId, thread: thread.name };
     const place = (event: InspectionEvent): InspectionEvent =>
       event.type === '@xstate.actor' && event.parentId === undefined
         ? { ...event, parentId, holdfast }
         : event;
-    const placed = events.filter(isInspectionEvent).map(place);
-    this.#take(placed, typeof sampled === 'number' ? sampled : 0);
+    const placed: InspectionEvent[] = [];
+    // A list that was made up may have four thousand million holes; it ends with the first.
+    let read = 0;
+    for (; isInspectionEvent(events[read]); read += 1) placed.push(place(events[read] as InspectionEvent));
+    this.#take(placed, sampled);
+    return read === events.length;
   }
 
   /** An instance has ended, or begins anew, and its thread may be gone: nothing of it goes on. */
@@ -220,10 +227,4 @@ export class InspectionHub {
     if (status !== undefined && status !== 'active') this.#known.delete(sessionId);
     return true;
   }
-}
-
-function isInspectionEvent(value: unknown): value is InspectionEvent {
-  const { type, sessionId } = (value ?? {}) as { type?: unknown; sessionId?: unknown };
-  if (typeof sessionId !== 'string') return false;
-  return type === '@xstate.actor' || type === '@xstate.event' || type === '@xstate.snapshot';
 }

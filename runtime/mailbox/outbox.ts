@@ -43,8 +43,10 @@ export interface OutboxOptions {
   readonly isClonable: (event: unknown) => boolean;
   /** An event that cannot be cloned was taken out of its mailbox. */
   readonly unclonable: (attachment: Attachment, event: unknown, tag: Tag) => void;
-  /** The asks that an ack answers. */
-  readonly answered: (ack: Ack) => void;
+  /** The asks that an ack answers; `false` when its lists are not what they are to be. */
+  readonly answered: (ack: Ack) => boolean;
+  /** What came as an ack is none, and how far the thread is cannot be known any more. */
+  readonly malformed?: () => void;
   /** Milliseconds, as the deadlines of the mailboxes. */
   readonly now: () => number;
   /** Envelopes in one batch at most. Default 256: the measured curve is flat from there on. */
@@ -244,23 +246,28 @@ export class Outbox {
   }
 
   #settle(ack: Ack): void {
-    // A thread that speaks another language than ours settles nothing.
-    if (!Array.isArray(ack) || !Array.isArray(ack[0]) || !ack.every(Array.isArray)) return;
-    const handled = ack[0] as readonly number[];
+    if (!isAck(ack)) return this.#options.malformed?.();
+    const [handled] = ack;
+    let isWhole = handled.length % 2 === 0;
     const end = Math.min(handled.length, 2 * this.#bySlot.size);
     for (let i = 0; i + 1 < end; i += 2) {
       const attachment = this.#bySlot.get(handled[i] as number);
       const count = handled[i + 1] as number;
-      if (attachment === undefined || !Number.isSafeInteger(count)) continue;
-      const before = attachment.mailbox.inFlight;
-      attachment.mailbox.settle(count, this.#options.delivered);
-      const settled = before - attachment.mailbox.inFlight;
-      attachment.acked += settled;
-      this.#envelopes -= settled;
-      if (attachment.held && attachment.mailbox.inFlight < this.#quantum) this.#release(attachment);
+      if (!Number.isSafeInteger(count) || count < 0) isWhole = false;
+      else if (attachment !== undefined) this.#settleSome(attachment, count);
     }
-    if (ack.length > 1) this.#options.answered(ack);
+    if (ack.length > 1 && !this.#options.answered(ack)) isWhole = false;
+    if (!isWhole) this.#options.malformed?.();
     if (this.#held.size > 0 && this.#isOpen()) for (const attachment of this.#held) this.#release(attachment);
+  }
+
+  #settleSome(attachment: Attachment, count: number): void {
+    const before = attachment.mailbox.inFlight;
+    attachment.mailbox.settle(count, this.#options.delivered);
+    const settled = before - attachment.mailbox.inFlight;
+    attachment.acked += settled;
+    this.#envelopes -= settled;
+    if (attachment.held && attachment.mailbox.inFlight < this.#quantum) this.#release(attachment);
   }
 
   #release(attachment: Attachment): void {
@@ -292,4 +299,11 @@ export class Outbox {
     }
     if (refused === 0) this.#singly = sent;
   }
+}
+
+/** Lists, and no more of them than an ack has; what they hold is looked at as they are read. */
+function isAck(ack: unknown): ack is Ack {
+  if (!Array.isArray(ack) || ack.length === 0 || ack.length > 6) return false;
+  for (let i = 0; i < ack.length; i++) if (!Array.isArray(ack[i])) return false;
+  return true;
 }

@@ -19,6 +19,7 @@ import { isHeaders, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
 import { registered } from '../wire/otel-registry.ts';
 import { decodeError } from '../wire/errors.ts';
 import type { TraceReport } from '../wire/protocol.ts';
+import { isTraceReport } from '../wire/shapes.ts';
 import {
   ADDRESS,
   agentNameAt,
@@ -243,11 +244,4 @@ function contextOf({ traceparent = '' }: TraceHeaders): Context | undefined {
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
   const traceFlags = Number.parseInt(flags, 16);
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
-}
-
-function isTraceReport(report: unknown): report is TraceReport {
-  const { address, from, headers, sentAt, startedAt, endedAt } = (report ?? {}) as Partial<TraceReport>;
-  if (typeof address !== 'string' || !(from === undefined || typeof from === 'string')) return false;
-  if (!(headers === null || isHeaders(headers))) return false;
-  return [sentAt, startedAt, endedAt].every((at) => Number.isFinite(at));
 }

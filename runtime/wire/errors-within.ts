@@ -67,6 +67,8 @@ export function restoreErrors(value: unknown, errors: ErrorsWithin | undefined):
   if (!Array.isArray(errors)) return value;
   let root = value;
   for (const entry of errors as readonly unknown[]) {
+    // A list that was made up may have four thousand million holes.
+    if (entry === undefined) break;
     if (!Array.isArray(entry) || !Array.isArray(entry[0])) continue;
     const [path, wire] = entry as unknown as ErrorsWithin[number];
     if (path.length === 0) root = root instanceof Error ? decoded(wire, root) : root;
@@ -78,13 +80,18 @@ export function restoreErrors(value: unknown, errors: ErrorsWithin | undefined):
 /** An answer with the errors that stand in it; `more` lists them as `tag, errors` pairs. */
 export function wholeAnswer(tag: number, value: unknown, more: readonly unknown[]): unknown {
   if (more.length === 0) return value;
-  const at = more.indexOf(tag);
-  return at === -1 ? value : restoreErrors(value, more[at + 1] as ErrorsWithin);
+  // Not `indexOf`, which would walk all holes of a list that was made up.
+  for (let at = 0; more[at] !== undefined; at += 2)
+    if (more[at] === tag) return restoreErrors(value, more[at + 1] as ErrorsWithin);
+  return value;
 }
 
 function restore(root: unknown, path: readonly unknown[], wire: WireError): void {
   let at = root;
-  for (const key of path.slice(0, -1)) at = part(at, key);
+  for (let i = 0; i < path.length - 1; i++) {
+    at = part(at, path[i]);
+    if (at === undefined) return;
+  }
   const key = path.at(-1);
   // Only an error is replaced, and only where there is one: nothing else can be reached from a thread.
   const plain = part(at, key);

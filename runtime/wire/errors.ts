@@ -115,7 +115,7 @@ function decode(wire: WireError, depth: number): unknown {
     define(
       error,
       'errors',
-      wire.errors.map((one: WireError) => decode(one, 1)),
+      untilHole<WireError>(wire.errors).map((one) => decode(one, 1)),
     );
   }
   if (isObject(wire.props)) {
@@ -143,6 +143,16 @@ function classNameOf(error: Error): string {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+/** A list that a thread made up may have four thousand million holes; it ends with the first. */
+function untilHole<T>(list: readonly (T | undefined)[]): T[] {
+  const items: T[] = [];
+  for (const item of list) {
+    if (item === undefined) break;
+    items.push(item);
+  }
+  return items;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -133,6 +133,8 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     if (typeof id !== 'number') return violated('a message that is no comlink frame');
     if (id > 0) {
       if (exposed === undefined) return violated('a call (APPLY) to a side that offers none');
+      // Before it is spread: it may have four thousand million holes.
+      if (message.length > 2 + MAX_ARGUMENTS) return violated('a call (APPLY) with too many arguments');
       if (!exposed.straight(message)) exposed.receive(longCall(message));
       return;
     }
@@ -266,7 +268,7 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): Expo
     },
     straight(message) {
       const [id, name] = message;
-      if (typeof name !== 'string' || !mailbox.has(name) || message.length > 2 + MAX_ARGUMENTS) return false;
+      if (typeof name !== 'string' || !mailbox.has(name)) return false;
       const outcome = (target[name] as (...args: unknown[]) => Promise<Outcome> | Outcome)(
         ...message.slice(2),
       );

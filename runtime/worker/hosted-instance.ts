@@ -208,8 +208,8 @@ export class HostedInstance {
 
   /** Whether the machine would take the event now; other logic takes every event. */
   can(event: AnyEventObject): boolean {
-    const snapshot = this.#actor.ref.getSnapshot() as { can?: (event: AnyEventObject) => boolean };
-    return snapshot.can?.(event) ?? true;
+    const snapshot = this.#actor.ref.getSnapshot() as { can?: (event: AnyEventObject) => unknown };
+    return Boolean(snapshot.can?.(event) ?? true);
   }
 
   stop(): void {

@@ -17,7 +17,7 @@ export interface PeerPortsOptions extends Pick<OutboxOptions, 'expired' | 'unclo
   readonly instanceAt: (slot: number) => HostedInstance | undefined;
   readonly delivered: (tag: Tag) => void;
   /** The asks that a peer's ack answers. */
-  readonly answered: (peer: number, ack: Ack) => void;
+  readonly answered: (peer: number, ack: Ack) => boolean;
   readonly warn: (message: string) => void;
 }
 

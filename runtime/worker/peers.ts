@@ -306,26 +306,32 @@ export class Peers implements PeerBridge {
   }
 
   /** A thread may answer only what it was asked itself. */
-  #answered(peer: number, [, tags = [], values = [], failed = [], deferred = [], more = []]: Ack): void {
+  #answered(peer: number, [, tags = [], values = [], failed = [], deferred = [], more = []]: Ack): boolean {
     const lineOf = (tag: Tag): Line | undefined => {
       const line = this.#waiting.ownerOf(tag) as Line | undefined;
       return line?.peers.has(peer) === true ? line : undefined;
     };
-    tags.forEach((tag, i) => {
+    // Each list ends with the first tag that is none: one that was made up may have four thousand million holes.
+    let i = 0;
+    for (; typeof tags[i] === 'number'; i++) {
+      const tag = tags[i] as Tag;
       const line = lineOf(tag);
-      if (line === undefined) return;
+      if (line === undefined) continue;
       const answer = wholeAnswer(tag, values[i], more);
       if (line.sharedMemory || !sharesMemory(answer)) this.#waiting.resolve(tag, answer);
       else this.#waiting.reject(tag, sharedReply(line.address));
-    });
-    for (let i = 0; i + 1 < failed.length; i += 2) {
+    }
+    let isWhole = i === tags.length && values.length === tags.length;
+    for (i = 0; typeof failed[i] === 'number' && i + 1 < failed.length; i += 2) {
       const tag = failed[i] as Tag;
       if (lineOf(tag) !== undefined) this.#waiting.reject(tag, decodeError(failed[i + 1] as WireError));
     }
-    for (let i = 0; i + 1 < deferred.length; i += 2) {
+    isWhole &&= i === failed.length;
+    for (i = 0; typeof deferred[i + 1] === 'number'; i += 2) {
       const tag = deferred[i + 1] as Tag;
       lineOf(tag)?.deferred.add(tag);
     }
+    return isWhole && i === deferred.length;
   }
 }
 

@@ -1,0 +1,119 @@
+import type { AnyEventObject } from 'xstate';
+import { isHeaders } from '../mailbox/trace.ts';
+import type { PersistedState } from '../xstate/persisted-timer.ts';
+import type { WireError } from './errors.ts';
+import type { ErrorsWithin } from './errors-within.ts';
+import type { DoneReport, ErrorReport, LogReport, StateOf, TraceReport, WireEvidence } from './protocol.ts';
+import type { WireChild, WireSnapshot } from './snapshot.ts';
+
+// What a thread says is looked at before it is believed: whoever runs there can say anything. Lists are walked up to their
+// first hole, because one with four thousand million of them takes no memory.
+
+/** An object with fields, as structured clone makes it; no list, map, date or memory. */
+export function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** Whether it may be of that type is another question. */
+export function isEvent(value: unknown): value is AnyEventObject {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string'
+  );
+}
+
+/** Whether `fits` takes all of a list. */
+export function isListOf<T>(value: unknown, fits: (item: unknown) => item is T): value is readonly T[] {
+  if (!Array.isArray(value)) return false;
+  for (let i = 0; i < value.length; i++) if (!fits(value[i])) return false;
+  return true;
+}
+
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** What an error looks like is seen to when it is decoded. */
+export function isWireError(value: unknown): value is WireError {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What else is wrong with one is seen to when they are put back. */
+export function isErrorsWithin(value: unknown): value is ErrorsWithin {
+  return isListOf(value, (entry): entry is ErrorsWithin[number] => Array.isArray(entry));
+}
+
+export function isWireSnapshot(value: unknown): value is WireSnapshot {
+  if (!isPlain(value)) return false;
+  const { status, tags, children, errors, error } = value;
+  return (
+    isTextOrNone(status) &&
+    (tags === undefined || isListOf(tags, isTag)) &&
+    (children === undefined || (isPlain(children) && Object.values(children).every(isWireChild))) &&
+    (error === undefined || isWireError(error)) &&
+    (errors === undefined ||
+      (isPlain(errors) && isErrorsOrNone(errors['context']) && isErrorsOrNone(errors['output'])))
+  );
+}
+
+export function isPersistedState(value: unknown): value is PersistedState {
+  if (!isPlain(value) || !('snapshot' in value) || !isListOf(value['timers'], isPlain)) return false;
+  return typeof value['version'] !== 'object' || value['version'] === null;
+}
+
+export function isStateOf(value: unknown): value is StateOf {
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  const [state, handled] = value as readonly unknown[];
+  return (state === undefined || isPersistedState(state)) && Number.isSafeInteger(handled);
+}
+
+/** Its state is looked at by itself: the instance has ended in any case. */
+export function isDoneReport(value: unknown): value is DoneReport {
+  return isPlain(value) && isPlain(value['snapshot']);
+}
+
+/** The same. */
+export function isErrorReport(value: unknown): value is ErrorReport {
+  return isPlain(value) && isWireError(value['error']);
+}
+
+export function isLogReport(value: unknown): value is LogReport {
+  if (!Array.isArray(value) || value.length < 3) return false;
+  const [level, message, fields, errors] = value as readonly unknown[];
+  const isLevel = level === 'debug' || level === 'info' || level === 'warn' || level === 'error';
+  // The fields of a line are spread: bytes would be a field each.
+  const areFields = typeof fields === 'object' && fields !== null && !ArrayBuffer.isView(fields);
+  return isLevel && typeof message === 'string' && areFields && isErrorsOrNone(errors);
+}
+
+export function isEvidence(value: unknown): value is WireEvidence {
+  if (!isPlain(value)) return false;
+  const { cause, thread, error } = value;
+  return typeof cause === 'string' && typeof thread === 'string' && isWireError(error);
+}
+
+export function isTraceReport(value: unknown): value is TraceReport {
+  if (!isPlain(value)) return false;
+  const { address, from, headers, sentAt, startedAt, endedAt } = value;
+  if (typeof address !== 'string' || !isTextOrNone(from)) return false;
+  if (!(headers === null || isHeaders(headers))) return false;
+  return [sentAt, startedAt, endedAt].every((at) => Number.isFinite(at));
+}
+
+function isWireChild(value: unknown): value is WireChild {
+  if (!isPlain(value)) return false;
+  const { id, sessionId, src, status } = value;
+  return typeof id === 'string' && typeof sessionId === 'string' && isTextOrNone(src) && isTextOrNone(status);
+}
+
+function isErrorsOrNone(value: unknown): boolean {
+  return value === undefined || isErrorsWithin(value);
+}
+
+function isTextOrNone(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string';
+}
+
+/** A hole is none. */
+function isTag(value: unknown): value is string {
+  return value !== undefined && typeof value !== 'object';
+}
