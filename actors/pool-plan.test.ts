@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   planClosing,
+  planEnd,
   planConfigured,
   planExit,
   planFailing,
@@ -56,6 +57,8 @@ function deepFreeze<T>(value: T): T {
   for (const part of Object.values(value)) deepFreeze(part);
   return Object.freeze(value);
 }
+
+const endOf = (n: number) => (now: PoolContext) => planEnd(now, n);
 
 const place = (address: string, rule?: PlacementRule) => (now: PoolContext) =>
   planPlacement(now, address, rule);
@@ -620,5 +623,25 @@ describe('other settings', () => {
       (now) => planConfigured(now, { ...settings, minThreads: 0 }),
     );
     expect(effects.at(-1)).toEqual({ kind: 'watch-idle', n: 1 });
+  });
+});
+
+describe('a thread that is ended at once', () => {
+  test('leaves whatever is on it, is no failure, and is not replaced', () => {
+    const before = run(pool({ minThreads: 1 }), planMinimum, (now) => planReady(now, 1), place('a'));
+    const { context, effects } = run(before.context, endOf(1), (now) => planExit(now, 1, 'shutdown'));
+    expect(effects).toContainEqual({ kind: 'leave', n: 1, cause: 'shutdown' });
+    expect(effects.filter(({ kind }) => kind === 'start')).toEqual([]);
+    expect(context).toMatchObject({ threads: [], strikes: [], ended: { shutdown: 1 } });
+  });
+
+  test('is left alone when nobody can end it, or it is gone', () => {
+    const { context } = run(
+      pool(),
+      place('a'),
+      (now) => planReady(now, 1),
+      (now) => planStuck(now, 1),
+    );
+    expect(run(context, endOf(1), endOf(2)).effects).toEqual([]);
   });
 });

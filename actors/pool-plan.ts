@@ -249,6 +249,14 @@ export function planRetirement(context: PoolContext, n: number): PoolPlan {
   return leave(context, n, 'retired');
 }
 
+/** Ends a thread at once, with whatever is on it: the runtime stops, and does not wait for it. */
+export function planEnd(context: PoolContext, n: number): PoolPlan {
+  const thread = context.threads.find((candidate) => candidate.n === n);
+  if (thread === undefined || thread.state === 'stuck') return none(context);
+  const { context: next, effects } = leave(context, n, 'shutdown');
+  return { context: next, effects: [{ kind: 'unwatch-idle', n }, ...effects] };
+}
+
 /** The thread is failing; nothing more is placed on it, and its place is free only when it has exited. */
 export function planFailing(context: PoolContext, n: number): PoolPlan {
   return {
@@ -279,7 +287,8 @@ export function planExit(context: PoolContext, n: number, cause: ThreadCause): P
   const failed = thread?.fresh === true && cause !== 'shutdown' && cause !== 'retired';
   const judged = failed ? then(gone, (now) => planStrike(now, { kind: 'failed-start', n, cause })) : gone;
   // What fails to start is not tried over and over: the minimum is kept again when its strike is forgotten.
-  return failed ? then(judged, retry) : then(then(judged, retry), planMinimum);
+  const again = !failed && cause !== 'shutdown';
+  return again ? then(then(judged, retry), planMinimum) : then(judged, retry);
 }
 
 /** Everybody leaves, nobody waits any more. */

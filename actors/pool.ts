@@ -1,6 +1,7 @@
 import { enqueueActions, sendParent, setup } from 'xstate';
 import {
   planClosing,
+  planEnd,
   planExit,
   planFailing,
   planForgiven,
@@ -40,6 +41,8 @@ export type PoolEvent =
   | { readonly type: 'configure'; readonly settings: PoolSettings }
   /** Replace thread `n`. */
   | ({ readonly type: 'recycle'; readonly n: number } & Recycling)
+  /** End thread `n` at once. */
+  | { readonly type: 'end'; readonly n: number }
   | ThreadReport
   /** Thread `n` had nothing to do for `idleTimeoutMs`. */
   | { readonly type: 'thread.idle'; readonly n: number }
@@ -95,6 +98,8 @@ function plan(context: PoolContext, event: PoolEvent): PoolPlan {
       return planExit(context, event.n, event.cause);
     case 'recycle':
       return planRecycling(context, event.n, { timeoutMs: event.timeoutMs, force: event.force });
+    case 'end':
+      return planEnd(context, event.n);
     case 'configure':
       return planConfigured(context, event.settings);
     case 'stop':
@@ -192,6 +197,7 @@ export const poolMachine = setup({
         'thread.ready': { actions: 'carryOut' },
         'thread.idle': { actions: 'carryOut' },
         recycle: { actions: 'carryOut' },
+        end: { actions: 'carryOut' },
         configure: { actions: 'carryOut' },
         stop: [
           { guard: 'empty', target: 'closed' },

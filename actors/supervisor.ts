@@ -53,6 +53,8 @@ export type SupervisorEvent =
   | ({ readonly type: 'instance.forget'; readonly address: string } & InGroup)
   /** Replace thread `n` of a pool. */
   | ({ readonly type: 'thread.recycle'; readonly threadId: string; readonly n: number } & Recycling)
+  /** End thread `n` of a pool at once: the runtime stops, and does not wait for it. */
+  | { readonly type: 'thread.end'; readonly threadId: string; readonly n: number }
   /** From now on a pool is to be like that. */
   | { readonly type: 'pool.configure'; readonly threadId: string; readonly settings: PoolSettings }
   | PoolReport
@@ -284,6 +286,11 @@ export const supervisorMachine = setup({
         'thread.recycle': {
           actions: enqueueActions(({ event: { threadId, n, timeoutMs, force }, enqueue }) => {
             enqueue.sendTo(poolActor(threadId), { type: 'recycle', n, timeoutMs, force });
+          }),
+        },
+        'thread.end': {
+          actions: enqueueActions(({ event: { threadId, n }, enqueue }) => {
+            enqueue.sendTo(poolActor(threadId), { type: 'end', n });
           }),
         },
         'pool.configure': {

@@ -20,11 +20,11 @@ describe('a thread, whatever happens to it in whatever order,', () => {
     expect(complete).toBe(true);
     expect(states).toBeGreaterThan(1300);
     expect(paths).toBeGreaterThan(7000);
-    expect(Object.keys(kinds)).toHaveLength(9);
+    expect(Object.keys(kinds)).toHaveLength(10);
   });
 
   test('is in the same state whichever of more than 1,000 ways has led there', () => {
-    const { paths, wrongs } = walkSimplePaths(() => new ThreadWorld(), 7);
+    const { paths, wrongs } = walkSimplePaths(() => new ThreadWorld(), 6);
     expect(wrongs).toEqual([]);
     expect(paths).toBeGreaterThan(1000);
   });
@@ -43,6 +43,16 @@ describe('the walk finds a thread that', () => {
       'has a timer for whatever must come to an end',
     ],
     [
+      'ends with those that are left, and does not stop them',
+      altered(threadMachine, (chart) => delete state(chart, 'leaving').entry),
+      'says "thread.failing,wind-down", and not "thread.failing"',
+    ],
+    [
+      'waits for ever for those that are to stop',
+      altered(threadMachine, (chart) => delete state(chart, 'leaving').after),
+      'has a timer for whatever must come to an end',
+    ],
+    [
       'has the last cause and not the first',
       altered(threadMachine, (chart) => {
         state(chart, 'failed').on = { 'worker.failed': { actions: 'rememberFailure' } };
@@ -52,7 +62,7 @@ describe('the walk finds a thread that', () => {
     [
       'still hosts while it leaves',
       altered(threadMachine, (chart) => {
-        state(chart, 'leaving').on = { host: { actions: 'tellHost' } };
+        state(chart, 'ending').on = { host: { actions: 'tellHost' } };
       }),
       'says "", and not "host a"',
     ],

@@ -95,10 +95,15 @@ function expected(word: readonly Letter[]): { reports: string[]; commands: strin
   const exit = first('exit');
   const leave = first('retire', exit);
   const timeout = first('wait', Math.min(exit, leave, first('ready')));
-  const failing = Math.min(first('fail', exit), timeout < leave ? timeout : Infinity);
-  const leaving = leave < failing ? leave : Infinity;
-  const later = failing < exit ? word.indexOf('wait', failing + 1) : -1;
-  const stuck = later !== -1 && later < exit ? later : Infinity;
+  const waited = (from: number): number => {
+    const at = from < exit ? word.indexOf('wait', from + 1) : -1;
+    return at !== -1 && at < exit ? at : Infinity;
+  };
+  const fails = Math.min(first('fail', exit), timeout < leave ? timeout : Infinity);
+  const leaving = leave < fails ? leave : Infinity;
+  // Whoever was given up as it left fails no more.
+  const failing = fails < waited(leaving) ? fails : Infinity;
+  const stuck = failing < exit ? waited(failing) : waited(leaving);
   const ready = first('ready', Math.min(exit, leaving, failing));
   const end = Math.min(exit, leaving, failing);
   const cause = failing < exit ? (failing === timeout ? 'init-timeout' : 'error') : undefined;
@@ -144,8 +149,11 @@ const observe = (word: readonly Letter[]): Seen => {
 
 const count = (said: readonly string[], what: string): number =>
   said.filter((one) => one.startsWith(what)).length;
-const failsAlive = (word: readonly Letter[]): boolean =>
-  word.includes('fail') && !word.slice(0, word.indexOf('fail')).includes('exit');
+const failsAlive = (word: readonly Letter[], reports: readonly string[]): boolean =>
+  word.includes('fail') &&
+  !word.slice(0, word.indexOf('fail')).includes('exit') &&
+  // Nor was it given up before.
+  !reports.includes('stuck');
 
 describe('after every sequence of six events, the thread', () => {
   const walk = [...words(6)].map(observe);
@@ -168,7 +176,7 @@ describe('after every sequence of six events, the thread', () => {
     [
       'has said that it is failing, once, if the worker failed before it exited',
       ({ word, reports }) =>
-        count(reports, 'failing') <= 1 && (!failsAlive(word) || reports.includes('failing')),
+        count(reports, 'failing') <= 1 && (!failsAlive(word, reports) || reports.includes('failing')),
     ],
     [
       'has terminated the worker exactly if it is failing',
@@ -277,10 +285,30 @@ describe('a thread that is replaced', () => {
       expect(commands.at(-1)).toEqual({ type: 'hurry' });
       if (end === 'worker.vacated') emit({ type: 'worker.vacated' });
       else clock.increment(1000);
-      expect(commands.at(-1)).toEqual({ type: 'shut-down', cause: 'recycled' });
+      expect(commands.at(-1)).toEqual({ type: 'wind-down' });
       expect(reports.at(-1)).toEqual({ type: 'thread.failing', n: 3 });
     },
   );
+
+  test.each(['worker.emptied', 'five seconds', 'leave'])(
+    'stops those that are left before it ends, which it does after %s',
+    (end) => {
+      const { emit, clock, commands } = replaced(true);
+      emit({ type: 'worker.vacated' });
+      expect(commands.at(-1)).toEqual({ type: 'wind-down' });
+      if (end === 'five seconds') clock.increment(5000);
+      else emit(end === 'leave' ? { type: end, cause: 'shutdown' } : { type: 'worker.emptied' });
+      expect(commands.at(-1)).toEqual({ type: 'shut-down', cause: 'recycled' });
+    },
+  );
+
+  test('is given up when it is still alive a second after it was told to end', () => {
+    const { emit, clock, commands, reports } = replaced(true);
+    emit({ type: 'leave', cause: 'recycled' });
+    clock.increment(1000);
+    expect(commands.at(-1)).toEqual({ type: 'abandon' });
+    expect(reports.at(-1)).toEqual({ type: 'thread.stuck', n: 3 });
+  });
 
   test('that need not be keeps those that have not gone', () => {
     const { clock, commands, reports, snapshot } = replaced(false);
@@ -330,7 +358,7 @@ describe('the chart of the thread', () => {
     expect(Object.fromEntries(lengths)).toEqual({
       starting: 0,
       ready: 1,
-      leaving: 1,
+      ending: 1,
       failed: 1,
       lost: 2,
       exited: 1,

@@ -31,7 +31,7 @@ export interface Recycling {
 export type ThreadEvent =
   /** From the pool: run this instance. */
   | { readonly type: 'host'; readonly address: string }
-  /** From the pool: leave; nothing is placed here any more. */
+  /** From the pool: end; nobody is on it who could be waited for. */
   | { readonly type: 'leave'; readonly cause: LeaveCause }
   /** From the pool: have all instances go elsewhere. */
   | ({ readonly type: 'recycle' } & Recycling)
@@ -40,6 +40,8 @@ export type ThreadEvent =
   | { readonly type: 'worker.failed'; readonly cause: 'error' | 'oom' | 'hang'; readonly error: unknown }
   /** Nobody who can go elsewhere is left. */
   | { readonly type: 'worker.vacated' }
+  /** Nobody is left at all: those that could not go have been stopped. */
+  | { readonly type: 'worker.emptied' }
   | { readonly type: 'worker.exit'; readonly code: number };
 
 /** What the thread tells the worker. */
@@ -52,6 +54,8 @@ export type WorkerCommand =
   | { readonly type: 'move-out'; readonly hold: boolean }
   | { readonly type: 'stay' }
   | { readonly type: 'hurry' }
+  /** Stop those it still has, so that they end what they have begun. */
+  | { readonly type: 'wind-down' }
   | { readonly type: 'shut-down'; readonly cause: ThreadCause }
   | { readonly type: 'terminate'; readonly cause: ThreadCause }
   /** It does not end, and may never: go on without it. */
@@ -76,6 +80,8 @@ export interface ThreadContext extends ThreadInput {
 
 /** What those that can go get to do so, once those that cannot have had their time; it takes some milliseconds. */
 const HURRY_MS = 1000;
+/** What those that are left get to end what they have begun: as much as an instance gets that is stopped by itself. */
+const WIND_DOWN_MS = 5000;
 /** How long a terminated thread may take to end before its instances go on without it; it takes some milliseconds. */
 const TERMINATE_MS = 1000;
 
@@ -105,6 +111,7 @@ export const threadMachine = setup({
     startTimeout: ({ context }) => context.startTimeoutMs,
     terminateTimeout: TERMINATE_MS,
     hurryTimeout: HURRY_MS,
+    windDownTimeout: WIND_DOWN_MS,
     recycleTimeout: ({ context }) => context.recycling?.timeoutMs ?? 0,
   },
   guards: {
@@ -130,6 +137,7 @@ export const threadMachine = setup({
       hold: context.recycling?.force === true,
     })),
     hurry: sendTo('worker', { type: 'hurry' }),
+    windDown: sendTo('worker', { type: 'wind-down' }),
     stay: sendTo('worker', { type: 'stay' }),
     abandon: sendTo('worker', { type: 'abandon' }),
     rememberLeave: assign({
@@ -172,7 +180,7 @@ export const threadMachine = setup({
       on: {
         'worker.ready': { target: 'ready', actions: 'tellReady' },
         host: { actions: ['rememberTold', 'tellHost'] },
-        leave: { target: 'leaving', actions: 'rememberLeave' },
+        leave: { target: 'ending', actions: 'rememberLeave' },
         // It could not even be made.
         'xstate.error.actor.worker': { guard: 'isUnmade', target: 'exited', actions: 'rememberError' },
       },
@@ -180,7 +188,7 @@ export const threadMachine = setup({
     ready: {
       on: {
         host: { actions: 'tellHost' },
-        leave: { target: 'leaving', actions: 'rememberLeave' },
+        leave: { target: 'ending', actions: 'rememberLeave' },
         recycle: { target: 'recycling', actions: 'rememberRecycling' },
       },
     },
@@ -193,7 +201,7 @@ export const threadMachine = setup({
         ],
       },
       on: {
-        leave: { target: 'leaving', actions: 'rememberLeave' },
+        leave: { target: 'ending', actions: 'rememberLeave' },
         // The time that runs is that of the first.
         recycle: { guard: 'demands', actions: ['rememberRecycling', 'moveOut'] },
         'worker.vacated': [
@@ -202,16 +210,22 @@ export const threadMachine = setup({
         ],
       },
     },
-    // Those that can go do so now; the thread ends with the others.
+    // Those that can go do so now; the others end with the thread.
     hurrying: {
       entry: 'hurry',
       after: { hurryTimeout: { target: 'leaving', actions: ['rememberRecycled', 'tellFailing'] } },
       on: {
-        leave: { target: 'leaving', actions: 'rememberLeave' },
+        leave: { target: 'ending', actions: 'rememberLeave' },
         'worker.vacated': { target: 'leaving', actions: ['rememberRecycled', 'tellFailing'] },
       },
     },
-    leaving: { entry: 'shutDown' },
+    // It is well: those that are left are stopped before it ends.
+    leaving: {
+      entry: 'windDown',
+      after: { windDownTimeout: 'ending' },
+      on: { 'worker.emptied': 'ending', leave: 'ending' },
+    },
+    ending: { entry: 'shutDown', after: { terminateTimeout: 'stuck' } },
     failed: {
       entry: ['tellFailing', 'terminate'],
       after: { terminateTimeout: 'stuck' },

@@ -36,6 +36,12 @@ export interface InboxOptions {
   readonly large: (event: object, bytes: number) => void;
 }
 
+/** Envelopes that an incarnation was sent. */
+export interface Left {
+  readonly mailbox: Mailbox;
+  readonly incarnation: number;
+}
+
 /** The door of an instance: what is sent to it, is checked, and waits; and what becomes of what is not let in. */
 export class Inbox {
   readonly mailbox: Mailbox;
@@ -109,9 +115,10 @@ export class Inbox {
     reason: DeadLetterReason,
     cause?: unknown,
     why?: string,
+    incarnation: number = this.#options.incarnation(),
   ): DeadLetterReason {
-    const { address, incarnation, deadLetters, waiting } = this.#options;
-    deadLetters.add({ address, reason, event, incarnation: incarnation() }, tag);
+    const { address, deadLetters, waiting } = this.#options;
+    deadLetters.add({ address, reason, event, incarnation }, tag);
     if (tag === 0) return reason;
     const shut = reason === 'stopped' ? this.#options.shut() : undefined;
     waiting.reject(tag, shut ?? refusal(address, reason, cause, why));
@@ -122,11 +129,11 @@ export class Inbox {
    * An envelope of the mailbox, the first or one that is `behind` it, was in hand when its handling, or the thread, came
    * to its end.
    */
-  suspect(evidence: Evidence, behind = 0): void {
-    const { address, incarnation, deadLetters, waiting } = this.#options;
+  suspect(evidence: Evidence, behind = 0, { mailbox, incarnation }: Left = this.#own()): void {
+    const { address, deadLetters, waiting } = this.#options;
     const reason = suspicion(evidence);
-    this.mailbox.discardAt(behind, (event, tag) => {
-      deadLetters.add({ address, event, incarnation: incarnation(), ...reason }, tag);
+    mailbox.discardAt(behind, (event, tag) => {
+      deadLetters.add({ address, event, incarnation, ...reason }, tag);
       if (tag !== 0) waiting.reject(tag, evidence.error);
     });
   }
@@ -200,15 +207,13 @@ export class Inbox {
     this.mailbox.discardQueued((event, tag) => this.refuse(event, tag, 'stopped'));
   }
 
-  /** A thread that did not let go of the instance has the oldest `count`, and may still handle them. */
-  leaveBehind(count: number): void {
-    for (let i = 0; i < count; i++)
-      this.mailbox.discardFirst((event, tag) => this.refuse(event, tag, 'stopped'));
+  /** Nothing will be handled any more: of what waits here, or of what a thread had that the instance left behind. */
+  close({ mailbox, incarnation }: Left = this.#own()): void {
+    mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped', undefined, undefined, incarnation));
   }
 
-  /** Nothing will be handled any more. */
-  close(): void {
-    this.mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped'));
+  #own(): Left {
+    return { mailbox: this.mailbox, incarnation: this.#options.incarnation() };
   }
 }
 

@@ -97,6 +97,7 @@ export class Instance {
   #end: End | undefined;
   #quarantine: QuarantineError | undefined;
   #stopping: Promise<void> | undefined;
+  #cut = false;
   #continuation: PersistedState | undefined;
   #awaiting: { resolve(): void; reject(error: unknown): void }[] = [];
 
@@ -276,10 +277,7 @@ export class Instance {
     const still = this.#seat === seat;
     const quarantined = this.#phase === 'quarantined';
     if (still) {
-      // What a thread has that did not let go of it, that may still handle.
-      const left = attachment?.attached === true ? this.mailbox.inFlight : 0;
       this.#unseat();
-      this.inbox.leaveBehind(left);
       this.inbox.refuseMoved(undefined);
     }
     if (attachment !== undefined && (still || quarantined)) this.watchers.ended(this.#ending('stopped'));
@@ -296,18 +294,25 @@ export class Instance {
   async #stop(reason: 'stopped' | 'shutdown'): Promise<void> {
     if (this.#phase === 'ended') return;
     this.#phase = 'stopping';
-    if (this.#seat?.attachment !== undefined) await this.#leaveThread();
+    if (this.#seat?.attachment !== undefined) await this.#leaveThread(reason);
     this.#finish({ type: 'xstate.stop' }, reason);
   }
 
-  async #leaveThread(): Promise<void> {
+  async #leaveThread(reason: 'stopped' | 'shutdown' = 'stopped'): Promise<void> {
     const { clock } = this.#effects;
     try {
       const left = (this.#host as ThreadHost).deactivate(this.#seat as Seat);
-      await within(clock, STOP_MS, left, () => this.#stopped());
+      // Who shuts everything down ends the threads as well that do not answer.
+      await (reason === 'shutdown' ? left : within(clock, STOP_MS, left, () => this.#stopped()));
     } catch {
       // The thread is gone or does not answer; either way this instance is no longer spoken to.
+      this.#cut = true;
     }
+  }
+
+  /** It has ended, and its thread did not stop it: what it had begun there was not cleaned up. */
+  get cut(): boolean {
+    return this.#cut;
   }
 
   // --- from its thread ------------------------------------------------------------------------------------
@@ -522,11 +527,15 @@ export class Instance {
     const host = this.#host;
     const seat = this.#seat;
     const attachment = seat?.attachment;
-    // A thread that did not let go of it in time still has what it was sent.
-    if (attachment !== undefined) host?.outbox.detach(attachment, attachment.acked);
-    else if (seat !== undefined) host?.giveUp(seat);
     this.#host = undefined;
     this.#seat = undefined;
+    if (attachment?.attached === true) {
+      // A thread that did not let go of it in time has what it was sent, and may handle it still: what came of that is
+      // known when the thread has answered, or ended. Until then the place is taken.
+      attachment.mailbox = this.mailbox.split();
+      return;
+    }
+    if (attachment === undefined && seat !== undefined) host?.giveUp(seat);
     // A thread that is gone has given back its places all at once.
     if (host !== undefined && !host.gone) this.#effects.release(this, host.n);
   }

@@ -10,8 +10,8 @@ export interface Recycled {
   /** Instances that went on elsewhere, with their state and as the same incarnation. */
   readonly moved: number;
   /**
-   * Addresses of those that could not go in time: they were ended with their thread, and restarted unless they are
-   * `temporary`.
+   * Addresses of those that could not go in time: they were stopped before their thread ended, and restarted unless they
+   * are `temporary`.
    */
   readonly restarted: readonly string[];
 }
@@ -58,7 +58,7 @@ function occupant(instance: Instance, host: ThreadHost): { instance: Instance; h
   const { incarnation } = instance;
   let withThread = false;
   const watch = instance.watchers.watch(() => {
-    withThread = host.gone;
+    withThread = host.gone || host.hasWoundDown(instance);
   });
   return {
     instance,

@@ -61,8 +61,8 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
 
 /** `drain` by itself: as long as a whole stop. */
 const DRAIN_MS = 15_000;
-/** `stop` as a whole: half of Kubernetes' default grace of 30 s. */
-const STOP_MS = 15_000;
+/** `stop` as a whole: of the 10 s that Docker gives by default, the rest is for the program's own end. */
+const STOP_MS = 8000;
 
 /** The running system behind a `Runtime`: one supervisor, its pools, the instances and the secrets. */
 export class RuntimeSystem {
@@ -384,12 +384,16 @@ export class RuntimeSystem {
   }
 
   async #stop(timeoutMs: number): Promise<void> {
-    const draining = this.drain(timeoutMs / 2);
-    this.#state = 'stopping';
     await shutDown(timeoutMs, {
       clock: this.clock,
-      drained: draining,
+      drained: (ms) => {
+        const draining = this.drain(ms);
+        this.#state = 'stopping';
+        return draining;
+      },
       instances: () => [...this.#instances.values()].toReversed(),
+      threads: () => this.#threads.all(),
+      endThread: (thread) => this.#endThread(thread as ThreadHost),
       flush: async () => {
         await Promise.all([this.#snapshots.flushed(), this.#flush?.()]);
       },
@@ -398,12 +402,7 @@ export class RuntimeSystem {
         await this.audit.close();
       },
       stopThreads: () => this.#stopThreads(),
-      gaveUp: () => {
-        this.warn(
-          { threads: this.threadNames() },
-          `stop gave up after ${timeoutMs} ms; these threads do not end`,
-        );
-      },
+      warn: this.warn,
     });
     this.#deadLetterLog.end();
     this.inspection?.stop();
@@ -421,6 +420,10 @@ export class RuntimeSystem {
   /** An instance may end after the supervisor has, when its thread does not let go of it. */
   #tell(event: SupervisorEvent): void {
     if (this.supervisor.getSnapshot().status === 'active') this.supervisor.send(event);
+  }
+
+  #endThread({ pool, n }: ThreadHost): void {
+    this.#tell({ type: 'thread.end', threadId: pool, n });
   }
 
   #stopThreads(): Promise<void> {

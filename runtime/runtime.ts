@@ -166,8 +166,8 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
    * Replaces the threads of the pool `threadId`, or of all pools, one after the other. No event and no state is lost:
    * each instance goes on, as the same incarnation, on another thread, as soon as none of its children is at work that
    * would begin anew (an invoked promise, callback or observable) and no ask is put off; it handles nothing meanwhile, for
-   * up to 2.5 s. One that cannot go within `timeoutMs` (10 s) is ended with its thread and restarted, which is no failure;
-   * a `temporary` one ends. Rejects with
+   * up to 2.5 s. One that cannot go within `timeoutMs` (10 s) is stopped with its thread, so that it cleans up, and
+   * restarted, which is no failure; a `temporary` one ends. Rejects with
    * `CONFIG_INVALID` for an unknown `threadId`, `RUNTIME_STOPPED`, and `THREAD_HUNG` when a thread does not end.
    */
   recycle(threadId?: string, options?: { readonly timeoutMs?: number }): Promise<Recycled>;
@@ -179,8 +179,10 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
    */
   drain(options?: { readonly timeoutMs?: number }): Promise<void>;
   /**
-   * Ends all instances, after what they were sent, and all threads. Idempotent. Resolves after `timeoutMs`
-   * (15 s) at the latest, with a warning that names the threads which did not end.
+   * Ends all instances, after what they were sent, and all threads. Idempotent. Resolves after `timeoutMs` (8 s, of the
+   * 10 s that Docker gives) at the latest, with a warning that names the threads which did not end. A thread that has been
+   * at one turn for half of that time, or has not stopped its instances after three quarters, is ended with them; a
+   * warning has how many they were, and the names of ten.
    */
   stop(options?: { readonly timeoutMs?: number }): Promise<void>;
 }

@@ -43,6 +43,8 @@ export interface SeatsOptions {
   readonly broker: PeerBroker;
   readonly waiting: Waiting;
   readonly outbox: () => Outbox;
+  /** Gives the place of an instance back to the pool that has gone on without it. */
+  readonly release: () => void;
 }
 
 /** The places of instances on one thread, and what becomes of their envelopes when one gets free. */
@@ -119,6 +121,12 @@ export class Seats {
     return seat;
   }
 
+  /** What it has put off will not be answered. */
+  endDeferred({ deferred }: Seat, reason: Error): void {
+    for (const tag of deferred) this.#options.waiting.reject(tag, reason);
+    deferred.clear();
+  }
+
   /** Whether what the thread answers to that ask is not to be heard, because the ask is handled again. */
   isRetracted(tag: Tag): boolean {
     return this.#retracted.size > 0 && this.#retracted.has(tag);
@@ -144,16 +152,28 @@ export class Seats {
     if (attachment === undefined) return;
     const handled = this.handled(seat);
     const { waiting, outbox } = this.#options;
+    const answers = reason && ((tag: Tag): void => waiting.reject(tag, reason));
+    const { mailbox } = attachment;
+    if (mailbox !== instance.mailbox) {
+      // The instance has gone on without the thread; what that had is known now.
+      outbox().detach(attachment, handled, answers);
+      for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
+      const left = { mailbox, incarnation: seat.incarnation };
+      if (inHand === seat.slot && evidence !== undefined) instance.inbox.suspect(evidence, 0, left);
+      instance.inbox.close(left);
+      if (reason === undefined) this.#options.release();
+      return;
+    }
     // The next incarnation goes on from the last state there is, and handles again what is not in it.
     const again = (reason !== undefined || failed !== undefined) && instance.keepsState;
     const settled = again ? Math.max(seat.kept, attachment.acked) : handled;
     if (again && reason === undefined) {
-      const { acked, mailbox } = attachment;
+      const { acked } = attachment;
       // The one that failed is not handled again, and who asked with it hears of that.
       const end = failed === 'in-turn' ? handled - 1 : handled;
       for (const tag of mailbox.asksSent(settled - acked, end - acked)) this.#retracted.add(tag);
     }
-    outbox().detach(attachment, settled, reason && ((tag) => waiting.reject(tag, reason)));
+    outbox().detach(attachment, settled, answers);
     if (again && failed === 'in-turn' && handled > settled)
       instance.mailbox.settleAt(handled - settled - 1, (tag) => waiting.resolve(tag));
     for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());

@@ -62,6 +62,7 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
         else if (command.type === 'move-out') host.moveOut(command.hold);
         else if (command.type === 'hurry') void host.hurry();
         else if (command.type === 'stay') host.stay();
+        else if (command.type === 'wind-down') void host.windDown();
         else host.end(command.cause);
       });
     },

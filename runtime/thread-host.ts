@@ -13,10 +13,12 @@ import type { Batch } from './mailbox/batch.ts';
 import { Outbox, type Ack } from './mailbox/outbox.ts';
 import { transferablesOf } from './mailbox/transfer.ts';
 import type { Waiting } from './mailbox/waiting.ts';
+import { Deactivations } from './deactivations.ts';
 import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
 import { isPeerRequest, type PeerBroker, type PeerThread } from './peer-broker.ts';
 import { refusal } from './refusal.ts';
 import { Seats, type Seat } from './seats.ts';
+import { Standstill } from './standstill.ts';
 import type { Caller } from './secrets/secret-use.ts';
 import { sharesMemory, withoutShared } from './shared-memory.ts';
 import { takeAnswers } from './thread-answers.ts';
@@ -124,6 +126,7 @@ export class ThreadHost implements PeerThread {
   #ready = false;
   #queue: Instance[] = [];
   #gone = false;
+  readonly #woundDown = new WeakSet<Instance>();
   #movingOut: 'held' | 'at-work' | undefined;
   readonly #departures = new Set<Promise<void>>();
   /** Uses of secrets that its instances wait for, by the number they have there. */
@@ -133,6 +136,8 @@ export class ThreadHost implements PeerThread {
   #failure: Error | undefined;
   #cause: ThreadCause = 'exit';
   readonly #watchdog: Watchdog;
+  readonly #deactivations: Deactivations;
+  #standstill: Standstill | undefined;
   #heapBudget: HeapBudget | undefined;
   readonly #vitals: VitalSigns;
 
@@ -150,6 +155,12 @@ export class ThreadHost implements PeerThread {
       broker: options.broker,
       waiting,
       outbox: () => this.outbox,
+      release: () => options.release(this.n),
+    });
+    this.#deactivations = new Deactivations({
+      progress: this.#progress,
+      takeSlot: () => this.#seats.takeSlot(),
+      call: (slots, counted) => this.#call('deactivate', slots, counted),
     });
     const reports = new ThreadReports({
       ...options,
@@ -265,6 +276,11 @@ export class ThreadHost implements PeerThread {
     return this.#seats.all().map(({ instance }) => instance);
   }
 
+  /** Whether the instance was stopped because the thread was to end. */
+  hasWoundDown(instance: Instance): boolean {
+    return this.#woundDown.has(instance);
+  }
+
   /** It has started. */
   get ready(): boolean {
     return this.#ready;
@@ -294,6 +310,26 @@ export class ThreadHost implements PeerThread {
     this.#call('hurry').catch(() => {});
     await Promise.all(this.#departures);
     this.#options.tell({ type: 'worker.vacated' });
+  }
+
+  /**
+   * Stops those that have not gone, the last started first: they begin anew elsewhere, and what they had begun here is
+   * over before. The thread is to end.
+   */
+  async windDown(): Promise<void> {
+    this.#movingOut = undefined;
+    const reason = threadEnded(this.name, 'recycled');
+    const left = this.#seats.all().filter(({ attachment }) => attachment !== undefined);
+    const stopped = left.toReversed().map(async (seat) => {
+      this.#seats.endDeferred(seat, reason);
+      await this.#deactivations.stop(seat.slot);
+      this.#seats.vacate(seat, { failed: 'between' });
+      if (!seat.instance.holds(seat)) return;
+      this.#woundDown.add(seat.instance);
+      seat.instance.failed(reason, 'stopped');
+    });
+    await Promise.allSettled(stopped);
+    this.#options.tell({ type: 'worker.emptied' });
   }
 
   /** Those that have not gone stay. */
@@ -386,14 +422,26 @@ export class ThreadHost implements PeerThread {
 
   /** Stops the instance in its thread; afterwards nothing more is heard of it. */
   async deactivate(seat: Seat): Promise<void> {
-    await this.#call('deactivate', seat.slot);
+    await this.#deactivations.stop(seat.slot);
     this.#seats.vacate(seat);
+  }
+
+  /** For how many milliseconds it has been at one and the same turn, or whatever else keeps it from answering. */
+  standstill(): number {
+    if (this.#gone || !this.#ready) return 0;
+    this.#standstill ??= new Standstill({
+      clock: this.#options.clock,
+      progress: this.#progress,
+      ping: () => this.#link.call('hello' satisfies ThreadMethod),
+      seen: () => this.#watchdog.ms,
+    });
+    return this.#standstill.look();
   }
 
   /** An instance that has not started there is not to start any more. */
   giveUp(seat: Seat): void {
     if (this.#gone || !this.#seats.isTaken(seat)) return;
-    this.#call('deactivate', seat.slot).catch(() => {});
+    this.#deactivations.stop(seat.slot).catch(() => {});
   }
 
   #call(method: ThreadMethod, ...args: readonly unknown[]): Promise<unknown> {

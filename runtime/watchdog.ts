@@ -67,6 +67,12 @@ export class Watchdog {
     clock.unref?.(this.#timer);
   }
 
+  /** Milliseconds for which the thread has done nothing else, as of the last look; 0 when it has got on since. */
+  get ms(): number {
+    const { progress } = this.#options;
+    return progress.turns() === this.#turn && progress.inHand() === this.#slot ? this.#ms : 0;
+  }
+
   end(): void {
     this.#over = true;
     if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer);

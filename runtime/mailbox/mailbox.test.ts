@@ -42,6 +42,27 @@ async function collectGarbage(): Promise<void> {
 const overflows = fc.constantFrom<Overflow>('reject', 'drop-oldest', 'drop-oldest', 'drop-newest');
 
 describe('a mailbox', () => {
+  it('is split into what was sent and what was not', async () => {
+    const mailbox = new Mailbox(10);
+    for (const [n, tag] of [-1, 2, 0, -4].entries()) mailbox.offer(n, tag);
+    mailbox.offerControl('told');
+    taken(mailbox, 3);
+    mailbox.settle(1, () => {});
+    const passed = mailbox.passed();
+
+    const sent = mailbox.split();
+
+    expect([sent.inFlight, sent.queued, mailbox.inFlight, mailbox.queued]).toEqual([2, 0, 0, 2]);
+    const discarded: unknown[] = [];
+    sent.settle(1, () => {});
+    sent.rewind();
+    sent.clear((event, tag) => discarded.push(event, tag));
+    expect(discarded).toEqual([2, 0]);
+    expect(taken(mailbox, 10)).toEqual([3, 'told']);
+    mailbox.settle(2, () => {});
+    expect(await isSettled(passed)).toBe(true);
+  });
+
   it('does what a plain array would do, whatever happens to it', async () => {
     let runs = 0;
     await fc.assert(

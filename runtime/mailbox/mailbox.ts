@@ -244,6 +244,24 @@ export class Mailbox {
     this.#sent = cursor;
   }
 
+  /** Takes out what was sent and not acknowledged: a mailbox of its own, in which it is so still. */
+  split(): Mailbox {
+    const sent = new Mailbox(this.inFlight);
+    for (let at = this.#head; at < this.#sent; at++) {
+      const index = at & this.#mask;
+      const tag = this.#tags[index] as Tag;
+      if (tag === CONTROL) sent.offerControl(this.#events[index]);
+      else sent.#append(this.#events[index], tag, this.#terms[index] as Terms);
+    }
+    sent.#sent = sent.#tail;
+    this.#removeUnless(
+      (at) => at >= this.#sent,
+      this.#head,
+      () => {},
+    );
+    return sent;
+  }
+
   /** Removes the oldest envelope. */
   discardFirst(discard: Discard): void {
     if (this.#head === this.#tail) return;

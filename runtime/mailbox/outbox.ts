@@ -4,7 +4,8 @@ import { anyMarked, markOf, setMoved, transferablesOf } from './transfer.ts';
 
 /** A mailbox while its instance runs in a slot of a thread. */
 export interface Attachment {
-  readonly mailbox: Mailbox;
+  /** Of the instance, until that goes on without the thread: then what the thread has is in one of its own. */
+  mailbox: Mailbox;
   readonly slot: number;
   /** Envelopes of it that were acknowledged. */
   acked: number;

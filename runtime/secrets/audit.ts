@@ -49,7 +49,7 @@ export interface Audit {
 
 /** Records that wait for a slow disk at most, about 3 MB; later ones are lost. */
 const WAITING = 10_000;
-/** Milliseconds that `flush` takes at most: a small part of the 15 s of a stop. */
+/** Milliseconds that `flush` takes at most: a small part of the 8 s of a stop. */
 const FLUSH_MS = 2000;
 /** Characters of what an instance named. */
 const NAMED = 200;

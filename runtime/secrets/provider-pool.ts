@@ -3,7 +3,7 @@ import type { ResolvedProvider } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
 import { builtinProviders } from './builtin-providers.ts';
 
-/** Milliseconds for the providers to close: part of the 15 s in which a process stops. */
+/** Milliseconds for the providers to close: part of the 8 s in which a process stops. */
 const closeDeadlineMs = 2_000;
 
 /** `fetchMany`: one call for up to `capabilities.batch` secrets. */

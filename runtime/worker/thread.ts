@@ -170,13 +170,12 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         return turns.deliver(batch, host);
       },
       activate,
-      deactivate(slot: number) {
-        const instance = instances.get(slot);
-        if (instance !== undefined) {
-          instance.stop();
-          left(instance);
+      deactivate(slots: number | readonly number[], counted?: number) {
+        for (const slot of typeof slots === 'number' ? [slots] : slots) {
+          if (counted !== undefined) progress.begin(counted);
+          deactivate(slot);
+          if (counted !== undefined) progress.end(counted);
         }
-        loading.delete(slot);
         tellAll();
       },
       depart(slot: number, hold: boolean) {
@@ -290,6 +289,21 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       throw error;
     }
     if (instance.hasSteps) turns.wake(instance);
+  }
+
+  /** What one throws in its end costs none of the others theirs. */
+  function deactivate(slot: number): void {
+    loading.delete(slot);
+    const instance = instances.get(slot);
+    if (instance === undefined) return;
+    try {
+      instance.stop();
+    } catch (error) {
+      const what = error instanceof Error ? error.message : 'something that is no error';
+      warn(`${instance.address} threw as it was stopped: ${what}`);
+    } finally {
+      left(instance);
+    }
   }
 
   function left(instance: HostedInstance): void {
