@@ -247,9 +247,9 @@ export class Instance {
     if (this.#seat?.attachment !== undefined) this.#host?.watch(this.#seat, watched);
   }
 
-  /** Ends it: in its thread, then here. Idempotent; resolves when nothing of it is left. */
-  stop(reason: 'stopped' | 'shutdown' = 'stopped'): Promise<void> {
-    return (this.#stopping ??= this.#stop(reason));
+  /** Ends it: in its thread, then here, after `turn`. Idempotent; resolves when nothing of it is left. */
+  stop(reason: 'stopped' | 'shutdown' = 'stopped', turn?: Promise<unknown>): Promise<void> {
+    return (this.#stopping ??= this.#stop(reason, turn));
   }
 
   /** Begins anew with a quarantined instance; resolves when it runs. */
@@ -291,10 +291,11 @@ export class Instance {
     return this.stop();
   }
 
-  async #stop(reason: 'stopped' | 'shutdown'): Promise<void> {
+  async #stop(reason: 'stopped' | 'shutdown', turn?: Promise<unknown>): Promise<void> {
     if (this.#phase === 'ended') return;
     this.#phase = 'stopping';
     if (this.#seat?.attachment !== undefined) await this.#leaveThread(reason);
+    if (turn !== undefined) await turn;
     this.#finish({ type: 'xstate.stop' }, reason);
   }
 

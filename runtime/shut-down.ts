@@ -49,12 +49,20 @@ export async function shutDown(timeoutMs: number, what: ShutDown): Promise<void>
   const unwatch = watchThreads(timeoutMs * SHARE.drain, what);
   await what.drained(leftOf(SHARE.drain));
   const instances = what.instances();
-  const stopped = Promise.all(instances.map((instance) => instance.stop('shutdown')));
+  // Here they end in their order over all threads, as long as none keeps the others waiting.
+  let late = (): void => {};
+  const overdue = new Promise<void>((resolve) => {
+    late = resolve;
+  });
+  let last: Promise<unknown> = Promise.resolve();
+  for (const instance of instances) last = instance.stop('shutdown', Promise.race([last, overdue]));
+  const stopped = Promise.all(instances.map((instance) => instance.stop()));
   const all = await bounded(SHARE.instances, stopped);
   unwatch();
   if (!all) for (const thread of what.threads()) if (thread.occupants().length > 0) what.endThread(thread);
   const flushed = bounded(SHARE.flush, what.flush());
   if (!all) await bounded(SHARE.flush, stopped);
+  late();
   await flushed;
   tellCut([...new Set([...before, ...instances])], what);
   // Whatever those before have come to: no secret outlives them.
