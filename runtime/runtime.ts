@@ -47,8 +47,9 @@ export interface RuntimeOptions {
   /**
    * Shows all actors of the runtime, those in threads included, as one tree; see `docs/inspect.md`. `'local'`: on a page
    * that is served on 127.0.0.1, whose address is printed; `'stately'`: in the hosted inspector at stately.ai, through a
-   * relay on 127.0.0.1; or through what `createInspector(adapter)` of `@statelyai/inspect` 0.7 returns, or an adapter. An
-   * adapter is started and stopped with the runtime, that of an inspector is its own business. Default: nobody inspects.
+   * relay on 127.0.0.1; or through what `createInspector(adapter)` of `@statelyai/inspect` 0.7 returns, whose options say
+   * what its adapter gets, or an adapter of your own, which gets all but the values of secrets. An adapter is started and
+   * stopped with the runtime, an inspector by you. Default: nobody inspects.
    */
   readonly inspect?: Inspect;
   /**

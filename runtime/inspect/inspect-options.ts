@@ -1,12 +1,6 @@
 import { HoldfastError } from '../errors.ts';
-import type { InspectOptions as HubOptions, InspectorAdapter } from './inspection-hub.ts';
-
-/** What `createInspector(adapter)` of `@statelyai/inspect` returns. */
-export interface Inspector {
-  readonly adapter: Pick<InspectorAdapter, 'send'>;
-  /** Of the inspector itself, which is not used: it would see the host's actors only. */
-  readonly inspect: unknown;
-}
+import type { InspectOptions as HubOptions } from './inspection-hub.ts';
+import { type Inspector, inspectorProblems, throughInspector } from './stately-inspector.ts';
 
 /** How a runtime is inspected. */
 export interface InspectOptions extends HubOptions {
@@ -28,19 +22,32 @@ export function inspectOptions(inspect: Inspect): InspectOptions {
   if (inspect === 'local' || inspect === 'stately') return { page: inspect };
   const problems = inspectProblems(inspect);
   if (problems.length > 0) throw new HoldfastError('CONFIG_INVALID', `\`inspect\`: ${problems.join('; ')}`);
-  const { adapter } = inspect;
   // An inspector has started its adapter, and goes on when the runtime has stopped.
-  if (adapter !== undefined && 'inspect' in inspect)
-    return { adapter: { send: (event) => adapter.send(event) } };
-  const { page = adapter === undefined ? 'local' : undefined } = inspect as InspectOptions;
-  return { ...inspect, ...(page !== undefined && { page }) };
+  const adapter = isInspector(inspect) ? throughInspector(inspect) : inspect.adapter;
+  const {
+    page = adapter === undefined ? 'local' : undefined,
+    port,
+    allowSend,
+    filter,
+  } = inspect as InspectOptions;
+  return {
+    ...(adapter && { adapter }),
+    ...(page !== undefined && { page }),
+    ...(port !== undefined && { port }),
+    ...(allowSend !== undefined && { allowSend }),
+    ...(filter && { filter }),
+  };
+}
+
+function isInspector(inspect: InspectOptions | Inspector): inspect is Inspector {
+  return inspect.adapter !== undefined && 'inspect' in inspect;
 }
 
 /** What is wrong with it, one sentence each. */
 export function inspectProblems(inspect: unknown): string[] {
   if (inspect === 'local' || inspect === 'stately') return [];
   try {
-    return typeof inspect === 'object' && inspect !== null ? problemsOf({ ...inspect }) : [NOT_THAT];
+    return typeof inspect === 'object' && inspect !== null ? problemsOf(inspect) : [NOT_THAT];
   } catch {
     return [NOT_THAT];
   }
@@ -48,9 +55,14 @@ export function inspectProblems(inspect: unknown): string[] {
 
 const NOT_THAT = "give 'local', 'stately', options, or what createInspector of @statelyai/inspect returns";
 
-function problemsOf({ adapter, page, port, allowSend, filter }: Record<string, unknown>): string[] {
-  const send = (adapter as { send?: unknown } | undefined)?.send;
+function problemsOf(inspect: InspectOptions | Inspector): string[] {
+  const given = inspect as Readonly<Record<string, unknown>>;
+  const { adapter, page, port, allowSend, filter } = given;
+  const send = (adapter as { send?: unknown } | null | undefined)?.send;
   return [
+    // As createBrowserInspector returns it where there is no window.
+    adapter === undefined && typeof given['send'] === 'function' && 'this is an adapter: give `{ adapter }`',
+    ...(isInspector(inspect) ? inspectorProblems(given) : []),
     adapter !== undefined && typeof send !== 'function' && '`adapter` has no method `send`',
     page !== undefined && page !== 'local' && page !== 'stately' && "`page` is 'local' or 'stately'",
     port !== undefined && !isPort(port) && '`port` is a whole number from 0 to 65535',

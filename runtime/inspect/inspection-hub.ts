@@ -1,5 +1,6 @@
 import type { AnyActorRef } from 'xstate';
 import type { Clock } from '../clock.ts';
+import { contained } from '../contained.ts';
 import type { Scrubber } from '../secrets/scrubber.ts';
 import { INSPECT_VERSION, ROOT_ID, type InspectionEvent, type Naming } from '../wire/inspection.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
@@ -73,8 +74,12 @@ export class InspectionHub {
     this.#options = options;
     const { adapter } = options;
     if (adapter === undefined) return;
+    const send = contained(
+      (event: InspectionEvent) => adapter.send(event),
+      (error) => this.#threw(error),
+    );
     this.listen((events) => {
-      for (const event of events) adapter.send(event);
+      for (const event of events) send(event);
     });
     adapter.start?.();
   }
@@ -197,16 +202,19 @@ export class InspectionHub {
     const shown = events.filter((event) => this.#remember(event));
     this.#passed += shown.length;
     if (shown.length === 0 || this.#listeners.size === 0) return;
-    const { scrub, warn } = this.#options;
-    const clean = shown.map((event) => scrub(event));
+    const clean = shown.map((event) => this.#options.scrub(event));
     for (const listener of this.#listeners) {
       try {
         listener(clean);
       } catch (error) {
-        if (!this.#warned) warn({ error }, 'an inspector threw; it may have missed something');
-        this.#warned = true;
+        this.#threw(error);
       }
     }
+  }
+
+  #threw(error: unknown): void {
+    if (!this.#warned) this.#options.warn({ error }, 'an inspector threw; it may have missed something');
+    this.#warned = true;
   }
 
   /** Whether it is to be shown. */
