@@ -1,6 +1,6 @@
 import { HoldfastError } from './errors.ts';
 import type { Tag } from './mailbox/mailbox.ts';
-import { measure } from './mailbox/size.ts';
+import { bytesIn, measure } from './mailbox/size.ts';
 import { hasMoved } from './mailbox/transfer.ts';
 import { isReserved, reservedAdvice } from './reserved-types.ts';
 import type { StopReason } from './watchers.ts';
@@ -69,8 +69,10 @@ export interface DeadLetter {
   readonly truncated?: true;
 }
 
-/** What whoever refuses an envelope tells of it. */
-export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'replays' | 'truncated'>;
+/** What whoever refuses an envelope tells of it; `inPart`: of the event only the type is known. */
+export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'replays' | 'truncated'> & {
+  readonly inPart?: boolean;
+};
 
 /** Dead letters kept at most; the oldest go first. The number is Pekko-like, see DEFAULTS in the design. */
 const KEPT = 1000;
@@ -133,10 +135,10 @@ export class DeadLetters {
    * Keeps the letter; its event only if it is not `too-large`, can be measured, and fits into 16 MiB. With the `tag`
    * of a replay it is the letter that was replayed.
    */
-  add(letter: NewDeadLetter, tag: Tag = 0): void {
+  add({ inPart = false, ...letter }: NewDeadLetter, tag: Tag = 0): void {
     // First of all, because getters of the event may run and add letters themselves.
     const type = typeOf(letter.event);
-    const none = letter.reason === 'too-large' || letter.lost !== undefined;
+    const none = inPart || letter.reason === 'too-large' || letter.lost !== undefined;
     const bytes = none ? undefined : bytesOf(letter.event);
     const at = this.#now();
     const before = tag === 0 ? undefined : this.#replaysByTag.get(tag);
@@ -267,8 +269,7 @@ function leftOf(letter: DeadLetter): DeadLetter {
 /** Undefined if the event does not fit, or throws when it is read. */
 function bytesOf(event: unknown): number | undefined {
   try {
-    const size = measure(event, KEPT_BYTES);
-    return typeof size === 'number' ? size : undefined;
+    return bytesIn(measure(event, KEPT_BYTES));
   } catch {
     return undefined;
   }

@@ -2,7 +2,8 @@ import type { AnyEventObject } from 'xstate';
 import type { ResolvedAgent } from './config/resolve.ts';
 import type { DeadLetterReason, DeadLetters, Evidence } from './dead-letters.ts';
 import { Mailbox, type Tag } from './mailbox/mailbox.ts';
-import { measure, type Size } from './mailbox/size.ts';
+import { ownEvent } from './mailbox/own-memory.ts';
+import { bytesIn, measure, type Size } from './mailbox/size.ts';
 import { NO_TERMS, termsOf, type Terms } from './mailbox/terms.ts';
 import type { Trace } from './mailbox/trace.ts';
 import { anyMarked, hasMoved, setMoved } from './mailbox/transfer.ts';
@@ -11,6 +12,7 @@ import { refusal } from './refusal.ts';
 import { sharedMemoryAdvice } from './shared-memory.ts';
 import { suspicion } from './suspicion.ts';
 import type { MessageTelemetry } from './telemetry/messages.ts';
+import { DEPTH_ADVICE } from './wire/leaving.ts';
 
 export interface InboxOptions {
   readonly agent: ResolvedAgent;
@@ -76,10 +78,13 @@ export class Inbox {
         undefined,
         sharedMemoryAdvice(this.#options.agent.threadId),
       );
+    if (size === 'too-deep')
+      return this.refuse(event, tag, 'unclonable', undefined, `the event cannot cross: ${DEPTH_ADVICE}`);
     if (typeof size === 'string') return this.refuse(event, tag, size);
-    this.#options.sent?.(event);
-    const fits = this.mailbox.offer(event, tag, terms, this.#dropped, trace);
-    if (!fits) return this.refuse(event, tag, 'mailbox-full');
+    const own = typeof size === 'number' ? event : ownEvent(event, size);
+    this.#options.sent?.(own);
+    const fits = this.mailbox.offer(own, tag, terms, this.#dropped, trace);
+    if (!fits) return this.refuse(own, tag, 'mailbox-full');
     this.#options.ready();
     return undefined;
   }
@@ -87,7 +92,8 @@ export class Inbox {
   /** Queues what the runtime itself has to tell, also when the mailbox is full. */
   acceptControl(event: AnyEventObject): void {
     if (this.#options.over()) return;
-    this.mailbox.offerControl(event);
+    const size = measure(event, Infinity);
+    this.mailbox.offerControl(typeof size === 'object' ? ownEvent(event, size) : event);
     this.#options.ready();
   }
 
@@ -99,12 +105,14 @@ export class Inbox {
     try {
       size = measure(event, maxBytes, this.#options.sharedMemory);
       // Its system hangs on an actor; that is not what is wrong with it.
-      if (size === 'too-large' && Object.values(event).some(isActor)) return 'unclonable';
+      if ((size === 'too-large' || size === 'too-deep') && Object.values(event).some(isActor))
+        return 'unclonable';
     } catch {
       // A getter or proxy that throws when it is read would throw in structured clone too.
       return 'unclonable';
     }
-    if (typeof size === 'number' && size > warnBytes) this.#options.large(event, size);
+    const bytes = bytesIn(size);
+    if (bytes !== undefined && bytes > warnBytes) this.#options.large(event, bytes);
     return size;
   }
 

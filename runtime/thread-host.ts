@@ -43,13 +43,14 @@ import { reasonOf } from './watchers.ts';
 import { isClonable } from './wire/errors.ts';
 import { openLink, type Link } from './wire/link.ts';
 import { createProgress } from './wire/progress.ts';
-import type {
-  Admission,
-  HostMethod,
-  LetterReport,
-  SecretUseName,
-  Severance,
-  ThreadMethod,
+import {
+  LISTS,
+  type Admission,
+  type HostMethod,
+  type LetterReport,
+  type SecretUseName,
+  type Severance,
+  type ThreadMethod,
 } from './wire/protocol.ts';
 import { isCount, isPersistedState, isWireSnapshot } from './wire/shapes.ts';
 import { toUnshared, type WireSnapshot } from './wire/snapshot.ts';
@@ -202,6 +203,7 @@ export class ThreadHost implements PeerThread {
         ended: (address: unknown) =>
           typeof address === 'string' ? options.broker.ended(this, address) : this.#refuse('ended'),
       },
+      lists: LISTS,
       mailbox: ['report', 'acknowledge', 'secret'],
       transferablesOf: (result) => transferablesOf([result]),
       onViolation: (what) => this.#violated(what),

@@ -180,12 +180,18 @@ export class ThreadReports {
   }
 
   #letter(payload: unknown): void {
-    const { address, reason, event, evidence } = (payload ?? {}) as Partial<LetterReport>;
+    const { address, reason, event, inPart, evidence } = (payload ?? {}) as Partial<LetterReport>;
     if (typeof address !== 'string' || !isDeadLetterReason(reason))
       return this.#options.violated('a malformed report (letter)');
     const { sharedMemory } = this.#options.pool;
     const whole = sharedMemory ? event : withoutSharedMemory(event);
-    this.#options.letter({ address, reason, event: whole, ...(isEvidence(evidence) && { evidence }) });
+    this.#options.letter({
+      address,
+      reason,
+      event: whole,
+      inPart: inPart === true,
+      ...(isEvidence(evidence) && { evidence }),
+    });
   }
 
   #log(seat: Seat | undefined, payload: unknown): void {

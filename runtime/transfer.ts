@@ -12,7 +12,8 @@ const movables = arrayOf(
 /**
  * Marks an event, a reply or an emitted event, so that the `ArrayBuffer`s and `MessagePort`s of the list move to the
  * other thread instead of being copied; a port can only move. Returns the same value. As with `postMessage`, what has
- * moved is of no use any more where it came from. Moved memory does not count towards `mailbox.maxBytes`.
+ * moved is of no use any more where it came from. Moved memory does not count towards `mailbox.maxBytes`. Node's own pool
+ * of small buffers does not move; what is cut from it is copied.
  *
  * A value moves once: sent again it becomes a dead letter with the reason `unclonable`, or, for a reply, a
  * `REPLY_UNCLONABLE`. An event that had left when its instance crashed cannot be sent to the next incarnation, and

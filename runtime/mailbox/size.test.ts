@@ -1,7 +1,7 @@
 import { serialize } from 'node:v8';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { measure } from './size.ts';
+import { bytesIn, MAX_LEVELS, measure } from './size.ts';
 
 const MB = 1024 * 1024;
 
@@ -69,20 +69,29 @@ describe('the estimate', () => {
     expect(estimate).toBeLessThan(real * 10);
   });
 
-  it('counts the whole memory behind a small view of it: that is what crosses', () => {
-    const view = new Uint8Array(new ArrayBuffer(MB), 5, 1);
-    expect(structuredClone(view).buffer.byteLength).toBe(MB);
+  const size = (value: unknown, limit = Infinity): unknown => {
+    const found = measure(value, limit);
+    return bytesIn(found) ?? found;
+  };
 
-    expect(measure(view, Infinity)).toBeGreaterThanOrEqual(MB);
-    expect(measure({ view: new DataView(view.buffer, 0, 1) }, MB / 2)).toBe('too-large');
+  it('counts of memory what a view shows, and no more: that is what crosses', () => {
+    const view = new Uint8Array(new ArrayBuffer(MB), 5, 1);
+
+    expect(size({ view })).toBeLessThan(100);
+    expect(size({ view: new DataView(view.buffer, 0, MB / 2) }, MB / 2)).toBe('too-large');
+    expect(size({ text: Buffer.from('ok') })).toBeLessThan(100);
   });
 
-  it('counts memory that several views share once', () => {
+  it('counts memory that several views show once', () => {
     const memory = new ArrayBuffer(MB);
-    const views = Array.from({ length: 100 }, (_, n) => new Uint8Array(memory, n, 1));
+    const views = Array.from({ length: 100 }, (_, n) => new Uint8Array(memory, n, MB / 2));
 
-    expect(measure(views, 2 * MB)).toBeLessThan(1.1 * MB);
-    expect(measure(views, 2 * MB)).toBeGreaterThanOrEqual(MB);
+    expect(size(views)).toBeLessThan(0.6 * MB);
+    expect(size([views, memory])).toBeLessThan(1.1 * MB);
+    expect(size([new Uint8Array(memory), views, memory])).toBeLessThan(1.1 * MB);
+    expect(size([new Uint8Array(memory, 0, MB / 2), new Uint8Array(memory, MB / 2)])).toBeGreaterThanOrEqual(
+      MB,
+    );
   });
 
   it('counts no shared memory: it is not copied', () => {
@@ -189,7 +198,8 @@ describe('the limit', () => {
     let deep: unknown = 'end';
     for (let level = 0; level < 1_000_000; level++) deep = { deep };
 
-    expect(measure(deep, MB)).toBe('too-large');
+    expect(measure(deep, MB)).toBe('too-deep');
+    expect(measure(deep, 1000)).toBe('too-large');
   });
 
   it('never says too large for what is far below it, nor the other way round', () => {
@@ -202,6 +212,80 @@ describe('the limit', () => {
         expect(!tooLarge && real > 3 * limit + 64).toBe(false);
       }),
     );
+  });
+});
+
+describe('the depth', () => {
+  const nested: Record<string, (inner: unknown) => object> = {
+    objects: (inner) => ({ inner }),
+    'later fields': (inner) => ({ n: 1, first: { n: 1 }, inner, last: [] }),
+    lists: (inner) => [inner],
+    'named parts of lists': (inner) => Object.assign([], { inner }),
+    maps: (inner) => new Map([['inner', inner]]),
+    'keys of maps': (inner) => new Map([[inner, 1]]),
+    sets: (inner) => new Set([inner]),
+    causes: (inner) => new Error('x', { cause: inner }),
+    classes: (inner) =>
+      new (class {
+        inner = inner;
+      })(),
+    'objects without a prototype': (inner) => Object.assign(Object.create(null) as object, { inner }),
+  };
+  const chain = (nest: (inner: unknown) => object, levels: number): object => {
+    let value = nest(1);
+    for (let level = 1; level < levels; level++) value = nest(value);
+    return value;
+  };
+
+  it.each(Object.entries(nested))('of %s in each other is bounded', (_name, nest) => {
+    // The last of `later fields` has a list and an object beside the inner one.
+    const levels = nest(1).constructor === Object && 'first' in nest(1) ? MAX_LEVELS - 1 : MAX_LEVELS;
+    expect(measure(chain(nest, levels), Infinity)).not.toBe('too-deep');
+    expect(measure(chain(nest, levels + 1), Infinity)).toBe('too-deep');
+  });
+
+  it('of a list of parts is that of the deepest way to write them, each once', () => {
+    const nodes: { next?: object; n: number }[] = Array.from({ length: 2000 }, (_, n) => ({ n }));
+    nodes.forEach((node, i) => i > 0 && (node.next = nodes[i - 1] as object));
+    // Each part leads to one that was written before.
+    expect(measure(nodes, Infinity)).toBeTypeOf('number');
+    // The first leads to all the others.
+    expect(measure(nodes.toReversed(), Infinity)).toBe('too-deep');
+  });
+
+  it('is what a recursive reader finds, in whatever order and shape', () => {
+    const graph = fc.array(fc.tuple(fc.nat(1200), fc.nat(1200), fc.nat(3)), {
+      minLength: 300,
+      maxLength: 1200,
+    });
+    fc.assert(
+      fc.property(graph, (edges) => {
+        const nodes: Record<string, unknown>[] = edges.map(() => ({}));
+        edges.forEach(([a, b, kind], i) => {
+          const [one, other] = [nodes[a % nodes.length], nodes[b % nodes.length]];
+          Object.assign(nodes[i] as object, {
+            next: nodes[i + 1],
+            part: [{ one }, { other }, [one], null][kind],
+          });
+        });
+        const seen = new Set<unknown>();
+        const depth = (value: unknown, level: number): number => {
+          if (typeof value !== 'object' || value === null || seen.has(value)) return 0;
+          seen.add(value);
+          let deepest = level;
+          for (const part of Object.values(value)) deepest = Math.max(deepest, depth(part, level + 1));
+          return deepest;
+        };
+        expect(measure(nodes[0], Infinity) === 'too-deep').toBe(depth(nodes[0], 1) > MAX_LEVELS);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('does not refuse a cycle: it says the size of what is in it once', () => {
+    const cycle: Record<string, unknown> = { text: 'x'.repeat(10_000) };
+    cycle['self'] = { cycle };
+    expect(measure(cycle, MB)).toBeLessThan(10_200);
   });
 });
 

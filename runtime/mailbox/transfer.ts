@@ -27,9 +27,16 @@ export function transfer<T extends object>(value: T, list: readonly (Movable | A
   if (typeof value !== 'object' || value === null) return value;
   marks.used = true;
   // Shared memory is where it is; whether it may be sent is not for the sender to say.
-  const movable = list.filter((item) => !(item instanceof SharedArrayBuffer));
+  const movable = list.filter((item) => !(item instanceof SharedArrayBuffer) && !isKept(item));
   marks.of.set(value, { list: new Set(movable), moved: false });
   return value;
+}
+
+const threads = (globalThis as { process?: typeof process }).process?.getBuiltinModule('node:worker_threads');
+
+/** Node's pool of small buffers is for all of them: of one that is cut from it, a copy goes. */
+function isKept(item: unknown): boolean {
+  return threads?.isMarkedAsUntransferable(item as object) === true;
 }
 
 /** Whether anything was ever marked in this thread. */
@@ -58,6 +65,12 @@ export function setMoved(value: object): void {
   const mark = marks.of.get(value);
   if (mark === undefined) marks.of.set(value, { list: new Set(), moved: true });
   else mark.moved = true;
+}
+
+/** A copy takes the place of a value: what was to move with that moves with the copy, and then it has moved for both. */
+export function markAlike(copy: object, value: object): void {
+  const mark = markOf(value);
+  if (mark !== undefined) marks.of.set(copy, mark);
 }
 
 /** What moves with these values, to go with the message that they are in; `undefined` when nothing does. */

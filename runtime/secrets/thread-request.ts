@@ -2,7 +2,6 @@ import type { SecretUseName } from '../wire/protocol.ts';
 import type { SecretsBroker } from './broker.ts';
 import { transfer } from '../mailbox/transfer.ts';
 import { notGranted } from './grants.ts';
-import { ownMemory } from './own-memory.ts';
 import type { Caller } from './secret-use.ts';
 
 /**
@@ -19,9 +18,9 @@ export async function secretRequest(
   const { name, label, args, ...request } = (input ?? {}) as Readonly<Record<string, unknown>>;
   switch (use) {
     case 'capability':
-      return ownMemory(await broker.call(caller, typeof name === 'string' ? name : '', label, args, signal));
+      return broker.call(caller, typeof name === 'string' ? name : '', label, args, signal);
     case 'fetch':
-      return ownMemory(await broker.fetch(caller, label, request, signal));
+      return broker.fetch(caller, label, request, signal);
     case 'value':
       return moving(await broker.reveal(caller, label));
     case 'handle':

@@ -1,6 +1,7 @@
 import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
 import { sharesMemory } from '../mailbox/size.ts';
 import { markOf, movedCopy } from '../mailbox/transfer.ts';
+import { isTooDeep, leaving } from './leaving.ts';
 
 /** An error as it crosses a thread: everything that structured clone would drop, spelled out. */
 export interface WireError {
@@ -31,7 +32,7 @@ const builtIn = new Map<string, ErrorConstructor>([
 /** Spelled out in fields of their own, or told by the class. */
 const spelledOut = new Set(['name', 'message', 'stack', 'cause']);
 
-/** Whether a value survives structured clone. */
+/** Whether a value survives the way to another thread. */
 export function isClonable(value: unknown): boolean {
   return tryClone(value) !== undefined;
 }
@@ -39,7 +40,8 @@ export function isClonable(value: unknown): boolean {
 /** A copy that is plain data through and through, so that cloning it once more cannot fail. */
 export function tryClone(value: unknown): { readonly copy: unknown } | undefined {
   try {
-    return { copy: structuredClone(value) };
+    // In this order: what reads differently each time is read once.
+    return { copy: leaving(structuredClone(value), 0, 'MESSAGE_UNCLONABLE') };
   } catch {
     return undefined;
   }
@@ -48,7 +50,8 @@ export function tryClone(value: unknown): { readonly copy: unknown } | undefined
 /** A copy that can be sent for sure; out of a value that is to move, what it moves with moves into the copy. */
 export function safeCopy(value: unknown): { readonly copy: unknown } | undefined {
   const mark = markOf(value);
-  return mark === undefined ? tryClone(value) : movedCopy(value as object, mark);
+  if (mark === undefined) return tryClone(value);
+  return isTooDeep(value) ? undefined : movedCopy(value as object, mark);
 }
 
 /**

@@ -2,6 +2,7 @@ import { MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
 import { HoldfastError } from '../errors.ts';
 import { decodeError, encodeError, type WireError } from './errors.ts';
+import { leaving } from './leaving.ts';
 
 /** What a link needs of a `MessagePort`. */
 export interface LinkPort {
@@ -26,8 +27,13 @@ export interface LinkOptions {
   readonly mailbox?: readonly string[];
   /** Told of every frame that was refused. Never ends the thread (a refused frame has done nothing). */
   readonly onViolation?: (what: string) => void;
-  /** Mends the result of a call that could not be cloned, so that one bad value does not cost the others. */
-  readonly repair?: (value: unknown) => unknown;
+  /** Mends the result of a call that could not be sent, so that one bad value does not cost the others. */
+  readonly repair?: (value: unknown, cause: unknown) => unknown;
+  /**
+   * Of methods of either side whose arguments and results hold values of several owners: how many lists those stand in,
+   * of both. Default: each argument, and the result, is one value. What is `measured` was looked at when it was queued.
+   */
+  readonly lists?: Readonly<Record<string, { readonly call: number | 'measured'; readonly answer?: number }>>;
   /** What moves with the result of a call, if anything does. */
   readonly transferablesOf?: (result: unknown) => readonly unknown[] | undefined;
   /**
@@ -40,8 +46,8 @@ export interface LinkOptions {
 /** Both directions of one `MessagePort`, in comlink's frames. */
 export interface Link {
   /**
-   * Calls `method` on the other side. Throws at once (a `DataCloneError`) when the arguments cannot be cloned;
-   * rejects with what the other side threw, or with the reason the link was closed with.
+   * Calls `method` on the other side. Throws at once when the arguments cannot be cloned (a `DataCloneError`) or are
+   * nested too deep (`MESSAGE_UNCLONABLE`); rejects with what the other side threw, or with the reason the link was closed with.
    */
   call(method: string, ...args: readonly unknown[]): Promise<unknown>;
   /** {@link call}; what `transfer` holds moves with the message. When it throws, nothing has moved. */
@@ -156,7 +162,12 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
   ): Promise<unknown> => {
     if (closed !== undefined) return Promise.reject(closed);
     const id = ++calls;
-    port.postMessage([id, method, ...args], transfer);
+    const lists = options.lists?.[method]?.call ?? 0;
+    const message = [id, method, ...args];
+    port.postMessage(
+      lists === 'measured' ? message : leaving(message, 1 + lists, 'MESSAGE_UNCLONABLE', transfer),
+      transfer,
+    );
     return new Promise((resolve, reject) => {
       waiters.set(id, { resolve, reject });
     });
@@ -229,25 +240,34 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): Expo
   const moving = ({ value }: Frame): readonly unknown[] | undefined =>
     Array.isArray(value) && value[0] === 1 ? options.transferablesOf?.(value[1]) : undefined;
 
-  const answer = (frame: Frame, transfer: readonly unknown[]): void => {
+  const post = (frame: Frame, lists: number, transfer: readonly unknown[]): void => {
+    const moves = moving(frame) ?? transfer;
+    const short = shortAnswer(frame);
+    port.postMessage(
+      short === undefined
+        ? leaving(frame, 0, 'REPLY_UNCLONABLE', moves)
+        : leaving(short, 1 + lists, 'REPLY_UNCLONABLE', moves),
+      moves,
+    );
+  };
+  const answer = (frame: Frame, transfer: readonly unknown[], lists = 0): void => {
     try {
-      port.postMessage(shortAnswer(frame) ?? frame, moving(frame) ?? transfer);
+      post(frame, lists, transfer);
     } catch (error) {
       if (options.repair === undefined || !Array.isArray(frame.value)) throw error;
-      const mended = { ...frame, value: mend(frame.value[1], options.repair) };
-      port.postMessage(mended, moving(mended));
+      post({ ...frame, value: mend(frame.value[1], options.repair, error) }, lists, NOTHING);
     }
   };
-  const answerWith = (id: CallId, value: Outcome): void => {
+  const answerWith = (id: CallId, value: Outcome, lists?: number): void => {
     try {
-      answer({ id, type: 'RAW', value }, NOTHING);
+      answer({ id, type: 'RAW', value }, NOTHING, lists);
     } catch (error) {
       answer({ id, type: 'RAW', value: [0, encodeError(error)] }, NOTHING);
     }
   };
 
   Comlink.expose(target, {
-    postMessage: answer,
+    postMessage: (frame: Frame, transfer: readonly unknown[]) => answer(frame, transfer),
     addEventListener(_type: string, listener: unknown) {
       receive = listener as (event: { data: unknown }) => void;
     },
@@ -272,8 +292,9 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): Expo
       const outcome = (target[name] as (...args: unknown[]) => Promise<Outcome> | Outcome)(
         ...message.slice(2),
       );
-      if (outcome instanceof Promise) void outcome.then((value) => answerWith(id, value));
-      else answerWith(id, outcome);
+      const lists = options.lists?.[name]?.answer;
+      if (outcome instanceof Promise) void outcome.then((value) => answerWith(id, value, lists));
+      else answerWith(id, outcome, lists);
       return true;
     },
   };
@@ -289,9 +310,9 @@ function shortAnswer({ id, type, value }: Frame): ShortFrame | undefined {
   return [-id, value[1]];
 }
 
-function mend(value: unknown, repair: (value: unknown) => unknown): Outcome {
+function mend(value: unknown, repair: (value: unknown, cause: unknown) => unknown, cause: unknown): Outcome {
   try {
-    return [1, repair(value)];
+    return [1, repair(value, cause)];
   } catch (error) {
     return [0, encodeError(error)];
   }

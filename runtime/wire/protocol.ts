@@ -111,6 +111,8 @@ export interface LetterReport {
   readonly address: string;
   readonly reason: DeadLetterReason;
   readonly event: unknown;
+  /** Of its event only the type comes. */
+  readonly inPart?: boolean;
   /** With `poison`. */
   readonly evidence?: WireEvidence | undefined;
 }
@@ -168,6 +170,16 @@ export interface ErrorReport {
   /** It failed while it handled an envelope that the host had sent it. */
   readonly inTurn?: boolean;
 }
+
+/**
+ * What of a link holds values of several instances, for {@link LinkOptions.lists}: the items of a report, and the answers in
+ * an ack. Events were measured when their mailbox took them.
+ */
+export const LISTS = {
+  deliver: { call: 'measured', answer: 2 },
+  acknowledge: { call: 2 },
+  report: { call: 1 },
+} as const;
 
 /** Names of the methods a thread offers to its host. */
 export type ThreadMethod =

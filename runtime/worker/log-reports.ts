@@ -58,8 +58,9 @@ export function createLogReports(
 function line(level: LogLevel, message: string, fields: object): LogReport {
   const text = message.length > mostBytes ? `${message.slice(0, mostBytes)}…` : message;
   try {
-    if (measure(fields, mostBytes) === 'too-large')
-      return [level, text, { leftOut: `fields of more than ${mostBytes} bytes` }];
+    const size = measure(fields, mostBytes);
+    if (size === 'too-large') return [level, text, { leftOut: `fields of more than ${mostBytes} bytes` }];
+    if (size === 'too-deep') return [level, text, clonableFields(fields)];
   } catch {
     return [level, text, clonableFields(fields)];
   }

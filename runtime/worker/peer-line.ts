@@ -1,6 +1,7 @@
 import type { DeadLetterReason } from '../dead-letters.ts';
 import { Mailbox, type Tag } from '../mailbox/mailbox.ts';
 import type { Attachment } from '../mailbox/outbox.ts';
+import type { Foreign } from '../mailbox/own-memory.ts';
 import { measure } from '../mailbox/size.ts';
 import { hasMoved } from '../mailbox/transfer.ts';
 import { isReserved } from '../reserved-types.ts';
@@ -63,18 +64,18 @@ export function keyOf(from: Self | undefined, address: string): string {
   return `${from === undefined ? '' : `${from.address}#${from.incarnation}`}\n${address}`;
 }
 
-/** Why an event cannot be sent, if it cannot. */
+/** Why an event cannot be sent, if it cannot; or what of it does not leave, if there is such. */
 export function unfit(
   event: unknown,
   { maxBytes, sharedMemory }: Pick<Line, 'maxBytes' | 'sharedMemory'>,
-): DeadLetterReason | undefined {
+): DeadLetterReason | 'too-deep' | Foreign | undefined {
   try {
     const { type } = event as { type?: unknown };
     if (typeof type !== 'string' || hasMoved(event)) return 'unclonable';
     if (isReserved(type)) return 'reserved';
     const size = measure(event, maxBytes, sharedMemory);
     if (size === 'shared') return 'unclonable';
-    return size === 'too-large' ? size : undefined;
+    return typeof size === 'number' ? undefined : size;
   } catch {
     return 'unclonable';
   }

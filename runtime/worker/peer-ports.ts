@@ -4,7 +4,8 @@ import { Outbox, type Ack, type OutboxOptions } from '../mailbox/outbox.ts';
 import type { TimeoutClock } from '../mailbox/waiting.ts';
 import { isClonable } from '../wire/errors.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';
-import type { Admission } from '../wire/protocol.ts';
+import { leaving } from '../wire/leaving.ts';
+import { LISTS, type Admission } from '../wire/protocol.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { isBatch } from './peer-batch.ts';
@@ -83,6 +84,7 @@ export class PeerPorts {
         },
         acknowledge: (ack: Ack) => peer.outbox.acknowledge(ack),
       },
+      lists: LISTS,
       mailbox: ['deliver', 'acknowledge'],
       onViolation: (what) => warn(`the thread refused ${what} from another thread`),
       repair: (ack) => clonableAck(ack as Ack),
@@ -185,8 +187,11 @@ function unreachable(): Promise<never> {
 }
 
 function copyOf(ack: Ack): Ack {
-  const copy = (of: Ack): Ack =>
-    structuredClone(of, { transfer: [...(movingWith(of) ?? [])] as ArrayBuffer[] });
+  const copy = (of: Ack): Ack => {
+    const moving = movingWith(of) ?? [];
+    const left = leaving(of, LISTS.acknowledge.call, 'REPLY_UNCLONABLE', moving);
+    return structuredClone(left, { transfer: [...moving] as ArrayBuffer[] });
+  };
   try {
     return copy(ack);
   } catch {

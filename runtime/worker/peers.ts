@@ -1,6 +1,7 @@
 import type { DeadLetterReason } from '../dead-letters.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Tag } from '../mailbox/mailbox.ts';
+import { ownEvent } from '../mailbox/own-memory.ts';
 import type { Ack, Attachment } from '../mailbox/outbox.ts';
 import { sharesMemory } from '../mailbox/size.ts';
 import { isSampled } from '../mailbox/trace.ts';
@@ -11,6 +12,7 @@ import { refusal, tooLate } from '../refusal.ts';
 import { suspicion } from '../suspicion.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
 import { wholeAnswer } from '../wire/errors-within.ts';
+import { DEPTH_ADVICE } from '../wire/leaving.ts';
 import type { LinkPort } from '../wire/link.ts';
 import type {
   Admission,
@@ -138,8 +140,9 @@ export class Peers implements PeerBridge {
 
   #offer(line: Line, event: unknown, tag: Tag, terms: Terms): void {
     count(line, 1);
-    const reason = line.over ? 'stale-incarnation' : unfit(event, line);
-    if (reason !== undefined) return this.#discard(line, event, tag, reason);
+    const found = line.over ? 'stale-incarnation' : unfit(event, line);
+    if (typeof found === 'string') return this.#discardUnfit(line, event, tag, found);
+    if (found !== undefined) event = ownEvent(event as object, found);
     const headers = currentTrace();
     const trace = headers && { headers, sentAt: this.#options.clock.now(), told: isSampled(headers) };
     if (!line.mailbox.offer(event, tag, terms, undefined, trace))
@@ -148,11 +151,23 @@ export class Peers implements PeerBridge {
     else if (!line.connecting) void this.#connect(line);
   }
 
+  #discardUnfit(line: Line, event: unknown, tag: Tag, found: DeadLetterReason | 'too-deep'): void {
+    if (found !== 'too-deep') return this.#discard(line, event, tag, found);
+    this.#discard(line, event, tag, 'unclonable', undefined, `the event cannot cross: ${DEPTH_ADVICE}`);
+  }
+
   /** An event that the line gives up, or does not even take. */
-  #discard(line: Line, event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
+  #discard(
+    line: Line,
+    event: unknown,
+    tag: Tag,
+    reason: DeadLetterReason,
+    cause?: unknown,
+    why?: string,
+  ): void {
     const { address } = line;
     this.#letter(line, { address, reason, event: reason === 'too-large' ? withoutBody(event) : event });
-    if (tag !== 0) this.#waiting.reject(tag, refusal(address, reason, cause));
+    if (tag !== 0) this.#waiting.reject(tag, refusal(address, reason, cause, why));
   }
 
   /** The other had it in hand when it came to its end. */
@@ -210,8 +225,11 @@ export class Peers implements PeerBridge {
     line.maxBytes = maxBytes;
     line.sharedMemory = line.sharedMemory && sharedMemory;
     mailbox.discardUnless(
-      (event) => unfit(event, line) === undefined,
-      (event, tag) => this.#discard(line, event, tag, unfit(event, line) ?? 'unclonable'),
+      (event) => typeof unfit(event, line) !== 'string',
+      (event, tag) => {
+        const found = unfit(event, line);
+        this.#discardUnfit(line, event, tag, typeof found === 'string' ? found : 'unclonable');
+      },
     );
     line.peers.add(at.peer);
     this.#links.set(link, line);

@@ -98,7 +98,7 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
   if (kind === REPORT.letter) {
     const letter = payload as LetterReport;
     const type = typeOf(letter.event);
-    return [kind, slot, { ...letter, event: type === undefined ? undefined : { type } }];
+    return [kind, slot, { ...letter, event: type === undefined ? undefined : { type }, inPart: true }];
   }
   const [, event] = kind === REPORT.withErrors ? (payload as unknown[]) : [kind, payload];
   const type = typeOf(event);

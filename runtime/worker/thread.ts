@@ -7,6 +7,7 @@ import { InspectionFeed } from '../wire/inspection-feed.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';
 import { openProgress } from '../wire/progress.ts';
 import {
+  LISTS,
   REPORT,
   type ActivateRequest,
   type Admission,
@@ -201,6 +202,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       dismiss: (link: number, wait: boolean) => peers.dismiss(link, wait),
       severed: (severance: Severance) => peers.severed(severance),
     },
+    lists: LISTS,
     mailbox: ['deliver'],
     onViolation: (what) => warn(`the thread refused ${what}`),
     repair: (answers) => (Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot()),
