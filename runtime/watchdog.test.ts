@@ -6,6 +6,7 @@ interface Rig {
   readonly clock: FakeClock;
   readonly told: readonly string[];
   readonly pings: () => number;
+  readonly looks: () => number;
   readonly dog: Watchdog;
   readonly thread: {
     slot: number;
@@ -21,11 +22,12 @@ function rig(options: Partial<WatchdogOptions> = {}): Rig {
   const told: string[] = [];
   const thread: Rig['thread'] = { slot: -1, turn: 0, share: 0, awaited: false, answers: true };
   let pings = 0;
+  let looks = 0;
   const dog = new Watchdog({
     clock: { ...timesOf(clock), random: () => 0 },
     warnMs: 1000,
     killMs: 15_000,
-    progress: { inHand: () => thread.slot, turns: () => thread.turn },
+    progress: { inHand: () => thread.slot, turns: () => thread.turn, look: () => void (looks += 1) },
     utilization: () => thread.share,
     ping() {
       pings += 1;
@@ -37,7 +39,7 @@ function rig(options: Partial<WatchdogOptions> = {}): Rig {
     hung: (slot, ms) => void told.push(`hung ${slot} ${ms}`),
     ...options,
   });
-  return { clock, told, pings: () => pings, dog, thread };
+  return { clock, told, pings: () => pings, looks: () => looks, dog, thread };
 }
 
 function timesOf(clock: FakeClock) {
@@ -50,6 +52,14 @@ function timesOf(clock: FakeClock) {
 }
 
 describe('a watchdog', () => {
+  test('has the thread know of each look, at least four in a second', () => {
+    const { clock, dog, looks } = rig();
+    dog.watch();
+    clock.pass(1000);
+    expect(looks()).toBe(4);
+    dog.end();
+  });
+
   test('warns of a turn after its time, once, and ends the thread when the turn goes on', () => {
     const { clock, told, dog, thread } = rig();
     dog.watch();

@@ -14,7 +14,7 @@ export interface WatchdogOptions {
   readonly warnMs: number;
   /** Milliseconds after which `hung` is told; 0 never. */
   readonly killMs: number;
-  readonly progress: Pick<Progress, 'inHand' | 'turns'>;
+  readonly progress: Pick<Progress, 'inHand' | 'turns' | 'look'>;
   /**
    * The share of the time since it was last asked in which the thread's event loop was busy; `undefined` where it
    * cannot be known, and then the thread is looked at only while the host waits for it.
@@ -84,6 +84,7 @@ export class Watchdog {
     const { clock, progress, utilization, awaited } = this.#options;
     const now = clock.now();
     const passed = now - this.#lookedAt;
+    progress.look();
     const share = utilization();
     const slot = progress.inHand();
     const turn = progress.turns();

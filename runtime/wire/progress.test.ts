@@ -43,7 +43,7 @@ describe('progress', () => {
 
   it('counts on past 2^31: the difference of two readings is right as a 32-bit number', () => {
     const progress = createProgress();
-    new Int32Array(progress.buffer)[2] = 2 ** 31 - 2;
+    new Int32Array(progress.buffer)[3] = 2 ** 31 - 2;
     const before = progress.handled(0);
 
     for (let turn = 0; turn < 5; turn++) progress.end(0);
@@ -79,7 +79,7 @@ describe('progress', () => {
 
   it('has room for a million slots and refuses the next with a code of its own', () => {
     const progress = createProgress();
-    const last = MILLION_SLOTS / 4 - 3;
+    const last = MILLION_SLOTS / 4 - 4;
 
     progress.reserve(last);
     progress.end(last);

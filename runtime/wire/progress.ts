@@ -17,13 +17,18 @@ export interface Progress {
   inHand(): number;
   /** Turns that have begun, modulo 2^32: a turn in hand that is still the same one has not ended. */
   turns(): number;
+  /** The host has looked at the thread. */
+  look(): void;
+  /** How often it has, modulo 2^32: a measure of time that costs the thread nothing. */
+  looks(): number;
   /** Makes room for `slot`; only the side that created the block may grow it. */
   reserve(slot: number): void;
 }
 
 const IN_HAND = 0;
 const TURNS = 1;
-const FIRST_SLOT = 2;
+const LOOKS = 2;
+const FIRST_SLOT = 3;
 const BYTES = Int32Array.BYTES_PER_ELEMENT;
 /** One instance takes four bytes: room for a million instances on one thread. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -33,21 +38,34 @@ export function createProgress(): Progress {
 }
 
 export function openProgress(buffer: SharedArrayBuffer): Progress {
-  // A view without a length follows the buffer as it grows.
-  const words = new Int32Array(buffer);
+  // A view of a fixed length is read many times as fast as one that follows the buffer as it grows.
+  let words = viewOf(buffer);
+  const head = new Int32Array(buffer, 0, FIRST_SLOT);
+  const at = (slot: number): number => {
+    if (FIRST_SLOT + slot >= words.length) words = viewOf(buffer);
+    return FIRST_SLOT + slot;
+  };
   return {
     buffer,
     begin(slot) {
-      words[TURNS] = (words[TURNS] ?? 0) + 1;
-      words[IN_HAND] = slot + 1;
+      head[TURNS] = (head[TURNS] ?? 0) + 1;
+      head[IN_HAND] = slot + 1;
     },
     end(slot) {
-      words[FIRST_SLOT + slot] = (words[FIRST_SLOT + slot] ?? 0) + 1;
-      words[IN_HAND] = 0;
+      const place = at(slot);
+      words[place] = (words[place] ?? 0) + 1;
+      head[IN_HAND] = 0;
     },
-    handled: (slot) => words[FIRST_SLOT + slot] ?? 0,
-    inHand: () => Atomics.load(words, IN_HAND) - 1,
-    turns: () => Atomics.load(words, TURNS),
+    handled(slot) {
+      const place = at(slot);
+      return words[place] ?? 0;
+    },
+    inHand: () => Atomics.load(head, IN_HAND) - 1,
+    turns: () => Atomics.load(head, TURNS),
+    look() {
+      Atomics.add(head, LOOKS, 1);
+    },
+    looks: () => head[LOOKS] ?? 0,
     reserve(slot) {
       const needed = (FIRST_SLOT + slot + 1) * BYTES;
       if (needed <= buffer.byteLength) return;
@@ -55,6 +73,10 @@ export function openProgress(buffer: SharedArrayBuffer): Progress {
       buffer.grow(Math.min(MAX_BYTES, Math.max(needed, buffer.byteLength * 2)));
     },
   };
+}
+
+function viewOf(buffer: SharedArrayBuffer): Int32Array {
+  return new Int32Array(buffer, 0, Math.floor(buffer.byteLength / BYTES));
 }
 
 function noRoom(): HoldfastError {

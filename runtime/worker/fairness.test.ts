@@ -143,6 +143,85 @@ describe('an instance with much to do', () => {
     expect(longestRow(order.slice(0, order.lastIndexOf('quick')), 'slow')).toBe(16);
   });
 
+  it.each([
+    ['is noticed at once when it is new', 0, false, 1],
+    ['is noticed after its turns in a row when it was fast', 64, false, 16],
+    ['is noticed after one turn when it was fast and the host has looked meanwhile', 64, true, 1],
+  ])('and takes its time: %s', (_when, fast, looked, most) => {
+    const order: Order = [];
+    let ms = 0;
+    const rig = turnsOver(
+      noting(order, 'slow', () => {
+        rig.loop.time += ms;
+        if (looked && ms > 0) rig.progress.look();
+      }),
+    );
+    const { loop, deliver } = rig;
+    deliver(told(0, ...events(fast + 30)));
+    if (fast > 0) loop.round();
+    expect(order).toHaveLength(fast);
+    ms = 400;
+    loop.round();
+    expect(order.length - fast).toBe(most);
+    // Until it is fast again.
+    for (let round = 1; round <= 5; round++) {
+      loop.round();
+      expect(order.length - fast).toBe(most + round);
+    }
+  });
+
+  it('and is slow with what it sends itself: its timers have their turn after one of these', () => {
+    const order: Order = [];
+    const rig = turnsOver(
+      fromTransition((state, event: AnyEventObject, { self }) => {
+        order.push(event.type);
+        rig.loop.time += event.type === 'own' ? 400 : 0;
+        for (let n = 0; n < 50 && event.type === 'start'; n++) self.send({ type: 'own' });
+        return state;
+      }, 0),
+    );
+    rig.deliver(told(0, { type: 'start' }));
+    const before = order.length;
+    expect(before).toBeLessThan(20);
+    for (let round = 1; round <= 5; round++) {
+      rig.loop.round();
+      expect(order.length - before).toBe(round);
+    }
+  });
+
+  it('and is slow in what an idle thread takes at once: the rest, and what comes then, wait for slices', () => {
+    const order: Order = [];
+    const rig = turnsOver(
+      noting(order, 'slow', () => {
+        rig.loop.time += 400;
+      }),
+      noting(order, 'other'),
+    );
+    const { loop, deliver } = rig;
+    deliver([...told(0, ...events(10)), ...told(1, ...events(4))]);
+    expect(order).toEqual(['slow']);
+    deliver(told(1, ...events(1)));
+    expect(order).toEqual(['slow']);
+    loop.round();
+    expect(order).toEqual(['slow', 'slow']);
+    loop.round();
+    expect(order.slice(2)).toEqual(['other', 'other', 'other', 'other', 'other', 'slow']);
+  });
+
+  it('and is slow in one batch after the other: the second is not let in at once', () => {
+    const order: Order = [];
+    const rig = turnsOver(
+      noting(order, 'slow', () => {
+        rig.loop.time += 400;
+        rig.progress.look();
+      }),
+    );
+    for (let n = 0; n < 3; n++) rig.deliver(told(0, ...events(1)));
+    expect(order).toEqual(['slow']);
+    rig.loop.round();
+    expect(order).toEqual(['slow', 'slow']);
+  });
+
   it('lets the loop go round after 64 turns, and after two milliseconds', () => {
     const order: Order = [];
     let ms = 0;

@@ -6,6 +6,7 @@ import type { Progress } from '../wire/progress.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import type { Place, Source } from './place.ts';
 import { threadState, type OpenAsk } from './thread-state.ts';
+import { newPace, type TimeSlice } from './time-slice.ts';
 import { inTrace } from './trace-context.ts';
 
 /** A delivered batch, until all of it was handled. */
@@ -37,6 +38,8 @@ const OWN_TURNS = 1024;
 export interface LaneOptions {
   readonly instance: HostedInstance;
   readonly progress: Progress;
+  /** In which it runs. */
+  readonly slice: TimeSlice;
   /** Milliseconds of the host's clock. */
   readonly now: () => number;
   /** All of a job was handled. */
@@ -56,9 +59,13 @@ export class Lane {
   quantum: number;
   /** No envelope is handled: the instance is about to move. */
   paused = false;
+  /** How often the clock is read in its turns. */
+  readonly pace = newPace();
   readonly #options: LaneOptions;
   #runs: QueuedRun[] = [];
   #own = 0;
+  /** The time of the slice, in which it is now. */
+  #isUp = false;
   /** Asks whose event is still on its way through the instance. */
   #open: OwnAsk[] = [];
 
@@ -83,15 +90,17 @@ export class Lane {
     this.#runs.push({ job, run, place, trace, at: 0 });
   }
 
-  /** Runs up to `max` turns; returns how many. */
+  /** Runs up to `max` turns, until the time of the slice is up; returns how many. */
   turns(max: number): number {
     const { instance } = this;
     let done = 0;
-    while (done < max && !instance.ended) {
+    this.#isUp = false;
+    while (done < max && !instance.ended && !this.#isUp) {
       if (instance.hasSteps && (this.#own < OWN_TURNS || this.#runs.length === 0 || this.paused)) {
-        const steps = instance.steps(max - done);
+        const steps = instance.steps(1);
         done += steps;
         this.#own += steps;
+        this.#isUp = this.#options.slice.isUp(this.pace, steps);
         continue;
       }
       if (this.#open.length > 0 && !instance.hasSteps) this.#closeOpen();
@@ -123,7 +132,7 @@ export class Lane {
 
   #run(queued: QueuedRun, max: number): number {
     const { instance } = this;
-    const { progress, now } = this.#options;
+    const { progress, now, slice } = this.#options;
     const { run, job, place } = queued;
     const { asks } = run;
     const time = asks === null ? 0 : now();
@@ -142,6 +151,10 @@ export class Lane {
         this.#ask(event, place, asks[0][at] as number, termsAt(asks, at), time);
       }
       at += 1;
+      if (slice.isUp(this.pace)) {
+        this.#isUp = true;
+        break;
+      }
     }
     // Whoever ended here, and took others with it, has left already.
     if (at === run.length && this.#runs[0] === queued) this.#runs.shift();

@@ -12,6 +12,7 @@ import * as agents from './fixtures/agents.ts';
 import { host } from './fixtures/hosted.ts';
 import { sourceOf } from './fixtures/turns-rig.ts';
 import { nextTurn } from './fixtures/until.ts';
+import { eventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { clonableAck } from './acks.ts';
 import { Turns, type TurnsOptions } from './turns.ts';
@@ -46,6 +47,8 @@ function startWith(options: Partial<TurnsOptions>, ...logics: Parameters<typeof 
     now: () => 0,
     beforeAck: () => acks.push(progress.handled(0)),
     expired: () => {},
+    // The real one, on which turns take no time.
+    loop: { ...eventLoop, now: () => 0 },
     ...options,
   });
   const source = sourceOf(instances, (ack) => void told.push(ack));

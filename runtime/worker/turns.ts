@@ -6,13 +6,12 @@ import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { Lane, type Job, type LaneOptions } from './lane.ts';
 import type { Source } from './place.ts';
+import { SLICE_MS, TimeSlice } from './time-slice.ts';
 
 /** Envelopes of one instance before the next has its turn: actor-ts's number. */
 const QUANTUM = 16;
 /** Turns before timers and messages get theirs: actor-ts's number. */
 const SLICE = 64;
-/** Milliseconds of turns after which they get theirs in any case, and the host hears how far it is. */
-const SLICE_MS = 2;
 
 interface DeliveredJob extends Job {
   resolve: ((ack: Ack) => void) | undefined;
@@ -47,10 +46,12 @@ export class Turns {
   #atOnce = 0;
   #completed: DeliveredJob[] = [];
   #toldAt = 0;
+  readonly #timeSlice: TimeSlice;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
     this.#loop = options.loop ?? eventLoop;
+    this.#timeSlice = new TimeSlice({ now: () => this.#loop.now(), looks: () => options.progress.looks() });
   }
 
   /** Queues a batch; the answer comes when all of it was handled. */
@@ -76,7 +77,7 @@ export class Turns {
       this.#wait(lane);
     }
     const few = job.left > 0 && this.#atOnce + job.left <= QUANTUM;
-    if (!this.#armed && few && this.#options.held?.() !== true) this.#runAtOnce();
+    if (!this.#armed && few && this.#options.held?.() !== true) this.#runAtOnce(job.left);
     if (job.left === 0) {
       // It is told by the return value.
       if (this.#completed.at(-1) === job) this.#completed.pop();
@@ -170,7 +171,8 @@ export class Turns {
     if (lane === undefined) {
       const { progress, now, expired, traced } = this.#options;
       const completed = (job: Job): void => void this.#completed.push(job as DeliveredJob);
-      lane = new Lane({ instance, progress, now, completed, expired, traced }, QUANTUM);
+      const slice = this.#timeSlice;
+      lane = new Lane({ instance, progress, slice, now, completed, expired, traced }, QUANTUM);
       this.#lanes.set(instance, lane);
     }
     return lane;
@@ -189,14 +191,22 @@ export class Turns {
   }
 
   /** Few enough turns to be let in without a slice of their own; the next slice lets as many in again. */
-  #runAtOnce(): void {
+  #runAtOnce(turns: number): void {
     const ready = this.#ready;
     this.#ready = [];
+    if (turns === 1) this.#timeSlice.beginOne();
+    else this.#timeSlice.begin();
+    let isUp = false;
     for (const lane of ready) {
       lane.waiting = false;
-      this.#atOnce += lane.turns(QUANTUM);
+      if (!isUp) {
+        this.#atOnce += lane.turns(turns === 1 ? 1 : QUANTUM);
+        isUp = this.#timeSlice.look(lane.pace);
+      }
       if (lane.busy && !lane.instance.ended) this.wake(lane.instance);
     }
+    // What comes next has a slice of its own, after the timers and messages that are due.
+    if (isUp) this.#atOnce = QUANTUM;
   }
 
   readonly #slice = (): void => {
@@ -208,27 +218,26 @@ export class Turns {
     if (this.#ready.length > 0) this.#arm();
   };
 
-  /** Up to `max` turns, instance by instance; returns how many. */
-  #turns(max: number): number {
-    const from = this.#loop.now();
+  /** Up to `max` turns, instance by instance, until the time is up. */
+  #turns(max: number): void {
+    const slice = this.#timeSlice;
+    slice.begin();
     let done = 0;
-    let before = from;
     let turn = 0;
-    while (turn < this.#ready.length && done < max) {
+    let isUp = false;
+    while (turn < this.#ready.length && done < max && !isUp) {
       const lane = this.#ready[turn++] as Lane;
       lane.waiting = false;
+      const before = slice.lookedAt;
       // Having looked counts, so that ended instances cannot hold the loop.
       done += Math.max(1, lane.turns(Math.min(lane.quantum, max - done)));
       if (lane.busy && !lane.instance.ended) this.#wait(lane);
-      const now = this.#loop.now();
+      isUp = slice.look(lane.pace);
       // Who takes its time gets fewer turns in a row.
-      lane.quantum =
-        now - before > SLICE_MS ? Math.ceil(lane.quantum / 4) : Math.min(QUANTUM, lane.quantum * 2);
-      before = now;
-      if (now - from > SLICE_MS) break;
+      const tookLong = slice.lookedAt - before > SLICE_MS;
+      lane.quantum = tookLong ? Math.ceil(lane.quantum / 4) : Math.min(QUANTUM, lane.quantum * 2);
     }
     this.#ready = this.#ready.slice(turn);
-    return done;
   }
 
   /** The acks leave when this callback has returned: another batch in it would keep the sender waiting. */
