@@ -276,6 +276,29 @@ describe.skipIf(!hasBrowser)('the page', () => {
     }
   });
 
+  test('a page of another server that opens WebSockets to whatever of the inspector gets none, and ends nothing', async () => {
+    const { link } = await desk();
+    const { page } = await open(link);
+    await row(page, 'data/btc').waitFor();
+    const other = createServer((_request, response) => {
+      response.setHeader('Content-Type', 'text/html').end('<title>Other</title>');
+    });
+    other.listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    const tab = await page.context().newPage();
+    await tab.goto(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`);
+    const paths = JSON.stringify(['//', '///', '/%', '/relay', '/relay?token=x', '//127.0.0.1/relay']);
+    const told = await tab.evaluate<string[]>(`Promise.all(${paths}.map((path) => new Promise((resolve) => {
+      const socket = new WebSocket('ws://${new URL(link).host}' + path);
+      socket.onopen = () => resolve('open');
+      socket.onerror = () => resolve('refused');
+    })))`);
+    expect(told).toEqual(Array.from({ length: 6 }, () => 'refused'));
+    await page.reload();
+    await row(page, 'data/btc').waitFor();
+  });
+
   test('a pause stops the stream, and the page is up to date when it goes on', async () => {
     const { runtime, link } = await desk();
     const { page } = await open(link);
