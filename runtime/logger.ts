@@ -1,3 +1,4 @@
+import { callUser } from './user-call.ts';
 import type { Scrubber } from './secrets/scrubber.ts';
 
 /** pino's shape, fields first: a pino instance fits as it is. */
@@ -8,12 +9,26 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
-/** Passes on what it is told without the values of secrets, in fields, messages and errors. */
-export function scrubbedLogger(logger: Logger, { scrub, scrubText }: Scrubber): Logger {
+/**
+ * Passes on what it is told without the values of secrets, in fields, messages and errors. It never throws: when the
+ * logger fails, also by a promise that rejects, `failed` hears of it, once.
+ */
+export function scrubbedLogger(
+  logger: Logger,
+  { scrub, scrubText }: Scrubber,
+  failed: (error: unknown) => void = () => {},
+): Logger {
+  let told = false;
+  // Whoever is told may want to log it.
+  const tell = (error: unknown): void => {
+    if (told) return;
+    told = true;
+    failed(error);
+  };
   const level =
     (name: keyof Logger) =>
     (fields: object, message: string): void =>
-      logger[name](scrub(fields), scrubText(message));
+      void callUser(() => logger[name](scrub(fields), scrubText(message)) as unknown, tell);
   return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
 }
 

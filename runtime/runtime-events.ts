@@ -1,6 +1,7 @@
 import type { Subscription } from 'xstate';
 import type { ThreadCause } from '../actors/thread.ts';
 import { oneOf, type Rule } from './call-check.ts';
+import { callUser } from './user-call.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { HoldfastError } from './errors.ts';
 import type { PoolEvidence } from './exhausted.ts';
@@ -78,7 +79,10 @@ export const runtimeEvent: Rule = oneOf(Object.keys(types));
 
 export type RuntimeListener<K extends keyof RuntimeEvents> = (event: RuntimeEvents[K]) => void;
 
-/** Typed events, without the values of secrets; a listener that throws is logged and disturbs neither the others nor the runtime. */
+/**
+ * Typed events, without the values of secrets; a listener that throws or rejects is logged and disturbs neither the others
+ * nor the runtime.
+ */
 export class EventHub {
   readonly #listeners = new Map<keyof RuntimeEvents, Set<(event: never) => void>>();
   readonly #logger: Logger;
@@ -101,11 +105,9 @@ export class EventHub {
     if (listeners === undefined || listeners.size === 0) return;
     const shown = this.#scrubber.scrub(event);
     for (const listener of listeners) {
-      try {
-        (listener as RuntimeListener<K>)(shown);
-      } catch (error) {
+      const failed = (error: unknown): void =>
         this.#logger.error({ type, error }, 'a runtime.on listener threw');
-      }
+      callUser(() => (listener as RuntimeListener<K>)(shown) as unknown, failed);
     }
   }
 }

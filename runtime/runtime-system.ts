@@ -109,7 +109,9 @@ export class RuntimeSystem {
     this.clock = options.clock ?? systemClock;
     this.scrubber = createScrubber(this.clock);
     const { scrub, scrubText, find } = this.scrubber;
-    this.logger = scrubbedLogger(options.logger ?? consoleLogger, this.scrubber);
+    this.logger = scrubbedLogger(options.logger ?? consoleLogger, this.scrubber, (error) =>
+      this.#unlogged(error),
+    );
     this.#hub = new EventHub(this.logger, this.scrubber);
     this.#waiting = new Waiting(this.clock, scrub);
     this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
@@ -549,6 +551,13 @@ export class RuntimeSystem {
   #assertRunning(): void {
     if (this.#state === 'running') return;
     throw new HoldfastError('RUNTIME_STOPPED', 'the runtime is stopping or has stopped; create a new one');
+  }
+
+  /** The log is where such a thing is told otherwise; the console and those who listen are left. */
+  #unlogged(error: unknown): void {
+    const message = 'the logger failed; this and what else it fails to take is in no log';
+    consoleLogger.warn({ error: this.scrubber.scrub(error) }, message);
+    this.#hub.emit('warning', { error, message });
   }
 
   /** To the log and to those who listen. */

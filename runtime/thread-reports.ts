@@ -206,11 +206,7 @@ export class ThreadReports {
       agent: instance.agent.name,
       incarnation: instance.incarnation,
     };
-    try {
-      logger[level]({ ...whole, ...whose, threadId: pool.threadId, thread: name }, message);
-    } catch {
-      // A logger that throws has nobody to tell it to, and the other reports are to be followed.
-    }
+    logger[level]({ ...whole, ...whose, threadId: pool.threadId, thread: name }, message);
   }
 
   #traced(payload: unknown): void {

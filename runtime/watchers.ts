@@ -1,5 +1,6 @@
 import type { Subscription } from 'xstate';
 import type { ThreadCause } from '../actors/thread.ts';
+import { callUser } from './user-call.ts';
 
 /**
  * Why an incarnation ended, as the physical cause:
@@ -73,11 +74,7 @@ export class Watchers {
   /** In a microtask: nobody watches from within a change of the instance, or before `watch` has returned. */
   #tell(watcher: WatchListener[], end: IncarnationEnd): void {
     queueMicrotask(() => {
-      try {
-        watcher.pop()?.(end);
-      } catch (error) {
-        this.#threw(error);
-      }
+      callUser(() => watcher.pop()?.(end) as unknown, this.#threw);
     });
   }
 }

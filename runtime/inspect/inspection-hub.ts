@@ -1,6 +1,6 @@
 import type { AnyActorRef } from 'xstate';
 import type { Clock } from '../clock.ts';
-import { contained } from '../contained.ts';
+import { callUser } from '../user-call.ts';
 import type { Scrubber } from '../secrets/scrubber.ts';
 import { INSPECT_VERSION, ROOT_ID, type InspectionEvent, type Naming } from '../wire/inspection.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
@@ -74,14 +74,10 @@ export class InspectionHub {
     this.#options = options;
     const { adapter } = options;
     if (adapter === undefined) return;
-    const send = contained(
-      (event: InspectionEvent) => adapter.send(event),
-      (error) => this.#threw(error),
-    );
     this.listen((events) => {
-      for (const event of events) send(event);
+      for (const event of events) callUser(() => adapter.send(event) as unknown, this.#failed);
     });
-    adapter.start?.();
+    callUser(() => adapter.start?.() as unknown, this.#failed);
   }
 
   get counts(): InspectionCounts {
@@ -90,7 +86,8 @@ export class InspectionHub {
 
   wants(agent: { readonly name: string; readonly threadId: string }): boolean {
     const { filter } = this.#options;
-    return filter === undefined || filter({ agent: agent.name, threadId: agent.threadId });
+    if (filter === undefined) return true;
+    return callUser(() => filter({ agent: agent.name, threadId: agent.threadId }), this.#failed) === true;
   }
 
   /** Hears every batch from now on. Returns the end of it. */
@@ -187,7 +184,7 @@ export class InspectionHub {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#options.adapter?.stop?.();
+    callUser(() => this.#options.adapter?.stop?.() as unknown, this.#failed);
     this.#listeners.clear();
     this.#known.clear();
   }
@@ -203,19 +200,14 @@ export class InspectionHub {
     this.#passed += shown.length;
     if (shown.length === 0 || this.#listeners.size === 0) return;
     const clean = shown.map((event) => this.#options.scrub(event));
-    for (const listener of this.#listeners) {
-      try {
-        listener(clean);
-      } catch (error) {
-        this.#threw(error);
-      }
-    }
+    for (const listener of this.#listeners) callUser(() => listener(clean), this.#failed);
   }
 
-  #threw(error: unknown): void {
+  /** Told once: it may fail with each event. */
+  readonly #failed = (error: unknown): void => {
     if (!this.#warned) this.#options.warn({ error }, 'an inspector threw; it may have missed something');
     this.#warned = true;
-  }
+  };
 
   /** Whether it is to be shown. */
   #remember(event: InspectionEvent): boolean {

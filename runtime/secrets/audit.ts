@@ -2,6 +2,7 @@ import { close, closeSync, constants, fstatSync, openSync, write } from 'node:fs
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { within, type Clock } from '../clock.ts';
+import { callUser } from '../user-call.ts';
 import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
 
 /** One use of a secret, or one that was refused. Never the value, a hash of it or its length. */
@@ -99,12 +100,7 @@ const noAudit: Audit = { record() {}, lost: 0, flush: async () => {}, close: asy
 function tellEach(tell: (record: AuditRecord) => unknown): Trail {
   return {
     record(record, lose) {
-      try {
-        const told = tell(Object.freeze(record));
-        if (told instanceof Promise) told.catch(lose);
-      } catch (error) {
-        lose(error);
-      }
+      callUser(() => tell(Object.freeze(record)), lose);
     },
     lost: 0,
     flush: async () => {},

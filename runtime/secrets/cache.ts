@@ -156,7 +156,7 @@ const prefetchedPart = 0.8;
 export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
   const { clock = systemSecretsClock, random = Math.random, onWarning: warn = () => {} } = options;
   const { maxEntries = defaultMaxEntries } = options;
-  const providers = createProviderPool(options.providers, options.customProviders ?? []);
+  const providers = createProviderPool(options.providers, options.customProviders ?? [], warn);
   const needs = createAnswers();
   const refreshes = createAnswers();
   const uses = new Map<string, CacheUse>();

@@ -1,6 +1,7 @@
 import type { SecretEntrySpec, SecretFetchInput, SecretFetchOutcome } from '../../actors/secret-entry.ts';
 import type { FetchResult, SecretRef, SecretSelector } from '../../providers/provider.ts';
 import { placeholderReason } from './placeholders.ts';
+import { described, fetched } from './provider-answers.ts';
 import { callProvider, type Called, type ProviderCalling } from './provider-call.ts';
 import type { Vault } from './vault.ts';
 
@@ -35,7 +36,9 @@ export async function fetchIntoVault(
   const ref = refOf(input);
   const fetchedAt = now();
   const read = (selector: SecretSelector): Promise<Called<FetchResult>> =>
-    callProvider(dependencies, alias, 'fetch', signal, (provider) => provider.fetch(ref, selector, signal));
+    callProvider(dependencies, alias, 'fetch', signal, async (provider) =>
+      fetched(await provider.fetch(ref, selector, signal)),
+    );
   const keep = (result: Called<FetchResult>): SecretFetchOutcome => {
     if (!result.ok) return result;
     const { versionId, bytes, leaseMs } = result.value;
@@ -66,11 +69,11 @@ export async function fetchIntoVault(
 
   let current: string | undefined;
   if (knownVersionId !== undefined && vault.has(key, knownVersionId) && tellsVersions()) {
-    const described = await callProvider(dependencies, alias, 'describe', signal, (provider) =>
-      provider.describe(ref, signal),
+    const look = await callProvider(dependencies, alias, 'describe', signal, async (provider) =>
+      described(await provider.describe(ref, signal)),
     );
-    if (!described.ok && described.failure !== 'denied') return described;
-    if (described.ok) ({ current } = described.value);
+    if (!look.ok && look.failure !== 'denied') return look;
+    if (look.ok) ({ current } = look.value);
     if (current === knownVersionId) return { ok: true, versionId: current, fetchedAt };
   }
   if (current === undefined) return keep(await read({ stage }));
@@ -98,8 +101,9 @@ export async function fetchPrevious(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { vault } = dependencies;
-  const found = await callProvider(dependencies, entry.provider, 'fetch', signal, (provider) =>
-    provider.fetch({ ...refOf(entry), stage: 'AWSPREVIOUS' }, { stage: 'AWSPREVIOUS' }, signal),
+  const stage = 'AWSPREVIOUS';
+  const found = await callProvider(dependencies, entry.provider, 'fetch', signal, async (provider) =>
+    fetched(await provider.fetch({ ...refOf(entry), stage }, { stage }, signal)),
   );
   if (!found.ok) return undefined;
   if (signal.aborted || !isUsable(found.value)) {

@@ -1,7 +1,8 @@
 import { fetchDeadlineMs, type SecretEntrySpec } from '../../actors/secret-entry.ts';
-import { ProviderError, type FetchResult, type ProviderFailure } from '../../providers/provider.ts';
+import { ProviderError, type FetchResult } from '../../providers/provider.ts';
 import type { SecretsClock } from './cache.ts';
 import { refOf } from './fetch-secret.ts';
+import { fetchedMany, type FetchedPart } from './provider-answers.ts';
 import { callProvider, complain, type Called, type ProviderCalling } from './provider-call.ts';
 import { pause } from './waits.ts';
 
@@ -12,7 +13,7 @@ const betweenBatchesMs = 34;
 /** Secrets fetched one by one at a time, where a provider has no batches. */
 const singlesAtOnce = 8;
 
-type Batch = ReadonlyMap<string, FetchResult | { readonly failure: ProviderFailure }>;
+type Batch = ReadonlyMap<string, FetchedPart>;
 
 /** Secrets that are brought in before anybody uses them. */
 export interface Prefetch {
@@ -40,7 +41,7 @@ export function createPrefetch(calling: ProviderCalling, clock: SecretsClock): P
     const signal = AbortSignal.any([deadline.signal, stopping.signal]);
     const found: Called<Batch> = await callProvider(calling, alias, 'fetchMany', signal, async (provider) => {
       const many = await provider.fetchMany?.(entries.map(refOf), signal);
-      return reached(many ?? new Map<string, FetchResult>());
+      return reached(many === undefined ? new Map<string, FetchedPart>() : fetchedMany(many));
     });
     clock.clearTimeout(timer);
     if (found.ok) for (const part of found.value.values()) complain(calling, alias, part);

@@ -1,4 +1,6 @@
 import { ProviderError, type ProviderFailure, type SecretProvider } from '../../providers/provider.ts';
+import { callUser } from '../user-call.ts';
+import { AnswerInvalid, isFailure } from './provider-answers.ts';
 import type { ProviderComplaints } from './provider-complaints.ts';
 import type { ProviderGate } from './provider-gate.ts';
 import type { ProviderCallKind, ProviderPool } from './provider-pool.ts';
@@ -62,9 +64,8 @@ export function complain({ complaints }: ProviderCalling, alias: string, error: 
 }
 
 function classify(provider: SecretProvider | undefined, error: unknown): ProviderFailure {
-  try {
-    return provider?.classify(error) ?? 'invalid';
-  } catch {
-    return 'transient';
-  }
+  if (error instanceof AnswerInvalid) return 'invalid';
+  const failed = (): void => {};
+  const failure = provider === undefined ? 'invalid' : callUser(() => provider.classify(error), failed);
+  return isFailure(failure) ? failure : 'transient';
 }

@@ -1,5 +1,6 @@
 import type { SecretProvider, SecretRef } from '../../providers/provider.ts';
 import type { ResolvedProvider } from '../config/resolve.ts';
+import { callUser } from '../user-call.ts';
 import { HoldfastError } from '../errors.ts';
 import { builtinProviders } from './builtin-providers.ts';
 
@@ -38,6 +39,7 @@ export interface ProviderPool {
 export function createProviderPool(
   declarations: readonly ResolvedProvider[],
   custom: readonly SecretProvider[],
+  warn: (message: string) => void = () => {},
 ): ProviderPool {
   const customByName = new Map(custom.map((provider) => [provider.name, provider]));
   const byAlias = new Map(declarations.map((declaration) => [declaration.alias, declaration]));
@@ -69,7 +71,15 @@ export function createProviderPool(
     prepare(refs) {
       for (const alias of new Set(refs.map(({ provider }) => provider))) {
         const provider = made.get(alias) ?? make(alias);
-        provider.prepare?.(refs.filter((ref) => ref.provider === alias));
+        const those = refs.filter((ref) => ref.provider === alias);
+        callUser(
+          () => provider.prepare?.(those) as unknown,
+          // Not what it threw: that may carry a value.
+          () =>
+            warn(
+              `The secrets provider "${alias}" threw when it was prepared, which it must not; it is used all the same.`,
+            ),
+        );
       }
     },
     async close() {

@@ -75,19 +75,15 @@ export class Keeper {
     const toBeDeleted = await after;
     const record = await this.#bounded('load', async () => store.load(address));
     if (record === undefined || record === null) return undefined;
-    if (record.v !== 1 || !Number.isSafeInteger(record.incarnation)) {
+    const read = readRecord(record);
+    if (read === undefined) {
       const message = `the store's record of ${address} is of no version that this Holdfast reads; update it, or delete the record`;
       throw new HoldfastError('STORE_FAILED', message);
     }
     // What is saved next takes its place.
-    if (toBeDeleted) return record.incarnation;
-    const { snapshot, timers, version } = record;
-    this.#last = {
-      snapshot,
-      timers: Array.isArray(timers) ? timers : [],
-      ...(version === undefined ? {} : { version }),
-    };
-    return record.incarnation;
+    if (toBeDeleted) return read.incarnation;
+    this.#last = read.state;
+    return read.incarnation;
   }
 
   /** Whether there is a store to ask where to go on. */
@@ -248,6 +244,20 @@ export class Keeper {
       const message = `the store could not ${what} ${address}; see the cause, and ${advice}`;
       throw new HoldfastError('STORE_FAILED', message, { cause });
     }
+  }
+}
+
+/** What a store gave, which may be anything; `undefined` when it is no record. */
+function readRecord(
+  record: SnapshotRecord,
+): { readonly incarnation: number; readonly state: PersistedState } | undefined {
+  try {
+    const { v, incarnation, snapshot, timers, version } = record;
+    if (v !== 1 || !Number.isSafeInteger(incarnation)) return undefined;
+    const named = version === undefined ? {} : { version };
+    return { incarnation, state: { snapshot, timers: Array.isArray(timers) ? timers : [], ...named } };
+  } catch {
+    return undefined;
   }
 }
 

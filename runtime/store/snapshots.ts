@@ -1,3 +1,4 @@
+import { callUser } from '../user-call.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
 
 /** The states that a runtime keeps: a keeper for each instance, one after the other for an address. */
@@ -13,7 +14,13 @@ export class Snapshots {
 
   /** What an agent does whose config does not say. */
   get defaultState(): 'fresh' | 'snapshot' {
-    return this.#options.store?.durable === true ? 'snapshot' : 'fresh';
+    const { store } = this.#options;
+    return callUser(
+      () => store?.durable,
+      () => {},
+    ) === true
+      ? 'snapshot'
+      : 'fresh';
   }
 
   /** `stored`: the state outlives the instance, so that a later one at the address can go on from it. */

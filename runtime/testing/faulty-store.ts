@@ -26,7 +26,9 @@ export function faultyStore(store: SnapshotStore): FaultyStore {
 
   return {
     store: {
-      durable: store.durable,
+      get durable() {
+        return store.durable;
+      },
       load: (address) => through('load', () => store.load(address)),
       save: (record) => through('save', () => store.save(record)),
       delete: (address, incarnation) => through('delete', () => store.delete(address, incarnation)),

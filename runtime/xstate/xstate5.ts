@@ -11,6 +11,7 @@ import {
   type Subscription,
 } from 'xstate';
 import { HoldfastError } from '../errors.ts';
+import { callUser } from '../user-call.ts';
 import { checkHandler, checkObserver, checkSelector } from '../observer-check.ts';
 import { actorAt, movable, pathsWithin } from './family.ts';
 import {
@@ -502,11 +503,10 @@ function guarded<T extends (value: never) => void>(
   failed: (error: unknown, what: 'observer') => void,
 ): T {
   return ((value: never) => {
-    try {
-      listener(value);
-    } catch (error) {
-      failed(error, 'observer');
-    }
+    callUser(
+      () => listener(value) as unknown,
+      (error) => failed(error, 'observer'),
+    );
   }) as T;
 }
 
