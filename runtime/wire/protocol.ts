@@ -71,7 +71,10 @@ export const REPORT = {
   log: 13,
   /** A traced envelope was handled: {@link TraceReport}. */
   traced: 14,
-  /** The state that comes with the next event, of which observers are not told yet; then `snapshot` brings none. */
+  /**
+   * The state that comes with the next event, of which observers are not told yet; then `snapshot` brings none. Or the one
+   * in which a start has failed.
+   */
   ahead: 15,
 } as const;
 

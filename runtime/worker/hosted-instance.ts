@@ -98,7 +98,9 @@ export class HostedInstance {
     this.#starting = false;
     this.#stateReport?.touched();
     if (this.#failure === undefined) return;
-    // The failed start frees the seat in the host, and what it emitted before would find nobody.
+    // The failed start frees the seat in the host, and what it emitted before, and the state, would find nobody.
+    const { error: _, ...state } = this.snapshot();
+    this.#options.reports.add(REPORT.ahead, this.slot, state);
     this.#options.reports.flush();
     throw this.#failure as Error;
   }
