@@ -8,6 +8,7 @@ import type { InspectionFeed } from '../wire/inspection-feed.ts';
 import type { Progress } from '../wire/progress.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
+import { notRestored } from '../xstate/restored-parts.ts';
 import { createHostedActor, snapshotOf, type Clock, type HostedActor } from '../xstate/xstate5.ts';
 import { agentRef } from './peer-ref.ts';
 import { createNaming } from './inspection-naming.ts';
@@ -86,6 +87,7 @@ export class HostedInstance {
     );
     this.#actor = actor;
     this.#checkVersion(logic);
+    this.#checkRestored();
     threadState().bridges.set(actor.ref.system, bridge);
     threadState().running.set(runningKey(bridge.self), bridge);
     actor.ref.on('*', (event) => this.#tell(REPORT.emitted, event));
@@ -235,6 +237,17 @@ export class HostedInstance {
     bridge.warn(
       `continues from a state of version "${request.version}" with a machine of version "${String(version)}"; if the ` +
         'two do not fit, delete the record of the instance',
+    );
+  }
+
+  #checkRestored(): void {
+    const { request, bridge } = this.#options;
+    if (request.snapshot === undefined) return;
+    const parts = notRestored(this.#actor.ref, request.snapshot);
+    if (parts.length === 0) return;
+    bridge.warn(
+      `continues from a state that another machine was saved in, and this does not run: ${parts.join('; ')}. Keep the names ` +
+        'of logic, leave and enter the state again, or delete the record of the instance',
     );
   }
 

@@ -21,6 +21,7 @@ import {
   type TimersPolicy,
   type TimerTarget,
 } from './persisted-timer.ts';
+import { encodeActors, marksFor, persistActors, reviveActors, reviveIn } from './persisted-actors.ts';
 import { Relay } from './relay.ts';
 import { Running } from './running.ts';
 import { Scheduler } from './scheduler.ts';
@@ -155,6 +156,7 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     parent,
     ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot as never }),
   }) as AnyActor;
+  if (options.snapshot !== undefined) reviveActors(ref, options.agentAt);
   const internals = ref as unknown as Internals;
   relay.root = ref;
   return {
@@ -171,7 +173,7 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     persist() {
       const { version } = logic as { version?: unknown };
       return {
-        snapshot: ref.getPersistedSnapshot(),
+        snapshot: persistActors(ref, ref.getPersistedSnapshot()),
         timers: timersOf(ref, parent, scheduler, relay),
         ...(typeof version === 'string' ? { version } : {}),
       };
@@ -301,18 +303,21 @@ function timersOf(
   const [waiting, later] = [scheduler.waiting, relay.waiting];
   if (waiting.length === 0 && later.length === 0) return [];
   const paths = pathsWithin(root);
+  const mark = marksFor(root);
+  const persisted = (event: AnyEventObject): AnyEventObject => encodeActors(event, mark) as AnyEventObject;
   const now = scheduler.now();
   const timers: PersistedTimer[] = [];
   for (const { target, event } of later) {
     const to = targetOf(target, parent, paths);
-    if (to !== undefined) timers.push({ from: [], to, event, delayMs: 0, dueAt: now, leftMs: 0 });
+    if (to !== undefined)
+      timers.push({ from: [], to, event: persisted(event), delayMs: 0, dueAt: now, leftMs: 0 });
   }
   for (const { source, target, event, id, delayMs, dueAt } of waiting) {
     const from = paths.get(source);
     const to = targetOf(target, parent, paths);
     // One that was stopped will not get it.
     if (from === undefined || to === undefined) continue;
-    timers.push({ from, to, event, id, delayMs, dueAt, leftMs: Math.max(0, dueAt - now) });
+    timers.push({ from, to, event: persisted(event), id, delayMs, dueAt, leftMs: Math.max(0, dueAt - now) });
   }
   return timers;
 }
@@ -345,7 +350,8 @@ function setTimers(
     .map((timer) => ({ timer, waitMs: waitOf(timer, timersPolicy, now) }))
     .toSorted((a, b) => a.waitMs - b.waitMs || a.timer.dueAt - b.timer.dueAt);
   for (const { timer, waitMs } of inOrder) {
-    const { id, event, delayMs } = timer;
+    const { id, delayMs } = timer;
+    const event = reviveIn(timer.event, root, agentAt) as AnyEventObject;
     const [source, target] = [actorAt(root, timer.from), byTarget(timer.to)];
     if (source === undefined || target === undefined) continue;
     if (id === undefined) relay.later(target, event);

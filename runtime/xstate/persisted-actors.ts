@@ -1,0 +1,218 @@
+import type { AnyActorRef } from 'xstate';
+import { actorAt, pathsWithin, type Path } from './family.ts';
+
+/** XState's own mark for a child of the machine in whose context it stands; XState puts the child back itself. */
+const XSTATE_ACTOR = 1;
+/** Ours for every other actor of the instance, by its path, and for another agent, by its address. */
+const HOLDFAST_ACTOR = 'actor';
+
+interface Mark {
+  readonly xstate$$type?: unknown;
+  readonly holdfast$$type?: unknown;
+  readonly id?: unknown;
+  readonly path?: unknown;
+  readonly address?: unknown;
+}
+
+interface Persisted {
+  readonly output?: unknown;
+  readonly children?: Readonly<Record<string, { readonly snapshot: unknown }>>;
+}
+
+interface Live {
+  context?: unknown;
+  input?: unknown;
+  output?: unknown;
+  readonly children?: Readonly<Record<string, AnyActorRef | undefined>>;
+}
+
+/** Makes marks for actors that stand anywhere but in the context of a machine. */
+export type MarkActor = (ref: AnyActorRef) => unknown;
+
+/** For what is persisted of that actor and those below it. */
+export function marksFor(root: AnyActorRef): MarkActor {
+  const placeOf = placesIn(root);
+  return (ref) => ({ xstate$$type: XSTATE_ACTOR, id: ref.id, ...placeOf(ref) });
+}
+
+/**
+ * What XState has persisted of the actor, with marks in place of actors: XState puts some into contexts only, and none
+ * into what is no plain object or array.
+ */
+export function persistActors(root: AnyActorRef, persisted: unknown): unknown {
+  const [mark, placeOf] = [marksFor(root), placesIn(root)];
+
+  const persist = (owner: AnyActorRef, given: unknown): unknown => {
+    const { context, children } = owner.getSnapshot() as Live;
+    const told = given as Persisted;
+    if (children === undefined || told.children === undefined) return encodeActors(given, mark);
+    const markInContext = (ref: AnyActorRef): Mark => {
+      const place = placeOf(ref);
+      if (children[ref.id] === ref || place === undefined) return { xstate$$type: XSTATE_ACTOR, id: ref.id };
+      return { holdfast$$type: HOLDFAST_ACTOR, id: ref.id, ...place };
+    };
+    const below = Object.entries(told.children).map(([id, child]) => {
+      const ref = children[id];
+      return [id, ref === undefined ? child : { ...child, snapshot: persist(ref, child.snapshot) }];
+    });
+    return {
+      ...told,
+      output: encodeActors(told.output, mark),
+      context: encodeActors(context, markInContext),
+      children: Object.fromEntries(below) as unknown,
+    };
+  };
+  return persist(root, persisted);
+}
+
+/** Puts actors back where their marks stand, in a tree of actors that was just restored. */
+export function reviveActors(root: AnyActorRef, agentAt?: (address: string) => AnyActorRef): void {
+  const parts = ['context', 'input', 'output'] as const;
+  for (const owner of pathsWithin(root).keys()) {
+    const snapshot = owner.getSnapshot() as Live;
+    for (const part of parts) {
+      const value = snapshot[part];
+      if (typeof value !== 'object' || value === null) continue;
+      snapshot[part] = reviveIn(value, root, agentAt, snapshot.children);
+    }
+  }
+}
+
+/** Puts actors of the instance back into a value, and other agents; with `children` also those of a context. */
+export function reviveIn(
+  value: unknown,
+  root: AnyActorRef,
+  agentAt: ((address: string) => AnyActorRef) | undefined,
+  children?: Live['children'],
+): unknown {
+  return revive(value, (mark) => actorOf(mark, root, children, agentAt), new Set());
+}
+
+/** The same value with marks in place of the actors in it; the value itself when there are none. */
+export function encodeActors(value: unknown, mark: MarkActor): unknown {
+  return holdsActor(value) ? encode(value, mark, new Map()) : value;
+}
+
+/** Where an actor is found again, if it is. */
+function placesIn(root: AnyActorRef): (ref: AnyActorRef) => { path: Path } | { address: string } | undefined {
+  // Most states hold none, and then nobody walks the tree.
+  let paths: ReadonlyMap<AnyActorRef, Path> | undefined;
+  return (ref) => {
+    const { address } = ref as { address?: unknown };
+    if (typeof address === 'string') return { address };
+    const path = (paths ??= pathsWithin(root)).get(ref);
+    return path && { path };
+  };
+}
+
+function actorOf(
+  { xstate$$type, holdfast$$type, id, path, address }: Mark,
+  root: AnyActorRef,
+  children: Live['children'],
+  agentAt: ((address: string) => AnyActorRef) | undefined,
+): AnyActorRef | undefined {
+  if (xstate$$type !== XSTATE_ACTOR && holdfast$$type !== HOLDFAST_ACTOR) return undefined;
+  if (typeof address === 'string') return agentAt?.(address);
+  if (Array.isArray(path)) return actorAt(root, path as string[]);
+  return typeof id === 'string' ? children?.[id] : undefined;
+}
+
+/** Not recursive: a state may be deep. */
+function holdsActor(value: unknown): boolean {
+  const left: unknown[] = [value];
+  const seen = new Set<unknown>();
+  for (let part; left.length > 0;) {
+    part = left.pop();
+    if (typeof part !== 'object' || part === null || seen.has(part)) continue;
+    if (isActor(part)) return true;
+    seen.add(part);
+    for (const inner of partsOf(part)) left.push(inner);
+  }
+  return false;
+}
+
+function partsOf(value: object): Iterable<unknown> {
+  if (Array.isArray(value) || value instanceof Set) return value as Iterable<unknown>;
+  if (value instanceof Map) return [...value.keys(), ...value.values()];
+  return isOpaque(value) ? [] : Object.values(value);
+}
+
+/** Nothing in it can be an actor, or structured clone keeps nothing of that. */
+function isOpaque(value: object): boolean {
+  return (
+    ArrayBuffer.isView(value) ||
+    value instanceof ArrayBuffer ||
+    value instanceof SharedArrayBuffer ||
+    value instanceof Date ||
+    value instanceof RegExp ||
+    value instanceof Error
+  );
+}
+
+function encode(value: unknown, mark: MarkActor, known: Map<object, unknown>): unknown {
+  if (typeof value !== 'object' || value === null || isOpaque(value)) return value;
+  if (isActor(value)) return mark(value);
+  if (known.has(value)) return known.get(value);
+  const inner = (part: unknown): unknown => encode(part, mark, known);
+  if (Array.isArray(value)) {
+    const copy: unknown[] = [];
+    known.set(value, copy);
+    for (const part of value) copy.push(inner(part));
+    return copy;
+  }
+  if (value instanceof Map) {
+    const copy = new Map<unknown, unknown>();
+    known.set(value, copy);
+    for (const [key, part] of value) copy.set(inner(key), inner(part));
+    return copy;
+  }
+  if (value instanceof Set) {
+    const copy = new Set<unknown>();
+    known.set(value, copy);
+    for (const part of value) copy.add(inner(part));
+    return copy;
+  }
+  // An instance of a class as structured clone has it.
+  const copy: Record<string, unknown> = {};
+  known.set(value, copy);
+  for (const [key, part] of Object.entries(value)) define(copy, key, inner(part));
+  return copy;
+}
+
+/** In place: what was restored is a copy already, and has its cycles. */
+function revive(
+  value: unknown,
+  actorFor: (mark: Mark) => AnyActorRef | undefined,
+  seen: Set<object>,
+): unknown {
+  if (typeof value !== 'object' || value === null || seen.has(value) || isOpaque(value) || isActor(value))
+    return value;
+  const actor = actorFor(value as Mark);
+  if (actor !== undefined) return actor;
+  seen.add(value);
+  const inner = (part: unknown): unknown => revive(part, actorFor, seen);
+  if (value instanceof Map) {
+    const entries = [...value].map(([key, part]) => [inner(key), inner(part)] as const);
+    value.clear();
+    for (const [key, part] of entries) value.set(key, part);
+  } else if (value instanceof Set) {
+    const parts = [...value].map(inner);
+    value.clear();
+    for (const part of parts) value.add(part);
+  } else {
+    for (const [key, part] of Object.entries(value)) {
+      const whole = inner(part);
+      if (whole !== part) define(value, key, whole);
+    }
+  }
+  return value;
+}
+
+/** Not by assignment: `__proto__` is a field like any other here. */
+function define(target: object, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, configurable: true, enumerable: true, writable: true });
+}
+
+function isActor(value: object): value is AnyActorRef {
+  return 'sessionId' in value && 'send' in value && 'getSnapshot' in value;
+}
