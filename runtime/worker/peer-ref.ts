@@ -41,8 +41,8 @@ const nothing: Subscription = Object.freeze({ unsubscribe() {} });
 
 /**
  * A reference to another instance by its address, on whatever thread it runs: to be used with `sendTo`, or by itself.
- * Events of one instance to another arrive in their order, once, or become dead letters. Make it where you need it;
- * it is not data, so keep the address in context, not the reference. Outside a Holdfast thread sends go nowhere, so
+ * Events of one instance to another arrive in their order, once, or become dead letters. Make it where you need it, or
+ * keep it in the context: a state that is restored has it again. Outside a Holdfast thread sends go nowhere, so
  * that a machine can be tested alone, and `ask` rejects.
  *
  * @example

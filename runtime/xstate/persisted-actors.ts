@@ -119,14 +119,16 @@ function actorOf(
 
 /** Not recursive: a state may be deep. */
 function holdsActor(value: unknown): boolean {
-  const left: unknown[] = [value];
-  const seen = new Set<unknown>();
-  for (let part; left.length > 0;) {
-    part = left.pop();
-    if (typeof part !== 'object' || part === null || seen.has(part)) continue;
+  if (typeof value !== 'object' || value === null) return false;
+  const left: object[] = [value];
+  const seen = new Set<object>(left);
+  for (let part = left.pop(); part !== undefined; part = left.pop()) {
     if (isActor(part)) return true;
-    seen.add(part);
-    for (const inner of partsOf(part)) left.push(inner);
+    for (const inner of partsOf(part)) {
+      if (typeof inner !== 'object' || inner === null || seen.has(inner)) continue;
+      seen.add(inner);
+      left.push(inner);
+    }
   }
   return false;
 }
@@ -187,7 +189,7 @@ function revive(
 ): unknown {
   if (typeof value !== 'object' || value === null || seen.has(value) || isOpaque(value) || isActor(value))
     return value;
-  const actor = actorFor(value as Mark);
+  const actor = actorFor(value);
   if (actor !== undefined) return actor;
   seen.add(value);
   const inner = (part: unknown): unknown => revive(part, actorFor, seen);
