@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from 'node:worker_threads';
 import type { ResolvedPool } from './config/resolve.ts';
+import { inheritedExecArgv, optionsIn } from './inherited-options.ts';
 import { linkedPackages, upwards } from './linked-packages.ts';
 
 /** Finds the worker's entry from source (`.ts`) and from `dist` (`.js`) alike, without a build for tests. */
@@ -24,14 +25,10 @@ export const agentHelpers = [
   'errors',
 ] as const;
 
-/** Node options of the host that its threads need too; others do not apply to threads, or would weaken them. */
-const inherited = new Set(['-C', '--conditions']);
-const inheritedFlags = new Set(['--enable-source-maps', '--no-warnings', '--experimental-strip-types']);
-/**
- * Code that runs before the thread's own. A thread with permissions gets none of it: it would run before the thread
- * is closed, and from files of the host that the thread has no business to read.
- */
-const preloads = new Set(['--import', '--require', '-r', '--loader']);
+export { inheritedExecArgv };
+
+/** What the host was started with: the program may have changed its environment since, for programs that it starts. */
+const hostOptions = [...optionsIn(process.env['NODE_OPTIONS']), ...process.execArgv];
 
 /** The options a thread of this pool is started with. Its environment is empty unless the config fills it. */
 export function workerOptions(
@@ -44,7 +41,7 @@ export function workerOptions(
     name,
     env: { ...pool.env },
     execArgv: [
-      ...inheritedExecArgv(process.execArgv, pool.isolation),
+      ...inheritedExecArgv(hostOptions, pool.isolation),
       ...sourceCondition(),
       ...(pool.isolation === 'thread+permissions' ? permissionFlags(pool, moduleUrls, entry) : []),
     ],
@@ -55,22 +52,6 @@ export function workerOptions(
 /** Run from source, a thread must resolve `holdfast/agent` to the source as well. */
 function sourceCondition(): string[] {
   return extension === '.ts' ? ['-C', 'holdfast-source'] : [];
-}
-
-export function inheritedExecArgv(
-  execArgv: readonly string[],
-  isolation: ResolvedPool['isolation'],
-): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < execArgv.length; i++) {
-    const argument = execArgv[i] as string;
-    const [name = ''] = argument.split('=', 1);
-    if (inheritedFlags.has(name)) kept.push(argument);
-    if (!inherited.has(name) && !preloads.has(name)) continue;
-    const whole = argument.includes('=') ? [argument] : [argument, execArgv[++i] ?? ''];
-    if (inherited.has(name) || isolation === 'thread') kept.push(...whole);
-  }
-  return kept;
 }
 
 /**
