@@ -18,12 +18,12 @@ interface World {
   readonly warned: string[];
 }
 
-async function world(): Promise<World> {
+async function world(more: { restart?: 'temporary' } = {}): Promise<World> {
   const warned: string[] = [];
   const runtime = (await start(
     {
       agents: {
-        rogue: fixture('rogue', { threadId: 'rogue', supervision }),
+        rogue: fixture('rogue', { threadId: 'rogue', supervision: { ...supervision, ...more } }),
         good: fixture('counter', { threadId: 'good' }),
       },
     },
@@ -97,19 +97,20 @@ describe('a thread that says what is none', () => {
     },
   );
 
-  test.each(['report', 'acknowledge'])(
-    'so that it cannot be followed (%s) is ended, and its instances go on',
-    async (method) => {
-      const all = await world();
-      const count = (await all.rogue.ask({ type: 'count', what: method }, WAIT)) as number;
-      for (const n of some(count, 20)) {
-        all.rogue.send({ type: 'say', what: method, n });
-        await pong(all.rogue);
-      }
-      expect(all.rogue.incarnation).toBeGreaterThan(5);
-      await assertWell(all);
-    },
-  );
+  test.each([
+    ['report', 5],
+    ['acknowledge', 5],
+    ['unread', 1],
+  ])('so that it cannot be followed (%s) is ended, and its instances go on', async (method, ends) => {
+    const all = await world();
+    const count = (await all.rogue.ask({ type: 'count', what: method }, WAIT)) as number;
+    for (const n of some(count, 20)) {
+      all.rogue.send({ type: 'say', what: method, n });
+      await pong(all.rogue);
+    }
+    expect(all.rogue.incarnation).toBeGreaterThan(ends);
+    await assertWell(all);
+  });
 
   test.each(['snapshot', 'persist', 'can'] as const)(
     'in place of an answer (%s) is ended, and who asked hears why or is answered by the next incarnation',
@@ -139,6 +140,24 @@ describe('a thread that says what is none', () => {
     expect(all.rogue.incarnation).toBeGreaterThan(5);
     await assertWell(all);
   });
+
+  test.each([...ending])(
+    'in a report of an end (%s) of one that is not restarted, ends it too',
+    async (kind) => {
+      const all = await world({ restart: 'temporary' });
+      for (const n of [1, 13, 16, 25]) {
+        const last = await all.runtime.spawn('rogue');
+        const end = new Promise((resolve, reject) => {
+          last.subscribe({ complete: () => resolve('done'), error: reject });
+        });
+        last.send({ type: 'say', what: kind, n });
+        await expect(end).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+        expect(all.runtime.get(last.address)).toBeUndefined();
+      }
+      await expect(all.good.ask({ type: 'read' }, WAIT)).resolves.toBe(0);
+      await all.runtime.stop({ timeoutMs: 10_000 });
+    },
+  );
 
   test('is told as the reason of the end: a thread that nobody can follow', async () => {
     const all = await world();

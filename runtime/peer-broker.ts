@@ -3,7 +3,8 @@ import type { Subscription } from 'xstate';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Instance } from './instance.ts';
 import type { IncarnationEnd } from './watchers.ts';
-import type { WireError } from './wire/errors.ts';
+import { HoldfastError } from './errors.ts';
+import { encodeError, type WireError } from './wire/errors.ts';
 import type { Admission, NoPeerLine, PeerLine, Severance, WireEvidence } from './wire/protocol.ts';
 
 /** A thread, as the broker needs it. */
@@ -201,6 +202,34 @@ export class PeerBroker {
     return sum;
   }
 
+  /**
+   * `reader` cannot deserialize what came by a port. Nobody is ended for that, since either side could have made it up: the
+   * port is given up, and the two go on by another. What had come before is handled first.
+   */
+  async unread(reader: PeerThread, peer: number): Promise<void> {
+    const [writer] = [...(this.#ports.get(reader) ?? [])].find(([, id]) => id === peer) ?? [];
+    if (writer === undefined) return;
+    this.#ports.get(reader)?.delete(writer);
+    this.#ports.get(writer)?.delete(reader);
+    const links = [...this.#between(writer, reader), ...this.#between(reader, writer)];
+    await Promise.all(links.map((link) => this.#giveUp(link, link.from === writer)));
+  }
+
+  #between(from: PeerThread, to: PeerThread): PeerLink[] {
+    const sendings = [...(this.#sendings.get(from)?.values() ?? [])];
+    return sendings.flatMap(({ link }) => (link?.to === to ? [link] : []));
+  }
+
+  async #giveUp(link: PeerLink, unread: boolean): Promise<void> {
+    const { id, from, to, sending, seat } = link;
+    await to.dismiss(id, true).catch(() => {});
+    // Else one of the ends has ended meanwhile, and all is told.
+    if (sending.link !== link) return;
+    const handled = this.#settle(link);
+    const error = encodeError(replyLost(seat.instance.address));
+    if (!from.gone) from.sever({ link: id, handled, suspect: undefined, error, unread });
+  }
+
   /** A thread is no more: what its instances had sent and no other thread had yet is lost, and counted. */
   gone(thread: PeerThread): void {
     for (const watch of this.#watches.get(thread) ?? []) watch.unsubscribe();
@@ -258,6 +287,14 @@ export class PeerBroker {
     if (!to.gone) to.freeSlot(slot);
     return handled;
   }
+}
+
+/** Why an ask has no answer that was handled. */
+function replyLost(address: string): HoldfastError {
+  return new HoldfastError(
+    'REPLY_UNCLONABLE',
+    `the reply of ${address} is lost: one of the two threads sent what the other cannot read; keep replies and events flat`,
+  );
 }
 
 function handledOver({ to, slot, base }: PeerLink): number {

@@ -36,6 +36,24 @@ export function threadUnreadable(name: string, what: string): HoldfastError {
   );
 }
 
+/** Why a thread is ended of which a frame cannot be deserialized. */
+export function threadUnread(name: string): HoldfastError {
+  return new HoldfastError(
+    'THREAD_CRASHED',
+    `${name} sent what the host cannot read, and what else was sent with it is lost; it is ended, and its instances go on by their ` +
+      'restart policy. Look for values that are nested very deeply in states, replies and events of its agents, and keep lists flat',
+  );
+}
+
+/** Why a thread is ended that cannot deserialize a frame of the host. */
+export function unreadByThread(name: string): HoldfastError {
+  return new HoldfastError(
+    'THREAD_CRASHED',
+    `${name} cannot read what it was sent, and what else was sent with it is lost; it is ended, and its instances go on by their ` +
+      'restart policy. Send events that are nested less deeply, or raise resourceLimits.stackSizeMb of its pool',
+  );
+}
+
 /** Why a thread that does nothing but `what` is ended. */
 export function threadHung(name: string, ms: number, what: string): HoldfastError {
   return new HoldfastError(

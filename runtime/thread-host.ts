@@ -32,7 +32,9 @@ import {
   threadFailed,
   threadHung,
   threadNotStarted,
+  threadUnread,
   threadUnreadable,
+  unreadByThread,
   unclonableStart,
 } from './thread-errors.ts';
 import type { MessageTelemetry } from './telemetry/messages.ts';
@@ -200,6 +202,11 @@ export class ThreadHost implements PeerThread {
           );
           if (fits === false) this.#violated('malformed inspection events');
         },
+        unread: (peer: unknown) => {
+          if (peer === undefined) this.#lostFrame(unreadByThread(name));
+          else if (isCount(peer)) void options.broker.unread(this, peer);
+          else this.#refuse('unread');
+        },
         ended: (address: unknown) =>
           typeof address === 'string' ? options.broker.ended(this, address) : this.#refuse('ended'),
       },
@@ -207,6 +214,7 @@ export class ThreadHost implements PeerThread {
       mailbox: ['report', 'acknowledge', 'secret'],
       transferablesOf: (result) => transferablesOf([result]),
       onViolation: (what) => this.#violated(what),
+      onLost: () => this.#lostFrame(threadUnread(name)),
       // A thread that cannot be spoken to is of no use; its exit says why to those who wait.
       onClose: () => this.#worker.terminate(),
     });
@@ -652,6 +660,11 @@ export class ThreadHost implements PeerThread {
     const error = threadUnreadable(this.name, what);
     if (!this.#gone && this.#failure === undefined) this.#fail('error', error);
     return error;
+  }
+
+  /** What was in it nobody knows: acks, answers and ends of any instance here, or what any of them was sent. */
+  #lostFrame(error: HoldfastError): void {
+    if (!this.#gone && this.#failure === undefined) this.#fail('error', error);
   }
 
   #fail(cause: 'error' | 'oom' | 'hang', error: HoldfastError): void {

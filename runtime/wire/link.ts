@@ -27,6 +27,11 @@ export interface LinkOptions {
   readonly mailbox?: readonly string[];
   /** Told of every frame that was refused. Never ends the thread (a refused frame has done nothing). */
   readonly onViolation?: (what: string) => void;
+  /**
+   * A frame of the other side cannot be deserialized: it is lost whole, with all that others have said in it. Told after the
+   * violation.
+   */
+  readonly onLost?: () => void;
   /** Mends the result of a call that could not be sent, so that one bad value does not cost the others. */
   readonly repair?: (value: unknown, cause: unknown) => unknown;
   /**
@@ -149,7 +154,12 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     waiters.delete(-id);
     waiter.resolve(message[1]);
   };
-  port.on('messageerror', () => violated('a message that could not be deserialized'));
+  const lost = (): void => {
+    if (closed !== undefined) return;
+    violated('a message that could not be deserialized');
+    options.onLost?.();
+  };
+  port.on('messageerror', lost);
   port.on('close', () => {
     if (options.onClose === undefined) close(new Error('the port was closed by the other side'));
     else if (closed === undefined) options.onClose();
@@ -178,7 +188,18 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     callWith,
     drain() {
       if (!(port instanceof MessagePort)) return;
-      for (let next; (next = receiveMessageOnPort(port)) !== undefined;) receive(next.message);
+      for (;;) {
+        let next;
+        try {
+          next = receiveMessageOnPort(port);
+        } catch {
+          // This one is gone; those behind it are not.
+          lost();
+          continue;
+        }
+        if (next === undefined) return;
+        receive(next.message);
+      }
     },
     close,
     get pending() {

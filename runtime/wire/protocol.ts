@@ -163,8 +163,10 @@ export interface Severance {
   readonly handled: number;
   /** The first of the others was in hand when that happened. */
   readonly suspect: WireEvidence | undefined;
-  /** Why the thread died, when it did. */
+  /** Why the thread died, when it did; or why what it answered did not come. */
   readonly error: WireError | undefined;
+  /** Some of what was sent there could not be read: what was not handled is not sent again. */
+  readonly unread?: boolean;
 }
 
 export interface ErrorReport {
@@ -212,6 +214,7 @@ export type HostMethod =
   | 'connect'
   | 'disconnect'
   | 'ended'
+  | 'unread'
   | 'inspected';
 
 /** What an instance may ask its host to do with a secret. */

@@ -20,6 +20,8 @@ export interface PeerPortsOptions extends Pick<OutboxOptions, 'expired' | 'unclo
   /** The asks that a peer's ack answers. */
   readonly answered: (peer: number, ack: Ack) => boolean;
   readonly warn: (message: string) => void;
+  /** What came by the port to a peer cannot be read; the port is closed. */
+  readonly unread: (peer: number) => void;
 }
 
 /** A thread that this one sends to, or that sends to it; or this one itself. */
@@ -74,7 +76,14 @@ export class PeerPorts {
     );
     const tell = (ack: Ack, moving: readonly unknown[]): void =>
       void link.callWith(moving, 'acknowledge', ack).catch(() => {});
-    const { turns, warn } = this.#options;
+    const { turns, warn, unread } = this.#options;
+    const shut = (why: string): void => {
+      link.close(new HoldfastError('THREAD_CRASHED', why));
+      peer.outbox.close();
+      turns.forget(peer.source);
+      this.#peers.delete(id);
+      closed();
+    };
     const link = openLink(port, {
       expose: {
         deliver(batch: unknown) {
@@ -89,13 +98,11 @@ export class PeerPorts {
       onViolation: (what) => warn(`the thread refused ${what} from another thread`),
       repair: (ack) => clonableAck(ack as Ack),
       transferablesOf: movingWith,
-      onClose: () => {
-        link.close(new HoldfastError('THREAD_CRASHED', 'the other thread has ended'));
-        peer.outbox.close();
-        turns.forget(peer.source);
-        this.#peers.delete(id);
-        closed();
+      onLost: () => {
+        shut('what the other thread sent cannot be read');
+        unread(id);
       },
+      onClose: () => shut('the other thread has ended'),
     });
     this.#peers.set(id, peer);
   }
@@ -159,7 +166,7 @@ export class PeerPorts {
     /** Resolves when nothing comes from there any more. */
     closed: Promise<void>,
   ): Peer {
-    const { clock, delivered, answered, expired, unclonable } = this.#options;
+    const { clock, delivered, answered, expired, unclonable, warn } = this.#options;
     const source: Source = {
       acks: new Acks(),
       placeOf: (link) => {
@@ -172,6 +179,7 @@ export class PeerPorts {
       deliver,
       delivered,
       answered: (ack) => answered(id, ack),
+      malformed: () => warn('the thread refused an acknowledgement that is none from another thread'),
       now: () => clock.now(),
       isClonable,
       expired,

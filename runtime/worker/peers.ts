@@ -79,6 +79,7 @@ export class Peers implements PeerBridge {
       clock,
       instanceAt,
       warn,
+      unread: (peer) => void options.callHost('unread', peer).catch(() => {}),
       delivered: (tag) => this.#waiting.resolve(tag),
       answered: (peer, ack) => this.#answered(peer, ack),
       expired: discard('expired'),
@@ -237,20 +238,27 @@ export class Peers implements PeerBridge {
   }
 
   /** The incarnation at the other end has ended. What it has not handled is for the next one. */
-  severed({ link, handled, suspect, error }: Severance): void {
+  severed({ link, handled, suspect, error, unread = false }: Severance): void {
     const line = this.#links.get(link);
     if (line?.open === undefined) return;
     const { peer, attachment } = line.open;
     const reason = error === undefined ? undefined : decodeError(error);
+    const underWay = line.mailbox.inFlight + attachment.acked - handled;
     peer.outbox.detach(attachment, handled, error && ((tag) => this.#waiting.reject(tag, reason)));
     this.#links.delete(link);
     line.open = undefined;
+    // What nobody can read is among these, and the host could not either.
+    const lost = unread ? underWay : 0;
+    for (let n = 0; n < lost; n += 1)
+      line.mailbox.discardFirst((event, tag) =>
+        this.#discard(line, withoutBody(event), tag, 'unclonable', reason),
+      );
     if (suspect !== undefined) {
       line.mailbox.discardFirst((event, tag) => this.#suspect(line, event, tag, suspect));
     }
     if (anyMarked()) {
-      const lost = (event: unknown, tag: Tag): void => this.#discard(line, event, tag, 'crashed', reason);
-      line.mailbox.discardUnless((event) => !hasMoved(event), lost);
+      const gone = (event: unknown, tag: Tag): void => this.#discard(line, event, tag, 'crashed', reason);
+      line.mailbox.discardUnless((event) => !hasMoved(event), gone);
     }
     // Those of an instance that ended by itself hear of it from its thread.
     if (error !== undefined) for (const tag of line.deferred) this.#waiting.reject(tag, reason);
@@ -357,7 +365,7 @@ function count({ taken }: Line, by: number): void {
   Atomics.add(taken, 0, by);
 }
 
-/** The host keeps no more of it, and it is not worth the way. */
+/** The host keeps no more of it, or cannot read it, and it is not worth the way. */
 function withoutBody(event: unknown): unknown {
   return { type: (event as { readonly type: string }).type };
 }

@@ -205,6 +205,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     lists: LISTS,
     mailbox: ['deliver'],
     onViolation: (what) => warn(`the thread refused ${what}`),
+    // The host decides: it knows what was in it.
+    onLost: () => void callHost('unread').catch(() => {}),
     repair: (answers) => (Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot()),
     transferablesOf: movingWith,
   });
