@@ -67,7 +67,8 @@ export function startControlled(): void {
     peers.set(id, counted);
     return counted;
   };
-  startThread({ ...data, port }, { clock: timers, loop, now: () => time.now, adopt, load });
+  const thread = startThread({ ...data, port }, { clock: timers, loop, now: () => time.now, adopt, load });
+  process.once('exit', () => thread.end());
   openLink(control, {
     expose: {
       async pulse(): Promise<Pulse> {

@@ -59,7 +59,10 @@ export interface ThreadSurroundings {
 }
 
 export interface Thread {
-  /** Ends what runs in it. A worker thread just ends; what shares a real thread with others has to be ended. */
+  /**
+   * Ends what runs in it, as its last act: what cleans up is called, the last one started first, whatever it is doing.
+   * What one throws costs no other anything, and what it sends is lost, unless it sends at once.
+   */
   end(): void;
 }
 
@@ -331,7 +334,13 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
 
   return {
     end() {
-      for (const instance of instances.values()) instance.stop();
+      for (const instance of [...instances.values()].toReversed()) {
+        try {
+          instance.abandon();
+        } catch {
+          // There is nobody left to tell it to.
+        }
+      }
       instances.clear();
       if (threadState().log === log) threadState().log = undefined;
     },
