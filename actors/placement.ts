@@ -1,3 +1,5 @@
+import type { Recycling } from './thread.ts';
+
 /** A thread as its pool sees it. It is alive for the operating system in every one of these states. */
 export interface PlacedThread {
   /** Its number within the pool, from 1 to `maxThreads`; free again only when the thread is gone. */
@@ -9,6 +11,10 @@ export interface PlacedThread {
   readonly exclusive?: boolean;
   /** It was never ready: should it exit, its start has failed. */
   readonly fresh?: boolean;
+  /** Should its start fail, nothing has become worse, and that does not count against the pool. */
+  readonly spared?: boolean;
+  /** It is to take the place of that thread, and takes nobody before it is ready. */
+  readonly instead?: ({ readonly of: number } & Recycling) | undefined;
 }
 
 /** Which thread an instance wants: the one with the fewest, one of its own, or always the same for the same key. */
@@ -26,6 +32,8 @@ export interface Placeable {
   readonly threadId: string;
   /** Default: on the thread with the fewest. */
   readonly placement?: PlacementRule | undefined;
+  /** It has left a thread that is replaced, and goes on as it was. Default: it begins. */
+  readonly moving?: boolean | undefined;
 }
 
 export const FEWEST: PlacementRule = { kind: 'fewest' };
@@ -79,8 +87,8 @@ function byKey(
 }
 
 /** Whether it will run what is placed on it. */
-export function takesInstances({ state }: PlacedThread): boolean {
-  return state === 'starting' || state === 'ready';
+export function takesInstances({ state, instead }: PlacedThread): boolean {
+  return (state === 'starting' && instead === undefined) || state === 'ready';
 }
 
 /** The lowest number no live thread has. */

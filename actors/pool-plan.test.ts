@@ -243,8 +243,54 @@ describe('a thread that is replaced', () => {
     const full = run(two(2), recycle(1), release(1), moved);
     expect([hosted(full), full.context.waiting.map(({ address }) => address)]).toEqual([[], ['a/1']]);
     expect(hosted(run(full.context, exit(1, 'recycled')))).toEqual([['a/1', 1]]);
-    const roomy = run(two(3), recycle(1), release(1), moved);
+    const roomy = run(two(3), recycle(1), ready(3), release(1), moved);
     expect(hosted(roomy)).toEqual([['a/1', 3]]);
+  });
+
+  test('where there is room, is replaced only when the one for it is ready, which takes nobody before', () => {
+    const tried = run(two(3), recycle(1), place('a/3'));
+    expect(of(tried, 'start')).toEqual([{ kind: 'start', n: 3, instead: 1 }]);
+    expect([of(tried, 'recycle'), hosted(tried)]).toEqual([[], [['a/3', 1]]]);
+    expect(of(run(tried.context, ready(3)), 'recycle')).toEqual([{ kind: 'recycle', n: 1, ...recycling }]);
+  });
+
+  test('goes on when that one does not start, which is told and counts for nothing', () => {
+    const failed = run(two(3), recycle(1), exit(3, 'error'));
+    expect(of(failed, 'tell-kept')).toEqual([{ kind: 'tell-kept', n: 1, tried: 3 }]);
+    expect(threads(failed)).toEqual(threads({ context: two(3), effects: [] }));
+    expect([failed.context.strikes, failed.context.health]).toEqual([[], 'open']);
+  });
+
+  test('goes on while the pool starts no threads, whether it is full or not', () => {
+    for (const maxThreads of [2, 3]) {
+      const shut: PoolContext = { ...two(maxThreads), health: 'exhausted' };
+      expect(run(shut, recycle(1)).effects).toEqual([{ kind: 'tell-kept', n: 1 }]);
+    }
+  });
+
+  test('and crashes while another one is tried is not missed: that one is like all others', () => {
+    const crashed = run(two(3), recycle(1), failing(1), exit(1, 'oom'));
+    expect(of(crashed, 'tell-kept')).toEqual([]);
+    expect(hosted(run(crashed.context, place('a/1')))).toEqual([['a/1', 3]]);
+    const both = run(two(3), recycle(1), failing(1), exit(3, 'error'));
+    expect(of(both, 'tell-kept')).toEqual([]);
+    expect(of(run(crashed.context, ready(3)), 'recycle')).toEqual([]);
+  });
+
+  test('is replaced for certain when that was only to be tried before, by the one that starts already', () => {
+    const gently = (now: PoolContext) => planRecycling(now, 1, { timeoutMs: 10, force: false });
+    const tried = run(two(3), gently, recycle(1), gently, ready(3));
+    expect(of(tried, 'start')).toHaveLength(1);
+    expect(of(tried, 'recycle')).toEqual([{ kind: 'recycle', n: 1, ...recycling }]);
+    const idle = run(two(3), place('a/3'), ready(3), release(3));
+    expect(of(run(idle.context, gently), 'start')).toEqual([]);
+  });
+
+  test('has left one behind that moves and finds no thread that starts: that counts for nothing', () => {
+    const moved = (now: PoolContext) => planPlacement(now, 'a/1', { kind: 'replacement', of: 1 }, true);
+    const full = run(pool({ maxThreads: 1 }), place('a/1'), ready(1), recycle(1), release(1), moved);
+    const tried = run(full.context, exit(1, 'recycled'), exit(1, 'error'));
+    expect([hosted(tried), tried.context.strikes]).toEqual([[['a/1', 1]], []]);
   });
 
   test('that is to stay after all takes instances again', () => {

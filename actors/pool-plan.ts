@@ -37,6 +37,8 @@ export type PoolSettings = Omit<PoolInput, 'threadId'>;
 export interface PlaceRequest {
   readonly address: string;
   readonly placement: PlacementRule;
+  /** It has lost nothing so far, and is not to because no thread starts. */
+  readonly moving?: boolean | undefined;
 }
 
 /**
@@ -60,7 +62,7 @@ export interface PoolContext extends PoolInput, PoolRecord {
 
 /** What a pool does to the world. */
 export type PoolEffect =
-  | { readonly kind: 'start'; readonly n: number }
+  | { readonly kind: 'start'; readonly n: number; readonly instead?: number }
   | { readonly kind: 'host'; readonly n: number; readonly address: string }
   | { readonly kind: 'watch-idle'; readonly n: number }
   | { readonly kind: 'unwatch-idle'; readonly n: number }
@@ -73,7 +75,9 @@ export type PoolEffect =
   | { readonly kind: 'refuse'; readonly address: string; readonly why: Refusal }
   /** A strike counts until the window has passed. */
   | { readonly kind: 'watch-strike' }
-  | { readonly kind: 'tell-exhausted'; readonly strikes: readonly Strike[] };
+  | { readonly kind: 'tell-exhausted'; readonly strikes: readonly Strike[] }
+  /** A thread is not replaced, since no other starts: that of `tried` has failed, or none was tried. */
+  | { readonly kind: 'tell-kept'; readonly n: number; readonly tried?: number };
 
 /** A pool's next context, and the effects that lead there, in order. */
 export interface PoolPlan {
@@ -102,12 +106,13 @@ export function planPlacement(
   context: PoolContext,
   address: string,
   placement: PlacementRule = FEWEST,
+  moving = false,
 ): PoolPlan {
   // An instance that waited and was stopped may have left its place to one of the same address.
   const stale = context.waiting.some((other) => other.address === address);
   const before: PoolPlan = stale ? withdraw(context, address) : none(context);
   return then(before, (now) => {
-    const request = { address, placement };
+    const request: PlaceRequest = { address, placement, ...(moving && { moving }) };
     const placed = tryPlacement(now, request);
     if (placed !== undefined) return placed;
     if (now.health === 'exhausted') {
@@ -121,10 +126,16 @@ export function planPlacement(
 }
 
 /** `undefined` when there is no room. */
-function tryPlacement(context: PoolContext, { address, placement }: PlaceRequest): PoolPlan | undefined {
+function tryPlacement(
+  context: PoolContext,
+  { address, placement, moving }: PlaceRequest,
+): PoolPlan | undefined {
   const choice = choosePlacement(context.threads, context.maxThreads, placement, mayStart(context));
   if (choice.kind === 'wait') return undefined;
-  const ready = choice.kind === 'new' ? then(start(context, choice.n), watchSpared) : none(context);
+  const ready =
+    choice.kind === 'new'
+      ? then(start(context, choice.n, moving && { spared: true }), watchSpared)
+      : none(context);
   return then(ready, (now) => ({
     context: withThread(now, choice.n, ({ owned }) => ({
       owned: owned + 1,
@@ -217,22 +228,55 @@ export function planRecycling(context: PoolContext, n: number, recycling: Recycl
   // What was to be tried may be to be done by now.
   if (thread?.state === 'recycling') return { context, effects: [{ kind: 'recycle', n, ...recycling }] };
   if (thread?.state !== 'ready') return none(context);
+  const successor = successorOf(context, n);
+  if (successor !== undefined) {
+    const force = recycling.force || successor.instead?.force === true;
+    const instead = { of: n, ...recycling, force };
+    return none(withThread(context, successor.n, () => ({ instead })));
+  }
+  if (thread.owned === 0) return replace(context, n, recycling);
+  // It is well: it does not end before it is known that another one starts, where there is room for both.
+  if (!mayStart(context)) return { context, effects: [{ kind: 'tell-kept', n }] };
+  const isFull = context.threads.length >= context.maxThreads;
+  // What is only tried, and tried again, goes to one that idles.
+  const isSpare = context.threads.some(({ state, owned }) => state === 'ready' && owned === 0);
+  if (isFull || (isSpare && !recycling.force)) return replace(context, n, recycling);
+  return start(context, freeNumber(context.threads), { spared: true, instead: { of: n, ...recycling } });
+}
+
+function successorOf({ threads }: PoolContext, n: number): PlacedThread | undefined {
+  return threads.find(({ instead }) => instead?.of === n);
+}
+
+/** Has the thread's instances leave it, and then itself. */
+function replace(context: PoolContext, n: number, { timeoutMs, force }: Recycling): PoolPlan {
+  const thread = context.threads.find((candidate) => candidate.n === n);
+  if (thread?.state !== 'ready') return none(context);
   if (thread.owned === 0) {
     const { context: next, effects } = leave(context, n, 'recycled');
     return { context: next, effects: [{ kind: 'unwatch-idle', n }, ...effects] };
   }
   return {
     context: withThread(context, n, () => ({ state: 'recycling' })),
-    effects: [{ kind: 'recycle', n, ...recycling }],
+    effects: [{ kind: 'recycle', n, timeoutMs, force }],
   };
 }
 
 export function planReady(context: PoolContext, n: number): PoolPlan {
-  const ready = withThread({ ...context, ...proved(context) }, n, () => ({ state: 'ready', fresh: false }));
-  const stayed = context.threads.some((thread) => thread.n === n && thread.state === 'recycling');
+  const thread = context.threads.find((candidate) => candidate.n === n);
+  const ready = withThread({ ...context, ...proved(context) }, n, () => ({
+    state: 'ready',
+    fresh: false,
+    instead: undefined,
+  }));
+  const stayed = thread?.state === 'recycling';
+  const { instead } = thread ?? {};
   return then(
-    then(retry(ready), (now) => (stayed ? watchSpared(now) : watchIdle(now, n))),
-    planMinimum,
+    then(
+      then(retry(ready), (now) => (stayed ? watchSpared(now) : watchIdle(now, n))),
+      planMinimum,
+    ),
+    (now) => (instead === undefined ? none(now) : replace(now, instead.of, instead)),
   );
 }
 
@@ -273,19 +317,26 @@ export function planStuck(context: PoolContext, n: number): PoolPlan {
 /** The operating system has let go of thread `n`; those who waited for room are placed, and the minimum is kept. */
 export function planExit(context: PoolContext, n: number, cause: ThreadCause): PoolPlan {
   const thread = context.threads.find((candidate) => candidate.n === n);
+  const { instead } = thread ?? {};
+  const kept = context.threads.find((other) => other.n === instead?.of && other.state === 'ready');
   const gone: PoolPlan = {
     context: {
       ...context,
-      threads: context.threads.filter((other) => other !== thread),
+      // Whoever was to take its place is one like the others.
+      threads: context.threads
+        .filter((other) => other !== thread)
+        .map((other) => (other.instead?.of === n ? { ...other, instead: undefined } : other)),
       ended: { ...context.ended, [cause]: (context.ended[cause] ?? 0) + 1 },
     },
     effects: [
       { kind: 'unwatch-idle', n },
       { kind: 'forget', n },
+      ...(kept === undefined ? [] : [{ kind: 'tell-kept', n: kept.n, tried: n } as const]),
     ],
   };
   const failed = thread?.fresh === true && cause !== 'shutdown' && cause !== 'retired';
-  const judged = failed ? then(gone, (now) => planStrike(now, { kind: 'failed-start', n, cause })) : gone;
+  const strikes = failed && thread.spared !== true;
+  const judged = strikes ? then(gone, (now) => planStrike(now, { kind: 'failed-start', n, cause })) : gone;
   // What fails to start is not tried over and over: the minimum is kept again when its strike is forgotten.
   const again = !failed && cause !== 'shutdown';
   return again ? then(then(judged, retry), planMinimum) : then(judged, retry);
@@ -304,6 +355,7 @@ export function planClosing(context: PoolContext): PoolPlan {
         ...thread,
         state: thread.state === 'stuck' ? thread.state : 'leaving',
         fresh: false,
+        instead: undefined,
       })),
     },
     effects: [
@@ -320,11 +372,13 @@ function leave(context: PoolContext, n: number, cause: LeaveCause): PoolPlan {
   };
 }
 
-function start(context: PoolContext, n: number = freeNumber(context.threads)): PoolPlan {
-  const threads: readonly PlacedThread[] = [
-    ...context.threads,
-    { n, state: 'starting', owned: 0, fresh: true },
-  ];
+function start(
+  context: PoolContext,
+  n: number = freeNumber(context.threads),
+  kind?: Pick<PlacedThread, 'spared' | 'instead'> | false,
+): PoolPlan {
+  const thread: PlacedThread = { n, state: 'starting', owned: 0, fresh: true, ...kind };
+  const threads: readonly PlacedThread[] = [...context.threads, thread];
   return {
     context: {
       ...context,
@@ -332,7 +386,7 @@ function start(context: PoolContext, n: number = freeNumber(context.threads)): P
       started: context.started + 1,
       peak: Math.max(context.peak, threads.length),
     },
-    effects: [{ kind: 'start', n }],
+    effects: [{ kind: 'start', n, ...(thread.instead && { instead: thread.instead.of }) }],
   };
 }
 

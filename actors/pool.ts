@@ -28,7 +28,12 @@ import { threadMachine, type Recycling, type ThreadReport } from './thread.ts';
 
 export type PoolEvent =
   /** Run an instance on a thread of this pool. */
-  | { readonly type: 'place'; readonly address: string; readonly placement?: PlacementRule }
+  | {
+      readonly type: 'place';
+      readonly address: string;
+      readonly placement?: PlacementRule;
+      readonly moving?: boolean;
+    }
   /** It has waited for a place as long as it may. */
   | { readonly type: 'place.overdue'; readonly address: string }
   /** An instance of this pool failed too often. */
@@ -68,7 +73,9 @@ export type PoolReport =
       readonly threadId: string;
       readonly strikes: readonly Strike[];
       readonly intensity: PoolIntensity;
-    };
+    }
+  /** It does not replace thread `n`, since no other starts: that of `tried` has failed, or none was tried. */
+  | { readonly type: 'pool.kept'; readonly threadId: string; readonly n: number; readonly tried?: number };
 
 const threadActor = (n: number): string => `thread:${n}`;
 const idleTimer = (n: number): string => `idle:${n}`;
@@ -77,7 +84,7 @@ const waitTimer = (address: string): string => `wait:${address}`;
 function plan(context: PoolContext, event: PoolEvent): PoolPlan {
   switch (event.type) {
     case 'place':
-      return planPlacement(context, event.address, event.placement);
+      return planPlacement(context, event.address, event.placement, event.moving);
     case 'place.overdue':
       return planOverdue(context, event.address);
     case 'escalation':
@@ -131,8 +138,11 @@ export const poolMachine = setup({
       const { threadId, startTimeoutMs, intensity } = context;
       const act: { readonly [K in PoolEffect['kind']]: (effect: Extract<PoolEffect, { kind: K }>) => void } =
         {
-          start: ({ n }) =>
-            enqueue.spawnChild('thread', { id: threadActor(n), input: { threadId, n, startTimeoutMs } }),
+          start: ({ n, instead }) =>
+            enqueue.spawnChild('thread', {
+              id: threadActor(n),
+              input: { threadId, n, startTimeoutMs, ...(instead !== undefined && { instead }) },
+            }),
           host: ({ n, address }) => enqueue.sendTo(threadActor(n), { type: 'host', address }),
           leave: ({ n, cause }) => enqueue.sendTo(threadActor(n), { type: 'leave', cause }),
           recycle: ({ n, timeoutMs, force }) =>
@@ -160,6 +170,15 @@ export const poolMachine = setup({
           },
           'tell-exhausted': ({ strikes }) => {
             const report: PoolReport = { type: 'pool.exhausted', threadId, strikes, intensity };
+            enqueue.sendParent(report);
+          },
+          'tell-kept': ({ n, tried }) => {
+            const report: PoolReport = {
+              type: 'pool.kept',
+              threadId,
+              n,
+              ...(tried !== undefined && { tried }),
+            };
             enqueue.sendParent(report);
           },
         };

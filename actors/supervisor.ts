@@ -77,6 +77,8 @@ export type SupervisorEmitted =
   | { readonly type: 'giving-up'; readonly address: string; readonly because?: string }
   /** A pool has no thread for an instance. */
   | ({ readonly type: 'refused' } & Omit<Extract<PoolReport, { type: 'pool.refused' }>, 'type'>)
+  /** A pool keeps a thread that was to be replaced. */
+  | ({ readonly type: 'kept' } & Omit<Extract<PoolReport, { type: 'pool.kept' }>, 'type'>)
   /** A pool starts no more threads. */
   | ({ readonly type: 'exhausted' } & Omit<Extract<PoolReport, { type: 'pool.exhausted' }>, 'type'>);
 
@@ -134,8 +136,8 @@ function planOf(group: Group, event: GroupEvent): GroupPlan {
   return planDue(group);
 }
 
-function placing({ address, placement }: Placeable): PoolEvent {
-  return { type: 'place', address, ...(placement && { placement }) };
+function placing({ address, placement, moving }: Placeable): PoolEvent {
+  return { type: 'place', address, ...(placement && { placement }), ...(moving === true && { moving }) };
 }
 
 function placeable({ address, threadId, placement }: Placeable): Placeable {
@@ -237,6 +239,9 @@ export const supervisorMachine = setup({
     },
     'pool.refused': {
       actions: emit(({ event: { type: _type, ...refusal } }) => ({ type: 'refused', ...refusal })),
+    },
+    'pool.kept': {
+      actions: emit(({ event: { type: _type, ...report } }) => ({ type: 'kept', ...report })),
     },
     'pool.exhausted': {
       actions: emit(({ event: { type: _type, ...report } }) => ({ type: 'exhausted', ...report })),

@@ -4,6 +4,8 @@ export interface ThreadInput {
   readonly threadId: string;
   readonly n: number;
   readonly startTimeoutMs: number;
+  /** Number of the thread whose place it is to take: it is ready when it can run the same agents. */
+  readonly instead?: number | undefined;
 }
 
 /** Why a thread is gone. */
@@ -91,7 +93,7 @@ const TERMINATE_MS = 1000;
  */
 const worker = fromCallback<
   WorkerCommand,
-  Pick<ThreadContext, 'threadId' | 'n' | 'name'> & NonReducibleUnknown
+  Pick<ThreadContext, 'threadId' | 'n' | 'name' | 'instead'> & NonReducibleUnknown
 >(() => {
   throw new Error('the thread machine needs the "worker" actor');
 });
@@ -166,7 +168,12 @@ export const threadMachine = setup({
   invoke: {
     src: 'worker',
     id: 'worker',
-    input: ({ context }) => ({ threadId: context.threadId, n: context.n, name: context.name }),
+    input: ({ context: { threadId, n, name, instead } }) => ({
+      threadId,
+      n,
+      name,
+      ...(instead !== undefined && { instead }),
+    }),
   },
   on: {
     'worker.exit': '.exited',

@@ -11,6 +11,8 @@ export interface DecisionsOptions {
   readonly poolOf: (threadId: string) => ResolvedPool;
   /** A new incarnation has the grants of its agent again. */
   readonly openGrants: (instance: Instance) => void;
+  /** Thread `n` of a pool is not replaced: that of `tried` did not start, or none was tried. */
+  readonly kept: (threadId: string, n: number, tried: number | undefined) => void;
   readonly hub: EventHub;
   readonly logger: Logger;
 }
@@ -20,6 +22,7 @@ export function decisions({
   instanceAt,
   poolOf,
   openGrants,
+  kept,
   hub,
   logger,
 }: DecisionsOptions): Omit<SupervisionEffects, 'clock' | 'poolOf' | 'startThread'> {
@@ -38,7 +41,7 @@ export function decisions({
   };
 
   return {
-    unplaced: (address, error) => contained(address, (instance) => instance.startFailed(unmade(error))),
+    unplaced: (address, error) => contained(address, (instance) => instance.unplaced(unmade(error))),
     restart: (address) =>
       contained(address, (instance) => {
         instance.restart();
@@ -51,6 +54,7 @@ export function decisions({
       const error = noThread(address, poolOf(threadId), why);
       contained(address, (instance) => instance.refused(error, why === 'full' ? 'init-timeout' : 'error'));
     },
+    kept: ({ threadId, n, tried }) => kept(threadId, n, tried),
     exhausted({ threadId, strikes, intensity }) {
       const error = closedPool(threadId, intensity);
       hub.emit('escalation', { kind: 'pool', threadId, error, evidence: { ...intensity, strikes } });

@@ -29,7 +29,7 @@ export { toMermaid } from './inspect/to-mermaid.ts';
 export type { Logger } from './logger.ts';
 export type { PoolEvidence } from './exhausted.ts';
 export { QuarantineError, type QuarantineEvidence } from './quarantine.ts';
-export type { Recycled } from './recycle.ts';
+export type { KeptThread, Recycled } from './recycle.ts';
 export type { Escalation, RuntimeEvents, RuntimeListener } from './runtime-events.ts';
 export {
   createRuntime,

@@ -17,6 +17,9 @@ import type { Snapshots } from './store/snapshots.ts';
 import type { MessageTelemetry } from './telemetry/messages.ts';
 import type { StopReason } from './watchers.ts';
 
+/** Milliseconds after which one that moves asks again for a place, when there was no thread for it. */
+const PLACE_AGAIN_MS = 1000;
+
 /** What an instance has its runtime do. */
 export interface InstanceEffects {
   readonly clock: Clock;
@@ -50,6 +53,8 @@ export interface InstanceEffects {
   running(instance: Instance): void;
   /** It has left thread `from` of its pool, which is being replaced, and needs another place. */
   moving(instance: Instance, from: number): void;
+  /** It has left its thread, and no other can be started: ask again for a place. */
+  placeLater(instance: Instance): void;
   /** It was ended with another of its group. */
   down(instance: Instance): void;
   /** It is quarantined. */
@@ -129,7 +134,14 @@ export function instanceEffects(options: InstanceEffectsOptions): InstanceEffect
       const wanted = placeable(instance);
       const anywhere = wanted.placement === undefined || wanted.placement.kind === 'fewest';
       const placement = anywhere ? ({ kind: 'replacement', of: from } as const) : wanted.placement;
-      tell({ type: 'instance.place', ...wanted, placement });
+      tell({ type: 'instance.place', ...wanted, placement, moving: true });
+    },
+    placeLater(instance) {
+      const again = (): void => {
+        if (instance.phase === 'moving')
+          tell({ type: 'instance.place', ...placeable(instance), moving: true });
+      };
+      clock.unref?.(clock.setTimeout(again, PLACE_AGAIN_MS));
     },
     resume(instance) {
       assertRunning();

@@ -392,7 +392,15 @@ export class Instance {
   refused(error: HoldfastError, reason: StopReason): void {
     if (!this.#due || this.over) return;
     this.#due = false;
-    this.startFailed(error, reason);
+    this.unplaced(error, reason);
+  }
+
+  /** No thread could be started for it. One that only moves has lost nothing, and waits until one can. */
+  unplaced(error: unknown, reason: StopReason = 'error'): void {
+    if (this.#phase !== 'moving') return this.startFailed(error, reason);
+    this.#unseat();
+    this.#due = true;
+    this.#effects.placeLater(this);
   }
 
   /** Where it runs, as soon as it does; rejects when it has ended. */

@@ -14,6 +14,7 @@ import { DeadLetters, type DeadLetter } from './dead-letters.ts';
 import { decisions } from './decisions.ts';
 import { drained } from './drain.ts';
 import { HoldfastError } from './errors.ts';
+import { closedPool } from './exhausted.ts';
 import { Instance } from './instance.ts';
 import { instanceEffects, type InstanceEffects } from './instance-effects.ts';
 import { poolActor } from '../actors/supervisor.ts';
@@ -31,6 +32,8 @@ import type { StartThread } from './os-thread.ts';
 import { PeerBroker } from './peer-broker.ts';
 import { FailureLog } from './quarantine.ts';
 import { continuationOf, type SpawnRequest } from './spawn-request.ts';
+import { KeptThreads } from './kept-threads.ts';
+import { threadNotStarted } from './thread-errors.ts';
 import type { Keeper } from './store/keeper.ts';
 import type { SnapshotStore } from './store/snapshot-store.ts';
 import { Snapshots } from './store/snapshots.ts';
@@ -95,6 +98,7 @@ export class RuntimeSystem {
   /** By agent; only of those whose instances live and fail together. */
   readonly #groupFailures = new Map<string, FailureLog>();
   readonly #threads: Threads;
+  readonly #kept = new KeptThreads();
   readonly #effects: InstanceEffects;
   readonly #broker: PeerBroker;
   readonly #snapshots: Snapshots;
@@ -338,8 +342,24 @@ export class RuntimeSystem {
       timeoutMs,
       replace: ({ pool, n }) =>
         this.#tell({ type: 'thread.recycle', threadId: pool, n, timeoutMs, force: true }),
+      watchKept: (name) => this.#kept.watch(name),
       assertRunning: () => this.#assertRunning(),
     });
+  }
+
+  #keep(threadId: string, n: number, tried: number | undefined): void {
+    const { intensity, startTimeoutMs } = this.#pool(threadId);
+    const [thread, other] = [n, tried ?? 0].map((one) => `holdfast:${threadId}:${one}`) as [string, string];
+    const why =
+      tried === undefined
+        ? closedPool(threadId, intensity)
+        : (this.#threads.takeFailure(other) ?? threadNotStarted(other, startTimeoutMs));
+    const error = this.scrubber.scrub(why);
+    this.warn(
+      { thread, error },
+      'a thread is not replaced and goes on, because no other can be started for it',
+    );
+    this.#kept.tell(thread, error);
   }
 
   /** Gives a pool other settings, and replaces its threads one by one by such that have them. */
@@ -445,6 +465,7 @@ export class RuntimeSystem {
         poolOf: (threadId) => this.#pool(threadId),
         instanceAt: (address) => this.#instances.get(address),
         openGrants: (instance) => this.#openGrants(instance),
+        kept: (threadId, n, tried) => this.#keep(threadId, n, tried),
         hub: this.#hub,
         logger: this.logger,
       }),

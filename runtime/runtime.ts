@@ -168,7 +168,8 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
    * each instance goes on, as the same incarnation, on another thread, as soon as none of its children is at work that
    * would begin anew (an invoked promise, callback or observable) and no ask is put off; it handles nothing meanwhile, for
    * up to 2.5 s. One that cannot go within `timeoutMs` (10 s) is stopped with its thread, so that it cleans up, and
-   * restarted, which is no failure; a `temporary` one ends. Rejects with
+   * restarted, which is no failure; a `temporary` one ends. A thread goes on as it is, and stands in `kept`, when the pool
+   * has room for another and that cannot be started, or not load its agents. Rejects with
    * `CONFIG_INVALID` for an unknown `threadId`, `RUNTIME_STOPPED`, and `THREAD_HUNG` when a thread does not end.
    */
   recycle(threadId?: string, options?: { readonly timeoutMs?: number }): Promise<Recycled>;

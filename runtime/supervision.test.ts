@@ -22,6 +22,7 @@ test('when a worker cannot be made, those who should have run on it are told and
     stop() {},
     refused() {},
     exhausted() {},
+    kept() {},
   });
   supervisor.send({ type: 'instance.place', address: 'counter/1', threadId: 'pool' });
   expect(await told.promise).toEqual(['counter/1', new Error('no thread today')]);

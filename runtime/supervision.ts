@@ -18,7 +18,11 @@ export interface SupervisionEffects {
   /** A pool as it is to be now. */
   poolOf(threadId: string): ResolvedPool;
   /** Starts a worker thread of the operating system. */
-  startThread(pool: ResolvedPool, n: number, name: string, tell: (event: ThreadEvent) => void): ThreadHost;
+  startThread(
+    pool: ResolvedPool,
+    thread: { readonly n: number; readonly name: string; readonly instead?: number | undefined },
+    tell: (event: ThreadEvent) => void,
+  ): ThreadHost;
   /** The thread that was to run an instance could not even be made. */
   unplaced(address: string, error: unknown): void;
   restart(address: string): void;
@@ -31,42 +35,45 @@ export interface SupervisionEffects {
   stop(address: string): void;
   /** The pool has no thread for it. */
   refused(refusal: Emitted<'refused'>): void;
+  /** A pool keeps a thread that was to be replaced. */
+  kept(report: Emitted<'kept'>): void;
   /** A pool starts no more threads. */
   exhausted(report: Emitted<'exhausted'>): void;
 }
 
 /** Starts the supervisor with its pools: the pure machines of `actors/`, given hands. */
 export function startSupervisor(pools: readonly ResolvedPool[], effects: SupervisionEffects): SupervisorRef {
-  const worker = fromCallback<WorkerCommand, { threadId: string; n: number; name: string }>(
-    ({ input, receive, sendBack }) => {
-      const pool = effects.poolOf(input.threadId);
-      let host: ThreadHost;
-      try {
-        host = effects.startThread(pool, input.n, input.name, sendBack);
-      } catch (error) {
-        const unplaced: string[] = [];
-        receive((command) => {
-          if (command.type === 'host') unplaced.push(command.address);
-        });
-        // After those were named who should have run here.
-        queueMicrotask(() => {
-          sendBack({ type: 'worker.failed', cause: 'error', error });
-          sendBack({ type: 'worker.exit', code: -1 });
-          for (const address of unplaced) effects.unplaced(address, error);
-        });
-        return;
-      }
+  const worker = fromCallback<
+    WorkerCommand,
+    { threadId: string; n: number; name: string; instead?: number | undefined }
+  >(({ input, receive, sendBack }) => {
+    const pool = effects.poolOf(input.threadId);
+    let host: ThreadHost;
+    try {
+      host = effects.startThread(pool, input, sendBack);
+    } catch (error) {
+      const unplaced: string[] = [];
       receive((command) => {
-        if (command.type === 'host') host.host(command.address);
-        else if (command.type === 'abandon') host.abandon();
-        else if (command.type === 'move-out') host.moveOut(command.hold);
-        else if (command.type === 'hurry') void host.hurry();
-        else if (command.type === 'stay') host.stay();
-        else if (command.type === 'wind-down') void host.windDown();
-        else host.end(command.cause);
+        if (command.type === 'host') unplaced.push(command.address);
       });
-    },
-  );
+      // After those were named who should have run here.
+      queueMicrotask(() => {
+        sendBack({ type: 'worker.failed', cause: 'error', error });
+        sendBack({ type: 'worker.exit', code: -1 });
+        for (const address of unplaced) effects.unplaced(address, error);
+      });
+      return;
+    }
+    receive((command) => {
+      if (command.type === 'host') host.host(command.address);
+      else if (command.type === 'abandon') host.abandon();
+      else if (command.type === 'move-out') host.moveOut(command.hold);
+      else if (command.type === 'hurry') void host.hurry();
+      else if (command.type === 'stay') host.stay();
+      else if (command.type === 'wind-down') void host.windDown();
+      else host.end(command.cause);
+    });
+  });
   const pool = poolMachine.provide({ actors: { thread: threadMachine.provide({ actors: { worker } }) } });
   const machine = supervisorMachine.provide({ actors: { pool } });
   const { clock } = effects;
@@ -82,6 +89,7 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
   supervisor.on('pausing', ({ address }) => effects.pause(address));
   supervisor.on('stopping', ({ address }) => effects.stop(address));
   supervisor.on('refused', (refusal) => effects.refused(refusal));
+  supervisor.on('kept', (report) => effects.kept(report));
   supervisor.on('exhausted', (report) => effects.exhausted(report));
   return supervisor.start();
 }

@@ -18,6 +18,14 @@ export function instanceNotStarted(address: string, ms: number): HoldfastError {
   return new HoldfastError('THREAD_START_TIMEOUT', `${address} did not start within ${ms} ms; ${advice}`);
 }
 
+/** Why a thread does not take the place of another. */
+export function cannotRun(name: string, cause: unknown): HoldfastError {
+  const what = cause instanceof Error ? cause.message : 'its agents cannot be loaded';
+  return new HoldfastError('THREAD_CRASHED', `${name} cannot run what the thread before it does: ${what}`, {
+    cause,
+  });
+}
+
 /** Why a thread that does not take a batch is ended. */
 export function batchRefused(name: string, cause: unknown): HoldfastError {
   return new HoldfastError(

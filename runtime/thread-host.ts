@@ -3,7 +3,7 @@ import { url as inspectorUrl } from 'node:inspector';
 import type { MessagePort } from 'node:worker_threads';
 import { within, type Clock } from './clock.ts';
 import { typeOf, type Evidence } from './dead-letters.ts';
-import type { ResolvedPool } from './config/resolve.ts';
+import type { ResolvedAgent, ResolvedPool } from './config/resolve.ts';
 import type { HoldfastError } from './errors.ts';
 import { HeapBudget } from './heap-budget.ts';
 import type { InspectionHub } from './inspect/inspection-hub.ts';
@@ -24,6 +24,7 @@ import { sharesMemory, withoutShared } from './shared-memory.ts';
 import { takeAnswers } from './thread-answers.ts';
 import {
   batchRefused,
+  cannotRun,
   nobodyWaits,
   instanceNotStarted,
   threadAbandoned,
@@ -64,6 +65,8 @@ export interface ThreadHostOptions {
   readonly name: string;
   /** Modules of the agents that may run here. */
   readonly moduleUrls: readonly string[];
+  /** Those that it has to be able to run, or is of no use. Default: none. */
+  readonly runs?: readonly ResolvedAgent[] | undefined;
   readonly clock: Clock;
   /** Default: a worker thread of Node. */
   readonly startThread?: StartThread | undefined;
@@ -243,7 +246,7 @@ export class ThreadHost implements PeerThread {
       hung: (slot, ms) => this.#hung(slot, ms),
     });
     this.#link.call('hello' satisfies ThreadMethod).then(
-      () => this.#started(),
+      () => this.#begin(),
       // Told by the worker's own error and exit.
       () => {},
     );
@@ -384,6 +387,11 @@ export class ThreadHost implements PeerThread {
     }
   }
 
+  /** What it has ended with. */
+  failure(code: number): Error {
+    return this.#failure ?? threadExited(this.name, code);
+  }
+
   /** Why the thread has ended, or is about to. */
   get cause(): ThreadCause {
     return this.#cause;
@@ -488,6 +496,19 @@ export class ThreadHost implements PeerThread {
   #refused(cause: unknown): void {
     if (this.#gone || this.#failure !== undefined) return;
     this.#fail('error', batchRefused(this.name, cause));
+  }
+
+  async #begin(): Promise<void> {
+    const { runs = [] } = this.#options;
+    try {
+      for (const { moduleUrl, exportName, name } of runs) {
+        await this.#link.call('load' satisfies ThreadMethod, moduleUrl, exportName, name);
+      }
+    } catch (error) {
+      if (!this.#gone) this.#fail('error', cannotRun(this.name, error));
+      return;
+    }
+    this.#started();
   }
 
   #started(): void {
@@ -716,7 +737,7 @@ export class ThreadHost implements PeerThread {
       if (attachment === undefined) instance.startFailed(reason, why);
       else instance.failed(reason, why);
     }
-    for (const instance of queued) if (instance.awaits(this)) instance.startFailed(reason, why);
+    for (const instance of queued) if (instance.awaits(this)) instance.unplaced(reason, why);
   }
 }
 

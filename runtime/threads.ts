@@ -35,6 +35,8 @@ export interface ThreadsOptions extends Pick<
 export class Threads {
   readonly #options: ThreadsOptions;
   readonly #hosts = new Map<string, Set<ThreadHost>>();
+  /** Of those that were to take the place of others, by name. */
+  readonly #failures = new Map<string, Error>();
 
   constructor(options: ThreadsOptions) {
     this.#options = options;
@@ -48,10 +50,40 @@ export class Threads {
     return [...this.#hosts.values()].flatMap((hosts) => Array.from(hosts));
   }
 
-  /** Starts one; `tellActor` gets what happens to it. */
-  start(pool: ResolvedPool, n: number, name: string, tellActor: (event: ThreadEvent) => void): ThreadHost {
+  /** Starts one, in the place of the thread `instead` if there is one; `tellActor` gets what happens to it. */
+  start(
+    pool: ResolvedPool,
+    thread: { readonly n: number; readonly name: string; readonly instead?: number | undefined },
+    tellActor: (event: ThreadEvent) => void,
+  ): ThreadHost {
+    try {
+      return this.#start(pool, thread, tellActor);
+    } catch (error) {
+      if (thread.instead !== undefined && error instanceof Error) this.#failures.set(thread.name, error);
+      throw error;
+    }
+  }
+
+  /** Why a thread of that name has not taken the place of another; it is told once. */
+  takeFailure(name: string): Error | undefined {
+    const error = this.#failures.get(name);
+    this.#failures.delete(name);
+    return error;
+  }
+
+  #start(
+    pool: ResolvedPool,
+    {
+      n,
+      name,
+      instead,
+    }: { readonly n: number; readonly name: string; readonly instead?: number | undefined },
+    tellActor: (event: ThreadEvent) => void,
+  ): ThreadHost {
     const { agents, hub, tell, ...rest } = this.#options;
     const { threadId } = pool;
+    const before = instead === undefined ? undefined : this.of(threadId).find((one) => one.n === instead);
+    const runs = new Set(before?.occupants().map(({ agent }) => agent));
     const hosts = this.#hosts.get(threadId) ?? new Set();
     this.#hosts.set(threadId, hosts);
     hub.emit('thread', { threadId, name, state: 'starting' });
@@ -60,17 +92,21 @@ export class Threads {
       pool,
       n,
       name,
+      runs: [...runs],
       moduleUrls: agents.filter((agent) => agent.threadId === threadId).map(({ moduleUrl }) => moduleUrl),
       recycle: (of) => tell({ type: 'thread.recycle', threadId, n: of, timeoutMs: RECYCLE_MS, force: false }),
       release: (freed) => tell({ type: 'instance.release', threadId, n: freed }),
       letter: (report) => this.#letter(report),
       tell: (event) => {
         const on = host.instances;
+        // Of one that is to take the place of another, and does not, that is told.
+        const tried = instead !== undefined && !host.ready;
         if (event.type === 'worker.exit') hosts.delete(host);
+        if (event.type === 'worker.exit' && tried) this.#failures.set(name, host.failure(event.code));
         tellActor(event);
         if (event.type === 'worker.ready') hub.emit('thread', { threadId, name, state: 'ready' });
         if (event.type === 'worker.exit') this.#ended(threadId, host);
-        else if (event.type === 'worker.failed') this.#failed(host, event.cause, event.error, on);
+        else if (event.type === 'worker.failed' && !tried) this.#failed(host, event.cause, event.error, on);
       },
     });
     hosts.add(host);

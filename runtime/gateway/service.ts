@@ -79,8 +79,7 @@ export class Service {
         this.#tell({ type: 'rolled' });
         break;
       case 'hand-over':
-        this.#tell({ type: 'state', state: await this.#handOver() });
-        await this.#runtime?.stop();
+        await this.#leave();
         break;
       case 'succeeded':
         await this.#passOn(message);
@@ -180,6 +179,13 @@ export class Service {
       this.#controls.set(n, resolve);
       this.#tell({ type: 'control', n, action });
     });
+  }
+
+  /** What the instances had begun here is over before they go on there. */
+  async #leave(): Promise<void> {
+    const state = await this.#handOver();
+    await this.#runtime?.stop();
+    this.#tell({ type: 'state', state });
   }
 
   async #handOver(): Promise<HandedState> {

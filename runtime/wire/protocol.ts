@@ -190,6 +190,7 @@ export const LISTS = {
 export type ThreadMethod =
   | 'hello'
   | 'deliver'
+  | 'load'
   | 'activate'
   | 'deactivate'
   | 'depart'

@@ -173,6 +173,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         delivered += 1;
         return turns.deliver(batch, host);
       },
+      /** Whether it can run that agent at all. */
+      async load(moduleUrl: string, exportName: string, name: string) {
+        await load(moduleUrl, exportName, name);
+      },
       activate,
       deactivate(slots: number | readonly number[], counted?: number) {
         for (const slot of typeof slots === 'number' ? [slots] : slots) {
