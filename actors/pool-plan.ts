@@ -325,7 +325,7 @@ export function planExit(context: PoolContext, n: number, cause: ThreadCause): P
       // Whoever was to take its place is one like the others.
       threads: context.threads
         .filter((other) => other !== thread)
-        .map((other) => (other.instead?.of === n ? { ...other, instead: undefined } : other)),
+        .map((other) => (other.instead?.of === n ? likeOthers(other) : other)),
       ended: { ...context.ended, [cause]: (context.ended[cause] ?? 0) + 1 },
     },
     effects: [
@@ -340,6 +340,11 @@ export function planExit(context: PoolContext, n: number, cause: ThreadCause): P
   // What fails to start is not tried over and over: the minimum is kept again when its strike is forgotten.
   const again = !failed && cause !== 'shutdown';
   return again ? then(then(judged, retry), planMinimum) : then(judged, retry);
+}
+
+/** It takes nobody's place. */
+function likeOthers(thread: PlacedThread): PlacedThread {
+  return { ...thread, instead: undefined };
 }
 
 /** Everybody leaves, nobody waits any more. */

@@ -85,7 +85,9 @@ test("the owner's config runs byte for byte, from its file, with three agents in
 test('an instance that is stopped while its module is loaded does not start any more', async () => {
   const runtime = await start({ agents: { slow: fixture('slow-import') } });
   const outcome = Promise.allSettled([runtime.spawn('slow', { id: 'a' })]);
-  await expect.poll(() => runtime.status().pools[0]?.threads[0]?.instances, { interval: 5 }).toBe(1);
+  await expect
+    .poll(() => runtime.status().pools[0]?.threads[0]?.instances, { interval: 5, timeout: 10_000 })
+    .toBe(1);
   await runtime.get('slow/a')?.stop();
   const again = await runtime.spawn('slow', { id: 'a' });
   expect(await again.ask({ type: 'started' })).toBe(1);
