@@ -58,10 +58,12 @@ export interface DeadLetter {
   /** The instance at `address` sent it to its parent, which it does not have, or which may not be told so by it. */
   readonly toParent?: true;
   /**
-   * How many events this letter stands for, when they died with the thread of the agent that sent them, which alone
-   * had them: they were counted and cannot be shown.
+   * How many events this letter stands for, when they died with the thread of the agent that sent or emitted them, which
+   * alone had them: they were counted and cannot be shown.
    */
   readonly lost?: number;
+  /** Only with `lost`: the instance at `address` itself had emitted them, or sent them to its parent. */
+  readonly toHost?: true;
   /**
    * The body of the event is not kept: it was too large, could not be read, made room for later ones, or has moved to
    * the thread (`transfer`).

@@ -502,6 +502,14 @@ export class Instance {
     this.#effects.deadLetters.add({ address, reason, event, incarnation, toParent: true });
   }
 
+  /** So many events that it had told died with its thread before the host heard of them. */
+  lost(count: number): void {
+    if (count <= 0) return;
+    const { address, incarnation } = this;
+    const letter = { address, reason: 'crashed', event: undefined, incarnation, lost: count } as const;
+    this.#effects.deadLetters.add({ ...letter, toHost: true });
+  }
+
   done(report: DoneReport): void {
     this.#end = { kind: 'done', report };
     // Whatever follows begins anew.

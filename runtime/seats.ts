@@ -14,6 +14,10 @@ export interface Seat {
   readonly incarnation: number;
   /** What the progress block said of the slot before. */
   readonly base: number;
+  /** What it said of what the slot had told. */
+  readonly toldBase: number;
+  /** Events that the host has heard of the instance here. */
+  heard: number;
   /** `undefined` until the instance runs. */
   attachment: Attachment | undefined;
   /** Asks that the instance has handled and will answer later. */
@@ -112,6 +116,8 @@ export class Seats {
       instance,
       incarnation,
       base,
+      toldBase: this.#options.progress.told(slot),
+      heard: 0,
       attachment: undefined,
       deferred: new Set(),
       kept: 0,
@@ -151,7 +157,7 @@ export class Seats {
     this.#options.broker.vacated(seat, { error, inHand, evidence: wire });
     if (attachment === undefined) return;
     const handled = this.handled(seat);
-    const { waiting, outbox } = this.#options;
+    const { waiting, outbox, progress } = this.#options;
     const answers = reason && ((tag: Tag): void => waiting.reject(tag, reason));
     const { mailbox } = attachment;
     if (mailbox !== instance.mailbox) {
@@ -166,6 +172,8 @@ export class Seats {
     }
     // The next incarnation goes on from the last state there is, and handles again what is not in it.
     const again = (reason !== undefined || failed !== undefined) && instance.keepsState;
+    if (reason !== undefined && !again)
+      instance.lost((progress.told(seat.slot) - seat.toldBase - seat.heard) | 0);
     const settled = again ? Math.max(seat.kept, attachment.acked) : handled;
     if (again && reason === undefined) {
       const { acked } = attachment;

@@ -14,6 +14,7 @@ import {
   type ErrorReport,
   type LetterReport,
   type StateOf,
+  tellsEvent,
 } from './wire/protocol.ts';
 import {
   isDoneReport,
@@ -73,7 +74,10 @@ export class ThreadReports {
       else if (kind === REPORT.traced) this.#traced(items[i + 2]);
       else if (kind === REPORT.letter) this.#letter(items[i + 2]);
       else if (!NAMES.has(kind)) this.#options.violated('a report of an unknown kind');
-      else if (seat?.instance.holds(seat)) this.#safely(kind, seat, items[i + 2]);
+      else if (seat?.instance.holds(seat)) {
+        if (tellsEvent(kind)) seat.heard += 1;
+        this.#safely(kind, seat, items[i + 2]);
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createProgress, openProgress } from './progress.ts';
 
-const MILLION_SLOTS = 4 * 1024 * 1024;
+const MILLION_SLOTS = 8 * 1024 * 1024;
 
 describe('progress', () => {
   it('counts the turns of each slot and knows which is in hand', () => {
@@ -39,6 +39,18 @@ describe('progress', () => {
         expect(host.inHand()).toBe(-1);
       }),
     );
+  });
+
+  it('counts what each slot tells apart from what it handles, also beyond where it began', () => {
+    const host = createProgress();
+    host.reserve(500);
+    const thread = openProgress(host.buffer);
+    for (const slot of [3, 500, 500, 500]) thread.tell(slot);
+    thread.untell(500);
+    thread.end(3);
+
+    expect([host.told(3), host.told(4), host.told(500)]).toEqual([1, 0, 2]);
+    expect([host.handled(3), host.handled(4), host.handled(500)]).toEqual([1, 0, 0]);
   });
 
   it('counts on past 2^31: the difference of two readings is right as a 32-bit number', () => {
@@ -79,7 +91,8 @@ describe('progress', () => {
 
   it('has room for a million slots and refuses the next with a code of its own', () => {
     const progress = createProgress();
-    const last = MILLION_SLOTS / 4 - 4;
+    // Three words before them, two for each.
+    const last = Math.floor((MILLION_SLOTS / 4 - 3) / 2) - 1;
 
     progress.reserve(last);
     progress.end(last);

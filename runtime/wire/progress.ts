@@ -13,6 +13,12 @@ export interface Progress {
   end(slot: number): void;
   /** Envelopes that `slot` has handled, modulo 2^32. */
   handled(slot: number): number;
+  /** `slot` has something to tell the host of: it emitted it, or sent it to its parent. */
+  tell(slot: number): void;
+  /** That is left behind after all. */
+  untell(slot: number): void;
+  /** How often `slot` had, modulo 2^32: whether the host has heard all of it. */
+  told(slot: number): number;
   /** The slot whose envelope is in hand, or -1. */
   inHand(): number;
   /** Turns that have begun, modulo 2^32: a turn in hand that is still the same one has not ended. */
@@ -30,8 +36,10 @@ const TURNS = 1;
 const LOOKS = 2;
 const FIRST_SLOT = 3;
 const BYTES = Int32Array.BYTES_PER_ELEMENT;
-/** One instance takes four bytes: room for a million instances on one thread. */
-const MAX_BYTES = 4 * 1024 * 1024;
+/** What is handled, and what is told. */
+const WORDS = 2;
+/** One instance takes eight bytes: room for a million instances on one thread. */
+const MAX_BYTES = 8 * 1024 * 1024;
 
 export function createProgress(): Progress {
   return openProgress(new SharedArrayBuffer(64 * BYTES, { maxByteLength: MAX_BYTES }));
@@ -42,8 +50,9 @@ export function openProgress(buffer: SharedArrayBuffer): Progress {
   let words = viewOf(buffer);
   const head = new Int32Array(buffer, 0, FIRST_SLOT);
   const at = (slot: number): number => {
-    if (FIRST_SLOT + slot >= words.length) words = viewOf(buffer);
-    return FIRST_SLOT + slot;
+    const place = FIRST_SLOT + slot * WORDS;
+    if (place + 1 >= words.length) words = viewOf(buffer);
+    return place;
   };
   return {
     buffer,
@@ -60,6 +69,18 @@ export function openProgress(buffer: SharedArrayBuffer): Progress {
       const place = at(slot);
       return words[place] ?? 0;
     },
+    tell(slot) {
+      const place = at(slot) + 1;
+      words[place] = (words[place] ?? 0) + 1;
+    },
+    untell(slot) {
+      const place = at(slot) + 1;
+      words[place] = (words[place] ?? 0) - 1;
+    },
+    told(slot) {
+      const place = at(slot) + 1;
+      return words[place] ?? 0;
+    },
     inHand: () => Atomics.load(head, IN_HAND) - 1,
     turns: () => Atomics.load(head, TURNS),
     look() {
@@ -67,7 +88,7 @@ export function openProgress(buffer: SharedArrayBuffer): Progress {
     },
     looks: () => head[LOOKS] ?? 0,
     reserve(slot) {
-      const needed = (FIRST_SLOT + slot + 1) * BYTES;
+      const needed = (FIRST_SLOT + (slot + 1) * WORDS) * BYTES;
       if (needed <= buffer.byteLength) return;
       if (needed > MAX_BYTES) throw noRoom();
       buffer.grow(Math.min(MAX_BYTES, Math.max(needed, buffer.byteLength * 2)));

@@ -78,6 +78,11 @@ export const REPORT = {
   ahead: 15,
 } as const;
 
+/** An event that was emitted, or is for the parent. */
+export function tellsEvent(kind: number): boolean {
+  return kind === REPORT.emitted || kind === REPORT.parentEvent || kind === REPORT.withErrors;
+}
+
 /** How an envelope came to its end; times are milliseconds of the host's clock. */
 export interface TraceReport {
   readonly address: string;

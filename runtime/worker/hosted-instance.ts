@@ -26,7 +26,7 @@ export interface HostedInstanceOptions {
   /** Shows what its actors do, when the request says that it is inspected. */
   readonly inspection?: Pick<InspectionFeed, 'observe'> | undefined;
   /** Where the thread notes what its slot has handled, and whether an envelope of it is in hand. */
-  readonly progress?: Pick<Progress, 'handled' | 'inHand'>;
+  readonly progress?: Pick<Progress, 'handled' | 'inHand' | 'tell'>;
   /** It has something of its own to do, see {@link HostedInstance.steps}. */
   readonly wake: () => void;
   /** The instance reached its end by itself. */
@@ -352,6 +352,7 @@ export class HostedInstance {
   #tell(kind: number, event: AnyEventObject): void {
     const { reports } = this.#options;
     if (this.#watched) this.#reportAhead();
+    this.#options.progress?.tell(this.slot);
     const errors = findErrors(event);
     if (errors === undefined) reports.add(kind, this.slot, event);
     else reports.add(REPORT.withErrors, this.slot, [kind, event, errors]);

@@ -1,6 +1,6 @@
 import { transferablesOf } from '../mailbox/transfer.ts';
 import { safeCopy } from '../wire/errors.ts';
-import { REPORT, type ErrorReport, type LetterReport, type LogReport } from '../wire/protocol.ts';
+import { tellsEvent, REPORT, type ErrorReport, type LetterReport, type LogReport } from '../wire/protocol.ts';
 import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import { clonableFields } from './log-reports.ts';
@@ -19,17 +19,23 @@ export interface Mirrored {
 export class Reports {
   readonly #send: (items: unknown[], transfer: readonly unknown[] | undefined) => void;
   readonly #loop: EventLoop;
+  readonly #leftBehind: (slot: number) => void;
   readonly #dirty = new Set<Mirrored>();
   #items: unknown[] = [];
   #armed = false;
 
-  /** `send` throws at once when something cannot be cloned; what `transfer` holds moves with the items. */
+  /**
+   * `send` throws at once when something cannot be cloned; what `transfer` holds moves with the items. `leftBehind` hears
+   * of each event that is not told.
+   */
   constructor(
     send: (items: unknown[], transfer: readonly unknown[] | undefined) => void,
     loop: EventLoop = eventLoop,
+    leftBehind: (slot: number) => void = () => {},
   ) {
     this.#send = send;
     this.#loop = loop;
+    this.#leftBehind = leftBehind;
   }
 
   add(kind: number, slot: number, payload: unknown): void {
@@ -71,6 +77,7 @@ export class Reports {
     for (let i = 0; i < items.length; i += STRIDE) {
       const [kind, slot, payload] = items.slice(i, i + STRIDE) as [number, number, unknown];
       const clone = safeCopy(payload);
+      if (clone === undefined && tellsEvent(kind)) this.#leftBehind(slot);
       if (clone !== undefined) out.push(kind, slot, clone.copy);
       else out.push(...replacement(kind, slot, payload));
     }

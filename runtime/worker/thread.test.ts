@@ -92,7 +92,7 @@ describe('a thread', () => {
 });
 
 describe('an instance that cannot start', () => {
-  it('fails the call that asked for it, with what it threw, and reports nothing', async () => {
+  it('fails the call that asked for it, with what it threw, and reports no more than its state', async () => {
     const { activate, reports, deliver } = start();
 
     const failed = activate(0, 'stillborn');
@@ -100,7 +100,7 @@ describe('an instance that cannot start', () => {
     await expect(failed).rejects.toBeInstanceOf(SyntaxError);
     await expect(failed).rejects.toMatchObject({ message: 'failed at birth', code: 'E_BIRTH' });
     expect(await deliver(...asked(0, [[1, event('ask')]]))).toEqual([[]]);
-    expect(reports).toEqual([]);
+    expect(reports).toMatchObject([{ kind: 'ahead', slot: 0, payload: { status: 'error' } }]);
   });
 
   it('leaves its slot to the next one', async () => {

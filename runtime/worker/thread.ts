@@ -82,15 +82,19 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   let untold = 0;
   /** Uses of secrets that the host was asked for. */
   let uses = 0;
-  const reports = new Reports((items, moving = []) => {
-    const told = link.callWith(moving, 'report' satisfies HostMethod, items);
-    untold += 1;
-    const heard = (): void => {
-      untold -= 1;
-      if (untold < MAX_UNTOLD) turns.resume();
-    };
-    told.then(heard, heard);
-  }, loop);
+  const reports = new Reports(
+    (items, moving = []) => {
+      const told = link.callWith(moving, 'report' satisfies HostMethod, items);
+      untold += 1;
+      const heard = (): void => {
+        untold -= 1;
+        if (untold < MAX_UNTOLD) turns.resume();
+      };
+      told.then(heard, heard);
+    },
+    loop,
+    (slot) => progress.untell(slot),
+  );
   const turns = new Turns({
     progress,
     now,
