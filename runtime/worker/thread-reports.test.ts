@@ -27,9 +27,10 @@ describe('what an agent does', () => {
 
     await deliver(...told(0, event('add'), event('emit'), event('tell'), event('finish')));
 
-    // The state is there when the event is: with it, or in a mirror that came before.
+    // The state is there when the event is: with it, or in a mirror that came before. One more may come in between.
     expect(order[0]).toMatch(/ahead|snapshot/);
-    expect(order.slice(1)).toEqual(['emitted', 'parentEvent', 'done', 'ack']);
+    const others = order.filter((what) => what !== 'ahead' && what !== 'snapshot');
+    expect(others).toEqual(['emitted', 'parentEvent', 'done', 'ack']);
   });
 
   it('is told in the order it happened, under its slot', async () => {
