@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
 import { inProcess, type ThreadRig } from './fixtures/thread-rig.ts';
 import { until } from './fixtures/until.ts';
+import { threadState } from './thread-state.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 
 let rig: ThreadRig;
@@ -67,6 +68,29 @@ describe('a thread', () => {
     expect(capabilities).toEqual([[5, 3, 'capability', { name: 'sign-order', label: 'orders', args: 7 }, 1]]);
     await until(() => link.pending === 0);
     expect(await link.call('snapshot', 5)).toMatchObject({ context: { result: 'from the host' } });
+  });
+
+  it('asks the host for nothing in the name of an instance that has ended, nor logs in its slot', async () => {
+    const { activate, deliver, capabilities, reports } = start();
+    await activate(0, 'leaving');
+    await deliver(...told(0, event('go')));
+    const { left } = globalThis as { left?: object };
+    const bridge = threadState().bridges.get(left as object);
+    const use = bridge?.useSecret('capability', { label: 'orders' }, new AbortController().signal);
+    await expect(use).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
+    bridge?.log('warn', 'a late line', {});
+
+    await until(() => reports.some(({ kind }) => kind === 'log'));
+    expect(capabilities).toEqual([]);
+    const said = reports.filter(({ kind }) => kind === 'log' || kind === 'warning');
+    expect(said).toMatchObject([
+      {
+        kind: 'warning',
+        slot: -1,
+        payload: expect.stringContaining('was refused the use of a secret') as string,
+      },
+      { kind: 'log', slot: -1, payload: ['warn', 'a late line', { address: 'agent/0', incarnation: 1 }] },
+    ]);
   });
 
   it('replaces a reply that cannot be cloned, and leaves the other answers alone', async () => {
