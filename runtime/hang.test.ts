@@ -74,6 +74,24 @@ describe('a thread whose turn does not end', () => {
     expect(a.incarnation).toBe(1);
   });
 
+  test.each(['hide', 'hide idle', 'mute'] as const)(
+    'is ended whatever it writes into the memory that it shares with the host, and when it hears nothing any more (%s)',
+    async (type) => {
+      const runtime = await start({
+        agents: { hiding: fixture('hiding', { supervision: { restart: 'temporary' } }) },
+        threads: { pool: { watchdog } },
+      });
+      const ref = await runtime.spawn('hiding');
+      const reason = ended(ref);
+      ref.send({ type });
+      const behind = ref.ask({ type: 'ping' }, { timeoutMs: 20_000 });
+      expect(await reason).toBe('hang');
+      await expect(behind).rejects.toMatchObject({
+        code: expect.stringMatching(/THREAD_HUNG|AGENT_STOPPED/) as string,
+      });
+    },
+  );
+
   test('is ended too when what does not end is no turn; no event is blamed', async () => {
     const { runtime, a, b } = await stuck();
     const again = Promise.all([runs(runtime, 'stuck/a', 2), runs(runtime, 'stuck/b', 2)]);

@@ -1,6 +1,6 @@
 import type { ThreadCause, ThreadEvent } from '../actors/thread.ts';
-import { url as inspectorUrl } from 'node:inspector';
 import type { MessagePort } from 'node:worker_threads';
+import { debuggerAttached } from './attached.ts';
 import { within, type Clock } from './clock.ts';
 import { typeOf, type Evidence } from './dead-letters.ts';
 import type { ResolvedAgent, ResolvedPool } from './config/resolve.ts';
@@ -139,6 +139,8 @@ export class ThreadHost implements PeerThread {
   readonly #uses = new Map<number, AbortController>();
   #delivered = 0;
   #violations = 0;
+  /** Told that nobody knows whether a debugger is attached. */
+  #undecided = false;
   #failure: Error | undefined;
   #cause: ThreadCause = 'exit';
   readonly #watchdog: Watchdog;
@@ -240,7 +242,7 @@ export class ThreadHost implements PeerThread {
       utilization: this.#worker.readLoad?.() ?? (() => undefined),
       ping: () => this.#link.call('hello' satisfies ThreadMethod),
       awaited: () => this.#link.pending > 0,
-      debugged: () => inspectorUrl() !== undefined,
+      debugged: () => this.#isDebugged(),
       slow: (slot, ms) =>
         options.warn({ thread: this.name, ms, ...this.#doing(slot).fields }, slot === -1 ? BUSY : SLOW),
       hung: (slot, ms) => this.#hung(slot, ms),
@@ -638,6 +640,19 @@ export class ThreadHost implements PeerThread {
         recycle(this.n);
       },
     });
+  }
+
+  /** Whether a debugger may hold it. Where nobody can know that, it may. */
+  #isDebugged(): boolean {
+    const isAttached = debuggerAttached();
+    if (isAttached === undefined && !this.#undecided) {
+      this.#undecided = true;
+      const message =
+        'a thread does not get on, and is not ended: the inspector of the process is open, and this system does not tell ' +
+        'whether a debugger is attached; start the program without --inspect';
+      this.#options.warn({ thread: this.name }, message);
+    }
+    return isAttached !== false;
   }
 
   /** What the thread does right now, as far as the host can know it. */

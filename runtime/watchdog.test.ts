@@ -76,14 +76,35 @@ describe('a watchdog', () => {
     expect([told.length, clock.pending]).toEqual([2, 0]);
   });
 
-  test('counts each turn by itself, however many one instance has in a row', () => {
+  test('counts each turn by itself, however many one instance has in a row', async () => {
     const { clock, told, dog, thread } = rig();
     dog.watch();
     for (let turn = 1; turn <= 100; turn++) {
       Object.assign(thread, { slot: 0, turn, share: 1 });
       clock.pass(900);
+      // Between two turns it answers.
+      await Promise.resolve();
     }
     expect(told).toEqual([]);
+  });
+
+  test('does not believe a thread that tells of ever new turns and answers nothing', () => {
+    const { clock, told, dog, thread } = rig();
+    Object.assign(thread, { share: 1, answers: false });
+    dog.watch();
+    for (let turn = 1; turn <= 70; turn++) {
+      Object.assign(thread, { slot: turn % 2 === 0 ? -1 : 3, turn });
+      clock.pass(250);
+    }
+    expect(told.map((one) => one.split(' ')[0])).toEqual(['slow', 'hung']);
+  });
+
+  test('nor one that idles and answers nothing of what it is asked', () => {
+    const { clock, told, dog, thread } = rig();
+    Object.assign(thread, { share: 0.1, awaited: true, answers: false });
+    dog.watch();
+    clock.pass(15_500);
+    expect(told).toEqual(['slow -1 1000', 'hung -1 15000']);
   });
 
   test('counts what runs outside of turns from a ping that has no answer', async () => {

@@ -32,10 +32,23 @@ export interface WatchdogOptions {
   readonly hung: (slot: number, ms: number) => void;
 }
 
+/** Milliseconds in a row, and of those the ones that no debugger can have taken. */
+interface Stretch {
+  readonly ms: number;
+  readonly counted: number;
+}
+
+const NONE: Stretch = { ms: 0, counted: 0 };
+
+function longer({ ms, counted }: Stretch, moreMs: number, moreCounted: number): Stretch {
+  return { ms: ms + moreMs, counted: counted + moreCounted };
+}
+
 /**
- * Sees without asking the thread that a turn does not end: the turn in shared memory is the same at each look. What
- * runs outside of turns, a timer or the import of a module, shows in that a ping has no answer while the event loop
- * is busy all the time. Time in which the host itself was late does not count.
+ * Sees that a thread does not get on, in two ways. The turn in shared memory is the same at each look: so a turn that does
+ * not end is known with its instance. And a ping has no answer while the event loop is busy, or while something is awaited:
+ * so is what runs outside of turns, and a thread that writes into the shared memory what it likes, or hears nothing any more.
+ * Time in which the host itself was late does not count.
  */
 export class Watchdog {
   readonly #options: WatchdogOptions;
@@ -45,9 +58,8 @@ export class Watchdog {
   #lookedAt = 0;
   #turn = 0;
   #slot = -1;
-  #ms = 0;
-  /** Of that, what no debugger can have taken. */
-  #counted = 0;
+  #inTurn: Stretch = NONE;
+  #silent: Stretch = NONE;
   #warned = false;
   #pinging = false;
 
@@ -70,7 +82,8 @@ export class Watchdog {
   /** Milliseconds for which the thread has done nothing else, as of the last look; 0 when it has got on since. */
   get ms(): number {
     const { progress } = this.#options;
-    return progress.turns() === this.#turn && progress.inHand() === this.#slot ? this.#ms : 0;
+    const isSame = progress.turns() === this.#turn && progress.inHand() === this.#slot;
+    return Math.max(isSame ? this.#inTurn.ms : 0, this.#pinging ? this.#silent.ms : 0);
   }
 
   end(): void {
@@ -88,32 +101,22 @@ export class Watchdog {
     const share = utilization();
     const slot = progress.inHand();
     const turn = progress.turns();
-    if (slot === this.#slot && turn === this.#turn && (slot !== -1 || this.#isSilent(share))) {
-      // Whoever looks too late has not seen what was in between, and was late with everything else.
-      if (passed <= 2 * this.#everyMs) this.#count(passed);
-    } else {
-      this.#begin(slot, turn);
-    }
+    const isSame = slot !== -1 && slot === this.#slot && turn === this.#turn;
+    const isSilent = this.#isSilent(share);
+    [this.#slot, this.#turn] = [slot, turn];
+    // Whoever looks too late has not seen what was in between, and was late with everything else.
+    const ms = passed <= 2 * this.#everyMs ? passed : 0;
+    const counted = (isSame || isSilent) && !this.#options.debugged() ? ms : 0;
+    this.#inTurn = isSame ? longer(this.#inTurn, ms, counted) : NONE;
+    this.#silent = isSilent ? longer(this.#silent, ms, counted) : NONE;
+    if (!isSame && !isSilent) this.#warned = false;
     this.#judge();
     if (share !== undefined || awaited()) this.watch();
   };
 
-  #count(ms: number): void {
-    this.#ms += ms;
-    if (!this.#options.debugged()) this.#counted += ms;
-  }
-
-  #begin(slot: number, turn: number): void {
-    this.#slot = slot;
-    this.#turn = turn;
-    this.#ms = this.#counted = 0;
-    this.#warned = false;
-  }
-
-  /** Outside of a turn: whether a ping is still without an answer, and the thread too busy to have an excuse. */
+  /** Whether a ping is still without an answer; one is sent where there may be something to find. */
   #isSilent(share: number | undefined): boolean {
-    const busy = share === undefined ? this.#options.awaited() : share >= BUSY;
-    if (!busy) return false;
+    if ((share === undefined || share < BUSY) && !this.#options.awaited()) return false;
     if (this.#pinging) return true;
     this.#pinging = true;
     const answered = (): void => {
@@ -125,12 +128,13 @@ export class Watchdog {
 
   #judge(): void {
     const { warnMs, killMs, slow, hung } = this.#options;
-    if (warnMs > 0 && this.#ms >= warnMs && !this.#warned) {
+    const ms = Math.max(this.#inTurn.ms, this.#silent.ms);
+    if (warnMs > 0 && ms >= warnMs && !this.#warned) {
       this.#warned = true;
-      slow(this.#slot, this.#ms);
+      slow(this.#slot, ms);
     }
-    if (killMs === 0 || this.#counted < killMs) return;
+    if (killMs === 0 || Math.max(this.#inTurn.counted, this.#silent.counted) < killMs) return;
     this.end();
-    hung(this.#slot, this.#ms);
+    hung(this.#slot, ms);
   }
 }

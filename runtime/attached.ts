@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { url as inspectorUrl } from 'node:inspector';
+
+/** Linux's own tables of the connections of this network namespace. */
+const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6'];
+const ESTABLISHED = '01';
+
+/**
+ * Whether somebody is connected to the inspector of this process, and so may hold its threads. Node does not say: its
+ * inspector answers the same with and without a debugger. Undefined where the system does not say either, while the inspector
+ * is open.
+ */
+export function debuggerAttached(): boolean | undefined {
+  const url = inspectorUrl();
+  if (url === undefined) return false;
+  const port = Number(new URL(url).port).toString(16).toUpperCase().padStart(4, '0');
+  let isKnown = false;
+  for (const table of TABLES) {
+    let text: string;
+    try {
+      text = readFileSync(table, 'latin1');
+    } catch {
+      // Another system, or one without this version of the protocol.
+      continue;
+    }
+    isKnown = true;
+    for (const line of text.split('\n')) {
+      // `sl local_address rem_address st …`, addresses as `address:port`.
+      const [, local = '', , state] = line.trim().split(/\s+/, 4);
+      if (state === ESTABLISHED && local.endsWith(`:${port}`)) return true;
+    }
+  }
+  return isKnown ? false : undefined;
+}
