@@ -12,6 +12,7 @@ import { isEvent, notAnEvent } from './inbox.ts';
 import type { Instance } from './instance.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { refusal, tooLate } from './refusal.ts';
+import type { Answer, EventOfType } from './replies.ts';
 import type { WatchListener } from './watchers.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 import type { PersistedState, PersistedTimer } from './xstate/persisted-timer.ts';
@@ -40,7 +41,7 @@ export interface PersistedEnvelope {
 }
 
 /** What an agent reference has beyond an XState actor reference. */
-export interface AgentRefMethods<TLogic extends AnyActorLogic> {
+export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknown> {
   /** `agent/id`, ids percent-encoded. */
   readonly address: string;
   readonly agent: string;
@@ -58,9 +59,13 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic> {
   deliver(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<void>;
   /**
    * Sends an event and resolves with what the instance replies (`reply`, `replyTo`). Default 5 s, as in OTP.
-   * Rejects like `deliver`, and with `ASK_UNANSWERED` at once when the turn ends without a reply.
+   * Rejects like `deliver`, and with `ASK_UNANSWERED` at once when the turn ends without a reply. Of the type that `agent`
+   * declares for the event, or that the call says, as in `ask<number>(…)`; nobody checks that at run time.
    */
-  ask(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<unknown>;
+  ask<TReply = never, TType extends EventFromLogic<TLogic>['type'] = EventFromLogic<TLogic>['type']>(
+    event: EventOfType<EventFromLogic<TLogic>, TType>,
+    options?: WaitFor,
+  ): Promise<Answer<TReply, TReplies, TType>>;
   /** The current snapshot, asked of the thread after everything sent before was handled. Default 5 s. */
   snapshot(options?: { readonly timeoutMs?: number }): Promise<SnapshotFrom<TLogic>>;
   /**
@@ -91,11 +96,11 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic> {
 }
 
 /** A running instance: an XState actor reference, and what only a threaded agent has. */
-export type AgentRef<TLogic extends AnyActorLogic = AnyActorLogic> = Omit<
+export type AgentRef<TLogic extends AnyActorLogic = AnyActorLogic, TReplies = unknown> = Omit<
   ActorRefFrom<TLogic>,
   'stop' | keyof AgentRefMethods<TLogic>
 > &
-  AgentRefMethods<TLogic>;
+  AgentRefMethods<TLogic, TReplies>;
 
 /** Deadline of `ask`, `snapshot`, `persist` and `can`: OTP's default for a call. */
 const ASK_MS = 5000;
@@ -127,7 +132,9 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
     ask(event, options) {
       try {
         const { timeoutMs, signal } = checkWait('ref.ask()', options, ASK_MS);
-        return instance.inbox.open('ask', event, { timeoutMs, signal, onTimeout: notAnswered });
+        const answer = instance.inbox.open('ask', event, { timeoutMs, signal, onTimeout: notAnswered });
+        // Of which type it is, only the caller knows.
+        return answer as Promise<never>;
       } catch (error) {
         return Promise.reject(error);
       }

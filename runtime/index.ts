@@ -34,9 +34,12 @@ export type { Escalation, RuntimeEvents, RuntimeListener } from './runtime-event
 export {
   createRuntime,
   type AgentName,
+  type AgentRefOf,
   type LogicOf,
+  type RepliesOf,
   type Runtime,
   type RuntimeOptions,
+  type SpawnArguments,
   type SpawnOptions,
   type ThreadBoundLogic,
 } from './runtime.ts';

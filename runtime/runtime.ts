@@ -9,6 +9,7 @@ import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { Inspect, InspectOptions } from './inspect/inspect-options.ts';
 import type { InspectorPage, RunningInspector } from './inspect/local/local-inspector.ts';
+import { foreignXState } from './foreign-xstate.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
 import { consoleLogger, type Logger } from './logger.ts';
@@ -73,6 +74,19 @@ export type LogicOf<C extends RuntimeConfig, N extends keyof C['agents']> = C['a
   ? TLogic
   : AnyActorLogic;
 
+/** What a config says an agent replies, by the type of the event; `unknown` when it does not say. */
+export type RepliesOf<C extends RuntimeConfig, N extends keyof C['agents']> = C['agents'][N] extends {
+  replies?: infer TReplies;
+}
+  ? TReplies
+  : unknown;
+
+/** An agent of a config, running. */
+export type AgentRefOf<C extends RuntimeConfig, N extends keyof C['agents']> = AgentRef<
+  LogicOf<C, N>,
+  RepliesOf<C, N>
+>;
+
 /** Names of the agents of a config. */
 export type AgentName<C extends RuntimeConfig> = keyof C['agents'] & string;
 
@@ -88,6 +102,18 @@ export interface SpawnOptions<TLogic extends AnyActorLogic = AnyActorLogic> {
    */
   readonly snapshot?: PersistedEnvelope;
 }
+
+/**
+ * Options as a parameter that may be left out, unless the logic requires an input: then that has to be given, or the
+ * snapshot of an instance that has got it already.
+ */
+export type SpawnArguments<TLogic extends AnyActorLogic, TOptions extends object = SpawnOptions<TLogic>> =
+  undefined extends InputFrom<TLogic>
+    ? [options?: TOptions]
+    : [
+        options: TOptions &
+          ({ readonly input: InputFrom<TLogic> } | { readonly snapshot: PersistedEnvelope }),
+      ];
 
 /** An agent as actor logic of the host: `invoke` or `spawn` it inside any XState machine. */
 export type ThreadBoundLogic<TLogic extends AnyActorLogic = AnyActorLogic> = ActorLogic<
@@ -111,8 +137,8 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
    */
   spawn<N extends AgentName<C>>(
     agent: N,
-    options?: SpawnOptions<LogicOf<C, N>>,
-  ): Promise<AgentRef<LogicOf<C, N>>>;
+    ...options: SpawnArguments<LogicOf<C, N>>
+  ): Promise<AgentRefOf<C, N>>;
   /**
    * The instance at `agent/id`, which is started when there is none: once, however many ask for it at a time. When
    * that start fails they all hear of it, and the next call tries again. An instance that waits for its restart is
@@ -122,8 +148,8 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   getOrSpawn<N extends AgentName<C>>(
     agent: N,
     id: string,
-    options?: Omit<SpawnOptions<LogicOf<C, N>>, 'id'>,
-  ): Promise<AgentRef<LogicOf<C, N>>>;
+    ...options: SpawnArguments<LogicOf<C, N>, Omit<SpawnOptions<LogicOf<C, N>>, 'id'>>
+  ): Promise<AgentRefOf<C, N>>;
   /** The instance at `agent/id`, if there is one: it runs, waits for its restart, or is quarantined. */
   get(address: string): AgentRef | undefined;
   /**
@@ -244,6 +270,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     inspect,
   });
   surroundings.onSystem?.(system);
+  for (const message of foreignXState(loaded.agents)) system.warn({}, message);
   let page: RunningInspector | undefined;
   try {
     if (inspect?.page !== undefined) {
@@ -280,8 +307,8 @@ export async function openRuntime<const C extends RuntimeConfig>(
   return {
     supervisor: system.supervisor as AnyActorRef,
     secrets: system.secrets.actor as AnyActorRef,
-    spawn: async (agent, options) => (await spawn(agent, spawnRequest(agent, options))) as never,
-    getOrSpawn: async (agent, id, options) => {
+    spawn: async (agent, ...[options]) => (await spawn(agent, spawnRequest(agent, options))) as never,
+    getOrSpawn: async (agent, id, ...[options]) => {
       const request = spawnRequest(agent, options, id ?? '');
       return (await system.getOrSpawn(agent, id, () => spawn(agent, request))) as never;
     },

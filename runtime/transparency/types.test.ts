@@ -12,7 +12,15 @@ import {
   type InputFrom,
   type OutputFrom,
 } from 'xstate';
-import { agent, type AgentRef, type ThreadBoundLogic } from 'holdfast';
+import {
+  agent,
+  type AgentRef,
+  type PersistedEnvelope,
+  type Runtime,
+  type SpawnOptions,
+  type ThreadBoundLogic,
+} from 'holdfast';
+import { agentRef } from 'holdfast/agent';
 import type counter from '../fixtures/counter.ts';
 import { fixture, start } from '../fixtures/start.ts';
 import { agentIn, deadline } from './fixtures/agents.ts';
@@ -137,4 +145,76 @@ test('what an agent does not take is a compile error', async () => {
   expect(() => runtime.logic('nobody')).toThrow('no agent is named "nobody"');
   // An agent whose module is not named in the config's type takes everything.
   createActor(runtime.logic('untyped'), { input: { any: 'thing' } }).send({ type: 'whatever' });
+});
+
+const desk = setup({
+  types: {
+    input: {} as { limit: number },
+    context: {} as { limit: number },
+    events: {} as { type: 'limit' } | { type: 'buy'; n: number },
+  },
+}).createMachine({ context: ({ input }) => ({ limit: input.limit }) });
+
+test('an input that the logic requires is required of who spawns it, unless a snapshot has it', () => {
+  const typed = {
+    desk: agent<typeof desk>(fixture('counter')),
+    counter: agent<typeof counter>(fixture('counter')),
+  };
+  type Desk = Runtime<{ readonly agents: typeof typed }>;
+  // Nothing runs: what compiles is all there is to see.
+  const uses = async (runtime: Desk, snapshot: PersistedEnvelope): Promise<void> => {
+    await runtime.spawn('desk', { input: { limit: 1 } });
+    await runtime.spawn('desk', { id: 'a', snapshot });
+    await runtime.getOrSpawn('desk', 'a', { input: { limit: 1 } });
+    await runtime.getOrSpawn('desk', 'a', { snapshot });
+    await runtime.spawn('counter');
+    await runtime.spawn('counter', { id: 'a' });
+    await runtime.getOrSpawn('counter', 'a');
+    // @ts-expect-error the input is missing
+    await runtime.spawn('desk');
+    // @ts-expect-error the input is missing
+    await runtime.spawn('desk', { id: 'a' });
+    // @ts-expect-error the input is of another type
+    await runtime.spawn('desk', { input: { limit: '1' } });
+    // @ts-expect-error the input is missing
+    await runtime.getOrSpawn('desk', 'a');
+    // @ts-expect-error no option is named so
+    await runtime.spawn('desk', { input: { limit: 1 }, ident: 'a' });
+  };
+  expectTypeOf(uses).toBeFunction();
+  expectTypeOf<Parameters<Runtime['spawn']>>().toExtend<[string, (SpawnOptions | undefined)?]>();
+});
+
+test('an ask gives what was declared for its event, or what the call says', () => {
+  const typed = { desk: agent<typeof desk, { limit: number }>(fixture('counter')) };
+  type Ref = Awaited<ReturnType<Runtime<{ readonly agents: typeof typed }>['spawn']>>;
+  expectTypeOf<Ref>().toEqualTypeOf<AgentRef<typeof desk, { limit: number }>>();
+  const asks = async (ref: Ref, plain: AgentRef<typeof desk>, any: AgentRef): Promise<void> => {
+    expectTypeOf(await ref.ask({ type: 'limit' })).toEqualTypeOf<number>();
+    expectTypeOf(await ref.ask({ type: 'buy', n: 1 })).toEqualTypeOf<unknown>();
+    expectTypeOf(await plain.ask({ type: 'limit' })).toEqualTypeOf<unknown>();
+    expectTypeOf(await plain.ask<string>({ type: 'limit' }, { timeoutMs: 5 })).toEqualTypeOf<string>();
+    expectTypeOf(await any.ask<{ a: 1 }>({ type: 'any' })).toEqualTypeOf<{ a: 1 }>();
+    expectTypeOf(await any.ask({ type: 'any' })).toEqualTypeOf<unknown>();
+    // @ts-expect-error no such event
+    await ref.ask({ type: 'reed' });
+    // @ts-expect-error a field is missing
+    await ref.ask({ type: 'buy' });
+    // @ts-expect-error a field is of another type
+    await ref.ask<number>({ type: 'buy', n: '1' });
+  };
+  expectTypeOf(asks).toBeFunction();
+  expectTypeOf<AgentRef<typeof desk, { limit: number }>>().toExtend<AgentRef<typeof desk>>();
+});
+
+test('an agent that asks another has the same types', () => {
+  const asks = async (): Promise<void> => {
+    const risk = agentRef<{ type: 'limit' } | { type: 'buy'; n: number }, { limit: number }>('risk/desk');
+    expectTypeOf(await risk.ask({ type: 'limit' })).toEqualTypeOf<number>();
+    expectTypeOf(await risk.ask<boolean>({ type: 'buy', n: 1 })).toEqualTypeOf<boolean>();
+    expectTypeOf(await agentRef('risk/desk').ask({ type: 'limit' })).toEqualTypeOf<unknown>();
+    // @ts-expect-error no such event
+    await risk.ask({ type: 'reed' });
+  };
+  expectTypeOf(asks).toBeFunction();
 });

@@ -1,4 +1,4 @@
-import { assign, setup, type ActorRefFrom, type DoneActorEvent } from 'xstate';
+import { assign, enqueueActions, setup, type ActorRefFrom, type DoneActorEvent } from 'xstate';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
   answer,
@@ -50,6 +50,22 @@ describe('the types of the helpers', () => {
 
     expect(machine.id).toBe('(machine)');
     expectTypeOf<ActorRefFrom<typeof machine>['send']>().toBeCallableWith({ type: 'quote', symbol: 'BTC' });
+  });
+
+  it('take a value as well as a function where reply stands', () => {
+    const machine = setup({ types: { events: {} as Events } }).createMachine({
+      on: {
+        quote: { actions: reply({ ok: true }) },
+        stop: {
+          actions: enqueueActions(({ enqueue }) => {
+            enqueue(reply('stopped'));
+            enqueue(reply(({ event }) => event.type));
+          }),
+        },
+      },
+    });
+
+    expect(machine.id).toBe('(machine)');
   });
 
   it('know context and event where answer stands', () => {

@@ -1,6 +1,7 @@
 import type { ActorRef, AnyEventObject, EventObject, Snapshot, Subscription } from 'xstate';
 import { checkCall, checkWait, listener, name } from '../call-check.ts';
 import { HoldfastError } from '../errors.ts';
+import type { Answer, EventOfType } from '../replies.ts';
 import { threadState, type HostBridge, type OpenAsk, type PeerBridge } from './thread-state.ts';
 
 /** How long to wait for another agent, and when to give up earlier. */
@@ -20,14 +21,20 @@ export interface PeerEnd {
 }
 
 /** Another instance, wherever it runs. It has no snapshot to read and nothing to subscribe to. */
-export interface PeerRef<TEvent extends EventObject = AnyEventObject> extends ActorRef<
+export interface PeerRef<TEvent extends EventObject = AnyEventObject, TReplies = unknown> extends ActorRef<
   Snapshot<undefined>,
   TEvent
 > {
   /** `agent/id`. */
   readonly address: string;
-  /** Sends an event and resolves with the reply. Default 5 s. Rejects like the host's `ref.ask`. */
-  ask(event: TEvent, options?: PeerWaitFor): Promise<unknown>;
+  /**
+   * Sends an event and resolves with the reply. Default 5 s. Rejects like the host's `ref.ask`, and its type is found out as
+   * it is there.
+   */
+  ask<TReply = never, TType extends TEvent['type'] = TEvent['type']>(
+    event: EventOfType<TEvent, TType>,
+    options?: PeerWaitFor,
+  ): Promise<Answer<TReply, TReplies, TType>>;
   /** Sends an event and resolves when it was handled. Default 30 s. */
   deliver(event: TEvent, options?: PeerWaitFor): Promise<void>;
   /** Tells once when the incarnation ends that runs now; at once when none does. */
@@ -50,9 +57,11 @@ const nothing: Subscription = Object.freeze({ unsubscribe() {} });
  * entry: sendTo(() => agentRef('risk-agent/desk'), ({ context }) => ({ type: 'exposure', value: context.exposure })),
  * ```
  */
-export function agentRef<TEvent extends EventObject = AnyEventObject>(address: string): PeerRef<TEvent> {
+export function agentRef<TEvent extends EventObject = AnyEventObject, TReplies = unknown>(
+  address: string,
+): PeerRef<TEvent, TReplies> {
   checkCall('agentRef()', { address: [address, name] });
-  return new Reference(address) as unknown as PeerRef<TEvent>;
+  return new Reference(address) as unknown as PeerRef<TEvent, TReplies>;
 }
 
 /** Its methods are not its own: where one was put into context, a snapshot has the address and nothing to choke on. */

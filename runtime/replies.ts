@@ -1,0 +1,16 @@
+import type { EventObject } from 'xstate';
+
+/** What an agent replies to the events of a type: what was declared for it, else nobody knows. */
+export type ReplyTo<TReplies, TType extends string> = TType extends keyof TReplies
+  ? TReplies[TType]
+  : unknown;
+
+/** What an ask gives: what the caller says it does, else what was declared for the event. */
+export type Answer<TReply, TReplies, TType extends string> = [TReply] extends [never]
+  ? ReplyTo<TReplies, TType>
+  : TReply;
+
+/** Events of that type alone, which is found out by what is given. */
+export type EventOfType<TEvent extends EventObject, TType extends TEvent['type']> = TEvent & {
+  readonly type: TType;
+};
