@@ -5,10 +5,13 @@ export type ReplyTo<TReplies, TType extends string> = TType extends keyof TRepli
   ? TReplies[TType]
   : unknown;
 
-/** What an ask gives: what the caller says it does, else what was declared for the event. */
+/**
+ * What an ask gives: what the caller says it does, else what was declared for the event. Never what the place wants where it
+ * stands, which would make a wrong type of a right one.
+ */
 export type Answer<TReply, TReplies, TType extends string> = [TReply] extends [never]
   ? ReplyTo<TReplies, TType>
-  : TReply;
+  : NoInfer<TReply>;
 
 /** Events of that type alone, which is found out by what is given. */
 export type EventOfType<TEvent extends EventObject, TType extends TEvent['type']> = TEvent & {

@@ -196,6 +196,11 @@ test('an ask gives what was declared for its event, or what the call says', () =
     expectTypeOf(await plain.ask<string>({ type: 'limit' }, { timeoutMs: 5 })).toEqualTypeOf<string>();
     expectTypeOf(await any.ask<{ a: 1 }>({ type: 'any' })).toEqualTypeOf<{ a: 1 }>();
     expectTypeOf(await any.ask({ type: 'any' })).toEqualTypeOf<unknown>();
+    // @ts-expect-error it is declared as a number
+    const text: string = await ref.ask({ type: 'limit' });
+    // @ts-expect-error nobody says what it is
+    const said: string = await plain.ask({ type: 'limit' });
+    expectTypeOf([text, said]).toEqualTypeOf<string[]>();
     // @ts-expect-error no such event
     await ref.ask({ type: 'reed' });
     // @ts-expect-error a field is missing
