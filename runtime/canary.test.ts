@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodings } from './secrets/encodings.ts';
+import { formsOf } from './secrets/fixtures/encoders.ts';
 
 const CANARY = 'CANARY/7e0b+1 "quoted"';
-const forms = encodings(Buffer.from(CANARY)).map((form) => form.toString('latin1'));
+const forms = formsOf(CANARY);
 const carries = (text: string): boolean => forms.some((form) => text.includes(form));
 
 interface Recorded {

@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { callUser } from './user-call.ts';
 import type { Scrubber } from './secrets/scrubber.ts';
+import { shownText } from './shown-text.ts';
 
 /** pino's shape, fields first: a pino instance fits as it is. */
 export interface Logger {
@@ -36,6 +38,12 @@ export function scrubbedLogger(
 export const consoleLogger: Logger = {
   debug() {},
   info() {},
-  warn: (fields, message) => console.warn(`holdfast: ${message}`, fields),
-  error: (fields, message) => console.error(`holdfast: ${message}`, fields),
+  warn: (fields, message) => console.warn('%s', shown(fields, message)),
+  error: (fields, message) => console.error('%s', shown(fields, message)),
 };
+
+/** As the console shows it, each line of it with nothing that steers a terminal; the message is one line. */
+function shown(fields: object, message: string): string {
+  const lines = inspect(fields).split('\n').map(shownText);
+  return `holdfast: ${shownText(message)} ${lines.join('\n')}`;
+}

@@ -5,6 +5,9 @@ import type { LinkPort } from './wire/link.ts';
 import type { ThreadData } from './wire/protocol.ts';
 import { workerEntry, workerOptions } from './worker-options.ts';
 
+/** Takes a line that a thread has printed, by the stream it printed it to. */
+export type PrintTo = (stream: 'stdout' | 'stderr', line: string) => void;
+
 /** What a thread is started with. */
 export interface ThreadSpec {
   readonly pool: ResolvedPool;
@@ -14,6 +17,8 @@ export interface ThreadSpec {
   readonly moduleUrls: readonly string[];
   /** Takes the values of secrets out of what it prints. */
   readonly scrubText: (text: string) => string;
+  /** Gets each line that it prints. Default: those go to the output of the process. */
+  readonly print?: PrintTo | undefined;
   /** What its code is born with, but for its end of the channel. */
   readonly data: Omit<ThreadData, 'port'>;
 }
@@ -61,8 +66,13 @@ export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: worker
     workerData: { ...spec.data, isolation: spec.pool.isolation, ...entry.data, port: port2 },
     transferList: [port2, ...(entry.transfer ?? [])],
   });
-  forwardOutput(worker.stdout, process.stdout, spec.scrubText);
-  forwardOutput(worker.stderr, process.stderr, spec.scrubText);
+  const { scrubText, print } = spec;
+  for (const name of ['stdout', 'stderr'] as const)
+    forwardOutput(worker[name], {
+      to: process[name],
+      scrubText,
+      print: print && ((line) => print(name, line)),
+    });
   const { performance } = worker;
   return {
     get threadId() {

@@ -156,7 +156,8 @@ describe('a thread that tells its host what only XState or the runtime tells', (
     child.send({ type: 'report', items: [REPORT.parentEvent, 0, { type: 'the end' }] });
     const { context } = await waitFor(parent, (state) => state.context.heard.length > 0);
     expect(context.heard).toEqual(['the end']);
-    expect(warnings).toHaveLength(lies.length * 3);
+    // Not for each of them: whoever sends many floods nobody's log.
+    expect(warnings.length).toBeGreaterThan(0);
   });
 
   test('has the host send it by no replay of a letter that it made up', async () => {
@@ -176,11 +177,11 @@ test('an event that somebody sends by the page of the inspector is refused so as
   const runtime = await start({ agents }, { inspect: { page: 'local', port: 0, allowSend: true } });
   const counter = await runtime.spawn('counter');
   const link = runtime.inspector?.link() ?? '';
-  const cookie = (await fetch(link)).headers.get('set-cookie')?.split(';')[0] ?? '';
+  const [, session = ''] = /name="session" content="([\w-]+)"/.exec(await (await fetch(link)).text()) ?? [];
   const send = (type: string): Promise<Response> =>
     fetch(new URL('/send', link), {
       method: 'POST',
-      headers: { cookie, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${session}`, 'content-type': 'application/json' },
       body: JSON.stringify({ address: counter.address, event: { type } }),
     });
   for (const type of reserved) {

@@ -52,6 +52,7 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly clock?: Clock | undefined;
   readonly startThread?: StartThread | undefined;
   readonly soon?: ThreadsOptions['soon'];
+  readonly logsPrinted?: ThreadsOptions['logsPrinted'];
   readonly store?: SnapshotStore | undefined;
   /** Where to write who used which secret. */
   readonly audit?: AuditTarget | undefined;
@@ -173,6 +174,7 @@ export class RuntimeSystem {
       startThread: options.startThread,
       soon: options.soon,
       scrubText,
+      logsPrinted: options.logsPrinted,
       waiting: this.#waiting,
       instanceAt: (address) => this.#instances.get(address),
       useSecret: (...use) => secretRequest(this.secrets, ...use),

@@ -240,7 +240,10 @@ export function createRuntime<const C extends RuntimeConfig>(
 }
 
 /** What surrounds a runtime; the test kit brings its own. */
-export interface Surroundings extends Pick<SystemOptions, 'clock' | 'startThread' | 'soon' | 'sent'> {
+export interface Surroundings extends Pick<
+  SystemOptions,
+  'clock' | 'startThread' | 'soon' | 'sent' | 'logsPrinted'
+> {
   /** Is given what takes values of secrets out of whatever leaves the process, and what changes a pool. */
   readonly onSystem?: (system: Pick<RuntimeSystem, 'scrubber' | 'roll'>) => void;
 }

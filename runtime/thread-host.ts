@@ -14,7 +14,7 @@ import { Outbox, type Ack } from './mailbox/outbox.ts';
 import { transferablesOf } from './mailbox/transfer.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { Deactivations } from './deactivations.ts';
-import { startWorker, type OsThread, type StartThread } from './os-thread.ts';
+import { startWorker, type OsThread, type PrintTo, type StartThread } from './os-thread.ts';
 import { isPeerRequest, type PeerBroker, type PeerThread } from './peer-broker.ts';
 import { refusal } from './refusal.ts';
 import { Seats, type Seat } from './seats.ts';
@@ -74,6 +74,8 @@ export interface ThreadHostOptions {
   readonly soon?: ((run: () => void) => void) | undefined;
   /** Takes the values of secrets out of a text. */
   readonly scrubText: (text: string) => string;
+  /** What its agents print goes to the logger, line by line. Default: to the output of the process. */
+  readonly logsPrinted?: boolean | undefined;
   readonly waiting: Waiting;
   readonly instanceAt: (address: string) => Instance | undefined;
   /** Has the pool replace a thread, if its instances can move soon. */
@@ -154,7 +156,7 @@ export class ThreadHost implements PeerThread {
     this.#options = options;
     this.n = options.n;
     this.name = options.name;
-    const { startThread = startWorker, name, moduleUrls, scrubText } = options;
+    const { startThread = startWorker, name, moduleUrls, scrubText, logger } = options;
     const clockOrigin = Number(process.hrtime.bigint()) / 1e6 - options.clock.now();
     const { threadId, sharedMemory } = pool;
     const data = { progress: this.#progress.buffer, threadId, sharedMemory, clockOrigin };
@@ -176,7 +178,16 @@ export class ThreadHost implements PeerThread {
       violated: (what, fields) => this.#violated(what, fields),
       lost: (what, fields) => void this.#broke(what, fields),
     });
-    this.#worker = startThread({ pool, name, moduleUrls, scrubText, data });
+    const print: PrintTo = (stream, line) =>
+      logger[stream === 'stdout' ? 'info' : 'warn']({ printed: stream, threadId, thread: name }, line);
+    this.#worker = startThread({
+      pool,
+      name,
+      moduleUrls,
+      scrubText,
+      print: options.logsPrinted === true ? print : undefined,
+      data,
+    });
     this.#vitals = new VitalSigns(this.#worker, options.clock);
     this.#worker.on('error', (error) => this.#failed(error));
     this.exited = new Promise((resolve) => {

@@ -16,6 +16,7 @@ export interface ThreadsOptions extends Pick<
   | 'startThread'
   | 'soon'
   | 'scrubText'
+  | 'logsPrinted'
   | 'waiting'
   | 'instanceAt'
   | 'useSecret'

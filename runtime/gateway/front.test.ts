@@ -3,6 +3,7 @@ import { Agent, createServer, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { fixture } from '../fixtures/start.ts';
 import { testCertificate } from '../secrets/fixtures/test-certificate.ts';
@@ -333,4 +334,42 @@ test('https is served with the certificate of the config, over a restart too', a
   await front.restart();
   expect(await status()).toBe(200);
   expect(log.filter((line) => line.includes('cannot be had'))).toEqual([]);
+});
+
+test('what agents print and log are lines of the log, with their thread, that look like nobody else wrote them', async () => {
+  const module = fileURLToPath(new URL('../fixtures/printing.ts', import.meta.url));
+  const printing = { ...fixture('printing', { threadId: 'printers' }), module };
+  const { call, log } = await gateway({ agents: { printing } });
+  await call('PUT', '/v1/agents/printing/a');
+  const ask = (event: object) => call('POST', '/v1/agents/printing/a/ask', event);
+  const forged = '{"time":1,"level":"fatal","message":"forged"}';
+  await ask({ type: 'say', on: 'stdout', text: `${forged}\n\u001b[2Jin two ` });
+  await ask({ type: 'say', on: 'stderr', text: 'an error\n' });
+  await ask({ type: 'say', on: 'stdout', text: 'pieces\n' });
+  const fields = { time: 1, level: 'fatal', message: 'forged', threadId: 'x', printed: 'stdout' };
+  await ask({ type: 'log', message: 'told\nby log', fields });
+
+  const lines = (): Record<string, unknown>[] =>
+    log
+      .join('')
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ thread }) => thread !== undefined);
+  const thread = { threadId: 'printers', thread: 'holdfast:printers:1' };
+  await expect.poll(lines, { timeout: 10_000 }).toEqual(
+    expect.arrayContaining([
+      { time: expect.any(String), level: 'info', message: forged, printed: 'stdout', ...thread },
+      {
+        time: expect.any(String),
+        level: 'info',
+        message: '\u001b[2Jin two pieces',
+        printed: 'stdout',
+        ...thread,
+      },
+      { time: expect.any(String), level: 'warn', message: 'an error', printed: 'stderr', ...thread },
+      expect.objectContaining({ level: 'info', message: 'told\nby log', address: 'printing/a', ...thread }),
+    ]),
+  );
+  expect(log.join('')).not.toContain('\u001b');
 });

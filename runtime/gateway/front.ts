@@ -51,8 +51,8 @@ export interface FrontOptions {
   /** The token of who started it. */
   readonly token: string;
   readonly logger: Logger;
-  /** What the service processes write. */
-  readonly log: (line: string) => void;
+  /** Takes what the service processes write; with a promise, no more of it until that resolves. */
+  readonly log: (text: string) => Promise<void> | void;
   /** A process begins to serve; the address and the certificate may be others than before. */
   readonly serves?: (front: Front) => void;
   /** Default: five crashes in a minute. */

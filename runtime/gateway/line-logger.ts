@@ -1,14 +1,48 @@
 import type { Logger } from '../logger.ts';
+import { shownText } from '../shown-text.ts';
+import { plainJson } from './plain-json.ts';
 
-/** One JSON object a line, as services log: `time`, `level`, `message`, and the fields. */
+/**
+ * One JSON object a line, as services log: `time`, `level`, `message`, and the fields. Those three are the logger's: a
+ * field of the same name stands under `field.time` and so on. A line stays a line, and steers no terminal, whatever is in it.
+ */
 export function lineLogger(write: (line: string) => void): Logger {
   const level =
     (name: keyof Logger) =>
     (fields: object, message: string): void => {
       const head = { time: new Date().toISOString(), level: name, message };
-      write(`${JSON.stringify({ ...head, ...fields }, plainError)}\n`);
+      write(`${shownText(lineOf(head, fields))}\n`);
     };
   return { debug() {}, info: level('info'), warn: level('warn'), error: level('error') };
+}
+
+function lineOf(head: object, fields: object): string {
+  const names = Object.keys(fields).map((name): [string, string] => [name, nameBeside(head, name)]);
+  // First for the reader's eye, last for the truth.
+  const lineWith = (values: Readonly<Record<string, unknown>>): object => ({
+    ...head,
+    ...Object.fromEntries(names.map(([name, shown]) => [shown, values[name]])),
+    ...head,
+  });
+  try {
+    return JSON.stringify(lineWith(fields as Record<string, unknown>), plainError);
+  } catch {
+    // A cycle, or what throws when it is read.
+    return JSON.stringify(lineWith(readable(fields)));
+  }
+}
+
+/** Such a name would take the place of one of the logger's, or have the line be written by the field itself. */
+function nameBeside(head: object, name: string): string {
+  return Object.hasOwn(head, name) || name === 'toJSON' ? `field.${name}` : name;
+}
+
+function readable(fields: object): Record<string, unknown> {
+  try {
+    return plainJson(fields) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
 }
 
 function plainError(_key: string, value: unknown): unknown {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { HoldfastError } from '../errors.ts';
 import { lineLogger } from './line-logger.ts';
+import { writeLines } from './log-output.ts';
 import type { FromService, ToService } from './messages.ts';
 import { Service } from './service.ts';
 
@@ -8,10 +9,7 @@ import { Service } from './service.ts';
 const tell = (message: FromService): void => {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
 };
-const service = new Service(
-  lineLogger((line) => void process.stdout.write(line)),
-  tell,
-);
+const service = new Service(lineLogger(writeLines(process.stdout)), tell);
 
 process.on('message', (message: ToService, socket?: Socket) => {
   service.handle(message, socket).then(

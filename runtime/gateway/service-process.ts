@@ -16,8 +16,8 @@ type Answer = Exclude<FromService, { type: 'control' }>;
 export interface ServiceProcessOptions {
   /** Where it is to listen for requests that come from other processes of the gateway. */
   readonly socket: string;
-  /** Takes what it writes. */
-  readonly log: (text: string) => void;
+  /** Takes what it writes; with a promise, no more of it until that resolves. */
+  readonly log: (text: string) => Promise<void> | void;
   /** Does what a request to it asks of the front. */
   readonly control: (action: ControlAction) => Promise<{ readonly status: number; readonly body: object }>;
 }
@@ -41,7 +41,12 @@ export class ServiceProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     for (const output of [this.#child.stdout, this.#child.stderr]) {
-      output?.setEncoding('utf8').on('data', options.log);
+      output?.setEncoding('utf8').on('data', (text: string) => {
+        const taken = options.log(text);
+        if (taken === undefined) return;
+        output.pause();
+        void taken.finally(() => output.resume());
+      });
       // What is left of it is lost; the process itself is looked after below.
       output?.on('error', () => {});
     }

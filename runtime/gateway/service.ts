@@ -127,7 +127,11 @@ export class Service {
     // Never none: without one, a link to the inspector would be written to stderr, which is the log.
     const opened = { ...options, logger: options.logger ?? this.#logger, signals: false };
     // After all requests that have come are read: those for one thread leave together.
-    this.#runtime = await openRuntime(file, opened, { onSystem, soon: setImmediate });
+    this.#runtime = await openRuntime(file, opened, {
+      onSystem,
+      soon: setImmediate,
+      logsPrinted: true,
+    });
     this.#socket = socket;
   }
 

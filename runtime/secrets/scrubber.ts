@@ -133,14 +133,12 @@ export function createScrubber(
       [...secrets.values()].some(({ versions }) => versions.some(({ bytes }) => bytes.includes(0x20))),
     ));
 
-  const readings = (text: string, patterns: PatternIndex): Iterable<Reading> =>
-    inPacked || isEscaped(text, patterns) ? readingsOf(text, patterns, inPacked) : [];
-
   const carries = (text: string): boolean => {
     if (text.length < SHORTEST) return false;
     const patterns = indexed();
     if (patterns.find(text) !== undefined) return true;
-    for (const reading of readings(text, patterns))
+    if (!inPacked && !isEscaped(text, patterns)) return false;
+    for (const reading of readingsOf(text, patterns, inPacked))
       if (patterns.find(reading.text) !== undefined) return true;
     return false;
   };
@@ -148,9 +146,16 @@ export function createScrubber(
   const scrubText = (text: string): string => {
     if (size === 0 || text.length < SHORTEST) return text;
     const patterns = indexed();
+    const first = patterns.find(text);
+    const isRead = inPacked || isEscaped(text, patterns);
+    // Most texts are done with here.
+    if (first === undefined && !isRead) return text;
     const spans: Span[] = [];
-    addSpans(text, patterns, spans);
-    for (const reading of readings(text, patterns)) addSpans(reading.text, patterns, spans, reading);
+    if (first !== undefined) addSpans(text, patterns, spans);
+    if (isRead) {
+      for (const reading of readingsOf(text, patterns, inPacked))
+        addSpans(reading.text, patterns, spans, reading);
+    }
     if (spans.length === 0) return text;
     let scrubbed = '';
     let done = 0;

@@ -4,7 +4,9 @@ import { lockdown } from './lockdown.ts';
 import { startThread } from './thread.ts';
 
 lockdown(workerData as ThreadData);
-const thread = startThread(workerData as ThreadData);
+const thread = startThread(workerData as ThreadData, {
+  printedTo: [process.stdout, process.stderr],
+});
 // Node tells of an exit, an uncaught error and an unhandled rejection, and waits for what is done at once; of a thread that
 // the host terminates, or that runs out of memory, it does not.
 process.once('exit', () => thread.end());

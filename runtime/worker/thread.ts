@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Writable } from 'node:stream';
 import type { AnyEventObject } from 'xstate';
 import { threadId as nodeThreadId, type MessagePort } from 'node:worker_threads';
 import { HoldfastError } from '../errors.ts';
@@ -31,6 +32,7 @@ import { Reports } from './reports.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
 import { Peers } from './peers.ts';
 import { createPlace, type Place, type Source } from './place.ts';
+import { boundPrinted } from './printed.ts';
 import { threadState, type HostBridge, type WriteLog } from './thread-state.ts';
 import { Turns } from './turns.ts';
 
@@ -56,6 +58,8 @@ export interface ThreadSurroundings {
   readonly adopt?: (port: MessagePort, id: number) => LinkPort;
   /** Imports an agent's module and returns the logic it exports. */
   readonly load?: typeof loadLogic;
+  /** What its agents print goes into these; they are the thread's own. Default: none, what they print is not looked at. */
+  readonly printedTo?: readonly Writable[];
 }
 
 export interface Thread {
@@ -71,7 +75,7 @@ export interface Thread {
  * may share one real thread.
  */
 export function startThread(data: ThreadData, surroundings: ThreadSurroundings = {}): Thread {
-  const { clock = systemClock, loop, thread = nodeThreadId, load = loadLogic } = surroundings;
+  const { clock = systemClock, loop, thread = nodeThreadId, load = loadLogic, printedTo = [] } = surroundings;
   const { now = hostTime(data.clockOrigin), adopt = (port) => port } = surroundings;
   const progress = openProgress(data.progress);
   const instances = new Map<number, HostedInstance>();
@@ -99,7 +103,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     progress,
     now,
     beforeAck: reports.flush,
-    held: () => untold >= MAX_UNTOLD,
+    held: () => untold >= MAX_UNTOLD || printed.held,
     expired({ key, source, instance }, event) {
       if (source === host) {
         reports.add(REPORT.expired, key, event);
@@ -123,6 +127,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   };
   const letter = (payload: LetterReport): void => reports.add(REPORT.letter, -1, payload);
   const warn = (message: string): void => reports.add(REPORT.warning, -1, message);
+  const printed = boundPrinted(printedTo, { clock, warn, resume: () => turns.resume() });
   const peers = new Peers({
     turns,
     clock: {

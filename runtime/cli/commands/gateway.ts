@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../config/load.ts';
 import { Front } from '../../gateway/front.ts';
 import { lineLogger } from '../../gateway/line-logger.ts';
+import { written } from '../../gateway/log-output.ts';
 import {
   announce,
   gatewayFolder,
@@ -54,7 +55,7 @@ export async function gatewayRun({ config }: Options, terminal: Terminal): Promi
     file,
     token,
     logger,
-    log: (text) => void stdout.write(text),
+    log: (text) => written(stdout, text),
     serves: ({ url, certificate }) => {
       const found = { pid: process.pid, url, token, config: file, version, startedAt };
       announced = announced

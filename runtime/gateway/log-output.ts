@@ -1,0 +1,40 @@
+import type { Writable } from 'node:stream';
+
+/** Bytes of lines that wait at most: as much as of what a thread prints. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/** Writes lines as long as somebody reads them; what comes when 16 MiB wait is left out, and a line says how many. */
+export function writeLines(to: Writable): (line: string) => void {
+  let leftOut = 0;
+  const goOn = (): void => {
+    const message = `${leftOut} lines were left out of the log: whoever reads it was too slow`;
+    leftOut = 0;
+    to.write(`${JSON.stringify({ time: new Date().toISOString(), level: 'warn', message })}\n`);
+  };
+  return (line) => {
+    if (to.writableLength <= MOST_BYTES) {
+      to.write(line);
+    } else {
+      leftOut += 1;
+      if (leftOut === 1) to.once('drain', goOn);
+    }
+  };
+}
+
+/** Writes a text; a promise when it has to wait until somebody has read. */
+export function written(to: { write(text: string): unknown }, text: string): Promise<void> | undefined {
+  if (to.write(text) !== false || !isStream(to)) return undefined;
+  return new Promise((resolve) => {
+    const goOn = (): void => {
+      to.off('drain', goOn);
+      to.off('close', goOn);
+      resolve();
+    };
+    to.on('drain', goOn);
+    to.on('close', goOn);
+  });
+}
+
+function isStream(to: object): to is Writable {
+  return 'writableNeedDrain' in to && to.writableNeedDrain === true;
+}
