@@ -43,9 +43,16 @@ export class DeadLetterLog {
     }
     this.#logged += 1;
     this.#loggedAt = now;
-    const { address, reason, id, replays } = letter;
+    const { address, reason, why, id, replays } = letter;
     const more = this.#logged === LOGGED ? '; further ones are not logged for 5 minutes' : '';
-    const fields = { address, reason, type, id, ...(replays > 0 && { replays }) };
+    const fields = {
+      address,
+      reason,
+      ...(why !== undefined && { why }),
+      type,
+      id,
+      ...(replays > 0 && { replays }),
+    };
     this.#warn(fields, `an event became a dead letter${more}`);
   }
 

@@ -53,6 +53,8 @@ export interface DeadLetter {
   readonly at: number;
   /** How often it was replayed and failed again. */
   readonly replays: number;
+  /** Of an `unclonable` one: what of the event cannot cross, with the keys that lead there and no value. */
+  readonly why?: string;
   /** Only of a `poison` letter: why it is suspected. It had one attempt; `replay` gives it another. */
   readonly evidence?: Evidence;
   /** The instance at `address` sent it to its parent, which it does not have, or which may not be told so by it. */

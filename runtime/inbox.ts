@@ -8,11 +8,10 @@ import { NO_TERMS, termsOf, type Terms } from './mailbox/terms.ts';
 import type { Trace } from './mailbox/trace.ts';
 import { anyMarked, hasMoved, setMoved } from './mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from './mailbox/waiting.ts';
-import { refusal } from './refusal.ts';
+import { refusal, unclonableAdvice } from './refusal.ts';
 import { sharedMemoryAdvice } from './shared-memory.ts';
 import { suspicion } from './suspicion.ts';
 import type { MessageTelemetry } from './telemetry/messages.ts';
-import { DEPTH_ADVICE } from './wire/leaving.ts';
 
 export interface InboxOptions {
   readonly agent: ResolvedAgent;
@@ -78,8 +77,8 @@ export class Inbox {
         undefined,
         sharedMemoryAdvice(this.#options.agent.threadId),
       );
-    if (size === 'too-deep')
-      return this.refuse(event, tag, 'unclonable', undefined, `the event cannot cross: ${DEPTH_ADVICE}`);
+    if (size === 'too-deep' || size === 'unclonable')
+      return this.refuse(event, tag, 'unclonable', undefined, unclonableAdvice(event));
     if (typeof size === 'string') return this.refuse(event, tag, size);
     const own = typeof size === 'number' ? event : ownEvent(event, size);
     this.#options.sent?.(own);
@@ -126,7 +125,7 @@ export class Inbox {
     incarnation: number = this.#options.incarnation(),
   ): DeadLetterReason {
     const { address, deadLetters, waiting } = this.#options;
-    deadLetters.add({ address, reason, event, incarnation }, tag);
+    deadLetters.add({ address, reason, event, incarnation, ...(why !== undefined && { why }) }, tag);
     if (tag === 0) return reason;
     const shut = reason === 'stopped' ? this.#options.shut() : undefined;
     waiting.reject(tag, shut ?? refusal(address, reason, cause, why));

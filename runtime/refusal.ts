@@ -1,5 +1,6 @@
 import type { DeadLetterReason } from './dead-letters.ts';
 import { HoldfastError, type HoldfastErrorCode } from './errors.ts';
+import { findWhy } from './wire/unclonable.ts';
 
 const codes: Partial<Record<DeadLetterReason, HoldfastErrorCode>> = {
   'mailbox-full': 'MAILBOX_FULL',
@@ -34,6 +35,12 @@ export function refusal(
 ): HoldfastError {
   const message = `${address}: ${why}`;
   return new HoldfastError(codes[reason] ?? 'AGENT_STOPPED', message, cause === undefined ? {} : { cause });
+}
+
+/** What to do about an event that cannot be cloned, with what is wrong in it. */
+export function unclonableAdvice(event: unknown): string | undefined {
+  const why = findWhy(event);
+  return why && `the event cannot cross (${why}); send an object with a string "type" and plain data`;
 }
 
 /** What those hear who waited in vain: for an answer, or for an event to be handled. */

@@ -1,6 +1,7 @@
 import type { LeaveCause, ThreadCause } from '../actors/thread.ts';
 import { HoldfastError } from './errors.ts';
 import { isClonable } from './wire/errors.ts';
+import { whyUnclonable } from './wire/unclonable.ts';
 import type { ActivateRequest } from './wire/protocol.ts';
 
 /** Why a thread is given up that is still starting. */
@@ -114,12 +115,13 @@ export function threadAbandoned(name: string): HoldfastError {
 
 /** Why an instance cannot be started with what it was to begin with. */
 export function unclonableStart(
-  { address, input }: Pick<ActivateRequest, 'address' | 'input'>,
+  { address, input, snapshot, timers }: Pick<ActivateRequest, 'address' | 'input' | 'snapshot' | 'timers'>,
   cause: unknown,
 ): HoldfastError {
   const what = isClonable(input) ? 'snapshot' : 'input';
+  const why = whyUnclonable(what === 'input' ? input : { snapshot, timers });
   const advice = 'pass plain data without functions, actors or sockets';
-  const message = `the ${what} of ${address} cannot be cloned; ${advice}`;
+  const message = `the ${what} of ${address} cannot be cloned (${why}); ${advice}`;
   return new HoldfastError('MESSAGE_UNCLONABLE', message, { cause });
 }
 

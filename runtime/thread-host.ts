@@ -16,7 +16,7 @@ import type { Waiting } from './mailbox/waiting.ts';
 import { Deactivations } from './deactivations.ts';
 import { startWorker, type OsThread, type PrintTo, type StartThread } from './os-thread.ts';
 import { isPeerRequest, type PeerBroker, type PeerThread } from './peer-broker.ts';
-import { refusal } from './refusal.ts';
+import { refusal, unclonableAdvice } from './refusal.ts';
 import { Seats, type Seat } from './seats.ts';
 import { Standstill } from './standstill.ts';
 import type { Caller } from './secrets/secret-use.ts';
@@ -244,7 +244,9 @@ export class ThreadHost implements PeerThread {
       ...(options.soon && { soon: options.soon }),
       isClonable,
       unclonable: ({ slot }, event, tag) =>
-        this.#seats.at(slot)?.instance.inbox.refuse(event, tag, 'unclonable'),
+        this.#seats
+          .at(slot)
+          ?.instance.inbox.refuse(event, tag, 'unclonable', undefined, unclonableAdvice(event)),
     });
     this.#watchdog = new Watchdog({
       clock: options.clock,
@@ -431,7 +433,7 @@ export class ThreadHost implements PeerThread {
     withoutShared(args, pool, 'MESSAGE_UNCLONABLE', `what ${method}() was given`);
     const { address } = seat.instance;
     const answer = await this.#answer<unknown>(method, ANSWERS[method], [seat.slot, ...args], (error) =>
-      refusal(address, 'unclonable', error),
+      refusal(address, 'unclonable', error, unclonableAdvice(args[0])),
     );
     if (method === 'snapshot' && !pool.sharedMemory && sharesMemory(answer)) {
       return toUnshared(answer as WireSnapshot);

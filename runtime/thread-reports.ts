@@ -29,6 +29,9 @@ import {
 } from './wire/shapes.ts';
 import { toUnshared, withoutSharedMemory, type WireSnapshot } from './wire/snapshot.ts';
 
+/** Characters of what a thread says of a letter: more than it says by itself. */
+const LONGEST_WHY = 1000;
+
 export interface ThreadReportsOptions {
   /** Name of the thread. */
   readonly name: string;
@@ -184,7 +187,7 @@ export class ThreadReports {
   }
 
   #letter(payload: unknown): void {
-    const { address, reason, event, inPart, evidence } = (payload ?? {}) as Partial<LetterReport>;
+    const { address, reason, event, inPart, why, evidence } = (payload ?? {}) as Partial<LetterReport>;
     if (typeof address !== 'string' || !isDeadLetterReason(reason))
       return this.#options.violated('a malformed report (letter)');
     const { sharedMemory } = this.#options.pool;
@@ -194,6 +197,7 @@ export class ThreadReports {
       reason,
       event: whole,
       inPart: inPart === true,
+      ...(typeof why === 'string' && { why: why.slice(0, LONGEST_WHY) }),
       ...(isEvidence(evidence) && { evidence }),
     });
   }

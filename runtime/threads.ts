@@ -124,10 +124,10 @@ export class Threads {
     if (cause === 'exit') this.#options.logger.error({ thread: name, cause }, 'a thread ended by itself');
   }
 
-  #letter({ address, reason, event, inPart = false, evidence }: LetterReport): void {
+  #letter({ address, reason, event, inPart = false, why, evidence }: LetterReport): void {
     const { instanceAt, deadLetters } = this.#options;
     const incarnation = instanceAt(address)?.incarnation ?? 0;
     const suspected = evidence && { evidence: { ...evidence, error: decodeError(evidence.error) } };
-    deadLetters.add({ address, reason, event, inPart, incarnation, ...suspected });
+    deadLetters.add({ address, reason, event, inPart, incarnation, ...(why && { why }), ...suspected });
   }
 }

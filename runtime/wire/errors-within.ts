@@ -6,7 +6,7 @@ export type ErrorsWithin = readonly (readonly [path: readonly unknown[], error: 
 /**
  * Finds the errors in plain objects, arrays and the values of maps. A machine keeps what reached `onError` in its
  * context; without this it would lose its `code`, its own fields and its class there. `undefined` when there is none.
- * Never throws: what cannot be read is found out by cloning it.
+ * A `DOMException` crosses whole by itself. Never throws: what cannot be read is found out by cloning it.
  */
 export function findErrors(value: unknown): ErrorsWithin | undefined {
   if (typeof value !== 'object' || value === null || isFlat(value)) return undefined;
@@ -19,6 +19,7 @@ export function findErrors(value: unknown): ErrorsWithin | undefined {
   try {
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
       const { at } = next;
+      if (at instanceof DOMException) continue;
       if (at instanceof Error) found.push([pathOf(next), encodeError(at)]);
       else if (!seen.has(at)) {
         seen.add(at);

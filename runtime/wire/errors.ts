@@ -60,10 +60,18 @@ export function safeCopy(value: unknown): { readonly copy: unknown } | undefined
  */
 export function encodeError(error: unknown): WireError {
   try {
-    return encode(error, 0);
+    const wire = encode(error, 0);
+    return isTooDeep(AROUND(wire)) ? withoutParts(wire) : wire;
   } catch {
     return { name: 'Error', message: 'something that cannot be read was thrown' };
   }
+}
+
+/** An error stands in a report, in the list of those of a state: that adds a few levels. */
+const AROUND = (wire: WireError): unknown => [[[[[[[[wire]]]]]]]];
+
+function withoutParts({ name = 'Error', message, stack }: WireError): WireError {
+  return { name, message: message ?? 'what was thrown is nested too deep', stack };
 }
 
 function encode(error: unknown, depth: number): WireError {
@@ -85,6 +93,8 @@ function encode(error: unknown, depth: number): WireError {
 
 function propsOf(error: Error): Record<string, unknown> | undefined {
   let props: Record<string, unknown> | undefined;
+  // No field of its own there.
+  if (error instanceof DOMException) define((props = {}), 'code', error.code, true);
   for (const [key, value] of Object.entries(error)) {
     if (spelledOut.has(key)) continue;
     const clone = tryClone(value);

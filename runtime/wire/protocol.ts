@@ -121,6 +121,8 @@ export interface LetterReport {
   readonly event: unknown;
   /** Of its event only the type comes. */
   readonly inPart?: boolean;
+  /** With `unclonable`: what of the event cannot cross. */
+  readonly why?: string | undefined;
   /** With `poison`. */
   readonly evidence?: WireEvidence | undefined;
 }

@@ -1,4 +1,4 @@
-import { sharesMemory } from '../mailbox/size.ts';
+import { MAX_LEVELS, sharesMemory } from '../mailbox/size.ts';
 import { encodeError, tryClone, type WireError } from './errors.ts';
 import { findErrors, type ErrorsWithin } from './errors-within.ts';
 
@@ -93,52 +93,105 @@ export function toClonable(wire: WireSnapshot): WireSnapshot {
   };
 }
 
+/** Levels that are shown: what crosses may be a little deeper, and the context stands in a snapshot. */
+const DEEPEST = MAX_LEVELS - 20;
+
+interface Copying {
+  /** Copies by what they are of. */
+  readonly seen: Map<object, unknown>;
+  readonly mayShare: boolean;
+}
+
 function clonable(value: unknown, mayShare = true): unknown {
-  // The copy of the copy shows that it can be cloned: it may still be too deep.
-  return (tryClone(clonablePart(value, new Map(), mayShare)) ?? { copy: '[unreadable]' }).copy;
+  // The copy of the copy shows that it can be cloned.
+  const copy = clonablePart(value, { seen: new Map(), mayShare }, 1);
+  return (tryClone(copy) ?? { copy: '[unreadable]' }).copy;
 }
 
 /** Reading an agent's own objects may throw; that costs the part and not the thread. */
-function clonablePart(value: unknown, seen: Map<object, unknown>, mayShare: boolean): unknown {
+function clonablePart(value: unknown, copying: Copying, level: number): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
+  const { seen } = copying;
   if (seen.has(value)) return seen.get(value);
+  if (level > DEEPEST) return '[nested too deep]';
   try {
-    return clonableObject(value, seen, mayShare);
+    return clonableObject(value, copying, level + 1);
   } catch {
     return '[unreadable]';
   }
 }
 
-function clonableObject(value: object, seen: Map<object, unknown>, mayShare: boolean): unknown {
+function clonableObject(value: object, copying: Copying, level: number): unknown {
+  const { seen, mayShare } = copying;
   if (isActor(value)) return { xstate$$type: 1, id: value.id, sessionId: value.sessionId };
   if (Array.isArray(value)) {
     const copy: unknown[] = [];
     seen.set(value, copy);
     // Not item by item: a list that a thread made up may have four thousand million holes.
     for (const key of Object.keys(value) as unknown as number[])
-      copy[key] = clonablePart(value[key], seen, mayShare);
+      copy[key] = clonablePart(value[key], copying, level);
     copy.length = value.length;
     return copy;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) {
+  if (value instanceof Map) {
+    const copy = new Map<unknown, unknown>();
+    seen.set(value, copy);
+    for (const [key, item] of value) {
+      const [at, part] = [clonablePart(key, copying, level), clonablePart(item, copying, level)];
+      if (!isLeftOut(key) && !isLeftOut(item)) copy.set(at, part);
+    }
+    return copy;
+  }
+  if (value instanceof Set) {
+    const copy = new Set<unknown>();
+    seen.set(value, copy);
+    for (const item of value) if (!isLeftOut(item)) copy.add(clonablePart(item, copying, level));
+    return copy;
+  }
+  if (!hasFields(value)) {
     const fits = mayShare || !sharesMemory(value);
-    const clone = (fits ? tryClone(value) : undefined) ?? {
-      copy: `[${value.constructor?.name ?? 'object'}]`,
-    };
+    const clone = (fits ? tryClone(value) : undefined) ?? { copy: insteadOf(value) };
     seen.set(value, clone.copy);
     return clone.copy;
   }
   const copy: Record<string, unknown> = {};
   seen.set(value, copy);
   for (const key of Object.keys(value)) {
-    const part = clonablePart(read(value as Record<string, unknown>, key), seen, mayShare);
+    const part = clonablePart(read(value as Record<string, unknown>, key), copying, level);
     // Not by assignment: `__proto__` is a field like any other here.
     if (part === undefined) continue;
     Object.defineProperty(copy, key, { value: part, configurable: true, enumerable: true, writable: true });
   }
-  return copy;
+  if (isPlain(value) || Object.keys(copy).length > 0) return copy;
+  // It had nothing but methods.
+  seen.set(value, insteadOf(value));
+  return insteadOf(value);
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** As from an object. */
+function isLeftOut(value: unknown): boolean {
+  return typeof value === 'function' || typeof value === 'symbol';
+}
+
+/** What it is stands in its fields: it is plain, or of a class of the agent's own. */
+function hasFields(value: object): boolean {
+  if (isPlain(value)) return true;
+  if (ArrayBuffer.isView(value) || value instanceof Error || value instanceof URL) return false;
+  // A socket, a stream: its fields are nobody's business.
+  if ('on' in value && 'emit' in value) return false;
+  return Object.values(value).some((part) => isLeftOut(part) || (typeof part === 'object' && part !== null));
+}
+
+/** The error itself is told beside the context, where it was found. */
+function insteadOf(value: object): unknown {
+  if (value instanceof Error) return new Error(value.message);
+  return value instanceof URL ? value.href : `[${value.constructor?.name ?? 'object'}]`;
 }
 
 function read(from: Record<string, unknown>, key: string): unknown {

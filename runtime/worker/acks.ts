@@ -1,5 +1,6 @@
 import { encodeError, safeCopy } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
+import { whyUnclonable } from '../wire/unclonable.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import { transferablesOf } from '../mailbox/transfer.ts';
@@ -86,7 +87,7 @@ export function clonableAck([
   tags.forEach((tag, i) => {
     const clone = safeCopy(values[i]);
     if (clone === undefined) {
-      bad.push(tag, encodeError(unclonableReply()));
+      bad.push(tag, encodeError(unclonableReply(values[i])));
     } else {
       good.push(tag);
       copies.push(clone.copy);
@@ -111,9 +112,7 @@ export function movingWith(result: unknown): readonly unknown[] | undefined {
   return Array.isArray(values) ? transferablesOf(values) : undefined;
 }
 
-function unclonableReply(): HoldfastError {
-  return new HoldfastError(
-    'REPLY_UNCLONABLE',
-    'the reply cannot be cloned (a function, actor or socket in it?); reply with plain data',
-  );
+function unclonableReply(value: unknown): HoldfastError {
+  const why = whyUnclonable(value);
+  return new HoldfastError('REPLY_UNCLONABLE', `the reply cannot cross (${why}); reply with plain data`);
 }

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../errors.ts';
 import { isClonable } from '../wire/errors.ts';
+import { whyUnclonable } from '../wire/unclonable.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { Clock } from '../xstate/xstate5.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
@@ -119,7 +120,7 @@ export class Departures {
     try {
       const state = instance.persist();
       // Once it has left it is too late.
-      if (!isClonable(state)) throw unclonableState(instance.address);
+      if (!isClonable(state)) throw unclonableState(instance.address, state);
       this.#options.leave(instance);
       departure?.settle(state);
     } catch (error) {
@@ -129,9 +130,9 @@ export class Departures {
   }
 }
 
-function unclonableState(address: string): HoldfastError {
+function unclonableState(address: string, state: unknown): HoldfastError {
   return new HoldfastError(
     'REPLY_UNCLONABLE',
-    `${address} cannot move: its context holds what cannot be cloned; keep functions, actors of elsewhere and sockets out of it`,
+    `${address} cannot move: its state cannot be cloned (${whyUnclonable(state)}); keep functions, actors of elsewhere and sockets out of it`,
   );
 }

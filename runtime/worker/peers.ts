@@ -8,11 +8,10 @@ import { isSampled } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved } from '../mailbox/transfer.ts';
 import { MAX_DEPTH, NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
-import { refusal, tooLate } from '../refusal.ts';
+import { refusal, tooLate, unclonableAdvice } from '../refusal.ts';
 import { suspicion } from '../suspicion.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
 import { wholeAnswer } from '../wire/errors-within.ts';
-import { DEPTH_ADVICE } from '../wire/leaving.ts';
 import type { LinkPort } from '../wire/link.ts';
 import type {
   Admission,
@@ -153,21 +152,14 @@ export class Peers implements PeerBridge {
   }
 
   #discardUnfit(line: Line, event: unknown, tag: Tag, found: DeadLetterReason | 'too-deep'): void {
-    if (found !== 'too-deep') return this.#discard(line, event, tag, found);
-    this.#discard(line, event, tag, 'unclonable', undefined, `the event cannot cross: ${DEPTH_ADVICE}`);
+    this.#discard(line, event, tag, found === 'too-deep' ? 'unclonable' : found);
   }
 
   /** An event that the line gives up, or does not even take. */
-  #discard(
-    line: Line,
-    event: unknown,
-    tag: Tag,
-    reason: DeadLetterReason,
-    cause?: unknown,
-    why?: string,
-  ): void {
+  #discard(line: Line, event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
     const { address } = line;
-    this.#letter(line, { address, reason, event: reason === 'too-large' ? withoutBody(event) : event });
+    const why = reason === 'unclonable' ? unclonableAdvice(event) : undefined;
+    this.#letter(line, { address, reason, event: reason === 'too-large' ? withoutBody(event) : event, why });
     if (tag !== 0) this.#waiting.reject(tag, refusal(address, reason, cause, why));
   }
 

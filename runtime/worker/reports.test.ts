@@ -137,10 +137,10 @@ describe('what cannot be cloned', () => {
         { type: 'good', n: 1 },
         REPORT.warning,
         1,
-        'event "bad" cannot be cloned and was left behind in the thread',
+        'event "bad" cannot be cloned and was left behind in the thread (at run: a function cannot be cloned)',
         REPORT.warning,
         2,
-        'event "worse" cannot be cloned and was left behind in the thread',
+        'event "worse" cannot be cloned and was left behind in the thread (at run: a function cannot be cloned)',
         REPORT.snapshot,
         3,
         { status: 'active', context: { n: 1 }, incomplete: true },
@@ -166,7 +166,7 @@ describe('what cannot be cloned', () => {
         { output: clean, snapshot: { status: 'done', output: clean, context: {}, incomplete: true } },
         REPORT.warning,
         4,
-        'output or context cannot be cloned and was left behind in the thread',
+        'output or context cannot be cloned and was left behind in the thread (at output.close: a function cannot be cloned)',
       ],
     ]);
   });

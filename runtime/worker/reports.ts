@@ -1,7 +1,8 @@
 import { transferablesOf } from '../mailbox/transfer.ts';
-import { safeCopy } from '../wire/errors.ts';
+import { encodeError, isClonable, safeCopy } from '../wire/errors.ts';
 import { tellsEvent, REPORT, type ErrorReport, type LetterReport, type LogReport } from '../wire/protocol.ts';
 import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
+import { whyUnclonable } from '../wire/unclonable.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import { clonableFields } from './log-reports.ts';
 
@@ -79,7 +80,10 @@ export class Reports {
       const clone = safeCopy(payload);
       if (clone === undefined && tellsEvent(kind)) this.#leftBehind(slot);
       if (clone !== undefined) out.push(kind, slot, clone.copy);
-      else out.push(...replacement(kind, slot, payload));
+      else {
+        const instead = replacement(kind, slot, payload);
+        out.push(...(isClonable(instead[2]) ? instead : bare(kind, slot)));
+      }
     }
     this.#send(out, transferablesOf(out));
   }
@@ -91,7 +95,12 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
   if (kind === REPORT.done) {
     const { snapshot } = payload as { snapshot: WireSnapshot };
     const clean = toClonable(snapshot);
-    return [kind, slot, { output: clean.output, snapshot: clean }, ...warning(slot, 'output or context')];
+    return [
+      kind,
+      slot,
+      { output: clean.output, snapshot: clean },
+      ...warning(slot, 'output or context', payload),
+    ];
   }
   if (kind === REPORT.error) {
     const report = payload as ErrorReport;
@@ -101,7 +110,7 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
     const [level, message, fields] = payload as LogReport;
     return [kind, slot, [level, message, clonableFields(fields)]];
   }
-  if (kind === REPORT.state) return [REPORT.stateless, slot, 'something in it cannot be cloned'];
+  if (kind === REPORT.state) return [REPORT.stateless, slot, whyUnclonable(payload)];
   if (kind === REPORT.letter) {
     const letter = payload as LetterReport;
     const type = typeOf(letter.event);
@@ -110,7 +119,7 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
   const [, event] = kind === REPORT.withErrors ? (payload as unknown[]) : [kind, payload];
   const type = typeOf(event);
   if (kind === REPORT.expired) return [REPORT.expiredInPart, slot, { type }];
-  return warning(slot, `event "${String(type)}"`);
+  return warning(slot, `event "${String(type)}"`, event);
 }
 
 /** The type of an event that may be anything; one that cannot be read has none. */
@@ -123,6 +132,16 @@ function typeOf(event: unknown): string | undefined {
   }
 }
 
-function warning(slot: number, what: string): unknown[] {
-  return [REPORT.warning, slot, `${what} cannot be cloned and was left behind in the thread`];
+function warning(slot: number, what: string, value: unknown): unknown[] {
+  const why = whyUnclonable(value);
+  return [REPORT.warning, slot, `${what} cannot be cloned and was left behind in the thread (${why})`];
+}
+
+/** What is left of a report of which nothing else can be sent: its end is never left out. */
+function bare(kind: number, slot: number): unknown[] {
+  const message = 'what the instance ended with cannot be cloned; end with plain data';
+  if (kind === REPORT.done) return [kind, slot, { output: undefined, snapshot: { status: 'done' } }];
+  if (kind === REPORT.error)
+    return [kind, slot, { error: encodeError(new Error(message)), snapshot: { status: 'error' } }];
+  return [REPORT.warning, slot, 'a report cannot be cloned and was left behind in the thread'];
 }

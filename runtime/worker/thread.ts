@@ -19,6 +19,7 @@ import {
   type TraceReport,
 } from '../wire/protocol.ts';
 import { toClonable } from '../wire/snapshot.ts';
+import { whyUnclonable } from '../wire/unclonable.ts';
 import type { Clock } from '../xstate/xstate5.ts';
 import { Departures } from './departures.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
@@ -223,7 +224,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     onViolation: (what) => warn(`the thread refused ${what}`),
     // The host decides: it knows what was in it.
     onLost: () => void callHost('unread').catch(() => {}),
-    repair: (answers) => (Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot()),
+    repair: (answers) =>
+      Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot(answers),
     transferablesOf: movingWith,
   });
 
@@ -360,11 +362,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   };
 }
 
-function refuseSnapshot(): never {
+function refuseSnapshot(state: unknown): never {
   throw new HoldfastError(
     'REPLY_UNCLONABLE',
-    'the snapshot cannot be cloned; keep functions, actors of elsewhere and sockets out of the context, and name ' +
-      'each child’s logic by a string src in setup({ actors })',
+    `the snapshot cannot be cloned (${whyUnclonable(state)}); keep functions, actors of elsewhere and sockets out of ` +
+      'the context, and name each child’s logic by a string src in setup({ actors })',
   );
 }
 

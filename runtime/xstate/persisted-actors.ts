@@ -1,4 +1,5 @@
 import type { AnyActorRef } from 'xstate';
+import { MAX_LEVELS } from '../mailbox/size.ts';
 import { actorAt, pathsWithin, type Path } from './family.ts';
 
 /** XState's own mark for a child of the machine in whose context it stands; XState puts the child back itself. */
@@ -36,7 +37,7 @@ export function marksFor(root: AnyActorRef): MarkActor {
 }
 
 /**
- * What XState has persisted of the actor, with marks in place of actors: XState puts some into contexts only, and none
+ * What XState has persisted of the actor without contexts, with these and with marks in place of actors: XState puts some into contexts only, and none
  * into what is no plain object or array.
  */
 export function persistActors(root: AnyActorRef, persisted: unknown): unknown {
@@ -90,7 +91,7 @@ export function reviveIn(
 
 /** The same value with marks in place of the actors in it; the value itself when there are none. */
 export function encodeActors(value: unknown, mark: MarkActor): unknown {
-  return holdsActor(value) ? encode(value, mark, new Map()) : value;
+  return holdsActor(value) ? encode(value, mark, new Map(), 1) : value;
 }
 
 /** Where an actor is found again, if it is. */
@@ -151,11 +152,13 @@ function isOpaque(value: object): boolean {
   );
 }
 
-function encode(value: unknown, mark: MarkActor, known: Map<object, unknown>): unknown {
+function encode(value: unknown, mark: MarkActor, known: Map<object, unknown>, level: number): unknown {
   if (typeof value !== 'object' || value === null || isOpaque(value)) return value;
+  // What is nested deeper is refused as a whole where it leaves.
+  if (level > 2 * MAX_LEVELS) return value;
   if (isActor(value)) return mark(value);
   if (known.has(value)) return known.get(value);
-  const inner = (part: unknown): unknown => encode(part, mark, known);
+  const inner = (part: unknown): unknown => encode(part, mark, known, level + 1);
   if (Array.isArray(value)) {
     const copy: unknown[] = [];
     known.set(value, copy);

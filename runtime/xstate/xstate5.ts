@@ -22,6 +22,7 @@ import {
   type TimerTarget,
 } from './persisted-timer.ts';
 import { encodeActors, marksFor, persistActors, reviveActors, reviveIn } from './persisted-actors.ts';
+import { heedingContexts, withoutContexts } from './persist-context.ts';
 import { Relay } from './relay.ts';
 import { Running } from './running.ts';
 import { Scheduler } from './scheduler.ts';
@@ -173,7 +174,10 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     persist() {
       const { version } = logic as { version?: unknown };
       return {
-        snapshot: persistActors(ref, ref.getPersistedSnapshot()),
+        snapshot: persistActors(
+          ref,
+          withoutContexts(() => ref.getPersistedSnapshot()),
+        ),
         timers: timersOf(ref, parent, scheduler, relay),
         ...(typeof version === 'string' ? { version } : {}),
       };
@@ -424,7 +428,7 @@ function createSystem(
     _sendInspectionEvent(shown: Inspected) {
       if (shown.type === '@xstate.actor') {
         const actor = shown.actorRef as unknown as { logic: AnyActorLogic };
-        actor.logic = surrounded(boundIterations(actor.logic, maxIterations), begin, told);
+        actor.logic = surrounded(heedingContexts(boundIterations(actor.logic, maxIterations)), begin, told);
       }
       inspected?.(shown);
     },
