@@ -128,6 +128,20 @@ describe('what makes no sense is refused, with what to do', () => {
     expect(await open.call(method, path, body)).toMatchObject({ status, body: { error: { code } } });
   });
 
+  test('an event that is nested too deep to cross is refused, and the instance answers the next', async () => {
+    await open.call('PUT', '/v1/agents/counter/a');
+    for (const levels of [501, 3000]) {
+      const payload = JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as unknown;
+      for (const path of ['ask', 'events?wait=handled']) {
+        const answer = await open.call('POST', `/v1/agents/counter/a/${path}`, { type: 'read', payload });
+        expect(answer).toMatchObject({ status: 400, body: { error: { code: 'MESSAGE_UNCLONABLE' } } });
+      }
+    }
+    expect(await open.call('POST', '/v1/agents/counter/a/ask', { type: 'read' })).toMatchObject({
+      status: 200,
+    });
+  });
+
   test('an agent that fails is told as the failure of the request', async () => {
     await open.call('PUT', '/v1/agents/counter/a');
     expect(await open.call('POST', '/v1/agents/counter/a/ask', { type: 'fail' })).toMatchObject({

@@ -103,3 +103,11 @@ test('what the log is written to is waited for when it is full', async () => {
   expect([isTaken, to.listenerCount('drain')]).toEqual([true, 0]);
   expect(written({ write: () => false }, 'no stream')).toBeUndefined();
 });
+
+test('what is shared in many layers ends, and the line is written', () => {
+  let layers: unknown = { end: true };
+  for (let layer = 0; layer < 40; layer++) layers = { a: layers, b: layers };
+  const lines: string[] = [];
+  lineLogger((line) => lines.push(line)).info({ layers, n: 1 }, 'deep');
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([{ message: 'deep', n: 1 }]);
+});

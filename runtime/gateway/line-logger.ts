@@ -25,9 +25,9 @@ function lineOf(head: object, fields: object): string {
     ...head,
   });
   try {
-    return JSON.stringify(lineWith(fields as Record<string, unknown>), plainError);
+    return JSON.stringify(lineWith(fields as Record<string, unknown>), plainErrors());
   } catch {
-    // A cycle, or what throws when it is read.
+    // A cycle, what is shared in many layers, or what throws when it is read.
     return JSON.stringify(lineWith(readable(fields)));
   }
 }
@@ -45,7 +45,19 @@ function readable(fields: object): Record<string, unknown> {
   }
 }
 
-function plainError(_key: string, value: unknown): unknown {
+/** Far more than fits the fields of a line that an agent writes, unless JSON says what is shared once for each way to it. */
+const MOST_VALUES = 100_000;
+
+function plainErrors(): (key: string, value: unknown) => unknown {
+  let values = 0;
+  return (_key, value) => {
+    values += 1;
+    if (values > MOST_VALUES) throw new RangeError('too many values for a line');
+    return plainError(value);
+  };
+}
+
+function plainError(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
   if (!(value instanceof Error)) return value;
   const code = (value as { code?: unknown }).code;
