@@ -9,7 +9,7 @@ export type Size = number | Foreign | 'too-large' | 'too-deep' | 'shared';
 
 /**
  * Objects in each other at most in what crosses. A thread writes 13,000 levels of objects, but the main thread of Node
- * 22 and 24 reads only 1,600 (1,500 of lists with holes), and a frame that it cannot read is lost with all that is in
+ * 22 and 24 was found to read only 1,500, and a frame that it cannot read is lost with all that is in
  * it. A third of that leaves room for what calls the reader and for a pool with a smaller `stackSizeMb`.
  */
 export const MAX_LEVELS = 500;
