@@ -72,17 +72,21 @@ export function threadHung(name: string, ms: number, what: string): HoldfastErro
   );
 }
 
-/** Why a thread ends that had an uncaught error, whatever was thrown. */
+/** Why a thread ends that had an uncaught error, whatever was thrown; `told` is what the thread itself says of it. */
 export function threadFailed(
   name: string,
-  cause: unknown,
+  thrown: unknown,
+  told?: { readonly thrown: unknown },
 ): { readonly cause: Extract<ThreadCause, 'oom' | 'error'>; readonly error: HoldfastError } {
-  const { code } = (cause ?? {}) as { readonly code?: unknown };
+  const { code } = (thrown ?? {}) as { readonly code?: unknown };
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
     const text = `${name} reached its memory limit; raise resourceLimits of its pool or keep less in its agents`;
-    return { cause: 'oom', error: new HoldfastError('THREAD_OUT_OF_MEMORY', text, { cause }) };
+    return { cause: 'oom', error: new HoldfastError('THREAD_OUT_OF_MEMORY', text, { cause: thrown }) };
   }
-  const text = `${name} ended with an uncaught error; catch it in the agent, or invoke the work as an actor`;
+  const cause = told === undefined ? thrown : told.thrown;
+  const what =
+    cause === undefined || cause === null ? `an uncaught throw of ${String(cause)}` : 'an uncaught error';
+  const text = `${name} ended with ${what}; catch it in the agent, or invoke the work as an actor`;
   return { cause: 'error', error: new HoldfastError('THREAD_CRASHED', text, { cause }) };
 }
 

@@ -141,6 +141,7 @@ export class ThreadHost implements PeerThread {
   readonly #uses = new Map<number, AbortController>();
   #delivered = 0;
   #violations = 0;
+  #uncaught: { readonly thrown: unknown } | undefined;
   /** Told that nobody knows whether a debugger is attached. */
   #undecided = false;
   #failure: Error | undefined;
@@ -177,6 +178,7 @@ export class ThreadHost implements PeerThread {
       seats: this.#seats,
       violated: (what, fields) => this.#violated(what, fields),
       lost: (what, fields) => void this.#broke(what, fields),
+      uncaught: (thrown) => void (this.#uncaught = { thrown }),
     });
     const print: PrintTo = (stream, line) =>
       logger[stream === 'stdout' ? 'info' : 'warn']({ printed: stream, threadId, thread: name }, line);
@@ -686,7 +688,9 @@ export class ThreadHost implements PeerThread {
   }
 
   #failed(thrown: unknown): void {
-    const { cause, error } = threadFailed(this.name, thrown);
+    // What it has told of that itself says more: of a DOMException for example Node keeps nothing.
+    if (!this.#gone) this.#link.drain();
+    const { cause, error } = threadFailed(this.name, thrown, this.#uncaught);
     this.#fail(cause, error);
   }
 

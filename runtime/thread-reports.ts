@@ -25,6 +25,7 @@ import {
   isLogReport,
   isStateOf,
   isTraceReport,
+  isWireError,
   isWireSnapshot,
 } from './wire/shapes.ts';
 import { toUnshared, withoutSharedMemory, type WireSnapshot } from './wire/snapshot.ts';
@@ -42,6 +43,8 @@ export interface ThreadReportsOptions {
   readonly violated: (what: string, fields?: object) => void;
   /** The same, and how an instance is, or several are, cannot be known any more. */
   readonly lost: (what: string, fields?: object) => void;
+  /** What the thread is about to end with. */
+  readonly uncaught: (thrown: unknown) => void;
   /** The host's log. */
   readonly logger: Logger;
   /** What one agent sent another came to nothing. */
@@ -75,6 +78,7 @@ export class ThreadReports {
       if (kind === REPORT.warning) this.#warning(seat, items[i + 2]);
       else if (kind === REPORT.log) this.#log(seat, items[i + 2]);
       else if (kind === REPORT.traced) this.#traced(items[i + 2]);
+      else if (kind === REPORT.uncaught) this.#uncaught(items[i + 2]);
       else if (kind === REPORT.letter) this.#letter(items[i + 2]);
       else if (!NAMES.has(kind)) this.#options.violated('a report of an unknown kind');
       else if (seat?.instance.holds(seat)) {
@@ -215,6 +219,12 @@ export class ThreadReports {
       incarnation: instance.incarnation,
     };
     logger[level]({ ...whole, ...whose, threadId: pool.threadId, thread: name }, message);
+  }
+
+  #uncaught(payload: unknown): void {
+    const { uncaught, violated } = this.#options;
+    if (isWireError(payload)) uncaught(decodeError(payload));
+    else violated('a malformed report (uncaught)');
   }
 
   #traced(payload: unknown): void {

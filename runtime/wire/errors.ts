@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import { isNativeError } from 'node:util/types';
 import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
 import { sharesMemory } from '../mailbox/size.ts';
 import { markOf, movedCopy } from '../mailbox/transfer.ts';
@@ -75,31 +77,57 @@ function withoutParts({ name = 'Error', message, stack }: WireError): WireError 
 }
 
 function encode(error: unknown, depth: number): WireError {
-  if (!(error instanceof Error)) return { raw: (tryClone(error) ?? { copy: String(error) }).copy };
+  if (!isError(error)) return { raw: (tryClone(error) ?? { copy: shown(error) }).copy };
+  const name = classNameOf(error);
   const wire: { -readonly [K in keyof WireError]: WireError[K] } = {
-    name: classNameOf(error),
-    message: textOf(error.message) ?? '',
-    stack: textOf(error.stack),
+    name,
+    message: textOf(read(error, 'message')) ?? '(its message cannot be read)',
+    stack: textOf(read(error, 'stack')),
   };
   const props = propsOf(error);
   if (props !== undefined) wire.props = props;
-  if (error.cause !== undefined && depth < MAX_CAUSES) wire.cause = encode(error.cause, depth + 1);
+  const cause = read(error, 'cause');
+  if (cause !== undefined && depth < MAX_CAUSES) wire.cause = encode(cause, depth + 1);
   // Only the outermost, so that errors that hold each other cannot multiply.
-  if (depth === 0 && error instanceof AggregateError && Array.isArray(error.errors)) {
-    wire.errors = error.errors.map((one) => encode(one, 1));
-  }
+  const errors = depth === 0 && name === 'AggregateError' ? read(error, 'errors') : undefined;
+  if (Array.isArray(errors)) wire.errors = errors.map((one) => encode(one, 1));
   return wire;
+}
+
+/** Of another realm too, such as a context of `node:vm`. */
+function isError(value: unknown): value is Error {
+  return value instanceof Error || isNativeError(value);
+}
+
+/** Undefined where a getter throws. */
+function read(error: Error, key: string): unknown {
+  try {
+    return (error as unknown as Record<string, unknown>)[key];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Characters of what cannot be cloned and is shown instead. */
+const LONGEST_SHOWN = 10_000;
+
+/** What was thrown and cannot be cloned, as a person reads it. */
+function shown(thrown: unknown): string {
+  if (typeof thrown !== 'object' || thrown === null) return String(thrown);
+  return inspect(thrown, { depth: 2 }).slice(0, LONGEST_SHOWN);
 }
 
 function propsOf(error: Error): Record<string, unknown> | undefined {
   let props: Record<string, unknown> | undefined;
-  // No field of its own there.
-  if (error instanceof DOMException) define((props = {}), 'code', error.code, true);
-  for (const [key, value] of Object.entries(error)) {
+  for (const key of Object.keys(error)) {
     if (spelledOut.has(key)) continue;
-    const clone = tryClone(value);
+    const clone = tryClone(read(error, key));
     if (clone !== undefined) define((props ??= {}), key, clone.copy, true);
   }
+  // That of a DOMException is its class's.
+  const code = read(error, 'code');
+  if (props?.['code'] === undefined && (typeof code === 'string' || typeof code === 'number'))
+    define((props ??= {}), 'code', code, true);
   return props;
 }
 
@@ -150,8 +178,9 @@ function construct(name: string, message: string, { props }: WireError): Error {
 
 /** `class Refused extends Error {}` keeps the name `Error`; its class is what a reader looks for. */
 function classNameOf(error: Error): string {
-  const ofClass = textOf(error.constructor?.name);
-  return error.name === 'Error' && ofClass ? ofClass : (textOf(error.name) ?? 'Error');
+  const name = textOf(read(error, 'name')) ?? 'Error';
+  const made = read(error, 'constructor');
+  return name === 'Error' && typeof made === 'function' && made.name !== '' ? made.name : name;
 }
 
 function textOf(value: unknown): string | undefined {

@@ -76,6 +76,8 @@ export const REPORT = {
    * in which a start has failed.
    */
   ahead: 15,
+  /** What the thread is about to end with, as the thrower's own thread can still tell it: an error as it crosses. */
+  uncaught: 16,
 } as const;
 
 /** An event that was emitted, or is for the parent. */

@@ -10,3 +10,4 @@ const thread = startThread(workerData as ThreadData, {
 // Node tells of an exit, an uncaught error and an unhandled rejection, and waits for what is done at once; of a thread that
 // the host terminates, or that runs out of memory, it does not.
 process.once('exit', () => thread.end());
+process.on('uncaughtExceptionMonitor', (thrown) => thread.uncaught(thrown));

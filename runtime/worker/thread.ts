@@ -64,6 +64,8 @@ export interface ThreadSurroundings {
 }
 
 export interface Thread {
+  /** It ends with that soon: Node tells the host little of what is no plain error. */
+  uncaught(thrown: unknown): void;
   /**
    * Ends what runs in it, as its last act: what cleans up is called, the last one started first, whatever it is doing.
    * What one throws costs no other anything, and what it sends is lost, unless it sends at once.
@@ -348,6 +350,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   }
 
   return {
+    uncaught(thrown) {
+      reports.add(REPORT.uncaught, -1, encodeError(thrown));
+      reports.flush();
+    },
     end() {
       for (const instance of [...instances.values()].toReversed()) {
         try {
