@@ -7,7 +7,7 @@ export const moduleSchema = z
   .union([text(), z.instanceof(URL, { error: 'a URL' })])
   .describe(
     'The module that exports the agent: a path relative to the config file (to the working directory for a ' +
-      'config object) or a file: URL. Default: ./agents/<name>.ts, .mts, .js or .mjs, the first that exists.',
+      'config object) or a file: URL. Default: ./agents/<name>.ts, .mts, .cts, .js, .mjs or .cjs, the first that exists.',
   );
 
 const intensitySchema = z
@@ -150,7 +150,7 @@ export const agentSchema = z
   .describe('One agent: an XState actor whose instances are pinned to the threads of a pool.');
 
 /**
- * One agent, as written in a config. Defaults: `module` `./agents/<name>.{ts,mts,js,mjs}`, `export`
+ * One agent, as written in a config. Defaults: `module` `./agents/<name>.{ts,mts,cts,js,mjs,cjs}`, `export`
  * `'default'`, no secrets, 1000 events of mailbox, `transient` restarts, at most 5 in 30 s.
  */
 export interface AgentConfig extends z.input<typeof agentSchema> {}

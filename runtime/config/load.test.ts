@@ -167,10 +167,10 @@ describe('what is no config at all', () => {
 });
 
 describe('modules', () => {
-  test('are the first of .ts, .mts, .js and .mjs in agents beside the file', async () => {
+  test('are the first of .ts, .mts, .cts, .js, .mjs and .cjs in agents beside the file', async () => {
     const folder = await configFolder();
     const file = await folder.write('c.json', JSON.stringify({ agents: { a: bound } }));
-    for (const extension of ['mjs', 'js', 'mts', 'ts']) {
+    for (const extension of ['cjs', 'mjs', 'js', 'cts', 'mts', 'ts']) {
       const module = await folder.write(`agents/a.${extension}`, 'throw new Error("loaded")');
       const loaded = await loadConfig(file);
       expect(loaded.agents[0]?.moduleUrl).toBe(pathToFileURL(module).href);
@@ -220,7 +220,7 @@ describe('modules', () => {
       { code: 'module-not-found', path: ['agents', 'a', 'module'], line: 3, column: 5 },
       { code: 'module-not-found', path: ['agents', 'c', 'module'], line: 17, column: 17 },
     ]);
-    for (const extension of ['ts', 'mts', 'js', 'mjs']) {
+    for (const extension of ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs']) {
       expect(error.problems[0]?.message).toContain(join(folder.path, `agents/a.${extension}`));
     }
     expect(error.problems[1]?.message).toContain(`${join(folder.path, 'agents')} (not a file)`);

@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { entriesOf, type Finding, property } from './finding.ts';
 import { plainText, printName } from './received.ts';
 
-const EXTENSIONS = ['ts', 'mts', 'js', 'mjs'];
+const EXTENSIONS = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'];
 
 /** Where the module of each agent is, and the agents whose module is not there. */
 export interface FoundModules {

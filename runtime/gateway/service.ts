@@ -10,6 +10,7 @@ import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
 import type { Failed } from '../guarded-server.ts';
 import { type Logger, scrubbedLogger } from '../logger.ts';
+import { exportOf, type UserModule } from '../user-module.ts';
 import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import type { RuntimeSystem } from '../runtime-system.ts';
 import { version } from '../version.ts';
@@ -224,8 +225,8 @@ export class Service {
 async function runtimeOptions({ gateway }: LoadedConfig, file: string): Promise<RuntimeOptions> {
   if (gateway?.options === undefined) return {};
   const url = pathToFileURL(resolve(dirname(file), gateway.options));
-  const module = (await import(url.href)) as { default?: RuntimeOptions };
-  return module.default ?? {};
+  const module = (await import(url.href)) as UserModule;
+  return (exportOf(module, 'default') as RuntimeOptions | undefined) ?? {};
 }
 
 async function inTurn<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {

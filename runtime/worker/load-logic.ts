@@ -1,5 +1,6 @@
 import type { AnyActorLogic } from 'xstate';
 import { HoldfastError } from '../errors.ts';
+import { exportNames, exportOf, type UserModule } from '../user-module.ts';
 
 /** Imports the module of the agent at `address` (once a thread) and returns the actor logic it exports. */
 export async function loadLogic(
@@ -8,9 +9,9 @@ export async function loadLogic(
   address: string,
 ): Promise<AnyActorLogic> {
   const module = await importModule(moduleUrl, address);
-  const logic = module[exportName];
+  const logic = exportOf(module, exportName, isLogic);
   if (isLogic(logic)) return logic;
-  const found = Object.keys(module).map((name) => `"${name}"`);
+  const found = exportNames(module).map((name) => `"${name}"`);
   const what = logic === undefined ? 'does not exist' : 'is not XState actor logic';
   throw new HoldfastError(
     'AGENT_EXPORT_INVALID',
@@ -19,9 +20,9 @@ export async function loadLogic(
   );
 }
 
-async function importModule(moduleUrl: string, address: string): Promise<Record<string, unknown>> {
+async function importModule(moduleUrl: string, address: string): Promise<UserModule> {
   try {
-    return (await import(moduleUrl)) as Record<string, unknown>;
+    return (await import(moduleUrl)) as UserModule;
   } catch (error) {
     // What a module is refused for often does not say which module.
     const why = error instanceof Error ? error.message : 'it threw what is no error';
