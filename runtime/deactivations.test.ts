@@ -29,6 +29,19 @@ test('those that are stopped in the same breath go in one message, in their orde
   expect(await outcomes([...first, ...second])).toEqual(Array.from({ length: 4 }, () => 'fulfilled'));
 });
 
+test('whoever is being stopped is known while the thread is at it', async () => {
+  const { progress, calls, deactivations } = rig();
+  const stops = [deactivations.stop(3), deactivations.stop(1)];
+  await Promise.resolve();
+  expect([deactivations.stopping(7), deactivations.stopping(3)]).toEqual([3, undefined]);
+  progress.end(7);
+  expect(deactivations.stopping(7)).toBe(1);
+  progress.end(7);
+  for (const { answer } of calls) answer();
+  await Promise.all(stops);
+  expect(deactivations.stopping(7)).toBeUndefined();
+});
+
 test('when the thread dies, those have stopped that it has counted, and no others', async () => {
   const { progress, calls, deactivations, outcomes } = rig();
   progress.end(7);

@@ -21,6 +21,8 @@ interface Waiting {
 export class Deactivations {
   readonly #options: DeactivationsOptions;
   #next: Waiting[] = [];
+  /** Those that the thread was told of and has not answered about, with the count before them. */
+  readonly #told = new Set<{ readonly before: number; readonly all: readonly Waiting[] }>();
   #counted: number | undefined;
   /** What the count is when all that were asked for have been stopped. */
   #target = 0;
@@ -37,6 +39,17 @@ export class Deactivations {
     });
   }
 
+  /** The slot of the instance that the thread is stopping, when what it has in hand is the slot it counts in. */
+  stopping(inHand: number): number | undefined {
+    if (inHand !== this.#counted) return undefined;
+    const count = this.#options.progress.handled(inHand);
+    for (const { before, all } of this.#told) {
+      const waiting = all[(count - before) | 0];
+      if (waiting !== undefined) return waiting.slot;
+    }
+    return undefined;
+  }
+
   readonly #send = (): void => {
     const all = this.#next;
     this.#next = [];
@@ -48,14 +61,18 @@ export class Deactivations {
     const counted = this.#counted;
     const before = this.#target;
     this.#target = (before + all.length) | 0;
+    const told = { before, all };
+    this.#told.add(told);
     call(
       all.map(({ slot }) => slot),
       counted,
     ).then(
       () => {
+        this.#told.delete(told);
         for (const { stopped } of all) stopped();
       },
       (reason: unknown) => {
+        this.#told.delete(told);
         const through = (progress.handled(counted) - before) | 0;
         all.forEach(({ stopped, left }, i) => (i < through ? stopped() : left(reason)));
       },

@@ -540,7 +540,7 @@ export class Instance {
     return { address: this.address, incarnation: this.#incarnation, reason };
   }
 
-  #unseat(): void {
+  #unseat(release = true): void {
     const host = this.#host;
     const seat = this.#seat;
     const attachment = seat?.attachment;
@@ -554,7 +554,7 @@ export class Instance {
     }
     if (attachment === undefined && seat !== undefined) host?.giveUp(seat);
     // A thread that is gone has given back its places all at once.
-    if (host !== undefined && !host.gone) this.#effects.release(this, host.n);
+    if (release && host !== undefined && !host.gone) this.#effects.release(this, host.n);
   }
 
   // --- what the supervisor decided ------------------------------------------------------------------------
@@ -622,9 +622,11 @@ export class Instance {
     const twin = this.#quarantine === undefined ? this.#twin : undefined;
     this.#quarantine = undefined;
     this.watchers.finished(stopped && this.#ending(stopped));
-    this.#unseat();
-    const error = last.type === 'holdfast.failed' ? (last['error'] as unknown) : this.#stoppedBy(stopped);
-    this.#settle(error);
+    // All places are given back at once when everything ends.
+    this.#unseat(stopped !== 'shutdown');
+    const isAwaited = !this.#ran || this.#awaiting.length > 0;
+    if (last.type === 'holdfast.failed') this.#settle(last['error']);
+    else if (isAwaited) this.#settle(this.#stoppedBy(stopped));
     this.inbox.close();
     this.#effects.gone(this);
     twin?.queue(last);

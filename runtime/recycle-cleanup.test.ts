@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { AgentConfig } from 'holdfast';
-import { fixture, start } from './fixtures/start.ts';
+import type { AgentConfig, RuntimeEvents } from 'holdfast';
+import { fixture, nextEvent, start } from './fixtures/start.ts';
 import type { TidyInput } from './fixtures/tidy.ts';
 
 async function working(input: Partial<TidyInput> = {}, config: Partial<AgentConfig> = {}) {
@@ -40,8 +40,10 @@ test('one that is not started again is stopped all the same', async () => {
 
 test('a cleanup that does not end keeps nobody from going on, and its thread is ended', async () => {
   const { runtime, ref, lines } = await working({ end: 'hang' }, { maxThreads: 2 });
+  const slow = nextEvent<RuntimeEvents['warning']>((listener) => runtime.on('warning', listener));
   expect(await runtime.recycle('pool', { timeoutMs: 50 })).toMatchObject({ restarted: ['tidy/a'] });
   expect(lines()).toEqual(['a begins', 'a cleans up', 'a begins']);
+  expect(await slow).toMatchObject({ address: 'tidy/a', stopping: true });
   expect(ref.incarnation).toBe(2);
   expect(runtime.status().pools[0]?.endedThreads).toEqual({ recycled: 1 });
 });

@@ -672,11 +672,14 @@ export class ThreadHost implements PeerThread {
 
   /** What the thread does right now, as far as the host can know it. */
   #doing(slot: number): { readonly what: string; readonly fields: object } {
-    const seat = this.#seats.countedBy(slot);
+    const stopping = this.#deactivations.stopping(slot);
+    const seat = stopping === undefined ? this.#seats.countedBy(slot) : this.#seats.at(stopping);
     if (seat === undefined)
       return { what: 'something outside of any turn, such as a timer or an import', fields: {} };
     const { instance, attachment } = seat;
     const { address, agent } = instance;
+    if (stopping !== undefined)
+      return { what: `the cleanup of ${address}`, fields: { agent: agent.name, address, stopping: true } };
     const behind = this.#seats.handled(seat) - (attachment?.acked ?? 0);
     const type = slot === seat.slot ? typeOf(instance.mailbox.peek(behind)) : undefined;
     const event = type === undefined ? 'an event of another agent' : `"${type}"`;
