@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import type { LeaveCause, ThreadCause } from '../actors/thread.ts';
 import { HoldfastError } from './errors.ts';
+import { workerEntry } from './worker-options.ts';
 import { isClonable } from './wire/errors.ts';
 import { whyUnclonable } from './wire/unclonable.ts';
 import type { ActivateRequest } from './wire/protocol.ts';
@@ -84,10 +86,20 @@ export function threadFailed(
     return { cause: 'oom', error: new HoldfastError('THREAD_OUT_OF_MEMORY', text, { cause: thrown }) };
   }
   const cause = told === undefined ? thrown : told.thrown;
+  if ((code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND') && isOfEntry(thrown)) {
+    const text = `${name} found no file to start with: is Holdfast in a bundle? Keep "holdfast" external and install it where the program runs`;
+    return { cause: 'error', error: new HoldfastError('THREAD_CRASHED', text, { cause }) };
+  }
   const what =
     cause === undefined || cause === null ? `an uncaught throw of ${String(cause)}` : 'an uncaught error';
   const text = `${name} ended with ${what}; catch it in the agent, or invoke the work as an actor`;
   return { cause: 'error', error: new HoldfastError('THREAD_CRASHED', text, { cause }) };
+}
+
+/** The missing module is the one that every thread starts with, and none of an agent's. */
+function isOfEntry(thrown: unknown): boolean {
+  const { message } = thrown as { readonly message?: unknown };
+  return typeof message === 'string' && message.includes(`'${fileURLToPath(workerEntry)}'`);
 }
 
 /** Why a thread is gone that was in use and had no error. */

@@ -4,14 +4,14 @@ import { transfer as mark, type Movable } from './mailbox/transfer.ts';
 export type { Movable } from './mailbox/transfer.ts';
 
 const movables = arrayOf(
-  'an array of ArrayBuffers and MessagePorts',
+  'an array of ArrayBuffers, MessagePorts and web streams',
   // A proxy that throws would throw where the event leaves.
   (item) => isObject(item) && Object.getPrototypeOf(item) !== undefined,
 );
 
 /**
- * Marks an event, a reply or an emitted event, so that the `ArrayBuffer`s and `MessagePort`s of the list move to the
- * other thread instead of being copied; a port can only move. Returns the same value. As with `postMessage`, what has
+ * Marks an event, a reply or an emitted event, so that the `ArrayBuffer`s, `MessagePort`s and web streams of the list move to
+ * the other thread instead of being copied; a port and a stream can only move. Returns the same value. As with `postMessage`, what has
  * moved is of no use any more where it came from. Moved memory does not count towards `mailbox.maxBytes`. Node's own pool
  * of small buffers does not move; what is cut from it is copied.
  *

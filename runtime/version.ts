@@ -7,4 +7,13 @@ const manifest = new URL(
 );
 
 /** The version of this package. */
-export const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+export const version = readVersion();
+
+/** In a bundle the manifest is elsewhere. What such a program lacks besides, its first thread tells. */
+function readVersion(): string {
+  try {
+    return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+  } catch {
+    return 'unknown';
+  }
+}

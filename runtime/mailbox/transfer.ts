@@ -1,7 +1,8 @@
+import type { ReadableStream, TransformStream, WritableStream } from 'node:stream/web';
 import type { MessagePort } from 'node:worker_threads';
 
 /** What can move from thread to thread. */
-export type Movable = ArrayBuffer | MessagePort;
+export type Movable = ArrayBuffer | MessagePort | ReadableStream | WritableStream | TransformStream;
 
 /** What moves with a marked value. */
 export interface Mark {
