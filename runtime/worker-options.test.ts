@@ -50,7 +50,15 @@ test('what a thread starts with is bundled into one file that imports xstate and
   const bundle = await readFile(join(folder, 'entry.js'), 'utf8');
   const imported = importsOf(bundle);
   expect(new Set(imported)).toEqual(
-    new Set(['node:module', 'node:url', 'node:util', 'node:util/types', 'node:worker_threads', 'xstate']),
+    new Set([
+      'node:async_hooks',
+      'node:module',
+      'node:url',
+      'node:util',
+      'node:util/types',
+      'node:worker_threads',
+      'xstate',
+    ]),
   );
   // Names are kept, and what was bundled tells where it came from.
   expect(bundle).toContain('function startThread(');
