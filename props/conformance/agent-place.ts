@@ -3,7 +3,7 @@ import type { AgentRef } from 'holdfast';
 import { createTestRuntime } from 'holdfast/testing';
 import { EVENTS } from './chart.ts';
 import type { Place } from './run-scenario.ts';
-import { describeError, see, type Observed, type Persisted } from './trace.ts';
+import { describeError, see, type Observed, type Persisted, withoutOrphans } from './trace.ts';
 
 export interface AgentPlace extends Place {
   close(): Promise<void>;
@@ -51,7 +51,7 @@ export async function agentPlace({ threads, mirror = 'all' }: AgentPlaceOptions)
       const [snapshot, persisted] = await Promise.all([
         ref.snapshot(),
         ref.persist().then(
-          ({ snapshot }): Persisted => ({ value: snapshot }),
+          ({ snapshot }): Persisted => ({ value: withoutOrphans(snapshot) }),
           (error): Persisted => ({ error: describeError(error) }),
         ),
         ...EVENTS.map(async (type) => {

@@ -37,6 +37,23 @@ export type Persisted =
 
 export type Trace = readonly Entry[];
 
+/**
+ * A persisted snapshot without the actors below one that failed. An agent ends them; XState leaves them at work, each as
+ * far as it has come.
+ */
+export function withoutOrphans(persisted: unknown): unknown {
+  const { status, children } = persisted as {
+    status?: unknown;
+    children?: Record<string, { snapshot: unknown }>;
+  };
+  if (children === undefined) return persisted;
+  const kept = Object.entries(status === 'error' ? {} : children).map(([id, child]) => [
+    id,
+    { ...child, snapshot: withoutOrphans(child.snapshot) },
+  ]);
+  return { ...(persisted as object), children: Object.fromEntries(kept) as object };
+}
+
 interface AnySnapshot {
   readonly status: string;
   readonly value?: unknown;

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
-import { createMachine, emit, fromCallback } from 'xstate';
+import { createMachine, emit, fromCallback, setup } from 'xstate';
 import { REPORT } from '../wire/protocol.ts';
-import { host } from './fixtures/hosted.ts';
+import { host, openHosted } from './fixtures/hosted.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { Reports } from './reports.ts';
 import type { HostBridge } from './thread-state.ts';
@@ -56,7 +56,30 @@ it('tells what it emitted before it failed to start, before the failure', () => 
     late() {},
   });
   expect(() => instance.start()).toThrow('no start');
-  expect(kinds(sent)).toEqual([REPORT.emitted]);
+  // And after it the state that it failed in.
+  expect(kinds(sent)).toEqual([REPORT.emitted, REPORT.ahead]);
+});
+
+it('tells its state anew when a child has changed since an event brought it', () => {
+  const failing = fromCallback(() => {
+    throw new Error('no start');
+  });
+  const machine = setup({
+    actors: { failing },
+    types: { emitted: {} as { type: 'told' } },
+  }).createMachine({
+    initial: 'idle',
+    states: {
+      idle: { on: { go: { target: 'busy', actions: emit({ type: 'told' }) } } },
+      busy: { invoke: { src: 'failing', id: 'child', onError: {} } },
+    },
+  });
+  const { instance, reports, sent } = openHosted(machine, { watched: true, mirror: 'all' });
+  instance.start();
+  instance.turn({ type: 'go' }, undefined);
+  reports.flush();
+  const states = sent.flat().flatMap((part, i, all) => (part === REPORT.snapshot ? [all[i + 2]] : []));
+  expect(states.at(-1)).toMatchObject({ value: 'busy', children: { child: { status: 'error' } } });
 });
 
 it('shows what its actors do when it is asked to, and otherwise nothing', () => {

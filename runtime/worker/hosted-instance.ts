@@ -1,4 +1,4 @@
-import type { AnyActorLogic, AnyEventObject, Snapshot } from 'xstate';
+import type { AnyActorLogic, AnyActorRef, AnyEventObject, Snapshot } from 'xstate';
 import { HoldfastError } from '../errors.ts';
 import { encodeError } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
@@ -35,7 +35,11 @@ export interface HostedInstanceOptions {
   readonly late: (what: string) => void;
 }
 
-type AnySnapshot = Snapshot<unknown> & { readonly value?: unknown; readonly context?: unknown };
+type AnySnapshot = Snapshot<unknown> & {
+  readonly value?: unknown;
+  readonly context?: unknown;
+  readonly children?: Readonly<Record<string, AnyActorRef | undefined>>;
+};
 
 /** One instance in its thread: the agent's actor, and what the host hears of it. */
 export class HostedInstance {
@@ -304,7 +308,9 @@ export class HostedInstance {
     this.#dirty = false;
     if (this.#ended) return;
     const snapshot = this.#actor.ref.getSnapshot() as AnySnapshot;
-    const isThere = this.#ahead && snapshot === this.#known;
+    // Its children may have started or failed since then.
+    const isThere =
+      this.#ahead && snapshot === this.#known && Object.keys(snapshot.children ?? {}).length === 0;
     this.#known = snapshot;
     this.#ahead = false;
     this.#options.reports.add(REPORT.snapshot, this.slot, isThere ? undefined : encodeSnapshot(snapshot));
