@@ -71,7 +71,7 @@ it('tells its state anew when a child has changed since an event brought it', ()
     initial: 'idle',
     states: {
       idle: { on: { go: { target: 'busy', actions: emit({ type: 'told' }) } } },
-      busy: { invoke: { src: 'failing', id: 'child', onError: {} } },
+      busy: { invoke: { src: 'failing', id: 'child' } },
     },
   });
   const { instance, reports, sent } = openHosted(machine, { watched: true, mirror: 'all' });
