@@ -1,6 +1,7 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { ownEvent, withOwnMemory, type Foreign } from './own-memory.ts';
-import { measure } from './size.ts';
+import { measure, measureLeaving } from './size.ts';
 import { markOf, setMoved, transfer } from './transfer.ts';
 
 const CANARY = 'canary-beside-it-in-the-pool';
@@ -8,6 +9,12 @@ const CANARY = 'canary-beside-it-in-the-pool';
 /** The value as it leaves. */
 function left<T>(value: T): T {
   const size = measure(value, Infinity);
+  return typeof size === 'object' ? (withOwnMemory(value, size) as T) : value;
+}
+
+/** The same of what is sent at once. */
+function leaving<T>(value: T): T {
+  const size = measureLeaving(value, new Set());
   return typeof size === 'object' ? (withOwnMemory(value, size) as T) : value;
 }
 
@@ -95,6 +102,92 @@ describe('what lies behind a view does not leave', () => {
   it.each(holders)('in a %s', (_name, make, find) => {
     const crossed = find(structuredClone(left(make())) as never);
     expect(memoryOf(crossed)).toBe('ok');
+  });
+
+  /** Of the days before classes. */
+  function Failure(this: { body: Buffer }): void {
+    this.body = Buffer.from('ok');
+  }
+  Failure.prototype = Object.create(Error.prototype) as object;
+  class Recent extends Map<string, Buffer> {
+    override [Symbol.iterator](): MapIterator<[string, Buffer]> {
+      return new Map<string, Buffer>()[Symbol.iterator]();
+    }
+  }
+  class Chosen extends Set<Buffer> {
+    override [Symbol.iterator](): SetIterator<Buffer> {
+      return new Set<Buffer>()[Symbol.iterator]();
+    }
+  }
+  class Chunk extends Uint8Array<ArrayBuffer> {
+    override get byteLength(): number {
+      return this.buffer.byteLength;
+    }
+  }
+  const of = <T>(source: string, fill: (made: T) => unknown): T => {
+    const made = runInNewContext(source) as T;
+    fill(made);
+    return made;
+  };
+
+  it.each<[string, () => unknown, (crossed: never) => Uint8Array]>([
+    [
+      'a getter that gives another view each time',
+      () => ({
+        get bytes() {
+          return Buffer.from('ok');
+        },
+      }),
+      ({ bytes }: { bytes: Uint8Array }) => bytes,
+    ],
+    [
+      'an error by its prototype alone',
+      () => new (Failure as unknown as new () => object)(),
+      ({ body }: { body: Uint8Array }) => body,
+    ],
+    [
+      'a map that iterates over something else',
+      () => new Recent([['a', Buffer.from('ok')]]),
+      (map: Map<string, Uint8Array>) => map.get('a') as never,
+    ],
+    [
+      'a set that iterates over something else',
+      () => new Chosen([Buffer.from('ok')]),
+      (set: Set<Uint8Array>) => [...set][0] as never,
+    ],
+    ['a view that says that it shows all', () => cut(Chunk).fill(111), (view: Uint8Array) => view],
+    [
+      'a map of another realm',
+      () => of<Map<string, Buffer>>('new Map()', (map) => map.set('a', Buffer.from('ok'))),
+      (map: Map<string, Uint8Array>) => map.get('a') as never,
+    ],
+    [
+      'a set of another realm',
+      () => of<Set<Buffer>>('new Set()', (set) => set.add(Buffer.from('ok'))),
+      (set: Set<Uint8Array>) => [...set][0] as never,
+    ],
+    [
+      'the cause of an error of another realm',
+      () =>
+        of<Error>('new Error("x")', (error) =>
+          Object.defineProperty(error, 'cause', { value: Buffer.from('ok') }),
+        ),
+      (error: Error) => error.cause as Uint8Array,
+    ],
+  ])('in %s: what cloning reads counts, not what the object says', (_name, make, find) => {
+    const crossed = find(structuredClone(left(make())) as never);
+    expect(crossed.buffer.byteLength).toBe(2);
+  });
+
+  it('beside what has fields that do not cross', () => {
+    const idle = { by: { nobody() {} } };
+    for (const made of [new Date(5), /x/u, Object('x') as object]) {
+      const small = Buffer.from('ok');
+      const crossed = structuredClone(leaving({ small, beside: Object.assign(made, idle) })) as {
+        small: Uint8Array;
+      };
+      expect(memoryOf(crossed.small)).toBe('ok');
+    }
   });
 
   it('however deep it stands, and however much stands around it', () => {

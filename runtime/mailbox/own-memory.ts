@@ -1,11 +1,14 @@
+import { entriesOf, kindOf, partOf, tagOf, typedArrayOf, valuesOf, type Part } from './kinds.ts';
 import { markAlike, markOf } from './transfer.ts';
 
 /** Memory behind a value of which the value shows only a part. */
 export interface Foreign {
   /** Estimate for the whole value, with the bytes that it shows. */
   readonly bytes: number;
-  /** Those that show the part, by that memory. */
-  readonly views: ReadonlyMap<ArrayBufferLike, readonly ArrayBufferView[]>;
+  /** The parts that are shown, by that memory. */
+  readonly views: ReadonlyMap<ArrayBufferLike, readonly Part[]>;
+  /** Memory that the value shows whole is among these. */
+  readonly whole: ReadonlySet<object> | undefined;
 }
 
 /** A stretch of memory, in bytes. */
@@ -20,25 +23,14 @@ interface Moved extends Segment {
   readonly by: number;
 }
 
-/** Says of every typed array what it is, also of a subclass such as `Buffer`. */
-const kindOfView = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-);
-
-/** `ArrayBuffer` or `SharedArrayBuffer`, of whatever realm. */
-export function tagOf(buffer: ArrayBufferLike): string {
-  return buffer[Symbol.toStringTag];
-}
-
 /** What views of one memory show together, in order. Those that only touch stay apart: one shows nothing of the other. */
-export function segmentsOf(views: readonly ArrayBufferView[]): Segment[] {
+export function segmentsOf(parts: readonly Part[]): Segment[] {
   const segments: Segment[] = [];
-  const inOrder = views.length === 1 ? views : views.toSorted((a, b) => a.byteOffset - b.byteOffset);
-  for (const { byteOffset: from, byteLength } of inOrder) {
+  const inOrder = parts.length === 1 ? parts : parts.toSorted((a, b) => a.from - b.from);
+  for (const { from, to } of inOrder) {
     const last = segments.at(-1);
-    if (last === undefined || from >= last.to) segments.push({ from, to: from + byteLength });
-    else last.to = Math.max(last.to, from + byteLength);
+    if (last === undefined || from >= last.to) segments.push({ from, to });
+    else last.to = Math.max(last.to, to);
   }
   return segments;
 }
@@ -47,14 +39,15 @@ export function segmentsOf(views: readonly ArrayBufferView[]): Segment[] {
  * The value as it may leave: with nothing behind its views but what they show. Small buffers are cut from one pool, and
  * structured clone sends the whole memory behind a view: with `Buffer.from('ok')` whatever else the program has
  * put through buffers, a secret for example. Views that show the same bytes still do; what stands in the value twice, or
- * leads back to it, still does. Where there is such a view the value is a copy, as structured clone would make it; `copies`
- * has the copies of what stands in several values.
+ * leads back to it, still does. Where there is such a view the value is a copy, as structured clone would make it. A getter may
+ * give another view now than it gave before: a view that nobody knows gets a copy of what it shows. `copies` has what is to
+ * stay as it is, because it moves.
  *
  * Recursive: for values of {@link MAX_LEVELS} levels at most, which {@link measure} has seen to.
  */
 export function withOwnMemory(
   root: unknown,
-  { views }: Foreign,
+  { views, whole }: Foreign,
   copies = new Map<object, unknown>(),
 ): unknown {
   const moved = new Map<ArrayBufferLike, Moved[]>();
@@ -68,29 +61,41 @@ export function withOwnMemory(
     if (typeof value !== 'object' || value === null) return value;
     const known = copies.get(value);
     if (known !== undefined) return known;
-    if (ArrayBuffer.isView(value)) {
-      const view = viewOf(value, moved.get(value.buffer));
+    if (Array.isArray(value)) return fields(value, []);
+    const kind = kindOf(value);
+    if (kind === 'view') {
+      const view = viewOf(value as ArrayBufferView);
       copies.set(value, view);
       return view;
     }
-    if (Array.isArray(value)) return fields(value, []);
-    if (value instanceof Map) {
+    if (kind === 'map') {
       const made = new Map<unknown, unknown>();
       copies.set(value, made);
-      for (const [key, item] of value) made.set(copy(key), copy(item));
+      for (const [key, item] of entriesOf(value)) made.set(copy(key), copy(item));
       return made;
     }
-    if (value instanceof Set) {
+    if (kind === 'set') {
       const made = new Set<unknown>();
       copies.set(value, made);
-      for (const item of value) made.add(copy(item));
+      for (const item of valuesOf(value)) made.add(copy(item));
       return made;
     }
-    if (value instanceof Error) return error(value);
+    if (kind === 'error') return error(value as Error);
+    if (kind !== 'fields') return value;
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype || prototype === null || holdsObjects(value)) return fields(value, {});
-    // A date, a blob, a key: what it is made of is in no field.
+    // A blob, a key: what it is made of is in no field.
     return value;
+  };
+
+  const viewOf = (view: ArrayBufferView): ArrayBufferView => {
+    const part = partOf(view);
+    const { buffer, from, to } = part;
+    const segment = moved.get(buffer)?.find((segment) => from >= segment.from && to <= segment.to);
+    if (segment !== undefined) return viewInto(segment, view, part);
+    const isWhole = to - from === buffer.byteLength || whole?.has(buffer) === true || copies.has(buffer);
+    if (isWhole || tagOf(buffer) !== 'ArrayBuffer') return view;
+    return viewInto(own({ from, to }, [part], buffer), view, part);
   };
 
   const fields = (from: object, made: object): object => {
@@ -129,28 +134,20 @@ function holdsObjects(value: object): boolean {
 }
 
 /** A copy of the segment; each view keeps the alignment that its numbers need. */
-function own({ from, to }: Segment, views: readonly ArrayBufferView[], buffer: ArrayBufferLike): Moved {
-  const within = views.filter(({ byteOffset }) => byteOffset >= from && byteOffset <= to);
-  const isAligned = within.every((view) => (view.byteOffset - from) % unitOf(view) === 0);
+function own({ from, to }: Segment, parts: readonly Part[], buffer: ArrayBufferLike): Moved {
+  const within = parts.filter((part) => part.from >= from && part.from <= to);
+  const isAligned = within.every((part) => (part.from - from) % part.unit === 0);
   const lead = isAligned ? 0 : from % 8;
   const bytes = new Uint8Array(lead + to - from);
   bytes.set(new Uint8Array(buffer, from, to - from), lead);
   return { from, to, buffer: bytes.buffer, by: from - lead };
 }
 
-function unitOf(view: ArrayBufferView): number {
-  return (view as Partial<Uint8Array>).BYTES_PER_ELEMENT ?? 1;
-}
-
-function viewOf(view: ArrayBufferView, moved: readonly Moved[] | undefined): ArrayBufferView {
-  const { byteOffset, byteLength } = view;
-  const to = moved?.find((segment) => byteOffset >= segment.from && byteOffset + byteLength <= segment.to);
-  if (to === undefined) return view;
-  const tag = kindOfView?.get?.call(view) as keyof typeof globalThis | undefined;
-  const at = byteOffset - to.by;
-  if (tag === undefined) return new DataView(to.buffer, at, byteLength);
-  const View = globalThis[tag] as Uint8ArrayConstructor;
-  return new View(to.buffer, at, byteLength / View.BYTES_PER_ELEMENT);
+function viewInto({ buffer, by }: Moved, view: ArrayBufferView, { from, to, unit }: Part): ArrayBufferView {
+  const name = typedArrayOf(view) as keyof typeof globalThis | undefined;
+  if (name === undefined) return new DataView(buffer, from - by, to - from);
+  const View = globalThis[name] as Uint8ArrayConstructor;
+  return new View(buffer, from - by, (to - from) / unit);
 }
 
 /** Never by assignment: `__proto__` is a name like any other. */

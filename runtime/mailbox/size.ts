@@ -1,4 +1,5 @@
-import { segmentsOf, tagOf, type Foreign } from './own-memory.ts';
+import { entriesOf, kindOf, partOf, sizeOfMap, sizeOfSet, tagOf, valuesOf, type Part } from './kinds.ts';
+import { segmentsOf, type Foreign } from './own-memory.ts';
 import { markOf } from './transfer.ts';
 
 /**
@@ -19,11 +20,6 @@ const NUMBER = 8;
 const STRING = 2;
 /** Below this many objects nothing is nested too deep; above it the walk begins anew and remembers what it has visited. */
 const TRACK_AFTER = 256;
-
-/** Not there with `--jitless`. */
-const { Memory } = (
-  globalThis as { WebAssembly?: { Memory?: new () => { readonly buffer: ArrayBufferLike } } }
-).WebAssembly ?? { Memory: undefined };
 
 /**
  * Estimates how many bytes a value takes on the wire and stops as soon as `limit` is exceeded. An estimate by
@@ -114,7 +110,7 @@ class Walk {
   #bytes = 0;
   #nodes = 0;
   #seen: Set<object> | undefined;
-  #views: Map<ArrayBufferLike, ArrayBufferView[]> | undefined;
+  #views: Map<ArrayBufferLike, Part[]> | undefined;
 
   constructor({ limit, mayShare, moves, maxLevels, endsEarly = false }: Terms, levels: number[] | undefined) {
     this.#limit = limit;
@@ -186,33 +182,38 @@ class Walk {
 
   /** Everything that is neither an array nor a plain object. */
   #exotic(object: object): boolean {
-    if (ArrayBuffer.isView(object)) return this.#view(object);
-    if (object instanceof ArrayBuffer) {
+    const kind = kindOf(object);
+    if (kind === 'view') return this.#view(object as ArrayBufferView);
+    if (kind === 'memory') {
       // Memory is remembered at once: many views show one.
       (this.#seen ??= new Set()).add(object);
-      this.#bytes += object.byteLength;
+      this.#bytes += (object as ArrayBuffer).byteLength;
       return true;
     }
-    if (isShared(object)) return this.#mayShare;
-    if (object instanceof Map) {
-      if (this.#isTooMany(object.size)) return true;
-      for (const [key, value] of object) {
+    if (kind === 'shared') return this.#mayShare;
+    if (kind === 'map') {
+      if (this.#isTooMany(sizeOfMap(object))) return true;
+      for (const [key, value] of entriesOf(object)) {
         this.#addPart(key);
         this.#addPart(value);
       }
       return true;
     }
-    if (object instanceof Set) {
-      if (this.#isTooMany(object.size)) return true;
-      for (const value of object) this.#addPart(value);
+    if (kind === 'set') {
+      if (this.#isTooMany(sizeOfSet(object))) return true;
+      for (const value of valuesOf(object)) this.#addPart(value);
       return true;
     }
-    if (object instanceof RegExp) this.#bytes += object.source.length;
-    if (object instanceof Error) {
+    if (kind === 'error') {
       // These are not enumerable, and they cross.
-      this.#add(object.message);
-      this.#add(object.cause);
-      this.#add(object.stack);
+      const { message, cause, stack } = object as Error;
+      this.#add(message);
+      this.#add(cause);
+      this.#add(stack);
+      return true;
+    }
+    if (kind === 'value') {
+      this.#bytes += object instanceof RegExp ? object.source.length : NUMBER;
       return true;
     }
     for (const key of Object.keys(object)) {
@@ -229,24 +230,22 @@ class Walk {
   }
 
   #view(view: ArrayBufferView): boolean {
-    const { buffer } = view;
-    if (
-      view.byteLength === buffer.byteLength ||
-      tagOf(buffer) !== 'ArrayBuffer' ||
-      this.#moves?.has(buffer) === true
-    ) {
+    const part = partOf(view);
+    const { buffer, from, to } = part;
+    const isWhole = to - from === buffer.byteLength;
+    if (isWhole || tagOf(buffer) !== 'ArrayBuffer' || this.#moves?.has(buffer) === true) {
       this.#add(buffer);
       return true;
     }
-    const views = (this.#views ??= new Map<ArrayBufferLike, ArrayBufferView[]>());
+    const views = (this.#views ??= new Map<ArrayBufferLike, Part[]>());
     const known = views.get(buffer);
-    if (known === undefined) views.set(buffer, [view]);
-    else known.push(view);
+    if (known === undefined) views.set(buffer, [part]);
+    else known.push(part);
     return true;
   }
 
   /** Views count as what they show together. Where that is all there is, nothing lies behind them. */
-  #withViews(views: Map<ArrayBufferLike, ArrayBufferView[]>): Size | undefined {
+  #withViews(views: Map<ArrayBufferLike, Part[]>): Size | undefined {
     let isForeign = false;
     for (const [buffer, those] of views) {
       if (this.#seen?.has(buffer) === true) continue;
@@ -257,7 +256,7 @@ class Walk {
     if (this.#bytes > this.#limit) return this.#levels === undefined ? undefined : 'too-large';
     if (!isForeign) return this.#bytes;
     for (const buffer of views.keys()) if (this.#seen?.has(buffer) === true) views.delete(buffer);
-    return { bytes: this.#bytes, views };
+    return { bytes: this.#bytes, views, whole: this.#seen };
   }
 }
 
@@ -267,10 +266,4 @@ function reverse(stack: object[], from: number): void {
     stack[low] = stack[high] as object;
     stack[high] = lower;
   }
-}
-
-function isShared(object: object): boolean {
-  if (object instanceof SharedArrayBuffer) return true;
-  // Crosses itself when its memory is shared.
-  return Memory !== undefined && object instanceof Memory && object.buffer instanceof SharedArrayBuffer;
 }

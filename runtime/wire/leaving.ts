@@ -21,7 +21,6 @@ export function leaving<T>(
   moving: readonly unknown[] = [],
 ): T {
   const moves = moving.length === 0 ? NOTHING : new Set(moving);
-  let copies: Map<object, unknown> | undefined;
 
   const leave = (value: unknown, lists: number): unknown => {
     if (typeof value !== 'object' || value === null) return value;
@@ -30,8 +29,12 @@ export function leaving<T>(
     if (typeof size === 'number') return value;
     if (size === 'too-deep') throw new HoldfastError(code, `this cannot cross: ${DEPTH_ADVICE}`);
     if (typeof size === 'string') return value;
-    copies ??= new Map(Array.from(moves as ReadonlySet<object>, (item) => [item, item]));
-    return withOwnMemory(value, size, copies);
+    // For each its own copies: one of them may show more of a memory than another does.
+    return withOwnMemory(
+      value,
+      size,
+      new Map(Array.from(moves as ReadonlySet<object>, (item) => [item, item])),
+    );
   };
 
   const each = (list: readonly unknown[], lists: number): unknown => {
