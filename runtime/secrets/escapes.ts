@@ -1,11 +1,17 @@
 /** The ways in which programs write a character so that another format takes it. */
-export type EscapeKind = 'percent' | 'backslash' | 'entity';
+export type EscapeKind = 'percent' | 'backslash' | 'entity' | 'apostrophe' | 'quote';
 
 /** What an escape of the kind begins with. */
-export const markOf: Readonly<Record<EscapeKind, string>> = { percent: '%', backslash: '\\', entity: '&' };
+export const markOf: Readonly<Record<EscapeKind, string>> = {
+  percent: '%',
+  backslash: '\\',
+  entity: '&',
+  apostrophe: "'",
+  quote: '"',
+};
 
 /** Bits of the length in what {@link escapeAt} gives. */
-const LENGTH_BITS = 5;
+const LENGTH_BITS = 7;
 
 /** The code point that an escape stands for. */
 export function codeOf(escape: number): number {
@@ -27,7 +33,17 @@ function escapeOf(code: number, length: number): number {
  */
 export function escapeAt(kind: EscapeKind, text: string, at: number): number {
   if (kind === 'percent') return percentAt(text, at);
-  return kind === 'backslash' ? backslashAt(text, at) : entityAt(text, at);
+  if (kind === 'backslash') return backslashAt(text, at);
+  return kind === 'entity' ? entityAt(text, at) : quoteAt(text, at, markOf[kind]);
+}
+
+/** A quote that is doubled, as SQL, YAML and CSV have it; an apostrophe as shells have it in apostrophes: `'\''`, `'"'"'`. */
+function quoteAt(text: string, at: number, quote: string): number {
+  const code = quote.charCodeAt(0);
+  if (text[at + 1] === quote) return escapeOf(code, 2);
+  if (quote !== "'") return 0;
+  if (text.startsWith("'\\''", at)) return escapeOf(code, 4);
+  return text.startsWith(`'"'"'`, at) ? escapeOf(code, 5) : 0;
 }
 
 /** `%2B`, and `%u002B` as JavaScript's `escape` writes it. */
@@ -46,7 +62,7 @@ function backslashAt(text: string, at: number): number {
   const next = text.charCodeAt(at + 1);
   if (Number.isNaN(next)) return 0;
   const short = next < 128 ? (shortEscapes[next] ?? 0) : 0;
-  if (short !== 0) return escapeOf(short, 2);
+  if (short !== 0) return escapeOf(short, 2 + (short === LF ? foldAt(text, at + 2) : 0));
   if (next === U) {
     const unit = hexAt(text, at + 2, 4);
     if (unit >= 0) return escapeOf(unit, 6);
@@ -63,7 +79,16 @@ function backslashAt(text: string, at: number): number {
   return escapeOf(next, 2);
 }
 
-/** `&#43;`, `&#x2B;`, and the names that HTML has for ASCII. */
+/** Characters between two lines of a text that is shown in several, as Node does in an object: `' +` and, indented, `'`. */
+function foldAt(text: string, at: number): number {
+  const quote = text.charCodeAt(at);
+  if ((quote !== 0x27 && quote !== 0x22 && quote !== 0x60) || !text.startsWith(' +\n', at + 1)) return 0;
+  let end = at + 4;
+  while (text.charCodeAt(end) === 0x20 && end - at < LONGEST - 8) end += 1;
+  return text.charCodeAt(end) === quote ? end + 1 - at : 0;
+}
+
+/** `&#43;`, `&#x2B;`, and the names that HTML has for ASCII and Latin-1. */
 function entityAt(text: string, at: number): number {
   if (text[at + 1] === '#') {
     const isHex = text[at + 2] === 'x' || text[at + 2] === 'X';
@@ -111,7 +136,7 @@ function isU(unit: number): boolean {
   return (unit | 0x20) === U;
 }
 
-const [ZERO, U, BIG_U, X] = [0x30, 0x75, 0x55, 0x78];
+const [LF, ZERO, U, BIG_U, X] = [0x0a, 0x30, 0x75, 0x55, 0x78];
 const LAST_CODE = 0x10ffff;
 /** Characters of an escape; nobody needs as many. */
 const LONGEST = 1 << LENGTH_BITS;
@@ -125,7 +150,6 @@ const names = new Map<string, number>(
   Object.entries({
     Tab: '\t',
     NewLine: '\n',
-    nbsp: '\u00a0',
     excl: '!',
     quot: '"',
     QUOT: '"',
@@ -168,4 +192,8 @@ const names = new Map<string, number>(
     rbrace: '}',
   }).map(([name, character]) => [name, character.charCodeAt(0)]),
 );
+/** From U+00A0 to U+00FF. */
+const latin1 =
+  'nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml';
+for (const [at, name] of latin1.split(' ').entries()) names.set(name, 0xa0 + at);
 const LONGEST_NAME = 7;

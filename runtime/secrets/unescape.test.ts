@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { escapers, packers, type Encoder } from './fixtures/encoders.ts';
@@ -67,8 +68,8 @@ describe('a value is taken out', () => {
     fc.assert(
       fc.property(value, fc.boolean(), (secret, asBytes) => {
         const left = leftOf(secret, [encoder], false, asBytes);
-        // The last digit of base64 may say a bit of what follows.
-        expect(left.replace(REDACTED, '')).toMatch(/^[^<]{0,3}$/);
+        // The last digit of base64 may say a bit of what follows, and a typed array begins with a number of its own.
+        expect(left.replace(REDACTED, '').replace(/^"0":/, '')).toMatch(/^[^<]{0,3}$/);
       }),
       few,
     );
@@ -83,15 +84,32 @@ describe('a value is taken out', () => {
     );
   });
 
-  test.each(pairs(packed))(
-    'of %s in %s, where it is looked for in what is packed',
-    (_inner, _outer, encoders) => {
-      fc.assert(
-        fc.property(value, (secret) => {
-          expect(leftOf(secret, encoders, true, false)).toContain(REDACTED);
-        }),
-        few,
-      );
-    },
+  // Of a typed array as JSON has it Node prints less than a value.
+  const readable = pairs(packed).filter(
+    ([inner, outer]) => !(inner.startsWith('a typed array') && outer === 'a buffer as Node prints it'),
   );
+  test.each(readable)('of %s in %s, where it is looked for in what is packed', (_inner, _outer, encoders) => {
+    fc.assert(
+      fc.property(value, (secret) => {
+        expect(leftOf(secret, encoders, true, false)).toContain(REDACTED);
+      }),
+      few,
+    );
+  });
+});
+
+test.each([
+  ['a word', 'pre 115,107,45,', ',9 was it'],
+  ['a number that is no byte', '300, 512: ', ' 4711'],
+])('%s beside a list of bytes costs none of it', (_beside, before, after) => {
+  const secret = 'a+b/c=d&e f';
+  const list = [...Buffer.from(encodeURIComponent(secret))].join(', ');
+  expect(knowing(secret, true).scrubText(before + list + after)).toBe(before + REDACTED + after);
+});
+
+test('a text that Node shows in several lines is found as one', () => {
+  const secret = 'first line of it\nand, with a quote: "x", the second line\nthe end';
+  const shown = inspect({ deep: { in: [{ it: `${secret} of it` }] } }, { breakLength: 40, depth: 9 });
+  expect(shown).toMatch(/' \+\n/);
+  expect(knowing(secret, false).scrubText(shown)).toContain(`'${REDACTED} of it'`);
 });

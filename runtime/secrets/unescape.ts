@@ -1,5 +1,5 @@
 import { codeOf, escapeAt, lengthOf, markOf, type EscapeKind } from './escapes.ts';
-import { isText, packedIn } from './packed.ts';
+import { hasEscapedLists, hasLists, isText, listsIn, packedIn } from './packed.ts';
 import type { Span } from './pattern-index.ts';
 
 /** A text as it reads without its escapes, and where in the text that was given what it says stands. */
@@ -24,7 +24,7 @@ const MOST_TIMES = 16;
 /** Characters of them in any case. */
 const FREE = 10_000;
 
-const kinds: readonly EscapeKind[] = ['percent', 'backslash', 'entity'];
+const kinds: readonly EscapeKind[] = ['percent', 'backslash', 'entity', 'apostrophe', 'quote'];
 
 /** Whether {@link readingsOf} has anything to give. Cheap: most texts have none of it. */
 export function isEscaped(text: string, wanted: Wanted): boolean {
@@ -32,6 +32,9 @@ export function isEscaped(text: string, wanted: Wanted): boolean {
     isWorthReading(text, 'backslash', wanted) ||
     isWorthReading(text, 'percent', wanted) ||
     isWorthReading(text, 'entity', wanted) ||
+    isWorthReading(text, 'apostrophe', wanted) ||
+    isWorthReading(text, 'quote', wanted) ||
+    hasLists(text) ||
     (wanted.hasSpace && text.includes('+'))
   );
 }
@@ -39,8 +42,8 @@ export function isEscaped(text: string, wanted: Wanted): boolean {
 /**
  * The text as it reads without the escapes of one kind, and that without those of one kind, three times at most. One kind at
  * a time, because what looks like an escape of another may be part of what is escaped. An escape that stands for nothing
- * that is wanted, and not for the mark of another escape, is no reason to read the text. `inPacked`: also what stands in it
- * as base64 and hex, which takes longer.
+ * that is wanted, and not for the mark of another escape, is no reason to read the text. Lists of bytes are read, too.
+ * `inPacked`: also what stands in it as base64 and hex, and what is escaped in all of these, which takes longer.
  */
 export function* readingsOf(text: string, wanted: Wanted, inPacked = false): Generator<Reading> {
   const seen = new Set([text]);
@@ -61,12 +64,12 @@ export function* readingsOf(text: string, wanted: Wanted, inPacked = false): Gen
         yield reading;
         next.push(reading);
       }
-      if (!inPacked) continue;
-      for (const reading of packedIn(under)) {
+      const packed = inPacked ? packedIn(under) : hasLists(under.text) ? listsIn(under) : [];
+      for (const reading of packed) {
         left -= reading.text.length;
         if (left < 0) return;
         yield reading;
-        if (isText(reading.text)) next.push(reading);
+        if (inPacked && isText(reading.text)) next.push(reading);
       }
     }
     layer = next;
@@ -91,7 +94,10 @@ function* onceUnescaped(under: Reading, wanted: Wanted): Generator<Reading> {
 
 function isWorthReading(text: string, kind: EscapeKind, wanted: Wanted): boolean {
   const mark = markOf[kind];
-  for (let at = text.indexOf(mark); at >= 0;) {
+  let at = text.indexOf(mark);
+  if (at < 0) return false;
+  if (kind !== 'apostrophe' && hasEscapedLists(text)) return true;
+  while (at >= 0) {
     const found = escapeAt(kind, text, at);
     const code = codeOf(found);
     if (found > 0 && (code > 0xffff || isMark(code, wanted) || wanted.mayHave(code))) return true;
@@ -100,9 +106,10 @@ function isWorthReading(text: string, kind: EscapeKind, wanted: Wanted): boolean
   return false;
 }
 
-/** What escapes begin with: one may stand for the first character of another. */
-function isMark(code: number, { hasSpace }: Wanted): boolean {
-  return code === 0x5c || code === 0x25 || code === 0x26 || (code === 0x2b && hasSpace);
+/** What escapes begin with, or have in them: one may stand for a character of another. */
+function isMark(code: number, wanted: Wanted): boolean {
+  if (code === 0x5c || code === 0x25 || code === 0x26) return true;
+  return code === 0x2b ? wanted.hasSpace : code === 0x22 && wanted.mayHave(0x27);
 }
 
 /** `inBytes`: what is no ASCII becomes the bytes of its UTF-8, each as one unit. Also whether there is any of that. */
