@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { AgentRef, HoldfastError, Runtime } from 'holdfast';
 import { ODD_VALUES } from './fixtures/odd-values.ts';
 import { fixture, start } from './fixtures/start.ts';
+import { collectMetrics } from './telemetry/fixtures/meter-provider.ts';
 import { REPORT } from './wire/protocol.ts';
 
 const WAIT = { timeoutMs: 20_000 };
@@ -16,10 +17,12 @@ interface World {
   readonly rogue: AgentRef;
   readonly good: AgentRef;
   readonly warned: string[];
+  /** What an inspector was told. */
+  readonly shown: unknown[];
 }
 
 async function world(more: { restart?: 'temporary' } = {}): Promise<World> {
-  const warned: string[] = [];
+  const [warned, shown]: [string[], unknown[]] = [[], []];
   const runtime = (await start(
     {
       agents: {
@@ -27,14 +30,14 @@ async function world(more: { restart?: 'temporary' } = {}): Promise<World> {
         good: fixture('counter', { threadId: 'good' }),
       },
     },
-    { inspect: { adapter: { send: (event) => void JSON.stringify(event) } } },
+    { inspect: { adapter: { send: (event) => void shown.push(JSON.parse(JSON.stringify(event))) } } },
   )) as Runtime;
   runtime.on('warning', ({ message }) => warned.push(message));
   const [rogue, good] = [await runtime.spawn('rogue', { id: 'a' }), await runtime.spawn('good', { id: 'a' })];
   // Somebody looks, so that nothing is left unread.
   rogue.subscribe({ error: () => {} });
   rogue.on('*', () => {});
-  return { runtime, rogue, good, warned };
+  return { runtime, rogue, good, warned, shown };
 }
 
 /** It answers, in this incarnation or a later one; whatever else it does with the ask is a fault. */
@@ -171,4 +174,26 @@ describe('a thread that says what is none', () => {
     });
     expect(await failed).toMatchObject({ cause: 'error' });
   });
+});
+
+test('a thread tells of its own pool alone: inspectors and telemetry hear nothing from it of others', async () => {
+  const metrics = collectMetrics();
+  const all = await world();
+  all.rogue.send({ type: 'pretend', of: 'good/a' });
+  all.rogue.send({ type: 'pretend', of: 'rogue/a' });
+  await expect.poll(() => JSON.stringify(metrics.measured), { timeout: 10_000 }).toContain('rogue');
+  await pong(all.rogue);
+  const pretended = all.shown.filter((event) => (event as { id: string }).id === 'pretended');
+  expect(pretended).toMatchObject([
+    { sessionId: 'rogue/a' },
+    { sessionId: 'rogue/a/b', parentId: 'rogue/a' },
+  ]);
+  const longest = Object.entries(metrics.measured['messaging.process.duration'] ?? {}).filter(([, seconds]) =>
+    seconds.some((each) => each > 8000),
+  );
+  expect(longest.map(([of]) => (JSON.parse(of) as Record<string, string>)['holdfast.pool'])).toEqual([
+    'rogue',
+  ]);
+  expect(all.warned).toContainEqual(expect.stringContaining('malformed inspection events'));
+  await assertWell(all);
 });

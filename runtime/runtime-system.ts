@@ -167,6 +167,7 @@ export class RuntimeSystem {
         warn,
         addressOf: (twin) => this.#byTwin.get(twin)?.address,
         poolActor,
+        poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
       });
     this.#threads = new Threads({
       agents: config.agents,

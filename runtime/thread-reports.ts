@@ -228,8 +228,8 @@ export class ThreadReports {
   }
 
   #traced(payload: unknown): void {
-    const { messages, violated } = this.#options;
-    if (isTraceReport(payload)) messages?.handled(payload);
+    const { messages, pool, violated } = this.#options;
+    if (isTraceReport(payload)) messages?.handled(payload, pool.threadId);
     else violated('a malformed report (traced)');
   }
 

@@ -46,6 +46,8 @@ export interface InspectionHubOptions extends InspectOptions {
   /** The address of the instance that a twin stands for. */
   readonly addressOf: (twin: AnyActorRef) => string | undefined;
   readonly poolActor: (threadId: string) => string;
+  /** The pool of the agent at an address, whether or not anything runs there. */
+  readonly poolOf: (address: string) => string | undefined;
 }
 
 interface Known {
@@ -145,7 +147,10 @@ export class InspectionHub {
     return above === undefined ? undefined : `${above}/${ref.id}`;
   }
 
-  /** From a thread, which may send anything. `false`: some of it is not to be shown, for nobody could read it. */
+  /**
+   * From a thread, which may send anything. `false`: some of it is not to be shown, for nobody could read it, or for it tells of
+   * actors that other threads have.
+   */
   fromThread(thread: InspectedThread, events: unknown, sampled: unknown): boolean {
     if (this.#stopped) return true;
     if (!Array.isArray(events) || !isCount(sampled)) return false;
@@ -155,12 +160,25 @@ export class InspectionHub {
       event.type === '@xstate.actor' && event.parentId === undefined
         ? { ...event, parentId, holdfast }
         : event;
+    const { poolOf } = this.#options;
+    const isOwn = (id: string | undefined): boolean => id !== undefined && poolOf(id) === thread.threadId;
+    // A thread speaks for its own pool only; what it has sent to others is its own, too.
+    const speaksOfItself = (event: InspectionEvent): boolean =>
+      event.type === '@xstate.event' && isOwn(event.sourceId)
+        ? true
+        : isOwn(event.sessionId) &&
+          (event.type !== '@xstate.actor' || event.parentId === undefined || isOwn(event.parentId));
     const placed: InspectionEvent[] = [];
+    let left = 0;
     // A list that was made up may have four thousand million holes; it ends with the first.
     let read = 0;
-    for (; isInspectionEvent(events[read]); read += 1) placed.push(place(events[read] as InspectionEvent));
+    for (; isInspectionEvent(events[read]); read += 1) {
+      const event = events[read] as InspectionEvent;
+      if (speaksOfItself(event)) placed.push(place(event));
+      else left += 1;
+    }
     this.#take(placed, sampled);
-    return read === events.length;
+    return read === events.length && left === 0;
   }
 
   /** An instance has ended, or begins anew, and its thread may be gone: nothing of it goes on. */

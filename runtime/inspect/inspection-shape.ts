@@ -7,6 +7,7 @@ export function isInspectionEvent(value: unknown): value is InspectionEvent {
   const { type, rootId, sessionId, createdAt, id, _version } = value;
   if (![rootId, sessionId, createdAt, id, _version].every((text) => typeof text === 'string')) return false;
   if (!isJson(value)) return false;
+  if (![value['parentId'], value['sourceId']].every(isTextOrNone)) return false;
   const isShown = isPlain(value['snapshot']);
   if (type === '@xstate.actor') return isShown && typeof value['name'] === 'string';
   const isCaused = isPlain(value['event']) && typeof value['event']['type'] === 'string';
@@ -34,4 +35,8 @@ function isJson(root: unknown): boolean {
   }
 
   return fits(root, 0);
+}
+
+function isTextOrNone(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
 }

@@ -238,9 +238,10 @@ test('what a thread makes up is left alone', () => {
     null,
     7,
   ])
-    messages.handled(report);
+    messages.handled(report, 'risk');
   expect(spans()).toEqual([]);
-  messages.handled({ ...good, from: 'made-up/b' });
+  messages.handled(good, 'another');
+  messages.handled({ ...good, from: 'made-up/b' }, 'risk');
   expect(spans().map(({ name }) => name)).toEqual(['send risk', 'process risk']);
   expect(spans()[0]?.attributes).not.toHaveProperty('holdfast.sender');
 });

@@ -132,17 +132,20 @@ export class MessageTelemetry {
     this.#durations?.operation.record(seconds, { ...few, ...(type !== undefined && { [ERROR_TYPE]: type }) });
   }
 
-  /** What a thread tells of an envelope that was handled there; it may tell anything. */
-  handled(report: unknown): void {
+  /** What a thread of a pool tells of an envelope that was handled there; it may tell anything, and is heard of its own pool. */
+  handled(report: unknown, threadId: string): void {
     quietly(() => {
-      if (isTraceReport(report)) this.#handled(report);
+      if (isTraceReport(report)) this.#handled(report, threadId);
     });
   }
 
-  #handled({ address, from, headers, sentAt, startedAt, endedAt, error }: TraceReport): void {
+  #handled(
+    { address, from, headers, sentAt, startedAt, endedAt, error }: TraceReport,
+    threadId: string,
+  ): void {
     const { agentAt, scrubText } = this.#options;
-    // Whoever makes up addresses is not to fill a backend with them.
-    if (agentAt(address) === undefined) return;
+    // Whoever makes up addresses is not to fill a backend with them, nor to speak of what others do.
+    if (agentAt(address)?.threadId !== threadId) return;
     const attributes = this.#attributesOf(address, 'process');
     const type = error === undefined ? undefined : errorType(decodeError(error));
     const seconds = (ms: number): number => Math.max(0, ms) / 1000;
