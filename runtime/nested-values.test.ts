@@ -208,3 +208,23 @@ test('an event of the gateway, and a late one, wait for nobody: letters of deep 
   expect(await letter).toMatchObject({ truncated: true, event: { type: 'take' } });
   expect(() => JSON.stringify(runtime.deadLetters.list())).not.toThrow();
 });
+
+test('a list that is mostly holes costs what is in it, in replies and in states that are shown, kept and restored', async () => {
+  const all = await nesting({
+    supervision: { state: 'snapshot', backoff: { minMs: 1, maxMs: 1, factor: 1, jitter: 0 } },
+  });
+  const { runtime, ref } = all;
+  const ends = (list: unknown): unknown => {
+    const { length, [length - 2]: almost, [length - 1]: last } = list as unknown[];
+    return [length, almost, last];
+  };
+  const whole = [4_000_000_000, 'almost', 'last'];
+  expect(ends(await ref.ask({ type: 'scatter' }))).toEqual(whole);
+  await ref.deliver({ type: 'sparse' });
+  const { context } = (await ref.snapshot()) as unknown as { context: { history: unknown } };
+  expect(ends(context.history)).toEqual(whole);
+  const twin = await runtime.spawn('nesting', { id: 'c', snapshot: await ref.persist() });
+  const again = (await twin.snapshot()) as unknown as { context: { history: unknown } };
+  expect(ends(again.context.history)).toEqual(whole);
+  await expectWell(all);
+});

@@ -157,3 +157,18 @@ test('stop stops what a machine of the host has invoked', async () => {
   await runtime.stop();
   expect(lines()).toEqual(['a cleans up']);
 });
+
+test.each(['ref', 'runtime'])(
+  'what a cleanup throws when the %s is stopped is told, and a cleanup knows where it is',
+  async (what) => {
+    const { logger, lines: log } = logged();
+    const { runtime, spawn, lines } = await tidying({ logger });
+    const refs = [await spawn('a', { end: 'throw' }), await spawn('b', { end: 'tell' })];
+    if (what === 'ref') await Promise.all(refs.map((ref) => ref.stop()));
+    await runtime.stop();
+    expect(lines().toSorted()).toEqual(['a cleans up', 'b cleans up', 'b is tidy/b']);
+    await expect
+      .poll(() => log.filter(({ message }) => message.endsWith('the cleanup fails')), waiting)
+      .toHaveLength(1);
+  },
+);

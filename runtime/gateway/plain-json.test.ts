@@ -20,3 +20,12 @@ test('cycles and deep values end', () => {
   for (let level = 0; level < 100_000; level++) deep = [deep];
   expect(JSON.stringify(plainJson([cycle, deep]))).toContain('…');
 });
+
+test('a list that is mostly holes is told by its length', () => {
+  const list: unknown[] = [];
+  list[3_999_999_999] = 1;
+  expect(plainJson({ list, short: Array.from({ length: 2 }) })).toEqual({
+    list: '<list of 4000000000 that is mostly empty>',
+    short: [null, null],
+  });
+});

@@ -1,3 +1,5 @@
+import { isSparse } from '../wire/sparse.ts';
+
 /** Deeper than that nobody reads, and a cycle has no end. */
 const DEEPEST = 64;
 
@@ -29,6 +31,8 @@ function plain(value: unknown, depth: number, so: Shown): unknown {
   if (value instanceof URL || value instanceof RegExp) return String(value);
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `<${value.byteLength} bytes>`;
   if (value instanceof Set) return Array.from(value, (item) => plain(item, depth + 1, so) ?? null);
+  // JSON has no holes, and a list may have four thousand million.
+  if (Array.isArray(value) && isSparse(value)) return `<list of ${value.length} that is mostly empty>`;
   if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1, so) ?? null);
   const entries: Iterable<[unknown, unknown]> = value instanceof Map ? value : Object.entries(value);
   return Object.fromEntries(

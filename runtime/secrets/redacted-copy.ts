@@ -82,7 +82,12 @@ export function redactedCopy(root: unknown, { scrubText, carries }: Redaction): 
 
 /** A new object of the same class. */
 function empty(found: object): object {
-  if (Array.isArray(found)) return Array.from({ length: found.length });
+  if (Array.isArray(found)) {
+    const list: unknown[] = [];
+    // Holes stay holes: there may be four thousand million.
+    list.length = found.length;
+    return list;
+  }
   const prototype = Object.getPrototypeOf(found) as object | null;
   // Only a real error prints as one and can be cloned as one.
   if (found instanceof Error) return Object.setPrototypeOf(new Error('', {}), prototype) as object;

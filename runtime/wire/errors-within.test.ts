@@ -114,4 +114,11 @@ describe('what a thread made up', () => {
 
     expect(Error.prototype.message).toBe('');
   });
+
+  it('are found in lists that are mostly holes, at the cost of what is in them', () => {
+    const list: unknown[] = [];
+    list[3_999_999_999] = coded('A');
+    const back = (cross({ list }) as { list: unknown[] }).list;
+    expect([back.length, back.at(-1)]).toMatchObject([4_000_000_000, { code: 'A' }]);
+  });
 });

@@ -1,4 +1,5 @@
 import { decodeError, encodeError, type WireError } from './errors.ts';
+import { isSparse } from './sparse.ts';
 
 /** Where in a value errors stand, with everything of them that structured clone would drop. */
 export type ErrorsWithin = readonly (readonly [path: readonly unknown[], error: WireError])[];
@@ -23,9 +24,10 @@ export function findErrors(value: unknown): ErrorsWithin | undefined {
       if (at instanceof Error) found.push([pathOf(next), encodeError(at)]);
       else if (!seen.has(at)) {
         seen.add(at);
-        if (Array.isArray(at)) for (let i = 0; i < at.length; i++) look(at[i], i, next);
+        if (Array.isArray(at) && !isSparse(at)) for (let i = 0; i < at.length; i++) look(at[i], i, next);
         else if (at instanceof Map) for (const [key, value] of at) look(value, key, next);
-        else if (isPlain(at)) for (const key of Object.keys(at)) look(at[key], key, next);
+        else if (Array.isArray(at) || isPlain(at))
+          for (const key of Object.keys(at)) look((at as Record<string, unknown>)[key], key, next);
       }
     }
   } catch {

@@ -177,7 +177,10 @@ export function jsonSafe(root: unknown, naming?: Pick<Naming, 'idOf'>, depth: nu
   function safeObject(value: object, level: number): unknown {
     if (isActor(value)) return { xstate$$type: 1, id: naming?.idOf(value) ?? value.sessionId };
     // JSON has no `undefined` in lists, and no holes.
-    if (Array.isArray(value)) return Array.from(value, (item) => safe(item, level) ?? null);
+    if (Array.isArray(value)) {
+      const shown = Array.from(value.slice(0, mostValues), (item) => safe(item, level) ?? null);
+      return value.length > mostValues ? [...shown, '…'] : shown;
+    }
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
     if (value instanceof Map)
       return Object.fromEntries(Array.from(value, ([key, item]) => [String(key), safe(item, level)]));

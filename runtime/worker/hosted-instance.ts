@@ -223,14 +223,14 @@ export class HostedInstance {
   stop(): void {
     this.#stateReport?.mirror();
     this.#leave();
-    this.#actor.stop();
+    this.#asCurrent(() => this.#actor.stop());
     this.#over = true;
   }
 
   /** Cleans up in whatever it is doing: the thread is about to exit. */
   abandon(): void {
     this.#leave();
-    this.#actor.abandon();
+    this.#asCurrent(() => this.#actor.abandon());
     this.#over = true;
   }
 
@@ -287,11 +287,13 @@ export class HostedInstance {
 
   #asCurrent<T>(run: () => T): T {
     const state = threadState();
+    const before = state.current;
     state.current = this.#options.bridge;
     try {
       return run();
     } finally {
-      state.current = undefined;
+      // A thread exits in the middle of a turn.
+      state.current = before;
     }
   }
 
@@ -365,7 +367,7 @@ export class HostedInstance {
   }
 
   #failedEnd(error: unknown): void {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = error instanceof Error ? error.message : 'something that is no error was thrown';
     this.#options.bridge.warn(
       `something failed in ${this.address} when it ended, and everything else was ended: ${why}`,
     );

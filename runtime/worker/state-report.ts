@@ -47,7 +47,11 @@ export class StateReport implements Mirrored {
     try {
       this.#tell(persist(), handled());
     } catch (error) {
-      reports.add(REPORT.stateless, slot, error instanceof Error ? error.message : String(error));
+      reports.add(
+        REPORT.stateless,
+        slot,
+        error instanceof Error ? error.message : 'it threw what is no error',
+      );
     }
   }
 

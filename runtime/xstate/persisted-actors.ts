@@ -135,7 +135,7 @@ function holdsActor(value: unknown): boolean {
 }
 
 function partsOf(value: object): Iterable<unknown> {
-  if (Array.isArray(value) || value instanceof Set) return value as Iterable<unknown>;
+  if (value instanceof Set) return value;
   if (value instanceof Map) return [...value.keys(), ...value.values()];
   return isOpaque(value) ? [] : Object.values(value);
 }
@@ -162,7 +162,9 @@ function encode(value: unknown, mark: MarkActor, known: Map<object, unknown>, le
   if (Array.isArray(value)) {
     const copy: unknown[] = [];
     known.set(value, copy);
-    for (const part of value) copy.push(inner(part));
+    // Not item by item: a list may have four thousand million holes.
+    for (const [key, part] of Object.entries(value)) define(copy, key, inner(part));
+    copy.length = value.length;
     return copy;
   }
   if (value instanceof Map) {

@@ -283,8 +283,7 @@ describe('cleanup that throws', () => {
     if (how === 'stop') hosting.actor.stop();
     else hosting.actor.deliver({ type: 'fail' });
     assertNothingLeft(hosting);
-    // Of one that is stopped its parent hears by the way of XState.
-    expect(failed).toHaveLength(how === 'fail' ? 2 : 0);
+    expect(failed).toMatchObject(Array.from({ length: 4 }, () => ({ message: 'on purpose' })));
   });
 
   it('of a callback that has failed is told', () => {
@@ -298,6 +297,39 @@ describe('cleanup that throws', () => {
     const { actor } = started(twice, { onFailedEnd: (error) => failed.push(error) });
     actor.deliver({ type: 'go' });
     expect(failed).toMatchObject([{ message: 'in cleanup' }]);
+  });
+});
+
+describe('an observable that is over', () => {
+  const over = (how: string) => ({
+    subscribe(observer: { error?: (error: unknown) => void; complete?: () => void }) {
+      work.push('+over');
+      ghosts.push(() =>
+        how === 'fails' ? observer.error?.(new Error('on purpose')) : observer.complete?.(),
+      );
+      return {
+        unsubscribe() {
+          work.push('-over');
+          fail();
+        },
+      };
+    },
+  });
+
+  it.each(['fails', 'completes'])('is unsubscribed from, for it may not end its own work: %s', (how) => {
+    for (const create of [fromObservable, fromEventObservable]) {
+      const failed: unknown[] = [];
+      const machine = setup({ actors: { over: create(() => over(how) as never) } }).createMachine({
+        invoke: { src: 'over', onDone: {}, onError: {} },
+      });
+      const { actor } = started(machine, { onFailedEnd: (error) => failed.push(error) });
+      for (const end of ghosts.splice(0)) end();
+      expect(work.splice(0)).toEqual(['+over', '-over']);
+      expect(failed).toHaveLength(1);
+      expect([actor.running, actor.ref.getSnapshot().status]).toEqual([1, 'active']);
+      actor.stop();
+      expect(work).toEqual([]);
+    }
   });
 });
 

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import {
   createActor,
+  fromEventObservable,
+  fromObservable,
   fromTransition,
   sendParent,
   sendTo,
@@ -80,6 +82,27 @@ const contracts: Record<string, () => void> = {
     inside(actor)._stop();
     expect(actor.getSnapshot().status).toBe('stopped');
     expect(of('_relay')).toEqual([]);
+  },
+  _subscription() {
+    for (const create of [fromObservable, fromEventObservable]) {
+      let end = (): void => {};
+      const told: string[] = [];
+      const actor = createActor(
+        create(
+          () =>
+            ({
+              subscribe(observer: { complete(): void }) {
+                end = () => observer.complete();
+                return { unsubscribe: () => told.push('unsubscribed') };
+              },
+            }) as never,
+        ),
+      ).start();
+      const subscription = (): unknown => (actor.getSnapshot() as { _subscription?: unknown })._subscription;
+      expect(subscription()).toMatchObject({ unsubscribe: expect.any(Function) as unknown });
+      end();
+      expect([actor.getSnapshot().status, subscription(), told]).toEqual(['done', undefined, []]);
+    }
   },
   _processingStatus() {
     // Already when `_unregister` is called for an end, and not when it is called for one that is about to stop.

@@ -1,6 +1,6 @@
 /**
  * The one place that touches what XState 5 does not document: `_send`, `_parent`, `_stop`, `_processingStatus`,
- * `_actorScope`, the `parent` option and the shape of `system`. Each touch-point has a contract test, so that a new XState fails here, loudly.
+ * `_actorScope`, `_subscription`, the `parent` option and the shape of `system`. Each touch-point has a contract test, so that a new XState fails here, loudly.
  */
 import {
   createActor,
@@ -124,23 +124,27 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     options.onPending,
   );
   const { inspected } = options;
+  const stops: Stops = { told: new WeakSet(), running: 0 };
+  const failedEnd = (event: AnyEventObject): void => {
+    if (event.type.startsWith('xstate.error')) options.onFailedEnd?.(event['error']);
+  };
   const send = (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject): void => {
     if (source !== undefined && isStopped(source)) {
+      // It failed at being stopped, with the one that began it, which takes nothing any more.
+      if (stops.running > 0 && stops.told.has(source) && isNewsOfEnd(source, target, event))
+        return failedEnd(event);
       // Whoever is told, outside of the system, knows whether it is too late.
       if (!isNewsOfEnd(source, target, event))
         return target === parent ? options.onParentEvent(event) : undefined;
-      if (isStopped(target)) {
-        // It was stopped with the one that began it, and this is what came of it.
-        if (event.type.startsWith('xstate.error')) options.onFailedEnd?.(event['error']);
-        return;
-      }
+      // It was stopped with the one that began it, and this is what came of it.
+      if (isStopped(target)) return failedEnd(event);
     }
     inspected?.({ type: '@xstate.event', actorRef: target, sourceRef: source, event });
     relay.send(target, event);
   };
   const scheduler = new Scheduler(options.clock, send);
   const running = new Running();
-  const system = createSystem(options, send, scheduler, relay, running);
+  const system = createSystem(options, send, scheduler, relay, running, stops);
   const host = {
     id: 'host',
     sessionId: `${options.sessionId}/host`,
@@ -193,7 +197,7 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
       ref.start();
       relay.leave();
     },
-    stop: () => internals._stop(),
+    stop: () => stopTree(ref, stops),
     abandon() {
       for (const actor of running.below(parent)) {
         stopActor(actor);
@@ -202,6 +206,24 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
       }
     },
   };
+}
+
+/** What is known of actors that are stopped with the one that began them. */
+interface Stops {
+  /** Who was told to. */
+  readonly told: WeakSet<object>;
+  /** Stops under way, one within the other. */
+  running: number;
+}
+
+/** Stops an actor and all below it, at a time at which nobody whom they tell of it goes on. */
+function stopTree(actor: AnyActorRef, stops: Stops): void {
+  stops.running += 1;
+  try {
+    stopActor(actor);
+  } finally {
+    stops.running -= 1;
+  }
 }
 
 /** XState's own numbers for actors that run not yet, and not any more. */
@@ -270,6 +292,11 @@ function boundIterations(logic: AnyActorLogic, maxIterations: number): AnyActorL
   return copy as unknown as AnyActorLogic;
 }
 
+/** The snapshot of an observable. */
+interface Observing {
+  readonly _subscription?: Subscription | undefined;
+}
+
 /**
  * The logic with its start surrounded, which notes in `told` who was told to stop. Logic that is no plain object is left as
  * it is: its methods may need it whole.
@@ -278,14 +305,26 @@ function surrounded(
   logic: AnyActorLogic,
   begin: NonNullable<HostedOptions['begin']>,
   told: WeakSet<object>,
+  failed: HostedOptions['onFailedEnd'],
 ): AnyActorLogic {
   if (!begins(logic) || Object.getPrototypeOf(logic) !== Object.prototype) return logic;
   return {
     ...logic,
     start: (...args) => begin(() => logic.start?.(...args)),
     transition(snapshot, event, scope) {
-      if ((event as AnyEventObject).type === 'xstate.stop') told.add(scope.self);
-      return logic.transition(snapshot, event, scope);
+      if ((event as AnyEventObject).type === 'xstate.stop') {
+        told.add(scope.self);
+        return logic.transition(snapshot, event, scope);
+      }
+      const { _subscription: subscription } = snapshot as Observing;
+      const next = logic.transition(snapshot, event, scope);
+      // XState lets go of one whose observable is over, which may not have ended its own work.
+      if (subscription !== undefined && (next as Observing)._subscription === undefined)
+        callUser(
+          () => subscription.unsubscribe(),
+          (error) => failed?.(error),
+        );
+      return next;
     },
   };
 }
@@ -370,10 +409,10 @@ function createSystem(
   scheduler: Scheduler,
   relay: Relay,
   running: Running,
+  stops: Stops,
 ): object {
   const keyed = new Map<string, AnyActorRef>();
   const keys = new WeakMap<AnyActorRef, string>();
-  const told = new WeakSet<object>();
   let booked = 0;
   let over = false;
 
@@ -392,10 +431,10 @@ function createSystem(
       scheduler.close();
       relay.close((target) => target === parent || (target.system as object) !== system);
     }
-    for (const child of running.begunBy(ref)) stopActor(child);
+    for (const child of running.begunBy(ref)) stopTree(child, stops);
     if ((snapshotOf(ref) as { status: string }).status !== 'error') return;
     // One that has failed at that is not told to stop twice.
-    if (!told.has(ref)) cleanUp(ref, onFailedEnd);
+    if (!stops.told.has(ref)) cleanUp(ref, onFailedEnd);
     // Those that it had made and not yet started.
     for (const actor of keyed.values()) if (parentOf(actor) === ref) free(actor);
   }
@@ -428,7 +467,12 @@ function createSystem(
     _sendInspectionEvent(shown: Inspected) {
       if (shown.type === '@xstate.actor') {
         const actor = shown.actorRef as unknown as { logic: AnyActorLogic };
-        actor.logic = surrounded(heedingContexts(boundIterations(actor.logic, maxIterations)), begin, told);
+        actor.logic = surrounded(
+          heedingContexts(boundIterations(actor.logic, maxIterations)),
+          begin,
+          stops.told,
+          onFailedEnd,
+        );
       }
       inspected?.(shown);
     },
