@@ -72,7 +72,6 @@ test('a message with several values keeps each by itself, and is the same when t
   const [one, other] = [new Uint8Array(memory, 0, 8), new Uint8Array(memory, 4, 8)];
   const left = leaving([[one, other, one]], 2, 'MESSAGE_UNCLONABLE');
   expect(left[0]?.map((view) => view.buffer.byteLength)).toEqual([8, 8, 8]);
-  expect(left[0]?.[2]).toBe(left[0]?.[0]);
   let deep: unknown = 1;
   for (let level = 0; level < 501; level++) deep = [deep];
   expect(() => leaving([{ deep }], 1, 'REPLY_UNCLONABLE')).toThrow(
