@@ -521,7 +521,13 @@ export function watchObservers(
   };
   self.select = (selector, equal) => {
     checkSelector(selector, equal);
-    return select(selector, equal);
+    const selected = select(selector, equal);
+    return {
+      ...selected,
+      // XState calls it from an observer of its own, where what it rejects with would be lost.
+      subscribe: (...args: unknown[]) =>
+        selected.subscribe(guardedObserver(args, failed, () => true) as never),
+    };
   };
   let observers = 0;
   internals.subscribe = (...args) => {
