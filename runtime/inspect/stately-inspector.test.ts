@@ -6,17 +6,21 @@ import { describe, expect, test, vi } from 'vitest';
 import type { InspectionEvent, Inspector, InspectOptions } from 'holdfast';
 import { fixture, start } from '../fixtures/start.ts';
 import { JSDOM } from './fixtures/browser-window.ts';
-import { CANARY, runInspected } from './fixtures/inspected-run.ts';
+import { CANARY, isWhole, letOut, runInspected } from './fixtures/inspected-run.ts';
 import { options as known } from './fixtures/inspector-options.ts';
 
 type Options = NonNullable<Parameters<typeof createInspector>[1]>;
 
 const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000 });
 
-async function run(inspector: Inspector | InspectOptions, logger?: object): Promise<void> {
+async function run(
+  inspector: Inspector | InspectOptions,
+  isTold: () => boolean,
+  logger?: object,
+): Promise<void> {
   const agents = { inspected: fixture('inspected') };
   const options = { inspect: inspector, ...(logger && { logger: logger as never }) };
-  await runInspected(await start({ agents }, options));
+  await runInspected(await start({ agents }, options), isTold);
 }
 
 const isOfAgent = ({ sessionId }: InspectionEvent): boolean => sessionId === 'inspected/a';
@@ -31,13 +35,14 @@ function collector() {
 const ways: Readonly<Record<string, (name: string) => Promise<InspectionEvent[]>>> = {
   async createInspector(name) {
     const { told, send } = collector();
-    await run(createInspector({ send }, known[name]));
+    await run(createInspector({ send }, known[name]), () => isWhole(told, letOut[name] ?? []));
     return told;
   },
   async 'createBrowserInspector with a function'(name) {
     const { told, send } = collector();
     const { window } = new JSDOM();
-    await run(createBrowserInspector({ ...known[name], window, send, autoStart: false }));
+    const inspector = createBrowserInspector({ ...known[name], window, send, autoStart: false });
+    await run(inspector, () => isWhole(told, letOut[name] ?? []));
     return told;
   },
   async 'createBrowserInspector with a frame that connects late'(name) {
@@ -45,8 +50,9 @@ const ways: Readonly<Record<string, (name: string) => Promise<InspectionEvent[]>
     const { window } = new JSDOM('<iframe></iframe>');
     const at = { window, iframe: window.document.querySelector('iframe'), url: 'about:blank' };
     const inspector = createBrowserInspector({ ...known[name], ...at, maxDeferredEvents: 10_000 });
-    await run(inspector);
     const { adapter } = inspector;
+    const { deferredEvents } = adapter as unknown as { deferredEvents: readonly InspectionEvent[] };
+    await run(inspector, () => isWhole(deferredEvents, letOut[name] ?? []));
     await until(() => expect(adapter.targetWindow).not.toBeNull());
     adapter.targetWindow?.addEventListener(
       'message',
@@ -102,8 +108,12 @@ describe.each(Object.entries(ways))('%s', (_way, toldBy) => {
 test('an inspector is told names, parents, definitions and senders as an adapter is', async () => {
   const raw: InspectionEvent[] = [];
   const { told, send } = collector();
-  await run(createInspector({ send }));
-  await run({ adapter: { send: (event) => void raw.push(event) } });
+  const sentOn = (events: readonly InspectionEvent[]): boolean =>
+    events.some(
+      (event) => event.sessionId === 'inspected/a/1' && 'sourceId' in event && event.sourceId !== undefined,
+    );
+  await run(createInspector({ send }), () => sentOn(told));
+  await run({ adapter: { send: (event) => void raw.push(event) } }, () => sentOn(raw));
   type Actor = Extract<InspectionEvent, { type: '@xstate.actor' }>;
   const parts = ({ name, parentId, definition = '{}' }: Actor) => {
     const { initial, states = {} } = JSON.parse(definition) as { initial?: unknown; states?: object };
@@ -140,7 +150,7 @@ test('a sanitizer that takes apart a context gets an empty one of an actor witho
     },
   };
   const inspector = createInspector({ send }, options);
-  await run(inspector, logger);
+  await run(inspector, () => isWhole(told, ['go']), logger);
   const last = told.findLast(({ sessionId }) => sessionId === 'inspected/a');
   expect(last).toMatchObject({ type: '@xstate.snapshot', snapshot: { status: 'stopped' } });
   expect(JSON.stringify(told)).not.toContain(CANARY);
