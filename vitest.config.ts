@@ -23,8 +23,6 @@ export default defineConfig({
   test: {
     execArgv,
     pool: 'forks',
-    // Most tests wait for threads and servers more than they compute: no core is kept free.
-    maxWorkers: '100%',
     // A machine that is busy with something else may be ten times slower; a test that hangs still ends.
     testTimeout: 120_000,
     hookTimeout: 120_000,

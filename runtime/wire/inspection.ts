@@ -142,8 +142,9 @@ function shownSnapshot(snapshot: unknown, naming: Naming): InspectedState {
 /** Levels, and values in all, of what is shown; what lies beyond is an ellipsis. */
 const deepest = 10;
 const mostValues = 2_000;
-/** Characters of one text. */
+/** Characters of one text, and items of one list: holes count too, of which there may be four thousand million. */
 const longestText = 10_000;
+const longestList = 10_000;
 
 /**
  * A copy that JSON can hold and a person can read: maps, sets, dates, errors, bytes, big numbers and functions as something
@@ -178,8 +179,8 @@ export function jsonSafe(root: unknown, naming?: Pick<Naming, 'idOf'>, depth: nu
     if (isActor(value)) return { xstate$$type: 1, id: naming?.idOf(value) ?? value.sessionId };
     // JSON has no `undefined` in lists, and no holes.
     if (Array.isArray(value)) {
-      const shown = Array.from(value.slice(0, mostValues), (item) => safe(item, level) ?? null);
-      return value.length > mostValues ? [...shown, '…'] : shown;
+      const shown = Array.from(value.slice(0, longestList), (item) => safe(item, level) ?? null);
+      return value.length > longestList ? [...shown, '…'] : shown;
     }
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
     if (value instanceof Map)
