@@ -301,8 +301,10 @@ try {
       new Set(
         [
           'agents/adder.ts',
+          `${runtime}/call-check.js`,
           `${runtime}/errors.js`,
           `${runtime}/mailbox/transfer.js`,
+          `${runtime}/transfer.js`,
           `${runtime}/worker/agent.js`,
           `${runtime}/worker/entry.js`,
           `${runtime}/worker/log.js`,
