@@ -77,6 +77,18 @@ export type ProviderFailure =
   | 'undecryptable'
   | 'invalid';
 
+/** Every one of them, for whoever has to know them at run time. */
+export const providerFailures: Readonly<Record<ProviderFailure, true>> = {
+  transient: true,
+  throttled: true,
+  'expired-credentials': true,
+  denied: true,
+  'not-found': true,
+  deleted: true,
+  undecryptable: true,
+  invalid: true,
+};
+
 /** What a provider may do beyond fetching. */
 export interface ProviderCapabilities {
   /** `describe` tells versions apart without reading the value, so that a poll need not fetch. */

@@ -1,3 +1,5 @@
+import { callUser } from './user-call.ts';
+
 /**
  * Runs what has nobody above it, such as a listener or a timer: what it throws, or rejects with, is told to `failed`, and
  * ends neither the process nor who called it.
@@ -13,12 +15,9 @@ export function contained<A extends readonly unknown[]>(
       // Nobody is left who could be told.
     }
   };
-  return (...args) => {
-    try {
-      const result = run(...args);
-      if (result instanceof Promise) result.catch((error: unknown) => tell(error, args));
-    } catch (error) {
-      tell(error, args);
-    }
-  };
+  return (...args) =>
+    void callUser(
+      () => run(...args),
+      (error) => tell(error, args),
+    );
 }

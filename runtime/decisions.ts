@@ -33,9 +33,7 @@ export function decisions({
     try {
       run(instance);
     } catch (error) {
-      quietly(() =>
-        logger.error({ address, error }, 'what was decided of an instance cannot be done; it is stopped'),
-      );
+      logger.error({ address, error }, 'what was decided of an instance cannot be done; it is stopped');
       instance.stop().catch(() => {});
     }
   };
@@ -58,7 +56,7 @@ export function decisions({
     exhausted({ threadId, strikes, intensity }) {
       const error = closedPool(threadId, intensity);
       hub.emit('escalation', { kind: 'pool', threadId, error, evidence: { ...intensity, strikes } });
-      quietly(() => logger.error({ threadId, error }, 'a pool starts no more threads'));
+      logger.error({ threadId, error }, 'a pool starts no more threads');
     },
     giveUp(address, because) {
       contained(address, (instance) => {
@@ -67,19 +65,10 @@ export function decisions({
         if (error === undefined || because !== undefined) return;
         const { threadId } = instance.agent;
         hub.emit('escalation', { kind: 'instance', address, threadId, error, evidence: error.evidence });
-        quietly(() => logger.error({ address, error }, 'an instance failed too often and was quarantined'));
+        logger.error({ address, error }, 'an instance failed too often and was quarantined');
       });
     },
   };
-}
-
-/** A logger that throws changes no decision. */
-function quietly(log: () => void): void {
-  try {
-    log();
-  } catch {
-    // It has nobody to tell it to.
-  }
 }
 
 /** Why a worker thread could not be made. */

@@ -1,23 +1,13 @@
-import type {
-  DescribeResult,
-  FetchResult,
-  ProviderError,
-  ProviderFailure,
+import {
+  providerFailures,
+  type DescribeResult,
+  type FetchResult,
+  type ProviderError,
+  type ProviderFailure,
 } from '../../providers/provider.ts';
 
-const failures: Readonly<Record<ProviderFailure, true>> = {
-  transient: true,
-  throttled: true,
-  'expired-credentials': true,
-  denied: true,
-  'not-found': true,
-  deleted: true,
-  undecryptable: true,
-  invalid: true,
-};
-
 export function isFailure(value: unknown): value is ProviderFailure {
-  return typeof value === 'string' && Object.hasOwn(failures, value);
+  return typeof value === 'string' && Object.hasOwn(providerFailures, value);
 }
 
 /** A provider's answer is not of the form that it has to have. Without what it is: that is for nobody to see. */

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { checkCall, listener, milliseconds, type Rules } from '../call-check.ts';
 import {
   ProviderError,
+  providerFailures,
   type FetchResult,
   type ProviderFailure,
   type RotationHint,
@@ -110,17 +111,6 @@ const first = 'CANARY one, "quoted" \\ {grüße} 漢字';
 const second = 'CANARY two';
 // What a version of Secrets Manager looks like; elsewhere it is as good as any.
 const noVersion = '00000000-0000-4000-8000-000000000000';
-
-const failures: Readonly<Record<ProviderFailure, true>> = {
-  transient: true,
-  throttled: true,
-  'expired-credentials': true,
-  denied: true,
-  'not-found': true,
-  deleted: true,
-  undecryptable: true,
-  invalid: true,
-};
 
 function callsOf({ provider, put, id = (name) => name }: SecretProviderSubject, deadlineMs: number): Calls {
   const ref = (name: string): SecretRef => ({ provider: 'tck', id: id(name), stage });
@@ -354,10 +344,10 @@ const rules: Record<string, Check> = {
       new Proxy({}, { get: throwing, has: throwing, getPrototypeOf: throwing }),
       AbortSignal.abort().reason,
     ];
-    for (const error of strange) assert.ok(Object.hasOwn(failures, provider.classify(error)));
+    for (const error of strange) assert.ok(Object.hasOwn(providerFailures, provider.classify(error)));
   },
   async 'classify knows an error that knows its class'({ provider }) {
-    for (const failure of Object.keys(failures) as ProviderFailure[]) {
+    for (const failure of Object.keys(providerFailures) as ProviderFailure[]) {
       assert.equal(provider.classify(new ProviderError(failure, 'known')), failure);
     }
   },
