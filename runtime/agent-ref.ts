@@ -52,7 +52,8 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
   /** 1, or one more than the store has seen, and one more with each restart. */
   readonly incarnation: number;
   /**
-   * Sends an event and resolves when the instance has handled it: the way to go at its pace. Default 30 s.
+   * Sends an event and resolves when the instance has handled it, also when its turn threw: the way to go at its pace.
+   * Default 30 s.
    * Rejects with `MAILBOX_FULL`, `MESSAGE_UNCLONABLE`, `MESSAGE_TOO_LARGE`, `AGENT_STOPPED`, `THREAD_CRASHED`,
    * `ASK_TIMEOUT` or `OPTION_INVALID`.
    */

@@ -128,7 +128,10 @@ export class Inbox {
     deadLetters.add({ address, reason, event, incarnation, ...(why !== undefined && { why }) }, tag);
     if (tag === 0) return reason;
     const shut = reason === 'stopped' ? this.#options.shut() : undefined;
-    waiting.reject(tag, shut ?? refusal(address, reason, cause, why));
+    const error = shut ?? refusal(address, reason, cause, why);
+    // Of what was in hand when it came to its end, nobody knows how far it came.
+    if (reason === 'crashed' || reason === 'poison') waiting.reject(tag, error);
+    else waiting.refuse(tag, error);
     return reason;
   }
 
@@ -149,10 +152,19 @@ export class Inbox {
   open(
     kind: 'ask' | 'delivery',
     event: unknown,
-    { timeoutMs, signal, onTimeout, depth = 0 }: WaitOptions & { readonly depth?: number },
+    {
+      timeoutMs,
+      signal,
+      onTimeout,
+      expiresMs,
+      refused,
+      throws,
+      depth = 0,
+    }: WaitOptions & { readonly depth?: number },
   ): Promise<unknown> {
     const { agent, address, messages, settled, waiting } = this.#options;
-    const options = { timeoutMs, signal, onTimeout, of: agent.threadId, settled };
+    const of = agent.threadId;
+    const options = { timeoutMs, signal, onTimeout, expiresMs, refused, throws, of, settled };
     const sending = messages?.begin(agent.name, address, kind === 'ask' ? 'ask' : 'deliver');
     const answer = waiting.open(
       kind,

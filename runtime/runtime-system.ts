@@ -20,8 +20,9 @@ import { instanceEffects, type InstanceEffects } from './instance-effects.ts';
 import { poolActor } from '../actors/supervisor.ts';
 import { InspectionHub, type InspectOptions } from './inspect/inspection-hub.ts';
 import { consoleLogger, scrubbedLogger, type Logger } from './logger.ts';
-import { Waiting } from './mailbox/waiting.ts';
+import { Waiting, type WaitOptions } from './mailbox/waiting.ts';
 import { recycleThreads, type Recycled } from './recycle.ts';
+import { refusal, tooLate } from './refusal.ts';
 import { replayLetter } from './replay.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
 import { createAudit, type Audit, type AuditTarget } from './secrets/audit.ts';
@@ -62,6 +63,9 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   /** Gets every event that an instance is sent, before it waits in the mailbox. */
   readonly sent?: ((event: object) => void) | undefined;
 }
+
+/** How long to wait for what came of an event, and how long the event itself waits for its turn. */
+export type OpenWait = Pick<WaitOptions, 'timeoutMs' | 'expiresMs' | 'signal' | 'refused' | 'throws'>;
 
 /** `drain` by itself: as long as a whole stop. */
 const DRAIN_MS = 15_000;
@@ -283,6 +287,17 @@ export class RuntimeSystem {
 
   get(address: string): AgentRef | undefined {
     return this.#refs.get(address);
+  }
+
+  /** Sends an event for somebody who has to know what came of it, and may wait longer than the event does. */
+  open(address: string, kind: 'ask' | 'delivery', event: unknown, wait: OpenWait): Promise<unknown> {
+    const instance = this.#instances.get(address);
+    if (instance === undefined) {
+      wait.refused?.();
+      return Promise.reject(refusal(address, 'stopped'));
+    }
+    const onTimeout = (ms: number): Error => tooLate(address, kind, ms);
+    return instance.inbox.open(kind, event, { ...wait, onTimeout });
   }
 
   async replay(id: string): Promise<void> {

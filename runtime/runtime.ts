@@ -244,8 +244,8 @@ export interface Surroundings extends Pick<
   SystemOptions,
   'clock' | 'startThread' | 'soon' | 'sent' | 'logsPrinted'
 > {
-  /** Is given what takes values of secrets out of whatever leaves the process, and what changes a pool. */
-  readonly onSystem?: (system: Pick<RuntimeSystem, 'scrubber' | 'roll'>) => void;
+  /** Is given what takes values of secrets out of whatever leaves the process, what changes a pool, and what sends an event. */
+  readonly onSystem?: (system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open'>) => void;
 }
 
 /** {@link createRuntime}, anywhere. */

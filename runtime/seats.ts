@@ -170,6 +170,10 @@ export class Seats {
       if (reason === undefined) this.#options.release();
       return;
     }
+    if (failed === 'in-turn') {
+      const tag = mailbox.deliverySent(handled - attachment.acked - 1);
+      if (tag !== undefined) waiting.threw(tag, ending);
+    }
     // The next incarnation goes on from the last state there is, and handles again what is not in it.
     const again = (reason !== undefined || failed !== undefined) && instance.keepsState;
     if (reason !== undefined && !again)

@@ -36,7 +36,9 @@ export function takeAnswers(
   let isWhole = i === tags.length && values.length === tags.length;
   for (i = 0; typeof failed[i] === 'number' && i + 1 < failed.length; i += 2) {
     const tag = failed[i] as Tag;
-    if (heard(tag)) waiting.reject(tag, decodeError(failed[i + 1] as WireError));
+    if (!heard(tag)) continue;
+    if (failed[i + 1] === null) waiting.expire(tag);
+    else waiting.reject(tag, decodeError(failed[i + 1] as WireError));
   }
   isWhole &&= i === failed.length;
   for (i = 0; typeof deferred[i + 1] === 'number'; i += 2) {

@@ -200,6 +200,13 @@ export class Mailbox {
     return n < this.depth ? this.#events[(this.#head + n) & this.#mask] : undefined;
   }
 
+  /** The tag of the envelope that is `n` behind the oldest, when it was sent and somebody waits for it to be handled. */
+  deliverySent(n: number): Tag | undefined {
+    if (n < 0 || n >= this.inFlight) return undefined;
+    const tag = this.#tags[(this.#head + n) & this.#mask] as Tag;
+    return tag < 0 && tag !== CONTROL ? tag : undefined;
+  }
+
   /** Tags of the asks that were sent, of those from `from` to before `to` behind the oldest. */
   asksSent(from: number, to: number): Tag[] {
     const [first, end] = [this.#head + Math.max(0, from), Math.min(this.#sent, this.#head + to)];

@@ -19,7 +19,7 @@ export interface Attachment {
 
 /**
  * What a thread acknowledges, of whatever batch: `slot, count` pairs of envelopes it has handled, and for the asks
- * among them the tags with their answers, `tag, error` pairs of those that failed, the tags of those that will be
+ * among them the tags with their answers, `tag, error` pairs of those that failed (`null`: whose time was up before their turn), the tags of those that will be
  * answered later, as `slot, tag` pairs, and `tag, what` pairs for answers that need more than was cloned.
  */
 export type Ack = readonly [

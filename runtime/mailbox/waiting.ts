@@ -14,11 +14,17 @@ export interface WaitOptions {
   readonly timeoutMs: number;
   /** Made only when the time is up. */
   readonly onTimeout: (timeoutMs: number) => Error;
+  /** Of the envelope itself, where its time is up earlier than that of who waits. Default: `timeoutMs`. */
+  readonly expiresMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Who is to answer; nobody else is heard. */
   readonly of?: unknown;
   /** Told when the wait is over, however it ends. */
   readonly settled?: ((tag: Tag) => void) | undefined;
+  /** Told before the wait rejects because nobody has begun with the envelope, nor will. */
+  readonly refused?: (() => void) | undefined;
+  /** A delivery rejects with what its turn threw. Default: false, it was handled. */
+  readonly throws?: boolean | undefined;
 }
 
 interface Waiter {
@@ -71,7 +77,7 @@ export class Waiting {
     options: WaitOptions,
     offer: (tag: Tag, deadline: number) => void,
   ): Promise<unknown> {
-    const { timeoutMs, signal } = options;
+    const { timeoutMs, signal, expiresMs = timeoutMs } = options;
     try {
       if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     } catch (error) {
@@ -81,7 +87,8 @@ export class Waiting {
     const tag = kind === 'ask' ? this.#last : -this.#last;
     return new Promise((resolve, reject) => {
       const line = this.#lineOf(timeoutMs);
-      const deadline = this.#clock.now() + timeoutMs;
+      const now = this.#clock.now();
+      const deadline = now + timeoutMs;
       const before = line.last;
       const waiter: Waiter = {
         tag,
@@ -106,7 +113,7 @@ export class Waiting {
           signal.addEventListener('abort', abort, { once: true });
           waiter.abort = abort;
         }
-        offer(tag, deadline);
+        offer(tag, now + expiresMs);
       } catch (error) {
         this.reject(tag, error);
       }
@@ -130,6 +137,23 @@ export class Waiting {
   reject(tag: Tag, reason: unknown): void {
     const waiter = this.#take(tag);
     if (waiter !== undefined) waiter.reject(this.#shown(reason));
+  }
+
+  /** Nobody has begun with that envelope, nor will. */
+  refuse(tag: Tag, reason: unknown): void {
+    this.#waiters.get(tag)?.options.refused?.();
+    this.reject(tag, reason);
+  }
+
+  /** The time of that envelope was up before its turn. */
+  expire(tag: Tag): void {
+    const options = this.#waiters.get(tag)?.options;
+    if (options !== undefined) this.refuse(tag, options.onTimeout(options.expiresMs ?? options.timeoutMs));
+  }
+
+  /** The turn of that envelope threw. */
+  threw(tag: Tag, reason: unknown): void {
+    if (this.#waiters.get(tag)?.options.throws === true) this.reject(tag, reason);
   }
 
   #lineOf(timeoutMs: number): Line {

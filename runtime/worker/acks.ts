@@ -38,6 +38,11 @@ export class Acks {
     this.#failed.push(tag, encodeError(error));
   }
 
+  /** The time of the ask was up before its turn: it is not answered, and was not handled. */
+  expired(tag: number): void {
+    this.#failed.push(tag, null);
+  }
+
   /** The ask was handled and is answered some time later. */
   deferred(place: Place, tag: number): void {
     this.#deferred.push({ place, tag });

@@ -344,12 +344,8 @@ export class HostedInstance {
       // A failed start is the answer to the call that asked for it.
       if (!this.#starting) {
         const error = encodeError(this.#failure);
-        const report: ErrorReport = { error, snapshot: this.snapshot() };
-        reports.add(
-          REPORT.error,
-          this.slot,
-          this.#stateReport ? { ...report, inTurn: this.#inTurn } : report,
-        );
+        const report: ErrorReport = { error, snapshot: this.snapshot(), inTurn: this.#inTurn };
+        reports.add(REPORT.error, this.slot, report);
       }
       this.#end();
     } else {

@@ -180,6 +180,7 @@ export class Lane {
     const deadline = deadlineOf(terms);
     if (deadline <= time) {
       expired(place, event);
+      place.source.acks.expired(tag);
       progress.end(place.slot);
       return;
     }

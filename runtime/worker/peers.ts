@@ -342,7 +342,9 @@ export class Peers implements PeerBridge {
     let isWhole = i === tags.length && values.length === tags.length;
     for (i = 0; typeof failed[i] === 'number' && i + 1 < failed.length; i += 2) {
       const tag = failed[i] as Tag;
-      if (lineOf(tag) !== undefined) this.#waiting.reject(tag, decodeError(failed[i + 1] as WireError));
+      if (lineOf(tag) === undefined) continue;
+      if (failed[i + 1] === null) this.#waiting.expire(tag);
+      else this.#waiting.reject(tag, decodeError(failed[i + 1] as WireError));
     }
     isWhole &&= i === failed.length;
     for (i = 0; typeof deferred[i + 1] === 'number'; i += 2) {
