@@ -28,11 +28,50 @@ const tokenSchema = z
       .readonly()
       .default(['read', 'send'])
       .describe(
-        'What it may do. read: snapshots and streams; send: events and asks; manage: start and stop instances; admin: ' +
+        'What it may do. read: snapshots and streams; send: events and asks, and with ?activate=true the start of who they are for; ' +
+          'manage: start and stop instances; admin: ' +
           'status, dead letters, restart and stop of the gateway. Default: read, send.',
       ),
   })
   .describe('Who may come in.');
+
+const ORIGIN = 'an origin as browsers send it, such as https://app.example.com: no path, no usual port';
+
+const corsSchema = z
+  .strictObject({
+    origins: z
+      .array(
+        z
+          .string(ORIGIN)
+          .regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+$/, ORIGIN)
+          .refine(isOrigin, ORIGIN),
+      )
+      .readonly()
+      .default([])
+      .describe(
+        'Origins of pages that may call it, each compared whole; there is none that is any. Default: [].',
+      ),
+  })
+  .describe('Which pages of other origins a browser lets read answers. Default: none.');
+
+const limitsSchema = z
+  .strictObject({
+    keptAnswerBytes: integer(0)
+      .default(67_108_864)
+      .describe(
+        'Bytes of answers that are kept for requests that come again with their Idempotency-Key, of all tokens together; beyond, ' +
+          'those of the token with the most go, the oldest first. Default: 67108864.',
+      ),
+    streams: integer(1)
+      .default(100)
+      .describe('Streams that one token may have open; the user who started it, any number. Default: 100.'),
+    activatedInstances: integer(1)
+      .default(1000)
+      .describe(
+        'Instances that one token without manage may have started by ?activate=true and that are there. Default: 1000.',
+      ),
+  })
+  .describe('What tokens may take of the memory of the service. Default: as each says.');
 
 export const gatewaySchema = z
   .strictObject({
@@ -66,6 +105,8 @@ export const gatewaySchema = z
     requestsPerSecond: integer(1, 1_000_000)
       .optional()
       .describe('How many requests of one token may begin in a second. Default: no limit.'),
+    limits: limitsSchema.prefault({}),
+    cors: corsSchema.optional(),
     reload: flag()
       .default(true)
       .describe('Whether a change of the config takes effect when it is saved. Default: true.'),
@@ -82,6 +123,12 @@ export interface GatewayConfig extends z.input<typeof gatewaySchema> {}
 
 /** The same, with all defaults. */
 export type ResolvedGateway = z.output<typeof gatewaySchema>;
+
+/** As a browser writes it; of a scheme that is none of the web's, as it stands. */
+function isOrigin(text: string): boolean {
+  const origin = URL.parse(text)?.origin;
+  return origin === text || (origin === 'null' && text === text.toLowerCase());
+}
 
 /** Whether only this machine reaches the address. */
 export function isLoopback(host: string): boolean {

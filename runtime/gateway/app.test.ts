@@ -1,64 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openRuntime } from '../runtime.ts';
-import { gatewaySchema } from '../config/gateway-schema.ts';
-import { fixture } from '../fixtures/start.ts';
-import { systemClock } from '../clock.ts';
-import { type AppOptions, gatewayApp } from './app.ts';
-import { Idempotency } from './idempotency.ts';
-import { ReadinessProbe } from './readiness.ts';
-import { digestOf, newToken, TokenAccess } from './token-access.ts';
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
-/** The HTTP face of a runtime with counters, and who calls it. */
-async function face(
-  gateway: object = {},
-  scrubber: AppOptions['scrubber'] = { scrub: (found) => found, scrubText: (text) => text },
-) {
-  const runtime = await openRuntime(
-    {
-      agents: {
-        counter: fixture('counter', { maxThreads: 2 }),
-        other: fixture('counter', { maxThreads: 2 }),
-      },
-    },
-    { logger: silent },
-  );
-  const readiness = new ReadinessProbe();
-  const owner = newToken();
-  const config = gatewaySchema.parse(gateway);
-  const access = new TokenAccess(config, digestOf(owner), systemClock);
-  const app = gatewayApp({
-    runtime,
-    readiness,
-    access: () => access,
-    idempotency: new Idempotency(systemClock),
-    scrubber,
-    logger: silent,
-    requestTimeoutMs: () => config.requestTimeoutMs,
-    control: () => Promise.reject(new Error('there is no front')),
-    leaving: new AbortController().signal,
-    maxBodyBytes: () => config.maxBodyBytes,
-  });
-  const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
-    const response = await app.request(path, {
-      method,
-      headers: { authorization: `Bearer ${owner}`, ...headers },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return {
-      status: response.status,
-      body: text === '' ? undefined : (JSON.parse(text) as never),
-      headers: response.headers,
-    };
-  };
-  const close = async () => {
-    readiness.stop();
-    await runtime.stop();
-  };
-  return { runtime, app, call, close, headers: { authorization: `Bearer ${owner}` } };
-}
+import { face } from './fixtures/face.ts';
+import { digestOf, newToken } from './token-access.ts';
 
 let open: Awaited<ReturnType<typeof face>>;
 beforeEach(async () => {

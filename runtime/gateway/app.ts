@@ -6,20 +6,24 @@ import { systemClock, within } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Scrubber } from '../secrets/scrubber.ts';
 import { toPrometheus } from '../telemetry/to-prometheus.ts';
-import { instanceStream } from './event-stream.ts';
+import type { ResolvedGateway } from '../config/gateway-schema.ts';
+import { crossOrigin } from './cross-origin.ts';
 import { HttpError, httpErrorOf } from './http-error.ts';
-import type { Idempotency, KeptAnswer } from './idempotency.ts';
+import type { Course, Idempotency } from './idempotency.ts';
+import type { Answer } from './kept-answers.ts';
 import { openApiDocument } from './open-api.ts';
 import { plainJson } from './plain-json.ts';
-import { existing, type GatewayContext, type Route, routes, type RouteRequest } from './routes.ts';
+import { addressIn, type GatewayContext, reached, type Route, routes, type RouteRequest } from './routes.ts';
+import type { Streams } from './streams.ts';
 import { type Caller, may, type TokenAccess } from './token-access.ts';
 
 /** What the HTTP face is made of. */
 export interface AppOptions extends GatewayContext {
   /** Read for each request, so that it can change while the gateway runs. */
   readonly access: () => TokenAccess;
-  readonly maxBodyBytes: () => number;
+  readonly gateway: () => Pick<ResolvedGateway, 'maxBodyBytes' | 'limits' | 'cors'>;
   readonly idempotency: Idempotency;
+  readonly streams: Streams;
   readonly scrubber: Pick<Scrubber, 'scrub' | 'scrubText'>;
   readonly logger: Logger;
 }
@@ -31,21 +35,15 @@ const GRACE_MS = 1000;
 /** The HTTP face of a runtime. All that leaves it is without values of secrets. */
 export function gatewayApp(options: AppOptions): Hono {
   const app = new Hono();
-  const { logger, scrubber } = options;
-  const fail = (error: unknown): Response => {
-    const { status, code, message, retryAfter } = httpErrorOf(error);
-    if (status === 500) logger.error({ code, error }, 'a request failed for no reason of its own');
-    return Response.json(
-      { error: { code, message: scrubber.scrubText(message) } },
-      { status, headers: retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) } },
-    );
-  };
+  const { scrubber } = options;
+  const fail = (error: unknown): Response => responseOf(answerTo(error, options));
   app.onError((error) => fail(error));
   app.notFound(() =>
     fail(new HttpError(404, 'NOT_FOUND', 'there is nothing at this path; see /openapi.json')),
   );
+  app.use(crossOrigin(() => options.gateway().cors?.origins));
   app.use(async (c, next) => {
-    const maxSize = options.maxBodyBytes();
+    const maxSize = options.gateway().maxBodyBytes;
     const tooLarge = (): Response =>
       fail(new HttpError(413, 'BODY_TOO_LARGE', `a body has at most ${maxSize} bytes`));
     const length = headerOf(c, 'content-length');
@@ -54,20 +52,45 @@ export function gatewayApp(options: AppOptions): Hono {
     const isCounted = length === undefined && c.req.method !== 'GET';
     return isCounted ? bodyLimit({ maxSize, onError: tooLarge })(c, next) : next();
   });
-  app.get('/healthz', () => Response.json({ status: 'ok' }));
-  app.get('/readyz', (c) => readyz(c, options));
-  app.get('/metrics', (c) => {
+  const methods = new Map<string, string[]>();
+  const at = (method: string, path: string, handler: (c: Context) => Response | Promise<Response>): void => {
+    app.on(method, path, handler);
+    methods.set(path, [...(methods.get(path) ?? []), ...(method === 'GET' ? ['GET', 'HEAD'] : [method])]);
+  };
+  at('GET', '/healthz', () => Response.json({ status: 'ok' }));
+  at('GET', '/readyz', (c) => readyz(c, options));
+  at('GET', '/metrics', (c) => {
     permit(c, options, 'admin');
     return new Response(scrubber.scrubText(toPrometheus(options.runtime.status())), {
       headers: { 'Content-Type': 'text/plain; version=0.0.4' },
     });
   });
   const document = openApiDocument();
-  app.get('/openapi.json', () => Response.json(document));
+  at('GET', '/openapi.json', () => Response.json(document));
   for (const route of routes) {
-    app.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options));
+    at(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options));
+  }
+  // Those that have come so far are none of these.
+  for (const [path, allowed] of methods) {
+    const allow = [...allowed, 'OPTIONS'].join(', ');
+    app.all(path, (c) => {
+      const response =
+        c.req.method === 'OPTIONS'
+          ? new Response(null, { status: 204 })
+          : fail(new HttpError(405, 'METHOD_NOT_ALLOWED', `this path takes ${allow}`));
+      response.headers.set('Allow', allow);
+      return response;
+    });
   }
   return app;
+}
+
+/** What was thrown, as it is told: without values of secrets. */
+function answerTo(error: unknown, { logger, scrubber }: Pick<AppOptions, 'logger' | 'scrubber'>): Answer {
+  const { status, code, message, retryAfter } = httpErrorOf(error);
+  if (status === 500) logger.error({ code, error }, 'a request failed for no reason of its own');
+  const body = JSON.stringify({ error: { code, message: scrubber.scrubText(message) } });
+  return { status, body, retryAfter };
 }
 
 function readyz(c: Context, { runtime, readiness, access, scrubber }: AppOptions): Response {
@@ -98,15 +121,72 @@ function permit(c: Context, { access }: AppOptions, scope: Route['scope'], agent
 
 async function answer(c: Context, route: Route, options: AppOptions): Promise<Response> {
   const params = c.req.param() as Record<string, string>;
+  if (route.isStream === true) return streamed(c, route, params, options);
   const caller = permit(c, options, route.scope, params['agent']);
-  if (route.isStream === true) {
-    const ref = existing(options.runtime, params);
-    return instanceStream(ref, options.scrubber, c.req.raw.signal, options.leaving);
-  }
   const ms = options.requestTimeoutMs() + GRACE_MS;
-  return within(systemClock, ms, answerOnce(c, route, caller, params, options), () => {
-    return new HttpError(504, 'REQUEST_TIMEOUT', `no answer within ${ms} ms`);
+  return within(systemClock, ms, answerOnce(c, route, caller, params, options), () => tooLate(ms));
+}
+
+function tooLate(ms: number): HttpError {
+  return new HttpError(504, 'REQUEST_TIMEOUT', `no answer within ${ms} ms`);
+}
+
+/** Of a request with a key, which goes on. */
+function stillRunning({ scope }: Route, ms: number): HttpError {
+  const message =
+    `no answer within ${ms} ms; it is still running, or waits for its turn: the same request with the same Idempotency-Key ` +
+    'waits for the same answer, and does nothing twice';
+  return new HttpError(504, scope === 'send' ? 'ASK_TIMEOUT' : 'REQUEST_TIMEOUT', message);
+}
+
+async function streamed(
+  c: Context,
+  route: Route,
+  params: Record<string, string>,
+  options: AppOptions,
+): Promise<Response> {
+  const query = checked(route.query, c.req.query(), 'the query') as RouteRequest['query'];
+  const caller = listenerOf(c, params, query, options);
+  const headers = {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    'X-Accel-Buffering': 'no',
+  };
+  const ms = options.requestTimeoutMs();
+  const request = { params, query, caller };
+  const ref = await within(systemClock, ms, reached(options, request), () => tooLate(ms));
+  if (c.req.method === 'HEAD') return new Response(null, { headers });
+  const body = options.streams.open({
+    ref,
+    caller,
+    most: options.gateway().limits.streams,
+    scrubber: options.scrubber,
+    signal: c.req.raw.signal,
+    only: query['only'] as 'snapshot' | 'emitted' | undefined,
+    everyMs: query['everyMs'] as number,
+    isAgain: headerOf(c, 'last-event-id') !== undefined,
   });
+  return new Response(body, { headers });
+}
+
+/** Who may listen to that instance: by a token, or by one for that stream alone. */
+function listenerOf(
+  c: Context,
+  params: Record<string, string>,
+  { token }: RouteRequest['query'],
+  options: AppOptions,
+): Caller {
+  const agent = params['agent'] ?? '';
+  if (typeof token !== 'string' || headerOf(c, 'authorization') !== undefined) {
+    return permit(c, options, 'read', agent);
+  }
+  const owner = options.access().again(options.streamTokens.use(token, addressIn(params)));
+  if (owner !== undefined && may(owner, 'read', agent)) return owner;
+  throw new HttpError(
+    401,
+    'UNAUTHORIZED',
+    'the token that this stream token was made with may not listen any more',
+  );
 }
 
 async function answerOnce(
@@ -121,31 +201,43 @@ async function answerOnce(
     params,
     query: checked(route.query, c.req.query(), 'the query') as RouteRequest['query'],
     body: checked(route.body, route.body === undefined ? undefined : bodyOf(text), 'the body'),
+    caller,
     signal: c.req.raw.signal,
+    course: undefined,
   };
-  const run = (): Promise<KeptAnswer> => kept(route, request, caller, options);
   const key = route.isIdempotent === true ? headerOf(c, 'idempotency-key') : undefined;
-  if (key === undefined) return responseOf(await run());
+  if (key === undefined) return responseOf(await run(route, request, options));
   if (key === '' || key.length > LONGEST_KEY) {
     throw new HttpError(400, 'BAD_REQUEST', `an Idempotency-Key has 1 to ${LONGEST_KEY} characters`);
   }
-  const { isReplay, ...found } = await options.idempotency.once(
-    `${caller.name} ${key}`,
-    `${route.method} ${c.req.url} ${text}`,
-    run,
+  // Not the host, by whose names the same request may come.
+  const { pathname, search } = new URL(c.req.url);
+  const whole = JSON.stringify([route.method, pathname + search, text]);
+  const found = options.idempotency.once(caller.name, key, whole, (course) =>
+    ended(route, { ...request, course }, options),
   );
-  return responseOf(found, isReplay);
+  const ms = route.waitMs?.(request.query, options.requestTimeoutMs()) ?? options.requestTimeoutMs();
+  const answer = await within(systemClock, ms, found.answer, () => stillRunning(route, ms));
+  return responseOf(answer, found.isReplay);
 }
 
-async function kept(
+/** What a request came to, also when it failed. */
+async function ended(
   route: Route,
-  request: RouteRequest,
-  { agents }: Caller,
+  request: RouteRequest & { readonly course: Course },
   options: AppOptions,
-): Promise<KeptAnswer> {
+): Promise<Answer> {
+  try {
+    return await run(route, request, options);
+  } catch (error) {
+    return answerTo(error, options);
+  }
+}
+
+async function run(route: Route, request: RouteRequest, options: AppOptions): Promise<Answer> {
   const { status, body } = await route.run(options, request);
   if (body === undefined) return { status, body: '' };
-  const seen = route.operationId === 'listAgents' ? onlyOf(body, agents) : body;
+  const seen = route.operationId === 'listAgents' ? onlyOf(body, request.caller.agents) : body;
   return { status, body: JSON.stringify(plainJson(options.scrubber.scrub(seen))) ?? 'null' };
 }
 
@@ -155,10 +247,12 @@ function onlyOf(body: unknown, agents: readonly string[]): unknown {
   return agents.includes('*') ? body : { instances: instances.filter(({ agent }) => agents.includes(agent)) };
 }
 
-function responseOf({ status, body }: KeptAnswer, isReplay = false): Response {
-  const replayed: Record<string, string> = isReplay ? { 'Idempotent-Replayed': 'true' } : {};
-  if (body === '') return new Response(null, { status, headers: replayed });
-  return new Response(body, { status, headers: { 'Content-Type': 'application/json', ...replayed } });
+function responseOf({ status, body, retryAfter }: Answer, isReplay = false): Response {
+  const headers: Record<string, string> = {};
+  if (body !== '') headers['Content-Type'] = 'application/json';
+  if (retryAfter !== undefined) headers['Retry-After'] = String(retryAfter);
+  if (isReplay) headers['Idempotent-Replayed'] = 'true';
+  return new Response(body === '' ? null : body, { status, headers });
 }
 
 function bodyOf(text: string): unknown {

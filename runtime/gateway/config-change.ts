@@ -39,7 +39,15 @@ export function changeOf(before: LoadedConfig, after: LoadedConfig): ConfigChang
 
 /** Without what has a smaller change of its own. */
 function comparable({ gateway, pools, ...rest }: LoadedConfig): object {
-  const access = { tokens: 0, requestsPerSecond: 0, maxBodyBytes: 0, requestTimeoutMs: 0, reload: 0 };
+  const access = {
+    tokens: 0,
+    requestsPerSecond: 0,
+    maxBodyBytes: 0,
+    requestTimeoutMs: 0,
+    reload: 0,
+    limits: 0,
+    cors: 0,
+  };
   const threadIds = pools.map(({ threadId }) => threadId);
   return { ...rest, files: [], threadIds, gateway: { ...gateway, ...access } };
 }

@@ -1,91 +1,274 @@
+import { hash } from 'node:crypto';
 import type { AgentRef } from '../agent-ref.ts';
 import { contained } from '../contained.ts';
-import type { Scrubber } from '../secrets/scrubber.ts';
-import { plainJson } from './plain-json.ts';
+import type { HttpError } from './http-error.ts';
 import { snapshotParts } from './routes.ts';
+import type { StreamRoom } from './streams.ts';
 
-/** What waits for a slow client; more, and it is cut off. It comes again and gets the state as it is then. */
-const MOST_WAITING = 1000;
+/** What a client wants to hear, and how often. */
+export interface StreamWishes {
+  readonly only?: 'snapshot' | 'emitted' | undefined;
+  /** Milliseconds between two snapshots at least; those between them are left out, and never the last. */
+  readonly everyMs: number;
+  /** It was connected before, and has missed what was emitted since. */
+  readonly isAgain: boolean;
+}
+
 /** Proxies end what is silent for a minute. */
 const HEARTBEAT_MS = 15_000;
+/** A client that takes nothing of what waits for it for so long is gone, or as good as. */
+const STALLED_MS = 60_000;
+/** When a browser comes again whose stream has ended. */
+const RETRY_MS = 1000;
+/** What is longer is not copied: those who are slow share it. */
+const LONG = 16 * 1024;
+
+const encoder = new TextEncoder();
+const END = encoder.encode('\n\n');
 
 /**
- * Server-sent events of one instance: `snapshot` with each state, the current one first; `emitted` with each event that it
- * emits; `end` when it has ended.
+ * Server-sent events of one instance: `snapshot` with the current state and then the latest one, `emitted` with each event that it
+ * emits, `gap` where some are missing, `end` when it has ended, `closed` when the gateway ends the stream. A client that is slow costs
+ * what waits for it at most: the latest state, and a megabyte of what was emitted.
  */
-export function instanceStream(
-  ref: AgentRef,
-  { scrub }: Pick<Scrubber, 'scrub'>,
-  signal: AbortSignal,
-  leaving: AbortSignal,
-): Response {
-  const encoder = new TextEncoder();
-  let stop = (): void => {};
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        let n = 0;
-        let isOpen = true;
-        const end = (): void => {
-          if (!isOpen) return;
-          stop();
-          controller.close();
-        };
-        const write = (event: string, data: unknown): void => {
-          n += 1;
-          const text = JSON.stringify(plainJson(scrub(data))) ?? 'null';
-          controller.enqueue(encoder.encode(`id: ${n}\nevent: ${event}\ndata: ${text}\n\n`));
-          if ((controller.desiredSize ?? 0) < -MOST_WAITING) end();
-        };
-        // What cannot be shown costs this stream, and not the process: nobody is above these listeners.
-        const safely = <A extends unknown[]>(run: (...args: A) => void) => contained(run, () => end());
-        const snapshot = (found: object): void => write('snapshot', snapshotParts({ ...found }));
-        let isFirst = true;
-        const states = ref.subscribe({
-          // What comes before the answer below is in it.
-          next: safely((found: object) => {
-            if (!isFirst) snapshot(found);
-          }),
-          error: safely((error: unknown) => {
-            write('end', { error });
-            end();
-          }),
-          complete: safely(() => {
-            write('end', {});
-            end();
-          }),
-        });
-        const emitted = ref.on(
-          '*',
-          safely((event: unknown) => write('emitted', event)),
-        );
-        const alive = safely(() => controller.enqueue(encoder.encode(': alive\n\n')));
-        const heartbeat = setInterval(alive, HEARTBEAT_MS);
-        stop = () => {
-          isOpen = false;
-          clearInterval(heartbeat);
-          leaving.removeEventListener('abort', end);
-          states.unsubscribe();
-          emitted.unsubscribe();
-        };
-        signal.addEventListener('abort', () => stop(), { once: true });
-        leaving.addEventListener('abort', end, { once: true });
-        ref.snapshot().then(
-          safely((found: object) => {
-            isFirst = false;
-            if (isOpen) snapshot(found);
-          }),
-          // It has ended, which is told above, or does not answer: the client comes again.
-          () => {
-            if (isOpen) end();
-          },
-        );
+export class EventStream {
+  readonly #room: StreamRoom;
+  readonly #wishes: StreamWishes;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** The client waits for the next chunk. */
+  #isWanted = false;
+  #takenAt = performance.now();
+  #n = 0;
+  /** What is left of the event that the client has begun to take. */
+  #parts: Uint8Array[] = [];
+  #queue: { readonly event: string; readonly data: Uint8Array }[] = [];
+  #bytes = 0;
+  /** Emitted since the last one that there was room for. */
+  #dropped = 0;
+  #latest: object | undefined;
+  /** Of the last snapshot that was told, so that none is told twice. */
+  #told: string | undefined;
+  #toldAt = -Infinity;
+  #next: NodeJS.Timeout | undefined;
+  #last: { readonly event: string; readonly data: unknown } | undefined;
+  #isLastTold = false;
+  #isOver = false;
+  #stopHearing = (): void => {};
+
+  private constructor(room: StreamRoom, wishes: StreamWishes) {
+    this.#room = room;
+    this.#wishes = wishes;
+  }
+
+  /** Begins to listen; `signal` is aborted when the client goes. */
+  static open(
+    ref: AgentRef,
+    room: StreamRoom,
+    wishes: StreamWishes,
+    signal: AbortSignal,
+  ): { readonly body: ReadableStream<Uint8Array>; readonly stream: EventStream } {
+    const stream = new EventStream(room, wishes);
+    const body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          stream.#controller = controller;
+          stream.#safely(() => stream.#hear(ref))();
+        },
+        pull: () => {
+          stream.#isWanted = true;
+          stream.#takenAt = performance.now();
+          stream.#safely(() => stream.#give())();
+        },
+        cancel: () => stream.#stop(),
       },
-      cancel: () => stop(),
-    },
-    new CountQueuingStrategy({ highWaterMark: 1 }),
-  );
-  return new Response(stream, {
-    headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
-  });
+      // What waits is here, and not in the stream, which counts chunks.
+      { highWaterMark: 0 },
+    );
+    signal.addEventListener('abort', () => stream.#stop(), { once: true });
+    return { body, stream };
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The gateway ends it, and says why; what waits is left out. */
+  close({ code, message }: HttpError): void {
+    this.#dropWaiting();
+    this.#end('closed', { code, message });
+  }
+
+  #hear(ref: AgentRef): void {
+    const states = ref.subscribe({
+      // Who wants no states has none sent here.
+      ...(this.#wishes.only !== 'emitted' && { next: this.#safely((found: object) => this.#state(found)) }),
+      error: this.#safely((error: unknown) => this.#end('end', { error })),
+      complete: this.#safely(() => this.#end('end', {})),
+    });
+    if (this.#isOver) return states.unsubscribe();
+    const emitted =
+      this.#wishes.only === 'snapshot'
+        ? undefined
+        : ref.on(
+            '*',
+            this.#safely((event: object) => this.#emitted(event)),
+          );
+    const heartbeat = setInterval(
+      this.#safely(() => this.#beat()),
+      HEARTBEAT_MS,
+    );
+    this.#stopHearing = () => {
+      clearInterval(heartbeat);
+      states.unsubscribe();
+      emitted?.unsubscribe();
+    };
+    if (this.#wishes.only === 'emitted') return;
+    // A later state that came first is newer. Without an answer the states that come say all there is.
+    const first = this.#safely((found: object) => {
+      if (this.#latest === undefined && this.#told === undefined) this.#state(found);
+    });
+    ref.snapshot().then(first, () => {});
+  }
+
+  /** What cannot be shown costs this stream, and not the process: nobody is above these listeners. */
+  #safely<A extends readonly unknown[]>(run: (...args: A) => void): (...args: A) => void {
+    return contained(run, () => this.#finish());
+  }
+
+  #state(found: object): void {
+    if (this.#last !== undefined) return;
+    this.#latest = found;
+    if (this.#next !== undefined) return;
+    const wait = this.#toldAt + this.#wishes.everyMs - performance.now();
+    if (wait <= 0) return this.#give();
+    const due = this.#safely(() => {
+      this.#next = undefined;
+      this.#give();
+    });
+    this.#next = setTimeout(due, wait);
+  }
+
+  #emitted(event: object): void {
+    if (this.#last !== undefined) return;
+    const data = this.#room.shown(event);
+    // One that is alone is let in, however large it is.
+    if (this.#queue.length > 0 && !this.#room.fits(this.#bytes, data.length)) {
+      this.#dropped += 1;
+      return;
+    }
+    if (this.#dropped > 0) this.#queueGap();
+    this.#wait('emitted', data);
+    this.#give();
+  }
+
+  #queueGap(): void {
+    this.#wait('gap', encode({ reason: 'slow', dropped: this.#dropped }));
+    this.#dropped = 0;
+  }
+
+  #wait(event: string, data: Uint8Array): void {
+    this.#queue.push({ event, data });
+    this.#bytes += data.length;
+    this.#room.add(data.length);
+  }
+
+  #beat(): void {
+    if (this.#isWanted) this.#enqueue(encoder.encode(': alive\n\n'));
+    else if (performance.now() - this.#takenAt > STALLED_MS) this.#cutOff();
+  }
+
+  /** Nothing is heard any more; what waits is told, and then that. */
+  #end(event: 'end' | 'closed', data: unknown): void {
+    if (this.#last !== undefined || this.#isOver) return;
+    this.#last = { event, data };
+    clearTimeout(this.#next);
+    this.#next = undefined;
+    this.#give();
+  }
+
+  /** Hands the client what comes next, if it waits for something. */
+  #give(): void {
+    if (!this.#isWanted || this.#isOver) return;
+    if (this.#parts.length === 0) this.#parts = this.#nextEvent();
+    const part = this.#parts.shift();
+    if (part !== undefined) this.#enqueue(part);
+    else if (this.#last !== undefined) this.#finish();
+  }
+
+  #enqueue(chunk: Uint8Array): void {
+    this.#isWanted = false;
+    this.#controller?.enqueue(chunk);
+  }
+
+  #nextEvent(): Uint8Array[] {
+    if (this.#n === 0 && this.#wishes.isAgain) return this.#framed('gap', encode({ reason: 'reconnected' }));
+    const state = this.#next === undefined ? this.#takeLatest() : undefined;
+    if (state !== undefined) return this.#framed('snapshot', state);
+    if (this.#queue.length === 0 && this.#dropped > 0) this.#queueGap();
+    const next = this.#queue.shift();
+    if (next !== undefined) {
+      this.#bytes -= next.data.length;
+      this.#room.add(-next.data.length);
+      return this.#framed(next.event, next.data);
+    }
+    const last = this.#last;
+    if (last === undefined || this.#isLastTold) return [];
+    this.#isLastTold = true;
+    return this.#framed(last.event, this.#room.shown(last.data));
+  }
+
+  #takeLatest(): Uint8Array | undefined {
+    const found = this.#latest;
+    if (found === undefined) return undefined;
+    this.#latest = undefined;
+    const data = this.#room.shown(found, snapshotParts);
+    const digest = hash('sha256', data);
+    if (digest === this.#told) return undefined;
+    this.#told = digest;
+    this.#toldAt = performance.now();
+    return data;
+  }
+
+  #framed(event: string, data: Uint8Array): Uint8Array[] {
+    const retry = this.#n === 0 ? `retry: ${RETRY_MS}\n` : '';
+    this.#n += 1;
+    const head = encoder.encode(`${retry}id: ${this.#n}\nevent: ${event}\ndata: `);
+    const parts = [head, data, END];
+    return data.length > LONG ? parts : [Buffer.concat(parts)];
+  }
+
+  /** It ends here, and the client comes again. */
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#stop();
+    this.#controller?.close();
+  }
+
+  /** Nobody reads: what is under way to the client is dropped with its connection. */
+  #cutOff(): void {
+    if (this.#isOver) return;
+    this.#stop();
+    this.#controller?.error(new Error('nobody reads the stream'));
+  }
+
+  #dropWaiting(): void {
+    this.#room.add(-this.#bytes);
+    this.#queue = [];
+    this.#bytes = 0;
+    this.#dropped = 0;
+    this.#latest = undefined;
+  }
+
+  #stop(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#next);
+    this.#dropWaiting();
+    this.#stopHearing();
+    this.#room.leave();
+  }
+}
+
+function encode(data: object): Uint8Array {
+  return encoder.encode(JSON.stringify(data));
 }

@@ -1,92 +1,135 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { HttpError } from './http-error.ts';
+import { type Answer, type HandedAnswer, KeptAnswers } from './kept-answers.ts';
 
-/** An answer as it is kept. */
-export interface KeptAnswer {
-  readonly status: number;
-  readonly body: string;
+/** Is told how far a request came, by who does it. */
+export interface Course {
+  /** From here on it may have been done. */
+  begun(): void;
+  /** It was not done, nor will be: whoever sends it again has it done. May come after its answer. */
+  refused(): void;
 }
 
-/** One that is handed to the next process, with the milliseconds it is still good for. */
-export type HandedAnswer = readonly [key: string, fingerprint: string, leftMs: number, answer: KeptAnswer];
+/** Requests of one token that are under way with a key; more are refused. */
+const MOST_RUNNING = 1000;
 
-/** Long enough for any client that tries again. */
-const KEPT_MS = 10 * 60_000;
-/** Answers that are kept at most; the oldest go first. */
-const MOST = 10_000;
-
-interface Entry {
+interface Running {
   readonly fingerprint: string;
-  readonly until: number;
-  readonly answer: Promise<KeptAnswer>;
-  settled: KeptAnswer | undefined;
+  readonly answer: Promise<Answer>;
+  isBegun: boolean;
 }
 
-/** Answers a request that comes again with the same `Idempotency-Key` with what the first got, and does nothing else. */
+/**
+ * Has a request that comes again with the same `Idempotency-Key` done once. What is under way goes on whoever waits for it, and who
+ * comes meanwhile waits for the same answer; that is kept unless nothing was done.
+ */
 export class Idempotency {
-  readonly #clock: Pick<Clock, 'now'>;
-  readonly #entries = new Map<string, Entry>();
+  readonly #kept: KeptAnswers;
+  /** By token, then by key: two tokens never meet. */
+  readonly #running = new Map<string, Map<string, Running>>();
 
-  constructor(clock: Pick<Clock, 'now'>) {
-    this.#clock = clock;
+  /** `mostBytes` is read whenever something is kept. */
+  constructor(clock: Pick<Clock, 'now'>, mostBytes: () => number) {
+    this.#kept = new KeptAnswers(clock, mostBytes);
   }
 
   /**
-   * Runs the request, unless one with that key was there. `request` is all that makes it what it is.
+   * Runs the request, unless one with that key of that token was there. `request` is all that makes it what it is. What `run`
+   * resolves with is the answer, an error too; it takes as long as it takes.
    *
-   * @throws {HttpError} 422 when the key came with another request
+   * @throws {HttpError} 422 when the key came with another request, 429 when too many of the token are under way, 410 and 409
+   *   when the request was done and its answer is not kept, or not known
    */
-  async once(
+  once(
+    token: string,
     key: string,
     request: string,
-    run: () => Promise<KeptAnswer>,
-  ): Promise<KeptAnswer & { readonly isReplay: boolean }> {
-    const fingerprint = createHash('sha256').update(request).digest('base64url');
-    const known = this.#entries.get(key);
-    if (known !== undefined && known.until > this.#clock.now()) {
-      if (known.fingerprint !== fingerprint) {
-        const message = 'this Idempotency-Key came with another request; take a new key for each';
-        throw new HttpError(422, 'IDEMPOTENCY_KEY_REUSED', message);
-      }
-      return { ...(await known.answer), isReplay: true };
+    run: (course: Course) => Promise<Answer>,
+  ): { readonly answer: Promise<Answer>; readonly isReplay: boolean } {
+    const fingerprint = hash('sha256', request, 'base64url');
+    const running = this.#running.get(token)?.get(key);
+    if (running !== undefined) {
+      assertSame(running, fingerprint);
+      return { answer: running.answer, isReplay: true };
     }
-    const answer = run();
-    const entry: Entry = { fingerprint, until: this.#clock.now() + KEPT_MS, answer, settled: undefined };
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    this.#forgetOld();
-    try {
-      const settled = await answer;
-      // What may go better the next time is tried again.
-      if (settled.status >= 500 || settled.status === 429) this.#entries.delete(key);
-      else entry.settled = settled;
-      return { ...settled, isReplay: false };
-    } catch (error) {
-      this.#entries.delete(key);
-      throw error;
+    const kept = this.#kept.get(token, key);
+    if (kept !== undefined) {
+      assertSame(kept, fingerprint);
+      return { answer: Promise.resolve(kept.answer()), isReplay: true };
     }
+    return { answer: this.#begin(token, key, fingerprint, run), isReplay: false };
   }
 
-  /** All that is kept, for another process. */
-  handOver(): HandedAnswer[] {
-    const now = this.#clock.now();
-    return Array.from(this.#entries).flatMap(([key, { fingerprint, until, settled }]) =>
-      settled === undefined || until <= now ? [] : [[key, fingerprint, until - now, settled] as const],
+  #begin(
+    token: string,
+    key: string,
+    fingerprint: string,
+    run: (course: Course) => Promise<Answer>,
+  ): Promise<Answer> {
+    const ofToken = this.#running.get(token) ?? new Map<string, Running>();
+    if (ofToken.size >= MOST_RUNNING) {
+      const message = `${MOST_RUNNING} requests of this token with an Idempotency-Key are under way; wait for some`;
+      throw new HttpError(429, 'LIMIT_REACHED', message, 1);
+    }
+    this.#running.set(token, ofToken);
+    let [isBegun, isOver] = [false, false];
+    const course: Course = {
+      begun: () => {
+        isBegun = true;
+        const entry = ofToken.get(key);
+        if (entry !== undefined) entry.isBegun = true;
+      },
+      refused: () => {
+        isBegun = false;
+        if (isOver) this.#kept.delete(token, key);
+      },
+    };
+    const answer = run(course).then(
+      (found) => {
+        isOver = true;
+        this.#end(token, key);
+        // What surely was not done is done when it comes again.
+        if (found.status >= 400 && !isBegun) return found;
+        const { status, body } = found;
+        this.#kept.add(token, key, fingerprint, { status, body });
+        // Later it is the same.
+        return { status, body };
+      },
+      (error: unknown) => {
+        this.#end(token, key);
+        throw error;
+      },
     );
+    // Whoever waits for it hears of it; there may be nobody.
+    answer.catch(() => {});
+    ofToken.set(key, { fingerprint, answer, isBegun });
+    return answer;
+  }
+
+  #end(token: string, key: string): void {
+    const ofToken = this.#running.get(token);
+    ofToken?.delete(key);
+    if (ofToken?.size === 0) this.#running.delete(token);
+  }
+
+  /** All that is kept, for another process; of what is under way, that nobody will know what came of it. */
+  handOver(): HandedAnswer[] {
+    for (const [token, ofToken] of this.#running) {
+      for (const [key, { fingerprint, isBegun }] of ofToken) {
+        if (isBegun) this.#kept.add(token, key, fingerprint, undefined);
+      }
+    }
+    return this.#kept.handOver();
   }
 
   take(handed: readonly HandedAnswer[]): void {
-    for (const [key, fingerprint, leftMs, settled] of handed) {
-      const until = this.#clock.now() + leftMs;
-      this.#entries.set(key, { fingerprint, until, answer: Promise.resolve(settled), settled });
-    }
+    this.#kept.take(handed);
   }
+}
 
-  #forgetOld(): void {
-    for (const [key, { until }] of this.#entries) {
-      if (this.#entries.size <= MOST && until > this.#clock.now()) return;
-      this.#entries.delete(key);
-    }
-  }
+function assertSame(known: { readonly fingerprint: string }, fingerprint: string): void {
+  if (known.fingerprint === fingerprint) return;
+  const message = 'this Idempotency-Key came with another request; take a new key for each';
+  throw new HttpError(422, 'IDEMPOTENCY_KEY_REUSED', message);
 }

@@ -1,7 +1,9 @@
 import type { PersistedEnvelope } from '../agent-ref.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { ResolvedPool } from '../config/resolve.ts';
-import type { HandedAnswer } from './idempotency.ts';
+import type { HandedActivations } from './activations.ts';
+import type { HandedAnswer } from './kept-answers.ts';
+import type { HandedStreamToken } from './stream-tokens.ts';
 
 /** An instance that goes from one process to the next. */
 export interface HandedInstance {
@@ -15,6 +17,8 @@ export interface HandedInstance {
 export interface HandedState {
   readonly instances: readonly HandedInstance[];
   readonly answers: readonly HandedAnswer[];
+  readonly activations?: HandedActivations;
+  readonly streamTokens?: readonly HandedStreamToken[];
   /** Addresses whose state could not be had, with why. */
   readonly lost: readonly { readonly address: string; readonly why: string }[];
 }

@@ -3,21 +3,27 @@ import { addressOf } from '../address.ts';
 import { LONGEST_TIMER_MS, text } from '../config/fields.ts';
 import { isReserved } from '../reserved-types.ts';
 import type { Runtime } from '../runtime.ts';
+import type { RuntimeSystem } from '../runtime-system.ts';
+import type { Activations } from './activations.ts';
 import { HttpError } from './http-error.ts';
+import type { Course } from './idempotency.ts';
 import type { ControlAction } from './messages.ts';
 import type { ReadinessProbe } from './readiness.ts';
-import type { Scope } from './token-access.ts';
+import { STREAM_TOKEN_MS, type StreamTokens } from './stream-tokens.ts';
+import type { Caller, Scope } from './token-access.ts';
 
 /** What handlers work on. */
 export interface GatewayContext {
   readonly runtime: Runtime;
+  /** Sends an event to an instance for somebody who has to know what came of it. */
+  readonly open: RuntimeSystem['open'];
+  readonly activations: Activations;
+  readonly streamTokens: StreamTokens;
   readonly readiness: ReadinessProbe;
   /** Read for each request, so that it can change while the gateway runs. */
   readonly requestTimeoutMs: () => number;
   /** Has the front do something. */
   readonly control: (action: ControlAction) => Promise<RouteAnswer>;
-  /** Aborted when another process takes over: streams end. */
-  readonly leaving: AbortSignal;
 }
 
 /** A request, checked. */
@@ -25,8 +31,11 @@ export interface RouteRequest {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, unknown>>;
   readonly body: unknown;
+  readonly caller: Caller;
   /** Aborted when the client goes. */
   readonly signal: AbortSignal;
+  /** Of a request with a key: it goes on without its client, and is told how far it came. */
+  readonly course: Course | undefined;
 }
 
 export interface RouteAnswer {
@@ -49,6 +58,8 @@ export interface Route {
   readonly answer?: z.ZodType;
   /** Takes an `Idempotency-Key`. */
   readonly isIdempotent?: boolean;
+  /** How long who waits for the answer waits; by default `gateway.requestTimeoutMs`. */
+  readonly waitMs?: (query: RouteRequest['query'], requestTimeoutMs: number) => number;
   readonly isStream?: boolean;
   run(context: GatewayContext, request: RouteRequest): Promise<RouteAnswer>;
 }
@@ -72,7 +83,13 @@ const timeoutQuery = z.coerce
   .max(LONGEST_TIMER_MS, 'fewer milliseconds')
   .optional()
   .describe('Milliseconds to wait, at most gateway.requestTimeoutMs.');
-const activateQuery = flagQuery.describe('true: start the instance when there is none. Default: false.');
+const activateQuery = flagQuery.describe(
+  'true: start the instance when there is none, with a token that allows send, or manage. Default: false.',
+);
+/** Of `ask` without a `timeoutMs`: OTP's default for a call. */
+const ASK_MS = 5000;
+/** No more snapshots than somebody can look at. */
+const EVERY_MS = 100;
 
 const instanceSchema = z.object({
   address: text(),
@@ -145,14 +162,19 @@ export const routes: readonly Route[] = [
     status: 202,
     answer: z.object({ accepted: z.literal(true) }),
     isIdempotent: true,
-    run: async (context, { params, query, body, signal }) => {
-      const ref = await reached(context.runtime, params, query);
-      const timeoutMs = context.requestTimeoutMs();
-      if (query['wait'] === 'handled') {
-        await ref.deliver(body, { timeoutMs, signal });
+    run: async (context, request) => {
+      const { address } = await reached(context, request);
+      if (request.query['wait'] === 'handled') {
+        await opened(context, address, 'delivery', request, context.requestTimeoutMs());
         return { status: 200, body: { accepted: true } };
       }
-      const handled = ref.deliver(body, { timeoutMs });
+      const { body, course } = request;
+      // What is accepted waits for its turn as long as that takes.
+      course?.begun();
+      const handled = context.open(address, 'delivery', body, {
+        timeoutMs: Infinity,
+        refused: () => course?.refused(),
+      });
       // What the mailbox refuses is known at once; what fails later becomes a dead letter.
       await Promise.race([handled, new Promise((resolve) => setImmediate(resolve))]);
       handled.catch(() => {});
@@ -170,14 +192,12 @@ export const routes: readonly Route[] = [
     status: 200,
     answer: z.object({ reply: z.unknown() }),
     isIdempotent: true,
-    run: async ({ runtime, requestTimeoutMs }, { params, query, body, signal }) => {
-      const ref = await reached(runtime, params, query);
-      const asked = (query['timeoutMs'] as number | undefined) ?? 5000;
-      const timeoutMs = Math.min(asked, requestTimeoutMs());
-      return {
-        status: 200,
-        body: { reply: (await ref.ask(body, { timeoutMs, signal })) ?? null },
-      };
+    waitMs: askMs,
+    run: async (context, request) => {
+      const { address } = await reached(context, request);
+      const timeoutMs = askMs(request.query, context.requestTimeoutMs());
+      const reply = await opened(context, address, 'ask', request, timeoutMs);
+      return { status: 200, body: { reply: reply ?? null } };
     },
   },
   {
@@ -205,12 +225,46 @@ export const routes: readonly Route[] = [
     operationId: 'stream',
     method: 'GET',
     path: '/v1/agents/{agent}/{id}/stream',
-    summary: 'Server-sent events: each snapshot, and each event that the instance emits',
+    summary: 'Server-sent events: the state as it changes, and each event that the instance emits',
     scope: 'read',
+    query: z.looseObject({
+      only: z
+        .enum(['snapshot', 'emitted'])
+        .optional()
+        .describe('snapshot: no emitted events; emitted: no snapshots. Default: both.'),
+      everyMs: z.coerce
+        .number('milliseconds')
+        .int('whole milliseconds')
+        .min(0, 'at least 0 ms')
+        .max(60_000, 'at most 60000 ms')
+        .default(EVERY_MS)
+        .describe(
+          `Milliseconds between two snapshots at least; the last one always comes. Default: ${EVERY_MS}.`,
+        ),
+      activate: activateQuery,
+      token: z
+        .string()
+        .optional()
+        .describe('A token of POST …/stream-token, for who cannot send a header. Default: none.'),
+    }),
     status: 200,
     isStream: true,
     // The app writes it.
     run: async () => ({ status: 200 }),
+  },
+  {
+    operationId: 'makeStreamToken',
+    method: 'POST',
+    path: '/v1/agents/{agent}/{id}/stream-token',
+    summary: 'A token with which somebody may open the stream of that instance, once, within a minute',
+    scope: 'read',
+    body: nothingMore,
+    status: 201,
+    answer: z.object({ token: text(), expiresInMs: z.int() }),
+    run: async ({ streamTokens }, { params, caller }) => ({
+      status: 201,
+      body: { token: streamTokens.make(caller, addressIn(params)), expiresInMs: STREAM_TOKEN_MS },
+    }),
   },
   {
     operationId: 'getStatus',
@@ -343,7 +397,7 @@ function named(params: RouteRequest['params']): { agent: string; id: string } {
   return { agent: params['agent'] ?? '', id: params['id'] ?? '' };
 }
 
-function addressIn(params: RouteRequest['params']): string {
+export function addressIn(params: RouteRequest['params']): string {
   const { agent, id } = named(params);
   return addressOf(agent, id);
 }
@@ -357,10 +411,33 @@ export function existing(runtime: Runtime, params: RouteRequest['params']) {
   throw new HttpError(404, 'NOT_FOUND', message);
 }
 
-async function reached(runtime: Runtime, params: RouteRequest['params'], query: RouteRequest['query']) {
+/** The instance that a request is for, started when it says so. */
+export async function reached(
+  { runtime, activations }: Pick<GatewayContext, 'runtime' | 'activations'>,
+  { params, query, caller }: Pick<RouteRequest, 'params' | 'query' | 'caller'>,
+) {
   if (query['activate'] !== 'true') return existing(runtime, params);
   const { agent, id } = named(params);
-  return runtime.getOrSpawn(agent, id);
+  return activations.instance(caller, agent, id);
+}
+
+/** What comes of an event, also when its turn throws. With a key its own time may be up, and nobody's who waits. */
+function opened(
+  { open }: GatewayContext,
+  address: string,
+  kind: 'ask' | 'delivery',
+  { body, signal, course }: RouteRequest,
+  timeoutMs: number,
+): Promise<unknown> {
+  const throws = true;
+  if (course === undefined) return open(address, kind, body, { timeoutMs, signal, throws });
+  course.begun();
+  const refused = (): void => course.refused();
+  return open(address, kind, body, { timeoutMs: Infinity, expiresMs: timeoutMs, refused, throws });
+}
+
+function askMs(query: RouteRequest['query'], requestTimeoutMs: number): number {
+  return Math.min((query['timeoutMs'] as number | undefined) ?? ASK_MS, requestTimeoutMs);
 }
 
 function shown({ address, agent, threadId, thread, incarnation }: ReturnType<typeof existing>): object {

@@ -14,11 +14,14 @@ import { exportOf, type UserModule } from '../user-module.ts';
 import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import type { RuntimeSystem } from '../runtime-system.ts';
 import { version } from '../version.ts';
+import { Activations } from './activations.ts';
 import { gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
 import type { ControlAction, FromService, HandedInstance, HandedState, ToService } from './messages.ts';
 import { ReadinessProbe } from './readiness.ts';
 import { RequestServer } from './request-server.ts';
+import { StreamTokens } from './stream-tokens.ts';
+import { Streams } from './streams.ts';
 import { fingerprintOf, type TlsFiles, tlsOf } from './tls-files.ts';
 import { TokenAccess } from './token-access.ts';
 
@@ -36,14 +39,17 @@ export class Service {
   #runtime: Runtime | undefined;
   #server: RequestServer | undefined;
   #access: TokenAccess | undefined;
-  #system: Pick<RuntimeSystem, 'scrubber' | 'roll'> | undefined;
+  #system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open'> | undefined;
   #tls: TlsFiles | undefined;
   #socket = '';
   #ownerDigest = '';
   #gateway: ResolvedGateway | undefined;
-  readonly #idempotency = new Idempotency(systemClock);
+  readonly #idempotency = new Idempotency(systemClock, () => this.#gateway?.limits.keptAnswerBytes ?? 0);
   readonly #readiness = new ReadinessProbe();
   readonly #leaving = new AbortController();
+  readonly #streams = new Streams(this.#leaving.signal);
+  readonly #streamTokens = new StreamTokens(systemClock);
+  #activations: Activations | undefined;
   readonly #controls = new Map<number, (answer: Controlled) => void>();
   #controlled = 0;
 
@@ -124,7 +130,8 @@ export class Service {
     this.#ownerDigest = ownerDigest;
     this.#reload(gateway);
     const options = await runtimeOptions(config, file);
-    const onSystem = (system: Pick<RuntimeSystem, 'scrubber' | 'roll'>): void => void (this.#system = system);
+    const onSystem = (system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open'>): void =>
+      void (this.#system = system);
     // Never none: without one, a link to the inspector would be written to stderr, which is the log.
     const opened = { ...options, logger: options.logger ?? this.#logger, signals: false };
     // After all requests that have come are read: those for one thread leave together.
@@ -139,14 +146,22 @@ export class Service {
   #reload(gateway: ResolvedGateway): void {
     this.#gateway = gateway;
     this.#access = new TokenAccess(gateway, this.#ownerDigest, systemClock);
+    this.#streams.recheck(this.#access);
   }
 
-  async #serve({ instances, answers }: HandedState): Promise<HandedState['lost']> {
-    const [runtime, gateway, scrubber] = [this.#runtime, this.#gateway, this.#system?.scrubber];
-    if (runtime === undefined || gateway === undefined || scrubber === undefined) {
+  async #serve({
+    instances,
+    answers,
+    activations,
+    streamTokens = [],
+  }: HandedState): Promise<HandedState['lost']> {
+    const [runtime, gateway, system] = [this.#runtime, this.#gateway, this.#system];
+    if (runtime === undefined || gateway === undefined || system === undefined) {
       throw new TypeError('a service is prepared before it serves');
     }
+    const { scrubber } = system;
     this.#idempotency.take(answers);
+    this.#streamTokens.take(streamTokens);
     const lost: { address: string; why: string }[] = [];
     await inTurn(instances, async ({ agent, id, snapshot }) => {
       try {
@@ -157,14 +172,20 @@ export class Service {
     });
     const requestTimeoutMs = (): number => (this.#gateway ?? gateway).requestTimeoutMs;
     const logger = scrubbedLogger(this.#logger, scrubber);
+    const current = (): ResolvedGateway => this.#gateway ?? gateway;
+    const mostActivated = (): number => current().limits.activatedInstances;
+    this.#activations = new Activations(runtime, mostActivated, activations);
     const app = gatewayApp({
       runtime,
+      open: (...event) => system.open(...event),
+      activations: this.#activations,
+      streamTokens: this.#streamTokens,
+      streams: this.#streams,
       readiness: this.#readiness,
       requestTimeoutMs,
       control: (action) => this.#control(action),
-      leaving: this.#leaving.signal,
       access: () => this.#access ?? new TokenAccess(gateway, this.#ownerDigest, systemClock),
-      maxBodyBytes: () => this.#gateway?.maxBodyBytes ?? gateway.maxBodyBytes,
+      gateway: current,
       idempotency: this.#idempotency,
       scrubber,
       logger,
@@ -208,7 +229,13 @@ export class Service {
       const snapshot = await this.#stateOf(ref, (why) => lost.push({ address, why }));
       instances.push({ agent, id, ...(snapshot && { snapshot }) });
     });
-    return { instances, answers: this.#idempotency.handOver(), lost };
+    return {
+      instances,
+      answers: this.#idempotency.handOver(),
+      activations: this.#activations?.handOver() ?? [],
+      streamTokens: this.#streamTokens.handOver(),
+      lost,
+    };
   }
 
   async #stateOf(ref: AgentRef, lose: (why: string) => void): Promise<HandedInstance['snapshot']> {

@@ -12,9 +12,7 @@ export interface Caller {
   readonly agents: readonly string[];
   readonly allow: readonly Scope[];
   readonly limit: RateLimit | undefined;
-}
-
-interface Known extends Caller {
+  /** Of the token: another one of the same name is somebody else. */
   readonly digest: Buffer;
 }
 
@@ -33,7 +31,7 @@ export function digestOf(token: string): string {
 
 /** Knows tokens by their digests, and what each may do. */
 export class TokenAccess {
-  readonly #known: readonly Known[];
+  readonly #known: readonly Caller[];
   readonly #clock: Pick<Clock, 'now'>;
 
   constructor(
@@ -46,14 +44,14 @@ export class TokenAccess {
       requestsPerSecond === undefined
         ? undefined
         : createRateLimit({ requests: requestsPerSecond, withinMs: 1000 });
-    const owner: Known = {
+    const owner: Caller = {
       name: OWNER,
       agents: ['*'],
       allow: ['read', 'send', 'manage', 'admin'],
       digest: Buffer.from(ownerDigest, 'hex'),
       limit: undefined,
     };
-    const named = Object.entries(tokens).map(([name, { sha256, agents, allow }]): Known => {
+    const named = Object.entries(tokens).map(([name, { sha256, agents, allow }]): Caller => {
       return { name, agents, allow, digest: Buffer.from(sha256, 'hex'), limit: limit() };
     });
     this.#known = [owner, ...named];
@@ -65,9 +63,9 @@ export class TokenAccess {
    * @throws {HttpError} 401 when it names nobody, 429 when they come too often
    */
   caller(authorization: string | undefined): Caller {
-    const [, token] = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization ?? '') ?? [];
+    const [, token] = /^Bearer[ \t]+([\w.~+/-]+=*)[ \t]*$/i.exec(authorization ?? '') ?? [];
     const digest = hash('sha256', token ?? '', 'buffer');
-    let found: Known | undefined;
+    let found: Caller | undefined;
     // All of them, whichever is the one: the time tells nothing.
     for (const one of this.#known) if (timingSafeEqual(one.digest, digest)) found = one;
     if (token === undefined || found === undefined) {
@@ -78,6 +76,11 @@ export class TokenAccess {
       throw new HttpError(429, 'RATE_LIMITED', 'too many requests with this token', Math.ceil(wait / 1000));
     }
     return found;
+  }
+
+  /** What somebody who came with a token may do now; undefined when that is known no more. */
+  again({ name, digest }: Pick<Caller, 'name' | 'digest'>): Caller | undefined {
+    return this.#known.find((one) => one.name === name && timingSafeEqual(one.digest, digest));
   }
 }
 

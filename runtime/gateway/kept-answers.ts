@@ -1,0 +1,215 @@
+import type { Clock } from '../clock.ts';
+import { HttpError } from './http-error.ts';
+
+/** An answer, and in how many seconds it may go better. */
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfter?: number | undefined;
+}
+
+/**
+ * One that is handed to the next process, with the milliseconds it is still good for. Without a status nobody knows what came of the
+ * request, without a body the answer is not kept.
+ */
+export type HandedAnswer = readonly [
+  token: string,
+  key: string,
+  fingerprint: string,
+  leftMs: number,
+  status: number | undefined,
+  body: Uint8Array | undefined,
+];
+
+/** An answer as it is kept. */
+export interface KeptAnswer {
+  readonly fingerprint: string;
+  /** @throws {HttpError} 410 when its body is not kept, 409 when it is not known */
+  answer(): Answer;
+}
+
+/** Long enough for any client that tries again. */
+const KEPT_MS = 10 * 60_000;
+/** Of an answer that is longer, the status alone is kept: most are far shorter, and what is long can be asked for. */
+const LONGEST_BODY = 64 * 1024;
+/** What an entry takes besides its key and its body, about: measured with a heap snapshot. */
+const ENTRY_BYTES = 400;
+/** Bodies that go to the next process, the latest first: requests wait for them. */
+const HANDED_BYTES = 16 * 1024 * 1024;
+
+interface Entry {
+  readonly fingerprint: string;
+  readonly until: number;
+  readonly status: number | undefined;
+  body: Buffer | undefined;
+  bytes: number;
+}
+
+/** What is kept for one token, oldest first. */
+class OfToken {
+  readonly entries = new Map<string, Entry>();
+  /** Keys of those with a body. */
+  readonly whole = new Set<string>();
+  bytes = 0;
+  #bodyBytes = 0;
+
+  add(key: string, entry: Entry): void {
+    this.delete(key);
+    this.entries.set(key, entry);
+    this.bytes += entry.bytes;
+    if (entry.body === undefined) return;
+    this.whole.add(key);
+    this.#bodyBytes += entry.body.length;
+  }
+
+  delete(key: string): void {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return;
+    this.#dropBody(key, entry);
+    this.bytes -= entry.bytes;
+    this.entries.delete(key);
+  }
+
+  /**
+   * Makes room: the oldest body goes, so that its request is still not done again; or the oldest entry, when a quarter of all is
+   * entries, so that the latest answers have a place too.
+   */
+  letGo(): void {
+    const [whole] = this.whole;
+    const [oldest = ''] = this.entries.keys();
+    const isMostlyBodies = 4 * (this.bytes - this.#bodyBytes) < this.bytes;
+    if (whole === undefined || !isMostlyBodies) this.delete(oldest);
+    else this.#dropBody(whole, this.entries.get(whole) as Entry);
+  }
+
+  #dropBody(key: string, entry: Entry): void {
+    const length = entry.body?.length ?? 0;
+    entry.body = undefined;
+    entry.bytes -= length;
+    this.bytes -= length;
+    this.#bodyBytes -= length;
+    this.whole.delete(key);
+  }
+
+  forgetOld(now: number): void {
+    for (const [key, { until }] of this.entries) {
+      if (until > now) return;
+      this.delete(key);
+    }
+  }
+}
+
+/**
+ * Answers to requests with an `Idempotency-Key`, by token and key, for ten minutes. Counted in bytes: when they are too many, those of
+ * the token that has most go, the oldest first, so that nobody's answers cost another's.
+ */
+export class KeptAnswers {
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #mostBytes: () => number;
+  readonly #tokens = new Map<string, OfToken>();
+
+  constructor(clock: Pick<Clock, 'now'>, mostBytes: () => number) {
+    this.#clock = clock;
+    this.#mostBytes = mostBytes;
+  }
+
+  get bytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.#tokens.values()) sum += bytes;
+    return sum;
+  }
+
+  get(token: string, key: string): KeptAnswer | undefined {
+    const entry = this.#tokens.get(token)?.entries.get(key);
+    if (entry === undefined || entry.until <= this.#clock.now()) return undefined;
+    return { fingerprint: entry.fingerprint, answer: () => answerOf(entry) };
+  }
+
+  /** Without an answer nobody knows what came of the request. */
+  add(token: string, key: string, fingerprint: string, answer: Answer | undefined): void {
+    const body = answer === undefined ? undefined : bodyOf(answer.body);
+    this.#add(token, key, fingerprint, KEPT_MS, answer?.status, body);
+    this.#makeRoom();
+  }
+
+  delete(token: string, key: string): void {
+    this.#tokens.get(token)?.delete(key);
+  }
+
+  handOver(): HandedAnswer[] {
+    const now = this.#clock.now();
+    const handed: HandedAnswer[] = [];
+    for (const [token, { entries }] of this.#tokens) {
+      for (const [key, { fingerprint, until, status, body }] of entries) {
+        if (until > now) handed.push([token, key, fingerprint, until - now, status, body]);
+      }
+    }
+    handed.sort((a, b) => a[3] - b[3]);
+    let left = HANDED_BYTES;
+    for (let n = handed.length - 1; n >= 0; n--) {
+      const [token, key, fingerprint, leftMs, status, body] = handed[n] as HandedAnswer;
+      if (body === undefined || (left -= body.length) >= 0) continue;
+      handed[n] = [token, key, fingerprint, leftMs, status, undefined];
+    }
+    return handed;
+  }
+
+  take(handed: readonly HandedAnswer[]): void {
+    for (const [token, key, fingerprint, leftMs, status, body] of handed) {
+      this.#add(token, key, fingerprint, leftMs, status, body && Buffer.from(body));
+    }
+    this.#makeRoom();
+  }
+
+  #add(
+    token: string,
+    key: string,
+    fingerprint: string,
+    leftMs: number,
+    status: number | undefined,
+    body: Buffer | undefined,
+  ): void {
+    let ofToken = this.#tokens.get(token);
+    if (ofToken === undefined) this.#tokens.set(token, (ofToken = new OfToken()));
+    const bytes = ENTRY_BYTES + 2 * key.length + (body?.length ?? 0);
+    ofToken.add(key, { fingerprint, until: this.#clock.now() + leftMs, status, body, bytes });
+  }
+
+  #makeRoom(): void {
+    const now = this.#clock.now();
+    for (const [token, ofToken] of this.#tokens) {
+      ofToken.forgetOld(now);
+      if (ofToken.entries.size === 0) this.#tokens.delete(token);
+    }
+    const most = this.#mostBytes();
+    for (let over = this.bytes - most; over > 0; over = this.bytes - most) {
+      let heaviest: OfToken | undefined;
+      for (const one of this.#tokens.values()) if (one.bytes > (heaviest?.bytes ?? 0)) heaviest = one;
+      if (heaviest === undefined) return;
+      heaviest.letGo();
+    }
+  }
+}
+
+/** As bytes it stands outside of the heap, and is as large as it is. */
+function bodyOf(text: string): Buffer | undefined {
+  if (text.length > LONGEST_BODY) return undefined;
+  const body = Buffer.from(text);
+  return body.length > LONGEST_BODY ? undefined : body;
+}
+
+function answerOf({ status, body }: Entry): Answer {
+  if (status === undefined) {
+    const message =
+      'this request was under way when another process took over, and what came of it is not known; it is not done again: ' +
+      'look at the state of the instance, and take a new key';
+    throw new HttpError(409, 'OUTCOME_UNKNOWN', message);
+  }
+  if (body === undefined) {
+    const message =
+      `this request was answered with ${status}, and is not done again; the answer itself is not kept: it has more than ` +
+      `${LONGEST_BODY} bytes, or made room for later ones`;
+    throw new HttpError(410, 'ANSWER_NOT_KEPT', message);
+  }
+  return { status, body: body.toString() };
+}

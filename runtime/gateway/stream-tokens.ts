@@ -1,0 +1,105 @@
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { HttpError } from './http-error.ts';
+import type { Caller } from './token-access.ts';
+
+/** How long there is to connect with one. */
+export const STREAM_TOKEN_MS = 60_000;
+/** Those of one token that nobody has used yet; more are refused. */
+const MOST = 1000;
+
+/** One that is handed to the next process, with the milliseconds it is still good for. */
+export type HandedStreamToken = readonly [
+  id: string,
+  digest: string,
+  owner: string,
+  ownerDigest: string,
+  address: string,
+  leftMs: number,
+];
+
+interface Entry {
+  /** Of the part that nobody else knows. */
+  readonly digest: Buffer;
+  readonly owner: Pick<Caller, 'name' | 'digest'>;
+  readonly address: string;
+  readonly until: number;
+}
+
+/**
+ * Tokens for who cannot send a header, as a browser's EventSource: each lets somebody listen to one instance, once, for the token
+ * that it was made with. It is in memory alone, as a digest.
+ */
+export class StreamTokens {
+  readonly #clock: Pick<Clock, 'now'>;
+  /** Oldest first. The id is no secret: it finds the entry, and the rest is compared. */
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock;
+  }
+
+  /** @throws {HttpError} 429 when nobody uses those of this owner */
+  make({ name, digest }: Pick<Caller, 'name' | 'digest'>, address: string): string {
+    this.#forgetOld();
+    let count = 0;
+    for (const { owner } of this.#entries.values()) if (owner.name === name) count += 1;
+    if (count >= MOST) {
+      const message = `${MOST} stream tokens of this token are not used yet; each is good for ${STREAM_TOKEN_MS / 1000} s`;
+      throw new HttpError(429, 'LIMIT_REACHED', message, 1);
+    }
+    const [id, secret] = [randomBytes(12).toString('hex'), randomBytes(32).toString('base64url')];
+    const until = this.#clock.now() + STREAM_TOKEN_MS;
+    this.#entries.set(id, {
+      digest: hash('sha256', secret, 'buffer'),
+      owner: { name, digest },
+      address,
+      until,
+    });
+    return `hs_${id}_${secret}`;
+  }
+
+  /**
+   * Whose it is; it is used up then.
+   *
+   * @throws {HttpError} 401 when it is none, not for that instance, or used up
+   */
+  use(token: string, address: string): Pick<Caller, 'name' | 'digest'> {
+    this.#forgetOld();
+    const [, id = '', secret = ''] = /^hs_([0-9a-f]{24})_([\w-]{43})$/.exec(token) ?? [];
+    const entry = this.#entries.get(id);
+    const isRight = timingSafeEqual(entry?.digest ?? Buffer.alloc(32), hash('sha256', secret, 'buffer'));
+    if (entry === undefined || !isRight || entry.address !== address) {
+      const message =
+        'this stream token is none, is for another instance, was used, or is older than a minute; make one with POST …/stream-token';
+      throw new HttpError(401, 'UNAUTHORIZED', message);
+    }
+    this.#entries.delete(id);
+    return entry.owner;
+  }
+
+  handOver(): HandedStreamToken[] {
+    this.#forgetOld();
+    const now = this.#clock.now();
+    return Array.from(this.#entries, ([id, { digest, owner, address, until }]) => {
+      const ownerDigest = owner.digest.toString('hex');
+      return [id, digest.toString('hex'), owner.name, ownerDigest, address, until - now] as const;
+    });
+  }
+
+  take(handed: readonly HandedStreamToken[]): void {
+    for (const [id, digest, name, ownerDigest, address, leftMs] of handed) {
+      const owner = { name, digest: Buffer.from(ownerDigest, 'hex') };
+      const until = this.#clock.now() + leftMs;
+      this.#entries.set(id, { digest: Buffer.from(digest, 'hex'), owner, address, until });
+    }
+  }
+
+  #forgetOld(): void {
+    const now = this.#clock.now();
+    for (const [id, { until }] of this.#entries) {
+      if (until > now) return;
+      this.#entries.delete(id);
+    }
+  }
+}

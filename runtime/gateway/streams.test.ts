@@ -1,0 +1,199 @@
+import { connect } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { face } from './fixtures/face.ts';
+import { gateway } from './fixtures/gateway.ts';
+import { digestOf, newToken } from './token-access.ts';
+
+const desk = newToken();
+const asDesk = { authorization: `Bearer ${desk}` };
+const of = (token: object = {}) => ({ tokens: { desk: { sha256: digestOf(desk), ...token } } });
+
+async function opened(config: object = of()) {
+  const open = await face(config);
+  onTestFinished(() => open.close());
+  await open.call('PUT', '/v1/agents/counter/a');
+  const send = (type: string) => open.call('POST', '/v1/agents/counter/a/events?wait=handled', { type });
+  const stream = async (query = '', headers: Record<string, string> = asDesk) => {
+    const response = await open.app.request(`/v1/agents/counter/a/stream${query}`, { headers });
+    const reader = response.body?.getReader();
+    let text = '';
+    const next = async (): Promise<boolean> => {
+      const { done, value } = (await reader?.read()) ?? { done: true };
+      text += value === undefined ? '' : new TextDecoder().decode(value);
+      return !done;
+    };
+    return {
+      status: response.status,
+      /** All that came until then. */
+      until: async (wanted: string): Promise<string> => {
+        while (!text.includes(wanted))
+          if (!(await next())) throw new Error(`ended before ${wanted}: ${text}`);
+        return text;
+      },
+      rest: async (): Promise<string> => {
+        while (await next());
+        return text;
+      },
+      close: () => reader?.cancel(),
+    };
+  };
+  return { ...open, send, stream };
+}
+
+const kindsIn = (text: string): string[] =>
+  [...text.matchAll(/^event: (\w+)$/gm)].map(([, kind = '']) => kind);
+
+test('the current state comes once, and after it the latest, never one twice', async () => {
+  const { send, stream, runtime } = await opened();
+  const first = await stream('?everyMs=0');
+  await first.until('"n":0');
+  const second = await stream('?everyMs=0');
+  await second.until('"n":0');
+  await send('inc');
+  await send('inc');
+  await runtime.get('counter/a')?.stop();
+  for (const one of [first, second]) {
+    const states = [...(await one.rest()).matchAll(/"n":(\d)/g)].map(([, n]) => n);
+    expect(states[0]).toBe('0');
+    expect(states.at(-1)).toBe('2');
+    expect(new Set(states).size).toBe(states.length);
+  }
+});
+
+test('between two snapshots is the time that the client wants, and the last one comes before the end', async () => {
+  const { send, stream } = await opened();
+  const slow = await stream('?everyMs=60000');
+  await slow.until('"n":0');
+  for (let n = 0; n < 20; n += 1) await send('inc');
+  await send('finish');
+  const text = await slow.rest();
+  expect(kindsIn(text)).toEqual(['snapshot', 'snapshot', 'end']);
+  expect(text).toContain('"n":20');
+});
+
+test('who wants what is emitted alone, or the states alone, gets nothing else', async () => {
+  const { send, stream } = await opened();
+  const [emitted, states] = [await stream('?only=emitted'), await stream('?only=snapshot')];
+  await states.until('"n":0');
+  for (const type of ['inc', 'greet', 'greet', 'finish']) await send(type);
+  expect(kindsIn(await emitted.rest())).toEqual(['emitted', 'emitted', 'end']);
+  expect(kindsIn(await states.rest())).not.toContain('emitted');
+});
+
+test('who comes again is told that something may be missing, and when to come again', async () => {
+  const { stream } = await opened();
+  const again = await stream('', { ...asDesk, 'last-event-id': '7' });
+  expect(await again.until('snapshot')).toMatch(
+    /^retry: 1000\nid: 1\nevent: gap\ndata: \{"reason":"reconnected"\}\n\nid: 2\nevent: snapshot\n/,
+  );
+});
+
+test.each([
+  ['is gone', {}, 'UNAUTHORIZED'],
+  ['is another of the same name', { tokens: { desk: { sha256: digestOf(newToken()) } } }, 'UNAUTHORIZED'],
+  ['may not read any more', of({ allow: ['send'] }), 'FORBIDDEN'],
+  ['is for other agents', of({ agents: ['other'] }), 'FORBIDDEN'],
+])('a stream whose token %s ends with the reload, and says why', async (_what, changed, code) => {
+  const { send, stream, reload } = await opened();
+  const [mine, owners] = [await stream(), await stream('', { authorization: '' }).catch(() => undefined)];
+  expect(owners?.status).toBe(401);
+  await mine.until('"n":0');
+  reload(changed);
+  await send('inc');
+  const text = await mine.rest();
+  expect(kindsIn(text).at(-1)).toBe('closed');
+  expect(text).toContain(`"code":"${code}"`);
+  expect(text).not.toContain('"n":1');
+});
+
+test('a stream whose token is still good goes on after a reload', async () => {
+  const { send, stream, reload } = await opened();
+  const mine = await stream();
+  await mine.until('"n":0');
+  reload({ ...of({ allow: ['read', 'send', 'manage'] }), requestTimeoutMs: 1000 });
+  await send('inc');
+  expect(kindsIn(await mine.until('"n":1'))).not.toContain('closed');
+});
+
+test('a token has so many streams at a time, and the owner any number', async () => {
+  const { stream, headers } = await opened({ ...of(), limits: { streams: 2 } });
+  const [first, second] = [await stream(), await stream()];
+  expect(await stream()).toMatchObject({ status: 429 });
+  expect(await stream('', headers)).toMatchObject({ status: 200 });
+  await first.close();
+  await expect.poll(async () => (await stream()).status).toBe(200);
+  await second.close();
+});
+
+test('a stream starts the instance it is for, for a token that may send or manage', async () => {
+  const { app, headers } = await opened({ tokens: { desk: { sha256: digestOf(desk), allow: ['read'] } } });
+  const path = '/v1/agents/counter/new/stream';
+  expect((await app.request(path, { headers })).status).toBe(404);
+  expect((await app.request(`${path}?activate=true`, { headers: asDesk })).status).toBe(403);
+  const response = await app.request(`${path}?activate=true`, { headers });
+  expect(response.status).toBe(200);
+  await response.body?.cancel();
+});
+
+test('what another process takes over, and HEAD, leave nobody who listens', async () => {
+  const { app, stream, leave, runtime } = await opened();
+  const head = await app.request('/v1/agents/counter/a/stream', { method: 'HEAD', headers: asDesk });
+  expect([head.status, head.headers.get('content-type'), await head.text()]).toEqual([
+    200,
+    'text/event-stream',
+    '',
+  ]);
+  const mine = await stream();
+  await mine.until('"n":0');
+  leave();
+  expect(await mine.rest()).toContain('event: closed\ndata: {"code":"RESTARTING"');
+  expect(runtime.status().instances).toMatchObject([{ address: 'counter/a' }]);
+});
+
+test('who reads nothing costs a megabyte of what was emitted, and learns how much is missing', async () => {
+  const { app, call, stream } = await opened();
+  await call('PUT', '/v1/agents/orders/a');
+  const path = '/v1/agents/orders/a/stream?only=emitted';
+  const [slow, fast] = [
+    await app.request(path, { headers: asDesk }),
+    await app.request(path, { headers: asDesk }),
+  ];
+  const shout = () =>
+    call('POST', '/v1/agents/orders/a/events?wait=handled', { type: 'shout', length: 100_000 });
+  const heard = async (response: Response | undefined): Promise<string> =>
+    new Response(response?.body).text();
+  const fastText = heard(fast);
+  for (let n = 0; n < 40; n += 1) await shout();
+  const reader = slow?.body?.getReader();
+  let text = '';
+  while (!text.includes('event: gap') || !text.endsWith('\n\n')) {
+    text += new TextDecoder().decode((await reader?.read())?.value);
+  }
+  const count = kindsIn(text).filter((kind) => kind === 'emitted').length;
+  expect(count).toBeLessThanOrEqual(11);
+  expect(text).toContain(`event: gap\ndata: {"reason":"slow","dropped":${40 - count}}`);
+  // From here on it hears all again.
+  await shout();
+  const { value } = (await reader?.read()) ?? {};
+  expect(new TextDecoder().decode(value)).toContain('event: emitted');
+  await reader?.cancel();
+  await call('DELETE', '/v1/agents/orders/a');
+  expect(kindsIn(await fastText)).toEqual([...Array.from({ length: 41 }, () => 'emitted'), 'end']);
+  expect((await stream()).status).toBe(200);
+});
+
+test('a client that never reads over a socket ends nobody else’s stream', async () => {
+  const { front, call, token, stream } = await gateway();
+  await call('PUT', '/v1/agents/counter/a');
+  const { port, hostname } = new URL(front.url);
+  const deaf = connect(Number(port), hostname);
+  onTestFinished(() => void deaf.destroy());
+  deaf.on('error', () => {});
+  deaf.pause();
+  deaf.write(`GET /v1/agents/counter/a/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+  const mine = await stream('/v1/agents/counter/a/stream');
+  await mine.until('"n":0');
+  for (let n = 0; n < 50; n += 1) await call('POST', '/v1/agents/counter/a/events', { type: 'inc' });
+  await mine.until('"n":50');
+  expect(deaf.destroyed).toBe(false);
+});

@@ -1,0 +1,123 @@
+import type { AgentRef } from '../agent-ref.ts';
+import type { Scrubber } from '../secrets/scrubber.ts';
+import { EventStream, type StreamWishes } from './event-stream.ts';
+import { HttpError } from './http-error.ts';
+import { plainJson } from './plain-json.ts';
+import { type Caller, may, OWNER, type TokenAccess } from './token-access.ts';
+
+/** Where a stream keeps what waits for its client. */
+export interface StreamRoom {
+  /** Whether so many bytes more may wait, for a client for whom `own` wait already. */
+  fits(own: number, bytes: number): boolean;
+  add(bytes: number): void;
+  /** As it is sent: JSON, without values of secrets. */
+  shown(value: unknown, part?: (value: Record<string, unknown>) => object): Uint8Array;
+  /** The stream is over. */
+  leave(): void;
+}
+
+/** What was emitted and waits for one client. */
+const MOST_BYTES = 1024 * 1024;
+/** And for all of them. */
+const MOST_BYTES_IN_ALL = 64 * 1024 * 1024;
+/** Those who hear of the same state within that time are sent the same bytes. */
+const SHARED_MS = 1000;
+
+export interface StreamRequest extends StreamWishes {
+  readonly ref: AgentRef;
+  readonly caller: Caller;
+  /** Streams of a token at most. */
+  readonly most: number;
+  readonly scrubber: Pick<Scrubber, 'scrub'>;
+  /** Aborted when the client goes. */
+  readonly signal: AbortSignal;
+}
+
+interface Open {
+  readonly caller: Caller;
+  readonly agent: string;
+  readonly stream: EventStream;
+}
+
+/** The streams that are open: so many of a token, with so many bytes in all, and none of who may not listen any more. */
+export class Streams {
+  readonly #leaving: AbortSignal;
+  readonly #open = new Map<string, Set<Open>>();
+  readonly #shared = new WeakMap<object, { readonly at: number; readonly bytes: Uint8Array }>();
+  #bytes = 0;
+
+  /** `leaving` is aborted when another process takes over. */
+  constructor(leaving: AbortSignal) {
+    this.#leaving = leaving;
+    leaving.addEventListener('abort', () => this.#closeAll(), { once: true });
+  }
+
+  /** @throws {HttpError} 429 when the token has as many as it may */
+  open({ ref, caller, most, scrubber, signal, ...wishes }: StreamRequest): ReadableStream<Uint8Array> {
+    const ofToken = this.#open.get(caller.name) ?? new Set<Open>();
+    if (ofToken.size >= most && caller.name !== OWNER) {
+      const message = `this token has ${ofToken.size} streams, which is as many as gateway.limits.streams allows; close some`;
+      throw new HttpError(429, 'LIMIT_REACHED', message, 1);
+    }
+    let entry: Open | undefined;
+    const room: StreamRoom = {
+      fits: (own, bytes) => own + bytes <= MOST_BYTES && this.#bytes + bytes <= MOST_BYTES_IN_ALL,
+      add: (bytes) => void (this.#bytes += bytes),
+      shown: (value, part) => this.#shown(value, scrubber, part),
+      leave: () => {
+        if (entry !== undefined) ofToken.delete(entry);
+        if (ofToken.size === 0 && this.#open.get(caller.name) === ofToken) this.#open.delete(caller.name);
+      },
+    };
+    const { body, stream } = EventStream.open(ref, room, wishes, signal);
+    if (stream.isOver) return body;
+    entry = { caller, agent: ref.agent, stream };
+    ofToken.add(entry);
+    this.#open.set(caller.name, ofToken);
+    if (this.#leaving.aborted) this.#closeAll();
+    return body;
+  }
+
+  /** Ends those of who may not listen any more. */
+  recheck(access: TokenAccess): void {
+    for (const { caller, agent, stream } of this.#all()) {
+      const now = access.again(caller);
+      if (now === undefined) {
+        stream.close(
+          new HttpError(401, 'UNAUTHORIZED', 'the token of this stream is not one of the gateway any more'),
+        );
+      } else if (!may(now, 'read', agent)) {
+        const message = `the token of this stream does not allow read for the agent ${agent} any more`;
+        stream.close(new HttpError(403, 'FORBIDDEN', message));
+      }
+    }
+  }
+
+  #all(): Open[] {
+    return Array.from(this.#open.values(), (ofToken) => [...ofToken]).flat();
+  }
+
+  #closeAll(): void {
+    const why = new HttpError(
+      503,
+      'RESTARTING',
+      'another process takes over, or the gateway stops; come again',
+    );
+    for (const { stream } of this.#all()) stream.close(why);
+  }
+
+  #shown(
+    value: unknown,
+    { scrub }: Pick<Scrubber, 'scrub'>,
+    part?: (value: Record<string, unknown>) => object,
+  ): Uint8Array {
+    const isObject = typeof value === 'object' && value !== null;
+    const now = performance.now();
+    const shared = isObject ? this.#shared.get(value) : undefined;
+    if (shared !== undefined && now - shared.at < SHARED_MS) return shared.bytes;
+    const shown = part === undefined ? value : part(value as Record<string, unknown>);
+    const bytes = Buffer.from(JSON.stringify(plainJson(scrub(shown))) ?? 'null');
+    if (isObject) this.#shared.set(value, { at: now, bytes });
+    return bytes;
+  }
+}
