@@ -157,9 +157,9 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .description('look for credentials in plain text; nothing of them is printed, and no provider is called')
     .argument(
       '[paths...]',
-      `files and folders (default: ${DEFAULT_CONFIG}, what lies beside it, and backups)`,
+      `files and folders (default: ${DEFAULT_CONFIG}, what lies beside it, backups, and logins of OpenClaw)`,
     )
-    .option('--check', 'exit with 1 when something was found, or a file could not be read')
+    .option('--check', 'exit with 1 when something was found, or not looked at')
     .option('--json', 'as JSON')
     .action(ending((paths: string[], options: AuditOptions) => secretsAudit(paths, options, terminal)));
 

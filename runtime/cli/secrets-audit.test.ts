@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -13,7 +14,7 @@ const values = {
   bearer: 'Zm9vYmFyYmF6cXV4-canary',
 };
 
-async function project(files: Readonly<Record<string, string>>) {
+async function project(files: Readonly<Record<string, string | Uint8Array>>) {
   const cwd = await mkdtemp(join(tmpdir(), 'holdfast-audit-'));
   onTestFinished(() => rm(cwd, { recursive: true }));
   for (const [name, text] of Object.entries(files)) {
@@ -82,7 +83,7 @@ test('what stands in the config, beside it and in its backups is found, each wit
   expect(code).toBe(0);
   expect(out).toContain('Secrets audit: findings. files=5, plaintext=3, residue=4, placeholders=1.');
   expect(out).toContain(
-    '- [PLAINTEXT_FOUND] openclaw.json:4 models.openai.apiKey: "apiKey" is here in plain text',
+    '- [PLAINTEXT_FOUND] openclaw.json:4:23 models.openai.apiKey: "apiKey" is here in plain text',
   );
   expect((await run('secrets audit --check')).code).toBe(1);
 });
@@ -108,16 +109,149 @@ test('what cannot be read is told, and is no clean bill', async () => {
     'openclaw.json.bak': `"${'x'.repeat(1024 * 1024)}"`,
   });
   expect(await report()).toMatchObject({
-    status: 'clean',
+    status: 'incomplete',
     filesUnread: [{ why: 'it is larger than 1 MiB' }],
   });
   const { code, out } = await run('secrets audit --check');
-  expect([code, out]).toEqual([1, expect.stringContaining('not read: openclaw.json.bak')]);
+  expect([code, out]).toEqual([1, expect.stringContaining('not looked at: openclaw.json.bak')]);
+  expect(out).toContain(
+    'Secrets audit: incomplete. files=1, plaintext=0, residue=0, placeholders=0, unread=1.',
+  );
+  expect((await run('secrets audit')).code).toBe(0);
   expect((await report('missing.json')).filesUnread).toMatchObject([{ why: 'ENOENT' }]);
   // What a link leads to lies elsewhere.
   await symlink('/etc/passwd', join(cwd, 'openclaw.json.old'));
   await chmod(join(cwd, 'openclaw.json.bak'), 0o600);
-  expect((await report()).filesScanned.some((file) => file.endsWith('.old'))).toBe(false);
+  const { filesScanned, filesSkipped } = await report();
+  expect(filesScanned.some((file) => file.endsWith('.old'))).toBe(false);
+  expect(filesSkipped).toMatchObject([{ why: 'it is a link: what it leads to lies elsewhere' }]);
+});
+
+test('where there is no config nothing is clean', async () => {
+  const { report } = await project({ '.env': 'LOG_LEVEL=debug\n' });
+  expect(await report()).toMatchObject({ status: 'incomplete', filesUnread: [{ why: 'ENOENT' }] });
+});
+
+test('a config and an .env that are links are looked at where they are', async () => {
+  const { cwd, report } = await project({
+    'dotfiles/holdfast.json': `{ "apiKey": "${values.key}" }`,
+    'dotfiles/env': `DB_PASSWORD=${values.password}\n`,
+  });
+  await symlink('dotfiles/holdfast.json', join(cwd, 'openclaw.json'));
+  await symlink('dotfiles/env', join(cwd, '.env'));
+  expect((await report()).findings).toHaveLength(2);
+});
+
+test.runIf(process.platform === 'linux')(
+  'a pipe and a device are told, and nothing waits for them',
+  async () => {
+    const { cwd, run, report } = await project({ 'openclaw.json': seed });
+    execFileSync('mkfifo', [join(cwd, 'openclaw.json.bak'), join(cwd, 'named')]);
+    expect(await report()).toMatchObject({ status: 'clean', filesSkipped: [{ why: 'it is a pipe' }] });
+    expect((await run('secrets audit')).out).toContain('- skipped: openclaw.json.bak, it is a pipe\n');
+    expect(await report('named /dev/zero')).toMatchObject({
+      status: 'incomplete',
+      filesUnread: [{ why: 'it is a device' }, { why: 'it is a pipe' }],
+    });
+  },
+);
+
+test.each([
+  ['UTF-16 with a mark', '\uFEFF', 'utf16le', false],
+  ['UTF-16 without one', '', 'utf16le', false],
+  ['UTF-16, the high byte first', '\uFEFF', 'utf16le', true],
+  ['UTF-8 with a mark', '\uFEFF', 'utf8', false],
+] as const)('%s is read', async (_what, mark, encoding, isSwapped) => {
+  const encoded = (text: string): Uint8Array => {
+    const bytes = Buffer.from(mark + text, encoding);
+    return isSwapped ? bytes.swap16() : bytes;
+  };
+  const { report } = await project({
+    'openclaw.json': encoded(`{\r\n "apiKey": "${values.key}" }\r\n`),
+    '.env': encoded(`API_KEY=${values.key}\r\n`),
+  });
+  expect((await report()).findings.map(({ line, column, jsonPath }) => [line, column, jsonPath])).toEqual([
+    [1, 9, 'API_KEY'],
+    [2, 12, 'apiKey'],
+  ]);
+});
+
+test('the state folder of OpenClaw is looked at with its config', async () => {
+  const { cwd, report } = await project({
+    'openclaw.json': seed,
+    'agents/main/agent/auth-profiles.json': `{"profiles":{"openai:default":{"type":"api_key","key":"${values.key}1122334455"}}}`,
+    'agents/main/agent/models.json': `{"providers":{"openai":{"apiKey":"${values.key}"},"ollama":{"apiKey":"ollama-local"}}}`,
+    'agents/main/sessions/1.json': `{"token":"${values.key}"}`,
+    'credentials/oauth.json': `{"access":"${values.key}1122334455"}`,
+    'credentials/chat/desk/creds.json': `{"sessionToken":"${values.key}"}`,
+  });
+  const { findings } = await report();
+  expect(findings.map(({ file, jsonPath }) => [file.slice(cwd.length + 1), jsonPath])).toEqual([
+    ['agents/main/agent/auth-profiles.json', 'profiles["openai:default"].key'],
+    ['agents/main/agent/models.json', 'providers.openai.apiKey'],
+    ['credentials/chat/desk/creds.json', 'sessionToken'],
+    ['credentials/oauth.json', 'access'],
+  ]);
+});
+
+test('several in a line are told, each with its column and its own path', async () => {
+  const { report } = await project({
+    'openclaw.json': `{ threads: { desk: { isolation: 'thread', env: { TZ: 'UTC', GH: '${values.github}' } } }, a: { token: '${values.key}', pass: 8827361940 } }`,
+  });
+  expect((await report()).findings.map(({ line, column, jsonPath }) => [line, column, jsonPath])).toEqual([
+    [1, 66, 'threads.desk.env.GH'],
+    [1, 127, 'a.token'],
+    [1, 154, 'a.pass'],
+  ]);
+});
+
+test('an .env is read over lines, as Node and as dotenv read it, and so is what is commented out in it', async () => {
+  const { report } = await project({
+    'openclaw.json': seed,
+    '.env': `DEPLOY_PRIVATE_KEY="first\n${values.key}\nlast"\nNOTE= \nDB_PASSWORD=${values.password}\nCHAT_TOKEN: ${values.key}\n#OLD_API_KEY=${values.key}\n`,
+  });
+  expect((await report()).findings.map(({ line, jsonPath }) => [line, jsonPath])).toEqual([
+    [1, 'DEPLOY_PRIVATE_KEY'],
+    [5, 'DB_PASSWORD'],
+    [6, 'CHAT_TOKEN'],
+    [7, undefined],
+  ]);
+});
+
+test('what stands in a text of a config or in a comment has its name there', async () => {
+  const { report } = await project({
+    'openclaw.json': `{
+  // apiKey: '${values.key}'
+  args: ['--verbose', '--api-key', '${values.key}', '--token=${values.key}'],
+  env: ['OPENAI_API_KEY=${values.key}', 'TZ=UTC'],
+  run: "curl -H 'X-Api-Key: ${values.key}' https://api.example/v1?token=${values.key}1",
+  body: '{\\"password\\":\\"${values.password}\\"}',
+  sql: 'Server=db;Password=hunter;Database=desk',
+}`,
+  });
+  expect((await report()).findings.map(({ line, message }) => [line, message.split(' ', 1)[0]])).toEqual([
+    [2, '"apiKey"'],
+    [3, '"api-key"'],
+    [3, '"token"'],
+    [4, '"OPENAI_API_KEY"'],
+    [5, '"X-Api-Key"'],
+    [5, '"token"'],
+    [6, '"password"'],
+    [7, '"Password"'],
+  ]);
+});
+
+test('a password that is a word is found in settings, and in a config that is cut off', async () => {
+  const { report } = await project({
+    'app.yaml': 'db:\n  password: hunter\n  passwordPolicy: strict\n',
+    'cut.json': '{ "db": { "password": "hunter", "port": 5432',
+    'readme.md': 'password: hunter\n',
+  });
+  const { findings } = await report('.');
+  expect(findings.map(({ file, line }) => [file.split('/').at(-1), line])).toEqual([
+    ['app.yaml', 2],
+    ['cut.json', 1],
+  ]);
 });
 
 test('a text that is no config is looked through line by line', async () => {

@@ -75,8 +75,9 @@ export async function readOldFiles(path: string): Promise<OldFiles> {
   return { config, root, files, credentials, unread: beside.unread };
 }
 
-function oldFile({ file, text, isResidue }: AuditedFile): OldFile {
-  return { file, text, kind: kindOf(file, text), isResidue };
+function oldFile({ file, text, encoding, isResidue }: AuditedFile): OldFile {
+  // What is not UTF-8 is not written again: who reads it expects it as it was.
+  return { file, text, kind: encoding === 'utf-8' ? kindOf(file, text) : 'text', isResidue };
 }
 
 function kindOf(file: string, text: string): FileKind {

@@ -1,40 +1,95 @@
 import { placeholderReason } from '../secrets/placeholders.ts';
+import { isContainerName, nameClass, type NameClass } from './credential-names.ts';
+import { isMarker, isWords, looksRandom } from './markers.ts';
 import type { NamedValue } from './named-values.ts';
 
-/** A name ends so when what it names is a credential; `tokenFile` and `maxTokens` do not. */
-const CREDENTIAL_NAME =
-  /(?:^|[a-z0-9_.-])(?:api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|signing[_-]?key|encryption[_-]?key|client[_-]?secret|secret|(?:auth|access|refresh|bot|bearer|api|session)?[_-]?token|password|passwd|passphrase|pwd|credentials?|webhook[_-]?url)$/i;
+export { isCredentialName } from './credential-names.ts';
 
-/** A name of a variable, a path, or a reference: it says where the value is. */
-const ELSEWHERE = [
-  /^\$\{?[A-Za-z_]\w*\}?$/,
-  /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/,
-  /^(?:\.{0,2}\/|~\/|[A-Za-z]:\\)/,
-  /^(?:arn|file|env|vault|op|sops|secret|aws-sm|gcp-sm):/,
-];
-
-const urlWithPassword = /^[a-z][a-z0-9+.-]*:\/\/[^\s:/@]+:([^\s@/]+)@/i;
+const urlWithPassword = /^[a-z][a-z0-9+.-]{0,31}:\/\/[^\s:/@?#]{0,256}:([^\s@/]{1,512})@/i;
+/** Who stands before the host is let in, as with Sentry. */
+const urlWithUser = /^[a-z][a-z0-9+.-]{0,31}:\/\/([^\s:/@?#]{16,256})@/i;
+const scheme = /^(?:apikey|basic|bearer|bot|key|token)[ ]{1,8}/i;
 
 export type Judgement = { readonly kind: string; readonly isPlaceholder: boolean };
 
+/** What is asked about: `container` is the name of what it stands in, `isLoose` when its place is a line of whatever. */
+export type Judged = Pick<NamedValue, 'name' | 'value' | 'isNumber' | 'container' | 'isLoose'>;
+
 /** What a value is by its name, or by a password in it; undefined for what is no credential. */
-export function judge({ name, value }: Pick<NamedValue, 'name' | 'value'>): Judgement | undefined {
+export function judge(judged: Judged): Judgement | undefined {
+  const { name, value } = judged;
+  if (value.trim() === '') return undefined;
   const password = urlWithPassword.exec(value)?.[1];
-  if (password !== undefined && !isElsewhere(password))
-    return { kind: 'a URL with a password', isPlaceholder: isPlaceholder(password) };
-  if (!isCredentialName(name) || value.trim() === '' || isElsewhere(value)) return undefined;
-  // What is on or off, and what counts, is no credential.
-  if (/^(?:true|false|yes|no|on|off|none|null|auto|required|optional|\d{1,6})$/i.test(value))
-    return undefined;
-  return { kind: `"${name}"`, isPlaceholder: isPlaceholder(value) };
+  if (password !== undefined) {
+    const found = judgePassword(password);
+    return found && { kind: 'a URL with a password', ...found };
+  }
+  const user = urlWithUser.exec(value)?.[1];
+  if (user !== undefined && looksRandom(user)) return { kind: 'a URL with a token', isPlaceholder: false };
+  const kind = nameClass(name);
+  const isOne = kind === undefined ? isHeld(judged) : holds(kind, judged);
+  if (!isOne) return undefined;
+  return { kind: `"${name}"`, isPlaceholder: isPlaceholder(value.replace(scheme, '')) };
 }
 
-export function isCredentialName(name: string): boolean {
-  return CREDENTIAL_NAME.test(name);
+/** What a password is that stands in a URL, or a token by its form; undefined for what is filled in when it is used. */
+export function judgePassword(value: string): Pick<Judgement, 'isPlaceholder'> | undefined {
+  if (isInsert(value)) return undefined;
+  return { isPlaceholder: isPlaceholder(value) || isNoPassword(value) };
 }
 
-function isElsewhere(value: string): boolean {
-  return ELSEWHERE.some((pattern) => pattern.test(value.trim()));
+function isHeld({ value, container }: Judged): boolean {
+  return container !== undefined && isContainerName(container) && looksRandom(value) && !isMarker(value);
+}
+
+function holds(kind: NameClass, { name, value, isNumber, isLoose }: Judged): boolean {
+  if (isMarker(value)) return false;
+  const isDigits = isNumber === true || /^\d+$/.test(value);
+  switch (kind) {
+    case 'password':
+      return isDigits ? isLongNumber(value, /pass$/i.test(name) ? 7 : 4) : true;
+    case 'secret':
+      // A few digits count something, and a number of tokens is one.
+      return isDigits ? isLongNumber(value, 7) && !(isNumber === true && /tokens$/i.test(name)) : true;
+    case 'key':
+      return isDigits ? isLongNumber(value, 7) : isKey(value) || isPlaceholder(value);
+    case 'variable':
+      if (isLoose === true) return looksRandom(value);
+      return isDigits ? isLongNumber(value, 7) : value.length >= 8 && isKey(value);
+    case 'hint':
+      return looksRandom(value);
+    case 'authorization': {
+      const rest = value.replace(scheme, '');
+      return !isMarker(rest) && (rest === value ? looksRandom(value) : !isInsert(rest) && !isWords(rest));
+    }
+    case 'cookie':
+      return value.split(/[;=\s]/).some(looksRandom);
+    case 'webhook':
+      return /^[a-z]{2,16}:\/\/[^/\s]{1,256}\/[^\s]/i.test(value);
+    case 'phrase':
+      return /^[a-z]{2,16}(?: [a-z]{2,16}){11,32}$/.test(value.trim());
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** What somebody made for a program: not words alone. */
+function isKey(value: string): boolean {
+  return !isWords(value) && (/\d/.test(value) || /[a-z][A-Z]|[A-Z]{2}[a-z]|[a-z]{17}/.test(value));
+}
+
+function isLongNumber(value: string, digits: number): boolean {
+  return value.replaceAll(/\D/g, '').length >= digits;
+}
+
+/** Filled in when it is used: `%s`, `{password}`, `$PASSWORD`. */
+function isInsert(value: string): boolean {
+  return isMarker(value) || /^(?:%[sdvr]|\$?\{[^{}]{0,128}\}|\$[^\s]{1,128})$/.test(value);
+}
+
+/** What documentation writes for one: `user:password@`. */
+function isNoPassword(value: string): boolean {
+  return /^(?:user)?(?:pass|password|passwd|pwd|pw|secret|token)$/i.test(value);
 }
 
 function isPlaceholder(value: string): boolean {

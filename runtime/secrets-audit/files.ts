@@ -1,28 +1,19 @@
-import { lstat, readdir, readFile } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { readAudited, whatElse, type AuditedFile, type UnreadFile } from './audited-file.ts';
 
-/** A config is a few KiB, and so is what lies beside it. */
-const LARGEST_FILE = 1024 * 1024;
+export type { AuditedFile, UnreadFile } from './audited-file.ts';
+
 /** Files that are read at most: a folder of backups, not a disk. */
 const MOST_FILES = 1000;
 
-export interface AuditedFile {
-  /** Absolute path. */
-  readonly file: string;
-  readonly text: string;
-  /** A backup, or a version of before. */
-  readonly isResidue: boolean;
-}
-
-/** What could not be read, and why. */
-export interface UnreadFile {
-  readonly file: string;
-  readonly why: string;
-}
-
 export interface AuditedFiles {
   readonly files: readonly AuditedFile[];
+  /** What was to be looked at and was not. */
   readonly unread: readonly UnreadFile[];
+  /** What lay there and has no text of its own: pipes, sockets, devices and links. */
+  readonly skipped?: readonly UnreadFile[];
 }
 
 /** Names beside a config that hold what it held: `.env`, versions of before, and folders of backups. */
@@ -32,75 +23,126 @@ const RESIDUE =
 const BACKUPS = /^\.?(?:backups?|bak|old)$/i;
 /** Texts for people to fill in. */
 const EXAMPLE = /\.(?:example|sample|template|dist)$/i;
+/** Where OpenClaw keeps logins and keys of its own, from its state folder on; `*` is any name. */
+const STATE = ['agents/*/agent', 'credentials', 'credentials/*', 'credentials/*/*', 'devices', 'identity'];
 
 /** The config, what lies beside it and may hold its secrets, and its backups. */
 export async function filesBeside(config: string): Promise<AuditedFiles> {
+  const walk = new Walk();
   const folder = dirname(config);
   const own = basename(config);
   const stem = own.replace(/\.json5?$/, '');
-  const found: string[] = [];
-  for (const entry of await entriesOf(folder)) {
+  const entries = await walk.entriesOf(folder);
+  for (const entry of entries) {
     const { name } = entry;
-    const isOfConfig = name === own || (name.startsWith(stem) && name !== own);
-    const isBeside = (isOfConfig || BESIDE.test(name)) && !EXAMPLE.test(name);
-    if (entry.isFile() && isBeside) found.push(join(folder, name));
+    const isBeside = BESIDE.test(name) && !EXAMPLE.test(name);
+    const isConfig = name === own || name.startsWith(stem);
+    // A config and an `.env` may be links into a folder of dotfiles, or of a release.
+    const isFollowed = entry.isSymbolicLink() && (name === own || isBeside) && !isResidue(name);
+    if (isFollowed) await walk.follow(join(folder, name));
+    else if (isBeside || (isConfig && !EXAMPLE.test(name))) walk.take(folder, entry);
     if (entry.isDirectory() && BACKUPS.test(name)) {
-      const inner = await entriesOf(join(folder, name));
-      found.push(...inner.flatMap((file) => (file.isFile() ? [join(folder, name, file.name)] : [])));
+      for (const file of await walk.entriesOf(join(folder, name))) walk.take(join(folder, name), file);
     }
   }
-  return readAll(found, config);
+  if (entries.every(({ name }) => name !== own)) walk.unread.push({ file: config, why: 'ENOENT' });
+  return readAll(walk, config);
+}
+
+/** What the state folder of OpenClaw holds of logins and keys: `auth-profiles.json`, `models.json`, `credentials/oauth.json`. */
+export async function filesOfState(folder: string): Promise<AuditedFiles> {
+  const walk = new Walk();
+  for (const path of STATE) await walk.jsonIn(folder, path.split('/'));
+  return readAll(walk, undefined);
 }
 
 /** The files that were named, whatever they are called. */
 export async function filesNamed(paths: readonly string[], cwd: string): Promise<AuditedFiles> {
-  const all = await Promise.all(
-    paths.map(async (path) => {
-      const file = resolve(cwd, path);
-      const found = await lstat(file).catch(() => undefined);
-      if (found?.isDirectory() !== true) return [file];
-      return filesBelow(file);
-    }),
-  );
-  return readAll(all.flat(), undefined);
-}
-
-/** All of a folder, without what was installed or is a repository's own. */
-async function filesBelow(folder: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await entriesOf(folder)) {
-    const path = join(folder, entry.name);
-    if (entry.isFile()) found.push(path);
-    const isOwn = entry.isDirectory() && entry.name !== 'node_modules' && entry.name !== '.git';
-    if (isOwn && found.length <= MOST_FILES) found.push(...(await filesBelow(path)));
+  const walk = new Walk();
+  for (const path of paths) {
+    const file = resolve(cwd, path);
+    const found = await stat(file).catch(() => undefined);
+    if (found?.isDirectory() === true) await walk.below(file);
+    else walk.found.push(file);
   }
-  return found;
+  return readAll(walk, undefined);
 }
 
-async function entriesOf(folder: string) {
-  return readdir(folder, { withFileTypes: true }).catch(() => []);
+export function together(...all: readonly AuditedFiles[]): AuditedFiles {
+  return {
+    files: all.flatMap(({ files }) => files),
+    unread: all.flatMap(({ unread }) => unread),
+    skipped: all.flatMap(({ skipped }) => skipped ?? []),
+  };
 }
 
-async function readAll(found: readonly string[], config: string | undefined): Promise<AuditedFiles> {
-  const files: AuditedFile[] = [];
-  const unread: UnreadFile[] = [];
-  const names = found.toSorted();
-  for (const file of names.slice(0, MOST_FILES)) {
+/** A way through folders, with what was met. */
+class Walk {
+  readonly found: string[] = [];
+  readonly unread: UnreadFile[] = [];
+  readonly skipped: UnreadFile[] = [];
+
+  async entriesOf(folder: string): Promise<Dirent[]> {
     try {
-      const { size } = await lstat(file);
-      if (size > LARGEST_FILE) unread.push({ file, why: 'it is larger than 1 MiB' });
-      else
-        files.push({
-          file,
-          text: await readFile(file, 'utf8'),
-          isResidue: file !== config && isResidue(file),
-        });
+      return await readdir(folder, { withFileTypes: true });
     } catch (error) {
-      unread.push({ file, why: (error as NodeJS.ErrnoException).code ?? 'it cannot be read' });
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'ENOTDIR')
+        this.unread.push({ file: folder, why: code ?? 'it cannot be read' });
+      return [];
     }
   }
+
+  /** An entry, when it is a file. */
+  take(folder: string, entry: Dirent): void {
+    const file = join(folder, entry.name);
+    const why = whatElse(entry);
+    if (why === undefined) this.found.push(file);
+    else if (!entry.isDirectory()) this.skipped.push({ file, why: `it is ${why}` });
+  }
+
+  /** What a link leads to, under its own name. */
+  async follow(link: string): Promise<void> {
+    try {
+      this.found.push(await realpath(link));
+    } catch (error) {
+      this.unread.push({ file: link, why: (error as NodeJS.ErrnoException).code ?? 'it cannot be read' });
+    }
+  }
+
+  /** All of a folder, without what was installed or is a repository's own. */
+  async below(folder: string): Promise<void> {
+    for (const entry of await this.entriesOf(folder)) {
+      this.take(folder, entry);
+      const isOwn = entry.isDirectory() && entry.name !== 'node_modules' && entry.name !== '.git';
+      if (isOwn && this.found.length <= MOST_FILES) await this.below(join(folder, entry.name));
+    }
+  }
+
+  /** The JSON files of the folders that a path with stars leads to. */
+  async jsonIn(folder: string, [name, ...rest]: readonly string[]): Promise<void> {
+    if (name === '*') {
+      for (const entry of await this.entriesOf(folder))
+        if (entry.isDirectory()) await this.jsonIn(join(folder, entry.name), rest);
+    } else if (name !== undefined) await this.jsonIn(join(folder, name), rest);
+    else {
+      for (const entry of await this.entriesOf(folder))
+        if (/\.json5?(?:$|\.)/.test(entry.name) && !EXAMPLE.test(entry.name)) this.take(folder, entry);
+    }
+  }
+}
+
+async function readAll(walk: Walk, config: string | undefined): Promise<AuditedFiles> {
+  const files: AuditedFile[] = [];
+  const unread = [...walk.unread];
+  const names = [...new Set(walk.found)].toSorted();
+  for (const file of names.slice(0, MOST_FILES)) {
+    const read = await readAudited(file);
+    if ('why' in read) unread.push(read);
+    else files.push({ file, ...read, isResidue: file !== config && isResidue(file) });
+  }
   for (const file of names.slice(MOST_FILES)) unread.push({ file, why: `only ${MOST_FILES} files are read` });
-  return { files, unread };
+  return { files, unread, skipped: walk.skipped };
 }
 
 function isResidue(file: string): boolean {

@@ -10,6 +10,8 @@ export interface AuditFinding {
   readonly file: string;
   /** 1-based. */
   readonly line: number;
+  /** 1-based, in UTF-16 code units: where the value starts, in JSON5 its quotes. */
+  readonly column: number;
   /** Where in a config, or the name in an `.env`; absent in other text. */
   readonly jsonPath?: string;
   /** What it is and what to do. */

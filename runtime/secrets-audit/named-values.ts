@@ -1,70 +1,115 @@
 import { parseDocument } from '../config/document.ts';
+import { Lines } from '../config/excerpt.ts';
 import type { ConfigPath, Span } from '../config/finding.ts';
+import { lexemes } from '../config/lexemes.ts';
+import { readDotenv } from './dotenv-file.ts';
+import { readEnv } from './env-file.ts';
+import { valuesOfText } from './text-values.ts';
 
-/** A text with the name that it has. */
+/** A text or number with the name that it has. */
 export interface NamedValue {
   /** As one would write it: `agents.trader.env.API_KEY`; empty where names have no place. */
   readonly path: string;
   /** The last part of it that is a name. */
   readonly name: string;
+  /** The name of what it stands in. */
+  readonly container?: string;
   readonly value: string;
+  readonly isNumber?: boolean;
+  /** Its place is a line of whatever, and says less than one of a config. */
+  readonly isLoose?: boolean;
   /** 1-based. */
   readonly line: number;
+  /** Where it stands: in JSON5 with its quotes. */
+  readonly span: Span;
 }
 
 /** One of a JSON5 document. */
 export interface NamedJsonValue extends NamedValue {
   readonly keys: ConfigPath;
-  readonly span: Span;
 }
 
 /**
- * All texts of a JSON5 document with their names; undefined when it is none, or has a key twice. What refers to a secret is left
- * out.
+ * All texts and numbers of a JSON5 document with their names; undefined when it is none, or has a key twice. What refers to a
+ * secret is left out.
  */
 export function valuesOfJson(text: string): NamedJsonValue[] | undefined {
   const document = parseDocument(text);
   // Of a key that is written twice the document has the first one only.
   if (document.value === undefined || document.findings.length > 0) return undefined;
+  const lines = new Lines(text);
   const values: NamedJsonValue[] = [];
-  const walk = (value: unknown, path: readonly (string | number)[], name: string): void => {
-    if (typeof value === 'string') {
+  const walk = (
+    value: unknown,
+    path: readonly (string | number)[],
+    name: string,
+    container: string,
+  ): void => {
+    if (typeof value === 'string' || typeof value === 'number') {
       const span = document.locate([...path], 'value');
-      values.push({ path: written(path), name, value, line: lineAt(text, span.start), keys: path, span });
+      const isNumber = typeof value === 'number';
+      const raw = isNumber ? text.slice(span.start, span.end) : value;
+      const { line } = lines.position(span.start);
+      values.push({ path: written(path), name, container, value: raw, isNumber, line, keys: path, span });
     } else if (Array.isArray(value)) {
-      for (const [n, item] of value.entries()) walk(item, [...path, n], name);
+      for (const [n, item] of value.entries())
+        walk(item, [...path, n], optionName(value[n - 1]) ?? name, container);
     } else if (typeof value === 'object' && value !== null && !isReference(value)) {
-      for (const [key, item] of Object.entries(value)) walk(item, [...path, key], key);
+      for (const [key, item] of Object.entries(value)) walk(item, [...path, key], key, name);
     }
   };
-  walk(document.value, [], '');
+  walk(document.value, [], '', '');
   return values;
 }
 
-/** `NAME=value` and `export NAME="value"`, as dotenv reads them. */
+/** All values of an `.env`, as Node and as dotenv read it: what is one for either is there to be read. */
 export function valuesOfEnv(text: string): NamedValue[] {
-  return text.split('\n').flatMap((line, n) => {
-    const [, name, raw = ''] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (name === undefined) return [];
-    const value = /^(["'`])(.*)\1/.exec(raw)?.[2] ?? raw.replace(/\s+#.*$/, '');
-    return [{ path: name, name, value, line: n + 1 }];
+  const lines = new Lines(text);
+  const read = readEnv(text);
+  const known = new Set(read.map(({ start, value }) => `${start} ${value}`));
+  const others = readDotenv(text).filter(({ start, value }) => !known.has(`${start} ${value}`));
+  return [...read, ...others].map(({ name, value, start, valueStart, valueEnd }) => ({
+    path: name,
+    name,
+    value,
+    line: lines.position(start).line,
+    span: { start: valueStart, end: valueEnd },
+  }));
+}
+
+/** What has a name inside the comments and texts of JSON5. */
+export function innerValuesOfJson(text: string): NamedValue[] {
+  const lines = new Lines(text);
+  return lexemes(text)
+    .filter(({ kind }) => kind === 'comment' || kind === 'string')
+    .flatMap((span) => valuesOfText(text, lines, span));
+}
+
+/** The texts and numbers with a name in what is like JSON5 and cannot be read whole: cut off, written twice, several in a file. */
+export function valuesOfBrokenJson(text: string): NamedValue[] {
+  const lines = new Lines(text);
+  const code = lexemes(text).filter(({ kind }) => kind !== 'comment');
+  if (!/^[{[]/.test(text.slice(code[0]?.start))) return [];
+  return code.flatMap((key, n): NamedValue[] => {
+    const [colon, span] = [code[n + 1], code[n + 2]];
+    if (colon === undefined || text[colon.start] !== ':' || span === undefined) return [];
+    if (key.kind === 'punctuation' || span.kind === 'punctuation') return [];
+    const raw = text.slice(span.start, span.end);
+    const isNumber = span.kind === 'word' && /^\d+$/.test(raw);
+    if (span.kind === 'word' && !isNumber) return [];
+    const name = withoutQuotes(text.slice(key.start, key.end));
+    const { line } = lines.position(span.start);
+    return [{ path: '', name, value: withoutQuotes(raw), isNumber, line, span }];
   });
 }
 
-/**
- * `name: value` and `name = "value"`, wherever they stand in a line of whatever it is: YAML, scripts, logs. Words of prose and
- * of code are left out: what has no digit, is short, or has brackets.
- */
-export function valuesOfText(text: string): NamedValue[] {
-  const pairs = /["']?([A-Za-z_][\w.-]*)["']?\s*[:=]\s*(?:"([^"]*)"|'([^']*)'|([^\s"',;]+))/g;
-  return text.split('\n').flatMap((line, n) =>
-    Array.from(line.matchAll(pairs)).flatMap(([, name = '', ...quoted]) => {
-      const value = quoted.find((one) => one !== undefined) ?? '';
-      const isWord =
-        value.length < 6 || !/\d/.test(value) || /[(){}[\]]/.test(value.replace(/^\$\{\w+\}$/, ''));
-      return isWord ? [] : [{ path: '', name, value, line: n + 1 }];
-    }),
-  );
+function withoutQuotes(raw: string): string {
+  return raw.replaceAll(/^["']|["']$/g, '');
+}
+
+/** The name of `--token`, in a list of arguments the one of what comes next. */
+function optionName(before: unknown): string | undefined {
+  return typeof before === 'string' ? /^--?([A-Za-z][\w-]{0,63})$/.exec(before)?.[1] : undefined;
 }
 
 /** A grant of ours, and a SecretRef of OpenClaw. */
@@ -80,10 +125,4 @@ function written(path: readonly (string | number)[]): string {
       return n === 0 ? part : `.${part}`;
     })
     .join('');
-}
-
-function lineAt(text: string, at: number): number {
-  let line = 1;
-  for (let n = text.indexOf('\n'); n !== -1 && n < at; n = text.indexOf('\n', n + 1)) line += 1;
-  return line;
 }
