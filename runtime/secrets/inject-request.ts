@@ -1,6 +1,6 @@
-import { isFramingHeader } from '../config/grant-checks.ts';
 import type { InjectRules } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
+import { isRefusedHeader, mayStandFor, readAlike } from './inject-headers.ts';
 
 /** What `secretFetch` is asked for, as a thread sent it: anything. */
 export interface FetchRequest {
@@ -26,27 +26,6 @@ export const LARGEST_BODY = 1_048_576;
 /** The longest URL, and all headers together, in characters: what servers commonly take. */
 const LONGEST_URL = 8192;
 const LONGEST_HEADERS = 16_384;
-
-/**
- * Headers that an agent may not set, besides those of the connection: the host says which encodings it understands; a range
- * would have an echo of the secret come in parts that are not recognised; the others have a server take another method,
- * path or user than the grant was checked for.
- */
-const REFUSED = new Set([
-  'accept-encoding',
-  'cookie',
-  'cookie2',
-  'forwarded',
-  'if-range',
-  'max-forwards',
-  'range',
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
-  'x-original-method',
-  'x-original-url',
-  'x-rewrite-url',
-]);
 
 /**
  * Checks a request against the rules of its grant, before anything is fetched or sent.
@@ -129,18 +108,21 @@ function checkHeaders(asked: unknown, rules: InjectRules, problems: string[]): R
     problems.push('the headers are not an object');
     return headers;
   }
+  const taken = new Set<string>();
   let length = 0;
   for (const [written, value] of Object.entries(asked) as [string, unknown][]) {
     const name = written.toLowerCase();
+    const alike = readAlike(name);
     length += name.length + String(value).length;
-    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || name in headers) {
+    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || taken.has(alike)) {
       problems.push('a header has a name that is none, or that another one has');
-    } else if (isFramingHeader(name) || REFUSED.has(name) || name === rules.header.toLowerCase()) {
+    } else if (isRefusedHeader(name) || mayStandFor(name, rules.header)) {
       problems.push(`the header ${name} is not for the agent to set`);
     } else if (typeof value !== 'string' || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
       problems.push(`the header ${name} has a value that is no text on one line`);
     } else {
       headers[name] = value;
+      taken.add(alike);
     }
   }
   if (length > LONGEST_HEADERS) problems.push(`the headers have more than ${LONGEST_HEADERS} characters`);
