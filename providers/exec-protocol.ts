@@ -1,3 +1,4 @@
+import { memberSpan, rootSpan, textAt } from './json-text.ts';
 import { ProviderError } from './provider.ts';
 
 /** A value, or why there is none. */
@@ -48,7 +49,7 @@ export function readAnswer(
   const result = new Map<string, Resolved>();
   for (const id of ids) {
     if (isRecord(errors) && Object.hasOwn(errors, id)) result.set(id, itemError(command, id, errors[id]));
-    else if (Object.hasOwn(values, id)) result.set(id, bytesOf(values[id], id));
+    else if (Object.hasOwn(values, id)) result.set(id, bytesOf(values[id], id, text));
     else result.set(id, new ProviderError('not-found', `The command ${command} has nothing for ${id}.`));
   }
   return result;
@@ -68,10 +69,18 @@ function itemError(command: string, id: string, error: unknown): ProviderError {
   }
 }
 
-/** A text as it is, an object as JSON. */
-function bytesOf(value: unknown, id: string): Resolved {
+/** A text as it is, an object as the JSON that stands in the answer. */
+function bytesOf(value: unknown, id: string, answer = ''): Resolved {
   if (typeof value === 'string' && value !== '') return new TextEncoder().encode(value);
-  if (typeof value === 'object' && value !== null) return new TextEncoder().encode(JSON.stringify(value));
+  if (typeof value === 'object' && value !== null) {
+    const bytes = new TextEncoder().encode(answer);
+    const all = rootSpan(bytes);
+    const values = all && memberSpan(bytes, all, 'values');
+    const span = values && memberSpan(bytes, values, id);
+    const written = span && textAt(bytes, span);
+    bytes.fill(0);
+    if (written !== undefined) return written;
+  }
   return new ProviderError('invalid', `The value of ${id} is no text, or an empty one.`);
 }
 

@@ -166,6 +166,10 @@ describe('the protocol', () => {
   test('an object is a value as JSON', async () => {
     const command = answering(answer({ values: { 'a/key': { user: 'u' } } }));
     expect(await read(createExecProvider({ command }))).toBe('{"user":"u"}');
+    const numbers = '{"pin": 12345678901234567890, "ratio": 1.10, "big": 1e400}';
+    const printed = `{"protocolVersion": 1, "values": {"a/key": ${numbers}}}`;
+    const precise = shell(`printf '%s' '${printed}'`);
+    expect(await read(createExecProvider({ command: precise }))).toBe(numbers);
   });
 
   test.each(['', '-rf', '/etc/x', '../x', 'a/./b', 'a b', 'a;b', '$(a)', 'a\nb', 'x'.repeat(257)])(

@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import writeFileAtomic from 'write-file-atomic';
-import { atPointer } from './json-pointer.ts';
+import { spanAtPointer } from './json-pointer.ts';
+import { rootSpan, withValueAt } from './json-text.ts';
 import { ProviderError } from './provider.ts';
 
 /** Puts a text in the place of a whole file, which keeps its mode. */
@@ -10,23 +12,38 @@ export async function replaceFile(file: string, value: Uint8Array): Promise<void
   await writeFileAtomic(file, written);
 }
 
-/** Puts a text in the place of a value in a JSON file; all else in it stays, in a layout of its own. */
+/**
+ * Puts a text in the place of a value in a JSON file, whose other bytes all stay.
+ *
+ * @throws {ProviderError} `not-found` when there is nothing at the pointer; `invalid` when the file or the value is not
+ * what it must be
+ */
 export async function replaceInJson(
   file: string,
-  document: unknown,
+  content: Uint8Array,
   pointer: string,
   value: Uint8Array,
 ): Promise<void> {
-  const before = atPointer(document, pointer);
-  if (before === undefined) throw new ProviderError('not-found', `${file} has nothing at ${pointer}.`);
-  const text = Buffer.from(value).toString('utf8');
-  const at = pointer.lastIndexOf('/');
-  const holder = atPointer(document, pointer.slice(0, at)) as Record<string, unknown>;
-  const key = pointer
-    .slice(at + 1)
-    .replaceAll('~1', '/')
-    .replaceAll('~0', '~');
-  // A secret of several parts is an object in the file, and a text for who reads it.
-  holder[key] = typeof before === 'object' ? JSON.parse(text) : text;
-  await writeFileAtomic(file, `${JSON.stringify(document, undefined, 2)}\n`);
+  if (rootSpan(content) === undefined) throw notJson(file);
+  const span = spanAtPointer(content, pointer);
+  if (span === undefined) throw new ProviderError('not-found', `${file} has nothing at ${pointer}.`);
+  if (!isUtf8(value))
+    throw new ProviderError(
+      'invalid',
+      `The new value is not UTF-8, and ${file} is JSON, which has text only.`,
+    );
+  const written = withValueAt(content, span, Buffer.from(value).toString('utf8'));
+  if (written === undefined) {
+    const why = `What ${file} has at ${pointer} is a secret of several parts, and the new value is not.`;
+    throw new ProviderError('invalid', `${why} Give all of it, as JSON.`);
+  }
+  try {
+    await writeFileAtomic(file, written);
+  } finally {
+    written.fill(0);
+  }
+}
+
+export function notJson(file: string): ProviderError {
+  return new ProviderError('invalid', `${file} is not JSON. Correct it, or set the mode to "singleValue".`);
 }

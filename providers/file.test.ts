@@ -129,6 +129,7 @@ describe('values', () => {
   test('pointers go by RFC 6901, also into arrays; an object comes as JSON', async () => {
     const path = join(folder, 'secrets.json');
     const document = {
+      none: null,
       'a/b': { 'c~d': 'one' },
       list: ['zero', { key: 'two' }],
       empty: '',
@@ -141,7 +142,16 @@ describe('values', () => {
     expect(await read(provider, '/list/1/key')).toBe('two');
     expect(await read(provider, '/list/1')).toBe('{"key":"two"}');
     expect(await read(provider, '/')).toBe('nameless');
-    for (const id of ['/list/length', '/list/01', '/list/-1', '/toString', '/a~1b/nothing', '/empty/0']) {
+    expect((await refusal(provider, '/none')).message).toContain('has null at /none, which is no secret');
+    for (const id of [
+      '/none',
+      '/list/length',
+      '/list/01',
+      '/list/-1',
+      '/toString',
+      '/a~1b/nothing',
+      '/empty/0',
+    ]) {
       expect(await refusal(provider, id)).toMatchObject({ failure: 'not-found' });
     }
     for (const id of ['list', '/a~2b', '/number', '/empty']) {
@@ -462,6 +472,44 @@ describe('a new value', () => {
       keys: { 'a/b': canary, c: { user: 'v' } },
       other: [1],
     });
+  });
+
+  test('in a JSON file leaves every byte beside it as it was: layout, digits, names that are written twice', async () => {
+    const path = join(folder, 'secrets.json');
+    const text = (key: string, parts: string): string =>
+      `\uFEFF{\r\n\t"keys": { "openai" :{"apiKey":${key}} },\n  "parts":${parts},  "chat": -1001234567890123456789,\n` +
+      '"guild":1234567890123456789,"ratio": 1.10, "big": 1e400, "twice": 1, "twice": "g\\u00fc", "pin": 42 }\n\n';
+    const before = text('"old-\\u00fc"', '{"a": 1.0}');
+    await put(path, before);
+    const provider = createFileProvider({ path, watch: false });
+    await provider.put?.(ref('/keys/openai/apiKey'), bytes(`${canary} "ü"`), signal);
+    expect(await readFile(path, 'utf8')).toBe(text(JSON.stringify(`${canary} "ü"`), '{"a": 1.0}'));
+    expect(await read(provider, '/parts')).toBe('{"a": 1.0}');
+    await provider.put?.(ref('/parts'), bytes('[12345678901234567890, 1.10]'), signal);
+    expect(await readFile(path, 'utf8')).toBe(
+      text(JSON.stringify(`${canary} "ü"`), '[12345678901234567890, 1.10]'),
+    );
+    expect(await read(provider, '/parts')).toBe('[12345678901234567890, 1.10]');
+  });
+
+  test('that no JSON can hold, or that is not of several parts as the old one, is refused without a word of it', async () => {
+    const path = join(folder, 'secrets.json');
+    const before = '{"a":"b","parts":{"c":1}}';
+    await put(path, before);
+    const provider = createFileProvider({ path, watch: false });
+    const refused = async (id: string, value: Uint8Array): Promise<unknown> =>
+      provider.put?.(ref(id), value, signal).catch((error: unknown) => error);
+    for (const error of [
+      await refused('/a', Uint8Array.from([0xff, 0xfe])),
+      await refused('/parts', bytes(`{${canary}`)),
+      await refused('/parts', bytes(canary)),
+    ]) {
+      expect([provider.classify(error), String(error)]).toEqual([
+        'invalid',
+        expect.not.stringContaining(canary),
+      ]);
+    }
+    expect(await readFile(path, 'utf8')).toBe(before);
   });
 
   test('makes nothing that is not there, and follows no link', async () => {

@@ -8,9 +8,10 @@ import {
   type SecretProvider,
 } from './provider.ts';
 import { readSecretFile, type FileRules } from './file-read.ts';
-import { replaceFile, replaceInJson } from './file-replace.ts';
+import { notJson, replaceFile, replaceInJson } from './file-replace.ts';
 import { watchFiles } from './file-watch.ts';
-import { atPointer, isPointer } from './json-pointer.ts';
+import { isPointer, spanAtPointer } from './json-pointer.ts';
+import { kindAt, rootSpan, textAt } from './json-text.ts';
 import {
   flag,
   milliseconds,
@@ -179,10 +180,11 @@ export function createFileProvider(options?: unknown): SecretProvider {
       }
       // Read first: what nobody may rely on is not written either.
       const content = await readSecretFile(file, rules, signal);
-      if (mode === 'json' && path !== undefined) await replaceInJson(file, parse(content, file), id, value);
-      else {
+      try {
+        if (mode === 'json' && path !== undefined) await replaceInJson(file, content, id, value);
+        else await replaceFile(file, value);
+      } finally {
         content.fill(0);
-        await replaceFile(file, value);
       }
       const { bytes } = await read(id, signal);
       bytes.fill(0);
@@ -264,24 +266,21 @@ function wrongId(id: string, mode: 'json' | 'singleValue'): ProviderError {
   return new ProviderError('invalid', `The id ${id} ${advice}.`);
 }
 
+/** A text, or the JSON of several parts as it stands in the file. */
 function valueAt(content: Buffer, pointer: string, file: string): Uint8Array {
-  const value = atPointer(parse(content, file), pointer);
-  if (value === undefined) throw new ProviderError('not-found', `${file} has nothing at ${pointer}.`);
-  if (typeof value === 'string' && value !== '') return new TextEncoder().encode(value);
-  if (typeof value === 'object' && value !== null) return new TextEncoder().encode(JSON.stringify(value));
-  throw new ProviderError(
-    'invalid',
-    `${file} has no text at ${pointer}, or an empty one. Write the secret in quotes.`,
-  );
-}
-
-function parse(content: Buffer, file: string): unknown {
   try {
-    // A byte order mark is what some editors put first.
-    return JSON.parse(content.toString('utf8').replace(/^\uFEFF/, ''));
-  } catch {
-    // The parser's own words quote the text.
-    throw new ProviderError('invalid', `${file} is not JSON. Correct it, or set the mode to "singleValue".`);
+    if (rootSpan(content) === undefined) throw notJson(file);
+    const span = spanAtPointer(content, pointer);
+    if (span === undefined) throw new ProviderError('not-found', `${file} has nothing at ${pointer}.`);
+    const kind = kindAt(content, span);
+    const value = textAt(content, span);
+    if (value === undefined)
+      throw new ProviderError('not-found', `${file} has null at ${pointer}, which is no secret.`);
+    if (kind !== 'number' && kind !== 'boolean' && value.length > 0) return value;
+    throw new ProviderError(
+      'invalid',
+      `${file} has no text at ${pointer}, or an empty one. Write the secret in quotes.`,
+    );
   } finally {
     content.fill(0);
   }

@@ -1,13 +1,14 @@
-/** What an RFC 6901 pointer such as `/providers/openai/apiKey` points at; undefined when there is nothing. */
-export function atPointer(document: unknown, pointer: string): unknown {
-  let at = document;
+import { memberSpan, rootSpan, type JsonSpan } from './json-text.ts';
+
+/**
+ * Where in a JSON text an RFC 6901 pointer such as `/providers/openai/apiKey` points; undefined when there is nothing, or
+ * the text is not JSON.
+ */
+export function spanAtPointer(bytes: Uint8Array, pointer: string): JsonSpan | undefined {
+  let at = rootSpan(bytes);
   for (const token of pointer.slice(1).split('/')) {
-    const key = token.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof at !== 'object' || at === null) return undefined;
-    // Of an array only elements, not its length.
-    if (Array.isArray(at) && !/^(?:0|[1-9]\d*)$/.test(key)) return undefined;
-    if (!Object.hasOwn(at, key)) return undefined;
-    at = (at as Record<string, unknown>)[key];
+    if (at === undefined) return undefined;
+    at = memberSpan(bytes, at, token.replaceAll('~1', '/').replaceAll('~0', '~'));
   }
   return at;
 }

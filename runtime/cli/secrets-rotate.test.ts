@@ -91,6 +91,26 @@ test('AWS gets a new version, of one field where that is wanted', async () => {
   expect(await rotate('prod/none', canary)).toMatchObject({ code: 1 });
 });
 
+test('one field of a secret of AWS is replaced where it stands, and every other byte stays', async () => {
+  const { emulator, rotate } = await project();
+  const text = (password: string, pin: string): string =>
+    `{ "user": "u",\n  "password" :${password}, "port":5432, "account": 12345678901234567890,\n` +
+    `  "ratio": 1.10, "big": 1e400, "db": {"pin": ${pin}}, "a.b": null, "twice": 1, "twice": 2 }\n`;
+  emulator.put('prod/numbers', text('"old"', '1'));
+  expect(await rotate('prod/numbers --json-key password', 'new "ü"')).toMatchObject({ code: 0 });
+  expect(await rotate('prod/numbers --json-key db.pin', '0042')).toMatchObject({ code: 0 });
+  const { SecretsManagerClient, GetSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
+  const { region, url: endpoint, credentials } = emulator;
+  const client = new SecretsManagerClient({ region, endpoint, credentials });
+  const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: 'prod/numbers' }));
+  client.destroy();
+  expect(SecretString).toBe(text('"new \\"ü\\""', '"0042"'));
+  expect(await rotate('prod/numbers --json-key db', canary)).toMatchObject({
+    code: 78,
+    err: expect.stringContaining('has several parts') as string,
+  });
+});
+
 test.for([
   ['SOME_KEY', canary, 'nothing can be written to own (env)'],
   ['key', '', 'the new value is empty'],

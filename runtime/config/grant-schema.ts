@@ -11,7 +11,9 @@ const refObjectSchema = z.strictObject({
   id: text().describe("The provider's name of the secret."),
   jsonKey: text()
     .optional()
-    .describe('The field of a secret that is a JSON object. Default: the whole secret.'),
+    .describe(
+      'The field of a secret that is JSON: a name, names joined by dots, or a JSON pointer. Default: the whole secret.',
+    ),
   stage: text().optional().describe('The version stage, such as AWSPREVIOUS. Default: the current version.'),
   role: text()
     .optional()

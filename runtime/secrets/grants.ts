@@ -3,7 +3,7 @@ import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
 import { placeholderReason } from './placeholders.ts';
 import type { SecretsCache } from './cache.ts';
-import { jsonField } from './json-field.ts';
+import { jsonField, missingField } from './json-field.ts';
 import { failureError } from './provider-failure.ts';
 import type { RejectedEntry } from './rejections.ts';
 
@@ -43,6 +43,7 @@ export function takeGranted(
   if (whole === undefined) throw failureError('transient', grant.label, grant.provider);
   if (grant.jsonKey === undefined) return { versionId, bytes: whole };
   const bytes = jsonField(whole, grant.jsonKey);
+  const missing = bytes === undefined ? missingField(whole, grant.jsonKey) : '';
   whole.fill(0);
   const why = bytes && placeholderReason(bytes);
   if (why !== undefined) {
@@ -54,7 +55,7 @@ export function takeGranted(
   if (bytes !== undefined) return { versionId, bytes };
   throw new HoldfastError(
     'SECRET_NOT_FOUND',
-    `The secret "${grant.label}" is not a JSON object with the field "${grant.jsonKey}". Correct the grant's ref.`,
+    `The secret "${grant.label}" cannot be used: ${missing}. Correct the grant's ref, or the secret.`,
   );
 }
 

@@ -16,7 +16,8 @@ export function knownParts(bytes: Buffer, granted: Granted): Buffer[] {
   if (granted.size === 0 || granted.has(undefined)) parts.push(...stringsOf(text));
   for (const key of granted) {
     const field = key === undefined ? undefined : jsonField(bytes, key);
-    if (field !== undefined) parts.push(field);
+    // A field may be an object, of which an agent that has it can tell each part.
+    if (field !== undefined) parts.push(field, ...stringsOf(field.toString('utf8')));
   }
   parts.push(...parts.flatMap((part) => keyLines(part.toString('latin1'))));
   return parts.filter((part) => part.length >= SHORTEST);

@@ -1,9 +1,12 @@
+import { isUtf8 } from 'node:buffer';
+import { rootSpan, withValueAt } from '../../../providers/json-text.ts';
 import type { SecretProvider, SecretRef } from '../../../providers/provider.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { LoadedConfig } from '../../config/resolve.ts';
 import { HoldfastError } from '../../errors.ts';
 import { runningGateway } from '../../gateway/running.ts';
 import { builtinProviders } from '../../secrets/builtin-providers.ts';
+import { fieldSpan } from '../../secrets/json-field.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { configOf, request } from '../gateway-client.ts';
 import type { Terminal } from '../terminal.ts';
@@ -41,6 +44,7 @@ export async function secretsRotate(
     throw new HoldfastError('SECRET_DENIED', message);
   }
   const given = await newValue(terminal);
+  provider.prepare?.([ref]);
   try {
     const value =
       options.jsonKey === undefined ? given : await withKey(provider, ref, options.jsonKey, given);
@@ -102,7 +106,7 @@ async function newValue({ stdin }: Terminal): Promise<Buffer> {
   return value;
 }
 
-/** The JSON that the secret has, with one field changed. */
+/** The JSON that the secret has, with one field changed, and every other byte as it was. */
 async function withKey(
   provider: SecretProvider,
   ref: SecretRef,
@@ -110,21 +114,24 @@ async function withKey(
   given: Buffer,
 ): Promise<Buffer> {
   const { bytes } = await provider.fetch(ref, {}, AbortSignal.timeout(CALL_MS));
-  let found: unknown;
+  const name = `${ref.provider}:${ref.id}`;
   try {
-    found = JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    found = undefined;
+    const span = fieldSpan(bytes, key);
+    if (span === undefined) {
+      const why = rootSpan(bytes) === undefined ? 'is not JSON' : `has no field ${key}`;
+      throw new HoldfastError('SECRET_NOT_FOUND', `${name} ${why}; nothing was written`);
+    }
+    if (!isUtf8(given)) {
+      const message = `${name} is JSON, which has text only, and the new value is not UTF-8; nothing was written`;
+      throw new HoldfastError('CONFIG_INVALID', message);
+    }
+    const changed = withValueAt(bytes, span, given.toString('utf8'));
+    if (changed !== undefined) return changed;
+    const message = `the field ${key} of ${name} has several parts, and the new value is no JSON of such; nothing was written`;
+    throw new HoldfastError('CONFIG_INVALID', message);
   } finally {
     bytes.fill(0);
   }
-  if (typeof found !== 'object' || found === null || !Object.hasOwn(found, key)) {
-    throw new HoldfastError(
-      'SECRET_NOT_FOUND',
-      `${ref.provider}:${ref.id} has no field ${key}; nothing was written`,
-    );
-  }
-  return Buffer.from(JSON.stringify({ ...found, [key]: given.toString('utf8') }));
 }
 
 async function reload(
