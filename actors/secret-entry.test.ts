@@ -249,18 +249,32 @@ describe('a secret entry', () => {
     },
   );
 
-  test("expired credentials of the host end the use at once: whoever takes the host's identity away means it", async () => {
+  test('expired credentials of the host say nothing of the secret: what is held is used for its time, and nothing is revoked', async () => {
     const { send, ok, fail, done, news, pass, state } = run();
     send('grant.opened');
     await ok('v1');
     await pass(ttlMs);
     done.length = 0;
     await fail('expired-credentials');
-    expect([state(), done]).toEqual(['failed', ['evict', { ok: false, failure: 'expired-credentials' }]]);
-    expect(news.at(-1)?.type).toBe('unavailable');
+    expect([state(), done]).toEqual(['stale', []]);
+    expect(news.at(-1)?.type).toBe('stale');
+    send('secret.need');
+    expect(done.at(-1)).toMatchObject({ ok: true, versionId: 'v1' });
     await pass(1_000);
     await ok('v1');
     expect([state(), news.at(-1)?.type]).toEqual(['fresh', 'recovered']);
+  });
+
+  test('expired credentials that stay so end the use after maxStaleMs, which is no revocation', async () => {
+    const { send, ok, fail, news, pass, state } = run();
+    send('grant.opened');
+    await ok('v1');
+    await pass(ttlMs);
+    for (let passed = 0; passed < 1_000_000 && state() !== 'failed'; passed += 500) {
+      if (state() === 'refreshing' || state() === 'fetching') await fail('expired-credentials');
+      await pass(500);
+    }
+    expect([state(), news.map(({ type }) => type)]).toEqual(['failed', ['stale', 'unavailable']]);
   });
 
   test('the first version of a secret that could not be had is told as a recovery', async () => {

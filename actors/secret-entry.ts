@@ -152,13 +152,11 @@ export const notFoundHoldMs = 10_000;
 export const backOffMs = { first: 1_000, most: 128_000 } as const;
 const seenLimit = 10;
 
-/** Those that say nothing about the secret: what was current is likely to be current still. */
-const passing: ReadonlySet<ProviderFailure> = new Set(['transient', 'throttled']);
 /**
- * Those that another try may mend. Expired credentials are among them, but nothing is served stale for them: whoever
- * takes the host's own identity away means it.
+ * Those that say nothing about the secret: what was current is likely to be current still, and another try may mend them.
+ * The host's own credentials are among them: they are replaced every day, by people and programs that are late at times.
  */
-const retried: ReadonlySet<ProviderFailure> = new Set([...passing, 'expired-credentials']);
+const passing: ReadonlySet<ProviderFailure> = new Set(['transient', 'throttled', 'expired-credentials']);
 
 /** What those who wait for the value are told, given what the entry knows. */
 export function answerOf({ held, versionId, epoch, failure }: SecretEntryContext): SecretAnswer {
@@ -240,7 +238,7 @@ export const secretEntryMachine = setup({
     brokeBefore: ({ context }) => context.attempts > 0,
     succeeded: ({ context }) => context.outcome.ok,
     mayPass: ({ context }) => !context.outcome.ok && passing.has(context.outcome.failure),
-    retried: ({ context }) => context.failure !== undefined && retried.has(context.failure),
+    retried: ({ context }) => context.failure !== undefined && passing.has(context.failure),
   },
   actions: {
     /** Provided: gives all who wait for the value `answerOf(context)`, before the next action runs. */
@@ -413,7 +411,7 @@ const gaveUp: SecretFetchOutcome = { ok: false, failure: 'transient' };
 export function holdMs(context: SecretEntryContext, part: number): number {
   const { failure } = context;
   if (failure === 'denied' || failure === 'undecryptable') return deniedHoldMs;
-  if (failure === undefined || retried.has(failure)) return backOffAfterMs(context, part);
+  if (failure === undefined || passing.has(failure)) return backOffAfterMs(context, part);
   return notFoundHoldMs;
 }
 
@@ -470,8 +468,8 @@ function age(context: SecretEntryContext): Partial<SecretEntryContext> {
 function lose(context: SecretEntryContext): Partial<SecretEntryContext> {
   const { outcome, standing, versionId, attempts } = context;
   const failure = outcome.ok ? 'transient' : outcome.failure;
-  const lost = { failure, attempts: retried.has(failure) ? attempts + 1 : 0, fetchedAt: undefined };
-  const type = retried.has(failure) || versionId === undefined ? 'unavailable' : 'revoked';
+  const lost = { failure, attempts: passing.has(failure) ? attempts + 1 : 0, fetchedAt: undefined };
+  const type = passing.has(failure) || versionId === undefined ? 'unavailable' : 'revoked';
   if (standing === type || standing === 'revoked') return { ...lost, news: [] };
   return { ...lost, standing: type, news: [about(context, type)] };
 }

@@ -33,7 +33,14 @@ const tickMs = 1_000;
 
 const id = fc.constantFrom('a', 'a', 'b');
 const agent = fc.constantFrom('x/1', 'x/2', 'y/1');
-const passing: fc.Arbitrary<Weather> = fc.constantFrom('transient', 'throttled', 'hang', 'slow', 'slow');
+const passing: fc.Arbitrary<Weather> = fc.constantFrom(
+  'transient',
+  'throttled',
+  'expired-credentials',
+  'hang',
+  'slow',
+  'slow',
+);
 const refusing = fc.constantFrom(...refusals);
 const steps = {
   /** To a new version, or back by so many. */

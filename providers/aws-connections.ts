@@ -1,5 +1,6 @@
 import type * as Sdk from '@aws-sdk/client-secrets-manager';
 import type * as Providers from '@aws-sdk/credential-providers';
+import type { ClientConfig } from './aws-client.ts';
 import { ProviderError, type ProviderFailure } from './provider.ts';
 import { systemCode } from './trusted-file.ts';
 
@@ -17,7 +18,7 @@ export interface Connection {
 
 export interface ConnectionSettings {
   /** For every client. */
-  readonly client: Sdk.SecretsManagerClientConfig;
+  readonly client: ClientConfig;
   /** The endpoint of STS, which gives the credentials of roles. Default: the region's own. */
   readonly stsEndpoint: string | undefined;
   readonly classify: (error: unknown) => ProviderFailure;
@@ -26,8 +27,8 @@ export interface ConnectionSettings {
 /** The clients of a provider: one with the credentials of the host, one for each role. */
 export interface Connections {
   /**
-   * Makes a call as the host or as a role. When credentials have expired, they are renewed once and the call repeated
-   * once, which the SDK does not do by itself. Rejects as soon as the signal aborts.
+   * Makes a call as the host or as a role. When credentials have expired or are not known, they are looked for again once
+   * and the call repeated once, which the SDK does not do by itself. Rejects as soon as the signal aborts.
    */
   call<T>(
     role: string | undefined,
@@ -146,7 +147,7 @@ export function createConnections({ client, stsEndpoint, classify }: ConnectionS
   };
 }
 
-async function connect(config: Sdk.SecretsManagerClientConfig): Promise<Connection> {
+async function connect(config: ClientConfig): Promise<Connection> {
   const sdk = await import('@aws-sdk/client-secrets-manager');
   return { sdk, client: new sdk.SecretsManagerClient(config) };
 }
@@ -171,7 +172,8 @@ async function credentialProviders(): Promise<typeof Providers> {
   }
 }
 
-async function unlessAborted<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
+/** Settles as what is started, or rejects as soon as the signal aborts; the SDK heeds none while it looks for credentials. */
+export async function unlessAborted<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => aborted.reject(signal.reason);

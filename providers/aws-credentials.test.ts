@@ -84,7 +84,7 @@ test('credentials come from the process of a profile', async () => {
 
 test('the environment wins over a profile', async () => {
   profile('default', ['aws_access_key_id = AKIAWRONG', 'aws_secret_access_key = wrong']);
-  expect(await read()).toBe('denied');
+  expect(await read()).toBe('expired-credentials');
   vi.stubEnv('AWS_ACCESS_KEY_ID', emulator.credentials.accessKeyId);
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', emulator.credentials.secretAccessKey);
   expect(await read()).toBe('value');

@@ -5,12 +5,9 @@ import {
 } from '../runtime/testing/secrets-manager-emulator.ts';
 import type { EmulatedCredentials } from '../runtime/testing/iam-access.ts';
 import type { EmulatedQueue } from '../runtime/testing/sqs-queue.ts';
+import { classifyAwsError } from './aws-failures.ts';
 import { regionOf, watchRotationQueue, type RotationQueueWorld } from './aws-rotation-queue.ts';
-import {
-  awsSecretsManagerOptionProblems,
-  classifyAwsError,
-  createAwsSecretsManagerProvider,
-} from './aws-secrets-manager.ts';
+import { awsSecretsManagerOptionProblems, createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';
 import type { ProviderError, RotationHint } from './provider.ts';
 
 let emulator: SecretsManagerEmulator;
@@ -60,6 +57,7 @@ function watch(
       region: emulator.region,
       connectTimeoutMs: 1_000,
       requestTimeoutMs: 3_000,
+      maxSockets: 16,
       credentials,
       classify: classifyAwsError,
     },

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as Sqs from '@aws-sdk/client-sqs';
+import { commonConfig, type ClientLimits } from './aws-client.ts';
+import { unlessAborted } from './aws-connections.ts';
 import { readQueueMessage } from './aws-rotation-events.ts';
 import { ProviderError, type ProviderFailure, type RotationHint } from './provider.ts';
 
@@ -10,17 +12,16 @@ const visibilitySeconds = 30;
 /** Milliseconds between two receives that brought nothing; doubled after each up to the longest when they fail. */
 const shortestPauseMs = 1_000;
 const longestPauseMs = 60_000;
+/** One step with its look for credentials, which heeds no signal: a long poll, and as much again. */
+const longestStepMs = 2 * waitSeconds * 1_000;
 /** What passes by itself is told of from this many failures in a row on: about 5 s. */
 const lasting = 3;
 
 /** Where the queue is, and how to get at it. */
-export interface RotationQueueOptions {
+export interface RotationQueueOptions extends ClientLimits {
   readonly queueUrl: string;
   /** Of the queue, where its URL does not say. */
-  readonly region: string | undefined;
-  readonly connectTimeoutMs: number;
-  /** For an answer that is not a long poll. */
-  readonly requestTimeoutMs: number;
+  readonly region: string | (() => Promise<string>);
   readonly credentials?: NonNullable<Sqs.SQSClientConfig['credentials']> | undefined;
   readonly classify: (error: unknown) => ProviderFailure;
 }
@@ -117,17 +118,26 @@ export async function watchRotationQueue(
   /** What the step gives; nothing when it failed, which is told of. */
   async function attempt<T>(step: Step, run: () => Promise<T>): Promise<T | undefined> {
     try {
-      const result = await run();
+      const ending = AbortSignal.any([signal, AbortSignal.timeout(longestStepMs)]);
+      const result = await unlessAborted(ending, () => withCredentialsRenewed(run));
       troubles.over(step);
       return result;
     } catch (error) {
       if (signal.aborted) return undefined;
-      const failure = failureOf(error, options);
-      troubles.failed(step, failure, nameOf(error));
-      if (failure === 'expired-credentials')
-        await client.config.credentials({ forceRefresh: true }).catch(() => undefined);
+      troubles.failed(step, failureOf(error, options), nameOf(error));
       return undefined;
     }
+  }
+
+  /** Credentials that have expired or are not known are looked for again once, and the step is repeated once. */
+  async function withCredentialsRenewed<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (signal.aborted || failureOf(error, options) !== 'expired-credentials') throw error;
+    }
+    await client.config.credentials({ forceRefresh: true });
+    return run();
   }
 }
 
@@ -147,20 +157,16 @@ async function load({ load: run }: RotationQueueWorld): Promise<typeof Sqs> {
 function connect(sdk: typeof Sqs, options: RotationQueueOptions): Sqs.SQSClient {
   const { origin, hostname } = new URL(options.queueUrl);
   const region = regionOf(hostname) ?? options.region;
-  return new sdk.SQSClient({
+  const config = {
     // The SDK would take the host from the queue's URL by itself, and warn that it is not the region's own.
     endpoint: origin,
     // The loop is the retry.
     maxAttempts: 1,
-    requestHandler: {
-      connectionTimeout: options.connectTimeoutMs,
-      requestTimeout: waitSeconds * 1_000 + options.requestTimeoutMs,
-      // Without it a request time out is only a warning and the call goes on waiting.
-      throwOnRequestTimeout: true,
-    },
-    ...(region !== undefined && { region }),
+    ...commonConfig(options, waitSeconds * 1_000 + options.requestTimeoutMs),
+    region,
     ...(options.credentials !== undefined && { credentials: options.credentials }),
-  });
+  };
+  return new sdk.SQSClient(config);
 }
 
 /** From `sqs.eu-west-1.amazonaws.com`, `eu-west-1.queue.amazonaws.com` and the names of VPC endpoints. */

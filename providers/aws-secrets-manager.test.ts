@@ -4,11 +4,8 @@ import {
   type SecretsManagerEmulator,
 } from '../runtime/testing/secrets-manager-emulator.ts';
 import { testSecretProvider } from '../runtime/testing/secret-provider-cases.ts';
-import {
-  awsSecretsManagerOptionProblems,
-  classifyAwsError,
-  createAwsSecretsManagerProvider,
-} from './aws-secrets-manager.ts';
+import { classifyAwsError } from './aws-failures.ts';
+import { awsSecretsManagerOptionProblems, createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';
 import type { SecretProvider } from './provider.ts';
 
 let emulator: SecretsManagerEmulator;
@@ -109,7 +106,13 @@ describe('failing', () => {
     ['ResourceNotFoundException', 400, 'not-found', 1],
     ['DecryptionFailure', 400, 'undecryptable', 1],
     ['InvalidParameterException', 400, 'invalid', 1],
-    ['UnrecognizedClientException', 400, 'denied', 1],
+    // What is about the host's own key, not about the secret: the key is looked for again, once.
+    ['UnrecognizedClientException', 400, 'expired-credentials', 2],
+    ['InvalidSignatureException', 403, 'expired-credentials', 2],
+    ['MissingAuthenticationTokenException', 400, 'expired-credentials', 2],
+    ['InvalidClientTokenId', 403, 'expired-credentials', 2],
+    ['SignatureDoesNotMatch', 403, 'expired-credentials', 2],
+    ['IncompleteSignature', 400, 'expired-credentials', 2],
     ['InternalServiceError', 500, 'transient', 3],
     ['SomethingNew', 400, 'transient', 1],
   ])('%s (%i) is %s after %i attempts', async (error, status, expected, attempts) => {
@@ -123,6 +126,14 @@ describe('failing', () => {
     emulator.fail('GetSecretValue', { error: 'ThrottlingException' });
     provider = make({ maxAttempts: 1 });
     expect(await kind(provider.fetch(ref('k'), {}, signal))).toBe('throttled');
+  });
+
+  test('a file of credentials that is not there is no trouble of the network', () => {
+    const error = Object.assign(new Error('no'), { code: 'ENOENT', syscall: 'open', path: '/token' });
+    expect(classifyAwsError(error)).toBe('expired-credentials');
+    expect(classifyAwsError(Object.assign(new Error('no'), { code: 'ECONNRESET', syscall: 'read' }))).toBe(
+      'transient',
+    );
   });
 
   test('a secret that is marked for deletion is deleted, not invalid', async () => {

@@ -1,13 +1,17 @@
 import { isUtf8 } from 'node:buffer';
 import type * as Sdk from '@aws-sdk/client-secrets-manager';
 import { batchLimit, fetchMany } from './aws-batch.ts';
+import { commonConfig, type ClientConfig, type ClientLimits } from './aws-client.ts';
 import { createConnections, type Connections } from './aws-connections.ts';
+import { classifyAwsError } from './aws-failures.ts';
+import { reachEndpoint, type Reached } from './aws-reach.ts';
+import { findRegion, isRegion, otherRegionProblem } from './aws-region.ts';
 import { watchRotationQueue } from './aws-rotation-queue.ts';
+import { proxyProblem } from './proxy-env.ts';
 import {
   ProviderError,
   ProviderOptionsError,
   type FetchResult,
-  type ProviderFailure,
   type SecretProvider,
   type SecretRef,
   type SecretSelector,
@@ -23,7 +27,10 @@ import {
 
 /** The options of the `aws-secrets-manager` provider. Credentials are not among them: the usual AWS chain finds them. */
 export interface AwsSecretsManagerOptions {
-  /** The AWS region, such as `ap-east-1`. Default: what the AWS SDK finds (`AWS_REGION`, profile). */
+  /**
+   * The AWS region, such as `ap-east-1`. Default: what the AWS SDK finds (`AWS_REGION`, profile, instance), else the one that
+   * every secret's ARN names.
+   */
   readonly region?: string;
   /** An http(s) URL to use instead of the region's own: a VPC endpoint, an emulator. */
   readonly endpoint?: string;
@@ -53,8 +60,8 @@ export interface AwsSecretsManagerExtras {
  * Secrets from AWS Secrets Manager, through the real SDK. The SDK is imported at the first call, so a config
  * that declares the provider and no secret neither loads it nor needs credentials.
  *
- * Every call ends within `deadlineMs` (8 s). When credentials have expired they are renewed once and the call is repeated
- * once, which the SDK does not do by itself.
+ * Every call ends within `deadlineMs` (8 s). When the host's credentials have expired, or AWS does not know them, they are
+ * looked for again where they lie, and the call is repeated once. The SDK does neither by itself.
  *
  * A ref with a `role` is read as that IAM role, which the host must be allowed to assume; each role has a client of its
  * own, at most 20 at one time.
@@ -67,8 +74,17 @@ export function createAwsSecretsManagerProvider(
 ): SecretProvider {
   const settings = parseAwsSecretsManagerOptions(options);
   const { deadlineMs = 8_000, rotationQueueUrl: queueUrl } = settings;
+  let ids: readonly string[] = [];
+  let region: Promise<string> | undefined;
+  const regionFound = (): Promise<string> => {
+    region ??= findRegion(settings.region, ids).catch((error: unknown) => {
+      region = undefined;
+      throw error;
+    });
+    return region;
+  };
   const connections = createConnections({
-    client: clientConfig(settings, extras),
+    client: clientConfig(settings, regionFound, extras),
     stsEndpoint: settings.stsEndpoint,
     classify: classifyAwsError,
   });
@@ -94,6 +110,10 @@ export function createAwsSecretsManagerProvider(
     name: 'aws-secrets-manager',
     capabilities: { versions: true, batch: batchLimit, ...(queueUrl !== undefined && { push: true }) },
 
+    prepare(refs) {
+      ids = refs.map(({ id }) => id);
+    },
+
     async describe(ref, signal) {
       const found = await call(ref.role, signal, ({ sdk, client }, abortSignal) =>
         client.send(new sdk.DescribeSecretCommand({ SecretId: ref.id }), { abortSignal }),
@@ -115,12 +135,12 @@ export function createAwsSecretsManagerProvider(
     fetch,
 
     async put({ id, role }, value, signal) {
-      const text = isUtf8(value);
+      const isText = isUtf8(value);
       const put = await call(role, signal, ({ sdk, client }, abortSignal) =>
         client.send(
           new sdk.PutSecretValueCommand({
             SecretId: id,
-            ...(text ? { SecretString: Buffer.from(value).toString('utf8') } : { SecretBinary: value }),
+            ...(isText ? { SecretString: Buffer.from(value).toString('utf8') } : { SecretBinary: value }),
           }),
           { abortSignal },
         ),
@@ -141,9 +161,8 @@ export function createAwsSecretsManagerProvider(
         watchRotationQueue(
           {
             queueUrl,
-            region: settings.region,
-            connectTimeoutMs: settings.connectTimeoutMs ?? 1_000,
-            requestTimeoutMs: settings.requestTimeoutMs ?? 3_000,
+            region: regionFound,
+            ...limitsOf(settings),
             credentials: extras.credentials,
             classify: classifyAwsError,
           },
@@ -159,25 +178,75 @@ export function createAwsSecretsManagerProvider(
   };
 }
 
+/**
+ * What keeps a provider from working whatever the service does, one sentence each: no region, a secret of another one, a
+ * proxy that is none. May look at files, and ask the instance for its region; calls no service.
+ */
+export async function awsStartProblems(options: unknown, ids: readonly string[]): Promise<string[]> {
+  const settings = parseAwsSecretsManagerOptions(options);
+  const { endpoint = 'https://secretsmanager.amazonaws.com' } = settings;
+  const proxy = proxyProblem(new URL(endpoint), process.env);
+  const others = proxy === undefined ? [] : [proxy];
+  try {
+    const region = await findRegion(settings.region, ids);
+    const wrong = [...new Set(ids)].flatMap((id) => {
+      const problem = otherRegionProblem(id, region);
+      return problem === undefined ? [] : [`${id}: ${problem}`];
+    });
+    return [...wrong, ...others];
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return [error.message, ...others];
+  }
+}
+
+/** What is wrong with the id of a secret for a provider of these options, as a clause; calls nobody. */
+export function awsRefProblem({ region }: Readonly<Record<string, unknown>>, id: string): string | undefined {
+  return typeof region === 'string' && isRegion(region) ? otherRegionProblem(id, region) : undefined;
+}
+
+/**
+ * Asks the endpoint that the provider would ask whether it is there.
+ *
+ * @throws {ProviderError} `invalid` when no region is known
+ */
+export async function reachAws(
+  options: unknown,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<Reached> {
+  const settings = parseAwsSecretsManagerOptions(options);
+  const region = await findRegion(settings.region, ids);
+  return reachEndpoint(
+    clientConfig(settings, async () => region, {}),
+    signal,
+  );
+}
+
+function limitsOf({
+  connectTimeoutMs,
+  requestTimeoutMs,
+  maxSockets,
+}: AwsSecretsManagerOptions): ClientLimits {
+  return {
+    connectTimeoutMs: connectTimeoutMs ?? 1_000,
+    requestTimeoutMs: requestTimeoutMs ?? 3_000,
+    maxSockets: maxSockets ?? 16,
+  };
+}
+
 function clientConfig(
   settings: AwsSecretsManagerOptions,
-  extras: AwsSecretsManagerExtras,
-): Sdk.SecretsManagerClientConfig {
-  const agent = { keepAlive: true, maxSockets: settings.maxSockets ?? 16 };
+  region: () => Promise<string>,
+  { credentials }: AwsSecretsManagerExtras,
+): ClientConfig {
   return {
+    ...commonConfig(limitsOf(settings)),
     maxAttempts: settings.maxAttempts ?? 3,
     retryMode: 'standard',
-    requestHandler: {
-      connectionTimeout: settings.connectTimeoutMs ?? 1_000,
-      requestTimeout: settings.requestTimeoutMs ?? 3_000,
-      // Without it a request time out is only a warning and the call goes on waiting.
-      throwOnRequestTimeout: true,
-      httpAgent: agent,
-      httpsAgent: agent,
-    },
-    ...(settings.region !== undefined && { region: settings.region }),
+    region,
     ...(settings.endpoint !== undefined && { endpoint: settings.endpoint }),
-    ...(extras.credentials !== undefined && { credentials: extras.credentials }),
+    ...(credentials !== undefined && { credentials }),
   };
 }
 
@@ -210,8 +279,11 @@ const queueUrl: OptionCheck = (value) =>
     ? undefined
     : 'the URL of an SQS queue, such as https://sqs.ap-east-1.amazonaws.com/111122223333/rotations';
 
+const regionName: OptionCheck = (value) =>
+  text(value) ?? (isRegion(value as string) ? undefined : 'a region such as ap-east-1');
+
 const checks: Record<keyof AwsSecretsManagerOptions, OptionCheck> = {
-  region: text,
+  region: regionName,
   endpoint: url,
   stsEndpoint: url,
   connectTimeoutMs: milliseconds,
@@ -255,59 +327,4 @@ export function parseAwsSecretsManagerOptions(options: unknown): AwsSecretsManag
   const problems = awsSecretsManagerOptionProblems(options);
   if (problems.length > 0) throw new ProviderOptionsError('aws-secrets-manager', problems);
   return options as AwsSecretsManagerOptions;
-}
-
-// Matched by name: the service sends several of these without the SDK having a class for them.
-const failures: Readonly<Record<string, ProviderFailure>> = {
-  AccessDenied: 'denied',
-  AccessDeniedException: 'denied',
-  NotAuthorized: 'denied',
-  UnrecognizedClientException: 'denied',
-  InvalidClientTokenId: 'denied',
-  InvalidSignatureException: 'denied',
-  SignatureDoesNotMatch: 'denied',
-  MissingAuthenticationTokenException: 'denied',
-  OptInRequired: 'denied',
-  CredentialsProviderError: 'expired-credentials',
-  ExpiredToken: 'expired-credentials',
-  ExpiredTokenException: 'expired-credentials',
-  RequestExpired: 'expired-credentials',
-  TokenRefreshRequired: 'expired-credentials',
-  ResourceNotFoundException: 'not-found',
-  DecryptionFailure: 'undecryptable',
-  InvalidParameterException: 'invalid',
-  InvalidNextTokenException: 'invalid',
-  ValidationException: 'invalid',
-  ValidationError: 'invalid',
-  UnknownOperationException: 'invalid',
-  Throttling: 'throttled',
-  ThrottlingException: 'throttled',
-  ThrottledException: 'throttled',
-  TooManyRequestsException: 'throttled',
-  RequestLimitExceeded: 'throttled',
-  LimitExceededException: 'throttled',
-  SlowDown: 'throttled',
-};
-
-/** Sorts what a Secrets Manager call rejected with, or the code of one item of a batch. Unknown is `transient`. */
-export function classifyAwsError(error: unknown): ProviderFailure {
-  try {
-    if (error instanceof ProviderError) return error.failure;
-    const { name, message } = error as { name?: unknown; message?: unknown };
-    if (name === 'InvalidRequestException') return invalidRequest(message);
-    return typeof name === 'string' && Object.hasOwn(failures, name)
-      ? (failures[name] ?? 'transient')
-      : 'transient';
-  } catch {
-    // What cannot even be looked at.
-    return 'transient';
-  }
-}
-
-// One code for a deleted secret and for a request that makes no sense; only the message tells them apart.
-function invalidRequest(message: unknown): ProviderFailure {
-  return typeof message === 'string' &&
-    /marked for deletion|marked deleted|scheduled for deletion/i.test(message)
-    ? 'deleted'
-    : 'invalid';
 }

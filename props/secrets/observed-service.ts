@@ -15,7 +15,6 @@ export const refusals: ReadonlySet<Weather> = new Set<Weather>([
   'deleted',
   'undecryptable',
   'invalid',
-  'expired-credentials',
 ]);
 
 /** What the provider's side knows of one secret. */

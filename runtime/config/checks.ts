@@ -18,7 +18,7 @@ export function crossFindings(root: unknown, customProviders: readonly string[])
     ...orderFindings(root, ['mailbox'], ['warnBytes', 65_536], ['maxBytes', 1_048_576]),
     ...providerFindings(root, customProviders),
     ...declaredProviders(root).flatMap(([path, config]) => optionFindings(path, config, customProviders)),
-    ...grantFindings(root),
+    ...grantFindings(root, customProviders),
     ...gatewayFindings(root),
   ];
 }

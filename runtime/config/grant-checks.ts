@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { builtinProviders } from '../secrets/builtin-providers.ts';
 import { type ConfigPath, entriesOf, type Finding, isRecord, property } from './finding.ts';
 import { grantForms } from './grant-schema.ts';
 import { isLoopbackOrigin, originOf } from './grant-hosts.ts';
@@ -40,13 +41,14 @@ export function isFramingHeader(name: string): boolean {
 }
 
 /** What the parts of each grant must agree on, and with the providers that are declared. */
-export function grantFindings(root: unknown): Finding[] {
+export function grantFindings(root: unknown, customProviders: readonly string[]): Finding[] {
   const aliases = entriesOf(property(property(root, 'secrets'), 'providers')).map(([alias]) => alias);
   if (property(root, 'externalSecrets') !== undefined) aliases.push(DEFAULT_PROVIDER_ALIAS);
   return entriesOf(property(root, 'agents')).flatMap(([agent, config]) =>
     entriesOf(property(config, 'secrets')).flatMap(([label, grant]): Finding[] => {
       const path: ConfigPath = ['agents', agent, 'secrets', label];
-      return isRecord(grant) ? findingsOf(path, grant, aliases) : [];
+      if (!isRecord(grant)) return [];
+      return findingsOf(path, grant, aliases).concat(refFindings(path, grant['ref'], root, customProviders));
     }),
   );
 }
@@ -78,6 +80,28 @@ function providerFindings(path: ConfigPath, ref: unknown, aliases: readonly stri
       ? 'this secret comes from the provider "default", which is not declared; add externalSecrets'
       : `this provider is not declared; declare it in secrets.providers${didYouMean(alias, aliases)}`;
   return [{ code: 'unknown-provider', path: at, at: 'value', message }];
+}
+
+/** What the provider that is declared has against the id, such as an AWS region that is not its own. */
+function refFindings(
+  path: ConfigPath,
+  ref: unknown,
+  root: unknown,
+  customProviders: readonly string[],
+): Finding[] {
+  const alias = property(ref, 'provider') ?? DEFAULT_PROVIDER_ALIAS;
+  const id = typeof ref === 'string' ? ref.replace(/#.*$/s, '') : property(ref, 'id');
+  if (typeof alias !== 'string' || typeof id !== 'string') return [];
+  const declared =
+    alias === DEFAULT_PROVIDER_ALIAS
+      ? property(root, 'externalSecrets')
+      : property(property(property(root, 'secrets'), 'providers'), alias);
+  const provider = property(declared, 'provider');
+  if (!isRecord(declared) || typeof provider !== 'string' || customProviders.includes(provider)) return [];
+  const message = builtinProviders.get(provider)?.refProblem?.(declared, id);
+  if (message === undefined) return [];
+  const at = typeof ref === 'string' ? ['ref'] : ['ref', 'id'];
+  return [{ code: 'secret-elsewhere', path: [...path, ...at], at: 'value', message }];
 }
 
 function modeFindings(path: ConfigPath, grant: Readonly<Record<string, unknown>>): Finding[] {

@@ -180,3 +180,43 @@ test('a grant comes with the defaults of its mode, its hosts as origins and its 
     { ...common, label: 'seen', mode: 'reveal' },
   ]);
 });
+
+test('an ARN of another region than that of its provider is a problem, with both regions', async () => {
+  const arn = (region: string): string =>
+    `arn:aws:secretsmanager:${region}:111122223333:secret:prod/key-AbCdEf`;
+  const agent = (threadId: string, secrets: object) => ({
+    type: 'thread-bound',
+    threadId,
+    maxThreads: 1,
+    secrets,
+  });
+  const mode = { mode: 'capability', capabilities: [] };
+  const config = {
+    externalSecrets: { provider: 'aws-secrets-manager', region: 'eu-west-1' },
+    secrets: {
+      providers: {
+        far: { provider: 'aws-secrets-manager', region: 'us-east-1' },
+        any: { provider: 'aws-secrets-manager' },
+      },
+    },
+    agents: {
+      a: agent('p', {
+        here: { ref: arn('eu-west-1'), ...mode },
+        field: { ref: `${arn('us-east-1')}#key`, ...mode },
+        far: { ref: { provider: 'far', id: arn('us-east-1') }, ...mode },
+        near: { ref: { provider: 'far', id: arn('eu-west-1') }, ...mode },
+        any: { ref: { provider: 'any', id: arn('eu-west-1') }, ...mode },
+      }),
+    },
+  };
+  const problems = await validateConfig(config).then(
+    () => [],
+    (error: ConfigError) => [...error.problems],
+  );
+  expect(problems.map(({ code, path, message }) => [code, path.slice(3).join('.'), message])).toEqual([
+    ['secret-elsewhere', 'field.ref', expect.stringMatching(/in the region us-east-1.*reads in eu-west-1/)],
+    ['secret-elsewhere', 'near.ref.id', expect.stringMatching(/in the region eu-west-1.*reads in us-east-1/)],
+  ]);
+  // A provider of one's own of that name knows better.
+  await expect(validateConfig(config, { customProviders: ['aws-secrets-manager'] })).resolves.toBeDefined();
+});

@@ -130,6 +130,55 @@ test('every secret that is granted is read once, and what cannot be read is name
   expect(of(found, 'isolation')).toHaveLength(1);
 });
 
+test('credentials of the host that AWS does not know are said to be those, not the network', async () => {
+  const emulator = await startSecretsManagerEmulator();
+  onTestFinished(() => emulator.stop());
+  emulator.put('desk/key', CANARY);
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIANOTKNOWN');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'none');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { region, url: endpoint } = emulator;
+  const externalSecrets = { provider: 'aws-secrets-manager', region, endpoint };
+  const secrets = { key: { ref: 'desk/key', mode: 'inject', hosts: ['api.example.com'] } };
+  const { findings } = await project(
+    { externalSecrets, agents: { trader: bound('p', { secrets }) } },
+    { trader: good },
+  );
+  expect((await findings()).find(({ checkId }) => checkId === 'secret')).toEqual({
+    checkId: 'secret',
+    severity: 'error',
+    message: 'desk/key of the provider "default" cannot be read: expired-credentials',
+    fix: expect.stringMatching(/^renew the credentials of this process/),
+  });
+});
+
+test('a region that is missing is an error with its name, and nothing is asked', async () => {
+  for (const name of Object.keys(process.env)) if (/^AWS_|_proxy$/i.test(name)) vi.stubEnv(name, undefined);
+  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+  vi.stubEnv('HOME', '/nonexistent');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const secrets = { key: { ref: 'desk/key', mode: 'inject', hosts: ['api.example.com'] } };
+  const externalSecrets = { provider: 'aws-secrets-manager' };
+  const { findings } = await project(
+    { externalSecrets, agents: { trader: bound('p', { secrets }) } },
+    { trader: good },
+  );
+  const found = await findings();
+  expect(of(found, 'clock')).toEqual([]);
+  expect(of(found, 'secret')).toEqual([
+    ['error', expect.stringContaining('"default": No AWS region is known')],
+  ]);
+  // With one, the endpoint is the one of the client, here behind a proxy that is not there.
+  vi.stubEnv('AWS_REGION', 'cn-north-1');
+  vi.stubEnv('HTTPS_PROXY', 'http://127.0.0.1:1');
+  expect(of(await findings(), 'clock')).toEqual([
+    [
+      'warn',
+      'the provider "default" does not answer at https://secretsmanager.cn-north-1.amazonaws.com.cn through the proxy of HTTPS_PROXY',
+    ],
+  ]);
+});
+
 test('a clock that AWS would refuse is an error, and a provider that does not answer a warning', async () => {
   const server = createServer((_request, response) => {
     response.writeHead(200, { date: new Date(Date.now() - 600_000).toUTCString() }).end();

@@ -1,12 +1,18 @@
-import type { LoadedConfig, ResolvedProvider } from '../config/resolve.ts';
+import { fetchDeadlineMs, type SecretFailure } from '../../actors/secret-entry.ts';
+import type { Reached } from '../../providers/aws-reach.ts';
+import { ProviderError } from '../../providers/provider.ts';
+import type { LoadedConfig } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
 import { createRuntime } from '../runtime.ts';
+import { builtinProviders } from '../secrets/builtin-providers.ts';
 import type { DoctorFinding } from './finding.ts';
 
 /** AWS refuses signatures that are 5 min off. */
 const SKEW_WARN_MS = 60_000;
 const SKEW_MS = 5 * 60_000;
 const LOOK_MS = 5000;
+/** One fetch with all its attempts, and the start. */
+const SETTLED_MS = fetchDeadlineMs + 1000;
 
 /** Fetches every secret that is granted, once, and tells which came; nothing of a value is kept or shown. */
 export async function secretFindings(file: string, { agents }: LoadedConfig): Promise<DoctorFinding[]> {
@@ -24,7 +30,7 @@ export async function secretFindings(file: string, { agents }: LoadedConfig): Pr
         const what = `${id} of the provider "${provider}"`;
         if (state === 'fresh') return { checkId: 'secret', severity: 'ok', message: `${what} can be read` };
         const message = `${what} cannot be read: ${failure ?? state}`;
-        return { checkId: 'secret', severity: 'error', message, fix: fixOf(failure) };
+        return { checkId: 'secret', severity: 'error', message, fix: FIXES[failure ?? 'transient'] };
       });
     } finally {
       await runtime.stop();
@@ -36,49 +42,63 @@ export async function secretFindings(file: string, { agents }: LoadedConfig): Pr
   }
 }
 
-function fixOf(failure: string | undefined): string {
-  if (failure === 'denied') return 'let the role of this process read it; the policy is in docs/rotation.md';
-  if (failure === 'not-found') return 'write the name as the provider has it, and its region';
-  return 'look at the network and the state of the provider; it is tried again by itself';
-}
+/** What to do, for each class of failure. */
+const FIXES: Readonly<Record<SecretFailure, string>> = {
+  denied: 'let the role of this process read it; the policy is in docs/rotation.md',
+  deleted: 'restore it, or take the grant away',
+  'expired-credentials':
+    'renew the credentials of this process: `aws sts get-caller-identity`, in the same environment, fails as well until they are there',
+  invalid: 'look at the id, at what is stored there, and at the options of the provider in docs/providers.md',
+  'not-found': 'write the name as the provider has it, and its region',
+  rejected: 'look at its rotation: the service refuses the version that is current',
+  throttled: 'wait: the provider takes no more calls for now; it is tried again by itself',
+  transient: 'look at the network and the state of the provider; it is tried again by itself',
+  undecryptable:
+    'let the role of this process decrypt with the key of the secret, and see that the key is enabled',
+};
 
 /** How far the clock of this machine is from that of the providers, which refuse requests of another time. */
-export async function clockFindings({ providers }: LoadedConfig): Promise<DoctorFinding[]> {
-  const asked = providers.filter(({ provider }) => provider === 'aws-secrets-manager');
-  return Promise.all(asked.map(clockOf));
+export async function clockFindings({ agents, providers }: LoadedConfig): Promise<DoctorFinding[]> {
+  const grants = agents.flatMap((agent) => agent.grants);
+  const found = providers.map(async ({ alias, provider, options }) => {
+    const builtin = builtinProviders.get(provider);
+    const ids = grants.filter((grant) => grant.provider === alias).map(({ id }) => id);
+    const reached = builtin?.reach?.(options, ids, AbortSignal.timeout(LOOK_MS));
+    return reached === undefined ? [] : clockOf(alias, reached, ids.length > 0);
+  });
+  return (await Promise.all(found)).flat();
 }
 
-async function clockOf({ alias, options }: ResolvedProvider): Promise<DoctorFinding> {
-  const { endpoint, region } = options;
-  const url =
-    typeof endpoint === 'string' ? endpoint : `https://secretsmanager.${String(region)}.amazonaws.com/`;
-  let date: string | null;
+async function clockOf(
+  alias: string,
+  reached: Promise<Reached>,
+  isNeeded: boolean,
+): Promise<DoctorFinding[]> {
+  const of = (severity: DoctorFinding['severity'], message: string, fix?: string): DoctorFinding[] => [
+    { checkId: 'clock', severity, message, ...(fix !== undefined && { fix }) },
+  ];
   try {
-    const answer = await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(LOOK_MS) });
-    date = answer.headers.get('date');
-  } catch {
-    const message = `the provider "${alias}" does not answer at ${url}`;
-    return {
-      checkId: 'clock',
-      severity: 'warn',
-      message,
-      fix: 'look at the network, proxies and VPC endpoints',
-    };
+    const { url, proxy, answered, date } = await reached;
+    const way = proxy === undefined ? '' : ` through the proxy of ${proxy}`;
+    if (!answered) {
+      const message = `the provider "${alias}" does not answer at ${url}${way}`;
+      return of('warn', message, 'look at the network, proxies and VPC endpoints');
+    }
+    const off = Math.abs(Date.now() - Date.parse(date ?? ''));
+    if (Number.isNaN(off)) return of('ok', `the provider "${alias}" answers`);
+    const message = `the clock is ${Math.round(off / 1000)} s from that of the provider "${alias}"`;
+    if (off < SKEW_WARN_MS) return of('ok', message);
+    const fix = 'set the clock, and keep it by NTP: AWS refuses requests that are 5 min off';
+    return of(off < SKEW_MS ? 'warn' : 'error', message, fix);
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    // With a grant the start fails for it, and is looked at next.
+    if (isNeeded) return [];
+    return of('warn', `the provider "${alias}": ${error.message}`, 'no agent needs it yet');
   }
-  const off = Math.abs(Date.now() - Date.parse(date ?? ''));
-  if (Number.isNaN(off))
-    return { checkId: 'clock', severity: 'ok', message: `the provider "${alias}" answers` };
-  const message = `the clock is ${Math.round(off / 1000)} s from that of the provider "${alias}"`;
-  if (off < SKEW_WARN_MS) return { checkId: 'clock', severity: 'ok', message };
-  return {
-    checkId: 'clock',
-    severity: off < SKEW_MS ? 'warn' : 'error',
-    message,
-    fix: 'set the clock, and keep it by NTP: AWS refuses requests that are 5 min off',
-  };
 }
 
 async function settled(done: () => boolean): Promise<void> {
-  const until = performance.now() + LOOK_MS;
+  const until = performance.now() + SETTLED_MS;
   while (!done() && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
 }

@@ -244,7 +244,6 @@ describe('failures', () => {
     ['undecryptable', 'SECRET_DENIED'],
     ['not-found', 'SECRET_NOT_FOUND'],
     ['deleted', 'SECRET_NOT_FOUND'],
-    ['expired-credentials', 'SECRET_UNAVAILABLE'],
     ['invalid', 'SECRET_UNAVAILABLE'],
   ] as const)('%s becomes %s for the caller, at a poll too, and the value is gone', async (kind, code) => {
     const { broker, provider, grantAll, clock } = setUp();
@@ -256,7 +255,7 @@ describe('failures', () => {
     expect(await failure(call(broker))).toMatchObject({ code, message: expect.stringContaining(kind) });
   });
 
-  test.each(['transient', 'throttled'] as const)(
+  test.each(['transient', 'throttled', 'expired-credentials'] as const)(
     '%s leaves the value in use, and says so to the instance once; it is current again after a back-off',
     async (kind) => {
       const { broker, provider, events, grantAll, clock } = setUp();

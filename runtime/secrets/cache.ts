@@ -122,6 +122,8 @@ export interface SecretsCache {
   onNews(listener: NewsListener): void;
   /** Tells those providers that want to know which secrets the config declares. Once, before anything is fetched. */
   prepare(refs: readonly SecretRef[]): void;
+  /** What keeps providers from ever reading these refs, as far as that shows before a call; undefined: nothing to look at. */
+  problems(refs: readonly SecretRef[]): Promise<string[]> | undefined;
   /**
    * Brings secrets in: in their order, in batches, and of those that are not required only what can be kept, up to four
    * fifths of what the cache holds. Promises as those of `need`, one for each.
@@ -380,6 +382,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     },
 
     prepare: (refs) => providers.prepare(refs),
+    problems: (refs) => providers.problems(refs),
 
     prefetch(wanted) {
       const settled = new Map(wanted.map((one) => [one, Promise.withResolvers<void>()]));

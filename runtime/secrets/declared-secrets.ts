@@ -13,6 +13,7 @@ export interface DeclaredGrants {
  * Brings in the secrets that a config grants, before anybody uses them. Resolves when the required ones are here; the
  * others come in the background, and those that cannot be had are one warning.
  *
+ * @throws {HoldfastError} `CONFIG_INVALID` when a provider can never read what is granted, such as AWS without a region
  * @throws {HoldfastError} naming every required secret that cannot be had, with the code of the first
  */
 export async function fetchDeclared(
@@ -24,7 +25,13 @@ export async function fetchDeclared(
     [...liveGrants(grants, cache).values()].map((live) => ({ name, live })),
   );
   if (declared.length === 0) return;
-  cache.prepare(declared.map(({ live: { grant } }) => grant));
+  const refs = declared.map(({ live: { grant } }) => grant);
+  cache.prepare(refs);
+  const problems = (await cache.problems(refs)) ?? [];
+  if (problems.length > 0) {
+    const list = problems.map((problem) => `\n- ${problem}`).join('');
+    throw new HoldfastError('CONFIG_INVALID', `Secrets providers cannot read what the config grants:${list}`);
+  }
   const isRequired = ({ live: { grant } }: (typeof declared)[number]): boolean => grant.required === true;
   const first = [...declared.filter(isRequired), ...declared.filter((one) => !isRequired(one))];
   const wanted = first.map(({ live }): Prefetched => ({

@@ -27,6 +27,11 @@ export interface ProviderPool {
   calls(): ProviderCalls;
   /** Tells those of these refs' providers that want to know, once, which secrets the config declares. */
   prepare(refs: readonly SecretRef[]): void;
+  /**
+   * What keeps built-in providers from ever reading these refs, one sentence each; undefined where there is nothing to look
+   * at.
+   */
+  problems(refs: readonly SecretRef[]): Promise<string[]> | undefined;
   /** Closes those that were used. Never rejects, and gives up after 2 s. */
   close(): Promise<void>;
 }
@@ -81,6 +86,16 @@ export function createProviderPool(
             ),
         );
       }
+    },
+    problems(refs) {
+      const looks = [...Map.groupBy(refs, ({ provider }) => provider)].flatMap(([alias, those]) => {
+        const { provider = '', options } = byAlias.get(alias) ?? {};
+        const builtin = customByName.has(provider) ? undefined : builtinProviders.get(provider);
+        if (builtin?.startProblems === undefined) return [];
+        const ids = those.map(({ id }) => id);
+        return [builtin.startProblems(options, ids).then((all) => all.map((one) => `"${alias}": ${one}`))];
+      });
+      return looks.length === 0 ? undefined : Promise.all(looks).then((all) => all.flat());
     },
     async close() {
       const used = new Set(made.values());

@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { createRuntime } from 'holdfast';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
@@ -79,6 +83,77 @@ test('taken rights take effect at the next fetch: the value that was cached is n
   await expect(broker.refresh('default', 'prod/key')).rejects.toMatchObject({ code: 'SECRET_DENIED' });
   await expect(call()).rejects.toMatchObject({ code: 'SECRET_DENIED' });
   expect(broker.status()).toMatchObject([{ state: 'failed', failure: 'denied' }]);
+});
+
+test('a key of the host that is replaced in its file stops nobody, and nothing is revoked', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'holdfast-home-'));
+  onTestFinished(() => rmSync(home, { recursive: true }));
+  const file = join(home, 'credentials');
+  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, undefined);
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file);
+  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+  onTestFinished(() => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', emulator.credentials.accessKeyId);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', emulator.credentials.secretAccessKey);
+  });
+  const write = (): void => {
+    const keys = emulator.createUser({ Statement: { Effect: 'Allow', Action: '*', Resource: '*' } });
+    const { accessKeyId: id, secretAccessKey: key } = keys;
+    writeFileSync(file, `[default]\naws_access_key_id = ${id}\naws_secret_access_key = ${key}\n`);
+  };
+  write();
+  emulator.put('prod/key', 'CANARY-first-key');
+  const events: SecretEvent[] = [];
+  broker.open(caller, [grant], (event) => events.push(event));
+  expect(await call()).toBe(signed('CANARY-first-key'));
+  // The old key is not known any more, and the new one is late.
+  emulator.reset();
+  emulator.put('prod/key', 'CANARY-second-key');
+  await expect(broker.refresh('default', 'prod/key')).rejects.toMatchObject({
+    code: 'SECRET_UNAVAILABLE',
+    message: expect.stringContaining('expired-credentials'),
+  });
+  expect(await call()).toBe(signed('CANARY-first-key'));
+  expect(broker.status()).toMatchObject([{ state: 'stale', failure: 'expired-credentials' }]);
+  write();
+  await vi.waitFor(async () => expect(await call()).toBe(signed('CANARY-second-key')), { timeout: 10_000 });
+  expect(events.map(({ type }) => type)).toEqual(['secret.stale', 'secret.rotated', 'secret.recovered']);
+});
+
+test('without a region, and with one that is not that of a secret, a runtime does not start', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'holdfast-home-'));
+  onTestFinished(() => rmSync(home, { recursive: true }));
+  mkdirSync(join(home, '.aws'));
+  for (const [name, value] of [
+    ['HOME', home],
+    ['AWS_REGION', undefined],
+    ['AWS_EC2_METADATA_DISABLED', 'true'],
+  ] as const) {
+    const before = process.env[name];
+    vi.stubEnv(name, value);
+    onTestFinished(() => void vi.stubEnv(name, before));
+  }
+  const arn = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/key-AbCdEf';
+  const module = new URL('../fixtures/signer.ts', import.meta.url);
+  const start = (id: string, provider = 'desk') => {
+    const ref = { provider, id };
+    const secrets = { key: { ref, mode: 'capability', capabilities: ['sign.hmac'] } } as const;
+    return createRuntime({
+      secrets: { providers: { desk: { provider: 'aws-secrets-manager', endpoint: emulator.url } } },
+      agents: { signer: { type: 'thread-bound', threadId: 'signing', maxThreads: 1, module, secrets } },
+    });
+  };
+  await expect(start('prod/key')).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringMatching(/"desk": No AWS region is known\. Write "region" .* or set AWS_REGION/),
+  });
+  const runtime = await start(arn);
+  await runtime.stop();
+  vi.stubEnv('AWS_REGION', 'eu-west-1');
+  await expect(start(arn)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringMatching(/"desk": .*in the region us-east-1, and the provider reads in eu-west-1/),
+  });
 });
 
 test('a service that hangs rejects in time, and recovers by itself after a back-off', async () => {
