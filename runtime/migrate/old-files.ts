@@ -1,5 +1,4 @@
 import { realpath } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { parseDocument } from '../config/document.ts';
 import type { ConfigPath } from '../config/finding.ts';
 import { include, type Included } from '../config/includes.ts';
@@ -7,6 +6,7 @@ import { flatten, type Origin } from '../config/piece.ts';
 import { readText, shownPath } from '../config/read-text.ts';
 import { configError } from '../config/report.ts';
 import { judge } from '../secrets-audit/credentials.ts';
+import { isEnvFile } from '../secrets-audit/env-file.ts';
 import { filesBeside, type AuditedFile, type UnreadFile } from '../secrets-audit/files.ts';
 import { valuesOfEnv, valuesOfJson } from '../secrets-audit/named-values.ts';
 import { credentialsIn } from './value-free.ts';
@@ -81,7 +81,7 @@ function oldFile({ file, text, encoding, isResidue }: AuditedFile): OldFile {
 }
 
 function kindOf(file: string, text: string): FileKind {
-  if (/(?:^|\.)env(?:\.|$)/.test(basename(file))) return 'env';
+  if (isEnvFile(file)) return 'env';
   return valuesOfJson(text) === undefined ? 'text' : 'json';
 }
 

@@ -20,6 +20,8 @@ test.each([
   ['an .env of quotes', long('A="x\\"y\n')],
   ['a list in one line', `[${long('"ab",')}1]`],
   ['findings', long('password=q8Zt1234 \n')],
+  ['tokens', long(`${['gh', 'p_'].join('')}q8Zt2Lw7vX4nB1mKd5Yc9Rf3q8Zt2Lw7vX4n\n`)],
+  ['URLs with passwords', long('a://b:c@ ')],
 ])(
   '%s in a long file take no longer than others',
   async (_what, text) => {
@@ -30,6 +32,13 @@ test.each([
   },
   60_000,
 );
+
+test('nothing of a file is kept for the next', async () => {
+  const kept = () => performance.getEntries().length;
+  const before = kept();
+  await auditFiles({ files: [{ file: '/desk/a.txt', text: 'a', isResidue: false }], unread: [] });
+  expect(kept()).toBe(before);
+});
 
 test('a file that takes too long is not looked at, and nothing is clean then', async () => {
   let now = 0;

@@ -1,8 +1,8 @@
-import { basename } from 'node:path';
 import { Lines } from '../config/excerpt.ts';
 import type { Span } from '../config/finding.ts';
 import type { AuditedText, UnreadFile } from './audited-file.ts';
 import { judge } from './credentials.ts';
+import { isEnvFile } from './env-file.ts';
 import type { AuditFinding } from './finding.ts';
 import { knownTokens } from './known-tokens.ts';
 import {
@@ -46,7 +46,7 @@ export async function auditFiles(
   { files, unread, skipped = [] }: AuditedTexts,
   now: () => number = () => performance.now(),
 ): Promise<AuditReport> {
-  const findings: AuditFinding[] = [];
+  let findings: AuditFinding[] = [];
   const scanned: string[] = [];
   const left = [...unread];
   // One after the other: each needs memory of many times its size.
@@ -60,7 +60,7 @@ export async function auditFiles(
       });
     } else {
       scanned.push(audited.file);
-      findings.push(...found);
+      findings = findings.concat(found);
     }
   }
   const count = (code: AuditFinding['code']): number => findings.filter((one) => one.code === code).length;
@@ -114,7 +114,7 @@ async function findingsIn(audited: AuditedText, isLate: () => boolean): Promise<
 
 /** What has a name of its own, in its order, and what has one in the middle of a text. */
 function valuesIn(file: string, text: string, lines: Lines) {
-  const isEnv = /(?:^|\.)env(?:\.|$)/.test(basename(file));
+  const isEnv = isEnvFile(file);
   const json = isEnv ? undefined : valuesOfJson(text);
   const values: NamedValue[] = json ?? (isEnv ? valuesOfEnv(text) : valuesOfBrokenJson(text));
   return {

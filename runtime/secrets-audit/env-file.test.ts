@@ -2,7 +2,7 @@ import { parseEnv } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readDotenv } from './dotenv-file.ts';
-import { readEnv } from './env-file.ts';
+import { isEnvFile, readEnv } from './env-file.ts';
 
 const pieces = ['A', 'B', 'C_1', 'export ', '=', '=', ' ', '\t', '\n', '\n', '\r\n', '\r'].concat([
   '"',
@@ -53,6 +53,12 @@ test.each([
     }),
     { numRuns: 2000 },
   );
+});
+
+test('a file is an .env by its name', () => {
+  const are = (...names: string[]): boolean[] => names.map((name) => isEnvFile(`/desk/${name}`));
+  expect(are('.env', '.env.local', 'desk.env', '.env.bak')).toEqual([true, true, true, true]);
+  expect(are('env.ts', 'env.test.ts', 'environment', '.env.json')).toEqual([false, false, false, false]);
 });
 
 const key = ['-----BEGIN X KEY-----', 'line/one+', 'line/two=', '-----END X KEY-----'];

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { readDotenv } from './dotenv-file.ts';
 
 /** An assignment of an `.env`. Offsets are into the text; an end is behind the last character. */
@@ -23,6 +24,14 @@ export interface EnvValue extends EnvAssignment {
 const SPACE = /[ \t\n\r]*/y;
 const RETURNS = /\r*/y;
 const BYTE_ORDER_MARK = '\uFEFF';
+
+/** Whether a file is an `.env` by its name: `.env.local`, `desk.env`, `env`; not `env.ts`. */
+export function isEnvFile(file: string): boolean {
+  const name = basename(file);
+  return (
+    /(?:^|\.)env(?:\.|$)/.test(name) && !/\.(?:[cm]?[jt]sx?|json5?|ya?ml|md|html|py|go|rs|rb|sh)$/.test(name)
+  );
+}
 
 /**
  * The assignments of an `.env` as Node reads them (`--env-file`, `util.parseEnv`), in their order; of those with one name the last

@@ -2,6 +2,7 @@ import { Lines } from '../config/excerpt.ts';
 import type { Span } from '../config/finding.ts';
 import { judgePassword } from './credentials.ts';
 import { looksRandom } from './markers.ts';
+import { ruleFindings } from './secretlint-rules.ts';
 import { tokenForms, type TokenForm } from './token-forms.ts';
 
 /** A token whose form says whose it is; the span is the token's alone. */
@@ -13,7 +14,7 @@ export interface KnownToken extends Span {
   readonly isPlaceholder: boolean;
 }
 
-const PREFIX = '@secretlint/secretlint-rule-';
+const urlPassword = /^[a-z][a-z0-9+.-]{0,31}:\/\/[^\s:/@]{0,256}:([^\s@/]{1,512})@/i;
 
 /**
  * Tokens of well-known services, wherever they stand in a text: in comments too, and several in a line. In their order; none is
@@ -23,10 +24,10 @@ export async function knownTokens(text: string): Promise<KnownToken[]>;
 export async function knownTokens(text: string, isLate: () => boolean): Promise<KnownToken[] | undefined>;
 export async function knownTokens(text: string, isLate = () => false): Promise<KnownToken[] | undefined> {
   const lines = new Lines(text);
-  const found = await ruleTokens(text);
+  let found = await ruleTokens(text);
   for (const form of tokenForms) {
     if (isLate()) return undefined;
-    found.push(...formTokens(text, form));
+    found = found.concat(formTokens(text, form));
   }
   const known: KnownToken[] = [];
   let end = 0;
@@ -42,31 +43,11 @@ export async function knownTokens(text: string, isLate = () => false): Promise<K
 
 type Found = Omit<KnownToken, 'line'>;
 
-/** The rules of secretlint, without the one that comments switch the others off with: an audit is not asked to look away. */
 async function ruleTokens(text: string): Promise<Found[]> {
-  const [{ lintSource }, { rules }] = await Promise.all([
-    import('@secretlint/core'),
-    import('@secretlint/secretlint-rule-preset-recommend'),
-  ]);
-  const { messages } = await lintSource({
-    source: { filePath: 'text', content: text, contentType: 'text' },
-    options: {
-      config: {
-        rules: rules
-          .filter(({ meta: { id } }) => id !== `${PREFIX}filter-comments`)
-          .map((rule) => ({ id: rule.meta.id, rule })),
-      },
-      noPhysicFilePath: true,
-      maskSecrets: true,
-    },
-  });
-  return messages.flatMap(({ ruleId, range: [start, end] }) => {
-    const service = ruleId.replace(PREFIX, '').replaceAll('-', ' ');
-    const password = /^[a-z][a-z0-9+.-]{0,31}:\/\/[^\s:/@]{0,256}:([^\s@/]{1,512})@/i.exec(
-      text.slice(start, end),
-    )?.[1];
+  return (await ruleFindings(text)).flatMap((one) => {
+    const password = urlPassword.exec(text.slice(one.start, one.end))?.[1];
     const judged = password === undefined ? { isPlaceholder: false } : judgePassword(password);
-    return judged === undefined ? [] : [{ start, end, service, ...judged }];
+    return judged === undefined ? [] : [Object.assign(one, judged)];
   });
 }
 
