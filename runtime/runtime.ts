@@ -246,6 +246,8 @@ export interface Surroundings extends Pick<
 > {
   /** Is given what takes values of secrets out of whatever leaves the process, what changes a pool, and what sends an event. */
   readonly onSystem?: (system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open'>) => void;
+  /** Is given what opens the page of the inspector, where there is to be one. Default: it is opened before the runtime is there. */
+  readonly onPage?: (open: () => Promise<void>) => void;
 }
 
 /** {@link createRuntime}, anywhere. */
@@ -275,11 +277,16 @@ export async function openRuntime<const C extends RuntimeConfig>(
   surroundings.onSystem?.(system);
   for (const message of foreignXState(loaded.agents)) system.warn({}, message);
   let page: RunningInspector | undefined;
+  const open = async (): Promise<void> => {
+    if (inspect === undefined) return;
+    // The server and its page are loaded for those alone who want them.
+    const { openPage } = await import('./inspect/local/open-page.ts');
+    page = await openPage(system, inspect, given.logger && system.logger);
+  };
   try {
     if (inspect?.page !== undefined) {
-      // The server and its page are loaded for those alone who want them.
-      const { openPage } = await import('./inspect/local/open-page.ts');
-      page = await openPage(system, inspect, given.logger && system.logger);
+      if (surroundings.onPage === undefined) await open();
+      else surroundings.onPage(open);
     }
     await system.fetchSecrets();
   } catch (error) {
@@ -317,7 +324,9 @@ export async function openRuntime<const C extends RuntimeConfig>(
     },
     get: (address) => system.get(address),
     logic: (agent) => system.logic(agent) as never,
-    inspector: page,
+    get inspector() {
+      return page;
+    },
     status: () => system.status(),
     on(type, listening) {
       checkCall('runtime.on()', { type: [type, runtimeEvent], listener: [listening, listener] });

@@ -9,6 +9,8 @@ import type { TlsFiles } from './tls-files.ts';
 
 /** Connections that wait while no process serves; more are refused. */
 const MOST_HELD = 10_000;
+/** And how long who is refused may take to ask for something, and to read the answer. */
+const REFUSE_MS = 5000;
 
 export interface DoorOptions {
   readonly host: string;
@@ -30,6 +32,7 @@ export class Door {
   readonly #server: Guarded<Server>;
   readonly #held = new Map<Socket, NodeJS.Timeout>();
   #give: ((socket: Socket) => void) | undefined;
+  #isClosed = false;
 
   private constructor(options: DoorOptions) {
     this.#options = options;
@@ -87,8 +90,24 @@ export class Door {
     this.leadTo(this.#refuser(why));
   }
 
+  /** Lets one in once more, who was given to a process that ended before it took them. */
+  readmit(socket: Socket): void {
+    if (this.#isClosed) socket.destroy();
+    else
+      contained(
+        () => this.#accept(socket),
+        (error) => this.#broken(error, socket),
+      )();
+  }
+
+  /** Answers whatever one asks with that error. */
+  turnAway(socket: Socket, why: HttpError): void {
+    contained(this.#refuser(why), (error, socket: Socket) => this.#broken(error, socket))(socket);
+  }
+
   /** Lets nobody in any more, and sends away who waits. Who is in stays with the process that has them. */
   close(): void {
+    this.#isClosed = true;
     this.#server.close();
     for (const [socket, timer] of this.#held) {
       clearTimeout(timer);
@@ -134,6 +153,8 @@ export class Door {
     const server = httpServer({}, { request }, failed);
     const secure = tls && tlsServer(tls, (socket) => server.emit('connection', socket), failed);
     return (socket) => {
+      const cutOff = setTimeout(() => socket.destroy(), REFUSE_MS);
+      socket.once('close', () => clearTimeout(cutOff));
       (secure ?? server).emit('connection', socket);
       socket.resume();
     };

@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock, within } from '../clock.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import { loadConfig } from '../config/load.ts';
 import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
@@ -16,18 +14,19 @@ import { CrashBudget } from './crash-budget.ts';
 import { Door } from './door.ts';
 import { HttpError, httpErrorOf } from './http-error.ts';
 import type { ControlAction, HandedState } from './messages.ts';
-import { ServiceProcess } from './service-process.ts';
+import type { ServiceProcess } from './service-process.ts';
+import { Services } from './services.ts';
 import { type TlsFiles, tlsOf } from './tls-files.ts';
 import { digestOf } from './token-access.ts';
 
-/** How long a process may take until it is prepared: its modules and secrets are loaded. */
-const PREPARE_MS = 60_000;
-/** And to hand over, or to take, all instances. */
+/** How long a process may take to hand over, or to take, all instances. */
 const HAND_OVER_MS = 30_000;
 /** And to replace the threads of pools, each of which may wait 10 s for its instances. */
 const ROLL_MS = 600_000;
 /** And to heed what takes no time. */
 const HEED_MS = 5000;
+/** Processes that pass on what comes on their connections; of more than that the oldest is ended. */
+const MOST_LEAVING = 4;
 
 const NOTHING: HandedState = { instances: [], answers: [], lost: [] };
 
@@ -45,6 +44,14 @@ export interface Restarted {
   readonly heldMs: number;
 }
 
+/** What a restart puts in the place of what there is, besides the process. */
+interface Replacement {
+  readonly config: LoadedConfig;
+  readonly tls: TlsFiles | undefined;
+  /** Absent when the address stays, or its port does. */
+  readonly door: Door | undefined;
+}
+
 export interface FrontOptions {
   /** The config, an absolute path. */
   readonly file: string;
@@ -59,6 +66,8 @@ export interface FrontOptions {
   readonly crashes?: CrashBudget;
   /** When it ended on its own: the service crashed too often. */
   readonly failed: (error: Error) => void;
+  /** Stops it, also while it starts. Default: none. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -74,41 +83,55 @@ export class Front {
   #config: LoadedConfig;
   #door: Door | undefined;
   #tls: TlsFiles | undefined;
-  #folder = '';
+  readonly #services: Services;
   #service: ServiceProcess | undefined;
   /** Those that were, and have connections still. */
   readonly #leaving = new Set<ServiceProcess>();
   #changing: Promise<unknown> = Promise.resolve();
+  /** What is asked for and has not begun: who asks for the same meanwhile gets the same. */
+  #nextRestart: Promise<Restarted> | undefined;
+  #nextReload: Promise<Reloaded> | undefined;
   #restarts = 0;
   #lastProblem: string | undefined;
-  #isStopping = false;
+  readonly #stopping = new AbortController();
+  #stopped: Promise<void> | undefined;
 
   private constructor(options: FrontOptions, config: LoadedConfig) {
     this.#options = options;
     this.#crashes = options.crashes ?? new CrashBudget();
     this.#config = config;
+    this.#services = new Services({
+      file: options.file,
+      ownerDigest: digestOf(options.token),
+      log: options.log,
+      control: (action) => this.#control(action),
+      lost: (socket) => this.#door?.turnAway(socket, tooMany()),
+      exited: (service, untaken) => this.#exited(service, untaken),
+    });
   }
 
   /**
    * Starts a gateway; resolves when it serves.
    *
    * @throws {ConfigError} when the config is invalid
-   * @throws {HoldfastError} what the service failed with
+   * @throws {HoldfastError} what the service failed with; `RUNTIME_STOPPED` when it was stopped meanwhile
    */
   static async start(options: FrontOptions): Promise<Front> {
     const front = new Front(options, await loadConfig(options.file));
-    front.#folder = await mkdtemp(join(tmpdir(), 'holdfast-'));
+    const stop = (): void => void front.stop();
+    if (options.signal?.aborted === true) stop();
+    options.signal?.addEventListener('abort', stop, { once: true });
     try {
+      front.#goOn();
       front.#tls = await tlsOf(front.#gateway, options.file);
       front.#door = await front.#opened(front.#gateway);
-      const service = await front.#prepared();
-      await front.#serve(service, NOTHING);
+      await front.#serve(await front.#services.prepared(true), NOTHING);
       options.serves?.(front);
+      front.#follow();
     } catch (error) {
       await front.stop();
       throw error;
     }
-    front.#follow();
     return front;
   }
 
@@ -142,35 +165,45 @@ export class Front {
    * prepared, the old one goes on.
    */
   restart(): Promise<Restarted> {
-    return this.#oneByOne(() => this.#handOver());
+    this.#nextRestart ??= this.#oneByOne(() => {
+      this.#nextRestart = undefined;
+      return this.#handOver();
+    });
+    return this.#nextRestart;
   }
 
   /** Has the config as it is on disk now take effect. An invalid one changes nothing. */
   reload(): Promise<Reloaded> {
-    return this.#oneByOne(async () => {
-      const config = await loadConfig(this.#options.file);
-      const change = changeOf(this.#config, config);
-      const kind = change.kind === 'rolled' ? await this.#roll(change.pools) : change.kind;
-      if (kind === 'restarted') await this.#handOver();
-      else if (kind !== 'nothing') {
-        this.#config = config;
-        const message = { type: 'reload', gateway: this.#gateway } as const;
-        await Promise.allSettled(this.#processes().map((one) => one.ask(message, 'reloaded', HEED_MS)));
-      }
-      this.#lastProblem = undefined;
-      this.#follow();
-      return kind;
+    this.#nextReload ??= this.#oneByOne(() => {
+      this.#nextReload = undefined;
+      return this.#read();
     });
+    return this.#nextReload;
   }
 
-  async stop(): Promise<void> {
-    if (this.#isStopping) return;
-    this.#isStopping = true;
+  /** Ends all processes, whatever is under way; requests have `requestTimeoutMs`. Said again, it is the same stop. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#end();
+    return this.#stopped;
+  }
+
+  async #end(): Promise<void> {
+    this.#stopping.abort();
     this.#watch.stop();
     this.#door?.close();
-    const ms = this.#gateway.requestTimeoutMs;
-    await Promise.all(this.#processes().map((service) => service.end(ms)));
-    if (this.#folder !== '') await rm(this.#folder, { recursive: true, force: true });
+    await this.#services.end(this.#gateway.requestTimeoutMs);
+    // What was under way finds that nothing goes on.
+    const late = (): Error => new HoldfastError('RUNTIME_STOPPED', 'a change is under way still');
+    await within(systemClock, HEED_MS, this.#changing, late).catch(() => {});
+  }
+
+  /** Each step of a change is passed by a stop. */
+  #goOn(): void {
+    if (this.#isStopping) throw new HoldfastError('RUNTIME_STOPPED', 'the gateway stops');
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   get #gateway(): ResolvedGateway {
@@ -185,42 +218,59 @@ export class Front {
   }
 
   #oneByOne<T>(change: () => Promise<T>): Promise<T> {
-    const next = this.#changing.then(change, change);
+    const next = this.#changing.then(() => {
+      this.#goOn();
+      return change();
+    });
     this.#changing = next.catch(() => {});
     return next;
   }
 
-  #opened({ host, port }: ResolvedGateway): Promise<Door> {
+  async #opened({ host, port }: ResolvedGateway): Promise<Door> {
     const holdMs = (): number => this.#gateway.requestTimeoutMs;
     const failed: Failed = (error, what) =>
       this.#options.logger.error({ error }, `${what} failed; it was closed`);
-    return Door.open({ host, port, tls: () => this.#tls, holdMs, failed });
+    const door = await Door.open({ host, port, tls: () => this.#tls, holdMs, failed });
+    if (this.#isStopping) door.close();
+    this.#goOn();
+    return door;
   }
 
-  async #prepared(): Promise<ServiceProcess> {
-    const socket = join(this.#folder, randomBytes(4).toString('hex'));
-    const { file, token, log } = this.#options;
-    const service = new ServiceProcess({ socket, log, control: (action) => this.#control(action) });
+  async #read(): Promise<Reloaded> {
+    const config = await loadConfig(this.#options.file);
+    const change = changeOf(this.#config, config);
+    const kind = change.kind === 'rolled' ? await this.#roll(change.pools) : change.kind;
+    this.#goOn();
+    if (kind === 'restarted') await this.#handOver();
+    else if (kind !== 'nothing') {
+      this.#config = config;
+      const message = { type: 'reload', gateway: this.#gateway } as const;
+      await Promise.allSettled(this.#processes().map((one) => one.ask(message, 'reloaded', HEED_MS)));
+      this.#goOn();
+    }
+    this.#lastProblem = undefined;
+    this.#follow();
+    return kind;
+  }
+
+  /** One that fails is ended. */
+  async #serve(service: ServiceProcess, state: HandedState): Promise<HandedState['lost']> {
+    let lost: HandedState['lost'];
     try {
-      const message = { type: 'prepare', file, socket, ownerDigest: digestOf(token) } as const;
-      const prepared = await service.ask(message, 'prepared', PREPARE_MS);
-      service.version = prepared.version;
-      service.certificate = prepared.certificate;
-      return service;
+      this.#goOn();
+      ({ lost } = await service.ask({ type: 'serve', state }, 'serving', HAND_OVER_MS));
+      this.#goOn();
     } catch (error) {
-      service.kill();
+      // Whoever stops all lets it clean up.
+      if (!this.#isStopping) service.kill();
       throw error;
     }
-  }
-
-  async #serve(service: ServiceProcess, state: HandedState): Promise<HandedState['lost']> {
-    const { lost } = await service.ask({ type: 'serve', state }, 'serving', HAND_OVER_MS);
     this.#service = service;
-    void service.exited.then(() => this.#exited(service));
     const { socket } = service;
     const message = { type: 'succeeded', socket, gateway: this.#gateway } as const;
     this.#door?.leadTo((client) => service.give(client));
     await Promise.allSettled([...this.#leaving].map((one) => one.ask(message, 'passing-on', HEED_MS)));
+    this.#goOn();
     return lost;
   }
 
@@ -230,6 +280,7 @@ export class Front {
       await this.#service?.ask({ type: 'roll', pools }, 'rolled', ROLL_MS);
       return 'rolled';
     } catch (error) {
+      this.#goOn();
       this.#options.logger.error({ error }, 'the threads of a pool could not be replaced one by one');
       return 'restarted';
     }
@@ -237,8 +288,23 @@ export class Front {
 
   async #handOver(): Promise<Restarted> {
     const config = await loadConfig(this.#options.file);
+    const { gateway = this.#gateway } = config;
+    // What can fail for reasons from outside comes first: the old process goes on then.
+    const tls = await tlsOf(gateway, this.#options.file);
+    // The same port at another host cannot be had while the old one has it.
+    const door = gateway.port === this.#gateway.port ? undefined : await this.#opened(gateway);
+    try {
+      const next = await this.#services.prepared(false);
+      this.#goOn();
+      return await this.#replaced(next, { config, tls, door });
+    } catch (error) {
+      if (this.#door !== door) door?.close();
+      throw error;
+    }
+  }
+
+  async #replaced(next: ServiceProcess, { config, tls, door }: Replacement): Promise<Restarted> {
     const before = this.#gateway;
-    const next = await this.#prepared();
     const old = this.#service;
     const held = performance.now();
     this.#service = undefined;
@@ -246,24 +312,25 @@ export class Front {
     let state = NOTHING;
     if (old !== undefined) {
       this.#leaving.add(old);
-      void old.exited.then(() => this.#leaving.delete(old));
       try {
         const ms = before.requestTimeoutMs + HAND_OVER_MS;
         ({ state } = await old.ask({ type: 'hand-over' }, 'state', ms));
       } catch (error) {
+        this.#goOn();
         this.#options.logger.error({ error }, 'the old process did not hand over; its instances are lost');
         void old.end(0);
       }
     }
     this.#config = config;
+    this.#tls = tls;
     const lost = await this.#served(next, state);
     const heldMs = Math.round(performance.now() - held);
-    const { host, port } = this.#gateway;
-    if (host !== before.host || port !== before.port) await this.#move(before);
-    this.#tls = await tlsOf(this.#gateway, this.#options.file);
+    if (door !== undefined) this.#moveTo(door);
+    else if (this.#gateway.host !== before.host) await this.#move(before);
     this.#options.serves?.(this);
     this.#restarts += 1;
     this.#follow();
+    for (const oldest of [...this.#leaving].slice(0, -MOST_LEAVING)) void oldest.end(before.requestTimeoutMs);
     return { result: 'restarted', instances: state.instances.length, lost: [...state.lost, ...lost], heldMs };
   }
 
@@ -272,12 +339,13 @@ export class Front {
     try {
       return await this.#serve(service, state);
     } catch (error) {
+      this.#goOn();
       this.#options.logger.error({ error }, 'the new process failed as it took over; another one is started');
-      service.kill();
     }
     try {
-      return await this.#serve(await this.#prepared(), state);
+      return await this.#serve(await this.#services.prepared(false), state);
     } catch (error) {
+      this.#goOn();
       this.#giveUp('the new process failed twice as it took over; its log says why');
       throw error;
     }
@@ -289,53 +357,71 @@ export class Front {
     this.#options.failed(new HoldfastError('RUNTIME_STOPPED', why));
   }
 
-  /** Another address: who is connected to the old one is answered to the end. */
+  /** Who is connected to the old address is answered to the end. */
+  #moveTo(door: Door): void {
+    const [old, service] = [this.#door, this.#service];
+    this.#door = door;
+    if (service === undefined) door.hold();
+    else door.leadTo((socket) => service.give(socket));
+    old?.close();
+  }
+
+  /** The same port of another host. */
   async #move(before: ResolvedGateway): Promise<void> {
-    const old = this.#door;
-    // The same port at another host cannot be had while the old one has it.
-    const isSamePort = before.port === this.#gateway.port;
-    if (isSamePort) old?.close();
+    this.#door?.close();
     try {
-      this.#door = await this.#opened(this.#gateway);
-      if (!isSamePort) old?.close();
+      this.#moveTo(await this.#opened(this.#gateway));
     } catch (error) {
+      this.#goOn();
       this.#options.logger.error({ error }, 'the new address cannot be had; the old one stays');
-      if (isSamePort) this.#door = await this.#reopened(before);
+      await this.#moveBack(before);
     }
-    const service = this.#service;
-    if (service !== undefined) this.#door?.leadTo((socket) => service.give(socket));
   }
 
-  async #reopened(before: ResolvedGateway): Promise<Door | undefined> {
+  async #moveBack(before: ResolvedGateway): Promise<void> {
     try {
-      return await this.#opened(before);
+      this.#moveTo(await this.#opened(before));
     } catch {
+      this.#goOn();
       this.#giveUp(`neither the new address nor ${before.host}:${before.port} can be had`);
-      return undefined;
     }
   }
 
-  #exited(service: ServiceProcess): void {
-    if (this.#service !== service || this.#isStopping) return;
+  #exited(service: ServiceProcess, untaken: readonly Socket[]): void {
+    this.#leaving.delete(service);
+    if (this.#service === service) this.#crashed(service.pid);
+    for (const socket of untaken) {
+      if (this.#door === undefined) socket.destroy();
+      else this.#door.readmit(socket);
+    }
+  }
+
+  #crashed(pid: number | undefined): void {
+    if (this.#isStopping) return;
     this.#service = undefined;
     this.#door?.hold();
     const wait = this.#crashes.crashed(performance.now());
     const { logger } = this.#options;
     if (wait === undefined) return this.#giveUp('the service crashed too often; its log says why');
-    logger.error({ pid: service.pid, wait }, 'the service process ended; it is started again');
-    void this.#oneByOne(async () => {
-      await delay(wait);
-      // A restart that was under way may have another one serve by now.
-      if (this.#isStopping || this.#service !== undefined) return;
-      try {
-        await this.#serve(await this.#prepared(), NOTHING);
-        this.#restarts += 1;
-      } catch (error) {
-        logger.error({ error }, 'the service could not be started');
-        this.#service = service;
-        this.#exited(service);
-      }
-    });
+    logger.error({ pid, wait }, 'the service process ended; it is started again');
+    // It rejects when it is passed by a stop.
+    this.#oneByOne(() => this.#again(wait)).catch(() => {});
+  }
+
+  async #again(wait: number): Promise<void> {
+    await delay(wait, undefined, { signal: this.#stopping.signal });
+    // A restart that was under way may have another one serve by now.
+    if (this.#service !== undefined) return;
+    let service: ServiceProcess | undefined;
+    try {
+      service = await this.#services.prepared(false);
+      await this.#serve(service, NOTHING);
+      this.#restarts += 1;
+    } catch (error) {
+      this.#goOn();
+      this.#options.logger.error({ error }, 'the service could not be started');
+      this.#crashed(service?.pid);
+    }
   }
 
   #follow(): void {
@@ -350,6 +436,7 @@ export class Front {
       const kind = await this.reload();
       logger.info({ result: kind }, 'the config was read again');
     } catch (error) {
+      if (this.#isStopping) return;
       const { message } = error as Error;
       this.#lastProblem = message;
       const what =
@@ -365,11 +452,15 @@ export class Front {
       if (action === 'restart') return { status: 200, body: await this.restart() };
       if (action === 'reload') return { status: 200, body: { result: await this.reload() } };
       // After the answer is on its way.
-      setImmediate(() => process.emit('SIGTERM'));
+      if (!this.#isStopping) setImmediate(() => process.emit('SIGTERM'));
       return { status: 202, body: { result: 'stopping' } };
     } catch (error) {
       const { status, code, message } = httpErrorOf(error);
       return { status, body: { error: { code, message } } };
     }
   }
+}
+
+function tooMany(): HttpError {
+  return new HttpError(503, 'SERVICE_FAILED', 'the service has no room for another connection', 1);
 }

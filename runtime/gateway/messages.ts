@@ -26,11 +26,23 @@ export interface HandedState {
 /** What may be asked of the front. */
 export type ControlAction = 'status' | 'restart' | 'reload' | 'stop';
 
+/** Has a process load all that it needs. */
+export interface Prepare {
+  readonly type: 'prepare';
+  readonly file: string;
+  readonly socket: string;
+  readonly ownerDigest: string;
+  /** Whether the gateway starts with it: no other process has what two cannot have at a time, and what cannot be had is told. */
+  readonly isFirst: boolean;
+}
+
 /** From the front to a service process. A socket that comes with `connection` is that of a client. */
 export type ToService =
-  | { readonly type: 'prepare'; readonly file: string; readonly socket: string; readonly ownerDigest: string }
+  | Prepare
   | { readonly type: 'serve'; readonly state: HandedState }
-  | { readonly type: 'connection' }
+  | { readonly type: 'connection'; readonly n: number }
+  /** So many were given before this: those that have not come by now are lost. */
+  | { readonly type: 'given'; readonly upTo: number }
   | { readonly type: 'reload'; readonly gateway: ResolvedGateway }
   | { readonly type: 'roll'; readonly pools: readonly ResolvedPool[] }
   | { readonly type: 'hand-over' }
@@ -44,5 +56,7 @@ export type FromService =
   | { readonly type: 'reloaded' | 'rolled' | 'passing-on' }
   | { readonly type: 'serving'; readonly lost: HandedState['lost'] }
   | { readonly type: 'state'; readonly state: HandedState }
+  /** Connections that have come; with `upTo`, those up to there that were not named by now never will. */
+  | { readonly type: 'taken'; readonly connections: readonly number[]; readonly upTo?: number }
   | { readonly type: 'control'; readonly n: number; readonly action: ControlAction }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };

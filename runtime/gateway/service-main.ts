@@ -26,7 +26,11 @@ process.on('message', (message: ToService, socket?: Socket) => {
 // Signals are for the front: a terminal sends Ctrl-C to both.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
-// Without a front nobody can reach it.
+/** Longer than any stop takes; what hangs for that long ends with the process. */
+const END_MS = 60_000;
+
+// Without a front nobody can reach it, and nobody would end it.
 process.once('disconnect', () => {
+  setTimeout(() => process.exit(1), END_MS);
   void service.stop().finally(() => process.exit(0));
 });

@@ -7,11 +7,15 @@ import type { ControlAction, FromService, ToService } from './messages.ts';
 
 /** A process that was asked to end and does not is killed, so long after the requests that it has. */
 const END_MS = 20_000;
+/** What a process that has ended wrote and said is there by then, unless others that it started have its output still. */
+const HEARD_MS = 1000;
+/** How long connections may be on their way until it is asked for them: no more than a moment, or they are lost. */
+const ON_THEIR_WAY_MS = 1000;
 
 const extension = extname(fileURLToPath(import.meta.url));
 const main = fileURLToPath(new URL(`./service-main${extension}`, import.meta.url));
 
-type Answer = Exclude<FromService, { type: 'control' }>;
+type Answer = Exclude<FromService, { type: 'control' | 'taken' }>;
 
 export interface ServiceProcessOptions {
   /** Where it is to listen for requests that come from other processes of the gateway. */
@@ -20,13 +24,22 @@ export interface ServiceProcessOptions {
   readonly log: (text: string) => Promise<void> | void;
   /** Does what a request to it asks of the front. */
   readonly control: (action: ControlAction) => Promise<{ readonly status: number; readonly body: object }>;
+  /** Gets back a connection, unread, that did not reach it. */
+  readonly lost: (socket: Socket) => void;
 }
 
 /** A process that has a runtime, as the front sees it. */
 export class ServiceProcess {
   readonly #child: ChildProcess;
   readonly #options: ServiceProcessOptions;
+  /** Resolves when it has ended, and all that it said was heard. */
   readonly exited: Promise<void>;
+  /** Connections that it has not said to have taken: nobody has read them. */
+  readonly #given = new Map<number, Socket>();
+  #connections = 0;
+  #asking: NodeJS.Timeout | undefined;
+  #ending: Promise<void> | undefined;
+  #isToServe = false;
   /** Of the package that it has loaded; known when it is prepared. */
   version: string | undefined;
   /** The fingerprint of its certificate, when it serves https. */
@@ -50,13 +63,11 @@ export class ServiceProcess {
       // What is left of it is lost; the process itself is looked after below.
       output?.on('error', () => {});
     }
-    this.exited = new Promise((resolve) => {
-      this.#child.once('exit', () => resolve());
-      // There may be more than one.
-      this.#child.on('error', () => resolve());
-    });
+    this.exited = this.#over();
+    void this.exited.then(() => this.#letGo());
     this.#child.on('message', (message: FromService) => {
       if (message.type === 'control') void this.#control(message);
+      else if (message.type === 'taken') this.#taken(message);
       else this.#answered?.(message);
     });
   }
@@ -92,6 +103,7 @@ export class ServiceProcess {
           if (found.type === 'failed') fail(found.code as HoldfastErrorCode, found.message);
           if (found.type === answer) resolve(found as Extract<Answer, { type: T }>);
         };
+        if (message.type === 'serve') this.#isToServe = true;
         this.tell(message);
       });
     } finally {
@@ -104,23 +116,87 @@ export class ServiceProcess {
     if (this.#child.connected) this.#child.send(message, () => {});
   }
 
-  /** Gives it the connection of a client, unread. */
+  /**
+   * Gives it the connection of a client, unread. It is kept open here until the process has said that it came: of what is sent to one
+   * that dies, Node tells nothing and gives nothing back.
+   */
   give(socket: Socket): void {
-    const message: ToService = { type: 'connection' };
-    if (this.#child.connected) this.#child.send(message, socket, (error) => void (error && socket.destroy()));
-    else socket.destroy();
+    const n = (this.#connections += 1);
+    this.#given.set(n, socket);
+    const message: ToService = { type: 'connection', n };
+    if (this.#child.connected) this.#child.send(message, socket, { keepOpen: true }, () => {});
+    this.#askForThem();
   }
 
-  /** Ends the process: by what it does itself, else by force. Its requests have `ms`. */
-  async end(ms: number): Promise<void> {
-    this.tell({ type: 'stop' });
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), ms + END_MS);
-    await this.exited;
-    clearTimeout(timer);
+  /** Those that it was given and had not taken when it ended. */
+  untaken(): Socket[] {
+    const sockets = [...this.#given.values()];
+    this.#given.clear();
+    return sockets;
+  }
+
+  /** Ends the process: by what it does itself, else by force. Its requests have `ms`. One that serves nobody yet ends at once. */
+  end(ms: number): Promise<void> {
+    this.#ending ??= this.#ended(ms);
+    return this.#ending;
   }
 
   kill(): void {
     this.#child.kill('SIGKILL');
+  }
+
+  async #ended(ms: number): Promise<void> {
+    if (this.#isToServe) this.tell({ type: 'stop' });
+    else this.kill();
+    const timer = setTimeout(() => this.kill(), ms + END_MS);
+    await this.exited;
+    clearTimeout(timer);
+  }
+
+  #over(): Promise<void> {
+    const child = this.#child;
+    return new Promise((resolve) => {
+      let late: NodeJS.Timeout | undefined;
+      child.once('exit', () => (late = setTimeout(resolve, HEARD_MS)));
+      // Its output has ended, and the channel.
+      child.once('close', () => {
+        clearTimeout(late);
+        resolve();
+      });
+      // It could not be started; other errors end nothing.
+      child.on('error', () => {
+        if (child.pid === undefined) resolve();
+      });
+    });
+  }
+
+  /** Others that it has started may write to its output for ever; the front does not wait for that. */
+  #letGo(): void {
+    for (const output of [this.#child.stdout, this.#child.stderr]) (output as Socket | null)?.unref();
+  }
+
+  #taken({ connections, upTo = 0 }: Extract<FromService, { type: 'taken' }>): void {
+    for (const n of connections) {
+      // It has its own; the connection ends when both are closed.
+      this.#given.get(n)?.destroy();
+      this.#given.delete(n);
+    }
+    for (const [n, socket] of this.#given) {
+      if (n > upTo) break;
+      this.#given.delete(n);
+      this.#options.lost(socket);
+    }
+  }
+
+  /** A process that has no file descriptor left is not even told that a connection was to come. */
+  #askForThem(): void {
+    if (this.#asking !== undefined) return;
+    this.#asking = setTimeout(() => {
+      this.#asking = undefined;
+      if (this.#given.size === 0) return;
+      this.tell({ type: 'given', upTo: this.#connections });
+      this.#askForThem();
+    }, ON_THEIR_WAY_MS).unref();
   }
 
   async #control({ n, action }: Extract<FromService, { type: 'control' }>): Promise<void> {

@@ -17,8 +17,16 @@ import { version } from '../version.ts';
 import { Activations } from './activations.ts';
 import { gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
-import type { ControlAction, FromService, HandedInstance, HandedState, ToService } from './messages.ts';
+import type {
+  ControlAction,
+  FromService,
+  HandedInstance,
+  HandedState,
+  Prepare,
+  ToService,
+} from './messages.ts';
 import { ReadinessProbe } from './readiness.ts';
+import { Receipts } from './receipts.ts';
 import { RequestServer } from './request-server.ts';
 import { StreamTokens } from './stream-tokens.ts';
 import { Streams } from './streams.ts';
@@ -29,6 +37,9 @@ import { TokenAccess } from './token-access.ts';
 const DRAIN_MS = 10_000;
 /** Instances whose states are asked for, or that are started, at a time. */
 const AT_A_TIME = 32;
+/** How often, and how many times, the page of the inspector is tried for while another process may have its port. */
+const PAGE_MS = 1000;
+const PAGE_TRIES = 60;
 
 type Controlled = Pick<Extract<ToService, { type: 'controlled' }>, 'status' | 'body'>;
 
@@ -44,6 +55,13 @@ export class Service {
   #socket = '';
   #ownerDigest = '';
   #gateway: ResolvedGateway | undefined;
+  /** Until it was opened. */
+  #openPage: (() => Promise<void>) | undefined;
+  /** Answers a request; nobody is let in before there is one. */
+  #listener: ReturnType<typeof getRequestListener> | undefined;
+  readonly #receipts = new Receipts((connections, upTo) =>
+    this.#tell({ type: 'taken', connections, ...(upTo !== undefined && { upTo }) }),
+  );
   readonly #idempotency = new Idempotency(systemClock, () => this.#gateway?.limits.keptAnswerBytes ?? 0);
   readonly #readiness = new ReadinessProbe();
   readonly #leaving = new AbortController();
@@ -76,6 +94,10 @@ export class Service {
         // A client that went away on the way here leaves no socket.
         if (this.#server === undefined) socket?.destroy();
         else if (socket !== undefined) this.#server.take(socket);
+        this.#receipts.taken(message.n);
+        break;
+      case 'given':
+        this.#receipts.given(message.upTo);
         break;
       case 'reload':
         this.#reload(message.gateway);
@@ -118,11 +140,13 @@ export class Service {
     await this.#server?.stop(this.#gateway?.requestTimeoutMs ?? 0);
     this.#readiness.stop();
     await this.#runtime?.stop();
-    if (this.#socket !== '') await rm(this.#socket, { force: true });
+    // The front does it too, unless it was killed.
+    if (this.#socket !== '') await rm(dirname(this.#socket), { recursive: true, force: true });
   }
 
-  /** All that can fail because of the config fails here, while the process before goes on. */
-  async #prepare({ file, socket, ownerDigest }: Extract<ToService, { type: 'prepare' }>): Promise<void> {
+  /** All that can fail because of the config, or for reasons from outside, fails here, while the process before goes on. */
+  async #prepare({ file, socket, ownerDigest, isFirst }: Prepare): Promise<void> {
+    this.#socket = socket;
     const config = await loadConfig(file);
     const { gateway } = config;
     if (gateway === undefined) throw new TypeError('a config that was read has its gateway');
@@ -137,10 +161,29 @@ export class Service {
     // After all requests that have come are read: those for one thread leave together.
     this.#runtime = await openRuntime(file, opened, {
       onSystem,
+      onPage: (open) => void (this.#openPage = open),
       soon: setImmediate,
       logsPrinted: true,
     });
-    this.#socket = socket;
+    await this.#listen(gateway, socket);
+    // Later the process before has its port, where it is given one.
+    if (isFirst) {
+      await this.#openPage?.();
+      this.#openPage = undefined;
+    }
+  }
+
+  async #listen(gateway: ResolvedGateway, socket: string): Promise<void> {
+    const [tls, system] = [this.#tls, this.#system];
+    const logger = system === undefined ? this.#logger : scrubbedLogger(this.#logger, system.scrubber);
+    const failed: Failed = (error, what) => logger.error({ error }, `${what} failed; it was closed`);
+    this.#server = new RequestServer({
+      listener: (request, response) => this.#listener?.(request, response),
+      requestTimeoutMs: () => (this.#gateway ?? gateway).requestTimeoutMs,
+      failed,
+      ...(tls && { tls }),
+    });
+    await this.#server.listen(socket);
   }
 
   #reload(gateway: ResolvedGateway): void {
@@ -190,13 +233,23 @@ export class Service {
       scrubber,
       logger,
     });
-    const tls = this.#tls;
-    const listener = getRequestListener(app.fetch);
-    const failed: Failed = (error, what) => logger.error({ error }, `${what} failed; it was closed`);
-    this.#server = new RequestServer({ listener, requestTimeoutMs, failed, ...(tls && { tls }) });
-    await this.#server.listen(this.#socket);
+    this.#listener = getRequestListener(app.fetch);
     this.#readiness.begin();
+    await this.#tryPage(PAGE_TRIES);
     return lost;
+  }
+
+  /** The process before has closed its own by now, or is about to be ended; another program may have the port for ever. */
+  async #tryPage(tries: number): Promise<void> {
+    if (this.#openPage === undefined || this.#leaving.signal.aborted) return;
+    try {
+      await this.#openPage();
+      this.#openPage = undefined;
+    } catch (error) {
+      const advice = 'the page of the inspector is not there; it is tried again every second, for a minute';
+      if (tries === PAGE_TRIES) this.#logger.error({ error }, advice);
+      if (tries > 1) setTimeout(() => void this.#tryPage(tries - 1), PAGE_MS).unref();
+    }
   }
 
   #control(action: ControlAction): Promise<Controlled> {

@@ -31,7 +31,10 @@ const START_MS = 90_000;
 const STOP_MS = 60_000;
 const LOOK_MS = 50;
 
-/** In the foreground: for systemd, containers, and a look at what it logs. Ends with the signal that stops it. */
+/**
+ * In the foreground: for systemd, containers, and a look at what it logs. Ends with the signal that stops it, also while it starts;
+ * a second one changes nothing.
+ */
 export async function gatewayRun({ config }: Options, terminal: Terminal): Promise<ExitCode> {
   const { stdout, env } = terminal;
   const file = await configOf(config, terminal);
@@ -50,36 +53,55 @@ export async function gatewayRun({ config }: Options, terminal: Terminal): Promi
     logger.error({ error }, 'the gateway gives up');
     ended.resolve(EXIT.failed);
   };
+  const stopping = new AbortController();
+  const end = (): void => {
+    stopping.abort();
+    ended.resolve(EXIT.ok);
+  };
+  const again = (): void => {
+    starting
+      .then((front) => front.restart())
+      .catch((error: unknown) => {
+        if (stopping.signal.aborted) return;
+        logger.error({ error }, 'the restart failed; the old process goes on');
+      });
+  };
   let announced = Promise.resolve();
-  const front = await Front.start({
+  let isAnnounced = false;
+  const starting = Front.start({
     file,
     token,
     logger,
     log: (text) => written(stdout, text),
     serves: ({ url, certificate }) => {
       const found = { pid: process.pid, url, token, config: file, version, startedAt };
+      isAnnounced = true;
       announced = announced
         .then(() => announce({ ...found, ...(certificate !== undefined && { certificate }) }, env))
         .catch(fail);
     },
     failed: fail,
+    signal: stopping.signal,
   });
-  const end = (): void => ended.resolve(EXIT.ok);
-  const again = (): void => {
-    front
-      .restart()
-      .catch((error: unknown) => logger.error({ error }, 'the restart failed; the old process goes on'));
-  };
-  process.once('SIGTERM', end).once('SIGINT', end).on('SIGHUP', again);
-  await announced;
-  logger.info({ url: front.url, config: file, version }, 'the gateway serves');
-  const code = await ended.promise;
-  process.removeListener('SIGTERM', end).removeListener('SIGINT', end).removeListener('SIGHUP', again);
-  await front.stop();
-  await announced;
-  await retract(file, env);
-  logger.info({}, 'the gateway has stopped');
-  return code;
+  process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', again);
+  try {
+    const front = await starting;
+    await announced;
+    logger.info({ url: front.url, config: file, version }, 'the gateway serves');
+    const code = await ended.promise;
+    await front.stop();
+    return code;
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+    return EXIT.ok;
+  } finally {
+    await announced;
+    if (isAnnounced) {
+      await retract(file, env);
+      logger.info({}, 'the gateway has stopped');
+    }
+    process.removeListener('SIGTERM', end).removeListener('SIGINT', end).removeListener('SIGHUP', again);
+  }
 }
 
 /** In the background; resolves when it serves. */

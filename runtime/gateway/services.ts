@@ -1,0 +1,79 @@
+import { rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { HoldfastError } from '../errors.ts';
+import { ServiceProcess, type ServiceProcessOptions } from './service-process.ts';
+import { type SocketFolder, socketFolder, socketPlaces } from './socket-folder.ts';
+
+/** How long a process may take until it is prepared: its modules and secrets are loaded. */
+const PREPARE_MS = 60_000;
+
+export interface ServicesOptions extends Omit<ServiceProcessOptions, 'socket'> {
+  /** The config, an absolute path. */
+  readonly file: string;
+  readonly ownerDigest: string;
+  /** One has ended; with the connections that it was given and had not taken. */
+  readonly exited: (service: ServiceProcess, untaken: readonly Socket[]) => void;
+}
+
+/** All service processes of a front, each from its fork until it has exited and its folder is gone. */
+export class Services {
+  readonly #options: ServicesOptions;
+  readonly #all = new Map<ServiceProcess, Promise<void>>();
+  #isOver = false;
+
+  constructor(options: ServicesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts one, which has all that it needs and serves nobody yet. What the gateway can do without fails the first one alone.
+   *
+   * @throws {HoldfastError} what it failed with; it is ended
+   */
+  async prepared(isFirst: boolean): Promise<ServiceProcess> {
+    const { file, ownerDigest } = this.#options;
+    const place = await socketFolder(socketPlaces(file, process.env));
+    let service: ServiceProcess | undefined;
+    try {
+      if (this.#isOver) throw new HoldfastError('RUNTIME_STOPPED', 'the gateway stops');
+      service = this.#forked(place);
+      const message = { type: 'prepare', file, socket: service.socket, ownerDigest, isFirst } as const;
+      const { version, certificate } = await service.ask(message, 'prepared', PREPARE_MS);
+      service.version = version;
+      service.certificate = certificate;
+      return service;
+    } catch (error) {
+      if (service === undefined) await removed(place.folder);
+      service?.kill();
+      throw error;
+    }
+  }
+
+  /** Ends all, and starts no more. Requests have `ms`. */
+  async end(ms: number): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(
+      Array.from(this.#all, async ([service, gone]) => {
+        await service.end(ms);
+        await gone;
+      }),
+    );
+  }
+
+  #forked({ folder, socket }: SocketFolder): ServiceProcess {
+    const { log, control, lost, exited } = this.#options;
+    const service = new ServiceProcess({ socket, log, control, lost });
+    const gone = service.exited.then(async () => {
+      exited(service, service.untaken());
+      await removed(folder);
+      this.#all.delete(service);
+    });
+    this.#all.set(service, gone);
+    return service;
+  }
+}
+
+/** What is left of it disturbs nobody. */
+async function removed(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true }).catch(() => {});
+}

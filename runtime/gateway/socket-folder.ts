@@ -1,0 +1,71 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HoldfastError } from '../errors.ts';
+import { gatewayFolder } from './running.ts';
+
+/** What `sun_path` of a socket's address has room for, without its last zero byte: Linux has 108, the BSDs and macOS 104. */
+const MOST_BYTES = process.platform === 'linux' ? 107 : 103;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where the socket of a service process is, in a folder that is its own and for this user alone. */
+export interface SocketFolder {
+  readonly folder: string;
+  readonly socket: string;
+}
+
+/** Where it may be, the best first. */
+export function socketPlaces(config: string, env: Environment): string[] {
+  const { XDG_RUNTIME_DIR: ofUser } = env;
+  return [tmpdir(), ...(ofUser === undefined ? [] : [ofUser]), '/tmp', gatewayFolder(config, env)];
+}
+
+/**
+ * Makes one in the first place that will do. Each process gets another, so that it does not matter who has cleaned up the one before.
+ *
+ * @throws {HoldfastError} `CONFIG_INVALID` when none will do, with why
+ */
+export async function socketFolder(places: readonly string[]): Promise<SocketFolder> {
+  const problems: string[] = [];
+  for (const place of new Set(places)) {
+    try {
+      return await madeIn(place);
+    } catch (error) {
+      problems.push(`\n  ${place}: ${(error as Error).message}`);
+    }
+  }
+  throw new HoldfastError(
+    'CONFIG_INVALID',
+    `the processes of the gateway need a folder for the socket between them, and none of these will do; set TMPDIR to one that can be written to, with a short path:${problems.join('')}`,
+  );
+}
+
+async function madeIn(place: string): Promise<SocketFolder> {
+  const form = join(place, 'holdfast-XXXXXX', 's');
+  const bytes = Buffer.byteLength(form);
+  if (bytes > MOST_BYTES) {
+    throw new Error(`a socket there has a path of ${bytes} bytes, and the system allows ${MOST_BYTES}`);
+  }
+  await mkdir(place, { recursive: true, mode: 0o700 });
+  const folder = await mkdtemp(join(place, 'holdfast-'));
+  const socket = join(folder, 's');
+  try {
+    await tried(socket);
+    return { folder, socket };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Not every file system has sockets. */
+function tried(socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    // Which takes the socket away again.
+    server.listen(socket, () => server.close(() => resolve()));
+  });
+}
