@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { env } from 'node:process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -182,6 +184,32 @@ function requestTo(method: string, path: string, operation: Operation, token: st
     });
 }
 
+/** Requests that do something once, whatever their client does meanwhile. */
+interface Keyed {
+  readonly by: number;
+  /** What the client does with each attempt; the last one always waits for its answer. */
+  readonly attempts: readonly ('answered' | 'reset' | 'half a body' | 'at once')[];
+  readonly query: string;
+}
+
+const keyed: fc.Arbitrary<Keyed> = fc.record({
+  by: fc.integer({ min: 1, max: 9 }),
+  attempts: fc.array(fc.constantFrom('answered', 'reset', 'half a body', 'at once'), { maxLength: 5 }),
+  query: fc.constantFrom('events?wait=handled', 'events', 'ask?timeoutMs=5000'),
+});
+
+/** Sends it, or the beginning of it, on a connection of its own, and resets that. */
+async function resetting(url: string, head: string, body: string, sent: number): Promise<void> {
+  const { port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  await new Promise<void>((resolve) => {
+    socket.write(head + body.slice(0, sent), () => resolve());
+  });
+  socket.resetAndDestroy();
+}
+
 /** As a client writes a value into an address. */
 function text(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
@@ -237,5 +265,62 @@ test(
     expect(sent).toBeGreaterThanOrEqual(env['HOLDFAST_PATH'] === undefined ? numRuns * requestsOfARun : 1);
     expect(OUTCOMES.filter((outcome) => !met.has(outcome))).toEqual([]);
     expect(await call('GET', '/v1/gateway')).toMatchObject({ body: { restarts: 0 } });
+  },
+);
+
+test(
+  'what is sent with a key is done once, with connections that are reset, half bodies and restarts in between',
+  { timeout: timeLimitMs + 60_000 },
+  async () => {
+    const { front, token, call } = await gateway({ gateway: { port: 0, reload: false } });
+    await call('PUT', '/v1/agents/counter/once');
+    let expected = 0;
+    let n = 0;
+    const send = async ({ by, attempts, query }: Keyed): Promise<void> => {
+      n += 1;
+      const path = `/v1/agents/counter/once/${query}`;
+      const body = JSON.stringify({ type: 'inc', by });
+      const headers = {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        'idempotency-key': `key ${n}`,
+      };
+      const lines = Object.entries({ host: 'x', ...headers, 'content-length': String(body.length) });
+      const fields = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      const head = `POST ${path} HTTP/1.1\r\n${fields}\r\n`;
+      const whole = async (): Promise<void> => {
+        const response = await fetch(front.url + path, { method: 'POST', headers, body });
+        const text = await response.text();
+        // It does not reply, and that is its answer each time.
+        const isFine = response.status < 300 || (response.status === 422 && text.includes('ASK_UNANSWERED'));
+        if (!isFine) throw new Error(`${path}: ${response.status} ${text}`);
+      };
+      const open: Promise<void>[] = [];
+      for (const attempt of attempts) {
+        if (attempt === 'at once') open.push(whole());
+        else if (attempt === 'answered') await whole();
+        else await resetting(front.url, head, body, attempt === 'reset' ? body.length : body.length >> 1);
+      }
+      await Promise.all([...open, whole()]);
+      expected += by;
+    };
+    const property = fc.asyncProperty(
+      fc.array(keyed, { minLength: 5, maxLength: 5 }),
+      fc.boolean(),
+      async (all, restarts) => {
+        const restart = restarts && n % 4 === 0 ? front.restart() : undefined;
+        for (const one of all) await send(one);
+        await restart;
+        expect(await call('POST', '/v1/agents/counter/once/ask', { type: 'read' })).toMatchObject({
+          body: { reply: expected },
+        });
+      },
+    );
+    await fc.assert(property, {
+      numRuns: Math.ceil(numRuns / 4),
+      interruptAfterTimeLimit: timeLimitMs,
+      markInterruptAsFailure: true,
+      ...replay,
+    });
   },
 );

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
@@ -16,6 +16,7 @@ import { plainJson } from './plain-json.ts';
 import { addressIn, type GatewayContext, reached, type Route, routes, type RouteRequest } from './routes.ts';
 import type { Streams } from './streams.ts';
 import { type Caller, may, type TokenAccess } from './token-access.ts';
+import { UnreadAnswers } from './unread-answers.ts';
 
 /** What the HTTP face is made of. */
 export interface AppOptions extends GatewayContext {
@@ -31,6 +32,12 @@ export interface AppOptions extends GatewayContext {
 const LONGEST_KEY = 255;
 /** Handlers have the deadline themselves, and say more; this one is for those that do not keep it. */
 const GRACE_MS = 1000;
+
+/** What stands behind a request over a socket. */
+interface Behind {
+  readonly incoming?: IncomingMessage;
+  readonly outgoing?: ServerResponse;
+}
 
 /** The HTTP face of a runtime. All that leaves it is without values of secrets. */
 export function gatewayApp(options: AppOptions): Hono {
@@ -65,10 +72,11 @@ export function gatewayApp(options: AppOptions): Hono {
       headers: { 'Content-Type': 'text/plain; version=0.0.4' },
     });
   });
+  const unread = new UnreadAnswers();
   const document = openApiDocument();
   at('GET', '/openapi.json', () => Response.json(document));
   for (const route of routes) {
-    at(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options));
+    at(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options, unread));
   }
   // Those that have come so far are none of these.
   for (const [path, allowed] of methods) {
@@ -101,9 +109,13 @@ function readyz(c: Context, { runtime, readiness, access, scrubber }: AppOptions
   return Response.json(isKnown ? scrubber.scrub(look) : { ready: look.ready }, { status });
 }
 
+function behind({ env }: Context): Behind {
+  return (env ?? {}) as Behind;
+}
+
 /** Of Node's own headers where there are any: to make those of the web platform takes longer than all else here. */
 function headerOf(c: Context, name: string): string | undefined {
-  const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage };
+  const { incoming } = behind(c);
   const found = incoming === undefined ? c.req.header(name) : incoming.headers[name];
   return Array.isArray(found) ? found[0] : found;
 }
@@ -119,12 +131,22 @@ function permit(c: Context, { access }: AppOptions, scope: Route['scope'], agent
   throw new HttpError(403, 'FORBIDDEN', `this token does not allow ${what}`);
 }
 
-async function answer(c: Context, route: Route, options: AppOptions): Promise<Response> {
+async function answer(
+  c: Context,
+  route: Route,
+  options: AppOptions,
+  unread: UnreadAnswers,
+): Promise<Response> {
   const params = c.req.param() as Record<string, string>;
-  if (route.isStream === true) return streamed(c, route, params, options);
+  if (route.isStream === true) return streamed(c, route, params, options, unread);
   const caller = permit(c, options, route.scope, params['agent']);
+  unread.assertRoom(caller);
   const ms = options.requestTimeoutMs() + GRACE_MS;
-  return within(systemClock, ms, answerOnce(c, route, caller, params, options), () => tooLate(ms));
+  const found = await within(systemClock, ms, answerOnce(c, route, caller, params, options), () =>
+    tooLate(ms),
+  );
+  unread.add(caller, found.body.length, behind(c).outgoing);
+  return responseOf(found, found.isReplay);
 }
 
 function tooLate(ms: number): HttpError {
@@ -144,6 +166,7 @@ async function streamed(
   route: Route,
   params: Record<string, string>,
   options: AppOptions,
+  unread: UnreadAnswers,
 ): Promise<Response> {
   const query = checked(route.query, c.req.query(), 'the query') as RouteRequest['query'];
   const caller = listenerOf(c, params, query, options);
@@ -166,6 +189,7 @@ async function streamed(
     everyMs: query['everyMs'] as number,
     isAgain: headerOf(c, 'last-event-id') !== undefined,
   });
+  unread.watch(behind(c).outgoing);
   return new Response(body, { headers });
 }
 
@@ -195,7 +219,7 @@ async function answerOnce(
   caller: Caller,
   params: Record<string, string>,
   options: AppOptions,
-): Promise<Response> {
+): Promise<Answer & { readonly isReplay?: boolean }> {
   const text = route.body === undefined ? '' : await c.req.text();
   const request: RouteRequest = {
     params,
@@ -206,7 +230,7 @@ async function answerOnce(
     course: undefined,
   };
   const key = route.isIdempotent === true ? headerOf(c, 'idempotency-key') : undefined;
-  if (key === undefined) return responseOf(await run(route, request, options));
+  if (key === undefined) return run(route, request, options);
   if (key === '' || key.length > LONGEST_KEY) {
     throw new HttpError(400, 'BAD_REQUEST', `an Idempotency-Key has 1 to ${LONGEST_KEY} characters`);
   }
@@ -218,7 +242,7 @@ async function answerOnce(
   );
   const ms = route.waitMs?.(request.query, options.requestTimeoutMs()) ?? options.requestTimeoutMs();
   const answer = await within(systemClock, ms, found.answer, () => stillRunning(route, ms));
-  return responseOf(answer, found.isReplay);
+  return { ...answer, isReplay: found.isReplay };
 }
 
 /** What a request came to, also when it failed. */

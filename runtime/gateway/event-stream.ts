@@ -16,8 +16,6 @@ export interface StreamWishes {
 
 /** Proxies end what is silent for a minute. */
 const HEARTBEAT_MS = 15_000;
-/** A client that takes nothing of what waits for it for so long is gone, or as good as. */
-const STALLED_MS = 60_000;
 /** When a browser comes again whose stream has ended. */
 const RETRY_MS = 1000;
 /** What is longer is not copied: those who are slow share it. */
@@ -37,7 +35,6 @@ export class EventStream {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** The client waits for the next chunk. */
   #isWanted = false;
-  #takenAt = performance.now();
   #n = 0;
   /** What is left of the event that the client has begun to take. */
   #parts: Uint8Array[] = [];
@@ -76,7 +73,6 @@ export class EventStream {
         },
         pull: () => {
           stream.#isWanted = true;
-          stream.#takenAt = performance.now();
           stream.#safely(() => stream.#give())();
         },
         cancel: () => stream.#stop(),
@@ -85,6 +81,7 @@ export class EventStream {
       { highWaterMark: 0 },
     );
     signal.addEventListener('abort', () => stream.#stop(), { once: true });
+    if (signal.aborted) stream.#stop();
     return { body, stream };
   }
 
@@ -174,7 +171,6 @@ export class EventStream {
 
   #beat(): void {
     if (this.#isWanted) this.#enqueue(encoder.encode(': alive\n\n'));
-    else if (performance.now() - this.#takenAt > STALLED_MS) this.#cutOff();
   }
 
   /** Nothing is heard any more; what waits is told, and then that. */
@@ -242,13 +238,6 @@ export class EventStream {
     if (this.#isOver) return;
     this.#stop();
     this.#controller?.close();
-  }
-
-  /** Nobody reads: what is under way to the client is dropped with its connection. */
-  #cutOff(): void {
-    if (this.#isOver) return;
-    this.#stop();
-    this.#controller?.error(new Error('nobody reads the stream'));
   }
 
   #dropWaiting(): void {
