@@ -493,6 +493,10 @@ describe('times', () => {
     const waits = [1, 2, 3, 8, 9, 1000].map((attempts) => backOffAfterMs(context({ attempts }), 1));
     expect(waits).toEqual([1_000, 2_000, 4_000, 128_000, 128_000, 128_000]);
     expect(backOffAfterMs(context({}), 0.5)).toBe(500);
+    const own = [1, 5, 6, 1000].map((attempts) =>
+      backOffAfterMs(context({ attempts, failure: 'expired-credentials' }), 1),
+    );
+    expect(own).toEqual([1_000, 16_000, 30_000, 30_000]);
   });
 
   test('a value is usable for the longer of its time to live and the staleness allowed, and never beyond a lease', () => {

@@ -150,6 +150,11 @@ export const deniedHoldMs = 30_000;
 export const notFoundHoldMs = 10_000;
 /** The back-off after failures that may pass: doubles with each, as in AWS' Java cache. */
 export const backOffMs = { first: 1_000, most: 128_000 } as const;
+/**
+ * The longest back-off for credentials of the host: somebody who has just renewed them is there to see whether it helped. As
+ * long as a refusal is remembered, so that it costs no more calls.
+ */
+export const credentialsBackOffMs = deniedHoldMs;
 const seenLimit = 10;
 
 /**
@@ -180,8 +185,9 @@ export function pollAfterMs({ ttlMs, leaseMs }: SecretEntryContext, part: number
 }
 
 /** Milliseconds until the next try; `part` in [0.5, 1.0] spreads those of many entries. */
-export function backOffAfterMs({ attempts }: SecretEntryContext, part: number): number {
-  return Math.min(backOffMs.first * 2 ** Math.max(0, attempts - 1), backOffMs.most) * part;
+export function backOffAfterMs({ attempts, failure }: SecretEntryContext, part: number): number {
+  const most = failure === 'expired-credentials' ? credentialsBackOffMs : backOffMs.most;
+  return Math.min(backOffMs.first * 2 ** Math.max(0, attempts - 1), most) * part;
 }
 
 /**

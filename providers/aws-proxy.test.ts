@@ -1,11 +1,16 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, request, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { testCertificate } from '../runtime/secrets/fixtures/test-certificate.ts';
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
@@ -19,30 +24,47 @@ let proxyUrl: string;
 let asked: string[];
 const { signal } = new AbortController();
 
-// A proxy that passes what is not encrypted on to the emulator, whatever the host, and opens no tunnel.
+let service: TlsServer;
+/** Whether the proxy opens tunnels: to the service, whatever the host. */
+let isOpen: boolean;
+
+const portOf = (server: Server | TlsServer): number => (server.address() as AddressInfo).port;
+
+// A proxy that passes what is not encrypted on to the emulator, whatever the host.
 beforeAll(async () => {
   emulator = await startSecretsManagerEmulator();
   const { hostname: host, port } = new URL(emulator.url);
-  proxy = createServer((from, to) => {
-    const url = new URL(String(from.url));
-    asked.push(`${from.method} ${url.origin}`);
+  const passOn: RequestListener = (from, to) => {
+    const url = new URL(String(from.url), emulator.url);
     const { method, headers } = from;
     const on = request({ host, port, path: url.pathname + url.search, method, headers }, (answer) => {
       to.writeHead(answer.statusCode ?? 500, answer.headers);
       answer.pipe(to);
     });
     from.pipe(on);
+  };
+  service = createTlsServer(testCertificate, passOn).listen(0, '127.0.0.1');
+  await once(service, 'listening');
+  proxy = createServer((from, to) => {
+    asked.push(`${from.method} ${new URL(String(from.url)).origin}`);
+    passOn(from, to);
   });
-  proxy.on('connect', ({ url }, socket) => {
-    asked.push(`CONNECT ${url}`);
-    socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+  proxy.on('connect', ({ url, headers }, socket) => {
+    asked.push(['CONNECT', url, headers['proxy-authorization']].filter(Boolean).join(' '));
+    if (!isOpen) return void socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+    const tunnel = connect(portOf(service), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      socket.pipe(tunnel).pipe(socket);
+    });
+    return socket.on('error', () => tunnel.destroy());
   });
   proxy.listen(0, '127.0.0.1');
   await once(proxy, 'listening');
-  proxyUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  proxyUrl = `http://127.0.0.1:${portOf(proxy)}`;
 });
 beforeEach(() => {
   asked = [];
+  isOpen = false;
   emulator.reset();
   emulator.put('a', 'value');
   for (const name of Object.keys(process.env)) if (/^AWS_|_proxy$/i.test(name)) vi.stubEnv(name, undefined);
@@ -50,8 +72,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllEnvs());
 afterAll(async () => {
-  proxy.closeAllConnections();
-  proxy.close();
+  for (const server of [proxy, service]) server.close().closeAllConnections();
   await emulator.stop();
 });
 
@@ -80,6 +101,40 @@ test('through a tunnel where the endpoint is https', async () => {
   vi.stubEnv('https_proxy', proxyUrl);
   expect(await read({})).toBe('transient');
   expect(asked).toEqual(['CONNECT secretsmanager.eu-west-1.amazonaws.com:443']);
+});
+
+test('a tunnel that the proxy opens, to who has a name and a password, leads to the service', async () => {
+  isOpen = true;
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-proxy-'));
+  const certificate = join(folder, 'ca.pem');
+  writeFileSync(certificate, testCertificate.cert);
+  // What is trusted besides is read when a process starts.
+  const program = `
+    const { createAwsSecretsManagerProvider } = await import('./providers/aws-secrets-manager.ts');
+    const provider = createAwsSecretsManagerProvider({ region: 'eu-west-1', endpoint: 'https://api.example.test' });
+    const { bytes } = await provider.fetch({ provider: 'default', id: 'a' }, {}, new AbortController().signal);
+    console.log(new TextDecoder().decode(bytes));
+    await provider.close();`;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['-C', 'holdfast-source', '--input-type=module', '-e', program],
+    {
+      cwd: fileURLToPath(new URL('../', import.meta.url)),
+      timeout: 25_000,
+      env: {
+        PATH: process.env['PATH'],
+        NODE_EXTRA_CA_CERTS: certificate,
+        HTTPS_PROXY: proxyUrl.replace('//', '//desk:p%40ss@'),
+        AWS_ACCESS_KEY_ID: emulator.credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: emulator.credentials.secretAccessKey,
+      },
+    },
+  );
+  expect(stdout).toBe('value\n');
+  expect(asked).toEqual([
+    `CONNECT api.example.test:443 Basic ${Buffer.from('desk:p@ss').toString('base64')}`,
+  ]);
+  rmSync(folder, { recursive: true });
 });
 
 test('STS is asked for a role the same way', async () => {

@@ -236,6 +236,32 @@ describe('credentials that are replaced while the process runs are used from the
     expect(emulator.calls).toMatchObject({ AssumeRole: 1, GetSecretValue: 2 });
   });
 
+  test('with which the role of a profile is assumed', async () => {
+    vi.stubEnv('AWS_ENDPOINT_URL_STS', emulator.url);
+    const source = (keys: EmulatedCredentials): string => lines(keys).replace('[default]', '[source]');
+    const arn = emulator.createRole('desk', everything);
+    put('.aws/config', `[default]\nrole_arn = ${arn}\nsource_profile = source\nregion = ap-east-1\n`);
+    put('.aws/credentials', source(emulator.createUser(everything)));
+    expect(await read()).toBe('value');
+    put('.aws/credentials', source(replaced()));
+    emulator.createRole('desk', everything);
+    expect(await read()).toBe('value');
+  });
+
+  test('for many secrets at once', async () => {
+    put('.aws/credentials', lines(emulator.createUser(everything)));
+    expect(await read()).toBe('value');
+    put('.aws/credentials', lines(replaced()));
+    const refs = ['a', 'b'].map((id) => ({ provider: 'default', id }));
+    emulator.put('b', 'other');
+    const found = await provider.fetchMany?.(refs, signal);
+    const values = [...(found?.values() ?? [])].map((one) =>
+      'bytes' in one ? one.bytes.length : one.failure,
+    );
+    expect(values).toEqual([5, 5]);
+    expect(emulator.calls).toEqual({ BatchGetSecretValue: 2 });
+  });
+
   test('with which the rotation queue is read, without a word of trouble', async () => {
     const stopping = new AbortController();
     const hints: RotationHint[] = [];

@@ -134,6 +134,12 @@ test('of a name that is written twice it is the last, which is the one that prog
   expect(at(String.raw`{"a":1,"\u0061":{"b":2}}`, '/a/b')).toBe('2');
 });
 
+test('a byte order mark is one at the start of the text alone', () => {
+  expect(at('\uFEFF{"\uFEFFa":"\uFEFFb"}', '/\uFEFFa')).toBe('"\uFEFFb"');
+  expect(at('{"\uFEFFa":1}', '/a')).toBeUndefined();
+  expect(rootSpan(bytesOf('\uFEFF\uFEFF{}'))).toBeUndefined();
+});
+
 test('an array has its elements and nothing else', () => {
   for (const wrong of ['/length', '/01', '/-1', '/3', '/', '/1/0'])
     expect(at('["a","b","c"]', wrong)).toBeUndefined();

@@ -14,13 +14,14 @@ const BOM = [0xef, 0xbb, 0xbf];
  * and prints a foreign text alters numbers that JavaScript cannot hold, and its layout.
  */
 export function rootSpan(bytes: Uint8Array): JsonSpan | undefined {
+  const from = BOM.every((byte, at) => bytes[at] === byte) ? BOM.length : 0;
   try {
-    JSON.parse(decode(bytes));
+    JSON.parse(decode(bytes.subarray(from)));
   } catch {
     // The parser's own words quote the text.
     return undefined;
   }
-  const start = skipSpace(bytes, BOM.every((byte, at) => bytes[at] === byte) ? BOM.length : 0);
+  const start = skipSpace(bytes, from);
   return { start, end: valueEnd(bytes, start) };
 }
 
@@ -34,7 +35,10 @@ export function memberSpan(bytes: Uint8Array, holder: JsonSpan, name: string): J
     let written = String(index);
     if (isObject) {
       const end = stringEnd(bytes, at);
-      written = JSON.parse(decode(bytes.subarray(at, end))) as string;
+      const inner = bytes.subarray(at + 1, end - 1);
+      written = inner.includes(BACKSLASH)
+        ? (JSON.parse(decode(bytes.subarray(at, end))) as string)
+        : decode(inner);
       at = skipSpace(bytes, skipSpace(bytes, end) + 1);
     }
     const span = { start: at, end: valueEnd(bytes, at) };
@@ -136,7 +140,7 @@ const isSpace = (byte: number | undefined): boolean =>
 const isDelimiter = (byte: number | undefined): boolean =>
   isSpace(byte) || byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY;
 
-/** Without the byte order mark, if there is one. */
-function decode(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
-}
+// What would be a byte order mark at the start of a text is a letter like any other within it.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+const decode = (bytes: Uint8Array): string => decoder.decode(bytes);

@@ -36,6 +36,16 @@ describe('the variables of the environment', () => {
   );
 });
 
+test.each([
+  ['22.20.0', undefined],
+  ['22.21.0', 'HTTPS_PROXY'],
+  ['24.4.1', undefined],
+  ['24.5.0', 'HTTPS_PROXY'],
+  ['26.0.0', 'HTTPS_PROXY'],
+])('Node %s goes through the proxy of %s', (node, variable) => {
+  expect(proxyVariable(aws, { HTTPS_PROXY: 'http://p:1' }, node)).toBe(variable);
+});
+
 describe('no proxy', () => {
   const env = (NO_PROXY = '') => ({ HTTPS_PROXY: 'http://p:1', HTTP_PROXY: 'http://p:1', NO_PROXY });
   const isAsked = (url: string, list?: string): boolean =>

@@ -45,9 +45,16 @@ export function proxyProblem(url: URL, env: Env): string | undefined {
 }
 
 /** The variable that names the proxy through which a URL is asked; undefined: through none. */
-export function proxyVariable(url: URL, env: Env): string | undefined {
+export function proxyVariable(url: URL, env: Env, node: string = process.versions.node): string | undefined {
   const scheme = url.protocol === 'http:' ? 'http' : 'https';
+  if (!hasProxies(node)) return undefined;
   return usable(env, scheme) === undefined || isExcepted(url, env) ? undefined : proxyOf(env, scheme)?.[0];
+}
+
+/** Whether agents of this Node take `proxyEnv`; others ask directly. */
+function hasProxies(node: string): boolean {
+  const [major = 0, minor = 0] = node.split('.').map(Number);
+  return major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
 }
 
 function proxyOf(env: Env, scheme: 'http' | 'https'): readonly [variable: string, value: string] | undefined {

@@ -116,6 +116,11 @@ test.for([
   ['key', '', 'the new value is empty'],
   ['key', undefined, 'on standard input'],
   ['key', 'x'.repeat(70_000), 'at most 65536 bytes'],
+  [
+    'arn:aws:secretsmanager:us-east-1:111122223333:secret:k-AbCdEf',
+    canary,
+    'the provider reads in ap-east-1',
+  ],
   ['key --provider none', canary, 'the config declares: default, kept, own'],
 ] as const)('%s is refused with what to do, and nothing is written', async ([args, input, message]) => {
   const { store, rotate } = await project();

@@ -38,7 +38,10 @@ export async function secretsRotate(
     const known = config.providers.map((one) => one.alias).join(', ') || 'none';
     throw new HoldfastError('CONFIG_INVALID', `no provider is named ${alias}; the config declares: ${known}`);
   }
-  const provider = builtinProviders.get(declared.provider)?.create(declared.options);
+  const builtin = builtinProviders.get(declared.provider);
+  const [problem] = (await builtin?.startProblems?.(declared.options, [id])) ?? [];
+  if (problem !== undefined) throw new HoldfastError('CONFIG_INVALID', `${alias}: ${problem}`);
+  const provider = builtin?.create(declared.options);
   if (provider?.put === undefined) {
     const message = `nothing can be written to ${alias} (${declared.provider}); change the secret where it comes from, then: holdfast secrets reload ${id}`;
     throw new HoldfastError('SECRET_DENIED', message);
