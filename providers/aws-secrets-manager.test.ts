@@ -1,4 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest';
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
@@ -98,6 +109,24 @@ describe('reading', () => {
     expect(found?.get('absent')).toMatchObject({ failure: 'not-found' });
     expect(emulator.calls).toEqual({ BatchGetSecretValue: 3 });
   });
+});
+
+test('a value that was read as bytes is replaced by bytes, another by a text where it is one', async () => {
+  const sent: unknown[] = [];
+  const send = vi.spyOn(SecretsManagerClient.prototype, 'send');
+  onTestFinished(() => send.mockRestore());
+  emulator.put('text', 'one');
+  emulator.put('bytes', new TextEncoder().encode('{"a":1}'));
+  for (const id of ['text', 'bytes']) {
+    await provider.fetch(ref(id), {}, signal);
+    await provider.put?.(ref(id), new TextEncoder().encode('two'), signal);
+  }
+  for (const [command] of send.mock.calls)
+    if (command instanceof PutSecretValueCommand) sent.push(command.input);
+  expect(sent).toEqual([
+    { SecretId: 'text', SecretString: 'two' },
+    { SecretId: 'bytes', SecretBinary: new TextEncoder().encode('two') },
+  ]);
 });
 
 describe('failing', () => {

@@ -75,6 +75,8 @@ export function createAwsSecretsManagerProvider(
   const settings = parseAwsSecretsManagerOptions(options);
   const { deadlineMs = 8_000, rotationQueueUrl: queueUrl } = settings;
   let ids: readonly string[] = [];
+  /** Secrets whose value was last read as bytes: who puts another one there leaves it that. */
+  const binary = new Set<string>();
   let region: Promise<string> | undefined;
   const regionFound = (): Promise<string> => {
     region ??= findRegion(settings.region, ids).catch((error: unknown) => {
@@ -103,6 +105,8 @@ export function createAwsSecretsManagerProvider(
         { abortSignal },
       ),
     );
+    if (found.SecretBinary === undefined) binary.delete(ref.id);
+    else binary.add(ref.id);
     return toResult(ref.id, found);
   }
 
@@ -135,7 +139,7 @@ export function createAwsSecretsManagerProvider(
     fetch,
 
     async put({ id, role }, value, signal) {
-      const isText = isUtf8(value);
+      const isText = !binary.has(id) && isUtf8(value);
       const put = await call(role, signal, ({ sdk, client }, abortSignal) =>
         client.send(
           new sdk.PutSecretValueCommand({

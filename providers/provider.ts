@@ -60,7 +60,7 @@ export interface RotationHint {
  * Why a call failed; what happens next depends on nothing else.
  * - `transient`: network, time out, server error; trying again may help
  * - `throttled`: too many calls
- * - `expired-credentials`: the host's own credentials are missing, or ran out and could not be renewed
+ * - `expired-credentials`: the host's own credentials are missing, ran out, or are not known, and could not be renewed
  * - `denied`: the host may not read this secret
  * - `not-found`: no such secret or version
  * - `deleted`: the secret is marked for deletion

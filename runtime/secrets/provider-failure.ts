@@ -19,7 +19,7 @@ const meaning: Readonly<Record<SecretFailure, readonly [HoldfastErrorCode, strin
   throttled: ['SECRET_UNAVAILABLE', 'the provider refuses more calls for now; try again later'],
   'expired-credentials': [
     'SECRET_UNAVAILABLE',
-    "the host's own credentials are missing or have expired; renew them",
+    "the host's own credentials are missing, have expired, or are not known to the provider; renew them",
   ],
   rejected: [
     'SECRET_UNAVAILABLE',
