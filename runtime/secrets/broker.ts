@@ -196,9 +196,12 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     first.catch(() => {});
   }
 
-  function endUses(holder: Holder | undefined, reason: HoldfastError): void {
+  /** The reason is made for those alone who hear it: its stack costs more than all else of a spawn without secrets. */
+  function endUses(holder: Holder | undefined, reasonOf: (address: string) => HoldfastError): void {
     if (holder === undefined) return;
     holder.live = false;
+    if (holder.uses.size === 0) return;
+    const reason = reasonOf(holder.address);
     for (const use of holder.uses) use.abort(reason);
   }
 
@@ -293,12 +296,12 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       const entries = [...live.values()].map(({ spec }) => spec);
       for (const { spec, grant } of live.values()) scrubber?.cover(spec.key, grant.jsonKey);
       if (entries.length > 0 || before !== undefined) cache.hold(address, entries);
-      endUses(before, agentStopped(address));
+      endUses(before, agentStopped);
       if (continues) for (const grant of live.values()) greet(holder, grant);
     },
 
     suspend(address) {
-      endUses(holders.get(address), agentStopped(address));
+      endUses(holders.get(address), agentStopped);
     },
 
     close(address) {
@@ -306,7 +309,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       if (holder === undefined) return;
       holders.delete(address);
       cache.release(address);
-      endUses(holder, agentStopped(address));
+      endUses(holder, agentStopped);
     },
 
     call(caller, name, named, args, signal) {
@@ -383,7 +386,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     async stop() {
       if (stopped) return;
       stopped = true;
-      for (const holder of holders.values()) endUses(holder, secretsStopped());
+      for (const holder of holders.values()) endUses(holder, secretsStopped);
       holders.clear();
       notices.clear();
       await Promise.all([injector.close(), cache.stop()]);
