@@ -1,4 +1,4 @@
-import { refusal } from './refusal.ts';
+import { refusal, tooLate } from './refusal.ts';
 import type { Tag } from './mailbox/mailbox.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import type { Seat } from './seats.ts';
@@ -8,8 +8,8 @@ import type { CarriedAsk } from './wire/protocol.ts';
 export interface AskToCarry extends Pick<CarriedAsk, 'incarnation' | 'ask'> {
   /** Milliseconds for which somebody still waits. */
   readonly timeoutMs: number;
-  /** Is given what the ask comes to. */
-  readonly taken: (answer: Promise<unknown>) => void;
+  /** Is given what the ask comes to, and the tag under which it is known here. */
+  readonly taken: (answer: Promise<unknown>, tag: Tag) => void;
 }
 
 /** The asks that one instance takes over from another process, until it runs: from then on they are like its own. */
@@ -22,11 +22,13 @@ export class CarriedAsks {
     this.#waiting = waiting;
     this.#address = of.address;
     for (const { incarnation, ask, timeoutMs, taken } of asks) {
-      const onTimeout = (): Error => refusal(of.address, 'expired');
+      const onTimeout = (): Error => tooLate(of.address, 'ask', timeoutMs);
+      let known: Tag = 0;
       const answer = waiting.open('ask', { timeoutMs, onTimeout, of: of.threadId }, (tag, deadline) => {
+        known = tag;
         this.#asks.push({ incarnation, ask, tag, deadline });
       });
-      taken(answer);
+      taken(answer, known);
     }
   }
 
@@ -43,7 +45,10 @@ export class CarriedAsks {
   /** It will not run. */
   end(): void {
     const ended = (tag: Tag): void =>
-      this.#waiting.reject(tag, refusal(this.#address, 'stopped', undefined, 'it could not go on; ask again'));
+      this.#waiting.reject(
+        tag,
+        refusal(this.#address, 'stopped', undefined, 'it could not go on; ask again'),
+      );
     for (const { tag } of this.#asks.splice(0)) ended(tag);
   }
 }

@@ -159,12 +159,13 @@ export class Inbox {
       expiresMs,
       refused,
       throws,
+      putOff,
       depth = 0,
     }: WaitOptions & { readonly depth?: number },
   ): Promise<unknown> {
     const { agent, address, messages, settled, waiting } = this.#options;
     const of = agent.threadId;
-    const options = { timeoutMs, signal, onTimeout, expiresMs, refused, throws, of, settled };
+    const options = { timeoutMs, signal, onTimeout, expiresMs, refused, throws, putOff, of, settled };
     const sending = messages?.begin(agent.name, address, kind === 'ask' ? 'ask' : 'deliver');
     const answer = waiting.open(
       kind,

@@ -1,5 +1,6 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate';
 import type { TwinState } from '../actors/twin.ts';
+import { type AskToCarry, CarriedAsks } from './carried-asks.ts';
 import { within } from './clock.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
 import { HoldfastError } from './errors.ts';
@@ -14,7 +15,7 @@ import type { Seat } from './seats.ts';
 import type { ThreadHost } from './thread-host.ts';
 import { secretInSnapshot, type Keeper } from './store/keeper.ts';
 import { Watchers, type IncarnationEnd, type StopReason } from './watchers.ts';
-import type { ActivateRequest, DoneReport } from './wire/protocol.ts';
+import type { ActivateRequest, DoneReport, PutOffAsk } from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
 import { emitFrom, sendToParent } from './xstate/xstate5.ts';
@@ -29,6 +30,8 @@ export interface InstanceOptions {
   readonly input: unknown;
   /** What `persist()` gave, to begin with. */
   readonly snapshot: PersistedState | undefined;
+  /** What it put off in another process, and answers here. */
+  readonly asks?: readonly AskToCarry[] | undefined;
   /** Keeps its state, when restarts are to go on from there. */
   readonly keeper?: Keeper | undefined;
   /** Whether what it is sent may carry memory that threads share: the config of its pool says. */
@@ -99,6 +102,7 @@ export class Instance {
   #stopping: Promise<void> | undefined;
   #cut = false;
   #continuation: PersistedState | undefined;
+  readonly #carried: CarriedAsks | undefined;
   #awaiting: { resolve(): void; reject(error: unknown): void }[] = [];
 
   constructor(options: InstanceOptions) {
@@ -129,6 +133,10 @@ export class Instance {
       settled: (tag) => void this.#seat?.deferred.delete(tag),
       large: (event, bytes) => this.#effects.large(this, event, bytes),
     });
+    const { threadId } = this.agent;
+    if (options.asks !== undefined) {
+      this.#carried = new CarriedAsks(options.asks, waiting, { address: this.address, threadId });
+    }
     this.watchers = new Watchers((error) => this.#effects.watcherThrew(this, error));
     this.started = new Promise((resolve, reject) => {
       this.#settleStarted = { resolve, reject };
@@ -199,7 +207,7 @@ export class Instance {
 
   /** Puts a question to the thread, after everything that was sent before has been handled. */
   async query(
-    method: 'snapshot' | 'persist' | 'can',
+    method: 'snapshot' | 'persist' | 'can' | 'putOff',
     timeoutMs: number,
     ...args: readonly unknown[]
   ): Promise<unknown> {
@@ -221,6 +229,13 @@ export class Instance {
       }
     };
     return within(this.#effects.clock, timeoutMs, answer(), late);
+  }
+
+  /** The asks that it has put off and that somebody waits for in this process, as its incarnation knows them. */
+  async putOff(timeoutMs: number): Promise<readonly PutOffAsk[]> {
+    const asks = (await this.query('putOff', timeoutMs)) as readonly PutOffAsk[];
+    const deferred = this.#seat?.deferred;
+    return asks.filter(([, tag]) => deferred?.has(tag) === true);
   }
 
   /** @throws {HoldfastError} `SECRET_IN_SNAPSHOT` */
@@ -321,6 +336,7 @@ export class Instance {
   activation({ slot }: Seat): ActivateRequest {
     const { agent, id, address } = this;
     const { keeper } = this.#options;
+    const asks = this.#carried?.all;
     const from = this.#continuation ?? keeper?.last ?? this.#options.snapshot;
     const pool = { threadId: agent.threadId, sharedMemory: this.sharedMemory };
     const input = withoutShared(this.#options.input, pool, 'MESSAGE_UNCLONABLE', `the input of ${address}`);
@@ -340,6 +356,7 @@ export class Instance {
       mirror: agent.mirror,
       watched: (this.#watchedAtStart = this.#watched),
       maxIterations: agent.maxIterations,
+      ...(asks !== undefined && asks.length > 0 && { asks }),
     };
   }
 
@@ -430,6 +447,7 @@ export class Instance {
     this.#ran = true;
     this.#phase = 'running';
     this.#continuation = undefined;
+    this.#carried?.seated(this.#seat as Seat, this.agent.threadId);
     this.#settleStarted.resolve();
     for (const waiter of this.#awaiting.splice(0)) waiter.resolve();
     this.#effects.running(this);
@@ -541,6 +559,7 @@ export class Instance {
   }
 
   #unseat(release = true): void {
+    this.#carried?.end();
     const host = this.#host;
     const seat = this.#seat;
     const attachment = seat?.attachment;

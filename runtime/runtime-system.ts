@@ -46,6 +46,7 @@ import type { ThreadHost } from './thread-host.ts';
 import { RECYCLE_MS, Threads, type ThreadsOptions } from './threads.ts';
 import { twinLogic, type InstanceRequest, type TwinEffects } from './twins.ts';
 import { version } from './version.ts';
+import type { PutOffAsk } from './wire/protocol.ts';
 import { createChild } from './xstate/xstate5.ts';
 
 export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProviders' | 'capabilities'> {
@@ -65,7 +66,13 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
 }
 
 /** How long to wait for what came of an event, and how long the event itself waits for its turn. */
-export type OpenWait = Pick<WaitOptions, 'timeoutMs' | 'expiresMs' | 'signal' | 'refused' | 'throws'>;
+export type OpenWait = Pick<
+  WaitOptions,
+  'timeoutMs' | 'expiresMs' | 'signal' | 'refused' | 'throws' | 'putOff'
+>;
+
+/** How long an instance may take to say what it has put off: as long as it may take to say its state. */
+const PUT_OFF_MS = 5000;
 
 /** `drain` by itself: as long as a whole stop. */
 const DRAIN_MS = 15_000;
@@ -266,6 +273,7 @@ export class RuntimeSystem {
       named: request.id !== undefined,
       parent: 'pool',
       snapshot: request.snapshot && continuationOf(request.snapshot),
+      asks: request.asks,
     });
     const parent = poolRef(this.supervisor, agent.threadId) as AnyActorRef;
     const twin = createChild(logic, { id: address, parent, input: request.input });
@@ -298,6 +306,11 @@ export class RuntimeSystem {
     }
     const onTimeout = (ms: number): Error => tooLate(address, kind, ms);
     return instance.inbox.open(kind, event, { ...wait, onTimeout });
+  }
+
+  /** The asks that an instance has put off, as another process takes them over: see {@link SpawnRequest.asks}. */
+  async putOff(address: string): Promise<readonly PutOffAsk[]> {
+    return (await this.#instances.get(address)?.putOff(PUT_OFF_MS)) ?? [];
   }
 
   async replay(id: string): Promise<void> {
@@ -509,6 +522,7 @@ export class RuntimeSystem {
         address,
         input,
         snapshot,
+        asks: request.asks,
         sharedMemory,
         supervision,
         failures: this.#failuresOf(agent, supervision),

@@ -245,7 +245,9 @@ export interface Surroundings extends Pick<
   'clock' | 'startThread' | 'soon' | 'sent' | 'logsPrinted'
 > {
   /** Is given what takes values of secrets out of whatever leaves the process, what changes a pool, and what sends an event. */
-  readonly onSystem?: (system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open'>) => void;
+  readonly onSystem?: (
+    system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn'>,
+  ) => void;
   /** Is given what opens the page of the inspector, where there is to be one. Default: it is opened before the runtime is there. */
   readonly onPage?: (open: () => Promise<void>) => void;
 }

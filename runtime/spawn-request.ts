@@ -1,4 +1,5 @@
 import type { PersistedEnvelope } from './agent-ref.ts';
+import type { AskToCarry } from './carried-asks.ts';
 import { kindOf } from './call-check.ts';
 import { HoldfastError } from './errors.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
@@ -8,6 +9,8 @@ export interface SpawnRequest {
   readonly id?: string | undefined;
   readonly input?: unknown;
   readonly snapshot?: PersistedEnvelope | undefined;
+  /** What the instance put off in another process; never of a user's call. */
+  readonly asks?: readonly AskToCarry[] | undefined;
 }
 
 /** Checks what a caller gave, who may not have types; nothing is as good as no options. `at` is the id of the address. */

@@ -43,7 +43,9 @@ export function takeAnswers(
   isWhole &&= i === failed.length;
   for (i = 0; typeof deferred[i + 1] === 'number'; i += 2) {
     const tag = deferred[i + 1] as Tag;
-    if (heard(tag)) seats.at(deferred[i] as number)?.deferred.add(tag);
+    if (!heard(tag)) continue;
+    seats.at(deferred[i] as number)?.deferred.add(tag);
+    waiting.putOff(tag);
   }
   seats.answersTaken();
   return isWhole && i === deferred.length;

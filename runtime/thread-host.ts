@@ -51,11 +51,12 @@ import {
   type Admission,
   type HostMethod,
   type LetterReport,
+  type PutOffAsk,
   type SecretUseName,
   type Severance,
   type ThreadMethod,
 } from './wire/protocol.ts';
-import { isCount, isPersistedState, isWireSnapshot } from './wire/shapes.ts';
+import { isCount, isListOf, isPersistedState, isPutOffAsk, isWireSnapshot } from './wire/shapes.ts';
 import { toUnshared, type WireSnapshot } from './wire/snapshot.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
 
@@ -115,6 +116,7 @@ const ANSWERS = {
   snapshot: isWireSnapshot,
   persist: isPersistedState,
   can: (answer: unknown): answer is boolean => typeof answer === 'boolean',
+  putOff: (answer: unknown): answer is readonly PutOffAsk[] => isListOf(answer, isPutOffAsk),
 };
 const SLOW =
   'a turn takes long, and the other instances of its thread wait; do such work in steps or elsewhere';

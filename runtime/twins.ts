@@ -8,6 +8,7 @@ import {
   type TwinRequest,
   type TwinState,
 } from '../actors/twin.ts';
+import type { AskToCarry } from './carried-asks.ts';
 import type { ResolvedAgent } from './config/resolve.ts';
 import type { Instance, TwinLine } from './instance.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
@@ -24,6 +25,8 @@ export interface InstanceRequest {
   readonly input: unknown;
   /** What was persisted of it, to continue from. */
   readonly snapshot?: PersistedState | undefined;
+  /** What it put off in another process, and answers here. */
+  readonly asks?: readonly AskToCarry[] | undefined;
 }
 
 export interface TwinEffects {
@@ -70,7 +73,7 @@ export function isTwin(ref: AnyActorRef): boolean {
 /** Twin logic whose every actor stands for an instance of its own. */
 export function twinLogic(
   effects: TwinEffects,
-  spec: Pick<InstanceRequest, 'agent' | 'id' | 'named' | 'parent' | 'snapshot'>,
+  spec: Pick<InstanceRequest, 'agent' | 'id' | 'named' | 'parent' | 'snapshot' | 'asks'>,
 ): TwinLogic {
   const standing = new WeakMap<AnyActorRef, Standing>();
   const create = (self: AnyActorRef, { input, snapshot }: TwinRequest): Instance =>

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
@@ -13,8 +14,11 @@ import type { Course, Idempotency } from './idempotency.ts';
 import type { Answer } from './kept-answers.ts';
 import { openApiDocument } from './open-api.ts';
 import { plainJson } from './plain-json.ts';
+import { CarriedOver } from './put-off-asks.ts';
+import type { RequestServer } from './request-server.ts';
 import { addressIn, type GatewayContext, reached, type Route, routes, type RouteRequest } from './routes.ts';
 import type { Streams } from './streams.ts';
+import { TICKET_HEADER } from './successor.ts';
 import { type Caller, may, type TokenAccess } from './token-access.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 
@@ -25,6 +29,8 @@ export interface AppOptions extends GatewayContext {
   readonly gateway: () => Pick<ResolvedGateway, 'maxBodyBytes' | 'limits' | 'cors'>;
   readonly idempotency: Idempotency;
   readonly streams: Streams;
+  /** What serves the requests, where that can leave to another process. */
+  readonly requests?: () => Pick<RequestServer, 'begin' | 'putOff' | 'passOn'> | undefined;
   readonly scrubber: Pick<Scrubber, 'scrub' | 'scrubText'>;
   readonly logger: Logger;
 }
@@ -120,12 +126,13 @@ function headerOf(c: Context, name: string): string | undefined {
   return Array.isArray(found) ? found[0] : found;
 }
 
-function callerOf(c: Context, access: AppOptions['access']): Caller {
-  return access().caller(headerOf(c, 'authorization'));
+function callerOf(c: Context, access: AppOptions['access'], isCounted?: boolean): Caller {
+  return access().caller(headerOf(c, 'authorization'), isCounted);
 }
 
-function permit(c: Context, { access }: AppOptions, scope: Route['scope'], agent?: string): Caller {
-  const caller = callerOf(c, access);
+function permit(c: Context, { access, asks }: AppOptions, scope: Route['scope'], agent?: string): Caller {
+  // What waits for an ask of another process was counted there.
+  const caller = callerOf(c, access, !asks.knows(headerOf(c, TICKET_HEADER)));
   if (may(caller, scope, agent)) return caller;
   const what = agent === undefined ? scope : `${scope} for the agent ${agent}`;
   throw new HttpError(403, 'FORBIDDEN', `this token does not allow ${what}`);
@@ -142,11 +149,21 @@ async function answer(
   const caller = permit(c, options, route.scope, params['agent']);
   unread.assertRoom(caller);
   const ms = options.requestTimeoutMs() + GRACE_MS;
-  const found = await within(systemClock, ms, answerOnce(c, route, caller, params, options), () =>
-    tooLate(ms),
-  );
-  unread.add(caller, found.body.length, behind(c).outgoing);
-  return responseOf(found, found.isReplay);
+  const read = { text: '' };
+  try {
+    const answered = answerOnce(c, route, caller, params, options, read);
+    const found = await within(systemClock, ms, answered, () => tooLate(ms));
+    unread.add(caller, found.body.length, behind(c).outgoing);
+    return responseOf(found, found.isReplay);
+  } catch (error) {
+    const { incoming, outgoing } = behind(c);
+    const requests = options.requests?.();
+    const isOver = error instanceof CarriedOver && requests && incoming && outgoing;
+    if (!isOver) throw error;
+    const { ticket } = error;
+    await requests.passOn(incoming, outgoing, { body: read.text, ...(ticket !== undefined && { ticket }) });
+    return RESPONSE_ALREADY_SENT;
+  }
 }
 
 function tooLate(ms: number): HttpError {
@@ -219,8 +236,16 @@ async function answerOnce(
   caller: Caller,
   params: Record<string, string>,
   options: AppOptions,
+  read: { text: string },
 ): Promise<Answer & { readonly isReplay?: boolean }> {
-  const text = route.body === undefined ? '' : await c.req.text();
+  const text = (read.text = route.body === undefined ? '' : await c.req.text());
+  const { incoming, outgoing } = behind(c);
+  const requests = options.requests?.();
+  if (incoming && outgoing && requests?.begin(incoming, outgoing) === false) throw new CarriedOver();
+  const ticket = headerOf(c, TICKET_HEADER);
+  const putOff = (): void => {
+    if (outgoing !== undefined) requests?.putOff(outgoing);
+  };
   const request: RouteRequest = {
     params,
     query: checked(route.query, c.req.query(), 'the query') as RouteRequest['query'],
@@ -228,6 +253,8 @@ async function answerOnce(
     caller,
     signal: c.req.raw.signal,
     course: undefined,
+    ticket,
+    putOff,
   };
   const key = route.isIdempotent === true ? headerOf(c, 'idempotency-key') : undefined;
   if (key === undefined) return run(route, request, options);
@@ -237,12 +264,17 @@ async function answerOnce(
   // Not the host, by whose names the same request may come.
   const { pathname, search } = new URL(c.req.url);
   const whole = JSON.stringify([route.method, pathname + search, text]);
-  const found = options.idempotency.once(caller.name, key, whole, (course) =>
-    ended(route, { ...request, course }, options),
+  const found = options.idempotency.once(
+    caller.name,
+    key,
+    whole,
+    (course) => ended(route, { ...request, course }, options),
+    putOff,
   );
   const ms = route.waitMs?.(request.query, options.requestTimeoutMs()) ?? options.requestTimeoutMs();
   const answer = await within(systemClock, ms, found.answer, () => stillRunning(route, ms));
-  return { ...answer, isReplay: found.isReplay };
+  // One that was passed on by another process is the first, and no replay.
+  return { ...answer, isReplay: found.isReplay && ticket === undefined };
 }
 
 /** What a request came to, also when it failed. */
@@ -254,15 +286,33 @@ async function ended(
   try {
     return await run(route, request, options);
   } catch (error) {
+    if (error instanceof CarriedOver) throw error;
     return answerTo(error, options);
   }
+}
+
+/** What a request comes to that waits for an ask of another process. */
+export async function carriedAnswer(
+  reply: Promise<unknown>,
+  options: Pick<AppOptions, 'logger' | 'scrubber'>,
+): Promise<Answer> {
+  try {
+    return { status: 200, body: bodyWith({ reply: (await reply) ?? null }, options) };
+  } catch (error) {
+    if (error instanceof CarriedOver) throw error;
+    return answerTo(error, options);
+  }
+}
+
+function bodyWith(found: unknown, { scrubber }: Pick<AppOptions, 'scrubber'>): string {
+  return JSON.stringify(plainJson(scrubber.scrub(found))) ?? 'null';
 }
 
 async function run(route: Route, request: RouteRequest, options: AppOptions): Promise<Answer> {
   const { status, body } = await route.run(options, request);
   if (body === undefined) return { status, body: '' };
   const seen = route.operationId === 'listAgents' ? onlyOf(body, request.caller.agents) : body;
-  return { status, body: JSON.stringify(plainJson(options.scrubber.scrub(seen))) ?? 'null' };
+  return { status, body: bodyWith(seen, options) };
 }
 
 /** A token for some agents shows nothing of the others. */

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { HttpError } from './http-error.ts';
+import { CarriedOver } from './put-off-asks.ts';
 import { type Answer, type HandedAnswer, KeptAnswers } from './kept-answers.ts';
 
 /** Is told how far a request came, by who does it. */
@@ -9,7 +10,15 @@ export interface Course {
   begun(): void;
   /** It was not done, nor will be: whoever sends it again has it done. May come after its answer. */
   refused(): void;
+  /** What it waits for comes some time later, in the next process if need be. */
+  putOff(): void;
 }
+
+/** A request that waits for an ask which an agent has put off, as it goes to the next process. */
+export type CarriedRequest = readonly [token: string, key: string, fingerprint: string, ticket: string];
+
+/** Nobody has to wait for it before another process takes over. */
+export type PutOff = () => void;
 
 /** Requests of one token that are under way with a key; more are refused. */
 const MOST_RUNNING = 1000;
@@ -18,6 +27,8 @@ interface Running {
   readonly fingerprint: string;
   readonly answer: Promise<Answer>;
   isBegun: boolean;
+  /** Those who wait for it; none once they know that it is put off. */
+  waiting: PutOff[] | undefined;
 }
 
 /**
@@ -28,6 +39,8 @@ export class Idempotency {
   readonly #kept: KeptAnswers;
   /** By token, then by key: two tokens never meet. */
   readonly #running = new Map<string, Map<string, Running>>();
+  /** Those that the next process answers. */
+  readonly #carried: CarriedRequest[] = [];
 
   /** `mostBytes` is read whenever something is kept. */
   constructor(clock: Pick<Clock, 'now'>, mostBytes: () => number) {
@@ -46,11 +59,14 @@ export class Idempotency {
     key: string,
     request: string,
     run: (course: Course) => Promise<Answer>,
+    putOff: PutOff = () => {},
   ): { readonly answer: Promise<Answer>; readonly isReplay: boolean } {
     const fingerprint = hash('sha256', request, 'base64url');
     const running = this.#running.get(token)?.get(key);
     if (running !== undefined) {
       assertSame(running, fingerprint);
+      if (running.waiting === undefined) putOff();
+      else running.waiting.push(putOff);
       return { answer: running.answer, isReplay: true };
     }
     const kept = this.#kept.get(token, key);
@@ -58,7 +74,7 @@ export class Idempotency {
       assertSame(kept, fingerprint);
       return { answer: Promise.resolve(kept.answer()), isReplay: true };
     }
-    return { answer: this.#begin(token, key, fingerprint, run), isReplay: false };
+    return { answer: this.#begin(token, key, fingerprint, run, [putOff]), isReplay: false };
   }
 
   #begin(
@@ -66,6 +82,7 @@ export class Idempotency {
     key: string,
     fingerprint: string,
     run: (course: Course) => Promise<Answer>,
+    waiting: PutOff[] | undefined,
   ): Promise<Answer> {
     const ofToken = this.#running.get(token) ?? new Map<string, Running>();
     if (ofToken.size >= MOST_RUNNING) {
@@ -84,6 +101,13 @@ export class Idempotency {
         isBegun = false;
         if (isOver) this.#kept.delete(token, key);
       },
+      putOff: () => {
+        const entry = ofToken.get(key);
+        const told = entry?.waiting ?? waiting ?? [];
+        if (entry !== undefined) entry.waiting = undefined;
+        waiting = undefined;
+        for (const one of told) one();
+      },
     };
     const answer = run(course).then(
       (found) => {
@@ -98,12 +122,15 @@ export class Idempotency {
       },
       (error: unknown) => {
         this.#end(token, key);
+        if (error instanceof CarriedOver && error.ticket !== undefined) {
+          this.#carried.push([token, key, fingerprint, error.ticket]);
+        }
         throw error;
       },
     );
     // Whoever waits for it hears of it; there may be nobody.
     answer.catch(() => {});
-    ofToken.set(key, { fingerprint, answer, isBegun });
+    ofToken.set(key, { fingerprint, answer, isBegun, waiting });
     return answer;
   }
 
@@ -123,8 +150,24 @@ export class Idempotency {
     return this.#kept.handOver();
   }
 
+  /** Those whose agents have put the answer off, and give it in the next process. */
+  get carried(): readonly CarriedRequest[] {
+    return this.#carried;
+  }
+
   take(handed: readonly HandedAnswer[]): void {
     this.#kept.take(handed);
+  }
+
+  /** Waits for the answers to requests of another process; `answerTo` gives what a ticket comes to. */
+  takeOver(carried: readonly CarriedRequest[], answerTo: (ticket: string) => Promise<Answer>): void {
+    for (const [token, key, fingerprint, ticket] of carried) {
+      const run = (course: Course): Promise<Answer> => {
+        course.begun();
+        return answerTo(ticket);
+      };
+      void this.#begin(token, key, fingerprint, run, undefined);
+    }
   }
 }
 

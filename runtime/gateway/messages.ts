@@ -2,7 +2,9 @@ import type { PersistedEnvelope } from '../agent-ref.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { ResolvedPool } from '../config/resolve.ts';
 import type { HandedActivations } from './activations.ts';
+import type { CarriedRequest } from './idempotency.ts';
 import type { HandedAnswer } from './kept-answers.ts';
+import type { HandedAsk } from './put-off-asks.ts';
 import type { HandedStreamToken } from './stream-tokens.ts';
 
 /** An instance that goes from one process to the next. */
@@ -11,12 +13,16 @@ export interface HandedInstance {
   readonly id: string;
   /** Absent when it had no snapshot to give: it begins anew. */
   readonly snapshot?: PersistedEnvelope;
+  /** Asks that it has put off, and answers in the next process. */
+  readonly asks?: readonly HandedAsk[];
 }
 
 /** All that the next process goes on with. It goes over a pipe, never to the disk. */
 export interface HandedState {
   readonly instances: readonly HandedInstance[];
   readonly answers: readonly HandedAnswer[];
+  /** Requests with a key that wait for such an ask. */
+  readonly carried?: readonly CarriedRequest[];
   readonly activations?: HandedActivations;
   readonly streamTokens?: readonly HandedStreamToken[];
   /** Addresses whose state could not be had, with why. */

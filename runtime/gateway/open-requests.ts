@@ -2,21 +2,23 @@ import type { ServerResponse } from 'node:http';
 
 /** Requests that are not answered yet. */
 export class OpenRequests {
-  #count = 0;
+  readonly #open = new Set<ServerResponse>();
   #none: (() => void) | undefined;
 
   /** Counts it until its answer is out, or its client gone. */
   add(response: ServerResponse): void {
-    this.#count += 1;
-    response.once('close', () => {
-      this.#count -= 1;
-      if (this.#count === 0) this.#none?.();
-    });
+    this.#open.add(response);
+    response.once('close', () => this.remove(response));
+  }
+
+  /** It is not waited for any more. */
+  remove(response: ServerResponse): void {
+    if (this.#open.delete(response) && this.#open.size === 0) this.#none?.();
   }
 
   /** Resolves when there are none, or after `ms`. */
   async none(ms: number): Promise<void> {
-    if (this.#count === 0) return;
+    if (this.#open.size === 0) return;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#none = resolve;

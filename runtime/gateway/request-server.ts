@@ -8,7 +8,7 @@ import { HttpError } from './http-error.ts';
 import { linger } from './linger.ts';
 import { OpenRequests } from './open-requests.ts';
 import { sendError } from './send-error.ts';
-import { Successor } from './successor.ts';
+import { type ReadRequest, Successor } from './successor.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** A client that keeps its connection for a minute, as load balancers do, does not find it closed. */
@@ -92,6 +92,31 @@ export class RequestServer {
     await this.#begun.none(ms);
   }
 
+  /**
+   * A request is complete, and what it asks for begins: that is answered before another process takes over. `false`:
+   * one does already, and the request is to be passed on.
+   */
+  begin(request: IncomingMessage, response: ServerResponse): boolean {
+    if (isControl(request)) return true;
+    if (this.#state === 'leaving') return false;
+    this.#begun.add(response);
+    return true;
+  }
+
+  /** What it waits for comes some time later, in the next process if need be. */
+  putOff(response: ServerResponse): void {
+    this.#begun.remove(response);
+  }
+
+  /** Has the next process answer a request that was read here. */
+  async passOn(request: IncomingMessage, response: ServerResponse, read: ReadRequest): Promise<void> {
+    try {
+      await this.#later(request, response, read);
+    } catch (error) {
+      sendError(response, error);
+    }
+  }
+
   /** The next process serves at that socket. */
   async succeeded(socket: string): Promise<void> {
     const before = this.#successor;
@@ -129,20 +154,19 @@ export class RequestServer {
       if (!ofStream) this.#open.add(response);
       // What asks the front for something is answered by who was asked, whoever serves meanwhile.
       if (this.#state !== 'serving' && !ofControl) return await this.#later(request, response);
-      if (!ofStream && !ofControl) this.#begun.add(response);
       await this.#options.listener(request, response);
     } catch (error) {
       sendError(response, error);
     }
   }
 
-  async #later(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #later(request: IncomingMessage, response: ServerResponse, read?: ReadRequest): Promise<void> {
     response.setHeader('Connection', 'close');
     if (this.#state === 'stopping') throw stops();
     if (performance.now() < this.#lingerUntil) linger(request.socket);
     else Reflect.deleteProperty(request.socket, 'destroySoon');
     const successor = this.#successor ?? (await this.#hold());
-    await successor.pass(request, response);
+    await successor.pass(request, response, read);
   }
 
   async #hold(): Promise<Successor> {

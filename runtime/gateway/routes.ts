@@ -3,11 +3,11 @@ import { addressOf } from '../address.ts';
 import { LONGEST_TIMER_MS, text } from '../config/fields.ts';
 import { isReserved } from '../reserved-types.ts';
 import type { Runtime } from '../runtime.ts';
-import type { RuntimeSystem } from '../runtime-system.ts';
 import type { Activations } from './activations.ts';
 import { HttpError } from './http-error.ts';
 import type { Course } from './idempotency.ts';
 import type { ControlAction } from './messages.ts';
+import type { PutOffAsks } from './put-off-asks.ts';
 import type { ReadinessProbe } from './readiness.ts';
 import { STREAM_TOKEN_MS, type StreamTokens } from './stream-tokens.ts';
 import type { Caller, Scope } from './token-access.ts';
@@ -15,8 +15,8 @@ import type { Caller, Scope } from './token-access.ts';
 /** What handlers work on. */
 export interface GatewayContext {
   readonly runtime: Runtime;
-  /** Sends an event to an instance for somebody who has to know what came of it. */
-  readonly open: RuntimeSystem['open'];
+  /** Sends an event to an instance for somebody who has to know what came of it, here or in the next process. */
+  readonly asks: Pick<PutOffAsks, 'open' | 'answer' | 'knows'>;
   readonly activations: Activations;
   readonly streamTokens: StreamTokens;
   readonly readiness: ReadinessProbe;
@@ -36,6 +36,10 @@ export interface RouteRequest {
   readonly signal: AbortSignal;
   /** Of a request with a key: it goes on without its client, and is told how far it came. */
   readonly course: Course | undefined;
+  /** Of the ask of another process that it waits for. */
+  readonly ticket: string | undefined;
+  /** What it waits for comes some time later, in the next process if need be. */
+  readonly putOff: () => void;
 }
 
 export interface RouteAnswer {
@@ -168,12 +172,13 @@ export const routes: readonly Route[] = [
         await opened(context, address, 'delivery', request, context.requestTimeoutMs());
         return { status: 200, body: { accepted: true } };
       }
-      const { body, course } = request;
+      const { body, course, putOff } = request;
       // What is accepted waits for its turn as long as that takes.
       course?.begun();
-      const handled = context.open(address, 'delivery', body, {
+      const handled = context.asks.open(address, 'delivery', body, {
         timeoutMs: Infinity,
         refused: () => course?.refused(),
+        putOff,
       });
       // What the mailbox refuses is known at once; what fails later becomes a dead letter.
       await Promise.race([handled, new Promise((resolve) => setImmediate(resolve))]);
@@ -194,6 +199,14 @@ export const routes: readonly Route[] = [
     isIdempotent: true,
     waitMs: askMs,
     run: async (context, request) => {
+      const { ticket, params, putOff } = request;
+      if (ticket !== undefined) {
+        putOff();
+        return {
+          status: 200,
+          body: { reply: (await context.asks.answer(ticket, addressIn(params))) ?? null },
+        };
+      }
       const { address } = await reached(context, request);
       const timeoutMs = askMs(request.query, context.requestTimeoutMs());
       const reply = await opened(context, address, 'ask', request, timeoutMs);
@@ -423,17 +436,18 @@ export async function reached(
 
 /** What comes of an event, also when its turn throws. With a key its own time may be up, and nobody's who waits. */
 function opened(
-  { open }: GatewayContext,
+  { asks }: GatewayContext,
   address: string,
   kind: 'ask' | 'delivery',
-  { body, signal, course }: RouteRequest,
+  { body, signal, course, putOff }: RouteRequest,
   timeoutMs: number,
 ): Promise<unknown> {
   const throws = true;
-  if (course === undefined) return open(address, kind, body, { timeoutMs, signal, throws });
+  if (course === undefined) return asks.open(address, kind, body, { timeoutMs, signal, throws, putOff });
   course.begun();
   const refused = (): void => course.refused();
-  return open(address, kind, body, { timeoutMs: Infinity, expiresMs: timeoutMs, refused, throws });
+  const wait = { timeoutMs: Infinity, expiresMs: timeoutMs, refused, throws, putOff: () => course.putOff() };
+  return asks.open(address, kind, body, wait);
 }
 
 function askMs(query: RouteRequest['query'], requestTimeoutMs: number): number {

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
 import type { AgentRef } from '../agent-ref.ts';
+import { addressOf } from '../address.ts';
 import { systemClock } from '../clock.ts';
 import { loadConfig } from '../config/load.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
@@ -15,7 +16,7 @@ import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import type { RuntimeSystem } from '../runtime-system.ts';
 import { version } from '../version.ts';
 import { Activations } from './activations.ts';
-import { gatewayApp } from './app.ts';
+import { carriedAnswer, gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
 import type {
   ControlAction,
@@ -25,6 +26,7 @@ import type {
   Prepare,
   ToService,
 } from './messages.ts';
+import { type HandedAsk, PutOffAsks } from './put-off-asks.ts';
 import { ReadinessProbe } from './readiness.ts';
 import { Receipts } from './receipts.ts';
 import { RequestServer } from './request-server.ts';
@@ -50,7 +52,7 @@ export class Service {
   #runtime: Runtime | undefined;
   #server: RequestServer | undefined;
   #access: TokenAccess | undefined;
-  #system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open'> | undefined;
+  #system: ServedSystem | undefined;
   #tls: TlsFiles | undefined;
   #socket = '';
   #ownerDigest = '';
@@ -63,6 +65,10 @@ export class Service {
     this.#tell({ type: 'taken', connections, ...(upTo !== undefined && { upTo }) }),
   );
   readonly #idempotency = new Idempotency(systemClock, () => this.#gateway?.limits.keptAnswerBytes ?? 0);
+  readonly #asks = new PutOffAsks(
+    (...event) => this.#system?.open(...event) ?? Promise.reject(notPrepared()),
+    () => systemClock.now(),
+  );
   readonly #readiness = new ReadinessProbe();
   readonly #leaving = new AbortController();
   readonly #streams = new Streams(this.#leaving.signal);
@@ -154,8 +160,7 @@ export class Service {
     this.#ownerDigest = ownerDigest;
     this.#reload(gateway);
     const options = await runtimeOptions(config, file);
-    const onSystem = (system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open'>): void =>
-      void (this.#system = system);
+    const onSystem = (system: ServedSystem): void => void (this.#system = system);
     // Never none: without one, a link to the inspector would be written to stderr, which is the log.
     const opened = { ...options, logger: options.logger ?? this.#logger, signals: false };
     // After all requests that have come are read: those for one thread leave together.
@@ -196,31 +201,36 @@ export class Service {
     instances,
     answers,
     activations,
+    carried = [],
     streamTokens = [],
   }: HandedState): Promise<HandedState['lost']> {
     const [runtime, gateway, system] = [this.#runtime, this.#gateway, this.#system];
     if (runtime === undefined || gateway === undefined || system === undefined) {
-      throw new TypeError('a service is prepared before it serves');
+      throw notPrepared();
     }
     const { scrubber } = system;
     this.#idempotency.take(answers);
     this.#streamTokens.take(streamTokens);
     const lost: { address: string; why: string }[] = [];
-    await inTurn(instances, async ({ agent, id, snapshot }) => {
+    await inTurn(instances, async ({ agent, id, snapshot, asks = [] }) => {
       try {
-        await runtime.spawn(agent, { id, ...(snapshot && { snapshot }) });
+        await system.spawn(agent, { id, snapshot, asks: this.#asks.take(addressOf(agent, id), asks) });
       } catch (error) {
         lost.push({ address: `${agent}/${id}`, why: (error as Error).message });
       }
     });
     const requestTimeoutMs = (): number => (this.#gateway ?? gateway).requestTimeoutMs;
     const logger = scrubbedLogger(this.#logger, scrubber);
+    this.#idempotency.takeOver(carried, (ticket) =>
+      carriedAnswer(this.#asks.answer(ticket), { logger, scrubber }),
+    );
     const current = (): ResolvedGateway => this.#gateway ?? gateway;
     const mostActivated = (): number => current().limits.activatedInstances;
     this.#activations = new Activations(runtime, mostActivated, activations);
     const app = gatewayApp({
       runtime,
-      open: (...event) => system.open(...event),
+      asks: this.#asks,
+      requests: () => this.#server,
       activations: this.#activations,
       streamTokens: this.#streamTokens,
       streams: this.#streams,
@@ -280,15 +290,26 @@ export class Service {
       if (ref === undefined) return;
       const id = decodeURIComponent(address.slice(address.indexOf('/') + 1));
       const snapshot = await this.#stateOf(ref, (why) => lost.push({ address, why }));
-      instances.push({ agent, id, ...(snapshot && { snapshot }) });
+      const asks = snapshot === undefined ? [] : await this.#putOffBy(ref);
+      instances.push({ agent, id, ...(snapshot && { snapshot }), ...(asks.length > 0 && { asks }) });
     });
     return {
       instances,
       answers: this.#idempotency.handOver(),
+      carried: this.#idempotency.carried,
       activations: this.#activations?.handOver() ?? [],
       streamTokens: this.#streamTokens.handOver(),
       lost,
     };
+  }
+
+  /** Whoever waits for the answer of one that cannot say what it has put off is told when the runtime stops. */
+  async #putOffBy({ address, incarnation }: AgentRef): Promise<readonly HandedAsk[]> {
+    try {
+      return this.#asks.handOver(address, incarnation, (await this.#system?.putOff(address)) ?? []);
+    } catch {
+      return [];
+    }
   }
 
   async #stateOf(ref: AgentRef, lose: (why: string) => void): Promise<HandedInstance['snapshot']> {
@@ -299,6 +320,13 @@ export class Service {
       return undefined;
     }
   }
+}
+
+/** What is used of the system behind the runtime. */
+type ServedSystem = Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn'>;
+
+function notPrepared(): TypeError {
+  return new TypeError('a service is prepared before it serves');
 }
 
 /** What the module of `gateway.options` exports. */

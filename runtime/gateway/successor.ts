@@ -18,6 +18,18 @@ const OWN_TO_CONNECTION = new Set(
   ].concat('http2-settings'),
 );
 
+/** Shows the process that takes over a request which ask of another process it waits for. */
+export const TICKET_HEADER = 'holdfast-put-off-ask';
+
+const OF_BODY_OR_TICKET = new Set(['content-length', TICKET_HEADER]);
+
+/** A request that cannot be passed on as it came. */
+export interface ReadRequest {
+  readonly body: string;
+  /** Of the ask that it waits for. Default: it is asked in the next process. */
+  readonly ticket?: string;
+}
+
 /** The process that took over, as one sees it that still has connections of clients. */
 export class Successor {
   readonly #pool: Pool;
@@ -32,8 +44,11 @@ export class Successor {
     });
   }
 
-  /** Passes a request on, and its answer back; then the client is to connect anew, to the process itself. */
-  async pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /**
+   * Passes a request on, and its answer back; then the client is to connect anew, to the process itself. `read` is what
+   * of it was read already.
+   */
+  async pass(request: IncomingMessage, response: ServerResponse, read?: ReadRequest): Promise<void> {
     const aborter = new AbortController();
     const gone = (): void => aborter.abort();
     response.once('close', gone);
@@ -42,8 +57,8 @@ export class Successor {
         {
           path: request.url ?? '/',
           method: request.method as 'GET',
-          headers: passedOn(request.rawHeaders),
-          body: hasBody(request) ? request : null,
+          headers: read === undefined ? passedOn(request.rawHeaders) : rewritten(request.rawHeaders, read),
+          body: read === undefined ? (hasBody(request) ? request : null) : read.body,
           signal: aborter.signal,
         },
         ({ statusCode, headers }) => {
@@ -67,6 +82,19 @@ export class Successor {
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** Its body has been read, and is written anew. */
+function rewritten(raw: readonly string[], { body, ticket }: ReadRequest): string[] {
+  const headers: string[] = [];
+  const passed = passedOn(raw);
+  for (let n = 0; n < passed.length; n += 2) {
+    const [name = '', value = ''] = [passed[n], passed[n + 1]];
+    if (!OF_BODY_OR_TICKET.has(name.toLowerCase())) headers.push(name, value);
+  }
+  if (ticket !== undefined) headers.push(TICKET_HEADER, ticket);
+  if (body !== '') headers.push('content-length', String(Buffer.byteLength(body)));
+  return headers;
 }
 
 function passedOn(raw: readonly string[]): string[] {

@@ -58,11 +58,11 @@ export class TokenAccess {
   }
 
   /**
-   * Who sends this `Authorization` header.
+   * Who sends this `Authorization` header. A request that another process has counted is not counted again.
    *
    * @throws {HttpError} 401 when it names nobody, 429 when they come too often
    */
-  caller(authorization: string | undefined): Caller {
+  caller(authorization: string | undefined, isCounted = true): Caller {
     const [, token] = /^Bearer[ \t]+([\w.~+/-]+=*)[ \t]*$/i.exec(authorization ?? '') ?? [];
     const digest = hash('sha256', token ?? '', 'buffer');
     let found: Caller | undefined;
@@ -71,7 +71,7 @@ export class TokenAccess {
     if (token === undefined || found === undefined) {
       throw new HttpError(401, 'UNAUTHORIZED', 'send a token of this gateway: Authorization: Bearer <token>');
     }
-    const wait = found.limit?.take(this.#clock.now()) ?? 0;
+    const wait = isCounted ? (found.limit?.take(this.#clock.now()) ?? 0) : 0;
     if (wait > 0) {
       throw new HttpError(429, 'RATE_LIMITED', 'too many requests with this token', Math.ceil(wait / 1000));
     }

@@ -25,6 +25,8 @@ export interface WaitOptions {
   readonly refused?: (() => void) | undefined;
   /** A delivery rejects with what its turn threw. Default: false, it was handled. */
   readonly throws?: boolean | undefined;
+  /** Told when the ask was handled and its answer put off. */
+  readonly putOff?: ((tag: Tag) => void) | undefined;
 }
 
 interface Waiter {
@@ -128,6 +130,11 @@ export class Waiting {
   /** Who is waited for, if somebody waits. */
   ownerOf(tag: Tag): unknown {
     return this.#waiters.get(tag)?.options.of;
+  }
+
+  /** The answer comes later, by itself. */
+  putOff(tag: Tag): void {
+    this.#waiters.get(tag)?.options.putOff?.(tag);
   }
 
   resolve(tag: Tag, value?: unknown): void {

@@ -1,4 +1,5 @@
 import type { DeadLetterReason } from '../dead-letters.ts';
+import type { Tag } from '../mailbox/mailbox.ts';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { StopReason } from '../watchers.ts';
 import type { PersistedState, PersistedTimer, TimersPolicy } from '../xstate/persisted-timer.ts';
@@ -42,6 +43,22 @@ export interface ActivateRequest {
   readonly mirror: 'latest' | 'all';
   readonly watched: boolean;
   readonly maxIterations: number;
+  /** Asks that another process had it put off, which it answers here. */
+  readonly asks?: readonly CarriedAsk[];
+}
+
+/** An ask that an instance has put off: the number in its token, and what finds the one who waits. */
+export type PutOffAsk = readonly [ask: number, tag: Tag];
+
+/** An ask that an incarnation of another process has put off. */
+export interface CarriedAsk {
+  /** As the token of the ask names them. */
+  readonly incarnation: number;
+  readonly ask: number;
+  /** Finds the one who waits here. */
+  readonly tag: Tag;
+  /** Milliseconds of the host's clock. */
+  readonly deadline: number;
 }
 
 /**
@@ -210,6 +227,7 @@ export type ThreadMethod =
   | 'snapshot'
   | 'persist'
   | 'can'
+  | 'putOff'
   | 'join'
   | 'admit'
   | 'dismiss'

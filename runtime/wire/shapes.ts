@@ -3,7 +3,15 @@ import { isHeaders } from '../mailbox/trace.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { ErrorsWithin } from './errors-within.ts';
-import type { DoneReport, ErrorReport, LogReport, StateOf, TraceReport, WireEvidence } from './protocol.ts';
+import type {
+  DoneReport,
+  ErrorReport,
+  LogReport,
+  PutOffAsk,
+  StateOf,
+  TraceReport,
+  WireEvidence,
+} from './protocol.ts';
 import type { WireChild, WireSnapshot } from './snapshot.ts';
 
 // What a thread says is looked at before it is believed: whoever runs there can say anything. Lists are walked up to their
@@ -58,6 +66,10 @@ export function isWireSnapshot(value: unknown): value is WireSnapshot {
 export function isPersistedState(value: unknown): value is PersistedState {
   if (!isPlain(value) || !('snapshot' in value) || !isListOf(value['timers'], isPlain)) return false;
   return typeof value['version'] !== 'object' || value['version'] === null;
+}
+
+export function isPutOffAsk(value: unknown): value is PutOffAsk {
+  return Array.isArray(value) && isCount(value[0]) && isCount(value[1]);
 }
 
 export function isStateOf(value: unknown): value is StateOf {

@@ -2,7 +2,13 @@ import type { AnyActorLogic, AnyActorRef, AnyEventObject, Snapshot } from 'xstat
 import { HoldfastError } from '../errors.ts';
 import { encodeError } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
-import { REPORT, type ActivateRequest, type ErrorReport } from '../wire/protocol.ts';
+import {
+  REPORT,
+  type ActivateRequest,
+  type CarriedAsk,
+  type ErrorReport,
+  type PutOffAsk,
+} from '../wire/protocol.ts';
 import type { Naming } from '../wire/inspection.ts';
 import type { InspectionFeed } from '../wire/inspection-feed.ts';
 import type { Progress } from '../wire/progress.ts';
@@ -13,7 +19,7 @@ import { createHostedActor, snapshotOf, type Clock, type HostedActor } from '../
 import { agentRef } from './peer-ref.ts';
 import { createNaming } from './inspection-naming.ts';
 import type { Reports } from './reports.ts';
-import type { Place } from './place.ts';
+import type { Place, Source } from './place.ts';
 import { StateReport } from './state-report.ts';
 import { runningKey, threadState, type HostBridge, type OpenAsk, type Self } from './thread-state.ts';
 
@@ -52,6 +58,8 @@ export class HostedInstance {
   readonly #stateReport: StateReport | undefined;
   /** Only when it is inspected. */
   readonly #naming: Naming | undefined;
+  /** Incarnations whose tokens are good here: its own, and those that it goes on for. */
+  readonly #answersFor = new Set<number>();
   #watched: boolean;
   #dirty = false;
   /** The snapshot that the host has, while it is watched. */
@@ -93,6 +101,7 @@ export class HostedInstance {
     this.#checkVersion(logic);
     this.#checkRestored();
     threadState().bridges.set(actor.ref.system, bridge);
+    this.#answersFor.add(request.incarnation);
     threadState().running.set(runningKey(bridge.self), bridge);
     actor.ref.on('*', (event) => this.#tell(REPORT.emitted, event));
     actor.ref.subscribe({ next: ({ status }) => this.#changed(status), error: () => {} });
@@ -377,10 +386,35 @@ export class HostedInstance {
 
   #leave(): void {
     this.#ended = true;
+    for (const incarnation of this.#answersFor) this.#noLonger(incarnation);
+  }
+
+  #noLonger(incarnation: number): void {
     const { running } = threadState();
     const { bridge } = this.#options;
-    const key = runningKey(bridge.self);
+    const key = runningKey({ address: this.address, incarnation });
     if (running.get(key) === bridge) running.delete(key);
+  }
+
+  /** Asks that it put off, of those who ask by way of `source`. */
+  putOff(source: Source): PutOffAsk[] {
+    const asks: PutOffAsk[] = [];
+    for (const { ask, place } of this.deferred.values())
+      if (place?.source === source) asks.push([ask.id, ask.tag]);
+    return asks;
+  }
+
+  /** Takes over what an incarnation of another process has put off: who has its token can answer here. */
+  takeOver(asks: readonly CarriedAsk[], place: Place): void {
+    const { bridge } = this.#options;
+    for (const { incarnation, ask: id, tag, deadline } of asks) {
+      this.deferred.set(id, {
+        ask: { id, tag, deadline, depth: 0, state: 'deferred', value: undefined },
+        place,
+      });
+      this.#answersFor.add(incarnation);
+      threadState().running.set(runningKey({ address: this.address, incarnation }), bridge);
+    }
   }
 }
 

@@ -215,6 +215,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         return isClonable(snapshot) ? snapshot : toClonable(snapshot);
       },
       persist: (slot: number) => hosted(slot).persist(),
+      putOff: (slot: number) => hosted(slot).putOff(host),
       can: (slot: number, event: AnyEventObject) => hosted(slot).can(event),
       join: (id: number, port: MessagePort) => peers.join(id, adopt(port, id)),
       admit: (admission: Admission) => peers.admit(admission),
@@ -303,7 +304,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     });
     made = instance;
     instances.set(slot, instance);
-    places.set(slot, createPlace({ key: slot, slot, instance, source: host, from: undefined }));
+    const place = createPlace({ key: slot, slot, instance, source: host, from: undefined });
+    places.set(slot, place);
+    // It may answer them as it starts.
+    if (request.asks !== undefined) instance.takeOver(request.asks, place);
     try {
       instance.start();
     } catch (error) {

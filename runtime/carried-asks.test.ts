@@ -1,0 +1,118 @@
+import { expect, onTestFinished, test } from 'vitest';
+import type { AgentRef } from './agent-ref.ts';
+import type { AskToCarry } from './carried-asks.ts';
+import { openRuntime, type Runtime, type Surroundings } from './runtime.ts';
+
+type System = Parameters<NonNullable<Surroundings['onSystem']>>[0];
+
+const WAIT = { timeoutMs: 60_000 };
+
+async function started(): Promise<{ runtime: Runtime; system: System }> {
+  let system: System | undefined;
+  const runtime = await openRuntime(
+    {
+      agents: {
+        deferring: {
+          type: 'thread-bound',
+          threadId: 'deferring',
+          maxThreads: 1,
+          module: new URL('./fixtures/deferring.ts', import.meta.url),
+        },
+      },
+    },
+    {},
+    { onSystem: (opened) => void (system = opened) },
+  );
+  onTestFinished(() => runtime.stop());
+  return { runtime, system: system as System };
+}
+
+/** Asks, and resolves when the agent has put the answer off. */
+async function putOff(system: System, { address }: AgentRef): Promise<Promise<unknown>> {
+  return new Promise((resolve) => {
+    const answer: Promise<unknown> = system.open(
+      address,
+      'ask',
+      { type: 'defer' },
+      // A promise that is resolved with one would wait for it.
+      { ...WAIT, putOff: () => resolve({ answer } as never) },
+    );
+    answer.catch(() => {});
+  });
+}
+
+/** What goes to another process. */
+async function carried(system: System, ref: AgentRef, timeoutMs = 60_000) {
+  const snapshot = await ref.persist();
+  const asks = await system.putOff(ref.address);
+  const answers: Promise<unknown>[] = [];
+  const toCarry = asks.map(([ask]): AskToCarry => {
+    const taken = (answer: Promise<unknown>): void => {
+      answer.catch(() => {});
+      answers.push(answer);
+    };
+    return { incarnation: ref.incarnation, ask, timeoutMs, taken };
+  });
+  return { snapshot, asks: toCarry, answers };
+}
+
+test('asks that an agent has put off are answered by its next incarnation in another runtime, each with its own answer', async () => {
+  const before = await started();
+  const ref = await before.runtime.spawn('deferring', { id: 'a' });
+  await putOff(before.system, ref);
+  await putOff(before.system, ref);
+  const { answers, ...state } = await carried(before.system, ref);
+  expect(state.asks).toHaveLength(2);
+  await before.runtime.stop();
+  const after = await started();
+  const next = await after.system.spawn('deferring', { id: 'a', ...state });
+  await next.ask({ type: 'answer', value: 'one' } as never, WAIT).catch(() => {});
+  expect(await answers[0]).toBe('one');
+  next.send({ type: 'answer', value: 'two' } as never);
+  expect(await answers[1]).toBe('two');
+});
+
+test('an ask goes on over a second runtime, and from there over a third', async () => {
+  let at = await started();
+  const ref = await at.runtime.spawn('deferring', { id: 'a' });
+  await putOff(at.system, ref);
+  let { answers, ...state } = await carried(at.system, ref);
+  for (let n = 0; n < 2; n++) {
+    await at.runtime.stop();
+    at = await started();
+    const next = await at.system.spawn('deferring', { id: 'a', ...state });
+    answers[0]?.catch(() => {});
+    if (n === 0) {
+      const [given] = state.asks;
+      ({ answers, ...state } = await carried(at.system, next));
+      // Its token is that of the first incarnation still.
+      expect(state.asks).toMatchObject([{ ask: given?.ask }]);
+    } else {
+      next.send({ type: 'answer', value: 'at last' } as never);
+    }
+  }
+  expect(await answers[0]).toBe('at last');
+});
+
+test('whoever waits for a carried ask hears it when the instance cannot start, stops, or takes too long', async () => {
+  const before = await started();
+  const ref = await before.runtime.spawn('deferring', { id: 'a' });
+  await putOff(before.system, ref);
+  const stopped = await carried(before.system, ref);
+  const late = await carried(before.system, ref, 1);
+  const unstarted = await carried(before.system, ref);
+  await before.runtime.stop();
+
+  const first = await started();
+  const next = await first.system.spawn('deferring', { id: 'a', ...stopped });
+  await next.stop();
+  await expect(stopped.answers[0]).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
+  await first.system.spawn('deferring', { id: 'b', ...late });
+  await expect(late.answers[0]).rejects.toMatchObject({ code: 'ASK_TIMEOUT' });
+  const broken = {
+    ...unstarted,
+    snapshot: { ...unstarted.snapshot, snapshot: { status: 'active', value: 'nowhere' } },
+  };
+  await expect(first.system.spawn('deferring', { id: 'c', ...broken })).rejects.toThrow();
+  await expect(unstarted.answers[0]).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
+});

@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import type { AskToCarry } from '../carried-asks.ts';
+import type { OpenWait, RuntimeSystem } from '../runtime-system.ts';
+import type { PutOffAsk } from '../wire/protocol.ts';
+import { HttpError } from './http-error.ts';
+
+/** Milliseconds for which an answer waits for the request that is to be passed on for it. */
+const FETCHED_WITHIN_MS = 60_000;
+
+/** An ask that the next process answers. It goes over a pipe, with the instance that put it off. */
+export interface HandedAsk extends Pick<AskToCarry, 'incarnation' | 'ask' | 'timeoutMs'> {
+  /** Known to the processes of the gateway alone: whoever shows it waits for the answer instead of asking again. */
+  readonly ticket: string;
+}
+
+/** Another process answers a request: the one that has its instance now. */
+export class CarriedOver extends Error {
+  /** Of the ask that it waits for; none: it is to be asked there. */
+  readonly ticket: string | undefined;
+
+  constructor(ticket?: string) {
+    super('the agent goes on in another process, which answers');
+    this.ticket = ticket;
+  }
+}
+
+/** How a request waits for what comes of its event. */
+export interface Opening extends Omit<OpenWait, 'putOff'> {
+  /** The agent will answer later; a restart does not wait for it. */
+  readonly putOff: () => void;
+}
+
+interface PutOff {
+  readonly until: number;
+  readonly ticket: string;
+  readonly moved: PromiseWithResolvers<never>;
+}
+
+interface Taken {
+  readonly address: string;
+  readonly answer: Promise<unknown>;
+}
+
+/**
+ * Asks over HTTP whose agents have put the answer off: a person is to decide, or a model takes its time. They outlive the
+ * process: the instance answers in the next one, and the clients are passed on to it.
+ */
+export class PutOffAsks {
+  readonly #send: RuntimeSystem['open'];
+  readonly #now: () => number;
+  /** By address, and the tag under which the runtime knows the ask. */
+  readonly #open = new Map<string, Map<number, PutOff>>();
+  /** By ticket, those that were put off in another process. */
+  readonly #taken = new Map<string, Taken>();
+
+  constructor(send: RuntimeSystem['open'], now: () => number) {
+    this.#send = send;
+    this.#now = now;
+  }
+
+  /** Sends an event and waits for what comes of it; rejects with {@link CarriedOver} when another process will answer. */
+  async open(address: string, kind: 'ask' | 'delivery', event: unknown, wait: Opening): Promise<unknown> {
+    if (kind === 'delivery') return this.#send(address, kind, event, { ...wait, putOff: undefined });
+    const until = this.#now() + wait.timeoutMs;
+    const moved = Promise.withResolvers<never>();
+    let tag: number | undefined;
+    const putOff = (known: number): void => {
+      tag = known;
+      this.#add(address, known, { until, ticket: randomUUID(), moved });
+      wait.putOff();
+    };
+    try {
+      return await Promise.race([this.#send(address, kind, event, { ...wait, putOff }), moved.promise]);
+    } finally {
+      if (tag !== undefined) this.#remove(address, tag);
+    }
+  }
+
+  /** Whether the ask was put off in another process, and is answered here. */
+  knows(ticket: string | undefined): boolean {
+    return ticket !== undefined && this.#taken.has(ticket);
+  }
+
+  /** Waits for an ask that was put off in another process. */
+  async answer(ticket: string, address?: string): Promise<unknown> {
+    const taken = this.#taken.get(ticket);
+    if (taken !== undefined && (address ?? taken.address) === taken.address) return taken.answer;
+    const message = 'the agent was restarted before it had answered; look at its state, and ask again';
+    throw new HttpError(503, 'RESTARTING', message);
+  }
+
+  /** What the next process takes over of an instance: `asks` are those that it has put off. */
+  handOver(address: string, incarnation: number, asks: readonly PutOffAsk[]): HandedAsk[] {
+    const open = this.#open.get(address);
+    return asks.flatMap(([ask, tag]) => {
+      const known = open?.get(tag);
+      if (known === undefined) return [];
+      const { ticket, until, moved } = known;
+      moved.reject(new CarriedOver(ticket));
+      return [{ incarnation, ask, ticket, timeoutMs: Math.max(1, until - this.#now()) }];
+    });
+  }
+
+  /** Takes over what an instance has put off in another process. */
+  take(address: string, handed: readonly HandedAsk[]): AskToCarry[] {
+    return handed.map(({ ticket, ...ask }) => ({
+      ...ask,
+      taken: (carried, tag) => {
+        const moved = Promise.withResolvers<never>();
+        this.#add(address, tag, { until: this.#now() + ask.timeoutMs, ticket, moved });
+        const answer = Promise.race([carried, moved.promise]);
+        this.#taken.set(ticket, { address, answer });
+        const over = (): void => {
+          this.#remove(address, tag);
+          setTimeout(() => this.#taken.delete(ticket), FETCHED_WITHIN_MS).unref();
+        };
+        answer.then(over, over);
+      },
+    }));
+  }
+
+  #add(address: string, tag: number, ask: PutOff): void {
+    ask.moved.promise.catch(() => {});
+    const of = this.#open.get(address) ?? new Map<number, PutOff>();
+    this.#open.set(address, of.set(tag, ask));
+  }
+
+  #remove(address: string, tag: number): void {
+    const of = this.#open.get(address);
+    of?.delete(tag);
+    if (of?.size === 0) this.#open.delete(address);
+  }
+}
