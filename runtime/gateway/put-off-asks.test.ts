@@ -76,9 +76,7 @@ describe('an ask whose answer is put off', () => {
     const second = call('POST', path, { type: 'defer' }, headers);
     await front.restart();
     const third = call('POST', path, { type: 'defer' }, headers);
-    const [{ reply: tokens }] = [
-      (await call('POST', '/v1/agents/desk/a/ask', { type: 'tokens' })).body as { reply: unknown[] },
-    ];
+    const [{ reply: tokens }] = [(await call('POST', '/v1/agents/desk/a/ask', { type: 'tokens' })).body];
     expect(tokens).toHaveLength(1);
     await answerWith(call, 'once');
     const once = { status: 200, body: { reply: 'once' } };
@@ -102,7 +100,7 @@ describe('an ask whose answer is put off', () => {
     });
     await heard(call, 'desk/a');
     gone.abort();
-    await expect(left).rejects.toThrow();
+    await expect(left).rejects.toThrow('aborted');
     await front.restart();
     await front.restart();
     const again = call('POST', path, { type: 'defer' }, headers);
