@@ -68,7 +68,7 @@ test('each documented error says when it comes and what to do', () => {
 
 test('the problem codes of a config are those of the sources', () => {
   const found = new Set<string>();
-  for (const path of sources.filter((path) => path.startsWith('runtime/config/'))) {
+  for (const path of sources.filter((path) => /^runtime\/(?:config|migrate)\//.test(path))) {
     const text = read(path);
     for (const [, code = ''] of text.matchAll(
       /(?:\bcode: |unreadable\(|mismatch\(|#refuse\(.+?, )'([a-z-]+)'/g,

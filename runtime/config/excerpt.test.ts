@@ -29,6 +29,15 @@ describe('lines', () => {
     expect(new Lines('').position(0)).toEqual({ line: 1, column: 1 });
     expect(new Lines('').span(1)).toEqual({ start: 0, end: 0 });
   });
+
+  test('do not count a byte order mark', () => {
+    const lines = new Lines('\uFEFF{ a: 1\n}');
+    expect([0, 1, 3].map((at) => lines.position(at).column)).toEqual([1, 1, 3]);
+    expect([lines.span(1), lines.position(9)]).toEqual([
+      { start: 1, end: 7 },
+      { line: 2, column: 2 },
+    ]);
+  });
 });
 
 describe('an excerpt', () => {

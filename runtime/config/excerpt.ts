@@ -13,10 +13,12 @@ const WIDEST_EXCERPT = 100;
 /** The lines of a text, and where an offset is in them. LF, CRLF and CR end a line. */
 export class Lines {
   readonly #text: string;
-  readonly #starts: number[] = [0];
+  readonly #starts: number[];
 
   constructor(text: string) {
     this.#text = text;
+    // No editor counts a byte order mark as a column.
+    this.#starts = [text.startsWith('\uFEFF') ? 1 : 0];
     for (const end of text.matchAll(/\r\n|\r|\n/g)) this.#starts.push(end.index + end[0].length);
   }
 
@@ -29,7 +31,7 @@ export class Lines {
       if ((this.#starts[middle] ?? 0) <= offset) low = middle;
       else high = middle - 1;
     }
-    return { line: low + 1, column: offset - (this.#starts[low] ?? 0) + 1 };
+    return { line: low + 1, column: Math.max(0, offset - (this.#starts[low] ?? 0)) + 1 };
   }
 
   /** Where a line starts and ends, without its line break. */

@@ -33,9 +33,10 @@ export interface Included {
 /**
  * Puts the files that `$include` names where it stands: of one file its value, of several their objects joined in order;
  * keys beside it go over both. Paths are relative to the file they stand in, and lead nowhere outside the folder of the first.
+ * `read` may give texts that are not on disk yet.
  */
-export async function include(main: SourcePart): Promise<Included> {
-  const reader = new IncludeReader(dirname(await realpath(main.file)));
+export async function include(main: SourcePart, read: typeof readText = readText): Promise<Included> {
+  const reader = new IncludeReader(dirname(await realpath(main.file)), read);
   const piece = await reader.start(main);
   return { piece: reader.isWhole ? piece : undefined, parts: reader.parts, findings: reader.findings };
 }
@@ -45,10 +46,12 @@ class IncludeReader {
   readonly findings: Finding[] = [];
   isWhole = true;
   readonly #folder: string;
+  readonly #read: typeof readText;
   #included = 0;
 
-  constructor(folder: string) {
+  constructor(folder: string, read: typeof readText) {
     this.#folder = folder;
+    this.#read = read;
   }
 
   async start(main: SourcePart): Promise<Piece | undefined> {
@@ -141,7 +144,7 @@ class IncludeReader {
     }
     const known = this.parts.find((part) => part.file === file);
     if (known !== undefined) return this.#part(known, [...at.chain, file]);
-    const text = await readText(file);
+    const text = await this.#read(file);
     if (typeof text !== 'string')
       return this.#refuse(at, text.code, `${plainText(written)}: ${text.message}`);
     return this.#part({ file, shown: shownPath(file), document: parseDocument(text) }, [...at.chain, file]);

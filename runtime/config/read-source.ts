@@ -64,7 +64,8 @@ export async function readSource(source: unknown, env: Environment = process.env
   return { root: filled.value, findings: all, ...place, originOf, hide: filled.hide };
 }
 
-function nearest(origins: ReadonlyMap<string, Origin>, path: ConfigPath): Origin {
+/** Where a value was written; of what is missing, where its nearest parent was. */
+export function nearest(origins: ReadonlyMap<string, Origin>, path: ConfigPath): Origin {
   for (let length = path.length; length > 0; length -= 1) {
     const origin = origins.get(JSON.stringify(path.slice(0, length)));
     if (origin !== undefined) return { ...origin, path: [...origin.path, ...path.slice(length)] };

@@ -11,7 +11,10 @@ export function shownPath(file: string): string {
   return fromHere === '' || fromHere.startsWith('..') || isAbsolute(fromHere) ? file : fromHere;
 }
 
-/** The text of a config file, or why there is none. */
+/**
+ * The text of a config file, or why there is none. It has every byte of the file: a byte order mark too, which JSON5 takes for a
+ * space, so that what is written back differs in nothing but the changes.
+ */
 export async function readText(file: string): Promise<string | Finding> {
   try {
     const found = await stat(file);
@@ -21,7 +24,7 @@ export async function readText(file: string): Promise<string | Finding> {
       const message = `a config file has at most ${LARGEST_FILE} bytes, this one has ${found.size}`;
       return unreadable('file-too-large', message);
     }
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file));
   } catch (error) {
     const code = property(error, 'code');
     if (code === 'ENOENT') return unreadable('file-not-found', 'no such file; correct the path or create it');

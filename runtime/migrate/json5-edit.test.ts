@@ -124,3 +124,27 @@ describe('after any changes the text has just what it is to have', () => {
     );
   });
 });
+
+test('lines end as those of the text do, and a byte order mark is no indent', () => {
+  const written = '\uFEFF{ agents: {\r\n    list: [], // of all\r\n  },\r\n  gone: 1,\r\n}\r\n';
+  const edit = new Json5Edit(written);
+  edit.remove(['gone']);
+  edit.set(['agents'], { a: { note: 'x'.repeat(100) } }, new Map([['a', ['/* one\r\n two */']]]));
+  edit.add([], 'b', { note: 'y'.repeat(100) });
+  expect(edit.text).toBe(
+    [
+      '\uFEFF{ agents: {',
+      '    /* one',
+      ' two */',
+      '    a: {',
+      `        note: '${'x'.repeat(100)}',`,
+      '    },',
+      '},',
+      '    b: {',
+      `        note: '${'y'.repeat(100)}',`,
+      '    },',
+      '}',
+      '',
+    ].join('\r\n'),
+  );
+});

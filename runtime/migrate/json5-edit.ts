@@ -42,7 +42,7 @@ export class Json5Edit {
     const orphan = parts.findLast((part, n) => n < first && part.kind !== 'comment');
     if (isFollowed || orphan === undefined || !this.#isComma(orphan)) this.#replace([{ ...cut, text: '' }]);
     else if (this.#text.slice(orphan.end, cut.start).trim() === '') {
-      this.#replace([{ start: orphan.start, end: cut.end, text: isWhole ? '\n' : '' }]);
+      this.#replace([{ start: orphan.start, end: cut.end, text: isWhole ? this.#style.newline : '' }]);
     } else {
       this.#replace([
         { start: orphan.start, end: orphan.end, text: '' },
@@ -69,8 +69,8 @@ export class Json5Edit {
     const isEmpty = last.start === object.start;
     const needsComma = !isEmpty && !this.#isComma(last);
     const lineStart = this.#text.lastIndexOf('\n', brace.start) + 1;
-    const outer = /^[^\S\n]*/.exec(this.#text.slice(lineStart))?.[0] ?? '';
-    const isMultiline = lineStart > object.start && lineStart + outer.length === brace.start;
+    const outer = this.#indentAt(lineStart);
+    const isMultiline = lineStart > object.start && this.#text.slice(lineStart, brace.start).trim() === '';
     const style = this.#style;
     const inner = `${outer}${style.indent}`;
     const member = `${printKey(key, style)}: ${printValue(value, isMultiline ? inner : outer, style)}`;
@@ -79,7 +79,7 @@ export class Json5Edit {
     this.#replace([
       ...comma,
       isMultiline
-        ? { start: lineStart, end: lineStart, text: `${inner}${member}${tail}\n` }
+        ? { start: lineStart, end: lineStart, text: `${inner}${member}${tail}${style.newline}` }
         : {
             start: brace.start,
             end: brace.start,
@@ -91,8 +91,14 @@ export class Json5Edit {
   /** Puts another value in the place of one. The lines of `comments` go above its members, by their keys. */
   set(path: ConfigPath, value: unknown, comments: ReadonlyMap<string, readonly string[]> = new Map()): void {
     const { start, end } = this.#document.locate(path, 'value');
-    const outer = /^[^\S\n]*/.exec(this.#text.slice(this.#text.lastIndexOf('\n', start) + 1))?.[0] ?? '';
+    const outer = this.#indentAt(this.#text.lastIndexOf('\n', start) + 1);
     this.#replace([{ start, end, text: printValue(value, outer, this.#style, comments) }]);
+  }
+
+  /** What a line begins with; a byte order mark is none of it. */
+  #indentAt(lineStart: number): string {
+    const at = this.#text.startsWith('\uFEFF', lineStart) ? lineStart + 1 : lineStart;
+    return /[ \t]*/y.exec(this.#text.slice(at, at + LONGEST_INDENT))?.[0] ?? '';
   }
 
   /** The comments above a value, in it, and behind it on its line, as they are written. */
@@ -183,7 +189,9 @@ function styleOf(text: string): Style {
   );
   const quote = strings.length > 0 && strings.every(({ start }) => text[start] === '"') ? '"' : "'";
   const indent = /^(?:\t| {1,8})(?=\S)/m.exec(text)?.[0] ?? '  ';
-  return { isStrict, quotesNames: isStrict || quotesNames, quote: isStrict ? '"' : quote, indent };
+  // Of a file that has both, the first line says what its editor writes.
+  const newline = /\r?\n/.exec(text)?.[0] ?? '\n';
+  return { isStrict, quotesNames: isStrict || quotesNames, quote: isStrict ? '"' : quote, indent, newline };
 }
 
 interface Style {
@@ -191,6 +199,8 @@ interface Style {
   readonly quotesNames: boolean;
   readonly quote: '"' | "'";
   readonly indent: string;
+  /** What ends its lines. */
+  readonly newline: string;
 }
 
 /** What JSON5 takes as a name without quotes, of ASCII. */
@@ -198,6 +208,9 @@ const PLAIN_NAME = /^[A-Za-z_$][\w$]*$/;
 
 /** Longer ones are written over several lines. */
 const LONGEST_LINE = 100;
+
+/** Deeper than any config is indented. */
+const LONGEST_INDENT = 1000;
 
 function printValue(
   value: unknown,
@@ -216,11 +229,12 @@ function printValue(
         (comments.get(key) ?? []).concat(`${printKey(key, style)}: ${printValue(item, inner, style)}`),
       );
   const [open, close] = Array.isArray(value) ? '[]' : '{}';
+  const { newline } = style;
   const lines = items.map((one, n) => {
     const comma = style.isStrict && n === items.length - 1 ? '' : ',';
-    return `${one.map((line) => `${inner}${line}`).join('\n')}${comma}\n`;
+    return `${one.map((line) => `${inner}${line}`).join(newline)}${comma}${newline}`;
   });
-  return `${open}\n${lines.join('')}${outer}${close}`;
+  return `${open}${newline}${lines.join('')}${outer}${close}`;
 }
 
 function onOneLine(value: object, style: Style): string {

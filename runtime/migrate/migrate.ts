@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { property } from '../config/finding.ts';
 import { HoldfastError } from '../errors.ts';
-import { dataFolder } from './data-folder.ts';
 import { projectOf } from '../project.ts';
-import { readOldFiles } from './old-files.ts';
+import { type Change, changedMeanwhile } from './change.ts';
 import { choicesOf, type PlanFile } from './choices.ts';
-import { type Change, type Plan, planMigration } from './plan.ts';
-import { newestRecord, undo, writeRecord } from './record.ts';
-import { keepValues } from './value-store.ts';
+import { dataFolder } from './data-folder.ts';
+import { readOldFiles } from './old-files.ts';
+import { type Plan, planMigration } from './plan.ts';
+import { recordsIn, undo, type Undone, writeRecord } from './record.ts';
+import { replaceFile, unwritable, type Way } from './replace-file.ts';
+import { keepValues, withdrawValues } from './value-store.ts';
 
 /** What a migration did, or would do. No value of a secret is in it. */
 export interface Migration {
@@ -17,6 +19,8 @@ export interface Migration {
   readonly changes: readonly Change[];
   /** The ids of the values in the store, as `plan.kept` has them. */
   readonly ids: readonly string[];
+  /** Files that no rename could replace: they were written in place. */
+  readonly inPlace: readonly string[];
 }
 
 export interface MigrateOptions {
@@ -29,9 +33,9 @@ export interface MigrateOptions {
 }
 
 /**
- * Makes an old config one of ours. First each credential goes to the store and is read back, and the old texts to the record;
- * then come a backup without values, the files beside the config, and the config itself, each by a rename. To run it again
- * changes nothing more.
+ * Makes an old config one of ours. First each credential goes to the store and is read back, and the old files to the record;
+ * then come a backup without values, the files beside the config, and the config itself, each by a rename. What fails half-way is
+ * undone: the files are as they were, and neither the store nor a record has a value of it. To run it again changes nothing more.
  */
 export async function migrate(
   file: string,
@@ -41,30 +45,72 @@ export async function migrate(
   const old = await readOldFiles(file);
   const plan = await planMigration(old, join(data, 'secrets'), decided && choicesOf(decided));
   const planned = plan.kept.map(({ id }) => id);
-  if (dryRun === true) return { plan, ids: planned, changes: await plan.changes(planned) };
-  const ids = await keepValues(plan.root, plan.kept);
-  const changes = await plan.changes(ids);
-  if (changes.length > 0) await writeRecord(recordsOf(data, plan.file), changes, new Date());
-  for (const change of changes) await make(change);
-  return { plan, ids, changes };
-}
-
-async function make({ file, before, after, mode }: Change): Promise<void> {
-  const now = await readFile(file, 'utf8').catch(() => undefined);
-  if (now !== before) {
-    const message = `${basename(file)} was changed in the meantime; run holdfast migrate again`;
-    throw new HoldfastError('CONFIG_INVALID', message);
+  if (dryRun === true) {
+    return { plan, ids: planned, changes: await plan.changes(planned), inPlace: [] };
   }
-  await writeFileAtomic(file, after, mode === undefined ? {} : { mode });
+  const created: string[] = [];
+  let record: string | undefined;
+  try {
+    const ids = await keepValues(plan.root, plan.kept, (id) => created.push(id)).catch((error: unknown) => {
+      throw property(error, 'syscall') === undefined ? error : unwritable(plan.root, error);
+    });
+    const changes = await plan.changes(ids);
+    if (changes.length > 0) record = await writeRecord(recordsOf(data, plan.file), changes, new Date());
+    const inPlace: string[] = [];
+    for (const change of changes) if ((await make(change)) === 'in place') inPlace.push(change.file);
+    return { plan, ids, changes, inPlace };
+  } catch (error) {
+    throw await withdrawn(error, { record, root: plan.root, created });
+  }
 }
 
-/** Undoes the last migration of a config; undefined when there is none to undo. */
+interface Begun {
+  readonly record: string | undefined;
+  readonly root: string;
+  readonly created: readonly string[];
+}
+
+/** Takes back what a migration that failed had done; resolves with the error to tell. */
+async function withdrawn(error: unknown, { record, root, created }: Begun): Promise<unknown> {
+  if (record !== undefined && !(await isUndone(record))) {
+    const { message } = error as Error;
+    const advice =
+      'what was written before could not be put back: mend that, and run holdfast migrate --undo';
+    return Object.assign(new Error(`${message}; ${advice}`, { cause: error }), {
+      code: property(error, 'code'),
+    });
+  }
+  await withdrawValues(root, created);
+  if (error instanceof Error && !(error instanceof HoldfastError)) error.message += '; nothing was changed';
+  return error;
+}
+
+async function isUndone(record: string): Promise<boolean> {
+  try {
+    return (await undo(record)).edited.length === 0;
+  } catch {
+    return false;
+  }
+}
+
+async function make({ file, before, after, mode }: Change): Promise<Way> {
+  const now = await readFile(file).catch(() => undefined);
+  const isAsBefore = before === undefined ? now === undefined : now?.equals(Buffer.from(before));
+  if (isAsBefore !== true) throw changedMeanwhile(file);
+  return replaceFile(file, Buffer.from(after), { mode, before: now });
+}
+
+/** Undoes the last migration of a config that changed something; undefined when there is none to undo. */
 export async function undoMigration(
   file: string,
   { env }: MigrateOptions,
-): Promise<{ restored: string[]; edited: string[]; record: string } | undefined> {
-  const record = await newestRecord(recordsOf(dataFolder(env), file));
-  return record === undefined ? undefined : { ...(await undo(record)), record };
+): Promise<(Undone & { readonly record: string }) | undefined> {
+  for (const record of await recordsIn(recordsOf(dataFolder(env), file))) {
+    const undone = await undo(record);
+    // Of one that failed half-way all is as it was; the one before is meant then.
+    if (undone.restored.length + undone.edited.length > 0) return { ...undone, record };
+  }
+  return undefined;
 }
 
 function recordsOf(data: string, file: string): string {

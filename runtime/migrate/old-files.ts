@@ -1,15 +1,21 @@
 import { realpath } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
 import { parseDocument } from '../config/document.ts';
-import type { ConfigPath } from '../config/finding.ts';
+import { Lines } from '../config/excerpt.ts';
+import type { ConfigPath, Finding, Span } from '../config/finding.ts';
 import { include, type Included } from '../config/includes.ts';
 import { flatten, type Origin } from '../config/piece.ts';
+import { nearest, type Source } from '../config/read-source.ts';
 import { readText, shownPath } from '../config/read-text.ts';
+import { typeOf } from '../config/received.ts';
 import { configError } from '../config/report.ts';
-import { judge } from '../secrets-audit/credentials.ts';
 import { isEnvFile } from '../secrets-audit/env-file.ts';
-import { filesBeside, type AuditedFile, type UnreadFile } from '../secrets-audit/files.ts';
-import { valuesOfEnv, valuesOfJson } from '../secrets-audit/named-values.ts';
-import { credentialsIn } from './value-free.ts';
+import { filesBeside, type UnreadFile } from '../secrets-audit/files.ts';
+import { valuesOfJson } from '../secrets-audit/named-values.ts';
+import { credentialsOfEnv } from './env-free.ts';
+import { credentialsIn } from './plain-credentials.ts';
+import { isProtected } from './protected-texts.ts';
+import { TokenFinder } from './tokens.ts';
 
 /** A credential that stands in plain text. */
 export interface PlainCredential {
@@ -18,8 +24,10 @@ export interface PlainCredential {
   /** As one would write it. */
   readonly path: string;
   /** Where it stands in the config with what it includes; absent in other files. */
-  readonly keys?: ConfigPath;
+  readonly keys?: ConfigPath | undefined;
   readonly value: string;
+  /** What has to leave the file: the value, or the whole assignment of a `.env`. */
+  readonly span: Span;
 }
 
 export type FileKind = 'config' | 'included' | 'env' | 'json' | 'text';
@@ -36,10 +44,17 @@ export interface OldFile {
 export interface OldFiles {
   readonly config: OldFile;
   /** The config with what it includes; its variables are as they are written. */
-  readonly root: unknown;
+  readonly root: Readonly<Record<string, unknown>>;
   readonly files: readonly OldFile[];
   readonly credentials: readonly PlainCredential[];
   readonly unread: readonly UnreadFile[];
+  readonly finder: TokenFinder;
+  /** The files of the config and where everything stands in them, for reports. */
+  readonly source: Source & Required<Pick<Source, 'originOf' | 'parts'>>;
+  /** Where in the whole config stands what stands at `path` of one of its files. */
+  pathOf(part: number, path: ConfigPath): ConfigPath;
+  /** Where something stands, for people: `openclaw.json:12`. */
+  placeOf(keys: ConfigPath): string;
 }
 
 /**
@@ -50,34 +65,75 @@ export interface OldFiles {
 export async function readOldFiles(path: string): Promise<OldFiles> {
   const text = await readText(path);
   const shown = shownPath(path);
-  if (typeof text !== 'string') {
-    throw configError({ root: undefined, findings: [text], folder: '.', shown }, [text]);
-  }
+  const broken = (findings: readonly Finding[], included?: Included) =>
+    configError({ root: undefined, findings, folder: '.', shown, parts: included?.parts ?? [] }, findings);
+  if (typeof text !== 'string') throw broken([text]);
   // A link is not replaced by a file: what it leads to is changed.
   const file = await realpath(path);
   const included = await include({ file, shown, document: parseDocument(text) });
   const { piece, parts, findings } = included;
-  if (piece === undefined || findings.length > 0) {
-    throw configError({ root: undefined, findings, folder: '.', shown, parts }, findings);
-  }
+  if (piece === undefined || findings.length > 0) throw broken(findings, included);
   const { value: root, origins } = flatten(piece);
+  if (typeof root !== 'object' || root === null || Array.isArray(root)) {
+    const message = `a config is an object, got ${typeOf(root)}`;
+    throw broken([{ code: 'wrong-type', path: [], at: 'value', message, part: 0 }], included);
+  }
   const ofConfig = parts.map((part, n): OldFile => {
     const kind = n === 0 ? 'config' : 'included';
     return { file: part.file, text: part.document.text, kind, isResidue: false };
   });
-  const own = new Set(ofConfig.map((one) => one.file));
-  const beside = await filesBeside(file);
-  const others = beside.files.filter((one) => !own.has(one.file)).map(oldFile);
-  const files = [...ofConfig, ...others];
-  const credentials = files.flatMap((one) => credentialsOf(one, included, origins));
+  const beside = await filesAround(file, new Set(ofConfig.map((one) => one.file)));
+  const files = [...ofConfig, ...beside.files];
+  const wholePaths = wholePathsOf(origins);
+  const pathOf = (part: number, inPart: ConfigPath): ConfigPath =>
+    wholePaths.get(JSON.stringify([part, inPart])) ?? inPart;
+  const finder = new TokenFinder();
+  const found = await Promise.all(files.map((one) => credentialsOf(one, { included, pathOf, finder })));
   const [config] = ofConfig;
   if (config === undefined) throw new RangeError('a config has its own file');
-  return { config, root, files, credentials, unread: beside.unread };
+  const originOf = (keys: ConfigPath): Origin => nearest(origins, keys);
+  return {
+    config,
+    root: root as Readonly<Record<string, unknown>>,
+    files,
+    credentials: found.flat().filter(({ keys }) => keys === undefined || !isProtected(keys, root)),
+    unread: beside.unread,
+    finder,
+    pathOf,
+    source: { root, findings: [], folder: dirname(file), file, shown, parts, originOf },
+    placeOf: (keys) => {
+      const { part, path: inPart } = originOf(keys);
+      const { file: where = file, document } = parts[part] ?? {};
+      const { start } = document?.locate(inPart, 'key') ?? { start: 0 };
+      return placeIn(where, new Lines(document?.text ?? '').position(start).line, file);
+    },
+  };
 }
 
-function oldFile({ file, text, encoding, isResidue }: AuditedFile): OldFile {
-  // What is not UTF-8 is not written again: who reads it expects it as it was.
-  return { file, text, kind: encoding === 'utf-8' ? kindOf(file, text) : 'text', isResidue };
+/** A line of a file, for people: the file as it is called from the folder of the config. */
+export function placeIn(file: string, line: number, config: string): string {
+  return `${relative(dirname(config), file)}:${line}`;
+}
+
+/** What cannot be written back byte for byte is not changed. */
+async function filesAround(
+  config: string,
+  own: ReadonlySet<string>,
+): Promise<{ files: OldFile[]; unread: UnreadFile[] }> {
+  const beside = await filesBeside(config);
+  const unread = [...beside.unread];
+  const files: OldFile[] = [];
+  for (const { file, text, encoding, isResidue } of beside.files) {
+    if (own.has(file)) continue;
+    const whole = await readText(file);
+    const isBelow = !relative(dirname(config), file).startsWith('..');
+    if (!isBelow) unread.push({ file, why: 'it is a link to a file elsewhere, which others may use' });
+    else if (typeof whole === 'string')
+      files.push({ file, text: whole, kind: kindOf(file, whole), isResidue });
+    else if (encoding === 'utf-8') unread.push({ file, why: whole.message });
+    else files.push({ file, text, kind: 'text', isResidue });
+  }
+  return { files, unread };
 }
 
 function kindOf(file: string, text: string): FileKind {
@@ -85,30 +141,31 @@ function kindOf(file: string, text: string): FileKind {
   return valuesOfJson(text) === undefined ? 'text' : 'json';
 }
 
-function credentialsOf(
+async function credentialsOf(
   { file, text, kind }: OldFile,
-  { parts }: Included,
-  origins: ReadonlyMap<string, Origin>,
-): PlainCredential[] {
+  { included, pathOf, finder }: Pick<OldFiles, 'pathOf' | 'finder'> & { readonly included: Included },
+): Promise<PlainCredential[]> {
   if (kind === 'text') return [];
   if (kind === 'env') {
-    return valuesOfEnv(text)
-      .filter((one) => judge(one)?.isPlaceholder === false)
-      .map(({ path, line, value }) => ({ file, path, line, value }));
+    const lines = new Lines(text);
+    return (await credentialsOfEnv(text, finder)).map(({ name, value, start, end }) => {
+      const { line } = lines.position(start);
+      return { file, path: name, line, value, span: { start, end } };
+    });
   }
-  const part = parts.findIndex((one) => one.file === file);
-  return (credentialsIn(text) ?? []).map(({ path, line, value, keys }): PlainCredential => {
-    const found = { file, path, line, value };
-    if (part < 0) return found;
-    return Object.assign(found, { keys: wholePath(origins, { part, path: keys }) ?? keys });
+  const part = included.parts.findIndex((one) => one.file === file);
+  const found = (await credentialsIn(text, finder)) ?? [];
+  return found.map(({ path, line, value, keys, span }): PlainCredential => {
+    return { file, path, line, value, span, keys: part < 0 ? undefined : pathOf(part, keys) };
   });
 }
 
-function wholePath(origins: ReadonlyMap<string, Origin>, { part, path }: Origin): ConfigPath | undefined {
-  const written = JSON.stringify(path);
-  for (const [whole, origin] of origins) {
-    if (origin.part === part && JSON.stringify(origin.path) === written)
-      return JSON.parse(whole) as ConfigPath;
+/** Where in the whole config stands what stands in a part of it. */
+function wholePathsOf(origins: ReadonlyMap<string, Origin>): ReadonlyMap<string, ConfigPath> {
+  const found = new Map<string, ConfigPath>();
+  for (const [whole, { part, path }] of origins) {
+    const written = JSON.stringify([part, path]);
+    if (!found.has(written)) found.set(written, JSON.parse(whole) as ConfigPath);
   }
-  return undefined;
+  return found;
 }

@@ -1,7 +1,6 @@
-import { type ConfigPath, isRecord, property, valueAt } from '../config/finding.ts';
+import { type ConfigPath, property, valueAt } from '../config/finding.ts';
 import type { Grant } from '../config/grant-schema.ts';
 import { originOf } from '../config/grant-hosts.ts';
-import { isCredentialName } from '../secrets-audit/credentials.ts';
 import { type KnownService, serviceOf, wordsOf } from './known-services.ts';
 import { modelProvidersOf, type OldAgent } from './old-agents.ts';
 import type { PlainCredential } from './old-files.ts';
@@ -16,8 +15,10 @@ export interface OldSecret {
   /** The names that lead to it, such as `models`, `providers`, `openai`, `apiKey`. */
   readonly names: readonly string[];
   /** Where it stands in the config; absent for a variable of `.env`. */
-  readonly keys?: ConfigPath;
+  readonly keys?: ConfigPath | undefined;
   readonly ref: SecretRef;
+  /** Where it stands, for people: `openclaw.json:12`. */
+  readonly place: string;
 }
 
 /** A grant that an agent gets, or what is missing for one. */
@@ -98,38 +99,4 @@ function labelOf(names: readonly string[]): string {
 export function namesOf({ keys, path }: PlainCredential): string[] {
   const names = keys?.filter((key) => typeof key === 'string') ?? [path];
   return names.filter((name) => !['agents', 'list', 'entries'].includes(name));
-}
-
-/** A use of a secret that is somewhere else already: a SecretRef, or a variable under the name of a credential. */
-export interface OldReference {
-  readonly keys: ConfigPath;
-  readonly ref: SecretRef;
-}
-
-export function referencesIn(root: unknown): OldReference[] {
-  const found: OldReference[] = [];
-  const declared = property(property(root, 'secrets'), 'providers');
-  const walk = (value: unknown, keys: ConfigPath): void => {
-    const name = keys.findLast((key) => typeof key === 'string') ?? '';
-    if (typeof value === 'string' && isCredentialName(name)) {
-      const [, variable] = /^\$\{?([A-Z][A-Z0-9_]*)\}?$/.exec(value) ?? [];
-      if (variable !== undefined) found.push({ keys, ref: { provider: 'env', id: variable } });
-    }
-    if (Array.isArray(value)) for (const [n, item] of value.entries()) walk(item, [...keys, n]);
-    if (!isRecord(value)) return;
-    const { source, id, provider } = value;
-    if (typeof source === 'string' && typeof id === 'string') {
-      // Without a declaration, `default` is what there is of that source.
-      const isDeclared = typeof provider === 'string' && property(declared, provider) !== undefined;
-      const alias = isDeclared ? provider : source;
-      found.push({ keys, ref: { provider: alias, id } });
-      return;
-    }
-    for (const [key, member] of Object.entries(value)) walk(member, [...keys, key]);
-  };
-  walk(root, []);
-  // A declaration of a provider, and a grant of ours, are no uses.
-  return found.filter(
-    ({ keys }) => keys[0] !== 'secrets' && !(keys[0] === 'agents' && keys.includes('secrets')),
-  );
 }

@@ -1,82 +1,102 @@
-import { lexemes } from '../config/lexemes.ts';
 import type { Span } from '../config/finding.ts';
-import { judge } from '../secrets-audit/credentials.ts';
-import { knownTokens } from '../secrets-audit/known-tokens.ts';
-import { valuesOfJson, type NamedJsonValue } from '../secrets-audit/named-values.ts';
+import { isCredentialName } from '../secrets-audit/credentials.ts';
+import { markerOf } from './markers.ts';
+import { isLiteral, type Passage } from './passages.ts';
+import type { Search } from './search.ts';
+import { GAP, isAll, joined, linesOf, REMOVED, replaced, type Replacement } from './spans.ts';
+import { TokenFinder } from './tokens.ts';
+import { weightOf } from './weight.ts';
 
-/**
- * The credentials that stand in a JSON5 text under names of their own, in its order; undefined when the text cannot be read
- * whole: it is no JSON5, or has a key twice.
- */
-export function credentialsIn(text: string): NamedJsonValue[] | undefined {
-  return valuesOfJson(text)
-    ?.filter((one) => judge(one)?.isPlaceholder === false)
-    .toSorted((a, b) => a.span.start - b.span.start);
+/** What has to leave a text. */
+export interface Gone {
+  /** The values where they were found, and what takes their places. */
+  readonly credentials: readonly Replacement[];
+  /** The values, wherever else they stand. */
+  readonly search: Search;
+  /** Which texts and keys stay whatever they say. Default: none. */
+  readonly stays?: (passage: Passage) => boolean;
+}
+
+export interface ValueFree {
+  readonly text: string;
+  /** What texts say now that said something else, by their paths as JSON. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** Where something was left that may be one of the values. */
+  readonly doubts: readonly number[];
 }
 
 /**
- * The text without the credentials in it: where one stood by its name, a reference stands now, to what `refOf` says; a comment
- * or a text that holds one in another way is removed as a whole. All else stays as it was, byte for byte.
+ * A JSON5 text without the values: where one was found, a reference stands now; out of longer texts it is cut, as are tokens of
+ * well-known services; of a comment a line that holds one is removed. All else stays as it was, byte for byte.
  */
 export async function valueFree(
   text: string,
-  credentials: readonly NamedJsonValue[],
-  refOf: (credential: NamedJsonValue) => string,
-): Promise<string> {
-  const named = replaced(
-    text,
-    credentials.map((one) => ({ ...one.span, text: `{ ref: ${JSON.stringify(refOf(one))} }` })),
-  );
-  return withoutValues(
-    named,
-    credentials.map(({ value }) => value),
-  );
-}
-
-/** The text without the comments and texts that hold one of the values, or a token of a well-known service. */
-export async function withoutValues(text: string, secrets: readonly string[]): Promise<string> {
-  const values = secrets.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
-  const lines = new Set((await knownTokens(text)).map(({ line }) => line));
-  const starts = lineStarts(text);
-  const holdsOne = ({ start, end }: Span): boolean =>
-    values.some((value) => text.slice(start, end).includes(value)) ||
-    [...lines].some((line) => (starts[line - 1] ?? 0) < end && start < (starts[line] ?? Infinity));
-  return replaced(
-    text,
-    lexemes(text)
-      .filter(({ kind }) => kind === 'comment' || kind === 'string')
-      .filter(holdsOne)
-      .filter((lexeme) => !isKey(text, lexeme))
-      .map((lexeme) => ({ start: lexeme.start, end: lexeme.end, text: removed(text, lexeme) })),
-  );
-}
-
-interface Replacement extends Span {
-  readonly text: string;
-}
-
-function replaced(text: string, replacements: readonly Replacement[]): string {
-  let result = '';
-  let at = 0;
-  for (const { start, end, text: instead } of replacements) {
-    result += text.slice(at, start) + instead;
-    at = end;
+  { credentials, search, stays }: Gone,
+  finder: TokenFinder = new TokenFinder(),
+): Promise<ValueFree> {
+  const { passages, tokens } = await finder.passagesIn(text);
+  const isFound = ({ start, end }: Span): boolean =>
+    credentials.some((one) => one.start <= start && end <= one.end);
+  const doubts: number[] = [];
+  const texts = new Map<string, string>();
+  const changes = [...credentials];
+  for (const passage of passages) {
+    if (isFound(passage)) continue;
+    const { content, kind, path, start, end } = passage;
+    const name = path?.findLast((key) => typeof key === 'string') ?? '';
+    const sighting = search.in(content, name);
+    const cuts = joined([...sighting.cuts, ...(tokens.get(passage) ?? []), ...fallbackIn(passage, name)]);
+    const isKept = stays?.(passage) === true;
+    if (sighting.isDoubtful || (isKept && cuts.length > 0)) doubts.push(start);
+    if (isKept || cuts.length === 0) continue;
+    if (kind === 'comment') {
+      changes.push({ start, end, text: commentWithout(content, cuts) });
+      continue;
+    }
+    const left = without(content, cuts);
+    if (path !== undefined) texts.set(JSON.stringify(path), left);
+    const quote = text.charAt(start) === "'" ? "'" : '"';
+    const isSame = isLiteral(text, passage) && kind === 'text';
+    changes.push({ start, end, text: isSame ? `${quote}${left}${quote}` : JSON.stringify(left) });
   }
-  return result + text.slice(at);
+  return { text: replaced(text, changes), texts, doubts };
 }
 
-function removed(text: string, { start, end, kind }: Span & { readonly kind: string }): string {
-  if (kind === 'string') return '"removed: it held a credential"';
-  const isLine = text.startsWith('//', start);
-  // A line comment reaches to the end of its line, with or without it.
-  const tail = /\r?\n$/.exec(text.slice(start, end))?.[0] ?? '';
-  return isLine ? `// removed: it held a credential${tail}` : '/* removed: it held a credential */';
+/** What takes the place of a value that is kept. */
+export function reference(ref: string): string {
+  return `{ ref: ${JSON.stringify(ref)} }`;
 }
 
-function isKey(text: string, { end }: Span): boolean {
-  return /^\s*:/.test(text.slice(end));
+function without(content: string, cuts: readonly Span[]): string {
+  if (isAll(cuts, content)) return REMOVED;
+  return replaced(
+    content,
+    cuts.map((cut) => ({ ...cut, text: GAP })),
+  );
 }
 
-function lineStarts(text: string): number[] {
-  return [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
+/** `${NAME:-value}` under the name of a credential. */
+function fallbackIn({ kind, content }: Passage, name: string): Span[] {
+  const marker = kind === 'text' ? markerOf(content) : undefined;
+  if (marker?.kind !== 'variable' || marker.fallback === undefined) return [];
+  const isSecret = isCredentialName(name) || isCredentialName(marker.variable);
+  if (!isSecret || weightOf(marker.fallback) === 'word') return [];
+  const start = content.lastIndexOf(marker.fallback);
+  return [{ start, end: start + marker.fallback.length }];
+}
+
+function commentWithout(content: string, cuts: readonly Span[]): string {
+  if (content.startsWith('//')) return `// ${REMOVED}`;
+  const inner = content.slice(2, -2);
+  const lines = linesOf(inner).filter(({ start, end }) =>
+    // Of an empty line nothing can be cut.
+    cuts.some((cut) => cut.start - 2 < end && start < cut.end - 2),
+  );
+  return `/*${replaced(
+    inner,
+    lines.map(({ start, end }) => {
+      const [, lead = '', tail = ''] = /^(\s*(?:\*\s*)?).*?(\s*)$/s.exec(inner.slice(start, end)) ?? [];
+      return { start, end, text: `${lead || ' '}${REMOVED}${tail}` };
+    }),
+  )}*/`;
 }

@@ -3,7 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { dataFolder } from './data-folder.ts';
-import { keepValues } from './value-store.ts';
+import { keepValues, withdrawValues } from './value-store.ts';
 
 async function store(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-kept-'));
@@ -63,4 +63,19 @@ test('values lie in the data folder of the user, wherever that is', () => {
   const usual = join(homedir(), '.local/share/holdfast');
   expect(dataFolder({ XDG_DATA_HOME: 'not/absolute' })).toBe(usual);
   expect(dataFolder({})).toBe(usual);
+});
+
+test('values that were kept for nothing go, and what was there before stays', async () => {
+  const root = await store();
+  await keepValues(root, [{ id: 'chat/before', value: 'one' }]);
+  const created: string[] = [];
+  const values = [
+    { id: 'chat/before', value: 'one' },
+    { id: 'chat/a/token', value: 'two' },
+    { id: 'models/key', value: 'three' },
+  ];
+  await keepValues(root, values, (id) => created.push(id));
+  expect(created).toEqual(['chat/a/token', 'models/key']);
+  await withdrawValues(root, created);
+  expect(await readdir(root, { recursive: true })).toEqual(['chat', 'chat/before']);
 });

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { plainText, printPath } from '../../config/received.ts';
 import { migrate as run, type Migration, undoMigration } from '../../migrate/migrate.ts';
 import { configFile, noConfig } from '../config-file.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -37,26 +38,36 @@ async function undo(
 ): Promise<ExitCode> {
   const undone = await undoMigration(await realpath(file), { env });
   const shown = (one: string): string => relative(cwd, one) || one;
-  const { restored = [], edited = [], record } = undone ?? {};
+  const { restored = [], edited = [], inPlace = [], record } = undone ?? {};
   if (json === true)
-    stdout.write(`${JSON.stringify({ ok: edited.length === 0, restored, edited, record })}\n`);
+    stdout.write(`${JSON.stringify({ ok: edited.length === 0, restored, edited, inPlace, record })}\n`);
   else if (undone === undefined) stdout.write('There is no migration to undo.\n');
   else if (edited.length > 0) {
     const files = edited.map(shown).join(', ');
     stdout.write(`Nothing was changed: ${files} was edited since. The old files are in ${record}\n`);
-  } else stdout.write(`Restored: ${restored.map(shown).join(', ')}. The values stay in the store.\n`);
+  } else {
+    const files = restored.map(shown).join(', ');
+    stdout.write(`Restored: ${files}. The values stay in the store.\n${inPlaceText(inPlace.map(shown))}`);
+  }
   return edited.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-function report({ plan, changes, ids }: Migration, { dryRun }: MigrateOptions): object {
+/** Of files that a container has mounted by themselves, and the like. */
+function inPlaceText(files: readonly string[]): string {
+  if (files.length === 0) return '';
+  return `Written in place, since the file cannot be replaced by a rename: ${files.join(', ')}\n`;
+}
+
+function report({ plan, changes, ids, inPlace }: Migration, { dryRun }: MigrateOptions): object {
   return {
     mode: dryRun === true ? 'dry-run' : 'write',
     changed: changes.length > 0,
     changedFiles: changes.map(({ file }) => file),
+    writtenInPlace: inPlace,
     store: plan.root,
     agents: plan.agents,
     credentials: plan.kept.map(({ places }, n) => ({
-      ref: { provider: 'kept', id: ids[n] },
+      ref: { provider: plan.alias, id: ids[n] },
       places: places.map(({ file, line, path }) => ({ file, line, path })),
     })),
     grants: plan.proposals.map(({ secret, label, agents, grant }) => ({
@@ -65,7 +76,7 @@ function report({ plan, changes, ids }: Migration, { dryRun }: MigrateOptions): 
       agents,
       grant,
     })),
-    removed: plan.removed,
+    removed: plan.removed.map(({ path }) => printPath(path)),
     todos: plan.todos,
     ...(dryRun === true && { config: changes.at(-1)?.after }),
   };
@@ -73,7 +84,7 @@ function report({ plan, changes, ids }: Migration, { dryRun }: MigrateOptions): 
 
 /** For people. */
 export function migrationText(
-  { plan, changes, ids }: Migration,
+  { plan, changes, ids, inPlace }: Migration,
   { dryRun }: MigrateOptions,
   terminal: Terminal,
 ): string {
@@ -85,14 +96,14 @@ export function migrationText(
   if (changes.length === 0) return `${shown(plan.file)}: nothing to change\n${todos}`;
   const isDry = dryRun === true;
   const kept = plan.kept.flatMap(({ places }, n) =>
-    places.map(({ file, line, path }) => `${shown(file)}:${line} ${path} -> kept:${ids[n]}`),
+    places.map(({ file, line, path }) => `${shown(file)}:${line} ${path} -> ${plan.alias}:${ids[n]}`),
   );
   const grants = plan.proposals.flatMap(({ agents, label, grant, secret }) =>
     grant === undefined
       ? []
       : agents.map(
           (agent) =>
-            `${agent}: ${label} = ${secret.ref.provider}:${secret.ref.id} for ${grant.hosts?.join(', ')}`,
+            `${plainText(agent)}: ${label} = ${secret.ref.provider}:${secret.ref.id} for ${grant.hosts?.join(', ')}`,
         ),
   );
   const written = changes.map(
@@ -102,13 +113,20 @@ export function migrationText(
     isDry ? 'Nothing was written. This is what would be done.\n' : '',
     list(
       'Agents',
-      plan.agents.map(({ name, isNew }) => (isNew ? `${name}: a thread of its own` : `${name}: as it was`)),
+      plan.agents.map(({ name, threadId, isNew }) => {
+        const thread = threadId === name ? '' : `, ${plainText(threadId)}`;
+        return `${plainText(name)}: ${isNew ? `a thread of its own${thread}` : 'as it was'}`;
+      }),
     ),
     list(`Credentials, kept in ${plan.root}`, kept),
     list('Grants', grants),
-    list('No longer in the config', plan.removed.length === 0 ? [] : [plan.removed.join(', ')]),
+    list(
+      'No longer in the config',
+      plan.removed.map(({ place, path }) => `${place} ${printPath(path)}`),
+    ),
     todos,
     list(isDry ? 'Files that would change' : 'Files', written),
+    inPlaceText(inPlace.map(shown)),
     isDry ? `\n${changes.at(-1)?.after ?? ''}` : `\nUndo: holdfast migrate --undo ${shown(plan.file)}\n`,
   ]
     .join('')
