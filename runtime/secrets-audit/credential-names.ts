@@ -1,7 +1,8 @@
 /**
  * How much a name says about its value. A `password` may be any word or number, a `secret` any that is no number of a few digits; a
  * `key` has digits or both cases, and so has a `variable` where variables are set; a `hint` alone says little, so that the value has
- * to look like nothing else. An `authorization` is a scheme and a credential, a `cookie` names and values, a `webhook` a URL, a `phrase` words.
+ * to look like nothing else. An `authorization` is a scheme and a credential, a `cookie` names and values, a `login` who and a password, a
+ * `webhook` a URL, a `phrase` words.
  */
 export type NameClass =
   | 'password'
@@ -11,6 +12,7 @@ export type NameClass =
   | 'hint'
   | 'authorization'
   | 'cookie'
+  | 'login'
   | 'webhook'
   | 'phrase';
 
@@ -21,8 +23,12 @@ type Row = readonly [kind: NameClass, name: RegExp, why: string];
 
 /** The rows over the words of a name, in lower case with a blank between them; the first that fits counts. */
 const rows: readonly Row[] = [
-  ['password', /(?:password|passwd|passphrase|passcode|passwort)s?$/, 'also `dbpassword`'],
-  ['password', /(?:^| )(?:pass|psk|pwd|pin|pin code)$/, '`SMTP_PASS`, `db_pass`, `imapPass`, `pin: 492817`'],
+  ['password', /pass ?(?:word|wd|phrase|code|wort)s?$/, 'also `dbpassword`'],
+  [
+    'password',
+    /(?:^| )(?:pass|psk|psw|pw|pwd|pin|pin code)$/,
+    '`SMTP_PASS`, `db_pass`, `imapPass`, `pin: 492817`',
+  ],
   [
     'password',
     /(?:^| )(?:admin|auth|db|email|ftp|imap|keystore|mail|mysql|pg|proxy|redis|root|smtp|ssh|sudo|user)pass$/,
@@ -46,7 +52,8 @@ const rows: readonly Row[] = [
   ['key', /(?:^| )(?:credentials?|creds|pat|key data)$/, '`gcpCredentials`, `GITHUB_PAT`, `client-key-data`'],
   ['hint', /(?:^| )keys?$/, '`key` of auth-profiles.json, `stripeKey`'],
   ['cookie', /(?:^| )cookies?$/, 'what a browser sent: `sid=…; path=/`'],
-  ['hint', /(?:^| )(?:access|refresh|auth|dsn|jwt|salt)$/, 'oauth.json, `_auth` of npm, Sentry'],
+  ['login', /(?:^| )(?:auth|user ?pass|user ?pwd)$/, '`basicAuth: "desk:…"`, `_auth` of npm'],
+  ['hint', /(?:^| )(?:access|refresh|dsn|jwt|salt)$/, 'oauth.json, `_auth` of npm, Sentry'],
 ];
 
 /** Names that end like a credential's and are none. */
@@ -82,9 +89,13 @@ export function isContainerName(name: string): boolean {
   return name.endsWith('s') && isCredentialName(name);
 }
 
+/** Says where or when it is used, or that it is the value itself. */
+const suffix =
+  / (?:prod|production|dev|development|stag|stage|staging|live|sandbox|local|default|main|old|new|backup|primary|secondary|value|plain|plaintext|string|text|v)$/;
+
 /** `encodingAESKey` → `encoding aes key`; a number at the end counts the names only. */
 function wordsOf(name: string): string {
-  return name
+  const words = name
     .slice(-LONGEST_NAME)
     .replace(/[\W_]*\d{1,4}$/, '')
     .replaceAll(/([a-z\d])([A-Z])/g, '$1 $2')
@@ -92,4 +103,5 @@ function wordsOf(name: string): string {
     .replaceAll(/[\W_]+/g, ' ')
     .trim()
     .toLowerCase();
+  return words.replace(suffix, '');
 }

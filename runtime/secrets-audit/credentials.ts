@@ -29,7 +29,10 @@ export function judge(judged: Judged): Judgement | undefined {
   const kind = nameClass(name);
   const isOne = kind === undefined ? isHeld(judged) : holds(kind, judged);
   if (!isOne) return undefined;
-  return { kind: `"${name}"`, isPlaceholder: isPlaceholder(value.replace(scheme, '')) };
+  return {
+    kind: `"${name}"`,
+    isPlaceholder: isPlaceholder(value.replace(scheme, '')) || sameWord(name, value),
+  };
 }
 
 /** What a password is that stands in a URL, or a token by its form; undefined for what is filled in when it is used. */
@@ -43,7 +46,7 @@ function isHeld({ value, container }: Judged): boolean {
 }
 
 function holds(kind: NameClass, { name, value, isNumber, isLoose }: Judged): boolean {
-  if (isMarker(value)) return false;
+  if (isMarker(value) || isLabel(name, value)) return false;
   const isDigits = isNumber === true || /^\d+$/.test(value);
   switch (kind) {
     case 'password':
@@ -64,6 +67,11 @@ function holds(kind: NameClass, { name, value, isNumber, isLoose }: Judged): boo
     }
     case 'cookie':
       return value.split(/[;=\s]/).some(looksRandom);
+    case 'login':
+      return (
+        looksRandom(value) ||
+        /^[^\s:/]{1,64}:(?=[^\s:/]{0,128}[A-Za-z])(?=[^\s:/]{0,128}\d)[^\s:/]{5,}$/.test(value)
+      );
     case 'webhook':
       return /^[a-z]{2,16}:\/\/[^/\s]{1,256}\/[^\s]/i.test(value);
     case 'phrase':
@@ -90,6 +98,20 @@ function isInsert(value: string): boolean {
 /** What documentation writes for one: `user:password@`. */
 function isNoPassword(value: string): boolean {
   return /^(?:user)?(?:pass|password|passwd|pwd|pw|secret|token)$/i.test(value);
+}
+
+/** What a person reads: `password: 'Your password'`. */
+function isLabel(name: string, value: string): boolean {
+  return (
+    /^[A-Z][a-z]{1,32}(?: [A-Za-z']{1,32}){0,16}[.:!?…]?$/.test(value) &&
+    (value.includes(' ') || sameWord(name, value))
+  );
+}
+
+/** `token: 'TOKEN'`, `password: 'Password'` */
+function sameWord(a: string, b: string): boolean {
+  const plain = (text: string): string => text.replaceAll(/[\W_]+/g, '').toLowerCase();
+  return plain(a) === plain(b);
 }
 
 function isPlaceholder(value: string): boolean {

@@ -24,8 +24,12 @@ const forms: readonly RegExp[] = [
   /^[a-z]{1,16}(?:-[a-z]{1,16}){0,3}-(?:oauth|local|managed)$/,
   // A type of Kubernetes.
   /^[a-z-]{1,32}(?:\.[a-z-]{1,16}){1,3}\/[a-z-]{1,32}$/,
-  // What tests write.
-  /^(?:test|fake|dummy|mock|stub)(?:[-_ ](?:api|access|auth|bot|client)){0,1}[-_ ](?:key|token|secret|value)(?:[-_]?\d{1,3})?$/i,
+  // What packages are at: `"js-tokens": "^4.0.0"`.
+  /^[~^<>=v]{0,2}\d{1,5}(?:\.\d{1,5}){2}(?:[-+][\w.-]{1,64})?$|^(?:workspace|npm|link|catalog):/,
+  // What tests write: `test-token`, `sk-fake`, `abc123`.
+  /^(?:[a-z]{1,4}[-_])?(?:test|fake|mock|stub)(?:[-_ ](?:api|access|auth|bot|client|secret))?(?:[-_ ](?:key|token|secret|value))?(?:[-_]?\d{1,6})?$/i,
+  /^(?:example|sample|dummy)(?:[-_ ](?:api|access|auth|bot|client|secret))?[-_ ](?:key|token|secret|value)(?:[-_]?\d{1,6})?$/i,
+  /^(?:abc|foo|bar|foobar|token|key)[-_]?\d{0,6}$/i,
 ];
 
 /** The name of a variable has few digits, other than what is random. */
@@ -61,6 +65,9 @@ export function looksRandom(value: string): boolean {
   return isMixed || value.split(/[^A-Za-z0-9]/).some(isRandomPart);
 }
 
+/** Four digits, or letters and digits in turn: not `Float32Array`. */
 function isRandomPart(part: string): boolean {
-  return part.length >= 10 && /\d/.test(part) && (/^\d+$/.test(part) || /\d[a-z]|[a-z]\d/i.test(part));
+  const digits = part.match(/\d/g)?.length ?? 0;
+  const turns = part.match(/\d(?=[a-z])|[a-z](?=\d)/gi)?.length ?? 0;
+  return part.length >= 10 && (digits >= 4 || turns >= 3);
 }

@@ -54,8 +54,13 @@ export function valuesOfJson(text: string): NamedJsonValue[] | undefined {
     } else if (Array.isArray(value)) {
       for (const [n, item] of value.entries())
         walk(item, [...path, n], optionName(value[n - 1]) ?? name, container);
-    } else if (typeof value === 'object' && value !== null && !isReference(value)) {
-      for (const [key, item] of Object.entries(value)) walk(item, [...path, key], key, name);
+    } else if (typeof value === 'object' && value !== null && !isSecretRef(value)) {
+      const label = labelIn(value);
+      for (const [key, item] of Object.entries(value)) {
+        // A grant of ours.
+        if (key === 'ref' && typeof item === 'string') continue;
+        walk(item, [...path, key], key === 'value' ? (label ?? key) : key, name);
+      }
     }
   };
   walk(document.value, [], '', '');
@@ -112,9 +117,15 @@ function optionName(before: unknown): string | undefined {
   return typeof before === 'string' ? /^--?([A-Za-z][\w-]{0,63})$/.exec(before)?.[1] : undefined;
 }
 
-/** A grant of ours, and a SecretRef of OpenClaw. */
-function isReference(value: object): boolean {
-  return ('ref' in value && typeof value.ref === 'string') || ('source' in value && 'id' in value);
+/** The name beside a value: `{ name: 'API_KEY', value: … }`. */
+function labelIn(value: object): string | undefined {
+  const label = ('name' in value && value.name) || ('key' in value && value.key);
+  return typeof label === 'string' ? label : undefined;
+}
+
+/** One of OpenClaw. */
+function isSecretRef(value: object): boolean {
+  return 'source' in value && 'id' in value && ['env', 'file', 'exec'].includes(String(value.source));
 }
 
 function written(path: readonly (string | number)[]): string {

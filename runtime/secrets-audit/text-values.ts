@@ -2,27 +2,14 @@ import type { Lines } from '../config/excerpt.ts';
 import type { Span } from '../config/finding.ts';
 import { nameClass } from './credential-names.ts';
 import { looksRandom } from './markers.ts';
+import { listedTexts, namedTexts, type NamedText } from './named-texts.ts';
 import type { NamedValue } from './named-values.ts';
-
-/** `--name value`; what comes next may be a variable with its own name. */
-const option = String.raw`--(?<option>[A-Za-z][\w-]{0,63})[ \t]{1,8}(?![\w.-]{1,128}=)`;
-/** `name:` and `"name" =`, also with the backslashes of a text in a text. */
-const quote = String.raw`\\{0,3}["'${'`'}]`;
-const named = String.raw`(?:${quote})?(?<name>[A-Za-z_][\w.-]{0,127})(?:${quote})?[ \t]{0,32}(?<sign>[:=])(?!//)[ \t]{0,32}`;
-const quoted = ['"', "'", '`'].map((one, n) => String.raw`\\{0,3}${one}(?<quoted${n}>[^${one}\n\r]{1,4096})`);
-const plain = String.raw`(?<plain>(?![{[(])[^\s"'${'`'},;&\\]{1,4096})`;
-
-/**
- * Names with what follows them. The value is the last of it. Each quantifier is bounded, and no name is tried in the middle of a
- * word: the time that it takes grows with the text alone.
- */
-export const namedPattern = new RegExp(
-  String.raw`(?<![\w.])(?<!\w-)(?:${option}|${named})(?:${[...quoted, plain].join('|')})`,
-  'g',
-);
 
 /** Files of settings: a line is a name and its value, and no prose. */
 const settings = /\.(?:ya?ml|toml|ini|cfg|conf|properties)(?:$|\.)/i;
+
+/** Programs: what is not in quotes there is an expression of theirs. */
+const code = /\.(?:[cm]?[jt]sx?|c|cc|cpp|cs|go|h|hpp|java|kt|php|py|rb|rs|scala|svelte|swift|vue)$/i;
 
 /**
  * What has a name in a line of whatever it is: YAML, scripts, logs, comments. Words of prose and of code are left out: what has
@@ -35,52 +22,34 @@ export function valuesOfText(
 ): NamedValue[] {
   const { start: from = 0, end = text.length, file = '' } = within;
   const piece = text.slice(from, end);
-  const found: NamedValue[] = [];
-  const pattern = new RegExp(namedPattern);
-  for (let match = pattern.exec(piece); match !== null; match = pattern.exec(piece)) {
-    const groups = match.groups ?? {};
-    const name = groups['name'] ?? groups['option'] ?? '';
-    const inQuotes = groups['quoted0'] ?? groups['quoted1'] ?? groups['quoted2'];
-    const raw = inQuotes ?? groups['plain'] ?? '';
-    const start = match.index + match[0].length - raw.length;
-    // There may be names in it, with the other quotes around what they name.
-    if (inQuotes !== undefined) pattern.lastIndex = start;
-    const value = inQuotes === undefined ? withoutBrackets(raw) : raw.replace(/\\{1,3}$/, '');
-    const place: Place = { piece, match, name, end: start + raw.length };
-    if (
-      isProse(value, inQuotes !== undefined) &&
-      !isConnection(place) &&
-      !(settings.test(file) && isLine(place))
-    )
-      continue;
-    const at = from + start;
-    const span = { start: at, end: at + value.length };
-    found.push({ path: '', name, value, isLoose: true, line: lines.position(at).line, span });
-  }
-  return found;
+  return [...namedTexts(piece), ...listedTexts(piece)].flatMap((one): NamedValue[] => {
+    const { name, raw, isQuoted } = one;
+    const value = isQuoted ? raw.replace(/\\{1,3}$/, '') : withoutBrackets(raw);
+    const isSetting = isConnection(piece, one) || (settings.test(file) && isLine(piece, one));
+    if (!isSetting && isProse(value, isQuoted)) return [];
+    const isExpression = !isQuoted && code.test(file) && !looksRandom(value);
+    if (isExpression && (!isSetting || /^[A-Za-z_$!][\w$]*$/.test(value))) return [];
+    const start = from + one.start;
+    const span = { start, end: start + value.length };
+    return [{ path: '', name, value, isLoose: true, line: lines.position(start).line, span }];
+  });
 }
 
-interface Place {
-  readonly piece: string;
-  readonly match: RegExpExecArray;
-  readonly name: string;
-  readonly end: number;
-}
-
-/** `Server=…;Password=…;`: whatever it is there, it is no prose. */
-function isConnection({ piece, match, name, end }: Place): boolean {
-  const isBetween = piece[match.index - 1] === ';' || piece[end] === ';';
-  return isBetween && match.groups?.['sign'] === '=' && nameClass(name) === 'password';
+/** `Server=…;Password=…;`: whatever it is there, it is no prose, and no program. */
+function isConnection(piece: string, { name, raw, start, from, sign }: NamedText): boolean {
+  if (sign !== '=' || nameClass(name) !== 'password' || !/^[^()[\]{}]{4,}$/.test(raw)) return false;
+  const end = start + raw.length;
+  return piece[from - 1] === ';' || /^;[ ]?[A-Za-z][\w ]{0,32}=/.test(piece.slice(end, end + 40));
 }
 
 /** `password: word`, and nothing else in its line. */
-function isLine({ piece, match, name, end }: Place): boolean {
-  const before = piece.slice(Math.max(0, match.index - 64), match.index);
-  const after = piece.slice(end, end + 64);
+function isLine(piece: string, { name, raw, start, from, sign }: NamedText): boolean {
+  if (sign === '' || nameClass(name) !== 'password') return false;
+  const end = start + raw.length;
+  const before = piece.slice(Math.max(0, from - 64), from);
   return (
-    nameClass(name) === 'password' &&
     /(?:^|[\n\r])[ \t-]*(?:export )?$/.test(before) &&
-    /^["'`]?[ \t]*(?:#|[\n\r]|$)/.test(after)
+    /^["'`]?[ \t]*(?:#|[\n\r]|$)/.test(piece.slice(end, end + 64))
   );
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { knownTokens } from './known-tokens.ts';
-import { namedPattern } from './text-values.ts';
+import { listPattern, namedPattern, pairPattern } from './named-texts.ts';
 import { tokenForms } from './token-forms.ts';
 
 /** Letters and digits that nobody uses, of any length. */
@@ -12,12 +12,14 @@ const hex = (length: number): string => made(length, '9f8e7d6c5b4a3210');
 const examples: Readonly<Record<string, readonly string[]>> = {
   'private key': [`-----BEGIN EC PRIVATE`, ` KEY-----\n${made(64)}\n-----END EC PRIVATE KEY-----`],
   'bearer token': ['Bearer ', made(24)],
-  'basic authentication': [
+  authorization: [
     'Authorization: Basic ',
     Buffer.from(`desk:${made(9)}`)
       .toString('base64')
       .replace(/=+$/, ''),
   ],
+  curl: ['curl -s -u desk:', made(9), ' https://api.example'],
+  sql: ["ALTER USER desk PASSWORD '", made(9), "'"],
   'URL with a password': ['redis://:', made(8), '@cache:6379'],
   'URL with a token': ['https://', made(24), '@host.example/1'],
   netrc: ['machine git.example login desk password ', made(9)],
@@ -112,6 +114,8 @@ test('a comment for another program hides nothing', async () => {
 
 test.each([
   ['names', namedPattern] as const,
+  ['lists', listPattern] as const,
+  ['pairs', pairPattern] as const,
   ...tokenForms.map(({ service, pattern }) => [service, pattern] as const),
 ])('the pattern of %s takes time by the length of a text alone', (_name, { source }) => {
   // Its parts without what is in brackets and behind a backslash.

@@ -39,9 +39,19 @@ export const tokenForms: readonly TokenForm[] = [
   ),
   form('bearer token', '\\b[Bb](?:earer|EARER)[ \\t]{1,8}(?<value>[\\w.~+/-]{16,4096}={0,2})', 'RFC 6750'),
   form(
-    'basic authentication',
-    '\\b[Aa]uthorization\\\\{0,3}["\']?[ \\t]{0,8}[:=][ \\t]{0,8}\\\\{0,3}["\']?[Bb]asic[ \\t]{1,8}(?<value>[A-Za-z0-9+/]{8,1024}={0,2})',
-    'RFC 7617',
+    'authorization',
+    '\\b[Aa]uthorization\\\\{0,3}["\']?[ \\t]{0,8}[:=][ \\t]{0,8}\\\\{0,3}["\']?(?:[Bb]asic|[Bb]earer|[Tt]oken|[Bb]ot|[Aa]pi-?[Kk]ey)[ \\t]{1,8}(?<value>[\\w.~+/:-]{8,4096}={0,2})',
+    'RFC 7617, and schemes of services',
+  ),
+  form(
+    'curl',
+    '\\bcurl(?=[ \\t])[^\\n\\r]{0,256}?[ \\t](?:-u|--user)[ \\t=]?[ \\t]{0,8}["\']?(?<value>[^\\s:"\']{1,64}:[^\\s"\']{4,256})',
+    'curl.se/docs/manpage.html',
+  ),
+  form(
+    'sql',
+    "\\b(?:IDENTIFIED BY|PASSWORD)[ \\t]{1,8}'(?<value>[^'\\n\\r]{4,256})(?=')",
+    'PostgreSQL, MySQL',
   ),
   form(
     'URL with a password',
