@@ -17,6 +17,12 @@ const production: Plugin = {
   },
 };
 
+/** Most tests wait for threads and processes more than they compute; Vitest leaves a core unused by itself. */
+const onEveryCore = { maxWorkers: '100%', sequence: { groupOrder: 0 } };
+
+/** Those that show what is left out when there is too much to show: on a busy machine that is more than they are about. */
+const measuring = ['runtime/inspect/**/*.test.ts', 'runtime/{hang,watchdog,robustness}.test.ts'];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -33,6 +39,19 @@ export default defineConfig({
           name: 'all',
           env: { XSTATE_BUILD: 'development' },
           include: ['{runtime,actors,providers,examples,docs}/**/*.test.ts', 'props/**/*.prop.ts'],
+          exclude: measuring,
+          ...onEveryCore,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'measuring',
+          env: { XSTATE_BUILD: 'development' },
+          include: measuring,
+          maxWorkers: 1,
+          // After the others.
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -42,6 +61,7 @@ export default defineConfig({
           name: 'xstate-production',
           include: ['runtime/xstate/*.test.ts'],
           env: { XSTATE_BUILD: 'production' },
+          ...onEveryCore,
         },
       },
     ],
