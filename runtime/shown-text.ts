@@ -9,6 +9,13 @@ export function shownText(text: string): string {
   return text.replaceAll(CONTROLS, escaped);
 }
 
+/** The same of a text that has lines and tabs. */
+export function shownLines(text: string): string {
+  return text.replaceAll(CONTROLS, (control) =>
+    control === '\n' || control === '\t' ? control : escaped(control),
+  );
+}
+
 const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 function escaped(control: string): string {

@@ -1,8 +1,9 @@
-import { realpath } from 'node:fs/promises';
+import { directFetch, isThisMachine } from '../gateway/direct-fetch.ts';
+import { GatewayError } from '../gateway/gateway-error.ts';
 import { type RunningGateway, runningGateway } from '../gateway/running.ts';
 import { configFile, noConfig } from './config-file.ts';
-import { pinnedFetch } from './pinned-fetch.ts';
 import type { Terminal } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
 
 /** How a command finds the gateway. */
 export interface GatewayOptions {
@@ -12,72 +13,113 @@ export interface GatewayOptions {
 }
 
 /** What it takes to ask a gateway for something. */
-type Reached = Pick<RunningGateway, 'url' | 'token' | 'certificate'>;
-
-/** What went wrong at the gateway. */
-export class GatewayError extends Error {
-  override readonly name = 'GatewayError';
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
+type Reached = Pick<RunningGateway, 'url' | 'token' | 'certificate'> & {
+  /** By an address that somebody gave, with a token of theirs. */
+  readonly isNamed?: boolean;
+};
 
 /** Longer than anything that the gateway does: a restart that is slow at every step. */
 const LONGEST_MS = 180_000;
 
-/** The file of a config as the gateway knows it. */
-export async function configOf(named: string | undefined, terminal: Terminal): Promise<string> {
+/** The file of a config as it is named: a link stays the same config wherever it leads. */
+export function configOf(named: string | undefined, terminal: Terminal): string {
   const file = configFile(named, terminal);
   if (file === undefined) throw noConfig();
-  // The same config by whatever link.
-  return realpath(file).catch(() => file);
+  return file;
 }
 
 /** The gateway of a config, or the one that is named. */
 export async function gatewayOf({ config, url }: GatewayOptions, terminal: Terminal): Promise<Reached> {
-  const { HOLDFAST_TOKEN: token } = terminal.env;
-  if (url !== undefined) {
-    if (token === undefined || token === '') {
-      throw new GatewayError('UNAUTHORIZED', 'put the token of that gateway into HOLDFAST_TOKEN');
-    }
-    return { url: url.replace(/\/+$/, ''), token };
-  }
-  const running = await runningGateway(await configOf(config, terminal), terminal.env);
+  if (url !== undefined) return named(url, terminal);
+  const running = await runningGateway(configOf(config, terminal), terminal.env);
   if (running !== undefined) return running;
   throw new GatewayError('NOT_RUNNING', 'no gateway of this config runs; start it: holdfast gateway start');
 }
 
+function named(given: string, { env }: Terminal): Reached {
+  const { HOLDFAST_TOKEN: token } = env;
+  const url = URL.parse(given);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw new UsageError('--url takes an address such as https://agents.example:18789, without credentials');
+  }
+  if (token === undefined || token === '') {
+    throw new GatewayError('UNAUTHORIZED', 'put the token of that gateway into HOLDFAST_TOKEN');
+  }
+  // Whoever sends it would print it with the error.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new GatewayError(
+      'UNAUTHORIZED',
+      'HOLDFAST_TOKEN holds characters that no token has, such as a space or the end of a line',
+    );
+  }
+  return { url: given.replace(/\/+$/, ''), token, isNamed: true };
+}
+
 /** Asks the gateway for something; resolves with what the answer has. */
 export async function request(
-  { url, token, certificate }: Reached,
+  reached: Reached,
   method: string,
   path: string,
   body?: unknown,
 ): Promise<unknown> {
-  let response: Pick<Response, 'ok' | 'text'>;
+  const { url, token } = reached;
+  let answer: Pick<Response, 'ok' | 'status'> & { readonly text: string };
   try {
-    const send = certificate === undefined ? fetch : await pinnedFetch(certificate);
-    response = await send(url + path, {
+    const send = await senderTo(reached);
+    const response = await send(url + path, {
       method,
       headers: { authorization: `Bearer ${token}` },
+      redirect: 'manual',
       signal: AbortSignal.timeout(LONGEST_MS),
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
+    answer = { ok: response.ok, status: response.status, text: await response.text() };
   } catch (error) {
-    const { cause } = error as { cause?: { code?: string } };
-    throw new GatewayError(
-      'NOT_RUNNING',
-      `${url} does not answer (${cause?.code ?? (error as Error).message})`,
-    );
+    const { cause, name } = error as { cause?: { code?: string }; name?: string };
+    const why = cause?.code ?? (name === 'TimeoutError' ? `within ${LONGEST_MS} ms` : String(name));
+    throw new GatewayError('NOT_RUNNING', `${url} does not answer (${why})`);
   }
-  const text = await response.text();
-  const found: unknown = text === '' ? undefined : JSON.parse(text);
-  if (response.ok) return found;
-  const { code, message } = (found as { error: { code: string; message: string } }).error;
-  throw new GatewayError(code, message);
+  const found = answer.text === '' ? undefined : json(answer.text);
+  if (answer.ok && (answer.text === '' || found !== undefined)) return found;
+  const { code, message } = (found as { error?: Record<string, unknown> } | undefined)?.error ?? {};
+  if (typeof code !== 'string' || typeof message !== 'string') {
+    const what = `what answers at ${url} is no gateway of Holdfast (status ${answer.status})`;
+    throw new GatewayError('NO_GATEWAY', `${what}; look at the address, and at proxies on the way`);
+  }
+  throw new GatewayError(code, inCommandWords(code, message, reached), { isAnswer: true });
+}
+
+/** What is said to those who speak HTTP, for those who speak to the command. */
+function inCommandWords(code: string, message: string, { isNamed }: Reached): string {
+  if (code === 'UNAUTHORIZED') {
+    const whose = isNamed === true ? 'in HOLDFAST_TOKEN' : 'that it left for its user; try again';
+    return `the gateway does not know the token ${whose}`;
+  }
+  return message
+    .replace(
+      'start it with PUT, or send with ?activate=true',
+      'start it with agents start, or add --activate',
+    )
+    .replace(/^the body makes no sense/, 'that makes no sense')
+    .replace(/^the query makes no sense/, 'an option makes no sense')
+    .replace(/^a body has at most/, 'an event or input has at most')
+    .replace('resume() it or stop() it', 'stop it with agents stop')
+    .replaceAll(/\btimeoutMs\b/g, '--timeout')
+    .replaceAll('?activate=true', '--activate');
+}
+
+/** What is on this machine is asked itself; on the way to another one there may be a proxy. */
+async function senderTo({ url, certificate, isNamed }: Reached): Promise<typeof fetch> {
+  const isDirect = isNamed !== true || isThisMachine(new URL(url).hostname);
+  return isDirect ? ((await directFetch(certificate)) as typeof fetch) : fetch;
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
 }
 
 /** `counter/a` as the path of its instance. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { gatewayFolder, runningGateway } from '../gateway/running.ts';
+import { otherCertificate } from '../gateway/fixtures/other-certificate.ts';
 import { testCertificate } from '../secrets/fixtures/test-certificate.ts';
 import { shell } from './fixtures/shell.ts';
 
@@ -106,10 +107,44 @@ describe('what goes wrong is said with what to do', () => {
     expect(await run('gateway run')).toMatchObject({ code: 78 });
   });
 
-  test('a start that fails shows the end of the log', async () => {
-    const { run } = await project({ gateway: { port: 0, options: './none.ts' } });
-    const { code, err } = await run('gateway start');
-    expect([code, err]).toEqual([1, expect.stringMatching(/ended as it started:[\s\S]*none\.ts/)]);
+  test('options of the gateway that are not there are told by each look, with their place', async () => {
+    const { run } = await project({ gateway: { port: 0, options: './none.mjs' } });
+    for (const look of ['config validate', 'gateway start', 'gateway run', 'gateway restart', 'doctor']) {
+      const { code, out, err } = await run(look);
+      expect([look, code]).toEqual([look, look === 'doctor' ? 1 : 78]);
+      expect(out + err).toMatch(/openclaw\.json:1:\d+ gateway\.options: .*none\.mjs is not there; create it/);
+    }
+  });
+
+  test('options of the gateway that cannot be loaded are told by a start and by doctor, with their place', async () => {
+    const { run, folder } = await project({ gateway: { port: 0, options: './throws.mjs' } });
+    await writeFile(join(folder, 'throws.mjs'), `throw new Error('no database');`);
+    for (const look of ['gateway start', 'doctor']) {
+      const { code, out, err } = await run(look);
+      expect([look, code]).toEqual([look, look === 'doctor' ? 1 : 78]);
+      expect(out + err).toMatch(/openclaw\.json:1:\d+ gateway\.options: .*cannot be loaded: no database/);
+    }
+  });
+
+  test('a certificate without its key is told before the start, with its place', async () => {
+    const { run, folder } = await project({
+      gateway: { port: 0, tls: { cert: 'cert.pem', key: 'key.pem' } },
+    });
+    await writeFile(join(folder, 'cert.pem'), testCertificate.cert);
+    for (const look of ['config validate', 'gateway start', 'gateway run', 'gateway restart']) {
+      const { code, err } = await run(look);
+      expect([look, code, err]).toEqual([
+        look,
+        78,
+        expect.stringMatching(/gateway\.tls\.key: .*key\.pem is not there/),
+      ]);
+    }
+    await writeFile(join(folder, 'key.pem'), otherCertificate.key);
+    expect(await run('gateway run')).toMatchObject({
+      code: 78,
+      err: expect.stringContaining('cert.pem and key.pem are not a certificate and its key') as string,
+    });
+    expect((await run('doctor')).out).toContain('are not a certificate and its key');
   });
 
   test('an agent, an instance and an event that make no sense', async () => {
@@ -121,7 +156,7 @@ describe('what goes wrong is said with what to do', () => {
     });
     expect(await run('agents ask counter/none read')).toMatchObject({
       code: 1,
-      err: expect.stringContaining('PUT'),
+      err: 'there is no instance counter/none; start it with agents start, or add --activate\n',
     });
     expect(await run('agents start nobody/a')).toMatchObject({
       code: 1,
@@ -198,6 +233,29 @@ test('a gateway with a certificate that nobody signed is reached by its owner, a
     err: expect.stringContaining('WRONG_CERTIFICATE') as string,
   });
   await writeFile(state, running);
+});
+
+test('a provider of one’s own comes from the options of the gateway, and doctor asks it', async () => {
+  const secrets = { key: { ref: { provider: 'own', id: 'a' }, mode: 'inject', hosts: ['api.example.com'] } };
+  const { run, folder } = await project({
+    agents: { counter: { type: 'thread-bound', threadId: 'pool', maxThreads: 1, module: counter, secrets } },
+    secrets: { providers: { own: { provider: 'vault-of-mine' } } },
+    gateway: { port: 0, options: './options.mjs' },
+  });
+  await writeFile(
+    join(folder, 'options.mjs'),
+    `setInterval(() => {}, 1e9);
+export default { providers: [{ name: 'vault-of-mine', capabilities: { versions: true }, classify: () => 'transient',
+  describe: async () => ({ current: '1' }),
+  fetch: async () => ({ versionId: '1', stages: [], bytes: Buffer.from('never-to-be-seen') }) }] };`,
+  );
+  for (const look of ['config validate', 'status', 'gateway start'])
+    expect(await run(look)).toMatchObject({ code: 0 });
+  expect(await run('doctor')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('a of the provider "own" can be read') as string,
+  });
+  expect(await run('agents ask counter/a read --activate')).toMatchObject({ out: '0\n' });
 });
 
 test('options of the runtime come from a module', async () => {

@@ -20,8 +20,10 @@ import { status, type StatusOptions } from './commands/status.ts';
 import { DEFAULT_CONFIG } from './config-file.ts';
 import { ConfigError } from '../errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { GatewayError } from '../gateway/gateway-error.ts';
+import { shownText } from '../shown-text.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
-import type { Terminal } from './terminal.ts';
+import { guarded, type Terminal } from './terminal.ts';
 
 /** Runs a command line, without the program's name; resolves with what to exit with. Never throws. */
 export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -31,26 +33,46 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
     async (...given: A): Promise<void> => {
       code = await run(...given);
     };
-  const program = commands(ending, terminal);
+  const shown = guarded(terminal);
+  const isJson = args.includes('--json');
+  const program = commands(ending, shown, isJson);
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const { message, code: name } = error as Error & { code?: string };
-    const failure = { ok: false, error: { ...(name !== undefined && { code: name }), message } };
-    const problems = error instanceof ConfigError ? { problems: error.problems } : {};
-    if (args.includes('--json')) terminal.stdout.write(`${JSON.stringify({ ...failure, ...problems })}\n`);
-    else terminal.stderr.write(`${message}\n`);
-    return error instanceof ConfigError || name === 'CONFIG_INVALID' ? EXIT.config : EXIT.failed;
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    const { code: name, message, isOthers } = failureOf(error);
+    terminal.starter?.({ failed: { code: name, message } });
+    if (isJson) {
+      const problems = error instanceof ConfigError ? { problems: error.problems } : {};
+      shown.stdout.write(`${JSON.stringify({ ok: false, error: { code: name, message }, ...problems })}\n`);
+    } else if (!(error instanceof CommanderError)) {
+      shown.stderr.write(`${isOthers ? shownText(message) : message}\n`);
+    }
+    if (name === 'USAGE') return EXIT.usage;
+    return name === 'CONFIG_INVALID' || name === 'AGENT_MODULE_NOT_FOUND' ? EXIT.config : EXIT.failed;
   }
+}
+
+/** What is said of an error, and whether somebody else than Holdfast said some of it: that stays in its line. */
+function failureOf(error: unknown): { code: string | undefined; message: string; isOthers: boolean } {
+  if (error instanceof CommanderError) {
+    const said = error.code === 'commander.help' ? 'name a command; --help lists them' : error.message;
+    return { code: 'USAGE', message: said.replace(/^error: /, ''), isOthers: false };
+  }
+  const { code, message } = (error instanceof Error ? error : new Error(String(error))) as {
+    code?: string;
+    message: string;
+  };
+  const isOfConfig = code === 'CONFIG_INVALID' || code === 'AGENT_MODULE_NOT_FOUND';
+  return { code, message, isOthers: error instanceof GatewayError && error.isAnswer && !isOfConfig };
 }
 
 type Ending = <A extends unknown[]>(
   run: (...args: A) => ExitCode | Promise<ExitCode>,
 ) => (...given: A) => Promise<void>;
 
-function commands(ending: Ending, terminal: Terminal): Command {
+function commands(ending: Ending, terminal: Terminal, isJson: boolean): Command {
   const { stdout, stderr } = terminal;
   const program = new Command('holdfast');
   program
@@ -61,7 +83,8 @@ function commands(ending: Ending, terminal: Terminal): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
-      writeErr: (text) => void stderr.write(text),
+      // With --json, what is wrong with the command line stands in the document.
+      writeErr: (text) => void (isJson || stderr.write(text)),
     })
     .showSuggestionAfterError()
     .showHelpAfterError('(holdfast --help lists the commands)')

@@ -135,13 +135,26 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.')) || host === '::1';
 }
 
+/** What is no address to listen at, as people write it elsewhere. */
+function whyNoHost(host: string): string | undefined {
+  const bare = /^\[(.*)\](?::\d+)?$/.exec(host)?.[1];
+  if (bare !== undefined && isIP(bare) === 6) return `write the address without brackets: ${printName(bare)}`;
+  if (isIP(host) === 0 && /[^\w.-]/.test(host)) {
+    return 'expected the address or the name of a host alone; the port is "port"';
+  }
+  return undefined;
+}
+
 /** What the gateway and the rest of a config must agree on. */
 export function gatewayFindings(root: unknown): Finding[] {
   const gateway = property(root, 'gateway');
   const host = property(gateway, 'host');
   const findings: Finding[] = [];
   const isOpen = property(gateway, 'tls') !== undefined || property(gateway, 'plaintext') === true;
-  if (typeof host === 'string' && !isLoopback(host) && !isOpen) {
+  const wrong = typeof host === 'string' ? whyNoHost(host) : undefined;
+  if (wrong !== undefined) {
+    findings.push({ code: 'invalid-format', path: ['gateway', 'host'], at: 'value', message: wrong });
+  } else if (typeof host === 'string' && host !== '' && !isLoopback(host) && !isOpen) {
     const message =
       'other machines would send tokens in plain text; write "tls", or "plaintext": true behind a proxy that has it';
     findings.push({ code: 'gateway-exposed', path: ['gateway', 'host'], at: 'value', message });

@@ -27,30 +27,37 @@ export interface Included {
   /** Undefined when a part could not be read or makes no sense; `findings` says which. */
   readonly piece: Piece | undefined;
   readonly parts: readonly SourcePart[];
+  /** All files that were looked for, the first among them, as they were named: also what was not there, or made no sense. */
+  readonly looked: readonly string[];
   readonly findings: readonly Finding[];
 }
 
 /**
  * Puts the files that `$include` names where it stands: of one file its value, of several their objects joined in order;
- * keys beside it go over both. Paths are relative to the file they stand in, and lead nowhere outside the folder of the first.
- * `read` may give texts that are not on disk yet.
+ * keys beside it go over both. Paths are relative to the file they stand in, and lead nowhere outside the folder of the first, which
+ * has two when it is a link. `read` may give texts that are not on disk yet.
  */
 export async function include(main: SourcePart, read: typeof readText = readText): Promise<Included> {
-  const reader = new IncludeReader(dirname(await realpath(main.file)), read);
+  const [named, real] = [await realpath(dirname(main.file)), dirname(await realpath(main.file))];
+  const reader = new IncludeReader(named === real ? [real] : [named, real], read);
   const piece = await reader.start(main);
-  return { piece: reader.isWhole ? piece : undefined, parts: reader.parts, findings: reader.findings };
+  const { parts, findings, isWhole } = reader;
+  const looked = [main.file, ...reader.looked];
+  return { piece: isWhole ? piece : undefined, parts, looked, findings };
 }
 
 class IncludeReader {
   readonly parts: SourcePart[] = [];
   readonly findings: Finding[] = [];
+  readonly looked = new Set<string>();
   isWhole = true;
-  readonly #folder: string;
+  /** That of the config as it was named, and that of the file when it is a link. */
+  readonly #folders: readonly string[];
   readonly #read: typeof readText;
   #included = 0;
 
-  constructor(folder: string, read: typeof readText) {
-    this.#folder = folder;
+  constructor(folders: readonly string[], read: typeof readText) {
+    this.#folders = folders;
     this.#read = read;
   }
 
@@ -128,11 +135,11 @@ class IncludeReader {
       const message = `a config includes at most ${MOST_INCLUDES} files; join some of them`;
       return this.#refuse(at, 'include-too-many', message);
     }
-    const from = this.parts[at.number]?.file ?? this.#folder;
+    const from = this.parts[at.number]?.file ?? '';
     const named = resolve(dirname(from), written);
+    this.looked.add(named);
     const file = await realpath(named).catch(() => named);
-    const way = relative(this.#folder, file);
-    if (way.startsWith('..') || isAbsolute(way)) {
+    if (this.#folders.every((folder) => isOutside(folder, file))) {
       const message = 'leads out of the folder of the config; only files in it or below can be included';
       return this.#refuse(at, 'include-outside', message);
     }
@@ -161,6 +168,11 @@ interface Place {
   readonly number: number;
   readonly path: ConfigPath;
   readonly chain: readonly string[];
+}
+
+function isOutside(folder: string, file: string): boolean {
+  const way = relative(folder, file);
+  return way.startsWith('..') || isAbsolute(way);
 }
 
 function inside(place: Place, key: string | number): Place {

@@ -1,13 +1,15 @@
 import { arrayOf, checkCall, isObject, string, type Rules } from '../call-check.ts';
 import { crossFindings } from './checks.ts';
-import { HoldfastError } from '../errors.ts';
+import { type ConfigError, HoldfastError } from '../errors.ts';
 import type { Finding } from './finding.ts';
+import { gatewayFiles, providersOfOptions } from './gateway-files.ts';
 import { findingsOf } from './issues.ts';
 import { findModules } from './modules.ts';
 import { readSource, type Source } from './read-source.ts';
 import { configError } from './report.ts';
 import { type LoadedConfig, resolveConfig } from './resolve.ts';
 import { configSchema, type ParsedConfig, type RuntimeConfig } from './schema.ts';
+import { withTypedVariables } from './typed-variables.ts';
 
 /** How a config is checked. */
 export interface LoadOptions {
@@ -39,9 +41,48 @@ async function load(source: unknown, { customProviders, env }: LoadOptions): Pro
   const modules = await findModules(read.root, read.folder);
   const all = [...findings, ...modules.findings];
   if (parsed === undefined || all.length > 0) throw configError(read, all);
-  const resolved = resolveConfig(parsed, modules.urls, read.folder);
+  return loaded(read, parsed, modules.urls);
+}
+
+function loaded(read: Source, parsed: ParsedConfig, modules: ReadonlyMap<string, string>): LoadedConfig {
+  const resolved = resolveConfig(parsed, modules, read.folder);
   const files = read.parts?.map(({ file }) => file);
   return { ...resolved, ...(read.file && { file: read.file }), ...(files && { files }) };
+}
+
+/** A config as a gateway reads it. */
+export type GatewayRead = {
+  /** The files whose change may make another config of it, absolute and as they were named: also when it is invalid. */
+  readonly looked: readonly string[];
+} & (
+  | { readonly config: LoadedConfig; readonly error?: never }
+  | { readonly config?: never; readonly error: ConfigError }
+);
+
+/**
+ * Reads the file of a config for a gateway: with the files that `gateway` itself names, which must be there, too. What the module of
+ * `gateway.options` brings is not known here: a provider that is not built in may be one of its own.
+ */
+export async function readForGateway(file: string): Promise<GatewayRead> {
+  const read = await readSource(file);
+  const { parsed, findings } = check(read, providersOfOptions(read.root));
+  const modules = await findModules(read.root, read.folder);
+  const own = await gatewayFiles(read.root, read.folder);
+  const looked = [...(read.looked ?? [file]), ...modules.missing, ...own.looked];
+  const all = [...findings, ...modules.findings, ...own.findings];
+  if (parsed === undefined || all.length > 0) return { looked, error: configError(read, all) };
+  return { looked, config: loaded(read, parsed, modules.urls) };
+}
+
+/**
+ * The same, for whoever needs the config alone.
+ *
+ * @throws {ConfigError} as {@link loadConfig} does
+ */
+export async function loadForGateway(file: string): Promise<LoadedConfig> {
+  const { config, error } = await readForGateway(file);
+  if (error !== undefined) throw error;
+  return config;
 }
 
 /**
@@ -57,9 +98,9 @@ export async function validateConfig(
   const { customProviders, env } = checkCall<LoadOptions>('validateConfig()', {}, options, rules);
   return readable(source, async () => {
     const read = await readSource(source, env);
-    const { parsed, findings } = check(read, customProviders);
+    const { root, parsed, findings } = check(read, customProviders);
     if (parsed === undefined || findings.length > 0) throw configError(read, findings);
-    return read.root as RuntimeConfig;
+    return root as RuntimeConfig;
   });
 }
 
@@ -76,6 +117,8 @@ async function readable<T>(source: unknown, read: () => Promise<T>): Promise<T> 
 }
 
 interface Checked {
+  /** With the types that its variables stand for. */
+  readonly root?: unknown;
   readonly parsed?: ParsedConfig;
   readonly findings: readonly Finding[];
 }
@@ -88,11 +131,13 @@ const rules: Rules<LoadOptions> = {
 function check(read: Source, customProviders: readonly string[] = []): Checked {
   // Without a value there is nothing more to say than why.
   if (read.root === undefined) return { findings: read.findings };
-  const result = configSchema.safeParse(read.root);
+  let [root, result] = [read.root, configSchema.safeParse(read.root)];
+  const typed = withTypedVariables(root, read.alone ?? [], result.error?.issues ?? []);
+  if (typed !== undefined) [root, result] = [typed, configSchema.safeParse(typed)];
   const findings = [
     ...read.findings,
-    ...findingsOf(result.error?.issues ?? [], read.root),
-    ...crossFindings(read.root, customProviders),
+    ...findingsOf(result.error?.issues ?? [], root),
+    ...crossFindings(root, customProviders),
   ];
-  return { findings, ...(result.success && { parsed: result.data }) };
+  return { root, findings, ...(result.success && { parsed: result.data }) };
 }

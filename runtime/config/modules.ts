@@ -10,25 +10,29 @@ const EXTENSIONS = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'];
 export interface FoundModules {
   readonly urls: ReadonlyMap<string, string>;
   readonly findings: readonly Finding[];
+  /** Where those would be. */
+  readonly missing: readonly string[];
 }
 
 /** Looks for the module of each agent on disk. Nothing is ever loaded. */
 export async function findModules(root: unknown, folder: string): Promise<FoundModules> {
   const urls = new Map<string, string>();
   const findings: Finding[] = [];
+  const missing: string[] = [];
   for (const [agent, config] of entriesOf(property(root, 'agents'))) {
-    const found = await findModule(agent, property(config, 'module'), folder);
+    const found = await findModule(agent, property(config, 'module'), folder, missing);
     if (found === undefined) continue;
     if ('href' in found) urls.set(agent, found.href);
     else findings.push(found);
   }
-  return { urls, findings };
+  return { urls, findings, missing };
 }
 
 async function findModule(
   agent: string,
   written: unknown,
   folder: string,
+  missing: string[],
 ): Promise<URL | Finding | undefined> {
   const path = ['agents', agent, 'module'];
   if (written !== undefined && !(written instanceof URL) && (typeof written !== 'string' || written === '')) {
@@ -45,6 +49,7 @@ async function findModule(
     if (failure === undefined) return url;
     attempts.push(failure);
   }
+  missing.push(...tried.flatMap((url) => pathOf(url) ?? []));
   const advice =
     written === undefined ? 'create one of them, or write "module"' : 'create it, or correct "module"';
   const message = `module of agent ${printName(agent)} not found; ${advice}; tried:\n${attempts.map((line) => `  ${plainText(line)}`).join('\n')}`;
@@ -63,16 +68,20 @@ function candidates(agent: string, written: string | URL | undefined, folder: st
 
 /** Undefined when there is a file; else its path and what was found instead. */
 async function whyNotAFile(url: URL): Promise<string | undefined> {
-  let path: string;
-  try {
-    path = fileURLToPath(url);
-  } catch {
-    return `${url.href} (not a path on this machine)`;
-  }
+  const path = pathOf(url);
+  if (path === undefined) return `${url.href} (not a path on this machine)`;
   try {
     return (await stat(path)).isFile() ? undefined : `${path} (not a file)`;
   } catch (error) {
     const code = property(error, 'code');
     return code === 'ENOENT' || typeof code !== 'string' ? path : `${path} (${code})`;
+  }
+}
+
+function pathOf(url: URL): string | undefined {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    return undefined;
   }
 }

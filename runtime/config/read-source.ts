@@ -22,6 +22,10 @@ export interface Source {
   readonly shown?: string;
   /** The file and those it includes; none for an object, and for a file that cannot be read. */
   readonly parts?: readonly SourcePart[];
+  /** Files whose change may make another config of it: absolute, as they were named, also those that were not there. */
+  readonly looked?: readonly string[];
+  /** Texts that were one variable and nothing else. */
+  readonly alone?: readonly ConfigPath[];
   /** Where a value was written; of what is missing, where its nearest parent was. */
   readonly originOf?: (path: ConfigPath) => Origin;
   /** A message without the values of variables, which may be secrets. */
@@ -53,15 +57,17 @@ export async function readSource(source: unknown, env: Environment = process.env
   const shown = shownPath(file);
   const folder = dirname(file);
   const read = await readText(file);
-  if (typeof read !== 'string') return { root: undefined, findings: [read], folder, file, shown };
-  const { piece, parts, findings } = await include({ file, shown, document: parseDocument(read) });
-  const place = { folder, file, shown, parts };
+  if (typeof read !== 'string')
+    return { root: undefined, findings: [read], folder, file, shown, looked: [file] };
+  const { piece, parts, looked, findings } = await include({ file, shown, document: parseDocument(read) });
+  const place = { folder, file, shown, parts, looked };
   if (piece === undefined) return { root: undefined, findings, ...place };
   const { value, origins } = flatten(piece);
   const filled = substitute(value, env);
   const originOf = (path: ConfigPath): Origin => nearest(origins, path);
   const all = [...findings, ...filled.findings];
-  return { root: filled.value, findings: all, ...place, originOf, hide: filled.hide };
+  const { alone, hide } = filled;
+  return { root: filled.value, findings: all, ...place, alone, originOf, hide };
 }
 
 /** Where a value was written; of what is missing, where its nearest parent was. */

@@ -1,17 +1,20 @@
-import { loadConfig } from '../config/load.ts';
+import { loadForGateway } from '../config/load.ts';
+import type { LoadedConfig } from '../config/resolve.ts';
 import { ConfigError } from '../errors.ts';
+import { tlsOf } from '../gateway/tls-files.ts';
 import { mixedGrants, mixedGrantsText } from '../isolation/mixed-grants.ts';
 import { isolationReport, openText } from '../isolation/report.ts';
 import { isOldNode, OLDEST_NODE } from '../node-version.ts';
 import type { DoctorFinding } from './finding.ts';
 import { moduleFindings } from './modules.ts';
+import { optionFindings } from './options.ts';
 import { clockFindings, secretFindings } from './secrets.ts';
 
 /** Looks at everything that a start needs: Node, the config, modules, isolation, secrets, the clock. Starts no agent. */
 export async function examine(file: string): Promise<DoctorFinding[]> {
   const node = nodeFinding(process.versions.node);
   try {
-    const config = await loadConfig(file);
+    const config = await loadForGateway(file);
     const { agents, pools } = config;
     const counted = `agents: ${agents.length}, pools: ${pools.length}`;
     return [
@@ -20,7 +23,10 @@ export async function examine(file: string): Promise<DoctorFinding[]> {
       ...(await moduleFindings(config)),
       ...(await isolationFindings(config)),
       ...(await clockFindings(config)),
-      ...(await secretFindings(file, config)),
+      ...(await tlsFindings(file, config)),
+      ...(config.gateway?.options === undefined
+        ? await secretFindings(file, config)
+        : await optionFindings(file)),
     ];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -33,6 +39,24 @@ export function nodeFinding(version: string): DoctorFinding {
   if (!isOldNode(version)) return { checkId: 'node', severity: 'ok', message: `Node ${version}` };
   const message = `Node ${version} is older than ${OLDEST_NODE}`;
   return { checkId: 'node', severity: 'error', message, fix: `use Node 24, or at least ${OLDEST_NODE}` };
+}
+
+async function tlsFindings(file: string, { gateway }: LoadedConfig): Promise<DoctorFinding[]> {
+  if (gateway?.tls === undefined) return [];
+  try {
+    await tlsOf(gateway, file);
+    return [
+      {
+        checkId: 'tls',
+        severity: 'ok',
+        message: 'the certificate and the key of the gateway belong together',
+      },
+    ];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const fix = 'write both files again; a gateway does not start with these';
+    return [{ checkId: 'tls', severity: 'error', message: error.message, fix }];
+  }
 }
 
 async function isolationFindings(config: Parameters<typeof isolationReport>[0]): Promise<DoctorFinding[]> {

@@ -1,7 +1,16 @@
 /** What one look came to. */
 export interface DoctorFinding {
   /** Stable, such as `module` or `clock`. */
-  readonly checkId: 'node' | 'config' | 'module' | 'isolation' | 'grants' | 'secret' | 'clock';
+  readonly checkId:
+    | 'node'
+    | 'config'
+    | 'module'
+    | 'isolation'
+    | 'grants'
+    | 'secret'
+    | 'clock'
+    | 'options'
+    | 'tls';
   readonly severity: 'ok' | 'warn' | 'error';
   readonly message: string;
   /** What to do. */

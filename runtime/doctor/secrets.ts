@@ -3,7 +3,7 @@ import type { Reached } from '../../providers/aws-reach.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
-import { createRuntime } from '../runtime.ts';
+import { createRuntime, type RuntimeOptions } from '../runtime.ts';
 import { builtinProviders } from '../secrets/builtin-providers.ts';
 import type { DoctorFinding } from './finding.ts';
 
@@ -15,13 +15,17 @@ const LOOK_MS = 5000;
 const SETTLED_MS = fetchDeadlineMs + 1000;
 
 /** Fetches every secret that is granted, once, and tells which came; nothing of a value is kept or shown. */
-export async function secretFindings(file: string, { agents }: LoadedConfig): Promise<DoctorFinding[]> {
+export async function secretFindings(
+  file: string,
+  { agents }: LoadedConfig,
+  options: Pick<RuntimeOptions, 'providers' | 'capabilities'> = {},
+): Promise<DoctorFinding[]> {
   if (agents.every(({ grants }) => grants.length === 0)) return [];
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   // What the config has shown is not to be shown here.
   const inspect = { adapter: { send() {} } };
   try {
-    const runtime = await createRuntime(file, { logger, inspect });
+    const runtime = await createRuntime(file, { ...options, logger, inspect });
     try {
       await settled(() =>
         runtime.status().secrets.every(({ state }) => state !== 'cold' && state !== 'fetching'),

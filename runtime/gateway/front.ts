@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock, within } from '../clock.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
-import { loadConfig } from '../config/load.ts';
+import { readForGateway } from '../config/load.ts';
 import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
 import { ConfigError, HoldfastError } from '../errors.ts';
 import type { Failed } from '../guarded-server.ts';
@@ -14,9 +14,10 @@ import { CrashBudget } from './crash-budget.ts';
 import { Door } from './door.ts';
 import { HttpError, httpErrorOf } from './http-error.ts';
 import type { ControlAction, HandedState } from './messages.ts';
+import { realModules } from './real-modules.ts';
 import type { ServiceProcess } from './service-process.ts';
 import { Services } from './services.ts';
-import { type TlsFiles, tlsOf } from './tls-files.ts';
+import { fingerprintOf, sameFiles, type TlsFiles, tlsOf } from './tls-files.ts';
 import { digestOf } from './token-access.ts';
 
 /** How long a process may take to hand over, or to take, all instances. */
@@ -48,6 +49,8 @@ export interface Restarted {
 interface Replacement {
   readonly config: LoadedConfig;
   readonly tls: TlsFiles | undefined;
+  /** Where its modules are. */
+  readonly modules: string;
   /** Absent when the address stays, or its port does. */
   readonly door: Door | undefined;
 }
@@ -79,8 +82,21 @@ export class Front {
   readonly #options: FrontOptions;
   readonly #startedAt = Date.now();
   readonly #crashes: CrashBudget;
-  readonly #watch = new ConfigWatch(() => void this.#configChanged());
+  readonly #watch = new ConfigWatch({
+    changed: () => void this.#configChanged(),
+    troubled: (folder, code) =>
+      this.#options.logger.warn(
+        { folder, code },
+        'a folder of the config cannot be watched; its files are looked at every 2 s',
+      ),
+  });
+  /** Resolves when it serves: what changes before is read then. */
+  readonly #started = Promise.withResolvers<void>();
   #config: LoadedConfig;
+  /** Files whose change may make another config. */
+  #looked: readonly string[];
+  /** Where the modules are that the service has loaded. */
+  #modules = '';
   #door: Door | undefined;
   #tls: TlsFiles | undefined;
   readonly #services: Services;
@@ -96,8 +112,9 @@ export class Front {
   readonly #stopping = new AbortController();
   #stopped: Promise<void> | undefined;
 
-  private constructor(options: FrontOptions, config: LoadedConfig) {
+  private constructor(options: FrontOptions, config: LoadedConfig, looked: readonly string[]) {
     this.#options = options;
+    this.#looked = looked;
     this.#crashes = options.crashes ?? new CrashBudget();
     this.#config = config;
     this.#services = new Services({
@@ -117,21 +134,25 @@ export class Front {
    * @throws {HoldfastError} what the service failed with; `RUNTIME_STOPPED` when it was stopped meanwhile
    */
   static async start(options: FrontOptions): Promise<Front> {
-    const front = new Front(options, await loadConfig(options.file));
+    const { config, error, looked } = await readForGateway(options.file);
+    if (error !== undefined) throw error;
+    const front = new Front(options, config, looked);
     const stop = (): void => void front.stop();
     if (options.signal?.aborted === true) stop();
     options.signal?.addEventListener('abort', stop, { once: true });
     try {
       front.#goOn();
+      front.#follow();
       front.#tls = await tlsOf(front.#gateway, options.file);
+      front.#modules = await realModules(config, options.file);
       front.#door = await front.#opened(front.#gateway);
       await front.#serve(await front.#services.prepared(true), NOTHING);
       options.serves?.(front);
-      front.#follow();
     } catch (error) {
       await front.stop();
       throw error;
     }
+    front.#started.resolve();
     return front;
   }
 
@@ -153,6 +174,7 @@ export class Front {
       serviceVersion: this.#service?.version ?? null,
       url: this.url,
       config: this.#options.file,
+      ...(this.certificate !== undefined && { certificate: this.certificate }),
       uptimeMs: Date.now() - this.#startedAt,
       restarts: this.#restarts,
       held: this.#door?.held ?? 0,
@@ -176,7 +198,7 @@ export class Front {
   reload(): Promise<Reloaded> {
     this.#nextReload ??= this.#oneByOne(() => {
       this.#nextReload = undefined;
-      return this.#read();
+      return this.#takeUp();
     });
     return this.#nextReload;
   }
@@ -236,21 +258,19 @@ export class Front {
     return door;
   }
 
-  async #read(): Promise<Reloaded> {
-    const config = await loadConfig(this.#options.file);
-    const change = changeOf(this.#config, config);
+  async #takeUp(): Promise<Reloaded> {
+    const config = await this.#read();
+    const tls = await tlsOf(config.gateway ?? this.#gateway, this.#options.file);
+    const isMoved = (await realModules(config, this.#options.file)) !== this.#modules;
+    const change = isMoved ? ({ kind: 'restarted' } as const) : changeOf(this.#config, config);
     const kind = change.kind === 'rolled' ? await this.#roll(change.pools) : change.kind;
     this.#goOn();
     if (kind === 'restarted') await this.#handOver();
-    else if (kind !== 'nothing') {
-      this.#config = config;
-      const message = { type: 'reload', gateway: this.#gateway } as const;
-      await Promise.allSettled(this.#processes().map((one) => one.ask(message, 'reloaded', HEED_MS)));
-      this.#goOn();
-    }
+    const isRenewed = kind !== 'restarted' && !sameFiles(tls, this.#tls);
+    if (kind === 'applied' || kind === 'rolled' || isRenewed) await this.#apply(config, isRenewed, tls);
     this.#lastProblem = undefined;
     this.#follow();
-    return kind;
+    return kind === 'nothing' && isRenewed ? 'applied' : kind;
   }
 
   /** One that fails is ended. */
@@ -274,6 +294,28 @@ export class Front {
     return lost;
   }
 
+  /** Has what needs no other process take effect in those that there are. */
+  async #apply(config: LoadedConfig, isRenewed: boolean, tls: TlsFiles | undefined): Promise<void> {
+    this.#config = config;
+    const gateway = this.#gateway;
+    const message = { type: 'reload', gateway, ...(isRenewed && tls !== undefined && { tls }) } as const;
+    await Promise.allSettled(this.#processes().map((one) => one.ask(message, 'reloaded', HEED_MS)));
+    this.#goOn();
+    if (!isRenewed || tls === undefined) return;
+    this.#tls = tls;
+    if (this.#service !== undefined) this.#service.certificate = fingerprintOf(tls);
+    this.#options.serves?.(this);
+  }
+
+  /** The config as it is on disk. What it is made of is followed from then on, also when it is invalid. */
+  async #read(): Promise<LoadedConfig> {
+    const { config, error, looked } = await readForGateway(this.#options.file);
+    this.#looked = looked;
+    this.#follow();
+    if (error !== undefined) throw error;
+    return config;
+  }
+
   /** What cannot be rolled in time is restarted. */
   async #roll(pools: readonly ResolvedPool[]): Promise<'rolled' | 'restarted'> {
     try {
@@ -287,23 +329,24 @@ export class Front {
   }
 
   async #handOver(): Promise<Restarted> {
-    const config = await loadConfig(this.#options.file);
+    const config = await this.#read();
     const { gateway = this.#gateway } = config;
     // What can fail for reasons from outside comes first: the old process goes on then.
     const tls = await tlsOf(gateway, this.#options.file);
+    const modules = await realModules(config, this.#options.file);
     // The same port at another host cannot be had while the old one has it.
     const door = gateway.port === this.#gateway.port ? undefined : await this.#opened(gateway);
     try {
       const next = await this.#services.prepared(false);
       this.#goOn();
-      return await this.#replaced(next, { config, tls, door });
+      return await this.#replaced(next, { config, tls, modules, door });
     } catch (error) {
       if (this.#door !== door) door?.close();
       throw error;
     }
   }
 
-  async #replaced(next: ServiceProcess, { config, tls, door }: Replacement): Promise<Restarted> {
+  async #replaced(next: ServiceProcess, { config, tls, modules, door }: Replacement): Promise<Restarted> {
     const before = this.#gateway;
     const old = this.#service;
     const held = performance.now();
@@ -325,6 +368,7 @@ export class Front {
     this.#tls = tls;
     const lost = await this.#served(next, state);
     const heldMs = Math.round(performance.now() - held);
+    this.#modules = modules;
     if (door !== undefined) this.#moveTo(door);
     else if (this.#gateway.host !== before.host) await this.#move(before);
     this.#options.serves?.(this);
@@ -425,14 +469,14 @@ export class Front {
   }
 
   #follow(): void {
-    const { files = [this.#options.file] } = this.#config;
-    if (this.#gateway.reload && !this.#isStopping) this.#watch.follow(files);
+    if (this.#gateway.reload && !this.#isStopping) this.#watch.follow(this.#looked);
     else this.#watch.stop();
   }
 
   async #configChanged(): Promise<void> {
     const { logger } = this.#options;
     try {
+      await this.#started.promise;
       const kind = await this.reload();
       logger.info({ result: kind }, 'the config was read again');
     } catch (error) {

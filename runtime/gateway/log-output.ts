@@ -21,17 +21,23 @@ export function writeLines(to: Writable): (line: string) => void {
   };
 }
 
-/** Writes a text; a promise when it has to wait until somebody has read. */
-export function written(to: { write(text: string): unknown }, text: string): Promise<void> | undefined {
-  if (to.write(text) !== false || !isStream(to)) return undefined;
+/** Writes a text; a promise when it has to wait until somebody has read, or nobody will any more. */
+export function written(
+  to: { write(text: string): unknown; readonly under?: object },
+  text: string,
+): Promise<void> | undefined {
+  const stream = to.under ?? to;
+  if (to.write(text) !== false || !isStream(stream)) return undefined;
   return new Promise((resolve) => {
     const goOn = (): void => {
-      to.off('drain', goOn);
-      to.off('close', goOn);
+      stream.off('drain', goOn);
+      stream.off('close', goOn);
+      stream.off('error', goOn);
       resolve();
     };
-    to.on('drain', goOn);
-    to.on('close', goOn);
+    stream.on('drain', goOn);
+    stream.on('close', goOn);
+    stream.on('error', goOn);
   });
 }
 

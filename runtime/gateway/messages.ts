@@ -6,6 +6,7 @@ import type { CarriedRequest } from './idempotency.ts';
 import type { HandedAnswer } from './kept-answers.ts';
 import type { HandedAsk } from './put-off-asks.ts';
 import type { HandedStreamToken } from './stream-tokens.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 /** An instance that goes from one process to the next. */
 export interface HandedInstance {
@@ -49,7 +50,7 @@ export type ToService =
   | { readonly type: 'connection'; readonly n: number }
   /** So many were given before this: those that have not come by now are lost. */
   | { readonly type: 'given'; readonly upTo: number }
-  | { readonly type: 'reload'; readonly gateway: ResolvedGateway }
+  | { readonly type: 'reload'; readonly gateway: ResolvedGateway; readonly tls?: TlsFiles }
   | { readonly type: 'roll'; readonly pools: readonly ResolvedPool[] }
   | { readonly type: 'hand-over' }
   | { readonly type: 'succeeded'; readonly socket: string; readonly gateway: ResolvedGateway }

@@ -4,6 +4,10 @@ import type { RuntimeStatus } from '../status.ts';
 /** Longer than that at 99 %, and requests wait for the process itself: a second. */
 const SLOW_MS = 1000;
 const NS_PER_MS = 1e6;
+/** What was longer ago than that, or than twice that, is over. */
+const WINDOW_MS = 5000;
+/** Of the probe; it counts its own interval along. */
+const RESOLUTION_MS = 20;
 
 /** Whether requests are to come here, and why not. */
 export interface Readiness {
@@ -16,24 +20,26 @@ export interface Readiness {
   readonly staleSecrets: readonly string[];
 }
 
-/** Looks at the event loop from now on. */
+/** Looks at the event loop from now on: at the last 5 to 10 s, however often somebody asks. */
 export class ReadinessProbe {
-  readonly #delay = monitorEventLoopDelay({ resolution: 20 });
+  readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  readonly #windows: NodeJS.Timeout;
+  #before = 0;
 
   constructor() {
     this.#delay.enable();
+    this.#windows = setInterval(() => this.#turn(), WINDOW_MS).unref();
   }
 
   /** What was before does not count: a start keeps the event loop busy. */
   begin(): void {
+    this.#before = 0;
     this.#delay.reset();
+    this.#windows.refresh();
   }
 
-  /** Of the time since the last look. */
   look({ state, pools, secrets }: RuntimeStatus): Readiness {
-    // It counts its own interval along.
-    const p99Ms = Math.max(0, Math.round(this.#delay.percentile(99) / NS_PER_MS) - 20);
-    this.#delay.reset();
+    const p99Ms = Math.max(this.#before, this.#p99Ms());
     const eventLoop = { p99Ms, ok: p99Ms < SLOW_MS };
     const closedPools = pools.filter(({ health }) => health !== 'open').map(({ threadId }) => threadId);
     const staleSecrets = secrets
@@ -44,6 +50,16 @@ export class ReadinessProbe {
   }
 
   stop(): void {
+    clearInterval(this.#windows);
     this.#delay.disable();
+  }
+
+  #turn(): void {
+    this.#before = this.#p99Ms();
+    this.#delay.reset();
+  }
+
+  #p99Ms(): number {
+    return Math.max(0, Math.round(this.#delay.percentile(99) / NS_PER_MS) - RESOLUTION_MS);
   }
 }

@@ -85,6 +85,11 @@ export class RequestServer {
     socket.resume();
   }
 
+  /** New connections get the other certificate; those that there are keep theirs. */
+  secure(files: TlsFiles): void {
+    this.#tls?.setSecureContext(files);
+  }
+
   /** Resolves when what has begun is answered, or after `ms`. What comes from now on waits for the next process. */
   async leave(ms: number): Promise<void> {
     this.#state = 'leaving';

@@ -1,8 +1,13 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import writeFileAtomic from 'write-file-atomic';
 import { projectOf } from '../project.ts';
+import { directFetch } from './direct-fetch.ts';
+import { GatewayError } from './gateway-error.ts';
+import { ended, GatewayLock, isLockHeld, type LockHolder, lockState } from './gateway-lock.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,50 +17,200 @@ export interface RunningGateway {
   readonly url: string;
   /** May do everything. */
   readonly token: string;
+  /** The config, as it was named. */
   readonly config: string;
   readonly version: string;
   /** The SHA-256 fingerprint of its certificate, when it serves https. */
   readonly certificate?: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
+  /** The file of its lock, which lives as long as it does; absent in what a version wrote that had none. */
+  readonly lock?: string;
 }
 
-/** `$XDG_STATE_HOME/holdfast/gateways/<project>`, or below `~/.local/state`: what a gateway of that config leaves there. */
+/** An answer comes at once, unless the service process is at its start. */
+const ASK_MS = 3000;
+const LOOK_MS = 50;
+
+/** What a file system says that has no sockets, or no room for their names. */
+const NO_SOCKETS: ReadonlySet<unknown> = new Set([
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EINVAL',
+  'ENAMETOOLONG',
+]);
+
+/**
+ * `$XDG_STATE_HOME/holdfast/gateways/<project>`, or below `~/.local/state`: what a gateway of that config leaves there.
+ *
+ * @throws {GatewayError} `NO_STATE_FOLDER` when there is neither
+ */
 export function gatewayFolder(config: string, env: Environment): string {
   const { XDG_STATE_HOME: state } = env;
-  const base = state !== undefined && isAbsolute(state) ? state : join(homedir(), '.local', 'state');
+  const base = state !== undefined && isAbsolute(state) ? state : join(home(), '.local', 'state');
   return join(base, 'holdfast', 'gateways', projectOf(dirname(config)), basename(config));
+}
+
+function home(): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    const message =
+      'this user has no home folder, and so there is no place for what a gateway leaves; set XDG_STATE_HOME to the absolute path of a folder';
+    throw new GatewayError('NO_STATE_FOLDER', message, { cause });
+  }
+}
+
+/**
+ * The same, made if need be, for this user alone.
+ *
+ * @throws {GatewayError} `NO_STATE_FOLDER` when it cannot be had
+ */
+export async function ownFolder(config: string, env: Environment): Promise<string> {
+  const folder = gatewayFolder(config, env);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw unwritable(folder, error);
+  }
+  return folder;
+}
+
+/** Why nothing can be written there, and what to do. */
+function unwritable(folder: string, error: unknown): Error {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === undefined) return error as Error;
+  const full = code === 'ENOSPC' || code === 'EDQUOT' ? '; make room on that disk' : '';
+  const message = `${folder}, where a gateway leaves its address and token, cannot be written (${code})${full}; or set XDG_STATE_HOME to the absolute path of another folder`;
+  return new GatewayError('NO_STATE_FOLDER', message, { cause: error });
+}
+
+/**
+ * Makes this process the one gateway of a config, or tells which is.
+ *
+ * @throws {GatewayError} `NO_STATE_FOLDER`
+ */
+export async function claimGateway(config: string, env: Environment): Promise<GatewayLock | LockHolder> {
+  const folder = await ownFolder(config, env);
+  const [beside, elsewhere] = lockFolders(folder);
+  try {
+    return await GatewayLock.take(beside);
+  } catch (error) {
+    if (!NO_SOCKETS.has((error as NodeJS.ErrnoException).code)) throw unwritable(folder, error);
+  }
+  try {
+    const own = dirname(elsewhere);
+    await mkdir(own, { recursive: true, mode: 0o700 });
+    const { uid, mode } = await lstat(own);
+    // The folder above is everybody's.
+    if (uid !== process.getuid?.() || (mode & 0o077) !== 0)
+      throw Object.assign(new Error(), { code: 'EACCES' });
+    return await GatewayLock.take(elsewhere);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = `there can be no sockets in ${folder}, and none in ${elsewhere} either (${code ?? String(error)}), and so two gateways of one config could run at a time; set XDG_STATE_HOME to a folder of a file system of this machine`;
+    throw new GatewayError('NO_STATE_FOLDER', message, { cause: error });
+  }
+}
+
+/** Whether there is one, which may not serve yet. */
+export async function isClaimed(config: string, env: Environment): Promise<boolean> {
+  const folders = lockFolders(gatewayFolder(config, env));
+  const held = await Promise.all(folders.map((folder) => isLockHeld(folder)));
+  return held.includes(true);
+}
+
+/** Beside what it leaves; and where sockets can be if they cannot be there. */
+function lockFolders(folder: string): [beside: string, elsewhere: string] {
+  const user = String(process.getuid?.() ?? '');
+  const name = createHash('sha256').update(folder).digest('hex').slice(0, 16);
+  return [join(folder, 'lock'), join('/tmp', `holdfast-${user}`, name)];
 }
 
 function fileOf(config: string, env: Environment): string {
   return join(gatewayFolder(config, env), 'running.json');
 }
 
-/** For this user alone: it has the token. */
+/**
+ * For this user alone: it has the token.
+ *
+ * @throws {GatewayError} `NO_STATE_FOLDER`
+ */
 export async function announce(gateway: RunningGateway, env: Environment): Promise<void> {
-  const file = fileOf(gateway.config, env);
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writeFileAtomic(file, JSON.stringify(gateway), { mode: 0o600 });
-}
-
-export async function retract(config: string, env: Environment): Promise<void> {
-  await rm(fileOf(config, env), { force: true });
-}
-
-/** The gateway of a config; undefined when none runs. */
-export async function runningGateway(config: string, env: Environment): Promise<RunningGateway | undefined> {
+  const folder = await ownFolder(gateway.config, env);
   try {
-    const found = JSON.parse(await readFile(fileOf(config, env), 'utf8')) as RunningGateway;
-    return isAlive(found.pid) ? found : undefined;
+    await writeFileAtomic(fileOf(gateway.config, env), JSON.stringify(gateway), { mode: 0o600 });
+  } catch (error) {
+    throw unwritable(folder, error);
+  }
+}
+
+/** Takes back what it announced itself, and nothing of another. */
+export async function retract({ config, token }: Pick<RunningGateway, 'config' | 'token'>, env: Environment) {
+  const found = await recordOf(config, env);
+  if (found?.token === token) await rm(fileOf(config, env), { force: true });
+}
+
+/**
+ * The gateway of a config; undefined when none runs. A config is known by its path as it is named, so that a link stays the same
+ * one when it leads elsewhere; what was started by the path that a link leads to is found, too.
+ */
+export async function runningGateway(config: string, env: Environment): Promise<RunningGateway | undefined> {
+  const real = await realpath(config).catch(() => config);
+  for (const name of new Set([config, real])) {
+    const found = await recordOf(name, env);
+    if (found !== undefined && (await isRunning(found))) return found;
+  }
+  return undefined;
+}
+
+/** Resolves with true when the gateway has ended, with false when the signal aborts before that. */
+export async function gatewayEnded(gateway: RunningGateway, signal: AbortSignal): Promise<boolean> {
+  if (gateway.lock !== undefined) await ended(gateway.lock, signal);
+  // Its lock is gone, or was never there.
+  while (!signal.aborted) {
+    if (!(await isRunning(gateway))) return true;
+    await delay(LOOK_MS);
+  }
+  return false;
+}
+
+/** What was left, by a gateway that runs or by one that could not take it back. */
+async function recordOf(config: string, env: Environment): Promise<RunningGateway | undefined> {
+  const file = fileOf(config, env);
+  try {
+    const found: unknown = JSON.parse(await readFile(file, 'utf8'));
+    return isRecord(found) ? found : undefined;
   } catch {
     return undefined;
   }
 }
 
-export function isAlive(pid: number): boolean {
+function isRecord(found: unknown): found is RunningGateway {
+  if (typeof found !== 'object' || found === null) return false;
+  const { pid, url, token, config, lock, certificate } = found as Record<keyof RunningGateway, unknown>;
+  const texts = [url, token, config, lock ?? '', certificate ?? ''];
+  return typeof pid === 'number' && texts.every((text) => typeof text === 'string');
+}
+
+/** A number of a process says nothing: it may be another's by now, or the own one, or that of a zombie. */
+async function isRunning(gateway: RunningGateway): Promise<boolean> {
+  const state = gateway.lock === undefined ? 'missing' : await lockState(gateway.lock);
+  // A file that somebody has cleaned away, or a version that had none.
+  return state === 'missing' ? answers(gateway) : state === 'held';
+}
+
+/** Whether it is there under its address, and takes its token. */
+async function answers({ url, token, certificate, pid }: RunningGateway): Promise<boolean> {
   try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    const send = await directFetch(certificate);
+    const headers = { authorization: `Bearer ${token}` };
+    const signal = AbortSignal.timeout(ASK_MS);
+    const answer = await send(`${url}/v1/gateway`, { method: 'GET', headers, signal });
+    return answer.ok && (JSON.parse(await answer.text()) as { pid?: unknown }).pid === pid;
+  } catch {
+    return false;
   }
 }

@@ -9,6 +9,8 @@ import { Service } from './service.ts';
 const tell = (message: FromService): void => {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
 };
+// A front that was killed reads nothing more; what the agents have begun is finished all the same.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
 const service = new Service(lineLogger(writeLines(process.stdout)), tell);
 
 process.on('message', (message: ToService, socket?: Socket) => {

@@ -1,18 +1,15 @@
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { dirname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { dirname } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import type { AgentRef } from '../agent-ref.ts';
 import { addressOf } from '../address.ts';
 import { systemClock } from '../clock.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadForGateway } from '../config/load.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
-import type { LoadedConfig } from '../config/resolve.ts';
 import type { Failed } from '../guarded-server.ts';
 import { type Logger, scrubbedLogger } from '../logger.ts';
-import { exportOf, type UserModule } from '../user-module.ts';
-import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
+import { openRuntime, type Runtime } from '../runtime.ts';
 import type { RuntimeSystem } from '../runtime-system.ts';
 import { version } from '../version.ts';
 import { Activations } from './activations.ts';
@@ -26,6 +23,7 @@ import type {
   Prepare,
   ToService,
 } from './messages.ts';
+import { optionsOf } from './options-module.ts';
 import { type HandedAsk, PutOffAsks } from './put-off-asks.ts';
 import { ReadinessProbe } from './readiness.ts';
 import { Receipts } from './receipts.ts';
@@ -107,6 +105,7 @@ export class Service {
         break;
       case 'reload':
         this.#reload(message.gateway);
+        if (message.tls !== undefined) this.#server?.secure(message.tls);
         this.#tell({ type: 'reloaded' });
         break;
       case 'roll':
@@ -153,13 +152,13 @@ export class Service {
   /** All that can fail because of the config, or for reasons from outside, fails here, while the process before goes on. */
   async #prepare({ file, socket, ownerDigest, isFirst }: Prepare): Promise<void> {
     this.#socket = socket;
-    const config = await loadConfig(file);
+    const config = await loadForGateway(file);
     const { gateway } = config;
     if (gateway === undefined) throw new TypeError('a config that was read has its gateway');
     this.#tls = await tlsOf(gateway, file);
     this.#ownerDigest = ownerDigest;
     this.#reload(gateway);
-    const options = await runtimeOptions(config, file);
+    const options = await optionsOf(config, file);
     const onSystem = (system: ServedSystem): void => void (this.#system = system);
     // Never none: without one, a link to the inspector would be written to stderr, which is the log.
     const opened = { ...options, logger: options.logger ?? this.#logger, signals: false };
@@ -327,14 +326,6 @@ type ServedSystem = Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' 
 
 function notPrepared(): TypeError {
   return new TypeError('a service is prepared before it serves');
-}
-
-/** What the module of `gateway.options` exports. */
-async function runtimeOptions({ gateway }: LoadedConfig, file: string): Promise<RuntimeOptions> {
-  if (gateway?.options === undefined) return {};
-  const url = pathToFileURL(resolve(dirname(file), gateway.options));
-  const module = (await import(url.href)) as UserModule;
-  return (exportOf(module, 'default') as RuntimeOptions | undefined) ?? {};
 }
 
 async function inTurn<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {

@@ -1,6 +1,9 @@
+import { LONGEST_TIMER_MS } from '../../config/fields.ts';
+import { GatewayError } from '../../gateway/gateway-error.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { GatewayError, gatewayOf, type GatewayOptions, pathOf, request } from '../gateway-client.ts';
+import { gatewayOf, type GatewayOptions, pathOf, request } from '../gateway-client.ts';
 import { paint, table, type Terminal } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
 
 interface Options extends GatewayOptions {
   readonly json?: boolean;
@@ -40,7 +43,7 @@ export async function agentsList(options: Options, terminal: Terminal): Promise<
     colour('cyan', one.address),
     one.state === 'running' ? one.state : colour('yellow', one.state),
     one.threadId,
-    String(one.thread),
+    threadOf(one),
     String(one.restarts),
     String(one.handled),
     `${one.mailbox}/${one.capacity}`,
@@ -61,9 +64,10 @@ export async function agentsStart(
 ): Promise<ExitCode> {
   const body = input === undefined ? {} : { input: json(input) };
   const found = await request(await gatewayOf(options, terminal), 'PUT', pathOf(address), body);
-  const { thread, threadId } = found as InstanceRow;
+  const one = found as InstanceRow;
+  const where = hasThread(one) ? `runs in thread ${one.thread}` : 'is there, without a thread as yet,';
   if (options.json === true) terminal.stdout.write(`${JSON.stringify(found)}\n`);
-  else terminal.stdout.write(`${address} runs in thread ${thread} of ${threadId}.\n`);
+  else terminal.stdout.write(`${address} ${where} of ${one.threadId}.\n`);
   return EXIT.ok;
 }
 
@@ -87,9 +91,16 @@ export async function agentsAsk(
   options: SendOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
+  const { timeout } = options;
+  if (
+    timeout !== undefined &&
+    !(/^\d+$/.test(timeout) && Number(timeout) >= 1 && Number(timeout) <= LONGEST_TIMER_MS)
+  ) {
+    throw new UsageError(`--timeout takes whole milliseconds from 1 to ${LONGEST_TIMER_MS}, not ${timeout}`);
+  }
   const query = new URLSearchParams({
     ...(options.activate === true && { activate: 'true' }),
-    ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
+    ...(timeout !== undefined && { timeoutMs: timeout }),
   });
   const path = `${pathOf(address)}/ask?${query.toString()}`;
   const found = await request(await gatewayOf(options, terminal), 'POST', path, eventOf(event));
@@ -114,6 +125,15 @@ export async function agentsInspect(
   const found = await request(await gatewayOf(options, terminal), 'GET', `${pathOf(address)}/snapshot`);
   terminal.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   return EXIT.ok;
+}
+
+/** An instance that waits for its restart, or is quarantined, has none. */
+function hasThread({ thread }: InstanceRow): boolean {
+  return typeof thread === 'number' && thread >= 0;
+}
+
+function threadOf(one: InstanceRow): string {
+  return hasThread(one) ? String(one.thread) : '-';
 }
 
 /** `{"type":"tick","price":1}`, or `tick` alone. */

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { loadConfig, validateConfig } from '../../config/load.ts';
+import { loadForGateway, validateConfig } from '../../config/load.ts';
 import { ConfigError } from '../../errors.ts';
 import { configFile, noConfig } from '../config-file.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -7,7 +7,7 @@ import { paint, type Terminal } from '../terminal.ts';
 
 export interface ValidateOptions {
   readonly json?: boolean;
-  /** Also look for the modules of the agents; nothing is loaded. Default: true. */
+  /** Also look for the modules of the agents, and the files that `gateway` names; nothing is loaded. Default: true. */
   readonly modules?: boolean;
 }
 
@@ -21,7 +21,7 @@ export async function configValidate(
   const file = configFile(named, terminal);
   try {
     if (file === undefined) throw noConfig();
-    if (modules) await loadConfig(file);
+    if (modules) await loadForGateway(file);
     else await validateConfig(file);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -27,10 +27,15 @@ export async function doctor({ config, json }: DoctorOptions, terminal: Terminal
     for (const { severity, message, fix } of findings) {
       const [style, mark] = marks[severity];
       stdout.write(
-        `${colour(style, mark)} ${message}\n${fix === undefined ? '' : `  ${colour('dim', fix)}\n`}`,
+        `${colour(style, mark)} ${indented(message)}\n${fix === undefined ? '' : `  ${colour('dim', fix)}\n`}`,
       );
     }
     stdout.write(`\nlooks: ${findings.length}, errors: ${errors}, warnings: ${warnings}\n`);
   }
   return ok ? EXIT.ok : EXIT.failed;
+}
+
+/** A finding begins its line; what it quotes does not. */
+function indented(message: string): string {
+  return message.replaceAll('\n', '\n    ');
 }

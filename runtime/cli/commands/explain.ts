@@ -1,4 +1,4 @@
-import { loadConfig } from '../../config/load.ts';
+import { loadForGateway } from '../../config/load.ts';
 import { mixedGrants, mixedGrantsText } from '../../isolation/mixed-grants.ts';
 import { isolationReport, openText, type PoolIsolation } from '../../isolation/report.ts';
 import { configFile, noConfig } from '../config-file.ts';
@@ -20,7 +20,7 @@ export async function explain(
   const { stdout } = terminal;
   const file = configFile(named, terminal);
   if (file === undefined) throw noConfig();
-  const config = await loadConfig(file);
+  const config = await loadForGateway(file);
   const report = await isolationReport(config);
   const mixed = mixedGrants(config.agents).map(mixedGrantsText);
   const open = report.flatMap((pool) => (pool.isolation === 'thread' ? [] : (openText(pool) ?? [])));

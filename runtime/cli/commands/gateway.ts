@@ -1,32 +1,31 @@
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { loadConfig } from '../../config/load.ts';
+import { loadForGateway } from '../../config/load.ts';
 import { Front } from '../../gateway/front.ts';
+import { GatewayError } from '../../gateway/gateway-error.ts';
+import { GatewayLock, type LockHolder } from '../../gateway/gateway-lock.ts';
 import { lineLogger } from '../../gateway/line-logger.ts';
 import { written } from '../../gateway/log-output.ts';
 import {
   announce,
-  gatewayFolder,
-  isAlive,
+  claimGateway,
+  gatewayEnded,
+  isClaimed,
   retract,
   type RunningGateway,
   runningGateway,
 } from '../../gateway/running.ts';
 import { digestOf, newToken } from '../../gateway/token-access.ts';
+import { shownText } from '../../shown-text.ts';
 import { version } from '../../version.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { configOf, GatewayError, gatewayOf, type GatewayOptions, request } from '../gateway-client.ts';
+import { configOf, gatewayOf, type GatewayOptions, request } from '../gateway-client.ts';
+import { startBehind } from '../start-behind.ts';
 import { counted, paint, type Terminal } from '../terminal.ts';
 
 interface Options extends GatewayOptions {
   readonly json?: boolean;
 }
 
-/** A start loads modules and fetches secrets. */
-const START_MS = 90_000;
 /** A stop drains, and ends what does not end. */
 const STOP_MS = 60_000;
 const LOOK_MS = 50;
@@ -36,23 +35,31 @@ const LOOK_MS = 50;
  * a second one changes nothing.
  */
 export async function gatewayRun({ config }: Options, terminal: Terminal): Promise<ExitCode> {
-  const { stdout, env } = terminal;
-  const file = await configOf(config, terminal);
-  const logger = lineLogger((line) => void stdout.write(line));
+  const { env } = terminal;
+  const file = configOf(config, terminal);
   const running = await runningGateway(file, env);
-  if (running !== undefined) {
-    throw new GatewayError(
-      'RUNS_ALREADY',
-      `a gateway of this config runs already: ${running.url}, pid ${running.pid}`,
-    );
+  if (running !== undefined) throw runsAlready(running);
+  const lock = await claimGateway(file, env);
+  if (!(lock instanceof GatewayLock)) throw runsAlready((await runningGateway(file, env)) ?? lock);
+  try {
+    return await serve(file, lock, terminal);
+  } finally {
+    await lock.release();
   }
-  const token = newToken();
-  const startedAt = Date.now();
+}
+
+function runsAlready({ pid, url }: LockHolder & { readonly url?: string }): GatewayError {
+  const who = [url ?? 'it is at its start or its end', ...(pid === undefined ? [] : [`pid ${pid}`])].join(
+    ', ',
+  );
+  return new GatewayError('RUNS_ALREADY', `a gateway of this config runs already: ${who}`);
+}
+
+async function serve(file: string, lock: GatewayLock, terminal: Terminal): Promise<ExitCode> {
+  const { stdout, env } = terminal;
+  const logger = lineLogger((line) => void stdout.write(line));
+  const [token, startedAt, { pid }] = [newToken(), Date.now(), process];
   const ended = Promise.withResolvers<ExitCode>();
-  const fail = (error: unknown): void => {
-    logger.error({ error }, 'the gateway gives up');
-    ended.resolve(EXIT.failed);
-  };
   const stopping = new AbortController();
   const end = (): void => {
     stopping.abort();
@@ -74,30 +81,40 @@ export async function gatewayRun({ config }: Options, terminal: Terminal): Promi
     logger,
     log: (text) => written(stdout, text),
     serves: ({ url, certificate }) => {
-      const found = { pid: process.pid, url, token, config: file, version, startedAt };
+      const of = { pid, url, token, config: file, version, startedAt, lock: lock.file };
+      const record = { ...of, ...(certificate !== undefined && { certificate }) };
       isAnnounced = true;
-      announced = announced
-        .then(() => announce({ ...found, ...(certificate !== undefined && { certificate }) }, env))
-        .catch(fail);
+      announced = announced.catch(() => {}).then(() => announce(record, env));
+      // Whoever has the old one finds it as long as its address stays.
+      announced.catch((error: unknown) =>
+        logger.error({ error }, 'where the gateway is cannot be written down'),
+      );
     },
-    failed: fail,
+    failed: (error) => {
+      logger.error({ error }, 'the gateway gives up');
+      ended.resolve(EXIT.failed);
+    },
     signal: stopping.signal,
   });
   process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', again);
   try {
     const front = await starting;
-    await announced;
-    logger.info({ url: front.url, config: file, version }, 'the gateway serves');
-    const code = await ended.promise;
-    await front.stop();
-    return code;
+    try {
+      // Nobody would find it.
+      await announced;
+      logger.info({ url: front.url, config: file, version }, 'the gateway serves');
+      terminal.starter?.({ serves: true });
+      return await ended.promise;
+    } finally {
+      await front.stop();
+    }
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
     return EXIT.ok;
   } finally {
-    await announced;
+    await announced.catch(() => {});
     if (isAnnounced) {
-      await retract(file, env);
+      await retract({ config: file, token }, env);
       logger.info({}, 'the gateway has stopped');
     }
     process.removeListener('SIGTERM', end).removeListener('SIGINT', end).removeListener('SIGHUP', again);
@@ -107,76 +124,54 @@ export async function gatewayRun({ config }: Options, terminal: Terminal): Promi
 /** In the background; resolves when it serves. */
 export async function gatewayStart({ config, json }: Options, terminal: Terminal): Promise<ExitCode> {
   const { env } = terminal;
-  const file = await configOf(config, terminal);
+  const file = configOf(config, terminal);
   const before = await runningGateway(file, env);
   if (before !== undefined) return done('start', 'already-running', before, json, terminal);
   // What is wrong with the config is told here, and not in a log.
-  await loadConfig(file);
-  return done('start', 'started', await startBehind(file, terminal), json, terminal);
-}
-
-async function startBehind(file: string, { env }: Terminal): Promise<RunningGateway> {
-  const folder = gatewayFolder(file, env);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const logFile = join(folder, 'gateway.log');
-  const log = openSync(logFile, 'a', 0o600);
-  const main = fileURLToPath(
-    new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js', import.meta.url),
-  );
-  const source = import.meta.url.endsWith('.ts') ? ['-C', 'holdfast-source'] : [];
-  const child = spawn(process.execPath, [...source, main, 'gateway', 'run', '-c', file], {
-    detached: true,
-    stdio: ['ignore', log, log],
-    env: { ...process.env, ...env },
-  });
-  closeSync(log);
-  let isOver = false;
-  child.once('exit', () => (isOver = true)).once('error', () => (isOver = true));
-  const until = Date.now() + START_MS;
-  while (Date.now() < until) {
-    const found = await runningGateway(file, env);
-    if (found !== undefined && found.pid === child.pid) {
-      child.unref();
-      return found;
-    }
-    if (isOver) throw new GatewayError('START_FAILED', `the gateway ended as it started:\n${tail(logFile)}`);
-    await delay(LOOK_MS);
-  }
-  child.kill('SIGKILL');
-  throw new GatewayError(
-    'START_FAILED',
-    `the gateway did not serve within ${START_MS} ms; its log is ${logFile}`,
-  );
+  await loadForGateway(file);
+  const { result, running } = await startBehind(file, terminal);
+  return done('start', result, running, json, terminal);
 }
 
 export async function gatewayStop({ config, json }: Options, terminal: Terminal): Promise<ExitCode> {
   const { env } = terminal;
-  const file = await configOf(config, terminal);
-  const running = await runningGateway(file, env);
+  const running = await servingOf(configOf(config, terminal), env);
   if (running === undefined) return done('stop', 'not-running', undefined, json, terminal);
-  await request(running, 'POST', '/v1/gateway/stop');
+  const refused = new AbortController();
+  const ended = gatewayEnded(running, AbortSignal.any([AbortSignal.timeout(STOP_MS), refused.signal]));
+  await request(running, 'POST', '/v1/gateway/stop').catch((error: unknown) => {
+    refused.abort();
+    throw error;
+  });
+  if (!(await ended)) {
+    throw new GatewayError(
+      'STOP_FAILED',
+      `pid ${running.pid} did not end within ${STOP_MS} ms; its log says at what it is`,
+    );
+  }
+  await retract(running, env);
+  return done('stop', 'stopped', undefined, json, terminal);
+}
+
+/** One that is about to serve is waited for: who stops it wants it not to run afterwards. */
+async function servingOf(file: string, env: Terminal['env']): Promise<RunningGateway | undefined> {
   const until = Date.now() + STOP_MS;
-  while (isAlive(running.pid)) {
-    if (Date.now() > until) {
-      throw new GatewayError(
-        'STOP_FAILED',
-        `pid ${running.pid} did not end within ${STOP_MS} ms; its log says at what it is`,
-      );
-    }
+  for (;;) {
+    const running = await runningGateway(file, env);
+    if (running !== undefined || Date.now() > until || !(await isClaimed(file, env))) return running;
     await delay(LOOK_MS);
   }
-  await retract(file, env);
-  return done('stop', 'stopped', undefined, json, terminal);
 }
 
 /** A new process takes over, without a lost request; one that does not run is started. */
 export async function gatewayRestart(options: Options, terminal: Terminal): Promise<ExitCode> {
   const { json, stdout } = { json: options.json, stdout: terminal.stdout };
-  const file = await configOf(options.config, terminal);
+  const file = configOf(options.config, terminal);
   const running = await runningGateway(file, terminal.env);
   if (running === undefined) {
-    await loadConfig(file);
-    return done('restart', 'started', await startBehind(file, terminal), json, terminal);
+    await loadForGateway(file);
+    const started = await startBehind(file, terminal);
+    return done('restart', started.result, started.running, json, terminal);
   }
   const found = (await request(running, 'POST', '/v1/gateway/restart')) as {
     instances: number;
@@ -204,14 +199,17 @@ export async function gatewayReload(options: Options, terminal: Terminal): Promi
 
 export async function gatewayStatus(options: Options, terminal: Terminal): Promise<ExitCode> {
   const { stdout } = terminal;
-  const file = options.url === undefined ? await configOf(options.config, terminal) : undefined;
-  const isRunning = file === undefined || (await runningGateway(file, terminal.env)) !== undefined;
-  if (!isRunning) {
-    if (options.json === true) stdout.write(`${JSON.stringify({ running: false, config: file })}\n`);
-    else stdout.write(`No gateway of ${file} runs.\n`);
+  const file = options.url === undefined ? configOf(options.config, terminal) : undefined;
+  const running = file === undefined ? undefined : await runningGateway(file, terminal.env);
+  if (file !== undefined && running === undefined) {
+    const isStarting = await isClaimed(file, terminal.env);
+    if (options.json === true)
+      stdout.write(`${JSON.stringify({ running: false, starting: isStarting, config: file })}\n`);
+    else
+      stdout.write(isStarting ? `A gateway of ${file} starts, or ends.\n` : `No gateway of ${file} runs.\n`);
     return EXIT.failed;
   }
-  const gateway = await gatewayOf(options, terminal);
+  const gateway = running ?? (await gatewayOf(options, terminal));
   const status = (await request(gateway, 'GET', '/v1/gateway')) as Record<string, unknown>;
   const ready = await request(gateway, 'GET', '/readyz').catch(() => ({ ready: false }));
   const readiness = ready as { ready: boolean };
@@ -221,14 +219,25 @@ export async function gatewayStatus(options: Options, terminal: Terminal): Promi
   }
   const colour = paint(terminal);
   const verdict = readiness.ready ? colour('green', 'ready') : colour('yellow', 'not ready');
-  const { url, pid, servicePid, serviceVersion, version: front, restarts, configProblem } = status;
+  const {
+    url,
+    pid,
+    servicePid,
+    serviceVersion,
+    version: front,
+    restarts,
+    certificate,
+    configProblem,
+  } = status;
   stdout.write(`${String(url)}: ${verdict}\n`);
   stdout.write(
     `version ${String(serviceVersion ?? front)}, pid ${String(pid)}, service ${String(servicePid)}, restarts ${String(restarts)}\n`,
   );
-  if (configProblem !== undefined) {
+  if (typeof certificate === 'string') stdout.write(`certificate ${certificate}\n`);
+  if (typeof configProblem === 'string') {
+    const problem = shownText(configProblem.split('\n', 2).join(' '));
     stdout.write(
-      `${colour('yellow', '!')} the config has changed and is invalid; the last good one serves\n`,
+      `${colour('yellow', '!')} the config as it is now cannot take effect; the last good one serves: ${problem}\n`,
     );
   }
   return EXIT.ok;
@@ -266,8 +275,4 @@ function done(
   else
     stdout.write(running === undefined ? `Gateway ${result}.\n` : `Gateway ${result}: ${url}, pid ${pid}.\n`);
   return EXIT.ok;
-}
-
-function tail(file: string): string {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-10).join('\n');
 }

@@ -1,4 +1,5 @@
 import type { DeadLetter } from '../../dead-letters.ts';
+import { shownText } from '../../shown-text.ts';
 import type { RuntimeStatus } from '../../status.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { gatewayOf, type GatewayOptions, request } from '../gateway-client.ts';
@@ -117,7 +118,8 @@ export async function secretsReload(
   if (options.json === true) {
     terminal.stdout.write(`${JSON.stringify({ ok: warningCount === 0, warningCount, failed })}\n`);
   } else {
-    for (const { id: secret, message } of failed) terminal.stdout.write(`! ${secret}: ${message}\n`);
+    for (const { id: secret, message } of failed)
+      terminal.stdout.write(`! ${shownText(`${secret}: ${message}`)}\n`);
     terminal.stdout.write(
       warningCount === 0 ? 'Secrets reloaded.\n' : `Secrets reloaded with ${warningCount} warning(s).\n`,
     );

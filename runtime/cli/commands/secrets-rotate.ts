@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { rootSpan, withValueAt } from '../../../providers/json-text.ts';
 import type { SecretProvider, SecretRef } from '../../../providers/provider.ts';
-import { loadConfig } from '../../config/load.ts';
+import { loadForGateway } from '../../config/load.ts';
 import type { LoadedConfig } from '../../config/resolve.ts';
 import { HoldfastError } from '../../errors.ts';
 import { runningGateway } from '../../gateway/running.ts';
@@ -29,8 +29,8 @@ export async function secretsRotate(
   options: RotateOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const file = await configOf(options.config, terminal);
-  const config = await loadConfig(file);
+  const file = configOf(options.config, terminal);
+  const config = await loadForGateway(file);
   const ref = refOf(id, options, config);
   const { provider: alias } = ref;
   const declared = config.providers.find((one) => one.alias === alias);

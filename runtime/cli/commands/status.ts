@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { loadConfig } from '../../config/load.ts';
+import { loadForGateway } from '../../config/load.ts';
 import type { LoadedConfig } from '../../config/resolve.ts';
 import { ConfigError } from '../../errors.ts';
 import { version } from '../../version.ts';
@@ -53,7 +53,7 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
 
 async function read(file: string): Promise<LoadedConfig | ConfigError> {
   try {
-    return await loadConfig(file);
+    return await loadForGateway(file);
   } catch (error) {
     if (error instanceof ConfigError) return error;
     throw error;

@@ -1,0 +1,48 @@
+import { isIP } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+
+interface Init {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+type Answer = Pick<Response, 'ok' | 'status' | 'text'>;
+
+/**
+ * Like `fetch`, and never through a proxy, whatever the environment says of one: what is on this machine is not to be asked for
+ * elsewhere, with a token at that. With a fingerprint it trusts the one certificate that has it, whoever signed it and for whatever
+ * name: a gateway of this machine told its owner which one it has.
+ */
+export async function directFetch(
+  certificate: string | undefined,
+): Promise<(url: string, init: Init) => Promise<Answer>> {
+  const { Agent, buildConnector, fetch } = await import('undici');
+  if (certificate === undefined) {
+    const dispatcher = new Agent();
+    return (url, init) => fetch(url, { ...init, redirect: 'manual', dispatcher });
+  }
+  const connect = buildConnector({ rejectUnauthorized: false });
+  const dispatcher = new Agent({
+    connect: (options, callback) => {
+      connect(options, (error, socket) => {
+        // Not even null, when there is none.
+        if (!socket) return callback(error, null);
+        // Before a token is sent.
+        const found = (socket as TLSSocket).getPeerX509Certificate()?.fingerprint256;
+        if (found === certificate) return callback(null, socket);
+        socket.destroy();
+        return callback(Object.assign(new Error('another certificate'), { code: 'WRONG_CERTIFICATE' }), null);
+      });
+    },
+  });
+  return (url, init) => fetch(url, { ...init, redirect: 'manual', dispatcher });
+}
+
+/** Whether a host of a URL is this machine. */
+export function isThisMachine(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const isLocal4 = isIP(host) === 4 && (host.startsWith('127.') || host === '0.0.0.0');
+  return isLocal4 || host === '::1' || host === '::' || /^(.+\.)?localhost\.?$/.test(host);
+}

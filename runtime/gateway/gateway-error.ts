@@ -1,0 +1,13 @@
+/** What a command that has to do with a gateway ends with. The codes are its own, and those of the gateway's answers. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+  readonly code: string;
+  /** The gateway said so, with words of whoever it has them from. */
+  readonly isAnswer: boolean;
+
+  constructor(code: string, message: string, options: ErrorOptions & { readonly isAnswer?: boolean } = {}) {
+    super(message, options);
+    this.code = code;
+    this.isAnswer = options.isAnswer ?? false;
+  }
+}
