@@ -254,6 +254,23 @@ test('a password that is a word is found in settings, and in a config that is cu
   ]);
 });
 
+test('a name that looks like a credential is not shown, and nothing that a terminal would obey', async () => {
+  const name = 'q8Zt2Lw7vX4nB1mKd5Yc9Rf3';
+  const { run, report } = await project({
+    'openclaw.json': JSON.stringify({
+      tokens: { [name]: `${name}2` },
+      [name]: { 'a\u001Bb': { token: name } },
+    }),
+    '.env': `KEY="-----BEGIN\n${name}Pw==\n`,
+    'openclaw.json.b\u001B[2Jak': `{ "token": "${values.key}" }`,
+  });
+  const { findings } = await report();
+  expect(findings.map(({ jsonPath }) => jsonPath)).toEqual(['tokens.…', '…["a\\u001bb"].token', 'token']);
+  const { out } = await run('secrets audit');
+  expect([out.includes(name), out.includes('\u001B')]).toEqual([false, false]);
+  expect(JSON.stringify(findings.map(({ message }) => message))).not.toContain(name);
+});
+
 test('a text that is no config is looked through line by line', async () => {
   const { report } = await project({ 'openclaw.json': `{ broken: \n token = "${values.key}1"\n` });
   expect((await report()).findings).toMatchObject([{ code: 'PLAINTEXT_FOUND', line: 2 }]);

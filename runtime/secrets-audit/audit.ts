@@ -1,10 +1,12 @@
 import { Lines } from '../config/excerpt.ts';
 import type { Span } from '../config/finding.ts';
+import { plainText } from '../config/received.ts';
 import type { AuditedText, UnreadFile } from './audited-file.ts';
 import { judge } from './credentials.ts';
 import { isEnvFile } from './env-file.ts';
 import type { AuditFinding } from './finding.ts';
 import { knownTokens } from './known-tokens.ts';
+import { looksRandom } from './markers.ts';
 import {
   innerValuesOfJson,
   valuesOfBrokenJson,
@@ -104,7 +106,7 @@ async function findingsIn(audited: AuditedText, isLate: () => boolean): Promise<
   const starts = values.map(({ span }) => span.start);
   const pathAt = ({ start }: Span): string => {
     const value = values[lastUpTo(starts, start)];
-    return value !== undefined && start < value.span.end ? value.path : '';
+    return value !== undefined && start < value.span.end ? shownPath(value.path) : '';
   };
   return [named, known, judged(inner)]
     .flatMap((all) => all.filter((one) => taken.add(one)))
@@ -143,6 +145,13 @@ class Spans {
     this.#ends.splice(at + 1, 0, end);
     return true;
   }
+}
+
+/** A path without the names in it that look like credentials themselves. */
+function shownPath(path: string): string {
+  return plainText(
+    path.replaceAll(/[^.[\]"\s]{20,}/g, (part) => (part.length > 64 || looksRandom(part) ? '…' : part)),
+  );
 }
 
 /** The index of the last number that is not above another; -1 for none. */

@@ -1,3 +1,4 @@
+import { plainText } from '../config/received.ts';
 import { placeholderReason } from '../secrets/placeholders.ts';
 import { isContainerName, nameClass, type NameClass } from './credential-names.ts';
 import { isMarker, isWords, looksRandom } from './markers.ts';
@@ -18,7 +19,8 @@ export type Judged = Pick<NamedValue, 'name' | 'value' | 'isNumber' | 'container
 /** What a value is by its name, or by a password in it; undefined for what is no credential. */
 export function judge(judged: Judged): Judgement | undefined {
   const { name, value } = judged;
-  if (value.trim() === '') return undefined;
+  // The end of what is in base64 is no value.
+  if (/^[\s=]*$/.test(value)) return undefined;
   const password = urlWithPassword.exec(value)?.[1];
   if (password !== undefined) {
     const found = judgePassword(password);
@@ -30,7 +32,7 @@ export function judge(judged: Judged): Judgement | undefined {
   const isOne = kind === undefined ? isHeld(judged) : holds(kind, judged);
   if (!isOne) return undefined;
   return {
-    kind: `"${name}"`,
+    kind: shownName(name),
     isPlaceholder: isPlaceholder(value.replace(scheme, '')) || sameWord(name, value),
   };
 }
@@ -39,6 +41,11 @@ export function judge(judged: Judged): Judgement | undefined {
 export function judgePassword(value: string): Pick<Judgement, 'isPlaceholder'> | undefined {
   if (isInsert(value)) return undefined;
   return { isPlaceholder: isPlaceholder(value) || isNoPassword(value) };
+}
+
+/** A name for a message: one that looks like a credential itself is not shown. */
+function shownName(name: string): string {
+  return name.length > 64 || looksRandom(name) ? 'what has a name that is not shown' : `"${plainText(name)}"`;
 }
 
 function isHeld({ value, container }: Judged): boolean {

@@ -1,4 +1,5 @@
 import { dirname, relative, resolve } from 'node:path';
+import { plainText } from '../../config/received.ts';
 import { auditFiles, type AuditReport } from '../../secrets-audit/audit.ts';
 import { filesBeside, filesNamed, filesOfState, together } from '../../secrets-audit/files.ts';
 import { DEFAULT_CONFIG } from '../config-file.ts';
@@ -35,7 +36,7 @@ function text(report: AuditReport, terminal: Terminal): string {
   const colour = paint(terminal);
   const { status, filesScanned, filesUnread, filesSkipped, findings } = report;
   const { plaintextCount, legacyResidueCount, placeholderCount } = report.summary;
-  const shown = (file: string): string => relative(terminal.cwd, file) || file;
+  const shown = (file: string): string => plainText(relative(terminal.cwd, file) || file);
   const verdict = status === 'clean' ? colour('green', status) : colour('red', status);
   const unread = filesUnread.length === 0 ? '' : `, unread=${filesUnread.length}`;
   const head = `Secrets audit: ${verdict}. files=${filesScanned.length}, plaintext=${plaintextCount}, residue=${legacyResidueCount}, placeholders=${placeholderCount}${unread}.\n`;
