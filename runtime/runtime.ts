@@ -279,14 +279,13 @@ export async function openRuntime<const C extends RuntimeConfig>(
   surroundings.onSystem?.(system);
   for (const message of foreignXState(loaded.agents)) system.warn({}, message);
   let page: RunningInspector | undefined;
-  const open = async (): Promise<void> => {
-    if (inspect === undefined) return;
-    // The server and its page are loaded for those alone who want them.
-    const { openPage } = await import('./inspect/local/open-page.ts');
-    page = await openPage(system, inspect, given.logger && system.logger);
-  };
   try {
     if (inspect?.page !== undefined) {
+      // The server and its page are loaded for those alone who want them.
+      const { openPage } = await import('./inspect/local/open-page.ts');
+      const open = async (): Promise<void> => {
+        page = await openPage(system, inspect, given.logger && system.logger);
+      };
       if (surroundings.onPage === undefined) await open();
       else surroundings.onPage(open);
     }
