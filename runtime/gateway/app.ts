@@ -268,13 +268,17 @@ async function answerOnce(
     caller.name,
     key,
     whole,
-    (course) => ended(route, { ...request, course }, options),
+    (course) => ended(route, { ...request, course, signal: course.signal }, options),
     putOff,
   );
   const ms = route.waitMs?.(request.query, options.requestTimeoutMs()) ?? options.requestTimeoutMs();
-  const answer = await within(systemClock, ms, found.answer, () => stillRunning(route, ms));
-  // One that was passed on by another process is the first, and no replay.
-  return { ...answer, isReplay: found.isReplay && ticket === undefined };
+  try {
+    const answer = await within(systemClock, ms, found.answer, () => stillRunning(route, ms));
+    // One that was passed on by another process is the first, and no replay.
+    return { ...answer, isReplay: found.isReplay && ticket === undefined };
+  } finally {
+    found.leave();
+  }
 }
 
 /** What a request came to, also when it failed. */

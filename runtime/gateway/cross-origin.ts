@@ -12,7 +12,14 @@ export function crossOrigin(origins: () => readonly string[] | undefined): Middl
   const known = cors({
     origin: (origin) => (origins()?.includes(origin) === true ? origin : null),
     allowMethods: ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'],
-    allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
+    allowHeaders: [
+      'Authorization',
+      'Content-Type',
+      'Idempotency-Key',
+      'Last-Event-ID',
+      'Traceparent',
+      'Tracestate',
+    ],
     exposeHeaders: ['Idempotent-Replayed', 'Retry-After'],
     maxAge: REMEMBERED_S,
   });

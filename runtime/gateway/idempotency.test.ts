@@ -44,11 +44,25 @@ async function orders(agent: object = {}) {
 
 describe('a request that is sent again with its key is done once', () => {
   test.each([
-    ['it was answered', 'ask', 'reply', 200, 200, { reply: 'ordered' }],
-    ['it was handled without a reply', 'ask', 'silent', 422, 422, { error: { code: 'ASK_UNANSWERED' } }],
-    ['the agent threw', 'ask', 'throw', 422, 422, { error: { code: 'AGENT_FAILED' } }],
-    ['its thread died', 'ask', 'exit', 503, 503, { error: { code: 'THREAD_CRASHED' } }],
-    ['the answer was too long to keep', 'ask', 'big', 200, 410, { error: { code: 'ANSWER_NOT_KEPT' } }],
+    ['it was answered', 'ask?timeoutMs=20000', 'reply', 200, 200, { reply: 'ordered' }],
+    [
+      'it was handled without a reply',
+      'ask?timeoutMs=20000',
+      'silent',
+      422,
+      422,
+      { error: { code: 'ASK_UNANSWERED' } },
+    ],
+    ['the agent threw', 'ask?timeoutMs=20000', 'throw', 422, 422, { error: { code: 'AGENT_FAILED' } }],
+    ['its thread died', 'ask?timeoutMs=20000', 'exit', 503, 503, { error: { code: 'THREAD_CRASHED' } }],
+    [
+      'the answer was too long to keep',
+      'ask?timeoutMs=20000',
+      'big',
+      200,
+      410,
+      { error: { code: 'ANSWER_NOT_KEPT' } },
+    ],
     ['it is put off', 'ask?timeoutMs=30', 'defer', 504, 504, { error: { code: 'ASK_TIMEOUT' } }],
     ['it was handled', 'events?wait=handled', 'silent', 200, 200, { accepted: true }],
     ['it was put off, and so handled', 'events?wait=handled', 'defer', 200, 200, { accepted: true }],
@@ -76,7 +90,7 @@ describe('a request that is sent again with its key is done once', () => {
       const isReplay = again !== 504 && again !== 410;
       expect(replay.headers.get('idempotent-replayed')).toBe(isReplay ? 'true' : null);
     }
-    await expect.poll(done).toBe(1);
+    await expect.poll(done, { timeout: 20_000 }).toBe(1);
     // By another name of the same gateway.
     expect((await ask(query, order(end), 'k')).status).toBe(again);
     expect(done()).toBe(1);
@@ -87,7 +101,7 @@ describe('a request that is sent again with its key is done once', () => {
     });
     expect(done()).toBe(1);
     expect((await ask(query, order(end), 'k', asB)).headers.get('idempotent-replayed')).toBeNull();
-    await expect.poll(done).toBe(2);
+    await expect.poll(done, { timeout: 20_000 }).toBe(2);
   });
 
   test('what is put off is answered when it is known, whoever waited for it first', async () => {
@@ -186,7 +200,8 @@ describe('what was surely not done is done when it comes again', () => {
     expect(await ask(late, order('reply'), 'k')).toMatchObject({ status: 504 });
     await letGo();
     await holding;
-    await expect.poll(() => runtime.deadLetters.list().map(({ reason }) => reason)).toEqual(['expired']);
+    const reasons = () => runtime.deadLetters.list().map(({ reason }) => reason);
+    await expect.poll(reasons, { timeout: 20_000 }).toEqual(['expired']);
     expect(done()).toBe(1);
     expect(await ask(late, order('reply'), 'k')).toMatchObject({ status: 200 });
     expect(done()).toBe(2);
@@ -211,14 +226,54 @@ describe('what was surely not done is done when it comes again', () => {
   });
 });
 
-test('so many requests of a token with a key are under way at most, whoever else has how many', () => {
+test('so many requests of a token with a key are under way at most, and what nobody waits for makes room', async () => {
   const answers = new Idempotency({ now: () => 0 }, () => 1e6);
-  const hanging = new Promise<never>(() => {});
-  for (let n = 0; n < 1000; n += 1) answers.once('a', `k${n}`, 'r', () => hanging);
-  expect(() => answers.once('a', 'one more', 'r', () => hanging)).toThrow(
-    expect.objectContaining({ status: 429, code: 'LIMIT_REACHED' }) as Error,
+  const given: string[] = [];
+  const once = (token: string, key: string) =>
+    answers.once(token, key, 'r', (course) => {
+      course.begun();
+      return new Promise((_resolve, reject) => {
+        course.signal.addEventListener('abort', () => {
+          given.push(key);
+          reject(new Error('given up'));
+        });
+      });
+    });
+  const all = Array.from({ length: 1000 }, (_, n) => once('a', `k${n}`));
+  const refused = expect.objectContaining({ status: 429, code: 'LIMIT_REACHED' }) as Error;
+  expect(() => once('a', 'one more')).toThrow(refused);
+  expect(once('b', 'k').isReplay).toBe(false);
+  all[7]?.leave();
+  all[7]?.leave();
+  expect(once('a', 'one more').isReplay).toBe(false);
+  expect(given).toEqual(['k7']);
+  // It was begun, and is not done again.
+  expect(() => once('a', 'k7')).toThrow(
+    expect.objectContaining({ status: 409, code: 'OUTCOME_UNKNOWN' }) as Error,
   );
-  expect(answers.once('b', 'k', 'r', () => hanging).isReplay).toBe(false);
+  await expect(all[7]?.answer).rejects.toThrow('given up');
+  expect(() => once('a', 'k7')).toThrow(expect.objectContaining({ status: 409 }) as Error);
+  expect(() => once('a', 'yet another')).toThrow(refused);
+});
+
+test('keys of two tokens never meet, whatever they and their tokens are called', async () => {
+  const answers = new Idempotency({ now: () => 0 }, () => 1e6);
+  for (const [token, key] of [
+    ['a', 'b c'],
+    ['a b', 'c'],
+    ['', 'a b c'],
+    ['a', 'b","c'],
+    ['a","b', 'c'],
+    ['__proto__', 'constructor'],
+    ['constructor', '__proto__'],
+  ] as const) {
+    const found = answers.once(token, key, `of ${token}`, async () => ({ status: 200, body: token }));
+    expect(found.isReplay).toBe(false);
+    expect(await found.answer).toEqual({ status: 200, body: token });
+    expect(answers.once(token, key, `of ${token}`, () => Promise.reject(new Error('again'))).isReplay).toBe(
+      true,
+    );
+  }
 });
 
 test('over a restart answers go along, and of what was under way it is told that nobody knows', async () => {

@@ -6,6 +6,8 @@ import { type Answer, type HandedAnswer, KeptAnswers } from './kept-answers.ts';
 
 /** Is told how far a request came, by who does it. */
 export interface Course {
+  /** Aborted when nobody is to know any more what comes of it, because too much is under way. */
+  readonly signal: AbortSignal;
   /** From here on it may have been done. */
   begun(): void;
   /** It was not done, nor will be: whoever sends it again has it done. May come after its answer. */
@@ -20,13 +22,27 @@ export type CarriedRequest = readonly [token: string, key: string, fingerprint: 
 /** Nobody has to wait for it before another process takes over. */
 export type PutOff = () => void;
 
-/** Requests of one token that are under way with a key; more are refused. */
+/** What came of a request with a key. */
+export interface Found {
+  readonly answer: Promise<Answer>;
+  readonly isReplay: boolean;
+  /** Whoever asked does not wait for it any more. */
+  leave(): void;
+}
+
+/**
+ * Requests of one token that are under way with a key. With more, the oldest that no client waits for is given up, such as an ask that
+ * its agent has put off for good; when there is none, the new one is refused.
+ */
 const MOST_RUNNING = 1000;
 
 interface Running {
   readonly fingerprint: string;
   readonly answer: Promise<Answer>;
+  readonly ending: AbortController;
   isBegun: boolean;
+  /** Clients that wait for its answer. */
+  clients: number;
   /** Those who wait for it; none once they know that it is put off. */
   waiting: PutOff[] | undefined;
 }
@@ -60,21 +76,21 @@ export class Idempotency {
     request: string,
     run: (course: Course) => Promise<Answer>,
     putOff: PutOff = () => {},
-  ): { readonly answer: Promise<Answer>; readonly isReplay: boolean } {
+  ): Found {
     const fingerprint = hash('sha256', request, 'base64url');
     const running = this.#running.get(token)?.get(key);
     if (running !== undefined) {
       assertSame(running, fingerprint);
       if (running.waiting === undefined) putOff();
       else running.waiting.push(putOff);
-      return { answer: running.answer, isReplay: true };
+      return found(running, true);
     }
     const kept = this.#kept.get(token, key);
     if (kept !== undefined) {
       assertSame(kept, fingerprint);
-      return { answer: Promise.resolve(kept.answer()), isReplay: true };
+      return { answer: Promise.resolve(kept.answer()), isReplay: true, leave: () => {} };
     }
-    return { answer: this.#begin(token, key, fingerprint, run, [putOff]), isReplay: false };
+    return found(this.#begin(token, key, fingerprint, run, [putOff]), false);
   }
 
   #begin(
@@ -83,15 +99,12 @@ export class Idempotency {
     fingerprint: string,
     run: (course: Course) => Promise<Answer>,
     waiting: PutOff[] | undefined,
-  ): Promise<Answer> {
-    const ofToken = this.#running.get(token) ?? new Map<string, Running>();
-    if (ofToken.size >= MOST_RUNNING) {
-      const message = `${MOST_RUNNING} requests of this token with an Idempotency-Key are under way; wait for some`;
-      throw new HttpError(429, 'LIMIT_REACHED', message, 1);
-    }
-    this.#running.set(token, ofToken);
+  ): Running {
+    const ofToken = this.#withRoom(token);
+    const ending = new AbortController();
     let [isBegun, isOver] = [false, false];
     const course: Course = {
+      signal: ending.signal,
       begun: () => {
         isBegun = true;
         const entry = ofToken.get(key);
@@ -109,10 +122,16 @@ export class Idempotency {
         for (const one of told) one();
       },
     };
+    const end = (): void => {
+      isOver = true;
+      ofToken.delete(key);
+      if (ofToken.size === 0 && this.#running.get(token) === ofToken) this.#running.delete(token);
+    };
     const answer = run(course).then(
       (found) => {
-        isOver = true;
-        this.#end(token, key);
+        // What comes of one that was given up, nobody knows.
+        if (ending.signal.aborted) return found;
+        end();
         // What surely was not done is done when it comes again.
         if (found.status >= 400 && !isBegun) return found;
         const { status, body } = found;
@@ -121,7 +140,8 @@ export class Idempotency {
         return { status, body };
       },
       (error: unknown) => {
-        this.#end(token, key);
+        if (ending.signal.aborted) throw error;
+        end();
         if (error instanceof CarriedOver && error.ticket !== undefined) {
           this.#carried.push([token, key, fingerprint, error.ticket]);
         }
@@ -130,14 +150,25 @@ export class Idempotency {
     );
     // Whoever waits for it hears of it; there may be nobody.
     answer.catch(() => {});
-    ofToken.set(key, { fingerprint, answer, isBegun, waiting });
-    return answer;
+    const entry: Running = { fingerprint, answer, ending, isBegun, clients: 0, waiting };
+    ofToken.set(key, entry);
+    return entry;
   }
 
-  #end(token: string, key: string): void {
-    const ofToken = this.#running.get(token);
-    ofToken?.delete(key);
-    if (ofToken?.size === 0) this.#running.delete(token);
+  /** What of the token is under way, with room for one more. */
+  #withRoom(token: string): Map<string, Running> {
+    let ofToken = this.#running.get(token);
+    if (ofToken === undefined) this.#running.set(token, (ofToken = new Map<string, Running>()));
+    if (ofToken.size < MOST_RUNNING) return ofToken;
+    for (const [key, { fingerprint, isBegun, clients, ending }] of ofToken) {
+      if (clients > 0 || !isBegun) continue;
+      this.#kept.add(token, key, fingerprint, undefined);
+      ofToken.delete(key);
+      ending.abort();
+      return ofToken;
+    }
+    const message = `${MOST_RUNNING} requests of this token with an Idempotency-Key are under way; wait for some`;
+    throw new HttpError(429, 'LIMIT_REACHED', message, 1);
   }
 
   /** All that is kept, for another process; of what is under way, that nobody will know what came of it. */
@@ -166,9 +197,18 @@ export class Idempotency {
         course.begun();
         return answerTo(ticket);
       };
-      void this.#begin(token, key, fingerprint, run, undefined);
+      this.#begin(token, key, fingerprint, run, undefined);
     }
   }
+}
+
+function found(running: Running, isReplay: boolean): Found {
+  running.clients += 1;
+  let leave = (): void => {
+    running.clients -= 1;
+    leave = () => {};
+  };
+  return { answer: running.answer, isReplay, leave: () => leave() };
 }
 
 function assertSame(known: { readonly fingerprint: string }, fingerprint: string): void {

@@ -201,8 +201,8 @@ function bodyOf(text: string): Buffer | undefined {
 function answerOf({ status, body }: Entry): Answer {
   if (status === undefined) {
     const message =
-      'this request was under way when another process took over, and what came of it is not known; it is not done again: ' +
-      'look at the state of the instance, and take a new key';
+      'this request was begun, and what came of it is not known, since another process took over, or too many others of this token were ' +
+      'under way; it is not done again: look at the state of the instance, and take a new key';
     throw new HttpError(409, 'OUTCOME_UNKNOWN', message);
   }
   if (body === undefined) {

@@ -32,7 +32,7 @@ export interface RouteRequest {
   readonly query: Readonly<Record<string, unknown>>;
   readonly body: unknown;
   readonly caller: Caller;
-  /** Aborted when the client goes. */
+  /** Aborted when the client goes; with a key, when nobody is to know what comes of it. */
   readonly signal: AbortSignal;
   /** Of a request with a key: it goes on without its client, and is told how far it came. */
   readonly course: Course | undefined;
@@ -92,6 +92,8 @@ const activateQuery = flagQuery.describe(
 );
 /** Of `ask` without a `timeoutMs`: OTP's default for a call. */
 const ASK_MS = 5000;
+/** How long somebody may come again for what an agent has put off, such as the word of a human. */
+const LONGEST_MS = 60 * 60_000;
 /** No more snapshots than somebody can look at. */
 const EVERY_MS = 100;
 
@@ -446,7 +448,8 @@ function opened(
   if (course === undefined) return asks.open(address, kind, body, { timeoutMs, signal, throws, putOff });
   course.begun();
   const refused = (): void => course.refused();
-  const wait = { timeoutMs: Infinity, expiresMs: timeoutMs, refused, throws, putOff: () => course.putOff() };
+  const putOffOf = (): void => course.putOff();
+  const wait = { timeoutMs: LONGEST_MS, expiresMs: timeoutMs, signal, refused, throws, putOff: putOffOf };
   return asks.open(address, kind, body, wait);
 }
 
