@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import writeFileAtomic from 'write-file-atomic';
 import { spanAtPointer } from './json-pointer.ts';
-import { rootSpan, withValueAt } from './json-text.ts';
+import { kindAt, rootSpan, withJsonAt, withValueAt } from './json-text.ts';
 import { ProviderError } from './provider.ts';
 
 /** Puts a text in the place of a whole file, which keeps its mode. */
@@ -32,7 +32,13 @@ export async function replaceInJson(
       'invalid',
       `The new value is not UTF-8, and ${file} is JSON, which has text only.`,
     );
-  const written = withValueAt(content, span, Buffer.from(value).toString('utf8'));
+  const text = Buffer.from(value).toString('utf8');
+  const kind = kindAt(content, span);
+  // A number is none of the secrets of a file, which are in quotes.
+  const isComposed = kind === 'object' || kind === 'array';
+  const written = isComposed
+    ? withValueAt(content, span, text)
+    : withJsonAt(content, span, JSON.stringify(text));
   if (written === undefined) {
     const why = `What ${file} has at ${pointer} is a secret of several parts, and the new value is not.`;
     throw new ProviderError('invalid', `${why} Give all of it, as JSON.`);

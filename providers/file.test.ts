@@ -490,6 +490,10 @@ describe('a new value', () => {
       text(JSON.stringify(`${canary} "ü"`), '[12345678901234567890, 1.10]'),
     );
     expect(await read(provider, '/parts')).toBe('[12345678901234567890, 1.10]');
+    // A number could not be read back.
+    await provider.put?.(ref('/pin'), bytes('0042'), signal);
+    await provider.put?.(ref('/pin'), bytes('42'), signal);
+    expect(await read(provider, '/pin')).toBe('42');
   });
 
   test('that no JSON can hold, or that is not of several parts as the old one, is refused without a word of it', async () => {

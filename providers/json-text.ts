@@ -29,24 +29,28 @@ export function rootSpan(bytes: Uint8Array): JsonSpan | undefined {
 export function memberSpan(bytes: Uint8Array, holder: JsonSpan, name: string): JsonSpan | undefined {
   const isObject = bytes[holder.start] === OPEN_OBJECT;
   if (!isObject && bytes[holder.start] !== OPEN_ARRAY) return undefined;
+  const wanted = Buffer.from(name);
   let found: JsonSpan | undefined;
   let at = skipSpace(bytes, holder.start + 1);
   for (let index = 0; at < holder.end - 1; index += 1) {
-    let written = String(index);
+    let isWanted = !isObject && String(index) === name;
     if (isObject) {
       const end = stringEnd(bytes, at);
-      const inner = bytes.subarray(at + 1, end - 1);
-      written = inner.includes(BACKSLASH)
-        ? (JSON.parse(decode(bytes.subarray(at, end))) as string)
-        : decode(inner);
+      isWanted = isText(bytes.subarray(at, end), name, wanted);
       at = skipSpace(bytes, skipSpace(bytes, end) + 1);
     }
     const span = { start: at, end: valueEnd(bytes, at) };
-    if (written === name) found = span;
+    if (isWanted) found = span;
     at = skipSpace(bytes, span.end);
     if (bytes[at] === COMMA) at = skipSpace(bytes, at + 1);
   }
   return found;
+}
+
+/** Whether a string is this text, without making one of each name of a document. */
+function isText(written: Uint8Array, text: string, bytes: Buffer): boolean {
+  if (written.includes(BACKSLASH)) return JSON.parse(decode(written)) === text;
+  return written.length === bytes.length + 2 && bytes.equals(written.subarray(1, -1));
 }
 
 /** What stands there, for who wants the value: of a string its text, of all else the JSON, byte for byte; nothing of `null`. */
@@ -80,9 +84,13 @@ export function kindAt(bytes: Uint8Array, { start }: JsonSpan): JsonKind {
  * array it is JSON that takes its place. Undefined when it is not.
  */
 export function withValueAt(bytes: Uint8Array, span: JsonSpan, text: string): Buffer | undefined {
-  const written = printed(kindAt(bytes, span), text);
-  if (written === undefined) return undefined;
-  return Buffer.concat([bytes.subarray(0, span.start), Buffer.from(written), bytes.subarray(span.end)]);
+  const json = printed(kindAt(bytes, span), text);
+  return json === undefined ? undefined : withJsonAt(bytes, span, json);
+}
+
+/** The same with JSON as it is to stand there. */
+export function withJsonAt(bytes: Uint8Array, span: JsonSpan, json: string): Buffer {
+  return Buffer.concat([bytes.subarray(0, span.start), Buffer.from(json), bytes.subarray(span.end)]);
 }
 
 function printed(kind: JsonKind, text: string): string | undefined {
@@ -123,9 +131,13 @@ function valueEnd(bytes: Uint8Array, at: number): number {
 }
 
 function stringEnd(bytes: Uint8Array, at: number): number {
-  let end = at + 1;
-  while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;
-  return end + 1;
+  for (let quote = bytes.indexOf(QUOTE, at + 1); quote >= 0; quote = bytes.indexOf(QUOTE, quote + 1)) {
+    let first = quote;
+    while (bytes[first - 1] === BACKSLASH) first -= 1;
+    // Each two of them are one in the text; one that is left makes the quote a part of it.
+    if ((quote - first) % 2 === 0) return quote + 1;
+  }
+  return bytes.length;
 }
 
 function skipSpace(bytes: Uint8Array, from: number): number {
@@ -140,7 +152,6 @@ const isSpace = (byte: number | undefined): boolean =>
 const isDelimiter = (byte: number | undefined): boolean =>
   isSpace(byte) || byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY;
 
-// What would be a byte order mark at the start of a text is a letter like any other within it.
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-const decode = (bytes: Uint8Array): string => decoder.decode(bytes);
+function decode(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}

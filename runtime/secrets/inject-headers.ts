@@ -28,15 +28,18 @@ const OF_THE_HOST = new Set([
 ]);
 
 /**
- * Words with which a proxy tells a server what the request was before, or who makes it: a server that believes them takes
+ * With what a name says, a proxy tells a server what the request was before, or who makes it: a server that believes it takes
  * another method, path, host or user than the grant was checked for. `User-Agent` and the project of Google are neither.
  */
 const TOLD_BY_PROXIES =
-  /(?:^|-)(?:forwarded|original|originating|rewrite|rewritten|override|remote|impersonate|authenticated|webauth|sudo|principal|user(?!-(?:agent|project)(?:-|$))|accel|envoy|middleware|invoke)(?:-|$)/;
+  /forward|original|originating|rewrit|override|impersonat|authenticated|webauth|principal|envoy|middleware|client-?(?:cert|verify)|(?:^|-)(?:remote|proxy|ssl|ip|sudo|consumer|auth-request|user(?!-(?:agent|project)(?:-|$))|accel|invoke)(?:-|$)/;
 
-/** Names that end with a part of a request or with who makes it: `X-HTTP-Method`, `X-Matched-Path`, `X-Client-IP`. */
+/**
+ * Names that end with a part of a request or with who makes it: `X-HTTP-Method`, `X-Matched-Path`, `X-Username`. Of methods those
+ * alone that say whose they are, since client libraries tell their own.
+ */
 const PART_OF_A_REQUEST =
-  /(?:^|-)(?:methods?|verb|path|path-info|script-name|uri|url|query-string|prefix|host|hostname|server-name|(?:client|socket)?ip|addr|userid|username|login|groups?|roles?|on-behalf-of|(?:copy|rename)-source)$/;
+  /(?:^|-)(?:verb|path|path-info|script-name|[a-z]*ur[il]|query-string|prefix|host|hostname|server-name|(?:client|real|socket|true)ip|addr|userid|username|login|subject|dn|groups?|roles?|on-behalf-of|(?:copy|rename)-source)$|(?:^|(?:^|-)(?:x|http|request|restli|real|tunnell?(?:ed)?)-)methods?$/;
 
 /** Whether a header is not for an agent to set; also those of the connection are not. */
 export function isRefusedHeader(name: string): boolean {
