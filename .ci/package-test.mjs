@@ -4,6 +4,7 @@ import { deepStrictEqual as deepEqual } from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdtempSync,
   mkdirSync,
   readFileSync,
@@ -17,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseSync } from 'rolldown/utils';
+import { lostLinks } from './lost-links.mjs';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const { exports: entries, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -259,13 +261,26 @@ function check(what, run) {
 try {
   npm(root, 'run', '--silent', 'build');
   const packed = npm(root, 'pack', '--json', '--ignore-scripts', '--pack-destination', temporary);
-  const [{ filename, files }] = JSON.parse(packed);
+  const [{ filename, files, size }] = JSON.parse(packed);
   check('the tarball holds no tests and no fixtures', () => {
     const wrong = files.map(({ path }) => path).filter((path) => /\.test\.|fixtures|^\.ci/.test(path));
     if (wrong.length > 0) throw new Error(`packed by mistake: ${wrong.join(', ')}`);
   });
   writeApp(folder);
   npm(folder, 'install', `../${filename}`, `xstate@${devDependencies.xstate}`, '--no-audit', '--no-fund');
+  check(
+    'the README, llms.txt, and docs are in it, and every relative link of a page leads to a file of it',
+    () => {
+      const installed = join(folder, 'node_modules/holdfast');
+      for (const path of ['README.md', 'llms.txt', 'CHANGELOG.md', 'docs/errors.md', 'docs/api/README.md'])
+        if (!existsSync(join(installed, path))) throw new Error(`not packed: ${path}`);
+      deepEqual(lostLinks(installed), []);
+    },
+  );
+  check('the tarball is of a reasonable size', () => {
+    // A quarter of it are the docs with their two pictures.
+    if (size > 3e6) throw new Error(`packed: ${size} bytes`);
+  });
   for (const entry of Object.keys(entries)) {
     const name = `holdfast${entry.slice(1)}`;
     const attributes = name.endsWith('.json') ? ', { with: { type: "json" } }' : '';

@@ -66,6 +66,20 @@ test('every file and folder the README links to is there', async () => {
   expect(links.filter((_, n) => !found[n])).toEqual([]);
 });
 
+test('the tarball that README, llms.txt and guides install is the one that npm pack writes', async () => {
+  const { name, version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    name: string;
+    version: string;
+  };
+  for (const page of ['README.md', 'llms.txt', 'docs/aws.md']) {
+    const text = await readFile(join(root, page), 'utf8');
+    const named = [...text.matchAll(/[\w.-]+\.tgz/g)].map(([tarball]) => tarball);
+    expect(new Set(named)).toEqual(new Set([`${name}-${version}.tgz`]));
+    // Nothing that a registry would have to know.
+    expect(text).not.toMatch(/^npm install holdfast\b/m);
+  }
+});
+
 async function isThere(path: string): Promise<boolean> {
   return readFile(path).then(
     () => true,

@@ -3,6 +3,7 @@ import type { Reached } from '../../providers/aws-reach.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
 import { HoldfastError } from '../errors.ts';
+import { guide } from '../guide.ts';
 import { createRuntime, type RuntimeOptions } from '../runtime.ts';
 import { builtinProviders } from '../secrets/builtin-providers.ts';
 import type { DoctorFinding } from './finding.ts';
@@ -41,18 +42,18 @@ export async function secretFindings(
     }
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    const fix = 'see docs/errors.md for the code, and docs/providers.md for what the provider needs';
+    const fix = `see ${guide('errors.md')} for the code, and ${guide('providers.md')} for what the provider needs`;
     return [{ checkId: 'secret', severity: 'error', message: error.message, fix }];
   }
 }
 
 /** What to do, for each class of failure. */
 const FIXES: Readonly<Record<SecretFailure, string>> = {
-  denied: 'let the role of this process read it; the policy is in docs/rotation.md',
+  denied: `let the role of this process read it; the policy is in ${guide('rotation.md')}`,
   deleted: 'restore it, or take the grant away',
   'expired-credentials':
     'renew the credentials of this process: `aws sts get-caller-identity`, in the same environment, fails as well until they are there',
-  invalid: 'look at the id, at what is stored there, and at the options of the provider in docs/providers.md',
+  invalid: `look at the id, at what is stored there, and at the options of the provider in ${guide('providers.md')}`,
   'not-found': 'write the name as the provider has it, and its region',
   rejected: 'look at its rotation: the service refuses the version that is current',
   throttled: 'wait: the provider takes no more calls for now; it is tried again by itself',

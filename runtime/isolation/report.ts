@@ -1,4 +1,5 @@
 import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
+import { guide } from '../guide.ts';
 import { openAttacks, selfTest, type AttackRow } from './self-test.ts';
 
 /** What was found to be open and closed in one pool, on this Node. JSON-safe. */
@@ -34,6 +35,6 @@ export function openText({ threadId, isolation, attacks }: Omit<PoolIsolation, '
   const advice =
     isolation === 'thread'
       ? `write threads: { "${threadId}": { isolation: 'thread+permissions' } }`
-      : 'keep agents that you do not trust in a process of their own, see docs/isolation.md';
+      : `keep agents that you do not trust in a process of their own, see ${guide('isolation.md')}`;
   return `pool "${threadId}" (${isolation}): open on Node ${process.version} are ${open.join(', ')}; ${advice}`;
 }
