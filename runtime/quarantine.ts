@@ -39,7 +39,7 @@ export class QuarantineError extends HoldfastError {
         : `${address} is quarantined with ${because} of its group, which failed too often`;
     super(
       'AGENT_QUARANTINED',
-      `${what}; see the cause and the evidence, then resume() it or stop() it`,
+      `${what}; see the cause and the evidence, then resume() it (a gateway: POST …/resume, holdfast agents resume) or stop() it`,
       cause === undefined ? {} : { cause },
     );
     this.evidence = evidence;

@@ -103,7 +103,10 @@ function inCommandWords(code: string, message: string, { isNamed }: Reached): st
     .replace(/^the body makes no sense/, 'that makes no sense')
     .replace(/^the query makes no sense/, 'an option makes no sense')
     .replace(/^a body has at most/, 'an event or input has at most')
-    .replace('resume() it or stop() it', 'stop it with agents stop')
+    .replace(
+      'resume() it (a gateway: POST …/resume, holdfast agents resume) or stop() it',
+      'begin anew with it by agents resume, or end it by agents stop',
+    )
     .replaceAll(/\btimeoutMs\b/g, '--timeout')
     .replaceAll('?activate=true', '--activate');
 }

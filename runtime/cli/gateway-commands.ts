@@ -3,6 +3,7 @@ import {
   agentsAsk,
   agentsInspect,
   agentsList,
+  agentsResume,
   agentsSend,
   agentsStart,
   agentsStop,
@@ -115,6 +116,9 @@ export function addGatewayCommands(
   asking(agents.command('stop').description('stop one, after what it was sent'))
     .argument('<address>', 'agent/id')
     .action(ending((address: string, options: Options) => agentsStop(address, options, terminal)));
+  asking(agents.command('resume').description('begin anew with one that is quarantined'))
+    .argument('<address>', 'agent/id')
+    .action(ending((address: string, options: Options) => agentsResume(address, options, terminal)));
   asking(agents.command('inspect').description('print the state of one'))
     .argument('<address>', 'agent/id')
     .action(ending((address: string, options: Options) => agentsInspect(address, options, terminal)));

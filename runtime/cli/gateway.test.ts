@@ -95,6 +95,28 @@ test('a gateway is started, asked, restarted with its states, and stopped', asyn
   expect(await run('gateway stop')).toMatchObject({ code: 0, out: 'Gateway not-running.\n' });
 });
 
+test('an instance that is quarantined has no thread, and begins anew with resume', async () => {
+  const supervision = { intensity: { restarts: 0, withinMs: 60_000 } };
+  const agent = { type: 'thread-bound', threadId: 'pool', maxThreads: 2, module: counter, supervision };
+  const { run } = await project({ agents: { counter: agent } });
+  await run('gateway start');
+  await run('agents start counter/a');
+  await run('agents send counter/a fail');
+  await expect
+    .poll(async () => (await run('agents list')).out, { timeout: 20_000 })
+    .toMatch(/counter\/a +quarantined +pool +- +0 /);
+  expect(await run('agents ask counter/a read')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('then begin anew with it by agents resume, or') as string,
+  });
+  expect(await run('agents resume counter/a')).toMatchObject({
+    code: 0,
+    out: 'counter/a runs in pool, as its incarnation 2.\n',
+  });
+  expect(await run('agents ask counter/a read')).toMatchObject({ out: '0\n' });
+  expect(await run('agents resume counter/none')).toMatchObject({ code: 1 });
+});
+
 describe('what goes wrong is said with what to do', () => {
   test('an invalid config is told at the start, and nothing runs', async () => {
     const { run } = await project({ gateway: { port: 0, host: '0.0.0.0' } });

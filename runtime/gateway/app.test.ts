@@ -41,6 +41,59 @@ test('an instance is started, sent to, asked, looked at and stopped', async () =
   expect(open.runtime.get('counter/a%2Fb%20c')).toBeDefined();
 });
 
+describe('an instance that is quarantined', () => {
+  const quarantine = async (agent: string): Promise<void> => {
+    await open.call('PUT', `/v1/agents/${agent}/a`);
+    await open.call('POST', `/v1/agents/${agent}/a/events?wait=handled`, { type: 'fail' });
+    await expect.poll(() => open.runtime.status().instances[0]?.state).toBe('quarantined');
+  };
+  const refused = {
+    status: 409,
+    body: {
+      error: {
+        code: 'AGENT_QUARANTINED',
+        message: expect.stringMatching(/POST …\/resume, holdfast agents resume/) as string,
+      },
+    },
+  };
+
+  test('begins anew with resume, and is told as it runs', async () => {
+    await quarantine('fragile');
+    expect(await open.call('POST', '/v1/agents/fragile/a/ask', { type: 'read' })).toMatchObject(refused);
+    expect(await open.call('POST', '/v1/agents/fragile/a/resume')).toMatchObject({
+      status: 200,
+      body: { address: 'fragile/a', agent: 'fragile', thread: expect.any(Number) as number, incarnation: 2 },
+    });
+    expect(await open.call('POST', '/v1/agents/fragile/a/ask', { type: 'read' })).toMatchObject({
+      status: 200,
+      body: { reply: 0 },
+    });
+  });
+
+  test('that fails as it begins anew is quarantined still, and resume says so', async () => {
+    await quarantine('once');
+    expect(await open.call('POST', '/v1/agents/once/a/resume')).toMatchObject(refused);
+    expect(open.runtime.status().instances).toMatchObject([{ incarnation: 2, state: 'quarantined' }]);
+  });
+
+  test('is no other: one that runs goes on, and where none is there is nothing to resume', async () => {
+    await open.call('PUT', '/v1/agents/fragile/a');
+    expect(await open.call('POST', '/v1/agents/fragile/a/resume')).toMatchObject({
+      status: 200,
+      body: { incarnation: 1 },
+    });
+    for (const path of ['fragile/none', 'nobody/a']) {
+      expect(await open.call('POST', `/v1/agents/${path}/resume`)).toMatchObject({
+        status: 404,
+        body: { error: { code: 'NOT_FOUND' } },
+      });
+    }
+    expect(await open.call('POST', '/v1/agents/fragile/a/resume', { hard: true })).toMatchObject({
+      status: 400,
+    });
+  });
+});
+
 describe('what makes no sense is refused, with what to do', () => {
   test.each([
     ['GET', '/v2/agents', undefined, 404, 'NOT_FOUND'],

@@ -150,6 +150,22 @@ export const routes: readonly Route[] = [
     },
   },
   {
+    operationId: 'resumeInstance',
+    method: 'POST',
+    path: '/v1/agents/{agent}/{id}/resume',
+    summary:
+      'Begin anew with a quarantined instance, which gets what waits in its mailbox; one that runs goes on',
+    scope: 'manage',
+    body: nothingMore,
+    status: 200,
+    answer: instanceSchema,
+    run: async ({ runtime }, { params }) => {
+      const ref = existing(runtime, params);
+      await ref.resume();
+      return { status: 200, body: shown(ref) };
+    },
+  },
+  {
     operationId: 'sendEvent',
     method: 'POST',
     path: '/v1/agents/{agent}/{id}/events',

@@ -116,6 +116,16 @@ export async function agentsStop(address: string, options: Options, terminal: Te
   return EXIT.ok;
 }
 
+/** Begins anew with a quarantined instance. */
+export async function agentsResume(address: string, options: Options, terminal: Terminal): Promise<ExitCode> {
+  const path = `${pathOf(address)}/resume`;
+  const found = (await request(await gatewayOf(options, terminal), 'POST', path)) as InstanceRow;
+  const { threadId, incarnation } = found;
+  const text = `${address} runs in ${threadId}, as its incarnation ${incarnation}.`;
+  terminal.stdout.write(`${options.json === true ? JSON.stringify(found) : text}\n`);
+  return EXIT.ok;
+}
+
 /** The state of an instance. */
 export async function agentsInspect(
   address: string,

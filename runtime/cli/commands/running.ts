@@ -28,7 +28,7 @@ export async function threads(options: Options, terminal: Terminal): Promise<Exi
       waiting > 0 ? `${waiting} wait` : '',
     ];
     const own = alive.map(({ thread, state, instances, utilization, heapUsed }) => [
-      `  thread ${thread}`,
+      `  thread ${thread < 0 ? '-' : thread}`,
       '',
       state,
       counted(instances, 'instance'),
