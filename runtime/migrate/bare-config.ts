@@ -5,7 +5,7 @@ import { placeIn } from './old-files.ts';
 import type { Passage } from './passages.ts';
 import { isProtected } from './protected-texts.ts';
 import type { Search } from './search.ts';
-import { REMOVED } from './spans.ts';
+import { REMOVED_ITEM } from './spans.ts';
 import { valueFree } from './value-free.ts';
 
 /** A config whose values are gone wherever they stood besides the places that a migration empties. */
@@ -28,7 +28,7 @@ export async function bareConfig(old: OldFiles, search: Search): Promise<BareCon
     const gone = {
       credentials: ofPart
         .filter(isItem)
-        .map(({ span: { start, end } }) => ({ start, end, text: JSON.stringify(REMOVED) })),
+        .map(({ span: { start, end } }) => ({ start, end, text: JSON.stringify(REMOVED_ITEM) })),
       search,
       stays: staysIn(old, part, new Set(ofPart.map(({ span }) => span.start))),
     };
@@ -72,7 +72,7 @@ function withoutValues(
     }
     if (Array.isArray(value)) {
       return value.map((item, n) =>
-        gone.has(JSON.stringify([...keys, n])) ? REMOVED : walk(item, [...keys, n]),
+        gone.has(JSON.stringify([...keys, n])) ? REMOVED_ITEM : walk(item, [...keys, n]),
       );
     }
     if (typeof value !== 'object' || value === null) return value;

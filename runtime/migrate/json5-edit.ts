@@ -9,6 +9,7 @@ import { type Lexeme, lexemes } from '../config/lexemes.ts';
 export class Json5Edit {
   #text: string;
   #document: ConfigDocument;
+  #parts: readonly Lexeme[] | undefined;
   readonly #style: Style;
 
   /** `text` is a JSON5 object. */
@@ -27,7 +28,7 @@ export class Json5Edit {
     const key = this.#document.locate(path, 'key');
     const value = this.#document.locate(path, 'value');
     if (!this.#has(path)) return;
-    const parts = lexemes(this.#text);
+    const parts = this.#lexemes();
     const first = parts.findIndex(({ start }) => start === key.start);
     let last = parts.findLastIndex(({ end }) => end === value.end);
     const comma = parts.findIndex((part, n) => n > last && part.kind !== 'comment');
@@ -61,7 +62,7 @@ export class Json5Edit {
   /** Puts a member at the end of the object at `path`. */
   add(path: ConfigPath, key: string, value: unknown): void {
     const object = this.#document.locate(path, 'value');
-    const parts = lexemes(this.#text);
+    const parts = this.#lexemes();
     const closing = parts.findLastIndex(({ end }) => end === object.end);
     const brace = parts[closing];
     const last = parts.findLast((part, n) => n < closing && part.kind !== 'comment');
@@ -105,7 +106,7 @@ export class Json5Edit {
   commentsOf(path: ConfigPath): string[] {
     const key = this.#document.locate(path, 'key');
     const value = this.#document.locate(path, 'value');
-    const parts = lexemes(this.#text);
+    const parts = this.#lexemes();
     const first = parts.findIndex(({ start }) => start === key.start);
     let last = parts.findLastIndex(({ end }) => end === value.end);
     if (this.#isComma(parts[last + 1])) last += 1;
@@ -114,6 +115,11 @@ export class Json5Edit {
     return parts
       .filter((part) => part.kind === 'comment' && part.start >= start && part.end <= end)
       .map((part) => this.#text.slice(part.start, part.end).trimEnd());
+  }
+
+  #lexemes(): readonly Lexeme[] {
+    this.#parts ??= lexemes(this.#text);
+    return this.#parts;
   }
 
   #has(path: ConfigPath): boolean {
@@ -169,6 +175,7 @@ export class Json5Edit {
     }
     this.#text = result + this.#text.slice(at);
     this.#document = parseDocument(this.#text);
+    this.#parts = undefined;
   }
 }
 

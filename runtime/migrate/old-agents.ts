@@ -31,15 +31,21 @@ export interface OldAgent {
 /** The agent that there is where none is named. */
 const IMPLIED = 'main';
 
+type IsCredential = (path: ConfigPath) => boolean;
+
 /** An agent before it is known what the others are called. */
 type Unnamed = Omit<OldAgent, 'name' | 'threadId' | 'renamed'> & { readonly wanted: string };
 
 /**
  * The agents of `agents.list`, of `agents.entries`, those that stand by their names, and the one of `agent`. No two are one: of
- * several that are called the same, the first keeps the name, and those that are ours before all others.
+ * several that are called the same, the first keeps the name, and those that are ours before all others. What is a credential, by
+ * where it stands, is no name.
  */
-export function oldAgents(root: unknown): OldAgent[] {
-  const found = unnamedAgents(root);
+export function oldAgents(
+  root: unknown,
+  isCredential: (path: ConfigPath) => boolean = () => false,
+): OldAgent[] {
+  const found = unnamedAgents(root, isCredential);
   const taken = new Map<string, ConfigPath>();
   const threads = new Set<string>();
   for (const { form, wanted, path, value } of found) {
@@ -67,12 +73,14 @@ function free(wanted: string, isTaken: (name: string) => boolean): string {
   return name;
 }
 
-function unnamedAgents(root: unknown): Unnamed[] {
+function unnamedAgents(root: unknown, isCredential: IsCredential): Unnamed[] {
   const agents = property(root, 'agents');
   const [list, path]: [unknown, ConfigPath] = Array.isArray(agents)
     ? [agents, ['agents']]
     : [property(agents, 'list'), ['agents', 'list']];
-  const listed = Array.isArray(list) ? list.flatMap((value, n) => ofList(value, [...path, n])) : [];
+  const listed = Array.isArray(list)
+    ? list.flatMap((value, n) => ofList(value, [...path, n], isCredential))
+    : [];
   const entries = isForm(agents, 'entries') ? entriesOf(property(agents, 'entries')) : [];
   const entered = entries.map(([name, value]) => agent(name, ['agents', 'entries', name], value, 'entries'));
   const named = entriesOf(agents)
@@ -84,7 +92,8 @@ function unnamedAgents(root: unknown): Unnamed[] {
     return found.filter(({ path }) => !strangers.has(JSON.stringify(path)));
   }
   const single = property(root, 'agent');
-  if (isRecord(single)) return [agent(idOf(single) ?? IMPLIED, ['agent'], single, 'single')];
+  if (isRecord(single))
+    return [agent(idOf(single, ['agent'], isCredential) ?? IMPLIED, ['agent'], single, 'single')];
   return property(agents, 'defaults') === undefined ? [] : [agent(IMPLIED, ['agents'], {}, 'implied')];
 }
 
@@ -132,14 +141,16 @@ function isForm(agents: unknown, key: string): boolean {
 }
 
 /** What is neither an entry nor a name is no agent. */
-function ofList(value: unknown, path: ConfigPath): Unnamed[] {
+function ofList(value: unknown, path: ConfigPath, isCredential: IsCredential): Unnamed[] {
   if (typeof value === 'string' && value !== '') return [agent(value, path, {}, 'list')];
   if (!isRecord(value)) return [];
-  return [agent(idOf(value) ?? `agent-${Number(path.at(-1)) + 1}`, path, value, 'list')];
+  return [agent(idOf(value, path, isCredential) ?? `agent-${Number(path.at(-1)) + 1}`, path, value, 'list')];
 }
 
-function idOf(value: unknown): string | undefined {
-  const named = [property(value, 'id'), property(value, 'name')]
+function idOf(value: unknown, path: ConfigPath, isCredential: IsCredential): string | undefined {
+  const named = ['id', 'name']
+    .filter((key) => !isCredential([...path, key]))
+    .map((key) => property(value, key))
     .map((one) => (typeof one === 'number' ? String(one) : one))
     .find((one) => typeof one === 'string' && one !== '');
   return named as string | undefined;

@@ -59,7 +59,8 @@ export async function planMigration(old: OldFiles, store: string, choices?: Choi
   const kept = keptOf(old, choices);
   const search = searchFor(kept.map(({ value }) => value));
   const bare = await bareConfig(old, search);
-  const agents = oldAgents(old.root);
+  const isCredential = new Set(old.credentials.map(({ keys }) => JSON.stringify(keys)));
+  const agents = oldAgents(old.root, (path) => isCredential.has(JSON.stringify(path)));
   const providers = oldProviders(bare.root);
   const alias = keptAlias(old.root, folder);
   const references = referencesIn(old.root, providers);
@@ -181,7 +182,11 @@ async function settled(
       (one) => !left.some(({ path }) => path.join('.') === memberOf(one.path).join('.')),
     );
     if (!isOld || strange.length < findings.length || !isNew) throw resultError(findings, agents, old);
-    left.push(...strange.map(({ path, message }) => ({ path: memberOf(path), why: message })));
+    for (const { path, message } of strange) {
+      const member = memberOf(path);
+      if (!left.some((one) => one.path.join('.') === member.join('.')))
+        left.push({ path: member, why: message });
+    }
   }
 }
 

@@ -4,8 +4,17 @@ import { weightOf } from './weight.ts';
 
 test.each([
   ['random', ['q8Zt-Lw2vXp5Kq1', 'sk-ab12cd34ef56gh78', 'c0ffee11223344556677', 'AKIA2E0A8F3B244C9986']],
-  ['long', ['correct-horse-71-battery', 'correct horse battery staple', 'https://hooks.desk.example/in']],
-  ['maybe', ['h7Kq2m', 'gpt-4o-mini', 'tok-99-88-77-66', 'localhost:5432', 'qWeRtZuIoPaSd', 'c0ffee']],
+  [
+    'long',
+    [
+      'correct-horse-71-battery',
+      'correct horse battery staple',
+      'long-enough-4711-pw',
+      'tok-99-88-77-66',
+      'model-opus-4-6',
+    ],
+  ],
+  ['maybe', ['h7Kq2m', 'gpt-4o-mini', 'localhost:5432', 'qWeRtZuIoPaSd', 'c0ffee', 'db.desk2.example:5432']],
   [
     'word',
     ['admin', 'postgres', 'thread-bound', '8080', '4711081500000', '', 'x', 'aaaaaaaaaaaaaaaaaaaaaaaa'],
@@ -52,10 +61,13 @@ test('what may be written for another reason stays, and is doubted where it is n
 test('a pass phrase stays where it is the name of something', () => {
   const phrase = 'anthropic/claude-something-new';
   const search = searchFor([phrase]);
-  expect([search.in(phrase, 'model'), search.has(phrase, 'primary')]).toEqual([
+  expect([search.in(phrase, 'model'), search.has(phrase, 'MAIN_MODEL')]).toEqual([
     { cuts: [], isDoubtful: true },
     false,
   ]);
   expect([search.in(phrase, 'note').cuts.length, search.has(phrase, 'NOTE')]).toEqual([1, true]);
-  expect(search.in(`say ${phrase}`, 'name').cuts).toHaveLength(1);
+  expect([
+    search.in(`say ${phrase}`, 'modelName').isDoubtful,
+    search.in(`say ${phrase}`).cuts.length,
+  ]).toEqual([true, 1]);
 });

@@ -1,4 +1,5 @@
 import type { Span } from '../config/finding.ts';
+import { wordsOf } from './known-services.ts';
 import { joined } from './spans.ts';
 import { weightOf, type Weight } from './weight.ts';
 
@@ -18,9 +19,36 @@ export interface Search {
   has(content: string, name?: string): boolean;
 }
 
-/** Names of what is called something: a text under one of them is no credential, whatever it is. */
-const NAMES =
-  /^(?:id|name|label|title|theme|model|models|primary|fallbacks?|provider|api|type|mode|kind|format|channel|account|user|username|host|hostname|region|thread|workspace|agent)(?:id|name|dir)?$/i;
+/** What a name ends with when it is what something is called: a text under it is rather that than a credential. */
+const NAMES: ReadonlySet<string> = new Set(
+  [
+    'id',
+    'name',
+    'label',
+    'title',
+    'model',
+    'models',
+    'primary',
+    'fallback',
+    'fallbacks',
+    'provider',
+    'api',
+    'type',
+  ].concat([
+    'mode',
+    'kind',
+    'format',
+    'channel',
+    'account',
+    'user',
+    'username',
+    'host',
+    'hostname',
+    'region',
+    'thread',
+    'agent',
+  ]),
+);
 
 /**
  * Values are looked for as they are, and as JSON and URLs write them. A value that is a word is never looked for, one that may be
@@ -38,18 +66,18 @@ export function searchFor(values: readonly string[]): Search {
       for (const { value, weight, forms } of wanted) {
         const found = forms.flatMap((form) => placesOf(content, form));
         if (found.length === 0) continue;
-        if (isSure(weight, content === value, name)) cuts.push(...found);
+        if (isSure(weight, name)) cuts.push(...found);
         else isDoubtful ||= found.some((span) => isWhole(content, span));
       }
       return { cuts: joined(cuts), isDoubtful };
     },
     has: (content, name = '') =>
-      wanted.some(({ value, weight }) => value === content && isSure(weight, true, name)),
+      wanted.some(({ value, weight }) => value === content && isSure(weight, name)),
   };
 }
 
-function isSure(weight: Weight, isAll: boolean, name: string): boolean {
-  return weight === 'random' || (weight === 'long' && !(isAll && NAMES.test(name)));
+function isSure(weight: Weight, name: string): boolean {
+  return weight === 'random' || (weight === 'long' && !NAMES.has(wordsOf(name).at(-1) ?? ''));
 }
 
 function formsOf(value: string): string[] {

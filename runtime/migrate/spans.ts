@@ -2,6 +2,8 @@ import type { Span } from '../config/finding.ts';
 
 /** What stands where a whole text, or a line of a comment, was one value or held one. */
 export const REMOVED = 'removed: it held a credential';
+/** What stands where an item of a list was one: no audit takes it for a credential. */
+export const REMOVED_ITEM = `<${REMOVED}>`;
 /** What stands where a value was a part of a text. */
 export const GAP = '[removed: a credential]';
 

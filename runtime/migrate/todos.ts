@@ -47,6 +47,11 @@ export async function todosOf(known: Known): Promise<string[]> {
   const standIns = known.standIns
     .filter(({ keys }) => !isOfGateway(keys))
     .map(({ keys, what }) => at(keys, what));
+  const marked = old.credentials.flatMap(({ keys = [] }) =>
+    keys[0] === 'secrets' && typeof keys.at(-1) === 'number'
+      ? [at(keys, 'was a credential: a mark stands there now; give it to the program in another way')]
+      : [],
+  );
   const maybe = doubts.map(
     (place) =>
       `${place} has what may be one of the credentials, and may be something else: look at it, and change it if it is`,
@@ -66,6 +71,7 @@ export async function todosOf(known: Known): Promise<string[]> {
       ...strange,
       ...grantsOf(known.proposals),
       ...standIns,
+      ...marked,
       ...maybe,
       ...disputed,
       ...(await residueOf(known)),
@@ -111,18 +117,22 @@ function grantsOf(proposals: readonly Proposal[]): string[] {
 }
 
 /** What an audit still finds in what is there afterwards. */
-async function residueOf({ old, changes }: Known): Promise<string[]> {
+async function residueOf({ old, changes, disputed }: Known): Promise<string[]> {
   const after = new Map(changes.map(({ file, after: text }) => [file, text]));
   const files = old.files.map((one) => ({ ...one, text: after.get(one.file) ?? one.text }));
   const { findings } = await auditFiles({ files, unread: [] });
   const kinds = new Map(files.map(({ file, kind }) => [file, kind]));
-  return findings
-    .filter(({ code }) => code !== 'PLACEHOLDER_VALUE')
-    .map(({ file, line, jsonPath }) => {
-      const place = placeIn(file, line, old.config.file);
-      if (kinds.get(file) === 'text') return `${place} still has a credential, and is no config: delete it`;
-      return `${place} ${plainText(jsonPath ?? '')} still has what looks like a credential: look at it, and put it where a provider reads it`;
-    });
+  return (
+    findings
+      .filter(({ code }) => code !== 'PLACEHOLDER_VALUE')
+      // Of that a line says more.
+      .filter(({ jsonPath }) => !disputed.some((one) => one.endsWith(` ${plainText(jsonPath ?? '')}`)))
+      .map(({ file, line, jsonPath }) => {
+        const place = placeIn(file, line, old.config.file);
+        if (kinds.get(file) === 'text') return `${place} still has a credential, and is no config: delete it`;
+        return `${place} ${plainText(jsonPath ?? '')} still has what looks like a credential: look at it, and put it where a provider reads it`;
+      })
+  );
 }
 
 /** What the config no longer has. */
