@@ -1,12 +1,9 @@
 import type { EnvAssignment } from './env-file.ts';
 
-/**
- * The assignments of an `.env` as the package `dotenv` reads them (16 and 17), in their order. A name and its `=` that stand in two
- * lines are not seen.
- */
+/** The assignments of an `.env` as the package `dotenv` reads them (16 and 17), in their order. */
 export function readDotenv(text: string): EnvAssignment[] {
   const found: EnvAssignment[] = [];
-  const named = /(?:export[^\S\n\r]+)?([\w.-]+)(?:[^\S\n\r]*=|:(?=\s))/y;
+  const named = /(?:export\s+)?([\w.-]+)(?:\s*=|:(?=\s))/y;
   let start = matchEnd(/\s*/y, text, 0);
   while (start < text.length) {
     named.lastIndex = start;

@@ -39,7 +39,7 @@ export function isEnvFile(file: string): boolean {
  *
  * Where the package `dotenv` reads something else Node is followed, since it is always there and can be asked, and the assignment
  * is disputed. They differ about quotes behind a backslash (`"a\"b"`), about what follows a closing quote, `\r` in double quotes,
- * lone CRs, and a value that starts below its name: behind `NAME= ` with a space Node takes the next line, behind `NAME=` dotenv
+ * lone CRs, and a value or `=` that is below its name: behind `NAME= ` with a space Node takes the next line, behind `NAME=` dotenv
  * does when that is in quotes. `NAME: value` is for dotenv alone: {@link readDotenv} has that reading. Only in two things Node is
  * not followed: a byte order mark is no part of a name, and neither is the `export` of one without a value.
  */
