@@ -10,7 +10,7 @@ import { readText, shownPath } from '../config/read-text.ts';
 import { typeOf } from '../config/received.ts';
 import { configError } from '../config/report.ts';
 import { isEnvFile } from '../secrets-audit/env-file.ts';
-import { filesBeside, type UnreadFile } from '../secrets-audit/files.ts';
+import { type AuditedFile, filesBeside, filesOfState, type UnreadFile } from '../secrets-audit/files.ts';
 import { valuesOfJson } from '../secrets-audit/named-values.ts';
 import { credentialsOfEnv } from './env-free.ts';
 import { credentialsIn } from './plain-credentials.ts';
@@ -48,6 +48,8 @@ export interface OldFiles {
   readonly files: readonly OldFile[];
   readonly credentials: readonly PlainCredential[];
   readonly unread: readonly UnreadFile[];
+  /** The logins and keys of OpenClaw's own, where the config lies in its state folder: they are looked at, and stay. */
+  readonly state: readonly AuditedFile[];
   readonly finder: TokenFinder;
   /** The files of the config and where everything stands in them, for reports. */
   readonly source: Source & Required<Pick<Source, 'originOf' | 'parts'>>;
@@ -87,6 +89,7 @@ export async function readOldFiles(path: string): Promise<OldFiles> {
   const wholePaths = wholePathsOf(origins);
   const pathOf = (part: number, inPart: ConfigPath): ConfigPath =>
     wholePaths.get(JSON.stringify([part, inPart])) ?? inPart;
+  const state = await filesOfState(dirname(file));
   const finder = new TokenFinder();
   const found = await Promise.all(files.map((one) => credentialsOf(one, { included, pathOf, finder })));
   const [config] = ofConfig;
@@ -97,7 +100,8 @@ export async function readOldFiles(path: string): Promise<OldFiles> {
     root: root as Readonly<Record<string, unknown>>,
     files,
     credentials: found.flat().filter(({ keys }) => keys === undefined || !isProtected(keys, root)),
-    unread: beside.unread,
+    unread: [...beside.unread, ...state.unread],
+    state: state.files,
     finder,
     pathOf,
     source: { root, findings: [], folder: dirname(file), file, shown, parts, originOf },

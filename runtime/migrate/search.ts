@@ -63,7 +63,7 @@ export function searchFor(values: readonly string[]): Search {
     in: (content, name = '') => {
       const cuts: Span[] = [];
       let isDoubtful = false;
-      for (const { value, weight, forms } of wanted) {
+      for (const { weight, forms } of wanted) {
         const found = forms.flatMap((form) => placesOf(content, form));
         if (found.length === 0) continue;
         if (isSure(weight, name)) cuts.push(...found);

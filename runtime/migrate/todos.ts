@@ -119,8 +119,8 @@ function grantsOf(proposals: readonly Proposal[]): string[] {
 /** What an audit still finds in what is there afterwards. */
 async function residueOf({ old, changes, disputed }: Known): Promise<string[]> {
   const after = new Map(changes.map(({ file, after: text }) => [file, text]));
-  const files = old.files.map((one) => ({ ...one, text: after.get(one.file) ?? one.text }));
-  const { findings } = await auditFiles({ files, unread: [] });
+  const files = old.files.map((one) => Object.assign({}, one, { text: after.get(one.file) ?? one.text }));
+  const { findings } = await auditFiles({ files: [...files, ...old.state], unread: [] });
   const kinds = new Map(files.map(({ file, kind }) => [file, kind]));
   return (
     findings
