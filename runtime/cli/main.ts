@@ -21,7 +21,7 @@ if (isOldNode(versions.node)) {
 } else {
   // What an older Node cannot even load is loaded only now.
   const { runCommand } = await import('./program.ts');
-  const { workingFolder } = await import('./working-folder.ts');
+  const { workingFolder } = await import('../working-folder.ts');
   const { HOLDFAST_STARTER: isStarted } = env;
   delete env['HOLDFAST_STARTER'];
   const send = isStarted === undefined ? undefined : process.send?.bind(process);

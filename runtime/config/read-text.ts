@@ -1,14 +1,20 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
+import { workingFolder } from '../working-folder.ts';
 import { type Finding, property } from './finding.ts';
 
 /** A config file is a few KiB; one of more than 1 MiB is some other file. */
 const LARGEST_FILE = 1024 * 1024;
 
-/** The path for messages: relative to the working directory when below it. */
+/** The path for messages: relative to the working directory when below it, by whichever of its names. */
 export function shownPath(file: string): string {
-  const fromHere = relative(process.cwd(), file);
-  return fromHere === '' || fromHere.startsWith('..') || isAbsolute(fromHere) ? file : fromHere;
+  const here = process.cwd();
+  return below(here, file) ?? below(workingFolder(here, process.env['PWD']), file) ?? file;
+}
+
+function below(folder: string, file: string): string | undefined {
+  const way = relative(folder, file);
+  return way === '' || way.startsWith('..') || isAbsolute(way) ? undefined : way;
 }
 
 /**

@@ -82,8 +82,8 @@ export async function ownFolder(config: string, env: Environment): Promise<strin
 function unwritable(folder: string, error: unknown): Error {
   const { code } = error as NodeJS.ErrnoException;
   if (code === undefined) return error as Error;
-  const full = code === 'ENOSPC' || code === 'EDQUOT' ? '; make room on that disk' : '';
-  const message = `${folder}, where a gateway leaves its address and token, cannot be written (${code})${full}; or set XDG_STATE_HOME to the absolute path of another folder`;
+  const first = code === 'ENOSPC' || code === 'EDQUOT' ? 'make room on that disk, or ' : '';
+  const message = `${folder}, where a gateway leaves its address and token, cannot be written (${code}); ${first}set XDG_STATE_HOME to the absolute path of another folder`;
   return new GatewayError('NO_STATE_FOLDER', message, { cause: error });
 }
 

@@ -65,9 +65,11 @@ export async function agentsStart(
   const body = input === undefined ? {} : { input: json(input) };
   const found = await request(await gatewayOf(options, terminal), 'PUT', pathOf(address), body);
   const one = found as InstanceRow;
-  const where = hasThread(one) ? `runs in thread ${one.thread}` : 'is there, without a thread as yet,';
+  const where = hasThread(one)
+    ? `runs in thread ${one.thread} of ${one.threadId}`
+    : 'is there, without a thread as yet';
   if (options.json === true) terminal.stdout.write(`${JSON.stringify(found)}\n`);
-  else terminal.stdout.write(`${address} ${where} of ${one.threadId}.\n`);
+  else terminal.stdout.write(`${address} ${where}.\n`);
   return EXIT.ok;
 }
 
