@@ -180,7 +180,7 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .description('look for credentials in plain text; nothing of them is printed, and no provider is called')
     .argument(
       '[paths...]',
-      `files and folders (default: ${DEFAULT_CONFIG}, what lies beside it, backups, and logins of OpenClaw)`,
+      `files and folders (default: ${DEFAULT_CONFIG}, what it includes, what lies beside it, backups, and logins of OpenClaw)`,
     )
     .option('--check', 'exit with 1 when something was found, or not looked at')
     .option('--json', 'as JSON')

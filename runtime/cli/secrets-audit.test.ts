@@ -127,6 +127,17 @@ test('what cannot be read is told, and is no clean bill', async () => {
   expect(filesSkipped).toMatchObject([{ why: 'it is a link: what it leads to lies elsewhere' }]);
 });
 
+test('what a config includes is looked at, and told when it is not there', async () => {
+  const { cwd, report } = await project({
+    'openclaw.json': `{ $include: ['./parts/a.json5', './parts/gone.json5'], agents: {} }`,
+    'parts/a.json5': `{ models: { $include: './deep/b.json5' } }`,
+    'parts/deep/b.json5': `{ openai: { apiKey: '${values.key}' } }`,
+  });
+  const { findings, filesUnread } = await report();
+  expect(findings.map(({ file }) => file.slice(cwd.length + 1))).toEqual(['parts/deep/b.json5']);
+  expect(filesUnread).toMatchObject([{ file: join(cwd, 'parts/gone.json5'), why: 'ENOENT' }]);
+});
+
 test('where there is no config nothing is clean', async () => {
   const { report } = await project({ '.env': 'LOG_LEVEL=debug\n' });
   expect(await report()).toMatchObject({ status: 'incomplete', filesUnread: [{ why: 'ENOENT' }] });

@@ -1,6 +1,9 @@
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { parseDocument } from '../config/document.ts';
+import { include } from '../config/includes.ts';
+import { readText } from '../config/read-text.ts';
 import { readAudited, whatElse, type AuditedFile, type UnreadFile } from './audited-file.ts';
 
 export type { AuditedFile, UnreadFile } from './audited-file.ts';
@@ -46,14 +49,25 @@ export async function filesBeside(config: string): Promise<AuditedFiles> {
     }
   }
   if (entries.every(({ name }) => name !== own)) walk.unread.push({ file: config, why: 'ENOENT' });
-  return readAll(walk, config);
+  return readAll(walk, [config]);
+}
+
+/** What a config includes; nothing of one that cannot be read. */
+export async function filesIncluded(config: string): Promise<AuditedFiles> {
+  const text = await readText(config);
+  if (typeof text !== 'string') return { files: [], unread: [] };
+  const { looked } = await include({ file: config, shown: config, document: parseDocument(text) });
+  const [, ...included] = looked;
+  const walk = new Walk();
+  walk.found.push(...included);
+  return readAll(walk, included);
 }
 
 /** What the state folder of OpenClaw holds of logins and keys: `auth-profiles.json`, `models.json`, `credentials/oauth.json`. */
 export async function filesOfState(folder: string): Promise<AuditedFiles> {
   const walk = new Walk();
   for (const path of STATE) await walk.jsonIn(folder, path.split('/'));
-  return readAll(walk, undefined);
+  return readAll(walk, []);
 }
 
 /** The files that were named, whatever they are called. */
@@ -65,14 +79,18 @@ export async function filesNamed(paths: readonly string[], cwd: string): Promise
     if (found?.isDirectory() === true) await walk.below(file);
     else walk.found.push(file);
   }
-  return readAll(walk, undefined);
+  return readAll(walk, []);
 }
 
+/** All of them; a file that is in several once. */
 export function together(...all: readonly AuditedFiles[]): AuditedFiles {
+  const once = <T extends { readonly file: string }>(of: (one: AuditedFiles) => readonly T[]): T[] => [
+    ...new Map(all.flatMap(of).map((one) => [one.file, one])).values(),
+  ];
   return {
-    files: all.flatMap(({ files }) => files),
-    unread: all.flatMap(({ unread }) => unread),
-    skipped: all.flatMap(({ skipped }) => skipped ?? []),
+    files: once(({ files }) => files),
+    unread: once(({ unread }) => unread),
+    skipped: once(({ skipped }) => skipped ?? []),
   };
 }
 
@@ -132,14 +150,15 @@ class Walk {
   }
 }
 
-async function readAll(walk: Walk, config: string | undefined): Promise<AuditedFiles> {
+/** Those of a config itself are no residue, whatever they are called. */
+async function readAll(walk: Walk, own: readonly string[]): Promise<AuditedFiles> {
   const files: AuditedFile[] = [];
   const unread = [...walk.unread];
   const names = [...new Set(walk.found)].toSorted();
   for (const file of names.slice(0, MOST_FILES)) {
     const read = await readAudited(file);
     if ('why' in read) unread.push(read);
-    else files.push({ file, ...read, isResidue: file !== config && isResidue(file) });
+    else files.push({ file, ...read, isResidue: !own.includes(file) && isResidue(file) });
   }
   for (const file of names.slice(MOST_FILES)) unread.push({ file, why: `only ${MOST_FILES} files are read` });
   return { files, unread, skipped: walk.skipped };

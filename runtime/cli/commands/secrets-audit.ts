@@ -1,7 +1,7 @@
 import { dirname, relative, resolve } from 'node:path';
 import { plainText } from '../../config/received.ts';
 import { auditFiles, type AuditReport } from '../../secrets-audit/audit.ts';
-import { filesBeside, filesNamed, filesOfState, together } from '../../secrets-audit/files.ts';
+import { filesBeside, filesIncluded, filesNamed, filesOfState, together } from '../../secrets-audit/files.ts';
 import { DEFAULT_CONFIG } from '../config-file.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { paint, type Terminal } from '../terminal.ts';
@@ -15,7 +15,7 @@ export interface AuditOptions {
 /** Lines of a kind that are printed; `--json` has them all. */
 const mostPrinted = 50;
 
-/** Looks for credentials in plain text: in the files that are named, or the config, what lies beside it and below, and backups. */
+/** Looks for credentials in plain text: in the files that are named, or the config, what it includes, what lies beside it, and backups. */
 export async function secretsAudit(
   paths: readonly string[],
   { check, json }: AuditOptions,
@@ -25,7 +25,7 @@ export async function secretsAudit(
   const config = resolve(cwd, DEFAULT_CONFIG);
   const files =
     paths.length === 0
-      ? together(await filesBeside(config), await filesOfState(dirname(config)))
+      ? together(await filesBeside(config), await filesOfState(dirname(config)), await filesIncluded(config))
       : await filesNamed(paths, cwd);
   const report = await auditFiles(files);
   stdout.write(json === true ? `${JSON.stringify(report, undefined, 2)}\n` : text(report, terminal));
