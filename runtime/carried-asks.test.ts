@@ -28,7 +28,7 @@ async function started(): Promise<{ runtime: Runtime; system: System }> {
 }
 
 /** Asks, and resolves when the agent has put the answer off. */
-async function putOff(system: System, { address }: AgentRef): Promise<Promise<unknown>> {
+async function putOff(system: System, { address }: AgentRef): Promise<{ answer: Promise<unknown> }> {
   return new Promise((resolve) => {
     const answer: Promise<unknown> = system.open(
       address,
@@ -46,12 +46,12 @@ async function carried(system: System, ref: AgentRef, timeoutMs = 60_000) {
   const snapshot = await ref.persist();
   const asks = await system.putOff(ref.address);
   const answers: Promise<unknown>[] = [];
-  const toCarry = asks.map(([ask]): AskToCarry => {
+  const toCarry = asks.map(({ incarnation, ask }): AskToCarry => {
     const taken = (answer: Promise<unknown>): void => {
       answer.catch(() => {});
       answers.push(answer);
     };
-    return { incarnation: ref.incarnation, ask, timeoutMs, taken };
+    return { incarnation, ask, timeoutMs, taken };
   });
   return { snapshot, asks: toCarry, answers };
 }
@@ -114,4 +114,29 @@ test('whoever waits for a carried ask hears it when the instance cannot start, s
   };
   await expect(first.system.spawn('deferring', { id: 'c', ...broken })).rejects.toThrow('Cannot convert');
   await expect(unstarted.answers[0]).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
+});
+
+test('an instance that moves to another thread takes along what it has put off, and nobody waits for it to move', async () => {
+  const { runtime, system } = await started();
+  const ref = await runtime.spawn('deferring', { id: 'a' });
+  const first = await putOff(system, ref);
+  const { thread } = ref;
+  expect(await runtime.recycle()).toEqual({ threads: 1, moved: 1, restarted: [] });
+  expect(ref.thread).not.toBe(thread);
+  const second = await putOff(system, ref);
+  // Once more, with one of the first thread and one of the second.
+  expect(await runtime.recycle()).toMatchObject({ moved: 1, restarted: [] });
+  ref.send({ type: 'answer', value: 'one' });
+  ref.send({ type: 'answer', value: 'two' });
+  expect(await Promise.all([first.answer, second.answer])).toEqual(['one', 'two']);
+});
+
+test('whoever waits for what was put off hears it when the instance stops while it moves', async () => {
+  const { runtime, system } = await started();
+  const ref = await runtime.spawn('deferring', { id: 'a' });
+  const { answer } = await putOff(system, ref);
+  const moving = runtime.recycle();
+  await ref.stop();
+  await moving;
+  await expect(answer).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
 });

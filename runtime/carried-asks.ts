@@ -12,7 +12,7 @@ export interface AskToCarry extends Pick<CarriedAsk, 'incarnation' | 'ask'> {
   readonly taken: (answer: Promise<unknown>, tag: Tag) => void;
 }
 
-/** The asks that one instance takes over from another process, until it runs: from then on they are like its own. */
+/** The asks that one instance takes over from another process or thread, until it runs: from then on they are like its own. */
 export class CarriedAsks {
   readonly #waiting: Waiting;
   readonly #address: string;
@@ -30,6 +30,12 @@ export class CarriedAsks {
       });
       taken(answer, known);
     }
+  }
+
+  /** Those that the instance takes along as it leaves one thread for another. */
+  add(asks: readonly CarriedAsk[]): this {
+    this.#asks.push(...asks);
+    return this;
   }
 
   /** For the thread. */

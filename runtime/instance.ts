@@ -15,7 +15,7 @@ import type { Seat } from './seats.ts';
 import type { ThreadHost } from './thread-host.ts';
 import { secretInSnapshot, type Keeper } from './store/keeper.ts';
 import { Watchers, type IncarnationEnd, type StopReason } from './watchers.ts';
-import type { ActivateRequest, DoneReport, PutOffAsk } from './wire/protocol.ts';
+import type { ActivateRequest, CarriedAsk, DoneReport } from './wire/protocol.ts';
 import type { WireSnapshot } from './wire/snapshot.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
 import { emitFrom, sendToParent } from './xstate/xstate5.ts';
@@ -102,7 +102,7 @@ export class Instance {
   #stopping: Promise<void> | undefined;
   #cut = false;
   #continuation: PersistedState | undefined;
-  readonly #carried: CarriedAsks | undefined;
+  #carried: CarriedAsks | undefined;
   #awaiting: { resolve(): void; reject(error: unknown): void }[] = [];
 
   constructor(options: InstanceOptions) {
@@ -133,10 +133,7 @@ export class Instance {
       settled: (tag) => void this.#seat?.deferred.delete(tag),
       large: (event, bytes) => this.#effects.large(this, event, bytes),
     });
-    const { threadId } = this.agent;
-    if (options.asks !== undefined) {
-      this.#carried = new CarriedAsks(options.asks, waiting, { address: this.address, threadId });
-    }
+    if (options.asks !== undefined) this.#carried = this.#carry(options.asks);
     this.watchers = new Watchers((error) => this.#effects.watcherThrew(this, error));
     this.started = new Promise((resolve, reject) => {
       this.#settleStarted = { resolve, reject };
@@ -232,10 +229,10 @@ export class Instance {
   }
 
   /** The asks that it has put off and that somebody waits for in this process, as its incarnation knows them. */
-  async putOff(timeoutMs: number): Promise<readonly PutOffAsk[]> {
-    const asks = (await this.query('putOff', timeoutMs)) as readonly PutOffAsk[];
+  async putOff(timeoutMs: number): Promise<readonly CarriedAsk[]> {
+    const asks = (await this.query('putOff', timeoutMs)) as readonly CarriedAsk[];
     const deferred = this.#seat?.deferred;
-    return asks.filter(([, tag]) => deferred?.has(tag) === true);
+    return asks.filter(({ tag }) => deferred?.has(tag) === true);
   }
 
   /** @throws {HoldfastError} `SECRET_IN_SNAPSHOT` */
@@ -376,16 +373,24 @@ export class Instance {
   }
 
   /** It has left its thread in order to go on, as the same incarnation, on another one. */
-  departed(state: PersistedState): void {
+  departed(state: PersistedState, asks: readonly CarriedAsk[] = []): void {
     // One that is being ended with its group goes nowhere.
-    if (this.#phase !== 'running') return;
+    if (this.#phase !== 'running') return this.#carry([]).add(asks).end();
     // A restart after that begins as it always does.
     this.#continuation = state;
     this.#phase = 'moving';
     this.#due = true;
     const from = this.#host?.n ?? 0;
     this.#unseat();
+    if (asks.length > 0) this.#carried = (this.#carried ?? this.#carry([])).add(asks);
     this.#effects.moving(this, from);
+  }
+
+  #carry(asks: readonly AskToCarry[]): CarriedAsks {
+    return new CarriedAsks(asks, this.#effects.waiting, {
+      address: this.address,
+      threadId: this.agent.threadId,
+    });
   }
 
   /** The pool has given it a place; `false` when it has one already or needs none any more. */

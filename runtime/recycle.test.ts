@@ -77,7 +77,7 @@ describe('the replacement of a pool’s threads', () => {
     expect(await ref.ask({ type: 'sum' })).toEqual({ sum: 55, works: 1, fired: 0 });
   });
 
-  test('waits for an ask that is put off, whose answer may need another event', async () => {
+  test('does not wait for an ask that is put off, whose answer comes with another event', async () => {
     const { runtime, spawn } = await movers();
     const ref = await spawn('a');
     const asked = ref.ask({ type: 'put off' });

@@ -46,7 +46,7 @@ import type { ThreadHost } from './thread-host.ts';
 import { RECYCLE_MS, Threads, type ThreadsOptions } from './threads.ts';
 import { twinLogic, type InstanceRequest, type TwinEffects } from './twins.ts';
 import { version } from './version.ts';
-import type { PutOffAsk } from './wire/protocol.ts';
+import type { CarriedAsk } from './wire/protocol.ts';
 import { createChild } from './xstate/xstate5.ts';
 
 export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProviders' | 'capabilities'> {
@@ -309,7 +309,7 @@ export class RuntimeSystem {
   }
 
   /** The asks that an instance has put off, as another process takes them over: see {@link SpawnRequest.asks}. */
-  async putOff(address: string): Promise<readonly PutOffAsk[]> {
+  async putOff(address: string): Promise<readonly CarriedAsk[]> {
     return (await this.#instances.get(address)?.putOff(PUT_OFF_MS)) ?? [];
   }
 

@@ -49,14 +49,22 @@ import { createProgress } from './wire/progress.ts';
 import {
   LISTS,
   type Admission,
+  type CarriedAsk,
+  type Departed,
   type HostMethod,
   type LetterReport,
-  type PutOffAsk,
   type SecretUseName,
   type Severance,
   type ThreadMethod,
 } from './wire/protocol.ts';
-import { isCount, isListOf, isPersistedState, isPutOffAsk, isWireSnapshot } from './wire/shapes.ts';
+import {
+  isCarriedAsk,
+  isCount,
+  isDeparted,
+  isListOf,
+  isPersistedState,
+  isWireSnapshot,
+} from './wire/shapes.ts';
 import { toUnshared, type WireSnapshot } from './wire/snapshot.ts';
 import type { PersistedState } from './xstate/persisted-timer.ts';
 
@@ -116,7 +124,7 @@ const ANSWERS = {
   snapshot: isWireSnapshot,
   persist: isPersistedState,
   can: (answer: unknown): answer is boolean => typeof answer === 'boolean',
-  putOff: (answer: unknown): answer is readonly PutOffAsk[] => isListOf(answer, isPutOffAsk),
+  putOff: (answer: unknown): answer is readonly CarriedAsk[] => isListOf(answer, isCarriedAsk),
 };
 const SLOW =
   'a turn takes long, and the other instances of its thread wait; do such work in steps or elsewhere';
@@ -392,10 +400,13 @@ export class ThreadHost implements PeerThread {
   async #depart(seat: Seat): Promise<void> {
     const { instance, slot } = seat;
     try {
-      const state = await this.#answer('depart', isStateOrNone, [slot, this.#movingOut === 'held']);
+      const state = await this.#answer('depart', isDepartedOrNone, [slot, this.#movingOut === 'held']);
       if (state === undefined || !this.#seats.isTaken(seat)) return;
+      const { asks = [], ...from } = state;
+      // Of what it says to have put off, only what this thread was asked.
+      const carried = asks.filter(({ tag }) => seat.deferred.delete(tag));
       this.#seats.vacate(seat);
-      if (instance.holds(seat)) instance.departed(state);
+      if (instance.holds(seat)) instance.departed(from, carried);
     } catch (error) {
       if (this.#gone) return;
       const fields = { thread: this.name, address: instance.address, error };
@@ -778,8 +789,8 @@ export class ThreadHost implements PeerThread {
   }
 }
 
-function isStateOrNone(answer: unknown): answer is PersistedState | undefined {
-  return answer === undefined || isPersistedState(answer);
+function isDepartedOrNone(answer: unknown): answer is Departed | undefined {
+  return answer === undefined || isDeparted(answer);
 }
 
 /** An agent that is still starting when its time is up. */

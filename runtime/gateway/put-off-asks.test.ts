@@ -60,6 +60,16 @@ describe('an ask whose answer is put off', () => {
     expect(await answer).toEqual({ status: 200, body: { reply: 'still here' } });
   });
 
+  test('goes on in another thread when a change of the config replaces the threads of its pool', async () => {
+    const byHand = { port: 0, reload: false };
+    const { front, write, call } = await gateway({ agents, gateway: byHand });
+    const { answer } = await putOff(call);
+    await write({ agents, gateway: byHand, threads: { desk: { env: { NEW: '1' } } } });
+    expect(await front.reload()).toBe('rolled');
+    await answerWith(call, 'moved');
+    expect(await answer).toEqual({ status: 200, body: { reply: 'moved' } });
+  });
+
   test('hears in words that its agent cannot go on', async () => {
     const { front, write, call } = await gateway({ agents, gateway: { port: 0, reload: false } });
     const { answer } = await putOff(call);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AskToCarry } from '../carried-asks.ts';
 import type { OpenWait, RuntimeSystem } from '../runtime-system.ts';
-import type { PutOffAsk } from '../wire/protocol.ts';
+import type { CarriedAsk } from '../wire/protocol.ts';
 import { HttpError } from './http-error.ts';
 
 /** Milliseconds for which an answer waits for the request that is to be passed on for it. */
@@ -90,9 +90,9 @@ export class PutOffAsks {
   }
 
   /** What the next process takes over of an instance: `asks` are those that it has put off. */
-  handOver(address: string, incarnation: number, asks: readonly PutOffAsk[]): HandedAsk[] {
+  handOver(address: string, asks: readonly CarriedAsk[]): HandedAsk[] {
     const open = this.#open.get(address);
-    return asks.flatMap(([ask, tag]) => {
+    return asks.flatMap(({ incarnation, ask, tag }) => {
       const known = open?.get(tag);
       if (known === undefined) return [];
       const { ticket, until, moved } = known;

@@ -303,9 +303,9 @@ export class Service {
   }
 
   /** Whoever waits for the answer of one that cannot say what it has put off is told when the runtime stops. */
-  async #putOffBy({ address, incarnation }: AgentRef): Promise<readonly HandedAsk[]> {
+  async #putOffBy({ address }: AgentRef): Promise<readonly HandedAsk[]> {
     try {
-      return this.#asks.handOver(address, incarnation, (await this.#system?.putOff(address)) ?? []);
+      return this.#asks.handOver(address, (await this.#system?.putOff(address)) ?? []);
     } catch {
       return [];
     }

@@ -47,10 +47,12 @@ export interface ActivateRequest {
   readonly asks?: readonly CarriedAsk[];
 }
 
-/** An ask that an instance has put off: the number in its token, and what finds the one who waits. */
-export type PutOffAsk = readonly [ask: number, tag: Tag];
+/** What an instance that has left its thread goes on from, with the asks that it has put off. */
+export interface Departed extends PersistedState {
+  readonly asks?: readonly CarriedAsk[];
+}
 
-/** An ask that an incarnation of another process has put off. */
+/** An ask that an instance has put off, and answers in another thread or process. */
 export interface CarriedAsk {
   /** As the token of the ask names them. */
   readonly incarnation: number;

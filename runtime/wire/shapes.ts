@@ -4,10 +4,11 @@ import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { ErrorsWithin } from './errors-within.ts';
 import type {
+  CarriedAsk,
+  Departed,
   DoneReport,
   ErrorReport,
   LogReport,
-  PutOffAsk,
   StateOf,
   TraceReport,
   WireEvidence,
@@ -68,8 +69,16 @@ export function isPersistedState(value: unknown): value is PersistedState {
   return typeof value['version'] !== 'object' || value['version'] === null;
 }
 
-export function isPutOffAsk(value: unknown): value is PutOffAsk {
-  return Array.isArray(value) && isCount(value[0]) && isCount(value[1]);
+export function isDeparted(value: unknown): value is Departed {
+  if (!isPersistedState(value)) return false;
+  const { asks } = value as Departed;
+  return asks === undefined || isListOf(asks, isCarriedAsk);
+}
+
+export function isCarriedAsk(value: unknown): value is CarriedAsk {
+  if (!isPlain(value)) return false;
+  const { incarnation, ask, tag, deadline } = value;
+  return isCount(incarnation) && isCount(ask) && isCount(tag) && typeof deadline === 'number';
 }
 
 export function isStateOf(value: unknown): value is StateOf {

@@ -72,8 +72,8 @@ export interface ReplyToken {
 
 /**
  * Puts off the answer to the ask that `event` came with: the turn may end without one, and {@link answer} gives it
- * later, until the asker’s time is up. Only the incarnation that put it off can answer, and the one that goes on for it after a
- * restart of the gateway.
+ * later, until the asker’s time is up. Only the incarnation that put it off can answer, in whatever thread it is, and the one
+ * that goes on for it after a restart of the gateway.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../errors.ts';
 import { isClonable } from '../wire/errors.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
-import type { PersistedState } from '../xstate/persisted-timer.ts';
+import type { CarriedAsk, Departed } from '../wire/protocol.ts';
 import type { Clock } from '../xstate/xstate5.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
@@ -23,7 +23,9 @@ export interface DeparturesOptions {
   readonly pause: (instance: HostedInstance) => void;
   /** It does again. */
   readonly goOn: (instance: HostedInstance) => void;
-  /** It goes. */
+  /** The asks that it has put off and that go with it; undefined when another agent asked, who waits for this thread. */
+  readonly asksOf: (instance: HostedInstance) => readonly CarriedAsk[] | undefined;
+  /** It goes, and what it has put off. */
   readonly leave: (instance: HostedInstance) => void;
 }
 
@@ -31,13 +33,13 @@ interface Departure {
   /** While it is not ready, it handles no envelope until then. */
   readonly holdUntil: number;
   /** With nothing when it does not go. */
-  readonly settle: (state?: PersistedState) => void;
+  readonly settle: (state?: Departed) => void;
   readonly fail: (error: unknown) => void;
 }
 
 /**
  * Lets the instances of a thread that is to be replaced go to others, together, at a moment at which nothing of any of
- * them is lost or done twice: no child is at work that would begin anew, no ask is put off, and all that was sent has
+ * them is lost or done twice: no child is at work that would begin anew, no ask of another agent is put off, and all that was sent has
  * been handled. Who is not ready may be held for a while: it handles no envelope, so that nothing new begins, unless it may
  * need one to answer what it has put off. Who is goes on until it is time.
  */
@@ -56,7 +58,7 @@ export class Departures {
    * Resolves when the instance has left, with what it continues from; with nothing when it ended before or stays. Rejects
    * when its state cannot be persisted, and then it stays. Asked again, the last call counts.
    */
-  depart(instance: HostedInstance, hold: boolean): Promise<PersistedState | undefined> {
+  depart(instance: HostedInstance, hold: boolean): Promise<Departed | undefined> {
     return new Promise((settle, fail) => {
       this.#waiting.get(instance)?.settle();
       const holdUntil = hold ? this.#loop.now() + HOLD_MS : 0;
@@ -111,7 +113,8 @@ export class Departures {
   };
 
   #isReady(instance: HostedInstance): boolean {
-    return instance.deferred.size === 0 && !this.#options.isBusy(instance) && instance.movable() === true;
+    const { isBusy, asksOf } = this.#options;
+    return asksOf(instance) !== undefined && !isBusy(instance) && instance.movable() === true;
   }
 
   #go(instance: HostedInstance): void {
@@ -121,8 +124,9 @@ export class Departures {
       const state = instance.persist();
       // Once it has left it is too late.
       if (!isClonable(state)) throw unclonableState(instance.address, state);
+      const asks = this.#options.asksOf(instance) ?? [];
       this.#options.leave(instance);
-      departure?.settle(state);
+      departure?.settle(asks.length === 0 ? state : { ...state, asks });
     } catch (error) {
       this.#options.goOn(instance);
       departure?.fail(error);

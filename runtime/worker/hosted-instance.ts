@@ -2,13 +2,7 @@ import type { AnyActorLogic, AnyActorRef, AnyEventObject, Snapshot } from 'xstat
 import { HoldfastError } from '../errors.ts';
 import { encodeError } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
-import {
-  REPORT,
-  type ActivateRequest,
-  type CarriedAsk,
-  type ErrorReport,
-  type PutOffAsk,
-} from '../wire/protocol.ts';
+import { REPORT, type ActivateRequest, type CarriedAsk, type ErrorReport } from '../wire/protocol.ts';
 import type { Naming } from '../wire/inspection.ts';
 import type { InspectionFeed } from '../wire/inspection-feed.ts';
 import type { Progress } from '../wire/progress.ts';
@@ -41,6 +35,15 @@ export interface HostedInstanceOptions {
   readonly late: (what: string) => void;
 }
 
+/** An ask that was put off. */
+export interface PutOff {
+  readonly ask: OpenAsk;
+  /** Where it came from; known when the turn that put it off is over. */
+  place: Place | undefined;
+  /** In its token. */
+  readonly incarnation: number;
+}
+
 type AnySnapshot = Snapshot<unknown> & {
   readonly value?: unknown;
   readonly context?: unknown;
@@ -51,7 +54,7 @@ type AnySnapshot = Snapshot<unknown> & {
 export class HostedInstance {
   readonly slot: number;
   /** Asks that it put off, by their ids, each with the place it came to. */
-  readonly deferred = new Map<number, { readonly ask: OpenAsk; place: Place | undefined }>();
+  readonly deferred = new Map<number, PutOff>();
   readonly #options: HostedInstanceOptions;
   readonly #actor: HostedActor;
   readonly #state = threadState();
@@ -397,20 +400,23 @@ export class HostedInstance {
   }
 
   /** Asks that it put off, of those who ask by way of `source`. */
-  putOff(source: Source): PutOffAsk[] {
-    const asks: PutOffAsk[] = [];
-    for (const { ask, place } of this.deferred.values())
-      if (place?.source === source) asks.push([ask.id, ask.tag]);
+  putOff(source: Source): CarriedAsk[] {
+    const asks: CarriedAsk[] = [];
+    for (const { ask, place, incarnation } of this.deferred.values()) {
+      const { id, tag, deadline } = ask;
+      if (place?.source === source) asks.push({ incarnation, ask: id, tag, deadline });
+    }
     return asks;
   }
 
-  /** Takes over what an incarnation of another process has put off: who has its token can answer here. */
+  /** Takes over what was put off in another thread or process: who has a token of there can answer here. */
   takeOver(asks: readonly CarriedAsk[], place: Place): void {
     const { bridge } = this.#options;
     for (const { incarnation, ask: id, tag, deadline } of asks) {
       this.deferred.set(id, {
         ask: { id, tag, deadline, depth: 0, state: 'deferred', value: undefined },
         place,
+        incarnation,
       });
       this.#answersFor.add(incarnation);
       threadState().running.set(runningKey({ address: this.address, incarnation }), bridge);

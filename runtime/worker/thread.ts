@@ -163,7 +163,13 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     isBusy: (instance) => peers.isBusy(instance.self) || turns.isAsked(instance),
     pause: (instance) => turns.pause(instance),
     goOn: (instance) => turns.goOn(instance),
+    asksOf(instance) {
+      const asks = instance.putOff(host);
+      return asks.length === instance.deferred.size ? asks : undefined;
+    },
     leave(instance) {
+      // They are answered elsewhere.
+      instance.deferred.clear();
       instance.mirror();
       instance.stop();
       left(instance);
@@ -276,7 +282,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
           signal.removeEventListener('abort', giveUp);
         }
       },
-      defer: (ask) => void instance.deferred.set(ask.id, { ask, place: undefined }),
+      defer: (ask) => void instance.deferred.set(ask.id, { ask, place: undefined, incarnation }),
       answer: (ask, value) => turns.answer(instance, ask, value),
       // The slot may be another's by then.
       warn: (message) => reports.add(REPORT.warning, isOver() ? -1 : slot, message),
