@@ -66,7 +66,6 @@ import {
   isWireSnapshot,
 } from './wire/shapes.ts';
 import { toUnshared, type WireSnapshot } from './wire/snapshot.ts';
-import type { PersistedState } from './xstate/persisted-timer.ts';
 
 export interface ThreadHostOptions {
   readonly pool: ResolvedPool;
