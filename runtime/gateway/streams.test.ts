@@ -60,6 +60,23 @@ test('the current state comes once, and after it the latest, never one twice', a
   }
 });
 
+test('of an instance that nobody has watched, which tells its state on two ways then, the state comes once', async () => {
+  const { app, call } = await opened();
+  const counts: number[] = [];
+  for (let n = 0; n < 20; n += 1) {
+    const path = `/v1/agents/counter/${n}`;
+    await call('PUT', path);
+    const response = await app.request(`${path}/stream?everyMs=0`, { headers: asDesk });
+    const text = response.text();
+    // Both ways are behind it then.
+    await call('GET', `${path}/snapshot`);
+    await call('GET', `${path}/snapshot`);
+    await call('DELETE', path);
+    counts.push(kindsIn(await text).filter((kind) => kind === 'snapshot').length);
+  }
+  expect(counts).toEqual(Array.from({ length: 20 }, () => 1));
+});
+
 test('between two snapshots is the time that the client wants, and the last one comes before the end', async () => {
   const { send, stream } = await opened();
   const slow = await stream('?everyMs=60000');
