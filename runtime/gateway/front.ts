@@ -17,10 +17,11 @@ import type { ControlAction, HandedState } from './messages.ts';
 import { realModules } from './real-modules.ts';
 import type { ServiceProcess } from './service-process.ts';
 import { Services } from './services.ts';
+import { startMs } from './start-time.ts';
 import { fingerprintOf, sameFiles, type TlsFiles, tlsOf } from './tls-files.ts';
 import { digestOf } from './token-access.ts';
 
-/** How long a process may take to hand over, or to take, all instances. */
+/** How long a process may take to hand over all instances. */
 const HAND_OVER_MS = 30_000;
 /** And to replace the threads of pools, each of which may wait 10 s for its instances. */
 const ROLL_MS = 600_000;
@@ -278,7 +279,8 @@ export class Front {
     let lost: HandedState['lost'];
     try {
       this.#goOn();
-      ({ lost } = await service.ask({ type: 'serve', state }, 'serving', HAND_OVER_MS));
+      const ms = startMs(this.#config.pools, state.instances.length);
+      ({ lost } = await service.ask({ type: 'serve', state }, 'serving', ms));
       this.#goOn();
     } catch (error) {
       // Whoever stops all lets it clean up.

@@ -357,7 +357,9 @@ export const routes: readonly Route[] = [
     answer: z.object({ link: text() }),
     run: async ({ runtime }) => {
       if (runtime.inspector === undefined) {
-        throw new HttpError(404, 'NOT_FOUND', 'nothing is inspected; write "inspect": {} into the config');
+        const advice =
+          'write "inspect": {} into the config; where it stands there, the log says why its page is not';
+        throw new HttpError(404, 'NOT_FOUND', `nothing is inspected; ${advice}`);
       }
       return { status: 201, body: { link: runtime.inspector.link() } };
     },

@@ -28,6 +28,7 @@ import { type HandedAsk, PutOffAsks } from './put-off-asks.ts';
 import { ReadinessProbe } from './readiness.ts';
 import { Receipts } from './receipts.ts';
 import { RequestServer } from './request-server.ts';
+import { AT_A_TIME } from './start-time.ts';
 import { StreamTokens } from './stream-tokens.ts';
 import { Streams } from './streams.ts';
 import { fingerprintOf, type TlsFiles, tlsOf } from './tls-files.ts';
@@ -35,8 +36,6 @@ import { TokenAccess } from './token-access.ts';
 
 /** How long the events that wait may take before the states are handed over. */
 const DRAIN_MS = 10_000;
-/** Instances whose states are asked for, or that are started, at a time. */
-const AT_A_TIME = 32;
 /** How often, and how many times, the page of the inspector is tried for while another process may have its port. */
 const PAGE_MS = 1000;
 const PAGE_TRIES = 60;
