@@ -99,7 +99,7 @@ function isLongNumber(value: string, digits: number): boolean {
 
 /** Filled in when it is used: `%s`, `{password}`, `$PASSWORD`. */
 function isInsert(value: string): boolean {
-  return isMarker(value) || /^(?:%[sdvr]|\$?\{[^{}]{0,128}\}|\$[^\s]{1,128})$/.test(value);
+  return isMarker(value) || /^(?:%[sdvr]|\$?\{[^{}]{0,128}\})$/.test(value);
 }
 
 /** What documentation writes for one: `user:password@`. */

@@ -11,7 +11,8 @@ const words = new Set(
 );
 
 const forms: readonly RegExp[] = [
-  /^\$[A-Za-z_]\w{0,127}$/,
+  // `$NAME` and `$name`; `$ecret99` may be a password.
+  /^\$(?:[A-Z_][A-Z0-9_]{0,127}|[A-Za-z_]{1,64})$/,
   // `${X}`, `${env:X}`, `${{ secrets.X }}`.
   /^\$\{\{?[ ]{0,8}[A-Za-z_]\w{0,127}(?:[.:/][A-Za-z_][\w./-]{0,127})?[ ]{0,8}\}?\}$/,
   // `$(command)` and the older form of it.
@@ -24,6 +25,9 @@ const forms: readonly RegExp[] = [
   /^[a-z]{1,16}(?:-[a-z]{1,16}){0,3}-(?:oauth|local|managed)$/,
   // A type of Kubernetes.
   /^[a-z-]{1,32}(?:\.[a-z-]{1,16}){1,3}\/[a-z-]{1,32}$/,
+  // What is encrypted: SOPS, Jasypt, Spring. And the half of a key that is no secret.
+  /^(?:ENC[[(]|\{cipher\})/,
+  /^(?:ssh-[a-z0-9]{2,16}|ecdsa-sha2-\S{1,32}|sk-(?:ssh|ecdsa)-\S{1,48}) AAAA|^age1[a-z0-9]{58}$/,
   // What packages are at: `"js-tokens": "^4.0.0"`.
   /^[~^<>=v]{0,2}\d{1,5}(?:\.\d{1,5}){2}(?:[-+][\w.-]{1,64})?$|^(?:workspace|npm|link|catalog):/,
   // What tests write: `test-token`, `sk-fake`, `abc123`.
@@ -42,6 +46,8 @@ export function isMarker(value: string): boolean {
   const text = value.trim();
   if (words.has(text.toLowerCase()) || forms.some((form) => form.test(text))) return true;
   if (variable.test(text)) return text.replaceAll(/\D/g, '').length <= 4;
+  const rest = text.replaceAll(/\$\{[A-Za-z_]\w{0,127}\}/g, '');
+  if (rest !== text && rest.length <= 32 && !/\d/.test(rest)) return true;
   const fallback = withDefault.exec(text)?.[1];
   if (fallback !== undefined) return !looksRandom(fallback);
   return path.test(text) && !text.split(/[/\\]/).some(looksRandom);

@@ -45,7 +45,7 @@ export const tokenForms: readonly TokenForm[] = [
   ),
   form(
     'curl',
-    '\\bcurl(?=[ \\t])[^\\n\\r]{0,256}?[ \\t](?:-u|--user)[ \\t=]?[ \\t]{0,8}["\']?(?<value>[^\\s:"\']{1,64}:[^\\s"\']{4,256})',
+    '\\bcurl(?=[ \\t])[^\\n\\r]{0,256}?[ \\t](?:-u|--user)[ \\t=]?[ \\t]{0,8}["\']?[^\\s:"\']{1,64}:(?!\\$\\()(?<value>[^\\s"\']{4,256})',
     'curl.se/docs/manpage.html',
   ),
   form(
