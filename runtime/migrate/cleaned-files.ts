@@ -1,7 +1,7 @@
 import { Lines } from '../config/excerpt.ts';
 import { plainText } from '../config/received.ts';
 import type { Change } from './change.ts';
-import { entriesOfEnv, envFree } from './env-free.ts';
+import { entriesIn, envFree } from './env-free.ts';
 import type { KeptCredential } from './kept-values.ts';
 import { type OldFile, type OldFiles, placeIn } from './old-files.ts';
 import { isNamedCredential } from './named-credentials.ts';
@@ -55,7 +55,8 @@ export async function cleanedFiles(old: OldFiles, { kept, refs, search }: Kept):
       doubts.push(...free.doubts.map((at) => placeIn(file, lines.position(at).line, old.config.file)));
     }
     if (kind === 'env') {
-      const found = entriesOfEnv(text).filter((one) => one.isDisputed && isNamedCredential(one));
+      const entries = await entriesIn(text, old.finder);
+      const found = entries.filter((one) => one.isDisputed && isNamedCredential(one));
       disputed.push(
         ...found.map(
           ({ start, name }) =>

@@ -7,7 +7,7 @@ import { joined, linesOf, REMOVED, replaced } from './spans.ts';
 import type { TokenFinder } from './tokens.ts';
 
 /** The assignments of a `.env` as Node reads them, and those that only `dotenv` sees. */
-export function entriesOfEnv(text: string): EnvValue[] {
+function entriesOfEnv(text: string): EnvValue[] {
   const entries: EnvValue[] = readEnv(text);
   const others = readDotenv(text).filter((one) => !entries.some((entry) => isOverlap(entry, one)));
   return [...entries, ...others.map((one) => Object.assign(one, { isDisputed: false }))].toSorted(
@@ -15,10 +15,29 @@ export function entriesOfEnv(text: string): EnvValue[] {
   );
 }
 
+/** The same; a token that goes on below its assignment, such as a key of many lines without quotes, is all of its value. */
+export async function entriesIn(text: string, finder: TokenFinder): Promise<EnvValue[]> {
+  const tokens = joined(await finder.spansIn(text));
+  const entries: EnvValue[] = [];
+  for (const entry of entriesOfEnv(text)) {
+    if (entry.start < (entries.at(-1)?.end ?? 0)) continue;
+    const token = tokens.find(
+      ({ start, end }) => start < entry.end && entry.valueStart <= start && end > entry.end,
+    );
+    if (token === undefined) entries.push(entry);
+    else {
+      const value = text.slice(token.start, token.end).replaceAll('\r', '');
+      entries.push({ ...entry, value, end: token.end, valueStart: token.start, valueEnd: token.end });
+    }
+  }
+  return entries;
+}
+
 /** The credentials of a `.env`: by their names, and as tokens of a well-known service. What is disputed is for a person. */
 export async function credentialsOfEnv(text: string, finder: TokenFinder): Promise<EnvValue[]> {
   const tokens = joined(await finder.spansIn(text));
-  return entriesOfEnv(text).filter((one) => {
+  const entries = await entriesIn(text, finder);
+  return entries.filter((one) => {
     const isToken = tokens.some(({ start, end }) => start <= one.valueStart && one.valueEnd <= end);
     return !one.isDisputed && one.value !== '' && (isToken || isNamedCredential(one));
   });
@@ -34,7 +53,7 @@ export async function envFree(
   { credentials, search, refOf }: EnvGone,
   finder: TokenFinder,
 ): Promise<{ text: string; doubts: readonly number[] }> {
-  const entries = entriesOfEnv(text);
+  const entries = await entriesIn(text, finder);
   const tokens = await finder.spansIn(text);
   const holdsToken = (span: Span): boolean => tokens.some((one) => isOverlap(one, span));
   const doubts: number[] = [];

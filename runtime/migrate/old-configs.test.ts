@@ -82,7 +82,9 @@ function grantsIn(root: unknown): string[] {
   return entriesOf(property(root, 'agents')).flatMap(([name, agent]) =>
     entriesOf(property(agent, 'secrets')).map(([label, grant]) => {
       const { provider, id } = property(grant, 'ref') as { provider: string; id: string };
-      return `${name}: ${label} = ${provider}:${id} for ${String(property(grant, 'hosts'))}`;
+      const [header, format] = [property(grant, 'header'), property(grant, 'format')];
+      const how = label.startsWith('headers-') ? ` in ${String(header)} as ${String(format)}` : '';
+      return `${name}: ${label} = ${provider}:${id} for ${String(property(grant, 'hosts'))}${how}`;
     }),
   );
 }

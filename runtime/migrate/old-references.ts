@@ -1,5 +1,6 @@
 import { type ConfigPath, isRecord } from '../config/finding.ts';
 import { isCredentialName } from '../secrets-audit/credentials.ts';
+import { isHeader } from './header-keys.ts';
 import { type Marker, markerOf } from './markers.ts';
 import type { OldProviders } from './old-providers.ts';
 import { isNamedCredential } from './named-credentials.ts';
@@ -9,6 +10,8 @@ import type { SecretRef } from './proposed-grants.ts';
 export interface OldReference {
   readonly keys: ConfigPath;
   readonly ref: SecretRef;
+  /** For one of `headers`: the value of the header, with {} for the secret. */
+  readonly format?: string | undefined;
 }
 
 /** What stands for a secret, and leads to none that could be granted. */
@@ -39,7 +42,8 @@ export function referencesIn(root: unknown, providers: OldProviders): OldReferen
   };
   const ofSecretRef = (keys: ConfigPath, source: string, id: string, provider: unknown): void => {
     const alias = providers.aliasOf(source, provider);
-    if (alias !== undefined) references.push({ keys, ref: { provider: alias, id } });
+    if (alias !== undefined)
+      references.push({ keys, ref: { provider: alias, id }, format: isHeader(keys) ? '{}' : undefined });
     else
       standIns.push({
         keys,
@@ -52,7 +56,8 @@ export function referencesIn(root: unknown, providers: OldProviders): OldReferen
     if (marker?.kind === 'variable') {
       const { variable, fallback } = marker;
       if (!isCredentialName(name) && !isCredentialName(variable)) return;
-      references.push({ keys, ref: { provider: providers.env, id: variable } });
+      const format = isHeader(keys) ? value.replace(/\$\{.*\}|^[^$]*$/s, '{}') : undefined;
+      references.push({ keys, ref: { provider: providers.env, id: variable }, format });
       if (fallback === undefined) return;
       const what = `is the variable ${variable} now; what was to be taken without it is gone, set the variable`;
       standIns.push({ keys, what });

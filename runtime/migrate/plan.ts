@@ -7,13 +7,14 @@ import { differences, readResult, type Result, resultError } from './check-resul
 import type { Choices } from './choices.ts';
 import type { Change } from './change.ts';
 import { cleanedFiles } from './cleaned-files.ts';
-import { isResidue, keptOf, type KeptCredential } from './kept-values.ts';
+import { keptOf, type KeptCredential } from './kept-values.ts';
 import { type NewConfig, newConfig } from './new-config.ts';
 import { oldAgents, type OldAgent } from './old-agents.ts';
-import { type OldFiles, placeIn } from './old-files.ts';
+import type { OldFiles } from './old-files.ts';
 import { freeAlias, oldProviders } from './old-providers.ts';
-import { type OldReferences, referencesIn } from './old-references.ts';
-import { namesOf, type OldSecret, type Proposal, proposalsFor } from './proposed-grants.ts';
+import { referencesIn } from './old-references.ts';
+import { secretsOf } from './old-secrets.ts';
+import { type Proposal, proposalsFor } from './proposed-grants.ts';
 import { searchFor } from './search.ts';
 import { todosOf } from './todos.ts';
 
@@ -228,55 +229,4 @@ function backupOf(file: string): string {
     const backup = n === 1 ? `${file}.backup` : `${file}.backup-${n}`;
     if (!existsSync(backup)) return backup;
   }
-}
-
-interface Secrets {
-  readonly kept: readonly KeptCredential[];
-  readonly ids: readonly string[];
-  readonly alias: string;
-  readonly references: OldReferences;
-  /** Whether an alias is one under which variables are read. */
-  readonly isEnvAlias: (alias: string) => boolean;
-}
-
-/** All secrets that the agents used: those that are kept now, and those that were somewhere else already. */
-function secretsOf(old: OldFiles, { kept, ids, alias, references, isEnvAlias }: Secrets): OldSecret[] {
-  const variables = new Map<string, string>();
-  const plain = kept.flatMap(({ places }, n): OldSecret[] => {
-    // What only a backup has was in use once.
-    if (places.every(({ file }) => isResidue(old, file))) return [];
-    const ref = { provider: alias, id: ids[n] ?? '' };
-    const inConfig = places.filter(({ keys }) => keys !== undefined);
-    const [shown] = inConfig.length > 0 ? [] : places;
-    // What stood at several places of the config belongs to the agents of all of them.
-    return inConfig.concat(shown ?? []).map((place): OldSecret => {
-      const { file, line, keys } = place;
-      return { names: namesOf(place), ref, place: placeIn(file, line, old.config.file), keys };
-    });
-  });
-  // Of a variable that is written twice the last counts, and `.env` before its versions.
-  const inEnv = kept.flatMap(({ places }, n) =>
-    places.filter(({ file }) => isEnv(old, file)).map((place) => ({ place, id: ids[n] ?? '' })),
-  );
-  for (const { place, id } of inEnv.toSorted(
-    (a, b) => b.place.file.length - a.place.file.length || a.place.line - b.place.line,
-  )) {
-    variables.set(place.path, id);
-  }
-  const used = references.references.map(({ keys, ref }): OldSecret => {
-    const names = keys.filter((key) => typeof key === 'string');
-    const id = isEnvAlias(ref.provider) ? variables.get(ref.id) : undefined;
-    const place = old.placeOf(keys);
-    return { names, keys, place, ref: id === undefined ? ref : { provider: alias, id } };
-  });
-  const isUsed = new Set(used.map(({ ref }) => JSON.stringify(ref)));
-  // Of a variable that the config names, the place where it is used says more.
-  return [
-    ...plain.filter(({ keys, ref }) => keys !== undefined || !isUsed.has(JSON.stringify(ref))),
-    ...used,
-  ];
-}
-
-function isEnv({ files }: OldFiles, file: string): boolean {
-  return files.find((one) => one.file === file)?.kind === 'env';
 }

@@ -1,5 +1,6 @@
 import { type ConfigPath, property, valueAt } from '../config/finding.ts';
-import type { Grant } from '../config/grant-schema.ts';
+import { isFramingHeader } from '../config/grant-checks.ts';
+import { type Grant, grantForms } from '../config/grant-schema.ts';
 import { originOf } from '../config/grant-hosts.ts';
 import { type KnownService, serviceOf, wordsOf } from './known-services.ts';
 import { modelProvidersOf, type OldAgent } from './old-agents.ts';
@@ -19,6 +20,8 @@ export interface OldSecret {
   readonly ref: SecretRef;
   /** Where it stands, for people: `openclaw.json:12`. */
   readonly place: string;
+  /** For one of `headers`: the value of the header, with {} for the secret. */
+  readonly format?: string | undefined;
 }
 
 /** A grant that an agent gets, or what is missing for one. */
@@ -60,15 +63,17 @@ function uses(
 }
 
 function grantOf(
-  { keys, ref }: OldSecret,
+  { keys = [], ref, format: ofHeader }: OldSecret,
   service: KnownService | undefined,
   root: unknown,
 ): Grant | undefined {
-  const beside = keys === undefined ? undefined : valueAt(root, keys.slice(0, -1));
-  const written = hostOf(beside);
+  // Beside `headers` stands what stands beside a credential elsewhere.
+  const written = hostOf(valueAt(root, keys.slice(0, ofHeader === undefined ? -1 : -2)));
   const hosts = written === undefined ? service?.hosts : [written];
   if (hosts === undefined) return undefined;
-  const { header, format } = service ?? {};
+  const { header, format } =
+    ofHeader === undefined ? (service ?? {}) : { header: headerOf(keys), format: ofHeader };
+  if (ofHeader !== undefined && (header === undefined || !grantForms.format.test(ofHeader))) return undefined;
   return {
     ref: { ...ref },
     mode: 'inject',
@@ -77,6 +82,12 @@ function grantOf(
     ...(header && { header }),
     ...(format && { format }),
   };
+}
+
+/** The name of a header, if a grant may name it. */
+function headerOf(keys: ConfigPath): string | undefined {
+  const name = String(keys.at(-1));
+  return grantForms.header.test(name) && !isFramingHeader(name) ? name : undefined;
 }
 
 /** The host of a `baseUrl` that stands beside a credential, if a grant may name it. */
