@@ -228,15 +228,27 @@ test('a config that is a link is one config, with its modules beside the link, h
   expect(await made.call('gateway stop')).toMatchObject({ out: 'Gateway stopped.\n' });
 });
 
-test('a gateway that was started by the path that a link leads to is found by the link', async () => {
+test('a gateway that was started by the path that a link leads to is found by the link, and the other way round', async () => {
   const made = await desk();
   const link = join(made.home, 'link.json');
   await symlink('desk/openclaw.json', link);
-  expect(await made.call('gateway start')).toMatchObject({ code: 0 });
-  const elsewhere = (args: string) => shell('/')(`${args} -c ${link}`, { env: made.env });
-  expect(await elsewhere('gateway start')).toMatchObject({ out: expect.stringContaining('already-running') });
-  expect(await elsewhere('gateway status')).toMatchObject({ code: 0 });
-  expect(await elsewhere('gateway stop')).toMatchObject({ out: 'Gateway stopped.\n' });
+  const other = join(made.home, 'other.json');
+  await symlink('desk/openclaw.json', other);
+  const named = (file: string) => (args: string) => shell('/')(`${args} -c ${file}`, { env: made.env });
+  // Another link is another config, which may have other modules beside it.
+  for (const [one, another, ofOther] of [
+    [made.call, named(link), 0],
+    [named(link), made.call, 1],
+  ] as const) {
+    expect(await one('gateway start')).toMatchObject({ code: 0 });
+    expect(await another('gateway start')).toMatchObject({
+      out: expect.stringContaining('already-running') as string,
+    });
+    expect(await another('gateway status')).toMatchObject({ code: 0 });
+    expect(await named(other)('gateway status')).toMatchObject({ code: ofOther });
+    expect(await another('gateway stop')).toMatchObject({ out: 'Gateway stopped.\n' });
+    expect(await one('gateway status')).toMatchObject({ code: 1 });
+  }
 });
 
 test('the working folder is named as the shell names it, when that is the same folder', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readFile, realpath, rm } from 'node:fs/promises';
+import { glob, lstat, mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -155,13 +155,25 @@ export async function retract({ config, token }: Pick<RunningGateway, 'config' |
 
 /**
  * The gateway of a config; undefined when none runs. A config is known by its path as it is named, so that a link stays the same
- * one when it leads elsewhere; what was started by the path that a link leads to is found, too.
+ * one when it leads elsewhere. What was started by the path that a link leads to is found by the link, and the other way round.
  */
 export async function runningGateway(config: string, env: Environment): Promise<RunningGateway | undefined> {
   const real = await realpath(config).catch(() => config);
   for (const name of new Set([config, real])) {
     const found = await recordOf(name, env);
     if (found !== undefined && (await isRunning(found))) return found;
+  }
+  return config === real ? runningByLink(config, env) : undefined;
+}
+
+/** One whose config is a link that leads to that file now. */
+async function runningByLink(config: string, env: Environment): Promise<RunningGateway | undefined> {
+  const all = dirname(dirname(gatewayFolder(config, env)));
+  for await (const name of glob('*/*/running.json', { cwd: all })) {
+    const found = await readRecord(join(all, name));
+    if (found === undefined || found.config === config) continue;
+    const real = await realpath(found.config).catch(() => undefined);
+    if (real === config && (await isRunning(found))) return found;
   }
   return undefined;
 }
@@ -178,8 +190,11 @@ export async function gatewayEnded(gateway: RunningGateway, signal: AbortSignal)
 }
 
 /** What was left, by a gateway that runs or by one that could not take it back. */
-async function recordOf(config: string, env: Environment): Promise<RunningGateway | undefined> {
-  const file = fileOf(config, env);
+function recordOf(config: string, env: Environment): Promise<RunningGateway | undefined> {
+  return readRecord(fileOf(config, env));
+}
+
+async function readRecord(file: string): Promise<RunningGateway | undefined> {
   try {
     const found: unknown = JSON.parse(await readFile(file, 'utf8'));
     return isRecord(found) ? found : undefined;
