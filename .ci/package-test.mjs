@@ -247,6 +247,49 @@ function upgrade() {
   }
 }
 
+/** Types the steps that `init` prints, has the project checked strictly, and sees a slip of each kind found. */
+function newProject() {
+  const said = JSON.parse(npm(folder, 'exec', '--no', '--', 'holdfast', 'init', 'newcomer', '--json'));
+  const app = said.folder;
+  for (const step of said.next.filter((step) => !step.startsWith('cd ') && step !== 'npm start')) {
+    const [command, ...args] = step.split(' ');
+    deepEqual(command, 'npm');
+    npm(app, ...args, '--silent', ...(args[0] === 'install' ? ['--no-audit', '--no-fund'] : []));
+  }
+  deepEqual(npm(app, 'start', '--silent').split('\n')[0], 'Hello Ada, you are number 1 at greeter/front');
+  npm(app, 'run', '--silent', 'check');
+  // Our own declarations too, with the compiler that this package is built with.
+  const tsc = (...args) => {
+    try {
+      return nodeIn(app, join(root, 'node_modules/typescript/bin/tsc'), ...args);
+    } catch (error) {
+      return error.stdout;
+    }
+  };
+  const main = readFileSync(join(app, 'main.ts'), 'utf8');
+  const every = Object.keys(entries).filter((entry) => !entry.endsWith('.json'));
+  const imports = every.map((entry, n) => `export * as e${n} from 'holdfast${entry.slice(1)}';\n`);
+  writeFileSync(join(app, 'every.ts'), imports.join(''));
+  for (const args of [
+    ['--skipLibCheck', 'false'],
+    ['--skipLibCheck', 'false', '--types', 'undici-types'],
+    [],
+  ])
+    deepEqual([args, tsc(...args)], [args, '']);
+  const slips = {
+    "'greeter', { id": "'greter', { id",
+    "type: 'greet', name": "type: 'great', name",
+    "type: 'greet', name }": "type: 'greet', name: 1 }",
+    'console.log(await front': 'const n: number = (await front',
+  };
+  for (const [right, wrong] of Object.entries(slips)) {
+    writeFileSync(join(app, 'main.ts'), main.replace(right, wrong));
+    const [, line] = /^main\.ts\((\d+),\d+\): error/.exec(tsc()) ?? [];
+    const expected = main.slice(0, main.indexOf(right)).split('\n').length;
+    deepEqual([wrong, Number(line)], [wrong, expected]);
+  }
+}
+
 function readManifest(of) {
   return JSON.parse(readFileSync(join(of, 'package.json'), 'utf8'));
 }
@@ -361,6 +404,7 @@ try {
     holdfast('init', 'fresh');
     deepEqual(JSON.parse(holdfast('doctor', '--json', '--config', 'fresh/openclaw.json')).ok, true);
   });
+  check('a new project is installed as the command says, runs, and passes its own check', newProject);
   check('the upgrade of the owner’s document: version, backup, package, new sections, restart', upgrade);
   check('the page of the inspector, with all its files', () => {
     const served = JSON.parse(node('page.mjs'));

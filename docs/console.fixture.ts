@@ -23,8 +23,8 @@ export function steps(text: string): Step[] {
 }
 
 /**
- * A shell in which `npx holdfast` is the command as it is here, and `npm install` links what a new project needs. `cd` holds for the
- * commands after it.
+ * A shell in which `npx holdfast` is the command as it is here, and `npm install` links what a new project needs; `npm pack` does
+ * nothing. `cd` holds for the commands after it.
  */
 export async function sessionIn(home: string): Promise<(command: string) => Promise<string>> {
   const bin = join(home, 'bin');
@@ -33,7 +33,7 @@ export async function sessionIn(home: string): Promise<(command: string) => Prom
   const main = join(root, 'runtime/cli/main.ts');
   const scripts = {
     npx: `shift\nexec '${node}' -C holdfast-source '${main}' "$@"`,
-    npm: `mkdir -p node_modules\nln -s '${root}' node_modules/holdfast\nln -s '${root}/node_modules/xstate' node_modules/xstate`,
+    npm: `[ "$1" = install ] || exit 0\nmkdir -p node_modules\nln -s '${root}' node_modules/holdfast\nln -s '${root}/node_modules/xstate' node_modules/xstate`,
   };
   for (const [name, text] of Object.entries(scripts)) {
     await writeFile(join(bin, name), `#!/bin/sh\n${text}\n`);
@@ -63,9 +63,10 @@ export async function sessionIn(home: string): Promise<(command: string) => Prom
   };
 }
 
-/** Without what differs from run to run: numbers, how busy a thread is, and with them the widths of columns. */
+/** Without what differs from run to run: numbers, how busy a thread is, and with them the widths of columns; where the clone is. */
 export function stable(output: string): string {
   return output
+    .replaceAll(/npm pack \S+/g, 'npm pack <clone>')
     .replaceAll(/\d+ %/g, '')
     .replaceAll(/v?\d[\d.,]*/g, 'N')
     .replaceAll(/[ ^|]+/g, ' ')

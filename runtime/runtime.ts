@@ -4,6 +4,7 @@ import type { SecretProvider } from '../providers/provider.ts';
 import { addressOf } from './address.ts';
 import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
 import { checkCall, checkTimeout, listener, name, string } from './call-check.ts';
+import type { AgentTypes, ConfigOf } from './config/agent-types.ts';
 import { loadConfig } from './config/load.ts';
 import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
@@ -234,8 +235,26 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
  */
 export function createRuntime<const C extends RuntimeConfig>(
   config: C | string | URL,
+  options?: RuntimeOptions,
+): Promise<Runtime<C>>;
+/**
+ * The same for a config file, which TypeScript cannot read, with the types of its agents: their names, events, inputs,
+ * snapshots and replies are checked as those of a config in code are. Type only: nobody compares them with the file, and a
+ * name that is not in it rejects with `AGENT_UNKNOWN`.
+ *
+ * @example
+ * ```ts
+ * const runtime = await createRuntime<{ desk: typeof import('./agents/desk.ts') }>('./openclaw.json');
+ * ```
+ */
+export function createRuntime<A extends AgentTypes<A>>(
+  config: string | URL,
+  options?: RuntimeOptions,
+): Promise<Runtime<ConfigOf<A>>>;
+export function createRuntime(
+  config: RuntimeConfig | string | URL,
   options: RuntimeOptions = {},
-): Promise<Runtime<C>> {
+): Promise<Runtime<never>> {
   return openRuntime(config, options);
 }
 

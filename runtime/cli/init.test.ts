@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, symlink, mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { shell } from './fixtures/shell.ts';
+import { packageSource } from './package-source.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -20,7 +21,8 @@ test('a new project is valid and runs', async () => {
   const { code, out } = await run('init desk');
   expect(code).toBe(0);
   expect(out).toContain('+ desk/agents/greeter.ts');
-  expect(out.split('Next:\n')[1]).toBe('  cd desk\n  npm install\n  npm start\n');
+  const clone = relative(join(cwd, 'desk'), root);
+  expect(out.split('Next:\n')[1]).toBe(`  cd desk\n  npm pack ${clone}\n  npm install\n  npm start\n`);
   const desk = join(cwd, 'desk');
   // In place of npm install.
   await mkdir(join(desk, 'node_modules'));
@@ -34,11 +36,55 @@ test('a new project is valid and runs', async () => {
   expect(stdout).toBe(
     'Hello Ada, you are number 1 at greeter/front\nHello Grace, you are number 2 at greeter/front\n',
   );
-  const { name, dependencies } = JSON.parse(await readFile(join(desk, 'package.json'), 'utf8')) as {
-    name: string;
-    dependencies: object;
+  const manifest = JSON.parse(await readFile(join(desk, 'package.json'), 'utf8')) as Manifest;
+  const own = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest & {
+    version: string;
   };
-  expect([name, Object.keys(dependencies)]).toEqual(['desk', ['holdfast', 'xstate']]);
+  expect(manifest.name).toBe('desk');
+  // What npm pack writes: nothing that a registry would have to know.
+  expect(manifest.dependencies).toEqual({
+    holdfast: `file:holdfast-${own.version}.tgz`,
+    xstate: expect.any(String) as string,
+  });
+  const guide = await readFile(join(root, 'docs/first-agent.md'), 'utf8');
+  expect(guide).toContain(
+    `\`\`\`json tsconfig.json\n${await readFile(join(desk, 'tsconfig.json'), 'utf8')}\`\`\``,
+  );
+  // The compiler that this package is checked with, and no other major one.
+  expect(manifest.devDependencies['typescript']).toBe(`^${own.devDependencies['typescript']}`);
+});
+
+interface Manifest {
+  readonly name: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+test.each([
+  ['a registry', { lock: { resolved: 'https://registry.invalid/holdfast.tgz' } }, '^'],
+  ['a tarball', { lock: { resolved: 'file:../holdfast-0.1.0.tgz' } }, 'file:'],
+  ['a linked folder', { lock: { resolved: '../holdfast', link: true } }, 'file:'],
+  ['a registry, by another package manager', { range: '^0.1.0' }, '^'],
+  ['a tarball, by another package manager', { range: 'file:../holdfast-0.1.0.tgz' }, 'file:'],
+  ['a store of pnpm', { pnpm: 'holdfast@0.1.0_xstate@5.33.3' }, '^'],
+  ['a store of pnpm, from a tarball', { pnpm: 'holdfast@file+holdfast-0.1.0.tgz' }, 'file:'],
+])('a package that came from %s is where a new project has it from', async (_from, found, expected) => {
+  const { lock, range, pnpm } = found as { lock?: object; range?: string; pnpm?: string };
+  const { cwd } = await folder();
+  const modules = join(cwd, ...(pnpm === undefined ? [] : ['node_modules', '.pnpm', pnpm]), 'node_modules');
+  await mkdir(join(modules, 'holdfast'), { recursive: true });
+  if (lock !== undefined)
+    await writeFile(
+      join(modules, '.package-lock.json'),
+      JSON.stringify({ packages: { 'node_modules/holdfast': lock } }),
+    );
+  if (range !== undefined)
+    await writeFile(join(cwd, 'package.json'), JSON.stringify({ dependencies: { holdfast: range } }));
+  const source = packageSource(join(modules, 'holdfast'));
+  expect(source.range.startsWith(expected)).toBe(true);
+  expect(source.before(() => './there')).toBe(
+    expected === '^' ? undefined : 'npm pack --ignore-scripts ./there',
+  );
 });
 
 test('nothing that is there is touched, and all of it is named', async () => {

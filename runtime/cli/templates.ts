@@ -1,9 +1,8 @@
-import { version } from '../version.ts';
-
-/** The files of a new project, by their path in it. */
-export function projectFiles(name: string): ReadonlyMap<string, string> {
+/** The files of a new project, by their path in it; `holdfast` is what its manifest has Holdfast from. */
+export function projectFiles(name: string, holdfast: string): ReadonlyMap<string, string> {
   return new Map([
-    ['package.json', packageJson(name)],
+    ['package.json', packageJson(name, holdfast)],
+    ['tsconfig.json', tsconfig],
     ['openclaw.json', config],
     ['agents/greeter.ts', greeter],
     ['main.ts', main],
@@ -11,20 +10,41 @@ export function projectFiles(name: string): ReadonlyMap<string, string> {
   ]);
 }
 
-/** XState's range is that of the peer. */
-const packageJson = (name: string): string =>
-  `${JSON.stringify(
-    {
-      name,
-      private: true,
-      type: 'module',
-      scripts: { start: 'node main.ts', check: 'holdfast config validate' },
-      dependencies: { holdfast: `^${version}`, xstate: '^5.33.0' },
-      engines: { node: '>=22.18' },
-    },
-    undefined,
-    2,
-  )}\n`;
+/** XState's range is that of the peer, the types are those of the oldest Node that it says it runs on. */
+const packageJson = (name: string, holdfast: string): string =>
+  toJson({
+    name,
+    private: true,
+    type: 'module',
+    scripts: { start: 'node main.ts', precheck: 'holdfast config validate', check: 'tsc' },
+    dependencies: { holdfast, xstate: '^5.33.0' },
+    devDependencies: { '@types/node': '^22.18.0', typescript: '^7.0.2' },
+    engines: { node: '>=22.18' },
+  });
+
+/**
+ * Node runs the files as they are and only takes the types away: no syntax that would have to be translated, and imports as
+ * they are at run time. Not `exactOptionalPropertyTypes`, with which XState's own types are wrong.
+ */
+const tsconfig = toJson({
+  compilerOptions: {
+    module: 'nodenext',
+    target: 'esnext',
+    lib: ['esnext'],
+    types: ['node'],
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    erasableSyntaxOnly: true,
+    verbatimModuleSyntax: true,
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    noImplicitOverride: true,
+    noFallthroughCasesInSwitch: true,
+    skipLibCheck: true,
+  },
+});
 
 const config = `{
   // Completes and checks this file in an editor.
@@ -40,6 +60,9 @@ const config = `{
 const greeter = `import { assign, setup } from 'xstate';
 import { reply, self } from 'holdfast/agent';
 
+/** What it replies, by the type of the event. */
+export type Replies = { greet: string };
+
 /** Counts whom it has met. An ordinary machine: nothing in it knows that it runs in a thread of its own. */
 export default setup({
   types: {
@@ -52,17 +75,24 @@ export default setup({
     greet: {
       actions: [
         assign({ met: ({ context }) => context.met + 1 }),
-        reply(({ context, event }) => \`Hello \${event.name}, you are number \${context.met} at \${self()?.address}\`),
+        reply(
+          ({ context, event }): Replies['greet'] =>
+            \`Hello \${event.name}, you are number \${context.met} at \${self()?.address}\`,
+        ),
       ],
     },
   },
 });
 `;
 
-const main = `import { agent, createRuntime } from 'holdfast';
+const main = `import { createRuntime } from 'holdfast';
 import type greeter from './agents/greeter.ts';
+import type { Replies } from './agents/greeter.ts';
 
-const runtime = await createRuntime(
+// The agents of openclaw.json, with their types: npm run check finds a name or an event that is wrong.
+type Agents = { greeter: { logic: typeof greeter; replies: Replies } };
+
+const runtime = await createRuntime<Agents>(
   new URL('openclaw.json', import.meta.url),
   // A page that shows all actors: node main.ts --inspect-agents
   process.argv.includes('--inspect-agents') ? { inspect: 'local' } : {},
@@ -73,3 +103,7 @@ for (const name of ['Ada', 'Grace']) console.log(await front.ask({ type: 'greet'
 
 if (runtime.inspector === undefined) await runtime.stop();
 `;
+
+function toJson(value: object): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}

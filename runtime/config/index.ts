@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 export { ConfigError, type ConfigProblem } from '../errors.ts';
 export { agent, type TypedAgentConfig } from './agent.ts';
 export type { AgentConfig, Supervision } from './agent-schema.ts';

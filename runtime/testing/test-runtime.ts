@@ -1,5 +1,6 @@
 import { checkCall, flag, kindOf, milliseconds, string, type Rules } from '../call-check.ts';
 import type { Clock } from '../clock.ts';
+import type { AgentTypes, ConfigOf } from '../config/agent-types.ts';
 import type { RuntimeConfig } from '../config/schema.ts';
 import { HoldfastError } from '../errors.ts';
 import { runtimeOptionRules } from '../runtime-options-check.ts';
@@ -86,10 +87,19 @@ const STOP_PATIENCE_MS = 25;
  * await runtime.clock.advance(60_000);
  * ```
  */
-export async function createTestRuntime<const C extends RuntimeConfig>(
+export function createTestRuntime<const C extends RuntimeConfig>(
   config: C | string | URL,
   options?: TestRuntimeOptions,
-): Promise<TestRuntime<C>> {
+): Promise<TestRuntime<C>>;
+/** The same for a config file, with the types of its agents; see `createRuntime`. */
+export function createTestRuntime<A extends AgentTypes<A>>(
+  config: string | URL,
+  options?: TestRuntimeOptions,
+): Promise<TestRuntime<ConfigOf<A>>>;
+export async function createTestRuntime(
+  config: RuntimeConfig | string | URL,
+  options?: TestRuntimeOptions,
+): Promise<TestRuntime<never>> {
   const given = checkCall<TestRuntimeOptions>('createTestRuntime()', {}, options, rules);
   const { now = 0, deadlineMs = 10_000, seed = anySeed() } = given;
   const { threads = process.env['HOLDFAST_TEST_THREADS'] === '1' } = given;

@@ -1,6 +1,7 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { packageSource, type PackageSource } from '../package-source.ts';
 import { projectFiles } from '../templates.ts';
 import { paint, type Terminal } from '../terminal.ts';
 
@@ -12,7 +13,8 @@ export async function init(
 ): Promise<ExitCode> {
   const { stdout, stderr, cwd } = terminal;
   const folder = resolve(cwd, named ?? '.');
-  const files = projectFiles(packageName(folder));
+  const source = packageSource();
+  const files = projectFiles(packageName(folder), source.range);
   const there: string[] = [];
   for (const path of files.keys()) if (await exists(join(folder, path))) there.push(path);
   if (there.length > 0) {
@@ -26,16 +28,36 @@ export async function init(
     // Not over what has come in the meantime.
     await writeFile(join(folder, path), text, { flag: 'wx' });
   }
-  if (json === true) stdout.write(`${JSON.stringify({ ok: true, folder, files: [...files.keys()] })}\n`);
-  else stdout.write(nextSteps(relative(cwd, folder), [...files.keys()], terminal));
+  const next = nextSteps(relative(cwd, folder), source, folder);
+  if (json === true)
+    stdout.write(`${JSON.stringify({ ok: true, folder, files: [...files.keys()], next })}\n`);
+  else stdout.write(written(relative(cwd, folder), [...files.keys()], next, terminal));
   return EXIT.ok;
 }
 
-function nextSteps(folder: string, files: readonly string[], terminal: Terminal): string {
+/** What to type in a shell, from where the command ran. */
+function nextSteps(near: string, source: PackageSource, folder: string): string[] {
+  // npm takes a path for one of a repository unless it begins so.
+  const pathTo = (path: string): string => relative(folder, path).replace(/^(?![./\\]|[a-z]:)/i, './');
+  const before = source.before((path) => quoted(pathTo(path)));
+  const steps = near === '' ? [] : [`cd ${quoted(near)}`];
+  if (before !== undefined) steps.push(before);
+  return [...steps, 'npm install', 'npm start'];
+}
+
+function quoted(path: string): string {
+  return /^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function written(
+  folder: string,
+  files: readonly string[],
+  next: readonly string[],
+  terminal: Terminal,
+): string {
   const colour = paint(terminal);
-  const written = files.map((path) => `  ${colour('green', '+')} ${join(folder, path)}\n`).join('');
-  const steps = [...(folder === '' ? [] : [`cd ${folder}`]), 'npm install', 'npm start'];
-  return `${written}\nNext:\n${steps.map((step) => `  ${colour('cyan', step)}\n`).join('')}`;
+  const made = files.map((path) => `  ${colour('green', '+')} ${join(folder, path)}\n`).join('');
+  return `${made}\nNext:\n${next.map((step) => `  ${colour('cyan', step)}\n`).join('')}`;
 }
 
 /** Of what npm allows in a name. */

@@ -1,0 +1,28 @@
+import type { AnyActorLogic } from 'xstate';
+import type { TypedAgentConfig } from './agent.ts';
+import type { RuntimeConfig } from './schema.ts';
+
+/**
+ * What a type says of an agent: its module, `typeof import('./agents/desk.ts')`, whose default export is its logic; the
+ * logic itself, which has another export; or the logic with what it replies, by the type of the event.
+ */
+export type AgentType =
+  | AnyActorLogic
+  | { readonly default: AnyActorLogic }
+  | { readonly logic: AnyActorLogic; readonly replies?: unknown };
+
+/** The agents of a config file, by name, as a type: the file itself says nothing to TypeScript. */
+export type AgentTypes<A> = { readonly [N in keyof A]: AgentType };
+
+type LogicIn<T> = T extends { readonly logic: infer TLogic extends AnyActorLogic }
+  ? TLogic
+  : T extends { readonly default: infer TLogic extends AnyActorLogic }
+    ? TLogic
+    : T;
+
+type RepliesIn<T> = T extends { readonly replies: infer TReplies } ? TReplies : unknown;
+
+/** A config that has these agents and no others. */
+export type ConfigOf<A extends AgentTypes<A>> = Omit<RuntimeConfig, 'agents'> & {
+  readonly agents: { readonly [N in keyof A & string]: TypedAgentConfig<LogicIn<A[N]>, RepliesIn<A[N]>> };
+};
