@@ -93,6 +93,15 @@ export function isContainerName(name: string): boolean {
 const suffix =
   / (?:prod|production|dev|development|stag|stage|staging|live|sandbox|local|default|main|old|new|backup|primary|secondary|value|plain|plaintext|string|text|v)$/;
 
+/** What is told of a credential beside it, and a hash of it. */
+const details =
+  /(?:^| )(?:sha|hash|digest|fingerprint|checksum|thumbprint|id|ids|name|label|url|uri|type|version|created|updated|expires|expiry|at|ref|path|file|host|email|user|username|account|provider|model|region|scope|scopes)$/;
+
+/** Whether what has a name in one of a credential's own is told of it, and not the credential. */
+export function isDetail(name: string): boolean {
+  return details.test(wordsOf(name));
+}
+
 /** `encodingAESKey` → `encoding aes key`; a number at the end counts the names only. */
 function wordsOf(name: string): string {
   const words = name

@@ -151,4 +151,6 @@ test('what stands below the name of many is one when it is random', () => {
   expect(below('apiKeys', 'q8Zt2Lw7vX4nB1mK')).toMatchObject({ isPlaceholder: false });
   expect(below('apiKeys', 'as-in-the-vault')).toBeUndefined();
   expect(below('models', 'q8Zt2Lw7vX4nB1mK')).toBeUndefined();
+  const told = { name: 'sha256', value: '9f8e7d6c5b4a32109f8e7d6c5b4a3210', container: 'tokens' };
+  expect(judge(told)).toBeUndefined();
 });

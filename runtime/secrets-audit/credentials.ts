@@ -1,6 +1,6 @@
 import { plainText } from '../config/received.ts';
 import { placeholderReason } from '../secrets/placeholders.ts';
-import { isContainerName, nameClass, type NameClass } from './credential-names.ts';
+import { isContainerName, isDetail, nameClass, type NameClass } from './credential-names.ts';
 import { isMarker, isWords, looksRandom } from './markers.ts';
 import type { NamedValue } from './named-values.ts';
 
@@ -48,8 +48,9 @@ function shownName(name: string): string {
   return name.length > 64 || looksRandom(name) ? 'what has a name that is not shown' : `"${plainText(name)}"`;
 }
 
-function isHeld({ value, container }: Judged): boolean {
-  return container !== undefined && isContainerName(container) && looksRandom(value) && !isMarker(value);
+function isHeld({ name, value, container }: Judged): boolean {
+  if (container === undefined || !isContainerName(container) || isDetail(name)) return false;
+  return looksRandom(value) && !isMarker(value);
 }
 
 function holds(kind: NameClass, { name, value, isNumber, isLoose }: Judged): boolean {
