@@ -4,8 +4,9 @@ import { type ConfigPath, entriesOf, isRecord, property, valueAt } from '../conf
 import { gatewaySchema } from '../config/gateway-schema.ts';
 import { configSchema } from '../config/schema.ts';
 import { closest } from '../config/suggest.ts';
+import { isFormKey } from './agent-forms.ts';
 import { Json5Edit } from './json5-edit.ts';
-import { isFormKey, type OldAgent } from './old-agents.ts';
+import type { OldAgent } from './old-agents.ts';
 import type { OldProviders } from './old-providers.ts';
 import type { Proposal } from './proposed-grants.ts';
 

@@ -30,7 +30,15 @@ export function secretsOf(old: OldFiles, secrets: Secrets): OldSecret[] {
     return inConfig.concat(shown ?? []).map((place): OldSecret => {
       const { file, line, keys } = place;
       const format = isHeader(keys) ? '{}' : undefined;
-      return { names: namesOf(place), ref, place: placeIn(file, line, old.config.file), keys, format };
+      const isUnused = isEnv(old, place) && variables.get(place.path) !== ref.id;
+      return {
+        names: namesOf(place),
+        ref,
+        place: placeIn(file, line, old.config.file),
+        keys,
+        format,
+        isUnused,
+      };
     });
   });
   const used = references.references.map(({ keys, ref, format }): OldSecret => {

@@ -20,6 +20,8 @@ export interface OldSecret {
   readonly ref: SecretRef;
   /** Where it stands, for people: `openclaw.json:12`. */
   readonly place: string;
+  /** Whether another value goes before it: nobody used this one. */
+  readonly isUnused?: boolean;
   /** For one of `headers`: the value of the header, with {} for the secret. */
   readonly format?: string | undefined;
 }
@@ -50,10 +52,11 @@ export function proposalsFor(
 
 function uses(
   agent: OldAgent,
-  { keys, names }: OldSecret,
+  { keys, names, isUnused }: OldSecret,
   service: string | undefined,
   root: unknown,
 ): boolean {
+  if (isUnused === true) return false;
   const standsThere =
     keys !== undefined && agent.form !== 'implied' && agent.path.every((key, n) => keys[n] === key);
   if (standsThere) return true;
