@@ -20,6 +20,22 @@ async function problems(texts: Readonly<Record<string, string>>): Promise<string
 }
 
 describe('$include', () => {
+  test('of a config that is a link is looked for beside the link, and may be there or where the link leads', async () => {
+    const target = await files({
+      'dotfiles/c.json': `{ agents: { a: { $include: './a.json5' }, b: { $include: './b.json5' } } }`,
+      'a.json5': bound(3),
+      'dotfiles/b.json5': bound(3),
+      'outside/c.json': `{ agents: { $include: '../a.json5' } }`,
+    });
+    const folder = join(target, '..');
+    await symlink('dotfiles/b.json5', join(folder, 'b.json5'));
+    await symlink('dotfiles/c.json', join(folder, 'c.json'));
+    expect((await loadConfig(join(folder, 'c.json'))).agents.map(({ name }) => name)).toEqual(['a', 'b']);
+    await symlink('outside/c.json', join(folder, 'd.json'));
+    const { problems } = await errorOf(join(folder, 'd.json'));
+    expect(problems).toMatchObject([{ code: 'include-outside' }]);
+  });
+
   test('stands for the value of a file, relative to the file that it stands in', async () => {
     const file = await files({
       'c.json': `{ agents: { $include: 'parts/agents.json5' } }`,

@@ -135,7 +135,12 @@ export async function gatewayStart({ config, json }: Options, terminal: Terminal
 
 export async function gatewayStop({ config, json }: Options, terminal: Terminal): Promise<ExitCode> {
   const { env } = terminal;
-  const running = await servingOf(configOf(config, terminal), env);
+  const file = configOf(config, terminal);
+  const running = await servingOf(file, env);
+  if (running === undefined && (await isClaimed(file, env))) {
+    const message = `a gateway of ${file} is at its start or its end, or what it is found by was removed: end its process by SIGTERM`;
+    throw new GatewayError('STOP_FAILED', message);
+  }
   if (running === undefined) return done('stop', 'not-running', undefined, json, terminal);
   const refused = new AbortController();
   const ended = gatewayEnded(running, AbortSignal.any([AbortSignal.timeout(STOP_MS), refused.signal]));
