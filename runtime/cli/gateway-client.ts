@@ -75,9 +75,10 @@ export async function request(
     });
     answer = { ok: response.ok, status: response.status, text: await response.text() };
   } catch (error) {
-    const { cause, name } = error as { cause?: { code?: string }; name?: string };
-    const why = cause?.code ?? (name === 'TimeoutError' ? `within ${LONGEST_MS} ms` : String(name));
-    throw new GatewayError('NOT_RUNNING', `${url} does not answer (${why})`);
+    const { cause, code, name } = error as { cause?: { code?: string }; code?: string; name?: string };
+    const isLate = name === 'TimeoutError' || name === 'AbortError';
+    const why = isLate ? `within ${LONGEST_MS} ms` : (cause?.code ?? code ?? name);
+    throw new GatewayError('NOT_RUNNING', `${url} does not answer (${String(why)})`);
   }
   const found = answer.text === '' ? undefined : json(answer.text);
   if (answer.ok && (answer.text === '' || found !== undefined)) return found;
@@ -114,7 +115,7 @@ function inCommandWords(code: string, message: string, { isNamed }: Reached): st
 /** What is on this machine is asked itself; on the way to another one there may be a proxy. */
 async function senderTo({ url, certificate, isNamed }: Reached): Promise<typeof fetch> {
   const isDirect = isNamed !== true || isThisMachine(new URL(url).hostname);
-  return isDirect ? ((await directFetch(certificate)) as typeof fetch) : fetch;
+  return isDirect ? ((await directFetch(url, certificate)) as typeof fetch) : fetch;
 }
 
 function json(text: string): unknown {

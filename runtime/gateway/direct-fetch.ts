@@ -1,4 +1,6 @@
+import { Agent as HttpAgent, request } from 'node:http';
 import { isIP } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 
 interface Init {
@@ -9,15 +11,16 @@ interface Init {
 }
 
 type Answer = Pick<Response, 'ok' | 'status' | 'text'>;
+type Send = (url: string, init: Init) => Promise<Answer>;
 
 /**
  * Like `fetch`, and never through a proxy, whatever the environment says of one: what is on this machine is not to be asked for
  * elsewhere, with a token at that. With a fingerprint it trusts the one certificate that has it, whoever signed it and for whatever
  * name: a gateway of this machine told its owner which one it has.
  */
-export async function directFetch(
-  certificate: string | undefined,
-): Promise<(url: string, init: Init) => Promise<Answer>> {
+export async function directFetch(url: string, certificate: string | undefined): Promise<Send> {
+  // Most often, and soonest there.
+  if (url.startsWith('http:')) return plain;
   const { Agent, buildConnector, fetch } = await import('undici');
   if (certificate === undefined) {
     const dispatcher = new Agent();
@@ -38,6 +41,17 @@ export async function directFetch(
     },
   });
   return (url, init) => fetch(url, { ...init, redirect: 'manual', dispatcher });
+}
+
+function plain(url: string, { method, headers, body, signal }: Init): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    // The one of all requests may have been given a proxy.
+    const sent = request(url, { method, headers, signal, agent: new HttpAgent() }, (response) => {
+      const { statusCode: status = 0 } = response;
+      resolve({ ok: status >= 200 && status < 300, status, text: () => text(response) });
+    });
+    sent.once('error', reject).end(body);
+  });
 }
 
 /** Whether a host of a URL is this machine. */

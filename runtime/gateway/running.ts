@@ -220,7 +220,7 @@ async function isRunning(gateway: RunningGateway): Promise<boolean> {
 /** Whether it is there under its address, and takes its token. */
 async function answers({ url, token, certificate, pid }: RunningGateway): Promise<boolean> {
   try {
-    const send = await directFetch(certificate);
+    const send = await directFetch(url, certificate);
     const headers = { authorization: `Bearer ${token}` };
     const signal = AbortSignal.timeout(ASK_MS);
     const answer = await send(`${url}/v1/gateway`, { method: 'GET', headers, signal });
