@@ -6,6 +6,7 @@ import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
 import { checkCall, checkTimeout, listener, name, string } from './call-check.ts';
 import type { AgentTypes, ConfigOf } from './config/agent-types.ts';
 import { loadConfig } from './config/load.ts';
+import type { LoadedConfig } from './config/resolve.ts';
 import type { RuntimeConfig } from './config/schema.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { Inspect, InspectOptions } from './inspect/inspect-options.ts';
@@ -267,6 +268,8 @@ export interface Surroundings extends Pick<
   readonly onSystem?: (
     system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn'>,
   ) => void;
+  /** The config as it was loaded before. Default: it is loaded. */
+  readonly loaded?: LoadedConfig;
   /** Is given what opens the page of the inspector, where there is to be one. Default: it is opened before the runtime is there. */
   readonly onPage?: (open: () => Promise<void>) => void;
 }
@@ -282,7 +285,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
   const { strict = false, signals = false } = given;
   const customProviders = providers?.map(({ name }) => name);
   const chosen = given.inspect;
-  const loaded = await loadConfig(config, customProviders && { customProviders });
+  const loaded = surroundings.loaded ?? (await loadConfig(config, customProviders && { customProviders }));
   const inspect: InspectOptions | undefined = chosen ?? loaded.inspect;
   if (strict && !surroundings.startThread) await assertIsolation(loaded);
   const system = new RuntimeSystem(loaded, {

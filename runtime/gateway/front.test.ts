@@ -108,6 +108,26 @@ test('a service process that is killed is started again, and requests wait for i
   });
 });
 
+test('a service process that is killed while the config on disk is invalid is started again with the last good one', async () => {
+  const { write, call, log } = await gateway();
+  await write({ threads: { pool: { minThreads: 'many' } } });
+  await expect
+    .poll(() => log, { timeout: 30_000 })
+    .toContain('the config is invalid; the last good one stays');
+  const { body } = await call('GET', '/v1/gateway');
+  const { servicePid } = body as { servicePid: number };
+  process.kill(servicePid, 'SIGKILL');
+  await expect.poll(() => log).toContain('the service process ended; it is started again');
+  expect(await call('POST', '/v1/agents/counter/a/ask?activate=true', read)).toMatchObject({
+    body: { reply: 0 },
+  });
+  expect(await call('GET', '/v1/gateway')).toMatchObject({
+    body: { configProblem: expect.stringContaining('minThreads') as string },
+  });
+  await write({});
+  await expect.poll(() => log, { timeout: 30_000 }).toContain('the config was read again');
+});
+
 test('a service that crashes too often is given up, and requests are told so', async () => {
   const { call, ended } = await gateway({}, { crashes: new CrashBudget(0) });
   const { body } = await call('GET', '/v1/gateway');

@@ -460,7 +460,8 @@ export class Front {
     if (this.#service !== undefined) return;
     let service: ServiceProcess | undefined;
     try {
-      service = await this.#services.prepared(false);
+      // What is on disk may be invalid by now; when it is not, it is taken up as any change is.
+      service = await this.#services.prepared(false, { config: this.#config, tls: this.#tls });
       await this.#serve(service, NOTHING);
       this.#restarts += 1;
     } catch (error) {

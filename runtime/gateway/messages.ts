@@ -1,6 +1,6 @@
 import type { PersistedEnvelope } from '../agent-ref.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
-import type { ResolvedPool } from '../config/resolve.ts';
+import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
 import type { HandedActivations } from './activations.ts';
 import type { CarriedRequest } from './idempotency.ts';
 import type { HandedAnswer } from './kept-answers.ts';
@@ -41,6 +41,14 @@ export interface Prepare {
   readonly ownerDigest: string;
   /** Whether the gateway starts with it: no other process has what two cannot have at a time, and what cannot be had is told. */
   readonly isFirst: boolean;
+  /** What is in effect, for one that takes the place of a process that crashed. Default: what is on disk. */
+  readonly inEffect?: InEffect;
+}
+
+/** A config, and its certificate, as they were when they were last valid. */
+export interface InEffect {
+  readonly config: LoadedConfig;
+  readonly tls: TlsFiles | undefined;
 }
 
 /** From the front to a service process. A socket that comes with `connection` is that of a client. */

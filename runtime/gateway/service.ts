@@ -149,12 +149,12 @@ export class Service {
   }
 
   /** All that can fail because of the config, or for reasons from outside, fails here, while the process before goes on. */
-  async #prepare({ file, socket, ownerDigest, isFirst }: Prepare): Promise<void> {
+  async #prepare({ file, socket, ownerDigest, isFirst, inEffect }: Prepare): Promise<void> {
     this.#socket = socket;
-    const config = await loadForGateway(file);
+    const config = inEffect?.config ?? (await loadForGateway(file));
     const { gateway } = config;
     if (gateway === undefined) throw new TypeError('a config that was read has its gateway');
-    this.#tls = await tlsOf(gateway, file);
+    this.#tls = inEffect === undefined ? await tlsOf(gateway, file) : inEffect.tls;
     this.#ownerDigest = ownerDigest;
     this.#reload(gateway);
     const options = await optionsOf(config, file);
@@ -165,6 +165,7 @@ export class Service {
     this.#runtime = await openRuntime(file, opened, {
       onSystem,
       onPage: (open) => void (this.#openPage = open),
+      ...(inEffect && { loaded: inEffect.config }),
       soon: setImmediate,
       logsPrinted: true,
     });

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { HoldfastError } from '../errors.ts';
+import type { InEffect } from './messages.ts';
 import { ServiceProcess, type ServiceProcessOptions } from './service-process.ts';
 import { type SocketFolder, socketFolder, socketPlaces } from './socket-folder.ts';
 
@@ -26,18 +27,20 @@ export class Services {
   }
 
   /**
-   * Starts one, which has all that it needs and serves nobody yet. What the gateway can do without fails the first one alone.
+   * Starts one, which has all that it needs and serves nobody yet. What the gateway can do without fails the first one alone. It has
+   * what is in effect, or else what is on disk.
    *
    * @throws {HoldfastError} what it failed with; it is ended
    */
-  async prepared(isFirst: boolean): Promise<ServiceProcess> {
+  async prepared(isFirst: boolean, inEffect?: InEffect): Promise<ServiceProcess> {
     const { file, ownerDigest } = this.#options;
     const place = await socketFolder(socketPlaces(file, process.env));
     let service: ServiceProcess | undefined;
     try {
       if (this.#isOver) throw new HoldfastError('RUNTIME_STOPPED', 'the gateway stops');
       service = this.#forked(place);
-      const message = { type: 'prepare', file, socket: service.socket, ownerDigest, isFirst } as const;
+      const of = { file, socket: service.socket, ownerDigest, isFirst };
+      const message = { type: 'prepare', ...of, ...(inEffect && { inEffect }) } as const;
       const { version, certificate } = await service.ask(message, 'prepared', PREPARE_MS);
       service.version = version;
       service.certificate = certificate;
