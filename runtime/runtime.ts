@@ -18,6 +18,13 @@ import { consoleLogger, type Logger } from './logger.ts';
 import type { Recycled } from './recycle.ts';
 import { runtimeEvent, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
+import {
+  type FailedStart,
+  notStarted,
+  standingInstances,
+  startAll,
+  type StartStanding,
+} from './standing-instances.ts';
 import type { SnapshotStore } from './store/snapshot-store.ts';
 import type { AuditTarget } from './secrets/audit.ts';
 import type { Capability } from './secrets/capability.ts';
@@ -220,13 +227,16 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
 /**
  * Starts the runtime that a config describes: an object, or the path or URL of a JSON5 file. No thread is started
  * before an instance needs it, but for those that `strict` tries. The secrets that agents are granted are fetched: those
- * that are `required` before it resolves, the others meanwhile. Without a grant no secret provider is called.
+ * that are `required` before it resolves, the others meanwhile. Without a grant no secret provider is called. Then the
+ * `instances` of the config are started; when it resolves, they run.
  *
  * @throws {ConfigError} `CONFIG_INVALID` or `AGENT_MODULE_NOT_FOUND`, with every problem at once.
  * @throws {HoldfastError} `OPTION_INVALID` for options that make no sense, with all that is wrong.
  * @throws {HoldfastError} `CONFIG_INVALID` when the file of `audit` cannot be written to.
  * @throws {HoldfastError} `ISOLATION_UNAVAILABLE` with `strict`; `SECRET_NOT_FOUND`, `SECRET_DENIED` or
  *   `SECRET_UNAVAILABLE` for required secrets that cannot be had: the code is that of the first, the message has all.
+ * @throws {HoldfastError} `AGENT_START_FAILED` when an instance that the config lists does not start: the message has all
+ *   that did not, and `cause` is an `AggregateError` of why. Everything has been stopped then.
  * @example
  * ```ts
  * await using runtime = await createRuntime('./openclaw.json');
@@ -266,12 +276,14 @@ export interface Surroundings extends Pick<
 > {
   /** Is given what takes values of secrets out of whatever leaves the process, what changes a pool, and what sends an event. */
   readonly onSystem?: (
-    system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn'>,
+    system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn' | 'on'>,
   ) => void;
   /** The config as it was loaded before. Default: it is loaded. */
   readonly loaded?: LoadedConfig;
   /** Is given what opens the page of the inspector, where there is to be one. Default: it is opened before the runtime is there. */
   readonly onPage?: (open: () => Promise<void>) => void;
+  /** Is given what starts the instances that the config lists. Default: they are started before the runtime is there. */
+  readonly onStanding?: (start: StartStanding) => void;
 }
 
 /** {@link createRuntime}, anywhere. */
@@ -337,6 +349,20 @@ export async function openRuntime<const C extends RuntimeConfig>(
   const forgetSignals = signals
     ? stopOnSignals({ stop: () => stop(), stuck: () => system.threadNames(), logger: system.logger })
     : () => {};
+  const startStanding = startAll(standingInstances(loaded.agents), ({ agent, id, input }) =>
+    system.getOrSpawn(agent, id, () => spawn(agent, { id, input })),
+  );
+  if (surroundings.onStanding === undefined) {
+    const failures: FailedStart[] = [];
+    await startStanding((failure) => failures.push(failure));
+    if (failures.length > 0) {
+      const error = notStarted(failures, system.scrubber.scrubText);
+      await stop();
+      throw error;
+    }
+  } else {
+    surroundings.onStanding(startStanding);
+  }
   return {
     supervisor: system.supervisor as AnyActorRef,
     secrets: system.secrets.actor as AnyActorRef,

@@ -103,6 +103,14 @@ const mailboxSchema = z
     'The bounded queue in front of each instance. Default: 1000 events of at most 1 MiB, more are refused.',
   );
 
+const instanceSchema = z.union([
+  text(),
+  z.strictObject({
+    id: text().describe('The id.'),
+    input: z.unknown().optional().describe("The machine's input. Default: none."),
+  }),
+]);
+
 /** One agent of the config. */
 export const agentSchema = z
   .strictObject({
@@ -120,6 +128,14 @@ export const agentSchema = z
     secrets: namedMap(grantSchema)
       .optional()
       .describe('Grants by label: which secrets the agent may use and how. Default: none.'),
+    instances: z
+      .array(instanceSchema)
+      .readonly()
+      .optional()
+      .describe(
+        'Instances that start with the runtime: ids, or { id, input }. The start fails when one of them does. ' +
+          'A gateway starts those that are missing again in each new process. Default: none.',
+      ),
     mailbox: mailboxSchema.prefault({}),
     supervision: supervisionSchema.prefault({}),
     placement: z

@@ -1,6 +1,7 @@
 import { type ConfigPath, entriesOf, type Finding, isRecord, property, valueAt } from './finding.ts';
 import { gatewayFindings } from './gateway-schema.ts';
 import { grantFindings } from './grant-checks.ts';
+import { instanceFindings } from './instance-checks.ts';
 import { optionFindings } from './provider-options.ts';
 import { printName } from './received.ts';
 import { BUILT_IN_PROVIDERS, DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
@@ -16,6 +17,7 @@ export function crossFindings(root: unknown, customProviders: readonly string[])
     ...poolFindings(root),
     ...orderFindings(root, ['supervision', 'backoff'], ['minMs', 200], ['maxMs', 10_000]),
     ...orderFindings(root, ['mailbox'], ['warnBytes', 65_536], ['maxBytes', 1_048_576]),
+    ...instanceFindings(root),
     ...providerFindings(root, customProviders),
     ...declaredProviders(root).flatMap(([path, config]) => optionFindings(path, config, customProviders)),
     ...grantFindings(root, customProviders),

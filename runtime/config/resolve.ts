@@ -78,6 +78,8 @@ export interface ResolvedAgent {
   readonly mirror: 'latest' | 'all';
   readonly maxIterations: number;
   readonly grants: readonly ResolvedGrant[];
+  /** Those that start with the runtime. Default: none. */
+  readonly instances?: readonly { readonly id: string; readonly input?: unknown }[];
 }
 
 /** A pool with every default applied; there is one for each threadId that an agent uses. */
@@ -192,6 +194,9 @@ function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<str
     mirror,
     maxIterations,
     grants: Object.entries(agent.secrets ?? {}).map(([label, grant]) => resolveGrant(label, grant)),
+    ...(agent.instances && {
+      instances: agent.instances.map((one) => (typeof one === 'string' ? { id: one } : one)),
+    }),
   };
 }
 

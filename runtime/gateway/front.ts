@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { addressOf } from '../address.ts';
 import { systemClock, within } from '../clock.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import { readForGateway } from '../config/load.ts';
@@ -7,12 +8,14 @@ import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
 import { ConfigError, HoldfastError } from '../errors.ts';
 import type { Failed } from '../guarded-server.ts';
 import type { Logger } from '../logger.ts';
+import { standingInstances } from '../standing-instances.ts';
 import { version } from '../version.ts';
 import { type ConfigChange, changeOf } from './config-change.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { CrashBudget } from './crash-budget.ts';
 import { Door } from './door.ts';
 import { HttpError, httpErrorOf } from './http-error.ts';
+import { goneOf, logGone } from './known-instances.ts';
 import type { ControlAction, HandedState } from './messages.ts';
 import { realModules } from './real-modules.ts';
 import type { ServiceProcess } from './service-process.ts';
@@ -179,6 +182,7 @@ export class Front {
       uptimeMs: Date.now() - this.#startedAt,
       restarts: this.#restarts,
       held: this.#door?.held ?? 0,
+      instances: this.#service?.instances.count ?? 0,
       ...(this.#lastProblem !== undefined && { configProblem: this.#lastProblem }),
     };
   }
@@ -363,6 +367,7 @@ export class Front {
       } catch (error) {
         this.#goOn();
         this.#options.logger.error({ error }, 'the old process did not hand over; its instances are lost');
+        this.#mourn(old);
         void old.end(0);
       }
     }
@@ -393,6 +398,7 @@ export class Front {
     } catch (error) {
       this.#goOn();
       this.#giveUp('the new process failed twice as it took over; its log says why');
+      logGone(this.#options.logger, goneOf(state.instances.map(({ agent, id }) => addressOf(agent, id))));
       throw error;
     }
   }
@@ -435,7 +441,10 @@ export class Front {
 
   #exited(service: ServiceProcess, untaken: readonly Socket[]): void {
     this.#leaving.delete(service);
-    if (this.#service === service) this.#crashed(service.pid);
+    if (this.#service === service && !this.#isStopping) {
+      this.#crashed(service.pid);
+      this.#mourn(service);
+    }
     for (const socket of untaken) {
       if (this.#door === undefined) socket.destroy();
       else this.#door.readmit(socket);
@@ -452,6 +461,12 @@ export class Front {
     logger.error({ pid, wait }, 'the service process ended; it is started again');
     // It rejects when it is passed by a stop.
     this.#oneByOne(() => this.#again(wait)).catch(() => {});
+  }
+
+  /** What a process had that did not hand it over. */
+  #mourn({ instances }: ServiceProcess): void {
+    const standing = standingInstances(this.#config.agents).map(({ address }) => address);
+    logGone(this.#options.logger, instances.lost(new Set(standing)));
   }
 
   async #again(wait: number): Promise<void> {

@@ -65,6 +65,15 @@ export type ToService =
   | { readonly type: 'controlled'; readonly n: number; readonly status: number; readonly body: object }
   | { readonly type: 'stop' };
 
+/** Instances of a service process have come or gone since it said so last; of a thousand it tells the names. */
+export interface InstancesChanged {
+  readonly type: 'instances';
+  readonly begun: readonly string[];
+  readonly ended: readonly string[];
+  /** All that there are. */
+  readonly count: number;
+}
+
 /** From a service process to the front. */
 export type FromService =
   | { readonly type: 'prepared'; readonly version: string; readonly certificate?: string }
@@ -73,5 +82,6 @@ export type FromService =
   | { readonly type: 'state'; readonly state: HandedState }
   /** Connections that have come; with `upTo`, those up to there that were not named by now never will. */
   | { readonly type: 'taken'; readonly connections: readonly number[]; readonly upTo?: number }
+  | InstancesChanged
   | { readonly type: 'control'; readonly n: number; readonly action: ControlAction }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };

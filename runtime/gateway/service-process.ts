@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import { KnownInstances } from './known-instances.ts';
 import type { ControlAction, FromService, ToService } from './messages.ts';
 
 /** A process that was asked to end and does not is killed, so long after the requests that it has. */
@@ -15,7 +16,7 @@ const ON_THEIR_WAY_MS = 1000;
 const extension = extname(fileURLToPath(import.meta.url));
 const main = fileURLToPath(new URL(`./service-main${extension}`, import.meta.url));
 
-type Answer = Exclude<FromService, { type: 'control' | 'taken' }>;
+type Answer = Exclude<FromService, { type: 'control' | 'taken' | 'instances' }>;
 
 export interface ServiceProcessOptions {
   /** Where it is to listen for requests that come from other processes of the gateway. */
@@ -34,6 +35,8 @@ export class ServiceProcess {
   readonly #options: ServiceProcessOptions;
   /** Resolves when it has ended, and all that it said was heard. */
   readonly exited: Promise<void>;
+  /** Those that it has, or had when it ended. */
+  readonly instances = new KnownInstances();
   /** Connections that it has not said to have taken: nobody has read them. */
   readonly #given = new Map<number, Socket>();
   #connections = 0;
@@ -68,6 +71,7 @@ export class ServiceProcess {
     this.#child.on('message', (message: FromService) => {
       if (message.type === 'control') void this.#control(message);
       else if (message.type === 'taken') this.#taken(message);
+      else if (message.type === 'instances') this.instances.told(message);
       else this.#answered?.(message);
     });
   }

@@ -8,13 +8,16 @@ import { systemClock } from '../clock.ts';
 import { loadForGateway } from '../config/load.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { Failed } from '../guarded-server.ts';
+import { inTurn } from '../in-turn.ts';
 import { type Logger, scrubbedLogger } from '../logger.ts';
 import { openRuntime, type Runtime } from '../runtime.ts';
 import type { RuntimeSystem } from '../runtime-system.ts';
+import { standingInstances, type StartStanding } from '../standing-instances.ts';
 import { version } from '../version.ts';
 import { Activations } from './activations.ts';
 import { carriedAnswer, gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
+import { InstanceReports } from './instance-reports.ts';
 import type {
   ControlAction,
   FromService,
@@ -28,7 +31,7 @@ import { type HandedAsk, PutOffAsks } from './put-off-asks.ts';
 import { ReadinessProbe } from './readiness.ts';
 import { Receipts } from './receipts.ts';
 import { RequestServer } from './request-server.ts';
-import { AT_A_TIME } from './start-time.ts';
+import { beginStanding } from './standing.ts';
 import { StreamTokens } from './stream-tokens.ts';
 import { Streams } from './streams.ts';
 import { fingerprintOf, type TlsFiles, tlsOf } from './tls-files.ts';
@@ -56,6 +59,9 @@ export class Service {
   #gateway: ResolvedGateway | undefined;
   /** Until it was opened. */
   #openPage: (() => Promise<void>) | undefined;
+  /** Addresses that the config lists, and what starts those that another process had before. */
+  #standing: ReadonlySet<string> = new Set();
+  #startStanding: StartStanding | undefined;
   /** Answers a request; nobody is let in before there is one. */
   #listener: ReturnType<typeof getRequestListener> | undefined;
   readonly #receipts = new Receipts((connections, upTo) =>
@@ -66,6 +72,7 @@ export class Service {
     (...event) => this.#system?.open(...event) ?? Promise.reject(notPrepared()),
     () => systemClock.now(),
   );
+  readonly #reports = new InstanceReports((changed) => this.#tell(changed));
   readonly #readiness = new ReadinessProbe();
   readonly #leaving = new AbortController();
   readonly #streams = new Streams(this.#leaving.signal);
@@ -141,6 +148,7 @@ export class Service {
 
   async stop(): Promise<void> {
     this.#leaving.abort();
+    this.#reports.end();
     await this.#server?.stop(this.#gateway?.requestTimeoutMs ?? 0);
     this.#readiness.stop();
     await this.#runtime?.stop();
@@ -158,14 +166,20 @@ export class Service {
     this.#ownerDigest = ownerDigest;
     this.#reload(gateway);
     const options = await optionsOf(config, file);
-    const onSystem = (system: ServedSystem): void => void (this.#system = system);
+    const onSystem = (system: ServedSystem): void => {
+      this.#system = system;
+      system.on('agent', this.#reports.take);
+    };
     // Never none: without one, a link to the inspector would be written to stderr, which is the log.
     const opened = { ...options, logger: options.logger ?? this.#logger, signals: false };
+    this.#standing = new Set(standingInstances(config.agents).map(({ address }) => address));
     // After all requests that have come are read: those for one thread leave together.
     this.#runtime = await openRuntime(file, opened, {
       onSystem,
       onPage: (open) => void (this.#openPage = open),
       ...(inEffect && { loaded: inEffect.config }),
+      // Those that another process has still start when it has handed over.
+      ...(!isFirst && { onStanding: (start) => void (this.#startStanding = start) }),
       soon: setImmediate,
       logsPrinted: true,
     });
@@ -212,14 +226,20 @@ export class Service {
     this.#streamTokens.take(streamTokens);
     const lost: { address: string; why: string }[] = [];
     await inTurn(instances, async ({ agent, id, snapshot, asks = [] }) => {
+      const address = addressOf(agent, id);
+      // One that begins anew and is listed has an input there.
+      if (snapshot === undefined && this.#standing.has(address)) return;
       try {
-        await system.spawn(agent, { id, snapshot, asks: this.#asks.take(addressOf(agent, id), asks) });
+        await system.spawn(agent, { id, snapshot, asks: this.#asks.take(address, asks) });
       } catch (error) {
         lost.push({ address: `${agent}/${id}`, why: (error as Error).message });
       }
     });
     const requestTimeoutMs = (): number => (this.#gateway ?? gateway).requestTimeoutMs;
     const logger = scrubbedLogger(this.#logger, scrubber);
+    if (this.#startStanding !== undefined) {
+      await beginStanding(this.#startStanding, lost, { logger, signal: this.#leaving.signal });
+    }
     this.#idempotency.takeOver(carried, (ticket) =>
       carriedAnswer(this.#asks.answer(ticket), { logger, scrubber }),
     );
@@ -272,6 +292,7 @@ export class Service {
   /** What the instances had begun here is over before they go on there. */
   async #leave(): Promise<void> {
     const state = await this.#handOver();
+    this.#reports.end();
     await this.#runtime?.stop();
     this.#tell({ type: 'state', state });
   }
@@ -322,16 +343,8 @@ export class Service {
 }
 
 /** What is used of the system behind the runtime. */
-type ServedSystem = Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn'>;
+type ServedSystem = Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn' | 'on'>;
 
 function notPrepared(): TypeError {
   return new TypeError('a service is prepared before it serves');
-}
-
-async function inTurn<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
-  const waiting = [...items];
-  const next = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await run(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, items.length) }, next));
 }

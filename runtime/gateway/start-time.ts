@@ -1,7 +1,6 @@
 import type { ResolvedPool } from '../config/resolve.ts';
+import { AT_A_TIME } from '../in-turn.ts';
 
-/** Instances whose states are asked for, or that are started, at a time. */
-export const AT_A_TIME = 32;
 /** For a process that has no instance, on a busy machine. */
 const AT_LEAST_MS = 30_000;
 

@@ -1,0 +1,55 @@
+import type { Logger } from '../logger.ts';
+import type { InstancesChanged } from './messages.ts';
+
+/** Names that are kept of a process: enough to see what is gone, and no burden. */
+export const NAMED = 1000;
+
+/** What was lost with a process. */
+export interface Gone {
+  /** Of all of them: those that nobody starts again. */
+  readonly count: number;
+  /** Addresses of those, as far as they are known: a thousand at most. */
+  readonly instances: readonly string[];
+  /** Those that the config lists: they begin anew. */
+  readonly again: readonly string[];
+}
+
+/** The instances of a service process, as far as the front has been told. */
+export class KnownInstances {
+  readonly #names = new Set<string>();
+  #count = 0;
+
+  told({ begun, ended, count }: InstancesChanged): void {
+    for (const address of ended) this.#names.delete(address);
+    for (const address of begun) this.#names.add(address);
+    this.#count = count;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The process is no more. `standing`: the addresses that are started again. */
+  lost(standing: ReadonlySet<string>): Gone {
+    const again = [...this.#names].filter((address) => standing.has(address));
+    const instances = [...this.#names].filter((address) => !standing.has(address));
+    return { count: Math.max(instances.length, this.#count - again.length), instances, again };
+  }
+}
+
+/** Instances that were on their way to a process, which did not come to be. */
+export function goneOf(addresses: readonly string[]): Gone {
+  return { count: addresses.length, instances: addresses.slice(0, NAMED), again: [] };
+}
+
+export function logGone(logger: Logger, { count, instances, again }: Gone): void {
+  if (count > 0) {
+    const message =
+      'instances are gone with the process that had them; one that is started again begins with what a store has of it';
+    logger.error({ count, instances }, message);
+  }
+  if (again.length > 0) {
+    const message = 'instances that the config lists ended with their process; they are started again';
+    logger.warn({ instances: again }, message);
+  }
+}
