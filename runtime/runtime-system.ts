@@ -189,7 +189,10 @@ export class RuntimeSystem {
       logsPrinted: options.logsPrinted,
       waiting: this.#waiting,
       instanceAt: (address) => this.#instances.get(address),
-      useSecret: (...use) => secretRequest(this.secrets, ...use),
+      useSecret: (caller, use, input, signal, headers) =>
+        this.messages.secretUse({ caller, use, input, headers }, () =>
+          secretRequest(this.secrets, caller, use, input, signal),
+        ),
       inspection: this.inspection,
       messages: this.messages,
       broker: this.#broker,

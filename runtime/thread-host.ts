@@ -11,6 +11,7 @@ import type { Instance } from './instance.ts';
 import type { Logger } from './logger.ts';
 import type { Batch } from './mailbox/batch.ts';
 import { Outbox, type Ack } from './mailbox/outbox.ts';
+import { isHeaders, type TraceHeaders } from './mailbox/trace.ts';
 import { transferablesOf } from './mailbox/transfer.ts';
 import type { Waiting } from './mailbox/waiting.ts';
 import { Deactivations } from './deactivations.ts';
@@ -98,6 +99,8 @@ export interface ThreadHostOptions {
     use: SecretUseName,
     input: unknown,
     signal: AbortSignal,
+    /** The trace that it is a part of. */
+    headers: TraceHeaders | undefined,
   ) => Promise<unknown>;
   readonly warn: (fields: object, message: string) => void;
   /** The host's log. */
@@ -211,9 +214,9 @@ export class ThreadHost implements PeerThread {
       expose: {
         report: (items: readonly unknown[]) => reports.take(items),
         acknowledge: (ack: Ack) => this.outbox.acknowledge(ack),
-        secret: (slot: unknown, incarnation: unknown, use: unknown, input: unknown, n: unknown) =>
+        secret: (...[slot, incarnation, use, input, n, trace]: readonly unknown[]) =>
           isCount(slot) && isCount(incarnation) && typeof use === 'string' && isCount(n)
-            ? this.#useSecret(slot, incarnation, use as SecretUseName, input, n)
+            ? this.#useSecret(slot, incarnation, use as SecretUseName, input, n, trace)
             : this.#refuse('secret'),
         giveUp: (n: number) => this.#uses.get(n)?.abort(nobodyWaits()),
         connect: (sender: unknown, address: unknown, id: unknown, taken: unknown) => {
@@ -636,6 +639,7 @@ export class ThreadHost implements PeerThread {
     use: SecretUseName,
     input: unknown,
     n: number,
+    trace: unknown,
   ): Promise<unknown> {
     const { pool, useSecret } = this.#options;
     const seat = this.#seats.at(slot);
@@ -646,7 +650,8 @@ export class ThreadHost implements PeerThread {
     const ending = new AbortController();
     this.#uses.set(n, ending);
     try {
-      const result = await useSecret(caller, use, input, ending.signal);
+      const headers = isHeaders(trace) ? trace : undefined;
+      const result = await useSecret(caller, use, input, ending.signal, headers);
       return withoutShared(result, pool, 'REPLY_UNCLONABLE', `what ${caller.address} is given`);
     } finally {
       this.#uses.delete(n);

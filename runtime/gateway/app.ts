@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { systemClock, within } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Scrubber } from '../secrets/scrubber.ts';
+import { inTraceOf } from '../telemetry/remote-context.ts';
 import { toPrometheus } from '../telemetry/to-prometheus.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import { crossOrigin } from './cross-origin.ts';
@@ -54,6 +55,7 @@ export function gatewayApp(options: AppOptions): Hono {
   app.notFound(() =>
     fail(new HttpError(404, 'NOT_FOUND', 'there is nothing at this path; see /openapi.json')),
   );
+  app.use((c, next) => inTraceOf((name) => headerOf(c, name), next));
   app.use(crossOrigin(() => options.gateway().cors?.origins));
   app.use(async (c, next) => {
     const maxSize = options.gateway().maxBodyBytes;

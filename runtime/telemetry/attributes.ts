@@ -27,6 +27,14 @@ export const STATE = 'state';
 export const RESULT = 'result';
 export const REASON = 'reason';
 export const ERROR_TYPE = 'error.type';
+/** Name of a capability. */
+export const CAPABILITY = 'holdfast.capability';
+/** The conventions' words for a request. */
+export const HTTP_METHOD = 'http.request.method';
+export const HTTP_STATUS = 'http.response.status_code';
+export const URL_SCHEME = 'url.scheme';
+export const SERVER = 'server.address';
+export const SERVER_PORT = 'server.port';
 
 /** The convention's word for a value that is none of the known ones. */
 export const OTHER = '_OTHER';

@@ -1,16 +1,8 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
-import {
-  AlwaysOffSampler,
-  InMemorySpanExporter,
-  SimpleSpanProcessor,
-  TracerProvider,
-  type ReadableSpan,
-  type TracerProviderOptions,
-} from '@opentelemetry/sdk-trace';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { AlwaysOffSampler, type ReadableSpan } from '@opentelemetry/sdk-trace';
+import { expect, test, vi } from 'vitest';
 import { start } from '../fixtures/start.ts';
+import { sdk } from './fixtures/traces.ts';
 import { MessageTelemetry } from './messages.ts';
 
 const canary = 'canary-7f3e-never-to-be-seen';
@@ -26,33 +18,6 @@ const agents = {
   risk: agent('risk'),
   inside: agent('inside', 'traced-inside'),
 };
-
-/** The SDK that a user has in the host. */
-function sdk(options: TracerProviderOptions & { readonly propagator?: boolean } = {}) {
-  const exporter = new InMemorySpanExporter();
-  const { propagator = true, ...rest } = options;
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager());
-  if (propagator) propagation.setGlobalPropagator(new W3CTraceContextPropagator());
-  trace.setGlobalTracerProvider(
-    new TracerProvider({ ...rest, spanProcessors: [new SimpleSpanProcessor({ exporter })] }),
-  );
-  onTestFinished(() => {
-    trace.disable();
-    context.disable();
-    propagation.disable();
-  });
-  const spans = (): ReadableSpan[] => exporter.getFinishedSpans();
-  const named = (name: string): Promise<ReadableSpan> =>
-    vi.waitFor(
-      () => {
-        const span = spans().find((span) => span.name === name);
-        if (span === undefined) throw new Error(`no span ${name}`);
-        return span;
-      },
-      { timeout: 10_000 },
-    );
-  return { spans, named };
-}
 
 const ids = (span: ReadableSpan) => ({
   trace: span.spanContext().traceId,

@@ -2,7 +2,6 @@ import {
   context,
   isSpanContextValid,
   propagation,
-  ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -35,6 +34,8 @@ import {
   type AgentAt,
 } from './attributes.ts';
 import { quietly } from './quietly.ts';
+import { contextOf } from './remote-context.ts';
+import { inSecretSpan, type SecretRequest } from './secret-span.ts';
 
 /** Milliseconds between two events to one agent whose way is measured when nobody traces them. */
 const PROBE_MS = 10;
@@ -130,6 +131,11 @@ export class MessageTelemetry {
     const { [ADDRESS]: _address, ...few } = attributes;
     const seconds = Math.max(0, this.#options.clock.now() - sentAt) / 1000;
     this.#durations?.operation.record(seconds, { ...few, ...(type !== undefined && { [ERROR_TYPE]: type }) });
+  }
+
+  /** Runs what an instance has the host do with a secret. */
+  secretUse<T>(request: SecretRequest, run: () => Promise<T>): Promise<T> {
+    return inSecretSpan(request, this.#options, run);
   }
 
   /** What a thread of a pool tells of an envelope that was handled there; it may tell anything, and is heard of its own pool. */
@@ -240,11 +246,4 @@ function headersOf(span: Span): TraceHeaders | null {
   const headers = { traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}` };
   propagation.inject(trace.setSpan(context.active(), span), headers);
   return isHeaders(headers) ? headers : null;
-}
-
-function contextOf({ traceparent = '' }: TraceHeaders): Context | undefined {
-  const [, traceId, spanId, flags] = /^00-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})$/.exec(traceparent) ?? [];
-  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
-  const traceFlags = Number.parseInt(flags, 16);
-  return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
 }

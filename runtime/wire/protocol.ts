@@ -107,7 +107,7 @@ export function tellsEvent(kind: number): boolean {
 /** How an envelope came to its end; times are milliseconds of the host's clock. */
 export interface TraceReport {
   readonly address: string;
-  /** Address of the agent that sent it; undefined for the host. */
+  /** Address of the agent that sent it, empty when that is not known; undefined for the host. */
   readonly from: string | undefined;
   readonly headers: TraceHeaders | null;
   readonly sentAt: number;

@@ -57,6 +57,8 @@ export class Lane {
   waiting = false;
   /** Envelopes it may handle before the next instance has its turn. */
   quantum: number;
+  /** Surrounds what it sent itself, where that is of a trace. */
+  stepsIn: ((run: () => void) => void) | undefined;
   /** No envelope is handled: the instance is about to move. */
   paused = false;
   /** How often the clock is read in its turns. */
@@ -97,7 +99,7 @@ export class Lane {
     this.#isUp = false;
     while (done < max && !instance.ended && !this.#isUp) {
       if (instance.hasSteps && (this.#own < OWN_TURNS || this.#runs.length === 0 || this.paused)) {
-        const steps = instance.steps(1);
+        const steps = this.#step();
         done += steps;
         this.#own += steps;
         this.#isUp = this.#options.slice.isUp(this.pace, steps);
@@ -111,6 +113,17 @@ export class Lane {
     }
     if (this.#open.length > 0 && !instance.hasSteps) this.#closeOpen();
     return done;
+  }
+
+  #step(): number {
+    const { instance, stepsIn } = this;
+    let steps = 0;
+    if (stepsIn === undefined) return instance.steps(1);
+    stepsIn(() => {
+      steps = instance.steps(1);
+    });
+    if (!instance.hasSteps) this.stepsIn = undefined;
+    return steps;
   }
 
   /** The instance has ended: what is left is not handled here. Its sender still has it and decides. */

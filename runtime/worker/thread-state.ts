@@ -1,8 +1,8 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { AnyEventObject } from 'xstate';
-import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { SecretUseName } from '../wire/protocol.ts';
 import type { PeerEnd } from './peer-ref.ts';
+import type { RunningTrace } from './trace-context.ts';
 
 /** Where an instance is, as it sees itself. */
 export interface Self {
@@ -78,8 +78,10 @@ export interface ThreadState {
   ask: OpenAsk | undefined;
   /** Address of the instance that sent it. */
   sender: string | undefined;
-  /** The trace that the turn is a part of; undefined: none. */
-  trace: TraceHeaders | undefined;
+  /** The trace that what runs is a part of; made with the first traced event. */
+  traces: AsyncLocalStorage<RunningTrace> | undefined;
+  /** Runs what is of none of them. */
+  outside: ((run: () => void) => void) | undefined;
   /** Asks of earlier turns whose event is still on its way through the instance. */
   readonly asks: WeakMap<AnyEventObject, OpenAsk>;
   /** The instance whose promise, callback or observable began what runs now, outside of turns as well. */
@@ -107,7 +109,8 @@ export function threadState(): ThreadState {
     event: undefined,
     ask: undefined,
     sender: undefined,
-    trace: undefined,
+    traces: undefined,
+    outside: undefined,
     peers: undefined,
     log: undefined,
     origin: undefined,

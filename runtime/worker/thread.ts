@@ -35,6 +35,7 @@ import { Peers } from './peers.ts';
 import { createPlace, type Place, type Source } from './place.ts';
 import { boundPrinted } from './printed.ts';
 import { threadState, type HostBridge, type WriteLog } from './thread-state.ts';
+import { currentTrace, delayed } from './trace-context.ts';
 import { Turns } from './turns.ts';
 
 const systemClock: Clock = {
@@ -115,9 +116,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       // Before it is counted: should the thread die now, it was either told or is still the sender's.
       reports.flush();
     },
-    traced({ instance, from }, { headers, sentAt }, startedAt, endedAt) {
+    traced({ instance, source, ...place }, { headers, sentAt }, startedAt, endedAt) {
       const { address, slot, failure } = instance;
       const error = failure === undefined ? undefined : encodeError(failure);
+      // After an `await` an agent may send as nobody.
+      const from = place.from ?? (source === host ? undefined : '');
       const report: TraceReport = { address, from, headers, sentAt, startedAt, endedAt, error };
       reports.add(REPORT.traced, slot, report);
     },
@@ -157,6 +160,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   threadState().log = log;
   threadState().origin ??= new AsyncLocalStorage();
   const lateActs = createLateActs(warn, clock);
+  const machineClock: Clock = { ...clock, setTimeout: (run, ms) => clock.setTimeout(delayed(run), ms) };
   const departures = new Departures({
     clock,
     loop,
@@ -277,7 +281,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         const giveUp = (): void => void callHost('giveUp', n).catch(() => {});
         signal.addEventListener('abort', giveUp, { once: true });
         try {
-          return await callHost('secret', slot, incarnation, use, input, n);
+          const trace = currentTrace();
+          return await callHost('secret', slot, incarnation, use, input, n, ...(trace ? [trace] : []));
         } finally {
           signal.removeEventListener('abort', giveUp);
         }
@@ -301,7 +306,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       logic,
       bridge,
       reports,
-      clock,
+      clock: machineClock,
       inspection,
       progress,
       wake,

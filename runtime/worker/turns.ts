@@ -7,6 +7,7 @@ import type { HostedInstance } from './hosted-instance.ts';
 import { Lane, type Job, type LaneOptions } from './lane.ts';
 import type { Source } from './place.ts';
 import { SLICE_MS, TimeSlice } from './time-slice.ts';
+import { continuation, outsideTraces } from './trace-context.ts';
 
 /** Envelopes of one instance before the next has its turn: actor-ts's number. */
 const QUANTUM = 16;
@@ -104,7 +105,9 @@ export class Turns {
   wake(instance: HostedInstance): void {
     // It may have ended in the turn in which it sent itself so much.
     if (instance.ended) return;
-    this.#wait(this.#laneOf(instance));
+    const lane = this.#laneOf(instance);
+    lane.stepsIn = continuation();
+    this.#wait(lane);
     this.#arm();
   }
 
@@ -187,8 +190,10 @@ export class Turns {
   #arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    this.#loop.immediate(this.#slice);
+    outsideTraces(this.#armSlice);
   }
+
+  readonly #armSlice = (): void => this.#loop.immediate(this.#slice);
 
   /** Few enough turns to be let in without a slice of their own; the next slice lets as many in again. */
   #runAtOnce(turns: number): void {
