@@ -103,10 +103,7 @@ export async function claimGateway(config: string, env: Environment): Promise<Ga
   try {
     const own = dirname(elsewhere);
     await mkdir(own, { recursive: true, mode: 0o700 });
-    const { uid, mode } = await lstat(own);
-    // The folder above is everybody's.
-    if (uid !== process.getuid?.() || (mode & 0o077) !== 0)
-      throw Object.assign(new Error(), { code: 'EACCES' });
+    if (!(await isPrivate(own))) throw Object.assign(new Error(), { code: 'EACCES' });
     return await GatewayLock.take(elsewhere);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -117,9 +114,15 @@ export async function claimGateway(config: string, env: Environment): Promise<Ga
 
 /** Whether there is one, which may not serve yet. */
 export async function isClaimed(config: string, env: Environment): Promise<boolean> {
-  const folders = lockFolders(gatewayFolder(config, env));
-  const held = await Promise.all(folders.map((folder) => isLockHeld(folder)));
-  return held.includes(true);
+  const [beside, elsewhere] = lockFolders(gatewayFolder(config, env));
+  if (await isLockHeld(beside)) return true;
+  return (await isPrivate(dirname(elsewhere))) && (await isLockHeld(elsewhere));
+}
+
+/** Whether a folder is of this user alone: that above it is everybody's. */
+async function isPrivate(folder: string): Promise<boolean> {
+  const found = await lstat(folder).catch(() => undefined);
+  return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
 }
 
 /** Beside what it leaves; and where sockets can be if they cannot be there. */
