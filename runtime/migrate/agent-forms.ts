@@ -20,9 +20,8 @@ export type IsCredential = (path: ConfigPath) => boolean;
 const IMPLIED = 'main';
 
 /** Sections that only a config of OpenClaw has, and with it the agent that everybody has. */
-const OF_OPENCLAW = ['auth', 'channels', 'cron', 'hooks', 'identity', 'messages', 'models', 'plugins'].concat(
-  ['routing', 'session', 'skills', 'tools'],
-);
+const OF_OPENCLAW =
+  'auth channels cron hooks identity messages models plugins routing session skills tools'.split(' ');
 
 /** The agents of `agents.list`, of `agents.entries`, those that stand by their names, and the one of `agent`. */
 export function writtenAgents(root: unknown, isCredential: IsCredential): WrittenAgent[] {

@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { crossFindings } from '../config/checks.ts';
 import { parseDocument } from '../config/document.ts';
 import { type ConfigPath, entriesOf, type Finding, property, valueAt } from '../config/finding.ts';
+import { maskValue } from '../config/excerpt.ts';
 import { include } from '../config/includes.ts';
 import { findingsOf } from '../config/issues.ts';
 import { flatten } from '../config/piece.ts';
@@ -9,8 +10,11 @@ import { readText } from '../config/read-text.ts';
 import { configError } from '../config/report.ts';
 import { configSchema } from '../config/schema.ts';
 import type { ConfigError } from '../errors.ts';
+import type { AllGrants } from './new-config.ts';
 import type { OldAgent } from './old-agents.ts';
 import type { OldFiles } from './old-files.ts';
+import { passagesOf } from './passages.ts';
+import type { Search } from './search.ts';
 
 /** A new config as it will be read. */
 export interface Result {
@@ -37,8 +41,7 @@ export async function readResult(file: string, texts: ReadonlyMap<string, string
 /** What is to be in a new config, as it was printed. */
 export interface Expected {
   readonly agents: readonly OldAgent[];
-  /** The labels of the grants of each agent, by its name. */
-  readonly grants: ReadonlyMap<string, readonly string[]>;
+  readonly grants: AllGrants;
 }
 
 /** Where a new config is not what was printed; a thread that two agents share by mistake is nothing that a schema could see. */
@@ -52,7 +55,7 @@ export function differences({ root }: Result, { agents, grants }: Expected, old:
     const threadId =
       planned.form === 'own' ? valueAt(old.root, [...planned.path, 'threadId']) : planned.threadId;
     const labels = Object.keys(property(agent, 'secrets') ?? {});
-    const lacks = (grants.get(name) ?? []).some((label) => !labels.includes(label));
+    const lacks = Object.keys(grants.get(name) ?? {}).some((label) => !labels.includes(label));
     return property(agent, 'threadId') !== threadId || lacks;
   });
   return [...missing.map(({ name }) => name), ...wrong.map(([name]) => name)].map((name) => ({
@@ -67,13 +70,19 @@ export function differences({ root }: Result, { agents, grants }: Expected, old:
 export function resultError(
   findings: readonly Finding[],
   agents: readonly OldAgent[],
-  old: OldFiles,
+  { source, config }: OldFiles,
+  search: Search,
 ): ConfigError {
   const placed = findings.map(({ code, path, at, message, related }): Finding => {
     const before = pathBefore(path, agents);
     return { code, path: before, at, message, ...(related && { related: pathBefore(related, agents) }) };
   });
-  return configError({ ...old.source, folder: dirname(old.config.file) }, placed);
+  // A report shows lines of the files.
+  const parts = source.parts.map(({ file, shown, document }) => {
+    const hidden = passagesOf(document.text).filter(({ content }) => search.in(content).cuts.length > 0);
+    return { file, shown, document: { ...document, masks: [...document.masks, ...hidden.map(maskValue)] } };
+  });
+  return configError({ ...source, parts, folder: dirname(config.file), hide: search.hide }, placed);
 }
 
 /** Where in the old config stood what stands at `path` in the new one. */

@@ -104,7 +104,10 @@ test('a new config that is not what was printed is told apart from it, though it
     'openclaw.json': `{ agents: { list: [{ id: 'a' }, { id: 'b' }] } }`,
   });
   const old = await readOldFiles(join(folder, 'openclaw.json'));
-  const expected = { agents: oldAgents(old.root), grants: new Map([['b', ['key']]]) };
+  const expected = {
+    agents: oldAgents(old.root),
+    grants: new Map([['b', { key: { ref: 'x', mode: 'inject' } as const }]]),
+  };
   const agent = (threadId: string, more = '') =>
     `{ type: 'thread-bound', threadId: '${threadId}', maxThreads: 1${more} }`;
   const compared = (text: string) =>

@@ -1,5 +1,7 @@
 import { basename } from 'node:path';
+import { valuesOfJson } from '../secrets-audit/named-values.ts';
 import type { Choices } from './choices.ts';
+import { isNamedCredential } from './named-credentials.ts';
 import type { OldFiles, PlainCredential } from './old-files.ts';
 import { weightOf } from './weight.ts';
 
@@ -56,4 +58,12 @@ function fileName(part: string): string {
 
 function isTaken(taken: ReadonlySet<string>, id: string): boolean {
   return [...taken].some((other) => other === id || other.startsWith(`${id}/`) || id.startsWith(`${other}/`));
+}
+
+/** What is secret in a value that has more than that: the password of a URL, the token behind `Bearer`, credentials in JSON. */
+export function secretPartsOf(value: string): string[] {
+  const [, password] = /^[a-z][\w+.-]{0,31}:\/\/[^\s:/@?#]{0,256}:([^\s@/]{1,512})@/i.exec(value) ?? [];
+  const [, token] = /^(?:apikey|basic|bearer|bot|key|token)\s{1,8}(\S+)$/i.exec(value.trim()) ?? [];
+  const inJson = /^\s*[{[]/.test(value) ? (valuesOfJson(value) ?? []).filter(isNamedCredential) : [];
+  return [password, token, ...inJson.map((one) => one.value)].filter((part) => part !== undefined);
 }

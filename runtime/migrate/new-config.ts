@@ -78,9 +78,12 @@ export function newConfig(parts: NewParts): NewConfig {
   joinIncludes(edit, written, root);
   const comments = commentsOf(edit, agents);
   const known = Object.keys(configSchema.shape);
-  for (const [key] of entriesOf(root)) if (isForeign(key, known, OLD_KEYS)) remove([key]);
-  const grants = new Map(agents.map(({ name }) => [name, grantsOf(name, parts.proposals)]));
-  moveAgents(edit, parts, grants, comments, remove);
+  const gone = new Set(credentials.map((keys) => JSON.stringify(keys)));
+  for (const [key] of entriesOf(before)) {
+    if (isForeign(key, known, OLD_KEYS) || gone.has(JSON.stringify([key]))) remove([key]);
+  }
+  const grants = grantsByAgent(agents, parts.proposals);
+  moveAgents(edit, parts, { grants, comments, gone }, remove);
   clearGateway(property(root, 'gateway'), remove);
   // A credential that stands where a key of ours is, such as a variable of a pool.
   for (const keys of credentials) {
@@ -145,6 +148,11 @@ function clearGateway(gateway: unknown, remove: (path: ConfigPath) => void): voi
   else for (const [key] of old) remove(['gateway', key]);
 }
 
+/** The grants of each agent, by their labels. What is proposed twice is granted once. */
+export function grantsByAgent(agents: readonly OldAgent[], proposals: readonly Proposal[]): AllGrants {
+  return new Map(agents.map(({ name }) => [name, grantsOf(name, proposals)]));
+}
+
 function grantsOf(agent: string, proposals: readonly Proposal[]): Grants {
   const grants: Record<string, Grant> = {};
   for (const { agents, label, grant } of proposals) {
@@ -157,28 +165,37 @@ function grantsOf(agent: string, proposals: readonly Proposal[]): Grants {
   return grants;
 }
 
-type AllGrants = ReadonlyMap<string, Grants>;
+/** By the names of the agents. */
+export type AllGrants = ReadonlyMap<string, Grants>;
+
+/** What agents get, keep and lose. */
+interface Moved {
+  readonly grants: AllGrants;
+  readonly comments: ReadonlyMap<string, readonly string[]>;
+  /** Where credentials stood, as JSON: they leave whatever their names are like. */
+  readonly gone: ReadonlySet<string>;
+}
 
 function moveAgents(
   edit: Json5Edit,
   { root, agents }: NewParts,
-  grants: AllGrants,
-  comments: ReadonlyMap<string, readonly string[]>,
+  moved: Moved,
   remove: (path: ConfigPath) => void,
 ): void {
+  const { grants, comments } = moved;
   const old = property(root, 'agents');
   const isOld =
     agents.some(({ form }) => form !== 'own') || Object.keys(old ?? {}).some((key) => isFormKey(old, key));
   const isIncluded = hasInclude(property(parseDocument(edit.text).value, 'agents'));
-  if (isOld || (isIncluded && agents.some((agent) => changes(agent, grants)))) {
-    const entries = Object.fromEntries(agents.map((agent) => [agent.name, newAgent(agent, grants)] as const));
+  if (isOld || (isIncluded && agents.some((agent) => changes(agent, moved)))) {
+    const entries = Object.fromEntries(agents.map((agent) => [agent.name, newAgent(agent, moved)] as const));
     if (old === undefined) edit.add([], 'agents', {});
     edit.set(['agents'], entries, comments);
     return;
   }
   if (old === undefined) edit.add([], 'agents', {});
   for (const agent of agents) {
-    for (const key of foreignKeys(agent)) remove([...agent.path, key]);
+    for (const key of foreignKeys(agent, moved)) remove([...agent.path, key]);
     const own = grants.get(agent.name) ?? {};
     if (Object.keys(own).length === 0) continue;
     if (isRecord(agent.value['secrets'])) {
@@ -199,25 +216,27 @@ function commentsOf(edit: Json5Edit, agents: readonly OldAgent[]): ReadonlyMap<s
   );
 }
 
-function foreignKeys({ value }: OldAgent): string[] {
+function foreignKeys({ value, path }: OldAgent, { gone }: Moved): string[] {
   const known = Object.keys(agentSchema.shape);
-  return Object.keys(value).filter((key) => isForeign(key, known, OLD_AGENT_KEYS));
+  return Object.keys(value).filter(
+    (key) => isForeign(key, known, OLD_AGENT_KEYS) || gone.has(JSON.stringify([...path, key])),
+  );
 }
 
-function changes(agent: OldAgent, grants: AllGrants): boolean {
-  return foreignKeys(agent).length > 0 || Object.keys(grants.get(agent.name) ?? {}).length > 0;
+function changes(agent: OldAgent, moved: Moved): boolean {
+  return foreignKeys(agent, moved).length > 0 || Object.keys(moved.grants.get(agent.name) ?? {}).length > 0;
 }
 
-function newAgent(agent: OldAgent, grants: AllGrants): object {
+function newAgent(agent: OldAgent, moved: Moved): object {
   const { name, threadId, form, value } = agent;
-  const foreign = foreignKeys(agent);
+  const foreign = foreignKeys(agent, moved);
   const own =
     form === 'own'
       ? Object.fromEntries(Object.entries(value).filter(([key]) => !foreign.includes(key)))
       : // One thread of its own for each: agents of one thread share everything.
         { type: 'thread-bound', threadId, maxThreads: 1 };
   const granted = entriesOf(value['secrets']).filter(([, grant]) => property(grant, 'ref') !== undefined);
-  const secrets = { ...Object.fromEntries(granted), ...grants.get(name) };
+  const secrets = { ...Object.fromEntries(granted), ...moved.grants.get(name) };
   return { ...own, ...(Object.keys(secrets).length > 0 && { secrets }) };
 }
 

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import { parseDocument } from '../config/document.ts';
-import { Lines } from '../config/excerpt.ts';
+import { Lines, maskValue } from '../config/excerpt.ts';
 import type { ConfigPath, Finding, Span } from '../config/finding.ts';
 import { include, type Included } from '../config/includes.ts';
 import { flatten, type Origin } from '../config/piece.ts';
@@ -94,6 +94,12 @@ export async function readOldFiles(path: string): Promise<OldFiles> {
   const found = await Promise.all(files.map((one) => credentialsOf(one, { included, pathOf, finder })));
   const [config] = ofConfig;
   if (config === undefined) throw new RangeError('a config has its own file');
+  // A report shows lines of the files, and a name may not say that there is a credential.
+  const masked = parts.map((part) => {
+    const spans = found.flat().filter((one) => one.file === part.file);
+    const masks = [...part.document.masks, ...spans.map(({ span }) => maskValue(span))];
+    return { file: part.file, shown: part.shown, document: { ...part.document, masks } };
+  });
   const originOf = (keys: ConfigPath): Origin => nearest(origins, keys);
   return {
     config,
@@ -104,7 +110,7 @@ export async function readOldFiles(path: string): Promise<OldFiles> {
     state: state.files,
     finder,
     pathOf,
-    source: { root, findings: [], folder: dirname(file), file, shown, parts, originOf },
+    source: { root, findings: [], folder: dirname(file), file, shown, parts: masked, originOf },
     placeOf: (keys) => {
       const { part, path: inPart } = originOf(keys);
       const { file: where = file, document } = parts[part] ?? {};

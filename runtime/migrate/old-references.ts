@@ -5,6 +5,7 @@ import { type Marker, markerOf } from './markers.ts';
 import type { OldProviders } from './old-providers.ts';
 import { isNamedCredential } from './named-credentials.ts';
 import type { SecretRef } from './proposed-grants.ts';
+import { isProtected } from './protected-texts.ts';
 
 /** A use of a secret that is somewhere else already: a SecretRef, or the name of a variable where a credential would stand. */
 export interface OldReference {
@@ -31,7 +32,7 @@ export function referencesIn(root: unknown, providers: OldProviders): OldReferen
   const references: OldReference[] = [];
   const standIns: StandIn[] = [];
   const walk = (value: unknown, keys: ConfigPath): void => {
-    if (isOurs(keys)) return;
+    if (isOurs(keys) || isProtected(keys, root)) return;
     if (typeof value === 'string') ofText(value, keys);
     else if (Array.isArray(value)) for (const [n, item] of value.entries()) walk(item, [...keys, n]);
     else if (isRecord(value)) {
@@ -55,7 +56,9 @@ export function referencesIn(root: unknown, providers: OldProviders): OldReferen
     const marker = markerOf(value) ?? variableIn(value);
     if (marker?.kind === 'variable') {
       const { variable, fallback } = marker;
-      if (!isCredentialName(name) && !isCredentialName(variable)) return;
+      // A word of capitals may be anything under another name.
+      const isUse = isCredentialName(name) || (value.includes('$') && isCredentialName(variable));
+      if (!isUse && !isHeader(keys)) return;
       const format = isHeader(keys) ? value.replace(/\$\{.*\}|^[^$]*$/s, '{}') : undefined;
       references.push({ keys, ref: { provider: providers.env, id: variable }, format });
       if (fallback === undefined) return;

@@ -7,15 +7,15 @@ import { differences, readResult, type Result, resultError } from './check-resul
 import type { Choices } from './choices.ts';
 import type { Change } from './change.ts';
 import { cleanedFiles } from './cleaned-files.ts';
-import { keptOf, type KeptCredential } from './kept-values.ts';
-import { type NewConfig, newConfig } from './new-config.ts';
+import { keptOf, type KeptCredential, secretPartsOf } from './kept-values.ts';
+import { grantsByAgent, type NewConfig, newConfig } from './new-config.ts';
 import { oldAgents, type OldAgent } from './old-agents.ts';
 import type { OldFiles } from './old-files.ts';
 import { freeAlias, oldProviders } from './old-providers.ts';
 import { referencesIn } from './old-references.ts';
 import { secretsOf } from './old-secrets.ts';
 import { type Proposal, proposalsFor } from './proposed-grants.ts';
-import { searchFor } from './search.ts';
+import { type Search, searchFor } from './search.ts';
 import { todosOf } from './todos.ts';
 
 /** The provider of the values that leave a config, unless a config has another one of that name. */
@@ -58,7 +58,7 @@ export async function planMigration(old: OldFiles, store: string, choices?: Choi
   const file = old.config.file;
   const folder = join(store, projectOf(dirname(file)));
   const kept = keptOf(old, choices);
-  const search = searchFor(kept.map(({ value }) => value));
+  const search = searchFor(kept.flatMap(({ value }) => [value, ...secretPartsOf(value)]));
   const bare = await bareConfig(old, search);
   const isCredential = new Set(old.credentials.map(({ keys }) => JSON.stringify(keys)));
   const agents = oldAgents(old.root, (path) => isCredential.has(JSON.stringify(path)));
@@ -96,15 +96,15 @@ export async function planMigration(old: OldFiles, store: string, choices?: Choi
     const result = await readResult(file, texts.set(file, config.text));
     return { config, others, result };
   };
-  const { built: first, left } = await settled(agents, old, (strange) => build(planned, strange));
+  const { built: first, left } = await settled(agents, old, search, (strange) => build(planned, strange));
   const changes = async (ids: readonly string[]): Promise<readonly Change[]> => {
     const { config, others, result } = await build(
       ids,
       left.map(({ path }) => path),
     );
-    const expected = { agents, grants: labelsOf(proposals(ids)) };
+    const expected = { agents, grants: grantsByAgent(agents, proposals(ids)) };
     const findings = [...result.findings, ...differences(result, expected, old)];
-    if (findings.length > 0) throw resultError(findings, agents, old);
+    if (findings.length > 0) throw resultError(findings, agents, old, search);
     const changed = others.changes.filter(({ before, after }) => before !== after);
     if (config.text === old.config.text) return changed;
     return [
@@ -114,6 +114,10 @@ export async function planMigration(old: OldFiles, store: string, choices?: Choi
     ];
   };
   const made = await changes(planned);
+  // A name stays whatever it looks like.
+  const named = agents
+    .filter(({ name, form }) => form !== 'own' && search.in(name).cuts.length > 0)
+    .map(({ path }) => old.placeOf(path));
   const removed = first.config.removed
     .concat(providers.dropped)
     .map((path): Removed => ({ path, place: old.placeOf(path) }));
@@ -138,7 +142,7 @@ export async function planMigration(old: OldFiles, store: string, choices?: Choi
       standIns: references.standIns,
       removed,
       left,
-      doubts: [...bare.doubts, ...first.others.doubts],
+      doubts: [...bare.doubts, ...first.others.doubts, ...named],
       disputed: first.others.disputed,
       result: first.result,
     }),
@@ -168,6 +172,7 @@ const LOOSE = new Set(['gateway', 'inspect', 'threads']);
 async function settled(
   agents: readonly OldAgent[],
   old: OldFiles,
+  search: Search,
   build: (left: readonly ConfigPath[]) => Promise<Built>,
 ): Promise<{ built: Built; left: readonly Strange[] }> {
   const isOld = agents.some(({ form }) => form !== 'own');
@@ -182,11 +187,12 @@ async function settled(
     const isNew = strange.every(
       (one) => !left.some(({ path }) => path.join('.') === memberOf(one.path).join('.')),
     );
-    if (!isOld || strange.length < findings.length || !isNew) throw resultError(findings, agents, old);
+    if (!isOld || strange.length < findings.length || !isNew)
+      throw resultError(findings, agents, old, search);
     for (const { path, message } of strange) {
       const member = memberOf(path);
       if (!left.some((one) => one.path.join('.') === member.join('.')))
-        left.push({ path: member, why: message });
+        left.push({ path: member, why: search.hide(message) });
     }
   }
 }
@@ -200,15 +206,6 @@ function memberOf(path: ConfigPath): ConfigPath {
 function decided(proposal: Proposal, choices: Choices | undefined): Proposal {
   const choice = choices?.grantOf(proposal.secret);
   return choice === undefined ? proposal : { secret: proposal.secret, ...choice };
-}
-
-function labelsOf(proposals: readonly Proposal[]): Map<string, string[]> {
-  const labels = new Map<string, string[]>();
-  for (const { agents, label, grant } of proposals) {
-    if (grant === undefined) continue;
-    for (const agent of agents) labels.set(agent, [...(labels.get(agent) ?? []), label]);
-  }
-  return labels;
 }
 
 function threadOf({ form, value, threadId }: OldAgent): string {

@@ -1,6 +1,6 @@
 import type { Span } from '../config/finding.ts';
 import { wordsOf } from './known-services.ts';
-import { joined } from './spans.ts';
+import { joined, replaced } from './spans.ts';
 import { weightOf, type Weight } from './weight.ts';
 
 /** What is found of values in a text that is not their place. */
@@ -15,39 +15,18 @@ export interface Sighting {
 export interface Search {
   /** `name` is that of the text, if it has one. */
   in(content: string, name?: string): Sighting;
+  /** A message without the values in it. */
+  readonly hide: (message: string) => string;
   /** Whether all of a text is one of the values, and can be nothing else. */
   has(content: string, name?: string): boolean;
 }
 
 /** What a name ends with when it is what something is called: a text under it is rather that than a credential. */
 const NAMES: ReadonlySet<string> = new Set(
-  [
-    'id',
-    'name',
-    'label',
-    'title',
-    'model',
-    'models',
-    'primary',
-    'fallback',
-    'fallbacks',
-    'provider',
-    'api',
-    'type',
-  ].concat([
-    'mode',
-    'kind',
-    'format',
-    'channel',
-    'account',
-    'user',
-    'username',
-    'host',
-    'hostname',
-    'region',
-    'thread',
-    'agent',
-  ]),
+  (
+    'id name label title model models primary fallback fallbacks provider api type mode kind format channel account user ' +
+    'username host hostname region thread agent'
+  ).split(' '),
 );
 
 /**
@@ -59,7 +38,7 @@ export function searchFor(values: readonly string[]): Search {
     .map((value) => ({ value, weight: weightOf(value), forms: formsOf(value) }))
     .filter(({ weight }) => weight !== 'word')
     .toSorted((a, b) => b.value.length - a.value.length);
-  return {
+  const search: Search = {
     in: (content, name = '') => {
       const cuts: Span[] = [];
       let isDoubtful = false;
@@ -71,9 +50,15 @@ export function searchFor(values: readonly string[]): Search {
       }
       return { cuts: joined(cuts), isDoubtful };
     },
+    hide: (message) =>
+      replaced(
+        message,
+        search.in(message).cuts.map(({ start, end }) => ({ start, end, text: '…' })),
+      ),
     has: (content, name = '') =>
       wanted.some(({ value, weight }) => value === content && isSure(weight, name)),
   };
+  return search;
 }
 
 function isSure(weight: Weight, name: string): boolean {
