@@ -116,7 +116,9 @@ test('a gateway of this machine is asked itself, whatever the environment says o
   const env = { ...made.env, ...proxies, ...lower };
   const call = (...args: readonly string[]) =>
     run([...commandLine, ...args], { cwd: made.folder, env }).ended;
-  onTestFinished(() => void shell(made.folder)('gateway stop', { env: made.env }));
+  onTestFinished(async () => {
+    await shell(made.folder)('gateway stop', { env: made.env });
+  });
   expect(await call('gateway', 'start')).toMatchObject({ code: 0 });
   const { out } = await call('gateway', 'status', '--json');
   const { gateway } = JSON.parse(out) as { gateway: { url: string } };

@@ -15,7 +15,9 @@ async function desk(config: object = {}) {
   const made = await deskFolder(config);
   const command = shell(made.folder);
   const call = (args: string) => command(args, { env: made.env });
-  onTestFinished(() => void call('gateway stop').catch(() => {}));
+  onTestFinished(async () => {
+    await call('gateway stop');
+  });
   const record = (file: string = made.file): string => join(gatewayFolder(file, made.env), 'running.json');
   const read = async (): Promise<RunningGateway> =>
     JSON.parse(await readFile(record(), 'utf8')) as RunningGateway;
@@ -196,7 +198,9 @@ export default setup({}).createMachine({ context: { n: 0 }, on: {
   await leadTo('releases/1', current);
   const command = shell(current);
   const call = (args: string) => command(args, { env: made.env });
-  onTestFinished(() => void call('gateway stop'));
+  onTestFinished(async () => {
+    await call('gateway stop');
+  });
   expect(await call('gateway start')).toMatchObject({ code: 0 });
   expect(await call('agents ask counter/a inc --activate')).toMatchObject({ out: '1\n' });
   await leadTo('releases/2', current);

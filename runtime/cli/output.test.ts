@@ -93,7 +93,9 @@ export default setup({}).createMachine({ context: { last: ${JSON.stringify(steer
   await writeFile(made.file, JSON.stringify({ agents: { echo }, gateway: { port: 0 } }));
   const command = shell(made.folder);
   const call = (args: string, isTTY = false) => command(args, { env: made.env, isTTY });
-  onTestFinished(() => void call('gateway stop'));
+  onTestFinished(async () => {
+    await call('gateway stop');
+  });
   expect(await call('gateway start')).toMatchObject({ code: 0 });
   const said = (type: string, text = steering): string =>
     JSON.stringify({ type, text }).replaceAll(' ', '\\u0020');
