@@ -407,7 +407,8 @@ describe('an ask whose time is up before its turn', () => {
     expect(order).toHaveLength(3);
     expect(rig.expired).toEqual([{ slot: 0, event: late }]);
     expect(rig.acks.flatMap((ack) => [...whole(ack)[1]])).toEqual([2, 3]);
-    expect(rig.acks.flatMap((ack) => [...whole(ack)[3]])).toEqual([]);
+    // Its asker learns that nobody has begun with it.
+    expect(rig.acks.flatMap((ack) => [...whole(ack)[3]])).toEqual([1, null]);
     expect([rig.acked(), rig.progress.handled(0)]).toEqual([[4], 4]);
   });
 
