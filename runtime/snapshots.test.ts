@@ -147,7 +147,8 @@ test('Snapshot taken mid-macrostep is impossible', async () => {
   let n = 0;
   for (let round = 1; round <= 30; round++) {
     for (let i = 0; i < 25; i++) ref.send({ type: 'note', n: ++n });
-    persisted.push(ref.persist());
+    // Three threads end in between.
+    persisted.push(ref.persist({ timeoutMs: 60_000 }));
     if (round % 10 === 0) ref.send({ type: 'exit' });
   }
   await ref.deliver({ type: 'note', n: ++n });
