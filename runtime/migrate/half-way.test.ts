@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -58,6 +58,15 @@ test('a file that is as it was before counts as put back', async () => {
   for (const [name, text] of Object.entries(before)) await writeFile(join(folder, name), text, 'latin1');
   expect((await run('migrate --undo')).out).toMatch(/^Restored: openclaw\.json\.backup\./);
   expect([await bytesOf(folder), await records(data)]).toEqual([before, {}]);
+});
+
+test('what was removed since is put back as well', async () => {
+  const { folder, run } = await oldProject({ 'openclaw.json': first, 'openclaw.json.bak': first });
+  const before = await bytesOf(folder);
+  expect((await run('migrate')).code).toBe(0);
+  for (const name of Object.keys(await bytesOf(folder))) await rm(join(folder, name));
+  expect((await run('migrate --undo')).out).toContain('Restored: openclaw.json.bak, openclaw.json');
+  expect(await bytesOf(folder)).toEqual(before);
 });
 
 test('a record of which nothing was written is passed over, and one that is not whole is removed', async () => {

@@ -117,7 +117,8 @@ export async function undo(record: string): Promise<Undone> {
 
 async function stateOf(record: string, { file, original, written }: RecordedFile): Promise<State> {
   const now = await readFile(file).catch(() => undefined);
-  if (now === undefined) return original === undefined ? 'as before' : 'edited';
+  // What was removed since holds nothing that could be lost.
+  if (now === undefined) return original === undefined ? 'as before' : 'as written';
   if (digest(now) === written) return 'as written';
   const before = original === undefined ? undefined : await readFile(join(record, original));
   return before?.equals(now) === true ? 'as before' : 'edited';
@@ -129,7 +130,8 @@ async function restore(record: string, { file, original, mode }: RecordedFile): 
     return 'replaced';
   }
   const content = await readFile(join(record, original));
-  return replaceFile(file, content, { mode, before: await readFile(file) });
+  const before = await readFile(file).catch(() => undefined);
+  return replaceFile(file, content, { mode, before });
 }
 
 function digest(content: Uint8Array): string {

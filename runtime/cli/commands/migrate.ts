@@ -1,8 +1,8 @@
 import { realpath } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { plainText, printPath } from '../../config/received.ts';
 import { migrate as run, type Migration, undoMigration } from '../../migrate/migrate.ts';
-import { configFile, noConfig } from '../config-file.ts';
+import { configFile, DEFAULT_CONFIG, noConfig } from '../config-file.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { paint, type Terminal } from '../terminal.ts';
 
@@ -19,9 +19,10 @@ export async function migrate(
   terminal: Terminal,
 ): Promise<ExitCode> {
   const { stdout, env } = terminal;
+  // What is to be put back may be gone.
+  if (options.undo === true) return undo(resolve(terminal.cwd, named ?? DEFAULT_CONFIG), options, terminal);
   const file = configFile(named, terminal);
   if (file === undefined) throw noConfig();
-  if (options.undo === true) return undo(file, options, terminal);
   const migration = await run(file, { env, dryRun: options.dryRun === true });
   stdout.write(
     options.json === true
@@ -36,7 +37,7 @@ async function undo(
   { json }: MigrateOptions,
   { stdout, cwd, env }: Terminal,
 ): Promise<ExitCode> {
-  const undone = await undoMigration(await realpath(file), { env });
+  const undone = await undoMigration(await realpath(file).catch(() => file), { env });
   const shown = (one: string): string => relative(cwd, one) || one;
   const { restored = [], edited = [], inPlace = [], record } = undone ?? {};
   if (json === true)
@@ -78,8 +79,13 @@ function report({ plan, changes, ids, inPlace }: Migration, { dryRun }: MigrateO
     })),
     removed: plan.removed.map(({ path }) => printPath(path)),
     todos: plan.todos,
-    ...(dryRun === true && { config: changes.at(-1)?.after }),
+    ...(dryRun === true && { config: configIn(plan, changes) }),
   };
+}
+
+/** The new config, if it is another. */
+function configIn({ file }: Migration['plan'], changes: Migration['changes']): string | undefined {
+  return changes.find((change) => change.file === file)?.after;
 }
 
 /** For people. */
@@ -127,7 +133,7 @@ export function migrationText(
     todos,
     list(isDry ? 'Files that would change' : 'Files', written),
     inPlaceText(inPlace.map(shown)),
-    isDry ? `\n${changes.at(-1)?.after ?? ''}` : `\nUndo: holdfast migrate --undo ${shown(plan.file)}\n`,
+    isDry ? `\n${configIn(plan, changes) ?? ''}` : `\nUndo: holdfast migrate --undo ${shown(plan.file)}\n`,
   ]
     .join('')
     .trimStart();
