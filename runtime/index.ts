@@ -13,7 +13,7 @@ export {
 } from '../providers/provider.ts';
 export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './agent-ref.ts';
 export { agent, type TypedAgentConfig } from './config/agent.ts';
-export type { AgentType, AgentTypes, ConfigOf } from './config/agent-types.ts';
+export type { AgentType, AgentTypes, ConfigFileOf, ConfigOf, NotAgentTypes } from './config/agent-types.ts';
 export type { AgentConfig, Supervision } from './config/agent-schema.ts';
 export type { PoolConfig } from './config/pool-schema.ts';
 export type { Grant } from './config/grant-schema.ts';

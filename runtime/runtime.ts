@@ -4,7 +4,7 @@ import type { SecretProvider } from '../providers/provider.ts';
 import { addressOf } from './address.ts';
 import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
 import { checkCall, checkTimeout, listener, name, string } from './call-check.ts';
-import type { AgentTypes, ConfigOf } from './config/agent-types.ts';
+import type { ConfigFileOf, ConfigOf } from './config/agent-types.ts';
 import { loadConfig } from './config/load.ts';
 import type { LoadedConfig } from './config/resolve.ts';
 import type { RuntimeConfig } from './config/schema.ts';
@@ -225,6 +225,20 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
 }
 
 /**
+ * Starts the runtime of a config file, which TypeScript cannot read, with the types of its agents: their names, events, inputs,
+ * snapshots and replies are checked as those of a config in code are. Type only: nobody compares them with the file, and a
+ * name that is not in it rejects with `AGENT_UNKNOWN`.
+ *
+ * @example
+ * ```ts
+ * const runtime = await createRuntime<{ desk: typeof import('./agents/desk.ts') }>('./openclaw.json');
+ * ```
+ */
+export function createRuntime<A extends object = never>(
+  config: ConfigFileOf<A>,
+  options?: RuntimeOptions,
+): Promise<Runtime<ConfigOf<A>>>;
+/**
  * Starts the runtime that a config describes: an object, or the path or URL of a JSON5 file. No thread is started
  * before an instance needs it, but for those that `strict` tries. The secrets that agents are granted are fetched: those
  * that are `required` before it resolves, the others meanwhile. Without a grant no secret provider is called. Then the
@@ -248,25 +262,8 @@ export function createRuntime<const C extends RuntimeConfig>(
   config: C | string | URL,
   options?: RuntimeOptions,
 ): Promise<Runtime<C>>;
-/**
- * The same for a config file, which TypeScript cannot read, with the types of its agents: their names, events, inputs,
- * snapshots and replies are checked as those of a config in code are. Type only: nobody compares them with the file, and a
- * name that is not in it rejects with `AGENT_UNKNOWN`.
- *
- * @example
- * ```ts
- * const runtime = await createRuntime<{ desk: typeof import('./agents/desk.ts') }>('./openclaw.json');
- * ```
- */
-export function createRuntime<A extends AgentTypes<A>>(
-  config: string | URL,
-  options?: RuntimeOptions,
-): Promise<Runtime<ConfigOf<A>>>;
-export function createRuntime(
-  config: RuntimeConfig | string | URL,
-  options: RuntimeOptions = {},
-): Promise<Runtime<never>> {
-  return openRuntime(config, options);
+export function createRuntime(config: unknown, options: RuntimeOptions = {}): Promise<Runtime<never>> {
+  return openRuntime(config as RuntimeConfig | string | URL, options);
 }
 
 /** What surrounds a runtime; the test kit brings its own. */

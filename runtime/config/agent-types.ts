@@ -23,6 +23,21 @@ type LogicIn<T> = T extends { readonly logic: infer TLogic extends AnyActorLogic
 type RepliesIn<T> = T extends { readonly replies: infer TReplies } ? TReplies : unknown;
 
 /** A config that has these agents and no others. */
-export type ConfigOf<A extends AgentTypes<A>> = Omit<RuntimeConfig, 'agents'> & {
+export type ConfigOf<A extends object> = Omit<RuntimeConfig, 'agents'> & {
   readonly agents: { readonly [N in keyof A & string]: TypedAgentConfig<LogicIn<A[N]>, RepliesIn<A[N]>> };
 };
+
+/** What the compiler shows of agents whose types are none: `N` are their names. */
+export interface NotAgentTypes<N> {
+  readonly 'has no default export, or is no logic': N;
+}
+
+/**
+ * A config file for those who say what agents it has, and nothing for those who do not. Not a bound of `A`: of two signatures
+ * the compiler explains the last one, which is for configs in code.
+ */
+export type ConfigFileOf<A extends object> = [A] extends [never]
+  ? never
+  : A extends AgentTypes<A>
+    ? string | URL
+    : NotAgentTypes<{ [N in keyof A]: A[N] extends AgentType ? never : N }[keyof A]>;

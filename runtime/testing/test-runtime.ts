@@ -1,6 +1,6 @@
 import { checkCall, flag, kindOf, milliseconds, string, type Rules } from '../call-check.ts';
 import type { Clock } from '../clock.ts';
-import type { AgentTypes, ConfigOf } from '../config/agent-types.ts';
+import type { ConfigFileOf, ConfigOf } from '../config/agent-types.ts';
 import type { RuntimeConfig } from '../config/schema.ts';
 import { HoldfastError } from '../errors.ts';
 import { runtimeOptionRules } from '../runtime-options-check.ts';
@@ -73,6 +73,11 @@ const rules: Rules<TestRuntimeOptions> = {
 /** Real time that what no clock knows of gets at each step of a stop. */
 const STOP_PATIENCE_MS = 25;
 
+/** `createTestRuntime` of a config file, with the types of its agents; see `createRuntime`. */
+export function createTestRuntime<A extends object = never>(
+  config: ConfigFileOf<A>,
+  options?: TestRuntimeOptions,
+): Promise<TestRuntime<ConfigOf<A>>>;
 /**
  * `createRuntime` for tests. Agents run in this process, with all of a thread's code over real channels, so that what
  * cannot cross a thread fails here too; an event is frozen when it is sent. Threads share this process: what they keep
@@ -91,13 +96,8 @@ export function createTestRuntime<const C extends RuntimeConfig>(
   config: C | string | URL,
   options?: TestRuntimeOptions,
 ): Promise<TestRuntime<C>>;
-/** The same for a config file, with the types of its agents; see `createRuntime`. */
-export function createTestRuntime<A extends AgentTypes<A>>(
-  config: string | URL,
-  options?: TestRuntimeOptions,
-): Promise<TestRuntime<ConfigOf<A>>>;
 export async function createTestRuntime(
-  config: RuntimeConfig | string | URL,
+  config: unknown,
   options?: TestRuntimeOptions,
 ): Promise<TestRuntime<never>> {
   const given = checkCall<TestRuntimeOptions>('createTestRuntime()', {}, options, rules);
@@ -117,7 +117,11 @@ export async function createTestRuntime(
   };
   const surroundings = { clock, startThread: stage.startThread, sent: deepFreeze };
   const store = given.store && faultyStore(given.store);
-  const runtime = await openRuntime(config, { ...given, ...(store && { store: store.store }) }, surroundings);
+  const runtime = await openRuntime(
+    config as RuntimeConfig | string | URL,
+    { ...given, ...(store && { store: store.store }) },
+    surroundings,
+  );
   let stopped: Promise<void> | undefined;
   let probes = 0;
   function stop(stopping?: { readonly timeoutMs?: number }): Promise<void> {
