@@ -53,7 +53,10 @@ export interface DeadLetter {
   readonly at: number;
   /** How often it was replayed and failed again. */
   readonly replays: number;
-  /** Of an `unclonable` one: what of the event cannot cross, with the keys that lead there and no value. */
+  /**
+   * Of an `unclonable` one: what of the event cannot cross, with the keys that lead there and no value. Of one that an agent
+   * sent with `activate`: why nobody could be started.
+   */
   readonly why?: string;
   /** Only of a `poison` letter: why it is suspected. It had one attempt; `replay` gives it another. */
   readonly evidence?: Evidence;

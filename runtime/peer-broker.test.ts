@@ -50,6 +50,7 @@ function rig(): Rig {
   const broker = new PeerBroker({
     instanceAt: (address) => (address.startsWith('b/') ? instance : undefined),
     poolOf: (address) => address.split('/')[0],
+    activate: () => Promise.reject(new Error('nobody is started in this test')),
     deadLetters: letters,
   });
   return { broker, thread, admitted, letters, watching, handle: (count) => (handled += count) };

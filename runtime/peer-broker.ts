@@ -59,12 +59,16 @@ export interface PeerRequest {
   readonly address: unknown;
   readonly id: unknown;
   readonly taken: unknown;
+  /** Whether who is sent to is to be started. */
+  readonly activate?: unknown;
 }
 
 export interface PeerBrokerOptions {
   readonly instanceAt: (address: string) => Instance | undefined;
   /** The pool of the agent at an address, whether or not anything runs there. */
   readonly poolOf: (address: string) => string | undefined;
+  /** Starts what is not there, for an agent of that pool. */
+  readonly activate: (pool: string, address: string) => Promise<void>;
   readonly deadLetters: DeadLetters;
 }
 
@@ -100,13 +104,24 @@ export class PeerBroker {
 
   /** Opens a way to the instance at an address, as soon as it runs. */
   async connect(from: PeerThread, request: PeerRequest): Promise<PeerLine | NoPeerLine> {
-    const { instanceAt, poolOf } = this.#options;
+    const { instanceAt, poolOf, activate } = this.#options;
     if (!isPeerRequest(request)) return { refused: 'unknown-address' };
     const { sender, address, id, taken } = request;
     // A thread speaks for its own pool only.
     const known = typeof sender === 'string' && poolOf(sender) === from.pool ? sender : undefined;
     const sending = this.#sendingOf(from, id, address, taken);
+    // Once: what ends as it starts is not started for ever.
+    let isToStart = request.activate === true;
     while (!from.gone && sending.link === undefined) {
+      const found = instanceAt(address);
+      if (isToStart && found?.over !== false) {
+        isToStart = false;
+        try {
+          await activate(from.pool, address);
+        } catch (error) {
+          return { refused: found === undefined ? 'unknown-address' : 'stopped', error: encodeError(error) };
+        }
+      }
       const instance = instanceAt(address);
       if (instance === undefined) return { refused: 'unknown-address' };
       const place = await instance.place().catch(() => undefined);

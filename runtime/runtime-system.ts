@@ -1,7 +1,8 @@
 import { createActor, type AnyActorRef, type Subscription } from 'xstate';
 import type { SupervisorEvent } from '../actors/supervisor.ts';
 import type { TwinLogic } from '../actors/twin.ts';
-import { addressOf, agentOf } from './address.ts';
+import { ActivationLimit } from './activation-limit.ts';
+import { addressOf, agentOf, partsOf } from './address.ts';
 import { Addresses } from './addresses.ts';
 import { activate } from './activate.ts';
 import { toAgentRef, type AgentRef } from './agent-ref.ts';
@@ -111,6 +112,8 @@ export class RuntimeSystem {
   readonly #groupFailures = new Map<string, FailureLog>();
   readonly #threads: Threads;
   readonly #kept = new KeptThreads();
+  /** By pool, what its agents have started. */
+  readonly #activated = new ActivationLimit((address) => this.#instances.get(address)?.over === false);
   readonly #effects: InstanceEffects;
   readonly #broker: PeerBroker;
   readonly #snapshots: Snapshots;
@@ -165,6 +168,7 @@ export class RuntimeSystem {
     this.#broker = new PeerBroker({
       instanceAt: (address) => this.#instances.get(address),
       poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
+      activate: (pool, address) => this.#activate(pool, address),
       deadLetters: this.deadLetters,
     });
     const { warn } = this;
@@ -294,6 +298,23 @@ export class RuntimeSystem {
       const [instance, ref] = [this.#instances.get(address), this.#refs.get(address)];
       return instance && ref && { instance, ref };
     }, spawn);
+  }
+
+  /** Starts what an agent of the pool sends to, unless it is there. A thread speaks for its pool, so that this is who has so many. */
+  async #activate(threadId: string, address: string): Promise<void> {
+    const parts = partsOf(address);
+    if (parts === undefined) {
+      const advice = 'an address is agent/id, each as encodeURIComponent gives it';
+      throw new HoldfastError('AGENT_UNKNOWN', `nothing can be started at ${quoted(address)}: ${advice}`);
+    }
+    const { agent, id } = parts;
+    const { activatedInstances } = this.#pool(threadId);
+    const start = () => this.getOrSpawn(agent, id, () => this.spawn(agent, { id }));
+    await this.#activated.start(threadId, address, activatedInstances, start, (count) => {
+      const advice = `stop some, or raise threads.${threadId}.activatedInstances (${activatedInstances})`;
+      const message = `${address} was not started: agents of pool "${threadId}" have started ${count} that are there; ${advice}`;
+      return new HoldfastError('ACTIVATION_LIMIT', message);
+    });
   }
 
   get(address: string): AgentRef | undefined {

@@ -219,8 +219,8 @@ export class ThreadHost implements PeerThread {
             ? this.#useSecret(slot, incarnation, use as SecretUseName, input, n, trace)
             : this.#refuse('secret'),
         giveUp: (n: number) => this.#uses.get(n)?.abort(nobodyWaits()),
-        connect: (sender: unknown, address: unknown, id: unknown, taken: unknown) => {
-          const request = { sender, address, id, taken };
+        connect: (...[sender, address, id, taken, activate]: readonly unknown[]) => {
+          const request = { sender, address, id, taken, activate };
           return isPeerRequest(request) ? options.broker.connect(this, request) : this.#refuse('connect');
         },
         disconnect: (line: number) => options.broker.disconnect(this, line),

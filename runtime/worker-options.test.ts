@@ -29,6 +29,7 @@ function pool(isolation: ResolvedPool['isolation']): ResolvedPool {
     isolation,
     permissions: { read: ['/books'], write: [], net: false },
     env: {},
+    activatedInstances: 0,
     sharedMemory: false,
     watchdog: { warnMs: 1, killMs: 1 },
     startTimeoutMs: 1,

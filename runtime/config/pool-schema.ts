@@ -79,6 +79,12 @@ export const poolSchema = z
         'A thread that keeps more than this on its heap, in MiB, is replaced; its instances move. Default: 80 % of ' +
           'resourceLimits.maxOldGenerationSizeMb, if that is written; else none.',
       ),
+    activatedInstances: integer(0)
+      .default(1000)
+      .describe(
+        'How many instances that its agents have started, by agentRef with activate, may be there at a time; 0: none. ' +
+          'Default: 1000.',
+      ),
     sharedMemory: flag()
       .default(false)
       .describe(

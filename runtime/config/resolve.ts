@@ -99,6 +99,8 @@ export interface ResolvedPool {
   readonly resourceLimits?: ResolvedResourceLimits;
   /** A thread that keeps more on its heap, in MiB, is replaced. */
   readonly heapBudgetMb?: number;
+  /** Instances that its agents have started and that are there, at most. */
+  readonly activatedInstances: number;
   /** Whether messages to and from the pool may carry a SharedArrayBuffer. */
   readonly sharedMemory: boolean;
   /** Milliseconds of one turn after which is warned, and after which the thread is ended; 0: never. */
@@ -256,7 +258,7 @@ function resolvePool(
   const written = Object.hasOwn(config.threads ?? {}, threadId) ? config.threads?.[threadId] : undefined;
   const { minThreads, idleTimeoutMs, isolation, permissions, env, resourceLimits, ...rest } =
     written ?? poolSchema.parse({});
-  const { sharedMemory, watchdog, startTimeoutMs, intensity } = rest;
+  const { activatedInstances, sharedMemory, watchdog, startTimeoutMs, intensity } = rest;
   const limit = resourceLimits?.maxOldGenerationSizeMb;
   const budget = rest.heapBudgetMb ?? (limit === undefined ? undefined : limit * BUDGET_OF_LIMIT);
   // One agent with a grant closes off its whole pool: agents of one thread share everything.
@@ -276,6 +278,7 @@ function resolvePool(
     env,
     ...(budget !== undefined && { heapBudgetMb: budget }),
     ...(resourceLimits && { resourceLimits: onlyDefined(resourceLimits) }),
+    activatedInstances,
     sharedMemory,
     watchdog,
     startTimeoutMs,

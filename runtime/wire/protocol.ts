@@ -142,7 +142,7 @@ export interface LetterReport {
   readonly event: unknown;
   /** Of its event only the type comes. */
   readonly inPart?: boolean;
-  /** With `unclonable`: what of the event cannot cross. */
+  /** With `unclonable`: what of the event cannot cross; else why who was sent to could not be started. */
   readonly why?: string | undefined;
   /** With `poison`. */
   readonly evidence?: WireEvidence | undefined;
@@ -171,6 +171,8 @@ export interface PeerLine {
 /** Why there is none. */
 export interface NoPeerLine {
   readonly refused: 'unknown-address' | 'stopped';
+  /** Why who was sent to could not be started, where that was asked for. */
+  readonly error?: WireError;
 }
 
 /** What the host tells the thread of the one who is sent to. */

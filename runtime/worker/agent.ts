@@ -10,7 +10,14 @@ import { kindOf } from '../call-check.ts';
 import { runningKey, threadState, type OpenAsk, type Self } from './thread-state.ts';
 
 export { transfer, type Movable } from '../transfer.ts';
-export { agentRef, sender, type PeerEnd, type PeerRef, type PeerWaitFor } from './peer-ref.ts';
+export {
+  agentRef,
+  sender,
+  type PeerEnd,
+  type PeerOptions,
+  type PeerRef,
+  type PeerWaitFor,
+} from './peer-ref.ts';
 export {
   capability,
   secret,

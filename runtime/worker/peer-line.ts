@@ -31,6 +31,8 @@ export interface Line {
   /** `undefined` until the host has opened it, and between two incarnations of the other. */
   open: { readonly link: number; readonly peer: Peer; readonly attachment: Attachment } | undefined;
   connecting: boolean;
+  /** Something was sent over it for which the other is to be started. */
+  activate: boolean;
   /** The sender had ended before: nothing goes. */
   over: boolean;
 }
@@ -55,6 +57,7 @@ export function createLine(from: Self | undefined, address: string, sharedMemory
     peers: new Set(),
     open: undefined,
     connecting: false,
+    activate: false,
     over: false,
   };
 }

@@ -1,5 +1,5 @@
 import type { ActorRef, AnyEventObject, EventObject, Snapshot, Subscription } from 'xstate';
-import { checkCall, checkWait, listener, name } from '../call-check.ts';
+import { checkCall, checkWait, flag, listener, name } from '../call-check.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Answer, EventOfType } from '../replies.ts';
 import { threadState, type HostBridge, type OpenAsk, type PeerBridge } from './thread-state.ts';
@@ -10,6 +10,16 @@ export interface PeerWaitFor {
   readonly timeoutMs?: number;
   /** Rejects the promise with the signal's reason; the event may still be handled. */
   readonly signal?: AbortSignal;
+}
+
+/** What a reference to another instance does besides. */
+export interface PeerOptions {
+  /**
+   * Start the instance, without an input, when something is sent to it and it is not there: once, whoever else sends meanwhile.
+   * `watch` starts nobody. `threads.<threadId>.activatedInstances` says how many the agents of a pool may have started so.
+   * Default: false.
+   */
+  readonly activate?: boolean;
 }
 
 /** Why an incarnation has ended; see `StopReason` of the host. */
@@ -29,7 +39,8 @@ export interface PeerRef<TEvent extends EventObject = AnyEventObject, TReplies =
   readonly address: string;
   /**
    * Sends an event and resolves with the reply. Default 5 s. Rejects like the host's `ref.ask`, and its type is found out as
-   * it is there.
+   * it is there. With `activate` it rejects with what the start failed with, too: `AGENT_UNKNOWN`, `POOL_EXHAUSTED`,
+   * `AGENT_QUARANTINED`, `ACTIVATION_LIMIT` and what `runtime.spawn` rejects with.
    */
   ask<TReply = never, TType extends TEvent['type'] = TEvent['type']>(
     event: EventOfType<TEvent, TType>,
@@ -59,10 +70,13 @@ const nothing: Subscription = Object.freeze({ unsubscribe() {} });
  */
 export function agentRef<TEvent extends EventObject = AnyEventObject, TReplies = unknown>(
   address: string,
+  options?: PeerOptions,
 ): PeerRef<TEvent, TReplies> {
-  checkCall('agentRef()', { address: [address, name] });
-  return new Reference(address) as unknown as PeerRef<TEvent, TReplies>;
+  const { activate } = checkCall<PeerOptions>('agentRef()', { address: [address, name] }, options, rules);
+  return new Reference(address, activate === true) as unknown as PeerRef<TEvent, TReplies>;
 }
+
+const rules = { activate: flag };
 
 /** Its methods are not its own: where one was put into context, a snapshot has the address and nothing to choke on. */
 class Reference {
@@ -70,9 +84,12 @@ class Reference {
   readonly sessionId: string;
   readonly address: string;
   readonly src = 'holdfast.agent';
+  /** Only where it is: a state that is restored has it again. */
+  declare readonly activate?: true;
   readonly #made = threadState().current;
 
-  constructor(address: string) {
+  constructor(address: string, activate: boolean) {
+    if (activate) this.activate = true;
     this.id = address;
     this.sessionId = address;
     this.address = address;
@@ -80,7 +97,8 @@ class Reference {
 
   send(event: EventObject): void {
     const { peers, from } = bridge(this.#made);
-    peers?.send(from, this.address, event);
+    if (this.activate === true) peers?.send(from, this.address, event, true);
+    else peers?.send(from, this.address, event);
   }
 
   /** What `sendTo` reaches. */
@@ -148,7 +166,13 @@ class Reference {
       const { timeoutMs, signal } = checkWait(`agentRef().${kind}()`, options, usual);
       const { peers, from, within } = bridge(this.#made);
       if (peers === undefined) throw outside(this.address);
-      return peers[kind](from, this.address, event, { timeoutMs, signal, within });
+      const { activate } = this;
+      return peers[kind](from, this.address, event, {
+        timeoutMs,
+        signal,
+        within,
+        ...(activate && { activate }),
+      });
     } catch (error) {
       return Promise.reject(error);
     }

@@ -98,8 +98,10 @@ export class Peers implements PeerBridge {
 
   // --- what agents want -----------------------------------------------------------------------------------
 
-  send(from: Self | undefined, address: string, event: unknown): void {
-    this.#offer(this.#lineTo(from, address), event, 0, NO_TERMS);
+  send(from: Self | undefined, address: string, event: unknown, activate = false): void {
+    const line = this.#lineTo(from, address);
+    if (activate) line.activate = true;
+    this.#offer(line, event, 0, NO_TERMS);
   }
 
   ask(from: Self | undefined, address: string, event: unknown, wait: PeerWait): Promise<unknown> {
@@ -120,12 +122,13 @@ export class Peers implements PeerBridge {
     from: Self | undefined,
     address: string,
     event: unknown,
-    { timeoutMs, signal, within }: PeerWait,
+    { timeoutMs, signal, within, activate = false }: PeerWait,
   ): Promise<unknown> {
     const depth = within === undefined ? 0 : within.depth + 1;
     if (depth > MAX_DEPTH) return Promise.reject(tooDeep(address));
     const left = within === undefined ? Infinity : within.deadline - this.#options.clock.now();
     const line = this.#lineTo(from, address);
+    if (activate) line.activate = true;
     const options = {
       timeoutMs: Math.max(0, Math.min(timeoutMs, left)),
       signal,
@@ -157,10 +160,21 @@ export class Peers implements PeerBridge {
 
   /** An event that the line gives up, or does not even take. */
   #discard(line: Line, event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
-    const { address } = line;
     const why = reason === 'unclonable' ? unclonableAdvice(event) : undefined;
+    this.#refuse(line, event, tag, reason, why, refusal(line.address, reason, cause, why));
+  }
+
+  #refuse(
+    line: Line,
+    event: unknown,
+    tag: Tag,
+    reason: DeadLetterReason,
+    why: string | undefined,
+    error: unknown,
+  ): void {
+    const { address } = line;
     this.#letter(line, { address, reason, event: reason === 'too-large' ? withoutBody(event) : event, why });
-    if (tag !== 0) this.#waiting.reject(tag, refusal(address, reason, cause, why));
+    if (tag !== 0) this.#waiting.reject(tag, error);
   }
 
   /** The other had it in hand when it came to its end. */
@@ -196,19 +210,35 @@ export class Peers implements PeerBridge {
 
   async #connect(line: Line): Promise<void> {
     line.connecting = true;
-    const { id, from, address, mailbox, taken } = line;
+    const { id, from, address, mailbox, taken, activate } = line;
     let at: PeerLine | NoPeerLine;
     try {
-      const answer = await this.#options.callHost('connect', from?.address, address, id, taken.buffer);
+      const more = activate ? [true] : [];
+      const answer = await this.#options.callHost(
+        'connect',
+        from?.address,
+        address,
+        id,
+        taken.buffer,
+        ...more,
+      );
       at = answer as PeerLine | NoPeerLine;
     } catch {
       at = { refused: 'stopped' };
     }
     line.connecting = false;
     if ('refused' in at) {
+      // Meanwhile something was sent for which the other is to be started.
+      if (line.activate && !activate) return this.#connect(line);
+      const { error } = at;
+      const failed = error === undefined ? undefined : decodeError(error);
       // Whom it has led to before had the address.
       const reason = line.peers.size > 0 ? 'stopped' : at.refused;
-      mailbox.clear((event, tag) => this.#discard(line, event, tag, reason));
+      mailbox.clear((event, tag) =>
+        failed === undefined
+          ? this.#discard(line, event, tag, reason)
+          : this.#refuse(line, event, tag, reason, notStarted(failed), failed),
+      );
       this.#drop(line);
       return;
     }
@@ -353,6 +383,11 @@ export class Peers implements PeerBridge {
     }
     return isWhole && i === deferred.length;
   }
+}
+
+function notStarted(error: unknown): string {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return `nobody could be started: ${typeof code === 'string' ? `${code}: ` : ''}${String(message)}`;
 }
 
 function count({ taken }: Line, by: number): void {

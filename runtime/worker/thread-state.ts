@@ -39,7 +39,8 @@ export interface HostBridge {
 
 /** How the agents of a thread reach those of others. */
 export interface PeerBridge {
-  send(from: Self | undefined, address: string, event: unknown): void;
+  /** With `activate`, who is sent to is started when it is not there. */
+  send(from: Self | undefined, address: string, event: unknown, activate?: boolean): void;
   /** Resolves with the reply. */
   ask(from: Self | undefined, address: string, event: unknown, options: PeerWait): Promise<unknown>;
   /** Resolves when the event was handled. */
@@ -51,6 +52,8 @@ export interface PeerBridge {
 export interface PeerWait {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Who is sent to is started when it is not there. */
+  readonly activate?: boolean | undefined;
   /** The ask that is being answered: its deadline and depth go on. */
   readonly within?: OpenAsk | undefined;
 }

@@ -13,6 +13,7 @@ interface Mark {
   readonly id?: unknown;
   readonly path?: unknown;
   readonly address?: unknown;
+  readonly activate?: unknown;
 }
 
 interface Persisted {
@@ -25,6 +26,20 @@ interface Live {
   input?: unknown;
   output?: unknown;
   readonly children?: Readonly<Record<string, AnyActorRef | undefined>>;
+}
+
+/** A reference to another agent. */
+export type AgentAt = (address: string, options: { readonly activate: boolean }) => AnyActorRef;
+
+/** Where another agent is, and whether it is started when something is sent to it. */
+export interface PeerPlace {
+  readonly address: string;
+  readonly activate?: true;
+}
+
+export function peerPlaceOf(ref: object): PeerPlace | undefined {
+  const { address, activate } = ref as { address?: unknown; activate?: unknown };
+  return typeof address === 'string' ? { address, ...(activate === true && { activate }) } : undefined;
 }
 
 /** Makes marks for actors that stand anywhere but in the context of a machine. */
@@ -67,7 +82,7 @@ export function persistActors(root: AnyActorRef, persisted: unknown): unknown {
 }
 
 /** Puts actors back where their marks stand, in a tree of actors that was just restored. */
-export function reviveActors(root: AnyActorRef, agentAt?: (address: string) => AnyActorRef): void {
+export function reviveActors(root: AnyActorRef, agentAt?: AgentAt): void {
   const parts = ['context', 'input', 'output'] as const;
   for (const owner of pathsWithin(root).keys()) {
     const snapshot = owner.getSnapshot() as Live;
@@ -83,7 +98,7 @@ export function reviveActors(root: AnyActorRef, agentAt?: (address: string) => A
 export function reviveIn(
   value: unknown,
   root: AnyActorRef,
-  agentAt: ((address: string) => AnyActorRef) | undefined,
+  agentAt: AgentAt | undefined,
   children?: Live['children'],
 ): unknown {
   return revive(value, (mark) => actorOf(mark, root, children, agentAt), new Set());
@@ -95,25 +110,25 @@ export function encodeActors(value: unknown, mark: MarkActor): unknown {
 }
 
 /** Where an actor is found again, if it is. */
-function placesIn(root: AnyActorRef): (ref: AnyActorRef) => { path: Path } | { address: string } | undefined {
+function placesIn(root: AnyActorRef): (ref: AnyActorRef) => { path: Path } | PeerPlace | undefined {
   // Most states hold none, and then nobody walks the tree.
   let paths: ReadonlyMap<AnyActorRef, Path> | undefined;
   return (ref) => {
-    const { address } = ref as { address?: unknown };
-    if (typeof address === 'string') return { address };
+    const peer = peerPlaceOf(ref);
+    if (peer !== undefined) return peer;
     const path = (paths ??= pathsWithin(root)).get(ref);
     return path && { path };
   };
 }
 
 function actorOf(
-  { xstate$$type, holdfast$$type, id, path, address }: Mark,
+  { xstate$$type, holdfast$$type, id, path, address, activate }: Mark,
   root: AnyActorRef,
   children: Live['children'],
-  agentAt: ((address: string) => AnyActorRef) | undefined,
+  agentAt: AgentAt | undefined,
 ): AnyActorRef | undefined {
   if (xstate$$type !== XSTATE_ACTOR && holdfast$$type !== HOLDFAST_ACTOR) return undefined;
-  if (typeof address === 'string') return agentAt?.(address);
+  if (typeof address === 'string') return agentAt?.(address, { activate: activate === true });
   if (Array.isArray(path)) return actorAt(root, path as string[]);
   return typeof id === 'string' ? children?.[id] : undefined;
 }

@@ -1,3 +1,4 @@
+import type { PeerPlace } from './persisted-actors.ts';
 import type { AnyEventObject } from 'xstate';
 
 /**
@@ -7,7 +8,7 @@ import type { AnyEventObject } from 'xstate';
 export type TimersPolicy = 'deadline' | 'remaining' | 'restart';
 
 /** Whom a timer reaches: an actor within the instance, by the ids on the way to it, its parent, or another agent. */
-export type TimerTarget = readonly string[] | { readonly parent: true } | { readonly address: string };
+export type TimerTarget = readonly string[] | { readonly parent: true } | PeerPlace;
 
 /** An `after`, or an event sent with a delay, that has not come yet; plain data. */
 export interface PersistedTimer {

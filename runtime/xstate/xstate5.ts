@@ -21,7 +21,15 @@ import {
   type TimersPolicy,
   type TimerTarget,
 } from './persisted-timer.ts';
-import { encodeActors, marksFor, persistActors, reviveActors, reviveIn } from './persisted-actors.ts';
+import {
+  type AgentAt,
+  encodeActors,
+  marksFor,
+  peerPlaceOf,
+  persistActors,
+  reviveActors,
+  reviveIn,
+} from './persisted-actors.ts';
 import { heedingContexts, withoutContexts } from './persist-context.ts';
 import { Relay } from './relay.ts';
 import { Running } from './running.ts';
@@ -63,7 +71,7 @@ export interface HostedOptions {
   /** When those come. Default `deadline`. */
   readonly timersPolicy?: TimersPolicy | undefined;
   /** A reference to another agent, for timers that were to reach it. */
-  readonly agentAt?: ((address: string) => AnyActorRef) | undefined;
+  readonly agentAt?: AgentAt | undefined;
   readonly clock: Clock;
   /** Done, error and `sendParent` events: what the actor tells its parent. A callback may send one after its end. */
   readonly onParentEvent: (event: AnyEventObject) => void;
@@ -371,8 +379,7 @@ function targetOf(
   paths: ReadonlyMap<AnyActorRef, readonly string[]>,
 ): TimerTarget | undefined {
   if (target === parent) return { parent: true };
-  const { address } = target as { address?: unknown };
-  return paths.get(target) ?? (typeof address === 'string' ? { address } : undefined);
+  return paths.get(target) ?? peerPlaceOf(target);
 }
 
 /** XState, which restores the states that set them, does not set them again. */
@@ -387,7 +394,7 @@ function setTimers(
   const now = scheduler.now();
   const byTarget = (to: TimerTarget): AnyActorRef | undefined => {
     if ('parent' in to) return parent;
-    return 'address' in to ? agentAt?.(to.address) : actorAt(root, to);
+    return 'address' in to ? agentAt?.(to.address, { activate: to.activate === true }) : actorAt(root, to);
   };
   const inOrder = timers
     .map((timer) => ({ timer, waitMs: waitOf(timer, timersPolicy, now) }))
