@@ -72,11 +72,16 @@ export function agentRef<TEvent extends EventObject = AnyEventObject, TReplies =
   address: string,
   options?: PeerOptions,
 ): PeerRef<TEvent, TReplies> {
-  const { activate } = checkCall<PeerOptions>('agentRef()', { address: [address, name] }, options, rules);
+  // One is made for each event that some agents send, and most are this.
+  const isPlain = typeof address === 'string' && address !== '' && options === undefined;
+  const { activate } = isPlain
+    ? nothingMore
+    : checkCall<PeerOptions>('agentRef()', { address: [address, name] }, options, rules);
   return new Reference(address, activate === true) as unknown as PeerRef<TEvent, TReplies>;
 }
 
 const rules = { activate: flag };
+const nothingMore: PeerOptions = {};
 
 /** Its methods are not its own: where one was put into context, a snapshot has the address and nothing to choke on. */
 class Reference {
