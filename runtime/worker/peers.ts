@@ -161,7 +161,9 @@ export class Peers implements PeerBridge {
   /** An event that the line gives up, or does not even take. */
   #discard(line: Line, event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
     const why = reason === 'unclonable' ? unclonableAdvice(event) : undefined;
-    this.#refuse(line, event, tag, reason, why, refusal(line.address, reason, cause, why));
+    // Nobody waits for most of them.
+    const error = tag === 0 ? undefined : refusal(line.address, reason, cause, why);
+    this.#refuse(line, event, tag, reason, why, error);
   }
 
   #refuse(
