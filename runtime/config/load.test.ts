@@ -69,6 +69,7 @@ describe('the seed config', () => {
       watchdog: { warnMs: 1000, killMs: 15_000 },
       startTimeoutMs: 10_000,
       intensity: { restarts: 3, withinMs: 60_000 },
+      activatedInstances: 1000,
     });
     expect(loaded.providers).toEqual([
       {
@@ -327,6 +328,7 @@ describe('what is resolved', () => {
       heapBudgetMb: 48,
       startTimeoutMs: 1,
       intensity: { restarts: 0, withinMs: 1 },
+      activatedInstances: 0,
     };
     const agent = {
       ...bound,

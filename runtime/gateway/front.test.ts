@@ -303,7 +303,7 @@ describe('a request that waits for its answer', () => {
     const open = await gateway({ agents });
     const { call, front, token } = open;
     await call('PUT', '/v1/agents/slow/a');
-    const answer = call('POST', '/v1/agents/slow/a/ask', { type: 'defer.long' });
+    const answer = call('POST', '/v1/agents/slow/a/ask?timeoutMs=25000', { type: 'defer.long' });
     const isAsked = async () => {
       const { body } = await call('GET', '/v1/agents/slow/a/snapshot');
       return (body as { value: string }).value;
@@ -312,7 +312,7 @@ describe('a request that waits for its answer', () => {
     return { ...open, answer, send: onOneConnection(front.url, token) };
   };
 
-  test('is answered before a restart', async () => {
+  test('is answered over a restart', async () => {
     const { front, answer } = await waiting();
     await front.restart();
     expect(await answer).toEqual({ status: 200, body: { reply: 'after a long timer' } });
