@@ -75,6 +75,8 @@ test('whoever waits for the end of an owner that let go hears of it when the pro
   const { child } = await holder(at);
   const [file = ''] = readdirSync(at).map((name) => join(at, name));
   const over = ended(file, AbortSignal.timeout(10_000)).then((isOver) => [isOver, child.exitCode]);
+  // Who asks after that is answered after that: it is connected.
+  expect(await lockState(file)).toBe('held');
   child.stdin.write('release\n');
   await once(child.stdout, 'data');
   await take(at);
