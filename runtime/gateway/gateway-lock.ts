@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { listening, netServer } from '../guarded-server.ts';
 import { withSocketName } from './socket-name.ts';
 
 /** Who is asked answers at once, unless it stands still: then it is taken for a holder. */
@@ -35,14 +36,18 @@ export class GatewayLock {
   readonly file: string;
   readonly #folder: string;
   readonly #name = `${randomBytes(8).toString('hex')}${PUBLISHED}`;
-  readonly #server = createServer((socket) => this.#asked(socket));
+  // An error of accepting leaves who asks without an answer, and they ask again.
+  readonly #server = netServer(
+    {},
+    (socket) => this.#asked(socket),
+    () => {},
+  );
   #state: 'contends' | 'yields' | 'holds' | 'over' = 'contends';
 
   private constructor(folder: string) {
     this.#folder = folder;
     this.file = join(folder, this.#name);
-    // An error of accepting leaves who asks without an answer, and they ask again.
-    this.#server.on('error', () => {}).unref();
+    this.#server.unref();
   }
 
   /**
@@ -83,12 +88,9 @@ export class GatewayLock {
   async #publish(): Promise<void> {
     const before = `${this.file}${UNPUBLISHED}`;
     try {
-      await withSocketName(before, (name) => {
-        return new Promise<void>((resolve, reject) => {
-          this.#server.once('error', reject);
-          this.#server.listen(name, () => resolve());
-        });
-      });
+      await withSocketName(before, (name) =>
+        listening(this.#server, (done) => this.#server.listen(name, done)),
+      );
       await rename(before, this.file);
     } catch (error) {
       await rm(before, { force: true });

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HoldfastError } from '../errors.ts';
+import { listening, netServer } from '../guarded-server.ts';
 import { gatewayFolder } from './running.ts';
 
 /** What `sun_path` of a socket's address has room for, without its last zero byte: Linux has 108, the BSDs and macOS 104. */
@@ -61,11 +61,13 @@ async function madeIn(place: string): Promise<SocketFolder> {
 }
 
 /** Not every file system has sockets. */
-function tried(socket: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    // Which takes the socket away again.
-    server.listen(socket, () => server.close(() => resolve()));
-  });
+async function tried(socket: string): Promise<void> {
+  const server = netServer(
+    {},
+    (client) => client.destroy(),
+    () => {},
+  );
+  await listening(server, (done) => server.listen(socket, done));
+  // Which takes the socket away again.
+  await new Promise<void>((resolve) => void server.close(() => resolve()));
 }
