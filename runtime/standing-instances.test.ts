@@ -69,8 +69,8 @@ describe('instances that the config lists', () => {
   test('that hang as they start fail it in time', async () => {
     const error = await createRuntime(
       {
-        agents: { slow: fixture('never-ready', { instances: ['a'] }) },
-        threads: { pool: { startTimeoutMs: 500 } },
+        agents: { slow: fixture('never-loaded', { instances: ['a'] }) },
+        threads: { pool: { startTimeoutMs: 2000 } },
       },
       { logger: silent },
     ).catch((thrown: unknown) => thrown);
