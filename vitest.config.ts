@@ -32,6 +32,7 @@ export default defineConfig({
     // A machine that is busy with something else may be ten times slower; a test that hangs still ends.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       {
         extends: true,
