@@ -155,7 +155,11 @@ export class Turns {
     ask.state = 'answered';
     ask.value = value;
     // Within the turn that put it off there is no place yet, and its end tells of it.
-    place?.source.acks.answered(ask.tag, value);
+    if (place !== undefined) {
+      place.source.acks.answered(ask.tag, value);
+      // It may have sent nothing here yet: the ask was put off in another thread or process.
+      this.#sources.add(place.source);
+    }
     this.#tell();
     return true;
   }
