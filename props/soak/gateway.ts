@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { median } from '../../bench/rounds.ts';
+import { systemClock, within } from '../../runtime/clock.ts';
 import { digestOf, newToken } from '../../runtime/gateway/token-access.ts';
 import { chanceOf, type Chance } from './chance.ts';
 
@@ -130,9 +131,12 @@ async function soaked(folder: string, ms: number, chance: Chance): Promise<strin
     const openFiles = socketsOf(gateway.pid as number);
     const pids = childrenOf(gateway.pid as number);
     gateway.kill('SIGTERM');
-    const [code] = (await within(60_000, once(gateway, 'exit'), 'the gateway did not stop')) as [
-      number | null,
-    ];
+    const [code] = (await within(
+      systemClock,
+      60_000,
+      once(gateway, 'exit'),
+      late('the gateway did not stop'),
+    )) as [number | null];
     const found = judged({ books, fired, memory, ms, ledger: readFileSync(ledger, 'utf8'), code });
     for (const pid of pids) if (isThere(pid)) found.push(`process ${pid} outlived its gateway`);
     console.log(
@@ -212,8 +216,10 @@ async function asked({ url, token, path, body, n, agent, books, isKeyed }: Asked
   const sent = httpRequest(url + path, { method: 'POST', headers, ...(agent && { agent }) });
   sent.end(body);
   try {
-    const [response] = (await within(HANGS_MS, once(sent, 'response'), 'hung')) as [IncomingMessage];
-    const text = await within(HANGS_MS, textOf(response), 'hung');
+    const [response] = (await within(systemClock, HANGS_MS, once(sent, 'response'), late('hung'))) as [
+      IncomingMessage,
+    ];
+    const text = await within(systemClock, HANGS_MS, textOf(response), late('hung'));
     const found = JSON.parse(text) as { reply?: unknown; error?: { code?: string } };
     if (response.statusCode === 200 && found.reply === n) return 'answered';
     const code = found.error?.code;
@@ -298,7 +304,7 @@ async function answered(url: string, token: string): Promise<void> {
       }
     }
   };
-  await within(60_000, once(), 'the gateway did not come back');
+  await within(systemClock, 60_000, once(), late('the gateway did not come back'));
 }
 
 async function call(url: string, token: string, method: string, path: string): Promise<unknown> {
@@ -316,17 +322,8 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return text;
 }
 
-async function within<T>(ms: number, what: Promise<T>, why: string): Promise<T> {
-  const over = new AbortController();
-  const late = pause(ms, undefined, { signal: over.signal }).then(() => {
-    throw new Error(why);
-  });
-  late.catch(() => {});
-  try {
-    return await Promise.race([what, late]);
-  } finally {
-    over.abort();
-  }
+function late(why: string): () => Error {
+  return () => new Error(why);
 }
 
 /** `false`: the time is up. */

@@ -11,7 +11,7 @@ import { toPrometheus } from '../telemetry/to-prometheus.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import { crossOrigin } from './cross-origin.ts';
 import { HttpError, httpErrorOf } from './http-error.ts';
-import type { Course, Idempotency } from './idempotency.ts';
+import type { Idempotency } from './idempotency.ts';
 import type { Answer } from './kept-answers.ts';
 import { openApiDocument } from './open-api.ts';
 import { plainJson } from './plain-json.ts';
@@ -270,7 +270,7 @@ async function answerOnce(
     caller.name,
     key,
     whole,
-    (course) => ended(route, { ...request, course, signal: course.signal }, options),
+    (course) => ended(run(route, { ...request, course, signal: course.signal }, options), options),
     putOff,
   );
   const ms = route.waitMs?.(request.query, options.requestTimeoutMs()) ?? options.requestTimeoutMs();
@@ -283,14 +283,13 @@ async function answerOnce(
   }
 }
 
-/** What a request came to, also when it failed. */
+/** What a request comes to, also when it fails; not when another process answers it. */
 async function ended(
-  route: Route,
-  request: RouteRequest & { readonly course: Course },
-  options: AppOptions,
+  answer: Promise<Answer>,
+  options: Pick<AppOptions, 'logger' | 'scrubber'>,
 ): Promise<Answer> {
   try {
-    return await run(route, request, options);
+    return await answer;
   } catch (error) {
     if (error instanceof CarriedOver) throw error;
     return answerTo(error, options);
@@ -298,16 +297,14 @@ async function ended(
 }
 
 /** What a request comes to that waits for an ask of another process. */
-export async function carriedAnswer(
+export function carriedAnswer(
   reply: Promise<unknown>,
   options: Pick<AppOptions, 'logger' | 'scrubber'>,
 ): Promise<Answer> {
-  try {
+  const answer = async (): Promise<Answer> => {
     return { status: 200, body: bodyWith({ reply: (await reply) ?? null }, options) };
-  } catch (error) {
-    if (error instanceof CarriedOver) throw error;
-    return answerTo(error, options);
-  }
+  };
+  return ended(answer(), options);
 }
 
 function bodyWith(found: unknown, { scrubber }: Pick<AppOptions, 'scrubber'>): string {

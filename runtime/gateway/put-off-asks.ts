@@ -33,7 +33,8 @@ export interface Opening extends Omit<OpenWait, 'putOff'> {
 interface PutOff {
   readonly until: number;
   readonly ticket: string;
-  readonly moved: PromiseWithResolvers<never>;
+  /** Whoever waits for it goes on in the next process. */
+  readonly move: (to: CarriedOver) => void;
 }
 
 interface Taken {
@@ -59,21 +60,23 @@ export class PutOffAsks {
   }
 
   /** Sends an event and waits for what comes of it; rejects with {@link CarriedOver} when another process will answer. */
-  async open(address: string, kind: 'ask' | 'delivery', event: unknown, wait: Opening): Promise<unknown> {
+  open(address: string, kind: 'ask' | 'delivery', event: unknown, wait: Opening): Promise<unknown> {
     if (kind === 'delivery') return this.#send(address, kind, event, { ...wait, putOff: undefined });
     const until = this.#now() + wait.timeoutMs;
-    const moved = Promise.withResolvers<never>();
-    let tag: number | undefined;
-    const putOff = (known: number): void => {
-      tag = known;
-      this.#add(address, known, { until, ticket: randomUUID(), moved });
-      wait.putOff();
-    };
-    try {
-      return await Promise.race([this.#send(address, kind, event, { ...wait, putOff }), moved.promise]);
-    } finally {
-      if (tag !== undefined) this.#remove(address, tag);
-    }
+    return new Promise((resolve, reject) => {
+      let tag: number | undefined;
+      const putOff = (known: number): void => {
+        tag = known;
+        this.#add(address, known, { until, ticket: randomUUID(), move: reject });
+        wait.putOff();
+      };
+      const over = (): void => {
+        if (tag !== undefined) this.#remove(address, tag);
+      };
+      this.#send(address, kind, event, { ...wait, putOff })
+        .finally(over)
+        .then(resolve, reject);
+    });
   }
 
   /** Whether the ask was put off in another process, and is answered here. */
@@ -95,8 +98,8 @@ export class PutOffAsks {
     return asks.flatMap(({ incarnation, ask, tag }) => {
       const known = open?.get(tag);
       if (known === undefined) return [];
-      const { ticket, until, moved } = known;
-      moved.reject(new CarriedOver(ticket));
+      const { ticket, until, move } = known;
+      move(new CarriedOver(ticket));
       return [{ incarnation, ask, ticket, timeoutMs: Math.max(1, until - this.#now()) }];
     });
   }
@@ -106,9 +109,11 @@ export class PutOffAsks {
     return handed.map(({ ticket, ...ask }) => ({
       ...ask,
       taken: (carried, tag) => {
-        const moved = Promise.withResolvers<never>();
-        this.#add(address, tag, { until: this.#now() + ask.timeoutMs, ticket, moved });
-        const answer = Promise.race([carried, moved.promise]);
+        const until = this.#now() + ask.timeoutMs;
+        const answer = new Promise((resolve, reject) => {
+          this.#add(address, tag, { until, ticket, move: reject });
+          carried.then(resolve, reject);
+        });
         this.#taken.set(ticket, { address, answer });
         const over = (): void => {
           this.#remove(address, tag);
@@ -120,7 +125,6 @@ export class PutOffAsks {
   }
 
   #add(address: string, tag: number, ask: PutOff): void {
-    ask.moved.promise.catch(() => {});
     const of = this.#open.get(address) ?? new Map<number, PutOff>();
     this.#open.set(address, of.set(tag, ask));
   }

@@ -21,7 +21,7 @@ const OWN_TO_CONNECTION = new Set(
 /** Shows the process that takes over a request which ask of another process it waits for. */
 export const TICKET_HEADER = 'holdfast-put-off-ask';
 
-const OF_BODY_OR_TICKET = new Set(['content-length', TICKET_HEADER]);
+const OF_BODY_OR_TICKET = new Set([...OWN_TO_CONNECTION, 'content-length', TICKET_HEADER]);
 
 /** A request that cannot be passed on as it came. */
 export interface ReadRequest {
@@ -86,22 +86,17 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 /** Its body has been read, and is written anew. */
 function rewritten(raw: readonly string[], { body, ticket }: ReadRequest): string[] {
-  const headers: string[] = [];
-  const passed = passedOn(raw);
-  for (let n = 0; n < passed.length; n += 2) {
-    const [name = '', value = ''] = [passed[n], passed[n + 1]];
-    if (!OF_BODY_OR_TICKET.has(name.toLowerCase())) headers.push(name, value);
-  }
+  const headers = passedOn(raw, OF_BODY_OR_TICKET);
   if (ticket !== undefined) headers.push(TICKET_HEADER, ticket);
   if (body !== '') headers.push('content-length', String(Buffer.byteLength(body)));
   return headers;
 }
 
-function passedOn(raw: readonly string[]): string[] {
+function passedOn(raw: readonly string[], leftOut: ReadonlySet<string> = OWN_TO_CONNECTION): string[] {
   const headers: string[] = [];
   for (let n = 0; n < raw.length; n += 2) {
     const [name = '', value = ''] = [raw[n], raw[n + 1]];
-    if (!OWN_TO_CONNECTION.has(name.toLowerCase())) headers.push(name, value);
+    if (!leftOut.has(name.toLowerCase())) headers.push(name, value);
   }
   return headers;
 }

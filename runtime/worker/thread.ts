@@ -318,7 +318,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const place = createPlace({ key: slot, slot, instance, source: host, from: undefined });
     places.set(slot, place);
     // It may answer them as it starts.
-    if (request.asks !== undefined) instance.takeOver(request.asks, place);
+    if (request.asks !== undefined) {
+      turns.know(host);
+      instance.takeOver(request.asks, place);
+    }
     try {
       instance.start();
     } catch (error) {

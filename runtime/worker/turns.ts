@@ -141,6 +141,11 @@ export class Turns {
     return this.#lanes.get(instance)?.asked === true;
   }
 
+  /** Something of that source is here that it has not sent: asks that were put off in another thread or process. */
+  know(source: Source): void {
+    this.#sources.add(source);
+  }
+
   /** A thread that sent to this one is gone. */
   forget(source: Source): void {
     this.#sources.delete(source);
@@ -155,11 +160,7 @@ export class Turns {
     ask.state = 'answered';
     ask.value = value;
     // Within the turn that put it off there is no place yet, and its end tells of it.
-    if (place !== undefined) {
-      place.source.acks.answered(ask.tag, value);
-      // It may have sent nothing here yet: the ask was put off in another thread or process.
-      this.#sources.add(place.source);
-    }
+    place?.source.acks.answered(ask.tag, value);
     this.#tell();
     return true;
   }
