@@ -1,5 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import {
@@ -7,9 +6,11 @@ import {
   type SecretsManagerEmulator,
 } from '../runtime/testing/secrets-manager-emulator.ts';
 import { createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';
+import { awsHome } from './fixtures/aws-home.ts';
 
 let emulator: SecretsManagerEmulator;
 let home: string;
+let remove: () => void;
 
 beforeAll(async () => {
   emulator = await startSecretsManagerEmulator();
@@ -17,17 +18,10 @@ beforeAll(async () => {
 beforeEach(() => {
   emulator.reset();
   emulator.put('a', 'value');
-  home = mkdtempSync(join(tmpdir(), 'holdfast-home-'));
+  ({ home, remove } = awsHome());
   mkdirSync(join(home, '.aws'));
-  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) vi.stubEnv(name, undefined);
-  vi.stubEnv('HOME', home);
-  // The last link of the chain asks the network of the machine.
-  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
 });
-afterEach(() => {
-  vi.unstubAllEnvs();
-  rmSync(home, { recursive: true, force: true });
-});
+afterEach(() => remove());
 afterAll(() => emulator.stop());
 
 /** Reads as a program would that gives no credentials, and tells what came of it. */

@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import {
   afterAll,
@@ -26,6 +22,8 @@ import {
   type SecretsManagerEmulator,
 } from '../runtime/testing/secrets-manager-emulator.ts';
 import { createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';
+import { awsHome } from './fixtures/aws-home.ts';
+import { printedWithoutAwsRoles } from './fixtures/without-aws-roles.ts';
 import type { ProviderError, RotationHint, SecretProvider } from './provider.ts';
 
 const everything: IamPolicy = { Statement: { Effect: 'Allow', Action: '*', Resource: '*' } };
@@ -33,6 +31,7 @@ const { signal } = new AbortController();
 
 let emulator: SecretsManagerEmulator;
 let home: string;
+let remove: () => void;
 let provider: SecretProvider;
 
 beforeAll(async () => {
@@ -41,17 +40,12 @@ beforeAll(async () => {
 beforeEach(() => {
   emulator.reset();
   emulator.put('a', 'value');
-  home = mkdtempSync(join(tmpdir(), 'holdfast-home-'));
-  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) vi.stubEnv(name, undefined);
-  vi.stubEnv('HOME', home);
-  // The last link of the chain asks the network of the machine.
-  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+  ({ home, remove } = awsHome());
   provider = make();
 });
 afterEach(async () => {
   await provider.close?.();
-  vi.unstubAllEnvs();
-  rmSync(home, { recursive: true, force: true });
+  remove();
 });
 afterAll(() => emulator.stop());
 
@@ -292,15 +286,7 @@ describe('credentials that are replaced while the process runs are used from the
 
 test('without the optional package they are used from the next read on, too', async () => {
   const program = `
-    import { registerHooks } from 'node:module';
-    import { mkdirSync, writeFileSync } from 'node:fs';
-    registerHooks({
-      resolve(specifier, context, next) {
-        if (specifier !== '@aws-sdk/credential-providers') return next(specifier, context);
-        throw Object.assign(new Error('not installed'), { code: 'ERR_MODULE_NOT_FOUND' });
-      },
-    });
-    const { createAwsSecretsManagerProvider } = await import('./providers/aws-secrets-manager.ts');
+    const { mkdirSync, writeFileSync } = await import('node:fs');
     const { startSecretsManagerEmulator } = await import('./runtime/testing/secrets-manager-emulator.ts');
     const emulator = await startSecretsManagerEmulator();
     mkdirSync(process.env.HOME + '/.aws');
@@ -317,14 +303,7 @@ test('without the optional package they are used from the next read on, too', as
     }
     await provider.close();
     await emulator.stop();`;
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['-C', 'holdfast-source', '--input-type=module', '-e', program],
-    {
-      cwd: fileURLToPath(new URL('../', import.meta.url)),
-      timeout: 25_000,
-      env: { PATH: process.env['PATH'], HOME: home, AWS_EC2_METADATA_DISABLED: 'true' },
-    },
-  );
+  const env = { PATH: process.env['PATH'], HOME: home, AWS_EC2_METADATA_DISABLED: 'true' };
+  const stdout = await printedWithoutAwsRoles(program, env);
   expect(stdout).toBe('one\ntwo\n');
 });

@@ -1,6 +1,3 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { IamPolicy } from '../runtime/testing/iam-access.ts';
@@ -10,6 +7,7 @@ import {
   type SecretsManagerEmulator,
 } from '../runtime/testing/secrets-manager-emulator.ts';
 import { createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';
+import { printedWithoutAwsRoles } from './fixtures/without-aws-roles.ts';
 import { ProviderError, type SecretProvider } from './provider.ts';
 
 let emulator: SecretsManagerEmulator;
@@ -227,14 +225,6 @@ describe('the clients of roles', () => {
 test('without the package for roles the error says what to install, and other reads go on', async () => {
   emulator.put('a', 'value');
   const program = `
-    import { registerHooks } from 'node:module';
-    registerHooks({
-      resolve(specifier, context, next) {
-        if (specifier !== '@aws-sdk/credential-providers') return next(specifier, context);
-        throw Object.assign(new Error('not installed'), { code: 'ERR_MODULE_NOT_FOUND' });
-      },
-    });
-    const { createAwsSecretsManagerProvider } = await import('./providers/aws-secrets-manager.ts');
     const credentials = ${JSON.stringify(emulator.credentials)};
     const options = { region: 'ap-east-1', endpoint: '${emulator.url}' };
     const provider = createAwsSecretsManagerProvider(options, { credentials });
@@ -244,11 +234,7 @@ test('without the package for roles the error says what to install, and other re
       (error) => console.log(provider.classify(error), error.message),
     );
     await provider.close();`;
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['-C', 'holdfast-source', '--input-type=module', '-e', program],
-    { cwd: fileURLToPath(new URL('../', import.meta.url)), timeout: 25_000 },
-  );
+  const stdout = await printedWithoutAwsRoles(program);
   expect(stdout).toContain('invalid To read a secret as a role');
   expect(stdout).toContain('npm install @aws-sdk/credential-providers');
 });

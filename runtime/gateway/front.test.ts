@@ -95,13 +95,20 @@ test('a change that is saved takes effect on its own', async () => {
   });
 });
 
+/** Resolves when the gateway has noticed. */
+async function killed({
+  call,
+  log,
+}: Pick<Awaited<ReturnType<typeof gateway>>, 'call' | 'log'>): Promise<void> {
+  const { body } = await call('GET', '/v1/gateway');
+  process.kill((body as { servicePid: number }).servicePid, 'SIGKILL');
+  await expect.poll(() => log).toContain('the service process ended; it is started again');
+}
+
 test('a service process that is killed is started again, and requests wait for it', async () => {
   const { call, log } = await gateway();
   await call('PUT', '/v1/agents/counter/a');
-  const { body } = await call('GET', '/v1/gateway');
-  const { servicePid } = body as { servicePid: number };
-  process.kill(servicePid, 'SIGKILL');
-  await expect.poll(() => log).toContain('the service process ended; it is started again');
+  await killed({ call, log });
   // Held until the next one serves.
   expect(await call('POST', '/v1/agents/counter/a/ask?activate=true', read)).toMatchObject({
     body: { reply: 0 },
@@ -114,10 +121,7 @@ test('a service process that is killed while the config on disk is invalid is st
   await expect
     .poll(() => log, { timeout: 30_000 })
     .toContain('the config is invalid; the last good one stays');
-  const { body } = await call('GET', '/v1/gateway');
-  const { servicePid } = body as { servicePid: number };
-  process.kill(servicePid, 'SIGKILL');
-  await expect.poll(() => log).toContain('the service process ended; it is started again');
+  await killed({ call, log });
   expect(await call('POST', '/v1/agents/counter/a/ask?activate=true', read)).toMatchObject({
     body: { reply: 0 },
   });
