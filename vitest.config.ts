@@ -21,7 +21,10 @@ const production: Plugin = {
 const onEveryCore = { maxWorkers: '100%', sequence: { groupOrder: 0 } };
 
 /** Those that show what is left out when there is too much to show: on a busy machine that is more than they are about. */
-const measuring = ['runtime/inspect/**/*.test.ts', 'runtime/{hang,watchdog,robustness}.test.ts'];
+const measuring = [
+  'runtime/inspect/**/*.test.ts',
+  'runtime/{threads/hang,threads/watchdog,system/robustness}.test.ts',
+];
 
 export default defineConfig({
   resolve: { conditions },

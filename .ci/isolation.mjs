@@ -24,7 +24,7 @@ async function table() {
     permissions: { read: [], write: [], net: false },
     env: {},
   }));
-  const moduleUrl = new URL('../runtime/version.ts', import.meta.url).href;
+  const moduleUrl = new URL('../runtime/base/version.ts', import.meta.url).href;
   const agents = pools.map(({ threadId }) => ({ threadId, moduleUrl }));
   const report = await isolationReport({ agents, pools });
   const cells = (row) => `| ${row.join(' | ')} |`;

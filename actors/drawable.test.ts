@@ -79,7 +79,7 @@ describe('every actor of the house', () => {
 
   test('imports xstate, its neighbours, the error class and types, and nothing else', () => {
     expect(imports.length).toBeGreaterThan(10);
-    const known = new Set(['xstate', '../runtime/errors.ts', ...sources.map(({ file }) => `./${file}`)]);
+    const known = new Set(['xstate', '../runtime/base/errors.ts', ...sources.map(({ file }) => `./${file}`)]);
     const others = imports.filter(({ typeOnly, from }) => !typeOnly && !known.has(from));
     expect(others).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { matchesState, type ActorLogic, type AnyActorRef, type AnyEventObject, type Snapshot } from 'xstate';
-import { HoldfastError } from '../runtime/errors.ts';
+import { HoldfastError } from '../runtime/base/errors.ts';
 
 /** What a twin knows of its instance. Undefined parts have not been mirrored yet. */
 export interface TwinState {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { encodings } from '../runtime/secrets/encodings.ts';
-import { createScrubber, type Scrubber } from '../runtime/secrets/scrubber.ts';
+import { encodings } from '../runtime/secrets/scrub/encodings.ts';
+import { createScrubber, type Scrubber } from '../runtime/secrets/scrub/scrubber.ts';
 import { rowNamed, type Results } from './results.ts';
 import { measure, ratio, type Variant } from './rounds.ts';
 

@@ -43,7 +43,7 @@ const errors = read('docs/errors.md');
 const reserved = new Set([...section(errors, '## Reserved').matchAll(/`([^`]+)`/g)].map(([, code]) => code));
 
 test('every error code is documented under a heading of its own, or listed as reserved', () => {
-  const codes = union(read('runtime/errors.ts'), 'HoldfastErrorCode');
+  const codes = union(read('runtime/base/errors.ts'), 'HoldfastErrorCode');
   const documented = [...errors.matchAll(/^### ([A-Z_]+)$/gm)].map(([, code = '']) => code);
   expect(codes.length).toBeGreaterThan(20);
   expect(documented.toSorted()).toEqual(codes.filter((code) => !reserved.has(code)).toSorted());
@@ -51,8 +51,8 @@ test('every error code is documented under a heading of its own, or listed as re
 });
 
 test('a documented error code occurs in the sources, and a reserved one does not', () => {
-  for (const code of union(read('runtime/errors.ts'), 'HoldfastErrorCode')) {
-    const uses = usesOf(code, 'runtime/errors.ts');
+  for (const code of union(read('runtime/base/errors.ts'), 'HoldfastErrorCode')) {
+    const uses = usesOf(code, 'runtime/base/errors.ts');
     expect
       .soft(uses.length > 0, `${code} is used in ${uses.join(', ') || 'nothing'}`)
       .toBe(!reserved.has(code));
@@ -81,15 +81,17 @@ test('the problem codes of a config are those of the sources', () => {
 
 test('every reason of a dead letter is documented with its code, or listed as reserved', () => {
   const table = codeCells(section(errors, '## Dead letters'));
-  for (const reason of union(read('runtime/dead-letters.ts'), 'DeadLetterReason')) {
+  for (const reason of union(read('runtime/dead-letters/dead-letters.ts'), 'DeadLetterReason')) {
     expect.soft(table.includes(reason), reason).toBe(!reserved.has(reason));
-    expect.soft(usesOf(reason, 'runtime/dead-letters.ts').length > 0, reason).toBe(!reserved.has(reason));
+    expect
+      .soft(usesOf(reason, 'runtime/dead-letters/dead-letters.ts').length > 0, reason)
+      .toBe(!reserved.has(reason));
   }
 });
 
 test('every reason for the end of an incarnation is documented', () => {
   const table = codeCells(section(errors, '## The end of things'));
-  expect(table.toSorted()).toEqual(union(read('runtime/watchers.ts'), 'StopReason').toSorted());
+  expect(table.toSorted()).toEqual(union(read('runtime/instance/watchers.ts'), 'StopReason').toSorted());
 });
 
 test('the config error that is shown is the one that comes', async () => {
@@ -140,12 +142,12 @@ test('status.md has a row for each field of the status, under a heading of its o
     return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field = '']) => field);
   };
   for (const [heading, file, name] of [
-    ['## The runtime', 'runtime/status.ts', 'RuntimeStatus'],
-    ['## Pools', 'runtime/status.ts', 'PoolStatus'],
-    ['## Threads', 'runtime/status.ts', 'ThreadStatus'],
-    ['## Instances', 'runtime/status.ts', 'InstanceStatus'],
-    ['## Secrets', 'runtime/secrets/secret-status.ts', 'SecretStatus'],
-    ['## Secret providers', 'runtime/secrets/secret-status.ts', 'SecretProviderStatus'],
+    ['## The runtime', 'runtime/telling/status.ts', 'RuntimeStatus'],
+    ['## Pools', 'runtime/telling/status.ts', 'PoolStatus'],
+    ['## Threads', 'runtime/telling/status.ts', 'ThreadStatus'],
+    ['## Instances', 'runtime/telling/status.ts', 'InstanceStatus'],
+    ['## Secrets', 'runtime/secrets/values/secret-status.ts', 'SecretStatus'],
+    ['## Secret providers', 'runtime/secrets/values/secret-status.ts', 'SecretProviderStatus'],
   ] as const) {
     const fields = declared(file, name);
     expect.soft(fields.length, name).toBeGreaterThan(3);

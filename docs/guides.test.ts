@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
-import { startSecretsManagerEmulator } from '../runtime/testing/secrets-manager-emulator.ts';
+import { startSecretsManagerEmulator } from '../providers/emulator/secrets-manager-emulator.ts';
 import { blocks, exampleFolder } from './examples.fixture.ts';
 
 const run = promisify(execFile);

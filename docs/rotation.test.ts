@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { createAwsSecretsManagerProvider } from '../providers/aws-secrets-manager.ts';
 import type { RotationHint } from '../providers/provider.ts';
-import type { IamPolicy, IamStatement } from '../runtime/testing/iam-access.ts';
+import type { IamPolicy, IamStatement } from '../providers/emulator/iam-access.ts';
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
-} from '../runtime/testing/secrets-manager-emulator.ts';
-import type { EventPattern } from '../runtime/testing/secrets-manager-events.ts';
+} from '../providers/emulator/secrets-manager-emulator.ts';
+import type { EventPattern } from '../providers/emulator/secrets-manager-events.ts';
 import { blocks } from './examples.fixture.ts';
 
 const page = readFileSync(new URL('rotation.md', import.meta.url), 'utf8');

@@ -5,7 +5,7 @@ import { SimulatedClock } from 'xstate';
 import { expect, test } from 'vitest';
 import type { InjectRules, ResolvedGrant } from '../runtime/config/resolve.ts';
 import { createSecretsBroker, type SecretsBroker } from '../runtime/secrets/broker.ts';
-import { defineCapability } from '../runtime/secrets/capability.ts';
+import { defineCapability } from '../runtime/secrets/capabilities/capability.ts';
 import { createMemoryProvider } from '../runtime/secrets/fixtures/memory-provider.ts';
 
 /** More of them: `HOLDFAST_RUNS=10000 npx vitest run props/secret-grants.prop.ts`. */

@@ -5,7 +5,7 @@ import { SimulatedClock } from 'xstate';
 import { expect, test } from 'vitest';
 import type { ResolvedGrant } from '../runtime/config/resolve.ts';
 import { createSecretsBroker } from '../runtime/secrets/broker.ts';
-import { defineCapability } from '../runtime/secrets/capability.ts';
+import { defineCapability } from '../runtime/secrets/capabilities/capability.ts';
 import type { SecretEvent } from '../runtime/secrets/secret-event.ts';
 import {
   createObservedService,

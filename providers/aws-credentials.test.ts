@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
-} from '../runtime/testing/secrets-manager-emulator.ts';
+} from './emulator/secrets-manager-emulator.ts';
 import { createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';
 import { awsHome } from './fixtures/aws-home.ts';
 

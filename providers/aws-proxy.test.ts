@@ -14,7 +14,7 @@ import { testCertificate } from '../runtime/secrets/fixtures/test-certificate.ts
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
-} from '../runtime/testing/secrets-manager-emulator.ts';
+} from './emulator/secrets-manager-emulator.ts';
 import { createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';
 
 let emulator: SecretsManagerEmulator;

@@ -16,11 +16,11 @@ import {
   test,
   vi,
 } from 'vitest';
-import type { EmulatedCredentials, IamPolicy } from '../runtime/testing/iam-access.ts';
+import type { EmulatedCredentials, IamPolicy } from './emulator/iam-access.ts';
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
-} from '../runtime/testing/secrets-manager-emulator.ts';
+} from './emulator/secrets-manager-emulator.ts';
 import { createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';
 import { awsHome } from './fixtures/aws-home.ts';
 import { printedWithoutAwsRoles } from './fixtures/without-aws-roles.ts';
@@ -287,7 +287,7 @@ describe('credentials that are replaced while the process runs are used from the
 test('without the optional package they are used from the next read on, too', async () => {
   const program = `
     const { mkdirSync, writeFileSync } = await import('node:fs');
-    const { startSecretsManagerEmulator } = await import('./runtime/testing/secrets-manager-emulator.ts');
+    const { startSecretsManagerEmulator } = await import('./providers/emulator/secrets-manager-emulator.ts');
     const emulator = await startSecretsManagerEmulator();
     mkdirSync(process.env.HOME + '/.aws');
     const { region, url: endpoint } = emulator;

@@ -1,11 +1,11 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { IamPolicy } from '../runtime/testing/iam-access.ts';
+import type { IamPolicy } from './emulator/iam-access.ts';
 import { testSecretProvider } from '../runtime/testing/secret-provider-cases.ts';
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
-} from '../runtime/testing/secrets-manager-emulator.ts';
+} from './emulator/secrets-manager-emulator.ts';
 import { createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';
 import { printedWithoutAwsRoles } from './fixtures/without-aws-roles.ts';
 import { ProviderError, type SecretProvider } from './provider.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createSecretsManagerEvents } from '../runtime/testing/secrets-manager-events.ts';
+import { createSecretsManagerEvents } from './emulator/secrets-manager-events.ts';
 import { readQueueMessage } from './aws-rotation-events.ts';
 
 const events = createSecretsManagerEvents('ap-east-1', () => Date.UTC(2026, 0, 2, 3, 4, 5, 678));

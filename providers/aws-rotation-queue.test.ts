@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
-} from '../runtime/testing/secrets-manager-emulator.ts';
-import type { EmulatedCredentials } from '../runtime/testing/iam-access.ts';
-import type { EmulatedQueue } from '../runtime/testing/sqs-queue.ts';
+} from './emulator/secrets-manager-emulator.ts';
+import type { EmulatedCredentials } from './emulator/iam-access.ts';
+import type { EmulatedQueue } from './emulator/sqs-queue.ts';
 import { classifyAwsError } from './aws-failures.ts';
 import { regionOf, watchRotationQueue, type RotationQueueWorld } from './aws-rotation-queue.ts';
 import { awsSecretsManagerOptionProblems, createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';

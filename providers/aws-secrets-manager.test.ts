@@ -13,7 +13,7 @@ import {
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
-} from '../runtime/testing/secrets-manager-emulator.ts';
+} from './emulator/secrets-manager-emulator.ts';
 import { testSecretProvider } from '../runtime/testing/secret-provider-cases.ts';
 import { classifyAwsError } from './aws-failures.ts';
 import { awsSecretsManagerOptionProblems, createAwsSecretsManagerProvider } from './aws-secrets-manager.ts';

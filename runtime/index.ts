@@ -11,7 +11,7 @@ export {
   type SecretRef,
   type SecretSelector,
 } from '../providers/provider.ts';
-export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './agent-ref.ts';
+export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './instance/agent-ref.ts';
 export { agent, type TypedAgentConfig } from './config/agent.ts';
 export type { AgentType, AgentTypes, ConfigFileOf, ConfigOf, NotAgentTypes } from './config/agent-types.ts';
 export type { AgentConfig, Supervision } from './config/agent-schema.ts';
@@ -19,20 +19,20 @@ export type { PoolConfig } from './config/pool-schema.ts';
 export type { Grant } from './config/grant-schema.ts';
 export type { RuntimeConfig } from './config/schema.ts';
 export type { ExternalSecrets, ProviderConfig } from './config/secrets-schema.ts';
-export type { DeadLetter, DeadLetterReason, Evidence } from './dead-letters.ts';
-export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './errors.ts';
-export { transfer, type Movable } from './transfer.ts';
+export type { DeadLetter, DeadLetterReason, Evidence } from './dead-letters/dead-letters.ts';
+export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './base/errors.ts';
+export { transfer, type Movable } from './wire/transfer.ts';
 export type { InspectConfig } from './config/inspect-schema.ts';
 export type { InspectOptions } from './inspect/inspect-options.ts';
 export type { Inspector } from './inspect/stately-inspector.ts';
 export type { InspectorAdapter } from './inspect/inspection-hub.ts';
 export type { InspectorPage } from './inspect/local/local-inspector.ts';
 export { toMermaid } from './inspect/to-mermaid.ts';
-export type { Logger } from './logger.ts';
-export type { PoolEvidence } from './exhausted.ts';
-export { QuarantineError, type QuarantineEvidence } from './quarantine.ts';
-export type { KeptThread, Recycled } from './recycle.ts';
-export type { Escalation, RuntimeEvents, RuntimeListener } from './runtime-events.ts';
+export type { Logger } from './base/logger.ts';
+export type { PoolEvidence } from './threads/pool-errors.ts';
+export { QuarantineError, type QuarantineEvidence } from './instance/quarantine.ts';
+export type { KeptThread, Recycled } from './system/recycle.ts';
+export type { Escalation, RuntimeEvents, RuntimeListener } from './telling/runtime-events.ts';
 export {
   createRuntime,
   type AgentName,
@@ -46,13 +46,13 @@ export {
   type ThreadBoundLogic,
 } from './runtime.ts';
 export type { AuditRecord, AuditTarget } from './secrets/audit.ts';
-export { defineCapability, type Capability } from './secrets/capability.ts';
-export type { Secret } from './secrets/secret.ts';
+export { defineCapability, type Capability } from './secrets/capabilities/capability.ts';
+export type { Secret } from './secrets/capabilities/secret.ts';
 export type { SecretEvent } from './secrets/secret-event.ts';
 export { memoryStore } from './store/memory-store.ts';
 export type { SnapshotRecord, SnapshotStore } from './store/snapshot-store.ts';
 export { toPrometheus } from './telemetry/to-prometheus.ts';
 export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persisted-timer.ts';
 export type { InspectionEvent } from './wire/inspection.ts';
-export type { IncarnationEnd, StopReason, WatchListener } from './watchers.ts';
-export type { InstanceStatus, PoolStatus, RuntimeStatus, ThreadStatus } from './status.ts';
+export type { IncarnationEnd, StopReason, WatchListener } from './instance/watchers.ts';
+export type { InstanceStatus, PoolStatus, RuntimeStatus, ThreadStatus } from './telling/status.ts';

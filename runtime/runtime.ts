@@ -1,37 +1,37 @@
 import type { ActorLogic, AnyActorLogic, AnyActorRef, InputFrom, Subscription } from 'xstate';
 import type { EmittedFrom, EventFromLogic, SnapshotFrom } from 'xstate';
 import type { SecretProvider } from '../providers/provider.ts';
-import { addressOf } from './address.ts';
-import type { AgentRef, PersistedEnvelope } from './agent-ref.ts';
-import { checkCall, checkTimeout, listener, name, string } from './call-check.ts';
+import { addressOf } from './base/address.ts';
+import type { AgentRef, PersistedEnvelope } from './instance/agent-ref.ts';
+import { checkCall, checkTimeout, listener, name, string } from './base/call-check.ts';
 import type { ConfigFileOf, ConfigOf } from './config/agent-types.ts';
 import { loadConfig } from './config/load.ts';
 import type { LoadedConfig } from './config/resolve.ts';
 import type { RuntimeConfig } from './config/schema.ts';
-import type { DeadLetter } from './dead-letters.ts';
+import type { DeadLetter } from './dead-letters/dead-letters.ts';
 import type { Inspect, InspectOptions } from './inspect/inspect-options.ts';
 import type { InspectorPage, RunningInspector } from './inspect/local/local-inspector.ts';
-import { foreignXState } from './foreign-xstate.ts';
+import { foreignXState } from './system/foreign-xstate.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
-import { consoleLogger, type Logger } from './logger.ts';
-import type { Recycled } from './recycle.ts';
-import { runtimeEvent, type RuntimeEvents, type RuntimeListener } from './runtime-events.ts';
-import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
+import { consoleLogger, type Logger } from './base/logger.ts';
+import type { Recycled } from './system/recycle.ts';
+import { runtimeEvent, type RuntimeEvents, type RuntimeListener } from './telling/runtime-events.ts';
+import { RuntimeSystem, type SystemOptions } from './system/runtime-system.ts';
 import {
   type FailedStart,
   notStarted,
   standingInstances,
   startAll,
   type StartStanding,
-} from './standing-instances.ts';
+} from './system/standing-instances.ts';
 import type { SnapshotStore } from './store/snapshot-store.ts';
 import type { AuditTarget } from './secrets/audit.ts';
-import type { Capability } from './secrets/capability.ts';
-import { stopOnSignals } from './signals.ts';
-import { checkRuntimeOptions } from './runtime-options-check.ts';
-import { spawnRequest, type SpawnRequest } from './spawn-request.ts';
-import type { RuntimeStatus } from './status.ts';
+import type { Capability } from './secrets/capabilities/capability.ts';
+import { stopOnSignals } from './system/signals.ts';
+import { checkRuntimeOptions } from './system/runtime-options-check.ts';
+import { spawnRequest, type SpawnRequest } from './system/spawn-request.ts';
+import type { RuntimeStatus } from './telling/status.ts';
 import { flushTelemetry } from './telemetry/flush.ts';
 import { startTelemetry } from './telemetry/telemetry.ts';
 

@@ -1,6 +1,6 @@
 // Secrets Manager as the cold reads meet it: on loopback, in a process of its own, with so many secrets in it.
 import { randomBytes } from 'node:crypto';
-import { startSecretsManagerEmulator } from '../../runtime/testing/secrets-manager-emulator.ts';
+import { startSecretsManagerEmulator } from '../../providers/emulator/secrets-manager-emulator.ts';
 
 const emulator = await startSecretsManagerEmulator();
 for (let n = 0; n < Number(process.argv[2]); n++)

@@ -1,5 +1,5 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { startSecretsManagerEmulator } from '../../runtime/testing/secrets-manager-emulator.ts';
+import { startSecretsManagerEmulator } from '../../providers/emulator/secrets-manager-emulator.ts';
 
 /** AWS Secrets Manager, real or embedded. The desk talks to both through the same SDK. */
 export interface SecretsService {

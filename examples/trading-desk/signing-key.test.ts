@@ -4,7 +4,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeEach, expect, test } from 'vitest';
-import { startSecretsManagerEmulator } from '../../runtime/testing/secrets-manager-emulator.ts';
+import { startSecretsManagerEmulator } from '../../providers/emulator/secrets-manager-emulator.ts';
 import { openSigningKey } from './signing-key.ts';
 
 const emulator = await startSecretsManagerEmulator();

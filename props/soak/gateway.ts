@@ -11,7 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { median } from '../../bench/rounds.ts';
-import { systemClock, within } from '../../runtime/clock.ts';
+import { systemClock, within } from '../../runtime/base/clock.ts';
 import { digestOf, newToken } from '../../runtime/gateway/token-access.ts';
 import { chanceOf, type Chance } from './chance.ts';
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { isOldNode, OLDEST_NODE } from '../node-version.ts';
+import { isOldNode, OLDEST_NODE } from '../base/node-version.ts';
 
 const { stdin, stdout, stderr, env, argv, versions } = process;
 /** What is said of who reads, and has gone: a pipe, a terminal, a connection. */
@@ -21,7 +21,7 @@ if (isOldNode(versions.node)) {
 } else {
   // What an older Node cannot even load is loaded only now.
   const { runCommand } = await import('./program.ts');
-  const { workingFolder } = await import('../working-folder.ts');
+  const { workingFolder } = await import('../config/working-folder.ts');
   const { HOLDFAST_STARTER: isStarted } = env;
   delete env['HOLDFAST_STARTER'];
   const send = isStarted === undefined ? undefined : process.send?.bind(process);

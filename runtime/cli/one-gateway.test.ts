@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { gatewayFolder, type RunningGateway } from '../gateway/running.ts';
 import { commandLine, deskFolder, run } from './fixtures/command.ts';
 import { shell } from './fixtures/shell.ts';
-import { workingFolder } from '../working-folder.ts';
+import { workingFolder } from '../config/working-folder.ts';
 
 /** A config, and the command in its folder; a gateway of it ends with the test. */
 async function desk(config: object = {}) {

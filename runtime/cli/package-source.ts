@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { version } from '../version.ts';
+import { version } from '../base/version.ts';
 
 /** Where a new project has Holdfast from. */
 export interface PackageSource {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
-import { version } from '../version.ts';
+import { version } from '../base/version.ts';
 import { shell } from './fixtures/shell.ts';
 
 function project(config?: string) {

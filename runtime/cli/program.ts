@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
-import { version } from '../version.ts';
+import { version } from '../base/version.ts';
 import { bench } from './commands/bench.ts';
 import { configExplain } from './commands/config-explain.ts';
 import { configValidate, type ValidateOptions } from './commands/config-validate.ts';
@@ -18,10 +18,10 @@ import {
 import { secretsRotate, type RotateOptions } from './commands/secrets-rotate.ts';
 import { status, type StatusOptions } from './commands/status.ts';
 import { DEFAULT_CONFIG } from './config-file.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../base/errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { GatewayError } from '../gateway/gateway-error.ts';
-import { shownText } from '../shown-text.ts';
+import { shownText } from '../base/shown-text.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { guarded, type Terminal } from './terminal.ts';
 

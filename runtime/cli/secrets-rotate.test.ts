@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { startSecretsManagerEmulator } from '../testing/secrets-manager-emulator.ts';
+import { startSecretsManagerEmulator } from '../../providers/emulator/secrets-manager-emulator.ts';
 import { shell } from './fixtures/shell.ts';
 
 const canary = 'CANARY-rotated-5d1e';

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { GatewayError } from '../gateway/gateway-error.ts';
 import { isClaimed, ownFolder, type RunningGateway, runningGateway } from '../gateway/running.ts';
 import type { Terminal } from './terminal.ts';

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { shownLines, shownText } from '../shown-text.ts';
+import { shownLines, shownText } from '../base/shown-text.ts';
 
 const STYLES = ['bold', 'dim', 'green', 'yellow', 'red', 'cyan'] as const;
 

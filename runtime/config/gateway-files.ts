@@ -1,6 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { ConfigError } from '../errors.ts';
+import type { ConfigError } from '../base/errors.ts';
 import { entriesOf, type Finding, property, valueAt } from './finding.ts';
 import { readSource } from './read-source.ts';
 import { plainText } from './received.ts';

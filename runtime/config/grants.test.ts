@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { configFolder } from './fixtures/config-folder.ts';
 import type { Grant } from './grant-schema.ts';
 import { validateConfig, loadConfig } from './load.ts';
-import type { ConfigError, ConfigProblem } from '../errors.ts';
+import type { ConfigError, ConfigProblem } from '../base/errors.ts';
 
 async function problemsOf(grant: object): Promise<ConfigProblem[]> {
   const agent = {

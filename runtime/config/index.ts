@@ -1,5 +1,5 @@
 /// <reference types="node" preserve="true" />
-export { ConfigError, type ConfigProblem } from '../errors.ts';
+export { ConfigError, type ConfigProblem } from '../base/errors.ts';
 export { agent, type TypedAgentConfig } from './agent.ts';
 export type { AgentConfig, Supervision } from './agent-schema.ts';
 export { defineConfig } from './define-config.ts';

@@ -1,6 +1,6 @@
-import { arrayOf, checkCall, isObject, string, type Rules } from '../call-check.ts';
+import { arrayOf, checkCall, isObject, string, type Rules } from '../base/call-check.ts';
 import { crossFindings } from './checks.ts';
-import { type ConfigError, HoldfastError } from '../errors.ts';
+import { type ConfigError, HoldfastError } from '../base/errors.ts';
 import type { Finding } from './finding.ts';
 import { gatewayFiles, providersOfOptions } from './gateway-files.ts';
 import { findingsOf } from './issues.ts';

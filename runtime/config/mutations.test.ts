@@ -2,7 +2,7 @@ import { parse, traverse, type Node } from '@humanwhocodes/momoa';
 import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../base/errors.ts';
 import { configFolder } from './fixtures/config-folder.ts';
 import { loadConfig, validateConfig } from './load.ts';
 

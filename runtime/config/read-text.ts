@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
-import { workingFolder } from '../working-folder.ts';
+import { workingFolder } from './working-folder.ts';
 import { type Finding, property } from './finding.ts';
 
 /** A config file is a few KiB; one of more than 1 MiB is some other file. */

@@ -1,4 +1,4 @@
-import { ConfigError, type ConfigProblem } from '../errors.ts';
+import { ConfigError, type ConfigProblem } from '../base/errors.ts';
 import { excerpt, Lines, maskValue, mergeMasks } from './excerpt.ts';
 import type { Finding } from './finding.ts';
 import type { Source } from './read-source.ts';

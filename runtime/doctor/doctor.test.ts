@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { shell, type Ran } from '../cli/fixtures/shell.ts';
-import { startSecretsManagerEmulator } from '../testing/secrets-manager-emulator.ts';
+import { startSecretsManagerEmulator } from '../../providers/emulator/secrets-manager-emulator.ts';
 import { nodeFinding } from './examine.ts';
 import type { DoctorFinding } from './finding.ts';
 

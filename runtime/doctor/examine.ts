@@ -1,10 +1,10 @@
 import { loadForGateway } from '../config/load.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../base/errors.ts';
 import { tlsOf } from '../gateway/tls-files.ts';
 import { mixedGrants, mixedGrantsText } from '../isolation/mixed-grants.ts';
 import { isolationReport, openText } from '../isolation/report.ts';
-import { isOldNode, OLDEST_NODE } from '../node-version.ts';
+import { isOldNode, OLDEST_NODE } from '../base/node-version.ts';
 import type { DoctorFinding } from './finding.ts';
 import { moduleFindings } from './modules.ts';
 import { optionFindings } from './options.ts';

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { LoadedConfig, ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
 import { modulesOf } from '../isolation/report.ts';
-import { workerOptions } from '../worker-options.ts';
+import { workerOptions } from '../threads/worker-options.ts';
 import type { DoctorFinding } from './finding.ts';
 import type { ImportData } from './import-entry.ts';
 

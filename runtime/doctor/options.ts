@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { inheritedExecArgv } from '../inherited-options.ts';
+import { inheritedExecArgv } from '../threads/inherited-options.ts';
 import type { DoctorFinding } from './finding.ts';
 
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));

@@ -2,10 +2,10 @@ import { fetchDeadlineMs, type SecretFailure } from '../../actors/secret-entry.t
 import type { Reached } from '../../providers/aws-reach.ts';
 import { ProviderError } from '../../providers/provider.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
-import { HoldfastError } from '../errors.ts';
-import { guide } from '../guide.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { guide } from '../base/guide.ts';
 import { createRuntime, type RuntimeOptions } from '../runtime.ts';
-import { builtinProviders } from '../secrets/builtin-providers.ts';
+import { builtinProviders } from '../secrets/values/builtin-providers.ts';
 import type { DoctorFinding } from './finding.ts';
 
 /** AWS refuses signatures that are 5 min off. */

@@ -8,7 +8,7 @@ import * as configKit from 'holdfast/config';
 import * as host from 'holdfast';
 import type { AgentConfig, AgentRef, Runtime } from 'holdfast';
 import * as testKit from 'holdfast/testing';
-import { systemClock } from '../clock.ts';
+import { systemClock } from '../base/clock.ts';
 import { calls as agentCalls } from './fixtures/caller.ts';
 import { oddValues, type Odd } from './fixtures/odd-values.ts';
 

@@ -1,5 +1,5 @@
-import { type ActivatedBy, ActivationLimit } from '../activation-limit.ts';
-import { addressOf } from '../address.ts';
+import { type ActivatedBy, ActivationLimit } from '../system/activation-limit.ts';
+import { addressOf } from '../base/address.ts';
 import type { Runtime } from '../runtime.ts';
 import { HttpError } from './http-error.ts';
 import { type Caller, may } from './token-access.ts';

@@ -1,8 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { contained } from '../contained.ts';
-import { HoldfastError } from '../errors.ts';
-import { type Failed, type Guarded, httpServer, listening, netServer, tlsServer } from '../guarded-server.ts';
+import { contained } from '../base/contained.ts';
+import { HoldfastError } from '../base/errors.ts';
+import {
+  type Failed,
+  type Guarded,
+  httpServer,
+  listening,
+  netServer,
+  tlsServer,
+} from '../base/guarded-server.ts';
 import { HttpError } from './http-error.ts';
 import { sendError } from './send-error.ts';
 import type { TlsFiles } from './tls-files.ts';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import type { AgentRef } from '../agent-ref.ts';
-import { contained } from '../contained.ts';
+import type { AgentRef } from '../instance/agent-ref.ts';
+import { contained } from '../base/contained.ts';
 import type { HttpError } from './http-error.ts';
 import { snapshotParts } from './routes.ts';
 import type { StreamRoom } from './streams.ts';

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { listening, netServer } from '../guarded-server.ts';
+import { listening, netServer } from '../base/guarded-server.ts';
 import { withSocketName } from './socket-name.ts';
 
 /** Who is asked answers at once, unless it stands still: then it is taken for a holder. */

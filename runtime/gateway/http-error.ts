@@ -1,4 +1,4 @@
-import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 
 /** Codes of the HTTP face itself; the others are those of {@link HoldfastError}. */
 export type GatewayErrorCode =

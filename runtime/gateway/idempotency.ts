@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { HttpError } from './http-error.ts';
 import { CarriedOver } from './put-off-asks.ts';
 import { type Answer, type HandedAnswer, KeptAnswers } from './kept-answers.ts';

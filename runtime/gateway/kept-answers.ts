@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { HttpError } from './http-error.ts';
 
 /** An answer, and in how many seconds it may go better. */

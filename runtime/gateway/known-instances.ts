@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../base/logger.ts';
 import type { InstancesChanged } from './messages.ts';
 
 /** Names that are kept of a process: enough to see what is gone, and no burden. */

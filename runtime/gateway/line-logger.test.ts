@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { expect, test, vi } from 'vitest';
-import { consoleLogger } from '../logger.ts';
+import { consoleLogger } from '../base/logger.ts';
 import { lineLogger } from './line-logger.ts';
 import { writeLines, written } from './log-output.ts';
 

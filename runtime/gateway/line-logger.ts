@@ -1,5 +1,5 @@
-import type { Logger } from '../logger.ts';
-import { shownText } from '../shown-text.ts';
+import type { Logger } from '../base/logger.ts';
+import { shownText } from '../base/shown-text.ts';
 import { plainJson } from './plain-json.ts';
 
 /**

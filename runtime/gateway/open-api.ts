@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { version } from '../version.ts';
+import { version } from '../base/version.ts';
 import { type Route, routes } from './routes.ts';
 
 /** The OpenAPI 3.1 document of the HTTP face, made of its routes. */

@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url';
 import { gatewayProblem } from '../config/gateway-files.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
 import type { RuntimeOptions } from '../runtime.ts';
-import { checkRuntimeOptions } from '../runtime-options-check.ts';
-import { exportNames, exportOf, type UserModule } from '../user-module.ts';
+import { checkRuntimeOptions } from '../system/runtime-options-check.ts';
+import { exportNames, exportOf, type UserModule } from '../base/user-module.ts';
 
 /**
  * What the module of `gateway.options` exports by default; nothing without one.

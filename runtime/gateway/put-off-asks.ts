@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { AskToCarry } from '../carried-asks.ts';
-import type { OpenWait, RuntimeSystem } from '../runtime-system.ts';
+import type { AskToCarry } from '../instance/carried-asks.ts';
+import type { OpenWait, RuntimeSystem } from '../system/runtime-system.ts';
 import type { CarriedAsk } from '../wire/protocol.ts';
 import { HttpError } from './http-error.ts';
 

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { RuntimeStatus } from '../status.ts';
+import type { RuntimeStatus } from '../telling/status.ts';
 import { ReadinessProbe } from './readiness.ts';
 
 const status = { state: 'running', pools: [], secrets: [] } as unknown as RuntimeStatus;

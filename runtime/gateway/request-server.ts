@@ -1,9 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
-import { systemClock, within } from '../clock.ts';
-import { contained } from '../contained.ts';
-import { type Failed, type Guarded, httpServer, listening, tlsServer } from '../guarded-server.ts';
+import { systemClock, within } from '../base/clock.ts';
+import { contained } from '../base/contained.ts';
+import { type Failed, type Guarded, httpServer, listening, tlsServer } from '../base/guarded-server.ts';
 import { HttpError } from './http-error.ts';
 import { linger } from './linger.ts';
 import { OpenRequests } from './open-requests.ts';

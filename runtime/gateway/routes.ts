@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { addressOf } from '../address.ts';
+import { addressOf } from '../base/address.ts';
 import { LONGEST_TIMER_MS, text } from '../config/fields.ts';
-import { isReserved } from '../reserved-types.ts';
+import { isReserved } from '../base/reserved-types.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Activations } from './activations.ts';
 import { HttpError } from './http-error.ts';

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import writeFileAtomic from 'write-file-atomic';
-import { projectOf } from '../project.ts';
+import { projectOf } from '../base/project.ts';
 import { directFetch } from './direct-fetch.ts';
 import { GatewayError } from './gateway-error.ts';
 import { ended, GatewayLock, isLockHeld, type LockHolder, lockState } from './gateway-lock.ts';

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { HttpError, httpErrorOf } from './http-error.ts';
 
 /** Answers with an error, outside of the app. What is half out cannot be taken back: its connection ends. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { lineLogger } from './line-logger.ts';
 import { writeLines } from './log-output.ts';
 import type { FromService, ToService } from './messages.ts';

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import { KnownInstances } from './known-instances.ts';
 import type { ControlAction, FromService, ToService } from './messages.ts';
 

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { InEffect } from './messages.ts';
 import { ServiceProcess, type ServiceProcessOptions } from './service-process.ts';
 import { type SocketFolder, socketFolder, socketPlaces } from './socket-folder.ts';

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HoldfastError } from '../errors.ts';
-import { listening, netServer } from '../guarded-server.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { listening, netServer } from '../base/guarded-server.ts';
 import { gatewayFolder } from './running.ts';
 
 /** What `sun_path` of a socket's address has room for, without its last zero byte: Linux has 108, the BSDs and macOS 104. */

@@ -1,5 +1,5 @@
 import type { ResolvedPool } from '../config/resolve.ts';
-import { AT_A_TIME } from '../in-turn.ts';
+import { AT_A_TIME } from '../base/in-turn.ts';
 
 /** For a process that has no instance, on a busy machine. */
 const AT_LEAST_MS = 30_000;

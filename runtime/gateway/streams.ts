@@ -1,5 +1,5 @@
-import type { AgentRef } from '../agent-ref.ts';
-import type { Scrubber } from '../secrets/scrubber.ts';
+import type { AgentRef } from '../instance/agent-ref.ts';
+import type { Scrubber } from '../secrets/scrub/scrubber.ts';
 import { EventStream, type StreamWishes } from './event-stream.ts';
 import { HttpError } from './http-error.ts';
 import { plainJson } from './plain-json.ts';

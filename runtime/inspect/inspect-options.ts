@@ -1,4 +1,4 @@
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { InspectOptions as HubOptions } from './inspection-hub.ts';
 import { type Inspector, inspectorProblems, throughInspector } from './stately-inspector.ts';
 

@@ -1,13 +1,13 @@
 import type { AnyActorRef } from 'xstate';
-import type { Clock } from '../clock.ts';
-import { callUser } from '../user-call.ts';
-import type { Scrubber } from '../secrets/scrubber.ts';
+import type { Clock } from '../base/clock.ts';
+import { callUser } from '../base/user-call.ts';
+import type { Scrubber } from '../secrets/scrub/scrubber.ts';
 import { INSPECT_VERSION, ROOT_ID, type InspectionEvent, type Naming } from '../wire/inspection.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
 import { isCount } from '../wire/shapes.ts';
 import { isInspectionEvent } from './inspection-shape.ts';
 import { pathsWithin } from '../xstate/family.ts';
-import { isTwin } from '../twins.ts';
+import { isTwin } from '../instance/twins.ts';
 import { parentOf } from '../xstate/xstate5.ts';
 
 /** Where inspection events go: an adapter of `@statelyai/inspect`, or a function of one's own in its shape. */

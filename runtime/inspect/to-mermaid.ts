@@ -1,5 +1,5 @@
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
-import { checkCall, isObject, type Rule } from '../call-check.ts';
+import { checkCall, isObject, type Rule } from '../base/call-check.ts';
 
 /**
  * The state chart of a machine as the text of a Mermaid diagram, which GitHub and most Markdown viewers draw: nested and

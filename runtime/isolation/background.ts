@@ -1,5 +1,5 @@
 import type { ResolvedPool } from '../config/resolve.ts';
-import { workerOptions } from '../worker-options.ts';
+import { workerOptions } from '../threads/worker-options.ts';
 import { selfTest, type AttackRow } from './self-test.ts';
 
 /** One run for all runtimes of the process whose threads have the same options. */

@@ -1,6 +1,6 @@
-import { systemClock, within } from '../clock.ts';
+import { systemClock, within } from '../base/clock.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
-import type { RuntimeSystem } from '../runtime-system.ts';
+import type { RuntimeSystem } from '../system/runtime-system.ts';
 import { testInBackground, type BackgroundTest } from './background.ts';
 import { closeDebugSignal } from './debug-signal.ts';
 import { mixedGrants, mixedGrantsText } from './mixed-grants.ts';

@@ -1,5 +1,5 @@
 import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
-import { guide } from '../guide.ts';
+import { guide } from '../base/guide.ts';
 import { openAttacks, selfTest, type AttackRow } from './self-test.ts';
 
 /** What was found to be open and closed in one pool, on this Node. JSON-safe. */

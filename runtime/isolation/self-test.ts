@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import type { ResolvedPool } from '../config/resolve.ts';
-import { HoldfastError } from '../errors.ts';
-import { workerOptions } from '../worker-options.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { workerOptions } from '../threads/worker-options.ts';
 import type { AttackData } from './attack-entry.ts';
 import { ATTACKS, type Bait, type Outcome } from './attacks.ts';
 

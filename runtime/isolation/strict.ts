@@ -1,5 +1,5 @@
 import type { LoadedConfig } from '../config/resolve.ts';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { mixedGrants, mixedGrantsText } from './mixed-grants.ts';
 import { isolationReport, openText } from './report.ts';
 

@@ -1,4 +1,4 @@
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../base/errors.ts';
 import { shownPath } from '../config/read-text.ts';
 
 /** A file as it is and as it is to be. */

@@ -9,7 +9,7 @@ import { flatten } from '../config/piece.ts';
 import { readText } from '../config/read-text.ts';
 import { configError } from '../config/report.ts';
 import { configSchema } from '../config/schema.ts';
-import type { ConfigError } from '../errors.ts';
+import type { ConfigError } from '../base/errors.ts';
 import type { AllGrants } from './new-config.ts';
 import type { OldAgent } from './old-agents.ts';
 import type { OldFiles } from './old-files.ts';

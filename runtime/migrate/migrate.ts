@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { property } from '../config/finding.ts';
-import { HoldfastError } from '../errors.ts';
-import { projectOf } from '../project.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { projectOf } from '../base/project.ts';
 import { type Change, changedMeanwhile } from './change.ts';
 import { choicesOf, type PlanFile } from './choices.ts';
 import { dataFolder } from './data-folder.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type ConfigPath, property } from '../config/finding.ts';
-import { projectOf } from '../project.ts';
+import { projectOf } from '../base/project.ts';
 import { bareConfig } from './bare-config.ts';
 import { differences, readResult, type Result, resultError } from './check-result.ts';
 import type { Choices } from './choices.ts';

@@ -1,5 +1,5 @@
 import { plainText } from '../config/received.ts';
-import { placeholderReason } from '../secrets/placeholders.ts';
+import { placeholderReason } from '../secrets/values/placeholders.ts';
 import { isContainerName, isDetail, nameClass, type NameClass } from './credential-names.ts';
 import { isMarker, isWords, looksRandom } from './markers.ts';
 import type { NamedValue } from './named-values.ts';

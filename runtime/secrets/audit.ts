@@ -1,9 +1,9 @@
 import { close, closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { within, type Clock } from '../clock.ts';
-import { callUser } from '../user-call.ts';
-import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import { within, type Clock } from '../base/clock.ts';
+import { callUser } from '../base/user-call.ts';
+import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 
 /** One use of a secret, or one that was refused. Never the value, a hash of it or its length. */
 export interface AuditRecord {

@@ -1,7 +1,7 @@
 import { SimulatedClock } from 'xstate';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { InjectRules, ResolvedGrant } from '../config/resolve.ts';
-import type { HoldfastError } from '../errors.ts';
+import type { HoldfastError } from '../base/errors.ts';
 import type { AuditRecord } from './audit.ts';
 import { createSecretsBroker } from './broker.ts';
 import { startService, type Answer } from './fixtures/echo-service.ts';

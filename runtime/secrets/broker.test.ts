@@ -1,13 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { createActor, createMachine, SimulatedClock } from 'xstate';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { HoldfastError } from '../errors.ts';
+import type { HoldfastError } from '../base/errors.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from './broker.ts';
-import { defineCapability } from './capability.ts';
+import { defineCapability } from './capabilities/capability.ts';
 import { createMemoryProvider, type MemoryProvider } from './fixtures/memory-provider.ts';
 import type { ResolvedGrant } from '../config/resolve.ts';
-import { createScrubber } from './scrubber.ts';
-import type { Secret } from './secret.ts';
+import { createScrubber } from './scrub/scrubber.ts';
+import type { Secret } from './capabilities/secret.ts';
 import type { SecretEvent } from './secret-event.ts';
 
 const canary = 'CANARY-4f1d9a-value';

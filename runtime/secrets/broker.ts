@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { SecretEntrySpec, SecretNews } from '../../actors/secret-entry.ts';
 import type { InjectRules, ResolvedGrant } from '../config/resolve.ts';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { Audit } from './audit.ts';
-import { builtinCapabilities } from './builtin-capabilities.ts';
-import { createSecretsCache, secretsStopped, systemSecretsClock, type SecretsCacheOptions } from './cache.ts';
-import type { Capability } from './capability.ts';
-import { runCapability } from './capability-call.ts';
+import { builtinCapabilities } from './capabilities/builtin-capabilities.ts';
+import {
+  createSecretsCache,
+  secretsStopped,
+  systemSecretsClock,
+  type SecretsCacheOptions,
+} from './values/cache.ts';
+import type { Capability } from './capabilities/capability.ts';
+import { runCapability } from './capabilities/capability-call.ts';
 import { fetchDeclared, type DeclaredGrants } from './declared-secrets.ts';
 import {
   isGranted,
@@ -17,15 +22,15 @@ import {
   type GrantedValue,
   type LiveGrant,
 } from './grants.ts';
-import { createInjector, type FetchAnswer, type InjectorOptions } from './inject.ts';
-import type { ProviderCalls } from './provider-pool.ts';
-import { createRotationNotices } from './rotation-notices.ts';
-import type { Scrubber } from './scrubber.ts';
+import { createInjector, type FetchAnswer, type InjectorOptions } from './capabilities/inject.ts';
+import type { ProviderCalls } from './values/provider-pool.ts';
+import { createRotationNotices } from './values/rotation-notices.ts';
+import type { Scrubber } from './scrub/scrubber.ts';
 import type { SecretEvent } from './secret-event.ts';
 import { handleOf, labelOf, type SecretHandle } from './secret-handle.ts';
-import type { SecretProviderStatus, SecretStatus } from './secret-status.ts';
+import type { SecretProviderStatus, SecretStatus } from './values/secret-status.ts';
 import { untilAborted, useSecret, type Caller, type SecretUse } from './secret-use.ts';
-import type { SecretsActorRef } from './secrets-logic.ts';
+import type { SecretsActorRef } from './values/secrets-logic.ts';
 
 /** A change of version as the host sees it, once for each secret. */
 export type SecretRotation = Omit<SecretEvent, 'type' | 'v' | 'id' | 'handle' | 'label'> & {

@@ -1,6 +1,6 @@
 import type { ResolvedGrant } from '../config/resolve.ts';
-import { HoldfastError } from '../errors.ts';
-import type { Prefetched, SecretsCache } from './cache.ts';
+import { HoldfastError } from '../base/errors.ts';
+import type { Prefetched, SecretsCache } from './values/cache.ts';
 import { liveGrants, takeGranted } from './grants.ts';
 
 /** An agent of the config and what it is granted. */

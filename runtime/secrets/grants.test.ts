@@ -1,10 +1,10 @@
 import { SimulatedClock } from 'xstate';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ResolvedGrant } from '../config/resolve.ts';
-import type { HoldfastError } from '../errors.ts';
+import type { HoldfastError } from '../base/errors.ts';
 import type { AuditRecord } from './audit.ts';
 import { createSecretsBroker } from './broker.ts';
-import { defineCapability } from './capability.ts';
+import { defineCapability } from './capabilities/capability.ts';
 import { createMemoryProvider } from './fixtures/memory-provider.ts';
 import type { SecretEvent } from './secret-event.ts';
 import type { Caller } from './secret-use.ts';

@@ -1,11 +1,11 @@
 import type { SecretAnswer } from '../../actors/secret-entry.ts';
 import type { ResolvedGrant } from '../config/resolve.ts';
-import { HoldfastError } from '../errors.ts';
-import { placeholderReason } from './placeholders.ts';
-import type { SecretsCache } from './cache.ts';
-import { jsonField, missingField } from './json-field.ts';
-import { failureError } from './provider-failure.ts';
-import type { RejectedEntry } from './rejections.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { placeholderReason } from './values/placeholders.ts';
+import type { SecretsCache } from './values/cache.ts';
+import { jsonField, missingField } from './values/json-field.ts';
+import { failureError } from './values/provider-failure.ts';
+import type { RejectedEntry } from './values/rejections.ts';
 
 /** A grant of a live instance and the entry that serves it. */
 export interface LiveGrant {

@@ -4,7 +4,7 @@ import { waitFor, type SnapshotFrom } from 'xstate';
 import { agent, defineCapability, type Grant } from 'holdfast';
 import type signer from '../fixtures/busy-signer.ts';
 import { fixture, start } from '../fixtures/start.ts';
-import { startSecretsManagerEmulator } from '../testing/secrets-manager-emulator.ts';
+import { startSecretsManagerEmulator } from '../../providers/emulator/secrets-manager-emulator.ts';
 
 const AGENTS = 20;
 const TIMES = 500;

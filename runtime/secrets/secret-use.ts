@@ -1,6 +1,6 @@
-import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import type { Audit, AuditRecord } from './audit.ts';
-import type { SecretsClock } from './cache.ts';
+import type { SecretsClock } from './values/cache.ts';
 import type { AskedUse } from './grants.ts';
 
 /** Who uses a secret: one incarnation of an instance, in its pool. */

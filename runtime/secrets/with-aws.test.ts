@@ -9,9 +9,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, tes
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
-} from '../testing/secrets-manager-emulator.ts';
+} from '../../providers/emulator/secrets-manager-emulator.ts';
 import { createSecretsBroker, type SecretsBroker } from './broker.ts';
-import { defineCapability } from './capability.ts';
+import { defineCapability } from './capabilities/capability.ts';
 import type { SecretEvent } from './secret-event.ts';
 
 const root = new URL('../../', import.meta.url);

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ResolvedGrant } from '../config/resolve.ts';
-import { startSecretsManagerEmulator } from '../testing/secrets-manager-emulator.ts';
+import { startSecretsManagerEmulator } from '../../providers/emulator/secrets-manager-emulator.ts';
 import { createSecretsBroker, type SecretsBroker } from './broker.ts';
-import { defineCapability } from './capability.ts';
+import { defineCapability } from './capabilities/capability.ts';
 import type { SecretEvent } from './secret-event.ts';
 
 const caller = { address: 'trading-agent/btc', incarnation: 1, pool: 'trading-pool' };

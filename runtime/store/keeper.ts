@@ -1,6 +1,6 @@
-import { within, type Clock } from '../clock.ts';
-import { HoldfastError } from '../errors.ts';
-import type { PathTo } from '../secrets/found-parts.ts';
+import { within, type Clock } from '../base/clock.ts';
+import { HoldfastError } from '../base/errors.ts';
+import type { PathTo } from '../secrets/scrub/found-parts.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { SnapshotRecord, SnapshotStore } from './snapshot-store.ts';
 

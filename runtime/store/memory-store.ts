@@ -1,5 +1,5 @@
-import { checkCall, string, type Rule } from '../call-check.ts';
-import { HoldfastError } from '../errors.ts';
+import { checkCall, string, type Rule } from '../base/call-check.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { SnapshotRecord, SnapshotStore } from './snapshot-store.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { callUser } from '../user-call.ts';
+import { callUser } from '../base/user-call.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
 
 /** The states that a runtime keeps: a keeper for each instance, one after the other for an address. */

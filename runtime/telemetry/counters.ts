@@ -1,5 +1,5 @@
 import { ValueType, type Counter, type Meter } from '@opentelemetry/api';
-import type { RuntimeEvents, RuntimeListener } from '../runtime-events.ts';
+import type { RuntimeEvents, RuntimeListener } from '../telling/runtime-events.ts';
 import { AGENT, agentNameAt, REASON, type AgentAt } from './attributes.ts';
 
 /** A source of the runtime's events; `Runtime` is one. */

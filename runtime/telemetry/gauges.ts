@@ -6,7 +6,7 @@ import {
   type MeterProvider,
   type Observable,
 } from '@opentelemetry/api';
-import type { RuntimeStatus } from '../status.ts';
+import type { RuntimeStatus } from '../telling/status.ts';
 import { AGENT, POOL, PROVIDER, RESULT, STATE, THREAD_NAME, type ObservedAgent } from './attributes.ts';
 
 /** A runtime that is looked at when metrics are collected. */

@@ -13,7 +13,7 @@ import {
   type SpanOptions,
   type TimeInput,
 } from '@opentelemetry/api';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { isHeaders, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
 import { registered } from '../wire/otel-registry.ts';
 import { decodeError } from '../wire/errors.ts';

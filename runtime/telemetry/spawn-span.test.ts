@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { diag, DiagLogLevel, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { fixture, start } from '../fixtures/start.ts';
-import { version } from '../version.ts';
+import { version } from '../base/version.ts';
 import { inSpawnSpan } from './spawn-span.ts';
 import { traceSpans } from './fixtures/tracer-provider.ts';
 

@@ -5,7 +5,7 @@ import { diag, DiagLogLevel, metrics } from '@opentelemetry/api';
 import { waitFor } from 'xstate';
 import { agent, createRuntime, defineCapability } from 'holdfast';
 import type signer from '../fixtures/signer.ts';
-import { addressOf } from '../address.ts';
+import { addressOf } from '../base/address.ts';
 import { fixture, start } from '../fixtures/start.ts';
 import { createMemoryProvider } from '../secrets/fixtures/memory-provider.ts';
 import { collectMetrics } from './fixtures/meter-provider.ts';

@@ -1,5 +1,5 @@
 import { createNoopMeter, metrics } from '@opentelemetry/api';
-import type { SpawnRequest } from '../spawn-request.ts';
+import type { SpawnRequest } from '../system/spawn-request.ts';
 import { SCOPE, type AgentAt, type ObservedAgent } from './attributes.ts';
 import { countEvents, type EventSource } from './counters.ts';
 import { Gauges, type GaugeSource } from './gauges.ts';

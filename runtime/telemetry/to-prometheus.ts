@@ -1,5 +1,5 @@
-import { checkCall, type Rule } from '../call-check.ts';
-import type { RuntimeStatus } from '../status.ts';
+import { checkCall, type Rule } from '../base/call-check.ts';
+import type { RuntimeStatus } from '../telling/status.ts';
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -1,5 +1,5 @@
 import { AssertionError } from 'node:assert';
-import { checkCall, oneOf, string } from '../call-check.ts';
+import { checkCall, oneOf, string } from '../base/call-check.ts';
 import type { FaultyStore, StoreCall, StoreFailure } from './faulty-store.ts';
 import type { KillCause, TestThread } from './test-thread.ts';
 

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ThreadSpec } from '../os-thread.ts';
+import type { ThreadSpec } from '../threads/os-thread.ts';
 import type { EventLoop } from '../worker/event-loop.ts';
 import { loadLogic } from '../worker/load-logic.ts';
 import { methodOf } from '../wire/link.ts';

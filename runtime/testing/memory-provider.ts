@@ -5,7 +5,7 @@ import {
   type MemoryProvider,
   type MemoryProviderOptions,
 } from '../../providers/memory.ts';
-import { checkCall, flag, name, oneOf, string, type Rule, type Rules } from '../call-check.ts';
+import { checkCall, flag, name, oneOf, string, type Rule, type Rules } from '../base/call-check.ts';
 
 const options: Rules<MemoryProviderOptions> = {
   name,

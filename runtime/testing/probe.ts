@@ -18,8 +18,8 @@ import {
   string,
   type Rule,
   type Rules,
-} from '../call-check.ts';
-import { isEvent } from '../inbox.ts';
+} from '../base/call-check.ts';
+import { isEvent } from '../instance/inbox.ts';
 import { createChild } from '../xstate/xstate5.ts';
 import type { Timeline } from './timeline.ts';
 import type { Timers } from './timers.ts';

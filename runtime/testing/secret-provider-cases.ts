@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { checkCall, listener, milliseconds, type Rules } from '../call-check.ts';
+import { checkCall, listener, milliseconds, type Rules } from '../base/call-check.ts';
 import {
   ProviderError,
   providerFailures,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { checkCall, listener, milliseconds, type Rules } from '../call-check.ts';
+import { checkCall, listener, milliseconds, type Rules } from '../base/call-check.ts';
 import type { SnapshotRecord, SnapshotStore } from '../store/snapshot-store.ts';
 import { runtimeCases } from './snapshot-store-runtime-cases.ts';
 

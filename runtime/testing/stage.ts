@@ -1,4 +1,4 @@
-import type { StartThread } from '../os-thread.ts';
+import type { StartThread } from '../threads/os-thread.ts';
 import { InProcessThread } from './in-process-thread.ts';
 import type { Random } from './random.ts';
 import type { ScheduledPort } from './scheduled-port.ts';

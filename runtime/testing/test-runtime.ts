@@ -1,9 +1,9 @@
-import { checkCall, flag, kindOf, milliseconds, string, type Rules } from '../call-check.ts';
-import type { Clock } from '../clock.ts';
+import { checkCall, flag, kindOf, milliseconds, string, type Rules } from '../base/call-check.ts';
+import type { Clock } from '../base/clock.ts';
 import type { ConfigFileOf, ConfigOf } from '../config/agent-types.ts';
 import type { RuntimeConfig } from '../config/schema.ts';
-import { HoldfastError } from '../errors.ts';
-import { runtimeOptionRules } from '../runtime-options-check.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { runtimeOptionRules } from '../system/runtime-options-check.ts';
 import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { createFaults, type Faults } from './faults.ts';

@@ -1,4 +1,4 @@
-import type { OsThread } from '../os-thread.ts';
+import type { OsThread } from '../threads/os-thread.ts';
 
 /** How a thread may be made to end. */
 export type KillCause = 'exit' | 'error' | 'oom';

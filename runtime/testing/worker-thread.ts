@@ -1,5 +1,5 @@
 import { MessageChannel } from 'node:worker_threads';
-import { startWorker, type OsThread, type ThreadSpec } from '../os-thread.ts';
+import { startWorker, type OsThread, type ThreadSpec } from '../threads/os-thread.ts';
 import { methodOf, openLink, type Link } from '../wire/link.ts';
 import { countedPort, type CountedPort } from './counted-port.ts';
 import { killError, type KillCause, type TestThread } from './test-thread.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { decodeError, encodeError, isClonable, type WireError } from './errors.ts';
 
 /** There and back, as it crosses a port. */

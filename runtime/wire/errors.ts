@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { isNativeError } from 'node:util/types';
-import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import { sharesMemory } from '../mailbox/size.ts';
 import { markOf, movedCopy } from '../mailbox/transfer.ts';
 import { isTooDeep, leaving } from './leaving.ts';

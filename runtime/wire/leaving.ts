@@ -1,4 +1,4 @@
-import { HoldfastError, type HoldfastErrorCode } from '../errors.ts';
+import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import { withOwnMemory } from '../mailbox/own-memory.ts';
 import { MAX_LEVELS, measureLeaving } from '../mailbox/size.ts';
 

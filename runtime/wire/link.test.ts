@@ -1,6 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { methodOf, openLink, type Link, type LinkApi, type LinkOptions } from './link.ts';
 
 const links: Link[] = [];

@@ -1,6 +1,6 @@
 import { MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import * as Comlink from 'comlink';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { decodeError, encodeError, type WireError } from './errors.ts';
 import { leaving } from './leaving.ts';
 

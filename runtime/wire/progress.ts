@@ -1,4 +1,4 @@
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 
 /**
  * Shared memory in which a thread notes its progress: which slot's envelope is in hand, which turn that is, and how many

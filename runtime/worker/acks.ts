@@ -1,7 +1,7 @@
 import { encodeError, safeCopy } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import { transferablesOf } from '../mailbox/transfer.ts';
 import type { Place } from './place.ts';

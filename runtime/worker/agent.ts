@@ -6,10 +6,10 @@ import type {
   MachineContext,
   ParameterizedObject,
 } from 'xstate';
-import { kindOf } from '../call-check.ts';
+import { kindOf } from '../base/call-check.ts';
 import { runningKey, threadState, type OpenAsk, type Self } from './thread-state.ts';
 
-export { transfer, type Movable } from '../transfer.ts';
+export { transfer, type Movable } from '../wire/transfer.ts';
 export {
   agentRef,
   sender,
@@ -28,8 +28,8 @@ export {
   type SecretFetchOutput,
   type SecretHandle,
 } from './secret-logic.ts';
-export type { SignHmacArgs } from '../secrets/sign-hmac.ts';
-export type { SignJwtArgs } from '../secrets/sign-jwt.ts';
+export type { SignHmacArgs } from '../secrets/capabilities/sign-hmac.ts';
+export type { SignJwtArgs } from '../secrets/capabilities/sign-jwt.ts';
 export { log, type Log } from './log.ts';
 export type { Self } from './thread-state.ts';
 

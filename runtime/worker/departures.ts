@@ -1,4 +1,4 @@
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { isClonable } from '../wire/errors.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
 import type { CarriedAsk, Departed } from '../wire/protocol.ts';

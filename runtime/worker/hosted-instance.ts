@@ -1,5 +1,5 @@
 import type { AnyActorLogic, AnyActorRef, AnyEventObject, Snapshot } from 'xstate';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { encodeError } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
 import { REPORT, type ActivateRequest, type CarriedAsk, type ErrorReport } from '../wire/protocol.ts';

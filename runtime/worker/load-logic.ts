@@ -1,6 +1,6 @@
 import type { AnyActorLogic } from 'xstate';
-import { HoldfastError } from '../errors.ts';
-import { exportNames, exportOf, type UserModule } from '../user-module.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { exportNames, exportOf, type UserModule } from '../base/user-module.ts';
 
 /** Imports the module of the agent at `address` (once a thread) and returns the actor logic it exports. */
 export async function loadLogic(

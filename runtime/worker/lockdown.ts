@@ -1,6 +1,6 @@
 import module, { type ResolveHookSync } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { ThreadData } from '../wire/protocol.ts';
 import { ADMITTED, TAKEN } from './builtins.ts';
 

@@ -1,6 +1,6 @@
 import { runAt, runCount, traceAt, type Batch } from '../mailbox/batch.ts';
 import { isTrace } from '../mailbox/trace.ts';
-import { isReserved } from '../reserved-types.ts';
+import { isReserved } from '../base/reserved-types.ts';
 
 /** A batch holds no more envelopes of one instance than its mailbox did. */
 const MAX_RUN = 1_000_000;

@@ -1,10 +1,10 @@
-import type { DeadLetterReason } from '../dead-letters.ts';
+import type { DeadLetterReason } from '../dead-letters/dead-letters.ts';
 import { Mailbox, type Tag } from '../mailbox/mailbox.ts';
 import type { Attachment } from '../mailbox/outbox.ts';
 import type { Foreign } from '../mailbox/own-memory.ts';
 import { measure } from '../mailbox/size.ts';
 import { hasMoved } from '../mailbox/transfer.ts';
-import { isReserved } from '../reserved-types.ts';
+import { isReserved } from '../base/reserved-types.ts';
 import type { Peer } from './peer-ports.ts';
 import type { Self } from './thread-state.ts';
 

@@ -1,4 +1,4 @@
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { Tag } from '../mailbox/mailbox.ts';
 import { Outbox, type Ack, type OutboxOptions } from '../mailbox/outbox.ts';
 import type { TimeoutClock } from '../mailbox/waiting.ts';

@@ -1,7 +1,7 @@
 import type { ActorRef, AnyEventObject, EventObject, Snapshot, Subscription } from 'xstate';
-import { checkCall, checkWait, flag, listener, name } from '../call-check.ts';
-import { HoldfastError } from '../errors.ts';
-import type { Answer, EventOfType } from '../replies.ts';
+import { checkCall, checkWait, flag, listener, name } from '../base/call-check.ts';
+import { HoldfastError } from '../base/errors.ts';
+import type { Answer, EventOfType } from '../base/replies.ts';
 import { threadState, type HostBridge, type OpenAsk, type PeerBridge } from './thread-state.ts';
 
 /** How long to wait for another agent, and when to give up earlier. */

@@ -1,5 +1,5 @@
-import type { DeadLetterReason } from '../dead-letters.ts';
-import { HoldfastError } from '../errors.ts';
+import type { DeadLetterReason } from '../dead-letters/dead-letters.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { Tag } from '../mailbox/mailbox.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';
 import type { Ack, Attachment } from '../mailbox/outbox.ts';
@@ -8,8 +8,8 @@ import { isSampled } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved } from '../mailbox/transfer.ts';
 import { MAX_DEPTH, NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
-import { refusal, tooLate, unclonableAdvice } from '../refusal.ts';
-import { suspicion } from '../suspicion.ts';
+import { refusal, tooLate, unclonableAdvice } from '../dead-letters/refusal.ts';
+import { suspicion } from '../dead-letters/suspicion.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
 import { wholeAnswer } from '../wire/errors-within.ts';
 import type { LinkPort } from '../wire/link.ts';

@@ -1,6 +1,6 @@
 import { fromPromise, type PromiseActorLogic } from 'xstate';
-import { checkCall, name as aName, string, type Rule, type Rules } from '../call-check.ts';
-import { HoldfastError } from '../errors.ts';
+import { checkCall, name as aName, string, type Rule, type Rules } from '../base/call-check.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { SecretHandle } from '../secrets/secret-handle.ts';
 import type { SecretUseName } from '../wire/protocol.ts';
 import { threadState } from './thread-state.ts';

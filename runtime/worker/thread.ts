@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Writable } from 'node:stream';
 import type { AnyEventObject } from 'xstate';
 import { threadId as nodeThreadId, type MessagePort } from 'node:worker_threads';
-import { HoldfastError } from '../errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { encodeError, isClonable } from '../wire/errors.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';

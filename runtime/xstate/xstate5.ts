@@ -10,9 +10,9 @@ import {
   type AnyEventObject,
   type Subscription,
 } from 'xstate';
-import { HoldfastError } from '../errors.ts';
-import { callUser } from '../user-call.ts';
-import { checkHandler, checkObserver, checkSelector } from '../observer-check.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { callUser } from '../base/user-call.ts';
+import { checkHandler, checkObserver, checkSelector } from '../base/observer-check.ts';
 import { actorAt, movable, pathsWithin } from './family.ts';
 import {
   waitOf,

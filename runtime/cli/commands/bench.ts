@@ -1,5 +1,5 @@
 import { availableParallelism, cpus } from 'node:os';
-import { version } from '../../version.ts';
+import { version } from '../../base/version.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type Measured, measure } from '../measured/rounds.ts';
 import { paint, table, type Terminal } from '../terminal.ts';

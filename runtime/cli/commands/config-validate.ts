@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { loadForGateway, validateConfig } from '../../config/load.ts';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError } from '../../base/errors.ts';
 import { configFile, noConfig } from '../config-file.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { paint, type Terminal } from '../terminal.ts';

@@ -15,8 +15,8 @@ import {
   runningGateway,
 } from '../../gateway/running.ts';
 import { digestOf, newToken } from '../../gateway/token-access.ts';
-import { shownText } from '../../shown-text.ts';
-import { version } from '../../version.ts';
+import { shownText } from '../../base/shown-text.ts';
+import { version } from '../../base/version.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { configOf, gatewayOf, type GatewayOptions, request } from '../gateway-client.ts';
 import { startBehind } from '../start-behind.ts';

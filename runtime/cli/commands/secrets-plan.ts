@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import { HoldfastError } from '../../errors.ts';
+import { HoldfastError } from '../../base/errors.ts';
 import { parsePlan, planFile } from '../../migrate/choices.ts';
 import { migrate } from '../../migrate/migrate.ts';
-import { version } from '../../version.ts';
+import { version } from '../../base/version.ts';
 import { configFile, noConfig } from '../config-file.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, type Terminal } from '../terminal.ts';

@@ -1,8 +1,8 @@
 import { relative } from 'node:path';
 import { loadForGateway } from '../../config/load.ts';
 import type { LoadedConfig } from '../../config/resolve.ts';
-import { ConfigError } from '../../errors.ts';
-import { version } from '../../version.ts';
+import { ConfigError } from '../../base/errors.ts';
+import { version } from '../../base/version.ts';
 import { configFile, DEFAULT_CONFIG } from '../config-file.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { paint, table, type Terminal } from '../terminal.ts';

@@ -1,5 +1,5 @@
-import type { Clock } from '../../clock.ts';
-import { contained } from '../../contained.ts';
+import type { Clock } from '../../base/clock.ts';
+import { contained } from '../../base/contained.ts';
 import type { InspectionEvent } from '../../wire/inspection.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
 

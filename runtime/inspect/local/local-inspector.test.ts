@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { systemClock } from '../../clock.ts';
-import { HoldfastError } from '../../errors.ts';
+import { systemClock } from '../../base/clock.ts';
+import { HoldfastError } from '../../base/errors.ts';
 import type { InspectionEvent } from '../../wire/inspection.ts';
 import { startLocalInspector, type LocalInspectorOptions } from './local-inspector.ts';
 

@@ -1,10 +1,10 @@
-import type { Clock } from '../../clock.ts';
-import type { DeadLetter } from '../../dead-letters.ts';
-import { HoldfastError } from '../../errors.ts';
-import type { Logger } from '../../logger.ts';
-import { refusal } from '../../refusal.ts';
-import { isReserved } from '../../reserved-types.ts';
-import type { RuntimeStatus } from '../../status.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { DeadLetter } from '../../dead-letters/dead-letters.ts';
+import { HoldfastError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import { refusal } from '../../dead-letters/refusal.ts';
+import { isReserved } from '../../base/reserved-types.ts';
+import type { RuntimeStatus } from '../../telling/status.ts';
 import { jsonSafe } from '../../wire/inspection.ts';
 import type { InspectOptions } from '../inspect-options.ts';
 import type { InspectionHub } from '../inspection-hub.ts';

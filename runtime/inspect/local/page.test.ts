@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { systemClock } from '../../clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { fixture, start } from '../../fixtures/start.ts';
 import { INSPECT_VERSION, type InspectionEvent } from '../../wire/inspection.ts';
 import { hasBrowser, launch, openPage } from './fixtures/browser.ts';

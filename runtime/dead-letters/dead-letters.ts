@@ -1,0 +1,299 @@
+import { HoldfastError } from '../base/errors.ts';
+import type { Tag } from '../mailbox/mailbox.ts';
+import { bytesIn, measure } from '../mailbox/size.ts';
+import { hasMoved } from '../mailbox/transfer.ts';
+import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
+import type { StopReason } from '../instance/watchers.ts';
+
+const reasons = [
+  'mailbox-full',
+  'unclonable',
+  'too-large',
+  'reserved',
+  'expired',
+  'stopped',
+  'poison',
+  'crashed',
+  'stale-incarnation',
+  'unknown-address',
+] as const;
+
+/** Why an envelope was not handled. */
+export type DeadLetterReason = (typeof reasons)[number];
+
+export function isDeadLetterReason(reason: unknown): reason is DeadLetterReason {
+  return (reasons as readonly unknown[]).includes(reason);
+}
+
+/** What an envelope is suspected of: it was in hand when the instance, or its thread, came to its end. */
+export interface Evidence {
+  /** How that ended. */
+  readonly cause: StopReason;
+  /** `holdfast:<threadId>:<n>` */
+  readonly thread: string;
+  /** What the instance or its thread failed with. */
+  readonly error: unknown;
+}
+
+/** An envelope that was not handled. */
+export interface DeadLetter {
+  /** Unique within the runtime; a letter keeps it when a replay fails. */
+  readonly id: string;
+  /** `agent/id`. */
+  readonly address: string;
+  readonly reason: DeadLetterReason;
+  /**
+   * The event, as it was sent, by reference; one that carries the value of a secret is shown as a copy without it, and
+   * is whole when it is replayed. Of a truncated letter it is `{ type }`, or undefined if the event had
+   * no string as its type, or one of more than 256 characters; one whose memory `transfer` had moved keeps the rest.
+   */
+  readonly event: unknown;
+  readonly incarnation: number;
+  /** Milliseconds since the epoch; of a letter whose replay failed, since then. */
+  readonly at: number;
+  /** How often it was replayed and failed again. */
+  readonly replays: number;
+  /**
+   * Of an `unclonable` one: what of the event cannot cross, with the keys that lead there and no value. Of one that an agent
+   * sent with `activate`: why nobody could be started.
+   */
+  readonly why?: string;
+  /** Only of a `poison` letter: why it is suspected. It had one attempt; `replay` gives it another. */
+  readonly evidence?: Evidence;
+  /** The instance at `address` sent it to its parent, which it does not have, or which may not be told so by it. */
+  readonly toParent?: true;
+  /**
+   * How many events this letter stands for, when they died with the thread of the agent that sent or emitted them, which
+   * alone had them: they were counted and cannot be shown.
+   */
+  readonly lost?: number;
+  /** Only with `lost`: the instance at `address` itself had emitted them, or sent them to its parent. */
+  readonly toHost?: true;
+  /**
+   * The body of the event is not kept: it was too large, could not be read, made room for later ones, or has moved to
+   * the thread (`transfer`).
+   */
+  readonly truncated?: true;
+}
+
+/** What whoever refuses an envelope tells of it; `inPart`: of the event only the type is known. */
+export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'replays' | 'truncated'> & {
+  readonly inPart?: boolean;
+};
+
+/** Dead letters kept at most; the oldest go first. The number is Pekko-like, see DEFAULTS in the design. */
+const KEPT = 1000;
+/** Milliseconds a dead letter is kept at most: 1 h, see DEFAULTS in the design. */
+const KEPT_MS = 60 * 60 * 1000;
+/** Bytes of all kept events together, as `measure` estimates them: sixteen events of the largest size. */
+const KEPT_BYTES = 16 * 1024 * 1024;
+/** Characters of a type that outlives its event; a longer one is data. */
+const TYPE_LENGTH = 256;
+/** Replays of one letter at most, see DEFAULTS in the design. */
+const MAX_REPLAYS = 3;
+
+interface Entry {
+  letter: DeadLetter;
+  /** The estimate for the body; 0 when it is not kept. */
+  bytes: number;
+  /** Read when the letter is added, so that no foreign code runs when the body goes. */
+  readonly type: string | undefined;
+}
+
+/** Hears of each letter, as it is kept then, and of the type of its event if that is a string of a sane length. */
+export type Added = (letter: DeadLetter, type: string | undefined) => void;
+
+/** Sends a letter's event again and settles when it was handled or refused; `begun` gets the tag of the envelope. */
+export type Redeliver = (letter: DeadLetter, begun: (tag: Tag) => void) => Promise<unknown>;
+
+/**
+ * Every envelope that was not handled ends here, with its reason; nothing is lost silently. Kept are the last 1000
+ * for 1 h, and of their events the last 16 MiB; what is too old goes when a letter is added or the list is read.
+ */
+export class DeadLetters {
+  readonly #added: Added;
+  readonly #now: () => number;
+  /** By place, oldest first: from `#oldest` to `#last`, except those whose replay was handled. */
+  readonly #entries = new Map<number, Entry>();
+  /** Places of letters that failed again, by id; of all others the id is the place. */
+  readonly #moved = new Map<string, number>();
+  /** Letters that are being replayed, by id and by the tag of their envelope. */
+  readonly #replays = new Map<string, DeadLetter>();
+  readonly #replaysByTag = new Map<Tag, DeadLetter>();
+  #total = 0;
+  #last = 0;
+  #oldest = 1;
+  /** All before it are without a body. */
+  #oldestBody = 1;
+  #bytes = 0;
+
+  /** `now` is in milliseconds since the epoch. */
+  constructor(added: Added, now: () => number = Date.now) {
+    this.#added = added;
+    this.#now = now;
+  }
+
+  /** All that were ever added, also those no longer kept. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /**
+   * Keeps the letter; its event only if it is not `too-large`, can be measured, and fits into 16 MiB. With the `tag`
+   * of a replay it is the letter that was replayed.
+   */
+  add({ inPart = false, ...letter }: NewDeadLetter, tag: Tag = 0): void {
+    // First of all, because getters of the event may run and add letters themselves.
+    const type = typeOf(letter.event);
+    const none = inPart || letter.reason === 'too-large' || letter.lost !== undefined;
+    const bytes = none ? undefined : bytesOf(letter.event);
+    const at = this.#now();
+    const before = tag === 0 ? undefined : this.#replaysByTag.get(tag);
+    const place = ++this.#last;
+    let [id, replays] = [String(place), 0];
+    if (before === undefined) {
+      this.#total += 1;
+    } else {
+      ({ id } = before);
+      replays = before.replays + 1;
+      this.#remove(id);
+      this.#moved.set(id, place);
+      // From here on it may be replayed again, by a listener too.
+      this.#replays.delete(id);
+    }
+    const whole: DeadLetter = { ...letter, id, at, replays };
+    const kept = bytes === undefined ? truncate(whole, type) : hasMoved(letter.event) ? leftOf(whole) : whole;
+    this.#entries.set(place, { letter: kept, bytes: bytes ?? 0, type });
+    this.#bytes += bytes ?? 0;
+    this.#dropLetters(at);
+    this.#dropBodies();
+    this.#added(kept, type);
+  }
+
+  /** Shows each letter as `shown` gives it, for good. */
+  replaceAll(shown: (letter: DeadLetter) => DeadLetter): void {
+    for (const entry of this.#entries.values()) entry.letter = shown(entry.letter);
+  }
+
+  /** The last 1000 of the last hour, oldest first, with their events as they were sent. */
+  list(): DeadLetter[] {
+    this.#dropLetters(this.#now());
+    return Array.from(this.#entries.values(), ({ letter }) => letter);
+  }
+
+  /**
+   * Has `redeliver` send the event of a letter again. When it was handled the letter goes; when it was refused the
+   * letter stays, with its id and one replay more; when it was not sent at all the letter stays as it is.
+   */
+  async replay(id: string, redeliver: Redeliver): Promise<void> {
+    const letter = this.#replayable(id);
+    this.#replays.set(id, letter);
+    let sent: Tag = 0;
+    try {
+      await redeliver(letter, (tag) => {
+        sent = tag;
+        this.#replaysByTag.set(tag, letter);
+      });
+      this.#remove(id);
+    } finally {
+      this.#replaysByTag.delete(sent);
+      if (this.#replays.get(id) === letter) this.#replays.delete(id);
+    }
+  }
+
+  #replayable(id: string): DeadLetter {
+    this.#dropLetters(this.#now());
+    const letter = this.#entries.get(this.#placeOf(id))?.letter;
+    if (letter?.id !== id)
+      throw refused(id, 'it is not kept, or was replayed; deadLetters.list() has those there are');
+    if (this.#replays.has(id)) throw refused(id, 'it is being replayed; await that first');
+    if (letter.truncated) throw refused(id, 'its event is not kept; send the event itself again');
+    if (letter.toParent)
+      throw refused(id, 'it was sent to a parent, and there is none; run the agent in a machine');
+    // A thread says what its letters hold, and a replay would be the host's word for it.
+    const type = textTypeOf(letter.event);
+    if (type !== undefined && isReserved(type)) throw refused(id, reservedAdvice(type));
+    if (letter.replays >= MAX_REPLAYS) {
+      throw refused(
+        id,
+        `it failed after ${MAX_REPLAYS} replays; find out why, and send the event itself again`,
+      );
+    }
+    return letter;
+  }
+
+  #placeOf(id: string): number {
+    return this.#moved.get(id) ?? Number(id);
+  }
+
+  #remove(id: string): void {
+    const place = this.#placeOf(id);
+    const entry = this.#entries.get(place);
+    if (entry?.letter.id === id) this.#drop(place, entry);
+  }
+
+  #drop(place: number, { letter, bytes }: Entry): void {
+    this.#entries.delete(place);
+    this.#moved.delete(letter.id);
+    this.#bytes -= bytes;
+  }
+
+  #dropLetters(now: number): void {
+    for (; this.#oldest <= this.#last; this.#oldest += 1) {
+      const entry = this.#entries.get(this.#oldest);
+      if (entry === undefined) continue;
+      if (this.#entries.size <= KEPT && now - entry.letter.at <= KEPT_MS) return;
+      this.#drop(this.#oldest, entry);
+    }
+  }
+
+  #dropBodies(): void {
+    this.#oldestBody = Math.max(this.#oldestBody, this.#oldest);
+    for (; this.#bytes > KEPT_BYTES; this.#oldestBody += 1) {
+      const entry = this.#entries.get(this.#oldestBody);
+      if (entry === undefined) continue;
+      this.#bytes -= entry.bytes;
+      entry.bytes = 0;
+      entry.letter = truncate(entry.letter, entry.type);
+    }
+  }
+}
+
+function refused(id: string, why: string): HoldfastError {
+  return new HoldfastError('REPLAY_REFUSED', `dead letter ${id} cannot be replayed: ${why}`);
+}
+
+/** A new letter: the other one may be in the hands of a listener. */
+function truncate(letter: DeadLetter, type: string | undefined): DeadLetter {
+  return { ...letter, event: type === undefined ? undefined : { type }, truncated: true };
+}
+
+/** Of an event whose memory has moved: what is left of it, and cannot be sent again. */
+function leftOf(letter: DeadLetter): DeadLetter {
+  return { ...letter, truncated: true };
+}
+
+/** Undefined if the event does not fit, or throws when it is read. */
+function bytesOf(event: unknown): number | undefined {
+  try {
+    return bytesIn(measure(event, KEPT_BYTES));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The type of an event, if it is a string of a sane length and can be read. */
+export function typeOf(event: unknown): string | undefined {
+  const type = textTypeOf(event);
+  return type !== undefined && type.length <= TYPE_LENGTH ? type : undefined;
+}
+
+function textTypeOf(event: unknown): string | undefined {
+  if (typeof event !== 'object' || event === null) return undefined;
+  try {
+    const { type } = event as { readonly type?: unknown };
+    return typeof type === 'string' ? type : undefined;
+  } catch {
+    return undefined;
+  }
+}

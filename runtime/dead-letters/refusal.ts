@@ -1,0 +1,53 @@
+import type { DeadLetterReason } from './dead-letters.ts';
+import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
+import { findWhy } from '../wire/unclonable.ts';
+
+const codes: Partial<Record<DeadLetterReason, HoldfastErrorCode>> = {
+  'mailbox-full': 'MAILBOX_FULL',
+  unclonable: 'MESSAGE_UNCLONABLE',
+  'too-large': 'MESSAGE_TOO_LARGE',
+  reserved: 'EVENT_RESERVED',
+  crashed: 'THREAD_CRASHED',
+  expired: 'ASK_TIMEOUT',
+};
+
+const advice: Partial<Record<DeadLetterReason, string>> = {
+  'mailbox-full': 'its mailbox is full; await deliver() to go at its pace, or raise mailbox.capacity',
+  unclonable:
+    'the event cannot be cloned; send an object with a string "type" and plain data, without functions, actors or sockets',
+  reserved:
+    'the type of the event is one of XState or of the runtime itself, which nobody else may send; give it another type',
+  'too-large': 'the event is larger than mailbox.maxBytes of its agent; send a reference to the data instead',
+  crashed: 'its thread ended while it handled this event',
+  expired:
+    'its time was up before the event had its turn; await deliver() to go at its pace, or give a longer timeoutMs',
+  stopped: 'it has ended; spawn it again',
+  'stale-incarnation':
+    'it was sent by an incarnation that had ended; end what sends in the cleanup of a callback or by an abort signal',
+};
+
+/** What those who wait for an envelope hear when it became a dead letter. */
+export function refusal(
+  address: string,
+  reason: DeadLetterReason,
+  cause?: unknown,
+  why: string = advice[reason] ?? reason,
+): HoldfastError {
+  const message = `${address}: ${why}`;
+  return new HoldfastError(codes[reason] ?? 'AGENT_STOPPED', message, cause === undefined ? {} : { cause });
+}
+
+/** What to do about an event that cannot be cloned, with what is wrong in it. */
+export function unclonableAdvice(event: unknown): string | undefined {
+  const why = findWhy(event);
+  return why && `the event cannot cross (${why}); send an object with a string "type" and plain data`;
+}
+
+/** What those hear who waited in vain: for an answer, or for an event to be handled. */
+export function tooLate(address: string, kind: 'ask' | 'delivery', ms: number): HoldfastError {
+  const what = kind === 'ask' ? 'answer' : 'handle the event';
+  return new HoldfastError(
+    'ASK_TIMEOUT',
+    `${address} did not ${what} within ${ms} ms; give it a longer timeoutMs, or find out what keeps it busy`,
+  );
+}

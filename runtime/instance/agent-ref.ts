@@ -1,0 +1,171 @@
+import type {
+  ActorRefFrom,
+  AnyActorLogic,
+  AnyActorRef,
+  EventFromLogic,
+  SnapshotFrom,
+  Subscription,
+} from 'xstate';
+import { TwinSnapshot } from '../../actors/twin.ts';
+import { checkCall, checkTimeout, checkWait, listener } from '../base/call-check.ts';
+import { isEvent, notAnEvent } from './inbox.ts';
+import type { Instance } from './instance.ts';
+import { stateFrom } from './mirrored-state.ts';
+import { refusal, tooLate } from '../dead-letters/refusal.ts';
+import type { Answer, EventOfType } from '../base/replies.ts';
+import type { WatchListener } from './watchers.ts';
+import type { WireSnapshot } from '../wire/snapshot.ts';
+import type { PersistedState, PersistedTimer } from '../xstate/persisted-timer.ts';
+import { stopRoot } from '../xstate/xstate5.ts';
+
+/** How long to wait, and when to give up earlier. */
+export interface WaitFor {
+  /** Milliseconds; `Infinity` for no limit. */
+  readonly timeoutMs?: number;
+  /** Rejects the promise with the signal's reason; the event may still be handled. */
+  readonly signal?: AbortSignal;
+}
+
+/** A deep snapshot of an instance, as plain data: `spawn` with `snapshot` continues from it. */
+export interface PersistedEnvelope {
+  readonly v: 1;
+  readonly address: string;
+  /** What XState persisted, children included. */
+  readonly snapshot: unknown;
+  /** Timers that had not come; one made before this field came to be has none. */
+  readonly timers?: readonly PersistedTimer[];
+  /** The machine's own `version`, if it has one. */
+  readonly version?: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** What an agent reference has beyond an XState actor reference. */
+export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknown> {
+  /** `agent/id`, ids percent-encoded. */
+  readonly address: string;
+  readonly agent: string;
+  /** The pool. */
+  readonly threadId: string;
+  /** Node's id of the worker thread that hosts the instance now; -1 while it has none. */
+  readonly thread: number;
+  /** 1, or one more than the store has seen, and one more with each restart. */
+  readonly incarnation: number;
+  /**
+   * Sends an event and resolves when the instance has handled it, also when its turn threw: the way to go at its pace.
+   * Default 30 s.
+   * Rejects with `MAILBOX_FULL`, `MESSAGE_UNCLONABLE`, `MESSAGE_TOO_LARGE`, `AGENT_STOPPED`, `THREAD_CRASHED`,
+   * `ASK_TIMEOUT` or `OPTION_INVALID`.
+   */
+  deliver(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<void>;
+  /**
+   * Sends an event and resolves with what the instance replies (`reply`, `replyTo`). Default 5 s, as in OTP.
+   * Rejects like `deliver`, and with `ASK_UNANSWERED` at once when the turn ends without a reply. Of the type that `agent`
+   * declares for the event, or that the call says, as in `ask<number>(…)`; nobody checks that at run time.
+   */
+  ask<TReply = never, TType extends EventFromLogic<TLogic>['type'] = EventFromLogic<TLogic>['type']>(
+    event: EventOfType<EventFromLogic<TLogic>, TType>,
+    options?: WaitFor,
+  ): Promise<Answer<TReply, TReplies, TType>>;
+  /** The current snapshot, asked of the thread after everything sent before was handled. Default 5 s. */
+  snapshot(options?: { readonly timeoutMs?: number }): Promise<SnapshotFrom<TLogic>>;
+  /**
+   * A deep persisted snapshot, children and timers included. Default 5 s. Rejects with `REPLY_UNCLONABLE` when the context
+   * or a child holds what cannot be cloned, with `SECRET_IN_SNAPSHOT` when it carries the value of a secret.
+   */
+  persist(options?: { readonly timeoutMs?: number }): Promise<PersistedEnvelope>;
+  /**
+   * Whether the machine would take the event now, guards included. Default 5 s. Rejects with
+   * `MESSAGE_UNCLONABLE`, or with what a guard threw.
+   */
+  can(event: EventFromLogic<TLogic>, options?: { readonly timeoutMs?: number }): Promise<boolean>;
+  /**
+   * Tells once, with the cause, when the current incarnation ends, also when a restart follows: a monitor as in OTP.
+   * While the instance waits for its restart it tells of the next incarnation; after the instance has ended for good or
+   * was quarantined, of the last one, at once. The listener never runs before `watch` has returned.
+   */
+  watch(listener: WatchListener): Subscription;
+  /**
+   * Has a quarantined instance begin anew: its next incarnation gets what waits in the mailbox, and no failure counts
+   * any more. Resolves when it runs; at once when it does so already. This reference works again; observers were told
+   * of the end and subscribe again. Rejects with `AGENT_STOPPED` when the instance has ended for good, with
+   * `AGENT_QUARANTINED` when it fails too often again before it runs, with `RUNTIME_STOPPED`.
+   */
+  resume(): Promise<void>;
+  /** Ends the instance, a quarantined one too; what waits in its mailbox becomes dead letters. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** A running instance: an XState actor reference, and what only a threaded agent has. */
+export type AgentRef<TLogic extends AnyActorLogic = AnyActorLogic, TReplies = unknown> = Omit<
+  ActorRefFrom<TLogic>,
+  'stop' | keyof AgentRefMethods<TLogic>
+> &
+  AgentRefMethods<TLogic, TReplies>;
+
+/** Deadline of `ask`, `snapshot`, `persist` and `can`: OTP's default for a call. */
+const ASK_MS = 5000;
+/** Deadline of `deliver`: it waits for a queue, not for a conversation. */
+const DELIVER_MS = 30_000;
+
+/** Gives a twin what an agent reference has beyond an actor reference. */
+export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
+  const { address } = instance;
+  const notHandled = (ms: number): Error => tooLate(address, 'delivery', ms);
+  const notAnswered = (ms: number): Error => tooLate(address, 'ask', ms);
+  const { send } = twin;
+  const methods: AgentRefMethods<AnyActorLogic> & Pick<AnyActorRef, 'send'> = {
+    // XState's development build throws for a string; here it is a dead letter like all that is no event.
+    send: (event: unknown) => (typeof event === 'string' ? instance.inbox.accept(event) : send(event)),
+    address,
+    agent: instance.agent.name,
+    threadId: instance.agent.threadId,
+    get thread() {
+      return instance.thread;
+    },
+    get incarnation() {
+      return instance.incarnation;
+    },
+    async deliver(event, options) {
+      const { timeoutMs, signal } = checkWait('ref.deliver()', options, DELIVER_MS);
+      await instance.inbox.open('delivery', event, { timeoutMs, signal, onTimeout: notHandled });
+    },
+    ask(event, options) {
+      try {
+        const { timeoutMs, signal } = checkWait('ref.ask()', options, ASK_MS);
+        const answer = instance.inbox.open('ask', event, { timeoutMs, signal, onTimeout: notAnswered });
+        // Of which type it is, only the caller knows.
+        return answer as Promise<never>;
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+    async snapshot(options) {
+      const timeoutMs = checkTimeout('ref.snapshot()', options) ?? ASK_MS;
+      const wire = (await instance.query('snapshot', timeoutMs)) as WireSnapshot;
+      return new TwinSnapshot({ ...stateFrom(wire), status: wire.status });
+    },
+    async persist(options) {
+      const timeoutMs = checkTimeout('ref.persist()', options) ?? ASK_MS;
+      const state = (await instance.query('persist', timeoutMs)) as PersistedState;
+      instance.assertWithoutSecrets(state);
+      return { v: 1, address, ...state, at: Date.now() };
+    },
+    async can(event, options) {
+      const timeoutMs = checkTimeout('ref.can()', options) ?? ASK_MS;
+      if (!isEvent(event)) throw refusal(address, 'unclonable', notAnEvent());
+      return (await instance.query('can', timeoutMs, event)) as boolean;
+    },
+    watch(listening) {
+      checkCall('ref.watch()', { listener: [listening, listener] });
+      return instance.watchers.watch(listening);
+    },
+    resume: () => instance.resume(),
+    stop() {
+      // As a local actor is stopped: at once, whatever its instance still has to do.
+      stopRoot(twin);
+      return instance.stop();
+    },
+  };
+  return Object.defineProperties(twin, Object.getOwnPropertyDescriptors(methods)) as unknown as AgentRef;
+}

@@ -1,0 +1,155 @@
+import type { InjectRules } from '../../config/resolve.ts';
+import { HoldfastError } from '../../base/errors.ts';
+import { isRefusedHeader, mayStandFor, readAlike } from './inject-headers.ts';
+
+/** What `secretFetch` is asked for, as a thread sent it: anything. */
+export interface FetchRequest {
+  readonly url: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly as?: 'text' | 'bytes';
+}
+
+/** A request that its grant allows, with everything but the secret. */
+export interface CheckedRequest {
+  readonly url: URL;
+  readonly method: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array | undefined;
+  readonly as: 'text' | 'bytes';
+}
+
+/** The largest body of a request, in bytes. */
+export const LARGEST_BODY = 1_048_576;
+/** The longest URL, and all headers together, in characters: what servers commonly take. */
+const LONGEST_URL = 8192;
+const LONGEST_HEADERS = 16_384;
+
+/**
+ * Checks a request against the rules of its grant, before anything is fetched or sent.
+ *
+ * @throws {HoldfastError} `SECRET_DENIED` with everything that is wrong, or `MESSAGE_TOO_LARGE`. Says nothing of the rules.
+ */
+export function checkRequest(asked: unknown, rules: InjectRules): CheckedRequest {
+  const request = (asked ?? {}) as Partial<Record<keyof FetchRequest, unknown>>;
+  const { as = 'text', method = 'GET' } = request;
+  const problems: string[] = [];
+  const url = checkUrl(request.url, rules, problems);
+  if (typeof method !== 'string' || !rules.methods.includes(method)) {
+    problems.push('the method is not one of the grant');
+  }
+  if (as !== 'text' && as !== 'bytes') problems.push('`as` is neither "text" nor "bytes"');
+  const headers = checkHeaders(request.headers, rules, problems);
+  const { body, type } = checkBody(request.body, problems);
+  if (body !== undefined && (method === 'GET' || method === 'HEAD')) problems.push(`a ${method} has no body`);
+  if (type !== undefined) headers['content-type'] ??= type;
+  if (url === undefined || problems.length > 0) {
+    throw new HoldfastError(
+      'SECRET_DENIED',
+      `The request was not sent: ${problems.join('; ')}. Correct it, or widen the grant in the agent's \`secrets\`.`,
+    );
+  }
+  return { url, method: method as string, headers, body, as: as as CheckedRequest['as'] };
+}
+
+/** Whether a request of these rules may go there: also asked of where a redirect leads. */
+export function isAllowedUrl(url: URL, { origins, paths }: InjectRules): boolean {
+  return (
+    origins.includes(url.origin) &&
+    url.username === '' &&
+    url.password === '' &&
+    paths.some((pattern) => matches(pattern, url.pathname))
+  );
+}
+
+function checkUrl(asked: unknown, rules: InjectRules, problems: string[]): URL | undefined {
+  // A parser would drop some of these and read on: what was checked must be what was written.
+  if (typeof asked !== 'string' || asked.length > LONGEST_URL || /[\s\\\p{Cc}]/u.test(asked)) {
+    problems.push(
+      'the URL is not a text of at most 8192 characters without spaces, control characters and backslashes',
+    );
+    return undefined;
+  }
+  const url = URL.parse(asked);
+  if (url === null) {
+    problems.push('the URL is not an absolute one');
+    return undefined;
+  }
+  url.hash = '';
+  if (url.username !== '' || url.password !== '') problems.push('the URL has a user name or password');
+  if (!rules.origins.includes(url.origin)) {
+    problems.push('its scheme, host and port are not those of the grant');
+  } else if (!rules.paths.some((pattern) => matches(pattern, url.pathname))) {
+    problems.push('its path is not one of the grant, or has encoded slashes or dots');
+  }
+  return url;
+}
+
+/**
+ * What a server may take for a slash, a dot, a parameter or an end, after the URL was parsed: encoded once or twice, or in
+ * more bytes than UTF-8 has for it.
+ */
+const AMBIGUOUS = /%(?:2f|5c|2e|3b|25|00|c[01]|e0%[89]|f0%8)|\/\.{1,2};/i;
+
+/** `path` is one that a URL has: normalised, with `.` and `..` resolved, also where they were written `%2e`. */
+function matches(pattern: string, path: string): boolean {
+  if (pattern === '/*') return true;
+  if (!pattern.endsWith('/*')) return path === pattern;
+  const head = pattern.slice(0, -1);
+  return path.startsWith(head) && !AMBIGUOUS.test(path.slice(head.length - 1));
+}
+
+function checkHeaders(asked: unknown, rules: InjectRules, problems: string[]): Record<string, string> {
+  const headers: Record<string, string> = Object.create(null) as Record<string, string>;
+  if (asked === undefined) return headers;
+  if (typeof asked !== 'object' || asked === null || Array.isArray(asked)) {
+    problems.push('the headers are not an object');
+    return headers;
+  }
+  const taken = new Set<string>();
+  let length = 0;
+  for (const [written, value] of Object.entries(asked) as [string, unknown][]) {
+    const name = written.toLowerCase();
+    const alike = readAlike(name);
+    length += name.length + String(value).length;
+    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || taken.has(alike)) {
+      problems.push('a header has a name that is none, or that another one has');
+    } else if (isRefusedHeader(name) || mayStandFor(name, rules.header)) {
+      problems.push(`the header ${name} is not for the agent to set`);
+    } else if (typeof value !== 'string' || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+      problems.push(`the header ${name} has a value that is no text on one line`);
+    } else {
+      headers[name] = value;
+      taken.add(alike);
+    }
+  }
+  if (length > LONGEST_HEADERS) problems.push(`the headers have more than ${LONGEST_HEADERS} characters`);
+  return headers;
+}
+
+function checkBody(
+  asked: unknown,
+  problems: string[],
+): { body: CheckedRequest['body']; type?: string | undefined } {
+  if (asked === undefined) return { body: undefined };
+  if (typeof asked === 'string' || asked instanceof Uint8Array) return { body: ofSize(asked) };
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(asked);
+  } catch {
+    // A cycle, a bigint.
+  }
+  if (json === undefined) problems.push('the body is no text, no bytes, and nothing that JSON can hold');
+  return { body: json === undefined ? undefined : ofSize(json), type: 'application/json' };
+}
+
+function ofSize<T extends string | Uint8Array>(body: T): T {
+  const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+  if (bytes <= LARGEST_BODY) return body;
+  throw new HoldfastError(
+    'MESSAGE_TOO_LARGE',
+    `The request was not sent: its body has ${bytes} bytes, more than ${LARGEST_BODY}. Send it in parts.`,
+  );
+}

@@ -1,0 +1,279 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { encodings } from './encodings.ts';
+import { findCarrier, type PathTo } from './found-parts.ts';
+import { knownParts } from './known-parts.ts';
+import { PatternIndex, SHORTEST, type Span } from './pattern-index.ts';
+import { REDACTED, redactedCopy } from './redacted-copy.ts';
+import { isEscaped, readingsOf, type Reading } from './unescape.ts';
+import { privateCopy } from '../values/vault.ts';
+
+/**
+ * Knows the values of secrets, and takes them out of what leaves the runtime: each occurrence of one, as itself, base64,
+ * base64url, hex or a list of bytes, and each of these in escapes of URLs, JSON, program texts or HTML, up to three in each
+ * other, becomes `<redacted:secret>`. Without secrets it costs one branch. It does not know parts of a value, other
+ * encodings, or values shorter than 8 bytes.
+ *
+ * It holds what it looks for: bytes in memory of their own, which are zeros when they go.
+ */
+export interface Scrubber {
+  /**
+   * A value has come into the host; `bytes` stay the caller's. It is looked for as long as it is held
+   * ({@link Scrubber.hold}), and 24 h more.
+   */
+  learn(key: string, versionId: string, bytes: Uint8Array): void;
+  /** A grant is for that field of the secret, or for the whole of it: that is what must not be seen. */
+  cover(key: string, jsonKey: string | undefined): void;
+  /**
+   * These versions of a secret are held now, and no others. Whoever had one of those may still have it: they are old from
+   * now on, and looked for during 24 h more, at most the last eight of them.
+   */
+  hold(key: string, versionIds: readonly string[]): void;
+  /** Wipes everything. Nothing is known, and nothing is learned, after that. */
+  close(): void;
+  /** The text without values; the same text when it has none. */
+  scrubText(this: void, text: string): string;
+  /**
+   * The same without values, anywhere in strings, keys, bytes, errors, maps, sets, arrays and objects. The same
+   * reference when there are none, else a copy; never throws.
+   */
+  scrub<T>(this: void, found: T): T;
+  contains(found: unknown): boolean;
+  /** Whether that version is looked for. */
+  knows(key: string, versionId: string): boolean;
+  /** Where the first value stands in `found`, itself without values; undefined when there is none. */
+  find(this: void, found: unknown): PathTo | undefined;
+  /** Versions that are looked for. */
+  readonly size: number;
+}
+
+/** Milliseconds for which an old version is looked for: longer than any agent is likely to have it. */
+const OLD_MS = 24 * 60 * 60 * 1000;
+/** Old versions of one secret. A rotation that comes more often than every three hours is no rotation. */
+const OLD_VERSIONS = 8;
+/** Bytes at the head of a longer value that are looked for; what follows them in a text is taken for the rest of it. */
+const HEAD = 1024;
+
+interface Version {
+  readonly versionId: string;
+  readonly bytes: Buffer;
+  patterns: Uint16Array[];
+  /** Undefined while it is held. */
+  oldSince: number | undefined;
+}
+
+interface Known {
+  readonly granted: Set<string | undefined>;
+  /** The newest last. */
+  versions: Version[];
+}
+
+/** `inPacked`: also looks into what a text has as base64 and hex, for what stands in there encoded once more. That takes longer. */
+export function createScrubber(
+  clock: Pick<Clock, 'now'>,
+  { inPacked = false }: { readonly inPacked?: boolean } = {},
+): Scrubber {
+  const secrets = new Map<string, Known>();
+  /** Patterns of the heads of longer values. */
+  const heads = new WeakSet<Uint16Array>();
+  let index: PatternIndex | undefined;
+  let size = 0;
+  let closed = false;
+
+  const known = (key: string): Known => {
+    const found = secrets.get(key) ?? { granted: new Set(), versions: [] };
+    secrets.set(key, found);
+    return found;
+  };
+
+  const drop = (version: Version): void => {
+    version.bytes.fill(0);
+    for (const pattern of version.patterns) pattern.fill(0);
+    size -= 1;
+    index = undefined;
+  };
+
+  const dropOld = (): void => {
+    const since = clock.now() - OLD_MS;
+    for (const [key, { granted, versions }] of secrets) {
+      const old = versions.filter(({ oldSince }) => oldSince !== undefined);
+      const kept = versions.filter((version) => {
+        const { oldSince } = version;
+        if (oldSince === undefined) return true;
+        if (oldSince >= since && old.indexOf(version) >= old.length - OLD_VERSIONS) return true;
+        drop(version);
+        return false;
+      });
+      if (kept.length === 0 && granted.size === 0) secrets.delete(key);
+      else if (kept.length < versions.length) known(key).versions = kept;
+    }
+  };
+
+  const setPatterns = (version: Version, granted: Known['granted']): void => {
+    for (const pattern of version.patterns) pattern.fill(0);
+    version.patterns = [];
+    for (const part of knownParts(version.bytes, granted)) {
+      const long = part.length > HEAD;
+      for (const form of encodings(long ? headOf(part) : part)) {
+        for (const pattern of unitsOf(form)) {
+          if (long) heads.add(pattern);
+          version.patterns.push(pattern);
+        }
+        form.fill(0);
+      }
+      part.fill(0);
+    }
+    index = undefined;
+  };
+
+  const indexed = (): PatternIndex =>
+    (index ??= new PatternIndex(
+      [...secrets.values()].flatMap(({ versions }) => versions.flatMap(({ patterns }) => patterns)),
+      (pattern) => heads.has(pattern),
+      [...secrets.values()].some(({ versions }) => versions.some(({ bytes }) => bytes.includes(0x20))),
+    ));
+
+  const carries = (text: string): boolean => {
+    if (text.length < SHORTEST) return false;
+    const patterns = indexed();
+    if (patterns.find(text) !== undefined) return true;
+    if (!inPacked && !isEscaped(text, patterns)) return false;
+    for (const reading of readingsOf(text, patterns, inPacked))
+      if (patterns.find(reading.text) !== undefined) return true;
+    return false;
+  };
+
+  const scrubText = (text: string): string => {
+    if (size === 0 || text.length < SHORTEST) return text;
+    const patterns = indexed();
+    const first = patterns.find(text);
+    const isRead = inPacked || isEscaped(text, patterns);
+    // Most texts are done with here.
+    if (first === undefined && !isRead) return text;
+    const spans: Span[] = [];
+    if (first !== undefined) addSpans(text, patterns, spans);
+    if (isRead) {
+      for (const reading of readingsOf(text, patterns, inPacked))
+        addSpans(reading.text, patterns, spans, reading);
+    }
+    if (spans.length === 0) return text;
+    let scrubbed = '';
+    let done = 0;
+    for (const { start, end } of spans.toSorted((a, b) => a.start - b.start)) {
+      // Others may begin within one, and end behind it.
+      if (start >= done) scrubbed += text.slice(done, start) + REDACTED;
+      done = Math.max(done, end);
+    }
+    return scrubbed + text.slice(done);
+  };
+
+  return {
+    learn(key, versionId, bytes) {
+      if (closed || bytes.byteLength < SHORTEST) return;
+      const secret = known(key);
+      const again = secret.versions.find((one) => one.versionId === versionId && isEqual(one.bytes, bytes));
+      if (again !== undefined) {
+        again.oldSince = undefined;
+        return;
+      }
+      const version: Version = { versionId, bytes: privateCopy(bytes), patterns: [], oldSince: undefined };
+      setPatterns(version, secret.granted);
+      size += 1;
+      secret.versions.push(version);
+    },
+
+    cover(key, jsonKey) {
+      const { granted, versions } = known(key);
+      if (closed || granted.has(jsonKey)) return;
+      granted.add(jsonKey);
+      for (const version of versions) setPatterns(version, granted);
+    },
+
+    hold(key, versionIds) {
+      const at = clock.now();
+      for (const version of secrets.get(key)?.versions ?? []) {
+        if (versionIds.includes(version.versionId)) version.oldSince = undefined;
+        else version.oldSince ??= at;
+      }
+      dropOld();
+    },
+
+    close() {
+      closed = true;
+      for (const { versions } of secrets.values()) for (const version of versions) drop(version);
+      secrets.clear();
+    },
+
+    scrubText,
+
+    scrub<T>(found: T): T {
+      if (size === 0) return found;
+      if (typeof found === 'string') return scrubText(found) as T;
+      const path = findCarrier(found, carries);
+      if (path === undefined) return found;
+      // No part of it was found, or it is too large to search.
+      if (path.length === 0) return REDACTED as T;
+      return redactedCopy(found, { scrubText, carries }) as T;
+    },
+
+    knows: (key, versionId) =>
+      secrets.get(key)?.versions.some((version) => version.versionId === versionId) === true,
+
+    contains: (found) => size > 0 && findCarrier(found, carries) !== undefined,
+
+    find: (found) => (size === 0 ? undefined : findCarrier(found, carries)?.map(scrubText)),
+
+    get size() {
+      return size;
+    },
+  };
+}
+
+function addSpans(text: string, patterns: PatternIndex, spans: Span[], reading?: Reading): void {
+  for (let at = 0, span = patterns.find(text, at); span !== undefined; span = patterns.find(text, at)) {
+    spans.push(reading === undefined ? span : reading.toSource(span));
+    at = span.start + 1;
+  }
+}
+
+/** Ends with a whole character, if it is text. */
+function headOf(part: Buffer): Buffer {
+  let end = HEAD;
+  while (end > HEAD - 3 && ((part[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return part.subarray(0, end);
+}
+
+function isEqual(held: Buffer, bytes: Uint8Array): boolean {
+  return held.length === bytes.byteLength && timingSafeEqual(held, bytes);
+}
+
+/** A form as text may have it, in UTF-16 units: each byte a character (latin1), and what it says in UTF-8. */
+function unitsOf(form: Buffer): Uint16Array[] {
+  const latin1 = Uint16Array.from(form);
+  if (form.every((byte) => byte < 0x80)) return [latin1];
+  const decoded = new Uint16Array(form.length);
+  let length = 0;
+  try {
+    // One character at a time: a string of all of them could not be wiped.
+    for (let at = 0; at < form.length;) {
+      const bytes = utf8Length(form[at] ?? 0);
+      for (const unit of strictUtf8.decode(form.subarray(at, at + bytes)).split('')) {
+        decoded[length++] = unit.charCodeAt(0);
+      }
+      at += bytes;
+    }
+  } catch {
+    return [latin1];
+  }
+  const utf8 = decoded.slice(0, length);
+  decoded.fill(0);
+  return length >= SHORTEST ? [latin1, utf8] : [latin1];
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function utf8Length(first: number): number {
+  if (first < 0x80) return 1;
+  if (first < 0xe0) return 2;
+  return first < 0xf0 ? 3 : 4;
+}

@@ -1,0 +1,48 @@
+import type { SecretAnswer } from '../../../actors/secret-entry.ts';
+import type { HoldfastError } from '../../base/errors.ts';
+
+/** Those who wait for an entry, by key. The machines know nothing of them: a promise is no metadata. */
+export interface Answers {
+  /** Settles with what `take` makes of the next answer for the key, at the moment the answer is given. */
+  next<T>(key: string, take: (answer: SecretAnswer) => T): Promise<T>;
+  /** Gives the answer to all who wait for the key. */
+  give(key: string, answer: SecretAnswer): void;
+  /** Rejects all who wait. */
+  abandon(error: HoldfastError): void;
+}
+
+export function createAnswers(): Answers {
+  interface Waiting {
+    answer(answer: SecretAnswer): void;
+    reject(error: unknown): void;
+  }
+  const waiting = new Map<string, Waiting[]>();
+
+  return {
+    next(key, take) {
+      const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof take>>();
+      const answer = (given: SecretAnswer): void => {
+        try {
+          // At once: right after the answer the value may be evicted (no reuse at a TTL of 0).
+          resolve(take(given));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const queue = waiting.get(key);
+      if (queue === undefined) waiting.set(key, [{ answer, reject }]);
+      else queue.push({ answer, reject });
+      return promise;
+    },
+    give(key, answer) {
+      const all = waiting.get(key) ?? [];
+      waiting.delete(key);
+      for (const each of all) each.answer(answer);
+    },
+    abandon(error) {
+      const all = [...waiting.values()].flat();
+      waiting.clear();
+      for (const each of all) each.reject(error);
+    },
+  };
+}

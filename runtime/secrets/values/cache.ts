@@ -1,0 +1,459 @@
+import { createActor, type SnapshotFrom } from 'xstate';
+import {
+  answerOf,
+  fetchDeadlineMs,
+  refreshedOf,
+  usableUntil,
+  type SecretAnswer,
+  type SecretCause,
+  type SecretEntryContext,
+  type SecretEntrySpec,
+  type SecretFetchCause,
+  type SecretNews,
+} from '../../../actors/secret-entry.ts';
+import type { SecretEntryRef, SecretsEvent } from '../../../actors/secrets.ts';
+import type { SecretProvider, SecretRef } from '../../../providers/provider.ts';
+import type { ResolvedProvider } from '../../config/resolve.ts';
+import { HoldfastError } from '../../base/errors.ts';
+import { createAnswers } from './answers.ts';
+import { fetchIntoVault, fetchPrevious, type FetchDependencies } from './fetch-secret.ts';
+import { createPrefetch } from './prefetch.ts';
+import { failureError } from './provider-failure.ts';
+import { createProviderComplaints } from './provider-complaints.ts';
+import { createProviderGate } from './provider-gate.ts';
+import { createProviderPool, unknownAlias, type ProviderCalls } from './provider-pool.ts';
+import { createRefreshLimit } from './refresh-limit.ts';
+import { createRejections, type RejectedEntry } from './rejections.ts';
+import { createRotationHints } from './rotation-hints.ts';
+import {
+  providerStatuses,
+  secretStatuses,
+  type SecretProviderStatus,
+  type SecretStatus,
+  type CacheUse,
+} from './secret-status.ts';
+import { secretsLogic, type SecretsActorRef, type SecretsLogic } from './secrets-logic.ts';
+import type { Scrubber } from '../scrub/scrubber.ts';
+import { createVault, type Vault } from './vault.ts';
+
+/** Time for the secrets part; xstate's `SimulatedClock` is one. */
+export interface SecretsClock {
+  /** Milliseconds since the epoch, never going back. */
+  now(): number;
+  setTimeout(fn: () => void, timeoutMs: number): unknown;
+  clearTimeout(id: unknown): void;
+}
+
+/** Where a secret stands, for somebody who missed the news. */
+export interface KnownSecret {
+  /** 0: never fetched. */
+  readonly epoch: number;
+  readonly versionId?: string;
+  /** Of the last change; absent while the first version is the current one. */
+  readonly cause?: SecretCause;
+  /** What those who are granted it were told last, when it was no good news. */
+  readonly trouble?: 'stale' | 'revoked' | 'unavailable';
+  /** Only with `stale`. */
+  readonly graceUntil?: number;
+}
+
+/** Hears the news of an entry, at once. */
+export type NewsListener = (news: SecretNews, entry: SecretEntrySpec) => void;
+
+/** How a grant names its secret. */
+export type CachedRef = SecretRef & Pick<RejectedEntry, 'rotation'>;
+
+/** An entry to be brought in before anybody uses it, and what to do with its answer, as in `need`. */
+export interface Prefetched {
+  readonly entry: SecretEntrySpec;
+  readonly take: (answer: SecretAnswer) => void;
+  /** Also when it cannot be kept or there is little room. Default false. */
+  readonly required?: boolean | undefined;
+}
+
+export interface SecretsCacheOptions {
+  readonly providers: readonly ResolvedProvider[];
+  /** Providers of the host's own; they win over built-in ones of the same name. */
+  readonly customProviders?: readonly SecretProvider[];
+  /** Secrets held at one time; beyond them those go that were used longest ago, granted ones last. Default 1000. */
+  readonly maxEntries?: number;
+  readonly clock?: SecretsClock;
+  /** Uniform in [0, 1), for the jitter of time to live and back-off. Default `Math.random`. */
+  readonly random?: () => number;
+  /** Is told each value, before anybody can use it. */
+  readonly scrubber?: Pick<Scrubber, 'learn' | 'cover' | 'hold'> | undefined;
+  /** Starts the actor where the caller wants it, as a child for example. Default: a root actor on `clock`. */
+  readonly start?: (logic: SecretsLogic, options: { id: 'secrets'; systemId: 'secrets' }) => SecretsActorRef;
+  /** Hears what went wrong without anybody else to tell. Default: nobody does. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** The values that providers gave, by entry: who may use them is the broker's business. */
+export interface SecretsCache {
+  /** The secrets actor, started. */
+  readonly actor: SecretsActorRef;
+  /** The entry that serves a ref. @throws {HoldfastError} `CONFIG_INVALID` for an undeclared provider alias */
+  entry(ref: CachedRef): RejectedEntry;
+  /** An instance lives and holds these; replaces what it held before. With no entries it holds nothing. */
+  hold(address: string, entries: readonly SecretEntrySpec[]): void;
+  /** The instance is gone. Unknown: ignored. */
+  release(address: string): void;
+  /**
+   * Settles with what `take` makes of the entry's answer, at the moment it is given: right after it the value may
+   * be evicted. Rejects with `RUNTIME_STOPPED` or what `take` throws.
+   */
+  need<T>(entry: SecretEntrySpec, take: (answer: SecretAnswer) => T): Promise<T>;
+  /** A copy of the bytes, for the caller to overwrite; undefined when this version is not here. */
+  read(entry: SecretEntrySpec, versionId: string): Buffer | undefined;
+  /**
+   * Fetches a secret that is in use now; settles when it is done. Within 5 s of the last time, or beyond 10 a second
+   * for the provider, it settles with what is known instead. Rejects with `SECRET_…` or `RUNTIME_STOPPED`.
+   */
+  refresh(provider: string, id: string): Promise<void>;
+  /**
+   * The service refused this version: settles with another one as soon as there is one, else with `rejected` after
+   * 60 s. A version that is not the current one any more is answered at once with the one that is. Rejects with
+   * `RUNTIME_STOPPED` or the signal's reason.
+   */
+  rejected(entry: RejectedEntry, versionId: string, signal: AbortSignal): Promise<SecretAnswer>;
+  /** Where the entry stands; undefined when nobody has held or needed it. */
+  known(entry: SecretEntrySpec): KnownSecret | undefined;
+  /** Hears of new versions when they are here, and when an entry is stale, refused, unavailable or recovers. One listener. */
+  onNews(listener: NewsListener): void;
+  /** Tells those providers that want to know which secrets the config declares. Once, before anything is fetched. */
+  prepare(refs: readonly SecretRef[]): void;
+  /** What keeps providers from ever reading these refs, as far as that shows before a call; undefined: nothing to look at. */
+  problems(refs: readonly SecretRef[]): Promise<string[]> | undefined;
+  /**
+   * Brings secrets in: in their order, in batches, and of those that are not required only what can be kept, up to four
+   * fifths of what the cache holds. Promises as those of `need`, one for each.
+   */
+  prefetch(wanted: readonly Prefetched[]): Promise<void>[];
+  status(): SecretStatus[];
+  /** The providers in use. */
+  providers(): SecretProviderStatus[];
+  /** How often providers were called so far. */
+  calls(): ProviderCalls;
+  /** Rejects all who wait, overwrites all values, closes the providers. Idempotent; at most 2 s. */
+  stop(): Promise<void>;
+}
+
+export const systemSecretsClock: SecretsClock = {
+  now: () => Math.round(performance.timeOrigin + performance.now()),
+  setTimeout: (fn, timeoutMs) => setTimeout(fn, timeoutMs),
+  clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
+};
+
+/** For how long a value is used while its provider fails for a time, where the config does not say (DEFAULTS). */
+export const defaultMaxStaleMs = 900_000;
+const defaultMaxEntries = 1000;
+/** Of the cache, so that the prefetch does not drop what it has just brought. */
+const prefetchedPart = 0.8;
+
+/**
+ * Ties vault, providers and the secrets actor together. Calls no provider before an entry is held or needed.
+ *
+ * @throws {HoldfastError} `CONFIG_INVALID`: an unknown provider or wrong options
+ */
+export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
+  const { clock = systemSecretsClock, random = Math.random, onWarning: warn = () => {} } = options;
+  const { maxEntries = defaultMaxEntries } = options;
+  const providers = createProviderPool(options.providers, options.customProviders ?? [], warn);
+  const needs = createAnswers();
+  const refreshes = createAnswers();
+  const uses = new Map<string, CacheUse>();
+  const planned = new Map<string, number>();
+  const stopping = new AbortController();
+  const now = (): number => clock.now();
+  let heard: NewsListener | undefined;
+
+  const warned = new Map<string, string>();
+  const placeholder = ({ provider, id, stage }: SecretRef, why: string): void => {
+    const name = `"${id}" (${stage ?? 'current'}) of the provider "${provider}"`;
+    if (warned.get(name) === why) return;
+    warned.set(name, why);
+    warn(`The secret ${name} is a placeholder: ${why}. It is not used; store the real value there.`);
+  };
+
+  const { scrubber } = options;
+  const bounded = createVault({
+    maxEntries,
+    isGranted: (key) => (contextOf(key)?.holders ?? 0) > 0,
+    onDropped: (key) => {
+      scrubber?.hold(key, []);
+      tell({ type: 'value.dropped', key });
+    },
+  });
+  const vault = toldVault(bounded, scrubber);
+  const gate = createProviderGate((alias) => actor.getSnapshot().context.breakers[alias], now);
+  const calling = { providers, gate, complaints: createProviderComplaints(warn) };
+  const prefetch = createPrefetch(calling, clock);
+  const batched: FetchDependencies['batched'] = (key) => prefetch.take(key);
+  const fetching: FetchDependencies = { ...calling, vault, now, placeholder, batched };
+
+  const logic = secretsLogic({
+    fetch: (input, signal) => fetchIntoVault(fetching, input, signal),
+    answer: (key, answer) => needs.give(key, answer),
+    settle: (key, answer) => refreshes.give(key, answer),
+    evict: (key) => vault.evict(key),
+    planned: (key, ms) => planned.set(key, now() + ms),
+    now,
+    random,
+  });
+  const identity = { id: 'secrets', systemId: 'secrets' } as const;
+  const actor = options.start?.(logic, identity) ?? createActor(logic, { ...identity, clock }).start();
+  const ended = (): void => {
+    for (const answers of [needs, refreshes]) answers.abandon(secretsStopped());
+  };
+  actor.subscribe({ error: ended, complete: ended });
+  actor.on('entry.lost', ({ key }) => {
+    vault.evict(key);
+    for (const answers of [needs, refreshes]) answers.give(key, { ok: false, failure: 'transient' });
+  });
+  actor.on('news', ({ key, news }) => {
+    const context = contextOf(key);
+    if (context !== undefined) heard?.(news, context);
+    rejections.wake(key);
+  });
+  actor.on('breaker.changed', ({ provider, open, failure }) => {
+    if (open)
+      warn(`The secrets provider "${provider}" fails (${failure}); it is not called for 30 s at a time.`);
+    else warn(`The secrets provider "${provider}" answers again.`);
+  });
+
+  const limit = createRefreshLimit(now);
+  const rejections = createRejections({
+    clock,
+    limit,
+    contextOf,
+    need: (entry) => ask(entry, (answer) => answer),
+    refresh: (entry) => fetchNow(entry, 'auth-failure'),
+    async previous(entry) {
+      const late = new AbortController();
+      const timer = clock.setTimeout(() => late.abort(), fetchDeadlineMs);
+      const found = await fetchPrevious(fetching, entry, AbortSignal.any([stopping.signal, late.signal]));
+      clock.clearTimeout(timer);
+      return found;
+    },
+    holds: (key, versionId) => vault.has(key, versionId),
+  });
+  const hints = createRotationHints({
+    clock,
+    limit,
+    random,
+    warn,
+    entries: () =>
+      Object.values(actor.getSnapshot().context.entries).map((entry) => entry.getSnapshot().context),
+    isFetching: (key) => snapshotOf(key)?.matches('calling') === true,
+    look: (entry, versionId) => fetchNow(entry, 'push', versionId),
+  });
+
+  function snapshotOf(key: string): SnapshotFrom<SecretEntryRef> | undefined {
+    return actor.getSnapshot().context.entries[key]?.getSnapshot();
+  }
+
+  function contextOf(key: string): SecretEntryContext | undefined {
+    return snapshotOf(key)?.context;
+  }
+
+  function isActive(): boolean {
+    return !stopping.signal.aborted && actor.getSnapshot().status === 'active';
+  }
+
+  // Whoever started the actor may have ended it already, on the way down.
+  function tell(event: SecretsEvent): void {
+    if (isActive()) actor.send(event);
+  }
+
+  function listen({ provider: alias }: SecretEntrySpec): void {
+    try {
+      hints.listen(alias, providers.get(alias));
+    } catch {
+      // One that cannot be made fails at each fetch, which tells those whom it concerns.
+    }
+  }
+
+  async function ask<T>(entry: SecretEntrySpec, take: (answer: SecretAnswer) => T): Promise<T> {
+    if (!isActive()) throw secretsStopped();
+    const use = uses.get(entry.key) ?? { hits: 0, misses: 0 };
+    uses.set(entry.key, use);
+    const context = contextOf(entry.key);
+    if (context?.held === true) use.hits += 1;
+    else use.misses += 1;
+    // It knows already that it is used: no event is needed for it to say so again.
+    if (context?.held === true && context.used) return take(answerOf(context));
+    const answered = needs.next(entry.key, take);
+    actor.send({ type: 'secret.need', entry });
+    return answered;
+  }
+
+  function need<T>(entry: SecretEntrySpec, take: (answer: SecretAnswer) => T): Promise<T> {
+    const answered = ask(entry, take);
+    listen(entry);
+    return answered;
+  }
+
+  async function fetchNow(
+    entry: SecretEntrySpec,
+    cause: SecretFetchCause,
+    versionId?: string,
+  ): Promise<SecretAnswer> {
+    if (!isActive()) throw secretsStopped();
+    const settled = refreshes.next(entry.key, (answer) => answer);
+    actor.send({ type: 'secret.refresh', entry, cause, ...(versionId !== undefined && { versionId }) });
+    return settled;
+  }
+
+  /** What a refresh that may not be made now settles with: what the one before it came or comes to. */
+  async function lastRefresh(entry: SecretEntryContext): Promise<SecretAnswer> {
+    const snapshot = snapshotOf(entry.key);
+    if (snapshot?.matches('calling') === true) return refreshes.next(entry.key, (answer) => answer);
+    return snapshot?.matches('cold') === true ? ask(entry, (answer) => answer) : refreshedOf(entry);
+  }
+
+  return {
+    actor,
+    entry({ provider, id, stage = 'AWSCURRENT', role, rotation }) {
+      const declared = providers.declared(provider);
+      if (declared === undefined)
+        throw new HoldfastError('CONFIG_INVALID', unknownAlias(provider, providers.aliases()));
+      const part = encodeURIComponent;
+      const key = `${part(provider)}:${part(id)}@${part(stage)}${role === undefined ? '' : `!${part(role)}`}`;
+      return {
+        key,
+        provider,
+        id,
+        stage,
+        ...(role !== undefined && { role }),
+        ttlMs: declared.cacheTtlMs,
+        maxStaleMs: declared.maxStaleMs ?? defaultMaxStaleMs,
+        ...(rotation !== undefined && { rotation }),
+      };
+    },
+    hold(address, entries) {
+      tell({ type: 'grant.open', address, entries });
+      for (const entry of entries) listen(entry);
+    },
+    release: (address) => tell({ type: 'grant.close', address }),
+    need,
+    read: ({ key }, versionId) => vault.read(key, versionId),
+
+    async refresh(provider, id) {
+      if (!isActive()) throw secretsStopped();
+      const used = Object.keys(actor.getSnapshot().context.entries).flatMap((key) => contextOf(key) ?? []);
+      const entries = used.filter((entry) => entry.provider === provider && entry.id === id);
+      if (entries.length === 0) {
+        throw new HoldfastError(
+          'SECRET_NOT_FOUND',
+          `No instance uses the secret "${id}" of the provider "${provider}".`,
+        );
+      }
+      const answers = await Promise.all(
+        entries.map((entry) =>
+          limit.take(provider, entry.key) ? fetchNow(entry, 'manual') : lastRefresh(entry),
+        ),
+      );
+      for (const answer of answers) if (!answer.ok) throw failureError(answer.failure, id, provider);
+    },
+
+    async rejected(entry, versionId, signal) {
+      if (!isActive()) throw secretsStopped();
+      const answer = await rejections.claim(entry, versionId, signal);
+      if (!isActive()) throw secretsStopped();
+      return answer;
+    },
+
+    known({ key }) {
+      const context = contextOf(key);
+      if (context === undefined) return undefined;
+      const { epoch, versionId, lastCause, standing } = context;
+      const isBad = standing !== 'good' && standing !== 'unknown';
+      return {
+        epoch,
+        ...(versionId !== undefined && { versionId }),
+        ...(lastCause && { cause: lastCause }),
+        ...(isBad && { trouble: standing }),
+        ...(standing === 'stale' && { graceUntil: usableUntil(context) }),
+      };
+    },
+
+    onNews(listener) {
+      heard = listener;
+    },
+
+    prepare: (refs) => providers.prepare(refs),
+    problems: (refs) => providers.problems(refs),
+
+    prefetch(wanted) {
+      const settled = new Map(wanted.map((one) => [one, Promise.withResolvers<void>()]));
+      const fits = fitting(wanted, Math.floor(maxEntries * prefetchedPart));
+      for (const [one, { resolve }] of settled) if (!fits.has(one.entry.key)) resolve();
+      prefetch.start([...fits.values()], async (entry) => {
+        const answers: Promise<void>[] = [];
+        for (const [one, { resolve }] of settled) {
+          if (one.entry.key !== entry.key) continue;
+          const answer = need(one.entry, one.take);
+          resolve(answer);
+          answers.push(answer);
+        }
+        await Promise.allSettled(answers);
+      });
+      return [...settled.values()].map(({ promise }) => promise);
+    },
+
+    status: () =>
+      secretStatuses({
+        actor,
+        now: now(),
+        useOf: (key) => uses.get(key),
+        nextRefreshAt: (key) => planned.get(key),
+      }),
+    providers: () => providerStatuses(actor, providers),
+    calls: () => providers.calls(),
+
+    async stop() {
+      if (stopping.signal.aborted) return;
+      // Its end rejects all who wait.
+      tell({ type: 'secrets.stop' });
+      stopping.abort();
+      hints.stop();
+      prefetch.stop();
+      rejections.stop();
+      vault.clear();
+      await providers.close();
+    },
+  };
+}
+
+/** The entries to be fetched, each once, in their order. */
+function fitting(wanted: readonly Prefetched[], most: number): Map<string, SecretEntrySpec> {
+  const fits = new Map<string, SecretEntrySpec>();
+  for (const { entry, required = false } of wanted) {
+    if (required || (entry.ttlMs > 0 && fits.size < most)) fits.set(entry.key, fits.get(entry.key) ?? entry);
+  }
+  return fits;
+}
+
+export function secretsStopped(): HoldfastError {
+  return new HoldfastError(
+    'RUNTIME_STOPPED',
+    'The runtime has stopped, and with it the use of secrets. Create a new one.',
+  );
+}
+
+/** Tells which values come and go. */
+function toldVault(vault: Vault, scrubber: SecretsCacheOptions['scrubber']): Vault {
+  if (scrubber === undefined) return vault;
+  return {
+    ...vault,
+    put(key, versionId, bytes) {
+      scrubber.learn(key, versionId, bytes);
+      vault.put(key, versionId, bytes);
+      scrubber.hold(key, vault.versions(key));
+    },
+    evict(key) {
+      scrubber.hold(key, []);
+      vault.evict(key);
+    },
+  };
+}

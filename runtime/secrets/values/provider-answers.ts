@@ -1,0 +1,49 @@
+import {
+  providerFailures,
+  type DescribeResult,
+  type FetchResult,
+  type ProviderError,
+  type ProviderFailure,
+} from '../../../providers/provider.ts';
+
+export function isFailure(value: unknown): value is ProviderFailure {
+  return typeof value === 'string' && Object.hasOwn(providerFailures, value);
+}
+
+/** A provider's answer is not of the form that it has to have. Without what it is: that is for nobody to see. */
+export class AnswerInvalid extends Error {}
+
+/** What `fetch` gives, if it is that. @throws what counts as `invalid` */
+export function fetched(answer: FetchResult): FetchResult {
+  const { versionId, stages, bytes, leaseMs } = answer;
+  const isLease = leaseMs === undefined || (typeof leaseMs === 'number' && !Number.isNaN(leaseMs));
+  if (typeof versionId === 'string' && Array.isArray(stages) && bytes instanceof Uint8Array && isLease)
+    return { versionId, stages, bytes, ...(leaseMs !== undefined && { leaseMs }) };
+  throw new AnswerInvalid();
+}
+
+/** What `describe` gives, if it is that. @throws what counts as `invalid` */
+export function described(answer: DescribeResult): DescribeResult {
+  if (typeof answer.current === 'string') return answer;
+  throw new AnswerInvalid();
+}
+
+/** What `fetchMany` gives, part by part, if it is that. @throws what counts as `invalid` */
+export function fetchedMany(
+  answer: ReadonlyMap<string, FetchResult | ProviderError>,
+): Map<string, FetchedPart> {
+  if (!(answer instanceof Map)) throw new AnswerInvalid();
+  return new Map(Array.from(answer, ([id, part]) => [id, fetchedPart(part)]));
+}
+
+/** What a batch has brought for one of its refs. */
+export type FetchedPart = FetchResult | ProviderError | { readonly failure: ProviderFailure };
+
+function fetchedPart(part: FetchResult | ProviderError): FetchedPart {
+  try {
+    if ('failure' in part) return isFailure(part.failure) ? part : { failure: 'transient' };
+    return fetched(part);
+  } catch {
+    return { failure: 'invalid' };
+  }
+}

@@ -1,0 +1,83 @@
+import type { ResolvedPool } from '../config/resolve.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { closedPool, noThread } from '../threads/pool-errors.ts';
+import type { Instance } from '../instance/instance.ts';
+import type { Logger } from '../base/logger.ts';
+import type { EventHub } from '../telling/runtime-events.ts';
+import type { SupervisionEffects } from './supervision.ts';
+
+export interface DecisionsOptions {
+  readonly instanceAt: (address: string) => Instance | undefined;
+  readonly poolOf: (threadId: string) => ResolvedPool;
+  /** A new incarnation has the grants of its agent again. */
+  readonly openGrants: (instance: Instance) => void;
+  /** Thread `n` of a pool is not replaced: that of `tried` did not start, or none was tried. */
+  readonly kept: (threadId: string, n: number, tried: number | undefined) => void;
+  readonly hub: EventHub;
+  readonly logger: Logger;
+}
+
+/** Has instances do what the supervisor has decided. */
+export function decisions({
+  instanceAt,
+  poolOf,
+  openGrants,
+  kept,
+  hub,
+  logger,
+}: DecisionsOptions): Omit<SupervisionEffects, 'clock' | 'poolOf' | 'startThread'> {
+  /** What goes wrong with one instance is its end, and nobody else's: this runs in the supervisor's own turn. */
+  const contained = (address: string, run: (instance: Instance) => void): void => {
+    const instance = instanceAt(address);
+    if (instance === undefined) return;
+    try {
+      run(instance);
+    } catch (error) {
+      logger.error({ address, error }, 'what was decided of an instance cannot be done; it is stopped');
+      instance.stop().catch(() => {});
+    }
+  };
+
+  return {
+    unplaced: (address, error) => contained(address, (instance) => instance.unplaced(unmade(error))),
+    restart: (address) =>
+      contained(address, (instance) => {
+        instance.restart();
+        openGrants(instance);
+      }),
+    end: (address) => contained(address, (instance) => instance.finishEnded()),
+    pause: (address) => contained(address, (instance) => instance.pause()),
+    stop: (address) => contained(address, (instance) => void instance.stop().catch(() => {})),
+    refused({ address, threadId, why }) {
+      const error = noThread(address, poolOf(threadId), why);
+      contained(address, (instance) => instance.refused(error, why === 'full' ? 'init-timeout' : 'error'));
+    },
+    kept: ({ threadId, n, tried }) => kept(threadId, n, tried),
+    exhausted({ threadId, strikes, intensity }) {
+      const error = closedPool(threadId, intensity);
+      hub.emit('escalation', { kind: 'pool', threadId, error, evidence: { ...intensity, strikes } });
+      logger.error({ threadId, error }, 'a pool starts no more threads');
+    },
+    giveUp(address, because) {
+      contained(address, (instance) => {
+        const error = instance.giveUp(because === undefined ? undefined : instanceAt(because));
+        // What happens to a whole group is told once.
+        if (error === undefined || because !== undefined) return;
+        const { threadId } = instance.agent;
+        hub.emit('escalation', { kind: 'instance', address, threadId, error, evidence: error.evidence });
+        logger.error({ address, error }, 'an instance failed too often and was quarantined');
+      });
+    },
+  };
+}
+
+/** Why a worker thread could not be made. */
+function unmade(error: unknown): HoldfastError {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === 'ERR_WORKER_INVALID_EXEC_ARGV') {
+    const advice =
+      "this Node does not know an option that the pool's isolation needs; use Node 22.18 or later";
+    return new HoldfastError('ISOLATION_UNAVAILABLE', `${advice} (${message})`, { cause: error });
+  }
+  return new HoldfastError('THREAD_CRASHED', `the thread could not be made: ${message}`, { cause: error });
+}

@@ -1,0 +1,105 @@
+import { createActor, fromCallback, type ActorRefFrom } from 'xstate';
+import { poolMachine } from '../../actors/pool.ts';
+import type { PoolContext } from '../../actors/pool-plan.ts';
+import { poolActor, supervisorMachine, type SupervisorEmitted } from '../../actors/supervisor.ts';
+import { threadMachine, type ThreadEvent, type WorkerCommand } from '../../actors/thread.ts';
+import type { Clock } from '../base/clock.ts';
+import type { ResolvedPool } from '../config/resolve.ts';
+import type { ThreadHost } from '../threads/thread-host.ts';
+
+export type SupervisorRef = ActorRefFrom<typeof supervisorMachine>;
+export type PoolRef = ActorRefFrom<typeof poolMachine>;
+
+type Emitted<T extends SupervisorEmitted['type']> = Extract<SupervisorEmitted, { type: T }>;
+
+/** What the actors leave open, made real. */
+export interface SupervisionEffects {
+  readonly clock: Clock;
+  /** A pool as it is to be now. */
+  poolOf(threadId: string): ResolvedPool;
+  /** Starts a worker thread of the operating system. */
+  startThread(
+    pool: ResolvedPool,
+    thread: { readonly n: number; readonly name: string; readonly instead?: number | undefined },
+    tell: (event: ThreadEvent) => void,
+  ): ThreadHost;
+  /** The thread that was to run an instance could not even be made. */
+  unplaced(address: string, error: unknown): void;
+  restart(address: string): void;
+  end(address: string): void;
+  /** It, or `because` of its group, failed too often. */
+  giveUp(address: string, because: string | undefined): void;
+  /** Its incarnation ends with that of another of its group. */
+  pause(address: string): void;
+  /** It ends for good with another of its group. */
+  stop(address: string): void;
+  /** The pool has no thread for it. */
+  refused(refusal: Emitted<'refused'>): void;
+  /** A pool keeps a thread that was to be replaced. */
+  kept(report: Emitted<'kept'>): void;
+  /** A pool starts no more threads. */
+  exhausted(report: Emitted<'exhausted'>): void;
+}
+
+/** Starts the supervisor with its pools: the pure machines of `actors/`, given hands. */
+export function startSupervisor(pools: readonly ResolvedPool[], effects: SupervisionEffects): SupervisorRef {
+  const worker = fromCallback<
+    WorkerCommand,
+    { threadId: string; n: number; name: string; instead?: number | undefined }
+  >(({ input, receive, sendBack }) => {
+    const pool = effects.poolOf(input.threadId);
+    let host: ThreadHost;
+    try {
+      host = effects.startThread(pool, input, sendBack);
+    } catch (error) {
+      const unplaced: string[] = [];
+      receive((command) => {
+        if (command.type === 'host') unplaced.push(command.address);
+      });
+      // After those were named who should have run here.
+      queueMicrotask(() => {
+        sendBack({ type: 'worker.failed', cause: 'error', error });
+        sendBack({ type: 'worker.exit', code: -1 });
+        for (const address of unplaced) effects.unplaced(address, error);
+      });
+      return;
+    }
+    receive((command) => {
+      if (command.type === 'host') host.host(command.address);
+      else if (command.type === 'abandon') host.abandon();
+      else if (command.type === 'move-out') host.moveOut(command.hold);
+      else if (command.type === 'hurry') void host.hurry();
+      else if (command.type === 'stay') host.stay();
+      else if (command.type === 'wind-down') void host.windDown();
+      else host.end(command.cause);
+    });
+  });
+  const pool = poolMachine.provide({ actors: { thread: threadMachine.provide({ actors: { worker } }) } });
+  const machine = supervisorMachine.provide({ actors: { pool } });
+  const { clock } = effects;
+  const supervisor = createActor(machine, {
+    id: 'supervisor',
+    systemId: 'supervisor',
+    input: { pools },
+    clock,
+  });
+  supervisor.on('restarting', ({ address }) => effects.restart(address));
+  supervisor.on('ending', ({ address }) => effects.end(address));
+  supervisor.on('giving-up', ({ address, because }) => effects.giveUp(address, because));
+  supervisor.on('pausing', ({ address }) => effects.pause(address));
+  supervisor.on('stopping', ({ address }) => effects.stop(address));
+  supervisor.on('refused', (refusal) => effects.refused(refusal));
+  supervisor.on('kept', (report) => effects.kept(report));
+  supervisor.on('exhausted', (report) => effects.exhausted(report));
+  return supervisor.start();
+}
+
+/** A pool's actor: the supervisor's child for that `threadId`. */
+export function poolRef(supervisor: SupervisorRef, threadId: string): PoolRef {
+  const { children } = supervisor.getSnapshot() as { children: Record<string, unknown> };
+  return children[poolActor(threadId)] as PoolRef;
+}
+
+export function poolContext(supervisor: SupervisorRef, threadId: string): PoolContext {
+  return poolRef(supervisor, threadId).getSnapshot().context;
+}

@@ -1,0 +1,118 @@
+import { within, type Clock } from '../base/clock.ts';
+import { HoldfastError } from '../base/errors.ts';
+import type { Instance } from '../instance/instance.ts';
+import type { KeptThreads } from './kept-threads.ts';
+import type { ThreadHost } from '../threads/thread-host.ts';
+
+/** What the replacement of threads came to. */
+export interface Recycled {
+  /** Threads that were replaced. */
+  readonly threads: number;
+  /** Instances that went on elsewhere, with their state and as the same incarnation. */
+  readonly moved: number;
+  /**
+   * Addresses of those that could not go in time: they were stopped before their thread ended, and restarted unless they
+   * are `temporary`.
+   */
+  readonly restarted: readonly string[];
+  /** Threads that were not replaced and go on, because no other could be started for them; absent when there are none. */
+  readonly kept?: readonly KeptThread[];
+  /**
+   * Addresses of those that have left a thread and wait for another, which cannot be started; absent when there are none.
+   * Their states and mailboxes are kept, and they go on as soon as one starts.
+   */
+  readonly waiting?: readonly string[];
+}
+
+/** A thread that goes on because it could not be replaced. */
+export interface KeptThread {
+  /** `holdfast:<threadId>:<n>` */
+  readonly thread: string;
+  /** Why no other could be started. */
+  readonly why: string;
+}
+
+export interface RecycleOptions {
+  readonly clock: Clock;
+  /** Those that run now. */
+  readonly hosts: readonly ThreadHost[];
+  /** Milliseconds that the instances of one thread get to go elsewhere. */
+  readonly timeoutMs: number;
+  /** Has the pool replace a thread. */
+  readonly replace: (host: ThreadHost) => void;
+  /** Tells when a thread is not replaced after all. */
+  readonly watchKept: KeptThreads['watch'];
+  /** Throws when the runtime is about to stop. */
+  readonly assertRunning: () => void;
+}
+
+/** Beyond the time for its instances, for the thread to end and for a new one to start, before or with them. */
+const MARGIN_MS = 25_000;
+
+/** What an instance gets to run elsewhere. */
+const PLACE_MS = 15_000;
+
+/** Replaces threads one after the other, so that at any time all others of the pool are at work. */
+export async function recycleThreads(options: RecycleOptions): Promise<Recycled> {
+  const { clock, hosts, timeoutMs, replace, watchKept, assertRunning } = options;
+  let [threads, moved] = [0, 0];
+  const restarted: string[] = [];
+  const waiting: string[] = [];
+  const kept: KeptThread[] = [];
+  for (const host of hosts) {
+    assertRunning();
+    // One that is starting is new.
+    if (host.gone || !host.ready) continue;
+    const before = host.occupants().map((instance) => occupant(instance, host));
+    const watch = watchKept(host.name);
+    const exited = host.exited.then(() => undefined);
+    const late = (): Error => notEnded(host.name);
+    replace(host);
+    const over = Promise.race([exited, watch.kept]);
+    const why = await within(clock, timeoutMs + MARGIN_MS, over, late).finally(watch.forget);
+    if (why !== undefined) {
+      for (const { hasEnded } of before) hasEnded();
+      kept.push({ thread: host.name, why: why.message });
+      continue;
+    }
+    threads += 1;
+    for (const { instance, hasEnded } of before) {
+      // Where no thread starts for one of them, none does for the others.
+      if (instance.phase !== 'moving' || waiting.length === 0)
+        await within(clock, PLACE_MS, instance.place(), late).catch(() => {});
+      if (hasEnded()) restarted.push(instance.address);
+      else if (instance.phase === 'running') moved += 1;
+      else if (instance.phase === 'moving') waiting.push(instance.address);
+    }
+  }
+  return {
+    threads,
+    moved,
+    restarted,
+    ...(kept.length > 0 && { kept }),
+    ...(waiting.length > 0 && { waiting }),
+  };
+}
+
+/** Whether it has ended with its thread, or after it; who was stopped before has not. */
+function occupant(instance: Instance, host: ThreadHost): { instance: Instance; hasEnded: () => boolean } {
+  const { incarnation } = instance;
+  let withThread = false;
+  const watch = instance.watchers.watch(() => {
+    withThread = host.gone || host.hasWoundDown(instance);
+  });
+  return {
+    instance,
+    hasEnded() {
+      watch.unsubscribe();
+      return withThread || instance.incarnation !== incarnation;
+    },
+  };
+}
+
+function notEnded(name: string): HoldfastError {
+  return new HoldfastError(
+    'THREAD_HUNG',
+    `${name} is to be replaced and does not end; runtime.status() says what it is doing`,
+  );
+}

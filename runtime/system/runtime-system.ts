@@ -1,0 +1,655 @@
+import { createActor, type AnyActorRef, type Subscription } from 'xstate';
+import type { SupervisorEvent } from '../../actors/supervisor.ts';
+import type { TwinLogic } from '../../actors/twin.ts';
+import { ActivationLimit } from './activation-limit.ts';
+import { addressOf, agentOf, partsOf } from '../base/address.ts';
+import { Addresses } from './addresses.ts';
+import { activate } from './activate.ts';
+import { toAgentRef, type AgentRef } from '../instance/agent-ref.ts';
+import { kindOf } from '../base/call-check.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
+import type { LoadedConfig, ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
+import { DEFAULT_PROVIDER_ALIAS } from '../config/secrets-schema.ts';
+import { DeadLetterLog } from '../dead-letters/dead-letter-log.ts';
+import { DeadLetters, type DeadLetter } from '../dead-letters/dead-letters.ts';
+import { decisions } from '../supervision/decisions.ts';
+import { drained } from './drain.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { closedPool } from '../threads/pool-errors.ts';
+import { Instance } from '../instance/instance.ts';
+import { instanceEffects, type InstanceEffects } from '../supervision/requests.ts';
+import { poolActor } from '../../actors/supervisor.ts';
+import { InspectionHub, type InspectOptions } from '../inspect/inspection-hub.ts';
+import { consoleLogger, scrubbedLogger, type Logger } from '../base/logger.ts';
+import { Waiting, type WaitOptions } from '../mailbox/waiting.ts';
+import { recycleThreads, type Recycled } from './recycle.ts';
+import { refusal, tooLate } from '../dead-letters/refusal.ts';
+import { replayLetter } from './replay.ts';
+import { EventHub, type RuntimeEvents, type RuntimeListener } from '../telling/runtime-events.ts';
+import { createAudit, type Audit, type AuditTarget } from '../secrets/audit.ts';
+import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from '../secrets/broker.ts';
+import { createScrubber, type Scrubber } from '../secrets/scrub/scrubber.ts';
+import { secretRequest } from '../secrets/thread-request.ts';
+import type { StartThread } from '../threads/os-thread.ts';
+import { PeerBroker } from '../threads/peer-broker.ts';
+import { FailureLog } from '../instance/quarantine.ts';
+import { continuationOf, type SpawnRequest } from './spawn-request.ts';
+import { KeptThreads } from './kept-threads.ts';
+import { threadNotStarted } from '../threads/thread-errors.ts';
+import type { Keeper } from '../store/keeper.ts';
+import type { SnapshotStore } from '../store/snapshot-store.ts';
+import { Snapshots } from '../store/snapshots.ts';
+import { shutDown } from './shut-down.ts';
+import { instanceStatus, poolStatus, type RuntimeStatus } from '../telling/status.ts';
+import { MessageTelemetry } from '../telemetry/messages.ts';
+import { poolContext, poolRef, startSupervisor, type SupervisorRef } from '../supervision/supervision.ts';
+import type { ThreadHost } from '../threads/thread-host.ts';
+import { RECYCLE_MS, Threads, type ThreadsOptions } from '../supervision/threads.ts';
+import { twinLogic, type InstanceRequest, type TwinEffects } from '../instance/twins.ts';
+import { version } from '../base/version.ts';
+import type { CarriedAsk } from '../wire/protocol.ts';
+import { createChild } from '../xstate/xstate5.ts';
+
+export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProviders' | 'capabilities'> {
+  readonly logger?: Logger;
+  readonly clock?: Clock | undefined;
+  readonly startThread?: StartThread | undefined;
+  readonly soon?: ThreadsOptions['soon'];
+  readonly logsPrinted?: ThreadsOptions['logsPrinted'];
+  readonly store?: SnapshotStore | undefined;
+  /** Where to write who used which secret. */
+  readonly audit?: AuditTarget | undefined;
+  readonly inspect?: InspectOptions | undefined;
+  /** Sends out what else holds something of the system, before it ends. */
+  readonly flush?: (() => Promise<void>) | undefined;
+  /** Gets every event that an instance is sent, before it waits in the mailbox. */
+  readonly sent?: ((event: object) => void) | undefined;
+}
+
+/** How long to wait for what came of an event, and how long the event itself waits for its turn. */
+export type OpenWait = Pick<
+  WaitOptions,
+  'timeoutMs' | 'expiresMs' | 'signal' | 'refused' | 'throws' | 'putOff'
+>;
+
+/** How long an instance may take to say what it has put off: as long as it may take to say its state. */
+const PUT_OFF_MS = 5000;
+
+/** `drain` by itself: as long as a whole stop. */
+const DRAIN_MS = 15_000;
+/** `stop` as a whole: of the 10 s that Docker gives by default, the rest is for the program's own end. */
+const STOP_MS = 8000;
+
+/** The running system behind a `Runtime`: one supervisor, its pools, the instances and the secrets. */
+export class RuntimeSystem {
+  readonly deadLetters: DeadLetters;
+  readonly supervisor: SupervisorRef;
+  readonly secrets: SecretsBroker;
+  /** The user's, scrubbed. */
+  readonly logger: Logger;
+  /** Who used which secret. */
+  readonly audit: Audit;
+  /** Knows every value that is or was in use, and takes it out of what leaves the runtime. */
+  readonly scrubber: Scrubber;
+  readonly clock: Clock;
+  /** Tells of messages, once there is somebody to tell. */
+  readonly messages: MessageTelemetry;
+  /** Only when somebody inspects. */
+  readonly inspection: InspectionHub | undefined;
+  readonly #config: LoadedConfig;
+  /** By their `threadId`, as they are to be now. */
+  readonly #pools: Map<string, ResolvedPool>;
+  readonly #flush: SystemOptions['flush'];
+  readonly #hub: EventHub;
+  readonly #deadLetterLog: DeadLetterLog;
+  readonly #waiting: Waiting;
+  readonly #agents: ReadonlyMap<string, ResolvedAgent>;
+  readonly #instances = new Map<string, Instance>();
+  readonly #refs = new Map<string, AgentRef>();
+  readonly #addresses = new Addresses((address) => this.#instances.has(address));
+  readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
+  /** By agent; only of those whose instances live and fail together. */
+  readonly #groupFailures = new Map<string, FailureLog>();
+  readonly #threads: Threads;
+  readonly #kept = new KeptThreads();
+  /** By pool, what its agents have started. */
+  readonly #activated = new ActivationLimit((address) => this.#instances.get(address)?.over === false);
+  readonly #effects: InstanceEffects;
+  readonly #broker: PeerBroker;
+  readonly #snapshots: Snapshots;
+  readonly #startedAt: number;
+  #state: RuntimeStatus['state'] = 'running';
+  #shut: HoldfastError | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(config: LoadedConfig, options: SystemOptions) {
+    this.#config = config;
+    this.#pools = new Map(config.pools.map((pool) => [pool.threadId, pool]));
+    this.clock = options.clock ?? systemClock;
+    this.scrubber = createScrubber(this.clock);
+    const { scrub, scrubText, find } = this.scrubber;
+    this.logger = scrubbedLogger(options.logger ?? consoleLogger, this.scrubber, (error) =>
+      this.#unlogged(error),
+    );
+    this.#hub = new EventHub(this.logger, this.scrubber);
+    this.#waiting = new Waiting(this.clock, scrub);
+    this.#agents = new Map(config.agents.map((agent) => [agent.name, agent]));
+    this.messages = new MessageTelemetry({
+      version,
+      agentAt: (address) => this.#agents.get(agentOf(address)),
+      scrubText,
+      clock: this.clock,
+    });
+    this.#startedAt = this.clock.now();
+    this.#flush = options.flush;
+    this.#snapshots = new Snapshots({
+      store: options.store,
+      clock: this.clock,
+      warn: this.warn,
+      secretIn: find,
+    });
+    this.#deadLetterLog = new DeadLetterLog({
+      logger: this.logger,
+      clock: this.clock,
+      // It is to happen, and `runtime.on` tells it.
+      expected: ({ address, reason }) => {
+        if (reason !== 'mailbox-full') return false;
+        const overflow = this.#instances.get(address)?.agent.overflow ?? 'reject';
+        return overflow !== 'reject';
+      },
+    });
+    this.deadLetters = new DeadLetters(
+      (letter, type) => {
+        this.#deadLetterLog.add(letter, type);
+        this.#hub.emit('dead-letter', letter);
+      },
+      () => this.clock.date(),
+    );
+    this.#broker = new PeerBroker({
+      instanceAt: (address) => this.#instances.get(address),
+      poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
+      activate: (pool, address) => this.#activate(pool, address),
+      deadLetters: this.deadLetters,
+    });
+    const { warn } = this;
+    const tell = (event: SupervisorEvent): void => this.#tell(event);
+    this.inspection =
+      options.inspect &&
+      new InspectionHub({
+        ...options.inspect,
+        clock: this.clock,
+        scrub,
+        warn,
+        addressOf: (twin) => this.#byTwin.get(twin)?.address,
+        poolActor,
+        poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
+      });
+    this.#threads = new Threads({
+      agents: config.agents,
+      clock: this.clock,
+      startThread: options.startThread,
+      soon: options.soon,
+      scrubText,
+      logsPrinted: options.logsPrinted,
+      waiting: this.#waiting,
+      instanceAt: (address) => this.#instances.get(address),
+      useSecret: (caller, use, input, signal, headers) =>
+        this.messages.secretUse({ caller, use, input, headers }, () =>
+          secretRequest(this.secrets, caller, use, input, signal),
+        ),
+      inspection: this.inspection,
+      messages: this.messages,
+      broker: this.#broker,
+      deadLetters: this.deadLetters,
+      hub: this.#hub,
+      logger: this.logger,
+      warn,
+      tell,
+    });
+    this.#effects = instanceEffects({
+      clock: this.clock,
+      waiting: this.#waiting,
+      deadLetters: this.deadLetters,
+      scrubber: this.scrubber,
+      messages: this.messages,
+      sent: options.sent,
+      draining: () => this.#shut,
+      broker: this.#broker,
+      secrets: () => this.secrets,
+      snapshots: this.#snapshots,
+      hub: this.#hub,
+      logger: this.logger,
+      warn,
+      tell,
+      assertRunning: () => this.#assertRunning(),
+      forget: ({ address }) => {
+        this.#instances.delete(address);
+        this.#refs.delete(address);
+      },
+    });
+    this.audit = createAudit(options.audit, { clock: this.clock, warn, scrubText });
+    this.supervisor = this.#supervise();
+    this.#inspect();
+    this.secrets = createSecretsBroker({
+      providers: config.providers,
+      ...(config.maxSecrets !== undefined && { maxEntries: config.maxSecrets }),
+      ...(options.customProviders && { customProviders: options.customProviders }),
+      ...(options.capabilities && { capabilities: options.capabilities }),
+      ...(options.clock && secretsTime(options.clock)),
+      start: (logic, identity) =>
+        createActor(logic, { ...identity, parent: this.supervisor as AnyActorRef }).start(),
+      scrubber: this.scrubber,
+      audit: options.audit === undefined ? undefined : this.audit,
+      onWarning: (message) => warn({}, message),
+    });
+  }
+
+  #inspect(): void {
+    const { inspection } = this;
+    if (inspection === undefined) return;
+    inspection.watch(this.supervisor as AnyActorRef);
+    this.#hub.on('agent', ({ address, state }) => {
+      if (state !== 'running') inspection.ended(address);
+    });
+  }
+
+  /** Brings in the secrets that agents are granted; resolves when the required ones are here. */
+  fetchSecrets(): Promise<void> {
+    return this.secrets.prefetch(this.#config.agents);
+  }
+
+  async refreshSecret(id: string, provider: string = DEFAULT_PROVIDER_ALIAS): Promise<void> {
+    this.#assertRunning();
+    await this.secrets.refresh(provider, id);
+  }
+
+  async spawn(name: string, request: SpawnRequest): Promise<AgentRef> {
+    this.#assertRunning();
+    const agent = this.#agent(name);
+    const id = request.id ?? this.#addresses.freeId(agent.name);
+    const address = addressOf(agent.name, id);
+    if (this.#addresses.isTaken(address)) {
+      throw new HoldfastError(
+        'ADDRESS_TAKEN',
+        `${address} is in use; await its stop() first, or give another id`,
+      );
+    }
+    const logic = twinLogic(this.#twinEffects, {
+      agent,
+      id,
+      named: request.id !== undefined,
+      parent: 'pool',
+      snapshot: request.snapshot && continuationOf(request.snapshot),
+      asks: request.asks,
+    });
+    const parent = poolRef(this.supervisor, agent.threadId) as AnyActorRef;
+    const twin = createChild(logic, { id: address, parent, input: request.input });
+    const instance = this.#byTwin.get(twin) as Instance;
+    twin.start();
+    await instance.started;
+    return twin as unknown as AgentRef;
+  }
+
+  /** The instance at that address, which `spawn` starts when there is none. */
+  async getOrSpawn(name: string, id: string, spawn: () => Promise<AgentRef>): Promise<AgentRef> {
+    this.#assertRunning();
+    const address = addressOf(this.#agent(name).name, id);
+    return activate(() => {
+      const [instance, ref] = [this.#instances.get(address), this.#refs.get(address)];
+      return instance && ref && { instance, ref };
+    }, spawn);
+  }
+
+  /** Starts what an agent of the pool sends to, unless it is there. A thread speaks for its pool, so that this is who has so many. */
+  async #activate(threadId: string, address: string): Promise<void> {
+    const parts = partsOf(address);
+    if (parts === undefined) {
+      const advice = 'an address is agent/id, each as encodeURIComponent gives it';
+      throw new HoldfastError('AGENT_UNKNOWN', `nothing can be started at ${quoted(address)}: ${advice}`);
+    }
+    const { agent, id } = parts;
+    const { activatedInstances } = this.#pool(threadId);
+    const start = () => this.getOrSpawn(agent, id, () => this.spawn(agent, { id }));
+    await this.#activated.start(threadId, address, activatedInstances, start, (count) => {
+      const advice = `stop some, or raise threads.${threadId}.activatedInstances (${activatedInstances})`;
+      const message = `${address} was not started: agents of pool "${threadId}" have started ${count} that are there; ${advice}`;
+      return new HoldfastError('ACTIVATION_LIMIT', message);
+    });
+  }
+
+  get(address: string): AgentRef | undefined {
+    return this.#refs.get(address);
+  }
+
+  /** Sends an event for somebody who has to know what came of it, and may wait longer than the event does. */
+  open(address: string, kind: 'ask' | 'delivery', event: unknown, wait: OpenWait): Promise<unknown> {
+    const instance = this.#instances.get(address);
+    if (instance === undefined) {
+      wait.refused?.();
+      return Promise.reject(refusal(address, 'stopped'));
+    }
+    const onTimeout = (ms: number): Error => tooLate(address, kind, ms);
+    return instance.inbox.open(kind, event, { ...wait, onTimeout });
+  }
+
+  /** The asks that an instance has put off, as another process takes them over: see {@link SpawnRequest.asks}. */
+  async putOff(address: string): Promise<readonly CarriedAsk[]> {
+    return (await this.#instances.get(address)?.putOff(PUT_OFF_MS)) ?? [];
+  }
+
+  async replay(id: string): Promise<void> {
+    this.#assertRunning();
+    await replayLetter(id, this.deadLetters, (address) => this.#instances.get(address), this.clock);
+  }
+
+  logic(name: string): TwinLogic {
+    return twinLogic(this.#twinEffects, { agent: this.#agent(name), parent: 'machine' });
+  }
+
+  on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription {
+    return this.#hub.on(type, listener);
+  }
+
+  /** As they are shown: without the values of secrets. */
+  listDeadLetters(): DeadLetter[] {
+    return this.deadLetters.list().map((letter) => this.scrubber.scrub(letter));
+  }
+
+  status(): RuntimeStatus {
+    return this.scrubber.scrub({
+      version,
+      state: this.#state,
+      uptimeMs: Math.round(this.clock.now() - this.#startedAt),
+      pools: [...this.#pools.keys()].map((threadId) =>
+        poolStatus(poolContext(this.supervisor, threadId), this.#threads.of(threadId)),
+      ),
+      instances: [...this.#instances.values()].map(instanceStatus),
+      secrets: this.secrets.status(),
+      secretProviders: this.secrets.providers(),
+      deadLetters: this.deadLetters.total,
+      restarts: this.supervisor.getSnapshot().context.restarts,
+      ...(this.inspection && { inspection: this.inspection.counts }),
+    });
+  }
+
+  /** Replaces the threads of a pool, or of all, without losing an event or a state. */
+  async recycle(threadId: string | undefined, timeoutMs: number = RECYCLE_MS): Promise<Recycled> {
+    this.#assertRunning();
+    const pools = [...this.#pools.keys()];
+    if (threadId !== undefined && !pools.includes(threadId)) {
+      const known = pools.map((one) => `"${one}"`).join(', ');
+      throw new HoldfastError(
+        'CONFIG_INVALID',
+        `no pool has the threadId ${quoted(threadId)}; there are ${known}`,
+      );
+    }
+    const chosen = pools.filter((one) => threadId === undefined || one === threadId);
+    return this.#replace(
+      chosen.flatMap((one) => this.#threads.of(one)),
+      timeoutMs,
+    );
+  }
+
+  #replace(hosts: readonly ThreadHost[], timeoutMs: number = RECYCLE_MS): Promise<Recycled> {
+    return recycleThreads({
+      clock: this.clock,
+      hosts,
+      timeoutMs,
+      replace: ({ pool, n }) =>
+        this.#tell({ type: 'thread.recycle', threadId: pool, n, timeoutMs, force: true }),
+      watchKept: (name) => this.#kept.watch(name),
+      assertRunning: () => this.#assertRunning(),
+    });
+  }
+
+  #keep(threadId: string, n: number, tried: number | undefined): void {
+    const { intensity, startTimeoutMs } = this.#pool(threadId);
+    const [thread, other] = [n, tried ?? 0].map((one) => `holdfast:${threadId}:${one}`) as [string, string];
+    const why =
+      tried === undefined
+        ? closedPool(threadId, intensity)
+        : (this.#threads.takeFailure(other) ?? threadNotStarted(other, startTimeoutMs));
+    const error = this.scrubber.scrub(why);
+    this.warn(
+      { thread, error },
+      'a thread is not replaced and goes on, because no other can be started for it',
+    );
+    this.#kept.tell(thread, error);
+  }
+
+  /** Gives a pool other settings, and replaces its threads one by one by such that have them. */
+  async roll(pool: ResolvedPool): Promise<Recycled> {
+    this.#assertRunning();
+    const { threadId, maxThreads, minThreads, idleTimeoutMs, startTimeoutMs, intensity } = pool;
+    // Those that start from here on have the new settings.
+    const before = this.#threads.of(threadId);
+    this.#pools.set(threadId, pool);
+    const settings = { maxThreads, minThreads, idleTimeoutMs, startTimeoutMs, intensity };
+    this.#tell({ type: 'pool.configure', threadId, settings });
+    return this.#replace(before);
+  }
+
+  /** Lets nothing more in, and resolves when all that was sent before was handled; `false` when it was not in time. */
+  async drain(timeoutMs: number = DRAIN_MS): Promise<boolean> {
+    if (this.#state === 'running') {
+      this.#state = 'draining';
+      this.#shut = new HoldfastError(
+        'RUNTIME_STOPPED',
+        'the runtime drains and takes nothing more; create a new one',
+      );
+      for (const instance of this.#instances.values()) instance.inbox.drain();
+    }
+    return drained(timeoutMs, {
+      clock: this.clock,
+      instances: [...this.#instances.values()],
+      threads: () => this.#threads.all(),
+    });
+  }
+
+  async drainOrWarn(timeoutMs: number = DRAIN_MS): Promise<void> {
+    if (await this.drain(timeoutMs)) return;
+    const waiting = [...this.#instances.values()].reduce((sum, { mailbox }) => sum + mailbox.depth, 0);
+    this.warn(
+      { waiting },
+      `drain gave up after ${timeoutMs} ms; what still waits becomes dead letters with stop`,
+    );
+  }
+
+  /** Ends everything, once: instances after what they were sent, last started first; then the threads. */
+  stop(timeoutMs: number = STOP_MS): Promise<void> {
+    return (this.#stopping ??= this.#stop(timeoutMs));
+  }
+
+  async #stop(timeoutMs: number): Promise<void> {
+    await shutDown(timeoutMs, {
+      clock: this.clock,
+      drained: (ms) => {
+        const draining = this.drain(ms);
+        this.#state = 'stopping';
+        return draining;
+      },
+      instances: () => [...this.#instances.values()].toReversed(),
+      threads: () => this.#threads.all(),
+      endThread: (thread) => this.#endThread(thread as ThreadHost),
+      flush: async () => {
+        await Promise.all([this.#snapshots.flushed(), this.#flush?.()]);
+      },
+      stopSecrets: async () => {
+        await this.secrets.stop();
+        await this.audit.close();
+      },
+      stopThreads: () => this.#stopThreads(),
+      warn: this.warn,
+    });
+    this.#deadLetterLog.end();
+    this.inspection?.stop();
+    this.#state = 'stopped';
+    // What is left to be seen is left without values, since from here on nobody knows them.
+    this.deadLetters.replaceAll(this.scrubber.scrub);
+    this.scrubber.close();
+  }
+
+  /** Names of the threads that have not ended. */
+  threadNames(): string[] {
+    return this.#threads.all().map(({ name }) => name);
+  }
+
+  /** An instance may end after the supervisor has, when its thread does not let go of it. */
+  #tell(event: SupervisorEvent): void {
+    if (this.supervisor.getSnapshot().status === 'active') this.supervisor.send(event);
+  }
+
+  #endThread({ pool, n }: ThreadHost): void {
+    this.#tell({ type: 'thread.end', threadId: pool, n });
+  }
+
+  #stopThreads(): Promise<void> {
+    return new Promise((resolve) => {
+      this.supervisor.subscribe({ complete: resolve });
+      this.#tell({ type: 'stop' });
+      if (this.supervisor.getSnapshot().status !== 'active') resolve();
+    });
+  }
+
+  #supervise(): SupervisorRef {
+    return startSupervisor([...this.#pools.values()], {
+      clock: this.clock,
+      poolOf: (threadId) => this.#pool(threadId),
+      startThread: (...thread) => this.#threads.start(...thread),
+      ...decisions({
+        poolOf: (threadId) => this.#pool(threadId),
+        instanceAt: (address) => this.#instances.get(address),
+        openGrants: (instance) => this.#openGrants(instance),
+        kept: (threadId, n, tried) => this.#keep(threadId, n, tried),
+        hub: this.#hub,
+        logger: this.logger,
+      }),
+    });
+  }
+
+  readonly #twinEffects: TwinEffects = {
+    create: (request: InstanceRequest, twin: AnyActorRef): Instance => {
+      this.#assertRunning();
+      const { agent, parent } = request;
+      const id = request.id ?? this.#addresses.freeId(agent.name);
+      const address = addressOf(agent.name, id);
+      // The machine that invoked it hears of its first error, and decides itself.
+      const supervision: ResolvedAgent['supervision'] =
+        parent === 'machine'
+          ? { ...agent.supervision, restart: 'temporary', strategy: 'one-for-one' }
+          : agent.supervision;
+      const { input, snapshot } = request;
+      const { sharedMemory } = this.#pool(agent.threadId);
+      const instance = new Instance({
+        agent,
+        id,
+        address,
+        input,
+        snapshot,
+        asks: request.asks,
+        sharedMemory,
+        supervision,
+        failures: this.#failuresOf(agent, supervision),
+        parent,
+        keeper: this.#keeper(request, address),
+        effects: this.#effects,
+      });
+      this.#addresses.reserve(address, twin);
+      this.#byTwin.set(twin, instance);
+      toAgentRef(twin, instance);
+      return instance;
+    },
+    observed: ({ address }, error, what) => {
+      const message = what === 'observer' ? 'an observer threw' : 'an instance ended with an error';
+      this.logger.error({ address, error }, message);
+    },
+    // Not before it starts: a machine may stop a child in the transition that spawned it, and no one tells the child.
+    begin: (instance, twin) => {
+      this.#addresses.release(instance.address, twin);
+      this.#instances.set(instance.address, instance);
+      this.#refs.set(instance.address, twin as unknown as AgentRef);
+      try {
+        const place = (): void => {
+          if (instance.over) return;
+          this.#openGrants(instance);
+          this.#effects.place(instance);
+        };
+        const prepared = instance.prepared();
+        if (prepared === undefined) place();
+        else prepared.then(place).catch((error: unknown) => instance.startFailed(error));
+      } catch (error) {
+        instance.startFailed(error);
+      }
+    },
+  };
+
+  /** A machine restarts nothing of what it has invoked. */
+  #keeper({ agent, parent, named = false }: InstanceRequest, address: string): Keeper | undefined {
+    if (parent === 'machine' || (agent.state ?? this.#snapshots.defaultState) === 'fresh') return undefined;
+    return this.#snapshots.open(address, named, (error) => {
+      this.warn({ address, error }, 'another runtime goes on with an instance, which ends here');
+      void this.#instances.get(address)?.fenced(error);
+    });
+  }
+
+  #openGrants(instance: Instance): void {
+    const { address, incarnation, agent, continues } = instance;
+    const holder = { address, incarnation, pool: agent.threadId, continues };
+    this.secrets.open(holder, agent.grants, (event) => {
+      instance.inbox.acceptControl(event);
+      const { type, label, epoch, versionId, cause } = event;
+      const version = versionId === undefined ? {} : { versionId };
+      this.#hub.emit('secret', { type, address, label, epoch, ...version, cause });
+    });
+  }
+
+  #failuresOf({ name }: ResolvedAgent, { strategy, intensity }: ResolvedAgent['supervision']): FailureLog {
+    const shared = this.#groupFailures.get(name);
+    if (shared !== undefined && strategy !== 'one-for-one') return shared;
+    const failures = new FailureLog(intensity.restarts);
+    if (strategy !== 'one-for-one') this.#groupFailures.set(name, failures);
+    return failures;
+  }
+
+  #pool(threadId: string): ResolvedPool {
+    return this.#pools.get(threadId) as ResolvedPool;
+  }
+
+  #agent(name: string): ResolvedAgent {
+    const agent = this.#agents.get(name);
+    if (agent !== undefined) return agent;
+    const known = [...this.#agents.keys()].map((known) => `"${known}"`).join(', ') || 'none';
+    throw new HoldfastError(
+      'AGENT_UNKNOWN',
+      `no agent is named ${quoted(name)}; the config declares ${known}`,
+    );
+  }
+
+  #assertRunning(): void {
+    if (this.#state === 'running') return;
+    throw new HoldfastError('RUNTIME_STOPPED', 'the runtime is stopping or has stopped; create a new one');
+  }
+
+  /** The log is where such a thing is told otherwise; the console and those who listen are left. */
+  #unlogged(error: unknown): void {
+    const message = 'the logger failed; this and what else it fails to take is in no log';
+    consoleLogger.warn({ error: this.scrubber.scrub(error) }, message);
+    this.#hub.emit('warning', { error, message });
+  }
+
+  /** To the log and to those who listen. */
+  readonly warn = (fields: object, message: string): void => {
+    this.logger.warn(fields, message);
+    this.#hub.emit('warning', { ...fields, message });
+  };
+}
+
+/** A name as the caller wrote it, who may have written anything. */
+function quoted(name: unknown): string {
+  return typeof name === 'string' ? `"${name}"` : kindOf(name);
+}
+
+/** The broker keeps time by the calendar. */
+function secretsTime(clock: Clock): Pick<SecretsBrokerOptions, 'clock' | 'random'> {
+  return { clock: { ...clock, now: () => clock.date() }, random: () => clock.random() };
+}

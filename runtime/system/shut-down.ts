@@ -1,0 +1,106 @@
+import { within, type Clock } from '../base/clock.ts';
+import { HoldfastError } from '../base/errors.ts';
+import type { Instance } from '../instance/instance.ts';
+import type { ThreadHost } from '../threads/thread-host.ts';
+
+/** Shares of the time, from the beginning, by which each part is over. */
+const SHARE = { drain: 1 / 2, instances: 3 / 4, flush: 7 / 8 };
+/** Milliseconds between two looks at whether the threads get on. */
+const LOOK_MS = 50;
+/** Instances that a warning names at most. */
+const NAMED = 10;
+
+/** What ends, and how. */
+export interface ShutDown {
+  readonly clock: Clock;
+  /** Resolves when all that was sent before was handled, or after `ms`. */
+  readonly drained: (ms: number) => Promise<unknown>;
+  /** In the order in which they are to end. */
+  readonly instances: () => readonly Instance[];
+  /** The threads that run now. */
+  readonly threads: () => readonly Pick<ThreadHost, 'name' | 'standstill' | 'occupants'>[];
+  /** Ends a thread at once, whatever it is doing. */
+  readonly endThread: (thread: Pick<ThreadHost, 'name'>) => void;
+  /** Resolves when what the instances were in is saved, and what is known of them has gone out, or cannot. */
+  readonly flush: () => Promise<void>;
+  /** Ends what the instances used. */
+  readonly stopSecrets: () => Promise<void>;
+  /** Resolves when all threads have ended. */
+  readonly stopThreads: () => Promise<void>;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/**
+ * Ends a system within `timeoutMs`: half of it for mailboxes to empty, a quarter for instances to stop, an eighth each for
+ * what is to be saved, and for threads and secrets to end. What one part does not need the next one has. All threads
+ * stop side by side, each its instances in their order, with one message. Nobody waits for a thread that has been at one
+ * and the same turn for half of the time, or that does not answer by then: it is ended, and who was on it is told.
+ */
+export async function shutDown(timeoutMs: number, what: ShutDown): Promise<void> {
+  const { clock } = what;
+  const begun = clock.now();
+  const leftOf = (share: number): number => Math.max(0, begun + share * timeoutMs - clock.now());
+  const bounded = (share: number, work: Promise<unknown>): Promise<boolean> =>
+    within(clock, leftOf(share), work, tooLate).then(
+      () => true,
+      () => false,
+    );
+  const before = what.instances();
+  const unwatch = watchThreads(timeoutMs * SHARE.drain, what);
+  await what.drained(leftOf(SHARE.drain));
+  const instances = what.instances();
+  // Here they end in their order over all threads, as long as none keeps the others waiting.
+  let late = (): void => {};
+  const overdue = new Promise<void>((resolve) => {
+    late = resolve;
+  });
+  let last: Promise<unknown> = Promise.resolve();
+  for (const instance of instances) last = instance.stop('shutdown', Promise.race([last, overdue]));
+  const stopped = Promise.all(instances.map((instance) => instance.stop()));
+  const all = await bounded(SHARE.instances, stopped);
+  unwatch();
+  if (!all) for (const thread of what.threads()) if (thread.occupants().length > 0) what.endThread(thread);
+  const flushed = bounded(SHARE.flush, what.flush());
+  if (!all) await bounded(SHARE.flush, stopped);
+  late();
+  await flushed;
+  tellCut([...new Set([...before, ...instances])], what);
+  // Whatever those before have come to: no secret outlives them.
+  const secrets = bounded(1, what.stopSecrets());
+  if (!(await bounded(1, what.stopThreads()))) {
+    const threads = what.threads().map(({ name }) => name);
+    what.warn({ threads }, `stop gave up after ${timeoutMs} ms; these threads do not end`);
+  }
+  await secrets;
+}
+
+/** Ends those that have been at one and the same thing for `ms`; returns how to leave off. */
+function watchThreads(ms: number, { clock, threads, endThread }: ShutDown): () => void {
+  const look = (): void => {
+    for (const thread of threads()) {
+      if (thread.standstill() < ms) continue;
+      for (const instance of thread.occupants().toReversed()) void instance.stop('shutdown');
+      endThread(thread);
+    }
+    timer = clock.setTimeout(look, LOOK_MS);
+  };
+  let timer: unknown;
+  look();
+  return () => clock.clearTimeout(timer);
+}
+
+/** Says whose cleanup has not taken place: child processes, locks and the like may be left. */
+function tellCut(instances: readonly Instance[], { warn }: ShutDown): void {
+  const cut = instances
+    .filter((instance) => instance.cut || instance.phase !== 'ended')
+    .map(({ address }) => address);
+  if (cut.length === 0) return;
+  const message =
+    `stop ended ${cut.length} of ${instances.length} instances with their threads, which did not stop them in time; ` +
+    'what they had begun may be left, such as child processes and locks';
+  warn({ count: cut.length, addresses: cut.slice(0, NAMED) }, message);
+}
+
+function tooLate(): Error {
+  return new HoldfastError('RUNTIME_STOPPED', 'the time to stop is up');
+}

@@ -1,0 +1,331 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { Subscription } from 'xstate';
+import type { DeadLetters } from '../dead-letters/dead-letters.ts';
+import type { Instance } from '../instance/instance.ts';
+import type { IncarnationEnd } from '../instance/watchers.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { encodeError, type WireError } from '../wire/errors.ts';
+import type { Admission, NoPeerLine, PeerLine, Severance, WireEvidence } from '../wire/protocol.ts';
+
+/** A thread, as the broker needs it. */
+export interface PeerThread {
+  readonly pool: string;
+  /** Takes a port to another thread. */
+  join(peer: number, port: MessagePort): void;
+  admit(admission: Admission): Promise<boolean>;
+  dismiss(link: number, wait: boolean): Promise<void>;
+  sever(severance: Severance): void;
+  /** A slot of its progress block, and what that counts now. */
+  takeSlot(): { readonly slot: number; readonly base: number };
+  freeSlot(slot: number): void;
+  /** What a slot counts. */
+  counted(slot: number): number;
+  readonly gone: boolean;
+}
+
+/** The seat of an instance, as the broker needs it. */
+export interface PeerSeat {
+  readonly slot: number;
+  readonly instance: Instance;
+  /** Those that lead here. */
+  readonly links: Set<PeerLink>;
+}
+
+/** What one instance sends to another, over all incarnations of that, as its thread announced it. */
+interface Sending {
+  readonly address: string;
+  /** What the thread has taken for it and not discarded. */
+  readonly taken: Int32Array;
+  /** Of that, what was handled over links that have ended. */
+  handled: number;
+  link: PeerLink | undefined;
+}
+
+/** What one instance sends to one incarnation of another. */
+export interface PeerLink {
+  readonly id: number;
+  readonly from: PeerThread;
+  readonly to: PeerThread;
+  readonly seat: PeerSeat;
+  readonly sending: Sending;
+  /** Where the other thread counts what was handled. */
+  readonly slot: number;
+  readonly base: number;
+}
+
+/** A line of a thread; it says all of this itself, and may say anything. */
+export interface PeerRequest {
+  readonly sender: unknown;
+  readonly address: unknown;
+  readonly id: unknown;
+  readonly taken: unknown;
+  /** Whether who is sent to is to be started. */
+  readonly activate?: unknown;
+}
+
+export interface PeerBrokerOptions {
+  readonly instanceAt: (address: string) => Instance | undefined;
+  /** The pool of the agent at an address, whether or not anything runs there. */
+  readonly poolOf: (address: string) => string | undefined;
+  /** Starts what is not there, for an agent of that pool. */
+  readonly activate: (pool: string, address: string) => Promise<void>;
+  readonly deadLetters: DeadLetters;
+}
+
+/** How a seat became free. */
+export interface Vacancy {
+  /** Why its thread died, when it did. */
+  readonly error: WireError | undefined;
+  /** The slot whose envelope was in hand then, or -1. */
+  readonly inHand: number;
+  /** What it is suspected of. */
+  readonly evidence: WireEvidence | undefined;
+}
+
+/** Envelopes that a link takes in any case: a turn. */
+const LEAST = 16;
+
+/**
+ * Opens the ways between agents: one port for each pair of threads, one link for each pair of instances. What crosses
+ * them never comes here; what is known of it when a thread dies does.
+ */
+export class PeerBroker {
+  readonly #options: PeerBrokerOptions;
+  /** Of threads that live, by the threads' own numbers. */
+  readonly #sendings = new Map<PeerThread, Map<number, Sending>>();
+  readonly #ports = new Map<PeerThread, Map<PeerThread, number>>();
+  /** What threads want to know of instances. */
+  readonly #watches = new Map<PeerThread, Set<Subscription>>();
+  #last = 0;
+
+  constructor(options: PeerBrokerOptions) {
+    this.#options = options;
+  }
+
+  /** Opens a way to the instance at an address, as soon as it runs. */
+  async connect(from: PeerThread, request: PeerRequest): Promise<PeerLine | NoPeerLine> {
+    const { instanceAt, poolOf, activate } = this.#options;
+    if (!isPeerRequest(request)) return { refused: 'unknown-address' };
+    const { sender, address, id, taken } = request;
+    // A thread speaks for its own pool only.
+    const known = typeof sender === 'string' && poolOf(sender) === from.pool ? sender : undefined;
+    const sending = this.#sendingOf(from, id, address, taken);
+    // Once: what ends as it starts is not started for ever.
+    let isToStart = request.activate === true;
+    while (!from.gone && sending.link === undefined) {
+      const found = instanceAt(address);
+      if (isToStart && found?.over !== false) {
+        isToStart = false;
+        try {
+          await activate(from.pool, address);
+        } catch (error) {
+          return { refused: found === undefined ? 'unknown-address' : 'stopped', error: encodeError(error) };
+        }
+      }
+      const instance = instanceAt(address);
+      if (instance === undefined) return { refused: 'unknown-address' };
+      const place = await instance.place().catch(() => undefined);
+      if (place === undefined) return { refused: 'stopped' };
+      const line = await this.#open(from, known, sending, place);
+      if (line !== undefined) return line;
+    }
+    return { refused: 'stopped' };
+  }
+
+  #sendingOf(from: PeerThread, id: number, address: string, taken: SharedArrayBuffer): Sending {
+    const sendings = this.#sendings.get(from) ?? new Map<number, Sending>();
+    const known = sendings.get(id);
+    if (known !== undefined) return known;
+    const sending: Sending = { address, taken: new Int32Array(taken), handled: 0, link: undefined };
+    if (!from.gone) this.#sendings.set(from, sendings.set(id, sending));
+    return sending;
+  }
+
+  async #open(
+    from: PeerThread,
+    sender: string | undefined,
+    sending: Sending,
+    { host: to, seat }: { readonly host: PeerThread; readonly seat: PeerSeat },
+  ): Promise<PeerLine | undefined> {
+    if (from.gone) return undefined;
+    const id = ++this.#last;
+    const { slot, base } = to.takeSlot();
+    const peer = this.#peerOf(from, to);
+    const admitted = await to
+      .admit({ link: id, peer: this.#peerOf(to, from), counted: slot, slot: seat.slot, from: sender })
+      .catch(() => false);
+    if (!admitted || to.gone || from.gone || !seat.instance.sits(seat)) {
+      if (admitted) to.dismiss(id, false).catch(() => {});
+      if (!to.gone) to.freeSlot(slot);
+      return undefined;
+    }
+    const link: PeerLink = { id, from, to, seat, sending, slot, base };
+    sending.link = link;
+    seat.links.add(link);
+    const { sharedMemory } = seat.instance;
+    const { capacity: whole, maxBytes } = seat.instance.agent;
+    // Credits that are given are not taken back, so that later links get less: 5 mailboxes' worth for 100 links.
+    const capacity = Math.max(LEAST, Math.floor(whole / seat.links.size));
+    return { link: id, peer, capacity, maxBytes, sharedMemory };
+  }
+
+  /** What `one` calls `other`; the port between them is handed out with the first question. */
+  #peerOf(one: PeerThread, other: PeerThread): number {
+    if (one === other) return 0;
+    const known = this.#ports.get(one)?.get(other);
+    if (known !== undefined) return known;
+    const { port1, port2 } = new MessageChannel();
+    this.#last += 1;
+    const peer = this.#last;
+    for (const [a, b, port] of [
+      [one, other, port1],
+      [other, one, port2],
+    ] as const) {
+      const peers = this.#ports.get(a) ?? new Map<PeerThread, number>();
+      this.#ports.set(a, peers.set(b, peer));
+      a.join(peer, port);
+    }
+    return peer;
+  }
+
+  /** The thread has nothing more to send on a line, and all it sent was handled. */
+  disconnect(from: PeerThread, id: number): void {
+    const sendings = this.#sendings.get(from);
+    const link = sendings?.get(id)?.link;
+    sendings?.delete(id);
+    if (link === undefined) return;
+    this.#settle(link);
+    link.to.dismiss(link.id, false).catch(() => {});
+  }
+
+  /** The incarnation at the other end is no more. */
+  vacated(seat: PeerSeat, { error, inHand, evidence }: Vacancy): void {
+    for (const link of seat.links) {
+      const { id, from, slot, sending } = link;
+      const suspect = inHand === slot ? evidence : undefined;
+      const handled = this.#settle(link);
+      if (!from.gone) from.sever({ link: id, handled, suspect, error });
+      // Else `gone` has this one still before it.
+      else if (!this.#sendings.has(from)) this.#lost(sending);
+    }
+  }
+
+  /** What the links to a seat have brought and was handled. */
+  handled(seat: PeerSeat): number {
+    let sum = 0;
+    for (const link of seat.links) sum += handledOver(link);
+    return sum;
+  }
+
+  /**
+   * `reader` cannot deserialize what came by a port. Nobody is ended for that, since either side could have made it up: the
+   * port is given up, and the two go on by another. What had come before is handled first.
+   */
+  async unread(reader: PeerThread, peer: number): Promise<void> {
+    const [writer] = [...(this.#ports.get(reader) ?? [])].find(([, id]) => id === peer) ?? [];
+    if (writer === undefined) return;
+    this.#ports.get(reader)?.delete(writer);
+    this.#ports.get(writer)?.delete(reader);
+    const links = [...this.#between(writer, reader), ...this.#between(reader, writer)];
+    await Promise.all(links.map((link) => this.#giveUp(link, link.from === writer)));
+  }
+
+  #between(from: PeerThread, to: PeerThread): PeerLink[] {
+    const sendings = [...(this.#sendings.get(from)?.values() ?? [])];
+    return sendings.flatMap(({ link }) => (link?.to === to ? [link] : []));
+  }
+
+  async #giveUp(link: PeerLink, unread: boolean): Promise<void> {
+    const { id, from, to, sending, seat } = link;
+    await to.dismiss(id, true).catch(() => {});
+    // Else one of the ends has ended meanwhile, and all is told.
+    if (sending.link !== link) return;
+    const handled = this.#settle(link);
+    const error = encodeError(replyLost(seat.instance.address));
+    if (!from.gone) from.sever({ link: id, handled, suspect: undefined, error, unread });
+  }
+
+  /** A thread is no more: what its instances had sent and no other thread had yet is lost, and counted. */
+  gone(thread: PeerThread): void {
+    for (const watch of this.#watches.get(thread) ?? []) watch.unsubscribe();
+    this.#watches.delete(thread);
+    this.#ports.delete(thread);
+    for (const peers of this.#ports.values()) peers.delete(thread);
+    const sendings = this.#sendings.get(thread);
+    this.#sendings.delete(thread);
+    for (const sending of sendings?.values() ?? []) {
+      if (sending.link === undefined) this.#lost(sending);
+      else void this.#finish(sending.link);
+    }
+  }
+
+  async #finish(link: PeerLink): Promise<void> {
+    const { id, to, sending } = link;
+    // What had left before is handled first.
+    await to.dismiss(id, true).catch(() => {});
+    // Else the other end has ended meanwhile, and all is told.
+    if (sending.link !== link) return;
+    this.#settle(link);
+    this.#lost(sending);
+  }
+
+  #lost({ address, taken, handled }: Sending): void {
+    const lost = (Atomics.load(taken, 0) - handled) | 0;
+    if (lost <= 0) return;
+    const incarnation = this.#options.instanceAt(address)?.incarnation ?? 0;
+    this.#options.deadLetters.add({ address, reason: 'crashed', event: undefined, incarnation, lost });
+  }
+
+  /** Resolves when the incarnation at `address` ends that runs now, at once when none does; never when `from` is gone before. */
+  ended(from: PeerThread, address: string): Promise<IncarnationEnd> {
+    const instance = this.#options.instanceAt(address);
+    if (instance === undefined) return Promise.resolve({ address, incarnation: 0, reason: 'stopped' });
+    const watches = this.#watches.get(from) ?? new Set();
+    if (!from.gone) this.#watches.set(from, watches);
+    return new Promise((resolve) => {
+      const watch = instance.watchers.watch((end) => {
+        watches.delete(watch);
+        resolve(end);
+      });
+      watches.add(watch);
+    });
+  }
+
+  /** The link ends; returns what was handled over it. */
+  #settle(link: PeerLink): number {
+    const { to, seat, sending, slot } = link;
+    const handled = handledOver(link);
+    sending.link = undefined;
+    sending.handled = (sending.handled + handled) | 0;
+    seat.instance.handledFromPeers += handled;
+    seat.links.delete(link);
+    if (!to.gone) to.freeSlot(slot);
+    return handled;
+  }
+}
+
+/** Why an ask has no answer that was handled. */
+function replyLost(address: string): HoldfastError {
+  return new HoldfastError(
+    'REPLY_UNCLONABLE',
+    `the reply of ${address} is lost: one of the two threads sent what the other cannot read; keep replies and events flat`,
+  );
+}
+
+function handledOver({ to, slot, base }: PeerLink): number {
+  return (to.counted(slot) - base) | 0;
+}
+
+/** Whether it has the shape of one. */
+export function isPeerRequest(request: PeerRequest): request is PeerRequest & {
+  readonly address: string;
+  readonly id: number;
+  readonly taken: SharedArrayBuffer;
+} {
+  const { address, id, taken } = request;
+  return typeof address === 'string' && Number.isSafeInteger(id) && isCounter(taken);
+}
+
+function isCounter(value: unknown): value is SharedArrayBuffer {
+  return value instanceof SharedArrayBuffer && value.byteLength === Int32Array.BYTES_PER_ELEMENT;
+}

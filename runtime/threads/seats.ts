@@ -1,0 +1,195 @@
+import type { Evidence } from '../dead-letters/dead-letters.ts';
+import type { Instance } from '../instance/instance.ts';
+import type { Tag } from '../mailbox/mailbox.ts';
+import type { Attachment, Outbox } from '../mailbox/outbox.ts';
+import type { Waiting } from '../mailbox/waiting.ts';
+import type { PeerBroker, PeerLink } from './peer-broker.ts';
+import { encodeError } from '../wire/errors.ts';
+import type { Progress } from '../wire/progress.ts';
+
+/** An instance's place on a thread. */
+export interface Seat {
+  readonly slot: number;
+  readonly instance: Instance;
+  readonly incarnation: number;
+  /** What the progress block said of the slot before. */
+  readonly base: number;
+  /** What it said of what the slot had told. */
+  readonly toldBase: number;
+  /** Events that the host has heard of the instance here. */
+  heard: number;
+  /** `undefined` until the instance runs. */
+  attachment: Attachment | undefined;
+  /** Asks that the instance has handled and will answer later. */
+  readonly deferred: Set<Tag>;
+  /** How much of what it has handled is in the last state that it told. */
+  kept: number;
+  /** What other agents send here. */
+  readonly links: Set<PeerLink>;
+}
+
+/** How a seat becomes free. */
+export interface Ending {
+  /** The thread is gone: nobody answers any more what it had handled. */
+  readonly reason?: Error | undefined;
+  /** What those hear whose asks the instance had put off; default: `reason`, or that it has ended. */
+  readonly ending?: unknown;
+  /** The slot whose envelope was in hand, if one was. */
+  readonly inHand?: number;
+  /** What that envelope is suspected of. */
+  readonly evidence?: Evidence;
+  /** The instance itself failed: while it handled an envelope, or in between. */
+  readonly failed?: 'in-turn' | 'between' | undefined;
+}
+
+export interface SeatsOptions {
+  readonly progress: Progress;
+  readonly broker: PeerBroker;
+  readonly waiting: Waiting;
+  readonly outbox: () => Outbox;
+  /** Gives the place of an instance back to the pool that has gone on without it. */
+  readonly release: () => void;
+}
+
+/** The places of instances on one thread, and what becomes of their envelopes when one gets free. */
+export class Seats {
+  readonly #options: SeatsOptions;
+  readonly #seats = new Map<number, Seat>();
+  readonly #free: number[] = [];
+  /** Asks that the thread has answered, or is about to, and that are handled again, because no state has them. */
+  readonly #retracted = new Set<Tag>();
+  #slots = 0;
+
+  constructor(options: SeatsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#seats.size;
+  }
+
+  all(): Seat[] {
+    return [...this.#seats.values()];
+  }
+
+  at(slot: number): Seat | undefined {
+    return this.#seats.get(slot);
+  }
+
+  /** The seat whose envelopes a slot counts: its own, or those that another agent sends there. */
+  countedBy(slot: number): Seat | undefined {
+    return (
+      this.#seats.get(slot) ?? this.all().find(({ links }) => [...links].some((link) => link.slot === slot))
+    );
+  }
+
+  /** Whether it is not free yet. */
+  isTaken(seat: Seat): boolean {
+    return this.#seats.get(seat.slot) === seat;
+  }
+
+  /** What the thread says to have handled there, since the seat was taken. */
+  handled(seat: Seat): number {
+    return (this.#options.progress.handled(seat.slot) - seat.base) | 0;
+  }
+
+  takeSlot(): { slot: number; base: number } {
+    const slot = this.#free.pop() ?? this.#slots++;
+    this.#options.progress.reserve(slot);
+    return { slot, base: this.#options.progress.handled(slot) };
+  }
+
+  freeSlot(slot: number): void {
+    this.#free.push(slot);
+  }
+
+  counted(slot: number): number {
+    return this.#options.progress.handled(slot);
+  }
+
+  /** A seat for the instance. */
+  take(instance: Instance): Seat {
+    const { slot, base } = this.takeSlot();
+    const { incarnation } = instance;
+    const seat: Seat = {
+      slot,
+      instance,
+      incarnation,
+      base,
+      toldBase: this.#options.progress.told(slot),
+      heard: 0,
+      attachment: undefined,
+      deferred: new Set(),
+      kept: 0,
+      links: new Set(),
+    };
+    this.#seats.set(slot, seat);
+    return seat;
+  }
+
+  /** What it has put off will not be answered. */
+  endDeferred({ deferred }: Seat, reason: Error): void {
+    for (const tag of deferred) this.#options.waiting.reject(tag, reason);
+    deferred.clear();
+  }
+
+  /** Whether what the thread answers to that ask is not to be heard, because the ask is handled again. */
+  isRetracted(tag: Tag): boolean {
+    return this.#retracted.size > 0 && this.#retracted.has(tag);
+  }
+
+  /** Whatever the thread had answered when an instance failed is in the first ack after that. */
+  answersTaken(): void {
+    if (this.#retracted.size > 0) this.#retracted.clear();
+  }
+
+  /**
+   * The seat is free again; its envelopes are settled by what the thread says it has handled. Asks that were put off
+   * are not answered any more; when the thread is gone for a `reason`, neither are those it had handled.
+   */
+  vacate(seat: Seat, { reason, ending, inHand = -1, evidence, failed }: Ending = {}): void {
+    if (!this.isTaken(seat)) return;
+    this.#seats.delete(seat.slot);
+    this.freeSlot(seat.slot);
+    const { attachment, deferred, instance } = seat;
+    const wire = evidence && { ...evidence, error: encodeError(evidence.error) };
+    const error = reason && encodeError(reason);
+    this.#options.broker.vacated(seat, { error, inHand, evidence: wire });
+    if (attachment === undefined) return;
+    const handled = this.handled(seat);
+    const { waiting, outbox, progress } = this.#options;
+    const answers = reason && ((tag: Tag): void => waiting.reject(tag, reason));
+    const { mailbox } = attachment;
+    if (mailbox !== instance.mailbox) {
+      // The instance has gone on without the thread; what that had is known now.
+      outbox().detach(attachment, handled, answers);
+      for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
+      const left = { mailbox, incarnation: seat.incarnation };
+      if (inHand === seat.slot && evidence !== undefined) instance.inbox.suspect(evidence, 0, left);
+      instance.inbox.close(left);
+      if (reason === undefined) this.#options.release();
+      return;
+    }
+    if (failed === 'in-turn') {
+      const tag = mailbox.deliverySent(handled - attachment.acked - 1);
+      if (tag !== undefined) waiting.threw(tag, ending);
+    }
+    // The next incarnation goes on from the last state there is, and handles again what is not in it.
+    const again = (reason !== undefined || failed !== undefined) && instance.keepsState;
+    if (reason !== undefined && !again)
+      instance.lost((progress.told(seat.slot) - seat.toldBase - seat.heard) | 0);
+    const settled = again ? Math.max(seat.kept, attachment.acked) : handled;
+    if (again && reason === undefined) {
+      const { acked } = attachment;
+      // The one that failed is not handled again, and who asked with it hears of that.
+      const end = failed === 'in-turn' ? handled - 1 : handled;
+      for (const tag of mailbox.asksSent(settled - acked, end - acked)) this.#retracted.add(tag);
+    }
+    outbox().detach(attachment, settled, answers);
+    if (again && failed === 'in-turn' && handled > settled)
+      instance.mailbox.settleAt(handled - settled - 1, (tag) => waiting.resolve(tag));
+    for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
+    if (inHand === seat.slot && evidence !== undefined && instance.holds(seat))
+      instance.inbox.suspect(evidence, handled - settled);
+  }
+}

@@ -1,0 +1,56 @@
+import type { ResolvedPool } from '../config/resolve.ts';
+import { HoldfastError } from '../base/errors.ts';
+import type { Tag } from '../mailbox/mailbox.ts';
+import type { Ack } from '../mailbox/outbox.ts';
+import type { Waiting } from '../mailbox/waiting.ts';
+import type { Seats } from './seats.ts';
+import { sharedMemoryAdvice, sharesMemory } from '../wire/shared-memory.ts';
+import { decodeError, type WireError } from '../wire/errors.ts';
+import { wholeAnswer } from '../wire/errors-within.ts';
+
+export interface ThreadAnswersOptions {
+  readonly waiting: Waiting;
+  readonly pool: ResolvedPool;
+  readonly seats: Seats;
+}
+
+/**
+ * The asks that an ack answers. An instance may answer only what instances of its pool were asked. Each list ends with the first tag that is none:
+ * one that a thread made up may have four thousand million holes. `false`: one of them ends before it is over.
+ */
+export function takeAnswers(
+  [, tags = [], values = [], failed = [], deferred = [], more = []]: Ack,
+  { waiting, pool, seats }: ThreadAnswersOptions,
+): boolean {
+  const { threadId } = pool;
+  const heard = (tag: Tag): boolean => waiting.isOf(tag, threadId) && !seats.isRetracted(tag);
+  let i = 0;
+  for (; typeof tags[i] === 'number'; i++) {
+    const tag = tags[i] as Tag;
+    if (!heard(tag)) continue;
+    const answer = wholeAnswer(tag, values[i], more);
+    // Here and not in the thread, which is not to be believed: one look is enough, and costs a primitive nothing.
+    if (pool.sharedMemory || !sharesMemory(answer)) waiting.resolve(tag, answer);
+    else waiting.reject(tag, sharedReply(threadId));
+  }
+  let isWhole = i === tags.length && values.length === tags.length;
+  for (i = 0; typeof failed[i] === 'number' && i + 1 < failed.length; i += 2) {
+    const tag = failed[i] as Tag;
+    if (!heard(tag)) continue;
+    if (failed[i + 1] === null) waiting.expire(tag);
+    else waiting.reject(tag, decodeError(failed[i + 1] as WireError));
+  }
+  isWhole &&= i === failed.length;
+  for (i = 0; typeof deferred[i + 1] === 'number'; i += 2) {
+    const tag = deferred[i + 1] as Tag;
+    if (!heard(tag)) continue;
+    seats.at(deferred[i] as number)?.deferred.add(tag);
+    waiting.putOff(tag);
+  }
+  seats.answersTaken();
+  return isWhole && i === deferred.length;
+}
+
+function sharedReply(threadId: string): HoldfastError {
+  return new HoldfastError('REPLY_UNCLONABLE', `the reply cannot cross: ${sharedMemoryAdvice(threadId)}`);
+}

@@ -1,0 +1,250 @@
+import type { AnyEventObject } from 'xstate';
+import { isDeadLetterReason } from '../dead-letters/dead-letters.ts';
+import type { ResolvedPool } from '../config/resolve.ts';
+import type { Logger } from '../base/logger.ts';
+import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
+import type { Seat, Seats } from './seats.ts';
+import { sharedMemoryAdvice, sharesMemory } from '../wire/shared-memory.ts';
+import type { MessageTelemetry } from '../telemetry/messages.ts';
+import { decodeError } from '../wire/errors.ts';
+import { restoreErrors, type ErrorsWithin } from '../wire/errors-within.ts';
+import {
+  REPORT,
+  type DoneReport,
+  type ErrorReport,
+  type LetterReport,
+  type StateOf,
+  tellsEvent,
+} from '../wire/protocol.ts';
+import {
+  isDoneReport,
+  isErrorReport,
+  isErrorsWithin,
+  isEvent,
+  isEvidence,
+  isLogReport,
+  isStateOf,
+  isTraceReport,
+  isWireError,
+  isWireSnapshot,
+} from '../wire/shapes.ts';
+import { toUnshared, withoutSharedMemory, type WireSnapshot } from '../wire/snapshot.ts';
+
+/** Characters of what a thread says of a letter: more than it says by itself. */
+const LONGEST_WHY = 1000;
+
+export interface ThreadReportsOptions {
+  /** Name of the thread. */
+  readonly name: string;
+  readonly pool: ResolvedPool;
+  readonly seats: Seats;
+  readonly warn: (fields: object, message: string) => void;
+  /** Something was left out that is not what it is to be. */
+  readonly violated: (what: string, fields?: object) => void;
+  /** The same, and how an instance is, or several are, cannot be known any more. */
+  readonly lost: (what: string, fields?: object) => void;
+  /** What the thread is about to end with. */
+  readonly uncaught: (thrown: unknown) => void;
+  /** The host's log. */
+  readonly logger: Logger;
+  /** What one agent sent another came to nothing. */
+  readonly letter: (letter: LetterReport) => void;
+  /** A traced envelope was handled; it may be anything. */
+  readonly messages?: Pick<MessageTelemetry, 'handled'> | undefined;
+}
+
+const NAMES = new Map<number, string>(Object.entries(REPORT).map(([name, kind]) => [kind, name]));
+
+/**
+ * What a thread tells its host, taken with care: it may be anything. What does not look as it should is left out and
+ * counted. Where it would have told how an instance is, nobody knows that any more, and the thread is of no use.
+ */
+export class ThreadReports {
+  readonly #options: ThreadReportsOptions;
+
+  constructor(options: ThreadReportsOptions) {
+    this.#options = options;
+  }
+
+  /** Flat triples; whatever does not look like that comes from somebody who is not our thread code. */
+  take(items: readonly unknown[]): void {
+    const { seats, lost } = this.#options;
+    if (!Array.isArray(items)) return lost('a malformed report');
+    for (let i = 0; i < items.length; i += 3) {
+      const [kind, slot]: unknown[] = [items[i], items[i + 1]];
+      if (typeof kind !== 'number' || typeof slot !== 'number' || i + 2 >= items.length)
+        return lost('the rest of a malformed report');
+      const seat = seats.at(slot);
+      if (kind === REPORT.warning) this.#warning(seat, items[i + 2]);
+      else if (kind === REPORT.log) this.#log(seat, items[i + 2]);
+      else if (kind === REPORT.traced) this.#traced(items[i + 2]);
+      else if (kind === REPORT.uncaught) this.#uncaught(items[i + 2]);
+      else if (kind === REPORT.letter) this.#letter(items[i + 2]);
+      else if (!NAMES.has(kind)) this.#options.violated('a report of an unknown kind');
+      else if (seat?.instance.holds(seat)) {
+        if (tellsEvent(kind)) seat.heard += 1;
+        this.#safely(kind, seat, items[i + 2]);
+      }
+    }
+  }
+
+  /** What one report does wrong costs none of the others. */
+  #safely(kind: number, seat: Seat, payload: unknown): void {
+    try {
+      const shares = !this.#options.pool.sharedMemory && sharesMemory(payload);
+      if (shares) this.#reportedShared(kind, seat, payload);
+      else this.#reported(kind, seat, payload);
+    } catch (error) {
+      const { address } = seat.instance;
+      const fields = { thread: this.#options.name, address, error };
+      this.#options.warn(fields, 'a report of a thread could not be followed');
+      // Whether it has ended is half done.
+      if (kind === REPORT.done || kind === REPORT.error)
+        this.#options.lost('a report of an end', { address });
+    }
+  }
+
+  /** As with what cannot be cloned: of a state that part is left out, an event stays behind. */
+  #reportedShared(kind: number, seat: Seat, payload: unknown): void {
+    const { threadId } = this.#options.pool;
+    if (kind === REPORT.snapshot || kind === REPORT.ahead)
+      return isWireSnapshot(payload)
+        ? this.#reported(kind, seat, toUnshared(payload))
+        : this.#malformed(kind, seat);
+    if (kind === REPORT.state) return seat.instance.cannotKeep(sharedMemoryAdvice(threadId));
+    if (kind === REPORT.emitted || kind === REPORT.parentEvent || kind === REPORT.withErrors) {
+      return this.#warning(seat, `an event was left behind in the thread: ${sharedMemoryAdvice(threadId)}`);
+    }
+    this.#reported(kind, seat, withoutSharedMemory(payload));
+    if (kind !== REPORT.done) return;
+    this.#warning(seat, `part of the output or context was left behind: ${sharedMemoryAdvice(threadId)}`);
+  }
+
+  #reported(kind: number, seat: Seat, payload: unknown): void {
+    const { instance } = seat;
+    if (kind === REPORT.snapshot && (payload === undefined || isWireSnapshot(payload)))
+      instance.mirrored(payload);
+    else if (kind === REPORT.ahead && isWireSnapshot(payload)) instance.mirroredAhead(payload);
+    else if (kind === REPORT.withErrors && isEventWithErrors(payload)) {
+      const [inner, event, errors] = payload;
+      this.#event(inner, seat, restoreErrors(event, errors) as AnyEventObject);
+    } else if ((kind === REPORT.emitted || kind === REPORT.parentEvent) && isEvent(payload))
+      this.#event(kind, seat, payload);
+    else if (kind === REPORT.expired && isEvent(payload)) instance.inbox.expiredInThread(payload, true);
+    else if (kind === REPORT.expiredInPart && isEvent(payload))
+      instance.inbox.expiredInThread(payload, false);
+    else if (kind === REPORT.state && isStateOf(payload)) this.#kept(seat, payload);
+    else if (kind === REPORT.stateless && typeof payload === 'string') instance.cannotKeep(payload);
+    else if (kind === REPORT.done && isDoneReport(payload)) this.#done(seat, payload);
+    else if (kind === REPORT.error && isErrorReport(payload)) this.#failed(seat, payload);
+    else this.#malformed(kind, seat);
+  }
+
+  #done(seat: Seat, { output, snapshot }: DoneReport): void {
+    this.#options.seats.vacate(seat);
+    seat.instance.done({ output, snapshot: this.#lastState(seat, snapshot) ?? { status: 'done' } });
+  }
+
+  #failed(seat: Seat, { error: wire, snapshot, inTurn }: ErrorReport): void {
+    const error = decodeError(wire);
+    this.#options.seats.vacate(seat, { ending: error, failed: inTurn === true ? 'in-turn' : 'between' });
+    seat.instance.failed(error, 'error', this.#lastState(seat, snapshot));
+  }
+
+  /** That it has ended is believed, also where its last state cannot be. */
+  #lastState(seat: Seat, snapshot: unknown): WireSnapshot | undefined {
+    if (isWireSnapshot(snapshot)) return snapshot;
+    this.#options.violated('a malformed last state', { address: seat.instance.address });
+    return undefined;
+  }
+
+  #malformed(kind: number, seat: Seat): void {
+    const { violated, lost } = this.#options;
+    const { instance } = seat;
+    const { address } = instance;
+    const what = `a malformed report (${NAMES.get(kind)})`;
+    if (kind === REPORT.done || kind === REPORT.error) return lost(what, { address });
+    violated(what, { address });
+    // Its state has changed, and what it is now is known to nobody.
+    if (kind === REPORT.state || kind === REPORT.stateless)
+      instance.cannotKeep('its thread told one that is none');
+  }
+
+  /** What a thread has the host's actors hear: it speaks for its instance, and not for XState or the runtime. */
+  #event(kind: number, seat: Seat, event: AnyEventObject): void {
+    const { instance } = seat;
+    const reserved = isReserved(event.type);
+    if (kind === REPORT.parentEvent) {
+      if (reserved) instance.refusedToParent(event, 'reserved');
+      else instance.sentToParent(event);
+    } else if (reserved)
+      this.#warning(seat, `an event was left behind in the thread: ${reservedAdvice(event.type)}`);
+    else instance.emitted(event);
+  }
+
+  /** What a thread says it has handled, it has been sent. */
+  #kept(seat: Seat, [state, handled]: StateOf): void {
+    // One whose time was up is told before it is counted.
+    const most = this.#options.seats.handled(seat) + 1;
+    seat.kept = Math.max(seat.kept, Math.min(most, (handled - seat.base) | 0));
+    if (state !== undefined) seat.instance.keep(state);
+  }
+
+  #letter(payload: unknown): void {
+    const { address, reason, event, inPart, why, evidence } = (payload ?? {}) as Partial<LetterReport>;
+    if (typeof address !== 'string' || !isDeadLetterReason(reason))
+      return this.#options.violated('a malformed report (letter)');
+    const { sharedMemory } = this.#options.pool;
+    const whole = sharedMemory ? event : withoutSharedMemory(event);
+    this.#options.letter({
+      address,
+      reason,
+      event: whole,
+      inPart: inPart === true,
+      ...(typeof why === 'string' && { why: why.slice(0, LONGEST_WHY) }),
+      ...(isEvidence(evidence) && { evidence }),
+    });
+  }
+
+  #log(seat: Seat | undefined, payload: unknown): void {
+    const { name, pool, logger, violated } = this.#options;
+    if (!isLogReport(payload)) return violated('a malformed report (log)');
+    const [level, message, fields, errors] = payload;
+    const shown = pool.sharedMemory ? fields : withoutSharedMemory(fields);
+    const whole = errors === undefined ? shown : (restoreErrors(shown, errors) as object);
+    const { instance } = seat ?? {};
+    const whose = instance && {
+      address: instance.address,
+      agent: instance.agent.name,
+      incarnation: instance.incarnation,
+    };
+    logger[level]({ ...whole, ...whose, threadId: pool.threadId, thread: name }, message);
+  }
+
+  #uncaught(payload: unknown): void {
+    const { uncaught, violated } = this.#options;
+    if (isWireError(payload)) uncaught(decodeError(payload));
+    else violated('a malformed report (uncaught)');
+  }
+
+  #traced(payload: unknown): void {
+    const { messages, pool, violated } = this.#options;
+    if (isTraceReport(payload)) messages?.handled(payload, pool.threadId);
+    else violated('a malformed report (traced)');
+  }
+
+  #warning(seat: Seat | undefined, message: unknown): void {
+    const { name, warn, violated } = this.#options;
+    if (typeof message !== 'string') return violated('a malformed report (warning)');
+    warn({ thread: name, ...(seat && { address: seat.instance.address }) }, message);
+  }
+}
+
+/** An emitted event, or one for the parent, with the errors that stand in it. */
+function isEventWithErrors(
+  payload: unknown,
+): payload is [kind: number, event: AnyEventObject, errors: ErrorsWithin] {
+  if (!Array.isArray(payload)) return false;
+  const [kind, event, errors] = payload as unknown[];
+  return (kind === REPORT.emitted || kind === REPORT.parentEvent) && isEvent(event) && isErrorsWithin(errors);
+}

@@ -1,0 +1,109 @@
+import { realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { WorkerOptions } from 'node:worker_threads';
+import type { ResolvedPool } from '../config/resolve.ts';
+import { inheritedExecArgv, optionsIn } from './inherited-options.ts';
+import { linkedPackages, upwards } from './linked-packages.ts';
+
+/** Finds the worker's entry from source (`.ts`) and from `dist` (`.js`) alike, without a build for tests. */
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+
+/** In `dist` one file that holds all a thread starts with but XState; from source it imports the rest. */
+export const workerEntry = new URL(`../worker/entry${extension}`, import.meta.url);
+
+/** What an agent's import of `holdfast/agent` leads to, beside XState. */
+export const agentHelpers = [
+  'worker/agent',
+  'worker/log',
+  'worker/peer-ref',
+  'worker/secret-logic',
+  'worker/thread-state',
+  'base/call-check',
+  'mailbox/transfer',
+  'wire/transfer',
+  'base/errors',
+] as const;
+
+export { inheritedExecArgv };
+
+/** What the host was started with: the program may have changed its environment since, for programs that it starts. */
+const hostOptions = [...optionsIn(process.env['NODE_OPTIONS']), ...process.execArgv];
+
+/** The options a thread of this pool is started with. Its environment is empty unless the config fills it. */
+export function workerOptions(
+  pool: ResolvedPool,
+  name: string,
+  moduleUrls: readonly string[],
+  entry: URL = workerEntry,
+): WorkerOptions {
+  return {
+    name,
+    env: { ...pool.env },
+    execArgv: [
+      ...inheritedExecArgv(hostOptions, pool.isolation),
+      ...sourceCondition(),
+      ...(pool.isolation === 'thread+permissions' ? permissionFlags(pool, moduleUrls, entry) : []),
+    ],
+    ...(pool.resourceLimits === undefined ? {} : { resourceLimits: pool.resourceLimits }),
+  };
+}
+
+/** Run from source, a thread must resolve `holdfast/agent` to the source as well. */
+function sourceCondition(): string[] {
+  return extension === '.ts' ? ['-C', 'holdfast-source'] : [];
+}
+
+/**
+ * Node's permission model for this thread alone: it may read its entry, its agents' folders and the packages they
+ * can import, and neither write, start processes or threads, load addons nor attach an inspector. What that does
+ * not close stands in `docs/isolation.md`.
+ */
+function permissionFlags(pool: ResolvedPool, moduleUrls: readonly string[], entry: URL): string[] {
+  const readable = new Set([
+    ...ownFiles(entry),
+    packageFolder('xstate'),
+    ...moduleUrls.flatMap((url) => importable(dirname(fileURLToPath(url)))),
+    ...pool.permissions.read,
+  ]);
+  const flags = ['--permission', ...[...readable].map((path) => `--allow-fs-read=${path}`)];
+  for (const path of pool.permissions.write) flags.push(`--allow-fs-write=${path}`);
+  // Node 22 and 24 cannot restrict the network and refuse the flag.
+  if (pool.permissions.net && process.allowedNodeEnvironmentFlags.has('--allow-net'))
+    flags.push('--allow-net');
+  // Node lets a process read its entry file. A thread has none, the empty path stands for the working directory,
+  // and all of that would be readable (22, 24 and 26). It does not happen when no entry file is expected; a thread
+  // is never interactive.
+  flags.push('--interactive');
+  return flags;
+}
+
+/** What a thread reads of Holdfast, apart from XState: its entry, and `holdfast/agent` when an agent imports it. */
+function ownFiles(entry: URL): string[] {
+  const runtime = dirname(dirname(fileURLToPath(import.meta.url)));
+  if (extension === '.ts' || entry.href !== workerEntry.href) return [runtime, packageFolder('comlink')];
+  // The map is for --enable-source-maps.
+  const files = ['worker/entry.js', 'worker/entry.js.map', ...agentHelpers.map((path) => `${path}.js`)];
+  return files.map((path) => join(runtime, path));
+}
+
+/**
+ * An agent's folder, the real folders of the packages that are linked for it, and above them what Node reads to find
+ * packages: manifests and `node_modules`. Under their real names, too: Node looks for packages from there.
+ */
+function importable(folder: string): string[] {
+  const real = realpathSync(folder);
+  const roots = [folder, real, ...linkedPackages(real)];
+  const paths = new Set(roots);
+  for (const root of roots) {
+    for (const at of upwards(root)) paths.add(join(at, 'package.json')).add(join(at, 'node_modules'));
+  }
+  return [...paths];
+}
+
+function packageFolder(name: string): string {
+  const entry = fileURLToPath(import.meta.resolve(name));
+  const marker = `node_modules/${name}/`;
+  const at = entry.lastIndexOf(marker);
+  return at === -1 ? dirname(entry) : entry.slice(0, at + marker.length - 1);
+}
