@@ -91,7 +91,7 @@ test('every reason of a dead letter is documented with its code, or listed as re
 
 test('every reason for the end of an incarnation is documented', () => {
   const table = codeCells(section(errors, '## The end of things'));
-  expect(table.toSorted()).toEqual(union(read('runtime/instance/watchers.ts'), 'StopReason').toSorted());
+  expect(table.toSorted()).toEqual(union(read('runtime/base/endings.ts'), 'StopReason').toSorted());
 });
 
 test('the config error that is shown is the one that comes', async () => {

@@ -54,5 +54,6 @@ export type { SnapshotRecord, SnapshotStore } from './store/snapshot-store.ts';
 export { toPrometheus } from './telemetry/to-prometheus.ts';
 export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persisted-timer.ts';
 export type { InspectionEvent } from './wire/inspection.ts';
-export type { IncarnationEnd, StopReason, WatchListener } from './instance/watchers.ts';
+export type { IncarnationEnd, StopReason } from './base/endings.ts';
+export type { WatchListener } from './instance/watchers.ts';
 export type { InstanceStatus, PoolStatus, RuntimeStatus, ThreadStatus } from './telling/status.ts';

@@ -3,7 +3,7 @@ import type { Tag } from '../mailbox/mailbox.ts';
 import { bytesIn, measure } from '../mailbox/size.ts';
 import { hasMoved } from '../mailbox/transfer.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
-import type { StopReason } from '../instance/watchers.ts';
+import type { StopReason } from '../base/endings.ts';
 
 const reasons = [
   'mailbox-full',

@@ -1,4 +1,4 @@
-import type { StopReason } from '../instance/watchers.ts';
+import type { StopReason } from '../base/endings.ts';
 
 /**
  * What becomes of the envelope that was in hand at an end: a `poison` letter, with the evidence. Nothing is suspected of

@@ -8,6 +8,7 @@ import { isCount } from '../wire/shapes.ts';
 import { isInspectionEvent } from './inspection-shape.ts';
 import { pathsWithin } from '../xstate/family.ts';
 import { isTwin } from '../instance/twins.ts';
+import type { InspectedThread, ThreadInspection } from '../threads/thread-inspection.ts';
 import { parentOf } from '../xstate/xstate5.ts';
 
 /** Where inspection events go: an adapter of `@statelyai/inspect`, or a function of one's own in its shape. */
@@ -30,13 +31,6 @@ export interface InspectionCounts {
   readonly passed: number;
   /** Left out, because there were too many: only the latest states were shown then. */
   readonly sampled: number;
-}
-
-/** The thread that events come from. */
-export interface InspectedThread {
-  readonly threadId: string;
-  readonly n: number;
-  readonly name: string;
 }
 
 export interface InspectionHubOptions extends InspectOptions {
@@ -62,7 +56,7 @@ const mostKnown = 50_000;
  * One tree of all actors of a runtime, wherever they run, as the stock inspector understands it: the supervisor, its pools
  * and threads, the secrets, and below each thread the instances that it has, with their children.
  */
-export class InspectionHub {
+export class InspectionHub implements ThreadInspection {
   readonly #options: InspectionHubOptions;
   readonly #known = new Map<string, Known>();
   readonly #listeners = new Set<(events: readonly InspectionEvent[]) => void>();

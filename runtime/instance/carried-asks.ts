@@ -1,7 +1,7 @@
 import { refusal, tooLate } from '../dead-letters/refusal.ts';
 import type { Tag } from '../mailbox/mailbox.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
-import type { Seat } from '../threads/seats.ts';
+import type { Berth } from './berth.ts';
 import type { CarriedAsk } from '../wire/protocol.ts';
 
 /** An ask that an instance has put off, and that its next incarnation is to answer, in another process. */
@@ -44,7 +44,7 @@ export class CarriedAsks {
   }
 
   /** It runs, and may have answered some of them already. */
-  seated({ deferred }: Seat, threadId: string): void {
+  seated({ deferred }: Pick<Berth, 'deferred'>, threadId: string): void {
     for (const { tag } of this.#asks.splice(0)) if (this.#waiting.isOf(tag, threadId)) deferred.add(tag);
   }
 

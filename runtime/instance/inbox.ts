@@ -11,7 +11,7 @@ import type { Waiting, WaitOptions } from '../mailbox/waiting.ts';
 import { refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
 import { sharedMemoryAdvice } from '../wire/shared-memory.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
-import type { MessageTelemetry } from '../telemetry/messages.ts';
+import type { MessageObserver } from '../mailbox/message-observer.ts';
 
 export interface InboxOptions {
   readonly agent: ResolvedAgent;
@@ -21,7 +21,7 @@ export interface InboxOptions {
   readonly waiting: Waiting;
   readonly deadLetters: DeadLetters;
   /** Tells of what is sent, if somebody listens. */
-  readonly messages: Pick<MessageTelemetry, 'begin'> | undefined;
+  readonly messages: Pick<MessageObserver, 'begin'> | undefined;
   /** Gets every event, before it waits in the mailbox. */
   readonly sent: ((event: object) => void) | undefined;
   readonly incarnation: () => number;

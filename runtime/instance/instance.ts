@@ -2,19 +2,20 @@ import type { AnyActorRef, AnyEventObject } from 'xstate';
 import type { TwinState } from '../../actors/twin.ts';
 import { type AskToCarry, CarriedAsks } from './carried-asks.ts';
 import { within } from '../base/clock.ts';
+import type { IncarnationEnd, StopReason } from '../base/endings.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { Inbox } from './inbox.ts';
-import type { InstanceEffects } from '../supervision/requests.ts';
+import type { InstanceEffects, InstanceFacts, InstancePhase } from './instance-effects.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { QuarantineError, suspectOf, type FailureLog } from './quarantine.ts';
 import { refusal } from '../dead-letters/refusal.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
-import type { Seat } from '../threads/seats.ts';
-import type { ThreadHost } from '../threads/thread-host.ts';
+import type { Berth, BerthThread, Question } from './berth.ts';
+import type { PeerInstance, PeerSeat } from './peer.ts';
 import { secretInSnapshot, type Keeper } from '../store/keeper.ts';
-import { Watchers, type IncarnationEnd, type StopReason } from './watchers.ts';
+import { Watchers } from './watchers.ts';
 import type { ActivateRequest, CarriedAsk, DoneReport } from '../wire/protocol.ts';
 import type { WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
@@ -45,15 +46,6 @@ export interface InstanceOptions {
   readonly effects: InstanceEffects;
 }
 
-export type InstancePhase =
-  | 'starting'
-  | 'running'
-  | 'moving'
-  | 'restarting'
-  | 'quarantined'
-  | 'stopping'
-  | 'ended';
-
 type End =
   | { readonly kind: 'done'; readonly report: DoneReport }
   | { readonly kind: 'failed'; readonly error: unknown; readonly snapshot?: WireSnapshot | undefined };
@@ -69,7 +61,7 @@ export interface TwinLine {
 }
 
 /** One instance as the host knows it: its mailbox, its place on a thread, and its twin. */
-export class Instance {
+export class Instance implements PeerInstance, InstanceFacts {
   readonly agent: ResolvedAgent;
   readonly id: string;
   readonly address: string;
@@ -88,8 +80,8 @@ export class Instance {
   #settleStarted!: { resolve(): void; reject(error: unknown): void };
   #twin: TwinLine | undefined;
   #phase: InstancePhase = 'starting';
-  #host: ThreadHost | undefined;
-  #seat: Seat | undefined;
+  #host: BerthThread | undefined;
+  #seat: Berth | undefined;
   #incarnation = 1;
   #first = 1;
   #ran = false;
@@ -203,11 +195,7 @@ export class Instance {
   }
 
   /** Puts a question to the thread, after everything that was sent before has been handled. */
-  async query(
-    method: 'snapshot' | 'persist' | 'can' | 'putOff',
-    timeoutMs: number,
-    ...args: readonly unknown[]
-  ): Promise<unknown> {
+  async query(method: Question, timeoutMs: number, ...args: readonly unknown[]): Promise<unknown> {
     const late = (): Error =>
       new HoldfastError('ASK_TIMEOUT', `${this.address} did not answer ${method}() within ${timeoutMs} ms`);
     const answer = async (): Promise<unknown> => {
@@ -215,9 +203,9 @@ export class Instance {
       await this.mailbox.passed();
       for (;;) {
         await this.#untilRunning();
-        const seat = this.#seat as Seat;
+        const seat = this.#seat as Berth;
         try {
-          return await (this.#host as ThreadHost).ask(seat, method, ...args);
+          return await (this.#host as BerthThread).ask(seat, method, ...args);
         } catch (error) {
           // It ended in between; the next incarnation may answer.
           if (seat === this.#seat)
@@ -314,7 +302,7 @@ export class Instance {
   async #leaveThread(reason: 'stopped' | 'shutdown' = 'stopped'): Promise<void> {
     const { clock } = this.#effects;
     try {
-      const left = (this.#host as ThreadHost).deactivate(this.#seat as Seat);
+      const left = (this.#host as BerthThread).deactivate(this.#seat as Berth);
       // Who shuts everything down ends the threads as well that do not answer.
       await (reason === 'shutdown' ? left : within(clock, STOP_MS, left, () => this.#stopped()));
     } catch {
@@ -330,7 +318,7 @@ export class Instance {
 
   // --- from its thread ------------------------------------------------------------------------------------
 
-  activation({ slot }: Seat): ActivateRequest {
+  activation({ slot }: Berth): ActivateRequest {
     const { agent, id, address } = this;
     const { keeper } = this.#options;
     const asks = this.#carried?.all;
@@ -394,7 +382,7 @@ export class Instance {
   }
 
   /** The pool has given it a place; `false` when it has one already or needs none any more. */
-  placed(host: ThreadHost): boolean {
+  placed(host: BerthThread): boolean {
     if (!this.#due || this.#host !== undefined || this.over) return false;
     this.#due = false;
     this.#host = host;
@@ -402,11 +390,11 @@ export class Instance {
   }
 
   /** Whether it waits there for the thread to be up. */
-  awaits(host: ThreadHost): boolean {
+  awaits(host: BerthThread): boolean {
     return this.#host === host && this.#seat === undefined && !this.over;
   }
 
-  seated(seat: Seat): void {
+  seated(seat: Berth): void {
     this.#seat = seat;
   }
 
@@ -426,13 +414,13 @@ export class Instance {
   }
 
   /** Where it runs, as soon as it does; rejects when it has ended. */
-  async place(): Promise<{ host: ThreadHost; seat: Seat }> {
+  async place(): Promise<{ host: BerthThread; seat: Berth }> {
     await this.#untilRunning();
-    return { host: this.#host as ThreadHost, seat: this.#seat as Seat };
+    return { host: this.#host as BerthThread, seat: this.#seat as Berth };
   }
 
   /** Whether its seat is still that one. */
-  sits(seat: object): boolean {
+  sits(seat: PeerSeat): boolean {
     return this.#seat === seat && this.#phase === 'running';
   }
 
@@ -444,7 +432,7 @@ export class Instance {
   }
 
   /** Whether it is there that it runs now; a late start leaves it behind on a seat that it no longer has. */
-  holds(seat: Seat): boolean {
+  holds(seat: Berth): boolean {
     return this.#seat === seat;
   }
 
@@ -452,7 +440,7 @@ export class Instance {
     this.#ran = true;
     this.#phase = 'running';
     this.#continuation = undefined;
-    this.#carried?.seated(this.#seat as Seat, this.agent.threadId);
+    this.#carried?.seated(this.#seat as Berth, this.agent.threadId);
     this.#settleStarted.resolve();
     for (const waiter of this.#awaiting.splice(0)) waiter.resolve();
     this.#effects.running(this);

@@ -1,6 +1,6 @@
 import type { DeadLetter } from '../dead-letters/dead-letters.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { StopReason } from './watchers.ts';
+import type { StopReason } from '../base/endings.ts';
 
 export interface PastFailure {
   readonly address: string;

@@ -1,69 +1,17 @@
 import type { Placeable } from '../../actors/placement.ts';
 import type { SupervisorEvent } from '../../actors/supervisor.ts';
-import type { Clock } from '../base/clock.ts';
-import type { DeadLetters } from '../dead-letters/dead-letters.ts';
 import { placementOf } from '../threads/pool-errors.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { Instance } from '../instance/instance.ts';
+import type { InstanceEffects, InstanceFacts } from '../instance/instance-effects.ts';
 import { LargeEvents } from './large-events.ts';
 import type { Logger } from '../base/logger.ts';
-import type { Waiting } from '../mailbox/waiting.ts';
 import type { PeerBroker } from '../threads/peer-broker.ts';
 import type { EventHub } from '../telling/runtime-events.ts';
-import type { Seat } from '../threads/seats.ts';
 import type { SecretsBroker } from '../secrets/broker.ts';
-import type { Scrubber } from '../secrets/scrub/scrubber.ts';
 import type { Snapshots } from '../store/snapshots.ts';
-import type { MessageTelemetry } from '../telemetry/messages.ts';
-import type { StopReason } from '../instance/watchers.ts';
 
 /** Milliseconds after which one that moves asks again for a place, when there was no thread for it. */
 const PLACE_AGAIN_MS = 1000;
-
-/** What an instance has its runtime do. */
-export interface InstanceEffects {
-  readonly clock: Clock;
-  readonly waiting: Waiting;
-  readonly deadLetters: DeadLetters;
-  /** Knows what no error and no saved state may carry. */
-  readonly scrubber: Scrubber;
-  /** Tells of what is sent, if somebody listens. */
-  readonly messages?: Pick<MessageTelemetry, 'begin'> | undefined;
-  /** Gets every event, before it waits in the mailbox. */
-  readonly sent?: ((event: object) => void) | undefined;
-  /** Envelopes that other agents sent to this seat and were handled. */
-  fromPeers(seat: Seat): number;
-  /** Ask the supervisor for a place in the pool. */
-  place(instance: Instance): void;
-  /** An event is larger than the agent's `mailbox.warnBytes`. */
-  large(instance: Instance, event: object, bytes: number): void;
-  /** Give the place on thread `n` back to the pool. */
-  release(instance: Instance, n: number): void;
-  /** Why nothing more is let in anywhere, if that is so. */
-  draining(): Error | undefined;
-  /** Have the supervisor decide what becomes of it. */
-  ended(
-    instance: Instance,
-    kind: 'done' | 'failed',
-    how: { readonly reason: StopReason; readonly error: unknown },
-  ): void;
-  /** Have the supervisor begin anew with a quarantined one. Throws when the runtime stops. */
-  resume(instance: Instance): void;
-  /** It runs, in its thread. */
-  running(instance: Instance): void;
-  /** It has left thread `from` of its pool, which is being replaced, and needs another place. */
-  moving(instance: Instance, from: number): void;
-  /** It has left its thread, and no other can be started: ask again for a place. */
-  placeLater(instance: Instance): void;
-  /** It was ended with another of its group. */
-  down(instance: Instance): void;
-  /** It is quarantined. */
-  quarantined(instance: Instance): void;
-  /** It is gone for good. */
-  gone(instance: Instance): void;
-  /** Somebody who watches it threw. */
-  watcherThrew(instance: Instance, error: unknown): void;
-}
 
 export interface InstanceEffectsOptions extends Pick<
   InstanceEffects,
@@ -79,7 +27,7 @@ export interface InstanceEffectsOptions extends Pick<
   /** Throws when the runtime is about to stop. */
   readonly assertRunning: () => void;
   /** The address is free again. */
-  readonly forget: (instance: Instance) => void;
+  readonly forget: (instance: InstanceFacts) => void;
 }
 
 /** What instances have their runtime do, the same for all of them. */
@@ -168,11 +116,11 @@ function isOfThread(error: unknown): boolean {
 }
 
 /** An instance, for its supervisor. */
-function placeable({ address, agent, id }: Instance): Placeable {
+function placeable({ address, agent, id }: InstanceFacts): Placeable {
   return { address, threadId: agent.threadId, placement: placementOf(agent, id) };
 }
 
 /** Those of an agent live and fail together, when its strategy says so. */
-function groupOf({ agent, supervision }: Instance): string | undefined {
+function groupOf({ agent, supervision }: InstanceFacts): string | undefined {
   return (supervision.strategy ?? 'one-for-one') === 'one-for-one' ? undefined : agent.name;
 }

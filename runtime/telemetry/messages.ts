@@ -14,7 +14,8 @@ import {
   type TimeInput,
 } from '@opentelemetry/api';
 import type { Clock } from '../base/clock.ts';
-import { isHeaders, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
+import type { MessageObserver, Operation, Sending } from '../mailbox/message-observer.ts';
+import { isHeaders, type TraceHeaders } from '../mailbox/trace.ts';
 import { registered } from '../wire/otel-registry.ts';
 import { decodeError } from '../wire/errors.ts';
 import type { TraceReport } from '../wire/protocol.ts';
@@ -42,17 +43,6 @@ const PROBE_MS = 10;
 /** Seconds, as the semantic conventions of messaging advise. */
 const BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
-/** How an event is sent: without waiting, for a reply, or until it was handled. */
-export type Operation = 'send' | 'ask' | 'deliver';
-
-/** The one who sends, as the spans and metrics tell it. */
-export interface Sending {
-  /** What travels with the envelope, if anything does. */
-  readonly trace: Trace | undefined;
-  /** It has come to its end: with an error, if it failed. */
-  ended(error?: unknown): void;
-}
-
 export interface MessageTelemetryOptions {
   readonly version: string;
   readonly agentAt: AgentAt;
@@ -64,7 +54,7 @@ export interface MessageTelemetryOptions {
  * Spans and durations of messages by the conventions of OpenTelemetry: `send {agent}` where it is sent, and
  * `process {agent}`, made here from what the thread tells of the turn. Without an SDK nothing is done.
  */
-export class MessageTelemetry {
+export class MessageTelemetry implements MessageObserver {
   readonly #options: MessageTelemetryOptions;
   /** By agent: whether the next event to it is measured. No clock is read for the others. */
   readonly #isDue = new Map<string, boolean>();
@@ -90,7 +80,6 @@ export class MessageTelemetry {
     };
   }
 
-  /** Undefined: nobody wants to know. */
   begin(agent: string, address: string, operation: Operation): Sending | undefined {
     const isTraced = registered()?.trace !== undefined;
     const isMeasured = this.#durations !== undefined;
@@ -138,7 +127,6 @@ export class MessageTelemetry {
     return inSecretSpan(request, this.#options, run);
   }
 
-  /** What a thread of a pool tells of an envelope that was handled there; it may tell anything, and is heard of its own pool. */
   handled(report: unknown, threadId: string): void {
     quietly(() => {
       if (isTraceReport(report)) this.#handled(report, threadId);

@@ -7,7 +7,7 @@ import type { HoldfastError } from '../base/errors.ts';
 import type { PoolEvidence } from '../threads/pool-errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Scrubber } from '../secrets/scrub/scrubber.ts';
-import type { StopReason } from '../instance/watchers.ts';
+import type { StopReason } from '../base/endings.ts';
 import type { QuarantineEvidence } from '../instance/quarantine.ts';
 import type { SecretEvent } from '../secrets/secret-event.ts';
 

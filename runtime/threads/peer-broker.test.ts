@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { DeadLetters } from '../dead-letters/dead-letters.ts';
-import type { Instance } from '../instance/instance.ts';
-import { PeerBroker, type PeerSeat, type PeerThread } from './peer-broker.ts';
+import type { PeerInstance, PeerSeat, PeerThread } from '../instance/peer.ts';
+import { PeerBroker } from './peer-broker.ts';
 import type { Admission } from '../wire/protocol.ts';
 
 interface Rig {
@@ -32,11 +32,13 @@ function rig(): Rig {
     counted: () => handled,
   });
   const host = thread('b');
-  const instance = {
+  const instance: PeerInstance = {
+    address: 'b/1',
     agent: { capacity: 400, maxBytes: 1000 },
     sharedMemory: false,
     handledFromPeers: 0,
     incarnation: 1,
+    over: false,
     place: () => Promise.resolve({ host, seat }),
     sits: () => true,
     watchers: {
@@ -45,7 +47,7 @@ function rig(): Rig {
         return { unsubscribe: () => watching.delete(listener) };
       },
     },
-  } as unknown as Instance;
+  };
   const seat: PeerSeat = { slot: 0, instance, links: new Set() };
   const broker = new PeerBroker({
     instanceAt: (address) => (address.startsWith('b/') ? instance : undefined),

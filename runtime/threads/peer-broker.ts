@@ -1,57 +1,11 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import type { Subscription } from 'xstate';
 import type { DeadLetters } from '../dead-letters/dead-letters.ts';
-import type { Instance } from '../instance/instance.ts';
-import type { IncarnationEnd } from '../instance/watchers.ts';
+import type { IncarnationEnd } from '../base/endings.ts';
+import type { PeerInstance, PeerLink, PeerSeat, PeerThread, Sending } from '../instance/peer.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { encodeError, type WireError } from '../wire/errors.ts';
-import type { Admission, NoPeerLine, PeerLine, Severance, WireEvidence } from '../wire/protocol.ts';
-
-/** A thread, as the broker needs it. */
-export interface PeerThread {
-  readonly pool: string;
-  /** Takes a port to another thread. */
-  join(peer: number, port: MessagePort): void;
-  admit(admission: Admission): Promise<boolean>;
-  dismiss(link: number, wait: boolean): Promise<void>;
-  sever(severance: Severance): void;
-  /** A slot of its progress block, and what that counts now. */
-  takeSlot(): { readonly slot: number; readonly base: number };
-  freeSlot(slot: number): void;
-  /** What a slot counts. */
-  counted(slot: number): number;
-  readonly gone: boolean;
-}
-
-/** The seat of an instance, as the broker needs it. */
-export interface PeerSeat {
-  readonly slot: number;
-  readonly instance: Instance;
-  /** Those that lead here. */
-  readonly links: Set<PeerLink>;
-}
-
-/** What one instance sends to another, over all incarnations of that, as its thread announced it. */
-interface Sending {
-  readonly address: string;
-  /** What the thread has taken for it and not discarded. */
-  readonly taken: Int32Array;
-  /** Of that, what was handled over links that have ended. */
-  handled: number;
-  link: PeerLink | undefined;
-}
-
-/** What one instance sends to one incarnation of another. */
-export interface PeerLink {
-  readonly id: number;
-  readonly from: PeerThread;
-  readonly to: PeerThread;
-  readonly seat: PeerSeat;
-  readonly sending: Sending;
-  /** Where the other thread counts what was handled. */
-  readonly slot: number;
-  readonly base: number;
-}
+import type { NoPeerLine, PeerLine, WireEvidence } from '../wire/protocol.ts';
 
 /** A line of a thread; it says all of this itself, and may say anything. */
 export interface PeerRequest {
@@ -64,7 +18,7 @@ export interface PeerRequest {
 }
 
 export interface PeerBrokerOptions {
-  readonly instanceAt: (address: string) => Instance | undefined;
+  readonly instanceAt: (address: string) => PeerInstance | undefined;
   /** The pool of the agent at an address, whether or not anything runs there. */
   readonly poolOf: (address: string) => string | undefined;
   /** Starts what is not there, for an agent of that pool. */

@@ -3,7 +3,8 @@ import type { Instance } from '../instance/instance.ts';
 import type { Tag } from '../mailbox/mailbox.ts';
 import type { Attachment, Outbox } from '../mailbox/outbox.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
-import type { PeerBroker, PeerLink } from './peer-broker.ts';
+import type { PeerLink } from '../instance/peer.ts';
+import type { PeerBroker } from './peer-broker.ts';
 import { encodeError } from '../wire/errors.ts';
 import type { Progress } from '../wire/progress.ts';
 

@@ -6,7 +6,7 @@ import { typeOf, type Evidence } from '../dead-letters/dead-letters.ts';
 import type { ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import { HeapBudget } from './heap-budget.ts';
-import type { InspectionHub } from '../inspect/inspection-hub.ts';
+import type { BerthThread } from '../instance/berth.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Batch } from '../mailbox/batch.ts';
@@ -16,7 +16,7 @@ import { transferablesOf } from '../mailbox/transfer.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import { Deactivations } from './deactivations.ts';
 import { startWorker, type OsThread, type PrintTo, type StartThread } from './os-thread.ts';
-import { isPeerRequest, type PeerBroker, type PeerThread } from './peer-broker.ts';
+import { isPeerRequest, type PeerBroker } from './peer-broker.ts';
 import { refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
 import { Seats, type Seat } from './seats.ts';
 import { Standstill } from './standstill.ts';
@@ -39,7 +39,8 @@ import {
   unreadByThread,
   unclonableStart,
 } from './thread-errors.ts';
-import type { MessageTelemetry } from '../telemetry/messages.ts';
+import type { MessageObserver } from '../mailbox/message-observer.ts';
+import type { ThreadInspection } from './thread-inspection.ts';
 import { ThreadReports } from './thread-reports.ts';
 import { VitalSigns, type ThreadVitals } from './vital-signs.ts';
 import { Watchdog } from './watchdog.ts';
@@ -106,9 +107,9 @@ export interface ThreadHostOptions {
   /** The host's log. */
   readonly logger: Logger;
   /** Tells of what was handled, if somebody listens. */
-  readonly messages?: Pick<MessageTelemetry, 'handled'> | undefined;
+  readonly messages?: Pick<MessageObserver, 'handled'> | undefined;
   /** Where what is inspected goes. Default: nowhere. */
-  readonly inspection?: Pick<InspectionHub, 'fromThread' | 'wants'> | undefined;
+  readonly inspection?: ThreadInspection | undefined;
   /** Opens the ways between agents. */
   readonly broker: PeerBroker;
   /** What one agent sent another came to nothing. */
@@ -132,7 +133,7 @@ const SLOW =
   'a turn takes long, and the other instances of its thread wait; do such work in steps or elsewhere';
 
 /** The host's side of one worker thread: starts it, talks to it, and knows what it had in hand when it died. */
-export class ThreadHost implements PeerThread {
+export class ThreadHost implements BerthThread {
   readonly n: number;
   readonly name: string;
   readonly #options: ThreadHostOptions;

@@ -5,7 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
 import type { Seat, Seats } from './seats.ts';
 import { sharedMemoryAdvice, sharesMemory } from '../wire/shared-memory.ts';
-import type { MessageTelemetry } from '../telemetry/messages.ts';
+import type { MessageObserver } from '../mailbox/message-observer.ts';
 import { decodeError } from '../wire/errors.ts';
 import { restoreErrors, type ErrorsWithin } from '../wire/errors-within.ts';
 import {
@@ -50,7 +50,7 @@ export interface ThreadReportsOptions {
   /** What one agent sent another came to nothing. */
   readonly letter: (letter: LetterReport) => void;
   /** A traced envelope was handled; it may be anything. */
-  readonly messages?: Pick<MessageTelemetry, 'handled'> | undefined;
+  readonly messages?: Pick<MessageObserver, 'handled'> | undefined;
 }
 
 const NAMES = new Map<number, string>(Object.entries(REPORT).map(([name, kind]) => [kind, name]));

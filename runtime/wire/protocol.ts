@@ -1,7 +1,7 @@
 import type { DeadLetterReason } from '../dead-letters/dead-letters.ts';
 import type { Tag } from '../mailbox/mailbox.ts';
 import type { TraceHeaders } from '../mailbox/trace.ts';
-import type { StopReason } from '../instance/watchers.ts';
+import type { StopReason } from '../base/endings.ts';
 import type { PersistedState, PersistedTimer, TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { ErrorsWithin } from './errors-within.ts';
