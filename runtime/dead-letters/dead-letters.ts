@@ -1,5 +1,5 @@
 import { HoldfastError } from '../base/errors.ts';
-import type { Tag } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import { bytesIn, measure } from '../mailbox/size.ts';
 import { hasMoved } from '../mailbox/transfer.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';

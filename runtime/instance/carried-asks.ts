@@ -1,5 +1,5 @@
 import { refusal, tooLate } from '../dead-letters/refusal.ts';
-import type { Tag } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import type { Berth } from './berth.ts';
 import type { CarriedAsk } from '../wire/protocol.ts';

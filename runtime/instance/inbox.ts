@@ -1,7 +1,8 @@
 import type { AnyEventObject } from 'xstate';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import type { DeadLetterReason, DeadLetters, Evidence } from '../dead-letters/dead-letters.ts';
-import { Mailbox, type Tag } from '../mailbox/mailbox.ts';
+import { Mailbox } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';
 import { bytesIn, measure, type Size } from '../mailbox/size.ts';
 import { NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';

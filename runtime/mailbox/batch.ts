@@ -1,5 +1,5 @@
 import { unpackEvent } from './run.ts';
-import type { Tag } from './mailbox.ts';
+import type { Tag } from './tag.ts';
 import type { Trace, TraceHeaders } from './trace.ts';
 import { NO_TERMS, type Terms } from './terms.ts';
 

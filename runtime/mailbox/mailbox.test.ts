@@ -6,7 +6,8 @@ import { runAt, runCount } from './batch.ts';
 import { envelopesOf } from './fixtures/envelopes.ts';
 import { mailboxCommands, type Model, type Real } from './fixtures/mailbox-model.ts';
 import { termsOf } from './terms.ts';
-import { Mailbox, type Overflow, type Tag } from './mailbox.ts';
+import { Mailbox, type Overflow } from './mailbox.ts';
+import type { Tag } from './tag.ts';
 
 function filled(count: number, capacity = 100): Mailbox {
   const mailbox = new Mailbox(capacity);

@@ -1,14 +1,9 @@
 import type { Batch } from './batch.ts';
 import { condensed, packRun } from './run.ts';
+import type { Tag } from './tag.ts';
 import { deadlineOf, NO_TERMS, type Terms } from './terms.ts';
 import type { Trace } from './trace.ts';
 import { markOf } from './transfer.ts';
-
-/**
- * Marks an envelope whose sender waits for something: `0` nobody waits, `> 0` an ask that wants a reply,
- * `< 0` a delivery that wants to know when it was handled. The number finds the waiting promise.
- */
-export type Tag = number;
 
 /** Takes envelopes out of a mailbox without their having been handled. */
 export type Discard = (event: unknown, tag: Tag) => void;

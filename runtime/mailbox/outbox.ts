@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts';
-import type { Mailbox, Tag } from './mailbox.ts';
+import type { Mailbox } from './mailbox.ts';
+import type { Tag } from './tag.ts';
 import { anyMarked, markOf, setMoved, transferablesOf } from './transfer.ts';
 
 /** A mailbox while its instance runs in a slot of a thread. */

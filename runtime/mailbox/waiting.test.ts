@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from './fixtures/fake-clock.ts';
-import type { Tag } from './mailbox.ts';
+import type { Tag } from './tag.ts';
 import { Waiting, type WaitOptions } from './waiting.ts';
 
 const clock = new FakeClock();

@@ -1,4 +1,4 @@
-import type { Tag } from './mailbox.ts';
+import type { Tag } from './tag.ts';
 
 /** The part of a clock that a deadline needs. */
 export interface TimeoutClock {

@@ -1,6 +1,6 @@
 import type { Evidence } from '../dead-letters/dead-letters.ts';
 import type { Instance } from '../instance/instance.ts';
-import type { Tag } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import type { Attachment, Outbox } from '../mailbox/outbox.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import type { PeerLink } from '../instance/peer.ts';

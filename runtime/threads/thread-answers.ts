@@ -1,6 +1,6 @@
 import type { ResolvedPool } from '../config/resolve.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { Tag } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import type { Seats } from './seats.ts';

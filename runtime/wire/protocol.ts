@@ -1,5 +1,5 @@
 import type { DeadLetterReason } from '../dead-letters/dead-letters.ts';
-import type { Tag } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { StopReason } from '../base/endings.ts';
 import type { PersistedState, PersistedTimer, TimersPolicy } from '../xstate/persisted-timer.ts';

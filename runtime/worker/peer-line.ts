@@ -1,5 +1,6 @@
 import type { DeadLetterReason } from '../dead-letters/dead-letters.ts';
-import { Mailbox, type Tag } from '../mailbox/mailbox.ts';
+import { Mailbox } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import type { Attachment } from '../mailbox/outbox.ts';
 import type { Foreign } from '../mailbox/own-memory.ts';
 import { measure } from '../mailbox/size.ts';

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../base/errors.ts';
-import type { Tag } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import { Outbox, type Ack, type OutboxOptions } from '../mailbox/outbox.ts';
 import type { TimeoutClock } from '../mailbox/waiting.ts';
 import { isClonable } from '../wire/errors.ts';

@@ -1,6 +1,6 @@
 import type { DeadLetterReason } from '../dead-letters/dead-letters.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { Tag } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';
 import type { Ack, Attachment } from '../mailbox/outbox.ts';
 import { sharesMemory } from '../mailbox/size.ts';
@@ -25,7 +25,7 @@ import type {
 import type { HostedInstance } from './hosted-instance.ts';
 import { createLine, keyOf, unfit, type Line } from './peer-line.ts';
 import { PeerPorts } from './peer-ports.ts';
-import type { PeerEnd } from './peer-ref.ts';
+import type { PeerEnd } from './peer-end.ts';
 import { PeerWatches } from './peer-watches.ts';
 import type { PeerBridge, PeerWait, Self } from './thread-state.ts';
 import { currentTrace } from './trace-context.ts';
