@@ -1,6 +1,6 @@
 import { ProviderError, type ProviderFailure, type RotationHint } from '../../providers/provider.ts';
 import type { FetchResult, SecretProvider, SecretRef } from '../../providers/provider.ts';
-import type { SecretsClock } from '../../runtime/secrets/values/cache.ts';
+import type { SecretsClock } from '../../runtime/secrets/values/secrets-clock.ts';
 
 /** What a secret's service does to a call: answers, at once or late, fails in a way, or never answers. */
 export type Weather = ProviderFailure | 'good' | 'slow' | 'hang';

@@ -4,12 +4,8 @@ import type { InjectRules, ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Audit } from './audit.ts';
 import { builtinCapabilities } from './capabilities/builtin-capabilities.ts';
-import {
-  createSecretsCache,
-  secretsStopped,
-  systemSecretsClock,
-  type SecretsCacheOptions,
-} from './values/cache.ts';
+import { createSecretsCache, secretsStopped, type SecretsCacheOptions } from './values/cache.ts';
+import { systemSecretsClock } from './values/secrets-clock.ts';
 import type { Capability } from './capabilities/capability.ts';
 import { runCapability } from './capabilities/capability-call.ts';
 import { fetchDeclared, type DeclaredGrants } from './declared-secrets.ts';
@@ -29,7 +25,8 @@ import type { Scrubber } from './scrub/scrubber.ts';
 import type { SecretEvent } from './secret-event.ts';
 import { handleOf, labelOf, type SecretHandle } from './secret-handle.ts';
 import type { SecretProviderStatus, SecretStatus } from './values/secret-status.ts';
-import { untilAborted, useSecret, type Caller, type SecretUse } from './secret-use.ts';
+import { useSecret, type Caller, type SecretUse } from './secret-use.ts';
+import { untilAborted } from './values/waits.ts';
 import type { SecretsActorRef } from './values/secrets-logic.ts';
 
 /** A change of version as the host sees it, once for each secret. */

@@ -1,6 +1,6 @@
 import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import type { Audit, AuditRecord } from './audit.ts';
-import type { SecretsClock } from './values/cache.ts';
+import type { SecretsClock } from './values/secrets-clock.ts';
 import type { AskedUse } from './grants.ts';
 
 /** Who uses a secret: one incarnation of an instance, in its pool. */
@@ -72,19 +72,6 @@ export async function useSecret<T>(options: UseOptions, run: (use: SecretUse) =>
     clock.clearTimeout(timer);
     signal?.removeEventListener('abort', giveUp);
     over();
-  }
-}
-
-/** Settles as `start`'s promise, or rejects with the signal's reason, whichever comes first. */
-export async function untilAborted<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([start(), aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

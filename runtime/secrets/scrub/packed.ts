@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { SHORTEST } from './pattern-index.ts';
-import type { Reading } from './unescape.ts';
+import type { Reading } from './reading.ts';
 
 /** Base64 in either alphabet, in lines or not. Twelve characters stand for nine bytes. */
 const RUN = /[\w+/-]{12,}(?:\r?\n[\w+/-]+)*/g;

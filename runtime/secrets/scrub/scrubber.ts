@@ -5,7 +5,8 @@ import { findCarrier, type PathTo } from './found-parts.ts';
 import { knownParts } from './known-parts.ts';
 import { PatternIndex, SHORTEST, type Span } from './pattern-index.ts';
 import { REDACTED, redactedCopy } from './redacted-copy.ts';
-import { isEscaped, readingsOf, type Reading } from './unescape.ts';
+import { isEscaped, readingsOf } from './unescape.ts';
+import type { Reading } from './reading.ts';
 import { privateCopy } from '../values/vault.ts';
 
 /**

@@ -34,15 +34,8 @@ import {
 } from './secret-status.ts';
 import { secretsLogic, type SecretsActorRef, type SecretsLogic } from './secrets-logic.ts';
 import type { Scrubber } from '../scrub/scrubber.ts';
+import { systemSecretsClock, type SecretsClock } from './secrets-clock.ts';
 import { createVault, type Vault } from './vault.ts';
-
-/** Time for the secrets part; xstate's `SimulatedClock` is one. */
-export interface SecretsClock {
-  /** Milliseconds since the epoch, never going back. */
-  now(): number;
-  setTimeout(fn: () => void, timeoutMs: number): unknown;
-  clearTimeout(id: unknown): void;
-}
 
 /** Where a secret stands, for somebody who missed the news. */
 export interface KnownSecret {
@@ -137,12 +130,6 @@ export interface SecretsCache {
   /** Rejects all who wait, overwrites all values, closes the providers. Idempotent; at most 2 s. */
   stop(): Promise<void>;
 }
-
-export const systemSecretsClock: SecretsClock = {
-  now: () => Math.round(performance.timeOrigin + performance.now()),
-  setTimeout: (fn, timeoutMs) => setTimeout(fn, timeoutMs),
-  clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
-};
 
 /** For how long a value is used while its provider fails for a time, where the config does not say (DEFAULTS). */
 export const defaultMaxStaleMs = 900_000;

@@ -1,6 +1,6 @@
 import { fetchDeadlineMs, type SecretEntrySpec } from '../../../actors/secret-entry.ts';
 import { ProviderError, type FetchResult } from '../../../providers/provider.ts';
-import type { SecretsClock } from './cache.ts';
+import type { SecretsClock } from './secrets-clock.ts';
 import { refOf } from './fetch-secret.ts';
 import { fetchedMany, type FetchedPart } from './provider-answers.ts';
 import { callProvider, complain, type Called, type ProviderCalling } from './provider-call.ts';

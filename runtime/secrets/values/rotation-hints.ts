@@ -1,6 +1,6 @@
 import type { SecretEntryContext } from '../../../actors/secret-entry.ts';
 import { ProviderError, type RotationHint, type SecretProvider } from '../../../providers/provider.ts';
-import type { SecretsClock } from './cache.ts';
+import type { SecretsClock } from './secrets-clock.ts';
 import type { RefreshLimit } from './refresh-limit.ts';
 import { pause } from './waits.ts';
 

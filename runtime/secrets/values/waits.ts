@@ -1,4 +1,4 @@
-import type { SecretsClock } from './cache.ts';
+import type { SecretsClock } from './secrets-clock.ts';
 
 /** Resolves after `ms`, or as soon as the signal aborts. */
 export function pause(clock: SecretsClock, ms: number, signal: AbortSignal): Promise<void> {
@@ -12,4 +12,17 @@ export function pause(clock: SecretsClock, ms: number, signal: AbortSignal): Pro
     if (signal.aborted) end();
     else signal.addEventListener('abort', end, { once: true });
   });
+}
+
+/** Settles as `start`'s promise, or rejects with the signal's reason, whichever comes first. */
+export async function untilAborted<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([start(), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
