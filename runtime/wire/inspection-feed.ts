@@ -1,6 +1,8 @@
 import type { AnyActorRef } from 'xstate';
-import { toInspection, type Inspected, type InspectionEvent, type Naming } from './inspection.ts';
-import { snapshotOf, type Clock } from '../xstate/xstate5.ts';
+import { toInspection, type InspectionEvent, type Naming } from './inspection.ts';
+import type { Inspected } from '../xstate/inspected.ts';
+import { snapshotOf } from '../xstate/xstate5.ts';
+import type { Clock } from '../xstate/actor-clock.ts';
 import type { EventLoop } from '../worker/event-loop.ts';
 
 /** Of each 100 ms so many go into showing actors; beyond them only their latest states are shown, a moment later. */

@@ -1,4 +1,5 @@
 import type { AnyActorRef, Snapshot } from 'xstate';
+import type { Inspected } from '../xstate/inspected.ts';
 import { snapshotOf } from '../xstate/xstate5.ts';
 
 /** The session id of the supervisor, the root of the tree. */
@@ -47,17 +48,6 @@ export type InspectionEvent =
       readonly event: { readonly type: string };
       readonly snapshot: InspectedState;
     });
-
-/** What XState tells of an actor. */
-export interface Inspected {
-  readonly type: string;
-  readonly actorRef: AnyActorRef;
-  readonly sourceRef?: AnyActorRef | undefined;
-  /** In place of the source: an actor of elsewhere. */
-  readonly sourceId?: string | undefined;
-  readonly event?: { readonly type: string };
-  readonly snapshot?: unknown;
-}
 
 /** How the actors of one system are called in the whole tree. */
 export interface Naming {

@@ -4,17 +4,28 @@ import { whyUnclonable } from '../wire/unclonable.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import { transferablesOf } from '../mailbox/transfer.ts';
-import type { Place } from './place.ts';
+
+/** Where envelopes came for an instance, as far as an ack tells of it. */
+export interface Counted {
+  readonly key: number;
+  /** Handled, and not told yet. */
+  unacked: number;
+  readonly instance: {
+    readonly ended: boolean;
+    /** Why an ask that it put off will have no answer. */
+    ending(): unknown;
+  };
+}
 
 /** What the thread has handled and answered since it last told the one who sent it. */
 export class Acks {
-  #handled: Place[] = [];
+  #handled: Counted[] = [];
   #tags: number[] = [];
   #values: unknown[] = [];
   #failed: unknown[] = [];
   /** By tag, the errors in its value. */
   #errors: unknown[] = [];
-  #deferred: { readonly place: Place; readonly tag: number }[] = [];
+  #deferred: { readonly place: Counted; readonly tag: number }[] = [];
 
   /** There is something to tell. */
   get pending(): boolean {
@@ -22,7 +33,7 @@ export class Acks {
   }
 
   /** `count` more envelopes were handled there. */
-  handled(place: Place, count: number): void {
+  handled(place: Counted, count: number): void {
     if (place.unacked === 0) this.#handled.push(place);
     place.unacked += count;
   }
@@ -44,7 +55,7 @@ export class Acks {
   }
 
   /** The ask was handled and is answered some time later. */
-  deferred(place: Place, tag: number): void {
+  deferred(place: Counted, tag: number): void {
     this.#deferred.push({ place, tag });
   }
 

@@ -10,14 +10,8 @@ import { kindOf } from '../base/call-check.ts';
 import { runningKey, threadState, type OpenAsk, type Self } from './thread-state.ts';
 
 export { transfer, type Movable } from '../wire/transfer.ts';
-export {
-  agentRef,
-  sender,
-  type PeerEnd,
-  type PeerOptions,
-  type PeerRef,
-  type PeerWaitFor,
-} from './peer-ref.ts';
+export { agentRef, sender, type PeerOptions, type PeerRef, type PeerWaitFor } from './peer-ref.ts';
+export type { PeerEnd } from './peer-end.ts';
 export {
   capability,
   secret,

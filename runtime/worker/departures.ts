@@ -2,7 +2,7 @@ import { HoldfastError } from '../base/errors.ts';
 import { isClonable } from '../wire/errors.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
 import type { CarriedAsk, Departed } from '../wire/protocol.ts';
-import type { Clock } from '../xstate/xstate5.ts';
+import type { Clock } from '../xstate/actor-clock.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 

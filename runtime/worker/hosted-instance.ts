@@ -9,11 +9,12 @@ import type { Progress } from '../wire/progress.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import { notRestored } from '../xstate/restored-parts.ts';
-import { createHostedActor, snapshotOf, type Clock, type HostedActor } from '../xstate/xstate5.ts';
+import { createHostedActor, snapshotOf, type HostedActor } from '../xstate/xstate5.ts';
+import type { Clock } from '../xstate/actor-clock.ts';
 import { agentRef } from './peer-ref.ts';
 import { createNaming } from './inspection-naming.ts';
 import type { Reports } from './reports.ts';
-import type { Place, Source } from './place.ts';
+import type { Asker, PutOff } from './put-off.ts';
 import { StateReport } from './state-report.ts';
 import { runningKey, threadState, type HostBridge, type OpenAsk, type Self } from './thread-state.ts';
 
@@ -35,15 +36,6 @@ export interface HostedInstanceOptions {
   readonly late: (what: string) => void;
 }
 
-/** An ask that was put off. */
-export interface PutOff {
-  readonly ask: OpenAsk;
-  /** Where it came from; known when the turn that put it off is over. */
-  place: Place | undefined;
-  /** In its token. */
-  readonly incarnation: number;
-}
-
 type AnySnapshot = Snapshot<unknown> & {
   readonly value?: unknown;
   readonly context?: unknown;
@@ -53,7 +45,7 @@ type AnySnapshot = Snapshot<unknown> & {
 /** One instance in its thread: the agent's actor, and what the host hears of it. */
 export class HostedInstance {
   readonly slot: number;
-  /** Asks that it put off, by their ids, each with the place it came to. */
+  /** Asks that it put off, by their ids. */
   readonly deferred = new Map<number, PutOff>();
   readonly #options: HostedInstanceOptions;
   readonly #actor: HostedActor;
@@ -399,23 +391,23 @@ export class HostedInstance {
     if (running.get(key) === bridge) running.delete(key);
   }
 
-  /** Asks that it put off, of those who ask by way of `source`. */
-  putOff(source: Source): CarriedAsk[] {
+  /** Asks that it put off, of those that came from there. */
+  putOff(from: Asker): CarriedAsk[] {
     const asks: CarriedAsk[] = [];
-    for (const { ask, place, incarnation } of this.deferred.values()) {
+    for (const { ask, asker, incarnation } of this.deferred.values()) {
       const { id, tag, deadline } = ask;
-      if (place?.source === source) asks.push({ incarnation, ask: id, tag, deadline });
+      if (asker === from) asks.push({ incarnation, ask: id, tag, deadline });
     }
     return asks;
   }
 
   /** Takes over what was put off in another thread or process: who has a token of there can answer here. */
-  takeOver(asks: readonly CarriedAsk[], place: Place): void {
+  takeOver(asks: readonly CarriedAsk[], asker: Asker): void {
     const { bridge } = this.#options;
     for (const { incarnation, ask: id, tag, deadline } of asks) {
       this.deferred.set(id, {
         ask: { id, tag, deadline, depth: 0, state: 'deferred', value: undefined },
-        place,
+        asker,
         incarnation,
       });
       this.#answersFor.add(incarnation);

@@ -1,7 +1,8 @@
 import type { AnyActorRef } from 'xstate';
 import { ROOT_ID, type Naming } from '../wire/inspection.ts';
 import type { ActivateRequest } from '../wire/protocol.ts';
-import { parentOf, type Clock } from '../xstate/xstate5.ts';
+import { parentOf } from '../xstate/xstate5.ts';
+import type { Clock } from '../xstate/actor-clock.ts';
 
 let events = 0;
 

@@ -130,8 +130,7 @@ export class Lane {
   leave(): void {
     this.#closeOpen();
     const { deferred } = this.instance;
-    for (const { ask, place } of deferred.values())
-      place?.source.acks.failed(ask.tag, this.instance.ending());
+    for (const { ask, asker } of deferred.values()) asker?.acks.failed(ask.tag, this.instance.ending());
     deferred.clear();
     const runs = this.#runs;
     this.#runs = [];
@@ -228,7 +227,7 @@ export class Lane {
       return acks.failed(ask.tag, this.instance.ending());
     }
     if (deferred === undefined) return;
-    deferred.place = place;
+    deferred.asker = place.source;
     acks.deferred(place, ask.tag);
   }
 

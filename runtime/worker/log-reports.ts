@@ -3,15 +3,14 @@ import { measure } from '../mailbox/size.ts';
 import { safeCopy } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
 import { REPORT, type LogReport } from '../wire/protocol.ts';
-import type { Clock } from '../xstate/xstate5.ts';
+import type { Clock } from '../xstate/actor-clock.ts';
+import { clonableFields, mostBytes } from './log-fields.ts';
 import type { Reports } from './reports.ts';
 import type { LogLevel } from './thread-state.ts';
 
 /** Lines of a thread within this time; the rest are counted (journald's `RateLimitBurst` and `RateLimitIntervalSec`). */
 const mostLines = 10_000;
 const intervalMs = 30_000;
-/** Bytes of the fields of a line, and characters of its message: what is worth a warning of a message, too. */
-const mostBytes = 65_536;
 
 /** What the agents of a thread log, on its way to the host. */
 export interface LogReports {
@@ -66,23 +65,4 @@ function line(level: LogLevel, message: string, fields: object): LogReport {
   }
   const errors = findErrors(fields);
   return errors === undefined ? [level, text, fields] : [level, text, fields, errors];
-}
-
-/** Each field that cannot be cloned as text. */
-export function clonableFields(fields: object): object {
-  try {
-    return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, clonable(value)]));
-  } catch {
-    return { leftOut: 'fields that cannot be read' };
-  }
-}
-
-function clonable(value: unknown): unknown {
-  const copy = safeCopy(value);
-  if (copy !== undefined) return copy.copy;
-  try {
-    return inspect(value, { depth: 4 }).slice(0, mostBytes);
-  } catch {
-    return 'cannot be shown';
-  }
 }

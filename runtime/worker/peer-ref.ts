@@ -2,6 +2,7 @@ import type { ActorRef, AnyEventObject, EventObject, Snapshot, Subscription } fr
 import { checkCall, checkWait, flag, listener, name } from '../base/call-check.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Answer, EventOfType } from '../base/replies.ts';
+import type { PeerEnd } from './peer-end.ts';
 import { threadState, type HostBridge, type OpenAsk, type PeerBridge } from './thread-state.ts';
 
 /** How long to wait for another agent, and when to give up earlier. */
@@ -20,14 +21,6 @@ export interface PeerOptions {
    * Default: false.
    */
   readonly activate?: boolean;
-}
-
-/** Why an incarnation has ended; see `StopReason` of the host. */
-export interface PeerEnd {
-  readonly address: string;
-  /** 0 when nothing runs at the address. */
-  readonly incarnation: number;
-  readonly reason: string;
 }
 
 /** Another instance, wherever it runs. It has no snapshot to read and nothing to subscribe to. */

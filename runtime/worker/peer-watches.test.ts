@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { PeerEnd } from './peer-ref.ts';
+import type { PeerEnd } from './peer-end.ts';
 import { PeerWatches } from './peer-watches.ts';
 import type { Self } from './thread-state.ts';
 

@@ -1,4 +1,4 @@
-import type { PeerEnd } from './peer-ref.ts';
+import type { PeerEnd } from './peer-end.ts';
 import type { Self } from './thread-state.ts';
 
 interface Watch {

@@ -4,7 +4,7 @@ import { tellsEvent, REPORT, type ErrorReport, type LetterReport, type LogReport
 import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
-import { clonableFields } from './log-reports.ts';
+import { clonableFields } from './log-fields.ts';
 
 const STRIDE = 3;
 

@@ -1,8 +1,8 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { AnyEventObject } from 'xstate';
 import type { SecretUseName } from '../wire/protocol.ts';
-import type { PeerEnd } from './peer-ref.ts';
-import type { RunningTrace } from './trace-context.ts';
+import type { PeerEnd } from './peer-end.ts';
+import type { RunningTrace } from './running-trace.ts';
 
 /** Where an instance is, as it sees itself. */
 export interface Self {

@@ -20,7 +20,7 @@ import {
 } from '../wire/protocol.ts';
 import { toClonable } from '../wire/snapshot.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
-import type { Clock } from '../xstate/xstate5.ts';
+import type { Clock } from '../xstate/actor-clock.ts';
 import { Departures } from './departures.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import { HostedInstance } from './hosted-instance.ts';
@@ -287,7 +287,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
           signal.removeEventListener('abort', giveUp);
         }
       },
-      defer: (ask) => void instance.deferred.set(ask.id, { ask, place: undefined, incarnation }),
+      defer: (ask) => void instance.deferred.set(ask.id, { ask, asker: undefined, incarnation }),
       answer: (ask, value) => turns.answer(instance, ask, value),
       // The slot may be another's by then.
       warn: (message) => reports.add(REPORT.warning, isOver() ? -1 : slot, message),
@@ -320,7 +320,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     // It may answer them as it starts.
     if (request.asks !== undefined) {
       turns.know(host);
-      instance.takeOver(request.asks, place);
+      instance.takeOver(request.asks, host);
     }
     try {
       instance.start();

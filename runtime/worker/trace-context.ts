@@ -1,14 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import { registered } from '../wire/otel-registry.ts';
+import type { RunningTrace } from './running-trace.ts';
 import { threadState } from './thread-state.ts';
-
-/** The trace that what runs is a part of, also after an `await`. */
-export interface RunningTrace {
-  readonly headers: TraceHeaders;
-  /** Delayed events of a machine that it went through, one after the other. */
-  readonly delays: number;
-}
 
 /**
  * Delayed events in a row that are of one trace: more tries than clients of HTTP services make by themselves (2 to 5), and few

@@ -156,11 +156,11 @@ export class Turns {
     const deferred = instance.deferred.get(id);
     if (deferred === undefined) return false;
     instance.deferred.delete(id);
-    const { ask, place } = deferred;
+    const { ask, asker } = deferred;
     ask.state = 'answered';
     ask.value = value;
-    // Within the turn that put it off there is no place yet, and its end tells of it.
-    place?.source.acks.answered(ask.tag, value);
+    // Within the turn that put it off nobody is there to tell yet, and its end tells of it.
+    asker?.acks.answered(ask.tag, value);
     this.#tell();
     return true;
   }

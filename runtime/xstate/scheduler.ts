@@ -1,5 +1,5 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate';
-import type { Clock } from './xstate5.ts';
+import type { Clock } from './actor-clock.ts';
 
 /** A timer that has not come yet. */
 export interface Scheduled {

@@ -1,7 +1,7 @@
 import { createActor, fromPromise, sendParent, sendTo, setup, type AnyActorRef } from 'xstate';
 import { expect, it } from 'vitest';
 import { started } from './fixtures/hosting.ts';
-import type { Inspected } from '../wire/inspection.ts';
+import type { Inspected } from './inspected.ts';
 
 const kid = setup({ types: { events: {} as { type: 'ping' } } }).createMachine({
   on: { ping: { actions: sendParent({ type: 'pong' }) } },

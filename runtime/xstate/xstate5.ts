@@ -13,6 +13,7 @@ import {
 import { HoldfastError } from '../base/errors.ts';
 import { callUser } from '../base/user-call.ts';
 import { checkHandler, checkObserver, checkSelector } from '../base/observer-check.ts';
+import type { Clock } from './actor-clock.ts';
 import { actorAt, movable, pathsWithin } from './family.ts';
 import {
   waitOf,
@@ -34,15 +35,7 @@ import { heedingContexts, withoutContexts } from './persist-context.ts';
 import { Relay } from './relay.ts';
 import { Running } from './running.ts';
 import { Scheduler } from './scheduler.ts';
-import type { Inspected } from '../wire/inspection.ts';
-
-/** Runs and cancels delayed functions; XState's own `Clock`. */
-export interface Clock {
-  setTimeout(run: () => void, ms: number): unknown;
-  clearTimeout(handle: unknown): void;
-  /** Milliseconds since the epoch. Default: `Date.now`. */
-  date?(): number;
-}
+import type { Inspected } from './inspected.ts';
 
 /* oxlint-disable typescript/no-explicit-any -- XState's own name for "any event" */
 type Internals = {
