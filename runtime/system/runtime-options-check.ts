@@ -11,7 +11,7 @@ import {
   type Rules,
 } from '../base/call-check.ts';
 import { inspectOptions, inspectProblems, type InspectOptions } from '../inspect/inspect-options.ts';
-import type { RuntimeOptions } from '../runtime.ts';
+import type { RuntimeOptions } from './runtime-options.ts';
 
 /** What `createRuntime` was given, each option read once. */
 export type CheckedOptions = Omit<RuntimeOptions, 'inspect'> & { readonly inspect?: InspectOptions };
