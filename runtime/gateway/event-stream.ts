@@ -3,7 +3,6 @@ import type { AgentRef } from '../instance/agent-ref.ts';
 import { contained } from '../base/contained.ts';
 import type { HttpError } from './http-error.ts';
 import { snapshotParts } from './routes.ts';
-import type { StreamRoom } from './streams.ts';
 
 /** What a client wants to hear, and how often. */
 export interface StreamWishes {
@@ -260,4 +259,15 @@ export class EventStream {
 
 function encode(data: object): Uint8Array {
   return encoder.encode(JSON.stringify(data));
+}
+
+/** Where a stream keeps what waits for its client. */
+export interface StreamRoom {
+  /** Whether so many bytes more may wait, for a client for whom `own` wait already. */
+  fits(own: number, bytes: number): boolean;
+  add(bytes: number): void;
+  /** As it is sent: JSON, without values of secrets. */
+  shown(value: unknown, part?: (value: Record<string, unknown>) => object): Uint8Array;
+  /** The stream is over. */
+  leave(): void;
 }

@@ -1,20 +1,9 @@
 import type { AgentRef } from '../instance/agent-ref.ts';
 import type { Scrubber } from '../secrets/scrub/scrubber.ts';
-import { EventStream, type StreamWishes } from './event-stream.ts';
+import { EventStream, type StreamRoom, type StreamWishes } from './event-stream.ts';
 import { HttpError } from './http-error.ts';
 import { plainJson } from './plain-json.ts';
 import { type Caller, may, OWNER, type TokenAccess } from './token-access.ts';
-
-/** Where a stream keeps what waits for its client. */
-export interface StreamRoom {
-  /** Whether so many bytes more may wait, for a client for whom `own` wait already. */
-  fits(own: number, bytes: number): boolean;
-  add(bytes: number): void;
-  /** As it is sent: JSON, without values of secrets. */
-  shown(value: unknown, part?: (value: Record<string, unknown>) => object): Uint8Array;
-  /** The stream is over. */
-  leave(): void;
-}
 
 /** What was emitted and waits for one client. */
 const MOST_BYTES = 1024 * 1024;

@@ -20,7 +20,7 @@ import { parseDocument } from '../config/document.ts';
 import { validateConfig } from '../config/load.ts';
 import { auditFiles } from '../secrets-audit/audit.ts';
 import { filesNamed } from '../secrets-audit/files.ts';
-import type { PlanFile } from './choices.ts';
+import type { PlanFile } from './plan-file.ts';
 
 const examples = fileURLToPath(new URL('../../examples/migration/', import.meta.url));
 const cases = ['owner', 'list', 'entries', 'own-keys', 'includes', 'minimal'];

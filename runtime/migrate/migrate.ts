@@ -4,7 +4,7 @@ import { property } from '../config/finding.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { projectOf } from '../base/project.ts';
 import { type Change, changedMeanwhile } from './change.ts';
-import { choicesOf, type PlanFile } from './choices.ts';
+import { choicesOf, type PlanFile } from './plan-file.ts';
 import { dataFolder } from './data-folder.ts';
 import { readOldFiles } from './old-files.ts';
 import { type Plan, planMigration } from './plan.ts';

@@ -1,4 +1,5 @@
-import { type NamedJsonValue, valuesOfJson } from '../secrets-audit/named-values.ts';
+import { valuesOfJson } from '../secrets-audit/named-values.ts';
+import type { NamedJsonValue } from '../secrets-audit/named-value.ts';
 import { isNamedCredential } from './named-credentials.ts';
 import { isAll } from './spans.ts';
 import { TokenFinder } from './tokens.ts';

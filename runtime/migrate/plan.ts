@@ -16,17 +16,10 @@ import { referencesIn } from './old-references.ts';
 import { secretsOf } from './old-secrets.ts';
 import { type Proposal, proposalsFor } from './proposed-grants.ts';
 import { type Search, searchFor } from './search.ts';
-import { todosOf } from './todos.ts';
+import { type Removed, type Strange, todosOf } from './todos.ts';
 
 /** The provider of the values that leave a config, unless a config has another one of that name. */
 const KEPT = 'kept';
-
-/** A key that leaves a config. */
-export interface Removed {
-  readonly path: ConfigPath;
-  /** `openclaw.json:12` */
-  readonly place: string;
-}
 
 /** What a migration is going to do. Nothing of it has been done. */
 export interface Plan {
@@ -154,12 +147,6 @@ interface Built {
   readonly config: NewConfig;
   readonly others: Awaited<ReturnType<typeof cleanedFiles>>;
   readonly result: Result;
-}
-
-/** A member of an old config that leaves it since ours could not read it. */
-export interface Strange {
-  readonly path: ConfigPath;
-  readonly why: string;
 }
 
 /** Sections of an old config in which a single member may be left. */

@@ -10,7 +10,6 @@ import type { OldAgent } from './old-agents.ts';
 import { type OldFiles, placeIn } from './old-files.ts';
 import type { OldProviders } from './old-providers.ts';
 import type { StandIn } from './old-references.ts';
-import type { Removed, Strange } from './plan.ts';
 import type { Proposal } from './proposed-grants.ts';
 import { GAP, REMOVED } from './spans.ts';
 
@@ -154,4 +153,17 @@ function lostIn(changes: readonly Change[]): string[] {
 
 function isOfGateway([top]: ConfigPath): boolean {
   return top === 'gateway';
+}
+
+/** A key that leaves a config. */
+export interface Removed {
+  readonly path: ConfigPath;
+  /** `openclaw.json:12` */
+  readonly place: string;
+}
+
+/** A member of an old config that leaves it since ours could not read it. */
+export interface Strange {
+  readonly path: ConfigPath;
+  readonly why: string;
 }

@@ -7,13 +7,8 @@ import { isEnvFile } from './env-file.ts';
 import type { AuditFinding } from './finding.ts';
 import { knownTokens } from './known-tokens.ts';
 import { looksRandom } from './markers.ts';
-import {
-  innerValuesOfJson,
-  valuesOfBrokenJson,
-  valuesOfEnv,
-  valuesOfJson,
-  type NamedValue,
-} from './named-values.ts';
+import { innerValuesOfJson, valuesOfBrokenJson, valuesOfEnv, valuesOfJson } from './named-values.ts';
+import type { NamedValue } from './named-value.ts';
 import { valuesOfText } from './text-values.ts';
 
 /** Milliseconds for one file of 1 MiB at most: some hundred times of what it takes. */

@@ -2,7 +2,7 @@ import { plainText } from '../config/received.ts';
 import { placeholderReason } from '../secrets/values/placeholders.ts';
 import { isContainerName, isDetail, nameClass, type NameClass } from './credential-names.ts';
 import { isMarker, isWords, looksRandom } from './markers.ts';
-import type { NamedValue } from './named-values.ts';
+import type { NamedValue } from './named-value.ts';
 
 export { isCredentialName } from './credential-names.ts';
 

@@ -1,4 +1,4 @@
-import type { EnvAssignment } from './env-file.ts';
+import type { EnvAssignment } from './env-assignment.ts';
 
 /** The assignments of an `.env` as the package `dotenv` reads them (16 and 17), in their order. */
 export function readDotenv(text: string): EnvAssignment[] {

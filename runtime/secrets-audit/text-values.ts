@@ -3,7 +3,7 @@ import type { Span } from '../config/finding.ts';
 import { nameClass } from './credential-names.ts';
 import { looksRandom } from './markers.ts';
 import { listedTexts, namedTexts, type NamedText } from './named-texts.ts';
-import type { NamedValue } from './named-values.ts';
+import type { NamedValue } from './named-value.ts';
 
 /** Files of settings: a line is a name and its value, and no prose. */
 const settings = /\.(?:ya?ml|toml|ini|cfg|conf|properties)(?:$|\.)/i;

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { HoldfastError } from '../../base/errors.ts';
-import { parsePlan, planFile } from '../../migrate/choices.ts';
+import { parsePlan, planFile } from '../../migrate/plan-file.ts';
 import { migrate } from '../../migrate/migrate.ts';
 import { version } from '../../base/version.ts';
 import { configFile, noConfig } from '../config-file.ts';
