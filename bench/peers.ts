@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installLocked } from '../.ci/install-locked.ts';
 import type { Task } from './raw/thread.ts';
-import type { Savina } from './savina-between.ts';
+import type { Savina } from './savina-actors.ts';
 
 /** Not every peer always stops under load; nothing is measured then. */
 const STOP_MS = 2000;

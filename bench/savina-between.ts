@@ -2,6 +2,7 @@ import { createRuntime, type AgentRef } from 'holdfast';
 import { startComedySavina } from './peers.ts';
 import { rawSavina } from './raw/savina.ts';
 import type { Results } from './results.ts';
+import type { Savina } from './savina-actors.ts';
 import { measure, type Variant } from './rounds.ts';
 
 const RAW = 'raw postMessage, a port between each two';
@@ -13,19 +14,6 @@ const BURST = 128;
 const ACTORS = 8;
 const HOPS = 4000;
 const BIG_ROUNDS = 500;
-
-/** The micro-benchmarks among actors in threads; the host only starts them and hears of the end. */
-export interface Savina {
-  /** Round trips between two; says how many came back. */
-  readonly pingPong: (rounds: number) => Promise<number>;
-  /** One sends, one counts, and says how many it has seen by now. */
-  readonly counting: (events: number, burst: number) => Promise<number>;
-  /** Hands a token on until no hop is left; says what is left. */
-  readonly ring?: (hops: number) => Promise<number>;
-  /** Each asks all others in turn; says how many are through. */
-  readonly big?: (rounds: number) => Promise<number>;
-  readonly stop: () => Promise<unknown>;
-}
 
 /** One of the micro-benchmarks: throws when not everything happened. */
 interface Game {

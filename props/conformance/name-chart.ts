@@ -6,7 +6,7 @@ import type {
   RawReaction,
   RawState,
   RawTransition,
-} from './chart-arbitrary.ts';
+} from './raw-chart.ts';
 import {
   RICH,
   THROWN,
