@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Grant } from '../config/grant-schema.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { OldSecret, Proposal } from './proposed-grants.ts';
+import type { OldSecret } from './proposed-grants.ts';
 import type { PlainCredential } from './old-files.ts';
 import type { Choices } from './choices.ts';
 import type { Plan } from './plan.ts';

@@ -1,6 +1,5 @@
 import { parseDocument } from '../config/document.ts';
 import { Lines } from '../config/excerpt.ts';
-import type { ConfigPath, Span } from '../config/finding.ts';
 import { lexemes } from '../config/lexemes.ts';
 import { readDotenv } from './dotenv-file.ts';
 import { readEnv } from './env-file.ts';

@@ -1,6 +1,4 @@
-import { inspect } from 'node:util';
 import { measure } from '../mailbox/size.ts';
-import { safeCopy } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
 import { REPORT, type LogReport } from '../wire/protocol.ts';
 import type { Clock } from '../xstate/actor-clock.ts';

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import { registered } from '../wire/otel-registry.ts';
-import type { RunningTrace } from './running-trace.ts';
 import { threadState } from './thread-state.ts';
 
 /**
