@@ -1,4 +1,4 @@
-import type { Tag } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import type { Attachment, Outbox } from '../mailbox/outbox.ts';
 import type { PeerSeat, PeerThread } from './peer.ts';
 
