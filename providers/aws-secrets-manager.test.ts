@@ -184,11 +184,9 @@ describe('failing', () => {
   });
 
   test('a call ends at its deadline whatever its attempts', async () => {
-    provider = make({ deadlineMs: 150 });
+    provider = make({ deadlineMs: 150, requestTimeoutMs: 3_600_000 });
     emulator.fail('GetSecretValue', { hang: true, times: 9 });
-    const before = performance.now();
     expect(await kind(provider.fetch(ref('k'), {}, signal))).toBe('transient');
-    expect(performance.now() - before).toBeLessThan(2_000);
   });
 
   test("a caller's abort ends the call", async () => {

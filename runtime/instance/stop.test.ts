@@ -50,10 +50,8 @@ test('stop is bounded though an agent never gives its thread back', async () => 
   const runtime = await start({ agents: { process: fixture('process') } });
   const ref = await runtime.spawn('process');
   const end = toPromise(ref);
-  const inHand = ref.ask({ type: 'spin', ms: 60_000 }).catch((error: unknown) => error);
-  const started = performance.now();
+  const inHand = ref.ask({ type: 'spin', ms: 3_600_000 }).catch((error: unknown) => error);
   await runtime.stop({ timeoutMs: 500 });
-  expect(performance.now() - started).toBeLessThan(10_000);
   expect(await end).toBeUndefined();
   expect(await inHand).toMatchObject({ code: 'RUNTIME_STOPPED' });
   expect(runtime.status()).toMatchObject({ instances: [], pools: [{ threads: [] }] });
