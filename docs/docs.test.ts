@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { HoldfastError, type HoldfastErrorCode } from 'holdfast';
 import { configJsonSchema, validateConfig } from 'holdfast/config';
 import { runCommand } from '../runtime/cli/program.ts';
 import { anchorsOf } from './anchors.fixture.ts';
@@ -57,6 +58,16 @@ test('a documented error code occurs in the sources, and a reserved one does not
       .soft(uses.length > 0, `${code} is used in ${uses.join(', ') || 'nothing'}`)
       .toBe(!reserved.has(code));
   }
+});
+
+test('the table of errors says of each code what its errors say', () => {
+  const told = [...errors.matchAll(/^\| \[`([A-Z_]+)`\]\(#[a-z_]+\) \| (yes|no) \|/gm)];
+  const codes = union(read('runtime/base/errors.ts'), 'HoldfastErrorCode') as HoldfastErrorCode[];
+  const expected = codes.map((code) => [code, new HoldfastError(code, '').retryable ? 'yes' : 'no'] as const);
+  expect(told).toHaveLength(codes.length);
+  expect(Object.fromEntries(told.map(([, code, said]) => [code, said]))).toEqual(
+    Object.fromEntries(expected),
+  );
 });
 
 test('each documented error says when it comes and what to do', () => {

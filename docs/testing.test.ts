@@ -30,8 +30,8 @@ test.each(['0', '1'])('the tests of the guide pass with HOLDFAST_TEST_THREADS=%s
     ['-C', 'holdfast-source', '--test', '--test-reporter=tap', join(folder, 'trader.test.ts')],
     { cwd: root, timeout: 25_000, env: { ...process.env, HOLDFAST_TEST_THREADS: threads } },
   );
-  expect(stdout).toMatch(/^# tests 5$/m);
-  expect(stdout).toMatch(/^# pass 5$/m);
+  expect(stdout).toMatch(/^# tests 6$/m);
+  expect(stdout).toMatch(/^# pass 6$/m);
 });
 
 test('the code of the guide type-checks', async () => {

@@ -41,8 +41,61 @@ export type HoldfastErrorCode =
   | 'ISOLATION_UNAVAILABLE';
 
 /**
+ * Whether the same call may succeed later although nobody changes anything: no caller, no config, no agent, no grant.
+ * A new code has to say so here.
+ */
+const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
+  CONFIG_INVALID: false,
+  OPTION_INVALID: false,
+  AGENT_UNKNOWN: false,
+  AGENT_MODULE_NOT_FOUND: false,
+  AGENT_EXPORT_INVALID: false,
+  AGENT_START_FAILED: false,
+  // An instance that ends by itself gives its place back.
+  ACTIVATION_LIMIT: true,
+  // Whoever holds the address may never end.
+  ADDRESS_TAKEN: false,
+  AGENT_STOPPED: false,
+  AGENT_QUARANTINED: false,
+  MAILBOX_FULL: true,
+  MESSAGE_UNCLONABLE: false,
+  MESSAGE_TOO_LARGE: false,
+  EVENT_RESERVED: false,
+  REPLAY_REFUSED: false,
+  ASK_TIMEOUT: true,
+  ASK_UNANSWERED: false,
+  ASK_TOO_DEEP: false,
+  REPLY_UNCLONABLE: false,
+  NOT_MIRRORED: false,
+  // Threads become free, and a pool that has given up tries again when its window has passed.
+  POOL_EXHAUSTED: true,
+  THREAD_START_TIMEOUT: true,
+  // The instances of a thread are restarted, and another of them may have ended it.
+  THREAD_CRASHED: true,
+  THREAD_OUT_OF_MEMORY: true,
+  THREAD_HUNG: true,
+  // A runtime that has stopped does not start again.
+  RUNTIME_STOPPED: false,
+  SECRET_NOT_GRANTED: false,
+  SECRET_NOT_FOUND: false,
+  SECRET_DENIED: false,
+  SECRET_UNAVAILABLE: true,
+  SECRET_RATE_LIMITED: true,
+  FETCH_FAILED: true,
+  SECRET_IN_SNAPSHOT: false,
+  STORE_FENCED: false,
+  STORE_FAILED: true,
+  ISOLATION_UNAVAILABLE: false,
+};
+
+/** What {@link HoldfastError.retryable} is for a code; false for text that is none of its codes. */
+export function isRetryable(code: string): boolean {
+  return Object.hasOwn(retryable, code) && retryable[code as HoldfastErrorCode];
+}
+
+/**
  * The one error class of Holdfast. `code` is stable, `message` says what to do next, `cause` is the
- * underlying error where there is one.
+ * underlying error where there is one, `retryable` says whether to try again.
  *
  * @example
  * ```ts
@@ -58,6 +111,16 @@ export class HoldfastError extends Error {
   constructor(code: HoldfastErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+
+  /**
+   * Whether the same call may succeed later although nobody changes anything: `true` for `MAILBOX_FULL`, `false` for
+   * `CONFIG_INVALID`. The code alone decides; `docs/errors.md` has the table. It does not say whether the call took
+   * effect: an ask that timed out may still be handled, so repeat only what is safe to do twice. Wait between attempts,
+   * and make only so many: what was the cause may not pass.
+   */
+  get retryable(): boolean {
+    return isRetryable(this.code);
   }
 }
 

@@ -82,12 +82,16 @@ export async function request(
   }
   const found = answer.text === '' ? undefined : json(answer.text);
   if (answer.ok && (answer.text === '' || found !== undefined)) return found;
-  const { code, message } = (found as { error?: Record<string, unknown> } | undefined)?.error ?? {};
+  const { code, message, retryable } =
+    (found as { error?: Record<string, unknown> } | undefined)?.error ?? {};
   if (typeof code !== 'string' || typeof message !== 'string') {
     const what = `what answers at ${url} is no gateway of Holdfast (status ${answer.status})`;
     throw new GatewayError('NO_GATEWAY', `${what}; look at the address, and at proxies on the way`);
   }
-  throw new GatewayError(code, inCommandWords(code, message, reached), { isAnswer: true });
+  throw new GatewayError(code, inCommandWords(code, message, reached), {
+    isAnswer: true,
+    retryable: retryable === true,
+  });
 }
 
 /** What is said to those who speak HTTP, for those who speak to the command. */

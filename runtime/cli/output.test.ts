@@ -170,7 +170,7 @@ test('with --json a command line that makes no sense is a document, and nothing 
       line,
       2,
       '',
-      { ok: false, error: { code: 'USAGE', message } },
+      { ok: false, error: { code: 'USAGE', message, retryable: false } },
     ]);
   }
 });

@@ -41,11 +41,12 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
     return code;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
-    const { code: name, message, isOthers } = failureOf(error);
+    const { code: name, message, retryable, isOthers } = failureOf(error);
     terminal.starter?.({ failed: { code: name, message } });
     if (isJson) {
       const problems = error instanceof ConfigError ? { problems: error.problems } : {};
-      shown.stdout.write(`${JSON.stringify({ ok: false, error: { code: name, message }, ...problems })}\n`);
+      const document = { ok: false, error: { code: name, message, retryable }, ...problems };
+      shown.stdout.write(`${JSON.stringify(document)}\n`);
     } else if (!(error instanceof CommanderError)) {
       shown.stderr.write(`${isOthers ? shownText(message) : message}\n`);
     }
@@ -54,18 +55,28 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
   }
 }
 
-/** What is said of an error, and whether somebody else than Holdfast said some of it: that stays in its line. */
-function failureOf(error: unknown): { code: string | undefined; message: string; isOthers: boolean } {
+interface Failure {
+  readonly code: string | undefined;
+  readonly message: string;
+  readonly retryable: boolean;
+  /** Somebody else than Holdfast said some of it: that stays in its line. */
+  readonly isOthers: boolean;
+}
+
+/** What is said of an error. */
+function failureOf(error: unknown): Failure {
   if (error instanceof CommanderError) {
     const said = error.code === 'commander.help' ? 'name a command; --help lists them' : error.message;
-    return { code: 'USAGE', message: said.replace(/^error: /, ''), isOthers: false };
+    return { code: 'USAGE', message: said.replace(/^error: /, ''), retryable: false, isOthers: false };
   }
-  const { code, message } = (error instanceof Error ? error : new Error(String(error))) as {
+  const { code, message, retryable } = (error instanceof Error ? error : new Error(String(error))) as {
     code?: string;
     message: string;
+    retryable?: unknown;
   };
   const isOfConfig = code === 'CONFIG_INVALID' || code === 'AGENT_MODULE_NOT_FOUND';
-  return { code, message, isOthers: error instanceof GatewayError && error.isAnswer && !isOfConfig };
+  const isOthers = error instanceof GatewayError && error.isAnswer && !isOfConfig;
+  return { code, message, retryable: retryable === true, isOthers };
 }
 
 type Ending = <A extends unknown[]>(

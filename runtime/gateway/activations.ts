@@ -52,5 +52,5 @@ function tooMany(count: number): HttpError {
   const message =
     `this token has started ${count} instances that are there, by ?activate=true; that is as many as ` +
     'gateway.limits.activatedInstances allows. Stop some, raise it, or start them with PUT and a token that allows manage';
-  return new HttpError(429, 'LIMIT_REACHED', message, 1);
+  return new HttpError(429, 'LIMIT_REACHED', message);
 }

@@ -120,7 +120,8 @@ describe('what makes no sense is refused, with what to do', () => {
     ['POST', '/v1/dead-letters/none/replay', undefined, 409, 'REPLAY_REFUSED'],
   ])('%s %s %j', async (method, path, body, status, code) => {
     await open.call('PUT', '/v1/agents/counter/a');
-    expect(await open.call(method, path, body)).toMatchObject({ status, body: { error: { code } } });
+    const answer = await open.call(method, path, body);
+    expect(answer).toMatchObject({ status, body: { error: { code, retryable: false } } });
   });
 
   test('an event that is nested too deep to cross is refused, and the instance answers the next', async () => {

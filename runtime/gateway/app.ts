@@ -10,7 +10,7 @@ import { inTraceOf } from '../telemetry/remote-context.ts';
 import { toPrometheus } from '../telemetry/to-prometheus.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import { crossOrigin } from './cross-origin.ts';
-import { HttpError, httpErrorOf } from './http-error.ts';
+import { errorBody, HttpError, httpErrorOf } from './http-error.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { Answer } from './kept-answers.ts';
 import { openApiDocument } from './open-api.ts';
@@ -103,9 +103,9 @@ export function gatewayApp(options: AppOptions): Hono {
 
 /** What was thrown, as it is told: without values of secrets. */
 function answerTo(error: unknown, { logger, scrubber }: Pick<AppOptions, 'logger' | 'scrubber'>): Answer {
-  const { status, code, message, retryAfter } = httpErrorOf(error);
+  const { status, code, message, retryable, retryAfter } = httpErrorOf(error);
   if (status === 500) logger.error({ code, error }, 'a request failed for no reason of its own');
-  const body = JSON.stringify({ error: { code, message: scrubber.scrubText(message) } });
+  const body = JSON.stringify(errorBody({ code, message: scrubber.scrubText(message), retryable }));
   return { status, body, retryAfter };
 }
 
@@ -312,10 +312,10 @@ function bodyWith(found: unknown, { scrubber }: Pick<AppOptions, 'scrubber'>): s
 }
 
 async function run(route: Route, request: RouteRequest, options: AppOptions): Promise<Answer> {
-  const { status, body } = await route.run(options, request);
+  const { status, body, retryAfter } = await route.run(options, request);
   if (body === undefined) return { status, body: '' };
   const seen = route.operationId === 'listAgents' ? onlyOf(body, request.caller.agents) : body;
-  return { status, body: bodyWith(seen, options) };
+  return { status, body: bodyWith(seen, options), retryAfter };
 }
 
 /** A token for some agents shows nothing of the others. */

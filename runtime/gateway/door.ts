@@ -129,13 +129,13 @@ export class Door {
       return;
     }
     if (this.#held.size >= MOST_HELD) {
-      this.#refuser(new HttpError(503, 'RESTARTING', 'too many connections wait for the restart', 1))(socket);
+      this.#refuser(new HttpError(503, 'RESTARTING', 'too many connections wait for the restart'))(socket);
       return;
     }
     const ms = this.#options.holdMs();
     const refuse = (): void => {
       this.#held.delete(socket);
-      this.#refuser(new HttpError(503, 'RESTARTING', `the restart took longer than ${ms} ms`, 1))(socket);
+      this.#refuser(new HttpError(503, 'RESTARTING', `the restart took longer than ${ms} ms`))(socket);
     };
     const late = setTimeout(
       contained(refuse, (error) => this.#broken(error, socket)),

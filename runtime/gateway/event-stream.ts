@@ -89,9 +89,9 @@ export class EventStream {
   }
 
   /** The gateway ends it, and says why; what waits is left out. */
-  close({ code, message }: HttpError): void {
+  close({ code, message, retryable }: HttpError): void {
     this.#dropWaiting();
-    this.#end('closed', { code, message });
+    this.#end('closed', { code, message, retryable });
   }
 
   #hear(ref: AgentRef): void {

@@ -139,7 +139,7 @@ test('a service that crashes too often is given up, and requests are told so', a
   expect(await ended).toMatchObject({ code: 'RUNTIME_STOPPED' });
   expect(await call('GET', '/v1/agents')).toMatchObject({
     status: 503,
-    body: { error: { code: 'SERVICE_FAILED' } },
+    body: { error: { code: 'SERVICE_FAILED', retryable: true } },
   });
 });
 

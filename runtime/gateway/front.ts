@@ -14,9 +14,9 @@ import { type ConfigChange, changeOf } from './config-change.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { CrashBudget } from './crash-budget.ts';
 import { Door } from './door.ts';
-import { HttpError, httpErrorOf } from './http-error.ts';
+import { errorBody, HttpError, httpErrorOf } from './http-error.ts';
 import { goneOf, logGone } from './known-instances.ts';
-import type { ControlAction, HandedState } from './messages.ts';
+import type { ControlAction, ControlAnswer, HandedState } from './messages.ts';
 import { realModules } from './real-modules.ts';
 import type { ServiceProcess } from './service-process.ts';
 import { Services } from './services.ts';
@@ -508,7 +508,7 @@ export class Front {
   }
 
   /** Does what a request to a service process asks of the gateway. */
-  async #control(action: ControlAction): Promise<{ status: number; body: object }> {
+  async #control(action: ControlAction): Promise<ControlAnswer> {
     try {
       if (action === 'status') return { status: 200, body: this.status() };
       if (action === 'restart') return { status: 200, body: await this.restart() };
@@ -517,12 +517,12 @@ export class Front {
       if (!this.#isStopping) setImmediate(() => process.emit('SIGTERM'));
       return { status: 202, body: { result: 'stopping' } };
     } catch (error) {
-      const { status, code, message } = httpErrorOf(error);
-      return { status, body: { error: { code, message } } };
+      const found = httpErrorOf(error);
+      return { status: found.status, body: errorBody(found), retryAfter: found.retryAfter };
     }
   }
 }
 
 function tooMany(): HttpError {
-  return new HttpError(503, 'SERVICE_FAILED', 'the service has no room for another connection', 1);
+  return new HttpError(503, 'SERVICE_FAILED', 'the service has no room for another connection');
 }

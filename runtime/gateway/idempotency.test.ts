@@ -184,7 +184,10 @@ describe('what was surely not done is done when it comes again', () => {
     const { order, ask, pipe, letGo, done } = await orders({ mailbox: { capacity: 1 } });
     const holding = ask('ask', order('reply', { pipe }), 'first');
     const refused = await ask('ask', order('reply'), 'k');
-    expect(refused).toMatchObject({ status: 429, body: { error: { code: 'MAILBOX_FULL' } } });
+    expect(refused).toMatchObject({
+      status: 429,
+      body: { error: { code: 'MAILBOX_FULL', retryable: true } },
+    });
     expect(refused.headers.get('retry-after')).toBe('1');
     await letGo();
     expect(await holding).toMatchObject({ status: 200 });

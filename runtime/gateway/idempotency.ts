@@ -168,7 +168,7 @@ export class Idempotency {
       return ofToken;
     }
     const message = `${MOST_RUNNING} requests of this token with an Idempotency-Key are under way; wait for some`;
-    throw new HttpError(429, 'LIMIT_REACHED', message, 1);
+    throw new HttpError(429, 'LIMIT_REACHED', message);
   }
 
   /** All that is kept, for another process; of what is under way, that nobody will know what came of it. */

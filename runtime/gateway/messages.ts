@@ -33,6 +33,14 @@ export interface HandedState {
 /** What may be asked of the front. */
 export type ControlAction = 'status' | 'restart' | 'reload' | 'stop';
 
+/** What came of it, as the client is told. */
+export interface ControlAnswer {
+  readonly status: number;
+  readonly body: object;
+  /** Seconds, when it failed and may succeed later. */
+  readonly retryAfter?: number | undefined;
+}
+
 /** Has a process load all that it needs. */
 export interface Prepare {
   readonly type: 'prepare';
@@ -62,7 +70,7 @@ export type ToService =
   | { readonly type: 'roll'; readonly pools: readonly ResolvedPool[] }
   | { readonly type: 'hand-over' }
   | { readonly type: 'succeeded'; readonly socket: string; readonly gateway: ResolvedGateway }
-  | { readonly type: 'controlled'; readonly n: number; readonly status: number; readonly body: object }
+  | ({ readonly type: 'controlled'; readonly n: number } & ControlAnswer)
   | { readonly type: 'stop' };
 
 /** Instances of a service process have come or gone since it said so last; of a thousand it tells the names. */

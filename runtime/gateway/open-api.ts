@@ -20,11 +20,25 @@ export function openApiDocument(): object {
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
       schemas: { Error: schemaOf(errorSchema) },
+      headers: { 'Retry-After': retryAfter },
     },
   };
 }
 
-const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+const errorSchema = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    retryable: z
+      .boolean()
+      .describe('Whether the same request may succeed later although nobody changes anything.'),
+  }),
+});
+
+const retryAfter = {
+  description: 'Seconds to wait before the next attempt: with each error that is retryable, but for a 504.',
+  schema: { type: 'integer', minimum: 1 },
+};
 
 function operation({
   operationId,
@@ -69,6 +83,7 @@ function operation({
       [status]: { description: summary, ...content },
       default: {
         description: 'It failed',
+        headers: { 'Retry-After': { $ref: '#/components/headers/Retry-After' } },
         content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
       },
     },

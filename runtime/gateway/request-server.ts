@@ -176,12 +176,12 @@ export class RequestServer {
 
   async #hold(): Promise<Successor> {
     if (this.#held >= MOST_HELD)
-      throw new HttpError(503, 'RESTARTING', 'too many requests wait for the restart', 1);
+      throw new HttpError(503, 'RESTARTING', 'too many requests wait for the restart');
     this.#held += 1;
     const ms = this.#options.requestTimeoutMs();
     try {
       return await within(systemClock, ms, this.#succeeded.promise, () => {
-        return new HttpError(503, 'RESTARTING', `the restart took longer than ${ms} ms`, 1);
+        return new HttpError(503, 'RESTARTING', `the restart took longer than ${ms} ms`);
       });
     } finally {
       this.#held -= 1;
@@ -190,7 +190,7 @@ export class RequestServer {
 }
 
 function stops(): HttpError {
-  return new HttpError(503, 'RUNTIME_STOPPED', 'the gateway stops', 1);
+  return new HttpError(503, 'RUNTIME_STOPPED', 'the gateway stops');
 }
 
 function isControl({ url }: IncomingMessage): boolean {

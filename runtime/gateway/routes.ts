@@ -45,6 +45,7 @@ export interface RouteRequest {
 export interface RouteAnswer {
   readonly status: number;
   readonly body?: unknown;
+  readonly retryAfter?: number | undefined;
 }
 
 /** One operation of the HTTP face: what the router, the checks and the OpenAPI document are made of. */

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { HoldfastError } from '../base/errors.ts';
-import { HttpError, httpErrorOf } from './http-error.ts';
+import { errorBody, HttpError, httpErrorOf } from './http-error.ts';
 
 /** Answers with an error, outside of the app. What is half out cannot be taken back: its connection ends. */
 export function sendError(response: ServerResponse, error: unknown): void {
@@ -9,10 +9,11 @@ export function sendError(response: ServerResponse, error: unknown): void {
     return;
   }
   const isKnown = error instanceof HttpError || error instanceof HoldfastError;
-  const { status, code, message, retryAfter } = isKnown
+  const found = isKnown
     ? httpErrorOf(error)
     : new HttpError(502, 'SERVICE_FAILED', 'the service ended while it had this request');
-  const text = JSON.stringify({ error: { code, message } });
+  const { status, retryAfter } = found;
+  const text = JSON.stringify(errorBody(found));
   response.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(text),

@@ -4,7 +4,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import { KnownInstances } from './known-instances.ts';
-import type { ControlAction, FromService, ToService } from './messages.ts';
+import type { ControlAction, ControlAnswer, FromService, ToService } from './messages.ts';
 
 /** A process that was asked to end and does not is killed, so long after the requests that it has. */
 const END_MS = 20_000;
@@ -24,7 +24,7 @@ export interface ServiceProcessOptions {
   /** Takes what it writes; with a promise, no more of it until that resolves. */
   readonly log: (text: string) => Promise<void> | void;
   /** Does what a request to it asks of the front. */
-  readonly control: (action: ControlAction) => Promise<{ readonly status: number; readonly body: object }>;
+  readonly control: (action: ControlAction) => Promise<ControlAnswer>;
   /** Gets back a connection, unread, that did not reach it. */
   readonly lost: (socket: Socket) => void;
 }

@@ -20,6 +20,7 @@ import { Idempotency } from './idempotency.ts';
 import { InstanceReports } from './instance-reports.ts';
 import type {
   ControlAction,
+  ControlAnswer,
   FromService,
   HandedInstance,
   HandedState,
@@ -42,8 +43,6 @@ const DRAIN_MS = 10_000;
 /** How often, and how many times, the page of the inspector is tried for while another process may have its port. */
 const PAGE_MS = 1000;
 const PAGE_TRIES = 60;
-
-type Controlled = Pick<Extract<ToService, { type: 'controlled' }>, 'status' | 'body'>;
 
 /** The process that has the runtime: it is prepared, serves, and hands its instances to the next. */
 export class Service {
@@ -78,7 +77,7 @@ export class Service {
   readonly #streams = new Streams(this.#leaving.signal);
   readonly #streamTokens = new StreamTokens(systemClock);
   #activations: Activations | undefined;
-  readonly #controls = new Map<number, (answer: Controlled) => void>();
+  readonly #controls = new Map<number, (answer: ControlAnswer) => void>();
   #controlled = 0;
 
   constructor(logger: Logger, tell: (message: FromService) => void) {
@@ -281,7 +280,7 @@ export class Service {
     }
   }
 
-  #control(action: ControlAction): Promise<Controlled> {
+  #control(action: ControlAction): Promise<ControlAnswer> {
     const n = (this.#controlled += 1);
     return new Promise((resolve) => {
       this.#controls.set(n, resolve);

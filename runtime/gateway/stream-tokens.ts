@@ -46,7 +46,7 @@ export class StreamTokens {
     for (const { owner } of this.#entries.values()) if (owner.name === name) count += 1;
     if (count >= MOST) {
       const message = `${MOST} stream tokens of this token are not used yet; each is good for ${STREAM_TOKEN_MS / 1000} s`;
-      throw new HttpError(429, 'LIMIT_REACHED', message, 1);
+      throw new HttpError(429, 'LIMIT_REACHED', message);
     }
     const [id, secret] = [randomBytes(12).toString('hex'), randomBytes(32).toString('base64url')];
     const until = this.#clock.now() + STREAM_TOKEN_MS;

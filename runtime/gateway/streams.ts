@@ -46,7 +46,7 @@ export class Streams {
     const ofToken = this.#open.get(caller.name) ?? new Set<Open>();
     if (ofToken.size >= most && caller.name !== OWNER) {
       const message = `this token has ${ofToken.size} streams, which is as many as gateway.limits.streams allows; close some`;
-      throw new HttpError(429, 'LIMIT_REACHED', message, 1);
+      throw new HttpError(429, 'LIMIT_REACHED', message);
     }
     let entry: Open | undefined;
     const room: StreamRoom = {

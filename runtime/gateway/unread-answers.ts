@@ -24,7 +24,7 @@ export class UnreadAnswers {
     const unread = this.#bytes.get(name) ?? 0;
     if (unread <= MOST_BYTES || name === OWNER) return;
     const message = `clients of this token have not read ${unread} bytes of their answers; read them, or close the connections`;
-    throw new HttpError(429, 'LIMIT_REACHED', message, 1);
+    throw new HttpError(429, 'LIMIT_REACHED', message);
   }
 
   /** An answer of so many bytes is about to go out there. */

@@ -15,7 +15,10 @@ test('a spawn whose state cannot be loaded rejects, the record stays, and the ne
 
   const runtime = await startTest({ agents }, { store });
   const fault = runtime.faults.failStore('fail', 'load');
-  await expect(runtime.spawn('ledger', { id: 'a' })).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  await expect(runtime.spawn('ledger', { id: 'a' })).rejects.toMatchObject({
+    code: 'STORE_FAILED',
+    retryable: true,
+  });
   expect([fault.fired, runtime.faults.pending()]).toEqual([true, []]);
   expect(await store.load('ledger/a')).toMatchObject({ incarnation: 1 });
   const ref = await runtime.spawn('ledger', { id: 'a' });

@@ -13,7 +13,8 @@ export interface Fault {
 }
 
 /**
- * Makes things go wrong. A target is the address of an instance, which stands for the thread it runs on, the name of a
+ * Makes things go wrong. What a call that is under way rejects with is `retryable`, as in production: the call of a caller that
+ * tries again succeeds when the fault is over. A target is the address of an instance, which stands for the thread it runs on, the name of a
  * thread (`holdfast:<threadId>:<n>`), or a `threadId` for the oldest thread of that pool. Each method throws when there
  * is no such thread now.
  */

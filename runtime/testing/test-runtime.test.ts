@@ -163,6 +163,22 @@ describe.each([
     expect(runtime.status().pools[0]).toMatchObject({ endedThreads: { [cause]: 1 } });
   });
 
+  test.each(['exit', 'error', 'oom'] as const)(
+    'who asked when the thread was killed for %s is told to try again, and is answered then',
+    async (cause) => {
+      const runtime = await start({ agents: { slow: agent('slow') } });
+      const ref = await runtime.spawn('slow', { id: 'a' });
+      const lost = ref.ask({ type: 'double', n: 1 }).catch((error: unknown) => error);
+      await runtime.settled();
+      runtime.faults.killThread('slow/a', cause);
+      await runtime.clock.advance(1000);
+      expect(await lost).toMatchObject({ name: 'HoldfastError', retryable: true });
+      const answer = ref.ask({ type: 'double', n: 1 });
+      await runtime.clock.advance(1000);
+      expect(await answer).toBe(2);
+    },
+  );
+
   test('what was in a batch that got lost is handled, in order and once, when the loss is found out', async () => {
     const runtime = await start({ agents: { notes: agent('notes') } });
     const ref = await runtime.spawn('notes', { id: 'a' });

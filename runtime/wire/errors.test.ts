@@ -71,6 +71,16 @@ describe('an error that crossed', () => {
     expect(back).toMatchObject({ name: 'HoldfastError', code: 'POOL_EXHAUSTED' });
   });
 
+  it('is as retryable as it was, also as a cause', () => {
+    const full = new HoldfastError('MAILBOX_FULL', 'later');
+
+    expect(crossed(full)).toMatchObject({ retryable: true });
+    expect(crossed(new HoldfastError('SECRET_DENIED', 'never', { cause: full }))).toMatchObject({
+      retryable: false,
+      cause: { retryable: true },
+    });
+  });
+
   it('keeps every one of an AggregateError’s errors', async () => {
     const failed = Promise.any([
       Promise.reject(new RangeError('one')),
