@@ -45,8 +45,6 @@ export interface InstanceEffects {
   place(instance: InstanceFacts): void;
   /** An event is larger than the agent's `mailbox.warnBytes`. */
   large(instance: InstanceFacts, event: object, bytes: number): void;
-  /** Give the place on thread `n` back to the pool. */
-  release(instance: InstanceFacts, n: number): void;
   /** Why nothing more is let in anywhere, if that is so. */
   draining(): Error | undefined;
   /** Have the supervisor decide what becomes of it. */

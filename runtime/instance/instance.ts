@@ -12,7 +12,7 @@ import { stateFrom } from './mirrored-state.ts';
 import { QuarantineError, suspectOf, type FailureLog } from './quarantine.ts';
 import { refusal } from '../dead-letters/refusal.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
-import type { Berth, BerthThread, Question } from './berth.ts';
+import type { Berth, Question } from './berth.ts';
 import type { PeerInstance, PeerSeat } from './peer.ts';
 import { secretInSnapshot, type Keeper } from '../store/keeper.ts';
 import { Watchers } from './watchers.ts';
@@ -80,8 +80,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   #settleStarted!: { resolve(): void; reject(error: unknown): void };
   #twin: TwinLine | undefined;
   #phase: InstancePhase = 'starting';
-  #host: BerthThread | undefined;
-  #seat: Berth | undefined;
+  #berth: Berth | undefined;
   #incarnation = 1;
   #first = 1;
   #ran = false;
@@ -118,11 +117,8 @@ export class Instance implements PeerInstance, InstanceFacts {
       incarnation: () => this.#incarnation,
       over: () => this.over,
       shut: () => this.#quarantine ?? this.#effects.draining(),
-      ready: () => {
-        const attachment = this.#seat?.attachment;
-        if (attachment !== undefined) this.#host?.outbox.ready(attachment);
-      },
-      settled: (tag) => void this.#seat?.deferred.delete(tag),
+      ready: () => this.#berth?.ready(),
+      settled: (tag) => void this.#berth?.deferred.delete(tag),
       large: (event, bytes) => this.#effects.large(this, event, bytes),
     });
     if (options.asks !== undefined) this.#carried = this.#carry(options.asks);
@@ -173,7 +169,7 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   /** Node's id of the thread it runs on; -1 while it has none. */
   get thread(): number {
-    return this.#host?.thread ?? -1;
+    return this.#berth?.thread ?? -1;
   }
 
   bind(twin: TwinLine): void {
@@ -202,13 +198,12 @@ export class Instance implements PeerInstance, InstanceFacts {
       await this.#untilRunning();
       await this.mailbox.passed();
       for (;;) {
-        await this.#untilRunning();
-        const seat = this.#seat as Berth;
+        const berth = await this.place();
         try {
-          return await (this.#host as BerthThread).ask(seat, method, ...args);
+          return await berth.ask(method, ...args);
         } catch (error) {
           // It ended in between; the next incarnation may answer.
-          if (seat === this.#seat)
+          if (berth === this.#berth)
             throw hasEnded(error) ? this.#stopped() : this.#effects.scrubber.scrub(error);
         }
       }
@@ -219,7 +214,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   /** The asks that it has put off and that somebody waits for in this process, as its incarnation knows them. */
   async putOff(timeoutMs: number): Promise<readonly CarriedAsk[]> {
     const asks = (await this.query('putOff', timeoutMs)) as readonly CarriedAsk[];
-    const deferred = this.#seat?.deferred;
+    const deferred = this.#berth?.deferred;
     return asks.filter(({ tag }) => deferred?.has(tag) === true);
   }
 
@@ -244,7 +239,7 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   watch(watched: boolean): void {
     this.#watched = watched;
-    if (this.#seat?.attachment !== undefined) this.#host?.watch(this.#seat, watched);
+    if (this.#berth?.begun === true) this.#berth.watch(watched);
   }
 
   /** Ends it: in its thread, then here, after `turn`. Idempotent; resolves when nothing of it is left. */
@@ -269,18 +264,18 @@ export class Instance implements PeerInstance, InstanceFacts {
   }
 
   async #letGo(): Promise<void> {
-    const [seat, incarnation] = [this.#seat, this.#incarnation];
+    const [berth, incarnation] = [this.#berth, this.#incarnation];
     this.#due = false;
     this.#continuation = undefined;
-    const attachment = seat?.attachment;
-    if (attachment !== undefined) await this.#leaveThread();
-    const still = this.#seat === seat;
+    const begun = berth?.begun === true;
+    if (begun) await this.#leave(berth);
+    const still = this.#berth === berth;
     const quarantined = this.#phase === 'quarantined';
     if (still) {
       this.#unseat();
       this.inbox.refuseMoved(undefined);
     }
-    if (attachment !== undefined && (still || quarantined)) this.watchers.ended(this.#ending('stopped'));
+    if (begun && (still || quarantined)) this.watchers.ended(this.#ending('stopped'));
     if (quarantined) this.watchers.finished();
     if (this.#incarnation === incarnation) this.#effects.down(this);
   }
@@ -294,15 +289,15 @@ export class Instance implements PeerInstance, InstanceFacts {
   async #stop(reason: 'stopped' | 'shutdown', turn?: Promise<unknown>): Promise<void> {
     if (this.#phase === 'ended') return;
     this.#phase = 'stopping';
-    if (this.#seat?.attachment !== undefined) await this.#leaveThread(reason);
+    if (this.#berth?.begun === true) await this.#leave(this.#berth, reason);
     if (turn !== undefined) await turn;
     this.#finish({ type: 'xstate.stop' }, reason);
   }
 
-  async #leaveThread(reason: 'stopped' | 'shutdown' = 'stopped'): Promise<void> {
+  async #leave(berth: Berth, reason: 'stopped' | 'shutdown' = 'stopped'): Promise<void> {
     const { clock } = this.#effects;
     try {
-      const left = (this.#host as BerthThread).deactivate(this.#seat as Berth);
+      const left = berth.leave();
       // Who shuts everything down ends the threads as well that do not answer.
       await (reason === 'shutdown' ? left : within(clock, STOP_MS, left, () => this.#stopped()));
     } catch {
@@ -368,7 +363,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#continuation = state;
     this.#phase = 'moving';
     this.#due = true;
-    const from = this.#host?.n ?? 0;
+    const from = this.#berth?.n ?? 0;
     this.#unseat();
     if (asks.length > 0) this.#carried = (this.#carried ?? this.#carry([])).add(asks);
     this.#effects.moving(this, from);
@@ -381,21 +376,17 @@ export class Instance implements PeerInstance, InstanceFacts {
     });
   }
 
-  /** The pool has given it a place; `false` when it has one already or needs none any more. */
-  placed(host: BerthThread): boolean {
-    if (!this.#due || this.#host !== undefined || this.over) return false;
+  /** The pool has given it a seat; `false` when it has one already or needs none any more. */
+  placed(berth: Berth): boolean {
+    if (!this.#due || this.#berth !== undefined || this.over) return false;
     this.#due = false;
-    this.#host = host;
+    this.#berth = berth;
     return true;
   }
 
-  /** Whether it waits there for the thread to be up. */
-  awaits(host: BerthThread): boolean {
-    return this.#host === host && this.#seat === undefined && !this.over;
-  }
-
-  seated(seat: Berth): void {
-    this.#seat = seat;
+  /** Whether it is to start there. */
+  awaits(berth: Berth): boolean {
+    return this.#berth === berth && !this.over;
   }
 
   /** The pool has no place for it. */
@@ -413,34 +404,37 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#effects.placeLater(this);
   }
 
-  /** Where it runs, as soon as it does; rejects when it has ended. */
-  async place(): Promise<{ host: BerthThread; seat: Berth }> {
-    await this.#untilRunning();
-    return { host: this.#host as BerthThread, seat: this.#seat as Berth };
+  /** Its seat, as soon as it runs; rejects when it has ended. */
+  async place(): Promise<Berth> {
+    for (;;) {
+      await this.#untilRunning();
+      // It may have ended since, or moved.
+      if (this.#berth !== undefined && this.#phase === 'running') return this.#berth;
+    }
   }
 
   /** Whether its seat is still that one. */
   sits(seat: PeerSeat): boolean {
-    return this.#seat === seat && this.#phase === 'running';
+    return this.#berth === seat && this.#phase === 'running';
   }
 
   /** Envelopes handled since it was spawned, over all incarnations and senders. */
   get handled(): number {
     return (
-      this.mailbox.handled + this.handledFromPeers + (this.#seat ? this.#effects.fromPeers(this.#seat) : 0)
+      this.mailbox.handled + this.handledFromPeers + (this.#berth ? this.#effects.fromPeers(this.#berth) : 0)
     );
   }
 
   /** Whether it is there that it runs now; a late start leaves it behind on a seat that it no longer has. */
-  holds(seat: Berth): boolean {
-    return this.#seat === seat;
+  holds(berth: Berth): boolean {
+    return this.#berth === berth;
   }
 
   running(): void {
     this.#ran = true;
     this.#phase = 'running';
     this.#continuation = undefined;
-    this.#carried?.seated(this.#seat as Berth, this.agent.threadId);
+    if (this.#berth !== undefined) this.#carried?.seated(this.#berth, this.agent.threadId);
     this.#settleStarted.resolve();
     for (const waiter of this.#awaiting.splice(0)) waiter.resolve();
     this.#effects.running(this);
@@ -474,7 +468,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     if (this.#phase === 'ended' || this.#phase === 'stopping') return;
     const told = this.#phase === 'restarting' || this.#phase === 'quarantined';
     this.#phase = 'stopping';
-    if (this.#seat?.attachment !== undefined) await this.#leaveThread();
+    if (this.#berth?.begun === true) await this.#leave(this.#berth);
     if (!told) this.watchers.ended(this.#ending('error'));
     this.#finish({ type: 'holdfast.failed', error, state: {} });
   }
@@ -553,20 +547,9 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   #unseat(release = true): void {
     this.#carried?.end();
-    const host = this.#host;
-    const seat = this.#seat;
-    const attachment = seat?.attachment;
-    this.#host = undefined;
-    this.#seat = undefined;
-    if (attachment?.attached === true) {
-      // A thread that did not let go of it in time has what it was sent, and may handle it still: what came of that is
-      // known when the thread has answered, or ended. Until then the place is taken.
-      attachment.mailbox = this.mailbox.split();
-      return;
-    }
-    if (attachment === undefined && seat !== undefined) host?.giveUp(seat);
-    // A thread that is gone has given back its places all at once.
-    if (release && host !== undefined && !host.gone) this.#effects.release(this, host.n);
+    const berth = this.#berth;
+    this.#berth = undefined;
+    berth?.end(release);
   }
 
   // --- what the supervisor decided ------------------------------------------------------------------------

@@ -14,8 +14,8 @@ export interface PeerInstance {
   /** Envelopes that other agents sent it over links that have ended, and that were handled. */
   handledFromPeers: number;
   readonly watchers: { watch(listener: WatchListener): Subscription };
-  /** Its thread and its seat there, as soon as it runs; rejects when it has ended. */
-  place(): Promise<{ readonly host: PeerThread; readonly seat: PeerSeat }>;
+  /** Its seat, as soon as it runs; rejects when it has ended. */
+  place(): Promise<PeerSeat>;
   /** Whether it runs on that seat. */
   sits(seat: PeerSeat): boolean;
 }
@@ -38,6 +38,7 @@ export interface PeerThread {
 
 /** The seat of an instance, as the broker needs it. */
 export interface PeerSeat {
+  readonly host: PeerThread;
   readonly slot: number;
   readonly instance: PeerInstance;
   /** Those that lead here. */

@@ -47,7 +47,6 @@ export function instanceEffects(options: InstanceEffectsOptions): InstanceEffect
     fromPeers: (seat) => broker.handled(seat),
     large: ({ address, agent }, event, bytes) => largeEvents.seen(agent, address, event, bytes),
     place: (instance) => tell({ type: 'instance.place', ...placeable(instance) }),
-    release: ({ agent: { threadId } }, n) => tell({ type: 'instance.release', threadId, n }),
     ended(instance, kind, { reason, error }) {
       const { address, supervision: policy, incarnation } = instance;
       const [at, random] = [clock.now(), clock.random()];

@@ -1,7 +1,7 @@
 import { within, type Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { Instance } from '../instance/instance.ts';
 import type { KeptThreads } from './kept-threads.ts';
+import type { Tenant } from '../threads/tenant.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
 
 /** What the replacement of threads came to. */
@@ -95,7 +95,7 @@ export async function recycleThreads(options: RecycleOptions): Promise<Recycled>
 }
 
 /** Whether it has ended with its thread, or after it; who was stopped before has not. */
-function occupant(instance: Instance, host: ThreadHost): { instance: Instance; hasEnded: () => boolean } {
+function occupant(instance: Tenant, host: ThreadHost): { instance: Tenant; hasEnded: () => boolean } {
   const { incarnation } = instance;
   let withThread = false;
   const watch = instance.watchers.watch(() => {

@@ -39,7 +39,7 @@ function rig(): Rig {
     handledFromPeers: 0,
     incarnation: 1,
     over: false,
-    place: () => Promise.resolve({ host, seat }),
+    place: () => Promise.resolve(seat),
     sits: () => true,
     watchers: {
       watch(listener: unknown) {
@@ -48,7 +48,7 @@ function rig(): Rig {
       },
     },
   };
-  const seat: PeerSeat = { slot: 0, instance, links: new Set() };
+  const seat: PeerSeat = { host, slot: 0, instance, links: new Set() };
   const broker = new PeerBroker({
     instanceAt: (address) => (address.startsWith('b/') ? instance : undefined),
     poolOf: (address) => address.split('/')[0],

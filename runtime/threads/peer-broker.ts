@@ -78,9 +78,9 @@ export class PeerBroker {
       }
       const instance = instanceAt(address);
       if (instance === undefined) return { refused: 'unknown-address' };
-      const place = await instance.place().catch(() => undefined);
-      if (place === undefined) return { refused: 'stopped' };
-      const line = await this.#open(from, known, sending, place);
+      const seat = await instance.place().catch(() => undefined);
+      if (seat === undefined) return { refused: 'stopped' };
+      const line = await this.#open(from, known, sending, seat);
       if (line !== undefined) return line;
     }
     return { refused: 'stopped' };
@@ -99,9 +99,10 @@ export class PeerBroker {
     from: PeerThread,
     sender: string | undefined,
     sending: Sending,
-    { host: to, seat }: { readonly host: PeerThread; readonly seat: PeerSeat },
+    seat: PeerSeat,
   ): Promise<PeerLine | undefined> {
     if (from.gone) return undefined;
+    const { host: to } = seat;
     const id = ++this.#last;
     const { slot, base } = to.takeSlot();
     const peer = this.#peerOf(from, to);

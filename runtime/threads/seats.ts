@@ -1,33 +1,11 @@
 import type { Evidence } from '../dead-letters/dead-letters.ts';
-import type { Instance } from '../instance/instance.ts';
 import type { Tag } from '../mailbox/tag.ts';
-import type { Attachment, Outbox } from '../mailbox/outbox.ts';
+import type { Outbox } from '../mailbox/outbox.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
-import type { PeerLink } from '../instance/peer.ts';
 import type { PeerBroker } from './peer-broker.ts';
+import type { Seat } from './seat.ts';
 import { encodeError } from '../wire/errors.ts';
 import type { Progress } from '../wire/progress.ts';
-
-/** An instance's place on a thread. */
-export interface Seat {
-  readonly slot: number;
-  readonly instance: Instance;
-  readonly incarnation: number;
-  /** What the progress block said of the slot before. */
-  readonly base: number;
-  /** What it said of what the slot had told. */
-  readonly toldBase: number;
-  /** Events that the host has heard of the instance here. */
-  heard: number;
-  /** `undefined` until the instance runs. */
-  attachment: Attachment | undefined;
-  /** Asks that the instance has handled and will answer later. */
-  readonly deferred: Set<Tag>;
-  /** How much of what it has handled is in the last state that it told. */
-  kept: number;
-  /** What other agents send here. */
-  readonly links: Set<PeerLink>;
-}
 
 /** How a seat becomes free. */
 export interface Ending {
@@ -108,24 +86,13 @@ export class Seats {
     return this.#options.progress.handled(slot);
   }
 
-  /** A seat for the instance. */
-  take(instance: Instance): Seat {
+  /** Gives a seat its slot. */
+  take(seat: Seat): void {
     const { slot, base } = this.takeSlot();
-    const { incarnation } = instance;
-    const seat: Seat = {
-      slot,
-      instance,
-      incarnation,
-      base,
-      toldBase: this.#options.progress.told(slot),
-      heard: 0,
-      attachment: undefined,
-      deferred: new Set(),
-      kept: 0,
-      links: new Set(),
-    };
+    seat.slot = slot;
+    seat.base = base;
+    seat.toldBase = this.#options.progress.told(slot);
     this.#seats.set(slot, seat);
-    return seat;
   }
 
   /** What it has put off will not be answered. */

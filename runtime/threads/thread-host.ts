@@ -6,8 +6,8 @@ import { typeOf, type Evidence } from '../dead-letters/dead-letters.ts';
 import type { ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import { HeapBudget } from './heap-budget.ts';
-import type { BerthThread } from '../instance/berth.ts';
-import type { Instance } from '../instance/instance.ts';
+import type { Question } from '../instance/berth.ts';
+import type { Tenant } from './tenant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Batch } from '../mailbox/batch.ts';
 import { Outbox, type Ack } from '../mailbox/outbox.ts';
@@ -18,7 +18,8 @@ import { Deactivations } from './deactivations.ts';
 import { startWorker, type OsThread, type PrintTo, type StartThread } from './os-thread.ts';
 import { isPeerRequest, type PeerBroker } from './peer-broker.ts';
 import { refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
-import { Seats, type Seat } from './seats.ts';
+import { Seat, type SeatThread } from './seat.ts';
+import { Seats } from './seats.ts';
 import { Standstill } from './standstill.ts';
 import type { Caller } from '../secrets/secret-use.ts';
 import { sharesMemory, withoutShared } from '../wire/shared-memory.ts';
@@ -87,7 +88,7 @@ export interface ThreadHostOptions {
   /** What its agents print goes to the logger, line by line. Default: to the output of the process. */
   readonly logsPrinted?: boolean | undefined;
   readonly waiting: Waiting;
-  readonly instanceAt: (address: string) => Instance | undefined;
+  readonly instanceAt: (address: string) => Tenant | undefined;
   /** Has the pool replace a thread, if its instances can move soon. */
   readonly recycle: (n: number) => void;
   /** Gives a place back to the pool that nobody takes. */
@@ -123,7 +124,7 @@ const MB = 1024 * 1024;
 const TOLD_VIOLATIONS = 10;
 
 /** What a thread may answer to a question of an instance. */
-const ANSWERS = {
+const ANSWERS: Readonly<Record<Question, (answer: unknown) => answer is unknown>> = {
   snapshot: isWireSnapshot,
   persist: isPersistedState,
   can: (answer: unknown): answer is boolean => typeof answer === 'boolean',
@@ -133,7 +134,7 @@ const SLOW =
   'a turn takes long, and the other instances of its thread wait; do such work in steps or elsewhere';
 
 /** The host's side of one worker thread: starts it, talks to it, and knows what it had in hand when it died. */
-export class ThreadHost implements BerthThread {
+export class ThreadHost implements SeatThread {
   readonly n: number;
   readonly name: string;
   readonly #options: ThreadHostOptions;
@@ -145,9 +146,10 @@ export class ThreadHost implements BerthThread {
   /** Resolves when the operating system has let go of it. */
   readonly exited: Promise<void>;
   #ready = false;
-  #queue: Instance[] = [];
+  /** Of those that are to run here when the thread is up. */
+  #queue: Seat[] = [];
   #gone = false;
-  readonly #woundDown = new WeakSet<Instance>();
+  readonly #woundDown = new WeakSet<Tenant>();
   #movingOut: 'held' | 'at-work' | undefined;
   readonly #departures = new Set<Promise<void>>();
   /** Uses of secrets that its instances wait for, by the number they have there. */
@@ -179,7 +181,7 @@ export class ThreadHost implements BerthThread {
       broker: options.broker,
       waiting,
       outbox: () => this.outbox,
-      release: () => options.release(this.n),
+      release: () => this.release(),
     });
     this.#deactivations = new Deactivations({
       progress: this.#progress,
@@ -315,12 +317,12 @@ export class ThreadHost implements BerthThread {
   }
 
   /** Those that run on it, or start. */
-  occupants(): Instance[] {
+  occupants(): Tenant[] {
     return this.#seats.all().map(({ instance }) => instance);
   }
 
   /** Whether the instance was stopped because the thread was to end. */
-  hasWoundDown(instance: Instance): boolean {
+  hasWoundDown(instance: Tenant): boolean {
     return this.#woundDown.has(instance);
   }
 
@@ -334,12 +336,19 @@ export class ThreadHost implements BerthThread {
     return this.#gone;
   }
 
+  /** Gives a place back to the pool. */
+  release(): void {
+    this.#options.release(this.n);
+  }
+
   /** Runs the instance here, as soon as the thread is up. */
   host(address: string): void {
     const instance = this.#options.instanceAt(address);
-    if (instance === undefined || !instance.placed(this)) return this.#options.release(this.n);
-    if (this.#ready) void this.#activate(instance);
-    else this.#queue.push(instance);
+    if (instance === undefined) return this.release();
+    const seat = new Seat(this, instance);
+    if (!instance.placed(seat)) return this.release();
+    if (this.#ready) void this.#activate(seat);
+    else this.#queue.push(seat);
   }
 
   /** Has all instances go elsewhere, as soon as they can. `hold`: who cannot yet handles no further event until then. */
@@ -446,7 +455,7 @@ export class ThreadHost implements BerthThread {
     this.#call('watch', seat.slot, watched).catch(() => {});
   }
 
-  async ask(seat: Seat, method: keyof typeof ANSWERS, ...args: readonly unknown[]): Promise<unknown> {
+  async ask(seat: Seat, method: Question, args: readonly unknown[]): Promise<unknown> {
     const { pool } = this.#options;
     withoutShared(args, pool, 'MESSAGE_UNCLONABLE', `what ${method}() was given`);
     const { address } = seat.instance;
@@ -552,19 +561,18 @@ export class ThreadHost implements BerthThread {
     this.#options.tell({ type: 'worker.ready' });
     const queue = this.#queue;
     this.#queue = [];
-    for (const instance of queue) void this.#activate(instance);
+    for (const seat of queue) void this.#activate(seat);
   }
 
-  async #activate(instance: Instance): Promise<void> {
-    if (!instance.awaits(this)) return;
+  async #activate(seat: Seat): Promise<void> {
+    const { instance } = seat;
+    if (!instance.awaits(seat)) return;
     const { clock, pool } = this.#options;
-    let seat: Seat;
     try {
-      seat = this.#seats.take(instance);
+      this.#seats.take(seat);
     } catch (error) {
       return instance.startFailed(error);
     }
-    instance.seated(seat);
     try {
       const { inspection } = this.#options;
       const inspected = inspection?.wants(instance.agent) === true;
@@ -790,7 +798,7 @@ export class ThreadHost implements BerthThread {
       if (attachment === undefined) instance.startFailed(reason, why);
       else instance.failed(reason, why);
     }
-    for (const instance of queued) if (instance.awaits(this)) instance.unplaced(reason, why);
+    for (const seat of queued) if (seat.instance.awaits(seat)) seat.instance.unplaced(reason, why);
   }
 }
 
