@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { createExecProvider } from '../providers/exec.ts';
 import type { FetchResult, ProviderError } from '../providers/provider.ts';
-import { builtinProviders } from '../runtime/secrets/values/builtin-providers.ts';
+import { builtinProviders } from '../providers/builtin-providers.ts';
 import { blocks, exampleFolder } from './examples.fixture.ts';
 
 const guide = await readFile(fileURLToPath(new URL('./providers.md', import.meta.url)), 'utf8');

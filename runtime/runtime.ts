@@ -2,6 +2,7 @@ import type { ActorLogic, AnyActorLogic, AnyActorRef, InputFrom, Subscription } 
 import type { EmittedFrom, EventFromLogic, SnapshotFrom } from 'xstate';
 import { addressOf } from './base/address.ts';
 import type { AgentRef, PersistedEnvelope } from './instance/agent-ref.ts';
+import type { AskToCarry } from './instance/carried-asks.ts';
 import { checkCall, checkTimeout, listener, name, string } from './base/call-check.ts';
 import type { ConfigFileOf, ConfigOf } from './config/agent-types.ts';
 import { loadConfig } from './config/load.ts';
@@ -16,23 +17,31 @@ import { assertIsolation } from './isolation/strict.ts';
 import { consoleLogger } from './base/logger.ts';
 import type { Recycled } from './system/recycle.ts';
 import { runtimeEvent, type RuntimeEvents, type RuntimeListener } from './telling/runtime-events.ts';
-import { RuntimeSystem, type SystemOptions } from './system/runtime-system.ts';
-import {
-  type FailedStart,
-  notStarted,
-  standingInstances,
-  startAll,
-  type StartStanding,
-} from './system/standing-instances.ts';
+import { RuntimeSystem, type OpenWait, type SystemOptions } from './system/runtime-system.ts';
+import { standingInstances } from './config/standing-instances.ts';
+import { type FailedStart, notStarted, startAll, type StartStanding } from './system/start-standing.ts';
 import { stopOnSignals } from './system/signals.ts';
 import type { RuntimeOptions } from './system/runtime-options.ts';
 import { checkRuntimeOptions } from './system/runtime-options-check.ts';
 import { spawnRequest, type SpawnRequest } from './system/spawn-request.ts';
 import type { RuntimeStatus } from './telling/status.ts';
+import type { CarriedAsk } from './wire/protocol.ts';
 import { flushTelemetry } from './telemetry/flush.ts';
 import { startTelemetry } from './telemetry/telemetry.ts';
 
-export type { RuntimeOptions };
+// What the gateway and the command line need by name besides.
+export type {
+  AgentRef,
+  AskToCarry,
+  CarriedAsk,
+  DeadLetter,
+  OpenWait,
+  PersistedEnvelope,
+  RuntimeEvents,
+  RuntimeOptions,
+  RuntimeStatus,
+  StartStanding,
+};
 
 /** The logic a config says an agent has, or any logic when it does not say. */
 export type LogicOf<C extends RuntimeConfig, N extends keyof C['agents']> = C['agents'][N] extends {
@@ -224,15 +233,16 @@ export function createRuntime(config: unknown, options: RuntimeOptions = {}): Pr
   return openRuntime(config as RuntimeConfig | string | URL, options);
 }
 
-/** What surrounds a runtime; the test kit brings its own. */
+/** What whoever serves a runtime to others uses of it besides: see {@link Surroundings.onSystem}. */
+export type ServedSystem = Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn' | 'on'>;
+
+/** What surrounds a runtime; the test kit and the gateway bring their own. */
 export interface Surroundings extends Pick<
   SystemOptions,
   'clock' | 'startThread' | 'soon' | 'sent' | 'logsPrinted'
 > {
   /** Is given what takes values of secrets out of whatever leaves the process, what changes a pool, and what sends an event. */
-  readonly onSystem?: (
-    system: Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn' | 'on'>,
-  ) => void;
+  readonly onSystem?: (system: ServedSystem) => void;
   /** The config as it was loaded before. Default: it is loaded. */
   readonly loaded?: LoadedConfig;
   /** Is given what opens the page of the inspector, where there is to be one. Default: it is opened before the runtime is there. */

@@ -1,7 +1,9 @@
-import type { TimeoutClock } from '../mailbox/waiting.ts';
-
 /** Time and chance, as the runtime uses them; tests bring their own. */
-export interface Clock extends TimeoutClock {
+export interface Clock {
+  setTimeout(run: () => void, ms: number): unknown;
+  clearTimeout(handle: unknown): void;
+  /** A timer that is set no longer keeps the process alive. */
+  unref?(handle: unknown): void;
   /** Milliseconds that never go back. */
   now(): number;
   /** Milliseconds since the epoch. */

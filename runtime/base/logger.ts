@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { callUser } from './user-call.ts';
-import type { Scrubber } from '../secrets/scrub/scrubber.ts';
+import type { Scrubbing } from './scrubbing.ts';
 import { shownText } from './shown-text.ts';
 
 /** pino's shape, fields first: a pino instance fits as it is. */
@@ -17,7 +17,7 @@ export interface Logger {
  */
 export function scrubbedLogger(
   logger: Logger,
-  { scrub, scrubText }: Scrubber,
+  { scrub, scrubText }: Scrubbing,
   failed: (error: unknown) => void = () => {},
 ): Logger {
   let told = false;

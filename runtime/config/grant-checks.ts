@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { builtinProviders } from '../secrets/values/builtin-providers.ts';
+import { builtinProviders } from '../../providers/builtin-providers.ts';
 import { type ConfigPath, entriesOf, type Finding, isRecord, property } from './finding.ts';
 import { grantForms } from './grant-schema.ts';
 import { isLoopbackOrigin, originOf } from './grant-hosts.ts';

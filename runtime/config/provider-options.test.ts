@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { createRuntime } from '../runtime.ts';
-import { builtinProviders } from '../secrets/values/builtin-providers.ts';
+import { builtinProviders } from '../../providers/builtin-providers.ts';
 import { configFolder, errorOf, errorOfText, inShort } from './fixtures/config-folder.ts';
 import { loadConfig, validateConfig } from './load.ts';
 import { BUILT_IN_PROVIDERS } from './secrets-schema.ts';

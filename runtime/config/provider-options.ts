@@ -1,4 +1,4 @@
-import { type BuiltinProvider, builtinProviders } from '../secrets/values/builtin-providers.ts';
+import { type BuiltinProvider, builtinProviders } from '../../providers/builtin-providers.ts';
 import { type ConfigPath, entriesOf, type Finding, property } from './finding.ts';
 import { plainText, printName } from './received.ts';
 import { providerSchema } from './secrets-schema.ts';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { DeadLetterLog } from './dead-letter-log.ts';
-import { DeadLetters, type DeadLetterReason } from './dead-letters.ts';
+import { DeadLetters } from './dead-letters.ts';
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 
 const MINUTE = 60_000;
 

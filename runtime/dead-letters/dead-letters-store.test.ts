@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { DeadLetters, type DeadLetter, type DeadLetterReason } from './dead-letters.ts';
+import { DeadLetters, type DeadLetter } from './dead-letters.ts';
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 
 const HOUR = 60 * 60 * 1000;
 const MIB = 1024 * 1024;

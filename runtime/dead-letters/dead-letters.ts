@@ -1,29 +1,10 @@
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import { bytesIn, measure } from '../mailbox/size.ts';
 import { hasMoved } from '../mailbox/transfer.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
 import type { StopReason } from '../base/endings.ts';
-
-const reasons = [
-  'mailbox-full',
-  'unclonable',
-  'too-large',
-  'reserved',
-  'expired',
-  'stopped',
-  'poison',
-  'crashed',
-  'stale-incarnation',
-  'unknown-address',
-] as const;
-
-/** Why an envelope was not handled. */
-export type DeadLetterReason = (typeof reasons)[number];
-
-export function isDeadLetterReason(reason: unknown): reason is DeadLetterReason {
-  return (reasons as readonly unknown[]).includes(reason);
-}
 
 /** What an envelope is suspected of: it was in hand when the instance, or its thread, came to its end. */
 export interface Evidence {

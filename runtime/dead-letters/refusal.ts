@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from './dead-letters.ts';
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import { findWhy } from '../wire/unclonable.ts';
 

@@ -5,7 +5,7 @@ import type { LoadedConfig } from '../config/resolve.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { guide } from '../base/guide.ts';
 import { createRuntime, type RuntimeOptions } from '../runtime.ts';
-import { builtinProviders } from '../secrets/values/builtin-providers.ts';
+import { builtinProviders } from '../../providers/builtin-providers.ts';
 import type { DoctorFinding } from './finding.ts';
 
 /** AWS refuses signatures that are 5 min off. */

@@ -1,4 +1,4 @@
-import { type ActivatedBy, ActivationLimit } from '../system/activation-limit.ts';
+import { type ActivatedBy, ActivationLimit } from '../base/activation-limit.ts';
 import { addressOf } from '../base/address.ts';
 import type { Runtime } from '../runtime.ts';
 import { HttpError } from './http-error.ts';

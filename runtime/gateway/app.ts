@@ -5,7 +5,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { z } from 'zod';
 import { systemClock, within } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import type { Scrubber } from '../secrets/scrub/scrubber.ts';
+import type { Scrubbing } from '../base/scrubbing.ts';
 import { inTraceOf } from '../telemetry/remote-context.ts';
 import { toPrometheus } from '../telemetry/to-prometheus.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
@@ -32,7 +32,7 @@ export interface AppOptions extends GatewayContext {
   readonly streams: Streams;
   /** What serves the requests, where that can leave to another process. */
   readonly requests?: () => Pick<RequestServer, 'begin' | 'putOff' | 'passOn'> | undefined;
-  readonly scrubber: Pick<Scrubber, 'scrub' | 'scrubText'>;
+  readonly scrubber: Scrubbing;
   readonly logger: Logger;
 }
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { AgentRef } from '../instance/agent-ref.ts';
+import type { AgentRef } from '../runtime.ts';
 import { contained } from '../base/contained.ts';
 import type { HttpError } from './http-error.ts';
 import { snapshotParts } from './routes.ts';

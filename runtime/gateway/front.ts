@@ -8,7 +8,7 @@ import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
 import { ConfigError, HoldfastError } from '../base/errors.ts';
 import type { Failed } from '../base/guarded-server.ts';
 import type { Logger } from '../base/logger.ts';
-import { standingInstances } from '../system/standing-instances.ts';
+import { standingInstances } from '../config/standing-instances.ts';
 import { version } from '../base/version.ts';
 import { type ConfigChange, changeOf } from './config-change.ts';
 import { ConfigWatch } from './config-watch.ts';

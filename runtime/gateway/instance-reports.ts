@@ -1,4 +1,4 @@
-import type { RuntimeEvents } from '../telling/runtime-events.ts';
+import type { RuntimeEvents } from '../runtime.ts';
 import { NAMED } from './known-instances.ts';
 import type { InstancesChanged } from './messages.ts';
 

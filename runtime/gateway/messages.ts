@@ -1,4 +1,4 @@
-import type { PersistedEnvelope } from '../instance/agent-ref.ts';
+import type { PersistedEnvelope } from '../runtime.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
 import type { HandedActivations } from './activations.ts';

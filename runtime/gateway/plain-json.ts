@@ -1,4 +1,4 @@
-import { isSparse } from '../wire/sparse.ts';
+import { isSparse } from '../base/sparse.ts';
 
 /** Deeper than that nobody reads, and a cycle has no end. */
 const DEEPEST = 64;

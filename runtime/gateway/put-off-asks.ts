@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AskToCarry } from '../instance/carried-asks.ts';
-import type { OpenWait, RuntimeSystem } from '../system/runtime-system.ts';
-import type { CarriedAsk } from '../wire/protocol.ts';
+import type { AskToCarry, CarriedAsk, OpenWait, ServedSystem } from '../runtime.ts';
 import { HttpError } from './http-error.ts';
 
 /** Milliseconds for which an answer waits for the request that is to be passed on for it. */
@@ -47,14 +45,14 @@ interface Taken {
  * process: the instance answers in the next one, and the clients are passed on to it.
  */
 export class PutOffAsks {
-  readonly #send: RuntimeSystem['open'];
+  readonly #send: ServedSystem['open'];
   readonly #now: () => number;
   /** By address, and the tag under which the runtime knows the ask. */
   readonly #open = new Map<string, Map<number, PutOff>>();
   /** By ticket, those that were put off in another process. */
   readonly #taken = new Map<string, Taken>();
 
-  constructor(send: RuntimeSystem['open'], now: () => number) {
+  constructor(send: ServedSystem['open'], now: () => number) {
     this.#send = send;
     this.#now = now;
   }

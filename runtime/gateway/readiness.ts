@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { RuntimeStatus } from '../telling/status.ts';
+import type { RuntimeStatus } from '../runtime.ts';
 
 /** Longer than that at 99 %, and requests wait for the process itself: a second. */
 const SLOW_MS = 1000;

@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
-import type { AgentRef } from '../instance/agent-ref.ts';
 import { addressOf } from '../base/address.ts';
 import { systemClock } from '../base/clock.ts';
 import { loadForGateway } from '../config/load.ts';
@@ -10,9 +9,14 @@ import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { Failed } from '../base/guarded-server.ts';
 import { inTurn } from '../base/in-turn.ts';
 import { type Logger, scrubbedLogger } from '../base/logger.ts';
-import { openRuntime, type Runtime } from '../runtime.ts';
-import type { RuntimeSystem } from '../system/runtime-system.ts';
-import { standingInstances, type StartStanding } from '../system/standing-instances.ts';
+import {
+  openRuntime,
+  type AgentRef,
+  type Runtime,
+  type ServedSystem,
+  type StartStanding,
+} from '../runtime.ts';
+import { standingInstances } from '../config/standing-instances.ts';
 import { version } from '../base/version.ts';
 import { Activations } from './activations.ts';
 import { carriedAnswer, gatewayApp } from './app.ts';
@@ -340,9 +344,6 @@ export class Service {
     }
   }
 }
-
-/** What is used of the system behind the runtime. */
-type ServedSystem = Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn' | 'on'>;
 
 function notPrepared(): TypeError {
   return new TypeError('a service is prepared before it serves');

@@ -1,6 +1,6 @@
 import { systemClock, within } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import type { StartStanding } from '../system/standing-instances.ts';
+import type { StartStanding } from '../runtime.ts';
 import type { HandedState } from './messages.ts';
 
 /** How long a process that takes over waits for them before it serves; those that are slower start meanwhile. */

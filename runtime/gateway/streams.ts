@@ -1,5 +1,5 @@
-import type { AgentRef } from '../instance/agent-ref.ts';
-import type { Scrubber } from '../secrets/scrub/scrubber.ts';
+import type { AgentRef } from '../runtime.ts';
+import type { Scrubbing } from '../base/scrubbing.ts';
 import { EventStream, type StreamRoom, type StreamWishes } from './event-stream.ts';
 import { HttpError } from './http-error.ts';
 import { plainJson } from './plain-json.ts';
@@ -17,7 +17,7 @@ export interface StreamRequest extends StreamWishes {
   readonly caller: Caller;
   /** Streams of a token at most. */
   readonly most: number;
-  readonly scrubber: Pick<Scrubber, 'scrub'>;
+  readonly scrubber: Pick<Scrubbing, 'scrub'>;
   /** Aborted when the client goes. */
   readonly signal: AbortSignal;
 }
@@ -97,7 +97,7 @@ export class Streams {
 
   #shown(
     value: unknown,
-    { scrub }: Pick<Scrubber, 'scrub'>,
+    { scrub }: Pick<Scrubbing, 'scrub'>,
     part?: (value: Record<string, unknown>) => object,
   ): Uint8Array {
     const isObject = typeof value === 'object' && value !== null;

@@ -1,7 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import type { GATEWAY_SCOPES, ResolvedGateway } from '../config/gateway-schema.ts';
-import { createRateLimit, type RateLimit } from '../secrets/capabilities/rate-limit.ts';
+import { createRateLimit, type RateLimit } from '../base/rate-limit.ts';
 import { HttpError } from './http-error.ts';
 
 export type Scope = (typeof GATEWAY_SCOPES)[number];

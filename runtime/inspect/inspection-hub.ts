@@ -1,6 +1,7 @@
 import type { AnyActorRef } from 'xstate';
 import type { Clock } from '../base/clock.ts';
 import { callUser } from '../base/user-call.ts';
+import type { InspectionCounts } from '../telling/status.ts';
 import type { Scrubber } from '../secrets/scrub/scrubber.ts';
 import { INSPECT_VERSION, ROOT_ID, type InspectionEvent, type Naming } from '../wire/inspection.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
@@ -23,14 +24,6 @@ export interface InspectOptions {
   readonly adapter?: InspectorAdapter;
   /** Which agents are inspected. Default: all of them. */
   readonly filter?: (agent: { readonly agent: string; readonly threadId: string }) => boolean;
-}
-
-/** How much was seen. */
-export interface InspectionCounts {
-  /** Passed on. */
-  readonly passed: number;
-  /** Left out, because there were too many: only the latest states were shown then. */
-  readonly sampled: number;
 }
 
 export interface InspectionHubOptions extends InspectOptions {

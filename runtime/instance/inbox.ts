@@ -1,6 +1,7 @@
 import type { AnyEventObject } from 'xstate';
 import type { ResolvedAgent } from '../config/resolve.ts';
-import type { DeadLetterReason, DeadLetters, Evidence } from '../dead-letters/dead-letters.ts';
+import type { DeadLetters, Evidence } from '../dead-letters/dead-letters.ts';
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import { Mailbox } from '../mailbox/mailbox.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';

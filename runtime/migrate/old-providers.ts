@@ -1,7 +1,7 @@
 import { type ConfigPath, entriesOf, isRecord, property } from '../config/finding.ts';
 import { optionFindings } from '../config/provider-options.ts';
 import { DEFAULT_PROVIDER_ALIAS, providerSchema } from '../config/secrets-schema.ts';
-import { builtinProviders } from '../secrets/values/builtin-providers.ts';
+import { builtinProviders } from '../../providers/builtin-providers.ts';
 
 /** The secret providers of an old config, as far as they are ones that we have. */
 export interface OldProviders {

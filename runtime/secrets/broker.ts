@@ -9,18 +9,11 @@ import { systemSecretsClock } from './values/secrets-clock.ts';
 import type { Capability } from './capabilities/capability.ts';
 import { runCapability } from './capabilities/capability-call.ts';
 import { fetchDeclared, type DeclaredGrants } from './declared-secrets.ts';
-import {
-  isGranted,
-  liveGrants,
-  notGranted,
-  takeGranted,
-  type AskedUse,
-  type GrantedValue,
-  type LiveGrant,
-} from './grants.ts';
+import { isGranted, liveGrants, notGranted, takeGranted, type AskedUse, type LiveGrant } from './grants.ts';
+import type { GrantedValue } from './capabilities/granted-value.ts';
 import { createInjector, type FetchAnswer, type InjectorOptions } from './capabilities/inject.ts';
 import type { ProviderCalls } from './values/provider-pool.ts';
-import { createRotationNotices } from './values/rotation-notices.ts';
+import { createRotationNotices } from './rotation-notices.ts';
 import type { Scrubber } from './scrub/scrubber.ts';
 import type { SecretEvent } from './secret-event.ts';
 import { handleOf, labelOf, type SecretHandle } from './secret-handle.ts';

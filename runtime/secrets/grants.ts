@@ -1,6 +1,7 @@
 import type { SecretAnswer } from '../../actors/secret-entry.ts';
 import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../base/errors.ts';
+import type { GrantedValue } from './capabilities/granted-value.ts';
 import { placeholderReason } from './values/placeholders.ts';
 import type { SecretsCache } from './values/cache.ts';
 import { jsonField, missingField } from './values/json-field.ts';
@@ -19,12 +20,6 @@ export function liveGrants(
   cache: Pick<SecretsCache, 'entry'>,
 ): Map<string, LiveGrant> {
   return new Map(grants.map((grant) => [grant.label, { grant, spec: cache.entry(grant) }]));
-}
-
-/** The version and the bytes that a grant stands for; the bytes are the caller's to overwrite. */
-export interface GrantedValue {
-  readonly versionId: string;
-  readonly bytes: Buffer;
 }
 
 /**

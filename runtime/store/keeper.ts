@@ -1,6 +1,5 @@
 import { within, type Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { PathTo } from '../secrets/scrub/found-parts.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { SnapshotRecord, SnapshotStore } from './snapshot-store.ts';
 
@@ -16,8 +15,8 @@ export interface KeeperOptions {
   readonly store: SnapshotStore | undefined;
   readonly clock: Clock;
   readonly warn: (fields: object, message: string) => void;
-  /** Where the value of a secret stands, which is not to be stored. */
-  readonly secretIn: (state: unknown) => PathTo | undefined;
+  /** The keys that lead to the value of a secret, which is not to be stored. */
+  readonly secretIn: (state: unknown) => readonly string[] | undefined;
   /** Another runtime has gone on with the address. */
   readonly fenced: (error: HoldfastError) => void;
   /** Resolves when whoever kept the address before is done with the store: `true` when its record was to be deleted and is not. */
@@ -262,7 +261,7 @@ function readRecord(
 }
 
 /** Why a state is not given out or stored. The path is from the persisted state, without values. */
-export function secretInSnapshot(address: string, path: PathTo): HoldfastError {
+export function secretInSnapshot(address: string, path: readonly string[]): HoldfastError {
   return new HoldfastError(
     'SECRET_IN_SNAPSHOT',
     `the state of ${address} carries the value of a secret at ${path.join('.')}; keep the label or the handle there, and ` +

@@ -1,7 +1,7 @@
 import { createActor, type AnyActorRef, type Subscription } from 'xstate';
 import type { SupervisorEvent } from '../../actors/supervisor.ts';
 import type { TwinLogic } from '../../actors/twin.ts';
-import { ActivationLimit } from './activation-limit.ts';
+import { ActivationLimit } from '../base/activation-limit.ts';
 import { addressOf, agentOf, partsOf } from '../base/address.ts';
 import { Addresses } from './addresses.ts';
 import { activate } from './activate.ts';

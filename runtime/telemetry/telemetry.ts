@@ -1,5 +1,4 @@
 import { createNoopMeter, metrics } from '@opentelemetry/api';
-import type { SpawnRequest } from '../system/spawn-request.ts';
 import { SCOPE, type AgentAt, type ObservedAgent } from './attributes.ts';
 import { countEvents, type EventSource } from './counters.ts';
 import { Gauges, type GaugeSource } from './gauges.ts';
@@ -16,10 +15,16 @@ export interface TelemetryOptions {
   readonly messages?: Pick<MessageTelemetry, 'measure'>;
 }
 
+/** A spawn, as far as its span tells of it. */
+export interface SpawnAsked {
+  /** Undefined: the runtime chooses one. */
+  readonly id?: string | undefined;
+}
+
 /** Spans and metrics of one runtime. */
 export interface Telemetry {
   /** Runs a spawn in its span. */
-  spawn<T extends Spawned>(agent: string, request: SpawnRequest, spawn: () => Promise<T>): Promise<T>;
+  spawn<T extends Spawned>(agent: string, request: SpawnAsked, spawn: () => Promise<T>): Promise<T>;
   /** Settles as `stopping` does, and the runtime is no longer observed from then on. */
   stopped(stopping: Promise<void>): Promise<void>;
 }

@@ -1,7 +1,6 @@
 import type { PoolHealth } from '../../actors/pool-health.ts';
 import type { PoolContext } from '../../actors/pool-plan.ts';
 import type { ThreadCause } from '../../actors/thread.ts';
-import type { InspectionCounts } from '../inspect/inspection-hub.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { InstancePhase } from '../instance/instance-effects.ts';
 import type { QuarantineEvidence } from '../instance/quarantine.ts';
@@ -120,4 +119,12 @@ export function instanceStatus(instance: Instance): InstanceStatus {
     capacity: mailbox.capacity,
     ...(instance.quarantine && { quarantine: instance.quarantine.evidence }),
   };
+}
+
+/** How much was seen. */
+export interface InspectionCounts {
+  /** Passed on. */
+  readonly passed: number;
+  /** Left out, because there were too many: only the latest states were shown then. */
+  readonly sampled: number;
 }

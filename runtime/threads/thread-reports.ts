@@ -1,5 +1,5 @@
 import type { AnyEventObject } from 'xstate';
-import { isDeadLetterReason } from '../dead-letters/dead-letters.ts';
+import { isDeadLetterReason } from '../base/dead-letter-reason.ts';
 import type { ResolvedPool } from '../config/resolve.ts';
 import type { Logger } from '../base/logger.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';

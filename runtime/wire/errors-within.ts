@@ -1,5 +1,5 @@
 import { decodeError, encodeError, type WireError } from './errors.ts';
-import { isSparse } from './sparse.ts';
+import { isSparse } from '../base/sparse.ts';
 
 /** Where in a value errors stand, with everything of them that structured clone would drop. */
 export type ErrorsWithin = readonly (readonly [path: readonly unknown[], error: WireError])[];

@@ -3,7 +3,6 @@ import { toInspection, type InspectionEvent, type Naming } from './inspection.ts
 import type { Inspected } from '../xstate/inspected.ts';
 import { snapshotOf } from '../xstate/xstate5.ts';
 import type { Clock } from '../xstate/actor-clock.ts';
-import type { EventLoop } from '../worker/event-loop.ts';
 
 /** Of each 100 ms so many go into showing actors; beyond them only their latest states are shown, a moment later. */
 const windowMs = 100;
@@ -15,7 +14,10 @@ const mostUntaken = 4;
 const paceMs = 10;
 
 export interface InspectionFeedOptions {
-  readonly loop: Pick<EventLoop, 'immediate'>;
+  readonly loop: {
+    /** Runs a function after what is due now. */
+    immediate(run: () => void): void;
+  };
   readonly clock: Pick<Clock, 'setTimeout'>;
   /** Milliseconds, for the budget. */
   readonly now: () => number;

@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '../dead-letters/dead-letters.ts';
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { StopReason } from '../base/endings.ts';

@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '../dead-letters/dead-letters.ts';
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import { Mailbox } from '../mailbox/mailbox.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import type { Attachment } from '../mailbox/outbox.ts';

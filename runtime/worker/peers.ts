@@ -1,4 +1,4 @@
-import type { DeadLetterReason } from '../dead-letters/dead-letters.ts';
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';

@@ -1,6 +1,5 @@
-import type { DeadLetter } from '../../dead-letters/dead-letters.ts';
 import { shownText } from '../../base/shown-text.ts';
-import type { RuntimeStatus } from '../../telling/status.ts';
+import type { DeadLetter, RuntimeStatus } from '../../runtime.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { gatewayOf, type GatewayOptions, request } from '../gateway-client.ts';
 import { counted, paint, table, type Terminal } from '../terminal.ts';

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../base/errors.ts';
 import type { Capability } from './capability.ts';
-import type { GrantedValue } from '../grants.ts';
+import type { GrantedValue } from './granted-value.ts';
 import { carriesValue } from './leak-guard.ts';
 import { openSecret, type Secret } from './secret.ts';
 

@@ -6,9 +6,9 @@ import type { Agent, buildConnector } from 'undici';
 import type { InjectRules } from '../../config/resolve.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import { addressGuard, loopbackGuard, type AddressGuard } from './address-guard.ts';
-import type { GrantedValue } from '../grants.ts';
+import type { GrantedValue } from './granted-value.ts';
 import { checkRequest, isAllowedUrl, type CheckedRequest } from './inject-request.ts';
-import { createRateLimit, type RateLimit } from './rate-limit.ts';
+import { createRateLimit, type RateLimit } from '../../base/rate-limit.ts';
 import { createScrubber, type Scrubber } from '../scrub/scrubber.ts';
 
 /** What a service answered, without the secret. */

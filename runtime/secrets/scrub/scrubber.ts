@@ -1,3 +1,4 @@
+import type { Scrubbing } from '../../base/scrubbing.ts';
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { encodings } from './encodings.ts';
@@ -17,7 +18,7 @@ import { privateCopy } from '../values/vault.ts';
  *
  * It holds what it looks for: bytes in memory of their own, which are zeros when they go.
  */
-export interface Scrubber {
+export interface Scrubber extends Scrubbing {
   /**
    * A value has come into the host; `bytes` stay the caller's. It is looked for as long as it is held
    * ({@link Scrubber.hold}), and 24 h more.
@@ -32,13 +33,6 @@ export interface Scrubber {
   hold(key: string, versionIds: readonly string[]): void;
   /** Wipes everything. Nothing is known, and nothing is learned, after that. */
   close(): void;
-  /** The text without values; the same text when it has none. */
-  scrubText(this: void, text: string): string;
-  /**
-   * The same without values, anywhere in strings, keys, bytes, errors, maps, sets, arrays and objects. The same
-   * reference when there are none, else a copy; never throws.
-   */
-  scrub<T>(this: void, found: T): T;
   contains(found: unknown): boolean;
   /** Whether that version is looked for. */
   knows(key: string, versionId: string): boolean;

@@ -33,7 +33,6 @@ import {
   type CacheUse,
 } from './secret-status.ts';
 import { secretsLogic, type SecretsActorRef, type SecretsLogic } from './secrets-logic.ts';
-import type { Scrubber } from '../scrub/scrubber.ts';
 import { systemSecretsClock, type SecretsClock } from './secrets-clock.ts';
 import { createVault, type Vault } from './vault.ts';
 
@@ -64,6 +63,16 @@ export interface Prefetched {
   readonly required?: boolean | undefined;
 }
 
+/** Is told each value, before anybody can use it. */
+export interface ValueLearner {
+  /** A value has come into the host; `bytes` stay the cache's. */
+  learn(key: string, versionId: string, bytes: Uint8Array): void;
+  /** A grant is for that field of the secret, or for the whole of it. */
+  cover(key: string, jsonKey: string | undefined): void;
+  /** These versions of a secret are held now, and no others. */
+  hold(key: string, versionIds: readonly string[]): void;
+}
+
 export interface SecretsCacheOptions {
   readonly providers: readonly ResolvedProvider[];
   /** Providers of the host's own; they win over built-in ones of the same name. */
@@ -73,8 +82,7 @@ export interface SecretsCacheOptions {
   readonly clock?: SecretsClock;
   /** Uniform in [0, 1), for the jitter of time to live and back-off. Default `Math.random`. */
   readonly random?: () => number;
-  /** Is told each value, before anybody can use it. */
-  readonly scrubber?: Pick<Scrubber, 'learn' | 'cover' | 'hold'> | undefined;
+  readonly scrubber?: ValueLearner | undefined;
   /** Starts the actor where the caller wants it, as a child for example. Default: a root actor on `clock`. */
   readonly start?: (logic: SecretsLogic, options: { id: 'secrets'; systemId: 'secrets' }) => SecretsActorRef;
   /** Hears what went wrong without anybody else to tell. Default: nobody does. */

@@ -2,7 +2,7 @@ import type { SecretProvider, SecretRef } from '../../../providers/provider.ts';
 import type { ResolvedProvider } from '../../config/resolve.ts';
 import { callUser } from '../../base/user-call.ts';
 import { HoldfastError } from '../../base/errors.ts';
-import { builtinProviders } from './builtin-providers.ts';
+import { builtinProviders } from '../../../providers/builtin-providers.ts';
 
 /** Milliseconds for the providers to close: part of the 8 s in which a process stops. */
 const closeDeadlineMs = 2_000;

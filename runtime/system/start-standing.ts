@@ -1,15 +1,6 @@
-import { addressOf } from '../base/address.ts';
-import type { ResolvedAgent } from '../config/resolve.ts';
+import type { StandingInstance } from '../config/standing-instances.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { inTurn } from '../base/in-turn.ts';
-
-/** An instance that the config lists: it is there as long as the runtime is, unless it ends. */
-export interface StandingInstance {
-  readonly agent: string;
-  readonly id: string;
-  readonly address: string;
-  readonly input: unknown;
-}
 
 /** One that could not be started. */
 export interface FailedStart {
@@ -19,13 +10,6 @@ export interface FailedStart {
 
 /** Starts all standing instances that are not there, and tells of each that failed; never rejects. */
 export type StartStanding = (failed: (failure: FailedStart) => void) => Promise<void>;
-
-/** In the order of the config, which is that of their starts. */
-export function standingInstances(agents: readonly ResolvedAgent[]): StandingInstance[] {
-  return agents.flatMap(({ name: agent, instances = [] }) =>
-    instances.map(({ id, input }) => ({ agent, id, address: addressOf(agent, id), input })),
-  );
-}
 
 /** `start` resolves when one runs, and finds one that runs already. */
 export function startAll(

@@ -1,4 +1,4 @@
-import type { SecretEvent } from '../secret-event.ts';
+import type { SecretEvent } from './secret-event.ts';
 
 /** News of secrets on their way to instances: at most two a handle, of its last change and of where it stands. */
 export interface RotationNotices {

@@ -6,12 +6,12 @@ import {
   awsStartProblems,
   createAwsSecretsManagerProvider,
   reachAws,
-} from '../../../providers/aws-secrets-manager.ts';
-import { createEnvProvider, envOptionNames, envOptionProblems } from '../../../providers/env.ts';
-import { createExecProvider, execOptionNames, execOptionProblems } from '../../../providers/exec.ts';
-import { createFileProvider, fileOptionNames, fileOptionProblems } from '../../../providers/file.ts';
-import type { Reached } from '../../../providers/aws-reach.ts';
-import type { SecretProvider } from '../../../providers/provider.ts';
+} from './aws-secrets-manager.ts';
+import { createEnvProvider, envOptionNames, envOptionProblems } from './env.ts';
+import { createExecProvider, execOptionNames, execOptionProblems } from './exec.ts';
+import { createFileProvider, fileOptionNames, fileOptionProblems } from './file.ts';
+import type { Reached } from './aws-reach.ts';
+import type { SecretProvider } from './provider.ts';
 
 /** A provider that comes with Holdfast. */
 export interface BuiltinProvider {
