@@ -115,7 +115,10 @@ describe('a text that is not JSON5', () => {
     ['very many slashes', '/ '.repeat(500_000)],
     ['one long word', 'x'.repeat(1_000_000)],
     ['very many lines', '\r'.repeat(1_000_000)],
-  ])('of a megabyte is refused, and a reading in quadratic time would not end in the time of a test: %s', (_what, text) => {
-    expect(parseDocument(text).findings).toHaveLength(1);
-  });
+  ])(
+    'of a megabyte is refused, and a reading in quadratic time would not end in the time of a test: %s',
+    (_what, text) => {
+      expect(parseDocument(text).findings).toHaveLength(1);
+    },
+  );
 });
