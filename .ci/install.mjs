@@ -1,19 +1,25 @@
-// Installs from the lockfile when node_modules is missing or older than the lockfile, so that every
-// documented command works alone on a fresh clone. Runs on the machine's own Node, before ours is there.
+// Installs from the lockfile when node_modules is missing or older than the lockfile, so that every documented command
+// works alone on a fresh clone; with a folder as its argument, there. Runs on the machine's own Node, before ours is there.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const root = new URL('../', import.meta.url);
-const lock = new URL('package-lock.json', root);
-const stamp = new URL('node_modules/.holdfast-lock', root);
+const root = fileURLToPath(new URL('../', import.meta.url));
+const named = process.argv[2];
+const folder = named ?? root;
+const lock = join(folder, 'package-lock.json');
+const stamp = join(folder, 'node_modules', '.holdfast-lock');
 const wanted = createHash('sha256').update(readFileSync(lock)).digest('hex');
 const installed = existsSync(stamp) && statSync(stamp).isFile() ? readFileSync(stamp, 'utf8') : '';
 
 if (installed !== wanted) {
-  console.error('holdfast: installing dependencies from package-lock.json');
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], {
-    cwd: root,
+  console.error(`holdfast: installing dependencies from ${relative(root, lock)}`);
+  // Within `npm run`, npm would take the folder of the script for its own.
+  const where = named === undefined ? [] : ['--prefix', named];
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund', ...where], {
+    cwd: folder,
     stdio: ['ignore', 'inherit', 'inherit'],
     shell: process.platform === 'win32',
   });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { installLocked } from '../.ci/install-locked.ts';
+import { installLocked } from '../scripts/install-locked.ts';
 import type { Task } from './raw/thread.ts';
 import type { Savina } from './savina-actors.ts';
 

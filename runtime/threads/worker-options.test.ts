@@ -43,7 +43,7 @@ test('what a thread starts with is bundled into one file that imports xstate and
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-bundle-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
 
-  await promisify(execFile)(process.execPath, ['.ci/bundle-worker.mjs', folder], {
+  await promisify(execFile)(process.execPath, ['scripts/bundle-worker.ts', folder], {
     cwd: root,
     timeout: 25_000,
   });

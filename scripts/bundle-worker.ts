@@ -24,7 +24,7 @@ await bundle.close();
 
 // XState is the app's, and its agents import it too. Anything else could not be read in a thread with permissions.
 const foreign = output
-  .flatMap(({ imports = [], dynamicImports = [] }) => imports.concat(dynamicImports))
+  .flatMap((file) => (file.type === 'chunk' ? file.imports.concat(file.dynamicImports) : []))
   .filter((name) => !name.startsWith('node:') && name !== 'xstate');
 if (foreign.length > 0) {
   throw new Error(

@@ -5,13 +5,23 @@ import { fileURLToPath } from 'node:url';
 import { anchorsOf } from '../../docs/anchors.fixture.ts';
 import { installLocked } from '../install-locked.ts';
 
+/** What is used of TypeDoc, which is not there before it is installed. */
+interface TypeDoc {
+  readonly Application: {
+    bootstrapWithPlugins(options: object): Promise<{
+      convert(): Promise<{ readonly children?: readonly { name: string }[] } | undefined>;
+      generateOutputs(project: object): Promise<void>;
+    }>;
+  };
+}
+
 const here = new URL('./', import.meta.url);
 const root = new URL('../../', here);
 const out = new URL('docs/api/', root);
 
 installLocked(here);
 rmSync(out, { recursive: true, force: true });
-const { Application } = await import(new URL('node_modules/typedoc/dist/index.js', here).href);
+const { Application } = (await import(new URL('node_modules/typedoc/dist/index.js', here).href)) as TypeDoc;
 process.chdir(fileURLToPath(root));
 const app = await Application.bootstrapWithPlugins({
   tsconfig: fileURLToPath(new URL('tsconfig.json', here)),
@@ -46,16 +56,18 @@ const app = await Application.bootstrapWithPlugins({
 });
 const project = await app.convert();
 if (project === undefined) process.exit(1);
-const pages = {
-  index: 'holdfast',
-  'worker/agent': 'holdfast-agent',
-  testing: 'holdfast-testing',
-  config: 'holdfast-config',
-};
-for (const module of project.children ?? []) module.name = pages[module.name.replace(/\/index$/, '')];
+const pages = new Map([
+  ['index', 'holdfast'],
+  ['worker/agent', 'holdfast-agent'],
+  ['testing', 'holdfast-testing'],
+  ['config', 'holdfast-config'],
+]);
+for (const module of project.children ?? []) {
+  module.name = pages.get(module.name.replace(/\/index$/, '')) ?? module.name;
+}
 await app.generateOutputs(project);
 const texts = new Map(
-  Object.values(pages).map((name) => [`${name}.md`, readFileSync(new URL(`${name}.md`, out), 'utf8')]),
+  [...pages.values()].map((name) => [`${name}.md`, readFileSync(new URL(`${name}.md`, out), 'utf8')]),
 );
 const anchors = new Map([...texts].map(([page, text]) => [page, new Set(anchorsOf(text))]));
 for (const [page, text] of texts) {

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 
 const root = new URL('../', import.meta.url);
-const run = (...command) => execFileSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
+const run = (...command: string[]): Buffer =>
+  execFileSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
 
 rmSync(new URL('dist', root), { recursive: true, force: true });
 run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
@@ -13,5 +14,5 @@ const page = 'runtime/inspect/local/page';
 run('node_modules/typescript/bin/tsc', '-p', page, '--noEmit', 'false');
 for (const file of readdirSync(new URL(page, root)).filter((name) => /\.(html|css|svg)$/.test(name)))
   cpSync(new URL(`${page}/${file}`, root), new URL(`dist/${page}/${file}`, root));
-run('.ci/bundle-worker.mjs');
-run('.ci/emit-schema.mjs');
+run('scripts/bundle-worker.ts');
+run('scripts/emit-schema.ts');

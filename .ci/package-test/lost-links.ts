@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** The relative links of all pages in a folder that lead to nothing in it, as `page: link`. */
-export function lostLinks(folder) {
+export function lostLinks(folder: string): string[] {
   const pages = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) =>
     /^(?!node_modules).*(?:\.md|llms\.txt)$/.test(path),
   );
@@ -15,10 +15,10 @@ export function lostLinks(folder) {
 }
 
 /** Without their anchors, which a test of the docs looks after. */
-function linksOf(markdown) {
+function linksOf(markdown: string): string[] {
   const prose = markdown.replaceAll(/^```[\s\S]*?^```$/gm, '');
   const targets = [...prose.matchAll(/\]\(([^)\s]+)\)|<img[^>]*\ssrc="([^"]+)"/g)].map(
-    ([, link, source]) => link ?? source,
+    ([, link, source]) => link ?? source ?? '',
   );
-  return targets.filter((link) => !/^(?:[a-z]+:|#)/.test(link)).map((link) => link.split('#')[0]);
+  return targets.filter((link) => !/^(?:[a-z]+:|#)/.test(link)).map((link) => link.replace(/#.*$/, ''));
 }

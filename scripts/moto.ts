@@ -1,7 +1,7 @@
 // The AWS provider against moto_server, where that is installed (pip install 'moto[server]'): npm run test:moto
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = new URL('../', import.meta.url);
@@ -16,7 +16,7 @@ const port = await freePort();
 const url = `http://127.0.0.1:${port}`;
 const server = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
 server.on('error', (error) => console.error(error));
-let status = 1;
+let status: number | null = 1;
 try {
   await answers();
   const test = spawn(
@@ -24,22 +24,22 @@ try {
     ['-C', 'holdfast-source', '--test', '--test-timeout=60000', 'providers/fixtures/aws-with-moto.ts'],
     { cwd: root, stdio: 'inherit', env: { ...process.env, MOTO_URL: url } },
   );
-  [status] = await once(test, 'exit');
+  [status] = (await once(test, 'exit')) as [number | null];
 } finally {
   server.kill('SIGKILL');
 }
 process.exit(status ?? 1);
 
-async function freePort() {
+async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
-  const { port } = probe.address();
+  const { port } = probe.address() as AddressInfo;
   probe.close();
   await once(probe, 'close');
   return port;
 }
 
-async function answers() {
+async function answers(): Promise<void> {
   const until = performance.now() + startMs;
   while (performance.now() < until && server.exitCode === null) {
     const isUp = await fetch(`${url}/moto-api/`).then(

@@ -1,0 +1,171 @@
+// Tests what users get: packs the tarball, installs it into an empty folder, imports every entry point and runs the
+// programs of app/, with two agents in two pools, one with permissions; then once more with the package linked from elsewhere.
+import { deepStrictEqual as deepEqual } from 'node:assert';
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseSync } from 'rolldown/utils';
+import { lostLinks } from './lost-links.ts';
+import { newProject } from './new-project.ts';
+import { folder, nodeIn, npm, pack, readManifest, root, temporary, writeApp } from './place.ts';
+import { upgrade } from './upgrade.ts';
+
+const { exports: entries, devDependencies, version } = readManifest(root);
+/** An app that has the package linked, and the folder it is linked to. */
+const [linked, checkout] = [join(temporary, 'linked'), join(temporary, 'checkout')];
+const node = (...command: string[]): string => nodeIn(folder, ...command);
+
+/** Runs the program; `more` is what it sees differently from an app that has the package installed. */
+function checkProgram(app: string, more: object = {}): void {
+  const expected = {
+    sum: { sum: 5050, pool: 'sums' },
+    echo: 'hello',
+    // A folder of packages that an agent can import from can be read, so with it all of Holdfast.
+    read: [true, true, 'ERR_ACCESS_DENIED'],
+    unanswered: 'ASK_UNANSWERED',
+    none: 'AGENT_EXPORT_INVALID',
+    host: 'runs',
+    ...more,
+  };
+  deepEqual(JSON.parse(nodeIn(app, 'main.ts')), expected);
+}
+
+let passed = 0;
+function check(what: string, run: () => void): void {
+  run();
+  passed += 1;
+  console.log(`ok ${what}`);
+}
+
+try {
+  npm(root, 'run', '--silent', 'build');
+  const { filename, files, size } = pack(root);
+  check('the tarball holds no tests, no fixtures, no emulator and no scripts', () => {
+    const wrong = files
+      .map(({ path }) => path)
+      .filter((path) => /\.test\.|fixtures|emulator|^(?:\.ci|scripts)\//.test(path));
+    if (wrong.length > 0) throw new Error(`packed by mistake: ${wrong.join(', ')}`);
+  });
+  writeApp(folder);
+  npm(folder, 'install', `../${filename}`, `xstate@${devDependencies['xstate']}`, '--no-audit', '--no-fund');
+  check(
+    'the README, llms.txt, and docs are in it, and every relative link of a page leads to a file of it',
+    () => {
+      const installed = join(folder, 'node_modules/holdfast');
+      for (const path of ['README.md', 'llms.txt', 'CHANGELOG.md', 'docs/errors.md', 'docs/api/README.md'])
+        if (!existsSync(join(installed, path))) throw new Error(`not packed: ${path}`);
+      deepEqual(lostLinks(installed), []);
+    },
+  );
+  check('the tarball is of a reasonable size', () => {
+    // A quarter of it are the docs with their two pictures.
+    if (size > 3e6) throw new Error(`packed: ${size} bytes`);
+  });
+  for (const entry of Object.keys(entries)) {
+    const name = `holdfast${entry.slice(1)}`;
+    const attributes = name.endsWith('.json') ? ', { with: { type: "json" } }' : '';
+    check(`import of ${name}`, () => {
+      const found = node(
+        '-e',
+        `import('${name}'${attributes}).then((m) => console.log(Object.keys(m).length))`,
+      );
+      if (Number(found) < 1) throw new Error(`${name} exports nothing`);
+    });
+  }
+  check('the entry of threads imports xstate and node: only', () => {
+    const { program: ast } = parseSync(
+      'entry.js',
+      readFileSync(join(folder, 'node_modules/holdfast/dist/runtime/worker/entry.js'), 'utf8'),
+    );
+    const imported = ast.body.flatMap((one) => ('source' in one && one.source ? [one.source.value] : []));
+    deepEqual(
+      imported.filter((name) => !name.startsWith('node:')),
+      ['xstate'],
+    );
+  });
+  check('a program with two agents in two pools, one with permissions', () => checkProgram(folder));
+  check('a thread loads one file of Holdfast, what holdfast/agent is, XState and the agent', () => {
+    node('--import', './agents/record.ts', 'main.ts');
+    const loaded = new Set(readFileSync(join(folder, 'modules.txt'), 'utf8').trim().split('\n'));
+    const own = [...loaded].filter((url) => !/\/node_modules\/xstate\/dist\/[^/]+$/.test(url));
+    const base = pathToFileURL(folder).href;
+    const runtime = 'node_modules/holdfast/dist/runtime';
+    deepEqual(
+      new Set(own),
+      new Set(
+        [
+          'agents/adder.ts',
+          `${runtime}/base/call-check.js`,
+          `${runtime}/base/errors.js`,
+          `${runtime}/mailbox/transfer.js`,
+          `${runtime}/wire/transfer.js`,
+          `${runtime}/worker/agent.js`,
+          `${runtime}/worker/entry.js`,
+          `${runtime}/worker/log.js`,
+          `${runtime}/worker/peer-ref.js`,
+          `${runtime}/worker/secret-logic.js`,
+          `${runtime}/worker/thread-state.js`,
+        ].map((path) => `${base}/${path}`),
+      ),
+    );
+  });
+  check('the stack of a thread with permissions leads to the sources with --enable-source-maps', () => {
+    const stacks = node('--enable-source-maps', 'main.ts', 'stack');
+    if (!/runtime\/worker\/load-logic\.ts:\d+:\d+/.test(stacks)) throw new Error(stacks);
+  });
+  check('the same with the package linked from a folder that the agents cannot read', () => {
+    cpSync(join(folder, 'node_modules'), join(checkout, 'node_modules'), { recursive: true });
+    renameSync(join(checkout, 'node_modules', 'holdfast'), join(checkout, 'holdfast'));
+    writeApp(linked);
+    mkdirSync(join(linked, 'node_modules'));
+    symlinkSync(join(checkout, 'holdfast'), join(linked, 'node_modules', 'holdfast'), 'junction');
+    cpSync(join(checkout, 'node_modules', 'xstate'), join(linked, 'node_modules', 'xstate'), {
+      recursive: true,
+    });
+    checkProgram(linked, {
+      read: [true, 'ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED'],
+      host: 'ERR_ACCESS_DENIED',
+    });
+  });
+  check('the test kit on real threads, linked as well', () => {
+    for (const app of [folder, linked]) deepEqual(nodeIn(app, 'kit.ts').trim(), 'hello');
+  });
+  check('the command', () => {
+    const holdfast = (...args: string[]): string => npm(folder, 'exec', '--no', '--', 'holdfast', ...args);
+    const json = (...args: string[]) => JSON.parse(holdfast(...args)) as Record<string, unknown>;
+    deepEqual(holdfast('status', '--version'), `${version}\n`);
+    deepEqual((json('status', '--json')['agents'] as unknown[]).length, 4);
+    deepEqual(json('config', 'validate', '--json')['valid'], true);
+    deepEqual(json('secrets', 'audit', '--check', '--json')['status'], 'clean');
+    holdfast('init', 'fresh');
+    deepEqual(json('doctor', '--json', '--config', 'fresh/openclaw.json')['ok'], true);
+  });
+  check('a new project is installed as the command says, runs, and passes its own check', newProject);
+  check('the upgrade of the owner’s document: version, backup, package, new sections, restart', upgrade);
+  check('the page of the inspector, with all its files', () => {
+    const served = JSON.parse(node('page.ts')) as Record<string, number>;
+    deepEqual(
+      Object.entries(served).filter(([path, status]) => status !== 200 || path.endsWith('.ts')),
+      [],
+    );
+    if (Object.keys(served).length < 10) throw new Error(`too few files: ${JSON.stringify(served)}`);
+  });
+  check('the self-test of strict, linked as well', () => {
+    const expected = ['closed', ['ISOLATION_UNAVAILABLE', true]];
+    for (const app of [folder, linked]) deepEqual(JSON.parse(nodeIn(app, 'strict.ts')), expected);
+  });
+  check('publint finds nothing', () => {
+    execFileSync(
+      process.execPath,
+      ['node_modules/publint/src/cli.js', '--strict', join(temporary, filename)],
+      {
+        cwd: root,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      },
+    );
+  });
+  console.log(`package: ${passed} passed, 0 failed`);
+} finally {
+  rmSync(temporary, { recursive: true, force: true });
+}
