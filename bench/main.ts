@@ -1,22 +1,22 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ask } from './ask.ts';
-import { faults } from './faults.ts';
-import { flood } from './flood.ts';
-import { gateway } from './gateway.ts';
-import { describeMachine } from './machine-info.ts';
-import { inspect } from './inspect.ts';
-import { machine } from './machine.ts';
-import { neighbour } from './neighbour.ts';
-import { oneWay } from './one-way.ts';
+import { ask } from './suites/ask.ts';
+import { faults } from './suites/faults.ts';
+import { flood } from './suites/flood.ts';
+import { gateway } from './suites/gateway.ts';
+import { describeMachine } from './lib/machine-info.ts';
+import { inspect } from './suites/inspect.ts';
+import { machine } from './suites/machines-against-plain.ts';
+import { neighbour } from './suites/neighbour.ts';
+import { oneWay } from './suites/one-way.ts';
 import type { Run } from './report.ts';
-import { Results } from './results.ts';
-import { savina } from './savina.ts';
-import { scaling } from './scaling.ts';
-import { scrubber } from './scrubber.ts';
-import { secrets } from './secrets.ts';
-import { start } from './start.ts';
-import { telemetry } from './telemetry.ts';
+import { Results } from './lib/results.ts';
+import { savina } from './suites/savina.ts';
+import { scaling } from './suites/scaling.ts';
+import { scrubber } from './suites/scrubber.ts';
+import { secrets } from './suites/secrets.ts';
+import { start } from './suites/start.ts';
+import { telemetry } from './suites/telemetry.ts';
 
 type Suite = (results: Results, rounds: number) => Promise<void>;
 

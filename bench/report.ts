@@ -1,9 +1,10 @@
 // npm run bench -- --json bench.json && node bench/report.ts bench.json
-// Writes the tables of a run into docs/benchmarks.md, between its markers.
+// Writes the tables of a run into a file of bench/results/, named by its date, and by its suites when there are few.
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { MachineInfo } from './machine-info.ts';
-import { figure, rowNamed, type Gate, type Note, type Table } from './results.ts';
-import { ratio } from './rounds.ts';
+import { fileURLToPath } from 'node:url';
+import type { MachineInfo } from './lib/machine-info.ts';
+import { figure, rowNamed, type Gate, type Note, type Table } from './lib/results.ts';
+import { ratio } from './lib/rounds.ts';
 
 /** What `--json` writes. */
 export interface Run {
@@ -15,9 +16,9 @@ export interface Run {
   readonly notes: readonly Note[];
 }
 
-const START = '<!-- figures: written by bench/report.ts -->';
-const END = '<!-- end of figures -->';
-const page = new URL('../docs/benchmarks.md', import.meta.url);
+/** Suites that a name has room for. */
+const MOST_NAMED = 3;
+const folder = new URL('./results/', import.meta.url);
 
 const [file] = process.argv.slice(2);
 if (file === undefined) {
@@ -25,19 +26,25 @@ if (file === undefined) {
   process.exit(2);
 }
 const run = JSON.parse(readFileSync(file, 'utf8')) as Run;
-const text = readFileSync(page, 'utf8');
-const [before, rest] = [text.split(START)[0], text.split(END)[1]];
-if (before === undefined || rest === undefined) throw new Error(`docs/benchmarks.md has lost its markers`);
-writeFileSync(page, `${before}${START}\n\n${figures(run)}\n${END}${rest}`);
+const page = new URL(`${nameOf(run)}.md`, folder);
+writeFileSync(page, figures(run), { flag: 'wx' });
+console.log(`written: ${fileURLToPath(page)}`);
+
+function nameOf({ machine, suites }: Run): string {
+  const date = machine.at.slice(0, 10);
+  return suites.length > MOST_NAMED ? date : [date, ...suites].join('-');
+}
 
 function figures(run: Run): string {
-  return [machineText(run), gatesText(run), ...run.suites.map((suite) => suiteText(run, suite))].join('\n');
+  const title = `# ${nameOf(run)}\n`;
+  const suites = run.suites.map((suite) => suiteText(run, suite));
+  return [title, machineText(run), gatesText(run), ...suites].join('\n');
 }
 
 function machineText({ machine, rounds }: Run): string {
-  const { cpu, cores, memoryGb, os, node, at, packages } = machine;
+  const { cpu, cores, memoryGb, os, node, packages } = machine;
   const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`);
-  return `${at.slice(0, 10)}: ${cpu}, ${cores} cores, ${memoryGb} GB, ${os}, Node ${node}, ${rounds} rounds. ${versions.join(', ')}.\n`;
+  return `${cpu}, ${cores} cores, ${memoryGb} GB, ${os}, Node ${node}, ${rounds} rounds. ${versions.join(', ')}.\n`;
 }
 
 function gatesText({ gates }: Run): string {
@@ -45,7 +52,7 @@ function gatesText({ gates }: Run): string {
   const lines = gates.map(
     ({ text, value, passed }) => `| ${text} | ${value.toFixed(2)} | ${passed ? 'passed' : '**missed**'} |`,
   );
-  return ['### Gates', '', '| gate | measured | |', '|---|---|---|', ...lines, ''].join('\n');
+  return ['## Gates', '', '| gate | measured | |', '|---|---|---|', ...lines, ''].join('\n');
 }
 
 function suiteText({ tables, notes }: Run, suite: string): string {
@@ -53,7 +60,7 @@ function suiteText({ tables, notes }: Run, suite: string): string {
   const said = notes
     .filter((note) => note.suite === suite)
     .map(({ text, value }) => `- ${text}: ${value.toFixed(2)}`);
-  return [`### ${suite}`, '', ...parts, ...(said.length > 0 ? [...said, ''] : [])].join('\n');
+  return [`## ${suite}`, '', ...parts, ...(said.length > 0 ? [...said, ''] : [])].join('\n');
 }
 
 function tableText(table: Table): string {

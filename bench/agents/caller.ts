@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { createActor, fromCallback, fromPromise, toPromise } from 'xstate';
 import { answerTo, capability, deferReply } from 'holdfast/agent';
-import { asking, type Ask } from '../load.ts';
+import { asking, type Ask } from '../lib/load.ts';
 import type { CallEvent } from './caller-event.ts';
 
 const echo = capability('echo');

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { wrap, type Endpoint } from 'comlink';
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
-import type { Ask, Sender } from '../load.ts';
+import type { Ask, Sender } from '../lib/load.ts';
 import type { api } from './comlink-worker.ts';
 
 /** Workers behind comlink and nothing else: one call per event. */

@@ -3,7 +3,7 @@ import { parentPort, type MessagePort } from 'node:worker_threads';
 import type { AnyActor } from 'xstate';
 import type { CounterEvent } from '../agents/counter-event.ts';
 import { countOf, localActors, type Kind } from '../agents/local.ts';
-import { ACTORS } from '../load.ts';
+import { ACTORS } from '../lib/load.ts';
 
 const port = parentPort as MessagePort;
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
-import type { Savina } from '../savina-actors.ts';
+import type { Savina } from '../lib/savina-actors.ts';
 
 /** What the workers say to each other. */
 export type Peerwise =

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { CounterEvent } from '../agents/counter-event.ts';
 import type { Kind } from '../agents/local.ts';
-import type { Sender } from '../load.ts';
+import type { Sender } from '../lib/load.ts';
 
 /** What a task of the pools is, besides the counting events. */
 export type Task = CounterEvent | { readonly type: 'work'; readonly n: number };

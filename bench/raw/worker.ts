@@ -6,7 +6,7 @@ import type { CounterEvent } from '../agents/counter-event.ts';
 import type { Kind } from '../agents/local.ts';
 import type { RawMessage } from './thread.ts';
 import { burn } from '../agents/burn.mjs';
-import { ACTORS } from '../load.ts';
+import { ACTORS } from '../lib/load.ts';
 
 const ACK_EVERY = 256;
 const port = parentPort as MessagePort;

@@ -10,7 +10,7 @@ import { execPath } from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { median } from '../../bench/rounds.ts';
+import { median } from '../../bench/lib/rounds.ts';
 import { systemClock, within } from '../../runtime/base/clock.ts';
 import { digestOf, newToken } from '../../runtime/gateway/token-access.ts';
 import { chanceOf, type Chance } from './chance.ts';

@@ -1,7 +1,7 @@
 // npm run soak -- --minutes 5 [--seed n] [--untimed]
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { median } from '../../bench/rounds.ts';
+import { median } from '../../bench/lib/rounds.ts';
 import { chanceOf } from './chance.ts';
 import { runCycle, type Seen } from './cycle.ts';
 import { leftBehind, takeStock } from './leftovers.ts';

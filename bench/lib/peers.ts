@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { installLocked } from '../scripts/install-locked.ts';
-import type { Task } from './raw/thread.ts';
+import { installLocked } from '../../scripts/install-locked.ts';
+import type { Task } from '../raw/thread.ts';
 import type { Savina } from './savina-actors.ts';
 
 /** Not every peer always stops under load; nothing is measured then. */
@@ -20,7 +20,7 @@ interface PeerModule {
   start(threads: number): Promise<PeerPool>;
 }
 
-const folder = new URL('./peers/', import.meta.url);
+const folder = new URL('../peers/', import.meta.url);
 
 /** Rows of the peers, and the module that drives each. */
 export const peers = {

@@ -1,11 +1,11 @@
 import { createRuntime, type AgentRef, type Runtime, type RuntimeOptions } from 'holdfast';
-import { kinds, type Kind } from './agents/local.ts';
+import { kinds, type Kind } from '../agents/local.ts';
 import { ACTORS, BURST, type Ask, type Sender } from './load.ts';
 
 const modules: Readonly<Record<Kind, URL>> = {
-  transition: new URL('./agents/counter.ts', import.meta.url),
-  machine: new URL('./agents/counter-machine.ts', import.meta.url),
-  callback: new URL('./agents/counter-callback.ts', import.meta.url),
+  transition: new URL('../agents/counter.ts', import.meta.url),
+  machine: new URL('../agents/counter-machine.ts', import.meta.url),
+  callback: new URL('../agents/counter-callback.ts', import.meta.url),
 };
 
 /** Holdfast with the counting agents, each kind in a pool of its own. */

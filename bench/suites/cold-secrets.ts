@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { BatchGetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { createRuntime } from 'holdfast';
-import { createAwsSecretsManagerProvider } from '../providers/aws-secrets-manager.ts';
-import type { SecretProvider } from '../providers/provider.ts';
-import { installPeers } from './peers.ts';
-import type { Results } from './results.ts';
-import { measure, type Variant } from './rounds.ts';
+import { createAwsSecretsManagerProvider } from '../../providers/aws-secrets-manager.ts';
+import type { SecretProvider } from '../../providers/provider.ts';
+import { installPeers } from '../lib/peers.ts';
+import type { Results } from '../lib/results.ts';
+import { measure, type Variant } from '../lib/rounds.ts';
 
 const SECRETS = 200;
 /** What the service takes in one call. */
@@ -21,11 +21,11 @@ type Read = () => Promise<() => unknown>;
 /** From a config to a runtime that has its 200 secrets, beside other ways to read them from the same service. */
 export async function coldSecrets(results: Results, rounds: number): Promise<void> {
   installPeers();
-  const { href } = new URL('./peers/powertools.mjs', import.meta.url);
+  const { href } = new URL('../peers/powertools.mjs', import.meta.url);
   const powertools = (await import(href)) as {
     read(client: SecretsManagerClient, names: readonly string[]): Promise<(string | undefined)[]>;
   };
-  const service = fork(fileURLToPath(new URL('./raw/secrets-service.ts', import.meta.url)), [
+  const service = fork(fileURLToPath(new URL('../raw/secrets-service.ts', import.meta.url)), [
     String(SECRETS),
   ]);
   const [{ url: endpoint, region, credentials }] = (await once(service, 'message')) as [
@@ -56,7 +56,7 @@ export async function coldSecrets(results: Results, rounds: number): Promise<voi
       ref,
       { ref, mode: 'capability', capabilities: ['sign.hmac'], required: true } as const,
     ]);
-    const module = new URL('./agents/caller.ts', import.meta.url);
+    const module = new URL('../agents/caller.ts', import.meta.url);
     const runtime = await createRuntime(
       {
         externalSecrets: { provider: 'bench' },

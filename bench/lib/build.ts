@@ -3,6 +3,6 @@ import { fileURLToPath } from 'node:url';
 
 /** The published form is what `npm run build` gives. */
 export function build(): void {
-  const root = fileURLToPath(new URL('../', import.meta.url));
+  const root = fileURLToPath(new URL('../../', import.meta.url));
   execFileSync(process.execPath, ['scripts/build.ts'], { cwd: root, stdio: 'inherit' });
 }

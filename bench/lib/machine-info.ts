@@ -23,9 +23,9 @@ export function describeMachine(): MachineInfo {
     node: process.version.slice(1),
     at: new Date().toISOString(),
     packages: {
-      holdfast: versionIn('../package.json'),
-      comlink: versionIn('../node_modules/comlink/package.json'),
-      xstate: versionIn('../node_modules/xstate/package.json'),
+      holdfast: versionIn('../../package.json'),
+      comlink: versionIn('../../node_modules/comlink/package.json'),
+      xstate: versionIn('../../node_modules/xstate/package.json'),
       ...peerVersions(),
     },
   };

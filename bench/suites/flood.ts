@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRuntime, type AgentRef, type Runtime } from 'holdfast';
-import type { Results } from './results.ts';
+import type { Results } from '../lib/results.ts';
 
 const EVENTS = 5_000_000;
 const CAPACITY = 1000;
@@ -75,7 +75,7 @@ const startRuntime = () =>
           type: 'thread-bound',
           threadId: 'slow',
           maxThreads: 1,
-          module: new URL('./agents/slow.ts', import.meta.url),
+          module: new URL('../agents/slow.ts', import.meta.url),
           mailbox: { capacity: CAPACITY },
         },
       },

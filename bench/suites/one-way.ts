@@ -1,14 +1,14 @@
 import type { AnyActor } from 'xstate';
-import type { CounterEvent } from './agents/counter-event.ts';
-import { countOf, kindNames, kinds, localActors, type Kind } from './agents/local.ts';
-import { ONE_MAILBOX, startFleet } from './fleet.ts';
-import { ACTORS, sending, type Sender } from './load.ts';
-import { peerSender } from './peer-sender.ts';
-import { peerNames, startPeers } from './peers.ts';
-import { comlinkPool } from './raw/comlink.ts';
-import { RawThread } from './raw/thread.ts';
-import { rowNamed, type Results } from './results.ts';
-import { measure, ratio, type Variant } from './rounds.ts';
+import type { CounterEvent } from '../agents/counter-event.ts';
+import { countOf, kindNames, kinds, localActors, type Kind } from '../agents/local.ts';
+import { ONE_MAILBOX, startFleet } from '../lib/fleet.ts';
+import { ACTORS, sending, type Sender } from '../lib/load.ts';
+import { peerSender } from '../lib/peer-sender.ts';
+import { peerNames, startPeers } from '../lib/peers.ts';
+import { comlinkPool } from '../raw/comlink.ts';
+import { RawThread } from '../raw/thread.ts';
+import { rowNamed, type Results } from '../lib/results.ts';
+import { measure, ratio, type Variant } from '../lib/rounds.ts';
 
 const BATCHED = 'raw postMessage, batches of 256';
 const allKinds = Object.keys(kinds) as Kind[];

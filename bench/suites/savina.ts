@@ -1,12 +1,12 @@
 import { createRuntime, type AgentRef } from 'holdfast';
-import { startFleet } from './fleet.ts';
-import { sending, type Ask } from './load.ts';
-import { peerSender } from './peer-sender.ts';
-import { startPeer } from './peers.ts';
-import { RawThread } from './raw/thread.ts';
-import type { Results } from './results.ts';
+import { startFleet } from '../lib/fleet.ts';
+import { sending, type Ask } from '../lib/load.ts';
+import { peerSender } from '../lib/peer-sender.ts';
+import { startPeer } from '../lib/peers.ts';
+import { RawThread } from '../raw/thread.ts';
+import type { Results } from '../lib/results.ts';
 import { savinaBetweenThreads } from './savina-between.ts';
-import { measure, type Variant } from './rounds.ts';
+import { measure, type Variant } from '../lib/rounds.ts';
 
 /** Round trips of one run; fewer when the time is up. */
 const ROUND_TRIPS = 5000;
@@ -25,7 +25,7 @@ async function pingPong(results: Results, rounds: number): Promise<void> {
     type: 'thread-bound' as const,
     threadId,
     maxThreads: 1,
-    module: new URL('./agents/counter.ts', import.meta.url),
+    module: new URL('../agents/counter.ts', import.meta.url),
   });
   const runtime = await createRuntime({ agents: { ping: counter('ping'), pong: counter('pong') } });
   const refs: AgentRef[] = [

@@ -1,9 +1,9 @@
 import { createRuntime, type AgentRef } from 'holdfast';
-import { startComedySavina } from './peers.ts';
-import { rawSavina } from './raw/savina.ts';
-import type { Results } from './results.ts';
-import type { Savina } from './savina-actors.ts';
-import { measure, type Variant } from './rounds.ts';
+import { startComedySavina } from '../lib/peers.ts';
+import { rawSavina } from '../raw/savina.ts';
+import type { Results } from '../lib/results.ts';
+import type { Savina } from '../lib/savina-actors.ts';
+import { measure, type Variant } from '../lib/rounds.ts';
 
 const RAW = 'raw postMessage, a port between each two';
 const ROUND_TRIPS = 2000;
@@ -102,7 +102,7 @@ async function holdfastSavina(): Promise<Required<Savina>> {
         type: 'thread-bound',
         threadId: 'savina',
         maxThreads: ACTORS,
-        module: new URL('./agents/savina.ts', import.meta.url),
+        module: new URL('../agents/savina.ts', import.meta.url),
       },
     },
   });

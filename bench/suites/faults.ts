@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRuntime, type AgentConfig, type AgentRef, type Runtime } from 'holdfast';
-import type { Fault } from './agents/faulty.ts';
-import { asking } from './load.ts';
-import type { Results } from './results.ts';
-import { median, rowOf, type Sample } from './rounds.ts';
+import type { Fault } from '../agents/faulty.ts';
+import { asking } from '../lib/load.ts';
+import type { Results } from '../lib/results.ts';
+import { median, rowOf, type Sample } from '../lib/rounds.ts';
 
 /** Asks of each row in each round; each is answered, or the run ends. */
 const ASKS = 10_000;
@@ -132,8 +132,8 @@ function startRuntime(): Promise<Runtime> {
   return createRuntime(
     {
       agents: {
-        quiet: pool('quiet', './agents/counter.ts'),
-        ...Object.fromEntries(names.map((name) => [name, pool(name, './agents/faulty.ts')])),
+        quiet: pool('quiet', '../agents/counter.ts'),
+        ...Object.fromEntries(names.map((name) => [name, pool(name, '../agents/faulty.ts')])),
       },
       threads: {
         loop: { watchdog: { warnMs: 0, killMs: KILL_MS } },

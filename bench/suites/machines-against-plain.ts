@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { kindNames, kinds, type Kind } from './agents/local.ts';
-import { startFleet } from './fleet.ts';
-import { sending } from './load.ts';
-import { rowNamed, type Results } from './results.ts';
-import { measure, ratio, type Variant } from './rounds.ts';
+import { kindNames, kinds, type Kind } from '../agents/local.ts';
+import { startFleet } from '../lib/fleet.ts';
+import { sending } from '../lib/load.ts';
+import { rowNamed, type Results } from '../lib/results.ts';
+import { measure, ratio, type Variant } from '../lib/rounds.ts';
 
 /** Events of one run. */
 const EVENTS = 100_000;
@@ -12,7 +12,7 @@ const EVENTS = 100_000;
 /** What is left of an actor's own speed when its events come from the host. */
 export async function machine(results: Results, rounds: number): Promise<void> {
   const fleet = await startFleet(1);
-  const worker = new Worker(new URL('./raw/driven-worker.ts', import.meta.url));
+  const worker = new Worker(new URL('../raw/driven-worker.ts', import.meta.url));
   const driven = async (kind: Kind): Promise<number> => {
     worker.postMessage({ kind, events: EVENTS });
     const [{ count, ms }] = (await once(worker, 'message')) as [{ count: number; ms: number }];

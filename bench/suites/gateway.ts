@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { digestOf, newToken } from '../runtime/gateway/token-access.ts';
-import { build } from './build.ts';
-import { installPeers } from './peers.ts';
-import { rowNamed, type Results } from './results.ts';
-import { ratio, rowOf, type Row, type Sample } from './rounds.ts';
+import { digestOf, newToken } from '../../runtime/gateway/token-access.ts';
+import { build } from '../lib/build.ts';
+import { installPeers } from '../lib/peers.ts';
+import { rowNamed, type Results } from '../lib/results.ts';
+import { ratio, rowOf, type Row, type Sample } from '../lib/rounds.ts';
 
 /** As in the owner's document: 14 agents, on 4, 2 and 8 threads. */
 const pools = { security: 4, finance: 2, trading: 8 } as const;
@@ -179,7 +179,7 @@ interface Fired {
 }
 
 async function cannon({ url, headers }: Served, to: readonly string[], amount: number) {
-  const { href } = new URL('./peers/node_modules/autocannon/autocannon.js', import.meta.url);
+  const { href } = new URL('../peers/node_modules/autocannon/autocannon.js', import.meta.url);
   const { default: autocannon } = (await import(href)) as { default: Autocannon };
   const started = performance.now();
   let last = started;
@@ -271,7 +271,7 @@ async function ask(
 
 async function startPeer(name: string): Promise<Served> {
   const started = performance.now();
-  const main = fileURLToPath(new URL(`./gateway/${name}.mjs`, import.meta.url));
+  const main = fileURLToPath(new URL(`../gateway/${name}.mjs`, import.meta.url));
   const child = spawn(process.execPath, [main, ...addresses], { stdio: ['ignore', 'pipe', 'inherit'] });
   const { url, pids } = (await firstLine(child, () => true)) as { url: string; pids: number[] };
   const served = { url, pids, headers: {}, stop: () => ended(child) };
@@ -282,7 +282,7 @@ async function startPeer(name: string): Promise<Served> {
 async function startGateway(): Promise<Served> {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'holdfast-bench-'));
   const token = newToken();
-  const module = fileURLToPath(new URL('./gateway/agent.mjs', import.meta.url));
+  const module = fileURLToPath(new URL('../gateway/agent.mjs', import.meta.url));
   const config = {
     agents: Object.fromEntries(
       Object.entries(pools).map(([name, maxThreads]) => [
@@ -298,7 +298,7 @@ async function startGateway(): Promise<Served> {
   const file = join(folder, 'openclaw.json');
   writeFileSync(file, JSON.stringify(config));
   const started = performance.now();
-  const main = fileURLToPath(new URL('../dist/runtime/cli/main.js', import.meta.url));
+  const main = fileURLToPath(new URL('../../dist/runtime/cli/main.js', import.meta.url));
   const child = spawn(process.execPath, [main, 'gateway', 'run', '-c', file], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, XDG_STATE_HOME: folder },

@@ -2,13 +2,13 @@ import { createHmac } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { createRuntime, defineCapability } from 'holdfast';
 import { createMemoryProvider } from 'holdfast/testing';
-import type { CallEvent, CallKind } from './agents/caller-event.ts';
+import type { CallEvent, CallKind } from '../agents/caller-event.ts';
 import { coldSecrets } from './cold-secrets.ts';
-import { startFleet } from './fleet.ts';
-import { asking } from './load.ts';
-import { rawPool } from './raw/thread.ts';
-import { rowNamed, type Results } from './results.ts';
-import { measure, ratio, type Sample, type Variant } from './rounds.ts';
+import { startFleet } from '../lib/fleet.ts';
+import { asking } from '../lib/load.ts';
+import { rawPool } from '../raw/thread.ts';
+import { rowNamed, type Results } from '../lib/results.ts';
+import { measure, ratio, type Sample, type Variant } from '../lib/rounds.ts';
 
 const RAW = 'raw postMessage per ask';
 const ASK = 'holdfast ask, fromTransition';
@@ -31,13 +31,13 @@ async function calls(results: Results, rounds: number): Promise<void> {
     {
       externalSecrets: { provider: 'memory' },
       // The loop that times the calls is beside the agents' folder.
-      threads: { callers: { permissions: { read: [fileURLToPath(new URL('./', import.meta.url))] } } },
+      threads: { callers: { permissions: { read: [fileURLToPath(new URL('../', import.meta.url))] } } },
       agents: {
         caller: {
           type: 'thread-bound',
           threadId: 'callers',
           maxThreads: 1,
-          module: new URL('./agents/caller.ts', import.meta.url),
+          module: new URL('../agents/caller.ts', import.meta.url),
           secrets: {
             echo: { ...grant, capabilities: ['echo'] },
             sign: { ...grant, capabilities: ['sign.hmac'] },

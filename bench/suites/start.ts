@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { createRuntime } from 'holdfast';
-import { build } from './build.ts';
-import { installPeers } from './peers.ts';
-import type { Results } from './results.ts';
-import { measure, rowOf, type Row, type Variant } from './rounds.ts';
+import { build } from '../lib/build.ts';
+import { installPeers } from '../lib/peers.ts';
+import type { Results } from '../lib/results.ts';
+import { measure, rowOf, type Row, type Variant } from '../lib/rounds.ts';
 
-const COUNTER = new URL('./agents/counter.ts', import.meta.url);
+const COUNTER = new URL('../agents/counter.ts', import.meta.url);
 const SPAWNS = 1000;
 /** Instances of the memory measurement. */
 const IDLE = 10_000;
@@ -24,7 +24,7 @@ export async function start(results: Results, rounds: number): Promise<void> {
 }
 
 async function spawnRate(results: Results, rounds: number): Promise<void> {
-  const raw = new Worker(new URL('./raw/spawn-worker.ts', import.meta.url));
+  const raw = new Worker(new URL('../raw/spawn-worker.ts', import.meta.url));
   await once(raw, 'message');
   const variants: Record<string, Variant> = {
     'raw worker: create and start an actor, reply': () => rawSpawns(raw, SPAWNS),
@@ -87,7 +87,7 @@ const run = promisify(execFile);
 
 /** A figure from a process of its own: nothing is loaded, and no memory was had and kept. */
 async function alone(what: string, count: number, flags: readonly string[] = []): Promise<Alone> {
-  const file = fileURLToPath(new URL('./alone/measure.mjs', import.meta.url));
+  const file = fileURLToPath(new URL('../alone/measure.mjs', import.meta.url));
   const args = ['--expose-gc', ...flags, file, what, String(count)];
   const { stdout } = await run(process.execPath, args, { timeout: 60_000 });
   return JSON.parse(stdout) as Alone;

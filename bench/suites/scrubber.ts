@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { encodings } from '../runtime/secrets/scrub/encodings.ts';
-import { createScrubber, type Scrubber } from '../runtime/secrets/scrub/scrubber.ts';
-import { rowNamed, type Results } from './results.ts';
-import { measure, ratio, type Variant } from './rounds.ts';
+import { encodings } from '../../runtime/secrets/scrub/encodings.ts';
+import { createScrubber, type Scrubber } from '../../runtime/secrets/scrub/scrubber.ts';
+import { rowNamed, type Results } from '../lib/results.ts';
+import { measure, ratio, type Variant } from '../lib/rounds.ts';
 
 const MOST = 500;
 const SECRETS = [0, 10, 100, MOST];

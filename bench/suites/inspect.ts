@@ -1,9 +1,9 @@
 import type { RuntimeOptions } from 'holdfast';
-import { startFleet, type Fleet } from './fleet.ts';
+import { startFleet, type Fleet } from '../lib/fleet.ts';
 import { openViewer } from './inspect-viewer.ts';
-import { asking, sending } from './load.ts';
-import { rowNamed, type Results, type Unit } from './results.ts';
-import { measure, ratio, type Row, type Variant } from './rounds.ts';
+import { asking, sending } from '../lib/load.ts';
+import { rowNamed, type Results, type Unit } from '../lib/results.ts';
+import { measure, ratio, type Row, type Variant } from '../lib/rounds.ts';
 
 const OFF = 'nobody inspects';
 const ADAPTER = 'an adapter';

@@ -1,5 +1,5 @@
-import { launch } from '../runtime/inspect/local/fixtures/browser.ts';
-import { median, percentile } from './rounds.ts';
+import { launch } from '../../runtime/inspect/local/fixtures/browser.ts';
+import { median, percentile } from '../lib/rounds.ts';
 
 /** Milliseconds from one frame of the page to the next. */
 export interface Frames {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createActor } from 'xstate';
 import { createRuntime, HoldfastError } from 'holdfast';
-import quietLogic from './agents/counter.ts';
-import { spinUntil } from './agents/spinner.ts';
-import { asking } from './load.ts';
-import { rowNamed, type Results } from './results.ts';
-import { median, rowOf, type Sample } from './rounds.ts';
+import quietLogic from '../agents/counter.ts';
+import { spinUntil } from '../agents/spinner.ts';
+import { asking } from '../lib/load.ts';
+import { rowNamed, type Results } from '../lib/results.ts';
+import { median, rowOf, type Sample } from '../lib/rounds.ts';
 
 /** How long each half of a round asks. */
 const FOR_MS = 1500;
@@ -69,7 +69,9 @@ async function inThreads(): Promise<Record<'before' | 'during', Sample>> {
     module: new URL(file, import.meta.url),
   });
   const runtime = await createRuntime(
-    { agents: { quiet: pool('quiet', './agents/counter.ts'), noisy: pool('noisy', './agents/spinner.ts') } },
+    {
+      agents: { quiet: pool('quiet', '../agents/counter.ts'), noisy: pool('noisy', '../agents/spinner.ts') },
+    },
     // What the stuck one leaves behind is no news.
     { logger: { debug() {}, info() {}, warn() {}, error() {} } },
   );

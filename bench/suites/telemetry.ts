@@ -9,10 +9,10 @@ import {
   TracerProvider,
   type SpanExporter,
 } from '@opentelemetry/sdk-trace';
-import { startFleet, type Fleet } from './fleet.ts';
-import { asking, sending } from './load.ts';
-import { rowNamed, type Results, type Unit } from './results.ts';
-import { measure, ratio, type Row, type Variant } from './rounds.ts';
+import { startFleet, type Fleet } from '../lib/fleet.ts';
+import { asking, sending } from '../lib/load.ts';
+import { rowNamed, type Results, type Unit } from '../lib/results.ts';
+import { measure, ratio, type Row, type Variant } from '../lib/rounds.ts';
 
 const OFF = 'no SDK';
 const METER = 'a meter';

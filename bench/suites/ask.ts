@@ -1,12 +1,12 @@
 import type { AnyActor } from 'xstate';
-import { kindNames, kinds, localActors, type Kind } from './agents/local.ts';
-import { startFleet } from './fleet.ts';
-import { ACTORS, asking, type Ask } from './load.ts';
-import { peerNames, startPeers, type PeerPool } from './peers.ts';
-import { comlinkPool } from './raw/comlink.ts';
-import { rawPool } from './raw/thread.ts';
-import { rowNamed, type Results } from './results.ts';
-import { measure, median, ratio, rowOf, type Row } from './rounds.ts';
+import { kindNames, kinds, localActors, type Kind } from '../agents/local.ts';
+import { startFleet } from '../lib/fleet.ts';
+import { ACTORS, asking, type Ask } from '../lib/load.ts';
+import { peerNames, startPeers, type PeerPool } from '../lib/peers.ts';
+import { comlinkPool } from '../raw/comlink.ts';
+import { rawPool } from '../raw/thread.ts';
+import { rowNamed, type Results } from '../lib/results.ts';
+import { measure, median, ratio, rowOf, type Row } from '../lib/rounds.ts';
 
 const RAW = 'raw postMessage per ask';
 const HOLDFAST = 'holdfast ask, fromTransition';

@@ -1,6 +1,6 @@
 import type { Sender } from './load.ts';
 import type { PeerPool } from './peers.ts';
-import type { Task } from './raw/thread.ts';
+import type { Task } from '../raw/thread.ts';
 
 /** A pool knows no one-way message: its tasks are started, and only the last of a burst is waited for. */
 export function peerSender({ run, post }: PeerPool): Sender {

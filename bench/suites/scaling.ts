@@ -1,9 +1,9 @@
 import { createRuntime, type AgentRef } from 'holdfast';
-import { ACTORS, asking, type Ask } from './load.ts';
-import { peerNames, startPeers } from './peers.ts';
-import { rawPool } from './raw/thread.ts';
-import { rowNamed, type Results } from './results.ts';
-import { measure, ratio } from './rounds.ts';
+import { ACTORS, asking, type Ask } from '../lib/load.ts';
+import { peerNames, startPeers } from '../lib/peers.ts';
+import { rawPool } from '../raw/thread.ts';
+import { rowNamed, type Results } from '../lib/results.ts';
+import { measure, ratio } from '../lib/rounds.ts';
 
 /** About 0.2 ms of work. */
 const STEPS = 120_000;
@@ -67,7 +67,7 @@ async function startBurners(threads: number): Promise<{ ask: Ask; stop(): Promis
         type: 'thread-bound',
         threadId: 'burners',
         maxThreads: threads,
-        module: new URL('./agents/burner.ts', import.meta.url),
+        module: new URL('../agents/burner.ts', import.meta.url),
       },
     },
   });
