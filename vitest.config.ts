@@ -42,7 +42,7 @@ export default defineConfig({
         test: {
           name: 'all',
           env: { XSTATE_BUILD: 'development' },
-          include: ['{runtime,actors,providers,examples,docs}/**/*.test.ts', 'props/**/*.prop.ts'],
+          include: ['{runtime,actors,providers,examples,docs,scripts}/**/*.test.ts', 'props/**/*.prop.ts'],
           exclude: measuring,
           ...onEveryCore,
         },
