@@ -198,17 +198,20 @@ test('dependencies.md has a row for each dependency, and no other', () => {
   expect(rows('## Peer')).toEqual(Object.keys(manifest['peerDependencies'] ?? {}).toSorted());
 });
 
-test('llms.txt lists each guide once, under its title, and nothing that is not there', () => {
-  const links = [...read('llms.txt').matchAll(/^- \[([^\]]+)\]\(([^)]+)\): \S/gm)];
-  const listed = links.map(([, title, path = '']) => ({ path, title }));
-  const titles = guides
-    .filter((path) => !path.startsWith('docs/decisions/'))
-    .map((path) => ({ path, title: /^# (.*)$/m.exec(read(path))?.[1] }));
-  const inDocs = listed.filter(({ path }) => path.startsWith('docs/'));
-  const byPath = (a: { path: string }, b: { path: string }): number => (a.path < b.path ? -1 : 1);
-  expect(inDocs.toSorted(byPath)).toEqual(titles.toSorted(byPath));
-  expect(listed.filter(({ path }) => !existsSync(join(root, path)))).toEqual([]);
-});
+test.for(['llms.txt', 'docs/README.md'])(
+  '%s lists each guide once, under its title, and nothing that is not there',
+  (index) => {
+    const links = [...read(index).matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)];
+    const listed = links.map(([, title, path = '']) => ({ path: join(dirname(index), path), title }));
+    const titles = guides
+      .filter((path) => path !== index && !path.startsWith('docs/decisions/'))
+      .map((path) => ({ path, title: /^# (.*)$/m.exec(read(path))?.[1] }));
+    const inDocs = listed.filter(({ path }) => /^docs\/.*\.md$/.test(path));
+    const byPath = (a: { path: string }, b: { path: string }): number => (a.path < b.path ? -1 : 1);
+    expect(inDocs.toSorted(byPath)).toEqual(titles.toSorted(byPath));
+    expect(listed.filter(({ path }) => !existsSync(join(root, path)))).toEqual([]);
+  },
+);
 
 test.for([
   ['runtime/index.ts', 'holdfast'],
