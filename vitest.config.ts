@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vitest/config';
 
 const conditions = ['holdfast-source', 'node', 'import', 'default'];
@@ -5,6 +6,12 @@ const conditions = ['holdfast-source', 'node', 'import', 'default'];
 // V8 13 may abort a process in which threads come and go while they strip types: it frees the compiled form of a call
 // from WebAssembly twice ("Check failed: jit_page.has_value()"). Without that form there is nothing to free.
 const execArgv = ['-C', 'holdfast-source', '--wasm-wrapper-tiering-budget=2147483647'];
+
+/** What the processes and threads that tests start need not do each for itself. */
+const shared = {
+  NODE_OPTIONS: `--import=${new URL('scripts/tests/stripped.mjs', import.meta.url).href}`,
+  NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/tests/compiled', import.meta.url)),
+};
 
 /** Users get the production build of XState; Vitest has everybody resolve the one for development. */
 const production: Plugin = {
@@ -31,6 +38,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     execArgv,
+    globalSetup: 'scripts/tests/strip-types.ts',
     pool: 'forks',
     // A machine that is busy with something else may be ten times slower; a test that hangs still ends.
     testTimeout: 120_000,
@@ -41,7 +49,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'all',
-          env: { XSTATE_BUILD: 'development' },
+          env: { ...shared, XSTATE_BUILD: 'development' },
           include: ['{runtime,actors,providers,examples,docs,scripts}/**/*.test.ts', 'props/**/*.prop.ts'],
           exclude: measuring,
           ...onEveryCore,
@@ -51,7 +59,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'measuring',
-          env: { XSTATE_BUILD: 'development' },
+          env: { ...shared, XSTATE_BUILD: 'development' },
           include: measuring,
           maxWorkers: 1,
           // After the others.
@@ -64,7 +72,7 @@ export default defineConfig({
         test: {
           name: 'xstate-production',
           include: ['runtime/xstate/*.test.ts'],
-          env: { XSTATE_BUILD: 'production' },
+          env: { ...shared, XSTATE_BUILD: 'production' },
           ...onEveryCore,
         },
       },
