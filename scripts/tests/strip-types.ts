@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { folder, isOf, kept, root } from './kept-files.mjs';
@@ -8,10 +16,14 @@ import { folder, isOf, kept, root } from './kept-files.mjs';
 export default function stripTypes(): void {
   mkdirSync(folder, { recursive: true });
   const cwd = fileURLToPath(root);
-  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts'], { cwd, encoding: 'utf8' });
+  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts'], {
+    cwd,
+    encoding: 'utf8',
+  });
   for (const name of listed.split('\n')) {
     const source = cwd + name;
-    if (!/^(?:runtime|actors|providers|props|examples|bench|docs)\//.test(name) || !existsSync(source)) continue;
+    if (!/^(?:runtime|actors|providers|props|examples|bench|docs)\//.test(name) || !existsSync(source))
+      continue;
     const target = kept(source);
     const { atime, mtime } = statSync(source);
     if (isOf(source, target)) continue;
