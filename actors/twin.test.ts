@@ -190,7 +190,7 @@ describe('a twin', () => {
   test('works with waitFor and select', async () => {
     const { twin, mirror } = startTwin();
     const holding = waitFor(twin, (snapshot) => (snapshot as unknown as TwinSnapshot).matches('holding'), {
-      timeout: 5_000,
+      timeout: 60_000,
     });
     const counts: unknown[] = [];
     const count = twin.select(({ context }) => (context as { n: number } | undefined)?.n);

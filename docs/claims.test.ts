@@ -24,7 +24,7 @@ test('the example of secrets.md runs, and prints a signature but not the secret'
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,
     ['-C', 'holdfast-source', join(folder, 'main.ts')],
-    { cwd: root, timeout: 25_000 },
+    { cwd: root, timeout: 60_000 },
   );
   expect(stdout).toMatch(/^signature [0-9a-f]{64}$/m);
   expect(stdout).toContain("state: 'fresh'");

@@ -45,7 +45,7 @@ test('the test of a store in testing.md runs with the runner of Node', async () 
   const { stdout } = await run(
     process.execPath,
     ['-C', 'holdfast-source', '--test', '--test-reporter=tap', file],
-    { cwd: root, timeout: 25_000 },
+    { cwd: root, timeout: 60_000 },
   );
   expect(stdout).toMatch(/^# fail 0$/m);
   expect(stdout).toMatch(/^# pass 18$/m);

@@ -36,7 +36,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 test("the README's quick start runs and prints what the README says", async () => {
   const { stdout } = await run(process.execPath, ['-C', 'holdfast-source', 'main.ts'], {
     cwd: folder,
-    timeout: 30_000,
+    timeout: 60_000,
   });
   expect(stdout.trim()).toBe('trader/btc says 61000');
   expect(readme).toContain(stdout.trim());

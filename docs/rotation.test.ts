@@ -59,7 +59,7 @@ async function useAll(
     provider.fetch(ref('prod/desk'), {}, signal),
     provider.fetch(ref('prod/database'), {}, signal),
     provider.fetchMany?.([ref('prod/desk'), ref('prod/database')], signal),
-    vi.waitFor(() => expect(emulator.calls['ReceiveMessage']).toBeGreaterThan(0), { timeout: 10_000 }),
+    vi.waitFor(() => expect(emulator.calls['ReceiveMessage']).toBeGreaterThan(0), { timeout: 60_000 }),
   ]);
   await vi.waitFor(
     () => {
@@ -69,7 +69,7 @@ async function useAll(
         ended.some(({ operation, outcome }) => operation === 'DeleteMessageBatch' || outcome !== 'ok'),
       ).toBe(true);
     },
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
   stopping.abort();
   await watching;

@@ -31,4 +31,4 @@ test('the tour goes as its page says', async () => {
     const text = await readFile(config, 'utf8');
     await writeFile(config, text.replace('\n  agents: {', '\n  gateway: { port: 0 }, agents: {'));
   }
-});
+}, 300_000);

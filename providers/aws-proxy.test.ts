@@ -120,7 +120,7 @@ test('a tunnel that the proxy opens, to who has a name and a password, leads to 
     ['-C', 'holdfast-source', '--input-type=module', '-e', program],
     {
       cwd: fileURLToPath(new URL('../', import.meta.url)),
-      timeout: 25_000,
+      timeout: 60_000,
       env: {
         PATH: process.env['PATH'],
         NODE_EXTRA_CA_CERTS: certificate,
@@ -172,7 +172,7 @@ test('the rotation queue is read through it too', async () => {
   );
   const stopping = new AbortController();
   const watching = provider.watch?.(() => {}, stopping.signal);
-  await vi.waitFor(() => expect(asked).toEqual(['POST http://sqs.example']), { timeout: 10_000 });
+  await vi.waitFor(() => expect(asked).toEqual(['POST http://sqs.example']), { timeout: 60_000 });
   stopping.abort();
   await watching;
 });

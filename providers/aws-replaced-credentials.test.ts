@@ -269,7 +269,7 @@ describe('credentials that are replaced while the process runs are used from the
       stopping.signal,
       (trouble) => troubles.push(trouble),
     );
-    const until = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 5 });
+    const until = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 5 });
     await until(() => expect(emulator.calls['ReceiveMessage']).toBe(1));
     emulator.put('b', 'one');
     await until(() => expect(hints).toHaveLength(1));

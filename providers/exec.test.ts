@@ -82,7 +82,7 @@ describe('the exec provider keeps the rules of providers', () => {
         },
         async hang() {
           writeFileSync(join(folder, 'hang'), '');
-          await vi.waitFor(() => readFile(join(folder, 'hangs')), { timeout: 10_000 });
+          await vi.waitFor(() => readFile(join(folder, 'hangs')), { timeout: 60_000 });
         },
       };
     },
@@ -236,7 +236,7 @@ describe('a run', () => {
   async function isGone(file: string): Promise<void> {
     const pid = Number(await readFile(join(folder, file), 'utf8'));
     expect(pid).toBeGreaterThan(0);
-    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), { timeout: 10_000 });
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), { timeout: 60_000 });
   }
   const child = `sleep 1000 & echo $! > child; echo $$ > parent`;
 

@@ -332,7 +332,7 @@ describe('the watch', () => {
     };
   }
 
-  const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+  const until = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 5 });
 
   test('tells each secret of a folder that changed, and no other', async () => {
     await put(join(folder, 'a', 'one'), 'one');

@@ -47,7 +47,7 @@ test('the provider has less than 40 lines', async () => {
 test('the example runs: the agent signs with the key in Vault, and again when it has changed', async () => {
   const main = fileURLToPath(new URL('./main.ts', import.meta.url));
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-C', 'holdfast-source', main], {
-    timeout: 30_000,
+    timeout: 60_000,
     env: { ...process.env, NO_COLOR: '1' },
   });
   expect(stderr).toBe('');

@@ -11,7 +11,7 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 
 test('an ask that crosses two threads is one tree at the receiver, as the README and the guide show it', async () => {
   const { stdout, stderr } = await run(process.execPath, ['-C', 'holdfast-source', at('main.ts')], {
-    timeout: 25_000,
+    timeout: 60_000,
   });
   expect(stderr).toBe('');
   const [, shown] =

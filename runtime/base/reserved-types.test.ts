@@ -116,7 +116,7 @@ describe('a thread that tells its host what only XState or the runtime tells', (
       },
     });
     const parent = createActor(machine).start();
-    await expect.poll(() => runtime.status().instances[0]?.state, { timeout: 10_000 }).toBe('running');
+    await expect.poll(() => runtime.status().instances[0]?.state, { timeout: 60_000 }).toBe('running');
     const letters: DeadLetter[] = [];
     runtime.on('dead-letter', (letter) => letters.push(letter));
     const warnings: string[] = [];

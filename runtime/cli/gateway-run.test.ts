@@ -69,7 +69,7 @@ test(
 
 test('a signal that comes while it starts ends it', { timeout: 60_000 }, async () => {
   const { child, ended, services, announced } = await gatewayRun();
-  await expect.poll(services, { timeout: 20_000, interval: 5 }).toHaveLength(1);
+  await expect.poll(services, { timeout: 60_000, interval: 5 }).toHaveLength(1);
   const [pid = 0] = services();
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
@@ -81,7 +81,7 @@ test('it ends with exit code 1 when its service crashes too often', { timeout: 1
   const { ended, logged, log, services } = await gatewayRun();
   await logged('the gateway serves');
   for (let crash = 1; crash <= 6; crash += 1) {
-    const [pid = 0] = await expect.poll(services, { timeout: 20_000 }).toHaveLength(1).then(services);
+    const [pid = 0] = await expect.poll(services, { timeout: 60_000 }).toHaveLength(1).then(services);
     process.kill(pid, 'SIGKILL');
     if (crash < 6) await logged('it is started again', crash);
   }

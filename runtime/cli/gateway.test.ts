@@ -103,7 +103,7 @@ test('an instance that is quarantined has no thread, and begins anew with resume
   await run('agents start counter/a');
   await run('agents send counter/a fail');
   await expect
-    .poll(async () => (await run('agents list')).out, { timeout: 20_000 })
+    .poll(async () => (await run('agents list')).out, { timeout: 60_000 })
     .toMatch(/counter\/a +quarantined +pool +- +0 /);
   expect(await run('agents ask counter/a read')).toMatchObject({
     code: 1,

@@ -31,7 +31,7 @@ test('a new project is valid and runs', async () => {
   expect((await run('config validate desk/openclaw.json')).out).toBe('desk/openclaw.json: valid\n');
   const { stdout } = await promisify(execFile)(process.execPath, ['-C', 'holdfast-source', 'main.ts'], {
     cwd: desk,
-    timeout: 25_000,
+    timeout: 60_000,
   });
   expect(stdout).toBe(
     'Hello Ada, you are number 1 at greeter/front\nHello Grace, you are number 2 at greeter/front\n',

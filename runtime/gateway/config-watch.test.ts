@@ -46,7 +46,7 @@ function watching(...files: readonly string[]) {
   const assertChange = async (cause: () => void): Promise<void> => {
     const before = changes;
     cause();
-    await expect.poll(() => changes, { timeout: 10_000 }).toBeGreaterThan(before);
+    await expect.poll(() => changes, { timeout: 60_000 }).toBeGreaterThan(before);
   };
   return { watch, assertChange, troubles, changes: () => changes };
 }

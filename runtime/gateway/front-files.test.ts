@@ -38,7 +38,7 @@ async function secured(more: object = {}) {
   return { ...open, put, served, told };
 }
 
-const soon = { timeout: 20_000 };
+const soon = { timeout: 60_000 };
 
 test('a certificate that was renewed is served as soon as its files are there, by the same process', async () => {
   const { front, put, served, log } = await secured();

@@ -83,12 +83,12 @@ test('a reload does what the change needs, and an invalid config changes nothing
 test('a change that is saved takes effect on its own', async () => {
   const { write, call, log } = await gateway();
   await write({ threads: { pool: { minThreads: 1 } } });
-  await expect.poll(() => log, { timeout: 30_000 }).toContain('the config was read again');
+  await expect.poll(() => log, { timeout: 60_000 }).toContain('the config was read again');
   const { body } = await call('GET', '/v1/status');
   expect(body).toMatchObject({ pools: [{ threads: [{ state: expect.any(String) as string }] }] });
   await write({ threads: { pool: { minThreads: 'many' } } });
   await expect
-    .poll(() => log, { timeout: 30_000 })
+    .poll(() => log, { timeout: 60_000 })
     .toContain('the config is invalid; the last good one stays');
   expect(await call('GET', '/v1/gateway')).toMatchObject({
     body: { configProblem: expect.stringContaining('minThreads') as string },
@@ -119,7 +119,7 @@ test('a service process that is killed while the config on disk is invalid is st
   const { write, call, log } = await gateway();
   await write({ threads: { pool: { minThreads: 'many' } } });
   await expect
-    .poll(() => log, { timeout: 30_000 })
+    .poll(() => log, { timeout: 60_000 })
     .toContain('the config is invalid; the last good one stays');
   await killed({ call, log });
   expect(await call('POST', '/v1/agents/counter/a/ask?activate=true', read)).toMatchObject({
@@ -129,7 +129,7 @@ test('a service process that is killed while the config on disk is invalid is st
     body: { configProblem: expect.stringContaining('minThreads') as string },
   });
   await write({});
-  await expect.poll(() => log, { timeout: 30_000 }).toContain('the config was read again');
+  await expect.poll(() => log, { timeout: 60_000 }).toContain('the config was read again');
 });
 
 test('a service that crashes too often is given up, and requests are told so', async () => {
@@ -380,7 +380,7 @@ test('what agents print and log are lines of the log, with their thread, that lo
       .map((line) => JSON.parse(line) as Record<string, unknown>)
       .filter(({ thread }) => thread !== undefined);
   const thread = { threadId: 'printers', thread: 'holdfast:printers:1' };
-  await expect.poll(lines, { timeout: 10_000 }).toEqual(
+  await expect.poll(lines, { timeout: 60_000 }).toEqual(
     expect.arrayContaining([
       { time: expect.any(String), level: 'info', message: forged, printed: 'stdout', ...thread },
       {

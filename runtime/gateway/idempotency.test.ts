@@ -90,7 +90,7 @@ describe('a request that is sent again with its key is done once', () => {
       const isReplay = again !== 504 && again !== 410;
       expect(replay.headers.get('idempotent-replayed')).toBe(isReplay ? 'true' : null);
     }
-    await expect.poll(done, { timeout: 20_000 }).toBe(1);
+    await expect.poll(done, { timeout: 60_000 }).toBe(1);
     // By another name of the same gateway.
     expect((await ask(query, order(end), 'k')).status).toBe(again);
     expect(done()).toBe(1);
@@ -101,7 +101,7 @@ describe('a request that is sent again with its key is done once', () => {
     });
     expect(done()).toBe(1);
     expect((await ask(query, order(end), 'k', asB)).headers.get('idempotent-replayed')).toBeNull();
-    await expect.poll(done, { timeout: 20_000 }).toBe(2);
+    await expect.poll(done, { timeout: 60_000 }).toBe(2);
   });
 
   test('what is put off is answered when it is known, whoever waited for it first', async () => {
@@ -204,7 +204,7 @@ describe('what was surely not done is done when it comes again', () => {
     await letGo();
     await holding;
     const reasons = () => runtime.deadLetters.list().map(({ reason }) => reason);
-    await expect.poll(reasons, { timeout: 20_000 }).toEqual(['expired']);
+    await expect.poll(reasons, { timeout: 60_000 }).toEqual(['expired']);
     expect(done()).toBe(1);
     expect(await ask(late, order('reply'), 'k')).toMatchObject({ status: 200 });
     expect(done()).toBe(2);

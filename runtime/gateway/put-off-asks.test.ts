@@ -24,7 +24,7 @@ async function putOff(call: Called, at = 'desk/a', headers: Record<string, strin
 async function heard(call: Called, at: string): Promise<void> {
   const tokens = async (): Promise<unknown> =>
     (await call('POST', `/v1/agents/${at}/ask`, { type: 'tokens' })).body;
-  await expect.poll(tokens, { timeout: 30_000 }).toMatchObject({ reply: [{ type: 'holdfast.reply' }] });
+  await expect.poll(tokens, { timeout: 60_000 }).toMatchObject({ reply: [{ type: 'holdfast.reply' }] });
 }
 
 function answerWith(call: Called, value: string, at = 'desk/a') {

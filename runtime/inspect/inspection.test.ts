@@ -4,7 +4,7 @@ import { fixture, start } from '../fixtures/start.ts';
 
 type Of<T extends InspectionEvent['type']> = Extract<InspectionEvent, { type: T }>;
 
-const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000 });
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 60_000 });
 
 /** What a viewer has at the end of the events, as Stately's has it. */
 function view() {

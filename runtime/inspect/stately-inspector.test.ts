@@ -11,7 +11,7 @@ import { options as known } from './fixtures/inspector-options.ts';
 
 type Options = NonNullable<Parameters<typeof createInspector>[1]>;
 
-const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000 });
+const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 60_000 });
 
 async function run(
   inspector: Inspector | InspectOptions,

@@ -9,7 +9,7 @@ const run = promisify(execFile);
 async function session(name: string): Promise<InspectionEvent[]> {
   const file = fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
   const { stdout } = await run(process.execPath, ['-C', 'holdfast-source', file], {
-    timeout: 25_000,
+    timeout: 60_000,
     maxBuffer: 100_000_000,
   });
   return JSON.parse(stdout) as InspectionEvent[];

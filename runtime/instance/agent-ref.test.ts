@@ -37,7 +37,7 @@ test('nothing is mirrored until somebody watches, then the current state comes a
   const ref = await runtime.spawn('counter');
   await ref.deliver({ type: 'inc' });
   expect(ref.getSnapshot().context).toBeUndefined();
-  const seen = await waitFor(ref, (state) => state.context?.n === 1, { timeout: 5000 });
+  const seen = await waitFor(ref, (state) => state.context?.n === 1, { timeout: 60_000 });
   expect(seen.matches('counting')).toBe(true);
   expect(ref.getSnapshot().context.n).toBe(1);
 });

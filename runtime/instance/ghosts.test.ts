@@ -5,7 +5,7 @@ import type haunting from '../fixtures/haunting.ts';
 import type { alone, ledger, look } from '../fixtures/haunting.ts';
 import { fixture, nextEvent, start } from '../fixtures/start.ts';
 
-const patient = { timeout: 10_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 const quick = { backoff: { minMs: 1, maxMs: 1, factor: 1, jitter: 0 } };
 const once = { ...quick, intensity: { restarts: 0, withinMs: 60_000 } };
 

@@ -56,7 +56,7 @@ test('the first error of an invoked agent reaches onError with its class and cod
     },
   });
   const actor = createActor(machine).start();
-  const { context } = await waitFor(actor, (state) => state.matches('failed'), { timeout: 10_000 });
+  const { context } = await waitFor(actor, (state) => state.matches('failed'), { timeout: 60_000 });
   expect(context.error).toBeInstanceOf(TypeError);
   expect(context.error).toMatchObject({ message: 'negative', code: 'E_NEGATIVE' });
   expect(runtime.status().restarts).toBe(0);
@@ -86,12 +86,12 @@ test('onSnapshot mirrors an invoked agent, and leaving the state ends it', async
     },
   });
   const actor = createActor(machine).start();
-  await waitFor(actor, ({ context }) => context.seen === 7, { timeout: 10_000 });
+  await waitFor(actor, ({ context }) => context.seen === 7, { timeout: 60_000 });
   actor.getSnapshot().children['kid']?.send({ type: 'inc' });
-  await waitFor(actor, ({ context }) => context.seen === 8, { timeout: 10_000 });
+  await waitFor(actor, ({ context }) => context.seen === 8, { timeout: 60_000 });
   expect(runtime.status().instances).toHaveLength(1);
   actor.send({ type: 'leave' });
-  await expect.poll(() => runtime.status().instances, { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => runtime.status().instances, { timeout: 60_000 }).toEqual([]);
 });
 
 test('what an invoked agent sends to its parent arrives there', async () => {
@@ -106,7 +106,7 @@ test('what an invoked agent sends to its parent arrives there', async () => {
   const kid = actor.getSnapshot().children['kid'];
   kid?.send({ type: 'ping' });
   kid?.send({ type: 'ping' });
-  const { context } = await waitFor(actor, (state) => state.context.pings === 2, { timeout: 10_000 });
+  const { context } = await waitFor(actor, (state) => state.context.pings === 2, { timeout: 60_000 });
   expect(context.pings).toBe(2);
   actor.stop();
 });

@@ -9,7 +9,7 @@ const supervision = {
   backoff: { minMs: 1, maxMs: 1, factor: 1, jitter: 0 },
 } as const;
 const agents = { holding: agent<typeof holding>(fixture('holding', { supervision })) };
-const deadline = { timeout: 10_000 };
+const deadline = { timeout: 60_000 };
 
 test('an instance that hands itself to a child keeps its state over a restart, and the child reaches it', async () => {
   const runtime = await start({ agents });

@@ -194,7 +194,7 @@ test('nothing is left in the store of an instance that was stopped, is done, or 
   expect(store.saved.map(({ address }) => address).toSorted()).toEqual(
     expect.arrayContaining(['ledger/done', 'ledger/stopped']),
   );
-  const end = waitFor(done, ({ status }) => status === 'done', { timeout: 5000 });
+  const end = waitFor(done, ({ status }) => status === 'done', { timeout: 60_000 });
   done.send({ type: 'finish' });
   await Promise.all([end, stopped.stop(), unnamed.stop()]);
   await runtime.stop();

@@ -91,7 +91,7 @@ test('a thread that is not up in time rejects the spawn, and the next one gets a
     threads: { slow: { startTimeoutMs: 1 } },
   });
   await expect(runtime.spawn('counter')).rejects.toMatchObject({ code: 'THREAD_START_TIMEOUT' });
-  await expect.poll(() => runtime.status().pools[0]?.threads, { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => runtime.status().pools[0]?.threads, { timeout: 60_000 }).toEqual([]);
   expect(runtime.status().pools[0]?.endedThreads).toEqual({ 'init-timeout': 1 });
 });
 

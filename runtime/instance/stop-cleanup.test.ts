@@ -7,7 +7,7 @@ import type { AgentRef, Logger } from 'holdfast';
 import { fixture, start } from '../fixtures/start.ts';
 import type { TidyInput } from '../fixtures/tidy.ts';
 
-const waiting = { timeout: 10_000 };
+const waiting = { timeout: 60_000 };
 
 /** A file that agents write to. */
 function notes(): { file: string; lines: () => string[] } {

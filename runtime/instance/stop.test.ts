@@ -84,7 +84,7 @@ test('an instance that is stopped while its module is loaded does not start any 
   const runtime = await start({ agents: { slow: fixture('slow-import') } });
   const outcome = Promise.allSettled([runtime.spawn('slow', { id: 'a' })]);
   await expect
-    .poll(() => runtime.status().pools[0]?.threads[0]?.instances, { interval: 5, timeout: 10_000 })
+    .poll(() => runtime.status().pools[0]?.threads[0]?.instances, { interval: 5, timeout: 60_000 })
     .toBe(1);
   await runtime.get('slow/a')?.stop();
   const again = await runtime.spawn('slow', { id: 'a' });

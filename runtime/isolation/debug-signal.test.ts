@@ -33,7 +33,7 @@ async function run(code: string): Promise<unknown> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['-C', 'holdfast-source', '--input-type=module', '-e', program],
-    { timeout: 25_000 },
+    { timeout: 60_000 },
   );
   return JSON.parse(stdout);
 }

@@ -112,7 +112,7 @@ test('a disk that has room again is told how many are missing, and only one line
       script,
       path,
     ],
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
   const written = lines(path.concat('.result'))[0] as { lost: number };
   expect(written.lost).toBeGreaterThan(0);

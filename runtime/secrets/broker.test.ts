@@ -61,7 +61,7 @@ const failure = async (promise: Promise<unknown>): Promise<HoldfastError> =>
     (error: unknown) => error as HoldfastError,
   );
 const settled = (broker: SecretsBroker, state: string) =>
-  vi.waitFor(() => expect(broker.status()[0]?.state).toBe(state), { timeout: 2_000, interval: 1 });
+  vi.waitFor(() => expect(broker.status()[0]?.state).toBe(state), { timeout: 60_000, interval: 1 });
 const fetches = (provider: MemoryProvider): number =>
   provider.log.filter((entry) => entry.startsWith('fetch')).length;
 const rotate = async (

@@ -50,7 +50,7 @@ test('an agent signs with a secret that only the host ever sees, fetched by the 
   const { runtime, emulator } = await desk();
   const ref = await runtime.spawn('signer');
   ref.send({ type: 'sign' });
-  const { context } = await waitFor(ref, (state) => state.context?.last !== undefined, { timeout: 10_000 });
+  const { context } = await waitFor(ref, (state) => state.context?.last !== undefined, { timeout: 60_000 });
   expect(context.last?.signature).toBe(signed(CANARY));
   expect(emulator.calls['GetSecretValue']).toBe(1);
   const everything = JSON.stringify([context, await ref.persist(), runtime.status()]);
@@ -62,7 +62,7 @@ test('a rotation that a refresh notices reaches the granted agent, which then si
   const { runtime, emulator } = await desk();
   const ref = await runtime.spawn('signer');
   ref.send({ type: 'sign' });
-  await waitFor(ref, (state) => state.context?.last !== undefined, { timeout: 10_000 });
+  await waitFor(ref, (state) => state.context?.last !== undefined, { timeout: 60_000 });
   const heard = nextEvent<RuntimeEvents['secret']>((listener) => runtime.on('secret', listener));
   emulator.rotate('desk/key', `${CANARY}-2`);
   expect(await heard).toMatchObject({ type: 'secret.rotated', address: ref.address, label: 'key', epoch: 2 });
@@ -72,7 +72,7 @@ test('a rotation that a refresh notices reaches the granted agent, which then si
   ]);
   const before = context.last?.version;
   ref.send({ type: 'sign' });
-  const after = await waitFor(ref, (state) => state.context.last?.version !== before, { timeout: 10_000 });
+  const after = await waitFor(ref, (state) => state.context.last?.version !== before, { timeout: 60_000 });
   expect(after.context.last?.signature).toBe(signed(`${CANARY}-2`));
   expect(JSON.stringify(after.context)).not.toContain(CANARY);
 });
@@ -83,7 +83,7 @@ test('a label that is not granted and one that does not exist fail alike', async
     const ref = await runtime.spawn('signer', { input: { label } });
     ref.send({ type: 'sign' });
     const { context } = await waitFor(ref, (state) => state.context?.error !== undefined, {
-      timeout: 10_000,
+      timeout: 60_000,
     });
     expect(context.error).toBe('SECRET_NOT_GRANTED');
   }
@@ -94,7 +94,7 @@ test('without a declared secret no provider is ever called', async () => {
   const { runtime, emulator } = await desk({});
   const ref = await runtime.spawn('signer');
   ref.send({ type: 'sign' });
-  const { context } = await waitFor(ref, (state) => state.context?.error !== undefined, { timeout: 10_000 });
+  const { context } = await waitFor(ref, (state) => state.context?.error !== undefined, { timeout: 60_000 });
   expect(context.error).toBe('SECRET_NOT_GRANTED');
   expect(emulator.calls).toEqual({});
 });
@@ -103,7 +103,7 @@ test('the grants of an instance end with it', async () => {
   const { runtime } = await desk();
   const ref = await runtime.spawn('signer');
   ref.send({ type: 'sign' });
-  await waitFor(ref, (state) => state.context?.last !== undefined, { timeout: 10_000 });
+  await waitFor(ref, (state) => state.context?.last !== undefined, { timeout: 60_000 });
   expect(runtime.status().secrets).toMatchObject([{ id: 'desk/key', epoch: 1, state: 'fresh' }]);
   expect(runtime.status().secrets).toMatchObject([{ holders: 1 }]);
   await ref.stop();

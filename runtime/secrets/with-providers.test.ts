@@ -46,7 +46,7 @@ function use(provider: string, options: Record<string, unknown> = {}): void {
   });
 }
 const call = (): Promise<unknown> => broker.call(caller, 'sign', 'key', 'order');
-const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 10_000, interval: 10 });
+const until = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 60_000, interval: 10 });
 
 function put(name: string, value: string, mode = 0o600): void {
   writeFileSync(join(folder, `${name}.new`), value, { mode });

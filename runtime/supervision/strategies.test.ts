@@ -152,7 +152,7 @@ test('a sibling that does not let go of its thread is left behind after five sec
     runtime.deadLetters.list().map(({ address, reason, event }) => [address, reason, event]);
   // The one in hand was handled after all, and the one behind it was not: so much is known when the turn is over.
   await expect
-    .poll(letters, { timeout: 10_000 })
+    .poll(letters, { timeout: 60_000 })
     .toContainEqual(['process/b', 'stopped', { type: 'note', n: 1 }]);
   expect(letters()).not.toContainEqual(['process/b', 'stopped', { type: 'spin', ms: 6000 }]);
 });

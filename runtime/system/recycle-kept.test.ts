@@ -66,7 +66,7 @@ test('with no room the state of one that cannot be started again is kept until i
   const { runtime, ref, write } = await edited(1);
   write('export default {');
   await runtime.recycle('pool');
-  await expect.poll(() => runtime.status().instances[0]?.state, { timeout: 20_000 }).toBe('quarantined');
+  await expect.poll(() => runtime.status().instances[0]?.state, { timeout: 60_000 }).toBe('quarantined');
   write(good);
   await runtime.recycle('pool');
   await ref.resume();

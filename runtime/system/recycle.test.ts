@@ -93,9 +93,9 @@ describe('the replacement of a pool’s threads', () => {
     const ref = await spawn('a');
     await ref.deliver({ type: 'arm', ms: 400 });
     expect(await runtime.recycle('pool')).toMatchObject({ moved: 1 });
-    await expect.poll(() => ref.ask({ type: 'sum' }), { timeout: 5000 }).toMatchObject({ fired: 1 });
+    await expect.poll(() => ref.ask({ type: 'sum' }), { timeout: 60_000 }).toMatchObject({ fired: 1 });
     await ref.deliver({ type: 'arm', ms: 1 });
-    await expect.poll(() => ref.ask({ type: 'sum' }), { timeout: 5000 }).toMatchObject({ fired: 2 });
+    await expect.poll(() => ref.ask({ type: 'sum' }), { timeout: 60_000 }).toMatchObject({ fired: 2 });
   });
 
   test('ends at its time those that cannot go, which begin anew by their policy; the mailbox is for them', async () => {
@@ -286,8 +286,8 @@ describe('the replacement of a pool’s threads', () => {
       ]);
     }
     expect(await recycled).toEqual({ threads: 3, moved: 3, restarted: [] });
-    await expect.poll(() => b.ask({ type: 'sum' }), { timeout: 5000 }).toMatchObject({ sum: 2 * n });
-    await expect.poll(() => c.ask({ type: 'sum' }), { timeout: 5000 }).toMatchObject({ sum: n });
+    await expect.poll(() => b.ask({ type: 'sum' }), { timeout: 60_000 }).toMatchObject({ sum: 2 * n });
+    await expect.poll(() => c.ask({ type: 'sum' }), { timeout: 60_000 }).toMatchObject({ sum: n });
     expect(runtime.deadLetters.list()).toEqual([]);
   });
 

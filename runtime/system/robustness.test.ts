@@ -75,7 +75,7 @@ test('an address that a machine has taken for its agent is not given away before
 test('an agent whose module never finishes loading rejects its spawn in time, and stays nowhere', async () => {
   const runtime = await start({
     agents: { stuck: fixture('never-loaded'), counter: fixture('counter') },
-    threads: { pool: { startTimeoutMs: 700 } },
+    threads: { pool: { startTimeoutMs: 3000 } },
   });
   const neighbour = await runtime.spawn('counter');
   await expect(runtime.spawn('stuck')).rejects.toMatchObject({ code: 'THREAD_START_TIMEOUT' });

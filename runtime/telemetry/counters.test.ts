@@ -152,7 +152,7 @@ test('dead letters are counted by agent and reason, also those of a runtime that
   process.send({ type: 'exit', code: 1 });
   await again;
   const before = { [letter('counter', 'unclonable')]: 2, [letter('process', 'poison')]: 1 };
-  await expect.poll(() => fake.counted('holdfast.dead_letters'), { timeout: 10_000 }).toEqual(before);
+  await expect.poll(() => fake.counted('holdfast.dead_letters'), { timeout: 60_000 }).toEqual(before);
   await runtime.stop();
   counter.send({ type: 'inc' });
   const after = { ...before, [letter('counter', 'stopped')]: 1 };
@@ -196,12 +196,12 @@ test('a rotation counts once though two instances and two labels hear of it', as
   );
   await runtime.spawn('signer');
   await runtime.spawn('signer');
-  await expect.poll(() => runtime.status().secrets[0]?.epoch, { timeout: 10_000 }).toBe(1);
+  await expect.poll(() => runtime.status().secrets[0]?.epoch, { timeout: 60_000 }).toBe(1);
   expect(fake.counted('holdfast.secret.rotations')).toEqual({});
   const heard: string[] = [];
   runtime.on('secret', ({ address, label }) => void heard.push(`${address} ${label}`));
   provider.set('desk/key', 'v2', `${CANARY}-2`);
-  await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(4);
+  await expect.poll(() => heard.length, { timeout: 60_000 }).toBe(4);
   expect(fake.counted('holdfast.secret.rotations')).toEqual({ '{}': 1 });
 });
 

@@ -104,7 +104,7 @@ test('each send is a span, a run of equal events too, and each is handled once i
   for (let n = 0; n < 300; n += 1) ref.send({ type: 'note' });
   await ref.deliver({ type: 'note' });
   const of = (name: string): ReadableSpan[] => spans().filter((span) => span.name === name);
-  await vi.waitFor(() => expect(of('process risk')).toHaveLength(301), { timeout: 10_000 });
+  await vi.waitFor(() => expect(of('process risk')).toHaveLength(301), { timeout: 60_000 });
   expect(of('send risk')).toHaveLength(301);
   expect(runtime.status().instances[0]).toMatchObject({ handled: 301, mailbox: 0 });
   const sent = of('send risk')
@@ -140,7 +140,7 @@ test('what fails has the code of the error, and never its text or the event', as
         ]),
       );
     },
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
   await ref.stop();
   ref.send({ type: 'note', canary });
@@ -182,7 +182,7 @@ test('an event to an agent whose thread died is traced to its end when it is han
       const processed = spans().filter(({ name }) => name === 'process risk');
       expect(processed.map(({ attributes }) => attributes['error.type'])).toEqual(['RangeError', undefined]);
     },
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
 });
 

@@ -65,7 +65,7 @@ test('two turns with awaits, a tool, an approval and secrets are one trace, with
   user.end();
   const { traceId } = user.spanContext();
   const own = (): ReadableSpan[] => spans().filter((span) => span.spanContext().traceId === traceId);
-  await vi.waitFor(() => expect(own()).toHaveLength(11), { timeout: 10_000 });
+  await vi.waitFor(() => expect(own()).toHaveLength(11), { timeout: 60_000 });
   expect(tree(own(), undefined)).toEqual([
     [
       'user',

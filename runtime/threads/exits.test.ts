@@ -32,7 +32,7 @@ async function rig(supervision: object = quick) {
   for (const type of ['dead-letter', 'thread', 'agent', 'secret', 'escalation', 'warning'] as const)
     runtime.on(type, (event) => out.push(event));
   const ref = await runtime.spawn('blabbing', { id: 'a', input });
-  await vi.waitFor(() => expect(runtime.status().secrets[0]?.state).toBe('fresh'), { timeout: 10_000 });
+  await vi.waitFor(() => expect(runtime.status().secrets[0]?.state).toBe('fresh'), { timeout: 60_000 });
   return { runtime, ref, out, save, shown: () => show(out) };
 }
 
@@ -138,7 +138,7 @@ test('a state that carries a value is not stored and not given out; the instance
 
 test("the output and what an instance emits are the program's own, and are not touched", async () => {
   const { ref, shown } = await rig();
-  const done = waitFor(ref, (state) => state.status === 'done', { timeout: 10_000 });
+  const done = waitFor(ref, (state) => state.status === 'done', { timeout: 60_000 });
   ref.send({ type: 'finish' });
   expect((await done).output).toEqual({ told: CANARY });
   expect(shown()).not.toContain(CANARY);

@@ -25,7 +25,7 @@ test('an agent in a thread with permissions imports its packages from whatever f
      console.log(await ref.ask({ type: 'read' }));
      await runtime.stop();`,
   );
-  const { stdout } = await promisify(execFile)(process.execPath, [main], { cwd: folder, timeout: 25_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, [main], { cwd: folder, timeout: 60_000 });
   expect(stdout.trim()).toBe('42');
 });
 

@@ -18,7 +18,7 @@ function recorder() {
         if (found === undefined) throw new Error(`"${message}" was not logged`);
         return found;
       },
-      { timeout: 10_000 },
+      { timeout: 60_000 },
     );
   return { lines, logger, line };
 }

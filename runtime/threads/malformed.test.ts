@@ -59,7 +59,7 @@ async function assertWell({ runtime, rogue, good }: World): Promise<void> {
   await expect(good.ask({ type: 'read' }, WAIT)).resolves.toBe(0);
   // The last that was said may have ended it, and the next incarnation is on its way.
   const states = (): string[] => runtime.status().instances.map(({ state }) => state);
-  await expect.poll(states, { timeout: 20_000 }).toEqual(['running', 'running']);
+  await expect.poll(states, { timeout: 60_000 }).toEqual(['running', 'running']);
   await runtime.stop({ timeoutMs: 10_000 });
   expect(runtime.status().instances).toEqual([]);
 }
@@ -183,7 +183,7 @@ test('a thread tells of its own pool alone: inspectors and telemetry hear nothin
   const all = await world();
   all.rogue.send({ type: 'pretend', of: 'good/a' });
   all.rogue.send({ type: 'pretend', of: 'rogue/a' });
-  await expect.poll(() => JSON.stringify(metrics.measured), { timeout: 10_000 }).toContain('rogue');
+  await expect.poll(() => JSON.stringify(metrics.measured), { timeout: 60_000 }).toContain('rogue');
   await pong(all.rogue);
   const pretended = all.shown.filter((event) => (event as { id: string }).id === 'pretended');
   expect(pretended).toMatchObject([

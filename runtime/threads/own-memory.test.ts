@@ -157,7 +157,7 @@ test('a capability and who uses it see of each other’s memory what they were g
   );
   const ref = (await runtime.spawn('cutting')) as unknown as AgentRef;
   ref.send({ type: 'use' });
-  const { context } = await waitFor(ref, (state) => state.context?.used !== undefined, { timeout: 10_000 });
+  const { context } = await waitFor(ref, (state) => state.context?.used !== undefined, { timeout: 60_000 });
   expect([used, context.used]).toEqual([['ok'], 'ok']);
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { DeadLetter } from 'holdfast';
 import { lettered, places, talking, upTo } from '../fixtures/talking.ts';
 
-const patient = { timeout: 10_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 
 /** Numbers of the events that became dead letters. */
 const numbers = (letters: readonly { event: unknown }[]): number[] =>

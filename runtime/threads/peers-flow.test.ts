@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { places, talking, upTo } from '../fixtures/talking.ts';
 
-const patient = { timeout: 15_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 
 describe.each(places)('between agents %s', (_where, threadId) => {
   test('thousands of events keep their order, both ways at once', async () => {

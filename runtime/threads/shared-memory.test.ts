@@ -196,7 +196,7 @@ test.each([
   const use = async (to?: string): Promise<unknown> => {
     const ref = (await runtime.spawn('sharing')) as unknown as AgentRef;
     ref.send({ type: 'use', ...(to && { to }) });
-    const { context } = await waitFor(ref, (state) => state.context?.used !== undefined, { timeout: 10_000 });
+    const { context } = await waitFor(ref, (state) => state.context?.used !== undefined, { timeout: 60_000 });
     return context.used;
   };
   const plainly = (of: unknown): unknown =>

@@ -110,7 +110,7 @@ test('and what waited in the thread comes out when somebody reads at last', asyn
   child.stdout?.on('data', (chunk: Buffer) => {
     for (const byte of chunk) if (byte === 0x0a) lines += 1;
   });
-  await expect.poll(() => lines, { timeout: 20_000 }).toBe(15_000);
+  await expect.poll(() => lines, { timeout: 60_000 }).toBe(15_000);
   child.send('stop');
   await once(child, 'close');
   expect(lines).toBe(15_000);

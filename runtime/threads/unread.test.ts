@@ -4,7 +4,7 @@ import { fixture, nextEvent, start } from '../fixtures/start.ts';
 import { unreadable } from '../fixtures/unreadable.ts';
 
 const WAIT = { timeoutMs: 20_000 };
-const patient = { timeout: 20_000, interval: 20 };
+const patient = { timeout: 60_000, interval: 20 };
 const supervision = {
   backoff: { minMs: 1, maxMs: 1, factor: 1, jitter: 0 },
   intensity: { restarts: 1000, withinMs: 1000 },

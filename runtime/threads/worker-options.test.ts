@@ -45,7 +45,7 @@ test('what a thread starts with is bundled into one file that imports xstate and
 
   await promisify(execFile)(process.execPath, ['scripts/bundle-worker.ts', folder], {
     cwd: root,
-    timeout: 25_000,
+    timeout: 60_000,
   });
 
   const bundle = await readFile(join(folder, 'entry.js'), 'utf8');

@@ -79,7 +79,7 @@ describe('the state of an instance', () => {
     hosted.reports.flush();
     expect(states(hosted)).toMatchObject([{ value: 'waiting' }]);
     await expect
-      .poll(() => states(hosted).at(-1), { timeout: 5000 })
+      .poll(() => states(hosted).at(-1), { timeout: 60_000 })
       .toMatchObject({ value: 'on', children: { kid: { snapshot: { context: 1 } } } });
     hosted.stop();
   });

@@ -26,7 +26,7 @@ async function scan(files: readonly string[]) {
   const done = await waitFor(
     actor,
     ({ context }) => context.scanned + context.skipped.length === files.length,
-    { timeout: 5000 },
+    { timeout: 60_000 },
   );
   return { emitted, context: done.context, value: done.value };
 }

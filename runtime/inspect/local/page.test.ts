@@ -45,7 +45,7 @@ async function desk() {
   return { runtime, data, trader, link: runtime.inspector?.link() ?? '' };
 }
 
-const patience = { timeout: 10_000 };
+const patience = { timeout: 60_000 };
 const row = (page: Page, name: string) => page.getByRole('treeitem').filter({ hasText: name });
 const active = (page: Page): Promise<unknown> =>
   page.evaluate(`[...document.querySelectorAll('.chart-state.active')].map((state) => state.dataset.state)`);
