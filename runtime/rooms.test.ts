@@ -1,5 +1,5 @@
 import { globSync, readdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, matchesGlob } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { lint, type Tried, tryImports, type Walls, wallsConfig } from './fixtures/walls.ts';
@@ -221,6 +221,13 @@ test('every folder of sources is a room, and every folder of runtime/ has source
     'index.ts',
     'runtime.ts',
   ]);
+});
+
+test('no rule silences another: each file is under one', async () => {
+  const { files } = await wallsConfig();
+  const rules = (file: string): number =>
+    files.filter((globs) => globs.some((glob) => matchesGlob(file, glob))).length;
+  expect(sources.filter((file) => rules(file) !== 1)).toEqual([]);
 });
 
 test('a room that is new is open to nobody until a rule says so', () => {
