@@ -5,16 +5,8 @@ import type { DeadLetters } from '../dead-letters/dead-letters.ts';
 import type { MessageObserver } from '../mailbox/message-observer.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import type { Scrubber } from '../secrets/scrub/scrubber.ts';
+import type { InstancePhase } from './life.ts';
 import type { PeerSeat } from './peer.ts';
-
-export type InstancePhase =
-  | 'starting'
-  | 'running'
-  | 'moving'
-  | 'restarting'
-  | 'quarantined'
-  | 'stopping'
-  | 'ended';
 
 /** An instance, as its runtime needs it to act for it. */
 export interface InstanceFacts {

@@ -10,9 +10,18 @@ import {
 } from '../../actors/twin.ts';
 import type { AskToCarry } from './carried-asks.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
-import type { Instance, TwinLine } from './instance.ts';
+import type { Instance } from './instance.ts';
+import type { Twin } from './twin-line.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
-import { interceptEvents, isIdle, putSnapshot, reviveActor, watchObservers } from '../xstate/xstate5.ts';
+import {
+  emitFrom,
+  interceptEvents,
+  isIdle,
+  putSnapshot,
+  reviveActor,
+  sendToParent,
+  watchObservers,
+} from '../xstate/xstate5.ts';
 
 /** A request for a new instance. */
 export interface InstanceRequest {
@@ -93,7 +102,7 @@ export function twinLogic(
       });
       const twin: Standing = { instance, queue, watched: false, kept: [] };
       standing.set(self, twin);
-      instance.bind(lineTo(self, queue));
+      instance.twin.bind(new StandingTwin(self, queue));
       watchObservers(
         self,
         (watched) => {
@@ -110,7 +119,7 @@ export function twinLogic(
       if (twin.instance.over) {
         // XState's React bindings start an actor again that they stopped: it goes on, as another instance.
         twin.instance = create(self, request);
-        twin.instance.bind(lineTo(self, twin.queue));
+        twin.instance.twin.bind(new StandingTwin(self, twin.queue));
         twin.instance.watch(twin.watched);
         for (const event of twin.kept.splice(0)) twin.instance.inbox.accept(event);
       } else if (twin.instance.phase !== 'starting') {
@@ -140,15 +149,35 @@ export function twinLogic(
   return Object.assign(logic, { config: configOf(spec.agent) });
 }
 
-function lineTo(self: AnyActorRef, queue: (event: AnyEventObject) => void): TwinLine {
-  return {
-    self,
-    queue,
-    advance(state) {
-      const known = self.getSnapshot() as TwinState;
-      if (known.status === 'active') putSnapshot(self, new TwinSnapshot({ ...known, ...state }));
-    },
-    // One that ended with the quarantine of its instance goes on where it was.
-    revive: () => reviveActor(self, revived(self.getSnapshot())),
-  };
+/** A twin, as its instance knows it. */
+class StandingTwin implements Twin {
+  readonly #self: AnyActorRef;
+  readonly #queue: (event: AnyEventObject) => void;
+
+  constructor(self: AnyActorRef, queue: (event: AnyEventObject) => void) {
+    this.#self = self;
+    this.#queue = queue;
+  }
+
+  queue(event: AnyEventObject): void {
+    this.#queue(event);
+  }
+
+  advance(state: Partial<TwinState>): void {
+    const known = this.#self.getSnapshot() as TwinState;
+    if (known.status === 'active') putSnapshot(this.#self, new TwinSnapshot({ ...known, ...state }));
+  }
+
+  emit(event: AnyEventObject): void {
+    emitFrom(this.#self, event);
+  }
+
+  sendToParent(event: AnyEventObject): boolean {
+    return sendToParent(this.#self, event);
+  }
+
+  /** One that ended with the quarantine of its instance goes on where it was. */
+  revive(): void {
+    reviveActor(this.#self, revived(this.#self.getSnapshot()));
+  }
 }

@@ -2,7 +2,7 @@ import type { PoolHealth } from '../../actors/pool-health.ts';
 import type { PoolContext } from '../../actors/pool-plan.ts';
 import type { ThreadCause } from '../../actors/thread.ts';
 import type { Instance } from '../instance/instance.ts';
-import type { InstancePhase } from '../instance/instance-effects.ts';
+import type { InstancePhase } from '../instance/life.ts';
 import type { QuarantineEvidence } from '../instance/quarantine.ts';
 import type { SecretProviderStatus, SecretStatus } from '../secrets/values/secret-status.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';

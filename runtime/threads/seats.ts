@@ -143,9 +143,9 @@ export class Seats {
       if (tag !== undefined) waiting.threw(tag, ending);
     }
     // The next incarnation goes on from the last state there is, and handles again what is not in it.
-    const again = (reason !== undefined || failed !== undefined) && instance.keepsState;
+    const again = (reason !== undefined || failed !== undefined) && instance.continuation.keepsState;
     if (reason !== undefined && !again)
-      instance.lost((progress.told(seat.slot) - seat.toldBase - seat.heard) | 0);
+      instance.twin.lost((progress.told(seat.slot) - seat.toldBase - seat.heard) | 0);
     const settled = again ? Math.max(seat.kept, attachment.acked) : handled;
     if (again && reason === undefined) {
       const { acked } = attachment;

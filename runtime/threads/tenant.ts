@@ -1,9 +1,8 @@
+import type { Continuation } from '../instance/continuation.ts';
+import type { Inbox } from '../instance/inbox.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { PeerInstance } from '../instance/peer.ts';
-import type { Inbox } from '../instance/inbox.ts';
-
-/** The inbox of an instance, as the thread needs it on which the instance sits. */
-export type TenantInbox = Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread'>;
+import type { TwinLine } from '../instance/twin-line.ts';
 
 /** An instance, as the thread needs it on which it sits. */
 export interface Tenant
@@ -14,7 +13,6 @@ export interface Tenant
       | 'agent'
       | 'phase'
       | 'mailbox'
-      | 'keepsState'
       // Its seat.
       | 'placed'
       | 'awaits'
@@ -24,15 +22,6 @@ export interface Tenant
       | 'running'
       | 'startFailed'
       | 'unplaced'
-      // What its thread tells of it.
-      | 'mirrored'
-      | 'mirroredAhead'
-      | 'emitted'
-      | 'sentToParent'
-      | 'refusedToParent'
-      | 'keep'
-      | 'cannotKeep'
-      | 'lost'
       // Its end.
       | 'done'
       | 'failed'
@@ -40,5 +29,10 @@ export interface Tenant
       | 'ending'
       | 'stop'
     > {
-  readonly inbox: TenantInbox;
+  readonly inbox: Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread'>;
+  readonly continuation: Pick<Continuation, 'keep' | 'cannotKeep' | 'keepsState'>;
+  readonly twin: Pick<
+    TwinLine,
+    'mirrored' | 'mirroredAhead' | 'emitted' | 'sentToParent' | 'refusedToParent' | 'lost'
+  >;
 }

@@ -112,7 +112,7 @@ export class ThreadReports {
       return isWireSnapshot(payload)
         ? this.#reported(kind, seat, toUnshared(payload))
         : this.#malformed(kind, seat);
-    if (kind === REPORT.state) return seat.instance.cannotKeep(sharedMemoryAdvice(threadId));
+    if (kind === REPORT.state) return seat.instance.continuation.cannotKeep(sharedMemoryAdvice(threadId));
     if (kind === REPORT.emitted || kind === REPORT.parentEvent || kind === REPORT.withErrors) {
       return this.#warning(seat, `an event was left behind in the thread: ${sharedMemoryAdvice(threadId)}`);
     }
@@ -124,8 +124,8 @@ export class ThreadReports {
   #reported(kind: number, seat: Seat, payload: unknown): void {
     const { instance } = seat;
     if (kind === REPORT.snapshot && (payload === undefined || isWireSnapshot(payload)))
-      instance.mirrored(payload);
-    else if (kind === REPORT.ahead && isWireSnapshot(payload)) instance.mirroredAhead(payload);
+      instance.twin.mirrored(payload);
+    else if (kind === REPORT.ahead && isWireSnapshot(payload)) instance.twin.mirroredAhead(payload);
     else if (kind === REPORT.withErrors && isEventWithErrors(payload)) {
       const [inner, event, errors] = payload;
       this.#event(inner, seat, restoreErrors(event, errors) as AnyEventObject);
@@ -135,7 +135,8 @@ export class ThreadReports {
     else if (kind === REPORT.expiredInPart && isEvent(payload))
       instance.inbox.expiredInThread(payload, false);
     else if (kind === REPORT.state && isStateOf(payload)) this.#kept(seat, payload);
-    else if (kind === REPORT.stateless && typeof payload === 'string') instance.cannotKeep(payload);
+    else if (kind === REPORT.stateless && typeof payload === 'string')
+      instance.continuation.cannotKeep(payload);
     else if (kind === REPORT.done && isDoneReport(payload)) this.#done(seat, payload);
     else if (kind === REPORT.error && isErrorReport(payload)) this.#failed(seat, payload);
     else this.#malformed(kind, seat);
@@ -168,7 +169,7 @@ export class ThreadReports {
     violated(what, { address });
     // Its state has changed, and what it is now is known to nobody.
     if (kind === REPORT.state || kind === REPORT.stateless)
-      instance.cannotKeep('its thread told one that is none');
+      instance.continuation.cannotKeep('its thread told one that is none');
   }
 
   /** What a thread has the host's actors hear: it speaks for its instance, and not for XState or the runtime. */
@@ -176,11 +177,11 @@ export class ThreadReports {
     const { instance } = seat;
     const reserved = isReserved(event.type);
     if (kind === REPORT.parentEvent) {
-      if (reserved) instance.refusedToParent(event, 'reserved');
-      else instance.sentToParent(event);
+      if (reserved) instance.twin.refusedToParent(event, 'reserved');
+      else instance.twin.sentToParent(event);
     } else if (reserved)
       this.#warning(seat, `an event was left behind in the thread: ${reservedAdvice(event.type)}`);
-    else instance.emitted(event);
+    else instance.twin.emitted(event);
   }
 
   /** What a thread says it has handled, it has been sent. */
@@ -188,7 +189,7 @@ export class ThreadReports {
     // One whose time was up is told before it is counted.
     const most = this.#options.seats.handled(seat) + 1;
     seat.kept = Math.max(seat.kept, Math.min(most, (handled - seat.base) | 0));
-    if (state !== undefined) seat.instance.keep(state);
+    if (state !== undefined) seat.instance.continuation.keep(state);
   }
 
   #letter(payload: unknown): void {
