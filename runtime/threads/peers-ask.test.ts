@@ -89,7 +89,7 @@ describe.each(places)('an ask of an agent to one %s', (_where, threadId) => {
     const one = await runtime.spawn('circle', { id: 'x' });
     await runtime.spawn('opposite', { id: 'y' });
     const round = { type: 'round', self: 'circle/x', other: 'opposite/y' };
-    expect(await one.ask(round)).toEqual({ code: 'ASK_TOO_DEEP', depth: 32 });
+    expect(await one.ask(round)).toEqual({ code: 'ASK_TOO_DEEP', retryable: false, depth: 32 });
   });
 
   test('of what is no event, too large, or at no address says so', async () => {
