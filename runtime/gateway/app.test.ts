@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { face } from './fixtures/face.ts';
+import { errorBody, HttpError } from './http-error.ts';
 import { digestOf, newToken } from './token-access.ts';
 
 let open: Awaited<ReturnType<typeof face>>;
@@ -7,6 +8,20 @@ beforeEach(async () => {
   open = await face();
 });
 afterEach(() => open.close());
+
+test('what the front fails with is told with when to try again, and not when that is of no use', async () => {
+  const { call, frontSays } = open;
+  const failing = (error: HttpError): void =>
+    void frontSays({ status: error.status, body: errorBody(error), retryAfter: error.retryAfter });
+  failing(new HttpError(503, 'RUNTIME_STOPPED', 'a change is under way still'));
+  const later = await call('POST', '/v1/gateway/restart');
+  expect(later).toMatchObject({ status: 503, body: { error: { code: 'RUNTIME_STOPPED', retryable: true } } });
+  expect(later.headers.get('retry-after')).toBe('1');
+  failing(new HttpError(400, 'CONFIG_INVALID', 'one problem'));
+  const never = await call('POST', '/v1/gateway/reload');
+  expect(never).toMatchObject({ status: 400, body: { error: { code: 'CONFIG_INVALID', retryable: false } } });
+  expect(never.headers.get('retry-after')).toBeNull();
+});
 
 test('an instance is started, sent to, asked, looked at and stopped', async () => {
   const { call } = open;
