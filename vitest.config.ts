@@ -39,6 +39,7 @@ export default defineConfig({
   test: {
     execArgv,
     globalSetup: 'scripts/tests/strip-types.ts',
+    reporters: ['default', './scripts/tests/slowest-files.ts'],
     pool: 'forks',
     // A machine that is busy with something else may be ten times slower; a test that hangs still ends.
     testTimeout: 120_000,
