@@ -70,7 +70,7 @@ export interface SecretNews {
    * - `stale`: it cannot be refreshed for now, and the version held is used for a bounded time
    * - `recovered`: it is current again after `stale`, `revoked` or `unavailable`
    * - `revoked`: the provider refuses it; nothing is held any more
-   * - `unavailable`: it cannot be had for now, and nothing is held any more
+   * - `unavailable`: it is not available for now, and nothing is held any more
    */
   readonly type: 'rotated' | 'stale' | 'recovered' | 'revoked' | 'unavailable';
   readonly epoch: number;

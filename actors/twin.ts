@@ -58,7 +58,7 @@ export class MirroredChild {
   send(): never {
     throw new HoldfastError(
       'NOT_MIRRORED',
-      'a mirrored child is no actor to send to: send the agent an event that it passes on with sendTo()',
+      'a mirrored child cannot be sent to: send the agent an event that it passes on with sendTo()',
     );
   }
 }

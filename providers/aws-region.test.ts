@@ -74,7 +74,7 @@ describe('the region', () => {
     vi.stubEnv('AWS_REGION', 'eu west 1');
     await expect(findRegion(undefined, [])).rejects.toMatchObject({
       message: expect.stringContaining(
-        'AWS region "eu west 1" is none; write one such as eu-west-1 in AWS_REGION',
+        'AWS region "eu west 1" is not valid; write one such as eu-west-1 in AWS_REGION',
       ),
     });
     expect(awsSecretsManagerOptionProblems({ region: 'eu west 1' })).toEqual([

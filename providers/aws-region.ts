@@ -29,7 +29,7 @@ export async function findRegion(written: string | undefined, ids: readonly stri
   if (isRegion(found)) return found;
   throw new ProviderError(
     'invalid',
-    `The AWS region "${found}" is none; write one such as eu-west-1 in ${written === undefined ? 'AWS_REGION or the profile' : '"region"'}.`,
+    `The AWS region "${found}" is not valid; write one such as eu-west-1 in ${written === undefined ? 'AWS_REGION or the profile' : '"region"'}.`,
   );
 }
 

@@ -81,7 +81,7 @@ function bytesOf(value: unknown, id: string, answer = ''): Resolved {
     bytes.fill(0);
     if (written !== undefined) return written;
   }
-  return new ProviderError('invalid', `The value of ${id} is no text, or an empty one.`);
+  return new ProviderError('invalid', `The value of ${id} is not text, or is empty.`);
 }
 
 function parse(text: string): unknown {

@@ -199,7 +199,10 @@ export function createExecProvider(options: unknown): SecretProvider {
       const found = await read(ref, signal);
       if (selector.versionId === undefined || selector.versionId === found.versionId) return found;
       found.bytes.fill(0);
-      throw new ProviderError('not-found', `Of ${ref.id} there is one version only, and it is another now.`);
+      throw new ProviderError(
+        'not-found',
+        `The command keeps one version of ${ref.id} only, and it has changed since. Ask for the current one.`,
+      );
     },
     ...(jsonOnly && { fetchMany: readMany }),
     classify: failureOf,
@@ -222,7 +225,7 @@ async function trustedCommand(command: string, settings: ExecProviderOptions): P
       trusted.map((folder) => realpath(expandHome(folder)).catch(() => undefined)),
     );
     if (!below.some((folder) => folder !== undefined && isBelow(folder, real))) {
-      throw new ProviderError('denied', `The command ${real} is in none of the trustedDirs.`);
+      throw new ProviderError('denied', `The command ${real} is not in any of the trustedDirs.`);
     }
   }
   const rules = { allowReadableByOthers: true, allowInsecurePath: settings.allowInsecurePath === true };
@@ -249,7 +252,7 @@ function absent(path: string): (error: unknown) => never {
 
 function notResolvable(id: string): ProviderError {
   const rule = 'Use letters, digits and . _ : / # -, at most 256, beginning with a letter or digit';
-  return new ProviderError('invalid', `The id ${JSON.stringify(id)} is none for a resolver. ${rule}.`);
+  return new ProviderError('invalid', `The id ${JSON.stringify(id)} is not valid for a resolver. ${rule}.`);
 }
 
 function overtaken(id: string): ProviderError {

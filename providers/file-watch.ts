@@ -92,7 +92,7 @@ export async function watchFiles(options: FileWatch): Promise<void> {
     } catch (error) {
       if (!troubled.has(folder)) {
         troubled.add(folder);
-        const text = `The folder ${folder} cannot be watched (${systemCode(error)}); its secrets are looked at every cacheTTL.`;
+        const text = `The folder ${folder} cannot be watched (${systemCode(error)}); its secrets are checked every cacheTTL.`;
         options.report?.(new ProviderError('transient', text));
       }
       return false;

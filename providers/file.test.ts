@@ -142,7 +142,7 @@ describe('values', () => {
     expect(await read(provider, '/list/1/key')).toBe('two');
     expect(await read(provider, '/list/1')).toBe('{"key":"two"}');
     expect(await read(provider, '/')).toBe('nameless');
-    expect((await refusal(provider, '/none')).message).toContain('has null at /none, which is no secret');
+    expect((await refusal(provider, '/none')).message).toContain('has null at /none, which is not a secret');
     for (const id of [
       '/none',
       '/list/length',

@@ -168,7 +168,7 @@ export function createFileProvider(options?: unknown): SecretProvider {
       bytes.fill(0);
       throw new ProviderError(
         'not-found',
-        `A file keeps one version only, and that of ${ref.id} is another now.`,
+        `A file keeps one version only, and that of ${ref.id} has changed since. Ask for the current one.`,
       );
     },
 
@@ -254,14 +254,14 @@ export function checkedWay(id: string): string {
   if (isPlain && !isAbsolute(id) && !/[\0\\]/.test(id)) return id;
   throw new ProviderError(
     'invalid',
-    `The id ${id} is no path below the folder. Use names joined by /, such as db/password.`,
+    `The id ${id} is not a path below the folder. Use names joined by /, such as db/password.`,
   );
 }
 
 function wrongId(id: string, mode: 'json' | 'singleValue'): ProviderError {
   const advice =
     mode === 'json'
-      ? 'is no JSON pointer. Use one such as /providers/openai/apiKey'
+      ? 'is not a JSON pointer. Use one such as /providers/openai/apiKey'
       : 'must be "value": the file holds a single value';
   return new ProviderError('invalid', `The id ${id} ${advice}.`);
 }
@@ -275,7 +275,7 @@ function valueAt(content: Buffer, pointer: string, file: string): Uint8Array {
     const kind = kindAt(content, span);
     const value = textAt(content, span);
     if (value === undefined)
-      throw new ProviderError('not-found', `${file} has null at ${pointer}, which is no secret.`);
+      throw new ProviderError('not-found', `${file} has null at ${pointer}, which is not a secret.`);
     if (kind !== 'number' && kind !== 'boolean' && value.length > 0) return value;
     throw new ProviderError(
       'invalid',

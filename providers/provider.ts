@@ -173,7 +173,7 @@ export class ProviderOptionsError extends Error {
   readonly problems: readonly string[];
 
   constructor(provider: string, problems: readonly string[]) {
-    super(`The options of the secrets provider "${provider}" are wrong:\n- ${problems.join('\n- ')}`);
+    super(`The options of the secrets provider "${provider}" are not valid:\n- ${problems.join('\n- ')}`);
     this.problems = problems;
   }
 }

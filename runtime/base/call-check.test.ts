@@ -39,7 +39,7 @@ test('the options of a runtime are checked before anything of it is made, all at
   await expect(start({ agents }, options as unknown as RuntimeOptions)).rejects.toMatchObject({
     code: 'OPTION_INVALID',
     message: expect.stringMatching(
-      /^createRuntime\(\): providers .*, not an object; logger .*no function is its error.*; store .*, not a Map .*load, save.*; inspect .*'local'.*; signals has to be true or false/,
+      /^createRuntime\(\): providers .*, not an object; logger .*not a function: error.*; store .*, not a Map .*load, save.*; inspect .*'local'.*; signals has to be true or false/,
     ),
   });
 });

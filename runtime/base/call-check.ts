@@ -62,7 +62,7 @@ export function objectWith(what: string, methods: readonly string[], optional: r
   return {
     what,
     is: (value) => isObject(value) && missing(value).length === 0,
-    advice: (value) => (isObject(value) ? `no function is its ${missing(value).join(', ')}` : undefined),
+    advice: (value) => (isObject(value) ? `not a function: ${missing(value).join(', ')}` : undefined),
   };
 }
 

@@ -41,7 +41,7 @@ export type HoldfastErrorCode =
   | 'ISOLATION_UNAVAILABLE';
 
 /**
- * Whether the same call may succeed later although nobody changes anything: no caller, no config, no agent, no grant.
+ * Whether the same call may succeed later without any change: no caller, no config, no agent, no grant.
  * A new code has to say so here.
  */
 const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
@@ -114,7 +114,7 @@ export class HoldfastError extends Error {
   }
 
   /**
-   * Whether the same call may succeed later although nobody changes anything: `true` for `MAILBOX_FULL`, `false` for
+   * Whether the same call may succeed later without any change: `true` for `MAILBOX_FULL`, `false` for
    * `CONFIG_INVALID`. The code alone decides; `docs/errors.md` has the table. It does not say whether the call took
    * effect: an ask that timed out may still be handled, so repeat only what is safe to do twice. Wait between attempts,
    * and make only so many: what was the cause may not pass.

@@ -143,7 +143,7 @@ describe('a thread that tells its host what only XState or the runtime tells', (
     for (const type of [...reserved, 'the end']) child.send({ type: 'to listeners', event: { type } });
     await expect.poll(() => heard).toEqual(['the end']);
     expect(warnings).toHaveLength(reserved.length);
-    expect(warnings[0]).toContain('is a type of XState');
+    expect(warnings[0]).toContain('is a type reserved for XState');
   });
 
   test('ends no machine of the host with what is no event', async () => {

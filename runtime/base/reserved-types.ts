@@ -16,5 +16,5 @@ export function isReserved(type: string): boolean {
 
 /** What is wrong with an event of such a type. */
 export function reservedAdvice(type: string): string {
-  return `"${type.slice(0, 64)}" is a type of XState or of the runtime itself, which nobody else may send; send an event of another type`;
+  return `"${type.slice(0, 64)}" is a type reserved for XState and the runtime; send an event of another type`;
 }

@@ -36,7 +36,7 @@ test.for([
   });
   expect(await list(url)).toMatchObject({
     code: 1,
-    err: `what answers at ${url} is no gateway of Holdfast (status ${status}); look at the address, and at proxies on the way\n`,
+    err: `the server at ${url} is not a Holdfast gateway (status ${status}); check the address, and any proxy on the way\n`,
   });
 });
 
@@ -49,7 +49,7 @@ test('a token that no request can carry is told, and not printed or sent', async
   for (const token of [`${CANARY}\n`, `${CANARY} x`, `\u0001${CANARY}`, `${CANARY}é`])
     expect(await list(url, token)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('HOLDFAST_TOKEN holds characters that no token has') as string,
+      err: expect.stringContaining('HOLDFAST_TOKEN contains characters that no token has') as string,
     });
   expect(requests).toBe(0);
 });
@@ -65,13 +65,13 @@ test('what the gateway says to those who speak HTTP is said in words of the comm
       'ASK_TIMEOUT',
       'a/b did not answer within 5 ms; give it a longer timeoutMs, or find out what keeps it busy',
     ],
-    ['BAD_REQUEST', 'the body makes no sense: type: a text of 1 to 256 characters'],
+    ['BAD_REQUEST', 'the request body is not valid: type: a text of 1 to 256 characters'],
     ['UNAUTHORIZED', 'send a token of this gateway: Authorization: Bearer <token>'],
     [
       'AGENT_QUARANTINED',
       'a/b is quarantined; see the cause and the evidence, then resume() it (a gateway: POST …/resume, holdfast agents resume) or stop() it',
     ],
-    ['BODY_TOO_LARGE', 'a body has at most 1024 bytes'],
+    ['BODY_TOO_LARGE', 'a request body may have at most 1024 bytes'],
   ]);
   let code = '';
   const url = await served((_request, response) => {
@@ -83,10 +83,10 @@ test('what the gateway says to those who speak HTTP is said in words of the comm
   expect(said).toEqual([
     'there is no instance a/b; start it with agents start, or add --activate\n',
     'a/b did not answer within 5 ms; give it a longer --timeout, or find out what keeps it busy\n',
-    'that makes no sense: type: a text of 1 to 256 characters\n',
+    'the input is not valid: type: a text of 1 to 256 characters\n',
     'the gateway does not know the token in HOLDFAST_TOKEN\n',
-    expect.stringContaining('then begin anew with it by agents resume, or end it by agents stop'),
-    'an event or input has at most 1024 bytes\n',
+    expect.stringContaining('then resume it with agents resume, or stop it with agents stop'),
+    'an event or input may have at most 1024 bytes\n',
   ]);
 });
 
@@ -98,7 +98,7 @@ test('an instance without a thread is shown without one', async () => {
   });
   expect((await list(url)).out).toMatch(/^a\/b +quarantined +p +- +5 +1 +0\/10$/m);
   const { out } = await shell('/')(`agents start a/b --url ${url}`, { env: { HOLDFAST_TOKEN: 't' } });
-  expect(out).toBe('a/b is there, without a thread as yet.\n');
+  expect(out).toBe('a/b exists, and has no thread yet.\n');
 });
 
 test('a gateway of this machine is asked itself, whatever the environment says of proxies', async () => {

@@ -33,7 +33,10 @@ export async function gatewayOf({ config, url }: GatewayOptions, terminal: Termi
   if (url !== undefined) return named(url, terminal);
   const running = await runningGateway(configOf(config, terminal), terminal.env);
   if (running !== undefined) return running;
-  throw new GatewayError('NOT_RUNNING', 'no gateway of this config runs; start it: holdfast gateway start');
+  throw new GatewayError(
+    'NOT_RUNNING',
+    'no gateway of this config is running; start one: holdfast gateway start',
+  );
 }
 
 function named(given: string, { env }: Terminal): Reached {
@@ -49,7 +52,7 @@ function named(given: string, { env }: Terminal): Reached {
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new GatewayError(
       'UNAUTHORIZED',
-      'HOLDFAST_TOKEN holds characters that no token has, such as a space or the end of a line',
+      'HOLDFAST_TOKEN contains characters that no token has, such as a space or a line break',
     );
   }
   return { url: given.replace(/\/+$/, ''), token, isNamed: true };
@@ -85,8 +88,8 @@ export async function request(
   const { code, message, retryable } =
     (found as { error?: Record<string, unknown> } | undefined)?.error ?? {};
   if (typeof code !== 'string' || typeof message !== 'string') {
-    const what = `what answers at ${url} is no gateway of Holdfast (status ${answer.status})`;
-    throw new GatewayError('NO_GATEWAY', `${what}; look at the address, and at proxies on the way`);
+    const what = `the server at ${url} is not a Holdfast gateway (status ${answer.status})`;
+    throw new GatewayError('NO_GATEWAY', `${what}; check the address, and any proxy on the way`);
   }
   throw new GatewayError(code, inCommandWords(code, message, reached), {
     isAnswer: true,
@@ -105,12 +108,12 @@ function inCommandWords(code: string, message: string, { isNamed }: Reached): st
       'start it with PUT, or send with ?activate=true',
       'start it with agents start, or add --activate',
     )
-    .replace(/^the body makes no sense/, 'that makes no sense')
-    .replace(/^the query makes no sense/, 'an option makes no sense')
-    .replace(/^a body has at most/, 'an event or input has at most')
+    .replace(/^the request body is not valid/, 'the input is not valid')
+    .replace(/^the query is not valid/, 'an option is not valid')
+    .replace(/^a request body may have/, 'an event or input may have')
     .replace(
       'resume() it (a gateway: POST …/resume, holdfast agents resume) or stop() it',
-      'begin anew with it by agents resume, or end it by agents stop',
+      'resume it with agents resume, or stop it with agents stop',
     )
     .replaceAll(/\btimeoutMs\b/g, '--timeout')
     .replaceAll('?activate=true', '--activate');

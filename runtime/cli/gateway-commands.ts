@@ -53,7 +53,7 @@ export function addGatewayCommands(
   own(
     gateway.command('run').description('in the foreground, for systemd and containers; logs JSON lines'),
   ).action(ending(async (options: Options) => (await load()).gatewayRun(options, terminal)));
-  own(gateway.command('start').description('in the background; done when it serves')).action(
+  own(gateway.command('start').description('in the background; returns once it serves')).action(
     ending(async (options: Options) => (await load()).gatewayStart(options, terminal)),
   );
   own(gateway.command('stop').description('let the agents finish what they were sent, and end')).action(
@@ -68,11 +68,13 @@ export function addGatewayCommands(
     ending(async (options: Options) => (await load()).gatewayReload(options, terminal)),
   );
   asking(
-    gateway.command('status').description('whether it runs and is ready; exit code 1 when it does not run'),
+    gateway
+      .command('status')
+      .description('whether it is running and ready; exit code 1 when it is not running'),
   ).action(ending(async (options: Options) => (await load()).gatewayStatus(options, terminal)));
   gateway
     .command('token')
-    .description('make a token for somebody else, and what of it goes into the config')
+    .description('make a token for somebody else, and print what the config needs of it')
     .option('--name <name>', 'whose it is (default: desk)')
     .option('--json', 'as JSON')
     .action(
@@ -81,7 +83,7 @@ export function addGatewayCommands(
       ),
     );
 
-  const agents = program.command('agents').description('the instances of a gateway that runs');
+  const agents = program.command('agents').description('the instances of a running gateway');
   const event = 'JSON such as {"type":"tick"}, or the type alone';
   asking(agents.command('list').description('all of them')).action(
     ending((options: Options) => agentsList(options, terminal)),
@@ -94,10 +96,10 @@ export function addGatewayCommands(
         agentsStart(address, input, options, terminal),
       ),
     );
-  asking(agents.command('send').description('send an event; done when it was handled'))
+  asking(agents.command('send').description('send an event; returns once it was handled'))
     .argument('<address>', 'agent/id')
     .argument('<event>', event)
-    .option('--activate', 'start the instance when there is none')
+    .option('--activate', 'start the instance if there is none')
     .action(
       ending((address: string, text: string, options: Options) =>
         agentsSend(address, text, options, terminal),
@@ -106,31 +108,31 @@ export function addGatewayCommands(
   asking(agents.command('ask').description('send an event, and print the reply'))
     .argument('<address>', 'agent/id')
     .argument('<event>', event)
-    .option('--activate', 'start the instance when there is none')
+    .option('--activate', 'start the instance if there is none')
     .option('--timeout <ms>', 'milliseconds to wait (default: 5000)')
     .action(
       ending((address: string, text: string, options: Options) =>
         agentsAsk(address, text, options, terminal),
       ),
     );
-  asking(agents.command('stop').description('stop one, after what it was sent'))
+  asking(agents.command('stop').description('stop one, after it has handled what it was sent'))
     .argument('<address>', 'agent/id')
     .action(ending((address: string, options: Options) => agentsStop(address, options, terminal)));
-  asking(agents.command('resume').description('begin anew with one that is quarantined'))
+  asking(agents.command('resume').description('resume one that is quarantined'))
     .argument('<address>', 'agent/id')
     .action(ending((address: string, options: Options) => agentsResume(address, options, terminal)));
   asking(agents.command('inspect').description('print the state of one'))
     .argument('<address>', 'agent/id')
     .action(ending((address: string, options: Options) => agentsInspect(address, options, terminal)));
 
-  asking(program.command('threads').description('the threads of a gateway that runs, by pool')).action(
+  asking(program.command('threads').description('the threads of a running gateway, by pool')).action(
     ending((options: Options) => threads(options, terminal)),
   );
   const letters = program.command('dead-letters').description('events that were not handled');
   asking(letters.command('list').description('the last 1000 of the last hour')).action(
     ending((options: Options) => deadLettersList(options, terminal)),
   );
-  asking(letters.command('replay').description('send one again; done when it was handled'))
+  asking(letters.command('replay').description('send one again; returns once it was handled'))
     .argument('<id>', 'of the letter')
     .action(ending((id: string, options: Options) => deadLettersReplay(id, options, terminal)));
   asking(program.command('inspect').description('a link to the page that shows all actors')).action(
@@ -138,9 +140,9 @@ export function addGatewayCommands(
   );
 
   asking(
-    secrets.command('list').description('the secrets of a gateway that runs: versions and ages, no values'),
+    secrets.command('list').description('the secrets of a running gateway: versions and ages, no values'),
   ).action(ending((options: Options) => secretsList(options, terminal)));
-  asking(secrets.command('reload').description('look at secrets now, after a rotation by hand'))
+  asking(secrets.command('reload').description('fetch secrets again now, after a manual rotation'))
     .argument('[id]', 'one of them (default: all)')
     .action(ending((id: string | undefined, options: Options) => secretsReload(id, options, terminal)));
 }

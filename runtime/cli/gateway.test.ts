@@ -29,7 +29,7 @@ async function project(config: object = {}) {
 
 test('a gateway is started, asked, restarted with its states, and stopped', async () => {
   const { run, file, env } = await project();
-  expect(await run('gateway status')).toMatchObject({ code: 1, out: `No gateway of ${file} runs.\n` });
+  expect(await run('gateway status')).toMatchObject({ code: 1, out: `No gateway of ${file} is running.\n` });
   expect(await run('agents list')).toMatchObject({
     code: 1,
     err: expect.stringContaining('holdfast gateway start'),
@@ -107,7 +107,7 @@ test('an instance that is quarantined has no thread, and begins anew with resume
     .toMatch(/counter\/a +quarantined +pool +- +0 /);
   expect(await run('agents ask counter/a read')).toMatchObject({
     code: 1,
-    err: expect.stringContaining('then begin anew with it by agents resume, or') as string,
+    err: expect.stringContaining('then resume it with agents resume, or') as string,
   });
   expect(await run('agents resume counter/a')).toMatchObject({
     code: 0,
@@ -186,7 +186,7 @@ describe('what goes wrong is said with what to do', () => {
     });
     expect(await run('agents send counter/a {type}')).toMatchObject({
       code: 1,
-      err: expect.stringContaining('no JSON'),
+      err: expect.stringContaining('not valid JSON'),
     });
     const failed = await run('agents ask counter/none read --json');
     expect(JSON.parse(failed.out)).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } });

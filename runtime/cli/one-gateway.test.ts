@@ -38,7 +38,7 @@ async function killed(made: Desk): Promise<RunningGateway> {
 }
 
 async function assertNoneRuns({ call, file }: Desk): Promise<void> {
-  expect(await call('gateway status')).toMatchObject({ code: 1, out: `No gateway of ${file} runs.\n` });
+  expect(await call('gateway status')).toMatchObject({ code: 1, out: `No gateway of ${file} is running.\n` });
   expect(await call('gateway stop')).toMatchObject({ code: 0, out: 'Gateway not-running.\n' });
   expect(await call('agents list')).toMatchObject({ code: 1, err: expect.stringContaining('gateway start') });
 }
@@ -118,12 +118,12 @@ test('of two gateways of one config that start at once one serves, and the other
   await won.wrote('the gateway serves');
   expect(lost).toMatchObject({
     code: 1,
-    err: expect.stringMatching(`runs already: .*pid ${won.child.pid}`) as string,
+    err: expect.stringMatching(`already running: .*pid ${won.child.pid}`) as string,
   });
   expect(await made.read()).toMatchObject({ pid: won.child.pid });
   expect(await made.foreground().ended).toMatchObject({
     code: 1,
-    err: expect.stringMatching(`runs already: http://127.0.0.1:\\d+, pid ${won.child.pid}`) as string,
+    err: expect.stringMatching(`already running: http://127.0.0.1:\\d+, pid ${won.child.pid}`) as string,
   });
   expect(await made.call('gateway stop')).toMatchObject({ code: 0 });
   expect(await won.ended).toMatchObject({ code: 0 });

@@ -102,7 +102,7 @@ function commands(ending: Ending, terminal: Terminal, isJson: boolean): Command 
     .addHelpText(
       'after',
       `
-Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed, ${EXIT.usage} the command line makes no sense, ${EXIT.config} the config is invalid.
+Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed, ${EXIT.usage} the command line is not valid, ${EXIT.config} the config is invalid.
 `,
     );
 
@@ -117,7 +117,7 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
   program
     .command('init')
     .description('write a project that runs: a config, an agent, and a program')
-    .argument('[folder]', 'where (default: here); nothing that is there is touched')
+    .argument('[folder]', 'where (default: here); existing files are left alone')
     .option('--json', 'as JSON')
     .action(
       ending((folder: string | undefined, options: { json?: boolean }) => init(folder, options, terminal)),
@@ -125,7 +125,7 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
 
   program
     .command('migrate')
-    .description('make an old config one of Holdfast: agents in threads, credentials out of the files')
+    .description('turn an old config into one for Holdfast: agents in threads, credentials out of the files')
     .argument('[file]', `the config (default: ${DEFAULT_CONFIG})`)
     .option('--dry-run', 'print what would be done, and the new config; nothing is written')
     .option('--undo', 'put back what the last migration of the config changed')
@@ -188,7 +188,7 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .description('find credentials in plain text, and look at those in use');
   secrets
     .command('audit')
-    .description('look for credentials in plain text; nothing of them is printed, and no provider is called')
+    .description('look for credentials in plain text; none of them is printed, and no provider is called')
     .argument(
       '[paths...]',
       `files and folders (default: ${DEFAULT_CONFIG}, what it includes, what lies beside it, backups, and logins of OpenClaw)`,
@@ -209,7 +209,7 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     );
   secrets
     .command('apply')
-    .description('do what such a plan says, with a backup and an undo, as migrate does')
+    .description('carry out such a plan, with a backup and an undo, as migrate does')
     .requiredOption('--from <file>', 'the plan')
     .option('--dry-run', 'print what would be done; nothing is written')
     .option('--json', 'as JSON')
@@ -218,7 +218,7 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
   secrets
     .command('rotate')
     .description(
-      'write a new value, from standard input, to a file or to AWS; a gateway that runs takes it at once',
+      'write a new value, from standard input, to a file or to AWS; a running gateway uses it at once',
     )
     .argument('<id>', 'the secret, as a grant names it')
     .option('-c, --config <file>', `the config (default: ${DEFAULT_CONFIG})`)

@@ -82,7 +82,7 @@ export async function startBehind(file: string, { env }: Terminal): Promise<Star
 }
 
 function failure({ code, message }: NonNullable<Told['failed']>): Error {
-  const text = `the gateway ended as it started: ${message}`;
+  const text = `the gateway ended while it started: ${message}`;
   if (code === 'CONFIG_INVALID' || code === 'AGENT_MODULE_NOT_FOUND') return new HoldfastError(code, message);
   return new GatewayError('START_FAILED', text);
 }
@@ -100,6 +100,6 @@ async function found(file: string, env: Terminal['env'], until: number): Promise
 function since(logFile: string, size: number): string {
   const text = readFileSync(logFile).subarray(size).toString('utf8').trimEnd();
   return text === ''
-    ? `, and its log ${logFile} has no word of why`
+    ? `, and its log ${logFile} does not say why`
     : `:\n${text.split('\n').slice(-MOST_LINES).join('\n')}`;
 }

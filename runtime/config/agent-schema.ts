@@ -61,8 +61,8 @@ const supervisionSchema = z
       .enum(['one-for-one', 'all-for-one', 'rest-for-one'])
       .default('one-for-one')
       .describe(
-        'Who is started again with an instance that failed, of those of its agent. one-for-one: nobody; all-for-one: ' +
-          'all others; rest-for-one: those that were started after it. Default: one-for-one.',
+        'Which other instances of the agent are started again with one that failed. one-for-one: none; all-for-one: ' +
+          'all; rest-for-one: those that were started after it. Default: one-for-one.',
       ),
     intensity: intensitySchema.prefault({ restarts: 5, withinMs: 30_000 }),
     backoff: backoffSchema.prefault({}),

@@ -29,7 +29,7 @@ export type ConfigOf<A extends object> = Omit<RuntimeConfig, 'agents'> & {
 
 /** What the compiler shows of agents whose types are none: `N` are their names. */
 export interface NotAgentTypes<N> {
-  readonly 'has no default export, or is no logic': N;
+  readonly 'has no default export, or one that is not actor logic': N;
 }
 
 /**

@@ -14,7 +14,7 @@ const tokenSchema = z
       .string('the SHA-256 of a token, 64 hex digits')
       .regex(/^[0-9a-f]{64}$/, 'the SHA-256 of a token, 64 hex digits: holdfast gateway token makes one')
       .describe(
-        'The SHA-256 of the token in hex; holdfast gateway token makes both. The token itself stands nowhere.',
+        'The SHA-256 of the token in hex; holdfast gateway token makes both. The token itself is not stored.',
       ),
     agents: z
       .array(text())
@@ -28,12 +28,12 @@ const tokenSchema = z
       .readonly()
       .default(['read', 'send'])
       .describe(
-        'What it may do. read: snapshots and streams; send: events and asks, and with ?activate=true the start of who they are for; ' +
+        'What it may do. read: snapshots and streams; send: events and asks, and with ?activate=true the start of the instance they are for; ' +
           'manage: start and stop instances; admin: ' +
           'status, dead letters, restart and stop of the gateway. Default: read, send.',
       ),
   })
-  .describe('Who may come in.');
+  .describe('One client: its token, and what it may do.');
 
 const ORIGIN = 'an origin as browsers send it, such as https://app.example.com: no path, no usual port';
 
@@ -49,7 +49,7 @@ const corsSchema = z
       .readonly()
       .default([])
       .describe(
-        'Origins of pages that may call it, each compared whole; there is none that is any. Default: [].',
+        'Origins of pages that may call it, each compared as a whole; there is no wildcard. Default: [].',
       ),
   })
   .describe('Which pages of other origins a browser lets read answers. Default: none.');
@@ -68,7 +68,7 @@ const limitsSchema = z
     activatedInstances: integer(1)
       .default(1000)
       .describe(
-        'Instances that one token without manage may have started by ?activate=true and that are there. Default: 1000.',
+        'Instances that one token without manage may have started by ?activate=true and that exist. Default: 1000.',
       ),
   })
   .describe('What tokens may take of the memory of the service. Default: as each says.');
@@ -101,7 +101,9 @@ export const gatewaySchema = z
       .describe('A request with a larger body, in bytes, is refused. Default: 1048576.'),
     requestTimeoutMs: timeSpan(1)
       .default(30_000)
-      .describe('A request is answered within that many milliseconds, if with an error. Default: 30000.'),
+      .describe(
+        'A request is answered within this many milliseconds, if need be with an error. Default: 30000.',
+      ),
     requestsPerSecond: integer(1, 1_000_000)
       .optional()
       .describe('How many requests of one token may begin in a second. Default: no limit.'),

@@ -129,7 +129,8 @@ function hostFindings(path: ConfigPath, hosts: unknown): Finding[] {
   return textsOf(hosts, grantForms.host).flatMap(([index, host]) => {
     const origin = originOf(host);
     const at = [...path, 'hosts', index];
-    if (origin === undefined) return [invalid(at, 'this is no host; write it as in a URL, without a path')];
+    if (origin === undefined)
+      return [invalid(at, 'this is not a host; write it as in a URL, without a path')];
     if (origin.startsWith('https:') || isLoopbackOrigin(origin)) return [];
     return [invalid(at, 'plain http is for 127.0.0.1, [::1] and localhost only; use https')];
   });
@@ -139,9 +140,7 @@ function pathFindings(path: ConfigPath, paths: unknown): Finding[] {
   return textsOf(paths, grantForms.path).flatMap(([index, pattern]) => {
     const sent = URL.parse(`https://h${pattern}`)?.pathname;
     if (sent === pattern) return [];
-    return [
-      invalid([...path, 'paths', index], 'a path stands here as it is sent: encoded, without "." or ".."'),
-    ];
+    return [invalid([...path, 'paths', index], 'write the path as it is sent: encoded, without "." or ".."')];
   });
 }
 
@@ -154,7 +153,7 @@ function addressFindings(path: ConfigPath, addresses: unknown): Finding[] {
     return [
       invalid(
         [...path, 'privateAddresses', index],
-        'this is no address, and no network such as "10.0.0.0/8"',
+        'this is neither an address nor a network such as "10.0.0.0/8"',
       ),
     ];
   });

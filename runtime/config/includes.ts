@@ -102,7 +102,7 @@ class IncludeReader {
     if (found === undefined) return own;
     if (members.size === 0) return found;
     if (!('members' in found.content)) {
-      return this.#refuse(at, 'wrong-type', 'what is included beside other keys has to be an object');
+      return this.#refuse(at, 'wrong-type', 'a file that is included beside other keys must hold an object');
     }
     return merge(found, own);
   }
@@ -121,7 +121,7 @@ class IncludeReader {
         return this.#refuse(
           inside(at, n),
           'wrong-type',
-          'each of several included files has to be an object',
+          'each of several included files must hold an object',
         );
       }
       joined = joined === undefined ? piece : merge(joined, piece);

@@ -33,4 +33,4 @@ export const inspectSchema = z
       .default(false)
       .describe('Whether the page may send events to instances and replay dead letters. Default: false.'),
   })
-  .describe('Serves a page that shows all actors, to whoever has its link. Default: none.');
+  .describe('Serves a page that shows all actors, to anybody who has its link. Default: none.');

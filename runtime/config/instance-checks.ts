@@ -38,12 +38,13 @@ function idFindings(agent: string, config: unknown): Finding[] {
 }
 
 function oddity(agent: string, id: string): string | undefined {
-  if (/\p{Surrogate}/u.test(id)) return 'an id cannot hold half a character, which no address can have';
+  if (/\p{Surrogate}/u.test(id))
+    return 'an id cannot hold half a character: no address can have it; write whole characters';
   if (id === '.' || id === '..')
-    return `the id ${printName(id)} is a step in a path, where nobody reaches it`;
+    return `the id ${printName(id)} is a step in a path, so that no request could reach the instance; choose another`;
   if (!id.startsWith(`${agent}/`)) return undefined;
   const rest = id.slice(agent.length + 1);
-  return `an id is without its agent${rest === '' ? '' : `: write ${printName(rest)}`}`;
+  return `an id does not include its agent${rest === '' ? '' : `: write ${printName(rest)}`}`;
 }
 
 /** Instances that have a thread for themselves need as many threads, and all others of the pool one more. */

@@ -12,8 +12,16 @@ test.each([
   ],
   ['an id without a character', '[""]', 'out-of-range 3 agents.a.instances.0: expected a non-empty string'],
   ['a number', '[1]', 'wrong-type 3 agents.a.instances.0: expected a non-empty string or an object, got 1'],
-  ['an address', '["a/x"]', 'invalid-format 3 agents.a.instances.0: an id is without its agent: write "x"'],
-  ['the address of nothing', '["a/"]', 'invalid-format 3 agents.a.instances.0: an id is without its agent'],
+  [
+    'an address',
+    '["a/x"]',
+    'invalid-format 3 agents.a.instances.0: an id does not include its agent: write "x"',
+  ],
+  [
+    'the address of nothing',
+    '["a/"]',
+    'invalid-format 3 agents.a.instances.0: an id does not include its agent',
+  ],
   [
     'a step in a path',
     '[{ id: ".." }]',

@@ -34,7 +34,7 @@ export function substitute(root: unknown, env: Environment): Substituted {
         if (value.length >= SHORTEST_HIDDEN) filled.set(value, reference);
         return value;
       }
-      const message = `the variable ${name} is not set; set it (a .env file is read by nobody: node --env-file=.env does), or write $$\{${name}} for the text itself`;
+      const message = `the variable ${name} is not set; set it (Holdfast reads no .env file: node --env-file=.env does), or write $$\{${name}} for the text itself`;
       findings.push({ code: 'missing-variable', path, at: 'value', message });
       return reference;
     });

@@ -186,7 +186,7 @@ export class DeadLetters {
     this.#dropLetters(this.#now());
     const letter = this.#entries.get(this.#placeOf(id))?.letter;
     if (letter?.id !== id)
-      throw refused(id, 'it is not kept, or was replayed; deadLetters.list() has those there are');
+      throw refused(id, 'it is not kept, or was replayed; deadLetters.list() has those that are kept');
     if (this.#replays.has(id)) throw refused(id, 'it is being replayed; await that first');
     if (letter.truncated) throw refused(id, 'its event is not kept; send the event itself again');
     if (letter.toParent)

@@ -15,15 +15,14 @@ const advice: Partial<Record<DeadLetterReason, string>> = {
   'mailbox-full': 'its mailbox is full; await deliver() to go at its pace, or raise mailbox.capacity',
   unclonable:
     'the event cannot be cloned; send an object with a string "type" and plain data, without functions, actors or sockets',
-  reserved:
-    'the type of the event is one of XState or of the runtime itself, which nobody else may send; give it another type',
+  reserved: 'the type of the event is reserved for XState and the runtime; give it another type',
   'too-large': 'the event is larger than mailbox.maxBytes of its agent; send a reference to the data instead',
   crashed: 'its thread ended while it handled this event',
   expired:
-    'its time was up before the event had its turn; await deliver() to go at its pace, or give a longer timeoutMs',
+    'its deadline passed before the event had its turn; await deliver() to go at its pace, or give a longer timeoutMs',
   stopped: 'it has ended; spawn it again',
   'stale-incarnation':
-    'it was sent by an incarnation that had ended; end what sends in the cleanup of a callback or by an abort signal',
+    'it was sent by an incarnation that had ended; stop what sends it in the cleanup of a callback, or by an abort signal',
 };
 
 /** What those who wait for an envelope hear when it became a dead letter. */

@@ -30,7 +30,7 @@ export async function examine(file: string): Promise<DoctorFinding[]> {
     ];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const fix = 'holdfast config validate tells each problem with its place';
+    const fix = 'holdfast config validate shows each problem and its place';
     return [node, { checkId: 'config', severity: 'error', message: error.message, fix }];
   }
 }

@@ -21,7 +21,8 @@ export async function moduleFindings(
       if (failure === undefined)
         findings.push({ checkId: 'module', severity: 'ok', message: `${name} can be imported in a thread` });
       else {
-        const fix = 'mend the module; what it needs at its import must be there in a thread of its pool';
+        const fix =
+          'fix the module; what it needs when it is imported must be available in a thread of its pool';
         findings.push({ checkId: 'module', severity: 'error', message: failure, fix });
       }
     }

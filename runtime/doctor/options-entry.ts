@@ -18,7 +18,7 @@ async function found(): Promise<DoctorFinding[]> {
       ...(await secretFindings(file, config, options)),
     ];
   } catch (error) {
-    const fix = 'mend the module, or correct gateway.options; a gateway does not start without it';
+    const fix = 'fix the module, or correct gateway.options; a gateway does not start without it';
     return [{ checkId: 'options', severity: 'error', message: (error as Error).message, fix }];
   }
 }

@@ -22,7 +22,7 @@ export async function optionFindings(file: string): Promise<DoctorFinding[]> {
     return await new Promise<DoctorFinding[]>((resolve) => {
       const fail = (why: string): void => {
         const message = `the module of gateway.options cannot be loaded: ${why}`;
-        const fix = 'mend the module; what it waits for at its import must come';
+        const fix = 'fix the module; see that what it waits for while it is imported comes';
         resolve([{ checkId: 'options', severity: 'error', message, fix }]);
       };
       worker.once('message', resolve);

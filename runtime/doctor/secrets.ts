@@ -52,12 +52,12 @@ const FIXES: Readonly<Record<SecretFailure, string>> = {
   denied: `let the role of this process read it; the policy is in ${guide('rotation.md')}`,
   deleted: 'restore it, or take the grant away',
   'expired-credentials':
-    'renew the credentials of this process: `aws sts get-caller-identity`, in the same environment, fails as well until they are there',
-  invalid: `look at the id, at what is stored there, and at the options of the provider in ${guide('providers.md')}`,
+    'renew the credentials of this process: `aws sts get-caller-identity`, in the same environment, fails too until they are valid',
+  invalid: `check the id, what is stored there, and at the options of the provider in ${guide('providers.md')}`,
   'not-found': 'write the name as the provider has it, and its region',
-  rejected: 'look at its rotation: the service refuses the version that is current',
-  throttled: 'wait: the provider takes no more calls for now; it is tried again by itself',
-  transient: 'look at the network and the state of the provider; it is tried again by itself',
+  rejected: 'check its rotation: the service refuses the version that is current',
+  throttled: 'wait: the provider refuses more calls for now; the runtime tries again by itself',
+  transient: 'check the network and the state of the provider; the runtime tries again by itself',
   undecryptable:
     'let the role of this process decrypt with the key of the secret, and see that the key is enabled',
 };
@@ -87,7 +87,7 @@ async function clockOf(
     const way = proxy === undefined ? '' : ` through the proxy of ${proxy}`;
     if (!answered) {
       const message = `the provider "${alias}" does not answer at ${url}${way}`;
-      return of('warn', message, 'look at the network, proxies and VPC endpoints');
+      return of('warn', message, 'check the network, proxies and VPC endpoints');
     }
     const off = Math.abs(Date.now() - Date.parse(date ?? ''));
     if (Number.isNaN(off)) return of('ok', `the provider "${alias}" answers`);

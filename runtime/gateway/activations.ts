@@ -50,7 +50,7 @@ export class Activations {
 
 function tooMany(count: number): HttpError {
   const message =
-    `this token has started ${count} instances that are there, by ?activate=true; that is as many as ` +
+    `this token has started ${count} instances that exist, by ?activate=true; that is as many as ` +
     'gateway.limits.activatedInstances allows. Stop some, raise it, or start them with PUT and a token that allows manage';
   return new HttpError(429, 'LIMIT_REACHED', message);
 }

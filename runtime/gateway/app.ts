@@ -60,7 +60,7 @@ export function gatewayApp(options: AppOptions): Hono {
   app.use(async (c, next) => {
     const maxSize = options.gateway().maxBodyBytes;
     const tooLarge = (): Response =>
-      fail(new HttpError(413, 'BODY_TOO_LARGE', `a body has at most ${maxSize} bytes`));
+      fail(new HttpError(413, 'BODY_TOO_LARGE', `a request body may have at most ${maxSize} bytes`));
     const length = headerOf(c, 'content-length');
     if (Number(length ?? 0) > maxSize) return tooLarge();
     // A body of a known length ends there. Only another is counted as it comes, which makes its request a slow one.
@@ -104,7 +104,8 @@ export function gatewayApp(options: AppOptions): Hono {
 /** What was thrown, as it is told: without values of secrets. */
 function answerTo(error: unknown, { logger, scrubber }: Pick<AppOptions, 'logger' | 'scrubber'>): Answer {
   const { status, code, message, retryable, retryAfter } = httpErrorOf(error);
-  if (status === 500) logger.error({ code, error }, 'a request failed for no reason of its own');
+  if (status === 500)
+    logger.error({ code, error }, 'a request failed by a fault of the gateway or of a module that it loaded');
   const body = JSON.stringify(errorBody({ code, message: scrubber.scrubText(message), retryable }));
   return { status, body, retryAfter };
 }
@@ -225,11 +226,7 @@ function listenerOf(
   }
   const owner = options.access().again(options.streamTokens.use(token, addressIn(params)));
   if (owner !== undefined && may(owner, 'read', agent)) return owner;
-  throw new HttpError(
-    401,
-    'UNAUTHORIZED',
-    'the token that this stream token was made with may not listen any more',
-  );
+  throw new HttpError(401, 'UNAUTHORIZED', 'the token that made this stream token no longer allows read');
 }
 
 async function answerOnce(
@@ -251,7 +248,7 @@ async function answerOnce(
   const request: RouteRequest = {
     params,
     query: checked(route.query, c.req.query(), 'the query') as RouteRequest['query'],
-    body: checked(route.body, route.body === undefined ? undefined : bodyOf(text), 'the body'),
+    body: checked(route.body, route.body === undefined ? undefined : bodyOf(text), 'the request body'),
     caller,
     signal: c.req.raw.signal,
     course: undefined,
@@ -337,7 +334,7 @@ function bodyOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new HttpError(400, 'BAD_REQUEST', 'the body is no JSON');
+    throw new HttpError(400, 'BAD_REQUEST', 'the request body is not valid JSON');
   }
 }
 
@@ -348,5 +345,5 @@ function checked(schema: z.ZodType | undefined, value: unknown, what: string): u
   const problems = result.error.issues.map(({ path, message }) =>
     path.length === 0 ? message : `${path.join('.')}: ${message}`,
   );
-  throw new HttpError(400, 'BAD_REQUEST', `${what} makes no sense: ${problems.join('; ')}`);
+  throw new HttpError(400, 'BAD_REQUEST', `${what} is not valid: ${problems.join('; ')}`);
 }

@@ -58,7 +58,7 @@ export class Door {
     try {
       await listening(door.#server, (done) => door.#server.listen(port, host, done));
     } catch (error) {
-      const inUse = `${host}:${port} is in use: a gateway may run already, see holdfast gateway status; or write another gateway.port`;
+      const inUse = `${host}:${port} is in use: a gateway may already be running, see holdfast gateway status; or write another gateway.port`;
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
       throw new HoldfastError('CONFIG_INVALID', inUse);
     }

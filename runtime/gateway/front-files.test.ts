@@ -104,7 +104,7 @@ test('a config whose folder cannot be watched is served all the same', async () 
   await write({ agents: { counter: { $include: './parts/counter.json5' } } });
   await expect
     .poll(() => log, soon)
-    .toContain('a folder of the config cannot be watched; its files are looked at every 2 s');
+    .toContain('a folder of the config cannot be watched; its files are checked every 2 s');
   expect(front.status()).toMatchObject({ config: join(folder, 'openclaw.json'), restarts: 0 });
   await expect(front.restart()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
 });

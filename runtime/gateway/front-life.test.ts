@@ -271,7 +271,7 @@ describe('a process that is prepared', () => {
     await write(inspected(port));
     expect(await front.reload()).toBe('restarted');
     expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 2 } });
-    await expect.poll(() => log.join('')).toContain('the page of the inspector is not there');
+    await expect.poll(() => log.join('')).toContain('the page of the inspector cannot be served yet');
     expect(log.join('')).toContain(`cannot listen on port ${port}`);
     await free();
     const link = async () => (await call('POST', '/v1/inspector')).status;

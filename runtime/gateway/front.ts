@@ -91,7 +91,7 @@ export class Front {
     troubled: (folder, code) =>
       this.#options.logger.warn(
         { folder, code },
-        'a folder of the config cannot be watched; its files are looked at every 2 s',
+        'a folder of the config cannot be watched; its files are checked every 2 s',
       ),
   });
   /** Resolves when it serves: what changes before is read then. */
@@ -220,7 +220,7 @@ export class Front {
     this.#door?.close();
     await this.#services.end(this.#gateway.requestTimeoutMs);
     // What was under way finds that nothing goes on.
-    const late = (): Error => new HoldfastError('RUNTIME_STOPPED', 'a change is under way still');
+    const late = (): Error => new HoldfastError('RUNTIME_STOPPED', 'another change is still under way');
     await within(systemClock, HEED_MS, this.#changing, late).catch(() => {});
   }
 
@@ -425,7 +425,10 @@ export class Front {
       this.#moveTo(await this.#opened(this.#gateway));
     } catch (error) {
       this.#goOn();
-      this.#options.logger.error({ error }, 'the new address cannot be had; the old one stays');
+      this.#options.logger.error(
+        { error },
+        'the gateway cannot listen at the new address; it stays at the old one',
+      );
       await this.#moveBack(before);
     }
   }
@@ -435,7 +438,7 @@ export class Front {
       this.#moveTo(await this.#opened(before));
     } catch {
       this.#goOn();
-      this.#giveUp(`neither the new address nor ${before.host}:${before.port} can be had`);
+      this.#giveUp(`neither the new address nor ${before.host}:${before.port} can be listened at`);
     }
   }
 

@@ -9,7 +9,7 @@ export class GatewayError extends Error {
   readonly code: string;
   /** The gateway said so, with words of whoever it has them from. */
   readonly isAnswer: boolean;
-  /** The gateway said that the same may succeed later although nobody changes anything. */
+  /** The gateway said that the same may succeed later without any change. */
   readonly retryable: boolean;
 
   constructor(code: string, message: string, options: GatewayErrorOptions = {}) {

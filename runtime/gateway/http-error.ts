@@ -19,7 +19,7 @@ export type GatewayErrorCode =
   | 'AGENT_FAILED';
 
 /**
- * Whether the same request may succeed later although nobody changes anything. `RUNTIME_STOPPED` too: a client waits for the
+ * Whether the same request may succeed later without any change. `RUNTIME_STOPPED` too: a client waits for the
  * gateway at an address, and the next process serves there, whereas a runtime that has stopped does not start again.
  */
 const retryable: Readonly<Record<GatewayErrorCode | 'RUNTIME_STOPPED', boolean>> = {
@@ -49,7 +49,7 @@ export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly status: number;
   readonly code: GatewayErrorCode | HoldfastErrorCode;
-  /** Whether the same request may succeed later although nobody changes anything. */
+  /** Whether the same request may succeed later without any change. */
   readonly retryable: boolean;
   /** Seconds after which to try again, for what is retryable. None with a 504: its time has been waited for already. */
   readonly retryAfter: number | undefined;

@@ -167,7 +167,7 @@ export class Idempotency {
       ending.abort();
       return ofToken;
     }
-    const message = `${MOST_RUNNING} requests of this token with an Idempotency-Key are under way; wait for some`;
+    const message = `${MOST_RUNNING} requests of this token with an Idempotency-Key are under way; wait for one to end`;
     throw new HttpError(429, 'LIMIT_REACHED', message);
   }
 
@@ -213,6 +213,6 @@ function found(running: Running, isReplay: boolean): Found {
 
 function assertSame(known: { readonly fingerprint: string }, fingerprint: string): void {
   if (known.fingerprint === fingerprint) return;
-  const message = 'this Idempotency-Key came with another request; take a new key for each';
+  const message = 'this Idempotency-Key was used for another request; use a new key for each';
   throw new HttpError(422, 'IDEMPOTENCY_KEY_REUSED', message);
 }

@@ -201,14 +201,14 @@ function bodyOf(text: string): Buffer | undefined {
 function answerOf({ status, body }: Entry): Answer {
   if (status === undefined) {
     const message =
-      'this request was begun, and what came of it is not known, since another process took over, or too many others of this token were ' +
-      'under way; it is not done again: look at the state of the instance, and take a new key';
+      'this request was begun, and its outcome is not known, since another process took over, or too many others of this token were ' +
+      'under way; it is not repeated: check the state of the instance, and use a new key';
     throw new HttpError(409, 'OUTCOME_UNKNOWN', message);
   }
   if (body === undefined) {
     const message =
-      `this request was answered with ${status}, and is not done again; the answer itself is not kept: it has more than ` +
-      `${LONGEST_BODY} bytes, or made room for later ones`;
+      `this request was answered with ${status}, and is not repeated; the answer itself is not kept: it has more than ` +
+      `${LONGEST_BODY} bytes, or had to make room for later ones`;
     throw new HttpError(410, 'ANSWER_NOT_KEPT', message);
   }
   return { status, body: body.toString() };

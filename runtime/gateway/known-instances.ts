@@ -45,7 +45,7 @@ export function goneOf(addresses: readonly string[]): Gone {
 export function logGone(logger: Logger, { count, instances, again }: Gone): void {
   if (count > 0) {
     const message =
-      'instances are gone with the process that had them; one that is started again begins with what a store has of it';
+      'instances ended with the process that they ran in; one that is started again continues from its record in the store';
     logger.error({ count, instances }, message);
   }
   if (again.length > 0) {

@@ -7,7 +7,7 @@ const MOST_BYTES = 16 * 1024 * 1024;
 export function writeLines(to: Writable): (line: string) => void {
   let leftOut = 0;
   const goOn = (): void => {
-    const message = `${leftOut} lines were left out of the log: whoever reads it was too slow`;
+    const message = `${leftOut} lines were left out of the log: its reader was too slow`;
     leftOut = 0;
     to.write(`${JSON.stringify({ time: new Date().toISOString(), level: 'warn', message })}\n`);
   };

@@ -6,7 +6,7 @@ import { type Route, routes } from './routes.ts';
 export function openApiDocument(): object {
   const paths: Record<string, Record<string, object>> = {
     '/healthz': { get: open('healthz', 'Whether the gateway is alive', false) },
-    '/readyz': { get: open('readyz', 'Whether requests are to come here', true) },
+    '/readyz': { get: open('readyz', 'Whether requests may be sent here', true) },
   };
   for (const route of routes) {
     const operations = (paths[route.path] ??= {});
@@ -29,14 +29,12 @@ const errorSchema = z.object({
   error: z.object({
     code: z.string(),
     message: z.string(),
-    retryable: z
-      .boolean()
-      .describe('Whether the same request may succeed later although nobody changes anything.'),
+    retryable: z.boolean().describe('Whether the same request may succeed later without any change.'),
   }),
 });
 
 const retryAfter = {
-  description: 'Seconds to wait before the next attempt: with each error that is retryable, but for a 504.',
+  description: 'Seconds to wait before the next attempt: with each retryable error except a 504.',
   schema: { type: 'integer', minimum: 1 },
 };
 

@@ -26,10 +26,10 @@ test.for([
   [`import 'none-such';`, 'own.mjs cannot be loaded: '],
   ['export const options = {};', 'own.mjs has no default export, it exports options; '],
   ['', 'own.mjs has no default export, it exports nothing; '],
-  ['export default () => ({});', 'are no RuntimeOptions: a function; export what it returns'],
-  ['export default Promise.resolve({});', 'are no RuntimeOptions: a promise; await it there'],
-  ['export default null;', 'are no RuntimeOptions: null; '],
-  ['export default 7;', 'are no RuntimeOptions: createRuntime(): options has to be an object'],
+  ['export default () => ({});', 'is not valid RuntimeOptions: a function; export what it returns'],
+  ['export default Promise.resolve({});', 'is not valid RuntimeOptions: a promise; await it there'],
+  ['export default null;', 'is not valid RuntimeOptions: null; '],
+  ['export default 7;', 'is not valid RuntimeOptions: createRuntime(): options has to be an object'],
   ['export default { providers: 7 };', 'providers has to be an array of secret providers'],
 ] as const)('%s is told with its place', async ([text, said]) => {
   await expect(options(text)).rejects.toMatchObject({

@@ -39,7 +39,7 @@ export async function optionsOf(
     checkRuntimeOptions(options);
   } catch (error) {
     throw await why(
-      `the default export of ${gateway.options} are no RuntimeOptions: ${(error as Error).message}`,
+      `the default export of ${gateway.options} is not valid RuntimeOptions: ${(error as Error).message}`,
     );
   }
   return options;

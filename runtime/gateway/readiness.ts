@@ -9,7 +9,7 @@ const WINDOW_MS = 5000;
 /** Of the probe; it counts its own interval along. */
 const RESOLUTION_MS = 20;
 
-/** Whether requests are to come here, and why not. */
+/** Whether requests may be sent here, and why not. */
 export interface Readiness {
   readonly ready: boolean;
   readonly state: RuntimeStatus['state'];

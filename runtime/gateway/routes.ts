@@ -89,7 +89,7 @@ const timeoutQuery = z.coerce
   .optional()
   .describe('Milliseconds to wait, at most gateway.requestTimeoutMs.');
 const activateQuery = flagQuery.describe(
-  'true: start the instance when there is none, with a token that allows send, or manage. Default: false.',
+  'true: start the instance if there is none, with a token that allows send, or manage. Default: false.',
 );
 /** Of `ask` without a `timeoutMs`: OTP's default for a call. */
 const ASK_MS = 5000;
@@ -114,7 +114,7 @@ export const routes: readonly Route[] = [
     operationId: 'listAgents',
     method: 'GET',
     path: '/v1/agents',
-    summary: 'The instances that there are',
+    summary: 'The instances that exist',
     scope: 'read',
     status: 200,
     answer: z.object({ instances: z.array(z.looseObject(instanceSchema.shape)) }),
@@ -142,7 +142,7 @@ export const routes: readonly Route[] = [
     operationId: 'stopInstance',
     method: 'DELETE',
     path: '/v1/agents/{agent}/{id}',
-    summary: 'Stop an instance, after what it was sent',
+    summary: 'Stop an instance, after it has handled what it was sent',
     scope: 'manage',
     status: 204,
     run: async ({ runtime }, { params }) => {
@@ -154,8 +154,7 @@ export const routes: readonly Route[] = [
     operationId: 'resumeInstance',
     method: 'POST',
     path: '/v1/agents/{agent}/{id}/resume',
-    summary:
-      'Begin anew with a quarantined instance, which gets what waits in its mailbox; one that runs goes on',
+    summary: 'Resume a quarantined instance, which gets what waits in its mailbox; a running one goes on',
     scope: 'manage',
     body: nothingMore,
     status: 200,
@@ -277,7 +276,7 @@ export const routes: readonly Route[] = [
       token: z
         .string()
         .optional()
-        .describe('A token of POST …/stream-token, for who cannot send a header. Default: none.'),
+        .describe('A token of POST …/stream-token, for clients that cannot send a header. Default: none.'),
     }),
     status: 200,
     isStream: true,
@@ -337,7 +336,7 @@ export const routes: readonly Route[] = [
     operationId: 'refreshSecret',
     method: 'POST',
     path: '/v1/secrets/refresh',
-    summary: 'Look at a secret now, and answer when it is current',
+    summary: 'Fetch a secret again now, and answer when it is current',
     scope: 'admin',
     body: z.strictObject({ id: text(), provider: text().optional() }),
     status: 204,
@@ -407,7 +406,7 @@ export const routes: readonly Route[] = [
     operationId: 'stopGateway',
     method: 'POST',
     path: '/v1/gateway/stop',
-    summary: 'Stop the gateway, after what it has begun',
+    summary: 'Stop the gateway, after it has finished what it has begun',
     scope: 'admin',
     body: nothingMore,
     status: 202,

@@ -58,7 +58,7 @@ function home(): string {
     return homedir();
   } catch (cause) {
     const message =
-      'this user has no home folder, and so there is no place for what a gateway leaves; set XDG_STATE_HOME to the absolute path of a folder';
+      'this user has no home folder, so that a gateway cannot leave its address and token there; set XDG_STATE_HOME to the absolute path of a folder';
     throw new GatewayError('NO_STATE_FOLDER', message, { cause });
   }
 }
@@ -107,7 +107,7 @@ export async function claimGateway(config: string, env: Environment): Promise<Ga
     return await GatewayLock.take(elsewhere);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const message = `there can be no sockets in ${folder}, and none in ${elsewhere} either (${code ?? String(error)}), and so two gateways of one config could run at a time; set XDG_STATE_HOME to a folder of a file system of this machine`;
+    const message = `sockets can be made neither in ${folder} nor in ${elsewhere} (${code ?? String(error)}), so that two gateways of one config could run at a time; set XDG_STATE_HOME to a folder of a file system of this machine`;
     throw new GatewayError('NO_STATE_FOLDER', message, { cause: error });
   }
 }

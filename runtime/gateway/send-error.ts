@@ -11,7 +11,7 @@ export function sendError(response: ServerResponse, error: unknown): void {
   const isKnown = error instanceof HttpError || error instanceof HoldfastError;
   const found = isKnown
     ? httpErrorOf(error)
-    : new HttpError(502, 'SERVICE_FAILED', 'the service ended while it had this request');
+    : new HttpError(502, 'SERVICE_FAILED', 'the service process ended while it handled this request');
   const { status, retryAfter } = found;
   const text = JSON.stringify(errorBody(found));
   response.writeHead(status, {

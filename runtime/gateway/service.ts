@@ -278,7 +278,8 @@ export class Service {
       await this.#openPage();
       this.#openPage = undefined;
     } catch (error) {
-      const advice = 'the page of the inspector is not there; it is tried again every second, for a minute';
+      const advice =
+        'the page of the inspector cannot be served yet; the gateway tries again every second, for a minute';
       if (tries === PAGE_TRIES) this.#logger.error({ error }, advice);
       if (tries > 1) setTimeout(() => void this.#tryPage(tries - 1), PAGE_MS).unref();
     }

@@ -49,7 +49,7 @@ describe('instances that the config lists', { timeout: 60_000 }, () => {
     await expect.poll(() => front.status().instances).toBe(3);
     await crash();
     expect([await ask('counter/a'), await ask('counter/b'), await ask('counter/c')]).toEqual([0, 40, 404]);
-    expect(told('are gone with the process')).toEqual([{ count: 1, instances: ['counter/c'] }]);
+    expect(told('ended with the process that')).toEqual([{ count: 1, instances: ['counter/c'] }]);
     expect(told('they are started again')).toEqual([{ instances: ['counter/b', 'counter/a'] }]);
   });
 
@@ -93,7 +93,7 @@ describe('instances that the config lists', { timeout: 60_000 }, () => {
       lost: [{ address: 'broken/x', why: 'cannot begin' }],
     });
     expect([await ask('counter/a'), await ask('counter/b')]).toEqual([1, 0]);
-    expect(log.join('')).toMatch(/could not be started; mend it, then start it: .*"address":"broken\/x"/);
+    expect(log.join('')).toMatch(/could not be started; fix it, then start it: .*"address":"broken\/x"/);
   });
 });
 
@@ -107,7 +107,7 @@ describe('a service process that dies', { timeout: 60_000 }, () => {
     await Promise.all(['3', '4'].map((id) => call('DELETE', `/v1/agents/counter/${id}`)));
     await expect.poll(() => front.status().instances, { timeout: 60_000 }).toBe(1008);
     await crash();
-    const [gone] = told('are gone with the process') as { count: number; instances: string[] }[];
+    const [gone] = told('ended with the process that') as { count: number; instances: string[] }[];
     expect(gone).toMatchObject({ count: 1008 });
     expect(gone?.instances).toHaveLength(998);
     expect(gone?.instances).not.toContain('counter/3');
@@ -116,6 +116,6 @@ describe('a service process that dies', { timeout: 60_000 }, () => {
   test('that had none is told without', async () => {
     const { crash, told } = await opened({ counter });
     await crash();
-    expect([told('are gone with the process'), told('they are started again')]).toEqual([[], []]);
+    expect([told('ended with the process that'), told('they are started again')]).toEqual([[], []]);
   });
 });

@@ -18,9 +18,12 @@ export async function beginStanding(
   const started = start(({ address, error }) => {
     if (signal.aborted) return;
     const advice =
-      'an instance that the config lists could not be started; mend it, then start it: holdfast agents start';
+      'an instance that the config lists could not be started; fix it, then start it: holdfast agents start';
     logger.error({ address, error }, advice);
-    lost.push({ address, why: error instanceof Error ? error.message : 'what it threw is no error' });
+    lost.push({
+      address,
+      why: error instanceof Error ? error.message : 'it threw something that is not an Error',
+    });
   });
   await within(systemClock, STANDING_MS, started, () => new Error('some start later')).catch(() => {});
 }

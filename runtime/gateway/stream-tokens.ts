@@ -27,7 +27,7 @@ interface Entry {
 }
 
 /**
- * Tokens for who cannot send a header, as a browser's EventSource: each lets somebody listen to one instance, once, for the token
+ * Tokens for clients that cannot send a header, as a browser's EventSource: each lets somebody listen to one instance, once, for the token
  * that it was made with. It is in memory alone, as a digest.
  */
 export class StreamTokens {
@@ -71,7 +71,7 @@ export class StreamTokens {
     const isRight = timingSafeEqual(entry?.digest ?? Buffer.alloc(32), hash('sha256', secret, 'buffer'));
     if (entry === undefined || !isRight || entry.address !== address) {
       const message =
-        'this stream token is none, is for another instance, was used, or is older than a minute; make one with POST …/stream-token';
+        'this stream token is unknown, is for another instance, was used already, or is older than a minute; make one with POST …/stream-token';
       throw new HttpError(401, 'UNAUTHORIZED', message);
     }
     this.#entries.delete(id);

@@ -73,10 +73,10 @@ export class Streams {
       const now = access.again(caller);
       if (now === undefined) {
         stream.close(
-          new HttpError(401, 'UNAUTHORIZED', 'the token of this stream is not one of the gateway any more'),
+          new HttpError(401, 'UNAUTHORIZED', 'the gateway no longer knows the token of this stream'),
         );
       } else if (!may(now, 'read', agent)) {
-        const message = `the token of this stream does not allow read for the agent ${agent} any more`;
+        const message = `the token of this stream no longer allows read for the agent ${agent}`;
         stream.close(new HttpError(403, 'FORBIDDEN', message));
       }
     }
@@ -90,7 +90,7 @@ export class Streams {
     const why = new HttpError(
       503,
       'RESTARTING',
-      'another process takes over, or the gateway stops; come again',
+      'another process takes over, or the gateway stops; connect again',
     );
     for (const { stream } of this.#all()) stream.close(why);
   }

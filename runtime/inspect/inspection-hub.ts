@@ -210,7 +210,7 @@ export class InspectionHub implements ThreadInspection {
 
   /** Told once: it may fail with each event. */
   readonly #failed = (error: unknown): void => {
-    if (!this.#warned) this.#options.warn({ error }, 'an inspector threw; it may have missed something');
+    if (!this.#warned) this.#options.warn({ error }, 'an inspector threw; it may have missed events');
     this.#warned = true;
   };
 

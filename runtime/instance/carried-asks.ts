@@ -53,7 +53,7 @@ export class CarriedAsks {
     const ended = (tag: Tag): void =>
       this.#waiting.reject(
         tag,
-        refusal(this.#address, 'stopped', undefined, 'it could not go on; ask again'),
+        refusal(this.#address, 'stopped', undefined, 'the ask could not be carried on; ask again'),
       );
     for (const { tag } of this.#asks.splice(0)) ended(tag);
   }

@@ -253,7 +253,7 @@ export function isEvent(event: unknown): event is AnyEventObject {
 
 function alreadyMoved(): TypeError {
   return new TypeError(
-    'what transfer() moves with the event has moved already: an event can be sent so once',
+    'what transfer() moves with the event has moved already: such an event can be sent only once',
   );
 }
 

@@ -148,7 +148,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   /** Why an ask that it put off has no answer, unless it failed or its thread did. */
   ending(): HoldfastError {
     if (this.#phase !== 'restarting') return this.#quarantine ?? this.#stopped();
-    const advice = 'it was ended with another of its group and begins anew; ask again';
+    const advice = 'it was ended with another instance of its group and is restarted; ask again';
     return refusal(this.address, 'stopped', undefined, advice);
   }
 

@@ -88,7 +88,8 @@ export class FailureLog {
 /** What may be shown of an error; whatever was thrown comes here. */
 function shown(error: unknown): QuarantineEvidence['error'] {
   if (!(error instanceof Error)) {
-    const message = error === undefined ? 'it ended without an error' : 'what it threw is no error';
+    const message =
+      error === undefined ? 'it ended without an error' : 'it threw something that is not an Error';
     return { name: typeof error, message };
   }
   const { name, message } = error;

@@ -323,7 +323,7 @@ describe('a plan', () => {
       ({ grants }) => void Object.assign(grants[0] ?? {}, { grant: { mode: 'x' } }),
       'mode',
     ],
-    ['a key that nobody knows', (plan) => void Object.assign(plan, { keep: [] }), 'the plan makes no sense'],
+    ['a key that nobody knows', (plan) => void Object.assign(plan, { keep: [] }), 'the plan is not valid'],
   ])('with %s changes nothing', async ([, change, message]) => {
     const { apply, read } = await planned(change);
     const before = await read();

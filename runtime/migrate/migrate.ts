@@ -74,8 +74,7 @@ interface Begun {
 async function withdrawn(error: unknown, { record, root, created }: Begun): Promise<unknown> {
   if (record !== undefined && !(await isUndone(record))) {
     const { message } = error as Error;
-    const advice =
-      'what was written before could not be put back: mend that, and run holdfast migrate --undo';
+    const advice = 'what was written before could not be put back: fix that, and run holdfast migrate --undo';
     return Object.assign(new Error(`${message}; ${advice}`, { cause: error }), {
       code: property(error, 'code'),
     });

@@ -70,7 +70,7 @@ function translated(
   config: unknown,
 ): string | { readonly config: object; readonly dropped: readonly ConfigPath[] } {
   const source = property(config, 'source');
-  if (typeof source !== 'string') return 'it does not say of which kind it is';
+  if (typeof source !== 'string') return 'it does not say what kind it is';
   const builtin = builtinProviders.get(source);
   if (builtin === undefined) return 'Holdfast has no provider of this kind';
   const options = entriesOf(config).filter(([key]) => key !== 'source');

@@ -62,7 +62,7 @@ export function referencesIn(root: unknown, providers: OldProviders): OldReferen
       const format = isHeader(keys) ? value.replace(/\$\{.*\}|^[^$]*$/s, '{}') : undefined;
       references.push({ keys, ref: { provider: providers.env, id: variable }, format });
       if (fallback === undefined) return;
-      const what = `is the variable ${variable} now; what was to be taken without it is gone, set the variable`;
+      const what = `is the variable ${variable} now; its default value was dropped, so set the variable`;
       standIns.push({ keys, what });
     } else if (isCredentialName(name) && !SWITCH.test(value.trim()) && !isNamedCredential({ name, value })) {
       standIns.push({ keys, what: marker === undefined ? STAND_IN : ELSEWHERE });

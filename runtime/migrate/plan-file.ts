@@ -55,13 +55,13 @@ export function parsePlan(text: string): PlanFile {
   } catch {
     throw new HoldfastError(
       'CONFIG_INVALID',
-      'the plan is no JSON; make one with holdfast secrets configure',
+      'the plan is not valid JSON; make one with holdfast secrets configure',
     );
   }
   const { data, error } = planSchema.safeParse(found);
   if (data !== undefined) return data;
   const problems = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  throw new HoldfastError('CONFIG_INVALID', `the plan makes no sense: ${problems.join('; ')}`);
+  throw new HoldfastError('CONFIG_INVALID', `the plan is not valid: ${problems.join('; ')}`);
 }
 
 /** What a plan says. */

@@ -35,15 +35,18 @@ export async function todosOf(known: Known): Promise<string[]> {
   const ofAgents = known.agents.flatMap((agent) => ofAgent(agent, old));
   const isOld = known.agents.some(({ form }) => form !== 'own');
   const strangers = isOld
-    ? strangersOf(old.root).map((path) => at(path, 'is no agent, and left the config'))
+    ? strangersOf(old.root).map((path) => at(path, 'is not an agent, and was taken out of the config'))
     : [];
   const providers = known.providers.left.map(({ path, why }) =>
-    at(path, `left the config: ${plainText(why)}. Declare a provider that has its secrets, and grant them`),
+    at(
+      path,
+      `was taken out of the config: ${plainText(why)}. Declare a provider that has its secrets, and grant them`,
+    ),
   );
   const options = known.providers.dropped.map((path) =>
-    at(path, 'is no option of that provider, and left the config'),
+    at(path, 'is not an option of that provider, and was taken out of the config'),
   );
-  const strange = left.map(({ path, why }) => at(path, `left the config: ${plainText(why)}`));
+  const strange = left.map(({ path, why }) => at(path, `was taken out of the config: ${plainText(why)}`));
   const standIns = known.standIns
     .filter(({ keys }) => !isOfGateway(keys))
     .map(({ keys, what }) => at(keys, what));
@@ -129,7 +132,8 @@ async function residueOf({ old, changes, disputed }: Known): Promise<string[]> {
       .filter(({ jsonPath }) => !disputed.some((one) => one.endsWith(` ${plainText(jsonPath ?? '')}`)))
       .map(({ file, line, jsonPath }) => {
         const place = placeIn(file, line, old.config.file);
-        if (kinds.get(file) === 'text') return `${place} still has a credential, and is no config: delete it`;
+        if (kinds.get(file) === 'text')
+          return `${place} still has a credential, and is not a config: delete it`;
         return `${place} ${plainText(jsonPath ?? '')} still has what looks like a credential: look at it, and put it where a provider reads it`;
       })
   );
@@ -139,7 +143,7 @@ async function residueOf({ old, changes, disputed }: Known): Promise<string[]> {
 function withoutKey({ removed }: Known): string[] {
   if (removed.length === 0) return [];
   const all = removed.map(({ place, path }) => `${place} ${printPath(path)}`).join(', ');
-  return [`what the config no longer has is in its backup; look what of it your agents need: ${all}`];
+  return [`what the config no longer has is in its backup; see what of it your agents need: ${all}`];
 }
 
 function lostIn(changes: readonly Change[]): string[] {

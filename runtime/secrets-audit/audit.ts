@@ -173,7 +173,7 @@ function finding(
     return { code: 'PLACEHOLDER_VALUE', severity: 'warn', ...place, message };
   }
   if (isResidue) {
-    const message = `${kind} is left here in plain text; delete the file, and change the credential, for it was there to be read`;
+    const message = `${kind} is left here in plain text; delete the file, and change the credential, since it could be read`;
     return { code: 'LEGACY_RESIDUE', severity: 'error', ...place, message };
   }
   const message = `${kind} is here in plain text; put it where a provider reads it, grant it to the agent, and change it`;

@@ -79,7 +79,7 @@ test('a folder, a missing folder and a URL of elsewhere are refused at the start
   const made = folder();
   expect(() => audit(made)).toThrow('EISDIR');
   expect(() => audit(join(made, 'missing', 'audit'))).toThrow('ENOENT');
-  expect(() => audit(new URL('https://example.com/audit'))).toThrow('is no file: URL');
+  expect(() => audit(new URL('https://example.com/audit'))).toThrow('is not a file: URL');
 });
 
 test('a full disk is warned about once, counted, and fails no call', async () => {

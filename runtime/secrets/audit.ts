@@ -199,7 +199,7 @@ class AuditFile implements Trail {
     const why = error === undefined ? {} : { error };
     warn(
       { file: this.#path, ...why },
-      'the audit trail is not complete: its file cannot be written to, or not fast enough; look at the disk',
+      'the audit trail is not complete: its file cannot be written to, or not fast enough; check the disk',
     );
   }
 }
@@ -212,7 +212,7 @@ function pathOf(target: string | URL): string {
   try {
     return target instanceof URL ? fileURLToPath(target) : target;
   } catch {
-    throw refused(String(target), 'is no file: URL');
+    throw refused(String(target), 'is not a file: URL');
   }
 }
 
@@ -232,7 +232,7 @@ function openForAppending(path: string): number {
   const stat = fstatSync(fd);
   if (stat.isFile() || stat.isCharacterDevice()) return fd;
   closeSync(fd);
-  throw refused(path, 'is no regular file');
+  throw refused(path, 'is not a regular file');
 }
 
 function refused(path: string, why: string): HoldfastError {

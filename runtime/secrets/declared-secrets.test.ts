@@ -96,7 +96,9 @@ describe('the secrets that a config grants', () => {
     const { warnings, start } = setUp({ one: grant('a'), two: grant('b') });
     await start();
     await vi.waitFor(() => expect(warnings).toHaveLength(1));
-    expect(warnings[0]).toMatch(/cannot be had for now:\n- agent "signer".*"one".*\n- agent "signer".*"two"/);
+    expect(warnings[0]).toMatch(
+      /are not available for now:\n- agent "signer".*"one".*\n- agent "signer".*"two"/,
+    );
   });
 
   test('are told to their provider before anything is fetched', async () => {

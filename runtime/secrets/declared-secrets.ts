@@ -59,7 +59,8 @@ export async function fetchDeclared(
   }
   void Promise.all(fetches.slice(count)).then((all) => {
     const missing = all.flat().filter(({ error }) => error.code !== 'RUNTIME_STOPPED');
-    if (missing.length > 0) warn(`Secrets that the config grants cannot be had for now:${listed(missing)}`);
+    if (missing.length > 0)
+      warn(`Secrets that the config grants are not available for now:${listed(missing)}`);
   });
 }
 

@@ -76,7 +76,7 @@ export class Keeper {
     if (record === undefined || record === null) return undefined;
     const read = readRecord(record);
     if (read === undefined) {
-      const message = `the store's record of ${address} is of no version that this Holdfast reads; update it, or delete the record`;
+      const message = `the store's record of ${address} has a version that this Holdfast does not read; update Holdfast, or delete the record`;
       throw new HoldfastError('STORE_FAILED', message);
     }
     // What is saved next takes its place.
@@ -230,7 +230,7 @@ export class Keeper {
 
   async #bounded<T>(what: 'load' | 'save' | 'delete', call: () => Promise<T>): Promise<T> {
     const { address, clock } = this.#options;
-    const advice = 'look at the store, or at the way to it';
+    const advice = 'check the store, and the way to it';
     const late = (): HoldfastError =>
       new HoldfastError(
         'STORE_FAILED',

@@ -67,6 +67,6 @@ function fenced(
   return new HoldfastError(
     'STORE_FENCED',
     `incarnation ${incarnation} of ${address} is late: the store has a newer state, of incarnation ` +
-      `${stored.incarnation}; see to it that one runtime at a time runs the address`,
+      `${stored.incarnation}; make sure that only one runtime at a time runs the address`,
   );
 }

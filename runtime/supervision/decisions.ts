@@ -33,7 +33,10 @@ export function decisions({
     try {
       run(instance);
     } catch (error) {
-      logger.error({ address, error }, 'what was decided of an instance cannot be done; it is stopped');
+      logger.error(
+        { address, error },
+        'a decision about an instance cannot be carried out; the instance is stopped',
+      );
       instance.stop().catch(() => {});
     }
   };
@@ -79,5 +82,5 @@ function unmade(error: unknown): HoldfastError {
       "this Node does not know an option that the pool's isolation needs; use Node 22.18 or later";
     return new HoldfastError('ISOLATION_UNAVAILABLE', `${advice} (${message})`, { cause: error });
   }
-  return new HoldfastError('THREAD_CRASHED', `the thread could not be made: ${message}`, { cause: error });
+  return new HoldfastError('THREAD_CRASHED', `the thread could not be created: ${message}`, { cause: error });
 }

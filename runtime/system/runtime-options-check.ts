@@ -23,7 +23,7 @@ const provider = objectWith(
 );
 
 export const runtimeOptionRules: Rules<RuntimeOptions> = {
-  capabilities: arrayOf('an array of what defineCapability() gives', isCapability),
+  capabilities: arrayOf('an array of what defineCapability() returns', isCapability),
   providers: arrayOf(
     'an array of secret providers, each with a name, capabilities, describe, fetch and classify',
     isProvider,

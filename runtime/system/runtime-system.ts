@@ -313,7 +313,7 @@ export class RuntimeSystem {
     const start = () => this.getOrSpawn(agent, id, () => this.spawn(agent, { id }));
     await this.#activated.start(threadId, address, activatedInstances, start, (count) => {
       const advice = `stop some, or raise threads.${threadId}.activatedInstances (${activatedInstances})`;
-      const message = `${address} was not started: agents of pool "${threadId}" have started ${count} that are there; ${advice}`;
+      const message = `${address} was not started: agents of pool "${threadId}" have started ${count} instances that exist; ${advice}`;
       return new HoldfastError('ACTIVATION_LIMIT', message);
     });
   }
@@ -436,7 +436,7 @@ export class RuntimeSystem {
       this.#state = 'draining';
       this.#shut = new HoldfastError(
         'RUNTIME_STOPPED',
-        'the runtime drains and takes nothing more; create a new one',
+        'the runtime is draining and accepts nothing more; create a new one',
       );
       for (const instance of this.#instances.values()) instance.inbox.drain();
     }
@@ -588,7 +588,7 @@ export class RuntimeSystem {
   #keeper({ agent, parent, named = false }: InstanceRequest, address: string): Keeper | undefined {
     if (parent === 'machine' || (agent.state ?? this.#snapshots.defaultState) === 'fresh') return undefined;
     return this.#snapshots.open(address, named, (error) => {
-      this.warn({ address, error }, 'another runtime goes on with an instance, which ends here');
+      this.warn({ address, error }, 'another runtime has taken over an instance, which ends here');
       void this.#instances.get(address)?.fenced(error);
     });
   }
@@ -633,7 +633,7 @@ export class RuntimeSystem {
 
   /** The log is where such a thing is told otherwise; the console and those who listen are left. */
   #unlogged(error: unknown): void {
-    const message = 'the logger failed; this and what else it fails to take is in no log';
+    const message = 'the logger failed; this record, and each other one that it fails to take, is lost';
     consoleLogger.warn({ error: this.scrubber.scrub(error) }, message);
     this.#hub.emit('warning', { error, message });
   }

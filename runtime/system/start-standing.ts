@@ -32,12 +32,14 @@ export function notStarted(
   scrubText: (text: string) => string,
 ): HoldfastError {
   const lines = failures.map(({ address, error }) => `\n  ${address}: ${reasonOf(error)}`);
-  const message = `of the instances that the config lists could not be started; mend them, or take them out of "instances":${lines.join('')}`;
+  const message = `of the instances that the config lists could not be started; fix them, or take them out of "instances":${lines.join('')}`;
   const cause = new AggregateError(failures.map(({ error }) => error));
   return new HoldfastError('AGENT_START_FAILED', scrubText(`${failures.length} ${message}`), { cause });
 }
 
 function reasonOf(error: unknown): string {
   if (error instanceof HoldfastError) return `${error.code}: ${error.message}`;
-  return error instanceof Error ? `${error.name}: ${error.message}` : 'what it threw is no error';
+  return error instanceof Error
+    ? `${error.name}: ${error.message}`
+    : 'it threw something that is not an Error';
 }

@@ -95,7 +95,7 @@ function metricsOf(status: RuntimeStatus): Metric[] {
     ),
     gauge(
       'handled',
-      'Events that the instances of an agent that are there have handled.',
+      'Events that the present instances of an agent have handled.',
       byAgent(({ handled }) => handled),
     ),
     counter('restarts_total', 'Restarts of instances.', [[{}, status.restarts]]),

@@ -172,7 +172,7 @@ describe('a thread that says what is none', () => {
     const asked = all.rogue.ask({ type: 'plant', what: 'deliver', n: 0 }, WAIT);
     await expect(asked).rejects.toMatchObject({
       code: 'THREAD_CRASHED',
-      message: expect.stringContaining('an acknowledgement that is none') as string,
+      message: expect.stringContaining('a malformed acknowledgement') as string,
     });
     expect(await failed).toMatchObject({ cause: 'error' });
   });

@@ -100,7 +100,7 @@ describe.each(places)('a reference with activate, to an agent %s', (_where, thre
           reason: 'unknown-address',
           event: { type: 'inc' },
           why: expect.stringMatching(
-            /^nobody could be started: AGENT_UNKNOWN: no agent is named "nobody"/,
+            /^no instance could be started: AGENT_UNKNOWN: no agent is named "nobody"/,
           ) as string,
         },
       ]);

@@ -24,7 +24,7 @@ export function noThread(
   if (why === 'exhausted') return closedPool(threadId, intensity, `${address} has no thread: `);
   return new HoldfastError(
     'POOL_EXHAUSTED',
-    `${address} waited ${startTimeoutMs} ms for a thread of pool "${threadId}": of ${maxThreads} none was free for it; ` +
+    `${address} waited ${startTimeoutMs} ms for a thread of pool "${threadId}": none of ${maxThreads} was free for it; ` +
       'raise maxThreads, stop what is not needed, or look for threads that do not end',
   );
 }
@@ -38,6 +38,6 @@ export function closedPool(
   return new HoldfastError(
     'POOL_EXHAUSTED',
     `${whose}pool "${threadId}" starts no more threads after more than ${restarts} failed starts or quarantined ` +
-      `instances within ${withinMs} ms; mend what fails, then try again when ${withinMs} ms have passed without another`,
+      `instances within ${withinMs} ms; fix what fails, then try again when ${withinMs} ms have passed without another`,
   );
 }

@@ -10,7 +10,7 @@ import type { ActivateRequest } from '../wire/protocol.ts';
 export function threadNotStarted(name: string, ms: number): HoldfastError {
   return new HoldfastError(
     'THREAD_START_TIMEOUT',
-    `${name} did not start within ${ms} ms; raise startTimeoutMs of its pool, or look at what the machine is busy with`,
+    `${name} did not start within ${ms} ms; raise startTimeoutMs of its pool, or see what keeps the machine busy`,
   );
 }
 
@@ -42,7 +42,7 @@ export function batchRefused(name: string, cause: unknown): HoldfastError {
 export function threadUnreadable(name: string, what: string): HoldfastError {
   return new HoldfastError(
     'THREAD_CRASHED',
-    `${name} sent ${what}, so that nobody knows how far its instances are, and is ended; they go on by their restart policy. ` +
+    `${name} sent ${what}, so that the progress of its instances is not known, and is ended; they go on by their restart policy. ` +
       'Look for code in its agents, or in a package of theirs, that uses the port of the thread or changes built-in objects',
   );
 }
@@ -114,10 +114,10 @@ export function threadExited(name: string, code: number): HoldfastError {
 /** Why the runtime itself has ended a thread that was in use. */
 export function threadEnded(name: string, cause: LeaveCause): HoldfastError {
   if (cause === 'shutdown') {
-    const text = `${name} was ended with the runtime before it was through; raise timeoutMs of stop(), or send less before it`;
+    const text = `${name} was ended with the runtime before it had finished; raise timeoutMs of stop(), or send less before it`;
     return new HoldfastError('RUNTIME_STOPPED', text);
   }
-  const text = `${name} was replaced, and not everybody could move in time; ask again, or raise timeoutMs of recycle()`;
+  const text = `${name} was replaced, and not every instance could move in time; ask again, or raise timeoutMs of recycle()`;
   return new HoldfastError('THREAD_CRASHED', text);
 }
 

@@ -256,7 +256,7 @@ export class ThreadHost implements SeatThread {
       delivered: (tag) => waiting.resolve(tag),
       expired: ({ slot }, event, tag) => this.#seats.at(slot)?.instance.inbox.refuse(event, tag, 'expired'),
       answered: (ack) => takeAnswers(ack, { waiting, pool, seats: this.#seats }),
-      malformed: () => void this.#broke('an acknowledgement that is none'),
+      malformed: () => void this.#broke('a malformed acknowledgement'),
       now: () => options.clock.now(),
       ...(options.soon && { soon: options.soon }),
       isClonable,
@@ -477,7 +477,7 @@ export class ThreadHost implements SeatThread {
   ): Promise<T> {
     const answer = await this.#callWithCare(method, args, refused);
     if (fits(answer)) return answer;
-    throw this.#broke(`an answer to "${method}" that is none`);
+    throw this.#broke(`a malformed answer to "${method}"`);
   }
 
   /** Stops the instance in its thread; afterwards nothing more is heard of it. */
@@ -689,7 +689,7 @@ export class ThreadHost implements SeatThread {
     if (isAttached === undefined && !this.#undecided) {
       this.#undecided = true;
       const message =
-        'a thread does not get on, and is not ended: the inspector of the process is open, and this system does not tell ' +
+        'a thread makes no progress, and is not ended: the inspector of the process is open, and this system does not tell ' +
         'whether a debugger is attached; start the program without --inspect';
       this.#options.warn({ thread: this.name }, message);
     }
@@ -733,7 +733,7 @@ export class ThreadHost implements SeatThread {
   /** A call that is none. */
   #refuse(method: HostMethod): never {
     this.#violated(`a malformed call (${method})`);
-    throw new TypeError(`this is no call of ${method}()`);
+    throw new TypeError(`this is not a call of ${method}()`);
   }
 
   /** How far the thread is, or one who runs there, cannot be known any more. The next incarnations go on by their policies. */

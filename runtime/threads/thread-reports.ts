@@ -169,7 +169,7 @@ export class ThreadReports {
     violated(what, { address });
     // Its state has changed, and what it is now is known to nobody.
     if (kind === REPORT.state || kind === REPORT.stateless)
-      instance.continuation.cannotKeep('its thread told one that is none');
+      instance.continuation.cannotKeep('its thread told a malformed one');
   }
 
   /** What a thread has the host's actors hear: it speaks for its instance, and not for XState or the runtime. */

@@ -45,7 +45,7 @@ describe('an answer that is no answer rejects its call and is counted', () => {
     await expect(link.call('anything')).rejects.toMatchObject({
       name: 'HoldfastError',
       code: 'THREAD_CRASHED',
-      message: expect.stringContaining('a frame that is no answer') as string,
+      message: expect.stringContaining('a frame that is not an answer') as string,
     });
 
     expect(violations).toHaveLength(1);
@@ -63,7 +63,7 @@ describe('an answer that is no answer rejects its call and is counted', () => {
 
     peer.port.postMessage({ id: 1, type: 'HANDLER', name: 'proxy', value: port2 }, [port2]);
 
-    await expect(call).rejects.toThrow('a frame that is no answer');
+    await expect(call).rejects.toThrow('a frame that is not an answer');
     await peer.ping();
     expect(used).toBe(0);
     port1.close();

@@ -85,7 +85,7 @@ describe('an unmodified Comlink.expose at the other side', () => {
   it('is told that a bare value is no answer', async () => {
     const link = calling({ bare: () => 'no outcome' });
 
-    await expect(link.call('bare')).rejects.toThrow('a frame that is no answer');
+    await expect(link.call('bare')).rejects.toThrow('a frame that is not an answer');
   });
 
   it('has its thrown errors reject our calls, as far as comlink carries them', async () => {

@@ -128,7 +128,7 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
   const receive = (message: unknown): void => {
     if (closed !== undefined) return;
     if (Array.isArray(message)) return short(message as unknown as ShortFrame);
-    if (!isFrame(message)) return violated('a message that is no comlink frame');
+    if (!isFrame(message)) return violated('a message that is not a comlink frame');
     if (message.type !== 'RAW' && message.type !== 'HANDLER') {
       if (exposed === undefined) return violated(`${callOf(message)} to a side that offers none`);
       return exposed.receive(message);
@@ -136,12 +136,12 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     const waiter = waiters.get(message.id as number);
     if (waiter === undefined) return violated('an answer to no call');
     waiters.delete(message.id as number);
-    if (!settle(waiter, message)) violated('an answer that is none');
+    if (!settle(waiter, message)) violated('a malformed answer');
   };
   port.on('message', receive);
   const short = (message: ShortFrame): void => {
     const [id] = message;
-    if (typeof id !== 'number') return violated('a message that is no comlink frame');
+    if (typeof id !== 'number') return violated('a message that is not a comlink frame');
     if (id > 0) {
       if (exposed === undefined) return violated('a call (APPLY) to a side that offers none');
       // Before it is spread: it may have four thousand million holes.
@@ -230,7 +230,7 @@ function settle(waiter: Waiter, frame: Frame): boolean {
   waiter.reject(
     new HoldfastError(
       'THREAD_CRASHED',
-      'a thread answered with a frame that is no answer; see what its agents import',
+      'a thread answered with a frame that is not an answer; see what its agents import',
     ),
   );
   return false;

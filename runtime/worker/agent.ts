@@ -123,9 +123,7 @@ export function answer<
 export function answerTo(token: ReplyToken, value: unknown): void {
   const { running, current } = threadState();
   if (!isToken(token))
-    return current?.warn(
-      `an answer was ignored: what it was given is no token of deferReply(), but ${kindOf(token)}`,
-    );
+    return current?.warn(`an answer was ignored: it was given ${kindOf(token)}, not a token of deferReply()`);
   if (token.ask === 0) return;
   const key = runningKey(token);
   // Threads of several runtimes in one process, in tests, may host instances of the same address.

@@ -367,7 +367,7 @@ export class HostedInstance {
   }
 
   #failedEnd(error: unknown): void {
-    const why = error instanceof Error ? error.message : 'something that is no error was thrown';
+    const why = error instanceof Error ? error.message : 'something that is not an Error was thrown';
     this.#options.bridge.warn(
       `something failed in ${this.address} when it ended, and everything else was ended: ${why}`,
     );
@@ -417,7 +417,7 @@ export class HostedInstance {
 }
 
 function unpersistable(address: string, cause: unknown): HoldfastError {
-  const why = cause instanceof Error ? cause.message : 'something that is no error was thrown';
+  const why = cause instanceof Error ? cause.message : 'something that is not an Error was thrown';
   const advice =
     'name each child’s logic by a string src in setup({ actors }), and keep getters that throw out of the context';
   return new HoldfastError(

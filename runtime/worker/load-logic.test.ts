@@ -79,7 +79,7 @@ describe('a module that cannot be loaded', () => {
 
   it('may throw what is no error', async () => {
     await expect(loadLogic('data:text/javascript,throw null', 'x')).rejects.toMatchObject({
-      message: expect.stringContaining('it threw what is no error') as string,
+      message: expect.stringContaining('it threw something that is not an Error') as string,
       cause: null,
     });
   });

@@ -25,7 +25,7 @@ async function importModule(moduleUrl: string, address: string): Promise<UserMod
     return (await import(moduleUrl)) as UserModule;
   } catch (error) {
     // What a module is refused for often does not say which module.
-    const why = error instanceof Error ? error.message : 'it threw what is no error';
+    const why = error instanceof Error ? error.message : 'it threw something that is not an Error';
     throw new HoldfastError(
       'AGENT_EXPORT_INVALID',
       `${address}: its module ${moduleUrl} cannot be loaded: ${why}`,

@@ -89,7 +89,7 @@ export class PeerPorts {
         deliver(batch: unknown) {
           if (isBatch(batch)) return turns.deliver(batch, peer.source);
           warn('the thread refused a malformed batch from another thread');
-          throw new TypeError('this is no batch of events');
+          throw new TypeError('this is not a batch of events');
         },
         acknowledge: (ack: Ack) => peer.outbox.acknowledge(ack),
       },
@@ -179,7 +179,7 @@ export class PeerPorts {
       deliver,
       delivered,
       answered: (ack) => answered(id, ack),
-      malformed: () => warn('the thread refused an acknowledgement that is none from another thread'),
+      malformed: () => warn('the thread refused a malformed acknowledgement from another thread'),
       now: () => clock.now(),
       isClonable,
       expired,

@@ -389,7 +389,7 @@ export class Peers implements PeerBridge {
 
 function notStarted(error: unknown): string {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-  return `nobody could be started: ${typeof code === 'string' ? `${code}: ` : ''}${String(message)}`;
+  return `no instance could be started: ${typeof code === 'string' ? `${code}: ` : ''}${String(message)}`;
 }
 
 function count({ taken }: Line, by: number): void {

@@ -52,7 +52,7 @@ export function boundPrinted(streams: readonly Writable[], { clock, warn, resume
 
   function tellLeftOut(): void {
     const text =
-      `${leftOut} pieces of what the agents printed were left out: nobody reads the output of the process, or too slowly, ` +
+      `${leftOut} pieces of what the agents printed were left out: the output of the process is not read, or too slowly, ` +
       `and ${MOST_BYTES / 1024 / 1024} MiB of it wait`;
     leftOut = 0;
     warn(text);

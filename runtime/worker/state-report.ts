@@ -50,7 +50,7 @@ export class StateReport implements Mirrored {
       reports.add(
         REPORT.stateless,
         slot,
-        error instanceof Error ? error.message : 'it threw what is no error',
+        error instanceof Error ? error.message : 'it threw something that is not an Error',
       );
     }
   }

@@ -341,7 +341,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     try {
       instance.stop();
     } catch (error) {
-      const what = error instanceof Error ? error.message : 'something that is no error';
+      const what = error instanceof Error ? error.message : 'something that is not an Error';
       warn(`${instance.address} threw as it was stopped: ${what}`);
     } finally {
       left(instance);

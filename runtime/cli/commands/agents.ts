@@ -50,7 +50,7 @@ export async function agentsList(options: Options, terminal: Terminal): Promise<
   ]);
   stdout.write(
     rows.length === 0
-      ? 'No instance runs. Start one: holdfast agents start <agent>/<id>\n'
+      ? 'No instance is running. Start one: holdfast agents start <agent>/<id>\n'
       : table(['instance', 'state', 'pool', 'thread', 'restarts', 'handled', 'mailbox'], rows),
   );
   return EXIT.ok;
@@ -67,7 +67,7 @@ export async function agentsStart(
   const one = found as InstanceRow;
   const where = hasThread(one)
     ? `runs in thread ${one.thread} of ${one.threadId}`
-    : 'is there, without a thread as yet';
+    : 'exists, and has no thread yet';
   if (options.json === true) terminal.stdout.write(`${JSON.stringify(found)}\n`);
   else terminal.stdout.write(`${address} ${where}.\n`);
   return EXIT.ok;
@@ -157,6 +157,6 @@ function json(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new GatewayError('BAD_REQUEST', `this is no JSON: ${text}`);
+    throw new GatewayError('BAD_REQUEST', `this is not valid JSON: ${text}`);
   }
 }

@@ -49,10 +49,8 @@ export async function gatewayRun({ config }: Options, terminal: Terminal): Promi
 }
 
 function runsAlready({ pid, url }: LockHolder & { readonly url?: string }): GatewayError {
-  const who = [url ?? 'it is at its start or its end', ...(pid === undefined ? [] : [`pid ${pid}`])].join(
-    ', ',
-  );
-  return new GatewayError('RUNS_ALREADY', `a gateway of this config runs already: ${who}`);
+  const who = [url ?? 'it is starting or stopping', ...(pid === undefined ? [] : [`pid ${pid}`])].join(', ');
+  return new GatewayError('RUNS_ALREADY', `a gateway of this config is already running: ${who}`);
 }
 
 async function serve(file: string, lock: GatewayLock, terminal: Terminal): Promise<ExitCode> {
@@ -70,7 +68,7 @@ async function serve(file: string, lock: GatewayLock, terminal: Terminal): Promi
       .then((front) => front.restart())
       .catch((error: unknown) => {
         if (stopping.signal.aborted) return;
-        logger.error({ error }, 'the restart failed; the old process goes on');
+        logger.error({ error }, 'the restart failed; the old process keeps serving');
       });
   };
   let announced = Promise.resolve();
@@ -87,7 +85,7 @@ async function serve(file: string, lock: GatewayLock, terminal: Terminal): Promi
       announced = announced.catch(() => {}).then(() => announce(record, env));
       // Whoever has the old one finds it as long as its address stays.
       announced.catch((error: unknown) =>
-        logger.error({ error }, 'where the gateway is cannot be written down'),
+        logger.error({ error }, 'the file that says where the gateway is cannot be written'),
       );
     },
     failed: (error) => {
@@ -138,7 +136,7 @@ export async function gatewayStop({ config, json }: Options, terminal: Terminal)
   const file = configOf(config, terminal);
   const running = await servingOf(file, env);
   if (running === undefined && (await isClaimed(file, env))) {
-    const message = `a gateway of ${file} is at its start or its end, or what it is found by was removed: end its process by SIGTERM`;
+    const message = `a gateway of ${file} is starting or stopping, or the file that says where it is was removed: end its process with SIGTERM`;
     throw new GatewayError('STOP_FAILED', message);
   }
   if (running === undefined) return done('stop', 'not-running', undefined, json, terminal);
@@ -151,7 +149,7 @@ export async function gatewayStop({ config, json }: Options, terminal: Terminal)
   if (!(await ended)) {
     throw new GatewayError(
       'STOP_FAILED',
-      `pid ${running.pid} did not end within ${STOP_MS} ms; its log says at what it is`,
+      `pid ${running.pid} did not end within ${STOP_MS} ms; its log says what it is doing`,
     );
   }
   await retract(running, env);
@@ -184,7 +182,7 @@ export async function gatewayRestart(options: Options, terminal: Terminal): Prom
     lost: { address: string; why: string }[];
   };
   const { instances, heldMs, lost } = found;
-  const warnings = lost.map(({ address, why }) => `${address} begins anew: ${why}`);
+  const warnings = lost.map(({ address, why }) => `${address} starts afresh: ${why}`);
   if (json === true)
     return done('restart', 'restarted', running, json, terminal, { instances, heldMs, warnings });
   for (const warning of warnings) stdout.write(`${paint(terminal)('yellow', '!')} ${warning}\n`);
@@ -211,7 +209,11 @@ export async function gatewayStatus(options: Options, terminal: Terminal): Promi
     if (options.json === true)
       stdout.write(`${JSON.stringify({ running: false, starting: isStarting, config: file })}\n`);
     else
-      stdout.write(isStarting ? `A gateway of ${file} starts, or ends.\n` : `No gateway of ${file} runs.\n`);
+      stdout.write(
+        isStarting
+          ? `A gateway of ${file} is starting or stopping.\n`
+          : `No gateway of ${file} is running.\n`,
+      );
     return EXIT.failed;
   }
   const gateway = running ?? (await gatewayOf(options, terminal));
@@ -242,7 +244,7 @@ export async function gatewayStatus(options: Options, terminal: Terminal): Promi
   if (typeof configProblem === 'string') {
     const problem = shownText(configProblem.split('\n', 2).join(' '));
     stdout.write(
-      `${colour('yellow', '!')} the config as it is now cannot take effect; the last good one serves: ${problem}\n`,
+      `${colour('yellow', '!')} the config on disk cannot take effect; the last good one stays in use: ${problem}\n`,
     );
   }
   return EXIT.ok;

@@ -36,7 +36,7 @@ export async function secretsConfigure(
   }
   await writeFile(resolve(cwd, planOut), text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
-    throw new HoldfastError('CONFIG_INVALID', `${planOut} is there already; name another file, or remove it`);
+    throw new HoldfastError('CONFIG_INVALID', `${planOut} exists already; name another file, or remove it`);
   });
   const { length } = plan.kept;
   stdout.write(

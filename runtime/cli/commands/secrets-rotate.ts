@@ -60,7 +60,9 @@ export async function secretsRotate(
       );
     } else {
       const now = versionId === undefined ? '' : `, now version ${versionId}`;
-      const where = isReloaded ? 'The gateway has it.' : 'No gateway of this config runs; a start reads it.';
+      const where = isReloaded
+        ? 'The gateway has it.'
+        : 'No gateway of this config is running; the next start reads it.';
       terminal.stdout.write(`Rotated ${alias}:${id}${now}. ${where}\n`);
     }
     return EXIT.ok;
@@ -130,7 +132,7 @@ async function withKey(
     }
     const changed = withValueAt(bytes, span, given.toString('utf8'));
     if (changed !== undefined) return changed;
-    const message = `the field ${key} of ${name} has several parts, and the new value is no JSON of such; nothing was written`;
+    const message = `the field ${key} of ${name} has several parts, and the new value is not JSON of that kind; nothing was written`;
     throw new HoldfastError('CONFIG_INVALID', message);
   } finally {
     bytes.fill(0);

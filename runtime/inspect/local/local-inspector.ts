@@ -117,7 +117,8 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader('Content-Security-Policy', policy);
-    if (!access.isFromHere(request)) return answer(response, 403, 'not from here\n');
+    if (!access.isFromHere(request))
+      return answer(response, 403, 'this page takes no requests from elsewhere\n');
     const { path, query } = targetOf(request);
     const token = query.get('token');
     if (request.method === 'GET' && path === '/' && token !== null) return enter(response, token);
@@ -137,7 +138,7 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     }
     const home = page === 'stately' ? 'stately.html' : 'index.html';
     const file = await pageFile(path === '/' ? home : path.slice(1));
-    if (file === undefined) return answer(response, 404, 'not here\n');
+    if (file === undefined) return answer(response, 404, 'there is no such file\n');
     response.setHeader('Content-Type', file.type);
     response.end(file.body);
   }
@@ -154,7 +155,7 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
 
   function watch(response: ServerResponse): void {
     if (audience.size >= mostViewers)
-      return answer(response, 503, 'too many pages are open; close one and load this again\n');
+      return answer(response, 503, 'too many pages are open; close one, then load this one again\n');
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
     const write = (kind: string, data: string): void =>
       void response.write(`event: ${kind}\ndata: ${data}\n\n`);
@@ -169,7 +170,7 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
   async function act(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const { actions } = options;
     if (actions === undefined)
-      return answer(response, 403, 'this page may only look; start the runtime with `allowSend: true`\n');
+      return answer(response, 403, 'this page is read-only; start the runtime with `allowSend: true`\n');
     // Browsers ask before they send this type to another site; forms cannot.
     if (request.headers['content-type'] !== 'application/json')
       return answer(response, 415, 'send application/json\n');
@@ -179,7 +180,12 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     try {
       if (path === '/send' && typeof address === 'string' && isEvent(event)) actions.send(address, event);
       else if (path === '/replay' && typeof id === 'string') await actions.replay(id);
-      else return answer(response, 400, 'an address and an event with a type, or the id of a letter\n');
+      else
+        return answer(
+          response,
+          400,
+          'send an address and an event with a type, or the id of a dead letter\n',
+        );
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       return answer(response, 409, `${error.code}: ${error.message}\n`);

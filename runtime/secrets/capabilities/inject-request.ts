@@ -38,7 +38,7 @@ export function checkRequest(asked: unknown, rules: InjectRules): CheckedRequest
   const problems: string[] = [];
   const url = checkUrl(request.url, rules, problems);
   if (typeof method !== 'string' || !rules.methods.includes(method)) {
-    problems.push('the method is not one of the grant');
+    problems.push('the grant does not allow the method');
   }
   if (as !== 'text' && as !== 'bytes') problems.push('`as` is neither "text" nor "bytes"');
   const headers = checkHeaders(request.headers, rules, problems);
@@ -74,15 +74,15 @@ function checkUrl(asked: unknown, rules: InjectRules, problems: string[]): URL |
   }
   const url = URL.parse(asked);
   if (url === null) {
-    problems.push('the URL is not an absolute one');
+    problems.push('the URL is not absolute');
     return undefined;
   }
   url.hash = '';
   if (url.username !== '' || url.password !== '') problems.push('the URL has a user name or password');
   if (!rules.origins.includes(url.origin)) {
-    problems.push('its scheme, host and port are not those of the grant');
+    problems.push('the grant does not allow its scheme, host and port');
   } else if (!rules.paths.some((pattern) => matches(pattern, url.pathname))) {
-    problems.push('its path is not one of the grant, or has encoded slashes or dots');
+    problems.push('the grant does not allow its path, or the path has encoded slashes or dots');
   }
   return url;
 }
@@ -115,11 +115,11 @@ function checkHeaders(asked: unknown, rules: InjectRules, problems: string[]): R
     const alike = readAlike(name);
     length += name.length + String(value).length;
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || taken.has(alike)) {
-      problems.push('a header has a name that is none, or that another one has');
+      problems.push('a header has a name that is not valid, or that another one has');
     } else if (isRefusedHeader(name) || mayStandFor(name, rules.header)) {
-      problems.push(`the header ${name} is not for the agent to set`);
+      problems.push(`an agent may not set the header ${name}`);
     } else if (typeof value !== 'string' || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-      problems.push(`the header ${name} has a value that is no text on one line`);
+      problems.push(`the header ${name} has a value that is not text on one line`);
     } else {
       headers[name] = value;
       taken.add(alike);
@@ -141,7 +141,8 @@ function checkBody(
   } catch {
     // A cycle, a bigint.
   }
-  if (json === undefined) problems.push('the body is no text, no bytes, and nothing that JSON can hold');
+  if (json === undefined)
+    problems.push('the body is neither text, nor bytes, nor anything that JSON can hold');
   return { body: json === undefined ? undefined : ofSize(json), type: 'application/json' };
 }
 

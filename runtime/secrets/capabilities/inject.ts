@@ -293,7 +293,7 @@ function failed(error: unknown, signal: AbortSignal): unknown {
   const why = [code, cause?.code].find((one) => /^[A-Z][A-Z0-9_]{2,60}$/.test(one ?? ''));
   return new HoldfastError(
     'FETCH_FAILED',
-    `The request of secretFetch came to nothing (${why ?? 'no connection'}). Look at the host, its certificate ` +
+    `The request of secretFetch failed (${why ?? 'no connection'}). Check the host, its certificate ` +
       'and the network, and try again if that is safe.',
   );
 }

@@ -38,7 +38,7 @@ export const signJwt = defineCapability('sign.jwt', async (secret, given) => {
   const claims = claimsOf(args);
   const seconds = args.get('expiresInSeconds') ?? USUAL_SECONDS;
   if (!Number.isInteger(seconds) || (seconds as number) < 1 || (seconds as number) > LONGEST_SECONDS) {
-    args.problem(`expiresInSeconds is no whole number from 1 to ${LONGEST_SECONDS}`);
+    args.problem(`expiresInSeconds is not a whole number from 1 to ${LONGEST_SECONDS}`);
   }
   const named = { iss: args.text('issuer'), sub: args.text('subject'), aud: audienceOf(args) };
   const kid = args.text('kid');
@@ -67,7 +67,7 @@ export const signJwt = defineCapability('sign.jwt', async (secret, given) => {
 function claimsOf(args: SigningArgs): Readonly<Record<string, unknown>> {
   const claims = args.get('claims') ?? {};
   if (typeof claims !== 'object' || Array.isArray(claims)) {
-    args.problem('claims is no object');
+    args.problem('claims is not an object');
     return {};
   }
   let json: string | undefined;
@@ -77,7 +77,7 @@ function claimsOf(args: SigningArgs): Readonly<Record<string, unknown>> {
     // A cycle, a bigint.
   }
   if (json === undefined || json.length > LARGEST_CLAIMS) {
-    args.problem(`claims is nothing that JSON holds in ${LARGEST_CLAIMS} characters`);
+    args.problem(`claims does not fit into JSON of at most ${LARGEST_CLAIMS} characters`);
     return {};
   }
   for (const claim of ['iat', 'exp', 'nbf']) {
@@ -93,7 +93,7 @@ function audienceOf(args: SigningArgs): string | readonly string[] | undefined {
   if (audience.length > 0 && audience.length <= 20 && audience.every((one) => typeof one === 'string')) {
     return audience;
   }
-  args.problem('audience is no list of 1 to 20 texts');
+  args.problem('audience is not a list of 1 to 20 texts');
   return undefined;
 }
 
@@ -119,7 +119,7 @@ function privateKey(bytes: Buffer, alg: string): KeyObject {
 
 function unfit(alg: string): TypeError {
   const wanted = alg.startsWith('HS')
-    ? 'a shared key and no PEM'
+    ? 'a shared key, not PEM'
     : 'a private key in PEM (PKCS #8), not encrypted';
-  return new TypeError(`sign.jwt: the secret is no key for ${alg}; that takes ${wanted}`);
+  return new TypeError(`sign.jwt: the secret is not a key for ${alg}; that takes ${wanted}`);
 }

@@ -8,7 +8,7 @@ export class SigningArgs {
     this.#capability = capability;
     const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
     this.#given = isObject ? (given as Record<string, unknown>) : {};
-    if (!isObject) this.problem('args is no object');
+    if (!isObject) this.problem('args is not an object');
     for (const key of Object.keys(this.#given)) {
       if (!keys.includes(key)) this.problem(`${key.slice(0, 40)} is unknown; known are ${keys.join(', ')}`);
     }
@@ -26,7 +26,7 @@ export class SigningArgs {
   oneOf<const T extends string>(key: string, allowed: readonly T[], fallback?: T): T {
     const value = this.get(key) ?? fallback;
     const found = allowed.find((one) => one === value);
-    if (found === undefined) this.problem(`${key} is none of ${allowed.join(', ')}`);
+    if (found === undefined) this.problem(`${key} is not one of ${allowed.join(', ')}`);
     return found ?? (allowed[0] as T);
   }
 
@@ -35,7 +35,7 @@ export class SigningArgs {
     const value = this.get(key);
     if (value === undefined) return undefined;
     if (typeof value === 'string' && value !== '' && value.length <= 1024) return value;
-    this.problem(`${key} is no text of 1 to 1024 characters`);
+    this.problem(`${key} is not a text of 1 to 1024 characters`);
     return undefined;
   }
 

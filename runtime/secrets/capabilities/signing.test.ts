@@ -51,7 +51,7 @@ describe('sign.hmac', () => {
     );
     for (const key of ['data', 'algorithm', 'encoding', 'key is unknown']) expect(said).toContain(key);
     for (const args of [undefined, null, 'data', [], 7]) {
-      expect(await problem(run('sign.hmac', 'the key', args))).toContain('args is no object');
+      expect(await problem(run('sign.hmac', 'the key', args))).toContain('args is not an object');
     }
   });
 
@@ -147,20 +147,20 @@ describe('sign.jwt', () => {
     ['HS256', shared.subarray(0, 31), /too short.*32/],
     ['HS384', shared.subarray(0, 47), /too short.*48/],
     ['HS512', shared.subarray(0, 63), /too short.*64/],
-    ['HS256', rsa.publicKey.export({ type: 'spki', format: 'pem' }), /no key for HS256/],
-    ['RS256', rsa.publicKey.export({ type: 'spki', format: 'pem' }), /no key for RS256/],
-    ['RS256', shared, /no key for RS256/],
-    ['RS256', pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey), /no key for RS256/],
-    ['RS256', pem(p256.privateKey), /no key for RS256/],
-    ['ES256', pem(p384.privateKey), /no key for ES256/],
-    ['ES256', pem(rsa.privateKey), /no key for ES256/],
-    ['EdDSA', pem(p256.privateKey), /no key for EdDSA/],
-    ['PS256', pem(ed.privateKey), /no key for PS256/],
-    ['ES256', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n', /no key for ES256/],
+    ['HS256', rsa.publicKey.export({ type: 'spki', format: 'pem' }), /not a key for HS256/],
+    ['RS256', rsa.publicKey.export({ type: 'spki', format: 'pem' }), /not a key for RS256/],
+    ['RS256', shared, /not a key for RS256/],
+    ['RS256', pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey), /not a key for RS256/],
+    ['RS256', pem(p256.privateKey), /not a key for RS256/],
+    ['ES256', pem(p384.privateKey), /not a key for ES256/],
+    ['ES256', pem(rsa.privateKey), /not a key for ES256/],
+    ['EdDSA', pem(p256.privateKey), /not a key for EdDSA/],
+    ['PS256', pem(ed.privateKey), /not a key for PS256/],
+    ['ES256', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n', /not a key for ES256/],
     [
       'ES256',
       p256.privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }),
-      /no key for ES256/,
+      /not a key for ES256/,
     ],
   ])('%s refuses a key that does not fit (%#), and does not show it', async (alg, key, message) => {
     const said = await problem(run('sign.jwt', key, { alg }));

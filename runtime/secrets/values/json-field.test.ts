@@ -31,7 +31,7 @@ test.each([
 });
 
 test.each([
-  ['none', 'its field "none" is null, which is no secret'],
+  ['none', 'its field "none" is null, which is not a secret'],
   ['missing', 'it has no field "missing"'],
   ['hubspot.none', 'it has no field "hubspot.none"'],
   ['hubspot/accessToken', 'it has no field "hubspot/accessToken"'],

@@ -21,6 +21,6 @@ export function missingField(bytes: Uint8Array, field: string): string {
   if (rootSpan(bytes) === undefined) return 'it is not JSON';
   const span = fieldSpan(bytes, field);
   return span !== undefined && kindAt(bytes, span) === 'null'
-    ? `its field "${field}" is null, which is no secret`
+    ? `its field "${field}" is null, which is not a secret`
     : `it has no field "${field}"`;
 }

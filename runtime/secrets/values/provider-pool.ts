@@ -82,7 +82,7 @@ export function createProviderPool(
           // Not what it threw: that may carry a value.
           () =>
             warn(
-              `The secrets provider "${alias}" threw when it was prepared, which it must not; it is used all the same.`,
+              `The secrets provider "${alias}" threw in prepare(), which must not throw; it is used all the same.`,
             ),
         );
       }
@@ -125,7 +125,7 @@ function check(declaration: ResolvedProvider, custom: ReadonlyMap<string, Secret
   if (problems.length === 0) return;
   throw new HoldfastError(
     'CONFIG_INVALID',
-    `The secrets provider "${declaration.alias}" (${declaration.provider}) has wrong options:\n- ${problems.join('\n- ')}`,
+    `The secrets provider "${declaration.alias}" (${declaration.provider}) has options that are not valid:\n- ${problems.join('\n- ')}`,
   );
 }
 

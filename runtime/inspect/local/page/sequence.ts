@@ -100,7 +100,7 @@ export class SequenceView {
     const actor = this.#actors.byId.get(id);
     const name = id === OUTSIDE ? 'outside' : (actor && this.#nameOf(actor)) || id;
     const text = svg('text', { class: 'lane', x, y: 18 }, ...lines(name, Math.floor(step / 6.6), x));
-    text.append(svg('title', {}, id === OUTSIDE ? 'what is no actor of this runtime' : id));
+    text.append(svg('title', {}, id === OUTSIDE ? 'everything that is not an actor of this runtime' : id));
     return text;
   }
 
