@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { HoldfastError, type HoldfastErrorCode } from 'holdfast';
 import { configJsonSchema, validateConfig } from 'holdfast/config';
+import { builtinProviders } from '../providers/builtin-providers.ts';
 import { runCommand } from '../runtime/cli/program.ts';
+import { routes } from '../runtime/gateway/routes.ts';
 import { anchorsOf } from './anchors.fixture.ts';
 import { blocks, exampleFolder } from './examples.fixture.ts';
 
@@ -190,6 +192,21 @@ test('command.md has a section for each command, and no other', async () => {
   }
   expect(names.length).toBeGreaterThan(4);
   expect(documented.toSorted()).toEqual(names.toSorted());
+});
+
+test('gateway.md has a row for each route, with its scope, and no other', () => {
+  const rows = [...read('docs/gateway.md').matchAll(/^\| `([A-Z]+ \/v1\/\S+)` \| (\w+) \|/gm)];
+  const told = routes.map(
+    ({ method, path, scope }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')} ${scope}`,
+  );
+  expect(told.length).toBeGreaterThan(10);
+  expect(rows.map(([, request, scope]) => `${request} ${scope}`).toSorted()).toEqual(told.toSorted());
+});
+
+test('providers.md has a row for each provider that comes with Holdfast', () => {
+  const rows = read('docs/providers.md').matchAll(/^\| \[`([^`]+)`\]\(#/gm);
+  const listed = Array.from(rows, ([, name = '']) => name);
+  expect(listed.toSorted()).toEqual([...builtinProviders.keys()].toSorted());
 });
 
 test('dependencies.md has a row for each dependency, and no other', () => {
