@@ -43,45 +43,45 @@ export type {
   StartStanding,
 };
 
-/** The logic a config says an agent has, or any logic when it does not say. */
+/** The logic that a config declares for an agent, or any logic when it declares none. */
 export type LogicOf<C extends RuntimeConfig, N extends keyof C['agents']> = C['agents'][N] extends {
   logic?: infer TLogic extends AnyActorLogic;
 }
   ? TLogic
   : AnyActorLogic;
 
-/** What a config says an agent replies, by the type of the event; `unknown` when it does not say. */
+/** The replies that a config declares for an agent, by the type of the event; `unknown` when it declares none. */
 export type RepliesOf<C extends RuntimeConfig, N extends keyof C['agents']> = C['agents'][N] extends {
   replies?: infer TReplies;
 }
   ? TReplies
   : unknown;
 
-/** An agent of a config, running. */
+/** A reference to an instance of an agent of a config. */
 export type AgentRefOf<C extends RuntimeConfig, N extends keyof C['agents']> = AgentRef<
   LogicOf<C, N>,
   RepliesOf<C, N>
 >;
 
-/** Names of the agents of a config. */
+/** The names of the agents of a config. */
 export type AgentName<C extends RuntimeConfig> = keyof C['agents'] & string;
 
-/** What a new instance is made of; every field has a default. */
+/** Options of a new instance; every field has a default. */
 export interface SpawnOptions<TLogic extends AnyActorLogic = AnyActorLogic> {
-  /** Unique among the running instances of the agent; at least one character. Default: the next free number. */
+  /** The id, unique among the running instances of the agent; at least one character. Default: the next free number. */
   readonly id?: string;
-  /** The machine's input; cloned into the thread. Not used by an instance that continues. Default: none. */
+  /** The machine's input, cloned into the thread. An instance that continues does not use it. Default: none. */
   readonly input?: InputFrom<TLogic>;
   /**
-   * What `persist()` gave: the instance continues from it. Default: it continues from its record in
-   * `RuntimeOptions.store` when there is one and its `supervision.state` is `snapshot`, else it begins anew.
+   * A snapshot from `persist()`, from which the instance continues. Default: the instance continues from its record in
+   * `RuntimeOptions.store` if there is one and its `supervision.state` is `snapshot`; otherwise it starts afresh.
    */
   readonly snapshot?: PersistedEnvelope;
 }
 
 /**
- * Options as a parameter that may be left out, unless the logic requires an input: then that has to be given, or the
- * snapshot of an instance that has got it already.
+ * The options as a parameter. They may be left out unless the logic requires an input; then they must have the input,
+ * or the snapshot of an instance that has received it.
  */
 export type SpawnArguments<TLogic extends AnyActorLogic, TOptions extends object = SpawnOptions<TLogic>> =
   undefined extends InputFrom<TLogic>
@@ -91,7 +91,7 @@ export type SpawnArguments<TLogic extends AnyActorLogic, TOptions extends object
           ({ readonly input: InputFrom<TLogic> } | { readonly snapshot: PersistedEnvelope }),
       ];
 
-/** An agent as actor logic of the host: `invoke` or `spawn` it inside any XState machine. */
+/** An agent as actor logic of the host, to `invoke` or `spawn` inside any XState machine. */
 export type ThreadBoundLogic<TLogic extends AnyActorLogic = AnyActorLogic> = ActorLogic<
   SnapshotFrom<TLogic>,
   EventFromLogic<TLogic>,
@@ -102,99 +102,101 @@ export type ThreadBoundLogic<TLogic extends AnyActorLogic = AnyActorLogic> = Act
 
 /** A running system of agents. */
 export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncDisposable {
-  /** The root of the one actor system. */
+  /** The supervisor: the root of the actor system. */
   readonly supervisor: AnyActorRef;
-  /** The secrets actor: entries with versions and ages, never values. */
+  /** The secrets actor, whose entries have versions and ages, never values. */
   readonly secrets: AnyActorRef;
   /**
-   * Starts an instance and resolves when it runs in its thread. Rejects with `AGENT_UNKNOWN`, `ADDRESS_TAKEN`,
-   * `AGENT_EXPORT_INVALID`, `MESSAGE_UNCLONABLE` (the input), `THREAD_START_TIMEOUT`, `POOL_EXHAUSTED`, `THREAD_CRASHED`,
-   * `STORE_FAILED`, `RUNTIME_STOPPED`, `CONFIG_INVALID` (the options), or with what the agent threw while it started.
+   * Starts an instance, and resolves when it runs in its thread. Rejects with `AGENT_UNKNOWN`, `ADDRESS_TAKEN`,
+   * `AGENT_EXPORT_INVALID`, `MESSAGE_UNCLONABLE` (the input), `THREAD_START_TIMEOUT`, `POOL_EXHAUSTED`,
+   * `THREAD_CRASHED`, `STORE_FAILED`, `RUNTIME_STOPPED`, `CONFIG_INVALID` (the options), or with what the agent threw
+   * while it started.
    */
   spawn<N extends AgentName<C>>(
     agent: N,
     ...options: SpawnArguments<LogicOf<C, N>>
   ): Promise<AgentRefOf<C, N>>;
   /**
-   * The instance at `agent/id`, which is started when there is none: once, however many ask for it at a time. When
-   * that start fails they all hear of it, and the next call tries again. An instance that waits for its restart is
-   * returned; of one that is stopping the end is awaited (5 s at most). `options` are for a start alone. Rejects as
-   * `spawn` does, with `ADDRESS_TAKEN` only for what a machine has made and not started, and with `AGENT_QUARANTINED`.
+   * Returns the instance at `agent/id`, and starts it if there is none. Concurrent calls share one start; when it fails
+   * they all reject, and the next call tries again. An instance that waits for its restart is returned; for one that is
+   * stopping, the call waits for its end (at most 5 s). `options` apply to a start only. Rejects as `spawn` does, but
+   * with `ADDRESS_TAKEN` only when a machine has made the instance and not started it, and also with
+   * `AGENT_QUARANTINED`.
    */
   getOrSpawn<N extends AgentName<C>>(
     agent: N,
     id: string,
     ...options: SpawnArguments<LogicOf<C, N>, Omit<SpawnOptions<LogicOf<C, N>>, 'id'>>
   ): Promise<AgentRefOf<C, N>>;
-  /** The instance at `agent/id`, if there is one: it runs, waits for its restart, or is quarantined. */
+  /** Returns the instance at `agent/id` if there is one: running, waiting for its restart, or quarantined. */
   get(address: string): AgentRef | undefined;
   /**
-   * An agent as actor logic: each actor of it is an instance of its own in a thread, that the machine which
-   * invoked it owns. Its first error reaches `onError`; it is not restarted.
+   * Returns an agent as actor logic. Each actor made from it is an instance in a thread, owned by the machine that
+   * invoked it. Its first error reaches `onError`; it is not restarted.
    */
   logic<N extends AgentName<C>>(agent: N): ThreadBoundLogic<LogicOf<C, N>>;
-  /** The page of `inspect: 'local'` or `'stately'`; undefined without one. */
+  /** The page of the inspector with `inspect: 'local'` or `'stately'`; otherwise `undefined`. */
   readonly inspector: InspectorPage | undefined;
-  /** A JSON-safe picture of pools, threads, instances and secrets, without any payload or secret value. */
+  /** Returns the pools, threads, instances and secrets as plain JSON, without any payload or secret value. */
   status(): RuntimeStatus;
   /**
-   * Calls the listener with what happens from now on: `dead-letter`, `thread`, `agent`, `secret`, `escalation` or
-   * `warning`; {@link RuntimeEvents} has what each one tells. A listener that throws is logged and disturbs nobody.
+   * Calls the listener for each later event of a type: `dead-letter`, `thread`, `agent`, `secret`, `escalation` or
+   * `warning`. {@link RuntimeEvents} describes each one. A throw of the listener is logged and has no other effect.
    *
-   * @throws {HoldfastError} `OPTION_INVALID` for another type, and for a listener that is no function.
+   * @throws {HoldfastError} `OPTION_INVALID` for another type, or for a listener that is not a function.
    */
   on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription;
   /**
-   * Looks at a secret now, by its id at the provider (`default` is `externalSecrets`), and resolves when it is current.
-   * For a secret that was changed by hand and must not wait for `cacheTTL`. A secret is fetched at most once in 5 s and a
-   * provider's secrets 10 times a second; what comes more often settles with what the last look found. Rejects with
-   * `SECRET_NOT_FOUND` (also when no agent has used it yet), `SECRET_DENIED`, `SECRET_UNAVAILABLE` (also when an older
-   * version goes on being used meanwhile) or `RUNTIME_STOPPED`.
+   * Fetches a secret again now, by its id at the provider, and resolves when it is current. Use it for a secret that
+   * was changed by hand and must not wait for `cacheTTL`. `provider` is an alias; default: `default`, which is
+   * `externalSecrets`. A secret is fetched at most once in 5 s, and the secrets of a provider 10 times a second; a more
+   * frequent call gets the result of the last fetch. Rejects with `SECRET_NOT_FOUND` (also when no agent has used it
+   * yet), `SECRET_DENIED`, `SECRET_UNAVAILABLE` (also while an older version stays in use) or `RUNTIME_STOPPED`.
    */
   refreshSecret(id: string, options?: { readonly provider?: string }): Promise<void>;
   readonly deadLetters: {
-    /** The last 1000 of the last hour, oldest first; the bodies of large ones are left out (`truncated`). */
+    /** Returns the last 1000 dead letters of the last hour, oldest first; large events are left out (`truncated`). */
     list(): DeadLetter[];
     /**
-     * Sends the event of a letter again, to the instance that has its address now, and resolves when that has handled
-     * it: the letter is no longer listed then. When it fails again it is the same letter, with the same `id` and one
-     * more in `replays`, and `runtime.on('dead-letter')` tells it again. Rejects as `deliver` does; with
-     * `AGENT_STOPPED` when no instance has the address, and the letter stays as it is; with `REPLAY_REFUSED` for a
-     * letter that is not kept or truncated, is being replayed, failed after 3 replays, or was sent to a parent. After
-     * 30 s it rejects with `ASK_TIMEOUT`, while the event stays on its way.
+     * Sends the event of a dead letter again, to the instance that now has its address, and resolves when that has
+     * handled it; the letter is then no longer listed. When it fails again the letter keeps its `id`, its `replays`
+     * grows by one, and `runtime.on('dead-letter')` reports it again. Rejects as `deliver` does; with `AGENT_STOPPED`
+     * when no instance has the address, and the letter stays listed; and with `REPLAY_REFUSED` for a letter that is no
+     * longer kept, is truncated, is being replayed, failed after 3 replays, or was sent to a parent. After 30 s it
+     * rejects with `ASK_TIMEOUT`, and the event may still be handled.
      */
     replay(id: string): Promise<void>;
   };
   /**
    * Replaces the threads of the pool `threadId`, or of all pools, one after the other. No event and no state is lost:
-   * each instance goes on, as the same incarnation, on another thread, as soon as none of its children is at work that
-   * would begin anew (an invoked promise, callback or observable) and no ask is put off; it handles nothing meanwhile, for
-   * up to 2.5 s. One that cannot go within `timeoutMs` (10 s) is stopped with its thread, so that it cleans up, and
-   * restarted, which is no failure; a `temporary` one ends. A thread goes on as it is, and stands in `kept`, when the pool
-   * has room for another and that cannot be started, or not load its agents. Rejects with
+   * each instance moves to another thread as the same incarnation, once no child is active that would start afresh (an
+   * invoked promise, callback or observable) and no ask is put off. It handles nothing while it waits, for up to 2.5 s.
+   * An instance that cannot move within `timeoutMs` (default 10 s) is stopped with its thread, so that it cleans up,
+   * and restarted, which does not count as a failure; a `temporary` one ends. A thread is not replaced, and is listed
+   * in `kept`, when the pool has room for another and that cannot start or cannot load its agents. Rejects with
    * `CONFIG_INVALID` for an unknown `threadId`, `RUNTIME_STOPPED`, and `THREAD_HUNG` when a thread does not end.
    */
   recycle(threadId?: string, options?: { readonly timeoutMs?: number }): Promise<Recycled>;
   /**
-   * Lets nothing more in, and resolves when all that was sent before has been handled, by the host and by agents to each
-   * other; after `timeoutMs` (15 s) at the latest, with a warning. From the call on a `send` becomes a dead letter,
-   * `stopped`, and `ask`, `deliver` and `spawn` reject with `RUNTIME_STOPPED`. Instances and threads go on until `stop`.
-   * What waits for an agent whose `mailbox.drain` is `discard` becomes dead letters at once.
+   * Accepts nothing more, and resolves when every event that was sent before, by the host or between agents, has been
+   * handled; after `timeoutMs` (default 15 s) at the latest, with a warning. From this call on, a `send` becomes a dead
+   * letter (`stopped`), and `ask`, `deliver` and `spawn` reject with `RUNTIME_STOPPED`. Instances and threads run until
+   * `stop`. Events that wait for an agent whose `mailbox.drain` is `discard` become dead letters at once.
    */
   drain(options?: { readonly timeoutMs?: number }): Promise<void>;
   /**
-   * Ends all instances, after what they were sent, and all threads. Idempotent. Resolves after `timeoutMs` (8 s, of the
-   * 10 s that Docker gives) at the latest, with a warning that names the threads which did not end. A thread that has been
-   * at one turn for half of that time, or has not stopped its instances after three quarters, is ended with them; a
-   * warning has how many they were, and the names of ten.
+   * Ends all instances, after they have handled what they were sent, and then all threads. Idempotent. Resolves after
+   * `timeoutMs` at the latest (default 8 s, of the 10 s that Docker gives), with a warning that names the threads that
+   * did not end. A thread that has been in one turn for half of that time, or has not stopped its instances after three
+   * quarters, is ended together with them; a warning gives their number and the addresses of ten.
    */
   stop(options?: { readonly timeoutMs?: number }): Promise<void>;
 }
 
 /**
- * Starts the runtime of a config file, which TypeScript cannot read, with the types of its agents: their names, events, inputs,
- * snapshots and replies are checked as those of a config in code are. Type only: nobody compares them with the file, and a
- * name that is not in it rejects with `AGENT_UNKNOWN`.
+ * Starts the runtime of a config file with the types of its agents, which TypeScript cannot read from the file. Their
+ * names, events, inputs, snapshots and replies are then checked as for a config in code. The types are not compared
+ * with the file; a name that is not in it rejects with `AGENT_UNKNOWN`.
  *
  * @example
  * ```ts
@@ -206,18 +208,19 @@ export function createRuntime<A extends object = never>(
   options?: RuntimeOptions,
 ): Promise<Runtime<ConfigOf<A>>>;
 /**
- * Starts the runtime that a config describes: an object, or the path or URL of a JSON5 file. No thread is started
- * before an instance needs it, but for those that `strict` tries. The secrets that agents are granted are fetched: those
- * that are `required` before it resolves, the others meanwhile. Without a grant no secret provider is called. Then the
- * `instances` of the config are started; when it resolves, they run.
+ * Starts the runtime that a config describes: an object, or the path or URL of a JSON5 file. A thread starts when an
+ * instance needs it, except those that `strict` tests. The secrets that agents are granted are fetched: those that are
+ * `required` before the promise resolves, the others in the background. Without a grant no secret provider is called.
+ * Last the `instances` of the config are started; they run when the promise resolves.
  *
  * @throws {ConfigError} `CONFIG_INVALID` or `AGENT_MODULE_NOT_FOUND`, with every problem at once.
- * @throws {HoldfastError} `OPTION_INVALID` for options that make no sense, with all that is wrong.
+ * @throws {HoldfastError} `OPTION_INVALID` for options that are not valid, with every problem at once.
  * @throws {HoldfastError} `CONFIG_INVALID` when the file of `audit` cannot be written to.
  * @throws {HoldfastError} `ISOLATION_UNAVAILABLE` with `strict`; `SECRET_NOT_FOUND`, `SECRET_DENIED` or
- *   `SECRET_UNAVAILABLE` for required secrets that cannot be had: the code is that of the first, the message has all.
- * @throws {HoldfastError} `AGENT_START_FAILED` when an instance that the config lists does not start: the message has all
- *   that did not, and `cause` is an `AggregateError` of why. Everything has been stopped then.
+ *   `SECRET_UNAVAILABLE` for required secrets that are not available: the code is that of the first, the message lists
+ *   all.
+ * @throws {HoldfastError} `AGENT_START_FAILED` when an instance that the config lists does not start: the message lists
+ *   all that failed, and `cause` is an `AggregateError` with the reasons. Everything has been stopped by then.
  * @example
  * ```ts
  * await using runtime = await createRuntime('./openclaw.json');
@@ -233,21 +236,27 @@ export function createRuntime(config: unknown, options: RuntimeOptions = {}): Pr
   return openRuntime(config as RuntimeConfig | string | URL, options);
 }
 
-/** What whoever serves a runtime to others uses of it besides: see {@link Surroundings.onSystem}. */
+/** The parts of the system that a server of a runtime uses besides: see {@link Surroundings.onSystem}. */
 export type ServedSystem = Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn' | 'on'>;
 
-/** What surrounds a runtime; the test kit and the gateway bring their own. */
+/** The surroundings of a runtime; the test kit and the gateway provide their own. */
 export interface Surroundings extends Pick<
   SystemOptions,
   'clock' | 'startThread' | 'soon' | 'sent' | 'logsPrinted'
 > {
-  /** Is given what takes values of secrets out of whatever leaves the process, what changes a pool, and what sends an event. */
+  /** Receives the scrubber, what changes a pool, and what sends an event. */
   readonly onSystem?: (system: ServedSystem) => void;
-  /** The config as it was loaded before. Default: it is loaded. */
+  /** The config, if it is loaded already. Default: it is loaded. */
   readonly loaded?: LoadedConfig;
-  /** Is given what opens the page of the inspector, where there is to be one. Default: it is opened before the runtime is there. */
+  /**
+   * Receives a function that opens the page of the inspector, if there is to be one. Default: the page is opened before
+   * the runtime is returned.
+   */
   readonly onPage?: (open: () => Promise<void>) => void;
-  /** Is given what starts the instances that the config lists. Default: they are started before the runtime is there. */
+  /**
+   * Receives a function that starts the instances that the config lists. Default: they are started before the runtime
+   * is returned.
+   */
   readonly onStanding?: (start: StartStanding) => void;
 }
 

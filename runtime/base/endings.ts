@@ -1,17 +1,17 @@
 /**
- * Why an incarnation ended, as the physical cause:
- * - `done`: by itself, its machine is done
- * - `stopped`: by `ref.stop()`, or by the machine that is its parent
- * - `error`: it failed, at its start too; or its thread ended with an uncaught error
- * - `exit`: its thread ended without one, as with `process.exit()`
+ * Why an incarnation ended:
+ * - `done`: its machine is done
+ * - `stopped`: `ref.stop()`, or the machine that is its parent, stopped it
+ * - `error`: it failed, also while starting; or its thread ended with an uncaught error
+ * - `exit`: its thread ended without an error, as with `process.exit()`
  * - `oom`: its thread reached its memory limit
- * - `hang`: its thread did nothing else for `watchdog.killMs`, and was ended
- * - `init-timeout`: it or its thread was not up within `startTimeoutMs`
- * - `shutdown`: by `runtime.stop()`
+ * - `hang`: its thread was busy with one thing for `watchdog.killMs`, and was ended
+ * - `init-timeout`: it or its thread did not start within `startTimeoutMs`
+ * - `shutdown`: `runtime.stop()` ended it
  */
 export type StopReason = 'done' | 'stopped' | 'error' | 'exit' | 'oom' | 'hang' | 'init-timeout' | 'shutdown';
 
-/** The end of one incarnation, as its watchers hear it, once. */
+/** The end of one incarnation; watchers receive it once. */
 export interface IncarnationEnd {
   /** `agent/id`. */
   readonly address: string;

@@ -1,6 +1,6 @@
 /**
- * Every code a {@link HoldfastError} can carry. Codes are stable: match on them, never on messages.
- * What each one means and what to do about it stands in `docs/errors.md`.
+ * Every code a {@link HoldfastError} can carry. Codes are stable: match on them, never on messages. `docs/errors.md`
+ * says what each one means and what to do about it.
  */
 export type HoldfastErrorCode =
   | 'CONFIG_INVALID'
@@ -41,8 +41,8 @@ export type HoldfastErrorCode =
   | 'ISOLATION_UNAVAILABLE';
 
 /**
- * Whether the same call may succeed later without any change: no caller, no config, no agent, no grant.
- * A new code has to say so here.
+ * Whether the same call may succeed later with the same caller, config, agents and grants. Each new code needs an entry
+ * here.
  */
 const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   CONFIG_INVALID: false,
@@ -88,14 +88,14 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   ISOLATION_UNAVAILABLE: false,
 };
 
-/** What {@link HoldfastError.retryable} is for a code; false for text that is none of its codes. */
+/** The value of {@link HoldfastError.retryable} for a code; `false` for a text that is not one of the codes. */
 export function isRetryable(code: string): boolean {
   return Object.hasOwn(retryable, code) && retryable[code as HoldfastErrorCode];
 }
 
 /**
- * The one error class of Holdfast. `code` is stable, `message` says what to do next, `cause` is the
- * underlying error where there is one, `retryable` says whether to try again.
+ * The one error class of Holdfast. `code` is stable, `message` says what to do next, `cause` is the underlying error if
+ * there is one, and `retryable` says whether to try again.
  *
  * @example
  * ```ts
@@ -117,20 +117,20 @@ export class HoldfastError extends Error {
    * Whether the same call may succeed later without any change: `true` for `MAILBOX_FULL`, `false` for
    * `CONFIG_INVALID`. The code alone decides; `docs/errors.md` has the table. It does not say whether the call took
    * effect: an ask that timed out may still be handled, so repeat only what is safe to do twice. Wait between attempts,
-   * and make only so many: what was the cause may not pass.
+   * and limit their number: the cause may persist.
    */
   get retryable(): boolean {
     return isRetryable(this.code);
   }
 }
 
-/** One thing that is wrong with a config. */
+/** One problem of a config. */
 export interface ConfigProblem {
-  /** Stable within `CONFIG_INVALID`, such as `unknown-key` or `max-threads-conflict`. */
+  /** The kind of problem, such as `unknown-key` or `max-threads-conflict`; stable. */
   readonly code: string;
-  /** What is wrong, with the received value, and what to write instead. */
+  /** The problem, with the received value, and what to write instead. */
   readonly message: string;
-  /** Where in the config, as keys from the root. */
+  /** The place in the config, as keys from the root. */
   readonly path: readonly (string | number)[];
   /** The file the config came from; absent for a config given as an object. */
   readonly file?: string;
@@ -140,7 +140,7 @@ export interface ConfigProblem {
   readonly column?: number;
 }
 
-/** `CONFIG_INVALID` and `AGENT_MODULE_NOT_FOUND`: every problem of the config at once. */
+/** The error of a config, with every problem at once: `CONFIG_INVALID` or `AGENT_MODULE_NOT_FOUND`. */
 export class ConfigError extends HoldfastError {
   readonly problems: readonly ConfigProblem[];
 

@@ -3,7 +3,7 @@ import { callUser } from './user-call.ts';
 import type { Scrubbing } from './scrubbing.ts';
 import { shownText } from './shown-text.ts';
 
-/** pino's shape, fields first: a pino instance fits as it is. */
+/** A logger with the shape of pino's: fields first. A pino instance is one. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -12,8 +12,8 @@ export interface Logger {
 }
 
 /**
- * Passes on what it is told without the values of secrets, in fields, messages and errors. It never throws: when the
- * logger fails, also by a promise that rejects, `failed` hears of it, once.
+ * Wraps a logger so that no value of a secret reaches it in fields, messages or errors. The wrapper never throws: when
+ * the logger fails, also by a promise that rejects, `failed` is called, once.
  */
 export function scrubbedLogger(
   logger: Logger,

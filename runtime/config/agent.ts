@@ -1,16 +1,16 @@
 import type { AgentConfig } from './agent-schema.ts';
 
-/** An agent that carries the type of its logic, so that `spawn`, `send` and snapshots are typed by it. */
+/** An agent's config that carries the type of its logic, which then types `spawn`, `send` and snapshots. */
 export type TypedAgentConfig<TLogic, TReplies = unknown> = AgentConfig & {
   /** Type only: never present at run time. */
   logic?: TLogic;
-  /** Type only: what it replies, by the type of the event. */
+  /** Type only: the replies, by the type of the event. */
   replies?: TReplies;
 };
 
 /**
- * Says of which logic an agent is, and what it replies to which events. Type only: returns `config` unchanged and loads
- * nothing. Logic does not say what it replies, so nobody checks the second type; keep it beside the machine.
+ * Declares the logic of an agent, and its replies by the type of the event. Type only: returns `config` unchanged and
+ * loads nothing. The type of the replies is not checked, since logic does not declare them; keep it beside the machine.
  *
  * @example
  * ```ts

@@ -6,58 +6,58 @@ import { hasMoved } from '../mailbox/transfer.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
 import type { StopReason } from '../base/endings.ts';
 
-/** What an envelope is suspected of: it was in hand when the instance, or its thread, came to its end. */
+/** The evidence against an envelope that was in hand when the instance, or its thread, ended. */
 export interface Evidence {
-  /** How that ended. */
+  /** The cause of that end. */
   readonly cause: StopReason;
   /** `holdfast:<threadId>:<n>` */
   readonly thread: string;
-  /** What the instance or its thread failed with. */
+  /** The error that the instance or its thread failed with. */
   readonly error: unknown;
 }
 
 /** An envelope that was not handled. */
 export interface DeadLetter {
-  /** Unique within the runtime; a letter keeps it when a replay fails. */
+  /** The id, unique within the runtime; a letter keeps it when a replay fails. */
   readonly id: string;
   /** `agent/id`. */
   readonly address: string;
   readonly reason: DeadLetterReason;
   /**
-   * The event, as it was sent, by reference; one that carries the value of a secret is shown as a copy without it, and
-   * is whole when it is replayed. Of a truncated letter it is `{ type }`, or undefined if the event had
-   * no string as its type, or one of more than 256 characters; one whose memory `transfer` had moved keeps the rest.
+   * The event as it was sent, by reference. An event that carries the value of a secret is shown as a copy without the
+   * value, and replayed whole. In a truncated letter it is `{ type }`, or `undefined` if the type was not a string or
+   * had more than 256 characters; an event whose memory `transfer` moved keeps the rest.
    */
   readonly event: unknown;
   readonly incarnation: number;
-  /** Milliseconds since the epoch; of a letter whose replay failed, since then. */
+  /** Milliseconds since the epoch; for a letter whose replay failed, the time of that failure. */
   readonly at: number;
-  /** How often it was replayed and failed again. */
+  /** The number of replays that failed. */
   readonly replays: number;
   /**
-   * Of an `unclonable` one: what of the event cannot cross, with the keys that lead there and no value. Of one that an agent
-   * sent with `activate`: why nobody could be started.
+   * For an `unclonable` letter: the part of the event that cannot cross, with the keys that lead to it and without a
+   * value. For a letter that an agent sent with `activate`: why no instance could be started.
    */
   readonly why?: string;
-  /** Only of a `poison` letter: why it is suspected. It had one attempt; `replay` gives it another. */
+  /** Only in a `poison` letter: why it is suspected. It had one attempt; `replay` gives it another. */
   readonly evidence?: Evidence;
-  /** The instance at `address` sent it to its parent, which it does not have, or which may not be told so by it. */
+  /** The instance at `address` sent it to its parent, which does not exist, or which may not be sent that event. */
   readonly toParent?: true;
   /**
-   * How many events this letter stands for, when they died with the thread of the agent that sent or emitted them, which
-   * alone had them: they were counted and cannot be shown.
+   * The number of events that this letter stands for, when they were lost with the thread of the agent that sent or
+   * emitted them. They were counted, and cannot be shown.
    */
   readonly lost?: number;
-  /** Only with `lost`: the instance at `address` itself had emitted them, or sent them to its parent. */
+  /** Only with `lost`: the instance at `address` had emitted the events, or sent them to its parent. */
   readonly toHost?: true;
   /**
-   * The body of the event is not kept: it was too large, could not be read, made room for later ones, or has moved to
-   * the thread (`transfer`).
+   * The body of the event is not kept: it was too large, could not be read, had to make room for later ones, or has
+   * moved to the thread (`transfer`).
    */
   readonly truncated?: true;
 }
 
-/** What whoever refuses an envelope tells of it; `inPart`: of the event only the type is known. */
+/** A dead letter as it is reported; `inPart`: only the type of the event is known. */
 export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'replays' | 'truncated'> & {
   readonly inPart?: boolean;
 };

@@ -18,21 +18,21 @@ import type { WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState, PersistedTimer } from '../xstate/persisted-timer.ts';
 import { stopRoot } from '../xstate/xstate5.ts';
 
-/** How long to wait, and when to give up earlier. */
+/** The time to wait, and a signal to give up earlier. */
 export interface WaitFor {
   /** Milliseconds; `Infinity` for no limit. */
   readonly timeoutMs?: number;
-  /** Rejects the promise with the signal's reason; the event may still be handled. */
+  /** A signal whose abort rejects the promise with its reason; the event may still be handled. */
   readonly signal?: AbortSignal;
 }
 
-/** A deep snapshot of an instance, as plain data: `spawn` with `snapshot` continues from it. */
+/** A deep snapshot of an instance as plain data; `spawn` with `snapshot` continues from it. */
 export interface PersistedEnvelope {
   readonly v: 1;
   readonly address: string;
-  /** What XState persisted, children included. */
+  /** The snapshot that XState persisted, children included. */
   readonly snapshot: unknown;
-  /** Timers that had not come; one made before this field came to be has none. */
+  /** The pending timers; absent in a snapshot made before this field existed. */
   readonly timers?: readonly PersistedTimer[];
   /** The machine's own `version`, if it has one. */
   readonly version?: string;
@@ -40,63 +40,65 @@ export interface PersistedEnvelope {
   readonly at: number;
 }
 
-/** What an agent reference has beyond an XState actor reference. */
+/** The members that an agent reference has beyond those of an XState actor reference. */
 export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknown> {
-  /** `agent/id`, ids percent-encoded. */
+  /** The address, `agent/id`, with the id percent-encoded. */
   readonly address: string;
   readonly agent: string;
-  /** The pool. */
+  /** The `threadId` of the pool. */
   readonly threadId: string;
-  /** Node's id of the worker thread that hosts the instance now; -1 while it has none. */
+  /** Node's id of the worker thread that hosts the instance; -1 while it has none. */
   readonly thread: number;
-  /** 1, or one more than the store has seen, and one more with each restart. */
+  /** The incarnation: 1, or one more than the last in the store; it grows by one with each restart. */
   readonly incarnation: number;
   /**
-   * Sends an event and resolves when the instance has handled it, also when its turn threw: the way to go at its pace.
-   * Default 30 s.
-   * Rejects with `MAILBOX_FULL`, `MESSAGE_UNCLONABLE`, `MESSAGE_TOO_LARGE`, `AGENT_STOPPED`, `THREAD_CRASHED`,
-   * `ASK_TIMEOUT` or `OPTION_INVALID`.
+   * Sends an event, and resolves when the instance has handled it, also when its turn threw; await it to keep to the
+   * pace of the instance. `timeoutMs` defaults to 30 s. Rejects with `MAILBOX_FULL`, `MESSAGE_UNCLONABLE`,
+   * `MESSAGE_TOO_LARGE`, `AGENT_STOPPED`, `THREAD_CRASHED`, `ASK_TIMEOUT` or `OPTION_INVALID`.
    */
   deliver(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<void>;
   /**
-   * Sends an event and resolves with what the instance replies (`reply`, `replyTo`). Default 5 s, as in OTP.
-   * Rejects like `deliver`, and with `ASK_UNANSWERED` at once when the turn ends without a reply. Of the type that `agent`
-   * declares for the event, or that the call says, as in `ask<number>(…)`; nobody checks that at run time.
+   * Sends an event, and resolves with the reply of the instance (`reply`, `replyTo`). `timeoutMs` defaults to 5 s, as
+   * in OTP. Rejects as `deliver` does, and with `ASK_UNANSWERED` as soon as the turn ends without a reply. The type of
+   * the reply is the one that `agent` declares for the event, or the one that the call names, as in `ask<number>(…)`;
+   * it is not checked at run time.
    */
   ask<TReply = never, TType extends EventFromLogic<TLogic>['type'] = EventFromLogic<TLogic>['type']>(
     event: EventOfType<EventFromLogic<TLogic>, TType>,
     options?: WaitFor,
   ): Promise<Answer<TReply, TReplies, TType>>;
-  /** The current snapshot, asked of the thread after everything sent before was handled. Default 5 s. */
+  /** Resolves with the current snapshot, after everything sent before has been handled. `timeoutMs` defaults to 5 s. */
   snapshot(options?: { readonly timeoutMs?: number }): Promise<SnapshotFrom<TLogic>>;
   /**
-   * A deep persisted snapshot, children and timers included. Default 5 s. Rejects with `REPLY_UNCLONABLE` when the context
-   * or a child holds what cannot be cloned, with `SECRET_IN_SNAPSHOT` when it carries the value of a secret.
+   * Resolves with a deep persisted snapshot, children and timers included. `timeoutMs` defaults to 5 s. Rejects with
+   * `REPLY_UNCLONABLE` when the context or a child holds a value that cannot be cloned, and with `SECRET_IN_SNAPSHOT`
+   * when the snapshot carries the value of a secret.
    */
   persist(options?: { readonly timeoutMs?: number }): Promise<PersistedEnvelope>;
   /**
-   * Whether the machine would take the event now, guards included. Default 5 s. Rejects with
-   * `MESSAGE_UNCLONABLE`, or with what a guard threw.
+   * Resolves with whether the machine would take the event now, guards included. `timeoutMs` defaults to 5 s. Rejects
+   * with `MESSAGE_UNCLONABLE`, or with the error that a guard threw.
    */
   can(event: EventFromLogic<TLogic>, options?: { readonly timeoutMs?: number }): Promise<boolean>;
   /**
-   * Tells once, with the cause, when the current incarnation ends, also when a restart follows: a monitor as in OTP.
-   * While the instance waits for its restart it tells of the next incarnation; after the instance has ended for good or
-   * was quarantined, of the last one, at once. The listener never runs before `watch` has returned.
+   * Calls the listener once, with the cause, when the current incarnation ends, also when a restart follows: a monitor
+   * as in OTP. While the instance waits for its restart, the next incarnation is watched; after the instance has ended
+   * for good or was quarantined, the listener hears at once of the end of the last one. The listener never runs before
+   * `watch` has returned.
    */
   watch(listener: WatchListener): Subscription;
   /**
-   * Has a quarantined instance begin anew: its next incarnation gets what waits in the mailbox, and no failure counts
-   * any more. Resolves when it runs; at once when it does so already. This reference works again; observers were told
-   * of the end and subscribe again. Rejects with `AGENT_STOPPED` when the instance has ended for good, with
+   * Restarts a quarantined instance: its next incarnation gets what waits in the mailbox, and earlier failures no
+   * longer count. Resolves when it runs; at once if it runs already. This reference works again; observers were told of
+   * the end and must subscribe again. Rejects with `AGENT_STOPPED` when the instance has ended for good, with
    * `AGENT_QUARANTINED` when it fails too often again before it runs, with `RUNTIME_STOPPED`.
    */
   resume(): Promise<void>;
-  /** Ends the instance, a quarantined one too; what waits in its mailbox becomes dead letters. Idempotent. */
+  /** Ends the instance, also a quarantined one; the events in its mailbox become dead letters. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** A running instance: an XState actor reference, and what only a threaded agent has. */
+/** A reference to an instance: an XState actor reference with the members that only an agent in a thread has. */
 export type AgentRef<TLogic extends AnyActorLogic = AnyActorLogic, TReplies = unknown> = Omit<
   ActorRefFrom<TLogic>,
   'stop' | keyof AgentRefMethods<TLogic>

@@ -10,16 +10,16 @@ const movables = arrayOf(
 );
 
 /**
- * Marks an event, a reply or an emitted event, so that the `ArrayBuffer`s, `MessagePort`s and web streams of the list move to
- * the other thread instead of being copied; a port and a stream can only move. Returns the same value. As with `postMessage`, what has
- * moved is of no use any more where it came from. Moved memory does not count towards `mailbox.maxBytes`. Node's own pool
- * of small buffers does not move; what is cut from it is copied.
+ * Marks an event, a reply or an emitted event, so that the `ArrayBuffer`s, `MessagePort`s and web streams of the list
+ * move to the other thread instead of being copied; a port and a stream can only move. Returns the same value. As with
+ * `postMessage`, the sender can no longer use what has moved. Moved memory does not count towards `mailbox.maxBytes`.
+ * Node's pool of small buffers does not move; a buffer cut from it is copied.
  *
  * A value moves once: sent again it becomes a dead letter with the reason `unclonable`, or, for a reply, a
  * `REPLY_UNCLONABLE`. An event that had left when its instance crashed cannot be sent to the next incarnation, and
- * becomes a dead letter with the reason `crashed`. The input of `spawn` is copied always, because a restart needs it.
+ * becomes a dead letter with the reason `crashed`. The input of `spawn` is always copied, because a restart needs it.
  *
- * @throws {HoldfastError} `OPTION_INVALID` when the list is no array
+ * @throws {HoldfastError} `OPTION_INVALID` when the list is not an array
  * @example
  * ```ts
  * ref.send(transfer({ type: 'frame', pixels }, [pixels.buffer]));

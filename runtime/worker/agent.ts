@@ -28,10 +28,10 @@ export { log, type Log } from './log.ts';
 export type { Self } from './thread-state.ts';
 
 /**
- * An action that answers the ask which carried this event, with a value or with what a function gives. The event may be forwarded with `sendTo` or pass
- * through `always` and entry actions; it is another event after `raise`. A second answer is ignored, and so is
- * an answer to an event that nobody asked with. Outside a Holdfast thread it does nothing, so that a machine can
- * be tested alone.
+ * An action that replies to the ask that carried this event, with a value or with the result of a function. The event
+ * may be forwarded with `sendTo`, or pass through `always` and entry actions; after `raise` it is another event. A
+ * second reply is ignored, and so is a reply to an event that was not asked. Outside a Holdfast thread the action does
+ * nothing, so that a machine can be tested alone.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export function reply<
     replyTo(event, typeof value === 'function' ? value({ context, event }) : value);
 }
 
-/** {@link reply} for logic without actions, such as `fromTransition`: answers the ask that `event` came with. */
+/** {@link reply} for logic without actions, such as `fromTransition`: replies to the ask that carried `event`. */
 export function replyTo(event: AnyEventObject, value: unknown): void {
   const ask = openAsk(event);
   if (ask?.state !== 'open') return;
@@ -63,19 +63,22 @@ function openAsk(event: AnyEventObject): OpenAsk | undefined {
   return state.event === event ? state.ask : state.asks.get(event);
 }
 
-/** An ask that will be answered later. Plain data: it may live in context, and be persisted with it. */
+/**
+ * A token for an ask that will be answered later. It is plain data: it may live in the context, and be persisted with
+ * it.
+ */
 export interface ReplyToken {
   readonly type: 'holdfast.reply';
   readonly address: string;
   readonly incarnation: number;
-  /** 0 when nobody asked. */
+  /** 0 when the event was not asked. */
   readonly ask: number;
 }
 
 /**
- * Puts off the answer to the ask that `event` came with: the turn may end without one, and {@link answer} gives it
- * later, until the asker’s time is up. Only the incarnation that put it off can answer, in whatever thread it is, and the one
- * that goes on for it after a restart of the gateway.
+ * Defers the reply to the ask that carried `event`: the turn may end without one, and {@link answer} gives it later,
+ * before the deadline of the ask. Only the incarnation that deferred it can answer, in whichever thread it runs, and
+ * the incarnation that continues it after a restart of the gateway.
  *
  * @example
  * ```ts
@@ -93,15 +96,18 @@ export function deferReply(event: AnyEventObject): ReplyToken {
   return { type: 'holdfast.reply', address, incarnation, ask: ask.id };
 }
 
-/** A value, or how to get it where the action stands. */
+/** A value, or a function of the action's arguments that returns it. */
 export type Expression<TContext, TEvent, T> = T | ((args: { context: TContext; event: TEvent }) => T);
 
-/** What may cross to the asker. Not `unknown`, beside which a function's arguments would be of no known type. */
+/**
+ * A value that may cross to the asker. Not `unknown`, since the arguments of a function beside it would then have no
+ * known type.
+ */
 export type Cloneable = object | string | number | bigint | boolean | null | undefined;
 
 /**
- * An action that answers an ask which {@link deferReply} has put off. A token of another incarnation, or of an ask
- * that was answered or is over, is ignored and logged. Outside a Holdfast thread it does nothing.
+ * An action that answers an ask that {@link deferReply} has deferred. A token of another incarnation, or of an ask that
+ * was answered or is over, is ignored and logged. Outside a Holdfast thread the action does nothing.
  */
 export function answer<
   TContext extends MachineContext,
@@ -145,8 +151,8 @@ function isToken(token: unknown): token is ReplyToken {
 }
 
 /**
- * Where this instance runs. Known during a turn, that is in actions, guards, reducers and at creation;
- * `undefined` outside a Holdfast thread and after an `await`.
+ * Returns the address, thread and pool of this instance. Known during a turn, that is in actions, guards, reducers and
+ * at creation; `undefined` outside a Holdfast thread and after an `await`.
  */
 export function self(): Self | undefined {
   return threadState().current?.self;
