@@ -1,25 +1,31 @@
-/** Time and chance, as the runtime uses them; tests bring their own. */
+/**
+ * Time and chance, as the runtime uses them. It is the only kind of clock: code that needs less of it declares a `Pick`,
+ * and tests provide their own. `now` and `date` count from the same epoch.
+ */
 export interface Clock {
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(handle: unknown): void;
-  /** A timer that is set no longer keeps the process alive. */
+  /** Keeps a pending timer from keeping the process alive. */
   unref?(handle: unknown): void;
-  /** Milliseconds that never go back. */
+  /** Milliseconds since the epoch, with fractions, that never go back: for deadlines, ages and durations. */
   now(): number;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch by the calendar, which may be set back: for times that another process reads. */
   date(): number;
   /** In [0, 1). */
   random(): number;
 }
 
-/** Node fires a longer timer at once, this one is 24 days; and it warns of one below 0. */
-const LONGEST_MS = 2 ** 31 - 1;
+/** The longest delay of a timer, 24 days: Node fires a longer one at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const { timeOrigin } = performance;
 
 export const systemClock: Clock = {
-  setTimeout: (run, ms) => setTimeout(run, Math.max(0, Math.min(ms, LONGEST_MS))),
+  // Node warns of a delay below 0.
+  setTimeout: (run, ms) => setTimeout(run, Math.max(0, Math.min(ms, LONGEST_TIMER_MS))),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
   unref: (handle) => void (handle as NodeJS.Timeout).unref(),
-  now: () => performance.now(),
+  now: () => timeOrigin + performance.now(),
   date: () => Date.now(),
   random: () => Math.random(),
 };

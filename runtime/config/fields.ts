@@ -1,10 +1,5 @@
 import { z } from 'zod';
-
-/**
- * The longest time span a Node timer can wait, in milliseconds (2^31 - 1, about 24.8 days). A longer one
- * would fire after 1 ms, so the schema refuses it.
- */
-export const LONGEST_TIMER_MS = 2_147_483_647;
+import { LONGEST_TIMER_MS } from '../base/clock.ts';
 
 // The message of each building block completes "expected …", so that a report can say what to write.
 
@@ -17,7 +12,7 @@ export function integer(min: number, max?: number) {
     .max(max ?? Number.MAX_SAFE_INTEGER, expected);
 }
 
-/** A time span in whole milliseconds of at least `min` that a Node timer can wait. */
+/** A time span in whole milliseconds, at least `min` and no longer than a Node timer can wait. */
 export function timeSpan(min: 0 | 1) {
   return integer(min, LONGEST_TIMER_MS);
 }

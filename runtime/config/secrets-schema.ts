@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { integer, LONGEST_TIMER_MS, namedMap, numeric, text, timeSpan } from './fields.ts';
+import { LONGEST_TIMER_MS } from '../base/clock.ts';
+import { integer, namedMap, numeric, text, timeSpan } from './fields.ts';
 
 /** The secret providers that are built in. Others come with `RuntimeOptions.providers`. */
 export const BUILT_IN_PROVIDERS = ['aws-secrets-manager', 'env', 'file', 'exec'] as const;

@@ -4,6 +4,7 @@ import type { Tag } from '../mailbox/tag.ts';
 import { bytesIn, measure } from '../mailbox/size.ts';
 import { hasMoved } from '../mailbox/transfer.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
+import { TYPE_LENGTH } from '../base/type-length.ts';
 import type { StopReason } from '../base/endings.ts';
 
 /** The evidence against an envelope that was in hand when the instance, or its thread, ended. */
@@ -68,8 +69,6 @@ const KEPT = 1000;
 const KEPT_MS = 60 * 60 * 1000;
 /** Bytes of all kept events together, as `measure` estimates them: sixteen events of the largest size. */
 const KEPT_BYTES = 16 * 1024 * 1024;
-/** Characters of a type that outlives its event; a longer one is data. */
-const TYPE_LENGTH = 256;
 /** Replays of one letter at most, see DEFAULTS in the design. */
 const MAX_REPLAYS = 3;
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { addressOf } from '../base/address.ts';
-import { LONGEST_TIMER_MS, text } from '../config/fields.ts';
+import { LONGEST_TIMER_MS } from '../base/clock.ts';
+import { text } from '../config/fields.ts';
 import { isReserved } from '../base/reserved-types.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Activations } from './activations.ts';

@@ -1,10 +1,10 @@
 import type { Tag } from './tag.ts';
 
-/** The part of a clock that a deadline needs. */
+/** The part of the runtime's clock that a deadline needs; this room imports nothing, so it declares the part itself. */
 export interface TimeoutClock {
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(handle: unknown): void;
-  /** Milliseconds that never go back. */
+  /** Milliseconds since the epoch that never go back. */
   now(): number;
   /** A timer that is set no longer keeps the process alive. */
   unref?(handle: unknown): void;

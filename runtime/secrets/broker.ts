@@ -5,7 +5,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Audit } from './audit.ts';
 import { builtinCapabilities } from './capabilities/builtin-capabilities.ts';
 import { createSecretsCache, secretsStopped, type SecretsCacheOptions } from './values/cache.ts';
-import { systemSecretsClock } from './values/secrets-clock.ts';
+import { systemClock } from '../base/clock.ts';
 import type { Capability } from './capabilities/capability.ts';
 import { runCapability } from './capabilities/capability-call.ts';
 import { fetchDeclared, type DeclaredGrants } from './declared-secrets.ts';
@@ -132,10 +132,12 @@ const handleDeadlineMs = 1_000;
  * @throws {HoldfastError} `CONFIG_INVALID`: an unknown provider or wrong options, or two capabilities of one name
  */
 export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroker {
-  const { clock = systemSecretsClock, onRotated, onWarning = processWarning } = options;
+  const { clock = systemClock, onRotated, onWarning = processWarning } = options;
   const { audit, scrubber } = options;
   const capabilities = capabilitiesByName(options.capabilities ?? []);
   const cache = createSecretsCache({ ...options, onWarning });
+  // Events have whole milliseconds.
+  const now = (): number => Math.round(clock.now());
   const injector = createInjector({ ...options.inject, now: () => clock.now() });
   const notices = createRotationNotices(onWarning);
   const holders = new Map<string, Holder>();
@@ -143,7 +145,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   cache.onNews(tellHolders);
 
   function tellHolders(news: SecretNews, spec: SecretEntrySpec): void {
-    const at = clock.now();
+    const at = now();
     for (const holder of holders.values()) {
       for (const live of holder.grants.values()) {
         if (live.spec.key === spec.key) tell(holder, live, news, at);
@@ -175,14 +177,14 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   /** Tells one that continues where a secret stands, as soon as that is known; what it missed meanwhile is no matter. */
   function greet(holder: Holder, live: LiveGrant): void {
     const greeting = (epoch: number, versionId: string, cause: SecretNews['cause'] = 'poll'): void =>
-      tell(holder, live, { type: 'rotated', epoch, versionId, cause }, clock.now());
+      tell(holder, live, { type: 'rotated', epoch, versionId, cause }, now());
     const { epoch = 0, versionId, cause, trouble, graceUntil } = cache.known(live.spec) ?? {};
     const isHeld = trouble === undefined || trouble === 'stale';
     if (isHeld && epoch > 0 && versionId !== undefined) greeting(epoch, versionId, cause);
     if (trouble !== undefined) {
       const version = versionId === undefined ? {} : { versionId };
       const until = graceUntil === undefined ? {} : { graceUntil };
-      tell(holder, live, { type: trouble, epoch, ...version, cause: cause ?? 'poll', ...until }, clock.now());
+      tell(holder, live, { type: trouble, epoch, ...version, cause: cause ?? 'poll', ...until }, now());
     }
     if (epoch > 0 || trouble !== undefined) return;
     if (live.spec.ttlMs === 0) return;

@@ -1,7 +1,7 @@
+import { TYPE_LENGTH } from '../base/type-length.ts';
+
 /** Warnings of large events at most. */
 const MAX_WARNINGS = 1000;
-/** Characters of a type; a longer one is data. */
-const TYPE_LENGTH = 256;
 
 /** Warns of events that are larger than their agent's `mailbox.warnBytes`: once for each type, for it will come again. */
 export class LargeEvents {

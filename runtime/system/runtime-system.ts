@@ -236,7 +236,8 @@ export class RuntimeSystem {
       ...(config.maxSecrets !== undefined && { maxEntries: config.maxSecrets }),
       ...(options.customProviders && { customProviders: options.customProviders }),
       ...(options.capabilities && { capabilities: options.capabilities }),
-      ...(options.clock && secretsTime(options.clock)),
+      clock: this.clock,
+      random: () => this.clock.random(),
       start: (logic, identity) =>
         createActor(logic, { ...identity, parent: this.supervisor as AnyActorRef }).start(),
       scrubber: this.scrubber,
@@ -648,9 +649,4 @@ export class RuntimeSystem {
 /** A name as the caller wrote it, who may have written anything. */
 function quoted(name: unknown): string {
   return typeof name === 'string' ? `"${name}"` : kindOf(name);
-}
-
-/** The broker keeps time by the calendar. */
-function secretsTime(clock: Clock): Pick<SecretsBrokerOptions, 'clock' | 'random'> {
-  return { clock: { ...clock, now: () => clock.date() }, random: () => clock.random() };
 }

@@ -2,7 +2,7 @@ import type { AnyActorRef } from 'xstate';
 import { toInspection, type InspectionEvent, type Naming } from './inspection.ts';
 import type { Inspected } from '../xstate/inspected.ts';
 import { snapshotOf } from '../xstate/xstate5.ts';
-import type { Clock } from '../xstate/actor-clock.ts';
+import type { Clock } from '../base/clock.ts';
 
 /** Of each 100 ms so many go into showing actors; beyond them only their latest states are shown, a moment later. */
 const windowMs = 100;

@@ -2,7 +2,7 @@ import { HoldfastError } from '../base/errors.ts';
 import { isClonable } from '../wire/errors.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
 import type { CarriedAsk, Departed } from '../wire/protocol.ts';
-import type { Clock } from '../xstate/actor-clock.ts';
+import type { ActorClock } from '../xstate/actor-clock.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 
@@ -15,7 +15,7 @@ const LOOK_MS = 20;
 const HOLD_MS = 2500;
 
 export interface DeparturesOptions {
-  readonly clock: Clock;
+  readonly clock: ActorClock;
   readonly loop?: EventLoop | undefined;
   /** What it sent to others is not handled yet, or an ask is still on its way through it. */
   readonly isBusy: (instance: HostedInstance) => boolean;

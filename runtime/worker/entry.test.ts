@@ -72,7 +72,7 @@ describe('a worker', () => {
       /^(actors|providers|props|examples)\/|^runtime\/(secrets|config|testing|cli|gateway|store|telemetry|inspect)\//;
     expect(ours.filter((path) => forbidden.test(path))).toEqual([]);
     const allowed =
-      /^runtime\/(worker|wire|mailbox|xstate)\/|^runtime\/(errors|suspicion|refusal|reserved-types|transfer|[a-z]+-check|user-call|user-module)\.ts$|^node_modules\/(xstate|comlink)\//;
+      /^runtime\/(base|mailbox|wire|worker|xstate)\/|^runtime\/dead-letters\/(refusal|suspicion)\.ts$|^node_modules\/(xstate|comlink)\//;
     expect(ours.filter((path) => !allowed.test(path))).toEqual([]);
     expect(urls.filter((url) => /zod|momoa|@aws-sdk|@smithy|opentelemetry|levenshtein/.test(url))).toEqual(
       [],

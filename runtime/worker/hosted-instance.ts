@@ -10,7 +10,7 @@ import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import { notRestored } from '../xstate/restored-parts.ts';
 import { createHostedActor, snapshotOf, type HostedActor } from '../xstate/xstate5.ts';
-import type { Clock } from '../xstate/actor-clock.ts';
+import type { ActorClock } from '../xstate/actor-clock.ts';
 import { agentRef } from './peer-ref.ts';
 import { createNaming } from './inspection-naming.ts';
 import type { Reports } from './reports.ts';
@@ -23,7 +23,7 @@ export interface HostedInstanceOptions {
   readonly logic: AnyActorLogic;
   readonly bridge: HostBridge;
   readonly reports: Reports;
-  readonly clock: Clock;
+  readonly clock: ActorClock;
   /** Shows what its actors do, when the request says that it is inspected. */
   readonly inspection?: Pick<InspectionFeed, 'observe'> | undefined;
   /** Where the thread notes what its slot has handled, and whether an envelope of it is in hand. */

@@ -2,7 +2,7 @@ import type { AnyActorRef } from 'xstate';
 import { ROOT_ID, type Naming } from '../wire/inspection.ts';
 import type { ActivateRequest } from '../wire/protocol.ts';
 import { parentOf } from '../xstate/xstate5.ts';
-import type { Clock } from '../xstate/actor-clock.ts';
+import type { ActorClock } from '../xstate/actor-clock.ts';
 
 let events = 0;
 
@@ -12,7 +12,7 @@ let events = 0;
  */
 export function createNaming(
   { address, incarnation }: Pick<ActivateRequest, 'address' | 'incarnation'>,
-  clock: Clock,
+  clock: ActorClock,
 ): Naming {
   const own = incarnation === 1 ? address : `${address}#${incarnation}`;
   const idOf = (ref: AnyActorRef): string | undefined => {

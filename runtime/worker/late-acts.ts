@@ -1,4 +1,4 @@
-import type { Clock } from '../xstate/actor-clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Self } from './thread-state.ts';
 
 /** The first is told at once, and then how many there were, as long as there are any: often enough to be seen. */

@@ -1,7 +1,7 @@
 import { measure } from '../mailbox/size.ts';
 import { findErrors } from '../wire/errors-within.ts';
 import { REPORT, type LogReport } from '../wire/protocol.ts';
-import type { Clock } from '../xstate/actor-clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { clonableFields, mostBytes } from './log-fields.ts';
 import type { Reports } from './reports.ts';
 import type { LogLevel } from './thread-state.ts';

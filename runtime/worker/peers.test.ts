@@ -92,7 +92,7 @@ describe('a thread that lies to another', () => {
   test('is refused what is no batch', async () => {
     const { warnings, other, next } = rig();
     other.postMessage([1, 'deliver', [70, 1, 0, 0, null]]);
-    expect(JSON.stringify(await next())).toContain('no batch');
+    expect(JSON.stringify(await next())).toContain('not a batch');
     other.postMessage([2, 'deliver', [70, 1, 0, 0, { type: 'to nobody' }]]);
     expect(await next()).toEqual([-2, [[]]]);
     expect(warnings).toEqual(['the thread refused a malformed batch from another thread']);

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { Clock } from '../xstate/actor-clock.ts';
+import type { Clock } from '../base/clock.ts';
 
 /** Bytes that wait in one stream until the host takes them, beyond which the instances of the thread wait for it. */
 const HELD_BYTES = 1024 * 1024;

@@ -20,7 +20,8 @@ import {
 } from '../wire/protocol.ts';
 import { toClonable } from '../wire/snapshot.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
-import type { Clock } from '../xstate/actor-clock.ts';
+import { systemClock } from '../base/clock.ts';
+import type { ActorClock } from '../xstate/actor-clock.ts';
 import { Departures } from './departures.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import { HostedInstance } from './hosted-instance.ts';
@@ -38,19 +39,13 @@ import { threadState, type HostBridge, type WriteLog } from './thread-state.ts';
 import { currentTrace, delayed } from './trace-context.ts';
 import { Turns } from './turns.ts';
 
-const systemClock: Clock = {
-  setTimeout: (run: () => void, ms: number): unknown => setTimeout(run, ms),
-  clearTimeout: (handle: unknown): void => clearTimeout(handle as NodeJS.Timeout),
-  date: () => Date.now(),
-};
-
 /** Reports that the host has not taken yet, beyond which the thread's instances wait: it could not keep up. */
 const MAX_UNTOLD = 32;
 
 /** What a thread is surrounded by; tests bring their own. */
 export interface ThreadSurroundings {
   /** Times the delays of its agents. */
-  readonly clock?: Clock;
+  readonly clock?: ActorClock;
   readonly loop?: EventLoop;
   /** Node's id of the thread. */
   readonly thread?: number;
@@ -160,7 +155,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   threadState().log = log;
   threadState().origin ??= new AsyncLocalStorage();
   const lateActs = createLateActs(warn, clock);
-  const machineClock: Clock = { ...clock, setTimeout: (run, ms) => clock.setTimeout(delayed(run), ms) };
+  const machineClock: ActorClock = { ...clock, setTimeout: (run, ms) => clock.setTimeout(delayed(run), ms) };
   const departures = new Departures({
     clock,
     loop,

@@ -1,7 +1,4 @@
-/** Runs and cancels delayed functions; XState's own `Clock`. */
-export interface Clock {
-  setTimeout(run: () => void, ms: number): unknown;
-  clearTimeout(handle: unknown): void;
-  /** Milliseconds since the epoch. Default: `Date.now`. */
-  date?(): number;
-}
+import type { Clock } from '../base/clock.ts';
+
+/** The clock of an actor system: what XState's own `Clock` has, and the date. Default of `date`: `Date.now`. */
+export type ActorClock = Pick<Clock, 'setTimeout' | 'clearTimeout'> & Partial<Pick<Clock, 'date'>>;

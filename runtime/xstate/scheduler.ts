@@ -1,5 +1,6 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate';
-import type { Clock } from './actor-clock.ts';
+import { LONGEST_TIMER_MS } from '../base/clock.ts';
+import type { ActorClock } from './actor-clock.ts';
 
 /** A timer that has not come yet. */
 export interface Scheduled {
@@ -17,12 +18,9 @@ interface Timer extends Scheduled {
   handle: unknown;
 }
 
-/** Node fires a longer timer at once; this one is 24 days. */
-const LONGEST_MS = 2 ** 31 - 1;
-
 /** Delays and cancels events as XState's own scheduler does, and can say what it has not sent yet. */
 export class Scheduler {
-  readonly #clock: Clock;
+  readonly #clock: ActorClock;
   readonly #relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void;
   /** Those that can be cancelled: of each id the one that was set last. */
   readonly #timers = new Map<AnyActorRef, Map<string, Timer>>();
@@ -31,7 +29,7 @@ export class Scheduler {
   #closed = false;
 
   constructor(
-    clock: Clock,
+    clock: ActorClock,
     relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void,
   ) {
     this.#clock = clock;
@@ -100,8 +98,11 @@ export class Scheduler {
   }
 
   #wait(timer: Timer, ms: number, own: Map<string, Timer>): void {
-    if (ms > LONGEST_MS) {
-      timer.handle = this.#clock.setTimeout(() => this.#wait(timer, ms - LONGEST_MS, own), LONGEST_MS);
+    if (ms > LONGEST_TIMER_MS) {
+      timer.handle = this.#clock.setTimeout(
+        () => this.#wait(timer, ms - LONGEST_TIMER_MS, own),
+        LONGEST_TIMER_MS,
+      );
       return;
     }
     timer.handle = this.#clock.setTimeout(() => {

@@ -13,7 +13,7 @@ import {
 import { HoldfastError } from '../base/errors.ts';
 import { callUser } from '../base/user-call.ts';
 import { checkHandler, checkObserver, checkSelector } from '../base/observer-check.ts';
-import type { Clock } from './actor-clock.ts';
+import type { ActorClock } from './actor-clock.ts';
 import { actorAt, movable, pathsWithin } from './family.ts';
 import {
   waitOf,
@@ -65,7 +65,7 @@ export interface HostedOptions {
   readonly timersPolicy?: TimersPolicy | undefined;
   /** A reference to another agent, for timers that were to reach it. */
   readonly agentAt?: AgentAt | undefined;
-  readonly clock: Clock;
+  readonly clock: ActorClock;
   /** Done, error and `sendParent` events: what the actor tells its parent. A callback may send one after its end. */
   readonly onParentEvent: (event: AnyEventObject) => void;
   /**

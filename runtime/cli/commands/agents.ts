@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS } from '../../config/fields.ts';
+import { LONGEST_TIMER_MS } from '../../base/clock.ts';
 import { GatewayError } from '../../gateway/gateway-error.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { gatewayOf, type GatewayOptions, pathOf, request } from '../gateway-client.ts';

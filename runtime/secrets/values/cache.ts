@@ -33,7 +33,8 @@ import {
   type CacheUse,
 } from './secret-status.ts';
 import { secretsLogic, type SecretsActorRef, type SecretsLogic } from './secrets-logic.ts';
-import { systemSecretsClock, type SecretsClock } from './secrets-clock.ts';
+import { systemClock } from '../../base/clock.ts';
+import type { SecretsClock } from './secrets-clock.ts';
 import { createVault, type Vault } from './vault.ts';
 
 /** Where a secret stands, for somebody who missed the news. */
@@ -151,7 +152,7 @@ const prefetchedPart = 0.8;
  * @throws {HoldfastError} `CONFIG_INVALID`: an unknown provider or wrong options
  */
 export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
-  const { clock = systemSecretsClock, random = Math.random, onWarning: warn = () => {} } = options;
+  const { clock = systemClock, random = Math.random, onWarning: warn = () => {} } = options;
   const { maxEntries = defaultMaxEntries } = options;
   const providers = createProviderPool(options.providers, options.customProviders ?? [], warn);
   const needs = createAnswers();
@@ -159,7 +160,8 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
   const uses = new Map<string, CacheUse>();
   const planned = new Map<string, number>();
   const stopping = new AbortController();
-  const now = (): number => clock.now();
+  // Shown in the status and in events as whole milliseconds.
+  const now = (): number => Math.round(clock.now());
   let heard: NewsListener | undefined;
 
   const warned = new Map<string, string>();

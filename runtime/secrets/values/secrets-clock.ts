@@ -1,13 +1,4 @@
-/** Time for the secrets part; xstate's `SimulatedClock` is one. */
-export interface SecretsClock {
-  /** Milliseconds since the epoch, never going back. */
-  now(): number;
-  setTimeout(fn: () => void, timeoutMs: number): unknown;
-  clearTimeout(id: unknown): void;
-}
+import type { Clock } from '../../base/clock.ts';
 
-export const systemSecretsClock: SecretsClock = {
-  now: () => Math.round(performance.timeOrigin + performance.now()),
-  setTimeout: (fn, timeoutMs) => setTimeout(fn, timeoutMs),
-  clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
-};
+/** The part of a clock that the use of secrets needs; XState's `SimulatedClock` has it. */
+export type SecretsClock = Pick<Clock, 'now' | 'setTimeout' | 'clearTimeout'>;

@@ -13,12 +13,10 @@ import {
   type SecretFetchOutcome,
 } from '../../../actors/secret-entry.ts';
 import { secretsMachine } from '../../../actors/secrets.ts';
+import { LONGEST_TIMER_MS } from '../../base/clock.ts';
 
 export type SecretsLogic = typeof secretsMachine;
 export type SecretsActorRef = ActorRefFrom<SecretsLogic>;
-
-/** Beyond this a Node timer fires at once, which would make a very long TTL a busy loop. */
-const longestTimerMs = 2_147_483_647;
 
 export interface SecretsEffects {
   fetch(input: SecretFetchInput, signal: AbortSignal): Promise<SecretFetchOutcome>;
@@ -38,7 +36,8 @@ export interface SecretsEffects {
 /** The secrets actor with its effects: what the machine leaves open, made real. */
 export function secretsLogic(effects: SecretsEffects): SecretsLogic {
   const between = (least: number): number => least + (1 - least) * effects.random();
-  const timer = (ms: number): number => Math.min(Math.max(0, ms), longestTimerMs);
+  // A longer timer fires at once, which would make a very long TTL a busy loop.
+  const timer = (ms: number): number => Math.min(Math.max(0, ms), LONGEST_TIMER_MS);
   const plan = ({ key }: SecretEntryContext, ms: number): number => {
     effects.planned(key, timer(ms));
     return timer(ms);
