@@ -5,10 +5,15 @@ import type { Attachment, Outbox } from '../mailbox/outbox.ts';
 import type { Tenant } from './tenant.ts';
 
 /** A thread, as its seats need it. */
-export interface SeatThread extends PeerThread {
+export interface SeatThread {
+  /** Its number in the pool. */
   readonly n: number;
   /** Node's id of the worker thread; -1 when it is gone. */
   readonly thread: number;
+  /** Nothing is heard of it any more. */
+  readonly gone: boolean;
+  /** The thread, as the broker knows it. */
+  readonly peer: PeerThread;
   readonly outbox: Pick<Outbox, 'ready'>;
   ask(seat: Seat, question: Question, args: readonly unknown[]): Promise<unknown>;
   watch(seat: Seat, watched: boolean): void;
@@ -21,7 +26,7 @@ export interface SeatThread extends PeerThread {
 
 /** An instance's place on a thread: without a slot until the thread is up, without an attachment until the instance runs. */
 export class Seat implements Berth {
-  readonly host: SeatThread;
+  readonly #thread: SeatThread;
   readonly instance: Tenant;
   readonly incarnation: number;
   /** Its own in the progress block; -1 until it has one. */
@@ -39,18 +44,22 @@ export class Seat implements Berth {
   /** What other agents send here. */
   readonly links: Set<PeerLink> = new Set();
 
-  constructor(host: SeatThread, instance: Tenant) {
-    this.host = host;
+  constructor(thread: SeatThread, instance: Tenant) {
+    this.#thread = thread;
     this.instance = instance;
     this.incarnation = instance.incarnation;
   }
 
+  get host(): PeerThread {
+    return this.#thread.peer;
+  }
+
   get n(): number {
-    return this.host.n;
+    return this.#thread.n;
   }
 
   get thread(): number {
-    return this.host.thread;
+    return this.#thread.thread;
   }
 
   get begun(): boolean {
@@ -59,31 +68,31 @@ export class Seat implements Berth {
 
   ready(): void {
     const { attachment } = this;
-    if (attachment !== undefined) this.host.outbox.ready(attachment);
+    if (attachment !== undefined) this.#thread.outbox.ready(attachment);
   }
 
   ask(question: Question, ...args: readonly unknown[]): Promise<unknown> {
-    return this.host.ask(this, question, args);
+    return this.#thread.ask(this, question, args);
   }
 
   watch(watched: boolean): void {
-    this.host.watch(this, watched);
+    this.#thread.watch(this, watched);
   }
 
   leave(): Promise<void> {
-    return this.host.deactivate(this);
+    return this.#thread.deactivate(this);
   }
 
   end(release: boolean): void {
-    const { attachment, host, instance } = this;
+    const { attachment, instance } = this;
     if (attachment?.attached === true) {
       // A thread that did not let go of it in time has what it was sent, and may handle it still: what came of that is
       // known when the thread has answered, or ended. Until then the place is taken.
       attachment.mailbox = instance.mailbox.split();
       return;
     }
-    if (attachment === undefined) host.giveUp(this);
+    if (attachment === undefined) this.#thread.giveUp(this);
     // A thread that is gone has given back its places all at once.
-    if (release && !host.gone) host.release();
+    if (release && !this.#thread.gone) this.#thread.release();
   }
 }

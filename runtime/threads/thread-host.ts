@@ -1,34 +1,35 @@
 import type { ThreadCause, ThreadEvent } from '../../actors/thread.ts';
-import type { MessagePort } from 'node:worker_threads';
+import { Activation } from './activation.ts';
 import { debuggerAttached } from './attached.ts';
-import { within, type Clock } from '../base/clock.ts';
-import { typeOf, type Evidence } from '../dead-letters/dead-letters.ts';
+import type { Clock } from '../base/clock.ts';
+import type { StopReason } from '../base/endings.ts';
+import type { Evidence } from '../dead-letters/dead-letters.ts';
 import type { ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import { HeapBudget } from './heap-budget.ts';
+import { hostApi } from './host-api.ts';
 import type { Question } from '../instance/berth.ts';
 import type { Tenant } from './tenant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Batch } from '../mailbox/batch.ts';
-import { Outbox, type Ack } from '../mailbox/outbox.ts';
-import { isHeaders, type TraceHeaders } from '../mailbox/trace.ts';
+import { Outbox } from '../mailbox/outbox.ts';
 import { transferablesOf } from '../mailbox/transfer.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import { Deactivations } from './deactivations.ts';
+import { doing } from './doing.ts';
+import { MoveOut } from './move-out.ts';
 import { startWorker, type OsThread, type PrintTo, type StartThread } from './os-thread.ts';
-import { isPeerRequest, type PeerBroker } from './peer-broker.ts';
-import { refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
+import type { PeerBroker } from './peer-broker.ts';
+import { askInstance } from './questions.ts';
+import { unclonableAdvice } from '../dead-letters/refusal.ts';
 import { Seat, type SeatThread } from './seat.ts';
 import { Seats } from './seats.ts';
+import { SecretUses, type UseSecret } from './secret-uses.ts';
 import { Standstill } from './standstill.ts';
-import type { Caller } from '../secrets/secret-use.ts';
-import { sharesMemory, withoutShared } from '../wire/shared-memory.ts';
 import { takeAnswers } from './thread-answers.ts';
 import {
   batchRefused,
   cannotRun,
-  nobodyWaits,
-  instanceNotStarted,
   threadAbandoned,
   threadEnded,
   threadExited,
@@ -38,10 +39,11 @@ import {
   threadUnread,
   threadUnreadable,
   unreadByThread,
-  unclonableStart,
 } from './thread-errors.ts';
 import type { MessageObserver } from '../mailbox/message-observer.ts';
 import type { ThreadInspection } from './thread-inspection.ts';
+import { ThreadCalls } from './thread-calls.ts';
+import { ThreadPeer } from './thread-peer.ts';
 import { ThreadReports } from './thread-reports.ts';
 import { VitalSigns, type ThreadVitals } from './vital-signs.ts';
 import { Watchdog } from './watchdog.ts';
@@ -49,26 +51,7 @@ import { reasonOf } from '../instance/watchers.ts';
 import { isClonable } from '../wire/errors.ts';
 import { openLink, type Link } from '../wire/link.ts';
 import { createProgress } from '../wire/progress.ts';
-import {
-  LISTS,
-  type Admission,
-  type CarriedAsk,
-  type Departed,
-  type HostMethod,
-  type LetterReport,
-  type SecretUseName,
-  type Severance,
-  type ThreadMethod,
-} from '../wire/protocol.ts';
-import {
-  isCarriedAsk,
-  isCount,
-  isDeparted,
-  isListOf,
-  isPersistedState,
-  isWireSnapshot,
-} from '../wire/shapes.ts';
-import { toUnshared, type WireSnapshot } from '../wire/snapshot.ts';
+import { LISTS, type LetterReport, type ThreadMethod } from '../wire/protocol.ts';
 
 export interface ThreadHostOptions {
   readonly pool: ResolvedPool;
@@ -96,14 +79,7 @@ export interface ThreadHostOptions {
   /** Tells the thread's actor what happened to the worker. */
   readonly tell: (event: ThreadEvent) => void;
   /** An instance asks the host to use a secret on its behalf. */
-  readonly useSecret: (
-    caller: Caller,
-    use: SecretUseName,
-    input: unknown,
-    signal: AbortSignal,
-    /** The trace that it is a part of. */
-    headers: TraceHeaders | undefined,
-  ) => Promise<unknown>;
+  readonly useSecret: UseSecret;
   readonly warn: (fields: object, message: string) => void;
   /** The host's log. */
   readonly logger: Logger;
@@ -123,13 +99,6 @@ const MB = 1024 * 1024;
 /** Violations of a thread that are told one by one; from there on each time their number has doubled. */
 const TOLD_VIOLATIONS = 10;
 
-/** What a thread may answer to a question of an instance. */
-const ANSWERS: Readonly<Record<Question, (answer: unknown) => answer is unknown>> = {
-  snapshot: isWireSnapshot,
-  persist: isPersistedState,
-  can: (answer: unknown): answer is boolean => typeof answer === 'boolean',
-  putOff: (answer: unknown): answer is readonly CarriedAsk[] => isListOf(answer, isCarriedAsk),
-};
 const SLOW =
   'a turn takes long, and the other instances of its thread wait; do such work in steps or elsewhere';
 
@@ -146,14 +115,7 @@ export class ThreadHost implements SeatThread {
   /** Resolves when the operating system has let go of it. */
   readonly exited: Promise<void>;
   #ready = false;
-  /** Of those that are to run here when the thread is up. */
-  #queue: Seat[] = [];
   #gone = false;
-  readonly #woundDown = new WeakSet<Tenant>();
-  #movingOut: 'held' | 'at-work' | undefined;
-  readonly #departures = new Set<Promise<void>>();
-  /** Uses of secrets that its instances wait for, by the number they have there. */
-  readonly #uses = new Map<number, AbortController>();
   #delivered = 0;
   #violations = 0;
   #uncaught: { readonly thrown: unknown } | undefined;
@@ -163,6 +125,11 @@ export class ThreadHost implements SeatThread {
   #cause: ThreadCause = 'exit';
   readonly #watchdog: Watchdog;
   readonly #deactivations: Deactivations;
+  readonly #calls: ThreadCalls;
+  readonly #activation: Activation;
+  readonly #moveOut: MoveOut;
+  /** The thread, as the broker knows it. */
+  readonly peer: ThreadPeer;
   #standstill: Standstill | undefined;
   #heapBudget: HeapBudget | undefined;
   readonly #vitals: VitalSigns;
@@ -186,7 +153,7 @@ export class ThreadHost implements SeatThread {
     this.#deactivations = new Deactivations({
       progress: this.#progress,
       takeSlot: () => this.#seats.takeSlot(),
-      call: (slots, counted) => this.#call('deactivate', slots, counted),
+      call: (slots, counted) => this.#calls.call('deactivate', slots, counted),
     });
     const reports = new ThreadReports({
       ...options,
@@ -214,35 +181,16 @@ export class ThreadHost implements SeatThread {
       });
     });
     this.#link = openLink(this.#worker.port, {
-      expose: {
-        report: (items: readonly unknown[]) => reports.take(items),
-        acknowledge: (ack: Ack) => this.outbox.acknowledge(ack),
-        secret: (...[slot, incarnation, use, input, n, trace]: readonly unknown[]) =>
-          isCount(slot) && isCount(incarnation) && typeof use === 'string' && isCount(n)
-            ? this.#useSecret(slot, incarnation, use as SecretUseName, input, n, trace)
-            : this.#refuse('secret'),
-        giveUp: (n: number) => this.#uses.get(n)?.abort(nobodyWaits()),
-        connect: (...[sender, address, id, taken, activate]: readonly unknown[]) => {
-          const request = { sender, address, id, taken, activate };
-          return isPeerRequest(request) ? options.broker.connect(this, request) : this.#refuse('connect');
-        },
-        disconnect: (line: number) => options.broker.disconnect(this, line),
-        inspected: (events: unknown, sampled: unknown) => {
-          const fits = options.inspection?.fromThread(
-            { threadId: pool.threadId, n: this.n, name },
-            events,
-            sampled,
-          );
-          if (fits === false) this.#violated('malformed inspection events');
-        },
-        unread: (peer: unknown) => {
-          if (peer === undefined) this.#lostFrame(unreadByThread(name));
-          else if (isCount(peer)) void options.broker.unread(this, peer);
-          else this.#refuse('unread');
-        },
-        ended: (address: unknown) =>
-          typeof address === 'string' ? options.broker.ended(this, address) : this.#refuse('ended'),
-      },
+      expose: hostApi({
+        ...options,
+        threadId,
+        peer: () => this.peer,
+        reports,
+        secretUses: new SecretUses({ pool, seats: this.#seats, useSecret: options.useSecret }),
+        acknowledge: (ack) => this.outbox.acknowledge(ack),
+        unread: () => this.#lostFrame(unreadByThread(name)),
+        violated: (what) => this.#violated(what),
+      }),
       lists: LISTS,
       mailbox: ['report', 'acknowledge', 'secret'],
       transferablesOf: (result) => transferablesOf([result]),
@@ -250,6 +198,28 @@ export class ThreadHost implements SeatThread {
       onLost: () => this.#lostFrame(threadUnread(name)),
       // A thread that cannot be spoken to is of no use; its exit says why to those who wait.
       onClose: () => this.#worker.terminate(),
+    });
+    this.#calls = new ThreadCalls({
+      link: this.#link,
+      called: () => {
+        if (this.#ready) this.#watchdog.watch();
+      },
+      broke: (what) => this.#broke(what),
+    });
+    const parts = {
+      ...options,
+      seats: this.#seats,
+      calls: this.#calls,
+      link: this.#link,
+      deactivations: this.#deactivations,
+      gone: () => this.#gone,
+    };
+    this.peer = new ThreadPeer({ ...parts, pool: pool.threadId });
+    this.#moveOut = new MoveOut(parts);
+    this.#activation = new Activation({
+      ...parts,
+      deactivate: (seat) => this.deactivate(seat),
+      begun: (seat) => this.#begun(seat),
     });
     this.outbox = new Outbox({
       deliver: (batch, transfer) => this.#deliver(batch, transfer),
@@ -274,7 +244,10 @@ export class ThreadHost implements SeatThread {
       awaited: () => this.#link.pending > 0,
       debugged: () => this.#isDebugged(),
       slow: (slot, ms) =>
-        options.warn({ thread: this.name, ms, ...this.#doing(slot).fields }, slot === -1 ? BUSY : SLOW),
+        options.warn(
+          { thread: this.name, ms, ...doing(slot, this.#seats, this.#deactivations).fields },
+          slot === -1 ? BUSY : SLOW,
+        ),
       hung: (slot, ms) => this.#hung(slot, ms),
     });
     this.#link.call('hello' satisfies ThreadMethod).then(
@@ -310,7 +283,7 @@ export class ThreadHost implements SeatThread {
   /** Nothing that came is unhandled, and nothing that was sent from here. */
   async quiet(): Promise<boolean> {
     if (this.#gone || !this.#ready) return true;
-    return this.#call('quiet').then(
+    return this.#calls.call('quiet').then(
       (quiet) => quiet === true,
       () => this.#gone,
     );
@@ -323,7 +296,7 @@ export class ThreadHost implements SeatThread {
 
   /** Whether the instance was stopped because the thread was to end. */
   hasWoundDown(instance: Tenant): boolean {
-    return this.#woundDown.has(instance);
+    return this.#moveOut.hasWoundDown(instance);
   }
 
   /** It has started. */
@@ -347,86 +320,27 @@ export class ThreadHost implements SeatThread {
     if (instance === undefined) return this.release();
     const seat = new Seat(this, instance);
     if (!instance.placed(seat)) return this.release();
-    if (this.#ready) void this.#activate(seat);
-    else this.#queue.push(seat);
+    this.#activation.add(seat);
   }
 
   /** Has all instances go elsewhere, as soon as they can. `hold`: who cannot yet handles no further event until then. */
   moveOut(hold: boolean): void {
-    this.#movingOut = hold ? 'held' : 'at-work';
-    for (const seat of this.#seats.all()) if (seat.attachment !== undefined) this.#sendOff(seat);
+    this.#moveOut.begin(hold);
   }
 
   /** Those that can go do so at once; the thread is of no more use to the others. */
-  async hurry(): Promise<void> {
-    this.#call('hurry').catch(() => {});
-    await Promise.all(this.#departures);
-    this.#options.tell({ type: 'worker.vacated' });
+  hurry(): Promise<void> {
+    return this.#moveOut.hurry();
   }
 
-  /**
-   * Stops those that have not gone, the last started first: they begin anew elsewhere, and what they had begun here is
-   * over before. The thread is to end.
-   */
-  async windDown(): Promise<void> {
-    this.#movingOut = undefined;
-    const reason = threadEnded(this.name, 'recycled');
-    const left = this.#seats.all().filter(({ attachment }) => attachment !== undefined);
-    const stopped = left.toReversed().map(async (seat) => {
-      this.#seats.endDeferred(seat, reason);
-      await this.#deactivations.stop(seat.slot);
-      this.#seats.vacate(seat, { failed: 'between' });
-      if (!seat.instance.holds(seat)) return;
-      this.#woundDown.add(seat.instance);
-      seat.instance.failed(reason, 'stopped');
-    });
-    await Promise.allSettled(stopped);
-    this.#options.tell({ type: 'worker.emptied' });
+  /** Stops those that have not gone: they begin anew elsewhere. The thread is to end. */
+  windDown(): Promise<void> {
+    return this.#moveOut.windDown();
   }
 
   /** Those that have not gone stay. */
   stay(): void {
-    this.#movingOut = undefined;
-    for (const { slot, attachment } of this.#seats.all()) {
-      if (attachment === undefined) continue;
-      this.#call('stay', slot).catch(() => {});
-    }
-  }
-
-  #sendOff(seat: Seat): void {
-    const departure = this.#depart(seat);
-    this.#departures.add(departure);
-    void departure.finally(() => {
-      this.#departures.delete(departure);
-      this.#perhapsVacated();
-    });
-  }
-
-  /** Nobody is on the way out, or about to run here: who is left cannot go, and those that have gone may wait for the place. */
-  #perhapsVacated(): void {
-    if (this.#movingOut === undefined || this.#gone || this.#departures.size > 0) return;
-    const starting = this.#seats.all().some(({ attachment }) => attachment === undefined);
-    if (!starting) this.#options.tell({ type: 'worker.vacated' });
-  }
-
-  async #depart(seat: Seat): Promise<void> {
-    const { instance, slot } = seat;
-    try {
-      const state = await this.#answer('depart', isDepartedOrNone, [slot, this.#movingOut === 'held']);
-      if (state === undefined || !this.#seats.isTaken(seat)) return;
-      const { asks = [], ...from } = state;
-      // Of what it says to have put off, only what this thread was asked.
-      const carried = asks.filter(({ tag }) => seat.deferred.delete(tag));
-      this.#seats.vacate(seat);
-      if (instance.holds(seat)) instance.departed(from, carried);
-    } catch (error) {
-      if (this.#gone) return;
-      const fields = { thread: this.name, address: instance.address, error };
-      this.#options.warn(
-        fields,
-        'an instance cannot move to another thread, and stays on one that is to be replaced',
-      );
-    }
+    this.#moveOut.stay();
   }
 
   /** What it has ended with. */
@@ -452,32 +366,11 @@ export class ThreadHost implements SeatThread {
 
   /** Opens or closes the mirror of an instance. */
   watch(seat: Seat, watched: boolean): void {
-    this.#call('watch', seat.slot, watched).catch(() => {});
+    this.#calls.call('watch', seat.slot, watched).catch(() => {});
   }
 
-  async ask(seat: Seat, method: Question, args: readonly unknown[]): Promise<unknown> {
-    const { pool } = this.#options;
-    withoutShared(args, pool, 'MESSAGE_UNCLONABLE', `what ${method}() was given`);
-    const { address } = seat.instance;
-    const answer = await this.#answer<unknown>(method, ANSWERS[method], [seat.slot, ...args], (error) =>
-      refusal(address, 'unclonable', error, unclonableAdvice(args[0])),
-    );
-    if (method === 'snapshot' && !pool.sharedMemory && sharesMemory(answer)) {
-      return toUnshared(answer as WireSnapshot);
-    }
-    return withoutShared(answer, pool, 'REPLY_UNCLONABLE', `what ${method}() gives`);
-  }
-
-  /** What the thread answers, which may be anything; a thread that answers past the question is of no use. */
-  async #answer<T>(
-    method: ThreadMethod,
-    fits: (answer: unknown) => answer is T,
-    args: readonly unknown[],
-    refused: (error: unknown) => unknown = (error) => error,
-  ): Promise<T> {
-    const answer = await this.#callWithCare(method, args, refused);
-    if (fits(answer)) return answer;
-    throw this.#broke(`a malformed answer to "${method}"`);
+  ask(seat: Seat, question: Question, args: readonly unknown[]): Promise<unknown> {
+    return askInstance(seat, question, args, { pool: this.#options.pool, calls: this.#calls });
   }
 
   /** Stops the instance in its thread; afterwards nothing more is heard of it. */
@@ -502,27 +395,6 @@ export class ThreadHost implements SeatThread {
   giveUp(seat: Seat): void {
     if (this.#gone || !this.#seats.isTaken(seat)) return;
     this.#deactivations.stop(seat.slot).catch(() => {});
-  }
-
-  #call(method: ThreadMethod, ...args: readonly unknown[]): Promise<unknown> {
-    if (this.#ready) this.#watchdog.watch();
-    return this.#link.call(method, ...args);
-  }
-
-  /**
-   * A call with what a user gave. What cannot be cloned is refused at once, by `refused`; what comes back is of the
-   * agent, also when that could not clone something of its own.
-   */
-  #callWithCare(
-    method: ThreadMethod,
-    args: readonly unknown[],
-    refused: (error: unknown) => unknown,
-  ): Promise<unknown> {
-    try {
-      return this.#call(method, ...args);
-    } catch (error) {
-      throw refused(error);
-    }
   }
 
   /** Batches are numbered: a thread refuses what comes after one that was lost. */
@@ -559,112 +431,14 @@ export class ThreadHost implements SeatThread {
     this.#watchdog.watch();
     this.#watchHeap();
     this.#options.tell({ type: 'worker.ready' });
-    const queue = this.#queue;
-    this.#queue = [];
-    for (const seat of queue) void this.#activate(seat);
+    this.#activation.open();
   }
 
-  async #activate(seat: Seat): Promise<void> {
-    const { instance } = seat;
-    if (!instance.awaits(seat)) return;
-    const { clock, pool } = this.#options;
-    try {
-      this.#seats.take(seat);
-    } catch (error) {
-      return instance.startFailed(error);
-    }
-    try {
-      const { inspection } = this.#options;
-      const inspected = inspection?.wants(instance.agent) === true;
-      const request = instance.activation(seat);
-      const activated = this.#callWithCare(
-        'activate',
-        [inspected ? { ...request, inspected } : request],
-        (error) => unclonableStart(request, error),
-      );
-      await within(
-        clock,
-        pool.startTimeoutMs,
-        activated,
-        () => new NotStarted(instanceNotStarted(instance.address, pool.startTimeoutMs), activated),
-      );
-    } catch (error) {
-      if (error instanceof NotStarted) {
-        if (instance.holds(seat)) instance.startFailed(error.reason, 'init-timeout');
-        // Whenever it does start, it must not stay; until then its slot is taken.
-        await error.activated.then(() => this.deactivate(seat)).catch(() => this.#seats.vacate(seat));
-        return;
-      }
-      if (!this.#seats.isTaken(seat)) return;
-      this.#seats.vacate(seat);
-      if (!instance.holds(seat)) return;
-      instance.startFailed(error);
-      return;
-    }
-    if (!this.#seats.isTaken(seat)) return;
-    if (instance.over || !instance.holds(seat)) {
-      // It was stopped while it started, or ended with its group.
-      await this.deactivate(seat).catch(() => {});
-      return;
-    }
-    seat.attachment = this.outbox.attach(instance.mailbox, seat.slot);
-    instance.running();
-    if (this.#movingOut !== undefined) this.#sendOff(seat);
-  }
-
-  // --- as a peer of other threads -------------------------------------------------------------------------
-
-  join(peer: number, port: MessagePort): void {
-    this.#link.callWith([port], 'join', peer, port).catch(() => {});
-  }
-
-  async admit(admission: Admission): Promise<boolean> {
-    return (await this.#call('admit', admission)) === true;
-  }
-
-  async dismiss(link: number, wait: boolean): Promise<void> {
-    await this.#call('dismiss', link, wait);
-  }
-
-  sever(severance: Severance): void {
-    this.#call('severed', severance).catch(() => {});
-  }
-
-  takeSlot(): { slot: number; base: number } {
-    return this.#seats.takeSlot();
-  }
-
-  freeSlot(slot: number): void {
-    this.#seats.freeSlot(slot);
-  }
-
-  counted(slot: number): number {
-    return this.#progress.handled(slot);
-  }
-
-  async #useSecret(
-    slot: number,
-    incarnation: number,
-    use: SecretUseName,
-    input: unknown,
-    n: number,
-    trace: unknown,
-  ): Promise<unknown> {
-    const { pool, useSecret } = this.#options;
-    const seat = this.#seats.at(slot);
-    const here = seat !== undefined && seat.instance.holds(seat) ? seat.instance : undefined;
-    // Who is not here, or not any more, has no grants.
-    const caller = { address: here?.address ?? '', incarnation, pool: pool.threadId };
-    withoutShared(input, pool, 'MESSAGE_UNCLONABLE', `what ${caller.address} gave to be used with a secret`);
-    const ending = new AbortController();
-    this.#uses.set(n, ending);
-    try {
-      const headers = isHeaders(trace) ? trace : undefined;
-      const result = await useSecret(caller, use, input, ending.signal, headers);
-      return withoutShared(result, pool, 'REPLY_UNCLONABLE', `what ${caller.address} is given`);
-    } finally {
-      this.#uses.delete(n);
-    }
+  /** The thread has started an instance: it is sent what waits, runs, and goes at once when all are to go. */
+  #begun(seat: Seat): void {
+    seat.attachment = this.outbox.attach(seat.instance.mailbox, seat.slot);
+    seat.instance.running();
+    this.#moveOut.begun(seat);
   }
 
   #watchHeap(): void {
@@ -696,24 +470,8 @@ export class ThreadHost implements SeatThread {
     return isAttached !== false;
   }
 
-  /** What the thread does right now, as far as the host can know it. */
-  #doing(slot: number): { readonly what: string; readonly fields: object } {
-    const stopping = this.#deactivations.stopping(slot);
-    const seat = stopping === undefined ? this.#seats.countedBy(slot) : this.#seats.at(stopping);
-    if (seat === undefined)
-      return { what: 'something outside of any turn, such as a timer or an import', fields: {} };
-    const { instance, attachment } = seat;
-    const { address, agent } = instance;
-    if (stopping !== undefined)
-      return { what: `the cleanup of ${address}`, fields: { agent: agent.name, address, stopping: true } };
-    const behind = this.#seats.handled(seat) - (attachment?.acked ?? 0);
-    const type = slot === seat.slot ? typeOf(instance.mailbox.peek(behind)) : undefined;
-    const event = type === undefined ? 'an event of another agent' : `"${type}"`;
-    return { what: `${event} for ${address}`, fields: { agent: agent.name, address, type } };
-  }
-
   #hung(slot: number, ms: number): void {
-    this.#fail('hang', threadHung(this.name, ms, this.#doing(slot).what));
+    this.#fail('hang', threadHung(this.name, ms, doing(slot, this.#seats, this.#deactivations).what));
   }
 
   #failed(thrown: unknown): void {
@@ -728,12 +486,6 @@ export class ThreadHost implements SeatThread {
     const violations = (this.#violations += 1);
     if (violations > TOLD_VIOLATIONS && Math.log2(violations) % 1 !== 0) return;
     this.#options.warn({ thread: this.name, ...fields, violations }, `refused ${what} from a thread`);
-  }
-
-  /** A call that is none. */
-  #refuse(method: HostMethod): never {
-    this.#violated(`a malformed call (${method})`);
-    throw new TypeError(`this is not a call of ${method}()`);
   }
 
   /** How far the thread is, or one who runs there, cannot be known any more. The next incarnations go on by their policies. */
@@ -762,7 +514,7 @@ export class ThreadHost implements SeatThread {
     this.#link.drain();
     const lose = (): void => this.#lose(this.#failure ?? threadExited(this.name, code), exited);
     // An instance whose state has come has left; whoever waits for the state goes on in a microtask.
-    if (this.#departures.size > 0) queueMicrotask(lose);
+    if (this.#moveOut.underWay) queueMicrotask(lose);
     else lose();
   }
 
@@ -775,45 +527,46 @@ export class ThreadHost implements SeatThread {
     this.#lose(this.#failure ?? threadAbandoned(this.name), () => {});
   }
 
-  /** `told`: the pool knows that the thread is no more. */
+  /**
+   * Nothing is heard of the thread any more. Each step counts on those before it; `told`: the pool knows that the thread
+   * is no more.
+   */
   #lose(reason: Error, told: () => void): void {
     const why = reasonOf(this.#cause);
+    const waiting = this.#close(reason);
+    const left = this.#vacateAll(reason, why);
+    this.#options.broker.gone(this.peer);
+    // First the room is free again for the pool, then the instances may ask for it.
+    told();
+    this.#tellInstances(left, waiting, reason, why);
+  }
+
+  /** Nobody looks after the thread or speaks to it. Returns the seats of those that have waited for it. */
+  #close(reason: Error): Seat[] {
     this.#watchdog.end();
     this.#heapBudget?.end();
     this.#gone = true;
     this.outbox.close();
     this.#link.close(reason);
+    return this.#activation.close();
+  }
+
+  /** The envelopes of its instances are settled, by what the thread had handled and what it had in hand. */
+  #vacateAll(reason: Error, why: StopReason): Seat[] {
     const inHand = this.#progress.inHand();
     const evidence: Evidence = { cause: why, thread: this.name, error: reason };
     const seats = this.#seats.all();
-    const queued = this.#queue;
-    this.#queue = [];
     for (const seat of seats) this.#seats.vacate(seat, { reason, inHand, evidence });
-    this.#options.broker.gone(this);
-    // First the room is free again for the pool, then the instances may ask for it.
-    told();
-    for (const seat of seats) {
-      const { instance, attachment } = seat;
-      if (!instance.holds(seat)) continue;
-      if (attachment === undefined) instance.startFailed(reason, why);
-      else instance.failed(reason, why);
-    }
-    for (const seat of queued) if (seat.instance.awaits(seat)) seat.instance.unplaced(reason, why);
+    return seats;
   }
-}
 
-function isDepartedOrNone(answer: unknown): answer is Departed | undefined {
-  return answer === undefined || isDeparted(answer);
-}
-
-/** An agent that is still starting when its time is up. */
-class NotStarted extends Error {
-  readonly reason: HoldfastError;
-  readonly activated: Promise<unknown>;
-
-  constructor(reason: HoldfastError, activated: Promise<unknown>) {
-    super(reason.message);
-    this.reason = reason;
-    this.activated = activated;
+  #tellInstances(left: readonly Seat[], waiting: readonly Seat[], reason: Error, why: StopReason): void {
+    for (const seat of left) {
+      const { instance } = seat;
+      if (!instance.holds(seat)) continue;
+      if (seat.begun) instance.failed(reason, why);
+      else instance.startFailed(reason, why);
+    }
+    for (const seat of waiting) if (seat.instance.awaits(seat)) seat.instance.unplaced(reason, why);
   }
 }

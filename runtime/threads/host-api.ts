@@ -1,0 +1,61 @@
+import type { PeerThread } from '../instance/peer.ts';
+import type { Ack } from '../mailbox/outbox.ts';
+import type { LinkApi } from '../wire/link.ts';
+import type { HostMethod, SecretUseName } from '../wire/protocol.ts';
+import { isCount } from '../wire/shapes.ts';
+import { isPeerRequest, type PeerBroker } from './peer-broker.ts';
+import type { SecretUses } from './secret-uses.ts';
+import type { ThreadInspection } from './thread-inspection.ts';
+import type { ThreadReports } from './thread-reports.ts';
+
+export interface HostApiOptions {
+  /** Its pool, its number there and its name. */
+  readonly threadId: string;
+  readonly n: number;
+  readonly name: string;
+  /** The thread, as the broker knows it. */
+  readonly peer: () => PeerThread;
+  readonly broker: Pick<PeerBroker, 'connect' | 'disconnect' | 'unread' | 'ended'>;
+  readonly reports: Pick<ThreadReports, 'take'>;
+  readonly secretUses: Pick<SecretUses, 'use' | 'giveUp'>;
+  readonly inspection?: Pick<ThreadInspection, 'fromThread'> | undefined;
+  readonly acknowledge: (ack: Ack) => void;
+  /** A frame of the host came that the thread could not read. */
+  readonly unread: () => void;
+  /** Something was left out that is not what it is to be. */
+  readonly violated: (what: string) => void;
+}
+
+/** The methods of the host that a thread may call, with whatever it likes. */
+export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, unknown> {
+  const { threadId, n, name, peer, broker, reports, secretUses, inspection, acknowledge, violated } = options;
+  const refuse = (method: HostMethod): never => {
+    violated(`a malformed call (${method})`);
+    throw new TypeError(`this is not a call of ${method}()`);
+  };
+  return {
+    report: (items: readonly unknown[]) => reports.take(items),
+    acknowledge,
+    secret: (...[slot, incarnation, use, input, number, trace]: readonly unknown[]) =>
+      isCount(slot) && isCount(incarnation) && typeof use === 'string' && isCount(number)
+        ? secretUses.use({ slot, incarnation, use: use as SecretUseName, input, n: number, trace })
+        : refuse('secret'),
+    giveUp: (number: number) => secretUses.giveUp(number),
+    connect: (...[sender, address, id, taken, activate]: readonly unknown[]) => {
+      const request = { sender, address, id, taken, activate };
+      return isPeerRequest(request) ? broker.connect(peer(), request) : refuse('connect');
+    },
+    disconnect: (line: number) => broker.disconnect(peer(), line),
+    inspected: (events: unknown, sampled: unknown) => {
+      const fits = inspection?.fromThread({ threadId, n, name }, events, sampled);
+      if (fits === false) violated('malformed inspection events');
+    },
+    unread: (from: unknown) => {
+      if (from === undefined) options.unread();
+      else if (isCount(from)) void broker.unread(peer(), from);
+      else refuse('unread');
+    },
+    ended: (address: unknown) =>
+      typeof address === 'string' ? broker.ended(peer(), address) : refuse('ended'),
+  };
+}

@@ -1,0 +1,60 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { PeerThread } from '../instance/peer.ts';
+import type { Link } from '../wire/link.ts';
+import type { Admission, Severance } from '../wire/protocol.ts';
+import type { Seats } from './seats.ts';
+import type { ThreadCalls } from './thread-calls.ts';
+
+export interface ThreadPeerOptions {
+  readonly pool: string;
+  readonly link: Pick<Link, 'callWith'>;
+  readonly calls: Pick<ThreadCalls, 'call'>;
+  readonly seats: Pick<Seats, 'takeSlot' | 'freeSlot' | 'counted'>;
+  /** Nothing is heard of the thread any more. */
+  readonly gone: () => boolean;
+}
+
+/** A thread, as a peer of other threads: what the broker has it do. */
+export class ThreadPeer implements PeerThread {
+  readonly #options: ThreadPeerOptions;
+
+  constructor(options: ThreadPeerOptions) {
+    this.#options = options;
+  }
+
+  get pool(): string {
+    return this.#options.pool;
+  }
+
+  get gone(): boolean {
+    return this.#options.gone();
+  }
+
+  join(peer: number, port: MessagePort): void {
+    this.#options.link.callWith([port], 'join', peer, port).catch(() => {});
+  }
+
+  async admit(admission: Admission): Promise<boolean> {
+    return (await this.#options.calls.call('admit', admission)) === true;
+  }
+
+  async dismiss(link: number, wait: boolean): Promise<void> {
+    await this.#options.calls.call('dismiss', link, wait);
+  }
+
+  sever(severance: Severance): void {
+    this.#options.calls.call('severed', severance).catch(() => {});
+  }
+
+  takeSlot(): { slot: number; base: number } {
+    return this.#options.seats.takeSlot();
+  }
+
+  freeSlot(slot: number): void {
+    this.#options.seats.freeSlot(slot);
+  }
+
+  counted(slot: number): number {
+    return this.#options.seats.counted(slot);
+  }
+}
