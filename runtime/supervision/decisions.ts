@@ -4,7 +4,7 @@ import { closedPool, noThread } from '../threads/pool-errors.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { Logger } from '../base/logger.ts';
 import type { EventHub } from '../telling/runtime-events.ts';
-import type { SupervisionEffects } from './supervision.ts';
+import type { Decisions } from './supervision.ts';
 
 export interface DecisionsOptions {
   readonly instanceAt: (address: string) => Instance | undefined;
@@ -17,7 +17,10 @@ export interface DecisionsOptions {
   readonly logger: Logger;
 }
 
-/** Has instances do what the supervisor has decided. */
+/**
+ * The way down: instances do what the supervisor has decided. The way up, on which it hears of them, is `requests.ts`; in
+ * between is the pure machine of `actors/supervisor.ts`.
+ */
 export function decisions({
   instanceAt,
   poolOf,
@@ -25,7 +28,7 @@ export function decisions({
   kept,
   hub,
   logger,
-}: DecisionsOptions): Omit<SupervisionEffects, 'clock' | 'poolOf' | 'startThread'> {
+}: DecisionsOptions): Decisions {
   /** What goes wrong with one instance is its end, and nobody else's: this runs in the supervisor's own turn. */
   const contained = (address: string, run: (instance: Instance) => void): void => {
     const instance = instanceAt(address);
@@ -43,14 +46,14 @@ export function decisions({
 
   return {
     unplaced: (address, error) => contained(address, (instance) => instance.unplaced(unmade(error))),
-    restart: (address) =>
+    restarting: ({ address }) =>
       contained(address, (instance) => {
         instance.restart();
         openGrants(instance);
       }),
-    end: (address) => contained(address, (instance) => instance.finishEnded()),
-    pause: (address) => contained(address, (instance) => instance.pause()),
-    stop: (address) => contained(address, (instance) => void instance.stop().catch(() => {})),
+    ending: ({ address }) => contained(address, (instance) => instance.finishEnded()),
+    pausing: ({ address }) => contained(address, (instance) => instance.pause()),
+    stopping: ({ address }) => contained(address, (instance) => void instance.stop().catch(() => {})),
     refused({ address, threadId, why }) {
       const error = noThread(address, poolOf(threadId), why);
       contained(address, (instance) => instance.refused(error, why === 'full' ? 'init-timeout' : 'error'));
@@ -61,7 +64,7 @@ export function decisions({
       hub.emit('escalation', { kind: 'pool', threadId, error, evidence: { ...intensity, strikes } });
       logger.error({ threadId, error }, 'a pool starts no more threads');
     },
-    giveUp(address, because) {
+    'giving-up'({ address, because }) {
       contained(address, (instance) => {
         const error = instance.giveUp(because === undefined ? undefined : instanceAt(because));
         // What happens to a whole group is told once.

@@ -13,7 +13,7 @@ import type { Snapshots } from '../store/snapshots.ts';
 /** Milliseconds after which one that moves asks again for a place, when there was no thread for it. */
 const PLACE_AGAIN_MS = 1000;
 
-export interface InstanceEffectsOptions extends Pick<
+export interface RequestsOptions extends Pick<
   InstanceEffects,
   'clock' | 'waiting' | 'deadLetters' | 'scrubber' | 'messages' | 'sent' | 'draining'
 > {
@@ -30,8 +30,11 @@ export interface InstanceEffectsOptions extends Pick<
   readonly forget: (instance: InstanceFacts) => void;
 }
 
-/** What instances have their runtime do, the same for all of them. */
-export function instanceEffects(options: InstanceEffectsOptions): InstanceEffects {
+/**
+ * The way up: what instances have their runtime do, the same for all of them; above all, what their supervisor hears of
+ * them. What it decides comes back by `decisions.ts`.
+ */
+export function requests(options: RequestsOptions): InstanceEffects {
   const { clock, waiting, deadLetters, scrubber, messages, sent, draining, tell, hub, logger, broker } =
     options;
   const { secrets, snapshots, warn, assertRunning, forget } = options;

@@ -22,33 +22,35 @@ export interface SupervisionEffects {
     pool: ResolvedPool,
     thread: { readonly n: number; readonly name: string; readonly instead?: number | undefined },
     tell: (event: ThreadEvent) => void,
-  ): ThreadHost;
-  /** The thread that was to run an instance could not even be made. */
-  unplaced(address: string, error: unknown): void;
-  restart(address: string): void;
-  end(address: string): void;
-  /** It, or `because` of its group, failed too often. */
-  giveUp(address: string, because: string | undefined): void;
-  /** Its incarnation ends with that of another of its group. */
-  pause(address: string): void;
-  /** It ends for good with another of its group. */
-  stop(address: string): void;
-  /** The pool has no thread for it. */
-  refused(refusal: Emitted<'refused'>): void;
-  /** A pool keeps a thread that was to be replaced. */
-  kept(report: Emitted<'kept'>): void;
-  /** A pool starts no more threads. */
-  exhausted(report: Emitted<'exhausted'>): void;
+  ): SupervisedThread;
 }
 
+/** A thread, as its actor needs it. */
+export type SupervisedThread = Pick<
+  ThreadHost,
+  'host' | 'abandon' | 'moveOut' | 'hurry' | 'stay' | 'windDown' | 'end'
+>;
+
+/** Carries out what the supervisor decides, by what it tells. */
+export type Decisions = {
+  readonly [T in SupervisorEmitted['type']]: (decision: Emitted<T>) => void;
+} & {
+  /** The thread that was to run an instance could not even be made. */
+  readonly unplaced: (address: string, error: unknown) => void;
+};
+
 /** Starts the supervisor with its pools: the pure machines of `actors/`, given hands. */
-export function startSupervisor(pools: readonly ResolvedPool[], effects: SupervisionEffects): SupervisorRef {
+export function startSupervisor(
+  pools: readonly ResolvedPool[],
+  effects: SupervisionEffects,
+  decisions: Decisions,
+): SupervisorRef {
   const worker = fromCallback<
     WorkerCommand,
     { threadId: string; n: number; name: string; instead?: number | undefined }
   >(({ input, receive, sendBack }) => {
     const pool = effects.poolOf(input.threadId);
-    let host: ThreadHost;
+    let host: SupervisedThread;
     try {
       host = effects.startThread(pool, input, sendBack);
     } catch (error) {
@@ -60,7 +62,7 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
       queueMicrotask(() => {
         sendBack({ type: 'worker.failed', cause: 'error', error });
         sendBack({ type: 'worker.exit', code: -1 });
-        for (const address of unplaced) effects.unplaced(address, error);
+        for (const address of unplaced) decisions.unplaced(address, error);
       });
       return;
     }
@@ -83,14 +85,14 @@ export function startSupervisor(pools: readonly ResolvedPool[], effects: Supervi
     input: { pools },
     clock,
   });
-  supervisor.on('restarting', ({ address }) => effects.restart(address));
-  supervisor.on('ending', ({ address }) => effects.end(address));
-  supervisor.on('giving-up', ({ address, because }) => effects.giveUp(address, because));
-  supervisor.on('pausing', ({ address }) => effects.pause(address));
-  supervisor.on('stopping', ({ address }) => effects.stop(address));
-  supervisor.on('refused', (refusal) => effects.refused(refusal));
-  supervisor.on('kept', (report) => effects.kept(report));
-  supervisor.on('exhausted', (report) => effects.exhausted(report));
+  supervisor.on('restarting', decisions.restarting);
+  supervisor.on('ending', decisions.ending);
+  supervisor.on('giving-up', decisions['giving-up']);
+  supervisor.on('pausing', decisions.pausing);
+  supervisor.on('stopping', decisions.stopping);
+  supervisor.on('refused', decisions.refused);
+  supervisor.on('kept', decisions.kept);
+  supervisor.on('exhausted', decisions.exhausted);
   return supervisor.start();
 }
 

@@ -18,7 +18,7 @@ import { HoldfastError } from '../base/errors.ts';
 import { closedPool } from '../threads/pool-errors.ts';
 import { Instance } from '../instance/instance.ts';
 import type { InstanceEffects } from '../instance/instance-effects.ts';
-import { instanceEffects } from '../supervision/requests.ts';
+import { requests } from '../supervision/requests.ts';
 import { poolActor } from '../../actors/supervisor.ts';
 import { InspectionHub, type InspectOptions } from '../inspect/inspection-hub.ts';
 import { consoleLogger, scrubbedLogger, type Logger } from '../base/logger.ts';
@@ -207,7 +207,7 @@ export class RuntimeSystem {
       warn,
       tell,
     });
-    this.#effects = instanceEffects({
+    this.#effects = requests({
       clock: this.clock,
       waiting: this.#waiting,
       deadLetters: this.deadLetters,
@@ -514,19 +514,19 @@ export class RuntimeSystem {
   }
 
   #supervise(): SupervisorRef {
-    return startSupervisor([...this.#pools.values()], {
-      clock: this.clock,
-      poolOf: (threadId) => this.#pool(threadId),
-      startThread: (...thread) => this.#threads.start(...thread),
-      ...decisions({
-        poolOf: (threadId) => this.#pool(threadId),
+    const poolOf = (threadId: string): ResolvedPool => this.#pool(threadId);
+    return startSupervisor(
+      [...this.#pools.values()],
+      { clock: this.clock, poolOf, startThread: (...thread) => this.#threads.start(...thread) },
+      decisions({
+        poolOf,
         instanceAt: (address) => this.#instances.get(address),
         openGrants: (instance) => this.#openGrants(instance),
         kept: (threadId, n, tried) => this.#keep(threadId, n, tried),
         hub: this.#hub,
         logger: this.logger,
       }),
-    });
+    );
   }
 
   readonly #twinEffects: TwinEffects = {

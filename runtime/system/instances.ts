@@ -1,0 +1,146 @@
+import type { AnyActorRef } from 'xstate';
+import { addressOf } from '../base/address.ts';
+import type { Logger } from '../base/logger.ts';
+import type { ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
+import { toAgentRef, type AgentRef } from '../instance/agent-ref.ts';
+import type { InstanceEffects } from '../instance/instance-effects.ts';
+import { Instance } from '../instance/instance.ts';
+import { FailureLog } from '../instance/quarantine.ts';
+import type { InstanceRequest, TwinEffects } from '../instance/twins.ts';
+import type { Keeper } from '../store/keeper.ts';
+import type { Snapshots } from '../store/snapshots.ts';
+import type { Running } from './activate.ts';
+import { Addresses } from './addresses.ts';
+
+export interface InstancesOptions {
+  readonly effects: InstanceEffects;
+  readonly snapshots: Pick<Snapshots, 'open' | 'defaultState'>;
+  readonly poolOf: (threadId: string) => Pick<ResolvedPool, 'sharedMemory'>;
+  /** An incarnation has the grants of its agent. */
+  readonly openGrants: (instance: Instance) => void;
+  /** Throws when the runtime is about to stop. */
+  readonly assertRunning: () => void;
+  readonly logger: Logger;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** The instances of a runtime, by address: from the moment their twins start until nothing is left of them. */
+export class Instances implements TwinEffects {
+  readonly #options: InstancesOptions;
+  readonly #running = new Map<string, Running>();
+  readonly #addresses = new Addresses((address) => this.#running.has(address));
+  readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
+  /** By agent; only of those whose instances live and fail together. */
+  readonly #groupFailures = new Map<string, FailureLog>();
+
+  constructor(options: InstancesOptions) {
+    this.#options = options;
+  }
+
+  /** What runs at an address, or is about to. */
+  readonly running = (address: string): Running | undefined => this.#running.get(address);
+
+  readonly at = (address: string): Instance | undefined => this.#running.get(address)?.instance;
+
+  ref(address: string): AgentRef | undefined {
+    return this.#running.get(address)?.ref;
+  }
+
+  /** The instance that a twin stands for. */
+  of(twin: AnyActorRef): Instance | undefined {
+    return this.#byTwin.get(twin);
+  }
+
+  /** In the order of their starts. */
+  all(): Instance[] {
+    return Array.from(this.#running.values(), ({ instance }) => instance);
+  }
+
+  /** Whether somebody has the address, or is about to have it. */
+  isTaken(address: string): boolean {
+    return this.#addresses.isTaken(address);
+  }
+
+  /** The lowest number that no instance of the agent had yet or has as its id. */
+  freeId(agent: string): string {
+    return this.#addresses.freeId(agent);
+  }
+
+  /** Nothing is left of the instance: the address is free again. */
+  readonly forget = ({ address }: { readonly address: string }): void => {
+    this.#running.delete(address);
+  };
+
+  create(request: InstanceRequest, twin: AnyActorRef): Instance {
+    const { effects, poolOf, assertRunning } = this.#options;
+    assertRunning();
+    const { agent, parent } = request;
+    const id = request.id ?? this.#addresses.freeId(agent.name);
+    const address = addressOf(agent.name, id);
+    // The machine that invoked it hears of its first error, and decides itself.
+    const supervision: ResolvedAgent['supervision'] =
+      parent === 'machine'
+        ? { ...agent.supervision, restart: 'temporary', strategy: 'one-for-one' }
+        : agent.supervision;
+    const instance = new Instance({
+      agent,
+      id,
+      address,
+      input: request.input,
+      snapshot: request.snapshot,
+      asks: request.asks,
+      sharedMemory: poolOf(agent.threadId).sharedMemory,
+      supervision,
+      failures: this.#failuresOf(agent, supervision),
+      parent,
+      keeper: this.#keeper(request, address),
+      effects,
+    });
+    this.#addresses.reserve(address, twin);
+    this.#byTwin.set(twin, instance);
+    toAgentRef(twin, instance);
+    return instance;
+  }
+
+  observed({ address }: Instance, error: unknown, what: 'observer' | 'actor'): void {
+    const message = what === 'observer' ? 'an observer threw' : 'an instance ended with an error';
+    this.#options.logger.error({ address, error }, message);
+  }
+
+  /** Not before the twin starts: a machine may stop a child in the transition that spawned it, and no one tells the child. */
+  begin(instance: Instance, twin: AnyActorRef): void {
+    this.#addresses.release(instance.address, twin);
+    this.#running.set(instance.address, { instance, ref: twin as unknown as AgentRef });
+    const { effects, openGrants } = this.#options;
+    try {
+      const place = (): void => {
+        if (instance.over) return;
+        openGrants(instance);
+        effects.place(instance);
+      };
+      const prepared = instance.prepared();
+      if (prepared === undefined) place();
+      else prepared.then(place).catch((error: unknown) => instance.startFailed(error));
+    } catch (error) {
+      instance.startFailed(error);
+    }
+  }
+
+  /** A machine restarts nothing of what it has invoked. */
+  #keeper({ agent, parent, named = false }: InstanceRequest, address: string): Keeper | undefined {
+    const { snapshots, warn } = this.#options;
+    if (parent === 'machine' || (agent.state ?? snapshots.defaultState) === 'fresh') return undefined;
+    return snapshots.open(address, named, (error) => {
+      warn({ address, error }, 'another runtime goes on with an instance, which ends here');
+      void this.at(address)?.fenced(error);
+    });
+  }
+
+  #failuresOf({ name }: ResolvedAgent, { strategy, intensity }: ResolvedAgent['supervision']): FailureLog {
+    const shared = this.#groupFailures.get(name);
+    if (shared !== undefined && strategy !== 'one-for-one') return shared;
+    const failures = new FailureLog(intensity.restarts);
+    if (strategy !== 'one-for-one') this.#groupFailures.set(name, failures);
+    return failures;
+  }
+}

@@ -1,0 +1,41 @@
+import type { Instance } from '../instance/instance.ts';
+import type { SecretsBroker } from '../secrets/broker.ts';
+import { secretRequest } from '../secrets/thread-request.ts';
+import type { MessageTelemetry } from '../telemetry/messages.ts';
+import type { EventHub } from '../telling/runtime-events.ts';
+import type { UseSecret } from '../threads/secret-uses.ts';
+
+export interface SecretAccessOptions {
+  readonly secrets: () => Pick<SecretsBroker, 'open'> & Parameters<typeof secretRequest>[0];
+  readonly messages: Pick<MessageTelemetry, 'secretUse'>;
+  readonly hub: EventHub;
+}
+
+/** What instances have of secrets: their grants, and the uses that the host makes of a secret on their behalf. */
+export class SecretAccess {
+  readonly #options: SecretAccessOptions;
+
+  constructor(options: SecretAccessOptions) {
+    this.#options = options;
+  }
+
+  /** The incarnation has the grants of its agent; it, and who listens to the runtime, hear of each change. */
+  readonly open = (instance: Instance): void => {
+    const { secrets, hub } = this.#options;
+    const { address, incarnation, agent, continues } = instance;
+    const holder = { address, incarnation, pool: agent.threadId, continues };
+    secrets().open(holder, agent.grants, (event) => {
+      instance.inbox.acceptControl(event);
+      const { type, label, epoch, versionId, cause } = event;
+      const version = versionId === undefined ? {} : { versionId };
+      hub.emit('secret', { type, address, label, epoch, ...version, cause });
+    });
+  };
+
+  readonly use: UseSecret = (caller, use, input, signal, headers) => {
+    const { secrets, messages } = this.#options;
+    return messages.secretUse({ caller, use, input, headers }, () =>
+      secretRequest(secrets(), caller, use, input, signal),
+    );
+  };
+}
