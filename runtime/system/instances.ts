@@ -131,7 +131,7 @@ export class Instances implements TwinEffects {
     const { snapshots, warn } = this.#options;
     if (parent === 'machine' || (agent.state ?? snapshots.defaultState) === 'fresh') return undefined;
     return snapshots.open(address, named, (error) => {
-      warn({ address, error }, 'another runtime goes on with an instance, which ends here');
+      warn({ address, error }, 'another runtime has taken over an instance, which ends here');
       void this.at(address)?.fenced(error);
     });
   }

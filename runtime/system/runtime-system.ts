@@ -3,9 +3,8 @@ import type { SupervisorEvent } from '../../actors/supervisor.ts';
 import type { TwinLogic } from '../../actors/twin.ts';
 import { ActivationLimit } from '../base/activation-limit.ts';
 import { addressOf, agentOf, partsOf } from '../base/address.ts';
-import { Addresses } from './addresses.ts';
 import { activate } from './activate.ts';
-import { toAgentRef, type AgentRef } from '../instance/agent-ref.ts';
+import type { AgentRef } from '../instance/agent-ref.ts';
 import { kindOf } from '../base/call-check.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import type { LoadedConfig, ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
@@ -16,8 +15,8 @@ import { decisions } from '../supervision/decisions.ts';
 import { drained } from './drain.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { closedPool } from '../threads/pool-errors.ts';
-import { Instance } from '../instance/instance.ts';
-import type { InstanceEffects } from '../instance/instance-effects.ts';
+import type { Instance } from '../instance/instance.ts';
+import { Instances } from './instances.ts';
 import { requests } from '../supervision/requests.ts';
 import { poolActor } from '../../actors/supervisor.ts';
 import { InspectionHub, type InspectOptions } from '../inspect/inspection-hub.ts';
@@ -30,23 +29,21 @@ import { EventHub, type RuntimeEvents, type RuntimeListener } from '../telling/r
 import { createAudit, type Audit, type AuditTarget } from '../secrets/audit.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from '../secrets/broker.ts';
 import { createScrubber, type Scrubber } from '../secrets/scrub/scrubber.ts';
-import { secretRequest } from '../secrets/thread-request.ts';
 import type { StartThread } from '../threads/os-thread.ts';
 import { PeerBroker } from '../threads/peer-broker.ts';
-import { FailureLog } from '../instance/quarantine.ts';
 import { continuationOf, type SpawnRequest } from './spawn-request.ts';
 import { KeptThreads } from './kept-threads.ts';
 import { threadNotStarted } from '../threads/thread-errors.ts';
-import type { Keeper } from '../store/keeper.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
+import { SecretAccess } from './secret-access.ts';
 import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from '../telling/status.ts';
 import { MessageTelemetry } from '../telemetry/messages.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from '../supervision/supervision.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
 import { RECYCLE_MS, Threads, type ThreadsOptions } from '../supervision/threads.ts';
-import { twinLogic, type InstanceRequest, type TwinEffects } from '../instance/twins.ts';
+import { twinLogic } from '../instance/twins.ts';
 import { version } from '../base/version.ts';
 import type { CarriedAsk } from '../wire/protocol.ts';
 import { createChild } from '../xstate/xstate5.ts';
@@ -105,17 +102,12 @@ export class RuntimeSystem {
   readonly #deadLetterLog: DeadLetterLog;
   readonly #waiting: Waiting;
   readonly #agents: ReadonlyMap<string, ResolvedAgent>;
-  readonly #instances = new Map<string, Instance>();
-  readonly #refs = new Map<string, AgentRef>();
-  readonly #addresses = new Addresses((address) => this.#instances.has(address));
-  readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
-  /** By agent; only of those whose instances live and fail together. */
-  readonly #groupFailures = new Map<string, FailureLog>();
+  readonly #instances: Instances;
+  readonly #secretAccess: SecretAccess;
   readonly #threads: Threads;
   readonly #kept = new KeptThreads();
   /** By pool, what its agents have started. */
-  readonly #activated = new ActivationLimit((address) => this.#instances.get(address)?.over === false);
-  readonly #effects: InstanceEffects;
+  readonly #activated = new ActivationLimit((address) => this.#instances.at(address)?.over === false);
   readonly #broker: PeerBroker;
   readonly #snapshots: Snapshots;
   readonly #startedAt: number;
@@ -155,7 +147,7 @@ export class RuntimeSystem {
       // It is to happen, and `runtime.on` tells it.
       expected: ({ address, reason }) => {
         if (reason !== 'mailbox-full') return false;
-        const overflow = this.#instances.get(address)?.agent.overflow ?? 'reject';
+        const overflow = this.#instances.at(address)?.agent.overflow ?? 'reject';
         return overflow !== 'reject';
       },
     });
@@ -166,8 +158,9 @@ export class RuntimeSystem {
       },
       () => this.clock.date(),
     );
+    const instanceAt = (address: string): Instance | undefined => this.#instances.at(address);
     this.#broker = new PeerBroker({
-      instanceAt: (address) => this.#instances.get(address),
+      instanceAt,
       poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
       activate: (pool, address) => this.#activate(pool, address),
       deadLetters: this.deadLetters,
@@ -181,10 +174,15 @@ export class RuntimeSystem {
         clock: this.clock,
         scrub,
         warn,
-        addressOf: (twin) => this.#byTwin.get(twin)?.address,
+        addressOf: (twin) => this.#instances.of(twin)?.address,
         poolActor,
         poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
       });
+    this.#secretAccess = new SecretAccess({
+      secrets: () => this.secrets,
+      messages: this.messages,
+      hub: this.#hub,
+    });
     this.#threads = new Threads({
       agents: config.agents,
       clock: this.clock,
@@ -193,11 +191,8 @@ export class RuntimeSystem {
       scrubText,
       logsPrinted: options.logsPrinted,
       waiting: this.#waiting,
-      instanceAt: (address) => this.#instances.get(address),
-      useSecret: (caller, use, input, signal, headers) =>
-        this.messages.secretUse({ caller, use, input, headers }, () =>
-          secretRequest(this.secrets, caller, use, input, signal),
-        ),
+      instanceAt,
+      useSecret: this.#secretAccess.use,
       inspection: this.inspection,
       messages: this.messages,
       broker: this.#broker,
@@ -207,7 +202,7 @@ export class RuntimeSystem {
       warn,
       tell,
     });
-    this.#effects = requests({
+    const effects = requests({
       clock: this.clock,
       waiting: this.#waiting,
       deadLetters: this.deadLetters,
@@ -223,10 +218,16 @@ export class RuntimeSystem {
       warn,
       tell,
       assertRunning: () => this.#assertRunning(),
-      forget: ({ address }) => {
-        this.#instances.delete(address);
-        this.#refs.delete(address);
-      },
+      forget: (instance) => this.#instances.forget(instance),
+    });
+    this.#instances = new Instances({
+      effects,
+      snapshots: this.#snapshots,
+      poolOf: (threadId) => this.#pool(threadId),
+      openGrants: this.#secretAccess.open,
+      assertRunning: () => this.#assertRunning(),
+      logger: this.logger,
+      warn,
     });
     this.audit = createAudit(options.audit, { clock: this.clock, warn, scrubText });
     this.supervisor = this.#supervise();
@@ -268,15 +269,15 @@ export class RuntimeSystem {
   async spawn(name: string, request: SpawnRequest): Promise<AgentRef> {
     this.#assertRunning();
     const agent = this.#agent(name);
-    const id = request.id ?? this.#addresses.freeId(agent.name);
+    const id = request.id ?? this.#instances.freeId(agent.name);
     const address = addressOf(agent.name, id);
-    if (this.#addresses.isTaken(address)) {
+    if (this.#instances.isTaken(address)) {
       throw new HoldfastError(
         'ADDRESS_TAKEN',
         `${address} is in use; await its stop() first, or give another id`,
       );
     }
-    const logic = twinLogic(this.#twinEffects, {
+    const logic = twinLogic(this.#instances, {
       agent,
       id,
       named: request.id !== undefined,
@@ -286,7 +287,7 @@ export class RuntimeSystem {
     });
     const parent = poolRef(this.supervisor, agent.threadId) as AnyActorRef;
     const twin = createChild(logic, { id: address, parent, input: request.input });
-    const instance = this.#byTwin.get(twin) as Instance;
+    const instance = this.#instances.of(twin) as Instance;
     twin.start();
     await instance.started;
     return twin as unknown as AgentRef;
@@ -296,10 +297,7 @@ export class RuntimeSystem {
   async getOrSpawn(name: string, id: string, spawn: () => Promise<AgentRef>): Promise<AgentRef> {
     this.#assertRunning();
     const address = addressOf(this.#agent(name).name, id);
-    return activate(() => {
-      const [instance, ref] = [this.#instances.get(address), this.#refs.get(address)];
-      return instance && ref && { instance, ref };
-    }, spawn);
+    return activate(() => this.#instances.running(address), spawn);
   }
 
   /** Starts what an agent of the pool sends to, unless it is there. A thread speaks for its pool, so that this is who has so many. */
@@ -320,12 +318,12 @@ export class RuntimeSystem {
   }
 
   get(address: string): AgentRef | undefined {
-    return this.#refs.get(address);
+    return this.#instances.ref(address);
   }
 
   /** Sends an event for somebody who has to know what came of it, and may wait longer than the event does. */
   open(address: string, kind: 'ask' | 'delivery', event: unknown, wait: OpenWait): Promise<unknown> {
-    const instance = this.#instances.get(address);
+    const instance = this.#instances.at(address);
     if (instance === undefined) {
       wait.refused?.();
       return Promise.reject(refusal(address, 'stopped'));
@@ -336,16 +334,16 @@ export class RuntimeSystem {
 
   /** The asks that an instance has put off, as another process takes them over: see {@link SpawnRequest.asks}. */
   async putOff(address: string): Promise<readonly CarriedAsk[]> {
-    return (await this.#instances.get(address)?.putOff(PUT_OFF_MS)) ?? [];
+    return (await this.#instances.at(address)?.putOff(PUT_OFF_MS)) ?? [];
   }
 
   async replay(id: string): Promise<void> {
     this.#assertRunning();
-    await replayLetter(id, this.deadLetters, (address) => this.#instances.get(address), this.clock);
+    await replayLetter(id, this.deadLetters, this.#instances.at, this.clock);
   }
 
   logic(name: string): TwinLogic {
-    return twinLogic(this.#twinEffects, { agent: this.#agent(name), parent: 'machine' });
+    return twinLogic(this.#instances, { agent: this.#agent(name), parent: 'machine' });
   }
 
   on<K extends keyof RuntimeEvents>(type: K, listener: RuntimeListener<K>): Subscription {
@@ -365,7 +363,7 @@ export class RuntimeSystem {
       pools: [...this.#pools.keys()].map((threadId) =>
         poolStatus(poolContext(this.supervisor, threadId), this.#threads.of(threadId)),
       ),
-      instances: [...this.#instances.values()].map(instanceStatus),
+      instances: this.#instances.all().map(instanceStatus),
       secrets: this.secrets.status(),
       secretProviders: this.secrets.providers(),
       deadLetters: this.deadLetters.total,
@@ -439,18 +437,18 @@ export class RuntimeSystem {
         'RUNTIME_STOPPED',
         'the runtime is draining and accepts nothing more; create a new one',
       );
-      for (const instance of this.#instances.values()) instance.inbox.drain();
+      for (const instance of this.#instances.all()) instance.inbox.drain();
     }
     return drained(timeoutMs, {
       clock: this.clock,
-      instances: [...this.#instances.values()],
+      instances: this.#instances.all(),
       threads: () => this.#threads.all(),
     });
   }
 
   async drainOrWarn(timeoutMs: number = DRAIN_MS): Promise<void> {
     if (await this.drain(timeoutMs)) return;
-    const waiting = [...this.#instances.values()].reduce((sum, { mailbox }) => sum + mailbox.depth, 0);
+    const waiting = this.#instances.all().reduce((sum, { mailbox }) => sum + mailbox.depth, 0);
     this.warn(
       { waiting },
       `drain gave up after ${timeoutMs} ms; what still waits becomes dead letters with stop`,
@@ -470,7 +468,7 @@ export class RuntimeSystem {
         this.#state = 'stopping';
         return draining;
       },
-      instances: () => [...this.#instances.values()].toReversed(),
+      instances: () => this.#instances.all().toReversed(),
       threads: () => this.#threads.all(),
       endThread: (thread) => this.#endThread(thread as ThreadHost),
       flush: async () => {
@@ -520,97 +518,13 @@ export class RuntimeSystem {
       { clock: this.clock, poolOf, startThread: (...thread) => this.#threads.start(...thread) },
       decisions({
         poolOf,
-        instanceAt: (address) => this.#instances.get(address),
-        openGrants: (instance) => this.#openGrants(instance),
+        instanceAt: this.#instances.at,
+        openGrants: this.#secretAccess.open,
         kept: (threadId, n, tried) => this.#keep(threadId, n, tried),
         hub: this.#hub,
         logger: this.logger,
       }),
     );
-  }
-
-  readonly #twinEffects: TwinEffects = {
-    create: (request: InstanceRequest, twin: AnyActorRef): Instance => {
-      this.#assertRunning();
-      const { agent, parent } = request;
-      const id = request.id ?? this.#addresses.freeId(agent.name);
-      const address = addressOf(agent.name, id);
-      // The machine that invoked it hears of its first error, and decides itself.
-      const supervision: ResolvedAgent['supervision'] =
-        parent === 'machine'
-          ? { ...agent.supervision, restart: 'temporary', strategy: 'one-for-one' }
-          : agent.supervision;
-      const { input, snapshot } = request;
-      const { sharedMemory } = this.#pool(agent.threadId);
-      const instance = new Instance({
-        agent,
-        id,
-        address,
-        input,
-        snapshot,
-        asks: request.asks,
-        sharedMemory,
-        supervision,
-        failures: this.#failuresOf(agent, supervision),
-        parent,
-        keeper: this.#keeper(request, address),
-        effects: this.#effects,
-      });
-      this.#addresses.reserve(address, twin);
-      this.#byTwin.set(twin, instance);
-      toAgentRef(twin, instance);
-      return instance;
-    },
-    observed: ({ address }, error, what) => {
-      const message = what === 'observer' ? 'an observer threw' : 'an instance ended with an error';
-      this.logger.error({ address, error }, message);
-    },
-    // Not before it starts: a machine may stop a child in the transition that spawned it, and no one tells the child.
-    begin: (instance, twin) => {
-      this.#addresses.release(instance.address, twin);
-      this.#instances.set(instance.address, instance);
-      this.#refs.set(instance.address, twin as unknown as AgentRef);
-      try {
-        const place = (): void => {
-          if (instance.over) return;
-          this.#openGrants(instance);
-          this.#effects.place(instance);
-        };
-        const prepared = instance.prepared();
-        if (prepared === undefined) place();
-        else prepared.then(place).catch((error: unknown) => instance.startFailed(error));
-      } catch (error) {
-        instance.startFailed(error);
-      }
-    },
-  };
-
-  /** A machine restarts nothing of what it has invoked. */
-  #keeper({ agent, parent, named = false }: InstanceRequest, address: string): Keeper | undefined {
-    if (parent === 'machine' || (agent.state ?? this.#snapshots.defaultState) === 'fresh') return undefined;
-    return this.#snapshots.open(address, named, (error) => {
-      this.warn({ address, error }, 'another runtime has taken over an instance, which ends here');
-      void this.#instances.get(address)?.fenced(error);
-    });
-  }
-
-  #openGrants(instance: Instance): void {
-    const { address, incarnation, agent, continues } = instance;
-    const holder = { address, incarnation, pool: agent.threadId, continues };
-    this.secrets.open(holder, agent.grants, (event) => {
-      instance.inbox.acceptControl(event);
-      const { type, label, epoch, versionId, cause } = event;
-      const version = versionId === undefined ? {} : { versionId };
-      this.#hub.emit('secret', { type, address, label, epoch, ...version, cause });
-    });
-  }
-
-  #failuresOf({ name }: ResolvedAgent, { strategy, intensity }: ResolvedAgent['supervision']): FailureLog {
-    const shared = this.#groupFailures.get(name);
-    if (shared !== undefined && strategy !== 'one-for-one') return shared;
-    const failures = new FailureLog(intensity.restarts);
-    if (strategy !== 'one-for-one') this.#groupFailures.set(name, failures);
-    return failures;
   }
 
   #pool(threadId: string): ResolvedPool {

@@ -207,8 +207,8 @@ describe('what a thread says', () => {
 
   test('and is no call of the host, is refused and counted', async () => {
     const lone = await up();
-    await expect(lone.thread.link.call('secret', 'x')).rejects.toThrow('this is no call of secret()');
-    await expect(lone.thread.link.call('ended', 5)).rejects.toThrow('this is no call of ended()');
+    await expect(lone.thread.link.call('secret', 'x')).rejects.toThrow('this is not a call of secret()');
+    await expect(lone.thread.link.call('ended', 5)).rejects.toThrow('this is not a call of ended()');
     expect(lone.warned).toHaveLength(2);
     expect(lone.host.gone).toBe(false);
   });
