@@ -74,7 +74,8 @@ describe.each(places)('what an agent sends to one %s', (_where, threadId) => {
     a.send({ type: 'flood', to: 'recorder/b', last: 20 });
     await expect.poll(() => b.handled().length, patient).toBe(20);
     b.ref.send({ type: 'busy', ms: 50 });
-    a.send({ type: 'flood', to: 'recorder/b', first: 21, last: 220 });
+    // It has been sent when the other one is stopped.
+    await a.deliver({ type: 'flood', to: 'recorder/b', first: 21, last: 220 });
     await b.ref.stop();
     await a.deliver({ type: 'flood', to: 'recorder/b', first: 221, last: 230 });
     await expect.poll(() => b.handled().length + lettered(letters), patient).toBe(230);
