@@ -398,7 +398,7 @@ test(
     };
     await flood('503');
     expect(door.held).toBe(0);
-    door.leadTo((socket) => server.take(socket));
+    door.leadTo((socket) => server.accept(socket));
     await flood('200');
     expect(failures).toEqual([]);
     // What leads a connection on fails.

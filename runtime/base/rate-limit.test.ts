@@ -4,9 +4,9 @@ import { createRateLimit } from './rate-limit.ts';
 
 test('so many may begin within a span, and the next when the first of them is that long ago', () => {
   const limit = createRateLimit({ requests: 2, withinMs: 1000 });
-  expect([limit.take(0), limit.take(400), limit.take(400)]).toEqual([0, 0, 600]);
-  expect([limit.take(999), limit.take(1000), limit.take(1000)]).toEqual([1, 0, 400]);
-  expect(limit.take(1400)).toBe(0);
+  expect([limit.admit(0), limit.admit(400), limit.admit(400)]).toEqual([0, 0, 600]);
+  expect([limit.admit(999), limit.admit(1000), limit.admit(1000)]).toEqual([1, 0, 400]);
+  expect(limit.admit(1400)).toBe(0);
 });
 
 test('in no span do more begin than are allowed, and one that waits as told may', () => {
@@ -21,9 +21,9 @@ test('in no span do more begin than are allowed, and one that waits as told may'
         let now = 0;
         for (const pause of pauses) {
           now += pause;
-          const wait = limit.take(now);
+          const wait = limit.admit(now);
           now += wait;
-          const again = wait > 0 ? limit.take(now) : 0;
+          const again = wait > 0 ? limit.admit(now) : 0;
           expect(again).toBe(0);
           begun.push(now);
         }

@@ -1,7 +1,7 @@
 /** Lets at most `requests` begin within any span of `withinMs`. */
 export interface RateLimit {
   /** 0: it may begin now, and is counted. Else the milliseconds until one may. */
-  take(now: number): number;
+  admit(now: number): number;
 }
 
 /** Remembers when the last `requests` began: eight bytes for each. */
@@ -15,7 +15,7 @@ export function createRateLimit({
   const begun = new Float64Array(requests).fill(-Infinity);
   let oldest = 0;
   return {
-    take(now) {
+    admit(now) {
       const wait = (begun[oldest] ?? 0) + withinMs - now;
       if (wait > 0) return wait;
       begun[oldest] = now;

@@ -224,7 +224,7 @@ function listenerOf(
   if (typeof token !== 'string' || headerOf(c, 'authorization') !== undefined) {
     return permit(c, options, 'read', agent);
   }
-  const owner = options.access().again(options.streamTokens.use(token, addressIn(params)));
+  const owner = options.access().again(options.streamTokens.redeem(token, addressIn(params)));
   if (owner !== undefined && may(owner, 'read', agent)) return owner;
   throw new HttpError(401, 'UNAUTHORIZED', 'the token that made this stream token no longer allows read');
 }

@@ -16,7 +16,7 @@ function folder(...names: readonly string[]): string {
 }
 
 async function take(at: string): Promise<GatewayLock> {
-  const lock = await GatewayLock.take(at);
+  const lock = await GatewayLock.acquire(at);
   if (!(lock instanceof GatewayLock)) throw new Error(`somebody holds it: ${lock.pid}`);
   onTestFinished(() => lock.release());
   return lock;
@@ -34,7 +34,7 @@ async function holder(at: string) {
 
 test('of many that want a lock at once exactly one gets it, and the others learn who that is', async () => {
   const at = folder('lock');
-  const all = await Promise.all(Array.from({ length: 12 }, () => GatewayLock.take(at)));
+  const all = await Promise.all(Array.from({ length: 12 }, () => GatewayLock.acquire(at)));
   const held = all.filter((one) => one instanceof GatewayLock);
   onTestFinished(() => held.forEach((one) => void one.release()));
   expect(held).toHaveLength(1);
@@ -59,7 +59,7 @@ test('a lock dies with its owner, and what is left of it is in nobody’s way', 
   expect(said).toBe('held');
   const [file = ''] = readdirSync(at).map((name) => join(at, name));
   expect(await lockState(file)).toBe('held');
-  expect(await GatewayLock.take(at)).toEqual({ pid: child.pid });
+  expect(await GatewayLock.acquire(at)).toEqual({ pid: child.pid });
   const over = ended(file, AbortSignal.timeout(10_000));
   child.kill('SIGKILL');
   expect(await over).toBe(true);
@@ -91,9 +91,9 @@ test('an owner that stands still keeps its lock', async () => {
   const at = folder('lock');
   const { child } = await holder(at);
   child.kill('SIGSTOP');
-  expect(await GatewayLock.take(at)).toEqual({ pid: undefined });
+  expect(await GatewayLock.acquire(at)).toEqual({ pid: undefined });
   child.kill('SIGCONT');
-  expect(await GatewayLock.take(at)).toEqual({ pid: child.pid });
+  expect(await GatewayLock.acquire(at)).toEqual({ pid: child.pid });
 }, 20_000);
 
 test('a path that is longer than a socket’s name may be is no matter', async () => {
@@ -101,7 +101,7 @@ test('a path that is longer than a socket’s name may be is no matter', async (
   const { file } = await take(at);
   expect(Buffer.byteLength(file)).toBeGreaterThan(300);
   expect(await lockState(file)).toBe('held');
-  expect(await GatewayLock.take(at)).toEqual({ pid: process.pid });
+  expect(await GatewayLock.acquire(at)).toEqual({ pid: process.pid });
 });
 
 /** Where a file system has no sockets, as the kernel’s own have none; undefined where it is not allowed to try. */

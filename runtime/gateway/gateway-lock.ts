@@ -9,7 +9,7 @@ import { withSocketName } from './socket-name.ts';
 /** Who is asked answers at once, unless it stands still: then it is taken for a holder. */
 const ANSWER_MS = 5000;
 /** Several that contend are through within some rounds. */
-const TAKE_MS = 15_000;
+const ACQUIRE_MS = 15_000;
 const ROUND_MS = 20;
 /** A name that was never published belongs to nobody that still lives. */
 const UNPUBLISHED_MS = 60_000;
@@ -55,12 +55,12 @@ export class GatewayLock {
    *
    * @throws {Error} what the file system says when there can be no socket in the folder
    */
-  static async take(folder: string): Promise<GatewayLock | LockHolder> {
+  static async acquire(folder: string): Promise<GatewayLock | LockHolder> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const lock = new GatewayLock(folder);
     try {
       await lock.#publish();
-      const until = performance.now() + TAKE_MS;
+      const until = performance.now() + ACQUIRE_MS;
       for (;;) {
         lock.#state = 'contends';
         const found = await lock.#askAll();

@@ -301,7 +301,7 @@ test('over a restart answers go along, and of what was under way it is told that
     return hanging;
   });
   before.once('a', 'not begun', 'r', () => hanging);
-  after.take(structuredClone(before.handOver()));
+  after.adopt(structuredClone(before.handOver()));
   expect(() => after.once('a', 'begun', 'r', () => hanging)).toThrow(
     expect.objectContaining({ status: 409, code: 'OUTCOME_UNKNOWN' }) as Error,
   );

@@ -186,8 +186,8 @@ export class Idempotency {
     return this.#carried;
   }
 
-  take(handed: readonly HandedAnswer[]): void {
-    this.#kept.take(handed);
+  adopt(handed: readonly HandedAnswer[]): void {
+    this.#kept.adopt(handed);
   }
 
   /** Waits for the answers to requests of another process; `answerTo` gives what a ticket comes to. */

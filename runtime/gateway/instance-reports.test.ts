@@ -11,8 +11,8 @@ function line() {
     told.push(changed);
     known.told(changed);
   });
-  const begin = (address: string): void => reports.take({ address, incarnation: 1, state: 'running' });
-  const end = (address: string): void => reports.take({ address, incarnation: 1, state: 'ended' });
+  const begin = (address: string): void => reports.record({ address, incarnation: 1, state: 'running' });
+  const end = (address: string): void => reports.record({ address, incarnation: 1, state: 'ended' });
   return { known, told, reports, begin, end };
 }
 

@@ -21,7 +21,7 @@ export class InstanceReports {
     this.#tell = tell;
   }
 
-  readonly take = ({ address, state }: RuntimeEvents['agent']): void => {
+  readonly record = ({ address, state }: RuntimeEvents['agent']): void => {
     if (this.#isOver) return;
     if (state === 'running') this.#began(address);
     else if (state === 'ended') this.#wentAway(address);

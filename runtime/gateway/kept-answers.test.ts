@@ -67,7 +67,7 @@ test('the next process gets every entry, and of the bodies the latest sixteen me
   const bytes = handed.reduce((sum, [, , , , , body]) => sum + (body?.length ?? 0), 0);
   expect(bytes).toBeLessThanOrEqual(16 * KB * KB);
   const next = shelf();
-  next.kept.take(handed);
+  next.kept.adopt(handed);
   expect([next.get('a', 'k0'), next.get('a', 'k499')]).toEqual(['ANSWER_NOT_KEPT', 60 * KB]);
   // It is good for as long as it was.
   next.pass(599_499);

@@ -154,7 +154,7 @@ export class KeptAnswers {
     return handed;
   }
 
-  take(handed: readonly HandedAnswer[]): void {
+  adopt(handed: readonly HandedAnswer[]): void {
     for (const [token, key, fingerprint, leftMs, status, body] of handed) {
       this.#add(token, key, fingerprint, leftMs, status, body && Buffer.from(body));
     }

@@ -5,8 +5,8 @@ import { type Route, routes } from './routes.ts';
 /** The OpenAPI 3.1 document of the HTTP face, made of its routes. */
 export function openApiDocument(): object {
   const paths: Record<string, Record<string, object>> = {
-    '/healthz': { get: open('healthz', 'Whether the gateway is alive', false) },
-    '/readyz': { get: open('readyz', 'Whether requests may be sent here', true) },
+    '/healthz': { get: withoutToken('healthz', 'Whether the gateway is alive', false) },
+    '/readyz': { get: withoutToken('readyz', 'Whether requests may be sent here', true) },
   };
   for (const route of routes) {
     const operations = (paths[route.path] ??= {});
@@ -95,7 +95,7 @@ function requestBody(body: z.ZodType): object {
   return { required: !isOptional, content: { 'application/json': { schema: schemaOf(schema ?? body) } } };
 }
 
-function open(operationId: string, summary: string, mayFail: boolean): object {
+function withoutToken(operationId: string, summary: string, mayFail: boolean): object {
   const unready = mayFail ? { 503: { description: 'They are not' } } : {};
   return { operationId, summary, security: [], responses: { 200: { description: summary }, ...unready } };
 }

@@ -103,7 +103,7 @@ export class PutOffAsks {
   }
 
   /** Takes over what an instance has put off in another process. */
-  take(address: string, handed: readonly HandedAsk[]): AskToCarry[] {
+  adopt(address: string, handed: readonly HandedAsk[]): AskToCarry[] {
     return handed.map(({ ticket, ...ask }) => ({
       ...ask,
       taken: (carried, tag) => {

@@ -37,7 +37,7 @@ export class RequestServer {
   readonly #http: Guarded<Server>;
   readonly #tls: Guarded<TlsServer> | undefined;
   /** Lets a client in; a connection that fails is closed. */
-  readonly take: (socket: Socket) => void;
+  readonly accept: (socket: Socket) => void;
   readonly #sockets = new Set<Socket>();
   /** What the app has begun to answer. */
   readonly #begun = new OpenRequests();
@@ -61,8 +61,8 @@ export class RequestServer {
       const secured = { ...tls, handshakeTimeout: HANDSHAKE_MS, ALPNProtocols: ['http/1.1'] };
       this.#tls = tlsServer(secured, (socket) => this.#http.emit('connection', socket), failed);
     }
-    const letIn = (socket: Socket): void => this.#take(socket);
-    this.take = contained(letIn, (error, socket) => {
+    const letIn = (socket: Socket): void => this.#accept(socket);
+    this.accept = contained(letIn, (error, socket) => {
       socket.destroy();
       failed(error, 'a connection');
     });
@@ -73,7 +73,7 @@ export class RequestServer {
     await listening(this.#http, (done) => this.#http.listen(socket, done));
   }
 
-  #take(socket: Socket): void {
+  #accept(socket: Socket): void {
     // Whoever reads it learns that it ended; before and after that, nobody needs to know.
     socket.on('error', () => {});
     this.#sockets.add(socket);

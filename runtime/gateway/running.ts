@@ -96,7 +96,7 @@ export async function claimGateway(config: string, env: Environment): Promise<Ga
   const folder = await ownFolder(config, env);
   const [beside, elsewhere] = lockFolders(folder);
   try {
-    return await GatewayLock.take(beside);
+    return await GatewayLock.acquire(beside);
   } catch (error) {
     if (!NO_SOCKETS.has((error as NodeJS.ErrnoException).code)) throw unwritable(folder, error);
   }
@@ -104,7 +104,7 @@ export async function claimGateway(config: string, env: Environment): Promise<Ga
     const own = dirname(elsewhere);
     await mkdir(own, { recursive: true, mode: 0o700 });
     if (!(await isPrivate(own))) throw Object.assign(new Error(), { code: 'EACCES' });
-    return await GatewayLock.take(elsewhere);
+    return await GatewayLock.acquire(elsewhere);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const message = `sockets can be made neither in ${folder} nor in ${elsewhere} (${code ?? String(error)}), so that two gateways of one config could run at a time; set XDG_STATE_HOME to a folder of a file system of this machine`;

@@ -106,7 +106,7 @@ export class Service {
       case 'connection':
         // A client that went away on the way here leaves no socket.
         if (this.#server === undefined) socket?.destroy();
-        else if (socket !== undefined) this.#server.take(socket);
+        else if (socket !== undefined) this.#server.accept(socket);
         this.#receipts.taken(message.n);
         break;
       case 'given':
@@ -171,7 +171,7 @@ export class Service {
     const options = await optionsOf(config, file);
     const onSystem = (system: ServedSystem): void => {
       this.#system = system;
-      system.on('agent', this.#reports.take);
+      system.on('agent', this.#reports.record);
     };
     // Never none: without one, a link to the inspector would be written to stderr, which is the log.
     const opened = { ...options, logger: options.logger ?? this.#logger, signals: false };
@@ -225,15 +225,15 @@ export class Service {
       throw notPrepared();
     }
     const { scrubber } = system;
-    this.#idempotency.take(answers);
-    this.#streamTokens.take(streamTokens);
+    this.#idempotency.adopt(answers);
+    this.#streamTokens.adopt(streamTokens);
     const lost: { address: string; why: string }[] = [];
     await inTurn(instances, async ({ agent, id, snapshot, asks = [] }) => {
       const address = addressOf(agent, id);
       // One that begins anew and is listed has an input there.
       if (snapshot === undefined && this.#standing.has(address)) return;
       try {
-        await system.spawn(agent, { id, snapshot, asks: this.#asks.take(address, asks) });
+        await system.spawn(agent, { id, snapshot, asks: this.#asks.adopt(address, asks) });
       } catch (error) {
         lost.push({ address: `${agent}/${id}`, why: (error as Error).message });
       }

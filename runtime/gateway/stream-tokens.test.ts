@@ -67,12 +67,12 @@ test('a stream token is good for a minute, and so many of a token wait at most',
   );
   tokens.make({ ...owner, name: 'other' }, 'counter/a');
   time = 59_999;
-  expect(tokens.use(first, 'counter/a')).toEqual(owner);
+  expect(tokens.redeem(first, 'counter/a')).toEqual(owner);
   const late = tokens.handOver()[0]?.[0];
   expect(late).toBeDefined();
   time = 60_000;
   expect(tokens.handOver()).toEqual([]);
-  expect(() => tokens.use(first, 'counter/a')).toThrow(expect.objectContaining({ status: 401 }) as Error);
+  expect(() => tokens.redeem(first, 'counter/a')).toThrow(expect.objectContaining({ status: 401 }) as Error);
 });
 
 test('a stream token outlives a restart, as a digest, and is in no log', async () => {

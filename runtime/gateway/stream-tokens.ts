@@ -64,7 +64,7 @@ export class StreamTokens {
    *
    * @throws {HttpError} 401 when it is none, not for that instance, or used up
    */
-  use(token: string, address: string): Pick<Caller, 'name' | 'digest'> {
+  redeem(token: string, address: string): Pick<Caller, 'name' | 'digest'> {
     this.#forgetOld();
     const [, id = '', secret = ''] = /^hs_([0-9a-f]{24})_([\w-]{43})$/.exec(token) ?? [];
     const entry = this.#entries.get(id);
@@ -87,7 +87,7 @@ export class StreamTokens {
     });
   }
 
-  take(handed: readonly HandedStreamToken[]): void {
+  adopt(handed: readonly HandedStreamToken[]): void {
     for (const [id, digest, name, ownerDigest, address, leftMs] of handed) {
       const owner = { name, digest: Buffer.from(ownerDigest, 'hex') };
       const until = this.#clock.now() + leftMs;

@@ -71,7 +71,7 @@ export class TokenAccess {
     if (token === undefined || found === undefined) {
       throw new HttpError(401, 'UNAUTHORIZED', 'send a token of this gateway: Authorization: Bearer <token>');
     }
-    const wait = isCounted ? (found.limit?.take(this.#clock.now()) ?? 0) : 0;
+    const wait = isCounted ? (found.limit?.admit(this.#clock.now()) ?? 0) : 0;
     if (wait > 0) {
       throw new HttpError(429, 'RATE_LIMITED', 'too many requests with this token', Math.ceil(wait / 1000));
     }

@@ -48,19 +48,19 @@ describe('a mailbox', () => {
     for (const [n, tag] of [-1, 2, 0, -4].entries()) mailbox.offer(n, tag);
     mailbox.offerControl('told');
     taken(mailbox, 3);
-    mailbox.settle(1, () => {});
+    mailbox.acknowledge(1, () => {});
     const passed = mailbox.passed();
 
     const sent = mailbox.split();
 
     expect([sent.inFlight, sent.queued, mailbox.inFlight, mailbox.queued]).toEqual([2, 0, 0, 2]);
     const discarded: unknown[] = [];
-    sent.settle(1, () => {});
+    sent.acknowledge(1, () => {});
     sent.rewind();
     sent.clear((event, tag) => discarded.push(event, tag));
     expect(discarded).toEqual([2, 0]);
     expect(taken(mailbox, 10)).toEqual([3, 'told']);
-    mailbox.settle(2, () => {});
+    mailbox.acknowledge(2, () => {});
     expect(await isSettled(passed)).toBe(true);
   });
 
@@ -93,7 +93,7 @@ describe('a mailbox', () => {
       while (mailbox.offer(next, 0)) next += 1;
       const some = taken(mailbox, 1 + (round % 37));
       seen.push(...some);
-      mailbox.settle(some.length, () => {});
+      mailbox.acknowledge(some.length, () => {});
     }
 
     expect(seen).toEqual(Array.from({ length: seen.length }, (_, n) => n + 1));
@@ -107,7 +107,7 @@ describe('a mailbox', () => {
     taken(mailbox, 2);
     expect(mailbox.offer('still over', 0)).toBe(false);
     expect([mailbox.depth, mailbox.queued]).toEqual([3, 1]);
-    mailbox.settle(1, () => {});
+    mailbox.acknowledge(1, () => {});
 
     expect(mailbox.offer('fits', 0)).toBe(true);
     expect(mailbox.offer('over again', 0)).toBe(false);
@@ -120,7 +120,7 @@ describe('a mailbox', () => {
     expect(mailbox.offer('over', 0)).toBe(false);
     expect(mailbox.depth).toBe(3);
     expect(taken(mailbox, 9)).toEqual([1, 2, 'control']);
-    mailbox.settle(1, () => {});
+    mailbox.acknowledge(1, () => {});
 
     expect(mailbox.offer('fits', 0)).toBe(true);
     expect(mailbox.offer('over', 0)).toBe(false);
@@ -143,7 +143,7 @@ describe('a mailbox', () => {
     fill();
     taken(mailbox, 4);
 
-    mailbox.settle(1, () => {});
+    mailbox.acknowledge(1, () => {});
     mailbox.discardFirst(() => {});
     mailbox.takeBack(
       1,
@@ -231,9 +231,9 @@ describe('passed', () => {
     mailbox.offer('later', 0);
     taken(mailbox, 3);
 
-    mailbox.settle(1, () => {});
+    mailbox.acknowledge(1, () => {});
     expect(await isSettled(passed)).toBe(false);
-    mailbox.settle(1, () => {});
+    mailbox.acknowledge(1, () => {});
 
     expect(await isSettled(passed)).toBe(true);
     expect(mailbox.depth).toBe(1);
@@ -252,7 +252,7 @@ describe('passed', () => {
     );
 
     expect(taken(mailbox, 2)).toEqual([1, 3]);
-    mailbox.settle(2, () => {});
+    mailbox.acknowledge(2, () => {});
 
     expect(await isSettled(passed)).toBe(true);
   });
@@ -262,9 +262,9 @@ describe('what a thread says it has handled', () => {
   it('brings nothing back when it is less than nothing', () => {
     const mailbox = filled(4);
     taken(mailbox, 4);
-    mailbox.settle(2, () => {});
+    mailbox.acknowledge(2, () => {});
 
-    mailbox.settle(-2, () => {});
+    mailbox.acknowledge(-2, () => {});
 
     expect([mailbox.depth, mailbox.handled]).toEqual([2, 2]);
     mailbox.rewind();
@@ -275,7 +275,7 @@ describe('what a thread says it has handled', () => {
     const mailbox = filled(4);
     taken(mailbox, 2);
 
-    mailbox.settle(1000, () => {});
+    mailbox.acknowledge(1000, () => {});
 
     expect([mailbox.depth, mailbox.queued, mailbox.handled]).toEqual([2, 2, 2]);
   });
@@ -359,10 +359,10 @@ describe('an envelope in the middle', () => {
   it('is handled while those before it are not, and whoever waits for its delivery hears of it', () => {
     const mailbox = filled();
     const delivered: number[] = [];
-    mailbox.settleAt(2, (tag) => delivered.push(tag));
+    mailbox.acknowledgeTo(2, (tag) => delivered.push(tag));
     // The answer to an ask comes by itself.
-    mailbox.settleAt(1, (tag) => delivered.push(tag));
-    mailbox.settleAt(9, (tag) => delivered.push(tag));
+    mailbox.acknowledgeTo(1, (tag) => delivered.push(tag));
+    mailbox.acknowledgeTo(9, (tag) => delivered.push(tag));
     expect([delivered, mailbox.handled, mailbox.depth]).toEqual([[-6], 2, 2]);
     expect(left(mailbox)).toEqual([0, 3]);
   });

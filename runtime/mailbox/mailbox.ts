@@ -173,7 +173,7 @@ export class Mailbox {
    * The oldest `count` envelopes were handled; calls `delivered` with the tags of those somebody waits for. An ask's
    * answer comes by itself, with the ack; where no ack can come any more, `unanswered` gets the tags of the asks.
    */
-  settle(count: number, delivered: (tag: Tag) => void, unanswered?: (tag: Tag) => void): void {
+  acknowledge(count: number, delivered: (tag: Tag) => void, unanswered?: (tag: Tag) => void): void {
     // A thread that lies about its progress may claim less than nothing, or more than it got.
     const end = Math.max(this.#head, Math.min(this.#sent, this.#head + count));
     for (let at = this.#head; at < end; at++) {
@@ -209,7 +209,7 @@ export class Mailbox {
   }
 
   /** The one that is `n` behind the oldest was handled, those before it were not; calls `delivered` as `settle` does. */
-  settleAt(n: number, delivered: (tag: Tag) => void): void {
+  acknowledgeTo(n: number, delivered: (tag: Tag) => void): void {
     const at = this.#head + n;
     if (at >= this.#tail) return;
     this.#handled += 1;

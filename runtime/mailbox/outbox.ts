@@ -138,7 +138,7 @@ export class Outbox {
     attachment.attached = false;
     this.#held.delete(attachment);
     this.#envelopes -= mailbox.inFlight;
-    mailbox.settle(handled - acked, this.#options.delivered, unanswered);
+    mailbox.acknowledge(handled - acked, this.#options.delivered, unanswered);
     mailbox.rewind();
     if (!this.#closed && !this.#armed) this.#flush();
   }
@@ -162,7 +162,7 @@ export class Outbox {
 
   /** What the thread says before a batch is complete, because some of it takes its time. */
   acknowledge(ack: Ack): void {
-    this.#settle(ack);
+    this.#acknowledge(ack);
     this.#flush();
   }
 
@@ -240,14 +240,14 @@ export class Outbox {
         this.#batches -= 1;
         this.acknowledge(ack as Ack);
       },
-      // The thread is gone: its instances' mailboxes are settled by the shared progress, not by an ack.
+      // The thread is gone: its instances' mailboxes are acknowledged by the shared progress, not by an ack.
       () => {
         this.#batches -= 1;
       },
     );
   }
 
-  #settle(ack: Ack): void {
+  #acknowledge(ack: Ack): void {
     if (!isAck(ack)) return this.#options.malformed?.();
     const [handled] = ack;
     let isWhole = handled.length % 2 === 0;
@@ -256,19 +256,19 @@ export class Outbox {
       const attachment = this.#bySlot.get(handled[i] as number);
       const count = handled[i + 1] as number;
       if (!Number.isSafeInteger(count) || count < 0) isWhole = false;
-      else if (attachment !== undefined) this.#settleSome(attachment, count);
+      else if (attachment !== undefined) this.#acknowledgeSome(attachment, count);
     }
     if (ack.length > 1 && !this.#options.answered(ack)) isWhole = false;
     if (!isWhole) this.#options.malformed?.();
     if (this.#held.size > 0 && this.#isOpen()) for (const attachment of this.#held) this.#release(attachment);
   }
 
-  #settleSome(attachment: Attachment, count: number): void {
+  #acknowledgeSome(attachment: Attachment, count: number): void {
     const before = attachment.mailbox.inFlight;
-    attachment.mailbox.settle(count, this.#options.delivered);
-    const settled = before - attachment.mailbox.inFlight;
-    attachment.acked += settled;
-    this.#envelopes -= settled;
+    attachment.mailbox.acknowledge(count, this.#options.delivered);
+    const acknowledged = before - attachment.mailbox.inFlight;
+    attachment.acked += acknowledged;
+    this.#envelopes -= acknowledged;
     if (attachment.held && attachment.mailbox.inFlight < this.#quantum) this.#release(attachment);
   }
 

@@ -52,7 +52,7 @@ test('a trace stays with its envelope while the mailbox grows, and others still 
 test('the first traced one may come when the mailbox has gone round', () => {
   const box = filled(10, []);
   box.take([], 0, 1000);
-  box.settle(10, () => {});
+  box.acknowledge(10, () => {});
   for (let n = 10; n < 30; n++)
     box.offer({ type: 'e', n }, 0, NO_TERMS, undefined, n === 20 ? trace(20) : undefined);
   expect(taken(box)).toEqual(expected(upTo(30).slice(10), [20]));
@@ -61,7 +61,7 @@ test('the first traced one may come when the mailbox has gone round', () => {
 test('what takes the place of a traced one that was handled is not traced', () => {
   const box = filled(16, upTo(16));
   box.take([], 0, 1000);
-  box.settle(16, () => {});
+  box.acknowledge(16, () => {});
   for (let n = 0; n < 16; n++) box.offer({ type: 'e', n }, 0);
   expect(taken(box)).toEqual(expected(upTo(16), []));
 });
@@ -75,7 +75,7 @@ test('a trace stays when others are discarded, or dropped for a newer one', () =
   expect(taken(box)).toEqual(expected([1, 3, 5, 7], [5]));
   const dropping = filled(6, [1, 3, 5], new Mailbox(4, 'drop-oldest'));
   const batch: Batch = [];
-  while (dropping.take(batch, 0, 1000) > 0) dropping.settle(1000, () => {});
+  while (dropping.take(batch, 0, 1000) > 0) dropping.acknowledge(1000, () => {});
   expect(read(batch)).toEqual(expected([2, 3, 4, 5], [3, 5]));
 });
 

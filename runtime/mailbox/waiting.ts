@@ -138,11 +138,11 @@ export class Waiting {
   }
 
   resolve(tag: Tag, value?: unknown): void {
-    this.#take(tag)?.resolve(value);
+    this.#remove(tag)?.resolve(value);
   }
 
   reject(tag: Tag, reason: unknown): void {
-    const waiter = this.#take(tag);
+    const waiter = this.#remove(tag);
     if (waiter !== undefined) waiter.reject(this.#shown(reason));
   }
 
@@ -184,7 +184,7 @@ export class Waiting {
     if (line.timer === undefined) this.#set(line, line.first.deadline - now);
   }
 
-  #take(tag: Tag): Waiter | undefined {
+  #remove(tag: Tag): Waiter | undefined {
     const waiter = this.#waiters.get(tag);
     if (waiter === undefined) return undefined;
     this.#waiters.delete(tag);

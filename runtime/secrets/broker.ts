@@ -9,7 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Capability } from './capabilities/capability.ts';
 import { runCapability } from './capabilities/capability-call.ts';
 import { fetchDeclared, type DeclaredGrants } from './declared-secrets.ts';
-import { isGranted, liveGrants, notGranted, takeGranted, type AskedUse, type LiveGrant } from './grants.ts';
+import { isGranted, liveGrants, notGranted, grantedValue, type AskedUse, type LiveGrant } from './grants.ts';
 import type { GrantedValue } from './capabilities/granted-value.ts';
 import { createInjector, type FetchAnswer, type InjectorOptions } from './capabilities/inject.ts';
 import type { ProviderCalls } from './values/provider-pool.ts';
@@ -202,7 +202,8 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     for (const use of holder.uses) use.abort(reason);
   }
 
-  function use<T>(
+  /** Runs a use of a secret, within its time and recorded, if the grant of the caller's incarnation allows it. */
+  function underGrant<T>(
     caller: Caller,
     asked: AskedUse,
     how: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
@@ -227,11 +228,11 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   }
 
   /** The value of the grant, in the version that is current. */
-  async function taken(live: LiveGrant, use: SecretUse): Promise<GrantedValue> {
+  async function currentValue(live: LiveGrant, use: SecretUse): Promise<GrantedValue> {
     const held = await untilAborted(use.signal, () =>
       cache.need(live.spec, (answer) => {
         use.signal.throwIfAborted();
-        return takeGranted(live, answer, cache);
+        return grantedValue(live, answer, cache);
       }),
     );
     use.versionId = held.versionId;
@@ -239,20 +240,20 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   }
 
   /** The value in another version than that one, which a service has refused. */
-  async function another(
+  async function otherValue(
     live: LiveGrant,
     use: SecretUse,
     refused: string,
     signal: AbortSignal = use.signal,
   ): Promise<GrantedValue> {
     const answer = await untilAborted(signal, () => cache.rejected(live.spec, refused, signal));
-    const held = takeGranted(live, answer, cache);
+    const held = grantedValue(live, answer, cache);
     use.versionId = held.versionId;
     return held;
   }
 
   /** The same, if there is one soon. */
-  async function otherSoon(
+  async function otherValueSoon(
     live: LiveGrant,
     use: SecretUse,
     refused: string,
@@ -260,7 +261,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     const tooLate = new AbortController();
     const timer = clock.setTimeout(() => tooLate.abort(), otherVersionMs);
     try {
-      return await another(live, use, refused, AbortSignal.any([use.signal, tooLate.signal]));
+      return await otherValue(live, use, refused, AbortSignal.any([use.signal, tooLate.signal]));
     } catch {
       use.signal.throwIfAborted();
       return undefined;
@@ -312,14 +313,14 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     call(caller, name, named, args, signal) {
       const label = labelOf(named, caller.address);
       const asked: AskedUse = { mode: 'capability', label, capability: name };
-      return use(caller, asked, { deadlineMs: capabilityDeadlineMs, signal }, async (live, use) =>
+      return underGrant(caller, asked, { deadlineMs: capabilityDeadlineMs, signal }, async (live, use) =>
         runCapability({
           capability: capabilities.get(name) as Capability,
           instance: caller.address,
           incarnation: caller.incarnation,
           label,
-          held: await taken(live, use),
-          another: (refused) => another(live, use, refused),
+          held: await currentValue(live, use),
+          another: (refused) => otherValue(live, use, refused),
           args,
           mayCarry: (found, versionId) => mayCarry(found, live.spec.key, versionId),
           signal: use.signal,
@@ -330,14 +331,14 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     fetch(caller, named, asked, signal) {
       const label = labelOf(named, caller.address);
       const how = { deadlineMs: fetchDeadlineMs, signal };
-      return use(caller, { mode: 'inject', label }, how, async (live, use) => {
+      return underGrant(caller, { mode: 'inject', label }, how, async (live, use) => {
         const rules = live.grant.inject as InjectRules;
         const request = injector.check(asked, rules);
         use.through = `${request.method} ${request.url.host}`;
-        const held = await taken(live, use);
+        const held = await currentValue(live, use);
         const { versionId } = held;
         const answer = await injector.send(request, rules, held, use.signal);
-        const other = answer.status === 401 ? await otherSoon(live, use, versionId) : undefined;
+        const other = answer.status === 401 ? await otherValueSoon(live, use, versionId) : undefined;
         return other === undefined ? answer : injector.send(request, rules, other, use.signal);
       });
     },
@@ -345,8 +346,8 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     reveal(caller, named) {
       const label = labelOf(named, caller.address);
       const how = { deadlineMs: fetchDeadlineMs };
-      return use(caller, { mode: 'reveal', label }, how, async (live, use) => {
-        const { bytes } = await taken(live, use);
+      return underGrant(caller, { mode: 'reveal', label }, how, async (live, use) => {
+        const { bytes } = await currentValue(live, use);
         const value = Uint8Array.from(bytes);
         bytes.fill(0);
         return value;
@@ -355,7 +356,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
 
     handle(caller, named) {
       const label = labelOf(named, caller.address);
-      return use(
+      return underGrant(
         caller,
         { mode: 'handle', label },
         { deadlineMs: handleDeadlineMs },

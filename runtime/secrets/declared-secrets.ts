@@ -1,7 +1,7 @@
 import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Prefetched, SecretsCache } from './values/cache.ts';
-import { liveGrants, takeGranted } from './grants.ts';
+import { liveGrants, grantedValue } from './grants.ts';
 
 /** An agent of the config and what it is granted. */
 export interface DeclaredGrants {
@@ -37,7 +37,7 @@ export async function fetchDeclared(
   const wanted = first.map(({ live }): Prefetched => ({
     entry: live.spec,
     required: live.grant.required,
-    take: (answer) => void takeGranted(live, answer, cache).bytes.fill(0),
+    receive: (answer) => void grantedValue(live, answer, cache).bytes.fill(0),
   }));
   const fetches = cache.prefetch(wanted).map(async (fetch, at) => {
     try {

@@ -27,7 +27,7 @@ export function liveGrants(
  *
  * @throws {HoldfastError} `SECRET_NOT_FOUND`, `SECRET_DENIED` or `SECRET_UNAVAILABLE`, never with any of the value
  */
-export function takeGranted(
+export function grantedValue(
   { grant, spec }: LiveGrant,
   answer: SecretAnswer,
   cache: Pick<SecretsCache, 'read'>,

@@ -155,7 +155,7 @@ export class Seats {
     }
     outbox().detach(attachment, settled, answers);
     if (again && failed === 'in-turn' && handled > settled)
-      instance.mailbox.settleAt(handled - settled - 1, (tag) => waiting.resolve(tag));
+      instance.mailbox.acknowledgeTo(handled - settled - 1, (tag) => waiting.resolve(tag));
     for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
     if (inHand === seat.slot && evidence !== undefined && instance.holds(seat))
       instance.inbox.suspect(evidence, handled - settled);

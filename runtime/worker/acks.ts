@@ -25,7 +25,7 @@ export class Acks {
   #failed: unknown[] = [];
   /** By tag, the errors in its value. */
   #errors: unknown[] = [];
-  #deferred: { readonly place: Counted; readonly tag: number }[] = [];
+  #deferred: { readonly inflow: Counted; readonly tag: number }[] = [];
 
   /** There is something to tell. */
   get pending(): boolean {
@@ -33,9 +33,9 @@ export class Acks {
   }
 
   /** `count` more envelopes were handled there. */
-  handled(place: Counted, count: number): void {
-    if (place.unacked === 0) this.#handled.push(place);
-    place.unacked += count;
+  handled(inflow: Counted, count: number): void {
+    if (inflow.unacked === 0) this.#handled.push(inflow);
+    inflow.unacked += count;
   }
 
   answered(tag: number, value: unknown): void {
@@ -55,23 +55,23 @@ export class Acks {
   }
 
   /** The ask was handled and is answered some time later. */
-  deferred(place: Counted, tag: number): void {
-    this.#deferred.push({ place, tag });
+  deferred(inflow: Counted, tag: number): void {
+    this.#deferred.push({ inflow, tag });
   }
 
   /** Everything, once. */
   take(): Ack {
     const handled: number[] = [];
-    for (const place of this.#handled) {
+    for (const inflow of this.#handled) {
       // Those of an instance that ended are counted from the shared progress; the slot may be another's.
-      if (!place.instance.ended) handled.push(place.key, place.unacked);
-      place.unacked = 0;
+      if (!inflow.instance.ended) handled.push(inflow.key, inflow.unacked);
+      inflow.unacked = 0;
     }
     this.#handled = [];
     const deferred: number[] = [];
-    for (const { place, tag } of this.#deferred) {
-      if (place.instance.ended) this.failed(tag, place.instance.ending());
-      else deferred.push(place.key, tag);
+    for (const { inflow, tag } of this.#deferred) {
+      if (inflow.instance.ended) this.failed(tag, inflow.instance.ending());
+      else deferred.push(inflow.key, tag);
     }
     if (this.#tags.length + this.#failed.length + deferred.length === 0) return [handled];
     // Every array costs its share of a round trip: those that would be empty at the end are left out.

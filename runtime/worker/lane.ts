@@ -4,7 +4,7 @@ import { deadlineOf, depthOf } from '../mailbox/terms.ts';
 import type { Trace } from '../mailbox/trace.ts';
 import type { Progress } from '../wire/progress.ts';
 import type { HostedInstance } from './hosted-instance.ts';
-import type { Place, Source } from './place.ts';
+import type { Inflow, Source } from './inflow.ts';
 import { threadState, type OpenAsk } from './thread-state.ts';
 import { newPace, type TimeSlice } from './time-slice.ts';
 import { inTrace } from './trace-context.ts';
@@ -17,12 +17,12 @@ export interface Job {
 
 interface OwnAsk {
   readonly ask: OpenAsk;
-  readonly place: Place;
+  readonly inflow: Inflow;
 }
 
 interface QueuedRun {
   readonly job: Job;
-  readonly place: Place;
+  readonly inflow: Inflow;
   readonly run: Run;
   /** Of its one envelope. */
   readonly trace: Trace | undefined;
@@ -45,9 +45,9 @@ export interface LaneOptions {
   /** All of a job was handled. */
   readonly completed: (job: Job) => void;
   /** The time of an ask was up before its turn came. */
-  readonly expired: (place: Place, event: unknown) => void;
+  readonly expired: (inflow: Inflow, event: unknown) => void;
   /** A traced envelope was handled, from then to then. Default: nobody wants to know. */
-  readonly traced?: ((place: Place, trace: Trace, from: number, to: number) => void) | undefined;
+  readonly traced?: ((inflow: Inflow, trace: Trace, from: number, to: number) => void) | undefined;
 }
 
 /** What one instance has to do in its thread: the envelopes that came for it, and before them what it sent itself. */
@@ -86,10 +86,10 @@ export class Lane {
     return this.#open.length > 0;
   }
 
-  push(job: Job, run: Run, place: Place, trace?: Trace): void {
+  push(job: Job, run: Run, inflow: Inflow, trace?: Trace): void {
     job.left += run.length;
-    place.queued += run.length;
-    this.#runs.push({ job, run, place, trace, at: 0 });
+    inflow.queued += run.length;
+    this.#runs.push({ job, run, inflow, trace, at: 0 });
   }
 
   /** Runs up to `max` turns, until the time of the slice is up; returns how many. */
@@ -134,7 +134,7 @@ export class Lane {
     deferred.clear();
     const runs = this.#runs;
     this.#runs = [];
-    for (const { job, run, place, at } of runs) this.#done(job, place, run.length - at);
+    for (const { job, run, inflow, at } of runs) this.#done(job, inflow, run.length - at);
   }
 
   /** Turns of one run, until the instance has something of its own to do. */
@@ -145,7 +145,7 @@ export class Lane {
   #run(queued: QueuedRun, max: number): number {
     const { instance } = this;
     const { progress, now, slice } = this.#options;
-    const { run, job, place } = queued;
+    const { run, job, inflow } = queued;
     const { asks } = run;
     const time = asks === null ? 0 : now();
     const end = Math.min(run.length, queued.at + max);
@@ -156,11 +156,11 @@ export class Lane {
       // Before its turn, in which the instance may end and leave what is behind it.
       queued.at = at + 1;
       if (asks === null) {
-        progress.begin(place.slot);
-        instance.turn(event, undefined, place.from);
-        progress.end(place.slot);
+        progress.begin(inflow.slot);
+        instance.turn(event, undefined, inflow.from);
+        progress.end(inflow.slot);
       } else {
-        this.#ask(event, place, asks[0][at] as number, termsAt(asks, at), time);
+        this.#ask(event, inflow, asks[0][at] as number, termsAt(asks, at), time);
       }
       at += 1;
       if (slice.isUp(this.pace)) {
@@ -170,8 +170,8 @@ export class Lane {
     }
     // Whoever ended here, and took others with it, has left already.
     if (at === run.length && this.#runs[0] === queued) this.#runs.shift();
-    place.source.acks.handled(place, at - from);
-    this.#done(job, place, at - from);
+    inflow.source.acks.handled(inflow, at - from);
+    this.#done(job, inflow, at - from);
     return at - from;
   }
 
@@ -182,18 +182,18 @@ export class Lane {
     try {
       return inTrace(trace.headers, () => this.#run(queued, 1));
     } finally {
-      if (trace.told) traced?.(queued.place, trace, from, now());
+      if (trace.told) traced?.(queued.inflow, trace, from, now());
     }
   }
 
-  #ask(event: AnyEventObject, place: Place, tag: number, terms: number, time: number): void {
+  #ask(event: AnyEventObject, inflow: Inflow, tag: number, terms: number, time: number): void {
     const { instance } = this;
     const { progress, expired } = this.#options;
     const deadline = deadlineOf(terms);
     if (deadline <= time) {
-      expired(place, event);
-      place.source.acks.expired(tag);
-      progress.end(place.slot);
+      expired(inflow, event);
+      inflow.source.acks.expired(tag);
+      progress.end(inflow.slot);
       return;
     }
     lastAsk += 1;
@@ -205,20 +205,20 @@ export class Lane {
       state: 'open',
       value: undefined,
     };
-    progress.begin(place.slot);
-    instance.turn(event, ask, place.from);
-    progress.end(place.slot);
+    progress.begin(inflow.slot);
+    instance.turn(event, ask, inflow.from);
+    progress.end(inflow.slot);
     if (ask.state === 'open' && instance.hasSteps && !instance.ended) {
       threadState().asks.set(event, ask);
-      place.source.acks.deferred(place, tag);
-      this.#open.push({ ask, place });
+      inflow.source.acks.deferred(inflow, tag);
+      this.#open.push({ ask, inflow });
     } else {
-      this.#close(ask, place);
+      this.#close(ask, inflow);
     }
   }
 
-  #close(ask: OpenAsk, place: Place): void {
-    const { acks } = place.source;
+  #close(ask: OpenAsk, inflow: Inflow): void {
+    const { acks } = inflow.source;
     if (ask.state === 'answered') return acks.answered(ask.tag, ask.value);
     if (ask.state === 'open') return acks.failed(ask.tag, this.instance.unanswered());
     const deferred = this.instance.deferred.get(ask.id);
@@ -227,21 +227,21 @@ export class Lane {
       return acks.failed(ask.tag, this.instance.ending());
     }
     if (deferred === undefined) return;
-    deferred.asker = place.source;
-    acks.deferred(place, ask.tag);
+    deferred.asker = inflow.source;
+    acks.deferred(inflow, ask.tag);
   }
 
   #closeOpen(): void {
     const open = this.#open;
     this.#open = [];
-    for (const { ask, place } of open) this.#close(ask, place);
+    for (const { ask, inflow } of open) this.#close(ask, inflow);
   }
 
-  #done(job: Job, place: Place, count: number): void {
+  #done(job: Job, inflow: Inflow, count: number): void {
     if (count === 0) return;
     job.left -= count;
-    place.queued -= count;
+    inflow.queued -= count;
     if (job.left === 0) this.#options.completed(job);
-    if (place.queued === 0) place.idle?.();
+    if (inflow.queued === 0) inflow.idle?.();
   }
 }

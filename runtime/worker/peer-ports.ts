@@ -9,7 +9,7 @@ import { LISTS, type Admission } from '../wire/protocol.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { isBatch } from './peer-batch.ts';
-import { createPlace, type Place, type Source } from './place.ts';
+import { createInflow, type Inflow, type Source } from './inflow.ts';
 import type { Turns } from './turns.ts';
 
 export interface PeerPortsOptions extends Pick<OutboxOptions, 'expired' | 'unclonable'> {
@@ -41,7 +41,7 @@ export class PeerPorts {
   readonly #options: PeerPortsOptions;
   readonly #peers = new Map<number, Peer>();
   /** By link, of all peers; one outlives the port it belongs to, until what came by it was handled. */
-  readonly #places = new Map<number, Place>();
+  readonly #inflows = new Map<number, Inflow>();
   readonly #closed = new WeakMap<Source, Promise<void>>();
 
   constructor(options: PeerPortsOptions) {
@@ -51,7 +51,7 @@ export class PeerPorts {
 
   /** Links that lead here. */
   get links(): number {
-    return this.#places.size;
+    return this.#inflows.size;
   }
 
   /** The thread, also when it has died meanwhile. */
@@ -112,35 +112,35 @@ export class PeerPorts {
     const source = this.#peers.get(peer)?.source;
     const instance = this.#options.instanceAt(slot);
     if (source === undefined || instance === undefined || instance.ended) return false;
-    this.#places.set(link, createPlace({ key: link, slot: counted, instance, source, from }));
+    this.#inflows.set(link, createInflow({ key: link, slot: counted, instance, source, from }));
     return true;
   }
 
   /** Nothing will be sent there any more. With `wait`, resolves when what was sent before has been handled. */
   async dismiss(link: number, wait: boolean): Promise<void> {
-    const place = this.#places.get(link);
-    if (place === undefined) return;
-    if (wait) await this.#handled(place);
-    this.#places.delete(link);
+    const inflow = this.#inflows.get(link);
+    if (inflow === undefined) return;
+    if (wait) await this.#handled(inflow);
+    this.#inflows.delete(link);
   }
 
-  /** The places of an instance that has ended. */
+  /** The inflows of an instance that has ended. */
   vacate(instance: HostedInstance): void {
-    for (const [link, place] of this.#places) if (place.instance === instance) this.#places.delete(link);
+    for (const [link, inflow] of this.#inflows) if (inflow.instance === instance) this.#inflows.delete(link);
   }
 
-  async #handled(place: Place): Promise<void> {
+  async #handled(inflow: Inflow): Promise<void> {
     const { clock } = this.#options;
     let timer: unknown;
     const late = new Promise<void>((resolve) => {
       timer = clock.setTimeout(resolve, CLOSE_MS);
     });
     // What had left the other thread comes before its port closes.
-    await Promise.race([this.#closed.get(place.source), late]);
+    await Promise.race([this.#closed.get(inflow.source), late]);
     clock.clearTimeout(timer);
-    if (place.queued === 0) return;
+    if (inflow.queued === 0) return;
     await new Promise<void>((resolve) => {
-      place.idle = resolve;
+      inflow.idle = resolve;
     });
   }
 
@@ -169,9 +169,9 @@ export class PeerPorts {
     const { clock, delivered, answered, expired, unclonable, warn } = this.#options;
     const source: Source = {
       acks: new Acks(),
-      placeOf: (link) => {
-        const place = this.#places.get(link);
-        return place?.source === source ? place : undefined;
+      inflowOf: (link) => {
+        const inflow = this.#inflows.get(link);
+        return inflow?.source === source ? inflow : undefined;
       },
       acknowledge,
     };

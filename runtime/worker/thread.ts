@@ -33,7 +33,7 @@ import type { Ack } from '../mailbox/outbox.ts';
 import { Reports } from './reports.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
 import { Peers } from './peers.ts';
-import { createPlace, type Place, type Source } from './place.ts';
+import { createInflow, type Inflow, type Source } from './inflow.ts';
 import { boundPrinted } from './printed.ts';
 import { threadState, type HostBridge, type WriteLog } from './thread-state.ts';
 import { currentTrace, delayed } from './trace-context.ts';
@@ -78,7 +78,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const { now = hostTime(data.clockOrigin), adopt = (port) => port } = surroundings;
   const progress = openProgress(data.progress);
   const instances = new Map<number, HostedInstance>();
-  const places = new Map<number, Place>();
+  const inflows = new Map<number, Inflow>();
   /** Those whose modules are being loaded; who is stopped meanwhile does not start. */
   const loading = new Map<number, ActivateRequest>();
   let delivered = 0;
@@ -111,11 +111,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       // Before it is counted: should the thread die now, it was either told or is still the sender's.
       reports.flush();
     },
-    traced({ instance, source, ...place }, { headers, sentAt }, startedAt, endedAt) {
+    traced({ instance, source, ...inflow }, { headers, sentAt }, startedAt, endedAt) {
       const { address, slot, failure } = instance;
       const error = failure === undefined ? undefined : encodeError(failure);
       // After an `await` an agent may send as nobody.
-      const from = place.from ?? (source === host ? undefined : '');
+      const from = inflow.from ?? (source === host ? undefined : '');
       const report: TraceReport = { address, from, headers, sentAt, startedAt, endedAt, error };
       reports.add(REPORT.traced, slot, report);
     },
@@ -123,7 +123,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   });
   const host: Source = {
     acks: new Acks(),
-    placeOf: (slot) => places.get(slot),
+    inflowOf: (slot) => inflows.get(slot),
     acknowledge: (ack) => tellAck(ack, tellHost),
   };
   const letter = (payload: LetterReport): void => reports.add(REPORT.letter, -1, payload);
@@ -310,8 +310,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     });
     made = instance;
     instances.set(slot, instance);
-    const place = createPlace({ key: slot, slot, instance, source: host, from: undefined });
-    places.set(slot, place);
+    const inflow = createInflow({ key: slot, slot, instance, source: host, from: undefined });
+    inflows.set(slot, inflow);
     // It may answer them as it starts.
     if (request.asks !== undefined) {
       turns.know(host);
@@ -346,7 +346,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   function left(instance: HostedInstance): void {
     if (instances.get(instance.slot) === instance) {
       instances.delete(instance.slot);
-      places.delete(instance.slot);
+      inflows.delete(instance.slot);
     }
     departures.left(instance);
     turns.leave(instance);

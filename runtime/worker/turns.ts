@@ -5,7 +5,7 @@ import type { Progress } from '../wire/progress.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { Lane, type Job, type LaneOptions } from './lane.ts';
-import type { Source } from './place.ts';
+import type { Source } from './inflow.ts';
 import { SLICE_MS, TimeSlice } from './time-slice.ts';
 import { continuation, outsideTraces } from './trace-context.ts';
 
@@ -70,11 +70,11 @@ export class Turns {
       const run = runAt(batch, i);
       const traced = trace;
       trace = undefined;
-      const place = source.placeOf(run.slot);
+      const inflow = source.inflowOf(run.slot);
       // Left uncounted: its sender still has it and decides.
-      if (place === undefined || place.instance.ended) continue;
-      const lane = this.#laneOf(place.instance);
-      lane.push(job, run, place, traced);
+      if (inflow === undefined || inflow.instance.ended) continue;
+      const lane = this.#laneOf(inflow.instance);
+      lane.push(job, run, inflow, traced);
       this.#wait(lane);
     }
     const few = job.left > 0 && this.#atOnce + job.left <= QUANTUM;

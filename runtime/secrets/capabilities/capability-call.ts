@@ -30,7 +30,7 @@ export async function runCapability(run: CapabilityRun): Promise<unknown> {
   const values: GrantedValue[] = [];
   const closing: (() => void)[] = [];
   let over = false;
-  const open = (value: GrantedValue): Secret => {
+  const secretOf = (value: GrantedValue): Secret => {
     const opened = openSecret(label, value.versionId, value.bytes);
     values.push(value);
     closing.push(() => opened.close());
@@ -38,8 +38,8 @@ export async function runCapability(run: CapabilityRun): Promise<unknown> {
     if (over) opened.close();
     return opened.secret;
   };
-  const first = open(held);
-  const rejected = async (): Promise<Secret> => open(await another(values.at(-1)?.versionId ?? ''));
+  const first = secretOf(held);
+  const rejected = async (): Promise<Secret> => secretOf(await another(values.at(-1)?.versionId ?? ''));
   const carries = (found: unknown): boolean =>
     values.some(({ versionId, bytes }) => mayCarry(found, versionId) && carriesValue(found, bytes));
 

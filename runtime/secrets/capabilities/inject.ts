@@ -127,7 +127,7 @@ export function createInjector({ now, lookup = systemLookup, ca }: InjectorOptio
       if (rules.rate === undefined) return request;
       const limit = limits.get(rules) ?? createRateLimit(rules.rate);
       limits.set(rules, limit);
-      const wait = limit.take(now());
+      const wait = limit.admit(now());
       if (wait > 0) throw rateLimited(wait);
       return request;
     },

@@ -3,8 +3,8 @@ import type { HoldfastError } from '../../base/errors.ts';
 
 /** Those who wait for an entry, by key. The machines know nothing of them: a promise is no metadata. */
 export interface Answers {
-  /** Settles with what `take` makes of the next answer for the key, at the moment the answer is given. */
-  next<T>(key: string, take: (answer: SecretAnswer) => T): Promise<T>;
+  /** Settles with what `receive` makes of the next answer for the key, at the moment the answer is given. */
+  next<T>(key: string, receive: (answer: SecretAnswer) => T): Promise<T>;
   /** Gives the answer to all who wait for the key. */
   give(key: string, answer: SecretAnswer): void;
   /** Rejects all who wait. */
@@ -19,12 +19,12 @@ export function createAnswers(): Answers {
   const waiting = new Map<string, Waiting[]>();
 
   return {
-    next(key, take) {
-      const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof take>>();
+    next(key, receive) {
+      const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof receive>>();
       const answer = (given: SecretAnswer): void => {
         try {
           // At once: right after the answer the value may be evicted (no reuse at a TTL of 0).
-          resolve(take(given));
+          resolve(receive(given));
         } catch (error) {
           reject(error);
         }

@@ -206,7 +206,7 @@ describe('a provider in trouble', () => {
     const failing = provider.fail('denied', { call: 'fetch' });
     await need();
     await need(entry('l'));
-    await Promise.all(cache.prefetch(['m', 'n'].map((id) => ({ entry: entry(id), take() {} }))));
+    await Promise.all(cache.prefetch(['m', 'n'].map((id) => ({ entry: entry(id), receive() {} }))));
     provider.fail(new Error('CANARY of an error that is not its own'), { call: 'fetch' });
     failing.stop();
     await need(entry('o'));
@@ -226,7 +226,7 @@ describe('a provider in trouble', () => {
           new Map(refs.map(({ id }) => [id, new ProviderError('denied', `Nobody may read ${id}.`)])),
       }),
     });
-    await Promise.all(cache.prefetch(['m', 'n'].map((id) => ({ entry: entry(id), take() {} }))));
+    await Promise.all(cache.prefetch(['m', 'n'].map((id) => ({ entry: entry(id), receive() {} }))));
     expect(warnings).toEqual(
       ['m', 'n'].map((id) => `The secrets provider "default" fails: Nobody may read ${id}.`),
     );
@@ -583,7 +583,7 @@ describe('a version that a service refuses', () => {
 describe('prefetch', () => {
   const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `s${at}`);
   const wanted = (entries: readonly SecretEntrySpec[], answers: SecretAnswer[] = []) =>
-    entries.map((entry) => ({ entry, take: (answer: SecretAnswer) => void answers.push(answer) }));
+    entries.map((entry) => ({ entry, receive: (answer: SecretAnswer) => void answers.push(answer) }));
 
   test('of 245 secrets is ten batches at once and three more, 34 ms apart, and no single call', async () => {
     const { provider, cache, entry, clock, pass, state } = setUp({

@@ -59,7 +59,7 @@ export type CachedRef = SecretRef & Pick<RejectedEntry, 'rotation'>;
 /** An entry to be brought in before anybody uses it, and what to do with its answer, as in `need`. */
 export interface Prefetched {
   readonly entry: SecretEntrySpec;
-  readonly take: (answer: SecretAnswer) => void;
+  readonly receive: (answer: SecretAnswer) => void;
   /** Also when it cannot be kept or there is little room. Default false. */
   readonly required?: boolean | undefined;
 }
@@ -101,10 +101,10 @@ export interface SecretsCache {
   /** The instance is gone. Unknown: ignored. */
   release(address: string): void;
   /**
-   * Settles with what `take` makes of the entry's answer, at the moment it is given: right after it the value may
-   * be evicted. Rejects with `RUNTIME_STOPPED` or what `take` throws.
+   * Settles with what `receive` makes of the entry's answer, at the moment it is given: right after it the value may
+   * be evicted. Rejects with `RUNTIME_STOPPED` or what `receive` throws.
    */
-  need<T>(entry: SecretEntrySpec, take: (answer: SecretAnswer) => T): Promise<T>;
+  need<T>(entry: SecretEntrySpec, receive: (answer: SecretAnswer) => T): Promise<T>;
   /** A copy of the bytes, for the caller to overwrite; undefined when this version is not here. */
   read(entry: SecretEntrySpec, versionId: string): Buffer | undefined;
   /**
@@ -270,7 +270,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     }
   }
 
-  async function ask<T>(entry: SecretEntrySpec, take: (answer: SecretAnswer) => T): Promise<T> {
+  async function ask<T>(entry: SecretEntrySpec, receive: (answer: SecretAnswer) => T): Promise<T> {
     if (!isActive()) throw secretsStopped();
     const use = uses.get(entry.key) ?? { hits: 0, misses: 0 };
     uses.set(entry.key, use);
@@ -278,14 +278,14 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     if (context?.held === true) use.hits += 1;
     else use.misses += 1;
     // It knows already that it is used: no event is needed for it to say so again.
-    if (context?.held === true && context.used) return take(answerOf(context));
-    const answered = needs.next(entry.key, take);
+    if (context?.held === true && context.used) return receive(answerOf(context));
+    const answered = needs.next(entry.key, receive);
     actor.send({ type: 'secret.need', entry });
     return answered;
   }
 
-  function need<T>(entry: SecretEntrySpec, take: (answer: SecretAnswer) => T): Promise<T> {
-    const answered = ask(entry, take);
+  function need<T>(entry: SecretEntrySpec, receive: (answer: SecretAnswer) => T): Promise<T> {
+    const answered = ask(entry, receive);
     listen(entry);
     return answered;
   }
@@ -347,7 +347,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
       }
       const answers = await Promise.all(
         entries.map((entry) =>
-          limit.take(provider, entry.key) ? fetchNow(entry, 'manual') : lastRefresh(entry),
+          limit.admit(provider, entry.key) ? fetchNow(entry, 'manual') : lastRefresh(entry),
         ),
       );
       for (const answer of answers) if (!answer.ok) throw failureError(answer.failure, id, provider);
@@ -389,7 +389,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
         const answers: Promise<void>[] = [];
         for (const [one, { resolve }] of settled) {
           if (one.entry.key !== entry.key) continue;
-          const answer = need(one.entry, one.take);
+          const answer = need(one.entry, one.receive);
           resolve(answer);
           answers.push(answer);
         }

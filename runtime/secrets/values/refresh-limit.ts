@@ -6,10 +6,10 @@ export const refreshesPerSecond = 10;
 /** How often secrets are fetched on demand: by hand, because a service refused one, or for a hint. */
 export interface RefreshLimit {
   /** Whether one may be fetched now; if so, it counts. */
-  take(provider: string, key: string): boolean;
+  admit(provider: string, key: string): boolean;
   /** The same for one whose own pace is kept elsewhere: only the provider's limit holds. */
-  takeFromProvider(provider: string): boolean;
-  /** Milliseconds until `take` may say yes. */
+  admitToProvider(provider: string): boolean;
+  /** Milliseconds until `admit` may say yes. */
   waitMs(provider: string, key: string): number;
 }
 
@@ -27,19 +27,19 @@ export function createRefreshLimit(now: () => number): RefreshLimit {
     const own = (lastOfSecret.get(key) ?? -Infinity) + refreshEveryMs - now();
     return Math.max(0, own, providerWaitMs(provider));
   };
-  const takeFromProvider = (provider: string): boolean => {
+  const admitToProvider = (provider: string): boolean => {
     if (providerWaitMs(provider) > 0) return false;
     lastOfProvider.get(provider)?.push(now());
     return true;
   };
 
   return {
-    take(provider, key) {
+    admit(provider, key) {
       if (waitMs(provider, key) > 0) return false;
       lastOfSecret.set(key, now());
-      return takeFromProvider(provider);
+      return admitToProvider(provider);
     },
-    takeFromProvider,
+    admitToProvider,
     waitMs,
   };
 }

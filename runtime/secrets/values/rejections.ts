@@ -61,7 +61,7 @@ export function createRejections(options: RejectionsOptions): Rejections {
     for (let waitMs: number = retryMs.first; ; waitMs = Math.min(waitMs * 2, retryMs.most)) {
       // Something else may have brought it meanwhile.
       if (contextOf(key)?.versionId !== versionId) return need(entry);
-      if (limit.takeFromProvider(provider)) {
+      if (limit.admitToProvider(provider)) {
         const answer = await refresh(entry);
         if (isOther(answer) || contextOf(key)?.standing === 'revoked') return answer;
       }

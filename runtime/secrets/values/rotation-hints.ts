@@ -56,7 +56,7 @@ export function createRotationHints(options: RotationHintsOptions): RotationHint
       later.versionId = versionId;
       return;
     }
-    if (!limit.take(provider, key)) {
+    if (!limit.admit(provider, key)) {
       const timer = clock.setTimeout(() => lookLater(key), limit.waitMs(provider, key));
       waiting.set(key, { versionId, timer });
       return;

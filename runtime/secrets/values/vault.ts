@@ -44,7 +44,7 @@ export function createVault(options: VaultOptions = {}): Vault {
     secrets.delete(key);
   };
   /** `key` was used, so it is the last to go. */
-  const use = (key: string, versions: Map<string, Buffer>): void => {
+  const markUsed = (key: string, versions: Map<string, Buffer>): void => {
     secrets.delete(key);
     secrets.set(key, versions);
   };
@@ -68,7 +68,7 @@ export function createVault(options: VaultOptions = {}): Vault {
         held.fill(0);
         versions.delete(oldest);
       }
-      use(key, versions);
+      markUsed(key, versions);
       makeRoom(key);
     },
     read(key, versionId) {
@@ -77,7 +77,7 @@ export function createVault(options: VaultOptions = {}): Vault {
       if (versions === undefined || bytes === undefined) return undefined;
       versions.delete(versionId);
       versions.set(versionId, bytes);
-      use(key, versions);
+      markUsed(key, versions);
       return privateCopy(bytes);
     },
     has: (key, versionId) => secrets.get(key)?.has(versionId) === true,

@@ -1,0 +1,35 @@
+import type { Ack } from '../mailbox/outbox.ts';
+import type { Acks } from './acks.ts';
+import type { HostedInstance } from './hosted-instance.ts';
+
+/** A sender of envelopes to this thread: its host, or another thread. */
+export interface Source {
+  /** The acks that it has not been sent yet. */
+  readonly acks: Acks;
+  /** Its inflow to the instance with the slot; `undefined` once that instance has ended. */
+  inflowOf(slot: number): Inflow | undefined;
+  /** Sends it an ack of what was handled and answered before its batch is complete. */
+  acknowledge(ack: Ack): void;
+}
+
+/** The envelopes that one source sends to one instance, as they are counted. */
+export interface Inflow {
+  /** The number by which the source knows the instance. */
+  readonly key: number;
+  /** The index in the shared progress that counts what was handled. */
+  readonly slot: number;
+  readonly instance: HostedInstance;
+  readonly source: Source;
+  /** The address of the instance that sends; `undefined` for the host. */
+  readonly from: string | undefined;
+  /** Envelopes delivered and not handled. */
+  queued: number;
+  /** Envelopes handled and not acknowledged yet. */
+  unacked: number;
+  /** Called once, when nothing is queued any more. */
+  idle: (() => void) | undefined;
+}
+
+export function createInflow(inflow: Pick<Inflow, 'key' | 'slot' | 'instance' | 'source' | 'from'>): Inflow {
+  return { ...inflow, queued: 0, unacked: 0, idle: undefined };
+}
