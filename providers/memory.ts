@@ -13,56 +13,56 @@ import {
 export type MemoryCall = 'describe' | 'fetch' | 'fetchMany';
 
 export interface MemoryProviderOptions {
-  /** What a config's `provider` says. Default `memory`. */
+  /** The name that a config's `provider` refers to. Default: `memory`. */
   readonly name?: string;
-  /** How many refs one `fetchMany` takes. Default 0: there is no `fetchMany`. */
+  /** The number of refs that one `fetchMany` accepts. Default: 0; there is no `fetchMany`. */
   readonly batch?: number;
-  /** Whether `watch` tells of each change. Default false: changes are found at the next look. */
+  /** Whether `watch` reports each change. Default: false; changes are found at the next poll. */
   readonly push?: boolean;
 }
 
-/** Which calls a fault hits. */
+/** The calls that a fault affects. */
 export interface MemoryFaultOptions {
-  /** Default: any. */
+  /** The call it affects. Default: any. */
   readonly call?: MemoryCall;
-  /** Default: this one and all after it, until `stop`. */
+  /** The number of calls it affects. Default: all, until `stop`. */
   readonly times?: number;
 }
 
 export interface MemoryHangOptions extends MemoryFaultOptions {
-  /** Calls do not end when their signal aborts, as those of a bad provider. Default false. */
+  /** Whether calls ignore the abort of their signal, as those of a bad provider would. Default: false. */
   readonly ignoreAbort?: boolean;
 }
 
-/** Something that goes wrong on demand. */
+/** A fault of a memory provider. */
 export interface MemoryFault {
-  /** How many calls it has hit. Assert it: a fault that did not happen tested nothing. */
+  /** The number of calls it has affected. Assert it: a fault that did not happen tested nothing. */
   readonly fired: number;
-  /** Hits no call any more. Calls that hang go on hanging. */
+  /** Ends the fault. Calls that hang keep hanging. */
   stop(): void;
-  /** Hits no call any more, and those that hang are answered. */
+  /** Ends the fault, and answers the calls that hang. */
   release(): void;
 }
 
-/** A provider that keeps its secrets in memory and does what a test tells it to. */
+/** A provider that keeps its secrets in memory, controlled by a test. */
 export interface MemoryProvider extends SecretProvider {
   /** Every call, such as `fetch db` or `fetchMany db cache`, in order. */
   readonly log: string[];
-  /** The bytes handed out, to see that they were overwritten. */
+  /** The bytes that were handed out, to verify that they were overwritten. */
   readonly handedOut: Uint8Array[];
   /** Whether it was closed. */
   readonly closed: boolean;
   /**
-   * Makes this value the current one and what was current the previous one (stage `AWSPREVIOUS`). The same bytes are
-   * the same version. A `versionId` of one's own may name an older version again, which is a rollback.
+   * Makes this value the current version, and the current version the previous one (stage `AWSPREVIOUS`). The same
+   * bytes are the same version. A given `versionId` may name an older version again, which is a rollback.
    * @returns the version
    */
   readonly set: (id: string, value: string | Uint8Array, versionId?: string) => string;
-  /** The same for a secret that is there. @throws {Error} when it is not */
+  /** Does the same for a secret that exists. @throws {Error} when it is not */
   rotate(id: string, value: string | Uint8Array, versionId?: string): string;
-  /** From now on there is no such secret. */
+  /** Removes the secret. */
   remove(id: string): void;
-  /** Makes calls reject with this class, or with an error that the provider has no class for. */
+  /** Makes calls reject with a failure of this class, or with an error that the provider cannot classify. */
   fail(how: ProviderFailure | Error, options?: MemoryFaultOptions): MemoryFault;
   /** Makes calls wait until their signal aborts or the fault is released. */
   hang(options?: MemoryHangOptions): MemoryFault;
@@ -80,7 +80,7 @@ interface Plan {
   act(signal: AbortSignal): Promise<void>;
 }
 
-/** Makes a provider of one's own for tests. Pass it in `RuntimeOptions.providers`. */
+/** Creates a custom provider for tests. Pass it in `RuntimeOptions.providers`. */
 export function createMemoryProvider(options: MemoryProviderOptions = {}): MemoryProvider {
   const { name = 'memory', batch = 0, push = false } = options;
   const secrets = new Map<string, Stored>();

@@ -1,23 +1,23 @@
 /**
- * What a place that keeps secrets must offer. Providers run in the host only and are called by the secrets
- * part alone: caching, single-flight, deadlines, field extraction and grants are not a provider's business.
+ * The interface of a secret provider. Providers run in the host only, and only the secrets part calls them: caching,
+ * single-flight, deadlines, field extraction and grants are not a provider's concern.
  */
 
-/** Which secret: how a grant names it. */
+/** A reference to a secret, as a grant names it. */
 export interface SecretRef {
   /** The alias under which the config declares the provider; `'default'` is `externalSecrets`. */
   readonly provider: string;
   /** The provider's own name for the secret: a Secrets Manager name or ARN, an environment variable. */
   readonly id: string;
-  /** A field of a JSON value. Taken out by the runtime; a provider ignores it. */
+  /** A field of a JSON value. The runtime extracts it; a provider ignores it. */
   readonly jsonKey?: string;
-  /** The staging label that is followed. Default `AWSCURRENT`; providers without stages ignore it. */
+  /** The staging label that the runtime follows. Default: `AWSCURRENT`; providers without stages ignore it. */
   readonly stage?: string;
   /** The identity to read with instead of the host's own: for AWS the ARN of an IAM role. Others ignore it. */
   readonly role?: string;
 }
 
-/** Which version of a secret: by id, else by stage, else the current one. */
+/** Selects a version of a secret: by id, else by stage, else the current one. */
 export interface SecretSelector {
   readonly versionId?: string;
   readonly stage?: string;
@@ -25,39 +25,39 @@ export interface SecretSelector {
 
 /** One version of a secret, as fetched. */
 export interface FetchResult {
-  /** Names this value for good: the same `versionId` never comes with other bytes. Not derived from the value. */
+  /** The id of this value: the same `versionId` never comes with other bytes. It is not derived from the value. */
   readonly versionId: string;
   /** The staging labels this version carries; empty where the provider has none. */
   readonly stages: readonly string[];
-  /** The value, owned by the caller, who overwrites it with zeros. Text is UTF-8. */
+  /** The value. It belongs to the caller, who overwrites it with zeros. Text is UTF-8. */
   readonly bytes: Uint8Array;
-  /** How long the value is valid, in milliseconds, where the provider hands out leases. */
+  /** The time for which the value is valid, in milliseconds, if the provider hands out leases. */
   readonly leaseMs?: number;
 }
 
-/** What is known about a secret without reading its value. */
+/** The description of a secret, known without reading its value. */
 export interface DescribeResult {
   /** The `versionId` that the ref's stage points at; without stages, the newest. */
   readonly current: string;
   readonly previous?: string;
-  /** When the next rotation is planned, in milliseconds since the epoch. */
+  /** The time of the next planned rotation, in milliseconds since the epoch. */
   readonly nextRotation?: number;
 }
 
-/** A sign that a secret may have changed. Hints may repeat, come late, out of order or not at all. */
+/** A hint that a secret may have changed. Hints may repeat, come late, come out of order or not come at all. */
 export interface RotationHint {
   /** The secret, as a ref may name it. */
   readonly id: string;
-  /** What else a ref may call the same secret: a hint is for every ref whose id is `id` or one of these. */
+  /** Other ids of the same secret: the hint is for every ref whose id is `id` or one of these. */
   readonly aliases?: readonly string[];
   readonly versionId?: string;
   readonly stage?: string;
-  /** Where the hint came from, for the log. */
+  /** The origin of the hint, for the log. */
   readonly source: string;
 }
 
 /**
- * Why a call failed; what happens next depends on nothing else.
+ * The class of a failure; the runtime decides by it alone what happens next.
  * - `transient`: network, time out, server error; trying again may help
  * - `throttled`: too many calls
  * - `expired-credentials`: the host's own credentials are missing, ran out, or are not known, and could not be renewed
@@ -89,15 +89,15 @@ export const providerFailures: Readonly<Record<ProviderFailure, true>> = {
   invalid: true,
 };
 
-/** What a provider may do beyond fetching. */
+/** The capabilities of a provider beyond fetching. */
 export interface ProviderCapabilities {
-  /** `describe` tells versions apart without reading the value, so that a poll need not fetch. */
+  /** Whether `describe` distinguishes versions without reading the value, so that a poll need not fetch. */
   readonly versions: boolean;
-  /** How many refs one `fetchMany` takes; absent when there is no `fetchMany`. */
+  /** The number of refs that one `fetchMany` accepts; absent when there is no `fetchMany`. */
   readonly batch?: number;
-  /** `watch` exists and delivers hints. */
+  /** Whether `watch` exists and delivers hints. */
   readonly push?: boolean;
-  /** Values come with `leaseMs`. */
+  /** Whether values come with `leaseMs`. */
   readonly leases?: boolean;
 }
 
@@ -108,42 +108,41 @@ export interface SecretProvider {
   readonly capabilities: ProviderCapabilities;
   /**
    * Called at most once, when the runtime starts and before any other call, with the refs of this provider that the
-   * config's grants name. For what must not wait for the first use, such as taking a variable out of the environment.
-   * Must not call any service, must not wait and must not throw; a ref it cannot serve fails when it is fetched.
+   * config's grants name. Use it for work that must not wait for the first use, such as removing a variable from the
+   * environment. Must not call a service, wait or throw; a ref that the provider cannot serve fails when it is fetched.
    */
   prepare?(refs: readonly SecretRef[]): void;
-  /** Which version is current. Rejects when the secret cannot be described. */
+  /** Resolves with the version that is current. Rejects when the secret cannot be described. */
   describe(ref: SecretRef, signal: AbortSignal): Promise<DescribeResult>;
-  /** Reads one version. Must settle soon after `signal` aborts; the runtime stops waiting then anyway. */
+  /** Reads one version. Must settle soon after `signal` aborts; the runtime stops waiting then in any case. */
   fetch(ref: SecretRef, selector: SecretSelector, signal: AbortSignal): Promise<FetchResult>;
   /**
-   * Reads the current versions of many, keyed by `ref.id`; what fails for one ref is that entry's error, not a
-   * rejection. Refs of one call that share an `id` must agree in stage and role: the caller splits those that differ.
-   * Rejects only when `signal` aborts.
+   * Reads the current versions of several secrets, keyed by `ref.id`. A failure for one ref is the error of its entry,
+   * not a rejection. Refs of one call that share an `id` must agree in stage and role: the caller splits those that
+   * differ. Rejects only when `signal` aborts.
    */
   fetchMany?(
     refs: readonly SecretRef[],
     signal: AbortSignal,
   ): Promise<Map<string, FetchResult | ProviderError>>;
   /**
-   * Writes a new version, which becomes the current one; resolves with its `versionId` when another process would give it the same.
-   * Never makes a secret that is not there.
-   * For `holdfast secrets rotate`; the runtime itself writes nothing.
+   * Writes a new version, which becomes the current one. Resolves with its `versionId` if another process would give it
+   * the same. Never creates a secret. Called by `holdfast secrets rotate`; the runtime itself writes nothing.
    */
   put?(ref: SecretRef, value: Uint8Array, signal: AbortSignal): Promise<{ readonly versionId?: string }>;
   /**
    * Delivers hints until `signal` aborts, then resolves soon. Keeps trying through outages; rejects only when it can
-   * never work, with a message that says what to do, and polling goes on. Troubles on the way are told to `report`,
-   * each once until it has gone well again.
+   * never work, with a message that says what to do, and polling continues. Reports each problem to `report`, once
+   * until it is resolved.
    */
   watch?(
     emit: (hint: RotationHint) => void,
     signal: AbortSignal,
     report?: (trouble: ProviderError) => void,
   ): Promise<void>;
-  /** Sorts an error that one of the calls rejected with. Must not throw; `transient` when in doubt. */
+  /** Returns the class of an error that one of the calls rejected with. Must not throw; `transient` when in doubt. */
   classify(error: unknown): ProviderFailure;
-  /** Lets go of sockets and files. Called once when the runtime stops, if the provider was used. */
+  /** Releases sockets and files. Called once when the runtime stops, if the provider was used. */
   close?(): Promise<void> | void;
 }
 
@@ -158,7 +157,10 @@ export class ProviderError extends Error {
   }
 }
 
-/** The class of an error that knows its class; `transient` for any other. Never throws: good as a `classify`. */
+/**
+ * Returns the class of an error that knows it, and `transient` for any other. Never throws, and so can serve as
+ * `classify`.
+ */
 export function failureOf(error: unknown): ProviderFailure {
   try {
     return error instanceof ProviderError ? error.failure : 'transient';
@@ -167,7 +169,7 @@ export function failureOf(error: unknown): ProviderFailure {
   }
 }
 
-/** A provider was given options it does not take. `problems` has one sentence for each. */
+/** The error of a provider that was given invalid options. `problems` has one sentence for each. */
 export class ProviderOptionsError extends Error {
   override readonly name = 'ProviderOptionsError';
   readonly problems: readonly string[];

@@ -171,5 +171,5 @@ export const agentSchema = z
  */
 export interface AgentConfig extends z.input<typeof agentSchema> {}
 
-/** How failures of an instance are handled, as written in a config; every field has a default. */
+/** The handling of failures of an instance, as written in a config; every field has a default. */
 export interface Supervision extends z.input<typeof supervisionSchema> {}

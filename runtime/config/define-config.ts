@@ -1,8 +1,8 @@
 import type { RuntimeConfig } from './schema.ts';
 
 /**
- * Types a config that is written in its own module; returns it unchanged. Literal types are kept, so that
- * `createRuntime` knows the names of the agents. Nothing is checked before {@link loadConfig}.
+ * Types a config that is written in a module of its own, and returns it unchanged. Literal types are kept, so that
+ * `createRuntime` knows the names of the agents. {@link loadConfig} checks the config, not this function.
  *
  * @example
  * ```ts

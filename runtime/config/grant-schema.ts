@@ -127,5 +127,5 @@ export const grantSchema = z
   })
   .describe('A grant: which secret, and how the agent may use it. Nothing is granted unless written.');
 
-/** What lets an agent use one secret; `ref` is `'name'`, `'name#field'` or an object. */
+/** A grant, which lets an agent use one secret; `ref` is `'name'`, `'name#field'` or an object. */
 export interface Grant extends z.input<typeof grantSchema> {}

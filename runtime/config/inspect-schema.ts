@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { flag, integer } from './fields.ts';
 
-/** How the runtime of a config is inspected; see `docs/inspect.md`. */
+/** The inspection of a runtime, as written in a config; see `docs/inspect.md`. */
 export interface InspectConfig {
-  /** Default `local`. */
+  /** The page to serve. Default: `local`. */
   readonly page?: 'local' | 'stately' | undefined;
-  /** Of 127.0.0.1. Default: a free one. */
+  /** The port on 127.0.0.1. Default: a free one. */
   readonly port?: number | undefined;
   /** Whether the page may send events and replay dead letters. Default: false. */
   readonly allowSend?: boolean | undefined;

@@ -11,21 +11,21 @@ import { type LoadedConfig, resolveConfig } from './resolve.ts';
 import { configSchema, type ParsedConfig, type RuntimeConfig } from './schema.ts';
 import { withTypedVariables } from './typed-variables.ts';
 
-/** How a config is checked. */
+/** Options for checking a config. */
 export interface LoadOptions {
-  /** The names of the providers in `RuntimeOptions.providers`. Default: none. */
+  /** The names of the custom providers in `RuntimeOptions.providers`. Default: none. */
   readonly customProviders?: readonly string[];
-  /** What `${NAME}` in a config file stands for. Default: `process.env`. */
+  /** The variables that `${NAME}` in a config file refers to. Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * Reads a config, checks all of it, and applies every default. A string or URL is the path of a JSON5 file,
- * at most 1 MiB of UTF-8, with `$include` and `${NAME}`. Relative modules are looked for beside the file, for an object in the working
- * directory; they must be on disk but are never loaded. No provider is called.
+ * Reads a config, checks all of it, and applies every default. A string or URL is the path of a JSON5 file, at most 1
+ * MiB of UTF-8, with `$include` and `${NAME}`. Relative modules are resolved against the folder of the file, or for an
+ * object against the working directory; they must exist on disk but are never loaded. No provider is called.
  *
- * @throws {ConfigError} `CONFIG_INVALID` with every problem at once; `AGENT_MODULE_NOT_FOUND` when nothing
- * but modules is missing.
+ * @throws {ConfigError} `CONFIG_INVALID` with every problem at once; `AGENT_MODULE_NOT_FOUND` when missing modules are
+ *   the only problem.
  */
 export async function loadConfig(
   source: object | string | URL,
@@ -86,8 +86,8 @@ export async function loadForGateway(file: string): Promise<LoadedConfig> {
 }
 
 /**
- * Checks a config like {@link loadConfig}, but looks for no module, so that a config can be checked where its
- * agents are not. Returns the config as it was written, with what it includes and its variables filled in.
+ * Checks a config as {@link loadConfig} does, but without looking for modules, so that a config can be checked where
+ * its agents are not present. Returns the config as it was written, with its includes and variables filled in.
  *
  * @throws {ConfigError} `CONFIG_INVALID` with every problem at once.
  */

@@ -116,5 +116,5 @@ export const threadsSchema = namedMap(poolSchema).describe(
   'How the threads of a pool are run, by threadId. Only for the threadIds that agents use. Default: the defaults of each.',
 );
 
-/** How the threads of one pool are run, as written in a config; every field has a default. */
+/** The settings of one pool, as written in a config; every field has a default. */
 export interface PoolConfig extends z.input<typeof poolSchema> {}

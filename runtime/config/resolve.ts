@@ -22,11 +22,11 @@ export interface ResolvedGrant {
   readonly jsonKey?: string;
   /** Default `AWSCURRENT`. */
   readonly stage?: string;
-  /** The identity to read it with; default: the host's own. */
+  /** The identity to read the secret with; default: the host's own. */
   readonly role?: string;
-  /** Whether the version before works until the next rotation; default `single-user`: it does not. */
+  /** Whether the previous version works until the next rotation; default `single-user`: it does not. */
   readonly rotation?: 'single-user' | 'alternating-users';
-  /** Whether the runtime refuses to start without it. */
+  /** Whether the runtime refuses to start without the secret. */
   readonly required?: boolean;
   readonly mode: 'inject' | 'capability' | 'reveal';
   /** The functions that may use the secret on the agent's behalf; none unless the mode is `capability`. */
@@ -35,21 +35,21 @@ export interface ResolvedGrant {
   readonly inject?: InjectRules;
 }
 
-/** Which requests of an agent get a secret, and where in them it stands. */
+/** The requests of an agent that get a secret, and the place of the secret in them. */
 export interface InjectRules {
-  /** As in `new URL(…).origin`. */
+  /** The allowed origins, as in `new URL(…).origin`. */
   readonly origins: readonly string[];
   readonly methods: readonly string[];
-  /** Exact, or with `/*` at the end for all below. */
+  /** The allowed paths: exact, or with `/*` at the end for all below. */
   readonly paths: readonly string[];
   readonly header: string;
-  /** Has `{}` once, where the secret stands. */
+  /** The value of the header, with `{}` once for the secret. */
   readonly format: string;
-  /** Requests of all instances of the agent together; without it: no limit. */
+  /** The rate limit for the requests of all instances of the agent together; absent: no limit. */
   readonly rate?: { readonly requests: number; readonly withinMs: number };
-  /** Addresses and networks that are not public and may be reached all the same. */
+  /** Addresses and networks that are not public and may nevertheless be reached. */
   readonly privateAddresses: readonly string[];
-  /** The largest body of an answer. */
+  /** The largest body of an answer, in bytes. */
   readonly maxResponseBytes: number;
 }
 
@@ -57,28 +57,28 @@ export interface InjectRules {
 export interface ResolvedAgent {
   readonly name: string;
   readonly threadId: string;
-  /** The `file:` URL of a module that is there. */
+  /** The `file:` URL of a module that exists. */
   readonly moduleUrl: string;
   readonly exportName: string;
-  /** How many events may wait or be unacknowledged for one instance. */
+  /** The number of events that may wait or be unacknowledged for one instance. */
   readonly capacity: number;
-  /** What gives way when the mailbox is full. */
+  /** The rule for an event that finds the mailbox full. */
   readonly overflow: 'reject' | 'drop-oldest' | 'drop-newest';
-  /** What becomes of events that still wait when the runtime drains. */
+  /** The rule for events that still wait when the runtime drains. */
   readonly drain: 'finish' | 'discard';
-  /** An event estimated larger than this is warned about. */
+  /** The size in bytes above which an event is warned about, as estimated. */
   readonly warnBytes: number;
-  /** An event estimated larger than this is refused; at least `warnBytes`. */
+  /** The size in bytes above which an event is refused, as estimated; at least `warnBytes`. */
   readonly maxBytes: number;
   readonly supervision: RestartPolicy;
-  /** What a restarted instance begins with; without it the store decides. */
+  /** The state that a restarted instance begins with; absent: the store decides. */
   readonly state?: 'fresh' | 'snapshot';
   readonly timers: TimersPolicy;
   readonly placement: 'fewest' | 'exclusive' | { readonly key: true };
   readonly mirror: 'latest' | 'all';
   readonly maxIterations: number;
   readonly grants: readonly ResolvedGrant[];
-  /** Those that start with the runtime. Default: none. */
+  /** The instances that start with the runtime. Default: none. */
   readonly instances?: readonly { readonly id: string; readonly input?: unknown }[];
 }
 
@@ -97,16 +97,21 @@ export interface ResolvedPool {
   };
   readonly env: Readonly<Record<string, string>>;
   readonly resourceLimits?: ResolvedResourceLimits;
-  /** A thread that keeps more on its heap, in MiB, is replaced. */
+  /** The heap in MiB above which a thread is replaced. */
   readonly heapBudgetMb?: number;
-  /** Instances that its agents have started and that are there, at most. */
+  /** The largest number of existing instances that agents of the pool have started. */
   readonly activatedInstances: number;
   /** Whether messages to and from the pool may carry a SharedArrayBuffer. */
   readonly sharedMemory: boolean;
-  /** Milliseconds of one turn after which is warned, and after which the thread is ended; 0: never. */
+  /**
+   * The time of one turn, in milliseconds, after which the runtime warns, and after which it ends the thread; 0: never.
+   */
   readonly watchdog: { readonly warnMs: number; readonly killMs: number };
   readonly startTimeoutMs: number;
-  /** Failed starts and quarantined instances within the window, after which it starts no more threads. */
+  /**
+   * The number of failed starts and quarantined instances within the window after which the pool starts no more
+   * threads.
+   */
   readonly intensity: PoolIntensity;
 }
 
@@ -119,14 +124,17 @@ export interface ResolvedResourceLimits {
 
 /** A declared secret provider. */
 export interface ResolvedProvider {
-  /** `default` for `externalSecrets`. */
+  /** The alias; `default` for `externalSecrets`. */
   readonly alias: string;
-  /** A built-in or custom provider. */
+  /** The name of a built-in or custom provider. */
   readonly provider: string;
   readonly cacheTtlMs: number;
-  /** For how long after it was last found current a value is used while the provider fails for a time. Default 900_000. */
+  /**
+   * The time in milliseconds for which a value is used, after it was last found current, while the provider fails.
+   * Default: 900 000.
+   */
   readonly maxStaleMs?: number;
-  /** Everything else that was written: region, endpoint, and what only the provider knows. */
+  /** All other keys: region, endpoint, and the provider's own options. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -135,15 +143,15 @@ export interface LoadedConfig {
   readonly agents: readonly ResolvedAgent[];
   readonly pools: readonly ResolvedPool[];
   readonly providers: readonly ResolvedProvider[];
-  /** Secrets that the host holds at one time. Default 1000. */
+  /** The number of secrets that the host holds at one time. Default: 1000. */
   readonly maxSecrets?: number;
-  /** How the gateway serves the agents; absent from a config made by hand. */
+  /** The gateway; absent from a config made by hand. */
   readonly gateway?: ResolvedGateway;
-  /** The page to serve, if one is wanted. */
+  /** The page of the inspector, if there is to be one. */
   readonly inspect?: ResolvedInspect;
-  /** Absolute path of the file the config came from. */
+  /** The absolute path of the file that the config came from. */
   readonly file?: string;
-  /** All files it was read from, that one first. */
+  /** All files that the config was read from, that one first. */
   readonly files?: readonly string[];
 }
 

@@ -35,7 +35,7 @@ export const configSchema = z
 export type ParsedConfig = z.output<typeof configSchema>;
 
 /**
- * What `createRuntime` takes, and what a config file holds.
+ * A config, as `createRuntime` takes it and a config file holds it.
  *
  * @example
  * ```ts
@@ -53,10 +53,10 @@ export interface RuntimeConfig {
   secrets?: { providers?: Readonly<Record<string, ProviderConfig>> | undefined } | undefined;
   /** The agents by name; may be empty. */
   agents: Readonly<Record<string, AgentConfig>>;
-  /** How the threads of a pool are run, by `threadId`. */
+  /** The settings of the pools, by `threadId`. */
   threads?: Readonly<Record<string, PoolConfig>> | undefined;
-  /** How `holdfast gateway` serves the agents over HTTP. */
+  /** The gateway: how `holdfast gateway` serves the agents over HTTP. */
   gateway?: GatewayConfig | undefined;
-  /** A page that shows all actors. `RuntimeOptions.inspect` goes before it. */
+  /** The page that shows all actors. `RuntimeOptions.inspect` takes precedence. */
   inspect?: InspectConfig | undefined;
 }

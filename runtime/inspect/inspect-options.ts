@@ -2,16 +2,16 @@ import { HoldfastError } from '../base/errors.ts';
 import type { InspectOptions as HubOptions } from './inspection-hub.ts';
 import { type Inspector, inspectorProblems, throughInspector } from './stately-inspector.ts';
 
-/** How a runtime is inspected. */
+/** Options for the inspection of a runtime. */
 export interface InspectOptions extends HubOptions {
   /**
-   * What is served on 127.0.0.1: `local`, a page of Holdfast's own that needs no network, or `stately`, the hosted
-   * inspector at stately.ai in a frame. Default: `local`, and nothing when there is an `adapter`.
+   * The page that is served on 127.0.0.1: `local`, Holdfast's own, which needs no network, or `stately`, the hosted
+   * inspector at stately.ai in a frame. Default: `local`, or no page when there is an `adapter`.
    */
   readonly page?: 'local' | 'stately';
-  /** Of the page. Default: a free one. */
+  /** The port of the page. Default: a free one. */
   readonly port?: number;
-  /** Whether the page may send events to instances and replay dead letters. Default: false, it looks on. */
+  /** Whether the page may send events to instances and replay dead letters. Default: false. */
   readonly allowSend?: boolean;
 }
 

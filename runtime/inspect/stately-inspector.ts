@@ -1,12 +1,12 @@
 import type { InspectedState, InspectionEvent } from '../wire/inspection.ts';
 import type { InspectorAdapter } from './inspection-hub.ts';
 
-/** What `createInspector(adapter)` of `@statelyai/inspect` returns. */
+/** An inspector, as `createInspector(adapter)` of `@statelyai/inspect` returns it. */
 export interface Inspector {
   readonly adapter: Pick<InspectorAdapter, 'send'>;
-  /** Of the inspector itself, which is not used: it would see the host's actors only. */
+  /** The inspector's own observer, which is not used: it would see only the actors of the host. */
   readonly inspect: unknown;
-  /** Through these three it is told; its options say what of that its adapter gets. */
+  /** The three methods that the runtime calls; the inspector's options say what its adapter gets of that. */
   actor(actorRef: unknown, snapshot?: unknown): void;
   event(target: unknown, event: unknown, info?: unknown): void;
   snapshot(actor: unknown, snapshot: unknown, info?: unknown): void;

@@ -10,24 +10,24 @@ export interface PastFailure {
 
 /** Why an instance is quarantined. JSON-safe; never an event, a context or a secret. */
 export interface QuarantineEvidence {
-  /** What it failed with last; `message` is cut after 500 characters. */
+  /** The error of the last failure; `message` is cut after 500 characters. */
   readonly error: { readonly name: string; readonly code?: string; readonly message: string };
   /**
-   * The failures that were too many, oldest first, of all its group if it has one; the last 20 of them at most. `at` is in
-   * milliseconds since the epoch.
+   * The failures that led to the quarantine, oldest first, of the whole group if there is one; at most the last 20.
+   * `at` is in milliseconds since the epoch.
    */
   readonly failures: readonly PastFailure[];
-  /** Restarts within the window, after which it failed again. */
+  /** The restarts within the window, after which the instance failed again. */
   readonly restarts: number;
-  /** Milliseconds: the window, `supervision.intensity.withinMs`. */
+  /** The window in milliseconds, `supervision.intensity.withinMs`. */
   readonly withinMs: number;
-  /** Id of the dead letter with the event that it or its thread had in hand when it failed last, if there was one. */
+  /** The id of the dead letter with the event that was in hand at the last failure, if there was one. */
   readonly deadLetter?: string;
-  /** It did not fail itself: it cannot live without this one of its group, which failed too often. */
+  /** The address of the instance of its group that failed too often; only when this instance did not fail itself. */
   readonly because?: string;
 }
 
-/** `AGENT_QUARANTINED`, with the evidence. `cause` is the last failure. */
+/** The error `AGENT_QUARANTINED`, with the evidence. `cause` is the last failure. */
 export class QuarantineError extends HoldfastError {
   readonly evidence: QuarantineEvidence;
 
@@ -51,12 +51,12 @@ const KEPT = 20;
 /** Characters of an error's message that are kept. */
 const MESSAGE_LENGTH = 500;
 
-/** What is remembered of the failures of one instance, or of a group, in case that it is quarantined. */
+/** The failures of one instance, or of a group, as the evidence for a quarantine. */
 export class FailureLog {
   readonly #most: number;
   #failures: PastFailure[] = [];
 
-  /** `restarts`: as many as are allowed within the window; those before are not to blame. */
+  /** `restarts`: the number allowed within the window; earlier failures are no evidence. */
   constructor(restarts: number) {
     this.#most = Math.min(KEPT, restarts + 1);
   }
@@ -85,7 +85,7 @@ export class FailureLog {
   }
 }
 
-/** What may be shown of an error; whatever was thrown comes here. */
+/** The part of an error that may be shown; any thrown value is accepted. */
 function shown(error: unknown): QuarantineEvidence['error'] {
   if (!(error instanceof Error)) {
     const message =
@@ -101,7 +101,7 @@ function shown(error: unknown): QuarantineEvidence['error'] {
   };
 }
 
-/** The letter with the event that was in hand when an incarnation failed: it may have made it fail. */
+/** The dead letter with the event that was in hand when an incarnation failed, and may have caused the failure. */
 export function suspectOf(
   letters: readonly DeadLetter[],
   address: string,

@@ -5,29 +5,29 @@ import { within, type Clock } from '../base/clock.ts';
 import { callUser } from '../base/user-call.ts';
 import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 
-/** One use of a secret, or one that was refused. Never the value, a hash of it or its length. */
+/** The record of one use of a secret, also of a refused one. Never the value, its hash or its length. */
 export interface AuditRecord {
-  /** When it began: ISO 8601 in UTC, with milliseconds. */
+  /** The start of the use: ISO 8601 in UTC, with milliseconds. */
   readonly at: string;
-  /** The instance, `agent/id`. */
+  /** The address of the instance, `agent/id`. */
   readonly address: string;
   readonly incarnation: number;
-  /** The `threadId` of its pool: who shares the pool shares the grant. */
+  /** The `threadId` of its pool; agents that share a pool share its grants. */
   readonly pool: string;
-  /** The instance's own name for the secret, as it asked for it. */
+  /** The label of the secret, as the instance asked for it. */
   readonly label: string;
-  /** The provider's name for the version that was used; absent when it did not come to that. */
+  /** The provider's name for the version that was used; absent when none was. */
   readonly versionId?: string;
   readonly mode: 'capability' | 'inject' | 'reveal' | 'handle';
   /** The capability's name; for `inject` the method and host, such as `POST api.stripe.com`. */
   readonly through?: string;
-  /** `ok`, the code of the error that it ended with, or `ERROR` for one that is not Holdfast's own. */
+  /** `ok`, the code of the error, or `ERROR` for an error that is not Holdfast's own. */
   readonly outcome: 'ok' | HoldfastErrorCode | 'ERROR';
-  /** Milliseconds that it took, rounded. */
+  /** The duration in milliseconds, rounded. */
   readonly ms: number;
 }
 
-/** A file to append JSON lines to, or a function that gets each record. */
+/** The target of the audit trail: a file to append JSON lines to, or a function that gets each record. */
 export type AuditTarget = string | URL | ((record: AuditRecord) => void);
 
 export interface AuditOptions {

@@ -1,16 +1,16 @@
 import type { SecretCause, SecretNews } from '../../actors/secret-entry.ts';
 
 /**
- * What an agent hears when a secret it is granted changes: metadata only, never a value, a hash or a length.
- * Delivered at least once and coalesced: of several changes in a row the agent may hear the last alone.
+ * The event that an agent gets when a secret it is granted changes: metadata only, never a value, a hash or a length.
+ * Delivered at least once and coalesced: of several changes in a row the agent may get only the last.
  */
 export interface SecretEvent {
   /**
    * - `secret.rotated`: another version is used from now on
    * - `secret.stale`: it cannot be refreshed for now; the version held is used until `graceUntil`
    * - `secret.recovered`: it is current again
-   * - `secret.revoked`: the provider refuses it, and it is not used any more
-   * - `secret.unavailable`: it cannot be had for now
+   * - `secret.revoked`: the provider refuses it, and it is no longer used
+   * - `secret.unavailable`: it is not available for now
    */
   readonly type: `secret.${SecretNews['type']}`;
   readonly v: 1;
@@ -27,8 +27,8 @@ export interface SecretEvent {
   /** The staging label that is followed, `AWSCURRENT` by default. */
   readonly stage: string;
   /**
-   * A hint of the provider, a poll or a use, a service that refused the version, a refresh that was asked for, or the
-   * version is one that was current before.
+   * The cause: a hint of the provider, a poll or a use, a service that refused the version, a requested refresh, or a
+   * return to a version that was current before.
    */
   readonly cause: SecretCause;
   /** Only with `secret.stale`: until when the version held is used, in milliseconds since the epoch. */

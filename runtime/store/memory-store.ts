@@ -3,8 +3,8 @@ import { HoldfastError } from '../base/errors.ts';
 import type { SnapshotRecord, SnapshotStore } from './snapshot-store.ts';
 
 /**
- * A store that lives as long as the process: for tests, and to hand the states of one runtime to the next. It copies
- * what it is given and what it gives.
+ * Creates a store that lives as long as the process: for tests, and to hand the states of one runtime to the next. It
+ * copies each record that it saves or loads.
  *
  * @example
  * ```ts

@@ -4,31 +4,31 @@ import type { KeptThreads } from './kept-threads.ts';
 import type { Tenant } from '../threads/tenant.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
 
-/** What the replacement of threads came to. */
+/** The result of replacing threads. */
 export interface Recycled {
-  /** Threads that were replaced. */
+  /** The number of threads that were replaced. */
   readonly threads: number;
-  /** Instances that went on elsewhere, with their state and as the same incarnation. */
+  /** The number of instances that moved, with their state and as the same incarnation. */
   readonly moved: number;
   /**
-   * Addresses of those that could not go in time: they were stopped before their thread ended, and restarted unless they
-   * are `temporary`.
+   * The addresses of the instances that could not move in time: they were stopped before their thread ended, and
+   * restarted unless they are `temporary`.
    */
   readonly restarted: readonly string[];
-  /** Threads that were not replaced and go on, because no other could be started for them; absent when there are none. */
+  /** The threads that were not replaced, because no other could be started for them; absent when there are none. */
   readonly kept?: readonly KeptThread[];
   /**
-   * Addresses of those that have left a thread and wait for another, which cannot be started; absent when there are none.
-   * Their states and mailboxes are kept, and they go on as soon as one starts.
+   * The addresses of the instances that have left a thread and wait for another, which cannot be started; absent when
+   * there are none. Their states and mailboxes are kept, and they continue as soon as a thread starts.
    */
   readonly waiting?: readonly string[];
 }
 
-/** A thread that goes on because it could not be replaced. */
+/** A thread that was not replaced, because no other could be started for it. */
 export interface KeptThread {
   /** `holdfast:<threadId>:<n>` */
   readonly thread: string;
-  /** Why no other could be started. */
+  /** The reason why no other could be started. */
   readonly why: string;
 }
 

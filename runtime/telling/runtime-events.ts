@@ -11,29 +11,32 @@ import type { StopReason } from '../base/endings.ts';
 import type { QuarantineEvidence } from '../instance/quarantine.ts';
 import type { SecretEvent } from '../secrets/secret-event.ts';
 
-/** What the runtime could not mend by itself. */
+/** A failure that the runtime could not recover from by itself. */
 export type Escalation =
   | {
       /** An instance failed too often and was quarantined. */
       readonly kind: 'instance';
       readonly address: string;
-      /** Its pool. */
+      /** The `threadId` of its pool. */
       readonly threadId: string;
       /** `AGENT_QUARANTINED`; its `cause` is the last failure. */
       readonly error: HoldfastError;
       readonly evidence: QuarantineEvidence;
     }
   | {
-      /** A pool starts no more threads: too many failed to start, or too many of its instances were quarantined. */
+      /** The pool starts no more threads: too many failed to start, or too many of its instances were quarantined. */
       readonly kind: 'pool';
       readonly address?: undefined;
       readonly threadId: string;
-      /** `POOL_EXHAUSTED` */
+      /** The error `POOL_EXHAUSTED`. */
       readonly error: HoldfastError;
       readonly evidence: PoolEvidence;
     };
 
-/** What `runtime.on` tells, by type. Never a payload beyond a dead letter's own event, never the value of a secret. */
+/**
+ * The events of `runtime.on`, by type. They carry no payload but the event of a dead letter, and never the value of a
+ * secret.
+ */
 export interface RuntimeEvents {
   'dead-letter': DeadLetter;
   thread: {
@@ -47,9 +50,9 @@ export interface RuntimeEvents {
   agent: {
     readonly address: string;
     readonly incarnation: number;
-    /** `moving`: it goes on, as the same incarnation, on another thread; `running` tells when it does. */
+    /** `moving`: the instance moves to another thread as the same incarnation; `running` follows when it runs there. */
     readonly state: 'running' | 'moving' | 'restarting' | 'quarantined' | 'ended';
-    /** Only with `restarting`: how the incarnation ended. */
+    /** Only with `restarting`: why the incarnation ended. */
     readonly reason?: StopReason;
   };
   escalation: Escalation;

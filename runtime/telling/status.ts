@@ -8,40 +8,43 @@ import type { SecretProviderStatus, SecretStatus } from '../secrets/values/secre
 import type { ThreadHost } from '../threads/thread-host.ts';
 
 export interface ThreadStatus {
-  /** `holdfast:<threadId>:<n>`: also the name the operating system shows, cut to its length. */
+  /** The name, `holdfast:<threadId>:<n>`. The operating system shows it too, cut to its own limit. */
   readonly name: string;
   readonly n: number;
   /** Node's id of the worker thread. */
   readonly thread: number;
   /**
-   * `recycling`: it is being replaced, and its instances move. `stuck`: it was ended and does not end; its place is
-   * taken until it does.
+   * `recycling`: the thread is being replaced, and its instances move. `stuck`: the thread was ended and does not end;
+   * it counts towards `maxThreads` until it does.
    */
   readonly state: 'starting' | 'ready' | 'recycling' | 'leaving' | 'stuck';
-  /** Instances that run on it. */
+  /** The number of instances that run on the thread. */
   readonly instances: number;
   /**
-   * The share of time in which its event loop was busy, 0 to 1, between the last two readings of the status that were at
-   * least a second apart; absent in its first second.
+   * The share of time in which the event loop was busy, 0 to 1, between the last two readings of the status that were
+   * at least a second apart; absent in the first second.
    */
   readonly utilization?: number;
-  /** Bytes of its heap in use, of the same reading; the first is that of its start. Absent when nobody knows. */
+  /**
+   * Bytes of the heap in use, from the same reading; the first one is from the start of the thread. Absent when not
+   * known.
+   */
   readonly heapUsed?: number;
 }
 
 export interface PoolStatus {
   readonly threadId: string;
   readonly maxThreads: number;
-  /** Threads alive now. */
+  /** The live threads. */
   readonly threads: readonly ThreadStatus[];
-  /** The most that were ever alive at once; never more than `maxThreads`. */
+  /** The largest number of live threads so far; never more than `maxThreads`. */
   readonly peakThreads: number;
   readonly startedThreads: number;
-  /** How threads ended, counted by cause. */
+  /** The number of ended threads, by cause. */
   readonly endedThreads: Readonly<Partial<Record<ThreadCause, number>>>;
-  /** Instances that wait for a thread. */
+  /** The number of instances that wait for a thread. */
   readonly waiting: number;
-  /** Whether it starts threads: `exhausted` after too many failures, `half-open` when it tries again. */
+  /** Whether the pool starts threads: `exhausted` after too many failures, `half-open` while it tries again. */
   readonly health: PoolHealth;
 }
 
@@ -49,23 +52,23 @@ export interface InstanceStatus {
   readonly address: string;
   readonly agent: string;
   readonly threadId: string;
-  /** Node's id of its thread; -1 while it has none. */
+  /** Node's id of the thread; -1 while the instance has none. */
   readonly thread: number;
   readonly incarnation: number;
-  /** Since it was spawned. */
+  /** The number of restarts since the spawn. */
   readonly restarts: number;
   readonly state: InstancePhase;
-  /** Events handled since it was spawned, over all incarnations. */
+  /** The number of events handled since the spawn, over all incarnations. */
   readonly handled: number;
-  /** Events queued or sent and not acknowledged. */
+  /** The number of events that are queued, or sent and not acknowledged. */
   readonly mailbox: number;
-  /** The most that its mailbox holds; what comes then goes by its `overflow`. */
+  /** The capacity of the mailbox; further events go by `overflow`. */
   readonly capacity: number;
-  /** Why it is quarantined, if it is. */
+  /** The evidence, if the instance is quarantined. */
   readonly quarantine?: QuarantineEvidence;
 }
 
-/** A JSON-safe picture of the runtime. No events, no contexts, no secret values. */
+/** The state of the runtime as plain JSON, without events, contexts or values of secrets. */
 export interface RuntimeStatus {
   readonly version: string;
   readonly state: 'running' | 'draining' | 'stopping' | 'stopped';
@@ -73,11 +76,11 @@ export interface RuntimeStatus {
   readonly pools: readonly PoolStatus[];
   readonly instances: readonly InstanceStatus[];
   readonly secrets: readonly SecretStatus[];
-  /** Those that serve them. */
+  /** The providers that serve the secrets. */
   readonly secretProviders: readonly SecretProviderStatus[];
-  /** All that there ever were. */
+  /** The number of all dead letters so far. */
   readonly deadLetters: number;
-  /** Restarts of instances, over all. */
+  /** The number of all restarts of instances so far. */
   readonly restarts: number;
   /** Only when the runtime is inspected. */
   readonly inspection?: InspectionCounts;
@@ -121,10 +124,10 @@ export function instanceStatus(instance: Instance): InstanceStatus {
   };
 }
 
-/** How much was seen. */
+/** The number of inspection events. */
 export interface InspectionCounts {
-  /** Passed on. */
+  /** Events passed on to inspectors. */
   readonly passed: number;
-  /** Left out, because there were too many: only the latest states were shown then. */
+  /** Events left out because there were too many; only the latest states were shown then. */
   readonly sampled: number;
 }

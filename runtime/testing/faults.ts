@@ -3,37 +3,37 @@ import { checkCall, oneOf, string } from '../base/call-check.ts';
 import type { FaultyStore, StoreCall, StoreFailure } from './faulty-store.ts';
 import type { KillCause, TestThread } from './test-thread.ts';
 
-/** Something that was made to go wrong. */
+/** An injected fault. */
 export interface Fault {
   readonly kind: 'kill-thread' | 'hang-thread' | 'drop-batch' | 'fail-store';
-  /** Name of the thread that it is for: `holdfast:<threadId>:<n>`; none for the store. */
+  /** The name of the thread that it affects, `holdfast:<threadId>:<n>`; `undefined` for the store. */
   readonly thread: string | undefined;
-  /** Whether it has happened. A test that injects a fault asserts this, or it may test nothing. */
+  /** Whether the fault has happened. A test that injects a fault should assert this; otherwise it may test nothing. */
   readonly fired: boolean;
 }
 
 /**
- * Makes things go wrong. What a call that is under way rejects with is `retryable`, as in production: the call of a caller that
- * tries again succeeds when the fault is over. A target is the address of an instance, which stands for the thread it runs on, the name of a
- * thread (`holdfast:<threadId>:<n>`), or a `threadId` for the oldest thread of that pool. Each method throws when there
- * is no such thread now.
+ * Injects faults. A pending call rejects with an error that is `retryable`, as in production, and a caller that tries
+ * again succeeds when the fault is over. A target is the address of an instance, which stands for the thread it runs
+ * on; the name of a thread (`holdfast:<threadId>:<n>`); or a `threadId`, for the oldest thread of that pool. Each
+ * method throws when there is no such thread.
  */
 export interface Faults {
   /**
-   * Ends a thread, as it would end by itself: `exit` with a code (the default), by an uncaught `error`, or because it
-   * ran out of memory (`oom`). Fired when the host has seen the end.
+   * Ends a thread as it could end by itself: by `exit` with a code (the default), by an uncaught `error`, or by running
+   * out of memory (`oom`). Fired when the host has seen the end.
    */
   killThread(target: string, cause?: KillCause): Fault;
-  /** Has a thread do nothing any more, until it is ended. */
+  /** Makes a thread hang until it is ended. */
   hangThread(target: string): Fault;
   /** Loses the next batch of events on its way to a thread. */
   dropBatch(target: string): Fault;
   /**
-   * Has the next call of the store fail (the default) or never settle (`hang`): one of that kind, or any. Throws when the
-   * runtime was given no `store`.
+   * Makes the next call of the store, or the next one of a kind, fail (the default) or never settle (`hang`). Throws
+   * when the runtime has no `store`.
    */
   failStore(how?: StoreFailure, call?: StoreCall): Fault;
-  /** Those that have not happened. */
+  /** Returns the faults that have not happened yet. */
   pending(): Fault[];
 }
 

@@ -1,6 +1,6 @@
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 
-/** A call that a store takes. */
+/** A call of a store. */
 export type StoreCall = 'load' | 'save' | 'delete';
 /** `fail`: it rejects. `hang`: it never settles. Either way nothing is stored, loaded or deleted. */
 export type StoreFailure = 'fail' | 'hang';

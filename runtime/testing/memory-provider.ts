@@ -36,7 +36,7 @@ const aFailure: Rule = {
 };
 
 /**
- * Makes a provider of one's own for tests. Pass it in `RuntimeOptions.providers`.
+ * Creates a custom provider for tests. Pass it in `RuntimeOptions.providers`.
  *
  * @throws {HoldfastError} `OPTION_INVALID`, as its methods do
  */

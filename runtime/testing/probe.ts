@@ -24,7 +24,7 @@ import { createChild } from '../xstate/xstate5.ts';
 import type { Timeline } from './timeline.ts';
 import type { Timers } from './timers.ts';
 
-/** Which event is expected: one of a type, or one that a function accepts. */
+/** The event that is expected: one of a type, or one that a function accepts. */
 export type Expected<E extends AnyEventObject> =
   | string
   | ((event: AnyEventObject) => event is E)
@@ -33,24 +33,25 @@ export type Expected<E extends AnyEventObject> =
 type ProbeLogic = TransitionActorLogic<undefined, AnyEventObject, undefined>;
 
 /**
- * An actor that only remembers what it is sent. It is an XState actor: a target of `sendTo`, a listener
- * (`ref.on('*', probe.send)`), a parent.
+ * An actor that records the events it is sent. It is an XState actor, and so can be a target of `sendTo`, a listener
+ * (`ref.on('*', probe.send)`) or a parent.
  */
 export interface Probe extends Actor<ProbeLogic> {
-  /** Bound to the probe: may be handed on as a listener. */
+  /** Sends an event to the probe; bound, so that it may be passed on as a listener. */
   readonly send: (event: AnyEventObject) => void;
-  /** Everything that came, oldest first. */
+  /** All events received, oldest first. */
   readonly events: readonly AnyEventObject[];
   /**
-   * Resolves with the oldest event that matches and that no call before has taken; what came before it may be expected
-   * later. Waits until everything has settled, then lets up to `withinMs` (0) of the manual clock pass, then, for what
-   * no clock knows of such as a file that is read, up to `realMs` (1000) of real time. Rejects with what did come.
+   * Resolves with the oldest matching event that no earlier call has returned; events before it may still be expected
+   * later. Waits until everything has settled; then lets up to `withinMs` (default 0) of the manual clock pass; then,
+   * for work that no clock controls, such as reading a file, up to `realMs` (default 1000) of real time. Rejects with a
+   * list of the events that came.
    */
   expectEvent<E extends AnyEventObject = AnyEventObject>(
     expected: Expected<E>,
     options?: { readonly withinMs?: number; readonly realMs?: number },
   ): Promise<E>;
-  /** Starts an actor of `logic` (`runtime.logic('agent')`, or any) as a child that this probe is the parent of. */
+  /** Starts an actor of `logic` (`runtime.logic('agent')`, or any other) as a child of this probe. */
   run<TLogic extends AnyActorLogic>(
     logic: TLogic,
     options?: { readonly id?: string; readonly input?: InputFrom<TLogic> },

@@ -14,13 +14,12 @@ import {
 /** A provider together with a way to change what it provides. */
 export interface SecretProviderSubject {
   readonly provider: SecretProvider;
-  /** Gives the secret with this id a value, for the first time or anew. */
+  /** Gives the secret with this id a value, new or changed. */
   readonly put: (id: string, value: string) => unknown;
-  /** What stands for a name such as `TCK_ONE` in this provider. Default: the name. */
+  /** Returns the id that this provider uses for a name such as `TCK_ONE`. Default: the name. */
   readonly id?: ((name: string) => string) | undefined;
   /**
-   * Makes the next fetch take for ever, if that can be arranged, and resolves when it is under way. Default: that
-   * case is left out.
+   * Makes the next fetch hang, if that is possible, and resolves when it is under way. Default: that case is left out.
    */
   readonly hang?: (() => Promise<unknown>) | undefined;
   /** Ends the subject after a case; the provider has been closed by then. */
@@ -28,16 +27,16 @@ export interface SecretProviderSubject {
 }
 
 export interface SecretProviderCases {
-  /** Makes a provider without any secrets. */
+  /** Creates a provider without any secrets. */
   readonly create: () => SecretProviderSubject | Promise<SecretProviderSubject>;
-  /** Real milliseconds within which calls, aborts and hints come. Default 10 000. */
+  /** The real time in milliseconds within which calls, aborts and hints must come. Default: 10 000. */
   readonly deadlineMs?: number | undefined;
 }
 
-/** Something that every provider has to do. */
+/** A rule that every provider must follow. */
 export interface SecretProviderCase {
   readonly name: string;
-  /** Rejects when the provider does not do it. */
+  /** Rejects when the provider breaks the rule. */
   readonly run: () => Promise<void>;
 }
 
@@ -50,7 +49,7 @@ const ofCases: Rules<SecretProviderCases> = { create: listener, deadlineMs: mill
 const withTest: Rules<TestSecretProviderOptions> = { ...ofCases, test: listener };
 
 /**
- * Declares a test for each rule of {@link SecretProvider}. A provider that passes them all does what the runtime
+ * Declares a test for each rule of {@link SecretProvider}. A provider that passes them all meets what the runtime
  * relies on.
  *
  * @example
@@ -70,7 +69,7 @@ export function testSecretProvider(options: TestSecretProviderOptions): void {
   for (const { name, run } of secretProviderCases(subject)) test(name, run);
 }
 
-/** The same as a list, for a test runner of another kind. */
+/** Returns the same rules as a list, for another kind of test runner. */
 export function secretProviderCases(options: SecretProviderCases): SecretProviderCase[] {
   const given = checkCall<SecretProviderCases>('secretProviderCases()', {}, options, ofCases, ['create']);
   const { create, deadlineMs = 10_000 } = given;

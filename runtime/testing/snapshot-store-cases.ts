@@ -5,20 +5,20 @@ import type { SnapshotRecord, SnapshotStore } from '../store/snapshot-store.ts';
 import { runtimeCases } from './snapshot-store-runtime-cases.ts';
 
 export interface SnapshotStoreCases {
-  /** Makes an empty store. */
+  /** Creates an empty store. */
   readonly create: () => SnapshotStore | Promise<SnapshotStore>;
-  /** Opens anew what a store has written, as the next process would. Default: the store itself. */
+  /** Reopens what a store has written, as the next process would. Default: the store itself. */
   readonly reopen?: ((store: SnapshotStore) => SnapshotStore | Promise<SnapshotStore>) | undefined;
   /** Ends a store after a case. */
   readonly dispose?: ((store: SnapshotStore) => unknown) | undefined;
-  /** Real milliseconds after which the store has what a runtime gave it. Default 10 000. */
+  /** The real time in milliseconds within which the store must have what a runtime saved. Default: 10 000. */
   readonly deadlineMs?: number | undefined;
 }
 
-/** Something that every store has to do. */
+/** A rule that every store must follow. */
 export interface SnapshotStoreCase {
   readonly name: string;
-  /** Rejects when the store does not do it. */
+  /** Rejects when the store breaks the rule. */
   readonly run: () => Promise<void>;
 }
 
@@ -36,7 +36,8 @@ const ofCases: Rules<SnapshotStoreCases> = {
 const withTest: Rules<TestSnapshotStoreOptions> = { ...ofCases, test: listener };
 
 /**
- * Declares a test for each rule of {@link SnapshotStore}. A store that passes them all does what the runtime relies on.
+ * Declares a test for each rule of {@link SnapshotStore}. A store that passes them all meets what the runtime relies
+ * on.
  *
  * @example
  * ```ts
@@ -61,7 +62,7 @@ type Check = (
   deadlineMs: number,
 ) => Promise<void>;
 
-/** The same as a list, for a test runner of another kind. */
+/** Returns the same rules as a list, for another kind of test runner. */
 export function snapshotStoreCases(options: SnapshotStoreCases): SnapshotStoreCase[] {
   const given = checkCall<SnapshotStoreCases>('snapshotStoreCases()', {}, options, ofCases, ['create']);
   const { create, reopen, dispose, deadlineMs = 10_000 } = given;

@@ -16,48 +16,51 @@ import { Timers, type Time } from './timers.ts';
 
 export interface TestRuntimeOptions extends RuntimeOptions {
   /**
-   * `true`: each thread is a worker thread, as in production, on the same manual clock. `false`: all of them run here,
-   * in an order that follows from the seed. Default: whether `HOLDFAST_TEST_THREADS` is 1.
+   * `true`: each thread is a worker thread, as in production, on the same manual clock. `false`: all threads run in the
+   * thread of the test, in an order that follows from the seed. Default: whether `HOLDFAST_TEST_THREADS` is 1.
    */
   readonly threads?: boolean;
-  /** A whole number of 32 bits. Default: `HOLDFAST_TEST_SEED`, or another one each time. */
+  /** The seed, a whole number of 32 bits. Default: `HOLDFAST_TEST_SEED`, or a random one. */
   readonly seed?: number;
-  /** What the clock shows first, in milliseconds; also the runtime's date. Default 0. */
+  /** The initial time of the clock in milliseconds, also the runtime's date. Default: 0. */
   readonly now?: number;
-  /** Real milliseconds within which everything has to come to rest. Default 10 000. */
+  /** The real time in milliseconds within which everything must settle. Default: 10 000. */
   readonly deadlineMs?: number;
 }
 
-/** The time of a test runtime: it stands still unless it is told to pass. */
+/** The clock of a test runtime. Its time stands still until `advance` is called. */
 export interface TestClock {
   /** Milliseconds. */
   now(): number;
   /**
-   * Lets time pass: every timer of the host and of all threads that falls due runs, in the order of time, each after
-   * everything that those before it led to. That is every `after` and delay of agents, backoff of restarts, deadline of
-   * asks, age of caches.
+   * Lets time pass. Every timer of the host and of all threads that falls due runs in the order of time, each after all
+   * the effects of those before it. That covers every `after` and delay of agents, the backoff of restarts, the
+   * deadline of asks, and the age of caches.
    */
   advance(ms: number): Promise<void>;
 }
 
-/** A runtime for tests: as in production, with time, chance and failures in the hands of the test. */
+/** A runtime for tests: as in production, with time, chance and failures under the control of the test. */
 export interface TestRuntime<C extends RuntimeConfig = RuntimeConfig> extends Runtime<C> {
   readonly clock: TestClock;
   /**
-   * Resolves when no event is queued or under way and every thread has nothing to do until time passes. Knows nothing of
+   * Resolves when no event is queued or under way and no thread has anything to do until time passes. Does not cover
    * files, sockets and real timers that an agent waits for. Rejects after `deadlineMs`.
    */
   settled(): Promise<void>;
-  /** What chance followed from; in the message of every failure of the kit. Give it as `seed` for the same run again. */
+  /**
+   * The seed of the random numbers, which every failure of the kit names in its message. Pass it as `seed` to repeat
+   * the run.
+   */
   readonly seed: number;
-  /** In [0, 1); follows from the seed. For the test's own use. */
+  /** Returns a random number in [0, 1) that follows from the seed, for the test's own use. */
   random(): number;
-  /** An actor that remembers what it is sent. */
+  /** Creates an actor that records the events it is sent. */
   probe(name?: string): Probe;
   readonly faults: Faults;
   /**
-   * In which order what ran: the last 10 000 steps, each with its time, without payloads. The same seed gives the same
-   * trace. Empty with real threads, whose order nobody decides.
+   * The last 10 000 steps in the order in which they ran, each with its time, without payloads. The same seed gives the
+   * same trace. Empty with real threads, whose order is not controlled.
    */
   readonly trace: readonly string[];
 }
@@ -73,16 +76,16 @@ const rules: Rules<TestRuntimeOptions> = {
 /** Real time that what no clock knows of gets at each step of a stop. */
 const STOP_PATIENCE_MS = 25;
 
-/** `createTestRuntime` of a config file, with the types of its agents; see `createRuntime`. */
+/** Creates a test runtime from a config file, with the types of its agents; see `createRuntime`. */
 export function createTestRuntime<A extends object = never>(
   config: ConfigFileOf<A>,
   options?: TestRuntimeOptions,
 ): Promise<TestRuntime<ConfigOf<A>>>;
 /**
- * `createRuntime` for tests. Agents run in this process, with all of a thread's code over real channels, so that what
- * cannot cross a thread fails here too; an event is frozen when it is sent. Threads share this process: what they keep
- * in globals and modules they share, an uncaught error or `process.exit` in a callback of theirs is the test's, and no
- * pool's `env`, `isolation` or `resourceLimits` applies. A test of those wants `threads: true`.
+ * Creates a runtime for tests, as `createRuntime` does. Agents run in the thread of the test, with all the code of a
+ * thread and real channels, so that a value that cannot cross a thread fails here too; an event is frozen when it is
+ * sent. The threads share globals and modules; an uncaught error or `process.exit` in one of their callbacks hits the
+ * test; and the `env`, `isolation` and `resourceLimits` of a pool do not apply. To test those, set `threads: true`.
  *
  * @throws {ConfigError} as `createRuntime` does
  * @example

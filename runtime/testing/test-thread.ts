@@ -1,6 +1,6 @@
 import type { OsThread } from '../threads/os-thread.ts';
 
-/** How a thread may be made to end. */
+/** The way in which a test ends a thread. */
 export type KillCause = 'exit' | 'error' | 'oom';
 
 /** A thread, and what only a test does to it. */

@@ -4,9 +4,9 @@ import type { Refusal } from '../../actors/pool-plan.ts';
 import type { ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
 import { HoldfastError } from '../base/errors.ts';
 
-/** What counted against a pool. */
+/** The failures that counted against a pool. */
 export interface PoolEvidence extends PoolIntensity {
-  /** Oldest first: threads that ended before they were ready, and instances that failed too often. */
+  /** The threads that ended before they were ready, and the instances that failed too often; oldest first. */
   readonly strikes: readonly Strike[];
 }
 

@@ -5,7 +5,7 @@ import { snapshotOf } from '../xstate/xstate5.ts';
 /** The session id of the supervisor, the root of the tree. */
 export const ROOT_ID = 'supervisor';
 
-/** The version of `@statelyai/inspect` whose events these are; viewers leave out what has none. */
+/** The version of `@statelyai/inspect` that defines these events; viewers leave out an event without one. */
 export const INSPECT_VERSION = '0.7.2';
 
 interface Base {
@@ -14,19 +14,19 @@ interface Base {
   readonly sessionId: string;
   /** Milliseconds since the epoch, as text. */
   readonly createdAt: string;
-  /** Unique among all events. */
+  /** The id of the event, unique among all events. */
   readonly id: string;
   readonly _version: string;
 }
 
-/** A state as it is shown. */
+/** A snapshot as it is shown. */
 export type InspectedState = Snapshot<unknown> & {
   readonly value?: unknown;
   readonly context?: unknown;
   readonly tags?: readonly string[];
 };
 
-/** What Stately's inspector and its adapters understand; JSON-safe, without the values of secrets. */
+/** An event that Stately's inspector and its adapters understand; JSON-safe, without the values of secrets. */
 export type InspectionEvent =
   | (Base & {
       readonly type: '@xstate.actor';
@@ -35,7 +35,7 @@ export type InspectionEvent =
       readonly definition: string | undefined;
       readonly parentId: string | undefined;
       readonly snapshot: InspectedState;
-      /** Where an instance runs; viewers of others ignore it. */
+      /** The pool and thread of an instance; viewers other than Holdfast's ignore it. */
       readonly holdfast?: { readonly threadId: string; readonly thread: string };
     })
   | (Base & {

@@ -12,11 +12,11 @@ import { pageFile } from './page-files.ts';
 
 /** The page of the running inspector. */
 export interface InspectorPage {
-  /** A link to it that works once, in the next 10 minutes. Each call gives a new one. */
+  /** Returns a new link to the page, which works once, within 10 minutes. */
   link(): string;
   /**
-   * For `createWebSocketReceiver({ server })` of `@statelyai/inspect`, and other programs that read its events from a
-   * WebSocket: works for as long as the runtime does, so keep it as you would a password.
+   * The address of the relay, for `createWebSocketReceiver({ server })` of `@statelyai/inspect` and other programs that
+   * read its events from a WebSocket. It works as long as the runtime runs, so treat it as a password.
    */
   readonly relay: string;
 }

@@ -1,25 +1,29 @@
 import { HoldfastError } from '../../base/errors.ts';
 import type { Secret } from './secret.ts';
 
-/** What a capability is told about a call. */
+/** The circumstances of a call of a capability. */
 export interface CapabilityCall {
-  /** The address of the instance on whose behalf it runs, such as `trading-agent/btc`. */
+  /** The address of the instance on whose behalf the capability runs, such as `trading-agent/btc`. */
   readonly instance: string;
   /** The incarnation of the instance: it grows with each restart. */
   readonly incarnation: number;
-  /** Aborts when the caller gives up, the instance ends or 60 s have passed. The call is rejected then anyway. */
+  /**
+   * A signal that aborts when the caller gives up, the instance ends or 60 s have passed. The call is then rejected in
+   * any case.
+   */
   readonly signal: AbortSignal;
   /**
-   * The service refused this version of the secret: resolves with the secret in another version, as soon as there is one.
-   * In a rotation a service may know the new version before the provider says that it is the current one. Rejects with
-   * `SECRET_NOT_FOUND`, `SECRET_DENIED` or `SECRET_UNAVAILABLE` when no other version comes.
+   * Reports that the service refused this version of the secret, and resolves with the secret in another version, as
+   * soon as there is one. In a rotation a service may know the new version before the provider says that it is the
+   * current one. Rejects with `SECRET_NOT_FOUND`, `SECRET_DENIED` or `SECRET_UNAVAILABLE` when no other version comes.
    */
   readonly rejected: () => Promise<Secret>;
 }
 
 /**
- * Runs in the host. `args` come from the agent's thread and are not checked: validate them. What is returned
- * goes back to the thread, so it must be cloneable and must not carry the secret (see {@link defineCapability}).
+ * The function of a capability. It runs in the host. `args` come from the agent's thread and are not checked: validate
+ * them. The result goes back to the thread, so it must be cloneable and must not carry the secret (see {@link
+ * defineCapability}).
  */
 export type CapabilityFunction = (secret: Secret, args: unknown, call: CapabilityCall) => unknown;
 
@@ -30,10 +34,10 @@ export interface Capability {
 }
 
 /**
- * Defines a host function that agents may call with a secret they are granted for it; they get its result and
- * never the value. A result or an error that contains the value (as itself, base64, hex, percent-encoded or escaped in JSON, from 8 bytes on) is
- * refused with `SECRET_DENIED`. That is a net for mistakes, not for a capability that means to leak. The names
- * `sign.hmac` and `sign.jwt` are taken.
+ * Defines a host function that agents may call with a secret that they are granted for it. They get its result, never
+ * the value. A result or an error that contains the value (as itself, base64, hex, percent-encoded or escaped in JSON,
+ * from 8 bytes on) is refused with `SECRET_DENIED`. That is a net for mistakes, not for a capability that means to
+ * leak. The names `sign.hmac` and `sign.jwt` are taken.
  *
  * @example
  * ```ts

@@ -3,15 +3,18 @@ import * as workerThreads from 'node:worker_threads';
 import { HoldfastError } from '../../base/errors.ts';
 import { privateCopy } from '../values/vault.ts';
 
-/** What a capability gets instead of a value. Host only: it cannot be posted to a thread, cloned or printed. */
+/**
+ * A secret as a capability gets it, instead of the value. It stays in the host: it cannot be posted to a thread, cloned
+ * or printed.
+ */
 export interface Secret {
   /** The name under which the config grants the secret to the agent. */
   readonly label: string;
   /** The provider's name for this version. Stays the same for the whole call. */
   readonly versionId: string;
   /**
-   * Lends the bytes to `fn`: the only way to them. `fn` gets a copy of its own that is overwritten with zeros
-   * when it returns or its promise settles, so do not keep it; `value.toString()` makes a string that cannot be
+   * Lends the bytes to `fn`, which is the only access to them. `fn` gets its own copy, which is overwritten with zeros
+   * when `fn` returns or its promise settles, so do not keep it; `value.toString()` makes a string that cannot be
    * wiped. Rejects with what `fn` throws, or with `SECRET_UNAVAILABLE` once the capability call has ended.
    */
   use<T>(fn: (value: Buffer) => T | Promise<T>): Promise<T>;
