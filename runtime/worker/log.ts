@@ -1,9 +1,9 @@
 import { threadState, type LogLevel } from './thread-state.ts';
 
 /**
- * Writes to the host's log, with the address of the instance whose turn it is, else with its thread alone. Never throws
- * and never waits. The values of secrets are taken out, what cannot be cloned is shown as text, and of a flood (10,000 lines
- * of a thread within 30 s, as in journald) the rest is left out and counted.
+ * Writes to the host's log, with the address of the instance whose turn it is, or with the thread alone outside a turn.
+ * Never throws or waits. The values of secrets are removed, and a value that cannot be cloned is shown as text. Lines
+ * of a thread beyond 10,000 within 30 s, the limit of journald, are left out and counted.
  *
  * Outside a Holdfast thread, in a unit test for example, lines go to the console.
  *
@@ -18,8 +18,8 @@ export interface Log {
   warn(message: string, fields?: object): void;
   error(message: string, fields?: object): void;
   /**
-   * The same for the instance of an actor system, at any time: an actor that goes on after an `await` is in no turn any
-   * more. `fromPromise`, `fromCallback` and actions are given their `system`.
+   * Returns the log of the instance of an actor system, for use at any time: an actor that continues after an `await`
+   * is no longer in a turn. `fromPromise`, `fromCallback` and actions receive their `system`.
    */
   of(system: object): Omit<Log, 'of'>;
 }

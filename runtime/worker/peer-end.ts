@@ -1,7 +1,7 @@
-/** Why an incarnation has ended; see `StopReason` of the host. */
+/** The end of an incarnation; see `StopReason` of the host. */
 export interface PeerEnd {
   readonly address: string;
-  /** 0 when nothing runs at the address. */
+  /** The incarnation; 0 when no instance runs at the address. */
   readonly incarnation: number;
   readonly reason: string;
 }

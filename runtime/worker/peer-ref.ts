@@ -5,43 +5,43 @@ import type { Answer, EventOfType } from '../base/replies.ts';
 import type { PeerEnd } from './peer-end.ts';
 import { threadState, type HostBridge, type OpenAsk, type PeerBridge } from './thread-state.ts';
 
-/** How long to wait for another agent, and when to give up earlier. */
+/** The time to wait for another instance, and a signal to give up earlier. */
 export interface PeerWaitFor {
   /** Milliseconds; `Infinity` for no limit. While an ask is answered, never longer than that ask has left. */
   readonly timeoutMs?: number;
-  /** Rejects the promise with the signal's reason; the event may still be handled. */
+  /** A signal whose abort rejects the promise with its reason; the event may still be handled. */
   readonly signal?: AbortSignal;
 }
 
-/** What a reference to another instance does besides. */
+/** Options of a reference to another instance. */
 export interface PeerOptions {
   /**
-   * Start the instance, without an input, when something is sent to it and it is not there: once, whoever else sends meanwhile.
-   * `watch` starts nobody. `threads.<threadId>.activatedInstances` says how many the agents of a pool may have started so.
-   * Default: false.
+   * Whether to start the instance, without an input, when something is sent to it and it does not exist; concurrent
+   * senders share one start. `watch` starts no instance. `threads.<threadId>.activatedInstances` limits how many
+   * instances the agents of a pool may have started so. Default: false.
    */
   readonly activate?: boolean;
 }
 
-/** Another instance, wherever it runs. It has no snapshot to read and nothing to subscribe to. */
+/** A reference to another instance, on whichever thread it runs. It has no snapshot, and nothing to subscribe to. */
 export interface PeerRef<TEvent extends EventObject = AnyEventObject, TReplies = unknown> extends ActorRef<
   Snapshot<undefined>,
   TEvent
 > {
-  /** `agent/id`. */
+  /** The address, `agent/id`. */
   readonly address: string;
   /**
-   * Sends an event and resolves with the reply. Default 5 s. Rejects like the host's `ref.ask`, and its type is found out as
-   * it is there. With `activate` it rejects with what the start failed with, too: `AGENT_UNKNOWN`, `POOL_EXHAUSTED`,
-   * `AGENT_QUARANTINED`, `ACTIVATION_LIMIT` and what `runtime.spawn` rejects with.
+   * Sends an event, and resolves with the reply. `timeoutMs` defaults to 5 s. Rejects as the host's `ref.ask` does; the
+   * type of the reply follows the same rules. With `activate` it also rejects with the error of the start:
+   * `AGENT_UNKNOWN`, `POOL_EXHAUSTED`, `AGENT_QUARANTINED`, `ACTIVATION_LIMIT` and what `runtime.spawn` rejects with.
    */
   ask<TReply = never, TType extends TEvent['type'] = TEvent['type']>(
     event: EventOfType<TEvent, TType>,
     options?: PeerWaitFor,
   ): Promise<Answer<TReply, TReplies, TType>>;
-  /** Sends an event and resolves when it was handled. Default 30 s. */
+  /** Sends an event, and resolves when it has been handled. `timeoutMs` defaults to 30 s. */
   deliver(event: TEvent, options?: PeerWaitFor): Promise<void>;
-  /** Tells once when the incarnation ends that runs now; at once when none does. */
+  /** Calls the listener once, when the current incarnation ends; at once when none runs. */
   watch(listener: (end: PeerEnd) => void): Subscription;
 }
 
@@ -51,10 +51,10 @@ const active = Object.freeze({ status: 'active', output: undefined, error: undef
 const nothing: Subscription = Object.freeze({ unsubscribe() {} });
 
 /**
- * A reference to another instance by its address, on whatever thread it runs: to be used with `sendTo`, or by itself.
- * Events of one instance to another arrive in their order, once, or become dead letters. Make it where you need it, or
- * keep it in the context: a state that is restored has it again. Outside a Holdfast thread sends go nowhere, so
- * that a machine can be tested alone, and `ask` rejects.
+ * Returns a reference to another instance by its address, on whichever thread it runs, for `sendTo` or for direct use.
+ * Events from one instance to another arrive in order, once, or become dead letters. Create it where you need it, or
+ * keep it in the context: a restored state has it again. Outside a Holdfast thread sends have no effect, so that a
+ * machine can be tested alone, and `ask` rejects.
  *
  * @example
  * ```ts
@@ -177,7 +177,9 @@ class Reference {
   }
 }
 
-/** Address of the instance that sent the event of this turn; undefined for the host, and outside a turn. */
+/**
+ * Returns the address of the instance that sent the event of this turn; `undefined` for the host, and outside a turn.
+ */
 export function sender(): string | undefined {
   return threadState().sender;
 }

@@ -7,17 +7,17 @@ import { threadState } from './thread-state.ts';
 
 export type { SecretHandle } from '../secrets/secret-handle.ts';
 
-/** What a {@link capability} actor is invoked with. */
+/** The input of a {@link capability} actor. */
 export interface CapabilityInput {
-  /** The label of a grant in this agent's config, or a handle that {@link secret} gave. */
+  /** The label of a grant in this agent's config, or a handle from {@link secret}. */
   readonly label: string | SecretHandle;
-  /** Whatever the capability wants; it crosses to the host by structured clone. */
+  /** The arguments of the capability; they cross to the host by structured clone. */
   readonly args?: unknown;
 }
 
 /**
- * Actor logic that has the host use a granted secret on this agent's behalf and ends with the result; the value
- * never comes here. Fails with `SECRET_NOT_GRANTED`, the same for an unknown and an ungranted label.
+ * Actor logic that has the host use a granted secret on this agent's behalf, and outputs the result; the value never
+ * enters the thread. Fails with `SECRET_NOT_GRANTED`, the same for an unknown and an ungranted label.
  *
  * @example
  * ```ts
@@ -46,9 +46,9 @@ export function capability<TResult = unknown>(name: string): PromiseActorLogic<T
 }
 
 /**
- * Actor logic that ends with the handle of a granted secret: plain data that says which version is current, and stands for
- * the label wherever one is expected. A later version comes as the event `secret.rotated`, with the same `handle` and a
- * higher `epoch`. Fails with `SECRET_NOT_GRANTED`.
+ * Actor logic that outputs the handle of a granted secret: plain data that names the current version, and is accepted
+ * wherever a label is. A later version comes as the event `secret.rotated`, with the same `handle` and a higher
+ * `epoch`. Fails with `SECRET_NOT_GRANTED`.
  *
  * @example
  * ```ts
@@ -65,37 +65,40 @@ export function secret(label: string): PromiseActorLogic<SecretHandle> {
   );
 }
 
-/** What {@link secretFetch} is invoked with. */
+/** The input of {@link secretFetch}. */
 export interface SecretFetchInput {
   /** The label of a grant of the mode `inject`, or a handle of it. */
   readonly label: string | SecretHandle;
-  /** Absolute. Its host, port and path must be those of the grant. */
+  /** The absolute URL. The grant must allow its host, port and path. */
   readonly url: string;
-  /** One of the grant's `methods`. Default `GET`. */
+  /** One of the grant's `methods`. Default: `GET`. */
   readonly method?: string;
-  /** Not the one that carries the secret, nor those of the connection, nor `cookie` and `range`. */
+  /** The headers; not the one that carries the secret, nor those of the connection, nor `cookie` and `range`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text, bytes, or what is sent as JSON; at most 1 MiB. */
+  /** The body: text, bytes, or a value that is sent as JSON; at most 1 MiB. */
   readonly body?: unknown;
-  /** What the body of the answer comes as. Default `text`, read as UTF-8. */
+  /** The form of the answer's body. Default: `text`, read as UTF-8. */
   readonly as?: 'text' | 'bytes';
 }
 
-/** What {@link secretFetch} ends with, whatever the status. */
+/** The output of {@link secretFetch}, whatever the status. */
 export interface SecretFetchOutput<TBody extends string | Uint8Array = string> {
   readonly status: number;
-  /** Names in lower case. Without `set-cookie`, and with `<redacted:secret>` wherever the secret was. */
+  /**
+   * The headers, with names in lower case, without `set-cookie`, and with `<redacted:secret>` in place of the secret.
+   */
   readonly headers: Readonly<Record<string, string>>;
-  /** With `<redacted:secret>` wherever the secret was. */
+  /** The body, with `<redacted:secret>` in place of the secret. */
   readonly body: TBody;
 }
 
 /**
- * Actor logic that has the host send a request with a granted secret in its header, and ends with the answer; the secret
- * never comes here. Redirects are followed at most three times, for GET and HEAD, on the same origin and where the grant
- * allows it; another one is the answer. After a 401 it is sent once more if the secret has another version by then. Fails
- * with `SECRET_NOT_GRANTED`, `SECRET_DENIED` (the request is not one that the grant allows, or leads to an address that is
- * not public), `SECRET_RATE_LIMITED`, `MESSAGE_TOO_LARGE`, `FETCH_FAILED`, or `ASK_TIMEOUT` after 30 s.
+ * Actor logic that has the host send a request with a granted secret in its header, and outputs the answer; the secret
+ * never enters the thread. Redirects are followed at most three times, for GET and HEAD, on the same origin and where
+ * the grant allows it; any other redirect is the answer. After a 401 the request is sent once more if the secret has
+ * another version by then. Fails with `SECRET_NOT_GRANTED`, `SECRET_DENIED` (the request is not one that the grant
+ * allows, or leads to an address that is not public), `SECRET_RATE_LIMITED`, `MESSAGE_TOO_LARGE`, `FETCH_FAILED`, or
+ * `ASK_TIMEOUT` after 30 s.
  *
  * @example
  * ```ts
@@ -117,8 +120,8 @@ export const secretFetch: PromiseActorLogic<SecretFetchOutput, SecretFetchInput>
 });
 
 /**
- * Actor logic that ends with the value of a secret, for a grant of the mode `reveal`: bytes that are this thread's alone.
- * Whatever the agent does with them is its own business; overwrite them with zeros when they are of no more use, and keep
+ * Actor logic that outputs the value of a secret, for a grant of the mode `reveal`, as bytes that belong to this
+ * thread. The runtime does not control what the agent does with them; overwrite them with zeros after use, and keep
  * them out of the context, which is mirrored and saved. Each use is audited. Fails with `SECRET_NOT_GRANTED`.
  */
 export function secretValue(label: string | SecretHandle): PromiseActorLogic<Uint8Array> {

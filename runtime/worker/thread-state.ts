@@ -6,9 +6,9 @@ import type { RunningTrace } from './running-trace.ts';
 
 /** Where an instance is, as it sees itself. */
 export interface Self {
-  /** `agent/id`. */
+  /** The address, `agent/id`. */
   readonly address: string;
-  /** The pool. */
+  /** The `threadId` of the pool. */
   readonly threadId: string;
   /** Node's id of the worker thread. */
   readonly thread: number;

@@ -2,12 +2,12 @@ import { createHmac, createSecretKey } from 'node:crypto';
 import { defineCapability } from './capability.ts';
 import { SigningArgs } from './signing-args.ts';
 
-/** What `capability('sign.hmac')` takes as `args`. */
+/** The `args` of `capability('sign.hmac')`. */
 export interface SignHmacArgs {
   readonly data: string | Uint8Array;
-  /** Default `sha256`. */
+  /** Default: `sha256`. */
   readonly algorithm?: 'sha256' | 'sha384' | 'sha512';
-  /** Default `hex`. */
+  /** Default: `hex`. */
   readonly encoding?: 'hex' | 'base64' | 'base64url';
 }
 

@@ -2,18 +2,18 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { defineCapability } from './capability.ts';
 import { SigningArgs } from './signing-args.ts';
 
-/** What `capability('sign.jwt')` takes as `args`. */
+/** The `args` of `capability('sign.jwt')`. */
 export interface SignJwtArgs {
-  /** With `HS…` the secret is the key itself, else a private key in PEM (PKCS #8). */
+  /** The algorithm. With `HS…` the secret is the key itself; otherwise it is a private key in PEM (PKCS #8). */
   readonly alg: (typeof ALGORITHMS)[number];
-  /** Claims of your own; not `iat`, `exp` and `nbf`, which follow from the time. */
+  /** Further claims; not `iat`, `exp` and `nbf`, which follow from the time. */
   readonly claims?: Readonly<Record<string, unknown>>;
-  /** 1 to 3600. Default 300. */
+  /** The lifetime in seconds, 1 to 3600. Default: 300. */
   readonly expiresInSeconds?: number;
   readonly issuer?: string;
   readonly subject?: string;
   readonly audience?: string | readonly string[];
-  /** Names the key, for who verifies. */
+  /** The id of the key, for the verifier. */
   readonly kid?: string;
 }
 
