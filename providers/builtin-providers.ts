@@ -34,45 +34,40 @@ export interface BuiltinProvider {
   create(options: unknown): SecretProvider;
 }
 
-/** By the name that a config's `provider` uses. */
-export const builtinProviders: ReadonlyMap<string, BuiltinProvider> = new Map<string, BuiltinProvider>([
-  [
-    'aws-secrets-manager',
-    {
-      optionNames: awsSecretsManagerOptionNames,
-      refusedNames: awsSecretsManagerRefusedNames,
-      optionProblems: awsSecretsManagerOptionProblems,
-      refProblem: awsRefProblem,
-      startProblems: awsStartProblems,
-      reach: reachAws,
-      create: (options) => createAwsSecretsManagerProvider(options),
-    },
-  ],
-  [
-    'env',
-    {
-      optionNames: envOptionNames,
-      refusedNames: [],
-      optionProblems: envOptionProblems,
-      create: (options) => createEnvProvider(options),
-    },
-  ],
-  [
-    'exec',
-    {
-      optionNames: execOptionNames,
-      refusedNames: [],
-      optionProblems: execOptionProblems,
-      create: (options) => createExecProvider(options),
-    },
-  ],
-  [
-    'file',
-    {
-      optionNames: fileOptionNames,
-      refusedNames: [],
-      optionProblems: fileOptionProblems,
-      create: (options) => createFileProvider(options),
-    },
-  ],
-]);
+const providers = {
+  'aws-secrets-manager': {
+    optionNames: awsSecretsManagerOptionNames,
+    refusedNames: awsSecretsManagerRefusedNames,
+    optionProblems: awsSecretsManagerOptionProblems,
+    refProblem: awsRefProblem,
+    startProblems: awsStartProblems,
+    reach: reachAws,
+    create: (options) => createAwsSecretsManagerProvider(options),
+  },
+  env: {
+    optionNames: envOptionNames,
+    refusedNames: [],
+    optionProblems: envOptionProblems,
+    create: (options) => createEnvProvider(options),
+  },
+  file: {
+    optionNames: fileOptionNames,
+    refusedNames: [],
+    optionProblems: fileOptionProblems,
+    create: (options) => createFileProvider(options),
+  },
+  exec: {
+    optionNames: execOptionNames,
+    refusedNames: [],
+    optionProblems: execOptionProblems,
+    create: (options) => createExecProvider(options),
+  },
+} satisfies Record<string, BuiltinProvider>;
+
+/** The name by which a config's `provider` uses a built-in provider. */
+export type BuiltinProviderName = keyof typeof providers;
+
+/** The built-in providers by name: the one list of them. */
+export const builtinProviders: ReadonlyMap<string, BuiltinProvider> = new Map<string, BuiltinProvider>(
+  Object.entries(providers),
+);

@@ -1,10 +1,11 @@
+import { builtinProviders } from '../../providers/builtin-providers.ts';
 import { type ConfigPath, entriesOf, type Finding, isRecord, property, valueAt } from './finding.ts';
 import { gatewayFindings } from './gateway-schema.ts';
 import { grantFindings } from './grant-checks.ts';
 import { instanceFindings } from './instance-checks.ts';
 import { optionFindings } from './provider-options.ts';
 import { printName } from './received.ts';
-import { BUILT_IN_PROVIDERS, DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
+import { DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
 import { didYouMean } from './suggest.ts';
 
 /**
@@ -116,7 +117,7 @@ function orderFindings(
 }
 
 function providerFindings(root: unknown, customProviders: readonly string[]): Finding[] {
-  const known = [...BUILT_IN_PROVIDERS, ...customProviders];
+  const known = [...builtinProviders.keys(), ...customProviders];
   const findings = declaredProviders(root).flatMap(([path, config]): Finding[] => {
     const name = property(config, 'provider');
     if (typeof name !== 'string' || name === '' || known.includes(name)) return [];

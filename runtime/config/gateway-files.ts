@@ -1,11 +1,11 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { builtinProviders } from '../../providers/builtin-providers.ts';
 import type { ConfigError } from '../base/errors.ts';
 import { entriesOf, type Finding, property, valueAt } from './finding.ts';
 import { readSource } from './read-source.ts';
 import { plainText } from './received.ts';
 import { configError } from './report.ts';
-import { BUILT_IN_PROVIDERS } from './secrets-schema.ts';
 
 /** Of what stands below `gateway`, what names a file. */
 const FILES = [['options'], ['tls', 'cert'], ['tls', 'key']] as const;
@@ -47,7 +47,7 @@ export function providersOfOptions(root: unknown): string[] {
 }
 
 function isBuiltIn(name: string): boolean {
-  return (BUILT_IN_PROVIDERS as readonly string[]).includes(name);
+  return builtinProviders.has(name);
 }
 
 /** What is found about one of the files of a gateway when it is used, with its place in the config. */

@@ -5,7 +5,6 @@ import { createRuntime } from '../runtime.ts';
 import { builtinProviders } from '../../providers/builtin-providers.ts';
 import { configFolder, errorOf, errorOfText, inShort } from './fixtures/config-folder.ts';
 import { loadConfig, validateConfig } from './load.ts';
-import { BUILT_IN_PROVIDERS } from './secrets-schema.ts';
 
 const CANARY = 'cnry-7f3a9';
 const seed = new URL('./fixtures/seed-openclaw.json', import.meta.url);
@@ -142,8 +141,7 @@ test('the options of a custom provider are its own, even under the name of a bui
   }
 });
 
-test('the providers that a config knows are those that there are, and each tells its options', () => {
-  expect([...builtinProviders.keys()].toSorted()).toEqual([...BUILT_IN_PROVIDERS].toSorted());
+test('each built-in provider tells its options', () => {
   for (const builtin of builtinProviders.values()) {
     expect(builtin.optionNames.length).toBeGreaterThan(0);
     for (const option of builtin.optionNames) {

@@ -1,21 +1,19 @@
 import { z } from 'zod';
+import { builtinProviders, type BuiltinProviderName } from '../../providers/builtin-providers.ts';
 import { LONGEST_TIMER_MS } from '../base/clock.ts';
 import { integer, namedMap, numeric, text, timeSpan } from './fields.ts';
-
-/** The secret providers that are built in. Others come with `RuntimeOptions.providers`. */
-export const BUILT_IN_PROVIDERS = ['aws-secrets-manager', 'env', 'file', 'exec'] as const;
 
 /** The alias that `externalSecrets` declares, and that a grant uses when it names none. */
 export const DEFAULT_PROVIDER_ALIAS = 'default';
 
 // The open string keeps editors completing the built-in names while custom ones are allowed.
-type ProviderName = (typeof BUILT_IN_PROVIDERS)[number] | (string & {});
+type ProviderName = BuiltinProviderName | (string & {});
 
 /** A declared secret provider. Options that are not listed here belong to the provider, which checks them. */
 export const providerSchema = z
   .looseObject({
     provider: (text() as z.ZodType<ProviderName, ProviderName>).describe(
-      'The provider: aws-secrets-manager, env, file, exec, or the name of a custom one given in RuntimeOptions.providers.',
+      `The provider: ${[...builtinProviders.keys()].join(', ')}, or the name of a custom one given in RuntimeOptions.providers.`,
     ),
     region: text().optional().describe('The region of the provider, such as ap-east-1.'),
     cacheTTL: numeric(0, Math.floor(LONGEST_TIMER_MS / 1000))

@@ -311,14 +311,9 @@ function bodyWith(found: unknown, { scrubber }: Pick<AppOptions, 'scrubber'>): s
 async function run(route: Route, request: RouteRequest, options: AppOptions): Promise<Answer> {
   const { status, body, retryAfter } = await route.run(options, request);
   if (body === undefined) return { status, body: '' };
-  const seen = route.operationId === 'listAgents' ? onlyOf(body, request.caller.agents) : body;
-  return { status, body: bodyWith(seen, options), retryAfter };
-}
-
-/** A token for some agents shows nothing of the others. */
-function onlyOf(body: unknown, agents: readonly string[]): unknown {
-  const { instances } = body as { instances: readonly { agent: string }[] };
-  return agents.includes('*') ? body : { instances: instances.filter(({ agent }) => agents.includes(agent)) };
+  const { agents } = request.caller;
+  const may = (agent: string): boolean => agents.includes('*') || agents.includes(agent);
+  return { status, body: bodyWith(route.shown?.(body, may) ?? body, options), retryAfter };
 }
 
 function responseOf({ status, body, retryAfter }: Answer, isReplay = false): Response {

@@ -6,6 +6,7 @@ import { type Route, routes } from './routes.ts';
 export function openApiDocument(): object {
   const paths: Record<string, Record<string, object>> = {
     '/healthz': { get: withoutToken('healthz', 'Whether the gateway is alive', false) },
+    '/metrics': { get: metrics },
     '/readyz': { get: withoutToken('readyz', 'Whether requests may be sent here', true) },
   };
   for (const route of routes) {
@@ -36,6 +37,12 @@ const errorSchema = z.object({
 const retryAfter = {
   description: 'Seconds to wait before the next attempt: with each retryable error except a 504.',
   schema: { type: 'integer', minimum: 1 },
+};
+
+const failed = {
+  description: 'It failed',
+  headers: { 'Retry-After': { $ref: '#/components/headers/Retry-After' } },
+  content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
 };
 
 function operation({
@@ -79,11 +86,7 @@ function operation({
     ...(body && { requestBody: requestBody(body) }),
     responses: {
       [status]: { description: summary, ...content },
-      default: {
-        description: 'It failed',
-        headers: { 'Retry-After': { $ref: '#/components/headers/Retry-After' } },
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
-      },
+      default: failed,
     },
   };
 }
@@ -94,6 +97,16 @@ function requestBody(body: z.ZodType): object {
   const [schema] = body instanceof z.ZodUnion ? (body.options as z.ZodType[]) : [body];
   return { required: !isOptional, content: { 'application/json': { schema: schemaOf(schema ?? body) } } };
 }
+
+const metrics = {
+  operationId: 'metrics',
+  summary: 'Figures of the runtime as Prometheus takes them',
+  description: 'Needs a token that allows "admin".',
+  responses: {
+    200: { description: 'The figures', content: { 'text/plain': { schema: { type: 'string' } } } },
+    default: failed,
+  },
+};
 
 function withoutToken(operationId: string, summary: string, mayFail: boolean): object {
   const unready = mayFail ? { 503: { description: 'They are not' } } : {};

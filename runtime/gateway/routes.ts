@@ -3,7 +3,7 @@ import { addressOf } from '../base/address.ts';
 import { LONGEST_TIMER_MS } from '../base/clock.ts';
 import { text } from '../config/fields.ts';
 import { isReserved } from '../base/reserved-types.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Runtime, RuntimeStatus } from '../runtime.ts';
 import type { Activations } from './activations.ts';
 import { HttpError } from './http-error.ts';
 import type { Course } from './idempotency.ts';
@@ -67,6 +67,11 @@ export interface Route {
   /** How long who waits for the answer waits; by default `gateway.requestTimeoutMs`. */
   readonly waitMs?: (query: RouteRequest['query'], requestTimeoutMs: number) => number;
   readonly isStream?: boolean;
+  /**
+   * Of an answer that spans agents: what a token for some of them is shown of it. An operation whose path names no agent
+   * and that takes less than `admin` needs it, or says nothing of agents.
+   */
+  readonly shown?: (body: unknown, may: (agent: string) => boolean) => unknown;
   run(context: GatewayContext, request: RouteRequest): Promise<RouteAnswer>;
 }
 
@@ -119,6 +124,9 @@ export const routes: readonly Route[] = [
     scope: 'read',
     status: 200,
     answer: z.object({ instances: z.array(z.looseObject(instanceSchema.shape)) }),
+    shown: (body, may) => ({
+      instances: (body as Pick<RuntimeStatus, 'instances'>).instances.filter(({ agent }) => may(agent)),
+    }),
     run: async ({ runtime }) => ({ status: 200, body: { instances: runtime.status().instances } }),
   },
   {

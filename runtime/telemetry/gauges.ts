@@ -26,9 +26,12 @@ interface Definition {
   readonly read: (status: RuntimeStatus, source: GaugeSource, add: Add) => void;
 }
 
+const THREADS = 'holdfast.threads';
+const ACTIVE = 'holdfast.agent.active';
+
 const definitions: readonly Definition[] = [
   {
-    name: 'holdfast.threads',
+    name: THREADS,
     unit: '{thread}',
     description: 'Live worker threads of a pool.',
     kind: 'level',
@@ -37,7 +40,7 @@ const definitions: readonly Definition[] = [
     },
   },
   {
-    name: 'holdfast.agent.active',
+    name: ACTIVE,
     unit: '{agent}',
     description: 'Instances of an agent that run in their thread.',
     kind: 'level',
@@ -110,6 +113,10 @@ const definitions: readonly Definition[] = [
   },
 ];
 
+function placeOf(metric: string): number {
+  return definitions.findIndex(({ name }) => name === metric);
+}
+
 /** Values by attributes, as JSON. */
 type Series = Map<string, number>;
 
@@ -166,8 +173,8 @@ export class Gauges {
   readonly #observe = (result: BatchObservableResult): void => {
     const all = definitions.map((): Series => new Map());
     for (const { name, threadId } of this.#ended) {
-      all[0]?.set(JSON.stringify({ [POOL]: threadId }), 0);
-      all[1]?.set(JSON.stringify({ [AGENT]: name }), 0);
+      all[placeOf(THREADS)]?.set(JSON.stringify({ [POOL]: threadId }), 0);
+      all[placeOf(ACTIVE)]?.set(JSON.stringify({ [AGENT]: name }), 0);
     }
     this.#ended.clear();
     for (const source of this.#sources) {

@@ -38,6 +38,12 @@ export interface PersistedState {
 
 /** The time from `now` until a timer fires, in milliseconds. */
 export function waitOf(timer: PersistedTimer, policy: TimersPolicy, now: number): number {
-  if (policy === 'restart') return timer.delayMs;
-  return Math.max(0, policy === 'remaining' ? timer.leftMs : timer.dueAt - now);
+  switch (policy) {
+    case 'deadline':
+      return Math.max(0, timer.dueAt - now);
+    case 'remaining':
+      return Math.max(0, timer.leftMs);
+    case 'restart':
+      return timer.delayMs;
+  }
 }
