@@ -4,17 +4,17 @@ import type { Trace, TraceHeaders } from './trace.ts';
 import { NO_TERMS, type Terms } from './terms.ts';
 
 /**
- * What crosses to a thread in one call: runs of envelopes of one instance, as rows of five in one flat array,
+ * The payload of one call to a thread: runs of envelopes, each run of one instance, as rows of five in one flat array,
  * because structured clone pays for objects.
  *
  * - `slot, 1, tag, terms, event`: one envelope; `tag` is 0 unless it is an ask.
- * - `slot, length, asks, keys, events`: several, `asks` being null or the tags and terms of a run of asks. Without
+ * - `slot, length, asks, keys, events`: several; `asks` is null, or the tags and terms of a run of asks. Without
  *   `keys` the events are as they were sent, with them column by column (`packRun`).
  * - `slot, 0, headers, sentAt, told`: no envelope; the one that follows is traced ({@link Trace}).
  */
 export type Batch = unknown[];
 
-/** Tags of a run of asks, and their terms: an array, or the one number that all of them have. */
+/** The tags of a run of asks, and their terms: an array, or the one number that all of them share. */
 export type Asks = readonly [tags: readonly Tag[], terms: readonly Terms[] | Terms];
 
 /** One run of a batch, as its reader sees it. */
@@ -32,7 +32,7 @@ export function runCount(batch: Batch): number {
   return batch.length / STRIDE;
 }
 
-/** What row `index` says of the envelope that follows, if it is such a row. */
+/** The trace of the envelope that follows row `index`, if that row holds one. */
 export function traceAt(batch: Batch, index: number): Trace | undefined {
   const at = index * STRIDE;
   if (batch[at + 1] !== 0) return undefined;
@@ -59,7 +59,7 @@ export function runAt(batch: Batch, index: number): Run {
   };
 }
 
-/** Event number `i` of a run; of a packed one an object of its own. */
+/** Event number `i` of a run. An event of a packed run is built anew. */
 export function eventOf(run: Run, i: number): unknown {
   return run.keys === null ? run.events[i] : unpackEvent(run.keys, run.events, i);
 }

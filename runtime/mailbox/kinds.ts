@@ -1,7 +1,7 @@
 /**
- * What structured clone takes an object for. It asks the object itself, and neither its class nor what that says: an object
- * of another realm has another class, `Object.create(Error.prototype)` makes no error, and a subclass may iterate over
- * whatever it likes.
+ * The type that structured clone takes an object for. It asks the object itself, and neither its class nor what that
+ * claims: an object of another realm has another class, `Object.create(Error.prototype)` makes no error, and a
+ * subclass may iterate over whatever it likes.
  */
 export type Kind =
   | 'view'
@@ -10,17 +10,17 @@ export type Kind =
   | 'map'
   | 'set'
   | 'error'
-  /** A date, a pattern, a boxed primitive: what it is made of is in no field, and its fields do not cross. */
+  /** A date, a pattern, a boxed primitive: its content is in no field, and its fields do not cross. */
   | 'value'
-  /** All that crosses of it are its fields, unless it is of the platform, such as a blob. */
+  /** Nothing but its fields crosses, unless it belongs to the platform, such as a blob. */
   | 'fields';
 
-/** What a view shows of the memory behind it, in bytes. */
+/** The part of a memory that a view shows, in bytes. */
 export interface Part {
   readonly buffer: ArrayBufferLike;
   readonly from: number;
   readonly to: number;
-  /** Its place is a multiple of that. */
+  /** The start of the part is a multiple of this. */
   readonly unit: number;
 }
 
@@ -28,12 +28,12 @@ type Read<T> = (of: object) => T;
 
 const { types } = (globalThis as { process?: typeof process }).process?.getBuiltinModule('node:util') ?? {};
 
-/** Not there with `--jitless`. */
+/** Absent with `--jitless`. */
 const { Memory } = (
   globalThis as { WebAssembly?: { Memory?: new () => { readonly buffer: ArrayBufferLike } } }
 ).WebAssembly ?? { Memory: undefined };
 
-/** Of an object that is no array. */
+/** The kind of an object that is no array. */
 export function kindOf(object: object): Kind {
   if (ArrayBuffer.isView(object)) return 'view';
   if (Object.getPrototypeOf(object) === null) return 'fields';
@@ -46,7 +46,7 @@ export function kindOf(object: object): Kind {
   return isSharedMemory(object) ? 'shared' : 'fields';
 }
 
-/** Where nobody can be asked. */
+/** For an object that cannot be asked. */
 function kindByClass(object: object): Kind {
   if (object instanceof Map) return 'map';
   if (object instanceof Set) return 'set';
@@ -56,12 +56,12 @@ function kindByClass(object: object): Kind {
   return object instanceof Date || object instanceof RegExp ? 'value' : 'fields';
 }
 
-/** Crosses itself when its memory is shared. */
+/** Memory that is shared crosses itself. */
 function isSharedMemory(object: object): boolean {
   return Memory !== undefined && object instanceof Memory && tagOf(object.buffer) === 'SharedArrayBuffer';
 }
 
-/** `ArrayBuffer` or `SharedArrayBuffer`, of whatever realm. */
+/** `ArrayBuffer` or `SharedArrayBuffer`, of any realm. */
 export function tagOf(buffer: ArrayBufferLike): string {
   return buffer[Symbol.toStringTag];
 }
@@ -88,10 +88,10 @@ const dataBuffer = getter<ArrayBufferLike>(DataView.prototype, 'buffer');
 const dataFrom = getter<number>(DataView.prototype, 'byteOffset');
 const dataLength = getter<number>(DataView.prototype, 'byteLength');
 
-/** Says of every typed array what it is, also of a subclass such as `Buffer`; `undefined` of a `DataView`. */
+/** The name of a typed array's type, also for a subclass such as `Buffer`; `undefined` for a `DataView`. */
 export const typedArrayOf = getter<string | undefined>(typedArray, Symbol.toStringTag);
 
-/** @throws of a `DataView` of memory that is gone, as structured clone does. */
+/** @throws for a `DataView` of memory that is gone, as structured clone does */
 export function partOf(view: ArrayBufferView): Part {
   const name = typedArrayOf(view);
   if (name === undefined) {

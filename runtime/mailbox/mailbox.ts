@@ -5,36 +5,38 @@ import { deadlineOf, NO_TERMS, type Terms } from './terms.ts';
 import type { Trace } from './trace.ts';
 import { markOf } from './transfer.ts';
 
-/** Takes envelopes out of a mailbox without their having been handled. */
+/** Receives an envelope that leaves a mailbox unhandled. */
 export type Discard = (event: unknown, tag: Tag) => void;
 
-/** What makes room in a full mailbox: the new event is refused, or the oldest that still waits goes. */
+/** The policy of a full mailbox: refuse the new event, or drop the oldest that still waits. */
 export type Overflow = 'reject' | 'drop-oldest' | 'drop-newest';
 
-/** Marks what the runtime itself tells an instance: never refused and not counted. Nobody waits for it. */
+/**
+ * Marks an envelope of the control lane, from the runtime itself: never refused, not counted, and nobody waits for it.
+ */
 const CONTROL: Tag = -Infinity;
 
 const INITIAL = 16;
-/** In flight at most where the oldest may be dropped: what is in flight cannot be. */
+/** The bound on envelopes in flight where the oldest may be dropped, because one in flight cannot be. */
 const MAX_UNDROPPABLE = 256;
 
 /**
- * The bounded queue in front of one instance: envelopes that wait, and behind them in time those that were
- * sent to the thread and are not acknowledged yet. Both count against `capacity`. An envelope leaves only when
- * it was handled or discarded, so a thread that dies takes none with it.
+ * The bounded queue in front of one instance: envelopes that wait, and ahead of them those that were sent to the
+ * thread and are not acknowledged yet. Both count against `capacity`. An envelope leaves only when it was handled or
+ * discarded, so a thread that dies takes none with it.
  *
  * A ring of events, tags and terms with three cursors: `head <= sent <= tail`.
  */
 export class Mailbox {
-  /** Envelopes queued or unacknowledged at most; what is in it already stays when it is lowered. */
+  /** The most envelopes queued or unacknowledged. Lowering it removes none that are in the mailbox already. */
   capacity: number;
-  /** Envelopes that may be in flight at once. */
+  /** The most envelopes in flight at once. */
   readonly maxInFlight: number;
   readonly #overflow: Overflow;
   #events: unknown[] = Array.from({ length: INITIAL });
   #tags: Tag[] = Array.from({ length: INITIAL }, () => 0);
   #terms: Terms[] = Array.from({ length: INITIAL }, () => NO_TERMS);
-  /** From the first traced envelope on. */
+  /** Exists from the first traced envelope on. */
   #traces: (Trace | undefined)[] | undefined;
   #mask = INITIAL - 1;
   #head = 0;
@@ -42,7 +44,7 @@ export class Mailbox {
   #tail = 0;
   #handled = 0;
   #control = 0;
-  /** No queued envelope expires earlier. */
+  /** No queued envelope expires before this time. */
   #expiresFrom = Infinity;
   #barriers: { readonly cursor: number; readonly pass: () => void }[] = [];
 
@@ -53,27 +55,27 @@ export class Mailbox {
       overflow === 'drop-oldest' ? Math.max(1, Math.min(MAX_UNDROPPABLE, capacity >> 1)) : Infinity;
   }
 
-  /** Queued plus sent and not acknowledged. */
+  /** Envelopes queued, plus those sent and not acknowledged. */
   get depth(): number {
     return this.#tail - this.#head;
   }
 
-  /** Not sent yet. */
+  /** Envelopes not sent yet. */
   get queued(): number {
     return this.#tail - this.#sent;
   }
 
-  /** Sent and not acknowledged. */
+  /** Envelopes sent and not acknowledged. */
   get inFlight(): number {
     return this.#sent - this.#head;
   }
 
-  /** Envelopes handled since the mailbox exists. */
+  /** Envelopes handled since the mailbox was created. */
   get handled(): number {
     return this.#handled;
   }
 
-  /** Resolves when everything that is in the mailbox now has left it, or with {@link release}. */
+  /** Resolves when everything now in the mailbox has left it, or at {@link release}. */
   passed(): Promise<void> {
     if (this.depth === 0) return Promise.resolve();
     return new Promise((pass) => {
@@ -81,14 +83,14 @@ export class Mailbox {
     });
   }
 
-  /** Nobody handles what is in it, for now: who waits for it to have left waits no longer. */
+  /** Ends the waits of {@link passed}, because nobody handles the content for now. */
   release(): void {
     for (const { pass } of this.#barriers.splice(0)) pass();
   }
 
   /**
-   * Adds an envelope; `false` when the mailbox is full. With `drop-oldest` the oldest that waits makes room, if one
-   * does: what the thread already has cannot be dropped.
+   * Adds an envelope; `false` when the mailbox is full. With `drop-oldest` the oldest that waits makes room, if there
+   * is one: an envelope that the thread already has cannot be dropped.
    */
   offer(
     event: unknown,
@@ -103,7 +105,7 @@ export class Mailbox {
     return true;
   }
 
-  /** Adds what the runtime itself has to tell; there is always room for it. */
+  /** Adds an event of the runtime itself, for which there is always room. */
   offerControl(event: unknown): void {
     this.#control += 1;
     this.#append(event, CONTROL, NO_TERMS);
@@ -121,7 +123,7 @@ export class Mailbox {
     if (terms !== NO_TERMS) this.#expiresFrom = Math.min(this.#expiresFrom, deadlineOf(terms));
   }
 
-  /** Removes what waits and whose time is up at `now`, in milliseconds of the clock that set the deadlines. */
+  /** Removes waiting envelopes that have expired at `now`, in milliseconds of the clock that set the deadlines. */
   expire(now: number, discard: Discard): void {
     if (now < this.#expiresFrom) return;
     this.#expiresFrom = Infinity;
@@ -135,8 +137,8 @@ export class Mailbox {
   }
 
   /**
-   * Appends up to `max` queued envelopes to `batch` as runs (see {@link Batch}) and counts them as sent; those events
-   * that are to move, also to `moving`. Returns how many were taken.
+   * Appends up to `max` queued envelopes to `batch` as runs (see {@link Batch}) and counts them as sent. Events that
+   * are to move are appended to `moving` as well. Returns how many were taken.
    */
   take(batch: Batch, slot: number, max: number, moving?: object[]): number {
     const end = Math.min(this.#tail, this.#sent + max);
@@ -170,8 +172,9 @@ export class Mailbox {
   }
 
   /**
-   * The oldest `count` envelopes were handled; calls `delivered` with the tags of those somebody waits for. An ask's
-   * answer comes by itself, with the ack; where no ack can come any more, `unanswered` gets the tags of the asks.
+   * Removes the oldest `count` envelopes as handled, and calls `delivered` with the tags of deliveries among them. The
+   * answer to an ask comes separately, with the ack; where no ack can come any more, `unanswered` gets the tags of the
+   * asks.
    */
   acknowledge(count: number, delivered: (tag: Tag) => void, unanswered?: (tag: Tag) => void): void {
     // A thread that lies about its progress may claim less than nothing, or more than it got.
@@ -190,25 +193,28 @@ export class Mailbox {
     if (this.#barriers.length > 0) this.#pass();
   }
 
-  /** The event of the envelope that is `n` behind the oldest; `undefined` when there are not as many. */
+  /** The event of the envelope `n` places behind the oldest; `undefined` when there are fewer. */
   peek(n: number): unknown {
     return n < this.depth ? this.#events[(this.#head + n) & this.#mask] : undefined;
   }
 
-  /** The tag of the envelope that is `n` behind the oldest, when it was sent and somebody waits for it to be handled. */
+  /** The tag of the envelope `n` places behind the oldest, when it was sent and is a delivery. */
   deliverySent(n: number): Tag | undefined {
     if (n < 0 || n >= this.inFlight) return undefined;
     const tag = this.#tags[(this.#head + n) & this.#mask] as Tag;
     return tag < 0 && tag !== CONTROL ? tag : undefined;
   }
 
-  /** Tags of the asks that were sent, of those from `from` to before `to` behind the oldest. */
+  /** The tags of the asks among the sent envelopes, from `from` to before `to` places behind the oldest. */
   asksSent(from: number, to: number): Tag[] {
     const [first, end] = [this.#head + Math.max(0, from), Math.min(this.#sent, this.#head + to)];
     return this.#slice(this.#tags, first, end).filter((tag) => tag > 0);
   }
 
-  /** The one that is `n` behind the oldest was handled, those before it were not; calls `delivered` as `settle` does. */
+  /**
+   * Acknowledges the envelope `n` places behind the oldest out of turn: those before it were not handled, and stay.
+   * Calls `delivered` as {@link acknowledge} does.
+   */
   acknowledgeTo(n: number, delivered: (tag: Tag) => void): void {
     const at = this.#head + n;
     if (at >= this.#tail) return;
@@ -220,24 +226,24 @@ export class Mailbox {
     );
   }
 
-  /** Removes the one that is `n` behind the oldest. */
+  /** Removes the envelope `n` places behind the oldest. */
   discardAt(n: number, discard: Discard): void {
     const at = this.#head + n;
     if (n === 0) this.discardFirst(discard);
     else this.#removeUnless((cursor) => cursor !== at, this.#head, discard);
   }
 
-  /** One of those that were settled was not handled after all. */
+  /** Takes one envelope back from the count of those handled. */
   unhandled(): void {
     this.#handled -= 1;
   }
 
-  /** Makes everything that was sent and not handled wait again, in its old order. */
+  /** Makes every envelope that was sent and not handled wait again, in its old order. */
   rewind(): void {
     this.#backTo(this.#head);
   }
 
-  /** What was sent from there on waits again, and may expire. */
+  /** Makes the envelopes sent from `cursor` on wait again, so that they may expire. */
   #backTo(cursor: number): void {
     for (let at = cursor; at < this.#sent; at++) {
       const terms = this.#terms[at & this.#mask] as Terms;
@@ -246,7 +252,9 @@ export class Mailbox {
     this.#sent = cursor;
   }
 
-  /** Takes out what was sent and not acknowledged: a mailbox of its own, in which it is so still. */
+  /**
+   * Moves the envelopes that were sent and not acknowledged to a mailbox of their own, where they still count as sent.
+   */
   split(): Mailbox {
     const sent = new Mailbox(this.inFlight);
     for (let at = this.#head; at < this.#sent; at++) {
@@ -281,19 +289,19 @@ export class Mailbox {
     while (this.#head < this.#tail) this.discardFirst(discard);
   }
 
-  /** Removes what waits, oldest first; what was sent stays. */
+  /** Removes the envelopes that wait, oldest first; those that were sent stay. */
   discardQueued(discard: Discard): void {
     this.#removeUnless((at) => this.#tags[at & this.#mask] === CONTROL, this.#sent, discard);
   }
 
-  /** Removes those that wait, or were sent, and that `keep` refuses; oldest first. */
+  /** Removes the envelopes, waiting or sent, that `keep` refuses, oldest first. */
   discardUnless(keep: (event: unknown) => boolean, discard: Discard): void {
     this.#removeUnless((at) => keep(this.#events[at & this.#mask]), this.#head, discard);
   }
 
   /**
-   * Removes those of the last `count` sent envelopes that `keep` refuses and makes the rest of them wait again.
-   * For a batch that could not leave because one of its events cannot be cloned.
+   * Removes the envelopes among the last `count` sent that `keep` refuses, and makes the rest of them wait again. For
+   * a batch that could not leave because one of its events cannot be cloned.
    */
   takeBack(count: number, keep: (event: unknown) => boolean, discard: Discard): void {
     const sent = this.#sent;
@@ -325,7 +333,7 @@ export class Mailbox {
     return part;
   }
 
-  /** `false` when nothing waits that may be dropped. What is in flight moves over its place. */
+  /** Returns `false` when no envelope waits that may be dropped. Envelopes in flight move into its place. */
   #dropOldest(discard: Discard): boolean {
     let at = this.#sent;
     while (at < this.#tail && this.#tags[at & this.#mask] === CONTROL) at += 1;
@@ -343,7 +351,7 @@ export class Mailbox {
     return true;
   }
 
-  /** Closes the gaps of those from `from` on that `keep` refuses, by their place, and then tells of them. */
+  /** Removes the envelopes from `from` on whose place `keep` refuses, closes the gaps, and then reports them. */
   #removeUnless(keep: (at: number) => boolean, from: number, discard: Discard): void {
     const removed: { readonly at: number; readonly event: unknown; readonly tag: Tag }[] = [];
     let to = from;
@@ -357,7 +365,7 @@ export class Mailbox {
     this.#tail = to;
     const before = (cursor: number): number => removed.filter(({ at }) => at < cursor).length;
     this.#sent -= before(this.#sent);
-    // Removed envelopes no longer count towards the cursor that others wait for.
+    // Removed envelopes no longer count towards the cursors that others wait for.
     this.#barriers = this.#barriers.map(({ cursor, pass }) => ({ cursor: cursor - before(cursor), pass }));
     if (this.#barriers.length > 0) this.#pass();
     for (const { event, tag } of removed) this.#discard(event, tag, discard);

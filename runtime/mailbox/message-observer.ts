@@ -5,16 +5,19 @@ export type Operation = 'send' | 'ask' | 'deliver';
 
 /** One event on its way, as the observer of messages follows it. */
 export interface Sending {
-  /** What travels with the envelope, if anything does. */
+  /** The trace that travels with the envelope, if there is one. */
   readonly trace: Trace | undefined;
-  /** It has come to its end: with an error, if it failed. */
+  /** The event has come to its end, with an error if it failed. */
   ended(error?: unknown): void;
 }
 
-/** Hears of events as they are sent, and as threads have handled them. */
+/** Observes events as they are sent, and as threads have handled them. */
 export interface MessageObserver {
-  /** An event is sent to an instance. Undefined: nobody wants to know. */
+  /** An event is sent to an instance. Undefined: the event is not observed. */
   begin(agent: string, address: string, operation: Operation): Sending | undefined;
-  /** A thread of a pool tells of an envelope that was handled there; it may tell anything, and is heard of its own pool. */
+  /**
+   * A thread of a pool reports an envelope that was handled there. The report may hold anything, and counts for that
+   * pool alone.
+   */
   handled(report: unknown, threadId: string): void;
 }

@@ -5,23 +5,26 @@ import { anyMarked, markOf, setMoved, transferablesOf } from './transfer.ts';
 
 /** A mailbox while its instance runs in a slot of a thread. */
 export interface Attachment {
-  /** Of the instance, until that goes on without the thread: then what the thread has is in one of its own. */
+  /**
+   * The mailbox of the instance, until the instance goes on without the thread: then a mailbox that holds what the
+   * thread has.
+   */
   mailbox: Mailbox;
   readonly slot: number;
-  /** Envelopes of it that were acknowledged. */
+  /** Envelopes of this attachment that were acknowledged. */
   acked: number;
   /** `false` once the instance has left the slot: later acks no longer count. */
   attached: boolean;
-  /** It stands in the row of those with something queued, or is held. */
+  /** The attachment is in the row of those with something queued, or is held. */
   waiting: boolean;
-  /** It has as much in flight as it may have while the window is full. */
+  /** The instance has as much in flight as it may have while the window is full. */
   held: boolean;
 }
 
 /**
- * What a thread acknowledges, of whatever batch: `slot, count` pairs of envelopes it has handled, and for the asks
- * among them the tags with their answers, `tag, error` pairs of those that failed (`null`: whose time was up before their turn), the tags of those that will be
- * answered later, as `slot, tag` pairs, and `tag, what` pairs for answers that need more than was cloned.
+ * The acknowledgement of a thread, for any batch: `slot, count` pairs of handled envelopes; for the asks among them,
+ * the tags with their answers; `tag, error` pairs of those that failed (`null`: expired before their turn);
+ * `slot, tag` pairs of those that are put off; and `tag, what` pairs for answers that need more than was cloned.
  */
 export type Ack = readonly [
   handled: readonly number[],
@@ -34,51 +37,51 @@ export type Ack = readonly [
 
 export interface OutboxOptions {
   /**
-   * One call to the thread; throws at once when the batch cannot be cloned, and then nothing has moved. Resolves when
-   * all of it was handled. `transfer` is what moves with the batch, if anything does.
+   * Makes one call to the thread. Throws at once when the batch cannot be cloned, and then nothing has moved. Resolves
+   * when all of it was handled. `transfer` lists what moves with the batch, if anything does.
    */
   readonly deliver: (batch: Batch, transfer?: readonly unknown[]) => Promise<unknown>;
-  /** A delivery that somebody waits for was handled. */
+  /** A delivery was handled. */
   readonly delivered: (tag: Tag) => void;
-  /** The time of an envelope was up before it left. */
+  /** An envelope expired before it left. */
   readonly expired: (attachment: Attachment, event: unknown, tag: Tag) => void;
   readonly isClonable: (event: unknown) => boolean;
   /** An event that cannot be cloned was taken out of its mailbox. */
   readonly unclonable: (attachment: Attachment, event: unknown, tag: Tag) => void;
-  /** The asks that an ack answers; `false` when its lists are not what they are to be. */
+  /** Settles the asks that an ack answers; `false` when its lists are malformed. */
   readonly answered: (ack: Ack) => boolean;
-  /** What came as an ack is none, and how far the thread is cannot be known any more. */
+  /** A malformed ack arrived, so the progress of the thread can no longer be known. */
   readonly malformed?: () => void;
-  /** Milliseconds, as the deadlines of the mailboxes. */
+  /** Milliseconds, on the clock of the mailboxes' deadlines. */
   readonly now: () => number;
-  /** Envelopes in one batch at most. Default 256: the measured curve is flat from there on. */
+  /** The most envelopes in one batch. Default 256: the measured curve is flat from there on. */
   readonly maxBatch?: number;
-  /** Batches without an ack at most. Default 8: hides the wake-up of the other thread. */
+  /** The most batches without an ack. Default 8: hides the wake-up of the other thread. */
   readonly maxInFlight?: number;
-  /** Envelopes in flight at most; beyond it each instance may still have one turn of its own. Default 2048. */
+  /** The most envelopes in flight; beyond it each instance may still have one turn of its own. Default 2048. */
   readonly window?: number;
-  /** Envelopes of one instance before the next has its turn. Default 16. */
+  /** Envelopes of one instance before the next instance has its turn. Default 16. */
   readonly quantum?: number;
   /** Runs a function soon. Default `queueMicrotask`. */
   readonly soon?: (run: () => void) => void;
 }
 
-/** What a batch was made of. */
+/** The composition of a batch. */
 interface Manifest {
   readonly batch: Batch;
   readonly attachments: Attachment[];
   readonly counts: number[];
-  /** Events that do not stay. */
+  /** Events that move instead of being copied. */
   readonly moving: object[] | undefined;
 }
 
 /**
- * Sends the mailboxes of one thread's instances to it, batched by the acks: the first envelope leaves in the
- * same tick, what arrives while batches are under way leaves with the next ack. No timer, no added delay when
+ * Sends the mailboxes of one thread's instances to it in batches clocked by acks: the first envelope leaves in the
+ * same tick, and what arrives while batches are under way leaves with the next ack. No timer, no added delay when
  * idle, few calls when busy.
  *
- * An instance that is slow fills the window and so holds back the others, but for a turn of each: those always
- * leave, and the thread takes turns too.
+ * A slow instance fills the window and so holds back the others, except for one turn of each: those always leave, and
+ * the thread takes turns too.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -96,7 +99,10 @@ export class Outbox {
   #envelopes = 0;
   #armed = false;
   #closed = false;
-  /** Envelopes that still leave one by one: their batch could not, and none of them alone seems to be to blame. */
+  /**
+   * Envelopes that still leave one by one, because their batch could not leave and none of them alone seems to be to
+   * blame.
+   */
   #singly = 0;
 
   constructor(options: OutboxOptions) {
@@ -128,8 +134,8 @@ export class Outbox {
   }
 
   /**
-   * The instance leaves its slot after it has handled `handled` envelopes there; later acks no longer count, and what
-   * it had sent beyond waits again in the mailbox. `unanswered` gets the asks whose answers will not come.
+   * Detaches an instance after it has handled `handled` envelopes in its slot. Later acks no longer count, and what it
+   * had sent beyond waits again in the mailbox. `unanswered` gets the asks whose answers will not come.
    */
   detach(attachment: Attachment, handled: number, unanswered?: (tag: Tag) => void): void {
     if (!attachment.attached) return;
@@ -155,12 +161,12 @@ export class Outbox {
     this.#soon(this.#flush);
   }
 
-  /** Nothing leaves any more. */
+  /** Sends nothing any more. */
   close(): void {
     this.#closed = true;
   }
 
-  /** What the thread says before a batch is complete, because some of it takes its time. */
+  /** Settles the part of a batch that a thread acknowledges before the rest, because the rest takes its time. */
   acknowledge(ack: Ack): void {
     this.#acknowledge(ack);
     this.#flush();
@@ -175,7 +181,7 @@ export class Outbox {
     while (this.#ready.length > 0 && !this.#closed && this.#sendBatch());
   };
 
-  /** `false` when nothing could leave. */
+  /** Returns `false` when nothing could leave. */
   #sendBatch(): boolean {
     const isOpen = this.#isOpen();
     const now = this.#options.now();
@@ -196,7 +202,7 @@ export class Outbox {
         this.#hold(attachment);
         continue;
       }
-      // Alone, an instance may fill the batch; its turns matter only when others wait.
+      // An instance that is alone may fill the batch; its turns matter only when others wait.
       const alone = turn === this.#ready.length && turn === 1;
       const taken = mailbox.take(batch, slot, Math.min(room, limit, alone ? room : this.#quantum), moving);
       if (taken > 0) {
@@ -278,7 +284,7 @@ export class Outbox {
     this.#ready.push(attachment);
   }
 
-  /** One event of the batch cannot be cloned: find it, take it out, and let the others wait in their order. */
+  /** Finds the event of the batch that cannot be cloned, takes it out, and lets the others wait in their order. */
   #sortOut({ attachments, counts }: Manifest): void {
     const sent = counts.reduce((sum, count) => sum + count, 0);
     let refused = 0;
@@ -287,8 +293,8 @@ export class Outbox {
       total.set(attachment, (total.get(attachment) ?? 0) + (counts[i] as number)),
     );
     for (const [attachment, count] of total) {
-      // What could not leave alone is to blame, whatever it looks like when it is asked. Of what is to move only that
-      // tells: to try it is to move it.
+      // An event that could not leave alone is to blame, whatever it looks like when it is asked. For one that is to
+      // move there is no other test: to try it is to move it.
       const keep =
         sent === 1
           ? () => false
@@ -303,7 +309,7 @@ export class Outbox {
   }
 }
 
-/** Lists, and no more of them than an ack has; what they hold is looked at as they are read. */
+/** Checks that an ack is made of lists, and of no more than an ack has; their items are checked as they are read. */
 function isAck(ack: unknown): ack is Ack {
   if (!Array.isArray(ack) || ack.length === 0 || ack.length > 6) return false;
   for (let i = 0; i < ack.length; i++) if (!Array.isArray(ack[i])) return false;

@@ -1,13 +1,13 @@
 import { entriesOf, kindOf, partOf, tagOf, typedArrayOf, valuesOf, type Part } from './kinds.ts';
 import { markAlike, markOf } from './transfer.ts';
 
-/** Memory behind a value of which the value shows only a part. */
+/** A value that shows only a part of the memory behind it. */
 export interface Foreign {
   /** Estimate for the whole value, with the bytes that it shows. */
   readonly bytes: number;
-  /** The parts that are shown, by that memory. */
+  /** The parts that are shown, keyed by the memory. */
   readonly views: ReadonlyMap<ArrayBufferLike, readonly Part[]>;
-  /** Memory that the value shows whole is among these. */
+  /** Includes the memory that the value shows whole. */
   readonly whole: ReadonlySet<object> | undefined;
 }
 
@@ -17,13 +17,16 @@ interface Segment {
   to: number;
 }
 
-/** Where a segment has gone: an offset in the old memory is this much less in the new one. */
+/** A segment in its new place: an offset in the old memory is this much less in the new one. */
 interface Moved extends Segment {
   readonly buffer: ArrayBuffer;
   readonly by: number;
 }
 
-/** What views of one memory show together, in order. Those that only touch stay apart: one shows nothing of the other. */
+/**
+ * The segments that views of one memory show together, in order. Segments that only touch stay apart: neither shows
+ * anything of the other.
+ */
 export function segmentsOf(parts: readonly Part[]): Segment[] {
   const segments: Segment[] = [];
   const inOrder = parts.length === 1 ? parts : parts.toSorted((a, b) => a.from - b.from);
@@ -36,14 +39,14 @@ export function segmentsOf(parts: readonly Part[]): Segment[] {
 }
 
 /**
- * The value as it may leave: with nothing behind its views but what they show. Small buffers are cut from one pool, and
- * structured clone sends the whole memory behind a view: with `Buffer.from('ok')` whatever else the program has
- * put through buffers, a secret for example. Views that show the same bytes still do; what stands in the value twice, or
- * leads back to it, still does. Where there is such a view the value is a copy, as structured clone would make it. A getter may
- * give another view now than it gave before: a view that nobody knows gets a copy of what it shows. `copies` has what is to
- * stay as it is, because it moves.
+ * Returns the value as it may leave: with nothing behind its views but what they show. Small buffers are cut from one
+ * pool, and structured clone sends the whole memory behind a view: with `Buffer.from('ok')`, whatever else the program
+ * has put through buffers, a secret for example. Views that shared bytes still share them, and repeated or circular
+ * references are kept. A value with such a view is copied, as structured clone would copy it. A getter may return
+ * another view than before: an unknown view gets a copy of what it shows. `copies` holds what is to stay as it is,
+ * because it moves.
  *
- * Recursive: for values of {@link MAX_LEVELS} levels at most, which {@link measure} has seen to.
+ * Recursive: for values of at most {@link MAX_LEVELS} levels, which {@link measure} has checked.
  */
 export function withOwnMemory(
   root: unknown,
@@ -84,7 +87,7 @@ export function withOwnMemory(
     if (kind !== 'fields') return value;
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype || prototype === null || holdsObjects(value)) return fields(value, {});
-    // A blob, a key: what it is made of is in no field.
+    // The content of a blob or a key is in no field.
     return value;
   };
 
@@ -119,7 +122,9 @@ export function withOwnMemory(
   return copy(root);
 }
 
-/** An event as it waits in a mailbox: without what lies behind its views, which is free again, and marked as before. */
+/**
+ * An event as it waits in a mailbox: without the memory behind its views, which is free again, and marked as before.
+ */
 export function ownEvent<T extends object>(event: T, foreign: Foreign): T {
   const moves = [...(markOf(event)?.list ?? [])] as object[];
   const own = withOwnMemory(event, foreign, new Map(moves.map((item) => [item, item]))) as T;
@@ -133,7 +138,7 @@ function holdsObjects(value: object): boolean {
   return Object.values(value).some((part) => typeof part === 'object' && part !== null);
 }
 
-/** A copy of the segment; each view keeps the alignment that its numbers need. */
+/** Copies the segment; each view keeps the alignment that its numbers need. */
 function own({ from, to }: Segment, parts: readonly Part[], buffer: ArrayBufferLike): Moved {
   const within = parts.filter((part) => part.from >= from && part.from <= to);
   const isAligned = within.every((part) => (part.from - from) % part.unit === 0);

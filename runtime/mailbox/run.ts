@@ -1,7 +1,7 @@
-/** Fewer events than this are not worth their header. */
+/** The fewest events that are worth their header. */
 const MIN_PACKED = 4;
 
-/** Events of one shape, column by column: a column is an array, or the one value that all of them have. */
+/** Events of one shape, column by column: a column is an array, or the one value that all of them share. */
 export interface PackedRun {
   readonly length: number;
   readonly keys: readonly string[];
@@ -9,10 +9,10 @@ export interface PackedRun {
 }
 
 /**
- * Packs the events that follow from `from`, as far as they are plain objects with the same keys in the same order
- * and primitive values only; `undefined` when fewer than four are. Structured clone spells out every key of every
- * object; agents are sent many events of few shapes, and of a packed run the keys and what never changes, such as
- * `type`, cross once. What comes out of {@link unpackEvent} is what structured clone would have made.
+ * Packs the events from `from` on, as long as they are plain objects with the same keys in the same order and
+ * primitive values only; `undefined` when fewer than four are. Structured clone spells out every key of every object,
+ * and agents are sent many events of few shapes: in a packed run the keys and whatever never changes, such as `type`,
+ * cross once. {@link unpackEvent} returns what structured clone would have made.
  */
 export function packRun(events: (at: number) => unknown, from: number, to: number): PackedRun | undefined {
   if (to - from < MIN_PACKED) return undefined;
@@ -26,7 +26,7 @@ export function packRun(events: (at: number) => unknown, from: number, to: numbe
     if (length < MIN_PACKED) return undefined;
     return { length, keys, columns: columns.map((column) => condensed(column, length)) };
   } catch {
-    // A getter or proxy that throws: structured clone will say so, event by event.
+    // A getter or proxy threw: structured clone will report it, event by event.
     return undefined;
   }
 }
@@ -49,11 +49,11 @@ export function unpackEvent(
 function keysOf(event: unknown): string[] | undefined {
   if (!isPlain(event)) return undefined;
   const keys = Object.keys(event);
-  // Assigned, it would be the prototype.
+  // An assignment would set the prototype.
   return keys.includes('__proto__') ? undefined : keys;
 }
 
-/** Appends the event's values to the columns; `false`, and nothing kept, when it has another shape. */
+/** Appends the event's values to the columns; returns `false`, and keeps nothing, when it has another shape. */
 function append(event: unknown, keys: readonly string[], columns: unknown[][], row: number): boolean {
   if (!isPlain(event)) return false;
   let k = 0;
@@ -71,7 +71,7 @@ function drop(columns: readonly unknown[][], row: number): false {
   return false;
 }
 
-/** One value instead of a column of the same value. `-0` and `NaN` are what `Object.is` says they are. */
+/** Replaces a column of one value by that value. `Object.is` compares, so `-0` and `NaN` are kept apart. */
 export function condensed(column: readonly unknown[], length: number): unknown {
   const first = column[0];
   for (let i = 1; i < length; i++) if (!Object.is(column[i], first)) return column;
@@ -82,7 +82,7 @@ function isPlain(event: unknown): event is Record<string, unknown> {
   return typeof event === 'object' && event !== null && Object.getPrototypeOf(event) === Object.prototype;
 }
 
-/** What structured clone copies as it is; a symbol it refuses, and so has to be found there. */
+/** Accepts what structured clone copies as it is. It refuses symbols, so they must reach it unpacked. */
 function isPrimitive(value: unknown): boolean {
   const type = typeof value;
   return value === null || (type !== 'object' && type !== 'function' && type !== 'symbol');

@@ -3,30 +3,33 @@ import { segmentsOf, type Foreign } from './own-memory.ts';
 import { markOf } from './transfer.ts';
 
 /**
- * What {@link measure} found out about a value: its bytes, as an object when memory lies behind it that it does not
- * show, or why it cannot be sent.
+ * The result of {@link measure}: the bytes of a value, as an object when memory lies behind it that it does not show,
+ * or the reason why it cannot be sent.
  */
 export type Size = number | Foreign | 'too-large' | 'too-deep' | 'shared';
 
 /**
- * Objects in each other at most in what crosses. A thread writes 13,000 levels of objects, but the main thread of Node
- * 22 and 24 was found to read only 1,500, and a frame that it cannot read is lost with all that is in
- * it. A third of that leaves room for what calls the reader and for a pool with a smaller `stackSizeMb`.
+ * The deepest nesting of objects that may cross. A thread writes 13,000 levels of objects, but the main thread of Node
+ * 22 and 24 was found to read only 1,500, and a frame that it cannot read is lost with everything in it. A third of
+ * that leaves room for the callers of the reader and for a pool with a smaller `stackSizeMb`.
  */
 export const MAX_LEVELS = 500;
 
 const OBJECT = 16;
 const NUMBER = 8;
 const STRING = 2;
-/** Below this many objects nothing is nested too deep; above it the walk begins anew and remembers what it has visited. */
+/**
+ * With fewer objects than this nothing is nested too deep; with more, the walk begins anew and remembers what it has
+ * visited.
+ */
 const TRACK_AFTER = 256;
 
 /**
- * Estimates how many bytes a value takes on the wire and stops as soon as `limit` is exceeded. An estimate by
- * a bounded walk, because serializing just to measure costs fifty times as much. Shared references count once
- * in large values, like in structured clone; of memory counts what the value shows of it, because no more than that
- * leaves ({@link withOwnMemory}). What is to move with the value takes none. Unless it `mayShare`, it is
- * `shared` as soon as memory is found in it that threads share.
+ * Estimates how many bytes a value takes on the wire and stops as soon as `limit` is exceeded. The walk is bounded and
+ * only estimates, because serializing just to measure costs fifty times as much. Shared references count once in large
+ * values, as in structured clone. Memory counts as far as the value shows it, because no more leaves ({@link
+ * withOwnMemory}); what moves with the value counts nothing. Unless it `mayShare`, the value is `shared` as soon as it
+ * is found to hold memory that threads share.
  */
 export function measure(value: unknown, limit: number, mayShare = true): Size {
   const flat = measureFlat(value, limit);
@@ -34,32 +37,35 @@ export function measure(value: unknown, limit: number, mayShare = true): Size {
   return walk(value, { limit, mayShare, moves: markOf(value)?.list, maxLevels: MAX_LEVELS });
 }
 
-/** {@link measure} for a value that leaves at once with what `moves`: ends early where cloning will refuse it. */
+/** Measures a value that leaves at once with what `moves`: ends early where cloning will refuse it. */
 export function measureLeaving(value: unknown, moves: ReadonlySet<unknown>): Size {
   const flat = measureFlat(value, Infinity);
   if (flat !== undefined) return flat;
   return walk(value, { limit: Infinity, mayShare: true, moves, maxLevels: MAX_LEVELS, endsEarly: true });
 }
 
-/** Bytes of a size, if it has any. */
+/** The bytes of a size, if it has any. */
 export function bytesIn(size: Size): number | undefined {
   if (typeof size === 'string') return undefined;
   return typeof size === 'number' ? size : size.bytes;
 }
 
-/** Whether structured clone would hand over memory that both sides write then. */
+/** Whether structured clone would hand over memory that both sides then write. */
 export function sharesMemory(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   try {
     const moves = markOf(value)?.list;
     return walk(value, { limit: Infinity, mayShare: false, moves, maxLevels: Infinity }) === 'shared';
   } catch {
-    // What cannot be read cannot be cloned.
+    // A value that cannot be read cannot be cloned.
     return false;
   }
 }
 
-/** The common case without an allocation: an event whose fields are all primitive; `undefined` for others. */
+/**
+ * Measures the common case without an allocation: an event whose fields are all primitive. `undefined` for other
+ * values.
+ */
 function measureFlat(value: unknown, limit: number): number | undefined {
   if (typeof value !== 'object' || value === null) return widthOf(value);
   if (Object.getPrototypeOf(value) !== Object.prototype) return undefined;
@@ -76,7 +82,7 @@ function measureFlat(value: unknown, limit: number): number | undefined {
   return bytes;
 }
 
-/** Of anything but an object. */
+/** The width of any value but an object. */
 function widthOf(value: unknown): number {
   if (typeof value === 'string') return STRING + value.length;
   return typeof value === 'bigint' ? NUMBER + value.toString(16).length / 2 : NUMBER;
@@ -87,7 +93,7 @@ interface Terms {
   readonly mayShare: boolean;
   readonly moves: ReadonlySet<unknown> | undefined;
   readonly maxLevels: number;
-  /** At a function: an actor in a context leads to its whole system. */
+  /** Ends at a function: an actor in a context leads to its whole system. */
   readonly endsEarly?: boolean;
 }
 
@@ -102,7 +108,9 @@ class Walk {
   readonly #moves: ReadonlySet<unknown> | undefined;
   readonly #maxLevels: number;
   readonly #endsEarly: boolean;
-  /** Of what is on the stack. Without them the walk is quick, and remembers nothing that it visited but memory. */
+  /**
+   * The levels of what is on the stack. Without them the walk is quick, and remembers no visited object but memory.
+   */
   readonly #levels: number[] | undefined;
   readonly #stack: object[] = [];
   #level = 0;
@@ -122,7 +130,7 @@ class Walk {
     if (levels !== undefined) this.#seen = new Set();
   }
 
-  /** `undefined` when a quick walk is not enough: what it has visited twice it has counted twice. */
+  /** Returns `undefined` when a quick walk is not enough, since it counts twice what it visits twice. */
   run(value: unknown): Size | undefined {
     const [stack, levels, limit] = [this.#stack, this.#levels, this.#limit];
     this.#add(value);
@@ -139,7 +147,7 @@ class Walk {
         const from = stack.length;
         if (!this.#visit(next)) return 'shared';
         if (this.#isOver) return this.#bytes;
-        // What comes first is to be popped first.
+        // The first part is to be popped first.
         if (levels !== undefined && stack.length - from > 1) reverse(stack, from);
       }
       if (this.#bytes > limit) return levels === undefined ? undefined : 'too-large';
@@ -155,23 +163,23 @@ class Walk {
     }
   }
 
-  /** Adds what is sure to cross, if the whole does. */
+  /** Adds a part that is sure to cross, if the whole does. */
   #addPart(part: unknown): void {
     if (this.#endsEarly && (typeof part === 'function' || typeof part === 'symbol')) this.#isOver = true;
     else this.#add(part);
   }
 
-  /** Adds what the object holds; `false` when that is memory that may not be shared. */
+  /** Adds the content of the object; `false` when that is memory that may not be shared. */
   #visit(object: object): boolean {
     if (Array.isArray(object)) {
       this.#bytes += object.length > this.#limit ? object.length : 0;
       if (this.#bytes > this.#limit) return true;
-      // With what has a name, which crosses too, and without holes, of which there may be four thousand million.
+      // Includes named properties, which cross too, and skips holes, of which there may be four thousand million.
       for (const item of Object.values(object)) this.#addPart(item);
       return true;
     }
     if (Object.getPrototypeOf(object) !== Object.prototype) return this.#exotic(object);
-    // Nothing is inherited by a plain object, so that its keys need no second look.
+    // A plain object inherits nothing, so its keys need no second look.
     for (const key in object) {
       this.#bytes += STRING + key.length;
       if (this.#bytes > this.#limit) break;
@@ -180,12 +188,12 @@ class Walk {
     return true;
   }
 
-  /** Everything that is neither an array nor a plain object. */
+  /** Handles everything that is neither an array nor a plain object. */
   #exotic(object: object): boolean {
     const kind = kindOf(object);
     if (kind === 'view') return this.#view(object as ArrayBufferView);
     if (kind === 'memory') {
-      // Memory is remembered at once: many views show one.
+      // Memory is remembered at once, because many views may show one.
       (this.#seen ??= new Set()).add(object);
       this.#bytes += (object as ArrayBuffer).byteLength;
       return true;
@@ -205,7 +213,7 @@ class Walk {
       return true;
     }
     if (kind === 'error') {
-      // These are not enumerable, and they cross.
+      // These properties are not enumerable, yet they cross.
       const { message, cause, stack } = object as Error;
       this.#add(message);
       this.#add(cause);
@@ -244,7 +252,7 @@ class Walk {
     return true;
   }
 
-  /** Views count as what they show together. Where that is all there is, nothing lies behind them. */
+  /** Counts views by what they show together. Where they show all of a memory, nothing lies behind them. */
   #withViews(views: Map<ArrayBufferLike, Part[]>): Size | undefined {
     let isForeign = false;
     for (const [buffer, those] of views) {

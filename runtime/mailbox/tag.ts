@@ -1,5 +1,5 @@
 /**
- * Marks an envelope whose sender waits for something: `0` nobody waits, `> 0` an ask that wants a reply,
- * `< 0` a delivery that wants to know when it was handled. The number finds the waiting promise.
+ * Marks an envelope by what its sender waits for: `0` for nothing, `> 0` an ask for its reply, `< 0` a delivery for
+ * its having been handled. The number finds the waiting promise.
  */
 export type Tag = number;

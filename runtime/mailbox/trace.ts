@@ -1,17 +1,17 @@
-/** What the sender's propagator wrote: W3C's `traceparent`, and what else its SDK is set up for. */
+/** The headers that the sender's propagator wrote: W3C's `traceparent`, and whatever else its SDK is set up for. */
 export type TraceHeaders = Readonly<Record<string, string>>;
 
-/** What travels with an envelope whose way is watched; of most envelopes nobody does. */
+/** The trace of an envelope that is watched; most envelopes have none. */
 export interface Trace {
-  /** Null: the time alone is of interest. */
+  /** Null: only the times are wanted. */
   readonly headers: TraceHeaders | null;
   /** Milliseconds of the host's clock. */
   readonly sentAt: number;
-  /** Whether the host is to be told when it was handled. */
+  /** Whether to tell the host when the envelope was handled. */
   readonly told: boolean;
 }
 
-/** Few and short: they come with many envelopes, and from threads. */
+/** Headers are few and short, because they come with many envelopes, and from threads. */
 const mostHeaders = 8;
 const longestHeader = 8192;
 
@@ -19,7 +19,7 @@ export function isTrace({ headers, sentAt }: Trace): boolean {
   return typeof sentAt === 'number' && (headers === null || isHeaders(headers));
 }
 
-/** Whether somebody records the trace. */
+/** Whether the trace is recorded. */
 export function isSampled({ traceparent = '' }: TraceHeaders): boolean {
   return (Number.parseInt(traceparent.slice(-2), 16) & 1) === 1;
 }

@@ -1,33 +1,33 @@
 import type { ReadableStream, TransformStream, WritableStream } from 'node:stream/web';
 import type { MessagePort } from 'node:worker_threads';
 
-/** What can move from thread to thread. */
+/** The types that can move from thread to thread. */
 export type Movable = ArrayBuffer | MessagePort | ReadableStream | WritableStream | TransformStream;
 
-/** What moves with a marked value. */
+/** The list of what moves with a marked value. */
 export interface Mark {
   readonly list: ReadonlySet<unknown>;
-  /** It has moved: what is left of the value here cannot be sent again. */
+  /** The value has moved: the rest of it here cannot be sent again. */
   moved: boolean;
 }
 
 interface Marks {
-  /** `false` until something is marked: whoever never transfers pays for one look. */
+  /** `false` until something is marked, so that a program without transfers pays for one look. */
   used: boolean;
   readonly of: WeakMap<object, Mark>;
 }
 
 const SLOT = Symbol.for('holdfast.transfer');
 
-/** One per thread, under a global symbol: an agent's own import may be another copy of this module. */
+/** One per thread, under a global symbol, because an agent's own import may be another copy of this module. */
 const marks = ((globalThis as { [SLOT]?: Marks })[SLOT] ??= { used: false, of: new WeakMap() });
 
-/** Marks a value, with what is to move with it; `holdfast` and `holdfast/agent` export it behind a check. */
+/** Marks a value with what is to move with it; `holdfast` and `holdfast/agent` export it behind a check. */
 export function transfer<T extends object>(value: T, list: readonly (Movable | ArrayBufferLike)[]): T {
-  // What is not an object holds nothing that could move.
+  // A primitive holds nothing that could move.
   if (typeof value !== 'object' || value === null) return value;
   marks.used = true;
-  // Shared memory is where it is; whether it may be sent is not for the sender to say.
+  // Shared memory does not move; whether it may be sent is not the sender's decision.
   const movable = list.filter((item) => !(item instanceof SharedArrayBuffer) && !isKept(item));
   marks.of.set(value, { list: new Set(movable), moved: false });
   return value;
@@ -35,7 +35,7 @@ export function transfer<T extends object>(value: T, list: readonly (Movable | A
 
 const threads = (globalThis as { process?: typeof process }).process?.getBuiltinModule('node:worker_threads');
 
-/** Node's pool of small buffers is for all of them: of one that is cut from it, a copy goes. */
+/** All small buffers share Node's pool, so a buffer that is cut from it is copied. */
 function isKept(item: unknown): boolean {
   return threads?.isMarkedAsUntransferable(item as object) === true;
 }
@@ -50,7 +50,7 @@ export function markOf(value: unknown): Mark | undefined {
   return marks.of.get(value);
 }
 
-/** Whether the value was marked, and what was to move with it is gone. */
+/** Whether the value was marked and its transferables are gone. */
 export function hasMoved(value: unknown): boolean {
   const mark = markOf(value);
   if (mark === undefined) return false;
@@ -60,7 +60,7 @@ export function hasMoved(value: unknown): boolean {
   return false;
 }
 
-/** The value has moved, or what is here is only what was left of it. */
+/** Notes that the value has moved, or that only a remainder of it is here. */
 export function setMoved(value: object): void {
   marks.used = true;
   const mark = marks.of.get(value);
@@ -68,27 +68,30 @@ export function setMoved(value: object): void {
   else mark.moved = true;
 }
 
-/** A copy takes the place of a value: what was to move with that moves with the copy, and then it has moved for both. */
+/**
+ * Marks the copy that takes the place of a value: the transferables of the value move with the copy, and then both
+ * count as moved.
+ */
 export function markAlike(copy: object, value: object): void {
   const mark = markOf(value);
   if (mark !== undefined) marks.of.set(copy, mark);
 }
 
-/** What moves with these values, to go with the message that they are in; `undefined` when nothing does. */
+/** The transferables of these values, to go with their message; `undefined` when there are none. */
 export function transferablesOf(values: readonly unknown[]): unknown[] | undefined {
   if (!marks.used) return undefined;
   let all: unknown[] | undefined;
   for (const value of values) {
     const mark = markOf(value);
-    // Not made unique: what moves with two values can arrive with one of them only, and the port says so.
+    // Duplicates are kept: a transferable of two values can arrive with one of them only, and the port reports it.
     if (mark !== undefined) (all ??= []).push(...mark.list);
   }
   return all;
 }
 
 /**
- * Moves a marked value out of itself: a copy whose memory and ports were those of the value, marked as well, so that
- * sending it cannot fail. `undefined`, and nothing moved, when it cannot be sent.
+ * Moves a marked value out of itself: the copy owns the memory and ports of the value and is marked as well, so that
+ * sending it cannot fail. `undefined`, and nothing moved, when the value cannot be sent.
  */
 export function movedCopy(value: object, { list }: Mark): { readonly copy: unknown } | undefined {
   try {

@@ -6,26 +6,28 @@ export interface TimeoutClock {
   clearTimeout(handle: unknown): void;
   /** Milliseconds since the epoch that never go back. */
   now(): number;
-  /** A timer that is set no longer keeps the process alive. */
+  /** Sets a timer so that it no longer keeps the process alive. */
   unref?(handle: unknown): void;
 }
 
 export interface WaitOptions {
   readonly timeoutMs: number;
-  /** Made only when the time is up. */
+  /** Called only when the time is up. */
   readonly onTimeout: (timeoutMs: number) => Error;
-  /** Of the envelope itself, where its time is up earlier than that of who waits. Default: `timeoutMs`. */
+  /**
+   * The time after which the envelope expires, where that is earlier than the end of the wait. Default: `timeoutMs`.
+   */
   readonly expiresMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Who is to answer; nobody else is heard. */
+  /** The one who is to answer; answers of others are ignored. */
   readonly of?: unknown;
-  /** Told when the wait is over, however it ends. */
+  /** Called when the wait is over, however it ends. */
   readonly settled?: ((tag: Tag) => void) | undefined;
-  /** Told before the wait rejects because nobody has begun with the envelope, nor will. */
+  /** Called before the wait rejects because the envelope was not begun and will not be. */
   readonly refused?: (() => void) | undefined;
-  /** A delivery rejects with what its turn threw. Default: false, it was handled. */
+  /** The delivery rejects with what its turn threw. Default: false, the delivery counts as handled. */
   readonly throws?: boolean | undefined;
-  /** Told when the ask was handled and its answer put off. */
+  /** Called when the ask was handled and put off. */
   readonly putOff?: ((tag: Tag) => void) | undefined;
 }
 
@@ -41,7 +43,7 @@ interface Waiter {
   after: Waiter | undefined;
 }
 
-/** Those who wait equally long, in the order in which their time is up: one timer for all of them. */
+/** Waits of equal length, in the order of their deadlines, so that one timer serves them all. */
 interface Line {
   readonly timeoutMs: number;
   first: Waiter | undefined;
@@ -49,12 +51,12 @@ interface Line {
   timer: unknown;
 }
 
-/** Lines without anybody in them are kept up to this number: most waits use one of few time outs. */
+/** The most empty lines that are kept: most waits use one of few timeouts. */
 const IDLE_LINES = 16;
 
 /**
- * The promises of those who wait for an envelope: asks (`tag > 0`) for a reply, deliveries (`tag < 0`) for
- * its having been handled. Each has a deadline; an answer to nobody is ignored.
+ * The promises of those who wait for an envelope: asks (`tag > 0`) for a reply, deliveries (`tag < 0`) for its having
+ * been handled. Each has a deadline; an answer to nobody is ignored.
  */
 export class Waiting {
   readonly #clock: TimeoutClock;
@@ -63,7 +65,7 @@ export class Waiting {
   readonly #shown: (reason: unknown) => unknown;
   #last = 0;
 
-  /** `shown` gives what those who wait are told of a reason; by default the reason itself. */
+  /** `shown` turns a reason into the one that waits reject with. Default: the reason itself. */
   constructor(clock: TimeoutClock, shown: (reason: unknown) => unknown = (reason) => reason) {
     this.#clock = clock;
     this.#shown = shown;
@@ -109,7 +111,7 @@ export class Waiting {
       if (line.timer === undefined) this.#set(line, timeoutMs);
       this.#waiters.set(tag, waiter);
       try {
-        // Before the envelope is on its way: a signal that throws leaves nothing behind.
+        // Runs before the envelope is on its way, so that a signal that throws leaves nothing behind.
         if (signal !== undefined) {
           const abort = (): void => this.reject(tag, reasonOf(signal));
           signal.addEventListener('abort', abort, { once: true });
@@ -122,17 +124,17 @@ export class Waiting {
     });
   }
 
-  /** Whether it is `of` that is waited for. */
+  /** Whether the wait expects its answer from `of`. */
   isOf(tag: Tag, of: unknown): boolean {
     return this.#waiters.get(tag)?.options.of === of;
   }
 
-  /** Who is waited for, if somebody waits. */
+  /** The one who is expected to answer, if the wait is open. */
   ownerOf(tag: Tag): unknown {
     return this.#waiters.get(tag)?.options.of;
   }
 
-  /** The answer comes later, by itself. */
+  /** The ask is put off: its answer comes later, separately. */
   putOff(tag: Tag): void {
     this.#waiters.get(tag)?.options.putOff?.(tag);
   }
@@ -146,19 +148,19 @@ export class Waiting {
     if (waiter !== undefined) waiter.reject(this.#shown(reason));
   }
 
-  /** Nobody has begun with that envelope, nor will. */
+  /** The envelope was not begun and will not be. */
   refuse(tag: Tag, reason: unknown): void {
     this.#waiters.get(tag)?.options.refused?.();
     this.reject(tag, reason);
   }
 
-  /** The time of that envelope was up before its turn. */
+  /** The envelope expired before its turn. */
   expire(tag: Tag): void {
     const options = this.#waiters.get(tag)?.options;
     if (options !== undefined) this.refuse(tag, options.onTimeout(options.expiresMs ?? options.timeoutMs));
   }
 
-  /** The turn of that envelope threw. */
+  /** The turn of the envelope threw. */
   threw(tag: Tag, reason: unknown): void {
     if (this.#waiters.get(tag)?.options.throws === true) this.reject(tag, reason);
   }
@@ -172,7 +174,7 @@ export class Waiting {
     return line;
   }
 
-  /** The timer may be older than the first of the line: it is set again for the rest of its time. */
+  /** The timer may be older than the first wait of the line: then it is set again for the rest. */
   #due(line: Line): void {
     line.timer = undefined;
     const now = this.#clock.now();
@@ -199,13 +201,17 @@ export class Waiting {
     return waiter;
   }
 
-  /** Who waits does so for a thread that lives, or is to be started: those keep the process alive. */
+  /**
+   * A wait is for a thread that lives or is to be started, and threads keep the process alive, so the timer need not.
+   */
   #set(line: Line, ms: number): void {
     line.timer = this.#clock.setTimeout(() => this.#due(line), ms);
     this.#clock.unref?.(line.timer);
   }
 
-  /** Setting a timer costs more than all else of a wait, so one that keeps nothing alive stays for the next. */
+  /**
+   * Setting a timer costs more than the rest of a wait, so a timer that keeps nothing alive stays for the next one.
+   */
   #empty(line: Line): void {
     if (this.#clock.unref !== undefined && this.#lines.size <= IDLE_LINES) return;
     if (line.timer !== undefined) this.#clock.clearTimeout(line.timer);
@@ -214,7 +220,7 @@ export class Waiting {
   }
 }
 
-/** A signal that is no platform's own may throw; whoever waits is told in any case. */
+/** A signal that is not the platform's own may throw; the wait rejects in any case. */
 function reasonOf(signal: AbortSignal): unknown {
   try {
     return signal.reason;
@@ -227,6 +233,6 @@ function forget(signal: AbortSignal | undefined, abort: () => void): void {
   try {
     signal?.removeEventListener('abort', abort);
   } catch {
-    // The wait is over, and an abort finds nobody.
+    // The wait is over, so an abort has no effect.
   }
 }
