@@ -1,13 +1,13 @@
 import { decodeError, encodeError, type WireError } from './errors.ts';
 import { isSparse } from '../base/sparse.ts';
 
-/** Where in a value errors stand, with everything of them that structured clone would drop. */
+/** The places in a value where errors stand, each with everything that structured clone would drop of the error. */
 export type ErrorsWithin = readonly (readonly [path: readonly unknown[], error: WireError])[];
 
 /**
- * Finds the errors in plain objects, arrays and the values of maps. A machine keeps what reached `onError` in its
- * context; without this it would lose its `code`, its own fields and its class there. `undefined` when there is none.
- * A `DOMException` crosses whole by itself. Never throws: what cannot be read is found out by cloning it.
+ * Finds the errors in plain objects, arrays and the values of maps; `undefined` when there is none. A machine keeps in
+ * its context what reached `onError`, and an error there would lose its `code`, its own fields and its class. A
+ * `DOMException` crosses whole by itself. Never throws: cloning reports a value that cannot be read.
  */
 export function findErrors(value: unknown): ErrorsWithin | undefined {
   if (typeof value !== 'object' || value === null || isFlat(value)) return undefined;
@@ -36,7 +36,7 @@ export function findErrors(value: unknown): ErrorsWithin | undefined {
   return found.length === 0 ? undefined : found;
 }
 
-/** The common case without an allocation: nothing in it is an object. */
+/** Detects the common case without an allocation: no part is an object. */
 function isFlat(value: object): boolean {
   if (!isPlain(value)) return false;
   try {
@@ -49,7 +49,7 @@ function isFlat(value: object): boolean {
 
 interface Part {
   readonly at: object;
-  /** Under which key of what it stands. */
+  /** The key under which the part stands. */
   readonly key: unknown;
   readonly of: Part | undefined;
 }
@@ -60,17 +60,17 @@ function pathOf({ key, of }: Part): unknown[] {
   return path.toReversed();
 }
 
-/** Only these are sure to be the same on the other side. */
+/** Only these keys are sure to be the same on the other side. */
 function isKey(key: unknown): key is string | number {
   return typeof key === 'string' || typeof key === 'number';
 }
 
-/** Puts the errors back where they were found. Never throws, also when a thread made up what it sent. */
+/** Puts the errors back where they were found. Never throws, even when a thread made up what it sent. */
 export function restoreErrors(value: unknown, errors: ErrorsWithin | undefined): unknown {
   if (!Array.isArray(errors)) return value;
   let root = value;
   for (const entry of errors as readonly unknown[]) {
-    // A list that was made up may have four thousand million holes.
+    // A made-up list may have four thousand million holes.
     if (entry === undefined) break;
     if (!Array.isArray(entry) || !Array.isArray(entry[0])) continue;
     const [path, wire] = entry as unknown as ErrorsWithin[number];
@@ -80,10 +80,10 @@ export function restoreErrors(value: unknown, errors: ErrorsWithin | undefined):
   return root;
 }
 
-/** An answer with the errors that stand in it; `more` lists them as `tag, errors` pairs. */
+/** Restores the errors that stand in an answer; `more` lists them as `tag, errors` pairs. */
 export function wholeAnswer(tag: number, value: unknown, more: readonly unknown[]): unknown {
   if (more.length === 0) return value;
-  // Not `indexOf`, which would walk all holes of a list that was made up.
+  // `indexOf` would walk all holes of a made-up list.
   for (let at = 0; more[at] !== undefined; at += 2)
     if (more[at] === tag) return restoreErrors(value, more[at + 1] as ErrorsWithin);
   return value;
@@ -96,7 +96,7 @@ function restore(root: unknown, path: readonly unknown[], wire: WireError): void
     if (at === undefined) return;
   }
   const key = path.at(-1);
-  // Only an error is replaced, and only where there is one: nothing else can be reached from a thread.
+  // Only an error is replaced, and only where there is one: a thread can reach nothing else.
   const plain = part(at, key);
   if (!(plain instanceof Error)) return;
   const error = decoded(wire, plain);

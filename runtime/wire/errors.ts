@@ -15,7 +15,7 @@ export interface WireError {
   /** Own enumerable properties such as `code`, as far as they can be cloned. */
   readonly props?: Record<string, unknown>;
   readonly cause?: WireError;
-  /** What an `AggregateError` stands for. */
+  /** The errors that an `AggregateError` groups. */
   readonly errors?: readonly WireError[];
 }
 
@@ -31,7 +31,7 @@ const builtIn = new Map<string, ErrorConstructor>([
   ['URIError', URIError],
 ]);
 
-/** Spelled out in fields of their own, or told by the class. */
+/** Properties that have fields of their own, or follow from the class. */
 const spelledOut = new Set(['name', 'message', 'stack', 'cause']);
 
 /** Whether a value survives the way to another thread. */
@@ -42,14 +42,14 @@ export function isClonable(value: unknown): boolean {
 /** A copy that is plain data through and through, so that cloning it once more cannot fail. */
 export function tryClone(value: unknown): { readonly copy: unknown } | undefined {
   try {
-    // In this order: what reads differently each time is read once.
+    // Cloned first, so that a value that reads differently each time is read once.
     return { copy: leaving(structuredClone(value), 0, 'MESSAGE_UNCLONABLE') };
   } catch {
     return undefined;
   }
 }
 
-/** A copy that can be sent for sure; out of a value that is to move, what it moves with moves into the copy. */
+/** Returns a copy that is sure to be sendable. For a value that is to move, its transferables move into the copy. */
 export function safeCopy(value: unknown): { readonly copy: unknown } | undefined {
   const mark = markOf(value);
   if (mark === undefined) return tryClone(value);
@@ -57,8 +57,8 @@ export function safeCopy(value: unknown): { readonly copy: unknown } | undefined
 }
 
 /**
- * Structured clone keeps an error's name, message and stack, but drops `code`, own fields and the class.
- * Never throws, and what it returns can always be cloned: an error that cannot be read must not end a thread.
+ * Encodes an error. Structured clone keeps an error's name, message and stack, but drops `code`, own fields and the
+ * class. Never throws, and its result can always be cloned: an error that cannot be read must not end a thread.
  */
 export function encodeError(error: unknown): WireError {
   try {
@@ -69,7 +69,7 @@ export function encodeError(error: unknown): WireError {
   }
 }
 
-/** An error stands in a report, in the list of those of a state: that adds a few levels. */
+/** The levels that a report adds around an error in the list of those of a state. */
 const AROUND = (wire: WireError): unknown => [[[[[[[[wire]]]]]]]];
 
 function withoutParts({ name = 'Error', message, stack }: WireError): WireError {
@@ -88,18 +88,18 @@ function encode(error: unknown, depth: number): WireError {
   if (props !== undefined) wire.props = props;
   const cause = read(error, 'cause');
   if (cause !== undefined && depth < MAX_CAUSES) wire.cause = encode(cause, depth + 1);
-  // Only the outermost, so that errors that hold each other cannot multiply.
+  // Only at the outermost level, so that errors that hold each other cannot multiply.
   const errors = depth === 0 && name === 'AggregateError' ? read(error, 'errors') : undefined;
   if (Array.isArray(errors)) wire.errors = errors.map((one) => encode(one, 1));
   return wire;
 }
 
-/** Of another realm too, such as a context of `node:vm`. */
+/** Recognizes errors of other realms too, such as a context of `node:vm`. */
 function isError(value: unknown): value is Error {
   return value instanceof Error || isNativeError(value);
 }
 
-/** Undefined where a getter throws. */
+/** Undefined when a getter throws. */
 function read(error: Error, key: string): unknown {
   try {
     return (error as unknown as Record<string, unknown>)[key];
@@ -108,10 +108,10 @@ function read(error: Error, key: string): unknown {
   }
 }
 
-/** Characters of what cannot be cloned and is shown instead. */
+/** The most characters shown in place of a value that cannot be cloned. */
 const LONGEST_SHOWN = 10_000;
 
-/** What was thrown and cannot be cloned, as a person reads it. */
+/** A readable text for a thrown value that cannot be cloned. */
 function shown(thrown: unknown): string {
   if (typeof thrown !== 'object' || thrown === null) return String(thrown);
   return inspect(thrown, { depth: 2 }).slice(0, LONGEST_SHOWN);
@@ -124,7 +124,7 @@ function propsOf(error: Error): Record<string, unknown> | undefined {
     const clone = tryClone(read(error, key));
     if (clone !== undefined) define((props ??= {}), key, clone.copy, true);
   }
-  // That of a DOMException is its class's.
+  // The code of a DOMException follows from its class.
   const code = read(error, 'code');
   if (props?.['code'] === undefined && (typeof code === 'string' || typeof code === 'number'))
     define((props ??= {}), 'code', code, true);
@@ -132,8 +132,8 @@ function propsOf(error: Error): Record<string, unknown> | undefined {
 }
 
 /**
- * The error again: a built-in class or {@link HoldfastError} where it was one, else an `Error` with that name.
- * Never throws, also when a thread made up what it sent.
+ * Decodes an error: a built-in class or {@link HoldfastError} where it was one, else an `Error` with that name. Never
+ * throws, even when a thread made up what it sent.
  */
 export function decodeError(wire: WireError): unknown {
   return decode(wire, 0);
@@ -176,7 +176,7 @@ function construct(name: string, message: string, { props }: WireError): Error {
   return new (builtIn.get(name) ?? Error)(message);
 }
 
-/** `class Refused extends Error {}` keeps the name `Error`; its class is what a reader looks for. */
+/** `class Refused extends Error {}` keeps the name `Error`, while a reader looks for its class. */
 function classNameOf(error: Error): string {
   const name = textOf(read(error, 'name')) ?? 'Error';
   const made = read(error, 'constructor');
@@ -187,7 +187,7 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** A list that a thread made up may have four thousand million holes; it ends with the first. */
+/** Ends a list at its first hole, because a made-up list may have four thousand million of them. */
 function untilHole<T>(list: readonly (T | undefined)[]): T[] {
   const items: T[] = [];
   for (const item of list) {

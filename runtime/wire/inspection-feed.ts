@@ -4,13 +4,16 @@ import type { Inspected } from '../xstate/inspected.ts';
 import { snapshotOf } from '../xstate/xstate5.ts';
 import type { Clock } from '../base/clock.ts';
 
-/** Of each 100 ms so many go into showing actors; beyond them only their latest states are shown, a moment later. */
+/** The budget for showing actors: so many of each 100 ms. Beyond it only latest states are shown, a moment later. */
 const windowMs = 100;
 const budgetMs = 8;
-/** Events on their way at one time, and batches that the host has not taken: it may be slow, the agents are not. */
+/**
+ * The most events on their way at one time, including batches that the host has not taken: the host may be slow, but
+ * the agents are not.
+ */
 const mostWaiting = 1_000;
 const mostUntaken = 4;
-/** Milliseconds between two batches at least: a batch has its cost, however little is in it. */
+/** The least time between two batches, in milliseconds: a batch has its cost, however little is in it. */
 const paceMs = 10;
 
 export interface InspectionFeedOptions {
@@ -21,20 +24,21 @@ export interface InspectionFeedOptions {
   readonly clock: Pick<Clock, 'setTimeout'>;
   /** Milliseconds, for the budget. */
   readonly now: () => number;
-  /** Resolves when the host has taken it. */
+  /** Resolves when the host has taken the events. */
   readonly send: (events: readonly InspectionEvent[], sampled: number) => Promise<unknown>;
 }
 
 /**
- * What actors do, for who inspects the runtime; one feed for a thread, one for the host. Converted at once, for a snapshot is
- * that of its moment; in batches; and never so much of it that agents would notice.
+ * Shows inspectors of the runtime what actors do; one feed for each thread, and one for the host. An event is
+ * converted at once, because its snapshot is that of the moment, and leaves in a batch. The feed never takes so much
+ * time that agents would notice.
  */
 export class InspectionFeed {
   readonly #options: InspectionFeedOptions;
   #events: InspectionEvent[] = [];
-  /** Actors of which only the latest state is to be shown. */
+  /** Actors of which only the latest state is still to be shown. */
   readonly #behind = new Map<AnyActorRef, Naming>();
-  /** Those that were shown and have not ended: XState does not tell of one that is stopped. */
+  /** Actors that were shown and have not ended, because XState does not announce one that is stopped. */
   readonly #shown = new Map<AnyActorRef, Naming>();
   #sampled = 0;
   #untaken = 0;
@@ -42,23 +46,23 @@ export class InspectionFeed {
   #sentAt = -Infinity;
   #windowFrom = -Infinity;
   #spent = 0;
-  /** The budget is spent, or enough waits: no clock is read until something has left. */
+  /** The budget is spent, or enough events wait: no clock is read until something has left. */
   #isFull = false;
 
   constructor(options: InspectionFeedOptions) {
     this.#options = options;
   }
 
-  /** Never throws: what is observed must not fail because of that. */
+  /** Never throws, because an actor must not fail from being observed. */
   observe(told: Inspected, naming: Naming): void {
     const { type, actorRef } = told;
     if (type !== '@xstate.actor' && type !== '@xstate.event' && type !== '@xstate.snapshot') return;
     try {
-      // An actor is always shown: without it nobody could make sense of the rest.
+      // An actor itself is always shown, because the rest makes no sense without it.
       if (type !== '@xstate.actor' && (this.#isFull || this.#hasNoRoom())) {
         this.#sampled += 1;
         if (type === '@xstate.snapshot') this.#behind.set(actorRef, naming);
-        // What is left out is told of when there is room again.
+        // Left-out events are reported when there is room again.
         if (this.#armed) return;
       } else this.#convert(told, naming);
     } catch {

@@ -9,7 +9,7 @@ export const ROOT_ID = 'supervisor';
 export const INSPECT_VERSION = '0.7.2';
 
 interface Base {
-  /** The one root of the tree. */
+  /** The session id of the one root of the tree. */
   readonly rootId: string;
   readonly sessionId: string;
   /** Milliseconds since the epoch, as text. */
@@ -19,7 +19,7 @@ interface Base {
   readonly _version: string;
 }
 
-/** A snapshot as it is shown. */
+/** A snapshot in the form that is shown. */
 export type InspectedState = Snapshot<unknown> & {
   readonly value?: unknown;
   readonly context?: unknown;
@@ -49,10 +49,10 @@ export type InspectionEvent =
       readonly snapshot: InspectedState;
     });
 
-/** How the actors of one system are called in the whole tree. */
+/** Names the actors of one system within the whole tree. */
 export interface Naming {
   readonly rootId: string;
-  /** Undefined: not to be seen. */
+  /** Undefined: the actor is not shown. */
   idOf(ref: AnyActorRef): string | undefined;
   nameOf(ref: AnyActorRef): string;
   parentIdOf(ref: AnyActorRef): string | undefined;
@@ -62,7 +62,10 @@ export interface Naming {
   date(): number;
 }
 
-/** The event as viewers have it; undefined for what they have no use for. Reads the actor as it is now. */
+/**
+ * Returns the event as viewers have it; undefined for an event that they have no use for. Reads the actor as it is
+ * now.
+ */
 export function toInspection(told: Inspected, naming: Naming): InspectionEvent | undefined {
   const { actorRef, sourceRef } = told;
   const sessionId = naming.idOf(actorRef);
@@ -101,7 +104,7 @@ export function toInspection(told: Inspected, naming: Naming): InspectionEvent |
 
 const definitions = new WeakMap<object, string>();
 
-/** Once for each machine: a fleet has many instances of few. */
+/** Computed once for each machine: a fleet has many instances of few machines. */
 function definitionOf(ref: AnyActorRef): string | undefined {
   const { logic } = ref as unknown as { logic?: { config?: unknown; root?: unknown } };
   if (typeof logic?.config !== 'object' || logic.config === null || logic.root === undefined)
@@ -129,16 +132,19 @@ function shownSnapshot(snapshot: unknown, naming: Naming): InspectedState {
   ) as InspectedState;
 }
 
-/** Levels, and values in all, of what is shown; what lies beyond is an ellipsis. */
+/** The most levels, and the most values in all, that are shown; an ellipsis stands for the rest. */
 const deepest = 10;
 const mostValues = 2_000;
-/** Characters of one text, and items of one list: holes count too, of which there may be four thousand million. */
+/**
+ * The most characters of one text, and items of one list. Holes count too, of which there may be four thousand
+ * million.
+ */
 const longestText = 10_000;
 const longestList = 10_000;
 
 /**
- * A copy that JSON can hold and a person can read: maps, sets, dates, errors, bytes, big numbers and functions as something
- * like them, references to actors by their session id, cycles by name. Never throws.
+ * Returns a copy that JSON can hold and a person can read: maps, sets, dates, errors, bytes, big numbers and functions
+ * in a similar form, references to actors by their session id, cycles by name. Never throws.
  */
 export function jsonSafe(root: unknown, naming?: Pick<Naming, 'idOf'>, depth: number = deepest): unknown {
   const open = new Set<object>();
@@ -167,7 +173,7 @@ export function jsonSafe(root: unknown, naming?: Pick<Naming, 'idOf'>, depth: nu
 
   function safeObject(value: object, level: number): unknown {
     if (isActor(value)) return { xstate$$type: 1, id: naming?.idOf(value) ?? value.sessionId };
-    // JSON has no `undefined` in lists, and no holes.
+    // JSON has neither `undefined` nor holes in lists.
     if (Array.isArray(value)) {
       const shown = Array.from(value.slice(0, longestList), (item) => safe(item, level) ?? null);
       return value.length > longestList ? [...shown, '…'] : shown;

@@ -4,15 +4,15 @@ import { MAX_LEVELS, measureLeaving } from '../mailbox/size.ts';
 
 const NOTHING: ReadonlySet<unknown> = new Set();
 
-/** What to do about a value that is nested too deep to cross. */
+/** The advice for a value that is nested too deep to cross. */
 export const DEPTH_ADVICE = `it is nested deeper than ${MAX_LEVELS} levels, more than a thread can be sure to read; keep long chains in a list, or send a reference to the data`;
 
 /**
- * A message as it leaves for another thread: every value in it shows all the memory it carries
- * ({@link withOwnMemory}), and none is nested deeper than the other side can read. `lists`: values stand in so many
- * lists of the message, each of them for itself. What is in `moving` moves, whatever lies behind it.
+ * Prepares a message for another thread: every value in it shows all the memory it carries ({@link withOwnMemory}),
+ * and none is nested deeper than the other side can read. `lists` is the number of lists in the message whose items
+ * are values of their own. Whatever is in `moving` moves, no matter what lies behind it.
  *
- * @throws {HoldfastError} `code` when one is nested too deep.
+ * @throws {HoldfastError} with `code`, when a value is nested too deep
  */
 export function leaving<T>(
   message: T,
@@ -29,7 +29,7 @@ export function leaving<T>(
     if (typeof size === 'number') return value;
     if (size === 'too-deep') throw new HoldfastError(code, `this cannot cross: ${DEPTH_ADVICE}`);
     if (typeof size === 'string') return value;
-    // For each its own copies: one of them may show more of a memory than another does.
+    // Each value gets its own copies, because one of them may show more of a memory than another.
     return withOwnMemory(
       value,
       size,

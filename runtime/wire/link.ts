@@ -4,7 +4,7 @@ import { HoldfastError } from '../base/errors.ts';
 import { decodeError, encodeError, type WireError } from './errors.ts';
 import { leaving } from './leaving.ts';
 
-/** What a link needs of a `MessagePort`. */
+/** The part of a `MessagePort` that a link needs. */
 export interface LinkPort {
   postMessage(message: unknown, transfer?: readonly unknown[]): void;
   on(event: 'message' | 'messageerror', listener: (value: unknown) => void): unknown;
@@ -18,32 +18,32 @@ export interface LinkPort {
 export type LinkApi = Record<string, (...args: never[]) => unknown>;
 
 export interface LinkOptions {
-  /** What the other side may call. Own functions only; nothing is reachable through them. */
+  /** The methods that the other side may call. Own functions only; nothing is reachable through them. */
   readonly expose?: LinkApi;
   /**
-   * Those of `expose` that carry mailboxes: called straight from the short form and answered in it, without comlink's
-   * promises in between. All others go through `Comlink.expose`.
+   * The methods of `expose` that carry mailboxes: they are called straight from the short form and answered in it,
+   * without comlink's promises in between. All others go through `Comlink.expose`.
    */
   readonly mailbox?: readonly string[];
-  /** Told of every frame that was refused. Never ends the thread (a refused frame has done nothing). */
+  /** Called for every frame that was refused. It never ends the thread, because a refused frame has done nothing. */
   readonly onViolation?: (what: string) => void;
   /**
-   * A frame of the other side cannot be deserialized: it is lost whole, with all that others have said in it. Told after the
-   * violation.
+   * A frame of the other side cannot be deserialized, and is lost with everything in it. Called after `onViolation`.
    */
   readonly onLost?: () => void;
-  /** Mends the result of a call that could not be sent, so that one bad value does not cost the others. */
+  /** Mends the result of a call that could not be sent, so that one bad value does not take the others with it. */
   readonly repair?: (value: unknown, cause: unknown) => unknown;
   /**
-   * Of methods of either side whose arguments and results hold values of several owners: how many lists those stand in,
-   * of both. Default: each argument, and the result, is one value. What is `measured` was looked at when it was queued.
+   * Methods, of either side, whose arguments and results hold values of several owners, with the number of lists in
+   * which those values stand. Default: each argument, and the result, is one value. A `measured` call was checked when
+   * it was queued.
    */
   readonly lists?: Readonly<Record<string, { readonly call: number | 'measured'; readonly answer?: number }>>;
-  /** What moves with the result of a call, if anything does. */
+  /** The transferables that move with the result of a call, if there are any. */
   readonly transferablesOf?: (result: unknown) => readonly unknown[] | undefined;
   /**
-   * The other side closed the port, or its thread ended. Whoever knows more about that then closes the link with
-   * a reason of their own. Default: pending and later calls reject with a plain error.
+   * The other side closed the port, or its thread ended. The owner may then close the link with a better reason.
+   * Default: pending and later calls reject with a plain error.
    */
   readonly onClose?: () => void;
 }
@@ -52,25 +52,26 @@ export interface LinkOptions {
 export interface Link {
   /**
    * Calls `method` on the other side. Throws at once when the arguments cannot be cloned (a `DataCloneError`) or are
-   * nested too deep (`MESSAGE_UNCLONABLE`); rejects with what the other side threw, or with the reason the link was closed with.
+   * nested too deep (`MESSAGE_UNCLONABLE`). Rejects with what the other side threw, or with the reason that the link
+   * was closed with.
    */
   call(method: string, ...args: readonly unknown[]): Promise<unknown>;
-  /** {@link call}; what `transfer` holds moves with the message. When it throws, nothing has moved. */
+  /** Calls like {@link call}, and moves what `transfer` holds with the message. When it throws, nothing has moved. */
   callWith(transfer: readonly unknown[], method: string, ...args: readonly unknown[]): Promise<unknown>;
-  /** Takes in what the other side had sent before it ended and nobody has read yet. */
+  /** Reads the messages that the other side sent before it ended and that were not read yet. */
   drain(): void;
   /** Rejects every pending call with `reason` and closes the port. */
   close(reason: Error): void;
-  /** Calls without an answer yet. */
+  /** The number of calls without an answer yet. */
   readonly pending: number;
 }
 
-/** Calls of this side have numbers, those of other speakers of comlink texts. */
+/** Calls of this side have numbers; those of other speakers of comlink have strings. */
 type CallId = number | string;
 
 /**
- * A call of this side, `id, method, ...args`, and the answer to one, `-id, result`: comlink's `APPLY` and `RAW`
- * frames without their names. Whatever else happens to a call is told in comlink's own frames.
+ * A call of this side, `id, method, ...args`, or the answer to one, `-id, result`: comlink's `APPLY` and `RAW` frames
+ * without their names. Every other outcome of a call uses comlink's own frames.
  */
 type ShortFrame = readonly [id: number, ...rest: unknown[]];
 
@@ -87,7 +88,7 @@ const NOTHING: readonly unknown[] = [];
 
 /** More than any method takes. */
 const MAX_ARGUMENTS = 16;
-/** comlink's own types of call; a violation names these and never repeats a peer's own words. */
+/** comlink's own call types. A violation names these and never repeats a peer's own words. */
 const callTypes = new Set(['GET', 'SET', 'APPLY', 'CONSTRUCT', 'ENDPOINT', 'RELEASE']);
 
 type Outcome = readonly [ok: 1, value: unknown] | readonly [ok: 0, error: WireError];
@@ -98,12 +99,12 @@ interface Waiter {
 }
 
 /**
- * A guarded comlink endpoint over a port, for both directions at once, so that everything that crosses a
- * thread keeps one order.
+ * Opens a guarded comlink endpoint over a port, for both directions at once, so that everything that crosses a thread
+ * keeps one order.
  *
- * The exposing side is an unmodified `Comlink.expose` behind a guard: it sees only well-formed `APPLY` frames
- * whose path is one allowed name and whose arguments are plain values. Unguarded, a peer walks
- * `constructor.constructor` to `Function`, sets `__proto__`, or ends the process with a malformed frame.
+ * The exposing side is an unmodified `Comlink.expose` behind a guard: it sees only well-formed `APPLY` frames whose
+ * path is one allowed name and whose arguments are plain values. Unguarded, a peer walks `constructor.constructor` to
+ * `Function`, sets `__proto__`, or ends the process with a malformed frame.
  *
  * The calling side speaks the same frames with counted ids, in a short form: `Comlink.wrap` spends five of its seven
  * microseconds a call on a random id and leaves calls to a dead thread pending for ever, and cloning the frame around
@@ -144,7 +145,7 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     if (typeof id !== 'number') return violated('a message that is not a comlink frame');
     if (id > 0) {
       if (exposed === undefined) return violated('a call (APPLY) to a side that offers none');
-      // Before it is spread: it may have four thousand million holes.
+      // Checked before it is spread: the list may have four thousand million holes.
       if (message.length > 2 + MAX_ARGUMENTS) return violated('a call (APPLY) with too many arguments');
       if (!exposed.straight(message)) exposed.receive(longCall(message));
       return;
@@ -193,7 +194,7 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
         try {
           next = receiveMessageOnPort(port);
         } catch {
-          // This one is gone; those behind it are not.
+          // This frame is lost; those behind it are not.
           lost();
           continue;
         }
@@ -208,13 +209,13 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
   };
 }
 
-/** The method that a message of a link calls; `undefined` of an answer. */
+/** The method that a message of a link calls; `undefined` for an answer. */
 export function methodOf(message: unknown): string | undefined {
   if (Array.isArray(message)) return (message[0] as number) > 0 ? (message[1] as string) : undefined;
   return isFrame(message) && Array.isArray(message.path) ? (message.path[0] as string) : undefined;
 }
 
-/** `false` when the frame was no answer; the call is rejected all the same. */
+/** Returns `false` when the frame was no answer; the call is rejected all the same. */
 function settle(waiter: Waiter, frame: Frame): boolean {
   const outcome = frame.type === 'RAW' ? frame.value : thrown(frame);
   if (Array.isArray(outcome)) {
@@ -236,7 +237,7 @@ function settle(waiter: Waiter, frame: Frame): boolean {
   return false;
 }
 
-/** comlink's own failure (an unserializable result), or the guard's, as an outcome. */
+/** Turns a failure of comlink (an unserializable result) or of the guard into an outcome. */
 function thrown({ name, value }: Frame): Outcome | undefined {
   if (name !== 'throw' || typeof value !== 'object' || value === null) return undefined;
   const { isError, value: what } = value as { isError?: unknown; value?: unknown };
@@ -247,7 +248,7 @@ function thrown({ name, value }: Frame): Outcome | undefined {
 interface Exposed {
   /** Takes a call in comlink's own form. */
   receive(frame: Frame): void;
-  /** Takes a call to a mailbox; `false` when it is none. */
+  /** Takes a call to a mailbox; returns `false` when the frame is none. */
   straight(message: ShortFrame): boolean;
 }
 
@@ -325,7 +326,9 @@ function longCall([id, method, ...args]: ShortFrame): Frame {
   return { id, type: 'APPLY', path: [method], argumentList: args.map((value) => ({ type: 'RAW', value })) };
 }
 
-/** Of a call of ours that went well; every other answer goes as comlink has it. */
+/**
+ * The short form of an answer to a call of this kind of link that went well; every other answer keeps comlink's form.
+ */
 function shortAnswer({ id, type, value }: Frame): ShortFrame | undefined {
   if (typeof id !== 'number' || type !== 'RAW' || !Array.isArray(value) || value[0] !== 1) return undefined;
   return [-id, value[1]];
@@ -339,7 +342,7 @@ function mend(value: unknown, repair: (value: unknown, cause: unknown) => unknow
   }
 }
 
-/** comlink keeps only name, message and stack of what a method throws; this keeps the rest. */
+/** Keeps everything that a method throws, where comlink keeps only name, message and stack. */
 function withOutcome(method: (...args: never[]) => unknown) {
   return (...args: never[]): Promise<Outcome> | Outcome => {
     try {
@@ -369,7 +372,7 @@ function isAllowed(frame: Frame, allowed: ReadonlySet<string>): boolean {
   const { type, path, argumentList } = frame;
   if (type !== 'APPLY' || !Array.isArray(path) || path.length !== 1) return false;
   if (typeof path[0] !== 'string' || !allowed.has(path[0]) || !Array.isArray(argumentList)) return false;
-  // Before `every`, which would walk four thousand million holes.
+  // Checked before `every`, which would walk four thousand million holes.
   if (argumentList.length > MAX_ARGUMENTS) return false;
   return argumentList.every(
     (argument: unknown) =>

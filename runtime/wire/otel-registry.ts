@@ -1,4 +1,4 @@
-/** What an SDK has registered for all copies of OpenTelemetry's API in one thread, as far as it is used here. */
+/** The part that is used here of what an SDK has registered for all copies of OpenTelemetry's API in one thread. */
 interface Registered {
   readonly trace?: unknown;
   readonly context?: {
@@ -11,7 +11,9 @@ interface Registered {
   };
 }
 
-/** Where every copy of the API 1.x looks: so it need not be loaded, and to look costs nothing. */
+/**
+ * The key under which every copy of the API 1.x looks, so that the API need not be loaded and a look costs nothing.
+ */
 const REGISTERED = Symbol.for('opentelemetry.js.api.1');
 
 export function registered(): Registered | undefined {

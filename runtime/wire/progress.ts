@@ -1,31 +1,31 @@
 import { HoldfastError } from '../base/errors.ts';
 
 /**
- * Shared memory in which a thread notes its progress: which slot's envelope is in hand, which turn that is, and how many
- * each slot has handled. The host reads it after a crash, when the thread can no longer be asked, and so knows exactly
- * which envelopes were handled, which one was in hand and which were not begun.
+ * Shared memory in which a thread notes its progress: the slot whose envelope is in hand, the number of its turn, and
+ * how many envelopes each slot has handled. The host reads it after a crash, when the thread can no longer be asked,
+ * and so knows exactly which envelopes were handled, which one was in hand and which were not begun.
  */
 export interface Progress {
   readonly buffer: SharedArrayBuffer;
-  /** A turn of `slot` begins. */
+  /** Notes that a turn of `slot` begins. */
   begin(slot: number): void;
-  /** That turn is over. */
+  /** Notes that the turn has ended. */
   end(slot: number): void;
-  /** Envelopes that `slot` has handled, modulo 2^32. */
+  /** The number of envelopes that `slot` has handled, modulo 2^32. */
   handled(slot: number): number;
-  /** `slot` has something to tell the host of: it emitted it, or sent it to its parent. */
+  /** Counts an event that `slot` has to tell the host: one that it emitted, or sent to its parent. */
   tell(slot: number): void;
-  /** That is left behind after all. */
+  /** Takes back the count of an event that is left behind after all. */
   untell(slot: number): void;
-  /** How often `slot` had, modulo 2^32: whether the host has heard all of it. */
+  /** The number of events that `slot` had to tell, modulo 2^32: shows whether the host has heard all of them. */
   told(slot: number): number;
   /** The slot whose envelope is in hand, or -1. */
   inHand(): number;
-  /** Turns that have begun, modulo 2^32: a turn in hand that is still the same one has not ended. */
+  /** The number of turns begun, modulo 2^32: a turn in hand with the same number has not ended. */
   turns(): number;
-  /** The host has looked at the thread. */
+  /** Notes that the host has looked at the thread. */
   look(): void;
-  /** How often it has, modulo 2^32: a measure of time that costs the thread nothing. */
+  /** The number of looks, modulo 2^32: a measure of time that costs the thread nothing. */
   looks(): number;
   /** Makes room for `slot`; only the side that created the block may grow it. */
   reserve(slot: number): void;
@@ -36,9 +36,9 @@ const TURNS = 1;
 const LOOKS = 2;
 const FIRST_SLOT = 3;
 const BYTES = Int32Array.BYTES_PER_ELEMENT;
-/** What is handled, and what is told. */
+/** The words of a slot: envelopes handled, and events told. */
 const WORDS = 2;
-/** One instance takes eight bytes: room for a million instances on one thread. */
+/** An instance takes eight bytes: room for a million instances on one thread. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 export function createProgress(): Progress {
@@ -46,7 +46,7 @@ export function createProgress(): Progress {
 }
 
 export function openProgress(buffer: SharedArrayBuffer): Progress {
-  // A view of a fixed length is read many times as fast as one that follows the buffer as it grows.
+  // A view of a fixed length is read many times as fast as one that follows a growing buffer.
   let words = viewOf(buffer);
   const head = new Int32Array(buffer, 0, FIRST_SLOT);
   const at = (slot: number): number => {

@@ -7,21 +7,21 @@ import type { WireError } from './errors.ts';
 import type { ErrorsWithin } from './errors-within.ts';
 import type { WireSnapshot } from './snapshot.ts';
 
-/** What a thread is born with. */
+/** The data that a thread is started with. */
 export interface ThreadData {
   readonly port: unknown;
   readonly progress: SharedArrayBuffer;
-  /** The pool. */
+  /** The `threadId` of the pool. */
   readonly threadId: string;
-  /** Whether its agents may share memory with others. Default: they may not. */
+  /** Whether its agents may share memory with others. Default: false. */
   readonly sharedMemory?: boolean;
-  /** How far it is to close itself off before it loads an agent. Default: `thread`, not at all. */
+  /** How far the thread closes itself off before it loads an agent. Default: `thread`, not at all. */
   readonly isolation?: 'thread' | 'thread+permissions';
-  /** `process.hrtime` in milliseconds when the host's clock was at zero: deadlines are of that clock. */
+  /** The time of `process.hrtime`, in milliseconds, at the zero of the host's clock, to which deadlines refer. */
   readonly clockOrigin: number;
 }
 
-/** What the host asks of a thread to run an instance. */
+/** The host's request to a thread to run an instance. */
 export interface ActivateRequest {
   readonly slot: number;
   readonly address: string;
@@ -31,41 +31,41 @@ export interface ActivateRequest {
   readonly exportName: string;
   readonly input?: unknown;
   readonly snapshot?: unknown;
-  /** What was persisted with the snapshot. */
+  /** The timers that were persisted with the snapshot. */
   readonly timers?: readonly PersistedTimer[];
   readonly version?: string;
   /** Default `deadline`. */
   readonly timersPolicy?: TimersPolicy;
-  /** Whether the host wants to be told its state. */
+  /** Whether the thread tells the host the state of the instance. */
   readonly tellsState?: boolean;
-  /** Whether somebody inspects it. */
+  /** Whether the instance is inspected. */
   readonly inspected?: boolean;
   readonly mirror: 'latest' | 'all';
   readonly watched: boolean;
   readonly maxIterations: number;
-  /** Asks that another process had it put off, which it answers here. */
+  /** Asks put off in another process that this incarnation answers. */
   readonly asks?: readonly CarriedAsk[];
 }
 
-/** What an instance that has left its thread goes on from, with the asks that it has put off. */
+/** The state from which an instance that has left its thread goes on, with the asks that it has put off. */
 export interface Departed extends PersistedState {
   readonly asks?: readonly CarriedAsk[];
 }
 
 /** An ask that an instance has put off, and answers in another thread or process. */
 export interface CarriedAsk {
-  /** As the token of the ask names them. */
+  /** The incarnation that the token of the ask names. */
   readonly incarnation: number;
   readonly ask: number;
-  /** Finds the one who waits here. */
+  /** The tag of the wait in this process. */
   readonly tag: Tag;
   /** Milliseconds of the host's clock. */
   readonly deadline: number;
 }
 
 /**
- * What a thread tells the host, as flat triples `kind, slot, payload` in the order it happened. An instance's
- * end is told before the batch in which it ended is acknowledged.
+ * The kinds of report from a thread to the host, sent as flat triples `kind, slot, payload` in the order of events. An
+ * instance's end is told before the batch in which it ended is acknowledged.
  */
 export const REPORT = {
   snapshot: 1,
@@ -74,15 +74,15 @@ export const REPORT = {
   done: 4,
   error: 5,
   warning: 6,
-  /** An ask whose time was up before its turn came; the payload is its event. */
+  /** An ask that expired before its turn; the payload is its event. */
   expired: 7,
-  /** What one agent sent another came to nothing: {@link LetterReport}. */
+  /** A message from one agent to another became a dead letter: {@link LetterReport}. */
   letter: 8,
-  /** `[kind, event, errors]`: an emitted event, or one for the parent, that errors stand in. */
+  /** `[kind, event, errors]`: an emitted event, or one for the parent, that contains errors. */
   withErrors: 9,
-  /** The same; of its event only the type comes back. */
+  /** An ask that expired, with only the type of its event. */
   expiredInPart: 10,
-  /** What the next incarnation can go on from: {@link StateOf}. */
+  /** The state from which the next incarnation can go on: {@link StateOf}. */
   state: 11,
   /** There is no such state; the payload says why. */
   stateless: 12,
@@ -91,33 +91,33 @@ export const REPORT = {
   /** A traced envelope was handled: {@link TraceReport}. */
   traced: 14,
   /**
-   * The state that comes with the next event, of which observers are not told yet; then `snapshot` brings none. Or the one
-   * in which a start has failed.
+   * The state that comes with the next event and is not shown to observers yet; then `snapshot` brings none. Or the
+   * state in which a start has failed.
    */
   ahead: 15,
-  /** What the thread is about to end with, as the thrower's own thread can still tell it: an error as it crosses. */
+  /** The error that the thread is about to end with, encoded by the thread, which knows it best. */
   uncaught: 16,
 } as const;
 
-/** An event that was emitted, or is for the parent. */
+/** Whether the report holds an event that was emitted, or is for the parent. */
 export function tellsEvent(kind: number): boolean {
   return kind === REPORT.emitted || kind === REPORT.parentEvent || kind === REPORT.withErrors;
 }
 
-/** How an envelope came to its end; times are milliseconds of the host's clock. */
+/** The end of an envelope; times are milliseconds of the host's clock. */
 export interface TraceReport {
   readonly address: string;
-  /** Address of the agent that sent it, empty when that is not known; undefined for the host. */
+  /** The address of the agent that sent the envelope, empty when it is not known; undefined for the host. */
   readonly from: string | undefined;
   readonly headers: TraceHeaders | null;
   readonly sentAt: number;
   readonly startedAt: number;
   readonly endedAt: number;
-  /** What its instance failed with in the turn. */
+  /** The failure of the instance in that turn. */
   readonly error?: WireError | undefined;
 }
 
-/** What an agent logs; `errors` stand in the fields. */
+/** A log line of an agent; `errors` stand in the fields. */
 export type LogReport = readonly [
   level: 'debug' | 'info' | 'warn' | 'error',
   message: string,
@@ -131,8 +131,8 @@ export interface DoneReport {
 }
 
 /**
- * The state of an instance, or `undefined` when it is still the one that was told before, and how many envelopes its slot
- * had handled by then, modulo 2^32.
+ * The state of an instance, or `undefined` when it is unchanged since it was last told, and how many envelopes its
+ * slot had handled by then, modulo 2^32.
  */
 export type StateOf = readonly [state: PersistedState | undefined, handled: number];
 
@@ -140,48 +140,48 @@ export interface LetterReport {
   readonly address: string;
   readonly reason: DeadLetterReason;
   readonly event: unknown;
-  /** Of its event only the type comes. */
+  /** Only the type of the event is included. */
   readonly inPart?: boolean;
-  /** With `unclonable`: what of the event cannot cross; else why who was sent to could not be started. */
+  /** With `unclonable`: what of the event cannot cross. Otherwise: why the recipient could not be started. */
   readonly why?: string | undefined;
-  /** With `poison`. */
+  /** Only with `poison`. */
   readonly evidence?: WireEvidence | undefined;
 }
 
-/** What an envelope is suspected of, as it crosses. */
+/** The evidence against a suspect envelope, as it crosses. */
 export interface WireEvidence {
   readonly cause: StopReason;
   readonly thread: string;
   readonly error: WireError;
 }
 
-/** The way from an instance to another, as the host has opened it. */
+/** A link from one instance to another, as the host has opened it. */
 export interface PeerLine {
-  /** Names the link, among all that there ever are. */
+  /** The number of the link, never used again. */
   readonly link: number;
   /** The thread at its other end; 0 for this one. */
   readonly peer: number;
-  /** Envelopes that may be queued or unacknowledged. */
+  /** The most envelopes that may be queued or unacknowledged. */
   readonly capacity: number;
   readonly maxBytes: number;
-  /** Whether its pool may be sent memory that threads share. */
+  /** Whether the recipient's pool accepts memory that threads share. */
   readonly sharedMemory: boolean;
 }
 
-/** Why there is none. */
+/** The reason why there is no link. */
 export interface NoPeerLine {
   readonly refused: 'unknown-address' | 'stopped';
-  /** Why who was sent to could not be started, where that was asked for. */
+  /** The reason why the recipient could not be started, where a start was asked for. */
   readonly error?: WireError;
 }
 
-/** What the host tells the thread of the one who is sent to. */
+/** The host's word to the recipient's thread about a new link. */
 export interface Admission {
   readonly link: number;
   readonly peer: number;
-  /** Where what is handled is counted. */
+  /** The index in the shared progress that counts handled envelopes. */
   readonly counted: number;
-  /** The slot of the instance. */
+  /** The slot of the recipient. */
   readonly slot: number;
   readonly from: string | undefined;
 }
@@ -189,26 +189,26 @@ export interface Admission {
 /** A link has ended with the incarnation at its other end. */
 export interface Severance {
   readonly link: number;
-  /** Envelopes that were handled there. */
+  /** The number of envelopes that were handled there. */
   readonly handled: number;
-  /** The first of the others was in hand when that happened. */
+  /** Present when the first of the others was in hand at that moment. */
   readonly suspect: WireEvidence | undefined;
-  /** Why the thread died, when it did; or why what it answered did not come. */
+  /** The reason for the thread's death, if it died; or the reason why its answers did not come. */
   readonly error: WireError | undefined;
-  /** Some of what was sent there could not be read: what was not handled is not sent again. */
+  /** Part of what was sent could not be read there: unhandled envelopes are not sent again. */
   readonly unread?: boolean;
 }
 
 export interface ErrorReport {
   readonly error: WireError;
   readonly snapshot: WireSnapshot;
-  /** It failed while it handled an envelope that the host had sent it. */
+  /** The instance failed while it handled an envelope from the host. */
   readonly inTurn?: boolean;
 }
 
 /**
- * What of a link holds values of several instances, for {@link LinkOptions.lists}: the items of a report, and the answers in
- * an ack. Events were measured when their mailbox took them.
+ * The messages of a link that hold values of several instances, for {@link LinkOptions.lists}: the items of a report,
+ * and the answers in an ack. Events were measured when their mailbox took them.
  */
 export const LISTS = {
   deliver: { call: 'measured', answer: 2 },
@@ -237,7 +237,7 @@ export type ThreadMethod =
   | 'dismiss'
   | 'severed';
 
-/** Names of the methods the host offers to a thread, and nothing else of it can be reached. */
+/** Names of the methods that the host offers to a thread; nothing else of the host can be reached. */
 export type HostMethod =
   | 'report'
   | 'acknowledge'
@@ -249,5 +249,5 @@ export type HostMethod =
   | 'unread'
   | 'inspected';
 
-/** What an instance may ask its host to do with a secret. */
+/** The uses of a secret that an instance may ask its host for. */
 export type SecretUseName = 'capability' | 'fetch' | 'value' | 'handle';

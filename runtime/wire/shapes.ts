@@ -15,22 +15,22 @@ import type {
 } from './protocol.ts';
 import type { WireChild, WireSnapshot } from './snapshot.ts';
 
-// What a thread says is looked at before it is believed: whoever runs there can say anything. Lists are walked up to their
-// first hole, because one with four thousand million of them takes no memory.
+// The host checks whatever a thread says, because code in a thread can say anything. Lists are walked up to their
+// first hole: a list with four thousand million of them takes no memory.
 
 /** An object with fields, as structured clone makes it; no list, map, date or memory. */
 export function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** Whether it may be of that type is another question. */
+/** Whether the value is an event; its type is not checked here. */
 export function isEvent(value: unknown): value is AnyEventObject {
   return (
     typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string'
   );
 }
 
-/** Whether `fits` takes all of a list. */
+/** Whether `fits` accepts every item of a list. */
 export function isListOf<T>(value: unknown, fits: (item: unknown) => item is T): value is readonly T[] {
   if (!Array.isArray(value)) return false;
   for (let i = 0; i < value.length; i++) if (!fits(value[i])) return false;
@@ -41,12 +41,12 @@ export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** What an error looks like is seen to when it is decoded. */
+/** The fields of the error are checked when it is decoded. */
 export function isWireError(value: unknown): value is WireError {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What else is wrong with one is seen to when they are put back. */
+/** The entries are checked further when the errors are put back. */
 export function isErrorsWithin(value: unknown): value is ErrorsWithin {
   return isListOf(value, (entry): entry is ErrorsWithin[number] => Array.isArray(entry));
 }
@@ -87,12 +87,12 @@ export function isStateOf(value: unknown): value is StateOf {
   return (state === undefined || isPersistedState(state)) && Number.isSafeInteger(handled);
 }
 
-/** Its state is looked at by itself: the instance has ended in any case. */
+/** The state in the report is checked separately: the instance has ended in any case. */
 export function isDoneReport(value: unknown): value is DoneReport {
   return isPlain(value) && isPlain(value['snapshot']);
 }
 
-/** The same. */
+/** The state in the report is checked separately, as for `isDoneReport`. */
 export function isErrorReport(value: unknown): value is ErrorReport {
   return isPlain(value) && isWireError(value['error']);
 }
@@ -101,7 +101,7 @@ export function isLogReport(value: unknown): value is LogReport {
   if (!Array.isArray(value) || value.length < 3) return false;
   const [level, message, fields, errors] = value as readonly unknown[];
   const isLevel = level === 'debug' || level === 'info' || level === 'warn' || level === 'error';
-  // The fields of a line are spread: bytes would be a field each.
+  // The fields of a line are spread, and bytes would be a field each.
   const areFields = typeof fields === 'object' && fields !== null && !ArrayBuffer.isView(fields);
   return isLevel && typeof message === 'string' && areFields && isErrorsOrNone(errors);
 }
@@ -134,7 +134,7 @@ function isTextOrNone(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string';
 }
 
-/** A hole is none. */
+/** A hole is no tag. */
 function isTag(value: unknown): value is string {
   return value !== undefined && typeof value !== 'object';
 }

@@ -2,7 +2,7 @@ import { MAX_LEVELS, sharesMemory } from '../mailbox/size.ts';
 import { encodeError, tryClone, type WireError } from './errors.ts';
 import { findErrors, type ErrorsWithin } from './errors-within.ts';
 
-/** A child actor as it appears in a mirrored snapshot: where it is and how it does, not the actor itself. */
+/** A child actor in a mirror: its place and its status, not the actor itself. */
 export interface WireChild {
   readonly id: string;
   readonly sessionId: string;
@@ -10,7 +10,7 @@ export interface WireChild {
   readonly status: string;
 }
 
-/** A snapshot as it crosses a thread, field by field: a machine's own snapshot can never be cloned whole. */
+/** A snapshot as it crosses a thread, field by field, because a machine's own snapshot can never be cloned whole. */
 export interface WireSnapshot {
   readonly status: 'active' | 'done' | 'error' | 'stopped';
   readonly value?: unknown;
@@ -24,7 +24,7 @@ export interface WireSnapshot {
   readonly error?: WireError;
   readonly tags?: readonly string[];
   readonly children?: Record<string, WireChild>;
-  /** Present when something in it could not be cloned; those parts are left out or replaced by a text. */
+  /** Present when a part could not be cloned; such parts are left out or replaced by a text. */
   readonly incomplete?: true;
 }
 
@@ -73,17 +73,17 @@ function encodeChild(child: ActorLike): WireChild {
   };
 }
 
-/** The same snapshot without what shares memory; only for those in which something does. */
+/** Returns the snapshot without shared memory; for snapshots that hold some. */
 export function toUnshared(wire: WireSnapshot): WireSnapshot {
   return { ...withoutSharedMemory(wire), incomplete: true };
 }
 
-/** The same value with a text in place of what shares memory; the value itself when nothing does. */
+/** Returns the value with a text in place of shared memory; the value itself when there is none. */
 export function withoutSharedMemory<T>(value: T): T {
   return sharesMemory(value) ? (clonable(value, false) as T) : value;
 }
 
-/** The same snapshot with everything replaced that structured clone refuses; only for those that need it. */
+/** Returns the snapshot with everything replaced that structured clone refuses; for snapshots that need it. */
 export function toClonable(wire: WireSnapshot): WireSnapshot {
   return {
     ...wire,
@@ -93,22 +93,22 @@ export function toClonable(wire: WireSnapshot): WireSnapshot {
   };
 }
 
-/** Levels that are shown: what crosses may be a little deeper, and the context stands in a snapshot. */
+/** The most levels that are shown: a message may be a little deeper, and the context stands in a snapshot. */
 const DEEPEST = MAX_LEVELS - 20;
 
 interface Copying {
-  /** Copies by what they are of. */
+  /** The copies, by their originals. */
   readonly seen: Map<object, unknown>;
   readonly mayShare: boolean;
 }
 
 function clonable(value: unknown, mayShare = true): unknown {
-  // The copy of the copy shows that it can be cloned.
+  // Copying the copy shows that it can be cloned.
   const copy = clonablePart(value, { seen: new Map(), mayShare }, 1);
   return (tryClone(copy) ?? { copy: '[unreadable]' }).copy;
 }
 
-/** Reading an agent's own objects may throw; that costs the part and not the thread. */
+/** Reading an agent's own objects may throw, which must cost the part and not the thread. */
 function clonablePart(value: unknown, copying: Copying, level: number): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null) return value;
@@ -128,7 +128,7 @@ function clonableObject(value: object, copying: Copying, level: number): unknown
   if (Array.isArray(value)) {
     const copy: unknown[] = [];
     seen.set(value, copy);
-    // Not item by item: a list that a thread made up may have four thousand million holes.
+    // Iterating over keys and not items, because a made-up list may have four thousand million holes.
     for (const key of Object.keys(value) as unknown as number[])
       copy[key] = clonablePart(value[key], copying, level);
     copy.length = value.length;
@@ -159,12 +159,12 @@ function clonableObject(value: object, copying: Copying, level: number): unknown
   seen.set(value, copy);
   for (const key of Object.keys(value)) {
     const part = clonablePart(read(value as Record<string, unknown>, key), copying, level);
-    // Not by assignment: `__proto__` is a field like any other here.
+    // An assignment would not do: `__proto__` is a field like any other here.
     if (part === undefined) continue;
     Object.defineProperty(copy, key, { value: part, configurable: true, enumerable: true, writable: true });
   }
   if (isPlain(value) || Object.keys(copy).length > 0) return copy;
-  // It had nothing but methods.
+  // The object had nothing but methods.
   seen.set(value, insteadOf(value));
   return insteadOf(value);
 }
@@ -174,21 +174,21 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** As from an object. */
+/** Whether the part is left out, as it would be from an object. */
 function isLeftOut(value: unknown): boolean {
   return typeof value === 'function' || typeof value === 'symbol';
 }
 
-/** What it is stands in its fields: it is plain, or of a class of the agent's own. */
+/** Whether the fields of the object are its content: it is plain, or of a class of the agent's own. */
 function hasFields(value: object): boolean {
   if (isPlain(value)) return true;
   if (ArrayBuffer.isView(value) || value instanceof Error || value instanceof URL) return false;
-  // A socket, a stream: its fields are nobody's business.
+  // The fields of a socket or a stream are internal.
   if ('on' in value && 'emit' in value) return false;
   return Object.values(value).some((part) => isLeftOut(part) || (typeof part === 'object' && part !== null));
 }
 
-/** The error itself is told beside the context, where it was found. */
+/** An error itself travels beside the context, with the place where it was found. */
 function insteadOf(value: object): unknown {
   if (value instanceof Error) return new Error(value.message);
   return value instanceof URL ? value.href : `[${value.constructor?.name ?? 'object'}]`;

@@ -5,7 +5,7 @@ export type { Movable } from '../mailbox/transfer.ts';
 
 const movables = arrayOf(
   'an array of ArrayBuffers, MessagePorts and web streams',
-  // A proxy that throws would throw where the event leaves.
+  // A proxy that throws here would throw again where the event leaves.
   (item) => isObject(item) && Object.getPrototypeOf(item) !== undefined,
 );
 

@@ -1,9 +1,11 @@
 import { isPromise, isProxy } from 'node:util/types';
 import { DEPTH_ADVICE, isTooDeep } from './leaving.ts';
 
-/** Parts of a value that are looked at; what is wrong in a larger one is said without its place. */
+/** The most parts of a value that are examined; a fault in a larger value is reported without its place. */
 const MOST_PARTS = 10_000;
-/** Keys of a path that are shown at each end, and characters of a key: a path is there to be read. */
+/**
+ * The most keys of a path that are shown at each end, and the most characters of a key: a path is there to be read.
+ */
 const SHOWN_KEYS = 6;
 const SHOWN_CHARACTERS = 50;
 
@@ -14,14 +16,14 @@ interface Place {
 }
 
 /**
- * Why a value cannot cross, with the path to what is wrong in it: keys and the kind of that part, never a value. Only
- * for values that were refused: it costs more than to clone them. Never throws.
+ * Explains why a value cannot cross, with the path to the fault: keys and the kind of the part, never a value. Only
+ * for values that were refused, because it costs more than cloning them. Never throws.
  */
 export function whyUnclonable(value: unknown): string {
   return findWhy(value) ?? 'something in it cannot be cloned';
 }
 
-/** The same; `undefined` when nothing is found that cannot. */
+/** Explains like {@link whyUnclonable}; `undefined` when no fault is found. */
 export function findWhy(value: unknown): string | undefined {
   try {
     if (isTooDeep(value)) return `${partOf(value)}${DEPTH_ADVICE}`;
@@ -36,7 +38,7 @@ export function findWhy(value: unknown): string | undefined {
   }
 }
 
-/** In which of its parts the depth is, where that can be said. */
+/** The part in which the nesting is too deep, where it can be found. */
 function partOf(value: unknown): string {
   for (const [key, part] of partsOf(value)) if (isTooDeep([[part]])) return `at ${shown(key)}: `;
   return '';
@@ -53,7 +55,7 @@ function findUnclonable(value: unknown): Place | undefined {
     if (seen.size > MOST_PARTS) return undefined;
     if (isActor(found) || isProxy(found) || isPromise(found)) return place;
     const parts = partsOf(found);
-    // What has no parts is whole or is to blame; what has some is to blame only for them.
+    // A part without parts of its own is whole or is to blame; any other is to blame only for its parts.
     if (parts.length === 0 && !isPlain(found) && !clones(found)) return place;
     for (const [key, part] of parts.toReversed()) open.push({ found: part, key, from: place });
   }
