@@ -110,14 +110,14 @@ const ASK_MS = 5000;
 /** Deadline of `deliver`: it waits for a queue, not for a conversation. */
 const DELIVER_MS = 30_000;
 
-/** Gives a twin what an agent reference has beyond an actor reference. */
+/** Adds to a twin the members that an agent reference has beyond an actor reference. */
 export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
   const { address } = instance;
   const notHandled = (ms: number): Error => tooLate(address, 'delivery', ms);
   const notAnswered = (ms: number): Error => tooLate(address, 'ask', ms);
   const { send } = twin;
   const methods: AgentRefMethods<AnyActorLogic> & Pick<AnyActorRef, 'send'> = {
-    // XState's development build throws for a string; here it is a dead letter like all that is no event.
+    // XState's development build throws for a string; here it becomes a dead letter, as everything does that is not an event.
     send: (event: unknown) => (typeof event === 'string' ? instance.inbox.accept(event) : send(event)),
     address,
     agent: instance.agent.name,
@@ -136,7 +136,7 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       try {
         const { timeoutMs, signal } = checkWait('ref.ask()', options, ASK_MS);
         const answer = instance.inbox.open('ask', event, { timeoutMs, signal, onTimeout: notAnswered });
-        // Of which type it is, only the caller knows.
+        // Only the caller knows the type.
         return answer as Promise<never>;
       } catch (error) {
         return Promise.reject(error);
@@ -164,7 +164,7 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
     },
     resume: () => instance.resume(),
     stop() {
-      // As a local actor is stopped: at once, whatever its instance still has to do.
+      // The twin stops as a local actor does: at once, whatever its instance still has to do.
       stopRoot(twin);
       return instance.stop();
     },

@@ -4,15 +4,15 @@ import type { Waiting } from '../mailbox/waiting.ts';
 import type { Berth } from './berth.ts';
 import type { CarriedAsk } from '../wire/protocol.ts';
 
-/** An ask that an instance has put off, and that its next incarnation is to answer, in another process. */
+/** An ask that an instance has put off, and that its next incarnation is to answer in another process. */
 export interface AskToCarry extends Pick<CarriedAsk, 'incarnation' | 'ask'> {
-  /** Milliseconds for which somebody still waits. */
+  /** Milliseconds for which the caller still waits. */
   readonly timeoutMs: number;
-  /** Is given what the ask comes to, and the tag under which it is known here. */
+  /** Called with the promise of the answer, and with the tag of the ask in this process. */
   readonly taken: (answer: Promise<unknown>, tag: Tag) => void;
 }
 
-/** The asks that one instance takes over from another process or thread, until it runs: from then on they are like its own. */
+/** The asks that an instance takes over from another process or thread; once it runs, they are like its own. */
 export class CarriedAsks {
   readonly #waiting: Waiting;
   readonly #address: string;
@@ -32,23 +32,23 @@ export class CarriedAsks {
     }
   }
 
-  /** Those that the instance takes along as it leaves one thread for another. */
+  /** Adds the asks that the instance takes along from one thread to another. */
   add(asks: readonly CarriedAsk[]): this {
     this.#asks.push(...asks);
     return this;
   }
 
-  /** For the thread. */
+  /** All asks, for the thread that is to answer them. */
   get all(): readonly CarriedAsk[] {
     return this.#asks;
   }
 
-  /** It runs, and may have answered some of them already. */
+  /** The instance runs: puts the asks off on its seat, except those that it has answered already. */
   seated({ deferred }: Pick<Berth, 'deferred'>, threadId: string): void {
     for (const { tag } of this.#asks.splice(0)) if (this.#waiting.isOf(tag, threadId)) deferred.add(tag);
   }
 
-  /** It will not run. */
+  /** Rejects all asks, because the instance will not run. */
   end(): void {
     const ended = (tag: Tag): void =>
       this.#waiting.reject(

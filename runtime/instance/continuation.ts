@@ -12,22 +12,22 @@ export interface ContinuationOptions {
   readonly id: string;
   readonly address: string;
   readonly input: unknown;
-  /** What `persist()` gave, to begin with. */
+  /** The state from `persist()` to begin with. */
   readonly snapshot: PersistedState | undefined;
-  /** What the instance put off in another process, and answers here. */
+  /** The asks that the instance put off in another process and answers here. */
   readonly asks?: readonly AskToCarry[] | undefined;
-  /** Keeps the state, when restarts are to go on from there. */
+  /** Keeps the state, when restarts are to continue from it. */
   readonly keeper?: Keeper | undefined;
-  /** Whether what the instance is sent may carry memory that threads share: the config of its pool says. */
+  /** Whether events for the instance may carry memory that threads share, by the config of its pool. */
   readonly sharedMemory: boolean;
   readonly effects: { readonly waiting: Waiting };
 }
 
-/** Where an instance goes on when it starts: from its input, a given or kept state, or the thread that it has left. */
+/** The state from which an instance starts: its input, a given or kept state, or that from the thread it has left. */
 export class Continuation {
   readonly #of: { readonly incarnation: number };
   readonly #options: ContinuationOptions;
-  /** What the instance took along from a thread that is replaced. */
+  /** The state that the instance took along from a thread that is replaced. */
   #moved: PersistedState | undefined;
   #carried: CarriedAsks | undefined;
 
@@ -37,19 +37,19 @@ export class Continuation {
     if (options.asks !== undefined) this.#carried = this.#carry(options.asks);
   }
 
-  /** The instance was given a state to begin with. */
+  /** Whether the instance was given a state to begin with. */
   get given(): boolean {
     return this.#options.snapshot !== undefined;
   }
 
-  /** Whether a restart goes on from the last state that the instance told. */
+  /** Whether a restart continues from the last state that the instance told. */
   get keepsState(): boolean {
     return this.#options.keeper?.keeps === true;
   }
 
   /**
-   * Finds out where to go on, when that is to be asked of the store. Resolves with the last incarnation that the store knows;
-   * rejects with `STORE_FAILED`.
+   * Loads the state to continue from; `undefined` without a store. Resolves with the last incarnation that the store
+   * knows; rejects with `STORE_FAILED`.
    */
   prepared(): Promise<number | undefined> | undefined {
     const { keeper, snapshot } = this.#options;
@@ -59,13 +59,13 @@ export class Continuation {
 
   async #load(keeper: Keeper): Promise<number | undefined> {
     const before = await keeper.load();
-    // What the instance was spawned with goes before what is stored.
+    // The snapshot of the spawn takes precedence over the stored one.
     const { snapshot } = this.#options;
     if (snapshot !== undefined) keeper.beginWith(snapshot);
     return before;
   }
 
-  /** What the thread is told to start. */
+  /** Returns the request with which the thread starts the instance. */
   request(slot: number, watched: boolean): ActivateRequest {
     const { agent, id, address, keeper, sharedMemory, snapshot } = this.#options;
     const asks = this.#carried?.all;
@@ -82,7 +82,7 @@ export class Continuation {
       exportName: agent.exportName,
       input,
       ...from,
-      // A move is none of the agent's business: its timers come when they were to come.
+      // The agent must not notice a move: its timers fire when they were due.
       timersPolicy: this.#moved === undefined ? agent.timers : 'deadline',
       tellsState: keeper !== undefined,
       mirror: agent.mirror,
@@ -92,34 +92,34 @@ export class Continuation {
     };
   }
 
-  /** The instance runs: the asks it carried are like its own, and a restart after that begins as it always does. */
+  /** The instance runs: the asks it carried are now like its own, and a later restart does not use the moved state. */
   begun(berth: Berth): void {
     this.#moved = undefined;
     this.#carried?.seated(berth, this.#options.agent.threadId);
   }
 
-  /** The instance has left its thread, and goes on with that state and those asks on another one. */
+  /** The instance has left its thread, and continues with that state and those asks on another one. */
   moved(state: PersistedState, asks: readonly CarriedAsk[]): void {
     this.#moved = state;
     if (asks.length > 0) this.#carried = (this.#carried ?? this.#carry([])).add(asks);
   }
 
-  /** The instance has left its thread and goes nowhere: nobody answers what it took along. */
+  /** The instance has left its thread and starts on no other: the asks it took along are rejected. */
   stranded(asks: readonly CarriedAsk[]): void {
     this.#carry([]).add(asks).end();
   }
 
-  /** What the instance took along from its thread is not gone on with. */
+  /** Drops the state that the instance took along from its thread. */
   dropped(): void {
     this.#moved = undefined;
   }
 
-  /** The instance gives up its seat: whatever asks it has not taken over by now, nobody answers. */
+  /** The instance gives up its seat: the asks that it has not taken over by now are rejected. */
   unseated(): void {
     this.#carried?.end();
   }
 
-  /** The state of the instance, as far as its thread has told it. */
+  /** Keeps the state that the thread has told. */
   keep(state: PersistedState): void {
     this.#options.keeper?.keep(state, this.#of.incarnation);
   }
@@ -128,7 +128,7 @@ export class Continuation {
     this.#options.keeper?.cannotKeep(why);
   }
 
-  /** Whatever follows begins anew. */
+  /** Forgets the kept state: the next start begins anew. */
   forget(): void {
     this.#options.keeper?.forget(this.#of.incarnation);
   }

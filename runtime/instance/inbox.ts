@@ -18,34 +18,34 @@ import type { MessageObserver } from '../mailbox/message-observer.ts';
 export interface InboxOptions {
   readonly agent: ResolvedAgent;
   readonly address: string;
-  /** Its pool may be sent shared memory. */
+  /** Whether events may carry memory that threads share. */
   readonly sharedMemory: boolean;
   readonly waiting: Waiting;
   readonly deadLetters: DeadLetters;
-  /** Tells of what is sent, if somebody listens. */
+  /** Observes what is sent; `undefined` when nobody listens. */
   readonly messages: Pick<MessageObserver, 'begin'> | undefined;
-  /** Gets every event, before it waits in the mailbox. */
+  /** Called with every event before it is queued. */
   readonly sent: ((event: object) => void) | undefined;
   readonly incarnation: () => number;
-  /** The instance has ended, or is about to. */
+  /** Whether the instance has ended, is about to end, or is quarantined. */
   readonly over: () => boolean;
-  /** What those hear who are not let in because it is quarantined, if it is, or because the runtime drains. */
+  /** Returns the error for senders while the instance is quarantined or the runtime drains; `undefined` otherwise. */
   readonly shut: () => Error | undefined;
-  /** Something waits in the mailbox. */
+  /** Called when the mailbox has something to send. */
   readonly ready: () => void;
-  /** Nobody waits for that envelope any more. */
-  readonly settled: (tag: Tag) => void;
-  /** An event is larger than the agent's `mailbox.warnBytes`. */
+  /** Called when nobody waits for that envelope any more. */
+  readonly unawaited: (tag: Tag) => void;
+  /** Called for an event that is larger than the agent's `mailbox.warnBytes`. */
   readonly large: (event: object, bytes: number) => void;
 }
 
-/** Envelopes that an incarnation was sent. */
+/** The envelopes that an incarnation was sent and left behind. */
 export interface Left {
   readonly mailbox: Mailbox;
   readonly incarnation: number;
 }
 
-/** The door of an instance: what is sent to it, is checked, and waits; and what becomes of what is not let in. */
+/** The door of an instance: checks, measures and queues what is sent, and makes dead letters of what it refuses. */
 export class Inbox {
   readonly mailbox: Mailbox;
   readonly #options: InboxOptions;
@@ -59,14 +59,14 @@ export class Inbox {
   accept(event: unknown): void {
     const { agent, address, messages } = this.#options;
     const sending = messages?.begin(agent.name, address, 'send');
-    const refused = this.#take(event, 0, NO_TERMS, sending?.trace);
+    const refused = this.#enqueue(event, 0, NO_TERMS, sending?.trace);
     sending?.ended(refused && refusal(address, refused));
   }
 
-  /** Why it was refused, if it was. */
-  #take(event: unknown, tag: Tag, terms: Terms, trace?: Trace): DeadLetterReason | undefined {
+  /** Queues an event; returns the reason if it was refused. */
+  #enqueue(event: unknown, tag: Tag, terms: Terms, trace?: Trace): DeadLetterReason | undefined {
     if (this.#options.over() || this.#options.shut() !== undefined) return this.refuse(event, tag, 'stopped');
-    // XState would take its own stop for the actor's end, of which nobody would hear.
+    // XState would take its own stop event for the end of the actor, and nobody would learn of that end.
     if (!isEvent(event) || event.type === 'xstate.stop')
       return this.refuse(event, tag, 'unclonable', notAnEvent());
     if (hasMoved(event)) return this.refuse(event, tag, 'unclonable', alreadyMoved());
@@ -90,7 +90,7 @@ export class Inbox {
     return undefined;
   }
 
-  /** Queues what the runtime itself has to tell, also when the mailbox is full. */
+  /** Queues an event of the runtime itself, also when the mailbox is full. */
   acceptControl(event: AnyEventObject): void {
     if (this.#options.over()) return;
     const size = measure(event, Infinity);
@@ -105,7 +105,7 @@ export class Inbox {
     let size;
     try {
       size = measure(event, maxBytes, this.#options.sharedMemory);
-      // Its system hangs on an actor; that is not what is wrong with it.
+      // An actor is large only because it leads to its whole system: the fault is that it cannot be cloned.
       if ((size === 'too-large' || size === 'too-deep') && Object.values(event).some(isActor))
         return 'unclonable';
     } catch {
@@ -117,7 +117,7 @@ export class Inbox {
     return size;
   }
 
-  /** Makes a dead letter of an event, and tells those who wait for it. */
+  /** Makes a dead letter of an event, and rejects whoever waits for it. */
   refuse(
     event: unknown,
     tag: Tag,
@@ -131,15 +131,15 @@ export class Inbox {
     if (tag === 0) return reason;
     const shut = reason === 'stopped' ? this.#options.shut() : undefined;
     const error = shut ?? refusal(address, reason, cause, why);
-    // Of what was in hand when it came to its end, nobody knows how far it came.
+    // Nobody knows how far the envelope in hand came before the end.
     if (reason === 'crashed' || reason === 'poison') waiting.reject(tag, error);
     else waiting.refuse(tag, error);
     return reason;
   }
 
   /**
-   * An envelope of the mailbox, the first or one that is `behind` it, was in hand when its handling, or the thread, came
-   * to its end.
+   * Makes the suspect a dead letter: the envelope that was in hand when its handling, or the thread, ended. It is the
+   * first of the mailbox, or the one that is `behind` places after it.
    */
   suspect(evidence: Evidence, behind = 0, { mailbox, incarnation }: Left = this.#own()): void {
     const { address, deadLetters, waiting } = this.#options;
@@ -150,7 +150,7 @@ export class Inbox {
     });
   }
 
-  /** Queues an event that somebody waits for. `depth` asks led to it. */
+  /** Queues an event for a caller who waits for its outcome. `depth` asks led to it. */
   open(
     kind: 'ask' | 'delivery',
     event: unknown,
@@ -165,14 +165,14 @@ export class Inbox {
       depth = 0,
     }: WaitOptions & { readonly depth?: number },
   ): Promise<unknown> {
-    const { agent, address, messages, settled, waiting } = this.#options;
+    const { agent, address, messages, unawaited: settled, waiting } = this.#options;
     const of = agent.threadId;
     const options = { timeoutMs, signal, onTimeout, expiresMs, refused, throws, putOff, of, settled };
     const sending = messages?.begin(agent.name, address, kind === 'ask' ? 'ask' : 'deliver');
     const answer = waiting.open(
       kind,
       options,
-      (tag, deadline) => void this.#take(event, tag, termsOf(deadline, depth), sending?.trace),
+      (tag, deadline) => void this.#enqueue(event, tag, termsOf(deadline, depth), sending?.trace),
     );
     if (sending !== undefined) {
       answer.then(
@@ -183,7 +183,7 @@ export class Inbox {
     return answer;
   }
 
-  /** Queues the event of a dead letter. Settles when it was handled or refused, however long that takes. */
+  /** Queues the event of a dead letter. Settles when the event was handled or refused, without a deadline. */
   replay(event: unknown, begun: (tag: Tag) => void): Promise<unknown> {
     const { agent, address, waiting } = this.#options;
     const options = {
@@ -193,18 +193,18 @@ export class Inbox {
     };
     return waiting.open('delivery', options, (tag) => {
       begun(tag);
-      this.#take(event, tag, NO_TERMS);
+      this.#enqueue(event, tag, NO_TERMS);
     });
   }
 
-  /** The thread found that the time of an ask was up. */
+  /** Makes a dead letter of an ask whose deadline the thread found passed. `whole`: the thread sent back the whole event. */
   expiredInThread(event: unknown, whole: boolean): void {
     this.mailbox.unhandled();
     if (!whole && typeof event === 'object' && event !== null) setMoved(event);
     this.refuse(event, 0, 'expired');
   }
 
-  /** The instance ended; what had moved to its thread with an event is gone with it. */
+  /** Refuses, after an incarnation ended, the events whose memory had moved to its thread and is gone with it. */
   refuseMoved(cause: unknown): void {
     if (!anyMarked()) return;
     this.mailbox.discardUnless(
@@ -213,7 +213,7 @@ export class Inbox {
     );
   }
 
-  /** What waits, for another instance; who awaits something in it hears that this one was stopped. */
+  /** Takes out the events that wait, for another instance; an event with somebody who waits for it is refused as `stopped`. */
   takeQueued(): AnyEventObject[] {
     const waiting: AnyEventObject[] = [];
     this.mailbox.discardQueued((event, tag) => {
@@ -223,13 +223,13 @@ export class Inbox {
     return waiting;
   }
 
-  /** The runtime drains: what has not left yet is handled as well, or is not, as the config has it. */
+  /** The runtime drains: events that have not left yet are still handled, or refused, as the agent's `drain` says. */
   drain(): void {
     if (this.#options.agent.drain === 'finish') return;
     this.mailbox.discardQueued((event, tag) => this.refuse(event, tag, 'stopped'));
   }
 
-  /** Nothing will be handled any more: of what waits here, or of what a thread had that the instance left behind. */
+  /** Refuses everything that waits in the mailbox, or in one that the instance left behind with a thread. */
   close({ mailbox, incarnation }: Left = this.#own()): void {
     mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped', undefined, undefined, incarnation));
   }

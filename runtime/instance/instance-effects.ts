@@ -8,7 +8,7 @@ import type { Scrubber } from '../secrets/scrub/scrubber.ts';
 import type { InstancePhase } from './life.ts';
 import type { PeerSeat } from './peer.ts';
 
-/** An instance, as its runtime needs it to act for it. */
+/** The facts of an instance that its runtime needs to act for it. */
 export interface InstanceFacts {
   readonly agent: ResolvedAgent;
   readonly id: string;
@@ -16,49 +16,49 @@ export interface InstanceFacts {
   readonly incarnation: number;
   readonly supervision: ResolvedAgent['supervision'];
   readonly phase: InstancePhase;
-  /** It has ended, is about to, or is quarantined: it takes nothing. */
+  /** The instance has ended, is about to end, or is quarantined: it accepts nothing. */
   readonly over: boolean;
 }
 
-/** What an instance has its runtime do. */
+/** The services that an instance gets from its runtime. */
 export interface InstanceEffects {
   readonly clock: Clock;
   readonly waiting: Waiting;
   readonly deadLetters: DeadLetters;
-  /** Knows what no error and no saved state may carry. */
+  /** Finds and removes values of secrets, which no error and no saved state may carry. */
   readonly scrubber: Scrubber;
-  /** Tells of what is sent, if somebody listens. */
+  /** Observes what is sent; absent when nobody listens. */
   readonly messages?: Pick<MessageObserver, 'begin'> | undefined;
-  /** Gets every event, before it waits in the mailbox. */
+  /** Called with every event before it is queued. */
   readonly sent?: ((event: object) => void) | undefined;
-  /** Envelopes that other agents sent to this seat and were handled. */
+  /** Returns the number of envelopes handled on this seat that other agents sent. */
   fromPeers(seat: PeerSeat): number;
-  /** Ask the supervisor for a place in the pool. */
+  /** Asks the supervisor for a seat in the pool. */
   place(instance: InstanceFacts): void;
   /** An event is larger than the agent's `mailbox.warnBytes`. */
   large(instance: InstanceFacts, event: object, bytes: number): void;
-  /** Why nothing more is let in anywhere, if that is so. */
+  /** Returns the error for senders while the runtime accepts nothing more; `undefined` otherwise. */
   draining(): Error | undefined;
-  /** Have the supervisor decide what becomes of it. */
+  /** Reports the end of an incarnation to the supervisor, which decides what follows. */
   ended(
     instance: InstanceFacts,
     kind: 'done' | 'failed',
     how: { readonly reason: StopReason; readonly error: unknown },
   ): void;
-  /** Have the supervisor begin anew with a quarantined one. Throws when the runtime stops. */
+  /** Asks the supervisor to restart a quarantined instance. Throws when the runtime stops. */
   resume(instance: InstanceFacts): void;
-  /** It runs, in its thread. */
+  /** The instance runs in its thread. */
   running(instance: InstanceFacts): void;
-  /** It has left thread `from` of its pool, which is being replaced, and needs another place. */
+  /** The instance has left thread `from` of its pool, which is being replaced, and needs another seat. */
   moving(instance: InstanceFacts, from: number): void;
-  /** It has left its thread, and no other can be started: ask again for a place. */
+  /** Asks again for a seat, later: the instance has left its thread, and no other could be started. */
   placeLater(instance: InstanceFacts): void;
-  /** It was ended with another of its group. */
+  /** The incarnation was ended with another of its group. */
   down(instance: InstanceFacts): void;
-  /** It is quarantined. */
+  /** The instance is quarantined. */
   quarantined(instance: InstanceFacts): void;
-  /** It is gone for good. */
+  /** Nothing is left of the instance. */
   gone(instance: InstanceFacts): void;
-  /** Somebody who watches it threw. */
+  /** A listener of `watch` threw. */
   watcherThrew(instance: InstanceFacts, error: unknown): void;
 }

@@ -43,7 +43,7 @@ describe('an instance that starts', () => {
     const { instance } = lone;
     const ends = watching(lone);
     lone.place();
-    const waiting = outcome(instance.place());
+    const waiting = outcome(instance.seated());
     instance.startFailed(failure, 'init-timeout');
     expect(lone.since()).toEqual(['end', 'gone']);
     expect(lone.twin.heard).toMatchObject([{ type: 'holdfast.failed', error: failure }]);
@@ -97,7 +97,7 @@ describe('an instance that failed', () => {
     const { instance } = lone;
     lone.run();
     instance.failed(failure);
-    const waiting = outcome(instance.place());
+    const waiting = outcome(instance.seated());
     const error = instance.giveUp();
     expect(await waiting).toBe('AGENT_QUARANTINED');
     expect(error).toMatchObject({ code: 'AGENT_QUARANTINED', cause: failure });
@@ -105,7 +105,7 @@ describe('an instance that failed', () => {
     expect(lone.twin.alive).toBe(false);
     instance.inbox.accept({ type: 'note' });
     expect(lone.letters.list()).toMatchObject([{ reason: 'stopped', event: { type: 'note' } }]);
-    expect(await outcome(instance.place())).toBe('AGENT_QUARANTINED');
+    expect(await outcome(instance.seated())).toBe('AGENT_QUARANTINED');
     lone.since();
     const resumed = instance.resume();
     expect(lone.since()).toEqual(['resume']);

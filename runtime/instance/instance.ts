@@ -19,20 +19,20 @@ import { RunsGate } from './runs-gate.ts';
 import { TwinLine, type InstanceEnd } from './twin-line.ts';
 import { Watchers } from './watchers.ts';
 
-/** How long a stopped instance gets in its thread. */
+/** Milliseconds that a stopped instance gets to end in its thread. */
 const STOP_MS = 5000;
 
 export interface InstanceOptions extends ContinuationOptions {
-  /** What happens after it ended without having been told to. */
+  /** The policy for an instance that ends without having been told to. */
   readonly supervision: ResolvedAgent['supervision'];
-  /** What is remembered of its failures; those of a group share it. */
+  /** The log of its failures; the instances of a group share one. */
   readonly failures: FailureLog;
   /** Whether a machine of the user is its parent, or only its pool. */
   readonly parent: 'machine' | 'pool';
   readonly effects: InstanceEffects;
 }
 
-/** One instance as the host knows it: its mailbox, its place on a thread, and its twin. */
+/** One instance as the host knows it: its mailbox, its seat on a thread, and its twin. */
 export class Instance implements PeerInstance, InstanceFacts {
   readonly agent: ResolvedAgent;
   readonly id: string;
@@ -40,13 +40,13 @@ export class Instance implements PeerInstance, InstanceFacts {
   readonly supervision: ResolvedAgent['supervision'];
   readonly sharedMemory: boolean;
   readonly inbox: Inbox;
-  /** Where it goes on when it starts. */
+  /** The state from which the instance continues when it starts. */
   readonly continuation: Continuation;
-  /** The way back to its twin. */
+  /** The line back to the twin. */
   readonly twin: TwinLine;
-  /** What other agents sent it over links that have ended. */
+  /** The number of envelopes handled that other agents sent over links that have ended. */
   handledFromPeers = 0;
-  /** Those who want to know when it ends. */
+  /** The listeners for its end. */
   readonly watchers: Watchers;
   readonly #effects: InstanceEffects;
   readonly #failures: FailureLog;
@@ -57,7 +57,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   #first = 1;
   #watched = false;
   #watchedAtStart = false;
-  /** The pool is asked for a place. */
+  /** The instance has asked the pool for a seat. */
   #due = true;
   #end: Exclude<InstanceEnd, { kind: 'stopped' }> | undefined;
   #quarantine: QuarantineError | undefined;
@@ -85,7 +85,7 @@ export class Instance implements PeerInstance, InstanceFacts {
       over: () => this.over,
       shut: () => this.#quarantine ?? this.#effects.draining(),
       ready: () => this.#berth?.ready(),
-      settled: (tag) => void this.#berth?.deferred.delete(tag),
+      unawaited: (tag) => void this.#berth?.deferred.delete(tag),
       large: (event, bytes) => this.#effects.large(this, event, bytes),
     });
     this.continuation = new Continuation(this, options);
@@ -97,7 +97,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     return this.inbox.mailbox;
   }
 
-  /** Settles when it first runs in its thread. */
+  /** Settles when the instance first runs in its thread, or will not. */
   get started(): Promise<void> {
     return this.#gate.started;
   }
@@ -106,12 +106,12 @@ export class Instance implements PeerInstance, InstanceFacts {
     return this.#phase;
   }
 
-  /** It has ended, is about to, or is quarantined: it takes nothing. */
+  /** The instance has ended, is about to end, or is quarantined: it accepts nothing. */
   get over(): boolean {
     return isOver(this.#phase);
   }
 
-  /** Why it is quarantined, if it is. */
+  /** The error of the quarantine, while the instance is quarantined. */
   get quarantine(): QuarantineError | undefined {
     return this.#quarantine;
   }
@@ -120,22 +120,22 @@ export class Instance implements PeerInstance, InstanceFacts {
     return this.#incarnation;
   }
 
-  /** Restarts since it was spawned. */
+  /** The number of restarts since the spawn. */
   get restarts(): number {
     return this.#incarnation - this.#first;
   }
 
-  /** It goes on where another incarnation has stopped, here or in another runtime. */
+  /** The instance continues from where another incarnation stopped, here or in another runtime. */
   get continues(): boolean {
     return this.#incarnation > 1 || this.continuation.given;
   }
 
-  /** Node's id of the thread it runs on; -1 while it has none. */
+  /** Node's id of the thread that hosts the instance; -1 while it has none. */
   get thread(): number {
     return this.#berth?.thread ?? -1;
   }
 
-  /** The event changes its phase, or `false`: what is not of its life now changes nothing. */
+  /** Changes the phase; returns `false`, and changes nothing, when the current phase does not list the event. */
   #lives(event: LifeEvent): boolean {
     const phase = phaseAfter(this.#phase, event);
     if (phase === undefined) return false;
@@ -145,19 +145,19 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   // --- towards the instance -------------------------------------------------------------------------------
 
-  /** Why an ask that it put off has no answer, unless it failed or its thread did. */
+  /** The error for an ask that the instance put off, when neither the instance nor its thread failed. */
   ending(): HoldfastError {
     if (this.#phase !== 'restarting') return this.#quarantine ?? this.#stopped();
     const advice = 'it was ended with another instance of its group and is restarted; ask again';
     return refusal(this.address, 'stopped', undefined, advice);
   }
 
-  /** Resolves when all it was sent has left its mailbox; what waits there in quarantine is not handled. */
-  settled(): Promise<void> {
+  /** Resolves when everything sent so far has left the mailbox; at once in quarantine, where events wait unhandled. */
+  passed(): Promise<void> {
     return this.#quarantine === undefined ? this.mailbox.passed() : Promise.resolve();
   }
 
-  /** Puts a question to the thread, after everything that was sent before has been handled. */
+  /** Asks the thread a question after everything sent before has been handled. Rejects with `ASK_TIMEOUT`. */
   async query(method: Question, timeoutMs: number, ...args: readonly unknown[]): Promise<unknown> {
     const late = (): Error =>
       new HoldfastError('ASK_TIMEOUT', `${this.address} did not answer ${method}() within ${timeoutMs} ms`);
@@ -165,11 +165,11 @@ export class Instance implements PeerInstance, InstanceFacts {
       await this.#untilRunning();
       await this.mailbox.passed();
       for (;;) {
-        const berth = await this.place();
+        const berth = await this.seated();
         try {
           return await berth.ask(method, ...args);
         } catch (error) {
-          // It ended in between; the next incarnation may answer.
+          // The incarnation ended in between; the next one may answer.
           if (berth === this.#berth)
             throw hasEnded(error) ? this.#stopped() : this.#effects.scrubber.scrub(error);
         }
@@ -178,7 +178,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     return within(this.#effects.clock, timeoutMs, answer(), late);
   }
 
-  /** The asks that it has put off and that somebody waits for in this process, as its incarnation knows them. */
+  /** Resolves with the asks that the incarnation has put off and that a caller in this process still waits for. */
   async putOff(timeoutMs: number): Promise<readonly CarriedAsk[]> {
     const asks = (await this.query('putOff', timeoutMs)) as readonly CarriedAsk[];
     const deferred = this.#berth?.deferred;
@@ -202,21 +202,21 @@ export class Instance implements PeerInstance, InstanceFacts {
     if (this.#berth?.begun === true) this.#berth.watch(watched);
   }
 
-  /** Ends it: in its thread, then here, after `turn`. Idempotent; resolves when nothing of it is left. */
+  /** Ends the instance in its thread and then, after `turn`, here. Idempotent; resolves when nothing is left of it. */
   stop(reason: 'stopped' | 'shutdown' = 'stopped', turn?: Promise<unknown>): Promise<void> {
     return (this.#stopping ??= this.#stop(reason, turn));
   }
 
-  /** Begins anew with a quarantined instance; resolves when it runs. */
+  /** Restarts a quarantined instance; resolves when it runs. */
   async resume(): Promise<void> {
     const before = this.#quarantine;
     if (before !== undefined) this.#effects.resume(this);
-    // In a group it may have to wait for the others, and stays quarantined until then.
+    // An instance of a group may have to wait for the others, and stays quarantined until then.
     if (before !== undefined && this.#quarantine === before) await this.#gate.next();
     else await this.#untilRunning();
   }
 
-  /** Ends this incarnation in its thread, with another of its group; the supervisor says when the next one begins. */
+  /** Ends this incarnation together with another of its group; the supervisor says when the next one begins. */
   pause(): void {
     if (this.#lives('pause')) void this.#letGo();
   }
@@ -238,7 +238,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     if (this.#incarnation === incarnation) this.#effects.down(this);
   }
 
-  /** Its twin was stopped by its parent, and needs not be told. */
+  /** Ends the instance after its twin was stopped by the twin's parent; the twin is told nothing more. */
   twinStopped(): Promise<void> {
     this.twin.cut();
     return this.stop();
@@ -255,15 +255,15 @@ export class Instance implements PeerInstance, InstanceFacts {
     const { clock } = this.#effects;
     try {
       const left = berth.leave();
-      // Who shuts everything down ends the threads as well that do not answer.
+      // No deadline at a shutdown, which also ends the threads that do not answer.
       await (reason === 'shutdown' ? left : within(clock, STOP_MS, left, () => this.#stopped()));
     } catch {
-      // The thread is gone or does not answer; either way this instance is no longer spoken to.
+      // The thread is gone or does not answer; either way the host no longer talks to this instance.
       this.#cut = true;
     }
   }
 
-  /** It has ended, and its thread did not stop it: what it had begun there was not cleaned up. */
+  /** The instance ended without being stopped by its thread: what it had begun there was not cleaned up. */
   get cut(): boolean {
     return this.#cut;
   }
@@ -275,16 +275,16 @@ export class Instance implements PeerInstance, InstanceFacts {
     return this.continuation.request(slot, this.#watched);
   }
 
-  /** Finds out where it goes on, when that is to be asked of the store. */
+  /** Loads the state to continue from when there is a store; `undefined` when there is nothing to wait for. */
   prepared(): Promise<void> | undefined {
     return this.continuation.prepared()?.then((before) => {
       if (before !== undefined) this.#first = this.#incarnation = before + 1;
     });
   }
 
-  /** It has left its thread in order to go on, as the same incarnation, on another one. */
+  /** The instance has left its thread to continue, as the same incarnation, on another one. */
   departed(state: PersistedState, asks: readonly CarriedAsk[] = []): void {
-    // One that is being ended with its group goes nowhere.
+    // An instance that is being ended with its group does not move.
     if (!this.#lives('depart')) return this.continuation.stranded(asks);
     this.#due = true;
     const from = this.#berth?.n ?? 0;
@@ -293,7 +293,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#effects.moving(this, from);
   }
 
-  /** The pool has given it a seat; `false` when it has one already or needs none any more. */
+  /** Takes the seat that the pool has given; returns `false` when the instance has a seat or needs none any more. */
   placed(berth: Berth): boolean {
     if (!this.#due || this.#berth !== undefined || this.over) return false;
     this.#due = false;
@@ -301,19 +301,19 @@ export class Instance implements PeerInstance, InstanceFacts {
     return true;
   }
 
-  /** Whether it is to start there. */
+  /** Whether the instance is to start on that seat. */
   awaits(berth: Berth): boolean {
     return this.#berth === berth && !this.over;
   }
 
-  /** The pool has no place for it. */
+  /** The pool has no seat for the instance. */
   refused(error: HoldfastError, reason: StopReason): void {
     if (!this.#due || this.over) return;
     this.#due = false;
     this.unplaced(error, reason);
   }
 
-  /** No thread could be started for it. One that only moves has lost nothing, and waits until one can. */
+  /** No thread could be started. An instance that only moves has lost nothing, and waits until a thread can start. */
   unplaced(error: unknown, reason: StopReason = 'error'): void {
     if (this.#phase !== 'moving') return this.startFailed(error, reason);
     this.#unseat();
@@ -321,28 +321,28 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#effects.placeLater(this);
   }
 
-  /** Its seat, as soon as it runs; rejects when it has ended. */
-  async place(): Promise<Berth> {
+  /** Resolves with the seat as soon as the instance runs; rejects when it has ended. */
+  async seated(): Promise<Berth> {
     for (;;) {
       await this.#untilRunning();
-      // It may have ended since, or moved.
+      // The instance may have ended or moved since.
       if (this.#berth !== undefined && this.#phase === 'running') return this.#berth;
     }
   }
 
-  /** Whether its seat is still that one. */
+  /** Whether the instance runs on that seat. */
   sits(seat: PeerSeat): boolean {
     return this.#berth === seat && this.#phase === 'running';
   }
 
-  /** Envelopes handled since it was spawned, over all incarnations and senders. */
+  /** The number of envelopes handled since the spawn, over all incarnations and senders. */
   get handled(): number {
     return (
       this.mailbox.handled + this.handledFromPeers + (this.#berth ? this.#effects.fromPeers(this.#berth) : 0)
     );
   }
 
-  /** Whether it is there that it runs now; a late start leaves it behind on a seat that it no longer has. */
+  /** Whether the instance still has that seat; after a late start it may not. */
   holds(berth: Berth): boolean {
     return this.#berth === berth;
   }
@@ -352,7 +352,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.continuation.begun(this.#berth);
     this.#gate.open();
     this.#effects.running(this);
-    // It was told with the activation; a watch may have been opened or closed since.
+    // The activation carried whether to mirror; an observer may have come or gone since.
     if (this.#watched !== this.#watchedAtStart) this.watch(this.#watched);
   }
 
@@ -368,7 +368,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     }
   }
 
-  /** Another runtime has gone on with it: here it ends, and is not started again. */
+  /** Ends the instance here for good, because another runtime has continued with its address. */
   async fenced(error: HoldfastError): Promise<void> {
     const told = this.#phase === 'restarting' || this.#phase === 'quarantined';
     if (!this.#lives('fence')) return;
@@ -383,7 +383,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#endedWith('done', 'done');
   }
 
-  /** `snapshot` is the last one it had, where that is known. */
+  /** The incarnation has failed. `snapshot` is its last one, where that is known. */
   failed(error: unknown, reason: StopReason = 'error', snapshot?: WireSnapshot): void {
     this.#end = { kind: 'failed', error: this.#effects.scrubber.scrub(error), snapshot };
     this.#endedWith('failed', reason);
@@ -414,7 +414,7 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   // --- what the supervisor decided ------------------------------------------------------------------------
 
-  /** The next incarnation begins; what waits in the mailbox is for it. */
+  /** Begins the next incarnation, which gets the events that wait in the mailbox. */
   restart(): void {
     const isQuarantined = this.#phase === 'quarantined';
     if (!this.#lives('restart')) return;
@@ -427,14 +427,14 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.twin.revive();
   }
 
-  /** It stays ended, as it ended. */
+  /** Makes the end of the last incarnation the end of the instance. */
   finishEnded(): void {
     this.#finish(this.#end ?? { kind: 'failed', error: undefined });
   }
 
   /**
-   * It failed too often, or `because` of its group did: it keeps its address and its mailbox, and takes nothing more
-   * until it is resumed.
+   * Quarantines the instance, which failed too often, or of whose group `because` did: it keeps its address and its
+   * mailbox, and accepts nothing more until it is resumed.
    */
   giveUp(because?: Instance): QuarantineError | undefined {
     if (!this.#lives('give-up')) return undefined;
@@ -454,7 +454,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#gate.shut(error);
     this.mailbox.release();
     this.#effects.quarantined(this);
-    // One that is quarantined again before it began anew has ended already.
+    // The twin of an instance that is quarantined again before it restarted has ended already.
     if (!again) this.twin.end({ type: 'holdfast.failed', error });
     return error;
   }
@@ -463,13 +463,13 @@ export class Instance implements PeerInstance, InstanceFacts {
     const last = this.twin.last(end);
     if (!this.#lives('finish')) return;
     const stopped = end.kind === 'stopped' ? end.reason : undefined;
-    // At a shutdown it only pauses, and who never ran has nothing to say about what is stored.
+    // A shutdown only pauses the instance, and one that never ran must not delete what is stored.
     if (stopped === 'stopped' || (stopped === undefined && this.#gate.opened)) this.continuation.forget();
-    // With the quarantine its twin has ended already.
+    // The twin has ended with the quarantine.
     const isTold = this.#quarantine === undefined;
     this.#quarantine = undefined;
     this.watchers.finished(stopped && this.#ending(stopped));
-    // All places are given back at once when everything ends.
+    // A shutdown gives back all seats at once.
     this.#unseat(stopped !== 'shutdown');
     if (end.kind === 'failed') this.#gate.shut(end.error);
     else if (this.#gate.awaited) this.#gate.shut(this.#stoppedBy(stopped));

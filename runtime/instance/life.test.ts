@@ -185,7 +185,7 @@ describe('the life of an instance', () => {
         const wrongs: string[] = [];
         for (const step of [...steps, 'stop', 'left'] as const) {
           if (!model.can(step)) continue;
-          waiting.push(instance.place().catch(() => {}));
+          waiting.push(instance.seated().catch(() => {}));
           happen(real, step);
           model.take(step);
           if (step === 'left' || step === 'died') await settled();

@@ -7,7 +7,7 @@ export type InstancePhase =
   | 'stopping'
   | 'ended';
 
-/** What changes the life of an instance: see {@link life}. */
+/** An event that may change the phase of an instance; {@link life} says which does when. */
 export type LifeEvent =
   | 'run'
   | 'depart'
@@ -22,19 +22,19 @@ export type LifeEvent =
 type Ways = Readonly<Partial<Record<LifeEvent, InstancePhase>>>;
 
 /**
- * The life of an instance as a state chart: what changes its phase, and to which. An event that a phase does not list
- * leaves an instance of that phase as it is. Plain data, and the configuration of an XState machine, so that it can be
- * drawn and simulated.
+ * The life of an instance as a state chart: each phase, with the events that change it and the next phase of each. An
+ * event that a phase does not list changes nothing. The chart is plain data and the configuration of an XState machine,
+ * so that it can be drawn and simulated.
  *
- * - `run`: its thread has started it
- * - `depart`: it has left its thread in order to go on, as the same incarnation, on another one
- * - `end`: its incarnation has ended by itself or with its thread; the supervisor decides what follows
- * - `pause`: its incarnation is to end with another of its group; the supervisor says when the next one begins
+ * - `run`: the thread has started the instance
+ * - `depart`: the instance has left its thread to continue, as the same incarnation, on another one
+ * - `end`: the incarnation has ended by itself or with its thread; the supervisor decides what follows
+ * - `pause`: the incarnation is to end with another of its group; the supervisor says when the next one begins
  * - `restart`: the next incarnation begins
- * - `give-up`: it failed too often, or another of its group did
- * - `fence`: another runtime has gone on with it
- * - `stop`: somebody ends it
- * - `finish`: nothing of it is left
+ * - `give-up`: the instance failed too often, or another of its group did
+ * - `fence`: another runtime has continued with the address
+ * - `stop`: the instance is stopped
+ * - `finish`: nothing is left of the instance
  */
 export const life = {
   id: 'instance',
@@ -90,7 +90,7 @@ export const life = {
     quarantined: {
       on: {
         restart: 'restarting',
-        // It failed again before it began anew.
+        // The instance failed again before its restart.
         'give-up': 'quarantined',
         fence: 'stopping',
         stop: 'stopping',
@@ -99,7 +99,7 @@ export const life = {
     },
     stopping: {
       on: {
-        // Decided before it was stopped: that incarnation is counted, and does not begin.
+        // A restart decided before the stop: its incarnation is counted, and does not begin.
         restart: 'stopping',
         stop: 'stopping',
         finish: 'ended',
@@ -113,13 +113,13 @@ export const life = {
   readonly states: Readonly<Record<InstancePhase, { readonly on: Ways }>>;
 };
 
-/** The phase that an event leads to; `undefined`: the event changes nothing. */
+/** Returns the phase that an event leads to; `undefined` when the event changes nothing. */
 export function phaseAfter(phase: InstancePhase, event: LifeEvent): InstancePhase | undefined {
   const { on }: { readonly on: Ways } = life.states[phase];
   return on[event];
 }
 
-/** The instance has ended, is about to, or is quarantined: it takes nothing. */
+/** Whether an instance in that phase accepts nothing: it has ended, is about to end, or is quarantined. */
 export function isOver(phase: InstancePhase): boolean {
   return phase === 'ended' || phase === 'stopping' || phase === 'quarantined';
 }

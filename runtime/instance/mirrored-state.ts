@@ -3,7 +3,7 @@ import { decodeError } from '../wire/errors.ts';
 import { restoreErrors } from '../wire/errors-within.ts';
 import type { WireSnapshot } from '../wire/snapshot.ts';
 
-/** The mirrored state a wire snapshot stands for; what it does not carry is left as it was. Its shape has been looked at. */
+/** Returns the mirrored state of a wire snapshot whose shape was checked; fields that it lacks stay as they were. */
 export function stateFrom(wire: WireSnapshot): Partial<TwinState> {
   return {
     value: wire.value,

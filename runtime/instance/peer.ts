@@ -3,24 +3,24 @@ import type { Subscription } from 'xstate';
 import type { Admission, Severance } from '../wire/protocol.ts';
 import type { WatchListener } from './watchers.ts';
 
-/** An instance, as the broker needs it. */
+/** An instance as the broker needs it. */
 export interface PeerInstance {
   readonly address: string;
   readonly agent: { readonly capacity: number; readonly maxBytes: number };
   readonly sharedMemory: boolean;
   readonly incarnation: number;
-  /** It has ended, is about to, or is quarantined: it takes nothing. */
+  /** The instance has ended, is about to end, or is quarantined: it accepts nothing. */
   readonly over: boolean;
-  /** Envelopes that other agents sent it over links that have ended, and that were handled. */
+  /** The number of envelopes handled that other agents sent over links that have ended. */
   handledFromPeers: number;
   readonly watchers: { watch(listener: WatchListener): Subscription };
-  /** Its seat, as soon as it runs; rejects when it has ended. */
-  place(): Promise<PeerSeat>;
-  /** Whether it runs on that seat. */
+  /** Resolves with the seat as soon as the instance runs; rejects when it has ended. */
+  seated(): Promise<PeerSeat>;
+  /** Whether the instance runs on that seat. */
   sits(seat: PeerSeat): boolean;
 }
 
-/** A thread, as the broker needs it. */
+/** A thread as the broker needs it. */
 export interface PeerThread {
   readonly pool: string;
   /** Takes a port to another thread. */
@@ -28,41 +28,41 @@ export interface PeerThread {
   admit(admission: Admission): Promise<boolean>;
   dismiss(link: number, wait: boolean): Promise<void>;
   sever(severance: Severance): void;
-  /** A slot of its progress block, and what that counts now. */
+  /** Reserves a slot of the thread's progress block; `base` is its count at that moment. */
   takeSlot(): { readonly slot: number; readonly base: number };
   freeSlot(slot: number): void;
-  /** What a slot counts. */
+  /** Returns the count of a slot. */
   counted(slot: number): number;
   readonly gone: boolean;
 }
 
-/** The seat of an instance, as the broker needs it. */
+/** The seat of an instance as the broker needs it. */
 export interface PeerSeat {
   readonly host: PeerThread;
   readonly slot: number;
   readonly instance: PeerInstance;
-  /** Those that lead here. */
+  /** The links that lead to this seat. */
   readonly links: Set<PeerLink>;
 }
 
-/** What one instance sends to another, over all incarnations of that, as its thread announced it. */
+/** The envelopes from one instance to another, over all incarnations of the receiver, as the sender's thread announced them. */
 export interface Sending {
   readonly address: string;
-  /** What the thread has taken for it and not discarded. */
+  /** The count of envelopes that the sender's thread has accepted for the receiver and not discarded. */
   readonly taken: Int32Array;
-  /** Of that, what was handled over links that have ended. */
+  /** How many of them were handled over links that have ended. */
   handled: number;
   link: PeerLink | undefined;
 }
 
-/** What one instance sends to one incarnation of another. */
+/** The link from one instance to one incarnation of another. */
 export interface PeerLink {
   readonly id: number;
   readonly from: PeerThread;
   readonly to: PeerThread;
   readonly seat: PeerSeat;
   readonly sending: Sending;
-  /** Where the other thread counts what was handled. */
+  /** The slot in which the receiver's thread counts what it has handled. */
   readonly slot: number;
   readonly base: number;
 }

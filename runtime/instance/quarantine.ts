@@ -46,9 +46,9 @@ export class QuarantineError extends HoldfastError {
   }
 }
 
-/** Failures that are remembered of one instance. */
+/** The most failures that are kept of one instance or group. */
 const KEPT = 20;
-/** Characters of an error's message that are kept. */
+/** The most characters that are kept of an error's message. */
 const MESSAGE_LENGTH = 500;
 
 /** The failures of one instance, or of a group, as the evidence for a quarantine. */

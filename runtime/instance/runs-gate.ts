@@ -3,7 +3,7 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-/** Keeps those waiting who need an instance to run, until it does, or will not. */
+/** Holds callers who need a running instance until it runs, or will not. */
 export class RunsGate {
   /** Settles when the instance first runs, or will not. */
   readonly started: Promise<void>;
@@ -15,16 +15,16 @@ export class RunsGate {
     this.started = new Promise((resolve, reject) => {
       this.#first = { resolve, reject };
     });
-    // Who does not wait for the start hears of a failure through the twin.
+    // A caller who does not wait for the start learns of a failure through the twin.
     this.started.catch(() => {});
   }
 
-  /** The instance has run. */
+  /** Whether the instance has run. */
   get opened(): boolean {
     return this.#opened;
   }
 
-  /** Somebody waits, or may: for the first start. */
+  /** Whether somebody waits, or may wait for the first start. */
   get awaited(): boolean {
     return !this.#opened || this.#waiting !== undefined;
   }
@@ -36,13 +36,13 @@ export class RunsGate {
     });
   }
 
-  /** The instance runs. */
+  /** Resolves all waits: the instance runs. */
   open(): void {
     this.#opened = true;
     for (const waiter of this.#all()) waiter.resolve();
   }
 
-  /** The instance will not run, unless somebody has it begin anew. */
+  /** Rejects all waits: the instance will not run unless somebody resumes it. */
   shut(error: unknown): void {
     for (const waiter of this.#all()) waiter.reject(error);
   }

@@ -6,21 +6,21 @@ import type { DoneReport } from '../wire/protocol.ts';
 import type { WireSnapshot } from '../wire/snapshot.ts';
 import { stateFrom } from './mirrored-state.ts';
 
-/** A twin, as its instance needs it. */
+/** A twin as its instance needs it. */
 export interface Twin {
-  /** Its own queue, past the interception of user events. */
+  /** Puts an event into the twin's own queue, past the interception of user events. */
   queue(event: AnyEventObject): void;
-  /** Gives the twin a state that no observer is told of. */
+  /** Gives the twin a state without notifying observers. */
   advance(state: Partial<TwinState>): void;
-  /** Emits an event to those who listen to the twin with `on`. */
+  /** Emits an event to the listeners that `on` of the twin has registered. */
   emit(event: AnyEventObject): void;
   /** Sends an event to the twin's parent, as the twin itself would; `false` when it has none. */
   sendToParent(event: AnyEventObject): boolean;
-  /** Has the twin live again that had ended with the quarantine. */
+  /** Makes a twin active again that had ended with the quarantine. */
   revive(): void;
 }
 
-/** How an instance has ended, or would: by itself, or because it was stopped. */
+/** The end of an instance: by itself, or because it was stopped. */
 export type InstanceEnd =
   | { readonly kind: 'done'; readonly report: DoneReport }
   | { readonly kind: 'failed'; readonly error: unknown; readonly snapshot?: WireSnapshot | undefined }
@@ -33,7 +33,7 @@ export interface TwinLineOptions {
   readonly effects: { readonly deadLetters: DeadLetters; readonly scrubber: Pick<Scrubber, 'scrub'> };
 }
 
-/** The way of an instance back to its twin: what its thread tells of it, for the host's actors. */
+/** The line from an instance back to its twin: carries what its thread reports to the host's actors. */
 export class TwinLine {
   readonly #options: TwinLineOptions;
   readonly #of: { readonly incarnation: number };
@@ -48,17 +48,17 @@ export class TwinLine {
     this.#twin = twin;
   }
 
-  /** The twin was stopped, and is told nothing more. */
+  /** Tells the twin nothing more, because it was stopped. */
   cut(): void {
     this.#twin = undefined;
   }
 
-  /** Without a state: the one that came ahead with an event. */
+  /** Tells the twin and its observers the state; without one, the state that came ahead of an event. */
   mirrored(wire: WireSnapshot | undefined): void {
     this.#twin?.queue({ type: 'holdfast.mirror', state: this.#stateFrom(wire) });
   }
 
-  /** An event follows; who reads the state then finds this one, and observers are told of it afterwards. */
+  /** Sets the state ahead of an event, whose listeners then read this state; observers are told of it afterwards. */
   mirroredAhead(wire: WireSnapshot): void {
     this.#twin?.advance(this.#stateFrom(wire));
   }
@@ -67,21 +67,21 @@ export class TwinLine {
     this.#twin?.emit(event);
   }
 
-  /** What the agent sends to its parent; a spawned instance has none that could take it. */
+  /** Passes an event on to the parent; that of a spawned instance is the pool, and the event becomes a dead letter. */
   sentToParent(event: AnyEventObject): void {
     if (this.#twin === undefined) return;
     const sent = this.#options.parent === 'machine' && this.#twin.sendToParent(event);
     if (!sent) this.refusedToParent(event, 'unknown-address');
   }
 
-  /** What the instance sent to its parent came to nothing. */
+  /** Makes a dead letter of an event that the instance sent to its parent. */
   refusedToParent(event: AnyEventObject, reason: 'unknown-address' | 'reserved'): void {
     const { address, effects } = this.#options;
     const { incarnation } = this.#of;
     effects.deadLetters.add({ address, reason, event, incarnation, toParent: true });
   }
 
-  /** So many events that the instance had told died with its thread before the host heard of them. */
+  /** Adds a dead letter for `count` events that the instance had told, and that its thread lost before the host got them. */
   lost(count: number): void {
     if (count <= 0) return;
     const { address, effects } = this.#options;
@@ -90,7 +90,7 @@ export class TwinLine {
     effects.deadLetters.add({ ...letter, toHost: true });
   }
 
-  /** What the twin is told when nothing of the instance is left. */
+  /** Returns the event that ends the twin when nothing of the instance is left. */
   last(end: InstanceEnd): AnyEventObject {
     if (end.kind === 'stopped') return { type: 'xstate.stop' };
     if (end.kind === 'failed')
@@ -99,7 +99,7 @@ export class TwinLine {
     return { type: 'holdfast.done', output, state: this.#stateFrom(snapshot) };
   }
 
-  /** The twin ends, with its {@link last} event. */
+  /** Ends the twin with its {@link last} event. */
   end(last: AnyEventObject): void {
     this.#twin?.queue(last);
   }
@@ -108,7 +108,7 @@ export class TwinLine {
     this.#twin?.revive();
   }
 
-  /** The state itself is the agent's own business; an error is there to be shown. */
+  /** Scrubs the error alone: it is there to be shown, while the state is the agent's own business. */
   #stateFrom(wire: WireSnapshot | undefined): Partial<TwinState> {
     if (wire === undefined) return {};
     const state = stateFrom(wire);

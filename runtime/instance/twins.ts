@@ -26,44 +26,44 @@ import {
 /** A request for a new instance. */
 export interface InstanceRequest {
   readonly agent: ResolvedAgent;
-  /** Absent for an instance that a machine invokes: it gets an id of its own. */
+  /** Absent for an instance that a machine invokes, which gets an id of its own. */
   readonly id?: string;
-  /** Somebody chose the id, and may ask for the address again. */
+  /** Whether somebody chose the id, and may ask for the address again. */
   readonly named?: boolean;
   readonly parent: 'machine' | 'pool';
   readonly input: unknown;
-  /** What was persisted of it, to continue from. */
+  /** The persisted state to continue from. */
   readonly snapshot?: PersistedState | undefined;
-  /** What it put off in another process, and answers here. */
+  /** The asks that the instance put off in another process and answers here. */
   readonly asks?: readonly AskToCarry[] | undefined;
 }
 
 export interface TwinEffects {
   create(request: InstanceRequest, twin: AnyActorRef): Instance;
-  /** An observer threw, or nobody took the error the instance ended with. */
+  /** An observer threw, or nobody handled the error with which the instance ended. */
   observed(instance: Instance, error: unknown, what: 'observer' | 'actor'): void;
-  /** Its twin runs: find it a place. */
+  /** Asks for a seat for the instance, whose twin runs. */
   begin(instance: Instance, twin: AnyActorRef): void;
 }
 
-/** What stands behind a twin. */
+/** The instance behind a twin, and the way to the twin. */
 interface Standing {
   instance: Instance;
-  /** The way to the twin's own queue. */
+  /** Puts an event into the twin's own queue. */
   readonly queue: (event: AnyEventObject) => void;
   watched: boolean;
-  /** What was sent to it since it was stopped, for when it starts again. */
+  /** The events sent since the twin was stopped, kept in case it starts again. */
   kept: AnyEventObject[];
 }
 
 const logics = new WeakSet<object>();
 
-/** By agent of a runtime, what its logics are known by. */
+/** The `config` that all twin logic of an agent has in common. */
 const configs = new WeakMap<ResolvedAgent, object>();
 
 /**
- * As with a machine: @xstate/react takes logic with another `config` for another actor's, and each call of
- * `runtime.logic` makes logic anew; inspectors show its `id`.
+ * Returns the one `config` of an agent's twin logic. @xstate/react takes logic with another `config` for that of another
+ * actor, as with machines, and each call of `runtime.logic` makes new logic. Inspectors show the `id` of the `config`.
  */
 function configOf(agent: ResolvedAgent): object {
   const known = configs.get(agent);
@@ -73,13 +73,13 @@ function configOf(agent: ResolvedAgent): object {
   return config;
 }
 
-/** It stands for an instance; known from its first moment on. */
+/** Whether an actor is a twin; true from its creation on. */
 export function isTwin(ref: AnyActorRef): boolean {
   const { logic } = ref as unknown as { logic?: object };
   return logic !== undefined && logics.has(logic);
 }
 
-/** Twin logic whose every actor stands for an instance of its own. */
+/** Creates twin logic; each actor of it stands for an instance of its own. */
 export function twinLogic(
   effects: TwinEffects,
   spec: Pick<InstanceRequest, 'agent' | 'id' | 'named' | 'parent' | 'snapshot' | 'asks'>,
@@ -95,7 +95,7 @@ export function twinLogic(
       const instance = create(self, request);
       const queue = interceptEvents(self, (event) => {
         const { over, inbox, agent } = twin.instance;
-        // As a local actor keeps what it is sent before it starts.
+        // A local actor keeps what it is sent before it starts, and so does a twin.
         if (!over || !isIdle(self)) inbox.accept(event);
         else if (twin.kept.length < agent.capacity) twin.kept.push(event);
         else inbox.refuse(event, 0, 'mailbox-full');
@@ -117,13 +117,13 @@ export function twinLogic(
       const twin = standing.get(self);
       if (twin === undefined) return;
       if (twin.instance.over) {
-        // XState's React bindings start an actor again that they stopped: it goes on, as another instance.
+        // XState's React bindings restart an actor that they stopped: the twin continues, with another instance.
         twin.instance = create(self, request);
         twin.instance.twin.bind(new StandingTwin(self, twin.queue));
         twin.instance.watch(twin.watched);
         for (const event of twin.kept.splice(0)) twin.instance.inbox.accept(event);
       } else if (twin.instance.phase !== 'starting') {
-        // It was resumed; its place is found by whoever did that.
+        // The instance was resumed, which has already asked for a seat.
         return;
       }
       effects.begin(twin.instance, self);
@@ -132,7 +132,7 @@ export function twinLogic(
       const twin = standing.get(self);
       if (twin === undefined) return;
       const { instance } = twin;
-      // In strict mode React starts it again at once, and what had waited for its first start waits on.
+      // React's strict mode starts the twin again at once, and the events that waited for its first start wait on.
       const left = instance.phase === 'starting' ? instance.inbox.takeQueued() : [];
       void instance.twinStopped();
       if (left.length === 0) return;
@@ -149,7 +149,7 @@ export function twinLogic(
   return Object.assign(logic, { config: configOf(spec.agent) });
 }
 
-/** A twin, as its instance knows it. */
+/** A twin as its instance knows it. */
 class StandingTwin implements Twin {
   readonly #self: AnyActorRef;
   readonly #queue: (event: AnyEventObject) => void;
@@ -176,7 +176,7 @@ class StandingTwin implements Twin {
     return sendToParent(this.#self, event);
   }
 
-  /** One that ended with the quarantine of its instance goes on where it was. */
+  /** Continues a twin that ended with the quarantine of its instance from where it was. */
   revive(): void {
     reviveActor(this.#self, revived(this.#self.getSnapshot()));
   }

@@ -5,19 +5,19 @@ import { callUser } from '../base/user-call.ts';
 
 export type WatchListener = (end: IncarnationEnd) => void;
 
-/** Those who want to know when the incarnation ends that runs now or, between two of them, the next one. */
+/** The listeners for the end of the current incarnation or, between two incarnations, of the next one. */
 export class Watchers {
   readonly #threw: (error: unknown) => void;
   #watchers = new Set<WatchListener[]>();
   #last: IncarnationEnd | undefined;
   #final = false;
 
-  /** `threw` hears of what a listener throws. */
+  /** `threw` is called with what a listener throws. */
   constructor(threw: (error: unknown) => void) {
     this.#threw = threw;
   }
 
-  /** When there will be no further incarnation, the listener hears of the last one. */
+  /** Registers a listener; when no further incarnation will follow, it is called with the end of the last one. */
   watch(listener: WatchListener): Subscription {
     // A box of its own, so that one listener may watch twice.
     const watcher = [listener];
@@ -31,7 +31,7 @@ export class Watchers {
     };
   }
 
-  /** An incarnation ended; another may follow. */
+  /** Tells the end of an incarnation, which another may follow. */
   ended(end: IncarnationEnd): void {
     this.#last = end;
     const watchers = this.#watchers;
@@ -39,19 +39,19 @@ export class Watchers {
     for (const watcher of watchers) this.#tell(watcher, end);
   }
 
-  /** None follows the last one; `end` when that has not been told yet, or a stop came while it was to follow. */
+  /** No incarnation follows the last one. `end`: its end if not told yet, or a stop that came while another was to follow. */
   finished(end?: IncarnationEnd): void {
     this.#final = true;
     const last = end ?? this.#last;
     if (last !== undefined) this.ended(last);
   }
 
-  /** There will be a next one after all. */
+  /** Another incarnation follows after all. */
   resumed(): void {
     this.#final = false;
   }
 
-  /** In a microtask: nobody watches from within a change of the instance, or before `watch` has returned. */
+  /** Calls the listener in a microtask: never in the middle of a change of the instance, or before `watch` has returned. */
   #tell(watcher: WatchListener[], end: IncarnationEnd): void {
     queueMicrotask(() => {
       callUser(() => watcher.pop()?.(end) as unknown, this.#threw);
@@ -59,7 +59,7 @@ export class Watchers {
   }
 }
 
-/** A thread that retires holds no instance; if one was on its way there, the thread was gone for it. */
+/** Why instances end with a thread. One that retires holds none; for an instance on its way there, the thread has exited. */
 export function reasonOf(cause: ThreadCause): StopReason {
   if (cause === 'retired') return 'exit';
   return cause === 'recycled' ? 'stopped' : cause;

@@ -79,7 +79,7 @@ export async function recycleThreads(options: RecycleOptions): Promise<Recycled>
     for (const { instance, hasEnded } of before) {
       // Where no thread starts for one of them, none does for the others.
       if (instance.phase !== 'moving' || waiting.length === 0)
-        await within(clock, PLACE_MS, instance.place(), late).catch(() => {});
+        await within(clock, PLACE_MS, instance.seated(), late).catch(() => {});
       if (hasEnded()) restarted.push(instance.address);
       else if (instance.phase === 'running') moved += 1;
       else if (instance.phase === 'moving') waiting.push(instance.address);

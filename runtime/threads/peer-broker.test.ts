@@ -39,7 +39,7 @@ function rig(): Rig {
     handledFromPeers: 0,
     incarnation: 1,
     over: false,
-    place: () => Promise.resolve(seat),
+    seated: () => Promise.resolve(seat),
     sits: () => true,
     watchers: {
       watch(listener: unknown) {

@@ -78,7 +78,7 @@ export class PeerBroker {
       }
       const instance = instanceAt(address);
       if (instance === undefined) return { refused: 'unknown-address' };
-      const seat = await instance.place().catch(() => undefined);
+      const seat = await instance.seated().catch(() => undefined);
       if (seat === undefined) return { refused: 'stopped' };
       const line = await this.#open(from, known, sending, seat);
       if (line !== undefined) return line;
