@@ -2,21 +2,21 @@ import type { Clock } from '../base/clock.ts';
 import type { DeadLetter } from './dead-letters.ts';
 import type { Logger } from '../base/logger.ts';
 
-/** Letters that are logged before the log pauses: Pekko's number. */
+/** The number of letters that are logged before the log pauses: Pekko's number. */
 const LOGGED = 10;
-/** Milliseconds without a letter in the log after which it goes on: Pekko's 5 min. */
+/** Milliseconds without a logged letter after which the log resumes: Pekko's 5 min. */
 const PAUSE_MS = 5 * 60 * 1000;
 
 export interface DeadLetterLogOptions {
   readonly logger: Logger;
   readonly clock: Pick<Clock, 'now'>;
-  /** Such a letter is what the config asks for, and not worth a line. */
+  /** Whether the config asks for such a letter, which is then not worth a line. */
   readonly expected: (letter: DeadLetter) => boolean;
 }
 
 /**
- * Warns of dead letters: where, why, which type of event, never what was in it. After ten it pauses, so that a flood
- * of letters is no flood of lines; the first letter after 5 min comes with the number of those that were left out.
+ * Warns of dead letters with address, reason and type of the event, never with its content. After ten letters the log
+ * pauses, so that a flood of letters makes no flood of lines; before the first one after 5 min it logs how many it left out.
  */
 export class DeadLetterLog {
   readonly #options: DeadLetterLogOptions;
@@ -28,7 +28,7 @@ export class DeadLetterLog {
     this.#options = options;
   }
 
-  /** `type` is that of the event, if it is fit to be shown. */
+  /** Logs a letter, unless the log pauses. `type` is that of the event, if it is fit to be shown. */
   add(letter: DeadLetter, type: string | undefined): void {
     const { clock, expected } = this.#options;
     if (expected(letter)) return;
@@ -56,7 +56,7 @@ export class DeadLetterLog {
     this.#warn(fields, `an event became a dead letter${more}`);
   }
 
-  /** Says how many were left out, if any were. */
+  /** Logs how many letters were left out, if any were. */
   end(): void {
     const notLogged = this.#leftOut;
     this.#leftOut = 0;
@@ -68,7 +68,7 @@ export class DeadLetterLog {
     try {
       this.#options.logger.warn(fields, message);
     } catch {
-      // There is nobody left to tell.
+      // No other log is left to tell.
     }
   }
 }

@@ -63,13 +63,13 @@ export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'replays' | 'truncate
   readonly inPart?: boolean;
 };
 
-/** Dead letters kept at most; the oldest go first. The number is Pekko-like, see DEFAULTS in the design. */
+/** The most dead letters that are kept; the oldest go first. The number is Pekko-like, see DEFAULTS in the design. */
 const KEPT = 1000;
-/** Milliseconds a dead letter is kept at most: 1 h, see DEFAULTS in the design. */
+/** Milliseconds for which a dead letter is kept: 1 h, see DEFAULTS in the design. */
 const KEPT_MS = 60 * 60 * 1000;
-/** Bytes of all kept events together, as `measure` estimates them: sixteen events of the largest size. */
+/** The most bytes of all kept events together, as `measure` estimates them: sixteen events of the largest size. */
 const KEPT_BYTES = 16 * 1024 * 1024;
-/** Replays of one letter at most, see DEFAULTS in the design. */
+/** The most replays of one letter, see DEFAULTS in the design. */
 const MAX_REPLAYS = 3;
 
 interface Entry {
@@ -80,30 +80,30 @@ interface Entry {
   readonly type: string | undefined;
 }
 
-/** Hears of each letter, as it is kept then, and of the type of its event if that is a string of a sane length. */
+/** Called with each letter as it is kept, and with the type of its event if that is a string of at most 256 characters. */
 export type Added = (letter: DeadLetter, type: string | undefined) => void;
 
 /** Sends a letter's event again and settles when it was handled or refused; `begun` gets the tag of the envelope. */
 export type Redeliver = (letter: DeadLetter, begun: (tag: Tag) => void) => Promise<unknown>;
 
 /**
- * Every envelope that was not handled ends here, with its reason; nothing is lost silently. Kept are the last 1000
- * for 1 h, and of their events the last 16 MiB; what is too old goes when a letter is added or the list is read.
+ * The letters of all envelopes that were not handled, each with its reason; nothing is lost silently. The last 1000 are
+ * kept for 1 h, and the last 16 MiB of their events; a letter that is too old goes when one is added or the list is read.
  */
 export class DeadLetters {
   readonly #added: Added;
   readonly #now: () => number;
-  /** By place, oldest first: from `#oldest` to `#last`, except those whose replay was handled. */
+  /** The letters by place, oldest first: from `#oldest` to `#last`, except those whose replay was handled. */
   readonly #entries = new Map<number, Entry>();
-  /** Places of letters that failed again, by id; of all others the id is the place. */
+  /** The places of letters whose replay failed, by id; for all others the id is the place. */
   readonly #moved = new Map<string, number>();
-  /** Letters that are being replayed, by id and by the tag of their envelope. */
+  /** The letters that are being replayed, by id and by the tag of their envelope. */
   readonly #replays = new Map<string, DeadLetter>();
   readonly #replaysByTag = new Map<Tag, DeadLetter>();
   #total = 0;
   #last = 0;
   #oldest = 1;
-  /** All before it are without a body. */
+  /** The first place that may have a body; the letters before it have none. */
   #oldestBody = 1;
   #bytes = 0;
 
@@ -113,17 +113,17 @@ export class DeadLetters {
     this.#now = now;
   }
 
-  /** All that were ever added, also those no longer kept. */
+  /** The number of all letters so far, also those no longer kept. */
   get total(): number {
     return this.#total;
   }
 
   /**
    * Keeps the letter; its event only if it is not `too-large`, can be measured, and fits into 16 MiB. With the `tag`
-   * of a replay it is the letter that was replayed.
+   * of a replay, the letter takes over the id of the one that was replayed.
    */
   add({ inPart = false, ...letter }: NewDeadLetter, tag: Tag = 0): void {
-    // First of all, because getters of the event may run and add letters themselves.
+    // Read first, because getters of the event may run and add letters themselves.
     const type = typeOf(letter.event);
     const none = inPart || letter.reason === 'too-large' || letter.lost !== undefined;
     const bytes = none ? undefined : bytesOf(letter.event);
@@ -138,7 +138,7 @@ export class DeadLetters {
       replays = before.replays + 1;
       this.#remove(id);
       this.#moved.set(id, place);
-      // From here on it may be replayed again, by a listener too.
+      // From here on the letter may be replayed again, by a listener too.
       this.#replays.delete(id);
     }
     const whole: DeadLetter = { ...letter, id, at, replays };
@@ -150,20 +150,21 @@ export class DeadLetters {
     this.#added(kept, type);
   }
 
-  /** Shows each letter as `shown` gives it, for good. */
+  /** Replaces each letter for good by what `shown` returns for it. */
   replaceAll(shown: (letter: DeadLetter) => DeadLetter): void {
     for (const entry of this.#entries.values()) entry.letter = shown(entry.letter);
   }
 
-  /** The last 1000 of the last hour, oldest first, with their events as they were sent. */
+  /** Returns the last 1000 letters of the last hour, oldest first, with their events as they were sent. */
   list(): DeadLetter[] {
     this.#dropLetters(this.#now());
     return Array.from(this.#entries.values(), ({ letter }) => letter);
   }
 
   /**
-   * Has `redeliver` send the event of a letter again. When it was handled the letter goes; when it was refused the
-   * letter stays, with its id and one replay more; when it was not sent at all the letter stays as it is.
+   * Replays a letter: `redeliver` sends its event again. When the event is handled, the letter goes; when it is refused,
+   * the letter stays, with its id and one replay more; when it is not sent at all, the letter stays as it is. Rejects
+   * with `REPLAY_REFUSED` for a letter that is not kept, is being replayed, or cannot be replayed.
    */
   async replay(id: string, redeliver: Redeliver): Promise<void> {
     const letter = this.#replayable(id);
@@ -243,17 +244,17 @@ function refused(id: string, why: string): HoldfastError {
   return new HoldfastError('REPLAY_REFUSED', `dead letter ${id} cannot be replayed: ${why}`);
 }
 
-/** A new letter: the other one may be in the hands of a listener. */
+/** Returns a new letter without the body, because a listener may hold the old one. */
 function truncate(letter: DeadLetter, type: string | undefined): DeadLetter {
   return { ...letter, event: type === undefined ? undefined : { type }, truncated: true };
 }
 
-/** Of an event whose memory has moved: what is left of it, and cannot be sent again. */
+/** Returns a letter with what is left of an event whose memory has moved, and which cannot be sent again. */
 function leftOf(letter: DeadLetter): DeadLetter {
   return { ...letter, truncated: true };
 }
 
-/** Undefined if the event does not fit, or throws when it is read. */
+/** Returns the size of an event; `undefined` if it does not fit, or throws when it is read. */
 function bytesOf(event: unknown): number | undefined {
   try {
     return bytesIn(measure(event, KEPT_BYTES));

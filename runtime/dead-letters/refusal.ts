@@ -25,7 +25,7 @@ const advice: Partial<Record<DeadLetterReason, string>> = {
     'it was sent by an incarnation that had ended; stop what sends it in the cleanup of a callback, or by an abort signal',
 };
 
-/** What those who wait for an envelope hear when it became a dead letter. */
+/** The error for callers who wait for an envelope that became a dead letter. */
 export function refusal(
   address: string,
   reason: DeadLetterReason,
@@ -36,13 +36,13 @@ export function refusal(
   return new HoldfastError(codes[reason] ?? 'AGENT_STOPPED', message, cause === undefined ? {} : { cause });
 }
 
-/** What to do about an event that cannot be cloned, with what is wrong in it. */
+/** The advice for an event that cannot be cloned, with the part at fault; `undefined` when none is found. */
 export function unclonableAdvice(event: unknown): string | undefined {
   const why = findWhy(event);
   return why && `the event cannot cross (${why}); send an object with a string "type" and plain data`;
 }
 
-/** What those hear who waited in vain: for an answer, or for an event to be handled. */
+/** The error for callers whose deadline passed before an answer came, or before an event was handled. */
 export function tooLate(address: string, kind: 'ask' | 'delivery', ms: number): HoldfastError {
   const what = kind === 'ask' ? 'answer' : 'handle the event';
   return new HoldfastError(

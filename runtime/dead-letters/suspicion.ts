@@ -1,8 +1,8 @@
 import type { StopReason } from '../base/endings.ts';
 
 /**
- * What becomes of the envelope that was in hand at an end: a `poison` letter, with the evidence. Nothing is suspected of
- * what was in hand when the runtime itself ended the thread.
+ * Returns the reason of the letter for the envelope that was in hand at an end: `poison`, with the evidence, or `crashed`
+ * when the runtime itself ended the thread, which makes the envelope no suspect.
  */
 export function suspicion<T extends { readonly cause: StopReason }>(
   evidence: T,

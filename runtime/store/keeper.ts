@@ -3,25 +3,25 @@ import { HoldfastError } from '../base/errors.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { SnapshotRecord, SnapshotStore } from './snapshot-store.ts';
 
-/** How long a store may take for one call: as long as OTP lets a call take. */
+/** Milliseconds that a store may take for one call: OTP's default for a call. */
 export const STORE_MS = 5000;
-/** Pause before a save is tried again; it doubles up to the longest. */
+/** Milliseconds before a failed save or delete is tried again; the pause doubles up to the longest. */
 const RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;
 
 export interface KeeperOptions {
   readonly address: string;
-  /** Without one the state is kept here alone, and ends with the instance. */
+  /** The store; without one the keeper alone has the state, which ends with the instance. */
   readonly store: SnapshotStore | undefined;
   readonly clock: Clock;
   readonly warn: (fields: object, message: string) => void;
-  /** The keys that lead to the value of a secret, which is not to be stored. */
+  /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
   readonly secretIn: (state: unknown) => readonly string[] | undefined;
-  /** Another runtime has gone on with the address. */
+  /** Called when another runtime has continued with the address. */
   readonly fenced: (error: HoldfastError) => void;
-  /** Resolves when whoever kept the address before is done with the store: `true` when its record was to be deleted and is not. */
+  /** Resolves when the keeper before is done with the store: `true` when its record was to be deleted and is not. */
   readonly after: Promise<boolean>;
-  /** There is nothing to say to the store any more, for now. */
+  /** Called when no call to the store runs or waits any more. */
   readonly idle?: () => void;
 }
 
@@ -30,9 +30,9 @@ type Task =
   | { readonly kind: 'delete'; readonly incarnation: number };
 
 /**
- * Keeps the last state of one instance, here and in the store. A restart goes on from the one here: it is what the
- * mailbox was settled by, and it needs no store. One call at a time goes to the store, the newest state waits meanwhile
- * and those between are left out.
+ * Keeps the last state of one instance, in memory and in the store. A restart continues from the one in memory: the
+ * mailbox was acknowledged by it, and it needs no store. One call at a time goes to the store; the newest state waits
+ * meanwhile, and the states in between are skipped.
  */
 export class Keeper {
   readonly #options: KeeperOptions;
@@ -52,22 +52,22 @@ export class Keeper {
     this.#options = options;
   }
 
-  /** The last state there is. */
+  /** The last state that is kept. */
   get last(): PersistedState | undefined {
     return this.#last;
   }
 
-  /** Whether a restart goes on from what is kept, and not from a state that the instance has left unsaid. */
+  /** Whether a restart continues from what is kept; false when no state of the instance so far could be kept. */
   get keeps(): boolean {
     return this.#last !== undefined || !this.#stateless;
   }
 
-  /** Something is on its way to the store, or waits for it. */
+  /** Whether a call to the store runs or waits. */
   get busy(): boolean {
     return this.#running !== undefined || this.#next !== undefined;
   }
 
-  /** What the store has of the address: its incarnation, and the state is here. Rejects with `STORE_FAILED`. */
+  /** Loads the state from the store, and resolves with its incarnation. Rejects with `STORE_FAILED`. */
   async load(): Promise<number | undefined> {
     const { store, address, after } = this.#options;
     if (store === undefined) return undefined;
@@ -79,23 +79,23 @@ export class Keeper {
       const message = `the store's record of ${address} has a version that this Holdfast does not read; update Holdfast, or delete the record`;
       throw new HoldfastError('STORE_FAILED', message);
     }
-    // What is saved next takes its place.
+    // The next save replaces the record.
     if (toBeDeleted) return read.incarnation;
     this.#last = read.state;
     return read.incarnation;
   }
 
-  /** Whether there is a store to ask where to go on. */
+  /** Whether there is a store to load from. */
   get stored(): boolean {
     return this.#options.store !== undefined;
   }
 
-  /** A restart goes on from there until the instance has told a state of its own. */
+  /** Sets the state from which a restart continues until the instance has told one of its own. */
   beginWith(state: PersistedState): void {
     this.#last = state;
   }
 
-  /** The instance is in that state now. */
+  /** Keeps the state that the instance is in now. */
   keep(state: PersistedState, incarnation: number): void {
     this.#last = state;
     this.#stateless = false;
@@ -107,7 +107,7 @@ export class Keeper {
     this.#do({ kind: 'save', record });
   }
 
-  /** Such a state stays here, where the instance can begin anew from it, and does not go to the store. */
+  /** A state with a secret stays in memory, where the instance can restart from it, and does not go to the store. */
   #carriesSecret(state: PersistedState): boolean {
     const { address, warn, secretIn } = this.#options;
     const path = secretIn(state);
@@ -120,7 +120,7 @@ export class Keeper {
     return true;
   }
 
-  /** It is in a state that cannot be kept. */
+  /** The instance is in a state that cannot be kept; warns once, until one can be kept again. */
   cannotKeep(why: string): void {
     if (this.#stateless) return;
     this.#stateless = true;
@@ -133,7 +133,7 @@ export class Keeper {
     );
   }
 
-  /** It has ended, or begins anew: nothing is to be left of it. */
+  /** Deletes the state, here and in the store: the instance has ended, or begins anew. */
   forget(incarnation: number): void {
     this.#last = undefined;
     this.#stateless = false;
@@ -153,7 +153,7 @@ export class Keeper {
   }
 
   /**
-   * Another keeper goes on with the address: this one says nothing more to the store after that, so that it undoes nothing.
+   * Hands the address over to another keeper: this one calls the store no more afterwards, so that it undoes nothing.
    * Resolves with whether there is a record that it could not delete.
    */
   async handOver(): Promise<boolean> {
@@ -172,7 +172,7 @@ export class Keeper {
   #run(): void {
     this.#running = this.#work().finally(() => {
       this.#running = undefined;
-      // Something may have come since the last look.
+      // A task may have come since the last check.
       if (this.#next !== undefined && this.#retry === undefined) this.#run();
       if (!this.busy) this.#options.idle?.();
     });
@@ -204,7 +204,7 @@ export class Keeper {
       : this.#bounded('delete', async () => store.delete(address, task.incarnation));
   }
 
-  /** A late delete of what another runs has nothing to say. */
+  /** The store has refused the task in favour of another runtime; for a late delete that is no news. */
   #lose({ kind }: Task, error: HoldfastError): void {
     this.#next = undefined;
     this.#fenced = true;
@@ -246,7 +246,7 @@ export class Keeper {
   }
 }
 
-/** What a store gave, which may be anything; `undefined` when it is no record. */
+/** Reads the answer of a store, which may be anything; `undefined` when it is not a record of this version. */
 function readRecord(
   record: SnapshotRecord,
 ): { readonly incarnation: number; readonly state: PersistedState } | undefined {
@@ -260,7 +260,7 @@ function readRecord(
   }
 }
 
-/** Why a state is not given out or stored. The path is from the persisted state, without values. */
+/** The error for a state that is not given out or stored. `path` leads into the persisted state, and holds no values. */
 export function secretInSnapshot(address: string, path: readonly string[]): HoldfastError {
   return new HoldfastError(
     'SECRET_IN_SNAPSHOT',

@@ -1,18 +1,18 @@
 import { callUser } from '../base/user-call.ts';
 import { Keeper, type KeeperOptions } from './keeper.ts';
 
-/** The states that a runtime keeps: a keeper for each instance, one after the other for an address. */
+/** The keepers of a runtime: one for each instance, one after the other for an address. */
 export class Snapshots {
   readonly #options: Pick<KeeperOptions, 'store' | 'clock' | 'warn' | 'secretIn'>;
   readonly #keepers = new Map<string, Keeper>();
-  /** Those whose instances are gone. */
+  /** The keepers whose instances are gone. */
   readonly #closed = new WeakSet<Keeper>();
 
   constructor(options: Pick<KeeperOptions, 'store' | 'clock' | 'warn' | 'secretIn'>) {
     this.#options = options;
   }
 
-  /** What an agent does whose config does not say. */
+  /** The `supervision.state` of an agent whose config does not set it: `snapshot` with a durable store. */
   get defaultState(): 'fresh' | 'snapshot' {
     const { store } = this.#options;
     return callUser(
@@ -23,7 +23,7 @@ export class Snapshots {
       : 'fresh';
   }
 
-  /** `stored`: the state outlives the instance, so that a later one at the address can go on from it. */
+  /** Opens a keeper. `stored`: the state outlives the instance, and a later one at the address can continue from it. */
   open(address: string, stored: boolean, fenced: KeeperOptions['fenced']): Keeper {
     if (!stored) {
       return new Keeper({
@@ -46,7 +46,7 @@ export class Snapshots {
     return keeper;
   }
 
-  /** The instance is gone; what its keeper still has to say to the store it says. */
+  /** The instance is gone; its keeper still finishes its calls to the store. */
   closed(address: string): void {
     const keeper = this.#keepers.get(address);
     if (keeper === undefined) return;
@@ -58,7 +58,7 @@ export class Snapshots {
     if (this.#closed.has(keeper) && this.#keepers.get(address) === keeper) this.#keepers.delete(address);
   }
 
-  /** Addresses with something to say to the store, or that may have. */
+  /** The number of addresses whose keepers call the store, or still may. */
   get size(): number {
     return this.#keepers.size;
   }

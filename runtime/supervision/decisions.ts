@@ -9,17 +9,17 @@ import type { Decisions } from './supervision.ts';
 export interface DecisionsOptions {
   readonly instanceAt: (address: string) => Instance | undefined;
   readonly poolOf: (threadId: string) => ResolvedPool;
-  /** A new incarnation has the grants of its agent again. */
+  /** Gives a new incarnation the grants of its agent. */
   readonly openGrants: (instance: Instance) => void;
-  /** Thread `n` of a pool is not replaced: that of `tried` did not start, or none was tried. */
+  /** Thread `n` of a pool is not replaced: thread `tried` did not start, or none was tried. */
   readonly kept: (threadId: string, n: number, tried: number | undefined) => void;
   readonly hub: EventHub;
   readonly logger: Logger;
 }
 
 /**
- * The way down: instances do what the supervisor has decided. The way up, on which it hears of them, is `requests.ts`; in
- * between is the pure machine of `actors/supervisor.ts`.
+ * The way down: has instances do what the supervisor has decided. `requests.ts` is the way up, by which instances tell the
+ * supervisor; the pure machine of `actors/supervisor.ts` is in between.
  */
 export function decisions({
   instanceAt,
@@ -29,7 +29,7 @@ export function decisions({
   hub,
   logger,
 }: DecisionsOptions): Decisions {
-  /** What goes wrong with one instance is its end, and nobody else's: this runs in the supervisor's own turn. */
+  /** Stops an instance that throws, so that the supervisor, in whose own turn this runs, and the others live on. */
   const contained = (address: string, run: (instance: Instance) => void): void => {
     const instance = instanceAt(address);
     if (instance === undefined) return;
@@ -67,7 +67,7 @@ export function decisions({
     'giving-up'({ address, because }) {
       contained(address, (instance) => {
         const error = instance.giveUp(because === undefined ? undefined : instanceAt(because));
-        // What happens to a whole group is told once.
+        // The quarantine of a group is one escalation, told for the instance that failed.
         if (error === undefined || because !== undefined) return;
         const { threadId } = instance.agent;
         hub.emit('escalation', { kind: 'instance', address, threadId, error, evidence: error.evidence });
@@ -77,7 +77,7 @@ export function decisions({
   };
 }
 
-/** Why a worker thread could not be made. */
+/** The error for a worker thread that could not be created. */
 function unmade(error: unknown): HoldfastError {
   const { code, message } = error as { code?: string; message: string };
   if (code === 'ERR_WORKER_INVALID_EXEC_ARGV') {

@@ -1,9 +1,9 @@
 import { TYPE_LENGTH } from '../base/type-length.ts';
 
-/** Warnings of large events at most. */
+/** The most warnings of large events in the life of a runtime. */
 const MAX_WARNINGS = 1000;
 
-/** Warns of events that are larger than their agent's `mailbox.warnBytes`: once for each type, for it will come again. */
+/** Warns of events that are larger than their agent's `mailbox.warnBytes`: once for each type, since more of it will come. */
 export class LargeEvents {
   readonly #warn: (fields: object, message: string) => void;
   readonly #known = new Set<string>();

@@ -10,7 +10,7 @@ import type { EventHub } from '../telling/runtime-events.ts';
 import type { SecretsBroker } from '../secrets/broker.ts';
 import type { Snapshots } from '../store/snapshots.ts';
 
-/** Milliseconds after which one that moves asks again for a place, when there was no thread for it. */
+/** Milliseconds after which a moving instance asks again for a seat, when no thread could be started for it. */
 const PLACE_AGAIN_MS = 1000;
 
 export interface RequestsOptions extends Pick<
@@ -24,15 +24,15 @@ export interface RequestsOptions extends Pick<
   readonly secrets: () => SecretsBroker;
   readonly snapshots: Snapshots;
   readonly warn: (fields: object, message: string) => void;
-  /** Throws when the runtime is about to stop. */
+  /** Throws when the runtime is stopping. */
   readonly assertRunning: () => void;
-  /** The address is free again. */
+  /** Frees the address. */
   readonly forget: (instance: InstanceFacts) => void;
 }
 
 /**
- * The way up: what instances have their runtime do, the same for all of them; above all, what their supervisor hears of
- * them. What it decides comes back by `decisions.ts`.
+ * The way up: the effects of instances on their runtime, one object for all of them. Most are events for the supervisor,
+ * whose decisions come back by `decisions.ts`.
  */
 export function requests(options: RequestsOptions): InstanceEffects {
   const { clock, waiting, deadLetters, scrubber, messages, sent, draining, tell, hub, logger, broker } =
@@ -57,9 +57,9 @@ export function requests(options: RequestsOptions): InstanceEffects {
       const replaced = kind === 'failed' && reason === 'stopped';
       secrets().suspend(address);
       tell({ type: 'instance.failed', ...of, reason: replaced ? 'replaced' : kind, policy, at, random });
-      // Decided by now: it has ended for good, or waits for its restart.
+      // The supervisor has decided by now: the instance has ended for good, or waits for its restart.
       if (instance.over) return;
-      // A thread that died is logged once, for all that were on it.
+      // The death of a thread is logged once, for all of its instances.
       if (kind === 'failed' && !isOfThread(error))
         logger.error({ address, incarnation, reason, error }, 'an instance failed and is restarted');
       hub.emit('agent', { address, incarnation, state: 'restarting', reason });
@@ -117,12 +117,12 @@ function isOfThread(error: unknown): boolean {
   return error instanceof HoldfastError && error.code.startsWith('THREAD_');
 }
 
-/** An instance, for its supervisor. */
+/** An instance as its supervisor needs it to find a thread. */
 function placeable({ address, agent, id }: InstanceFacts): Placeable {
   return { address, threadId: agent.threadId, placement: placementOf(agent, id) };
 }
 
-/** Those of an agent live and fail together, when its strategy says so. */
+/** The group of an instance: its agent, when the strategy of that makes its instances restart together. */
 function groupOf({ agent, supervision }: InstanceFacts): string | undefined {
   return (supervision.strategy ?? 'one-for-one') === 'one-for-one' ? undefined : agent.name;
 }

@@ -12,10 +12,10 @@ export type PoolRef = ActorRefFrom<typeof poolMachine>;
 
 type Emitted<T extends SupervisorEmitted['type']> = Extract<SupervisorEmitted, { type: T }>;
 
-/** What the actors leave open, made real. */
+/** The effects that the pure actors leave open. */
 export interface SupervisionEffects {
   readonly clock: Clock;
-  /** A pool as it is to be now. */
+  /** Returns the current settings of a pool. */
   poolOf(threadId: string): ResolvedPool;
   /** Starts a worker thread of the operating system. */
   startThread(
@@ -25,17 +25,17 @@ export interface SupervisionEffects {
   ): SupervisedThread;
 }
 
-/** A thread, as its actor needs it. */
+/** A thread as its actor needs it. */
 export type SupervisedThread = Pick<
   ThreadHost,
   'host' | 'abandon' | 'moveOut' | 'hurry' | 'stay' | 'windDown' | 'end'
 >;
 
-/** Carries out what the supervisor decides, by what it tells. */
+/** The handlers that carry out the supervisor's decisions: one for each event that it emits. */
 export type Decisions = {
   readonly [T in SupervisorEmitted['type']]: (decision: Emitted<T>) => void;
 } & {
-  /** The thread that was to run an instance could not even be made. */
+  /** The thread that was to host an instance could not be created. */
   readonly unplaced: (address: string, error: unknown) => void;
 };
 
@@ -58,7 +58,7 @@ export function startSupervisor(
       receive((command) => {
         if (command.type === 'host') unplaced.push(command.address);
       });
-      // After those were named who should have run here.
+      // Sent only after the instances that were to run here have been named.
       queueMicrotask(() => {
         sendBack({ type: 'worker.failed', cause: 'error', error });
         sendBack({ type: 'worker.exit', code: -1 });
@@ -96,7 +96,7 @@ export function startSupervisor(
   return supervisor.start();
 }
 
-/** A pool's actor: the supervisor's child for that `threadId`. */
+/** Returns the actor of a pool: the supervisor's child for that `threadId`. */
 export function poolRef(supervisor: SupervisorRef, threadId: string): PoolRef {
   const { children } = supervisor.getSnapshot() as { children: Record<string, unknown> };
   return children[poolActor(threadId)] as PoolRef;

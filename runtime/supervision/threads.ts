@@ -7,7 +7,7 @@ import { ThreadHost, type ThreadHostOptions } from '../threads/thread-host.ts';
 import { decodeError } from '../wire/errors.ts';
 import type { LetterReport } from '../wire/protocol.ts';
 
-/** What the instances of a thread that is replaced get to go elsewhere: as long as they get to start. */
+/** Milliseconds that the instances of a replaced thread get to move: as long as they get to start. */
 export const RECYCLE_MS = 10_000;
 
 export interface ThreadsOptions extends Pick<
@@ -36,7 +36,7 @@ export interface ThreadsOptions extends Pick<
 export class Threads {
   readonly #options: ThreadsOptions;
   readonly #hosts = new Map<string, Set<ThreadHost>>();
-  /** Of those that were to take the place of others, by name. */
+  /** The failures of threads that were to replace others, by name. */
   readonly #failures = new Map<string, Error>();
 
   constructor(options: ThreadsOptions) {
@@ -51,7 +51,7 @@ export class Threads {
     return [...this.#hosts.values()].flatMap((hosts) => Array.from(hosts));
   }
 
-  /** Starts one, in the place of the thread `instead` if there is one; `tellActor` gets what happens to it. */
+  /** Starts a thread, as the replacement of thread `instead` if given; `tellActor` is called with what happens to it. */
   start(
     pool: ResolvedPool,
     thread: { readonly n: number; readonly name: string; readonly instead?: number | undefined },
@@ -65,7 +65,7 @@ export class Threads {
     }
   }
 
-  /** Why a thread of that name has not taken the place of another; it is told once. */
+  /** Returns, once, why the thread of that name has not replaced another. */
   takeFailure(name: string): Error | undefined {
     const error = this.#failures.get(name);
     this.#failures.delete(name);
@@ -100,7 +100,7 @@ export class Threads {
       letter: (report) => this.#letter(report),
       tell: (event) => {
         const on = host.instances;
-        // Of one that is to take the place of another, and does not, that is told.
+        // A replacement that does not start is reported as a failed replacement, not as a failed thread.
         const tried = instead !== undefined && !host.ready;
         if (event.type === 'worker.exit') hosts.delete(host);
         if (event.type === 'worker.exit' && tried) this.#failures.set(name, host.failure(event.code));

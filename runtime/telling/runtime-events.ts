@@ -77,14 +77,14 @@ const types: Readonly<Record<keyof RuntimeEvents, true>> = {
   warning: true,
 };
 
-/** One of the types that `runtime.on` tells. */
+/** The rule for a type of event of `runtime.on`. */
 export const runtimeEvent: Rule = oneOf(Object.keys(types));
 
 export type RuntimeListener<K extends keyof RuntimeEvents> = (event: RuntimeEvents[K]) => void;
 
 /**
- * Typed events, without the values of secrets; a listener that throws or rejects is logged and disturbs neither the others
- * nor the runtime.
+ * Emits the events of `runtime.on` without the values of secrets. A listener that throws or rejects is logged, and
+ * disturbs neither the others nor the runtime.
  */
 export class EventHub {
   readonly #listeners = new Map<keyof RuntimeEvents, Set<(event: never) => void>>();
