@@ -9,8 +9,8 @@ export const DEPTH_ADVICE = `it is nested deeper than ${MAX_LEVELS} levels, more
 
 /**
  * Prepares a message for another thread: every value in it shows all the memory it carries ({@link withOwnMemory}),
- * and none is nested deeper than the other side can read. `lists` is the number of lists in the message whose items
- * are values of their own. Whatever is in `moving` moves, no matter what lies behind it.
+ * and none is nested deeper than the other side can read. `lists` is how many lists, one in the other, stand around
+ * the values. Whatever is in `moving` moves, no matter what lies behind it.
  *
  * @throws {HoldfastError} with `code`, when a value is nested too deep
  */

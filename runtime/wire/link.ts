@@ -34,9 +34,9 @@ export interface LinkOptions {
   /** Mends the result of a call that could not be sent, so that one bad value does not take the others with it. */
   readonly repair?: (value: unknown, cause: unknown) => unknown;
   /**
-   * Methods, of either side, whose arguments and results hold values of several owners, with the number of lists in
-   * which those values stand. Default: each argument, and the result, is one value. A `measured` call was checked when
-   * it was queued.
+   * Methods, of either side, whose arguments or results hold values of several owners, with how many lists, one in
+   * the other, stand around those values. Default: each argument, and the result, is one value. A `measured` call was
+   * checked when it was queued.
    */
   readonly lists?: Readonly<Record<string, { readonly call: number | 'measured'; readonly answer?: number }>>;
   /** The transferables that move with the result of a call, if there are any. */
@@ -327,7 +327,7 @@ function longCall([id, method, ...args]: ShortFrame): Frame {
 }
 
 /**
- * The short form of an answer to a call of this kind of link that went well; every other answer keeps comlink's form.
+ * The short form of an answer to a numbered call that went well; every other answer keeps comlink's form.
  */
 function shortAnswer({ id, type, value }: Frame): ShortFrame | undefined {
   if (typeof id !== 'number' || type !== 'RAW' || !Array.isArray(value) || value[0] !== 1) return undefined;

@@ -5,19 +5,19 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import { transferablesOf } from '../mailbox/transfer.ts';
 
-/** Where envelopes came for an instance, as far as an ack tells of it. */
+/** An inflow of envelopes to an instance, as far as an ack reports it. */
 export interface Counted {
   readonly key: number;
-  /** Handled, and not told yet. */
+  /** Envelopes handled and not acknowledged yet. */
   unacked: number;
   readonly instance: {
     readonly ended: boolean;
-    /** Why an ask that it put off will have no answer. */
+    /** The reason why an ask that the instance put off will have no answer. */
     ending(): unknown;
   };
 }
 
-/** What the thread has handled and answered since it last told the one who sent it. */
+/** Collects what the thread has handled and answered since its last ack to one sender. */
 export class Acks {
   #handled: Counted[] = [];
   #tags: number[] = [];
@@ -27,12 +27,12 @@ export class Acks {
   #errors: unknown[] = [];
   #deferred: { readonly inflow: Counted; readonly tag: number }[] = [];
 
-  /** There is something to tell. */
+  /** Whether there is anything to acknowledge. */
   get pending(): boolean {
     return this.#handled.length + this.#tags.length + this.#failed.length + this.#deferred.length > 0;
   }
 
-  /** `count` more envelopes were handled there. */
+  /** Counts `count` more envelopes as handled. */
   handled(inflow: Counted, count: number): void {
     if (inflow.unacked === 0) this.#handled.push(inflow);
     inflow.unacked += count;
@@ -49,21 +49,22 @@ export class Acks {
     this.#failed.push(tag, encodeError(error));
   }
 
-  /** The time of the ask was up before its turn: it is not answered, and was not handled. */
+  /** The ask expired before its turn: it is not answered, and was not handled. */
   expired(tag: number): void {
     this.#failed.push(tag, null);
   }
 
-  /** The ask was handled and is answered some time later. */
+  /** The ask was handled and put off. */
   deferred(inflow: Counted, tag: number): void {
     this.#deferred.push({ inflow, tag });
   }
 
-  /** Everything, once. */
+  /** Returns everything, once. */
   take(): Ack {
     const handled: number[] = [];
     for (const inflow of this.#handled) {
-      // Those of an instance that ended are counted from the shared progress; the slot may be another's.
+      // The envelopes of an instance that ended are counted from the shared progress; the slot may be another's by
+      // now.
       if (!inflow.instance.ended) handled.push(inflow.key, inflow.unacked);
       inflow.unacked = 0;
     }
@@ -74,7 +75,7 @@ export class Acks {
       else deferred.push(inflow.key, tag);
     }
     if (this.#tags.length + this.#failed.length + deferred.length === 0) return [handled];
-    // Every array costs its share of a round trip: those that would be empty at the end are left out.
+    // Every array costs its share of a round trip, so empty ones at the end are left out.
     let ack: Ack = [handled, this.#tags, this.#values];
     if (this.#failed.length + deferred.length > 0)
       ack = [handled, this.#tags, this.#values, this.#failed, deferred];
@@ -90,7 +91,10 @@ export class Acks {
   }
 }
 
-/** The same ack with errors in place of those answers that cannot be cloned, so that they do not cost the others. */
+/**
+ * Returns the ack with errors in place of answers that cannot be cloned, so that those do not take the others with
+ * them.
+ */
 export function clonableAck([
   handled,
   tags = [],
@@ -112,7 +116,7 @@ export function clonableAck([
   return [handled, good, copies, bad, deferred, ...more];
 }
 
-/** Tells an ack by `tell`, which throws at once when an answer in it cannot be cloned; what moves goes with it. */
+/** Sends an ack by `tell`, which throws at once when an answer in it cannot be cloned; transferables go with it. */
 export function tellAck(ack: Ack, tell: (ack: Ack, moving: readonly unknown[]) => void): void {
   try {
     tell(ack, movingWith(ack) ?? []);
@@ -122,7 +126,7 @@ export function tellAck(ack: Ack, tell: (ack: Ack, moving: readonly unknown[]) =
   }
 }
 
-/** What moves with the answers of an ack; other results of a call move nothing. */
+/** The transferables of the answers in an ack; other results of a call move nothing. */
 export function movingWith(result: unknown): readonly unknown[] | undefined {
   const values: unknown = Array.isArray(result) ? result[2] : undefined;
   return Array.isArray(values) ? transferablesOf(values) : undefined;

@@ -140,7 +140,7 @@ export function answerTo(token: ReplyToken, value: unknown): void {
   (bridge ?? current)?.warn(`an answer was ignored: the ask ${why}`);
 }
 
-/** It may come from a context that went through a store. */
+/** The token may come from a context that went through a store. */
 function isToken(token: unknown): token is ReplyToken {
   try {
     const { type, address, ask } = token as ReplyToken;

@@ -1,7 +1,7 @@
 /**
- * The modules of Node that a closed thread may import. Whatever is not listed is refused: a Node of tomorrow brings
- * modules that nobody has looked at. `node:sqlite` opens files past the permission model, `node:ffi` calls native
- * code; `node:wasi`, `node:repl`, `node:test`, `node:sea` and `node:trace_events` are not for agents.
+ * The modules of Node that a closed thread may import. A module that is not listed is refused, because a later Node
+ * brings modules that nobody has examined. `node:sqlite` opens files past the permission model, `node:ffi` calls
+ * native code; `node:wasi`, `node:repl`, `node:test`, `node:sea` and `node:trace_events` are not for agents.
  */
 export const ADMITTED: ReadonlySet<string> = new Set(
   (
@@ -16,14 +16,15 @@ export const ADMITTED: ReadonlySet<string> = new Set(
 );
 
 /**
- * What such a module loses. It can be imported, since many packages import `child_process` only to have it at hand,
- * or `inspector` to see whether somebody debugs; what is named here throws when it is called. `*` is every function.
+ * The functions that such a module loses: they throw when called; `*` stands for all. The module itself can be
+ * imported, since many packages import `child_process` only to have it at hand, or `inspector` to see whether somebody
+ * debugs.
  */
 export const TAKEN: Readonly<Record<string, readonly string[]>> = {
   child_process: ['*'],
   cluster: ['fork', 'setupMaster', 'setupPrimary'],
   inspector: ['Session', 'close', 'open', 'waitForDebugger'],
-  // Hooks of an agent would come before ours.
+  // An agent's hooks would run before Holdfast's.
   module: ['register', 'registerHooks'],
   os: ['setPriority'],
   v8: ['setFlagsFromString', 'setHeapSnapshotNearHeapLimit', 'writeHeapSnapshot'],

@@ -6,42 +6,46 @@ import type { ActorClock } from '../xstate/actor-clock.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 
-/** Milliseconds between two looks at whether the instances may go. */
+/** Milliseconds between two checks whether the instances may go. */
 const LOOK_MS = 20;
 /**
- * Milliseconds that an instance is held at most: half of what an ask waits by default. It may be an event from outside that
- * its work waits for.
+ * The longest time that an instance is held, in milliseconds: half of what an ask waits by default. Its work may be
+ * waiting for an event from outside.
  */
 const HOLD_MS = 2500;
 
 export interface DeparturesOptions {
   readonly clock: ActorClock;
   readonly loop?: EventLoop | undefined;
-  /** What it sent to others is not handled yet, or an ask is still on its way through it. */
+  /** Whether an event of the instance is not handled yet, or an ask is still on its way through it. */
   readonly isBusy: (instance: HostedInstance) => boolean;
-  /** It handles no envelope any more. */
+  /** Stops the handling of envelopes. */
   readonly pause: (instance: HostedInstance) => void;
-  /** It does again. */
+  /** Resumes the handling of envelopes. */
   readonly goOn: (instance: HostedInstance) => void;
-  /** The asks that it has put off and that go with it; undefined when another agent asked, who waits for this thread. */
+  /**
+   * The put-off asks that go with the instance; undefined when another agent asked one of them, and so waits for this
+   * thread.
+   */
   readonly asksOf: (instance: HostedInstance) => readonly CarriedAsk[] | undefined;
-  /** It goes, and what it has put off. */
+  /** Lets the instance go, with what it has put off. */
   readonly leave: (instance: HostedInstance) => void;
 }
 
 interface Departure {
-  /** While it is not ready, it handles no envelope until then. */
+  /** Until then the instance handles no envelope while it is not ready. */
   readonly holdUntil: number;
-  /** With nothing when it does not go. */
+  /** Called without a state when the instance does not go. */
   readonly settle: (state?: Departed) => void;
   readonly fail: (error: unknown) => void;
 }
 
 /**
- * Lets the instances of a thread that is to be replaced go to others, together, at a moment at which nothing of any of
- * them is lost or done twice: no child is at work that would begin anew, no ask of another agent is put off, and all that was sent has
- * been handled. Who is not ready may be held for a while: it handles no envelope, so that nothing new begins, unless it may
- * need one to answer what it has put off. Who is goes on until it is time.
+ * Lets the instances of a thread that is to be replaced go to others, together, at a moment at which none of them
+ * loses or repeats anything: no child is at work that would begin anew, no ask of another agent is put off, and all
+ * that was sent has been handled. An instance that is not ready may be held for a while: it handles no envelope, so
+ * that nothing new begins, unless it may need one to answer what it has put off. An instance that is ready goes on
+ * until all go.
  */
 export class Departures {
   readonly #options: DeparturesOptions;
@@ -55,8 +59,9 @@ export class Departures {
   }
 
   /**
-   * Resolves when the instance has left, with what it continues from; with nothing when it ended before or stays. Rejects
-   * when its state cannot be persisted, and then it stays. Asked again, the last call counts.
+   * Resolves with the state from which the instance continues when it has left; with nothing when it ended before that
+   * or stays. Rejects when its state cannot be persisted, and then it stays. A later call for the same instance
+   * replaces an earlier one.
    */
   depart(instance: HostedInstance, hold: boolean): Promise<Departed | undefined> {
     return new Promise((settle, fail) => {
@@ -65,12 +70,12 @@ export class Departures {
       this.#waiting.set(instance, { holdUntil, settle, fail });
       if (this.#looking) return;
       this.#looking = true;
-      // After the others that are asked for in the same breath.
+      // After the other instances that are asked for in the same turn of the event loop.
       this.#loop.immediate(this.#look);
     });
   }
 
-  /** Those that are ready go now, the others do not. */
+  /** Lets the instances that are ready go now; the others stay. */
   hurry(): void {
     for (const [instance, { settle }] of this.#waiting) {
       if (this.#isReady(instance)) {
@@ -82,13 +87,13 @@ export class Departures {
     }
   }
 
-  /** It does not have to go any more. */
+  /** Cancels the departure of an instance. */
   stay(instance: HostedInstance): void {
     this.left(instance);
     this.#options.goOn(instance);
   }
 
-  /** It has ended. */
+  /** Forgets an instance that has ended. */
   left(instance: HostedInstance): void {
     const departure = this.#waiting.get(instance);
     this.#waiting.delete(instance);
@@ -122,7 +127,7 @@ export class Departures {
     this.#waiting.delete(instance);
     try {
       const state = instance.persist();
-      // Once it has left it is too late.
+      // Checked before the instance leaves, after which it would be too late.
       if (!isClonable(state)) throw unclonableState(instance.address, state);
       const asks = this.#options.asksOf(instance) ?? [];
       this.#options.leave(instance);

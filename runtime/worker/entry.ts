@@ -7,7 +7,7 @@ lockdown(workerData as ThreadData);
 const thread = startThread(workerData as ThreadData, {
   printedTo: [process.stdout, process.stderr],
 });
-// Node tells of an exit, an uncaught error and an unhandled rejection, and waits for what is done at once; of a thread that
-// the host terminates, or that runs out of memory, it does not.
+// Node announces an exit, an uncaught error and an unhandled rejection, and waits for synchronous work; it announces
+// neither the end of a thread that the host terminates, nor of one that runs out of memory.
 process.once('exit', () => thread.end());
 process.on('uncaughtExceptionMonitor', (thrown) => thread.uncaught(thrown));

@@ -24,15 +24,15 @@ export interface HostedInstanceOptions {
   readonly bridge: HostBridge;
   readonly reports: Reports;
   readonly clock: ActorClock;
-  /** Shows what its actors do, when the request says that it is inspected. */
+  /** Shows what the actors of the instance do, when the request says that it is inspected. */
   readonly inspection?: Pick<InspectionFeed, 'observe'> | undefined;
-  /** Where the thread notes what its slot has handled, and whether an envelope of it is in hand. */
+  /** The block in which the thread notes what the slot has handled, and whether an envelope of it is in hand. */
   readonly progress?: Pick<Progress, 'handled' | 'inHand' | 'tell'>;
-  /** It has something of its own to do, see {@link HostedInstance.steps}. */
+  /** The instance has steps to do, see {@link HostedInstance.steps}. */
   readonly wake: () => void;
-  /** The instance reached its end by itself. */
+  /** The instance has ended by itself. */
   readonly ended: () => void;
-  /** What it had begun still acts, and was refused this. */
+  /** Work that the instance had begun still acts after its end; this act was refused. */
   readonly late: (what: string) => void;
 }
 
@@ -42,24 +42,24 @@ type AnySnapshot = Snapshot<unknown> & {
   readonly children?: Readonly<Record<string, AnyActorRef | undefined>>;
 };
 
-/** One instance in its thread: the agent's actor, and what the host hears of it. */
+/** One instance in its thread: the agent's actor, and what the host is told about it. */
 export class HostedInstance {
   readonly slot: number;
-  /** Asks that it put off, by their ids. */
+  /** Asks that the instance put off, by their ids. */
   readonly deferred = new Map<number, PutOff>();
   readonly #options: HostedInstanceOptions;
   readonly #actor: HostedActor;
   readonly #state = threadState();
   readonly #stateReport: StateReport | undefined;
-  /** Only when it is inspected. */
+  /** Present only when the instance is inspected. */
   readonly #naming: Naming | undefined;
-  /** Incarnations whose tokens are good here: its own, and those that it goes on for. */
+  /** Incarnations whose tokens are good here: this one, and those that it continues. */
   readonly #answersFor = new Set<number>();
   #watched: boolean;
   #dirty = false;
-  /** The snapshot that the host has, while it is watched. */
+  /** The snapshot that the host has, while the instance is watched. */
   #known: AnySnapshot | undefined;
-  /** It came with an event: observers in the host have not been told of it. */
+  /** The known snapshot came with an event, and observers in the host have not been told of it. */
   #ahead = false;
   #ended = false;
   #over = false;
@@ -102,20 +102,20 @@ export class HostedInstance {
     actor.ref.subscribe({ next: ({ status }) => this.#changed(status), error: () => {} });
   }
 
-  /** Throws what the actor failed with while it started. */
+  /** Starts the actor; throws the error of a failed start. */
   start(): void {
     this.#asCurrent(() => this.#actor.start());
     this.#starting = false;
     this.#stateReport?.touched();
     if (this.#failure === undefined) return;
-    // The failed start frees the seat in the host, and what it emitted before, and the state, would find nobody.
+    // A failed start frees the seat in the host, so what was emitted before, and the state, would find nobody.
     const { error: _, ...state } = this.snapshot();
     this.#options.reports.add(REPORT.ahead, this.slot, state);
     this.#options.reports.flush();
     throw this.#failure as Error;
   }
 
-  /** One turn. The event may carry an ask, which is open during it, and may be from another instance. */
+  /** Runs one turn. The event may carry an ask, which is open during the turn, and may be from another instance. */
   turn(event: AnyEventObject, ask: OpenAsk | undefined, from?: string): void {
     const state = this.#state;
     state.current = this.#options.bridge;
@@ -136,17 +136,17 @@ export class HostedInstance {
     this.#options.inspection?.observe({ type: '@xstate.event', actorRef, event, sourceId }, naming);
   }
 
-  /** Its actors sent each other more than fits one turn. */
+  /** Whether the actors sent each other more than fits one turn. */
   get hasSteps(): boolean {
     return this.#actor.pending > 0;
   }
 
-  /** Goes on with that, for `max` events at most; returns for how many. */
+  /** Goes on with those events, for at most `max` of them; returns how many it handled. */
   steps(max: number): number {
     return this.#actor.resume(max);
   }
 
-  /** Why an ask of this instance has no answer. */
+  /** The reason why an ask of this instance has no answer. */
   unanswered(): unknown {
     if (this.#failure !== undefined) return this.#failure;
     return new HoldfastError(
@@ -163,7 +163,7 @@ export class HostedInstance {
     return this.#options.request.address;
   }
 
-  /** Why an ask that it put off will have none. */
+  /** The reason why an ask that the instance put off will have no answer. */
   ending(): unknown {
     if (this.#failure !== undefined) return this.#failure;
     const { address } = this.#options.request;
@@ -174,12 +174,12 @@ export class HostedInstance {
     return this.#ended;
   }
 
-  /** Its end is behind it, cleanup included. */
+  /** Whether the instance has ended, cleanup included. */
   get over(): boolean {
     return this.#over;
   }
 
-  /** What it failed with. */
+  /** The error that the instance failed with. */
   get failure(): unknown {
     return this.#failure;
   }
@@ -195,7 +195,7 @@ export class HostedInstance {
     if (this.#dirty && this.#watched) this.#report();
   }
 
-  /** The time of the next envelope was up: it is over, for the incarnations after this one too. */
+  /** Skips the next envelope, which has expired: it is over, for later incarnations too. */
   skip(): void {
     this.#stateReport?.skip();
   }
@@ -204,7 +204,7 @@ export class HostedInstance {
     return encodeSnapshot(this.#actor.ref.getSnapshot() as Snapshot<unknown>);
   }
 
-  /** Everything another incarnation needs to continue, here or elsewhere. */
+  /** The complete state from which another incarnation continues, here or elsewhere. */
   persist(): PersistedState {
     try {
       return this.#actor.persist();
@@ -213,7 +213,7 @@ export class HostedInstance {
     }
   }
 
-  /** `true` when moving it to another thread would repeat nothing, or what would be repeated. */
+  /** `true` when a move to another thread would repeat no work; otherwise names the work. */
   movable(): true | string {
     return this.#actor.movable();
   }
@@ -231,7 +231,7 @@ export class HostedInstance {
     this.#over = true;
   }
 
-  /** Cleans up in whatever it is doing: the thread is about to exit. */
+  /** Cleans up whatever the instance is doing, because the thread is about to exit. */
   abandon(): void {
     this.#leave();
     this.#asCurrent(() => this.#actor.abandon());
@@ -259,12 +259,12 @@ export class HostedInstance {
     );
   }
 
-  /** An envelope from the host is in hand. */
+  /** Whether an envelope from the host is in hand. */
   get #inTurn(): boolean {
     return this.#options.progress?.inHand() === this.slot;
   }
 
-  /** Surrounds what comes from within. */
+  /** Surrounds work that begins within the instance. */
   #around(): (run: () => void) => void {
     const { bridge } = this.#options;
     const report = this.#stateReport;
@@ -296,13 +296,13 @@ export class HostedInstance {
     try {
       return run();
     } finally {
-      // A thread exits in the middle of a turn.
+      // A thread may exit in the middle of a turn.
       state.current = before;
     }
   }
 
   #changed(status: string): void {
-    // The last state comes with the end itself: an observer sees it once, as that of a local actor does.
+    // The last state comes with the end itself, so that an observer sees it once, as with a local actor.
     if (!this.#watched || status !== 'active') return;
     if (this.#options.request.mirror === 'all') return this.#report();
     if (this.#dirty) return;
@@ -314,7 +314,7 @@ export class HostedInstance {
     this.#dirty = false;
     if (this.#ended) return;
     const snapshot = this.#actor.ref.getSnapshot() as AnySnapshot;
-    // Its children may have started or failed since then.
+    // Children may have started or failed since then.
     const isThere =
       this.#ahead && snapshot === this.#known && Object.keys(snapshot.children ?? {}).length === 0;
     this.#known = snapshot;
@@ -323,8 +323,8 @@ export class HostedInstance {
   }
 
   /**
-   * Whoever reads the state when an event comes finds the one that the actor had when it told the event. Observers are
-   * told of it after that, as those of a local actor.
+   * Sends the state ahead of an event: code that reads the state when the event arrives finds the one that the actor
+   * had when it sent the event. Observers are told of it after that, as with a local actor.
    */
   #reportAhead(): void {
     const snapshot = snapshotOf(this.#actor.ref) as AnySnapshot;
@@ -342,7 +342,7 @@ export class HostedInstance {
       reports.add(REPORT.done, this.slot, { output: event['output'], snapshot: this.snapshot() });
       this.#end();
     } else if (event.type === `xstate.error.actor.${request.id}`) {
-      // It was stopped, and this is what came of it.
+      // The instance was stopped, and this is the result.
       if (this.#ended) return this.#failedEnd(event['error']);
       this.#failure = event['error'] ?? new Error('the agent failed without an error');
       // A failed start is the answer to the call that asked for it.
@@ -391,7 +391,7 @@ export class HostedInstance {
     if (running.get(key) === bridge) running.delete(key);
   }
 
-  /** Asks that it put off, of those that came from there. */
+  /** The put-off asks that came from there. */
   putOff(from: Asker): CarriedAsk[] {
     const asks: CarriedAsk[] = [];
     for (const { ask, asker, incarnation } of this.deferred.values()) {
@@ -401,7 +401,7 @@ export class HostedInstance {
     return asks;
   }
 
-  /** Takes over what was put off in another thread or process: who has a token of there can answer here. */
+  /** Takes over asks that were put off in another thread or process, so that a token from there can answer here. */
   takeOver(asks: readonly CarriedAsk[], asker: Asker): void {
     const { bridge } = this.#options;
     for (const { incarnation, ask: id, tag, deadline } of asks) {
@@ -429,7 +429,7 @@ function unpersistable(address: string, cause: unknown): HoldfastError {
   );
 }
 
-/** What a promise, a callback or an observable begins is known to be the instance's own, as long as it goes on. */
+/** Marks what a promise, a callback or an observable begins as the instance's own, for as long as it goes on. */
 function beginning(bridge: HostBridge): ((run: () => void) => void) | undefined {
   const { origin } = threadState();
   return origin && ((run) => origin.run(bridge, run));

@@ -7,8 +7,8 @@ import type { ActorClock } from '../xstate/actor-clock.ts';
 let events = 0;
 
 /**
- * Names for the actors of an instance: its address, and below it those of its children. The same for each incarnation, so
- * that viewers see one actor that begins anew.
+ * Names the actors of an instance: its address, and below it those of its children. The names are the same for each
+ * incarnation, so that viewers see one actor that begins anew.
  */
 export function createNaming(
   { address, incarnation }: Pick<ActivateRequest, 'address' | 'incarnation'>,
@@ -17,11 +17,11 @@ export function createNaming(
   const own = incarnation === 1 ? address : `${address}#${incarnation}`;
   const idOf = (ref: AnyActorRef): string | undefined => {
     const { sessionId } = ref;
-    // Its parent is in the host, which knows where that stands.
+    // The parent is in the host, which knows the place of the instance in the tree.
     if (sessionId === `${own}/host`) return undefined;
     if (sessionId === own || sessionId.startsWith(`${own}/`))
       return `${address}${sessionId.slice(own.length)}`;
-    // Another agent.
+    // A reference to another agent.
     return (ref as { readonly address?: string }).address;
   };
   return {

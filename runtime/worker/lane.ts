@@ -24,49 +24,54 @@ interface QueuedRun {
   readonly job: Job;
   readonly inflow: Inflow;
   readonly run: Run;
-  /** Of its one envelope. */
+  /** The trace of its one envelope. */
   readonly trace: Trace | undefined;
   at: number;
 }
 
-/** Ids of asks, over all instances of the thread; begun anywhere, so that a token of an earlier process finds none. */
+/**
+ * The last id of an ask, over all instances of the thread. It begins at a random number, so that a token of an earlier
+ * process finds no ask.
+ */
 let lastAsk = Math.floor(Math.random() * 2 ** 50);
 
-/** Turns in a row that an instance may spend on what it sends itself before an envelope from outside has its own. */
+/** The most turns in a row that an instance may spend on its own events before an envelope from outside has a turn. */
 const OWN_TURNS = 1024;
 
 export interface LaneOptions {
   readonly instance: HostedInstance;
   readonly progress: Progress;
-  /** In which it runs. */
+  /** The time slice in which the lane runs. */
   readonly slice: TimeSlice;
   /** Milliseconds of the host's clock. */
   readonly now: () => number;
-  /** All of a job was handled. */
+  /** The whole of a job was handled. */
   readonly completed: (job: Job) => void;
-  /** The time of an ask was up before its turn came. */
+  /** An ask expired before its turn. */
   readonly expired: (inflow: Inflow, event: unknown) => void;
-  /** A traced envelope was handled, from then to then. Default: nobody wants to know. */
+  /** A traced envelope was handled, between these two times. Default: not reported. */
   readonly traced?: ((inflow: Inflow, trace: Trace, from: number, to: number) => void) | undefined;
 }
 
-/** What one instance has to do in its thread: the envelopes that came for it, and before them what it sent itself. */
+/**
+ * The work of one instance in its thread: the envelopes that came for it, and before them the events it sent itself.
+ */
 export class Lane {
   readonly instance: HostedInstance;
-  /** It has its place among those that wait for their turn. */
+  /** The lane has its place among those that wait for their turn. */
   waiting = false;
-  /** Envelopes it may handle before the next instance has its turn. */
+  /** Envelopes that the instance may handle before the next instance has its turn. */
   quantum: number;
-  /** Surrounds what it sent itself, where that is of a trace. */
+  /** Surrounds the instance's own events where they belong to a trace. */
   stepsIn: ((run: () => void) => void) | undefined;
-  /** No envelope is handled: the instance is about to move. */
+  /** No envelope is handled, because the instance is about to move. */
   paused = false;
-  /** How often the clock is read in its turns. */
+  /** The pace at which the clock is read during its turns. */
   readonly pace = newPace();
   readonly #options: LaneOptions;
   #runs: QueuedRun[] = [];
   #own = 0;
-  /** The time of the slice, in which it is now. */
+  /** The time of the current slice is up. */
   #isUp = false;
   /** Asks whose event is still on its way through the instance. */
   #open: OwnAsk[] = [];
@@ -81,7 +86,7 @@ export class Lane {
     return (this.#runs.length > 0 && !this.paused) || this.instance.hasSteps;
   }
 
-  /** An ask is still on its way through the instance. */
+  /** Whether an ask is still on its way through the instance. */
   get asked(): boolean {
     return this.#open.length > 0;
   }
@@ -92,7 +97,7 @@ export class Lane {
     this.#runs.push({ job, run, inflow, trace, at: 0 });
   }
 
-  /** Runs up to `max` turns, until the time of the slice is up; returns how many. */
+  /** Runs up to `max` turns, until the time of the slice is up; returns how many it ran. */
   turns(max: number): number {
     const { instance } = this;
     let done = 0;
@@ -126,7 +131,7 @@ export class Lane {
     return steps;
   }
 
-  /** The instance has ended: what is left is not handled here. Its sender still has it and decides. */
+  /** Drops what is left of an instance that has ended. The sender still has it and decides. */
   leave(): void {
     this.#closeOpen();
     const { deferred } = this.instance;
@@ -137,7 +142,7 @@ export class Lane {
     for (const { job, run, inflow, at } of runs) this.#done(job, inflow, run.length - at);
   }
 
-  /** Turns of one run, until the instance has something of its own to do. */
+  /** Runs turns of one run, until the instance has events of its own to handle. */
   #some(queued: QueuedRun, max: number): number {
     return queued.trace === undefined ? this.#run(queued, max) : this.#traced(queued, queued.trace);
   }
@@ -153,7 +158,7 @@ export class Lane {
     let at = from;
     while (at < end && !instance.ended && (at === from || !instance.hasSteps)) {
       const event = eventOf(run, at) as AnyEventObject;
-      // Before its turn, in which the instance may end and leave what is behind it.
+      // Advanced before the turn, in which the instance may end and leave the rest of the run.
       queued.at = at + 1;
       if (asks === null) {
         progress.begin(inflow.slot);
@@ -168,14 +173,14 @@ export class Lane {
         break;
       }
     }
-    // Whoever ended here, and took others with it, has left already.
+    // An instance that ended in this turn, perhaps taking others with it, has left already.
     if (at === run.length && this.#runs[0] === queued) this.#runs.shift();
     inflow.source.acks.handled(inflow, at - from);
     this.#done(job, inflow, at - from);
     return at - from;
   }
 
-  /** The turn of a traced envelope: what happens in it is part of its trace. */
+  /** Runs the turn of a traced envelope, as part of its trace. */
   #traced(queued: QueuedRun, trace: Trace): number {
     const { now, traced } = this.#options;
     const from = now();

@@ -1,16 +1,19 @@
 import type { Clock } from '../base/clock.ts';
 import type { Self } from './thread-state.ts';
 
-/** The first is told at once, and then how many there were, as long as there are any: often enough to be seen. */
+/**
+ * The time between two lines about late acts: the first act has a line at once, later ones are counted, often enough
+ * to be noticed.
+ */
 const INTERVAL_MS = 30_000;
 
-/** What code of incarnations that have ended still tries: it is refused, and told without a line for each. */
+/** Acts of code whose incarnation has ended: they are refused, and logged without a line for each. */
 export interface LateActs {
   add(self: Self, what: string): void;
 }
 
 export function createLateActs(warn: (message: string) => void, clock: Pick<Clock, 'setTimeout'>): LateActs {
-  /** Refused since it was told last. */
+  /** Acts refused since the last line. */
   const untold = new Map<Self, number>();
 
   function tell(self: Self): void {

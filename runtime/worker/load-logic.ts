@@ -24,7 +24,7 @@ async function importModule(moduleUrl: string, address: string): Promise<UserMod
   try {
     return (await import(moduleUrl)) as UserModule;
   } catch (error) {
-    // What a module is refused for often does not say which module.
+    // The error of a module often does not say which module it is about.
     const why = error instanceof Error ? error.message : 'it threw something that is not an Error';
     throw new HoldfastError(
       'AGENT_EXPORT_INVALID',

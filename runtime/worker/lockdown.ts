@@ -16,19 +16,19 @@ const { isBuiltin, syncBuiltinESMExports: syncExports } = module;
 const builtin = process.getBuiltinModule;
 /* oxlint-enable typescript/unbound-method */
 
-/** What agents must not do to the process, of which their thread is a part. */
+/** The functions of the process that agents must not call, because their thread is a part of it. */
 const TAKEN_OF_PROCESS = ['_kill', '_linkedBinding', 'binding', 'dlopen', 'kill'];
 
 /**
- * Closes in this thread what Node's permission model leaves open, when its pool is to be closed: modules of Node that
+ * Closes in this thread, when its pool is to be closed, what Node's permission model leaves open: modules of Node that
  * go around it, files outside of what may be read as modules, signals, the report that holds the host's environment,
- * and V8's flags. For good, and before any agent is loaded. What it does not close stands in `docs/isolation.md`.
+ * and V8's flags. It lasts, and happens before any agent is loaded. `docs/isolation.md` lists what it does not close.
  *
  * @throws {HoldfastError} `ISOLATION_UNAVAILABLE` when the thread was not started with the permission model.
  */
 export function lockdown({ isolation = 'thread' }: Pick<ThreadData, 'isolation'>): void {
   if (isolation === 'thread') return;
-  // Not in the types of Node: absent without the model.
+  // Absent without the model, which Node's types do not say.
   const { permission } = process as { permission?: typeof process.permission };
   if (permission === undefined) {
     throw new HoldfastError(
@@ -44,7 +44,7 @@ export function lockdown({ isolation = 'thread' }: Pick<ThreadData, 'isolation'>
     if (admitted[name]) return;
     if (!admits(name)) throw denied(`importing node:${name}`, name);
     if (hasOwn(TAKEN, name)) takeFrom(name, TAKEN[name] as readonly string[]);
-    // Last: an import that an agent has fail half-way does not count.
+    // Set last, so that an import that an agent made fail half-way does not count.
     admitted[name] = true;
   }
 
@@ -67,7 +67,7 @@ export function lockdown({ isolation = 'thread' }: Pick<ThreadData, 'isolation'>
   for (const name of TAKEN_OF_PROCESS) {
     if (name in process) replace(process, name, refusal(`process.${name}`));
   }
-  // Absent rather than refusing: libraries ask whether they are there.
+  // Absent rather than refusing, because libraries ask whether the functions are there.
   replace(process, 'report', undefined);
   replace(process, 'loadEnvFile', undefined);
   syncExports();
@@ -93,14 +93,14 @@ function replace(target: object, name: string, value: unknown): void {
   defineProperty(target, name, descriptor);
 }
 
-/** A function that can be extended and constructed: some packages do so with what they only have at hand. */
+/** A function that can be extended and constructed, as some packages do with functions that they never call. */
 function refusal(what: string): () => never {
   return function refused(): never {
     throw denied(what);
   };
 }
 
-/** Looks like the refusals of Node's permission model. */
+/** An error like those of Node's permission model. */
 function denied(what: string, resource?: string): Error {
   const error = new Error(
     `${what} is not allowed in a thread with isolation thread+permissions; see docs/isolation.md of Holdfast`,

@@ -1,10 +1,13 @@
 import { inspect } from 'node:util';
 import { safeCopy } from '../wire/errors.ts';
 
-/** Bytes of the fields of a line, and characters of its message: what is worth a warning of a message, too. */
+/**
+ * The most bytes of the fields of a line, and characters of its message: the size at which a message is worth a
+ * warning, too.
+ */
 export const mostBytes = 65_536;
 
-/** Each field that cannot be cloned as text. */
+/** The fields, with a text in place of each that cannot be cloned. */
 export function clonableFields(fields: object): object {
   try {
     return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, clonable(value)]));

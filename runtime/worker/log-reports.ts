@@ -6,13 +6,16 @@ import { clonableFields, mostBytes } from './log-fields.ts';
 import type { Reports } from './reports.ts';
 import type { LogLevel } from './thread-state.ts';
 
-/** Lines of a thread within this time; the rest are counted (journald's `RateLimitBurst` and `RateLimitIntervalSec`). */
+/**
+ * The most lines of a thread within this time; the rest are counted (journald's `RateLimitBurst` and
+ * `RateLimitIntervalSec`).
+ */
 const mostLines = 10_000;
 const intervalMs = 30_000;
 
-/** What the agents of a thread log, on its way to the host. */
+/** The log lines of a thread's agents, on their way to the host. */
 export interface LogReports {
-  /** `slot` -1: of no instance. */
+  /** With `slot` -1 the line belongs to no instance. */
   add(slot: number, level: LogLevel, message: string, fields: object): void;
 }
 
@@ -46,7 +49,7 @@ export function createLogReports(
     add(slot, level, message, fields) {
       if (isTooMany()) return;
       reports.add(REPORT.log, slot, line(level, message, fields));
-      // What follows may be the end of the thread.
+      // The thread may be about to end.
       if (level === 'warn' || level === 'error') reports.flush();
     },
   };

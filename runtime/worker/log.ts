@@ -42,7 +42,7 @@ function levels(write: Write): Omit<Log, 'of'> {
   const at =
     (level: LogLevel) =>
     (message: unknown, fields?: unknown): void => {
-      // As pino has it: whoever is used to that should not lose a line.
+      // Accepts pino's order of arguments, so that those who are used to it lose no line.
       const [text, what] = typeof message === 'string' ? [message, fields] : [fields, message];
       write(level, typeof text === 'string' ? text : '', fieldsOf(what));
     };
@@ -55,7 +55,7 @@ function fieldsOf(what: unknown): object {
   return typeof what === 'object' ? what : { value: what };
 }
 
-/** What cannot be asked is none. */
+/** A value that cannot be examined is no error. */
 function isError(what: unknown): what is Error {
   try {
     return what instanceof Error;

@@ -2,12 +2,12 @@ import { runAt, runCount, traceAt, type Batch } from '../mailbox/batch.ts';
 import { isTrace } from '../mailbox/trace.ts';
 import { isReserved } from '../base/reserved-types.ts';
 
-/** A batch holds no more envelopes of one instance than its mailbox did. */
+/** A batch holds no more envelopes of one instance than the sender's mailbox did. */
 const MAX_RUN = 1_000_000;
 
 /**
- * Whether what another thread brought is a batch. Threads of other pools are not trusted: what is not an event would
- * throw in a turn, and so end this thread with all who run in it.
+ * Whether a message of another thread is a batch. Threads of other pools are not trusted: a value that is no event
+ * would throw in a turn, and so end this thread with all its instances.
  */
 export function isBatch(value: unknown): value is Batch {
   if (!Array.isArray(value) || value.length % 5 !== 0) return false;
@@ -51,7 +51,7 @@ function areEvents(events: readonly unknown[], length: number): boolean {
 function arePacked(keys: unknown, columns: readonly unknown[], length: number): boolean {
   if (!Array.isArray(keys) || keys.length !== columns.length || !keys.every(isKey)) return false;
   const at = keys.indexOf('type');
-  // The event would have the last of them.
+  // An unpacked event would have the last of several types.
   if (keys.includes('type', at + 1)) return false;
   const types = columns[at];
   if (!Array.isArray(types)) return isType(types);
@@ -63,7 +63,7 @@ function isKey(key: unknown): boolean {
   return typeof key === 'string' && key !== '__proto__';
 }
 
-/** The thread of an honest agent has let none out that is reserved. */
+/** The thread of an honest agent sends no event whose type is reserved. */
 function isType(type: unknown): boolean {
   return typeof type === 'string' && !isReserved(type);
 }

@@ -9,36 +9,39 @@ import { isReserved } from '../base/reserved-types.ts';
 import type { Peer } from './peer-ports.ts';
 import type { Self } from './thread-state.ts';
 
-/** What one instance of this thread sends to another, wherever that one runs. */
+/** The messages from one instance of this thread to another instance, on whichever thread that runs. */
 export interface Line {
-  /** Unique in the thread. */
+  /** A number unique in the thread. */
   readonly id: number;
-  /** What it is found by, as long as its sender runs. */
+  /** The key that finds the line, as long as its sender runs. */
   key: string;
   readonly from: Self | undefined;
   readonly address: string;
-  /** Keeps what was sent until it was handled, over incarnations of the other. */
+  /** Keeps each message until it was handled, over incarnations of the recipient. */
   readonly mailbox: Mailbox;
-  /** What the mailbox has taken and not discarded, ever; shared with the host, which reads it when this thread died. */
+  /**
+   * Counts the envelopes that the mailbox has ever taken and not discarded; shared with the host, which reads it when
+   * this thread has died.
+   */
   readonly taken: Int32Array;
-  /** Asks that were handled and will be answered later. */
+  /** Asks that were handled and put off. */
   readonly deferred: Set<Tag>;
-  /** Bytes of an event at most. Not known before the other was found. */
+  /** The most bytes of an event. Not known before the recipient was found. */
   maxBytes: number;
-  /** Whether both ends may share memory. Not known before the other was found. */
+  /** Whether both ends may share memory. Not known before the recipient was found. */
   sharedMemory: boolean;
-  /** The threads that it has led to: they may answer. */
+  /** The threads that the line has led to, which may answer. */
   readonly peers: Set<number>;
-  /** `undefined` until the host has opened it, and between two incarnations of the other. */
+  /** `undefined` until the host has opened the line, and between two incarnations of the recipient. */
   open: { readonly link: number; readonly peer: Peer; readonly attachment: Attachment } | undefined;
   connecting: boolean;
-  /** Something was sent over it for which the other is to be started. */
+  /** A message was sent for which the recipient is to be started. */
   activate: boolean;
-  /** The sender had ended before: nothing goes. */
+  /** The sender had ended before, so nothing goes out. */
   over: boolean;
 }
 
-/** What a mailbox takes before the host has said how much it is: as much as that of an agent by default. */
+/** The capacity of the mailbox until the host has named one: the default of an agent. */
 const CAPACITY = 1000;
 
 let lastId = 0;
@@ -63,12 +66,15 @@ export function createLine(from: Self | undefined, address: string, sharedMemory
   };
 }
 
-/** One for each incarnation of the sender. */
+/** A key for each incarnation of the sender. */
 export function keyOf(from: Self | undefined, address: string): string {
   return `${from === undefined ? '' : `${from.address}#${from.incarnation}`}\n${address}`;
 }
 
-/** Why an event cannot be sent, if it cannot; or what of it does not leave, if there is such. */
+/**
+ * The reason why an event cannot be sent, if there is one; or the memory that stays here when it leaves, if there is
+ * any.
+ */
 export function unfit(
   event: unknown,
   { maxBytes, sharedMemory }: Pick<Line, 'maxBytes' | 'sharedMemory'>,

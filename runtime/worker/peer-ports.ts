@@ -17,30 +17,30 @@ export interface PeerPortsOptions extends Pick<OutboxOptions, 'expired' | 'unclo
   readonly clock: TimeoutClock;
   readonly instanceAt: (slot: number) => HostedInstance | undefined;
   readonly delivered: (tag: Tag) => void;
-  /** The asks that a peer's ack answers. */
+  /** Settles the asks that a peer's ack answers. */
   readonly answered: (peer: number, ack: Ack) => boolean;
   readonly warn: (message: string) => void;
-  /** What came by the port to a peer cannot be read; the port is closed. */
+  /** A message on the port to a peer cannot be read; the port is closed. */
   readonly unread: (peer: number) => void;
 }
 
-/** A thread that this one sends to, or that sends to it; or this one itself. */
+/** A thread that exchanges messages with this one, or this one itself. */
 export interface Peer {
   readonly id: number;
   readonly source: Source;
   readonly outbox: Outbox;
 }
 
-/** This thread as a peer of its own. */
+/** The id of this thread as a peer of its own. */
 const LOCAL = 0;
-/** Milliseconds after which the port of a thread that has died is not waited for any more. */
+/** The longest wait for the port of a thread that has died, in milliseconds. */
 const CLOSE_MS = 1000;
 
-/** The ports to other threads, and what comes by them. */
+/** The ports to other threads, and the inflows from them. */
 export class PeerPorts {
   readonly #options: PeerPortsOptions;
   readonly #peers = new Map<number, Peer>();
-  /** By link, of all peers; one outlives the port it belongs to, until what came by it was handled. */
+  /** The inflows of all peers, by link. One may outlive its port, until what came over the port was handled. */
   readonly #inflows = new Map<number, Inflow>();
   readonly #closed = new WeakMap<Source, Promise<void>>();
 
@@ -49,12 +49,12 @@ export class PeerPorts {
     this.#peers.set(LOCAL, this.#local());
   }
 
-  /** Links that lead here. */
+  /** The number of links that lead here. */
   get links(): number {
     return this.#inflows.size;
   }
 
-  /** The thread, also when it has died meanwhile. */
+  /** The peer with that id, even if its thread has died. */
   get(id: number): Peer {
     const peer = this.#peers.get(id);
     if (peer !== undefined) return peer;
@@ -63,7 +63,7 @@ export class PeerPorts {
     return gone;
   }
 
-  /** A port to another thread. */
+  /** Adds a port to another thread. */
   join(id: number, port: LinkPort): void {
     let closed: () => void = () => {};
     const peer = this.#peer(
@@ -107,7 +107,7 @@ export class PeerPorts {
     this.#peers.set(id, peer);
   }
 
-  /** Another instance wants to send to one of this thread; `false` when that one has ended. */
+  /** Lets another instance send to one of this thread; `false` when that one has ended. */
   admit({ link, peer, counted, slot, from }: Admission): boolean {
     const source = this.#peers.get(peer)?.source;
     const instance = this.#options.instanceAt(slot);
@@ -116,7 +116,7 @@ export class PeerPorts {
     return true;
   }
 
-  /** Nothing will be sent there any more. With `wait`, resolves when what was sent before has been handled. */
+  /** Ends a link: nothing more is sent over it. With `wait`, resolves when what was sent before has been handled. */
   async dismiss(link: number, wait: boolean): Promise<void> {
     const inflow = this.#inflows.get(link);
     if (inflow === undefined) return;
@@ -124,7 +124,7 @@ export class PeerPorts {
     this.#inflows.delete(link);
   }
 
-  /** The inflows of an instance that has ended. */
+  /** Removes the inflows of an instance that has ended. */
   vacate(instance: HostedInstance): void {
     for (const [link, inflow] of this.#inflows) if (inflow.instance === instance) this.#inflows.delete(link);
   }
@@ -135,7 +135,7 @@ export class PeerPorts {
     const late = new Promise<void>((resolve) => {
       timer = clock.setTimeout(resolve, CLOSE_MS);
     });
-    // What had left the other thread comes before its port closes.
+    // Messages that had left the other thread arrive before its port closes.
     await Promise.race([this.#closed.get(inflow.source), late]);
     clock.clearTimeout(timer);
     if (inflow.queued === 0) return;
@@ -144,7 +144,7 @@ export class PeerPorts {
     });
   }
 
-  /** The same mailboxes and acks as to another thread, and a copy instead of a port. */
+  /** This thread as its own peer: the same mailboxes and acks as for another thread, with a copy instead of a port. */
   #local(): Peer {
     const { turns } = this.#options;
     const local: Peer = this.#peer(
@@ -163,7 +163,7 @@ export class PeerPorts {
     id: number,
     deliver: OutboxOptions['deliver'],
     acknowledge: (ack: Ack) => void,
-    /** Resolves when nothing comes from there any more. */
+    /** Resolves when nothing more comes from there. */
     closed: Promise<void>,
   ): Peer {
     const { clock, delivered, answered, expired, unclonable, warn } = this.#options;

@@ -65,7 +65,7 @@ export function agentRef<TEvent extends EventObject = AnyEventObject, TReplies =
   address: string,
   options?: PeerOptions,
 ): PeerRef<TEvent, TReplies> {
-  // One is made for each event that some agents send, and most are this.
+  // References are often made anew for each event, and most are of this plain form.
   const isPlain = typeof address === 'string' && address !== '' && options === undefined;
   const { activate } = isPlain
     ? nothingMore
@@ -76,13 +76,16 @@ export function agentRef<TEvent extends EventObject = AnyEventObject, TReplies =
 const rules = { activate: flag };
 const nothingMore: PeerOptions = {};
 
-/** Its methods are not its own: where one was put into context, a snapshot has the address and nothing to choke on. */
+/**
+ * Methods are on the prototype, so that a snapshot of a context with a reference holds the address and nothing that
+ * cannot be cloned.
+ */
 class Reference {
   readonly id: string;
   readonly sessionId: string;
   readonly address: string;
   readonly src = 'holdfast.agent';
-  /** Only where it is: a state that is restored has it again. */
+  /** An own field only where it is true, so that a restored state has it again. */
   declare readonly activate?: true;
   readonly #made = threadState().current;
 
@@ -99,7 +102,7 @@ class Reference {
     else peers?.send(from, this.address, event);
   }
 
-  /** What `sendTo` reaches. */
+  /** Called by `sendTo`. */
   _send(event: EventObject): void {
     this.send(event);
   }
@@ -191,8 +194,8 @@ interface Reach {
 }
 
 /**
- * The instance whose turn it is sends; after an `await`, the one that made the reference, unless what runs is known to be
- * of another: of one that has ended, or that has a reference of one that has ended.
+ * Returns the instance that sends: the one whose turn it is; after an `await`, the one that made the reference, unless
+ * the running code is known to belong to another instance and either of the two has ended.
  */
 function bridge(made: HostBridge | undefined): Reach {
   const state = threadState();

@@ -7,14 +7,14 @@ interface Watch {
 }
 
 /**
- * Those of this thread who want to know when an incarnation of another instance ends. The host is asked once for an
- * address, however many want to know, and nothing is kept of those who have ended themselves.
+ * The watches of this thread for the ends of other instances. The host is asked once for an address, however many
+ * instances watch it, and nothing is kept for watchers that have ended.
  */
 export class PeerWatches {
   readonly #ended: (address: string) => Promise<PeerEnd>;
   readonly #watches = new Map<string, Set<Watch>>();
 
-  /** `ended` resolves when the incarnation that runs now has ended. */
+  /** `ended` resolves when the current incarnation has ended. */
   constructor(ended: (address: string) => Promise<PeerEnd>) {
     this.#ended = ended;
   }
@@ -25,7 +25,7 @@ export class PeerWatches {
     return size;
   }
 
-  /** Returns how to give it up. */
+  /** Returns a function that gives up the watch. */
   watch(from: Self | undefined, address: string, listener: Watch['listener']): () => void {
     const watch = { from, listener };
     const watches = this.#watches.get(address) ?? this.#ask(address);
@@ -38,14 +38,14 @@ export class PeerWatches {
     this.#watches.set(address, watches);
     const told = (end: PeerEnd): void => {
       this.#watches.delete(address);
-      // Each by itself: what one throws is none of the others' business.
+      // Each listener runs by itself, so that one that throws does not affect the others.
       for (const watch of watches) queueMicrotask(() => watches.has(watch) && watch.listener(end));
     };
     this.#ended(address).then(told, () => this.#watches.delete(address));
     return watches;
   }
 
-  /** An instance of this thread has ended. */
+  /** Drops the watches of an instance of this thread that has ended. */
   left(self: Self): void {
     for (const watches of this.#watches.values())
       for (const watch of watches) if (watch.from === self) watches.delete(watch);

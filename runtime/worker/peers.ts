@@ -37,7 +37,7 @@ export interface PeersOptions {
   readonly instanceAt: (slot: number) => HostedInstance | undefined;
   readonly callHost: (method: HostMethod, ...args: readonly unknown[]) => Promise<unknown>;
   readonly letter: (letter: LetterReport) => void;
-  /** Tells the host of the letters there were. */
+  /** Tells the host of the dead letters. */
   readonly flush: () => void;
   readonly warn: (message: string) => void;
   /** Whether this thread may share memory with others. */
@@ -45,21 +45,21 @@ export interface PeersOptions {
 }
 
 /**
- * The messages from agent to agent. Each pair of threads has one port, which the host hands out once; each pair of
- * instances has a mailbox of its own at the sender, kept until what is in it was handled: whoever is sent to may die
- * and come again without losing anything but what it had in hand.
+ * The messages from agent to agent. Each pair of threads has one port, which the host hands out once. Each pair of
+ * instances has a mailbox of its own at the sender, which keeps a message until it was handled: the recipient may die
+ * and come again, and loses only what it had in hand.
  */
 export class Peers implements PeerBridge {
   readonly #options: PeersOptions;
   readonly #waiting: Waiting;
   readonly #ports: PeerPorts;
   readonly #lines = new Map<string, Line>();
-  /** Those that are open. */
+  /** The lines that are open. */
   readonly #links = new Map<number, Line>();
-  /** Instances that have ended: what they sent before still goes, what they try to send is refused. */
+  /** Instances that have ended: what they sent before still goes, later sends are refused. */
   readonly #ended = new WeakSet<Self>();
   readonly #watches: PeerWatches;
-  /** By event that became a dead letter of which the host has not heard yet. */
+  /** One entry for each dead letter that the host has not been told of yet. */
   #untold: Line[] = [];
 
   constructor(options: PeersOptions) {
@@ -86,7 +86,7 @@ export class Peers implements PeerBridge {
     });
   }
 
-  /** What it keeps: nothing of instances that have ended. */
+  /** The number of things kept, none of them for instances that have ended. */
   get kept(): Readonly<Record<'lines' | 'links' | 'waiting' | 'watches', number>> {
     return {
       lines: this.#lines.size,
@@ -158,10 +158,10 @@ export class Peers implements PeerBridge {
     this.#discard(line, event, tag, found === 'too-deep' ? 'unclonable' : found);
   }
 
-  /** An event that the line gives up, or does not even take. */
+  /** Gives up an event of the line, or one that the line does not take. */
   #discard(line: Line, event: unknown, tag: Tag, reason: DeadLetterReason, cause?: unknown): void {
     const why = reason === 'unclonable' ? unclonableAdvice(event) : undefined;
-    // Nobody waits for most of them.
+    // Most events have nobody who waits.
     const error = tag === 0 ? undefined : refusal(line.address, reason, cause, why);
     this.#refuse(line, event, tag, reason, why, error);
   }
@@ -179,7 +179,7 @@ export class Peers implements PeerBridge {
     if (tag !== 0) this.#waiting.reject(tag, error);
   }
 
-  /** The other had it in hand when it came to its end. */
+  /** The recipient had the event in hand when it ended. */
   #suspect(line: Line, event: unknown, tag: Tag, evidence: WireEvidence): void {
     const { address } = line;
     this.#letter(line, { address, event, ...suspicion(evidence) });
@@ -192,7 +192,7 @@ export class Peers implements PeerBridge {
     this.#untold.push(line);
   }
 
-  /** Should this thread die, each event was either told to the host or still counts as taken. */
+  /** If this thread dies, each event was either reported to the host or still counts as taken. */
   readonly #tell = (): void => {
     this.#options.flush();
     for (const line of this.#untold) count(line, -1);
@@ -230,11 +230,11 @@ export class Peers implements PeerBridge {
     }
     line.connecting = false;
     if ('refused' in at) {
-      // Meanwhile something was sent for which the other is to be started.
+      // A message sent in the meantime asks for the recipient to be started.
       if (line.activate && !activate) return this.#connect(line);
       const { error } = at;
       const failed = error === undefined ? undefined : decodeError(error);
-      // Whom it has led to before had the address.
+      // The line led to an instance before, so the address existed.
       const reason = line.peers.size > 0 ? 'stopped' : at.refused;
       mailbox.clear((event, tag) =>
         failed === undefined
@@ -261,7 +261,7 @@ export class Peers implements PeerBridge {
     line.open = { link, peer, attachment: peer.outbox.attach(mailbox, link) };
   }
 
-  /** The incarnation at the other end has ended. What it has not handled is for the next one. */
+  /** Ends a link whose other incarnation has ended. What that has not handled is for the next one. */
   severed({ link, handled, suspect, error, unread = false }: Severance): void {
     const line = this.#links.get(link);
     if (line?.open === undefined) return;
@@ -271,7 +271,7 @@ export class Peers implements PeerBridge {
     peer.outbox.detach(attachment, handled, error && ((tag) => this.#waiting.reject(tag, reason)));
     this.#links.delete(link);
     line.open = undefined;
-    // What nobody can read is among these, and the host could not either.
+    // These include what could not be read, and the host could not read it either.
     const lost = unread ? underWay : 0;
     for (let n = 0; n < lost; n += 1)
       line.mailbox.discardFirst((event, tag) =>
@@ -284,26 +284,26 @@ export class Peers implements PeerBridge {
       const gone = (event: unknown, tag: Tag): void => this.#discard(line, event, tag, 'crashed', reason);
       line.mailbox.discardUnless((event) => !hasMoved(event), gone);
     }
-    // Those of an instance that ended by itself hear of it from its thread.
+    // Asks of an instance that ended by itself are answered by its thread.
     if (error !== undefined) for (const tag of line.deferred) this.#waiting.reject(tag, reason);
     if (line.mailbox.depth > 0) void this.#connect(line);
     else this.#drop(line);
   }
 
-  /** Something that the instance sent has not been handled, or an ask of its is put off. */
+  /** Whether an event of the instance has not been handled, or an ask of it is put off. */
   isBusy(self: Self): boolean {
     for (const { from, mailbox, deferred } of this.#lines.values())
       if (from === self && (mailbox.depth > 0 || deferred.size > 0)) return true;
     return false;
   }
 
-  /** Something that was sent from here has not been handled. */
+  /** Whether an event sent from here has not been handled. */
   get busy(): boolean {
     for (const { mailbox } of this.#lines.values()) if (mailbox.depth > 0) return true;
     return false;
   }
 
-  /** An instance of this thread has ended: what it sent still goes, then its lines are closed. */
+  /** Closes the lines of an instance that has ended, after its messages have gone. */
   left(self: Self): void {
     this.#ended.add(self);
     this.#watches.left(self);
@@ -335,33 +335,33 @@ export class Peers implements PeerBridge {
 
   // --- what the host wants --------------------------------------------------------------------------------
 
-  /** A port to another thread. */
+  /** Adds a port to another thread. */
   join(id: number, port: LinkPort): void {
     this.#ports.join(id, port);
   }
 
-  /** Another instance wants to send to one of this thread; `false` when that one has ended. */
+  /** Lets another instance send to one of this thread; `false` when that one has ended. */
   admit(admission: Admission): boolean {
     return this.#ports.admit(admission);
   }
 
-  /** Nothing will be sent there any more. With `wait`, resolves when what was sent before has been handled. */
+  /** Ends a link: nothing more is sent over it. With `wait`, resolves when what was sent before has been handled. */
   dismiss(link: number, wait: boolean): Promise<void> {
     return this.#ports.dismiss(link, wait);
   }
 
-  /** What leads to an instance that has ended. */
+  /** Removes the links to an instance that has ended. */
   vacate(instance: HostedInstance): void {
     this.#ports.vacate(instance);
   }
 
-  /** A thread may answer only what it was asked itself. */
+  /** Settles only the asks that the answering thread was asked itself. */
   #answered(peer: number, [, tags = [], values = [], failed = [], deferred = [], more = []]: Ack): boolean {
     const lineOf = (tag: Tag): Line | undefined => {
       const line = this.#waiting.ownerOf(tag) as Line | undefined;
       return line?.peers.has(peer) === true ? line : undefined;
     };
-    // Each list ends with the first tag that is none: one that was made up may have four thousand million holes.
+    // Each list ends at the first value that is no tag: a made-up list may have four thousand million holes.
     let i = 0;
     for (; typeof tags[i] === 'number'; i++) {
       const tag = tags[i] as Tag;
@@ -396,7 +396,7 @@ function count({ taken }: Line, by: number): void {
   Atomics.add(taken, 0, by);
 }
 
-/** The host keeps no more of it, or cannot read it, and it is not worth the way. */
+/** The host would not keep the rest of the event, or cannot read it, so the rest is not sent. */
 function withoutBody(event: unknown): unknown {
   return { type: (event as { readonly type: string }).type };
 }

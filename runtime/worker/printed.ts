@@ -1,36 +1,36 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 
-/** Bytes that wait in one stream until the host takes them, beyond which the instances of the thread wait for it. */
+/** The bytes waiting in one stream above which the instances of the thread wait for the host to take them. */
 const HELD_BYTES = 1024 * 1024;
-/** Milliseconds that they wait at most: who reads the output may have gone for good. */
+/** The longest such wait, in milliseconds: the reader of the output may have gone for good. */
 const HELD_MS = 1000;
-/** Bytes that wait in one stream at most; what is printed then is left out. */
+/** The most bytes that wait in one stream; what is printed beyond that is left out. */
 const MOST_BYTES = 16 * 1024 * 1024;
-/** Milliseconds after which is said how much: as for lines of the log. */
+/** Milliseconds until a line says how much was left out: as for lines of the log. */
 const TOLD_MS = 30_000;
 
 export interface PrintedOptions {
   readonly clock: Pick<Clock, 'setTimeout' | 'clearTimeout'>;
   readonly warn: (message: string) => void;
-  /** The instances go on. */
+  /** Lets the instances go on. */
   readonly resume: () => void;
 }
 
-/** What a thread prints, within bounds. */
+/** The output of a thread, within bounds. */
 export interface Printed {
-  /** The host has not taken so much of it that the instances wait. */
+  /** Whether so much output waits for the host that the instances wait too. */
   readonly held: boolean;
 }
 
 /**
- * Bounds what of a thread's output waits in its own memory while the host does not take it: the instances wait a
- * moment, then what they print is left out and counted, as a flood of log lines is.
+ * Bounds the part of a thread's output that waits in its own memory while the host does not take it: the instances
+ * wait a moment, then what they print is left out and counted, as a flood of log lines is.
  */
 export function boundPrinted(streams: readonly Writable[], { clock, warn, resume }: PrintedOptions): Printed {
   let timer: unknown;
   let isHeld = false;
-  /** They have waited, and it was of no use. Until all of it is taken they do not again. */
+  /** The instances have waited in vain, and do not wait again until all of it is taken. */
   let isStuck = false;
   let leftOut = 0;
 

@@ -1,7 +1,7 @@
 import type { Acks } from './acks.ts';
 import type { OpenAsk } from './thread-state.ts';
 
-/** Where an ask came from, as far as its answer needs it. */
+/** The origin of an ask, as far as its answer needs it. */
 export interface Asker {
   readonly acks: Pick<Acks, 'answered' | 'failed'>;
 }
@@ -11,6 +11,6 @@ export interface PutOff {
   readonly ask: OpenAsk;
   /** Known when the turn that put it off is over. */
   asker: Asker | undefined;
-  /** In its token. */
+  /** The incarnation in its token. */
   readonly incarnation: number;
 }

@@ -8,7 +8,7 @@ import { clonableFields } from './log-fields.ts';
 
 const STRIDE = 3;
 
-/** Something whose latest state is mirrored. */
+/** An instance whose latest state is mirrored. */
 export interface Mirrored {
   mirror(): void;
 }
@@ -26,8 +26,8 @@ export class Reports {
   #armed = false;
 
   /**
-   * `send` throws at once when something cannot be cloned; what `transfer` holds moves with the items. `leftBehind` hears
-   * of each event that is not told.
+   * `send` throws at once when something cannot be cloned; what `transfer` holds moves with the items. `leftBehind` is
+   * called for each event that is not told.
    */
   constructor(
     send: (items: unknown[], transfer: readonly unknown[] | undefined) => void,
@@ -44,7 +44,7 @@ export class Reports {
     this.#arm();
   }
 
-  /** Something of `mirrored` changed; only its latest state is told, once a flush. */
+  /** Something of `mirrored` changed. Only the latest state is told, once in each flush. */
   changed(mirrored: Mirrored): void {
     this.#dirty.add(mirrored);
     this.#arm();
@@ -72,7 +72,7 @@ export class Reports {
     }
   };
 
-  /** Something in it cannot be cloned: that part is replaced and said, everything else goes as it is. */
+  /** Replaces and names the part that cannot be cloned, and sends everything else as it is. */
   #sendClonable(items: unknown[]): void {
     const out: unknown[] = [];
     for (let i = 0; i < items.length; i += STRIDE) {
@@ -122,7 +122,7 @@ function replacement(kind: number, slot: number, payload: unknown): unknown[] {
   return warning(slot, `event "${String(type)}"`, event);
 }
 
-/** The type of an event that may be anything; one that cannot be read has none. */
+/** The type of any value that may be an event; undefined when it cannot be read. */
 function typeOf(event: unknown): string | undefined {
   try {
     const { type } = event as { readonly type?: unknown };
@@ -137,7 +137,7 @@ function warning(slot: number, what: string, value: unknown): unknown[] {
   return [REPORT.warning, slot, `${what} cannot be cloned and was left behind in the thread (${why})`];
 }
 
-/** What is left of a report of which nothing else can be sent: its end is never left out. */
+/** The remainder of a report of which nothing else can be sent: the end of an instance is never left out. */
 function bare(kind: number, slot: number): unknown[] {
   const message = 'what the instance ended with cannot be cloned; end with plain data';
   if (kind === REPORT.done) return [kind, slot, { output: undefined, snapshot: { status: 'done' } }];

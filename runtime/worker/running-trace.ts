@@ -1,8 +1,8 @@
 import type { TraceHeaders } from '../mailbox/trace.ts';
 
-/** The trace that what runs is a part of, also after an `await`. */
+/** The trace of the running code, also after an `await`. */
 export interface RunningTrace {
   readonly headers: TraceHeaders;
-  /** Delayed events of a machine that it went through, one after the other. */
+  /** The number of a machine's delayed events that it went through, one after the other. */
   readonly delays: number;
 }

@@ -141,7 +141,7 @@ const aLabel: Rule = {
 
 const ofCapability: Rules<CapabilityInput> = { label: aLabel, args: { what: 'anything', is: () => true } };
 
-/** Asks the host of the instance that the actor system is of. */
+/** Asks the host that the instance of this actor system belongs to. */
 async function useSecret(
   system: object,
   what: string,

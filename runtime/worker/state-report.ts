@@ -5,19 +5,19 @@ import type { Mirrored, Reports } from './reports.ts';
 export interface StateReportOptions {
   readonly slot: number;
   readonly reports: Reports;
-  /** Throws what cannot be persisted. */
+  /** Throws when a part cannot be persisted. */
   readonly persist: () => PersistedState;
-  /** Envelopes that the slot has handled, modulo 2^32. */
+  /** The number of envelopes that the slot has handled, modulo 2^32. */
   readonly handled: () => number;
   readonly ended: () => boolean;
-  /** No turn is under way. */
+  /** Whether no turn is under way. */
   readonly atRest: () => boolean;
 }
 
 /**
- * Tells the host the state of an instance after everything that may have changed it, once a flush: so the state that
- * the host has is never older than what it was told is handled. It is only read between turns, when every actor of the
- * instance is at rest.
+ * Tells the host the state of an instance after everything that may have changed it, once in each flush, so that the
+ * host's state is never older than what counts as handled. The state is read only between turns, when every actor of
+ * the instance is at rest.
  */
 export class StateReport implements Mirrored {
   readonly #options: StateReportOptions;
@@ -27,7 +27,7 @@ export class StateReport implements Mirrored {
     this.#options = options;
   }
 
-  /** The state may have changed. */
+  /** Notes that the state may have changed. */
   touched(): void {
     if (this.#changed) return;
     this.#changed = true;
@@ -38,7 +38,7 @@ export class StateReport implements Mirrored {
     if (!this.#changed) return;
     const { slot, reports, persist, handled, ended, atRest } = this.#options;
     if (!ended() && !atRest()) {
-      // Somebody flushed from within a turn; the state between two steps of it is nobody's business.
+      // The flush came from within a turn, and a state in the middle of one is not for the host.
       queueMicrotask(() => reports.changed(this));
       return;
     }
@@ -55,7 +55,7 @@ export class StateReport implements Mirrored {
     }
   }
 
-  /** The next envelope is over without having been handled: no later incarnation is to look at it again. */
+  /** Skips an envelope that is over without having been handled: no later incarnation is to see it again. */
   skip(): void {
     this.mirror();
     this.#tell(undefined, this.#options.handled() + 1);

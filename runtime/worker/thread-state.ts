@@ -20,14 +20,14 @@ export type WriteLog = (level: LogLevel, message: string, fields: object) => voi
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** What an instance may ask of its host. */
+/** The requests of an instance to its host. */
 export interface HostBridge {
   readonly self: Self;
-  /** The incarnation has ended. Whatever of its code still runs has no effect on others. */
+  /** The incarnation has ended. Any code of it that still runs has no effect on others. */
   readonly over: boolean;
-  /** Has the host use a secret on its behalf, until `signal` says that nobody waits for it any more. */
+  /** Has the host use a secret on the instance's behalf, until `signal` says that nobody waits for it any more. */
   useSecret(use: SecretUseName, input: object, signal: AbortSignal): Promise<unknown>;
-  /** An ask of this instance will be answered later. */
+  /** Puts off an ask of this instance. */
   defer(ask: OpenAsk): void;
   /** Answers an ask that was put off; `false` when nobody waits for it here any more. */
   answer(ask: number, value: unknown): boolean;
@@ -37,53 +37,53 @@ export interface HostBridge {
   readonly peers: PeerBridge;
 }
 
-/** How the agents of a thread reach those of others. */
+/** The way from the agents of a thread to other agents. */
 export interface PeerBridge {
-  /** With `activate`, who is sent to is started when it is not there. */
+  /** With `activate`, the recipient is started when it is not there. */
   send(from: Self | undefined, address: string, event: unknown, activate?: boolean): void;
   /** Resolves with the reply. */
   ask(from: Self | undefined, address: string, event: unknown, options: PeerWait): Promise<unknown>;
   /** Resolves when the event was handled. */
   deliver(from: Self | undefined, address: string, event: unknown, options: PeerWait): Promise<unknown>;
-  /** Tells once, when the incarnation that runs now has ended. Returns how to give it up. */
+  /** Calls the listener once, when the current incarnation has ended. Returns a function that gives up the watch. */
   watch(from: Self | undefined, address: string, listener: (end: PeerEnd) => void): () => void;
 }
 
 export interface PeerWait {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Who is sent to is started when it is not there. */
+  /** Start the recipient when it is not there. */
   readonly activate?: boolean | undefined;
-  /** The ask that is being answered: its deadline and depth go on. */
+  /** The ask that is being answered, whose deadline and depth go on. */
   readonly within?: OpenAsk | undefined;
 }
 
 /** An ask that has no answer yet. */
 export interface OpenAsk {
-  /** Unique in the thread. */
+  /** A number unique in the thread. */
   readonly id: number;
-  /** Finds the one who waits, at the source it came from. */
+  /** The tag of the wait at the source of the ask. */
   readonly tag: number;
   /** Milliseconds of the host's clock. */
   readonly deadline: number;
-  /** Asks that led to it. */
+  /** The number of asks that led to it. */
   readonly depth: number;
   state: 'open' | 'answered' | 'deferred';
   value: unknown;
 }
 
-/** What `holdfast/agent` shares with the thread that hosts the agent. */
+/** The state that `holdfast/agent` shares with the thread that hosts the agent. */
 export interface ThreadState {
   /** The instance whose turn it is. */
   current: HostBridge | undefined;
   /** The event of the turn, and the ask it came with. */
   event: AnyEventObject | undefined;
   ask: OpenAsk | undefined;
-  /** Address of the instance that sent it. */
+  /** The address of the instance that sent the event. */
   sender: string | undefined;
-  /** The trace that what runs is a part of; made with the first traced event. */
+  /** The trace of the running code; made with the first traced event. */
   traces: AsyncLocalStorage<RunningTrace> | undefined;
-  /** Runs what is of none of them. */
+  /** Runs a function outside of every trace. */
   outside: ((run: () => void) => void) | undefined;
   /** Asks of earlier turns whose event is still on its way through the instance. */
   readonly asks: WeakMap<AnyEventObject, OpenAsk>;

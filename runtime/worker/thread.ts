@@ -39,39 +39,42 @@ import { threadState, type HostBridge, type WriteLog } from './thread-state.ts';
 import { currentTrace, delayed } from './trace-context.ts';
 import { Turns } from './turns.ts';
 
-/** Reports that the host has not taken yet, beyond which the thread's instances wait: it could not keep up. */
+/**
+ * The most reports that the host has not taken yet; beyond it the instances of the thread wait, because the host could
+ * not keep up.
+ */
 const MAX_UNTOLD = 32;
 
-/** What a thread is surrounded by; tests bring their own. */
+/** The surroundings of a thread; tests bring their own. */
 export interface ThreadSurroundings {
-  /** Times the delays of its agents. */
+  /** The clock for the delays of its agents. */
   readonly clock?: ActorClock;
   readonly loop?: EventLoop;
   /** Node's id of the thread. */
   readonly thread?: number;
   /** Milliseconds of the host's clock. */
   readonly now?: () => number;
-  /** Brings a port to another thread in, by the number it has for both; default: as it is. */
+  /** Brings in a port to another thread, by the number that both threads have for it. Default: the port as it is. */
   readonly adopt?: (port: MessagePort, id: number) => LinkPort;
   /** Imports an agent's module and returns the logic it exports. */
   readonly load?: typeof loadLogic;
-  /** What its agents print goes into these; they are the thread's own. Default: none, what they print is not looked at. */
+  /** The thread's own streams, into which its agents print. Default: none, and the output is not bounded. */
   readonly printedTo?: readonly Writable[];
 }
 
 export interface Thread {
-  /** It ends with that soon: Node tells the host little of what is no plain error. */
+  /** The thread ends with this error soon. Node tells the host little of anything but a plain error. */
   uncaught(thrown: unknown): void;
   /**
-   * Ends what runs in it, as its last act: what cleans up is called, the last one started first, whatever it is doing.
-   * What one throws costs no other anything, and what it sends is lost, unless it sends at once.
+   * Ends every instance, as the last act of the thread: runs the cleanup of each, the last one started first, whatever
+   * it is doing. An error in one cleanup affects no other, and what a cleanup sends is lost, unless it sends at once.
    */
   end(): void;
 }
 
 /**
- * Everything a thread does: it hosts instances, runs their turns and reports what became of them. Several of them
- * may share one real thread.
+ * Does all the work of a thread: hosts instances, runs their turns and reports the results. Several such threads may
+ * share one real thread.
  */
 export function startThread(data: ThreadData, surroundings: ThreadSurroundings = {}): Thread {
   const { clock = systemClock, loop, thread = nodeThreadId, load = loadLogic, printedTo = [] } = surroundings;
@@ -79,11 +82,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const progress = openProgress(data.progress);
   const instances = new Map<number, HostedInstance>();
   const inflows = new Map<number, Inflow>();
-  /** Those whose modules are being loaded; who is stopped meanwhile does not start. */
+  /** Instances whose modules are being loaded; one that is stopped in the meantime does not start. */
   const loading = new Map<number, ActivateRequest>();
   let delivered = 0;
   let untold = 0;
-  /** Uses of secrets that the host was asked for. */
+  /** The number of secret uses that the host was asked for. */
   let uses = 0;
   const reports = new Reports(
     (items, moving = []) => {
@@ -108,13 +111,14 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         reports.add(REPORT.expired, key, event);
         instance.skip();
       } else letter({ address: instance.address, reason: 'expired', event });
-      // Before it is counted: should the thread die now, it was either told or is still the sender's.
+      // Flushed before the envelope is counted: if the thread dies now, the envelope was either reported or is still
+      // the sender's.
       reports.flush();
     },
     traced({ instance, source, ...inflow }, { headers, sentAt }, startedAt, endedAt) {
       const { address, slot, failure } = instance;
       const error = failure === undefined ? undefined : encodeError(failure);
-      // After an `await` an agent may send as nobody.
+      // After an `await` an agent may send without a known sender.
       const from = inflow.from ?? (source === host ? undefined : '');
       const report: TraceReport = { address, from, headers, sentAt, startedAt, endedAt, error };
       reports.add(REPORT.traced, slot, report);
@@ -167,7 +171,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       return asks.length === instance.deferred.size ? asks : undefined;
     },
     leave(instance) {
-      // They are answered elsewhere.
+      // These asks are answered elsewhere.
       instance.deferred.clear();
       instance.mirror();
       instance.stop();
@@ -176,7 +180,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     },
   });
 
-  /** Before the answer: as soon as the host has it, the slot is somebody else's, and the thread may be ended. */
+  /**
+   * Sent before the answer: as soon as the host has that, the slot is free for another instance, and the thread may be
+   * ended.
+   */
   function tellAll(): void {
     turns.tell();
     reports.flush();
@@ -190,7 +197,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         delivered += 1;
         return turns.deliver(batch, host);
       },
-      /** Whether it can run that agent at all. */
+      /** Whether this thread can run the agent at all. */
       async load(moduleUrl: string, exportName: string, name: string) {
         await load(moduleUrl, exportName, name);
       },
@@ -204,7 +211,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         tellAll();
       },
       depart(slot: number, hold: boolean) {
-        // It may have ended, and the host is about to hear of it.
+        // The instance may have ended, and the host is about to be told.
         const instance = instances.get(slot);
         return instance === undefined ? undefined : departures.depart(instance, hold);
       },
@@ -230,14 +237,14 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     lists: LISTS,
     mailbox: ['deliver'],
     onViolation: (what) => warn(`the thread refused ${what}`),
-    // The host decides: it knows what was in it.
+    // The host decides, because it knows what the frame held.
     onLost: () => void callHost('unread').catch(() => {}),
     repair: (answers) =>
       Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot(answers),
     transferablesOf: movingWith,
   });
 
-  /** Throws at once what cannot be cloned; nobody waits for an answer. */
+  /** Throws at once when an answer cannot be cloned; the ack itself has no answer. */
   function tellHost(ack: Ack, moving: readonly unknown[]): void {
     link.callWith(moving, 'acknowledge' satisfies HostMethod, ack).catch(() => {});
   }
@@ -257,7 +264,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     if (!wanted) throw new HoldfastError('AGENT_STOPPED', `${address} was stopped before it had started`);
     const self = { address, threadId: data.threadId, thread, incarnation };
     const late = (what: string): void => lateActs.add(self, what);
-    // What it sends itself while it is made is seen to when it has started.
+    // Events that the instance sends itself while it is made are handled when it has started.
     let made: HostedInstance | undefined;
     const isOver = (): boolean => made?.over === true;
     const bridge: HostBridge = {
@@ -284,7 +291,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       },
       defer: (ask) => void instance.deferred.set(ask.id, { ask, asker: undefined, incarnation }),
       answer: (ask, value) => turns.answer(instance, ask, value),
-      // The slot may be another's by then.
+      // The slot may be another instance's by then.
       warn: (message) => reports.add(REPORT.warning, isOver() ? -1 : slot, message),
       log(level, message, fields) {
         if (isOver()) logReports.add(-1, level, message, { ...fields, address, incarnation });
@@ -312,7 +319,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     instances.set(slot, instance);
     const inflow = createInflow({ key: slot, slot, instance, source: host, from: undefined });
     inflows.set(slot, inflow);
-    // It may answer them as it starts.
+    // The instance may answer these asks as it starts.
     if (request.asks !== undefined) {
       turns.know(host);
       instance.takeOver(request.asks, host);
@@ -320,7 +327,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     try {
       instance.start();
     } catch (error) {
-      // Whatever it began before.
+      // Ends whatever the instance began before its start failed.
       instance.abandon();
       left(instance);
       throw error;
@@ -328,7 +335,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     if (instance.hasSteps) turns.wake(instance);
   }
 
-  /** What one throws in its end costs none of the others theirs. */
+  /** An error that one instance throws at its end must not keep the others from theirs. */
   function deactivate(slot: number): void {
     loading.delete(slot);
     const instance = instances.get(slot);
@@ -357,7 +364,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   function hosted(slot: number): HostedInstance {
     const instance = instances.get(slot);
     if (instance !== undefined) return instance;
-    // It has ended since it was asked: the host hears of that first, and asks the next incarnation, if there is one.
+    // The instance has ended since it was asked: the host is told of that first, and asks the next incarnation, if
+    // there is one.
     tellAll();
     throw new HoldfastError('AGENT_STOPPED', 'the instance that was asked has ended; spawn it again');
   }
@@ -372,7 +380,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         try {
           instance.abandon();
         } catch {
-          // There is nobody left to tell it to.
+          // Nobody is left to be told.
         }
       }
       instances.clear();

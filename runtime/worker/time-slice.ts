@@ -1,19 +1,19 @@
-/** Milliseconds of turns after which timers and messages get theirs, and the host hears how far it is. */
+/** Milliseconds of turns after which timers and messages are due, and the host hears of the progress. */
 export const SLICE_MS = 2;
 /**
- * Turns between two looks at the clock at most, as many as an instance has in a row: on some machines a look costs as much
- * as a turn.
+ * The most turns between two reads of the clock, as many as an instance has in a row: on some machines a read costs as
+ * much as a turn.
  */
 const MOST_TURNS = 16;
 
-/** How many turns an instance has between two looks at the clock. */
+/** The number of turns an instance has between two reads of the clock. */
 export interface Pace {
   turns: number;
-  /** Of these, those that are left. */
+  /** The turns that are left until the next read. */
   left: number;
 }
 
-/** Nobody knows yet how long its turns take. */
+/** The pace of an instance whose turns have not been timed yet. */
 export function newPace(): Pace {
   return { turns: 1, left: 1 };
 }
@@ -21,14 +21,14 @@ export function newPace(): Pace {
 export interface TimeSliceOptions {
   /** Milliseconds that never go back. */
   readonly now: () => number;
-  /** Changes from time to time, when the host looks at the thread: to read it costs nothing. */
+  /** Changes from time to time, when the host looks at the thread, and costs nothing to read. */
   readonly looks: () => number;
 }
 
 /**
- * The time that turns may take before timers and messages have theirs. The clock is read after each turn of an instance
- * that is new or was slow, and after ever more turns of one that is fast. Should that one become slow, it is noticed after
- * the turn in which the host has looked at the thread, as it does four times in a second.
+ * The time that turns may take before timers and messages are due. The clock is read after each turn of an instance
+ * that is new or was slow, and after ever more turns of a fast one. A fast one that becomes slow is noticed after the
+ * turn in which the host has looked at the thread, as it does four times in a second.
  */
 export class TimeSlice {
   readonly #options: TimeSliceOptions;
@@ -49,19 +49,19 @@ export class TimeSlice {
     this.#isUp = this.#isOneTurn = false;
   }
 
-  /** The same for one turn, which is not worth a look at the clock. */
+  /** Begins a slice of one turn, which is not worth a read of the clock. */
   beginOne(): void {
     this.#looks = this.#options.looks();
     this.#isUp = false;
     this.#isOneTurn = true;
   }
 
-  /** When the clock was last read. */
+  /** The time of the last read of the clock. */
   get lookedAt(): number {
     return this.#lookedAt;
   }
 
-  /** Whether its time is up, after `turns` more of an instance. */
+  /** Whether the time is up, after `turns` more of an instance. */
   isUp(pace: Pace, turns = 1): boolean {
     const isLooked = this.#options.looks() !== this.#looks;
     if (this.#isOneTurn) {
@@ -72,7 +72,7 @@ export class TimeSlice {
     return pace.left > 0 && !isLooked ? false : this.look(pace);
   }
 
-  /** The same, when the instance has no more turns for now. */
+  /** Like {@link isUp}, when the instance has no more turns for now. */
   look(pace: Pace): boolean {
     if (this.#isOneTurn || pace.left === pace.turns) return this.#isUp;
     const { now, looks } = this.#options;

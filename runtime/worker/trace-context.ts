@@ -4,8 +4,8 @@ import { registered } from '../wire/otel-registry.ts';
 import { threadState } from './thread-state.ts';
 
 /**
- * Delayed events in a row that are of one trace: more tries than clients of HTTP services make by themselves (2 to 5), and few
- * enough that a machine which polls is not of the trace for ever that once started it.
+ * The most delayed events in a row that belong to one trace: more tries than clients of HTTP services make by
+ * themselves (2 to 5), and few enough that a machine which polls does not stay in the trace that once started it.
  */
 const DELAYS = 10;
 
@@ -20,13 +20,14 @@ const setter = {
 };
 
 /**
- * Runs a turn as a part of a trace: spans that the agent starts in it are its children, if this thread has an SDK, and
- * what it sends to others carries it on, in any case. So does what the turn begins and that goes on after it.
+ * Runs a turn as a part of a trace: spans that the agent starts in it are children of the trace, if this thread has an
+ * SDK, and the messages of the agent carry the trace on in any case. The same holds for work that the turn begins and
+ * that goes on after it.
  */
 export function inTrace<T>(headers: TraceHeaders | null, run: () => T): T {
   if (headers === null) return run();
   const state = threadState();
-  // The first one: nobody pays for it before.
+  // Made with the first trace, so that nobody pays for it before.
   state.traces ??= new AsyncLocalStorage();
   state.outside ??= AsyncLocalStorage.snapshot();
   return state.traces.run({ headers, delays: 0 }, () => {
@@ -36,7 +37,7 @@ export function inTrace<T>(headers: TraceHeaders | null, run: () => T): T {
   });
 }
 
-/** The trace that what is sent now is a part of; undefined: none. */
+/** The trace for messages sent now; undefined when there is none. */
 export function currentTrace(): TraceHeaders | undefined {
   const trace = threadState().traces?.getStore()?.headers;
   if (trace === undefined) return undefined;
@@ -47,20 +48,23 @@ export function currentTrace(): TraceHeaders | undefined {
   return Object.keys(headers).length === 0 ? trace : headers;
 }
 
-/** Runs what is of no trace, or of others than the one in which it is begun. */
+/** Runs work that belongs to no trace, or to others than the current one. */
 export function outsideTraces(run: () => void): void {
   const { outside } = threadState();
   if (outside === undefined) run();
   else outside(run);
 }
 
-/** What goes on later with what is begun now; undefined: it is of no trace. */
+/** Captures the current trace for work that is begun now and goes on later; undefined when there is none. */
 export function continuation(): ((run: () => void) => void) | undefined {
   if (threadState().traces?.getStore() === undefined) return undefined;
   return AsyncLocalStorage.snapshot();
 }
 
-/** A delayed event is of the trace in which it was set, as a try anew is; one that sets itself anew ever again is not. */
+/**
+ * Runs a delayed event in the trace in which it was set, such as a retry; a delay that sets itself again and again
+ * leaves the trace.
+ */
 export function delayed(run: () => void): () => void {
   const { traces, outside } = threadState();
   const trace = traces?.getStore();

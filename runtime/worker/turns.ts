@@ -9,9 +9,9 @@ import type { Source } from './inflow.ts';
 import { SLICE_MS, TimeSlice } from './time-slice.ts';
 import { continuation, outsideTraces } from './trace-context.ts';
 
-/** Envelopes of one instance before the next has its turn: actor-ts's number. */
+/** Envelopes of one instance before the next instance has its turn: actor-ts's number. */
 const QUANTUM = 16;
-/** Turns before timers and messages get theirs: actor-ts's number. */
+/** Turns before timers and messages are due: actor-ts's number. */
 const SLICE = 64;
 
 interface DeliveredJob extends Job {
@@ -25,15 +25,15 @@ export interface TurnsOptions {
   readonly beforeAck: () => void;
   readonly expired: LaneOptions['expired'];
   readonly traced?: LaneOptions['traced'];
-  /** The host has not kept up with what it was told: nothing more happens here until {@link Turns.resume}. */
+  /** The host has not kept up with the reports: no turn runs until {@link Turns.resume}. */
   readonly held?: () => boolean;
   readonly loop?: EventLoop | undefined;
 }
 
 /**
- * Runs the turns of what was delivered: sixteen envelopes of one instance, then the next, in slices of the event
- * loop. Running all of them inside the port's message handler would starve every timer and every other port of the
- * thread while messages keep arriving; an idle thread runs the first few there, because nobody is starved by them.
+ * Runs the turns of delivered batches: sixteen envelopes of one instance, then the next, in slices of the event loop.
+ * Running all of them inside the port's message handler would starve every timer and every other port of the thread
+ * while messages keep arriving; an idle thread runs the first few there, because that starves nobody.
  */
 export class Turns {
   readonly #options: TurnsOptions;
@@ -43,7 +43,7 @@ export class Turns {
   #ready: Lane[] = [];
   #armed = false;
   #telling = false;
-  /** Turns outside a slice since the last one. */
+  /** Turns outside a slice since the last slice. */
   #atOnce = 0;
   #completed: DeliveredJob[] = [];
   #toldAt = 0;
@@ -55,7 +55,7 @@ export class Turns {
     this.#timeSlice = new TimeSlice({ now: () => this.#loop.now(), looks: () => options.progress.looks() });
   }
 
-  /** Queues a batch; the answer comes when all of it was handled. */
+  /** Queues a batch; its ack comes when all of it was handled. */
   deliver(batch: Batch, source: Source): Promise<Ack> | Ack {
     const job: DeliveredJob = { source, left: 0, resolve: undefined };
     this.#sources.add(source);
@@ -71,7 +71,7 @@ export class Turns {
       const traced = trace;
       trace = undefined;
       const inflow = source.inflowOf(run.slot);
-      // Left uncounted: its sender still has it and decides.
+      // Left uncounted: the sender still has it and decides.
       if (inflow === undefined || inflow.instance.ended) continue;
       const lane = this.#laneOf(inflow.instance);
       lane.push(job, run, inflow, traced);
@@ -80,7 +80,7 @@ export class Turns {
     const few = job.left > 0 && this.#atOnce + job.left <= QUANTUM;
     if (!this.#armed && few && this.#options.held?.() !== true) this.#runAtOnce(job.left);
     if (job.left === 0) {
-      // It is told by the return value.
+      // The return value reports it.
       if (this.#completed.at(-1) === job) this.#completed.pop();
       return this.#takeAck(source);
     }
@@ -90,20 +90,20 @@ export class Turns {
     });
   }
 
-  /** Something that came is not handled yet. */
+  /** Whether a delivered envelope is not handled yet. */
   get busy(): boolean {
     for (const lane of this.#lanes.values()) if (lane.busy) return true;
     return false;
   }
 
-  /** The host has kept up. */
+  /** Resumes the turns, since the host has kept up. */
   resume(): void {
     if (this.#ready.length > 0) this.#arm();
   }
 
-  /** The instance has something of its own to do. */
+  /** Notes that the instance has steps to do. */
   wake(instance: HostedInstance): void {
-    // It may have ended in the turn in which it sent itself so much.
+    // The instance may have ended in the turn in which it sent itself so much.
     if (instance.ended) return;
     const lane = this.#laneOf(instance);
     lane.stepsIn = continuation();
@@ -111,7 +111,7 @@ export class Turns {
     this.#arm();
   }
 
-  /** No envelope of the instance is handled until it goes on or leaves. */
+  /** Handles no envelope of the instance until it goes on or leaves. */
   pause(instance: HostedInstance): void {
     this.#laneOf(instance).paused = true;
   }
@@ -123,7 +123,7 @@ export class Turns {
     this.wake(instance);
   }
 
-  /** The instance has ended. */
+  /** Removes an instance that has ended. */
   leave(instance: HostedInstance): void {
     this.#lanes.get(instance)?.leave();
     this.#lanes.delete(instance);
@@ -131,22 +131,22 @@ export class Turns {
     if (this.#completed.length > 0) this.#arm();
   }
 
-  /** Tells at once what was handled and answered, not with the next slice. Not from within a turn. */
+  /** Acknowledges at once what was handled and answered, instead of with the next slice. Not from within a turn. */
   tell(): void {
     this.#acknowledgeSome();
   }
 
-  /** An ask of the instance is still on its way through it. */
+  /** Whether an ask of the instance is still on its way through it. */
   isAsked(instance: HostedInstance): boolean {
     return this.#lanes.get(instance)?.asked === true;
   }
 
-  /** Something of that source is here that it has not sent: asks that were put off in another thread or process. */
+  /** Adds a source that has sent nothing here: asks of it were put off in another thread or process. */
   know(source: Source): void {
     this.#sources.add(source);
   }
 
-  /** A thread that sent to this one is gone. */
+  /** Forgets a thread that is gone. */
   forget(source: Source): void {
     this.#sources.delete(source);
   }
@@ -159,7 +159,7 @@ export class Turns {
     const { ask, asker } = deferred;
     ask.state = 'answered';
     ask.value = value;
-    // Within the turn that put it off nobody is there to tell yet, and its end tells of it.
+    // Within the turn that put the ask off no asker is known yet, and the end of that turn tells of the answer.
     asker?.acks.answered(ask.tag, value);
     this.#tell();
     return true;
@@ -200,7 +200,7 @@ export class Turns {
 
   readonly #armSlice = (): void => this.#loop.immediate(this.#slice);
 
-  /** Few enough turns to be let in without a slice of their own; the next slice lets as many in again. */
+  /** Runs a few turns without a slice of their own; the next slice allows as many again. */
   #runAtOnce(turns: number): void {
     const ready = this.#ready;
     this.#ready = [];
@@ -215,7 +215,7 @@ export class Turns {
       }
       if (lane.busy && !lane.instance.ended) this.wake(lane.instance);
     }
-    // What comes next has a slice of its own, after the timers and messages that are due.
+    // Later envelopes have a slice of their own, after the timers and messages that are due.
     if (isUp) this.#atOnce = QUANTUM;
   }
 
@@ -228,7 +228,7 @@ export class Turns {
     if (this.#ready.length > 0) this.#arm();
   };
 
-  /** Up to `max` turns, instance by instance, until the time is up. */
+  /** Runs up to `max` turns, instance by instance, until the time is up. */
   #turns(max: number): void {
     const slice = this.#timeSlice;
     slice.begin();
@@ -239,11 +239,11 @@ export class Turns {
       const lane = this.#ready[turn++] as Lane;
       lane.waiting = false;
       const before = slice.lookedAt;
-      // Having looked counts, so that ended instances cannot hold the loop.
+      // A look counts as a turn, so that ended instances cannot hold the loop.
       done += Math.max(1, lane.turns(Math.min(lane.quantum, max - done)));
       if (lane.busy && !lane.instance.ended) this.#wait(lane);
       isUp = slice.look(lane.pace);
-      // Who takes its time gets fewer turns in a row.
+      // A slow instance gets fewer turns in a row.
       const tookLong = slice.lookedAt - before > SLICE_MS;
       lane.quantum = tookLong ? Math.ceil(lane.quantum / 4) : Math.min(QUANTUM, lane.quantum * 2);
     }
