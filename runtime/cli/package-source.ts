@@ -20,7 +20,7 @@ const own = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../..' : '.
  */
 export function packageSource(root: string = own): PackageSource {
   if (isFromRegistry(root)) return { range: `^${version}`, before: () => undefined };
-  const isClone = existsSync(join(root, '.ci', 'build.mjs'));
+  const isClone = existsSync(join(root, 'scripts', 'build.ts'));
   return {
     range: `file:holdfast-${version}.tgz`,
     // What is installed is built, and has nothing to build it with.
