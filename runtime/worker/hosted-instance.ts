@@ -213,7 +213,7 @@ export class HostedInstance {
     }
   }
 
-  /** `true` when a move to another thread would repeat no work; otherwise names the work. */
+  /** `true` when a move to another thread would repeat no work; otherwise a text that names the work. */
   movable(): true | string {
     return this.#actor.movable();
   }

@@ -1,9 +1,9 @@
 import type { AnyActor, AnyActorRef } from 'xstate';
 
-/** Ids of children on the way from the hosted actor, which itself is `[]`: the same after a restore. */
+/** The ids of the children on the way from the hosted actor, which itself is `[]`: the same after a restore. */
 export type Path = readonly string[];
 
-/** The actor and everyone below it, each with its path. */
+/** The actor and all its descendants, each with its path. */
 export function pathsWithin(root: AnyActorRef, path: Path = []): Map<AnyActorRef, Path> {
   const paths = new Map<AnyActorRef, Path>([[root, path]]);
   for (const [id, child] of Object.entries(childrenOf(root))) {
@@ -21,13 +21,13 @@ export function actorAt(root: AnyActorRef, path: Path): AnyActorRef | undefined 
 }
 
 /**
- * `true` when an instance can continue elsewhere without repeating work, or who stands in the way: a promise, callback
- * or observable that is active begins anew when it is restored. One of the actors that are `running` below it whose id
- * another has taken is not restored at all.
+ * Returns `true` when an instance can continue elsewhere without repeating work, or else a text that says what stands
+ * in the way: an active promise, callback or observable begins anew when it is restored, and a `running` actor whose
+ * id another one has taken is not restored at all.
  */
 export function movable(root: AnyActorRef, running: readonly AnyActorRef[]): true | string {
   const paths = pathsWithin(root);
-  // Whom it began comes before it.
+  // The outermost one: descendants come before the actor that began them.
   const lost = running.findLast((actor) => !paths.has(actor));
   if (lost !== undefined)
     return `a child "${lost.id}", whose id another has taken, is active and would be lost`;

@@ -1,11 +1,11 @@
 import type { AnyActorRef } from 'xstate';
 
-/** What XState tells of an actor. */
+/** An inspection event of XState. */
 export interface Inspected {
   readonly type: string;
   readonly actorRef: AnyActorRef;
   readonly sourceRef?: AnyActorRef | undefined;
-  /** In place of the source: an actor of elsewhere. */
+  /** Present in place of the source: an actor of another system. */
   readonly sourceId?: string | undefined;
   readonly event?: { readonly type: string };
   readonly snapshot?: unknown;

@@ -1,6 +1,6 @@
 import type { AnyActorLogic } from 'xstate';
 
-/** What a machine has of its own, bound to it. */
+/** The persistence of a machine, bound to it. */
 interface Persisting {
   readonly root?: unknown;
   getPersistedSnapshot: (this: void, snapshot: object, options?: unknown) => unknown;
@@ -11,9 +11,9 @@ const heeding = new WeakSet<object>();
 let isLeftOut = false;
 
 /**
- * The logic; a machine heeds {@link withoutContexts} from then on. XState walks what is shared once for each way to it, which
- * doubles with each layer, and runs out of stack in a cycle or a long chain; and it is asked after every event when a
- * restart is to go on from the last state.
+ * Returns the logic; a machine heeds {@link withoutContexts} from then on. XState walks a shared part once for each
+ * way to it, which doubles with each layer, and runs out of stack in a cycle or a long chain; and it is asked after
+ * every event when a restart is to go on from the last state.
  */
 export function heedingContexts(logic: AnyActorLogic): AnyActorLogic {
   const machine = logic as unknown as Persisting;
@@ -25,7 +25,9 @@ export function heedingContexts(logic: AnyActorLogic): AnyActorLogic {
   return logic;
 }
 
-/** What `persist` gives, with an empty context for each machine in it: whoever asks has its own way with those. */
+/**
+ * Returns the result of `persist`, with an empty context for each machine in it: the caller handles contexts itself.
+ */
 export function withoutContexts<T>(persist: () => T): T {
   isLeftOut = true;
   try {

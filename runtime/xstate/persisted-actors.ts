@@ -4,7 +4,7 @@ import { actorAt, pathsWithin, type Path } from './family.ts';
 
 /** XState's own mark for a child of the machine in whose context it stands; XState puts the child back itself. */
 const XSTATE_ACTOR = 1;
-/** Ours for every other actor of the instance, by its path, and for another agent, by its address. */
+/** Holdfast's mark for every other actor of the instance, by its path, and for another agent, by its address. */
 const HOLDFAST_ACTOR = 'actor';
 
 interface Mark {
@@ -28,10 +28,10 @@ interface Live {
   readonly children?: Readonly<Record<string, AnyActorRef | undefined>>;
 }
 
-/** A reference to another agent. */
+/** Makes a reference to another agent. */
 export type AgentAt = (address: string, options: { readonly activate: boolean }) => AnyActorRef;
 
-/** Where another agent is, and whether it is started when something is sent to it. */
+/** The address of another agent, and whether a message starts it. */
 export interface PeerPlace {
   readonly address: string;
   readonly activate?: true;
@@ -45,15 +45,15 @@ export function peerPlaceOf(ref: object): PeerPlace | undefined {
 /** Makes marks for actors that stand anywhere but in the context of a machine. */
 export type MarkActor = (ref: AnyActorRef) => unknown;
 
-/** For what is persisted of that actor and those below it. */
+/** Makes marks for the persisted state of that actor and its descendants. */
 export function marksFor(root: AnyActorRef): MarkActor {
   const placeOf = placesIn(root);
   return (ref) => ({ xstate$$type: XSTATE_ACTOR, id: ref.id, ...placeOf(ref) });
 }
 
 /**
- * What XState has persisted of the actor without contexts, with these and with marks in place of actors: XState puts some into contexts only, and none
- * into what is no plain object or array.
+ * Returns what XState has persisted of the actor without contexts, with the contexts added and with marks in place of
+ * actors: XState puts marks into contexts only, and none into anything but plain objects and arrays.
  */
 export function persistActors(root: AnyActorRef, persisted: unknown): unknown {
   const [mark, placeOf] = [marksFor(root), placesIn(root)];
@@ -94,7 +94,7 @@ export function reviveActors(root: AnyActorRef, agentAt?: AgentAt): void {
   }
 }
 
-/** Puts actors of the instance back into a value, and other agents; with `children` also those of a context. */
+/** Puts actors of the instance, and other agents, back into a value; with `children` also those of a context. */
 export function reviveIn(
   value: unknown,
   root: AnyActorRef,
@@ -104,14 +104,14 @@ export function reviveIn(
   return revive(value, (mark) => actorOf(mark, root, children, agentAt), new Set());
 }
 
-/** The same value with marks in place of the actors in it; the value itself when there are none. */
+/** Returns the value with marks in place of the actors in it; the value itself when there are none. */
 export function encodeActors(value: unknown, mark: MarkActor): unknown {
   return holdsActor(value) ? encode(value, mark, new Map(), 1) : value;
 }
 
-/** Where an actor is found again, if it is. */
+/** The place at which an actor is found again, if there is one. */
 function placesIn(root: AnyActorRef): (ref: AnyActorRef) => { path: Path } | PeerPlace | undefined {
-  // Most states hold none, and then nobody walks the tree.
+  // Most states hold no actor, and then the tree is not walked.
   let paths: ReadonlyMap<AnyActorRef, Path> | undefined;
   return (ref) => {
     const peer = peerPlaceOf(ref);
@@ -133,7 +133,7 @@ function actorOf(
   return typeof id === 'string' ? children?.[id] : undefined;
 }
 
-/** Not recursive: a state may be deep. */
+/** Iterative, because a state may be deep. */
 function holdsActor(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const left: object[] = [value];
@@ -155,7 +155,7 @@ function partsOf(value: object): Iterable<unknown> {
   return isOpaque(value) ? [] : Object.values(value);
 }
 
-/** Nothing in it can be an actor, or structured clone keeps nothing of that. */
+/** Whether the object can hold no actor, or structured clone keeps nothing of one in it. */
 function isOpaque(value: object): boolean {
   return (
     ArrayBuffer.isView(value) ||
@@ -169,7 +169,7 @@ function isOpaque(value: object): boolean {
 
 function encode(value: unknown, mark: MarkActor, known: Map<object, unknown>, level: number): unknown {
   if (typeof value !== 'object' || value === null || isOpaque(value)) return value;
-  // What is nested deeper is refused as a whole where it leaves.
+  // A part that is nested deeper is refused as a whole where it leaves.
   if (level > 2 * MAX_LEVELS) return value;
   if (isActor(value)) return mark(value);
   if (known.has(value)) return known.get(value);
@@ -177,7 +177,7 @@ function encode(value: unknown, mark: MarkActor, known: Map<object, unknown>, le
   if (Array.isArray(value)) {
     const copy: unknown[] = [];
     known.set(value, copy);
-    // Not item by item: a list may have four thousand million holes.
+    // Iterating over keys and not items, because a list may have four thousand million holes.
     for (const [key, part] of Object.entries(value)) define(copy, key, inner(part));
     copy.length = value.length;
     return copy;
@@ -194,14 +194,14 @@ function encode(value: unknown, mark: MarkActor, known: Map<object, unknown>, le
     for (const part of value) copy.add(inner(part));
     return copy;
   }
-  // An instance of a class as structured clone has it.
+  // An instance of a class becomes what structured clone makes of it.
   const copy: Record<string, unknown> = {};
   known.set(value, copy);
   for (const [key, part] of Object.entries(value)) define(copy, key, inner(part));
   return copy;
 }
 
-/** In place: what was restored is a copy already, and has its cycles. */
+/** Works in place, because a restored state is a copy already, and has its cycles. */
 function revive(
   value: unknown,
   actorFor: (mark: Mark) => AnyActorRef | undefined,
@@ -230,7 +230,7 @@ function revive(
   return value;
 }
 
-/** Not by assignment: `__proto__` is a field like any other here. */
+/** An assignment would not do: `__proto__` is a field like any other here. */
 function define(target: object, key: string, value: unknown): void {
   Object.defineProperty(target, key, { value, configurable: true, enumerable: true, writable: true });
 }

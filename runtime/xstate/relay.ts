@@ -1,8 +1,8 @@
 import type { AnyActorRef, AnyEventObject } from 'xstate';
 
-/** Events that one turn may bring to the hosted actor from itself and its children. */
+/** The most events that one turn may bring to the hosted actor from itself and its children. */
 const OWN_EVENTS = 16;
-/** Events that actors of one system may send each other in one turn. */
+/** The most events that actors of one system may send each other in one turn. */
 const RELAYED_EVENTS = 1000;
 
 interface Relayed {
@@ -12,8 +12,8 @@ interface Relayed {
 
 /**
  * Hands events from actor to actor of one system. XState empties a mailbox before it returns, so that an actor that
- * sends to itself, or two that send to each other, would keep the thread for ever; here a turn has an end, and what
- * is left waits, in its order.
+ * sends to itself, or two that send to each other, would keep the thread for ever. Here a turn has an end, and the
+ * remaining events wait in their order.
  */
 export class Relay {
   root: AnyActorRef | undefined;
@@ -28,7 +28,9 @@ export class Relay {
   #relayed = 0;
   #given = 0;
 
-  /** `deliver` puts an event into an actor's own mailbox; `onPending` hears when something waits for {@link resume}. */
+  /**
+   * `deliver` puts an event into an actor's own mailbox; `onPending` is called when an event waits for {@link resume}.
+   */
   constructor(
     deliver: (target: AnyActorRef, event: AnyEventObject) => void,
     onPending: () => void = () => {},
@@ -41,17 +43,17 @@ export class Relay {
     return this.#later.length;
   }
 
-  /** What waits, in its order. */
+  /** The events that wait, in their order. */
   get waiting(): readonly Relayed[] {
     return this.#later;
   }
 
-  /** The event waits for {@link resume}: it was on its way when the actor was persisted. */
+  /** Has an event wait for {@link resume}, since it was on its way when the actor was persisted. */
   later(target: AnyActorRef, event: AnyEventObject): void {
     this.#put(target, event);
   }
 
-  /** A turn begins. */
+  /** Begins a turn. */
   enter(): void {
     this.#entered = true;
     this.#before = this.#later.length;
@@ -59,13 +61,13 @@ export class Relay {
     this.#relayed = 0;
   }
 
-  /** It is over. */
+  /** Ends a turn. */
   leave(): void {
     this.#entered = false;
     if (this.#later.length > 0 && this.#before === 0) this.#onPending();
   }
 
-  /** The hosted actor has ended: of what waits only that `goes` whose target is outside. */
+  /** The hosted actor has ended: of the waiting events only those go out whose target is outside. */
   close(isOutside: (target: AnyActorRef) => boolean): void {
     const later = this.#later;
     this.#closed = true;
@@ -75,7 +77,7 @@ export class Relay {
   }
 
   send(target: AnyActorRef, event: AnyEventObject): void {
-    // There is no turn any more in which it could wait.
+    // There is no later turn in which the event could wait.
     if (this.#closed) return this.#give(target, event);
     const outermost = !this.#entered;
     if (outermost) this.enter();
@@ -93,7 +95,7 @@ export class Relay {
   resume(max: number): number {
     const before = this.#given;
     this.enter();
-    // What the actor sends itself in turn waits as well, so that `max` is what it says.
+    // Events that the actor sends itself in this turn wait as well, so that `max` holds.
     this.#own = OWN_EVENTS;
     while (this.#given - before < max && this.#later.length > 0 && this.#relayed <= RELAYED_EVENTS) {
       const { target, event } = this.#later.shift() as Relayed;

@@ -14,9 +14,9 @@ interface PersistedMachine {
 }
 
 /**
- * What does not run of an actor that was restored, because its machine was another one when it was persisted: XState says
- * nothing of a child whose logic has no such name any more, of a parallel state's region that is new, or of an `invoke`
- * that is.
+ * The parts of a restored actor that do not run, because its machine was another one when it was persisted: XState
+ * reports neither a child whose logic has no such name any more, nor a new region of a parallel state, nor a new
+ * `invoke`.
  */
 export function notRestored(root: AnyActorRef, persisted: unknown): string[] {
   const found: string[] = [];
@@ -41,7 +41,7 @@ export function notRestored(root: AnyActorRef, persisted: unknown): string[] {
   return found;
 }
 
-/** XState takes a region that is new for one that is in its initial state, without entering that. */
+/** XState takes a new region for one in its initial state, without entering that. */
 function missing(node: StateNode, before: unknown, runs: (id: string) => boolean): string[] {
   const found = node.invoke
     .filter(({ id }) => !runs(id))

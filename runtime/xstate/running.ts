@@ -1,8 +1,8 @@
 import type { AnyActorRef } from 'xstate';
 
 /**
- * The actors of one system that run, each under the one that began it. XState knows the children of a machine by their ids
- * alone: it loses sight of one whose id another took, and of all when the machine fails.
+ * The running actors of one system, each under the one that began it. XState knows the children of a machine by their
+ * ids alone: it loses sight of a child whose id another one took, and of all children when the machine fails.
  */
 export class Running {
   readonly #children = new Map<AnyActorRef, Set<AnyActorRef>>();
@@ -13,7 +13,7 @@ export class Running {
     else children.add(actor);
   }
 
-  /** Whether it was there. */
+  /** Returns whether the actor was there. */
   remove(parent: AnyActorRef, actor: AnyActorRef): boolean {
     const children = this.#children.get(parent);
     if (children?.delete(actor) !== true) return false;
@@ -21,13 +21,13 @@ export class Running {
     return true;
   }
 
-  /** Those that an actor began, the last one first. */
+  /** The actors begun by `parent`, the last one first. */
   begunBy(parent: AnyActorRef): AnyActorRef[] {
     const children = this.#children.get(parent);
     return children === undefined ? [] : [...children].toReversed();
   }
 
-  /** Everyone whom `top` began, and whom they began: each before the one that began it. */
+  /** The actors that `top` began, and those that they began in turn: each before the one that began it. */
   below(top: AnyActorRef): AnyActorRef[] {
     return this.begunBy(top).flatMap((actor) => this.below(actor).concat(actor));
   }

@@ -2,7 +2,7 @@ import type { AnyActorRef, AnyEventObject } from 'xstate';
 import { LONGEST_TIMER_MS } from '../base/clock.ts';
 import type { ActorClock } from './actor-clock.ts';
 
-/** A timer that has not come yet. */
+/** A timer that is not due yet. */
 export interface Scheduled {
   readonly source: AnyActorRef;
   readonly target: AnyActorRef;
@@ -18,13 +18,13 @@ interface Timer extends Scheduled {
   handle: unknown;
 }
 
-/** Delays and cancels events as XState's own scheduler does, and can say what it has not sent yet. */
+/** Delays and cancels events as XState's own scheduler does, and can list the events that it has not sent yet. */
 export class Scheduler {
   readonly #clock: ActorClock;
   readonly #relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void;
-  /** Those that can be cancelled: of each id the one that was set last. */
+  /** The timers that can be cancelled: of each id the one that was set last. */
   readonly #timers = new Map<AnyActorRef, Map<string, Timer>>();
-  /** In the order in which they were set. */
+  /** All timers that are not due yet, in the order in which they were set. */
   readonly #waiting = new Set<Timer>();
   #closed = false;
 
@@ -47,7 +47,7 @@ export class Scheduler {
     this.#set({ source, target, event, id, delayMs, dueAt, handle: undefined }, delayMs);
   }
 
-  /** The timer comes after `waitMs`, whatever its whole delay is. */
+  /** Sets a timer that comes after `waitMs`, whatever its whole delay is. */
   arm(scheduled: Scheduled, waitMs: number): void {
     this.#set({ ...scheduled, handle: undefined }, waitMs);
   }
@@ -75,7 +75,7 @@ export class Scheduler {
     this.#timers.delete(source);
   }
 
-  /** Nothing comes any more, also of those whose id a later one took. */
+  /** Cancels all timers, including those whose id a later one took. */
   close(): void {
     this.#closed = true;
     for (const timer of this.#waiting) this.#drop(timer);
@@ -87,7 +87,7 @@ export class Scheduler {
     return this.#clock.date?.() ?? Date.now();
   }
 
-  /** What has not come yet, in the order in which it was set. */
+  /** The timers that are not due yet, in the order in which they were set. */
   get waiting(): Scheduled[] {
     return [...this.#waiting];
   }
@@ -106,7 +106,8 @@ export class Scheduler {
       return;
     }
     timer.handle = this.#clock.setTimeout(() => {
-      // As in XState, also when a later one of the same id stands there: that cannot be cancelled any more.
+      // Deleted as in XState, even when a later timer of the same id stands there: that one can no longer be
+      // cancelled.
       own.delete(timer.id);
       this.#waiting.delete(timer);
       this.#relay(timer.source, timer.target, timer.event);

@@ -50,43 +50,49 @@ type Internals = {
 };
 /* oxlint-enable typescript/no-explicit-any */
 
-/** Logic that is hosted here, away from the actor that owns it. */
+/** Options for logic that is hosted here, away from the actor that owns it. */
 export interface HostedOptions {
   /** The id the actor has for its parent. */
   readonly id: string;
-  /** Prefix of every session id, unique in the whole runtime, so that actors of all threads can be told apart. */
+  /** The prefix of every session id, unique in the whole runtime, so that actors of all threads can be told apart. */
   readonly sessionId: string;
   readonly input?: unknown;
   /** A persisted snapshot to continue from. */
   readonly snapshot?: unknown;
   /** The timers that were persisted with it. */
   readonly timers?: readonly PersistedTimer[] | undefined;
-  /** When those come. Default `deadline`. */
+  /** The policy for those timers. Default `deadline`. */
   readonly timersPolicy?: TimersPolicy | undefined;
-  /** A reference to another agent, for timers that were to reach it. */
+  /** Makes a reference to another agent, for timers that were to reach it. */
   readonly agentAt?: AgentAt | undefined;
   readonly clock: ActorClock;
-  /** Done, error and `sendParent` events: what the actor tells its parent. A callback may send one after its end. */
+  /**
+   * Receives what the actor tells its parent: done, error and `sendParent` events. A callback may send one after its
+   * end.
+   */
   readonly onParentEvent: (event: AnyEventObject) => void;
   /**
-   * Runs what comes from within: a timer, an invoked promise or callback, another actor of the same system. What
-   * {@link HostedActor.deliver} brings does not pass here.
+   * Runs work that begins within the system: a timer, an invoked promise or callback, an event of another actor of the
+   * same system. Not called for {@link HostedActor.deliver}.
    */
   readonly around?: (run: () => void) => void;
   /**
-   * Hears of each actor, event and snapshot of the system, as XState's own `inspect`; of events that {@link
-   * HostedActor.deliver} brings it does not. Must not throw.
+   * Called for each actor, event and snapshot of the system, as XState's own `inspect` is, except for events of
+   * {@link HostedActor.deliver}. Must not throw.
    */
   readonly inspected?: ((told: Inspected) => void) | undefined;
-  /** Actors of the system sent each other more than one turn takes, and wait for {@link HostedActor.resume}. */
+  /**
+   * Called when actors of the system sent each other more events than one turn takes; the rest wait for
+   * {@link HostedActor.resume}.
+   */
   readonly onPending?: () => void;
-  /** An actor failed when it was to end, with the one that began it or after a failure of its own. */
+  /** Called when an actor failed as it was to end, with the one that began it or after a failure of its own. */
   readonly onFailedEnd?: (error: unknown) => void;
-  /** Surrounds the start of a promise, a callback or an observable: what it begins goes on outside of turns. */
+  /** Surrounds the start of a promise, a callback or an observable, whose work goes on outside of turns. */
   readonly begin?: ((run: () => void) => void) | undefined;
   /**
-   * Microsteps without rest before a machine is stopped with an error: the hosted one and every machine below it
-   * that sets no bound of its own.
+   * The most microsteps without rest before a machine is stopped with an error: the hosted one, and every machine
+   * below it that sets no bound of its own.
    */
   readonly maxIterations: number;
 }
@@ -95,28 +101,31 @@ export interface HostedActor {
   readonly ref: AnyActor;
   /** Puts an event into the actor's own queue; runs its turn unless one is running. */
   deliver(event: AnyEventObject): void;
-  /** Events between actors of this system that wait because a turn had enough of them. */
+  /** The number of events between actors of this system that wait because a turn had enough of them. */
   readonly pending: number;
   /**
-   * Goes on with those, in their order, until `max` or more events were delivered; returns how many, with those that
-   * they led to at once.
+   * Goes on with the pending events, in their order, until `max` or more were delivered; returns how many, including
+   * those that they led to at once.
    */
   resume(max: number): number;
-  /** Everything another incarnation needs to continue. Throws when a child has logic without a name. */
+  /** The complete state from which another incarnation continues. Throws when a child has logic without a name. */
   persist(): PersistedState;
-  /** `true`, or who would repeat its work if the actor continued elsewhere. */
+  /** `true`, or else a text that says which actor would repeat its work if the hosted actor continued elsewhere. */
   movable(): true | string;
-  /** Actors of the system that run, itself included. */
+  /** The number of running actors of the system, including the hosted one. */
   readonly running: number;
   start(): void;
   stop(): void;
-  /** Ends every actor of the system, whatever it is doing: the thread is about to exit, and may be in the middle of a turn. */
+  /**
+   * Ends every actor of the system, whatever it is doing, because the thread is about to exit, perhaps in the middle
+   * of a turn.
+   */
   abandon(): void;
 }
 
 /**
- * Creates an actor whose parent lives elsewhere. It gets a parent and a system of its own making: a root without
- * a parent would rethrow its errors as uncaught exceptions, and `sendParent` would fail at creation.
+ * Creates an actor whose parent lives elsewhere. It gets a parent and a system of its own making: a root without a
+ * parent would rethrow its errors as uncaught exceptions, and `sendParent` would fail at creation.
  */
 export function createHostedActor(logic: AnyActorLogic, options: HostedOptions): HostedActor {
   const { around = (run) => run() } = options;
@@ -131,13 +140,13 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
   };
   const send = (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject): void => {
     if (source !== undefined && isStopped(source)) {
-      // It failed at being stopped, with the one that began it, which takes nothing any more.
+      // The source failed while it was stopped with the actor that began it, and that takes nothing any more.
       if (stops.running > 0 && stops.told.has(source) && isNewsOfEnd(source, target, event))
         return failedEnd(event);
-      // Whoever is told, outside of the system, knows whether it is too late.
+      // A target outside of the system decides itself whether the event is too late.
       if (!isNewsOfEnd(source, target, event))
         return target === parent ? options.onParentEvent(event) : undefined;
-      // It was stopped with the one that began it, and this is what came of it.
+      // The source was stopped with the actor that began it, and this is the result.
       if (isStopped(target)) return failedEnd(event);
     }
     inspected?.({ type: '@xstate.event', actorRef: target, sourceRef: source, event });
@@ -192,7 +201,7 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
       return running.below(parent).length;
     },
     start() {
-      // Before it starts, so that what it leaves while it does cancels its timers as ever.
+      // Before the actor starts, so that a state that it leaves while it starts cancels its timers as ever.
       if (options.timers !== undefined) setTimers(options.timers, ref, parent, options, scheduler, relay);
       relay.enter();
       ref.start();
@@ -202,22 +211,22 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     abandon() {
       for (const actor of running.below(parent)) {
         stopActor(actor);
-        // One in the middle of a turn would stop after it.
+        // An actor in the middle of a turn would stop after it.
         if (!isStopped(actor)) cleanUp(actor, options.onFailedEnd);
       }
     },
   };
 }
 
-/** What is known of actors that are stopped with the one that began them. */
+/** The stops of actors together with the one that began them. */
 interface Stops {
-  /** Who was told to. */
+  /** Actors that were told to stop. */
   readonly told: WeakSet<object>;
-  /** Stops under way, one within the other. */
+  /** The number of stops under way, one within the other. */
   running: number;
 }
 
-/** Stops an actor and all below it, at a time at which nobody whom they tell of it goes on. */
+/** Stops an actor and all its descendants, while none of the actors that they notify goes on. */
 function stopTree(actor: AnyActorRef, stops: Stops): void {
   stops.running += 1;
   try {
@@ -227,7 +236,7 @@ function stopTree(actor: AnyActorRef, stops: Stops): void {
   }
 }
 
-/** XState's own numbers for actors that run not yet, and not any more. */
+/** XState's own numbers for actors that do not run yet, and that no longer run. */
 const IDLE = 0;
 const STOPPED = 2;
 
@@ -235,19 +244,22 @@ function isStopped(actor: AnyActorRef): boolean {
   return (actor as unknown as Internals)._processingStatus === STOPPED;
 }
 
-/** The last that an actor sends, when it has stopped. */
+/** Whether the event is the last one that an actor sends, after it has stopped. */
 function isNewsOfEnd(source: AnyActorRef, target: AnyActorRef, { type }: AnyEventObject): boolean {
   const { id } = source;
   const isEnd = type === `xstate.error.actor.${id}` || type === `xstate.done.actor.${id}`;
   return isEnd && target === parentOf(source);
 }
 
-/** Whether a logic has work under way between events, which its stop is to end. Machines have it in their children. */
+/**
+ * Whether the logic has work under way between events, which its stop must end. Machines have such work in their
+ * children.
+ */
 function begins(logic: AnyActorLogic): boolean {
   return typeof logic.start === 'function' && !isMachine(logic);
 }
 
-/** XState does not tell the logic of an actor that has failed to stop. */
+/** Cleans up after an actor that has failed, because XState does not tell its logic to stop. */
 function cleanUp(actor: AnyActorRef, failed: HostedOptions['onFailedEnd']): void {
   const { logic, _actorScope: scope } = actor as unknown as Internals;
   if (!begins(logic)) return;
@@ -258,7 +270,7 @@ function cleanUp(actor: AnyActorRef, failed: HostedOptions['onFailedEnd']): void
   }
 }
 
-/** What a machine has and other logic has not. */
+/** The members that a machine has and other logic has not. */
 interface Machine {
   readonly root: unknown;
   options?: { readonly maxIterations?: number };
@@ -272,7 +284,7 @@ function isMachine(logic: AnyActorLogic): boolean {
   return (logic as unknown as Machine).root !== undefined;
 }
 
-/** The logic with a bound. A machine that agents with different bounds share is copied, once for each bound. */
+/** Returns the logic with a bound. A machine shared by agents with different bounds is copied, once for each bound. */
 function boundIterations(logic: AnyActorLogic, maxIterations: number): AnyActorLogic {
   if (!isMachine(logic)) return logic;
   const machine = logic as unknown as Machine;
@@ -299,8 +311,8 @@ interface Observing {
 }
 
 /**
- * The logic with its start surrounded, which notes in `told` who was told to stop. Logic that is no plain object is left as
- * it is: its methods may need it whole.
+ * Returns the logic with its start surrounded; `told` collects the actors that were told to stop. Logic that is no
+ * plain object stays as it is, because its methods may need it whole.
  */
 function surrounded(
   logic: AnyActorLogic,
@@ -319,7 +331,7 @@ function surrounded(
       }
       const { _subscription: subscription } = snapshot as Observing;
       const next = logic.transition(snapshot, event, scope);
-      // XState lets go of one whose observable is over, which may not have ended its own work.
+      // XState lets go of an actor whose observable is over, which may not have ended its own work.
       if (subscription !== undefined && (next as Observing)._subscription === undefined)
         callUser(
           () => subscription.unsubscribe(),
@@ -337,7 +349,7 @@ function tooLate(): HoldfastError {
   );
 }
 
-/** XState persists neither timers nor what is on its way; whom they reach is said by the ids of children. */
+/** The timers and the events on their way, which XState does not persist; ids of children name their targets. */
 function timersOf(
   root: AnyActorRef,
   parent: AnyActorRef,
@@ -359,7 +371,7 @@ function timersOf(
   for (const { source, target, event, id, delayMs, dueAt } of waiting) {
     const from = paths.get(source);
     const to = targetOf(target, parent, paths);
-    // One that was stopped will not get it.
+    // A stopped actor will not get the event.
     if (from === undefined || to === undefined) continue;
     timers.push({ from, to, event: persisted(event), id, delayMs, dueAt, leftMs: Math.max(0, dueAt - now) });
   }
@@ -375,7 +387,9 @@ function targetOf(
   return paths.get(target) ?? peerPlaceOf(target);
 }
 
-/** XState, which restores the states that set them, does not set them again. */
+/**
+ * Sets the timers of a restored state, because XState restores the states that set them but does not set them again.
+ */
 function setTimers(
   timers: readonly PersistedTimer[],
   root: AnyActorRef,
@@ -402,7 +416,7 @@ function setTimers(
   }
 }
 
-/** The parts of XState's `createSystem` (not exported) that actors use, over our ids and clock. */
+/** The parts of XState's `createSystem` (not exported) that actors use, over Holdfast's ids and clock. */
 function createSystem(
   { sessionId, clock, maxIterations, inspected, begin = (run) => run(), onFailedEnd }: HostedOptions,
   send: (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) => void,
@@ -422,7 +436,7 @@ function createSystem(
     keys.delete(ref);
   }
 
-  /** Who has ended has nobody at work any more. */
+  /** Ends whatever an actor began, once the actor has ended. */
   function ended(ref: AnyActorRef): void {
     const parent = parentOf(ref) as AnyActorRef;
     if (!running.remove(parent, ref)) return;
@@ -433,23 +447,23 @@ function createSystem(
     }
     for (const child of running.begunBy(ref)) stopTree(child, stops);
     if ((snapshotOf(ref) as { status: string }).status !== 'error') return;
-    // One that has failed at that is not told to stop twice.
+    // An actor that failed as it was stopped is not told to stop twice.
     if (!stops.told.has(ref)) cleanUp(ref, onFailedEnd);
-    // Those that it had made and not yet started.
+    // Actors that the ended one had made and not yet started.
     for (const actor of keyed.values()) if (parentOf(actor) === ref) free(actor);
   }
 
   const system = {
-    // The first actor is the hosted one itself: it is the same actor as its twin in the host.
+    // The first actor is the hosted one itself, and has the same id as its twin in the host.
     _bookId: () => (booked++ === 0 ? sessionId : `${sessionId}/${booked - 1}`),
     _register(id: string, ref: AnyActorRef) {
       const parent = parentOf(ref) as AnyActorRef;
       if (!over && !isStopped(parent)) running.add(parent, ref);
-      // XState does not start what has failed.
+      // XState does not start an actor that has failed.
       else (ref as unknown as Internals)._snapshot = { status: 'error', output: undefined, error: tooLate() };
       return id;
     },
-    // XState also calls it for one that is about to stop.
+    // XState also calls this for an actor that is about to stop.
     _unregister(ref: AnyActorRef) {
       free(ref);
       if (isStopped(ref)) ended(ref);
@@ -486,9 +500,9 @@ function createSystem(
 }
 
 /**
- * Gives every event that is sent to `self` to `post` instead of XState's queue, which would notify each observer
- * with a stale snapshot for each of them. Returns the way to that queue, for what the runtime itself tells the
- * actor. XState's own stop does not pass here.
+ * Gives every event that is sent to `self` to `post` instead of XState's queue, which would notify each observer with
+ * a stale snapshot for each of them. Returns the way to that queue, for the runtime's own events to the actor.
+ * XState's own stop does not pass here.
  */
 export function interceptEvents(
   self: AnyActorRef,
@@ -501,9 +515,10 @@ export function interceptEvents(
 }
 
 /**
- * Tells when the first observer of snapshots comes and when the last one is gone. XState throws what an observer
- * throws, and an error that no observer takes, into the event loop, where it would end the process; here `failed`
- * gets it. What is no observer is refused. Snapshots that are not known are kept from observers; XState would notify them of one when it starts.
+ * Reports the first observer of snapshots, and the end of the last one. XState throws the error of an observer, and an
+ * error that no observer takes, into the event loop, where it would end the process; here `failed` gets it. A value
+ * that is no observer is refused. Unknown snapshots are kept from observers, because XState would notify them of one
+ * at the start.
  */
 export function watchObservers(
   self: AnyActorRef,
@@ -524,7 +539,7 @@ export function watchObservers(
     const selected = select(selector, equal);
     return {
       ...selected,
-      // XState calls it from an observer of its own, where what it rejects with would be lost.
+      // XState calls it from an observer of its own, where a rejection would be lost.
       subscribe: (...args: unknown[]) =>
         selected.subscribe(guardedObserver(args, failed, () => true) as never),
     };
@@ -541,7 +556,7 @@ export function watchObservers(
       observers -= 1;
       if (observers === 0) changed(false);
     };
-    // XState lets go of an observer whom it tells of the end; of one that comes later, at once.
+    // XState lets go of an observer as it tells it of the end: at once, for one that comes after the end.
     const subscription = subscribe(guardedObserver(args, failed, isKnown, close));
     if ((state as string) === 'over') return subscription;
     state = 'counted';
@@ -600,7 +615,7 @@ function guardedObserver(
   };
 }
 
-/** `toPromise` observes only the end; that alone opens no mirror. */
+/** Whether the observer wants snapshots. `toPromise` observes only the end, which alone opens no mirror. */
 function wantsSnapshots(observer: unknown): boolean {
   if (typeof observer === 'function') return true;
   return typeof observer === 'object' && observer !== null && 'next' in observer && Boolean(observer.next);
@@ -611,27 +626,27 @@ export function stopActor(ref: AnyActorRef): void {
   (ref as unknown as Internals)._stop();
 }
 
-/** Stops an actor that has no parent, at once; one that has a parent is left to it. */
+/** Stops an actor that has no parent, at once; an actor with a parent is left to it. */
 export function stopRoot(ref: AnyActorRef): void {
   const { _parent: parent } = ref as unknown as { _parent: AnyActorRef | undefined };
   if (parent === undefined) stopActor(ref);
 }
 
-/** Gives an actor a snapshot of which its observers are not told. */
+/** Gives an actor a snapshot without notifying its observers. */
 export function putSnapshot(ref: AnyActorRef, snapshot: object): void {
   (ref as unknown as Internals)._snapshot = snapshot;
 }
 
 /**
  * Starts an actor again that has ended, from `snapshot`, which must be active. XState has let go of its observers and
- * listeners; those who hold the reference can use it as before.
+ * listeners; holders of the reference can use it as before.
  */
 export function reviveActor(ref: AnyActorRef, snapshot: object): void {
   putSnapshot(ref, snapshot);
   ref.start();
 }
 
-/** Emits an event to those who listen with `on`. */
+/** Emits an event to the listeners of `on`. */
 export function emitFrom(ref: AnyActorRef, event: AnyEventObject): void {
   (ref as unknown as Internals)._actorScope.emit(event);
 }
@@ -647,7 +662,7 @@ export function sendToParent(ref: AnyActorRef, event: AnyEventObject): boolean {
   return true;
 }
 
-/** It has not been started; or it was stopped, and XState's React bindings have made it as if it had not been. */
+/** Whether the actor has not been started, or was stopped and then reset by XState's React bindings. */
 export function isIdle(ref: AnyActorRef): boolean {
   return (ref as unknown as Internals)._processingStatus === IDLE;
 }
@@ -661,7 +676,7 @@ export function snapshotOf(ref: AnyActorRef): unknown {
   return (ref as unknown as Internals)._snapshot;
 }
 
-/** Creates an actor under a parent that does not have to know it. */
+/** Creates an actor under a parent that need not know it. */
 export function createChild(
   logic: AnyActorLogic,
   options: { readonly id: string; readonly parent: AnyActorRef; readonly input?: unknown },
