@@ -10,39 +10,39 @@ import type { ThreadInspection } from './thread-inspection.ts';
 export interface ActivationOptions {
   readonly clock: Clock;
   readonly pool: Pick<ResolvedPool, 'startTimeoutMs'>;
-  readonly seats: Pick<Seats, 'take' | 'isTaken' | 'vacate'>;
+  readonly seats: Pick<Seats, 'assignSlot' | 'isTaken' | 'vacate'>;
   readonly calls: Pick<ThreadCalls, 'callWithCare'>;
   readonly inspection?: Pick<ThreadInspection, 'wants'> | undefined;
   /** Stops the instance in its thread. */
   readonly deactivate: (seat: Seat) => Promise<void>;
-  /** The thread has started the instance: from now on it is sent what waits in the mailbox. */
+  /** Called when the thread has started the instance, which now gets what waits in its mailbox. */
   readonly begun: (seat: Seat) => void;
 }
 
-/** Has a thread start the instances that the pool has given a seat on it, as soon as it is up. */
+/** Starts the instances that the pool has given a seat on a thread, as soon as the thread is up. */
 export class Activation {
   readonly #options: ActivationOptions;
-  /** Of those that wait for the thread to be up; `undefined` once it is. */
+  /** The seats that wait for the thread to be up; `undefined` once it is. */
   #queue: Seat[] | undefined = [];
 
   constructor(options: ActivationOptions) {
     this.#options = options;
   }
 
-  /** An instance was given a seat. */
+  /** Starts the instance on a seat, now or when the thread is up. */
   add(seat: Seat): void {
     if (this.#queue === undefined) void this.#start(seat);
     else this.#queue.push(seat);
   }
 
-  /** The thread is up. */
+  /** The thread is up: starts the instances that wait for it. */
   open(): void {
     const queue = this.#queue ?? [];
     this.#queue = undefined;
     for (const seat of queue) void this.#start(seat);
   }
 
-  /** The thread is gone; returns the seats of those that have waited for it. */
+  /** The thread is gone: returns the seats that have waited for it. */
   close(): Seat[] {
     return this.#queue?.splice(0) ?? [];
   }
@@ -52,7 +52,7 @@ export class Activation {
     const { instance } = seat;
     if (!instance.awaits(seat)) return;
     try {
-      seats.take(seat);
+      seats.assignSlot(seat);
     } catch (error) {
       return instance.startFailed(error);
     }
@@ -61,7 +61,7 @@ export class Activation {
     } catch (error) {
       if (error instanceof NotStarted) {
         if (instance.holds(seat)) instance.startFailed(error.reason, 'init-timeout');
-        // Whenever it does start, it must not stay; until then its slot is taken.
+        // The instance must not stay whenever it does start; until then its slot is taken.
         await error.activated.then(() => deactivate(seat)).catch(() => seats.vacate(seat));
         return;
       }
@@ -71,7 +71,7 @@ export class Activation {
       return;
     }
     if (!seats.isTaken(seat)) return;
-    // It may have been stopped while it started, or ended with its group.
+    // The instance may have been stopped while it started, or ended with its group.
     if (instance.awaits(seat)) begun(seat);
     else await deactivate(seat).catch(() => {});
   }
@@ -92,7 +92,7 @@ export class Activation {
   }
 }
 
-/** An agent that is still starting when its time is up. */
+/** The error for an instance that is still starting when its time is up; `activated` settles when the thread is through. */
 class NotStarted extends Error {
   readonly reason: HoldfastError;
   readonly activated: Promise<unknown>;

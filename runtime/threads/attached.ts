@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { url as inspectorUrl } from 'node:inspector';
 
-/** Linux's own tables of the connections of this network namespace. */
+/** Linux's tables of the connections of this network namespace. */
 const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6'];
 const ESTABLISHED = '01';
 
 /**
- * Whether somebody is connected to the inspector of this process, and so may hold its threads. Node does not say: its
- * inspector answers the same with and without a debugger. Undefined where the system does not say either, while the inspector
- * is open.
+ * Whether a debugger is connected to the inspector of this process, and may hold its threads. Node does not tell: its
+ * inspector answers the same with and without a debugger. `undefined` where the inspector is open and the system does not
+ * tell either.
  */
 export function debuggerAttached(): boolean | undefined {
   const url = inspectorUrl();

@@ -2,9 +2,9 @@ import type { Progress } from '../wire/progress.ts';
 
 export interface DeactivationsOptions {
   readonly progress: Pick<Progress, 'handled'>;
-  /** A slot of the progress block in which the thread counts whom it has stopped. */
+  /** Reserves a slot of the progress block, in which the thread counts the instances that it has stopped. */
   readonly takeSlot: () => { readonly slot: number; readonly base: number };
-  /** Has the thread stop those in `slots`, in that order, and count them in the slot `counted`. */
+  /** Has the thread stop the instances in `slots`, in that order, and count them in the slot `counted`. */
   readonly call: (slots: readonly number[], counted: number) => Promise<unknown>;
 }
 
@@ -15,23 +15,23 @@ interface Waiting {
 }
 
 /**
- * Has a thread stop instances. Those of the same breath go in one message, so that many take no round trip each. The thread
- * counts them in shared memory: whoever is not through when it dies, is known.
+ * Stops instances in their thread. All stops of the same tick go in one message, so that many instances need only one round
+ * trip. The thread counts them in shared memory, so that the host knows which had not stopped when it dies.
  */
 export class Deactivations {
   readonly #options: DeactivationsOptions;
   #next: Waiting[] = [];
-  /** Those that the thread was told of and has not answered about, with the count before them. */
+  /** The stops that the thread was told of and has not answered, with the count before them. */
   readonly #told = new Set<{ readonly before: number; readonly all: readonly Waiting[] }>();
   #counted: number | undefined;
-  /** What the count is when all that were asked for have been stopped. */
+  /** The count when all instances asked for so far have been stopped. */
   #target = 0;
 
   constructor(options: DeactivationsOptions) {
     this.#options = options;
   }
 
-  /** Resolves when the instance in that slot has stopped; rejects when its thread ends before. */
+  /** Stops the instance in a slot; resolves when it has stopped, and rejects when its thread ends before. */
   stop(slot: number): Promise<void> {
     return new Promise((stopped, left) => {
       this.#next.push({ slot, stopped, left });
@@ -39,7 +39,7 @@ export class Deactivations {
     });
   }
 
-  /** The slot of the instance that the thread is stopping, when what it has in hand is the slot it counts in. */
+  /** Returns the slot of the instance that the thread is stopping, when it has the counting slot in hand. */
   stopping(inHand: number): number | undefined {
     if (inHand !== this.#counted) return undefined;
     const count = this.#options.progress.handled(inHand);

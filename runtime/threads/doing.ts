@@ -2,13 +2,13 @@ import { typeOf } from '../dead-letters/dead-letters.ts';
 import type { Deactivations } from './deactivations.ts';
 import type { Seats } from './seats.ts';
 
-/** What a thread does, in words and as fields of a log. */
+/** The current work of a thread, in words and as fields of a log. */
 export interface Doing {
   readonly what: string;
   readonly fields: object;
 }
 
-/** What a thread does that has `slot` in hand, as far as the host can know it. */
+/** Describes the current work of a thread with `slot` in hand, as far as the host can know it. */
 export function doing(
   slot: number,
   seats: Pick<Seats, 'at' | 'countedBy' | 'handled'>,

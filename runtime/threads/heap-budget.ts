@@ -1,23 +1,23 @@
 import type { Clock } from '../base/clock.ts';
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two readings. */
 const LOOK_MS = 1000;
-/** Looks in a row that find too much: garbage that the next collection takes is not worth a thread. */
+/** The readings in a row that must exceed the budget: garbage that the next collection takes is not worth a thread. */
 const LOOKS = 5;
-/** Milliseconds that a thread lives at least, and between two tries: what its instances keep may be too much by itself. */
+/** Milliseconds that a thread lives at least, and between two tries: its instances alone may exceed the budget. */
 const PATIENCE_MS = 60_000;
 
 export interface HeapBudgetOptions {
   readonly clock: Clock;
-  /** Bytes that may be in use. */
+  /** The most bytes of the heap that may be in use. */
   readonly budget: number;
-  /** Bytes of the thread's heap that are in use; undefined when nobody knows. */
+  /** Resolves with the bytes of the thread's heap in use; `undefined` when not known. */
   readonly used: () => Promise<number | undefined>;
-  /** The thread keeps more than it may: it is to be replaced. */
+  /** Called when the thread exceeds its budget and must be replaced. */
   readonly exceeded: (used: number) => void;
 }
 
-/** Watches how much of its heap a thread uses, so that it is replaced at a safe point before it runs out of memory. */
+/** Watches the heap of a thread, so that it is replaced at a safe point before it runs out of memory. */
 export class HeapBudget {
   readonly #options: HeapBudgetOptions;
   #timer: unknown;

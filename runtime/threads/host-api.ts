@@ -9,24 +9,24 @@ import type { ThreadInspection } from './thread-inspection.ts';
 import type { ThreadReports } from './thread-reports.ts';
 
 export interface HostApiOptions {
-  /** Its pool, its number there and its name. */
+  /** The pool of the thread, its number there and its name. */
   readonly threadId: string;
   readonly n: number;
   readonly name: string;
-  /** The thread, as the broker knows it. */
+  /** The thread as the broker knows it. */
   readonly peer: () => PeerThread;
   readonly broker: Pick<PeerBroker, 'connect' | 'disconnect' | 'unread' | 'ended'>;
-  readonly reports: Pick<ThreadReports, 'take'>;
+  readonly reports: Pick<ThreadReports, 'receive'>;
   readonly secretUses: Pick<SecretUses, 'use' | 'giveUp'>;
   readonly inspection?: Pick<ThreadInspection, 'fromThread'> | undefined;
   readonly acknowledge: (ack: Ack) => void;
-  /** A frame of the host came that the thread could not read. */
+  /** Called when the thread could not read a frame of the host. */
   readonly unread: () => void;
-  /** Something was left out that is not what it is to be. */
+  /** Called when something malformed was left out. */
   readonly violated: (what: string) => void;
 }
 
-/** The methods of the host that a thread may call, with whatever it likes. */
+/** The methods of the host that a thread may call, with any arguments. */
 export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, unknown> {
   const { threadId, n, name, peer, broker, reports, secretUses, inspection, acknowledge, violated } = options;
   const refuse = (method: HostMethod): never => {
@@ -34,7 +34,7 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
     throw new TypeError(`this is not a call of ${method}()`);
   };
   return {
-    report: (items: readonly unknown[]) => reports.take(items),
+    report: (items: readonly unknown[]) => reports.receive(items),
     acknowledge,
     secret: (...[slot, incarnation, use, input, number, trace]: readonly unknown[]) =>
       isCount(slot) && isCount(incarnation) && typeof use === 'string' && isCount(number)

@@ -1,8 +1,8 @@
 import type { ResolvedPool } from '../config/resolve.ts';
 
 /**
- * Options of the host's Node that say what its code means and what Node tells about it. Threads need them, too; others do
- * not apply to threads, are for the whole process, or would weaken a closed pool.
+ * The options of the host's Node that change what code means or what Node tells about it, and that threads need, too. Other
+ * options do not apply to threads, are for the whole process, or would weaken a closed pool.
  */
 const flags = new Set([
   '--deprecation',
@@ -27,7 +27,7 @@ const flags = new Set([
 ]);
 const withValue = new Set(['-C', '--conditions', '--disable-warning']);
 
-/** What gives an agent more than the language: for pools that are not closed. */
+/** The options that give an agent more than the language: for pools that are not closed. */
 const openFlags = new Set([
   '--experimental-eventsource',
   '--experimental-sqlite',
@@ -38,12 +38,12 @@ const openFlags = new Set([
   '--use-system-ca',
 ]);
 /**
- * Code that runs before the thread's own. A thread with permissions gets none of it: it would run before the thread
- * is closed, and from files of the host that the thread has no business to read.
+ * The options that name code to run before the thread's own. A thread with permissions gets none of them: such code would
+ * run before the thread is closed, and from files of the host that the thread has no business to read.
  */
 const preloads = new Set(['--import', '--require', '-r', '--loader', '--experimental-loader']);
 
-/** Those of the options that a thread is started with as well, in their order. */
+/** Returns the options that a thread inherits, in their order. */
 export function inheritedExecArgv(
   options: readonly string[],
   isolation: ResolvedPool['isolation'],
@@ -62,13 +62,13 @@ export function inheritedExecArgv(
   return kept;
 }
 
-/** Node takes `_` for `-` in the names of its options. */
+/** Returns the name of an option with `-` for `_`, which Node treats alike. */
 function nameOf(option: string): string {
   const [name = ''] = option.split('=', 1);
   return name.startsWith('--') ? name.replaceAll('_', '-') : name;
 }
 
-/** The options in `NODE_OPTIONS`, as Node itself takes them apart: at blanks, but for those between double quotes. */
+/** Splits `NODE_OPTIONS` into options as Node does: at blanks, except between double quotes. */
 export function optionsIn(text: string | undefined = ''): string[] {
   const options: string[] = [];
   let option: string | undefined;
@@ -84,7 +84,7 @@ export function optionsIn(text: string | undefined = ''): string[] {
       isQuoted = !isQuoted;
       continue;
     }
-    // A backslash stands for what follows, between quotes alone.
+    // A backslash escapes the next character, between quotes alone.
     if (character === '\\' && isQuoted) character = text[++i] ?? '';
     option = (option ?? '') + character;
   }

@@ -2,10 +2,10 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 
 /**
- * Real folders of the packages that the modules in `folder` depend on and that are links to elsewhere, as in a
- * monorepo, and of those which these depend on in turn. Only what the manifests declare: in the `node_modules` of a
- * monorepo all of its packages are linked, also those that hold the host and its credentials. Holdfast is left out;
- * what a thread needs of it is few files.
+ * Returns the real folders of the linked packages, as in a monorepo, that the modules in `folder` depend on, and of those
+ * that these depend on in turn. Only packages that manifests declare: the `node_modules` of a monorepo links all of its
+ * packages, also those that hold the host and its credentials. Holdfast is left out; a thread needs only a few of its
+ * files.
  */
 export function linkedPackages(folder: string): string[] {
   const found = new Set<string>();
@@ -21,7 +21,7 @@ export function linkedPackages(folder: string): string[] {
   return [...found];
 }
 
-/** The names in the manifest that is nearest to the folder. */
+/** Returns the names of the dependencies in the manifest nearest to the folder. */
 function dependenciesOf(folder: string): string[] {
   for (const at of upwards(folder)) {
     const manifest = read(join(at, 'package.json'));
@@ -38,7 +38,7 @@ type Manifest = Record<
   Record<string, string> | undefined
 >;
 
-/** Node says so itself when a manifest that it needs is broken. */
+/** Reads a manifest; one that is broken counts as missing, since Node itself reports it when it needs it. */
 function read(path: string): Manifest | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Manifest;
@@ -47,7 +47,7 @@ function read(path: string): Manifest | undefined {
   }
 }
 
-/** Where the package leads to that Node finds from there, unless it is in the same or a higher `node_modules`. */
+/** Returns the folder of a package that Node finds from there by a link, unless it is in the same or a higher `node_modules`. */
 function linkTarget(from: string, name: string): string | undefined {
   const stores = [...upwards(from)].map((at) => join(at, 'node_modules'));
   const store = stores.find((at) => existsSync(join(at, name)));

@@ -9,22 +9,22 @@ import type { ThreadCalls } from './thread-calls.ts';
 import { threadEnded } from './thread-errors.ts';
 
 export interface MoveOutOptions {
-  /** Name of the thread. */
+  /** The name of the thread. */
   readonly name: string;
   readonly seats: Pick<Seats, 'all' | 'isTaken' | 'vacate' | 'endDeferred'>;
   readonly calls: Pick<ThreadCalls, 'call' | 'answer'>;
   readonly deactivations: Pick<Deactivations, 'stop'>;
-  /** Nothing is heard of the thread any more. */
+  /** Whether the host hears nothing more of the thread. */
   readonly gone: () => boolean;
-  /** Tells the thread's actor. */
+  /** Tells the thread's actor how far the move is. */
   readonly tell: (event: ThreadEvent) => void;
   readonly warn: (fields: object, message: string) => void;
 }
 
-/** Has the instances of a thread that is replaced go elsewhere, or stops those that cannot. */
+/** Moves the instances away from a thread that is replaced, or stops those that cannot move. */
 export class MoveOut {
   readonly #options: MoveOutOptions;
-  /** Whether the instances are to go, and what those do meanwhile that cannot yet. */
+  /** Set when the instances are to move: whether one that cannot yet move is held, or works on. */
   #wanted: 'held' | 'at-work' | undefined;
   readonly #departures = new Set<Promise<void>>();
   readonly #woundDown = new WeakSet<Tenant>();
@@ -33,7 +33,7 @@ export class MoveOut {
     this.#options = options;
   }
 
-  /** An instance is on its way out: its state may have come already. */
+  /** Whether an instance is on its way out; its state may have come already. */
   get underWay(): boolean {
     return this.#departures.size > 0;
   }
@@ -43,18 +43,18 @@ export class MoveOut {
     return this.#woundDown.has(instance);
   }
 
-  /** Has all instances go, as soon as they can. `hold`: who cannot yet handles no further event until then. */
+  /** Moves all instances as soon as they can. `hold`: one that cannot yet move handles no further event until it can. */
   begin(hold: boolean): void {
     this.#wanted = hold ? 'held' : 'at-work';
     for (const seat of this.#begun()) this.#sendOff(seat);
   }
 
-  /** An instance has begun to run: it goes too, if all are to go. */
+  /** Moves an instance that has begun to run, if all are to move. */
   begun(seat: Seat): void {
     if (this.#wanted !== undefined) this.#sendOff(seat);
   }
 
-  /** Those that can go do so at once; the thread is of no more use to the others. */
+  /** Moves the instances that can move at once; the others get no more time. */
   async hurry(): Promise<void> {
     const { calls, tell } = this.#options;
     calls.call('hurry').catch(() => {});
@@ -62,15 +62,15 @@ export class MoveOut {
     tell({ type: 'worker.vacated' });
   }
 
-  /** Those that have not gone stay. */
+  /** Keeps the instances that have not moved. */
   stay(): void {
     this.#wanted = undefined;
     for (const { slot } of this.#begun()) this.#options.calls.call('stay', slot).catch(() => {});
   }
 
   /**
-   * Stops those that have not gone, the last started first: they begin anew elsewhere, and what they had begun here is
-   * over before. The thread is to end.
+   * Stops the instances that have not moved, last started first, because the thread is to end. They restart elsewhere,
+   * after what they had begun here is over.
    */
   async windDown(): Promise<void> {
     const { name, tell } = this.#options;
@@ -114,7 +114,7 @@ export class MoveOut {
       const state = await calls.answer('depart', isDepartedOrNone, [slot, this.#wanted === 'held']);
       if (state === undefined || !seats.isTaken(seat)) return;
       const { asks = [], ...from } = state;
-      // Of what it says to have put off, only what this thread was asked.
+      // The thread's word counts only for asks that it was given and has put off.
       const carried = asks.filter(({ tag }) => seat.deferred.delete(tag));
       seats.vacate(seat);
       if (instance.holds(seat)) instance.departed(from, carried);
@@ -127,7 +127,7 @@ export class MoveOut {
     }
   }
 
-  /** Nobody is on the way out, or about to run here: who is left cannot go, and those that have gone may wait for the place. */
+  /** Tells when no instance leaves or starts here: the rest cannot move, and those that left may wait for the room. */
   #perhapsVacated(): void {
     const { seats, gone, tell } = this.#options;
     if (this.#wanted === undefined || gone() || this.#departures.size > 0) return;

@@ -5,38 +5,38 @@ import type { LinkPort } from '../wire/link.ts';
 import type { ThreadData } from '../wire/protocol.ts';
 import { workerEntry, workerOptions } from './worker-options.ts';
 
-/** Takes a line that a thread has printed, by the stream it printed it to. */
+/** Takes a line that a thread has printed, with the stream it was printed to. */
 export type PrintTo = (stream: 'stdout' | 'stderr', line: string) => void;
 
-/** What a thread is started with. */
+/** The specification of a thread to start. */
 export interface ThreadSpec {
   readonly pool: ResolvedPool;
   /** `holdfast:<threadId>:<n>` */
   readonly name: string;
-  /** Modules of the agents that may run on it. */
+  /** The modules of the agents that may run on the thread. */
   readonly moduleUrls: readonly string[];
-  /** Takes the values of secrets out of what it prints. */
+  /** Takes the values of secrets out of what the thread prints. */
   readonly scrubText: (text: string) => string;
-  /** Gets each line that it prints. Default: those go to the output of the process. */
+  /** Takes each line that the thread prints. Default: lines go to the output of the process. */
   readonly print?: PrintTo | undefined;
-  /** What its code is born with, but for its end of the channel. */
+  /** The data that the thread's code starts with, except its end of the channel. */
   readonly data: Omit<ThreadData, 'port'>;
 }
 
-/** A thread as its host needs it: a worker thread of the operating system, or what stands in for one. */
+/** A thread as its host needs it: a worker thread of the operating system, or a stand-in for one. */
 export interface OsThread {
-  /** Node's id; -1 when it is gone. */
+  /** Node's id of the worker thread; -1 when the thread is gone. */
   readonly threadId: number;
   /**
-   * Begins a reading, each call of which gives the share of the time since the last one in which the event loop was
-   * busy; absent where nobody can know.
+   * Begins a reading of the load and returns a function, each call of which gives the share of time since the last one in
+   * which the event loop was busy, 0 to 1; absent where nobody can know.
    */
   readonly readLoad?: () => () => number;
-  /** Bytes of its heap that are in use; absent, or undefined, where nobody can know. */
+  /** Resolves with the bytes of the heap in use; absent, or `undefined`, where nobody can know. */
   readonly heapUsed?: () => Promise<number | undefined>;
   /** The host's end of the channel to it. */
   readonly port: LinkPort;
-  /** Has it end, whatever it is doing; `exit` tells when it has. */
+  /** Ends the thread, whatever it is doing; `exit` tells when it has ended. */
   terminate(): void;
   on(event: 'error', listener: (error: unknown) => void): unknown;
   on(event: 'exit', listener: (code: number) => void): unknown;
@@ -46,12 +46,12 @@ interface HeapStatistics {
   getHeapStatistics?(): Promise<{ readonly used_heap_size: number }>;
 }
 
-/** Starts a thread; throws when it cannot even be made. */
+/** Starts a thread; throws when the thread cannot be created. */
 export type StartThread = (spec: ThreadSpec) => OsThread;
 
 export interface WorkerEntry {
   readonly url: URL;
-  /** Joins `workerData`. */
+  /** Merged into `workerData`. */
   readonly data?: object;
   readonly transfer?: readonly Transferable[];
 }
@@ -87,7 +87,7 @@ export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: worker
         return utilization;
       };
     },
-    // Node 22.18 has it, its types do not.
+    // Node 22.18 has `getHeapStatistics`; its types do not.
     heapUsed: async () => (await (worker as HeapStatistics).getHeapStatistics?.())?.used_heap_size,
     port: port1,
     terminate: () => void worker.terminate(),

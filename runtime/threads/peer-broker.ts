@@ -7,48 +7,48 @@ import { HoldfastError } from '../base/errors.ts';
 import { encodeError, type WireError } from '../wire/errors.ts';
 import type { NoPeerLine, PeerLine, WireEvidence } from '../wire/protocol.ts';
 
-/** A line of a thread; it says all of this itself, and may say anything. */
+/** A thread's request for a line to an instance; every field is the thread's own word, and may be anything. */
 export interface PeerRequest {
   readonly sender: unknown;
   readonly address: unknown;
   readonly id: unknown;
   readonly taken: unknown;
-  /** Whether who is sent to is to be started. */
+  /** Whether to start the instance at the address if there is none. */
   readonly activate?: unknown;
 }
 
 export interface PeerBrokerOptions {
   readonly instanceAt: (address: string) => PeerInstance | undefined;
-  /** The pool of the agent at an address, whether or not anything runs there. */
+  /** Returns the pool of the agent at an address, whether or not an instance runs there. */
   readonly poolOf: (address: string) => string | undefined;
-  /** Starts what is not there, for an agent of that pool. */
+  /** Starts the instance at an address, for an agent of that pool, unless it is there. */
   readonly activate: (pool: string, address: string) => Promise<void>;
   readonly deadLetters: DeadLetters;
 }
 
-/** How a seat became free. */
+/** The circumstances in which a seat became free. */
 export interface Vacancy {
-  /** Why its thread died, when it did. */
+  /** The error with which the thread died, if it did. */
   readonly error: WireError | undefined;
-  /** The slot whose envelope was in hand then, or -1. */
+  /** The slot whose envelope was in hand at that moment, or -1. */
   readonly inHand: number;
-  /** What it is suspected of. */
+  /** The evidence against that envelope. */
   readonly evidence: WireEvidence | undefined;
 }
 
-/** Envelopes that a link takes in any case: a turn. */
+/** The fewest envelopes that a link takes: a turn in a lane. */
 const LEAST = 16;
 
 /**
- * Opens the ways between agents: one port for each pair of threads, one link for each pair of instances. What crosses
- * them never comes here; what is known of it when a thread dies does.
+ * Opens the way between agents: one port for each pair of threads, one link for each pair of instances. Events never pass
+ * through the broker; it counts those that are lost when a thread dies.
  */
 export class PeerBroker {
   readonly #options: PeerBrokerOptions;
-  /** Of threads that live, by the threads' own numbers. */
+  /** The sendings of live threads, by the threads' own numbers for them. */
   readonly #sendings = new Map<PeerThread, Map<number, Sending>>();
   readonly #ports = new Map<PeerThread, Map<PeerThread, number>>();
-  /** What threads want to know of instances. */
+  /** The watches of instances that threads have asked for. */
   readonly #watches = new Map<PeerThread, Set<Subscription>>();
   #last = 0;
 
@@ -56,7 +56,7 @@ export class PeerBroker {
     this.#options = options;
   }
 
-  /** Opens a way to the instance at an address, as soon as it runs. */
+  /** Opens a link to the instance at an address as soon as that runs. */
   async connect(from: PeerThread, request: PeerRequest): Promise<PeerLine | NoPeerLine> {
     const { instanceAt, poolOf, activate } = this.#options;
     if (!isPeerRequest(request)) return { refused: 'unknown-address' };
@@ -64,7 +64,7 @@ export class PeerBroker {
     // A thread speaks for its own pool only.
     const known = typeof sender === 'string' && poolOf(sender) === from.pool ? sender : undefined;
     const sending = this.#sendingOf(from, id, address, taken);
-    // Once: what ends as it starts is not started for ever.
+    // Starts at most once, so that an instance that ends as it starts is not started for ever.
     let isToStart = request.activate === true;
     while (!from.gone && sending.link === undefined) {
       const found = instanceAt(address);
@@ -80,7 +80,7 @@ export class PeerBroker {
       if (instance === undefined) return { refused: 'unknown-address' };
       const seat = await instance.seated().catch(() => undefined);
       if (seat === undefined) return { refused: 'stopped' };
-      const line = await this.#open(from, known, sending, seat);
+      const line = await this.#openLink(from, known, sending, seat);
       if (line !== undefined) return line;
     }
     return { refused: 'stopped' };
@@ -95,7 +95,7 @@ export class PeerBroker {
     return sending;
   }
 
-  async #open(
+  async #openLink(
     from: PeerThread,
     sender: string | undefined,
     sending: Sending,
@@ -119,12 +119,12 @@ export class PeerBroker {
     seat.links.add(link);
     const { sharedMemory } = seat.instance;
     const { capacity: whole, maxBytes } = seat.instance.agent;
-    // Credits that are given are not taken back, so that later links get less: 5 mailboxes' worth for 100 links.
+    // Credits, once given, are not taken back, so later links get fewer: 100 links have 5 mailboxes' worth together.
     const capacity = Math.max(LEAST, Math.floor(whole / seat.links.size));
     return { link: id, peer, capacity, maxBytes, sharedMemory };
   }
 
-  /** What `one` calls `other`; the port between them is handed out with the first question. */
+  /** Returns the number by which `one` knows `other`; the first call opens the port between them. */
   #peerOf(one: PeerThread, other: PeerThread): number {
     if (one === other) return 0;
     const known = this.#ports.get(one)?.get(other);
@@ -143,29 +143,29 @@ export class PeerBroker {
     return peer;
   }
 
-  /** The thread has nothing more to send on a line, and all it sent was handled. */
+  /** Closes a line on which the thread has nothing more to send, and all it sent was handled. */
   disconnect(from: PeerThread, id: number): void {
     const sendings = this.#sendings.get(from);
     const link = sendings?.get(id)?.link;
     sendings?.delete(id);
     if (link === undefined) return;
-    this.#settle(link);
+    this.#endLink(link);
     link.to.dismiss(link.id, false).catch(() => {});
   }
 
-  /** The incarnation at the other end is no more. */
+  /** Severs all links to a seat, whose incarnation has ended. */
   vacated(seat: PeerSeat, { error, inHand, evidence }: Vacancy): void {
     for (const link of seat.links) {
       const { id, from, slot, sending } = link;
       const suspect = inHand === slot ? evidence : undefined;
-      const handled = this.#settle(link);
+      const handled = this.#endLink(link);
       if (!from.gone) from.sever({ link: id, handled, suspect, error });
-      // Else `gone` has this one still before it.
+      // Where the sendings of the thread are still here, `gone` counts this one as lost.
       else if (!this.#sendings.has(from)) this.#lost(sending);
     }
   }
 
-  /** What the links to a seat have brought and was handled. */
+  /** Returns the number of envelopes handled that came over the links to a seat. */
   handled(seat: PeerSeat): number {
     let sum = 0;
     for (const link of seat.links) sum += handledOver(link);
@@ -173,8 +173,8 @@ export class PeerBroker {
   }
 
   /**
-   * `reader` cannot deserialize what came by a port. Nobody is ended for that, since either side could have made it up: the
-   * port is given up, and the two go on by another. What had come before is handled first.
+   * Gives up a port whose frame `reader` could not deserialize; the two threads continue over another port. Neither is
+   * ended, since either could have caused it. What had come before is handled first.
    */
   async unread(reader: PeerThread, peer: number): Promise<void> {
     const [writer] = [...(this.#ports.get(reader) ?? [])].find(([, id]) => id === peer) ?? [];
@@ -193,14 +193,14 @@ export class PeerBroker {
   async #giveUp(link: PeerLink, unread: boolean): Promise<void> {
     const { id, from, to, sending, seat } = link;
     await to.dismiss(id, true).catch(() => {});
-    // Else one of the ends has ended meanwhile, and all is told.
+    // Otherwise one of the two instances has ended meanwhile, and all was told.
     if (sending.link !== link) return;
-    const handled = this.#settle(link);
+    const handled = this.#endLink(link);
     const error = encodeError(replyLost(seat.instance.address));
     if (!from.gone) from.sever({ link: id, handled, suspect: undefined, error, unread });
   }
 
-  /** A thread is no more: what its instances had sent and no other thread had yet is lost, and counted. */
+  /** The thread is gone: counts as lost what its instances had sent and no other thread had received. */
   gone(thread: PeerThread): void {
     for (const watch of this.#watches.get(thread) ?? []) watch.unsubscribe();
     this.#watches.delete(thread);
@@ -216,11 +216,11 @@ export class PeerBroker {
 
   async #finish(link: PeerLink): Promise<void> {
     const { id, to, sending } = link;
-    // What had left before is handled first.
+    // What had left the thread before is handled first.
     await to.dismiss(id, true).catch(() => {});
-    // Else the other end has ended meanwhile, and all is told.
+    // Otherwise the receiver has ended meanwhile, and all was told.
     if (sending.link !== link) return;
-    this.#settle(link);
+    this.#endLink(link);
     this.#lost(sending);
   }
 
@@ -231,7 +231,7 @@ export class PeerBroker {
     this.#options.deadLetters.add({ address, reason: 'crashed', event: undefined, incarnation, lost });
   }
 
-  /** Resolves when the incarnation at `address` ends that runs now, at once when none does; never when `from` is gone before. */
+  /** Resolves when the current incarnation at `address` ends, at once without one; never when `from` is gone before. */
   ended(from: PeerThread, address: string): Promise<IncarnationEnd> {
     const instance = this.#options.instanceAt(address);
     if (instance === undefined) return Promise.resolve({ address, incarnation: 0, reason: 'stopped' });
@@ -246,8 +246,8 @@ export class PeerBroker {
     });
   }
 
-  /** The link ends; returns what was handled over it. */
-  #settle(link: PeerLink): number {
+  /** Ends a link; returns the number of envelopes handled over it. */
+  #endLink(link: PeerLink): number {
     const { to, seat, sending, slot } = link;
     const handled = handledOver(link);
     sending.link = undefined;
@@ -259,7 +259,7 @@ export class PeerBroker {
   }
 }
 
-/** Why an ask has no answer that was handled. */
+/** The error for an ask that was handled, but whose answer is lost. */
 function replyLost(address: string): HoldfastError {
   return new HoldfastError(
     'REPLY_UNCLONABLE',
@@ -271,7 +271,7 @@ function handledOver({ to, slot, base }: PeerLink): number {
   return (to.counted(slot) - base) | 0;
 }
 
-/** Whether it has the shape of one. */
+/** Whether a request has the shape that our thread code gives it. */
 export function isPeerRequest(request: PeerRequest): request is PeerRequest & {
   readonly address: string;
   readonly id: number;

@@ -10,12 +10,12 @@ export interface PoolEvidence extends PoolIntensity {
   readonly strikes: readonly Strike[];
 }
 
-/** Where an instance of the agent wants to be. */
+/** Returns the placement rule for an instance of the agent. */
 export function placementOf({ placement }: ResolvedAgent, id: string): PlacementRule {
   return typeof placement === 'string' ? { kind: placement } : { kind: 'key', key: id };
 }
 
-/** Why an instance has no thread. */
+/** The error for an instance that gets no thread. */
 export function noThread(
   address: string,
   { threadId, maxThreads, startTimeoutMs, intensity }: ResolvedPool,
@@ -29,7 +29,7 @@ export function noThread(
   );
 }
 
-/** Why a pool starts no more threads. */
+/** The error for a pool that starts no more threads. */
 export function closedPool(
   threadId: string,
   { restarts, withinMs }: PoolIntensity,

@@ -8,7 +8,7 @@ import { toUnshared, type WireSnapshot } from '../wire/snapshot.ts';
 import type { Seat } from './seat.ts';
 import type { ThreadCalls } from './thread-calls.ts';
 
-/** What a thread may answer to a question of an instance. */
+/** The check of a thread's answer, by question. */
 const ANSWERS: Readonly<Record<Question, (answer: unknown) => answer is unknown>> = {
   snapshot: isWireSnapshot,
   persist: isPersistedState,
@@ -16,7 +16,7 @@ const ANSWERS: Readonly<Record<Question, (answer: unknown) => answer is unknown>
   putOff: (answer: unknown): answer is readonly CarriedAsk[] => isListOf(answer, isCarriedAsk),
 };
 
-/** Puts a question to an instance in its thread; what comes back is what an answer to it is to be, and shares no memory unasked. */
+/** Asks an instance in its thread; the answer has the right shape, and shares no memory unless the pool allows it. */
 export async function askInstance(
   seat: Seat,
   question: Question,

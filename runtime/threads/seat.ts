@@ -4,44 +4,44 @@ import type { Tag } from '../mailbox/tag.ts';
 import type { Attachment, Outbox } from '../mailbox/outbox.ts';
 import type { Tenant } from './tenant.ts';
 
-/** A thread, as its seats need it. */
+/** A thread as its seats need it. */
 export interface SeatThread {
-  /** Its number in the pool. */
+  /** The number of the thread in the pool. */
   readonly n: number;
-  /** Node's id of the worker thread; -1 when it is gone. */
+  /** Node's id of the worker thread; -1 when the thread is gone. */
   readonly thread: number;
-  /** Nothing is heard of it any more. */
+  /** Whether the host hears nothing more of the thread. */
   readonly gone: boolean;
-  /** The thread, as the broker knows it. */
+  /** The thread as the broker knows it. */
   readonly peer: PeerThread;
   readonly outbox: Pick<Outbox, 'ready'>;
   ask(seat: Seat, question: Question, args: readonly unknown[]): Promise<unknown>;
   watch(seat: Seat, watched: boolean): void;
   deactivate(seat: Seat): Promise<void>;
-  /** An instance that has not started there is not to start any more. */
+  /** Stops an instance that has not started there yet. */
   giveUp(seat: Seat): void;
-  /** Gives a place back to the pool. */
+  /** Gives the pool back the room of an instance. */
   release(): void;
 }
 
-/** An instance's place on a thread: without a slot until the thread is up, without an attachment until the instance runs. */
+/** The seat of an instance on a thread: without a slot until the thread is up, without an attachment until the instance runs. */
 export class Seat implements Berth {
   readonly #thread: SeatThread;
   readonly instance: Tenant;
   readonly incarnation: number;
-  /** Its own in the progress block; -1 until it has one. */
+  /** The slot of the seat in the progress block; -1 until it has one. */
   slot = -1;
-  /** What the progress block said of the slot before. */
+  /** The count of handled envelopes in the slot when the seat got it. */
   base = 0;
-  /** What it said of what the slot had told. */
+  /** The count of told events in the slot when the seat got it. */
   toldBase = 0;
-  /** Events that the host has heard of the instance here. */
+  /** The number of events that the host has got from the instance here. */
   heard = 0;
   attachment: Attachment | undefined = undefined;
   readonly deferred: Set<Tag> = new Set();
-  /** How much of what it has handled is in the last state that it told. */
+  /** The number of handled envelopes that the last told state contains. */
   kept = 0;
-  /** What other agents send here. */
+  /** The links by which other agents send to this seat. */
   readonly links: Set<PeerLink> = new Set();
 
   constructor(thread: SeatThread, instance: Tenant) {
@@ -86,13 +86,13 @@ export class Seat implements Berth {
   end(release: boolean): void {
     const { attachment, instance } = this;
     if (attachment?.attached === true) {
-      // A thread that did not let go of it in time has what it was sent, and may handle it still: what came of that is
-      // known when the thread has answered, or ended. Until then the place is taken.
+      // A thread that did not let go of the instance in time still has its envelopes and may handle them: what becomes of
+      // them is known when the thread has answered, or ended. Until then the room is taken.
       attachment.mailbox = instance.mailbox.split();
       return;
     }
     if (attachment === undefined) this.#thread.giveUp(this);
-    // A thread that is gone has given back its places all at once.
+    // A thread that is gone has given back all its room at once.
     if (release && !this.#thread.gone) this.#thread.release();
   }
 }

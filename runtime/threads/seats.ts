@@ -7,17 +7,17 @@ import type { Seat } from './seat.ts';
 import { encodeError } from '../wire/errors.ts';
 import type { Progress } from '../wire/progress.ts';
 
-/** How a seat becomes free. */
+/** The circumstances in which a seat becomes free. */
 export interface Ending {
-  /** The thread is gone: nobody answers any more what it had handled. */
+  /** The error when the thread is gone, and the asks that it had handled get no answer. */
   readonly reason?: Error | undefined;
-  /** What those hear whose asks the instance had put off; default: `reason`, or that it has ended. */
+  /** The error for the asks that the instance had put off. Default: `reason`, or that the instance has ended. */
   readonly ending?: unknown;
   /** The slot whose envelope was in hand, if one was. */
   readonly inHand?: number;
-  /** What that envelope is suspected of. */
+  /** The evidence against that envelope. */
   readonly evidence?: Evidence;
-  /** The instance itself failed: while it handled an envelope, or in between. */
+  /** Set when the instance itself failed: while it handled an envelope, or in between. */
   readonly failed?: 'in-turn' | 'between' | undefined;
 }
 
@@ -26,16 +26,16 @@ export interface SeatsOptions {
   readonly broker: PeerBroker;
   readonly waiting: Waiting;
   readonly outbox: () => Outbox;
-  /** Gives the place of an instance back to the pool that has gone on without it. */
+  /** Gives the pool back the room of an instance that has continued without the thread. */
   readonly release: () => void;
 }
 
-/** The places of instances on one thread, and what becomes of their envelopes when one gets free. */
+/** The seats of one thread; decides what becomes of the envelopes of a seat when it is vacated. */
 export class Seats {
   readonly #options: SeatsOptions;
   readonly #seats = new Map<number, Seat>();
   readonly #free: number[] = [];
-  /** Asks that the thread has answered, or is about to, and that are handled again, because no state has them. */
+  /** The asks that the thread has answered, or is about to, and that are handled again, because no kept state has them. */
   readonly #retracted = new Set<Tag>();
   #slots = 0;
 
@@ -55,19 +55,19 @@ export class Seats {
     return this.#seats.get(slot);
   }
 
-  /** The seat whose envelopes a slot counts: its own, or those that another agent sends there. */
+  /** Returns the seat whose envelopes a slot counts: those of its mailbox, or those that another agent sends there. */
   countedBy(slot: number): Seat | undefined {
     return (
       this.#seats.get(slot) ?? this.all().find(({ links }) => [...links].some((link) => link.slot === slot))
     );
   }
 
-  /** Whether it is not free yet. */
+  /** Whether the seat has its slot and is not vacated. */
   isTaken(seat: Seat): boolean {
     return this.#seats.get(seat.slot) === seat;
   }
 
-  /** What the thread says to have handled there, since the seat was taken. */
+  /** Returns the number of envelopes that the thread says it has handled on the seat. */
   handled(seat: Seat): number {
     return (this.#options.progress.handled(seat.slot) - seat.base) | 0;
   }
@@ -87,7 +87,7 @@ export class Seats {
   }
 
   /** Gives a seat its slot. */
-  take(seat: Seat): void {
+  assignSlot(seat: Seat): void {
     const { slot, base } = this.takeSlot();
     seat.slot = slot;
     seat.base = base;
@@ -95,25 +95,25 @@ export class Seats {
     this.#seats.set(slot, seat);
   }
 
-  /** What it has put off will not be answered. */
+  /** Rejects the asks that the instance on the seat has put off. */
   endDeferred({ deferred }: Seat, reason: Error): void {
     for (const tag of deferred) this.#options.waiting.reject(tag, reason);
     deferred.clear();
   }
 
-  /** Whether what the thread answers to that ask is not to be heard, because the ask is handled again. */
+  /** Whether an answer of the thread to that ask must be ignored, because the ask is handled again. */
   isRetracted(tag: Tag): boolean {
     return this.#retracted.size > 0 && this.#retracted.has(tag);
   }
 
-  /** Whatever the thread had answered when an instance failed is in the first ack after that. */
+  /** Ends the retractions after an ack: the first one after a failure has all that the thread had answered before. */
   answersTaken(): void {
     if (this.#retracted.size > 0) this.#retracted.clear();
   }
 
   /**
-   * The seat is free again; its envelopes are settled by what the thread says it has handled. Asks that were put off
-   * are not answered any more; when the thread is gone for a `reason`, neither are those it had handled.
+   * Frees the seat, and acknowledges the envelopes that the thread says it has handled. Asks that were put off are
+   * rejected; when the thread is gone for a `reason`, so are those it had handled.
    */
   vacate(seat: Seat, { reason, ending, inHand = -1, evidence, failed }: Ending = {}): void {
     if (!this.isTaken(seat)) return;
@@ -129,7 +129,7 @@ export class Seats {
     const answers = reason && ((tag: Tag): void => waiting.reject(tag, reason));
     const { mailbox } = attachment;
     if (mailbox !== instance.mailbox) {
-      // The instance has gone on without the thread; what that had is known now.
+      // The instance has continued without the thread; what the thread had handled is known only now.
       outbox().detach(attachment, handled, answers);
       for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
       const left = { mailbox, incarnation: seat.incarnation };
@@ -142,14 +142,14 @@ export class Seats {
       const tag = mailbox.deliverySent(handled - attachment.acked - 1);
       if (tag !== undefined) waiting.threw(tag, ending);
     }
-    // The next incarnation goes on from the last state there is, and handles again what is not in it.
+    // The next incarnation continues from the last kept state, and handles again what that does not contain.
     const again = (reason !== undefined || failed !== undefined) && instance.continuation.keepsState;
     if (reason !== undefined && !again)
       instance.twin.lost((progress.told(seat.slot) - seat.toldBase - seat.heard) | 0);
     const settled = again ? Math.max(seat.kept, attachment.acked) : handled;
     if (again && reason === undefined) {
       const { acked } = attachment;
-      // The one that failed is not handled again, and who asked with it hears of that.
+      // The envelope that failed is not handled again, and its ask is rejected.
       const end = failed === 'in-turn' ? handled - 1 : handled;
       for (const tag of mailbox.asksSent(settled - acked, end - acked)) this.#retracted.add(tag);
     }

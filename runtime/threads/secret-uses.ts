@@ -6,13 +6,13 @@ import { withoutShared } from '../wire/shared-memory.ts';
 import type { Seats } from './seats.ts';
 import { nobodyWaits } from './thread-errors.ts';
 
-/** An instance has the host use a secret on its behalf. */
+/** Uses a secret on behalf of an instance. */
 export type UseSecret = (
   caller: Caller,
   use: SecretUseName,
   input: unknown,
   signal: AbortSignal,
-  /** The trace that it is a part of. */
+  /** The trace that the use is a part of. */
   headers: TraceHeaders | undefined,
 ) => Promise<unknown>;
 
@@ -22,21 +22,21 @@ export interface SecretUsesOptions {
   readonly useSecret: UseSecret;
 }
 
-/** A use of a secret, as a thread asks for it. */
+/** A thread's request to use a secret; every field is the thread's own word. */
 export interface SecretRequest {
   readonly slot: number;
   readonly incarnation: number;
   readonly use: SecretUseName;
   readonly input: unknown;
-  /** The number that the use has in its thread. */
+  /** The number of the use in its thread. */
   readonly n: number;
   readonly trace: unknown;
 }
 
-/** Uses of secrets that the instances of one thread wait for. */
+/** The uses of secrets that the instances of one thread wait for. */
 export class SecretUses {
   readonly #options: SecretUsesOptions;
-  /** By the number they have in the thread. */
+  /** The uses by their number in the thread. */
   readonly #waiting = new Map<number, AbortController>();
 
   constructor(options: SecretUsesOptions) {
@@ -47,7 +47,7 @@ export class SecretUses {
     const { pool, seats, useSecret } = this.#options;
     const seat = seats.at(slot);
     const here = seat !== undefined && seat.instance.holds(seat) ? seat.instance : undefined;
-    // Who is not here, or not any more, has no grants.
+    // An instance that is not on this thread, or no longer, has no grants.
     const caller = { address: here?.address ?? '', incarnation, pool: pool.threadId };
     withoutShared(input, pool, 'MESSAGE_UNCLONABLE', `what ${caller.address} gave to be used with a secret`);
     const ending = new AbortController();
@@ -61,7 +61,7 @@ export class SecretUses {
     }
   }
 
-  /** Nobody in the thread waits for that use any more. */
+  /** Aborts a use that nobody in the thread waits for any more. */
   giveUp(n: number): void {
     this.#waiting.get(n)?.abort(nobodyWaits());
   }

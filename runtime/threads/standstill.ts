@@ -6,16 +6,16 @@ export interface StandstillOptions {
   readonly progress: Pick<Progress, 'inHand' | 'turns'>;
   /** Resolves when the thread's event loop has come round. */
   readonly ping: () => Promise<unknown>;
-  /** Milliseconds of what the thread is at, as far as its watchdog has seen; 0 where none looks. */
+  /** Milliseconds of the current turn or other work, as far as the watchdog has seen; 0 without a watchdog. */
   readonly seen: () => number;
 }
 
-/** Milliseconds between two looks from which on the host was late itself, and may have kept the answer waiting. */
+/** Milliseconds between two looks above which the host itself was late, and may have kept the answer waiting. */
 const LATE_MS = 250;
 
 /**
- * For how long a thread has been at one and the same thing: one turn, or something outside of turns that leaves a ping
- * without an answer. Looked at only while somebody wants to know, as when the runtime stops.
+ * Measures how long a thread has been at one and the same work: one turn, or something outside of turns that leaves a ping
+ * unanswered. It measures only while somebody needs to know, as when the runtime stops.
  */
 export class Standstill {
   readonly #options: StandstillOptions;
@@ -35,11 +35,11 @@ export class Standstill {
     this.#ping();
   }
 
-  /** Milliseconds; 0 when it has got on since the last look. */
+  /** Returns the milliseconds so far; 0 when the thread has made progress since the last look. */
   look(): number {
     const { clock, progress } = this.#options;
     const [turn, slot, now] = [progress.turns(), progress.inHand(), clock.now()];
-    // Such time does not count.
+    // Time in which the host was late does not count.
     if (now - this.#lookedAt > LATE_MS) this.#since += now - this.#lookedAt;
     this.#lookedAt = now;
     const same = turn === this.#turn && slot === this.#slot && (slot !== -1 || this.#pinging);

@@ -4,7 +4,7 @@ import type { Instance } from '../instance/instance.ts';
 import type { PeerInstance } from '../instance/peer.ts';
 import type { TwinLine } from '../instance/twin-line.ts';
 
-/** An instance, as the thread needs it on which it sits. */
+/** An instance as its thread needs it. */
 export interface Tenant
   extends
     Omit<PeerInstance, 'agent'>,
@@ -13,16 +13,16 @@ export interface Tenant
       | 'agent'
       | 'phase'
       | 'mailbox'
-      // Its seat.
+      // For its seat.
       | 'placed'
       | 'awaits'
       | 'holds'
-      // Its start.
+      // For its start.
       | 'activation'
       | 'running'
       | 'startFailed'
       | 'unplaced'
-      // Its end.
+      // For its end.
       | 'done'
       | 'failed'
       | 'departed'

@@ -15,8 +15,9 @@ export interface ThreadAnswersOptions {
 }
 
 /**
- * The asks that an ack answers. An instance may answer only what instances of its pool were asked. Each list ends with the first tag that is none:
- * one that a thread made up may have four thousand million holes. `false`: one of them ends before it is over.
+ * Resolves and rejects the asks that an ack answers, except asks of other pools, which this thread may not answer. Reading
+ * a list stops at the first item that is not a tag, since a list that a thread made up may have four thousand million holes.
+ * Returns `false` when a list stops before its end.
  */
 export function takeAnswers(
   [, tags = [], values = [], failed = [], deferred = [], more = []]: Ack,
@@ -29,7 +30,7 @@ export function takeAnswers(
     const tag = tags[i] as Tag;
     if (!heard(tag)) continue;
     const answer = wholeAnswer(tag, values[i], more);
-    // Here and not in the thread, which is not to be believed: one look is enough, and costs a primitive nothing.
+    // Checked here, since a thread is not believed; one look is enough, and costs nothing for a primitive.
     if (pool.sharedMemory || !sharesMemory(answer)) waiting.resolve(tag, answer);
     else waiting.reject(tag, sharedReply(threadId));
   }

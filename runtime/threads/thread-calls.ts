@@ -3,13 +3,13 @@ import type { Link } from '../wire/link.ts';
 
 export interface ThreadCallsOptions {
   readonly link: Pick<Link, 'call'>;
-  /** The thread is called: whether it answers is looked after. */
+  /** Called before each call, so that the watchdog looks after the answer. */
   readonly called: () => void;
-  /** The thread answered past the question, and is of no use; returns why. */
+  /** Called when the answer does not fit the question, which makes the thread of no use; returns the error. */
   readonly broke: (what: string) => Error;
 }
 
-/** Calls of the host to one thread, which may answer anything. */
+/** The calls of the host to one thread, which may answer anything. */
 export class ThreadCalls {
   readonly #options: ThreadCallsOptions;
 
@@ -23,8 +23,8 @@ export class ThreadCalls {
   }
 
   /**
-   * A call with what a user gave. What cannot be cloned is refused at once, by `refused`; what comes back is of the
-   * agent, also when that could not clone something of its own.
+   * Calls the thread with arguments from a user. `refused` makes the error for arguments that cannot be cloned, which is
+   * thrown at once; a rejection comes from the agent, also when that could not clone something of its own.
    */
   callWithCare(
     method: ThreadMethod,
@@ -38,7 +38,7 @@ export class ThreadCalls {
     }
   }
 
-  /** What the thread answers, if that fits. */
+  /** Resolves with the answer of the thread if it fits, and otherwise fails the thread. */
   async answer<T>(
     method: ThreadMethod,
     fits: (answer: unknown) => answer is T,

@@ -6,7 +6,7 @@ import { isClonable } from '../wire/errors.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
 import type { ActivateRequest } from '../wire/protocol.ts';
 
-/** Why a thread is given up that is still starting. */
+/** The error for a thread that has not started in time. */
 export function threadNotStarted(name: string, ms: number): HoldfastError {
   return new HoldfastError(
     'THREAD_START_TIMEOUT',
@@ -14,14 +14,14 @@ export function threadNotStarted(name: string, ms: number): HoldfastError {
   );
 }
 
-/** Why an instance is given up that is still starting. */
+/** The error for an instance that has not started in time. */
 export function instanceNotStarted(address: string, ms: number): HoldfastError {
   const advice =
     'does its module wait for something at the top level? startTimeoutMs of its pool sets the limit';
   return new HoldfastError('THREAD_START_TIMEOUT', `${address} did not start within ${ms} ms; ${advice}`);
 }
 
-/** Why a thread does not take the place of another. */
+/** The error for a thread that cannot replace another. */
 export function cannotRun(name: string, cause: unknown): HoldfastError {
   const what = cause instanceof Error ? cause.message : 'its agents cannot be loaded';
   return new HoldfastError('THREAD_CRASHED', `${name} cannot run what the thread before it does: ${what}`, {
@@ -29,7 +29,7 @@ export function cannotRun(name: string, cause: unknown): HoldfastError {
   });
 }
 
-/** Why a thread that does not take a batch is ended. */
+/** The error for a thread that is ended because it refused a batch. */
 export function batchRefused(name: string, cause: unknown): HoldfastError {
   return new HoldfastError(
     'THREAD_CRASHED',
@@ -38,7 +38,7 @@ export function batchRefused(name: string, cause: unknown): HoldfastError {
   );
 }
 
-/** Why a thread is ended that said `what`. */
+/** The error for a thread that is ended because it sent `what`. */
 export function threadUnreadable(name: string, what: string): HoldfastError {
   return new HoldfastError(
     'THREAD_CRASHED',
@@ -47,7 +47,7 @@ export function threadUnreadable(name: string, what: string): HoldfastError {
   );
 }
 
-/** Why a thread is ended of which a frame cannot be deserialized. */
+/** The error for a thread that is ended because the host cannot deserialize a frame of it. */
 export function threadUnread(name: string): HoldfastError {
   return new HoldfastError(
     'THREAD_CRASHED',
@@ -56,7 +56,7 @@ export function threadUnread(name: string): HoldfastError {
   );
 }
 
-/** Why a thread is ended that cannot deserialize a frame of the host. */
+/** The error for a thread that is ended because it cannot deserialize a frame of the host. */
 export function unreadByThread(name: string): HoldfastError {
   return new HoldfastError(
     'THREAD_CRASHED',
@@ -65,7 +65,7 @@ export function unreadByThread(name: string): HoldfastError {
   );
 }
 
-/** Why a thread that does nothing but `what` is ended. */
+/** The error for a thread that is ended because it does nothing but `what`. */
 export function threadHung(name: string, ms: number, what: string): HoldfastError {
   return new HoldfastError(
     'THREAD_HUNG',
@@ -74,7 +74,7 @@ export function threadHung(name: string, ms: number, what: string): HoldfastErro
   );
 }
 
-/** Why a thread ends that had an uncaught error, whatever was thrown; `told` is what the thread itself says of it. */
+/** The cause and error for a thread that ends with an uncaught error, of any type; `told` is the thread's own report of it. */
 export function threadFailed(
   name: string,
   thrown: unknown,
@@ -96,13 +96,13 @@ export function threadFailed(
   return { cause: 'error', error: new HoldfastError('THREAD_CRASHED', text, { cause }) };
 }
 
-/** The missing module is the one that every thread starts with, and none of an agent's. */
+/** Whether the missing module is the entry that every thread starts with, and not one of an agent. */
 function isOfEntry(thrown: unknown): boolean {
   const { message } = thrown as { readonly message?: unknown };
   return typeof message === 'string' && message.includes(`'${fileURLToPath(workerEntry)}'`);
 }
 
-/** Why a thread is gone that was in use and had no error. */
+/** The error for a thread in use that exited without an error. */
 export function threadExited(name: string, code: number): HoldfastError {
   const advice = 'see whether one of its agents, or a package of theirs, calls process.exit()';
   return new HoldfastError(
@@ -111,7 +111,7 @@ export function threadExited(name: string, code: number): HoldfastError {
   );
 }
 
-/** Why the runtime itself has ended a thread that was in use. */
+/** The error for a thread in use that the runtime itself has ended. */
 export function threadEnded(name: string, cause: LeaveCause): HoldfastError {
   if (cause === 'shutdown') {
     const text = `${name} was ended with the runtime before it had finished; raise timeoutMs of stop(), or send less before it`;
@@ -121,7 +121,7 @@ export function threadEnded(name: string, cause: LeaveCause): HoldfastError {
   return new HoldfastError('THREAD_CRASHED', text);
 }
 
-/** Why the instances of a thread go on without it that does not end. */
+/** The error for a thread that does not end, and without which its instances continue. */
 export function threadAbandoned(name: string): HoldfastError {
   return new HoldfastError(
     'THREAD_CRASHED',
@@ -129,7 +129,7 @@ export function threadAbandoned(name: string): HoldfastError {
   );
 }
 
-/** Why an instance cannot be started with what it was to begin with. */
+/** The error for an instance whose input, snapshot or timers cannot be cloned. */
 export function unclonableStart(
   { address, input, snapshot, timers }: Pick<ActivateRequest, 'address' | 'input' | 'snapshot' | 'timers'>,
   cause: unknown,
@@ -141,7 +141,7 @@ export function unclonableStart(
   return new HoldfastError('MESSAGE_UNCLONABLE', message, { cause });
 }
 
-/** Why a use of a secret has ended: the actor that wanted it was stopped, or its machine has left the state. */
+/** The error for a use of a secret whose actor was stopped, or whose machine has left the state. */
 export function nobodyWaits(): HoldfastError {
   return new HoldfastError('AGENT_STOPPED', 'the actor that had a secret used does not wait for it any more');
 }

@@ -57,52 +57,52 @@ export interface ThreadHostOptions {
   readonly pool: ResolvedPool;
   readonly n: number;
   readonly name: string;
-  /** Modules of the agents that may run here. */
+  /** The modules of the agents that may run on the thread. */
   readonly moduleUrls: readonly string[];
-  /** Those that it has to be able to run, or is of no use. Default: none. */
+  /** The agents that the thread must be able to load, or it fails. Default: none. */
   readonly runs?: readonly ResolvedAgent[] | undefined;
   readonly clock: Clock;
   /** Default: a worker thread of Node. */
   readonly startThread?: StartThread | undefined;
-  /** When the first of a batch leaves. Default: at the end of the turn that sends it. */
+  /** Schedules the delivery of a first batch. Default: at the end of the turn that sends it. */
   readonly soon?: ((run: () => void) => void) | undefined;
   /** Takes the values of secrets out of a text. */
   readonly scrubText: (text: string) => string;
-  /** What its agents print goes to the logger, line by line. Default: to the output of the process. */
+  /** Whether the output of its agents goes to the logger, line by line. Default: false, to the output of the process. */
   readonly logsPrinted?: boolean | undefined;
   readonly waiting: Waiting;
   readonly instanceAt: (address: string) => Tenant | undefined;
-  /** Has the pool replace a thread, if its instances can move soon. */
+  /** Asks the pool to replace a thread, if its instances can move soon. */
   readonly recycle: (n: number) => void;
-  /** Gives a place back to the pool that nobody takes. */
+  /** Gives the pool back the room of an instance on the thread. */
   readonly release: (n: number) => void;
-  /** Tells the thread's actor what happened to the worker. */
+  /** Tells the thread's actor what has happened to the worker thread. */
   readonly tell: (event: ThreadEvent) => void;
-  /** An instance asks the host to use a secret on its behalf. */
+  /** Uses a secret on behalf of an instance. */
   readonly useSecret: UseSecret;
   readonly warn: (fields: object, message: string) => void;
   /** The host's log. */
   readonly logger: Logger;
-  /** Tells of what was handled, if somebody listens. */
+  /** Observes what was handled; absent when nobody listens. */
   readonly messages?: Pick<MessageObserver, 'handled'> | undefined;
-  /** Where what is inspected goes. Default: nowhere. */
+  /** Gets the inspection events. Default: nothing is inspected. */
   readonly inspection?: ThreadInspection | undefined;
-  /** Opens the ways between agents. */
+  /** Opens the links between agents. */
   readonly broker: PeerBroker;
-  /** What one agent sent another came to nothing. */
+  /** Takes the dead letter of an event that one agent sent another. */
   readonly letter: (letter: LetterReport) => void;
 }
 
 const BUSY =
   'what a thread does outside of turns, in a timer or while it loads a module, takes long, and its instances wait';
 const MB = 1024 * 1024;
-/** Violations of a thread that are told one by one; from there on each time their number has doubled. */
+/** The number of a thread's violations that are warned about one by one; from there on, each time it has doubled. */
 const TOLD_VIOLATIONS = 10;
 
 const SLOW =
   'a turn takes long, and the other instances of its thread wait; do such work in steps or elsewhere';
 
-/** The host's side of one worker thread: starts it, talks to it, and knows what it had in hand when it died. */
+/** The host's side of one worker thread: starts it, talks to it, and knows which envelope was in hand when it died. */
 export class ThreadHost implements SeatThread {
   readonly n: number;
   readonly name: string;
@@ -112,14 +112,14 @@ export class ThreadHost implements SeatThread {
   readonly #worker: OsThread;
   readonly #link: Link;
   readonly outbox: Outbox;
-  /** Resolves when the operating system has let go of it. */
+  /** Resolves when the operating system has let go of the thread. */
   readonly exited: Promise<void>;
   #ready = false;
   #gone = false;
   #delivered = 0;
   #violations = 0;
   #uncaught: { readonly thrown: unknown } | undefined;
-  /** Told that nobody knows whether a debugger is attached. */
+  /** Whether the warning was given that nobody can know whether a debugger is attached. */
   #undecided = false;
   #failure: Error | undefined;
   #cause: ThreadCause = 'exit';
@@ -128,7 +128,7 @@ export class ThreadHost implements SeatThread {
   readonly #calls: ThreadCalls;
   readonly #activation: Activation;
   readonly #moveOut: MoveOut;
-  /** The thread, as the broker knows it. */
+  /** The thread as the broker knows it. */
   readonly peer: ThreadPeer;
   #standstill: Standstill | undefined;
   #heapBudget: HeapBudget | undefined;
@@ -196,7 +196,7 @@ export class ThreadHost implements SeatThread {
       transferablesOf: (result) => transferablesOf([result]),
       onViolation: (what) => this.#violated(what),
       onLost: () => this.#lostFrame(threadUnread(name)),
-      // A thread that cannot be spoken to is of no use; its exit says why to those who wait.
+      // A thread without a link is of no use; its exit gives those who wait the reason.
       onClose: () => this.#worker.terminate(),
     });
     this.#calls = new ThreadCalls({
@@ -252,12 +252,12 @@ export class ThreadHost implements SeatThread {
     });
     this.#link.call('hello' satisfies ThreadMethod).then(
       () => this.#begin(),
-      // Told by the worker's own error and exit.
+      // The worker's own error and exit report the failure.
       () => {},
     );
   }
 
-  /** Node's id of the worker thread; -1 when it is gone. */
+  /** Node's id of the worker thread; -1 when the thread is gone. */
   get thread(): number {
     return this.#worker.threadId;
   }
@@ -270,17 +270,17 @@ export class ThreadHost implements SeatThread {
     return this.#seats.size;
   }
 
-  /** How busy it is, and how much it keeps. */
+  /** The utilization and the heap of the thread, as of the last reading. */
   get vitals(): ThreadVitals {
     return this.#vitals.look();
   }
 
-  /** Turns that have begun on it, modulo 2^32. */
+  /** The number of turns that have begun on the thread, modulo 2^32. */
   get turns(): number {
     return this.#progress.turns();
   }
 
-  /** Nothing that came is unhandled, and nothing that was sent from here. */
+  /** Resolves with whether everything was handled that came to the thread and that was sent from it. */
   async quiet(): Promise<boolean> {
     if (this.#gone || !this.#ready) return true;
     return this.#calls.call('quiet').then(
@@ -289,7 +289,7 @@ export class ThreadHost implements SeatThread {
     );
   }
 
-  /** Those that run on it, or start. */
+  /** The instances that run or start on the thread. */
   occupants(): Tenant[] {
     return this.#seats.all().map(({ instance }) => instance);
   }
@@ -299,22 +299,22 @@ export class ThreadHost implements SeatThread {
     return this.#moveOut.hasWoundDown(instance);
   }
 
-  /** It has started. */
+  /** Whether the thread has started. */
   get ready(): boolean {
     return this.#ready;
   }
 
-  /** Nothing is heard of the thread any more. */
+  /** Whether the host hears nothing more of the thread. */
   get gone(): boolean {
     return this.#gone;
   }
 
-  /** Gives a place back to the pool. */
+  /** Gives the pool back the room of an instance. */
   release(): void {
     this.#options.release(this.n);
   }
 
-  /** Runs the instance here, as soon as the thread is up. */
+  /** Starts the instance here as soon as the thread is up. */
   host(address: string): void {
     const instance = this.#options.instanceAt(address);
     if (instance === undefined) return this.release();
@@ -323,37 +323,37 @@ export class ThreadHost implements SeatThread {
     this.#activation.add(seat);
   }
 
-  /** Has all instances go elsewhere, as soon as they can. `hold`: who cannot yet handles no further event until then. */
+  /** Moves all instances away as soon as they can. `hold`: one that cannot yet move handles no further event until it can. */
   moveOut(hold: boolean): void {
     this.#moveOut.begin(hold);
   }
 
-  /** Those that can go do so at once; the thread is of no more use to the others. */
+  /** Moves the instances that can move at once; the others get no more time. */
   hurry(): Promise<void> {
     return this.#moveOut.hurry();
   }
 
-  /** Stops those that have not gone: they begin anew elsewhere. The thread is to end. */
+  /** Stops the instances that have not moved, which restart elsewhere, because the thread is to end. */
   windDown(): Promise<void> {
     return this.#moveOut.windDown();
   }
 
-  /** Those that have not gone stay. */
+  /** Keeps the instances that have not moved. */
   stay(): void {
     this.#moveOut.stay();
   }
 
-  /** What it has ended with. */
+  /** The error with which the thread ended. */
   failure(code: number): Error {
     return this.#failure ?? threadExited(this.name, code);
   }
 
-  /** Why the thread has ended, or is about to. */
+  /** The cause for which the thread has ended, or is about to end. */
   get cause(): ThreadCause {
     return this.#cause;
   }
 
-  /** Ends the thread, with whatever still runs on it. */
+  /** Ends the thread with everything that still runs on it. */
   end(cause: ThreadCause): void {
     this.#cause = cause;
     if (cause === 'init-timeout') {
@@ -373,13 +373,13 @@ export class ThreadHost implements SeatThread {
     return askInstance(seat, question, args, { pool: this.#options.pool, calls: this.#calls });
   }
 
-  /** Stops the instance in its thread; afterwards nothing more is heard of it. */
+  /** Stops the instance in its thread, which then reports nothing more of it. */
   async deactivate(seat: Seat): Promise<void> {
     await this.#deactivations.stop(seat.slot);
     this.#seats.vacate(seat);
   }
 
-  /** For how many milliseconds it has been at one and the same turn, or whatever else keeps it from answering. */
+  /** Milliseconds for which one and the same turn, or something else, has kept the thread from answering. */
   standstill(): number {
     if (this.#gone || !this.#ready) return 0;
     this.#standstill ??= new Standstill({
@@ -391,13 +391,13 @@ export class ThreadHost implements SeatThread {
     return this.#standstill.look();
   }
 
-  /** An instance that has not started there is not to start any more. */
+  /** Stops an instance that has not started there yet. */
   giveUp(seat: Seat): void {
     if (this.#gone || !this.#seats.isTaken(seat)) return;
     this.#deactivations.stop(seat.slot).catch(() => {});
   }
 
-  /** Batches are numbered: a thread refuses what comes after one that was lost. */
+  /** Delivers a batch with its number: a thread refuses the batches after one that was lost. */
   #deliver(batch: Batch, transfer: readonly unknown[] = []): Promise<unknown> {
     this.#watchdog.watch();
     const answer = this.#link.callWith(transfer, 'deliver' satisfies ThreadMethod, batch, this.#delivered);
@@ -406,7 +406,7 @@ export class ThreadHost implements SeatThread {
     return answer;
   }
 
-  /** Whoever does not take a batch is of no use. What it has not handled is handled by the next incarnations. */
+  /** Fails a thread that refuses a batch; the next incarnations handle what it has not handled. */
   #refused(cause: unknown): void {
     if (this.#gone || this.#failure !== undefined) return;
     this.#fail('error', batchRefused(this.name, cause));
@@ -434,7 +434,7 @@ export class ThreadHost implements SeatThread {
     this.#activation.open();
   }
 
-  /** The thread has started an instance: it is sent what waits, runs, and goes at once when all are to go. */
+  /** The thread has started the instance, which gets what waits in its mailbox, and moves at once when all are to move. */
   #begun(seat: Seat): void {
     seat.attachment = this.outbox.attach(seat.instance.mailbox, seat.slot);
     seat.instance.running();
@@ -457,7 +457,7 @@ export class ThreadHost implements SeatThread {
     });
   }
 
-  /** Whether a debugger may hold it. Where nobody can know that, it may. */
+  /** Whether a debugger may hold the thread; `true` where nobody can know. */
   #isDebugged(): boolean {
     const isAttached = debuggerAttached();
     if (isAttached === undefined && !this.#undecided) {
@@ -475,20 +475,20 @@ export class ThreadHost implements SeatThread {
   }
 
   #failed(thrown: unknown): void {
-    // What it has told of that itself says more: of a DOMException for example Node keeps nothing.
+    // The thread's own report of the error says more: Node keeps nothing of a DOMException, for example.
     if (!this.#gone) this.#link.drain();
     const { cause, error } = threadFailed(this.name, thrown, this.#uncaught);
     this.#fail(cause, error);
   }
 
-  /** Something that the thread said was left out. Each is counted, and told as often as says something new. */
+  /** Counts something that was left out of what the thread said, and warns of it, more rarely as the number grows. */
   #violated(what: string, fields: object = {}): void {
     const violations = (this.#violations += 1);
     if (violations > TOLD_VIOLATIONS && Math.log2(violations) % 1 !== 0) return;
     this.#options.warn({ thread: this.name, ...fields, violations }, `refused ${what} from a thread`);
   }
 
-  /** How far the thread is, or one who runs there, cannot be known any more. The next incarnations go on by their policies. */
+  /** Fails a thread whose progress, or that of an instance, is no longer known; the instances restart by their policies. */
   #broke(what: string, fields?: object): HoldfastError {
     this.#violated(what, fields);
     const error = threadUnreadable(this.name, what);
@@ -496,7 +496,7 @@ export class ThreadHost implements SeatThread {
     return error;
   }
 
-  /** What was in it nobody knows: acks, answers and ends of any instance here, or what any of them was sent. */
+  /** Fails the thread: the lost frame may have held acks, answers or ends of any instance, or events for any of them. */
   #lostFrame(error: HoldfastError): void {
     if (!this.#gone && this.#failure === undefined) this.#fail('error', error);
   }
@@ -510,15 +510,15 @@ export class ThreadHost implements SeatThread {
   #exited(code: number): void {
     const exited = (): void => this.#options.tell({ type: 'worker.exit', code });
     if (this.#gone) return exited();
-    // What it had told before is known before its end is.
+    // What the thread reported before its end is handled before its end.
     this.#link.drain();
     const lose = (): void => this.#lose(this.#failure ?? threadExited(this.name, code), exited);
-    // An instance whose state has come has left; whoever waits for the state goes on in a microtask.
+    // An instance whose state has come has left; the code that awaits the state continues in a microtask.
     if (this.#moveOut.underWay) queueMicrotask(lose);
     else lose();
   }
 
-  /** It was ended and is still alive, held by a call into the operating system. Its code does not run any more. */
+  /** Gives up a thread that was ended and that a call into the operating system keeps alive; its code runs no more. */
   abandon(): void {
     if (this.#gone) return;
     const message =
@@ -528,20 +528,20 @@ export class ThreadHost implements SeatThread {
   }
 
   /**
-   * Nothing is heard of the thread any more. Each step counts on those before it; `told`: the pool knows that the thread
-   * is no more.
+   * The host hears nothing more of the thread. Each step relies on those before it; `told` tells the pool that the thread
+   * is gone.
    */
   #lose(reason: Error, told: () => void): void {
     const why = reasonOf(this.#cause);
     const waiting = this.#close(reason);
     const left = this.#vacateAll(reason, why);
     this.#options.broker.gone(this.peer);
-    // First the room is free again for the pool, then the instances may ask for it.
+    // The pool must know that the room is free before the instances ask for it.
     told();
     this.#tellInstances(left, waiting, reason, why);
   }
 
-  /** Nobody looks after the thread or speaks to it. Returns the seats of those that have waited for it. */
+  /** Ends the watch of the thread and the link to it. Returns the seats of the instances that waited for it to start. */
   #close(reason: Error): Seat[] {
     this.#watchdog.end();
     this.#heapBudget?.end();
@@ -551,7 +551,7 @@ export class ThreadHost implements SeatThread {
     return this.#activation.close();
   }
 
-  /** The envelopes of its instances are settled, by what the thread had handled and what it had in hand. */
+  /** Vacates all seats: acknowledges what the thread had handled, and makes dead letters of suspects. */
   #vacateAll(reason: Error, why: StopReason): Seat[] {
     const inHand = this.#progress.inHand();
     const evidence: Evidence = { cause: why, thread: this.name, error: reason };

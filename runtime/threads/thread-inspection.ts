@@ -1,14 +1,14 @@
-/** The thread that inspection events come from. */
+/** The thread from which inspection events come. */
 export interface InspectedThread {
   readonly threadId: string;
   readonly n: number;
   readonly name: string;
 }
 
-/** Where a thread's inspection events go. */
+/** The receiver of a thread's inspection events. */
 export interface ThreadInspection {
   /** Whether instances of the agent are inspected. */
   wants(agent: { readonly name: string; readonly threadId: string }): boolean;
-  /** Events of a thread, which may send anything. `false`: some of them are not to be shown. */
+  /** Takes the events of a thread, which may send anything. Returns `false` when some of them cannot be shown. */
   fromThread(thread: InspectedThread, events: unknown, sampled: unknown): boolean;
 }

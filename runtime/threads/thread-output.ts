@@ -5,22 +5,22 @@ import { StringDecoder } from 'node:string_decoder';
 export type PrintLine = (line: string) => void;
 
 export interface Forwarding {
-  /** Where it goes in the end; what is not taken there stays in the thread. */
+  /** The stream that the output ends in; while that is full, output stays in the thread. */
   readonly to: Writable;
   readonly scrubText: (text: string) => string;
-  /** Gets each line. Default: what is printed goes to `to` as it comes. */
+  /** Takes each line. Default: output goes to `to` as it comes. */
   readonly print?: PrintLine | undefined;
 }
 
-/** Bytes that wait for who reads the output. Less would cost a turn of two event loops for each few lines. */
+/** The most bytes that wait for the reader of the output. Fewer would cost a turn of two event loops for each few lines. */
 const MOST_WAITING = 1024 * 1024;
-/** Characters of a line that `print` gets at once. */
+/** The most characters of a line that `print` gets at once. */
 const LONGEST_LINE = 65_536;
 
 /**
- * Has what a thread prints come out of the process without the values of secrets. Each chunk by itself, since what a
- * `console.log` prints is one; who prints a value in pieces gets it out. When nobody reads what comes out, the thread is
- * not read from, so that it is not this process's memory that fills.
+ * Forwards what a thread prints, without the values of secrets. Each chunk is scrubbed by itself, since a `console.log`
+ * prints one chunk; a value that is printed in pieces gets out. While nobody reads the output of the process, the thread
+ * is not read from either, so that this process's memory does not fill.
  */
 export function forwardOutput(from: Readable, { to, scrubText, print }: Forwarding): void {
   const take = print === undefined ? intoStream(to, scrubText) : byLine(from, scrubText, print);
@@ -33,7 +33,7 @@ export function forwardOutput(from: Readable, { to, scrubText, print }: Forwardi
 
 function intoStream(to: Writable, scrubText: Forwarding['scrubText']): (chunk: Buffer) => void {
   return (chunk) => {
-    // One character for each byte, so that what is no text passes too.
+    // One character for each byte, so that bytes that are not text pass unchanged.
     const printed = chunk.toString('latin1');
     const shown = scrubText(printed);
     to.write(shown === printed ? chunk : Buffer.from(shown, 'latin1'));
@@ -59,7 +59,7 @@ function byLine(
   };
 }
 
-/** Those that wait for a stream: many threads print into one. */
+/** The outputs that wait for a stream; many threads print into one. */
 const waiting = new WeakMap<Writable, Set<Readable>>();
 
 function pauseUntilDrained(from: Readable, to: Writable): void {

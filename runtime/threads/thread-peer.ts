@@ -10,11 +10,11 @@ export interface ThreadPeerOptions {
   readonly link: Pick<Link, 'callWith'>;
   readonly calls: Pick<ThreadCalls, 'call'>;
   readonly seats: Pick<Seats, 'takeSlot' | 'freeSlot' | 'counted'>;
-  /** Nothing is heard of the thread any more. */
+  /** Whether the host hears nothing more of the thread. */
   readonly gone: () => boolean;
 }
 
-/** A thread, as a peer of other threads: what the broker has it do. */
+/** A thread as a peer of other threads: what the broker asks of it. */
 export class ThreadPeer implements PeerThread {
   readonly #options: ThreadPeerOptions;
 

@@ -31,34 +31,34 @@ import {
 } from '../wire/shapes.ts';
 import { toUnshared, withoutSharedMemory, type WireSnapshot } from '../wire/snapshot.ts';
 
-/** Characters of what a thread says of a letter: more than it says by itself. */
+/** The most characters of a letter's `why`: more than our thread code sends. */
 const LONGEST_WHY = 1000;
 
 export interface ThreadReportsOptions {
-  /** Name of the thread. */
+  /** The name of the thread. */
   readonly name: string;
   readonly pool: ResolvedPool;
   readonly seats: Seats;
   readonly warn: (fields: object, message: string) => void;
-  /** Something was left out that is not what it is to be. */
+  /** Called when something malformed was left out. */
   readonly violated: (what: string, fields?: object) => void;
-  /** The same, and how an instance is, or several are, cannot be known any more. */
+  /** Called when, in addition, the state of an instance or of several can no longer be known. */
   readonly lost: (what: string, fields?: object) => void;
-  /** What the thread is about to end with. */
+  /** Takes the error with which the thread is about to end. */
   readonly uncaught: (thrown: unknown) => void;
   /** The host's log. */
   readonly logger: Logger;
-  /** What one agent sent another came to nothing. */
+  /** Takes the dead letter of an event that one agent sent another. */
   readonly letter: (letter: LetterReport) => void;
-  /** A traced envelope was handled; it may be anything. */
+  /** Observes the handling of traced envelopes; absent when nobody listens. */
   readonly messages?: Pick<MessageObserver, 'handled'> | undefined;
 }
 
 const NAMES = new Map<number, string>(Object.entries(REPORT).map(([name, kind]) => [kind, name]));
 
 /**
- * What a thread tells its host, taken with care: it may be anything. What does not look as it should is left out and
- * counted. Where it would have told how an instance is, nobody knows that any more, and the thread is of no use.
+ * Receives the reports of a thread, which may be anything. A malformed report is left out and counted. Where it was about
+ * the state of an instance, nobody knows that state any more, and the thread is of no use.
  */
 export class ThreadReports {
   readonly #options: ThreadReportsOptions;
@@ -67,8 +67,8 @@ export class ThreadReports {
     this.#options = options;
   }
 
-  /** Flat triples; whatever does not look like that comes from somebody who is not our thread code. */
-  take(items: readonly unknown[]): void {
+  /** Handles reports, as flat triples of kind, slot and payload; our thread code sends nothing else. */
+  receive(items: readonly unknown[]): void {
     const { seats, lost } = this.#options;
     if (!Array.isArray(items)) return lost('a malformed report');
     for (let i = 0; i < items.length; i += 3) {
@@ -89,7 +89,7 @@ export class ThreadReports {
     }
   }
 
-  /** What one report does wrong costs none of the others. */
+  /** Handles one report; a fault in it costs none of the others. */
   #safely(kind: number, seat: Seat, payload: unknown): void {
     try {
       const shares = !this.#options.pool.sharedMemory && sharesMemory(payload);
@@ -99,13 +99,13 @@ export class ThreadReports {
       const { address } = seat.instance;
       const fields = { thread: this.#options.name, address, error };
       this.#options.warn(fields, 'a report of a thread could not be followed');
-      // Whether it has ended is half done.
+      // The end of the instance is now half done.
       if (kind === REPORT.done || kind === REPORT.error)
         this.#options.lost('a report of an end', { address });
     }
   }
 
-  /** As with what cannot be cloned: of a state that part is left out, an event stays behind. */
+  /** Handles a report with shared memory as one that cannot be cloned: leaves the part out of a state, drops an event. */
   #reportedShared(kind: number, seat: Seat, payload: unknown): void {
     const { threadId } = this.#options.pool;
     if (kind === REPORT.snapshot || kind === REPORT.ahead)
@@ -153,7 +153,7 @@ export class ThreadReports {
     seat.instance.failed(error, 'error', this.#lastState(seat, snapshot));
   }
 
-  /** That it has ended is believed, also where its last state cannot be. */
+  /** Returns the last state; the end is believed even when the state is malformed. */
   #lastState(seat: Seat, snapshot: unknown): WireSnapshot | undefined {
     if (isWireSnapshot(snapshot)) return snapshot;
     this.#options.violated('a malformed last state', { address: seat.instance.address });
@@ -167,12 +167,12 @@ export class ThreadReports {
     const what = `a malformed report (${NAMES.get(kind)})`;
     if (kind === REPORT.done || kind === REPORT.error) return lost(what, { address });
     violated(what, { address });
-    // Its state has changed, and what it is now is known to nobody.
+    // The state has changed, and nobody knows to what.
     if (kind === REPORT.state || kind === REPORT.stateless)
       instance.continuation.cannotKeep('its thread told a malformed one');
   }
 
-  /** What a thread has the host's actors hear: it speaks for its instance, and not for XState or the runtime. */
+  /** Passes an event to the host's actors; a thread speaks for its instance, and not for XState or the runtime. */
   #event(kind: number, seat: Seat, event: AnyEventObject): void {
     const { instance } = seat;
     const reserved = isReserved(event.type);
@@ -184,9 +184,9 @@ export class ThreadReports {
     else instance.twin.emitted(event);
   }
 
-  /** What a thread says it has handled, it has been sent. */
+  /** Keeps a state; the count of handled events that comes with it cannot exceed what the thread has counted. */
   #kept(seat: Seat, [state, handled]: StateOf): void {
-    // One whose time was up is told before it is counted.
+    // An expired envelope is reported before it is counted.
     const most = this.#options.seats.handled(seat) + 1;
     seat.kept = Math.max(seat.kept, Math.min(most, (handled - seat.base) | 0));
     if (state !== undefined) seat.instance.continuation.keep(state);

@@ -1,18 +1,18 @@
 import type { Clock } from '../base/clock.ts';
 import type { OsThread } from './os-thread.ts';
 
-/** Milliseconds between two looks at least: of a shorter time the load says little. */
+/** The least milliseconds between two readings: over a shorter time the load says little. */
 const LOOK_MS = 1000;
 
-/** How a thread is; a figure that nobody can know is absent. */
+/** The load and the heap of a thread; a figure that nobody can know is absent. */
 export interface ThreadVitals {
-  /** The share of the time between the last two looks in which the event loop was busy: 0 to 1. */
+  /** The share of the time between the last two readings in which the event loop was busy, 0 to 1. */
   readonly utilization?: number;
-  /** Bytes of the heap that were in use at the last look. */
+  /** The bytes of the heap that were in use at the last reading. */
   readonly heapUsed?: number;
 }
 
-/** Looks at a thread when it begins, and when somebody asks; nothing is measured for nobody. */
+/** Reads the vital signs of a thread when it begins and when somebody asks; without a reader nothing is measured. */
 export class VitalSigns {
   readonly #thread: Pick<OsThread, 'readLoad' | 'heapUsed'>;
   readonly #clock: Pick<Clock, 'now'>;
@@ -32,7 +32,7 @@ export class VitalSigns {
     this.#weigh();
   }
 
-  /** What the last look has found; the next is taken when that is a second ago. */
+  /** Returns the last reading, and takes a new one when that is a second old. */
   look(): ThreadVitals {
     const now = this.#clock.now();
     if (this.#load !== undefined && now - this.#lookedAt >= LOOK_MS) {
@@ -46,7 +46,7 @@ export class VitalSigns {
     };
   }
 
-  /** The heap is told by the thread itself, which may be at work: a look later. */
+  /** Asks for the heap; the thread itself answers and may be at work, so the figure shows in a later reading. */
   #weigh(): void {
     this.#thread.heapUsed?.().then(
       (bytes) => (this.#heapUsed = bytes),

@@ -1,38 +1,38 @@
 import type { Clock } from '../base/clock.ts';
 import type { Progress } from '../wire/progress.ts';
 
-/** Looks in the time of a warning. */
+/** The number of looks within `warnMs`. */
 const LOOKS = 4;
-/** Milliseconds between two looks at most: a thread is ended no later than that after its time. */
+/** The most milliseconds between two looks: a thread is ended no later than that after its time. */
 const LONGEST_LOOK_MS = 250;
-/** The share of time from which an event loop is busy: a thread that hangs has 1, less what reading it misses. */
+/** The share of time from which an event loop counts as busy: a thread that hangs has 1, less what reading it misses. */
 const BUSY = 0.98;
 
 export interface WatchdogOptions {
   readonly clock: Clock;
-  /** Milliseconds of one turn after which `slow` is told; 0 never. */
+  /** Milliseconds of one turn after which `slow` is called; 0 for never. */
   readonly warnMs: number;
-  /** Milliseconds after which `hung` is told; 0 never. */
+  /** Milliseconds after which `hung` is called; 0 for never. */
   readonly killMs: number;
   readonly progress: Pick<Progress, 'inHand' | 'turns' | 'look'>;
   /**
-   * The share of the time since it was last asked in which the thread's event loop was busy; `undefined` where it
-   * cannot be known, and then the thread is looked at only while the host waits for it.
+   * Returns the share of the time since the last call in which the thread's event loop was busy, 0 to 1; `undefined`
+   * where it cannot be known, and then the watchdog looks only while the host waits for the thread.
    */
   readonly utilization: () => number | undefined;
   /** Resolves when the thread's event loop has come round. */
   readonly ping: () => Promise<unknown>;
-  /** Something that was asked of the thread has no answer yet. */
+  /** Whether a call to the thread has no answer yet. */
   readonly awaited: () => boolean;
-  /** A debugger may hold the thread: such time does not count towards its end. */
+  /** Whether a debugger may hold the thread; such time does not count towards its end. */
   readonly debugged: () => boolean;
-  /** One turn, that of `slot`, or what runs outside of turns (-1), has taken `ms` so far. Told once. */
+  /** Called once when one turn, that of `slot`, or what runs outside of turns (-1), has taken `ms` so far. */
   readonly slow: (slot: number, ms: number) => void;
-  /** The thread has done nothing else for `ms`. Told once; the watch is over. */
+  /** Called once, at the end of the watch, when the thread has done nothing else for `ms`. */
   readonly hung: (slot: number, ms: number) => void;
 }
 
-/** Milliseconds in a row, and of those the ones that no debugger can have taken. */
+/** Milliseconds without progress, and how many of those no debugger can have taken. */
 interface Stretch {
   readonly ms: number;
   readonly counted: number;
@@ -45,10 +45,10 @@ function longer({ ms, counted }: Stretch, moreMs: number, moreCounted: number): 
 }
 
 /**
- * Sees that a thread does not get on, in two ways. The turn in shared memory is the same at each look: so a turn that does
- * not end is known with its instance. And a ping has no answer while the event loop is busy, or while something is awaited:
- * so is what runs outside of turns, and a thread that writes into the shared memory what it likes, or hears nothing any more.
- * Time in which the host itself was late does not count.
+ * Finds a thread that makes no progress, in two ways. The turn in shared memory is the same at each look: this finds a turn
+ * that does not end, with its instance. A ping has no answer while the event loop is busy, or while the host awaits
+ * something: this finds work outside of turns, a thread that writes at will into the shared memory, and one that receives
+ * nothing any more. Time in which the host itself was late does not count.
  */
 export class Watchdog {
   readonly #options: WatchdogOptions;
@@ -70,7 +70,7 @@ export class Watchdog {
     this.#over = least === Infinity;
   }
 
-  /** Looks from now on, as long as there may be something to see. */
+  /** Begins to look, for as long as there may be something to find. */
   watch(): void {
     if (this.#timer !== undefined || this.#over) return;
     const { clock } = this.#options;
@@ -79,7 +79,7 @@ export class Watchdog {
     clock.unref?.(this.#timer);
   }
 
-  /** Milliseconds for which the thread has done nothing else, as of the last look; 0 when it has got on since. */
+  /** Milliseconds for which the thread has done nothing else, as of the last look; 0 when it has made progress since. */
   get ms(): number {
     const { progress } = this.#options;
     const isSame = progress.turns() === this.#turn && progress.inHand() === this.#slot;
@@ -104,7 +104,7 @@ export class Watchdog {
     const isSame = slot !== -1 && slot === this.#slot && turn === this.#turn;
     const isSilent = this.#isSilent(share);
     [this.#slot, this.#turn] = [slot, turn];
-    // Whoever looks too late has not seen what was in between, and was late with everything else.
+    // A late look has missed what was in between, and the host was late with everything else, too.
     const ms = passed <= 2 * this.#everyMs ? passed : 0;
     const counted = (isSame || isSilent) && !this.#options.debugged() ? ms : 0;
     this.#inTurn = isSame ? longer(this.#inTurn, ms, counted) : NONE;
@@ -114,7 +114,7 @@ export class Watchdog {
     if (share !== undefined || awaited()) this.watch();
   };
 
-  /** Whether a ping is still without an answer; one is sent where there may be something to find. */
+  /** Whether a ping is still unanswered; sends one where there may be something to find. */
   #isSilent(share: number | undefined): boolean {
     if ((share === undefined || share < BUSY) && !this.#options.awaited()) return false;
     if (this.#pinging) return true;

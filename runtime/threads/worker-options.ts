@@ -6,13 +6,13 @@ import type { ResolvedPool } from '../config/resolve.ts';
 import { inheritedExecArgv, optionsIn } from './inherited-options.ts';
 import { linkedPackages, upwards } from './linked-packages.ts';
 
-/** Finds the worker's entry from source (`.ts`) and from `dist` (`.js`) alike, without a build for tests. */
+/** The extension of this file, by which the entry is found in source (`.ts`) and `dist` (`.js`): tests need no build. */
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 
-/** In `dist` one file that holds all a thread starts with but XState; from source it imports the rest. */
+/** The entry of a thread: in `dist` one file with all it starts with except XState; from source it imports the rest. */
 export const workerEntry = new URL(`../worker/entry${extension}`, import.meta.url);
 
-/** What an agent's import of `holdfast/agent` leads to, beside XState. */
+/** The files to which an agent's import of `holdfast/agent` leads, beside XState. */
 export const agentHelpers = [
   'worker/agent',
   'worker/log',
@@ -27,10 +27,10 @@ export const agentHelpers = [
 
 export { inheritedExecArgv };
 
-/** What the host was started with: the program may have changed its environment since, for programs that it starts. */
+/** The options of the host, read early: the program may later change its environment for programs that it starts. */
 const hostOptions = [...optionsIn(process.env['NODE_OPTIONS']), ...process.execArgv];
 
-/** The options a thread of this pool is started with. Its environment is empty unless the config fills it. */
+/** Returns the options for a thread of the pool. The thread's environment is empty unless the config fills it. */
 export function workerOptions(
   pool: ResolvedPool,
   name: string,
@@ -49,15 +49,15 @@ export function workerOptions(
   };
 }
 
-/** Run from source, a thread must resolve `holdfast/agent` to the source as well. */
+/** Returns the flag by which a thread that runs from source resolves `holdfast/agent` to the source as well. */
 function sourceCondition(): string[] {
   return extension === '.ts' ? ['-C', 'holdfast-source'] : [];
 }
 
 /**
- * Node's permission model for this thread alone: it may read its entry, its agents' folders and the packages they
- * can import, and neither write, start processes or threads, load addons nor attach an inspector. What that does
- * not close stands in `docs/isolation.md`.
+ * Returns the flags of Node's permission model for this thread alone: it may read its entry, its agents' folders and the
+ * packages they can import, and neither write, start processes or threads, load addons nor attach an inspector.
+ * `docs/isolation.md` says what that does not close.
  */
 function permissionFlags(pool: ResolvedPool, moduleUrls: readonly string[], entry: URL): string[] {
   const readable = new Set([
@@ -78,7 +78,7 @@ function permissionFlags(pool: ResolvedPool, moduleUrls: readonly string[], entr
   return flags;
 }
 
-/** What a thread reads of Holdfast, apart from XState: its entry, and `holdfast/agent` when an agent imports it. */
+/** Returns the files of Holdfast that a thread reads, apart from XState: its entry, and `holdfast/agent` for agents. */
 function ownFiles(entry: URL): string[] {
   const runtime = dirname(dirname(fileURLToPath(import.meta.url)));
   if (extension === '.ts' || entry.href !== workerEntry.href) return [runtime, packageFolder('comlink')];
@@ -88,8 +88,8 @@ function ownFiles(entry: URL): string[] {
 }
 
 /**
- * An agent's folder, the real folders of the packages that are linked for it, and above them what Node reads to find
- * packages: manifests and `node_modules`. Under their real names, too: Node looks for packages from there.
+ * Returns an agent's folder, the real folders of the packages that are linked for it, and above them what Node reads to find
+ * packages: manifests and `node_modules`. Real paths are included, too, since Node looks for packages from there.
  */
 function importable(folder: string): string[] {
   const real = realpathSync(folder);
