@@ -1,15 +1,15 @@
 import type { AgentRef } from '../instance/agent-ref.ts';
 import type { Instance } from '../instance/instance.ts';
 
-/** What runs at an address. */
+/** The instance at an address, with its reference. */
 export interface Running {
   readonly instance: Instance;
   readonly ref: AgentRef;
 }
 
 /**
- * Virtual addressing: whoever asks for an address gets the one instance there, which the first of them starts. Needs
- * no memory of its own: a spawn that is under way is found by its address, and what it ends with all get who wait.
+ * Virtual addressing: every caller gets the one instance at an address, which the first of them starts. It needs no memory
+ * of its own: a spawn that is under way is found by its address, and all who wait get its outcome.
  */
 export async function activate(
   at: () => Running | undefined,
@@ -19,11 +19,11 @@ export async function activate(
     const { instance, ref } = running;
     if (instance.quarantine !== undefined) throw instance.quarantine;
     if (!instance.over) {
-      // A restart is no start: this has settled then, and the ref is good meanwhile.
+      // During a restart `started` has long settled, and the reference is good meanwhile.
       await instance.started;
       return ref;
     }
-    // Bounded: an instance that does not end in its thread is left there. Others may have taken its place by then.
+    // Bounded, since an instance that does not end in its thread is left there. Another may have the address by then.
     await instance.stop();
   }
   return spawn();

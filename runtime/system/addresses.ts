@@ -1,16 +1,16 @@
 import type { AnyActorRef } from 'xstate';
 import { addressOf } from '../base/address.ts';
 
-/** Which addresses are in use before their instances run, and which number the next instance without an id gets. */
+/** The addresses that are in use before their instances run, and the numbers for instances without an id. */
 export class Addresses {
   readonly #inUse: (address: string) => boolean;
-  /** Of twins that are made and not started. */
+  /** The addresses of twins that are created and not started. */
   readonly #reserved = new Set<string>();
-  /** Of twins that never were: React's strict mode makes one for each that it keeps. */
+  /** Frees the addresses of twins that never start: React's strict mode creates one for each that it keeps. */
   readonly #abandoned = new FinalizationRegistry<string>((address) => this.#reserved.delete(address));
   readonly #next = new Map<string, number>();
 
-  /** `inUse` tells of the instances that run. */
+  /** `inUse`: whether an instance runs at an address. */
   constructor(inUse: (address: string) => boolean) {
     this.#inUse = inUse;
   }
@@ -19,7 +19,7 @@ export class Addresses {
     return this.#inUse(address) || this.#reserved.has(address);
   }
 
-  /** The lowest number that no instance of the agent had yet or has as its id. */
+  /** Returns the lowest number that was not given to an instance of the agent before, and is not the id of one now. */
   freeId(agent: string): string {
     let next = this.#next.get(agent) ?? 1;
     while (this.isTaken(addressOf(agent, String(next)))) next += 1;
@@ -27,13 +27,13 @@ export class Addresses {
     return String(next);
   }
 
-  /** A twin was made. */
+  /** Reserves an address for a twin that was created. */
   reserve(address: string, twin: AnyActorRef): void {
     this.#reserved.add(address);
     this.#abandoned.register(twin, address, twin);
   }
 
-  /** It starts, and its instance has the address now. */
+  /** Ends the reservation: the twin starts, and its instance has the address now. */
   release(address: string, twin: AnyActorRef): void {
     this.#reserved.delete(address);
     this.#abandoned.unregister(twin);

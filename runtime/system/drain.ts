@@ -2,7 +2,7 @@ import { within, type Clock } from '../base/clock.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
 
-/** Milliseconds between two looks at whether agents still have something for each other. */
+/** Milliseconds between two checks whether agents still have events for each other. */
 const LOOK_MS = 5;
 
 export interface Draining {
@@ -13,8 +13,8 @@ export interface Draining {
 }
 
 /**
- * Resolves with `true` when everything has been handled that was sent before: by the host, and by agents to each other.
- * With `false` after `timeoutMs`. Nothing more may be let in meanwhile; what agents' own timers start does not count.
+ * Resolves with `true` when everything has been handled that was sent before, by the host and by agents to each other, and
+ * with `false` after `timeoutMs`. Nothing more may be let in meanwhile; what agents' own timers start does not count.
  */
 export async function drained(timeoutMs: number, { clock, instances, threads }: Draining): Promise<boolean> {
   const over = new AbortController();
@@ -38,8 +38,8 @@ export async function drained(timeoutMs: number, { clock, instances, threads }: 
 }
 
 /**
- * Each thread is asked by itself. What one sent another meanwhile was a turn there, or still waits here: when no turn has
- * begun from the first question to the last answer, all of them were quiet at once.
+ * Whether all threads are quiet at once, though each is asked by itself: an event that one sends another meanwhile begins a
+ * turn there, or still waits, so it is enough that no turn has begun from the first question to the last answer.
  */
 async function isQuiet(threads: readonly ThreadHost[]): Promise<boolean> {
   const turns = (): number => threads.reduce((sum, thread) => sum + thread.turns, 0);

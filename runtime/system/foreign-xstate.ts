@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { ResolvedAgent } from '../config/resolve.ts';
 
-/** The first one that the runtime works with, as the package's `peerDependencies` have it; the next major is another library. */
+/** The first XState that the runtime works with, from the package's `peerDependencies`; the next major is another library. */
 const FIRST = [5, 33] as const;
 
 /**
- * Says of each agent whose folder leads to an XState that the runtime does not work with. Its machines run, since logic is
- * logic, with the faults that XState had then.
+ * Returns a warning for each agent whose folder leads to an XState that the runtime does not work with. Its machines still
+ * run, since logic is logic, with the faults of that XState.
  */
 export function foreignXState(agents: readonly Pick<ResolvedAgent, 'name' | 'moduleUrl'>[]): string[] {
   const wanted = `${FIRST.join('.')} or later, below ${FIRST[0] + 1}`;
@@ -18,7 +18,7 @@ export function foreignXState(agents: readonly Pick<ResolvedAgent, 'name' | 'mod
   });
 }
 
-/** The version that an import of `xstate` leads to from there; `undefined` when nobody can say. */
+/** Returns the version to which an import of `xstate` leads from a module; `undefined` when it cannot be known. */
 function versionFor(moduleUrl: string): string | undefined {
   try {
     const manifest = createRequire(moduleUrl).resolve('xstate/package.json');

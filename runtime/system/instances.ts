@@ -16,9 +16,9 @@ export interface InstancesOptions {
   readonly effects: InstanceEffects;
   readonly snapshots: Pick<Snapshots, 'open' | 'defaultState'>;
   readonly poolOf: (threadId: string) => Pick<ResolvedPool, 'sharedMemory'>;
-  /** An incarnation has the grants of its agent. */
+  /** Gives an incarnation the grants of its agent. */
   readonly openGrants: (instance: Instance) => void;
-  /** Throws when the runtime is about to stop. */
+  /** Throws when the runtime is stopping. */
   readonly assertRunning: () => void;
   readonly logger: Logger;
   readonly warn: (fields: object, message: string) => void;
@@ -30,14 +30,14 @@ export class Instances implements TwinEffects {
   readonly #running = new Map<string, Running>();
   readonly #addresses = new Addresses((address) => this.#running.has(address));
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
-  /** By agent; only of those whose instances live and fail together. */
+  /** The failures by agent, for agents whose instances restart together. */
   readonly #groupFailures = new Map<string, FailureLog>();
 
   constructor(options: InstancesOptions) {
     this.#options = options;
   }
 
-  /** What runs at an address, or is about to. */
+  /** Returns what runs at an address, or is about to. */
   readonly running = (address: string): Running | undefined => this.#running.get(address);
 
   readonly at = (address: string): Instance | undefined => this.#running.get(address)?.instance;
@@ -46,27 +46,27 @@ export class Instances implements TwinEffects {
     return this.#running.get(address)?.ref;
   }
 
-  /** The instance that a twin stands for. */
+  /** Returns the instance that a twin stands for. */
   of(twin: AnyActorRef): Instance | undefined {
     return this.#byTwin.get(twin);
   }
 
-  /** In the order of their starts. */
+  /** Returns the instances in the order of their starts. */
   all(): Instance[] {
     return Array.from(this.#running.values(), ({ instance }) => instance);
   }
 
-  /** Whether somebody has the address, or is about to have it. */
+  /** Whether an instance has the address, or is about to have it. */
   isTaken(address: string): boolean {
     return this.#addresses.isTaken(address);
   }
 
-  /** The lowest number that no instance of the agent had yet or has as its id. */
+  /** Returns the lowest number that was not given to an instance of the agent before, and is not the id of one now. */
   freeId(agent: string): string {
     return this.#addresses.freeId(agent);
   }
 
-  /** Nothing is left of the instance: the address is free again. */
+  /** Frees the address of an instance of which nothing is left. */
   readonly forget = ({ address }: { readonly address: string }): void => {
     this.#running.delete(address);
   };
@@ -77,7 +77,7 @@ export class Instances implements TwinEffects {
     const { agent, parent } = request;
     const id = request.id ?? this.#addresses.freeId(agent.name);
     const address = addressOf(agent.name, id);
-    // The machine that invoked it hears of its first error, and decides itself.
+    // The machine that invoked the instance gets its first error, and decides itself.
     const supervision: ResolvedAgent['supervision'] =
       parent === 'machine'
         ? { ...agent.supervision, restart: 'temporary', strategy: 'one-for-one' }
@@ -107,7 +107,10 @@ export class Instances implements TwinEffects {
     this.#options.logger.error({ address, error }, message);
   }
 
-  /** Not before the twin starts: a machine may stop a child in the transition that spawned it, and no one tells the child. */
+  /**
+   * Registers an instance and asks for its seat, once its twin starts and not earlier: a machine may stop a child in the
+   * transition that spawned it, of which the child is not told.
+   */
   begin(instance: Instance, twin: AnyActorRef): void {
     this.#addresses.release(instance.address, twin);
     this.#running.set(instance.address, { instance, ref: twin as unknown as AgentRef });
@@ -126,7 +129,7 @@ export class Instances implements TwinEffects {
     }
   }
 
-  /** A machine restarts nothing of what it has invoked. */
+  /** Opens the keeper of an instance; `undefined` when its state is not kept. A machine restarts nothing that it invoked. */
   #keeper({ agent, parent, named = false }: InstanceRequest, address: string): Keeper | undefined {
     const { snapshots, warn } = this.#options;
     if (parent === 'machine' || (agent.state ?? snapshots.defaultState) === 'fresh') return undefined;

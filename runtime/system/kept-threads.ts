@@ -1,13 +1,13 @@
-/** Those who wait for a thread to be replaced hear so that it is not. */
+/** Tells callers who wait for the replacement of a thread that the thread is kept. */
 export class KeptThreads {
   readonly #waiting = new Map<string, Set<(why: Error) => void>>();
 
-  /** The thread of that name goes on as it is. */
+  /** The thread of that name is not replaced, for the reason `why`. */
   tell(name: string, why: Error): void {
     for (const hear of this.#waiting.get(name) ?? []) hear(why);
   }
 
-  /** Resolves when that is told; {@link forget} is to be called in any case. */
+  /** `kept` resolves with the reason when the thread of that name is kept. Call `forget` in any case. */
   watch(name: string): { readonly kept: Promise<Error>; readonly forget: () => void } {
     const waiting = this.#waiting.get(name) ?? new Set();
     this.#waiting.set(name, waiting);

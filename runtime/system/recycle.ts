@@ -34,25 +34,25 @@ export interface KeptThread {
 
 export interface RecycleOptions {
   readonly clock: Clock;
-  /** Those that run now. */
+  /** The threads to replace. */
   readonly hosts: readonly ThreadHost[];
-  /** Milliseconds that the instances of one thread get to go elsewhere. */
+  /** Milliseconds that the instances of one thread get to move. */
   readonly timeoutMs: number;
   /** Has the pool replace a thread. */
   readonly replace: (host: ThreadHost) => void;
-  /** Tells when a thread is not replaced after all. */
+  /** Watches for a thread that is kept after all. */
   readonly watchKept: KeptThreads['watch'];
-  /** Throws when the runtime is about to stop. */
+  /** Throws when the runtime is stopping. */
   readonly assertRunning: () => void;
 }
 
-/** Beyond the time for its instances, for the thread to end and for a new one to start, before or with them. */
+/** Milliseconds beyond the time for its instances, in which a thread must end and a new one start. */
 const MARGIN_MS = 25_000;
 
-/** What an instance gets to run elsewhere. */
+/** Milliseconds that an instance gets to run elsewhere. */
 const PLACE_MS = 15_000;
 
-/** Replaces threads one after the other, so that at any time all others of the pool are at work. */
+/** Replaces threads one after the other, so that all others of the pool are at work meanwhile. Rejects with `THREAD_HUNG`. */
 export async function recycleThreads(options: RecycleOptions): Promise<Recycled> {
   const { clock, hosts, timeoutMs, replace, watchKept, assertRunning } = options;
   let [threads, moved] = [0, 0];
@@ -61,7 +61,7 @@ export async function recycleThreads(options: RecycleOptions): Promise<Recycled>
   const kept: KeptThread[] = [];
   for (const host of hosts) {
     assertRunning();
-    // One that is starting is new.
+    // A thread that is starting is new already.
     if (host.gone || !host.ready) continue;
     const before = host.occupants().map((instance) => occupant(instance, host));
     const watch = watchKept(host.name);
@@ -77,7 +77,7 @@ export async function recycleThreads(options: RecycleOptions): Promise<Recycled>
     }
     threads += 1;
     for (const { instance, hasEnded } of before) {
-      // Where no thread starts for one of them, none does for the others.
+      // Where no thread starts for one instance, none starts for the others.
       if (instance.phase !== 'moving' || waiting.length === 0)
         await within(clock, PLACE_MS, instance.seated(), late).catch(() => {});
       if (hasEnded()) restarted.push(instance.address);
@@ -94,7 +94,7 @@ export async function recycleThreads(options: RecycleOptions): Promise<Recycled>
   };
 }
 
-/** Whether it has ended with its thread, or after it; who was stopped before has not. */
+/** Watches an instance of a thread. `hasEnded`: whether it ended with the thread or later; not if it was stopped before. */
 function occupant(instance: Tenant, host: ThreadHost): { instance: Tenant; hasEnded: () => boolean } {
   const { incarnation } = instance;
   let withThread = false;

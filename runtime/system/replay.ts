@@ -4,12 +4,12 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Instance } from '../instance/instance.ts';
 import { refusal } from '../dead-letters/refusal.ts';
 
-/** As for `deliver`. */
+/** Deadline of a replay in milliseconds, as for `deliver`. */
 const REPLAY_MS = 30_000;
 
 /**
- * Sends the event of a dead letter to the instance that has its address now, and resolves when it was handled. After
- * 30 s it rejects, and the event stays on its way: whatever becomes of it then, it is that letter.
+ * Sends the event of a dead letter to the instance that has its address now, and resolves when it was handled. Rejects
+ * with `ASK_TIMEOUT` after 30 s; the event stays on its way, and if it fails later, it is that letter again.
  */
 export async function replayLetter(
   id: string,

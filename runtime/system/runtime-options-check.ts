@@ -13,7 +13,7 @@ import {
 import { inspectOptions, inspectProblems, type InspectOptions } from '../inspect/inspect-options.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 
-/** What `createRuntime` was given, each option read once. */
+/** The options of `createRuntime`, each read once. */
 export type CheckedOptions = Omit<RuntimeOptions, 'inspect'> & { readonly inspect?: InspectOptions };
 
 const provider = objectWith(
@@ -44,7 +44,7 @@ export const runtimeOptionRules: Rules<RuntimeOptions> = {
 };
 
 /**
- * Checks the options of a runtime before anything of it is made.
+ * Checks the options of a runtime before anything of it is created.
  *
  * @throws {HoldfastError} `OPTION_INVALID` with all that is wrong; `CONFIG_INVALID` when `inspect` alone is
  */

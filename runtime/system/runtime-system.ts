@@ -55,27 +55,27 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly soon?: ThreadsOptions['soon'];
   readonly logsPrinted?: ThreadsOptions['logsPrinted'];
   readonly store?: SnapshotStore | undefined;
-  /** Where to write who used which secret. */
+  /** The target of the audit trail. */
   readonly audit?: AuditTarget | undefined;
   readonly inspect?: InspectOptions | undefined;
-  /** Sends out what else holds something of the system, before it ends. */
+  /** Flushes what else holds data of the system, before it ends. */
   readonly flush?: (() => Promise<void>) | undefined;
-  /** Gets every event that an instance is sent, before it waits in the mailbox. */
+  /** Called with every event for an instance before it is queued. */
   readonly sent?: ((event: object) => void) | undefined;
 }
 
-/** How long to wait for what came of an event, and how long the event itself waits for its turn. */
+/** The time to wait for the outcome of an event, and the time that the event itself waits for its turn. */
 export type OpenWait = Pick<
   WaitOptions,
   'timeoutMs' | 'expiresMs' | 'signal' | 'refused' | 'throws' | 'putOff'
 >;
 
-/** How long an instance may take to say what it has put off: as long as it may take to say its state. */
+/** Milliseconds that an instance may take to list the asks it has put off: as long as for its snapshot. */
 const PUT_OFF_MS = 5000;
 
-/** `drain` by itself: as long as a whole stop. */
+/** Milliseconds that `drain` by itself may take by default: half of Kubernetes' default grace of 30 s. */
 const DRAIN_MS = 15_000;
-/** `stop` as a whole: of the 10 s that Docker gives by default, the rest is for the program's own end. */
+/** Milliseconds for the whole of `stop` by default: of the 10 s that Docker gives, the rest is for the program's own end. */
 const STOP_MS = 8000;
 
 /** The running system behind a `Runtime`: one supervisor, its pools, the instances and the secrets. */
@@ -83,19 +83,19 @@ export class RuntimeSystem {
   readonly deadLetters: DeadLetters;
   readonly supervisor: SupervisorRef;
   readonly secrets: SecretsBroker;
-  /** The user's, scrubbed. */
+  /** The user's logger, scrubbed. */
   readonly logger: Logger;
-  /** Who used which secret. */
+  /** The audit trail. */
   readonly audit: Audit;
   /** Knows every value that is or was in use, and takes it out of what leaves the runtime. */
   readonly scrubber: Scrubber;
   readonly clock: Clock;
-  /** Tells of messages, once there is somebody to tell. */
+  /** Observes messages, once there is a listener. */
   readonly messages: MessageTelemetry;
-  /** Only when somebody inspects. */
+  /** The hub of inspection; `undefined` when nobody inspects. */
   readonly inspection: InspectionHub | undefined;
   readonly #config: LoadedConfig;
-  /** By their `threadId`, as they are to be now. */
+  /** The current settings of the pools, by `threadId`. */
   readonly #pools: Map<string, ResolvedPool>;
   readonly #flush: SystemOptions['flush'];
   readonly #hub: EventHub;
@@ -106,7 +106,7 @@ export class RuntimeSystem {
   readonly #secretAccess: SecretAccess;
   readonly #threads: Threads;
   readonly #kept = new KeptThreads();
-  /** By pool, what its agents have started. */
+  /** The instances that agents have started, by the pool of the agents. */
   readonly #activated = new ActivationLimit((address) => this.#instances.at(address)?.over === false);
   readonly #broker: PeerBroker;
   readonly #snapshots: Snapshots;
@@ -144,7 +144,7 @@ export class RuntimeSystem {
     this.#deadLetterLog = new DeadLetterLog({
       logger: this.logger,
       clock: this.clock,
-      // It is to happen, and `runtime.on` tells it.
+      // An overflow policy that drops events is what the config asks for; `runtime.on` still tells of each letter.
       expected: ({ address, reason }) => {
         if (reason !== 'mailbox-full') return false;
         const overflow = this.#instances.at(address)?.agent.overflow ?? 'reject';
@@ -256,7 +256,7 @@ export class RuntimeSystem {
     });
   }
 
-  /** Brings in the secrets that agents are granted; resolves when the required ones are here. */
+  /** Fetches the secrets that agents are granted; resolves when the required ones are here. */
   fetchSecrets(): Promise<void> {
     return this.secrets.prefetch(this.#config.agents);
   }
@@ -293,14 +293,14 @@ export class RuntimeSystem {
     return twin as unknown as AgentRef;
   }
 
-  /** The instance at that address, which `spawn` starts when there is none. */
+  /** Resolves with the instance at an address, which `spawn` starts when there is none. */
   async getOrSpawn(name: string, id: string, spawn: () => Promise<AgentRef>): Promise<AgentRef> {
     this.#assertRunning();
     const address = addressOf(this.#agent(name).name, id);
     return activate(() => this.#instances.running(address), spawn);
   }
 
-  /** Starts what an agent of the pool sends to, unless it is there. A thread speaks for its pool, so that this is who has so many. */
+  /** Starts an instance that an agent of the pool sends to. The limit counts by pool, since a thread speaks for its pool. */
   async #activate(threadId: string, address: string): Promise<void> {
     const parts = partsOf(address);
     if (parts === undefined) {
@@ -321,7 +321,7 @@ export class RuntimeSystem {
     return this.#instances.ref(address);
   }
 
-  /** Sends an event for somebody who has to know what came of it, and may wait longer than the event does. */
+  /** Sends an event for a caller who must know the outcome, and may wait longer than the event does. */
   open(address: string, kind: 'ask' | 'delivery', event: unknown, wait: OpenWait): Promise<unknown> {
     const instance = this.#instances.at(address);
     if (instance === undefined) {
@@ -332,7 +332,7 @@ export class RuntimeSystem {
     return instance.inbox.open(kind, event, { ...wait, onTimeout });
   }
 
-  /** The asks that an instance has put off, as another process takes them over: see {@link SpawnRequest.asks}. */
+  /** Resolves with the asks that an instance has put off, for another process to take over: see {@link SpawnRequest.asks}. */
   async putOff(address: string): Promise<readonly CarriedAsk[]> {
     return (await this.#instances.at(address)?.putOff(PUT_OFF_MS)) ?? [];
   }
@@ -350,7 +350,7 @@ export class RuntimeSystem {
     return this.#hub.on(type, listener);
   }
 
-  /** As they are shown: without the values of secrets. */
+  /** Returns the dead letters without the values of secrets. */
   listDeadLetters(): DeadLetter[] {
     return this.deadLetters.list().map((letter) => this.scrubber.scrub(letter));
   }
@@ -417,11 +417,11 @@ export class RuntimeSystem {
     this.#kept.tell(thread, error);
   }
 
-  /** Gives a pool other settings, and replaces its threads one by one by such that have them. */
+  /** Gives a pool other settings, and replaces its threads one by one with threads that have them. */
   async roll(pool: ResolvedPool): Promise<Recycled> {
     this.#assertRunning();
     const { threadId, maxThreads, minThreads, idleTimeoutMs, startTimeoutMs, intensity } = pool;
-    // Those that start from here on have the new settings.
+    // Threads that start from here on have the new settings.
     const before = this.#threads.of(threadId);
     this.#pools.set(threadId, pool);
     const settings = { maxThreads, minThreads, idleTimeoutMs, startTimeoutMs, intensity };
@@ -429,7 +429,7 @@ export class RuntimeSystem {
     return this.#replace(before);
   }
 
-  /** Lets nothing more in, and resolves when all that was sent before was handled; `false` when it was not in time. */
+  /** Lets nothing more in; resolves with `true` when all that was sent before was handled, `false` if not in time. */
   async drain(timeoutMs: number = DRAIN_MS): Promise<boolean> {
     if (this.#state === 'running') {
       this.#state = 'draining';
@@ -455,7 +455,7 @@ export class RuntimeSystem {
     );
   }
 
-  /** Ends everything, once: instances after what they were sent, last started first; then the threads. */
+  /** Ends everything, once: first the instances after their mailboxes, last started first, then the threads. */
   stop(timeoutMs: number = STOP_MS): Promise<void> {
     return (this.#stopping ??= this.#stop(timeoutMs));
   }
@@ -484,17 +484,17 @@ export class RuntimeSystem {
     this.#deadLetterLog.end();
     this.inspection?.stop();
     this.#state = 'stopped';
-    // What is left to be seen is left without values, since from here on nobody knows them.
+    // The letters that can still be read are scrubbed for good, since from here on nobody knows the values.
     this.deadLetters.replaceAll(this.scrubber.scrub);
     this.scrubber.close();
   }
 
-  /** Names of the threads that have not ended. */
+  /** Returns the names of the threads that have not ended. */
   threadNames(): string[] {
     return this.#threads.all().map(({ name }) => name);
   }
 
-  /** An instance may end after the supervisor has, when its thread does not let go of it. */
+  /** Tells the supervisor, if it has not ended: an instance may end later, when its thread does not let go of it. */
   #tell(event: SupervisorEvent): void {
     if (this.supervisor.getSnapshot().status === 'active') this.supervisor.send(event);
   }
@@ -546,21 +546,21 @@ export class RuntimeSystem {
     throw new HoldfastError('RUNTIME_STOPPED', 'the runtime is stopping or has stopped; create a new one');
   }
 
-  /** The log is where such a thing is told otherwise; the console and those who listen are left. */
+  /** Reports a failure of the logger itself to the console and to listeners for warnings. */
   #unlogged(error: unknown): void {
     const message = 'the logger failed; this record, and each other one that it fails to take, is lost';
     consoleLogger.warn({ error: this.scrubber.scrub(error) }, message);
     this.#hub.emit('warning', { error, message });
   }
 
-  /** To the log and to those who listen. */
+  /** Warns by the log and to listeners for warnings. */
   readonly warn = (fields: object, message: string): void => {
     this.logger.warn(fields, message);
     this.#hub.emit('warning', { ...fields, message });
   };
 }
 
-/** A name as the caller wrote it, who may have written anything. */
+/** Quotes a name from a caller, which may be anything. */
 function quoted(name: unknown): string {
   return typeof name === 'string' ? `"${name}"` : kindOf(name);
 }

@@ -11,7 +11,7 @@ export interface SecretAccessOptions {
   readonly hub: EventHub;
 }
 
-/** What instances have of secrets: their grants, and the uses that the host makes of a secret on their behalf. */
+/** The access of instances to secrets: their grants, and the uses that the host makes of secrets on their behalf. */
 export class SecretAccess {
   readonly #options: SecretAccessOptions;
 
@@ -19,7 +19,7 @@ export class SecretAccess {
     this.#options = options;
   }
 
-  /** The incarnation has the grants of its agent; it, and who listens to the runtime, hear of each change. */
+  /** Gives the incarnation the grants of its agent; tells it, and listeners to the runtime, of each change. */
   readonly open = (instance: Instance): void => {
     const { secrets, hub } = this.#options;
     const { address, incarnation, agent, continues } = instance;

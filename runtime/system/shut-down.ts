@@ -3,27 +3,27 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
 
-/** Shares of the time, from the beginning, by which each part is over. */
+/** The share of the time, from the beginning, by which each part is over. */
 const SHARE = { drain: 1 / 2, instances: 3 / 4, flush: 7 / 8 };
-/** Milliseconds between two looks at whether the threads get on. */
+/** Milliseconds between two checks whether the threads make progress. */
 const LOOK_MS = 50;
-/** Instances that a warning names at most. */
+/** The most instances that a warning names. */
 const NAMED = 10;
 
-/** What ends, and how. */
+/** The parts of a system to shut down, and how each ends. */
 export interface ShutDown {
   readonly clock: Clock;
   /** Resolves when all that was sent before was handled, or after `ms`. */
   readonly drained: (ms: number) => Promise<unknown>;
-  /** In the order in which they are to end. */
+  /** Returns the instances in the order in which they are to end. */
   readonly instances: () => readonly Instance[];
   /** The threads that run now. */
   readonly threads: () => readonly Pick<ThreadHost, 'name' | 'standstill' | 'occupants'>[];
   /** Ends a thread at once, whatever it is doing. */
   readonly endThread: (thread: Pick<ThreadHost, 'name'>) => void;
-  /** Resolves when what the instances were in is saved, and what is known of them has gone out, or cannot. */
+  /** Resolves when the states of the instances are saved and telemetry about them is sent, or cannot be. */
   readonly flush: () => Promise<void>;
-  /** Ends what the instances used. */
+  /** Stops the secrets and the audit trail, which the instances used. */
   readonly stopSecrets: () => Promise<void>;
   /** Resolves when all threads have ended. */
   readonly stopThreads: () => Promise<void>;
@@ -32,9 +32,9 @@ export interface ShutDown {
 
 /**
  * Ends a system within `timeoutMs`: half of it for mailboxes to empty, a quarter for instances to stop, an eighth each for
- * what is to be saved, and for threads and secrets to end. What one part does not need the next one has. All threads
- * stop side by side, each its instances in their order, with one message. Nobody waits for a thread that has been at one
- * and the same turn for half of the time, or that does not answer by then: it is ended, and who was on it is told.
+ * what is to be saved, and for threads and secrets to end. Time that one part does not need goes to the next. All threads
+ * stop side by side, each its instances in their order, with one message. A thread that has been at one and the same turn
+ * for half of the time, or that does not answer by then, is ended without waiting, and its instances are reported.
  */
 export async function shutDown(timeoutMs: number, what: ShutDown): Promise<void> {
   const { clock } = what;
@@ -49,7 +49,7 @@ export async function shutDown(timeoutMs: number, what: ShutDown): Promise<void>
   const unwatch = watchThreads(timeoutMs * SHARE.drain, what);
   await what.drained(leftOf(SHARE.drain));
   const instances = what.instances();
-  // Here they end in their order over all threads, as long as none keeps the others waiting.
+  // In the host the instances end in their order over all threads, as long as none keeps the others waiting.
   let late = (): void => {};
   const overdue = new Promise<void>((resolve) => {
     late = resolve;
@@ -65,7 +65,7 @@ export async function shutDown(timeoutMs: number, what: ShutDown): Promise<void>
   late();
   await flushed;
   tellCut([...new Set([...before, ...instances])], what);
-  // Whatever those before have come to: no secret outlives them.
+  // Whatever the parts before came to, no secret outlives them.
   const secrets = bounded(1, what.stopSecrets());
   if (!(await bounded(1, what.stopThreads()))) {
     const threads = what.threads().map(({ name }) => name);
@@ -74,7 +74,7 @@ export async function shutDown(timeoutMs: number, what: ShutDown): Promise<void>
   await secrets;
 }
 
-/** Ends those that have been at one and the same thing for `ms`; returns how to leave off. */
+/** Ends threads that have been at one and the same work for `ms`; returns a function that stops watching. */
 function watchThreads(ms: number, { clock, threads, endThread }: ShutDown): () => void {
   const look = (): void => {
     for (const thread of threads()) {
@@ -89,7 +89,7 @@ function watchThreads(ms: number, { clock, threads, endThread }: ShutDown): () =
   return () => clock.clearTimeout(timer);
 }
 
-/** Says whose cleanup has not taken place: child processes, locks and the like may be left. */
+/** Warns of the instances whose cleanup has not run: child processes, locks and the like may be left. */
 function tellCut(instances: readonly Instance[], { warn }: ShutDown): void {
   const cut = instances
     .filter((instance) => instance.cut || instance.phase !== 'ended')

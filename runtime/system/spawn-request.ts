@@ -4,16 +4,16 @@ import { kindOf } from '../base/call-check.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 
-/** What a spawn was asked for. */
+/** The checked options of a spawn. */
 export interface SpawnRequest {
   readonly id?: string | undefined;
   readonly input?: unknown;
   readonly snapshot?: PersistedEnvelope | undefined;
-  /** What the instance put off in another process; never of a user's call. */
+  /** The asks that the instance put off in another process; never from a user's call. */
   readonly asks?: readonly AskToCarry[] | undefined;
 }
 
-/** Checks what a caller gave, who may not have types; nothing is as good as no options. `at` is the id of the address. */
+/** Checks the options of a caller, who may not have types; none are fine, too. `at`: the id from the address. */
 export function spawnRequest(agent: string, options: unknown, at?: unknown): SpawnRequest {
   const given = options ?? {};
   if (typeof given !== 'object') {
@@ -30,7 +30,7 @@ export function spawnRequest(agent: string, options: unknown, at?: unknown): Spa
   return { id, input, snapshot: snapshot as PersistedEnvelope | undefined };
 }
 
-/** What the first activation goes on from. */
+/** Returns the state from which the first activation continues. */
 export function continuationOf({ snapshot, timers = [], version }: PersistedEnvelope): PersistedState {
   return { snapshot, timers, ...(version === undefined ? {} : { version }) };
 }
@@ -44,12 +44,12 @@ function isEnvelope(snapshot: unknown): boolean {
   }
 }
 
-/** Half of a surrogate pair cannot be percent-encoded. */
+/** Whether a text can be an id; half of a surrogate pair cannot be percent-encoded. */
 function isId(id: string): boolean {
   return id !== '' && !/\p{Surrogate}/u.test(id);
 }
 
-/** Each option once, whatever stands behind it; the id is that of the address, where there is one. */
+/** Reads each option once, since a getter may be behind it; an id from the address takes precedence. */
 function read(agent: string, given: object, at: unknown): Record<string, unknown> {
   try {
     const { id, input, snapshot } = given as Record<string, unknown>;

@@ -2,16 +2,16 @@ import type { StandingInstance } from '../config/standing-instances.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { inTurn } from '../base/in-turn.ts';
 
-/** One that could not be started. */
+/** A standing instance that could not be started. */
 export interface FailedStart {
   readonly address: string;
   readonly error: unknown;
 }
 
-/** Starts all standing instances that are not there, and tells of each that failed; never rejects. */
+/** Starts all standing instances that do not run, and calls `failed` for each that could not be started; never rejects. */
 export type StartStanding = (failed: (failure: FailedStart) => void) => Promise<void>;
 
-/** `start` resolves when one runs, and finds one that runs already. */
+/** Returns what starts the instances; `start` resolves when one runs, at once for one that runs already. */
 export function startAll(
   standing: readonly StandingInstance[],
   start: (instance: StandingInstance) => Promise<unknown>,
@@ -26,7 +26,7 @@ export function startAll(
     });
 }
 
-/** What a runtime that has to begin with all of them rejects with. */
+/** The error for a runtime that must begin with all of its standing instances. */
 export function notStarted(
   failures: readonly FailedStart[],
   scrubText: (text: string) => string,
