@@ -33,31 +33,31 @@ export type AuditTarget = string | URL | ((record: AuditRecord) => void);
 export interface AuditOptions {
   readonly clock: Clock;
   readonly warn: (fields: object, message: string) => void;
-  /** Takes values out of what an instance named; it may name anything. Default: as it is. */
+  /** Takes values out of the names that an instance gave, which may be anything. Default: names stay as they are. */
   readonly scrubText?: (text: string) => string;
 }
 
-/** Who used which secret. Recording never throws, waits, or fails a call. */
+/** The audit trail: who used which secret. Recording never throws, waits, or fails a call. */
 export interface Audit {
   record(record: AuditRecord): void;
-  /** Records that did not get where they should. */
+  /** The number of records that did not reach the target. */
   readonly lost: number;
   /** Resolves when everything recorded before is written or lost, after 2 s at the latest. */
   flush(): Promise<void>;
-  /** `flush`, and the file is closed. What is recorded after that is lost. Idempotent. */
+  /** Flushes and closes the file. Later records are lost. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Records that wait for a slow disk at most, about 3 MB; later ones are lost. */
+/** The most records that wait for a slow disk, about 3 MB; later ones are lost. */
 const WAITING = 10_000;
-/** Milliseconds that `flush` takes at most: a small part of the 8 s of a stop. */
+/** The longest time that `flush` takes, in milliseconds: a small part of the 8 s of a stop. */
 const FLUSH_MS = 2000;
-/** Characters of what an instance named. */
+/** The most characters of a name that an instance gave. */
 const NAMED = 200;
 
 /**
- * Opens the audit trail. A file is created with mode 0600 when it is missing, and appended to; it is never truncated or
- * renamed. Its growth is the user's business: rotate it with `copytruncate`, since it is opened once.
+ * Opens the audit trail. A file is created with mode 0600 when it is missing, and appended to; it is never truncated
+ * or renamed. The user limits its growth: rotate it with `copytruncate`, since it is opened once.
  *
  * @throws {HoldfastError} `CONFIG_INVALID`: the file cannot be opened for appending, or is a link or a folder
  */
@@ -108,7 +108,7 @@ function tellEach(tell: (record: AuditRecord) => unknown): Trail {
   };
 }
 
-/** Lines of a file, one write at a time, in order; what comes meanwhile goes with the next one. */
+/** Writes lines to a file, one write at a time, in order; lines that come in the meantime go with the next write. */
 class AuditFile implements Trail {
   readonly #path: string;
   readonly #fd: number;
@@ -117,7 +117,7 @@ class AuditFile implements Trail {
   #writing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #lost = 0;
-  /** Not yet told in the file. */
+  /** Lost records that the file does not mention yet. */
   #gap = 0;
   #midLine = false;
   #warned = false;
@@ -154,14 +154,14 @@ class AuditFile implements Trail {
     if (this.#gap > 0) this.#writing ??= this.#write();
     await this.flush();
     const writing = this.#writing;
-    // A write that hangs keeps the file; what waits behind it is not written any more.
+    // A write that hangs keeps the file, so lines behind it are not written any more.
     if (writing !== undefined) this.#lose(this.#waiting.splice(0).length);
     const closed = (writing ?? Promise.resolve()).then(() => closeFile(this.#fd)).catch(() => {});
     if (writing === undefined) await closed;
   }
 
   async #write(): Promise<void> {
-    // Those of the same turn go together.
+    // Records of the same turn go together.
     await Promise.resolve();
     do {
       const lines = this.#waiting.splice(0);
@@ -174,7 +174,7 @@ class AuditFile implements Trail {
         this.#gap -= gap;
         this.#midLine = false;
       } catch (error) {
-        // Whole lines that did get there count as lost too: nobody knows what a failing disk kept.
+        // Whole lines that did get there count as lost too: a failing disk does not say what it kept.
         this.#lose(lines.length, error);
         this.#midLine = written > 0 ? bytes[written - 1] !== 10 : this.#midLine;
       }
@@ -220,7 +220,7 @@ function openForAppending(path: string): number {
   const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   let fd;
   try {
-    // Not blocking: else a pipe without a reader would hold the start for ever.
+    // Not blocking, because a pipe without a reader would hold the start for ever.
     fd = openSync(path, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o600);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

@@ -30,40 +30,43 @@ export type SecretRotation = Omit<SecretEvent, 'type' | 'v' | 'id' | 'handle' | 
 
 export interface SecretsBrokerOptions extends SecretsCacheOptions {
   readonly capabilities?: readonly Capability[];
-  /** For tests: how hosts are found, and which certificates are trusted besides the system's. */
+  /** For tests: the lookup of hosts, and certificates that are trusted besides the system's. */
   readonly inject?: Omit<InjectorOptions, 'now'>;
-  /** Gets every use and every refused one. Default: nobody. */
+  /** Receives every use and every refused one. Default: not recorded. */
   readonly audit?: Pick<Audit, 'record'> | undefined;
   readonly scrubber?: Pick<Scrubber, 'learn' | 'cover' | 'hold' | 'knows' | 'contains'> | undefined;
-  /** Hears each change of version, when the cache holds it. */
+  /** Called at each change of version, when the cache holds it. */
   readonly onRotated?: (rotation: SecretRotation) => void;
-  /** Hears what went wrong without anybody else to tell, placeholders too. Default: a process warning. */
+  /** Called for a problem that nobody else is told of, placeholders included. Default: a process warning. */
   readonly onWarning?: (message: string) => void;
 }
 
-/** The host's side of secrets: who may use which, through which capability. */
+/** The host's side of secrets: decides who may use which secret through which capability, and has it used. */
 export interface SecretsBroker {
   /** The secrets actor, started. */
   readonly actor: SecretsActorRef;
   /**
-   * An incarnation begins: its grants count and their secrets are fetched and kept up to date (not at a TTL of 0). Only
-   * that incarnation, in its pool, may use them from now on. One that continues is told where its secrets stand.
+   * An incarnation begins: its grants count and their secrets are fetched and kept up to date (not at a TTL of 0).
+   * From now on only that incarnation, in its pool, may use them. An incarnation that continues is told where its
+   * secrets stand.
    * @throws {HoldfastError} `CONFIG_INVALID` for an undeclared provider alias, `RUNTIME_STOPPED`
    */
   open(
     holder: Caller & {
-      /** It goes on where another incarnation, here or elsewhere, has stopped. */
+      /** The incarnation continues one that has stopped, here or elsewhere. */
       readonly continues?: boolean;
     },
     grants: readonly ResolvedGrant[],
     notify: (event: SecretEvent) => void,
   ): void;
   /**
-   * The incarnation has ended, and another one may follow: its grants end, its calls are rejected with `AGENT_STOPPED`, and
-   * its secrets are kept up to date. Unknown: ignored.
+   * The incarnation has ended, and another one may follow: its grants end, its calls are rejected with
+   * `AGENT_STOPPED`, and its secrets are kept up to date. An unknown address is ignored.
    */
   suspend(address: string): void;
-  /** The instance is gone: as `suspend`, and its secrets are kept no longer for it. Unknown: ignored. */
+  /**
+   * The instance is gone: like `suspend`, and its secrets are no longer kept for it. An unknown address is ignored.
+   */
   close(address: string): void;
   /**
    * Runs a capability for an instance. Rejects with `SECRET_NOT_GRANTED`, `SECRET_NOT_FOUND`, `SECRET_DENIED`,
@@ -78,30 +81,34 @@ export interface SecretsBroker {
     signal?: AbortSignal,
   ): Promise<unknown>;
   /**
-   * Sends a request with the secret in its header, as the grant allows it. When the service answers 401, it is sent once
-   * more with another version, if one comes within 5 s. Rejects with `SECRET_NOT_GRANTED`, `SECRET_NOT_FOUND`,
-   * `SECRET_DENIED`, `SECRET_UNAVAILABLE`, `SECRET_RATE_LIMITED`, `MESSAGE_TOO_LARGE`, `FETCH_FAILED`, `ASK_TIMEOUT` after
-   * 30 s, `AGENT_STOPPED`, `RUNTIME_STOPPED` or the signal's reason.
+   * Sends a request with the secret in its header, as the grant allows it. When the service answers 401, the request
+   * is sent once more with another version, if one comes within 5 s. Rejects with `SECRET_NOT_GRANTED`,
+   * `SECRET_NOT_FOUND`, `SECRET_DENIED`, `SECRET_UNAVAILABLE`, `SECRET_RATE_LIMITED`, `MESSAGE_TOO_LARGE`,
+   * `FETCH_FAILED`, `ASK_TIMEOUT` after 30 s, `AGENT_STOPPED`, `RUNTIME_STOPPED` or the signal's reason.
    */
   fetch(caller: Caller, label: unknown, request: unknown, signal?: AbortSignal): Promise<FetchAnswer>;
-  /** The value itself, in memory of its own. Rejects as `fetch` does, as far as that goes. */
+  /** Resolves with the value itself, in memory of its own. Rejects as `fetch` does, as far as that applies. */
   reveal(caller: Caller, label: unknown): Promise<Uint8Array<ArrayBuffer>>;
-  /** What stands for the secret, in the version that is current; calls no provider. Rejects with `SECRET_NOT_GRANTED`. */
+  /**
+   * Resolves with the handle of the secret, in its current version; calls no provider. Rejects with
+   * `SECRET_NOT_GRANTED`.
+   */
   handle(caller: Caller, label: unknown): Promise<SecretHandle>;
   /**
-   * Brings in what the config grants: once, before any instance lives. Resolves when the required secrets are here.
+   * Fetches the secrets that the config grants: once, before any instance lives. Resolves when the required ones are
+   * here.
    * @throws {HoldfastError} naming every required secret that cannot be had, with the code of the first
    */
   prefetch(agents: readonly DeclaredGrants[]): Promise<void>;
   /**
-   * Fetches a secret that is in use now; settles when it is done, or with what is known within 5 s of the last time.
+   * Fetches a secret that is in use now. Settles when it is done, or with what is known within 5 s of the last time.
    * Rejects with the codes of `call`.
    */
   refresh(provider: string, id: string): Promise<void>;
   status(): SecretStatus[];
   /** The providers in use. */
   providers(): SecretProviderStatus[];
-  /** How often providers were called so far. */
+  /** How often providers have been called. */
   calls(): ProviderCalls;
   /** Ends all calls, overwrites all values, closes the providers. Idempotent; at most 2 s. */
   stop(): Promise<void>;
@@ -111,19 +118,21 @@ interface Holder extends Caller {
   readonly grants: ReadonlyMap<string, LiveGrant>;
   readonly notify: (event: SecretEvent) => void;
   readonly uses: Set<AbortController>;
-  /** Its incarnation lives. */
+  /** Whether its incarnation lives. */
   live: boolean;
 }
 
 /** Milliseconds for one call of a capability, and so for how long it keeps its version (DEFAULTS, rotation lease). */
 const capabilityDeadlineMs = 60_000;
-/** Milliseconds for a request with all its redirects and its second attempt, and for a value that is revealed. */
+/** Milliseconds for a request, with all its redirects and its second attempt, and for a reveal. */
 const fetchDeadlineMs = 30_000;
-/** Milliseconds for which an answer 401 is held back, in case that another version comes. */
+/** Milliseconds for which an answer 401 is held back in case another version comes. */
 const otherVersionMs = 5_000;
-/** Uses of one instance that run at one time: as many as Effect lets wait in a mailbox. Each holds a value and a timer. */
+/**
+ * The most uses of one instance at one time: as many as Effect lets wait in a mailbox. Each holds a value and a timer.
+ */
 const mostUses = 4_096;
-/** Milliseconds for what needs no provider. */
+/** Milliseconds for a use without a provider. */
 const handleDeadlineMs = 1_000;
 
 /**
@@ -161,7 +170,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   }
 
   function tell(holder: Holder, { grant, spec }: LiveGrant, { type, ...news }: SecretNews, at: number): void {
-    // The next incarnation is told where everything stands.
+    // An incarnation that follows is told where everything stands.
     if (!holder.live) return;
     const { label } = grant;
     const handle = handleOf(holder.address, label);
@@ -174,7 +183,10 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     );
   }
 
-  /** Tells one that continues where a secret stands, as soon as that is known; what it missed meanwhile is no matter. */
+  /**
+   * Tells an incarnation that continues where a secret stands, as soon as that is known; news that it missed do not
+   * matter.
+   */
   function greet(holder: Holder, live: LiveGrant): void {
     const greeting = (epoch: number, versionId: string, cause: SecretNews['cause'] = 'poll'): void =>
       tell(holder, live, { type: 'rotated', epoch, versionId, cause }, now());
@@ -188,12 +200,14 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     }
     if (epoch > 0 || trouble !== undefined) return;
     if (live.spec.ttlMs === 0) return;
-    // By the fetch that holding it has begun.
+    // Through the fetch that holding the secret has begun.
     const first = cache.need(live.spec, (answer) => answer.ok && greeting(answer.epoch, answer.versionId));
     first.catch(() => {});
   }
 
-  /** The reason is made for those alone who hear it: its stack costs more than all else of a spawn without secrets. */
+  /**
+   * The reason is made only for those that are told it: its stack costs more than all else of a spawn without secrets.
+   */
   function endUses(holder: Holder | undefined, reasonOf: (address: string) => HoldfastError): void {
     if (holder === undefined) return;
     holder.live = false;
@@ -227,7 +241,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     });
   }
 
-  /** The value of the grant, in the version that is current. */
+  /** The value of the grant, in its current version. */
   async function currentValue(live: LiveGrant, use: SecretUse): Promise<GrantedValue> {
     const held = await untilAborted(use.signal, () =>
       cache.need(live.spec, (answer) => {
@@ -239,7 +253,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     return held;
   }
 
-  /** The value in another version than that one, which a service has refused. */
+  /** The value in another version than the one that a service has refused. */
   async function otherValue(
     live: LiveGrant,
     use: SecretUse,
@@ -252,7 +266,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     return held;
   }
 
-  /** The same, if there is one soon. */
+  /** The value in another version, if there is one soon. */
   async function otherValueSoon(
     live: LiveGrant,
     use: SecretUse,
@@ -270,7 +284,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     }
   }
 
-  /** The scrubber looks for all secrets at once, in less time than the forms of one take to be made. */
+  /** The scrubber looks for all secrets at once, in less time than it takes to make the forms of one. */
   function mayCarry(found: unknown, key: string, versionId: string): boolean {
     return scrubber?.knows(key, versionId) !== true || scrubber.contains(found);
   }
@@ -399,7 +413,7 @@ function tooManyUses(address: string): HoldfastError {
   );
 }
 
-/** Whether it is the incarnation that was granted, where it was granted. */
+/** Whether the caller is the incarnation that was granted the secret, in the pool where it was granted. */
 function isSame(holder: Holder | undefined, { incarnation, pool }: Caller): boolean {
   return holder?.live === true && holder.incarnation === incarnation && holder.pool === pool;
 }

@@ -3,17 +3,18 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Prefetched, SecretsCache } from './values/cache.ts';
 import { liveGrants, grantedValue } from './grants.ts';
 
-/** An agent of the config and what it is granted. */
+/** An agent of the config, with its grants. */
 export interface DeclaredGrants {
   readonly name: string;
   readonly grants: readonly ResolvedGrant[];
 }
 
 /**
- * Brings in the secrets that a config grants, before anybody uses them. Resolves when the required ones are here; the
- * others come in the background, and those that cannot be had are one warning.
+ * Fetches the secrets that a config grants, before anybody uses them. Resolves when the required ones are here; the
+ * others come in the background, and one warning names those that cannot be had.
  *
- * @throws {HoldfastError} `CONFIG_INVALID` when a provider can never read what is granted, such as AWS without a region
+ * @throws {HoldfastError} `CONFIG_INVALID` when a provider can never read what is granted, such as AWS without a
+ * region
  * @throws {HoldfastError} naming every required secret that cannot be had, with the code of the first
  */
 export async function fetchDeclared(

@@ -54,28 +54,28 @@ export function grantedValue(
   );
 }
 
-/** What an instance wants to do with a secret. */
+/** The use of a secret that an instance asks for. */
 export interface AskedUse {
   readonly mode: 'capability' | 'inject' | 'reveal' | 'handle';
   readonly label: string;
-  /** With `capability`: its name. */
+  /** Only with `capability`: its name. */
   readonly capability?: string;
 }
 
-/** Whether a grant is for this; every grant is good for a handle. */
+/** Whether a grant allows the use; every grant allows a handle. */
 export function isGranted({ grant }: LiveGrant, { mode, capability }: AskedUse): boolean {
   if (mode === 'handle') return true;
   if (grant.mode !== mode) return false;
   return mode !== 'capability' || grant.capabilities.includes(capability ?? '');
 }
 
-/** How long a name from an agent's thread may be in an error. */
+/** The most characters of a name from an agent's thread in an error. */
 const quotedLength = 100;
 
 /**
- * The one answer to everything that is not granted: a label that does not exist or is another's, a grant of another mode,
- * a capability that is not listed or not registered, an incarnation that has ended. It follows from what was asked alone,
- * to the last byte and without a stack, because an agent must not learn which it was.
+ * The one answer to everything that is not granted: a label that does not exist or is another's, a grant of another
+ * mode, a capability that is not listed or not registered, an incarnation that has ended. It depends on the request
+ * alone, to the last byte and without a stack, because an agent must not learn which it was.
  */
 export function notGranted({ mode, label, capability = '' }: AskedUse): HoldfastError {
   const through = {

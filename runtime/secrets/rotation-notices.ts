@@ -2,15 +2,13 @@ import type { SecretEvent } from './secret-event.ts';
 
 /** News of secrets on their way to instances: at most two a handle, of its last change and of where it stands. */
 export interface RotationNotices {
-  /** Delivers soon; an event of the same handle and kind that has not gone out yet is replaced. */
+  /** Delivers the event soon; it replaces an event of the same handle and kind that has not gone out yet. */
   push(event: SecretEvent, notify: (event: SecretEvent) => void): void;
-  /** Forgets what has not gone out. */
+  /** Forgets events that have not gone out. */
   clear(): void;
 }
 
-/**
- * @param warn told when a listener throws: the others must still hear, and the secrets actor must go on
- */
+/** @param warn called when a listener throws: the other listeners must still hear, and the secrets actor must go on */
 export function createRotationNotices(warn: (message: string) => void): RotationNotices {
   const waiting = new Map<string, { event: SecretEvent; notify: (event: SecretEvent) => void }>();
 
@@ -29,7 +27,7 @@ export function createRotationNotices(warn: (message: string) => void): Rotation
   return {
     push(event, notify) {
       if (waiting.size === 0) queueMicrotask(flush);
-      // An agent must hear of a new version, too, when that is stale or gone again at once.
+      // An agent must hear of a new version even when that is stale or gone again at once.
       const slot = `${event.type === 'secret.rotated'} ${event.handle}`;
       const earlier = waiting.get(slot)?.event.previousVersionId;
       waiting.delete(slot);

@@ -13,14 +13,14 @@ export interface SecretHandle {
   readonly versionId?: string;
 }
 
-/** What handles and events call the secret of an instance. */
+/** The name that handles and events have for the secret of an instance. */
 export function handleOf(address: string, label: string): string {
   return `secret:${address}/${label}`;
 }
 
 /**
- * The label that an instance means, which it may name by a handle. A handle of another instance is no label of its own,
- * though the two may call different secrets the same.
+ * The label that an instance names, perhaps by a handle. A handle of another instance is no label of this one, though
+ * both may use the same label for different secrets.
  */
 export function labelOf(named: unknown, address: string): string {
   if (typeof named === 'string') return named;

@@ -3,22 +3,22 @@ import type { Audit, AuditRecord } from './audit.ts';
 import type { SecretsClock } from './values/secrets-clock.ts';
 import type { AskedUse } from './grants.ts';
 
-/** Who uses a secret: one incarnation of an instance, in its pool. */
+/** The user of a secret: one incarnation of an instance, in its pool. */
 export interface Caller {
   /** `agent/id` */
   readonly address: string;
   readonly incarnation: number;
-  /** The `threadId`. */
+  /** The `threadId` of the pool. */
   readonly pool: string;
 }
 
-/** One use of a secret, from when it is asked for until it is over. */
+/** One use of a secret, from the request until it is over. */
 export interface SecretUse {
-  /** Ends the use; its reason is what the caller gets. */
+  /** Ends the use; its reason is the caller's error. */
   readonly signal: AbortSignal;
   /** The version that is used, for the audit trail. */
   versionId: string | undefined;
-  /** What it is used through, for the audit trail. */
+  /** The capability or request by which it is used, for the audit trail. */
   through: string | undefined;
 }
 
@@ -26,17 +26,17 @@ export interface UseOptions {
   readonly caller: Caller;
   readonly asked: AskedUse;
   readonly clock: SecretsClock;
-  /** Undefined: nobody wants to know. */
+  /** Undefined: the use is not recorded. */
   readonly audit: Pick<Audit, 'record'> | undefined;
-  /** Milliseconds that it may take. */
+  /** The most milliseconds that the use may take. */
   readonly deadlineMs: number;
-  /** The caller gives up. */
+  /** Aborts when the caller gives up. */
   readonly signal: AbortSignal | undefined;
-  /** Its end has to be possible from elsewhere, as long as it runs. */
+  /** Registers the use while it runs, so that it can be ended from elsewhere. */
   readonly running: (ending: AbortController) => () => void;
 }
 
-/** Runs a use of a secret within its time, and has it recorded, however it ends. */
+/** Runs a use of a secret within its time, and records it, however it ends. */
 export async function useSecret<T>(options: UseOptions, run: (use: SecretUse) => Promise<T>): Promise<T> {
   const { caller, asked, clock, audit, deadlineMs, signal, running } = options;
   const ending = new AbortController();

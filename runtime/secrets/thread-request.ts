@@ -5,8 +5,8 @@ import { notGranted } from './grants.ts';
 import type { Caller } from './secret-use.ts';
 
 /**
- * What a thread asks for an instance. All of it comes from the thread, which is not to be believed: only the caller is what
- * the host itself knows.
+ * Handles a request of a thread for an instance. Everything in it comes from the thread, which is not believed; only
+ * the caller is known to the host itself.
  */
 export async function secretRequest(
   broker: SecretsBroker,
@@ -30,7 +30,7 @@ export async function secretRequest(
   }
 }
 
-/** It leaves the host: nothing of it stays behind here. */
+/** The value leaves the host, so nothing of it stays behind here. */
 function moving(value: Uint8Array<ArrayBuffer>): Uint8Array {
   return transfer(value, [value.buffer]);
 }

@@ -22,7 +22,7 @@ const NOT_PUBLIC_4: readonly (readonly [network: string, prefix: number])[] = [
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
 ];
-/** Within `2000::/3`, outside of which nothing is public: protocols (Teredo), documentation, 6to4. */
+/** Networks within `2000::/3`, outside of which nothing is public: protocols (Teredo), documentation, 6to4. */
 const NOT_PUBLIC_6: readonly (readonly [network: string, prefix: number])[] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -45,10 +45,10 @@ const maybePublic = blockList([
   ...EMBEDDING.map((head) => [`${head}0.0.0.0`, 96] as const),
 ]);
 
-/** Says to which addresses a connection may be made. */
+/** Decides to which addresses a connection may be made. */
 export type AddressGuard = (address: string) => boolean;
 
-/** Lets public addresses through, and those that are listed: addresses, and networks such as `10.0.0.0/8`. */
+/** Allows public addresses, and those that are listed: addresses, and networks such as `10.0.0.0/8`. */
 export function addressGuard(listed: readonly string[]): AddressGuard {
   const allowed = blockList(
     listed.map((written) => {
@@ -60,7 +60,7 @@ export function addressGuard(listed: readonly string[]): AddressGuard {
     (within(maybePublic, address) && !within(notPublic, address)) || within(allowed, address);
 }
 
-/** Lets nothing through but this machine itself. */
+/** Allows nothing but this machine itself. */
 export const loopbackGuard: AddressGuard = (address) => within(loopback, address);
 
 const loopback = blockList([
@@ -69,7 +69,7 @@ const loopback = blockList([
 ]);
 
 function within(list: BlockList, address: string): boolean {
-  // What comes after % says which interface an address is behind.
+  // The part after % names the interface of the address.
   const [bare = ''] = address.split('%');
   const family = isIP(bare);
   return family !== 0 && list.check(bare, family === 6 ? 'ipv6' : 'ipv4');

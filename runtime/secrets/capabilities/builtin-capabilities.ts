@@ -2,5 +2,5 @@ import type { Capability } from './capability.ts';
 import { signHmac } from './sign-hmac.ts';
 import { signJwt } from './sign-jwt.ts';
 
-/** The functions that are there without being passed to createRuntime; a grant lists them like any other. */
+/** The capabilities that exist without being passed to createRuntime; a grant lists them like any other. */
 export const builtinCapabilities: readonly Capability[] = [signHmac, signJwt];

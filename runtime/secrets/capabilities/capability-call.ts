@@ -9,14 +9,14 @@ export interface CapabilityRun {
   readonly instance: string;
   readonly incarnation: number;
   readonly label: string;
-  /** Its bytes are taken over: zeros when the call ends. */
+  /** The bytes are taken over, and are zeros when the call ends. */
   readonly held: GrantedValue;
-  /** Another version than that one, which the service refused; its bytes are taken over, too. */
+  /** Resolves with another version than the one that the service refused; its bytes are taken over, too. */
   readonly another: (refused: string) => Promise<GrantedValue>;
   readonly args: unknown;
-  /** Whether `found` may carry that version. Quicker than to look for it, and never wrong when it says no. */
+  /** Whether `found` may carry that version. Quicker than a search, and never wrong when it is false. */
   readonly mayCarry: (found: unknown, versionId: string) => boolean;
-  /** Ends the call; its reason is what the caller gets. */
+  /** Ends the call; its reason is the caller's error. */
   readonly signal: AbortSignal;
 }
 
@@ -34,7 +34,7 @@ export async function runCapability(run: CapabilityRun): Promise<unknown> {
     const opened = openSecret(label, value.versionId, value.bytes);
     values.push(value);
     closing.push(() => opened.close());
-    // Too late: whoever asked for it is gone.
+    // Too late: the caller is gone.
     if (over) opened.close();
     return opened.secret;
   };
@@ -64,7 +64,7 @@ export async function runCapability(run: CapabilityRun): Promise<unknown> {
   }
 }
 
-// Without a cause: the cause is what carries the value.
+// Without a cause, because the cause carries the value.
 function leaked(capability: string, label: string, what: 'result' | 'error'): HoldfastError {
   return new HoldfastError(
     'SECRET_DENIED',

@@ -1,4 +1,4 @@
-/** The version and the bytes that a grant stands for; the bytes are the caller's to overwrite. */
+/** The version and the bytes that a grant stands for; the caller overwrites the bytes. */
 export interface GrantedValue {
   readonly versionId: string;
   readonly bytes: Buffer;

@@ -2,7 +2,7 @@ import type { InjectRules } from '../../config/resolve.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import { isRefusedHeader, mayStandFor, readAlike } from './inject-headers.ts';
 
-/** What `secretFetch` is asked for, as a thread sent it: anything. */
+/** The request of `secretFetch`, as a thread sent it: it may be anything. */
 export interface FetchRequest {
   readonly url: string;
   readonly method?: string;
@@ -11,7 +11,7 @@ export interface FetchRequest {
   readonly as?: 'text' | 'bytes';
 }
 
-/** A request that its grant allows, with everything but the secret. */
+/** A request that its grant allows, complete but for the secret. */
 export interface CheckedRequest {
   readonly url: URL;
   readonly method: string;
@@ -23,14 +23,15 @@ export interface CheckedRequest {
 
 /** The largest body of a request, in bytes. */
 export const LARGEST_BODY = 1_048_576;
-/** The longest URL, and all headers together, in characters: what servers commonly take. */
+/** The longest URL, and the most of all headers together, in characters: limits that servers commonly have. */
 const LONGEST_URL = 8192;
 const LONGEST_HEADERS = 16_384;
 
 /**
  * Checks a request against the rules of its grant, before anything is fetched or sent.
  *
- * @throws {HoldfastError} `SECRET_DENIED` with everything that is wrong, or `MESSAGE_TOO_LARGE`. Says nothing of the rules.
+ * @throws {HoldfastError} `SECRET_DENIED` with everything that is wrong, or `MESSAGE_TOO_LARGE`. Says nothing of the
+ * rules.
  */
 export function checkRequest(asked: unknown, rules: InjectRules): CheckedRequest {
   const request = (asked ?? {}) as Partial<Record<keyof FetchRequest, unknown>>;
@@ -54,7 +55,7 @@ export function checkRequest(asked: unknown, rules: InjectRules): CheckedRequest
   return { url, method: method as string, headers, body, as: as as CheckedRequest['as'] };
 }
 
-/** Whether a request of these rules may go there: also asked of where a redirect leads. */
+/** Whether a request of these rules may go to the URL; also checked for the target of a redirect. */
 export function isAllowedUrl(url: URL, { origins, paths }: InjectRules): boolean {
   return (
     origins.includes(url.origin) &&
@@ -65,7 +66,8 @@ export function isAllowedUrl(url: URL, { origins, paths }: InjectRules): boolean
 }
 
 function checkUrl(asked: unknown, rules: InjectRules, problems: string[]): URL | undefined {
-  // A parser would drop some of these and read on: what was checked must be what was written.
+  // A parser would drop some of these characters and read on, and the URL that was checked must be the one that was
+  // written.
   if (typeof asked !== 'string' || asked.length > LONGEST_URL || /[\s\\\p{Cc}]/u.test(asked)) {
     problems.push(
       'the URL is not a text of at most 8192 characters without spaces, control characters and backslashes',
@@ -88,12 +90,12 @@ function checkUrl(asked: unknown, rules: InjectRules, problems: string[]): URL |
 }
 
 /**
- * What a server may take for a slash, a dot, a parameter or an end, after the URL was parsed: encoded once or twice, or in
- * more bytes than UTF-8 has for it.
+ * Sequences that a server may take for a slash, a dot, a parameter or an end after the URL was parsed: encoded once or
+ * twice, or in more bytes than UTF-8 has for it.
  */
 const AMBIGUOUS = /%(?:2f|5c|2e|3b|25|00|c[01]|e0%[89]|f0%8)|\/\.{1,2};/i;
 
-/** `path` is one that a URL has: normalised, with `.` and `..` resolved, also where they were written `%2e`. */
+/** Matches a path of a parsed URL: normalised, with `.` and `..` resolved, also where they were written `%2e`. */
 function matches(pattern: string, path: string): boolean {
   if (pattern === '/*') return true;
   if (!pattern.endsWith('/*')) return path === pattern;
@@ -139,7 +141,7 @@ function checkBody(
   try {
     json = JSON.stringify(asked);
   } catch {
-    // A cycle, a bigint.
+    // The value has a cycle or a bigint.
   }
   if (json === undefined)
     problems.push('the body is neither text, nor bytes, nor anything that JSON can hold');

@@ -11,7 +11,7 @@ import { checkRequest, isAllowedUrl, type CheckedRequest } from './inject-reques
 import { createRateLimit, type RateLimit } from '../../base/rate-limit.ts';
 import { createScrubber, type Scrubber } from '../scrub/scrubber.ts';
 
-/** What a service answered, without the secret. */
+/** The answer of a service, without the secret. */
 export interface FetchAnswer {
   readonly status: number;
   /** Names in lower case; several values of one name are joined by `, `. */
@@ -20,7 +20,7 @@ export interface FetchAnswer {
   readonly body: string | Uint8Array;
 }
 
-/** How the addresses of a host are found. */
+/** Finds the addresses of a host. */
 export type LookupAll = (
   hostname: string,
   options: LookupAllOptions,
@@ -31,7 +31,7 @@ export interface InjectorOptions {
   readonly now: () => number;
   /** Default: the system's. */
   readonly lookup?: LookupAll;
-  /** Certificates that are trusted besides, in PEM. For tests. */
+  /** Further certificates that are trusted, in PEM. For tests. */
   readonly ca?: string;
 }
 
@@ -43,10 +43,10 @@ export interface Injector {
    */
   check(asked: unknown, rules: InjectRules): CheckedRequest;
   /**
-   * Sends it with the secret and resolves with the answer, out of which the secret is taken. Follows no redirect to
-   * another origin or to what the rules do not allow, and at most three; such an answer is returned as it came.
-   * Overwrites the bytes of `held`. Rejects with `SECRET_DENIED`, `SECRET_UNAVAILABLE` (a value that no header can hold),
-   * `FETCH_FAILED`, `MESSAGE_TOO_LARGE`, or the signal's reason.
+   * Sends the request with the secret and resolves with the answer, without the secret. Follows at most three
+   * redirects, none of them to another origin or against the rules; an answer with any other redirect is returned as
+   * it came. Overwrites the bytes of `held`. Rejects with `SECRET_DENIED`, `SECRET_UNAVAILABLE` (a value that no
+   * header can hold), `FETCH_FAILED`, `MESSAGE_TOO_LARGE`, or the signal's reason.
    */
   send(
     request: CheckedRequest,
@@ -58,24 +58,24 @@ export interface Injector {
   close(): Promise<void>;
 }
 
-/** Milliseconds for a connection. */
+/** Milliseconds until a connection must stand. */
 const CONNECT_MS = 10_000;
-/** Connections to one host at one time, for one grant. */
+/** The most connections to one host at one time, for one grant. */
 const CONNECTIONS = 16;
 const REDIRECTS = 3;
 
-/** Answers that set something which serves as a credential from then on are not for the agent. */
+/** Headers that set a credential for later requests, which is not for the agent. */
 const KEPT_BACK = new Set(['set-cookie', 'set-cookie2', 'connection', 'keep-alive', 'transfer-encoding']);
 
 interface Route {
   readonly agent: Agent;
-  /** Knows the versions of the secret that were sent this way. */
+  /** Knows the versions of the secret that were sent on this route. */
   readonly scrubber: Scrubber;
 }
 
 export function createInjector({ now, lookup = systemLookup, ca }: InjectorOptions): Injector {
   const limits = new WeakMap<InjectRules, RateLimit>();
-  /** One for each grant: a connection that one may have is not for another. */
+  /** One for each grant, because a connection of one grant is not for another. */
   const routes = new Map<InjectRules, Promise<Route>>();
 
   function routeOf(rules: InjectRules): Promise<Route> {
@@ -100,11 +100,11 @@ export function createInjector({ now, lookup = systemLookup, ca }: InjectorOptio
     return made;
   }
 
-  /** Connects to nothing that the guard does not let through, and to the very address that it has seen. */
+  /** Connects only to addresses that the guard allows, and to the very address that it has checked. */
   function guarded(build: typeof buildConnector, guard: AddressGuard): buildConnector.connector {
     const checked: LookupFunction = (hostname, options, callback) => {
       lookup(hostname, { ...options, all: true }, (error, addresses) => {
-        // One that is refused among others is no accident.
+        // A refused address among others is no accident.
         const refused = error ?? (addresses.every(({ address }) => guard(address)) ? null : addressRefused());
         if (refused !== null) return callback(refused, []);
         const [first] = addresses;
@@ -115,7 +115,7 @@ export function createInjector({ now, lookup = systemLookup, ca }: InjectorOptio
     const connect = build({ timeout: CONNECT_MS, lookup: checked, ...(ca !== undefined && { ca }) });
     return (options, callback) => {
       const host = options.hostname.replace(/^\[(.*)\]$/, '$1');
-      // Nobody looks up what is an address already.
+      // An address needs no lookup, so the guard checks it here.
       if (isIP(host) !== 0 && !guard(host)) return callback(addressRefused(), null);
       connect({ ...options, hostname: host }, callback);
     };
@@ -167,7 +167,7 @@ export function createInjector({ now, lookup = systemLookup, ca }: InjectorOptio
   };
 }
 
-/** The value as a header has it: each byte a character. A string, which nobody can wipe. */
+/** The value as a header has it: each byte a character. A string cannot be wiped. */
 function headerText(bytes: Buffer): string {
   const text = bytes.toString('latin1');
   if (text !== '' && /^[\t\x20-\x7e\x80-\xff]*$/.test(text)) return text;
@@ -227,7 +227,7 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ['br', promisify(brotliDecompress)],
 ]);
 
-/** The body as it was before it was compressed: else nobody could find a secret in it. */
+/** The body as it was before compression, in which a secret could not be found. */
 async function decoded(
   body: Buffer,
   headers: Readonly<Record<string, string>>,
@@ -252,7 +252,7 @@ async function decoded(
   }
 }
 
-/** Where to go on, when the answer leads on to what the same rules allow. Only what has no body is sent again. */
+/** The target of a redirect, when the same rules allow it. Only a request without a body is sent again. */
 function redirectOf(
   answer: Answer,
   { method }: CheckedRequest,
@@ -272,7 +272,7 @@ function shown({ status, headers, body }: Answer, as: CheckedRequest['as'], scru
     scrubber.scrubText(name),
     scrubber.scrubText(value),
   ]);
-  // Each byte a character: whatever encoding a text is in, the bytes of the secret are found.
+  // Each byte becomes a character, so that the bytes of the secret are found in whatever encoding a text has.
   const text = body.toString('latin1');
   const scrubbed = scrubber.scrubText(text);
   const bytes = scrubbed === text ? body : Buffer.from(scrubbed, 'latin1');
@@ -283,7 +283,7 @@ function shown({ status, headers, body }: Answer, as: CheckedRequest['as'], scru
   };
 }
 
-/** An error of ours; that of the client may quote what it was given. */
+/** An error of Holdfast's own, because the client's error may quote what it was given. */
 function failed(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof HoldfastError) return error;

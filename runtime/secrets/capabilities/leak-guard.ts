@@ -3,19 +3,19 @@ import { findCarrier } from '../scrub/found-parts.ts';
 import { SHORTEST } from '../scrub/pattern-index.ts';
 import { readingsOf, type Wanted } from '../scrub/unescape.ts';
 
-/** Shorter values turn up by chance, so they are not looked for. */
+/** Shorter values turn up by chance, so they are not searched for. */
 export const shortestGuarded = SHORTEST;
 
 /**
  * Whether `found` carries the value anywhere ({@link findCarrier}), as itself or in one of its {@link encodings},
- * escaped, or encoded once more ({@link readingsOf}). What
- * cannot be walked (functions, proxies that throw) cannot be cloned to a thread either.
+ * escaped, or encoded once more ({@link readingsOf}). A part that cannot be walked (functions, proxies that throw)
+ * cannot be cloned to a thread either.
  */
 export function carriesValue(found: unknown, value: Buffer): boolean {
   if (value.length < shortestGuarded) return false;
   const forms = encodings(value);
   try {
-    // Both readings: a binary value that became text did so as UTF-8 or as latin1.
+    // In both readings, because a binary value became text either as UTF-8 or as latin1.
     const carriesAsItIs = (text: string): boolean =>
       text.length >= shortestGuarded / MOST_BYTES &&
       (carriesForm(Buffer.from(text, 'utf8'), forms) || carriesForm(Buffer.from(text, 'latin1'), forms));
@@ -32,7 +32,7 @@ export function carriesValue(found: unknown, value: Buffer): boolean {
 
 const anything: Wanted = { mayHave: () => true, hasSpace: true };
 
-/** Bytes of UTF-8 that one unit of a string may stand for. */
+/** The most bytes of UTF-8 that one unit of a string may stand for. */
 const MOST_BYTES = 3;
 
 function carriesForm(bytes: Buffer, forms: readonly Buffer[]): boolean {

@@ -20,10 +20,10 @@ export interface Secret {
   use<T>(fn: (value: Buffer) => T | Promise<T>): Promise<T>;
 }
 
-/** A secret and the end of it. */
+/** An open secret and the way to end it. */
 export interface OpenSecret {
   readonly secret: Secret;
-  /** Overwrites the bytes with zeros. A `use` that is running keeps its copy until it is done. */
+  /** Overwrites the bytes with zeros. A running `use` keeps its copy until it is done. */
   close(): void;
 }
 
@@ -81,7 +81,7 @@ export function openSecret(label: string, versionId: string, bytes: Buffer): Ope
   const secret = new HostSecret(label, versionId);
   const entry: Held = { bytes };
   held.set(secret, entry);
-  // Else a clone would silently be an empty object where the author believed to pass a secret.
+  // Without this, a clone would silently be an empty object where the author believed to pass a secret.
   workerThreads.markAsUncloneable?.(secret);
   return {
     secret,

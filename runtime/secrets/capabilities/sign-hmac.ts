@@ -21,9 +21,9 @@ export const signHmac = defineCapability('sign.hmac', (secret, given) => {
   if (!isData) args.problem('data is neither a text nor bytes');
   args.check();
   return secret.use((key) => {
-    // Anybody could make that signature.
+    // With an empty key anybody could make that signature.
     if (key.length === 0) throw new TypeError('sign.hmac: the secret is empty');
-    // Bytes as they are would take Node 24 five times as long.
+    // A key of plain bytes would take Node 24 five times as long.
     return createHmac(algorithm, createSecretKey(key))
       .update(data as string | Uint8Array)
       .digest(encoding);

@@ -23,12 +23,12 @@ const ALGORITHMS = [
   ...(['ES256', 'ES384', 'ES512', 'EdDSA'] as const),
 ] as const;
 const KEYS = ['alg', 'claims', 'expiresInSeconds', 'issuer', 'subject', 'audience', 'kid'];
-/** Bytes of a key: no less than the hash gives (RFC 7518, 3.2). */
+/** The fewest bytes of a key: no less than the hash gives (RFC 7518, 3.2). */
 const SHORTEST_KEY: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 };
-/** A token is shown to others; one that lasts longer is a secret of its own. */
+/** A token is shown to others; one that lasted longer would be a secret of its own. */
 const LONGEST_SECONDS = 3600;
 const USUAL_SECONDS = 300;
-/** Claims in JSON, in characters: more does not fit a header of a request. */
+/** The most characters of claims in JSON: more does not fit a header of a request. */
 const LARGEST_CLAIMS = 8192;
 
 /** A signed token (JWS, compact), with `iat` and `exp`. */
@@ -58,7 +58,7 @@ export const signJwt = defineCapability('sign.jwt', async (secret, given) => {
     try {
       return await token.sign(key);
     } catch {
-      // Its own message may say too much of the key.
+      // The error's own message may reveal too much of the key.
       throw unfit(alg);
     }
   });
@@ -74,7 +74,7 @@ function claimsOf(args: SigningArgs): Readonly<Record<string, unknown>> {
   try {
     json = JSON.stringify(claims);
   } catch {
-    // A cycle, a bigint.
+    // The claims have a cycle or a bigint.
   }
   if (json === undefined || json.length > LARGEST_CLAIMS) {
     args.problem(`claims does not fit into JSON of at most ${LARGEST_CLAIMS} characters`);
@@ -104,7 +104,7 @@ function sharedKey(bytes: Buffer, alg: string): Uint8Array {
       `sign.jwt: the secret is too short for ${alg}, which takes ${shortest} bytes or more`,
     );
   }
-  // With a public key for a key anybody could sign.
+  // With a public key as the HMAC key anybody could sign.
   if (bytes.includes('-----BEGIN ')) throw unfit(alg);
   return bytes;
 }

@@ -1,4 +1,4 @@
-/** What a capability was given, key by key; it comes from a thread and may be anything. */
+/** The arguments of a capability, read key by key; they come from a thread and may be anything. */
 export class SigningArgs {
   readonly #capability: string;
   readonly #given: Readonly<Record<string, unknown>>;
@@ -39,7 +39,7 @@ export class SigningArgs {
     return undefined;
   }
 
-  /** @throws {TypeError} with all problems, if there are any */
+  /** @throws {TypeError} naming all problems, if there are any */
   check(): void {
     if (this.#problems.length > 0) throw new TypeError(`${this.#capability}: ${this.#problems.join('; ')}`);
   }

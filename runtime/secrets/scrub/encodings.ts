@@ -5,7 +5,10 @@ const base64UrlAlphabet = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 const lowerHex = Buffer.from('0123456789abcdef');
 const upperHex = Buffer.from('0123456789ABCDEF');
 
-/** What programs write between the bytes of a list in hex: `<Buffer 77 4a>`, which is `77+4a` in a form, `77:4a`, `77-4a`, `0x77, 0x4a`. */
+/**
+ * Separators that programs write between the bytes of a list in hex: `<Buffer 77 4a>`, which is `77+4a` in a form,
+ * `77:4a`, `77-4a`, `0x77, 0x4a`.
+ */
 const hexLists = [
   [' ', ''],
   [':', ''],
@@ -17,13 +20,14 @@ const hexLists = [
   [',', '0x'],
   [', ', '0x'],
 ].map(([between = '', before = '']) => ({ between: Buffer.from(between), before: Buffer.from(before) }));
-/** Bytes that Node prints of a buffer. */
+/** The bytes that Node prints of a buffer. */
 const PRINTED = 50;
 
 /**
- * The forms in which a value may turn up in text, as bytes: itself, hex, base64 wherever in a longer text the value may
- * begin, and a list of its bytes in hex or decimal. Each as it is: what is escaped is read without its escapes first
- * (`unescape.ts`). Bytes and not strings, because strings could not be wiped afterwards. Each form once.
+ * The forms in which a value may turn up in text, as bytes: itself, hex, base64 at any place in a longer text where
+ * the value may begin, and a list of its bytes in hex or decimal. Escapes are not among them: an escaped text is first
+ * read without its escapes (`unescape.ts`). Bytes and not strings, because strings could not be wiped afterwards. Each
+ * form once.
  */
 export function encodings(value: Buffer): Buffer[] {
   const forms = [privateCopy(value), decimals(value, Buffer.from(',')), decimals(value, Buffer.from(', '))];
@@ -85,13 +89,13 @@ function hexList(
     for (let i = 0; i < before.length; i += 1) out[to++] = before[i] ?? 0;
     out[to++] = digits[byte >> 4] ?? 0;
     out[to++] = digits[byte & 15] ?? 0;
-    // Not after the last: there is no room for it.
+    // Not after the last byte, where there is no room for it.
     for (let i = 0; i < between.length && to < out.length; i += 1) out[to++] = between[i] ?? 0;
   }
   return out;
 }
 
-/** As JSON has the bytes of a buffer. */
+/** A list as JSON has the bytes of a buffer. */
 function decimals(value: Buffer, between: Buffer): Buffer {
   const all = Buffer.allocUnsafeSlow(value.length * (3 + between.length));
   let to = 0;

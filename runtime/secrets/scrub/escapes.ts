@@ -1,7 +1,7 @@
 /** The ways in which programs write a character so that another format takes it. */
 export type EscapeKind = 'percent' | 'backslash' | 'entity' | 'apostrophe' | 'quote';
 
-/** What an escape of the kind begins with. */
+/** The first character of an escape of each kind. */
 export const markOf: Readonly<Record<EscapeKind, string>> = {
   percent: '%',
   backslash: '\\',
@@ -10,7 +10,7 @@ export const markOf: Readonly<Record<EscapeKind, string>> = {
   quote: '"',
 };
 
-/** Bits of the length in what {@link escapeAt} gives. */
+/** The bits that the length takes in a result of {@link escapeAt}. */
 const LENGTH_BITS = 7;
 
 /** The code point that an escape stands for. */
@@ -18,7 +18,7 @@ export function codeOf(escape: number): number {
   return escape >> LENGTH_BITS;
 }
 
-/** Characters of an escape. */
+/** The number of characters of an escape. */
 export function lengthOf(escape: number): number {
   return escape & ((1 << LENGTH_BITS) - 1);
 }
@@ -28,8 +28,8 @@ function escapeOf(code: number, length: number): number {
 }
 
 /**
- * The escape that begins at `at`, where its mark stands ({@link codeOf}, {@link lengthOf}); 0 when there is none. A number,
- * because texts have many of them.
+ * The escape that begins at `at`, where its mark stands ({@link codeOf}, {@link lengthOf}); 0 when there is none. A
+ * number, because texts have many of them.
  */
 export function escapeAt(kind: EscapeKind, text: string, at: number): number {
   if (kind === 'percent') return percentAt(text, at);
@@ -37,7 +37,7 @@ export function escapeAt(kind: EscapeKind, text: string, at: number): number {
   return kind === 'entity' ? entityAt(text, at) : quoteAt(text, at, markOf[kind]);
 }
 
-/** A quote that is doubled, as SQL, YAML and CSV have it; an apostrophe as shells have it in apostrophes: `'\''`, `'"'"'`. */
+/** A doubled quote, as in SQL, YAML and CSV; an apostrophe as shells write it within apostrophes: `'\''`, `'"'"'`. */
 function quoteAt(text: string, at: number, quote: string): number {
   const code = quote.charCodeAt(0);
   if (text[at + 1] === quote) return escapeOf(code, 2);
@@ -55,8 +55,8 @@ function percentAt(text: string, at: number): number {
 }
 
 /**
- * Of JSON, JavaScript, Python, Go, C and shells: `\n`, `\/`, `\x2b`, `\u002b`, `\u{2b}`, `\U0000002b`, `\053`. What else
- * follows a backslash stands for itself.
+ * An escape of JSON, JavaScript, Python, Go, C or a shell: `\n`, `\/`, `\x2b`, `\u002b`, `\u{2b}`, `\U0000002b`,
+ * `\053`. Any other character after a backslash stands for itself.
  */
 function backslashAt(text: string, at: number): number {
   const next = text.charCodeAt(at + 1);
@@ -79,7 +79,10 @@ function backslashAt(text: string, at: number): number {
   return escapeOf(next, 2);
 }
 
-/** Characters between two lines of a text that is shown in several, as Node does in an object: `' +` and, indented, `'`. */
+/**
+ * The characters between two lines of a text that is shown in several, as Node shows one in an object: `' +` and,
+ * indented, `'`.
+ */
 function foldAt(text: string, at: number): number {
   const quote = text.charCodeAt(at);
   if ((quote !== 0x27 && quote !== 0x22 && quote !== 0x60) || !text.startsWith(' +\n', at + 1)) return 0;
@@ -88,13 +91,13 @@ function foldAt(text: string, at: number): number {
   return text.charCodeAt(end) === quote ? end + 1 - at : 0;
 }
 
-/** `&#43;`, `&#x2B;`, and the names that HTML has for ASCII and Latin-1. */
+/** `&#43;`, `&#x2B;`, and HTML's names for ASCII and Latin-1. */
 function entityAt(text: string, at: number): number {
   if (text[at + 1] === '#') {
     const isHex = text[at + 2] === 'x' || text[at + 2] === 'X';
     return isHex ? digitsAt(text, at, at + 3, ';', 16) : digitsAt(text, at, at + 2, ';', 10);
   }
-  // No further than a name goes: there may be many ampersands, and no semicolon.
+  // No further than a name goes, because there may be many ampersands and no semicolon.
   const near = text.slice(at + 1, at + 2 + LONGEST_NAME);
   const length = near.indexOf(';');
   const code = length < 0 ? undefined : names.get(near.slice(0, length));
@@ -114,7 +117,7 @@ function digitsAt(text: string, at: number, from: number, close: string, radix: 
   return 0;
 }
 
-/** Exactly `count` hex digits; -1 when they are not there. */
+/** Exactly `count` hex digits; -1 when there are fewer. */
 function hexAt(text: string, at: number, count: number): number {
   let code = 0;
   for (let i = at; i < at + count; i += 1) {
@@ -138,10 +141,10 @@ function isU(unit: number): boolean {
 
 const [LF, ZERO, U, BIG_U, X] = [0x0a, 0x30, 0x75, 0x55, 0x78];
 const LAST_CODE = 0x10ffff;
-/** Characters of an escape; nobody needs as many. */
+/** The most characters of an escape; no real one needs as many. */
 const LONGEST = 1 << LENGTH_BITS;
 
-/** By letter. */
+/** Indexed by letter. */
 const shortEscapes = new Uint8Array(128);
 for (const [letter, code] of Object.entries({ a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, e: 27 }))
   shortEscapes[letter.charCodeAt(0)] = code;

@@ -1,23 +1,24 @@
 import { isStringObject } from 'node:util/types';
 
-/** Where something stands in a value: keys from the root. */
+/** The place of a part in a value: keys from the root. */
 export type PathTo = readonly string[];
 
-/** Whether a text has what is looked for. Bytes come as latin1 text, so that each is one character. */
+/** Whether a text carries a value that is searched for. Bytes come as latin1 text, so that each is one character. */
 export type Carries = (text: string) => boolean;
 
 /**
- * The path to the first thing in `root` that carries what is looked for: strings, keys, bytes, big numbers, arrays, maps,
- * sets, errors with all they hold, objects with all their own enumerable fields, and what `toJSON` makes of those that
- * have one. Undefined when nothing does. What throws when it is read is passed over. Reads only; getters run.
+ * The path to the first part of `root` that carries a searched value; undefined when none does. Searches strings,
+ * keys, bytes, big numbers, arrays, maps, sets, errors with everything they hold, objects with all their own
+ * enumerable fields, and the results of `toJSON`. A part that throws when it is read is passed over. Reads only;
+ * getters run.
  */
 export function findCarrier(root: unknown, carries: Carries): PathTo | undefined {
-  // Not recursive: a value may be nested deeper than the stack.
+  // Iterative, because a value may be nested deeper than the stack.
   const open: Place[] = [{ found: root, key: '', from: undefined }];
   const seen = new Set<unknown>();
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
     const { found } = place;
-    // Getters may make new objects for ever. What cannot be searched is not to pass.
+    // Getters may make new objects for ever, and a value that cannot be searched must not pass.
     if (seen.size > MOST_OBJECTS) return [];
     const text = textOf(found);
     if (text !== undefined) {
@@ -34,7 +35,7 @@ export function findCarrier(root: unknown, carries: Carries): PathTo | undefined
   return undefined;
 }
 
-/** Objects in one value: far beyond what structured clone takes in a second. */
+/** The most objects in one value: far beyond what structured clone takes in a second. */
 const MOST_OBJECTS = 2_000_000;
 
 interface Place {
@@ -49,7 +50,7 @@ function pathTo(place: Place): PathTo {
   return path.toReversed();
 }
 
-/** What a part without parts of its own shows when it is printed; undefined for all others. */
+/** The text that a part without parts of its own shows when it is printed; undefined for all others. */
 export function textOf(found: unknown): string | undefined {
   if (typeof found === 'string') return found;
   if (typeof found === 'number' || typeof found === 'bigint') return String(found);
@@ -68,14 +69,14 @@ function latin1(memory: ArrayBufferLike, ...place: readonly [number?, number?]):
   return Buffer.from(memory, ...place).toString('latin1');
 }
 
-/** Key and part of everything that belongs to an object; keys that are part of no path are undefined. */
+/** The key and part of everything that belongs to an object; a key that belongs to no path is undefined. */
 type Parts = Iterable<readonly [string | undefined, unknown]>;
 
 function* readable(found: object): Parts {
   try {
     yield* partsOf(found);
   } catch {
-    // A proxy or an iterator that throws: nobody who prints it gets further.
+    // A proxy or an iterator threw; whoever prints it gets no further either.
   }
 }
 
@@ -115,12 +116,12 @@ interface HasToJson {
   toJSON(): unknown;
 }
 
-/** A URL for example, whose text is in no field. */
+/** Some objects hold their text in no field, such as a URL. */
 export function hasToJson(found: object): found is HasToJson {
   return typeof read(found, 'toJSON') === 'function';
 }
 
-/** Undefined when it throws. */
+/** Undefined when `toJSON` throws. */
 export function jsonOf(found: HasToJson): unknown {
   try {
     return found.toJSON();

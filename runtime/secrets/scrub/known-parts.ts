@@ -2,13 +2,13 @@ import { jsonField } from '../values/json-field.ts';
 import { SHORTEST } from './pattern-index.ts';
 import { privateCopy } from '../values/vault.ts';
 
-/** Which fields of a secret agents are granted; undefined stands for the whole of it. */
+/** The fields of a secret that agents are granted; undefined stands for the whole secret. */
 export type Granted = ReadonlySet<string | undefined>;
 
 /**
- * What of a value must not be seen: the whole; of a JSON document the granted fields, or each of its strings when the
- * whole is granted or nobody said what is; of private keys each line, since a printer may break between them. Copies in
- * memory of their own, for the caller to wipe. What is shorter than eight bytes is left out.
+ * The parts of a value that must not be seen: the whole; of a JSON document the granted fields, or each of its strings
+ * when the whole is granted or no grant is known; of private keys each line, since a printer may break between them.
+ * Each part is a copy in memory of its own, for the caller to wipe. Parts shorter than eight bytes are left out.
  */
 export function knownParts(bytes: Buffer, granted: Granted): Buffer[] {
   const parts = [privateCopy(bytes)];
@@ -16,14 +16,14 @@ export function knownParts(bytes: Buffer, granted: Granted): Buffer[] {
   if (granted.size === 0 || granted.has(undefined)) parts.push(...stringsOf(text));
   for (const key of granted) {
     const field = key === undefined ? undefined : jsonField(bytes, key);
-    // A field may be an object, of which an agent that has it can tell each part.
+    // A field may be an object, and an agent that has it can reveal each part.
     if (field !== undefined) parts.push(field, ...stringsOf(field.toString('utf8')));
   }
   parts.push(...parts.flatMap((part) => keyLines(part.toString('latin1'))));
   return parts.filter((part) => part.length >= SHORTEST);
 }
 
-/** Each string in a JSON document, but for its keys. */
+/** The strings in a JSON document, without its keys. */
 function stringsOf(text: string): Buffer[] {
   if (!/^\s*[[{]/.test(text)) return [];
   const found: Buffer[] = [];
@@ -33,13 +33,13 @@ function stringsOf(text: string): Buffer[] {
       return value;
     });
   } catch {
-    // Not JSON. The parser's message quotes the text.
+    // Not JSON; nothing is rethrown, because the parser's message quotes the text.
   }
   return found;
 }
 
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----([\s\S]*?)-----END/g;
-/** Characters of a line that may not be of another key as well. */
+/** The fewest characters of a line that cannot be of another key as well. */
 const TELLING_LINE = 32;
 
 function keyLines(text: string): Buffer[] {

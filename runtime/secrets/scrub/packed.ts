@@ -2,22 +2,24 @@ import { isUtf8 } from 'node:buffer';
 import { SHORTEST } from './pattern-index.ts';
 import type { Reading } from './reading.ts';
 
-/** Base64 in either alphabet, in lines or not. Twelve characters stand for nine bytes. */
+/** Base64 in either alphabet, broken into lines or not. Twelve characters stand for nine bytes. */
 const RUN = /[\w+/-]{12,}(?:\r?\n[\w+/-]+)*/g;
 const HEX = /[0-9A-Fa-f]{16,}/g;
-/** Bytes of a buffer as programs print them. What stands before them may look like one. */
+/** The bytes of a buffer as programs print them. The text before them may look like a byte. */
 const LIST = /(?:0x)?[0-9A-Fa-f]{1,3}(?:[\s:,-]+(?:0x)?[0-9A-Fa-f]{1,3}){7,}/g;
 const ITEM = /(?:0x)?([0-9A-Fa-f]+)/g;
-/** The same as JSON has a typed array: `"0":119,"1":74`. */
+/** The bytes of a typed array as JSON has it: `"0":119,"1":74`. */
 const FIELDS = /"\d+":\s*\d{1,3}(?:,\s*"\d+":\s*\d{1,3}){7,}/g;
 const FIELD = /(?<=:\s*)(\d+)/g;
 
-/** What stands in a text as base64, hex or a list of bytes, each as a text in which every byte is a unit. */
+/**
+ * The parts of a text that are base64, hex or a list of bytes, each unpacked to a text in which every byte is a unit.
+ */
 export function* packedIn(under: Reading): Generator<Reading> {
   yield* listsIn(under);
   for (const { 0: run, index } of under.text.matchAll(RUN)) {
     const [digits, places] = run.includes('\n') ? withoutBreaks(run) : [run, undefined];
-    // It may begin anywhere in what looks like a part of it.
+    // The packed text may begin anywhere in what looks like a part of it.
     for (let skipped = 0; skipped < 4; skipped += 1) {
       const sourceOf = (digit: number): number => index + (places?.[skipped + digit] ?? skipped + digit);
       yield packed(under, Buffer.from(digits.slice(skipped), 'base64'), 6, sourceOf);
@@ -32,20 +34,23 @@ export function* packedIn(under: Reading): Generator<Reading> {
   }
 }
 
-/** Whether {@link listsIn} may find what is no form of a value: in lines, in columns, with the number of each byte. Cheap. */
+/**
+ * Whether {@link listsIn} may find a list that is no form of a value: in lines, in columns, with the number of each
+ * byte. Cheap.
+ */
 export function hasLists(text: string): boolean {
   return text.includes(',') && (text.includes('\n') || text.includes(',  ') || text.includes('"1":'));
 }
 
-/** A list of which {@link hasLists} is true when the text has been read without its escapes. */
+/** A list for which {@link hasLists} is true once the text has been read without its escapes. */
 const ESCAPED_LIST = /(?:,|%2C)(?:\\[nr]|%0[AD])|1(?:\\"|\\u0022|""|%22|&quot;|&#34;|&#x22;)(?::|%3A)/i;
 
-/** The same of a text that is written in escapes. */
+/** Like {@link hasLists}, for a text that is written in escapes. */
 export function hasEscapedLists(text: string): boolean {
   return ESCAPED_LIST.test(text);
 }
 
-/** What stands in a text as a list of bytes, each as a text in which every byte is a unit. */
+/** The lists of bytes in a text, each as a text in which every byte is a unit. */
 export function* listsIn(under: Reading): Generator<Reading> {
   for (const { 0: list, index } of under.text.matchAll(LIST)) {
     const items = itemsIn(list, index, ITEM);
@@ -75,7 +80,7 @@ function decimal({ digits }: Item): number {
   return /^\d+$/.test(digits) ? Number(digits) : NaN;
 }
 
-/** Each run of items that are bytes: a word or a number beside the list is none, and costs none of it. */
+/** Each run of items that are bytes. A word or a number beside the list is not part of it, and takes no byte away. */
 function* bytesOf(
   under: Reading,
   items: readonly Item[],
@@ -99,7 +104,7 @@ function* bytesOf(
   }
 }
 
-/** Whether it may be text, in which more may be packed or escaped. */
+/** Whether the unpacked bytes may be text, in which more may be packed or escaped. */
 export function isText(packed: string): boolean {
   // oxlint-disable-next-line no-control-regex -- what no text has
   return !/[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(packed) && isUtf8(Buffer.from(packed, 'latin1'));
@@ -121,7 +126,7 @@ function packed(
   };
 }
 
-/** Also where each character stood. */
+/** Also returns the place of each character. */
 function withoutBreaks(run: string): [digits: string, places: Uint32Array] {
   const places = new Uint32Array(run.length);
   let count = 0;

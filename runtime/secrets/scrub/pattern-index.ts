@@ -1,10 +1,10 @@
-/** Units of the shortest pattern; shorter ones turn up by chance. */
+/** The units of the shortest pattern; shorter values turn up by chance. */
 export const SHORTEST = 8;
-/** Units that one look at the filter takes. */
+/** The units that one look at the filter takes. */
 const GRAM = 3;
-/** How far a window moves whose end begins no pattern. */
+/** The distance that a window moves whose end begins no pattern. */
 const FARTHEST = SHORTEST - GRAM + 1;
-/** 256 KB of filter at most: it stays in a processor's cache. */
+/** At most 256 KB of filter, which stay in a processor's cache. */
 const MOST_FILTER_BITS = 18;
 
 /** A place in a text. */
@@ -15,9 +15,9 @@ export interface Span {
 }
 
 /**
- * Finds any of many patterns in one pass over a text (Wu and Manber 1994). A filter of three-unit grams says how far the
- * window of eight units may move on, which mostly is six; where it may not, a table of eight-unit prefixes names the
- * candidates. Patterns and tables are typed arrays, so that a heap snapshot shows none of them.
+ * Finds any of many patterns in one pass over a text (Wu and Manber 1994). A filter of three-unit grams says how far
+ * the window of eight units may move on, which mostly is six; where it may not, a table of eight-unit prefixes names
+ * the candidates. Patterns and tables are typed arrays, so that a heap snapshot shows none of them.
  */
 export class PatternIndex {
   readonly #patterns: readonly Uint16Array[];
@@ -27,12 +27,15 @@ export class PatternIndex {
   readonly #heads: Int32Array;
   readonly #next: Int32Array;
   readonly #hashes: Int32Array;
-  /** By unit: it stands in a pattern. All units that do not fit are one. */
+  /** Whether a unit stands in a pattern. All units that do not fit share one place. */
   readonly #units = new Uint8Array(0x101);
-  /** A pattern that is looked for as it is has a space. */
+  /** Whether a pattern that is searched for as it is has a space. */
   readonly hasSpace: boolean;
 
-  /** Each pattern has eight UTF-16 units or more. One of which `toTheEnd` is true reaches to the end of the text. */
+  /**
+   * Each pattern has eight UTF-16 units or more. A pattern for which `toTheEnd` is true reaches to the end of the
+   * text.
+   */
   constructor(
     patterns: readonly Uint16Array[],
     toTheEnd: (pattern: Uint16Array) => boolean = () => false,

@@ -1,8 +1,8 @@
 import type { Span } from './pattern-index.ts';
 
-/** A text as it reads without its escapes, and where in the text that was given what it says stands. */
+/** A text as it reads without its escapes, with the way back to places in the given text. */
 export interface Reading {
   readonly text: string;
-  /** The place in the given text that a place in this one comes from, with all of each escape in it. */
+  /** The span of the given text that a span of this one comes from, with every escape in it complete. */
   toSource(span: Span): Span;
 }

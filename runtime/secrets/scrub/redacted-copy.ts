@@ -1,6 +1,6 @@
 import { findCarrier, hasToJson, jsonOf, ownKeys, read, textOf, type Carries } from './found-parts.ts';
 
-/** Stands where a value stood. Says neither how long it was nor which. */
+/** The mark in place of a value. It tells neither the length of the value nor which it was. */
 export const REDACTED = '<redacted:secret>';
 
 export interface Redaction {
@@ -9,13 +9,14 @@ export interface Redaction {
   readonly carries: Carries;
 }
 
-/** Levels that are copied; what carries a value further down goes as a whole. */
+/** The most levels that are copied; a part further down that carries a value is replaced as a whole. */
 const DEEPEST = 200;
 
 /**
  * A copy of `root` without values; parts that carry none are the same as before. Errors keep their class, stack, cause
- * and fields, other objects their class and own enumerable fields. Bytes, patterns and whatever shows its text by other
- * means go as a whole, and an object with a `toJSON` that would tell becomes what that gives.
+ * and fields, other objects their class and own enumerable fields. Bytes, patterns and objects that show their text by
+ * other means are replaced as a whole, and an object whose `toJSON` would reveal a value becomes the result of that,
+ * scrubbed.
  */
 export function redactedCopy(root: unknown, { scrubText, carries }: Redaction): unknown {
   const copies = new Map<object, unknown>();
@@ -60,7 +61,7 @@ export function redactedCopy(root: unknown, { scrubText, carries }: Redaction): 
     for (const key of ownKeys(found)) {
       const value = copy(read(found, key), level + 1);
       const enumerable = Object.prototype.propertyIsEnumerable.call(found, key);
-      // The class tells it.
+      // The class supplies it.
       if (key === 'name' && !Object.hasOwn(found, key) && value === read(found, key)) continue;
       define(made, keyCopy(key), { value, enumerable, writable: true, configurable: true });
     }
@@ -75,7 +76,7 @@ export function redactedCopy(root: unknown, { scrubText, carries }: Redaction): 
   try {
     return copy(root, 0);
   } catch {
-    // A proxy that throws. It carries a value, so it is not shown.
+    // A proxy threw. It carries a value, so it is not shown.
     return REDACTED;
   }
 }
@@ -84,7 +85,7 @@ export function redactedCopy(root: unknown, { scrubText, carries }: Redaction): 
 function empty(found: object): object {
   if (Array.isArray(found)) {
     const list: unknown[] = [];
-    // Holes stay holes: there may be four thousand million.
+    // Holes stay holes, because there may be four thousand million.
     list.length = found.length;
     return list;
   }
@@ -98,6 +99,6 @@ function define(made: object, key: string | symbol, descriptor: PropertyDescript
   try {
     Object.defineProperty(made, key, descriptor);
   } catch {
-    // A class that fixes it: then it is not shown.
+    // A class that fixes the field: the field is not shown.
   }
 }

@@ -11,65 +11,71 @@ import type { Reading } from './reading.ts';
 import { privateCopy } from '../values/vault.ts';
 
 /**
- * Knows the values of secrets, and takes them out of what leaves the runtime: each occurrence of one, as itself, base64,
- * base64url, hex or a list of bytes, and each of these in escapes of URLs, JSON, program texts or HTML, up to three in each
- * other, becomes `<redacted:secret>`. Without secrets it costs one branch. It does not know parts of a value, other
- * encodings, or values shorter than 8 bytes.
+ * The scrubber: knows the values of secrets, and takes them out of what leaves the runtime. Each occurrence of one, as
+ * itself, base64, base64url, hex or a list of bytes, and each of these in escapes of URLs, JSON, program texts or
+ * HTML, up to three in each other, becomes `<redacted:secret>`. Without secrets it costs one branch. It does not know
+ * parts of a value, other encodings, or values shorter than 8 bytes.
  *
- * It holds what it looks for: bytes in memory of their own, which are zeros when they go.
+ * It holds its patterns as bytes in memory of their own, which are overwritten with zeros when they go.
  */
 export interface Scrubber extends Scrubbing {
   /**
-   * A value has come into the host; `bytes` stay the caller's. It is looked for as long as it is held
-   * ({@link Scrubber.hold}), and 24 h more.
+   * A value has come into the host; `bytes` stay the caller's. The value is searched for while it is held ({@link
+   * Scrubber.hold}), and 24 h more.
    */
   learn(key: string, versionId: string, bytes: Uint8Array): void;
-  /** A grant is for that field of the secret, or for the whole of it: that is what must not be seen. */
+  /** A grant is for that field of the secret, or for the whole of it, which must not be seen from then on. */
   cover(key: string, jsonKey: string | undefined): void;
   /**
-   * These versions of a secret are held now, and no others. Whoever had one of those may still have it: they are old from
-   * now on, and looked for during 24 h more, at most the last eight of them.
+   * These versions of a secret are held now, and no others. A version that is held no longer may still be in use
+   * somewhere: it is old from now on, and searched for during 24 h more; at most the last eight old versions are.
    */
   hold(key: string, versionIds: readonly string[]): void;
-  /** Wipes everything. Nothing is known, and nothing is learned, after that. */
+  /** Wipes everything. After that nothing is known, and nothing is learned. */
   close(): void;
   contains(found: unknown): boolean;
-  /** Whether that version is looked for. */
+  /** Whether that version is searched for. */
   knows(key: string, versionId: string): boolean;
-  /** Where the first value stands in `found`, itself without values; undefined when there is none. */
+  /** The path to the first value in `found`, itself without values; undefined when there is none. */
   find(this: void, found: unknown): PathTo | undefined;
-  /** Versions that are looked for. */
+  /** The number of versions that are searched for. */
   readonly size: number;
 }
 
-/** Milliseconds for which an old version is looked for: longer than any agent is likely to have it. */
+/** Milliseconds for which an old version is searched for: longer than any agent is likely to have it. */
 const OLD_MS = 24 * 60 * 60 * 1000;
-/** Old versions of one secret. A rotation that comes more often than every three hours is no rotation. */
+/** The most old versions of one secret. A rotation more often than every three hours is no rotation. */
 const OLD_VERSIONS = 8;
-/** Bytes at the head of a longer value that are looked for; what follows them in a text is taken for the rest of it. */
+/**
+ * The bytes at the head of a longer value that are searched for; the text that follows them is taken for the rest of
+ * the value.
+ */
 const HEAD = 1024;
 
 interface Version {
   readonly versionId: string;
   readonly bytes: Buffer;
   patterns: Uint16Array[];
-  /** Undefined while it is held. */
+  /** Undefined while the version is held. */
   oldSince: number | undefined;
 }
 
 interface Known {
   readonly granted: Set<string | undefined>;
-  /** The newest last. */
+  /** The newest is the last. */
   versions: Version[];
 }
 
-/** `inPacked`: also looks into what a text has as base64 and hex, for what stands in there encoded once more. That takes longer. */
+/**
+ * Creates a scrubber. With `inPacked` it also looks into the base64 and hex of a text, for values that are encoded
+ * once more there. That takes longer.
+ */
 export function createScrubber(
   clock: Pick<Clock, 'now'>,
   { inPacked = false }: { readonly inPacked?: boolean } = {},
 ): Scrubber {
   const secrets = new Map<string, Known>();
-  /** Patterns of the heads of longer values. */
+  /** The patterns that are heads of longer values. */
   const heads = new WeakSet<Uint16Array>();
   let index: PatternIndex | undefined;
   let size = 0;
@@ -143,7 +149,7 @@ export function createScrubber(
     const patterns = indexed();
     const first = patterns.find(text);
     const isRead = inPacked || isEscaped(text, patterns);
-    // Most texts are done with here.
+    // Most texts need no more than this.
     if (first === undefined && !isRead) return text;
     const spans: Span[] = [];
     if (first !== undefined) addSpans(text, patterns, spans);
@@ -155,7 +161,7 @@ export function createScrubber(
     let scrubbed = '';
     let done = 0;
     for (const { start, end } of spans.toSorted((a, b) => a.start - b.start)) {
-      // Others may begin within one, and end behind it.
+      // Other matches may begin within one, and end behind it.
       if (start >= done) scrubbed += text.slice(done, start) + REDACTED;
       done = Math.max(done, end);
     }
@@ -231,7 +237,7 @@ function addSpans(text: string, patterns: PatternIndex, spans: Span[], reading?:
   }
 }
 
-/** Ends with a whole character, if it is text. */
+/** The head ends with a whole character, if the value is text. */
 function headOf(part: Buffer): Buffer {
   let end = HEAD;
   while (end > HEAD - 3 && ((part[end] ?? 0) & 0xc0) === 0x80) end -= 1;
@@ -242,14 +248,17 @@ function isEqual(held: Buffer, bytes: Uint8Array): boolean {
   return held.length === bytes.byteLength && timingSafeEqual(held, bytes);
 }
 
-/** A form as text may have it, in UTF-16 units: each byte a character (latin1), and what it says in UTF-8. */
+/**
+ * The units in which text may have a form, in UTF-16: each byte as a character (latin1), and the text of the form in
+ * UTF-8.
+ */
 function unitsOf(form: Buffer): Uint16Array[] {
   const latin1 = Uint16Array.from(form);
   if (form.every((byte) => byte < 0x80)) return [latin1];
   const decoded = new Uint16Array(form.length);
   let length = 0;
   try {
-    // One character at a time: a string of all of them could not be wiped.
+    // One character at a time, because a string of all of them could not be wiped.
     for (let at = 0; at < form.length;) {
       const bytes = utf8Length(form[at] ?? 0);
       for (const unit of strictUtf8.decode(form.subarray(at, at + bytes)).split('')) {

@@ -3,24 +3,27 @@ import { hasEscapedLists, hasLists, isText, listsIn, packedIn } from './packed.t
 import type { Span } from './pattern-index.ts';
 import type { Reading } from './reading.ts';
 
-/** What is looked for, as far as it says which escapes are worth to be read. */
+/** The properties of the searched values that decide which escapes are worth reading. */
 export interface Wanted {
-  /** Whether it may have that UTF-16 unit. */
+  /** Whether a searched value may have that UTF-16 unit. */
   mayHave(unit: number): boolean;
-  /** Whether it may have a space, for which forms have a plus sign. */
+  /** Whether a searched value may have a space, for which forms have a plus sign. */
   readonly hasSpace: boolean;
 }
 
-/** Escapes of escapes: JSON in JSON in a URL. */
+/** The most escapes around each other: JSON in JSON in a URL. */
 const LAYERS = 3;
-/** Characters of all readings, in lengths of the text: whoever writes escapes of all kinds in each other gets no more of the host's time. */
+/**
+ * The most characters of all readings, in lengths of the text, so that a text with escapes of all kinds in each other
+ * gets no more of the host's time.
+ */
 const MOST_TIMES = 16;
-/** Characters of them in any case. */
+/** The characters of readings that are allowed in any case. */
 const FREE = 10_000;
 
 const kinds: readonly EscapeKind[] = ['percent', 'backslash', 'entity', 'apostrophe', 'quote'];
 
-/** Whether {@link readingsOf} has anything to give. Cheap: most texts have none of it. */
+/** Whether {@link readingsOf} has anything to give. Cheap: most texts have no escapes. */
 export function isEscaped(text: string, wanted: Wanted): boolean {
   return (
     isWorthReading(text, 'backslash', wanted) ||
@@ -34,10 +37,10 @@ export function isEscaped(text: string, wanted: Wanted): boolean {
 }
 
 /**
- * The text as it reads without the escapes of one kind, and that without those of one kind, three times at most. One kind at
- * a time, because what looks like an escape of another may be part of what is escaped. An escape that stands for nothing
- * that is wanted, and not for the mark of another escape, is no reason to read the text. Lists of bytes are read, too.
- * `inPacked`: also what stands in it as base64 and hex, and what is escaped in all of these, which takes longer.
+ * The readings of a text: without the escapes of one kind, and then without those of a kind again, three times at
+ * most. One kind at a time, because an escape of another kind may be part of what is escaped. An escape that stands
+ * neither for a wanted unit nor for the mark of another escape is no reason to read the text. Lists of bytes are read,
+ * too. With `inPacked` also the base64 and hex in a text, and what is escaped in all of these, which takes longer.
  */
 export function* readingsOf(text: string, wanted: Wanted, inPacked = false): Generator<Reading> {
   const seen = new Set([text]);
@@ -47,7 +50,7 @@ export function* readingsOf(text: string, wanted: Wanted, inPacked = false): Gen
     const next: Reading[] = [];
     for (const under of layer) {
       for (const reading of onceUnescaped(under, wanted)) {
-        // The same may be packed in several places.
+        // The same text may be packed in several places.
         const key = inPacked
           ? `${reading.toSource({ start: 0, end: 1 }).start} ${reading.text}`
           : reading.text;
@@ -76,11 +79,11 @@ function* onceUnescaped(under: Reading, wanted: Wanted): Generator<Reading> {
     if (!isWorthReading(text, kind, wanted)) continue;
     const [reading, isWide] = unescaped(under, text, kind, false);
     yield reading;
-    // Around it bytes may stand for characters, each as one unit.
+    // In the text around it bytes may stand for characters, each as one unit.
     if (isWide) yield unescaped(under, text, kind, true)[0];
   }
   if (!under.text.includes('+') || !(wanted.hasSpace || under.text.includes('%'))) return;
-  // As long as before, so that every place stays where it was.
+  // The length is kept, so that every place stays where it was.
   const text = under.text.replaceAll('+', ' ');
   if (text.includes('%')) yield unescaped(under, text, 'percent', false)[0];
   else yield { text, toSource: (span) => under.toSource(span) };
@@ -100,13 +103,16 @@ function isWorthReading(text: string, kind: EscapeKind, wanted: Wanted): boolean
   return false;
 }
 
-/** What escapes begin with, or have in them: one may stand for a character of another. */
+/** Whether escapes begin with the unit or contain it, since an escape may stand for a character of another. */
 function isMark(code: number, wanted: Wanted): boolean {
   if (code === 0x5c || code === 0x25 || code === 0x26) return true;
   return code === 0x2b ? wanted.hasSpace : code === 0x22 && wanted.mayHave(0x27);
 }
 
-/** `inBytes`: what is no ASCII becomes the bytes of its UTF-8, each as one unit. Also whether there is any of that. */
+/**
+ * With `inBytes` every character outside ASCII becomes the bytes of its UTF-8, each as one unit. Also returns whether
+ * there are any.
+ */
 function unescaped(under: Reading, text: string, kind: EscapeKind, inBytes: boolean): [Reading, boolean] {
   const mark = markOf[kind];
   const escapes: Escape[] = [];
@@ -149,7 +155,7 @@ function withLowHalf(
   return [(high - 0xd800) * 0x400 + (low - 0xdc00) + 0x10000, lengthOf(found)];
 }
 
-/** What stands for an escape from `from` to `to` are the `units` at `at`. */
+/** The `units` at `at` that an escape from `from` to `to` stands for. */
 interface Escape {
   readonly at: number;
   readonly units: number;
@@ -174,7 +180,7 @@ class UnescapedText implements Reading {
     return this.#under.toSource({ start: first, end: last });
   }
 
-  /** Where the unit ends and begins in the text under it. */
+  /** The end and the start of the unit in the text below. */
   #unitAt(unit: number): [end: number, start: number] {
     let [low, high] = [0, this.#escapes.length];
     while (low < high) {

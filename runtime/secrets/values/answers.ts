@@ -1,13 +1,13 @@
 import type { SecretAnswer } from '../../../actors/secret-entry.ts';
 import type { HoldfastError } from '../../base/errors.ts';
 
-/** Those who wait for an entry, by key. The machines know nothing of them: a promise is no metadata. */
+/** The waits for the answers of entries, by key. The machines know nothing of them: a promise is no metadata. */
 export interface Answers {
-  /** Settles with what `receive` makes of the next answer for the key, at the moment the answer is given. */
+  /** Settles with the result of `receive` for the next answer to the key, at the moment the answer is given. */
   next<T>(key: string, receive: (answer: SecretAnswer) => T): Promise<T>;
-  /** Gives the answer to all who wait for the key. */
+  /** Gives the answer to every wait for the key. */
   give(key: string, answer: SecretAnswer): void;
-  /** Rejects all who wait. */
+  /** Rejects every wait. */
   abandon(error: HoldfastError): void;
 }
 
@@ -23,7 +23,7 @@ export function createAnswers(): Answers {
       const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof receive>>();
       const answer = (given: SecretAnswer): void => {
         try {
-          // At once: right after the answer the value may be evicted (no reuse at a TTL of 0).
+          // Called at once, because right after the answer the value may be evicted (no reuse at a TTL of 0).
           resolve(receive(given));
         } catch (error) {
           reject(error);

@@ -37,14 +37,14 @@ import { systemClock } from '../../base/clock.ts';
 import type { SecretsClock } from './secrets-clock.ts';
 import { createVault, type Vault } from './vault.ts';
 
-/** Where a secret stands, for somebody who missed the news. */
+/** The state of a secret, for an incarnation that missed the news. */
 export interface KnownSecret {
   /** 0: never fetched. */
   readonly epoch: number;
   readonly versionId?: string;
-  /** Of the last change; absent while the first version is the current one. */
+  /** The cause of the last change; absent while the first version is the current one. */
   readonly cause?: SecretCause;
-  /** What those who are granted it were told last, when it was no good news. */
+  /** The last news that its holders were told, when it was bad. */
   readonly trouble?: 'stale' | 'revoked' | 'unavailable';
   /** Only with `stale`. */
   readonly graceUntil?: number;
@@ -53,18 +53,18 @@ export interface KnownSecret {
 /** Hears the news of an entry, at once. */
 export type NewsListener = (news: SecretNews, entry: SecretEntrySpec) => void;
 
-/** How a grant names its secret. */
+/** The secret as a grant names it. */
 export type CachedRef = SecretRef & Pick<RejectedEntry, 'rotation'>;
 
-/** An entry to be brought in before anybody uses it, and what to do with its answer, as in `need`. */
+/** An entry to be fetched before anybody uses it, and the receiver of its answer, as in `need`. */
 export interface Prefetched {
   readonly entry: SecretEntrySpec;
   readonly receive: (answer: SecretAnswer) => void;
-  /** Also when it cannot be kept or there is little room. Default false. */
+  /** The entry is fetched even when it cannot be kept or there is little room. Default false. */
   readonly required?: boolean | undefined;
 }
 
-/** Is told each value, before anybody can use it. */
+/** Learns each value before anybody can use it. */
 export interface ValueLearner {
   /** A value has come into the host; `bytes` stay the cache's. */
   learn(key: string, versionId: string, bytes: Uint8Array): void;
@@ -78,31 +78,33 @@ export interface SecretsCacheOptions {
   readonly providers: readonly ResolvedProvider[];
   /** Providers of the host's own; they win over built-in ones of the same name. */
   readonly customProviders?: readonly SecretProvider[];
-  /** Secrets held at one time; beyond them those go that were used longest ago, granted ones last. Default 1000. */
+  /**
+   * The most secrets held at one time; beyond it the least recently used one goes, granted ones last. Default 1000.
+   */
   readonly maxEntries?: number;
   readonly clock?: SecretsClock;
-  /** Uniform in [0, 1), for the jitter of time to live and back-off. Default `Math.random`. */
+  /** Uniform in [0, 1), for the jitter of the time to live and the back-off. Default `Math.random`. */
   readonly random?: () => number;
   readonly scrubber?: ValueLearner | undefined;
-  /** Starts the actor where the caller wants it, as a child for example. Default: a root actor on `clock`. */
+  /** Starts the actor where the caller wants it, for example as a child. Default: a root actor on `clock`. */
   readonly start?: (logic: SecretsLogic, options: { id: 'secrets'; systemId: 'secrets' }) => SecretsActorRef;
-  /** Hears what went wrong without anybody else to tell. Default: nobody does. */
+  /** Called for a problem that nobody else is told of. Default: not reported. */
   readonly onWarning?: (message: string) => void;
 }
 
-/** The values that providers gave, by entry: who may use them is the broker's business. */
+/** The values that providers gave, by entry. The broker decides who may use them. */
 export interface SecretsCache {
   /** The secrets actor, started. */
   readonly actor: SecretsActorRef;
   /** The entry that serves a ref. @throws {HoldfastError} `CONFIG_INVALID` for an undeclared provider alias */
   entry(ref: CachedRef): RejectedEntry;
-  /** An instance lives and holds these; replaces what it held before. With no entries it holds nothing. */
+  /** An instance lives and holds these entries, which replace those it held before. An empty list releases all. */
   hold(address: string, entries: readonly SecretEntrySpec[]): void;
-  /** The instance is gone. Unknown: ignored. */
+  /** The instance is gone. An unknown address is ignored. */
   release(address: string): void;
   /**
-   * Settles with what `receive` makes of the entry's answer, at the moment it is given: right after it the value may
-   * be evicted. Rejects with `RUNTIME_STOPPED` or what `receive` throws.
+   * Settles with the result of `receive` for the entry's answer, at the moment the answer is given, because right
+   * after it the value may be evicted. Rejects with `RUNTIME_STOPPED` or the error of `receive`.
    */
   need<T>(entry: SecretEntrySpec, receive: (answer: SecretAnswer) => T): Promise<T>;
   /** A copy of the bytes, for the caller to overwrite; undefined when this version is not here. */
@@ -113,37 +115,43 @@ export interface SecretsCache {
    */
   refresh(provider: string, id: string): Promise<void>;
   /**
-   * The service refused this version: settles with another one as soon as there is one, else with `rejected` after
-   * 60 s. A version that is not the current one any more is answered at once with the one that is. Rejects with
+   * The service refused this version: settles with another version as soon as there is one, else with `rejected` after
+   * 60 s. For a version that is no longer current it settles at once with the current one. Rejects with
    * `RUNTIME_STOPPED` or the signal's reason.
    */
   rejected(entry: RejectedEntry, versionId: string, signal: AbortSignal): Promise<SecretAnswer>;
-  /** Where the entry stands; undefined when nobody has held or needed it. */
+  /** The state of the entry; undefined when it was never held or needed. */
   known(entry: SecretEntrySpec): KnownSecret | undefined;
-  /** Hears of new versions when they are here, and when an entry is stale, refused, unavailable or recovers. One listener. */
+  /**
+   * Sets the one listener, which is called for new versions once they are here, and when an entry is stale, refused,
+   * unavailable or recovers.
+   */
   onNews(listener: NewsListener): void;
-  /** Tells those providers that want to know which secrets the config declares. Once, before anything is fetched. */
+  /** Tells the providers that want to know which secrets the config declares. Once, before anything is fetched. */
   prepare(refs: readonly SecretRef[]): void;
-  /** What keeps providers from ever reading these refs, as far as that shows before a call; undefined: nothing to look at. */
+  /**
+   * The reasons why providers can never read these refs, as far as they show before a call; undefined when there is
+   * nothing to examine.
+   */
   problems(refs: readonly SecretRef[]): Promise<string[]> | undefined;
   /**
-   * Brings secrets in: in their order, in batches, and of those that are not required only what can be kept, up to four
-   * fifths of what the cache holds. Promises as those of `need`, one for each.
+   * Fetches secrets in their order, in batches. Secrets that are not required are fetched only as far as they can be
+   * kept, up to four fifths of what the cache holds. Returns a promise for each, as `need` does.
    */
   prefetch(wanted: readonly Prefetched[]): Promise<void>[];
   status(): SecretStatus[];
   /** The providers in use. */
   providers(): SecretProviderStatus[];
-  /** How often providers were called so far. */
+  /** How often providers have been called. */
   calls(): ProviderCalls;
-  /** Rejects all who wait, overwrites all values, closes the providers. Idempotent; at most 2 s. */
+  /** Rejects every wait, overwrites all values, closes the providers. Idempotent; at most 2 s. */
   stop(): Promise<void>;
 }
 
-/** For how long a value is used while its provider fails for a time, where the config does not say (DEFAULTS). */
+/** Milliseconds for which a value is used while its provider fails, where the config sets none (DEFAULTS). */
 export const defaultMaxStaleMs = 900_000;
 const defaultMaxEntries = 1000;
-/** Of the cache, so that the prefetch does not drop what it has just brought. */
+/** The part of the cache that the prefetch may fill, so that it does not drop what it has just fetched. */
 const prefetchedPart = 0.8;
 
 /**
@@ -160,7 +168,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
   const uses = new Map<string, CacheUse>();
   const planned = new Map<string, number>();
   const stopping = new AbortController();
-  // Shown in the status and in events as whole milliseconds.
+  // The status and events show whole milliseconds.
   const now = (): number => Math.round(clock.now());
   let heard: NewsListener | undefined;
 
@@ -257,7 +265,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     return !stopping.signal.aborted && actor.getSnapshot().status === 'active';
   }
 
-  // Whoever started the actor may have ended it already, on the way down.
+  // The owner of the actor may have ended it already, as it stops itself.
   function tell(event: SecretsEvent): void {
     if (isActive()) actor.send(event);
   }
@@ -266,7 +274,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     try {
       hints.listen(alias, providers.get(alias));
     } catch {
-      // One that cannot be made fails at each fetch, which tells those whom it concerns.
+      // A provider that cannot be made fails at each fetch, and the fetch tells those who wait.
     }
   }
 
@@ -277,7 +285,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     const context = contextOf(entry.key);
     if (context?.held === true) use.hits += 1;
     else use.misses += 1;
-    // It knows already that it is used: no event is needed for it to say so again.
+    // The entry knows already that it is used, so no event needs to say so again.
     if (context?.held === true && context.used) return receive(answerOf(context));
     const answered = needs.next(entry.key, receive);
     actor.send({ type: 'secret.need', entry });
@@ -301,7 +309,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     return settled;
   }
 
-  /** What a refresh that may not be made now settles with: what the one before it came or comes to. */
+  /** The answer of a refresh that may not be made now: that of the refresh before it. */
   async function lastRefresh(entry: SecretEntryContext): Promise<SecretAnswer> {
     const snapshot = snapshotOf(entry.key);
     if (snapshot?.matches('calling') === true) return refreshes.next(entry.key, (answer) => answer);
@@ -410,7 +418,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
 
     async stop() {
       if (stopping.signal.aborted) return;
-      // Its end rejects all who wait.
+      // The end of the actor rejects every wait.
       tell({ type: 'secrets.stop' });
       stopping.abort();
       hints.stop();
@@ -438,7 +446,7 @@ export function secretsStopped(): HoldfastError {
   );
 }
 
-/** Tells which values come and go. */
+/** A vault that tells the scrubber which values come and go. */
 function toldVault(vault: Vault, scrubber: SecretsCacheOptions['scrubber']): Vault {
   if (scrubber === undefined) return vault;
   return {

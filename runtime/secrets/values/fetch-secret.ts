@@ -5,26 +5,26 @@ import { described, fetched } from './provider-answers.ts';
 import { callProvider, type Called, type ProviderCalling } from './provider-call.ts';
 import type { Vault } from './vault.ts';
 
-/** The largest value AWS stores; a bigger one is refused rather than kept in memory. */
+/** The largest value that AWS stores; a larger one is refused rather than kept in memory. */
 const largestValue = 65_536;
 
 export interface FetchDependencies extends ProviderCalling {
   readonly vault: Vault;
   readonly now: () => number;
-  /** Hears why a value was not taken: it only stands for one. */
+  /** Called with the reason when a value was not taken because it is a placeholder. */
   readonly placeholder?: (ref: SecretRef, why: string) => void;
-  /** What a batch brings or has brought for this entry, once; undefined: it is fetched alone. */
+  /** The result of the batch for this entry, once; undefined: the entry is fetched alone. */
   readonly batched?: (key: string) => Promise<Called<FetchResult>> | undefined;
 }
 
 /**
- * The effect behind an entry's fetch: brings the value into the vault and reports the version. Never rejects
- * and never reports a provider's own error, only its class, because events and snapshots are seen by others.
+ * The effect behind an entry's fetch: brings the value into the vault and reports the version. Never rejects, and
+ * reports only the class of a provider's own error, because events and snapshots are seen by others.
  *
- * A version that a hint names is read by its id, which finds it also where a read by stage lags behind; it is taken
- * only while it carries the stage, so that an old hint moves nothing back. Else, while the vault still holds the known
- * version and the provider can tell versions apart, the version is looked at first and the value read only when it
- * changed (fewer values on the wire). Where looking is denied, the value is read at once: that decides.
+ * A version that a hint names is read by its id, which finds it even where a read by stage lags behind; it is taken
+ * only while it carries the stage, so that an old hint moves nothing back. Otherwise, while the vault still holds the
+ * known version and the provider can tell versions apart, the version is described first and the value read only when
+ * it changed (fewer values on the wire). Where describing is denied, the value is read at once, which decides.
  */
 export async function fetchIntoVault(
   dependencies: FetchDependencies,
@@ -42,7 +42,7 @@ export async function fetchIntoVault(
   const keep = (result: Called<FetchResult>): SecretFetchOutcome => {
     if (!result.ok) return result;
     const { versionId, bytes, leaseMs } = result.value;
-    // Too late: the entry has given up, and what it decided meanwhile must not be overwritten.
+    // Too late: the entry has given up, and a later decision of it must not be overwritten.
     if (signal.aborted || !isUsable(result.value)) {
       bytes.fill(0);
       return { ok: false, failure: signal.aborted ? 'transient' : 'invalid' };
@@ -64,7 +64,7 @@ export async function fetchIntoVault(
     if (hinted.ok && hinted.value.stages.includes(stage)) return keep(hinted);
     if (hinted.ok) hinted.value.bytes.fill(0);
     else if (hinted.failure !== 'not-found' && hinted.failure !== 'invalid') return hinted;
-    // It is not current, not there, or nobody can say: what is current decides.
+    // The version is not current, not there, or unknown, so the current version decides.
   }
 
   let current: string | undefined;
@@ -78,7 +78,7 @@ export async function fetchIntoVault(
   }
   if (current === undefined) return keep(await read({ stage }));
   const found = await read({ versionId: current });
-  // Replaced between the look and the read.
+  // The version was replaced between the two calls.
   if (!found.ok && found.failure === 'not-found') return keep(await read({ stage }));
   return keep(found);
 
@@ -92,7 +92,7 @@ export async function fetchIntoVault(
 }
 
 /**
- * Brings the version before the current one into the vault and says which it is; undefined when there is none or it
+ * Brings the version before the current one into the vault and returns its id; undefined when there is none or it
  * cannot be had.
  */
 export async function fetchPrevious(
@@ -114,7 +114,7 @@ export async function fetchPrevious(
   return found.value.versionId;
 }
 
-/** How a provider names the entry's secret. */
+/** The entry's secret as a provider names it. */
 export function refOf({ provider, id, stage, role }: SecretEntrySpec): SecretRef {
   return { provider, id, stage, ...(role !== undefined && { role }) };
 }

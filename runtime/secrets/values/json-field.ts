@@ -3,9 +3,9 @@ import { kindAt, rootSpan, textAt } from '../../../providers/json-text.ts';
 import { privateCopy } from './vault.ts';
 
 /**
- * The bytes of one field of a JSON value: of a string its text, of any other value its JSON as it stands there, so that a
- * number keeps its digits. Undefined when there is no such field or it is `null`. Makes short-lived strings, which JavaScript
- * cannot wipe.
+ * The bytes of one field of a JSON value: the text of a string, and the JSON of any other value as it stands there, so
+ * that a number keeps its digits. Undefined when the field is missing or `null`. Makes short-lived strings, which
+ * JavaScript cannot wipe.
  */
 export function jsonField(bytes: Uint8Array, field: string): Buffer | undefined {
   const span = fieldSpan(bytes, field);
@@ -16,7 +16,7 @@ export function jsonField(bytes: Uint8Array, field: string): Buffer | undefined 
   return copy;
 }
 
-/** Why there is no such field, as a clause; says nothing of any value. */
+/** The reason why the field is missing, as a clause that reveals no value. */
 export function missingField(bytes: Uint8Array, field: string): string {
   if (rootSpan(bytes) === undefined) return 'it is not JSON';
   const span = fieldSpan(bytes, field);

@@ -1,4 +1,4 @@
-/** Longer ones are not looked at: nobody writes a placeholder that long. */
+/** The longest value that is examined: nobody writes a longer placeholder. */
 const LONGEST = 256;
 
 const kinds: readonly (readonly [reason: string, ...RegExp[]])[] = [
@@ -10,7 +10,7 @@ const kinds: readonly (readonly [reason: string, ...RegExp[]])[] = [
     /^:censored:/,
     /__OPENCLAW_REDACTED__/,
     /^oc-sent-v\d+\./,
-    // The masks that keep a few characters at both ends.
+    // Masks that keep a few characters at both ends.
     /^[\w.-]{0,12}(…|\.{3,}|\*{3,})[\w.-]{0,12}$/,
   ],
   [
@@ -37,8 +37,8 @@ const kinds: readonly (readonly [reason: string, ...RegExp[]])[] = [
 ];
 
 /**
- * Why the bytes are no secret but stand for one, as a clause that quotes nothing of them; undefined for what may be real.
- * White space and quotation marks around them do not count.
+ * The reason why the bytes are a placeholder and no secret, as a clause that quotes nothing of them; undefined for
+ * what may be real. White space and quotation marks around them do not count.
  */
 export function placeholderReason(bytes: Uint8Array): string | undefined {
   if (bytes.byteLength > LONGEST) return undefined;

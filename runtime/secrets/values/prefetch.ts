@@ -8,21 +8,24 @@ import { pause } from './waits.ts';
 
 /** Batches that begin at once: 200 secrets of AWS, and a tenth of the calls that it allows in a second. */
 const batchesAtOnce = 10;
-/** From the start of each later batch to the next: AWS allows 100 calls a second, and this leaves two thirds to others. */
+/**
+ * Milliseconds between the starts of later batches: AWS allows 100 calls a second, and this leaves two thirds to
+ * others.
+ */
 const betweenBatchesMs = 34;
-/** Secrets fetched one by one at a time, where a provider has no batches. */
+/** The secrets that are fetched singly at one time, where a provider has no batches. */
 const singlesAtOnce = 8;
 
 type Batch = ReadonlyMap<string, FetchedPart>;
 
-/** Secrets that are brought in before anybody uses them. */
+/** Fetches secrets before anybody uses them. */
 export interface Prefetch {
   /**
-   * Starts to bring the entries in, in their order: in batches where the provider takes them, else some at a time.
-   * `need` is called for each when it is its turn, and gets what the batch brings.
+   * Starts to fetch the entries in their order: in batches where the provider takes them, else some at a time. `need`
+   * is called for each when it is its turn, and receives the result of the batch.
    */
   start(entries: readonly SecretEntrySpec[], need: (entry: SecretEntrySpec) => Promise<unknown>): void;
-  /** What a batch brings for this entry; once. Undefined: it is in none. */
+  /** The result of the batch for this entry, once. Undefined: the entry is in no batch. */
   take(key: string): Promise<Called<FetchResult>> | undefined;
   stop(): void;
 }
@@ -31,7 +34,7 @@ export function createPrefetch(calling: ProviderCalling, clock: SecretsClock): P
   const batched = new Map<string, Promise<Called<FetchResult> | undefined>>();
   const stopping = new AbortController();
 
-  /** One call; by key. Undefined for what is to be tried alone. */
+  /** Makes one call; results are by key. Undefined: the entry is to be tried alone. */
   async function fetchBatch(
     alias: string,
     entries: readonly SecretEntrySpec[],
@@ -66,7 +69,7 @@ export function createPrefetch(calling: ProviderCalling, clock: SecretsClock): P
       void Promise.allSettled(batch.map(need))
         .then(() => results)
         .then((found) => {
-          // An entry that was being fetched already has no use for it.
+          // An entry that was being fetched already does not use the result.
           for (const { key } of batch) if (batched.delete(key)) wipe(found.get(key));
         });
     }
@@ -104,7 +107,7 @@ export function createPrefetch(calling: ProviderCalling, clock: SecretsClock): P
   };
 }
 
-/** In one call an id stands for one secret: those that share it go into different ones. */
+/** An id stands for one secret in one call, so secrets that share it go into different calls. */
 function batchesOf(entries: readonly SecretEntrySpec[], size: number): SecretEntrySpec[][] {
   const batches: Map<string, SecretEntrySpec>[] = [];
   for (const entry of entries) {
@@ -115,7 +118,7 @@ function batchesOf(entries: readonly SecretEntrySpec[], size: number): SecretEnt
   return batches.map((batch) => Array.from(batch.values()));
 }
 
-/** @throws {ProviderError} when all failed in a way that tells of the provider and not of them */
+/** @throws {ProviderError} when all failed in a way that is the provider's fault and not theirs */
 function reached(batch: Batch): Batch {
   const failures = [...batch.values()].map((part) => ('failure' in part ? part.failure : undefined));
   const [first] = failures;
@@ -125,7 +128,7 @@ function reached(batch: Batch): Batch {
 }
 
 function partOf(found: Called<Batch>, id: string): Called<FetchResult> | undefined {
-  // That batches are refused says nothing of single calls.
+  // A refusal of batches says nothing about single calls.
   if (!found.ok) return found.failure === 'transient' || found.failure === 'throttled' ? found : undefined;
   const part = found.value.get(id);
   if (part === undefined) return undefined;

@@ -10,10 +10,10 @@ export function isFailure(value: unknown): value is ProviderFailure {
   return typeof value === 'string' && Object.hasOwn(providerFailures, value);
 }
 
-/** A provider's answer is not of the form that it has to have. Without what it is: that is for nobody to see. */
+/** A provider's answer does not have the required form. The error does not quote the answer, which nobody must see. */
 export class AnswerInvalid extends Error {}
 
-/** What `fetch` gives, if it is that. @throws what counts as `invalid` */
+/** The answer of `fetch`, checked. @throws an error that counts as `invalid` */
 export function fetched(answer: FetchResult): FetchResult {
   const { versionId, stages, bytes, leaseMs } = answer;
   const isLease = leaseMs === undefined || (typeof leaseMs === 'number' && !Number.isNaN(leaseMs));
@@ -22,13 +22,13 @@ export function fetched(answer: FetchResult): FetchResult {
   throw new AnswerInvalid();
 }
 
-/** What `describe` gives, if it is that. @throws what counts as `invalid` */
+/** The answer of `describe`, checked. @throws an error that counts as `invalid` */
 export function described(answer: DescribeResult): DescribeResult {
   if (typeof answer.current === 'string') return answer;
   throw new AnswerInvalid();
 }
 
-/** What `fetchMany` gives, part by part, if it is that. @throws what counts as `invalid` */
+/** The answer of `fetchMany`, checked part by part. @throws an error that counts as `invalid` */
 export function fetchedMany(
   answer: ReadonlyMap<string, FetchResult | ProviderError>,
 ): Map<string, FetchedPart> {
@@ -36,7 +36,7 @@ export function fetchedMany(
   return new Map(Array.from(answer, ([id, part]) => [id, fetchedPart(part)]));
 }
 
-/** What a batch has brought for one of its refs. */
+/** The result of a batch for one of its refs. */
 export type FetchedPart = FetchResult | ProviderError | { readonly failure: ProviderFailure };
 
 function fetchedPart(part: FetchResult | ProviderError): FetchedPart {

@@ -5,23 +5,23 @@ import type { ProviderComplaints } from './provider-complaints.ts';
 import type { ProviderGate } from './provider-gate.ts';
 import type { ProviderCallKind, ProviderPool } from './provider-pool.ts';
 
-/** What calling a provider takes. */
+/** The dependencies of a provider call. */
 export interface ProviderCalling {
   readonly providers: ProviderPool;
   readonly gate: ProviderGate;
-  /** Hears what a provider says of its failures. Default: nobody does. */
+  /** Receives what a provider says of its failures. Default: not reported. */
   readonly complaints?: ProviderComplaints;
 }
 
-/** What a call came to. A provider's own error says too much to travel: its class is all that does. */
+/** The result of a call. A provider's own error may reveal too much, so that only its class is passed on. */
 export type Called<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: ProviderFailure };
 
 /**
- * Calls a provider, counts it, and tells its breaker what came of it; one that is given up is not called and fails as it
- * did. Never rejects. A call that has not ended when the signal aborts counts as failed from then on, whatever it may
- * bring later.
+ * Calls a provider, counts the call, and reports its result to the breaker. A provider that is given up is not called,
+ * and fails as it did before. Never rejects. A call that has not ended when the signal aborts counts as failed from
+ * then on, whatever it may bring later.
  */
 export async function callProvider<T>(
   calling: ProviderCalling,
@@ -57,9 +57,12 @@ export async function callProvider<T>(
   }
 }
 
-/** Tells what a provider says of its error; that something is not there, those who want it are told anyway. */
+/**
+ * Reports what a provider says of its error, except that a secret is not there, which those who want it are told
+ * anyway.
+ */
 export function complain({ complaints }: ProviderCalling, alias: string, error: unknown): void {
-  // Its own class of error carries no value by its contract; of others we do not know.
+  // An error of the provider class carries no value by its contract; for other errors that is unknown.
   if (error instanceof ProviderError && error.failure !== 'not-found') complaints?.(alias, error.message);
 }
 

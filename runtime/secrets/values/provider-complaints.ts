@@ -1,10 +1,14 @@
-/** What a provider itself says of a failure: which file, which command, what to do. */
+/** Receives what a provider itself says of a failure: which file, which command, what to do. */
 export type ProviderComplaints = (alias: string, message: string) => void;
 
-/** Different ones that are told; a provider that makes up a message for each call must not fill the log. */
+/**
+ * The most different complaints that are reported: a provider with a new message for each call must not fill the log.
+ */
 const mostTold = 100;
 
-/** Tells each complaint once: those who wait are told the class of the failure, the host's log what to do about it. */
+/**
+ * Reports each complaint once: waiting callers are told the class of the failure, the host's log what to do about it.
+ */
 export function createProviderComplaints(warn: (message: string) => void): ProviderComplaints {
   const told = new Set<string>();
   return (alias, message) => {

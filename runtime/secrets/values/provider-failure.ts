@@ -31,7 +31,10 @@ const meaning: Readonly<Record<SecretFailure, readonly [HoldfastErrorCode, strin
   ],
 };
 
-/** The error for a caller: what failed and what to do, in words of ours. The provider's own error may say too much. */
+/**
+ * The error for a caller: what failed and what to do, in Holdfast's words. The provider's own error may reveal too
+ * much.
+ */
 export function failureError(failure: SecretFailure, label: string, provider: string): HoldfastError {
   const [code, advice] = meaning[failure];
   return new HoldfastError(

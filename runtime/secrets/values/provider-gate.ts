@@ -2,17 +2,15 @@ import type { BreakingFailure } from '../../../actors/provider-breaker.ts';
 import type { ProviderBreakerRef } from '../../../actors/secrets.ts';
 import type { ProviderFailure } from '../../../providers/provider.ts';
 
-/** Whether a provider is called: its breaker, as those who call it see it. */
+/** The breaker of a provider, as its callers see it. */
 export interface ProviderGate {
-  /** Undefined: call it, and tell what came of it. Else it is given up for now, for this reason. */
+  /** Undefined: call the provider, and report the result. Otherwise the reason why it is given up for now. */
   closedFor(alias: string): BreakingFailure | undefined;
-  /** What a call came to; undefined: an answer. */
+  /** Reports the result of a call; without a failure, an answer. */
   ended(alias: string, failure?: ProviderFailure): void;
 }
 
-/**
- * @param breakerOf undefined: no entry of this provider was made yet
- */
+/** @param breakerOf undefined: no entry of this provider was made yet */
 export function createProviderGate(
   breakerOf: (alias: string) => ProviderBreakerRef | undefined,
   now: () => number,
@@ -36,7 +34,7 @@ export function createProviderGate(
       if (failure === 'transient' || failure === 'throttled') {
         live(alias)?.send({ type: 'call.failed', at, failure });
       } else {
-        // A refusal is an answer too, and so are expired credentials: they may be those of one role alone.
+        // A refusal is an answer too, and so are expired credentials, which may be those of one role alone.
         live(alias)?.send({ type: 'call.answered', at });
       }
     },

@@ -22,17 +22,17 @@ export interface ProviderPool {
   aliases(): string[];
   /** The provider, made now if it was not yet. */
   get(alias: string): SecretProvider;
-  /** Notes a call that is about to be made. */
+  /** Counts a call that is about to be made. */
   count(call: ProviderCallKind): void;
   calls(): ProviderCalls;
-  /** Tells those of these refs' providers that want to know, once, which secrets the config declares. */
+  /** Tells the providers of these refs that want to know, once, which secrets the config declares. */
   prepare(refs: readonly SecretRef[]): void;
   /**
-   * What keeps built-in providers from ever reading these refs, one sentence each; undefined where there is nothing to look
-   * at.
+   * The reasons why built-in providers can never read these refs, one sentence each; undefined when there is nothing
+   * to examine.
    */
   problems(refs: readonly SecretRef[]): Promise<string[]> | undefined;
-  /** Closes those that were used. Never rejects, and gives up after 2 s. */
+  /** Closes the providers that were used. Never rejects, and gives up after 2 s. */
   close(): Promise<void>;
 }
 
@@ -79,7 +79,7 @@ export function createProviderPool(
         const those = refs.filter((ref) => ref.provider === alias);
         callUser(
           () => provider.prepare?.(those) as unknown,
-          // Not what it threw: that may carry a value.
+          // The thrown error is left out, because it may carry a value.
           () =>
             warn(
               `The secrets provider "${alias}" threw in prepare(), which must not throw; it is used all the same.`,

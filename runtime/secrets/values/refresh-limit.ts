@@ -1,13 +1,13 @@
-/** One refresh of a secret in this time (DEFAULTS, refresh now). */
+/** The least time between two refreshes of one secret, in milliseconds (DEFAULTS, refresh now). */
 export const refreshEveryMs = 5_000;
-/** Refreshes of all secrets of a provider within a second. */
+/** The most refreshes within a second, for all secrets of a provider. */
 export const refreshesPerSecond = 10;
 
-/** How often secrets are fetched on demand: by hand, because a service refused one, or for a hint. */
+/** Limits fetches on demand: by hand, because a service refused a version, or for a hint. */
 export interface RefreshLimit {
-  /** Whether one may be fetched now; if so, it counts. */
+  /** Whether the secret may be fetched now; if so, the fetch counts. */
   admit(provider: string, key: string): boolean;
-  /** The same for one whose own pace is kept elsewhere: only the provider's limit holds. */
+  /** Like `admit`, for a secret whose own pace is kept elsewhere: only the provider's limit holds. */
   admitToProvider(provider: string): boolean;
   /** Milliseconds until `admit` may say yes. */
   waitMs(provider: string, key: string): number;

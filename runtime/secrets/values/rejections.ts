@@ -3,27 +3,29 @@ import type { SecretsClock } from './secrets-clock.ts';
 import type { RefreshLimit } from './refresh-limit.ts';
 import { untilAborted, pause } from './waits.ts';
 
-/** The first wait for another version; doubles up to `most`. */
+/** The first wait for another version, in milliseconds; it doubles up to `most`. */
 const retryMs = { first: 1_000, most: 5_000 } as const;
-/** For how long another version is waited for: a rotation sets the password some time before it moves the label. */
+/**
+ * Milliseconds for which another version is awaited: a rotation sets the password some time before it moves the label.
+ */
 export const rejectionWindowMs = 60_000;
-/** For how long the same claim is answered from what the last one came to: one that is made again costs no call. */
+/** Milliseconds for which a repeated claim gets the result of the last one, without a call. */
 export const rejectionHoldMs = 60_000;
 
-/** Claims that a service refused a version, and what came of them. */
+/** Claims that a service refused a version, and their results. */
 export interface Rejections {
   /**
    * Settles with another version when there is one, else with `rejected` after 60 s. Claims about the same version
-   * share one wait. Rejects with what `refresh` rejects with, or with the signal's reason.
+   * share one wait. Rejects with the error of `refresh`, or with the signal's reason.
    */
   claim(entry: RejectedEntry, versionId: string, signal: AbortSignal): Promise<SecretAnswer>;
-  /** The entry has news: who waits for another version looks at once. */
+  /** The entry has news, so every wait for another version of it checks at once. */
   wake(key: string): void;
   /** Ends all waits. */
   stop(): void;
 }
 
-/** An entry, and how the service behind it changes its secret. */
+/** An entry, with how the service behind it rotates its secret. */
 export type RejectedEntry = SecretEntrySpec & {
   /** `alternating-users`: the version before works until the next rotation. Default: it is dead by then. */
   readonly rotation?: 'single-user' | 'alternating-users';
@@ -35,7 +37,7 @@ export interface RejectionsOptions {
   readonly contextOf: (key: string) => SecretEntryContext | undefined;
   readonly need: (entry: SecretEntrySpec) => Promise<SecretAnswer>;
   readonly refresh: (entry: SecretEntrySpec) => Promise<SecretAnswer>;
-  /** Brings the version before the current one, if it can be had. */
+  /** Fetches the version before the current one, if it can be had. */
   readonly previous: (entry: SecretEntrySpec) => Promise<string | undefined>;
   /** Whether the version is held for use. */
   readonly holds: (key: string, versionId: string) => boolean;
@@ -44,7 +46,7 @@ export interface RejectionsOptions {
 interface Claim {
   readonly versionId: string;
   readonly answer: Promise<SecretAnswer>;
-  /** When the answer was found. */
+  /** The time at which the answer was found. */
   endedAt?: number;
 }
 
@@ -59,7 +61,7 @@ export function createRejections(options: RejectionsOptions): Rejections {
     const until = clock.now() + rejectionWindowMs;
     const isOther = (answer: SecretAnswer): boolean => answer.ok && answer.versionId !== versionId;
     for (let waitMs: number = retryMs.first; ; waitMs = Math.min(waitMs * 2, retryMs.most)) {
-      // Something else may have brought it meanwhile.
+      // Another fetch may have brought it in the meantime.
       if (contextOf(key)?.versionId !== versionId) return need(entry);
       if (limit.admitToProvider(provider)) {
         const answer = await refresh(entry);

@@ -4,14 +4,17 @@ import type { SecretsClock } from './secrets-clock.ts';
 import type { RefreshLimit } from './refresh-limit.ts';
 import { pause } from './waits.ts';
 
-/** Hints remembered, and for how long, to tell one that comes again. */
+/** The most hints that are remembered, and for how long, to recognize one that comes again. */
 const remembered = { most: 4096, forMs: 24 * 3_600_000 } as const;
-/** The wait before a watch that ended is started again; doubles up to `most`. */
+/** The wait before a watch that ended is started again, in milliseconds; it doubles up to `most`. */
 const restartMs = { first: 1_000, most: 128_000 } as const;
 
-/** Hints of providers that push: each leads to a look, for hints may repeat, come late, out of order or not at all. */
+/**
+ * Hints of providers that push. Each leads to a look at the secret, because hints may repeat, come late, out of order
+ * or not at all.
+ */
 export interface RotationHints {
-  /** Listens to a provider that is in use; once for each. */
+  /** Listens to a provider that is in use; once for each provider. */
   listen(alias: string, provider: SecretProvider): void;
   /** Ends all watches. */
   stop(): void;
@@ -24,9 +27,9 @@ export interface RotationHintsOptions {
   readonly random: () => number;
   readonly warn: (message: string) => void;
   readonly entries: () => readonly SecretEntryContext[];
-  /** A fetch is running, which may bring another version than the one there is. */
+  /** Whether a fetch is running, which may bring another version than the present one. */
   readonly isFetching: (key: string) => boolean;
-  /** Looks at the entry now, with the version that is said to be current. */
+  /** Looks at the entry now, given the version that is said to be current. */
   readonly look: (entry: SecretEntryContext, versionId: string | undefined) => Promise<unknown>;
 }
 
@@ -34,9 +37,9 @@ export function createRotationHints(options: RotationHintsOptions): RotationHint
   const { clock, limit, random, warn, entries, isFetching, look } = options;
   const listening = new Set<string>();
   const stopping = new AbortController();
-  /** By entry, epoch and version: when it was heard. In the order of hearing. */
+  /** The time of each hint, by entry, epoch and version, in the order of arrival. */
   const heard = new Map<string, number>();
-  /** Hints that must wait for the refresh limit: the last for each entry. */
+  /** Hints that must wait for the refresh limit: the last one for each entry. */
   const waiting = new Map<string, { versionId: string | undefined; readonly timer: unknown }>();
 
   function hear(alias: string, hint: RotationHint): void {
@@ -64,7 +67,7 @@ export function createRotationHints(options: RotationHintsOptions): RotationHint
     const name = remember(entry, versionId);
     look(entry, versionId).then(
       () => {
-        // What it names was not current, or not yet: then the same hint may tell more the next time.
+        // The version that the hint names was not current, or not yet, so the same hint may tell more the next time.
         if (versionId !== undefined && current(key)?.versionId !== versionId) heard.delete(name);
       },
       () => heard.delete(name),
@@ -97,7 +100,7 @@ export function createRotationHints(options: RotationHintsOptions): RotationHint
     return name;
   }
 
-  // With the epoch: after a rotation the same version may be the current one again.
+  // Includes the epoch, because after a rotation back the same version is current again.
   function nameOf({ key, epoch }: SecretEntryContext, versionId: string | undefined): string {
     return JSON.stringify([key, epoch, versionId]);
   }
@@ -120,7 +123,7 @@ export function createRotationHints(options: RotationHintsOptions): RotationHint
           ({ message }) => warn(`The secrets provider "${alias}": ${message}`),
         );
       } catch (error) {
-        // A provider's own class of error carries no value by its contract; of others we do not know.
+        // An error of the provider class carries no value by its contract; for other errors that is unknown.
         const reason = error instanceof ProviderError ? error.message : 'its watch failed.';
         if (failures === 0 && !signal.aborted) ended(reason);
       }

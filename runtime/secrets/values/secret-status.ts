@@ -51,11 +51,11 @@ export interface StatusSources {
   readonly actor: SecretsActorRef;
   readonly now: number;
   readonly useOf: (key: string) => CacheUse | undefined;
-  /** When the entry's next timer is due. */
+  /** The time at which the entry's next timer is due. */
   readonly nextRefreshAt: (key: string) => number | undefined;
 }
 
-/** What the secrets actor knows of its secrets, one for each provider, id, stage and role. */
+/** The state of the secrets, as the secrets actor knows it, one for each provider, id, stage and role. */
 export function secretStatuses(sources: StatusSources): SecretStatus[] {
   return Object.values(sources.actor.getSnapshot().context.entries).map((entry) => statusOf(entry, sources));
 }
@@ -88,7 +88,7 @@ function statusOf(entry: SecretEntryRef, { now, useOf, nextRefreshAt }: StatusSo
 
 function stateOf(value: ReturnType<SecretEntryRef['getSnapshot']>['value']): SecretStatus['state'] {
   if (typeof value !== 'string') return value.calling;
-  // Both are left as soon as they are entered.
+  // Both states are left as soon as they are entered.
   return value === 'born' || value === 'judging' ? 'cold' : value;
 }
 

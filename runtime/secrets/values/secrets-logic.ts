@@ -20,23 +20,23 @@ export type SecretsActorRef = ActorRefFrom<SecretsLogic>;
 
 export interface SecretsEffects {
   fetch(input: SecretFetchInput, signal: AbortSignal): Promise<SecretFetchOutcome>;
-  /** To those who wait for the value. */
+  /** Answers those who wait for the value. */
   answer(key: string, answer: SecretAnswer): void;
-  /** To those who wait for a refresh. */
+  /** Answers those who wait for a refresh. */
   settle(key: string, answer: SecretAnswer): void;
   evict(key: string): void;
-  /** The entry's next look at its secret is so many milliseconds away. */
+  /** The entry looks at its secret again in so many milliseconds. */
   planned(key: string, ms: number): void;
-  /** On the clock of `fetchedAt`. */
+  /** The time, on the clock of `fetchedAt`. */
   now(): number;
   /** Uniform in [0, 1). */
   random(): number;
 }
 
-/** The secrets actor with its effects: what the machine leaves open, made real. */
+/** The secrets actor with its effects: the parts that the machine leaves open, made real. */
 export function secretsLogic(effects: SecretsEffects): SecretsLogic {
   const between = (least: number): number => least + (1 - least) * effects.random();
-  // A longer timer fires at once, which would make a very long TTL a busy loop.
+  // A longer timer would fire at once, and make a very long TTL a busy loop.
   const timer = (ms: number): number => Math.min(Math.max(0, ms), LONGEST_TIMER_MS);
   const plan = ({ key }: SecretEntryContext, ms: number): number => {
     effects.planned(key, timer(ms));

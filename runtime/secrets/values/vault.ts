@@ -2,48 +2,51 @@
 const versionsKept = 3;
 
 /**
- * The only place where values stay: bytes by secret and version, each copied into memory of its own (never
+ * The vault, the only place where values stay: bytes by secret and version, each copied into memory of its own (never
  * Node's shared pool) and overwritten with zeros when it goes. Keys name provider, id and stage.
  *
- * Nobody gets these bytes themselves: `read` hands out a copy, which its user overwrites. So an eviction takes
- * effect here at once, while a call that is running keeps the copy it has.
+ * Nobody gets these bytes themselves: `read` hands out a copy, which its user overwrites. So an eviction takes effect
+ * here at once, while a running call keeps the copy it has.
  */
 export interface Vault {
-  /** Takes the bytes over: they are zeros afterwards. Beyond three versions the one used longest ago goes. */
+  /** Takes the bytes over: they are zeros afterwards. Beyond three versions the least recently used one goes. */
   put(key: string, versionId: string, bytes: Uint8Array): void;
   /** A copy, for the caller to overwrite; undefined when this version is not here. */
   read(key: string, versionId: string): Buffer | undefined;
-  /** Whether the version is here. No use: a look does not keep a secret from being dropped. */
+  /** Whether the version is here. This does not count as a use, and so does not keep a secret from being dropped. */
   has(key: string, versionId: string): boolean;
   /** Drops every version of the secret. */
   evict(key: string): void;
   /** Drops everything. */
   clear(): void;
-  /** The versions held, the one used longest ago first. */
+  /** The versions held, the least recently used one first. */
   versions(key: string): string[];
-  /** How many secrets are held. */
+  /** The number of secrets held. */
   size(): number;
 }
 
 export interface VaultOptions {
-  /** Secrets held at one time; beyond them the one used longest ago goes. Default 1000 (AWS' own caches: 1024). */
+  /**
+   * The most secrets held at one time; beyond it the least recently used one goes. Default 1000 (AWS' own caches:
+   * 1024).
+   */
   readonly maxEntries?: number;
-  /** Secrets that go last. Default: none. */
+  /** Secrets that are dropped last. Default: none. */
   readonly isGranted?: (key: string) => boolean;
-  /** Told of a secret that was dropped to make room. */
+  /** Called for a secret that was dropped to make room. */
   readonly onDropped?: (key: string) => void;
 }
 
 export function createVault(options: VaultOptions = {}): Vault {
   const { maxEntries = 1000, isGranted = () => false, onDropped } = options;
-  // Both in the order of use: a Map keeps the order in which its keys were put.
+  // Both are in the order of use, since a Map keeps the order in which its keys were put.
   const secrets = new Map<string, Map<string, Buffer>>();
 
   const evict = (key: string): void => {
     for (const bytes of secrets.get(key)?.values() ?? []) bytes.fill(0);
     secrets.delete(key);
   };
-  /** `key` was used, so it is the last to go. */
+  /** Marks `key` as used last, so that it is the last to go. */
   const markUsed = (key: string, versions: Map<string, Buffer>): void => {
     secrets.delete(key);
     secrets.set(key, versions);

@@ -14,7 +14,7 @@ export function pause(clock: SecretsClock, ms: number, signal: AbortSignal): Pro
   });
 }
 
-/** Settles as `start`'s promise, or rejects with the signal's reason, whichever comes first. */
+/** Settles as the promise of `start`, or rejects with the signal's reason, whichever comes first. */
 export async function untilAborted<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
