@@ -59,7 +59,7 @@ export class Watchers {
   }
 }
 
-/** Why instances end with a thread. One that retires holds none; for an instance on its way there, the thread has exited. */
+/** Returns why instances end with a thread. One that retires holds none; for an instance on its way there, it has exited. */
 export function reasonOf(cause: ThreadCause): StopReason {
   if (cause === 'retired') return 'exit';
   return cause === 'recycled' ? 'stopped' : cause;

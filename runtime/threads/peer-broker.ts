@@ -160,7 +160,7 @@ export class PeerBroker {
       const suspect = inHand === slot ? evidence : undefined;
       const handled = this.#endLink(link);
       if (!from.gone) from.sever({ link: id, handled, suspect, error });
-      // Where the sendings of the thread are still here, `gone` counts this one as lost.
+      // The sending of a thread that `gone` has not handled yet is counted there.
       else if (!this.#sendings.has(from)) this.#lost(sending);
     }
   }

@@ -510,7 +510,7 @@ export class ThreadHost implements SeatThread {
   #exited(code: number): void {
     const exited = (): void => this.#options.tell({ type: 'worker.exit', code });
     if (this.#gone) return exited();
-    // What the thread reported before its end is handled before its end.
+    // Reports from before the end must be handled before the end itself.
     this.#link.drain();
     const lose = (): void => this.#lose(this.#failure ?? threadExited(this.name, code), exited);
     // An instance whose state has come has left; the code that awaits the state continues in a microtask.
