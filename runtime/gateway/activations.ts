@@ -4,19 +4,19 @@ import type { Runtime } from '../runtime.ts';
 import { HttpError } from './http-error.ts';
 import { type Caller, may } from './token-access.ts';
 
-/** Instances that a token has started by sending to them, for another process. */
+/** Instances that a token has started by sending to them, as they go to another process. */
 export type HandedActivations = ActivatedBy;
 
 /**
- * Starts instances for those who send to them, or listen to them: whoever may `send` there, or `manage` them. A token that may not
- * `manage` has so many of them at a time at most.
+ * Starts instances for callers that send or listen to them and that may `send` there, or `manage` them. A token that
+ * may not `manage` has at most so many of them at a time.
  */
 export class Activations {
   readonly #runtime: Pick<Runtime, 'get' | 'getOrSpawn'>;
   readonly #most: () => number;
   readonly #limit: ActivationLimit;
 
-  /** `most` is read for each start. */
+  /** `most` is read at each start. */
   constructor(
     runtime: Pick<Runtime, 'get' | 'getOrSpawn'>,
     most: () => number,
@@ -28,7 +28,7 @@ export class Activations {
   }
 
   /**
-   * The instance, started when there is none.
+   * Returns the instance, and starts it when there is none.
    *
    * @throws {HttpError} 403 when the caller may neither send there nor manage, 429 when they have started too many
    */

@@ -23,30 +23,30 @@ import { TICKET_HEADER } from './successor.ts';
 import { type Caller, may, type TokenAccess } from './token-access.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 
-/** What the HTTP face is made of. */
+/** The parts of the HTTP face. */
 export interface AppOptions extends GatewayContext {
-  /** Read for each request, so that it can change while the gateway runs. */
+  /** Read at each request, so that it can change while the gateway runs. */
   readonly access: () => TokenAccess;
   readonly gateway: () => Pick<ResolvedGateway, 'maxBodyBytes' | 'limits' | 'cors'>;
   readonly idempotency: Idempotency;
   readonly streams: Streams;
-  /** What serves the requests, where that can leave to another process. */
+  /** The server of the requests, where it can leave to another process. */
   readonly requests?: () => Pick<RequestServer, 'begin' | 'putOff' | 'passOn'> | undefined;
   readonly scrubber: Scrubbing;
   readonly logger: Logger;
 }
 
 const LONGEST_KEY = 255;
-/** Handlers have the deadline themselves, and say more; this one is for those that do not keep it. */
+/** Handlers keep the deadline themselves, and say more; this grace is for a handler that does not. */
 const GRACE_MS = 1000;
 
-/** What stands behind a request over a socket. */
+/** The parts behind a request over a socket. */
 interface Behind {
   readonly incoming?: IncomingMessage;
   readonly outgoing?: ServerResponse;
 }
 
-/** The HTTP face of a runtime. All that leaves it is without values of secrets. */
+/** The HTTP face of a runtime. Everything that leaves it is without values of secrets. */
 export function gatewayApp(options: AppOptions): Hono {
   const app = new Hono();
   const { scrubber } = options;
@@ -63,7 +63,8 @@ export function gatewayApp(options: AppOptions): Hono {
       fail(new HttpError(413, 'BODY_TOO_LARGE', `a request body may have at most ${maxSize} bytes`));
     const length = headerOf(c, 'content-length');
     if (Number(length ?? 0) > maxSize) return tooLarge();
-    // A body of a known length ends there. Only another is counted as it comes, which makes its request a slow one.
+    // A body of a known length ends there. Only another body is counted as it comes, which makes its request a slow
+    // one.
     const isCounted = length === undefined && c.req.method !== 'GET';
     return isCounted ? bodyLimit({ maxSize, onError: tooLarge })(c, next) : next();
   });
@@ -86,7 +87,7 @@ export function gatewayApp(options: AppOptions): Hono {
   for (const route of routes) {
     at(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options, unread));
   }
-  // Those that have come so far are none of these.
+  // Requests that get here matched none of these routes.
   for (const [path, allowed] of methods) {
     const allow = [...allowed, 'OPTIONS'].join(', ');
     app.all(path, (c) => {
@@ -101,7 +102,7 @@ export function gatewayApp(options: AppOptions): Hono {
   return app;
 }
 
-/** What was thrown, as it is told: without values of secrets. */
+/** A thrown error as the client is told: without values of secrets. */
 function answerTo(error: unknown, { logger, scrubber }: Pick<AppOptions, 'logger' | 'scrubber'>): Answer {
   const { status, code, message, retryable, retryAfter } = httpErrorOf(error);
   if (status === 500)
@@ -113,7 +114,7 @@ function answerTo(error: unknown, { logger, scrubber }: Pick<AppOptions, 'logger
 function readyz(c: Context, { runtime, readiness, access, scrubber }: AppOptions): Response {
   const look = readiness.look(runtime.status());
   const status = look.ready ? 200 : 503;
-  // What is wrong is for those who may see the status; whoever routes requests needs a yes or no.
+  // The reasons are for callers who may see the status; a router of requests needs a yes or no.
   const isKnown = headerOf(c, 'authorization') !== undefined && may(callerOf(c, access), 'admin');
   return Response.json(isKnown ? scrubber.scrub(look) : { ready: look.ready }, { status });
 }
@@ -122,7 +123,10 @@ function behind({ env }: Context): Behind {
   return (env ?? {}) as Behind;
 }
 
-/** Of Node's own headers where there are any: to make those of the web platform takes longer than all else here. */
+/**
+ * Reads Node's own headers where there are any: to make those of the web platform takes longer than everything else
+ * here.
+ */
 function headerOf(c: Context, name: string): string | undefined {
   const { incoming } = behind(c);
   const found = incoming === undefined ? c.req.header(name) : incoming.headers[name];
@@ -134,7 +138,7 @@ function callerOf(c: Context, access: AppOptions['access'], isCounted?: boolean)
 }
 
 function permit(c: Context, { access, asks }: AppOptions, scope: Route['scope'], agent?: string): Caller {
-  // What waits for an ask of another process was counted there.
+  // A request that waits for an ask of another process was counted there.
   const caller = callerOf(c, access, !asks.knows(headerOf(c, TICKET_HEADER)));
   if (may(caller, scope, agent)) return caller;
   const what = agent === undefined ? scope : `${scope} for the agent ${agent}`;
@@ -173,7 +177,7 @@ function tooLate(ms: number): HttpError {
   return new HttpError(504, 'REQUEST_TIMEOUT', `no answer within ${ms} ms`);
 }
 
-/** Of a request with a key, which goes on. */
+/** The timeout of a request with a key, which goes on. */
 function stillRunning({ scope }: Route, ms: number): HttpError {
   const message =
     `no answer within ${ms} ms; it is still running, or waits for its turn: the same request with the same Idempotency-Key ` +
@@ -213,7 +217,7 @@ async function streamed(
   return new Response(body, { headers });
 }
 
-/** Who may listen to that instance: by a token, or by one for that stream alone. */
+/** The caller that may listen to the instance: by a token, or by a stream token for it. */
 function listenerOf(
   c: Context,
   params: Record<string, string>,
@@ -260,7 +264,7 @@ async function answerOnce(
   if (key === '' || key.length > LONGEST_KEY) {
     throw new HttpError(400, 'BAD_REQUEST', `an Idempotency-Key has 1 to ${LONGEST_KEY} characters`);
   }
-  // Not the host, by whose names the same request may come.
+  // Without the host, because the same request may come by another name of it.
   const { pathname, search } = new URL(c.req.url);
   const whole = JSON.stringify([route.method, pathname + search, text]);
   const found = options.idempotency.once(
@@ -273,14 +277,14 @@ async function answerOnce(
   const ms = route.waitMs?.(request.query, options.requestTimeoutMs()) ?? options.requestTimeoutMs();
   try {
     const answer = await within(systemClock, ms, found.answer, () => stillRunning(route, ms));
-    // One that was passed on by another process is the first, and no replay.
+    // A request that another process passed on is the first one, and no replay.
     return { ...answer, isReplay: found.isReplay && ticket === undefined };
   } finally {
     found.leave();
   }
 }
 
-/** What a request comes to, also when it fails; not when another process answers it. */
+/** The outcome of a request, even when it fails; not when another process answers it. */
 async function ended(
   answer: Promise<Answer>,
   options: Pick<AppOptions, 'logger' | 'scrubber'>,
@@ -293,7 +297,7 @@ async function ended(
   }
 }
 
-/** What a request comes to that waits for an ask of another process. */
+/** The answer to a request that waits for an ask of another process. */
 export function carriedAnswer(
   reply: Promise<unknown>,
   options: Pick<AppOptions, 'logger' | 'scrubber'>,

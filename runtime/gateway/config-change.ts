@@ -1,17 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
 
-/** What a change of the config needs. */
+/** The way in which a change of the config takes effect. */
 export type ConfigChange =
   | { readonly kind: 'nothing' }
-  /** Tokens and limits: read for each request. */
+  /** Tokens and limits change at once, because they are read at each request. */
   | { readonly kind: 'applied' }
-  /** Some pools get other threads, one by one. */
+  /** Some pools get new threads, one by one. */
   | { readonly kind: 'rolled'; readonly pools: readonly ResolvedPool[] }
-  /** Another process. */
+  /** The gateway gets a new process. */
   | { readonly kind: 'restarted' };
 
-/** What threads that are there may be replaced for. What a thread may do, and which memory it shares, is as it was at the start. */
+/**
+ * The settings for which live threads may be replaced. The rights of a thread, and the memory it shares, stay as they
+ * were at the start.
+ */
 const ROLLED: ReadonlySet<keyof ResolvedPool> = new Set([
   'maxThreads',
   'minThreads',
@@ -24,11 +27,11 @@ const ROLLED: ReadonlySet<keyof ResolvedPool> = new Set([
   'intensity',
 ]);
 
-/** The least that makes `after` out of `before`. */
+/** The smallest change that makes `after` out of `before`. */
 export function changeOf(before: LoadedConfig, after: LoadedConfig): ConfigChange {
   if (isDeepStrictEqual(before, after)) return { kind: 'nothing' };
   if (!isDeepStrictEqual(comparable(before), comparable(after))) return { kind: 'restarted' };
-  // The same pools in the same order.
+  // Only the same pools in the same order can be rolled.
   const pairs = after.pools
     .map((pool, n) => [before.pools[n] as ResolvedPool, pool] as const)
     .filter(([old, pool]) => !isDeepStrictEqual(old, pool));
@@ -37,7 +40,7 @@ export function changeOf(before: LoadedConfig, after: LoadedConfig): ConfigChang
   return { kind: 'rolled', pools: pairs.map(([, pool]) => pool) };
 }
 
-/** Without what has a smaller change of its own. */
+/** The config without the parts that have a smaller change of their own. */
 function comparable({ gateway, pools, ...rest }: LoadedConfig): object {
   const access = {
     tokens: 0,
@@ -57,7 +60,7 @@ function isRolled(old: ResolvedPool, pool: ResolvedPool, { agents }: LoadedConfi
   const changed = [...keys].filter((key) => !isDeepStrictEqual(old[key], pool[key]));
   if (!changed.every((key) => ROLLED.has(key))) return false;
   if (!changed.includes('maxThreads')) return true;
-  // A key leads to one of so many threads; and there are never more than the cap says, not even while it falls.
+  // A key leads to one of so many threads; and there are never more than the cap allows, not even while it falls.
   const isKeyed = agents.some((one) => one.threadId === pool.threadId && typeof one.placement === 'object');
   return !isKeyed && pool.maxThreads > old.maxThreads;
 }

@@ -2,32 +2,32 @@ import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { waysTo } from './ways-to.ts';
 
-/** Editors write in several steps; what comes within that time is one change. */
+/** Milliseconds within which changes count as one, because editors write in several steps. */
 const SETTLE_MS = 300;
-/** How often files are looked at whose folders cannot be watched. */
+/** Milliseconds between two looks at files whose folders cannot be watched. */
 const POLL_MS = 2000;
 
 export interface ConfigWatchOptions {
-  /** One of the files is another than before. */
+  /** Called when one of the files has changed. */
   readonly changed: () => void;
-  /** A folder cannot be watched, and why; told once until it can. */
+  /** Called when a folder cannot be watched, with the reason; once until it can. */
   readonly troubled: (folder: string, code: string) => void;
 }
 
 interface Watched {
   readonly watcher: FSWatcher;
   readonly folder: string;
-  /** Of the folder: another one may come in its place. */
+  /** The inode of the folder, because another folder may take its place. */
   readonly inode: bigint | undefined;
 }
 
 /**
- * Tells when one of some files has changed, also when it is replaced by another, or a link on the way to it leads elsewhere. Where
- * the system has no watch to give, it looks at the files every 2 s instead.
+ * Reports a change of one of some files, including its replacement by another file, or a link on the way to it that
+ * leads elsewhere. Where the system has no watch to give, it looks at the files every 2 s instead.
  */
 export class ConfigWatch {
   readonly #options: ConfigWatchOptions;
-  /** What each file was when it was last looked at. */
+  /** The state of each file at the last look. */
   #seen = new Map<string, string>();
   readonly #watched = new Map<string, Watched>();
   #names = new Map<string, ReadonlySet<string>>();
@@ -39,7 +39,7 @@ export class ConfigWatch {
     this.#options = options;
   }
 
-  /** From now on these files. What happened before to one that was followed already is told, too. */
+  /** Follows these files from now on. An earlier change of a file that was followed already is reported, too. */
   follow(files: readonly string[]): void {
     this.#seen = new Map(files.map((file) => [file, this.#seen.get(file) ?? fingerprint(file)]));
     this.#arm();
@@ -52,7 +52,7 @@ export class ConfigWatch {
     this.#seen.clear();
   }
 
-  /** Has each folder watched that matters, as far as the system can. */
+  /** Watches each folder that matters, as far as the system can. */
   #arm(): void {
     const ways = Map.groupBy([...this.#seen.keys()].flatMap(waysTo), (path) => dirname(path));
     this.#names = new Map(
@@ -69,7 +69,7 @@ export class ConfigWatch {
   #isWatched(folder: string): boolean {
     if (this.#watched.has(folder)) return true;
     try {
-      // Before the watch: what comes in between is another one.
+      // Read before the watch begins, so that a folder that comes in between counts as another one.
       const inode = inodeOf(folder);
       const watcher = watch(folder, (_event, name) => this.#heard(folder, name));
       watcher.on('error', () => {
@@ -87,7 +87,7 @@ export class ConfigWatch {
     }
   }
 
-  /** The name of the folder itself: it was removed, or moved. */
+  /** The name is that of the folder itself: it was removed, or moved. */
   #heard(folder: string, name: string | null): void {
     if (name === null || name === basename(folder) || this.#names.get(folder)?.has(name) === true)
       this.#soon();
@@ -116,7 +116,7 @@ export class ConfigWatch {
   }
 }
 
-/** What is another for another file, and for the same one with other bytes. */
+/** A text that differs for another file, and for the same file with other bytes. */
 function fingerprint(file: string): string {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });

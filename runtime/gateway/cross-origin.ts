@@ -1,12 +1,12 @@
 import type { MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 
-/** How long a browser may remember what it was told of a request that is about to come. */
+/** Seconds for which a browser may remember the answer about a request that is about to come. */
 const REMEMBERED_S = 600;
 
 /**
- * Lets pages of these origins, exactly, read answers; none when there are none. `origins` is read for each request. Who may do what is
- * a matter of the token alone: no cookie is taken.
+ * Lets pages of exactly these origins read answers; none when there are none. `origins` is read at each request. The
+ * token alone decides who may do what: cookies are ignored.
  */
 export function crossOrigin(origins: () => readonly string[] | undefined): MiddlewareHandler {
   const known = cors({
@@ -25,7 +25,7 @@ export function crossOrigin(origins: () => readonly string[] | undefined): Middl
   });
   return (c, next) => {
     if (origins() === undefined) return next();
-    // Of no browser's: it asks what the path takes.
+    // Not from a browser: the client asks which methods the path takes.
     if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') === undefined)
       return next();
     return known(c, next);

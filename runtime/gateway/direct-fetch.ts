@@ -14,12 +14,12 @@ type Answer = Pick<Response, 'ok' | 'status' | 'text'>;
 type Send = (url: string, init: Init) => Promise<Answer>;
 
 /**
- * Like `fetch`, and never through a proxy, whatever the environment says of one: what is on this machine is not to be asked for
- * elsewhere, with a token at that. With a fingerprint it trusts the one certificate that has it, whoever signed it and for whatever
- * name: a gateway of this machine told its owner which one it has.
+ * Like `fetch`, but never through a proxy, whatever the environment says of one: a request to this machine must not go
+ * elsewhere, and with a token at that. With a fingerprint it trusts the one certificate that has it, whoever signed it
+ * and for whatever name: a gateway of this machine told its owner which one it has.
  */
 export async function directFetch(url: string, certificate: string | undefined): Promise<Send> {
-  // Most often, and soonest there.
+  // The most frequent case, and the quickest.
   if (url.startsWith('http:')) return plain;
   const { Agent, buildConnector, fetch } = await import('undici');
   if (certificate === undefined) {
@@ -30,9 +30,9 @@ export async function directFetch(url: string, certificate: string | undefined):
   const dispatcher = new Agent({
     connect: (options, callback) => {
       connect(options, (error, socket) => {
-        // Not even null, when there is none.
+        // Not even null, when there is no socket.
         if (!socket) return callback(error, null);
-        // Before a token is sent.
+        // Checked before a token is sent.
         const found = (socket as TLSSocket).getPeerX509Certificate()?.fingerprint256;
         if (found === certificate) return callback(null, socket);
         socket.destroy();
@@ -45,7 +45,7 @@ export async function directFetch(url: string, certificate: string | undefined):
 
 function plain(url: string, { method, headers, body, signal }: Init): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    // The one of all requests may have been given a proxy.
+    // An agent of its own, because the global one may have been given a proxy.
     const sent = request(url, { method, headers, signal, agent: new HttpAgent() }, (response) => {
       const { statusCode: status = 0 } = response;
       resolve({ ok: status >= 200 && status < 300, status, text: () => text(response) });

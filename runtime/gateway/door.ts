@@ -14,25 +14,25 @@ import { HttpError } from './http-error.ts';
 import { sendError } from './send-error.ts';
 import type { TlsFiles } from './tls-files.ts';
 
-/** Connections that wait while no process serves; more are refused. */
+/** The most connections that wait while no process serves; more are refused. */
 const MOST_HELD = 10_000;
-/** And how long who is refused may take to ask for something, and to read the answer. */
+/** Milliseconds that a refused client may take to send a request, and to read the answer. */
 const REFUSE_MS = 5000;
 
 export interface DoorOptions {
   readonly host: string;
   readonly port: number;
-  /** Only for what is refused: whoever serves has its own. */
+  /** Only for refusals: a process that serves has its own. */
   readonly tls: () => TlsFiles | undefined;
-  /** How long a connection waits for a process that serves. */
+  /** Milliseconds for which a connection waits for a process that serves. */
   readonly holdMs: () => number;
-  /** Is told what went wrong with a connection, which was closed. */
+  /** Called for an error of a connection, which was closed. */
   readonly failed: Failed;
 }
 
 /**
- * Accepts connections and gives each to the process that serves, unread. While none does, they wait, and nobody is refused. What is
- * sent on them never goes through here.
+ * The door: accepts connections and gives each to the process that serves, unread. While none does, connections wait,
+ * and nobody is refused. What clients send never goes through here.
  */
 export class Door {
   readonly #options: DoorOptions;
@@ -48,7 +48,7 @@ export class Door {
   }
 
   /**
-   * Opens it; nobody is let in yet.
+   * Opens the door; nobody is let in yet.
    *
    * @throws {HoldfastError} `CONFIG_INVALID` when the port is taken
    */
@@ -76,7 +76,7 @@ export class Door {
     return this.#held.size;
   }
 
-  /** From now on, connections go there; first those that wait. */
+  /** Gives connections to `give` from now on, beginning with those that wait. */
   leadTo(give: (socket: Socket) => void): void {
     const each = contained(give, (error, socket) => this.#broken(error, socket));
     this.#give = each;
@@ -87,17 +87,17 @@ export class Door {
     this.#held.clear();
   }
 
-  /** From now on, connections wait. */
+  /** Has connections wait from now on. */
   hold(): void {
     this.#give = undefined;
   }
 
-  /** From now on, each request is told that, and so is who waits. */
+  /** Answers each request with that error from now on, including those of connections that wait. */
   refuse(why: HttpError): void {
     this.leadTo(this.#refuser(why));
   }
 
-  /** Lets one in once more, who was given to a process that ended before it took them. */
+  /** Lets a connection in once more, because the process that it was given to ended before taking it. */
   readmit(socket: Socket): void {
     if (this.#isClosed) socket.destroy();
     else
@@ -107,12 +107,12 @@ export class Door {
       )();
   }
 
-  /** Answers whatever one asks with that error. */
+  /** Answers every request of a connection with that error. */
   turnAway(socket: Socket, why: HttpError): void {
     contained(this.#refuser(why), (error, socket: Socket) => this.#broken(error, socket))(socket);
   }
 
-  /** Lets nobody in any more, and sends away who waits. Who is in stays with the process that has them. */
+  /** Lets nobody in any more, and closes waiting connections. Connections of a process stay with it. */
   close(): void {
     this.#isClosed = true;
     this.#server.close();

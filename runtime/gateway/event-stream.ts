@@ -4,45 +4,45 @@ import { contained } from '../base/contained.ts';
 import type { HttpError } from './http-error.ts';
 import { snapshotParts } from './routes.ts';
 
-/** What a client wants to hear, and how often. */
+/** The events that a client wants, and how often. */
 export interface StreamWishes {
   readonly only?: 'snapshot' | 'emitted' | undefined;
-  /** Milliseconds between two snapshots at least; those between them are left out, and never the last. */
+  /** The least time between two snapshots, in milliseconds; those in between are left out, but never the last. */
   readonly everyMs: number;
-  /** It was connected before, and has missed what was emitted since. */
+  /** The client was connected before, and has missed what was emitted since. */
   readonly isAgain: boolean;
 }
 
-/** Proxies end what is silent for a minute. */
+/** Proxies end a connection that is silent for a minute. */
 const HEARTBEAT_MS = 15_000;
-/** When a browser comes again whose stream has ended. */
+/** Milliseconds after which a browser comes again when its stream has ended. */
 const RETRY_MS = 1000;
-/** What is longer is not copied: those who are slow share it. */
+/** The size above which an event is not copied, but shared by slow clients. */
 const LONG = 16 * 1024;
 
 const encoder = new TextEncoder();
 const END = encoder.encode('\n\n');
 
 /**
- * Server-sent events of one instance: `snapshot` with the current state and then the latest one, `emitted` with each event that it
- * emits, `gap` where some are missing, `end` when it has ended, `closed` when the gateway ends the stream. A client that is slow costs
- * what waits for it at most: the latest state, and a megabyte of what was emitted.
+ * Server-sent events of one instance: `snapshot` with the current state and then the latest one, `emitted` with each
+ * event that it emits, `gap` where some are missing, `end` when it has ended, `closed` when the gateway ends the
+ * stream. A slow client costs at most the events that wait for it: the latest state, and a megabyte of emitted events.
  */
 export class EventStream {
   readonly #room: StreamRoom;
   readonly #wishes: StreamWishes;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  /** The client waits for the next chunk. */
+  /** Whether the client waits for the next chunk. */
   #isWanted = false;
   #n = 0;
-  /** What is left of the event that the client has begun to take. */
+  /** The rest of the event that the client has begun to take. */
   #parts: Uint8Array[] = [];
   #queue: { readonly event: string; readonly data: Uint8Array }[] = [];
   #bytes = 0;
-  /** Emitted since the last one that there was room for. */
+  /** Events emitted since the last one that there was room for. */
   #dropped = 0;
   #latest: object | undefined;
-  /** Of the last snapshot that was told, so that none is told twice. */
+  /** The last snapshot that was sent, so that none is sent twice. */
   #told: string | undefined;
   #toldAt = -Infinity;
   #next: NodeJS.Timeout | undefined;
@@ -76,7 +76,7 @@ export class EventStream {
         },
         cancel: () => stream.#stop(),
       },
-      // What waits is here, and not in the stream, which counts chunks.
+      // Events wait here and not in the stream, which counts chunks.
       { highWaterMark: 0 },
     );
     signal.addEventListener('abort', () => stream.#stop(), { once: true });
@@ -88,7 +88,7 @@ export class EventStream {
     return this.#isOver;
   }
 
-  /** The gateway ends it, and says why; what waits is left out. */
+  /** Ends the stream, with the reason; waiting events are left out. */
   close({ code, message, retryable }: HttpError): void {
     this.#dropWaiting();
     this.#end('closed', { code, message, retryable });
@@ -96,7 +96,7 @@ export class EventStream {
 
   #hear(ref: AgentRef): void {
     const states = ref.subscribe({
-      // Who wants no states has none sent here.
+      // A client that wants no states has none sent from the thread.
       ...(this.#wishes.only !== 'emitted' && { next: this.#safely((found: object) => this.#state(found)) }),
       error: this.#safely((error: unknown) => this.#end('end', { error })),
       complete: this.#safely(() => this.#end('end', {})),
@@ -119,14 +119,14 @@ export class EventStream {
       emitted?.unsubscribe();
     };
     if (this.#wishes.only === 'emitted') return;
-    // A later state that came first is newer. Without an answer the states that come say all there is.
+    // A state that came in the meantime is newer. Without an answer, later states say everything.
     const first = this.#safely((found: object) => {
       if (this.#latest === undefined && this.#told === undefined) this.#state(found);
     });
     ref.snapshot().then(first, () => {});
   }
 
-  /** What cannot be shown costs this stream, and not the process: nobody is above these listeners. */
+  /** An event that cannot be shown ends this stream, and not the process: nothing above these listeners catches. */
   #safely<A extends readonly unknown[]>(run: (...args: A) => void): (...args: A) => void {
     return contained(run, () => this.#finish());
   }
@@ -147,7 +147,7 @@ export class EventStream {
   #emitted(event: object): void {
     if (this.#last !== undefined) return;
     const data = this.#room.shown(event);
-    // One that is alone is let in, however large it is.
+    // A single event is let in, however large it is.
     if (this.#queue.length > 0 && !this.#room.fits(this.#bytes, data.length)) {
       this.#dropped += 1;
       return;
@@ -172,7 +172,7 @@ export class EventStream {
     if (this.#isWanted) this.#enqueue(encoder.encode(': alive\n\n'));
   }
 
-  /** Nothing is heard any more; what waits is told, and then that. */
+  /** Stops listening; sends what waits, and then the end. */
   #end(event: 'end' | 'closed', data: unknown): void {
     if (this.#last !== undefined || this.#isOver) return;
     this.#last = { event, data };
@@ -181,7 +181,7 @@ export class EventStream {
     this.#give();
   }
 
-  /** Hands the client what comes next, if it waits for something. */
+  /** Gives the client the next chunk, if it waits for one. */
   #give(): void {
     if (!this.#isWanted || this.#isOver) return;
     if (this.#parts.length === 0) this.#parts = this.#nextEvent();
@@ -232,7 +232,7 @@ export class EventStream {
     return data.length > LONG ? parts : [Buffer.concat(parts)];
   }
 
-  /** It ends here, and the client comes again. */
+  /** Ends the stream here; the client comes again. */
   #finish(): void {
     if (this.#isOver) return;
     this.#stop();
@@ -261,13 +261,13 @@ function encode(data: object): Uint8Array {
   return encoder.encode(JSON.stringify(data));
 }
 
-/** Where a stream keeps what waits for its client. */
+/** The room in which a stream keeps what waits for its client. */
 export interface StreamRoom {
-  /** Whether so many bytes more may wait, for a client for whom `own` wait already. */
+  /** Whether so many bytes more may wait, for a client for whom `own` bytes wait already. */
   fits(own: number, bytes: number): boolean;
   add(bytes: number): void;
-  /** As it is sent: JSON, without values of secrets. */
+  /** The value as it is sent: JSON, without values of secrets. */
   shown(value: unknown, part?: (value: Record<string, unknown>) => object): Uint8Array;
-  /** The stream is over. */
+  /** Releases the room of a stream that is over. */
   leave(): void;
 }

@@ -24,63 +24,64 @@ import { startMs } from './start-time.ts';
 import { fingerprintOf, sameFiles, type TlsFiles, tlsOf } from './tls-files.ts';
 import { digestOf } from './token-access.ts';
 
-/** How long a process may take to hand over all instances. */
+/** Milliseconds for a process to hand over all instances. */
 const HAND_OVER_MS = 30_000;
-/** And to replace the threads of pools, each of which may wait 10 s for its instances. */
+/** Milliseconds to replace the threads of pools, each of which may wait 10 s for its instances. */
 const ROLL_MS = 600_000;
-/** And to heed what takes no time. */
+/** Milliseconds for an order that takes no time. */
 const HEED_MS = 5000;
-/** Processes that pass on what comes on their connections; of more than that the oldest is ended. */
+/** The most processes that pass on the requests of their connections; beyond it the oldest is ended. */
 const MOST_LEAVING = 4;
 
 const NOTHING: HandedState = { instances: [], answers: [], lost: [] };
 
-/** What a reload came to. */
+/** The result of a reload. */
 export type Reloaded = ConfigChange['kind'];
 
-/** What a restart came to. */
+/** The result of a restart. */
 export interface Restarted {
   readonly result: 'restarted';
-  /** Instances that went on in the new process. */
+  /** The number of instances that went on in the new process. */
   readonly instances: number;
-  /** Instances that begin anew, or are not there any more, with why. */
+  /** Instances that begin anew or are gone, each with the reason. */
   readonly lost: HandedState['lost'];
   /** Milliseconds for which requests waited. */
   readonly heldMs: number;
 }
 
-/** What a restart puts in the place of what there is, besides the process. */
+/** The replacements that a restart makes, besides the process. */
 interface Replacement {
   readonly config: LoadedConfig;
   readonly tls: TlsFiles | undefined;
-  /** Where its modules are. */
+  /** The real places of its modules, as one text. */
   readonly modules: string;
   /** Absent when the address stays, or its port does. */
   readonly door: Door | undefined;
 }
 
 export interface FrontOptions {
-  /** The config, an absolute path. */
+  /** The config, as an absolute path. */
   readonly file: string;
-  /** The token of who started it. */
+  /** The token of the user who started the gateway. */
   readonly token: string;
   readonly logger: Logger;
-  /** Takes what the service processes write; with a promise, no more of it until that resolves. */
+  /** Takes the output of the service processes; while it returns a pending promise, no more is read. */
   readonly log: (text: string) => Promise<void> | void;
-  /** A process begins to serve; the address and the certificate may be others than before. */
+  /** Called when a process begins to serve; the address and the certificate may have changed. */
   readonly serves?: (front: Front) => void;
   /** Default: five crashes in a minute. */
   readonly crashes?: CrashBudget;
-  /** When it ended on its own: the service crashed too often. */
+  /** Called when the gateway ended by itself, because the service crashed too often. */
   readonly failed: (error: Error) => void;
-  /** Stops it, also while it starts. Default: none. */
+  /** Stops the gateway, even while it starts. Default: none. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * The small process that owns the socket. It gives each connection to a service process, which has the runtime, and holds them while
- * one takes over from another: the new process is prepared first, the old one drains and hands its instances over a pipe, and only
- * then does the new one serve. What comes meanwhile on connections of the old one waits there, and is passed on.
+ * The front: the small process that owns the socket. It gives each connection to a service process, which has the
+ * runtime, and holds connections while one process takes over from another: the new one is prepared first, the old one
+ * drains and hands its instances over a pipe, and only then does the new one serve. Requests that come in the meantime
+ * on connections of the old one wait there, and are passed on.
  */
 export class Front {
   readonly #options: FrontOptions;
@@ -94,21 +95,21 @@ export class Front {
         'a folder of the config cannot be watched; its files are checked every 2 s',
       ),
   });
-  /** Resolves when it serves: what changes before is read then. */
+  /** Resolves when the gateway serves; changes before that are read then. */
   readonly #started = Promise.withResolvers<void>();
   #config: LoadedConfig;
-  /** Files whose change may make another config. */
+  /** The files whose change may make another config. */
   #looked: readonly string[];
-  /** Where the modules are that the service has loaded. */
+  /** The real places of the modules that the service has loaded, as one text. */
   #modules = '';
   #door: Door | undefined;
   #tls: TlsFiles | undefined;
   readonly #services: Services;
   #service: ServiceProcess | undefined;
-  /** Those that were, and have connections still. */
+  /** Earlier processes that still have connections. */
   readonly #leaving = new Set<ServiceProcess>();
   #changing: Promise<unknown> = Promise.resolve();
-  /** What is asked for and has not begun: who asks for the same meanwhile gets the same. */
+  /** The orders that have not begun; a further request for the same gets the same. */
   #nextRestart: Promise<Restarted> | undefined;
   #nextReload: Promise<Reloaded> | undefined;
   #restarts = 0;
@@ -135,7 +136,7 @@ export class Front {
    * Starts a gateway; resolves when it serves.
    *
    * @throws {ConfigError} when the config is invalid
-   * @throws {HoldfastError} what the service failed with; `RUNTIME_STOPPED` when it was stopped meanwhile
+   * @throws {HoldfastError} the failure of the service; `RUNTIME_STOPPED` when it was stopped in the meantime
    */
   static async start(options: FrontOptions): Promise<Front> {
     const { config, error, looked } = await readForGateway(options.file);
@@ -164,7 +165,7 @@ export class Front {
     return this.#door?.url ?? '';
   }
 
-  /** The fingerprint of the certificate, when it serves https. */
+  /** The fingerprint of the certificate, when the gateway serves https. */
   get certificate(): string | undefined {
     return this.#service?.certificate;
   }
@@ -174,7 +175,7 @@ export class Front {
       version,
       pid: process.pid,
       servicePid: this.#service?.pid ?? null,
-      // After an upgrade and a restart it is newer than that of the front, which stays.
+      // After an upgrade and a restart the service is newer than the front, which stays.
       serviceVersion: this.#service?.version ?? null,
       url: this.url,
       config: this.#options.file,
@@ -188,8 +189,8 @@ export class Front {
   }
 
   /**
-   * Puts a new process in the place of the one that serves. No request is lost or refused meanwhile. When the new one cannot be
-   * prepared, the old one goes on.
+   * Replaces the serving process with a new one. No request is lost or refused meanwhile. When the new process cannot
+   * be prepared, the old one goes on.
    */
   restart(): Promise<Restarted> {
     this.#nextRestart ??= this.#oneByOne(() => {
@@ -199,7 +200,7 @@ export class Front {
     return this.#nextRestart;
   }
 
-  /** Has the config as it is on disk now take effect. An invalid one changes nothing. */
+  /** Applies the config as it is on disk now. An invalid config changes nothing. */
   reload(): Promise<Reloaded> {
     this.#nextReload ??= this.#oneByOne(() => {
       this.#nextReload = undefined;
@@ -208,7 +209,9 @@ export class Front {
     return this.#nextReload;
   }
 
-  /** Ends all processes, whatever is under way; requests have `requestTimeoutMs`. Said again, it is the same stop. */
+  /**
+   * Ends all processes, whatever is under way; requests have `requestTimeoutMs`. A second call returns the same stop.
+   */
   stop(): Promise<void> {
     this.#stopped ??= this.#end();
     return this.#stopped;
@@ -219,12 +222,12 @@ export class Front {
     this.#watch.stop();
     this.#door?.close();
     await this.#services.end(this.#gateway.requestTimeoutMs);
-    // What was under way finds that nothing goes on.
+    // Changes under way find that nothing goes on.
     const late = (): Error => new HoldfastError('RUNTIME_STOPPED', 'another change is still under way');
     await within(systemClock, HEED_MS, this.#changing, late).catch(() => {});
   }
 
-  /** Each step of a change is passed by a stop. */
+  /** Throws in a step of a change when a stop has overtaken it. */
   #goOn(): void {
     if (this.#isStopping) throw new HoldfastError('RUNTIME_STOPPED', 'the gateway stops');
   }
@@ -239,7 +242,7 @@ export class Front {
     return gateway;
   }
 
-  /** The one that serves, and those that have connections still. */
+  /** The process that serves, and those that still have connections. */
   #processes(): ServiceProcess[] {
     return this.#service === undefined ? [...this.#leaving] : [this.#service, ...this.#leaving];
   }
@@ -278,7 +281,7 @@ export class Front {
     return kind === 'nothing' && isRenewed ? 'applied' : kind;
   }
 
-  /** One that fails is ended. */
+  /** Ends the process when it fails to serve. */
   async #serve(service: ServiceProcess, state: HandedState): Promise<HandedState['lost']> {
     let lost: HandedState['lost'];
     try {
@@ -287,7 +290,7 @@ export class Front {
       ({ lost } = await service.ask({ type: 'serve', state }, 'serving', ms));
       this.#goOn();
     } catch (error) {
-      // Whoever stops all lets it clean up.
+      // A stop of everything lets the process clean up.
       if (!this.#isStopping) service.kill();
       throw error;
     }
@@ -300,7 +303,7 @@ export class Front {
     return lost;
   }
 
-  /** Has what needs no other process take effect in those that there are. */
+  /** Applies a change that needs no new process in the processes that exist. */
   async #apply(config: LoadedConfig, isRenewed: boolean, tls: TlsFiles | undefined): Promise<void> {
     this.#config = config;
     const gateway = this.#gateway;
@@ -313,7 +316,7 @@ export class Front {
     this.#options.serves?.(this);
   }
 
-  /** The config as it is on disk. What it is made of is followed from then on, also when it is invalid. */
+  /** Reads the config as it is on disk. Its files are followed from then on, even when it is invalid. */
   async #read(): Promise<LoadedConfig> {
     const { config, error, looked } = await readForGateway(this.#options.file);
     this.#looked = looked;
@@ -322,7 +325,7 @@ export class Front {
     return config;
   }
 
-  /** What cannot be rolled in time is restarted. */
+  /** A pool that cannot be rolled in time leads to a restart. */
   async #roll(pools: readonly ResolvedPool[]): Promise<'rolled' | 'restarted'> {
     try {
       await this.#service?.ask({ type: 'roll', pools }, 'rolled', ROLL_MS);
@@ -337,10 +340,10 @@ export class Front {
   async #handOver(): Promise<Restarted> {
     const config = await this.#read();
     const { gateway = this.#gateway } = config;
-    // What can fail for reasons from outside comes first: the old process goes on then.
+    // Steps that can fail for reasons from outside come first, while the old process goes on.
     const tls = await tlsOf(gateway, this.#options.file);
     const modules = await realModules(config, this.#options.file);
-    // The same port at another host cannot be had while the old one has it.
+    // The same port at another host cannot be had while the old door has it.
     const door = gateway.port === this.#gateway.port ? undefined : await this.#opened(gateway);
     try {
       const next = await this.#services.prepared(false);
@@ -385,7 +388,7 @@ export class Front {
     return { result: 'restarted', instances: state.instances.length, lost: [...state.lost, ...lost], heldMs };
   }
 
-  /** With the state in hand it is tried once more: nobody else has it. */
+  /** With the state in hand it is tried once more, because nobody else has the state. */
   async #served(service: ServiceProcess, state: HandedState): Promise<HandedState['lost']> {
     try {
       return await this.#serve(service, state);
@@ -403,13 +406,13 @@ export class Front {
     }
   }
 
-  /** Who held on is told, and who started this process starts it again. */
+  /** Waiting clients are told, and the owner of this process starts it again. */
   #giveUp(why: string): void {
     this.#door?.refuse(new HttpError(503, 'SERVICE_FAILED', why));
     this.#options.failed(new HoldfastError('RUNTIME_STOPPED', why));
   }
 
-  /** Who is connected to the old address is answered to the end. */
+  /** Clients of the old address are answered to the end. */
   #moveTo(door: Door): void {
     const [old, service] = [this.#door, this.#service];
     this.#door = door;
@@ -418,7 +421,7 @@ export class Front {
     old?.close();
   }
 
-  /** The same port of another host. */
+  /** Moves to the same port of another host. */
   async #move(before: ResolvedGateway): Promise<void> {
     this.#door?.close();
     try {
@@ -462,11 +465,11 @@ export class Front {
     const { logger } = this.#options;
     if (wait === undefined) return this.#giveUp('the service crashed too often; its log says why');
     logger.error({ pid, wait }, 'the service process ended; it is started again');
-    // It rejects when it is passed by a stop.
+    // Rejects when a stop overtakes it.
     this.#oneByOne(() => this.#again(wait)).catch(() => {});
   }
 
-  /** What a process had that did not hand it over. */
+  /** Reports the instances of a process that did not hand them over. */
   #mourn({ instances }: ServiceProcess): void {
     const standing = standingInstances(this.#config.agents).map(({ address }) => address);
     logGone(this.#options.logger, instances.lost(new Set(standing)));
@@ -474,11 +477,11 @@ export class Front {
 
   async #again(wait: number): Promise<void> {
     await delay(wait, undefined, { signal: this.#stopping.signal });
-    // A restart that was under way may have another one serve by now.
+    // A restart that was under way may have put another process in place by now.
     if (this.#service !== undefined) return;
     let service: ServiceProcess | undefined;
     try {
-      // What is on disk may be invalid by now; when it is not, it is taken up as any change is.
+      // The config in effect, because the one on disk may be invalid by now; a valid one is applied as any change is.
       service = await this.#services.prepared(false, { config: this.#config, tls: this.#tls });
       await this.#serve(service, NOTHING);
       this.#restarts += 1;
@@ -510,7 +513,7 @@ export class Front {
     }
   }
 
-  /** Does what a request to a service process asks of the gateway. */
+  /** Carries out a request of a service process to the gateway. */
   async #control(action: ControlAction): Promise<ControlAnswer> {
     try {
       if (action === 'status') return { status: 200, body: this.status() };

@@ -3,13 +3,13 @@ interface GatewayErrorOptions extends ErrorOptions {
   readonly retryable?: boolean;
 }
 
-/** What a command that has to do with a gateway ends with. The codes are its own, and those of the gateway's answers. */
+/** The error of a command about a gateway. Its codes are its own, and those of the gateway's answers. */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError';
   readonly code: string;
-  /** The gateway said so, with words of whoever it has them from. */
+  /** Whether the gateway gave this error as its answer, in words of its own or of others. */
   readonly isAnswer: boolean;
-  /** The gateway said that the same may succeed later without any change. */
+  /** Whether the gateway said that the same request may succeed later without any change. */
   readonly retryable: boolean;
 
   constructor(code: string, message: string, options: GatewayErrorOptions = {}) {

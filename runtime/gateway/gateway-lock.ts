@@ -6,37 +6,39 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { listening, netServer } from '../base/guarded-server.ts';
 import { withSocketName } from './socket-name.ts';
 
-/** Who is asked answers at once, unless it stands still: then it is taken for a holder. */
+/** Milliseconds for an answer. A process answers at once, unless it stands still: then it is taken for a holder. */
 const ANSWER_MS = 5000;
-/** Several that contend are through within some rounds. */
+/** Milliseconds within which several contenders are done, which takes some rounds. */
 const ACQUIRE_MS = 15_000;
 const ROUND_MS = 20;
-/** A name that was never published belongs to nobody that still lives. */
+/** Milliseconds after which an unpublished name belongs to no live process. */
 const UNPUBLISHED_MS = 60_000;
 
 const PUBLISHED = '.lock';
 const UNPUBLISHED = '.new';
 
-/** Another process has the lock. */
+/** The process that has the lock. */
 export interface LockHolder {
-  /** As it says itself; undefined when it does not answer. */
+  /** The process id that it names; undefined when it does not answer. */
   readonly pid: number | undefined;
 }
 
 type Answer = 'go' | 'first' | 'unclear' | 'dead' | LockHolder;
 
 /**
- * A lock that dies with its owner, whatever it dies of: a socket that the kernel closes with the process, and that nobody else can
- * listen at in its place, since each name is used once. A process number would be somebody else's by then, or the own one.
+ * A lock that dies with its owner, whatever the cause: a socket that the kernel closes with the process, and that
+ * nobody else can listen at in its place, since each name is used once. A process number would be another's by then,
+ * or this process's own.
  *
- * Whoever wants the lock publishes a socket in the folder first, and asks all others afterwards: of two, one sees the other at least.
- * Who is asked says that it holds the lock, or that it comes first, or lets the other go before and asks again.
+ * A contender publishes a socket in the folder first, and asks all others afterwards: of two, at least one sees the
+ * other. A process that is asked answers that it holds the lock, or that it comes first, or lets the other go before
+ * and asks again.
  */
 export class GatewayLock {
   readonly file: string;
   readonly #folder: string;
   readonly #name = `${randomBytes(8).toString('hex')}${PUBLISHED}`;
-  // An error of accepting leaves who asks without an answer, and they ask again.
+  // An error of accepting leaves the other process without an answer, and it asks again.
   readonly #server = netServer(
     {},
     (socket) => this.#asked(socket),
@@ -51,9 +53,9 @@ export class GatewayLock {
   }
 
   /**
-   * The lock of a folder, or who holds it.
+   * Acquires the lock of a folder, or names its holder.
    *
-   * @throws {Error} what the file system says when there can be no socket in the folder
+   * @throws {Error} of the file system, when the folder can have no socket
    */
   static async acquire(folder: string): Promise<GatewayLock | LockHolder> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -77,14 +79,14 @@ export class GatewayLock {
     }
   }
 
-  /** Others may have it. Whoever waits for the end of its holder hears of that when the process ends. */
+  /** Frees the lock. A process that waits for the end of the holder hears of that when the process ends. */
   async release(): Promise<void> {
     this.#state = 'over';
     await rm(this.file, { force: true });
     this.#server.close();
   }
 
-  /** Nobody finds it before it listens: what does not listen is taken for dead. */
+  /** Nobody finds the name before it listens, because a name without a listener is taken for dead. */
   async #publish(): Promise<void> {
     const before = `${this.file}${UNPUBLISHED}`;
     try {
@@ -112,7 +114,7 @@ export class GatewayLock {
       const file = join(this.#folder, name);
       const answer = await ask(file, this.#name);
       if (typeof answer === 'object') return answer;
-      // Its name is never used again.
+      // The name is never used again.
       if (answer === 'dead') await rm(file, { force: true });
       else if (answer !== 'go') found = answer;
     }
@@ -125,7 +127,7 @@ export class GatewayLock {
     if (found !== undefined && Date.now() - found.mtimeMs > UNPUBLISHED_MS) await rm(file, { force: true });
   }
 
-  /** The connection stays: its end is that of this process. */
+  /** The connection stays open: its end is that of this process. */
   #asked(socket: Socket): void {
     let text = '';
     socket.on('error', () => {});
@@ -145,7 +147,7 @@ export class GatewayLock {
   }
 }
 
-/** Whether a lock has its owner: `missing` when there is no such file, which says nothing. */
+/** Whether a lock has its owner: `missing` when the file is not there, which says nothing. */
 export async function lockState(file: string): Promise<'held' | 'free' | 'missing'> {
   const socket = await connected(file);
   if (typeof socket === 'string') return socket;
@@ -153,7 +155,7 @@ export async function lockState(file: string): Promise<'held' | 'free' | 'missin
   return 'held';
 }
 
-/** Whether somebody has the lock of a folder, or is about to. */
+/** Whether a process has the lock of a folder, or is about to. */
 export async function isLockHeld(folder: string): Promise<boolean> {
   const names = await readdir(folder).catch(() => []);
   const files = names.filter((name) => name.endsWith(PUBLISHED)).map((name) => join(folder, name));
@@ -170,7 +172,7 @@ export async function ended(file: string, signal: AbortSignal): Promise<boolean>
     } else {
       await closed(socket, signal);
     }
-    // One that is out of descriptors takes nobody in and lives.
+    // An owner without free descriptors accepts nobody and lives.
     if (!signal.aborted) await delay(ROUND_MS);
   }
   return false;
@@ -188,7 +190,7 @@ function closed(socket: Socket, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** A connection to the owner, or what it is without one. */
+/** A connection to the owner, or its state without one. */
 async function connected(file: string): Promise<Socket | 'held' | 'free' | 'missing'> {
   try {
     return await withSocketName(file, (name) => {

@@ -1,6 +1,6 @@
 import { HoldfastError, isRetryable, type HoldfastErrorCode } from '../base/errors.ts';
 
-/** Codes of the HTTP face itself; the others are those of {@link HoldfastError}. */
+/** Codes of the HTTP face itself; the other codes are those of {@link HoldfastError}. */
 export type GatewayErrorCode =
   | 'BAD_REQUEST'
   | 'UNAUTHORIZED'
@@ -19,8 +19,9 @@ export type GatewayErrorCode =
   | 'AGENT_FAILED';
 
 /**
- * Whether the same request may succeed later without any change. `RUNTIME_STOPPED` too: a client waits for the
- * gateway at an address, and the next process serves there, whereas a runtime that has stopped does not start again.
+ * Whether the same request may succeed later without any change. This includes `RUNTIME_STOPPED`: a client waits for
+ * the gateway at an address, and the next process serves there, whereas a runtime that has stopped does not start
+ * again.
  */
 const retryable: Readonly<Record<GatewayErrorCode | 'RUNTIME_STOPPED', boolean>> = {
   BAD_REQUEST: false,
@@ -41,20 +42,23 @@ const retryable: Readonly<Record<GatewayErrorCode | 'RUNTIME_STOPPED', boolean>>
   RUNTIME_STOPPED: true,
 };
 
-/** Seconds. Soon enough for who waits, seldom enough for who is busy. */
+/** Seconds: soon enough for a client that waits, seldom enough for a busy gateway. */
 const RETRY_AFTER_S = 1;
 
-/** What a request ends with when it fails. */
+/** The error that a failed request ends with. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly status: number;
   readonly code: GatewayErrorCode | HoldfastErrorCode;
   /** Whether the same request may succeed later without any change. */
   readonly retryable: boolean;
-  /** Seconds after which to try again, for what is retryable. None with a 504: its time has been waited for already. */
+  /**
+   * Seconds after which to try again, for a retryable error. Absent with a 504, whose time has been waited for
+   * already.
+   */
   readonly retryAfter: number | undefined;
 
-  /** `retryAfter`: where it is known; default 1. */
+  /** `retryAfter`: the seconds, where they are known; default 1. */
   constructor(status: number, code: HttpError['code'], message: string, retryAfter = RETRY_AFTER_S) {
     super(message);
     this.status = status;
@@ -69,12 +73,12 @@ export interface ErrorBody {
   readonly error: { readonly code: string; readonly message: string; readonly retryable: boolean };
 }
 
-/** What clients see of an error. */
+/** The part of an error that clients see. */
 export function errorBody({ code, message, retryable }: ErrorBody['error']): ErrorBody {
   return { error: { code, message, retryable } };
 }
 
-/** Not listed: 500, for what should not be. */
+/** Codes that are not listed: 500, for what should not happen. */
 const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
   CONFIG_INVALID: 400,
   OPTION_INVALID: 400,
@@ -103,7 +107,7 @@ const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
   RUNTIME_STOPPED: 503,
 };
 
-/** What was thrown, as an answer. What an agent threw itself is 422: the request made it fail. */
+/** A thrown error as an answer. An agent's own error is 422: the request made it fail. */
 export function httpErrorOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof HoldfastError) {

@@ -4,35 +4,35 @@ import { HttpError } from './http-error.ts';
 import { CarriedOver } from './put-off-asks.ts';
 import { type Answer, type HandedAnswer, KeptAnswers } from './kept-answers.ts';
 
-/** Is told how far a request came, by who does it. */
+/** Learns from the handler how far a request has come. */
 export interface Course {
-  /** Aborted when nobody is to know any more what comes of it, because too much is under way. */
+  /** Aborted when the outcome is no longer wanted, because too much is under way. */
   readonly signal: AbortSignal;
-  /** From here on it may have been done. */
+  /** From here on the request may have been done. */
   begun(): void;
-  /** It was not done, nor will be: whoever sends it again has it done. May come after its answer. */
+  /** The request was not done, and will not be: when it is sent again, it is done. May come after its answer. */
   refused(): void;
-  /** What it waits for comes some time later, in the next process if need be. */
+  /** The answer is put off: it comes some time later, in the next process if need be. */
   putOff(): void;
 }
 
-/** A request that waits for an ask which an agent has put off, as it goes to the next process. */
+/** A request that waits for a put-off ask, as it goes to the next process. */
 export type CarriedRequest = readonly [token: string, key: string, fingerprint: string, ticket: string];
 
-/** Nobody has to wait for it before another process takes over. */
+/** Called when nobody has to wait for the answer before another process takes over. */
 export type PutOff = () => void;
 
-/** What came of a request with a key. */
+/** The outcome of a request with a key. */
 export interface Found {
   readonly answer: Promise<Answer>;
   readonly isReplay: boolean;
-  /** Whoever asked does not wait for it any more. */
+  /** The caller no longer waits for it. */
   leave(): void;
 }
 
 /**
- * Requests of one token that are under way with a key. With more, the oldest that no client waits for is given up, such as an ask that
- * its agent has put off for good; when there is none, the new one is refused.
+ * The most requests of one token that are under way with a key. Beyond it the oldest that no client waits for is given
+ * up, such as an ask that its agent has put off for good; when there is none, the new one is refused.
  */
 const MOST_RUNNING = 1000;
 
@@ -41,34 +41,34 @@ interface Running {
   readonly answer: Promise<Answer>;
   readonly ending: AbortController;
   isBegun: boolean;
-  /** Clients that wait for its answer. */
+  /** The number of clients that wait for its answer. */
   clients: number;
-  /** Those who wait for it; none once they know that it is put off. */
+  /** The callbacks of those who wait for it; none once they know that it is put off. */
   waiting: PutOff[] | undefined;
 }
 
 /**
- * Has a request that comes again with the same `Idempotency-Key` done once. What is under way goes on whoever waits for it, and who
- * comes meanwhile waits for the same answer; that is kept unless nothing was done.
+ * Does a request once, even if it comes again with the same `Idempotency-Key`. A request under way goes on, whoever
+ * waits for it, and a repeated one waits for the same answer. The answer is kept unless nothing was done.
  */
 export class Idempotency {
   readonly #kept: KeptAnswers;
-  /** By token, then by key: two tokens never meet. */
+  /** By token, then by key, so that two tokens never meet. */
   readonly #running = new Map<string, Map<string, Running>>();
-  /** Those that the next process answers. */
+  /** Requests that the next process answers. */
   readonly #carried: CarriedRequest[] = [];
 
-  /** `mostBytes` is read whenever something is kept. */
+  /** `mostBytes` is read whenever an answer is kept. */
   constructor(clock: Pick<Clock, 'now'>, mostBytes: () => number) {
     this.#kept = new KeptAnswers(clock, mostBytes);
   }
 
   /**
-   * Runs the request, unless one with that key of that token was there. `request` is all that makes it what it is. What `run`
-   * resolves with is the answer, an error too; it takes as long as it takes.
+   * Runs the request, unless one with that key of that token was there. `request` is everything that identifies it.
+   * The answer is what `run` resolves with, an error too; it takes as long as it takes.
    *
-   * @throws {HttpError} 422 when the key came with another request, 429 when too many of the token are under way, 410 and 409
-   *   when the request was done and its answer is not kept, or not known
+   * @throws {HttpError} 422 when the key came with another request, 429 when too many of the token are under way, 410
+   * and 409 when the request was done and its answer is not kept, or not known
    */
   once(
     token: string,
@@ -129,14 +129,14 @@ export class Idempotency {
     };
     const answer = run(course).then(
       (found) => {
-        // What comes of one that was given up, nobody knows.
+        // The outcome of a request that was given up is unknown.
         if (ending.signal.aborted) return found;
         end();
-        // What surely was not done is done when it comes again.
+        // A request that surely was not done is done when it comes again.
         if (found.status >= 400 && !isBegun) return found;
         const { status, body } = found;
         this.#kept.add(token, key, fingerprint, { status, body });
-        // Later it is the same.
+        // Later repeats get the same.
         return { status, body };
       },
       (error: unknown) => {
@@ -148,14 +148,14 @@ export class Idempotency {
         throw error;
       },
     );
-    // Whoever waits for it hears of it; there may be nobody.
+    // Callers that wait for it get the error; there may be none.
     answer.catch(() => {});
     const entry: Running = { fingerprint, answer, ending, isBegun, clients: 0, waiting };
     ofToken.set(key, entry);
     return entry;
   }
 
-  /** What of the token is under way, with room for one more. */
+  /** The requests of the token that are under way, with room for one more. */
   #withRoom(token: string): Map<string, Running> {
     let ofToken = this.#running.get(token);
     if (ofToken === undefined) this.#running.set(token, (ofToken = new Map<string, Running>()));
@@ -171,7 +171,7 @@ export class Idempotency {
     throw new HttpError(429, 'LIMIT_REACHED', message);
   }
 
-  /** All that is kept, for another process; of what is under way, that nobody will know what came of it. */
+  /** Everything that is kept, for another process; a request under way goes as one whose outcome is unknown. */
   handOver(): HandedAnswer[] {
     for (const [token, ofToken] of this.#running) {
       for (const [key, { fingerprint, isBegun }] of ofToken) {
@@ -181,7 +181,7 @@ export class Idempotency {
     return this.#kept.handOver();
   }
 
-  /** Those whose agents have put the answer off, and give it in the next process. */
+  /** Requests whose agents have put the answer off, and give it in the next process. */
   get carried(): readonly CarriedRequest[] {
     return this.#carried;
   }
@@ -190,7 +190,7 @@ export class Idempotency {
     this.#kept.adopt(handed);
   }
 
-  /** Waits for the answers to requests of another process; `answerTo` gives what a ticket comes to. */
+  /** Waits for the answers to requests of another process; `answerTo` resolves with the answer for a ticket. */
   takeOver(carried: readonly CarriedRequest[], answerTo: (ticket: string) => Promise<Answer>): void {
     for (const [token, key, fingerprint, ticket] of carried) {
       const run = (course: Course): Promise<Answer> => {

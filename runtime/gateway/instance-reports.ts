@@ -2,16 +2,18 @@ import type { RuntimeEvents } from '../runtime.ts';
 import { NAMED } from './known-instances.ts';
 import type { InstancesChanged } from './messages.ts';
 
-/** Between two reports, so that a storm of starts costs a few. */
+/** Milliseconds between two reports, so that a storm of starts costs few of them. */
 const EVERY_MS = 100;
 
-/** Tells the front which instances this process has, as they come and go: what it said last is known when it dies. */
+/**
+ * Tells the front which instances this process has, as they come and go. The last report counts when the process dies.
+ */
 export class InstanceReports {
   readonly #tell: (changed: InstancesChanged) => void;
   readonly #live = new Set<string>();
-  /** The front has their names, or is about to. */
+  /** Instances whose names the front has, or is about to have. */
   readonly #named = new Set<string>();
-  /** Since the last report, of those with names: what each did last. */
+  /** The last change of each named instance since the last report. */
   #changes = new Map<string, 'begun' | 'ended'>();
   #timer: NodeJS.Timeout | undefined;
   #isDue = false;
@@ -27,7 +29,7 @@ export class InstanceReports {
     else if (state === 'ended') this.#wentAway(address);
   };
 
-  /** What happens from here on is no loss. */
+  /** Later changes are no loss. */
   end(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
@@ -49,7 +51,7 @@ export class InstanceReports {
     this.#changed();
   }
 
-  /** The first change is told at once, what follows a little later. */
+  /** The first change is reported at once, later ones a little later. */
   #changed(): void {
     this.#isDue = true;
     if (this.#timer !== undefined) return;

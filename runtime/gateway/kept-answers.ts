@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { HttpError } from './http-error.ts';
 
-/** An answer, and in how many seconds it may go better. */
+/** An answer, and the seconds after which another try may go better. */
 export interface Answer {
   readonly status: number;
   readonly body: string;
@@ -9,8 +9,8 @@ export interface Answer {
 }
 
 /**
- * One that is handed to the next process, with the milliseconds it is still good for. Without a status nobody knows what came of the
- * request, without a body the answer is not kept.
+ * An answer for the next process, with the milliseconds it is still good for. Without a status the outcome of the
+ * request is unknown, without a body the answer is not kept.
  */
 export type HandedAnswer = readonly [
   token: string,
@@ -21,20 +21,23 @@ export type HandedAnswer = readonly [
   body: Uint8Array | undefined,
 ];
 
-/** An answer as it is kept. */
+/** An answer that is kept. */
 export interface KeptAnswer {
   readonly fingerprint: string;
   /** @throws {HttpError} 410 when its body is not kept, 409 when it is not known */
   answer(): Answer;
 }
 
-/** Long enough for any client that tries again. */
+/** Milliseconds that are long enough for any client that tries again. */
 const KEPT_MS = 10 * 60_000;
-/** Of an answer that is longer, the status alone is kept: most are far shorter, and what is long can be asked for. */
+/**
+ * The longest body that is kept; of a longer answer only the status is. Most are far shorter, and a long one can be
+ * asked for.
+ */
 const LONGEST_BODY = 64 * 1024;
-/** What an entry takes besides its key and its body, about: measured with a heap snapshot. */
+/** The bytes that an entry takes besides its key and its body, approximately: measured with a heap snapshot. */
 const ENTRY_BYTES = 400;
-/** Bodies that go to the next process, the latest first: requests wait for them. */
+/** The bytes of bodies that go to the next process, the latest first, because requests wait for them. */
 const HANDED_BYTES = 16 * 1024 * 1024;
 
 interface Entry {
@@ -45,10 +48,10 @@ interface Entry {
   bytes: number;
 }
 
-/** What is kept for one token, oldest first. */
+/** The answers of one token, oldest first. */
 class OfToken {
   readonly entries = new Map<string, Entry>();
-  /** Keys of those with a body. */
+  /** The keys of the answers that have a body. */
   readonly whole = new Set<string>();
   bytes = 0;
   #bodyBytes = 0;
@@ -71,8 +74,8 @@ class OfToken {
   }
 
   /**
-   * Makes room: the oldest body goes, so that its request is still not done again; or the oldest entry, when a quarter of all is
-   * entries, so that the latest answers have a place too.
+   * Makes room: the oldest body goes, so that its request is still not done again; or the oldest entry, when entries
+   * take a quarter of all, so that the latest answers have a place too.
    */
   letGo(): void {
     const [whole] = this.whole;
@@ -100,8 +103,8 @@ class OfToken {
 }
 
 /**
- * Answers to requests with an `Idempotency-Key`, by token and key, for ten minutes. Counted in bytes: when they are too many, those of
- * the token that has most go, the oldest first, so that nobody's answers cost another's.
+ * Answers to requests with an `Idempotency-Key`, by token and key, for ten minutes. They are counted in bytes: when
+ * they are too many, the oldest of the token that has most go first, so that no token's answers displace another's.
  */
 export class KeptAnswers {
   readonly #clock: Pick<Clock, 'now'>;
@@ -125,7 +128,7 @@ export class KeptAnswers {
     return { fingerprint: entry.fingerprint, answer: () => answerOf(entry) };
   }
 
-  /** Without an answer nobody knows what came of the request. */
+  /** Without an answer the outcome of the request is unknown. */
   add(token: string, key: string, fingerprint: string, answer: Answer | undefined): void {
     const body = answer === undefined ? undefined : bodyOf(answer.body);
     this.#add(token, key, fingerprint, KEPT_MS, answer?.status, body);
@@ -191,7 +194,7 @@ export class KeptAnswers {
   }
 }
 
-/** As bytes it stands outside of the heap, and is as large as it is. */
+/** Bytes stand outside of the heap, and take exactly their size. */
 function bodyOf(text: string): Buffer | undefined {
   if (text.length > LONGEST_BODY) return undefined;
   const body = Buffer.from(text);

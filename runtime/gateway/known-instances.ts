@@ -1,16 +1,16 @@
 import type { Logger } from '../base/logger.ts';
 import type { InstancesChanged } from './messages.ts';
 
-/** Names that are kept of a process: enough to see what is gone, and no burden. */
+/** The most names that are kept of a process: enough to see what is gone, and no burden. */
 export const NAMED = 1000;
 
-/** What was lost with a process. */
+/** The instances that were lost with a process. */
 export interface Gone {
-  /** Of all of them: those that nobody starts again. */
+  /** The number of all that nobody starts again. */
   readonly count: number;
-  /** Addresses of those, as far as they are known: a thousand at most. */
+  /** Their addresses, as far as they are known: at most a thousand. */
   readonly instances: readonly string[];
-  /** Those that the config lists: they begin anew. */
+  /** Instances that the config lists, which begin anew. */
   readonly again: readonly string[];
 }
 
@@ -29,7 +29,7 @@ export class KnownInstances {
     return this.#count;
   }
 
-  /** The process is no more. `standing`: the addresses that are started again. */
+  /** Returns what is lost with the end of the process. `standing`: the addresses that are started again. */
   lost(standing: ReadonlySet<string>): Gone {
     const again = [...this.#names].filter((address) => standing.has(address));
     const instances = [...this.#names].filter((address) => !standing.has(address));
@@ -37,7 +37,7 @@ export class KnownInstances {
   }
 }
 
-/** Instances that were on their way to a process, which did not come to be. */
+/** Instances that were on their way to a process that failed to start. */
 export function goneOf(addresses: readonly string[]): Gone {
   return { count: addresses.length, instances: addresses.slice(0, NAMED), again: [] };
 }

@@ -3,8 +3,9 @@ import { shownText } from '../base/shown-text.ts';
 import { plainJson } from './plain-json.ts';
 
 /**
- * One JSON object a line, as services log: `time`, `level`, `message`, and the fields. Those three are the logger's: a
- * field of the same name stands under `field.time` and so on. A line stays a line, and steers no terminal, whatever is in it.
+ * Writes one JSON object a line, as services log: `time`, `level`, `message`, and the fields. Those three are the
+ * logger's: a field of the same name stands under `field.time` and so on. A line stays one line and steers no
+ * terminal, whatever it contains.
  */
 export function lineLogger(write: (line: string) => void): Logger {
   const level =
@@ -27,12 +28,12 @@ function lineOf(head: object, fields: object): string {
   try {
     return JSON.stringify(lineWith(fields as Record<string, unknown>), plainErrors());
   } catch {
-    // A cycle, what is shared in many layers, or what throws when it is read.
+    // The fields have a cycle, parts shared in many layers, or a getter that throws.
     return JSON.stringify(lineWith(readable(fields)));
   }
 }
 
-/** Such a name would take the place of one of the logger's, or have the line be written by the field itself. */
+/** Such a name would replace one of the logger's, or let the field itself write the line. */
 function nameBeside(head: object, name: string): string {
   return Object.hasOwn(head, name) || name === 'toJSON' ? `field.${name}` : name;
 }
@@ -45,7 +46,9 @@ function readable(fields: object): Record<string, unknown> {
   }
 }
 
-/** Far more than fits the fields of a line that an agent writes, unless JSON says what is shared once for each way to it. */
+/**
+ * Far more than fits the fields of an agent's line, except where JSON repeats a shared part once for each way to it.
+ */
 const MOST_VALUES = 100_000;
 
 function plainErrors(): (key: string, value: unknown) => unknown {

@@ -1,9 +1,11 @@
 import type { Writable } from 'node:stream';
 
-/** Bytes of lines that wait at most: as much as of what a thread prints. */
+/** The most bytes of lines that wait: as much as for the output of a thread. */
 const MOST_BYTES = 16 * 1024 * 1024;
 
-/** Writes lines as long as somebody reads them; what comes when 16 MiB wait is left out, and a line says how many. */
+/**
+ * Writes lines as long as somebody reads them. When 16 MiB wait, further lines are left out, and a line says how many.
+ */
 export function writeLines(to: Writable): (line: string) => void {
   let leftOut = 0;
   const goOn = (): void => {
@@ -21,7 +23,7 @@ export function writeLines(to: Writable): (line: string) => void {
   };
 }
 
-/** Writes a text; a promise when it has to wait until somebody has read, or nobody will any more. */
+/** Writes a text; returns a promise when it has to wait until somebody has read, or nobody will any more. */
 export function written(
   to: { write(text: string): unknown; readonly under?: object },
   text: string,

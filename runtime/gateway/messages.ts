@@ -12,44 +12,47 @@ import type { TlsFiles } from './tls-files.ts';
 export interface HandedInstance {
   readonly agent: string;
   readonly id: string;
-  /** Absent when it had no snapshot to give: it begins anew. */
+  /** Absent when the instance had no snapshot to give: it begins anew. */
   readonly snapshot?: PersistedEnvelope;
-  /** Asks that it has put off, and answers in the next process. */
+  /** Asks that the instance has put off, and answers in the next process. */
   readonly asks?: readonly HandedAsk[];
 }
 
-/** All that the next process goes on with. It goes over a pipe, never to the disk. */
+/** The state with which the next process goes on. It goes over a pipe, never to the disk. */
 export interface HandedState {
   readonly instances: readonly HandedInstance[];
   readonly answers: readonly HandedAnswer[];
-  /** Requests with a key that wait for such an ask. */
+  /** Requests with a key that wait for a put-off ask. */
   readonly carried?: readonly CarriedRequest[];
   readonly activations?: HandedActivations;
   readonly streamTokens?: readonly HandedStreamToken[];
-  /** Addresses whose state could not be had, with why. */
+  /** Addresses whose state could not be had, each with the reason. */
   readonly lost: readonly { readonly address: string; readonly why: string }[];
 }
 
-/** What may be asked of the front. */
+/** The requests that the front takes from clients. */
 export type ControlAction = 'status' | 'restart' | 'reload' | 'stop';
 
-/** What came of it, as the client is told. */
+/** The result of such a request, as the client is told. */
 export interface ControlAnswer {
   readonly status: number;
   readonly body: object;
-  /** Seconds, when it failed and may succeed later. */
+  /** Seconds after which to try again, when it failed and may succeed later. */
   readonly retryAfter?: number | undefined;
 }
 
-/** Has a process load all that it needs. */
+/** Has a process load everything that it needs. */
 export interface Prepare {
   readonly type: 'prepare';
   readonly file: string;
   readonly socket: string;
   readonly ownerDigest: string;
-  /** Whether the gateway starts with it: no other process has what two cannot have at a time, and what cannot be had is told. */
+  /**
+   * Whether the gateway starts with this process: then no other process has what only one can have at a time, and
+   * missing parts are reported.
+   */
   readonly isFirst: boolean;
-  /** What is in effect, for one that takes the place of a process that crashed. Default: what is on disk. */
+  /** The config in effect, for a process that replaces one that crashed. Default: the config on disk. */
   readonly inEffect?: InEffect;
 }
 
@@ -64,7 +67,7 @@ export type ToService =
   | Prepare
   | { readonly type: 'serve'; readonly state: HandedState }
   | { readonly type: 'connection'; readonly n: number }
-  /** So many were given before this: those that have not come by now are lost. */
+  /** So many connections were given before this message: those that have not come by now are lost. */
   | { readonly type: 'given'; readonly upTo: number }
   | { readonly type: 'reload'; readonly gateway: ResolvedGateway; readonly tls?: TlsFiles }
   | { readonly type: 'roll'; readonly pools: readonly ResolvedPool[] }
@@ -73,12 +76,12 @@ export type ToService =
   | ({ readonly type: 'controlled'; readonly n: number } & ControlAnswer)
   | { readonly type: 'stop' };
 
-/** Instances of a service process have come or gone since it said so last; of a thousand it tells the names. */
+/** Instances of a service process have come or gone since its last report; at most a thousand of them are named. */
 export interface InstancesChanged {
   readonly type: 'instances';
   readonly begun: readonly string[];
   readonly ended: readonly string[];
-  /** All that there are. */
+  /** The number of all its instances. */
   readonly count: number;
 }
 
@@ -88,7 +91,7 @@ export type FromService =
   | { readonly type: 'reloaded' | 'rolled' | 'passing-on' }
   | { readonly type: 'serving'; readonly lost: HandedState['lost'] }
   | { readonly type: 'state'; readonly state: HandedState }
-  /** Connections that have come; with `upTo`, those up to there that were not named by now never will. */
+  /** Connections that have come; with `upTo`, those up to that number that were not named by now never will come. */
   | { readonly type: 'taken'; readonly connections: readonly number[]; readonly upTo?: number }
   | InstancesChanged
   | { readonly type: 'control'; readonly n: number; readonly action: ControlAction }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { version } from '../base/version.ts';
 import { type Route, routes } from './routes.ts';
 
-/** The OpenAPI 3.1 document of the HTTP face, made of its routes. */
+/** The OpenAPI 3.1 document of the HTTP face, made from its routes. */
 export function openApiDocument(): object {
   const paths: Record<string, Record<string, object>> = {
     '/healthz': { get: withoutToken('healthz', 'Whether the gateway is alive', false) },
@@ -92,7 +92,7 @@ function operation({
 }
 
 function requestBody(body: z.ZodType): object {
-  // A body that may be left out.
+  // The body may be left out.
   const isOptional = body.safeParse(undefined).success;
   const [schema] = body instanceof z.ZodUnion ? (body.options as z.ZodType[]) : [body];
   return { required: !isOptional, content: { 'application/json': { schema: schemaOf(schema ?? body) } } };

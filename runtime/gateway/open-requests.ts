@@ -5,18 +5,18 @@ export class OpenRequests {
   readonly #open = new Set<ServerResponse>();
   #none: (() => void) | undefined;
 
-  /** Counts it until its answer is out, or its client gone. */
+  /** Counts the request until its answer is out, or its client gone. */
   add(response: ServerResponse): void {
     this.#open.add(response);
     response.once('close', () => this.remove(response));
   }
 
-  /** It is not waited for any more. */
+  /** Stops waiting for the request. */
   remove(response: ServerResponse): void {
     if (this.#open.delete(response) && this.#open.size === 0) this.#none?.();
   }
 
-  /** Resolves when there are none, or after `ms`. */
+  /** Resolves when no request is open, or after `ms`. */
   async none(ms: number): Promise<void> {
     if (this.#open.size === 0) return;
     let timer: NodeJS.Timeout | undefined;

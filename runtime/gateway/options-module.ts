@@ -7,9 +7,9 @@ import { checkRuntimeOptions } from '../system/runtime-options-check.ts';
 import { exportNames, exportOf, type UserModule } from '../base/user-module.ts';
 
 /**
- * What the module of `gateway.options` exports by default; nothing without one.
+ * The default export of the module in `gateway.options`; nothing without one.
  *
- * @throws {ConfigError} when it cannot be loaded, or exports what are no options
+ * @throws {ConfigError} when the module cannot be loaded, or exports something else than options
  */
 export async function optionsOf(
   { gateway }: Pick<LoadedConfig, 'gateway'>,

@@ -1,11 +1,11 @@
 import { isSparse } from '../base/sparse.ts';
 
-/** Deeper than that nobody reads, and a cycle has no end. */
+/** The most levels that are shown: nobody reads deeper, and a cycle has no end. */
 const DEEPEST = 64;
 
 /**
- * Objects that are shown again where they stand once more: JSON has no other way to say that, and each layer of shared ones
- * would double it.
+ * The most objects that are shown again where they stand once more: JSON has no other way to say that, and each layer
+ * of shared ones would double it.
  */
 const MOST_AGAIN = 10_000;
 
@@ -31,7 +31,7 @@ function plain(value: unknown, depth: number, so: Shown): unknown {
   if (value instanceof URL || value instanceof RegExp) return String(value);
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `<${value.byteLength} bytes>`;
   if (value instanceof Set) return Array.from(value, (item) => plain(item, depth + 1, so) ?? null);
-  // JSON has no holes, and a list may have four thousand million.
+  // JSON has no holes, and a list may have four thousand million of them.
   if (Array.isArray(value) && isSparse(value)) return `<list of ${value.length} that is mostly empty>`;
   if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1, so) ?? null);
   const entries: Iterable<[unknown, unknown]> = value instanceof Map ? value : Object.entries(value);

@@ -7,13 +7,13 @@ const FETCHED_WITHIN_MS = 60_000;
 
 /** An ask that the next process answers. It goes over a pipe, with the instance that put it off. */
 export interface HandedAsk extends Pick<AskToCarry, 'incarnation' | 'ask' | 'timeoutMs'> {
-  /** Known to the processes of the gateway alone: whoever shows it waits for the answer instead of asking again. */
+  /** A secret of the gateway's processes: a request that shows it waits for the answer instead of asking again. */
   readonly ticket: string;
 }
 
 /** Another process answers a request: the one that has its instance now. */
 export class CarriedOver extends Error {
-  /** Of the ask that it waits for; none: it is to be asked there. */
+  /** The ticket of the ask that the request waits for; undefined when it is still to be asked there. */
   readonly ticket: string | undefined;
 
   constructor(ticket?: string) {
@@ -22,16 +22,16 @@ export class CarriedOver extends Error {
   }
 }
 
-/** How a request waits for what comes of its event. */
+/** The way in which a request waits for the outcome of its event. */
 export interface Opening extends Omit<OpenWait, 'putOff'> {
-  /** The agent will answer later; a restart does not wait for it. */
+  /** The agent will answer later, and a restart does not wait for that. */
   readonly putOff: () => void;
 }
 
 interface PutOff {
   readonly until: number;
   readonly ticket: string;
-  /** Whoever waits for it goes on in the next process. */
+  /** Moves the wait to the next process. */
   readonly move: (to: CarriedOver) => void;
 }
 
@@ -41,15 +41,15 @@ interface Taken {
 }
 
 /**
- * Asks over HTTP whose agents have put the answer off: a person is to decide, or a model takes its time. They outlive the
- * process: the instance answers in the next one, and the clients are passed on to it.
+ * Asks over HTTP whose agents have put the answer off: a person is to decide, or a model takes its time. They outlive
+ * the process: the instance answers in the next one, and the clients are passed on to it.
  */
 export class PutOffAsks {
   readonly #send: ServedSystem['open'];
   readonly #now: () => number;
-  /** By address, and the tag under which the runtime knows the ask. */
+  /** By address, and by the tag under which the runtime knows the ask. */
   readonly #open = new Map<string, Map<number, PutOff>>();
-  /** By ticket, those that were put off in another process. */
+  /** Asks that were put off in another process, by ticket. */
   readonly #taken = new Map<string, Taken>();
 
   constructor(send: ServedSystem['open'], now: () => number) {
@@ -57,7 +57,7 @@ export class PutOffAsks {
     this.#now = now;
   }
 
-  /** Sends an event and waits for what comes of it; rejects with {@link CarriedOver} when another process will answer. */
+  /** Sends an event and waits for the outcome; rejects with {@link CarriedOver} when another process will answer. */
   open(address: string, kind: 'ask' | 'delivery', event: unknown, wait: Opening): Promise<unknown> {
     if (kind === 'delivery') return this.#send(address, kind, event, { ...wait, putOff: undefined });
     const until = this.#now() + wait.timeoutMs;
@@ -90,7 +90,7 @@ export class PutOffAsks {
     throw new HttpError(503, 'RESTARTING', message);
   }
 
-  /** What the next process takes over of an instance: `asks` are those that it has put off. */
+  /** Returns the asks of an instance that the next process takes over: `asks` are those that it has put off. */
   handOver(address: string, asks: readonly CarriedAsk[]): HandedAsk[] {
     const open = this.#open.get(address);
     return asks.flatMap(({ incarnation, ask, tag }) => {
@@ -102,7 +102,7 @@ export class PutOffAsks {
     });
   }
 
-  /** Takes over what an instance has put off in another process. */
+  /** Takes over the asks that an instance has put off in another process. */
   adopt(address: string, handed: readonly HandedAsk[]): AskToCarry[] {
     return handed.map(({ ticket, ...ask }) => ({
       ...ask,

@@ -1,26 +1,26 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { RuntimeStatus } from '../runtime.ts';
 
-/** Longer than that at 99 %, and requests wait for the process itself: a second. */
+/** The delay of the event loop at the 99th percentile above which requests wait for the process itself: a second. */
 const SLOW_MS = 1000;
 const NS_PER_MS = 1e6;
-/** What was longer ago than that, or than twice that, is over. */
+/** Milliseconds of a window. A delay counts for one to two windows. */
 const WINDOW_MS = 5000;
-/** Of the probe; it counts its own interval along. */
+/** The resolution of the probe, in milliseconds, which it counts along in each delay. */
 const RESOLUTION_MS = 20;
 
-/** Whether requests may be sent here, and why not. */
+/** Whether requests may be sent here, and the reasons if not. */
 export interface Readiness {
   readonly ready: boolean;
   readonly state: RuntimeStatus['state'];
   readonly eventLoop: { readonly p99Ms: number; readonly ok: boolean };
-  /** Pools that start no threads. */
+  /** Pools that start no more threads. */
   readonly closedPools: readonly string[];
-  /** Secrets that are not current; agents go on with what they have. */
+  /** Secrets that are not current; agents go on with the versions they have. */
   readonly staleSecrets: readonly string[];
 }
 
-/** Looks at the event loop from now on: at the last 5 to 10 s, however often somebody asks. */
+/** Watches the event loop from now on: always the last 5 to 10 s, however often it is asked. */
 export class ReadinessProbe {
   readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   readonly #windows: NodeJS.Timeout;
@@ -31,7 +31,7 @@ export class ReadinessProbe {
     this.#windows = setInterval(() => this.#turn(), WINDOW_MS).unref();
   }
 
-  /** What was before does not count: a start keeps the event loop busy. */
+  /** Forgets earlier delays, because a start keeps the event loop busy. */
   begin(): void {
     this.#before = 0;
     this.#delay.reset();

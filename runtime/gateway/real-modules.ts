@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { LoadedConfig } from '../config/resolve.ts';
 
 /**
- * Where the modules of a config are in truth, as one text: a link on the way to them that leads elsewhere, such as that to the release
- * of the day, makes other agents of the same config.
+ * The real places of a config's modules, as one text: a link on the way to them that now leads elsewhere, such as that
+ * to the release of the day, makes other agents of the same config.
  */
 export async function realModules(
   { agents, gateway }: Pick<LoadedConfig, 'agents' | 'gateway'>,

@@ -1,6 +1,6 @@
 /**
- * Tells the front which connections have come, those that came together at once: before a byte of them is read, since the first
- * read is in the next turn of the event loop. Those that it never hears of are given to the next process.
+ * Tells the front which connections have come, all of one turn together: before a byte of them is read, since the
+ * first read is in the next turn of the event loop. Connections without a receipt are given to the next process.
  */
 export class Receipts {
   readonly #tell: (connections: readonly number[], upTo?: number) => void;
@@ -14,7 +14,7 @@ export class Receipts {
     if (this.#taken.push(n) === 1) setImmediate(() => this.#flush());
   }
 
-  /** All that were given up to that one have come by now, or never will. */
+  /** All connections given up to that number have come by now, or never will. */
   given(upTo: number): void {
     this.#flush(upTo);
   }

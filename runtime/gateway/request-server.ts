@@ -11,10 +11,10 @@ import { sendError } from './send-error.ts';
 import { type ReadRequest, Successor } from './successor.ts';
 import type { TlsFiles } from './tls-files.ts';
 
-/** A client that keeps its connection for a minute, as load balancers do, does not find it closed. */
+/** Idle connections stay for longer than the minute of load balancers, which so do not find theirs closed. */
 const LIMITS = { keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 60_000 };
 const HANDSHAKE_MS = 10_000;
-/** Requests that wait for the next process; more are refused. */
+/** The most requests that wait for the next process; more are refused. */
 const MOST_HELD = 10_000;
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -22,15 +22,15 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
 export interface RequestServerOptions {
   readonly listener: Listener;
   readonly tls?: TlsFiles;
-  /** Read for each request. */
+  /** Read at each request. */
   readonly requestTimeoutMs: () => number;
-  /** Is told what went wrong with a connection, which was closed. */
+  /** Called for an error of a connection, which was closed. */
   readonly failed: Failed;
 }
 
 /**
- * Serves requests on connections that the front accepted, and on the socket of the process itself. When it leaves, it answers what it
- * has begun, and passes on what comes after that on connections that are still open.
+ * Serves requests on connections that the front accepted, and on the socket of the process itself. When it leaves, it
+ * answers the requests that it has begun, and passes on those that come later on open connections.
  */
 export class RequestServer {
   readonly #options: RequestServerOptions;
@@ -39,13 +39,13 @@ export class RequestServer {
   /** Lets a client in; a connection that fails is closed. */
   readonly accept: (socket: Socket) => void;
   readonly #sockets = new Set<Socket>();
-  /** What the app has begun to answer. */
+  /** Requests that the app has begun to answer. */
   readonly #begun = new OpenRequests();
-  /** And what it has not, or not alone. */
+  /** Requests that it has not begun, or does not answer alone. */
   readonly #open = new OpenRequests();
   #state: 'serving' | 'leaving' | 'stopping' = 'serving';
   #held = 0;
-  /** When a client that does not heed `Connection: close` is cut off. */
+  /** The time at which a client that does not heed `Connection: close` is cut off. */
   #lingerUntil = 0;
   #succeeded = Promise.withResolvers<Successor>();
   #successor: Successor | undefined;
@@ -68,13 +68,13 @@ export class RequestServer {
     });
   }
 
-  /** Also at a socket of its own, for the processes before it. */
+  /** Also listens at a socket of its own, for the processes before it. */
   async listen(socket: string): Promise<void> {
     await listening(this.#http, (done) => this.#http.listen(socket, done));
   }
 
   #accept(socket: Socket): void {
-    // Whoever reads it learns that it ended; before and after that, nobody needs to know.
+    // The reader learns that the connection ended; before and after that, nobody needs to know.
     socket.on('error', () => {});
     this.#sockets.add(socket);
     socket.once('close', () => {
@@ -85,12 +85,14 @@ export class RequestServer {
     socket.resume();
   }
 
-  /** New connections get the other certificate; those that there are keep theirs. */
+  /** Gives new connections the new certificate; existing ones keep theirs. */
   secure(files: TlsFiles): void {
     this.#tls?.setSecureContext(files);
   }
 
-  /** Resolves when what has begun is answered, or after `ms`. What comes from now on waits for the next process. */
+  /**
+   * Resolves when the requests that have begun are answered, or after `ms`. Later requests wait for the next process.
+   */
   async leave(ms: number): Promise<void> {
     this.#state = 'leaving';
     this.#lingerUntil = performance.now() + LIMITS.keepAliveTimeout;
@@ -98,8 +100,8 @@ export class RequestServer {
   }
 
   /**
-   * A request is complete, and what it asks for begins: that is answered before another process takes over. `false`:
-   * one does already, and the request is to be passed on.
+   * Begins a complete request, which is then answered before another process takes over. `false`: another one has, and
+   * the request is to be passed on.
    */
   begin(request: IncomingMessage, response: ServerResponse): boolean {
     if (isControl(request)) return true;
@@ -108,7 +110,7 @@ export class RequestServer {
     return true;
   }
 
-  /** What it waits for comes some time later, in the next process if need be. */
+  /** The answer is put off: it comes some time later, in the next process if need be. */
   putOff(response: ServerResponse): void {
     this.#begun.remove(response);
   }
@@ -136,7 +138,7 @@ export class RequestServer {
     return this.#left.promise;
   }
 
-  /** Answers what has begun, for `ms` at most, and closes all connections. */
+  /** Answers the requests that have begun, for `ms` at most, and closes all connections. */
   async stop(ms: number): Promise<void> {
     this.#state = 'stopping';
     this.#succeeded.promise.catch(() => {});
@@ -155,9 +157,9 @@ export class RequestServer {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const [ofControl, ofStream] = [isControl(request), isStream(request)];
-      // A stream ends when its process leaves; nobody waits for a slow reader.
+      // A stream ends when its process leaves, and nobody waits for a slow reader.
       if (!ofStream) this.#open.add(response);
-      // What asks the front for something is answered by who was asked, whoever serves meanwhile.
+      // The process that was asked for something of the front answers, whichever serves meanwhile.
       if (this.#state !== 'serving' && !ofControl) return await this.#later(request, response);
       await this.#options.listener(request, response);
     } catch (error) {

@@ -13,17 +13,17 @@ import type { ReadinessProbe } from './readiness.ts';
 import { STREAM_TOKEN_MS, type StreamTokens } from './stream-tokens.ts';
 import type { Caller, Scope } from './token-access.ts';
 
-/** What handlers work on. */
+/** The objects that handlers work on. */
 export interface GatewayContext {
   readonly runtime: Runtime;
-  /** Sends an event to an instance for somebody who has to know what came of it, here or in the next process. */
+  /** Sends events to instances for callers that have to know the outcome, here or in the next process. */
   readonly asks: Pick<PutOffAsks, 'open' | 'answer' | 'knows'>;
   readonly activations: Activations;
   readonly streamTokens: StreamTokens;
   readonly readiness: ReadinessProbe;
-  /** Read for each request, so that it can change while the gateway runs. */
+  /** Read at each request, so that it can change while the gateway runs. */
   readonly requestTimeoutMs: () => number;
-  /** Has the front do something. */
+  /** Has the front carry out an action. */
   readonly control: (action: ControlAction) => Promise<RouteAnswer>;
 }
 
@@ -33,13 +33,13 @@ export interface RouteRequest {
   readonly query: Readonly<Record<string, unknown>>;
   readonly body: unknown;
   readonly caller: Caller;
-  /** Aborted when the client goes; with a key, when nobody is to know what comes of it. */
+  /** Aborted when the client goes; with a key, when the outcome is no longer wanted. */
   readonly signal: AbortSignal;
-  /** Of a request with a key: it goes on without its client, and is told how far it came. */
+  /** Present for a request with a key: it goes on without its client, and reports how far it came. */
   readonly course: Course | undefined;
-  /** Of the ask of another process that it waits for. */
+  /** The ticket of the ask of another process that the request waits for. */
   readonly ticket: string | undefined;
-  /** What it waits for comes some time later, in the next process if need be. */
+  /** The answer is put off: it comes some time later, in the next process if need be. */
   readonly putOff: () => void;
 }
 
@@ -49,27 +49,27 @@ export interface RouteAnswer {
   readonly retryAfter?: number | undefined;
 }
 
-/** One operation of the HTTP face: what the router, the checks and the OpenAPI document are made of. */
+/** One operation of the HTTP face, of which the router, the checks and the OpenAPI document are made. */
 export interface Route {
   readonly operationId: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** With `{name}` for a part that varies. */
+  /** The path, with `{name}` for a part that varies. */
   readonly path: string;
   readonly summary: string;
   readonly scope: Scope;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
   readonly status: number;
-  /** What the answer has, for the document. */
+  /** The schema of the answer, for the document. */
   readonly answer?: z.ZodType;
-  /** Takes an `Idempotency-Key`. */
+  /** Whether the operation takes an `Idempotency-Key`. */
   readonly isIdempotent?: boolean;
-  /** How long who waits for the answer waits; by default `gateway.requestTimeoutMs`. */
+  /** The longest wait for the answer, in milliseconds. Default: `gateway.requestTimeoutMs`. */
   readonly waitMs?: (query: RouteRequest['query'], requestTimeoutMs: number) => number;
   readonly isStream?: boolean;
   /**
-   * Of an answer that spans agents: what a token for some of them is shown of it. An operation whose path names no agent
-   * and that takes less than `admin` needs it, or says nothing of agents.
+   * The part of an answer about several agents that a token for some of them is shown. Required for an operation whose
+   * path names no agent and that needs less than `admin`, unless its answer says nothing of agents.
    */
   readonly shown?: (body: unknown, may: (agent: string) => boolean) => unknown;
   run(context: GatewayContext, request: RouteRequest): Promise<RouteAnswer>;
@@ -97,11 +97,11 @@ const timeoutQuery = z.coerce
 const activateQuery = flagQuery.describe(
   'true: start the instance if there is none, with a token that allows send, or manage. Default: false.',
 );
-/** Of `ask` without a `timeoutMs`: OTP's default for a call. */
+/** The default `timeoutMs` of `ask`: OTP's default for a call. */
 const ASK_MS = 5000;
-/** How long somebody may come again for what an agent has put off, such as the word of a human. */
+/** Milliseconds for which a client may come again for a put-off answer, such as the word of a human. */
 const LONGEST_MS = 60 * 60_000;
-/** No more snapshots than somebody can look at. */
+/** The least time between snapshots: no more of them than a person can look at. */
 const EVERY_MS = 100;
 
 const instanceSchema = z.object({
@@ -200,14 +200,14 @@ export const routes: readonly Route[] = [
         return { status: 200, body: { accepted: true } };
       }
       const { body, course, putOff } = request;
-      // What is accepted waits for its turn as long as that takes.
+      // An accepted event waits for its turn as long as that takes.
       course?.begun();
       const handled = context.asks.open(address, 'delivery', body, {
         timeoutMs: Infinity,
         refused: () => course?.refused(),
         putOff,
       });
-      // What the mailbox refuses is known at once; what fails later becomes a dead letter.
+      // A refusal of the mailbox is known at once; a later failure becomes a dead letter.
       await Promise.race([handled, new Promise((resolve) => setImmediate(resolve))]);
       handled.catch(() => {});
       return { status: 202, body: { accepted: true } };
@@ -289,7 +289,7 @@ export const routes: readonly Route[] = [
     }),
     status: 200,
     isStream: true,
-    // The app writes it.
+    // The app writes the answer.
     run: async () => ({ status: 200 }),
   },
   {
@@ -424,7 +424,7 @@ export const routes: readonly Route[] = [
   },
 ];
 
-/** What of a snapshot is shown; a promise or a callback has no value. */
+/** The part of a snapshot that is shown; a promise or a callback has no value. */
 export function snapshotParts({ status, value, context, output, error }: Record<string, unknown>): object {
   return {
     status,
@@ -453,7 +453,7 @@ export function existing(runtime: Runtime, params: RouteRequest['params']) {
   throw new HttpError(404, 'NOT_FOUND', message);
 }
 
-/** The instance that a request is for, started when it says so. */
+/** The instance that a request is for, started when the request says so. */
 export async function reached(
   { runtime, activations }: Pick<GatewayContext, 'runtime' | 'activations'>,
   { params, query, caller }: Pick<RouteRequest, 'params' | 'query' | 'caller'>,
@@ -463,7 +463,7 @@ export async function reached(
   return activations.instance(caller, agent, id);
 }
 
-/** What comes of an event, also when its turn throws. With a key its own time may be up, and nobody's who waits. */
+/** The outcome of an event, even when its turn throws. With a key the event may expire earlier than its wait. */
 function opened(
   { asks }: GatewayContext,
   address: string,

@@ -11,28 +11,28 @@ import { ended, GatewayLock, isLockHeld, type LockHolder, lockState } from './ga
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A gateway that runs, as others of the same user find it. */
+/** A running gateway, as other processes of the same user find it. */
 export interface RunningGateway {
   readonly pid: number;
   readonly url: string;
-  /** May do everything. */
+  /** A token that may do everything. */
   readonly token: string;
-  /** The config, as it was named. */
+  /** The path of the config, as it was named. */
   readonly config: string;
   readonly version: string;
   /** The SHA-256 fingerprint of its certificate, when it serves https. */
   readonly certificate?: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
-  /** The file of its lock, which lives as long as it does; absent in what a version wrote that had none. */
+  /** The file of its lock, which lives as long as the gateway; absent in the record of a version without locks. */
   readonly lock?: string;
 }
 
-/** An answer comes at once, unless the service process is at its start. */
+/** Milliseconds for an answer, which comes at once unless the service process is at its start. */
 const ASK_MS = 3000;
 const LOOK_MS = 50;
 
-/** What a file system says that has no sockets, or no room for their names. */
+/** The errors of a file system without sockets, or without room for their names. */
 const NO_SOCKETS: ReadonlySet<unknown> = new Set([
   'EPERM',
   'ENOTSUP',
@@ -43,7 +43,8 @@ const NO_SOCKETS: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * `$XDG_STATE_HOME/holdfast/gateways/<project>`, or below `~/.local/state`: what a gateway of that config leaves there.
+ * The folder in which a gateway of that config leaves its record: `$XDG_STATE_HOME/holdfast/gateways/<project>`, or
+ * below `~/.local/state`.
  *
  * @throws {GatewayError} `NO_STATE_FOLDER` when there is neither
  */
@@ -64,7 +65,7 @@ function home(): string {
 }
 
 /**
- * The same, made if need be, for this user alone.
+ * The folder of a gateway, made if need be, for this user alone.
  *
  * @throws {GatewayError} `NO_STATE_FOLDER` when it cannot be had
  */
@@ -78,7 +79,7 @@ export async function ownFolder(config: string, env: Environment): Promise<strin
   return folder;
 }
 
-/** Why nothing can be written there, and what to do. */
+/** The reason why nothing can be written there, and what to do. */
 function unwritable(folder: string, error: unknown): Error {
   const { code } = error as NodeJS.ErrnoException;
   if (code === undefined) return error as Error;
@@ -88,7 +89,7 @@ function unwritable(folder: string, error: unknown): Error {
 }
 
 /**
- * Makes this process the one gateway of a config, or tells which is.
+ * Makes this process the one gateway of a config, or names the one that is.
  *
  * @throws {GatewayError} `NO_STATE_FOLDER`
  */
@@ -112,20 +113,20 @@ export async function claimGateway(config: string, env: Environment): Promise<Ga
   }
 }
 
-/** Whether there is one, which may not serve yet. */
+/** Whether a config has a gateway, which may not serve yet. */
 export async function isClaimed(config: string, env: Environment): Promise<boolean> {
   const [beside, elsewhere] = lockFolders(gatewayFolder(config, env));
   if (await isLockHeld(beside)) return true;
   return (await isPrivate(dirname(elsewhere))) && (await isLockHeld(elsewhere));
 }
 
-/** Whether a folder is of this user alone: that above it is everybody's. */
+/** Whether a folder is accessible to this user alone; the folder above it is everybody's. */
 async function isPrivate(folder: string): Promise<boolean> {
   const found = await lstat(folder).catch(() => undefined);
   return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
 }
 
-/** Beside what it leaves; and where sockets can be if they cannot be there. */
+/** The folder of the record, and one where sockets can be if they cannot be there. */
 function lockFolders(folder: string): [beside: string, elsewhere: string] {
   const user = String(process.getuid?.() ?? '');
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 16);
@@ -137,7 +138,7 @@ function fileOf(config: string, env: Environment): string {
 }
 
 /**
- * For this user alone: it has the token.
+ * Writes the record of a gateway, for this user alone, because it has the token.
  *
  * @throws {GatewayError} `NO_STATE_FOLDER`
  */
@@ -150,15 +151,16 @@ export async function announce(gateway: RunningGateway, env: Environment): Promi
   }
 }
 
-/** Takes back what it announced itself, and nothing of another. */
+/** Removes the record of this gateway, but not that of another one. */
 export async function retract({ config, token }: Pick<RunningGateway, 'config' | 'token'>, env: Environment) {
   const found = await recordOf(config, env);
   if (found?.token === token) await rm(fileOf(config, env), { force: true });
 }
 
 /**
- * The gateway of a config; undefined when none runs. A config is known by its path as it is named, so that a link stays the same
- * one when it leads elsewhere. What was started by the path that a link leads to is found by the link, and the other way round.
+ * The gateway of a config; undefined when none runs. A config is known by its path as it is named, so that a link
+ * stays the same config when it leads elsewhere. A gateway that was started by the path that a link leads to is found
+ * by the link, and the other way round.
  */
 export async function runningGateway(config: string, env: Environment): Promise<RunningGateway | undefined> {
   const real = await realpath(config).catch(() => config);
@@ -169,7 +171,7 @@ export async function runningGateway(config: string, env: Environment): Promise<
   return config === real ? runningByLink(config, env) : undefined;
 }
 
-/** One whose config is a link that leads to that file now. */
+/** The gateway whose config is a link that leads to that file now. */
 async function runningByLink(config: string, env: Environment): Promise<RunningGateway | undefined> {
   const all = dirname(dirname(gatewayFolder(config, env)));
   for await (const name of glob('*/*/running.json', { cwd: all })) {
@@ -192,7 +194,7 @@ export async function gatewayEnded(gateway: RunningGateway, signal: AbortSignal)
   return false;
 }
 
-/** What was left, by a gateway that runs or by one that could not take it back. */
+/** The record left by a gateway that runs or by one that could not remove it. */
 function recordOf(config: string, env: Environment): Promise<RunningGateway | undefined> {
   return readRecord(fileOf(config, env));
 }
@@ -213,14 +215,14 @@ function isRecord(found: unknown): found is RunningGateway {
   return typeof pid === 'number' && texts.every((text) => typeof text === 'string');
 }
 
-/** A number of a process says nothing: it may be another's by now, or the own one, or that of a zombie. */
+/** A process number says nothing: it may be another's by now, or this process's own, or that of a zombie. */
 async function isRunning(gateway: RunningGateway): Promise<boolean> {
   const state = gateway.lock === undefined ? 'missing' : await lockState(gateway.lock);
-  // A file that somebody has cleaned away, or a version that had none.
+  // The file was cleaned away, or the version had none.
   return state === 'missing' ? answers(gateway) : state === 'held';
 }
 
-/** Whether it is there under its address, and takes its token. */
+/** Whether the gateway answers under its address, and takes its token. */
 async function answers({ url, token, certificate, pid }: RunningGateway): Promise<boolean> {
   try {
     const send = await directFetch(url, certificate);

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { HoldfastError } from '../base/errors.ts';
 import { errorBody, HttpError, httpErrorOf } from './http-error.ts';
 
-/** Answers with an error, outside of the app. What is half out cannot be taken back: its connection ends. */
+/** Answers with an error, outside of the app. A half-sent answer cannot be taken back, so its connection ends. */
 export function sendError(response: ServerResponse, error: unknown): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();

@@ -9,7 +9,7 @@ import { Service } from './service.ts';
 const tell = (message: FromService): void => {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
 };
-// A front that was killed reads nothing more; what the agents have begun is finished all the same.
+// A front that was killed reads nothing more, but work of the agents that has begun is finished all the same.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
 const service = new Service(lineLogger(writeLines(process.stdout)), tell);
 
@@ -28,10 +28,10 @@ process.on('message', (message: ToService, socket?: Socket) => {
 // Signals are for the front: a terminal sends Ctrl-C to both.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
-/** Longer than any stop takes; what hangs for that long ends with the process. */
+/** Longer than any stop takes; work that hangs for that long ends with the process. */
 const END_MS = 60_000;
 
-// Without a front nobody can reach it, and nobody would end it.
+// Without a front nobody can reach this process, and nobody would end it.
 process.once('disconnect', () => {
   setTimeout(() => process.exit(1), END_MS);
   void service.stop().finally(() => process.exit(0));

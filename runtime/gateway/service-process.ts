@@ -6,11 +6,17 @@ import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import { KnownInstances } from './known-instances.ts';
 import type { ControlAction, ControlAnswer, FromService, ToService } from './messages.ts';
 
-/** A process that was asked to end and does not is killed, so long after the requests that it has. */
+/** Milliseconds, after those for its requests, until a process that was asked to end is killed. */
 const END_MS = 20_000;
-/** What a process that has ended wrote and said is there by then, unless others that it started have its output still. */
+/**
+ * Milliseconds in which the last output and messages of an ended process arrive, unless others that it started still
+ * have its output.
+ */
 const HEARD_MS = 1000;
-/** How long connections may be on their way until it is asked for them: no more than a moment, or they are lost. */
+/**
+ * Milliseconds for connections on their way, after which the process is asked for them: they take no more than a
+ * moment, or are lost.
+ */
 const ON_THEIR_WAY_MS = 1000;
 
 const extension = extname(fileURLToPath(import.meta.url));
@@ -19,31 +25,31 @@ const main = fileURLToPath(new URL(`./service-main${extension}`, import.meta.url
 type Answer = Exclude<FromService, { type: 'control' | 'taken' | 'instances' }>;
 
 export interface ServiceProcessOptions {
-  /** Where it is to listen for requests that come from other processes of the gateway. */
+  /** The socket at which it listens for requests of other processes of the gateway. */
   readonly socket: string;
-  /** Takes what it writes; with a promise, no more of it until that resolves. */
+  /** Takes the output of the process; while it returns a pending promise, no more is read. */
   readonly log: (text: string) => Promise<void> | void;
-  /** Does what a request to it asks of the front. */
+  /** Carries out a request of the process to the gateway. */
   readonly control: (action: ControlAction) => Promise<ControlAnswer>;
-  /** Gets back a connection, unread, that did not reach it. */
+  /** Takes back a connection, unread, that did not reach the process. */
   readonly lost: (socket: Socket) => void;
 }
 
-/** A process that has a runtime, as the front sees it. */
+/** A service process, as the front sees it. */
 export class ServiceProcess {
   readonly #child: ChildProcess;
   readonly #options: ServiceProcessOptions;
-  /** Resolves when it has ended, and all that it said was heard. */
+  /** Resolves when the process has ended, and everything that it said was heard. */
   readonly exited: Promise<void>;
-  /** Those that it has, or had when it ended. */
+  /** The instances that the process has, or had when it ended. */
   readonly instances = new KnownInstances();
-  /** Connections that it has not said to have taken: nobody has read them. */
+  /** Connections that the process has not confirmed: nobody has read them. */
   readonly #given = new Map<number, Socket>();
   #connections = 0;
   #asking: NodeJS.Timeout | undefined;
   #ending: Promise<void> | undefined;
   #isToServe = false;
-  /** Of the package that it has loaded; known when it is prepared. */
+  /** The version of the package that it has loaded; known when it is prepared. */
   version: string | undefined;
   /** The fingerprint of its certificate, when it serves https. */
   certificate: string | undefined;
@@ -63,7 +69,7 @@ export class ServiceProcess {
         output.pause();
         void taken.finally(() => output.resume());
       });
-      // What is left of it is lost; the process itself is looked after below.
+      // The rest of the output is lost; the process itself is handled below.
       output?.on('error', () => {});
     }
     this.exited = this.#over();
@@ -85,9 +91,9 @@ export class ServiceProcess {
   }
 
   /**
-   * Tells the process something and resolves with its answer.
+   * Sends the process an order and resolves with its answer.
    *
-   * @throws {HoldfastError} when it fails, ends, or says nothing for `ms`
+   * @throws {HoldfastError} when it fails, ends, or does not answer for `ms`
    */
   async ask<T extends Answer['type']>(
     message: ToService,
@@ -121,8 +127,8 @@ export class ServiceProcess {
   }
 
   /**
-   * Gives it the connection of a client, unread. It is kept open here until the process has said that it came: of what is sent to one
-   * that dies, Node tells nothing and gives nothing back.
+   * Gives the process the connection of a client, unread. The connection stays open here until the process has
+   * confirmed it: when a process dies, Node neither reports nor returns what was sent to it.
    */
   give(socket: Socket): void {
     const n = (this.#connections += 1);
@@ -132,14 +138,17 @@ export class ServiceProcess {
     this.#askForThem();
   }
 
-  /** Those that it was given and had not taken when it ended. */
+  /** The connections that it was given and had not confirmed when it ended. */
   untaken(): Socket[] {
     const sockets = [...this.#given.values()];
     this.#given.clear();
     return sockets;
   }
 
-  /** Ends the process: by what it does itself, else by force. Its requests have `ms`. One that serves nobody yet ends at once. */
+  /**
+   * Ends the process: by itself if it can, else by force. Its requests have `ms`. A process that serves nobody yet
+   * ends at once.
+   */
   end(ms: number): Promise<void> {
     this.#ending ??= this.#ended(ms);
     return this.#ending;
@@ -162,26 +171,26 @@ export class ServiceProcess {
     return new Promise((resolve) => {
       let late: NodeJS.Timeout | undefined;
       child.once('exit', () => (late = setTimeout(resolve, HEARD_MS)));
-      // Its output has ended, and the channel.
+      // Its output and the channel have ended.
       child.once('close', () => {
         clearTimeout(late);
         resolve();
       });
-      // It could not be started; other errors end nothing.
+      // The process could not be started; other errors end nothing.
       child.on('error', () => {
         if (child.pid === undefined) resolve();
       });
     });
   }
 
-  /** Others that it has started may write to its output for ever; the front does not wait for that. */
+  /** Other processes that it started may write to its output for ever, and the front does not wait for that. */
   #letGo(): void {
     for (const output of [this.#child.stdout, this.#child.stderr]) (output as Socket | null)?.unref();
   }
 
   #taken({ connections, upTo = 0 }: Extract<FromService, { type: 'taken' }>): void {
     for (const n of connections) {
-      // It has its own; the connection ends when both are closed.
+      // The process has its own handle; the connection ends when both are closed.
       this.#given.get(n)?.destroy();
       this.#given.delete(n);
     }
@@ -192,7 +201,7 @@ export class ServiceProcess {
     }
   }
 
-  /** A process that has no file descriptor left is not even told that a connection was to come. */
+  /** A process without a free file descriptor is not even told that a connection was to come. */
   #askForThem(): void {
     if (this.#asking !== undefined) return;
     this.#asking = setTimeout(() => {

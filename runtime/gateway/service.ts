@@ -42,9 +42,12 @@ import { Streams } from './streams.ts';
 import { fingerprintOf, type TlsFiles, tlsOf } from './tls-files.ts';
 import { TokenAccess } from './token-access.ts';
 
-/** How long the events that wait may take before the states are handed over. */
+/** Milliseconds for waiting events, before the states are handed over. */
 const DRAIN_MS = 10_000;
-/** How often, and how many times, the page of the inspector is tried for while another process may have its port. */
+/**
+ * The interval in milliseconds, and the number of tries, for the page of the inspector while another process may have
+ * its port.
+ */
 const PAGE_MS = 1000;
 const PAGE_TRIES = 60;
 
@@ -60,12 +63,12 @@ export class Service {
   #socket = '';
   #ownerDigest = '';
   #gateway: ResolvedGateway | undefined;
-  /** Until it was opened. */
+  /** Present until the page was opened. */
   #openPage: (() => Promise<void>) | undefined;
-  /** Addresses that the config lists, and what starts those that another process had before. */
+  /** The addresses that the config lists, and the start of those that another process had before. */
   #standing: ReadonlySet<string> = new Set();
   #startStanding: StartStanding | undefined;
-  /** Answers a request; nobody is let in before there is one. */
+  /** Answers a request; nobody is let in before it is set. */
   #listener: ReturnType<typeof getRequestListener> | undefined;
   readonly #receipts = new Receipts((connections, upTo) =>
     this.#tell({ type: 'taken', connections, ...(upTo !== undefined && { upTo }) }),
@@ -89,7 +92,7 @@ export class Service {
     this.#tell = tell;
   }
 
-  /** Does what the front says, and tells it what it came to. Resolves with whether the process is to end. */
+  /** Carries out an order of the front, and reports the result. Resolves with whether the process is to end. */
   async handle(message: ToService, socket?: Socket): Promise<boolean> {
     switch (message.type) {
       case 'prepare':
@@ -140,7 +143,7 @@ export class Service {
 
   /** Another process serves; resolves when nobody is connected here any more. */
   async #passOn({ socket, gateway }: Extract<ToService, { type: 'succeeded' }>): Promise<void> {
-    // Who may ask for what is as it is now, also for those who are connected here.
+    // The current access rules hold for clients that are connected here, too.
     this.#reload(gateway);
     const changed = this.#server?.succeeded(socket);
     this.#tell({ type: 'passing-on' });
@@ -159,7 +162,10 @@ export class Service {
     if (this.#socket !== '') await rm(dirname(this.#socket), { recursive: true, force: true });
   }
 
-  /** All that can fail because of the config, or for reasons from outside, fails here, while the process before goes on. */
+  /**
+   * Everything that can fail because of the config, or for reasons from outside, fails here, while the process before
+   * goes on.
+   */
   async #prepare({ file, socket, ownerDigest, isFirst, inEffect }: Prepare): Promise<void> {
     this.#socket = socket;
     const config = inEffect?.config ?? (await loadForGateway(file));
@@ -173,21 +179,21 @@ export class Service {
       this.#system = system;
       system.on('agent', this.#reports.record);
     };
-    // Never none: without one, a link to the inspector would be written to stderr, which is the log.
+    // Always a logger: without one, a link to the inspector would be written to stderr, which is the log.
     const opened = { ...options, logger: options.logger ?? this.#logger, signals: false };
     this.#standing = new Set(standingInstances(config.agents).map(({ address }) => address));
-    // After all requests that have come are read: those for one thread leave together.
+    // After all requests that have come are read, so that those for one thread leave together.
     this.#runtime = await openRuntime(file, opened, {
       onSystem,
       onPage: (open) => void (this.#openPage = open),
       ...(inEffect && { loaded: inEffect.config }),
-      // Those that another process has still start when it has handed over.
+      // Instances that another process still has start when it has handed over.
       ...(!isFirst && { onStanding: (start) => void (this.#startStanding = start) }),
       soon: setImmediate,
       logsPrinted: true,
     });
     await this.#listen(gateway, socket);
-    // Later the process before has its port, where it is given one.
+    // Later, the process before has its port, where a port is given.
     if (isFirst) {
       await this.#openPage?.();
       this.#openPage = undefined;
@@ -230,7 +236,7 @@ export class Service {
     const lost: { address: string; why: string }[] = [];
     await inTurn(instances, async ({ agent, id, snapshot, asks = [] }) => {
       const address = addressOf(agent, id);
-      // One that begins anew and is listed has an input there.
+      // A listed instance that begins anew has its input in the config.
       if (snapshot === undefined && this.#standing.has(address)) return;
       try {
         await system.spawn(agent, { id, snapshot, asks: this.#asks.adopt(address, asks) });
@@ -271,7 +277,10 @@ export class Service {
     return lost;
   }
 
-  /** The process before has closed its own by now, or is about to be ended; another program may have the port for ever. */
+  /**
+   * The process before has closed its own page by now, or is about to be ended; another program may have the port for
+   * ever.
+   */
   async #tryPage(tries: number): Promise<void> {
     if (this.#openPage === undefined || this.#leaving.signal.aborted) return;
     try {
@@ -293,7 +302,7 @@ export class Service {
     });
   }
 
-  /** What the instances had begun here is over before they go on there. */
+  /** Work of the instances that was begun here is over before they go on there. */
   async #leave(): Promise<void> {
     const state = await this.#handOver();
     this.#reports.end();
@@ -327,7 +336,9 @@ export class Service {
     };
   }
 
-  /** Whoever waits for the answer of one that cannot say what it has put off is told when the runtime stops. */
+  /**
+   * When an instance cannot say what it has put off, those who wait for the answer are told when the runtime stops.
+   */
   async #putOffBy({ address }: AgentRef): Promise<readonly HandedAsk[]> {
     try {
       return this.#asks.handOver(address, (await this.#system?.putOff(address)) ?? []);

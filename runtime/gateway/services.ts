@@ -5,14 +5,14 @@ import type { InEffect } from './messages.ts';
 import { ServiceProcess, type ServiceProcessOptions } from './service-process.ts';
 import { type SocketFolder, socketFolder, socketPlaces } from './socket-folder.ts';
 
-/** How long a process may take until it is prepared: its modules and secrets are loaded. */
+/** Milliseconds for a process to be prepared: to load its modules and secrets. */
 const PREPARE_MS = 60_000;
 
 export interface ServicesOptions extends Omit<ServiceProcessOptions, 'socket'> {
-  /** The config, an absolute path. */
+  /** The config, as an absolute path. */
   readonly file: string;
   readonly ownerDigest: string;
-  /** One has ended; with the connections that it was given and had not taken. */
+  /** A process has ended; with the connections that it was given and had not confirmed. */
   readonly exited: (service: ServiceProcess, untaken: readonly Socket[]) => void;
 }
 
@@ -27,10 +27,10 @@ export class Services {
   }
 
   /**
-   * Starts one, which has all that it needs and serves nobody yet. What the gateway can do without fails the first one alone. It has
-   * what is in effect, or else what is on disk.
+   * Starts a process that has everything it needs and serves nobody yet. A missing part that the gateway can do
+   * without fails only the first process. It uses the config in effect, or else the one on disk.
    *
-   * @throws {HoldfastError} what it failed with; it is ended
+   * @throws {HoldfastError} the failure of the process, which is ended
    */
   async prepared(isFirst: boolean, inEffect?: InEffect): Promise<ServiceProcess> {
     const { file, ownerDigest } = this.#options;
@@ -52,7 +52,7 @@ export class Services {
     }
   }
 
-  /** Ends all, and starts no more. Requests have `ms`. */
+  /** Ends all processes, and starts no more. Requests have `ms`. */
   async end(ms: number): Promise<void> {
     this.#isOver = true;
     await Promise.all(
@@ -76,7 +76,7 @@ export class Services {
   }
 }
 
-/** What is left of it disturbs nobody. */
+/** The rest of the folder does no harm. */
 async function removed(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true }).catch(() => {});
 }

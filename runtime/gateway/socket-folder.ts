@@ -5,27 +5,28 @@ import { HoldfastError } from '../base/errors.ts';
 import { listening, netServer } from '../base/guarded-server.ts';
 import { gatewayFolder } from './running.ts';
 
-/** What `sun_path` of a socket's address has room for, without its last zero byte: Linux has 108, the BSDs and macOS 104. */
+/** The room in `sun_path` of a socket's address, without its last zero byte: Linux has 108, the BSDs and macOS 104. */
 const MOST_BYTES = process.platform === 'linux' ? 107 : 103;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where the socket of a service process is, in a folder that is its own and for this user alone. */
+/** The folder of a service process's socket, its own and for this user alone. */
 export interface SocketFolder {
   readonly folder: string;
   readonly socket: string;
 }
 
-/** Where it may be, the best first. */
+/** The places where it may be, the best first. */
 export function socketPlaces(config: string, env: Environment): string[] {
   const { XDG_RUNTIME_DIR: ofUser } = env;
   return [tmpdir(), ...(ofUser === undefined ? [] : [ofUser]), '/tmp', gatewayFolder(config, env)];
 }
 
 /**
- * Makes one in the first place that will do. Each process gets another, so that it does not matter who has cleaned up the one before.
+ * Makes a folder in the first place that will do. Each process gets a new one, so that it does not matter who has
+ * cleaned up the one before.
  *
- * @throws {HoldfastError} `CONFIG_INVALID` when none will do, with why
+ * @throws {HoldfastError} `CONFIG_INVALID` when no place will do, with the reason
  */
 export async function socketFolder(places: readonly string[]): Promise<SocketFolder> {
   const problems: string[] = [];
@@ -68,6 +69,6 @@ async function tried(socket: string): Promise<void> {
     () => {},
   );
   await listening(server, (done) => server.listen(socket, done));
-  // Which takes the socket away again.
+  // Closing removes the socket again.
   await new Promise<void>((resolve) => void server.close(() => resolve()));
 }

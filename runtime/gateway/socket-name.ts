@@ -2,13 +2,17 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
-/** What the kernel takes as the name of a socket, in bytes: 108 on Linux and 104 elsewhere, with the end of the text. */
+/**
+ * The longest name of a socket that the kernel takes, in bytes: 108 on Linux and 104 elsewhere, including the end of
+ * the text.
+ */
 const LONGEST = process.platform === 'linux' ? 107 : 103;
 
 /**
- * Runs something with a name of a socket's file that the kernel takes, however long its path is. The name is good as long as that runs.
+ * Calls `run` with a name of a socket's file that the kernel takes, however long its path is. The name is good while
+ * `run` is under way.
  *
- * @throws {Error} `ENAMETOOLONG` where there is no shorter one, which is so on other systems than Linux
+ * @throws {Error} `ENAMETOOLONG` where there is no shorter name, which is so on systems other than Linux
  */
 export async function withSocketName<T>(file: string, run: (name: string) => Promise<T>): Promise<T> {
   if (Buffer.byteLength(file) <= LONGEST) return run(file);

@@ -3,12 +3,12 @@ import type { Logger } from '../base/logger.ts';
 import type { StartStanding } from '../runtime.ts';
 import type { HandedState } from './messages.ts';
 
-/** How long a process that takes over waits for them before it serves; those that are slower start meanwhile. */
+/** Milliseconds for which a process that takes over waits for them before it serves; slower ones start meanwhile. */
 const STANDING_MS = 10_000;
 
 /**
- * Starts the instances that the config lists and that are not there, in a process that takes over. What cannot be started keeps
- * nobody from all the others: it is in the log, and among what is lost.
+ * Starts the standing instances that are not there, in a process that takes over. An instance that cannot be started
+ * keeps no other from its start: it is in the log, and among the lost ones.
  */
 export async function beginStanding(
   start: StartStanding,

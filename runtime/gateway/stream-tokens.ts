@@ -3,12 +3,12 @@ import type { Clock } from '../base/clock.ts';
 import { HttpError } from './http-error.ts';
 import type { Caller } from './token-access.ts';
 
-/** How long there is to connect with one. */
+/** Milliseconds within which a stream token can be used. */
 export const STREAM_TOKEN_MS = 60_000;
-/** Those of one token that nobody has used yet; more are refused. */
+/** The most unused stream tokens of one token; more are refused. */
 const MOST = 1000;
 
-/** One that is handed to the next process, with the milliseconds it is still good for. */
+/** A stream token that is handed to the next process, with the milliseconds it is still good for. */
 export type HandedStreamToken = readonly [
   id: string,
   digest: string,
@@ -19,7 +19,7 @@ export type HandedStreamToken = readonly [
 ];
 
 interface Entry {
-  /** Of the part that nobody else knows. */
+  /** The digest of the part that nobody else knows. */
   readonly digest: Buffer;
   readonly owner: Pick<Caller, 'name' | 'digest'>;
   readonly address: string;
@@ -27,8 +27,8 @@ interface Entry {
 }
 
 /**
- * Tokens for clients that cannot send a header, as a browser's EventSource: each lets somebody listen to one instance, once, for the token
- * that it was made with. It is in memory alone, as a digest.
+ * Tokens for clients that cannot send a header, such as a browser's EventSource: each lets its holder listen to one
+ * instance, once, in the name of the token that it was made with. Kept in memory alone, as a digest.
  */
 export class StreamTokens {
   readonly #clock: Pick<Clock, 'now'>;
@@ -39,7 +39,7 @@ export class StreamTokens {
     this.#clock = clock;
   }
 
-  /** @throws {HttpError} 429 when nobody uses those of this owner */
+  /** @throws {HttpError} 429 when the owner has too many that nobody uses */
   make({ name, digest }: Pick<Caller, 'name' | 'digest'>, address: string): string {
     this.#forgetOld();
     let count = 0;
@@ -60,9 +60,9 @@ export class StreamTokens {
   }
 
   /**
-   * Whose it is; it is used up then.
+   * Returns the owner of a stream token, which is then used up.
    *
-   * @throws {HttpError} 401 when it is none, not for that instance, or used up
+   * @throws {HttpError} 401 when it is unknown, for another instance, or used up
    */
   redeem(token: string, address: string): Pick<Caller, 'name' | 'digest'> {
     this.#forgetOld();

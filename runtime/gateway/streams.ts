@@ -5,17 +5,17 @@ import { HttpError } from './http-error.ts';
 import { plainJson } from './plain-json.ts';
 import { type Caller, may, OWNER, type TokenAccess } from './token-access.ts';
 
-/** What was emitted and waits for one client. */
+/** The most bytes of emitted events that wait for one client. */
 const MOST_BYTES = 1024 * 1024;
-/** And for all of them. */
+/** The most bytes that wait for all clients. */
 const MOST_BYTES_IN_ALL = 64 * 1024 * 1024;
-/** Those who hear of the same state within that time are sent the same bytes. */
+/** Milliseconds within which clients that hear of the same state are sent the same bytes. */
 const SHARED_MS = 1000;
 
 export interface StreamRequest extends StreamWishes {
   readonly ref: AgentRef;
   readonly caller: Caller;
-  /** Streams of a token at most. */
+  /** The most streams of a token. */
   readonly most: number;
   readonly scrubber: Pick<Scrubbing, 'scrub'>;
   /** Aborted when the client goes. */
@@ -28,7 +28,10 @@ interface Open {
   readonly stream: EventStream;
 }
 
-/** The streams that are open: so many of a token, with so many bytes in all, and none of who may not listen any more. */
+/**
+ * The open streams: a token has so many, all have so many bytes, and none belongs to a caller that may no longer
+ * listen.
+ */
 export class Streams {
   readonly #leaving: AbortSignal;
   readonly #open = new Map<string, Set<Open>>();
@@ -67,7 +70,7 @@ export class Streams {
     return body;
   }
 
-  /** Ends those of who may not listen any more. */
+  /** Ends the streams of callers that may no longer listen. */
   recheck(access: TokenAccess): void {
     for (const { caller, agent, stream } of this.#all()) {
       const now = access.again(caller);

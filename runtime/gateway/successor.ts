@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Pool } from 'undici';
 
-/** Connections to the next process; more requests wait for one. */
+/** The connections to the next process; further requests wait for one. */
 const CONNECTIONS = 128;
 
-/** Headers of one connection, which are not passed on, and one that undici does not speak. */
+/** Headers of one connection, which are not passed on, and one that undici does not support. */
 const OWN_TO_CONNECTION = new Set(
   [
     'connection',
@@ -18,7 +18,7 @@ const OWN_TO_CONNECTION = new Set(
   ].concat('http2-settings'),
 );
 
-/** Shows the process that takes over a request which ask of another process it waits for. */
+/** Names, to the process that takes over, the ask of another process that a request waits for. */
 export const TICKET_HEADER = 'holdfast-put-off-ask';
 
 const OF_BODY_OR_TICKET = new Set([...OWN_TO_CONNECTION, 'content-length', TICKET_HEADER]);
@@ -26,11 +26,11 @@ const OF_BODY_OR_TICKET = new Set([...OWN_TO_CONNECTION, 'content-length', TICKE
 /** A request that cannot be passed on as it came. */
 export interface ReadRequest {
   readonly body: string;
-  /** Of the ask that it waits for. Default: it is asked in the next process. */
+  /** The ticket of the ask that it waits for. Default: it is asked in the next process. */
   readonly ticket?: string;
 }
 
-/** The process that took over, as one sees it that still has connections of clients. */
+/** The process that took over, as seen by one that still has connections of clients. */
 export class Successor {
   readonly #pool: Pool;
 
@@ -45,8 +45,8 @@ export class Successor {
   }
 
   /**
-   * Passes a request on, and its answer back; then the client is to connect anew, to the process itself. `read` is what
-   * of it was read already.
+   * Passes a request on, and its answer back; then the client is to connect anew, to the process itself. `read` is the
+   * part of the request that was read already.
    */
   async pass(request: IncomingMessage, response: ServerResponse, read?: ReadRequest): Promise<void> {
     const aborter = new AbortController();
@@ -74,7 +74,7 @@ export class Successor {
     }
   }
 
-  /** What is on its way is answered first. */
+  /** Requests on their way are answered first. */
   async close(): Promise<void> {
     await this.#pool.close();
   }
@@ -84,7 +84,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** Its body has been read, and is written anew. */
+/** The body has been read, and is written anew. */
 function rewritten(raw: readonly string[], { body, ticket }: ReadRequest): string[] {
   const headers = passedOn(raw, OF_BODY_OR_TICKET);
   if (ticket !== undefined) headers.push(TICKET_HEADER, ticket);

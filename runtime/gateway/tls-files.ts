@@ -10,7 +10,7 @@ export interface TlsFiles {
   readonly key: Buffer;
 }
 
-/** The files of the certificate and the key, absolute; none without https. */
+/** The absolute paths of the certificate and the key; none without https. */
 export function tlsPaths({ tls }: Pick<ResolvedGateway, 'tls'>, file: string): string[] {
   return tls === undefined ? [] : [tls.cert, tls.key].map((name) => resolve(dirname(file), name));
 }
@@ -18,7 +18,8 @@ export function tlsPaths({ tls }: Pick<ResolvedGateway, 'tls'>, file: string): s
 /**
  * The certificate and the key of a gateway that serves https.
  *
- * @throws {ConfigError} when one cannot be read, is none, or is not that of the other: one of them may be written just now
+ * @throws {ConfigError} when a file cannot be read, is invalid, or does not match the other: one of them may be
+ * written just now
  */
 export async function tlsOf(gateway: ResolvedGateway, file: string): Promise<TlsFiles | undefined> {
   const { tls } = gateway;
@@ -37,7 +38,7 @@ export async function tlsOf(gateway: ResolvedGateway, file: string): Promise<Tls
   throw await gatewayProblem(file, ['tls'], `${tls.cert} and ${tls.key} ${why}`);
 }
 
-/** What makes of two files no certificate with its key. Nothing of a key is said. */
+/** The reason why two files are no certificate with its key. Says nothing of a key. */
 function whyNoPair(files: TlsFiles): string | undefined {
   try {
     createSecureContext(files);
@@ -49,12 +50,12 @@ function whyNoPair(files: TlsFiles): string | undefined {
   }
 }
 
-/** Of the certificate itself, the first of the chain: SHA-256 as Node writes it. */
+/** The SHA-256 fingerprint of the certificate itself, the first of the chain, as Node writes it. */
 export function fingerprintOf({ cert }: TlsFiles): string {
   return new X509Certificate(cert).fingerprint256;
 }
 
-/** Whether they are the same bytes; neither is there without https. */
+/** Whether the bytes are the same; without https there are none. */
 export function sameFiles(one: TlsFiles | undefined, other: TlsFiles | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   return one.cert.equals(other.cert) && one.key.equals(other.key);

@@ -6,17 +6,17 @@ import { HttpError } from './http-error.ts';
 
 export type Scope = (typeof GATEWAY_SCOPES)[number];
 
-/** Whoever came with a token. */
+/** A client that came with a token. */
 export interface Caller {
   readonly name: string;
   readonly agents: readonly string[];
   readonly allow: readonly Scope[];
   readonly limit: RateLimit | undefined;
-  /** Of the token: another one of the same name is somebody else. */
+  /** The digest of the token: another token of the same name is another caller. */
   readonly digest: Buffer;
 }
 
-/** The name of who started the gateway; no token of a config has it. */
+/** The caller name of the user who started the gateway; no token of a config has it. */
 export const OWNER = '';
 
 /** A new token: 32 random bytes. */
@@ -24,7 +24,7 @@ export function newToken(): string {
   return `hf_${randomBytes(32).toString('base64url')}`;
 }
 
-/** What a config has of a token. */
+/** The digest by which a config knows a token. */
 export function digestOf(token: string): string {
   return hash('sha256', token);
 }
@@ -58,7 +58,8 @@ export class TokenAccess {
   }
 
   /**
-   * Who sends this `Authorization` header. A request that another process has counted is not counted again.
+   * The caller that sends this `Authorization` header. A request that another process has counted is not counted
+   * again.
    *
    * @throws {HttpError} 401 when it names nobody, 429 when they come too often
    */
@@ -66,7 +67,7 @@ export class TokenAccess {
     const [, token] = /^Bearer[ \t]+([\w.~+/-]+=*)[ \t]*$/i.exec(authorization ?? '') ?? [];
     const digest = hash('sha256', token ?? '', 'buffer');
     let found: Caller | undefined;
-    // All of them, whichever is the one: the time tells nothing.
+    // All are compared, whichever it is, so that the time tells nothing.
     for (const one of this.#known) if (timingSafeEqual(one.digest, digest)) found = one;
     if (token === undefined || found === undefined) {
       throw new HttpError(401, 'UNAUTHORIZED', 'send a token of this gateway: Authorization: Bearer <token>');
@@ -78,13 +79,13 @@ export class TokenAccess {
     return found;
   }
 
-  /** What somebody who came with a token may do now; undefined when that is known no more. */
+  /** The present rights of a caller who came with a token; undefined when the token is no longer known. */
   again({ name, digest }: Pick<Caller, 'name' | 'digest'>): Caller | undefined {
     return this.#known.find((one) => one.name === name && timingSafeEqual(one.digest, digest));
   }
 }
 
-/** Whether a caller may do that, to that agent. */
+/** Whether the scope is allowed to a caller, for that agent. */
 export function may({ agents, allow }: Caller, scope: Scope, agent?: string): boolean {
   return allow.includes(scope) && (agent === undefined || agents.includes('*') || agents.includes(agent));
 }

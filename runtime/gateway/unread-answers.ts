@@ -2,14 +2,14 @@ import type { ServerResponse } from 'node:http';
 import { HttpError } from './http-error.ts';
 import { type Caller, OWNER } from './token-access.ts';
 
-/** Shorter answers are not counted: the system has room for them. */
+/** The size below which answers are not counted, because the system has room for them. */
 const SHORT = 64 * 1024;
-/** What clients of one token have not read yet, of longer ones. */
+/** The most bytes of longer answers that clients of one token have not read yet. */
 const MOST_BYTES = 64 * 1024 * 1024;
-/** A client that takes nothing of its answer for so long is gone, or as good as. */
+/** Milliseconds after which a client that takes nothing of its answer counts as gone. */
 const STALLED_MS = 60_000;
 
-/** Long answers that are on their way, by token: who asks and does not read fills no memory. */
+/** Long answers on their way, by token, so that a client that asks and does not read fills no memory. */
 export class UnreadAnswers {
   readonly #stalledMs: number;
   readonly #bytes = new Map<string, number>();
@@ -27,7 +27,7 @@ export class UnreadAnswers {
     throw new HttpError(429, 'LIMIT_REACHED', message);
   }
 
-  /** An answer of so many bytes is about to go out there. */
+  /** Counts an answer of so many bytes that is about to go out. */
   add({ name }: Pick<Caller, 'name'>, bytes: number, response: ServerResponse | undefined): void {
     if (bytes <= SHORT || response === undefined || response.closed) return;
     this.watch(response);
@@ -39,7 +39,10 @@ export class UnreadAnswers {
     });
   }
 
-  /** Cuts off who does not read. What is written now and then, such as a sign of life, is to be read too. */
+  /**
+   * Cuts off a client that does not read. Output that is written now and then, such as a sign of life, is to be read
+   * too.
+   */
   watch(response: ServerResponse | undefined): void {
     response?.setTimeout(this.#stalledMs, () => response.destroy());
   }

@@ -1,12 +1,12 @@
 import { readlinkSync } from 'node:fs';
 import { dirname, join, parse, resolve, sep } from 'node:path';
 
-/** What the kernel follows at most. */
+/** The most links that the kernel follows. */
 const MOST_LINKS = 40;
 
 /**
- * Every path whose change leads to another file under that name: the links on the way, also those of folders, and the file at the end.
- * All but their last parts are real.
+ * Every path whose change leads to another file under that name: the links on the way, also those of folders, and the
+ * file at the end. In each, everything but the last part is real.
  */
 export function waysTo(file: string): string[] {
   const found: string[] = [];
@@ -32,7 +32,7 @@ function apart(path: string): [root: string, names: string[]] {
   return [root, path.slice(root.length).split(sep).filter(Boolean)];
 }
 
-/** Where a link leads; undefined for all else. */
+/** The target of a link; undefined for anything else. */
 function linkAt(path: string): string | undefined {
   try {
     return readlinkSync(path);

@@ -15,8 +15,7 @@ const DEEPEST = 200;
 /**
  * A copy of `root` without values; parts that carry none are the same as before. Errors keep their class, stack, cause
  * and fields, other objects their class and own enumerable fields. Bytes, patterns and objects that show their text by
- * other means are replaced as a whole, and an object whose `toJSON` would reveal a value becomes the result of that,
- * scrubbed.
+ * other means are replaced as a whole, and an object whose `toJSON` would reveal a value becomes the result of that.
  */
 export function redactedCopy(root: unknown, { scrubText, carries }: Redaction): unknown {
   const copies = new Map<object, unknown>();
