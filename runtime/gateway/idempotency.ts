@@ -48,8 +48,8 @@ interface Running {
 }
 
 /**
- * Does a request once, even if it comes again with the same `Idempotency-Key`. A request under way goes on, whoever
- * waits for it, and a repeated one waits for the same answer. The answer is kept unless nothing was done.
+ * Does a request once, even if it comes again with the same `Idempotency-Key`. A request under way goes on, no matter
+ * who waits for it, and a repeated one waits for the same answer. The answer is kept unless nothing was done.
  */
 export class Idempotency {
   readonly #kept: KeptAnswers;

@@ -49,7 +49,7 @@ export interface RouteAnswer {
   readonly retryAfter?: number | undefined;
 }
 
-/** One operation of the HTTP face, of which the router, the checks and the OpenAPI document are made. */
+/** An operation of the HTTP face, of which the router, the checks and the OpenAPI document are made. */
 export interface Route {
   readonly operationId: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';

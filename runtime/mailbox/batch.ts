@@ -17,7 +17,7 @@ export type Batch = unknown[];
 /** The tags of a run of asks, and their terms: an array, or the one number that all of them share. */
 export type Asks = readonly [tags: readonly Tag[], terms: readonly Terms[] | Terms];
 
-/** One run of a batch, as its reader sees it. */
+/** A run of a batch, as its reader sees it. */
 export interface Run {
   readonly slot: number;
   readonly length: number;

@@ -46,7 +46,7 @@ export function kindOf(object: object): Kind {
   return isSharedMemory(object) ? 'shared' : 'fields';
 }
 
-/** For an object that cannot be asked. */
+/** The kind of an object that cannot be asked. */
 function kindByClass(object: object): Kind {
   if (object instanceof Map) return 'map';
   if (object instanceof Set) return 'set';

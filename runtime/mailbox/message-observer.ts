@@ -1,9 +1,9 @@
 import type { Trace } from './trace.ts';
 
-/** How an event is sent: without waiting, for a reply, or until it was handled. */
+/** The operation that sends an event: without waiting, for a reply, or until it was handled. */
 export type Operation = 'send' | 'ask' | 'deliver';
 
-/** One event on its way, as the observer of messages follows it. */
+/** An event on its way, as the observer of messages follows it. */
 export interface Sending {
   /** The trace that travels with the envelope, if there is one. */
   readonly trace: Trace | undefined;

@@ -108,7 +108,7 @@ export interface SecretsBroker {
   status(): SecretStatus[];
   /** The providers in use. */
   providers(): SecretProviderStatus[];
-  /** How often providers have been called. */
+  /** The number of calls to providers so far. */
   calls(): ProviderCalls;
   /** Ends all calls, overwrites all values, closes the providers. Idempotent; at most 2 s. */
   stop(): Promise<void>;

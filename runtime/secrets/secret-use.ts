@@ -12,7 +12,7 @@ export interface Caller {
   readonly pool: string;
 }
 
-/** One use of a secret, from the request until it is over. */
+/** A use of a secret, from the request until it is over. */
 export interface SecretUse {
   /** Ends the use; its reason is the caller's error. */
   readonly signal: AbortSignal;

@@ -23,7 +23,7 @@ export class Acks {
   #tags: number[] = [];
   #values: unknown[] = [];
   #failed: unknown[] = [];
-  /** By tag, the errors in its value. */
+  /** The errors in each value, by tag. */
   #errors: unknown[] = [];
   #deferred: { readonly inflow: Counted; readonly tag: number }[] = [];
 

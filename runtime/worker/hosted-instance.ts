@@ -42,7 +42,7 @@ type AnySnapshot = Snapshot<unknown> & {
   readonly children?: Readonly<Record<string, AnyActorRef | undefined>>;
 };
 
-/** One instance in its thread: the agent's actor, and what the host is told about it. */
+/** An instance in its thread: the agent's actor, and what the host is told about it. */
 export class HostedInstance {
   readonly slot: number;
   /** Asks that the instance put off, by their ids. */

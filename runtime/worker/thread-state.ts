@@ -89,13 +89,13 @@ export interface ThreadState {
   readonly asks: WeakMap<AnyEventObject, OpenAsk>;
   /** The instance whose promise, callback or observable began what runs now, outside of turns as well. */
   origin: AsyncLocalStorage<HostBridge> | undefined;
-  /** By the instance's actor system, which all its children share. */
+  /** The bridges of instances, by the actor system of each, which all its children share. */
   readonly bridges: WeakMap<object, HostBridge>;
-  /** Of the thread, for what an agent sends outside its turns. */
+  /** The thread's own way to other agents, for messages that an agent sends outside its turns. */
   peers: PeerBridge | undefined;
-  /** Of the thread, for what an agent logs outside its turns. */
+  /** The thread's own log, for lines that an agent writes outside its turns. */
   log: WriteLog | undefined;
-  /** By address and incarnation, of all that run here. */
+  /** The bridges of all running incarnations, by address and incarnation. */
   readonly running: Map<string, HostBridge>;
 }
 

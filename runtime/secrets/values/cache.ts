@@ -142,7 +142,7 @@ export interface SecretsCache {
   status(): SecretStatus[];
   /** The providers in use. */
   providers(): SecretProviderStatus[];
-  /** How often providers have been called. */
+  /** The number of calls to providers so far. */
   calls(): ProviderCalls;
   /** Rejects every wait, overwrites all values, closes the providers. Idempotent; at most 2 s. */
   stop(): Promise<void>;

@@ -10,7 +10,7 @@ const closeDeadlineMs = 2_000;
 /** `fetchMany`: one call for up to `capabilities.batch` secrets. */
 export type ProviderCallKind = 'describe' | 'fetch' | 'fetchMany';
 
-/** How often providers were called. */
+/** The number of calls to providers so far. */
 export interface ProviderCalls extends Readonly<Record<ProviderCallKind, number>> {
   readonly total: number;
 }
