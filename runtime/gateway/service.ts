@@ -193,7 +193,7 @@ export class Service {
       logsPrinted: true,
     });
     await this.#listen(gateway, socket);
-    // Later, the process before has its port, where a port is given.
+    // For a later process, the one before still has the port of the page, where one is given.
     if (isFirst) {
       await this.#openPage?.();
       this.#openPage = undefined;

@@ -1,4 +1,4 @@
-/** Milliseconds of turns after which timers and messages are due, and the host hears of the progress. */
+/** Milliseconds of turns after which timers and messages have their time, and the host hears of the progress. */
 export const SLICE_MS = 2;
 /**
  * The most turns between two reads of the clock, as many as an instance has in a row: on some machines a read costs as
@@ -26,7 +26,7 @@ export interface TimeSliceOptions {
 }
 
 /**
- * The time that turns may take before timers and messages are due. The clock is read after each turn of an instance
+ * The time that turns may take before timers and messages have theirs. The clock is read after each turn of an instance
  * that is new or was slow, and after ever more turns of a fast one. A fast one that becomes slow is noticed after the
  * turn in which the host has looked at the thread, as it does four times in a second.
  */

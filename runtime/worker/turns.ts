@@ -11,7 +11,7 @@ import { continuation, outsideTraces } from './trace-context.ts';
 
 /** Envelopes of one instance before the next instance has its turn: actor-ts's number. */
 const QUANTUM = 16;
-/** Turns before timers and messages are due: actor-ts's number. */
+/** Turns before timers and messages have their time: actor-ts's number. */
 const SLICE = 64;
 
 interface DeliveredJob extends Job {
