@@ -36,14 +36,14 @@ export interface PersistedState {
   readonly version?: string;
 }
 
+/** The milliseconds that a timer waits from `now` on, by policy. */
+const waits: Readonly<Record<TimersPolicy, (timer: PersistedTimer, now: number) => number>> = {
+  deadline: ({ dueAt }, now) => Math.max(0, dueAt - now),
+  remaining: ({ leftMs }) => Math.max(0, leftMs),
+  restart: ({ delayMs }) => delayMs,
+};
+
 /** The time from `now` until a timer fires, in milliseconds. */
 export function waitOf(timer: PersistedTimer, policy: TimersPolicy, now: number): number {
-  switch (policy) {
-    case 'deadline':
-      return Math.max(0, timer.dueAt - now);
-    case 'remaining':
-      return Math.max(0, timer.leftMs);
-    case 'restart':
-      return timer.delayMs;
-  }
+  return waits[policy](timer, now);
 }
