@@ -1,0 +1,139 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { lonelyAgent } from '../instance/fixtures/lone-instance.ts';
+import { LoneThread, lonelyPool } from '../threads/fixtures/lone-thread.ts';
+import type { ThreadSpec } from '../threads/os-thread.ts';
+import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
+
+/** A thread that ends when it is told to. */
+class EndingThread extends LoneThread {
+  override terminate(): void {
+    super.terminate();
+    queueMicrotask(() => this.exit(1));
+  }
+}
+
+/** A system of two pools, whose threads run nothing. */
+function rig(options: Partial<SystemOptions> = {}) {
+  const threads = new Map<string, LoneThread[]>();
+  const warned: string[] = [];
+  const log = (): void => {};
+  const system = new RuntimeSystem(
+    {
+      agents: [lonelyAgent(), lonelyAgent({ name: 'other', threadId: 'others' })],
+      pools: [lonelyPool(), lonelyPool({ threadId: 'others', maxThreads: 2 })],
+      providers: [],
+    },
+    {
+      logger: { debug: log, info: log, warn: (_fields, message) => void warned.push(message), error: log },
+      startThread(spec: ThreadSpec) {
+        const thread = new EndingThread(spec);
+        thread.answers.quiet = () => true;
+        threads.set(spec.pool.threadId, [...(threads.get(spec.pool.threadId) ?? []), thread]);
+        return thread;
+      },
+      ...options,
+    },
+  );
+  onTestFinished(() => system.stop(0));
+  const of = (pool: string): LoneThread[] => threads.get(pool) ?? [];
+  return { system, of, warned };
+}
+
+describe('a system', () => {
+  test('starts an instance on a thread of the pool of its agent, and no other thread', async () => {
+    const { system, of } = rig();
+    const ref = await system.spawn('agent', { id: 'a', input: 7 });
+    expect(ref.address).toBe('agent/a');
+    expect([of('pool').length, of('others').length]).toEqual([1, 0]);
+    expect(of('pool')[0]?.called('activate')).toMatchObject([[{ address: 'agent/a', input: 7 }]]);
+    expect(system.status()).toMatchObject({
+      state: 'running',
+      instances: [{ address: 'agent/a', state: 'running', incarnation: 1 }],
+      pools: [
+        { threadId: 'pool', threads: [{ state: 'ready' }] },
+        { threadId: 'others', threads: [] },
+      ],
+    });
+  });
+
+  test('refuses an agent that is not declared and an address that is taken, and names what there is', async () => {
+    const { system } = rig();
+    await expect(system.spawn('agnet', {})).rejects.toThrow(/"agnet".*"agent", "other"/);
+    await system.spawn('agent', { id: 'a' });
+    await expect(system.spawn('agent', { id: 'a' })).rejects.toMatchObject({ code: 'ADDRESS_TAKEN' });
+    await expect(system.recycle('nowhere')).rejects.toThrow(/"nowhere".*"pool", "others"/);
+  });
+
+  test('gives all who ask for an address at once the one instance there', async () => {
+    const { system, of } = rig();
+    const spawn = () => system.spawn('agent', { id: 'a' });
+    const refs = await Promise.all([1, 2, 3].map(() => system.getOrSpawn('agent', 'a', spawn)));
+    expect(new Set(refs).size).toBe(1);
+    expect(of('pool')[0]?.called('activate')).toHaveLength(1);
+  });
+
+  test('begins anew with those of a thread that has died, on another, and with no instance elsewhere', async () => {
+    const { system, of } = rig();
+    const [a] = [await system.spawn('agent', { id: 'a' }), await system.spawn('other', { id: 'b' })];
+    const again = new Promise<void>((resolve) => {
+      system.on('agent', ({ address, state }) => {
+        if (address === 'agent/a' && state === 'running') resolve();
+      });
+    });
+    of('pool')[0]?.exit(13);
+    await again;
+    expect([of('pool').length, of('others').length]).toEqual([2, 1]);
+    expect(a.incarnation).toBe(2);
+    expect(system.status()).toMatchObject({
+      restarts: 1,
+      instances: [
+        { address: 'agent/a', state: 'running', incarnation: 2 },
+        { address: 'other/b', state: 'running', incarnation: 1 },
+      ],
+    });
+  });
+
+  test('lets nothing in while it drains, and nobody waits for what never came', async () => {
+    const { system } = rig();
+    const ref = await system.spawn('agent', { id: 'a' });
+    expect(await system.drain(1000)).toBe(true);
+    expect(system.status().state).toBe('draining');
+    await expect(system.spawn('agent', { id: 'b' })).rejects.toMatchObject({ code: 'RUNTIME_STOPPED' });
+    await expect(ref.ask({ type: 'late' })).rejects.toMatchObject({ code: 'RUNTIME_STOPPED' });
+    await expect(system.open('agent/a', 'ask', { type: 'late' }, { timeoutMs: 1000 })).rejects.toMatchObject({
+      code: 'RUNTIME_STOPPED',
+    });
+  });
+
+  test('says of an event for nobody that its address is free, and tells who wants to know', async () => {
+    const { system } = rig();
+    let refused = 0;
+    const asked = system.open(
+      'agent/nobody',
+      'ask',
+      { type: 'hello' },
+      {
+        timeoutMs: 1000,
+        refused: () => (refused += 1),
+      },
+    );
+    await expect(asked).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
+    expect(refused).toBe(1);
+  });
+
+  test('stops the last instance first, ends each thread, and stops once', async () => {
+    const flushed: string[] = [];
+    const { system, of } = rig({ flush: async () => void flushed.push('flush') });
+    for (const id of ['a', 'b']) await system.spawn('agent', { id });
+    const thread = of('pool')[0];
+    await Promise.all([system.stop(1000), system.stop(1000)]);
+    expect(thread?.called('deactivate').map(([slots]) => slots)).toEqual([[1, 0]]);
+    expect([thread?.terminated, flushed]).toEqual([true, ['flush']]);
+    expect(system.status()).toMatchObject({
+      state: 'stopped',
+      instances: [],
+      pools: [{ threads: [] }, { threads: [] }],
+    });
+    await expect(system.recycle(undefined)).rejects.toMatchObject({ code: 'RUNTIME_STOPPED' });
+  });
+});
