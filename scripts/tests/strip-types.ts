@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import {
-  existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   statSync,
@@ -9,33 +8,37 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { folder, isOf, kept, root } from './kept-files.mjs';
 
-/** Strips the types of all source files once for all processes and threads that the tests start; of those that have changed. */
+const FOLDERS = ['runtime', 'actors', 'providers', 'props', 'examples', 'bench', 'docs'];
+
+/** Strips the types of the source files that have changed, once for all processes and threads that the tests start. */
 export default function stripTypes(): void {
   mkdirSync(folder, { recursive: true });
-  const cwd = fileURLToPath(root);
-  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts'], {
-    cwd,
-    encoding: 'utf8',
-  });
-  for (const name of listed.split('\n')) {
-    const source = cwd + name;
-    if (!/^(?:runtime|actors|providers|props|examples|bench|docs)\//.test(name) || !existsSync(source))
-      continue;
-    const target = kept(source);
-    const { atime, mtime } = statSync(source);
-    if (isOf(source, target)) continue;
-    let stripped: string;
-    try {
-      stripped = stripTypeScriptTypes(readFileSync(source, 'utf8'));
-    } catch {
-      // A file that is broken on purpose.
-      continue;
+  for (const name of FOLDERS) {
+    const within = fileURLToPath(new URL(name, root));
+    for (const file of readdirSync(within, { recursive: true, encoding: 'utf8' })) {
+      if (file.endsWith('.ts') && !file.includes('node_modules')) strip(join(within, file));
     }
-    writeFileSync(`${target}.new`, stripped);
-    utimesSync(`${target}.new`, atime, mtime);
-    renameSync(`${target}.new`, target);
   }
+}
+
+function strip(source: string): void {
+  const target = kept(source);
+  if (isOf(source, target)) return;
+  const { atime, mtime } = statSync(source);
+  let stripped: string;
+  try {
+    stripped = stripTypeScriptTypes(readFileSync(source, 'utf8'));
+  } catch {
+    // A file that is broken on purpose.
+    return;
+  }
+  // Another run may be at the same file.
+  const own = `${target}.${process.pid}`;
+  writeFileSync(own, stripped);
+  utimesSync(own, atime, mtime);
+  renameSync(own, target);
 }
