@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { testSecretProvider } from 'holdfast/testing';
 import { describe, expect, test } from 'vitest';
+import { runExample } from '../program.fixture.ts';
 import { createVaultProvider } from './vault.ts';
 import { startVaultServer } from './vault-server.ts';
 
@@ -45,11 +43,7 @@ test('the provider has less than 40 lines', async () => {
 });
 
 test('the example runs: the agent signs with the key in Vault, and again when it has changed', async () => {
-  const main = fileURLToPath(new URL('./main.ts', import.meta.url));
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-C', 'holdfast-source', main], {
-    timeout: 60_000,
-    env: { ...process.env, NO_COLOR: '1' },
-  });
+  const { stdout, stderr } = await runExample(new URL('./', import.meta.url));
   expect(stderr).toBe('');
   const lines = stdout.split('\n').slice(0, 4);
   expect(lines).toEqual([

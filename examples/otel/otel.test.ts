@@ -1,24 +1,17 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { runExample, shownOutput } from '../program.fixture.ts';
 import { startReceiver } from './receiver.ts';
 import { spanTree } from './span-tree.ts';
 
-const run = promisify(execFile);
-const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const here = new URL('./', import.meta.url);
 
 test('an ask that crosses two threads is one tree at the receiver, as the README and the guide show it', async () => {
-  const { stdout, stderr } = await run(process.execPath, ['-C', 'holdfast-source', at('main.ts')], {
-    timeout: 60_000,
-  });
+  const { stdout, stderr } = await runExample(here);
   expect(stderr).toBe('');
-  const [, shown] =
-    /```sh[\s\S]*?```[\s\S]*?```\n([\s\S]*?)```/.exec(readFileSync(at('README.md'), 'utf8')) ?? [];
-  expect(stdout).toBe(shown);
+  expect(stdout).toBe(shownOutput(here));
   const [, tree] =
-    /```text tree\n([\s\S]*?)```/.exec(readFileSync(at('../../docs/telemetry.md'), 'utf8')) ?? [];
+    /```text tree\n([\s\S]*?)```/.exec(readFileSync(new URL('../../docs/telemetry.md', here), 'utf8')) ?? [];
   expect(stdout).toContain(tree);
 });
 

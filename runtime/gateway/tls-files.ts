@@ -10,11 +10,6 @@ export interface TlsFiles {
   readonly key: Buffer;
 }
 
-/** The absolute paths of the certificate and the key; none without https. */
-export function tlsPaths({ tls }: Pick<ResolvedGateway, 'tls'>, file: string): string[] {
-  return tls === undefined ? [] : [tls.cert, tls.key].map((name) => resolve(dirname(file), name));
-}
-
 /**
  * The certificate and the key of a gateway that serves https.
  *

@@ -21,6 +21,24 @@ export type LifeEvent =
 
 type Ways = Readonly<Partial<Record<LifeEvent, InstancePhase>>>;
 
+/** What happens in every phase until the last. */
+const stoppable = { stop: 'stopping', finish: 'ended' } as const;
+
+/** What happens besides in every phase until the instance stops. */
+const unended = { fence: 'stopping', ...stoppable } as const;
+
+/**
+ * What happens besides in every phase that an incarnation is in, or the wait for the next one. `end` comes also before it runs,
+ * when a machine is done before its thread has said that it runs, and in the wait, when the next incarnation did not start or
+ * the last one ended while it was stopped with its group.
+ */
+const alive = {
+  end: 'restarting',
+  pause: 'restarting',
+  'give-up': 'quarantined',
+  ...unended,
+} as const;
+
 /**
  * The life of an instance as a state chart: each phase, with the events that change it and the next phase of each. An
  * event that a phase does not list changes nothing. The chart is plain data and the configuration of an XState machine,
@@ -43,48 +61,26 @@ export const life = {
     starting: {
       on: {
         run: 'running',
-        // A machine may be done before its thread has said that it runs.
-        end: 'restarting',
-        pause: 'restarting',
-        'give-up': 'quarantined',
-        fence: 'stopping',
-        stop: 'stopping',
-        finish: 'ended',
+        ...alive,
       },
     },
     running: {
       on: {
         depart: 'moving',
-        end: 'restarting',
-        pause: 'restarting',
-        'give-up': 'quarantined',
-        fence: 'stopping',
-        stop: 'stopping',
-        finish: 'ended',
+        ...alive,
       },
     },
     moving: {
       on: {
         run: 'running',
-        end: 'restarting',
-        pause: 'restarting',
-        'give-up': 'quarantined',
-        fence: 'stopping',
-        stop: 'stopping',
-        finish: 'ended',
+        ...alive,
       },
     },
     restarting: {
       on: {
         run: 'running',
         restart: 'restarting',
-        // The next incarnation did not start, or the last one ended while it was stopped with its group.
-        end: 'restarting',
-        pause: 'restarting',
-        'give-up': 'quarantined',
-        fence: 'stopping',
-        stop: 'stopping',
-        finish: 'ended',
+        ...alive,
       },
     },
     quarantined: {
@@ -92,17 +88,14 @@ export const life = {
         restart: 'restarting',
         // The instance failed again before its restart.
         'give-up': 'quarantined',
-        fence: 'stopping',
-        stop: 'stopping',
-        finish: 'ended',
+        ...unended,
       },
     },
     stopping: {
       on: {
         // A restart decided before the stop: its incarnation is counted, and does not begin.
         restart: 'stopping',
-        stop: 'stopping',
-        finish: 'ended',
+        ...stoppable,
       },
     },
     ended: { on: {} },

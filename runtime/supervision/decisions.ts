@@ -30,7 +30,7 @@ export function decisions({
   logger,
 }: DecisionsOptions): Decisions {
   /** Stops an instance that throws, so that the supervisor, in whose own turn this runs, and the others live on. */
-  const contained = (address: string, run: (instance: Instance) => void): void => {
+  const carryOut = (address: string, run: (instance: Instance) => void): void => {
     const instance = instanceAt(address);
     if (instance === undefined) return;
     try {
@@ -45,18 +45,18 @@ export function decisions({
   };
 
   return {
-    unplaced: (address, error) => contained(address, (instance) => instance.unplaced(unmade(error))),
+    unplaced: (address, error) => carryOut(address, (instance) => instance.unplaced(unmade(error))),
     restarting: ({ address }) =>
-      contained(address, (instance) => {
+      carryOut(address, (instance) => {
         instance.restart();
         openGrants(instance);
       }),
-    ending: ({ address }) => contained(address, (instance) => instance.finishEnded()),
-    pausing: ({ address }) => contained(address, (instance) => instance.pause()),
-    stopping: ({ address }) => contained(address, (instance) => void instance.stop().catch(() => {})),
+    ending: ({ address }) => carryOut(address, (instance) => instance.finishEnded()),
+    pausing: ({ address }) => carryOut(address, (instance) => instance.pause()),
+    stopping: ({ address }) => carryOut(address, (instance) => void instance.stop().catch(() => {})),
     refused({ address, threadId, why }) {
       const error = noThread(address, poolOf(threadId), why);
-      contained(address, (instance) => instance.refused(error, why === 'full' ? 'init-timeout' : 'error'));
+      carryOut(address, (instance) => instance.refused(error, why === 'full' ? 'init-timeout' : 'error'));
     },
     kept: ({ threadId, n, tried }) => kept(threadId, n, tried),
     exhausted({ threadId, strikes, intensity }) {
@@ -65,7 +65,7 @@ export function decisions({
       logger.error({ threadId, error }, 'a pool starts no more threads');
     },
     'giving-up'({ address, because }) {
-      contained(address, (instance) => {
+      carryOut(address, (instance) => {
         const error = instance.giveUp(because === undefined ? undefined : instanceAt(because));
         // The quarantine of a group is one escalation, told for the instance that failed.
         if (error === undefined || because !== undefined) return;

@@ -470,7 +470,7 @@ export class RuntimeSystem {
       },
       instances: () => this.#instances.all().toReversed(),
       threads: () => this.#threads.all(),
-      endThread: (thread) => this.#endThread(thread as ThreadHost),
+      endThread: ({ pool: threadId, n }) => this.#tell({ type: 'thread.end', threadId, n }),
       flush: async () => {
         await Promise.all([this.#snapshots.flushed(), this.#flush?.()]);
       },
@@ -497,10 +497,6 @@ export class RuntimeSystem {
   /** Tells the supervisor, if it has not ended: an instance may end later, when its thread does not let go of it. */
   #tell(event: SupervisorEvent): void {
     if (this.supervisor.getSnapshot().status === 'active') this.supervisor.send(event);
-  }
-
-  #endThread({ pool, n }: ThreadHost): void {
-    this.#tell({ type: 'thread.end', threadId: pool, n });
   }
 
   #stopThreads(): Promise<void> {

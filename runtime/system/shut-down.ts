@@ -18,9 +18,9 @@ export interface ShutDown {
   /** Returns the instances in the order in which they are to end. */
   readonly instances: () => readonly Instance[];
   /** The threads that run now. */
-  readonly threads: () => readonly Pick<ThreadHost, 'name' | 'standstill' | 'occupants'>[];
+  readonly threads: () => readonly Pick<ThreadHost, 'name' | 'pool' | 'n' | 'standstill' | 'occupants'>[];
   /** Ends a thread at once, whatever it is doing. */
-  readonly endThread: (thread: Pick<ThreadHost, 'name'>) => void;
+  readonly endThread: (thread: Pick<ThreadHost, 'pool' | 'n'>) => void;
   /** Resolves when the states of the instances are saved and telemetry about them is sent, or cannot be. */
   readonly flush: () => Promise<void>;
   /** Stops the secrets and the audit trail, which the instances used. */

@@ -14,12 +14,17 @@ const statements = [
   /\bimport\(\s*'([^']+)'\s*\)/g,
 ];
 
-/** The imports of a project's own files in each other; of tests and fixtures where that is asked for. */
-export function importGraph(root: string, withTests = false): Graph {
-  const files = globSync(`{${FOLDERS}}/**/*.{ts,tsx,mts,mjs}`, { cwd: root })
+/** A project's own files, sorted; tests and fixtures where that is asked for. */
+export function sourceFiles(root: string, withTests = false): string[] {
+  return globSync(`{${FOLDERS}}/**/*.{ts,tsx,mts,mjs}`, { cwd: root })
     .map((file) => file.replaceAll('\\', '/'))
     .filter((file) => !isBuilt.test(file) && (withTests || !isTest.test(file)))
     .toSorted();
+}
+
+/** The imports of a project's own files in each other; of tests and fixtures where that is asked for. */
+export function importGraph(root: string, withTests = false): Graph {
+  const files = sourceFiles(root, withTests);
   const known = new Set(files);
   return new Map(
     files.map((file) => {
