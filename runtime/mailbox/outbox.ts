@@ -19,6 +19,10 @@ export interface Attachment {
   waiting: boolean;
   /** The instance has as much in flight as it may have while the window is full. */
   held: boolean;
+  /** Batches without an answer that hold, or held, envelopes of this attachment. */
+  batches: number;
+  /** Called once, when there is no such batch. */
+  quiet: (() => void) | undefined;
 }
 
 /**
@@ -127,6 +131,8 @@ export class Outbox {
       attached: true,
       waiting: false,
       held: false,
+      batches: 0,
+      quiet: undefined,
     };
     this.#bySlot.set(slot, attachment);
     if (mailbox.queued > 0) this.ready(attachment);
@@ -147,6 +153,15 @@ export class Outbox {
     mailbox.acknowledge(handled - acked, this.#options.delivered, unanswered);
     mailbox.rewind();
     if (!this.#closed && !this.#armed) this.#flush();
+  }
+
+  /**
+   * Calls `run` when every batch with envelopes of a detached instance is answered, or will not be: from then on the
+   * thread counts nothing more in its slot, whatever it has said of the end of the instance.
+   */
+  whenQuiet(attachment: Attachment, run: () => void): void {
+    if (attachment.batches === 0) run();
+    else attachment.quiet = run;
   }
 
   /** The attachment's mailbox has something queued. */
@@ -240,17 +255,30 @@ export class Outbox {
     if (moving !== undefined) for (const event of moving) setMoved(event);
     this.#batches += 1;
     for (const count of manifest.counts) this.#envelopes += count;
+    for (const attachment of manifest.attachments) attachment.batches += 1;
     if (this.#singly > 0) this.#singly -= 1;
     answer.then(
       (ack) => {
         this.#batches -= 1;
         this.acknowledge(ack as Ack);
+        this.#quieten(manifest.attachments);
       },
       // The thread is gone: its instances' mailboxes are acknowledged by the shared progress, not by an ack.
       () => {
         this.#batches -= 1;
+        this.#quieten(manifest.attachments);
       },
     );
+  }
+
+  #quieten(attachments: readonly Attachment[]): void {
+    for (const attachment of attachments) {
+      attachment.batches -= 1;
+      if (attachment.batches > 0 || attachment.quiet === undefined) continue;
+      const { quiet } = attachment;
+      attachment.quiet = undefined;
+      quiet();
+    }
   }
 
   #acknowledge(ack: Ack): void {

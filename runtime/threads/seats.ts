@@ -37,6 +37,8 @@ export class Seats {
   readonly #free: number[] = [];
   /** The asks that the thread has answered, or is about to, and that are handled again, because no kept state has them. */
   readonly #retracted = new Set<Tag>();
+  /** The asks of instances that have ended here which the thread has handled, and whose answers come with its next ack. */
+  readonly #owed = new Set<Tag>();
   #slots = 0;
 
   constructor(options: SeatsOptions) {
@@ -106,9 +108,19 @@ export class Seats {
     return this.#retracted.size > 0 && this.#retracted.has(tag);
   }
 
-  /** Ends the retractions after an ack: the first one after a failure has all that the thread had answered before. */
+  /**
+   * Ends the retractions and the debts after an ack: the first one after an end has all that the thread had answered
+   * before.
+   */
   answersTaken(): void {
     if (this.#retracted.size > 0) this.#retracted.clear();
+    if (this.#owed.size > 0) this.#owed.clear();
+  }
+
+  /** Rejects the asks whose answers the thread still owes, since it is gone. */
+  answersLost(reason: Error): void {
+    for (const tag of this.#owed) this.#options.waiting.reject(tag, reason);
+    this.#owed.clear();
   }
 
   /**
@@ -118,8 +130,11 @@ export class Seats {
   vacate(seat: Seat, { reason, ending, inHand = -1, evidence, failed }: Ending = {}): void {
     if (!this.isTaken(seat)) return;
     this.#seats.delete(seat.slot);
-    this.freeSlot(seat.slot);
     const { attachment, deferred, instance } = seat;
+    const free = (): void => this.freeSlot(seat.slot);
+    // A thread that told of an end that was none goes on counting here, and that must not count for the next instance.
+    if (attachment === undefined) free();
+    else this.#options.outbox().whenQuiet(attachment, free);
     const wire = evidence && { ...evidence, error: encodeError(evidence.error) };
     const error = reason && encodeError(reason);
     this.#options.broker.vacated(seat, { error, inHand, evidence: wire });
@@ -152,6 +167,10 @@ export class Seats {
       // The envelope that failed is not handled again, and its ask is rejected.
       const end = failed === 'in-turn' ? handled - 1 : handled;
       for (const tag of mailbox.asksSent(settled - acked, end - acked)) this.#retracted.add(tag);
+    }
+    if (reason === undefined) {
+      for (const tag of mailbox.asksSent(0, handled - attachment.acked))
+        if (!this.#retracted.has(tag)) this.#owed.add(tag);
     }
     outbox().detach(attachment, settled, answers);
     if (again && failed === 'in-turn' && handled > settled)

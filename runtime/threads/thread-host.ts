@@ -557,6 +557,7 @@ export class ThreadHost implements SeatThread {
     const evidence: Evidence = { cause: why, thread: this.name, error: reason };
     const seats = this.#seats.all();
     for (const seat of seats) this.#seats.vacate(seat, { reason, inHand, evidence });
+    this.#seats.answersLost(reason);
     return seats;
   }
 
