@@ -201,9 +201,16 @@ async function streamed(
   };
   const ms = options.requestTimeoutMs();
   const request = { params, query, caller };
-  const ref = await within(systemClock, ms, reached(options, request), () => tooLate(ms));
+  const address = addressIn(params);
+  const from = headerOf(c, 'last-event-id') || (query['from'] as string | undefined);
+  const isOver = options.runtime.get(address) === undefined && options.streams.hasRest(address, from);
+  const ref = isOver
+    ? undefined
+    : await within(systemClock, ms, reached(options, request), () => tooLate(ms));
   if (c.req.method === 'HEAD') return new Response(null, { headers });
   const body = options.streams.open({
+    address,
+    agent: params['agent'] ?? '',
     ref,
     caller,
     most: options.gateway().limits.streams,
@@ -211,7 +218,7 @@ async function streamed(
     signal: c.req.raw.signal,
     only: query['only'] as 'snapshot' | 'emitted' | undefined,
     everyMs: query['everyMs'] as number,
-    isAgain: headerOf(c, 'last-event-id') !== undefined,
+    from,
   });
   unread.watch(behind(c).outgoing);
   return new Response(body, { headers });

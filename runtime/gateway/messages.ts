@@ -2,6 +2,7 @@ import type { PersistedEnvelope } from '../runtime.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
 import type { HandedActivations } from './activations.ts';
+import type { HandedEvents } from './followed-instance.ts';
 import type { CarriedRequest } from './idempotency.ts';
 import type { HandedAnswer } from './kept-answers.ts';
 import type { HandedAsk } from './put-off-asks.ts';
@@ -26,6 +27,8 @@ export interface HandedState {
   readonly carried?: readonly CarriedRequest[];
   readonly activations?: HandedActivations;
   readonly streamTokens?: readonly HandedStreamToken[];
+  /** What instances have emitted lately, for clients of their streams. */
+  readonly events?: readonly HandedEvents[];
   /** Addresses whose state could not be had, each with the reason. */
   readonly lost: readonly { readonly address: string; readonly why: string }[];
 }

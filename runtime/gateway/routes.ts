@@ -281,6 +281,12 @@ export const routes: readonly Route[] = [
         .describe(
           `Milliseconds between two snapshots at least; the last one always comes. Default: ${EVERY_MS}.`,
         ),
+      from: z
+        .string()
+        .optional()
+        .describe(
+          'The id of the last event that was received, for clients that cannot send Last-Event-ID, which counts more. Default: what is emitted from now on.',
+        ),
       activate: activateQuery,
       token: z
         .string()

@@ -38,7 +38,7 @@ import { Receipts } from './receipts.ts';
 import { RequestServer } from './request-server.ts';
 import { beginStanding } from './standing.ts';
 import { StreamTokens } from './stream-tokens.ts';
-import { Streams } from './streams.ts';
+import { shownBy, Streams } from './streams.ts';
 import { fingerprintOf, type TlsFiles, tlsOf } from './tls-files.ts';
 import { TokenAccess } from './token-access.ts';
 
@@ -225,6 +225,7 @@ export class Service {
     activations,
     carried = [],
     streamTokens = [],
+    events = [],
   }: HandedState): Promise<HandedState['lost']> {
     const [runtime, gateway, system] = [this.#runtime, this.#gateway, this.#system];
     if (runtime === undefined || gateway === undefined || system === undefined) {
@@ -234,12 +235,17 @@ export class Service {
     this.#idempotency.adopt(answers);
     this.#streamTokens.adopt(streamTokens);
     const lost: { address: string; why: string }[] = [];
+    const { tails } = this.#streams;
+    const emitted = tails.adopt(events, shownBy(scrubber));
     await inTurn(instances, async ({ agent, id, snapshot, asks = [] }) => {
       const address = addressOf(agent, id);
       // A listed instance that begins anew has its input in the config.
       if (snapshot === undefined && this.#standing.has(address)) return;
       try {
-        await system.spawn(agent, { id, snapshot, asks: this.#asks.adopt(address, asks) });
+        const started = system.spawn(agent, { id, snapshot, asks: this.#asks.adopt(address, asks) });
+        // Before it emits anything.
+        emitted(runtime.get(address));
+        await started;
       } catch (error) {
         lost.push({ address: `${agent}/${id}`, why: (error as Error).message });
       }
@@ -332,6 +338,7 @@ export class Service {
       carried: this.#idempotency.carried,
       activations: this.#activations?.handOver() ?? [],
       streamTokens: this.#streamTokens.handOver(),
+      events: this.#streams.tails.handOver(),
       lost,
     };
   }
@@ -353,6 +360,9 @@ export class Service {
     } catch (error) {
       lose((error as Error).message);
       return undefined;
+    } finally {
+      // What it emits from here on, it emits in the next process again.
+      this.#streams.tails.seal(ref.address);
     }
   }
 }

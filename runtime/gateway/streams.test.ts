@@ -97,12 +97,104 @@ test('who wants what is emitted alone, or the states alone, gets nothing else', 
   expect(kindsIn(await states.rest())).not.toContain('emitted');
 });
 
-test('who comes again is told that something may be missing, and when to come again', async () => {
-  const { stream } = await opened();
-  const again = await stream('', { ...asDesk, 'last-event-id': '7' });
-  expect(await again.until('snapshot')).toMatch(
-    /^retry: 1000\nid: 1\nevent: gap\ndata: \{"reason":"reconnected"\}\n\nid: 2\nevent: snapshot\n/,
+const idsIn = (text: string): string[] => [...text.matchAll(/^id: (.+)$/gm)].map(([, id = '']) => id);
+const greetingsIn = (text: string): number[] =>
+  [...text.matchAll(/"type":"hello","n":(\d+)/g)].map(([, n]) => Number(n));
+
+test('who comes again goes on after the last event that it has, and nothing is missing or comes twice', async () => {
+  const { send, stream } = await opened();
+  const [first, other] = [await stream('?only=emitted'), await stream('?only=emitted')];
+  for (let n = 0; n < 3; n += 1) for (const type of ['greet', 'inc']) await send(type);
+  const seen = await first.until('"n":2}\n\n');
+  await first.close();
+  await other.close();
+  for (let n = 0; n < 3; n += 1) for (const type of ['greet', 'inc']) await send(type);
+  const [run = ''] = idsIn(seen)[0]?.split('.') ?? [];
+  expect(idsIn(seen)).toEqual([0, 1, 2, 3].map((n) => `${run}.${n}`));
+  for (const [id, rest] of [
+    [`${run}.3`, [3, 4, 5]],
+    [`${run}.1`, [1, 2, 3, 4, 5]],
+    [`${run}.0`, [0, 1, 2, 3, 4, 5]],
+  ] as const) {
+    for (const again of [
+      await stream('?only=emitted', { ...asDesk, 'last-event-id': id }),
+      await stream(`?only=emitted&from=${id}`),
+    ]) {
+      const text = await again.until('"n":5}\n\n');
+      expect(greetingsIn(text)).toEqual(rest);
+      expect(kindsIn(text)).not.toContain('gap');
+      await again.close();
+    }
+  }
+});
+
+test('a client that has received nothing yet has a place to go on from', async () => {
+  const { send, stream } = await opened();
+  const first = await stream('?only=emitted');
+  const [id = ''] = idsIn(await first.until('\n\n'));
+  await first.close();
+  await send('greet');
+  const again = await stream('?only=emitted', { ...asDesk, 'last-event-id': id });
+  expect(await again.until('"n":0}\n\n')).toBe(
+    `retry: 1000\nid: ${id}\n\nid: ${id.replace(/0$/, '1')}\nevent: emitted\ndata: {"type":"hello","n":0}\n\n`,
   );
+});
+
+test.each(['7', 'AAAAAAAA.0', 'nothing', '.', '\u00e9', `${'A'.repeat(8)}.${'9'.repeat(15)}`])(
+  'who comes with an id that is of no event here, %j, is told that something is missing, and has what is kept',
+  async (id) => {
+    const { send, stream } = await opened();
+    const first = await stream('?only=emitted');
+    await first.until('\n\n');
+    await send('greet');
+    const again = await stream('?only=emitted', { ...asDesk, 'last-event-id': id });
+    const text = await again.until('event: emitted');
+    expect(text).toMatch(/event: gap\ndata: \{"reason":"reconnected"\}\n\n/);
+    expect(kindsIn(text)).toEqual(['gap', 'emitted']);
+  },
+);
+
+test('an id of the same stream that is ahead of it is of no event here', async () => {
+  const { send, stream } = await opened();
+  const first = await stream('?only=emitted');
+  const [id = ''] = idsIn(await first.until('\n\n'));
+  await send('greet');
+  const again = await stream('?only=emitted', { ...asDesk, 'last-event-id': `${id}9` });
+  expect(kindsIn(await again.until('event: emitted'))).toEqual(['gap', 'emitted']);
+});
+
+test('a state says which event was the last on the way to it, and its id goes on where the client is', async () => {
+  const { send, stream } = await opened();
+  const mine = await stream('?everyMs=0');
+  await mine.until('"n":0');
+  for (const type of ['greet', 'greet', 'inc']) await send(type);
+  await mine.until('"n":1');
+  const late = await stream('?everyMs=0');
+  const text = await late.until('"n":1');
+  expect(text).toMatch(/"context":\{"n":1.*,"offset":2\}/);
+  expect(idsIn(text).map((id) => id.split('.')[1])).toEqual(['2', '2']);
+});
+
+test('the rest of an instance that has ended, and then its end, comes to a client that comes again', async () => {
+  const { send, stream, call } = await opened();
+  const mine = await stream('?only=emitted');
+  const [id = ''] = idsIn(await mine.until('\n\n'));
+  await mine.close();
+  for (const type of ['greet', 'inc', 'greet', 'finish']) await send(type);
+  await expect.poll(async () => (await call('GET', '/v1/agents/counter/a/snapshot')).status).toBe(404);
+  const again = await stream('?only=emitted', { ...asDesk, 'last-event-id': id });
+  const text = await again.rest();
+  expect([greetingsIn(text), kindsIn(text)]).toEqual([
+    [0, 1],
+    ['emitted', 'emitted', 'end'],
+  ]);
+  expect((await stream('?only=emitted')).status).toBe(404);
+  expect((await stream('', { ...asDesk, 'last-event-id': 'AAAAAAAA.0' })).status).toBe(404);
+  // Another instance at that address has a stream of its own.
+  await call('PUT', '/v1/agents/counter/a');
+  const next = await stream('?only=emitted', { ...asDesk, 'last-event-id': id });
+  await send('greet');
+  expect(kindsIn(await next.until('event: emitted'))).toEqual(['gap', 'emitted']);
 });
 
 test.each([
@@ -167,7 +259,7 @@ test('what another process takes over, and HEAD, leave nobody who listens', asyn
   expect(runtime.status().instances).toMatchObject([{ address: 'counter/a' }]);
 });
 
-test('who reads nothing costs a megabyte of what was emitted, and learns how much is missing', async () => {
+test('who reads nothing loses what is not kept any more, learns how much that is, and then hears all again', async () => {
   const { app, call, stream } = await opened();
   await call('PUT', '/v1/agents/orders/a');
   const path = '/v1/agents/orders/a/stream?only=emitted';
@@ -176,26 +268,26 @@ test('who reads nothing costs a megabyte of what was emitted, and learns how muc
     await app.request(path, { headers: asDesk }),
   ];
   const shout = () =>
-    call('POST', '/v1/agents/orders/a/events?wait=handled', { type: 'shout', length: 100_000 });
-  const heard = async (response: Response | undefined): Promise<string> =>
-    new Response(response?.body).text();
-  const fastText = heard(fast);
-  for (let n = 0; n < 40; n += 1) await shout();
-  const reader = slow?.body?.getReader();
+    call('POST', '/v1/agents/orders/a/events?wait=handled', { type: 'shout', length: 1_000_000 });
+  const fastText = new Response(fast.body).text();
+  for (let n = 0; n < 12; n += 1) await shout();
+  const reader = slow.body?.getReader();
   let text = '';
-  while (!text.includes('event: gap') || !text.endsWith('\n\n')) {
-    text += new TextDecoder().decode((await reader?.read())?.value);
-  }
-  const count = kindsIn(text).filter((kind) => kind === 'emitted').length;
-  expect(count).toBeLessThanOrEqual(11);
-  expect(text).toContain(`event: gap\ndata: {"reason":"slow","dropped":${40 - count}}`);
-  // From here on it hears all again.
+  const readUntil = async (count: number): Promise<void> => {
+    while (kindsIn(text).length < count || !text.endsWith('\n\n')) {
+      text += new TextDecoder().decode((await reader?.read())?.value);
+    }
+  };
+  await readUntil(9);
+  // What is kept of one instance is 8 MiB.
+  expect(kindsIn(text)).toEqual(['gap', ...Array.from({ length: 8 }, () => 'emitted')]);
+  expect(text).toContain('event: gap\ndata: {"reason":"slow","dropped":4}');
   await shout();
-  const { value } = (await reader?.read()) ?? {};
-  expect(new TextDecoder().decode(value)).toContain('event: emitted');
+  await readUntil(10);
+  expect(kindsIn(text).at(-1)).toBe('emitted');
   await reader?.cancel();
   await call('DELETE', '/v1/agents/orders/a');
-  expect(kindsIn(await fastText)).toEqual([...Array.from({ length: 41 }, () => 'emitted'), 'end']);
+  expect(kindsIn(await fastText)).toEqual([...Array.from({ length: 13 }, () => 'emitted'), 'end']);
   expect((await stream()).status).toBe(200);
 });
 

@@ -1,19 +1,20 @@
 import type { AgentRef } from '../runtime.ts';
 import type { Scrubbing } from '../base/scrubbing.ts';
-import { EventStream, type StreamRoom, type StreamWishes } from './event-stream.ts';
+import { EventStream, type StreamRoom, type StreamSources, type StreamWishes } from './event-stream.ts';
+import type { Shown } from './followed-instance.ts';
 import { HttpError } from './http-error.ts';
 import { plainJson } from './plain-json.ts';
+import { Tails } from './tails.ts';
 import { type Caller, may, OWNER, type TokenAccess } from './token-access.ts';
 
-/** The most bytes of emitted events that wait for one client. */
-const MOST_BYTES = 1024 * 1024;
-/** The most bytes that wait for all clients. */
-const MOST_BYTES_IN_ALL = 64 * 1024 * 1024;
 /** Milliseconds within which clients that hear of the same state are sent the same bytes. */
 const SHARED_MS = 1000;
 
 export interface StreamRequest extends StreamWishes {
-  readonly ref: AgentRef;
+  readonly address: string;
+  readonly agent: string;
+  /** Absent when the instance has ended, and the client comes for the rest of its events. */
+  readonly ref: AgentRef | undefined;
   readonly caller: Caller;
   /** The most streams of a token. */
   readonly most: number;
@@ -36,7 +37,8 @@ export class Streams {
   readonly #leaving: AbortSignal;
   readonly #open = new Map<string, Set<Open>>();
   readonly #shared = new WeakMap<object, { readonly at: number; readonly bytes: Uint8Array }>();
-  #bytes = 0;
+  /** What instances have emitted lately. */
+  readonly tails = new Tails();
 
   /** `leaving` is aborted when another process takes over. */
   constructor(leaving: AbortSignal) {
@@ -45,7 +47,8 @@ export class Streams {
   }
 
   /** @throws {HttpError} 429 when the token has as many as it may */
-  open({ ref, caller, most, scrubber, signal, ...wishes }: StreamRequest): ReadableStream<Uint8Array> {
+  open(request: StreamRequest): ReadableStream<Uint8Array> {
+    const { agent, caller, most, scrubber, signal } = request;
     const ofToken = this.#open.get(caller.name) ?? new Set<Open>();
     if (ofToken.size >= most && caller.name !== OWNER) {
       const message = `this token has ${ofToken.size} streams, which is as many as gateway.limits.streams allows; close some`;
@@ -53,17 +56,16 @@ export class Streams {
     }
     let entry: Open | undefined;
     const room: StreamRoom = {
-      fits: (own, bytes) => own + bytes <= MOST_BYTES && this.#bytes + bytes <= MOST_BYTES_IN_ALL,
-      add: (bytes) => void (this.#bytes += bytes),
       shown: (value, part) => this.#shown(value, scrubber, part),
       leave: () => {
         if (entry !== undefined) ofToken.delete(entry);
         if (ofToken.size === 0 && this.#open.get(caller.name) === ofToken) this.#open.delete(caller.name);
       },
     };
-    const { body, stream } = EventStream.open(ref, room, wishes, signal);
+    const sources = this.#sources(request);
+    const { body, stream } = EventStream.open(sources, room, request, signal);
     if (stream.isOver) return body;
-    entry = { caller, agent: ref.agent, stream };
+    entry = { caller, agent, stream };
     ofToken.add(entry);
     this.#open.set(caller.name, ofToken);
     if (this.#leaving.aborted) this.#closeAll();
@@ -83,6 +85,19 @@ export class Streams {
         stream.close(new HttpError(403, 'FORBIDDEN', message));
       }
     }
+  }
+
+  /** Whether the instance at that address has ended, and the client may come for the rest of its events. */
+  hasRest(address: string, from: string | undefined): boolean {
+    return this.tails.ended(address, from) !== undefined;
+  }
+
+  #sources({ address, ref, only, from, scrubber }: StreamRequest): StreamSources {
+    if (only === 'snapshot') return { ref, followed: undefined };
+    // A quarantined instance has ended for those who listen, and is still there.
+    const ended = ref?.getSnapshot().status === 'active' ? undefined : this.tails.ended(address, from);
+    if (ended !== undefined) return { ref: undefined, followed: ended };
+    return { ref, followed: ref && this.tails.of(ref, shownBy(scrubber)) };
   }
 
   #all(): Open[] {
@@ -112,4 +127,8 @@ export class Streams {
     if (isObject) this.#shared.set(value, { at: now, bytes });
     return bytes;
   }
+}
+
+export function shownBy({ scrub }: Pick<Scrubbing, 'scrub'>): Shown {
+  return (value) => JSON.stringify(plainJson(scrub(value))) ?? 'null';
 }

@@ -222,11 +222,16 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         if (instance !== undefined) departures.stay(instance);
       },
       watch: (slot: number, watched: boolean) => instances.get(slot)?.watch(watched),
+      // What was emitted on the way to a state is told before it.
       snapshot(slot: number) {
+        reports.flush();
         const snapshot = hosted(slot).snapshot();
         return isClonable(snapshot) ? snapshot : toClonable(snapshot);
       },
-      persist: (slot: number) => hosted(slot).persist(),
+      persist(slot: number) {
+        reports.flush();
+        return hosted(slot).persist();
+      },
       putOff: (slot: number) => hosted(slot).putOff(host),
       can: (slot: number, event: AnyEventObject) => hosted(slot).can(event),
       join: (id: number, port: MessagePort) => peers.join(id, adopt(port, id)),
