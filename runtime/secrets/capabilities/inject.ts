@@ -63,6 +63,8 @@ const CONNECT_MS = 10_000;
 /** The most connections to one host at one time, for one grant. */
 const CONNECTIONS = 16;
 const REDIRECTS = 3;
+/** The bytes that Node sends in headers at most: a value that was sent is searched for as a whole. */
+const LONGEST_HEADER = 16 * 1024;
 
 /** Headers that set a credential for later requests, which is not for the agent. */
 const KEPT_BACK = new Set(['set-cookie', 'set-cookie2', 'connection', 'keep-alive', 'transfer-encoding']);
@@ -94,7 +96,7 @@ export function createInjector({ now, lookup = systemLookup, ca }: InjectorOptio
         connections: CONNECTIONS,
         maxHeaderSize: 16_384,
       });
-      return { agent, scrubber: createScrubber({ now }, { inPacked: true }) };
+      return { agent, scrubber: createScrubber({ now }, { inPacked: true, head: LONGEST_HEADER }) };
     })();
     routes.set(rules, made);
     return made;

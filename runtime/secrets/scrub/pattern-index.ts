@@ -1,3 +1,5 @@
+import { Overlaps, type Seen } from './overlaps.ts';
+
 /** The units of the shortest pattern; shorter values turn up by chance. */
 export const SHORTEST = 8;
 /** The units that one look at the filter takes. */
@@ -7,11 +9,21 @@ const FARTHEST = SHORTEST - GRAM + 1;
 /** At most 256 KB of filter, which stay in a processor's cache. */
 const MOST_FILTER_BITS = 18;
 
+/** The bits that tell a beginning of a pattern, of one, two and three units. */
+const BEGIN_BITS = 12;
+const BEGIN_MASK = (1 << BEGIN_BITS) - 1;
+
 /** A place in a text. */
 export interface Span {
   readonly start: number;
   /** Exclusive. */
   readonly end: number;
+}
+
+/** A place at which a pattern stands. */
+export interface Match extends Span {
+  /** Whether whatever follows belongs to the match. */
+  readonly toTheEnd: boolean;
 }
 
 /**
@@ -31,6 +43,14 @@ export class PatternIndex {
   readonly #units = new Uint8Array(0x101);
   /** Whether a pattern that is searched for as it is has a space. */
   readonly hasSpace: boolean;
+  /** The units of the longest pattern. */
+  readonly #longest: number;
+  /** Whether a pattern begins with a unit, with two, or with three. */
+  readonly #begins = new Uint8Array(GRAM << BEGIN_BITS);
+  /** The patterns by their first unit, of which the low byte counts; of each, where its own begin in the second. */
+  readonly #firstOf = new Int32Array(0x101);
+  readonly #byFirst: Int32Array;
+  readonly #overlaps: Overlaps;
 
   /**
    * Each pattern has eight UTF-16 units or more. A pattern for which `toTheEnd` is true reaches to the end of the
@@ -51,6 +71,25 @@ export class PatternIndex {
     this.#next = new Int32Array(patterns.length).fill(-1);
     this.#hashes = new Int32Array(patterns.length);
     for (const [number, pattern] of patterns.entries()) this.#add(pattern, number);
+    this.#longest = patterns.reduce((most, { length }) => Math.max(most, length), 0);
+    this.#byFirst = this.#sortedByFirst();
+    this.#overlaps = new Overlaps(patterns);
+  }
+
+  #sortedByFirst(): Int32Array {
+    const firstOf = this.#firstOf;
+    const lowOf = (pattern: Uint16Array): number => (pattern[0] ?? 0) & 0xff;
+    for (const pattern of this.#patterns)
+      firstOf[lowOf(pattern) + 1] = (firstOf[lowOf(pattern) + 1] ?? 0) + 1;
+    for (let low = 0; low < 0x100; low += 1) firstOf[low + 1] = (firstOf[low + 1] ?? 0) + (firstOf[low] ?? 0);
+    const places = Int32Array.from(firstOf);
+    const sorted = new Int32Array(this.#patterns.length);
+    for (const [number, pattern] of this.#patterns.entries()) {
+      const place = places[lowOf(pattern)] ?? 0;
+      sorted[place] = number;
+      places[lowOf(pattern)] = place + 1;
+    }
+    return sorted;
   }
 
   /** Whether a pattern has that unit. */
@@ -66,7 +105,10 @@ export class PatternIndex {
       this.#shift[gram] = Math.min(this.#shift[gram] ?? 0, FARTHEST - 1 - at);
     }
     let hash = 0;
-    for (let at = 0; at < SHORTEST; at += 1) hash = mixed(hash, pattern[at] ?? 0);
+    for (let at = 0; at < SHORTEST; at += 1) {
+      hash = mixed(hash, pattern[at] ?? 0);
+      if (at < GRAM) this.#begins[(at << BEGIN_BITS) + (hash & BEGIN_MASK)] = 1;
+    }
     const bucket = this.#bucket(hash);
     this.#hashes[number] = hash;
     this.#next[number] = this.#heads[bucket] ?? -1;
@@ -77,8 +119,11 @@ export class PatternIndex {
     return (hash ^ (hash >>> 15)) & (this.#heads.length - 1);
   }
 
-  /** The first match that begins at `from` or later; of several that begin there, the longest. */
-  find(text: string, from = 0): Span | undefined {
+  /**
+   * The first match that begins at `from` or later; of several that begin there, the longest. Whoever goes on with the
+   * search of a text passes on what was seen of it.
+   */
+  find(text: string, from = 0, seen: Seen = new Map()): Match | undefined {
     const shift = this.#shift;
     const bits = this.#shiftBits;
     const last = text.length - SHORTEST;
@@ -91,36 +136,67 @@ export class PatternIndex {
       if (step > 0) {
         start += step;
       } else {
-        const length = this.#longestAt(text, start);
-        if (length > 0) return { start, end: start + length };
+        const found = this.#longestAt(text, start, seen);
+        if (found !== undefined) return found;
         start += 1;
       }
     }
     return undefined;
   }
 
-  #longestAt(text: string, start: number): number {
+  #longestAt(text: string, start: number, seen: Seen): Match | undefined {
     let hash = 0;
     for (let at = start; at < start + SHORTEST; at += 1) hash = mixed(hash, text.charCodeAt(at));
     let longest = 0;
+    let toTheEnd = false;
     let number = this.#heads[this.#bucket(hash)] as number;
     for (; number >= 0; number = this.#next[number] as number) {
       if (this.#hashes[number] !== hash) continue;
       const pattern = this.#patterns[number] as Uint16Array;
-      if (pattern.length > longest && standsAt(pattern, text, start)) {
-        longest = this.#toTheEnd(pattern) ? text.length - start : Math.max(longest, pattern.length);
-      }
+      if (pattern.length <= longest || pattern.length > text.length - start) continue;
+      if (this.#overlaps.standing(number, text, start, seen) < pattern.length) continue;
+      toTheEnd ||= this.#toTheEnd(pattern);
+      longest = toTheEnd ? text.length - start : pattern.length;
     }
-    return longest;
+    return longest === 0 ? undefined : { start, end: start + longest, toTheEnd };
   }
-}
 
-function standsAt(pattern: Uint16Array, text: string, start: number): boolean {
-  if (pattern.length > text.length - start) return false;
-  for (let at = 0; at < pattern.length; at += 1) {
-    if (text.charCodeAt(start + at) !== pattern[at]) return false;
+  /**
+   * The first place from which the text, up to its end, is the beginning of a pattern and not all of it; the text's
+   * length when there is none. What stands before that place becomes no match by what follows the text.
+   */
+  partial(text: string): number {
+    const begins = this.#begins;
+    const end = text.length;
+    const first = Math.max(0, end - this.#longest + 1);
+    let at = end;
+    while (at > first && this.mayHave(text.charCodeAt(at - 1))) at -= 1;
+    const seen: Seen = new Map();
+    for (; at < end; at += 1) {
+      let hash = 0;
+      let units = 0;
+      const most = Math.min(GRAM, end - at);
+      while (units < most) {
+        hash = mixed(hash, text.charCodeAt(at + units));
+        if (begins[(units << BEGIN_BITS) + (hash & BEGIN_MASK)] === 0) break;
+        units += 1;
+      }
+      if (units === most && this.#beginsAt(text, at, seen)) return at;
+    }
+    return end;
   }
-  return true;
+
+  #beginsAt(text: string, start: number, seen: Seen): boolean {
+    const low = text.charCodeAt(start) & 0xff;
+    const left = text.length - start;
+    const end = this.#firstOf[low + 1] as number;
+    for (let place = this.#firstOf[low] as number; place < end; place += 1) {
+      const number = this.#byFirst[place] as number;
+      if ((this.#patterns[number] as Uint16Array).length <= left) continue;
+      if (this.#overlaps.standing(number, text, start, seen) === left) return true;
+    }
+    return false;
+  }
 }
 
 function gramHash(a: number, b: number, c: number, bits: number): number {

@@ -8,6 +8,7 @@ import { PatternIndex, SHORTEST, type Span } from './pattern-index.ts';
 import { REDACTED, redactedCopy } from './redacted-copy.ts';
 import { isEscaped, readingsOf } from './unescape.ts';
 import type { Reading } from './reading.ts';
+import { byteStream, textStream, type ScrubStream } from './scrub-stream.ts';
 import { privateCopy } from '../values/vault.ts';
 
 /**
@@ -34,6 +35,10 @@ export interface Scrubber extends Scrubbing {
   /** Wipes everything. After that nothing is known, and nothing is learned. */
   close(): void;
   contains(found: unknown): boolean;
+  /** Takes values out of bytes that come in chunks, wherever they are cut. */
+  stream(this: void): ScrubStream<Uint8Array>;
+  /** Takes values out of one text that comes in chunks. */
+  textStream(this: void): ScrubStream<string>;
   /** Whether that version is searched for. */
   knows(key: string, versionId: string): boolean;
   /** The path to the first value in `found`, itself without values; undefined when there is none. */
@@ -68,11 +73,11 @@ interface Known {
 
 /**
  * Creates a scrubber. With `inPacked` it also looks into the base64 and hex of a text, for values that are encoded
- * once more there. That takes longer.
+ * once more there. That takes longer. `head` is the number of bytes of a longer value that are searched for.
  */
 export function createScrubber(
   clock: Pick<Clock, 'now'>,
-  { inPacked = false }: { readonly inPacked?: boolean } = {},
+  { inPacked = false, head = HEAD }: { readonly inPacked?: boolean; readonly head?: number } = {},
 ): Scrubber {
   const secrets = new Map<string, Known>();
   /** The patterns that are heads of longer values. */
@@ -114,8 +119,8 @@ export function createScrubber(
     for (const pattern of version.patterns) pattern.fill(0);
     version.patterns = [];
     for (const part of knownParts(version.bytes, granted)) {
-      const long = part.length > HEAD;
-      for (const form of encodings(long ? headOf(part) : part)) {
+      const long = part.length > head;
+      for (const form of encodings(long ? headOf(part, head) : part)) {
         for (const pattern of unitsOf(form)) {
           if (long) heads.add(pattern);
           version.patterns.push(pattern);
@@ -217,6 +222,10 @@ export function createScrubber(
       return redactedCopy(found, { scrubText, carries }) as T;
     },
 
+    stream: () => byteStream(() => (size === 0 ? undefined : indexed())),
+
+    textStream: () => textStream(() => (size === 0 ? undefined : indexed())),
+
     knows: (key, versionId) =>
       secrets.get(key)?.versions.some((version) => version.versionId === versionId) === true,
 
@@ -231,16 +240,18 @@ export function createScrubber(
 }
 
 function addSpans(text: string, patterns: PatternIndex, spans: Span[], reading?: Reading): void {
-  for (let at = 0, span = patterns.find(text, at); span !== undefined; span = patterns.find(text, at)) {
+  const seen = new Map();
+  let span = patterns.find(text, 0, seen);
+  while (span !== undefined) {
     spans.push(reading === undefined ? span : reading.toSource(span));
-    at = span.start + 1;
+    span = patterns.find(text, span.start + 1, seen);
   }
 }
 
 /** The head ends with a whole character, if the value is text. */
-function headOf(part: Buffer): Buffer {
-  let end = HEAD;
-  while (end > HEAD - 3 && ((part[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+function headOf(part: Buffer, head: number): Buffer {
+  let end = head;
+  while (end > head - 3 && ((part[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return part.subarray(0, end);
 }
 
