@@ -33,7 +33,7 @@ async function example(page: string): Promise<string> {
   return folder;
 }
 
-const pages = ['messaging.md', 'stuck-agents.md', 'first-agent.md', 'pools.md', 'streaming.md'];
+const pages = ['messaging.md', 'stuck-agents.md', 'first-agent.md', 'pools.md', 'streaming.md', 'schemas.md'];
 
 test.for(pages)('the example of %s prints what the page says', async (page) => {
   const folder = await example(page);

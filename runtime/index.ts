@@ -21,6 +21,7 @@ export type { RuntimeConfig } from './config/schema.ts';
 export type { ExternalSecrets, ProviderConfig } from './config/secrets-schema.ts';
 export type { DeadLetter, Evidence } from './dead-letters/dead-letters.ts';
 export type { DeadLetterReason } from './base/dead-letter-reason.ts';
+export type { EventIssue } from './base/event-issue.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './base/errors.ts';
 export { transfer, type Movable } from './wire/transfer.ts';
 export type { InspectConfig } from './config/inspect-schema.ts';

@@ -3,6 +3,7 @@ const reasons = [
   'unclonable',
   'too-large',
   'reserved',
+  'invalid',
   'expired',
   'stopped',
   'poison',

@@ -1,3 +1,5 @@
+import type { EventIssue } from './event-issue.ts';
+
 /**
  * Every code a {@link HoldfastError} can carry. Codes are stable: match on them, never on messages. `docs/errors.md`
  * says what each one means and what to do about it.
@@ -17,6 +19,7 @@ export type HoldfastErrorCode =
   | 'MESSAGE_UNCLONABLE'
   | 'MESSAGE_TOO_LARGE'
   | 'EVENT_RESERVED'
+  | 'EVENT_INVALID'
   | 'REPLAY_REFUSED'
   | 'ASK_TIMEOUT'
   | 'ASK_UNANSWERED'
@@ -61,6 +64,7 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   MESSAGE_UNCLONABLE: false,
   MESSAGE_TOO_LARGE: false,
   EVENT_RESERVED: false,
+  EVENT_INVALID: false,
   REPLAY_REFUSED: false,
   ASK_TIMEOUT: true,
   ASK_UNANSWERED: false,
@@ -107,10 +111,17 @@ export function isRetryable(code: string): boolean {
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError';
   readonly code: HoldfastErrorCode;
+  /** What does not fit the schemas of the agent: only with `EVENT_INVALID`, and a reply that does not fit. */
+  declare readonly issues?: readonly EventIssue[];
 
-  constructor(code: HoldfastErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: HoldfastErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly issues?: readonly EventIssue[] },
+  ) {
     super(message, options);
     this.code = code;
+    if (options?.issues !== undefined) this.issues = options.issues;
   }
 
   /**

@@ -37,7 +37,7 @@ export interface DeadLetter {
   readonly replays: number;
   /**
    * For an `unclonable` letter: the part of the event that cannot cross, with the keys that lead to it and without a
-   * value. For a letter that an agent sent with `activate`: why no instance could be started.
+   * value. For an `invalid` letter: what does not fit, in the same way. For a letter that an agent sent with `activate`: why no instance could be started.
    */
   readonly why?: string;
   /** Only in a `poison` letter: why it is suspected. It had one attempt; `replay` gives it another. */

@@ -1,5 +1,6 @@
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
+import { issuesInWords, type EventIssue } from '../base/event-issue.ts';
 import { findWhy } from '../wire/unclonable.ts';
 
 const codes: Partial<Record<DeadLetterReason, HoldfastErrorCode>> = {
@@ -7,6 +8,7 @@ const codes: Partial<Record<DeadLetterReason, HoldfastErrorCode>> = {
   unclonable: 'MESSAGE_UNCLONABLE',
   'too-large': 'MESSAGE_TOO_LARGE',
   reserved: 'EVENT_RESERVED',
+  invalid: 'EVENT_INVALID',
   crashed: 'THREAD_CRASHED',
   expired: 'ASK_TIMEOUT',
 };
@@ -34,6 +36,11 @@ export function refusal(
 ): HoldfastError {
   const message = `${address}: ${why}`;
   return new HoldfastError(codes[reason] ?? 'AGENT_STOPPED', message, cause === undefined ? {} : { cause });
+}
+
+/** The error for callers whose event does not fit what its agent accepts. */
+export function invalid(address: string, type: string, issues: readonly EventIssue[]): HoldfastError {
+  return new HoldfastError('EVENT_INVALID', `${address}: ${issuesInWords(type, issues)}`, { issues });
 }
 
 /** The advice for an event that cannot be cloned, with the part at fault; `undefined` when none is found. */

@@ -287,3 +287,33 @@ test('the metrics, the readiness and the document are there', async () => {
   });
   expect((await call('GET', '/healthz')).status).toBe(200);
 });
+
+test('an event that does not fit what the agent accepts is 422, and says where', async () => {
+  const { call } = open;
+  const say = (text: unknown, path = 'ask', headers = {}) =>
+    call('POST', `/v1/agents/accepting/a/${path}`, { type: 'say', text }, headers);
+  await call('PUT', '/v1/agents/accepting/a');
+  expect(await say('hello')).toMatchObject({ status: 200, body: { reply: { event: { mood: 'calm' } } } });
+  const refused = {
+    status: 422,
+    body: {
+      error: {
+        code: 'EVENT_INVALID',
+        retryable: false,
+        message: expect.stringContaining('text (string)') as string,
+        issues: [{ path: ['text'], expected: 'string' }],
+      },
+    },
+  };
+  expect(await say(1)).toMatchObject(refused);
+  expect(await say(1, 'events?wait=handled')).toMatchObject(refused);
+  expect(await say(1, 'events')).toMatchObject({ status: 202 });
+  // It was not done, so the same key may come again.
+  const key = { 'idempotency-key': 'k1' };
+  expect(await say(2, 'ask', key)).toMatchObject(refused);
+  const again = await say(2, 'ask', key);
+  expect(again).toMatchObject(refused);
+  expect(again.headers.get('idempotent-replayed')).toBeNull();
+  const kept = open.runtime.deadLetters.list();
+  expect(kept.map(({ reason }) => reason)).toEqual(Array(5).fill('invalid'));
+});

@@ -104,10 +104,11 @@ export function gatewayApp(options: AppOptions): Hono {
 
 /** A thrown error as the client is told: without values of secrets. */
 function answerTo(error: unknown, { logger, scrubber }: Pick<AppOptions, 'logger' | 'scrubber'>): Answer {
-  const { status, code, message, retryable, retryAfter } = httpErrorOf(error);
+  const { status, code, message, retryable, retryAfter, issues } = httpErrorOf(error);
   if (status === 500)
     logger.error({ code, error }, 'a request failed by a fault of the gateway or of a module that it loaded');
-  const body = JSON.stringify(errorBody({ code, message: scrubber.scrubText(message), retryable }));
+  const said = { code, message: scrubber.scrubText(message), retryable, issues: scrubber.scrub(issues) };
+  const body = JSON.stringify(errorBody(said));
   return { status, body, retryAfter };
 }
 

@@ -1,3 +1,4 @@
+import type { EventIssue } from '../base/event-issue.ts';
 import { HoldfastError, isRetryable, type HoldfastErrorCode } from '../base/errors.ts';
 
 /** Codes of the HTTP face itself; the other codes are those of {@link HoldfastError}. */
@@ -57,25 +58,39 @@ export class HttpError extends Error {
    * already.
    */
   readonly retryAfter: number | undefined;
+  /** What does not fit the schemas of an agent. */
+  readonly issues: readonly EventIssue[] | undefined;
 
   /** `retryAfter`: the seconds, where they are known; default 1. */
-  constructor(status: number, code: HttpError['code'], message: string, retryAfter = RETRY_AFTER_S) {
+  constructor(
+    status: number,
+    code: HttpError['code'],
+    message: string,
+    retryAfter = RETRY_AFTER_S,
+    issues?: readonly EventIssue[],
+  ) {
     super(message);
     this.status = status;
     this.code = code;
     this.retryable = code in retryable ? retryable[code as GatewayErrorCode] : isRetryable(code);
+    this.issues = issues;
     this.retryAfter = this.retryable && status !== 504 ? retryAfter : undefined;
   }
 }
 
 /** An error as the body of an answer. */
 export interface ErrorBody {
-  readonly error: { readonly code: string; readonly message: string; readonly retryable: boolean };
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly retryable: boolean;
+    readonly issues?: readonly EventIssue[] | undefined;
+  };
 }
 
 /** The part of an error that clients see. */
-export function errorBody({ code, message, retryable }: ErrorBody['error']): ErrorBody {
-  return { error: { code, message, retryable } };
+export function errorBody({ code, message, retryable, issues }: ErrorBody['error']): ErrorBody {
+  return { error: { code, message, retryable, ...(issues !== undefined && { issues }) } };
 }
 
 /** Codes that are not listed: 500, for what should not happen. */
@@ -90,6 +105,7 @@ const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
   MESSAGE_UNCLONABLE: 400,
   MESSAGE_TOO_LARGE: 413,
   EVENT_RESERVED: 400,
+  EVENT_INVALID: 422,
   REPLAY_REFUSED: 409,
   ASK_TIMEOUT: 504,
   ASK_UNANSWERED: 422,
@@ -111,7 +127,8 @@ const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
 export function httpErrorOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof HoldfastError) {
-    return new HttpError(statusOf[error.code] ?? 500, error.code, error.message);
+    const status = statusOf[error.code] ?? 500;
+    return new HttpError(status, error.code, error.message, RETRY_AFTER_S, error.issues);
   }
   const message = error instanceof Error ? error.message : String(error);
   return new HttpError(422, 'AGENT_FAILED', `the agent failed: ${message}`);

@@ -31,6 +31,10 @@ const errorSchema = z.object({
     code: z.string(),
     message: z.string(),
     retryable: z.boolean().describe('Whether the same request may succeed later without any change.'),
+    issues: z
+      .array(z.object({ path: z.array(z.string().or(z.number())), expected: z.string().optional() }))
+      .optional()
+      .describe('With EVENT_INVALID: what does not fit what the agent accepts.'),
   }),
 });
 

@@ -1,7 +1,8 @@
 import type { AnyEventObject } from 'xstate';
 import type { ResolvedAgent } from '../config/resolve.ts';
-import type { DeadLetters, Evidence } from '../dead-letters/dead-letters.ts';
+import { typeOf, type DeadLetters, type Evidence } from '../dead-letters/dead-letters.ts';
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
+import { issuesInWords, type EventIssue } from '../base/event-issue.ts';
 import { Mailbox } from '../mailbox/mailbox.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';
@@ -10,7 +11,7 @@ import { NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import type { Trace } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved, setMoved } from '../mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from '../mailbox/waiting.ts';
-import { refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
+import { invalid, refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
 import { sharedMemoryAdvice } from '../wire/shared-memory.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
 import type { MessageObserver } from '../mailbox/message-observer.ts';
@@ -202,6 +203,23 @@ export class Inbox {
     this.mailbox.unhandled();
     if (!whole && typeof event === 'object' && event !== null) setMoved(event);
     this.refuse(event, 0, 'expired');
+  }
+
+  /**
+   * Makes a dead letter of the envelope `behind` places after the first, which its thread found not to fit its schema, and
+   * rejects whoever waits for it. Returns `false` when the thread was sent no such event.
+   */
+  invalid({ mailbox, incarnation }: Left, behind: number, issues: readonly EventIssue[]): boolean {
+    const sent = mailbox.sentAt(behind);
+    if (sent === undefined) return false;
+    const { address, deadLetters, waiting } = this.#options;
+    const { event, tag } = sent;
+    const type = typeOf(event) ?? '';
+    mailbox.unhandled();
+    const why = issuesInWords(type, issues);
+    deadLetters.add({ address, reason: 'invalid', event, incarnation, why }, tag);
+    if (tag !== 0) waiting.refuse(tag, invalid(address, type, issues));
+    return true;
   }
 
   /** Refuses, after an incarnation ended, the events whose memory had moved to its thread and is gone with it. */

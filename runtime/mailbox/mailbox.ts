@@ -198,6 +198,14 @@ export class Mailbox {
     return n < this.depth ? this.#events[(this.#head + n) & this.#mask] : undefined;
   }
 
+  /** The envelope `n` places behind the oldest, when it was sent and is none of the runtime's own. */
+  sentAt(n: number): { readonly event: unknown; readonly tag: Tag } | undefined {
+    if (!(n >= 0 && n < this.inFlight)) return undefined;
+    const index = (this.#head + n) & this.#mask;
+    const tag = this.#tags[index] as Tag;
+    return tag === CONTROL ? undefined : { event: this.#events[index], tag };
+  }
+
   /** The tag of the envelope `n` places behind the oldest, when it was sent and is a delivery. */
   deliverySent(n: number): Tag | undefined {
     if (n < 0 || n >= this.inFlight) return undefined;

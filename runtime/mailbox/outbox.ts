@@ -28,7 +28,8 @@ export interface Attachment {
 /**
  * The acknowledgement of a thread, for any batch: `slot, count` pairs of handled envelopes; for the asks among them,
  * the tags with their answers; `tag, error` pairs of those that failed (`null`: expired before their turn);
- * `slot, tag` pairs of those that are put off; and `tag, what` pairs for answers that need more than was cloned.
+ * `slot, tag` pairs of those that are put off; `tag, what` pairs for answers that need more than was cloned; and, to another
+ * thread, `slot, place, error` of those among the handled ones that had no turn.
  */
 export type Ack = readonly [
   handled: readonly number[],
@@ -37,6 +38,7 @@ export type Ack = readonly [
   failed?: readonly unknown[],
   deferred?: readonly number[],
   more?: readonly unknown[],
+  refused?: readonly unknown[],
 ];
 
 export interface OutboxOptions {
@@ -54,6 +56,8 @@ export interface OutboxOptions {
   readonly unclonable: (attachment: Attachment, event: unknown, tag: Tag) => void;
   /** Settles the asks that an ack answers; `false` when its lists are malformed. */
   readonly answered: (ack: Ack) => boolean;
+  /** A delivery had no turn. Default: an ack that says so is malformed. */
+  readonly refused?: (tag: Tag, error: unknown) => void;
   /** A malformed ack arrived, so the progress of the thread can no longer be known. */
   readonly malformed?: () => void;
   /** Milliseconds, on the clock of the mailboxes' deadlines. */
@@ -284,7 +288,7 @@ export class Outbox {
   #acknowledge(ack: Ack): void {
     if (!isAck(ack)) return this.#options.malformed?.();
     const [handled] = ack;
-    let isWhole = handled.length % 2 === 0;
+    let isWhole = handled.length % 2 === 0 && (ack.length < 7 || this.#refused(ack[6]));
     const end = Math.min(handled.length, 2 * this.#bySlot.size);
     for (let i = 0; i + 1 < end; i += 2) {
       const attachment = this.#bySlot.get(handled[i] as number);
@@ -295,6 +299,19 @@ export class Outbox {
     if (ack.length > 1 && !this.#options.answered(ack)) isWhole = false;
     if (!isWhole) this.#options.malformed?.();
     if (this.#held.size > 0 && this.#isOpen()) for (const attachment of this.#held) this.#release(attachment);
+  }
+
+  /** Rejects those who wait for deliveries that had no turn, while they still have their places; `false` when malformed. */
+  #refused(refused: readonly unknown[] = []): boolean {
+    const told = this.#options.refused;
+    if (told === undefined) return false;
+    let i = 0;
+    for (; typeof refused[i] === 'number' && typeof refused[i + 1] === 'number'; i += 3) {
+      const mailbox = this.#bySlot.get(refused[i] as number)?.mailbox;
+      const tag = mailbox?.deliverySent(refused[i + 1] as number);
+      if (tag !== undefined) told(tag, refused[i + 2]);
+    }
+    return i === refused.length;
   }
 
   #acknowledgeSome(attachment: Attachment, count: number): void {
@@ -339,7 +356,7 @@ export class Outbox {
 
 /** Checks that an ack is made of lists, and of no more than an ack has; their items are checked as they are read. */
 function isAck(ack: unknown): ack is Ack {
-  if (!Array.isArray(ack) || ack.length === 0 || ack.length > 6) return false;
+  if (!Array.isArray(ack) || ack.length === 0 || ack.length > 7) return false;
   for (let i = 0; i < ack.length; i++) if (!Array.isArray(ack[i])) return false;
   return true;
 }

@@ -41,6 +41,8 @@ export class Seat implements Berth {
   readonly deferred: Set<Tag> = new Set();
   /** The number of handled envelopes that the last told state contains. */
   kept = 0;
+  /** No envelope before this one, counted as the handled ones are, may still turn out not to fit its schema. */
+  refused = 0;
   /** The links by which other agents send to this seat. */
   readonly links: Set<PeerLink> = new Set();
 

@@ -29,7 +29,7 @@ export interface Tenant
       | 'ending'
       | 'stop'
     > {
-  readonly inbox: Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread'>;
+  readonly inbox: Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread' | 'invalid'>;
   readonly continuation: Pick<Continuation, 'keep' | 'cannotKeep' | 'keepsState'>;
   readonly twin: Pick<
     TwinLine,

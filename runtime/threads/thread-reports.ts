@@ -13,6 +13,7 @@ import {
   REPORT,
   type DoneReport,
   type ErrorReport,
+  type InvalidReport,
   type LetterReport,
   type StateOf,
   tellsEvent,
@@ -23,6 +24,7 @@ import {
   isErrorsWithin,
   isEvent,
   isEvidence,
+  isInvalidReport,
   isLogReport,
   isStateOf,
   isTraceReport,
@@ -134,6 +136,7 @@ export class ThreadReports {
     else if (kind === REPORT.expired && isEvent(payload)) instance.inbox.expiredInThread(payload, true);
     else if (kind === REPORT.expiredInPart && isEvent(payload))
       instance.inbox.expiredInThread(payload, false);
+    else if (kind === REPORT.invalid && isInvalidReport(payload)) this.#invalid(seat, payload);
     else if (kind === REPORT.state && isStateOf(payload)) this.#kept(seat, payload);
     else if (kind === REPORT.stateless && typeof payload === 'string')
       instance.continuation.cannotKeep(payload);
@@ -190,6 +193,17 @@ export class ThreadReports {
     const most = this.#options.seats.handled(seat) + 1;
     seat.kept = Math.max(seat.kept, Math.min(most, (handled - seat.base) | 0));
     if (state !== undefined) seat.instance.continuation.keep(state);
+  }
+
+  /** Makes a dead letter of an event that the thread has refused: one that it was sent, and each only once. */
+  #invalid(seat: Seat, [handled, issues]: InvalidReport): void {
+    const { attachment, instance } = seat;
+    const at = (handled - seat.base) | 0;
+    const isNew = attachment !== undefined && at >= seat.refused;
+    const left = attachment && { mailbox: attachment.mailbox, incarnation: seat.incarnation };
+    if (!isNew || left === undefined || !instance.inbox.invalid(left, at - attachment.acked, issues))
+      return this.#options.violated('a malformed report (invalid)', { address: instance.address });
+    seat.refused = at + 1;
   }
 
   #letter(payload: unknown): void {

@@ -1,4 +1,5 @@
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
+import type { EventIssue } from '../base/event-issue.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { StopReason } from '../base/endings.ts';
@@ -97,6 +98,8 @@ export const REPORT = {
   ahead: 15,
   /** The error that the thread is about to end with, encoded by the thread, which knows it best. */
   uncaught: 16,
+  /** An event that does not fit what the agent accepts: {@link InvalidReport}. */
+  invalid: 17,
 } as const;
 
 /** Whether the report holds an event that was emitted, or is for the parent. */
@@ -124,6 +127,9 @@ export type LogReport = readonly [
   fields: object,
   errors?: ErrorsWithin,
 ];
+
+/** How many envelopes the slot had handled before it, modulo 2^32, and what does not fit. */
+export type InvalidReport = readonly [handled: number, issues: readonly EventIssue[]];
 
 export interface DoneReport {
   readonly output: unknown;

@@ -1,4 +1,5 @@
 import type { AnyEventObject } from 'xstate';
+import { areEventIssues } from '../base/event-issue.ts';
 import { isHeaders } from '../mailbox/trace.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
@@ -8,6 +9,7 @@ import type {
   Departed,
   DoneReport,
   ErrorReport,
+  InvalidReport,
   LogReport,
   StateOf,
   TraceReport,
@@ -85,6 +87,12 @@ export function isStateOf(value: unknown): value is StateOf {
   if (!Array.isArray(value) || value.length !== 2) return false;
   const [state, handled] = value as readonly unknown[];
   return (state === undefined || isPersistedState(state)) && Number.isSafeInteger(handled);
+}
+
+export function isInvalidReport(value: unknown): value is InvalidReport {
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  const [handled, issues] = value as readonly unknown[];
+  return Number.isSafeInteger(handled) && areEventIssues(issues);
 }
 
 /** The state in the report is checked separately: the instance has ended in any case. */

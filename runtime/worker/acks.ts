@@ -25,6 +25,8 @@ export class Acks {
   #failed: unknown[] = [];
   /** The errors in each value, by tag. */
   #errors: unknown[] = [];
+  /** Envelopes that had no turn, by their place among those handled. */
+  #refused: { readonly inflow: Counted; readonly at: number; readonly error: unknown }[] = [];
   #deferred: { readonly inflow: Counted; readonly tag: number }[] = [];
 
   /** Whether there is anything to acknowledge. */
@@ -49,6 +51,12 @@ export class Acks {
     this.#failed.push(tag, encodeError(error));
   }
 
+  /** The envelope had no turn: the `nth` of those that are counted next. An ask has its tag. */
+  refused(inflow: Counted, nth: number, tag: number, error: unknown): void {
+    if (tag === 0) this.#refused.push({ inflow, at: inflow.unacked + nth, error: encodeError(error) });
+    else this.failed(tag, error);
+  }
+
   /** The ask expired before its turn: it is not answered, and was not handled. */
   expired(tag: number): void {
     this.#failed.push(tag, null);
@@ -69,12 +77,13 @@ export class Acks {
       inflow.unacked = 0;
     }
     this.#handled = [];
+    const refused = this.#takeRefused();
     const deferred: number[] = [];
     for (const { inflow, tag } of this.#deferred) {
       if (inflow.instance.ended) this.failed(tag, inflow.instance.ending());
       else deferred.push(inflow.key, tag);
     }
-    if (this.#tags.length + this.#failed.length + deferred.length === 0) return [handled];
+    if (this.#tags.length + this.#failed.length + deferred.length + refused.length === 0) return [handled];
     // Every array costs its share of a round trip, so empty ones at the end are left out.
     let ack: Ack = [handled, this.#tags, this.#values];
     if (this.#failed.length + deferred.length > 0)
@@ -83,11 +92,22 @@ export class Acks {
       ack = [handled, this.#tags, this.#values, this.#failed, deferred, this.#errors];
       this.#errors = [];
     }
+    if (refused.length > 0) {
+      const [, tags = [], values = [], failed = [], putOff = [], errors = []] = ack;
+      ack = [handled, tags, values, failed, putOff, errors, refused];
+    }
     this.#tags = [];
     this.#values = [];
     this.#failed = [];
     this.#deferred = [];
     return ack;
+  }
+
+  #takeRefused(): unknown[] {
+    if (this.#refused.length === 0) return [];
+    const refused = this.#refused.filter(({ inflow }) => !inflow.instance.ended);
+    this.#refused = [];
+    return refused.flatMap(({ inflow, at, error }) => [inflow.key, at, error]);
   }
 }
 

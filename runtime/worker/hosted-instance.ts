@@ -12,6 +12,8 @@ import { notRestored } from '../xstate/restored-parts.ts';
 import { createHostedActor, snapshotOf, type HostedActor } from '../xstate/xstate5.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
 import { agentRef } from './peer-ref.ts';
+import type { Checked } from './checked.ts';
+import { admit, type Contract } from './contract.ts';
 import { createNaming } from './inspection-naming.ts';
 import type { Reports } from './reports.ts';
 import type { Asker, PutOff } from './put-off.ts';
@@ -21,6 +23,8 @@ import { runningKey, threadState, type HostBridge, type OpenAsk, type Self } fro
 export interface HostedInstanceOptions {
   readonly request: ActivateRequest;
   readonly logic: AnyActorLogic;
+  /** The schemas of its events. Default: any event fits. */
+  readonly contract?: Contract | undefined;
   readonly bridge: HostBridge;
   readonly reports: Reports;
   readonly clock: ActorClock;
@@ -45,6 +49,8 @@ type AnySnapshot = Snapshot<unknown> & {
 /** An instance in its thread: the agent's actor, and what the host is told about it. */
 export class HostedInstance {
   readonly slot: number;
+  /** The schemas of its events; undefined when any event fits. */
+  readonly contract: Contract | undefined;
   /** Asks that the instance put off, by their ids. */
   readonly deferred = new Map<number, PutOff>();
   readonly #options: HostedInstanceOptions;
@@ -70,6 +76,7 @@ export class HostedInstance {
     const { request, logic, clock, bridge } = options;
     this.#options = options;
     this.slot = request.slot;
+    this.contract = options.contract;
     this.#watched = request.watched;
     this.#stateReport = request.tellsState === true ? this.#openStateReport() : undefined;
     this.#naming = request.inspected === true ? createNaming(request, clock) : undefined;
@@ -129,6 +136,11 @@ export class HostedInstance {
     state.event = undefined;
     state.ask = undefined;
     state.sender = undefined;
+  }
+
+  /** The event as its schema gives it, or what does not fit. Only with a {@link contract}. */
+  admit(event: AnyEventObject): Checked {
+    return this.#asCurrent(() => admit(this.contract as Contract, event));
   }
 
   #inspectTurn(event: AnyEventObject, sourceId: string | undefined, naming: Naming): void {
@@ -220,6 +232,7 @@ export class HostedInstance {
 
   /** Whether the machine would take the event now; other logic takes every event. */
   can(event: AnyEventObject): boolean {
+    if (this.contract !== undefined && 'issues' in this.admit(event)) return false;
     const snapshot = this.#actor.ref.getSnapshot() as { can?: (event: AnyEventObject) => unknown };
     return Boolean(snapshot.can?.(event) ?? true);
   }

@@ -2,6 +2,7 @@ import type { AnyEventObject } from 'xstate';
 import { eventOf, termsAt, type Run } from '../mailbox/batch.ts';
 import { deadlineOf, depthOf } from '../mailbox/terms.ts';
 import type { Trace } from '../mailbox/trace.ts';
+import type { EventIssue } from '../base/event-issue.ts';
 import type { Progress } from '../wire/progress.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import type { Inflow, Source } from './inflow.ts';
@@ -38,6 +39,17 @@ let lastAsk = Math.floor(Math.random() * 2 ** 50);
 /** The most turns in a row that an instance may spend on its own events before an envelope from outside has a turn. */
 const OWN_TURNS = 1024;
 
+/** An event that had no turn, because it does not fit. */
+export interface Refused {
+  readonly inflow: Inflow;
+  readonly event: AnyEventObject;
+  /** Of an ask; 0 for another event. */
+  readonly tag: number;
+  /** Its place among the envelopes of the inflow that are handled and not counted yet. */
+  readonly nth: number;
+  readonly issues: readonly EventIssue[];
+}
+
 export interface LaneOptions {
   readonly instance: HostedInstance;
   readonly progress: Progress;
@@ -49,6 +61,8 @@ export interface LaneOptions {
   readonly completed: (job: Job) => void;
   /** An ask expired before its turn. */
   readonly expired: (inflow: Inflow, event: unknown) => void;
+  /** An event does not fit what the agent accepts; it is the `nth` of those that are counted next. */
+  readonly refused: (refused: Refused) => void;
   /** A traced envelope was handled, between these two times. Default: not reported. */
   readonly traced?: ((inflow: Inflow, trace: Trace, from: number, to: number) => void) | undefined;
 }
@@ -162,10 +176,11 @@ export class Lane {
       queued.at = at + 1;
       if (asks === null) {
         progress.begin(inflow.slot);
-        instance.turn(event, undefined, inflow.from);
+        const admitted = instance.contract === undefined ? event : this.#admit(event, inflow, 0, at - from);
+        if (admitted !== undefined) instance.turn(admitted, undefined, inflow.from);
         progress.end(inflow.slot);
       } else {
-        this.#ask(event, inflow, asks[0][at] as number, termsAt(asks, at), time);
+        this.#ask(event, inflow, asks[0][at] as number, termsAt(asks, at), time, at - from);
       }
       at += 1;
       if (slice.isUp(this.pace)) {
@@ -191,12 +206,20 @@ export class Lane {
     }
   }
 
-  #ask(event: AnyEventObject, inflow: Inflow, tag: number, terms: number, time: number): void {
+  /** Returns the event as its schema gives it; undefined when it does not fit, which is told. */
+  #admit(event: AnyEventObject, inflow: Inflow, tag: number, nth: number): AnyEventObject | undefined {
+    const found = this.instance.admit(event);
+    if ('value' in found) return found.value as AnyEventObject;
+    this.#options.refused({ inflow, event, tag, nth, issues: found.issues });
+    return undefined;
+  }
+
+  #ask(sent: AnyEventObject, inflow: Inflow, tag: number, terms: number, time: number, nth: number): void {
     const { instance } = this;
     const { progress, expired } = this.#options;
     const deadline = deadlineOf(terms);
     if (deadline <= time) {
-      expired(inflow, event);
+      expired(inflow, sent);
       inflow.source.acks.expired(tag);
       progress.end(inflow.slot);
       return;
@@ -211,8 +234,10 @@ export class Lane {
       value: undefined,
     };
     progress.begin(inflow.slot);
-    instance.turn(event, ask, inflow.from);
+    const event = instance.contract === undefined ? sent : this.#admit(sent, inflow, tag, nth);
+    if (event !== undefined) instance.turn(event, ask, inflow.from);
     progress.end(inflow.slot);
+    if (event === undefined) return;
     if (ask.state === 'open' && instance.hasSteps && !instance.ended) {
       threadState().asks.set(event, ask);
       inflow.source.acks.deferred(inflow, tag);

@@ -1,16 +1,24 @@
 import type { AnyActorLogic } from 'xstate';
 import { HoldfastError } from '../base/errors.ts';
 import { exportNames, exportOf, type UserModule } from '../base/user-module.ts';
+import { contractOf, type Contract } from './contract.ts';
 
-/** Imports the module of the agent at `address` (once a thread) and returns the actor logic it exports. */
+/** What an agent's module exports for it. */
+export interface LoadedAgent {
+  readonly logic: AnyActorLogic;
+  /** Undefined when the module exports no schemas. */
+  readonly contract: Contract | undefined;
+}
+
+/** Imports the module of the agent at `address` (once a thread) and returns the actor logic and the schemas it exports. */
 export async function loadLogic(
   moduleUrl: string,
   exportName: string,
   address: string,
-): Promise<AnyActorLogic> {
+): Promise<LoadedAgent> {
   const module = await importModule(moduleUrl, address);
   const logic = exportOf(module, exportName, isLogic);
-  if (isLogic(logic)) return logic;
+  if (isLogic(logic)) return { logic, contract: contractOf(module, moduleUrl) };
   const found = exportNames(module).map((name) => `"${name}"`);
   const what = logic === undefined ? 'does not exist' : 'is not XState actor logic';
   throw new HoldfastError(

@@ -17,6 +17,8 @@ export interface PeerPortsOptions extends Pick<OutboxOptions, 'expired' | 'unclo
   readonly clock: TimeoutClock;
   readonly instanceAt: (slot: number) => HostedInstance | undefined;
   readonly delivered: (tag: Tag) => void;
+  /** A delivery had no turn. */
+  readonly refused: (tag: Tag, error: unknown) => void;
   /** Settles the asks that a peer's ack answers. */
   readonly answered: (peer: number, ack: Ack) => boolean;
   readonly warn: (message: string) => void;
@@ -166,7 +168,7 @@ export class PeerPorts {
     /** Resolves when nothing more comes from there. */
     closed: Promise<void>,
   ): Peer {
-    const { clock, delivered, answered, expired, unclonable, warn } = this.#options;
+    const { clock, delivered, refused, answered, expired, unclonable, warn } = this.#options;
     const source: Source = {
       acks: new Acks(),
       inflowOf: (link) => {
@@ -178,6 +180,7 @@ export class PeerPorts {
     const outbox = new Outbox({
       deliver,
       delivered,
+      refused,
       answered: (ack) => answered(id, ack),
       malformed: () => warn('the thread refused a malformed acknowledgement from another thread'),
       now: () => clock.now(),

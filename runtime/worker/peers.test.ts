@@ -23,7 +23,7 @@ function rig(): Rig {
   const [letters, warnings, asked]: [LetterReport[], string[], string[]] = [[], [], []];
   const progress = openProgress(new SharedArrayBuffer(256));
   const now = (): number => performance.now();
-  const turns = new Turns({ progress, now, beforeAck() {}, expired() {} });
+  const turns = new Turns({ progress, now, beforeAck() {}, expired() {}, refused() {} });
   const peers = new Peers({
     turns,
     clock: { setTimeout, clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout), now },

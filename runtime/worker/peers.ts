@@ -80,6 +80,7 @@ export class Peers implements PeerBridge {
       warn,
       unread: (peer) => void options.callHost('unread', peer).catch(() => {}),
       delivered: (tag) => this.#waiting.resolve(tag),
+      refused: (tag, error) => this.#waiting.reject(tag, decodeError(error as WireError)),
       answered: (peer, ack) => this.#answered(peer, ack),
       expired: discard('expired'),
       unclonable: discard('unclonable'),

@@ -3,6 +3,8 @@ import type { Writable } from 'node:stream';
 import type { AnyEventObject } from 'xstate';
 import { threadId as nodeThreadId, type MessagePort } from 'node:worker_threads';
 import { HoldfastError } from '../base/errors.ts';
+import { issuesInWords } from '../base/event-issue.ts';
+import { invalid } from '../dead-letters/refusal.ts';
 import { encodeError, isClonable } from '../wire/errors.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';
@@ -56,7 +58,7 @@ export interface ThreadSurroundings {
   readonly now?: () => number;
   /** Brings in a port to another thread, by the number that both threads have for it. Default: the port as it is. */
   readonly adopt?: (port: MessagePort, id: number) => LinkPort;
-  /** Imports an agent's module and returns the logic it exports. */
+  /** Imports an agent's module and returns what it exports for the agent. */
   readonly load?: typeof loadLogic;
   /** The thread's own streams, into which its agents print. Default: none, and the output is not bounded. */
   readonly printedTo?: readonly Writable[];
@@ -105,6 +107,19 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     progress,
     now,
     beforeAck: reports.flush,
+    refused({ inflow, event, tag, nth, issues }) {
+      const { key, source, instance } = inflow;
+      const { address } = instance;
+      if (source === host) {
+        reports.add(REPORT.invalid, key, [progress.handled(key), issues]);
+        instance.skip();
+      } else {
+        letter({ address, reason: 'invalid', event, why: issuesInWords(event.type, issues) });
+        source.acks.refused(inflow, nth, tag, invalid(address, event.type, issues));
+      }
+      // Flushed before it is counted, as what has expired.
+      reports.flush();
+    },
     held: () => untold >= MAX_UNTOLD || printed.held,
     expired({ key, source, instance }, event) {
       if (source === host) {
@@ -262,7 +277,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const { slot, address, incarnation } = request;
     loading.set(slot, request);
     let wanted = true;
-    const logic = await load(request.moduleUrl, request.exportName, address).finally(() => {
+    const { logic, contract } = await load(request.moduleUrl, request.exportName, address).finally(() => {
       wanted = loading.get(slot) === request;
       if (wanted) loading.delete(slot);
     });
@@ -311,6 +326,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const instance: HostedInstance = new HostedInstance({
       request,
       logic,
+      contract,
       bridge,
       reports,
       clock: machineClock,

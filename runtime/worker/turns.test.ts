@@ -47,6 +47,7 @@ function startWith(options: Partial<TurnsOptions>, ...logics: Parameters<typeof 
     now: () => 0,
     beforeAck: () => acks.push(progress.handled(0)),
     expired: () => {},
+    refused: () => {},
     // The real one, on which turns take no time.
     loop: { ...eventLoop, now: () => 0 },
     ...options,

@@ -24,6 +24,7 @@ export interface TurnsOptions {
   /** Called before anything is acknowledged. */
   readonly beforeAck: () => void;
   readonly expired: LaneOptions['expired'];
+  readonly refused: LaneOptions['refused'];
   readonly traced?: LaneOptions['traced'];
   /** The host has not kept up with the reports: no turn runs until {@link Turns.resume}. */
   readonly held?: () => boolean;
@@ -177,10 +178,10 @@ export class Turns {
   #laneOf(instance: HostedInstance): Lane {
     let lane = this.#lanes.get(instance);
     if (lane === undefined) {
-      const { progress, now, expired, traced } = this.#options;
+      const { progress, now, expired, refused, traced } = this.#options;
       const completed = (job: Job): void => void this.#completed.push(job as DeliveredJob);
       const slice = this.#timeSlice;
-      lane = new Lane({ instance, progress, slice, now, completed, expired, traced }, QUANTUM);
+      lane = new Lane({ instance, progress, slice, now, completed, expired, refused, traced }, QUANTUM);
       this.#lanes.set(instance, lane);
     }
     return lane;
