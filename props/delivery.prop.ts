@@ -5,7 +5,7 @@ import { createTestRuntime, type Fault } from 'holdfast/testing';
 import { ledger } from './agents/ledger.ts';
 
 /** More of them in the long runs before a release: `HOLDFAST_RUNS=5000 npm test -- props`. */
-const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 100);
+const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 40);
 
 const POOLS = ['a', 'b'] as const;
 

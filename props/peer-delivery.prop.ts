@@ -5,7 +5,7 @@ import { createTestRuntime } from 'holdfast/testing';
 import { ledger } from './agents/ledger.ts';
 
 /** More of them in the long runs before a release: `HOLDFAST_RUNS=5000 npm test -- props`. */
-const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 100);
+const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 50);
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
 

@@ -4,7 +4,7 @@ import { memoryStore, type AgentRef, type DeadLetter } from 'holdfast';
 import { createTestRuntime, type TestRuntime } from 'holdfast/testing';
 
 /** More of them in the long runs before a release: `HOLDFAST_RUNS=5000 npm test -- props`. */
-const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 60);
+const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 30);
 
 type Step =
   | { readonly do: 'send' | 'deliver' | 'ask'; readonly times: number }
