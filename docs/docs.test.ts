@@ -325,6 +325,7 @@ const placeholders: Readonly<Record<string, string>> = {
   threads: '<threadId>',
   providers: '<alias>',
   secrets: '<label>',
+  mcp: '<server>',
   tokens: '<token>',
 };
 

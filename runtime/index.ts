@@ -15,6 +15,7 @@ export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './in
 export { agent, type TypedAgentConfig } from './config/agent.ts';
 export type { AgentType, AgentTypes, ConfigFileOf, ConfigOf, NotAgentTypes } from './config/agent-types.ts';
 export type { AgentConfig, Supervision } from './config/agent-schema.ts';
+export type { McpServerConfig } from './config/mcp-schema.ts';
 export type { PoolConfig } from './config/pool-schema.ts';
 export type { Grant } from './config/grant-schema.ts';
 export type { RuntimeConfig } from './config/schema.ts';

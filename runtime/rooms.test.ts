@@ -41,6 +41,11 @@ const rooms: Readonly<Record<string, Room>> = {
     takes: 'runtime/base/clock.ts',
     takesTypes: 'runtime/xstate/persisted-timer.ts',
   },
+  'runtime/mcp': {
+    refuses: 'runtime/secrets/broker.ts',
+    takes: 'runtime/base/rate-limit.ts',
+    takesTypes: 'runtime/config/resolve.ts',
+  },
   'runtime/secrets': {
     refuses: 'runtime/worker/secret-logic.ts',
     takes: 'runtime/secrets/values/cache.ts',

@@ -38,6 +38,10 @@ export type HoldfastErrorCode =
   | 'SECRET_UNAVAILABLE'
   | 'SECRET_RATE_LIMITED'
   | 'FETCH_FAILED'
+  | 'MCP_FAILED'
+  | 'MCP_BUSY'
+  | 'MCP_TOOL_DENIED'
+  | 'MCP_TOOL_FAILED'
   | 'SECRET_IN_SNAPSHOT'
   | 'STORE_FENCED'
   | 'STORE_FAILED'
@@ -86,6 +90,11 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   SECRET_UNAVAILABLE: true,
   SECRET_RATE_LIMITED: true,
   FETCH_FAILED: true,
+  // The server is started again, or reached again.
+  MCP_FAILED: true,
+  MCP_BUSY: true,
+  MCP_TOOL_DENIED: false,
+  MCP_TOOL_FAILED: false,
   SECRET_IN_SNAPSHOT: false,
   STORE_FENCED: false,
   STORE_FAILED: true,

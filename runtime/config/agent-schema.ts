@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { integer, namedMap, numeric, text, timeSpan } from './fields.ts';
 import { grantSchema } from './grant-schema.ts';
+import { mcpServerSchema } from './mcp-schema.ts';
 
 /** Where an agent's code is: a path or `file:` URL. URL instances can only come from a config object. */
 export const moduleSchema = z
@@ -128,6 +129,9 @@ export const agentSchema = z
     secrets: namedMap(grantSchema)
       .optional()
       .describe('Grants by label: which secrets the agent may use and how. Default: none.'),
+    mcp: namedMap(mcpServerSchema)
+      .optional()
+      .describe('MCP servers by name, whose tools the agent may call. Default: none.'),
     instances: z
       .array(instanceSchema)
       .readonly()

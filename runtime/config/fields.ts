@@ -52,3 +52,13 @@ export function flag() {
 export function namedMap<T extends z.ZodType>(value: T) {
   return z.record(text(), value);
 }
+
+/** A text of a form; `expected` completes "expected …". */
+export function formed(form: RegExp, expected: string) {
+  return z.string(expected).regex(form, expected);
+}
+
+/** How many of something may begin in a second, minute or hour. */
+export function rate() {
+  return formed(/^[1-9]\d{0,4}\/[smh]$/, 'a rate such as "50/s", "100/m" or "1000/h"');
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, integer, text } from './fields.ts';
+import { flag, formed, integer, rate, text } from './fields.ts';
 import { DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
 
 const refExpected = 'a secret reference: "name", "name#field" or { id, provider?, jsonKey?, stage? }';
@@ -26,11 +26,6 @@ const refObjectSchema = z.strictObject({
         'current; alternating-users: it works until the next rotation. Default: single-user.',
     ),
 });
-
-/** A text of a form; `expected` completes "expected …". */
-function formed(form: RegExp, expected: string) {
-  return z.string(expected).regex(form, expected);
-}
 
 /** What a text must look like; what else it must be is checked in `grant-checks.ts`. */
 export const grantForms = {
@@ -103,7 +98,7 @@ export const grantSchema = z
     format: formed(grantForms.format, 'a text with {} once, for the secret')
       .default('Bearer {}')
       .describe('For inject: the value of the header, with {} for the secret. Default: Bearer {}.'),
-    rate: formed(/^[1-9]\d{0,4}\/[smh]$/, 'a rate such as "50/s", "100/m" or "1000/h"')
+    rate: rate()
       .optional()
       .describe(
         'For inject: how many requests may begin in a second, minute or hour, of all instances of the agent together. ' +

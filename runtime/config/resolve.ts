@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { originOf } from './grant-hosts.ts';
 import { gatewaySchema, type ResolvedGateway } from './gateway-schema.ts';
 import type { grantSchema } from './grant-schema.ts';
+import type { mcpServerSchema } from './mcp-schema.ts';
 import { poolSchema } from './pool-schema.ts';
 import type { ResolvedInspect } from './inspect-schema.ts';
 import type { ParsedConfig } from './schema.ts';
@@ -46,11 +47,39 @@ export interface InjectRules {
   /** The value of the header, with `{}` once for the secret. */
   readonly format: string;
   /** The rate limit for the requests of all instances of the agent together; absent: no limit. */
-  readonly rate?: { readonly requests: number; readonly withinMs: number };
+  readonly rate?: ResolvedRate;
   /** Addresses and networks that are not public and may nevertheless be reached. */
   readonly privateAddresses: readonly string[];
   /** The largest body of an answer, in bytes. */
   readonly maxResponseBytes: number;
+}
+
+/** How many of something may begin within a span of time. */
+export interface ResolvedRate {
+  readonly requests: number;
+  readonly withinMs: number;
+}
+
+/** An MCP server of an agent, with every default applied. */
+export interface ResolvedMcpServer {
+  /** The agent's own name for the server. */
+  readonly name: string;
+  /** A path, absolute; or a name, which is looked for in the `PATH` of `env`. */
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment of the program. */
+  readonly env: Readonly<Record<string, string>>;
+  /** An absolute path. */
+  readonly cwd: string;
+  /** Patterns of the names of tools, with `*` for any characters; `deny` precedes. */
+  readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+  /** The rate limit for the calls of all instances of the agent together; absent: no limit. */
+  readonly rate?: ResolvedRate;
+  readonly maxConcurrent: number;
+  readonly timeoutMs: number;
+  readonly startTimeoutMs: number;
+  readonly maxArgumentBytes: number;
+  readonly maxResultBytes: number;
 }
 
 /** An agent with every default applied. */
@@ -78,6 +107,8 @@ export interface ResolvedAgent {
   readonly mirror: 'latest' | 'all';
   readonly maxIterations: number;
   readonly grants: readonly ResolvedGrant[];
+  /** The MCP servers whose tools the agent may call. Default: none. */
+  readonly mcp?: readonly ResolvedMcpServer[];
   /** The instances that start with the runtime. Default: none. */
   readonly instances?: readonly { readonly id: string; readonly input?: unknown }[];
 }
@@ -166,7 +197,9 @@ export function resolveConfig(
   modules: ReadonlyMap<string, string>,
   folder: string,
 ): Omit<LoadedConfig, 'file' | 'files'> {
-  const agents = Object.entries(config.agents).map(([name, agent]) => resolveAgent(name, agent, modules));
+  const agents = Object.entries(config.agents).map(([name, agent]) =>
+    resolveAgent(name, agent, modules, folder),
+  );
   const maxThreads = new Map(Object.values(config.agents).map((agent) => [agent.threadId, agent.maxThreads]));
   const pools = [...maxThreads].map(([threadId, most]) =>
     resolvePool(config, agents, threadId, most, folder),
@@ -186,7 +219,12 @@ export function resolveConfig(
   };
 }
 
-function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<string, string>): ResolvedAgent {
+function resolveAgent(
+  name: string,
+  agent: ParsedAgent,
+  modules: ReadonlyMap<string, string>,
+  folder: string,
+): ResolvedAgent {
   const moduleUrl = modules.get(name);
   if (moduleUrl === undefined) throw new TypeError(`the module of agent ${name} was not looked for`);
   const { threadId, placement, mirror, maxIterations } = agent;
@@ -204,6 +242,9 @@ function resolveAgent(name: string, agent: ParsedAgent, modules: ReadonlyMap<str
     mirror,
     maxIterations,
     grants: Object.entries(agent.secrets ?? {}).map(([label, grant]) => resolveGrant(label, grant)),
+    ...(agent.mcp && {
+      mcp: Object.entries(agent.mcp).map(([server, config]) => resolveMcpServer(server, config, folder)),
+    }),
     ...(agent.instances && {
       instances: agent.instances.map((one) => (typeof one === 'string' ? { id: one } : one)),
     }),
@@ -239,18 +280,38 @@ function resolveGrant(label: string, grant: ParsedGrant): ResolvedGrant {
   return { label, provider: DEFAULT_PROVIDER_ALIAS, id, ...field, ...rest };
 }
 
+function resolveMcpServer(
+  name: string,
+  { rate, cwd, command, ...rest }: z.output<typeof mcpServerSchema>,
+  folder: string,
+): ResolvedMcpServer {
+  // A name without a slash is looked for, as by a shell; everything else is a path.
+  const isPath = /[/\\]/.test(command);
+  return {
+    name,
+    command: isPath ? resolve(folder, command) : command,
+    cwd: resolve(folder, cwd),
+    ...rateOf(rate),
+    ...rest,
+  };
+}
+
 const WINDOW_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+function rateOf(rate: string | undefined): { rate?: ResolvedRate } {
+  const [requests, unit] = (rate?.split('/') ?? []) as [string, keyof typeof WINDOW_MS] | [];
+  return unit === undefined ? {} : { rate: { requests: Number(requests), withinMs: WINDOW_MS[unit] } };
+}
 
 function injectRules(grant: ParsedGrant): InjectRules {
   const { hosts = [], methods, paths, header, format, rate, privateAddresses, maxResponseBytes } = grant;
-  const [requests, unit] = (rate?.split('/') ?? []) as [string, keyof typeof WINDOW_MS] | [];
   return {
     origins: hosts.flatMap((host) => originOf(host) ?? []),
     methods,
     paths,
     header,
     format,
-    ...(unit !== undefined && { rate: { requests: Number(requests), withinMs: WINDOW_MS[unit] } }),
+    ...rateOf(rate),
     privateAddresses,
     maxResponseBytes,
   };

@@ -5,7 +5,7 @@ import { within, type Clock } from '../base/clock.ts';
 import { callUser } from '../base/user-call.ts';
 import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 
-/** The record of one use of a secret, also of a refused one. Never the value, its hash or its length. */
+/** The record of one use of a secret, or of one call of a tool, also of a refused one. Never the value, its hash or its length. */
 export interface AuditRecord {
   /** The start of the use: ISO 8601 in UTC, with milliseconds. */
   readonly at: string;
@@ -14,12 +14,12 @@ export interface AuditRecord {
   readonly incarnation: number;
   /** The `threadId` of its pool; agents that share a pool share its grants. */
   readonly pool: string;
-  /** The label of the secret, as the instance asked for it. */
+  /** The label of the secret, as the instance asked for it; for `tool` the name of the MCP server. */
   readonly label: string;
   /** The provider's name for the version that was used; absent when none was. */
   readonly versionId?: string;
-  readonly mode: 'capability' | 'inject' | 'reveal' | 'handle';
-  /** The capability's name; for `inject` the method and host, such as `POST api.stripe.com`. */
+  readonly mode: 'capability' | 'inject' | 'reveal' | 'handle' | 'tool';
+  /** The capability's or the tool's name; for `inject` the method and host, such as `POST api.stripe.com`. */
   readonly through?: string;
   /** `ok`, the code of the error, or `ERROR` for an error that is not Holdfast's own. */
   readonly outcome: 'ok' | HoldfastErrorCode | 'ERROR';

@@ -22,6 +22,8 @@ export interface RequestsOptions extends Pick<
   readonly logger: Logger;
   readonly broker: PeerBroker;
   readonly secrets: () => SecretsBroker;
+  /** Ends the calls of tools of the incarnation at an address. */
+  readonly endCalls: (address: string) => void;
   readonly snapshots: Snapshots;
   readonly warn: (fields: object, message: string) => void;
   /** Throws when the runtime is stopping. */
@@ -37,7 +39,15 @@ export interface RequestsOptions extends Pick<
 export function requests(options: RequestsOptions): InstanceEffects {
   const { clock, waiting, deadLetters, scrubber, messages, sent, draining, tell, hub, logger, broker } =
     options;
-  const { secrets, snapshots, warn, assertRunning, forget } = options;
+  const { secrets, endCalls, snapshots, warn, assertRunning, forget } = options;
+  const suspend = (address: string): void => {
+    secrets().suspend(address);
+    endCalls(address);
+  };
+  const close = (address: string): void => {
+    secrets().close(address);
+    endCalls(address);
+  };
   const largeEvents = new LargeEvents(warn);
   return {
     clock,
@@ -55,7 +65,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
       const [at, random] = [clock.now(), clock.random()];
       const of = { ...placeable(instance), group: groupOf(instance) };
       const replaced = kind === 'failed' && reason === 'stopped';
-      secrets().suspend(address);
+      suspend(address);
       tell({ type: 'instance.failed', ...of, reason: replaced ? 'replaced' : kind, policy, at, random });
       // The supervisor has decided by now: the instance has ended for good, or waits for its restart.
       if (instance.over) return;
@@ -74,7 +84,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
     down(instance) {
       const { address, incarnation, over } = instance;
       const group = groupOf(instance);
-      secrets().suspend(address);
+      suspend(address);
       if (!over) hub.emit('agent', { address, incarnation, state: 'restarting', reason: 'stopped' });
       if (group !== undefined) tell({ type: 'instance.down', address, group });
     },
@@ -98,13 +108,13 @@ export function requests(options: RequestsOptions): InstanceEffects {
       tell({ type: 'instance.resume', ...placeable(instance), group: groupOf(instance) });
     },
     quarantined({ address, incarnation }) {
-      secrets().close(address);
+      close(address);
       hub.emit('agent', { address, incarnation, state: 'quarantined' });
     },
     gone(instance) {
       const { address, incarnation } = instance;
       forget(instance);
-      secrets().close(address);
+      close(address);
       snapshots.closed(address);
       tell({ type: 'instance.forget', address, group: groupOf(instance) });
       hub.emit('agent', { address, incarnation, state: 'ended' });

@@ -20,6 +20,7 @@ export interface ThreadsOptions extends Pick<
   | 'waiting'
   | 'instanceAt'
   | 'useSecret'
+  | 'callTool'
   | 'inspection'
   | 'messages'
   | 'warn'

@@ -27,6 +27,7 @@ import { refusal, tooLate } from '../dead-letters/refusal.ts';
 import { replayLetter } from './replay.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from '../telling/runtime-events.ts';
 import { createAudit, type Audit, type AuditTarget } from '../secrets/audit.ts';
+import { McpServers } from '../mcp/mcp-servers.ts';
 import { createSecretsBroker, type SecretsBroker, type SecretsBrokerOptions } from '../secrets/broker.ts';
 import { createScrubber, type Scrubber } from '../secrets/scrub/scrubber.ts';
 import type { StartThread } from '../threads/os-thread.ts';
@@ -37,6 +38,7 @@ import { threadNotStarted } from '../threads/thread-errors.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
 import { SecretAccess } from './secret-access.ts';
+import { auditCalls, toolAccess } from './tool-access.ts';
 import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from '../telling/status.ts';
 import { MessageTelemetry } from '../telemetry/messages.ts';
@@ -104,6 +106,7 @@ export class RuntimeSystem {
   readonly #agents: ReadonlyMap<string, ResolvedAgent>;
   readonly #instances: Instances;
   readonly #secretAccess: SecretAccess;
+  readonly #mcp: McpServers;
   readonly #threads: Threads;
   readonly #kept = new KeptThreads();
   /** The instances that agents have started, by the pool of the agents. */
@@ -183,6 +186,13 @@ export class RuntimeSystem {
       messages: this.messages,
       hub: this.#hub,
     });
+    this.#mcp = new McpServers({
+      agents: config.agents,
+      clock: this.clock,
+      logger: this.logger,
+      scrub,
+      ended: auditCalls(() => this.audit),
+    });
     this.#threads = new Threads({
       agents: config.agents,
       clock: this.clock,
@@ -193,6 +203,7 @@ export class RuntimeSystem {
       waiting: this.#waiting,
       instanceAt,
       useSecret: this.#secretAccess.use,
+      callTool: toolAccess(this.#mcp),
       inspection: this.inspection,
       messages: this.messages,
       broker: this.#broker,
@@ -212,6 +223,7 @@ export class RuntimeSystem {
       draining: () => this.#shut,
       broker: this.#broker,
       secrets: () => this.secrets,
+      endCalls: (address) => this.#mcp.endCalls(address),
       snapshots: this.#snapshots,
       hub: this.#hub,
       logger: this.logger,
@@ -368,6 +380,7 @@ export class RuntimeSystem {
       secretProviders: this.secrets.providers(),
       deadLetters: this.deadLetters.total,
       restarts: this.supervisor.getSnapshot().context.restarts,
+      ...(this.#mcp.any && { mcpServers: this.#mcp.status() }),
       ...(this.inspection && { inspection: this.inspection.counts }),
     });
   }
@@ -475,7 +488,7 @@ export class RuntimeSystem {
         await Promise.all([this.#snapshots.flushed(), this.#flush?.()]);
       },
       stopSecrets: async () => {
-        await this.secrets.stop();
+        await Promise.all([this.#mcp.stop(), this.secrets.stop()]);
         await this.audit.close();
       },
       stopThreads: () => this.#stopThreads(),

@@ -23,7 +23,7 @@ export interface ShutDown {
   readonly endThread: (thread: Pick<ThreadHost, 'pool' | 'n'>) => void;
   /** Resolves when the states of the instances are saved and telemetry about them is sent, or cannot be. */
   readonly flush: () => Promise<void>;
-  /** Stops the secrets and the audit trail, which the instances used. */
+  /** Stops MCP servers, secrets and the audit trail, which the instances used. */
   readonly stopSecrets: () => Promise<void>;
   /** Resolves when all threads have ended. */
   readonly stopThreads: () => Promise<void>;

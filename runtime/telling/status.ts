@@ -4,6 +4,7 @@ import type { ThreadCause } from '../../actors/thread.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { InstancePhase } from '../instance/life.ts';
 import type { QuarantineEvidence } from '../instance/quarantine.ts';
+import type { McpServerStatus } from '../mcp/mcp-servers.ts';
 import type { SecretProviderStatus, SecretStatus } from '../secrets/values/secret-status.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
 
@@ -78,6 +79,8 @@ export interface RuntimeStatus {
   readonly secrets: readonly SecretStatus[];
   /** The providers that serve the secrets. */
   readonly secretProviders: readonly SecretProviderStatus[];
+  /** The MCP servers of all agents; only when there are any. */
+  readonly mcpServers?: readonly McpServerStatus[];
   /** The number of all dead letters so far. */
   readonly deadLetters: number;
   /** The number of all restarts of instances so far. */

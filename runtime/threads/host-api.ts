@@ -5,6 +5,7 @@ import type { HostMethod, SecretUseName } from '../wire/protocol.ts';
 import { isCount } from '../wire/shapes.ts';
 import { isPeerRequest, type PeerBroker } from './peer-broker.ts';
 import type { SecretUses } from './secret-uses.ts';
+import type { ToolCallRequest, ToolCalls } from './tool-calls.ts';
 import type { ThreadInspection } from './thread-inspection.ts';
 import type { ThreadReports } from './thread-reports.ts';
 
@@ -18,6 +19,7 @@ export interface HostApiOptions {
   readonly broker: Pick<PeerBroker, 'connect' | 'disconnect' | 'unread' | 'ended'>;
   readonly reports: Pick<ThreadReports, 'receive'>;
   readonly secretUses: Pick<SecretUses, 'use' | 'giveUp'>;
+  readonly toolCalls: Pick<ToolCalls, 'call' | 'giveUp'>;
   readonly inspection?: Pick<ThreadInspection, 'fromThread'> | undefined;
   readonly acknowledge: (ack: Ack) => void;
   /** Called when the thread could not read a frame of the host. */
@@ -28,7 +30,8 @@ export interface HostApiOptions {
 
 /** The methods of the host that a thread may call, with any arguments. */
 export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, unknown> {
-  const { threadId, n, name, peer, broker, reports, secretUses, inspection, acknowledge, violated } = options;
+  const { threadId, n, name, peer, broker, reports, secretUses, toolCalls } = options;
+  const { inspection, acknowledge, violated } = options;
   const refuse = (method: HostMethod): never => {
     violated(`a malformed call (${method})`);
     throw new TypeError(`this is not a call of ${method}()`);
@@ -40,7 +43,15 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
       isCount(slot) && isCount(incarnation) && typeof use === 'string' && isCount(number)
         ? secretUses.use({ slot, incarnation, use: use as SecretUseName, input, n: number, trace })
         : refuse('secret'),
-    giveUp: (number: number) => secretUses.giveUp(number),
+    tool: (...[slot, incarnation, server, tool, args, number, trace]: readonly unknown[]) =>
+      isCount(slot) && isCount(incarnation) && isCount(number) && areTexts(server, tool, args)
+        ? toolCalls.call({ slot, incarnation, server, tool, args, n: number, trace } as ToolCallRequest)
+        : refuse('tool'),
+    // What a thread waits for has one row of numbers.
+    giveUp: (number: number) => {
+      secretUses.giveUp(number);
+      toolCalls.giveUp(number);
+    },
     connect: (...[sender, address, id, taken, activate]: readonly unknown[]) => {
       const request = { sender, address, id, taken, activate };
       return isPeerRequest(request) ? broker.connect(peer(), request) : refuse('connect');
@@ -58,4 +69,8 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
     ended: (address: unknown) =>
       typeof address === 'string' ? broker.ended(peer(), address) : refuse('ended'),
   };
+}
+
+function areTexts(...values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === 'string');
 }

@@ -25,6 +25,7 @@ import { unclonableAdvice } from '../dead-letters/refusal.ts';
 import { Seat, type SeatThread } from './seat.ts';
 import { Seats } from './seats.ts';
 import { SecretUses, type UseSecret } from './secret-uses.ts';
+import { ToolCalls, type CallTool } from './tool-calls.ts';
 import { Standstill } from './standstill.ts';
 import { takeAnswers } from './thread-answers.ts';
 import {
@@ -80,6 +81,8 @@ export interface ThreadHostOptions {
   readonly tell: (event: ThreadEvent) => void;
   /** Uses a secret on behalf of an instance. */
   readonly useSecret: UseSecret;
+  /** Calls a tool on behalf of an instance. */
+  readonly callTool: CallTool;
   readonly warn: (fields: object, message: string) => void;
   /** The host's log. */
   readonly logger: Logger;
@@ -187,12 +190,13 @@ export class ThreadHost implements SeatThread {
         peer: () => this.peer,
         reports,
         secretUses: new SecretUses({ pool, seats: this.#seats, useSecret: options.useSecret }),
+        toolCalls: new ToolCalls({ pool, seats: this.#seats, callTool: options.callTool }),
         acknowledge: (ack) => this.outbox.acknowledge(ack),
         unread: () => this.#lostFrame(unreadByThread(name)),
         violated: (what) => this.#violated(what),
       }),
       lists: LISTS,
-      mailbox: ['report', 'acknowledge', 'secret'],
+      mailbox: ['report', 'acknowledge', 'secret', 'tool'],
       transferablesOf: (result) => transferablesOf([result]),
       onViolation: (what) => this.#violated(what),
       onLost: () => this.#lostFrame(threadUnread(name)),

@@ -248,6 +248,7 @@ export type HostMethod =
   | 'report'
   | 'acknowledge'
   | 'secret'
+  | 'tool'
   | 'giveUp'
   | 'connect'
   | 'disconnect'

@@ -24,6 +24,7 @@ export {
 } from './secret-logic.ts';
 export type { SignHmacArgs } from '../secrets/capabilities/sign-hmac.ts';
 export type { SignJwtArgs } from '../secrets/capabilities/sign-jwt.ts';
+export { mcpTool, type McpContent } from './mcp-tool.ts';
 export { log, type Log } from './log.ts';
 export type { Self } from './thread-state.ts';
 

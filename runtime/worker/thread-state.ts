@@ -27,6 +27,8 @@ export interface HostBridge {
   readonly over: boolean;
   /** Has the host use a secret on the instance's behalf, until `signal` says that nobody waits for it any more. */
   useSecret(use: SecretUseName, input: object, signal: AbortSignal): Promise<unknown>;
+  /** Has the host call a tool of an MCP server; `args` is JSON. Otherwise as `useSecret`. */
+  callTool(server: string, tool: string, args: string, signal: AbortSignal): Promise<unknown>;
   /** Puts off an ask of this instance. */
   defer(ask: OpenAsk): void;
   /** Answers an ask that was put off; `false` when nobody waits for it here any more. */

@@ -88,7 +88,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const loading = new Map<number, ActivateRequest>();
   let delivered = 0;
   let untold = 0;
-  /** The number of secret uses that the host was asked for. */
+  /** The number of secret uses and calls of tools that the host was asked for. */
   let uses = 0;
   const reports = new Reports(
     (items, moving = []) => {
@@ -273,6 +273,25 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     return link.call(method, ...args);
   }
 
+  /** Has the host do something until the signal aborts. */
+  async function onBehalf(
+    method: HostMethod,
+    args: readonly unknown[],
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    signal.throwIfAborted();
+    uses += 1;
+    const n = uses;
+    const giveUp = (): void => void callHost('giveUp', n).catch(() => {});
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      const trace = currentTrace();
+      return await callHost(method, ...args, n, ...(trace ? [trace] : []));
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
+
   async function activate(request: ActivateRequest): Promise<void> {
     const { slot, address, incarnation } = request;
     loading.set(slot, request);
@@ -293,21 +312,14 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         return isOver();
       },
       async useSecret(use, input, signal) {
-        if (isOver()) {
-          late('the use of a secret');
-          throw new HoldfastError('AGENT_STOPPED', `${address} has ended and uses no secret any more`);
-        }
-        signal.throwIfAborted();
-        uses += 1;
-        const n = uses;
-        const giveUp = (): void => void callHost('giveUp', n).catch(() => {});
-        signal.addEventListener('abort', giveUp, { once: true });
-        try {
-          const trace = currentTrace();
-          return await callHost('secret', slot, incarnation, use, input, n, ...(trace ? [trace] : []));
-        } finally {
-          signal.removeEventListener('abort', giveUp);
-        }
+        if (!isOver()) return onBehalf('secret', [slot, incarnation, use, input], signal);
+        late('the use of a secret');
+        throw new HoldfastError('AGENT_STOPPED', `${address} has ended and uses no secret any more`);
+      },
+      async callTool(server, tool, args, signal) {
+        if (!isOver()) return onBehalf('tool', [slot, incarnation, server, tool, args], signal);
+        late('the call of a tool');
+        throw new HoldfastError('AGENT_STOPPED', `${address} has ended and calls no tool any more`);
       },
       defer: (ask) => void instance.deferred.set(ask.id, { ask, asker: undefined, incarnation }),
       answer: (ask, value) => turns.answer(instance, ask, value),

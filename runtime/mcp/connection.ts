@@ -1,0 +1,241 @@
+import type { Client, ClientOptions, Transport } from '@modelcontextprotocol/client';
+import { within, type Clock } from '../base/clock.ts';
+import type { HoldfastError } from '../base/errors.ts';
+import { version } from '../base/version.ts';
+import { mcpFailed } from './mcp-errors.ts';
+import { wait } from './wait.ts';
+
+/** A transport, made for one connection. */
+export interface OpenedTransport {
+  readonly transport: Transport;
+  /** Why the connection has ended, in words, as far as the transport knows. */
+  readonly reason: () => string | undefined;
+}
+
+export interface ConnectionOptions {
+  /** The agent's name for the server. */
+  readonly server: string;
+  readonly clock: Clock;
+  readonly startTimeoutMs: number;
+  /** Milliseconds for which a list of tools is taken as it is; absent: the server tells when it changes. */
+  readonly listMs?: number;
+  readonly open: () => Promise<OpenedTransport>;
+  /** Called when the server could not be reached, or has ended a connection that stood. */
+  readonly failed: (error: HoldfastError) => void;
+}
+
+/** `idle`: not needed yet. `failed`: the next call tries again, after a pause. */
+export type ConnectionState = 'idle' | 'connecting' | 'connected' | 'failed' | 'stopped';
+
+/** A client that is connected, and the names of the server's tools. */
+export interface Connected {
+  readonly client: Client;
+  readonly tools: ReadonlySet<string>;
+}
+
+interface Live {
+  readonly client: Client;
+  readonly at: number;
+  tools: ReadonlySet<string>;
+  listedAt: number;
+  listing?: Promise<void> | undefined;
+}
+
+/** The pauses before another attempt, as before another start of an instance: doubling, plus 0 to 20 %. */
+const PAUSE = { minMs: 200, maxMs: 10_000, jitter: 0.2 };
+/** Milliseconds after which a connection counts as one that works. */
+const STEADY_MS = 30_000;
+/** The share of the start that an old server gets to refuse a question of the new protocol. */
+const PROBE = 1 / 3;
+/** Milliseconds between two looks for a tool that is not in the list. */
+const LOOK_AGAIN_MS = 5000;
+/** The most pages of the list of tools. */
+const PAGES = 16;
+
+/** The longest timer: this side has deadlines of its own. */
+const UNLIMITED_MS = 2 ** 31 - 1;
+
+/** The connection to one server: made at the first call, and again after it has ended. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #stopping = new AbortController();
+  #live: Live | undefined;
+  #opening: Promise<Live> | undefined;
+  #failures = 0;
+  #notBefore = 0;
+  #opened = 0;
+  /** An old server; it is not asked the question of the new protocol again. */
+  #legacy = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  get state(): ConnectionState {
+    if (this.#stopping.signal.aborted) return 'stopped';
+    if (this.#live !== undefined) return 'connected';
+    if (this.#opening !== undefined) return 'connecting';
+    return this.#failures > 0 ? 'failed' : 'idle';
+  }
+
+  /** How often a connection was made after the first. */
+  get restarts(): number {
+    return Math.max(0, this.#opened - 1);
+  }
+
+  /** The number of tools that the server has listed; 0 while there is no connection. */
+  get tools(): number {
+    return this.#live?.tools.size ?? 0;
+  }
+
+  /** Resolves with the connection, in whose list a tool of that name is, if the server has one. */
+  async need(tool: string): Promise<Connected> {
+    const live = await (this.#live ?? (this.#opening ??= this.#open()));
+    const age = this.#options.clock.now() - live.listedAt;
+    if (!live.tools.has(tool) && age > LOOK_AGAIN_MS) await this.#list(live);
+    else if (age > (this.#options.listMs ?? Infinity)) void this.#list(live).catch(() => {});
+    return live;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(mcpFailed(this.#options.server, 'is not used any more: the runtime is stopping'));
+    const live = this.#live;
+    this.#live = undefined;
+    const opening = this.#opening?.catch(() => {});
+    await Promise.all([live?.client.close().catch(() => {}), opening]);
+  }
+
+  async #open(): Promise<Live> {
+    const { server, clock, failed } = this.#options;
+    const { signal } = this.#stopping;
+    try {
+      await wait(clock, this.#notBefore - clock.now(), signal);
+      this.#opened += 1;
+      const live = await this.#connect().catch((error: unknown) => {
+        if (this.#legacy || !isRefusedQuestion(error)) throw error;
+        // It has ended because of a question that it does not know.
+        this.#legacy = true;
+        return this.#connect();
+      });
+      signal.throwIfAborted();
+      this.#live = live;
+      return live;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      const why = mcpFailed(server, `could not be reached: ${firstLine(error)}`);
+      this.#pause();
+      failed(why);
+      throw why;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  async #connect(): Promise<Live> {
+    const { clock, startTimeoutMs, open } = this.#options;
+    const { Client } = await import('@modelcontextprotocol/client');
+    const { transport, reason } = await open();
+    const probe = { timeoutMs: Math.ceil(startTimeoutMs * PROBE) };
+    const client = new Client(
+      { name: 'holdfast', version },
+      {
+        capabilities: {},
+        versionNegotiation: { mode: 'auto', probe },
+        inputRequired: { autoFulfill: false },
+        listMaxPages: PAGES,
+        listChanged: { tools: { autoRefresh: false, onChanged: () => this.#changed(client) } },
+        jsonSchemaValidator: unchecked,
+      },
+    );
+    const closed = Promise.withResolvers<never>();
+    closed.promise.catch(() => {});
+    client.onclose = () => {
+      const why = reason() ?? 'the connection was closed';
+      closed.reject(new Error(why));
+      this.#closed(client, why);
+    };
+    const abort = (): void => void client.close().catch(() => {});
+    const { signal } = this.#stopping;
+    signal.addEventListener('abort', abort, { once: true });
+    const begin = async (): Promise<Live> => {
+      signal.throwIfAborted();
+      await client.connect(transport, {
+        timeout: UNLIMITED_MS,
+        ...(this.#legacy && { prior: { kind: 'legacy' } }),
+      });
+      const tools = await listOf(client, startTimeoutMs);
+      this.#legacy = client.getProtocolEra() === 'legacy';
+      return { client, tools, at: clock.now(), listedAt: clock.now() };
+    };
+    const late = (): Error => new Error(`it did not answer within ${startTimeoutMs} ms`);
+    try {
+      return await within(clock, startTimeoutMs, Promise.race([begin(), closed.promise]), late);
+    } catch (error) {
+      await client.close().catch(() => {});
+      await transport.close().catch(() => {});
+      throw reason() === undefined || isRefusedQuestion(error)
+        ? error
+        : new Error(reason(), { cause: error });
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #closed(client: Client, why: string): void {
+    const live = this.#live;
+    if (live?.client !== client) return;
+    this.#live = undefined;
+    if (this.#options.clock.now() - live.at > STEADY_MS) this.#failures = 0;
+    this.#pause();
+    this.#options.failed(mcpFailed(this.#options.server, `has ended: ${why}`));
+  }
+
+  #pause(): void {
+    const { clock } = this.#options;
+    const ms = Math.min(PAUSE.maxMs, PAUSE.minMs * 2 ** Math.min(this.#failures, 20));
+    this.#failures += 1;
+    this.#notBefore = clock.now() + ms * (1 + PAUSE.jitter * clock.random());
+  }
+
+  #changed(client: Client): void {
+    if (this.#live?.client === client) void this.#list(this.#live).catch(() => {});
+  }
+
+  /** One at a time; those who ask in the meantime wait for the same. */
+  #list(live: Live): Promise<void> {
+    return (live.listing ??= (async () => {
+      try {
+        live.tools = await listOf(live.client, this.#options.startTimeoutMs);
+        live.listedAt = this.#options.clock.now();
+      } finally {
+        live.listing = undefined;
+      }
+    })());
+  }
+}
+
+async function listOf(client: Client, timeout: number): Promise<ReadonlySet<string>> {
+  const { tools } = await client.listTools(undefined, { timeout, cacheMode: 'refresh' });
+  return new Set(tools.map(({ name }) => name));
+}
+
+/**
+ * The schemas of a server are not looked at: their patterns are regular expressions that would run here, over what the
+ * server says.
+ */
+const unchecked: NonNullable<ClientOptions['jsonSchemaValidator']> = {
+  getValidator: () => (input) => ({ valid: true, data: input as never, errorMessage: undefined }),
+};
+
+/** Whether the server went away at the question by which a client finds out what protocol it speaks. */
+function isRefusedQuestion(error: unknown): boolean {
+  return error instanceof Error && (error as { readonly code?: unknown }).code === 'ERA_NEGOTIATION_FAILED';
+}
+
+/** The most characters of what a server says that an error repeats. */
+const REPEATED = 300;
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text.split('\n', 1)[0] ?? '').slice(0, REPEATED);
+}

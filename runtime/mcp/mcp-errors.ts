@@ -1,0 +1,71 @@
+import { HoldfastError } from '../base/errors.ts';
+
+/** The code of the answer that stands in for one that was too large; no code of JSON-RPC or MCP. */
+export const TOO_LARGE = -32_990;
+
+/** A tool of a server, as an agent names both. */
+export interface NamedTool {
+  readonly server: string;
+  readonly tool: string;
+}
+
+/** One answer to all that is not allowed, so that nobody can find out what there is. */
+export function toolDenied({ server, tool }: NamedTool): HoldfastError {
+  return new HoldfastError(
+    'MCP_TOOL_DENIED',
+    `The agent may not call the tool "${shown(tool)}" of the MCP server "${shown(server)}", or there is none of that name. ` +
+      'List it under `mcp.<server>.tools.allow` of the agent, and see that the server has it.',
+  );
+}
+
+/** The tool itself says that it failed; `text` is what it says. */
+export function toolFailed({ server, tool }: NamedTool, text: string): HoldfastError {
+  return new HoldfastError(
+    'MCP_TOOL_FAILED',
+    `The tool "${tool}" of the MCP server "${server}" failed: ${text}`,
+  );
+}
+
+export function mcpFailed(server: string, what: string, cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'MCP_FAILED',
+    `The MCP server "${server}" ${what}. See its lines in the log, and try again if that is safe.`,
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+export function mcpBusy(server: string, what: string): HoldfastError {
+  return new HoldfastError('MCP_BUSY', `The MCP server "${server}" ${what}. Wait, and try again.`);
+}
+
+export function callTimedOut({ server, tool }: NamedTool, ms: number): HoldfastError {
+  return new HoldfastError(
+    'ASK_TIMEOUT',
+    `The call of the tool "${tool}" of the MCP server "${server}" did not end within ${ms} ms and was cancelled. ` +
+      'Raise `timeoutMs` of the server, or have the tool do less.',
+  );
+}
+
+export function argumentsTooLarge({ server, tool }: NamedTool, most: number): HoldfastError {
+  return new HoldfastError(
+    'MESSAGE_TOO_LARGE',
+    `The arguments of the tool "${tool}" of the MCP server "${server}" have more than ${most} bytes. Send less, or raise ` +
+      '`maxArgumentBytes` of the server.',
+  );
+}
+
+export function resultTooLarge({ server, tool }: NamedTool, most: number): HoldfastError {
+  return new HoldfastError(
+    'MESSAGE_TOO_LARGE',
+    `The answer of the tool "${tool}" of the MCP server "${server}" has more than ${most} bytes. Ask for less, or raise ` +
+      '`maxResultBytes` of the server.',
+  );
+}
+
+/** The most characters of a name that an error repeats. */
+const SHOWN = 100;
+
+/** A name that an agent gave, which may be anything. */
+function shown(name: string): string {
+  return name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name;
+}

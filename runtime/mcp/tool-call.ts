@@ -1,0 +1,71 @@
+import type { CallToolResult } from '@modelcontextprotocol/client';
+import { HoldfastError } from '../base/errors.ts';
+import type { ResolvedMcpServer } from '../config/resolve.ts';
+import type { Connection } from './connection.ts';
+import {
+  mcpFailed,
+  resultTooLarge,
+  toolDenied,
+  toolFailed,
+  TOO_LARGE,
+  type NamedTool,
+} from './mcp-errors.ts';
+import { outputOf, textOf } from './tool-output.ts';
+import { untilAborted } from './wait.ts';
+
+export interface ToolCallOptions extends NamedTool {
+  /** The arguments as JSON. */
+  readonly args: string;
+  readonly config: Pick<ResolvedMcpServer, 'maxResultBytes'>;
+  readonly connection: Pick<Connection, 'need'>;
+  /** Takes the values of secrets out of what the server says. */
+  readonly scrub: <T>(found: T) => T;
+  /** Ends the call; its reason is the caller's error. */
+  readonly signal: AbortSignal;
+}
+
+/** The longest timer: the call has a deadline of its own. */
+const UNLIMITED_MS = 2 ** 31 - 1;
+
+/** Calls a tool and resolves with its output. An abort tells the server that nobody waits any more. */
+export async function callTool(options: ToolCallOptions): Promise<unknown> {
+  const { server, tool, args, connection, scrub, signal } = options;
+  const named = { server, tool };
+  const given = argumentsOf(args);
+  const { client, tools } = await untilAborted(signal, connection.need(tool));
+  if (!tools.has(tool)) throw toolDenied(named);
+  let result: CallToolResult;
+  try {
+    result = await client.callTool({ name: tool, arguments: given }, { signal, timeout: UNLIMITED_MS });
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw ownError(error, options);
+  }
+  if (result.isError === true) throw toolFailed(named, scrub(textOf(result)));
+  return scrub(outputOf(result));
+}
+
+/** The arguments as an object; the thread has written them. */
+function argumentsOf(args: string): Record<string, unknown> {
+  try {
+    const given: unknown = JSON.parse(args);
+    if (typeof given === 'object' && given !== null && !Array.isArray(given)) return { ...given };
+  } catch {
+    // Said below.
+  }
+  throw new HoldfastError('OPTION_INVALID', 'The arguments of a tool have to be an object of JSON.');
+}
+
+/** An error of Holdfast's own: that of the client quotes what the server says, and has parts that no thread can take. */
+function ownError(error: unknown, { server, tool, config, scrub }: ToolCallOptions): HoldfastError {
+  const named = { server, tool };
+  const { name, code, message } = error as { name?: unknown; code?: unknown; message?: unknown };
+  if (code === TOO_LARGE) return resultTooLarge(named, config.maxResultBytes);
+  const text = scrub(String(message).slice(0, 2000));
+  // The server has answered, and it is the call that it refuses.
+  if (name === 'ProtocolError') return toolFailed(named, text);
+  return mcpFailed(
+    server,
+    `failed in the call of its tool "${tool}", which it may have done or not: ${text}`,
+  );
+}
