@@ -11,6 +11,7 @@ export {
   type SecretRef,
   type SecretSelector,
 } from '../providers/provider.ts';
+export type { AskStream } from './instance/ask-stream.ts';
 export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './instance/agent-ref.ts';
 export { agent, type TypedAgentConfig } from './config/agent.ts';
 export type { AgentType, AgentTypes, ConfigFileOf, ConfigOf, NotAgentTypes } from './config/agent-types.ts';

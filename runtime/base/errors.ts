@@ -25,6 +25,7 @@ export type HoldfastErrorCode =
   | 'ASK_UNANSWERED'
   | 'ASK_TOO_DEEP'
   | 'REPLY_UNCLONABLE'
+  | 'STREAM_INTERRUPTED'
   | 'NOT_MIRRORED'
   | 'POOL_EXHAUSTED'
   | 'THREAD_START_TIMEOUT'
@@ -74,6 +75,8 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   ASK_UNANSWERED: false,
   ASK_TOO_DEEP: false,
   REPLY_UNCLONABLE: false,
+  // The stream was cut, and not what was asked.
+  STREAM_INTERRUPTED: true,
   NOT_MIRRORED: false,
   // Threads become free, and a pool that has given up tries again when its window has passed.
   POOL_EXHAUSTED: true,

@@ -49,6 +49,14 @@ export function unclonableAdvice(event: unknown): string | undefined {
   return why && `the event cannot cross (${why}); send an object with a string "type" and plain data`;
 }
 
+/** The error for readers of a stream of which nothing came for so long. */
+export function silent(address: string, ms: number): HoldfastError {
+  return new HoldfastError(
+    'ASK_TIMEOUT',
+    `${address} wrote nothing for ${ms} ms; give a longer timeoutMs, or find out what it waits for`,
+  );
+}
+
 /** The error for callers whose deadline passed before an answer came, or before an event was handled. */
 export function tooLate(address: string, kind: 'ask' | 'delivery', ms: number): HoldfastError {
   const what = kind === 'ask' ? 'answer' : 'handle the event';

@@ -8,10 +8,11 @@ import type {
 } from 'xstate';
 import { TwinSnapshot } from '../../actors/twin.ts';
 import { checkCall, checkTimeout, checkWait, listener } from '../base/call-check.ts';
+import type { AskStream } from './ask-stream.ts';
 import { isEvent, notAnEvent } from './inbox.ts';
 import type { Instance } from './instance.ts';
 import { stateFrom } from './mirrored-state.ts';
-import { refusal, tooLate } from '../dead-letters/refusal.ts';
+import { refusal, silent, tooLate } from '../dead-letters/refusal.ts';
 import type { Answer, EventOfType } from '../base/replies.ts';
 import type { WatchListener } from './watchers.ts';
 import type { WireSnapshot } from '../wire/snapshot.ts';
@@ -67,6 +68,29 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
     event: EventOfType<EventFromLogic<TLogic>, TType>,
     options?: WaitFor,
   ): Promise<Answer<TReply, TReplies, TType>>;
+  /**
+   * Sends an event, and reads what the instance writes to its `replyStream(event)` until it ends that, in order and at the
+   * pace of the reader: 64 chunks and 256 KiB may wait for it. To stop iterating, or the abort of `signal`, cancels: the
+   * `signal` of the agent's stream aborts. `timeoutMs`, 60 s by default, is the longest silence: to the first chunk, and
+   * between two while the reader waits. Of an instance that replies without a stream there is no chunk, and `result` is the
+   * reply. Iterating throws, and `result` rejects, after what came, as `ask` does, with what the agent gave to `fail()`, or
+   * with `STREAM_INTERRUPTED`: a stream that was cut never looks like one that has ended. Throws `OPTION_INVALID`.
+   *
+   * @example
+   * ```ts
+   * const answer = ref.askStream<string>({ type: 'write', prompt });
+   * for await (const token of answer) process.stdout.write(token);
+   * console.log(await answer.result);
+   * ```
+   */
+  askStream<
+    TChunk = unknown,
+    TReply = never,
+    TType extends EventFromLogic<TLogic>['type'] = EventFromLogic<TLogic>['type'],
+  >(
+    event: EventOfType<EventFromLogic<TLogic>, TType>,
+    options?: WaitFor,
+  ): AskStream<TChunk, Answer<TReply, TReplies, TType>>;
   /** Resolves with the current snapshot, after everything sent before has been handled. `timeoutMs` defaults to 5 s. */
   snapshot(options?: { readonly timeoutMs?: number }): Promise<SnapshotFrom<TLogic>>;
   /**
@@ -109,12 +133,15 @@ export type AgentRef<TLogic extends AnyActorLogic = AnyActorLogic, TReplies = un
 const ASK_MS = 5000;
 /** Deadline of `deliver`: it waits for a queue, not for a conversation. */
 const DELIVER_MS = 30_000;
+/** The longest silence of `askStream`: a model may think for most of a minute before its first token. */
+const STREAM_MS = 60_000;
 
 /** Adds to a twin the members that an agent reference has beyond an actor reference. */
 export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
   const { address } = instance;
   const notHandled = (ms: number): Error => tooLate(address, 'delivery', ms);
   const notAnswered = (ms: number): Error => tooLate(address, 'ask', ms);
+  const wasSilent = (ms: number): Error => silent(address, ms);
   const { send } = twin;
   const methods: AgentRefMethods<AnyActorLogic> & Pick<AnyActorRef, 'send'> = {
     // XState's development build throws for a string; here it becomes a dead letter, as everything does that is not an event.
@@ -141,6 +168,11 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       } catch (error) {
         return Promise.reject(error);
       }
+    },
+    askStream(event, options) {
+      const { timeoutMs, signal } = checkWait('ref.askStream()', options, STREAM_MS);
+      const stream = instance.inbox.askStream(event, { timeoutMs, signal, onTimeout: wasSilent });
+      return stream as AskStream<never, never>;
     },
     async snapshot(options) {
       const timeoutMs = checkTimeout('ref.snapshot()', options) ?? ASK_MS;

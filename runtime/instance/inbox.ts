@@ -12,6 +12,7 @@ import type { Trace } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved, setMoved } from '../mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from '../mailbox/waiting.ts';
 import { invalid, refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
+import { AskReader, type AskStream } from './ask-stream.ts';
 import { sharedMemoryAdvice } from '../wire/shared-memory.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
 import type { MessageObserver } from '../mailbox/message-observer.ts';
@@ -163,17 +164,19 @@ export class Inbox {
       refused,
       throws,
       putOff,
+      stream,
       depth = 0,
     }: WaitOptions & { readonly depth?: number },
   ): Promise<unknown> {
     const { agent, address, messages, unawaited: settled, waiting } = this.#options;
     const of = agent.threadId;
-    const options = { timeoutMs, signal, onTimeout, expiresMs, refused, throws, putOff, of, settled };
+    const options = { timeoutMs, signal, onTimeout, expiresMs, refused, throws, putOff, stream, of, settled };
     const sending = messages?.begin(agent.name, address, kind === 'ask' ? 'ask' : 'deliver');
     const answer = waiting.open(
       kind,
       options,
-      (tag, deadline) => void this.#enqueue(event, tag, termsOf(deadline, depth), sending?.trace),
+      (tag, deadline) =>
+        void this.#enqueue(event, tag, termsOf(deadline, depth, stream !== undefined), sending?.trace),
     );
     if (sending !== undefined) {
       answer.then(
@@ -182,6 +185,15 @@ export class Inbox {
       );
     }
     return answer;
+  }
+
+  /** Queues an event for a caller who reads what comes before the reply. */
+  askStream(event: unknown, wait: Pick<WaitOptions, 'timeoutMs' | 'signal' | 'onTimeout'>): AskStream {
+    const { address, waiting } = this.#options;
+    const reader = new AskReader({ waiting, address, signal: wait.signal });
+    const result = this.open('ask', event, { ...wait, stream: reader });
+    reader.follow(result);
+    return { result, [Symbol.asyncIterator]: () => reader.iterator() };
   }
 
   /** Queues the event of a dead letter. Settles when the event was handled or refused, without a deadline. */

@@ -63,10 +63,10 @@ export function sharesMemory(value: unknown): boolean {
 }
 
 /**
- * Measures the common case without an allocation: an event whose fields are all primitive. `undefined` for other
- * values.
+ * Measures the common case without an allocation: a primitive, or an event whose fields are all primitive. `undefined`
+ * for other values. A size above `limit` may be less than the whole.
  */
-function measureFlat(value: unknown, limit: number): number | undefined {
+export function measureFlat(value: unknown, limit: number): number | undefined {
   if (typeof value !== 'object' || value === null) return widthOf(value);
   if (Object.getPrototypeOf(value) !== Object.prototype) return undefined;
   let bytes = OBJECT;

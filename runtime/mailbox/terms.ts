@@ -1,6 +1,6 @@
 /**
- * The terms of an envelope: when it expires, and how many asks led to it. One number, so that a mailbox needs one
- * array for them.
+ * The terms of an envelope: when it expires, how many asks led to it, and whether its sender reads a stream. One number,
+ * so that a mailbox needs one array for them.
  */
 export type Terms = number;
 
@@ -8,20 +8,29 @@ export type Terms = number;
 export const NO_TERMS: Terms = 0;
 
 const DEPTHS = 64;
+/** Set when the sender reads a stream of chunks before the reply. */
+const STREAMS = 64;
+const UNIT = DEPTHS + STREAMS;
 
 /** The longest chain of asks that lead to each other: Dapr's limit for a call stack. */
 export const MAX_DEPTH = 32;
 
 /** Packs terms. `deadline` is in whole milliseconds of the host's clock, rounded up; `Infinity` for none. */
-export function termsOf(deadline: number, depth: number): Terms {
-  return deadline === Infinity ? depth : (Math.ceil(deadline) + 1) * DEPTHS + depth;
+export function termsOf(deadline: number, depth: number, streams = false): Terms {
+  const low = streams ? STREAMS + depth : depth;
+  return deadline === Infinity ? low : (Math.ceil(deadline) + 1) * UNIT + low;
 }
 
 export function deadlineOf(terms: Terms): number {
-  return terms < DEPTHS ? Infinity : Math.floor(terms / DEPTHS) - 1;
+  return terms < UNIT ? Infinity : Math.floor(terms / UNIT) - 1;
 }
 
 /** The number of asks that led to the envelope. */
 export function depthOf(terms: Terms): number {
   return terms % DEPTHS;
+}
+
+/** Whether the sender reads a stream of chunks before the reply. */
+export function streamsOf(terms: Terms): boolean {
+  return terms % UNIT >= STREAMS;
 }

@@ -29,6 +29,26 @@ export interface WaitOptions {
   readonly throws?: boolean | undefined;
   /** Called when the ask was handled and put off. */
   readonly putOff?: ((tag: Tag) => void) | undefined;
+  /** Reads what comes before the answer. Then the deadline is one of silence: {@link Waiting.touch} begins it anew. */
+  readonly stream?: AnswerStream | undefined;
+}
+
+/** The reader of what comes before the answer to an ask. */
+export interface AnswerStream {
+  /** The wait is open. */
+  opened(tag: Tag): void;
+  /** The ask was put off by an instance that sits there, and may be streamed from there. */
+  seated(seat: StreamSeat): void;
+  /** Takes chunks from there; returns what is wrong with them, if anything is. */
+  take(seat: StreamSeat, chunks: readonly unknown[], told: number, bytes: number): string | undefined;
+  /** Something of the answer has come. */
+  readonly begun: boolean;
+}
+
+/** The place from which chunks come. */
+export interface StreamSeat {
+  /** Lets the writer of an ask send more; `taken` below 0: nobody reads any more. */
+  credit(tag: Tag, taken: number): void;
 }
 
 interface Waiter {
@@ -36,8 +56,10 @@ interface Waiter {
   readonly options: WaitOptions;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
-  readonly deadline: number;
+  deadline: number;
   readonly line: Line;
+  /** Whether the deadline counts. */
+  lined: boolean;
   abort: (() => void) | undefined;
   before: Waiter | undefined;
   after: Waiter | undefined;
@@ -93,7 +115,6 @@ export class Waiting {
       const line = this.#lineOf(timeoutMs);
       const now = this.#clock.now();
       const deadline = now + timeoutMs;
-      const before = line.last;
       const waiter: Waiter = {
         tag,
         options,
@@ -101,16 +122,15 @@ export class Waiting {
         reject,
         deadline,
         line,
+        lined: false,
         abort: undefined,
-        before,
+        before: undefined,
         after: undefined,
       };
-      if (before === undefined) line.first = waiter;
-      else before.after = waiter;
-      line.last = waiter;
-      if (line.timer === undefined) this.#set(line, timeoutMs);
+      this.#enter(waiter);
       this.#waiters.set(tag, waiter);
       try {
+        options.stream?.opened(tag);
         // Runs before the envelope is on its way, so that a signal that throws leaves nothing behind.
         if (signal !== undefined) {
           const abort = (): void => this.reject(tag, reasonOf(signal));
@@ -134,9 +154,36 @@ export class Waiting {
     return this.#waiters.get(tag)?.options.of;
   }
 
-  /** The ask is put off: its answer comes later, separately. */
-  putOff(tag: Tag): void {
-    this.#waiters.get(tag)?.options.putOff?.(tag);
+  /** The ask is put off by the instance on that seat: its answer comes later, separately. */
+  putOff(tag: Tag, seat?: StreamSeat): void {
+    const options = this.#waiters.get(tag)?.options;
+    options?.putOff?.(tag);
+    if (seat !== undefined) options?.stream?.seated(seat);
+  }
+
+  /** The reader of what comes before the answer, if the wait is open and has one. */
+  streamOf(tag: Tag): AnswerStream | undefined {
+    return this.#waiters.get(tag)?.options.stream;
+  }
+
+  /** Begins the deadline anew. */
+  touch(tag: Tag): void {
+    const waiter = this.#waiters.get(tag);
+    if (waiter === undefined) return;
+    const { line } = waiter;
+    waiter.deadline = this.#clock.now() + line.timeoutMs;
+    // It is the last one already.
+    if (waiter.lined && line.last === waiter) return;
+    if (waiter.lined) this.#leave(waiter);
+    this.#enter(waiter);
+  }
+
+  /** Suspends the deadline until the next touch. */
+  hold(tag: Tag): void {
+    const waiter = this.#waiters.get(tag);
+    if (waiter?.lined !== true) return;
+    this.#leave(waiter);
+    if (waiter.line.first === undefined) this.#empty(waiter.line);
   }
 
   resolve(tag: Tag, value?: unknown): void {
@@ -190,15 +237,36 @@ export class Waiting {
     const waiter = this.#waiters.get(tag);
     if (waiter === undefined) return undefined;
     this.#waiters.delete(tag);
-    const { line, before, after, abort, options } = waiter;
+    const { line, abort, options } = waiter;
+    if (waiter.lined) {
+      this.#leave(waiter);
+      if (line.first === undefined) this.#empty(line);
+    }
+    if (abort !== undefined) forget(options.signal, abort);
+    options.settled?.(tag);
+    return waiter;
+  }
+
+  /** Takes its place at the end of the line, where the latest deadline is. */
+  #enter(waiter: Waiter): void {
+    const { line } = waiter;
+    waiter.lined = true;
+    waiter.before = line.last;
+    if (line.last === undefined) line.first = waiter;
+    else line.last.after = waiter;
+    line.last = waiter;
+    if (line.timer === undefined) this.#set(line, line.timeoutMs);
+  }
+
+  #leave(waiter: Waiter): void {
+    const { line, before, after } = waiter;
+    waiter.lined = false;
     if (before === undefined) line.first = after;
     else before.after = after;
     if (after === undefined) line.last = before;
     else after.before = before;
-    if (line.first === undefined) this.#empty(line);
-    if (abort !== undefined) forget(options.signal, abort);
-    options.settled?.(tag);
-    return waiter;
+    waiter.before = undefined;
+    waiter.after = undefined;
   }
 
   /**

@@ -17,6 +17,8 @@ export interface SeatThread {
   readonly outbox: Pick<Outbox, 'ready'>;
   ask(seat: Seat, question: Question, args: readonly unknown[]): Promise<unknown>;
   watch(seat: Seat, watched: boolean): void;
+  /** Lets the writer of an ask send more chunks; `taken` below 0: nobody reads any more. */
+  credit(tag: Tag, taken: number): void;
   deactivate(seat: Seat): Promise<void>;
   /** Stops an instance that has not started there yet. */
   giveUp(seat: Seat): void;
@@ -79,6 +81,10 @@ export class Seat implements Berth {
 
   watch(watched: boolean): void {
     this.#thread.watch(this, watched);
+  }
+
+  credit(tag: Tag, taken: number): void {
+    this.#thread.credit(tag, taken);
   }
 
   leave(): Promise<void> {

@@ -162,11 +162,15 @@ export class Seats {
     if (reason !== undefined && !again)
       instance.twin.lost((progress.told(seat.slot) - seat.toldBase - seat.heard) | 0);
     const settled = again ? Math.max(seat.kept, attachment.acked) : handled;
-    if (again && reason === undefined) {
+    if (again) {
       const { acked } = attachment;
       // The envelope that failed is not handled again, and its ask is rejected.
       const end = failed === 'in-turn' ? handled - 1 : handled;
-      for (const tag of mailbox.asksSent(settled - acked, end - acked)) this.#retracted.add(tag);
+      for (const tag of mailbox.asksSent(settled - acked, end - acked)) {
+        if (reason === undefined) this.#retracted.add(tag);
+        // What has been read of the answer cannot be taken back.
+        if (waiting.streamOf(tag)?.begun === true) waiting.reject(tag, ending ?? reason ?? instance.ending());
+      }
     }
     if (reason === undefined) {
       for (const tag of mailbox.asksSent(0, handled - attachment.acked))

@@ -44,9 +44,12 @@ export function takeAnswers(
   isWhole &&= i === failed.length;
   for (i = 0; typeof deferred[i + 1] === 'number'; i += 2) {
     const tag = deferred[i + 1] as Tag;
-    if (!heard(tag)) continue;
-    seats.at(deferred[i] as number)?.deferred.add(tag);
-    waiting.putOff(tag);
+    const seat = seats.at(deferred[i] as number);
+    if (heard(tag)) {
+      seat?.deferred.add(tag);
+      waiting.putOff(tag, seat);
+      // Nobody waits any more, and what the instance has begun for it may end.
+    } else if (waiting.ownerOf(tag) === undefined) seat?.credit(tag, -1);
   }
   seats.answersTaken();
   return isWhole && i === deferred.length;

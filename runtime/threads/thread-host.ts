@@ -13,6 +13,7 @@ import type { Tenant } from './tenant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Batch } from '../mailbox/batch.ts';
 import { Outbox } from '../mailbox/outbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import { transferablesOf } from '../mailbox/transfer.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import { Deactivations } from './deactivations.ts';
@@ -371,6 +372,11 @@ export class ThreadHost implements SeatThread {
   /** Opens or closes the mirror of an instance. */
   watch(seat: Seat, watched: boolean): void {
     this.#calls.call('watch', seat.slot, watched).catch(() => {});
+  }
+
+  /** Lets the writer of an ask send more chunks; `taken` below 0: nobody reads any more. */
+  credit(tag: Tag, taken: number): void {
+    if (!this.#gone) this.#calls.call('credit', tag, taken).catch(() => {});
   }
 
   ask(seat: Seat, question: Question, args: readonly unknown[]): Promise<unknown> {

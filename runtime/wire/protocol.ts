@@ -100,6 +100,10 @@ export const REPORT = {
   uncaught: 16,
   /** An event that does not fit what the agent accepts: {@link InvalidReport}. */
   invalid: 17,
+  /** Chunks of the stream before an answer: {@link ChunksReport}. */
+  chunks: 18,
+  /** `[tag, bytes, chunk, errors]`: one chunk, which contains errors. */
+  chunkWithErrors: 19,
 } as const;
 
 /** Whether the report holds an event that was emitted, or is for the parent. */
@@ -119,6 +123,9 @@ export interface TraceReport {
   /** The failure of the instance in that turn. */
   readonly error?: WireError | undefined;
 }
+
+/** Chunks for the one who reads the answer to an ask, in order, and their bytes as the thread has counted them. */
+export type ChunksReport = [tag: Tag, bytes: number, ...chunks: unknown[]];
 
 /** A log line of an agent; `errors` stand in the fields. */
 export type LogReport = readonly [
@@ -238,6 +245,7 @@ export type ThreadMethod =
   | 'persist'
   | 'can'
   | 'putOff'
+  | 'credit'
   | 'join'
   | 'admit'
   | 'dismiss'

@@ -1,11 +1,13 @@
 import type { AnyEventObject } from 'xstate';
 import { areEventIssues } from '../base/event-issue.ts';
+import { WINDOW_CHUNKS } from '../mailbox/stream-window.ts';
 import { isHeaders } from '../mailbox/trace.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { ErrorsWithin } from './errors-within.ts';
 import type {
   CarriedAsk,
+  ChunksReport,
   Departed,
   DoneReport,
   ErrorReport,
@@ -103,6 +105,15 @@ export function isDoneReport(value: unknown): value is DoneReport {
 /** The state in the report is checked separately, as for `isDoneReport`. */
 export function isErrorReport(value: unknown): value is ErrorReport {
   return isPlain(value) && isWireError(value['error']);
+}
+
+/** `withErrors`: one chunk, and the errors in it. */
+export function isChunksReport(value: unknown, withErrors: boolean): value is ChunksReport {
+  if (!Array.isArray(value)) return false;
+  const [tag, bytes, , errors] = value as readonly unknown[];
+  const count = value.length - 2;
+  const isWhole = withErrors ? count === 2 && isErrorsWithin(errors) : count > 0 && count <= WINDOW_CHUNKS;
+  return isWhole && isCount(tag) && typeof bytes === 'number' && bytes >= 0;
 }
 
 export function isLogReport(value: unknown): value is LogReport {

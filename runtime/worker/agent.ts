@@ -7,6 +7,7 @@ import type {
   ParameterizedObject,
 } from 'xstate';
 import { kindOf } from '../base/call-check.ts';
+import { unread, type ReplyStream } from './reply-stream.ts';
 import { runningKey, threadState, type OpenAsk, type Self } from './thread-state.ts';
 
 export { transfer, type Movable } from '../wire/transfer.ts';
@@ -26,6 +27,7 @@ export type { SignHmacArgs } from '../secrets/capabilities/sign-hmac.ts';
 export type { SignJwtArgs } from '../secrets/capabilities/sign-jwt.ts';
 export { mcpTool, type McpContent } from './mcp-tool.ts';
 export { log, type Log } from './log.ts';
+export type { ReplyStream } from './reply-stream.ts';
 export type { Self } from './thread-state.ts';
 
 /**
@@ -95,6 +97,29 @@ export function deferReply(event: AnyEventObject): ReplyToken {
   ask.state = 'deferred';
   current?.defer(ask);
   return { type: 'holdfast.reply', address, incarnation, ask: ask.id };
+}
+
+/**
+ * Puts off the reply to the ask that carried `event`, and opens a stream of what comes before it, for `ref.askStream()` to
+ * read: `write` chunks, then `end` with the reply. Call it within the turn of the event: in an action, or at the beginning of
+ * an invoked promise or callback that is given the event; a second call gives the same stream. It is of this incarnation: it
+ * cannot be persisted, and does not move to another thread. Outside a Holdfast thread nobody reads it.
+ *
+ * @example
+ * ```ts
+ * const model = fromPromise(async ({ input }: { input: { event: AnyEventObject; prompt: string } }) => {
+ *   const out = replyStream(input.event);
+ *   for await (const token of answerTo(input.prompt, out.signal)) await out.write(token);
+ *   out.end({ finished: true });
+ * });
+ * ```
+ */
+export function replyStream(event: AnyEventObject): ReplyStream {
+  const ask = openAsk(event);
+  if (ask?.stream !== undefined) return ask.stream;
+  const { current } = threadState();
+  if (ask?.state !== 'open' || current === undefined) return unread();
+  return current.stream(ask);
 }
 
 /** A value, or a function of the action's arguments that returns it. */

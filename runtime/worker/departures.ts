@@ -14,6 +14,12 @@ const LOOK_MS = 20;
  */
 const HOLD_MS = 2500;
 
+/**
+ * Milliseconds for an instance whose stream was ended to come to a state in which it can move: a part of what the host
+ * waits for those that go at once.
+ */
+const AFTER_STREAMS_MS = 300;
+
 export interface DeparturesOptions {
   readonly clock: ActorClock;
   readonly loop?: EventLoop | undefined;
@@ -28,6 +34,8 @@ export interface DeparturesOptions {
    * thread.
    */
   readonly asksOf: (instance: HostedInstance) => readonly CarriedAsk[] | undefined;
+  /** Ends the streams that the instance writes, which cannot go with it; returns whether there were any. */
+  readonly endStreams: (instance: HostedInstance) => boolean;
   /** Lets the instance go, with what it has put off. */
   readonly leave: (instance: HostedInstance) => void;
 }
@@ -75,8 +83,18 @@ export class Departures {
     });
   }
 
-  /** Lets the instances that are ready go now; the others stay. */
+  /**
+   * Lets the instances that are ready go now; the others stay. Their streams end, which may last for hours; one that only
+   * wrote a stream has a moment to end what it was doing for that.
+   */
   hurry(): void {
+    let streamed = false;
+    for (const instance of this.#waiting.keys()) if (this.#options.endStreams(instance)) streamed = true;
+    if (!streamed) return this.#goOrStay();
+    this.#options.clock.setTimeout(() => this.#goOrStay(), AFTER_STREAMS_MS);
+  }
+
+  #goOrStay(): void {
     for (const [instance, { settle }] of this.#waiting) {
       if (this.#isReady(instance)) {
         this.#go(instance);

@@ -404,12 +404,12 @@ export class HostedInstance {
     if (running.get(key) === bridge) running.delete(key);
   }
 
-  /** The put-off asks that came from there. */
+  /** The put-off asks that came from there; one that is answered by a stream is answered here or nowhere. */
   putOff(from: Asker): CarriedAsk[] {
     const asks: CarriedAsk[] = [];
     for (const { ask, asker, incarnation } of this.deferred.values()) {
       const { id, tag, deadline } = ask;
-      if (asker === from) asks.push({ incarnation, ask: id, tag, deadline });
+      if (asker === from && ask.stream === undefined) asks.push({ incarnation, ask: id, tag, deadline });
     }
     return asks;
   }
@@ -419,7 +419,16 @@ export class HostedInstance {
     const { bridge } = this.#options;
     for (const { incarnation, ask: id, tag, deadline } of asks) {
       this.deferred.set(id, {
-        ask: { id, tag, deadline, depth: 0, state: 'deferred', value: undefined },
+        ask: {
+          id,
+          tag,
+          deadline,
+          depth: 0,
+          streams: false,
+          state: 'deferred',
+          value: undefined,
+          stream: undefined,
+        },
         asker,
         incarnation,
       });

@@ -1,6 +1,6 @@
 import type { AnyEventObject } from 'xstate';
 import { eventOf, termsAt, type Run } from '../mailbox/batch.ts';
-import { deadlineOf, depthOf } from '../mailbox/terms.ts';
+import { deadlineOf, depthOf, streamsOf } from '../mailbox/terms.ts';
 import type { Trace } from '../mailbox/trace.ts';
 import type { EventIssue } from '../base/event-issue.ts';
 import type { Progress } from '../wire/progress.ts';
@@ -230,8 +230,10 @@ export class Lane {
       tag,
       deadline,
       depth: depthOf(terms),
+      streams: streamsOf(terms),
       state: 'open',
       value: undefined,
+      stream: undefined,
     };
     progress.begin(inflow.slot);
     const event = instance.contract === undefined ? sent : this.#admit(sent, inflow, tag, nth);
@@ -250,6 +252,7 @@ export class Lane {
   #close(ask: OpenAsk, inflow: Inflow): void {
     const { acks } = inflow.source;
     if (ask.state === 'answered') return acks.answered(ask.tag, ask.value);
+    if (ask.state === 'failed') return acks.failed(ask.tag, ask.value);
     if (ask.state === 'open') return acks.failed(ask.tag, this.instance.unanswered());
     const deferred = this.instance.deferred.get(ask.id);
     if (this.instance.ended) {

@@ -1,6 +1,13 @@
 import { transferablesOf } from '../mailbox/transfer.ts';
 import { encodeError, isClonable, safeCopy } from '../wire/errors.ts';
-import { tellsEvent, REPORT, type ErrorReport, type LetterReport, type LogReport } from '../wire/protocol.ts';
+import {
+  tellsEvent,
+  REPORT,
+  type ChunksReport,
+  type ErrorReport,
+  type LetterReport,
+  type LogReport,
+} from '../wire/protocol.ts';
 import { toClonable, type WireSnapshot } from '../wire/snapshot.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
@@ -21,19 +28,24 @@ export class Reports {
   readonly #send: (items: unknown[], transfer: readonly unknown[] | undefined) => void;
   readonly #loop: EventLoop;
   readonly #leftBehind: (slot: number) => void;
+  readonly #cut: (tag: number, chunks: unknown) => void;
   readonly #dirty = new Set<Mirrored>();
   #items: unknown[] = [];
   #armed = false;
+  /** The latest report of chunks. */
+  #chunks: ChunksReport | undefined;
 
   /**
    * `send` throws at once when something cannot be cloned; what `transfer` holds moves with the items. `leftBehind` is
-   * called for each event that is not told.
+   * called for each event that is not told, `cut` for each stream of which a chunk is not.
    */
   constructor(
     send: (items: unknown[], transfer: readonly unknown[] | undefined) => void,
     loop: EventLoop = eventLoop,
     leftBehind: (slot: number) => void = () => {},
+    cut: (tag: number, chunks: unknown) => void = () => {},
   ) {
+    this.#cut = cut;
     this.#send = send;
     this.#loop = loop;
     this.#leftBehind = leftBehind;
@@ -42,6 +54,19 @@ export class Reports {
   add(kind: number, slot: number, payload: unknown): void {
     this.#items.push(kind, slot, payload);
     this.#arm();
+  }
+
+  /** Adds a chunk of a stream, to those before it where nothing else was told since. */
+  addChunk(slot: number, tag: number, bytes: number, chunk: unknown): void {
+    const items = this.#items;
+    const last = this.#chunks;
+    if (last !== undefined && last[0] === tag && items.at(-1) === last) {
+      last[1] += bytes;
+      last.push(chunk);
+      return;
+    }
+    this.#chunks = [tag, bytes, chunk];
+    this.add(REPORT.chunks, slot, this.#chunks);
   }
 
   /** Something of `mirrored` changed. Only the latest state is told, once in each flush. */
@@ -75,9 +100,19 @@ export class Reports {
   /** Replaces and names the part that cannot be cloned, and sends everything else as it is. */
   #sendClonable(items: unknown[]): void {
     const out: unknown[] = [];
+    const cut = new Set<unknown>();
     for (let i = 0; i < items.length; i += STRIDE) {
       const [kind, slot, payload] = items.slice(i, i + STRIDE) as [number, number, unknown];
+      const chunks = kind === REPORT.chunks || kind === REPORT.chunkWithErrors;
+      const [tag] = chunks ? (payload as ChunksReport) : [];
+      // A stream has no hole: nothing follows what is missing.
+      if (cut.has(tag)) continue;
       const clone = safeCopy(payload);
+      if (clone === undefined && tag !== undefined) {
+        cut.add(tag);
+        this.#cut(tag, payload);
+        continue;
+      }
       if (clone === undefined && tellsEvent(kind)) this.#leftBehind(slot);
       if (clone !== undefined) out.push(kind, slot, clone.copy);
       else {

@@ -2,6 +2,7 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { AnyEventObject } from 'xstate';
 import type { SecretUseName } from '../wire/protocol.ts';
 import type { PeerEnd } from './peer-end.ts';
+import type { ReplyStream } from './reply-stream.ts';
 import type { RunningTrace } from './running-trace.ts';
 
 /** Where an instance is, as it sees itself. */
@@ -31,6 +32,8 @@ export interface HostBridge {
   callTool(server: string, tool: string, args: string, signal: AbortSignal): Promise<unknown>;
   /** Puts off an ask of this instance. */
   defer(ask: OpenAsk): void;
+  /** Puts off an ask of this instance that is answered by a stream. */
+  stream(ask: OpenAsk): ReplyStream;
   /** Answers an ask that was put off; `false` when nobody waits for it here any more. */
   answer(ask: number, value: unknown): boolean;
   warn(message: string): void;
@@ -70,8 +73,13 @@ export interface OpenAsk {
   readonly deadline: number;
   /** The number of asks that led to it. */
   readonly depth: number;
-  state: 'open' | 'answered' | 'deferred';
+  /** Whether its sender reads a stream of chunks before the reply. */
+  readonly streams: boolean;
+  state: 'open' | 'answered' | 'failed' | 'deferred';
+  /** The reply, or the error. */
   value: unknown;
+  /** The stream with which it is answered, once there is one. */
+  stream: ReplyStream | undefined;
 }
 
 /** The state that `holdfast/agent` shares with the thread that hosts the agent. */

@@ -32,6 +32,7 @@ import { loadLogic } from './load-logic.ts';
 import { createLogReports } from './log-reports.ts';
 import type { Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
+import { ReplyStreams } from './reply-streams.ts';
 import { Reports } from './reports.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
 import { Peers } from './peers.ts';
@@ -102,6 +103,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     },
     loop,
     (slot) => progress.untell(slot),
+    (tag, chunks) => streams.cut(tag, chunks),
   );
   const turns = new Turns({
     progress,
@@ -139,6 +141,12 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       reports.add(REPORT.traced, slot, report);
     },
     loop,
+  });
+  const streams = new ReplyStreams({
+    reports,
+    turns,
+    threadId: data.threadId,
+    sharedMemory: data.sharedMemory === true,
   });
   const host: Source = {
     acks: new Acks(),
@@ -185,6 +193,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       const asks = instance.putOff(host);
       return asks.length === instance.deferred.size ? asks : undefined;
     },
+    endStreams: (instance) => streams.interrupt(instance),
     leave(instance) {
       // These asks are answered elsewhere.
       instance.deferred.clear();
@@ -248,6 +257,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         return hosted(slot).persist();
       },
       putOff: (slot: number) => hosted(slot).putOff(host),
+      credit: (tag: number, taken: number) => streams.credit(tag, taken),
       can: (slot: number, event: AnyEventObject) => hosted(slot).can(event),
       join: (id: number, port: MessagePort) => peers.join(id, adopt(port, id)),
       admit: (admission: Admission) => peers.admit(admission),
@@ -255,7 +265,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       severed: (severance: Severance) => peers.severed(severance),
     },
     lists: LISTS,
-    mailbox: ['deliver'],
+    mailbox: ['deliver', 'credit'],
     onViolation: (what) => warn(`the thread refused ${what}`),
     // The host decides, because it knows what the frame held.
     onLost: () => void callHost('unread').catch(() => {}),
@@ -322,6 +332,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         throw new HoldfastError('AGENT_STOPPED', `${address} has ended and calls no tool any more`);
       },
       defer: (ask) => void instance.deferred.set(ask.id, { ask, asker: undefined, incarnation }),
+      stream(ask) {
+        ask.state = 'deferred';
+        bridge.defer(ask);
+        return streams.open(instance, ask);
+      },
       answer: (ask, value) => turns.answer(instance, ask, value),
       // The slot may be another instance's by then.
       warn: (message) => reports.add(REPORT.warning, isOver() ? -1 : slot, message),
@@ -389,6 +404,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       inflows.delete(instance.slot);
     }
     departures.left(instance);
+    streams.left(instance);
     turns.leave(instance);
     peers.vacate(instance);
     peers.left(instance.self);

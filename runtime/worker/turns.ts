@@ -166,6 +166,18 @@ export class Turns {
     return true;
   }
 
+  /** Fails an ask that was put off. */
+  refuse(instance: HostedInstance, id: number, error: unknown): void {
+    const deferred = instance.deferred.get(id);
+    if (deferred === undefined) return;
+    instance.deferred.delete(id);
+    const { ask, asker } = deferred;
+    ask.state = 'failed';
+    ask.value = error;
+    asker?.acks.failed(ask.tag, error);
+    this.#tell();
+  }
+
   #tell(): void {
     if (this.#telling) return;
     this.#telling = true;
