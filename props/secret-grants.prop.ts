@@ -63,6 +63,9 @@ const nowhere: InjectRules = {
   format: 'Bearer {}',
   privateAddresses: [],
   maxResponseBytes: 1,
+  maxRequestBytes: 1_048_576,
+  maxStreamBytes: 1_048_576,
+  idleTimeoutMs: 30_000,
 };
 
 type Use = Extract<typeof step extends fc.Arbitrary<infer T> ? T : never, { do: 'use' }>;

@@ -16,6 +16,9 @@ const INJECT = [
   'rate',
   'privateAddresses',
   'maxResponseBytes',
+  'maxRequestBytes',
+  'maxStreamBytes',
+  'idleTimeoutMs',
 ];
 
 /** The keys that one mode alone takes. */

@@ -39,6 +39,9 @@ export const grantForms = {
 /** The largest answer that `secretFetch` may be allowed: it is held in memory as a whole. */
 const LARGEST_RESPONSE = 67_108_864;
 
+/** The largest body that may be allowed to stream: nothing is held of it, so this is only where a number is no typing error. */
+const LARGEST_STREAM = 1_099_511_627_776;
+
 /** What lets an agent use one secret. Which keys a mode takes is checked in `grant-checks.ts`. */
 export const grantSchema = z
   .strictObject({
@@ -114,7 +117,28 @@ export const grantSchema = z
       ),
     maxResponseBytes: integer(1, LARGEST_RESPONSE)
       .default(1_048_576)
-      .describe('For inject: an answer with a larger body, in bytes, is refused. Default: 1048576.'),
+      .describe(
+        'For inject: an answer to secretFetch with a larger body, in bytes, is refused. Default: 1048576.',
+      ),
+    // What Anthropic's API takes at most.
+    maxRequestBytes: integer(1, LARGEST_STREAM)
+      .default(33_554_432)
+      .describe(
+        'For inject: a request of boundFetch with a larger body, in bytes, is refused. Default: 33554432.',
+      ),
+    // Twice the largest file that OpenAI's API keeps.
+    maxStreamBytes: integer(1, LARGEST_STREAM)
+      .default(1_073_741_824)
+      .describe(
+        'For inject: an answer to boundFetch with a larger body, in bytes, is cut off with an error. Default: 1073741824.',
+      ),
+    // That of Node's own fetch.
+    idleTimeoutMs: integer(0, 86_400_000)
+      .default(300_000)
+      .describe(
+        'For inject: milliseconds for which a service may be silent to boundFetch, before its answer and within it; ' +
+          'an agent may allow less. 0: for ever. Default: 300000.',
+      ),
     unsafe: z
       .literal(true)
       .optional()

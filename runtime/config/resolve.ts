@@ -50,8 +50,14 @@ export interface InjectRules {
   readonly rate?: ResolvedRate;
   /** Addresses and networks that are not public and may nevertheless be reached. */
   readonly privateAddresses: readonly string[];
-  /** The largest body of an answer, in bytes. */
+  /** The largest body of an answer to `secretFetch`, in bytes. */
   readonly maxResponseBytes: number;
+  /** The largest body of a request of `boundFetch`, in bytes. */
+  readonly maxRequestBytes: number;
+  /** The largest body of an answer to `boundFetch`, in bytes. */
+  readonly maxStreamBytes: number;
+  /** Milliseconds for which a service may be silent to `boundFetch`; 0: for ever. */
+  readonly idleTimeoutMs: number;
 }
 
 /** How many of something may begin within a span of time. */
@@ -304,7 +310,8 @@ function rateOf(rate: string | undefined): { rate?: ResolvedRate } {
 }
 
 function injectRules(grant: ParsedGrant): InjectRules {
-  const { hosts = [], methods, paths, header, format, rate, privateAddresses, maxResponseBytes } = grant;
+  const { hosts = [], methods, paths, header, format, rate, privateAddresses } = grant;
+  const { maxResponseBytes, maxRequestBytes, maxStreamBytes, idleTimeoutMs } = grant;
   return {
     origins: hosts.flatMap((host) => originOf(host) ?? []),
     methods,
@@ -314,6 +321,9 @@ function injectRules(grant: ParsedGrant): InjectRules {
     ...rateOf(rate),
     privateAddresses,
     maxResponseBytes,
+    maxRequestBytes,
+    maxStreamBytes,
+    idleTimeoutMs,
   };
 }
 

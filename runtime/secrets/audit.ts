@@ -21,10 +21,22 @@ export interface AuditRecord {
   readonly mode: 'capability' | 'inject' | 'reveal' | 'handle' | 'tool';
   /** The capability's or the tool's name; for `inject` the method and host, such as `POST api.stripe.com`. */
   readonly through?: string;
-  /** `ok`, the code of the error, or `ERROR` for an error that is not Holdfast's own. */
-  readonly outcome: 'ok' | HoldfastErrorCode | 'ERROR';
-  /** The duration in milliseconds, rounded. */
+  /**
+   * `ok`, `cancelled` when the agent did not wait for it any more, the code of the error, or `ERROR` for an error that is
+   * not Holdfast's own.
+   */
+  readonly outcome: 'ok' | 'cancelled' | HoldfastErrorCode | 'ERROR';
+  /** The duration in milliseconds, rounded; for a `head` until that had come. */
   readonly ms: number;
+  /**
+   * A request of `boundFetch` that is answered has two records with the same `at`: `head` when the answer has begun,
+   * and `body` when all of it was given out, or what cut it off. One that has no answer has a single record without it.
+   */
+  readonly part?: 'head' | 'body';
+  /** For `inject`: the status of the answer, if one came. */
+  readonly status?: number;
+  /** For `inject`: the bytes of the answer's body that the agent was given. Absent in a `head`. */
+  readonly bytes?: number;
 }
 
 /** The target of the audit trail: a file to append JSON lines to, or a function that gets each record. */

@@ -37,6 +37,9 @@ async function setUp(
     format: 'Bearer {}',
     privateAddresses: [],
     maxResponseBytes: 1000,
+    maxRequestBytes: 1_048_576,
+    maxStreamBytes: 1_048_576,
+    idleTimeoutMs: 30_000,
     ...extra,
   };
   const grant: ResolvedGrant = {

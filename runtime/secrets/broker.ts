@@ -11,7 +11,10 @@ import { runCapability } from './capabilities/capability-call.ts';
 import { fetchDeclared, type DeclaredGrants } from './declared-secrets.ts';
 import { isGranted, liveGrants, notGranted, grantedValue, type AskedUse, type LiveGrant } from './grants.ts';
 import type { GrantedValue } from './capabilities/granted-value.ts';
-import { createInjector, type FetchAnswer, type InjectorOptions } from './capabilities/inject.ts';
+import type { FetchAnswer } from './capabilities/fetch-answer.ts';
+import { createInjector } from './capabilities/inject.ts';
+import type { OpenAnswer } from './capabilities/open-answer.ts';
+import type { RouteOptions } from './capabilities/route.ts';
 import type { ProviderCalls } from './values/provider-pool.ts';
 import { createRotationNotices } from './rotation-notices.ts';
 import type { Scrubber } from './scrub/scrubber.ts';
@@ -31,7 +34,7 @@ export type SecretRotation = Omit<SecretEvent, 'type' | 'v' | 'id' | 'handle' | 
 export interface SecretsBrokerOptions extends SecretsCacheOptions {
   readonly capabilities?: readonly Capability[];
   /** For tests: the lookup of hosts, and certificates that are trusted besides the system's. */
-  readonly inject?: Omit<InjectorOptions, 'now'>;
+  readonly inject?: Omit<RouteOptions, 'now'>;
   /** Receives every use and every refused one. Default: not recorded. */
   readonly audit?: Pick<Audit, 'record'> | undefined;
   readonly scrubber?: Pick<Scrubber, 'learn' | 'cover' | 'hold' | 'knows' | 'contains'> | undefined;
@@ -87,6 +90,18 @@ export interface SecretsBroker {
    * `FETCH_FAILED`, `ASK_TIMEOUT` after 30 s, `AGENT_STOPPED`, `RUNTIME_STOPPED` or the signal's reason.
    */
   fetch(caller: Caller, label: unknown, request: unknown, signal?: AbortSignal): Promise<FetchAnswer>;
+  /**
+   * Sends a request like `fetch`, and resolves with its answer when that begins. The use goes on until the body is over,
+   * for as long as the service and the signal let it; the body ends with the errors of `fetch`. `upload` is the body of
+   * the request where it comes in parts; such a request is sent once only.
+   */
+  stream(
+    caller: Caller,
+    label: unknown,
+    request: unknown,
+    signal: AbortSignal,
+    upload?: AsyncIterable<Uint8Array>,
+  ): Promise<OpenAnswer>;
   /** Resolves with the value itself, in memory of its own. Rejects as `fetch` does, as far as that applies. */
   reveal(caller: Caller, label: unknown): Promise<Uint8Array<ArrayBuffer>>;
   /**
@@ -284,6 +299,11 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     }
   }
 
+  async function wiped(value: Promise<GrantedValue | undefined>): Promise<void> {
+    const held = await value.catch(() => undefined);
+    held?.bytes.fill(0);
+  }
+
   /** The scrubber looks for all secrets at once, in less time than it takes to make the forms of one. */
   function mayCarry(found: unknown, key: string, versionId: string): boolean {
     return scrubber?.knows(key, versionId) !== true || scrubber.contains(found);
@@ -351,10 +371,45 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
         use.through = `${request.method} ${request.url.host}`;
         const held = await currentValue(live, use);
         const { versionId } = held;
-        const answer = await injector.send(request, rules, held, use.signal);
+        let answer = await injector.send(request, rules, held, use.signal);
         const other = answer.status === 401 ? await otherValueSoon(live, use, versionId) : undefined;
-        return other === undefined ? answer : injector.send(request, rules, other, use.signal);
+        if (other !== undefined) answer = await injector.send(request, rules, other, use.signal);
+        use.status = answer.status;
+        use.bytes = answer.bytes;
+        return { status: answer.status, headers: answer.headers, body: answer.body };
       });
+    },
+
+    stream(caller, named, asked, signal, upload) {
+      const label = labelOf(named, caller.address);
+      const opened = Promise.withResolvers<OpenAnswer>();
+      const how = { deadlineMs: fetchDeadlineMs, signal };
+      const used = underGrant(caller, { mode: 'inject', label }, how, async (live, use) => {
+        const rules = live.grant.inject as InjectRules;
+        const request = injector.checkStream(asked, rules);
+        use.through = `${request.method} ${request.url.host}`;
+        const held = await currentValue(live, use);
+        const { versionId } = held;
+        use.goesOn();
+        let answer = await injector.open(request, rules, held, use.signal, upload);
+        if (answer.status === 401) {
+          const soon = otherValueSoon(live, use, versionId);
+          // A body that came in parts is gone; the next request finds the other version.
+          const other = upload === undefined ? await soon : void wiped(soon);
+          if (other !== undefined) {
+            answer.discard();
+            answer = await injector.open(request, rules, other, use.signal);
+          }
+        }
+        use.status = answer.status;
+        use.begun();
+        opened.resolve(answer);
+        const { bytes, error } = await answer.over;
+        use.bytes = bytes;
+        if (error !== undefined) throw error as Error;
+      });
+      used.catch((error: unknown) => opened.reject(error));
+      return opened.promise;
     },
 
     reveal(caller, named) {

@@ -1,4 +1,5 @@
-import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { NobodyReads } from '../base/nobody-reads.ts';
 import type { Audit, AuditRecord } from './audit.ts';
 import type { SecretsClock } from './values/secrets-clock.ts';
 import type { AskedUse } from './grants.ts';
@@ -20,6 +21,14 @@ export interface SecretUse {
   versionId: string | undefined;
   /** The capability or request by which it is used, for the audit trail. */
   through: string | undefined;
+  /** The status of a service's answer, for the audit trail. */
+  status: number | undefined;
+  /** The bytes of that answer which the agent was given, for the audit trail. */
+  bytes: number | undefined;
+  /** The use goes on for as long as it takes: its time has no end from now on. */
+  goesOn(): void;
+  /** The answer has begun: the audit trail has it now, and its body when that is over. */
+  begun(): void;
 }
 
 export interface UseOptions {
@@ -43,11 +52,24 @@ export async function useSecret<T>(options: UseOptions, run: (use: SecretUse) =>
   const giveUp = (): void => ending.abort(signal?.reason);
   const timer = clock.setTimeout(() => ending.abort(timedOut(asked, deadlineMs)), deadlineMs);
   const over = running(ending);
-  const use: SecretUse = { signal: ending.signal, versionId: undefined, through: asked.capability };
   const startedAt = clock.now();
+  let part: AuditRecord['part'];
+  const use: SecretUse = {
+    signal: ending.signal,
+    versionId: undefined,
+    through: asked.capability,
+    status: undefined,
+    bytes: undefined,
+    goesOn: () => clock.clearTimeout(timer),
+    begun() {
+      part = 'head';
+      record('ok');
+      part = 'body';
+    },
+  };
   const record = (outcome: AuditRecord['outcome']): void => {
     if (audit === undefined) return;
-    const { versionId, through } = use;
+    const { versionId, through, status, bytes } = use;
     audit.record({
       at: new Date(startedAt).toISOString(),
       ...caller,
@@ -57,6 +79,9 @@ export async function useSecret<T>(options: UseOptions, run: (use: SecretUse) =>
       ...(versionId !== undefined && { versionId }),
       outcome,
       ms: Math.max(0, Math.round(clock.now() - startedAt)),
+      ...(part !== undefined && { part }),
+      ...(status !== undefined && { status }),
+      ...(bytes !== undefined && { bytes }),
     });
   };
   try {
@@ -75,7 +100,8 @@ export async function useSecret<T>(options: UseOptions, run: (use: SecretUse) =>
   }
 }
 
-function outcomeOf(error: unknown): HoldfastErrorCode | 'ERROR' {
+function outcomeOf(error: unknown): AuditRecord['outcome'] {
+  if (error instanceof NobodyReads) return 'cancelled';
   return error instanceof HoldfastError ? error.code : 'ERROR';
 }
 

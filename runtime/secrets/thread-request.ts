@@ -1,5 +1,6 @@
 import type { SecretUseName } from '../wire/protocol.ts';
 import type { SecretsBroker } from './broker.ts';
+import type { OpenAnswer } from './capabilities/open-answer.ts';
 import { transfer } from '../mailbox/transfer.ts';
 import { notGranted } from './grants.ts';
 import type { Caller } from './secret-use.ts';
@@ -25,9 +26,22 @@ export async function secretRequest(
       return moving(await broker.reveal(caller, label));
     case 'handle':
       return broker.handle(caller, label);
+    case 'stream':
     default:
       throw notGranted({ mode: 'handle', label: '' });
   }
+}
+
+/** Handles a request of a thread for an answer that streams; of it too the caller alone is known. */
+export function streamRequest(
+  broker: Pick<SecretsBroker, 'stream'>,
+  caller: Caller,
+  input: unknown,
+  signal: AbortSignal,
+  upload: AsyncIterable<Uint8Array> | undefined,
+): Promise<OpenAnswer> {
+  const { label, ...request } = (input ?? {}) as Readonly<Record<string, unknown>>;
+  return broker.stream(caller, label, request, signal, upload);
 }
 
 /** The value leaves the host, so nothing of it stays behind here. */

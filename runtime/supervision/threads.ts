@@ -21,6 +21,7 @@ export interface ThreadsOptions extends Pick<
   | 'instanceAt'
   | 'useSecret'
   | 'callTool'
+  | 'openStream'
   | 'inspection'
   | 'messages'
   | 'warn'

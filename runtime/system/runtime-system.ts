@@ -204,6 +204,7 @@ export class RuntimeSystem {
       instanceAt,
       useSecret: this.#secretAccess.use,
       callTool: toolAccess(this.#mcp),
+      openStream: this.#secretAccess.stream,
       inspection: this.inspection,
       messages: this.messages,
       broker: this.#broker,

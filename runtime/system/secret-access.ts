@@ -1,12 +1,13 @@
 import type { Instance } from '../instance/instance.ts';
 import type { SecretsBroker } from '../secrets/broker.ts';
-import { secretRequest } from '../secrets/thread-request.ts';
+import { secretRequest, streamRequest } from '../secrets/thread-request.ts';
 import type { MessageTelemetry } from '../telemetry/messages.ts';
 import type { EventHub } from '../telling/runtime-events.ts';
+import type { OpenStream } from '../threads/secret-streams.ts';
 import type { UseSecret } from '../threads/secret-uses.ts';
 
 export interface SecretAccessOptions {
-  readonly secrets: () => Pick<SecretsBroker, 'open'> & Parameters<typeof secretRequest>[0];
+  readonly secrets: () => Pick<SecretsBroker, 'open' | 'stream'> & Parameters<typeof secretRequest>[0];
   readonly messages: Pick<MessageTelemetry, 'secretUse'>;
   readonly hub: EventHub;
 }
@@ -36,6 +37,13 @@ export class SecretAccess {
     const { secrets, messages } = this.#options;
     return messages.secretUse({ caller, use, input, headers }, () =>
       secretRequest(secrets(), caller, use, input, signal),
+    );
+  };
+
+  readonly stream: OpenStream = (caller, input, signal, upload, headers) => {
+    const { secrets, messages } = this.#options;
+    return messages.secretUse({ caller, use: 'stream', input, headers }, () =>
+      streamRequest(secrets(), caller, input, signal, upload),
     );
   };
 }

@@ -46,7 +46,7 @@ export async function inSecretSpan<T>(
   options: SecretSpanOptions,
   run: () => Promise<T>,
 ): Promise<T> {
-  const isTold = request.use === 'fetch' || request.use === 'capability';
+  const isTold = isRequest(request.use) || request.use === 'capability';
   if (!isTold || registered()?.trace === undefined) return run();
   const begun = quietly(() => begin(request, options));
   if (begun === undefined) return run();
@@ -54,7 +54,7 @@ export async function inSecretSpan<T>(
   try {
     const result = await context.with(within, run);
     quietly(() => {
-      const status = request.use === 'fetch' ? (result as { status?: unknown })?.status : undefined;
+      const status = isRequest(request.use) ? (result as { status?: unknown })?.status : undefined;
       if (typeof status !== 'number') return;
       span.setAttribute(HTTP_STATUS, status);
       // As the conventions have it for a client.
@@ -72,8 +72,9 @@ export async function inSecretSpan<T>(
 
 function begin(request: SecretRequest, { version, agentAt, scrubText }: SecretSpanOptions) {
   const { caller, headers } = request;
-  const { name, attributes } =
-    request.use === 'fetch' ? ofFetch(request, agentAt) : ofCapability(request, agentAt);
+  const { name, attributes } = isRequest(request.use)
+    ? ofFetch(request, agentAt)
+    : ofCapability(request, agentAt);
   const parent = (headers && contextOf(headers)) ?? ROOT_CONTEXT;
   const span = trace.getTracer(SCOPE, version).startSpan(
     name,
@@ -89,6 +90,10 @@ function begin(request: SecretRequest, { version, agentAt, scrubText }: SecretSp
     parent,
   );
   return { span, within: trace.setSpan(parent, span) };
+}
+
+function isRequest(use: SecretUseName): boolean {
+  return use === 'fetch' || use === 'stream';
 }
 
 interface Told {

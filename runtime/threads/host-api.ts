@@ -4,6 +4,7 @@ import type { LinkApi } from '../wire/link.ts';
 import type { HostMethod, SecretUseName } from '../wire/protocol.ts';
 import { isCount } from '../wire/shapes.ts';
 import { isPeerRequest, type PeerBroker } from './peer-broker.ts';
+import type { SecretStreams } from './secret-streams.ts';
 import type { SecretUses } from './secret-uses.ts';
 import type { ToolCallRequest, ToolCalls } from './tool-calls.ts';
 import type { ThreadInspection } from './thread-inspection.ts';
@@ -20,6 +21,7 @@ export interface HostApiOptions {
   readonly reports: Pick<ThreadReports, 'receive'>;
   readonly secretUses: Pick<SecretUses, 'use' | 'giveUp'>;
   readonly toolCalls: Pick<ToolCalls, 'call' | 'giveUp'>;
+  readonly secretStreams: Pick<SecretStreams, 'credit' | 'upload'>;
   readonly inspection?: Pick<ThreadInspection, 'fromThread'> | undefined;
   readonly acknowledge: (ack: Ack) => void;
   /** Called when the thread could not read a frame of the host. */
@@ -30,7 +32,7 @@ export interface HostApiOptions {
 
 /** The methods of the host that a thread may call, with any arguments. */
 export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, unknown> {
-  const { threadId, n, name, peer, broker, reports, secretUses, toolCalls } = options;
+  const { threadId, n, name, peer, broker, reports, secretUses, secretStreams, toolCalls } = options;
   const { inspection, acknowledge, violated } = options;
   const refuse = (method: HostMethod): never => {
     violated(`a malformed call (${method})`);
@@ -52,6 +54,13 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
       secretUses.giveUp(number);
       toolCalls.giveUp(number);
     },
+    credit: (number: unknown, bytes: unknown) => {
+      if (!isCount(number) || !isCount(bytes) || !secretStreams.credit(number, bytes)) refuse('credit');
+    },
+    upload: (number: unknown, bytes: unknown) =>
+      isCount(number) && (bytes === undefined || bytes instanceof Uint8Array)
+        ? (secretStreams.upload(number, bytes) ?? refuse('upload'))
+        : refuse('upload'),
     connect: (...[sender, address, id, taken, activate]: readonly unknown[]) => {
       const request = { sender, address, id, taken, activate };
       return isPeerRequest(request) ? broker.connect(peer(), request) : refuse('connect');

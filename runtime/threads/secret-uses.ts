@@ -1,10 +1,13 @@
+import { HoldfastError } from '../base/errors.ts';
+import { NobodyReads } from '../base/nobody-reads.ts';
 import type { ResolvedPool } from '../config/resolve.ts';
 import { isHeaders, type TraceHeaders } from '../mailbox/trace.ts';
 import type { Caller } from '../secrets/secret-use.ts';
-import type { SecretUseName } from '../wire/protocol.ts';
+import type { AnswerHead, SecretUseName } from '../wire/protocol.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
 import type { Seats } from './seats.ts';
 import { nobodyWaits } from './thread-errors.ts';
+import type { OpenStream, SecretStreams } from './secret-streams.ts';
 
 /** Uses a secret on behalf of an instance. */
 export type UseSecret = (
@@ -20,6 +23,9 @@ export interface SecretUsesOptions {
   readonly pool: Pick<ResolvedPool, 'threadId' | 'sharedMemory'>;
   readonly seats: Pick<Seats, 'at'>;
   readonly useSecret: UseSecret;
+  readonly openStream: OpenStream;
+  /** The bodies that these uses stream. */
+  readonly streams: SecretStreams;
 }
 
 /** A thread's request to use a secret; every field is the thread's own word. */
@@ -37,7 +43,7 @@ export interface SecretRequest {
 export class SecretUses {
   readonly #options: SecretUsesOptions;
   /** The uses by their number in the thread. */
-  readonly #waiting = new Map<number, AbortController>();
+  readonly #waiting = new Map<number, Waiting>();
 
   constructor(options: SecretUsesOptions) {
     this.#options = options;
@@ -50,19 +56,57 @@ export class SecretUses {
     // An instance that is not on this thread, or no longer, has no grants.
     const caller = { address: here?.address ?? '', incarnation, pool: pool.threadId };
     withoutShared(input, pool, 'MESSAGE_UNCLONABLE', `what ${caller.address} gave to be used with a secret`);
+    if (this.#waiting.has(n)) throw numberTaken();
     const ending = new AbortController();
-    this.#waiting.set(n, ending);
+    const headers = isHeaders(trace) ? trace : undefined;
+    this.#waiting.set(n, { ending, streams: use === 'stream' });
+    const over = (): void => void this.#waiting.delete(n);
+    if (use === 'stream') return this.#stream(n, { caller, input, ending, headers }, over);
     try {
-      const headers = isHeaders(trace) ? trace : undefined;
       const result = await useSecret(caller, use, input, ending.signal, headers);
       return withoutShared(result, pool, 'REPLY_UNCLONABLE', `what ${caller.address} is given`);
     } finally {
-      this.#waiting.delete(n);
+      over();
     }
   }
 
   /** Aborts a use that nobody in the thread waits for any more. */
   giveUp(n: number): void {
-    this.#waiting.get(n)?.abort(nobodyWaits());
+    const waiting = this.#waiting.get(n);
+    waiting?.ending.abort(waiting.streams ? new NobodyReads() : nobodyWaits());
   }
+
+  /** Aborts all: the thread is gone. */
+  close(reason: Error): void {
+    for (const { ending } of this.#waiting.values()) ending.abort(reason);
+  }
+
+  #stream(n: number, { caller, input, ending, headers }: OpenedUse, over: () => void): Promise<AnswerHead> {
+    const { openStream, streams } = this.#options;
+    return streams.open(
+      n,
+      input,
+      (upload) => openStream(caller, input, ending.signal, upload, headers),
+      over,
+    );
+  }
+}
+
+interface Waiting {
+  readonly ending: AbortController;
+  readonly streams: boolean;
+}
+
+interface OpenedUse {
+  readonly caller: Caller;
+  readonly input: unknown;
+  readonly ending: AbortController;
+  readonly headers: TraceHeaders | undefined;
+}
+
+function numberTaken(): HoldfastError {
+  return new HoldfastError(
+    'MESSAGE_UNCLONABLE',
+    'a thread numbered two uses of secrets alike; see what its agents import',
+  );
 }

@@ -25,6 +25,7 @@ import { askInstance } from './questions.ts';
 import { unclonableAdvice } from '../dead-letters/refusal.ts';
 import { Seat, type SeatThread } from './seat.ts';
 import { Seats } from './seats.ts';
+import { SecretStreams, type OpenStream } from './secret-streams.ts';
 import { SecretUses, type UseSecret } from './secret-uses.ts';
 import { ToolCalls, type CallTool } from './tool-calls.ts';
 import { Standstill } from './standstill.ts';
@@ -53,7 +54,7 @@ import { reasonOf } from '../instance/watchers.ts';
 import { isClonable } from '../wire/errors.ts';
 import { openLink, type Link } from '../wire/link.ts';
 import { createProgress } from '../wire/progress.ts';
-import { LISTS, type LetterReport, type ThreadMethod } from '../wire/protocol.ts';
+import { LISTS, type HostMethod, type LetterReport, type ThreadMethod } from '../wire/protocol.ts';
 
 export interface ThreadHostOptions {
   readonly pool: ResolvedPool;
@@ -84,6 +85,8 @@ export interface ThreadHostOptions {
   readonly useSecret: UseSecret;
   /** Calls a tool on behalf of an instance. */
   readonly callTool: CallTool;
+  /** Sends a request with a secret on behalf of an instance, whose answer streams. */
+  readonly openStream: OpenStream;
   readonly warn: (fields: object, message: string) => void;
   /** The host's log. */
   readonly logger: Logger;
@@ -132,6 +135,7 @@ export class ThreadHost implements SeatThread {
   readonly #calls: ThreadCalls;
   readonly #activation: Activation;
   readonly #moveOut: MoveOut;
+  readonly #secretUses: SecretUses;
   /** The thread as the broker knows it. */
   readonly peer: ThreadPeer;
   #standstill: Standstill | undefined;
@@ -184,20 +188,26 @@ export class ThreadHost implements SeatThread {
         resolve();
       });
     });
+    const secretStreams = new SecretStreams({
+      tell: (chunks, moving) => this.#link.tell(moving, 'chunks' satisfies ThreadMethod, chunks),
+    });
+    this.#secretUses = new SecretUses({ ...options, seats: this.#seats, streams: secretStreams });
     this.#link = openLink(this.#worker.port, {
       expose: hostApi({
         ...options,
         threadId,
         peer: () => this.peer,
         reports,
-        secretUses: new SecretUses({ pool, seats: this.#seats, useSecret: options.useSecret }),
+        secretUses: this.#secretUses,
+        secretStreams,
         toolCalls: new ToolCalls({ pool, seats: this.#seats, callTool: options.callTool }),
         acknowledge: (ack) => this.outbox.acknowledge(ack),
         unread: () => this.#lostFrame(unreadByThread(name)),
         violated: (what) => this.#violated(what),
       }),
       lists: LISTS,
-      mailbox: ['report', 'acknowledge', 'secret', 'tool'],
+      mailbox: ['report', 'acknowledge', 'secret', 'tool', 'upload'],
+      told: ['credit'] satisfies HostMethod[],
       transferablesOf: (result) => transferablesOf([result]),
       onViolation: (what) => this.#violated(what),
       onLost: () => this.#lostFrame(threadUnread(name)),
@@ -558,6 +568,7 @@ export class ThreadHost implements SeatThread {
     this.#gone = true;
     this.outbox.close();
     this.#link.close(reason);
+    this.#secretUses.close(reason);
     return this.#activation.close();
   }
 

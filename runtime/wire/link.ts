@@ -25,6 +25,8 @@ export interface LinkOptions {
    * without comlink's promises in between. All others go through `Comlink.expose`.
    */
   readonly mailbox?: readonly string[];
+  /** The methods of `expose` that may be called without an answer, see {@link Link.tell}, and only so. */
+  readonly told?: readonly string[];
   /** Called for every frame that was refused. It never ends the thread, because a refused frame has done nothing. */
   readonly onViolation?: (what: string) => void;
   /**
@@ -58,6 +60,11 @@ export interface Link {
   call(method: string, ...args: readonly unknown[]): Promise<unknown>;
   /** Calls like {@link call}, and moves what `transfer` holds with the message. When it throws, nothing has moved. */
   callWith(transfer: readonly unknown[], method: string, ...args: readonly unknown[]): Promise<unknown>;
+  /**
+   * Calls `method` without an answer, and moves what `transfer` holds. The arguments are the sender's own memory and hold
+   * no values of others: they are sent as they are. Does nothing when the link is closed.
+   */
+  tell(transfer: readonly unknown[], method: string, ...args: readonly unknown[]): void;
   /** Reads the messages that the other side sent before it ended and that were not read yet. */
   drain(): void;
   /** Rejects every pending call with `reason` and closes the port. */
@@ -71,7 +78,7 @@ type CallId = number | string;
 
 /**
  * A call of this side, `id, method, ...args`, or the answer to one, `-id, result`: comlink's `APPLY` and `RAW` frames
- * without their names. Every other outcome of a call uses comlink's own frames.
+ * without their names. Every other outcome of a call uses comlink's own frames. With the id 0 nobody waits for an answer.
  */
 type ShortFrame = readonly [id: number, ...rest: unknown[]];
 
@@ -143,6 +150,10 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
   const short = (message: ShortFrame): void => {
     const [id] = message;
     if (typeof id !== 'number') return violated('a message that is not a comlink frame');
+    if (id === 0) {
+      if (exposed?.told(message) !== true) violated('a call without an answer that is not allowed');
+      return;
+    }
     if (id > 0) {
       if (exposed === undefined) return violated('a call (APPLY) to a side that offers none');
       // Checked before it is spread: the list may have four thousand million holes.
@@ -187,6 +198,9 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
   return {
     call: (method, ...args) => callWith(NOTHING, method, ...args),
     callWith,
+    tell(transfer, method, ...args) {
+      if (closed === undefined) port.postMessage([0, method, ...args], transfer);
+    },
     drain() {
       if (!(port instanceof MessagePort)) return;
       for (;;) {
@@ -211,7 +225,7 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
 
 /** The method that a message of a link calls; `undefined` for an answer. */
 export function methodOf(message: unknown): string | undefined {
-  if (Array.isArray(message)) return (message[0] as number) > 0 ? (message[1] as string) : undefined;
+  if (Array.isArray(message)) return (message[0] as number) >= 0 ? (message[1] as string) : undefined;
   return isFrame(message) && Array.isArray(message.path) ? (message.path[0] as string) : undefined;
 }
 
@@ -250,14 +264,17 @@ interface Exposed {
   receive(frame: Frame): void;
   /** Takes a call to a mailbox; returns `false` when the frame is none. */
   straight(message: ShortFrame): boolean;
+  /** Takes a call that has no answer; returns `false` when it is not allowed, or fails. */
+  told(message: ShortFrame): boolean;
 }
 
 /** Puts the guard and an outcome envelope around an unmodified `Comlink.expose`. */
 function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): Exposed {
   const target: Record<string, (...args: never[]) => Promise<Outcome> | Outcome> = Object.create(null);
   for (const [name, method] of Object.entries(api)) target[name] = withOutcome(method);
-  const allowed = new Set(Object.keys(api));
+  const allowed = new Set(Object.keys(api).filter((name) => options.told?.includes(name) !== true));
   const mailbox = new Set(options.mailbox);
+  const told = new Set(options.told);
   let receive: ((event: { data: unknown }) => void) | undefined;
   const moving = ({ value }: Frame): readonly unknown[] | undefined =>
     Array.isArray(value) && value[0] === 1 ? options.transferablesOf?.(value[1]) : undefined;
@@ -318,6 +335,12 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): Expo
       if (outcome instanceof Promise) void outcome.then((value) => answerWith(id, value, lists));
       else answerWith(id, outcome, lists);
       return true;
+    },
+    told(message) {
+      const [, name] = message;
+      if (typeof name !== 'string' || !told.has(name) || message.length > 2 + MAX_ARGUMENTS) return false;
+      const outcome = (target[name] as (...args: unknown[]) => Outcome)(...message.slice(2));
+      return outcome[0] === 1;
     },
   };
 }

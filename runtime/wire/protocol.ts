@@ -249,7 +249,8 @@ export type ThreadMethod =
   | 'join'
   | 'admit'
   | 'dismiss'
-  | 'severed';
+  | 'severed'
+  | 'chunks';
 
 /** Names of the methods that the host offers to a thread; nothing else of the host can be reached. */
 export type HostMethod =
@@ -258,6 +259,8 @@ export type HostMethod =
   | 'secret'
   | 'tool'
   | 'giveUp'
+  | 'credit'
+  | 'upload'
   | 'connect'
   | 'disconnect'
   | 'ended'
@@ -265,4 +268,30 @@ export type HostMethod =
   | 'inspected';
 
 /** The uses of a secret that an instance may ask its host for. */
-export type SecretUseName = 'capability' | 'fetch' | 'value' | 'handle';
+export type SecretUseName = 'capability' | 'fetch' | 'stream' | 'value' | 'handle';
+
+/** The answer to a request of `boundFetch`, before its body. */
+export interface AnswerHead {
+  readonly status: number;
+  readonly statusText: string;
+  /** Names in lower case; several values of one name are joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The URL that answered, without a fragment. */
+  readonly url: string;
+  readonly redirected: boolean;
+  /** Whether a body follows in {@link Chunks}. */
+  readonly hasBody: boolean;
+}
+
+/**
+ * Parts of the bodies of answers, flat: the number of the use, and its bytes, or `null` when that body is whole, or the
+ * error with which it has ended. The host tells them to the thread in the order in which they came.
+ */
+export type Chunks = readonly (number | Uint8Array | null | WireError)[];
+
+/**
+ * The bytes of one body that may be on their way or wait in the thread. The host sends no more until the reader has
+ * taken some: four parts of the largest size that a socket is read in, so that one can be on its way in each direction
+ * while two are read.
+ */
+export const BODY_WINDOW = 262_144;

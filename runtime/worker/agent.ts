@@ -26,6 +26,7 @@ export {
 export type { SignHmacArgs } from '../secrets/capabilities/sign-hmac.ts';
 export type { SignJwtArgs } from '../secrets/capabilities/sign-jwt.ts';
 export { mcpTool, type McpContent } from './mcp-tool.ts';
+export { boundFetch, type BoundFetchOptions } from './bound-fetch.ts';
 export { log, type Log } from './log.ts';
 export type { ReplyStream } from './reply-stream.ts';
 export type { Self } from './thread-state.ts';

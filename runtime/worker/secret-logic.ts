@@ -134,7 +134,7 @@ export function secretValue(label: string | SecretHandle): PromiseActorLogic<Uin
 
 const anInput: Rule = { what: 'an object', is: (value) => typeof value === 'object' && value !== null };
 
-const aLabel: Rule = {
+export const aLabel: Rule = {
   what: 'the label of a grant, or a handle of it',
   is: (value) => typeof value === 'string' || anInput.is(value),
 };

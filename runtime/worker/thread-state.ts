@@ -1,8 +1,10 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { AnyEventObject } from 'xstate';
 import type { SecretUseName } from '../wire/protocol.ts';
+import type { HostAnswer } from './host-streams.ts';
 import type { PeerEnd } from './peer-end.ts';
 import type { ReplyStream } from './reply-stream.ts';
+import type { RequestBody } from './request-body.ts';
 import type { RunningTrace } from './running-trace.ts';
 
 /** Where an instance is, as it sees itself. */
@@ -30,6 +32,12 @@ export interface HostBridge {
   useSecret(use: SecretUseName, input: object, signal: AbortSignal): Promise<unknown>;
   /** Has the host call a tool of an MCP server; `args` is JSON. Otherwise as `useSecret`. */
   callTool(server: string, tool: string, args: string, signal: AbortSignal): Promise<unknown>;
+  /** Has the host send a request with a secret, until the signal aborts; resolves when its answer begins. */
+  openStream(
+    input: object,
+    body: RequestBody | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<HostAnswer>;
   /** Puts off an ask of this instance. */
   defer(ask: OpenAsk): void;
   /** Puts off an ask of this instance that is answered by a stream. */

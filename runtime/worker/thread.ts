@@ -14,6 +14,7 @@ import {
   REPORT,
   type ActivateRequest,
   type Admission,
+  type Chunks,
   type HostMethod,
   type LetterReport,
   type Severance,
@@ -26,6 +27,7 @@ import { systemClock } from '../base/clock.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
 import { Departures } from './departures.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
+import { HostStreams } from './host-streams.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { createLateActs } from './late-acts.ts';
 import { loadLogic } from './load-logic.ts';
@@ -263,15 +265,22 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       admit: (admission: Admission) => peers.admit(admission),
       dismiss: (link: number, wait: boolean) => peers.dismiss(link, wait),
       severed: (severance: Severance) => peers.severed(severance),
+      chunks: (chunks: Chunks) => hostStreams.take(chunks),
     },
     lists: LISTS,
     mailbox: ['deliver', 'credit'],
+    told: ['chunks'],
     onViolation: (what) => warn(`the thread refused ${what}`),
     // The host decides, because it knows what the frame held.
     onLost: () => void callHost('unread').catch(() => {}),
     repair: (answers) =>
       Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot(answers),
     transferablesOf: movingWith,
+  });
+
+  const hostStreams = new HostStreams({
+    call: (moving, method, ...args) => link.callWith(moving, method, ...args),
+    tell: (method, ...args) => link.tell([], method, ...args),
   });
 
   /** Throws at once when an answer cannot be cloned; the ack itself has no answer. */
@@ -330,6 +339,20 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         if (!isOver()) return onBehalf('tool', [slot, incarnation, server, tool, args], signal);
         late('the call of a tool');
         throw new HoldfastError('AGENT_STOPPED', `${address} has ended and calls no tool any more`);
+      },
+      async openStream(input, body, signal) {
+        if (isOver()) {
+          late('the use of a secret');
+          throw new HoldfastError('AGENT_STOPPED', `${address} has ended and uses no secret any more`);
+        }
+        uses += 1;
+        const n = uses;
+        const trace = currentTrace();
+        const send = (moving: readonly ArrayBuffer[], sent: object): Promise<unknown> => {
+          const asked = [slot, incarnation, 'stream', { ...input, ...sent }, n, ...(trace ? [trace] : [])];
+          return link.callWith(moving, 'secret' satisfies HostMethod, ...asked);
+        };
+        return hostStreams.open({ n, send, body, signal });
       },
       defer: (ask) => void instance.deferred.set(ask.id, { ask, asker: undefined, incarnation }),
       stream(ask) {

@@ -33,7 +33,11 @@ const LONGEST_HEADERS = 16_384;
  * @throws {HoldfastError} `SECRET_DENIED` with everything that is wrong, or `MESSAGE_TOO_LARGE`. Says nothing of the
  * rules.
  */
-export function checkRequest(asked: unknown, rules: InjectRules): CheckedRequest {
+export function checkRequest(
+  asked: unknown,
+  rules: InjectRules,
+  largestBody: number = LARGEST_BODY,
+): CheckedRequest {
   const request = (asked ?? {}) as Partial<Record<keyof FetchRequest, unknown>>;
   const { as = 'text', method = 'GET' } = request;
   const problems: string[] = [];
@@ -43,7 +47,7 @@ export function checkRequest(asked: unknown, rules: InjectRules): CheckedRequest
   }
   if (as !== 'text' && as !== 'bytes') problems.push('`as` is neither "text" nor "bytes"');
   const headers = checkHeaders(request.headers, rules, problems);
-  const { body, type } = checkBody(request.body, problems);
+  const { body, type } = checkBody(request.body, largestBody, problems);
   if (body !== undefined && (method === 'GET' || method === 'HEAD')) problems.push(`a ${method} has no body`);
   if (type !== undefined) headers['content-type'] ??= type;
   if (url === undefined || problems.length > 0) {
@@ -133,10 +137,11 @@ function checkHeaders(asked: unknown, rules: InjectRules, problems: string[]): R
 
 function checkBody(
   asked: unknown,
+  largest: number,
   problems: string[],
 ): { body: CheckedRequest['body']; type?: string | undefined } {
   if (asked === undefined) return { body: undefined };
-  if (typeof asked === 'string' || asked instanceof Uint8Array) return { body: ofSize(asked) };
+  if (typeof asked === 'string' || asked instanceof Uint8Array) return { body: ofSize(asked, largest) };
   let json: string | undefined;
   try {
     json = JSON.stringify(asked);
@@ -145,14 +150,14 @@ function checkBody(
   }
   if (json === undefined)
     problems.push('the body is neither text, nor bytes, nor anything that JSON can hold');
-  return { body: json === undefined ? undefined : ofSize(json), type: 'application/json' };
+  return { body: json === undefined ? undefined : ofSize(json, largest), type: 'application/json' };
 }
 
-function ofSize<T extends string | Uint8Array>(body: T): T {
+function ofSize<T extends string | Uint8Array>(body: T, largest: number): T {
   const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
-  if (bytes <= LARGEST_BODY) return body;
+  if (bytes <= largest) return body;
   throw new HoldfastError(
     'MESSAGE_TOO_LARGE',
-    `The request was not sent: its body has ${bytes} bytes, more than ${LARGEST_BODY}. Send it in parts.`,
+    `The request was not sent: its body has ${bytes} bytes, more than ${largest}. Send it in parts.`,
   );
 }

@@ -9,7 +9,9 @@ import type { HoldfastError } from '../../base/errors.ts';
 import { escapers, packers, type Encoder } from '../fixtures/encoders.ts';
 import { startService, type Answer, type Service } from '../fixtures/echo-service.ts';
 import { testCertificate } from '../fixtures/test-certificate.ts';
-import { createInjector, type FetchAnswer, type InjectorOptions, type LookupAll } from './inject.ts';
+import type { FetchAnswer } from './fetch-answer.ts';
+import { createInjector } from './inject.ts';
+import type { LookupAll, RouteOptions } from './route.ts';
 import type { FetchRequest } from './inject-request.ts';
 
 const canary = 'CANARY/5b+e7=key of the service';
@@ -23,6 +25,9 @@ const rules = (origin: string, extra: Partial<InjectRules> = {}): InjectRules =>
   format: 'Bearer {}',
   privateAddresses: [],
   maxResponseBytes: 1_048_576,
+  maxRequestBytes: 1_048_576,
+  maxStreamBytes: 1_048_576,
+  idleTimeoutMs: 30_000,
   ...extra,
 });
 
@@ -32,7 +37,7 @@ interface Sending {
   readonly signal?: AbortSignal;
 }
 
-function injector(options: Partial<InjectorOptions> = {}) {
+function injector(options: Partial<RouteOptions> = {}) {
   const made = createInjector({ now: () => 0, ...options });
   onTestFinished(() => made.close());
   return async (
@@ -656,7 +661,7 @@ describe('an answer that echoes the secret comes without it', () => {
     const { body, headers } = await injector()(service);
     expect(body).toBe(`it is ${REDACTED}.`);
     expect(headers['content-encoding']).toBeUndefined();
-    expect(service.received[0]?.headers['accept-encoding']).toBe('gzip, deflate, br');
+    expect(service.received[0]?.headers['accept-encoding']).toBe('gzip, deflate, br, zstd');
   });
 
   test('or not at all, where it is encoded in a way that nobody knows', async () => {

@@ -1,0 +1,115 @@
+import type { Dispatcher } from 'undici';
+import type { BodySink, BodySource } from './body-source.ts';
+
+/** The head of an answer, as the service sent it. */
+export interface RawHead {
+  readonly status: number;
+  readonly statusText: string;
+  /** Names in lower case; several values of one name are joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The most bytes that are read of a body that nobody wants, so that its connection can be used again. */
+const DISCARDED = 65_536;
+
+/**
+ * One request and its answer, as undici tells of them. The body of the answer is read without a stream in between: it
+ * comes with the bytes of the socket, and stops the socket when it is not taken.
+ */
+export class Exchange implements Dispatcher.DispatchHandler, BodySource {
+  /** Resolves when the head of the answer has come; rejects when it cannot come any more. */
+  readonly head: Promise<RawHead>;
+  readonly #head = Promise.withResolvers<RawHead>();
+  #controller: Dispatcher.DispatchController | undefined;
+  #sink: BodySink | undefined;
+  /** What came before anybody read. */
+  #early: Uint8Array[] = [];
+  #end: { readonly error?: unknown } | undefined;
+  readonly #signal: AbortSignal;
+  readonly #aborted = (): void => this.abort(this.#signal.reason);
+
+  constructor(signal: AbortSignal) {
+    this.head = this.#head.promise;
+    this.#signal = signal;
+    if (signal.aborted) this.#aborted();
+    else signal.addEventListener('abort', this.#aborted, { once: true });
+  }
+
+  read(sink: BodySink): void {
+    this.#sink = sink;
+    const early = this.#early;
+    this.#early = [];
+    let takes = true;
+    for (const bytes of early) takes = sink.data(bytes);
+    if (this.#end !== undefined) sink.end(this.#end.error);
+    else if (takes) this.resume();
+  }
+
+  resume(): void {
+    if (this.#end === undefined) this.#controller?.resume();
+  }
+
+  abort(reason: unknown): void {
+    if (this.#end !== undefined) return;
+    const controller = this.#controller;
+    this.#over(reason);
+    controller?.abort(reason as Error);
+  }
+
+  /** Reads the rest, if it is short, and drops it. */
+  discard(): void {
+    let left = DISCARDED;
+    this.read({
+      data: (bytes) => {
+        left -= bytes.byteLength;
+        if (left < 0) this.abort(new Error('nobody reads this answer'));
+        return left >= 0;
+      },
+      end() {},
+    });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // It was given up while it waited for a connection.
+    if (this.#end !== undefined) controller.abort(this.#end.error as Error);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+    statusText = '',
+  ): void {
+    // An interim answer such as 103 is none.
+    if (status < 200) return;
+    const joined = Object.entries(headers).map(([name, value]): [string, string] => [
+      name,
+      Array.isArray(value) ? value.join(', ') : (value ?? ''),
+    ]);
+    this.#head.resolve({ status, statusText, headers: Object.fromEntries(joined) });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
+    if (this.#end !== undefined) return;
+    if (this.#sink === undefined) this.#early.push(bytes);
+    if (this.#sink?.data(bytes) !== true) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    this.#over();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#over(error);
+  }
+
+  #over(...error: [unknown?]): void {
+    if (this.#end !== undefined) return;
+    this.#end = error.length === 0 ? {} : { error: error[0] ?? new Error('given up') };
+    this.#signal.removeEventListener('abort', this.#aborted);
+    this.#head.promise.catch(() => {});
+    this.#head.reject(this.#end.error);
+    this.#sink?.end(this.#end.error);
+  }
+}

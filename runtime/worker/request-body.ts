@@ -1,0 +1,50 @@
+/** The body of a request, as far as it was read. */
+export type RequestBody =
+  | { readonly whole: Uint8Array<ArrayBuffer> }
+  | {
+      /** What was read of it. */
+      readonly first: readonly Uint8Array[];
+      readonly rest: ReadableStreamDefaultReader<Uint8Array>;
+    };
+
+/**
+ * The bytes up to which a body is sent as a whole, and so can be sent again when the service has refused the secret:
+ * room for a prompt with images.
+ */
+const READ_AHEAD = 8 * 1024 * 1024;
+/** The largest part of a body that is sent in parts. */
+const PART = 262_144;
+
+/** Reads a body until it ends, or is too large to be held. */
+export async function readAhead(body: ReadableStream<Uint8Array>): Promise<RequestBody> {
+  const rest = body.getReader();
+  const first: Uint8Array[] = [];
+  let bytes = 0;
+  while (bytes <= READ_AHEAD) {
+    const { done, value } = await rest.read();
+    if (done) return { whole: joined(first, bytes) };
+    if (!(value instanceof Uint8Array)) {
+      const error = new TypeError('The body of a request is a stream of something that is not bytes.');
+      await rest.cancel(error);
+      throw error;
+    }
+    first.push(value);
+    bytes += value.byteLength;
+  }
+  return { first, rest };
+}
+
+/** The bytes in parts that have memory of their own, and so can move to the host. */
+export function* parts(bytes: Uint8Array): Generator<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < bytes.byteLength; at += PART) yield bytes.slice(at, at + PART);
+}
+
+function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
