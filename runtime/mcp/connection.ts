@@ -31,10 +31,13 @@ export type ConnectionState = 'idle' | 'connecting' | 'connected' | 'failed' | '
 export interface Connected {
   readonly client: Client;
   readonly tools: ReadonlySet<string>;
+  /** Why the connection has ended, in words, if it has. */
+  readonly reason: () => string | undefined;
 }
 
 interface Live {
   readonly client: Client;
+  readonly reason: Connected['reason'];
   readonly at: number;
   tools: ReadonlySet<string>;
   listedAt: number;
@@ -165,17 +168,17 @@ export class Connection {
       });
       const tools = await listOf(client, startTimeoutMs);
       this.#legacy = client.getProtocolEra() === 'legacy';
-      return { client, tools, at: clock.now(), listedAt: clock.now() };
+      return { client, tools, reason, at: clock.now(), listedAt: clock.now() };
     };
     const late = (): Error => new Error(`it did not answer within ${startTimeoutMs} ms`);
     try {
       return await within(clock, startTimeoutMs, Promise.race([begin(), closed.promise]), late);
     } catch (error) {
+      // Afterwards it has ended in any case.
+      const why = reason();
       await client.close().catch(() => {});
       await transport.close().catch(() => {});
-      throw reason() === undefined || isRefusedQuestion(error)
-        ? error
-        : new Error(reason(), { cause: error });
+      throw why === undefined || isRefusedQuestion(error) ? error : new Error(why, { cause: error });
     } finally {
       signal.removeEventListener('abort', abort);
     }

@@ -116,7 +116,7 @@ export class McpServers {
    * `MESSAGE_TOO_LARGE`, `ASK_TIMEOUT`, `RUNTIME_STOPPED`, `AGENT_STOPPED` or the signal's reason.
    */
   async call(caller: ToolCaller, asked: AskedTool, signal: AbortSignal): Promise<unknown> {
-    const { clock, ended } = this.#options;
+    const { clock, scrub, ended } = this.#options;
     const at = clock.now();
     const { address, incarnation, pool } = caller;
     const { server, tool } = asked;
@@ -125,7 +125,7 @@ export class McpServers {
       return await this.#call(caller, asked, signal);
     } catch (error) {
       outcome = error instanceof HoldfastError ? error.code : 'ERROR';
-      throw error;
+      throw scrub(error);
     } finally {
       ended({ address, incarnation, pool, server, tool, at, ms: clock.now() - at, outcome });
     }

@@ -45,10 +45,11 @@ export class MessageLines {
     }
     if (this.#begin === undefined) {
       const held = this.#held.toString('latin1', 0, before);
-      this.#begin = (held.slice(0, ENDS) + part.toString('latin1', 0, ENDS)).slice(0, ENDS);
+      this.#begin = held.slice(0, ENDS);
       this.#end = held.slice(-ENDS);
       this.#held = Buffer.alloc(0);
     }
+    this.#begin += part.toString('latin1', 0, ENDS - this.#begin.length);
     this.#end = (this.#end + part.toString('latin1', Math.max(0, part.length - ENDS))).slice(-ENDS);
   }
 

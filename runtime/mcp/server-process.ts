@@ -33,7 +33,7 @@ const living = new Set<number>();
 const inGroup = process.platform !== 'win32';
 
 /** Starts a program with the environment that is given and nothing else; rejects when it cannot be started. */
-export function startProcess(program: ServerProgram): Promise<ServerProcess> {
+export async function startProcess(program: ServerProgram): Promise<ServerProcess> {
   const { command, args, env, cwd } = program;
   const child = spawn(command, args, {
     cwd,

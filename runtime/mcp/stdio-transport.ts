@@ -63,7 +63,7 @@ export class StdioTransport implements Transport {
     const { program, started } = this.#options;
     const process = await startProcess(program);
     this.#process = process;
-    process.stdout.on('data', (chunk: Buffer) => this.#lines.push(chunk));
+    process.stdout.on('data', (chunk: Buffer) => this.#said(chunk));
     void process.ended.then(() => {
       this.#process = undefined;
       this.onclose?.();
@@ -80,7 +80,7 @@ export class StdioTransport implements Transport {
     } else if ('method' in message && message.method === 'notifications/cancelled') {
       this.#asked.delete(message.params?.['requestId']);
     }
-    if (stdin.writableLength > FLOOD_BYTES) return this.#fail('does not read what it is sent');
+    if (stdin.writableLength > FLOOD_BYTES) return this.#fail('it did not read what it was sent');
     await new Promise<void>((resolve, reject) => {
       stdin.write(serializeMessage(message), (error) => (error ? reject(error) : resolve()));
     });
@@ -92,9 +92,14 @@ export class StdioTransport implements Transport {
     await process?.ended;
   }
 
+  #said(chunk: Buffer): void {
+    if (this.failure !== undefined) return;
+    this.#unasked += chunk.length;
+    if (this.#unasked > FLOOD_BYTES) this.#fail('it said more than anybody had asked for');
+    else this.#lines.push(chunk);
+  }
+
   #line(line: Line): void {
-    this.#unasked += line.length;
-    if (this.#unasked > FLOOD_BYTES) return this.#fail('says more than anybody has asked for');
     if (!('text' in line)) return this.#tooLong(line.begin, line.end);
     let message: JSONRPCMessage;
     try {

@@ -32,14 +32,14 @@ export async function callTool(options: ToolCallOptions): Promise<unknown> {
   const { server, tool, args, connection, scrub, signal } = options;
   const named = { server, tool };
   const given = argumentsOf(args);
-  const { client, tools } = await untilAborted(signal, connection.need(tool));
+  const { client, tools, reason } = await untilAborted(signal, connection.need(tool));
   if (!tools.has(tool)) throw toolDenied(named);
   let result: CallToolResult;
   try {
     result = await client.callTool({ name: tool, arguments: given }, { signal, timeout: UNLIMITED_MS });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw ownError(error, options);
+    throw ownError(error, options, reason());
   }
   if (result.isError === true) throw toolFailed(named, scrub(textOf(result)));
   return scrub(outputOf(result));
@@ -57,7 +57,11 @@ function argumentsOf(args: string): Record<string, unknown> {
 }
 
 /** An error of Holdfast's own: that of the client quotes what the server says, and has parts that no thread can take. */
-function ownError(error: unknown, { server, tool, config, scrub }: ToolCallOptions): HoldfastError {
+function ownError(
+  error: unknown,
+  { server, tool, config, scrub }: ToolCallOptions,
+  reason: string | undefined,
+): HoldfastError {
   const named = { server, tool };
   const { name, code, message } = error as { name?: unknown; code?: unknown; message?: unknown };
   if (code === TOO_LARGE) return resultTooLarge(named, config.maxResultBytes);
@@ -66,6 +70,6 @@ function ownError(error: unknown, { server, tool, config, scrub }: ToolCallOptio
   if (name === 'ProtocolError') return toolFailed(named, text);
   return mcpFailed(
     server,
-    `failed in the call of its tool "${tool}", which it may have done or not: ${text}`,
+    `failed in the call of its tool "${tool}", which it may have done or not: ${reason ?? text}`,
   );
 }
