@@ -49,10 +49,7 @@ test('the code of the guides type-checks, and there is no other', async () => {
   for (const page of [...pages, 'aws.md']) {
     const files = filesOf(page).filter(([name]) => name.endsWith('.ts'));
     const all = blocks(readFileSync(join(root, 'docs', page), 'utf8'));
-    expect(
-      all.filter(([info]) => info.startsWith('ts')),
-      page,
-    ).toHaveLength(files.length);
+    expect([page, all.filter(([info]) => info.startsWith('ts')).length]).toEqual([page, files.length]);
     const folder = await example(page);
     found.push(...files.map(([name]) => join(folder, name)));
   }

@@ -1,10 +1,11 @@
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFile, type ChildProcess } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startService } from '../runtime/secrets/fixtures/echo-service.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -19,12 +20,8 @@ function files(): Map<string, string> {
 
 beforeAll(async () => {
   readme = await readFile(join(root, 'README.md'), 'utf8');
-  folder = await mkdtemp(join(tmpdir(), 'holdfast-readme-'));
-  await mkdir(join(folder, 'node_modules'));
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  for (const name of ['xstate', '@types'])
-    await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name));
-  await symlink(root, join(folder, 'node_modules', 'holdfast'));
+  // Inside the package, whose own name and packages the programs find.
+  folder = await mkdtemp(join(root, 'docs/.example-'));
   for (const [name, text] of files()) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), text);
@@ -32,6 +29,68 @@ beforeAll(async () => {
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test('the agent that the README opens with streams the answer of a model, with a key that it does not have', async () => {
+  const key = 'CANARY-0b17-key-of-the-model';
+  const begun = Promise.withResolvers<ServerResponse>();
+  const service = await startService((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    begun.resolve(response);
+  });
+  const { port } = service;
+  for (const [file, real, local] of [
+    ['agents/writer.ts', 'https://api.openai.com', service.origin],
+    ['answer.ts', "'api.openai.com'", `'http://127.0.0.1:${port}'`],
+  ] as const) {
+    const text = files().get(file) ?? '';
+    expect(text.split(real)).toHaveLength(2);
+    await writeFile(join(folder, file), text.replace(real, local));
+  }
+  const running = run(process.execPath, ['-C', 'holdfast-source', 'answer.ts'], {
+    cwd: folder,
+    timeout: 60_000,
+    env: { ...process.env, OPENAI_API_KEY: key },
+  });
+  const printed = outputOf(running.child);
+  const model = await begun.promise;
+  const tell = (value: object): void => void model.write(`data: ${JSON.stringify(value)}\n\n`);
+  const delta = (content: string, finish_reason: string | null = null): object => ({
+    id: 'a',
+    object: 'chat.completion.chunk',
+    created: 1,
+    model: 'm',
+    choices: [{ index: 0, delta: { role: 'assistant', content }, finish_reason }],
+  });
+  let said = '';
+  for (const [token, shown] of [['The '], ['wind '], [`${key} `, '<redacted:secret> '], ['does.']] as const) {
+    tell(delta(token));
+    said += shown ?? token;
+    // Each token is on the screen before the model says the next.
+    await printed(said);
+  }
+  tell(delta('', 'stop'));
+  model.end('data: [DONE]\n\n');
+  const { stdout, stderr } = await running;
+  expect([stdout, stderr]).toEqual([said, '']);
+  expect(service.received).toMatchObject([
+    { method: 'POST', url: '/v1/chat/completions', headers: { authorization: `Bearer ${key}` } },
+  ]);
+});
+
+/** Waits until a program has printed this and no more. */
+function outputOf({ stdout }: ChildProcess): (text: string) => Promise<void> {
+  let printed = '';
+  let look = (): void => {};
+  stdout?.on('data', (more: string) => {
+    printed += more;
+    look();
+  });
+  return (text) =>
+    new Promise((resolve) => {
+      look = () => (printed === text ? resolve() : undefined);
+      look();
+    });
+}
 
 test("the README's quick start runs and prints what the README says", async () => {
   const { stdout } = await run(process.execPath, ['-C', 'holdfast-source', 'main.ts'], {
@@ -49,7 +108,7 @@ test('the quick start is under 20 lines, and each file of it type-checks', async
     JSON.stringify({
       extends: join(root, 'tsconfig.json'),
       compilerOptions: { typeRoots: [join(root, 'node_modules/@types')] },
-      include: ['main.ts', 'agents'],
+      include: ['main.ts', 'answer.ts', 'agents'],
     }),
   );
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
