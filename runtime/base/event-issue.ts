@@ -15,13 +15,18 @@ export const DEEPEST_PATH = 16;
 export const LONGEST_KEY = 64;
 export const LONGEST_EXPECTED = 200;
 
-/** The issues in words, for errors and dead letters. */
+/** An event that does not fit, in words, for errors and dead letters. */
 export function issuesInWords(type: string, issues: readonly EventIssue[]): string {
+  return `an event of the type "${type.slice(0, LONGEST_KEY)}" does not fit what the agent accepts: ${placesOf(issues)}`;
+}
+
+/** Where something does not fit, in words. */
+export function placesOf(issues: readonly EventIssue[]): string {
   const found = issues.map(({ path, expected }) => {
     const where = path.length === 0 ? 'the event' : path.join('.');
     return expected === undefined ? where : `${where} (${expected})`;
   });
-  return `an event of the type "${type.slice(0, LONGEST_KEY)}" does not fit what the agent accepts: ${found.join(', ')}`;
+  return found.join(', ');
 }
 
 /** Whether the value is what {@link EventIssue} promises: threads send them. */

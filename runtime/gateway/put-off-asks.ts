@@ -6,7 +6,7 @@ import { HttpError } from './http-error.ts';
 const FETCHED_WITHIN_MS = 60_000;
 
 /** An ask that the next process answers. It goes over a pipe, with the instance that put it off. */
-export interface HandedAsk extends Pick<AskToCarry, 'incarnation' | 'ask' | 'timeoutMs'> {
+export interface HandedAsk extends Pick<AskToCarry, 'incarnation' | 'ask' | 'type' | 'timeoutMs'> {
   /** A secret of the gateway's processes: a request that shows it waits for the answer instead of asking again. */
   readonly ticket: string;
 }
@@ -93,12 +93,20 @@ export class PutOffAsks {
   /** Returns the asks of an instance that the next process takes over: `asks` are those that it has put off. */
   handOver(address: string, asks: readonly CarriedAsk[]): HandedAsk[] {
     const open = this.#open.get(address);
-    return asks.flatMap(({ incarnation, ask, tag }) => {
+    return asks.flatMap(({ incarnation, ask, type, tag }) => {
       const known = open?.get(tag);
       if (known === undefined) return [];
       const { ticket, until, move } = known;
       move(new CarriedOver(ticket));
-      return [{ incarnation, ask, ticket, timeoutMs: Math.max(1, until - this.#now()) }];
+      return [
+        {
+          incarnation,
+          ask,
+          ...(type !== undefined && { type }),
+          ticket,
+          timeoutMs: Math.max(1, until - this.#now()),
+        },
+      ];
     });
   }
 

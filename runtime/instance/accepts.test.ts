@@ -7,6 +7,8 @@ const agents = {
   valibot: fixture('accepting-valibot', { threadId: 'own' }),
   arktype: fixture('accepting-arktype', { threadId: 'own' }),
   odd: fixture('accepting-oddly', { threadId: 'own' }),
+  replying: fixture('replying', { threadId: 'own' }),
+  notSchemas: fixture('accepting-nothing', { threadId: 'own' }),
   asker: fixture('talkers', { export: 'asker', threadId: 'own' }),
   elsewhere: fixture('talkers', { export: 'asker', threadId: 'elsewhere' }),
 };
@@ -161,4 +163,53 @@ test('the test kit checks as well', async () => {
   expect(await failed(ref.ask({ type: 'say' }))).toMatchObject({ code: 'EVENT_INVALID' });
   expect(await ref.ask({ type: 'say', text: 'hello' })).toMatchObject({ event: { mood: 'calm' } });
   expect(lettersOf(runtime)).toMatchObject([{ reason: 'invalid', event: { type: 'say' } }]);
+});
+
+test('a reply is given as its schema makes it, at once or later, and one that does not fit is none', async () => {
+  const runtime = await start({ agents });
+  const ref = await runtime.spawn('replying', { id: 'a' });
+  expect(await ref.ask({ type: 'say', reply: { text: 'hello', more: 1 } })).toEqual({
+    text: 'hello',
+    mood: 'calm',
+  });
+  const wrong = await failed(ref.ask({ type: 'say', reply: { text: [CANARY] } }));
+  expect(wrong).toMatchObject({
+    code: 'ASK_UNANSWERED',
+    message: 'replying/a replied to "say" what does not fit its replies: text (string)',
+    issues: [{ path: ['text'], expected: 'string' }],
+  });
+  // A type that `replies` does not name is not checked.
+  expect(await ref.ask({ type: 'other', reply: [1] })).toEqual([1]);
+  const [late, later] = [
+    ref.ask({ type: 'later' }),
+    ref.deliver({ type: 'answer', reply: { n: 1, more: 2 } }),
+  ];
+  await later;
+  expect(await late).toEqual({ n: 1 });
+  const never = failed(ref.ask({ type: 'later' }));
+  await ref.deliver({ type: 'answer', reply: { n: CANARY } });
+  expect(await never).toMatchObject({ code: 'ASK_UNANSWERED', issues: [{ path: ['n'] }] });
+});
+
+test('what is emitted and does not fit is left behind, with a warning', async () => {
+  const runtime = await start({ agents });
+  const ref = await runtime.spawn('replying', { id: 'a' });
+  const [heard, warned]: [unknown[], string[]] = [[], []];
+  ref.on('*', (event) => heard.push(event));
+  runtime.on('warning', ({ message }) => warned.push(message));
+  for (const event of [{ type: 'said', text: ' hi ' }, { type: 'said', text: 1 }, { type: 'unknown' }]) {
+    await ref.deliver({ type: 'emit', event });
+  }
+  await expect.poll(() => warned).toHaveLength(2);
+  expect(heard).toEqual([{ type: 'said', text: 'hi' }]);
+  expect(warned[0]).toContain('it does not fit what the agent emits: text (string)');
+  expect(warned[1]).toContain('type (a type that the agent emits)');
+});
+
+test('an export that holds no schemas is refused where the agent is started', async () => {
+  const runtime = await start({ agents });
+  expect(await failed(runtime.spawn('notSchemas', { id: 'a' }))).toMatchObject({
+    code: 'AGENT_EXPORT_INVALID',
+    message: expect.stringContaining('has no Standard Schema for "say"') as string,
+  });
 });

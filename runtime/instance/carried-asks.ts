@@ -5,7 +5,7 @@ import type { Berth } from './berth.ts';
 import type { CarriedAsk } from '../wire/protocol.ts';
 
 /** An ask that an instance has put off, and that its next incarnation is to answer in another process. */
-export interface AskToCarry extends Pick<CarriedAsk, 'incarnation' | 'ask'> {
+export interface AskToCarry extends Pick<CarriedAsk, 'incarnation' | 'ask' | 'type'> {
   /** Milliseconds for which the caller still waits. */
   readonly timeoutMs: number;
   /** Called with the promise of the answer, and with the tag of the ask in this process. */
@@ -21,12 +21,12 @@ export class CarriedAsks {
   constructor(asks: readonly AskToCarry[], waiting: Waiting, of: { address: string; threadId: string }) {
     this.#waiting = waiting;
     this.#address = of.address;
-    for (const { incarnation, ask, timeoutMs, taken } of asks) {
+    for (const { incarnation, ask, type, timeoutMs, taken } of asks) {
       const onTimeout = (): Error => tooLate(of.address, 'ask', timeoutMs);
       let known: Tag = 0;
       const answer = waiting.open('ask', { timeoutMs, onTimeout, of: of.threadId }, (tag, deadline) => {
         known = tag;
-        this.#asks.push({ incarnation, ask, tag, deadline });
+        this.#asks.push({ incarnation, ask, tag, deadline, ...(type !== undefined && { type }) });
       });
       taken(answer, known);
     }

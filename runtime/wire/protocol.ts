@@ -58,6 +58,8 @@ export interface CarriedAsk {
   /** The incarnation that the token of the ask names. */
   readonly incarnation: number;
   readonly ask: number;
+  /** The type of its event, where the reply is checked. */
+  readonly type?: string;
   /** The tag of the wait in this process. */
   readonly tag: Tag;
   /** Milliseconds of the host's clock. */

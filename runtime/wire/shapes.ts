@@ -1,5 +1,6 @@
 import type { AnyEventObject } from 'xstate';
 import { areEventIssues } from '../base/event-issue.ts';
+import { TYPE_LENGTH } from '../base/type-length.ts';
 import { WINDOW_CHUNKS } from '../mailbox/stream-window.ts';
 import { isHeaders } from '../mailbox/trace.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
@@ -81,8 +82,14 @@ export function isDeparted(value: unknown): value is Departed {
 
 export function isCarriedAsk(value: unknown): value is CarriedAsk {
   if (!isPlain(value)) return false;
-  const { incarnation, ask, tag, deadline } = value;
-  return isCount(incarnation) && isCount(ask) && isCount(tag) && typeof deadline === 'number';
+  const { incarnation, ask, tag, deadline, type } = value;
+  return (
+    (type === undefined || (typeof type === 'string' && type.length <= TYPE_LENGTH)) &&
+    isCount(incarnation) &&
+    isCount(ask) &&
+    isCount(tag) &&
+    typeof deadline === 'number'
+  );
 }
 
 export function isStateOf(value: unknown): value is StateOf {

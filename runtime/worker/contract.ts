@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { AnyEventObject } from 'xstate';
 import { HoldfastError } from '../base/errors.ts';
 import { isReserved } from '../base/reserved-types.ts';
+import { TYPE_LENGTH } from '../base/type-length.ts';
 import { exportOf, type UserModule } from '../base/user-module.ts';
 import { checked, type Checked } from './checked.ts';
 
@@ -68,6 +69,8 @@ function schemasOf(value: unknown, name: string, moduleUrl: string): Schemas | u
   if (!isRecord(value)) throw notSchemas(moduleUrl, name, 'is no object of schemas by the type of the event');
   const schemas = new Map<string, StandardSchemaV1>();
   for (const [type, schema] of Object.entries(value)) {
+    if (type.length > TYPE_LENGTH)
+      throw notSchemas(moduleUrl, name, `has a type of more than ${TYPE_LENGTH} characters`);
     if (!isSchema(schema))
       throw notSchemas(moduleUrl, name, `has no Standard Schema for "${type.slice(0, 64)}"`);
     schemas.set(type, schema);

@@ -1,5 +1,6 @@
 import type { AnyActorLogic, AnyActorRef, AnyEventObject, Snapshot } from 'xstate';
 import { HoldfastError } from '../base/errors.ts';
+import { placesOf, type EventIssue } from '../base/event-issue.ts';
 import { encodeError } from '../wire/errors.ts';
 import { findErrors } from '../wire/errors-within.ts';
 import { REPORT, type ActivateRequest, type CarriedAsk, type ErrorReport } from '../wire/protocol.ts';
@@ -12,8 +13,8 @@ import { notRestored } from '../xstate/restored-parts.ts';
 import { createHostedActor, snapshotOf, type HostedActor } from '../xstate/xstate5.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
 import { agentRef } from './peer-ref.ts';
-import type { Checked } from './checked.ts';
-import { admit, type Contract } from './contract.ts';
+import { checked, type Checked } from './checked.ts';
+import { admit, fields, type Contract } from './contract.ts';
 import { createNaming } from './inspection-naming.ts';
 import type { Reports } from './reports.ts';
 import type { Asker, PutOff } from './put-off.ts';
@@ -105,7 +106,7 @@ export class HostedInstance {
     threadState().bridges.set(actor.ref.system, bridge);
     this.#answersFor.add(request.incarnation);
     threadState().running.set(runningKey(bridge.self), bridge);
-    actor.ref.on('*', (event) => this.#tell(REPORT.emitted, event));
+    actor.ref.on('*', (event) => this.#emitted(event));
     actor.ref.subscribe({ next: ({ status }) => this.#changed(status), error: () => {} });
   }
 
@@ -141,6 +142,15 @@ export class HostedInstance {
   /** The event as its schema gives it, or what does not fit. Only with a {@link contract}. */
   admit(event: AnyEventObject): Checked {
     return this.#asCurrent(() => admit(this.contract as Contract, event));
+  }
+
+  /** Tells the asker the answer of an ask, as the schema of the reply gives it, or that the reply does not fit. */
+  answer({ tag, type, value }: OpenAsk, acks: Asker['acks']): void {
+    const schema = this.contract?.replies?.get(type);
+    if (schema === undefined) return acks.answered(tag, value);
+    const found = this.#asCurrent(() => checked(schema, value));
+    if ('value' in found) acks.answered(tag, found.value);
+    else acks.failed(tag, replyDoesNotFit(this.address, type, found.issues));
   }
 
   #inspectTurn(event: AnyEventObject, sourceId: string | undefined, naming: Naming): void {
@@ -379,6 +389,15 @@ export class HostedInstance {
     else reports.add(REPORT.withErrors, this.slot, [kind, event, errors]);
   }
 
+  #emitted(event: AnyEventObject): void {
+    const emits = this.contract?.emits;
+    if (emits === undefined) return this.#tell(REPORT.emitted, event);
+    const found = fields(emits.get(event.type), event, 'a type that the agent emits');
+    if ('value' in found) return this.#tell(REPORT.emitted, found.value as AnyEventObject);
+    const what = `an event of the type "${event.type.slice(0, 64)}" was left behind in the thread`;
+    this.#options.bridge.warn(`${what}: it does not fit what the agent emits: ${placesOf(found.issues)}`);
+  }
+
   #failedEnd(error: unknown): void {
     const why = error instanceof Error ? error.message : 'something that is not an Error was thrown';
     this.#options.bridge.warn(
@@ -408,8 +427,12 @@ export class HostedInstance {
   putOff(from: Asker): CarriedAsk[] {
     const asks: CarriedAsk[] = [];
     for (const { ask, asker, incarnation } of this.deferred.values()) {
-      const { id, tag, deadline } = ask;
-      if (asker === from && ask.stream === undefined) asks.push({ incarnation, ask: id, tag, deadline });
+      const { id, type, tag, deadline } = ask;
+      if (asker === from && ask.stream === undefined) {
+        // Only who checks the reply needs it.
+        const checks = this.contract?.replies?.has(type) === true;
+        asks.push({ incarnation, ask: id, tag, deadline, ...(checks && { type }) });
+      }
     }
     return asks;
   }
@@ -417,10 +440,11 @@ export class HostedInstance {
   /** Takes over asks that were put off in another thread or process, so that a token from there can answer here. */
   takeOver(asks: readonly CarriedAsk[], asker: Asker): void {
     const { bridge } = this.#options;
-    for (const { incarnation, ask: id, tag, deadline } of asks) {
+    for (const { incarnation, ask: id, type = '', tag, deadline } of asks) {
       this.deferred.set(id, {
         ask: {
           id,
+          type,
           tag,
           deadline,
           depth: 0,
@@ -436,6 +460,14 @@ export class HostedInstance {
       threadState().running.set(runningKey({ address: this.address, incarnation }), bridge);
     }
   }
+}
+
+function replyDoesNotFit(address: string, type: string, issues: readonly EventIssue[]): HoldfastError {
+  return new HoldfastError(
+    'ASK_UNANSWERED',
+    `${address} replied to "${type.slice(0, 64)}" what does not fit its replies: ${placesOf(issues)}`,
+    { issues },
+  );
 }
 
 function unpersistable(address: string, cause: unknown): HoldfastError {

@@ -227,6 +227,7 @@ export class Lane {
     lastAsk += 1;
     const ask: OpenAsk = {
       id: lastAsk,
+      type: sent.type,
       tag,
       deadline,
       depth: depthOf(terms),
@@ -251,7 +252,7 @@ export class Lane {
 
   #close(ask: OpenAsk, inflow: Inflow): void {
     const { acks } = inflow.source;
-    if (ask.state === 'answered') return acks.answered(ask.tag, ask.value);
+    if (ask.state === 'answered') return this.instance.answer(ask, acks);
     if (ask.state === 'failed') return acks.failed(ask.tag, ask.value);
     if (ask.state === 'open') return acks.failed(ask.tag, this.instance.unanswered());
     const deferred = this.instance.deferred.get(ask.id);

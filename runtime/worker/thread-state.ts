@@ -79,6 +79,8 @@ export interface OpenAsk {
   readonly tag: number;
   /** Milliseconds of the host's clock. */
   readonly deadline: number;
+  /** The type of its event. */
+  readonly type: string;
   /** The number of asks that led to it. */
   readonly depth: number;
   /** Whether its sender reads a stream of chunks before the reply. */

@@ -161,7 +161,7 @@ export class Turns {
     ask.state = 'answered';
     ask.value = value;
     // Within the turn that put the ask off no asker is known yet, and the end of that turn tells of the answer.
-    asker?.acks.answered(ask.tag, value);
+    if (asker !== undefined) instance.answer(ask, asker.acks);
     this.#tell();
     return true;
   }
