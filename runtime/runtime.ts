@@ -237,7 +237,10 @@ export function createRuntime(config: unknown, options: RuntimeOptions = {}): Pr
 }
 
 /** The parts of the system that a server of a runtime uses besides: see {@link Surroundings.onSystem}. */
-export type ServedSystem = Pick<RuntimeSystem, 'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn' | 'on'>;
+export type ServedSystem = Pick<
+  RuntimeSystem,
+  'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn' | 'on' | 'agents' | 'schemas'
+>;
 
 /** The surroundings of a runtime; the test kit and the gateway provide their own. */
 export interface Surroundings extends Pick<

@@ -24,6 +24,7 @@ function rig(openGrants: () => void = () => {}) {
   const decide = decisions({
     instanceAt: (address) => [a, b].find(({ instance }) => instance.address === address)?.instance,
     poolOf: () => pool,
+    unvisited: () => {},
     openGrants: ({ incarnation }) => {
       told.push(`grants of ${incarnation}`);
       openGrants();

@@ -9,6 +9,8 @@ import type { Decisions } from './supervision.ts';
 export interface DecisionsOptions {
   readonly instanceAt: (address: string) => Instance | undefined;
   readonly poolOf: (threadId: string) => ResolvedPool;
+  /** There is no place for something that is no instance. */
+  readonly unvisited: (address: string, error: HoldfastError) => void;
   /** Gives a new incarnation the grants of its agent. */
   readonly openGrants: (instance: Instance) => void;
   /** Thread `n` of a pool is not replaced: thread `tried` did not start, or none was tried. */
@@ -24,6 +26,7 @@ export interface DecisionsOptions {
 export function decisions({
   instanceAt,
   poolOf,
+  unvisited,
   openGrants,
   kept,
   hub,
@@ -45,7 +48,10 @@ export function decisions({
   };
 
   return {
-    unplaced: (address, error) => carryOut(address, (instance) => instance.unplaced(unmade(error))),
+    unplaced(address, error) {
+      carryOut(address, (instance) => instance.unplaced(unmade(error)));
+      unvisited(address, unmade(error));
+    },
     restarting: ({ address }) =>
       carryOut(address, (instance) => {
         instance.restart();
@@ -57,6 +63,7 @@ export function decisions({
     refused({ address, threadId, why }) {
       const error = noThread(address, poolOf(threadId), why);
       carryOut(address, (instance) => instance.refused(error, why === 'full' ? 'init-timeout' : 'error'));
+      unvisited(address, error);
     },
     kept: ({ threadId, n, tried }) => kept(threadId, n, tried),
     exhausted({ threadId, strikes, intensity }) {

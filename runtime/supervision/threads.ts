@@ -19,6 +19,7 @@ export interface ThreadsOptions extends Pick<
   | 'logsPrinted'
   | 'waiting'
   | 'instanceAt'
+  | 'visitAt'
   | 'useSecret'
   | 'callTool'
   | 'openStream'

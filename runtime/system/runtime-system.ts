@@ -39,6 +39,7 @@ import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
 import { SecretAccess } from './secret-access.ts';
 import { auditCalls, toolAccess } from './tool-access.ts';
+import { SchemaVisits } from './schema-visits.ts';
 import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from '../telling/status.ts';
 import { MessageTelemetry } from '../telemetry/messages.ts';
@@ -47,6 +48,7 @@ import type { ThreadHost } from '../threads/thread-host.ts';
 import { RECYCLE_MS, Threads, type ThreadsOptions } from '../supervision/threads.ts';
 import { twinLogic } from '../instance/twins.ts';
 import { version } from '../base/version.ts';
+import type { AgentSchemas } from '../wire/agent-schemas.ts';
 import type { CarriedAsk } from '../wire/protocol.ts';
 import { createChild } from '../xstate/xstate5.ts';
 
@@ -108,6 +110,7 @@ export class RuntimeSystem {
   readonly #secretAccess: SecretAccess;
   readonly #mcp: McpServers;
   readonly #threads: Threads;
+  readonly #schemas: SchemaVisits;
   readonly #kept = new KeptThreads();
   /** The instances that agents have started, by the pool of the agents. */
   readonly #activated = new ActivationLimit((address) => this.#instances.at(address)?.over === false);
@@ -193,6 +196,7 @@ export class RuntimeSystem {
       scrub,
       ended: auditCalls(() => this.audit),
     });
+    this.#schemas = new SchemaVisits({ clock: this.clock, poolOf: (threadId) => this.#pool(threadId), tell });
     this.#threads = new Threads({
       agents: config.agents,
       clock: this.clock,
@@ -202,6 +206,7 @@ export class RuntimeSystem {
       logsPrinted: options.logsPrinted,
       waiting: this.#waiting,
       instanceAt,
+      visitAt: (address) => this.#schemas.take(address),
       useSecret: this.#secretAccess.use,
       callTool: toolAccess(this.#mcp),
       openStream: this.#secretAccess.stream,
@@ -328,6 +333,17 @@ export class RuntimeSystem {
       const message = `${address} was not started: agents of pool "${threadId}" have started ${count} instances that exist; ${advice}`;
       return new HoldfastError('ACTIVATION_LIMIT', message);
     });
+  }
+
+  /** The names of the agents. */
+  get agents(): string[] {
+    return [...this.#agents.keys()];
+  }
+
+  /** Resolves with what the module of an agent says of its events. */
+  async schemas(name: string): Promise<AgentSchemas> {
+    this.#assertRunning();
+    return this.#schemas.of(this.#agent(name));
   }
 
   get(address: string): AgentRef | undefined {
@@ -529,6 +545,7 @@ export class RuntimeSystem {
       decisions({
         poolOf,
         instanceAt: this.#instances.at,
+        unvisited: (address, error) => this.#schemas.refused(address, error),
         openGrants: this.#secretAccess.open,
         kept: (threadId, n, tried) => this.#keep(threadId, n, tried),
         hub: this.#hub,

@@ -49,6 +49,7 @@ import { ThreadCalls } from './thread-calls.ts';
 import { ThreadPeer } from './thread-peer.ts';
 import { ThreadReports } from './thread-reports.ts';
 import { VitalSigns, type ThreadVitals } from './vital-signs.ts';
+import type { Visit } from './visit.ts';
 import { Watchdog } from './watchdog.ts';
 import { reasonOf } from '../instance/watchers.ts';
 import { isClonable } from '../wire/errors.ts';
@@ -75,6 +76,8 @@ export interface ThreadHostOptions {
   readonly logsPrinted?: boolean | undefined;
   readonly waiting: Waiting;
   readonly instanceAt: (address: string) => Tenant | undefined;
+  /** Takes the visit that waits for a place under an address. */
+  readonly visitAt: (address: string) => Visit | undefined;
   /** Asks the pool to replace a thread, if its instances can move soon. */
   readonly recycle: (n: number) => void;
   /** Gives the pool back the room of an instance on the thread. */
@@ -332,10 +335,22 @@ export class ThreadHost implements SeatThread {
   /** Starts the instance here as soon as the thread is up. */
   host(address: string): void {
     const instance = this.#options.instanceAt(address);
-    if (instance === undefined) return this.release();
+    if (instance === undefined) return void this.#visited(this.#options.visitAt(address));
     const seat = new Seat(this, instance);
     if (!instance.placed(seat)) return this.release();
     this.#activation.add(seat);
+  }
+
+  /** Answers a visit, or gives back the place of nobody. */
+  async #visited(visit: Visit | undefined): Promise<void> {
+    try {
+      if (visit !== undefined) visit.answered(await this.#calls.answer(visit.method, visit.fits, visit.args));
+    } catch (error) {
+      visit?.failed(error);
+    } finally {
+      // A thread that is gone has given back all its room at once.
+      if (!this.#gone) this.release();
+    }
   }
 
   /** Moves all instances away as soon as they can. `hold`: one that cannot yet move handles no further event until it can. */

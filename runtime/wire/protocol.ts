@@ -236,6 +236,7 @@ export type ThreadMethod =
   | 'hello'
   | 'deliver'
   | 'load'
+  | 'schemas'
   | 'activate'
   | 'deactivate'
   | 'depart'

@@ -37,6 +37,7 @@ import type { Ack } from '../mailbox/outbox.ts';
 import { ReplyStreams } from './reply-streams.ts';
 import { Reports } from './reports.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
+import { schemasText } from './schemas-text.ts';
 import { Peers } from './peers.ts';
 import { createInflow, type Inflow, type Source } from './inflow.ts';
 import { boundPrinted } from './printed.ts';
@@ -226,6 +227,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       /** Whether this thread can run the agent at all. */
       async load(moduleUrl: string, exportName: string, name: string) {
         await load(moduleUrl, exportName, name);
+      },
+      /** The schemas that the agent's module exports, as a text; nothing when it exports none. */
+      async schemas(moduleUrl: string, exportName: string, name: string) {
+        const { contract } = await load(moduleUrl, exportName, name);
+        return contract && schemasText(contract);
       },
       activate,
       deactivate(slots: number | readonly number[], counted?: number) {
