@@ -76,12 +76,11 @@ test('an agent that cannot be loaded has no schemas, and one that takes too long
 test('a thread that makes up schemas is ended, and its instances go on', async () => {
   const { system, runtime } = await started();
   const rogue = await runtime.spawn('rogue', { id: 'a' });
-  for (const [n, odd] of ODD_VALUES.slice(1).entries()) {
-    if (n % 6 !== 0) continue;
+  for (let n = 0; n < ODD_VALUES.length - 1; n += 6) {
     const { incarnation } = rogue;
     await rogue.deliver({ type: 'plant', what: 'schemas', n: n + 1 });
     const error = await system.schemas('rogue').catch((reason: HoldfastError) => reason);
-    expect(error, String(odd)).toMatchObject({ code: 'THREAD_CRASHED' });
+    expect(error).toMatchObject({ code: 'THREAD_CRASHED' });
     await expect.poll(() => rogue.incarnation, { timeout: 10_000 }).toBeGreaterThan(incarnation);
   }
   expect(await system.schemas('rogue')).toEqual({});

@@ -26,7 +26,7 @@ export function agentSchemasIn(text: unknown): AgentSchemas | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return isPlain(value) && !isTooDeep(value) && SCHEMAS.every((name) => areSchemas(value[name]))
-      ? (value as AgentSchemas)
+      ? value
       : undefined;
   } catch {
     return undefined;

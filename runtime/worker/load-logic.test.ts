@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import * as agents from './fixtures/agents.ts';
 import { loadLogic as load } from './load-logic.ts';
 
-const loadLogic = (url: string, name: string): Promise<unknown> => load(url, name, 'trader/btc');
+const loadLogic = async (url: string, name: string): Promise<unknown> =>
+  (await load(url, name, 'trader/btc')).logic;
 
 function fixture(name: string): string {
   return new URL(`./fixtures/${name}`, import.meta.url).href;

@@ -37,7 +37,6 @@ import type { Ack } from '../mailbox/outbox.ts';
 import { ReplyStreams } from './reply-streams.ts';
 import { Reports } from './reports.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
-import { schemasText } from './schemas-text.ts';
 import { Peers } from './peers.ts';
 import { createInflow, type Inflow, type Source } from './inflow.ts';
 import { boundPrinted } from './printed.ts';
@@ -231,7 +230,9 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       /** The schemas that the agent's module exports, as a text; nothing when it exports none. */
       async schemas(moduleUrl: string, exportName: string, name: string) {
         const { contract } = await load(moduleUrl, exportName, name);
-        return contract && schemasText(contract);
+        if (contract === undefined) return undefined;
+        const { schemasText } = await import('./schemas-text.ts');
+        return schemasText(contract);
       },
       activate,
       deactivate(slots: number | readonly number[], counted?: number) {
