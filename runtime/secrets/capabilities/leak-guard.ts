@@ -21,7 +21,8 @@ export function carriesValue(found: unknown, value: Buffer): boolean {
       (carriesForm(Buffer.from(text, 'utf8'), forms) || carriesForm(Buffer.from(text, 'latin1'), forms));
     const carries = (text: string): boolean => {
       if (carriesAsItIs(text)) return true;
-      for (const reading of readingsOf(text, anything, true)) if (carriesAsItIs(reading.text)) return true;
+      for (const reading of readingsOf(text, anything, { inPacked: true }))
+        if (carriesAsItIs(reading.text)) return true;
       return false;
     };
     return findCarrier(found, carries) !== undefined;

@@ -20,6 +20,10 @@ const hexLists = [
   [',', '0x'],
   [', ', '0x'],
 ].map(([between = '', before = '']) => ({ between: Buffer.from(between), before: Buffer.from(before) }));
+/** The lists that may be of a printed buffer. */
+const printed = hexLists.filter(
+  ({ between, before }) => before.length === 0 && /^[ +]$/.test(between.toString()),
+);
 /** The bytes that Node prints of a buffer. */
 const PRINTED = 50;
 
@@ -34,9 +38,8 @@ export function encodings(value: Buffer): Buffer[] {
   for (const digits of [lowerHex, upperHex]) {
     forms.push(hex(value, digits));
     for (const list of hexLists) forms.push(hexList(value, digits, list));
-    const [printed] = hexLists;
-    if (value.length > PRINTED && printed !== undefined)
-      forms.push(hexList(value.subarray(0, PRINTED), digits, printed));
+    if (value.length > PRINTED)
+      for (const list of printed) forms.push(hexList(value.subarray(0, PRINTED), digits, list));
   }
   for (const alphabet of [base64Alphabet, base64UrlAlphabet]) {
     for (const before of [0, 1, 2]) forms.push(base64Core(value, before, alphabet));

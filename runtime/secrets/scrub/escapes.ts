@@ -37,6 +37,21 @@ export function escapeAt(kind: EscapeKind, text: string, at: number): number {
   return kind === 'entity' ? entityAt(text, at) : quoteAt(text, at, markOf[kind]);
 }
 
+/** The escapes that the end of a text has cut, or may have. */
+const cutEscapes: Readonly<Record<EscapeKind, RegExp>> = {
+  percent: /^%(?:[0-9a-f]|u[0-9a-f]{0,3})?$/i,
+  backslash:
+    /^\\(?:u(?:[0-9a-fA-F]{0,3}|\{[0-9a-fA-F]*)|U[0-9a-fA-F]{0,7}|x[0-9a-fA-F]?|[0-3][0-7]?|n(?:['"`](?: (?:\+(?:\n *)?)?)?)?)?$/,
+  entity: /^&(?:#(?:\d*|[xX][0-9a-fA-F]*)|[a-zA-Z][a-zA-Z0-9]{0,6})?$/,
+  apostrophe: /^'(?:\\'?|"(?:'"?)?)?$/,
+  quote: /^"$/,
+};
+
+/** Whether what follows the text may change the escape that begins at `at`, where its mark stands, or make it one. */
+export function isCut(kind: EscapeKind, text: string, at: number): boolean {
+  return text.length - at < LONGEST && cutEscapes[kind].test(text.slice(at));
+}
+
 /** A doubled quote, as in SQL, YAML and CSV; an apostrophe as shells write it within apostrophes: `'\''`, `'"'"'`. */
 function quoteAt(text: string, at: number, quote: string): number {
   const code = quote.charCodeAt(0);
@@ -142,7 +157,7 @@ function isU(unit: number): boolean {
 const [LF, ZERO, U, BIG_U, X] = [0x0a, 0x30, 0x75, 0x55, 0x78];
 const LAST_CODE = 0x10ffff;
 /** The most characters of an escape; no real one needs as many. */
-const LONGEST = 1 << LENGTH_BITS;
+export const LONGEST = 1 << LENGTH_BITS;
 
 /** Indexed by letter. */
 const shortEscapes = new Uint8Array(128);

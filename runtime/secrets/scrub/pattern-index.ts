@@ -44,7 +44,7 @@ export class PatternIndex {
   /** Whether a pattern that is searched for as it is has a space. */
   readonly hasSpace: boolean;
   /** The units of the longest pattern. */
-  readonly #longest: number;
+  readonly longest: number;
   /** Whether a pattern begins with a unit, with two, or with three. */
   readonly #begins = new Uint8Array(GRAM << BEGIN_BITS);
   /** The patterns by their first unit, of which the low byte counts; of each, where its own begin in the second. */
@@ -71,7 +71,7 @@ export class PatternIndex {
     this.#next = new Int32Array(patterns.length).fill(-1);
     this.#hashes = new Int32Array(patterns.length);
     for (const [number, pattern] of patterns.entries()) this.#add(pattern, number);
-    this.#longest = patterns.reduce((most, { length }) => Math.max(most, length), 0);
+    this.longest = patterns.reduce((most, { length }) => Math.max(most, length), 0);
     this.#byFirst = this.#sortedByFirst();
     this.#overlaps = new Overlaps(patterns);
   }
@@ -95,6 +95,11 @@ export class PatternIndex {
   /** Whether a pattern has that unit. */
   mayHave(unit: number): boolean {
     return this.#units[Math.min(unit, 0x100)] === 1;
+  }
+
+  /** Whether a pattern may begin with that unit. */
+  mayBegin(unit: number): boolean {
+    return this.#begins[mixed(0, unit) & BEGIN_MASK] === 1;
   }
 
   #add(pattern: Uint16Array, number: number): void {
@@ -144,6 +149,26 @@ export class PatternIndex {
     return undefined;
   }
 
+  /** Whether {@link PatternIndex.find} may find something in bytes that are a unit each. Faster. */
+  mayFind(bytes: Buffer): boolean {
+    const shift = this.#shift;
+    const bits = this.#shiftBits;
+    const last = bytes.length - SHORTEST;
+    let start = 0;
+    while (start <= last) {
+      const a = bytes[start + SHORTEST - 3] as number;
+      const b = bytes[start + SHORTEST - 2] as number;
+      const step = shift[gramHash(a, b, bytes[start + SHORTEST - 1] as number, bits)] as number;
+      if (step === 0) {
+        let hash = 0;
+        for (let at = start; at < start + SHORTEST; at += 1) hash = mixed(hash, bytes[at] as number);
+        if ((this.#heads[this.#bucket(hash)] as number) >= 0) return true;
+      }
+      start += step === 0 ? 1 : step;
+    }
+    return false;
+  }
+
   #longestAt(text: string, start: number, seen: Seen): Match | undefined {
     let hash = 0;
     for (let at = start; at < start + SHORTEST; at += 1) hash = mixed(hash, text.charCodeAt(at));
@@ -168,7 +193,7 @@ export class PatternIndex {
   partial(text: string): number {
     const begins = this.#begins;
     const end = text.length;
-    const first = Math.max(0, end - this.#longest + 1);
+    const first = Math.max(0, end - this.longest + 1);
     let at = end;
     while (at > first && this.mayHave(text.charCodeAt(at - 1))) at -= 1;
     const seen: Seen = new Map();

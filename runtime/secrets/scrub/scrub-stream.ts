@@ -1,5 +1,8 @@
+import { cutList, mayHaveLists } from './byte-lists.ts';
 import type { PatternIndex } from './pattern-index.ts';
-import { REDACTED } from './redacted-copy.ts';
+import { nothing, searched } from './searched.ts';
+import { redacted } from './spans.ts';
+import { isEscaped, mayBeEscaped } from './unescape.ts';
 
 /** Takes values out of what comes in chunks, wherever it is cut. */
 export interface ScrubStream<Chunk extends string | Uint8Array> {
@@ -37,9 +40,9 @@ export function byteStream(patterns: Patterns): ScrubStream<Uint8Array> {
   const text = new StreamedText(patterns);
   return {
     push(chunk) {
-      const units = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
-      const passing = text.passing(units);
-      if (passing === undefined) return bytesOf(text.take(units));
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const passing = text.calm(bytes) ?? text.passing(bytes.toString('latin1'));
+      if (passing === undefined) return bytesOf(text.take(bytes.toString('latin1')));
       return passing === chunk.byteLength ? chunk : chunk.subarray(0, passing);
     },
     end: () => bytesOf(text.end()),
@@ -56,11 +59,23 @@ function bytesOf(units: string): Uint8Array {
   return bytes;
 }
 
+/** The units that are held when small chunks are no longer searched one by one: with each all of them are. */
+const MUCH = 4096;
+/** The part of what is held that has to have come before it is searched again. */
+const ENOUGH = 1 / 16;
+/** The most units that are held back, for each unit of the longest form of a value: escapes take several. */
+const MOST_FOR_UNIT = 8;
+
 class StreamedText {
   readonly #patterns: Patterns;
-  #held = '';
-  /** The units at the head of what is held that belong to a value whose mark has gone on. */
-  #covered = 0;
+  /** The text from a place at which no escape was cut. */
+  #kept = '';
+  /** The units at its head that have gone on, and what is needed to read the others. */
+  #gone = 0;
+  /** The units at its head that have gone on, or belong to a value whose mark has. */
+  #done = 0;
+  /** What has come since and was not searched. */
+  #waiting = '';
   #isSwallowed = false;
 
   constructor(patterns: Patterns) {
@@ -68,53 +83,62 @@ class StreamedText {
   }
 
   get held(): number {
-    return this.#held.length;
+    return this.#kept.length - this.#gone + this.#waiting.length;
+  }
+
+  /**
+   * The same as {@link StreamedText.passing}, told without a string of all of the chunk; undefined also when that
+   * cannot be told so.
+   */
+  calm(chunk: Buffer): number | undefined {
+    if (this.#kept !== '' || this.#isSwallowed) return undefined;
+    const patterns = this.#patterns();
+    if (patterns === undefined) return chunk.length;
+    if (mayBeEscaped(chunk, patterns) || mayHaveLists(chunk) || patterns.mayFind(chunk)) return undefined;
+    const end = chunk.toString('latin1', Math.max(0, chunk.length - patterns.longest));
+    if (cutList(end, patterns) !== undefined) return undefined;
+    this.#kept = end.slice(patterns.partial(end));
+    return chunk.length - this.#kept.length;
   }
 
   /** The units of `chunk` that go on as they are, when no more than an end of it has to be held back. */
   passing(chunk: string): number | undefined {
-    if (this.#held !== '' || this.#isSwallowed) return undefined;
+    if (this.#kept !== '' || this.#isSwallowed) return undefined;
     const patterns = this.#patterns();
     if (patterns === undefined) return chunk.length;
     if (patterns.find(chunk) !== undefined) return undefined;
+    if (isEscaped(chunk, patterns, { isPart: true, goesOn: true })) return undefined;
+    if (cutList(chunk, patterns) !== undefined) return undefined;
     const passing = patterns.partial(chunk);
-    this.#held = chunk.slice(passing);
+    this.#kept = chunk.slice(passing);
     return passing;
   }
 
   /** What goes on of all that came so far. */
   take(chunk: string): string {
-    const text = this.#held + chunk;
-    return this.#upTo(text, this.#patterns()?.partial(text) ?? text.length);
+    this.#waiting += chunk;
+    if (this.#kept.length > MUCH && this.#waiting.length < this.#kept.length * ENOUGH) return '';
+    return this.#searched(true);
   }
 
   end(): string {
-    return this.#upTo(this.#held, this.#held.length);
+    return this.#searched(false);
   }
 
-  /**
-   * A match that begins at `limit` or before it is certain: all that begin before it have ended. Its mark goes on at
-   * once, and what it covers behind `limit` may still grow.
-   */
-  #upTo(text: string, limit: number): string {
+  #searched(goesOn: boolean): string {
+    const text = this.#kept + this.#waiting;
+    this.#waiting = '';
     if (this.#isSwallowed) return '';
     const patterns = this.#patterns();
-    let out = '';
-    let done = this.#covered;
-    const seen = new Map();
-    let match = patterns?.find(text, 0, seen);
-    while (match !== undefined && match.start <= limit) {
-      if (match.start >= done) out += text.slice(done, match.start) + REDACTED;
-      done = Math.max(done, match.end);
-      this.#isSwallowed ||= match.toTheEnd;
-      match = patterns?.find(text, match.start + 1, seen);
-    }
-    if (done < limit) {
-      out += text.slice(done, limit);
-      done = limit;
-    }
-    this.#held = this.#isSwallowed ? '' : text.slice(limit);
-    this.#covered = done - limit;
+    const seen = patterns === undefined ? nothing(text) : searched(text, patterns, goesOn);
+    const most = patterns === undefined ? 0 : patterns.longest * MOST_FOR_UNIT + MUCH;
+    const limit = Math.max(seen.limit, this.#gone, text.length - most);
+    const { text: out, done, toTheEnd } = redacted(text, seen.spans, this.#done, limit);
+    const from = seen.boundaryBefore(limit);
+    this.#isSwallowed = toTheEnd;
+    this.#kept = toTheEnd ? '' : text.slice(from);
+    this.#gone = toTheEnd ? 0 : limit - from;
+    this.#done = done - from;
     return out;
   }
 }

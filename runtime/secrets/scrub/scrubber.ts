@@ -4,10 +4,10 @@ import type { Clock } from '../../base/clock.ts';
 import { encodings } from './encodings.ts';
 import { findCarrier, type PathTo } from './found-parts.ts';
 import { knownParts } from './known-parts.ts';
-import { PatternIndex, SHORTEST, type Span } from './pattern-index.ts';
+import { PatternIndex, SHORTEST, type Match } from './pattern-index.ts';
 import { REDACTED, redactedCopy } from './redacted-copy.ts';
 import { isEscaped, readingsOf } from './unescape.ts';
-import type { Reading } from './reading.ts';
+import { addSpans, redacted } from './spans.ts';
 import { byteStream, textStream, type ScrubStream } from './scrub-stream.ts';
 import { privateCopy } from '../values/vault.ts';
 
@@ -144,7 +144,7 @@ export function createScrubber(
     const patterns = indexed();
     if (patterns.find(text) !== undefined) return true;
     if (!inPacked && !isEscaped(text, patterns)) return false;
-    for (const reading of readingsOf(text, patterns, inPacked))
+    for (const reading of readingsOf(text, patterns, { inPacked }))
       if (patterns.find(reading.text) !== undefined) return true;
     return false;
   };
@@ -156,21 +156,13 @@ export function createScrubber(
     const isRead = inPacked || isEscaped(text, patterns);
     // Most texts need no more than this.
     if (first === undefined && !isRead) return text;
-    const spans: Span[] = [];
+    const spans: Match[] = [];
     if (first !== undefined) addSpans(text, patterns, spans);
     if (isRead) {
-      for (const reading of readingsOf(text, patterns, inPacked))
+      for (const reading of readingsOf(text, patterns, { inPacked }))
         addSpans(reading.text, patterns, spans, reading);
     }
-    if (spans.length === 0) return text;
-    let scrubbed = '';
-    let done = 0;
-    for (const { start, end } of spans.toSorted((a, b) => a.start - b.start)) {
-      // Other matches may begin within one, and end behind it.
-      if (start >= done) scrubbed += text.slice(done, start) + REDACTED;
-      done = Math.max(done, end);
-    }
-    return scrubbed + text.slice(done);
+    return spans.length === 0 ? text : redacted(text, spans).text;
   };
 
   return {
@@ -237,15 +229,6 @@ export function createScrubber(
       return size;
     },
   };
-}
-
-function addSpans(text: string, patterns: PatternIndex, spans: Span[], reading?: Reading): void {
-  const seen = new Map();
-  let span = patterns.find(text, 0, seen);
-  while (span !== undefined) {
-    spans.push(reading === undefined ? span : reading.toSource(span));
-    span = patterns.find(text, span.start + 1, seen);
-  }
 }
 
 /** The head ends with a whole character, if the value is text. */
