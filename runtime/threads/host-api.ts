@@ -58,7 +58,7 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
       if (!isCount(number) || !isCount(bytes) || !secretStreams.credit(number, bytes)) refuse('credit');
     },
     upload: (number: unknown, bytes: unknown) =>
-      isCount(number) && (bytes === undefined || bytes instanceof Uint8Array)
+      isCount(number) && (bytes === undefined || areOwnBytes(bytes))
         ? (secretStreams.upload(number, bytes) ?? refuse('upload'))
         : refuse('upload'),
     connect: (...[sender, address, id, taken, activate]: readonly unknown[]) => {
@@ -82,4 +82,9 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
 
 function areTexts(...values: readonly unknown[]): boolean {
   return values.every((value) => typeof value === 'string');
+}
+
+/** Bytes that no thread can change while they are sent. */
+function areOwnBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.buffer instanceof ArrayBuffer;
 }

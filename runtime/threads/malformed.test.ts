@@ -94,7 +94,7 @@ describe('a thread that says what is none', () => {
     await assertWell(all);
   });
 
-  test.each(['secret', 'tool', 'giveUp', 'connect', 'disconnect', 'inspected', 'ended'])(
+  test.each(['secret', 'tool', 'giveUp', 'credit', 'upload', 'connect', 'disconnect', 'inspected', 'ended'])(
     'in calls (%s) costs nobody anything',
     async (method) => {
       const all = await world();

@@ -225,3 +225,43 @@ describe('closing', () => {
     await expect(links[0]?.call('slow')).rejects.toThrow('closed by the test');
   });
 });
+
+describe('a call without an answer', () => {
+  it('reaches a method that takes such calls, in order with all others, and moves what it is given', async () => {
+    const heard: unknown[] = [];
+    const note = (...args: unknown[]): void => void heard.push(args);
+    const [caller] = connect({ note, read: () => heard }, { told: ['note'] });
+    const bytes = new Uint8Array([1, 2]);
+
+    caller.tell([], 'note', 1, 'a');
+    caller.tell([bytes.buffer], 'note', bytes);
+
+    expect(await caller.call('read')).toEqual([[1, 'a'], [new Uint8Array([1, 2])]]);
+    expect(bytes.byteLength).toBe(0);
+    expect(caller.pending).toBe(0);
+    caller.close(new Error('over'));
+    expect(() => caller.tell([], 'note')).not.toThrow();
+  });
+
+  it('is refused by every other method, and so is a call with an answer by one that gives none', async () => {
+    const violations: string[] = [];
+    const heard: unknown[] = [];
+    const fails = (): never => {
+      heard.push('fails');
+      throw new Error('no');
+    };
+    const [caller] = connect(
+      { note: () => heard.push('note'), read: () => heard, fails },
+      { told: ['note', 'fails'], onViolation: (what) => violations.push(what) },
+    );
+
+    caller.tell([], 'read');
+    caller.tell([], 'constructor');
+    caller.tell([], 'note', ...Array.from({ length: 30 }, () => 0));
+    caller.tell([], 'fails');
+    await expect(caller.call('note')).rejects.toThrow('not allowed');
+
+    expect(await caller.call('read')).toEqual(['fails']);
+    expect(violations).toHaveLength(5);
+  });
+});

@@ -43,7 +43,8 @@ export function checkRequest(
   const problems: string[] = [];
   const url = checkUrl(request.url, rules, problems);
   if (typeof method !== 'string' || !rules.methods.includes(method)) {
-    problems.push('the grant does not allow the method');
+    const named = typeof method === 'string' && /^[A-Z]{1,20}$/.test(method) ? ` ${method}` : '';
+    problems.push(`the grant does not allow the method${named}, which \`methods\` has to list`);
   }
   if (as !== 'text' && as !== 'bytes') problems.push('`as` is neither "text" nor "bytes"');
   const headers = checkHeaders(request.headers, rules, problems);

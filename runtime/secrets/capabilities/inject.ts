@@ -8,7 +8,7 @@ import type { GrantedValue } from './granted-value.ts';
 import { checkRequest, type CheckedRequest } from './inject-request.ts';
 import { openAnswer, type OpenAnswer } from './open-answer.ts';
 import { openRoute, type Route, type RouteOptions } from './route.ts';
-import { checkStreamRequest, type StreamRequest } from './stream-request.ts';
+import { bodyTooLarge, checkStreamRequest, type StreamRequest } from './stream-request.ts';
 
 /** Sends requests that carry a secret, where and how a grant allows it. */
 export interface Injector {
@@ -118,7 +118,8 @@ export function createInjector(options: RouteOptions): Injector {
           upload === undefined || length === undefined
             ? request.headers
             : { ...request.headers, 'content-length': String(length) };
-        const outgoing = { ...request, headers, body: request.body ?? upload };
+        const parts = upload && bounded(upload, rules.maxRequestBytes);
+        const outgoing = { ...request, headers, body: request.body ?? parts };
         const { followed, route } = await begin(outgoing, rules, held, signal);
         return openAnswer(followed, route.scrubber, request.method, rules, signal);
       } catch (error) {
@@ -138,6 +139,16 @@ export function createInjector(options: RouteOptions): Injector {
       );
     },
   };
+}
+
+/** The body of a request, which fails when it has more bytes than the grant allows. */
+async function* bounded(parts: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array, void> {
+  let bytes = 0;
+  for await (const part of parts) {
+    bytes += part.byteLength;
+    if (bytes > most) throw bodyTooLarge(most);
+    yield part;
+  }
 }
 
 /** The value as a header has it: each byte a character. A string cannot be wiped. */
