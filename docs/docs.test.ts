@@ -236,6 +236,8 @@ test.for(['llms.txt', 'docs/README.md'])(
 test.for([
   ['runtime/index.ts', 'holdfast'],
   ['runtime/worker/agent.ts', 'holdfast-agent'],
+  ['runtime/client/index.ts', 'holdfast-client'],
+  ['runtime/client/react.ts', 'holdfast-client-react'],
   ['runtime/testing/index.ts', 'holdfast-testing'],
   ['runtime/config/index.ts', 'holdfast-config'],
 ] as const)('all that %s exports is in the API reference, which npm run docs:api writes', ([entry, page]) => {

@@ -129,6 +129,11 @@ const rooms: Readonly<Record<string, Room>> = {
   'runtime/secrets-audit': { refuses: 'runtime/secrets/grants.ts', takes: 'runtime/config/document.ts' },
   'runtime/migrate': { refuses: 'runtime/runtime.ts', takes: 'runtime/secrets-audit/env-file.ts' },
   'runtime/gateway': { refuses: 'runtime/instance/agent-ref.ts', takes: 'runtime/runtime.ts' },
+  'runtime/client': {
+    refuses: 'runtime/runtime.ts',
+    takes: 'runtime/base/call-check.ts',
+    takesTypes: 'runtime/config/agent-types.ts',
+  },
   'runtime/doctor': {
     refuses: 'runtime/system/runtime-system.ts',
     takes: 'runtime/gateway/tls-files.ts',

@@ -46,6 +46,10 @@ export class Streams {
     leaving.addEventListener('abort', () => this.#closeAll(), { once: true });
   }
 
+  get count(): number {
+    return this.#all().length;
+  }
+
   /** @throws {HttpError} 429 when the token has as many as it may */
   open(request: StreamRequest): ReadableStream<Uint8Array> {
     const { agent, caller, most, scrubber, signal } = request;

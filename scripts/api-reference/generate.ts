@@ -29,6 +29,8 @@ const app = await Application.bootstrapWithPlugins({
   entryPoints: [
     'runtime/index.ts',
     'runtime/worker/agent.ts',
+    'runtime/client/index.ts',
+    'runtime/client/react.ts',
     'runtime/testing/index.ts',
     'runtime/config/index.ts',
   ],
@@ -59,6 +61,8 @@ if (project === undefined) process.exit(1);
 const pages = new Map([
   ['index', 'holdfast'],
   ['worker/agent', 'holdfast-agent'],
+  ['client', 'holdfast-client'],
+  ['client/react', 'holdfast-client-react'],
   ['testing', 'holdfast-testing'],
   ['config', 'holdfast-config'],
 ]);
@@ -71,7 +75,7 @@ const texts = new Map(
 );
 const anchors = new Map([...texts].map(([page, text]) => [page, new Set(anchorsOf(text))]));
 for (const [page, text] of texts) {
-  const titled = text.replace(/^# \S+/, `# ${page.slice(0, -3).replace('-', '/')}`);
+  const titled = text.replace(/^# \S+/, `# ${page.slice(0, -3).replaceAll('-', '/')}`);
   // Some links lead to members that have no place of their own: what they say stays.
   const linked = titled.replaceAll(
     /\[([^\]]*)\]\(([\w-]*\.md)?#([\w-]+)\)/g,
@@ -87,6 +91,8 @@ Made of the doc comments by \`npm run docs:api\`; not to be edited here.
 
 - [holdfast](holdfast.md): the host: \`createRuntime\` and all that it gives
 - [holdfast/agent](holdfast-agent.md): what an agent needs, in its thread
+- [holdfast/client](holdfast-client.md): a gateway, for browsers and programs
+- [holdfast/client/react](holdfast-client-react.md): the same for components of React
 - [holdfast/testing](holdfast-testing.md): a runtime in a test
 - [holdfast/config](holdfast-config.md): reading and checking configs
 `,
