@@ -4,6 +4,7 @@ import { gatewayFindings } from './gateway-schema.ts';
 import { grantFindings } from './grant-checks.ts';
 import { instanceFindings } from './instance-checks.ts';
 import { optionFindings } from './provider-options.ts';
+import { mcpFindings } from './mcp-checks.ts';
 import { printName } from './received.ts';
 import { DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
 import { didYouMean } from './suggest.ts';
@@ -22,6 +23,7 @@ export function crossFindings(root: unknown, customProviders: readonly string[])
     ...providerFindings(root, customProviders),
     ...declaredProviders(root).flatMap(([path, config]) => optionFindings(path, config, customProviders)),
     ...grantFindings(root, customProviders),
+    ...mcpFindings(root),
     ...gatewayFindings(root),
   ];
 }

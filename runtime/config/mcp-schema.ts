@@ -6,18 +6,34 @@ const TOOL_PATTERN = /^[^\s]{1,200}$/;
 
 const patterns = z.array(formed(TOOL_PATTERN, 'the name of a tool, with * for any characters'));
 
-/** One MCP server of an agent. */
+/** One MCP server of an agent. Which keys go together is checked in `mcp-checks.ts`. */
 export const mcpServerSchema = z
   .strictObject({
-    command: text().describe(
-      'The program to run, which speaks MCP on its input and output: a name that is looked for in the PATH of env, or a ' +
-        'path, relative to the config file.',
-    ),
-    args: z.array(anyText()).readonly().default([]).describe('Its arguments. Default: none.'),
+    command: text()
+      .optional()
+      .describe(
+        'A program to run, which speaks MCP on its input and output: a name that is looked for in the PATH of env, or a ' +
+          'path, relative to the config file. Either this or url is required.',
+      ),
+    url: text()
+      .optional()
+      .describe(
+        'The URL of a service that speaks MCP over HTTP: https, or http on a loopback address. Either this or command is ' +
+          'required.',
+      ),
+    secret: text()
+      .optional()
+      .describe(
+        'For url: the label of a grant of the agent, of the mode inject, by whose rules requests are sent. Default: none; ' +
+          'they are sent without a secret.',
+      ),
+    args: z.array(anyText()).readonly().default([]).describe('For command: its arguments. Default: none.'),
     env: namedMap(anyText())
       .default({})
-      .describe('Its whole environment: nothing is inherited. Default: empty.'),
-    cwd: text().default('.').describe('Its working directory. Default: the folder of the config file.'),
+      .describe('For command: its whole environment; nothing is inherited. Default: empty.'),
+    cwd: text()
+      .default('.')
+      .describe('For command: its working directory. Default: the folder of the config file.'),
     tools: z
       .strictObject({
         allow: patterns

@@ -66,10 +66,8 @@ export interface ResolvedRate {
   readonly withinMs: number;
 }
 
-/** An MCP server of an agent, with every default applied. */
-export interface ResolvedMcpServer {
-  /** The agent's own name for the server. */
-  readonly name: string;
+/** An MCP server that the host runs. */
+export interface McpProgram {
   /** A path, absolute; or a name, which is looked for in the `PATH` of `env`. */
   readonly command: string;
   readonly args: readonly string[];
@@ -77,6 +75,20 @@ export interface ResolvedMcpServer {
   readonly env: Readonly<Record<string, string>>;
   /** An absolute path. */
   readonly cwd: string;
+}
+
+/** An MCP server that is reached over HTTP. */
+export interface McpService {
+  readonly url: string;
+  /** The label of the grant by which requests are sent; absent: they are sent without a secret. */
+  readonly secret?: string;
+}
+
+/** An MCP server of an agent, with every default applied. */
+export interface ResolvedMcpServer {
+  /** The agent's own name for the server. */
+  readonly name: string;
+  readonly at: McpProgram | McpService;
   /** Patterns of the names of tools, with `*` for any characters; `deny` precedes. */
   readonly tools: { readonly allow: readonly string[]; readonly deny: readonly string[] };
   /** The rate limit for the calls of all instances of the agent together; absent: no limit. */
@@ -288,18 +300,19 @@ function resolveGrant(label: string, grant: ParsedGrant): ResolvedGrant {
 
 function resolveMcpServer(
   name: string,
-  { rate, cwd, command, ...rest }: z.output<typeof mcpServerSchema>,
+  { rate, command, args, env, cwd, url = '', secret, ...rest }: z.output<typeof mcpServerSchema>,
   folder: string,
 ): ResolvedMcpServer {
-  // A name without a slash is looked for, as by a shell; everything else is a path.
-  const isPath = /[/\\]/.test(command);
-  return {
-    name,
-    command: isPath ? resolve(folder, command) : command,
-    cwd: resolve(folder, cwd),
-    ...rateOf(rate),
-    ...rest,
-  };
+  const at =
+    command === undefined
+      ? { url, ...(secret !== undefined && { secret }) }
+      : { command: programOf(command, folder), args, env, cwd: resolve(folder, cwd) };
+  return { name, at, ...rateOf(rate), ...rest };
+}
+
+/** A name without a slash is looked for, as by a shell; everything else is a path. */
+function programOf(command: string, folder: string): string {
+  return /[/\\]/.test(command) ? resolve(folder, command) : command;
 }
 
 const WINDOW_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;

@@ -2,7 +2,7 @@ import type { Client, ClientOptions, Transport } from '@modelcontextprotocol/cli
 import { within, type Clock } from '../base/clock.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import { version } from '../base/version.ts';
-import { mcpFailed } from './mcp-errors.ts';
+import { firstLine, mcpFailed, ownWithin } from './mcp-errors.ts';
 import { wait } from './wait.ts';
 
 /** A transport, made for one connection. */
@@ -100,6 +100,20 @@ export class Connection {
     return live;
   }
 
+  /**
+   * Whether an old service has forgotten the session, so that it has not looked at the request; then the connection is
+   * given up, and the next one begins another.
+   */
+  forgotten(client: Client, error: unknown): boolean {
+    const { status } = ((error as { readonly data?: unknown } | undefined)?.data ?? {}) as {
+      status?: unknown;
+    };
+    if ((status !== 404 && status !== 400) || client.getProtocolEra() !== 'legacy') return false;
+    if (this.#live?.client === client) this.#live = undefined;
+    void client.close().catch(() => {});
+    return true;
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort(mcpFailed(this.#options.server, 'is not used any more: the runtime is stopping'));
     const live = this.#live;
@@ -125,7 +139,7 @@ export class Connection {
       return live;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      const why = mcpFailed(server, `could not be reached: ${firstLine(error)}`);
+      const why = ownWithin(error) ?? mcpFailed(server, `could not be reached: ${firstLine(error)}`);
       this.#pause();
       failed(why);
       throw why;
@@ -150,13 +164,7 @@ export class Connection {
         jsonSchemaValidator: unchecked,
       },
     );
-    const closed = Promise.withResolvers<never>();
-    closed.promise.catch(() => {});
-    client.onclose = () => {
-      const why = reason() ?? 'the connection was closed';
-      closed.reject(new Error(why));
-      this.#closed(client, why);
-    };
+    client.onclose = () => this.#closed(client, reason() ?? 'the connection was closed');
     const abort = (): void => void client.close().catch(() => {});
     const { signal } = this.#stopping;
     signal.addEventListener('abort', abort, { once: true });
@@ -172,7 +180,7 @@ export class Connection {
     };
     const late = (): Error => new Error(`it did not answer within ${startTimeoutMs} ms`);
     try {
-      return await within(clock, startTimeoutMs, Promise.race([begin(), closed.promise]), late);
+      return await within(clock, startTimeoutMs, begin(), late);
     } catch (error) {
       // Afterwards it has ended in any case.
       const why = reason();
@@ -233,12 +241,4 @@ const unchecked: NonNullable<ClientOptions['jsonSchemaValidator']> = {
 /** Whether the server went away at the question by which a client finds out what protocol it speaks. */
 function isRefusedQuestion(error: unknown): boolean {
   return error instanceof Error && (error as { readonly code?: unknown }).code === 'ERA_NEGOTIATION_FAILED';
-}
-
-/** The most characters of what a server says that an error repeats. */
-const REPEATED = 300;
-
-function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return (text.split('\n', 1)[0] ?? '').slice(0, REPEATED);
 }

@@ -3,6 +3,33 @@ import { HoldfastError } from '../base/errors.ts';
 /** The code of the answer that stands in for one that was too large; no code of JSON-RPC or MCP. */
 export const TOO_LARGE = -32_990;
 
+/** The code of the answer that stands in for one that did not come to its end. */
+export const CUT_OFF = -32_991;
+
+/** The error of Holdfast's own in what a client has thrown, if there is one. */
+export function ownWithin(error: unknown): HoldfastError | undefined {
+  return causesOf(error).find((one) => one instanceof HoldfastError);
+}
+
+/** The first line of what an error says, with the code of the network where one of its causes has one. */
+export function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const codes = causesOf(error).map((one) => (one as { readonly code?: unknown }).code);
+  const network = codes.find((code) => typeof code === 'string' && /^(?:E[A-Z]+|UND_ERR_\w+)$/.test(code));
+  const line = (text.split('\n', 1)[0] ?? '').slice(0, REPEATED);
+  return network === undefined || line.includes(network as string) ? line : `${line} (${network as string})`;
+}
+
+/** The error, and what has caused it, as far as that can be of interest. */
+function causesOf(error: unknown, depth: number = 4): object[] {
+  if (typeof error !== 'object' || error === null) return [];
+  const { cause } = error as { readonly cause?: unknown };
+  return depth === 0 ? [error] : [error, ...causesOf(cause, depth - 1)];
+}
+
+/** The most characters of what a server says that an error repeats. */
+const REPEATED = 300;
+
 /** A tool of a server, as an agent names both. */
 export interface NamedTool {
   readonly server: string;

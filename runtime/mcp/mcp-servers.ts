@@ -5,6 +5,8 @@ import type { Logger } from '../base/logger.ts';
 import type { ResolvedAgent, ResolvedMcpServer } from '../config/resolve.ts';
 import { Connection, type ConnectionState } from './connection.ts';
 import { argumentsTooLarge, callTimedOut, mcpBusy, toolDenied } from './mcp-errors.ts';
+import type { HostFetch } from './call-fetch.ts';
+import { openHttp, plainFetch } from './open-http.ts';
 import { openStdio } from './open-stdio.ts';
 import { callTool } from './tool-call.ts';
 import { isAllowedTool } from './tool-rules.ts';
@@ -61,6 +63,11 @@ export interface McpServersOptions {
   readonly logger: Logger;
   /** Takes the values of secrets out of what servers say. */
   readonly scrub: <T>(found: T) => T;
+  /**
+   * A fetch with the secret of a grant of the agent, by the rules of that, on behalf of all its instances. Called at the
+   * first connection.
+   */
+  readonly fetchWith: (agent: string, server: string, label: string) => HostFetch;
   /** Called when a call has ended, or was refused. */
   readonly ended: (record: ToolCallRecord) => void;
 }
@@ -73,6 +80,8 @@ interface Server {
   readonly limit: RateLimit | undefined;
 }
 
+/** Milliseconds for which the list of tools of a service is taken as it is; it cannot tell that it has changed. */
+const LIST_MS = 300_000;
 /** The bytes of arguments that may wait for one server. */
 const WAITING_BYTES = 16 * 1024 * 1024;
 
@@ -97,13 +106,18 @@ export class McpServers {
   }
 
   #server(agent: string, config: ResolvedMcpServer): Server {
-    const { clock, logger } = this.#options;
-    const { name: server, startTimeoutMs, rate, maxConcurrent } = config;
+    const { clock, logger, fetchWith } = this.#options;
+    const { name: server, at, startTimeoutMs, rate, maxConcurrent } = config;
     const connection = new Connection({
       server,
       clock,
       startTimeoutMs,
-      open: () => openStdio(agent, config, { clock, logger }),
+      ...('url' in at && { listMs: LIST_MS }),
+      open: () => {
+        if (!('url' in at)) return openStdio(agent, at, config, { clock, logger });
+        const send = at.secret === undefined ? plainFetch : fetchWith(agent, server, at.secret);
+        return openHttp(at, config, send);
+      },
       failed: (error) =>
         logger.warn({ agent, server, error }, 'an MCP server failed; the next call tries it again'),
     });

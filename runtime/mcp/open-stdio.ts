@@ -1,13 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import type { ResolvedMcpServer } from '../config/resolve.ts';
+import type { McpProgram, ResolvedMcpServer } from '../config/resolve.ts';
 import type { OpenedTransport } from './connection.ts';
 import { tellLines } from './server-lines.ts';
 
 /** Runs the program of a server. What it prints to its error output goes to the log, line by line. */
 export async function openStdio(
   agent: string,
-  { name: server, maxResultBytes, ...program }: ResolvedMcpServer,
+  program: McpProgram,
+  { name: server, maxResultBytes }: ResolvedMcpServer,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<OpenedTransport> {
   const { StdioTransport } = await import('./stdio-transport.ts');

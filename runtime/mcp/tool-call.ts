@@ -3,7 +3,10 @@ import { HoldfastError } from '../base/errors.ts';
 import type { ResolvedMcpServer } from '../config/resolve.ts';
 import type { Connection } from './connection.ts';
 import {
+  CUT_OFF,
+  firstLine,
   mcpFailed,
+  ownWithin,
   resultTooLarge,
   toolDenied,
   toolFailed,
@@ -17,32 +20,41 @@ export interface ToolCallOptions extends NamedTool {
   /** The arguments as JSON. */
   readonly args: string;
   readonly config: Pick<ResolvedMcpServer, 'maxResultBytes'>;
-  readonly connection: Pick<Connection, 'need'>;
+  readonly connection: Pick<Connection, 'need' | 'forgotten'>;
   /** Takes the values of secrets out of what the server says. */
   readonly scrub: <T>(found: T) => T;
   /** Ends the call; its reason is the caller's error. */
   readonly signal: AbortSignal;
 }
 
+/** The most characters of what a server says that an error repeats. */
+const REPEATED = 2000;
 /** The longest timer: the call has a deadline of its own. */
 const UNLIMITED_MS = 2 ** 31 - 1;
 
 /** Calls a tool and resolves with its output. An abort tells the server that nobody waits any more. */
 export async function callTool(options: ToolCallOptions): Promise<unknown> {
-  const { server, tool, args, connection, scrub, signal } = options;
-  const named = { server, tool };
-  const given = argumentsOf(args);
+  const { server, tool, args, scrub } = options;
+  const result = await answerOf(options, argumentsOf(args));
+  if (result.isError === true) throw toolFailed({ server, tool }, scrub(textOf(result)));
+  return scrub(outputOf(result));
+}
+
+async function answerOf(
+  options: ToolCallOptions,
+  given: Record<string, unknown>,
+  isSecond: boolean = false,
+): Promise<CallToolResult> {
+  const { server, tool, connection, signal } = options;
   const { client, tools, reason } = await untilAborted(signal, connection.need(tool));
-  if (!tools.has(tool)) throw toolDenied(named);
-  let result: CallToolResult;
+  if (!tools.has(tool)) throw toolDenied({ server, tool });
   try {
-    result = await client.callTool({ name: tool, arguments: given }, { signal, timeout: UNLIMITED_MS });
+    return await client.callTool({ name: tool, arguments: given }, { signal, timeout: UNLIMITED_MS });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
+    if (!isSecond && connection.forgotten(client, error)) return answerOf(options, given, true);
     throw ownError(error, options, reason());
   }
-  if (result.isError === true) throw toolFailed(named, scrub(textOf(result)));
-  return scrub(outputOf(result));
 }
 
 /** The arguments as an object; the thread has written them. */
@@ -64,12 +76,13 @@ function ownError(
 ): HoldfastError {
   const named = { server, tool };
   const { name, code, message } = error as { name?: unknown; code?: unknown; message?: unknown };
+  const own = ownWithin(error);
+  if (own !== undefined) return own;
   if (code === TOO_LARGE) return resultTooLarge(named, config.maxResultBytes);
-  const text = scrub(String(message).slice(0, 2000));
   // The server has answered, and it is the call that it refuses.
-  if (name === 'ProtocolError') return toolFailed(named, text);
-  return mcpFailed(
-    server,
-    `failed in the call of its tool "${tool}", which it may have done or not: ${reason ?? text}`,
-  );
+  if (name === 'ProtocolError' && code !== CUT_OFF) {
+    return toolFailed(named, scrub(String(message).slice(0, REPEATED)));
+  }
+  const why = reason ?? scrub(firstLine(error));
+  return mcpFailed(server, `failed in the call of its tool "${tool}", which it may have done or not: ${why}`);
 }

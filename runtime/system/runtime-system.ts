@@ -38,7 +38,7 @@ import { threadNotStarted } from '../threads/thread-errors.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
 import { SecretAccess } from './secret-access.ts';
-import { auditCalls, toolAccess } from './tool-access.ts';
+import { auditCalls, grantsOfServers, toolAccess } from './tool-access.ts';
 import { SchemaVisits } from './schema-visits.ts';
 import { shutDown } from './shut-down.ts';
 import { instanceStatus, poolStatus, type RuntimeStatus } from '../telling/status.ts';
@@ -194,6 +194,7 @@ export class RuntimeSystem {
       clock: this.clock,
       logger: this.logger,
       scrub,
+      fetchWith: grantsOfServers(this.#agents, () => this.secrets),
       ended: auditCalls(() => this.audit),
     });
     this.#schemas = new SchemaVisits({ clock: this.clock, poolOf: (threadId) => this.#pool(threadId), tell });
