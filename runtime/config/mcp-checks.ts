@@ -15,11 +15,10 @@ export function mcpFindings(root: unknown): Finding[] {
     entriesOf(property(config, 'mcp')).flatMap(([server, written]): Finding[] => {
       const path: ConfigPath = ['agents', agent, 'mcp', server];
       if (!isRecord(written)) return [];
-      return [
-        ...kindFindings(path, written),
-        ...urlFindings(path, written),
-        ...secretFindings(path, written, config),
-      ];
+      return kindFindings(path, written).concat(
+        urlFindings(path, written),
+        secretFindings(path, written, config),
+      );
     }),
   );
 }

@@ -35,7 +35,7 @@ export function callFetch(send: HostFetch, maxResultBytes: number): typeof fetch
     if (id !== undefined) open.set(id, ending);
     try {
       const headers = new Headers(init.headers);
-      const response = await send(String(input), { method, headers, body, signal: both });
+      const response = await send(urlOf(input), { method, headers, body, signal: both });
       const most = (message.method === 'tools/call' ? maxResultBytes : OTHER_BYTES) + FRAME_BYTES;
       return bounded(response, { id, most, over });
     } catch (error) {
@@ -45,6 +45,10 @@ export function callFetch(send: HostFetch, maxResultBytes: number): typeof fetch
       if (message.method === 'notifications/cancelled') open.get(message.params?.requestId)?.abort();
     }
   };
+}
+
+function urlOf(input: string | URL | Request): string {
+  return input instanceof Request ? input.url : input.toString();
 }
 
 interface Bounds {
