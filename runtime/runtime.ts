@@ -1,6 +1,7 @@
 import type { ActorLogic, AnyActorLogic, AnyActorRef, InputFrom, Subscription } from 'xstate';
 import type { EmittedFrom, EventFromLogic, SnapshotFrom } from 'xstate';
 import { addressOf } from './base/address.ts';
+import type { AskStream } from './instance/ask-stream.ts';
 import type { AgentRef, PersistedEnvelope } from './instance/agent-ref.ts';
 import type { AskToCarry } from './instance/carried-asks.ts';
 import { checkCall, checkTimeout, listener, name, string } from './base/call-check.ts';
@@ -31,6 +32,7 @@ import { startTelemetry } from './telemetry/telemetry.ts';
 
 // What the gateway and the command line need by name besides.
 export type {
+  AskStream,
   AgentRef,
   AskToCarry,
   CarriedAsk,

@@ -64,7 +64,9 @@ const limitsSchema = z
       ),
     streams: integer(1)
       .default(100)
-      .describe('Streams that one token may have open; the user who started it, any number. Default: 100.'),
+      .describe(
+        'Streams that one token may have open, and as many answers that are being written; the user who started it, any number. Default: 100.',
+      ),
     activatedInstances: integer(1)
       .default(1000)
       .describe(

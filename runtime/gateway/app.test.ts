@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../base/clock.ts';
+import { createScrubber } from '../secrets/scrub/scrubber.ts';
 import { face } from './fixtures/face.ts';
 import { errorBody, HttpError } from './http-error.ts';
 import { digestOf, newToken } from './token-access.ts';
@@ -257,7 +259,7 @@ test.each([
     broken += 1;
     throw new RangeError('cannot be shown');
   };
-  const { call, app, headers, close } = await face({}, { scrub, scrubText: (text) => text });
+  const { call, app, headers, close } = await face({}, { ...createScrubber(systemClock), scrub });
   await call('PUT', '/v1/agents/counter/shown');
   const response = await app.request('/v1/agents/counter/shown/stream', { headers });
   const reader = response.body?.getReader();

@@ -1,50 +1,26 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import type { z } from 'zod';
 import { systemClock, within } from '../base/clock.ts';
-import type { Logger } from '../base/logger.ts';
-import type { Scrubbing } from '../base/scrubbing.ts';
 import { inTraceOf } from '../telemetry/remote-context.ts';
 import { toPrometheus } from '../telemetry/to-prometheus.ts';
-import type { ResolvedGateway } from '../config/gateway-schema.ts';
+import type { AppOptions } from './app-options.ts';
+import { askAsStream, followAsk, takesStream } from './ask-as-stream.ts';
 import { crossOrigin } from './cross-origin.ts';
-import { errorBody, HttpError, httpErrorOf } from './http-error.ts';
-import type { Idempotency } from './idempotency.ts';
+import { failureOf } from './failure.ts';
+import { errorBody, HttpError } from './http-error.ts';
 import type { Answer } from './kept-answers.ts';
 import { openApiDocument } from './open-api.ts';
 import { plainJson } from './plain-json.ts';
 import { CarriedOver } from './put-off-asks.ts';
-import type { RequestServer } from './request-server.ts';
+import { behind, bodyOf, checked, headerOf, keyOf, wholeOf } from './request-parts.ts';
 import { addressIn, type GatewayContext, reached, type Route, routes, type RouteRequest } from './routes.ts';
-import type { Streams } from './streams.ts';
 import { TICKET_HEADER } from './successor.ts';
-import { type Caller, may, type TokenAccess } from './token-access.ts';
+import { type Caller, may } from './token-access.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 
-/** The parts of the HTTP face. */
-export interface AppOptions extends GatewayContext {
-  /** Read at each request, so that it can change while the gateway runs. */
-  readonly access: () => TokenAccess;
-  readonly gateway: () => Pick<ResolvedGateway, 'maxBodyBytes' | 'limits' | 'cors'>;
-  readonly idempotency: Idempotency;
-  readonly streams: Streams;
-  /** The server of the requests, where it can leave to another process. */
-  readonly requests?: () => Pick<RequestServer, 'begin' | 'putOff' | 'passOn'> | undefined;
-  readonly scrubber: Scrubbing;
-  readonly logger: Logger;
-}
-
-const LONGEST_KEY = 255;
 /** Handlers keep the deadline themselves, and say more; this grace is for a handler that does not. */
 const GRACE_MS = 1000;
-
-/** The parts behind a request over a socket. */
-interface Behind {
-  readonly incoming?: IncomingMessage;
-  readonly outgoing?: ServerResponse;
-}
 
 /** The HTTP face of a runtime. Everything that leaves it is without values of secrets. */
 export function gatewayApp(options: AppOptions): Hono {
@@ -103,13 +79,9 @@ export function gatewayApp(options: AppOptions): Hono {
 }
 
 /** A thrown error as the client is told: without values of secrets. */
-function answerTo(error: unknown, { logger, scrubber }: Pick<AppOptions, 'logger' | 'scrubber'>): Answer {
-  const { status, code, message, retryable, retryAfter, issues } = httpErrorOf(error);
-  if (status === 500)
-    logger.error({ code, error }, 'a request failed by a fault of the gateway or of a module that it loaded');
-  const said = { code, message: scrubber.scrubText(message), retryable, issues: scrubber.scrub(issues) };
-  const body = JSON.stringify(errorBody(said));
-  return { status, body, retryAfter };
+function answerTo(error: unknown, options: Pick<AppOptions, 'logger' | 'scrubber'>): Answer {
+  const { status, said, retryAfter } = failureOf(error, options);
+  return { status, body: JSON.stringify(errorBody(said)), retryAfter };
 }
 
 function readyz(c: Context, { runtime, readiness, access, scrubber }: AppOptions): Response {
@@ -118,20 +90,6 @@ function readyz(c: Context, { runtime, readiness, access, scrubber }: AppOptions
   // The reasons are for callers who may see the status; a router of requests needs a yes or no.
   const isKnown = headerOf(c, 'authorization') !== undefined && may(callerOf(c, access), 'admin');
   return Response.json(isKnown ? scrubber.scrub(look) : { ready: look.ready }, { status });
-}
-
-function behind({ env }: Context): Behind {
-  return (env ?? {}) as Behind;
-}
-
-/**
- * Reads Node's own headers where there are any: to make those of the web platform takes longer than everything else
- * here.
- */
-function headerOf(c: Context, name: string): string | undefined {
-  const { incoming } = behind(c);
-  const found = incoming === undefined ? c.req.header(name) : incoming.headers[name];
-  return Array.isArray(found) ? found[0] : found;
 }
 
 function callerOf(c: Context, access: AppOptions['access'], isCounted?: boolean): Caller {
@@ -153,16 +111,39 @@ async function answer(
   unread: UnreadAnswers,
 ): Promise<Response> {
   const params = c.req.param() as Record<string, string>;
-  if (route.isStream === true) return streamed(c, route, params, options, unread);
+  if (route.operationId === 'stream') return streamed(c, route, params, options, unread);
   const caller = permit(c, options, route.scope, params['agent']);
   unread.assertRoom(caller);
+  if (route.operationId === 'followAsk') {
+    const response = followAsk(c, caller, params, options);
+    unread.watch(behind(c).outgoing);
+    return response;
+  }
+  if (route.isStreamed === true && takesStream(c)) {
+    const response = await passedOn(c, options, (read) =>
+      askAsStream(c, route, caller, params, options, read),
+    );
+    unread.watch(behind(c).outgoing);
+    return response;
+  }
   const ms = options.requestTimeoutMs() + GRACE_MS;
-  const read = { text: '' };
-  try {
+  return passedOn(c, options, async (read) => {
     const answered = answerOnce(c, route, caller, params, options, read);
     const found = await within(systemClock, ms, answered, () => tooLate(ms));
     unread.add(caller, found.body.length, behind(c).outgoing);
     return responseOf(found, found.isReplay);
+  });
+}
+
+/** Answers a request, or has another process do so that has its instance now. */
+async function passedOn(
+  c: Context,
+  options: AppOptions,
+  answered: (read: { text: string }) => Promise<Response>,
+): Promise<Response> {
+  const read = { text: '' };
+  try {
+    return await answered(read);
   } catch (error) {
     const { incoming, outgoing } = behind(c);
     const requests = options.requests?.();
@@ -267,14 +248,9 @@ async function answerOnce(
     ticket,
     putOff,
   };
-  const key = route.isIdempotent === true ? headerOf(c, 'idempotency-key') : undefined;
+  const key = route.isIdempotent === true ? keyOf(c) : undefined;
   if (key === undefined) return run(route, request, options);
-  if (key === '' || key.length > LONGEST_KEY) {
-    throw new HttpError(400, 'BAD_REQUEST', `an Idempotency-Key has 1 to ${LONGEST_KEY} characters`);
-  }
-  // Without the host, because the same request may come by another name of it.
-  const { pathname, search } = new URL(c.req.url);
-  const whole = JSON.stringify([route.method, pathname + search, text]);
+  const whole = wholeOf(c, text);
   const found = options.idempotency.once(
     caller.name,
     key,
@@ -334,23 +310,4 @@ function responseOf({ status, body, retryAfter }: Answer, isReplay = false): Res
   if (retryAfter !== undefined) headers['Retry-After'] = String(retryAfter);
   if (isReplay) headers['Idempotent-Replayed'] = 'true';
   return new Response(body === '' ? null : body, { status, headers });
-}
-
-function bodyOf(text: string): unknown {
-  if (text === '') return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new HttpError(400, 'BAD_REQUEST', 'the request body is not valid JSON');
-  }
-}
-
-function checked(schema: z.ZodType | undefined, value: unknown, what: string): unknown {
-  if (schema === undefined) return {};
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join('.')}: ${message}`,
-  );
-  throw new HttpError(400, 'BAD_REQUEST', `${what} is not valid: ${problems.join('; ')}`);
 }

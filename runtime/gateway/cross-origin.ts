@@ -20,7 +20,7 @@ export function crossOrigin(origins: () => readonly string[] | undefined): Middl
       'Traceparent',
       'Tracestate',
     ],
-    exposeHeaders: ['Idempotent-Replayed', 'Retry-After'],
+    exposeHeaders: ['Content-Location', 'Idempotent-Replayed', 'Retry-After'],
     maxAge: REMEMBERED_S,
   });
   return (c, next) => {

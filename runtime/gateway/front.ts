@@ -26,6 +26,8 @@ import { digestOf } from './token-access.ts';
 
 /** Milliseconds for a process to hand over all instances. */
 const HAND_OVER_MS = 30_000;
+/** Milliseconds for the answers that agents write as a restart is asked for: half of what a request may take by default, such as the one that asked for the restart. */
+const FINISH_MS = 15_000;
 /** Milliseconds to replace the threads of pools, each of which may wait 10 s for its instances. */
 const ROLL_MS = 600_000;
 /** Milliseconds for an order that takes no time. */
@@ -71,6 +73,8 @@ export interface FrontOptions {
   readonly serves?: (front: Front) => void;
   /** Default: five crashes in a minute. */
   readonly crashes?: CrashBudget;
+  /** Milliseconds that a restart gives agents to end the answers that they write to clients. Default: 15 s. */
+  readonly finishMs?: number;
   /** Called when the gateway ended by itself, because the service crashed too often. */
   readonly failed: (error: Error) => void;
   /** Stops the gateway, even while it starts. Default: none. */
@@ -348,11 +352,20 @@ export class Front {
     try {
       const next = await this.#services.prepared(false);
       this.#goOn();
+      await this.#finished();
       return await this.#replaced(next, { config, tls, modules, door });
     } catch (error) {
       if (this.#door !== door) door?.close();
       throw error;
     }
+  }
+
+  /** Agents end the answers that they write; meanwhile everything goes on as before. */
+  async #finished(): Promise<void> {
+    // A process that does not say so hands over what it has.
+    const { finishMs: ms = FINISH_MS } = this.#options;
+    await this.#service?.ask({ type: 'finish', ms }, 'finished', ms + HEED_MS).catch(() => {});
+    this.#goOn();
   }
 
   async #replaced(next: ServiceProcess, { config, tls, modules, door }: Replacement): Promise<Restarted> {

@@ -14,6 +14,7 @@ export type GatewayErrorCode =
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'ANSWER_NOT_KEPT'
   | 'OUTCOME_UNKNOWN'
+  | 'STREAM_GONE'
   | 'REQUEST_TIMEOUT'
   | 'RESTARTING'
   | 'SERVICE_FAILED'
@@ -36,6 +37,7 @@ const retryable: Readonly<Record<GatewayErrorCode | 'RUNTIME_STOPPED', boolean>>
   IDEMPOTENCY_KEY_REUSED: false,
   ANSWER_NOT_KEPT: false,
   OUTCOME_UNKNOWN: false,
+  STREAM_GONE: false,
   REQUEST_TIMEOUT: true,
   RESTARTING: true,
   SERVICE_FAILED: true,
@@ -111,6 +113,7 @@ const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
   ASK_UNANSWERED: 422,
   ASK_TOO_DEEP: 422,
   REPLY_UNCLONABLE: 422,
+  STREAM_INTERRUPTED: 503,
   SECRET_IN_SNAPSHOT: 422,
   SECRET_NOT_FOUND: 404,
   SECRET_DENIED: 409,

@@ -2,6 +2,7 @@ import type { PersistedEnvelope } from '../runtime.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
 import type { LoadedConfig, ResolvedPool } from '../config/resolve.ts';
 import type { HandedActivations } from './activations.ts';
+import type { HandedAskedStream } from './asked-stream.ts';
 import type { HandedEvents } from './followed-instance.ts';
 import type { CarriedRequest } from './idempotency.ts';
 import type { HandedAnswer } from './kept-answers.ts';
@@ -29,6 +30,8 @@ export interface HandedState {
   readonly streamTokens?: readonly HandedStreamToken[];
   /** What instances have emitted lately, for clients of their streams. */
   readonly events?: readonly HandedEvents[];
+  /** What agents have written to clients, who come for the rest of it. */
+  readonly asked?: readonly HandedAskedStream[];
   /** Addresses whose state could not be had, each with the reason. */
   readonly lost: readonly { readonly address: string; readonly why: string }[];
 }
@@ -74,6 +77,8 @@ export type ToService =
   | { readonly type: 'given'; readonly upTo: number }
   | { readonly type: 'reload'; readonly gateway: ResolvedGateway; readonly tls?: TlsFiles }
   | { readonly type: 'roll'; readonly pools: readonly ResolvedPool[] }
+  /** Let the answers be written to the end that agents write now, for that many milliseconds at most. */
+  | { readonly type: 'finish'; readonly ms: number }
   | { readonly type: 'hand-over' }
   | { readonly type: 'succeeded'; readonly socket: string; readonly gateway: ResolvedGateway }
   | ({ readonly type: 'controlled'; readonly n: number } & ControlAnswer)
@@ -91,7 +96,7 @@ export interface InstancesChanged {
 /** From a service process to the front. */
 export type FromService =
   | { readonly type: 'prepared'; readonly version: string; readonly certificate?: string }
-  | { readonly type: 'reloaded' | 'rolled' | 'passing-on' }
+  | { readonly type: 'reloaded' | 'rolled' | 'finished' | 'passing-on' }
   | { readonly type: 'serving'; readonly lost: HandedState['lost'] }
   | { readonly type: 'state'; readonly state: HandedState }
   /** Connections that have come; with `upTo`, those up to that number that were not named by now never will come. */

@@ -78,10 +78,11 @@ function operation({
     schema: { type: 'string', minLength: 1, maxLength: 255 },
   };
   const type = rest.isStream === true ? 'text/event-stream' : 'application/json';
+  const streamed = rest.isStreamed === true ? { 'text/event-stream': {} } : {};
   const content =
     answer === undefined && rest.isStream !== true
       ? {}
-      : { content: { [type]: answer ? { schema: schemaOf(answer) } : {} } };
+      : { content: { [type]: answer ? { schema: schemaOf(answer) } : {}, ...streamed } };
   return {
     operationId,
     summary,

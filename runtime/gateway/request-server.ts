@@ -199,6 +199,9 @@ function isControl({ url }: IncomingMessage): boolean {
   return url?.startsWith('/v1/gateway') === true;
 }
 
-function isStream({ url, method }: IncomingMessage): boolean {
-  return method === 'GET' && url?.split('?', 1)[0]?.endsWith('/stream') === true;
+/** Nobody waits for a slow reader of a stream when the process leaves. */
+function isStream({ url, method, headers }: IncomingMessage): boolean {
+  const path = url?.split('?', 1)[0];
+  if (method === 'GET') return path?.endsWith('/stream') === true || path?.includes('/asks/') === true;
+  return path?.endsWith('/ask') === true && headers.accept?.includes('text/event-stream') === true;
 }

@@ -5,6 +5,7 @@ import { text } from '../config/fields.ts';
 import { isReserved } from '../base/reserved-types.ts';
 import type { Runtime, RuntimeStatus } from '../runtime.ts';
 import type { Activations } from './activations.ts';
+import type { AskedStreams } from './asked-streams.ts';
 import { HttpError } from './http-error.ts';
 import type { Course } from './idempotency.ts';
 import type { ControlAction } from './messages.ts';
@@ -19,6 +20,7 @@ export interface GatewayContext {
   /** Sends events to instances for callers that have to know the outcome, here or in the next process. */
   readonly asks: Pick<PutOffAsks, 'open' | 'answer' | 'knows'>;
   readonly activations: Activations;
+  readonly asked: Pick<AskedStreams, 'cancel'>;
   readonly streamTokens: StreamTokens;
   readonly readiness: ReadinessProbe;
   /** Read at each request, so that it can change while the gateway runs. */
@@ -67,6 +69,8 @@ export interface Route {
   /** The longest wait for the answer, in milliseconds. Default: `gateway.requestTimeoutMs`. */
   readonly waitMs?: (query: RouteRequest['query'], requestTimeoutMs: number) => number;
   readonly isStream?: boolean;
+  /** Whether a client that accepts `text/event-stream` gets the answer as it comes. */
+  readonly isStreamed?: boolean;
   /**
    * The part of an answer about several agents that a token for some of them is shown. Required for an operation whose
    * path names no agent and that needs less than `admin`, unless its answer says nothing of agents.
@@ -217,13 +221,20 @@ export const routes: readonly Route[] = [
     operationId: 'ask',
     method: 'POST',
     path: '/v1/agents/{agent}/{id}/ask',
-    summary: 'Send an event and answer with the reply',
+    summary:
+      'Send an event and answer with the reply; with Accept: text/event-stream, with what the agent writes as it comes',
     scope: 'send',
-    query: z.strictObject({ timeoutMs: timeoutQuery, activate: activateQuery }),
+    query: z.strictObject({
+      timeoutMs: timeoutQuery.describe(
+        'Milliseconds to wait, at most gateway.requestTimeoutMs; of a stream, the longest silence, 60000 by default.',
+      ),
+      activate: activateQuery,
+    }),
     body: eventSchema,
     status: 200,
     answer: z.object({ reply: z.unknown() }),
     isIdempotent: true,
+    isStreamed: true,
     waitMs: askMs,
     run: async (context, request) => {
       const { ticket, params, putOff } = request;
@@ -238,6 +249,37 @@ export const routes: readonly Route[] = [
       const timeoutMs = askMs(request.query, context.requestTimeoutMs());
       const reply = await opened(context, address, 'ask', request, timeoutMs);
       return { status: 200, body: { reply: reply ?? null } };
+    },
+  },
+  {
+    operationId: 'followAsk',
+    method: 'GET',
+    path: '/v1/agents/{agent}/{id}/asks/{ask}',
+    summary: 'Go on with what an agent writes for an ask, after the event of Last-Event-ID',
+    scope: 'send',
+    query: z.strictObject({
+      from: z
+        .string()
+        .optional()
+        .describe(
+          'The id of the last event that was received, for clients that cannot send Last-Event-ID, which counts more. Default: from the beginning.',
+        ),
+    }),
+    status: 200,
+    isStream: true,
+    // The app writes the answer.
+    run: async () => ({ status: 200 }),
+  },
+  {
+    operationId: 'cancelAsk',
+    method: 'DELETE',
+    path: '/v1/agents/{agent}/{id}/asks/{ask}',
+    summary: 'Stop reading what an agent writes for an ask, which the agent is told at once',
+    scope: 'send',
+    status: 204,
+    run: async ({ asked }, { params, caller }) => {
+      asked.cancel(params['ask'] ?? '', addressIn(params), caller);
+      return { status: 204 };
     },
   },
   {

@@ -21,6 +21,7 @@ import { version } from '../base/version.ts';
 import { Activations } from './activations.ts';
 import { carriedAnswer, gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
+import { AskedStreams } from './asked-streams.ts';
 import { InstanceReports } from './instance-reports.ts';
 import type {
   ControlAction,
@@ -82,6 +83,7 @@ export class Service {
   readonly #readiness = new ReadinessProbe();
   readonly #leaving = new AbortController();
   readonly #streams = new Streams(this.#leaving.signal);
+  readonly #asked = new AskedStreams();
   readonly #streamTokens = new StreamTokens(systemClock);
   #activations: Activations | undefined;
   readonly #controls = new Map<number, (answer: ControlAnswer) => void>();
@@ -124,6 +126,10 @@ export class Service {
         for (const pool of message.pools) await this.#system?.roll(pool);
         this.#tell({ type: 'rolled' });
         break;
+      case 'finish':
+        await this.#asked.finished(message.ms);
+        this.#tell({ type: 'finished' });
+        break;
       case 'hand-over':
         await this.#leave();
         break;
@@ -154,6 +160,7 @@ export class Service {
 
   async stop(): Promise<void> {
     this.#leaving.abort();
+    this.#asked.interrupt();
     this.#reports.end();
     await this.#server?.stop(this.#gateway?.requestTimeoutMs ?? 0);
     this.#readiness.stop();
@@ -217,6 +224,7 @@ export class Service {
     this.#gateway = gateway;
     this.#access = new TokenAccess(gateway, this.#ownerDigest, systemClock);
     this.#streams.recheck(this.#access);
+    this.#asked.recheck(this.#access);
   }
 
   async #serve({
@@ -226,6 +234,7 @@ export class Service {
     carried = [],
     streamTokens = [],
     events = [],
+    asked = [],
   }: HandedState): Promise<HandedState['lost']> {
     const [runtime, gateway, system] = [this.#runtime, this.#gateway, this.#system];
     if (runtime === undefined || gateway === undefined || system === undefined) {
@@ -234,6 +243,7 @@ export class Service {
     const { scrubber } = system;
     this.#idempotency.adopt(answers);
     this.#streamTokens.adopt(streamTokens);
+    this.#asked.adopt(asked);
     const lost: { address: string; why: string }[] = [];
     const { tails } = this.#streams;
     const emitted = tails.adopt(events, shownBy(scrubber));
@@ -268,6 +278,7 @@ export class Service {
       activations: this.#activations,
       streamTokens: this.#streamTokens,
       streams: this.#streams,
+      asked: this.#asked,
       readiness: this.#readiness,
       requestTimeoutMs,
       control: (action) => this.#control(action),
@@ -321,6 +332,7 @@ export class Service {
     if (runtime === undefined) return { instances: [], answers: [], lost: [] };
     this.#leaving.abort();
     await this.#server?.leave(this.#gateway?.requestTimeoutMs ?? 0);
+    this.#asked.interrupt();
     await runtime.drain({ timeoutMs: DRAIN_MS });
     const lost: { address: string; why: string }[] = [];
     const instances: HandedInstance[] = [];
@@ -339,6 +351,7 @@ export class Service {
       activations: this.#activations?.handOver() ?? [],
       streamTokens: this.#streamTokens.handOver(),
       events: this.#streams.tails.handOver(),
+      asked: this.#asked.handOver(),
       lost,
     };
   }

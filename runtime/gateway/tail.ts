@@ -7,7 +7,7 @@ const EVENT_BYTES = 128;
 /** The bytes that go to a client at a time, unless one event has more. */
 const CHUNK_BYTES = 32 * 1024;
 
-const ID = /^([\w-]{8})\.(\d{1,15})$/;
+const ID = /^(?:([\w-]{8})\.)?(\d{1,15})$/;
 
 /** The part of a stream that goes to the next process. */
 export interface HandedTail {
@@ -26,7 +26,8 @@ export interface Resumed {
 
 /**
  * The last events of one stream, numbered from 1, for clients that read at their own pace and come again. Their ids are
- * `run.number`: a run ends when nobody counts any more, and no number of one run is taken for that of another.
+ * `run.number`: a run ends when nobody counts any more, and no number of one run is taken for that of another. Where the
+ * run is empty, as for a stream that is counted once and has an address of its own, they are numbers.
  */
 export class Tail {
   readonly run: string;
@@ -59,16 +60,17 @@ export class Tail {
 
   /** The id that says: all up to this number was received. */
   idOf(n: number): string {
-    return `${this.run}.${n}`;
+    return this.run === '' ? String(n) : `${this.run}.${n}`;
   }
 
-  /** Adds an event, whose data is JSON. A single one is kept however large it is. */
-  add(event: string, data: string): void {
+  /** Adds an event, whose data is JSON; returns its bytes. A single one is kept however large it is. */
+  add(event: string, data: string): number {
     this.#head += 1;
     const framed = Buffer.from(`id: ${this.idOf(this.#head)}\nevent: ${event}\ndata: ${data}\n\n`);
     this.#events.push(framed);
     this.#bytes += EVENT_BYTES + framed.length;
     while (this.#bytes > MOST_BYTES && this.gone + 1 < this.#head) this.dropOldest();
+    return framed.length;
   }
 
   /** Drops the oldest event, if there is one. */
@@ -91,10 +93,10 @@ export class Tail {
 
   /** The place of a client that has received the event of that id last. */
   resume(id: string): Resumed {
-    const [, run, n] = ID.exec(id) ?? [];
+    const [, run = '', n] = ID.exec(id) ?? [];
     const [number, { gone }] = [Number(n), this];
     // A client that comes from another run has nothing of this one.
-    if (run !== this.run || number > this.#head) return { after: gone, gap: {} };
+    if (n === undefined || run !== this.run || number > this.#head) return { after: gone, gap: {} };
     return number < gone ? { after: gone, gap: { dropped: gone - number } } : { after: number };
   }
 
@@ -116,6 +118,14 @@ export class Tail {
     const [first] = events;
     if (first === undefined) return undefined;
     return { chunk: events.length === 1 ? first : Buffer.concat(events, bytes), upTo: after + events.length };
+  }
+
+  /** The bytes of the events after that one, as far as they are kept. */
+  bytesAfter(n: number): number {
+    let bytes = 0;
+    const from = this.#start + Math.max(0, n - this.gone);
+    for (let at = from; at < this.#events.length; at += 1) bytes += (this.#events[at] as Uint8Array).length;
+    return bytes;
   }
 
   handOver(): HandedTail {

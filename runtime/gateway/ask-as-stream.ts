@@ -1,0 +1,139 @@
+import type { Context } from 'hono';
+import { systemClock, within } from '../base/clock.ts';
+import type { AppOptions } from './app-options.ts';
+import { askedBody } from './asked-body.ts';
+import type { AskedStream, AskedStreamShown } from './asked-stream.ts';
+import { failureOf } from './failure.ts';
+import { errorBody, HttpError } from './http-error.ts';
+import type { Course } from './idempotency.ts';
+import type { Answer } from './kept-answers.ts';
+import { plainJson } from './plain-json.ts';
+import { CarriedOver } from './put-off-asks.ts';
+import { behind, bodyOf, checked, headerOf, keyOf, wholeOf } from './request-parts.ts';
+import { addressIn, reached, type Route, type RouteRequest } from './routes.ts';
+import type { Caller } from './token-access.ts';
+
+/** The longest silence of a stream by default, as that of `ref.askStream`. */
+const SILENCE_MS = 60_000;
+
+type Params = Readonly<Record<string, string>>;
+
+/** Whether the client takes the answer as it comes. */
+export function takesStream(c: Context): boolean {
+  return headerOf(c, 'accept')?.toLowerCase().includes('text/event-stream') === true;
+}
+
+/**
+ * Sends an event, and answers with what the agent writes. With a key that was there before it is the same stream, from its
+ * beginning or from where the client was.
+ */
+export async function askAsStream(
+  c: Context,
+  route: Route,
+  caller: Caller,
+  params: Params,
+  options: AppOptions,
+  read: { text: string },
+): Promise<Response> {
+  const text = (read.text = await c.req.text());
+  const { incoming, outgoing } = behind(c);
+  const requests = options.requests?.();
+  if (incoming && outgoing && requests?.begin(incoming, outgoing) === false) throw new CarriedOver();
+  try {
+    const query = checked(route.query, c.req.query(), 'the query') as RouteRequest['query'];
+    const body = checked(route.body, bodyOf(text), 'the request body');
+    const open = (course?: Course): Promise<AskedStream> =>
+      opened({ params, query, body, caller, course }, options);
+    const key = keyOf(c);
+    if (key === undefined) return responseOf(c, await open(), options);
+    const whole = wholeOf(c, text, 'text/event-stream');
+    const found = options.idempotency.once(caller.name, key, whole, (course) => kept(open(course), options));
+    const answer = await found.answer.finally(() => found.leave());
+    if (answer.status !== 200) return refused(answer, found.isReplay);
+    const { ask } = JSON.parse(answer.body) as { ask: string };
+    return responseOf(c, options.asked.find(ask, addressIn(params), caller), options, found.isReplay);
+  } finally {
+    // Nobody waits for the end of a stream before another process takes over.
+    if (outgoing !== undefined) requests?.putOff(outgoing);
+  }
+}
+
+/** Goes on with a stream, after the last event that the client has. */
+export function followAsk(c: Context, caller: Caller, params: Params, options: AppOptions): Response {
+  return responseOf(c, options.asked.find(params['ask'] ?? '', addressIn(params), caller), options);
+}
+
+async function opened(
+  {
+    params,
+    query,
+    body,
+    caller,
+    course,
+  }: Pick<RouteRequest, 'params' | 'query' | 'body' | 'caller'> & { readonly course: Course | undefined },
+  options: AppOptions,
+): Promise<AskedStream> {
+  const ms = options.requestTimeoutMs();
+  const late = (): Error =>
+    new HttpError(504, 'REQUEST_TIMEOUT', `the instance did not start within ${ms} ms`);
+  const ref = await within(systemClock, ms, reached(options, { params, query, caller }), late);
+  const most = options.gateway().limits.streams;
+  const { address } = ref;
+  const stream = options.asked.open({ address, agent: params['agent'] ?? '', caller, most });
+  try {
+    course?.begun();
+    const { signal } = stream;
+    const timeoutMs = (query['timeoutMs'] as number | undefined) ?? SILENCE_MS;
+    void stream.read(ref.askStream(body, { timeoutMs, signal }), shownBy(options));
+    // A refusal of the mailbox is known at once, and is an answer of its own.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (stream.failedAtOnce !== undefined) throw stream.failedAtOnce.error;
+    return stream;
+  } catch (error) {
+    course?.refused();
+    options.asked.cancel(stream.of.id, address, caller);
+    throw error;
+  }
+}
+
+/** The answer that is kept under the key: where the stream is, or why there is none. */
+async function kept(opening: Promise<AskedStream>, options: AppOptions): Promise<Answer> {
+  try {
+    const { of } = await opening;
+    return { status: 200, body: JSON.stringify({ ask: of.id }) };
+  } catch (error) {
+    const { status, said, retryAfter } = failureOf(error, options);
+    return { status, body: JSON.stringify(errorBody(said)), retryAfter };
+  }
+}
+
+function shownBy(options: AppOptions): AskedStreamShown {
+  const { scrubber } = options;
+  return {
+    value: (value) => JSON.stringify(plainJson(scrubber.scrub(value))) ?? 'null',
+    error: (error) => failureOf(error, options).said,
+    textStream: scrubber.textStream,
+  };
+}
+
+function responseOf(c: Context, stream: AskedStream, { asked }: AppOptions, isReplay = false): Response {
+  const from = headerOf(c, 'last-event-id') || c.req.query('from');
+  const after = asked.placeIn(stream, from);
+  const headers = {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    'Content-Location': `/v1/agents/${stream.of.address}/asks/${stream.of.id}`,
+    'X-Accel-Buffering': 'no',
+    ...(isReplay && { 'Idempotent-Replayed': 'true' }),
+  };
+  return new Response(askedBody(stream, after, c.req.raw.signal), { headers });
+}
+
+function refused({ status, body, retryAfter }: Answer, isReplay: boolean): Response {
+  const headers = {
+    'Content-Type': 'application/json',
+    ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
+    ...(isReplay && { 'Idempotent-Replayed': 'true' }),
+  };
+  return new Response(body, { status, headers });
+}
