@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { shell, type Ran } from '../cli/fixtures/shell.ts';
 import { startSecretsManagerEmulator } from '../../providers/emulator/secrets-manager-emulator.ts';
@@ -47,6 +47,24 @@ test('what is well is said to be', async () => {
   expect(out).toBe(
     `✓ Node ${process.versions.node}\n✓ the config is valid: agents: 1, pools: 1\n✓ trader can be imported in a thread\n\nlooks: 3, errors: 0, warnings: 0\n`,
   );
+});
+
+test('the program of an MCP server is looked for where a start would, and is not run', async () => {
+  const tools = { allow: ['*'] };
+  const mcp = {
+    here: { command: process.execPath, tools },
+    named: { command: 'node', env: { PATH: `/nowhere:${dirname(process.execPath)}` }, tools },
+    lost: { command: 'node', tools },
+    beside: { command: './tools/orders.mjs', tools },
+    far: { url: 'https://mcp.example.com/mcp', tools },
+  };
+  const { findings } = await project({ agents: { trader: bound('p', { mcp }) } }, { trader: good });
+  const found = (await findings()).filter(({ checkId }) => checkId === 'mcp');
+  expect(found.map(({ severity }) => severity)).toEqual(['ok', 'ok', 'error', 'error']);
+  expect(found[2]).toMatchObject({
+    message: 'the program of the MCP server "lost" of trader is not there, or may not be run: node',
+    fix: expect.stringContaining('give `env` a PATH') as string,
+  });
 });
 
 test('a module that cannot be imported in a thread of its pool is named, with why, and the others are tried too', async () => {

@@ -8,9 +8,10 @@ import { isOldNode, OLDEST_NODE } from '../base/node-version.ts';
 import type { DoctorFinding } from './finding.ts';
 import { moduleFindings } from './modules.ts';
 import { optionFindings } from './options.ts';
+import { programFindings } from './programs.ts';
 import { clockFindings, secretFindings } from './secrets.ts';
 
-/** Looks at everything that a start needs: Node, the config, modules, isolation, secrets, the clock. Starts no agent. */
+/** Looks at everything that a start needs: Node, the config, modules, isolation, programs, secrets, the clock. Starts no agent. */
 export async function examine(file: string): Promise<DoctorFinding[]> {
   const node = nodeFinding(process.versions.node);
   try {
@@ -22,6 +23,7 @@ export async function examine(file: string): Promise<DoctorFinding[]> {
       { checkId: 'config', severity: 'ok', message: `the config is valid: ${counted}` },
       ...(await moduleFindings(config)),
       ...(await isolationFindings(config)),
+      ...(await programFindings(config)),
       ...(await clockFindings(config)),
       ...(await tlsFindings(file, config)),
       ...(config.gateway?.options === undefined

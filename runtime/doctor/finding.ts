@@ -9,6 +9,7 @@ export interface DoctorFinding {
     | 'grants'
     | 'secret'
     | 'clock'
+    | 'mcp'
     | 'options'
     | 'tls';
   readonly severity: 'ok' | 'warn' | 'error';

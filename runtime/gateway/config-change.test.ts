@@ -29,6 +29,11 @@ test.for<[string, object, string]>([
   ['what a thread may do', one({ isolation }), 'restarted'],
   ['which memory it shares', one({ sharedMemory: true }), 'restarted'],
   ['an agent', { agents: { a: { ...a, mailbox: { capacity: 5 } }, b } }, 'restarted'],
+  [
+    'the tools of an agent',
+    { agents: { a: { ...a, mcp: { docs: { command: 'node', tools: { allow: ['*'] } } } }, b } },
+    'restarted',
+  ],
   ['another agent', { agents: { a } }, 'restarted'],
   ['an agent of another pool', { agents: { a: { ...a, threadId: 'three' }, b } }, 'restarted'],
   [

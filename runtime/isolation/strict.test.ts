@@ -52,6 +52,15 @@ describe('a strict runtime', () => {
     expect(message).toContain('threadIds of their own');
   });
 
+  it('is refused agents of different MCP tools in one pool', async () => {
+    const docs = (allow: string) => ({ mcp: { docs: { command: 'node', tools: { allow: [allow] } } } });
+    const { code, message } = await refusal({
+      agents: { first: bound('books', docs('a')), second: bound('books', docs('b')) },
+    });
+    expect(code).toBe('ISOLATION_UNAVAILABLE');
+    expect(message).toContain('"first", "second" have different MCP tools in one pool, "books"');
+  });
+
   it('hears of every problem at once', async () => {
     const { message } = await refusal({
       externalSecrets,

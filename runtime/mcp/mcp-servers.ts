@@ -82,7 +82,9 @@ interface Server {
 
 /** Milliseconds for which the list of tools of a service is taken as it is; it cannot tell that it has changed. */
 const LIST_MS = 300_000;
-/** The bytes of arguments that may wait for one server. */
+/** What a call takes beside its arguments, about. */
+const CALL_BYTES = 1024;
+/** The bytes of calls that may wait for one server. */
 const WAITING_BYTES = 16 * 1024 * 1024;
 
 /** The MCP servers of all agents, and the calls that the host makes on behalf of instances. */
@@ -152,10 +154,11 @@ export class McpServers {
     const { config, turns } = server;
     const bytes = Buffer.byteLength(asked.args);
     if (bytes > config.maxArgumentBytes) throw argumentsTooLarge(asked, config.maxArgumentBytes);
-    this.#admit(server, bytes);
+    const kept = bytes + CALL_BYTES;
+    this.#admit(server, kept);
     const { signal, over } = this.#running(caller.address, asked, config.timeoutMs, given);
     try {
-      return await turns.run(bytes, signal, () =>
+      return await turns.run(kept, signal, () =>
         callTool({ ...asked, connection: server.connection, scrub: this.#options.scrub, config, signal }),
       );
     } finally {

@@ -80,22 +80,18 @@ function running(child: ChildProcess, pid: number): ServerProcess {
       resolve(signalled === null ? `exit code ${code}` : `signal ${signalled}`);
     });
   });
-  return {
-    pid,
-    stdin,
-    stdout,
-    stderr,
-    ended,
-    end() {
-      if (ending || over) return;
-      ending = true;
-      stdin.end();
-      // Nobody reads it any more, and a process that cannot write does not end.
-      stdout.resume();
-      after(TERM_MS, () => over || signal(pid, 'SIGTERM'));
-      after(KILL_MS, () => over || signal(pid, 'SIGKILL'));
-    },
+  const end = (): void => {
+    if (ending || over) return;
+    ending = true;
+    stdin.end();
+    // Nobody reads it any more, and a process that cannot write does not end.
+    stdout.resume();
+    after(TERM_MS, () => over || signal(pid, 'SIGTERM'));
+    after(KILL_MS, () => over || signal(pid, 'SIGKILL'));
   };
+  // One that has closed its output answers no more.
+  stdout.once('end', end);
+  return { pid, stdin, stdout, stderr, ended, end };
 }
 
 function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
