@@ -112,7 +112,7 @@ test('the quick start is under 20 lines, and each file of it type-checks', async
     }),
   );
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const { stdout } = await run(process.execPath, [tsc, '-p', folder], { timeout: 60_000 }).catch(
+  const { stdout } = await run(process.execPath, [tsc, '-p', folder], { timeout: 110_000 }).catch(
     (error: { stdout: string }) => error,
   );
   expect(stdout).toBe('');
