@@ -1,4 +1,4 @@
-import type { Client, ClientOptions, Transport } from '@modelcontextprotocol/client';
+import type { Client, Tool, Transport } from '@modelcontextprotocol/client';
 import { within, type Clock } from '../base/clock.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import { version } from '../base/version.ts';
@@ -27,10 +27,13 @@ export interface ConnectionOptions {
 /** `idle`: not needed yet. `failed`: the next call tries again, after a pause. */
 export type ConnectionState = 'idle' | 'connecting' | 'connected' | 'failed' | 'stopped';
 
-/** A client that is connected, and the names of the server's tools. */
+/** What is kept of a tool: its arguments, of which the protocol puts some into headers. */
+export type ListedTool = Pick<Tool, 'name' | 'inputSchema'>;
+
+/** A client that is connected, and the server's tools by their names. */
 export interface Connected {
   readonly client: Client;
-  readonly tools: ReadonlySet<string>;
+  readonly tools: ReadonlyMap<string, ListedTool>;
   /** Why the connection has ended, in words, if it has. */
   readonly reason: () => string | undefined;
 }
@@ -39,7 +42,7 @@ interface Live {
   readonly client: Client;
   readonly reason: Connected['reason'];
   readonly at: number;
-  tools: ReadonlySet<string>;
+  tools: ReadonlyMap<string, ListedTool>;
   listedAt: number;
   listing?: Promise<void> | undefined;
 }
@@ -52,6 +55,8 @@ const STEADY_MS = 30_000;
 const PROBE = 1 / 3;
 /** Milliseconds between two looks for a tool that is not in the list. */
 const LOOK_AGAIN_MS = 5000;
+/** The code of MCP for a request whose headers are not those that the tool's schema asks for. */
+const HEADER_MISMATCH = -32_020;
 /** The most pages of the list of tools. */
 const PAGES = 16;
 
@@ -95,9 +100,18 @@ export class Connection {
   async need(tool: string): Promise<Connected> {
     const live = await (this.#live ?? (this.#opening ??= this.#open()));
     const age = this.#options.clock.now() - live.listedAt;
-    if (!live.tools.has(tool) && age > LOOK_AGAIN_MS) await this.#list(live);
+    if (!live.tools.has(tool) && age > LOOK_AGAIN_MS) await this.#lookAgain(live);
     else if (age > (this.#options.listMs ?? Infinity)) void this.#list(live).catch(() => {});
     return live;
+  }
+
+  async #lookAgain(live: Live): Promise<void> {
+    try {
+      await this.#list(live);
+    } catch (error) {
+      const { server } = this.#options;
+      throw ownWithin(error) ?? mcpFailed(server, `did not list its tools: ${firstLine(error)}`);
+    }
   }
 
   /**
@@ -105,12 +119,18 @@ export class Connection {
    * given up, and the next one begins another.
    */
   forgotten(client: Client, error: unknown): boolean {
-    const { status } = ((error as { readonly data?: unknown } | undefined)?.data ?? {}) as {
-      status?: unknown;
-    };
-    if ((status !== 404 && status !== 400) || client.getProtocolEra() !== 'legacy') return false;
+    if (client.getProtocolEra() !== 'legacy' || !isUnknownSession(error)) return false;
     if (this.#live?.client === client) this.#live = undefined;
     void client.close().catch(() => {});
+    return true;
+  }
+
+  /** Whether the service says that a tool has changed since it was listed; then the list is looked at again. */
+  async outdated(client: Client, error: unknown): Promise<boolean> {
+    const live = this.#live;
+    const { code } = (error ?? {}) as { readonly code?: unknown };
+    if (code !== HEADER_MISMATCH || live?.client !== client) return false;
+    await this.#lookAgain(live);
     return true;
   }
 
@@ -159,13 +179,16 @@ export class Connection {
         capabilities: {},
         versionNegotiation: { mode: 'auto', probe },
         inputRequired: { autoFulfill: false },
-        listMaxPages: PAGES,
         listChanged: { tools: { autoRefresh: false, onChanged: () => this.#changed(client) } },
-        jsonSchemaValidator: unchecked,
       },
     );
     client.onclose = () => this.#closed(client, reason() ?? 'the connection was closed');
-    const abort = (): void => void client.close().catch(() => {});
+    const close = async (): Promise<void> => {
+      await client.close().catch(() => {});
+      // While it is asked which protocol it speaks, the client does not have it yet.
+      await transport.close().catch(() => {});
+    };
+    const abort = (): void => void close();
     const { signal } = this.#stopping;
     signal.addEventListener('abort', abort, { once: true });
     const begin = async (): Promise<Live> => {
@@ -184,8 +207,7 @@ export class Connection {
     } catch (error) {
       // Afterwards it has ended in any case.
       const why = reason();
-      await client.close().catch(() => {});
-      await transport.close().catch(() => {});
+      await close();
       throw why === undefined || isRefusedQuestion(error) ? error : new Error(why, { cause: error });
     } finally {
       signal.removeEventListener('abort', abort);
@@ -225,18 +247,30 @@ export class Connection {
   }
 }
 
-async function listOf(client: Client, timeout: number): Promise<ReadonlySet<string>> {
-  const { tools } = await client.listTools(undefined, { timeout, cacheMode: 'refresh' });
-  return new Set(tools.map(({ name }) => name));
+/**
+ * The list as the server has it. The client's own way to it looks at more of a tool than is used here: at the schema of
+ * its result, whose patterns would run in the host over what the server says.
+ */
+async function listOf(client: Client, timeout: number): Promise<ReadonlyMap<string, ListedTool>> {
+  const all = new Map<string, ListedTool>();
+  if (client.getServerCapabilities()?.tools === undefined) return all;
+  let cursor: string | undefined;
+  for (let page = 0; page < PAGES; page++) {
+    const params = cursor === undefined ? {} : { cursor };
+    const { tools, nextCursor } = await client.request({ method: 'tools/list', params }, { timeout });
+    for (const { name, inputSchema } of tools) all.set(name, { name, inputSchema });
+    if (nextCursor === undefined) return all;
+    cursor = nextCursor;
+  }
+  throw new Error(`its list of tools has more than ${PAGES} pages`);
 }
 
-/**
- * The schemas of a server are not looked at: their patterns are regular expressions that would run here, over what the
- * server says.
- */
-const unchecked: NonNullable<ClientOptions['jsonSchemaValidator']> = {
-  getValidator: () => (input) => ({ valid: true, data: input as never, errorMessage: undefined }),
-};
+/** Whether a service does not know, or does not know any more, the session that a request names. */
+function isUnknownSession(error: unknown): boolean {
+  const { data } = (error ?? {}) as { readonly data?: unknown };
+  const { status, text } = (data ?? {}) as { readonly status?: unknown; readonly text?: unknown };
+  return status === 404 || (status === 400 && typeof text === 'string' && /session/i.test(text));
+}
 
 /** Whether the server went away at the question by which a client finds out what protocol it speaks. */
 function isRefusedQuestion(error: unknown): boolean {

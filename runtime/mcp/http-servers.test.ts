@@ -61,13 +61,37 @@ describe('an agent in a thread calls a tool of a service', () => {
 
   test('of the older one, with a session that the service may forget', async () => {
     expect(text(await call('echo', { say: 'one' }, 'old'))).toBe('one');
-    old.forget();
-    expect(text(await call('echo', { say: 'two' }, 'old'))).toBe('two');
+    for (const status of [404, 400]) {
+      old.forget(status);
+      expect(text(await call('echo', { say: 'two' }, 'old'))).toBe('two');
+    }
     // No line is left open while nobody calls.
     expect(old.received.map(({ method }) => method)).not.toContain('GET');
     expect(runtime.status().mcpServers?.find(({ server }) => server === 'old')).toMatchObject({
-      restarts: 1,
+      restarts: 2,
     });
+  });
+
+  test('whose arguments have changed since it was listed', async () => {
+    expect(text(await call('echo', { say: 'one' }, 'plain'))).toBe('one');
+    let refused = 0;
+    modern.before = (request, response) => {
+      if (request.headers['mcp-method'] !== 'tools/call' || refused > 0) return false;
+      refused += 1;
+      request.on('data', (chunk: Buffer) => {
+        const { id } = JSON.parse(chunk.toString()) as { id: unknown };
+        const error = { code: -32_020, message: 'a header is missing' };
+        response.writeHead(400, { 'content-type': 'application/json' });
+        response.end(JSON.stringify({ jsonrpc: '2.0', id, error }));
+      });
+      return true;
+    };
+    expect(text(await call('echo', { say: 'two' }, 'plain'))).toBe('two');
+    expect(modern.received.map(({ headers }) => headers['mcp-method']).slice(-3)).toEqual([
+      'tools/call',
+      'tools/list',
+      'tools/call',
+    ]);
   });
 
   test('whose key has changed, without a failure', async () => {

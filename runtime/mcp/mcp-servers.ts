@@ -77,7 +77,8 @@ interface Server {
   readonly config: ResolvedMcpServer;
   readonly connection: Connection;
   readonly turns: Turns;
-  readonly limit: RateLimit | undefined;
+  /** Made at the first call. */
+  limit?: RateLimit;
 }
 
 /** Milliseconds for which the list of tools of a service is taken as it is; it cannot tell that it has changed. */
@@ -109,7 +110,7 @@ export class McpServers {
 
   #server(agent: string, config: ResolvedMcpServer): Server {
     const { clock, logger, fetchWith } = this.#options;
-    const { name: server, at, startTimeoutMs, rate, maxConcurrent } = config;
+    const { name: server, at, startTimeoutMs, maxConcurrent } = config;
     const connection = new Connection({
       server,
       clock,
@@ -123,8 +124,7 @@ export class McpServers {
       failed: (error) =>
         logger.warn({ agent, server, error }, 'an MCP server failed; the next call tries it again'),
     });
-    const limit = rate && createRateLimit(rate);
-    return { agent, config, connection, turns: new Turns(maxConcurrent, WAITING_BYTES), limit };
+    return { agent, config, connection, turns: new Turns(maxConcurrent, WAITING_BYTES) };
   }
 
   /**
@@ -166,10 +166,14 @@ export class McpServers {
     }
   }
 
-  #admit({ config: { name }, turns, limit }: Server, bytes: number): void {
-    if (turns.isFull(bytes)) throw mcpBusy(name, 'has as many calls waiting as are kept');
-    const ms = limit?.admit(this.#options.clock.now()) ?? 0;
-    if (ms > 0) throw mcpBusy(name, `lets no more calls begin for ${Math.ceil(ms)} ms, by its \`rate\``);
+  #admit(server: Server, bytes: number): void {
+    const { config, turns } = server;
+    if (turns.isFull(bytes)) throw mcpBusy(config.name, 'has as many calls waiting as are kept');
+    if (config.rate === undefined) return;
+    server.limit ??= createRateLimit(config.rate);
+    const ms = server.limit.admit(this.#options.clock.now());
+    if (ms > 0)
+      throw mcpBusy(config.name, `lets no more calls begin for ${Math.ceil(ms)} ms, by its \`rate\``);
   }
 
   /** A signal for the call, which aborts with its caller, at its deadline, and with its incarnation. */

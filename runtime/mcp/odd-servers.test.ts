@@ -18,6 +18,8 @@ const all = await world(
     endless: odd('endless', { timeoutMs: 20_000 }),
     garbage: odd('garbage'),
     wrong: odd('wrong'),
+    deep: odd('deep'),
+    closes: odd('closes'),
     other: odd('other', { timeoutMs: 1500 }),
     slow: program('stdio-server', { timeoutMs: 2500 }),
     rated: odd('plain', { rate: '2/h' }),
@@ -61,6 +63,16 @@ describe('a server that is none fails the call with what is known', () => {
 
   test('wrong: an answer that is none of a tool', async () => {
     expect(await call('go', {}, 'wrong')).toMatchObject({ code: 'MCP_FAILED' });
+  });
+
+  test('deep: an answer that no thread can take', async () => {
+    const { code } = await call('go', {}, 'deep');
+    expect(['REPLY_UNCLONABLE', 'MCP_FAILED', 'MESSAGE_UNCLONABLE']).toContain(code);
+  });
+
+  test('closes: one that closes its output and stays', async () => {
+    expect(await call('go', {}, 'closes')).toMatchObject({ code: 'MCP_FAILED' });
+    for (const pid of pids('closes')) await expect.poll(() => isAlive(pid)).toBe(false);
   });
 
   test('other: an answer to another question is nobody’s', async () => {
@@ -114,4 +126,13 @@ test('a rate lets so many calls begin, and says when the next may', async () => 
   ];
   expect(outcomes.map(({ code }) => code)).toEqual([undefined, undefined, 'MCP_BUSY']);
   expect(outcomes[2]?.message).toMatch(/no more calls begin for 3\d{6} ms/);
+});
+
+test('a stop of the runtime ends a program that has not answered yet', async () => {
+  const { runtime, call, logged } = await world({ docs: odd('mute') });
+  const waiting = call('go').catch(() => {});
+  const { fields } = await logged('an MCP server was started');
+  await runtime.stop();
+  expect(isAlive(fields['pid'] as number)).toBe(false);
+  await waiting;
 });

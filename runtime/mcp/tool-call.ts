@@ -20,7 +20,7 @@ export interface ToolCallOptions extends NamedTool {
   /** The arguments as JSON. */
   readonly args: string;
   readonly config: Pick<ResolvedMcpServer, 'maxResultBytes'>;
-  readonly connection: Pick<Connection, 'need' | 'forgotten'>;
+  readonly connection: Pick<Connection, 'need' | 'forgotten' | 'outdated'>;
   /** Takes the values of secrets out of what the server says. */
   readonly scrub: <T>(found: T) => T;
   /** Ends the call; its reason is the caller's error. */
@@ -47,12 +47,17 @@ async function answerOf(
 ): Promise<CallToolResult> {
   const { server, tool, connection, signal } = options;
   const { client, tools, reason } = await untilAborted(signal, connection.need(tool));
-  if (!tools.has(tool)) throw toolDenied({ server, tool });
+  const toolDefinition = tools.get(tool);
+  if (toolDefinition === undefined) throw toolDenied({ server, tool });
   try {
-    return await client.callTool({ name: tool, arguments: given }, { signal, timeout: UNLIMITED_MS });
+    const how = { signal, timeout: UNLIMITED_MS, toolDefinition };
+    return await client.callTool({ name: tool, arguments: given }, how);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    if (!isSecond && connection.forgotten(client, error)) return answerOf(options, given, true);
+    // In both cases the server has not looked at the call.
+    if (!isSecond && (connection.forgotten(client, error) || (await connection.outdated(client, error)))) {
+      return answerOf(options, given, true);
+    }
     throw ownError(error, options, reason());
   }
 }
