@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ask } from './suites/ask.ts';
+import { boundFetch } from './suites/bound-fetch.ts';
 import { faults } from './suites/faults.ts';
 import { flood } from './suites/flood.ts';
 import { gateway } from './suites/gateway.ts';
@@ -30,6 +31,7 @@ const suites: Readonly<Record<string, Suite>> = {
   scaling,
   secrets,
   scrubber,
+  'bound-fetch': boundFetch,
   inspect,
   telemetry,
   gateway,

@@ -142,6 +142,10 @@ describe('a fetch that is bound to a grant', () => {
     other.send({ type: 'go', url: model.url });
     await Promise.all([streaming(user, model), begun]);
     expect(audited.map(({ address }) => address).toSorted()).toEqual(['user/a', 'user/b']);
+    const later = next(other, 'over');
+    other.send({ type: 'later', url: model.url });
+    expect(await later).toMatchObject({ status: 200 });
+    expect(audited.at(-1)).toMatchObject({ address: 'user/b', part: 'head' });
     await user.ask({ type: 'make' });
     const over = next(other, 'over');
     other.send({ type: 'made', url: model.url });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { BODY_WINDOW, type Chunks } from '../wire/protocol.ts';
-import { SecretStreams, type StreamedAnswer } from './secret-streams.ts';
+import type { Chunks } from '../wire/protocol.ts';
+import { LANE, LEAST_WINDOW, SecretStreams, WINDOW, type StreamedAnswer } from './secret-streams.ts';
 
 type Sink = Parameters<NonNullable<StreamedAnswer['body']>['read']>[0];
 
@@ -56,7 +56,7 @@ describe('bodies on their way to a thread', () => {
     one.sink.end(new Error('broken'));
     expect(told).toEqual([]);
     flush();
-    const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
+    const bytes = (text: string): Uint8Array => Buffer.from(text);
     expect(told).toEqual([
       {
         chunks: [
@@ -92,7 +92,7 @@ describe('bodies on their way to a thread', () => {
   test('stop their source when the reader is behind, and go on when it has taken half of it', async () => {
     const { streams, open } = openStreams();
     const { sink, state } = await open(1);
-    const half = Buffer.alloc(BODY_WINDOW / 2);
+    const half = Buffer.alloc(WINDOW / 2);
     expect([sink.data(half), sink.data(half)]).toEqual([true, false]);
     expect(streams.credit(1, half.length - 1)).toBe(true);
     expect(state.resumed).toBe(0);
@@ -100,6 +100,22 @@ describe('bodies on their way to a thread', () => {
     expect(state.resumed).toBe(1);
     streams.credit(1, half.length);
     expect(state.resumed).toBe(1);
+  });
+
+  test('have less on their way, each of them, when there are many', async () => {
+    const { streams, open } = openStreams();
+    const many = await Promise.all(Array.from({ length: LANE / WINDOW }, (_, n) => open(n)));
+    const full = Buffer.alloc(WINDOW);
+    expect(many.map(({ sink }) => sink.data(full))).toEqual(many.map(() => false));
+    const last = await open(100);
+    expect([last.sink.data(Buffer.alloc(LEAST_WINDOW - 1)), last.sink.data(Buffer.alloc(1))]).toEqual([
+      true,
+      false,
+    ]);
+    streams.credit(100, LEAST_WINDOW / 2);
+    expect(last.state.resumed).toBe(1);
+    for (const { sink } of many) sink.end();
+    expect([last.sink.data(full.subarray(LEAST_WINDOW)), last.sink.data(full)]).toEqual([true, false]);
   });
 
   test('believe no reader that has taken more than there was; one that hears late of the end may speak', async () => {

@@ -1,7 +1,7 @@
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { Caller } from '../secrets/secret-use.ts';
 import { encodeError } from '../wire/errors.ts';
-import { BODY_WINDOW, type AnswerHead, type Chunks } from '../wire/protocol.ts';
+import type { AnswerHead, Chunks } from '../wire/protocol.ts';
 import { isPlain } from '../wire/shapes.ts';
 import { UploadBody } from './upload-body.ts';
 
@@ -40,6 +40,12 @@ interface Stream {
   readonly resume: () => void;
 }
 
+/** The bytes of one body that may be on their way to its reader: what a busy machine needs to keep both sides at work. */
+export const WINDOW = 1_048_576;
+/** The bytes of one body when those of all that a thread reads are many. */
+export const LEAST_WINDOW = 131_072;
+/** The bytes of all bodies on their way to one thread beyond which each has the least. */
+export const LANE = 16_777_216;
 /** Bytes above which a part moves to the thread: below, copying it costs less. */
 const MOVED = 16_384;
 
@@ -48,6 +54,8 @@ export class SecretStreams {
   readonly #options: SecretStreamsOptions;
   readonly #streams = new Map<number, Stream>();
   readonly #uploads = new Map<number, UploadBody>();
+  /** The bytes of all bodies that were sent and that no reader has taken. */
+  #ahead = 0;
   /** What the thread is told next: all that came since, of all bodies. */
   #chunks: (number | Uint8Array | null | ReturnType<typeof encodeError>)[] = [];
   #moving: ArrayBuffer[] = [];
@@ -80,6 +88,8 @@ export class SecretStreams {
         body.read({
           data: (bytes) => this.#sent(n, stream, bytes),
           end: (error) => {
+            // What the reader has yet to take is no longer asked for, nor told.
+            this.#ahead -= stream.ahead;
             ended();
             this.#add(n, error === undefined ? null : encodeError(error));
           },
@@ -99,7 +109,8 @@ export class SecretStreams {
     if (stream === undefined) return true;
     if (bytes > stream.ahead) return false;
     stream.ahead -= bytes;
-    if (stream.held && stream.ahead <= BODY_WINDOW / 2) {
+    this.#ahead -= bytes;
+    if (stream.held && stream.ahead <= this.#window / 2) {
       stream.held = false;
       stream.resume();
     }
@@ -117,13 +128,18 @@ export class SecretStreams {
 
   #sent(n: number, stream: Stream, bytes: Uint8Array): boolean {
     // In memory of its own: what is behind it is the socket's, and others'.
-    const own = new Uint8Array(bytes.byteLength);
+    const own = Buffer.allocUnsafeSlow(bytes.byteLength);
     own.set(bytes);
     if (own.byteLength >= MOVED) this.#moving.push(own.buffer);
     stream.ahead += own.byteLength;
-    stream.held = stream.ahead >= BODY_WINDOW;
+    this.#ahead += own.byteLength;
+    stream.held = stream.ahead >= this.#window;
     this.#add(n, own);
     return !stream.held;
+  }
+
+  get #window(): number {
+    return this.#ahead < LANE ? WINDOW : LEAST_WINDOW;
   }
 
   #add(n: number, what: Uint8Array | null | ReturnType<typeof encodeError>): void {

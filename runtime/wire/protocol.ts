@@ -291,10 +291,3 @@ export interface AnswerHead {
  * error with which it has ended. The host tells them to the thread in the order in which they came.
  */
 export type Chunks = readonly (number | Uint8Array | null | WireError)[];
-
-/**
- * The bytes of one body that may be on their way or wait in the thread. The host sends no more until the reader has
- * taken some: four parts of the largest size that a socket is read in, so that one can be on its way in each direction
- * while two are read.
- */
-export const BODY_WINDOW = 262_144;

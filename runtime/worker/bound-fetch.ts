@@ -28,7 +28,8 @@ const ofOptions: Rules<BoundFetchOptions> = { idleTimeoutMs: idle };
  * `paths` hold, and a model's API needs `methods: ['POST']`.
  *
  * Made in a turn, the function belongs to that instance for ever. Made elsewhere, for example when a module is loaded,
- * each of its requests belongs to the instance whose turn, promise or callback it is made in.
+ * each of its requests belongs to the instance in whose turn, or in what that began, it is made. A queue that several
+ * instances share mixes them up: make one client for each then.
  *
  * Rejects with the signal's reason when that aborts, with a `TypeError` whose `cause` is a `HoldfastError` for what may go
  * well the next time (`FETCH_FAILED`, `SECRET_UNAVAILABLE`), and with a `HoldfastError` for all else: `SECRET_NOT_GRANTED`,
@@ -47,7 +48,9 @@ export function boundFetch(label: string | SecretHandle, options: BoundFetchOpti
     options,
     ofOptions,
   );
-  const maker = threadState().current;
+  const state = threadState();
+  const maker = state.current;
+  if (maker === undefined) state.isBound = true;
   const bound = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, { ...init, signal: null });
     const signal = init?.signal === undefined && input instanceof Request ? input.signal : init?.signal;
@@ -80,8 +83,8 @@ function caller(): HostBridge {
   if (bridge !== undefined) return bridge;
   throw new HoldfastError(
     'SECRET_NOT_GRANTED',
-    'boundFetch was called where no Holdfast agent runs: call it in a promise or a callback that an agent invokes, make it ' +
-      'in a turn, or give the library another fetch in tests.',
+    'boundFetch was called where no Holdfast agent runs: make it in a turn of the agent that is to use it, or give the ' +
+      'library another fetch in tests.',
   );
 }
 

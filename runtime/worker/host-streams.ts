@@ -30,7 +30,7 @@ export interface StreamedRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Bytes that a reader has taken and the host is not told of yet. */
+/** The bytes that a reader has taken before the host is told: less than the host ever lets be on their way. */
 const UNTOLD = 65_536;
 
 /** The requests of a thread's instances whose answers stream, by the numbers of their uses. */

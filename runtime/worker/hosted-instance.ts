@@ -131,7 +131,8 @@ export class HostedInstance {
     state.ask = ask;
     state.sender = from;
     if (this.#naming !== undefined) this.#inspectTurn(event, from, this.#naming);
-    this.#actor.deliver(event);
+    if (state.isBound) state.origin?.run(this.#options.bridge, deliver, this.#actor, event);
+    else this.#actor.deliver(event);
     this.#stateReport?.touched();
     state.current = undefined;
     state.event = undefined;
@@ -317,7 +318,9 @@ export class HostedInstance {
     const before = state.current;
     state.current = this.#options.bridge;
     try {
-      return run();
+      return state.isBound && state.origin !== undefined
+        ? state.origin.run(this.#options.bridge, run)
+        : run();
     } finally {
       // A thread may exit in the middle of a turn.
       state.current = before;
@@ -481,6 +484,10 @@ function unpersistable(address: string, cause: unknown): HoldfastError {
       cause,
     },
   );
+}
+
+function deliver(actor: HostedActor, event: AnyEventObject): void {
+  actor.deliver(event);
 }
 
 /** Marks what a promise, a callback or an observable begins as the instance's own, for as long as it goes on. */

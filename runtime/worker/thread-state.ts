@@ -109,6 +109,11 @@ export interface ThreadState {
   readonly asks: WeakMap<AnyEventObject, OpenAsk>;
   /** The instance whose promise, callback or observable began what runs now, outside of turns as well. */
   origin: AsyncLocalStorage<HostBridge> | undefined;
+  /**
+   * Somebody here has made a fetch that is bound to whoever calls it. From then on `origin` also knows the instance of
+   * what a turn has begun, such as an action that waits for something.
+   */
+  isBound: boolean;
   /** The bridges of instances, by the actor system of each, which all its children share. */
   readonly bridges: WeakMap<object, HostBridge>;
   /** The thread's own way to other agents, for messages that an agent sends outside its turns. */
@@ -137,6 +142,7 @@ export function threadState(): ThreadState {
     peers: undefined,
     log: undefined,
     origin: undefined,
+    isBound: false,
     asks: new WeakMap(),
     bridges: new WeakMap(),
     running: new Map(),
