@@ -26,6 +26,7 @@ import type { RuntimeOptions } from './system/runtime-options.ts';
 import { checkRuntimeOptions } from './system/runtime-options-check.ts';
 import { spawnRequest, type SpawnRequest } from './system/spawn-request.ts';
 import type { RuntimeStatus } from './telling/status.ts';
+import type { AgentSchemas } from './wire/agent-schemas.ts';
 import type { CarriedAsk } from './wire/protocol.ts';
 import { flushTelemetry } from './telemetry/flush.ts';
 import { startTelemetry } from './telemetry/telemetry.ts';
@@ -34,6 +35,7 @@ import { startTelemetry } from './telemetry/telemetry.ts';
 export type {
   AskStream,
   AgentRef,
+  AgentSchemas,
   AskToCarry,
   CarriedAsk,
   DeadLetter,

@@ -1,6 +1,7 @@
 import type { Logger } from '../base/logger.ts';
 import type { StreamScrubbing } from '../base/scrubbing.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
+import type { ServedSystem } from '../runtime.ts';
 import type { AskedStreams } from './asked-streams.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { RequestServer } from './request-server.ts';
@@ -20,4 +21,6 @@ export interface AppOptions extends GatewayContext {
   readonly requests?: () => Pick<RequestServer, 'begin' | 'putOff' | 'passOn'> | undefined;
   readonly scrubber: StreamScrubbing;
   readonly logger: Logger;
+  /** What the agents accept and reply. */
+  readonly system: Pick<ServedSystem, 'agents' | 'schemas'>;
 }

@@ -4,12 +4,16 @@ import { bodyLimit } from 'hono/body-limit';
 import { systemClock, within } from '../base/clock.ts';
 import { inTraceOf } from '../telemetry/remote-context.ts';
 import { toPrometheus } from '../telemetry/to-prometheus.ts';
+import { answerTo, ended, once, run, tooLate } from './answering.ts';
 import type { AppOptions } from './app-options.ts';
 import { askAsStream, followAsk, takesStream } from './ask-as-stream.ts';
 import { crossOrigin } from './cross-origin.ts';
 import { failureOf } from './failure.ts';
 import { errorBody, HttpError } from './http-error.ts';
+import type { Course } from './idempotency.ts';
 import type { Answer } from './kept-answers.ts';
+import { askForTool } from './mcp-ask.ts';
+import { McpServer, type ToolAsk } from './mcp.ts';
 import { openApiDocument } from './open-api.ts';
 import { plainJson } from './plain-json.ts';
 import { CarriedOver } from './put-off-asks.ts';
@@ -63,6 +67,12 @@ export function gatewayApp(options: AppOptions): Hono {
   for (const route of routes) {
     at(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options, unread));
   }
+  const mcp = new McpServer({
+    agents: () => options.system.agents,
+    schemas: (agent) => options.system.schemas(agent),
+    logger: options.logger,
+  });
+  at('POST', '/mcp', (c) => answerMcp(c, mcp, options, unread));
   // Requests that get here matched none of these routes.
   for (const [path, allowed] of methods) {
     const allow = [...allowed, 'OPTIONS'].join(', ');
@@ -76,12 +86,6 @@ export function gatewayApp(options: AppOptions): Hono {
     });
   }
   return app;
-}
-
-/** A thrown error as the client is told: without values of secrets. */
-function answerTo(error: unknown, options: Pick<AppOptions, 'logger' | 'scrubber'>): Answer {
-  const { status, said, retryAfter } = failureOf(error, options);
-  return { status, body: JSON.stringify(errorBody(said)), retryAfter };
 }
 
 function readyz(c: Context, { runtime, readiness, access, scrubber }: AppOptions): Response {
@@ -135,6 +139,33 @@ async function answer(
   });
 }
 
+/** Answers a message of MCP. */
+async function answerMcp(
+  c: Context,
+  mcp: McpServer,
+  options: AppOptions,
+  unread: UnreadAnswers,
+): Promise<Response> {
+  const caller = permit(c, options, 'send');
+  unread.assertRoom(caller);
+  const ms = options.requestTimeoutMs() + GRACE_MS;
+  const { incoming, outgoing } = behind(c);
+  const response = await passedOn(c, options, async (read) => {
+    const text = (read.text = await c.req.text());
+    const requests = options.requests?.();
+    if (incoming && outgoing && requests?.begin(incoming, outgoing) === false) throw new CarriedOver();
+    const putOff = (): void => {
+      if (outgoing !== undefined) requests?.putOff(outgoing);
+    };
+    const by = { caller, ticket: headerOf(c, TICKET_HEADER), putOff };
+    const ask = (call: ToolAsk): Promise<Answer> => askForTool(call, by, options);
+    const answered = mcp.answer({ caller, request: c.req.raw, message: bodyOf(text), ask });
+    return within(systemClock, ms, answered, () => tooLate(ms));
+  });
+  unread.watch(outgoing);
+  return response;
+}
+
 /** Answers a request, or has another process do so that has its instance now. */
 async function passedOn(
   c: Context,
@@ -153,18 +184,6 @@ async function passedOn(
     await requests.passOn(incoming, outgoing, { body: read.text, ...(ticket !== undefined && { ticket }) });
     return RESPONSE_ALREADY_SENT;
   }
-}
-
-function tooLate(ms: number): HttpError {
-  return new HttpError(504, 'REQUEST_TIMEOUT', `no answer within ${ms} ms`);
-}
-
-/** The timeout of a request with a key, which goes on. */
-function stillRunning({ scope }: Route, ms: number): HttpError {
-  const message =
-    `no answer within ${ms} ms; it is still running, or waits for its turn: the same request with the same Idempotency-Key ` +
-    'waits for the same answer, and does nothing twice';
-  return new HttpError(504, scope === 'send' ? 'ASK_TIMEOUT' : 'REQUEST_TIMEOUT', message);
 }
 
 async function streamed(
@@ -251,57 +270,10 @@ async function answerOnce(
   const key = route.isIdempotent === true ? keyOf(c) : undefined;
   if (key === undefined) return run(route, request, options);
   const whole = wholeOf(c, text);
-  const found = options.idempotency.once(
-    caller.name,
-    key,
-    whole,
-    (course) => ended(run(route, { ...request, course, signal: course.signal }, options), options),
-    putOff,
-  );
+  const begin = (course: Course): Promise<Answer> =>
+    ended(run(route, { ...request, course, signal: course.signal }, options), options);
   const ms = route.waitMs?.(request.query, options.requestTimeoutMs()) ?? options.requestTimeoutMs();
-  try {
-    const answer = await within(systemClock, ms, found.answer, () => stillRunning(route, ms));
-    // A request that another process passed on is the first one, and no replay.
-    return { ...answer, isReplay: found.isReplay && ticket === undefined };
-  } finally {
-    found.leave();
-  }
-}
-
-/** The outcome of a request, even when it fails; not when another process answers it. */
-async function ended(
-  answer: Promise<Answer>,
-  options: Pick<AppOptions, 'logger' | 'scrubber'>,
-): Promise<Answer> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof CarriedOver) throw error;
-    return answerTo(error, options);
-  }
-}
-
-/** The answer to a request that waits for an ask of another process. */
-export function carriedAnswer(
-  reply: Promise<unknown>,
-  options: Pick<AppOptions, 'logger' | 'scrubber'>,
-): Promise<Answer> {
-  const answer = async (): Promise<Answer> => {
-    return { status: 200, body: bodyWith({ reply: (await reply) ?? null }, options) };
-  };
-  return ended(answer(), options);
-}
-
-function bodyWith(found: unknown, { scrubber }: Pick<AppOptions, 'scrubber'>): string {
-  return JSON.stringify(plainJson(scrubber.scrub(found))) ?? 'null';
-}
-
-async function run(route: Route, request: RouteRequest, options: AppOptions): Promise<Answer> {
-  const { status, body, retryAfter } = await route.run(options, request);
-  if (body === undefined) return { status, body: '' };
-  const { agents } = request.caller;
-  const may = (agent: string): boolean => agents.includes('*') || agents.includes(agent);
-  return { status, body: bodyWith(route.shown?.(body, may) ?? body, options), retryAfter };
+  return once(route, { caller, key, whole, putOff, ticket, ms }, begin, options);
 }
 
 function responseOf({ status, body, retryAfter }: Answer, isReplay = false): Response {

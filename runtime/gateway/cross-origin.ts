@@ -17,10 +17,14 @@ export function crossOrigin(origins: () => readonly string[] | undefined): Middl
       'Content-Type',
       'Idempotency-Key',
       'Last-Event-ID',
+      'Mcp-Method',
+      'Mcp-Name',
+      'Mcp-Protocol-Version',
+      'Mcp-Session-Id',
       'Traceparent',
       'Tracestate',
     ],
-    exposeHeaders: ['Content-Location', 'Idempotent-Replayed', 'Retry-After'],
+    exposeHeaders: ['Content-Location', 'Idempotent-Replayed', 'Mcp-Session-Id', 'Retry-After'],
     maxAge: REMEMBERED_S,
   });
   return (c, next) => {

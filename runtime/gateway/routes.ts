@@ -119,6 +119,42 @@ const instanceSchema = z.object({
 const noBody = z.undefined();
 const nothingMore = z.strictObject({}).or(noBody);
 
+/** The operation behind a call of a tool, too. */
+export const askRoute: Route = {
+  operationId: 'ask',
+  method: 'POST',
+  path: '/v1/agents/{agent}/{id}/ask',
+  summary:
+    'Send an event and answer with the reply; with Accept: text/event-stream, with what the agent writes as it comes',
+  scope: 'send',
+  query: z.strictObject({
+    timeoutMs: timeoutQuery.describe(
+      'Milliseconds to wait, at most gateway.requestTimeoutMs; of a stream, the longest silence, 60000 by default.',
+    ),
+    activate: activateQuery,
+  }),
+  body: eventSchema,
+  status: 200,
+  answer: z.object({ reply: z.unknown() }),
+  isIdempotent: true,
+  isStreamed: true,
+  waitMs: askMs,
+  run: async (context, request) => {
+    const { ticket, params, putOff } = request;
+    if (ticket !== undefined) {
+      putOff();
+      return {
+        status: 200,
+        body: { reply: (await context.asks.answer(ticket, addressIn(params))) ?? null },
+      };
+    }
+    const { address } = await reached(context, request);
+    const timeoutMs = askMs(request.query, context.requestTimeoutMs());
+    const reply = await opened(context, address, 'ask', request, timeoutMs);
+    return { status: 200, body: { reply: reply ?? null } };
+  },
+};
+
 export const routes: readonly Route[] = [
   {
     operationId: 'listAgents',
@@ -217,40 +253,7 @@ export const routes: readonly Route[] = [
       return { status: 202, body: { accepted: true } };
     },
   },
-  {
-    operationId: 'ask',
-    method: 'POST',
-    path: '/v1/agents/{agent}/{id}/ask',
-    summary:
-      'Send an event and answer with the reply; with Accept: text/event-stream, with what the agent writes as it comes',
-    scope: 'send',
-    query: z.strictObject({
-      timeoutMs: timeoutQuery.describe(
-        'Milliseconds to wait, at most gateway.requestTimeoutMs; of a stream, the longest silence, 60000 by default.',
-      ),
-      activate: activateQuery,
-    }),
-    body: eventSchema,
-    status: 200,
-    answer: z.object({ reply: z.unknown() }),
-    isIdempotent: true,
-    isStreamed: true,
-    waitMs: askMs,
-    run: async (context, request) => {
-      const { ticket, params, putOff } = request;
-      if (ticket !== undefined) {
-        putOff();
-        return {
-          status: 200,
-          body: { reply: (await context.asks.answer(ticket, addressIn(params))) ?? null },
-        };
-      }
-      const { address } = await reached(context, request);
-      const timeoutMs = askMs(request.query, context.requestTimeoutMs());
-      const reply = await opened(context, address, 'ask', request, timeoutMs);
-      return { status: 200, body: { reply: reply ?? null } };
-    },
-  },
+  askRoute,
   {
     operationId: 'followAsk',
     method: 'GET',

@@ -19,7 +19,8 @@ import {
 import { standingInstances } from '../config/standing-instances.ts';
 import { version } from '../base/version.ts';
 import { Activations } from './activations.ts';
-import { carriedAnswer, gatewayApp } from './app.ts';
+import { carriedAnswer } from './answering.ts';
+import { gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
 import { AskedStreams } from './asked-streams.ts';
 import { InstanceReports } from './instance-reports.ts';
@@ -285,6 +286,7 @@ export class Service {
       access: () => this.#access ?? new TokenAccess(gateway, this.#ownerDigest, systemClock),
       gateway: current,
       idempotency: this.#idempotency,
+      system,
       scrubber,
       logger,
     });

@@ -1,0 +1,82 @@
+import { hash } from 'node:crypto';
+import { isReserved } from '../base/reserved-types.ts';
+import { TYPE_LENGTH } from '../base/type-length.ts';
+import type { AgentSchemas } from '../runtime.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** An event of an agent as a tool of MCP. */
+export interface McpTool {
+  readonly agent: string;
+  /** The type of the event. */
+  readonly type: string;
+  /** The argument that names the instance. */
+  readonly idKey: 'id' | 'instance';
+  /** As `tools/list` shows it. */
+  readonly shown: {
+    readonly name: string;
+    readonly description: string;
+    readonly inputSchema: Json & { readonly type: 'object' };
+    readonly outputSchema?: Json & { readonly type: 'object' };
+  };
+}
+
+/** The longest name: what the APIs of models allow, which is less than what MCP does. */
+const LONGEST_NAME = 64;
+
+/**
+ * The tools of agents: the events that an agent accepts and says to reply to. Their names are `agent.event`; what MCP does
+ * not allow in a name is `_`, and names that would be the same or too long end with a digest.
+ */
+export function toolsOf(agents: ReadonlyMap<string, AgentSchemas>): Map<string, McpTool> {
+  const tools = new Map<string, McpTool>();
+  for (const [agent, { accepts = {}, replies = {} }] of agents) {
+    for (const [type, schema] of Object.entries(accepts)) {
+      if (!Object.hasOwn(replies, type) || isReserved(type) || type === '' || type.length > TYPE_LENGTH)
+        continue;
+      const name = nameOf(agent, type, (one) => tools.has(one));
+      tools.set(name, toolOf(name, agent, type, schema, replies[type] ?? {}));
+    }
+  }
+  return tools;
+}
+
+function nameOf(agent: string, type: string, isTaken: (name: string) => boolean): string {
+  const name = `${agent}.${type}`.replaceAll(/[^\w.-]/g, '_');
+  if (name.length <= LONGEST_NAME && !isTaken(name)) return name;
+  const digest = hash('sha256', `${agent}\n${type}`).slice(0, 8);
+  return `${name.slice(0, LONGEST_NAME - digest.length - 1)}_${digest}`;
+}
+
+function toolOf(name: string, agent: string, type: string, schema: Json, reply: Json): McpTool {
+  const { properties, required, description, ...rest } = schema;
+  const { type: _, ...fields } = isJson(properties) ? properties : {};
+  const idKey = Object.hasOwn(fields, 'id') ? 'instance' : 'id';
+  const id = {
+    type: 'string',
+    minLength: 1,
+    description: `The instance of "${agent}" that is asked; it is started when there is none.`,
+  };
+  const needed = Array.isArray(required) ? required.filter((key) => key !== 'type') : [];
+  const inputSchema = {
+    ...rest,
+    type: 'object' as const,
+    properties: { [idKey]: id, ...fields },
+    required: [idKey, ...(needed as unknown[])],
+  };
+  const said =
+    typeof description === 'string'
+      ? description
+      : `Sends "${type}" to the agent "${agent}", and gives its reply.`;
+  const outputSchema = reply['type'] === 'object' ? { ...reply, type: 'object' as const } : undefined;
+  return {
+    agent,
+    type,
+    idKey,
+    shown: { name, description: said, inputSchema, ...(outputSchema && { outputSchema }) },
+  };
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

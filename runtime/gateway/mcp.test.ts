@@ -1,0 +1,200 @@
+import { Client as NewClient, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { face } from './fixtures/face.ts';
+import { digestOf, newToken } from './token-access.ts';
+
+let open: Awaited<ReturnType<typeof face>>;
+const [sender, reader] = [newToken(), newToken()];
+beforeAll(async () => {
+  open = await face({
+    tokens: {
+      sender: { sha256: digestOf(sender), agents: ['desk'], allow: ['send'] },
+      reader: { sha256: digestOf(reader), agents: ['*'], allow: ['read'] },
+    },
+  });
+});
+afterAll(() => open.close());
+
+const URL_OF_IT = new URL('http://localhost/mcp');
+const info = { name: 'a client', version: '1' };
+
+interface Result {
+  readonly content: readonly { readonly text: string }[];
+  readonly structuredContent?: unknown;
+  readonly isError?: boolean;
+  readonly _meta?: Readonly<Record<string, unknown>>;
+}
+
+interface AnyClient {
+  listTools(): Promise<{
+    tools: { name: string; inputSchema: object; outputSchema?: object; description?: string }[];
+  }>;
+  call(
+    name: string,
+    args: object,
+    options?: { signal?: AbortSignal; onprogress?: (progress: { message?: string | undefined }) => void },
+    meta?: object,
+  ): Promise<Result>;
+}
+
+/** Requests go to the app itself, without a socket. */
+function fetchWith(token: string | undefined): typeof fetch {
+  return async (input, init) => {
+    const request = new Request(input, init);
+    if (token !== undefined) request.headers.set('authorization', `Bearer ${token}`);
+    return open.app.fetch(request);
+  };
+}
+
+async function newClient(token: string, mode: 'auto' | 'default' = 'auto'): Promise<AnyClient> {
+  const options = mode === 'auto' ? { versionNegotiation: { mode: 'auto' as const } } : {};
+  const client = new NewClient(info, options);
+  await client.connect(new StreamableHTTPClientTransport(URL_OF_IT, { fetch: fetchWith(token) }));
+  onTestFinished(() => client.close());
+  return {
+    listTools: () => client.listTools() as never,
+    call: (name, args, options = {}, _meta = undefined) =>
+      client.callTool(
+        { name, arguments: args as never, ...(_meta && { _meta: _meta as never }) },
+        options,
+      ) as never,
+  };
+}
+
+async function oldClient(token: string): Promise<AnyClient> {
+  const client = new OldClient(info);
+  await client.connect(new OldTransport(URL_OF_IT, { fetch: fetchWith(token) as never }) as never);
+  onTestFinished(() => client.close());
+  return {
+    listTools: () => client.listTools() as never,
+    call: (name, args, options = {}, _meta = undefined) =>
+      client.callTool(
+        { name, arguments: args as never, ...(_meta && { _meta: _meta as never }) },
+        undefined,
+        options,
+      ) as never,
+  };
+}
+
+const clients = [
+  ['of the spec of 2026', (token: string) => newClient(token)],
+  ['of the new SDK as it is', (token: string) => newClient(token, 'default')],
+  ['of the older SDK', oldClient],
+] as const;
+
+let last = 0;
+const nextId = (): string => `i${(last += 1)}`;
+
+describe.each(clients)('a stock client %s', (_which, connect) => {
+  test('sees the events that agents reply to as tools, and calls them', async () => {
+    const client = await connect(sender);
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name).toSorted()).toEqual(
+      ['order', 'total', 'a_type_of_ours', 'later', 'answer', 'count']
+        .map((type) => `desk.${type}`)
+        .toSorted(),
+    );
+    expect(tools.find(({ name }) => name === 'desk.order')).toMatchObject({
+      description: 'Orders an item.',
+      inputSchema: {
+        type: 'object',
+        properties: {
+          id: { type: 'string' },
+          item: { type: 'string' },
+          qty: { type: 'integer', default: 1 },
+        },
+        required: ['id', 'item'],
+      },
+      outputSchema: { type: 'object', properties: { ordered: { type: 'number' } } },
+    });
+    // An event that has an `id` of its own leaves it that.
+    expect(tools.find(({ name }) => name === 'desk.a_type_of_ours')).toMatchObject({
+      inputSchema: { required: ['instance', 'id'] },
+    });
+    const id = nextId();
+    expect(await client.call('desk.order', { id, item: 'tea' })).toMatchObject({
+      structuredContent: { ordered: 1 },
+    });
+    expect(await client.call('desk.total', { id })).toMatchObject({ content: [{ type: 'text', text: '1' }] });
+    const ours = await client.call('desk.a_type_of_ours', { instance: id, id: 'x' });
+    expect(ours.content[0]?.text).toBe('x');
+  });
+
+  test('hears what is wrong with a call, with the code', async () => {
+    const client = await connect(sender);
+    const invalid = await client.call('desk.order', { id: nextId(), item: '' });
+    expect(invalid).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringMatching(/^EVENT_INVALID: .*item \(too_small\)$/) as string }],
+      _meta: {
+        'holdfast/error': {
+          code: 'EVENT_INVALID',
+          retryable: false,
+          issues: [{ path: ['item'], expected: 'too_small' }],
+        },
+      },
+    });
+    expect(await client.call('desk.total', {})).toMatchObject({
+      isError: true,
+      _meta: { 'holdfast/error': { code: 'BAD_REQUEST' } },
+    });
+    await expect(client.call('desk.nothing', { id: 'a' })).rejects.toThrow(/no tool "desk.nothing"/);
+    // Of an agent that the token may not send to.
+    await expect(client.call('accepting.say', { id: 'a' })).rejects.toThrow(/no tool/);
+  });
+
+  test('hears of progress what the agent writes before its reply', async () => {
+    const client = await connect(sender);
+    const heard: (string | undefined)[] = [];
+    const onprogress = ({ message }: { message?: string | undefined }): void => void heard.push(message);
+    const done = await client.call('desk.count', { id: nextId(), to: 20 }, { onprogress });
+    expect(done.content[0]?.text).toBe('done');
+    expect(heard).toEqual(Array.from({ length: 20 }, (_, n) => `${n + 1}`));
+  });
+
+  test('cancels the ask with its call', async () => {
+    const client = await connect(sender);
+    const [id, giveUp] = [nextId(), new AbortController()];
+    await client.call('desk.order', { id, item: 'tea' });
+    const call = client.call('desk.later', { id }, { signal: giveUp.signal }).then(
+      () => 'answered',
+      () => 'cancelled',
+    );
+    const tokens = async (): Promise<number> => {
+      const snapshot = (await open.runtime.get(`desk/${id}`)?.snapshot()) as {
+        context: { tokens: object[] };
+      };
+      return snapshot.context.tokens.length;
+    };
+    await expect.poll(tokens).toBe(1);
+    const before = open.waiting();
+    giveUp.abort();
+    expect(await call).toBe('cancelled');
+    await expect.poll(() => open.waiting()).toBe(before - 1);
+  });
+
+  test('does a call once that comes again with its key', async () => {
+    const client = await connect(sender);
+    const id = nextId();
+    const meta = { 'holdfast/idempotencyKey': id };
+    for (let n = 0; n < 3; n++) {
+      const result = await client.call('desk.order', { id, item: 'tea' }, {}, meta);
+      expect(result).toMatchObject({ structuredContent: { ordered: 1 } });
+    }
+    expect((await client.call('desk.total', { id })).content[0]?.text).toBe('1');
+  });
+});
+
+test('a token decides who sees anything at all', async () => {
+  const status = async (token: string | undefined, headers: object = {}): Promise<unknown> => {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: '{}' };
+    const response = await fetchWith(token)(URL_OF_IT, init);
+    const { error } = (await response.json()) as { error?: { code?: unknown } };
+    return [response.status, error?.code];
+  };
+  expect(await status(undefined)).toEqual([401, 'UNAUTHORIZED']);
+  expect(await status(newToken())).toEqual([401, 'UNAUTHORIZED']);
+  expect(await status(reader)).toEqual([403, 'FORBIDDEN']);
+});
