@@ -7,13 +7,14 @@ import { gateway } from './fixtures/gateway.ts';
 
 const module = fileURLToPath(new URL('../fixtures/desk-of-tools.ts', import.meta.url));
 const agents = { desk: { type: 'thread-bound', threadId: 'desk', maxThreads: 1, module } };
+type Call = (name: string, args: object) => Promise<Result>;
+
 const info = { name: 'a client', version: '1' };
 
 interface Result {
   readonly content: readonly { readonly text: string }[];
   readonly isError?: boolean;
 }
-type Call = (name: string, args: object) => Promise<Result>;
 
 test('a restart in the middle of a call loses nothing, and refuses none that comes meanwhile', async () => {
   const { front, token, call } = await gateway({ agents });
@@ -22,7 +23,7 @@ test('a restart in the middle of a call loses nothing, and refuses none that com
   const client = async (of: 'new' | 'new by default' | 'old'): Promise<Call> => {
     if (of === 'old') {
       const old = new OldClient(info);
-      await old.connect(new OldTransport(url, { requestInit }) as never);
+      await old.connect(new OldTransport(url, { requestInit }));
       onTestFinished(() => old.close());
       return (name, args) => old.callTool({ name, arguments: args as never }) as never;
     }
@@ -43,10 +44,10 @@ test('a restart in the middle of a call loses nothing, and refuses none that com
     return (body as { context?: { tokens: object[] } }).context?.tokens.length;
   };
   await expect.poll(waiting, { timeout: 20_000 }).toBe(3);
-  let isOver = false;
+  const over = new AbortController();
   const meanwhile = clients.map(async (callTool, n) => {
     let ordered = 0;
-    for (; !isOver; ordered++) {
+    for (; !over.signal.aborted; ordered++) {
       const result = await callTool('desk.order', { id: `other-${n}`, item: 'tea' });
       expect(result).not.toHaveProperty('isError', true);
     }
@@ -55,9 +56,9 @@ test('a restart in the middle of a call loses nothing, and refuses none that com
   });
   expect(await front.restart()).toMatchObject({ lost: [] });
   expect(answered).toBe(0);
-  isOver = true;
+  over.abort();
   expect((await Promise.all(meanwhile)).every((ordered) => ordered > 0)).toBe(true);
-  const [callTool] = clients as [Call];
+  const [callTool] = clients;
   expect((await callTool('desk.answer', { id: 'a', reply: 'at last' })).content[0]?.text).toBe(
     '{"answered":3}',
   );

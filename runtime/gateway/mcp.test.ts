@@ -55,7 +55,7 @@ async function newClient(token: string, mode: 'auto' | 'default' = 'auto'): Prom
   onTestFinished(() => client.close());
   return {
     listTools: () => client.listTools() as never,
-    call: (name, args, options = {}, _meta = undefined) =>
+    call: (name, args, options = {}, _meta) =>
       client.callTool(
         { name, arguments: args as never, ...(_meta && { _meta: _meta as never }) },
         options,
@@ -65,11 +65,11 @@ async function newClient(token: string, mode: 'auto' | 'default' = 'auto'): Prom
 
 async function oldClient(token: string): Promise<AnyClient> {
   const client = new OldClient(info);
-  await client.connect(new OldTransport(URL_OF_IT, { fetch: fetchWith(token) as never }) as never);
+  await client.connect(new OldTransport(URL_OF_IT, { fetch: fetchWith(token) }));
   onTestFinished(() => client.close());
   return {
     listTools: () => client.listTools() as never,
-    call: (name, args, options = {}, _meta = undefined) =>
+    call: (name, args, options = {}, _meta) =>
       client.callTool(
         { name, arguments: args as never, ...(_meta && { _meta: _meta as never }) },
         undefined,

@@ -96,7 +96,7 @@ export class McpServer {
     const { logger } = this.#options;
     return createMcpHandler(
       (context) => {
-        const { course } = context.authInfo?.extra as { course: Course };
+        const course = context.authInfo?.extra?.['course'] as Course;
         const server = new Server({ name: 'holdfast', version }, { capabilities: { tools: {} } });
         server.setRequestHandler('tools/list', async () => {
           const tools = await this.#tools(course.caller);
