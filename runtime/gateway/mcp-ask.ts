@@ -43,7 +43,7 @@ async function streamed(
 ): Promise<Answer> {
   const { scrubber } = options;
   const ref = await reached(options, { ...request, query });
-  const stream = ref.askStream(body as { type: string }, { signal, timeoutMs: query['timeoutMs'] as number });
+  const stream = ref.askStream(body, { signal, timeoutMs: query['timeoutMs'] as number });
   const text = scrubber.textStream();
   for await (const chunk of stream) {
     if (typeof chunk !== 'string') await written(plainJson(scrubber.scrub(chunk)));
