@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ask } from './suites/ask.ts';
 import { boundFetch } from './suites/bound-fetch.ts';
+import { askStream } from './suites/ask-stream.ts';
 import { faults } from './suites/faults.ts';
 import { flood } from './suites/flood.ts';
 import { gateway } from './suites/gateway.ts';
@@ -24,6 +25,7 @@ type Suite = (results: Results, rounds: number) => Promise<void>;
 const suites: Readonly<Record<string, Suite>> = {
   'one-way': oneWay,
   ask,
+  'ask-stream': askStream,
   savina,
   start,
   neighbour,

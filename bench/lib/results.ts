@@ -3,6 +3,7 @@ import { ratio, type Row } from './rounds.ts';
 export type Unit =
   | 'events/s'
   | 'asks/s'
+  | 'chunks/s'
   | 'tasks/s'
   | 'instances/s'
   | 'requests/s'

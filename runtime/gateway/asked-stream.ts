@@ -147,8 +147,7 @@ export class AskedStream {
   given(upTo: number, bytes: number): void {
     this.#given = upTo;
     this.#ahead -= bytes;
-    this.#roomy?.();
-    this.#roomy = undefined;
+    this.#goOn();
   }
 
   /** Drops the oldest event that the client was given; returns whether there was one. */
@@ -198,9 +197,16 @@ export class AskedStream {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#add(event, data);
+    this.#goOn();
     this.#over.resolve();
     this.#room.over();
     if (this.#client === undefined) this.#wait();
+  }
+
+  /** Has the reading of what the agent writes look whether there is room. */
+  #goOn(): void {
+    this.#roomy?.();
+    this.#roomy = undefined;
   }
 
   #add(event: string, data: string): void {

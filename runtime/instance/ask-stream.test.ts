@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createRuntime, type AgentRef, type HoldfastError, type Runtime } from 'holdfast';
-import { fixture, start } from '../fixtures/start.ts';
+import { fixture, start, startTest } from '../fixtures/start.ts';
 
 const LONG = { timeoutMs: 20_000 };
 
@@ -314,5 +314,29 @@ describe('a stream that is cut is no stream that has ended', () => {
     await go(ref);
     expect(await reading).toEqual({ got: numbers(5) });
     expect(await recycled).toMatchObject({ threads: 1, moved: 1 });
+  });
+});
+
+describe.each([
+  ['in process', false],
+  ['on real threads', true],
+])('in the test kit, %s', (_where, threads) => {
+  test('a stream is read, waits for its reader, and is cut with its thread and by a silence of manual time', async () => {
+    const own = await startTest({ agents: { agent: fixture('streaming') } }, { threads });
+    const ref = await own.spawn('agent', { id: 'a' });
+    const whole = ref.askStream({ type: 'stream', n: 300 });
+    expect((await read(whole)).got).toEqual(numbers(300));
+    expect(await whole.result).toEqual({ wrote: 300 });
+    const silent = read(ref.askStream({ type: 'stream', n: 3, paced: true }));
+    await own.settled();
+    await own.clock.advance(59_000);
+    await ref.deliver({ type: 'go' });
+    await own.settled();
+    await own.clock.advance(61_000);
+    expect(await silent).toMatchObject({ got: [0], error: { code: 'ASK_TIMEOUT' } });
+    const cut = read(ref.askStream({ type: 'stream', n: 3, paced: true }));
+    await own.settled();
+    own.faults.killThread('pool');
+    expect(await cut).toMatchObject({ got: [], error: { code: 'THREAD_CRASHED' } });
   });
 });

@@ -201,6 +201,30 @@ describe('a thread that says what is none', () => {
   });
 });
 
+test('a thread that streams more than its reader has room for, or what it may not, fails that stream alone', async () => {
+  const all = await world();
+  const { rogue, good } = all;
+  const codeOf = async (event: { type: string; how: string }): Promise<unknown> => {
+    const stream = rogue.askStream(event, WAIT);
+    return stream.result.catch((error: HoldfastError) => error.code);
+  };
+  expect(await codeOf({ type: 'stream', how: 'flood' })).toBe('STREAM_INTERRUPTED');
+  expect(await codeOf({ type: 'stream', how: 'shared' })).toBe('REPLY_UNCLONABLE');
+  // An ask that reads no stream, and streams of another pool, whatever its tags are.
+  await expect(rogue.ask({ type: 'stream', how: 'one' }, WAIT)).rejects.toMatchObject({
+    code: 'ASK_UNANSWERED',
+  });
+  const reading = good.askStream({ type: 'read' }, WAIT);
+  for (let of = 0; of < 50; of++) rogue.send({ type: 'stream', how: 'one', of });
+  const got: unknown[] = [];
+  for await (const chunk of reading) got.push(chunk);
+  expect(got).toEqual([]);
+  expect(await reading.result).toBe(0);
+  expect(all.warned).toContainEqual(expect.stringContaining('more chunks than their reader has room for'));
+  expect(all.warned).toContainEqual(expect.stringContaining('a chunk for an ask that reads none'));
+  await assertWell(all);
+});
+
 test('a thread tells of its own pool alone: inspectors and telemetry hear nothing from it of others', async () => {
   const metrics = collectMetrics();
   const all = await world();

@@ -1,13 +1,12 @@
 import type { AnyEventObject } from 'xstate';
-import { HoldfastError } from '../base/errors.ts';
 import { isDeadLetterReason } from '../base/dead-letter-reason.ts';
 import type { ResolvedPool } from '../config/resolve.ts';
 import type { Logger } from '../base/logger.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
+import { takeChunks } from './chunk-reports.ts';
 import type { Seat } from './seat.ts';
 import type { Seats } from './seats.ts';
 import { sharedMemoryAdvice, sharesMemory } from '../wire/shared-memory.ts';
-import { bytesIn, measure } from '../mailbox/size.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import type { MessageObserver } from '../mailbox/message-observer.ts';
 import { decodeError } from '../wire/errors.ts';
@@ -22,7 +21,6 @@ import {
   tellsEvent,
 } from '../wire/protocol.ts';
 import {
-  isChunksReport,
   isDoneReport,
   isErrorReport,
   isErrorsWithin,
@@ -90,7 +88,7 @@ export class ThreadReports {
       else if (kind === REPORT.letter) this.#letter(items[i + 2]);
       else if (!NAMES.has(kind)) this.#options.violated('a report of an unknown kind');
       else if (kind === REPORT.chunks || kind === REPORT.chunkWithErrors)
-        this.#chunks(kind, seat, items[i + 2]);
+        takeChunks(items[i + 2], kind === REPORT.chunkWithErrors, seat, this.#options);
       else if (seat?.instance.holds(seat)) {
         if (tellsEvent(kind)) seat.heard += 1;
         this.#safely(kind, seat, items[i + 2]);
@@ -211,36 +209,6 @@ export class ThreadReports {
     if (!isNew || left === undefined || !instance.inbox.invalid(left, at - attachment.acked, issues))
       return this.#options.violated('a malformed report (invalid)', { address: instance.address });
     seat.refused = at + 1;
-  }
-
-  /**
-   * Passes chunks to the reader of their ask; one that cannot be passed fails its stream, which must not have a hole. A
-   * stream that nobody reads any more is ended in the thread.
-   */
-  #chunks(kind: number, seat: Seat | undefined, payload: unknown): void {
-    const { waiting, pool, seats, violated } = this.#options;
-    const what = `a malformed report (${NAMES.get(kind)})`;
-    if (!isChunksReport(payload, kind === REPORT.chunkWithErrors)) return violated(what);
-    if (seat === undefined || !seat.instance.holds(seat)) return;
-    const [tag, told, ...chunks] = payload;
-    if (!waiting.isOf(tag, pool.threadId) || seats.isRetracted(tag)) {
-      if (waiting.ownerOf(tag) === undefined) seat.credit(tag, -1);
-      return;
-    }
-    const reader = waiting.streamOf(tag);
-    const { address } = seat.instance;
-    if (reader === undefined) return violated('a chunk for an ask that reads none', { address });
-    const bytes = measure(chunks, Infinity, pool.sharedMemory);
-    if (bytes === 'shared') {
-      const message = `${address}: a chunk cannot cross: ${sharedMemoryAdvice(pool.threadId)}`;
-      return waiting.reject(tag, new HoldfastError('REPLY_UNCLONABLE', message));
-    }
-    const whole = kind === REPORT.chunks ? chunks : [restoreErrors(chunks[0], chunks[1] as ErrorsWithin)];
-    const wrong = reader.take(seat, whole, told, bytesIn(bytes) ?? Infinity);
-    if (wrong === undefined) return;
-    violated(wrong, { address });
-    const message = `${address}: its thread sent ${wrong}; ask again`;
-    waiting.reject(tag, new HoldfastError('STREAM_INTERRUPTED', message));
   }
 
   #letter(payload: unknown): void {
