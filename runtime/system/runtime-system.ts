@@ -209,7 +209,7 @@ export class RuntimeSystem {
       instanceAt,
       visitAt: (address) => this.#schemas.take(address),
       useSecret: this.#secretAccess.use,
-      callTool: toolAccess(this.#mcp),
+      callTool: toolAccess(this.#mcp, this.messages),
       openStream: this.#secretAccess.stream,
       inspection: this.inspection,
       messages: this.messages,

@@ -4,11 +4,16 @@ import type { McpServers, McpServersOptions, ToolCallRecord } from '../mcp/mcp-s
 import type { Audit } from '../secrets/audit.ts';
 import type { SecretsBroker } from '../secrets/broker.ts';
 import { grantFetch } from '../secrets/grant-fetch.ts';
+import type { MessageTelemetry } from '../telemetry/messages.ts';
 import type { CallTool } from '../threads/tool-calls.ts';
 
 /** The calls of tools that the host makes on behalf of instances; each begins and ends here. */
-export function toolAccess(mcp: Pick<McpServers, 'call'>): CallTool {
-  return (user, request, signal) => mcp.call(user, request, signal);
+export function toolAccess(
+  mcp: Pick<McpServers, 'call'>,
+  messages: Pick<MessageTelemetry, 'toolCall'>,
+): CallTool {
+  return (user, request, signal, headers) =>
+    messages.toolCall({ ...user, tool: request.tool, headers }, () => mcp.call(user, request, signal));
 }
 
 /** Puts calls that have ended into the audit trail. */

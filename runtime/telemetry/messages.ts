@@ -34,9 +34,12 @@ import {
   SYSTEM,
   type AgentAt,
 } from './attributes.ts';
+import { ModelMetrics } from './model-metrics.ts';
+import { inModelSpan } from './model-span.ts';
 import { quietly } from './quietly.ts';
 import { contextOf } from './remote-context.ts';
 import { inSecretSpan, type SecretRequest } from './secret-span.ts';
+import { inToolSpan, type ToolCall } from './tool-span.ts';
 
 /** Milliseconds between two events to one agent whose way is measured when nobody traces them. */
 const PROBE_MS = 10;
@@ -59,13 +62,14 @@ export class MessageTelemetry implements MessageObserver {
   /** By agent: whether the next event to it is measured. No clock is read for the others. */
   readonly #isDue = new Map<string, boolean>();
   #nearest = -Infinity;
+  #models: ModelMetrics | undefined;
   #durations: Record<'operation' | 'process' | 'queue', Histogram> | undefined;
 
   constructor(options: MessageTelemetryOptions) {
     this.#options = options;
   }
 
-  /** Durations go there. */
+  /** Durations go there, and the tokens of models. */
   measure(meter: Meter): void {
     const histogram = (name: string, description: string): Histogram =>
       meter.createHistogram(name, {
@@ -78,6 +82,7 @@ export class MessageTelemetry implements MessageObserver {
       process: histogram('messaging.process.duration', 'Turns of agents, a sample.'),
       queue: histogram('holdfast.queue.delay', 'From sending an event to its turn, a sample.'),
     };
+    this.#models = new ModelMetrics(meter);
   }
 
   begin(agent: string, address: string, operation: Operation): Sending | undefined {
@@ -124,7 +129,13 @@ export class MessageTelemetry implements MessageObserver {
 
   /** Runs what an instance has the host do with a secret. */
   secretUse<T>(request: SecretRequest, run: () => Promise<T>): Promise<T> {
-    return inSecretSpan(request, this.#options, run);
+    const options = { ...this.#options, metrics: this.#models };
+    return inModelSpan(request, options, (parent) => inSecretSpan(request, this.#options, run, parent));
+  }
+
+  /** Runs a call of a tool of an MCP server. */
+  toolCall<T>(call: ToolCall, run: () => Promise<T>): Promise<T> {
+    return inToolSpan(call, this.#options, run);
   }
 
   handled(report: unknown, threadId: string): void {

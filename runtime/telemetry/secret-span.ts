@@ -1,4 +1,12 @@
-import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes } from '@opentelemetry/api';
+import {
+  context,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+} from '@opentelemetry/api';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { Caller } from '../secrets/secret-use.ts';
 import type { SecretUseName } from '../wire/protocol.ts';
@@ -39,16 +47,18 @@ export interface SecretRequest {
 
 /**
  * Runs a request with a secret, or a capability, in a span of its own. Of the request it tells method, host and status, and
- * those only as the grants of the agent have them: a path or a query may be a secret, and a thread may ask for anything.
+ * those only as the grants of the agent have them: a path or a query may be a secret, and a thread may ask for anything. It
+ * is below `parent`, or the trace of the request.
  */
 export async function inSecretSpan<T>(
   request: SecretRequest,
   options: SecretSpanOptions,
   run: () => Promise<T>,
+  parent?: Context,
 ): Promise<T> {
   const isTold = isRequest(request.use) || request.use === 'capability';
   if (!isTold || registered()?.trace === undefined) return run();
-  const begun = quietly(() => begin(request, options));
+  const begun = quietly(() => begin(request, options, parent));
   if (begun === undefined) return run();
   const { span, within } = begun;
   try {
@@ -70,12 +80,16 @@ export async function inSecretSpan<T>(
   }
 }
 
-function begin(request: SecretRequest, { version, agentAt, scrubText }: SecretSpanOptions) {
+function begin(
+  request: SecretRequest,
+  { version, agentAt, scrubText }: SecretSpanOptions,
+  above: Context | undefined,
+) {
   const { caller, headers } = request;
   const { name, attributes } = isRequest(request.use)
     ? ofFetch(request, agentAt)
     : ofCapability(request, agentAt);
-  const parent = (headers && contextOf(headers)) ?? ROOT_CONTEXT;
+  const parent = above ?? (headers && contextOf(headers)) ?? ROOT_CONTEXT;
   const span = trace.getTracer(SCOPE, version).startSpan(
     name,
     {
