@@ -166,11 +166,14 @@ test.each([
   ['old', 'old', old],
 ] as const)(
   'a call that nobody waits for is cancelled at the service (%s)',
-  async (_which, server, { noted }) => {
+  async (_which, server, service) => {
+    const { noted } = service;
     const waiting = call('wait', { name: 'long' }, server).catch(() => {});
     await expect.poll(() => noted, { timeout: 10_000 }).toEqual(['began long']);
     all.ref.send({ type: 'leave' });
     await expect.poll(() => noted, { timeout: 10_000 }).toEqual(['began long', 'cancelled long']);
+    // Nothing waits for its answer any more.
+    await expect.poll(() => service.open, { timeout: 10_000 }).toBe(0);
     void waiting;
   },
 );

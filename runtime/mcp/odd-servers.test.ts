@@ -22,6 +22,7 @@ const all = await world(
     closes: odd('closes'),
     other: odd('other', { timeoutMs: 1500 }),
     slow: program('stdio-server', { timeoutMs: 2500 }),
+    long: program('stdio-server'),
     rated: odd('plain', { rate: '2/h' }),
   },
   { supervision: { backoff: { minMs: 1, maxMs: 1, factor: 1, jitter: 0 } } },
@@ -102,18 +103,18 @@ describe('a call is cancelled at the server', () => {
   });
 
   test('when its instance fails', async () => {
-    const waiting = call('wait', { name: 'failure' }, 'slow').catch(() => {});
+    const waiting = call('wait', { name: 'failure' }, 'long').catch(() => {});
     await logged('began failure');
     all.ref.send({ type: 'throw' });
-    expect(await logged('cancelled failure')).toMatchObject({ fields: { mcp: 'slow' } });
+    expect(await logged('cancelled failure')).toMatchObject({ fields: { mcp: 'long' } });
     await waiting;
   });
 
   test('when its thread is killed', async () => {
-    const waiting = call('wait', { name: 'kill' }, 'slow').catch(() => {});
+    const waiting = call('wait', { name: 'kill' }, 'long').catch(() => {});
     await logged('began kill');
     all.ref.send({ type: 'exit' });
-    expect(await logged('cancelled kill')).toMatchObject({ fields: { mcp: 'slow' } });
+    expect(await logged('cancelled kill')).toMatchObject({ fields: { mcp: 'long' } });
     await waiting;
   });
 });
