@@ -53,7 +53,7 @@ export const grantSchema = z
     mode: z
       .enum(['inject', 'capability', 'reveal'])
       .describe(
-        'How the secret is used. inject: the host puts it into a header of the requests of secretFetch; capability: ' +
+        'How the secret is used. inject: the host puts it into a header of the requests of secretFetch and boundFetch; capability: ' +
           'functions of the host use it; reveal: the agent gets the value itself.',
       ),
     required: flag()
