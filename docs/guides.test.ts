@@ -46,7 +46,7 @@ test.for(pages)('the example of %s prints what the page says', async (page) => {
 
 test('the code of the guides type-checks, and there is no other', async () => {
   const found: string[] = [];
-  for (const page of [...pages, 'aws.md', 'client.md']) {
+  for (const page of [...pages, 'aws.md', 'client.md', 'models.md', 'frameworks.md']) {
     const files = filesOf(page).filter(([name]) => name.endsWith('.ts'));
     const all = blocks(readFileSync(join(root, 'docs', page), 'utf8'));
     expect([page, all.filter(([info]) => info.startsWith('ts')).length]).toEqual([page, files.length]);
