@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { startSecretsManagerEmulator } from '../providers/emulator/secrets-manager-emulator.ts';
-import { blocks, exampleFolder } from './examples.fixture.ts';
+import { blocks, exampleFolder, filesOfReadme } from './examples.fixture.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -25,8 +25,12 @@ function outputOf(page: string): string | undefined {
 
 /** The example of a page in a folder of its own. */
 async function example(page: string): Promise<string> {
+  return written(filesOf(page));
+}
+
+async function written(files: readonly (readonly [name: string, text: string])[]): Promise<string> {
   const folder = await exampleFolder();
-  for (const [name, text] of filesOf(page)) {
+  for (const [name, text] of files) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), text);
   }
@@ -44,8 +48,10 @@ test.for(pages)('the example of %s prints what the page says', async (page) => {
   expect(stdout).toBe(outputOf(page));
 });
 
-test('the code of the guides type-checks, and there is no other', async () => {
-  const found: string[] = [];
+test('the code of the guides and the README type-checks, and the guides have no other', async () => {
+  const readme = filesOfReadme(readFileSync(join(root, 'README.md'), 'utf8'));
+  const ofReadme = await written(readme);
+  const found = readme.map(([name]) => join(ofReadme, name));
   for (const page of [...pages, 'aws.md', 'client.md', 'models.md', 'frameworks.md']) {
     const files = filesOf(page).filter(([name]) => name.endsWith('.ts'));
     const all = blocks(readFileSync(join(root, 'docs', page), 'utf8'));
