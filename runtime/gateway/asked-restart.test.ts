@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { gateway } from './fixtures/gateway.ts';
+import { ServiceProcess } from './service-process.ts';
 
 const module = fileURLToPath(new URL('../fixtures/streaming.ts', import.meta.url));
 const agents = { streaming: { type: 'thread-bound', threadId: 'pool', maxThreads: 2, module } };
@@ -62,7 +63,12 @@ function going(call: (method: string, path: string, body: object) => Promise<unk
 test('a restart lets agents end what they write to clients, and serves everybody meanwhile', async () => {
   const { front, call, read } = await opened();
   const client = await read(`${AT}/ask`, { type: 'stream', n: 20, paced: true });
+  const orders = vi.spyOn(ServiceProcess.prototype, 'ask');
+  onTestFinished(() => orders.mockRestore());
   const restarted = front.restart();
+  // The next process is prepared, and the one that serves is about to leave.
+  const last = (): string | undefined => orders.mock.calls.at(-1)?.[0].type;
+  await expect.poll(last, { timeout: 30_000 }).toMatch(/finish|hand-over/);
   const stop = going(call);
   const told = await client.until(21);
   expect(told.map(({ id }) => id)).toEqual(Array.from({ length: 21 }, (_, i) => i + 1));
@@ -90,4 +96,23 @@ test('a stream that is longer than a restart waits is cut with an error that say
   expect(await again.until(2)).toEqual(told.slice(1));
   const anew = await read(`${AT}/ask`, { type: 'stream', n: 3 });
   expect((await anew.until(9)).map(({ event }) => event)).toEqual(['chunk', 'chunk', 'chunk', 'end']);
+});
+
+test('a client whose connections are cut at any chunk has all of it, once and in order', async () => {
+  const { call, read } = await opened();
+  const first = await read(`${AT}/ask`, { type: 'stream', n: 40, paced: true });
+  const stop = going(call);
+  const got = await first.until(1);
+  await first.close();
+  for (let cut = 1; got.at(-1)?.event !== 'end'; cut = (cut % 5) + 1) {
+    const client = await read(first.location, undefined, got.at(-1)?.id);
+    expect(client.status).toBe(200);
+    got.push(...(await client.until(cut)));
+    await client.close();
+  }
+  await stop();
+  expect(got.map(({ id, data }) => (id === 41 ? id : [id, data]))).toEqual([
+    ...Array.from({ length: 40 }, (_, i) => [i + 1, i]),
+    41,
+  ]);
 });

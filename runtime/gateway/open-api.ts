@@ -49,6 +49,19 @@ const failed = {
   content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
 };
 
+const location = {
+  description: 'Of an event stream: the path at which a client goes on with it, after Last-Event-ID.',
+  schema: { type: 'string' },
+};
+
+const answerEvents = {
+  schema: {
+    type: 'string',
+    description:
+      'Events with ids from 1: "chunk" with JSON that the agent wrote, and at last "end" with {"reply"}, or "error" with {"code", "message", "retryable"}.',
+  },
+};
+
 function operation({
   operationId,
   summary,
@@ -78,7 +91,16 @@ function operation({
     schema: { type: 'string', minLength: 1, maxLength: 255 },
   };
   const type = rest.isStream === true ? 'text/event-stream' : 'application/json';
-  const streamed = rest.isStreamed === true ? { 'text/event-stream': {} } : {};
+  const place = {
+    name: 'Last-Event-ID',
+    in: 'header',
+    required: false,
+    description: 'The id of the last event that was received: what follows it comes.',
+    schema: { type: 'string' },
+  };
+  const isResumed = rest.isStream === true || rest.isStreamed === true;
+  const streamed = rest.isStreamed === true ? { 'text/event-stream': answerEvents } : {};
+  const headers = rest.isStreamed === true ? { headers: { 'Content-Location': location } } : {};
   const content =
     answer === undefined && rest.isStream !== true
       ? {}
@@ -87,10 +109,15 @@ function operation({
     operationId,
     summary,
     description: `Needs a token that allows "${scope}".`,
-    parameters: [...inPath, ...inQuery, ...(rest.isIdempotent === true ? [key] : [])],
+    parameters: [
+      ...inPath,
+      ...inQuery,
+      ...(rest.isIdempotent === true ? [key] : []),
+      ...(isResumed ? [place] : []),
+    ],
     ...(body && { requestBody: requestBody(body) }),
     responses: {
-      [status]: { description: summary, ...content },
+      [status]: { description: summary, ...headers, ...content },
       default: failed,
     },
   };

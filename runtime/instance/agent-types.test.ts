@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, expectTypeOf, onTestFinished, test } from 'vitest';
-import { createRuntime, type AgentRef, type ConfigOf, type Runtime, type RuntimeConfig } from 'holdfast';
+import {
+  createRuntime,
+  type AgentRef,
+  type AskStream,
+  type ConfigOf,
+  type Runtime,
+  type RuntimeConfig,
+} from 'holdfast';
 import { createTestRuntime } from 'holdfast/testing';
 import type counter from '../fixtures/counter.ts';
 import type * as counterModule from '../fixtures/counter.ts';
@@ -36,6 +43,9 @@ test('a config file has the types of the agents that createRuntime is told', asy
   const n = await ref.ask({ type: 'read' });
   expectTypeOf(n).toEqualTypeOf<number>();
   expect(n).toBe(3);
+  const stream = ref.askStream({ type: 'read' });
+  expectTypeOf(stream).toEqualTypeOf<AskStream<unknown, number>>();
+  expect(await stream.result).toBe(3);
   expectTypeOf((await ref.snapshot()).context.n).toEqualTypeOf<number>();
 });
 

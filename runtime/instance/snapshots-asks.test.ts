@@ -39,3 +39,19 @@ test('an event whose time is up is one dead letter, also when its thread ends be
     ['exit', 'poison'],
   ]);
 });
+
+test('a stream that has begun is cut, and not read twice, when the failure of a later event takes its own back', async () => {
+  const runtime = await start({ agents: { ledger: keeping(1) } });
+  const ref = await runtime.spawn('ledger', { id: 'a' });
+  for (const end of ['fail', 'exit']) {
+    const got: unknown[] = [];
+    const stream = ref.askStream({ type: 'write' });
+    ref.send({ type: end });
+    const reading = async (): Promise<void> => {
+      for await (const chunk of stream) got.push(chunk);
+    };
+    await expect(reading()).rejects.toThrow(end === 'fail' ? 'failed on purpose' : 'exit');
+    expect(got).toEqual(['first']);
+    await expect(stream.result).rejects.toThrow();
+  }
+});
