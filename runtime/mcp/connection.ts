@@ -120,8 +120,8 @@ export class Connection {
    */
   forgotten(client: Client, error: unknown): boolean {
     if (client.getProtocolEra() !== 'legacy' || !isUnknownSession(error)) return false;
+    // It is not closed: its other calls are told the same.
     if (this.#live?.client === client) this.#live = undefined;
-    void client.close().catch(() => {});
     return true;
   }
 
@@ -146,6 +146,7 @@ export class Connection {
     const { server, clock, failed } = this.#options;
     const { signal } = this.#stopping;
     try {
+      signal.throwIfAborted();
       await wait(clock, this.#notBefore - clock.now(), signal);
       this.#opened += 1;
       const live = await this.#connect().catch((error: unknown) => {
@@ -160,6 +161,8 @@ export class Connection {
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const why = ownWithin(error) ?? mcpFailed(server, `could not be reached: ${firstLine(error)}`);
+      // Another version of it may speak another protocol.
+      this.#legacy = false;
       this.#pause();
       failed(why);
       throw why;
@@ -169,7 +172,7 @@ export class Connection {
   }
 
   async #connect(): Promise<Live> {
-    const { clock, startTimeoutMs, open } = this.#options;
+    const { clock, startTimeoutMs, listMs, open } = this.#options;
     const { Client } = await import('@modelcontextprotocol/client');
     const { transport, reason } = await open();
     const probe = { timeoutMs: Math.ceil(startTimeoutMs * PROBE) };
@@ -179,7 +182,10 @@ export class Connection {
         capabilities: {},
         versionNegotiation: { mode: 'auto', probe },
         inputRequired: { autoFulfill: false },
-        listChanged: { tools: { autoRefresh: false, onChanged: () => this.#changed(client) } },
+        // A service would have to keep a line open to tell that.
+        ...(listMs === undefined && {
+          listChanged: { tools: { autoRefresh: false, onChanged: () => this.#changed(client) } },
+        }),
       },
     );
     client.onclose = () => this.#closed(client, reason() ?? 'the connection was closed');

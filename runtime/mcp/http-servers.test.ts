@@ -51,6 +51,7 @@ describe('an agent in a thread calls a tool of a service', () => {
   test.each(['plain', 'keyed'])('of the current protocol (%s)', async (server) => {
     expect(text(await call('echo', { say: 'hello' }, server))).toBe('hello');
     expect(await call('add', { a: 1, b: 2 }, server)).toEqual({ output: { sum: 3 } });
+    expect(modern.received.map(({ headers }) => headers['mcp-method'])).not.toContain('subscriptions/listen');
     const sent = new Set(modern.received.map(({ headers }) => headers.authorization));
     expect([...sent]).toEqual([server === 'plain' ? undefined : `Bearer ${canary}`]);
     expect(audited.filter(({ mode }) => mode === 'tool')).toMatchObject([
@@ -63,7 +64,8 @@ describe('an agent in a thread calls a tool of a service', () => {
     expect(text(await call('echo', { say: 'one' }, 'old'))).toBe('one');
     for (const status of [404, 400]) {
       old.forget(status);
-      expect(text(await call('echo', { say: 'two' }, 'old'))).toBe('two');
+      const both = await Promise.all(['two', 'three'].map((say) => call('echo', { say }, 'old')));
+      expect(both).toEqual(['two', 'three'].map((say) => ({ output: [{ type: 'text', text: say }] })));
     }
     // No line is left open while nobody calls.
     expect(old.received.map(({ method }) => method)).not.toContain('GET');

@@ -64,8 +64,8 @@ export interface McpServersOptions {
   /** Takes the values of secrets out of what servers say. */
   readonly scrub: <T>(found: T) => T;
   /**
-   * A fetch with the secret of a grant of the agent, by the rules of that, on behalf of all its instances. Called at the
-   * first connection.
+   * A fetch with the secret of a grant of the agent, by the rules of that, on behalf of all its instances. Called once,
+   * at the first connection.
    */
   readonly fetchWith: (agent: string, server: string, label: string) => HostFetch;
   /** Called when a call has ended, or was refused. */
@@ -111,6 +111,7 @@ export class McpServers {
   #server(agent: string, config: ResolvedMcpServer): Server {
     const { clock, logger, fetchWith } = this.#options;
     const { name: server, at, startTimeoutMs, maxConcurrent } = config;
+    let send: HostFetch | undefined;
     const connection = new Connection({
       server,
       clock,
@@ -118,7 +119,7 @@ export class McpServers {
       ...('url' in at && { listMs: LIST_MS }),
       open: () => {
         if (!('url' in at)) return openStdio(agent, at, config, { clock, logger });
-        const send = at.secret === undefined ? plainFetch : fetchWith(agent, server, at.secret);
+        send ??= at.secret === undefined ? plainFetch : fetchWith(agent, server, at.secret);
         return openHttp(at, config, send);
       },
       failed: (error) =>
