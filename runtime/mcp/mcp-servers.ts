@@ -123,7 +123,7 @@ export class McpServers {
         return openHttp(at, config, send);
       },
       failed: (error) =>
-        logger.warn({ agent, server, error }, 'an MCP server failed; the next call tries it again'),
+        logger.warn({ agent, mcp: server, error }, 'an MCP server failed; the next call tries it again'),
     });
     return { agent, config, connection, turns: new Turns(maxConcurrent, WAITING_BYTES) };
   }

@@ -17,7 +17,7 @@ export async function openStdio(
     program,
     maxResultBytes,
     started(process) {
-      logger.debug({ agent, server, pid: process.pid }, 'an MCP server was started');
+      logger.debug({ agent, mcp: server, pid: process.pid }, 'an MCP server was started');
       tellLines(process.stderr, { clock, tell: (line) => logger.info({ agent, mcp: server }, line) });
       void process.ended.then((ended) => void (how = ended));
     },
