@@ -3,6 +3,7 @@ import { encodings } from '../../runtime/secrets/scrub/encodings.ts';
 import { createScrubber, type Scrubber } from '../../runtime/secrets/scrub/scrubber.ts';
 import { rowNamed, type Results } from '../lib/results.ts';
 import { measure, ratio, type Variant } from '../lib/rounds.ts';
+import { scrubStream } from './scrub-stream.ts';
 
 const MOST = 500;
 const SECRETS = [0, 10, 100, MOST];
@@ -54,6 +55,7 @@ export async function scrubber(results: Results, rounds: number): Promise<void> 
     }
     ours.close();
   }
+  await scrubStream(results, rounds);
 }
 
 /** Microseconds for a KB; also shows that what is looked for would be found. */

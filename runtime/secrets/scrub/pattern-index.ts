@@ -162,7 +162,9 @@ export class PatternIndex {
       if (step === 0) {
         let hash = 0;
         for (let at = start; at < start + SHORTEST; at += 1) hash = mixed(hash, bytes[at] as number);
-        if ((this.#heads[this.#bucket(hash)] as number) >= 0) return true;
+        let number = this.#heads[this.#bucket(hash)] as number;
+        while (number >= 0 && this.#hashes[number] !== hash) number = this.#next[number] as number;
+        if (number >= 0) return true;
       }
       start += step === 0 ? 1 : step;
     }

@@ -65,7 +65,11 @@ const piece = fc.record({
   cut: fc.oneof({ weight: 3, arbitrary: fc.constant([0, 0]) }, fc.tuple(fc.nat(), fc.nat())),
   beside: fc.oneof(few, fc.string({ maxLength: 12 }), fc.constantFrom('', '\n', '","', '\\', '%', "'")),
 });
-const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 60 });
+const size = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 1, max: 40 }) },
+  fc.integer({ min: 500, max: 1500 }),
+);
+const sizes = fc.array(size, { minLength: 1, maxLength: 60 });
 const text = fc
   .tuple(fc.array(value, { minLength: 1, maxLength: 3 }), fc.array(piece, { maxLength: 8 }))
   .map(([values, pieces]) => {

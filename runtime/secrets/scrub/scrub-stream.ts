@@ -38,18 +38,46 @@ export function textStream(patterns: Patterns): ScrubStream<string> {
 /** The stream of bytes. Each is a unit, so that characters may be cut and texts may have any encoding. */
 export function byteStream(patterns: Patterns): ScrubStream<Uint8Array> {
   const text = new StreamedText(patterns);
+  const pushed = (bytes: Buffer): Uint8Array => {
+    const passing = text.calm(bytes) ?? text.passing(bytes.toString('latin1'));
+    if (passing === undefined) return bytesOf(text.take(bytes.toString('latin1')));
+    return passing === bytes.length ? bytes : bytes.subarray(0, passing);
+  };
   return {
     push(chunk) {
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      const passing = text.calm(bytes) ?? text.passing(bytes.toString('latin1'));
-      if (passing === undefined) return bytesOf(text.take(bytes.toString('latin1')));
-      return passing === chunk.byteLength ? chunk : chunk.subarray(0, passing);
+      const bytes = Buffer.isBuffer(chunk)
+        ? chunk
+        : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      if (!text.isHolding || bytes.length <= PIECE) {
+        const shown = pushed(bytes);
+        return shown === bytes ? chunk : shown;
+      }
+      // What is held joins the beginning alone, so that the rest can go on without a look at its text.
+      const parts: Uint8Array[] = [];
+      let at = 0;
+      for (; text.isHolding && at < bytes.length; at += PIECE)
+        parts.push(pushed(bytes.subarray(at, at + PIECE)));
+      if (at < bytes.length) parts.push(pushed(bytes.subarray(at)));
+      return joined(parts);
     },
     end: () => bytesOf(text.end()),
     get held() {
       return text.held;
     },
   };
+}
+
+/** The bytes of a chunk that are looked at with what is held. */
+const PIECE = 512;
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
+  return bytes;
 }
 
 /** Memory of their own, because they may be moved to a thread. */
@@ -63,6 +91,8 @@ function bytesOf(units: string): Uint8Array {
 const MUCH = 4096;
 /** The part of what is held that has to have come before it is searched again. */
 const ENOUGH = 1 / 16;
+/** The characters, at the end of a chunk, in which a doubled quote is looked for. */
+const DOUBLED = 8;
 /** The most units that are held back, for each unit of the longest form of a value: escapes take several. */
 const MOST_FOR_UNIT = 8;
 
@@ -82,6 +112,11 @@ class StreamedText {
     this.#patterns = patterns;
   }
 
+  /** Whether something is kept that what comes is to be read with. */
+  get isHolding(): boolean {
+    return this.#kept !== '';
+  }
+
   get held(): number {
     return this.#kept.length - this.#gone + this.#waiting.length;
   }
@@ -96,9 +131,16 @@ class StreamedText {
     if (patterns === undefined) return chunk.length;
     if (mayBeEscaped(chunk, patterns) || mayHaveLists(chunk) || patterns.mayFind(chunk)) return undefined;
     const end = chunk.toString('latin1', Math.max(0, chunk.length - patterns.longest));
-    if (cutList(end, patterns) !== undefined) return undefined;
-    this.#kept = end.slice(patterns.partial(end));
-    return chunk.length - this.#kept.length;
+    // A doubled quote may be of a list that has just begun.
+    if (end.includes('""', end.length - DOUBLED)) return undefined;
+    const list = cutList(end, patterns);
+    const limit = Math.min(patterns.partial(end), list?.at ?? end.length);
+    const from = Math.min(limit, list?.from ?? end.length);
+    if (from === 0 && end.length < chunk.length) return undefined;
+    this.#kept = end.slice(from);
+    this.#gone = limit - from;
+    this.#done = this.#gone;
+    return chunk.length - end.length + limit;
   }
 
   /** The units of `chunk` that go on as they are, when no more than an end of it has to be held back. */
