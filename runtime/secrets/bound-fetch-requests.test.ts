@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -134,6 +134,8 @@ describe('a request', () => {
       createHash('sha256').update(Buffer.alloc(9_000_000, byte)).digest('hex');
     expect(await use('large')).toMatchObject({ text: hashOf(120) });
     expect(await use('large', { init: {} })).toMatchObject({ text: hashOf(0) });
+    expect(await use('large', { init: { method: 'form' } })).toMatchObject({ status: 200 });
+    expect(Number(seen.pop()?.headers['content-length'])).toBeGreaterThan(9_000_000);
     expect(seen.map(({ headers }) => [headers['content-length'], headers['transfer-encoding']])).toEqual([
       [undefined, 'chunked'],
       ['9000000', undefined],
@@ -245,6 +247,17 @@ describe('an answer', () => {
       again: ['mine', text],
     });
     expect(await use('byob')).toBe(text);
+  });
+
+  test('that is larger than what may be on its way at one time comes whole', async () => {
+    const bytes = randomBytes(5_000_000);
+    answer = (_, response) => void response.end(bytes);
+    expect(await use('hash')).toBe(createHash('sha256').update(bytes).digest('hex'));
+    await expect.poll(() => audited).toHaveLength(2);
+    expect(audited[1]).toMatchObject({ outcome: 'ok', bytes: 5_000_000 });
+    answer = (_, response) =>
+      void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(bytes));
+    expect(await use('hash')).toBe(createHash('sha256').update(bytes).digest('hex'));
   });
 
   test('has neither cookies nor the key in its status and headers', async () => {

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AgentConfig, AgentRef, AuditRecord, Grant } from 'holdfast';
 import type { Outcome } from '../fixtures/bound-user.ts';
-import { fixture, nextEvent, start } from '../fixtures/start.ts';
+import { fixture, nextEvent, start, startTest } from '../fixtures/start.ts';
 import { createMemoryProvider } from './fixtures/memory-provider.ts';
 
 const canary = 'CANARY-41f0-key-of-a-model';
@@ -257,4 +257,24 @@ test('a service that is killed is an error to all who read, after what they have
       cause: { code: 'FETCH_FAILED' },
     });
   }
+});
+
+test('the test kit has it, too, with threads that run in the process', async () => {
+  const model = await startModel();
+  const provider = createMemoryProvider();
+  provider.set('prod/key', 'v1', canary);
+  const key: Grant = { ref: 'prod/key', mode: 'inject', hosts: [model.origin], methods: ['GET', 'POST'] };
+  const runtime = await startTest(
+    {
+      externalSecrets: { provider: 'memory' },
+      agents: { user: fixture('bound-user', { secrets: { key } }) },
+    },
+    { providers: [provider] },
+  );
+  const user = await runtime.spawn('user', { id: 'a' });
+  const [first, over] = [next(user, 'chunk'), next(user, 'over')];
+  user.send({ type: 'go', url: model.url });
+  expect(await first).toMatchObject({ text: 'data: begun\n\n' });
+  model.open[0]?.end(canary);
+  expect((await over).text).toBe('data: begun\n\n<redacted:secret>');
 });

@@ -3,6 +3,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { SecretHandle } from '../secrets/secret-handle.ts';
 import { described, tooManyRequests } from './bound-response.ts';
 import { fetchError } from './fetch-error.ts';
+import { formBody } from './form-body.ts';
 import { readAhead } from './request-body.ts';
 import { aLabel } from './secret-logic.ts';
 import { threadState, type HostBridge } from './thread-state.ts';
@@ -52,14 +53,19 @@ export function boundFetch(label: string | SecretHandle, options: BoundFetchOpti
   const maker = state.current;
   if (maker === undefined) state.isBound = true;
   const bound = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const request = new Request(input, { ...init, signal: null });
+    const given = init?.body instanceof FormData ? formBody(init.body) : init?.body;
+    const request = new Request(input, {
+      ...init,
+      ...(given !== undefined && { body: given }),
+      signal: null,
+    });
     const signal = init?.signal === undefined && input instanceof Request ? input.signal : init?.signal;
     signal?.throwIfAborted();
     if (request.integrity !== '') throw new TypeError('boundFetch checks no `integrity`; leave it out.');
     const bridge = maker ?? caller();
     const { method, url, redirect } = request;
     const body = request.body === null ? undefined : await readAhead(request.body);
-    const length = body !== undefined && 'rest' in body ? lengthOf(init?.body, request) : undefined;
+    const length = body !== undefined && 'rest' in body ? lengthOf(given, request) : undefined;
     const headers = headersOf(request);
     const asked = { label, url, method, headers, redirect, length, idleTimeoutMs };
     try {
