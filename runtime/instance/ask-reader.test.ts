@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeClock } from '../mailbox/fixtures/fake-clock.ts';
 import { WINDOW_BYTES, WINDOW_CHUNKS } from '../mailbox/stream-window.ts';
@@ -75,6 +77,29 @@ describe('the deadline of a stream', () => {
     expect(await iterator.next()).toMatchObject({ value: 2 });
     await expect(iterator.next()).rejects.toThrow('silent');
     expect(await iterator.next()).toMatchObject({ done: true });
+  });
+});
+
+describe('an iterator that was let go of', () => {
+  test('holds nothing back: the deadline runs again, and the reply comes if there is room for all before it', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const [silent, whole] = [opened(), opened()];
+    for (const { reader } of [silent, whole]) {
+      reader.take(seat, [1, 2], 16, 16);
+      await reader.iterator().next();
+    }
+    const isSilent = async (): Promise<boolean> => {
+      collect();
+      await new Promise(setImmediate);
+      whole.reader.take(seat, [3], 8, 8);
+      clock.pass(10);
+      return waiting.streamOf(silent.tag()) === undefined;
+    };
+    await expect.poll(isSilent, { timeout: 10_000 }).toBe(true);
+    await expect(silent.result).rejects.toThrow('silent');
+    whole.end();
+    expect(await whole.result).toBe('the reply');
   });
 });
 

@@ -43,8 +43,11 @@ export interface AskReaderOptions {
   readonly signal: AbortSignal | undefined;
 }
 
+/** An iterator that was let go of holds nothing back any more: then the deadline of its stream runs again. */
+const dropped = new FinalizationRegistry<AskReader>((reader) => reader.dropped());
+
 /** Reads what comes before the answer of an ask: keeps what came, in order and bounded, and says how much was taken. */
-export class AskReader implements AnswerStream, AsyncIterator<unknown, undefined> {
+export class AskReader implements AnswerStream {
   readonly #options: AskReaderOptions;
   #tag: Tag = 0;
   #seat: StreamSeat | undefined;
@@ -56,7 +59,9 @@ export class AskReader implements AnswerStream, AsyncIterator<unknown, undefined
   #taken = 0;
   #takenBytes = 0;
   #begun = false;
-  #iterated = false;
+  /** There was an iterator, and there is one. */
+  #wasIterated = false;
+  #isIterated = false;
   #held = false;
   readonly #readings: Reading[] = [];
   #over: { readonly reason?: unknown } | undefined;
@@ -79,14 +84,24 @@ export class AskReader implements AnswerStream, AsyncIterator<unknown, undefined
 
   /** Its one iterator. */
   iterator(): AsyncIterator<unknown, undefined> {
-    if (this.#iterated)
+    if (this.#wasIterated)
       throw new HoldfastError(
         'OPTION_INVALID',
         'ref.askStream(): the stream is iterated over already, and what was read is not kept; ask again',
       );
-    this.#iterated = true;
+    this.#wasIterated = true;
+    this.#isIterated = true;
     if (this.#kept > 0) this.#hold();
-    return this;
+    const iterator = { next: () => this.#step(), return: () => this.#stop() };
+    dropped.register(iterator, this);
+    return iterator;
+  }
+
+  /** Nobody has its iterator any more. */
+  dropped(): void {
+    this.#isIterated = false;
+    this.#held = false;
+    if (this.#over === undefined) this.#options.waiting.touch(this.#tag);
   }
 
   // --- from its thread ------------------------------------------------------------------------------------
@@ -114,14 +129,14 @@ export class AskReader implements AnswerStream, AsyncIterator<unknown, undefined
     this.#groups.push({ chunks, at: 0, told, bytes });
     while (this.#readings.length > 0 && this.#kept > 0)
       this.#readings.shift()?.resolve({ done: false, value: this.#next() });
-    if (this.#kept > 0 && this.#iterated) this.#hold();
+    if (this.#kept > 0 && this.#isIterated) this.#hold();
     else this.#options.waiting.touch(this.#tag);
     return undefined;
   }
 
   // --- to its reader --------------------------------------------------------------------------------------
 
-  next(): Promise<Step> {
+  #step(): Promise<Step> {
     if (this.#kept > 0) return Promise.resolve({ done: false, value: this.#next() });
     if (this.#over !== undefined) return this.#last(this.#over);
     if (this.#held) {
@@ -134,7 +149,7 @@ export class AskReader implements AnswerStream, AsyncIterator<unknown, undefined
   }
 
   /** The reader stops: what the agent does for it is to end as well. */
-  return(): Promise<Step> {
+  #stop(): Promise<Step> {
     this.#groups = [];
     this.#kept = 0;
     if (this.#over === undefined) {
