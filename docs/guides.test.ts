@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { startSecretsManagerEmulator } from '../providers/emulator/secrets-manager-emulator.ts';
+import { projectFiles, templateNames } from '../runtime/cli/templates.ts';
 import { blocks, exampleFolder, filesOfReadme } from './examples.fixture.ts';
 
 const run = promisify(execFile);
@@ -48,10 +49,15 @@ test.for(pages)('the example of %s prints what the page says', async (page) => {
   expect(stdout).toBe(outputOf(page));
 });
 
-test('the code of the guides and the README type-checks, and the guides have no other', async () => {
+test('the code of the guides, of the README and of new projects type-checks, and the guides have no other', async () => {
+  const found: string[] = [];
   const readme = filesOfReadme(readFileSync(join(root, 'README.md'), 'utf8'));
-  const ofReadme = await written(readme);
-  const found = readme.map(([name]) => join(ofReadme, name));
+  const projects = templateNames.map((template) => Array.from(projectFiles('desk', '*', template)));
+  for (const project of [readme, ...projects]) {
+    const files = project.filter(([name]) => name.endsWith('.ts'));
+    const folder = await written(files);
+    found.push(...files.map(([name]) => join(folder, name)));
+  }
   for (const page of [...pages, 'aws.md', 'client.md', 'models.md', 'frameworks.md']) {
     const files = filesOf(page).filter(([name]) => name.endsWith('.ts'));
     const all = blocks(readFileSync(join(root, 'docs', page), 'utf8'));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseSync } from 'rolldown/utils';
 import { lostLinks } from './lost-links.ts';
-import { newProject } from './new-project.ts';
+import { newModelProject, newProject } from './new-project.ts';
 import { folder, nodeIn, npm, pack, readManifest, root, temporary, writeApp } from './place.ts';
 import { upgrade } from './upgrade.ts';
 
@@ -157,6 +157,10 @@ try {
     deepEqual(json('doctor', '--json', '--config', 'fresh/openclaw.json')['ok'], true);
   });
   check('a new project is installed as the command says, runs, and passes its own check', newProject);
+  check(
+    'a new project for a model is installed as the command says, and passes its own check',
+    newModelProject,
+  );
   check('the upgrade of the owner’s document: version, backup, package, new sections, restart', upgrade);
   check('the page of the inspector, with all its files', () => {
     const served = JSON.parse(node('page.ts')) as Record<string, number>;

@@ -15,15 +15,26 @@ const slips = [
   ],
 ] as const;
 
-/** Types the steps that `init` prints, has the project checked strictly, and sees a slip of each kind found. */
-export function newProject(): void {
-  const told = npm(folder, 'exec', '--no', '--', 'holdfast', 'init', 'newcomer', '--json');
+/** A project that `init` has written and whose steps were typed, but for the start. */
+function installed(name: string, ...more: string[]): string {
+  const told = npm(folder, 'exec', '--no', '--', 'holdfast', 'init', name, '--json', ...more);
   const { folder: app, next } = JSON.parse(told) as { folder: string; next: string[] };
   for (const step of next.filter((step) => !step.startsWith('cd ') && step !== 'npm start')) {
     const [command, ...args] = step.split(' ');
     deepEqual(command, 'npm');
     npm(app, ...args, '--silent', ...(args[0] === 'install' ? ['--no-audit', '--no-fund'] : []));
   }
+  return app;
+}
+
+/** A project for a model passes its own check, with the packages that its ranges bring today. */
+export function newModelProject(): void {
+  npm(installed('modeller', '--template', 'llm'), 'run', '--silent', 'check');
+}
+
+/** Types the steps that `init` prints, has the project checked strictly, and sees a slip of each kind found. */
+export function newProject(): void {
+  const app = installed('newcomer');
   deepEqual(npm(app, 'start', '--silent').split('\n')[0], 'Hello Ada, you are number 1 at greeter/front');
   npm(app, 'run', '--silent', 'check');
   // Our own declarations too, with the compiler that this package is built with.

@@ -5,6 +5,8 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
+import { exampleFolder } from '../../docs/examples.fixture.ts';
+import { startModelServer } from '../../examples/support-desk/model-server.ts';
 import { shell } from './fixtures/shell.ts';
 import { packageSource } from './package-source.ts';
 
@@ -52,6 +54,43 @@ test('a new project is valid and runs', async () => {
   );
   // The compiler that this package is checked with, and no other major one.
   expect(manifest.devDependencies['typescript']).toBe(`^${own.devDependencies['typescript']}`);
+});
+
+test('a new project for a model streams its answer, with a key that stays in the host', async () => {
+  const key = 'CANARY-93ce-key-of-the-model';
+  const model = await startModelServer({ keys: [key] });
+  onTestFinished(() => model.close());
+  // Within the package, whose packages it finds in place of npm install.
+  const cwd = await exampleFolder();
+  expect((await shell(cwd)('init desk --template llm')).code).toBe(0);
+  const desk = join(cwd, 'desk');
+  await mkdir(join(desk, 'node_modules'));
+  await symlink(root, join(desk, 'node_modules', 'holdfast'));
+  for (const [file, real, local] of [
+    ['agents/writer.ts', 'https://api.openai.com', model.url],
+    ['openclaw.json', "'api.openai.com'", `'${model.url}'`],
+  ] as const) {
+    const text = await readFile(join(desk, file), 'utf8');
+    expect(text.split(real)).toHaveLength(2);
+    await writeFile(join(desk, file), text.replace(real, local));
+  }
+  const { scripts, dependencies } = JSON.parse(
+    await readFile(join(desk, 'package.json'), 'utf8'),
+  ) as Manifest & { scripts: { start: string } };
+  const [, ...args] = scripts.start.split(' ');
+  const start = (): Promise<{ stdout: string }> =>
+    promisify(execFile)(process.execPath, ['-C', 'holdfast-source', ...args, 'say that it hums'], {
+      cwd: desk,
+      timeout: 60_000,
+    });
+  await expect(start()).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('.env') as string });
+  await writeFile(join(desk, '.env'), `OPENAI_API_KEY=${key}\n`);
+  expect((await start()).stdout).toBe('that it hums\n');
+  expect(model.requests).toMatchObject([{ status: 200, headers: { authorization: `Bearer ${key}` } }]);
+  // What this package is tested with, and no other major one.
+  const own = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest;
+  for (const name of ['ai', '@ai-sdk/openai-compatible'])
+    expect(dependencies[name]).toBe(`^${own.devDependencies[name]}`);
 });
 
 interface Manifest {

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { configJsonSchema } from '../config/json-schema.ts';
 import { version } from '../base/version.ts';
 import { bench } from './commands/bench.ts';
@@ -6,7 +6,7 @@ import { configExplain } from './commands/config-explain.ts';
 import { configValidate, type ValidateOptions } from './commands/config-validate.ts';
 import { doctor, type DoctorOptions } from './commands/doctor.ts';
 import { explain, type ExplainOptions } from './commands/explain.ts';
-import { init } from './commands/init.ts';
+import { init, type InitOptions } from './commands/init.ts';
 import { migrate, type MigrateOptions } from './commands/migrate.ts';
 import { secretsAudit, type AuditOptions } from './commands/secrets-audit.ts';
 import {
@@ -23,6 +23,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { GatewayError } from '../gateway/gateway-error.ts';
 import { shownText } from '../base/shown-text.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
+import { templateNames } from './templates.ts';
 import { guarded, type Terminal } from './terminal.ts';
 
 /** Runs a command line, without the program's name; resolves with what to exit with. Never throws. */
@@ -118,10 +119,16 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .command('init')
     .description('write a project that runs: a config, an agent, and a program')
     .argument('[folder]', 'where (default: here); existing files are left alone')
+    .addOption(
+      new Option(
+        '--template <name>',
+        'what it begins with: an agent that greets, or one that streams what a model says',
+      )
+        .choices(templateNames)
+        .default('hello'),
+    )
     .option('--json', 'as JSON')
-    .action(
-      ending((folder: string | undefined, options: { json?: boolean }) => init(folder, options, terminal)),
-    );
+    .action(ending((folder: string | undefined, options: InitOptions) => init(folder, options, terminal)));
 
   program
     .command('migrate')

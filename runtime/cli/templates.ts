@@ -1,23 +1,48 @@
+import { llmAgent, llmConfig, llmMain } from './llm-template.ts';
+
+/** What a new project begins with: an agent that greets, or one that streams the answer of a model. */
+export const templateNames = ['hello', 'llm'] as const;
+export type TemplateName = (typeof templateNames)[number];
+
 /** The files of a new project, by their path in it; `holdfast` is what its manifest has Holdfast from. */
-export function projectFiles(name: string, holdfast: string): ReadonlyMap<string, string> {
+export function projectFiles(
+  name: string,
+  holdfast: string,
+  template: TemplateName = 'hello',
+): ReadonlyMap<string, string> {
+  const own =
+    template === 'llm'
+      ? { config: llmConfig, path: 'agents/writer.ts', agent: llmAgent, main: llmMain }
+      : { config, path: 'agents/greeter.ts', agent: greeter, main };
   return new Map([
-    ['package.json', packageJson(name, holdfast)],
+    ['package.json', packageJson(name, { holdfast, ...packages[template] }, starts[template])],
     ['tsconfig.json', tsconfig],
-    ['openclaw.json', config],
-    ['agents/greeter.ts', greeter],
-    ['main.ts', main],
+    ['openclaw.json', own.config],
+    [own.path, own.agent],
+    ['main.ts', own.main],
     ['.gitignore', 'node_modules\n.env\n'],
   ]);
 }
 
-/** XState's range is that of the peer, the types are those of the oldest Node that it says it runs on. */
-const packageJson = (name: string, holdfast: string): string =>
+/** XState's range is that of the peer. The SDK's are of the versions that Holdfast is tested with. */
+const packages: Readonly<Record<TemplateName, Readonly<Record<string, string>>>> = {
+  hello: { xstate: '^5.33.0' },
+  llm: { '@ai-sdk/openai-compatible': '^3.0.92', ai: '^7.0.173', xstate: '^5.33.0' },
+};
+
+const starts: Readonly<Record<TemplateName, string>> = {
+  hello: 'node main.ts',
+  llm: 'node --env-file-if-exists=.env main.ts',
+};
+
+/** The types are those of the oldest Node that it says it runs on. */
+const packageJson = (name: string, dependencies: object, start: string): string =>
   toJson({
     name,
     private: true,
     type: 'module',
-    scripts: { start: 'node main.ts', precheck: 'holdfast config validate', check: 'tsc' },
-    dependencies: { holdfast, xstate: '^5.33.0' },
+    scripts: { start, precheck: 'holdfast config validate', check: 'tsc' },
+    dependencies,
     devDependencies: { '@types/node': '^22.18.0', typescript: '^7.0.2' },
     engines: { node: '>=22.18' },
   });

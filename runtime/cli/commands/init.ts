@@ -2,19 +2,24 @@ import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { packageSource, type PackageSource } from '../package-source.ts';
-import { projectFiles } from '../templates.ts';
+import { projectFiles, type TemplateName } from '../templates.ts';
 import { paint, type Terminal } from '../terminal.ts';
+
+export interface InitOptions {
+  readonly json?: boolean;
+  readonly template?: TemplateName;
+}
 
 /** Writes a project that runs: a config, an agent, and a program. Nothing that is there is touched. */
 export async function init(
   named: string | undefined,
-  { json }: { readonly json?: boolean },
+  { json, template }: InitOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
   const { stdout, stderr, cwd } = terminal;
   const folder = resolve(cwd, named ?? '.');
   const source = packageSource();
-  const files = projectFiles(packageName(folder), source.range);
+  const files = projectFiles(packageName(folder), source.range, template);
   const there: string[] = [];
   for (const path of files.keys()) if (await exists(join(folder, path))) there.push(path);
   if (there.length > 0) {
