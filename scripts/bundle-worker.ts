@@ -22,10 +22,12 @@ const { output } = await bundle.write({
 });
 await bundle.close();
 
+// What is imported when it is needed stands in the same file, which then has itself among its imports.
+const own = new Set(output.map(({ fileName }) => fileName));
 // XState is the app's, and its agents import it too. Anything else could not be read in a thread with permissions.
 const foreign = output
   .flatMap((file) => (file.type === 'chunk' ? file.imports.concat(file.dynamicImports) : []))
-  .filter((name) => !name.startsWith('node:') && name !== 'xstate');
+  .filter((name) => !name.startsWith('node:') && name !== 'xstate' && !own.has(name));
 if (foreign.length > 0) {
   throw new Error(
     `the entry of a thread imports ${foreign.join(', ')}; it may import xstate and node: only, and bundles comlink`,
