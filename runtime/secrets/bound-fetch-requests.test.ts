@@ -212,6 +212,20 @@ describe('a request', () => {
     });
   });
 
+  test('whose connection was closed before an answer is sent once more when it changes nothing', async () => {
+    answer = (_, response) => void (seen.length === 1 ? response.destroy() : response.end('here'));
+    expect(await use('plain')).toMatchObject({ text: 'here' });
+    expect(seen).toHaveLength(2);
+    seen.length = 0;
+    const { error } = await use('plain', { init: { method: 'POST', body: 'x' } });
+    expect(error).toMatchObject({
+      name: 'TypeError',
+      message: 'fetch failed',
+      cause: { code: 'FETCH_FAILED' },
+    });
+    expect(seen).toHaveLength(1);
+  });
+
   test('above the rate of its grant is answered 429, with the time to wait', async () => {
     answer = echo;
     expect(await use('plain', { label: 'rated' })).toMatchObject({ status: 200 });
