@@ -14,7 +14,8 @@ export {
 export type { AskStream } from './instance/ask-stream.ts';
 export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './instance/agent-ref.ts';
 export { agent, type TypedAgentConfig } from './config/agent.ts';
-export type { AgentType, AgentTypes, ConfigFileOf, ConfigOf, NotAgentTypes } from './config/agent-types.ts';
+export type { AgentType } from './base/agent-type.ts';
+export type { AgentTypes, ConfigFileOf, ConfigOf, NotAgentTypes } from './config/agent-types.ts';
 export type { AgentConfig, Supervision } from './config/agent-schema.ts';
 export type { McpServerConfig } from './config/mcp-schema.ts';
 export type { PoolConfig } from './config/pool-schema.ts';

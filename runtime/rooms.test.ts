@@ -130,9 +130,9 @@ const rooms: Readonly<Record<string, Room>> = {
   'runtime/migrate': { refuses: 'runtime/runtime.ts', takes: 'runtime/secrets-audit/env-file.ts' },
   'runtime/gateway': { refuses: 'runtime/instance/agent-ref.ts', takes: 'runtime/runtime.ts' },
   'runtime/client': {
-    refuses: 'runtime/runtime.ts',
+    refuses: 'runtime/config/agent-types.ts',
     takes: 'runtime/base/call-check.ts',
-    takesTypes: 'runtime/config/agent-types.ts',
+    takesTypes: 'xstate',
   },
   'runtime/doctor': {
     refuses: 'runtime/system/runtime-system.ts',

@@ -2,12 +2,15 @@ import type { AnyActorLogic } from 'xstate';
 import { partsOf } from '../base/address.ts';
 import { abortSignal, checkCall, listener, milliseconds, name, oneOf, string } from '../base/call-check.ts';
 import type { Answer, EventOfType } from '../base/replies.ts';
+import { AskReader, type AskStream, type AskStreamOptions } from './ask-stream.ts';
 import type { Call, Connection } from './connection.ts';
 import { instanceStream, type StreamOptions } from './instance-stream.ts';
 import type { AgentState, EventOf, StreamItem } from './types.ts';
 
 /** Milliseconds that `ask` and `snapshot` wait, as those of a reference in the host do: OTP's default for a call. */
 const ASK_MS = 5000;
+/** The longest silence of `askStream`: a model may think for most of a minute before its first token. */
+const STREAM_MS = 60_000;
 /** Milliseconds that `send` waits, as `deliver` of a reference in the host does. */
 const SEND_MS = 30_000;
 
@@ -50,6 +53,28 @@ export interface AgentClient<TLogic extends AnyActorLogic = AnyActorLogic, TRepl
     event: EventOfType<EventOf<TLogic>, TType>,
     options?: EventOptions,
   ): Promise<Answer<TReply, TReplies, TType>>;
+  /**
+   * Sends an event once, and reads what the instance writes for it until it ends that, in order and each chunk once, over
+   * lost connections. To stop iterating, or the abort of `signal`, cancels: the agent is told. `timeoutMs`, 60 s by default,
+   * is the longest silence. Iterating throws, and `result` rejects, after what came, with a {@link GatewayError}: an answer that was
+   * cut never looks like one that has ended.
+   *
+   * @example
+   * ```ts
+   * const answer = writer.askStream<string>({ type: 'write', prompt });
+   * for await (const token of answer) show(token);
+   * console.log(await answer.result);
+   * ```
+   */
+  askStream<
+    TChunk = unknown,
+    TReply = never,
+    TType extends EventOf<TLogic>['type'] = EventOf<TLogic>['type'],
+  >(
+    this: void,
+    event: EventOfType<EventOf<TLogic>, TType>,
+    options?: AskStreamOptions,
+  ): AskStream<TChunk, Answer<TReply, TReplies, TType>>;
   /** Resolves with the state, after everything that was sent before was handled. `timeoutMs` defaults to 5 s. */
   snapshot(this: void, options?: RequestOptions): Promise<AgentState<TLogic>>;
   /**
@@ -99,6 +124,14 @@ export function agentClient(
       const call = post('ask', event, idempotencyKey, { timeoutMs: wholeMs(timeoutMs) });
       const { reply } = (await connection.json(call, timeoutMs, signal)) as { reply: never };
       return reply;
+    },
+    askStream(event, options) {
+      const given = checkCall<AskStreamOptions>('agent.askStream()', {}, options, ofEvent);
+      const { timeoutMs = STREAM_MS, signal, idempotencyKey } = given;
+      const { headers, ...call } = post('ask', event, idempotencyKey, { timeoutMs: wholeMs(timeoutMs) });
+      const streamed = { ...call, headers: { ...headers, accept: 'text/event-stream' } };
+      const stream: AskStream = new AskReader(connection, address, streamed, signal);
+      return stream as AskStream<never, never>;
     },
     async snapshot(options) {
       const { timeoutMs = ASK_MS, signal } = checkCall<RequestOptions>(

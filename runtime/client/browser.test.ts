@@ -70,7 +70,7 @@ describe.skipIf(!hasBrowser)('in a browser', () => {
       const { page, problems } = await openPage(browser, {});
       onTestFinished(() => page.context().close());
       await page.goto(`${from}/#${encodeURIComponent(JSON.stringify({ url: front.url, token }))}`);
-      return { heard: () => page.evaluate('window.heard') as Promise<Heard>, page, problems };
+      return { heard: (): Promise<Heard> => page.evaluate('window.heard'), page, problems };
     };
     const pages = [await open(), await open()];
     const last = async ({ heard }: (typeof pages)[number]): Promise<number> =>

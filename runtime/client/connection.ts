@@ -25,7 +25,7 @@ export interface ConnectOptions {
 
 /** A request, of which each attempt is the same. */
 export interface Call {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly headers?: Readonly<Record<string, string | undefined>>;
@@ -34,8 +34,6 @@ export interface Call {
 
 /** Milliseconds after a deadline that the gateway keeps itself, so that its own answer comes first. */
 const GRACE_MS = 1000;
-
-type Tried = { readonly body: object } | { readonly error: GatewayError; readonly isFinal: boolean };
 
 /** One gateway, as its clients see it. */
 export class Connection {
@@ -61,27 +59,17 @@ export class Connection {
     const deadline = new Deadline(timeoutMs + GRACE_MS, late, signal);
     try {
       for (let n = 0; ; n += 1) {
-        const tried = await this.#tried(call, deadline.signal);
-        if ('body' in tried) return tried.body;
-        const waitMs = tried.isFinal ? Infinity : waitAfter(tried.error, n);
-        if (waitMs >= deadline.leftMs - GRACE_MS) throw tried.error;
-        await deadline.wait(waitMs);
+        try {
+          return await bodyOf(await this.open(call, deadline.signal), deadline.signal);
+        } catch (error) {
+          const isOver = !(error instanceof GatewayError) || deadline.signal.aborted;
+          const waitMs = isOver ? Infinity : waitAfter(error, n);
+          if (waitMs >= deadline.leftMs - GRACE_MS) throw error;
+          await deadline.wait(waitMs);
+        }
       }
     } finally {
       deadline.dispose();
-    }
-  }
-
-  async #tried(call: Call, signal: AbortSignal): Promise<Tried> {
-    try {
-      const response = await this.#answer(call, signal);
-      if (response.ok) return { body: await objectOf(response, signal) };
-      // An answer that was kept stays what it is.
-      const isFinal = response.headers.has('idempotent-replayed');
-      return { error: await failureOf(response, signal), isFinal };
-    } catch (error) {
-      if (!(error instanceof GatewayError) || signal.aborted) throw error;
-      return { error, isFinal: false };
     }
   }
 
@@ -162,25 +150,25 @@ function given(values: Readonly<Record<string, string | undefined>>): Record<str
   );
 }
 
-async function bodyOf(response: Response, signal: AbortSignal): Promise<unknown> {
+/** The body of an answer of a gateway: always an object, where there is one. */
+async function bodyOf(response: Response, signal: AbortSignal): Promise<object> {
   let text: string;
   try {
     text = await response.text();
   } catch (cause) {
     throw reasonOf(signal, cause, 'the answer broke off');
   }
-  try {
-    return text === '' ? undefined : JSON.parse(text);
-  } catch {
-    throw notOurs(response);
-  }
-}
-
-/** The body of an answer that is no failure: always an object, when it is a gateway's. */
-async function objectOf(response: Response, signal: AbortSignal): Promise<object> {
-  const body = await bodyOf(response, signal);
+  const body = response.status === 204 ? {} : jsonIn(text);
   if (typeof body !== 'object' || body === null) throw notOurs(response);
   return body;
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 async function failureOf(response: Response, signal: AbortSignal): Promise<GatewayError> {
@@ -194,7 +182,15 @@ async function failureOf(response: Response, signal: AbortSignal): Promise<Gatew
   const { code, message, retryable, issues } =
     (found as { error?: Partial<GatewayError> } | undefined)?.error ?? {};
   if (typeof code !== 'string' || typeof message !== 'string') return notOurs(response, retryAfterMs);
-  return new GatewayError(code, message, { status, retryable: retryable === true, retryAfterMs, issues });
+  // An answer that was kept stays what it is.
+  const isReplay = headers.has('idempotent-replayed');
+  return new GatewayError(code, message, {
+    status,
+    retryable: retryable === true,
+    retryAfterMs,
+    issues,
+    isReplay,
+  });
 }
 
 /** The failure of something on the way, such as a proxy: what it is over soon it says with its status. */
@@ -206,7 +202,7 @@ function notOurs({ status }: Response, retryAfterMs?: number): GatewayError {
 
 /** Milliseconds before the next attempt; Infinity when another makes no sense. */
 export function waitAfter(error: GatewayError, n: number): number {
-  if (!error.retryable) return Infinity;
+  if (!error.retryable || error.isReplay) return Infinity;
   // The time that the gateway waited was the wait.
   if (error.status === 504 && error.code !== 'FETCH_FAILED') return 0;
   return Math.max(error.retryAfterMs ?? 0, backoffMs(n));

@@ -7,6 +7,7 @@ export interface GatewayErrorOptions extends ErrorOptions {
   readonly retryable?: boolean;
   readonly retryAfterMs?: number | undefined;
   readonly issues?: readonly EventIssue[] | undefined;
+  readonly isReplay?: boolean;
 }
 
 /**
@@ -29,6 +30,8 @@ export class GatewayError extends Error {
   readonly retryable: boolean;
   /** Milliseconds after which the gateway says to try again; undefined when it does not say. */
   readonly retryAfterMs: number | undefined;
+  /** Whether this is the kept answer to an earlier request with the same key, which gets it again. */
+  readonly isReplay: boolean;
   /** With `EVENT_INVALID`: what does not fit what the agent accepts. */
   readonly issues: readonly EventIssue[] | undefined;
 
@@ -38,6 +41,7 @@ export class GatewayError extends Error {
     this.status = options.status;
     this.retryable = options.retryable ?? false;
     this.retryAfterMs = options.retryAfterMs;
+    this.isReplay = options.isReplay ?? false;
     this.issues = options.issues;
   }
 }

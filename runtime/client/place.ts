@@ -1,5 +1,5 @@
 import type { AnyActorLogic } from 'xstate';
-import { GatewayError } from './gateway-error.ts';
+import { parsed } from './resumable.ts';
 import type { ServerEvent } from './server-events.ts';
 import type { StreamItem } from './types.ts';
 
@@ -49,14 +49,6 @@ function itemsOf<TLogic extends AnyActorLogic>(
   if (event === 'end') return [{ type: 'end', error: (parsed(data) as { error?: unknown }).error, id }];
   // A later gateway may tell more.
   return [];
-}
-
-function parsed(data: string): unknown {
-  try {
-    return JSON.parse(data);
-  } catch (cause) {
-    throw new GatewayError('FETCH_FAILED', 'the stream is not that of a gateway; check the url', { cause });
-  }
 }
 
 function partsOf(id: string): [run: string, n: number] {

@@ -23,14 +23,18 @@ export async function* serverEventsOf(
   idleMs: number,
 ): AsyncGenerator<ServerEvent, void, undefined> {
   const [events, decoder, reader] = [new ServerEvents(), new TextDecoder(), response.body?.getReader()];
+  const cancel = (): void => void reader?.cancel().catch(() => {});
   let isIdle = false;
+  // A `fetch` of the caller's own may not look at the signal once it has answered.
+  signal.addEventListener('abort', cancel, { once: true });
   try {
     for (;;) {
       const timer = setTimeout(() => {
         isIdle = true;
-        void reader?.cancel().catch(() => {});
+        cancel();
       }, idleMs);
       const read = await reader?.read().finally(() => clearTimeout(timer));
+      signal.throwIfAborted();
       if (isIdle) {
         const message = `nothing came for ${idleMs} ms, not even a sign of life`;
         throw new GatewayError('FETCH_FAILED', message, { retryable: true });
@@ -42,7 +46,8 @@ export async function* serverEventsOf(
     if (cause instanceof GatewayError) throw cause;
     throw reasonOf(signal, cause, 'the stream broke off');
   } finally {
-    void reader?.cancel().catch(() => {});
+    signal.removeEventListener('abort', cancel);
+    cancel();
   }
 }
 

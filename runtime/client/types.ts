@@ -1,36 +1,36 @@
 import type { AnyActorLogic, EmittedFrom, EventFromLogic, SnapshotFrom } from 'xstate';
-import type { ConfigOf } from '../config/agent-types.ts';
+import type { LogicIn, RepliesIn } from '../base/agent-type.ts';
 
-/** The agents that a client was typed with: by name as a config has them; any, when it was not typed. */
+/** An agent that nobody has said anything of. */
+type AnyAgent = object;
+
+/** The agents that a client was typed with, by name: those of a config, or modules; any, when it was not typed. */
 type AgentsIn<A> = [A] extends [never]
-  ? Readonly<Record<string, object>>
+  ? Readonly<Record<string, AnyAgent>>
   : A extends { readonly agents: infer TAgents }
     ? TAgents
-    : A extends object
-      ? ConfigOf<A>['agents']
-      : never;
+    : A;
 
 /** An address, `agent/id`, of one of the agents. */
 export type AddressIn<A> = `${keyof AgentsIn<A> & string}/${string}`;
 
-/** The agent of an address. */
-export type AgentAt<A, TAddress extends string> = TAddress extends `${infer N}/${string}`
+/** What is declared for the agent of an address. A config has it in members that are never present. */
+type DeclaredAt<A, TAddress extends string> = TAddress extends `${infer N}/${string}`
   ? N extends keyof AgentsIn<A>
-    ? AgentsIn<A>[N]
+    ? AgentsIn<A>[N] extends infer T
+      ? T extends { readonly type: 'thread-bound' }
+        ? Required<T>
+        : T
+      : never
     : never
   : never;
 
 /** The logic that is declared for an agent, or any. */
 export type LogicAt<A, TAddress extends string> =
-  AgentAt<A, TAddress> extends { readonly logic?: infer TLogic }
-    ? TLogic extends AnyActorLogic
-      ? TLogic
-      : AnyActorLogic
-    : AnyActorLogic;
+  LogicIn<DeclaredAt<A, TAddress>> extends infer TLogic extends AnyActorLogic ? TLogic : AnyActorLogic;
 
 /** The replies that are declared for an agent, by the type of the event. */
-export type RepliesAt<A, TAddress extends string> =
-  AgentAt<A, TAddress> extends { readonly replies?: infer TReplies } ? TReplies : unknown;
+export type RepliesAt<A, TAddress extends string> = RepliesIn<DeclaredAt<A, TAddress>>;
 
 type Part<TSnapshot, TKey extends string> =
   TSnapshot extends Readonly<Record<TKey, infer TPart>> ? TPart : unknown;

@@ -1,26 +1,9 @@
-import type { AnyActorLogic } from 'xstate';
+import type { AgentType, LogicIn, RepliesIn } from '../base/agent-type.ts';
 import type { TypedAgentConfig } from './agent.ts';
 import type { RuntimeConfig } from './schema.ts';
 
-/**
- * The type of an agent: its module, `typeof import('./agents/desk.ts')`, whose default export is the logic; the logic
- * itself, for another export; or the logic with its replies, by the type of the event.
- */
-export type AgentType =
-  | AnyActorLogic
-  | { readonly default: AnyActorLogic }
-  | { readonly logic: AnyActorLogic; readonly replies?: unknown };
-
 /** The agents of a config file, by name, as a type; TypeScript cannot read them from the file. */
 export type AgentTypes<A> = { readonly [N in keyof A]: AgentType };
-
-type LogicIn<T> = T extends { readonly logic: infer TLogic extends AnyActorLogic }
-  ? TLogic
-  : T extends { readonly default: infer TLogic extends AnyActorLogic }
-    ? TLogic
-    : T;
-
-type RepliesIn<T> = T extends { readonly replies: infer TReplies } ? TReplies : unknown;
 
 /** A config that has these agents and no others. */
 export type ConfigOf<A extends object> = Omit<RuntimeConfig, 'agents'> & {
