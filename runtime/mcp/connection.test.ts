@@ -101,12 +101,12 @@ test('those who need it at one time share one attempt, and its failure', async (
 });
 
 test('a stop ends an attempt, its pause, and the connection', async () => {
-  const { connection, servers } = world();
+  const { clock, connection, servers } = world();
   await connection.need('go');
   await servers.at(-1)?.close();
   const waiting = connection.need('go');
   await connection.stop();
   await expect(waiting).rejects.toMatchObject({ code: 'MCP_FAILED' });
   await expect(connection.need('go')).rejects.toMatchObject({ code: 'MCP_FAILED' });
-  expect([connection.state, servers.length]).toEqual(['stopped', 1]);
+  expect([connection.state, servers.length, clock.pending]).toEqual(['stopped', 1, 0]);
 });

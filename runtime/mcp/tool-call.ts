@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/client';
 import { HoldfastError } from '../base/errors.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import type { ResolvedMcpServer } from '../config/resolve.ts';
 import type { Connection } from './connection.ts';
 import {
@@ -14,7 +15,6 @@ import {
   type NamedTool,
 } from './mcp-errors.ts';
 import { outputOf, textOf } from './tool-output.ts';
-import { untilAborted } from './wait.ts';
 
 export interface ToolCallOptions extends NamedTool {
   /** The arguments as JSON. */
@@ -46,7 +46,7 @@ async function answerOf(
   isSecond: boolean = false,
 ): Promise<CallToolResult> {
   const { server, tool, connection, signal } = options;
-  const { client, tools, reason } = await untilAborted(signal, connection.need(tool));
+  const { client, tools, reason } = await untilAborted(signal, () => connection.need(tool));
   const toolDefinition = tools.get(tool);
   if (toolDefinition === undefined) throw toolDenied({ server, tool });
   try {

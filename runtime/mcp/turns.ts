@@ -1,4 +1,4 @@
-import { untilAborted } from './wait.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 
 /** Lets so many run at one time, and the others in the order in which they came. */
 export class Turns {
@@ -43,7 +43,7 @@ export class Turns {
     this.#waiting.add(waits);
     this.#bytes += bytes;
     try {
-      await untilAborted(signal, turn.promise);
+      await untilAborted(signal, () => turn.promise);
     } catch (error) {
       // Its turn may have come at the same moment.
       if (!this.#leave(waits)) this.#next();

@@ -22,7 +22,7 @@ import type { SecretEvent } from './secret-event.ts';
 import { handleOf, labelOf, type SecretHandle } from './secret-handle.ts';
 import type { SecretProviderStatus, SecretStatus } from './values/secret-status.ts';
 import { useSecret, type Caller, type SecretUse } from './secret-use.ts';
-import { untilAborted } from './values/waits.ts';
+import { untilAborted } from '../base/until-aborted.ts';
 import type { SecretsActorRef } from './values/secrets-logic.ts';
 
 /** A change of version as the host sees it, once for each secret. */

@@ -1,7 +1,8 @@
 import type { SecretAnswer, SecretEntryContext, SecretEntrySpec } from '../../../actors/secret-entry.ts';
 import type { SecretsClock } from './secrets-clock.ts';
 import type { RefreshLimit } from './refresh-limit.ts';
-import { untilAborted, pause } from './waits.ts';
+import { untilAborted } from '../../base/until-aborted.ts';
+import { pause } from './waits.ts';
 
 /** The first wait for another version, in milliseconds; it doubles up to `most`. */
 const retryMs = { first: 1_000, most: 5_000 } as const;
