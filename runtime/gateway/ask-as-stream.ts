@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { systemClock, within } from '../base/clock.ts';
 import type { AppOptions } from './app-options.ts';
 import { askedBody } from './asked-body.ts';
+import { gone, type StreamKey } from './asked-streams.ts';
 import type { AskedStream, AskedStreamShown } from './asked-stream.ts';
 import { failureOf } from './failure.ts';
 import { errorBody, HttpError } from './http-error.ts';
@@ -42,12 +43,19 @@ export async function askAsStream(
   try {
     const query = checked(route.query, c.req.query(), 'the query') as RouteRequest['query'];
     const body = checked(route.body, bodyOf(text), 'the request body');
-    const open = (course?: Course): Promise<AskedStream> =>
-      opened({ params, query, body, caller, course }, options);
+    const open = async (course?: Course, keyed?: StreamKey): Promise<AskedStream> => {
+      // Its client has a part of the answer already: to ask again would do it twice.
+      if (lastOf(c) !== undefined) throw gone('the answer that this client was reading is not kept any more');
+      return opened({ params, query, body, caller, course }, options, keyed);
+    };
     const key = keyOf(c);
     if (key === undefined) return responseOf(c, await open(), options);
     const whole = wholeOf(c, text, 'text/event-stream');
-    const found = options.idempotency.once(caller.name, key, whole, (course) => kept(open(course), options));
+    const known = options.asked.withKey(caller, key, whole);
+    if (known !== undefined) return responseOf(c, known, options, true);
+    const found = options.idempotency.once(caller.name, key, whole, (course) =>
+      kept(open(course, { key, whole }), options),
+    );
     const answer = await found.answer.finally(() => found.leave());
     if (answer.status !== 200) return refused(answer, found.isReplay);
     const { ask } = JSON.parse(answer.body) as { ask: string };
@@ -72,6 +80,7 @@ async function opened(
     course,
   }: Pick<RouteRequest, 'params' | 'query' | 'body' | 'caller'> & { readonly course: Course | undefined },
   options: AppOptions,
+  keyed: StreamKey | undefined,
 ): Promise<AskedStream> {
   const ms = options.requestTimeoutMs();
   const late = (): Error =>
@@ -79,7 +88,7 @@ async function opened(
   const ref = await within(systemClock, ms, reached(options, { params, query, caller }), late);
   const most = options.gateway().limits.streams;
   const { address } = ref;
-  const stream = options.asked.open({ address, agent: params['agent'] ?? '', caller, most });
+  const stream = options.asked.open({ address, agent: params['agent'] ?? '', caller, most, keyed });
   try {
     course?.begun();
     const { signal } = stream;
@@ -117,8 +126,7 @@ function shownBy(options: AppOptions): AskedStreamShown {
 }
 
 function responseOf(c: Context, stream: AskedStream, { asked }: AppOptions, isReplay = false): Response {
-  const from = headerOf(c, 'last-event-id') || c.req.query('from');
-  const after = asked.placeIn(stream, from);
+  const after = asked.placeIn(stream, lastOf(c) ?? (c.req.query('from') || undefined));
   const headers = {
     'Content-Type': 'text/event-stream',
     'Cache-Control': 'no-store',
@@ -127,6 +135,11 @@ function responseOf(c: Context, stream: AskedStream, { asked }: AppOptions, isRe
     ...(isReplay && { 'Idempotent-Replayed': 'true' }),
   };
   return new Response(askedBody(stream, after, c.req.raw.signal), { headers });
+}
+
+/** The id of the last event that the client has; none where it has nothing. */
+function lastOf(c: Context): string | undefined {
+  return headerOf(c, 'last-event-id') || undefined;
 }
 
 function refused({ status, body, retryAfter }: Answer, isReplay: boolean): Response {

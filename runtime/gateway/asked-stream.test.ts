@@ -152,3 +152,18 @@ test('what goes to the next process is the rest of what agents wrote, for the sa
   expect((await reader.read()).done).toBe(true);
   expect(codeOf(() => find(whole, { ...caller, digest: Buffer.alloc(32, 2) }))).toBe('STREAM_GONE');
 });
+
+test('a stream is found by the key of its request as long as it is kept, in the next process too', async () => {
+  const [before, after] = [new AskedStreams(), new AskedStreams()];
+  const keyed = { key: 'k', whole: 'the request' };
+  const stream = before.open({ address: 'agent/a', agent: 'agent', caller, most: 1, keyed });
+  await writing(stream, 10, 3).read;
+  expect(before.withKey(caller, 'k', 'the request')).toBe(stream);
+  expect(before.withKey({ ...caller, name: 'other' }, 'k', 'the request')).toBeUndefined();
+  expect(before.withKey({ ...caller, digest: Buffer.alloc(32) }, 'k', 'the request')).toBeUndefined();
+  expect(codeOf(() => before.withKey(caller, 'k', 'another one'))).toBe('IDEMPOTENCY_KEY_REUSED');
+  after.adopt(structuredClone(before.handOver()));
+  expect(after.withKey(caller, 'k', 'the request')?.of.id).toBe(stream.of.id);
+  await vi.advanceTimersByTimeAsync(31_000);
+  expect(before.withKey(caller, 'k', 'the request')).toBeUndefined();
+});

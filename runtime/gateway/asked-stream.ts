@@ -13,6 +13,7 @@ export interface HandedAskedStream extends HandedTail {
   readonly address: string;
   readonly owner: string;
   readonly ownerDigest: string;
+  readonly asked?: AskedStreamOf['asked'];
 }
 
 /** What identifies a stream, and who may read it: the token that asked, and nobody else. */
@@ -21,6 +22,8 @@ export interface AskedStreamOf {
   readonly address: string;
   readonly agent: string;
   readonly caller: Pick<Caller, 'name' | 'digest'>;
+  /** The `Idempotency-Key` that it was opened with, and what identifies the request. */
+  readonly asked?: { readonly key: string; readonly fingerprint: string } | undefined;
 }
 
 /** What a stream needs of those who keep it. */
@@ -171,9 +174,9 @@ export class AskedStream {
   }
 
   handOver(): HandedAskedStream {
-    const { id, address, caller } = this.of;
+    const { id, address, caller, asked } = this.of;
     const { name: owner, digest } = caller;
-    return { id, address, owner, ownerDigest: digest.toString('hex'), ...this.tail.handOver() };
+    return { id, address, owner, ownerDigest: digest.toString('hex'), asked, ...this.tail.handOver() };
   }
 
   #chunk(chunk: unknown, shown: AskedStreamShown): void {

@@ -208,6 +208,15 @@ describe('an ask whose client takes events', () => {
     expect(await again.rest()).toEqual(told);
     const after = await ask({ type: 'stream', n: 3 }, { ...key, 'last-event-id': '2' });
     expect((await after.rest()).map(({ id }) => id)).toEqual(['3', '4']);
+    // A client that has a part of an answer asks for the rest of it, and nothing is done again.
+    const [unknown, without] = [{ 'idempotency-key': 'k2', 'last-event-id': '1' }, { 'last-event-id': '1' }];
+    for (const headers of [unknown, without]) {
+      expect(await failureOf(await ask({ type: 'twice' }, headers))).toEqual([410, 'STREAM_GONE', false]);
+    }
+    const anew = await ask({ type: 'stream', n: 1 }, { 'idempotency-key': 'k2' });
+    expect(await anew.rest()).toHaveLength(2);
+    const otherwise = await ask({ type: 'stream', n: 4 }, key);
+    expect(await failureOf(otherwise)).toEqual([422, 'IDEMPOTENCY_KEY_REUSED', false]);
     const different = await open.call('POST', `${AT}/ask`, { type: 'stream', n: 3 }, { ...asDesk, ...key });
     expect(different).toMatchObject({ status: 422, body: { error: { code: 'IDEMPOTENCY_KEY_REUSED' } } });
   });

@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { systemClock, within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { AskedStream, type AskedStreamOf, type HandedAskedStream } from './asked-stream.ts';
 import { errorBody, HttpError } from './http-error.ts';
+import { keyReused } from './idempotency.ts';
 import type { HandedTail } from './tail.ts';
 import { type Caller, may, OWNER, type TokenAccess } from './token-access.ts';
 
@@ -23,12 +24,21 @@ export interface AskedStreamRequest extends Pick<AskedStreamOf, 'address' | 'age
   readonly caller: Caller;
   /** The most streams of a token that are not over. */
   readonly most: number;
+  /** The `Idempotency-Key` of the request, and all of the request. */
+  readonly keyed?: StreamKey | undefined;
+}
+
+export interface StreamKey {
+  readonly key: string;
+  readonly whole: string;
 }
 
 /** The answers that agents write to clients of the gateway, by an id that is part of their address. */
 export class AskedStreams {
   /** Oldest first. */
   readonly #streams = new Map<string, AskedStream>();
+  /** Those that were opened with an `Idempotency-Key`. */
+  readonly #byKey = new Map<string, AskedStream>();
   /** Those that are over, in the order of their ends. */
   readonly #ended = new Set<AskedStream>();
   /** The bytes that each was counted with. */
@@ -40,14 +50,27 @@ export class AskedStreams {
    *
    * @throws {HttpError} 429 when the token has as many as it may
    */
-  open({ address, agent, caller, most }: AskedStreamRequest): AskedStream {
+  open({ address, agent, caller, most, keyed }: AskedStreamRequest): AskedStream {
     let count = 0;
     for (const stream of this.#running()) if (stream.of.caller.name === caller.name) count += 1;
     if (count >= most && caller.name !== OWNER) {
       const message = `this token has ${count} streams of answers, which is as many as gateway.limits.streams allows; read them to the end, or cancel some`;
       throw new HttpError(429, 'LIMIT_REACHED', message);
     }
-    return this.#add({ id: randomBytes(16).toString('base64url'), address, agent, caller });
+    const asked = keyed && { key: keyed.key, fingerprint: hash('sha256', keyed.whole, 'base64url') };
+    return this.#add({ id: randomBytes(16).toString('base64url'), address, agent, caller, asked });
+  }
+
+  /**
+   * The stream that was opened with that key, for as long as it is kept, which may be longer than the key.
+   *
+   * @throws {HttpError} 422 when it was opened by another request
+   */
+  withKey({ name, digest }: Caller, key: string, whole: string): AskedStream | undefined {
+    const stream = this.#byKey.get(keyOf(name, key));
+    if (stream?.of.caller.digest.equals(digest) !== true) return undefined;
+    if (stream.of.asked?.fingerprint === hash('sha256', whole, 'base64url')) return stream;
+    throw keyReused();
   }
 
   /**
@@ -125,10 +148,10 @@ export class AskedStreams {
   }
 
   adopt(handed: readonly HandedAskedStream[]): void {
-    for (const { id, address, owner, ownerDigest, ...tail } of handed.toReversed()) {
+    for (const { id, address, owner, ownerDigest, asked, ...tail } of handed.toReversed()) {
       const caller = { name: owner, digest: Buffer.from(ownerDigest, 'hex') };
       const agent = decodeURIComponent(address.slice(0, address.indexOf('/')));
-      const stream = this.#add({ id, address, agent, caller }, tail);
+      const stream = this.#add({ id, address, agent, caller, asked }, tail);
       this.#ended.add(stream);
       this.#count(stream);
     }
@@ -149,6 +172,7 @@ export class AskedStreams {
       handed,
     );
     this.#streams.set(of.id, stream);
+    if (of.asked !== undefined) this.#byKey.set(keyOf(of.caller.name, of.asked.key), stream);
     this.#counted.set(stream, 0);
     return stream;
   }
@@ -192,6 +216,9 @@ export class AskedStreams {
     this.#counted.delete(stream);
     this.#ended.delete(stream);
     this.#streams.delete(stream.of.id);
+    const { asked, caller } = stream.of;
+    const key = asked && keyOf(caller.name, asked.key);
+    if (key !== undefined && this.#byKey.get(key) === stream) this.#byKey.delete(key);
   }
 }
 
@@ -200,6 +227,11 @@ function interrupt(stream: AskedStream, why: HttpError): void {
   stream.interrupt(reason, errorBody(why).error);
 }
 
-function gone(why: string): HttpError {
+/** Names of tokens have no line break. */
+function keyOf(token: string, key: string): string {
+  return `${token}\n${key}`;
+}
+
+export function gone(why: string): HttpError {
   return new HttpError(410, 'STREAM_GONE', `this stream cannot be gone on with: ${why}; ask again`);
 }

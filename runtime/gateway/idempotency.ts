@@ -213,6 +213,10 @@ function found(running: Running, isReplay: boolean): Found {
 
 function assertSame(known: { readonly fingerprint: string }, fingerprint: string): void {
   if (known.fingerprint === fingerprint) return;
+  throw keyReused();
+}
+
+export function keyReused(): HttpError {
   const message = 'this Idempotency-Key was used for another request; use a new key for each';
-  throw new HttpError(422, 'IDEMPOTENCY_KEY_REUSED', message);
+  return new HttpError(422, 'IDEMPOTENCY_KEY_REUSED', message);
 }
