@@ -19,6 +19,7 @@ const INJECT = [
   'maxRequestBytes',
   'maxStreamBytes',
   'idleTimeoutMs',
+  'capture',
 ];
 
 /** The keys that one mode alone takes. */

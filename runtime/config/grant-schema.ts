@@ -139,6 +139,12 @@ export const grantSchema = z
         'For inject: milliseconds for which a service may be silent to boundFetch, before its answer and within it; ' +
           'an agent may allow less. 0: for ever. Default: 300000.',
       ),
+    capture: flag()
+      .default(false)
+      .describe(
+        'For inject: whether spans of calls of models have the prompts and the answers, for everybody who sees them. ' +
+          'Default: false.',
+      ),
     unsafe: z
       .literal(true)
       .optional()

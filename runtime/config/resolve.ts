@@ -58,6 +58,8 @@ export interface InjectRules {
   readonly maxStreamBytes: number;
   /** Milliseconds for which a service may be silent to `boundFetch`; 0: for ever. */
   readonly idleTimeoutMs: number;
+  /** Whether spans have what models are asked and answer; absent: they do not. */
+  readonly capture?: true;
 }
 
 /** How many of something may begin within a span of time. */
@@ -337,6 +339,7 @@ function injectRules(grant: ParsedGrant): InjectRules {
     maxRequestBytes,
     maxStreamBytes,
     idleTimeoutMs,
+    ...(grant.capture && { capture: true as const }),
   };
 }
 

@@ -12,6 +12,9 @@ export const GEN_AI_FINISH_REASONS = 'gen_ai.response.finish_reasons';
 export const GEN_AI_INPUT_TOKENS = 'gen_ai.usage.input_tokens';
 export const GEN_AI_OUTPUT_TOKENS = 'gen_ai.usage.output_tokens';
 export const GEN_AI_TOKEN_TYPE = 'gen_ai.token.type';
+/** JSON of messages; with `capture` alone. */
+export const GEN_AI_INPUT_MESSAGES = 'gen_ai.input.messages';
+export const GEN_AI_OUTPUT_MESSAGES = 'gen_ai.output.messages';
 export const GEN_AI_TOOL = 'gen_ai.tool.name';
 export const GEN_AI_TOOL_TYPE = 'gen_ai.tool.type';
 

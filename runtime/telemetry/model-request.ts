@@ -1,4 +1,3 @@
-import type { InjectRules } from '../config/resolve.ts';
 import { OTHER, type AgentAt } from './attributes.ts';
 import { modelOperation, type ModelOperation } from './gen-ai.ts';
 import type { SecretRequest } from './secret-span.ts';
@@ -8,6 +7,8 @@ export interface ModelRequest extends ModelOperation {
   readonly model: string;
   readonly host: string;
   readonly port: number;
+  /** Whether the grant lets spans have what is asked and answered. */
+  readonly captures: boolean;
 }
 
 /** The bytes of a body in which its model is looked for: client libraries write that first, or last. */
@@ -23,18 +24,17 @@ export function modelRequest(
   agentAt: AgentAt,
 ): ModelRequest | undefined {
   if (use !== 'stream' && use !== 'fetch') return undefined;
-  const { url: asked, method, body } = (input ?? {}) as Readonly<Record<string, unknown>>;
+  const { label, url: asked, method, body } = (input ?? {}) as Readonly<Record<string, unknown>>;
   const url = typeof asked === 'string' ? URL.parse(asked) : null;
   if (url === null || method !== 'POST') return undefined;
   const operation = modelOperation(url);
   if (operation === undefined) return undefined;
-  const allows = ({ origins }: InjectRules): boolean => origins.includes(url.origin);
-  const granted = agentAt(caller.address)?.grants.some(
-    ({ inject }) => inject !== undefined && allows(inject),
-  );
-  if (granted !== true) return undefined;
+  const grants = agentAt(caller.address)?.grants ?? [];
+  const granted = grants.filter(({ inject }) => inject?.origins.includes(url.origin) === true);
+  if (granted.length === 0) return undefined;
+  const captures = granted.some((grant) => grant.label === label && grant.inject?.capture === true);
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
-  return { ...operation, model: modelIn(body) ?? OTHER, host: url.hostname, port };
+  return { ...operation, model: modelIn(body) ?? OTHER, host: url.hostname, port, captures };
 }
 
 function modelIn(body: unknown): string | undefined {

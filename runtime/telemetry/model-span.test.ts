@@ -40,12 +40,18 @@ function watched() {
   return { spans, exporter, measured };
 }
 
-async function setUp() {
+async function setUp(more: Partial<Grant> = {}) {
   const server = await startModelServer({ keys: [canary] });
   onTestFinished(() => server.close());
   const provider = createMemoryProvider();
   provider.set('prod/key', 'v1', canary);
-  const key: Grant = { ref: 'prod/key', mode: 'inject', hosts: [server.url], methods: ['POST'] };
+  const key: Grant = {
+    ref: 'prod/key',
+    mode: 'inject',
+    hosts: [server.url],
+    methods: ['POST'],
+    ...more,
+  } as Grant;
   const runtime = await start(
     {
       externalSecrets: { provider: 'memory' },
@@ -159,4 +165,73 @@ test('what a thread says of a model is a name or nothing', async () => {
   const names = () => spans.getFinishedSpans().map(({ name }) => name);
   await expect.poll(names).toContain('chat _OTHER');
   expect(names().join()).not.toContain('nobody');
+});
+
+test('with `capture: true` a span has what was asked and answered, without the key', async () => {
+  const { spans } = watched();
+  const { server, ask } = await setUp({ capture: true });
+  const chat = {
+    ...asked,
+    messages: [
+      { role: 'system', content: 'Be kind.' },
+      { role: 'user', content: 'echo your key' },
+    ],
+  };
+  const tools = [{ type: 'function', function: { name: 'price', parameters: {} } }];
+  const called = {
+    role: 'assistant',
+    content: null,
+    tool_calls: [{ id: 'c1', type: 'function', function: { name: 'price', arguments: '{"of":"tea"}' } }],
+  };
+  const result = [
+    { role: 'user', content: 'call price with {"of":"tea"}' },
+    called,
+    { role: 'tool', tool_call_id: 'c1', content: '7' },
+  ];
+  await ask('/v1/chat/completions', chat);
+  await ask('/v1/messages', {
+    ...asked,
+    system: 'Be kind.',
+    tools: [{ name: 'price' }],
+    messages: [{ role: 'user', content: 'call price with {"of":"tea"}' }],
+  });
+  await ask('/v1/responses', { model: 'model-1', input: 'say yes' });
+  await ask('/v1/responses', {
+    model: 'model-1',
+    input: 'call price with {"of":"tea"}',
+    tools: [{ name: 'price' }],
+    stream: true,
+  });
+  await ask('/v1/chat/completions', { ...asked, stream: false, tools, messages: result });
+  const calls = () => spans.getFinishedSpans().filter(({ name }) => name === 'chat model-1');
+  await expect.poll(calls).toHaveLength(5);
+  const words = calls().map(({ attributes }) =>
+    ['gen_ai.input.messages', 'gen_ai.output.messages'].map(
+      (name) => JSON.parse(attributes[name] as string) as unknown,
+    ),
+  );
+  const text = (role: string, content: string) => ({ role, parts: [{ type: 'text', content }] });
+  const call = { type: 'tool_call', id: 'call-1', name: 'price', arguments: { of: 'tea' } };
+  expect(words).toEqual([
+    [
+      [text('system', 'Be kind.'), text('user', 'echo your key')],
+      [{ ...text('assistant', 'My key is <redacted:secret> as you see'), finish_reason: 'stop' }],
+    ],
+    [
+      [text('system', 'Be kind.'), text('user', 'call price with {"of":"tea"}')],
+      [{ role: 'assistant', parts: [call], finish_reason: 'tool_use' }],
+    ],
+    [[text('user', 'say yes')], [text('assistant', 'yes')]],
+    [[text('user', 'call price with {"of":"tea"}')], [{ role: 'assistant', parts: [call] }]],
+    [
+      [
+        text('user', 'call price with {"of":"tea"}'),
+        { role: 'assistant', parts: [{ ...call, id: 'c1' }] },
+        { role: 'tool', parts: [{ type: 'tool_call_response', id: 'c1', response: '7' }] },
+      ],
+      [{ ...text('assistant', 'The tool says 7'), finish_reason: 'stop' }],
+    ],
+  ]);
+  expect(server.requests).toHaveLength(5);
+  expect(JSON.stringify(calls().map(({ attributes }) => attributes))).not.toContain('CANARY');
 });

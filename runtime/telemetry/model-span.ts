@@ -23,8 +23,10 @@ import {
 import {
   GEN_AI_AGENT,
   GEN_AI_FINISH_REASONS,
+  GEN_AI_INPUT_MESSAGES,
   GEN_AI_INPUT_TOKENS,
   GEN_AI_OPERATION,
+  GEN_AI_OUTPUT_MESSAGES,
   GEN_AI_OUTPUT_TOKENS,
   GEN_AI_PROVIDER,
   GEN_AI_REQUEST_MODEL,
@@ -34,6 +36,7 @@ import {
 import { ModelAnswer } from './model-answer.ts';
 import type { ModelMetrics } from './model-metrics.ts';
 import { modelRequest, type ModelRequest } from './model-request.ts';
+import { AnswerWords, askedWords } from './model-words.ts';
 import { quietly } from './quietly.ts';
 import { contextOf } from './remote-context.ts';
 import type { SecretRequest, SecretSpanOptions } from './secret-span.ts';
@@ -48,7 +51,8 @@ type Run<T> = (parent?: Context) => Promise<T>;
 
 /**
  * Runs a request with a secret; one to a model is in a span of its own, which ends with the body of the answer. Of the
- * answer it tells what the service says of itself, and never what the model said, nor what it was asked.
+ * answer it tells what the service says of itself. What the model was asked and said it tells where the grant has
+ * `capture: true`, and nowhere else.
  */
 export async function inModelSpan<T>(
   request: SecretRequest,
@@ -74,10 +78,11 @@ class ObservedCall {
   readonly #options: ModelSpanOptions;
   #span: Span | undefined;
   readonly #answer = new ModelAnswer();
+  #words: AnswerWords | undefined;
   readonly #begun: number;
   #firstChunk: number | undefined;
 
-  constructor({ caller, headers }: SecretRequest, asked: ModelRequest, options: ModelSpanOptions) {
+  constructor({ caller, headers, input }: SecretRequest, asked: ModelRequest, options: ModelSpanOptions) {
     this.#asked = asked;
     this.#options = options;
     this.#begun = options.clock.now();
@@ -100,6 +105,9 @@ class ObservedCall {
       const name = `${asked.operation} ${asked.model}`;
       this.#span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, parent);
       this.within = trace.setSpan(parent, this.#span);
+      if (!asked.captures || !this.#span.isRecording()) return;
+      this.#words = new AnswerWords();
+      this.#tell(GEN_AI_INPUT_MESSAGES, askedWords((input as { readonly body?: unknown }).body));
     });
   }
 
@@ -138,7 +146,14 @@ class ObservedCall {
 
   #seen(bytes: Uint8Array): void {
     this.#firstChunk ??= this.#options.clock.now();
-    quietly(() => this.#answer.push(bytes));
+    quietly(() => {
+      this.#answer.push(bytes);
+      this.#words?.push(bytes);
+    });
+  }
+
+  #tell(name: string, words: string | undefined): void {
+    if (words !== undefined) this.#span?.setAttribute(name, this.#options.scrubText(words));
   }
 
   end(type: string | undefined): void {
@@ -164,6 +179,7 @@ class ObservedCall {
         [GEN_AI_INPUT_TOKENS, facts.inputTokens],
         [GEN_AI_OUTPUT_TOKENS, facts.outputTokens],
       ];
+      this.#tell(GEN_AI_OUTPUT_MESSAGES, this.#words?.words(facts.finishReason));
       for (const [name, value] of told) if (value !== undefined) span.setAttribute(name, value);
       if (type !== undefined) span.setAttribute(ERROR_TYPE, type).setStatus({ code: SpanStatusCode.ERROR });
       span.end();
