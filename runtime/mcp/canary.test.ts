@@ -19,6 +19,7 @@ test('a server that says a secret of the agent says it to nobody', async () => {
   const told = [
     await call('echo', { say: `it is ${canary}!` }),
     await call('fail', { why: Buffer.from(canary).toString('base64') }),
+    await call('fail', { why: 'x'.repeat(1990) + canary }),
     await call('print', { lines: [`key=${canary}`, 'printed'] }),
     await call(canary),
     await call('env'),
@@ -29,6 +30,7 @@ test('a server that says a secret of the agent says it to nobody', async () => {
   expect(lines.map(({ message }) => message)).toContain('key=<redacted:secret>');
   const all = JSON.stringify([told, lines, audited, runtime.status(), await ref.persist()]);
   expect(all).not.toContain(canary);
+  expect(all).not.toContain(`x${canary.slice(0, 8)}`);
   expect(all).not.toContain(Buffer.from(canary).toString('base64'));
   delete process.env['HOLDFAST_TEST_CANARY'];
 });

@@ -48,6 +48,7 @@ function world() {
     server: 'old',
     clock,
     startTimeoutMs: 1000,
+    scrub: (found) => found,
     open: async () => {
       const transport = new OldServer(state.fails);
       servers.push(transport);

@@ -2,7 +2,7 @@ import type { Client, Tool, Transport } from '@modelcontextprotocol/client';
 import { within, type Clock } from '../base/clock.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import { version } from '../base/version.ts';
-import { firstLine, mcpFailed, ownWithin } from './mcp-errors.ts';
+import { firstLine, mcpFailed, ownWithin, type Scrub } from './mcp-errors.ts';
 import { wait } from './wait.ts';
 
 /** A transport, made for one connection. */
@@ -19,6 +19,8 @@ export interface ConnectionOptions {
   readonly startTimeoutMs: number;
   /** Milliseconds for which a list of tools is taken as it is; absent: the server tells when it changes. */
   readonly listMs?: number;
+  /** Takes the values of secrets out of what the server says. */
+  readonly scrub: Scrub;
   readonly open: () => Promise<OpenedTransport>;
   /** Called when the server could not be reached, or has ended a connection that stood. */
   readonly failed: (error: HoldfastError) => void;
@@ -109,8 +111,8 @@ export class Connection {
     try {
       await this.#list(live);
     } catch (error) {
-      const { server } = this.#options;
-      throw ownWithin(error) ?? mcpFailed(server, `did not list its tools: ${firstLine(error)}`);
+      const { server, scrub } = this.#options;
+      throw ownWithin(error) ?? mcpFailed(server, `did not list its tools: ${firstLine(error, scrub)}`);
     }
   }
 
@@ -143,7 +145,7 @@ export class Connection {
   }
 
   async #open(): Promise<Live> {
-    const { server, clock, failed } = this.#options;
+    const { server, clock, scrub, failed } = this.#options;
     const { signal } = this.#stopping;
     try {
       signal.throwIfAborted();
@@ -160,7 +162,7 @@ export class Connection {
       return live;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      const why = ownWithin(error) ?? mcpFailed(server, `could not be reached: ${firstLine(error)}`);
+      const why = ownWithin(error) ?? mcpFailed(server, `could not be reached: ${firstLine(error, scrub)}`);
       // Another version of it may speak another protocol.
       this.#legacy = false;
       this.#pause();

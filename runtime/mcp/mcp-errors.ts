@@ -11,9 +11,15 @@ export function ownWithin(error: unknown): HoldfastError | undefined {
   return causesOf(error).find((one) => one instanceof HoldfastError);
 }
 
-/** The first line of what an error says, with the code of the network where one of its causes has one. */
-export function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+/** Takes the values of secrets out of something. */
+export type Scrub = <T>(found: T) => T;
+
+/**
+ * The first line of what an error says, with the code of the network where one of its causes has one. It is cut when it is
+ * scrubbed: half of a value would not be found.
+ */
+export function firstLine(error: unknown, scrub: Scrub): string {
+  const text = scrub(error instanceof Error ? error.message : String(error));
   const codes = causesOf(error).map((one) => (one as { readonly code?: unknown }).code);
   const network = codes.find((code) => typeof code === 'string' && /^(?:E[A-Z]+|UND_ERR_\w+)$/.test(code));
   const line = (text.split('\n', 1)[0] ?? '').slice(0, REPEATED);

@@ -4,7 +4,7 @@ import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ResolvedAgent, ResolvedMcpServer } from '../config/resolve.ts';
 import { Connection, type ConnectionState } from './connection.ts';
-import { argumentsTooLarge, callTimedOut, mcpBusy, toolDenied } from './mcp-errors.ts';
+import { argumentsTooLarge, callTimedOut, mcpBusy, toolDenied, type Scrub } from './mcp-errors.ts';
 import type { HostFetch } from './call-fetch.ts';
 import { openHttp, plainFetch } from './open-http.ts';
 import { openStdio } from './open-stdio.ts';
@@ -62,7 +62,7 @@ export interface McpServersOptions {
   /** The runtime's logger, scrubbed. */
   readonly logger: Logger;
   /** Takes the values of secrets out of what servers say. */
-  readonly scrub: <T>(found: T) => T;
+  readonly scrub: Scrub;
   /**
    * A fetch with the secret of a grant of the agent, by the rules of that, on behalf of all its instances. Called once,
    * at the first connection.
@@ -109,13 +109,14 @@ export class McpServers {
   }
 
   #server(agent: string, config: ResolvedMcpServer): Server {
-    const { clock, logger, fetchWith } = this.#options;
+    const { clock, logger, scrub, fetchWith } = this.#options;
     const { name: server, at, startTimeoutMs, maxConcurrent } = config;
     let send: HostFetch | undefined;
     const connection = new Connection({
       server,
       clock,
       startTimeoutMs,
+      scrub,
       ...('url' in at && { listMs: LIST_MS }),
       open: () => {
         if (!('url' in at)) return openStdio(agent, at, config, { clock, logger });

@@ -13,6 +13,7 @@ import {
   toolFailed,
   TOO_LARGE,
   type NamedTool,
+  type Scrub,
 } from './mcp-errors.ts';
 import { outputOf, textOf } from './tool-output.ts';
 
@@ -22,7 +23,7 @@ export interface ToolCallOptions extends NamedTool {
   readonly config: Pick<ResolvedMcpServer, 'maxResultBytes'>;
   readonly connection: Pick<Connection, 'need' | 'forgotten' | 'outdated'>;
   /** Takes the values of secrets out of what the server says. */
-  readonly scrub: <T>(found: T) => T;
+  readonly scrub: Scrub;
   /** Ends the call; its reason is the caller's error. */
   readonly signal: AbortSignal;
 }
@@ -36,7 +37,7 @@ const UNLIMITED_MS = 2 ** 31 - 1;
 export async function callTool(options: ToolCallOptions): Promise<unknown> {
   const { server, tool, args, scrub } = options;
   const result = await answerOf(options, argumentsOf(args));
-  if (result.isError === true) throw toolFailed({ server, tool }, scrub(textOf(result)));
+  if (result.isError === true) throw toolFailed({ server, tool }, textOf(result, scrub));
   return scrub(outputOf(result));
 }
 
@@ -86,8 +87,8 @@ function ownError(
   if (code === TOO_LARGE) return resultTooLarge(named, config.maxResultBytes);
   // The server has answered, and it is the call that it refuses.
   if (name === 'ProtocolError' && code !== CUT_OFF) {
-    return toolFailed(named, scrub(String(message).slice(0, REPEATED)));
+    return toolFailed(named, scrub(String(message)).slice(0, REPEATED));
   }
-  const why = reason ?? scrub(firstLine(error));
+  const why = reason ?? firstLine(error, scrub);
   return mcpFailed(server, `failed in the call of its tool "${tool}", which it may have done or not: ${why}`);
 }

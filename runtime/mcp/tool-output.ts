@@ -1,4 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/client';
+import type { Scrub } from './mcp-errors.ts';
 
 /** The most characters of what a tool says about its failure that an error repeats. */
 const REPEATED = 2000;
@@ -10,9 +11,9 @@ export function outputOf(result: CallToolResult): unknown {
 }
 
 /** The texts of a result, for a tool that says that it failed. */
-export function textOf({ content }: CallToolResult): string {
+export function textOf({ content }: CallToolResult, scrub: Scrub): string {
   const texts = content.flatMap((part) => (part.type === 'text' ? [part.text] : []));
-  const text = texts.join('\n');
+  const text = scrub(texts.join('\n'));
   if (text === '') return 'it does not say why';
   return text.length > REPEATED ? `${text.slice(0, REPEATED)}…` : text;
 }
