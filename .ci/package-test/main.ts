@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlin
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseSync } from 'rolldown/utils';
+import { browserProject } from './browser-project.ts';
 import { lostLinks } from './lost-links.ts';
 import { newModelProject, newProject } from './new-project.ts';
 import { folder, nodeIn, npm, pack, readManifest, root, temporary, writeApp } from './place.ts';
@@ -63,7 +64,9 @@ try {
     },
   );
   writeApp(folder);
-  npm(folder, 'install', `../${filename}`, `xstate@${devDependencies['xstate']}`, '--no-audit', '--no-fund');
+  // React is optional, and an entry needs it.
+  const peers = ['xstate', 'react'].map((name) => `${name}@${devDependencies[name]}`);
+  npm(folder, 'install', `../${filename}`, ...peers, '--no-audit', '--no-fund');
   check(
     'the README, llms.txt, and docs are in it, and every relative link of a page leads to a file of it',
     () => {
@@ -88,6 +91,7 @@ try {
       if (Number(found) < 1) throw new Error(`${name} exports nothing`);
     });
   }
+  check('a page type-checks with the client, without types of Node', browserProject);
   check('the entry of threads imports xstate and node: only', () => {
     const { program: ast } = parseSync(
       'entry.js',

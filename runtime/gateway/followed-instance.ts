@@ -68,11 +68,7 @@ export class FollowedInstance {
 
   hear(ref: AgentRef, shown: Shown): void {
     this.#ref = ref;
-    const heard = (event: object): void => {
-      this.tail.add('emitted', shown(event));
-      this.#options.grew();
-      for (const { more } of this.#followers) more();
-    };
+    const heard = (event: object): void => this.#add('emitted', shown(event));
     const ended = (end: object): void => {
       this.#end = shown(end);
       this.stop();
@@ -90,6 +86,11 @@ export class FollowedInstance {
     };
     // It has ended already.
     if (this.#ref === undefined) this.#stopHearing();
+  }
+
+  /** So many events at most were lost with a thread. */
+  miss(dropped: number): void {
+    if (this.#ref !== undefined) this.#add('gap', JSON.stringify({ reason: 'crashed', dropped }));
   }
 
   /** Returns how to leave. */
@@ -120,6 +121,12 @@ export class FollowedInstance {
   handOver(): HandedEvents {
     const { address, end, tail } = this;
     return { address, ...(end !== undefined && { end }), ...tail.handOver() };
+  }
+
+  #add(event: 'emitted' | 'gap', data: string): void {
+    this.tail.add(event, data);
+    this.#options.grew();
+    for (const { more } of this.#followers) more();
   }
 
   #wait(): void {

@@ -186,6 +186,7 @@ export class Service {
     const onSystem = (system: ServedSystem): void => {
       this.#system = system;
       system.on('agent', this.#reports.record);
+      system.on('dead-letter', this.#streams.tails.lost);
     };
     // Always a logger: without one, a link to the inspector would be written to stderr, which is the log.
     const opened = { ...options, logger: options.logger ?? this.#logger, signals: false };

@@ -1,4 +1,4 @@
-import type { AgentRef } from '../runtime.ts';
+import type { AgentRef, DeadLetter } from '../runtime.ts';
 import { FollowedInstance, type HandedEvents, type Shown } from './followed-instance.ts';
 
 /** The most bytes of events that are kept for all instances together. */
@@ -49,6 +49,11 @@ export class Tails {
       if (ref !== undefined && events !== undefined) this.#goOn(events).hear(ref, shown);
     };
   }
+
+  /** Events that a thread took along when it died are missing, for those who follow its instance. */
+  readonly lost = ({ address, toHost, lost }: DeadLetter): void => {
+    if (toHost === true && lost !== undefined) this.#current.get(address)?.miss(lost);
+  };
 
   /** The state of an instance was taken for the next process: what it emits from here on, it emits there again. */
   seal(address: string): void {
