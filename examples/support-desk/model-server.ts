@@ -37,8 +37,8 @@ export interface ModelServer {
   readonly requests: readonly SeenRequest[];
   /** The answers that are being given at the moment. */
   readonly open: number;
-  /** Answers the next requests with 429, and says when to come again. */
-  refuse(times: number, retryAfterMs: number): void;
+  /** Answers the next requests with 429, or another status, and says when to come again. */
+  refuse(times: number, retryAfterMs: number, status?: number): void;
   close(): Promise<void>;
 }
 
@@ -61,7 +61,9 @@ export async function startModelServer({
   const keys = new Set(first);
   const requests: SeenRequest[] = [];
   const closing = new AbortController();
-  let [refusals, retryAfterMs, open] = [0, 0, 0];
+  /** How the next requests are refused. */
+  const refusals: { readonly status: number; readonly retryAfterMs: number }[] = [];
+  let open = 0;
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = new URL(request.url ?? '/', 'http://model').pathname;
@@ -77,10 +79,11 @@ export async function startModelServer({
     };
     if (protocol === undefined || request.method !== 'POST') return fail(404, `There is no ${path} here.`);
     if (!keys.has(key)) return fail(401, 'This key is not known, or not any more.');
-    if (refusals > 0) {
-      refusals -= 1;
-      const seconds = Math.ceil(retryAfterMs / 1000);
-      return fail(429, 'Too many requests.', { 'retry-after-ms': retryAfterMs, 'retry-after': seconds });
+    const refusal = refusals.shift();
+    if (refusal !== undefined) {
+      const { status, retryAfterMs } = refusal;
+      const again = { 'retry-after-ms': retryAfterMs, 'retry-after': Math.ceil(retryAfterMs / 1000) };
+      return fail(status, status === 429 ? 'Too many requests.' : 'Something went wrong.', again);
     }
     const json = parsed(body);
     if (json === undefined) return fail(400, 'The body is no JSON.');
@@ -121,8 +124,8 @@ export async function startModelServer({
     get open() {
       return open;
     },
-    refuse(times, ms) {
-      [refusals, retryAfterMs] = [times, ms];
+    refuse(times, retryAfterMs, status = 429) {
+      for (let n = 0; n < times; n++) refusals.push({ status, retryAfterMs });
     },
     async close() {
       closing.abort();

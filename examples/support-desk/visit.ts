@@ -22,8 +22,9 @@ export async function visit(
   // Each customer has an instance, and each desk threads of its own.
   await desks.greet('repairs', 'linus');
   await Promise.all([desks.greet('orders', 'ada'), desks.greet('billing', 'grace')]);
-  // The model is busy at first: the SDK in the thread comes again, twice.
-  model.refuse(2, 20);
+  // The model is busy, and then fails: the SDK in the thread comes again, twice.
+  model.refuse(1, 20);
+  model.refuse(1, 20, 500);
   await ask('billing', 'grace', 'I am Grace, and I want my money back.');
   await Promise.all([
     ask('orders', 'ada', 'I am Ada. Where is my kettle?'),
