@@ -56,7 +56,7 @@ export function prove(
     lines: [
       `stuck      for ${found - began} ms, until its thread was replaced; tokens that the others heard: ${meanwhile.join(', ')}`,
       `the model  was asked ${asked.length} times, each time with the key; it refused with ${refused.join(' and ')}, and was asked again`,
-      `the key    stands in none of ${records} records: tokens, events, log, audit, status, output, page`,
+      `the key    stands in ${traces === 0 ? 'none' : traces} of ${records} records: tokens, events, log, audit, status, output, page`,
     ],
   };
 }
