@@ -167,3 +167,23 @@ test('a stream is found by the key of its request as long as it is kept, in the 
   await vi.advanceTimersByTimeAsync(31_000);
   expect(before.withKey(caller, 'k', 'the request')).toBeUndefined();
 });
+
+test('what cannot be shown ends its stream alone, with an error', async () => {
+  const stream = open(new AskedStreams());
+  const failing = (): never => {
+    throw new RangeError('cannot be shown');
+  };
+  const chunks = async function* (): AsyncGenerator<string> {
+    yield 'x';
+    await Promise.resolve();
+    throw new Error('the agent failed');
+  };
+  const asked = { [Symbol.asyncIterator]: chunks, result: Promise.resolve() };
+  await stream.read(asked, { ...shown, error: failing });
+  const reader = askedBody(stream, 1, new AbortController().signal).getReader();
+  await reader.read();
+  const last = new TextDecoder().decode((await reader.read()).value);
+  expect(last).toBe(
+    'id: 2\nevent: error\ndata: {"code":"AGENT_FAILED","message":"what the agent wrote cannot be shown","retryable":false}\n\n',
+  );
+});

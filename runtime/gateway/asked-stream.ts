@@ -7,6 +7,9 @@ import type { Caller } from './token-access.ts';
 /** Milliseconds that a stream is kept without a client: enough for any client to come again. */
 const GRACE_MS = 30_000;
 
+const NOT_SHOWN =
+  '{"code":"AGENT_FAILED","message":"what the agent wrote cannot be shown","retryable":false}';
+
 /** A stream that goes to the next process, where its clients get the rest of it. */
 export interface HandedAskedStream extends HandedTail {
   readonly id: string;
@@ -120,9 +123,18 @@ export class AskedStream {
       this.#endText(shown);
       this.#end('end', data);
     } catch (error) {
+      this.#failed(error, shown);
+    }
+  }
+
+  /** What cannot be shown ends this stream, and not the process: nothing above it catches. */
+  #failed(error: unknown, shown: AskedStreamShown): void {
+    try {
       this.#endText(shown);
       if (this.tail.head === 0) this.#failedAtOnce = { error };
       this.#end('error', JSON.stringify(shown.error(error)));
+    } catch {
+      this.#end('error', NOT_SHOWN);
     }
   }
 
