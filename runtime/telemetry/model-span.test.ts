@@ -40,18 +40,12 @@ function watched() {
   return { spans, exporter, measured };
 }
 
-async function setUp(more: Partial<Grant> = {}) {
+async function setUp(more: { readonly capture?: boolean } = {}) {
   const server = await startModelServer({ keys: [canary] });
   onTestFinished(() => server.close());
   const provider = createMemoryProvider();
   provider.set('prod/key', 'v1', canary);
-  const key: Grant = {
-    ref: 'prod/key',
-    mode: 'inject',
-    hosts: [server.url],
-    methods: ['POST'],
-    ...more,
-  } as Grant;
+  const key: Grant = { ref: 'prod/key', mode: 'inject', hosts: [server.url], methods: ['POST'], ...more };
   const runtime = await start(
     {
       externalSecrets: { provider: 'memory' },
