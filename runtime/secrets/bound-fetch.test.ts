@@ -12,6 +12,7 @@ const canary = 'CANARY-41f0-key-of-a-model';
 /** A service whose answers a test writes itself, and which knows its sockets. */
 async function startModel() {
   const sockets = new Set<Socket>();
+  let connections = 0;
   const open: ServerResponse[] = [];
   const received: IncomingMessage[] = [];
   const server = createServer((request, response) => {
@@ -23,6 +24,7 @@ async function startModel() {
     server.emit('answered', response);
   });
   server.on('connection', (socket) => {
+    connections += 1;
     sockets.add(socket);
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -43,6 +45,7 @@ async function startModel() {
     sockets,
     open,
     received,
+    connections: () => connections,
     /** Resolves when no socket is left. */
     alone: async () => void (sockets.size > 0 && (await once(server, 'alone'))),
     answered: async () => ((await once(server, 'answered')) as [ServerResponse])[0],
@@ -223,6 +226,8 @@ describe('the connection of an answer ends', () => {
     await streaming(user, model, 32);
     user.send({ type: 'exit' });
     await model.alone();
+    // Nor was another opened for a request that nobody waits for.
+    expect(model.connections()).toBe(32);
     await expect.poll(() => audited).toHaveLength(64);
     const ends = audited.filter(({ part }) => part === 'body').map(({ outcome }) => outcome);
     // Some are given up by the thread itself, as its last act.

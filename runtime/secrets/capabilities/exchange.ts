@@ -9,6 +9,11 @@ export interface RawHead {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** How many requests wait for a connection. */
+export interface WaitingRequests {
+  count: number;
+}
+
 /** The most bytes that are read of a body that nobody wants, so that its connection can be used again. */
 const DISCARDED = 65_536;
 
@@ -26,11 +31,14 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #early: Uint8Array[] = [];
   #end: { readonly error?: unknown } | undefined;
   readonly #signal: AbortSignal;
+  #waiting: WaitingRequests | undefined;
   readonly #aborted = (): void => this.abort(this.#signal.reason);
 
-  constructor(signal: AbortSignal) {
+  constructor(signal: AbortSignal, waiting: WaitingRequests) {
     this.head = this.#head.promise;
     this.#signal = signal;
+    this.#waiting = waiting;
+    waiting.count += 1;
     if (signal.aborted) this.#aborted();
     else signal.addEventListener('abort', this.#aborted, { once: true });
   }
@@ -71,6 +79,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    this.#waitsNoLonger();
     // It was given up while it waited for a connection.
     if (this.#end !== undefined) controller.abort(this.#end.error as Error);
   }
@@ -108,8 +117,14 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     if (this.#end !== undefined) return;
     this.#end = error.length === 0 ? {} : { error: error[0] ?? new Error('given up') };
     this.#signal.removeEventListener('abort', this.#aborted);
+    this.#waitsNoLonger();
     this.#head.promise.catch(() => {});
     this.#head.reject(this.#end.error);
     this.#sink?.end(this.#end.error);
+  }
+
+  #waitsNoLonger(): void {
+    if (this.#waiting !== undefined) this.#waiting.count -= 1;
+    this.#waiting = undefined;
   }
 }

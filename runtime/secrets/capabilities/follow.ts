@@ -1,9 +1,9 @@
-import type { Agent } from 'undici';
 import { HoldfastError } from '../../base/errors.ts';
 import type { InjectRules } from '../../config/resolve.ts';
 import { ACCEPTED } from './decoded-body.ts';
 import { Exchange, type RawHead } from './exchange.ts';
 import { isAllowedUrl } from './inject-request.ts';
+import type { Route } from './route.ts';
 
 /** A request as it goes out. */
 export interface Outgoing {
@@ -31,14 +31,14 @@ const CLOSED_BEFORE = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 /** Sends the request, and once more to where it is redirected if the same rules allow that. */
 export async function follow(
-  agent: Agent,
+  route: Route,
   request: Outgoing,
   rules: InjectRules,
   signal: AbortSignal,
 ): Promise<Followed> {
   let { url } = request;
   for (let redirects = 0; ; redirects++) {
-    const exchange = await answered(agent, { ...request, url }, signal);
+    const exchange = await answered(route, { ...request, url }, signal);
     const head = await exchange.head;
     if (request.redirect === 'error' && isRedirect(head)) {
       exchange.discard();
@@ -51,9 +51,9 @@ export async function follow(
   }
 }
 
-async function answered(agent: Agent, request: Outgoing, signal: AbortSignal): Promise<Exchange> {
+async function answered(route: Route, request: Outgoing, signal: AbortSignal): Promise<Exchange> {
   const { method, body } = request;
-  const exchange = send(agent, request, signal);
+  const exchange = send(route, request, signal);
   try {
     await exchange.head;
     return exchange;
@@ -62,13 +62,13 @@ async function answered(agent: Agent, request: Outgoing, signal: AbortSignal): P
     // Nothing of an answer came, and such a request changes nothing.
     const isSafe = (method === 'GET' || method === 'HEAD') && body === undefined;
     if (!isSafe || signal.aborted || !CLOSED_BEFORE.has(code ?? '')) throw error;
-    return send(agent, request, signal);
+    return send(route, request, signal);
   }
 }
 
-function send(agent: Agent, request: Outgoing, signal: AbortSignal): Exchange {
+function send({ agent, waiting }: Route, request: Outgoing, signal: AbortSignal): Exchange {
   const { url, method, headers, body = null, idleTimeoutMs } = request;
-  const exchange = new Exchange(signal);
+  const exchange = new Exchange(signal, waiting);
   agent.dispatch(
     {
       origin: url.origin,

@@ -82,7 +82,7 @@ export function createInjector(options: RouteOptions): Injector {
       route.scrubber.hold('secret', [held.versionId]);
       const credential = rules.format.replace('{}', () => headerText(held.bytes));
       const headers = { ...request.headers, [rules.header.toLowerCase()]: credential };
-      return { followed: await follow(route.agent, { ...request, headers }, rules, signal), route };
+      return { followed: await follow(route, { ...request, headers }, rules, signal), route };
     } finally {
       held.bytes.fill(0);
     }

@@ -4,6 +4,7 @@ import type { Agent, buildConnector } from 'undici';
 import { HoldfastError } from '../../base/errors.ts';
 import type { InjectRules } from '../../config/resolve.ts';
 import { createScrubber, type Scrubber } from '../scrub/scrubber.ts';
+import type { WaitingRequests } from './exchange.ts';
 import { addressGuard, loopbackGuard, type AddressGuard } from './address-guard.ts';
 
 /** Finds the addresses of a host. */
@@ -26,6 +27,8 @@ export interface Route {
   readonly agent: Agent;
   /** Knows the versions of the secret that were sent on this route. */
   readonly scrubber: Scrubber;
+  /** The requests that wait for a connection of this route. */
+  readonly waiting: WaitingRequests;
 }
 
 /** Milliseconds until a connection must stand. */
@@ -49,13 +52,17 @@ export async function openRoute(
     'https:': guarded(addressGuard(rules.privateAddresses)),
     'http:': guarded(loopbackGuard),
   };
+  const waiting: WaitingRequests = { count: 0 };
   const agent = new undici.Agent({
-    connect: (options, callback) =>
-      connectors[options.protocol === 'http:' ? 'http:' : 'https:'](options, callback),
+    connect(options, callback) {
+      // When a request is aborted, undici connects anew for it, and only then finds that nobody wants the connection.
+      if (waiting.count === 0) return callback(new Error('nobody waits for a connection'), null);
+      connectors[options.protocol === 'http:' ? 'http:' : 'https:'](options, callback);
+    },
     connections: CONNECTIONS,
     maxHeaderSize: 16_384,
   });
-  return { agent, scrubber: createScrubber({ now }, { inPacked: true, head: LONGEST_HEADER }) };
+  return { agent, waiting, scrubber: createScrubber({ now }, { inPacked: true, head: LONGEST_HEADER }) };
 }
 
 /** Connects only to addresses that the guard allows, and to the very address that it has checked. */
