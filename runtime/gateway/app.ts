@@ -201,7 +201,8 @@ async function streamed(
   const ms = options.requestTimeoutMs();
   const request = { params, query, caller };
   const address = addressIn(params);
-  const from = headerOf(c, 'last-event-id') || (query['from'] as string | undefined);
+  // An empty one is none, as a page has it that has received nothing yet.
+  const from = headerOf(c, 'last-event-id') || (query['from'] as string | undefined) || undefined;
   const isOver = options.runtime.get(address) === undefined && options.streams.hasRest(address, from);
   const ref = isOver
     ? undefined
