@@ -9,6 +9,7 @@ import { gateway } from './suites/gateway.ts';
 import { describeMachine } from './lib/machine-info.ts';
 import { inspect } from './suites/inspect.ts';
 import { machine } from './suites/machines-against-plain.ts';
+import { mcp } from './suites/mcp.ts';
 import { neighbour } from './suites/neighbour.ts';
 import { oneWay } from './suites/one-way.ts';
 import type { Run } from './report.ts';
@@ -37,6 +38,7 @@ const suites: Readonly<Record<string, Suite>> = {
   inspect,
   telemetry,
   gateway,
+  mcp,
   machine,
 };
 

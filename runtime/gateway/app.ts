@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { systemClock, within } from '../base/clock.ts';
 import { inTraceOf } from '../telemetry/remote-context.ts';
 import { toPrometheus } from '../telemetry/to-prometheus.ts';
+import { AgentsSchemas } from './agents-schemas.ts';
 import { answerTo, ended, once, run, tooLate } from './answering.ts';
 import type { AppOptions } from './app-options.ts';
 import { askAsStream, followAsk, takesStream } from './ask-as-stream.ts';
@@ -60,16 +61,17 @@ export function gatewayApp(options: AppOptions): Hono {
     });
   });
   const unread = new UnreadAnswers();
+  const schemas = new AgentsSchemas(options.system, options.logger);
   const document = openApiDocument();
-  at('GET', '/openapi.json', () => Response.json(document));
+  at('GET', '/openapi.json', async (c) => {
+    // Which agents there are, and what they accept, is for callers who may send to them.
+    if (headerOf(c, 'authorization') === undefined) return Response.json(document);
+    return Response.json(openApiDocument(await schemas.of(callerOf(c, options.access))));
+  });
   for (const route of routes) {
     at(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options, unread));
   }
-  const mcp = new McpServer({
-    agents: () => options.system.agents,
-    schemas: (agent) => options.system.schemas(agent),
-    logger: options.logger,
-  });
+  const mcp = new McpServer(schemas, options.logger);
   at('POST', '/mcp', (c) => answerMcp(c, mcp, options, unread));
   // Requests that get here matched none of these routes.
   for (const [path, allowed] of methods) {

@@ -1,14 +1,14 @@
 import type { McpHttpHandler, ServerContext } from '@modelcontextprotocol/server';
 import type { Logger } from '../base/logger.ts';
 import { version } from '../base/version.ts';
-import type { AgentSchemas } from '../runtime.ts';
+import type { AgentsSchemas } from './agents-schemas.ts';
 import { HttpError } from './http-error.ts';
 import type { Answer } from './kept-answers.ts';
 import { McpCalls } from './mcp-calls.ts';
 import { withContent } from './mcp-content.ts';
 import { toolsOf, type McpTool } from './mcp-tools.ts';
 import { CarriedOver } from './put-off-asks.ts';
-import { type Caller, may } from './token-access.ts';
+import type { Caller } from './token-access.ts';
 
 /** A call of a tool, as the gateway asks an agent for it. */
 export interface ToolAsk {
@@ -32,12 +32,6 @@ export interface McpExchange {
   readonly ask: (ask: ToolAsk) => Promise<Answer>;
 }
 
-export interface McpServerOptions {
-  readonly agents: () => readonly string[];
-  readonly schemas: (agent: string) => Promise<AgentSchemas>;
-  readonly logger: Logger;
-}
-
 /** A call under way, as its handler knows it. */
 interface Course extends McpExchange {
   readonly signal: AbortSignal;
@@ -54,12 +48,14 @@ const ERROR = 'holdfast/error';
  * instances, and by clients of both generations. The protocol's own code is loaded at the first request.
  */
 export class McpServer {
-  readonly #options: McpServerOptions;
+  readonly #schemas: AgentsSchemas;
+  readonly #logger: Logger;
   readonly #calls = new McpCalls();
   #handler: Promise<McpHttpHandler> | undefined;
 
-  constructor(options: McpServerOptions) {
-    this.#options = options;
+  constructor(schemas: AgentsSchemas, logger: Logger) {
+    this.#schemas = schemas;
+    this.#logger = logger;
   }
 
   /** Answers a request; throws {@link CarriedOver} when another process answers it. */
@@ -93,7 +89,6 @@ export class McpServer {
   async #load(): Promise<McpHttpHandler> {
     const { createMcpHandler, ProtocolError, ProtocolErrorCode, Server } =
       await import('@modelcontextprotocol/server');
-    const { logger } = this.#options;
     return createMcpHandler(
       (context) => {
         const course = context.authInfo?.extra?.['course'] as Course;
@@ -110,25 +105,15 @@ export class McpServer {
         return server;
       },
       // Nothing is told of changes: the tools change with the process.
-      { maxSubscriptions: 0, onerror: (error) => logger.debug({ error }, 'a request to /mcp was refused') },
+      {
+        maxSubscriptions: 0,
+        onerror: (error) => this.#logger.debug({ error }, 'a request to /mcp was refused'),
+      },
     );
   }
 
-  /** The tools of the agents that the caller may send to. An agent that cannot be loaded has none. */
   async #tools(caller: Caller): Promise<Map<string, McpTool>> {
-    const { agents, schemas, logger } = this.#options;
-    const allowed = agents().filter((agent) => may(caller, 'send', agent));
-    const found = await Promise.all(
-      allowed.map(async (agent) => {
-        try {
-          return [agent, await schemas(agent)] as const;
-        } catch (error) {
-          logger.warn({ agent, error }, 'an agent has no tools, because its module cannot be loaded');
-          return [agent, {}] as const;
-        }
-      }),
-    );
-    return toolsOf(new Map(found));
+    return toolsOf(await this.#schemas.of(caller));
   }
 }
 

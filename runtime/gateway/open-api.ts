@@ -1,11 +1,17 @@
 import { z } from 'zod';
 import { version } from '../base/version.ts';
-import { type Route, routes } from './routes.ts';
+import type { AgentSchemas } from '../runtime.ts';
+import { acceptedSchema, replySchema } from './event-schema.ts';
+import { askRoute, eventSchema, type Route, routes } from './routes.ts';
 
-/** The OpenAPI 3.1 document of the HTTP face, made from its routes. */
-export function openApiDocument(): object {
+/**
+ * The OpenAPI 3.1 document of the HTTP face, made from its routes. Agents that say what they accept have operations of
+ * their own for it.
+ */
+export function openApiDocument(agents: ReadonlyMap<string, AgentSchemas> = new Map()): object {
   const paths: Record<string, Record<string, object>> = {
     '/healthz': { get: withoutToken('healthz', 'Whether the gateway is alive', false) },
+    '/mcp': { post: mcp },
     '/metrics': { get: metrics },
     '/readyz': { get: withoutToken('readyz', 'Whether requests may be sent here', true) },
   };
@@ -13,6 +19,7 @@ export function openApiDocument(): object {
     const operations = (paths[route.path] ??= {});
     operations[route.method.toLowerCase()] = operation(route);
   }
+  for (const [agent, schemas] of agents) Object.assign(paths, pathsOf(agent, schemas));
   return {
     openapi: '3.1.0',
     info: { title: 'Holdfast gateway', version },
@@ -62,17 +69,29 @@ const answerEvents = {
   },
 };
 
-function operation({
-  operationId,
-  summary,
-  scope,
-  path,
-  query,
-  body,
-  status,
-  answer,
-  ...rest
-}: Route): object {
+/** The operations of an agent that say what it accepts and replies. */
+function pathsOf(agent: string, schemas: AgentSchemas): Record<string, object> {
+  const accepted = acceptedSchema(agent, schemas);
+  if (accepted === undefined) return {};
+  const reply = replySchema(agent, schemas);
+  const found: Record<string, object> = {};
+  for (const route of routes.filter(({ body }) => body === eventSchema)) {
+    const path = route.path.replace('{agent}', encodeURIComponent(agent));
+    const of = operation({ ...route, path, operationId: `${route.operationId}.${agent}` });
+    const requestBody = { required: true, content: { 'application/json': { schema: accepted } } };
+    const asJson = { schema: { type: 'object', properties: { reply }, required: ['reply'] } };
+    const { [route.status]: answered } = of.responses as Record<number, { readonly content?: object }>;
+    const content = { ...answered?.content, 'application/json': asJson };
+    const replied = { [route.status]: { ...answered, content } };
+    const responses = { ...of.responses, ...(route === askRoute && reply && replied) };
+    found[path] = { [route.method.toLowerCase()]: { ...of, requestBody, responses } };
+  }
+  return found;
+}
+
+function operation({ operationId, summary, scope, path, query, body, status, answer, ...rest }: Route): {
+  readonly responses: object;
+} {
   const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => ({
     name,
     in: 'path',
@@ -136,6 +155,18 @@ const metrics = {
   description: 'Needs a token that allows "admin".',
   responses: {
     200: { description: 'The figures', content: { 'text/plain': { schema: { type: 'string' } } } },
+    default: failed,
+  },
+};
+
+const mcp = {
+  operationId: 'mcp',
+  summary: 'The events that agents reply to as tools, by the Model Context Protocol',
+  description: 'Needs a token that allows "send".',
+  requestBody: { required: true, content: { 'application/json': { schema: { type: 'object' } } } },
+  responses: {
+    200: { description: 'A message', content: { 'application/json': {}, 'text/event-stream': {} } },
+    202: { description: 'It needs no answer' },
     default: failed,
   },
 };

@@ -79,7 +79,8 @@ export interface Route {
   run(context: GatewayContext, request: RouteRequest): Promise<RouteAnswer>;
 }
 
-const eventSchema = z
+/** The body of a request with an event. */
+export const eventSchema = z
   .looseObject({
     type: z
       .string('a text of 1 to 256 characters')
