@@ -64,7 +64,7 @@ export async function mcp(results: Results, rounds: number): Promise<void> {
     results.table({
       suite: 'mcp',
       title: `${CALLS} calls, ${AT_ONCE} at a time, median of ${rounds}`,
-      unit: 'calls/s',
+      unit: 'requests/s',
       base: HTTP,
       rows,
     });

@@ -1,3 +1,4 @@
+import type { LogicIn, RepliesIn } from '../base/agent-type.ts';
 import type { AgentConfig } from './agent-schema.ts';
 
 /** An agent's config that carries the type of its logic, which then types `spawn`, `send` and snapshots. */
@@ -9,8 +10,9 @@ export type TypedAgentConfig<TLogic, TReplies = unknown> = AgentConfig & {
 };
 
 /**
- * Declares the logic of an agent, and its replies by the type of the event. Type only: returns `config` unchanged and
- * loads nothing. The type of the replies is not checked, since logic does not declare them; keep it beside the machine.
+ * Declares the logic of an agent, and its replies by the type of the event: `typeof` the logic, or of the module that
+ * exports it, whose `accepts` and `replies` then say what it is sent and what it replies. Type only: returns `config`
+ * unchanged and loads nothing. Replies that no schema gives are not checked; keep their type beside the machine.
  *
  * @example
  * ```ts
@@ -19,6 +21,8 @@ export type TypedAgentConfig<TLogic, TReplies = unknown> = AgentConfig & {
  * })
  * ```
  */
-export function agent<TLogic, TReplies = unknown>(config: AgentConfig): TypedAgentConfig<TLogic, TReplies> {
-  return config;
+export function agent<T, TReplies = RepliesIn<T>>(
+  config: AgentConfig,
+): TypedAgentConfig<LogicIn<T>, TReplies> {
+  return config as TypedAgentConfig<LogicIn<T>, TReplies>;
 }

@@ -91,6 +91,7 @@ function pathsOf(agent: string, schemas: AgentSchemas): Record<string, object> {
 
 function operation({ operationId, summary, scope, path, query, body, status, answer, ...rest }: Route): {
   readonly responses: object;
+  readonly [part: string]: unknown;
 } {
   const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => ({
     name,

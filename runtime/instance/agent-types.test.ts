@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import {
+  agent,
   createRuntime,
   type AgentRef,
   type AskStream,
@@ -13,6 +14,7 @@ import {
 } from 'holdfast';
 import { createTestRuntime } from 'holdfast/testing';
 import type counter from '../fixtures/counter.ts';
+import type * as desk from '../fixtures/desk-of-tools.ts';
 import type * as counterModule from '../fixtures/counter.ts';
 import type * as logics from '../transparency/fixtures/logics.ts';
 import type { promise } from '../transparency/fixtures/logics.ts';
@@ -94,6 +96,35 @@ test('what such an agent does not take, and what is no agent, is a compile error
     expectTypeOf(plain).toEqualTypeOf<Runtime>();
     const whole = await createRuntime<RuntimeConfig>('./openclaw.json');
     expectTypeOf(whole).toEqualTypeOf<Runtime>();
+  };
+  expectTypeOf(uses).toBeFunction();
+  expectTypeOf(starts).toBeFunction();
+});
+
+test('a module with schemas says what is sent and what is replied, before and after them', () => {
+  const uses = async (runtime: Runtime<ConfigOf<{ desk: typeof desk; none: typeof counterModule }>>) => {
+    const ref = await runtime.spawn('desk');
+    // With a default a field may be left out.
+    ref.send({ type: 'order', item: 'tea' });
+    expectTypeOf(await ref.ask({ type: 'order', item: 'tea', qty: 2 })).toEqualTypeOf<{ ordered: number }>();
+    expectTypeOf(await ref.ask({ type: 'total' })).toEqualTypeOf<number>();
+    expectTypeOf((await ref.snapshot()).context.total).toEqualTypeOf<number>();
+    // @ts-expect-error -- no such event
+    ref.send({ type: 'ordre', item: 'tea' });
+    // @ts-expect-error -- an order names an item
+    ref.send({ type: 'order' });
+    // @ts-expect-error -- a number of them
+    ref.send({ type: 'order', item: 'tea', qty: 'two' });
+    const other = await runtime.spawn('none');
+    expectTypeOf(other).toEqualTypeOf<AgentRef<typeof counter>>();
+  };
+  const inCode = agent<typeof desk>({ type: 'thread-bound', threadId: 'desks', maxThreads: 1 });
+  const starts = async (): Promise<void> => {
+    const runtime = await createRuntime({ agents: { desk: inCode } });
+    const ref = await runtime.spawn('desk');
+    expectTypeOf(await ref.ask({ type: 'total' })).toEqualTypeOf<number>();
+    // @ts-expect-error -- an order names an item
+    ref.send({ type: 'order' });
   };
   expectTypeOf(uses).toBeFunction();
   expectTypeOf(starts).toBeFunction();
