@@ -21,6 +21,8 @@ export interface AppOptions extends GatewayContext {
   readonly requests?: () => Pick<RequestServer, 'begin' | 'putOff' | 'passOn'> | undefined;
   readonly scrubber: StreamScrubbing;
   readonly logger: Logger;
+  /** Aborted when another process is to take over. */
+  readonly leaving?: AbortSignal;
   /** What the agents accept and reply. */
   readonly system: Pick<ServedSystem, 'agents' | 'schemas'>;
 }

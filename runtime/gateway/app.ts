@@ -12,7 +12,7 @@ import { crossOrigin } from './cross-origin.ts';
 import { HttpError } from './http-error.ts';
 import type { Course } from './idempotency.ts';
 import type { Answer } from './kept-answers.ts';
-import { askForTool } from './mcp-ask.ts';
+import { askForTool, type CalledBy } from './mcp-ask.ts';
 import { McpServer, type ToolAsk } from './mcp.ts';
 import { openApiDocument } from './open-api.ts';
 import { CarriedOver } from './put-off-asks.ts';
@@ -72,7 +72,8 @@ export function gatewayApp(options: AppOptions): Hono {
     at(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options, unread));
   }
   const mcp = new McpServer(schemas, options.logger);
-  at('POST', '/mcp', (c) => answerMcp(c, mcp, options, unread));
+  const streaming = new Map<string, number>();
+  at('POST', '/mcp', (c) => answerMcp(c, { mcp, streaming }, options, unread));
   // Requests that get here matched none of these routes.
   for (const [path, allowed] of methods) {
     const allow = [...allowed, 'OPTIONS'].join(', ');
@@ -142,7 +143,7 @@ async function answer(
 /** Answers a message of MCP. */
 async function answerMcp(
   c: Context,
-  mcp: McpServer,
+  { mcp, streaming }: { readonly mcp: McpServer } & Pick<CalledBy, 'streaming'>,
   options: AppOptions,
   unread: UnreadAnswers,
 ): Promise<Response> {
@@ -157,7 +158,7 @@ async function answerMcp(
     const putOff = (): void => {
       if (outgoing !== undefined) requests?.putOff(outgoing);
     };
-    const by = { caller, ticket: headerOf(c, TICKET_HEADER), putOff };
+    const by = { caller, ticket: headerOf(c, TICKET_HEADER), putOff, streaming };
     const ask = (call: ToolAsk): Promise<Answer> => askForTool(call, by, options);
     const answered = mcp.answer({ caller, request: c.req.raw, message: bodyOf(text), ask });
     return within(systemClock, ms, answered, () => tooLate(ms));

@@ -1,8 +1,10 @@
+import type { McpFlow } from './mcp-flow.ts';
+
 /** A comment of server-sent events, which keeps a connection alive and says nothing. */
 const COMMENT = 0x3a;
 
 /** Resolves with the response when it has content to give, so that until then another answer may take its place. */
-export async function withContent(response: Response): Promise<Response> {
+export async function withContent(response: Response, flow: McpFlow): Promise<Response> {
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
   if (!isStream || response.body === null) return response;
   const reader = response.body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
@@ -11,12 +13,16 @@ export async function withContent(response: Response): Promise<Response> {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       if (first.done) controller.close();
-      else controller.enqueue(first.value);
+      else {
+        flow.read(first.value.byteLength);
+        controller.enqueue(first.value);
+      }
     },
     async pull(controller) {
       const { done, value } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      if (done) return controller.close();
+      flow.read(value.byteLength);
+      controller.enqueue(value);
     },
     cancel: (reason) => reader.cancel(reason),
   });

@@ -64,3 +64,19 @@ test('a restart in the middle of a call loses nothing, and refuses none that com
   );
   for (const result of await Promise.all(late)) expect(result.content[0]?.text).toBe('at last');
 });
+
+test('a call that tells of its progress does not hold a restart, and fails in words', async () => {
+  const { front, token } = await gateway({ agents });
+  const client = new NewClient(info, { versionNegotiation: { mode: 'auto' } });
+  const requestInit = { headers: { authorization: `Bearer ${token}` } };
+  await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', front.url), { requestInit }));
+  onTestFinished(() => client.close());
+  let heard = 0;
+  const call = client.callTool(
+    { name: 'desk.drip', arguments: { id: 'a' } },
+    { onprogress: () => void (heard += 1), timeout: 60_000 },
+  );
+  await expect.poll(() => heard, { timeout: 20_000 }).toBeGreaterThan(2);
+  await front.restart();
+  expect(await call).toMatchObject({ isError: true, _meta: { 'holdfast/error': { retryable: true } } });
+});

@@ -92,7 +92,7 @@ describe.each(clients)('a stock client %s', (_which, connect) => {
     const client = await connect(sender);
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name).toSorted()).toEqual(
-      ['order', 'total', 'a_type_of_ours', 'later', 'answer', 'count']
+      ['order', 'total', 'a_type_of_ours', 'later', 'answer', 'count', 'drip', 'flood']
         .map((type) => `desk.${type}`)
         .toSorted(),
     );
@@ -197,4 +197,36 @@ test('a token decides who sees anything at all', async () => {
   expect(await status(undefined)).toEqual([401, 'UNAUTHORIZED']);
   expect(await status(newToken())).toEqual([401, 'UNAUTHORIZED']);
   expect(await status(reader)).toEqual([403, 'FORBIDDEN']);
+});
+
+test('a call that tells of its progress goes at the pace of who reads, and a token has so many at a time', async () => {
+  open.reload({ limits: { streams: 1 } });
+  onTestFinished(() => open.reload({}));
+  const id = nextId();
+  await open.call('PUT', `/v1/agents/desk/${id}`);
+  const giveUp = new AbortController();
+  const start = (n: number): Promise<Response> => {
+    const params = { name: 'desk.flood', arguments: { id }, _meta: { progressToken: n } };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: n, method: 'tools/call', params });
+    const accept = 'application/json, text/event-stream';
+    const headers = { ...open.headers, 'content-type': 'application/json', accept };
+    return fetchWith(undefined)(URL_OF_IT, { method: 'POST', headers, body, signal: giveUp.signal });
+  };
+  const flood = await start(1);
+  const written = async (): Promise<number> =>
+    ((await open.runtime.get(`desk/${id}`)?.ask({ type: 'flooded' })) as number) ?? 0;
+  let before = -1;
+  // Nobody reads, so that the agent stops in the end.
+  await expect
+    .poll(async () => {
+      const [last, now] = [before, await written()];
+      before = now;
+      return now > 0 && now === last;
+    })
+    .toBe(true);
+  expect(before).toBeLessThan(1000);
+  expect(await (await start(2)).text()).toContain('LIMIT_REACHED');
+  giveUp.abort();
+  await flood.body?.cancel().catch(() => {});
+  await expect.poll(async () => (await start(3)).headers.get('content-type')).toBe('text/event-stream');
 });

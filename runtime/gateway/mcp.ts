@@ -5,6 +5,7 @@ import type { AgentsSchemas } from './agents-schemas.ts';
 import { HttpError } from './http-error.ts';
 import type { Answer } from './kept-answers.ts';
 import { McpCalls } from './mcp-calls.ts';
+import { McpFlow } from './mcp-flow.ts';
 import { withContent } from './mcp-content.ts';
 import { toolsOf, type McpTool } from './mcp-tools.ts';
 import { CarriedOver } from './put-off-asks.ts';
@@ -35,6 +36,7 @@ export interface McpExchange {
 /** A call under way, as its handler knows it. */
 interface Course extends McpExchange {
   readonly signal: AbortSignal;
+  readonly flow: McpFlow;
   carried: CarriedOver | undefined;
 }
 
@@ -66,7 +68,7 @@ export class McpServer {
     const session = this.#calls.sessionOf(request, message);
     this.#calls.cancel(caller, session, message);
     const call = this.#calls.begin(caller, session, message, request.signal);
-    const course: Course = { ...exchange, signal: call.signal, carried: undefined };
+    const course: Course = { ...exchange, signal: call.signal, flow: new McpFlow(), carried: undefined };
     try {
       const authInfo = { token: '', clientId: caller.name, scopes: [...caller.allow], extra: { course } };
       const response = await handler.fetch(request, {
@@ -75,7 +77,7 @@ export class McpServer {
       });
       // An answer to a client of the older generation is there before its content: nothing of it is given out before
       // it is known that this process answers.
-      const begun = call.isCall ? await withContent(response) : response;
+      const begun = call.isCall ? await withContent(response, course.flow) : response;
       if (course.carried !== undefined) {
         void begun.body?.cancel().catch(() => {});
         throw course.carried;
@@ -146,7 +148,7 @@ async function called(
       event,
       signal,
       key: typeof key === 'string' ? key : undefined,
-      written: progressOf(mcpReq),
+      written: progressOf(mcpReq, course.flow, signal),
     });
     const said = JSON.parse(body) as { readonly reply?: unknown; readonly error?: Failure };
     return status < 400 ? replied(said.reply) : failed(said.error as Failure);
@@ -158,14 +160,20 @@ async function called(
 }
 
 /** Tells the client what the agent writes, if the client wants to hear of progress. */
-function progressOf({ _meta, notify }: ServerContext['mcpReq']): ToolAsk['written'] {
+function progressOf(
+  { _meta, notify }: ServerContext['mcpReq'],
+  flow: McpFlow,
+  signal: AbortSignal,
+): ToolAsk['written'] {
   const progressToken = _meta?.progressToken;
   if (progressToken === undefined) return undefined;
   let progress = 0;
   return async (chunk) => {
     progress += 1;
     const message = typeof chunk === 'string' ? chunk : JSON.stringify(chunk);
+    flow.wrote(message.length);
     await notify({ method: 'notifications/progress', params: { progressToken, progress, message } });
+    await flow.room(signal);
   };
 }
 

@@ -288,6 +288,7 @@ export class Service {
       gateway: current,
       idempotency: this.#idempotency,
       system,
+      leaving: this.#leaving.signal,
       scrubber,
       logger,
     });
