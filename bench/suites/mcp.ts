@@ -87,7 +87,11 @@ async function sentBy(
   let last: Sent | undefined;
   const recording: typeof fetch = (input, init) => {
     const headers = Object.fromEntries(new Headers(init?.headers));
-    last = { url: String(input instanceof Request ? input.url : input), headers, body: String(init?.body) };
+    last = {
+      url: String(input instanceof Request ? input.url : input),
+      headers,
+      body: typeof init?.body === 'string' ? init.body : '',
+    };
     return fetch(input, init);
   };
   const client = new Client({ name: 'bench', version: '1' }, { versionNegotiation: { mode: 'auto' } });

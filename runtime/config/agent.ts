@@ -24,5 +24,5 @@ export type TypedAgentConfig<TLogic, TReplies = unknown> = AgentConfig & {
 export function agent<T, TReplies = RepliesIn<T>>(
   config: AgentConfig,
 ): TypedAgentConfig<LogicIn<T>, TReplies> {
-  return config as TypedAgentConfig<LogicIn<T>, TReplies>;
+  return config;
 }
