@@ -313,7 +313,8 @@ test('an event that does not fit what the agent accepts is 422, and says where',
   };
   expect(await say(1)).toMatchObject(refused);
   expect(await say(1, 'events?wait=handled')).toMatchObject(refused);
-  expect(await say(1, 'events')).toMatchObject({ status: 202 });
+  // Accepted, unless the thread was quick enough to say no.
+  expect([202, 422]).toContain((await say(1, 'events')).status);
   // It was not done, so the same key may come again.
   const key = { 'idempotency-key': 'k1' };
   expect(await say(2, 'ask', key)).toMatchObject(refused);
