@@ -2,20 +2,19 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { gateway } from './fixtures/gateway.ts';
 
-const agents = {
-  metronome: {
-    type: 'thread-bound',
-    threadId: 'pool',
-    maxThreads: 2,
-    module: fileURLToPath(new URL('../fixtures/metronome.ts', import.meta.url)),
-  },
+const metronome = {
+  type: 'thread-bound',
+  threadId: 'pool',
+  maxThreads: 2,
+  module: fileURLToPath(new URL('../fixtures/metronome.ts', import.meta.url)),
 };
+const agents = { metronome, starting: { ...metronome, export: 'starting' } };
 const byHand = { port: 0, reload: false };
-const path = '/v1/agents/metronome/a/stream?only=emitted';
 
-async function opened() {
+async function opened(agent: keyof typeof agents = 'metronome') {
+  const path = `/v1/agents/${agent}/a/stream?only=emitted`;
   const open = await gateway({ gateway: byHand, agents });
-  await open.call('PUT', '/v1/agents/metronome/a');
+  await open.call('PUT', `/v1/agents/${agent}/a`);
   /** Follows the stream as a browser does, over as many connections as it takes. */
   const follower = () => {
     const ticks: number[] = [];
@@ -79,6 +78,18 @@ test('over restarts two clients follow an instance, and no event is missing or c
     // One run, whatever process counts.
     expect(new Set(ids.map((id) => id.split('.')[0])).size).toBe(1);
   }
+});
+
+test('what an instance emits while it starts in the next process is heard too', async () => {
+  const { front, follower } = await opened('starting');
+  const one = follower();
+  await expect.poll(one.connections).toBe(1);
+  for (let n = 2; n <= 3; n += 1) {
+    await front.restart();
+    await one.until(n - 1);
+  }
+  await one.leave();
+  expect([one.ticks, one.gaps]).toEqual([[2, 3], []]);
 });
 
 test('after a crash of the service process a client is told that something is missing', async () => {
