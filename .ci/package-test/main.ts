@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlin
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseSync } from 'rolldown/utils';
+import { agentHelpers } from '../../runtime/threads/worker-options.ts';
 import { browserProject } from './browser-project.ts';
 import { lostLinks } from './lost-links.ts';
 import { newModelProject, newProject } from './new-project.ts';
@@ -115,16 +116,8 @@ try {
       new Set(
         [
           'agents/adder.ts',
-          `${runtime}/base/call-check.js`,
-          `${runtime}/base/errors.js`,
-          `${runtime}/mailbox/transfer.js`,
-          `${runtime}/wire/transfer.js`,
-          `${runtime}/worker/agent.js`,
           `${runtime}/worker/entry.js`,
-          `${runtime}/worker/log.js`,
-          `${runtime}/worker/peer-ref.js`,
-          `${runtime}/worker/secret-logic.js`,
-          `${runtime}/worker/thread-state.js`,
+          ...agentHelpers.map((path) => `${runtime}/${path}.js`),
         ].map((path) => `${base}/${path}`),
       ),
     );
