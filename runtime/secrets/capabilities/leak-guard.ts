@@ -21,8 +21,7 @@ export function carriesValue(found: unknown, value: Buffer): boolean {
       (carriesForm(Buffer.from(text, 'utf8'), forms) || carriesForm(Buffer.from(text, 'latin1'), forms));
     const carries = (text: string): boolean => {
       if (carriesAsItIs(text)) return true;
-      for (const reading of readingsOf(text, anything, { inPacked: true }))
-        if (carriesAsItIs(reading.text)) return true;
+      for (const reading of readingsOf(text, anything, true)) if (carriesAsItIs(reading.text)) return true;
       return false;
     };
     return findCarrier(found, carries) !== undefined;
@@ -31,7 +30,7 @@ export function carriesValue(found: unknown, value: Buffer): boolean {
   }
 }
 
-const anything: Wanted = { mayHave: () => true, hasSpace: true };
+const anything: Wanted = { mayHave: () => true, mayBegin: () => true, hasSpace: true, shortest: SHORTEST };
 
 /** The most bytes of UTF-8 that one unit of a string may stand for. */
 const MOST_BYTES = 3;

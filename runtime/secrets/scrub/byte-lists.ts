@@ -1,256 +1,237 @@
-import { SHORTEST, type PatternIndex } from './pattern-index.ts';
-import type { Reading } from './reading.ts';
+import { partOf, sourceOf, type Cut, type Reading } from './reading.ts';
+import type { Span } from './pattern-index.ts';
+import { hasList, listTailOf } from './stretches.ts';
 
-/** The bytes of a buffer as programs print them. The text before them may look like a byte. */
-const LIST = /(?:0x)?[0-9A-Fa-f]{1,3}(?:[\s:,-]+(?:0x)?[0-9A-Fa-f]{1,3}){7,}/g;
+/** The bytes of a buffer as programs print them, with no more between two than an indented line begins with. */
+const LIST = /(?:0x)?[0-9A-Fa-f]+(?:[\s:,-]{1,64}(?:0x)?[0-9A-Fa-f]+)*/g;
 const ITEM = /(?:0x)?([0-9A-Fa-f]+)/g;
-/** Of what looks like a longer number a list has the last digits. */
-const LAST_ITEM = /(?:0x)?([0-9A-Fa-f]{1,3})(?![0-9A-Fa-f])/g;
-/** The characters of the shortest list: eight digits, and what separates them. */
-const SHORTEST_LIST = SHORTEST * 2 - 1;
+/** The end of a text behind a list that may go on. */
+const LIST_GOES_ON = /^(?:x|[\s:,-]{0,64})$/;
+/** The digits of a byte. Of a longer word they are the first or the last. */
+const BYTE = 3;
+
 /** The bytes of a typed array as JSON has it: `"0":119,"1":74`. */
-const FIELDS = /"\d+":\s*\d{1,3}(?:,\s*"\d+":\s*\d{1,3}){7,}/g;
-const FIELD = /(?<=:\s*)(\d+)/g;
+const FIELDS = /"\d{1,8}":\s{0,64}\d{1,3}(?:,\s{0,64}"\d{1,8}":\s{0,64}\d{1,3})*/g;
+const FIELD = /"\d+":\s*(\d+)/g;
+const FIELDS_GO_ON = /^(?:,\s{0,64})?$/;
+/** A field that is not whole yet, and the most units of one. */
+const CUT_FIELD = /"(?:\d{1,8}(?:"(?::\s{0,64}\d{0,3})?)?)?$/;
+const LONGEST_FIELD = 80;
 
-/**
- * Whether {@link listsIn} may find a list that is no form of a value: in lines, in columns, with the number of each
- * byte. Cheap. In a part of a text, of which the other parts are not known, any list.
- */
-export function hasLists(text: string, isPart: boolean): boolean {
-  if (isPart) return hasFields(text) || listPart(text, 0) !== undefined;
-  if (!text.includes(',')) return false;
-  if (hasFields(text)) return true;
-  return (text.includes('\n') || text.includes(',  ')) && listPart(text, 0) !== undefined;
-}
-
-/** The digit first, because texts have fewer of them than of quotes. */
-function hasFields(text: string): boolean {
-  return text.includes('1":') && text.includes('"1":');
-}
-
-/** A list for which {@link hasLists} is true once the text has been read without its escapes. */
+/** A list for which the text has to be read without its escapes first. */
 const ESCAPED_LIST = /(?:,|%2C)(?:\\[nr]|%0[AD])|1(?:\\"|\\u0022|""|%22|&quot;|&#34;|&#x22;)(?::|%3A)/i;
 
-/** Like {@link hasLists}, for a text that is written in escapes. */
+/** Whether there may be a list of bytes in a text that is written in escapes. */
 export function hasEscapedLists(text: string): boolean {
-  const mayHave =
-    text.includes('%') ||
-    (text.includes('\\') && (text.includes(',\\') || text.includes('1\\'))) ||
-    text.includes('1""') ||
-    text.includes('1&');
-  return mayHave && ESCAPED_LIST.test(text);
+  return ESCAPED_LIST.test(text);
 }
 
-/**
- * The lists of bytes in a text, each as a text in which every byte is a unit. Where the text goes on a number at its
- * end may be a part of one.
- */
-export function* listsIn(under: Reading, goesOn = false): Generator<Reading> {
-  const whole = goesOn ? under.text.length - 1 : under.text.length;
-  for (let part = listPart(under.text, 0); part !== undefined; part = listPart(under.text, part.end)) {
-    for (const { 0: list, index } of under.text.slice(part.start, part.end).matchAll(LIST)) {
-      const items = itemsIn(list, part.start + index, ITEM).filter(({ end }) => end <= whole);
-      yield* bytesOf(under, items, hexByte);
-      yield* bytesOf(under, items, decimalByte);
-    }
-  }
-  if (!hasFields(under.text)) return;
-  for (const { 0: list, index } of under.text.matchAll(FIELDS))
-    yield* bytesOf(
-      under,
-      itemsIn(list, index, FIELD).filter(({ end }) => end <= whole),
-      decimalByte,
-    );
+export interface InList {
+  /** The units of the shortest form. A shorter list carries none. */
+  readonly shortest: number;
+  /** Whether a searched form may begin with that unit. */
+  mayBegin(unit: number): boolean;
 }
 
-interface Part {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** The next part, at `from` or later, of no other characters than lists have; long enough for one. */
-function listPart(text: string, from: number): Part | undefined {
-  let start = from;
-  // Looks at the last character that the shortest list from `start` would have, and goes back from there.
-  while (start + SHORTEST_LIST <= text.length) {
-    let at = start + SHORTEST_LIST - 1;
-    while (at >= start && isOfList(text.charCodeAt(at))) at -= 1;
-    if (at < start) {
-      let end = start + SHORTEST_LIST;
-      while (end < text.length && isOfList(text.charCodeAt(end))) end += 1;
-      return { start, end };
-    }
-    start = at + 1;
-  }
-  return undefined;
-}
-
-/** Whether bytes, which are a character each, may have a list that {@link listsIn} finds. Fast. */
-export function mayHaveLists(bytes: Buffer): boolean {
-  for (let start = 0; start + SHORTEST_LIST <= bytes.length;) {
-    let at = start + SHORTEST_LIST - 1;
-    while (at >= start && ((units[bytes[at] as number] as number) & LIST_UNIT) !== 0) at -= 1;
-    if (at < start) return true;
-    start = at + 1;
-  }
-  // The fields of a typed array, also in doubled quotes.
-  for (let at = bytes.indexOf(ONE); at >= 0; at = bytes.indexOf(ONE, at + 1)) {
-    if (bytes[at + 1] === QUOTE && (bytes[at + 2] === QUOTE || bytes[at - 1] === QUOTE)) return true;
-  }
-  return false;
-}
-
-const [LF, CR, QUOTE, ONE] = [0x0a, 0x0d, 0x22, 0x31];
-const [LIST_UNIT, FIELD_UNIT] = [1, 2];
-const units = new Uint8Array(0x100);
-for (const unit of Buffer.from('0123456789abcdefABCDEFx:,- \t\n\v\f\r\xa0', 'latin1'))
-  units[unit] = LIST_UNIT;
-for (const unit of Buffer.from('0123456789:", \t\n\v\f\r\xa0', 'latin1'))
-  units[unit] = (units[unit] ?? 0) | FIELD_UNIT;
-
-/** Whether lists of bytes have that unit, in any of their forms. */
-export function isOfLists(unit: number): boolean {
-  return isOfList(unit) || isOfFields(unit);
-}
-
-function isOfList(unit: number): boolean {
-  return unit < 0x100 ? ((units[unit] ?? 0) & LIST_UNIT) !== 0 : isWideSpace(unit);
-}
-
-function isOfFields(unit: number): boolean {
-  return unit < 0x100 ? ((units[unit] ?? 0) & FIELD_UNIT) !== 0 : isWideSpace(unit);
-}
-
-function isWideSpace(unit: number): boolean {
-  return unit >= 0x1680 && /\s/.test(String.fromCharCode(unit));
-}
-
-interface Item {
-  readonly start: number;
-  readonly end: number;
+/** The number of one byte in a list. */
+interface Item extends Span {
+  /** Where the item begins: with the name of a field. */
+  readonly from: number;
   readonly digits: string;
 }
 
-function itemsIn(list: string, index: number, item: RegExp): Item[] {
-  return Array.from(list.matchAll(item), ({ 0: all, 1: digits = '', index: at }) => ({
-    start: index + at,
-    end: index + at + all.length,
-    digits,
-  }));
+/**
+ * The lists of at least `shortest` bytes in a text, each as a text in which every byte is a unit. With `cut` the text
+ * may go on, and a list at its end may be shorter.
+ */
+export function* listsIn(under: Reading, wanted: InList, cut?: Cut, mayHoldText = false): Generator<Reading> {
+  const { shortest } = wanted;
+  const mayGoOn = cut !== undefined && under.isOpen;
+  const isLong = hasList(under.text, shortest);
+  if (!isLong && !mayGoOn) return;
+  const from = isLong ? 0 : listTailOf(under.text);
+  if (from === under.text.length) return;
+  yield* listsOf(
+    from === 0 ? under : partOf(under, from, under.text.length),
+    wanted,
+    mayGoOn ? cut : undefined,
+    mayHoldText,
+  );
 }
 
-/** NaN when it is no byte. */
-type ByteOf = (item: Item) => number;
-
-function hexByte({ digits }: Item): number {
-  return digits.length === 2 ? Number.parseInt(digits, 16) : NaN;
+function* listsOf(under: Reading, wanted: InList, cut?: Cut, mayHoldText = false): Generator<Reading> {
+  const { shortest } = wanted;
+  const { text } = under;
+  for (const { 0: list, index } of text.matchAll(LIST)) {
+    const end = index + list.length;
+    const isOpen = cut !== undefined && text.length - end <= 64 && LIST_GOES_ON.test(text.slice(end));
+    if (!isOpen && list.length < shortest * 2 - 1) continue;
+    const items = itemsIn(list, index);
+    // More digits may follow.
+    if (isOpen && !/^[\s:,-]/.test(text.slice(end))) {
+      const last = items.pop();
+      if (last !== undefined && cut !== undefined) {
+        cutNumber(under, last, (unit) => wanted.mayBegin(unit), cut);
+        if (mayHoldText) cutNumber(under, last, isOfText, cut, false);
+      }
+    }
+    yield* bytesOf(under, items, inHex, shortest, isOpen);
+    yield* bytesOf(under, items, decimal, shortest, isOpen);
+  }
+  if (text.includes('"')) yield* fieldsIn(under, wanted, cut);
 }
 
-function decimalByte({ digits }: Item): number {
+function* fieldsIn(under: Reading, wanted: InList, cut?: Cut): Generator<Reading> {
+  const { shortest } = wanted;
+  let { text } = under;
+  if (cut !== undefined) {
+    const { length } = text;
+    const near = CUT_FIELD.exec(text.slice(-LONGEST_FIELD));
+    if (near !== null) {
+      text = text.slice(0, Math.max(0, length - LONGEST_FIELD) + near.index);
+      // The name of a field is no part of a value.
+      cut(under, text.length, false);
+      const { 0: digits = '' } = /\d*$/.exec(near[0].slice(near[0].indexOf(':') + 1)) ?? [];
+      if (near[0].includes(':') && digits !== '') {
+        const number = { from: length - digits.length, start: length - digits.length, end: length, digits };
+        cutNumber(under, number, (unit) => wanted.mayBegin(unit), cut);
+      }
+    }
+  }
+  if (!text.includes('":')) return;
+  for (const { 0: list, index } of text.matchAll(FIELDS)) {
+    const isOpen = cut !== undefined && FIELDS_GO_ON.test(text.slice(index + list.length));
+    const items = Array.from(list.matchAll(FIELD), ({ 0: all, 1: digits = '', index: at }) => {
+      const end = index + at + all.length;
+      return { from: index + at, start: end - digits.length, end, digits };
+    });
+    yield* bytesOf(under, items, decimal, shortest, isOpen);
+  }
+}
+
+function itemsIn(list: string, index: number): Item[] {
+  return [...list.matchAll(ITEM)].flatMap(({ 0: all, 1: digits = '', index: at }): Item[] => {
+    const from = index + at;
+    const end = from + all.length;
+    const word = end - digits.length;
+    if (digits.length <= BYTE) return [{ from, start: word, end, digits }];
+    return [
+      { from, start: word, end: word + BYTE, digits: digits.slice(0, BYTE) },
+      { from: end, start: end, end, digits: '' },
+      { from: end - BYTE, start: end - BYTE, end, digits: digits.slice(-BYTE) },
+    ];
+  });
+}
+
+function decimal({ digits }: Item): number {
   return /^\d+$/.test(digits) ? Number(digits) : NaN;
 }
 
+type IsOf = (unit: number) => boolean;
+
+/** More may be escaped in a list. */
+const isOfText: IsOf = (unit) => unit > 0x20 && unit < 0x7f;
+
+/** Cuts a number, to which digits may be added, where it may become one of those bytes. */
+function cutNumber(
+  under: Reading,
+  { digits, from, end }: Item,
+  isOne: IsOf,
+  cut: Cut,
+  isLikely?: boolean,
+): void {
+  for (let count = digits.length; count > 0; count -= 1) {
+    if (!mayBecome(digits.slice(-count), isOne)) continue;
+    return cut(under, count === digits.length ? from : end - count, isLikely);
+  }
+}
+
+/** Whether the number of such a byte may begin so, in hex or decimal. */
+function mayBecome(digits: string, isOne: IsOf): boolean {
+  if (digits.length < BYTE) {
+    const more = 16 ** (2 - digits.length);
+    if (isAnyOf(Number.parseInt(digits, 16) * more, more, isOne)) return true;
+  }
+  if (!/^\d+$/.test(digits)) return false;
+  for (let more = 1; more <= 10 ** (BYTE - digits.length); more *= 10)
+    if (isAnyOf(Number(digits) * more, more, isOne)) return true;
+  return false;
+}
+
+function isAnyOf(first: number, count: number, isOne: IsOf): boolean {
+  for (let byte = first; byte < first + count && byte <= 0xff; byte += 1) if (isOne(byte)) return true;
+  return false;
+}
+
+function inHex({ digits }: Item): number {
+  return digits.length === 2 ? Number.parseInt(digits, 16) : NaN;
+}
+
 /** Each run of items that are bytes. A word or a number beside the list is not part of it, and takes no byte away. */
-function* bytesOf(under: Reading, items: readonly Item[], byteOf: ByteOf): Generator<Reading> {
+function* bytesOf(
+  under: Reading,
+  items: readonly Item[],
+  byteOf: (item: Item) => number,
+  shortest: number,
+  isOpen: boolean,
+): Generator<Reading> {
   let bytes: number[] = [];
-  for (const [at, item] of [...items, undefined].entries()) {
+  for (let at = 0; at <= items.length; at += 1) {
+    const item = items[at];
     const byte = item === undefined ? NaN : byteOf(item);
     if (byte <= 0xff) {
       bytes.push(byte);
       continue;
     }
-    const run = items.slice(at - bytes.length, at);
-    if (run.length >= SHORTEST)
-      yield {
-        text: Buffer.from(bytes).toString('latin1'),
-        toSource: ({ start, end }) =>
-          under.toSource({ start: run[start]?.start ?? 0, end: run[end - 1]?.end ?? 0 }),
-      };
+    const goesOn = isOpen && item === undefined;
+    if (bytes.length >= (goesOn ? 1 : shortest))
+      yield new ListedBytes(under, items.slice(at - bytes.length, at), bytes, goesOn);
     bytes = [];
   }
 }
 
-/** Where the end of a text may have cut a list of a value's bytes. */
-export interface CutList {
-  /** The first place that may belong to a value. */
-  readonly at: number;
-  /** The place from which the text is needed to read the list. */
-  readonly from: number;
-}
+class ListedBytes implements Reading {
+  readonly text: string;
+  readonly isOpen: boolean;
+  readonly isPacked: boolean;
+  readonly #under: Reading;
+  readonly #items: readonly Item[];
 
-/**
- * The list of bytes, of any length, that the end of the text has cut and that may be one of a value. A blank line ends
- * a list.
- */
-export function cutList(text: string, patterns: PatternIndex): CutList | undefined {
-  const last = text.charCodeAt(text.length - 1);
-  if (last === LF && (text.endsWith('\n\n') || text.endsWith('\n\r\n'))) return undefined;
-  const lists = isOfList(last) ? cutItems(text, patterns) : undefined;
-  const fields = isOfFields(last) ? cutFields(text, patterns) : undefined;
-  if (lists === undefined || fields === undefined) return lists ?? fields;
-  return { at: Math.min(lists.at, fields.at), from: Math.min(lists.from, fields.from) };
-}
-
-function cutItems(text: string, patterns: PatternIndex): CutList | undefined {
-  const start = partAtEnd(text, isOfList, patterns);
-  // Of an item that the end has cut there may be no digit yet.
-  const items = itemsIn(text.slice(start).replace(/0x$/, ''), start, LAST_ITEM);
-  const places = [hexByte, decimalByte].map((byteOf) => cutBytes(text, items, byteOf, patterns));
-  const at = Math.min(...places);
-  return at < text.length ? { at, from: at } : undefined;
-}
-
-function cutFields(text: string, patterns: PatternIndex): CutList | undefined {
-  const start = partAtEnd(text, isOfFields, patterns);
-  const part = text.slice(start);
-  if (!part.includes('"')) return undefined;
-  const items = itemsIn(part, start, FIELD);
-  const at = cutBytes(text, items, decimalByte, patterns);
-  if (at < text.length)
-    return { at, from: Math.max(start, text.lastIndexOf('"', text.lastIndexOf('"', at) - 1)) };
-  // The number of a byte that is to come.
-  const number = /"(?:\d+(?:"(?::\s*)?)?)?$/.exec(part);
-  return number === null ? undefined : { at: text.length, from: start + number.index };
-}
-
-/** The most characters of a list, for each unit of the longest form of a value. */
-const MOST_FOR_UNIT = 8;
-
-/** The beginning of the part at the end of the text that has no other units than those, and no blank line. */
-function partAtEnd(text: string, isOfPart: (unit: number) => boolean, patterns: PatternIndex): number {
-  const least = Math.max(0, text.length - MOST_FOR_UNIT * patterns.longest);
-  let start = text.length;
-  let below = 0;
-  while (start > least) {
-    const unit = text.charCodeAt(start - 1);
-    if (!isOfPart(unit)) break;
-    if (unit === LF && below === LF) break;
-    if (unit !== CR) below = unit;
-    start -= 1;
+  constructor(under: Reading, items: readonly Item[], bytes: readonly number[], isOpen: boolean) {
+    this.text = Buffer.from(bytes).toString('latin1');
+    this.isOpen = isOpen;
+    this.isPacked = under.isPacked;
+    this.#under = under;
+    this.#items = items;
   }
-  return start;
-}
 
-/** The place of the first item that may be of a value, of those that are bytes up to the end of the text. */
-function cutBytes(text: string, items: readonly Item[], byteOf: ByteOf, patterns: PatternIndex): number {
-  const last = items.at(-1);
-  const isLastCut = last?.end === text.length;
-  const whole = isLastCut ? items.slice(0, -1) : items;
-  let first = whole.length;
-  while (first > 0 && byteOf(whole[first - 1] as Item) <= 0xff) first -= 1;
-  const bytes = whole.slice(first).map(byteOf);
-  const at = patterns.partial(String.fromCharCode(...bytes));
-  if (at < bytes.length) return whole[first + at]?.start ?? text.length;
-  return isLastCut && mayBegin(last.digits, byteOf, patterns) ? last.start : text.length;
-}
-
-/** Whether these digits, perhaps with others behind them, are the first byte of a pattern. */
-function mayBegin(digits: string, byteOf: ByteOf, patterns: PatternIndex): boolean {
-  const radix = byteOf === hexByte ? 16 : 10;
-  for (let unit = 0; unit < 0x100; unit += 1) {
-    if (!patterns.mayBegin(unit)) continue;
-    const written = unit.toString(radix).padStart(radix === 16 ? 2 : 1, '0');
-    if (written.startsWith(digits.toLowerCase())) return true;
+  toSource({ start, end }: Span): Span {
+    return this.#under.toSource({
+      start: this.#items[start]?.start ?? 0,
+      end: this.#items[end - 1]?.end ?? 0,
+    });
   }
-  return false;
+
+  unitFrom(place: number): number {
+    return this.#itemFrom(this.#under.unitFrom(place));
+  }
+
+  #itemFrom(below: number): number {
+    let [low, high] = [0, this.#items.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#items[middle] as Item).from < below) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  cutBefore(place: number): number {
+    const cut = this.#under.cutBefore(place);
+    const below = this.#under.unitFrom(cut);
+    const before = this.#items[this.#itemFrom(below) - 1];
+    return before === undefined || before.end <= below
+      ? cut
+      : this.cutBefore(sourceOf(this.#under, before.from));
+  }
 }

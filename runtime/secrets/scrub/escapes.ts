@@ -37,18 +37,18 @@ export function escapeAt(kind: EscapeKind, text: string, at: number): number {
   return kind === 'entity' ? entityAt(text, at) : quoteAt(text, at, markOf[kind]);
 }
 
-/** The escapes that the end of a text has cut, or may have. */
+/** The beginnings of escapes that are not whole yet, or may be longer. */
 const cutEscapes: Readonly<Record<EscapeKind, RegExp>> = {
-  percent: /^%(?:[0-9a-f]|u[0-9a-f]{0,3})?$/i,
+  percent: /^%(?:[0-9A-Fa-f]?|[uU][0-9A-Fa-f]{0,3})$/,
   backslash:
-    /^\\(?:u(?:[0-9a-fA-F]{0,3}|\{[0-9a-fA-F]*)|U[0-9a-fA-F]{0,7}|x[0-9a-fA-F]?|[0-3][0-7]?|n(?:['"`](?: (?:\+(?:\n *)?)?)?)?)?$/,
-  entity: /^&(?:#(?:\d*|[xX][0-9a-fA-F]*)|[a-zA-Z][a-zA-Z0-9]{0,6})?$/,
+    /^\\(?:|u[0-9A-Fa-f]{0,3}|u[dD][89abAB][0-9A-Fa-f]{2}(?:\\(?:u[0-9A-Fa-f]{0,3})?)?|u\{[0-9A-Fa-f]*|x[0-9A-Fa-f]?|U[0-9A-Fa-f]{0,7}|[0-3][0-7]?|n(?:['"`](?: (?:\+(?:\n *)?)?)?)?)$/,
+  entity: /^&(?:[A-Za-z0-9]{0,7}|#\d*|#[xX][0-9A-Fa-f]*)$/,
   apostrophe: /^'(?:\\'?|"(?:'"?)?)?$/,
   quote: /^"$/,
 };
 
-/** Whether what follows the text may change the escape that begins at `at`, where its mark stands, or make it one. */
-export function isCut(kind: EscapeKind, text: string, at: number): boolean {
+/** Whether what begins at `at`, where a mark stands, may be another escape when more of the text has come. */
+export function isCutEscape(kind: EscapeKind, text: string, at: number): boolean {
   return text.length - at < LONGEST && cutEscapes[kind].test(text.slice(at));
 }
 
@@ -157,7 +157,7 @@ function isU(unit: number): boolean {
 const [LF, ZERO, U, BIG_U, X] = [0x0a, 0x30, 0x75, 0x55, 0x78];
 const LAST_CODE = 0x10ffff;
 /** The most characters of an escape; no real one needs as many. */
-export const LONGEST = 1 << LENGTH_BITS;
+const LONGEST = 1 << LENGTH_BITS;
 
 /** Indexed by letter. */
 const shortEscapes = new Uint8Array(128);

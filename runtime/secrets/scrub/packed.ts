@@ -1,52 +1,156 @@
-import { isUtf8 } from 'node:buffer';
-import { listsIn } from './byte-lists.ts';
-import type { Reading } from './reading.ts';
+import { listsIn, type InList } from './byte-lists.ts';
+import { partOf, type Cut, type Reading } from './reading.ts';
+import { hasDigits } from './stretches.ts';
 
-/** Base64 in either alphabet, broken into lines or not. Twelve characters stand for nine bytes. */
-const RUN = /[\w+/-]{12,}(?:\r?\n[\w+/-]+)*/g;
+/** Base64 in either alphabet, broken into lines or not. */
+const RUN = /[\w+/-]+(?:\r?\n[\w+/-]+)*/g;
 const HEX = /[0-9A-Fa-f]{16,}/g;
+const HEX_OR_END = /[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{1,15}$/g;
+/** The end of a text behind a run that may go on. */
+const RUN_GOES_ON = /^\r?\n?$/;
+
+interface Shortest {
+  readonly shortest: number;
+}
+
+/** The fewest digits of base64 that hold a pattern. */
+function fewestDigits({ shortest }: Shortest): number {
+  return Math.floor((shortest * 8) / 6);
+}
+
+/** Whether {@link packedIn} may find base64 or hex. Cheap. */
+export function hasPacked(text: string | Buffer, wanted: Shortest): boolean {
+  return hasDigits(text, fewestDigits(wanted));
+}
+
 /**
  * The parts of a text that are base64, hex or a list of bytes, each unpacked to a text in which every byte is a unit.
+ * With `cut` the text may go on.
  */
-export function* packedIn(under: Reading): Generator<Reading> {
-  yield* listsIn(under);
-  for (const { 0: run, index } of under.text.matchAll(RUN)) {
+export function* packedIn(under: Reading, wanted: InList, cut?: Cut): Generator<Reading> {
+  yield* listsIn(under, wanted, cut, true);
+  const { text } = under;
+  const fewest = fewestDigits(wanted);
+  const mayGoOn = cut !== undefined && under.isOpen;
+  for (const { 0: run, index } of text.matchAll(RUN)) {
+    const end = index + run.length;
+    const isOpen = mayGoOn && text.length - end <= 2 && RUN_GOES_ON.test(text.slice(end));
+    if (!isOpen && run.length < fewest) continue;
     const [digits, places] = run.includes('\n') ? withoutBreaks(run) : [run, undefined];
+    if (!isOpen && digits.length < fewest) continue;
+    const placeOf = (digit: number): number => index + (places?.[digit] ?? digit);
     // The packed text may begin anywhere in what looks like a part of it.
-    for (let skipped = 0; skipped < 4; skipped += 1) {
-      const sourceOf = (digit: number): number => index + (places?.[skipped + digit] ?? skipped + digit);
-      yield packed(under, Buffer.from(digits.slice(skipped), 'base64'), 6, sourceOf);
+    for (let before = 0; before < 4; before += 1) {
+      const bytes = Buffer.from('A'.repeat(before) + digits, 'base64').subarray(before);
+      yield new Unpacked(under, bytes, {
+        bitsOfDigit: 6,
+        before,
+        first: 0,
+        count: digits.length,
+        placeOf,
+        isOpen,
+      });
     }
-    for (const { 0: hex, index: at } of digits.matchAll(HEX)) {
+    for (const { 0: hex, index: first } of digits.matchAll(isOpen ? HEX_OR_END : HEX)) {
+      const goesOn = isOpen && first + hex.length === digits.length;
+      if (!goesOn && hex.length < wanted.shortest * 2) continue;
       for (const skipped of [0, 1]) {
-        const sourceOf = (digit: number): number =>
-          index + (places?.[at + skipped + digit] ?? at + skipped + digit);
-        yield packed(under, Buffer.from(hex.slice(skipped), 'hex'), 4, sourceOf);
+        const bytes = Buffer.from(hex.slice(skipped), 'hex');
+        yield new Unpacked(under, bytes, {
+          bitsOfDigit: 4,
+          before: 0,
+          first: first + skipped,
+          count: hex.length - skipped,
+          placeOf,
+          isOpen: goesOn,
+        });
       }
     }
+    // A byte may begin in the last digit.
+    if (isOpen) cut?.(under, placeOf(digits.length - 1), false);
   }
 }
 
-/** Whether the unpacked bytes may be text, in which more may be packed or escaped. */
-export function isText(packed: string): boolean {
-  // oxlint-disable-next-line no-control-regex -- what no text has
-  return !/[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(packed) && isUtf8(Buffer.from(packed, 'latin1'));
+/**
+ * The parts of unpacked bytes that are text in UTF-8 and long enough to carry a value, in which more may be packed or
+ * escaped.
+ */
+export function* textsIn(packed: Reading, { shortest }: Shortest): Generator<Reading> {
+  const { text, isOpen } = packed;
+  for (let [start, at] = [0, 0]; at <= text.length;) {
+    const units = at < text.length ? characterAt(text, at) : 0;
+    if (units > 0) {
+      at = Math.min(text.length, at + units);
+      continue;
+    }
+    if (start < at && (at - start >= shortest || (isOpen && at === text.length)))
+      yield start === 0 && at === text.length ? packed : partOf(packed, start, at);
+    at += 1;
+    start = at;
+  }
 }
 
-function packed(
-  under: Reading,
-  bytes: Buffer,
-  bitsOfDigit: number,
-  sourceOf: (digit: number) => number,
-): Reading {
-  return {
-    text: bytes.toString('latin1'),
-    toSource({ start, end }) {
-      const first = Math.floor((start * 8) / bitsOfDigit);
-      const last = Math.ceil((end * 8) / bitsOfDigit) - 1;
-      return under.toSource({ start: sourceOf(first), end: sourceOf(last) + 1 });
-    },
-  };
+/** The units of a character in UTF-8, of which the end of the text may cut the last; 0 for what no text has. */
+function characterAt(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
+  if (unit < 0x80) return (unit >= 0x20 && unit < 0x7f) || (unit >= 0x09 && unit <= 0x0d) ? 1 : 0;
+  const units = unit < 0xc2 || unit > 0xf4 ? 0 : unit < 0xe0 ? 2 : unit < 0xf0 ? 3 : 4;
+  const end = Math.min(text.length, at + units);
+  for (let next = at + 1; next < end; next += 1) if ((text.charCodeAt(next) & 0xc0) !== 0x80) return 0;
+  return units;
+}
+
+interface Digits {
+  readonly bitsOfDigit: number;
+  /** The digits that were put before them, so that each place may be the beginning; as many bytes were left out. */
+  readonly before: number;
+  readonly first: number;
+  readonly count: number;
+  /** The place of a digit in the text below. */
+  readonly placeOf: (digit: number) => number;
+  readonly isOpen: boolean;
+}
+
+class Unpacked implements Reading {
+  readonly isPacked = true;
+  readonly text: string;
+  readonly #under: Reading;
+  readonly #digits: Digits;
+
+  constructor(under: Reading, bytes: Buffer, digits: Digits) {
+    this.text = bytes.toString('latin1');
+    this.#under = under;
+    this.#digits = digits;
+  }
+
+  get isOpen(): boolean {
+    return this.#digits.isOpen;
+  }
+
+  toSource({ start, end }: { readonly start: number; readonly end: number }): { start: number; end: number } {
+    const { bitsOfDigit, before, first, placeOf } = this.#digits;
+    const from = Math.floor(((start + before) * 8) / bitsOfDigit) - before;
+    const last = Math.ceil(((end + before) * 8) / bitsOfDigit) - 1 - before;
+    return this.#under.toSource({ start: placeOf(first + from), end: placeOf(first + last) + 1 });
+  }
+
+  unitFrom(place: number): number {
+    const { bitsOfDigit, before, first, count, placeOf } = this.#digits;
+    const below = this.#under.unitFrom(place);
+    let [low, high] = [0, count];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (placeOf(first + middle) < below) low = middle + 1;
+      else high = middle;
+    }
+    const unit = Math.ceil(((low + before) * bitsOfDigit) / 8) - before;
+    return Math.min(this.text.length, Math.max(0, unit));
+  }
+
+  // At each digit, because all beginnings are tried.
+  cutBefore(place: number): number {
+    return this.#under.cutBefore(place);
+  }
 }
 
 /** Also returns the place of each character. */

@@ -43,6 +43,8 @@ export class PatternIndex {
   readonly #units = new Uint8Array(0x101);
   /** Whether a pattern that is searched for as it is has a space. */
   readonly hasSpace: boolean;
+  /** The units of the shortest pattern. */
+  readonly shortest: number;
   /** The units of the longest pattern. */
   readonly longest: number;
   /** Whether a pattern begins with a unit, with two, or with three. */
@@ -72,6 +74,7 @@ export class PatternIndex {
     this.#hashes = new Int32Array(patterns.length);
     for (const [number, pattern] of patterns.entries()) this.#add(pattern, number);
     this.longest = patterns.reduce((most, { length }) => Math.max(most, length), 0);
+    this.shortest = patterns.reduce((fewest, { length }) => Math.min(fewest, length), this.longest);
     this.#byFirst = this.#sortedByFirst();
     this.#overlaps = new Overlaps(patterns);
   }

@@ -1,14 +1,14 @@
-import { cutList, mayHaveLists } from './byte-lists.ts';
 import type { PatternIndex } from './pattern-index.ts';
-import { nothing, searched } from './searched.ts';
-import { redacted } from './spans.ts';
-import { isEscaped, mayBeEscaped } from './unescape.ts';
+import { REDACTED } from './redacted-copy.ts';
+import { mayBeRead } from './unescape.ts';
+import { spansIn, spansSoFar, type SpansSoFar } from './value-spans.ts';
 
 /** Takes values out of what comes in chunks, wherever it is cut. */
 export interface ScrubStream<Chunk extends string | Uint8Array> {
   /**
    * What may go on of all that came so far: `chunk` itself when there is nothing to take out and nothing to hold back.
-   * Only what may be the beginning of a value is held back, until the next chunk.
+   * Only what may be the beginning of a value is held back, until the next chunk; of base64 or hex of a form of it once
+   * more, what is likely to be: its first five characters at most may have gone on.
    */
   push(chunk: Chunk): Chunk;
   /** What was held back. No chunk may follow. */
@@ -20,13 +20,13 @@ export interface ScrubStream<Chunk extends string | Uint8Array> {
 /** A value that is learned while a stream goes on is searched for from the next chunk. */
 type Patterns = () => PatternIndex | undefined;
 
-/** The stream of a text. */
-export function textStream(patterns: Patterns): ScrubStream<string> {
-  const text = new StreamedText(patterns);
+/** The stream of a text. With `inPacked` values are found in base64 and hex, too. */
+export function textStream(patterns: Patterns, inPacked: boolean): ScrubStream<string> {
+  const text = new StreamedText(patterns, inPacked);
   return {
     push(chunk) {
-      const passing = text.passing(chunk);
-      return passing === undefined ? text.take(chunk) : chunk.slice(0, passing);
+      const out = text.take(chunk);
+      return typeof out === 'string' ? out : chunk.slice(0, out);
     },
     end: () => text.end(),
     get held() {
@@ -36,12 +36,12 @@ export function textStream(patterns: Patterns): ScrubStream<string> {
 }
 
 /** The stream of bytes. Each is a unit, so that characters may be cut and texts may have any encoding. */
-export function byteStream(patterns: Patterns): ScrubStream<Uint8Array> {
-  const text = new StreamedText(patterns);
+export function byteStream(patterns: Patterns, inPacked: boolean): ScrubStream<Uint8Array> {
+  const text = new StreamedText(patterns, inPacked);
   const pushed = (bytes: Buffer): Uint8Array => {
-    const passing = text.calm(bytes) ?? text.passing(bytes.toString('latin1'));
-    if (passing === undefined) return bytesOf(text.take(bytes.toString('latin1')));
-    return passing === bytes.length ? bytes : bytes.subarray(0, passing);
+    const out = text.calm(bytes) ?? text.take(bytes.toString('latin1'));
+    if (typeof out === 'string') return bytesOf(out);
+    return out === bytes.length ? bytes : bytes.subarray(0, out);
   };
   return {
     push(chunk) {
@@ -91,25 +91,28 @@ function bytesOf(units: string): Uint8Array {
 const MUCH = 4096;
 /** The part of what is held that has to have come before it is searched again. */
 const ENOUGH = 1 / 16;
-/** The characters, at the end of a chunk, in which a doubled quote is looked for. */
-const DOUBLED = 8;
-/** The most units that are held back, for each unit of the longest form of a value: escapes take several. */
-const MOST_FOR_UNIT = 8;
+/** The most units that are held back, in lengths of the longest form, and those that may be in any case. */
+const MOST_FORMS = 8;
+const FREE = 64 * 1024;
 
 class StreamedText {
   readonly #patterns: Patterns;
-  /** The text from a place at which no escape was cut. */
+  readonly #inPacked: boolean;
+  /** The text from a place at which it can be cut. */
   #kept = '';
-  /** The units at its head that have gone on, and what is needed to read the others. */
+  /** The units at its head that have gone on, and are needed to read the others. */
   #gone = 0;
   /** The units at its head that have gone on, or belong to a value whose mark has. */
   #done = 0;
+  /** Whether the last of these belong to a value. */
+  #isMarked = false;
   /** What has come since and was not searched. */
   #waiting = '';
   #isSwallowed = false;
 
-  constructor(patterns: Patterns) {
+  constructor(patterns: Patterns, inPacked: boolean) {
     this.#patterns = patterns;
+    this.#inPacked = inPacked;
   }
 
   /** Whether something is kept that what comes is to be read with. */
@@ -122,65 +125,91 @@ class StreamedText {
   }
 
   /**
-   * The same as {@link StreamedText.passing}, told without a string of all of the chunk; undefined also when that
-   * cannot be told so.
+   * The units of a chunk that go on as they are, told without a string of all of it; undefined when that cannot be told
+   * so.
    */
   calm(chunk: Buffer): number | undefined {
     if (this.#kept !== '' || this.#isSwallowed) return undefined;
     const patterns = this.#patterns();
     if (patterns === undefined) return chunk.length;
-    if (mayBeEscaped(chunk, patterns) || mayHaveLists(chunk) || patterns.mayFind(chunk)) return undefined;
+    if (mayBeRead(chunk, patterns, this.#inPacked) || patterns.mayFind(chunk)) return undefined;
     const end = chunk.toString('latin1', Math.max(0, chunk.length - patterns.longest));
-    // A doubled quote may be of a list that has just begun.
-    if (end.includes('""', end.length - DOUBLED)) return undefined;
-    const list = cutList(end, patterns);
-    const limit = Math.min(patterns.partial(end), list?.at ?? end.length);
-    const from = Math.min(limit, list?.from ?? end.length);
-    if (from === 0 && end.length < chunk.length) return undefined;
-    this.#kept = end.slice(from);
-    this.#gone = limit - from;
+    const found = spansSoFar(end, patterns, this.#inPacked);
+    if (found === undefined) return chunk.length;
+    if (found.spans.length > 0 || (found.from === 0 && end.length < chunk.length)) return undefined;
+    this.#kept = end.slice(found.from);
+    this.#gone = found.limit - found.from;
     this.#done = this.#gone;
-    return chunk.length - end.length + limit;
+    this.#isMarked = false;
+    return chunk.length - end.length + found.limit;
   }
 
-  /** The units of `chunk` that go on as they are, when no more than an end of it has to be held back. */
-  passing(chunk: string): number | undefined {
-    if (this.#kept !== '' || this.#isSwallowed) return undefined;
-    const patterns = this.#patterns();
-    if (patterns === undefined) return chunk.length;
-    if (patterns.find(chunk) !== undefined) return undefined;
-    if (isEscaped(chunk, patterns, { isPart: true, goesOn: true })) return undefined;
-    if (cutList(chunk, patterns) !== undefined) return undefined;
-    const passing = patterns.partial(chunk);
-    this.#kept = chunk.slice(passing);
-    return passing;
-  }
-
-  /** What goes on of all that came so far. */
-  take(chunk: string): string {
+  /** What goes on of all that came so far, or the units of `chunk` that go on as they are. */
+  take(chunk: string): string | number {
+    if (this.#isSwallowed) return '';
     this.#waiting += chunk;
     if (this.#kept.length > MUCH && this.#waiting.length < this.#kept.length * ENOUGH) return '';
-    return this.#searched(true);
+    const patterns = this.#patterns();
+    const isAll = this.#kept.length === this.#gone && this.#waiting === chunk;
+    const before = this.#gone;
+    const text = this.#kept + this.#waiting;
+    const all = { spans: [], limit: text.length, from: text.length };
+    const found = (patterns && spansSoFar(text, patterns, this.#inPacked)) ?? all;
+    const out = this.#upTo(text, found);
+    if (patterns !== undefined && this.held > patterns.longest * MOST_FORMS + FREE) {
+      // What goes on as the beginning of a value for so long is taken for one, and the text that follows for its rest.
+      const mark = this.#done < this.#kept.length ? REDACTED : '';
+      this.#end();
+      this.#isSwallowed = true;
+      return out + mark;
+    }
+    return isAll && found.spans.length === 0 ? Math.max(found.limit, before) - before : out;
   }
 
   end(): string {
-    return this.#searched(false);
+    if (this.#isSwallowed) return '';
+    const [text, patterns] = [this.#kept + this.#waiting, this.#patterns()];
+    const spans = patterns === undefined ? [] : spansIn(text, patterns, this.#inPacked);
+    const out = this.#upTo(text, { spans, limit: text.length, from: text.length });
+    this.#end();
+    return out;
   }
 
-  #searched(goesOn: boolean): string {
-    const text = this.#kept + this.#waiting;
+  #end(): void {
+    this.#kept = '';
     this.#waiting = '';
-    if (this.#isSwallowed) return '';
-    const patterns = this.#patterns();
-    const seen = patterns === undefined ? nothing(text) : searched(text, patterns, goesOn);
-    const most = patterns === undefined ? 0 : patterns.longest * MOST_FOR_UNIT + MUCH;
-    const limit = Math.max(seen.limit, this.#gone, text.length - most);
-    const { text: out, done, toTheEnd } = redacted(text, seen.spans, this.#done, limit);
-    const from = seen.boundaryBefore(limit);
-    this.#isSwallowed = toTheEnd;
-    this.#kept = toTheEnd ? '' : text.slice(from);
-    this.#gone = toTheEnd ? 0 : limit - from;
-    this.#done = done - from;
+    this.#gone = 0;
+    this.#done = 0;
+    this.#isMarked = false;
+  }
+
+  /**
+   * A span that begins at `limit` or before it is certain: all that begin before it have ended. Its mark goes on at
+   * once, and what it covers behind `limit` may still grow.
+   */
+  #upTo(text: string, { spans, limit, from }: SpansSoFar): string {
+    let out = '';
+    let done = this.#done;
+    for (const { start, end, toTheEnd } of spans) {
+      if (start > limit) break;
+      if (start >= done) out += text.slice(done, start) + REDACTED;
+      else if (end > done && !this.#isMarked) out += REDACTED;
+      if (end > done || start >= done) this.#isMarked = true;
+      done = Math.max(done, end);
+      this.#isSwallowed ||= toTheEnd;
+    }
+    if (done < limit) {
+      out += text.slice(done, limit);
+      done = limit;
+      this.#isMarked = false;
+    }
+    const gone = Math.max(limit, this.#gone);
+    const cut = Math.min(from, gone);
+    this.#kept = text.slice(cut);
+    this.#waiting = '';
+    this.#gone = gone - cut;
+    this.#done = done - cut;
+    if (this.#isSwallowed) this.#end();
     return out;
   }
 }

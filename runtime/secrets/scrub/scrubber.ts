@@ -4,10 +4,10 @@ import type { Clock } from '../../base/clock.ts';
 import { encodings } from './encodings.ts';
 import { findCarrier, type PathTo } from './found-parts.ts';
 import { knownParts } from './known-parts.ts';
-import { PatternIndex, SHORTEST, type Match } from './pattern-index.ts';
+import { PatternIndex, SHORTEST } from './pattern-index.ts';
 import { REDACTED, redactedCopy } from './redacted-copy.ts';
-import { isEscaped, readingsOf } from './unescape.ts';
-import { addSpans, redacted } from './spans.ts';
+import { readingsOf } from './unescape.ts';
+import { isWorthReading, spansIn } from './value-spans.ts';
 import { byteStream, textStream, type ScrubStream } from './scrub-stream.ts';
 import { privateCopy } from '../values/vault.ts';
 
@@ -139,30 +139,30 @@ export function createScrubber(
       [...secrets.values()].some(({ versions }) => versions.some(({ bytes }) => bytes.includes(0x20))),
     ));
 
+  const patternsNow = (): PatternIndex | undefined => (size === 0 ? undefined : indexed());
+
   const carries = (text: string): boolean => {
     if (text.length < SHORTEST) return false;
     const patterns = indexed();
     if (patterns.find(text) !== undefined) return true;
-    if (!inPacked && !isEscaped(text, patterns)) return false;
-    for (const reading of readingsOf(text, patterns, { inPacked }))
+    if (!isWorthReading(text, patterns, inPacked)) return false;
+    for (const reading of readingsOf(text, patterns, inPacked))
       if (patterns.find(reading.text) !== undefined) return true;
     return false;
   };
 
   const scrubText = (text: string): string => {
     if (size === 0 || text.length < SHORTEST) return text;
-    const patterns = indexed();
-    const first = patterns.find(text);
-    const isRead = inPacked || isEscaped(text, patterns);
-    // Most texts need no more than this.
-    if (first === undefined && !isRead) return text;
-    const spans: Match[] = [];
-    if (first !== undefined) addSpans(text, patterns, spans);
-    if (isRead) {
-      for (const reading of readingsOf(text, patterns, { inPacked }))
-        addSpans(reading.text, patterns, spans, reading);
+    const spans = spansIn(text, indexed(), inPacked);
+    if (spans.length === 0) return text;
+    let scrubbed = '';
+    let done = 0;
+    for (const { start, end } of spans) {
+      // Other matches may begin within one, and end behind it.
+      if (start >= done) scrubbed += text.slice(done, start) + REDACTED;
+      done = Math.max(done, end);
     }
-    return spans.length === 0 ? text : redacted(text, spans).text;
+    return scrubbed + text.slice(done);
   };
 
   return {
@@ -214,9 +214,9 @@ export function createScrubber(
       return redactedCopy(found, { scrubText, carries }) as T;
     },
 
-    stream: () => byteStream(() => (size === 0 ? undefined : indexed())),
+    stream: () => byteStream(patternsNow, inPacked),
 
-    textStream: () => textStream(() => (size === 0 ? undefined : indexed())),
+    textStream: () => textStream(patternsNow, inPacked),
 
     knows: (key, versionId) =>
       secrets.get(key)?.versions.some((version) => version.versionId === versionId) === true,
