@@ -43,6 +43,7 @@ beforeAll(async () => {
   await once(server, 'listening');
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   provider.set('prod/key', 'v1', canary);
+  provider.set('prod/low', 'v1', 'canary-in-lower-case');
   const grant = (more: Partial<Grant> = {}): Grant => ({
     ref: 'prod/key',
     mode: 'inject',
@@ -59,6 +60,7 @@ beforeAll(async () => {
     rated: grant({ rate: '1/h' }),
     impatient: grant({ idleTimeoutMs: 100 }),
     elsewhere: grant({ hosts: ['http://127.0.0.1:1'] }),
+    low: grant({ ref: 'prod/low' }),
   };
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
   runtime = await createRuntime(
@@ -286,6 +288,21 @@ describe('an answer', () => {
     expect(headers['set-cookie']).toBeUndefined();
   });
 
+  test('may be described in any script', async () => {
+    answer = (_, response) => {
+      response.socket?.end('HTTP/1.1 200 成功\r\ncontent-length: 4\r\n\r\nbody');
+    };
+    expect(await use('plain')).toMatchObject({ status: 200, statusText: '成功', text: 'body' });
+  });
+
+  test('whose headers are called by the key has none of that name', async () => {
+    answer = (_, response) =>
+      void response.writeHead(200, { 'x-canary-in-lower-case': 'a', 'x-b': 'canary-in-lower-case' }).end('b');
+    const { headers, text } = await use('plain', { label: 'low' });
+    expect(text).toBe('b');
+    expect(Object.entries(headers).filter(([name]) => name.startsWith('x-'))).toEqual([['x-b', REDACTED]]);
+  });
+
   test.each([
     ['gzip', gzipSync],
     ['deflate', deflateSync],
@@ -400,13 +417,19 @@ describe('a redirect', () => {
 });
 
 describe('an abort', () => {
-  test('rejects with the reason of the signal, before the request, before the answer and within it', async () => {
+  test('rejects with the reason of the signal, whatever it waits for', async () => {
     const closed: Promise<unknown>[] = [];
     answer = ({ url }, response) => {
       closed.push(once(response, 'close'));
       if (!url.endsWith('silent')) response.write('some');
     };
-    expect(await use('aborted')).toEqual(['early', 'before the answer', 'in the body', 'in the body']);
+    expect(await use('aborted')).toEqual([
+      'early',
+      'before the answer',
+      'in the body',
+      'in the body',
+      ['while its own body is read', true],
+    ]);
     await expect.poll(() => audited.filter(({ outcome }) => outcome === 'cancelled')).toHaveLength(2);
     await Promise.all(closed);
   });

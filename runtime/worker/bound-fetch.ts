@@ -64,13 +64,14 @@ export function boundFetch(label: string | SecretHandle, options: BoundFetchOpti
     if (request.integrity !== '') throw new TypeError('boundFetch checks no `integrity`; leave it out.');
     const bridge = maker ?? caller();
     const { method, url, redirect } = request;
-    const body = request.body === null ? undefined : await readAhead(request.body);
+    const body = request.body === null ? undefined : await readAhead(request.body, signal ?? undefined);
     const length = body !== undefined && 'rest' in body ? lengthOf(given, request) : undefined;
     const headers = headersOf(request);
     const asked = { label, url, method, headers, redirect, length, idleTimeoutMs };
     try {
       const { head, body: stream = null } = await bridge.openStream(asked, body, signal ?? undefined);
-      return described(new Response(stream, head), head);
+      const { status, headers: shown } = head;
+      return described(new Response(stream, { status, headers: shown }), head);
     } catch (error) {
       if (error instanceof HoldfastError && error.code === 'SECRET_RATE_LIMITED') {
         return tooManyRequests(error, url);

@@ -2,9 +2,14 @@ import type { HoldfastError } from '../base/errors.ts';
 import type { AnswerHead } from '../wire/protocol.ts';
 
 /** The response with what a constructor cannot give it, also in its clones. */
-export function described(response: Response, head: Pick<AnswerHead, 'url' | 'redirected'>): Response {
+export function described(
+  response: Response,
+  head: Pick<AnswerHead, 'statusText' | 'url' | 'redirected'>,
+): Response {
   const own = (value: unknown): PropertyDescriptor => ({ value, configurable: true, writable: true });
   return Object.defineProperties(response, {
+    // It may be in any script, which a constructor does not take.
+    statusText: own(head.statusText),
     url: own(head.url),
     redirected: own(head.redirected),
     type: own('basic'),
@@ -25,6 +30,6 @@ export function tooManyRequests(error: HoldfastError, url: string): Response {
     headers['retry-after'] = String(Math.ceil(retryAfterMs / 1000));
   }
   const body = JSON.stringify({ error: { type: 'rate_limit_error', code, message } });
-  const response = new Response(body, { status: 429, statusText: 'Too Many Requests', headers });
-  return described(response, { url, redirected: false });
+  const response = new Response(body, { status: 429, headers });
+  return described(response, { statusText: 'Too Many Requests', url, redirected: false });
 }

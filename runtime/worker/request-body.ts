@@ -1,3 +1,5 @@
+import { untilAborted } from '../base/until-aborted.ts';
+
 /** The body of a request, as far as it was read. */
 export type RequestBody =
   | { readonly whole: Uint8Array<ArrayBuffer> }
@@ -15,9 +17,26 @@ const READ_AHEAD = 8 * 1024 * 1024;
 /** The largest part of a body that is sent in parts. */
 const PART = 262_144;
 
-/** Reads a body until it ends, or is too large to be held. */
-export async function readAhead(body: ReadableStream<Uint8Array>): Promise<RequestBody> {
+/**
+ * Reads a body until it ends, or is too large to be held. Rejects with the reason of the signal as soon as that aborts,
+ * whatever the stream waits for.
+ */
+export async function readAhead(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<RequestBody> {
   const rest = body.getReader();
+  if (signal === undefined) return held(rest);
+  const stop = (): void => void rest.cancel(signal.reason).catch(() => {});
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await untilAborted(signal, () => held(rest));
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+async function held(rest: ReadableStreamDefaultReader<Uint8Array>): Promise<RequestBody> {
   const first: Uint8Array[] = [];
   let bytes = 0;
   while (bytes <= READ_AHEAD) {

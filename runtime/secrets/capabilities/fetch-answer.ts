@@ -29,7 +29,9 @@ export function shownHeaders(
 ): Record<string, string> {
   const safe = Object.entries(headers)
     .filter(([name]) => !KEPT_BACK.has(name) && !without.includes(name))
-    .map(([name, value]) => [scrubber.scrubText(name), scrubber.scrubText(value)]);
+    // Of a name nothing else would be left that a header can be called.
+    .filter(([name]) => scrubber.scrubText(name) === name)
+    .map(([name, value]) => [name, scrubber.scrubText(value)]);
   return Object.fromEntries(safe) as Record<string, string>;
 }
 
