@@ -1,7 +1,8 @@
 import type { PatternIndex } from './pattern-index.ts';
 import { REDACTED } from './redacted-copy.ts';
 import { mayBeRead } from './unescape.ts';
-import { spansIn, spansSoFar, type SpansSoFar } from './value-spans.ts';
+import { endOfTail } from './stretches.ts';
+import { isCalmEnd, spansIn, spansSoFar, type SpansSoFar } from './value-spans.ts';
 
 /** Takes values out of what comes in chunks, wherever it is cut. */
 export interface ScrubStream<Chunk extends string | Uint8Array> {
@@ -55,8 +56,11 @@ export function byteStream(patterns: Patterns, inPacked: boolean): ScrubStream<U
       // What is held joins the beginning alone, so that the rest can go on without a look at its text.
       const parts: Uint8Array[] = [];
       let at = 0;
-      for (; text.isHolding && at < bytes.length; at += PIECE)
-        parts.push(pushed(bytes.subarray(at, at + PIECE)));
+      while (text.isHolding && at < bytes.length) {
+        const from = at;
+        at = endOfTail(bytes, from + PIECE);
+        parts.push(pushed(bytes.subarray(from, at)));
+      }
       if (at < bytes.length) parts.push(pushed(bytes.subarray(at)));
       return joined(parts);
     },
@@ -67,7 +71,7 @@ export function byteStream(patterns: Patterns, inPacked: boolean): ScrubStream<U
   };
 }
 
-/** The bytes of a chunk that are looked at with what is held. */
+/** The bytes of a chunk that are looked at with what is held, and some more, up to where nothing is cut. */
 const PIECE = 512;
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
@@ -134,6 +138,7 @@ class StreamedText {
     if (patterns === undefined) return chunk.length;
     if (mayBeRead(chunk, patterns, this.#inPacked) || patterns.mayFind(chunk)) return undefined;
     const end = chunk.toString('latin1', Math.max(0, chunk.length - patterns.longest));
+    if (isCalmEnd(end, patterns, this.#inPacked)) return chunk.length;
     const found = spansSoFar(end, patterns, this.#inPacked);
     if (found === undefined) return chunk.length;
     if (found.spans.length > 0 || (found.from === 0 && end.length < chunk.length)) return undefined;

@@ -81,6 +81,16 @@ export function tailOf(text: string, place: number, inPacked: boolean): number {
   return (inPacked && RUN_END.test(tail)) || ESCAPE_MARK.test(tail) || LIST_END.test(tail) ? start : place;
 }
 
+/** The place of bytes, from `from` on, behind which no escape, list or run goes on; near to it in any case. */
+export function endOfTail(bytes: Buffer, from: number): number {
+  const last = Math.min(bytes.length, from + FAR);
+  let end = from;
+  while (end < last && ((classes[bytes[end] as number] as number) & (RUN_TAIL | LIST_TAIL)) !== 0) end += 1;
+  return Math.min(bytes.length, end + 1);
+}
+
+const FAR = 512;
+
 function beginOf(kind: number, text: string, place: number): number {
   let start = place;
   while (start > 0 && isOf(kind, text, start - 1)) start -= 1;

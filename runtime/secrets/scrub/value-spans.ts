@@ -89,6 +89,11 @@ export function spansSoFar(text: string, patterns: PatternIndex, inPacked: boole
   return { spans: inOrder(spans), limit: from + limit, from: from + kept };
 }
 
+/** Whether a text that need not be read, and has no value, ends without the beginning of one. */
+export function isCalmEnd(text: string, patterns: PatternIndex, inPacked: boolean): boolean {
+  return patterns.partial(text) === text.length && tailOf(text, text.length, inPacked) === text.length;
+}
+
 /** The place from which on the end of a text has to be read; its length when it has not. */
 function tailFrom(text: string, partial: number, patterns: PatternIndex, inPacked: boolean): number {
   let from = tailOf(text, partial, inPacked);
