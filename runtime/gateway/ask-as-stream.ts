@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { accepts } from 'hono/accepts';
 import { systemClock, within } from '../base/clock.ts';
 import type { AppOptions } from './app-options.ts';
 import { askedBody } from './asked-body.ts';
@@ -19,9 +20,20 @@ const SILENCE_MS = 60_000;
 
 type Params = Readonly<Record<string, string>>;
 
-/** Whether the client takes the answer as it comes. */
+const STREAM = 'text/event-stream';
+const JSON_TYPE = 'application/json';
+
+/** Whether the client takes the answer as it comes: it names that, and does not say that it would rather have JSON. */
 export function takesStream(c: Context): boolean {
-  return headerOf(c, 'accept')?.toLowerCase().includes('text/event-stream') === true;
+  if (headerOf(c, 'accept')?.toLowerCase().includes(STREAM) !== true) return false;
+  const match: Parameters<typeof accepts>[1]['match'] = (accepted) => {
+    const weightOf = (type: string): number =>
+      accepted.find((one) => one.type.toLowerCase() === type)?.q ?? 0;
+    const weight = weightOf(STREAM);
+    return weight > 0 && weight >= weightOf(JSON_TYPE) ? STREAM : JSON_TYPE;
+  };
+  const supports = [STREAM, JSON_TYPE];
+  return accepts(c, { header: 'Accept', supports, default: JSON_TYPE, match }) === STREAM;
 }
 
 /**
@@ -50,7 +62,7 @@ export async function askAsStream(
     };
     const key = keyOf(c);
     if (key === undefined) return responseOf(c, await open(), options);
-    const whole = wholeOf(c, text, 'text/event-stream');
+    const whole = wholeOf(c, text, STREAM);
     const known = options.asked.withKey(caller, key, whole);
     if (known !== undefined) return responseOf(c, known, options, true);
     const found = options.idempotency.once(caller.name, key, whole, (course) =>
@@ -128,12 +140,14 @@ function shownBy(options: AppOptions): AskedStreamShown {
 function responseOf(c: Context, stream: AskedStream, { asked }: AppOptions, isReplay = false): Response {
   const after = asked.placeIn(stream, lastOf(c) ?? (c.req.query('from') || undefined));
   const headers = {
-    'Content-Type': 'text/event-stream',
+    'Content-Type': STREAM,
     'Cache-Control': 'no-store',
     'Content-Location': `/v1/agents/${stream.of.address}/asks/${stream.of.id}`,
     'X-Accel-Buffering': 'no',
     ...(isReplay && { 'Idempotent-Replayed': 'true' }),
   };
+  // Who asks for the head alone does not take the place of the client that reads.
+  if (c.req.method === 'HEAD') return new Response(null, { headers });
   return new Response(askedBody(stream, after, c.req.raw.signal), { headers });
 }
 

@@ -124,6 +124,29 @@ describe('an ask whose client takes events', () => {
     expect(plain).toMatchObject({ status: 200, body: { reply: { wrote: 5 } } });
   });
 
+  test.each([
+    ['*/*', 'application/json'],
+    ['application/json, text/event-stream;q=0', 'application/json'],
+    ['text/event-stream;q=0.1, application/json', 'application/json'],
+    ['application/json;x="text/event-stream"', 'application/json'],
+    ['application/json, text/event-stream', 'text/event-stream'],
+    ['Text/Event-Stream; q=0.5', 'text/event-stream'],
+  ])('comes as the client would rather have it: Accept: %s', async (accept, type) => {
+    const { response } = await ask({ type: 'now', chunks: [], value: 1 }, { accept });
+    expect(response.headers.get('content-type')).toBe(type);
+    await response.text();
+  });
+
+  test('stays with the client that reads when somebody asks for the head alone', async () => {
+    const client = await ask({ type: 'stream', n: 3, paced: true });
+    const rest = client.rest();
+    const head = await open.app.request(client.location, { method: 'HEAD', headers: asDesk });
+    expect([head.status, head.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+    const going = setInterval(() => ref.send({ type: 'go' }), 10);
+    expect((await rest).at(-1)).toMatchObject({ id: '4', event: 'end' });
+    clearInterval(going);
+  });
+
   test('says nothing of a secret, also one that is written in pieces', async () => {
     const written = `the key is ${secret}, so`.split('');
     const whole = { type: 'text', text: `it is ${secret}` };
