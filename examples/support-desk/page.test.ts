@@ -49,6 +49,9 @@ test.skipIf(!hasBrowser)(
     await ada.getByLabel('What the customer says').fill('Thank you.');
     await ada.getByRole('button').click();
     await expect.poll(() => said).toEqual([['orders', 'ada', 'Thank you.']]);
+    await ada.getByLabel('What the customer says').fill('Bye.');
+    await ada.getByLabel('What the customer says').press('Enter');
+    await expect.poll(() => said.at(-1)).toEqual(['orders', 'ada', 'Bye.']);
     expect(problems).toEqual([]);
   },
 );
