@@ -159,7 +159,11 @@ async function answerMcp(
       if (outgoing !== undefined) requests?.putOff(outgoing);
     };
     const by = { caller, ticket: headerOf(c, TICKET_HEADER), putOff, streaming };
-    const ask = (call: ToolAsk): Promise<Answer> => askForTool(call, by, options);
+    const ask = async (call: ToolAsk): Promise<Answer> => {
+      const found = await askForTool(call, by, options);
+      unread.add(caller, found.body.length, outgoing);
+      return found;
+    };
     const answered = mcp.answer({ caller, request: c.req.raw, message: bodyOf(text), ask });
     return within(systemClock, ms, answered, () => tooLate(ms));
   });

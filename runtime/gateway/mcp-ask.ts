@@ -4,7 +4,7 @@ import { bodyWith, ended, once, run } from './answering.ts';
 import type { AppOptions } from './app-options.ts';
 import type { Course } from './idempotency.ts';
 import type { Answer } from './kept-answers.ts';
-import type { ToolAsk } from './mcp.ts';
+import { KEY, type ToolAsk } from './mcp.ts';
 import { HttpError } from './http-error.ts';
 import { plainJson } from './plain-json.ts';
 import { askRoute, reached, type RouteRequest } from './routes.ts';
@@ -32,7 +32,9 @@ async function answerOf(
   const ms = options.requestTimeoutMs();
   const query = { activate: 'true', timeoutMs: ms };
   const request = { ...by, params: { agent, id }, query, body: event, signal, course: undefined };
-  if (key !== undefined && key !== '' && key.length <= LONGEST_KEY) {
+  if (key !== undefined) {
+    if (!isKey(key))
+      throw new HttpError(400, 'BAD_REQUEST', `"${KEY}" is a text of 1 to ${LONGEST_KEY} characters`);
     const begin = (course: Course): Promise<Answer> =>
       ended(run(askRoute, { ...request, course, signal: course.signal }, options), options);
     const whole = JSON.stringify(['mcp', agent, id, event]);
@@ -40,6 +42,10 @@ async function answerOf(
   }
   if (written === undefined || by.ticket !== undefined) return run(askRoute, request, options);
   return streamed(request, streaming, written, options);
+}
+
+function isKey(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= LONGEST_KEY;
 }
 
 /** Tells what the agent writes as it comes. */
@@ -55,13 +61,13 @@ async function streamed(
     const message = `this token has ${open} calls open that tell of their progress; that is as many as gateway.limits.streams allows`;
     throw new HttpError(429, 'LIMIT_REACHED', message);
   }
-  const ref = await reached(options, { ...request, query });
   const ending = new AbortController();
   const end = (): void => ending.abort(new HoldfastError('STREAM_INTERRUPTED', INTERRUPTED));
   const leave = (): void => void setTimeout(end, LEAVE_MS).unref();
   options.leaving?.addEventListener('abort', leave, { once: true });
-  streaming.set(name, (streaming.get(name) ?? 0) + 1);
+  streaming.set(name, open + 1);
   try {
+    const ref = await reached(options, { ...request, query });
     return await read(
       ref.askStream(body, {
         signal: AbortSignal.any([signal, ending.signal]),
@@ -85,15 +91,22 @@ async function read(
   options: AppOptions,
 ): Promise<Answer> {
   const { scrubber } = options;
-  const text = scrubber.textStream();
+  let text = scrubber.textStream();
+  // What was held back of a text goes before what follows the text.
+  const endText = async (): Promise<void> => {
+    const rest = text.end();
+    if (rest !== '') await written(rest);
+  };
   for await (const chunk of stream) {
-    if (typeof chunk !== 'string') await written(plainJson(scrubber.scrub(chunk)));
-    else {
+    if (typeof chunk === 'string') {
       const shown = text.push(chunk);
       if (shown !== '') await written(shown);
+      continue;
     }
+    await endText();
+    text = scrubber.textStream();
+    await written(plainJson(scrubber.scrub(chunk)) ?? null);
   }
-  const rest = text.end();
-  if (rest !== '') await written(rest);
+  await endText();
   return { status: 200, body: bodyWith({ reply: (await stream.result) ?? null }, options) };
 }

@@ -23,6 +23,9 @@ export interface McpTool {
 
 /** The longest name: what the APIs of models allow, which is less than what MCP does. */
 const LONGEST_NAME = 64;
+/** Characters of a digest in hex that tell names apart; more of them where a name is taken all the same. */
+const SHORT_DIGEST = 8;
+const LONGEST_DIGEST = 56;
 
 /**
  * The tools of agents: the events that an agent accepts and says to reply to. Their names are `agent.event`; what MCP does
@@ -44,8 +47,12 @@ export function toolsOf(agents: ReadonlyMap<string, AgentSchemas>): Map<string, 
 function nameOf(agent: string, type: string, isTaken: (name: string) => boolean): string {
   const name = `${agent}.${type}`.replaceAll(/[^\w.-]/g, '_');
   if (name.length <= LONGEST_NAME && !isTaken(name)) return name;
-  const digest = hash('sha256', `${agent}\n${type}`).slice(0, 8);
-  return `${name.slice(0, LONGEST_NAME - digest.length - 1)}_${digest}`;
+  const digest = hash('sha256', `${agent}\n${type}`);
+  for (let length = SHORT_DIGEST; ; length += SHORT_DIGEST) {
+    const ended = `${name.slice(0, LONGEST_NAME - length - 1)}_${digest.slice(0, length)}`;
+    // An event may be called what another one is named.
+    if (!isTaken(ended) || length === LONGEST_DIGEST) return ended;
+  }
 }
 
 function toolOf(name: string, agent: string, type: string, schema: Json, reply: Json): McpTool {

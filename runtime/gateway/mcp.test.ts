@@ -1,19 +1,22 @@
 import { Client as NewClient, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { EventEmitter } from 'node:events';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../base/clock.ts';
+import { createScrubber } from '../secrets/scrub/scrubber.ts';
 import { face } from './fixtures/face.ts';
+import { toolsOf } from './mcp-tools.ts';
 import { digestOf, newToken } from './token-access.ts';
 
 let open: Awaited<ReturnType<typeof face>>;
 const [sender, reader] = [newToken(), newToken()];
+const tokens = {
+  sender: { sha256: digestOf(sender), agents: ['desk'], allow: ['send'] },
+  reader: { sha256: digestOf(reader), agents: ['*'], allow: ['read'] },
+};
 beforeAll(async () => {
-  open = await face({
-    tokens: {
-      sender: { sha256: digestOf(sender), agents: ['desk'], allow: ['send'] },
-      reader: { sha256: digestOf(reader), agents: ['*'], allow: ['read'] },
-    },
-  });
+  open = await face({ tokens });
 });
 afterAll(() => open.close());
 
@@ -92,7 +95,7 @@ describe.each(clients)('a stock client %s', (_which, connect) => {
     const client = await connect(sender);
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name).toSorted()).toEqual(
-      ['order', 'total', 'a_type_of_ours', 'later', 'answer', 'count', 'drip', 'flood']
+      ['order', 'total', 'a_type_of_ours', 'later', 'answer', 'count', 'drip', 'flood', 'tell']
         .map((type) => `desk.${type}`)
         .toSorted(),
     );
@@ -200,8 +203,8 @@ test('a token decides who sees anything at all', async () => {
 });
 
 test('a call that tells of its progress goes at the pace of who reads, and a token has so many at a time', async () => {
-  open.reload({ limits: { streams: 1 } });
-  onTestFinished(() => open.reload({}));
+  open.reload({ tokens, limits: { streams: 1 } });
+  onTestFinished(() => open.reload({ tokens }));
   const id = nextId();
   await open.call('PUT', `/v1/agents/desk/${id}`);
   const giveUp = new AbortController();
@@ -229,4 +232,107 @@ test('a call that tells of its progress goes at the pace of who reads, and a tok
   giveUp.abort();
   await flood.body?.cancel().catch(() => {});
   await expect.poll(async () => (await start(3)).headers.get('content-type')).toBe('text/event-stream');
+});
+
+/** Posts a message as it is, and resolves with its answer, which is not read yet. */
+function post(
+  message: object | string,
+  { to = open, signal, outgoing }: { to?: typeof open; signal?: AbortSignal; outgoing?: object } = {},
+): Promise<Response> {
+  const headers = {
+    authorization: `Bearer ${sender}`,
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  };
+  const body = typeof message === 'string' ? message : JSON.stringify(message);
+  const request = new Request(URL_OF_IT, { method: 'POST', headers, body, ...(signal && { signal }) });
+  const behind = outgoing && { incoming: { headers }, outgoing };
+  return Promise.resolve(to.app.fetch(request, behind));
+}
+
+function callOf(name: string, args: object, _meta?: object): object {
+  const params = { name, arguments: args, ...(_meta && { _meta }) };
+  return { jsonrpc: '2.0', id: 1, method: 'tools/call', params };
+}
+
+test.each(['', '[]', 'null', '{}', 'x'])('the body %j is no message, and is refused', async (body) => {
+  expect((await post(body)).status).toBe(400);
+});
+
+test.each(['', 'x'.repeat(256), 5, {}])(
+  'a key that is none is refused, and nothing done: %j',
+  async (key) => {
+    const id = nextId();
+    const meta = { 'holdfast/idempotencyKey': key };
+    const answer = await post(callOf('desk.order', { id, item: 'tea' }, meta));
+    expect(await answer.text()).toContain('BAD_REQUEST');
+    expect(await (await post(callOf('desk.total', { id }))).text()).toContain('"text":"0"');
+  },
+);
+
+test('calls that begin at the same moment and tell of their progress are counted, too', async () => {
+  open.reload({ tokens, limits: { streams: 2 } });
+  onTestFinished(() => open.reload({ tokens }));
+  const giveUp = new AbortController();
+  const begun = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const call = callOf('desk.drip', { id: nextId() }, { progressToken: 1 });
+      const reader = (await post(call, { signal: giveUp.signal })).body?.getReader();
+      const first = new TextDecoder().decode((await reader?.read())?.value);
+      return first.includes('LIMIT_REACHED') ? 'refused' : 'begun';
+    }),
+  );
+  giveUp.abort();
+  expect(begun.toSorted()).toEqual(['begun', 'begun', 'refused', 'refused', 'refused', 'refused']);
+});
+
+test('who calls for long answers and reads none is told to read', async () => {
+  open.reload({ tokens, maxBodyBytes: 4_000_000 });
+  onTestFinished(() => open.reload({ tokens }));
+  const unread: EventEmitter[] = [];
+  const call = callOf('desk.a_type_of_ours', { instance: nextId(), id: 'x'.repeat(1_000_000) });
+  const ask = async (): Promise<number> => {
+    const outgoing = Object.assign(new EventEmitter(), { closed: false, setTimeout: () => {} });
+    unread.push(outgoing);
+    return (await post(call, { outgoing })).status;
+  };
+  for (let n = 0; n < 68; n++) expect(await ask()).toBe(200);
+  expect(await ask()).toBe(429);
+  for (const outgoing of unread) outgoing.emit('close');
+  expect(await ask()).toBe(200);
+});
+
+test('an event that is called as another one is named is a tool of its own', () => {
+  const schema = { type: 'object' };
+  const of = (...types: string[]) => {
+    const schemas = Object.fromEntries(types.map((type) => [type, schema]));
+    return toolsOf(new Map([['a', { accepts: schemas, replies: schemas }]]));
+  };
+  const [, second = ''] = of('b c', 'b/c').keys();
+  const tools = [...of('b c', second.slice('a.'.length), 'b/c').values()];
+  expect(tools.map(({ type }) => type)).toEqual(['b c', second.slice('a.'.length), 'b/c']);
+  for (const { shown } of tools) expect(shown.name).toMatch(/^[\w.-]{1,64}$/);
+});
+
+test('progress comes in the order in which it was written, without values of secrets', async () => {
+  const secret = 'sk-proj-4f8a1c9e7b2d5063';
+  const scrubber = createScrubber(systemClock);
+  scrubber.learn('key', 'v1', Buffer.from(secret));
+  scrubber.hold('key', ['v1']);
+  const to = await face({ tokens }, scrubber);
+  onTestFinished(() => to.close());
+  // A text that may be the beginning of the value is held back until it is known that it is not.
+  const [begun, rest] = [secret.slice(0, 9), secret.slice(9)];
+  const chunks = ['a', begun, { b: secret }, begun, rest, 'c', null];
+  const answer = await post(callOf('desk.tell', { id: 'a', chunks }, { progressToken: 1 }), { to });
+  const told = Array.from((await answer.text()).matchAll(/^data: (.*)$/gm), ([, data = '']) =>
+    JSON.parse(data),
+  );
+  const progress = told.slice(0, -1).map(({ params }: { params: { message: string } }) => params.message);
+  const at = progress.indexOf('{"b":"<redacted:secret>"}');
+  expect(progress.slice(0, at).join('')).toBe(`a${begun}`);
+  expect(progress.slice(at + 1, -2).join('')).toBe('<redacted:secret>c');
+  // The last one is what no JSON has.
+  expect(progress.slice(-2)).toEqual(['null', 'null']);
+  expect(told.at(-1)).toMatchObject({ result: { content: [{ text: 'told' }] } });
 });

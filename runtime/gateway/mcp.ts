@@ -17,8 +17,8 @@ export interface ToolAsk {
   readonly id: string;
   readonly event: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
-  /** The call is done once, if it comes again with the same key. */
-  readonly key: string | undefined;
+  /** The key that the call brings, as it says it: it is done once, if it comes again with the same. */
+  readonly key: unknown;
   /** Takes what the agent writes before its reply; undefined when nobody wants that. */
   readonly written: ((chunk: unknown) => Promise<void>) | undefined;
 }
@@ -41,7 +41,7 @@ interface Course extends McpExchange {
 }
 
 /** The name under which a call may bring a key, in `_meta`. */
-const KEY = 'holdfast/idempotencyKey';
+export const KEY = 'holdfast/idempotencyKey';
 /** The name under which a failed call has its code, in `_meta`. */
 const ERROR = 'holdfast/error';
 
@@ -64,7 +64,8 @@ export class McpServer {
   async answer(exchange: McpExchange): Promise<Response> {
     const { request, message, caller } = exchange;
     const handler = await (this.#handler ??= this.#load());
-    if (Array.isArray(message)) throw new HttpError(400, 'BAD_REQUEST', 'send one message in each request');
+    if (message === undefined || Array.isArray(message))
+      throw new HttpError(400, 'BAD_REQUEST', 'send one message in each request');
     const session = this.#calls.sessionOf(request, message);
     this.#calls.cancel(caller, session, message);
     const call = this.#calls.begin(caller, session, message, request.signal);
@@ -73,7 +74,7 @@ export class McpServer {
       const authInfo = { token: '', clientId: caller.name, scopes: [...caller.allow], extra: { course } };
       const response = await handler.fetch(request, {
         authInfo,
-        ...(message !== undefined && { parsedBody: message }),
+        parsedBody: message,
       });
       // An answer to a client of the older generation is there before its content: nothing of it is given out before
       // it is known that this process answers.
@@ -138,7 +139,6 @@ async function called(
       message: `"${idKey}" has to be a text that names an instance`,
       retryable: false,
     });
-  const key = mcpReq._meta?.[KEY];
   const signal = AbortSignal.any([course.signal, mcpReq.signal]);
   try {
     const event = { ...fields, type };
@@ -147,7 +147,7 @@ async function called(
       id,
       event,
       signal,
-      key: typeof key === 'string' ? key : undefined,
+      key: mcpReq._meta?.[KEY],
       written: progressOf(mcpReq, course.flow, signal),
     });
     const said = JSON.parse(body) as { readonly reply?: unknown; readonly error?: Failure };
