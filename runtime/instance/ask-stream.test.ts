@@ -117,6 +117,20 @@ describe('what an agent writes for an ask', () => {
     expect(await moved.result).toBe(true);
   });
 
+  test('is what it was when it was written, also where an action writes far more than fits', async () => {
+    const ref = await one();
+    const stream = ref.askStream<{ i: number }>({ type: 'reused', n: 1000 }, LONG);
+    const { got, error } = await read(stream);
+    expect(error).toBeUndefined();
+    expect(got).toEqual(numbers(1000).map((i) => ({ i })));
+    expect(await stream.result).toBe(1000);
+  });
+
+  test.each([Number.MAX_SAFE_INTEGER, Infinity])('may be late, with a deadline of %d', async (timeoutMs) => {
+    const ref = await one();
+    expect(await read(ref.askStream({ type: 'stream', n: 3 }, { timeoutMs }))).toEqual({ got: [0, 1, 2] });
+  });
+
   test('is one stream, however often the agent asks for it', async () => {
     const ref = await one();
     expect(await ref.askStream({ type: 'twice' }, LONG).result).toBe(true);

@@ -15,10 +15,13 @@ const UNIT = DEPTHS + STREAMS;
 /** The longest chain of asks that lead to each other: Dapr's limit for a call stack. */
 export const MAX_DEPTH = 32;
 
+/** The latest deadline beside which a number has room for the rest, in the year 4199; a later one is none. */
+const LATEST = Math.floor(Number.MAX_SAFE_INTEGER / UNIT) - 2;
+
 /** Packs terms. `deadline` is in whole milliseconds of the host's clock, rounded up; `Infinity` for none. */
 export function termsOf(deadline: number, depth: number, streams = false): Terms {
   const low = streams ? STREAMS + depth : depth;
-  return deadline === Infinity ? low : (Math.ceil(deadline) + 1) * UNIT + low;
+  return deadline > LATEST ? low : (Math.max(0, Math.ceil(deadline)) + 1) * UNIT + low;
 }
 
 export function deadlineOf(terms: Terms): number {

@@ -21,8 +21,8 @@ export interface ChunkPool {
 }
 
 /**
- * Makes a chunk ready to cross. One that is more than primitive fields is copied at once, so that its writer may use it
- * again; what `transfer()` marks moves out of it.
+ * Makes a chunk ready to cross. It is copied at once, so that its writer may use it again; what `transfer()` marks moves out
+ * of it.
  *
  * @throws {HoldfastError} `REPLY_UNCLONABLE`, `MESSAGE_TOO_LARGE`
  */
@@ -32,7 +32,7 @@ export function readyChunk(chunk: unknown, limit: number, pool: ChunkPool): Read
     const bytes = measureFlat(chunk, limit);
     if (bytes !== undefined) {
       if (bytes > limit) throw tooLarge(limit);
-      return { value: chunk, bytes };
+      return { value: typeof chunk === 'object' && chunk !== null ? { ...chunk } : chunk, bytes };
     }
     const size = measure(chunk, limit, pool.sharedMemory);
     if (size === 'shared') throw unclonable(sharedMemoryAdvice(pool.threadId));

@@ -60,7 +60,9 @@ export class Writer implements ReplyStream {
   readonly #sizes: number[] = [];
   #first = 0;
   #bytes = 0;
+  /** The chunks that wait for room, from the first one on: an action may write as many as it likes. */
   #blocked: Blocked[] = [];
+  #firstBlocked = 0;
   #end: End | undefined;
 
   constructor(host: ReplyStreamHost) {
@@ -86,7 +88,7 @@ export class Writer implements ReplyStream {
       this.interrupt(error);
       return handled(error);
     }
-    if (this.#blocked.length === 0 && this.#hasRoom()) {
+    if (!this.#isBlocked && this.#hasRoom()) {
       this.#send(ready);
       return SENT;
     }
@@ -114,12 +116,17 @@ export class Writer implements ReplyStream {
       sizes.splice(0, this.#first);
       this.#first = 0;
     }
-    while (this.#blocked.length > 0 && this.#hasRoom()) {
-      const { chunk, sent } = this.#blocked.shift() as Blocked;
+    const blocked = this.#blocked;
+    while (this.#isBlocked && this.#hasRoom()) {
+      const { chunk, sent } = blocked[this.#firstBlocked++] as Blocked;
       this.#send(chunk);
       sent();
     }
-    if (this.#blocked.length === 0 && this.#end !== undefined) this.#finish(this.#end);
+    if (this.#firstBlocked >= WINDOW_CHUNKS && this.#firstBlocked * 2 >= blocked.length) {
+      blocked.splice(0, this.#firstBlocked);
+      this.#firstBlocked = 0;
+    }
+    if (!this.#isBlocked && this.#end !== undefined) this.#finish(this.#end);
   }
 
   /** Ends the stream for this reason; the reader is told by others. */
@@ -128,8 +135,9 @@ export class Writer implements ReplyStream {
     if (host === undefined) return;
     this.#host = undefined;
     this.#reason = reason;
-    const blocked = this.#blocked;
+    const blocked = this.#blocked.slice(this.#firstBlocked);
     this.#blocked = [];
+    this.#firstBlocked = 0;
     host.over();
     for (const { failed } of blocked) failed(reason);
     this.#controller?.abort(reason);
@@ -140,6 +148,10 @@ export class Writer implements ReplyStream {
     const host = this.#host;
     this.close(reason);
     host?.refuse(reason);
+  }
+
+  get #isBlocked(): boolean {
+    return this.#firstBlocked < this.#blocked.length;
   }
 
   #hasRoom(): boolean {
@@ -155,7 +167,7 @@ export class Writer implements ReplyStream {
   #endWith(end: End): void {
     if (this.#host === undefined || this.#end !== undefined) return;
     this.#end = end;
-    if (this.#blocked.length === 0) this.#finish(end);
+    if (!this.#isBlocked) this.#finish(end);
   }
 
   /** Its signal is not aborted: what has written everything may still have something to do. */
