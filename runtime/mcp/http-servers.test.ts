@@ -129,19 +129,35 @@ describe('a call fails with what is known', () => {
     expect(text(await call('echo', { say: 'small' }, 'tight'))).toBe('small');
   });
 
-  test.each(['application/json', 'text/event-stream'])(
-    'when the answer ends too early (%s)',
-    async (type) => {
-      await call('echo', { say: 'first' }, 'plain');
+  test.each([
+    ['application/json', 'plain'],
+    ['text/event-stream', 'plain'],
+    ['application/json', 'keyed'],
+    ['text/event-stream', 'keyed'],
+  ])('when the answer ends too early (%s, %s)', async (type, server) => {
+    await call('echo', { say: 'first' }, server);
+    modern.before = (_request, response) => {
+      response.writeHead(200, { 'content-type': type });
+      response.write(type === 'application/json' ? '{"jsonrpc":"2.0"' : 'data: {"jsonrpc"');
+      setImmediate(() => response.destroy());
+      return true;
+    };
+    expect(await call('echo', { say: 'hello' }, server)).toMatchObject({ code: 'MCP_FAILED' });
+  });
+
+  test('when the connection breaks, whether its requests have a secret or not', async () => {
+    for (const server of ['plain', 'keyed']) {
+      await call('echo', { say: 'first' }, server);
       modern.before = (_request, response) => {
-        response.writeHead(200, { 'content-type': type });
-        response.write(type === 'application/json' ? '{"jsonrpc":"2.0"' : 'data: {"jsonrpc"');
-        setImmediate(() => response.destroy());
+        response.destroy();
         return true;
       };
-      expect(await call('echo', { say: 'hello' }, 'plain')).toMatchObject({ code: 'MCP_FAILED' });
-    },
-  );
+      const { code, message } = await call('echo', { say: 'hello' }, server);
+      expect(code).toBe('MCP_FAILED');
+      expect(message).toMatch(/\(UND_ERR_SOCKET\)/);
+      modern.before = () => false;
+    }
+  });
 
   test('when the answer is nothing of MCP', async () => {
     modern.before = (_request, response) => {

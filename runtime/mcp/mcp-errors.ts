@@ -6,9 +6,13 @@ export const TOO_LARGE = -32_990;
 /** The code of the answer that stands in for one that did not come to its end. */
 export const CUT_OFF = -32_991;
 
-/** The error of Holdfast's own in what a client has thrown, if there is one. */
+/**
+ * The error of Holdfast's own in what a client has thrown, if there is one. A connection that broke is none: it has the same
+ * error with a secret and without.
+ */
 export function ownWithin(error: unknown): HoldfastError | undefined {
-  return causesOf(error).find((one) => one instanceof HoldfastError);
+  const own = causesOf(error).find((one) => one instanceof HoldfastError);
+  return own?.code === 'FETCH_FAILED' ? undefined : own;
 }
 
 /** Takes the values of secrets out of something. */
@@ -22,7 +26,7 @@ export function firstLine(error: unknown, scrub: Scrub): string {
   const text = scrub(error instanceof Error ? error.message : String(error));
   const codes = causesOf(error).map((one) => (one as { readonly code?: unknown }).code);
   const network = codes.find((code) => typeof code === 'string' && /^(?:E[A-Z]+|UND_ERR_\w+)$/.test(code));
-  const line = (text.split('\n', 1)[0] ?? '').slice(0, REPEATED);
+  const line = (text.split('\n', 1)[0] ?? '').slice(0, REPEATED).replace(/\.$/, '');
   return network === undefined || line.includes(network as string) ? line : `${line} (${network as string})`;
 }
 
