@@ -19,7 +19,7 @@ import { CarriedOver } from './put-off-asks.ts';
 import { behind, bodyOf, checked, headerOf, keyOf, wholeOf } from './request-parts.ts';
 import { addressIn, reached, type Route, routes, type RouteRequest } from './routes.ts';
 import { TICKET_HEADER } from './successor.ts';
-import { type Caller, may } from './token-access.ts';
+import { assertStill, type Caller, may } from './token-access.ts';
 import { UnreadAnswers } from './unread-answers.ts';
 
 /** Handlers keep the deadline themselves, and say more; this grace is for a handler that does not. */
@@ -215,9 +215,11 @@ async function streamed(
     ? undefined
     : await within(systemClock, ms, reached(options, request), () => tooLate(ms));
   if (c.req.method === 'HEAD') return new Response(null, { headers });
+  const agent = params['agent'] ?? '';
+  assertStill(options.access(), caller, 'read', agent);
   const body = options.streams.open({
     address,
-    agent: params['agent'] ?? '',
+    agent,
     ref,
     caller,
     most: options.gateway().limits.streams,

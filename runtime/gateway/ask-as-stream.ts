@@ -13,7 +13,7 @@ import { plainJson } from './plain-json.ts';
 import { CarriedOver } from './put-off-asks.ts';
 import { behind, bodyOf, checked, headerOf, keyOf, wholeOf } from './request-parts.ts';
 import { addressIn, reached, type Route, type RouteRequest } from './routes.ts';
-import type { Caller } from './token-access.ts';
+import { assertStill, type Caller } from './token-access.ts';
 
 /** The longest silence of a stream by default, as that of `ref.askStream`. */
 const SILENCE_MS = 60_000;
@@ -98,9 +98,10 @@ async function opened(
   const late = (): Error =>
     new HttpError(504, 'REQUEST_TIMEOUT', `the instance did not start within ${ms} ms`);
   const ref = await within(systemClock, ms, reached(options, { params, query, caller }), late);
-  const most = options.gateway().limits.streams;
+  const [most, agent] = [options.gateway().limits.streams, params['agent'] ?? ''];
+  assertStill(options.access(), caller, 'send', agent);
   const { address } = ref;
-  const stream = options.asked.open({ address, agent: params['agent'] ?? '', caller, most, keyed });
+  const stream = options.asked.open({ address, agent, caller, most, keyed });
   try {
     course?.begun();
     const { signal } = stream;

@@ -264,4 +264,18 @@ describe('an ask whose client takes events', () => {
     expect((await two.rest()).map(({ data }) => (data as { code: string }).code)).toEqual(['FORBIDDEN']);
     expect((await ask({ type: 'stream', n: 1 })).response.status).toBe(401);
   });
+
+  test('of a token that is taken back while the instance starts does not begin', async () => {
+    const headers = { ...asDesk, accept: 'text/event-stream' };
+    for (const [what, init] of [
+      ['ask', { method: 'POST', headers, body: '{"type":"stream","n":1}' }],
+      ['stream', { headers }],
+    ] as const) {
+      const pending = open.app.request(`/v1/agents/streaming/${what}-late/${what}?activate=true`, init);
+      while (open.runtime.get(`streaming/${what}-late`) === undefined) await new Promise(setImmediate);
+      open.reload({});
+      expect(await failureOf(await reading(pending))).toEqual([401, 'UNAUTHORIZED', false]);
+      open.reload(of());
+    }
+  });
 });

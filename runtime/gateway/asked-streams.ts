@@ -5,7 +5,7 @@ import { AskedStream, type AskedStreamOf, type HandedAskedStream } from './asked
 import { errorBody, HttpError } from './http-error.ts';
 import { keyReused } from './idempotency.ts';
 import type { HandedTail } from './tail.ts';
-import { type Caller, may, OWNER, type TokenAccess } from './token-access.ts';
+import { type Caller, OWNER, refusedNow, type TokenAccess } from './token-access.ts';
 
 /** The most bytes that are kept of all streams together. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -111,14 +111,8 @@ export class AskedStreams {
   recheck(access: TokenAccess): void {
     for (const stream of this.#running()) {
       const { caller, agent } = stream.of;
-      const now = access.again(caller);
-      if (now === undefined) {
-        const message = 'the gateway no longer knows the token of this stream';
-        interrupt(stream, new HttpError(401, 'UNAUTHORIZED', message));
-      } else if (!may(now, 'send', agent)) {
-        const message = `the token of this stream no longer allows send for the agent ${agent}`;
-        interrupt(stream, new HttpError(403, 'FORBIDDEN', message));
-      }
+      const refused = refusedNow(access, caller, 'send', agent);
+      if (refused !== undefined) interrupt(stream, refused);
     }
   }
 

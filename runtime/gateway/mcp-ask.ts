@@ -8,6 +8,7 @@ import { KEY, type ToolAsk } from './mcp.ts';
 import { HttpError } from './http-error.ts';
 import { plainJson } from './plain-json.ts';
 import { askRoute, reached, type RouteRequest } from './routes.ts';
+import { assertStill } from './token-access.ts';
 
 const LONGEST_KEY = 255;
 /** Milliseconds that a call which tells of its progress has to end before another process takes over. */
@@ -68,14 +69,22 @@ async function streamed(
   streaming.set(name, open + 1);
   try {
     const ref = await reached(options, { ...request, query });
-    return await read(
+    const { caller, params } = request;
+    const still = (): void => assertStill(options.access(), caller, 'send', params['agent'] ?? '');
+    still();
+    const answer = await read(
       ref.askStream(body, {
         signal: AbortSignal.any([signal, ending.signal]),
         timeoutMs: query['timeoutMs'] as number,
       }),
-      written,
+      (chunk) => {
+        still();
+        return written(chunk);
+      },
       options,
     );
+    still();
+    return answer;
   } finally {
     options.leaving?.removeEventListener('abort', leave);
     const left = (streaming.get(name) ?? 1) - 1;

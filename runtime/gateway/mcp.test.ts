@@ -286,6 +286,17 @@ test('calls that begin at the same moment and tell of their progress are counted
   expect(begun.toSorted()).toEqual(['begun', 'begun', 'refused', 'refused', 'refused', 'refused']);
 });
 
+test('a call that tells of its progress ends when its token is taken back', async () => {
+  onTestFinished(() => open.reload({ tokens }));
+  const reader = (await post(callOf('desk.drip', { id: nextId() }, { progressToken: 1 }))).body?.getReader();
+  const next = async (): Promise<string> => new TextDecoder().decode((await reader?.read())?.value);
+  expect(await next()).toContain('drop');
+  open.reload({});
+  let last = '';
+  for (let told = await next(); told !== ''; told = await next()) last = told;
+  expect(last).toContain('UNAUTHORIZED');
+});
+
 test('who calls for long answers and reads none is told to read', async () => {
   open.reload({ tokens, maxBodyBytes: 4_000_000 });
   onTestFinished(() => open.reload({ tokens }));

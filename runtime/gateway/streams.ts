@@ -5,7 +5,7 @@ import type { Shown } from './followed-instance.ts';
 import { HttpError } from './http-error.ts';
 import { plainJson } from './plain-json.ts';
 import { Tails } from './tails.ts';
-import { type Caller, may, OWNER, type TokenAccess } from './token-access.ts';
+import { type Caller, OWNER, refusedNow, type TokenAccess } from './token-access.ts';
 
 /** Milliseconds within which clients that hear of the same state are sent the same bytes. */
 const SHARED_MS = 1000;
@@ -79,15 +79,8 @@ export class Streams {
   /** Ends the streams of callers that may no longer listen. */
   recheck(access: TokenAccess): void {
     for (const { caller, agent, stream } of this.#all()) {
-      const now = access.again(caller);
-      if (now === undefined) {
-        stream.close(
-          new HttpError(401, 'UNAUTHORIZED', 'the gateway no longer knows the token of this stream'),
-        );
-      } else if (!may(now, 'read', agent)) {
-        const message = `the token of this stream no longer allows read for the agent ${agent}`;
-        stream.close(new HttpError(403, 'FORBIDDEN', message));
-      }
+      const refused = refusedNow(access, caller, 'read', agent);
+      if (refused !== undefined) stream.close(refused);
     }
   }
 

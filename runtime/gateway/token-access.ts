@@ -89,3 +89,30 @@ export class TokenAccess {
 export function may({ agents, allow }: Caller, scope: Scope, agent?: string): boolean {
   return allow.includes(scope) && (agent === undefined || agents.includes('*') || agents.includes(agent));
 }
+
+/** Why a caller may no longer have what it was given before; undefined when it may. */
+export function refusedNow(
+  access: Pick<TokenAccess, 'again'>,
+  caller: Pick<Caller, 'name' | 'digest'>,
+  scope: Scope,
+  agent: string,
+): HttpError | undefined {
+  const now = access.again(caller);
+  if (now === undefined) {
+    return new HttpError(401, 'UNAUTHORIZED', 'the gateway no longer knows the token of this stream');
+  }
+  if (may(now, scope, agent)) return undefined;
+  const message = `the token of this stream no longer allows ${scope} for the agent ${agent}`;
+  return new HttpError(403, 'FORBIDDEN', message);
+}
+
+/**
+ * Looks at the caller again before it gets a stream: its token may have been taken back while the instance started, and
+ * what looks through the open streams then does not find this one.
+ *
+ * @throws {HttpError} 401, 403
+ */
+export function assertStill(...given: Parameters<typeof refusedNow>): void {
+  const refused = refusedNow(...given);
+  if (refused !== undefined) throw refused;
+}
