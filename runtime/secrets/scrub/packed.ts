@@ -1,6 +1,6 @@
 import { listsIn, type InList } from './byte-lists.ts';
 import { partOf, type Cut, type Reading } from './reading.ts';
-import { hasDigits } from './stretches.ts';
+import { digitsTailOf, hasDigits } from './stretches.ts';
 
 /** Base64 in either alphabet, broken into lines or not. */
 const RUN = /[\w+/-]+(?:\r?\n[\w+/-]+)*/g;
@@ -29,12 +29,19 @@ export function hasPacked(text: string | Buffer, wanted: Shortest): boolean {
  */
 export function* packedIn(under: Reading, wanted: InList, cut?: Cut): Generator<Reading> {
   yield* listsIn(under, wanted, cut, true);
+  const mayGoOn = cut !== undefined && under.isOpen;
+  const { length } = under.text;
+  const from = hasPacked(under.text, wanted) ? 0 : mayGoOn ? digitsTailOf(under.text) : length;
+  if (from < length)
+    yield* runsIn(from === 0 ? under : partOf(under, from, length), wanted, mayGoOn ? cut : undefined);
+}
+
+function* runsIn(under: Reading, wanted: Shortest, cut?: Cut): Generator<Reading> {
   const { text } = under;
   const fewest = fewestDigits(wanted);
-  const mayGoOn = cut !== undefined && under.isOpen;
   for (const { 0: run, index } of text.matchAll(RUN)) {
     const end = index + run.length;
-    const isOpen = mayGoOn && text.length - end <= 2 && RUN_GOES_ON.test(text.slice(end));
+    const isOpen = cut !== undefined && text.length - end <= 2 && RUN_GOES_ON.test(text.slice(end));
     if (!isOpen && run.length < fewest) continue;
     const [digits, places] = run.includes('\n') ? withoutBreaks(run) : [run, undefined];
     if (!isOpen && digits.length < fewest) continue;
