@@ -635,7 +635,7 @@ describe('an answer that echoes the secret comes without it', () => {
       }
   });
 
-  test('in its headers, in their names as well', async () => {
+  test('in its headers, without those that are called by it', async () => {
     const service = await startService((request, response) => {
       response.setHeader('x-echo', String(request.headers.authorization));
       response.setHeader('x-base64', [key.toString('base64'), 'other']);
@@ -647,7 +647,7 @@ describe('an answer that echoes the secret comes without it', () => {
     expect(headers['x-echo']).toBe(`Bearer ${REDACTED}`);
     // What is left has two bits of the last byte.
     expect(headers['x-base64']).toMatch(/^<redacted:secret>.?==, other$/);
-    expect(headers[`x-${REDACTED}`]).toBe('in the name');
+    expect(Object.values(headers)).not.toContain('in the name');
   });
 
   test.each([
