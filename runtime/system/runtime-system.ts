@@ -344,7 +344,9 @@ export class RuntimeSystem {
   /** Resolves with what the module of an agent says of its events. */
   async schemas(name: string): Promise<AgentSchemas> {
     this.#assertRunning();
-    return this.#schemas.of(this.#agent(name));
+    const schemas = await this.#schemas.of(this.#agent(name));
+    // They are there to be looked at.
+    return this.scrubber.scrub(schemas);
   }
 
   get(address: string): AgentRef | undefined {

@@ -61,6 +61,14 @@ test('the schemas of an agent are there before any instance runs, from a thread 
   expect(await system.schemas('zod')).toBe(zod);
 });
 
+test('the value of a secret in a schema is not told, also when the schema was asked for before', async () => {
+  const { system } = await started();
+  const text = async (): Promise<string> => JSON.stringify(await system.schemas('odd'));
+  expect(await text()).toContain('canary-in-a-schema');
+  system.scrubber.learn('key', '1', Buffer.from('canary-in-a-schema-77c1'));
+  expect(await text()).not.toContain('canary-in-a-schema');
+});
+
 test('an agent that cannot be loaded has no schemas, and one that takes too long neither', async () => {
   const { system, runtime } = await started();
   const code = (name: string): Promise<unknown> =>

@@ -74,8 +74,9 @@ const json = { 'content-type': 'application/json' };
 
 test('a link opens the page once; what the page shows needs the session that the link gave', async () => {
   const { ask, enter, link } = await rig();
-  for (const method of ['GET', 'POST'])
-    expect((await ask(method === 'GET' ? '/events' : '/send', { method })).status).toBe(401);
+  expect((await ask('/events')).status).toBe(401);
+  for (const path of ['/send', '/accepts', '/replay'])
+    expect((await ask(path, { method: 'POST' })).status).toBe(401);
   const headers = await enter();
   expect((await ask('/events', { headers })).status).toBe(200);
   // A tab that is loaded again brings no header; what it gets is the same for everybody.
@@ -88,7 +89,9 @@ test('a link opens the page once; what the page shows needs the session that the
 });
 
 test('no answer sets a cookie, and a cookie opens nothing', async () => {
-  const { ask, enter, link } = await rig({ actions: { send: () => {}, replay: async () => {} } });
+  const { ask, enter, link } = await rig({
+    actions: { send: async () => {}, accepts: async () => undefined, replay: async () => {} },
+  });
   const entered = await ask(`/${link.search}`);
   const headers = await enter();
   const answers = [entered, await ask('/', { headers }), await ask('/events', { headers })];
@@ -130,7 +133,9 @@ test.each([
 });
 
 test('what comes by another name or from another site is refused, with the session too', async () => {
-  const { ask, enter, link } = await rig({ actions: { send: () => {}, replay: async () => {} } });
+  const { ask, enter, link } = await rig({
+    actions: { send: async () => {}, accepts: async () => undefined, replay: async () => {} },
+  });
   const session = await enter();
   const refused = [
     { host: 'evil.example' },
@@ -167,16 +172,20 @@ test('events are sent and letters replayed only when that is allowed', async () 
   expect(refused.status).toBe(403);
   expect(await refused.whole).toContain('allowSend');
   expect((await ask('/replay', { method: 'POST', headers }, '{"id":"1"}')).status).toBe(403);
+  expect((await ask('/accepts', { method: 'POST', headers }, '{"address":"a/1"}')).status).toBe(403);
 });
 
 test('an event reaches the instance, a letter is replayed, and what is wrong is said', async () => {
   const done: unknown[] = [];
+  const issues = [{ path: ['n', 0], expected: 'number' }];
   const { ask, enter } = await rig({
     actions: {
-      send(address, sent) {
+      async send(address, sent) {
         if (address === 'gone/1') throw new HoldfastError('AGENT_STOPPED', 'no instance is at gone/1 now');
+        if (sent.type === 'odd') throw new HoldfastError('EVENT_INVALID', 'it does not fit', { issues });
         done.push([address, sent]);
       },
+      accepts: async (address) => (address === 'a/1' ? { go: { type: 'object' } } : undefined),
       replay: async (id) => void done.push(id),
     },
   });
@@ -192,6 +201,11 @@ test('an event reaches the instance, a letter is replayed, and what is wrong is 
     409,
     'AGENT_STOPPED: no instance is at gone/1 now',
   ]);
+  const [status, said = ''] = await post('/send', '{"address":"a/1","event":{"type":"odd"}}');
+  expect([status, JSON.parse(String(said))]).toEqual([422, { code: 'EVENT_INVALID', issues }]);
+  expect(await post('/accepts', '{"address":"a/1"}')).toEqual([200, '{"accepts":{"go":{"type":"object"}}}']);
+  expect(await post('/accepts', '{"address":"b/1"}')).toEqual([200, '{}']);
+  expect((await post('/accepts', '{"id":"7"}'))[0]).toBe(400);
   for (const body of ['', '{', 'null', '[]', '{"address":"a/1"}', '{"address":1,"event":{"type":"go"}}'])
     expect((await post('/send', body))[0]).toBe(400);
   expect((await post('/send', 'x'.repeat(70_000)))[0]).toBe(413);

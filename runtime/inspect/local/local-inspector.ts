@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws';
 import type { Clock } from '../../base/clock.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import { type Failed, httpServer, listening } from '../../base/guarded-server.ts';
+import type { JsonSchema } from '../../wire/agent-schemas.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
 import { Access } from './access.ts';
 import { Audience, type Viewer } from './audience.ts';
@@ -37,8 +38,10 @@ export interface LocalInspectorOptions {
 }
 
 export interface PageActions {
-  /** Sends the event to the instance at the address. */
-  send(address: string, event: { readonly type: string }): void;
+  /** Sends the event to the instance at the address, and resolves when it has been handled. */
+  send(address: string, event: { readonly type: string }): Promise<void>;
+  /** The events that the instance accepts, without the values of secrets; undefined for any. */
+  accepts(address: string): Promise<Readonly<Record<string, JsonSchema>> | undefined>;
   replay(letterId: string): Promise<void>;
 }
 
@@ -178,7 +181,10 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     if (body === undefined) return answer(response, 413, `at most ${mostBody} bytes\n`);
     const { address, event, id } = body as { address?: unknown; event?: unknown; id?: unknown };
     try {
-      if (path === '/send' && typeof address === 'string' && isEvent(event)) actions.send(address, event);
+      if (path === '/accepts' && typeof address === 'string')
+        return answerJson(response, 200, { accepts: await actions.accepts(address) });
+      if (path === '/send' && typeof address === 'string' && isEvent(event))
+        await actions.send(address, event);
       else if (path === '/replay' && typeof id === 'string') await actions.replay(id);
       else
         return answer(
@@ -188,7 +194,9 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
         );
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
-      return answer(response, 409, `${error.code}: ${error.message}\n`);
+      const { code, message, issues } = error;
+      if (issues !== undefined) return answerJson(response, 422, { code, issues });
+      return answer(response, 409, `${code}: ${message}\n`);
     }
     response.writeHead(204).end();
   }
@@ -221,6 +229,10 @@ const NOWHERE: ReturnType<typeof targetOf> = { path: '', query: new URLSearchPar
 
 function answer(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text);
+}
+
+function answerJson(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
 }
 
 function isEvent(event: unknown): event is { type: string } {

@@ -5,10 +5,16 @@ import type { Logger } from '../../base/logger.ts';
 import { refusal } from '../../dead-letters/refusal.ts';
 import { isReserved } from '../../base/reserved-types.ts';
 import type { RuntimeStatus } from '../../telling/status.ts';
+import type { AgentSchemas } from '../../wire/agent-schemas.ts';
 import { jsonSafe } from '../../wire/inspection.ts';
 import type { InspectOptions } from '../inspect-options.ts';
 import type { InspectionHub } from '../inspection-hub.ts';
 import { startLocalInspector, type PageActions, type RunningInspector } from './local-inspector.ts';
+
+interface Instance {
+  readonly agent: string;
+  deliver(event: { type: string }): Promise<void>;
+}
 
 export interface InspectedSystem {
   readonly inspection: InspectionHub | undefined;
@@ -16,7 +22,8 @@ export interface InspectedSystem {
   readonly logger: Logger;
   status(): RuntimeStatus;
   listDeadLetters(): DeadLetter[];
-  get(address: string): { send(event: { type: string }): void } | undefined;
+  get(address: string): Instance | undefined;
+  schemas(agent: string): Promise<AgentSchemas>;
   replay(id: string): Promise<void>;
 }
 
@@ -56,12 +63,21 @@ export async function openPage(
 }
 
 function actionsOf(system: InspectedSystem): PageActions {
+  const instanceAt = (address: string): Instance => {
+    const found = system.get(address);
+    if (found === undefined) throw new HoldfastError('AGENT_STOPPED', `no instance is at ${address} now`);
+    return found;
+  };
   return {
-    send(address, event) {
-      const ref = system.get(address);
-      if (ref === undefined) throw new HoldfastError('AGENT_STOPPED', `no instance is at ${address} now`);
+    async send(address, event) {
+      const instance = instanceAt(address);
       if (isReserved(event.type)) throw refusal(address, 'reserved');
-      ref.send(event);
+      // Whoever sends by hand wants to know what became of it.
+      await instance.deliver(event);
+    },
+    async accepts(address) {
+      const { accepts } = await system.schemas(instanceAt(address).agent);
+      return accepts;
     },
     replay: (id) => system.replay(id),
   };

@@ -6,10 +6,11 @@ import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../base/clock.ts';
+import { HoldfastError } from '../../base/errors.ts';
 import { fixture, start } from '../../fixtures/start.ts';
 import { INSPECT_VERSION, type InspectionEvent } from '../../wire/inspection.ts';
 import { hasBrowser, launch, openPage } from './fixtures/browser.ts';
-import { startLocalInspector } from './local-inspector.ts';
+import { type PageActions, startLocalInspector } from './local-inspector.ts';
 
 let browser: Awaited<ReturnType<typeof launch>>;
 beforeAll(async () => {
@@ -34,6 +35,8 @@ async function desk() {
         data: fixture('inspected', threads('feeds', 1)),
         trader: fixture('inspected', threads('trading-pool', 2)),
         risk: fixture('inspected', threads('risk', 1)),
+        // Its thread starts with the first instance.
+        orders: fixture('accepting', threads('orders', 1)),
       },
     },
     { inspect: { allowSend: true } },
@@ -50,8 +53,27 @@ const row = (page: Page, name: string) => page.getByRole('treeitem').filter({ ha
 const active = (page: Page): Promise<unknown> =>
   page.evaluate(`[...document.querySelectorAll('.chart-state.active')].map((state) => state.dataset.state)`);
 
+/** What axe finds to mend. */
+async function violations(page: Page): Promise<unknown[]> {
+  await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    const { violations } = await axe.run();
+    return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
+  });
+}
+
+/** The browser itself tells of each event that was refused. */
+const withoutRefusals = (problems: readonly string[]): string[] =>
+  problems.filter((problem) => !problem.includes('422'));
+
+const manyTypes = (count: number): [string, object][] =>
+  Array.from({ length: count }, (_, n) => [`type ${n}`, {}]);
+
 /** A hub of many actors, which can be made to say much. */
-async function crowd(count: number) {
+async function crowd(count: number, actions?: PageActions) {
   const base = { rootId: 'supervisor', createdAt: '0', _version: INSPECT_VERSION };
   const born = (sessionId: string, parentId: string | undefined, more: object = {}): InspectionEvent => ({
     ...base,
@@ -83,6 +105,7 @@ async function crowd(count: number) {
     },
     clock: systemClock,
     page: 'local',
+    actions,
     status: () => ({
       deadLetters: [],
       status: {
@@ -183,6 +206,78 @@ describe.skipIf(!hasBrowser)('the page', () => {
     await expect.poll(() => page.locator('#send-result').textContent(), patience).toContain('JSON');
   });
 
+  test('events that the agent accepts are offered with the fields of their schemas, and what does not fit is shown at its place', async () => {
+    const { runtime, link } = await desk();
+    const orders = await runtime.spawn('orders', { id: 'a' });
+    const { page, problems } = await open(link);
+    const field = page.getByLabel('Event to send');
+    const types = page.getByLabel('Events that the agent accepts');
+    await row(page, 'orders/a').click();
+    await types.waitFor();
+    expect(await types.locator('option').allTextContents()).toEqual([
+      'Accepted events',
+      'say',
+      'order',
+      'heard',
+      'fail',
+    ]);
+    await types.selectOption('order');
+    const event = { type: 'order', items: [{ name: '', qty: 1 }] };
+    expect(JSON.parse(await field.inputValue())).toEqual(event);
+    await page.getByText('JSON Schema').click();
+    expect(await page.locator('#schema-text').textContent()).toContain('"minimum": 1');
+    await field.fill('{"type":"order","items":[{"name":"tea","qty":0},{"name":7}]}');
+    await page.keyboard.press('Enter');
+    const found = page.locator('#send-issues').getByRole('button');
+    await found.first().waitFor();
+    expect(await found.allTextContents()).toEqual([
+      'line 6, items.0.qty: too_small',
+      'line 9, items.1.name: string',
+      'line 8, items.1.qty: number',
+    ]);
+    expect(await page.locator('#send-result').textContent()).toContain('EVENT_INVALID');
+    expect(await violations(page)).toEqual([]);
+    await found.first().click();
+    const selected = 'String(getSelection())';
+    expect(await page.evaluate<string>(selected)).toBe('      "qty": 0');
+    await field.fill('{"type":"order","items":[{"name":"tea","qty":2}]}');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.locator('#send-result').textContent(), patience).toBe('Handled.');
+    expect(await found.count()).toBe(0);
+    const heard = await orders.ask({ type: 'heard' });
+    expect(heard).toEqual([{ type: 'order', items: [{ name: 'tea', qty: 2 }] }]);
+    // An agent that says nothing of its events takes any, and has nothing to offer.
+    await row(page, 'risk/desk').click();
+    await types.waitFor({ state: 'hidden' });
+    expect(withoutRefusals(problems)).toEqual([]);
+  });
+
+  test('what threads say of their events is shown as text, and only so much of it', async () => {
+    const markup = '<img src="/x" onerror="document.title = 1">';
+    const fields = { title: markup, properties: { a: { default: markup } }, more: 'm'.repeat(100_000) };
+    const { inspector } = await crowd(1, {
+      accepts: async () => ({ [markup]: fields, ...Object.fromEntries(manyTypes(5000)) }),
+      async send() {
+        const issues = [{ path: [markup], expected: markup }];
+        throw new HoldfastError('EVENT_INVALID', markup, { issues });
+      },
+      replay: async () => {},
+    });
+    const { page, problems } = await open(inspector.link());
+    await row(page, 'worker/0').first().click();
+    const types = page.getByLabel('Events that the agent accepts');
+    await types.waitFor();
+    expect(await types.locator('option').count()).toBe(201);
+    await types.selectOption(markup);
+    const shown = page.locator('#schema-text');
+    await expect.poll(() => shown.textContent(), patience).toContain('onerror');
+    expect((await shown.textContent())?.length).toBeLessThan(21_000);
+    await page.getByLabel('Event to send').press('Enter');
+    await expect.poll(() => page.locator('#send-issues').textContent(), patience).toContain('onerror');
+    expect(await page.locator('#actor img').count()).toBe(0);
+    expect(withoutRefusals(problems)).toEqual([]);
+  });
+
   test('all of it can be done with the keyboard', async () => {
     const { link } = await desk();
     const { page, problems } = await open(link);
@@ -262,7 +357,7 @@ describe.skipIf(!hasBrowser)('the page', () => {
     // All that it was sent, sent by itself to the inspector.
     for (const { headers } of got) {
       const sent: OutgoingHttpHeaders = { ...headers, host: new URL(link).host };
-      const answers = ['/events', '/send', '/replay'].map(async (path) => {
+      const answers = ['/events', '/send', '/accepts', '/replay'].map(async (path) => {
         const asked = request(new URL(path, link), {
           method: path === '/events' ? 'GET' : 'POST',
           headers: sent,
@@ -318,17 +413,22 @@ describe.skipIf(!hasBrowser)('the page', () => {
     trader.send({ type: 'tell', to: 'risk/desk', value: 1 });
     await expect.poll(() => page.locator('#sequence').textContent(), patience).toContain('told');
     await page.locator('#panel-threads td').first().waitFor();
-    await page.evaluate(
-      await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'),
-    );
-    const violations = await page.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      const { violations } = await axe.run();
-      return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
-    });
-    expect(violations).toEqual([]);
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('a row that is drawn anew while it is clicked is chosen', async () => {
+    const { inspector } = await crowd(3);
+    const { page } = await open(inspector.link());
+    await row(page, 'worker/2').hover();
+    await page.evaluate(`window.pressed = document.querySelector('[data-id="worker/2"]')`);
+    await page.mouse.down();
+    await expect.poll(() => page.evaluate('pressed.isConnected'), patience).toBe(false);
+    await page.mouse.up();
+    await expect.poll(() => page.locator('#actor-name').textContent(), patience).toBe('worker/2');
+    await page.keyboard.press('ArrowUp');
+    await expect.poll(() => page.locator('#actor-name').textContent(), patience).toBe('worker/1');
+    await page.evaluate(`document.querySelector('[data-id="worker/0"]').click()`);
+    await expect.poll(() => page.locator('#actor-name').textContent(), patience).toBe('worker/0');
   });
 
   test('2,000 actors are in the tree, of which only those to be seen are drawn', async () => {

@@ -1,9 +1,9 @@
 import type { Actor } from './actors.ts';
 import { Chart } from './chart.ts';
 import { chartGraph, valueText } from './chart-graph.ts';
-import { byId, element, el, say } from './dom.ts';
-import { post } from './feed.ts';
+import { byId, el, say } from './dom.ts';
 import { megabytes, percent, short } from './figures.ts';
+import { SendForm } from './send-form.ts';
 import type { Instance, Pool, Thread } from './told.ts';
 
 /** Characters of a context that are shown. */
@@ -19,16 +19,9 @@ export interface Figures {
 /** The chosen actor: where it is, its figures, its chart, its context, and a form to send it an event. */
 export class ActorPanel {
   readonly #chart = new Chart(byId('chart'));
-  readonly #form = element('send', HTMLFormElement);
+  readonly #form = new SendForm();
   #shown: { readonly id: string; readonly definition: string | undefined } | undefined;
   #context: unknown;
-
-  constructor() {
-    this.#form.addEventListener('submit', (event) => {
-      event.preventDefault();
-      void this.#send();
-    });
-  }
 
   draw(actor: Actor | undefined, figures: Figures, mayAct: boolean): void {
     byId('actor').classList.toggle('none', actor === undefined);
@@ -52,7 +45,7 @@ export class ActorPanel {
     byId('actor-state').classList.toggle('over', !isActive);
     this.#sayFigures(actor, figures);
     this.#sayContext(snapshot);
-    this.#form.hidden = !mayAct || kind !== 'instance' || !isActive;
+    this.#form.show(mayAct && kind === 'instance' && isActive ? id : undefined);
   }
 
   #sayFigures({ events }: Actor, { pool, thread, instance }: Figures): void {
@@ -102,20 +95,6 @@ export class ActorPanel {
         : JSON.stringify('context' in all && Object.keys(all).length === 1 ? context : all, null, 2);
     say(byId('context'), text.length > mostText ? `${text.slice(0, mostText)}\n…` : text);
     byId('no-context').hidden = text !== '';
-  }
-
-  async #send(): Promise<void> {
-    const field = element('event', HTMLInputElement);
-    const result = byId('send-result');
-    let event: unknown;
-    try {
-      event = field.value.trim().startsWith('{') ? JSON.parse(field.value) : { type: field.value.trim() };
-    } catch (error) {
-      say(result, (error as Error).message);
-      return;
-    }
-    const problem = await post('/send', { address: this.#shown?.id, event });
-    say(result, problem ?? 'Sent.');
   }
 }
 

@@ -1,5 +1,6 @@
 import { readServerSent } from './server-sent.ts';
 import { authorization } from './session.ts';
+import type { Accepts, Issue } from './told.ts';
 
 /** Milliseconds until one that was lost is asked for again. */
 const AGAIN_MS = 2000;
@@ -57,16 +58,28 @@ export class Feed {
   }
 }
 
-/** Undefined: it was done; else why not. */
-export async function post(path: '/send' | '/replay', body: object): Promise<string | undefined> {
+/** What a request led to. */
+export interface Answer {
+  /** Why it was not done; undefined when it was. */
+  readonly problem?: string;
+  /** What of an event does not fit. */
+  readonly issues?: readonly Issue[];
+  readonly accepts?: Accepts;
+}
+
+export async function post(path: '/send' | '/replay' | '/accepts', body: object): Promise<Answer> {
   try {
     const answer = await fetch(path, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', ...authorization() },
       body: JSON.stringify(body),
     });
-    return answer.ok ? undefined : (await answer.text()).trim();
+    if (answer.status === 200) return (await answer.json()) as Answer;
+    if (answer.ok) return {};
+    if (answer.status !== 422) return { problem: (await answer.text()).trim() };
+    const { code, issues } = (await answer.json()) as { code: string; issues: readonly Issue[] };
+    return { problem: `${code}: it does not fit what the agent accepts.`, issues };
   } catch {
-    return 'the runtime does not answer';
+    return { problem: 'the runtime does not answer' };
   }
 }

@@ -132,7 +132,7 @@ function drawTables(): void {
 
 function replayLetter(id: string): void {
   say(byId('said'), 'Replaying …');
-  void post('/replay', { id }).then((problem) => say(byId('said'), problem ?? 'Replayed.'));
+  void post('/replay', { id }).then(({ problem }) => say(byId('said'), problem ?? 'Replayed.'));
 }
 
 function pause(): void {

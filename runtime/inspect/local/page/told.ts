@@ -88,6 +88,18 @@ export interface DeadLetter {
   readonly event?: unknown;
 }
 
+/** A JSON Schema, as an agent's thread gave it: any JSON. */
+export type Schema = Readonly<Record<string, unknown>>;
+
+/** The schemas of the events that an agent accepts, by their type. */
+export type Accepts = Readonly<Record<string, Schema>>;
+
+/** What of an event does not fit what its agent accepts. */
+export interface Issue {
+  readonly path: readonly (string | number)[];
+  readonly expected?: string;
+}
+
 /** Comes each second. */
 export interface Tick {
   readonly status: Status;

@@ -38,7 +38,17 @@ export class Tree {
     this.#space = el('div', { class: 'rows', role: 'presentation' });
     container.append(this.#space);
     container.addEventListener('scroll', () => this.draw());
-    container.addEventListener('click', (event) => this.#clicked(event.target as Element));
+    container.addEventListener('mousedown', (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      container.focus({ preventScroll: true });
+      this.#clicked(event.target as Element);
+    });
+    // The press counts: a row may be drawn anew before the button is let go, and then there is no click. One without a
+    // press comes from assistive technology.
+    container.addEventListener('click', (event) => {
+      if (event.detail === 0) this.#clicked(event.target as Element);
+    });
     container.addEventListener('keydown', (event) => this.#pressed(event));
     new ResizeObserver(() => this.draw()).observe(container);
   }
