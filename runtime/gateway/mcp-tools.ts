@@ -10,8 +10,8 @@ export interface McpTool {
   readonly agent: string;
   /** The type of the event. */
   readonly type: string;
-  /** The argument that names the instance. */
-  readonly idKey: 'id' | 'instance';
+  /** The argument that names the instance: one that no field of the event is called. */
+  readonly idKey: string;
   /** As `tools/list` shows it. */
   readonly shown: {
     readonly name: string;
@@ -58,7 +58,9 @@ function nameOf(agent: string, type: string, isTaken: (name: string) => boolean)
 function toolOf(name: string, agent: string, type: string, schema: Json, reply: Json): McpTool {
   const { properties, required, description, ...rest } = schema;
   const { type: _, ...fields } = isJson(properties) ? properties : {};
-  const idKey = Object.hasOwn(fields, 'id') ? 'instance' : 'id';
+  const taken = fieldsOf(schema);
+  let idKey = taken.has('id') ? 'instance' : 'id';
+  while (taken.has(idKey)) idKey += '_';
   const id = {
     type: 'string',
     minLength: 1,
@@ -82,6 +84,13 @@ function toolOf(name: string, agent: string, type: string, schema: Json, reply: 
     idKey,
     shown: { name, description: said, inputSchema, ...(outputSchema && { outputSchema }) },
   };
+}
+
+/** The names of the fields that an event may have, whichever of several it is. */
+function fieldsOf({ properties, anyOf, oneOf, allOf }: Json, names = new Set<string>()): Set<string> {
+  if (isJson(properties)) for (const name of Object.keys(properties)) names.add(name);
+  for (const part of [anyOf, oneOf, allOf].flat()) if (isJson(part)) fieldsOf(part, names);
+  return names;
 }
 
 function isJson(value: unknown): value is Json {

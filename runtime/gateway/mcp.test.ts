@@ -325,6 +325,24 @@ test('an event that is called as another one is named is a tool of its own', () 
   for (const { shown } of tools) expect(shown.name).toMatch(/^[\w.-]{1,64}$/);
 });
 
+test.each([
+  ['id', { properties: { item: {} } }],
+  ['instance', { properties: { id: {} }, required: ['id'] }],
+  ['instance_', { properties: { id: {}, instance: {} }, required: ['id', 'instance'] }],
+  ['instance', { anyOf: [{ properties: { id: {} } }, { properties: { item: {} } }] }],
+])('the argument that names the instance is %s, so that the event keeps its fields', (idKey, schema) => {
+  const [tool] = toolsOf(new Map([['a', { accepts: { b: schema }, replies: { b: {} } }]])).values();
+  expect(tool?.idKey).toBe(idKey);
+  expect(tool?.shown.inputSchema['properties']).toEqual({
+    ...('properties' in schema && schema.properties),
+    [idKey]: expect.objectContaining({ type: 'string', minLength: 1 }) as unknown,
+  });
+  expect(tool?.shown.inputSchema['required']).toEqual([
+    idKey,
+    ...('required' in schema ? schema.required : []),
+  ]);
+});
+
 test('progress comes in the order in which it was written, without values of secrets', async () => {
   const secret = 'sk-proj-4f8a1c9e7b2d5063';
   const scrubber = createScrubber(systemClock);
