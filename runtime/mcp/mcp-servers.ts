@@ -1,4 +1,5 @@
 import { createRateLimit, type RateLimit } from '../base/rate-limit.ts';
+import { Turns } from '../base/turns.ts';
 import type { Clock } from '../base/clock.ts';
 import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -10,7 +11,6 @@ import { openHttp, plainFetch } from './open-http.ts';
 import { openStdio } from './open-stdio.ts';
 import { callTool } from './tool-call.ts';
 import { isAllowedTool } from './tool-rules.ts';
-import { Turns } from './turns.ts';
 
 /** Who calls a tool: one incarnation of an instance, in its pool. */
 export interface ToolCaller {

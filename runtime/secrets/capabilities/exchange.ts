@@ -25,6 +25,9 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   /** Resolves when the head of the answer has come; rejects when it cannot come any more. */
   readonly head: Promise<RawHead>;
   readonly #head = Promise.withResolvers<RawHead>();
+  /** Resolves when nothing more comes, however it has ended. */
+  readonly over: Promise<void>;
+  readonly #isOver = Promise.withResolvers<void>();
   #controller: Dispatcher.DispatchController | undefined;
   #sink: BodySink | undefined;
   /** What came before anybody read. */
@@ -36,6 +39,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
 
   constructor(signal: AbortSignal, waiting: WaitingRequests) {
     this.head = this.#head.promise;
+    this.over = this.#isOver.promise;
     this.#signal = signal;
     this.#waiting = waiting;
     waiting.count += 1;
@@ -120,6 +124,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     this.#waitsNoLonger();
     this.#head.promise.catch(() => {});
     this.#head.reject(this.#end.error);
+    this.#isOver.resolve();
     this.#sink?.end(this.#end.error);
   }
 

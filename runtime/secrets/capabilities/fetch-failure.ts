@@ -40,6 +40,15 @@ export function rateLimited(wait: number): HoldfastError {
   return Object.assign(error, { retryAfterMs: Math.ceil(wait) });
 }
 
+/** The error of a request for which no connection is free, and whose body is more than may wait for one. */
+export function tooManyWait(): HoldfastError {
+  return new HoldfastError(
+    'SECRET_RATE_LIMITED',
+    'The request was not sent: all connections that the grant may have to its host are in use, and as much waits for one as ' +
+      'is kept. Wait for some of its answers to end, or give up those that nobody reads.',
+  );
+}
+
 /** The error of an answer that is encoded in a way in which the scrubber finds nothing. */
 export function undecodable(): HoldfastError {
   return new HoldfastError(

@@ -2,6 +2,7 @@ import { HoldfastError } from '../../base/errors.ts';
 import type { InjectRules } from '../../config/resolve.ts';
 import { ACCEPTED } from './decoded-body.ts';
 import { Exchange, type RawHead } from './exchange.ts';
+import { tooManyWait } from './fetch-failure.ts';
 import { isAllowedUrl } from './inject-request.ts';
 import type { Route } from './route.ts';
 
@@ -53,7 +54,7 @@ export async function follow(
 
 async function answered(route: Route, request: Outgoing, signal: AbortSignal): Promise<Exchange> {
   const { method, body } = request;
-  const exchange = send(route, request, signal);
+  const exchange = await inTurn(route, request, signal);
   try {
     await exchange.head;
     return exchange;
@@ -62,8 +63,28 @@ async function answered(route: Route, request: Outgoing, signal: AbortSignal): P
     // Nothing of an answer came, and such a request changes nothing.
     const isSafe = (method === 'GET' || method === 'HEAD') && body === undefined;
     if (!isSafe || signal.aborted || !CLOSED_BEFORE.has(code ?? '')) throw error;
-    return send(route, request, signal);
+    return inTurn(route, request, signal);
   }
+}
+
+/** What a request takes while it waits, beside its body. */
+const REQUEST_BYTES = 1024;
+
+/** Sends the request as soon as a connection is free for it. */
+function inTurn(route: Route, request: Outgoing, signal: AbortSignal): Promise<Exchange> {
+  const { url, body } = request;
+  const turns = route.turns(url.origin);
+  const isHere = typeof body === 'string' || body instanceof Uint8Array;
+  const bytes = REQUEST_BYTES + (isHere ? body.length : 0);
+  if (turns.isFull(bytes)) throw tooManyWait();
+  const sent = Promise.withResolvers<Exchange>();
+  const run = (): Promise<void> => {
+    const exchange = send(route, request, signal);
+    sent.resolve(exchange);
+    return exchange.over;
+  };
+  turns.run(bytes, signal, run).catch(sent.reject);
+  return sent.promise;
 }
 
 function send({ agent, waiting }: Route, request: Outgoing, signal: AbortSignal): Exchange {

@@ -2,6 +2,7 @@ import { lookup as systemLookup, type LookupAddress, type LookupAllOptions } fro
 import { isIP, type LookupFunction } from 'node:net';
 import type { Agent, buildConnector } from 'undici';
 import { HoldfastError } from '../../base/errors.ts';
+import { Turns } from '../../base/turns.ts';
 import type { InjectRules } from '../../config/resolve.ts';
 import { createScrubber, type Scrubber } from '../scrub/scrubber.ts';
 import type { WaitingRequests } from './exchange.ts';
@@ -29,6 +30,8 @@ export interface Route {
   readonly scrubber: Scrubber;
   /** The requests that wait for a connection of this route. */
   readonly waiting: WaitingRequests;
+  /** The turns of the requests to one origin: one that is given up while it waits is kept no longer. */
+  readonly turns: (origin: string) => Turns;
 }
 
 /** Milliseconds until a connection must stand. */
@@ -38,6 +41,8 @@ const CONNECT_MS = 10_000;
  * over, and a request beyond them waits.
  */
 const CONNECTIONS = 256;
+/** The bytes of requests that may wait for a connection to one host. */
+const WAITING_BYTES = 67_108_864;
 /** The bytes that Node sends in headers at most: a value that was sent is searched for as a whole. */
 const LONGEST_HEADER = 16 * 1024;
 
@@ -62,7 +67,18 @@ export async function openRoute(
     connections: CONNECTIONS,
     maxHeaderSize: 16_384,
   });
-  return { agent, waiting, scrubber: createScrubber({ now }, { inPacked: true, head: LONGEST_HEADER }) };
+  const lines = new Map<string, Turns>();
+  const turns = (origin: string): Turns => {
+    const line = lines.get(origin) ?? new Turns(CONNECTIONS, WAITING_BYTES);
+    lines.set(origin, line);
+    return line;
+  };
+  return {
+    agent,
+    waiting,
+    turns,
+    scrubber: createScrubber({ now }, { inPacked: true, head: LONGEST_HEADER }),
+  };
 }
 
 /** Connects only to addresses that the guard allows, and to the very address that it has checked. */

@@ -1,4 +1,4 @@
-import { untilAborted } from '../base/until-aborted.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** Lets so many run at one time, and the others in the order in which they came. */
 export class Turns {
