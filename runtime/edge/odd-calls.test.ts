@@ -76,6 +76,10 @@ const machine = setup({}).createMachine({});
 const over = (subscription: { unsubscribe(): void }): void => subscription.unsubscribe();
 
 /** Each public call of the host, with an odd value in each of its places. */
+async function read(stream: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of stream);
+}
+
 const hostCalls: Table = {
   'createRuntime(config)': async (odd) => (await host.createRuntime(odd, { logger: silent })).stop(),
   'createRuntime(, options)': async (odd) => (await host.createRuntime(bare, odd)).stop(),
@@ -122,6 +126,10 @@ const hostCalls: Table = {
   'ref.ask(, options)': (odd) => ref.ask({ type: 'ping' }, odd),
   'ref.ask(, timeoutMs)': (odd) => ref.ask({ type: 'ping' }, { timeoutMs: odd }),
   'ref.ask(, signal)': (odd) => ref.ask({ type: 'ping' }, { ...short, signal: odd }),
+  'ref.askStream(event)': (odd) => read(ref.askStream(odd, short)),
+  'ref.askStream(, options)': (odd) => read(ref.askStream({ type: 'ping' }, odd)),
+  'ref.askStream(, timeoutMs)': (odd) => read(ref.askStream({ type: 'ping' }, { timeoutMs: odd })),
+  'ref.askStream(, signal)': (odd) => read(ref.askStream({ type: 'ping' }, { ...short, signal: odd })),
   'ref.snapshot(options)': (odd) => ref.snapshot(odd),
   'ref.snapshot(timeoutMs)': (odd) => ref.snapshot({ timeoutMs: odd }),
   'ref.persist(options)': (odd) => ref.persist(odd),
@@ -313,6 +321,7 @@ test('every public call stands in the tables', () => {
       'send',
       'deliver',
       'ask',
+      'askStream',
       'snapshot',
       'persist',
       'can',

@@ -85,7 +85,7 @@ export interface SecretFetchInput {
 export interface SecretFetchOutput<TBody extends string | Uint8Array = string> {
   readonly status: number;
   /**
-   * The headers, with names in lower case, without `set-cookie`, and with `<redacted:secret>` in place of the secret.
+   * The headers, with names in lower case, without `set-cookie` and those called by the secret, and with `<redacted:secret>` in place of the secret.
    */
   readonly headers: Readonly<Record<string, string>>;
   /** The body, with `<redacted:secret>` in place of the secret. */

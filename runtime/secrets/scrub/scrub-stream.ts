@@ -8,8 +8,9 @@ import { isCalmEnd, spansIn, spansSoFar, type SpansSoFar } from './value-spans.t
 export interface ScrubStream<Chunk extends string | Uint8Array> {
   /**
    * What may go on of all that came so far: `chunk` itself when there is nothing to take out and nothing to hold back.
-   * Only what may be the beginning of a value is held back, until the next chunk; of base64 or hex of a form of it once
-   * more, what is likely to be: its first five characters at most may have gone on.
+   * Only what may be the beginning of a value is held back, until the next chunk. Base64 and hex of a form of a value are
+   * not looked into, as they are in an answer that is whole: images come in base64, and would take the host a
+   * millisecond a kilobyte.
    */
   push(chunk: Chunk): Chunk;
   /** What was held back. No chunk may follow. */
@@ -21,9 +22,9 @@ export interface ScrubStream<Chunk extends string | Uint8Array> {
 /** A value that is learned while a stream goes on is searched for from the next chunk. */
 type Patterns = () => PatternIndex | undefined;
 
-/** The stream of a text. With `inPacked` values are found in base64 and hex, too. */
-export function textStream(patterns: Patterns, inPacked: boolean): ScrubStream<string> {
-  const text = new StreamedText(patterns, inPacked);
+/** The stream of a text. */
+export function textStream(patterns: Patterns): ScrubStream<string> {
+  const text = new StreamedText(patterns);
   return {
     push(chunk) {
       const out = text.take(chunk);
@@ -37,8 +38,8 @@ export function textStream(patterns: Patterns, inPacked: boolean): ScrubStream<s
 }
 
 /** The stream of bytes. Each is a unit, so that characters may be cut and texts may have any encoding. */
-export function byteStream(patterns: Patterns, inPacked: boolean): ScrubStream<Uint8Array> {
-  const text = new StreamedText(patterns, inPacked);
+export function byteStream(patterns: Patterns): ScrubStream<Uint8Array> {
+  const text = new StreamedText(patterns);
   const pushed = (bytes: Buffer): Uint8Array => {
     const out = text.calm(bytes) ?? text.take(bytes.toString('latin1'));
     if (typeof out === 'string') return bytesOf(out);
@@ -101,7 +102,6 @@ const FREE = 64 * 1024;
 
 class StreamedText {
   readonly #patterns: Patterns;
-  readonly #inPacked: boolean;
   /** The text from a place at which it can be cut. */
   #kept = '';
   /** The units at its head that have gone on, and are needed to read the others. */
@@ -114,9 +114,8 @@ class StreamedText {
   #waiting = '';
   #isSwallowed = false;
 
-  constructor(patterns: Patterns, inPacked: boolean) {
+  constructor(patterns: Patterns) {
     this.#patterns = patterns;
-    this.#inPacked = inPacked;
   }
 
   /** Whether something is kept that what comes is to be read with. */
@@ -136,10 +135,10 @@ class StreamedText {
     if (this.#kept !== '' || this.#isSwallowed) return undefined;
     const patterns = this.#patterns();
     if (patterns === undefined) return chunk.length;
-    if (mayBeRead(chunk, patterns, this.#inPacked) || patterns.mayFind(chunk)) return undefined;
+    if (mayBeRead(chunk, patterns, false) || patterns.mayFind(chunk)) return undefined;
     const end = chunk.toString('latin1', Math.max(0, chunk.length - patterns.longest));
-    if (isCalmEnd(end, patterns, this.#inPacked)) return chunk.length;
-    const found = spansSoFar(end, patterns, this.#inPacked);
+    if (isCalmEnd(end, patterns, false)) return chunk.length;
+    const found = spansSoFar(end, patterns, false);
     if (found === undefined) return chunk.length;
     if (found.spans.length > 0 || (found.from === 0 && end.length < chunk.length)) return undefined;
     this.#kept = end.slice(found.from);
@@ -159,7 +158,7 @@ class StreamedText {
     const before = this.#gone;
     const text = this.#kept + this.#waiting;
     const all = { spans: [], limit: text.length, from: text.length };
-    const found = (patterns && spansSoFar(text, patterns, this.#inPacked)) ?? all;
+    const found = (patterns && spansSoFar(text, patterns, false)) ?? all;
     const out = this.#upTo(text, found);
     if (patterns !== undefined && this.held > patterns.longest * MOST_FORMS + FREE) {
       // What goes on as the beginning of a value for so long is taken for one, and the text that follows for its rest.
@@ -174,7 +173,7 @@ class StreamedText {
   end(): string {
     if (this.#isSwallowed) return '';
     const [text, patterns] = [this.#kept + this.#waiting, this.#patterns()];
-    const spans = patterns === undefined ? [] : spansIn(text, patterns, this.#inPacked);
+    const spans = patterns === undefined ? [] : spansIn(text, patterns, false);
     const out = this.#upTo(text, { spans, limit: text.length, from: text.length });
     this.#end();
     return out;

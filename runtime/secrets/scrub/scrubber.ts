@@ -214,9 +214,9 @@ export function createScrubber(
       return redactedCopy(found, { scrubText, carries }) as T;
     },
 
-    stream: () => byteStream(patternsNow, inPacked),
+    stream: () => byteStream(patternsNow),
 
-    textStream: () => textStream(patternsNow, inPacked),
+    textStream: () => textStream(patternsNow),
 
     knows: (key, versionId) =>
       secrets.get(key)?.versions.some((version) => version.versionId === versionId) === true,
