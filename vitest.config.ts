@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vitest/config';
 
@@ -24,8 +25,8 @@ const production: Plugin = {
   },
 };
 
-/** Most tests wait for threads and processes more than they compute; Vitest leaves a core unused by itself. */
-const onEveryCore = { maxWorkers: '100%', sequence: { groupOrder: 0 } };
+/** Most tests wait for threads and processes as long as they compute: more of them run than there are cores. */
+const onEveryCore = { maxWorkers: Math.ceil(availableParallelism() * 1.5), sequence: { groupOrder: 0 } };
 
 /** Those that show what is left out when there is too much to show: on a busy machine that is more than they are about. */
 const measuring = [
