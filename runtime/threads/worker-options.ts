@@ -41,6 +41,7 @@ export const agentHelpers = [
   'base/call-check',
   'base/errors',
   'base/sparse',
+  'base/until-aborted',
 ] as const;
 
 export { inheritedExecArgv };
