@@ -35,6 +35,9 @@ const plays = {
   },
 } as const satisfies Record<string, PoolPlay>;
 
+/** Every change is tried on paths of one step less; the nightly run walks them whole. */
+const LESS = process.env['HOLDFAST_RUNS'] === undefined ? 1 : 0;
+
 describe('a pool with its threads keeps its promises', () => {
   test.each<[keyof typeof plays, depth: number, states: number, paths: number]>([
     ['of one thread', 7, 1900, 7500],
@@ -42,11 +45,12 @@ describe('a pool with its threads keeps its promises', () => {
     ['whose threads do not start, and whose instances fail', 7, 3200, 8700],
     ['whose threads are replaced', 7, 2200, 8800],
     ['that stops', 5, 1700, 4000],
-  ])('%s: every step of up to %i, in more than %i states on %i paths', (name, depth, states, paths) => {
-    const walked = walk(() => new PoolWorld(plays[name]), depth);
+  ])('%s: on every path up to a length, in every state there', (name, depth, states, paths) => {
+    const less = depth > 4 ? LESS : 0;
+    const walked = walk(() => new PoolWorld(plays[name]), depth - less);
     expect(walked.wrongs).toEqual([]);
-    expect(walked.states).toBeGreaterThanOrEqual(states);
-    expect(walked.paths).toBeGreaterThanOrEqual(paths);
+    expect(walked.states).toBeGreaterThanOrEqual(less > 0 ? states / 4 : states);
+    expect(walked.paths).toBeGreaterThanOrEqual(less > 0 ? paths / 4 : paths);
     const { only = [] }: PoolPlay = plays[name];
     expect(only.filter((type) => !(type in walked.kinds))).toEqual([]);
   });

@@ -22,17 +22,21 @@ const plays = {
   },
 } as const satisfies Record<string, SupervisorPlay>;
 
+/** Every change is tried on paths of one step less; the nightly run walks them whole. */
+const LESS = process.env['HOLDFAST_RUNS'] === undefined ? 1 : 0;
+
 describe('the supervisor keeps its promises', () => {
   test.each<[keyof typeof plays, depth: number, states: number, paths: number]>([
     ['two on two pools', 8, 1400, 5400],
     ['all-for-one', 7, 3200, 9100],
     ['rest-for-one', 7, 4800, 10_600],
     ['all-for-one, a temporary one among them', 8, 1300, 2700],
-  ])('%s: every step of up to %i, in more than %i states on %i paths', (name, depth, states, paths) => {
-    const walked = walk(() => new SupervisorWorld(plays[name]), depth);
+  ])('%s: on every path up to a length, in every state there', (name, depth, states, paths) => {
+    const less = depth > 4 ? LESS : 0;
+    const walked = walk(() => new SupervisorWorld(plays[name]), depth - less);
     expect(walked.wrongs).toEqual([]);
-    expect(walked.states).toBeGreaterThanOrEqual(states);
-    expect(walked.paths).toBeGreaterThanOrEqual(paths);
+    expect(walked.states).toBeGreaterThanOrEqual(less > 0 ? states / 4 : states);
+    expect(walked.paths).toBeGreaterThanOrEqual(less > 0 ? paths / 4 : paths);
     const group = name === 'two on two pools' ? [] : ['run', 'down'];
     const steps = ['close', 'done', 'fail', 'forget', 'pass', 'resume', 'stop', 'time', ...group];
     expect(steps.filter((type) => !(type in walked.kinds))).toEqual([]);

@@ -27,6 +27,6 @@ if (passed && reference() !== before) {
   );
   passed = false;
 }
-const vitest = ['node_modules/vitest/vitest.mjs', 'run', 'props', '--testTimeout=3600000'];
+const vitest = ['node_modules/vitest/vitest.mjs', 'run', 'props', 'paths', '--testTimeout=3600000'];
 if (!succeeds(...vitest, ...process.argv.slice(2))) passed = false;
 process.exitCode = passed ? 0 : 1;
