@@ -55,7 +55,7 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
   /**
    * Sends an event, and resolves when the instance has handled it, also when its turn threw; await it to keep to the
    * pace of the instance. `timeoutMs` defaults to 30 s. Rejects with `MAILBOX_FULL`, `MESSAGE_UNCLONABLE`,
-   * `MESSAGE_TOO_LARGE`, `AGENT_STOPPED`, `THREAD_CRASHED`, `ASK_TIMEOUT` or `OPTION_INVALID`.
+   * `MESSAGE_TOO_LARGE`, `EVENT_INVALID`, `AGENT_STOPPED`, `THREAD_CRASHED`, `ASK_TIMEOUT` or `OPTION_INVALID`.
    */
   deliver(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<void>;
   /**
