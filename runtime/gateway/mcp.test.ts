@@ -51,6 +51,10 @@ function fetchWith(token: string | undefined): typeof fetch {
   };
 }
 
+function toolCall(name: string, args: unknown, _meta: unknown) {
+  return { name, arguments: args as never, ...(_meta !== undefined && { _meta: _meta as never }) };
+}
+
 async function newClient(token: string, mode: 'auto' | 'default' = 'auto'): Promise<AnyClient> {
   const options = mode === 'auto' ? { versionNegotiation: { mode: 'auto' as const } } : {};
   const client = new NewClient(info, options);
@@ -58,11 +62,7 @@ async function newClient(token: string, mode: 'auto' | 'default' = 'auto'): Prom
   onTestFinished(() => client.close());
   return {
     listTools: () => client.listTools() as never,
-    call: (name, args, options = {}, _meta) =>
-      client.callTool(
-        { name, arguments: args as never, ...(_meta && { _meta: _meta as never }) },
-        options,
-      ) as never,
+    call: (name, args, options = {}, _meta) => client.callTool(toolCall(name, args, _meta), options) as never,
   };
 }
 
@@ -73,11 +73,7 @@ async function oldClient(token: string): Promise<AnyClient> {
   return {
     listTools: () => client.listTools() as never,
     call: (name, args, options = {}, _meta) =>
-      client.callTool(
-        { name, arguments: args as never, ...(_meta && { _meta: _meta as never }) },
-        undefined,
-        options,
-      ) as never,
+      client.callTool(toolCall(name, args, _meta), undefined, options) as never,
   };
 }
 

@@ -193,14 +193,12 @@ function* bytesOf(
 class ListedBytes implements Reading {
   readonly text: string;
   readonly isOpen: boolean;
-  readonly isPacked: boolean;
   readonly #under: Reading;
   readonly #items: readonly Item[];
 
   constructor(under: Reading, items: readonly Item[], bytes: readonly number[], isOpen: boolean) {
     this.text = Buffer.from(bytes).toString('latin1');
     this.isOpen = isOpen;
-    this.isPacked = under.isPacked;
     this.#under = under;
     this.#items = items;
   }

@@ -119,7 +119,6 @@ interface Digits {
 }
 
 class Unpacked implements Reading {
-  readonly isPacked = true;
   readonly text: string;
   readonly #under: Reading;
   readonly #digits: Digits;

@@ -5,8 +5,6 @@ export interface Reading {
   readonly text: string;
   /** Whether what comes behind the given text may go on with this one. */
   readonly isOpen: boolean;
-  /** Whether it stands in base64 or hex. */
-  readonly isPacked: boolean;
   /** The span of the given text that a span of this one comes from, with every escape in it complete. */
   toSource(span: Span): Span;
   /** The first unit that begins at `place` of the given text or behind it. */
@@ -20,7 +18,6 @@ export function plainReading(text: string): Reading {
   return {
     text,
     isOpen: true,
-    isPacked: false,
     toSource: (span) => span,
     unitFrom: (place) => place,
     cutBefore: (place) => place,
@@ -32,7 +29,6 @@ export function sameLength(under: Reading, text: string): Reading {
   return {
     text,
     isOpen: under.isOpen,
-    isPacked: under.isPacked,
     toSource: (span) => under.toSource(span),
     unitFrom: (place) => under.unitFrom(place),
     cutBefore: (place) => under.cutBefore(place),
@@ -44,7 +40,6 @@ export function partOf(under: Reading, from: number, to: number): Reading {
   return {
     text: under.text.slice(from, to),
     isOpen: under.isOpen && to === under.text.length,
-    isPacked: under.isPacked,
     toSource: ({ start, end }) => under.toSource({ start: from + start, end: from + end }),
     unitFrom: (place) => Math.min(to, Math.max(from, under.unitFrom(place))) - from,
     cutBefore: (place) => under.cutBefore(place),

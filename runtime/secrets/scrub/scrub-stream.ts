@@ -135,10 +135,10 @@ class StreamedText {
     if (this.#kept !== '' || this.#isSwallowed) return undefined;
     const patterns = this.#patterns();
     if (patterns === undefined) return chunk.length;
-    if (mayBeRead(chunk, patterns, false) || patterns.mayFind(chunk)) return undefined;
+    if (mayBeRead(chunk, patterns) || patterns.mayFind(chunk)) return undefined;
     const end = chunk.toString('latin1', Math.max(0, chunk.length - patterns.longest));
-    if (isCalmEnd(end, patterns, false)) return chunk.length;
-    const found = spansSoFar(end, patterns, false);
+    if (isCalmEnd(end, patterns)) return chunk.length;
+    const found = spansSoFar(end, patterns);
     if (found === undefined) return chunk.length;
     if (found.spans.length > 0 || (found.from === 0 && end.length < chunk.length)) return undefined;
     this.#kept = end.slice(found.from);
@@ -158,7 +158,7 @@ class StreamedText {
     const before = this.#gone;
     const text = this.#kept + this.#waiting;
     const all = { spans: [], limit: text.length, from: text.length };
-    const found = (patterns && spansSoFar(text, patterns, false)) ?? all;
+    const found = (patterns && spansSoFar(text, patterns)) ?? all;
     const out = this.#upTo(text, found);
     if (patterns !== undefined && this.held > patterns.longest * MOST_FORMS + FREE) {
       // What goes on as the beginning of a value for so long is taken for one, and the text that follows for its rest.

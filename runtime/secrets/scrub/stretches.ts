@@ -70,20 +70,18 @@ export function listTailOf(text: string): number {
 }
 
 /**
- * The place from which on a text without a long list and, with `inPacked`, a long run of digits has to be read when it
- * is held back from `place` on, which may be its end: there an escape, a list or a run may go on. The text's length
- * when none does.
+ * The place from which on a text without a long list has to be read when it is held back from `place` on, which may be
+ * its end: there an escape or a list may go on. The text's length when none does.
  */
-export function tailOf(text: string, place: number, inPacked: boolean): number {
+export function tailOf(text: string, place: number): number {
   let start = beginOf(LIST_TAIL, text, place);
-  if (inPacked) start = Math.min(start, beginOf(RUN_TAIL, text, place));
   if (start > 0 && isName(text.charCodeAt(start - 1))) {
     const name = CUT_NAME.exec(text.slice(Math.max(0, start - LONGEST_NAME), start));
-    if (name !== null) start = tailOf(text, start - name[0].length, inPacked);
+    if (name !== null) start = tailOf(text, start - name[0].length);
   }
   if (start === text.length || place < text.length) return start;
   const tail = text.slice(start);
-  return (inPacked && RUN_END.test(tail)) || ESCAPE_MARK.test(tail) || LIST_END.test(tail) ? start : place;
+  return ESCAPE_MARK.test(tail) || LIST_END.test(tail) ? start : place;
 }
 
 /** The place of bytes, from `from` on, behind which no escape, list or run goes on; near to it in any case. */
@@ -110,6 +108,5 @@ function isName(unit: number): boolean {
   return (unit | 0x20) >= 0x61 && (unit | 0x20) <= 0x7a;
 }
 
-const RUN_END = /[\w+/-]\r?\n?$/;
 const ESCAPE_MARK = /[\\%&']|"[\d\s":,]*$/;
 const LIST_END = /[0-9A-Fa-f]x?[\s:,+-]*$/;

@@ -43,10 +43,9 @@ export function isEscaped(text: string, wanted: Wanted): boolean {
 }
 
 /**
- * Whether {@link isEscaped}, or {@link isPacked} with `inPacked`, may be true of bytes, which are a character each.
- * Faster.
+ * Whether {@link isEscaped} may be true of bytes, which are a character each. Faster.
  */
-export function mayBeRead(bytes: Buffer, wanted: Wanted, inPacked: boolean): boolean {
+export function mayBeRead(bytes: Buffer, wanted: Wanted): boolean {
   return (
     bytes.includes(BACKSLASH) ||
     bytes.includes(PERCENT) ||
@@ -54,8 +53,7 @@ export function mayBeRead(bytes: Buffer, wanted: Wanted, inPacked: boolean): boo
     (wanted.hasSpace && bytes.includes(PLUS)) ||
     (wanted.mayHave(APOSTROPHE) && (bytes.includes(APOSTROPHE) || bytes.includes(QUOTE))) ||
     (wanted.mayHave(QUOTE) && bytes.includes(QUOTE)) ||
-    hasListUnits(bytes, wanted.shortest) ||
-    (inPacked && hasPacked(bytes, wanted))
+    hasListUnits(bytes, wanted.shortest)
   );
 }
 

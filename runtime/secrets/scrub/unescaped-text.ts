@@ -82,10 +82,6 @@ class UnescapedText implements Reading {
     return this.#under.isOpen;
   }
 
-  get isPacked(): boolean {
-    return this.#under.isPacked;
-  }
-
   toSource({ start, end }: Span): Span {
     const [, first] = this.#unitAt(start);
     const [last] = this.#unitAt(end - 1);

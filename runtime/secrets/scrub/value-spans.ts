@@ -53,28 +53,25 @@ export interface SpansSoFar {
 }
 
 /**
- * The characters of base64 or hex that have to look like the beginning of a value before they are held back: the last
- * few of any word do.
+ * The values in a text that may go on; undefined when it has none and none may begin in it. Those in base64 and hex are
+ * left out.
  */
-const LIKELY = 6;
-
-/** The values in a text that may go on; undefined when it has none and none may begin in it. */
-export function spansSoFar(text: string, patterns: PatternIndex, inPacked: boolean): SpansSoFar | undefined {
+export function spansSoFar(text: string, patterns: PatternIndex): SpansSoFar | undefined {
   const spans = plainSpans(text, patterns);
   const partial = patterns.partial(text);
   // Where nothing has to be read, what ends before the tail is a value as it is or none.
-  const from = isWorthReading(text, patterns, inPacked) ? 0 : tailFrom(text, partial, patterns, inPacked);
+  const from = isEscaped(text, patterns) ? 0 : tailFrom(text, partial, patterns);
   if (from === text.length) return spans.length === 0 ? undefined : { spans, limit: from, from };
   const tail = text.slice(from);
   let limit = partial - from;
   let kept = limit;
   const cut: Cut = (reading, unit, isLikely = true) => {
     const place = sourceOf(reading, unit);
-    if (isLikely && (!reading.isPacked || tail.length - place >= LIKELY)) limit = Math.min(limit, place);
+    if (isLikely) limit = Math.min(limit, place);
     kept = Math.min(kept, place);
   };
   const readings: Reading[] = [];
-  for (const reading of readingsOf(tail, patterns, inPacked, cut)) {
+  for (const reading of readingsOf(tail, patterns, false, cut)) {
     readings.push(reading);
     for (const { start, end, toTheEnd } of spansOf(reading, patterns))
       spans.push({ start: from + start, end: from + end, toTheEnd });
@@ -90,17 +87,17 @@ export function spansSoFar(text: string, patterns: PatternIndex, inPacked: boole
 }
 
 /** Whether a text that need not be read, and has no value, ends without the beginning of one. */
-export function isCalmEnd(text: string, patterns: PatternIndex, inPacked: boolean): boolean {
-  return patterns.partial(text) === text.length && tailOf(text, text.length, inPacked) === text.length;
+export function isCalmEnd(text: string, patterns: PatternIndex): boolean {
+  return patterns.partial(text) === text.length && tailOf(text, text.length) === text.length;
 }
 
 /** The place from which on the end of a text has to be read; its length when it has not. */
-function tailFrom(text: string, partial: number, patterns: PatternIndex, inPacked: boolean): number {
-  let from = tailOf(text, partial, inPacked);
+function tailFrom(text: string, partial: number, patterns: PatternIndex): number {
+  let from = tailOf(text, partial);
   if (from === text.length) return from;
   // A value may begin before the tail, as it is, and go on in it.
   for (let begun = patterns.partial(text.slice(0, from)); begun < from;) {
-    from = tailOf(text, begun, inPacked);
+    from = tailOf(text, begun);
     begun = patterns.partial(text.slice(0, from));
   }
   return from;
