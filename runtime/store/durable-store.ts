@@ -1,0 +1,212 @@
+/**
+ * A state as its thread encoded it: JSON text, or the bytes of `node:v8` for a state that JSON cannot say. The store
+ * keeps it as it is.
+ */
+export type EncodedState = string | Uint8Array;
+
+/** What is kept of one instance. */
+export interface DurableRecord {
+  /** The address, `agent/id`. There is one record for each address. */
+  readonly address: string;
+  /** The incarnation that was in this state. */
+  readonly incarnation: number;
+  /** The number of the state; it grows over all incarnations. */
+  readonly seq: number;
+  /** The machine's own `version`, if it has one. */
+  readonly version?: string | undefined;
+  readonly state: EncodedState;
+  /** What the runtime keeps beside the state, as JSON text. */
+  readonly meta: string;
+  /** The time at which the earliest timer is due, in milliseconds since the epoch; undefined without a timer. */
+  readonly dueAt?: number | undefined;
+  /** Whether an invoked child was active, so that the instance wakes after a crash. */
+  readonly wakes: boolean;
+  /** Whether the instance is quarantined: nothing wakes it. */
+  readonly quarantined: boolean;
+}
+
+/** A record as the store has it. */
+export interface StoredRecord extends DurableRecord {
+  /** The id of the group that wrote it. */
+  readonly commit: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** One event in the mailbox of an instance. */
+export interface MailboxRow {
+  /** The number of the row, given by its sender; it grows. */
+  readonly n: number;
+  /** The address of the recipient. */
+  readonly to: string;
+  /** The address of the agent that sent it; undefined for the host. */
+  readonly from?: string | undefined;
+  readonly event: EncodedState;
+  /** The time before which it is not handled, in milliseconds since the epoch; 0: at once. */
+  readonly dueAt: number;
+  /** The id that its caller gave it, see {@link KeptId}. */
+  readonly id?: string | undefined;
+  readonly caller?: string | undefined;
+  /** The number of crashes with the row in hand. */
+  readonly attempts: number;
+}
+
+/** What became of an event with an id: unique for an address and a caller. */
+export interface KeptId {
+  readonly address: string;
+  /** Who gave the id: the name of a token, or `host`. */
+  readonly caller: string;
+  readonly id: string;
+  /** A hash of the event: the same id with another event is refused. */
+  readonly hash: string;
+  /** `open`: not handled, or put off; else how it ended. `unkept`: the answer was not kept. */
+  readonly outcome: 'open' | 'done' | 'failed' | 'unkept';
+  /** The answer, or the error in its wire form. */
+  readonly value?: EncodedState | undefined;
+  /** Milliseconds since the epoch until which it is kept. */
+  readonly until: number;
+}
+
+/** What a step of an invoked promise returned. */
+export interface KeptStep {
+  /** The start of the child that the step belongs to: its path, and how often it was started. */
+  readonly start: string;
+  readonly key: string;
+  readonly value: EncodedState;
+}
+
+/** A committed event that was not handled. */
+export interface KeptLetter {
+  readonly id: string;
+  readonly address: string;
+  readonly reason: string;
+  readonly event: EncodedState;
+  /** What else is known of it, as JSON text. */
+  readonly meta: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** Everything that one instance has to commit. */
+export interface TurnCommit {
+  readonly address: string;
+  /** The group that wrote the record which this one follows; undefined: there is none. */
+  readonly after: string | undefined;
+  /** The new state; undefined: the state stays as it is. */
+  readonly record?: DurableRecord | undefined;
+  /** The instance has ended: its record, rows, steps and open ids go, and the rows become letters (`stopped`). */
+  readonly end?: boolean | undefined;
+  /** The rows of the mailbox that were handled. */
+  readonly handled?: readonly number[] | undefined;
+  /** The rows that the instance has sent. */
+  readonly sends?: readonly MailboxRow[] | undefined;
+  readonly ids?: readonly KeptId[] | undefined;
+  readonly steps?: readonly KeptStep[] | undefined;
+  /** Starts of children that have ended, whose steps go. */
+  readonly endedStarts?: readonly string[] | undefined;
+  readonly letters?: readonly KeptLetter[] | undefined;
+}
+
+/** What is written in one transaction. */
+export interface CommitGroup {
+  /** Unique. The same group with the same id may come again, when nobody knows whether it was written. */
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly turns: readonly TurnCommit[];
+  /** Rows from the host. */
+  readonly rows?: readonly MailboxRow[] | undefined;
+  readonly letters?: readonly KeptLetter[] | undefined;
+  /** The ids of letters that are gone. */
+  readonly removedLetters?: readonly string[] | undefined;
+  /** Ids without a turn: open ones, and what became of them. */
+  readonly ids?: readonly KeptId[] | undefined;
+  /** How often rows were in hand at a crash: `n`, attempts. */
+  readonly attempts?: readonly (readonly [n: number, attempts: number])[] | undefined;
+}
+
+export interface CommitResult {
+  /** The addresses of turns of which nothing was written, because their record follows another group. */
+  readonly fenced: readonly string[];
+  /** The rows that no record takes: they became letters (`unknown-address`). */
+  readonly unknown: readonly number[];
+}
+
+/** An address that has something to do. */
+export interface Due {
+  readonly address: string;
+  /** Since when, in milliseconds since the epoch. */
+  readonly since: number;
+  readonly why: 'row' | 'timer' | 'child';
+}
+
+/** What the store knows of itself once it is open. */
+export interface OpenedStore {
+  /** Names this store, and no copy that was restored from it. */
+  readonly storeId: string;
+  /** Grows with each opening. */
+  readonly epoch: number;
+  /** Rows of this opening have numbers from here on. */
+  readonly firstRow: number;
+  /** The times of the last openings that were not followed by a close, oldest first, in milliseconds since the epoch. */
+  readonly uncleanEnds: readonly number[];
+  /** Whether the store was restored from a copy, and wakes nobody until `resume`. */
+  readonly restored: boolean;
+}
+
+export interface StoreContext {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** How much the store holds. */
+export interface StoreSize {
+  readonly records: number;
+  readonly rows: number;
+  readonly letters: number;
+  readonly ids: number;
+  /** Bytes on disk, 0 for a store without one. */
+  readonly bytes: number;
+}
+
+/**
+ * A store under every turn: it writes the state of an instance, the rows it handled, what it sent and what it answered
+ * in one transaction.
+ *
+ * Errors are `HoldfastError`: `STORE_FAILED` means that nobody knows whether the call took effect, and the same call may
+ * come again; `STORE_LOCKED`: another process owns the store now, and this one writes nothing any more;
+ * `STORE_CORRUPT`: what was read is damaged, `address` in its issues; `STORE_TOO_NEW`.
+ *
+ * Rules. A group is written whole, or nothing of it but what a fenced turn asked for: all else of a fenced turn is left
+ * out with it. A turn is fenced when the record of its address was written by another group than the one it follows,
+ * and counts as committed when it was written by this very group. A row goes to an address that has a record, those of
+ * the same group included; otherwise it becomes a letter. Calls are answered in the order in which they came.
+ */
+export interface DurableStore {
+  readonly transactional: true;
+  /** Whether what it keeps outlives the process. */
+  readonly durable: boolean;
+  /** Becomes the owner of the store: whoever was it before writes nothing any more. */
+  open(context: StoreContext): Promise<OpenedStore>;
+  commit(group: CommitGroup): Promise<CommitResult>;
+  load(address: string): Promise<StoredRecord | undefined>;
+  /** The rows of an address whose number is above `after`, oldest first, at most `limit`; not yet due ones too. */
+  rows(address: string, after: number, limit: number): Promise<readonly MailboxRow[]>;
+  steps(address: string): Promise<readonly KeptStep[]>;
+  id(address: string, caller: string, id: string): Promise<KeptId | undefined>;
+  /** What is due at `now`, oldest first, and the time of what is due next. Quarantined addresses are left out. */
+  due(
+    now: number,
+    limit: number,
+  ): Promise<{ readonly due: readonly Due[]; readonly nextAt?: number | undefined }>;
+  /** The records behind `after`, by address, at most `limit`. */
+  records(after: string | undefined, limit: number): Promise<readonly StoredRecord[]>;
+  /** The letters behind `after`, by age, at most `limit`. */
+  letters(after: string | undefined, limit: number): Promise<readonly KeptLetter[]>;
+  /** Drops ids whose time is up, and letters from before `lettersBefore`, in milliseconds since the epoch. */
+  tidy(now: number, lettersBefore: number): Promise<void>;
+  size(): Promise<StoreSize>;
+  /** Ends the ownership; what comes afterwards rejects. */
+  close(): Promise<void>;
+}
