@@ -46,6 +46,7 @@ export type HoldfastErrorCode =
   | 'SECRET_IN_SNAPSHOT'
   | 'STORE_FENCED'
   | 'STORE_FAILED'
+  | 'STATE_INCOMPATIBLE'
   | 'ISOLATION_UNAVAILABLE';
 
 /**
@@ -101,6 +102,7 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   SECRET_IN_SNAPSHOT: false,
   STORE_FENCED: false,
   STORE_FAILED: true,
+  STATE_INCOMPATIBLE: false,
   ISOLATION_UNAVAILABLE: false,
 };
 

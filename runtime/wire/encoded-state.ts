@@ -1,0 +1,209 @@
+import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
+import { MAX_LEVELS, sharesMemory } from '../mailbox/size.ts';
+import type { PersistedState } from '../xstate/persisted-timer.ts';
+import { decodeBytes, encodeBytes } from './encoded-bytes.ts';
+import { isPersistedState } from './shapes.ts';
+import { findWhy } from './unclonable.ts';
+
+/**
+ * A value as it is stored: JSON text when JSON says all of it, and else the bytes of `node:v8`. Text that begins with a
+ * line break has two lines: the paths of all fields and items that are `undefined`, and the value without them.
+ */
+export type Encoded = string | Uint8Array;
+
+/**
+ * Encodes a state, so that {@link decodeState} gives what structured clone would give. A field of a snapshot itself
+ * that is `undefined`, such as `output` of an actor that is active, is left out: to XState that is the same.
+ *
+ * @throws {HoldfastError} `REPLY_UNCLONABLE`, with the reason, for a state that cannot be cloned
+ */
+export function encodeState(state: PersistedState): Encoded {
+  return encode(state, 'REPLY_UNCLONABLE', (walk) => walk.state(state));
+}
+
+/**
+ * Encodes an event or an answer, which may be any value that structured clone takes.
+ *
+ * @throws {HoldfastError} `MESSAGE_UNCLONABLE`, with the reason, for a value that cannot be cloned
+ */
+export function encodeEvent(event: unknown): Encoded {
+  // JSON has no text for it.
+  if (event === undefined) return encodeBytes(event, 'MESSAGE_UNCLONABLE');
+  return encode(event, 'MESSAGE_UNCLONABLE', (walk) => walk.value(event, 0));
+}
+
+/**
+ * @throws {HoldfastError} `STATE_INCOMPATIBLE`, when it is no encoded state
+ */
+export function decodeState(encoded: unknown): PersistedState {
+  const state = decode(encoded, 'state');
+  if (!isPersistedState(state)) throw unreadable('state', 'it has another form');
+  return state;
+}
+
+/**
+ * @throws {HoldfastError} `STATE_INCOMPATIBLE`, when it is no encoded value
+ */
+export function decodeEvent(encoded: unknown): unknown {
+  return decode(encoded, 'event');
+}
+
+function encode(value: unknown, code: HoldfastErrorCode, isJson: (walk: JsonWalk) => boolean): Encoded {
+  try {
+    const walk = new JsonWalk();
+    if (!inheritsToJson() && isJson(walk)) {
+      const text = JSON.stringify(value);
+      return walk.missing.length === 0 ? text : `\n${JSON.stringify(walk.missing)}\n${text}`;
+    }
+    return encodeBytes(value, code);
+  } catch (cause) {
+    if (cause instanceof HoldfastError) throw cause;
+    const given = cause instanceof Error ? cause.message : 'something that is not an Error was thrown';
+    const why = sharesMemory(value) ? 'it holds memory that threads share' : (findWhy(value) ?? given);
+    throw new HoldfastError(code, `this cannot be stored: ${why}`, { cause });
+  }
+}
+
+function decode(encoded: unknown, what: 'state' | 'event'): unknown {
+  try {
+    if (encoded instanceof Uint8Array) return decodeBytes(encoded);
+    if (typeof encoded !== 'string') throw new TypeError('it is neither text nor bytes');
+    if (!encoded.startsWith('\n')) return JSON.parse(encoded);
+    const end = encoded.indexOf('\n', 1);
+    const value: unknown = JSON.parse(encoded.slice(end + 1));
+    for (const path of JSON.parse(encoded.slice(1, end)) as readonly Path[]) putUndefined(value, path);
+    return value;
+  } catch {
+    // The message of a parser shows part of the text, which may hold anything.
+    throw unreadable(
+      what,
+      encoded instanceof Uint8Array ? 'its bytes are not whole' : 'its text is not whole',
+    );
+  }
+}
+
+function unreadable(what: 'state' | 'event', why: string): HoldfastError {
+  return new HoldfastError(
+    'STATE_INCOMPATIBLE',
+    `a stored ${what} cannot be read: ${why}; it was written by a newer version of Node.js or Holdfast, or changed by something else`,
+  );
+}
+
+type Path = readonly (string | number)[];
+
+/** The most fields and items that may be `undefined` in text. */
+const MOST_MISSING = 256;
+
+/** Whether JSON says all of a value. Recursive, because it goes no deeper than {@link MAX_LEVELS}. */
+class JsonWalk {
+  /** The paths to what is `undefined`. */
+  readonly missing: Path[] = [];
+  readonly #path: (string | number)[] = [];
+  readonly #seen = new Set<object>();
+
+  state(state: PersistedState): boolean {
+    if (!this.#isNewPlain(state)) return false;
+    for (const key in state) {
+      const field: unknown = state[key as keyof PersistedState];
+      this.#path[0] = key;
+      if (field === undefined) continue;
+      if (!(key === 'snapshot' ? this.#snapshot(field, 1) : this.value(field, 1))) return false;
+    }
+    return true;
+  }
+
+  value(value: unknown, level: number): boolean {
+    if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true;
+    // Neither NaN nor infinite, and not -0.
+    if (typeof value === 'number') return value - value === 0 && (value !== 0 || 1 / value > 0);
+    if (value === undefined) return this.#note(level);
+    if (typeof value !== 'object' || level >= MAX_LEVELS) return false;
+    if (Array.isArray(value)) return this.#list(value, level);
+    if (!this.#isNewPlain(value)) return false;
+    for (const key in value) {
+      this.#path[level] = key;
+      if (!this.value(value[key], level + 1)) return false;
+    }
+    return true;
+  }
+
+  #list(list: readonly unknown[], level: number): boolean {
+    if (!this.#isNew(list) || Object.getPrototypeOf(list) !== Array.prototype) return false;
+    // Holes take a key away and names add one; a list with both is caught by its holes.
+    if (Object.keys(list).length !== list.length) return false;
+    for (let i = 0; i < list.length; i++) {
+      const item = list[i];
+      this.#path[level] = i;
+      if (item === undefined && !Object.hasOwn(list, i)) return false;
+      if (!this.value(item, level + 1)) return false;
+    }
+    return !hasToJson(list);
+  }
+
+  #snapshot(snapshot: unknown, level: number): boolean {
+    return this.#fields(snapshot, level, (key, field) =>
+      key === 'children' && isObject(field) ? this.#children(field, level + 1) : this.value(field, level + 1),
+    );
+  }
+
+  #children(children: object, level: number): boolean {
+    return this.#fields(children, level, (_, child) =>
+      this.#fields(child, level + 1, (key, field) =>
+        key === 'snapshot' && isObject(field)
+          ? this.#snapshot(field, level + 2)
+          : this.value(field, level + 2),
+      ),
+    );
+  }
+
+  /** Whether all fields that are there fit. */
+  #fields(value: unknown, level: number, fits: (key: string, field: unknown) => boolean): boolean {
+    if (level >= MAX_LEVELS || !isObject(value) || !this.#isNewPlain(value)) return false;
+    for (const key in value) {
+      const field = value[key];
+      this.#path[level] = key;
+      if (field !== undefined && !fits(key, field)) return false;
+    }
+    return true;
+  }
+
+  #isNewPlain(value: object): value is Record<string, unknown> {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    return (prototype === Object.prototype || prototype === null) && this.#isNew(value) && !hasToJson(value);
+  }
+
+  /** A part that stands in two places is one part after structured clone, and there may be more ways to it than atoms. */
+  #isNew(value: object): boolean {
+    const before = this.#seen.size;
+    return this.#seen.add(value).size !== before;
+  }
+
+  #note(level: number): boolean {
+    this.missing.push(this.#path.slice(0, level));
+    return this.missing.length <= MOST_MISSING;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function hasToJson(value: object): boolean {
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function';
+}
+
+/** Whether all lists, or all texts and numbers, have been given a form of their own. */
+function inheritsToJson(): boolean {
+  return [String.prototype, Number.prototype, Boolean.prototype].some(hasToJson);
+}
+
+/** The paths come from outside: only what is there is walked, and a field of a list is an item. */
+function putUndefined(root: unknown, path: Path): void {
+  let at = root;
+  for (const key of path.slice(0, -1))
+    at = isObject(at) && Object.hasOwn(at, key) ? at[key as never] : undefined;
+  const key = path.at(-1);
+  const isThere = isObject(at) && key !== undefined && (!Array.isArray(at) || Object.hasOwn(at, key));
+  if (!isThere) throw new TypeError('a path leads nowhere');
+  Object.defineProperty(at, key, { value: undefined, configurable: true, enumerable: true, writable: true });
+}
