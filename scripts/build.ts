@@ -1,5 +1,5 @@
 // Emits dist/: one file of output for each source file, so that `new URL('./worker/entry…')` stays true; the entry of
-// threads with all it needs in one file; and the JSON Schema of the config for editors.
+// threads and `holdfast/agent` with all they need in one file each; and the JSON Schema of the config for editors.
 import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 

@@ -6,7 +6,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlin
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseSync } from 'rolldown/utils';
-import { agentHelpers } from '../../runtime/threads/worker-options.ts';
+import { threadFiles } from '../../runtime/threads/worker-options.ts';
 import { browserProject } from './browser-project.ts';
 import { lostLinks } from './lost-links.ts';
 import { newModelProject, newProject } from './new-project.ts';
@@ -50,12 +50,12 @@ try {
     if (wrong.length > 0) throw new Error(`packed by mistake: ${wrong.join(', ')}`);
   });
   check(
-    'the tarball has the sources of what it holds, and one map, with the sources of the bundle in it',
+    'the tarball has the sources of what it holds, and the maps of its bundles, with the sources in them',
     () => {
       const paths = new Set(files.map(({ path }) => path));
       deepEqual(
-        [...paths].filter((path) => path.endsWith('.map')),
-        ['dist/runtime/worker/entry.js.map'],
+        [...paths].filter((path) => path.endsWith('.map')).toSorted(),
+        threadFiles.map((name) => `dist/runtime/worker/${name}.js.map`).toSorted(),
       );
       const built = [...paths].filter((path) => /^dist\/.*\.js$/.test(path));
       deepEqual(
@@ -93,19 +93,19 @@ try {
     });
   }
   check('a page type-checks with the client, without types of Node', browserProject);
-  check('the entry of threads imports xstate and node: only', () => {
-    const { program: ast } = parseSync(
-      'entry.js',
-      readFileSync(join(folder, 'node_modules/holdfast/dist/runtime/worker/entry.js'), 'utf8'),
-    );
-    const imported = ast.body.flatMap((one) => ('source' in one && one.source ? [one.source.value] : []));
-    deepEqual(
-      imported.filter((name) => !name.startsWith('node:')),
-      ['xstate'],
-    );
+  check('what threads load imports xstate and node: only', () => {
+    for (const name of threadFiles) {
+      const file = join(folder, `node_modules/holdfast/dist/runtime/worker/${name}.js`);
+      const { program: ast } = parseSync(`${name}.js`, readFileSync(file, 'utf8'));
+      const imported = ast.body.flatMap((one) => ('source' in one && one.source ? [one.source.value] : []));
+      deepEqual(
+        imported.filter((one) => !one.startsWith('node:')),
+        ['xstate'],
+      );
+    }
   });
   check('a program with two agents in two pools, one with permissions', () => checkProgram(folder));
-  check('a thread loads one file of Holdfast, what holdfast/agent is, XState and the agent', () => {
+  check('a thread loads its entry and holdfast/agent, one file each, XState and the agent', () => {
     node('--import', './agents/record.ts', 'main.ts');
     const loaded = new Set(readFileSync(join(folder, 'modules.txt'), 'utf8').trim().split('\n'));
     const own = [...loaded].filter((url) => !/\/node_modules\/xstate\/dist\/[^/]+$/.test(url));
@@ -114,11 +114,9 @@ try {
     deepEqual(
       new Set(own),
       new Set(
-        [
-          'agents/adder.ts',
-          `${runtime}/worker/entry.js`,
-          ...agentHelpers.map((path) => `${runtime}/${path}.js`),
-        ].map((path) => `${base}/${path}`),
+        ['agents/adder.ts', ...threadFiles.map((name) => `${runtime}/worker/${name}.js`)].map(
+          (path) => `${base}/${path}`,
+        ),
       ),
     );
   });
@@ -140,8 +138,15 @@ try {
       host: 'ERR_ACCESS_DENIED',
     });
   });
-  check('the test kit on real threads, linked as well', () => {
-    for (const app of [folder, linked]) deepEqual(nodeIn(app, 'kit.ts').trim(), 'hello');
+  check('an error of the host is what boundFetch of holdfast/agent takes it for', () => {
+    deepEqual(JSON.parse(node('fetched.ts')), ['TypeError', 'FETCH_FAILED']);
+  });
+  check('the test kit, without threads and with them, linked as well', () => {
+    for (const app of [folder, linked])
+      deepEqual(JSON.parse(nodeIn(app, 'kit.ts')), [
+        ['hello', true],
+        ['hello', true],
+      ]);
   });
   check('the command', () => {
     const holdfast = (...args: string[]): string => npm(folder, 'exec', '--no', '--', 'holdfast', ...args);

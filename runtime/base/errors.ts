@@ -111,6 +111,9 @@ export function isRetryable(code: string): boolean {
   return Object.hasOwn(retryable, code) && retryable[code as HoldfastErrorCode];
 }
 
+/** What errors of every copy of this class have: in the package, threads and `holdfast/agent` are bundles with their own. */
+const BRAND = Symbol.for('holdfast.error');
+
 /**
  * The one error class of Holdfast. `code` is stable, `message` says what to do next, `cause` is the underlying error if
  * there is one, and `retryable` says whether to try again.
@@ -136,6 +139,17 @@ export class HoldfastError extends Error {
     super(message, options);
     this.code = code;
     if (options?.issues !== undefined) this.issues = options.issues;
+  }
+
+  /** @internal */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== HoldfastError) return super[Symbol.hasInstance](value);
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+
+  /** @internal */
+  get [BRAND](): true {
+    return true;
   }
 
   /**

@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { ConfigError, HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import type { ResolvedPool } from '../config/resolve.ts';
-import { agentHelpers, workerEntry, workerOptions } from './worker-options.ts';
+import type * as Agent from '../worker/agent.ts';
+import { threadState, type HostBridge } from '../worker/thread-state.ts';
+import { threadFiles, workerEntry, workerOptions } from './worker-options.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const runtime = fileURLToPath(new URL('../', import.meta.url));
@@ -39,18 +42,25 @@ function pool(isolation: ResolvedPool['isolation']): ResolvedPool {
 const readable = (execArgv: readonly string[] = []): string[] =>
   execArgv.flatMap((flag) => /^--allow-fs-read=(.*)/.exec(flag)?.[1] ?? []);
 
-test('what a thread starts with is bundled into one file that imports xstate and node: only', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-bundle-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-
+/** The folder of what a thread loads in the package. */
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-bundle-'));
   await promisify(execFile)(process.execPath, ['scripts/bundle-worker.ts', folder], {
     cwd: root,
     timeout: 60_000,
   });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const bundle = await readFile(join(folder, 'entry.js'), 'utf8');
-  const imported = importsOf(bundle);
-  expect(new Set(imported)).toEqual(
+test('what a thread starts with, and holdfast/agent, are one file each that imports xstate and node: only', async () => {
+  expect((await readdir(folder)).toSorted()).toEqual(
+    threadFiles.flatMap((name) => [`${name}.js`, `${name}.js.map`]).toSorted(),
+  );
+  const [entry, agent] = await Promise.all(
+    ['entry', 'agent'].map(async (name) => readFile(join(folder, `${name}.js`), 'utf8')),
+  );
+  expect(new Set(importsOf(entry ?? ''))).toEqual(
     new Set([
       'node:async_hooks',
       'node:module',
@@ -61,30 +71,45 @@ test('what a thread starts with is bundled into one file that imports xstate and
       'xstate',
     ]),
   );
+  expect(new Set(importsOf(agent ?? ''))).toEqual(new Set(['node:crypto', 'xstate']));
   // Names are kept, and what was bundled tells where it came from.
-  expect(bundle).toContain('function startThread(');
-  const map = JSON.parse(await readFile(join(folder, 'entry.js.map'), 'utf8')) as {
-    sources: string[];
-    sourcesContent: string[];
-  };
-  expect(map.sources.join(' ')).toMatch(/runtime\/worker\/thread\.ts.*/);
-  expect(map.sourcesContent.length).toBe(map.sources.length);
-  const foreign = map.sources.filter((path) => !/\bruntime\/|node_modules\/comlink\//.test(path));
-  expect(foreign).toEqual([]);
+  expect(entry).toContain('function startThread(');
+  expect(agent).toContain('function boundFetch(');
+  for (const name of threadFiles) {
+    const map = JSON.parse(await readFile(join(folder, `${name}.js.map`), 'utf8')) as {
+      sources: string[];
+      sourcesContent: string[];
+    };
+    expect(map.sources.join(' ')).toMatch(/runtime\/worker\/thread-state\.ts/);
+    expect(map.sourcesContent.length).toBe(map.sources.length);
+    const foreign = map.sources.filter((path) => !/\bruntime\/|node_modules\/comlink\//.test(path));
+    expect(foreign).toEqual([]);
+  }
 });
 
-test('the list of what holdfast/agent is made of is complete', async () => {
-  const reached = new Set<string>(['worker/agent']);
-  const packages = new Set<string>();
-  for (const path of reached) {
-    const url = new URL(`../${path}.ts`, import.meta.url);
-    for (const name of importsOf(await readFile(url, 'utf8'))) {
-      if (!name.startsWith('.')) packages.add(name);
-      else reached.add(fileURLToPath(new URL(name, url)).slice(runtime.length, -'.ts'.length));
-    }
-  }
-  expect(reached).toEqual(new Set(agentHelpers));
-  expect([...packages].filter((name) => !name.startsWith('node:'))).toEqual(['xstate']);
+test('an error of one file is a HoldfastError to the others, which have a class of their own', async () => {
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  const agent = (await import(pathToFileURL(join(folder, 'agent.js')).href)) as typeof Agent;
+  const rejecting = (code: HoldfastErrorCode): void => {
+    const openStream = (): Promise<never> => Promise.reject(new HoldfastError(code, 'as the host says'));
+    threadState().current = { openStream } as unknown as HostBridge;
+  };
+  onTestFinished(() => void (threadState().current = undefined));
+
+  const theirs: unknown = agent.replyStream({ type: 'asked by nobody' }).signal.reason;
+  rejecting('SECRET_RATE_LIMITED');
+  const answer = await agent.boundFetch('model')('http://127.0.0.1');
+  rejecting('FETCH_FAILED');
+  const failed: unknown = await agent
+    .boundFetch('model')('http://127.0.0.1')
+    .catch((thrown: unknown) => thrown);
+
+  expect(Object.getPrototypeOf(theirs)).not.toBe(HoldfastError.prototype);
+  expect(theirs).toBeInstanceOf(HoldfastError);
+  expect(theirs).not.toBeInstanceOf(ConfigError);
+  expect(answer.status).toBe(429);
+  expect(failed).toBeInstanceOf(TypeError);
+  expect(failed).toHaveProperty('cause.code', 'FETCH_FAILED');
 });
 
 test('a thread with permissions reads the runtime, the folder of its agents and what the config says', () => {

@@ -12,37 +12,8 @@ const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 /** The entry of a thread: in `dist` one file with all it starts with except XState; from source it imports the rest. */
 export const workerEntry = new URL(`../worker/entry${extension}`, import.meta.url);
 
-/** The files to which an agent's import of `holdfast/agent` leads, beside XState. */
-export const agentHelpers = [
-  'worker/agent',
-  'worker/bound-fetch',
-  'worker/bound-response',
-  'worker/fetch-error',
-  'worker/form-body',
-  'worker/log',
-  'worker/mcp-tool',
-  'worker/peer-ref',
-  'worker/ready-chunk',
-  'worker/reply-stream',
-  'worker/request-body',
-  'worker/secret-logic',
-  'worker/thread-state',
-  'wire/errors',
-  'wire/errors-within',
-  'wire/leaving',
-  'wire/shared-memory',
-  'wire/transfer',
-  'wire/unclonable',
-  'mailbox/kinds',
-  'mailbox/own-memory',
-  'mailbox/size',
-  'mailbox/stream-window',
-  'mailbox/transfer',
-  'base/call-check',
-  'base/errors',
-  'base/sparse',
-  'base/until-aborted',
-] as const;
+/** What a thread loads of the package, beside XState: its entry, and `holdfast/agent`, one bundled file each. */
+export const threadFiles = ['entry', 'agent'] as const;
 
 export { inheritedExecArgv };
 
@@ -97,13 +68,14 @@ function permissionFlags(pool: ResolvedPool, moduleUrls: readonly string[], entr
   return flags;
 }
 
-/** Returns the files of Holdfast that a thread reads, apart from XState: its entry, and `holdfast/agent` for agents. */
+/** Returns the files of Holdfast that a thread reads, apart from XState. */
 function ownFiles(entry: URL): string[] {
   const runtime = dirname(dirname(fileURLToPath(import.meta.url)));
   if (extension === '.ts' || entry.href !== workerEntry.href) return [runtime, packageFolder('comlink')];
-  // The map is for --enable-source-maps.
-  const files = ['worker/entry.js', 'worker/entry.js.map', ...agentHelpers.map((path) => `${path}.js`)];
-  return files.map((path) => join(runtime, path));
+  // The maps are for --enable-source-maps.
+  return threadFiles.flatMap((name) =>
+    ['js', 'js.map'].map((ending) => join(runtime, 'worker', `${name}.${ending}`)),
+  );
 }
 
 /**
