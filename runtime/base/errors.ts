@@ -46,6 +46,7 @@ export type HoldfastErrorCode =
   | 'SECRET_IN_SNAPSHOT'
   | 'STORE_FENCED'
   | 'STORE_FAILED'
+  | 'STORE_LOCKED'
   | 'STATE_INCOMPATIBLE'
   | 'ISOLATION_UNAVAILABLE';
 
@@ -102,6 +103,8 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   SECRET_IN_SNAPSHOT: false,
   STORE_FENCED: false,
   STORE_FAILED: true,
+  // Another process goes on with what is in it.
+  STORE_LOCKED: false,
   STATE_INCOMPATIBLE: false,
   ISOLATION_UNAVAILABLE: false,
 };

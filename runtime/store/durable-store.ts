@@ -75,7 +75,10 @@ export interface KeptStep {
   readonly value: EncodedState;
 }
 
-/** A committed event that was not handled. */
+/**
+ * A committed event that was not handled. What a store makes of a row has the id `row-<n>`, and in `meta` all of the row
+ * but its event: `n`, `from`, `dueAt`, `id`, `caller`, `attempts`.
+ */
 export interface KeptLetter {
   readonly id: string;
   readonly address: string;
@@ -107,7 +110,7 @@ export interface TurnCommit {
   readonly letters?: readonly KeptLetter[] | undefined;
 }
 
-/** What is written in one transaction. */
+/** What is written in one transaction. An address has one turn in it, or one that ends it and then one that begins it anew. */
 export interface CommitGroup {
   /** Unique. The same group with the same id may come again, when nobody knows whether it was written. */
   readonly id: string;
@@ -130,14 +133,31 @@ export interface CommitResult {
   readonly fenced: readonly string[];
   /** The rows that no record takes: they became letters (`unknown-address`). */
   readonly unknown: readonly number[];
+  /**
+   * Only in a store that has little room left: the addresses of turns whose first record it does not take, and the rows
+   * from the host that it does not take. Nothing of them was written.
+   */
+  readonly refused?: { readonly addresses: readonly string[]; readonly rows: readonly number[] } | undefined;
 }
 
-/** An address that has something to do. */
+/** An address that has something to do, and the first thing of that. */
 export interface Due {
   readonly address: string;
   /** Since when, in milliseconds since the epoch. */
   readonly since: number;
+  /** `child`: since the record was written. */
   readonly why: 'row' | 'timer' | 'child';
+}
+
+/** A place in the list of what is due. */
+export type DuePlace = Pick<Due, 'since' | 'address'>;
+
+/** A place in the list of letters. */
+export type LetterPlace = Pick<KeptLetter, 'at' | 'id'>;
+
+export interface DueList {
+  readonly due: readonly Due[];
+  readonly nextAt?: number | undefined;
 }
 
 /** What the store knows of itself once it is open. */
@@ -174,20 +194,27 @@ export interface StoreSize {
  * A store under every turn: it writes the state of an instance, the rows it handled, what it sent and what it answered
  * in one transaction.
  *
- * Errors are `HoldfastError`: `STORE_FAILED` means that nobody knows whether the call took effect, and the same call may
- * come again; `STORE_LOCKED`: another process owns the store now, and this one writes nothing any more;
- * `STORE_CORRUPT`: what was read is damaged, `address` in its issues; `STORE_TOO_NEW`.
+ * Errors are `HoldfastError`: `STORE_FAILED` means that nobody knows whether the call took effect unless it says that
+ * there is no room, and the same call may come again; `STORE_LOCKED`: another process owns the store now, and this one
+ * writes nothing any more; `STORE_CORRUPT`: what was read is damaged, its message has the address; `STORE_TOO_NEW`.
  *
- * Rules. A group is written whole, or nothing of it but what a fenced turn asked for: all else of a fenced turn is left
- * out with it. A turn is fenced when the record of its address was written by another group than the one it follows,
- * and counts as committed when it was written by this very group. A row goes to an address that has a record, those of
- * the same group included; otherwise it becomes a letter. Calls are answered in the order in which they came.
+ * Rules. A group is written whole, or nothing of it, but for fenced turns, which are left out with all that they asked
+ * for. A turn is fenced when the record of its address was written by another group than the one it follows, and counts
+ * as committed when it was written by this very group. A group whose outcome nobody knows comes again before any other,
+ * and then changes nothing that it has changed before. First the turns are written in their order: what was handled,
+ * what it became, and at an end what is left; then what turns and host send, in that order. A row goes to an address
+ * that has a record by then; otherwise it becomes a letter, and its open id goes. A row whose number is there already
+ * is not written again. Times are compared with what the caller says is now. Calls are answered in the order in which
+ * they came.
  */
 export interface DurableStore {
   readonly transactional: true;
   /** Whether what it keeps outlives the process. */
   readonly durable: boolean;
-  /** Becomes the owner of the store: whoever was it before writes nothing any more. */
+  /**
+   * Becomes the owner of the store: whoever was it before writes nothing any more. A store that was closed may be opened
+   * again.
+   */
   open(context: StoreContext): Promise<OpenedStore>;
   commit(group: CommitGroup): Promise<CommitResult>;
   load(address: string): Promise<StoredRecord | undefined>;
@@ -195,16 +222,19 @@ export interface DurableStore {
   rows(address: string, after: number, limit: number): Promise<readonly MailboxRow[]>;
   steps(address: string): Promise<readonly KeptStep[]>;
   id(address: string, caller: string, id: string): Promise<KeptId | undefined>;
-  /** What is due at `now`, oldest first, and the time of what is due next. Quarantined addresses are left out. */
-  due(
-    now: number,
-    limit: number,
-  ): Promise<{ readonly due: readonly Due[]; readonly nextAt?: number | undefined }>;
-  /** The records behind `after`, by address, at most `limit`. */
+  /**
+   * What is due at `now`, oldest first and then by address, at most `limit`, an address once; and the time of what is
+   * due next after `now`. Quarantined addresses are left out. Behind `after` an address comes again that has one more
+   * thing to do.
+   */
+  due(now: number, limit: number, after?: DuePlace): Promise<DueList>;
+  /** The records behind the address `after`, in the order of the code points of their addresses, at most `limit`. */
   records(after: string | undefined, limit: number): Promise<readonly StoredRecord[]>;
-  /** The letters behind `after`, by age, at most `limit`. */
-  letters(after: string | undefined, limit: number): Promise<readonly KeptLetter[]>;
-  /** Drops ids whose time is up, and letters from before `lettersBefore`, in milliseconds since the epoch. */
+  /** The letters behind `after`, oldest first and then by id, at most `limit`. */
+  letters(after: LetterPlace | undefined, limit: number): Promise<readonly KeptLetter[]>;
+  /** Lets a store that was restored wake again: the next opening says nothing of it. */
+  resume(): Promise<void>;
+  /** Drops ids whose time is up at `now`, and letters from before `lettersBefore`, in milliseconds since the epoch. */
   tidy(now: number, lettersBefore: number): Promise<void>;
   size(): Promise<StoreSize>;
   /** Ends the ownership; what comes afterwards rejects. */
