@@ -27,6 +27,7 @@ export class Relay {
   #own = 0;
   #relayed = 0;
   #given = 0;
+  #changes = 0;
 
   /**
    * `deliver` puts an event into an actor's own mailbox; `onPending` is called when an event waits for {@link resume}.
@@ -46,6 +47,11 @@ export class Relay {
   /** The events that wait, in their order. */
   get waiting(): readonly Relayed[] {
     return this.#later;
+  }
+
+  /** How often an event began or ceased to wait. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Has an event wait for {@link resume}, since it was on its way when the actor was persisted. */
@@ -71,6 +77,7 @@ export class Relay {
   close(isOutside: (target: AnyActorRef) => boolean): void {
     const later = this.#later;
     this.#closed = true;
+    this.#changes += later.length;
     this.#later = [];
     this.#behind.clear();
     for (const { target, event } of later) if (isOutside(target)) this.#give(target, event);
@@ -99,6 +106,7 @@ export class Relay {
     this.#own = OWN_EVENTS;
     while (this.#given - before < max && this.#later.length > 0 && this.#relayed <= RELAYED_EVENTS) {
       const { target, event } = this.#later.shift() as Relayed;
+      this.#changes += 1;
       const left = (this.#behind.get(target) ?? 1) - 1;
       if (left === 0) this.#behind.delete(target);
       else this.#behind.set(target, left);
@@ -110,6 +118,7 @@ export class Relay {
 
   #put(target: AnyActorRef, event: AnyEventObject): void {
     this.#later.push({ target, event });
+    this.#changes += 1;
     this.#behind.set(target, (this.#behind.get(target) ?? 0) + 1);
   }
 

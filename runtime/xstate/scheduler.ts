@@ -27,6 +27,7 @@ export class Scheduler {
   /** All timers that are not due yet, in the order in which they were set. */
   readonly #waiting = new Set<Timer>();
   #closed = false;
+  #changes = 0;
 
   constructor(
     clock: ActorClock,
@@ -59,6 +60,7 @@ export class Scheduler {
     if (own === undefined) this.#timers.set(source, (own = new Map()));
     own.set(id, timer);
     this.#waiting.add(timer);
+    this.#changes += 1;
     this.#wait(timer, waitMs, own);
   }
 
@@ -92,8 +94,14 @@ export class Scheduler {
     return [...this.#waiting];
   }
 
+  /** How often a timer was set, cancelled or due. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   #drop(timer: Timer): void {
     this.#waiting.delete(timer);
+    this.#changes += 1;
     this.#clock.clearTimeout(timer.handle);
   }
 
@@ -110,6 +118,7 @@ export class Scheduler {
       // cancelled.
       own.delete(timer.id);
       this.#waiting.delete(timer);
+      this.#changes += 1;
       this.#relay(timer.source, timer.target, timer.event);
     }, ms);
   }

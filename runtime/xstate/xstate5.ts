@@ -31,6 +31,7 @@ import {
   reviveActors,
   reviveIn,
 } from './persisted-actors.ts';
+import { LastTold } from './last-told.ts';
 import { heedingContexts, withoutContexts } from './persist-context.ts';
 import { Relay } from './relay.ts';
 import { Running } from './running.ts';
@@ -110,6 +111,13 @@ export interface HostedActor {
   resume(max: number): number;
   /** The complete state from which another incarnation continues. Throws when a child has logic without a name. */
   persist(): PersistedState;
+  /** Notes the state as told, for {@link HostedActor.isAsTold}. */
+  told(): void;
+  /**
+   * Whether every part that {@link HostedActor.persist} gives is as it was told last, see {@link LastTold}; `false`
+   * when it was never told. Throws where `persist` does.
+   */
+  readonly isAsTold: boolean;
   /** `true`, or else a text that says which actor would repeat its work if the hosted actor continued elsewhere. */
   movable(): true | string;
   /** The number of running actors of the system, including the hosted one. */
@@ -174,6 +182,7 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
   if (options.snapshot !== undefined) reviveActors(ref, options.agentAt);
   const internals = ref as unknown as Internals;
   relay.root = ref;
+  let lastTold: LastTold | undefined;
   return {
     ref,
     deliver(event) {
@@ -195,6 +204,10 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
         timers: timersOf(ref, parent, scheduler, relay),
         ...(typeof version === 'string' ? { version } : {}),
       };
+    },
+    told: () => (lastTold ??= new LastTold(ref, [scheduler, relay])).note(),
+    get isAsTold() {
+      return lastTold?.isCurrent === true;
     },
     movable: () => movable(ref, running.below(ref)),
     get running() {
