@@ -304,6 +304,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
       if (surroundings.onPage === undefined) await open();
       else surroundings.onPage(open);
     }
+    await system.openStore();
     await system.fetchSecrets();
   } catch (error) {
     await page?.stop();

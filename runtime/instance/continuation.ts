@@ -1,6 +1,8 @@
+import type { Ticket } from '../base/ticket.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import type { Keeper } from '../store/keeper.ts';
+import type { Ledger, ToldState } from '../store/ledger.ts';
 import type { ActivateRequest, CarriedAsk } from '../wire/protocol.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
@@ -18,6 +20,8 @@ export interface ContinuationOptions {
   readonly asks?: readonly AskToCarry[] | undefined;
   /** Keeps the state, when restarts are to continue from it. */
   readonly keeper?: Keeper | undefined;
+  /** Commits the state, when the instance is durable. */
+  readonly ledger?: Ledger | undefined;
   /** Whether events for the instance may carry memory that threads share, by the config of its pool. */
   readonly sharedMemory: boolean;
   readonly effects: { readonly waiting: Waiting };
@@ -44,7 +48,8 @@ export class Continuation {
 
   /** Whether a restart continues from the last state that the instance told. */
   get keepsState(): boolean {
-    return this.#options.keeper?.keeps === true;
+    const { keeper, ledger } = this.#options;
+    return ledger !== undefined || keeper?.keeps === true;
   }
 
   /**
@@ -52,7 +57,8 @@ export class Continuation {
    * knows; rejects with `STORE_FAILED`.
    */
   prepared(): Promise<number | undefined> | undefined {
-    const { keeper, snapshot } = this.#options;
+    const { keeper, ledger, snapshot } = this.#options;
+    if (ledger !== undefined) return ledger.load(snapshot !== undefined);
     if (snapshot !== undefined) keeper?.beginWith(snapshot);
     return keeper?.stored === true ? this.#load(keeper) : undefined;
   }
@@ -67,9 +73,9 @@ export class Continuation {
 
   /** Returns the request with which the thread starts the instance. */
   request(slot: number, watched: boolean): ActivateRequest {
-    const { agent, id, address, keeper, sharedMemory, snapshot } = this.#options;
+    const { agent, id, address, keeper, ledger, sharedMemory, snapshot } = this.#options;
     const asks = this.#carried?.all;
-    const from = this.#moved ?? keeper?.last ?? snapshot;
+    const from = this.#moved ?? ledger?.last ?? keeper?.last ?? snapshot;
     const pool = { threadId: agent.threadId, sharedMemory };
     const input = withoutShared(this.#options.input, pool, 'MESSAGE_UNCLONABLE', `the input of ${address}`);
     withoutShared(from, pool, 'MESSAGE_UNCLONABLE', `the snapshot of ${address}`);
@@ -84,7 +90,8 @@ export class Continuation {
       ...from,
       // The agent must not notice a move: its timers fire when they were due.
       timersPolicy: this.#moved === undefined ? agent.timers : 'deadline',
-      tellsState: keeper !== undefined,
+      tellsState: keeper !== undefined || ledger !== undefined,
+      ...(ledger !== undefined && { durable: true }),
       mirror: agent.mirror,
       watched,
       maxIterations: agent.maxIterations,
@@ -124,6 +131,22 @@ export class Continuation {
     this.#options.keeper?.keep(state, this.#of.incarnation);
   }
 
+  /** Commits the state that the thread has told; the ticket settles when that is done. */
+  commit(told: ToldState): Ticket | undefined {
+    return this.#options.ledger?.told(told, this.#of.incarnation);
+  }
+
+  /** Commits the end of an instance that is done and does not begin anew. */
+  commitDone(): Ticket | undefined {
+    const { agent, ledger } = this.#options;
+    return agent.supervision.restart === 'permanent' ? undefined : ledger?.ended();
+  }
+
+  /** Whether nothing more of the instance is told. */
+  get isFenced(): boolean {
+    return this.#options.ledger?.isFenced === true;
+  }
+
   cannotKeep(why: string): void {
     this.#options.keeper?.cannotKeep(why);
   }
@@ -131,6 +154,7 @@ export class Continuation {
   /** Forgets the kept state: the next start begins anew. */
   forget(): void {
     this.#options.keeper?.forget(this.#of.incarnation);
+    this.#options.ledger?.ended();
   }
 
   #carry(asks: readonly AskToCarry[]): CarriedAsks {

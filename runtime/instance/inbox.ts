@@ -264,6 +264,11 @@ export class Inbox {
     mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped', undefined, undefined, incarnation));
   }
 
+  /** Rejects whoever waits for something in the mailbox, because nothing more of the instance is told. */
+  untold(error: Error): void {
+    for (const tag of this.mailbox.awaited()) this.#options.waiting.reject(tag, error);
+  }
+
   #own(): Left {
     return { mailbox: this.mailbox, incarnation: this.#options.incarnation() };
   }

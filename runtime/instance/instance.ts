@@ -4,7 +4,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import { refusal } from '../dead-letters/refusal.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
-import { secretInSnapshot } from '../store/keeper.ts';
+import { secretInSnapshot } from '../store/secret-in-snapshot.ts';
 import type { ActivateRequest, CarriedAsk, DoneReport } from '../wire/protocol.ts';
 import type { WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
@@ -372,6 +372,8 @@ export class Instance implements PeerInstance, InstanceFacts {
   async fenced(error: HoldfastError): Promise<void> {
     const told = this.#phase === 'restarting' || this.#phase === 'quarantined';
     if (!this.#lives('fence')) return;
+    // Nothing that was committed by nobody is told, whatever the thread still answers.
+    this.inbox.untold(error);
     if (this.#berth?.begun === true) await this.#leave(this.#berth);
     if (!told) this.watchers.ended(this.#ending('error'));
     this.#finish({ kind: 'failed', error });

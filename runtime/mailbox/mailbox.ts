@@ -219,6 +219,11 @@ export class Mailbox {
     return this.#slice(this.#tags, first, end).filter((tag) => tag > 0);
   }
 
+  /** The tags of everything in the mailbox that somebody waits for. */
+  awaited(): Tag[] {
+    return this.#slice(this.#tags, this.#head, this.#tail).filter((tag) => tag !== 0 && tag !== CONTROL);
+  }
+
   /**
    * Acknowledges the envelope `n` places behind the oldest out of turn: those before it were not handled, and stay.
    * Calls `delivered` as {@link acknowledge} does.

@@ -70,6 +70,8 @@ export interface OutboxOptions {
   readonly window?: number;
   /** Envelopes of one instance before the next instance has its turn. Default 16. */
   readonly quantum?: number;
+  /** Settles an ack when what it rests on is committed. Default: at once. */
+  readonly held?: ((settle: () => void) => void) | undefined;
   /** Runs a function soon. Default `queueMicrotask`. */
   readonly soon?: (run: () => void) => void;
 }
@@ -263,9 +265,13 @@ export class Outbox {
     if (this.#singly > 0) this.#singly -= 1;
     answer.then(
       (ack) => {
-        this.#batches -= 1;
-        this.acknowledge(ack as Ack);
-        this.#quieten(manifest.attachments);
+        const settle = (): void => {
+          this.#batches -= 1;
+          this.acknowledge(ack as Ack);
+          this.#quieten(manifest.attachments);
+        };
+        if (this.#options.held === undefined) settle();
+        else this.#options.held(settle);
       },
       // The thread is gone: its instances' mailboxes are acknowledged by the shared progress, not by an ack.
       () => {

@@ -1,6 +1,7 @@
 import { within, type Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
+import { secretInSnapshot } from './secret-in-snapshot.ts';
 import type { SnapshotRecord, SnapshotStore } from './snapshot-store.ts';
 
 /** Milliseconds that a store may take for one call: OTP's default for a call. */
@@ -258,15 +259,6 @@ function readRecord(
   } catch {
     return undefined;
   }
-}
-
-/** The error for a state that is not given out or stored. `path` leads into the persisted state, and holds no values. */
-export function secretInSnapshot(address: string, path: readonly string[]): HoldfastError {
-  return new HoldfastError(
-    'SECRET_IN_SNAPSHOT',
-    `the state of ${address} carries the value of a secret at ${path.join('.')}; keep the label or the handle there, and ` +
-      'use the value where it is needed, or through a capability',
-  );
 }
 
 function isFenced(error: unknown): error is HoldfastError {

@@ -8,6 +8,7 @@ import type { Logger } from '../base/logger.ts';
 import type { PeerBroker } from '../threads/peer-broker.ts';
 import type { EventHub } from '../telling/runtime-events.ts';
 import type { SecretsBroker } from '../secrets/broker.ts';
+import type { Ledgers } from '../store/ledgers.ts';
 import type { Snapshots } from '../store/snapshots.ts';
 
 /** Milliseconds after which a moving instance asks again for a seat, when no thread could be started for it. */
@@ -25,6 +26,7 @@ export interface RequestsOptions extends Pick<
   /** Ends the calls of tools of the incarnation at an address. */
   readonly endCalls: (address: string) => void;
   readonly snapshots: Snapshots;
+  readonly ledgers: Ledgers | undefined;
   readonly warn: (fields: object, message: string) => void;
   /** Throws when the runtime is stopping. */
   readonly assertRunning: () => void;
@@ -39,7 +41,7 @@ export interface RequestsOptions extends Pick<
 export function requests(options: RequestsOptions): InstanceEffects {
   const { clock, waiting, deadLetters, scrubber, messages, sent, draining, tell, hub, logger, broker } =
     options;
-  const { secrets, endCalls, snapshots, warn, assertRunning, forget } = options;
+  const { secrets, endCalls, snapshots, ledgers, warn, assertRunning, forget } = options;
   const suspend = (address: string): void => {
     secrets().suspend(address);
     endCalls(address);
@@ -116,6 +118,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
       forget(instance);
       close(address);
       snapshots.closed(address);
+      void ledgers?.closed(address);
       tell({ type: 'instance.forget', address, group: groupOf(instance) });
       hub.emit('agent', { address, incarnation, state: 'ended' });
     },

@@ -28,6 +28,7 @@ export interface ThreadsOptions extends Pick<
   | 'warn'
   | 'logger'
   | 'broker'
+  | 'durable'
 > {
   readonly agents: readonly ResolvedAgent[];
   readonly hub: EventHub;

@@ -33,6 +33,7 @@ function rig(store?: SnapshotStore) {
       },
     },
     snapshots: new Snapshots({ store, clock, warn: log, secretIn: () => undefined }),
+    ledgers: undefined,
     poolOf: () => ({ sharedMemory: false }),
     openGrants: () => told.push('grants'),
     assertRunning() {

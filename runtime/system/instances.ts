@@ -7,7 +7,10 @@ import type { InstanceEffects } from '../instance/instance-effects.ts';
 import { Instance } from '../instance/instance.ts';
 import { FailureLog } from '../instance/quarantine.ts';
 import type { InstanceRequest, TwinEffects } from '../instance/twins.ts';
+import type { HoldfastError } from '../base/errors.ts';
 import type { Keeper } from '../store/keeper.ts';
+import type { Ledger } from '../store/ledger.ts';
+import type { Ledgers } from '../store/ledgers.ts';
 import type { Snapshots } from '../store/snapshots.ts';
 import type { Running } from './activate.ts';
 import { Addresses } from './addresses.ts';
@@ -15,6 +18,8 @@ import { Addresses } from './addresses.ts';
 export interface InstancesOptions {
   readonly effects: InstanceEffects;
   readonly snapshots: Pick<Snapshots, 'open' | 'defaultState'>;
+  /** The ledgers of durable instances, with a store under every turn. */
+  readonly ledgers: Ledgers | undefined;
   readonly poolOf: (threadId: string) => Pick<ResolvedPool, 'sharedMemory'>;
   /** Gives an incarnation the grants of its agent. */
   readonly openGrants: (instance: Instance) => void;
@@ -93,7 +98,7 @@ export class Instances implements TwinEffects {
       supervision,
       failures: this.#failuresOf(agent, supervision),
       parent,
-      keeper: this.#keeper(request, address),
+      ...this.#keeping(request, address),
       effects,
     });
     this.#addresses.reserve(address, twin);
@@ -129,14 +134,21 @@ export class Instances implements TwinEffects {
     }
   }
 
-  /** Opens the keeper of an instance; `undefined` when its state is not kept. A machine restarts nothing that it invoked. */
-  #keeper({ agent, parent, named = false }: InstanceRequest, address: string): Keeper | undefined {
-    const { snapshots, warn } = this.#options;
-    if (parent === 'machine' || (agent.state ?? snapshots.defaultState) === 'fresh') return undefined;
-    return snapshots.open(address, named, (error) => {
+  /** Opens what keeps the state of an instance, if anything does. A machine restarts nothing that it invoked. */
+  #keeping(
+    { agent, parent, named = false }: InstanceRequest,
+    address: string,
+  ): { readonly keeper?: Keeper; readonly ledger?: Ledger } {
+    const { snapshots, ledgers, warn } = this.#options;
+    const state = agent.state ?? (ledgers === undefined ? snapshots.defaultState : 'snapshot');
+    if (parent === 'machine' || state === 'fresh') return {};
+    const fenced = (error: HoldfastError): void => {
       warn({ address, error }, 'another runtime has taken over an instance, which ends here');
       void this.at(address)?.fenced(error);
-    });
+    };
+    // An id that was given is what another process can find the instance by.
+    if (ledgers !== undefined && named) return { ledger: ledgers.open(address, fenced) };
+    return { keeper: snapshots.open(address, named, fenced) };
   }
 
   #failuresOf({ name }: ResolvedAgent, { strategy, intensity }: ResolvedAgent['supervision']): FailureLog {

@@ -22,6 +22,9 @@ const provider = objectWith(
   ['prepare', 'fetchMany', 'put', 'watch', 'close'],
 );
 
+const snapshots = objectWith('a store with load, save and delete', ['load', 'save', 'delete']);
+const transactions = objectWith('a store under every turn', ['open', 'commit', 'load', 'rows', 'close']);
+
 export const runtimeOptionRules: Rules<RuntimeOptions> = {
   capabilities: arrayOf('an array of what defineCapability() returns', isCapability),
   providers: arrayOf(
@@ -29,7 +32,10 @@ export const runtimeOptionRules: Rules<RuntimeOptions> = {
     isProvider,
   ),
   logger: objectWith('a logger with debug, info, warn and error', ['debug', 'info', 'warn', 'error']),
-  store: objectWith('a store with load, save and delete', ['load', 'save', 'delete']),
+  store: {
+    what: 'a store with load, save and delete, or one under every turn, as sqliteStore() returns it',
+    is: (value) => snapshots.is(value) || transactions.is(value),
+  },
   audit: {
     what: 'the path or file: URL of a file, or a function',
     is: (value) => name.is(value) || value instanceof URL || listener.is(value),

@@ -3,6 +3,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Inspect } from '../inspect/inspect-options.ts';
 import type { AuditTarget } from '../secrets/audit.ts';
 import type { Capability } from '../secrets/capabilities/capability.ts';
+import type { DurableStore } from '../store/durable-store.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 
 /** Options of `createRuntime`, beside the config. */
@@ -17,7 +18,7 @@ export interface RuntimeOptions {
    * The store for the states of instances whose `supervision.state` is `snapshot`; see `docs/persistence.md`. Default:
    * none; a restart continues from the last state in the memory of this runtime.
    */
-  readonly store?: SnapshotStore;
+  readonly store?: SnapshotStore | DurableStore;
   /**
    * The audit trail: which instance used which secret, through what, when and with what outcome, refused uses included;
    * never a value. The path or file: URL of a file that gets one JSON line for each use ({@link AuditRecord}), created

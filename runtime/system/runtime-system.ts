@@ -35,6 +35,8 @@ import { PeerBroker } from '../threads/peer-broker.ts';
 import { continuationOf, type SpawnRequest } from './spawn-request.ts';
 import { KeptThreads } from './kept-threads.ts';
 import { threadNotStarted } from '../threads/thread-errors.ts';
+import type { DurableStore } from '../store/durable-store.ts';
+import { Ledgers } from '../store/ledgers.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
 import { SecretAccess } from './secret-access.ts';
@@ -58,7 +60,7 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   readonly startThread?: StartThread | undefined;
   readonly soon?: ThreadsOptions['soon'];
   readonly logsPrinted?: ThreadsOptions['logsPrinted'];
-  readonly store?: SnapshotStore | undefined;
+  readonly store?: SnapshotStore | DurableStore | undefined;
   /** The target of the audit trail. */
   readonly audit?: AuditTarget | undefined;
   readonly inspect?: InspectOptions | undefined;
@@ -116,6 +118,7 @@ export class RuntimeSystem {
   readonly #activated = new ActivationLimit((address) => this.#instances.at(address)?.over === false);
   readonly #broker: PeerBroker;
   readonly #snapshots: Snapshots;
+  readonly #ledgers: Ledgers | undefined;
   readonly #startedAt: number;
   #state: RuntimeStatus['state'] = 'running';
   #shut: HoldfastError | undefined;
@@ -141,8 +144,13 @@ export class RuntimeSystem {
     });
     this.#startedAt = this.clock.now();
     this.#flush = options.flush;
+    const { store } = options;
+    const isTransactional = store !== undefined && 'transactional' in store;
+    this.#ledgers = isTransactional
+      ? new Ledgers({ store, clock: this.clock, warn: this.warn, secretIn: find })
+      : undefined;
     this.#snapshots = new Snapshots({
-      store: options.store,
+      store: isTransactional ? undefined : store,
       clock: this.clock,
       warn: this.warn,
       secretIn: find,
@@ -214,6 +222,7 @@ export class RuntimeSystem {
       inspection: this.inspection,
       messages: this.messages,
       broker: this.#broker,
+      durable: isTransactional,
       deadLetters: this.deadLetters,
       hub: this.#hub,
       logger: this.logger,
@@ -232,6 +241,7 @@ export class RuntimeSystem {
       secrets: () => this.secrets,
       endCalls: (address) => this.#mcp.endCalls(address),
       snapshots: this.#snapshots,
+      ledgers: this.#ledgers,
       hub: this.#hub,
       logger: this.logger,
       warn,
@@ -242,6 +252,7 @@ export class RuntimeSystem {
     this.#instances = new Instances({
       effects,
       snapshots: this.#snapshots,
+      ledgers: this.#ledgers,
       poolOf: (threadId) => this.#pool(threadId),
       openGrants: this.#secretAccess.open,
       assertRunning: () => this.#assertRunning(),
@@ -273,6 +284,11 @@ export class RuntimeSystem {
     this.#hub.on('agent', ({ address, state }) => {
       if (state !== 'running') inspection.ended(address);
     });
+  }
+
+  /** Opens the store under every turn, if there is one. */
+  async openStore(): Promise<void> {
+    await this.#ledgers?.start();
   }
 
   /** Fetches the secrets that agents are granted; resolves when the required ones are here. */
@@ -505,7 +521,7 @@ export class RuntimeSystem {
       threads: () => this.#threads.all(),
       endThread: ({ pool: threadId, n }) => this.#tell({ type: 'thread.end', threadId, n }),
       flush: async () => {
-        await Promise.all([this.#snapshots.flushed(), this.#flush?.()]);
+        await Promise.all([this.#snapshots.flushed(), this.#ledgers?.flushed(), this.#flush?.()]);
       },
       stopSecrets: async () => {
         await Promise.all([this.#mcp.stop(), this.secrets.stop()]);
@@ -514,6 +530,7 @@ export class RuntimeSystem {
       stopThreads: () => this.#stopThreads(),
       warn: this.warn,
     });
+    await this.#ledgers?.stop();
     this.#deadLetterLog.end();
     this.inspection?.stop();
     this.#state = 'stopped';

@@ -119,7 +119,8 @@ export async function createTestRuntime(
     random: seeded(seed, 2),
   };
   const surroundings = { clock, startThread: stage.startThread, sent: deepFreeze };
-  const store = given.store && faultyStore(given.store);
+  const store =
+    given.store !== undefined && !('transactional' in given.store) ? faultyStore(given.store) : undefined;
   const runtime = await openRuntime(
     config as RuntimeConfig | string | URL,
     { ...given, ...(store && { store: store.store }) },

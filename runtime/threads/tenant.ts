@@ -30,7 +30,10 @@ export interface Tenant
       | 'stop'
     > {
   readonly inbox: Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread' | 'invalid'>;
-  readonly continuation: Pick<Continuation, 'keep' | 'cannotKeep' | 'keepsState'>;
+  readonly continuation: Pick<
+    Continuation,
+    'keep' | 'commit' | 'commitDone' | 'isFenced' | 'cannotKeep' | 'keepsState'
+  >;
   readonly twin: Pick<
     TwinLine,
     'mirrored' | 'mirroredAhead' | 'emitted' | 'sentToParent' | 'refusedToParent' | 'lost'

@@ -1,5 +1,6 @@
 import type { ThreadMethod } from '../wire/protocol.ts';
 import type { Link } from '../wire/link.ts';
+import type { HeldOutputs } from './held-outputs.ts';
 
 export interface ThreadCallsOptions {
   readonly link: Pick<Link, 'call'>;
@@ -7,6 +8,8 @@ export interface ThreadCallsOptions {
   readonly called: () => void;
   /** Called when the answer does not fit the question, which makes the thread of no use; returns the error. */
   readonly broke: (what: string) => Error;
+  /** Holds answers until what they rest on is committed. Default: they are held for nothing. */
+  readonly held?: Pick<HeldOutputs, 'idle' | 'pass'> | undefined;
 }
 
 /** The calls of the host to one thread, which may answer anything. */
@@ -18,8 +21,10 @@ export class ThreadCalls {
   }
 
   call(method: ThreadMethod, ...args: readonly unknown[]): Promise<unknown> {
-    this.#options.called();
-    return this.#options.link.call(method, ...args);
+    const { called, link, held } = this.#options;
+    called();
+    const answer = link.call(method, ...args);
+    return held === undefined ? answer : passed(answer, held);
   }
 
   /**
@@ -48,5 +53,13 @@ export class ThreadCalls {
     const answer = await this.callWithCare(method, args, refused);
     if (fits(answer)) return answer;
     throw this.#options.broke(`a malformed answer to "${method}"`);
+  }
+}
+
+async function passed(answer: Promise<unknown>, held: Pick<HeldOutputs, 'idle' | 'pass'>): Promise<unknown> {
+  try {
+    return await answer;
+  } finally {
+    if (!held.idle) await held.pass();
   }
 }

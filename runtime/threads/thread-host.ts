@@ -7,6 +7,8 @@ import type { Evidence } from '../dead-letters/dead-letters.ts';
 import type { ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import { HeapBudget } from './heap-budget.ts';
+import { HeldOutputs } from './held-outputs.ts';
+import { holding } from './holding-reports.ts';
 import { hostApi } from './host-api.ts';
 import type { Question } from '../instance/berth.ts';
 import type { Tenant } from './tenant.ts';
@@ -99,6 +101,8 @@ export interface ThreadHostOptions {
   readonly inspection?: ThreadInspection | undefined;
   /** Opens the links between agents. */
   readonly broker: PeerBroker;
+  /** Whether instances of the thread may be durable: what it lets out waits for the commits it rests on. */
+  readonly durable?: boolean | undefined;
   /** Takes the dead letter of an event that one agent sent another. */
   readonly letter: (letter: LetterReport) => void;
 }
@@ -144,12 +148,15 @@ export class ThreadHost implements SeatThread {
   #standstill: Standstill | undefined;
   #heapBudget: HeapBudget | undefined;
   readonly #vitals: VitalSigns;
+  readonly #held: HeldOutputs | undefined;
 
   constructor(options: ThreadHostOptions) {
     const { pool, waiting } = options;
     this.#options = options;
     this.n = options.n;
     this.name = options.name;
+    const held = options.durable === true ? new HeldOutputs() : undefined;
+    this.#held = held;
     const { startThread = startWorker, name, moduleUrls, scrubText, logger } = options;
     const clockOrigin = Number(process.hrtime.bigint()) / 1e6 - options.clock.now();
     const { threadId, sharedMemory } = pool;
@@ -200,11 +207,11 @@ export class ThreadHost implements SeatThread {
         ...options,
         threadId,
         peer: () => this.peer,
-        reports,
+        reports: held === undefined ? reports : holding(reports, held),
         secretUses: this.#secretUses,
         secretStreams,
         toolCalls: new ToolCalls({ pool, seats: this.#seats, callTool: options.callTool }),
-        acknowledge: (ack) => this.outbox.acknowledge(ack),
+        acknowledge: (ack) => this.#hold(() => this.outbox.acknowledge(ack)),
         unread: () => this.#lostFrame(unreadByThread(name)),
         violated: (what) => this.#violated(what),
       }),
@@ -223,6 +230,7 @@ export class ThreadHost implements SeatThread {
         if (this.#ready) this.#watchdog.watch();
       },
       broke: (what) => this.#broke(what),
+      held,
     });
     const parts = {
       ...options,
@@ -246,6 +254,7 @@ export class ThreadHost implements SeatThread {
       answered: (ack) => takeAnswers(ack, { waiting, pool, seats: this.#seats }),
       malformed: () => void this.#broke('a malformed acknowledgement'),
       now: () => options.clock.now(),
+      held: held && ((settle) => held.let(settle)),
       ...(options.soon && { soon: options.soon }),
       isClonable,
       unclonable: ({ slot }, event, tag) =>
@@ -469,6 +478,12 @@ export class ThreadHost implements SeatThread {
     this.#activation.open();
   }
 
+  /** Does something when everything that the thread has let out before is let out. */
+  #hold(run: () => void): void {
+    if (this.#held === undefined) run();
+    else this.#held.let(run);
+  }
+
   /** The thread has started the instance, which gets what waits in its mailbox, and moves at once when all are to move. */
   #begun(seat: Seat): void {
     seat.attachment = this.outbox.attach(seat.instance.mailbox, seat.slot);
@@ -547,7 +562,8 @@ export class ThreadHost implements SeatThread {
     if (this.#gone) return exited();
     // Reports from before the end must be handled before the end itself.
     this.#link.drain();
-    const lose = (): void => this.#lose(this.#failure ?? threadExited(this.name, code), exited);
+    const lose = (): void =>
+      this.#hold(() => this.#lose(this.#failure ?? threadExited(this.name, code), exited));
     // An instance whose state has come has left; the code that awaits the state continues in a microtask.
     if (this.#moveOut.underWay) queueMicrotask(lose);
     else lose();

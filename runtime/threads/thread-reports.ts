@@ -2,6 +2,7 @@ import type { AnyEventObject } from 'xstate';
 import { isDeadLetterReason } from '../base/dead-letter-reason.ts';
 import type { ResolvedPool } from '../config/resolve.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Ticket } from '../base/ticket.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
 import { takeChunks } from './chunk-reports.ts';
 import type { Seat } from './seat.ts';
@@ -18,6 +19,7 @@ import {
   type InvalidReport,
   type LetterReport,
   type StateOf,
+  type TurnOf,
   tellsEvent,
 } from '../wire/protocol.ts';
 import {
@@ -30,6 +32,7 @@ import {
   isLogReport,
   isStateOf,
   isTraceReport,
+  isTurnOf,
   isWireError,
   isWireSnapshot,
 } from '../wire/shapes.ts';
@@ -53,6 +56,8 @@ export interface ThreadReportsOptions {
   readonly uncaught: (thrown: unknown) => void;
   /** The host's log. */
   readonly logger: Logger;
+  /** Whether instances of the thread may be durable, and tell turns. */
+  readonly durable?: boolean | undefined;
   /** Takes the dead letter of an event that one agent sent another. */
   readonly letter: (letter: LetterReport) => void;
   /** Observes the handling of traced envelopes; absent when nobody listens. */
@@ -86,14 +91,39 @@ export class ThreadReports {
       else if (kind === REPORT.traced) this.#traced(items[i + 2]);
       else if (kind === REPORT.uncaught) this.#uncaught(items[i + 2]);
       else if (kind === REPORT.letter) this.#letter(items[i + 2]);
+      // Where instances are durable, it was committed when it came.
+      else if (kind === REPORT.turn && this.#options.durable === true) continue;
       else if (!NAMES.has(kind)) this.#options.violated('a report of an unknown kind');
       else if (kind === REPORT.chunks || kind === REPORT.chunkWithErrors)
         takeChunks(items[i + 2], kind === REPORT.chunkWithErrors, seat, this.#options);
-      else if (seat?.instance.holds(seat)) {
+      else if (seat?.instance.holds(seat) === true && !seat.instance.continuation.isFenced) {
         if (tellsEvent(kind)) seat.heard += 1;
         this.#safely(kind, seat, items[i + 2]);
       }
     }
+  }
+
+  /** Commits the states of durable instances; the ticket settles when the last of them is committed. */
+  commit(items: readonly unknown[]): Ticket | undefined {
+    if (!Array.isArray(items)) return undefined;
+    let ticket: Ticket | undefined;
+    for (let i = 0; i + 2 < items.length; i += 3) {
+      const [kind, slot, payload]: unknown[] = [items[i], items[i + 1], items[i + 2]];
+      if ((kind !== REPORT.turn && kind !== REPORT.done) || typeof slot !== 'number') continue;
+      const seat = this.#options.seats.at(slot);
+      if (seat?.instance.holds(seat) !== true) continue;
+      const { continuation } = seat.instance;
+      if (kind === REPORT.done) ticket = continuation.commitDone() ?? ticket;
+      else if (isTurnOf(payload)) ticket = this.#committed(seat, payload) ?? ticket;
+      else this.#malformed(kind, seat);
+    }
+    return ticket;
+  }
+
+  #committed(seat: Seat, [handled, state, version, dueAt, wakes]: TurnOf): Ticket | undefined {
+    this.#count(seat, handled);
+    if (state === undefined) return undefined;
+    return seat.instance.continuation.commit({ state, version, dueAt: dueAt ?? undefined, wakes });
   }
 
   /** Handles one report; a fault in it costs none of the others. */
@@ -176,7 +206,7 @@ export class ThreadReports {
     if (kind === REPORT.done || kind === REPORT.error) return lost(what, { address });
     violated(what, { address });
     // The state has changed, and nobody knows to what.
-    if (kind === REPORT.state || kind === REPORT.stateless)
+    if (kind === REPORT.state || kind === REPORT.stateless || kind === REPORT.turn)
       instance.continuation.cannotKeep('its thread told a malformed one');
   }
 
@@ -194,10 +224,14 @@ export class ThreadReports {
 
   /** Keeps a state; the count of handled events that comes with it cannot exceed what the thread has counted. */
   #kept(seat: Seat, [state, handled]: StateOf): void {
+    this.#count(seat, handled);
+    if (state !== undefined) seat.instance.continuation.keep(state);
+  }
+
+  #count(seat: Seat, handled: number): void {
     // An expired envelope is reported before it is counted.
     const most = this.#options.seats.handled(seat) + 1;
     seat.kept = Math.max(seat.kept, Math.min(most, (handled - seat.base) | 0));
-    if (state !== undefined) seat.instance.continuation.keep(state);
   }
 
   /** Makes a dead letter of an event that the thread has refused: one that it was sent, and each only once. */

@@ -67,6 +67,7 @@ test('what a thread starts with, and holdfast/agent, are one file each that impo
       'node:url',
       'node:util',
       'node:util/types',
+      'node:v8',
       'node:worker_threads',
       'xstate',
     ]),

@@ -37,8 +37,12 @@ export interface ActivateRequest {
   readonly version?: string;
   /** Default `deadline`. */
   readonly timersPolicy?: TimersPolicy;
+  /** The state as a thread has encoded it, instead of `snapshot`, `timers` and `version`. */
+  readonly state?: EncodedState;
   /** Whether the thread tells the host the state of the instance. */
   readonly tellsState?: boolean;
+  /** Whether the instance is durable: the thread encodes its state, for a store. */
+  readonly durable?: boolean;
   /** Whether the instance is inspected. */
   readonly inspected?: boolean;
   readonly mirror: 'latest' | 'all';
@@ -106,6 +110,8 @@ export const REPORT = {
   chunks: 18,
   /** `[tag, bytes, chunk, errors]`: one chunk, which contains errors. */
   chunkWithErrors: 19,
+  /** The encoded state of a durable instance, which is committed before anything after it is told: {@link TurnOf}. */
+  turn: 20,
 } as const;
 
 /** Whether the report holds an event that was emitted, or is for the parent. */
@@ -150,6 +156,22 @@ export interface DoneReport {
  * slot had handled by then, modulo 2^32.
  */
 export type StateOf = readonly [state: PersistedState | undefined, handled: number];
+
+/** A state as its thread has encoded it: JSON text, or bytes of `node:v8`. */
+export type EncodedState = string | Uint8Array;
+
+/**
+ * How many envelopes the slot of a durable instance had handled, modulo 2^32; its state, or `undefined` when that is
+ * as it was last told; the version of its machine, when its first timer is due (milliseconds since the epoch, null for
+ * none), and whether it wakes after a crash.
+ */
+export type TurnOf = readonly [
+  handled: number,
+  state: EncodedState | undefined,
+  version: string | undefined,
+  dueAt: number | null,
+  wakes: boolean,
+];
 
 export interface LetterReport {
   readonly address: string;

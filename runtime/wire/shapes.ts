@@ -14,7 +14,9 @@ import type {
   ErrorReport,
   InvalidReport,
   LogReport,
+  EncodedState,
   StateOf,
+  TurnOf,
   TraceReport,
   WireEvidence,
 } from './protocol.ts';
@@ -96,6 +98,23 @@ export function isStateOf(value: unknown): value is StateOf {
   if (!Array.isArray(value) || value.length !== 2) return false;
   const [state, handled] = value as readonly unknown[];
   return (state === undefined || isPersistedState(state)) && Number.isSafeInteger(handled);
+}
+
+export function isTurnOf(value: unknown): value is TurnOf {
+  if (!Array.isArray(value) || value.length !== 5) return false;
+  const [handled, state, version, dueAt, wakes] = value as readonly unknown[];
+  return (
+    Number.isSafeInteger(handled) &&
+    (state === undefined || isEncodedState(state)) &&
+    isTextOrNone(version) &&
+    (dueAt === null || typeof dueAt === 'number') &&
+    typeof wakes === 'boolean'
+  );
+}
+
+/** Bytes that the thread can change no more are a state's as well as a text. */
+function isEncodedState(value: unknown): value is EncodedState {
+  return typeof value === 'string' || (value instanceof Uint8Array && value.buffer instanceof ArrayBuffer);
 }
 
 export function isInvalidReport(value: unknown): value is InvalidReport {

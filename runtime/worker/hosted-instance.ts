@@ -19,6 +19,7 @@ import { createNaming } from './inspection-naming.ts';
 import type { Reports } from './reports.ts';
 import type { Asker, PutOff } from './put-off.ts';
 import { StateReport } from './state-report.ts';
+import { TurnReport } from './turn-report.ts';
 import { runningKey, threadState, type HostBridge, type OpenAsk, type Self } from './thread-state.ts';
 
 export interface HostedInstanceOptions {
@@ -57,7 +58,7 @@ export class HostedInstance {
   readonly #options: HostedInstanceOptions;
   readonly #actor: HostedActor;
   readonly #state = threadState();
-  readonly #stateReport: StateReport | undefined;
+  readonly #stateReport: StateReport | TurnReport | undefined;
   /** Present only when the instance is inspected. */
   readonly #naming: Naming | undefined;
   /** Incarnations whose tokens are good here: this one, and those that it continues. */
@@ -301,9 +302,10 @@ export class HostedInstance {
     };
   }
 
-  #openStateReport(): StateReport {
-    const { reports, progress } = this.#options;
-    return new StateReport({
+  #openStateReport(): StateReport | TurnReport {
+    const { reports, progress, request } = this.#options;
+    const Report = request.durable === true ? TurnReport : StateReport;
+    return new Report({
       slot: this.slot,
       reports,
       persist: () => this.#actor.persist(),

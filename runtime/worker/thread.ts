@@ -5,6 +5,7 @@ import { threadId as nodeThreadId, type MessagePort } from 'node:worker_threads'
 import { HoldfastError } from '../base/errors.ts';
 import { issuesInWords } from '../base/event-issue.ts';
 import { invalid } from '../dead-letters/refusal.ts';
+import { decodeState } from '../wire/encoded-state.ts';
 import { encodeError, isClonable } from '../wire/errors.ts';
 import { InspectionFeed } from '../wire/inspection-feed.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';
@@ -327,6 +328,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       if (wanted) loading.delete(slot);
     });
     if (!wanted) throw new HoldfastError('AGENT_STOPPED', `${address} was stopped before it had started`);
+    const begun = decoded(request);
     const self = { address, threadId: data.threadId, thread, incarnation };
     const late = (what: string): void => lateActs.add(self, what);
     // Events that the instance sends itself while it is made are handled when it has started.
@@ -381,7 +383,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       if (made !== undefined) turns.wake(made);
     };
     const instance: HostedInstance = new HostedInstance({
-      request,
+      request: begun,
       logic,
       contract,
       bridge,
@@ -411,6 +413,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       throw error;
     }
     if (instance.hasSteps) turns.wake(instance);
+    // Whoever hears of the start may rely on its being committed.
+    if (request.durable === true) reports.flush();
   }
 
   /** An error that one instance throws at its end must not keep the others from theirs. */
@@ -466,6 +470,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       if (threadState().log === log) threadState().log = undefined;
     },
   };
+}
+
+/** The request with its state, where that is encoded. */
+function decoded({ state, ...request }: ActivateRequest): ActivateRequest {
+  return state === undefined ? request : { ...request, ...decodeState(state) };
 }
 
 function refuseSnapshot(state: unknown): never {

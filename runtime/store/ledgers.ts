@@ -1,0 +1,80 @@
+import type { Clock } from '../base/clock.ts';
+import type { HoldfastError } from '../base/errors.ts';
+import { Committer } from './committer.ts';
+import type { DurableStore, OpenedStore } from './durable-store.ts';
+import { Ledger, type LedgerOptions } from './ledger.ts';
+
+export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn'> {
+  readonly store: DurableStore;
+  readonly clock: Clock;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** The ledgers of a runtime with a store under every turn: one for each durable instance. */
+export class Ledgers {
+  readonly #options: LedgersOptions;
+  readonly #ledgers = new Map<string, Ledger>();
+  #committer: Committer | undefined;
+
+  constructor(options: LedgersOptions) {
+    this.#options = options;
+  }
+
+  /** Becomes the owner of the store. Rejects with `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_TOO_NEW` or `STORE_FAILED`. */
+  async start(): Promise<OpenedStore> {
+    const { store, clock, warn } = this.#options;
+    const opened = await store.open({ now: () => clock.date(), warn });
+    this.#committer = new Committer({
+      store,
+      clock,
+      warn,
+      owner: opened.epoch.toString(36),
+      overtaken: (error) => this.#overtaken(error),
+    });
+    return opened;
+  }
+
+  /** The error of the last commit, while the store fails. */
+  get failing(): HoldfastError | undefined {
+    return this.#committer?.failing;
+  }
+
+  /** Opens the ledger of an instance. Only after {@link start}. */
+  open(address: string, fenced: LedgerOptions['fenced']): Ledger {
+    const { store, secretIn } = this.#options;
+    const committer = this.#committer as Committer;
+    const ledger = new Ledger({
+      address,
+      store,
+      committer,
+      secretIn,
+      after: this.#ledgers.get(address)?.quiet() ?? Promise.resolve(),
+      fenced,
+    });
+    this.#ledgers.set(address, ledger);
+    return ledger;
+  }
+
+  /** The instance is gone; its ledger still finishes its commits. */
+  async closed(address: string): Promise<void> {
+    const ledger = this.#ledgers.get(address);
+    await ledger?.quiet();
+    if (this.#ledgers.get(address) === ledger) this.#ledgers.delete(address);
+  }
+
+  /** Resolves when everything is committed, or the store has failed once more. */
+  async flushed(): Promise<void> {
+    await this.#committer?.flushed();
+  }
+
+  /** Gives up the store. */
+  async stop(): Promise<void> {
+    if (this.#committer === undefined) return;
+    this.#committer.close();
+    await this.#options.store.close();
+  }
+
+  #overtaken(error: HoldfastError): void {
+    for (const ledger of this.#ledgers.values()) ledger.lose(error);
+  }
+}
