@@ -21,9 +21,14 @@ export class Turns {
     return this.#waiting.size;
   }
 
+  /** Whether the next one has to wait. */
+  get isBusy(): boolean {
+    return this.#running >= this.#most;
+  }
+
   /** Whether one more, of that size, would be too much to keep. */
   isFull(bytes: number): boolean {
-    return this.#running >= this.#most && this.#bytes + bytes > this.#mostBytes;
+    return this.isBusy && this.#bytes + bytes > this.#mostBytes;
   }
 
   /** Runs it when its turn comes, unless the signal aborts before. */

@@ -136,8 +136,8 @@ export const grantSchema = z
     idleTimeoutMs: integer(0, 86_400_000)
       .default(300_000)
       .describe(
-        'For inject: milliseconds for which a service may be silent to boundFetch, before its answer and within it; ' +
-          'an agent may allow less. 0: for ever. Default: 300000.',
+        'For inject: milliseconds for which a service may be silent to boundFetch, before its answer and within it, and ' +
+          'for which a request may wait for a connection; an agent may allow less. 0: for ever. Default: 300000.',
       ),
     capture: flag()
       .default(false)

@@ -126,6 +126,21 @@ describe('what an agent writes for an ask', () => {
     expect(await stream.result).toBe(1000);
   });
 
+  test.each([
+    { n: 20, big: 1_000_000, most: 17 },
+    { n: 200_000, big: 1, most: 100_000 },
+  ])('has a bound where nobody waits for its writes ($n of $big)', async ({ n, big, most }) => {
+    const ref = await one();
+    const stream = ref.askStream({ type: 'unwaited', n, big }, LONG);
+    const { got, error } = await read(stream);
+    expect(error).toMatchObject({
+      code: 'MESSAGE_TOO_LARGE',
+      message: expect.stringContaining('await') as string,
+    });
+    expect(got.length).toBeLessThan(most);
+    await expect.poll(told(ref), SOON).toEqual(['MESSAGE_TOO_LARGE']);
+  });
+
   test.each([Number.MAX_SAFE_INTEGER, Infinity])('may be late, with a deadline of %d', async (timeoutMs) => {
     const ref = await one();
     expect(await read(ref.askStream({ type: 'stream', n: 3 }, { timeoutMs }))).toEqual({ got: [0, 1, 2] });

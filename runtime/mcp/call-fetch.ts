@@ -36,6 +36,11 @@ export function callFetch(send: HostFetch, maxResultBytes: number): typeof fetch
     try {
       const headers = new Headers(init.headers);
       const response = await send(urlOf(input), { method, headers, body, signal: both });
+      // It is the answer to what wants none, and the client would wait for another one until its time is over.
+      if (response.status === 202 && id !== undefined && message.method !== undefined) {
+        await response.body?.cancel();
+        throw new Error('it answered 202, with which it has accepted the call, and no answer follows');
+      }
       const most = (message.method === 'tools/call' ? maxResultBytes : OTHER_BYTES) + FRAME_BYTES;
       return bounded(response, { id, most, over });
     } catch (error) {

@@ -159,6 +159,21 @@ describe('a call fails with what is known', () => {
     }
   });
 
+  test.each(['plain', 'keyed'])(
+    'when the service accepts the call, and has no answer to it (%s)',
+    async (server) => {
+      modern.before = ({ headers }, response) => {
+        if (headers['mcp-method'] !== 'tools/call') return false;
+        response.writeHead(202).end();
+        return true;
+      };
+      expect(await call('echo', { say: 'x' }, server)).toMatchObject({
+        code: 'MCP_FAILED',
+        message: expect.stringContaining('202') as string,
+      });
+    },
+  );
+
   test('when the answer is nothing of MCP', async () => {
     modern.before = (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Welcome</h1>');

@@ -246,6 +246,20 @@ describe('an answer', () => {
     expect(await use('plain')).toMatchObject({ status, isEmpty: true, text: '' });
   });
 
+  test.each([205, 302, 307])(
+    'with the status %i that nobody reads, and that has no end, gives its connection back',
+    async (status) => {
+      const closed = Promise.withResolvers<boolean>();
+      answer = (_, response) => {
+        response.on('close', () => closed.resolve(response.writableFinished));
+        response.writeHead(status, { location: '/v1/y' }).write('and so on');
+      };
+      const { error } = await use('plain', { init: { redirect: 'error' } });
+      expect(error?.cause?.code).toBe(status === 205 ? undefined : 'FETCH_FAILED');
+      expect(await closed.promise).toBe(false);
+    },
+  );
+
   test('to HEAD has no body, whatever its length says', async () => {
     answer = (_, response) =>
       void response.writeHead(200, { 'content-length': '5', 'content-encoding': 'odd' }).end();

@@ -10,8 +10,8 @@ import { threadState, type HostBridge } from './thread-state.ts';
 
 export interface BoundFetchOptions {
   /**
-   * Milliseconds for which the service may be silent, before its answer begins and within it. Default, and at most: the
-   * `idleTimeoutMs` of the grant.
+   * Milliseconds for which the service may be silent, before its answer begins and within it, and for which the request may
+   * wait for a connection. Default, and at most: the `idleTimeoutMs` of the grant.
    */
   readonly idleTimeoutMs?: number | undefined;
 }

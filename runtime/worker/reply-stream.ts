@@ -1,5 +1,11 @@
 import { HoldfastError } from '../base/errors.ts';
-import { LARGEST_CHUNK, WINDOW_BYTES, WINDOW_CHUNKS } from '../mailbox/stream-window.ts';
+import {
+  LARGEST_CHUNK,
+  MOST_UNSENT,
+  UNSENT_CHUNK,
+  WINDOW_BYTES,
+  WINDOW_CHUNKS,
+} from '../mailbox/stream-window.ts';
 import { readyChunk, type ReadyChunk } from './ready-chunk.ts';
 
 /** What an agent writes before the reply to an ask, for `ref.askStream()` to read. */
@@ -7,8 +13,8 @@ export interface ReplyStream {
   /**
    * Sends a chunk, and resolves when there is room for it: 64 chunks and 256 KiB may be on the way that the reader has not
    * taken. Rejects with the reason of `signal` once the stream is over, and ends the stream with `REPLY_UNCLONABLE` when the
-   * chunk cannot be cloned, with `MESSAGE_TOO_LARGE` when it has more than 1 MiB. A rejection that nobody handles does no
-   * harm. Of an event that was asked with a plain `ask`, or sent, chunks are dropped.
+   * chunk cannot be cloned, with `MESSAGE_TOO_LARGE` when it has more than 1 MiB, or when 16 MiB wait for room, 256 bytes a
+   * chunk included: wait for each write where there are many. A rejection that nobody handles does no harm. Of an event that was asked with a plain `ask`, or sent, chunks are dropped.
    */
   write(chunk: unknown): Promise<void>;
   /** Ends the stream after what was written, with the reply: `result` of the reader, or what a plain `ask` resolves with. */
@@ -60,9 +66,10 @@ export class Writer implements ReplyStream {
   readonly #sizes: number[] = [];
   #first = 0;
   #bytes = 0;
-  /** The chunks that wait for room, from the first one on: an action may write as many as it likes. */
+  /** The chunks that wait for room, from the first one on: an action cannot wait for its writes. */
   #blocked: Blocked[] = [];
   #firstBlocked = 0;
+  #blockedBytes = 0;
   #end: End | undefined;
 
   constructor(host: ReplyStreamHost) {
@@ -92,6 +99,12 @@ export class Writer implements ReplyStream {
       this.#send(ready);
       return SENT;
     }
+    this.#blockedBytes += UNSENT_CHUNK + ready.bytes;
+    if (this.#blockedBytes > MOST_UNSENT) {
+      const error = tooMuchUnsent();
+      this.interrupt(error);
+      return handled(error);
+    }
     const waits = new Promise<void>((sent, failed) => {
       this.#blocked.push({ chunk: ready, sent, failed });
     });
@@ -119,6 +132,7 @@ export class Writer implements ReplyStream {
     const blocked = this.#blocked;
     while (this.#isBlocked && this.#hasRoom()) {
       const { chunk, sent } = blocked[this.#firstBlocked++] as Blocked;
+      this.#blockedBytes -= UNSENT_CHUNK + chunk.bytes;
       this.#send(chunk);
       sent();
     }
@@ -207,6 +221,13 @@ function handled(reason: unknown): Promise<void> {
   const rejected = Promise.reject(reason);
   rejected.catch(() => {});
   return rejected;
+}
+
+function tooMuchUnsent(): HoldfastError {
+  return new HoldfastError(
+    'MESSAGE_TOO_LARGE',
+    `more than ${MOST_UNSENT / 1024 / 1024} MiB of a stream wait for its reader; await each write() before the next`,
+  );
 }
 
 function ended(): HoldfastError {

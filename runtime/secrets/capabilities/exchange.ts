@@ -16,6 +16,8 @@ export interface WaitingRequests {
 
 /** The most bytes that are read of a body that nobody wants, so that its connection can be used again. */
 const DISCARDED = 65_536;
+/** Milliseconds for that: what comes with the head is here by then, and a body without an end holds no connection. */
+const DISCARD_MS = 250;
 
 /**
  * One request and its answer, as undici tells of them. The body of the answer is read without a stream in between: it
@@ -68,16 +70,18 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     controller?.abort(reason as Error);
   }
 
-  /** Reads the rest, if it is short, and drops it. */
+  /** Reads the rest, if it is short and comes soon, and drops it. */
   discard(): void {
     let left = DISCARDED;
+    const unread = (): void => this.abort(new Error('nobody reads this answer'));
+    const timer = setTimeout(unread, DISCARD_MS);
     this.read({
-      data: (bytes) => {
+      data(bytes) {
         left -= bytes.byteLength;
-        if (left < 0) this.abort(new Error('nobody reads this answer'));
+        if (left < 0) unread();
         return left >= 0;
       },
-      end() {},
+      end: () => clearTimeout(timer),
     });
   }
 

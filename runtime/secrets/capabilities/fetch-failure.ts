@@ -49,6 +49,15 @@ export function tooManyWait(): HoldfastError {
   );
 }
 
+/** The error of a request for which no connection became free in time. */
+export function waitedTooLong(ms: number): HoldfastError {
+  return new HoldfastError(
+    'FETCH_FAILED',
+    `The request was not sent: no connection was free for ${ms} ms, which is its \`idleTimeoutMs\`; answers that go on have all ` +
+      'that the grant may have to its host. Try again, or give up those that nobody reads.',
+  );
+}
+
 /** The error of an answer that is encoded in a way in which the scrubber finds nothing. */
 export function undecodable(): HoldfastError {
   return new HoldfastError(

@@ -6,7 +6,7 @@ import type { InjectRules } from '../../config/resolve.ts';
 import { follow, type Outgoing } from './follow.ts';
 import { openRoute } from './route.ts';
 
-test('requests beyond the connections of a grant wait in their order; what was given up is kept no longer, and all of it is bounded', async () => {
+test('requests beyond the connections of a grant wait in their order; what was given up is kept no longer, and all of it is bounded, in time as well', async () => {
   const asked: string[] = [];
   const server = createServer(({ url = '' }, response) => {
     asked.push(url);
@@ -21,7 +21,12 @@ test('requests beyond the connections of a grant wait in their order; what was g
     server.closeAllConnections();
     server.close();
   });
-  const ask = (path: string, signal: AbortSignal, body?: Uint8Array): ReturnType<typeof follow> => {
+  const ask = (
+    path: string,
+    signal: AbortSignal,
+    body?: Uint8Array,
+    idleTimeoutMs = 0,
+  ): ReturnType<typeof follow> => {
     const url = new URL(path, `http://127.0.0.1:${port}`);
     const request: Outgoing = {
       url,
@@ -29,7 +34,7 @@ test('requests beyond the connections of a grant wait in their order; what was g
       headers: {},
       body,
       redirect: 'follow',
-      idleTimeoutMs: 0,
+      idleTimeoutMs,
     };
     return follow(route, request, rules, signal);
   };
@@ -56,6 +61,12 @@ test('requests beyond the connections of a grant wait in their order; what was g
   first.abort(new Error('over'));
   await expect(waiting[0]).resolves.toMatchObject({ status: 200 });
   expect(asked.filter((path) => path !== '/busy')).toEqual(['/first', '/waiting']);
+
+  const late = ask('/late', rest.signal, undefined, 50);
+  await expect(late).rejects.toMatchObject({
+    code: 'FETCH_FAILED',
+    message: expect.stringContaining('no connection was free for 50 ms') as string,
+  });
   rest.abort(new Error('over'));
   await Promise.all(waiting);
 });

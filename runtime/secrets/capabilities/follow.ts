@@ -2,7 +2,7 @@ import { HoldfastError } from '../../base/errors.ts';
 import type { InjectRules } from '../../config/resolve.ts';
 import { ACCEPTED } from './decoded-body.ts';
 import { Exchange, type RawHead } from './exchange.ts';
-import { tooManyWait } from './fetch-failure.ts';
+import { tooManyWait, waitedTooLong } from './fetch-failure.ts';
 import { isAllowedUrl } from './inject-request.ts';
 import type { Route } from './route.ts';
 
@@ -14,7 +14,7 @@ export interface Outgoing {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
   readonly redirect: 'follow' | 'manual' | 'error';
-  /** Milliseconds of silence, before the head of the answer and within its body. 0: no limit. */
+  /** Milliseconds to wait for a connection, and of silence, before the head of the answer and within its body. 0: no limit. */
   readonly idleTimeoutMs: number;
 }
 
@@ -83,8 +83,23 @@ function inTurn(route: Route, request: Outgoing, signal: AbortSignal): Promise<E
     sent.resolve(exchange);
     return exchange.over;
   };
-  turns.run(bytes, signal, run).catch(sent.reject);
+  if (!turns.isBusy || request.idleTimeoutMs === 0) turns.run(bytes, signal, run).catch(sent.reject);
+  else withinTime(request.idleTimeoutMs, signal, sent, (both) => turns.run(bytes, both, run));
   return sent.promise;
+}
+
+/** Has a request wait for its turn, which is to come within its time; once it is sent, that is the business of the client. */
+function withinTime(
+  ms: number,
+  signal: AbortSignal,
+  { promise, reject }: PromiseWithResolvers<Exchange>,
+  wait: (signal: AbortSignal) => Promise<void>,
+): void {
+  const tooLong = new AbortController();
+  const timer = setTimeout(() => tooLong.abort(waitedTooLong(ms)), ms);
+  const sent = (): void => clearTimeout(timer);
+  promise.then(sent, sent);
+  wait(AbortSignal.any([signal, tooLong.signal])).catch(reject);
 }
 
 function send({ agent, waiting }: Route, request: Outgoing, signal: AbortSignal): Exchange {
