@@ -48,6 +48,7 @@ export type HoldfastErrorCode =
   | 'STORE_FAILED'
   | 'STORE_LOCKED'
   | 'STATE_INCOMPATIBLE'
+  | 'INVOKE_INTERRUPTED'
   | 'ISOLATION_UNAVAILABLE';
 
 /**
@@ -106,6 +107,8 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   // Another process goes on with what is in it.
   STORE_LOCKED: false,
   STATE_INCOMPATIBLE: false,
+  // Nobody knows how far it had come.
+  INVOKE_INTERRUPTED: false,
   ISOLATION_UNAVAILABLE: false,
 };
 

@@ -163,7 +163,7 @@ test('any value is decoded as structured clone would give it', () => {
       // Of a snapshot itself, undefined fields are left out.
       expect(decodeState(encodeState(state))).toEqual(structuredClone(state));
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 

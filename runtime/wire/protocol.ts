@@ -3,6 +3,7 @@ import type { EventIssue } from '../base/event-issue.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { StopReason } from '../base/endings.ts';
+import type { InvokedPolicy } from '../xstate/interrupted-work.ts';
 import type { PersistedState, PersistedTimer, TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { ErrorsWithin } from './errors-within.ts';
@@ -39,6 +40,8 @@ export interface ActivateRequest {
   readonly timersPolicy?: TimersPolicy;
   /** The state as a thread has encoded it, instead of `snapshot`, `timers` and `version`. */
   readonly state?: EncodedState;
+  /** What becomes of work that was under way in the snapshot. Default `restart`. */
+  readonly invoked?: InvokedPolicy;
   /** Whether the thread tells the host the state of the instance. */
   readonly tellsState?: boolean;
   /** Whether the instance is durable: the thread encodes its state, for a store. */

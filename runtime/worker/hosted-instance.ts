@@ -90,6 +90,7 @@ export class HostedInstance {
         snapshot: request.snapshot,
         timers: request.timers,
         timersPolicy: request.timersPolicy,
+        invoked: request.invoked,
         agentAt: agentRef,
         clock,
         maxIterations: request.maxIterations,

@@ -32,15 +32,30 @@ export function movable(root: AnyActorRef, running: readonly AnyActorRef[]): tru
   if (lost !== undefined)
     return `a child "${lost.id}", whose id another has taken, is active and would be lost`;
   for (const [ref, path] of paths) {
-    const { logic } = ref as AnyActor;
-    const isMachine = 'root' in (logic as object);
-    const begins = typeof logic.start === 'function' && !isMachine;
-    if (!begins || ref.getSnapshot().status !== 'active') continue;
+    if (!worksByItself(ref)) continue;
     return path.length === 0
       ? 'the agent is a promise, callback or observable, which would begin anew'
       : `its child "${path.join('/')}" is active and would begin anew`;
   }
   return true;
+}
+
+/** Whether the actor, or one below it, is an active promise, callback or observable. */
+export function hasWork(ref: AnyActorRef): boolean {
+  if (worksByItself(ref)) return true;
+  const children = childrenOf(ref);
+  for (const id in children) {
+    const child = children[id];
+    if (child !== undefined && hasWork(child)) return true;
+  }
+  return false;
+}
+
+/** Whether the actor is an active promise, callback or observable, which works between events and begins anew. */
+export function worksByItself(ref: AnyActorRef): boolean {
+  const { logic } = ref as AnyActor;
+  const begins = typeof logic.start === 'function' && !('root' in (logic as object));
+  return begins && ref.getSnapshot().status === 'active';
 }
 
 function childrenOf(ref: AnyActorRef): Record<string, AnyActorRef | undefined> {

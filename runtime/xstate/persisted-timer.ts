@@ -47,3 +47,13 @@ const waits: Readonly<Record<TimersPolicy, (timer: PersistedTimer, now: number) 
 export function waitOf(timer: PersistedTimer, policy: TimersPolicy, now: number): number {
   return waits[policy](timer, now);
 }
+
+/**
+ * The time at which the earliest timer of a state is due, in milliseconds since the epoch; undefined when it has none.
+ * An event that was on its way between two actors is due at once.
+ */
+export function dueAtOf({ timers }: Pick<PersistedState, 'timers'>): number | undefined {
+  let earliest: number | undefined;
+  for (const { dueAt } of timers) if (earliest === undefined || dueAt < earliest) earliest = dueAt;
+  return earliest;
+}

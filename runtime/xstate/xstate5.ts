@@ -14,7 +14,8 @@ import { HoldfastError } from '../base/errors.ts';
 import { callUser } from '../base/user-call.ts';
 import { checkHandler, checkObserver, checkSelector } from '../base/observer-check.ts';
 import type { ActorClock } from './actor-clock.ts';
-import { actorAt, movable, pathsWithin } from './family.ts';
+import { actorAt, hasWork, movable, pathsWithin } from './family.ts';
+import { interruptWork, type InvokedPolicy } from './interrupted-work.ts';
 import {
   waitOf,
   type PersistedState,
@@ -64,6 +65,8 @@ export interface HostedOptions {
   readonly timers?: readonly PersistedTimer[] | undefined;
   /** The policy for those timers. Default `deadline`. */
   readonly timersPolicy?: TimersPolicy | undefined;
+  /** What becomes of work that was under way in a snapshot. Default `restart`. */
+  readonly invoked?: InvokedPolicy | undefined;
   /** Makes a reference to another agent, for timers that were to reach it. */
   readonly agentAt?: AgentAt | undefined;
   readonly clock: ActorClock;
@@ -118,6 +121,8 @@ export interface HostedActor {
    * when it was never told. Throws where `persist` does.
    */
   readonly isAsTold: boolean;
+  /** Whether a promise, callback or observable of the system is active, which would begin anew after a crash. */
+  readonly hasWork: boolean;
   /** `true`, or else a text that says which actor would repeat its work if the hosted actor continued elsewhere. */
   movable(): true | string;
   /** The number of running actors of the system, including the hosted one. */
@@ -182,6 +187,9 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
   if (options.snapshot !== undefined) reviveActors(ref, options.agentAt);
   const internals = ref as unknown as Internals;
   relay.root = ref;
+  const { invoked } = options;
+  const tellInterrupted =
+    invoked === 'fail' && options.snapshot !== undefined ? interruptWork(ref, endUnstarted) : undefined;
   let lastTold: LastTold | undefined;
   return {
     ref,
@@ -209,6 +217,9 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     get isAsTold() {
       return lastTold?.isCurrent === true;
     },
+    get hasWork() {
+      return hasWork(ref);
+    },
     movable: () => movable(ref, running.below(ref)),
     get running() {
       return running.below(parent).length;
@@ -218,6 +229,11 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
       if (options.timers !== undefined) setTimers(options.timers, ref, parent, options, scheduler, relay);
       relay.enter();
       ref.start();
+      // Ahead of the events that were on their way: what came from an interrupted actor is among them.
+      tellInterrupted?.((target, event) => {
+        inspected?.({ type: '@xstate.event', actorRef: target, sourceRef: undefined, event });
+        around(() => (target as unknown as Internals)._send(event));
+      });
       relay.leave();
     },
     stop: () => stopTree(ref, stops),
@@ -229,6 +245,12 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
       }
     },
   };
+}
+
+/** Ends an actor that was never started; as for one that is restored so, XState frees its `systemId`. */
+function endUnstarted(actor: AnyActorRef, snapshot: object): void {
+  putSnapshot(actor, snapshot);
+  (actor.system as unknown as { _unregister(ref: AnyActorRef): void })._unregister(actor);
 }
 
 /** The stops of actors together with the one that began them. */
