@@ -41,6 +41,11 @@ const rooms: Readonly<Record<string, Room>> = {
     takes: 'runtime/base/clock.ts',
     takesTypes: 'runtime/xstate/persisted-timer.ts',
   },
+  'runtime/store/sqlite': {
+    refuses: 'runtime/instance/instance.ts',
+    takes: 'runtime/store/durable-store.ts',
+    takesTypes: 'runtime/xstate/persisted-timer.ts',
+  },
   'runtime/mcp': {
     refuses: 'runtime/secrets/broker.ts',
     takes: 'runtime/base/rate-limit.ts',

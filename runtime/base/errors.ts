@@ -47,6 +47,8 @@ export type HoldfastErrorCode =
   | 'STORE_FENCED'
   | 'STORE_FAILED'
   | 'STORE_LOCKED'
+  | 'STORE_CORRUPT'
+  | 'STORE_TOO_NEW'
   | 'STATE_INCOMPATIBLE'
   | 'INVOKE_INTERRUPTED'
   | 'ISOLATION_UNAVAILABLE';
@@ -106,6 +108,8 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   STORE_FAILED: true,
   // Another process goes on with what is in it.
   STORE_LOCKED: false,
+  STORE_CORRUPT: false,
+  STORE_TOO_NEW: false,
   STATE_INCOMPATIBLE: false,
   // Nobody knows how far it had come.
   INVOKE_INTERRUPTED: false,

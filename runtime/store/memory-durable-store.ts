@@ -14,6 +14,7 @@ import type {
   StoredRecord,
   TurnCommit,
 } from './durable-store.ts';
+import { compareText } from './compare-text.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
 
 /** A row, and since when it is due. */
@@ -258,7 +259,6 @@ function compareAll(a: Sortable, b: Sortable): number {
   return 0;
 }
 
-/** Strings by their code points, which is the order of their bytes in UTF-8. */
 function compare(a: string | number, b: string | number): number {
-  return typeof a === 'number' ? a - (b as number) : Buffer.compare(Buffer.from(a), Buffer.from(b as string));
+  return typeof a === 'number' ? a - (b as number) : compareText(a, b as string);
 }

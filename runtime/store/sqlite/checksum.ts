@@ -1,0 +1,18 @@
+import { crc32 } from 'node:zlib';
+
+/** A value as it stands in a column. */
+export type Column = string | number | Uint8Array | null;
+
+/**
+ * The CRC-32 of a row, over what stands in its columns: SQLite has no checksums of its own, and hands out a page that has
+ * gone bad as it is.
+ */
+export function checksum(small: readonly Column[], ...large: readonly Column[]): number {
+  let crc = crc32(small.join('\u0000'));
+  for (const one of large) {
+    // The same characters as text and as bytes are not the same.
+    if (typeof one === 'string') crc = crc32(one, crc32('t', crc));
+    else crc = one instanceof Uint8Array ? crc32(one, crc32('b', crc)) : crc32(String(one), crc);
+  }
+  return crc;
+}

@@ -1,0 +1,187 @@
+import type {
+  EncodedState,
+  KeptId,
+  KeptLetter,
+  KeptStep,
+  MailboxRow,
+  StoredRecord,
+} from '../durable-store.ts';
+import { checksum, type Column } from './checksum.ts';
+import type { Seals } from './seals.ts';
+import { corrupt } from './sqlite-error.ts';
+
+/** How something stands in its table, as the statements of this folder name the columns. */
+type Columns = Column[];
+
+export const RECORD_COLUMNS =
+  'address, commit_id, at, incarnation, seq, due_at, wakes, quarantined, version, key_id, crc, meta, state';
+
+export function recordColumns(record: StoredRecord, seals: Seals): Columns {
+  const { address, commit, at, incarnation, seq, dueAt = null, version = null } = record;
+  const [wakes, quarantined] = [Number(record.wakes), Number(record.quarantined)];
+  const of = recordName(address, seq);
+  const small = [address, commit, at, incarnation, seq, dueAt, wakes, quarantined, version, seals.keyId];
+  const meta = seals.seal(record.meta, `${of} meta`);
+  const state = seals.seal(record.state, of);
+  return [...small, checksum(small, meta, state), meta, state];
+}
+
+export function toRecord(columns: Columns, seals: Seals): StoredRecord {
+  const [address, commit, at, incarnation, seq, dueAt, wakes, quarantined, version, keyId, crc, meta, state] =
+    columns as never as [
+      string,
+      string,
+      number,
+      number,
+      number,
+      number | null,
+      number,
+      number,
+      string | null,
+      number | null,
+      number,
+      EncodedState,
+      EncodedState,
+    ];
+  check(columns.slice(0, 10), crc, [meta, state], `the record of ${address}`);
+  const of = recordName(address, seq);
+  return {
+    address,
+    incarnation,
+    seq,
+    ...(version !== null && { version }),
+    state: seals.open(state, keyId, of),
+    meta: seals.open(meta, keyId, `${of} meta`) as string,
+    ...(dueAt !== null && { dueAt }),
+    wakes: wakes === 1,
+    quarantined: quarantined === 1,
+    commit,
+    at,
+  };
+}
+
+export const ROW_COLUMNS = 'n, address, since, due_at, sender, id, caller, key_id, crc, event, attempts';
+
+export function rowColumns(row: MailboxRow, at: number, seals: Seals): Columns {
+  const { n, to, from = null, dueAt, id = null, caller = null, attempts } = row;
+  const small = [n, to, dueAt === 0 ? at : dueAt, dueAt, from, id, caller, seals.keyId];
+  const event = seals.seal(row.event, rowName(n, to));
+  // Attempts are counted on their own.
+  return [...small, checksum(small, event), event, attempts];
+}
+
+export function toRow(columns: Columns, seals: Seals): MailboxRow {
+  const [n, to, , dueAt, from, id, caller, keyId, crc, event, attempts] = columns as never as [
+    number,
+    string,
+    number,
+    number,
+    string | null,
+    string | null,
+    string | null,
+    number | null,
+    number,
+    EncodedState,
+    number,
+  ];
+  check(columns.slice(0, 8), crc, [event], `row ${n} of ${to}`);
+  return {
+    n,
+    to,
+    ...(from !== null && { from }),
+    event: seals.open(event, keyId, rowName(n, to)),
+    dueAt,
+    ...(id !== null && { id }),
+    ...(caller !== null && { caller }),
+    attempts,
+  };
+}
+
+export const ID_COLUMNS = 'address, caller, id, hash, outcome, until, key_id, crc, value';
+
+export function idColumns(kept: KeptId, seals: Seals): Columns {
+  const { address, caller, id, hash, outcome, until } = kept;
+  const value = kept.value === undefined ? null : seals.seal(kept.value, idName(address, caller, id));
+  const small = [address, caller, id, hash, outcome, until, value === null ? null : seals.keyId];
+  return [...small, checksum(small, value), value];
+}
+
+export function toId(columns: Columns, seals: Seals): KeptId {
+  const [address, caller, id, hash, outcome, until, keyId, crc, value] = columns as never as [
+    string,
+    string,
+    string,
+    string,
+    KeptId['outcome'],
+    number,
+    number | null,
+    number,
+    EncodedState | null,
+  ];
+  check(columns.slice(0, 7), crc, [value], `an id of ${address}`);
+  const kept = { address, caller, id, hash, outcome, until };
+  return value === null ? kept : { ...kept, value: seals.open(value, keyId, idName(address, caller, id)) };
+}
+
+export const STEP_COLUMNS = 'address, start, key, key_id, crc, value';
+
+export function stepColumns(address: string, { start, key, value: given }: KeptStep, seals: Seals): Columns {
+  const small = [address, start, key, seals.keyId];
+  const value = seals.seal(given, stepName(address, start, key));
+  return [...small, checksum(small, value), value];
+}
+
+export function toStep(columns: Columns, seals: Seals): KeptStep {
+  const [address, start, key, keyId, crc, value] = columns as never as [
+    string,
+    string,
+    string,
+    number | null,
+    number,
+    EncodedState,
+  ];
+  check(columns.slice(0, 4), crc, [value], `a step of ${address}`);
+  return { start, key, value: seals.open(value, keyId, stepName(address, start, key)) };
+}
+
+export const LETTER_COLUMNS = 'id, at, address, reason, key_id, crc, meta, event';
+
+export function letterColumns(letter: KeptLetter, seals: Seals): Columns {
+  const { id, at, address, reason } = letter;
+  const small = [id, at, address, reason, seals.keyId];
+  const meta = seals.seal(letter.meta, `${letterName(id)} meta`);
+  const event = seals.seal(letter.event, letterName(id));
+  return [...small, checksum(small, meta, event), meta, event];
+}
+
+export function toLetter(columns: Columns, seals: Seals): KeptLetter {
+  const [id, at, address, reason, keyId, crc, meta, event] = columns as never as [
+    string,
+    number,
+    string,
+    string,
+    number | null,
+    number,
+    EncodedState,
+    EncodedState,
+  ];
+  check(columns.slice(0, 5), crc, [meta, event], `the letter ${id} of ${address}`);
+  return {
+    id,
+    address,
+    reason,
+    event: seals.open(event, keyId, letterName(id)),
+    meta: seals.open(meta, keyId, `${letterName(id)} meta`) as string,
+    at,
+  };
+}
+
+function check(small: Columns, crc: number, large: Columns, what: string): void {
+  if (checksum(small, ...large) !== crc) throw corrupt(`${what} is damaged`);
+}
+
+const recordName = (address: string, seq: number): string => `record ${address} ${seq}`;
+const rowName = (n: number, to: string): string => `row ${n} ${to}`;
+const idName = (...key: readonly string[]): string => `id ${JSON.stringify(key)}`;
+const stepName = (...key: readonly string[]): string => `step ${JSON.stringify(key)}`;
+const letterName = (id: string): string => `letter ${id}`;

@@ -1,0 +1,186 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type {
+  CommitGroup,
+  CommitResult,
+  KeptId,
+  KeptLetter,
+  MailboxRow,
+  TurnCommit,
+} from '../durable-store.ts';
+import { letterIdOf, rowLetter } from '../row-letter.ts';
+import {
+  ID_COLUMNS,
+  idColumns,
+  LETTER_COLUMNS,
+  letterColumns,
+  RECORD_COLUMNS,
+  recordColumns,
+  ROW_COLUMNS,
+  rowColumns,
+  STEP_COLUMNS,
+  stepColumns,
+  toRow,
+} from './forms.ts';
+import type { Seals } from './seals.ts';
+
+/** What stands in the way of a turn, or what it replaces. */
+type Stored = readonly [
+  rowid: number,
+  commit: string,
+  dueAt: number | null,
+  wakes: number,
+  quarantined: number,
+];
+
+/** Writes groups; a transaction is around each of them. */
+export class GroupWriter {
+  readonly #seals: Seals;
+  readonly #stored: StatementSync;
+  readonly #insertRecord: StatementSync;
+  readonly #updateState: StatementSync;
+  readonly #updateRecord: StatementSync;
+  readonly #deleteRecord: StatementSync;
+  readonly #isRecord: StatementSync;
+  readonly #insertRow: StatementSync;
+  readonly #deleteRow: StatementSync;
+  readonly #rowsOf: StatementSync;
+  readonly #deleteRows: StatementSync;
+  readonly #countAttempts: StatementSync;
+  readonly #putId: StatementSync;
+  readonly #deleteOpenId: StatementSync;
+  readonly #deleteOpenIds: StatementSync;
+  readonly #putStep: StatementSync;
+  readonly #deleteStart: StatementSync;
+  readonly #deleteSteps: StatementSync;
+  readonly #putLetter: StatementSync;
+  readonly #deleteLetter: StatementSync;
+  readonly #isLetter: StatementSync;
+
+  constructor(db: DatabaseSync, seals: Seals) {
+    this.#seals = seals;
+    const insert = (how: string, columns: string): StatementSync =>
+      db.prepare(`${how} ${columns}) values(${columns.replaceAll(/\w+/g, '?')})`);
+    this.#stored = arrays(
+      db.prepare('select rowid, commit_id, due_at, wakes, quarantined from records where address = ?'),
+    );
+    this.#insertRecord = insert('insert into records(', RECORD_COLUMNS);
+    const state =
+      'commit_id = ?, at = ?, incarnation = ?, seq = ?, version = ?, key_id = ?, crc = ?, meta = ?, state = ?';
+    this.#updateState = db.prepare(`update records set ${state} where rowid = ?`);
+    this.#updateRecord = db.prepare(
+      `update records set ${state}, due_at = ?, wakes = ?, quarantined = ? where rowid = ?`,
+    );
+    this.#deleteRecord = db.prepare('delete from records where address = ?');
+    this.#isRecord = arrays(db.prepare('select 1 from records where address = ?'));
+    this.#insertRow = insert('insert or ignore into rows(', ROW_COLUMNS);
+    this.#deleteRow = db.prepare('delete from rows where n = ? and address = ?');
+    this.#rowsOf = arrays(db.prepare(`select ${ROW_COLUMNS} from rows where address = ? order by n`));
+    this.#deleteRows = db.prepare('delete from rows where address = ?');
+    this.#countAttempts = db.prepare('update rows set attempts = ? where n = ?');
+    this.#putId = insert('insert or replace into ids(', ID_COLUMNS);
+    this.#deleteOpenId = db.prepare(
+      "delete from ids where address = ? and caller = ? and id = ? and outcome = 'open'",
+    );
+    this.#deleteOpenIds = db.prepare("delete from ids where address = ? and outcome = 'open'");
+    this.#putStep = insert('insert or replace into steps(', STEP_COLUMNS);
+    this.#deleteStart = db.prepare('delete from steps where address = ? and start = ?');
+    this.#deleteSteps = db.prepare('delete from steps where address = ?');
+    this.#putLetter = insert('insert or replace into letters(', LETTER_COLUMNS);
+    this.#deleteLetter = db.prepare('delete from letters where id = ?');
+    this.#isLetter = arrays(db.prepare('select 1 from letters where id = ?'));
+  }
+
+  /** `hasRoom`: whether there is room for what was not there before. */
+  write(group: CommitGroup, hasRoom: boolean): CommitResult {
+    const { at, turns, rows, letters, removedLetters, ids, attempts } = group;
+    const fenced: string[] = [];
+    const unknown: number[] = [];
+    const refused = { addresses: [] as string[], rows: [] as number[] };
+    const sends: MailboxRow[] = [];
+    for (const turn of turns) {
+      const { address, after, record } = turn;
+      const stored = this.#stored.get(address) as unknown as Stored | undefined;
+      const commit = stored?.[1];
+      if (commit === group.id && record !== undefined) {
+        // The group has come again: of what this turn sent nothing is written twice, whatever became of it since.
+        for (const { n } of turn.sends ?? [])
+          if (this.#isLetter.get(letterIdOf(n)) !== undefined) unknown.push(n);
+      } else if (commit !== after && commit !== group.id) fenced.push(address);
+      else if (stored === undefined && record !== undefined && !hasRoom) refused.addresses.push(address);
+      else {
+        this.#writeTurn(turn, stored, group);
+        if (turn.sends !== undefined) sends.push(...turn.sends);
+      }
+    }
+    if (ids !== undefined) this.#putIds(ids);
+    if (removedLetters !== undefined) for (const id of removedLetters) this.#deleteLetter.run(id);
+    for (const row of sends) this.#writeRow(row, at, unknown);
+    if (rows !== undefined && hasRoom) for (const row of rows) this.#writeRow(row, at, unknown);
+    else if (rows !== undefined) refused.rows.push(...rows.map(({ n }) => n));
+    if (letters !== undefined) this.#putLetters(letters);
+    if (attempts !== undefined) for (const [n, count] of attempts) this.#countAttempts.run(count, n);
+    const isWhole = refused.addresses.length + refused.rows.length === 0;
+    return isWhole ? { fenced, unknown } : { fenced, unknown, refused };
+  }
+
+  #writeTurn(turn: TurnCommit, stored: Stored | undefined, { id, at }: CommitGroup): void {
+    const { address, record, handled, ids, letters, steps, endedStarts } = turn;
+    if (handled !== undefined) for (const n of handled) this.#deleteRow.run(n, address);
+    if (ids !== undefined) this.#putIds(ids);
+    if (letters !== undefined) this.#putLetters(letters);
+    if (turn.end === true) return this.#end(address, at);
+    if (record !== undefined) {
+      const columns = recordColumns({ ...record, commit: id, at }, this.#seals);
+      if (stored === undefined) this.#insertRecord.run(...columns);
+      else this.#update(columns, stored);
+    }
+    if (steps !== undefined)
+      for (const step of steps) this.#putStep.run(...stepColumns(address, step, this.#seals));
+    if (endedStarts !== undefined) for (const start of endedStarts) this.#deleteStart.run(address, start);
+  }
+
+  /** Without a touch of what indexes are made of, where that is as it was. */
+  #update(columns: ReturnType<typeof recordColumns>, [rowid, , ...before]: Stored): void {
+    const [, commit, at, incarnation, seq, dueAt, wakes, quarantined, version, keyId, crc, meta, state] =
+      columns as Parameters<StatementSync['run']>;
+    const [wasDueAt, woke, wasQuarantined] = before;
+    const of = [commit, at, incarnation, seq, version, keyId, crc, meta, state] as never[];
+    if (dueAt === wasDueAt && wakes === woke && quarantined === wasQuarantined)
+      this.#updateState.run(...of, rowid);
+    else this.#updateRecord.run(...of, dueAt as never, wakes as never, quarantined as never, rowid);
+  }
+
+  #end(address: string, at: number): void {
+    this.#deleteRecord.run(address);
+    this.#deleteSteps.run(address);
+    const rows = this.#rowsOf.all(address) as never as Parameters<typeof toRow>[0][];
+    if (rows.length > 0) {
+      this.#putLetters(rows.map((row) => rowLetter(toRow(row, this.#seals), 'stopped', at)));
+      this.#deleteRows.run(address);
+    }
+    this.#deleteOpenIds.run(address);
+  }
+
+  #writeRow(row: MailboxRow, at: number, unknown: number[]): void {
+    if (this.#isRecord.get(row.to) !== undefined) {
+      this.#insertRow.run(...rowColumns(row, at, this.#seals));
+      return;
+    }
+    unknown.push(row.n);
+    this.#putLetters([rowLetter(row, 'unknown-address', at)]);
+    if (row.id !== undefined && row.caller !== undefined) this.#deleteOpenId.run(row.to, row.caller, row.id);
+  }
+
+  #putIds(ids: readonly KeptId[]): void {
+    for (const kept of ids) this.#putId.run(...idColumns(kept, this.#seals));
+  }
+
+  #putLetters(letters: readonly KeptLetter[]): void {
+    for (const letter of letters) this.#putLetter.run(...letterColumns(letter, this.#seals));
+  }
+}
+
+function arrays(statement: StatementSync): StatementSync {
+  statement.setReturnArrays(true);
+  return statement;
+}

@@ -1,0 +1,52 @@
+import type { WireStoreError } from './wire-store-error.ts';
+import type { PackedGroup } from './packed-group.ts';
+
+/** What a store's thread is born with. */
+export interface StoreThreadData {
+  readonly path: string;
+  readonly fsync: 'disk' | 'os';
+  readonly maxBytes?: number | undefined;
+  /** The folder for temporary files in which the lock is; undefined: without a lock. */
+  readonly lockFolder: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** The epoch of the opening that goes on in this thread; undefined for one that begins. */
+  readonly epoch: number | undefined;
+}
+
+/**
+ * Where a commit is to fail, for tests: before its transaction, within it, or after it. `thread`: the store's thread ends
+ * there; `process`: the whole process does, by SIGKILL.
+ */
+export interface CommitFault {
+  readonly at: 'before' | 'within' | 'after';
+  readonly what: 'error' | 'thread' | 'process';
+}
+
+/**
+ * A call of the store's thread: its number, how many failed commits the caller has heard of, the method, and what it takes.
+ * Number 0 is the opening.
+ */
+export type StoreCall = readonly [id: number, failures: number, method: StoreMethod, ...given: unknown[]];
+
+export type CommitCall = readonly [group: PackedGroup, fault: CommitFault | undefined];
+
+export type StoreMethod =
+  | 'commit'
+  | 'load'
+  | 'rows'
+  | 'steps'
+  | 'id'
+  | 'due'
+  | 'records'
+  | 'letters'
+  | 'resume'
+  | 'tidy'
+  | 'size'
+  | 'close';
+
+/** What the thread says: the answer to a call by its number, with how many commits have failed; or a warning. */
+export type StoreAnswer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: WireStoreError; readonly failures: number }
+  | { readonly warn: readonly [fields: object, message: string] };

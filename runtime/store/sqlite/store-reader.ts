@@ -1,0 +1,142 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type {
+  Due,
+  DueList,
+  DuePlace,
+  KeptId,
+  KeptLetter,
+  KeptStep,
+  LetterPlace,
+  MailboxRow,
+  StoredRecord,
+  StoreSize,
+} from '../durable-store.ts';
+import { compareText } from '../compare-text.ts';
+import type { Column } from './checksum.ts';
+import {
+  ID_COLUMNS,
+  LETTER_COLUMNS,
+  RECORD_COLUMNS,
+  ROW_COLUMNS,
+  STEP_COLUMNS,
+  toId,
+  toLetter,
+  toRecord,
+  toRow,
+  toStep,
+} from './forms.ts';
+import type { Seals } from './seals.ts';
+
+/** Before everything, as a place in a list by time. */
+const START: DuePlace = { since: Number.MIN_SAFE_INTEGER, address: '' };
+
+const WHY = ['row', 'timer', 'child'] as const;
+
+/** Reads a store; also one that another connection writes. */
+export class StoreReader {
+  readonly #seals: Seals;
+  readonly #record: StatementSync;
+  readonly #records: StatementSync;
+  readonly #rows: StatementSync;
+  readonly #steps: StatementSync;
+  readonly #id: StatementSync;
+  readonly #letters: StatementSync;
+  readonly #due: readonly StatementSync[];
+  readonly #next: StatementSync;
+  readonly #counts: StatementSync;
+
+  constructor(db: DatabaseSync, seals: Seals) {
+    this.#seals = seals;
+    const prepare = (sql: string): StatementSync => {
+      const statement = db.prepare(sql);
+      statement.setReturnArrays(true);
+      return statement;
+    };
+    this.#record = prepare(`select ${RECORD_COLUMNS} from records where address = ?`);
+    this.#records = prepare(
+      `select ${RECORD_COLUMNS} from records where address > ? order by address limit ?`,
+    );
+    this.#rows = prepare(`select ${ROW_COLUMNS} from rows where address = ? and n > ? order by n limit ?`);
+    this.#steps = prepare(`select ${STEP_COLUMNS} from steps where address = ? order by start, key`);
+    this.#id = prepare(`select ${ID_COLUMNS} from ids where address = ? and caller = ? and id = ?`);
+    this.#letters = prepare(
+      `select ${LETTER_COLUMNS} from letters where (at, id) > (?, ?) order by at, id limit ?`,
+    );
+    this.#due = [
+      // Of many rows of one address one is enough.
+      `select address, since from (
+         select address, min(since) since from rows where since <= ? and (since, address) > (?, ?) group by address)
+       where exists(select 1 from records where records.address = +address and quarantined = 0)
+       order by since, address limit ?`,
+      `select address, due_at from records where quarantined = 0 and due_at is not null
+       and due_at <= ? and (due_at, address) > (?, ?) order by due_at, address limit ?`,
+      `select address, at from records where wakes = 1 and quarantined = 0
+       and at <= ? and (at, address) > (?, ?) order by at, address limit ?`,
+    ].map(prepare);
+    this.#next = prepare(
+      `select min(at) from (
+         select * from (select due_at at from records where quarantined = 0 and due_at is not null and due_at > ?1
+                        order by due_at limit 1)
+         union all
+         select * from (select since at from rows where since > ?1
+                        and exists(select 1 from records where records.address = rows.address and quarantined = 0)
+                        order by since limit 1))`,
+    );
+    this.#counts = prepare(
+      `select (select count(*) from records), (select count(*) from rows), (select count(*) from letters),
+       (select count(*) from ids)`,
+    );
+  }
+
+  load(address: string): StoredRecord | undefined {
+    const found = this.#record.get(address);
+    return found && toRecord(columns(found), this.#seals);
+  }
+
+  records(after: string | undefined, limit: number): StoredRecord[] {
+    return this.#records.all(after ?? '', limit).map((found) => toRecord(columns(found), this.#seals));
+  }
+
+  rows(address: string, after: number, limit: number): MailboxRow[] {
+    return this.#rows.all(address, after, limit).map((found) => toRow(columns(found), this.#seals));
+  }
+
+  steps(address: string): KeptStep[] {
+    return this.#steps.all(address).map((found) => toStep(columns(found), this.#seals));
+  }
+
+  id(address: string, caller: string, id: string): KeptId | undefined {
+    const found = this.#id.get(address, caller, id);
+    return found && toId(columns(found), this.#seals);
+  }
+
+  letters(after: LetterPlace | undefined, limit: number): KeptLetter[] {
+    const { at, id } = after ?? { at: START.since, id: '' };
+    return this.#letters.all(at, id, limit).map((found) => toLetter(columns(found), this.#seals));
+  }
+
+  due(now: number, limit: number, after: DuePlace = START): DueList {
+    const all = this.#due.flatMap((statement, kind) =>
+      statement.all(now, after.since, after.address, limit).map((found): Due => {
+        const [address, since] = columns(found) as [string, number];
+        return { address, since, why: WHY[kind] as Due['why'] };
+      }),
+    );
+    // What was before is of the kind that goes first: the order of equals is kept.
+    all.sort((a, b) => a.since - b.since || compareText(a.address, b.address));
+    const seen = new Set<string>();
+    const due = all.filter(({ address }) => !seen.has(address) && seen.add(address)).slice(0, limit);
+    const [nextAt] = columns(this.#next.get(now)) as [number | null];
+    return { due, nextAt: nextAt ?? undefined };
+  }
+
+  counts(): Omit<StoreSize, 'bytes'> {
+    const [records, rows, letters, ids] = columns(this.#counts.get()) as [number, number, number, number];
+    return { records, rows, letters, ids };
+  }
+}
+
+/** What a statement gives that returns arrays. */
+function columns(found: unknown): Column[] {
+  return found as Column[];
+}
