@@ -14,6 +14,14 @@ const shared = {
   NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/tests/compiled', import.meta.url)),
 };
 
+/**
+ * What tests import is loaded as programs load it, by Node and from what was kept: Vite would transform it for each run,
+ * and each file of tests would fetch some hundred modules one by one. To watch, Vitest has to see who imports what.
+ */
+const sources =
+  /\/(?:runtime|actors|providers|props|examples|bench|scripts)\/(?:(?!node_modules\/).)*(?<!\.(?:test|prop))\.ts$/;
+const external = process.argv.includes('run') ? [sources] : [];
+
 /** Users get the production build of XState; Vitest has everybody resolve the one for development. */
 const production: Plugin = {
   name: 'production-builds',
@@ -42,6 +50,7 @@ export default defineConfig({
     globalSetup: 'scripts/tests/strip-types.ts',
     reporters: ['default', './scripts/tests/slowest-files.ts'],
     pool: 'forks',
+    server: { deps: { external } },
     // A machine that is busy with something else may be ten times slower; a test that hangs still ends.
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -1,20 +1,11 @@
 // Writes what every thread starts with, and `holdfast/agent`, which agents import there, as one file each, over those that
 // tsc wrote: two modules to find, read and link instead of a hundred. Into dist/runtime/worker, or the folder that is given.
-import { isAbsolute } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { rolldown } from 'rolldown';
+import { threadBundle } from './thread-bundle.ts';
 
 for (const name of ['entry', 'agent']) await bundle(name);
 
 async function bundle(name: string): Promise<void> {
-  const built = await rolldown({
-    cwd: fileURLToPath(new URL('../', import.meta.url)),
-    input: `runtime/worker/${name}.ts`,
-    platform: 'node',
-    // Of comlink the ES module, so that only what is used of it comes along.
-    resolve: { mainFields: ['module', 'main'] },
-    external: (id) => !(id.startsWith('.') || isAbsolute(id) || id === 'comlink'),
-  });
+  const built = await threadBundle(`runtime/worker/${name}.ts`);
   const { output } = await built.write({
     dir: process.argv[2] ?? 'dist/runtime/worker',
     format: 'esm',

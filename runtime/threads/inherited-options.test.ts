@@ -9,6 +9,7 @@ import { inheritedExecArgv, optionsIn } from './inherited-options.ts';
 const run = promisify(execFile);
 const host = fileURLToPath(new URL('../fixtures/options-run.ts', import.meta.url));
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
+const shared = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] };
 
 const plain = `
 export default fromTransition((state: object, event: { type: string }) => {
@@ -50,7 +51,7 @@ async function told(
     process.execPath,
     ['-C', 'holdfast-source', ...flags, host, agent, isolation],
     {
-      env: { PATH: process.env['PATH'], NODE_OPTIONS: nodeOptions },
+      env: { ...shared, NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} ${nodeOptions}` },
       timeout: 60_000,
     },
   );

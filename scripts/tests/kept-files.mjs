@@ -1,5 +1,5 @@
 // Where what tests share is kept, for each version of Node by itself.
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The URL of the repository. */
@@ -8,13 +8,33 @@ export const root = new URL('../../', import.meta.url).href;
 /** A folder of this version of Node. */
 export const folder = fileURLToPath(new URL(`node_modules/.cache/tests/${process.version}/`, root));
 
+/** What a thread of a pool starts with, and what its agents import: each is kept as one file with all that it imports. */
+export const bundled = ['runtime/worker/entry.ts', 'runtime/worker/agent.ts'];
+
 /** The file that holds a source file without its types. */
 export function kept(source) {
   return `${folder}${source.slice(fileURLToPath(root).length).replaceAll('/', '+')}.mjs`;
+}
+
+/** The file that holds a source file with all that it imports; beside it stands what that was made of. */
+export function keptBundle(source) {
+  return kept(source).replace(/\.mjs$/, '.bundle.mjs');
 }
 
 /** Whether that file is of the source as it is now: it has been given the time of the source, as exactly as a file system keeps it. */
 export function isOf(source, file) {
   const kept = statSync(file, { throwIfNoEntry: false });
   return kept !== undefined && Math.abs(kept.mtimeMs - statSync(source).mtimeMs) < 2;
+}
+
+/** Returns the bundle of the source file, unless a file that it was made of has changed. */
+export function bundleOf(source) {
+  const file = keptBundle(source);
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
+  const text = readFileSync(file, 'utf8');
+  const madeOf = JSON.parse(text.slice('//'.length, text.indexOf('\n')));
+  const isFresh = madeOf.every(
+    ([path, mtimeMs]) => statSync(path, { throwIfNoEntry: false })?.mtimeMs === mtimeMs,
+  );
+  return isFresh ? text : undefined;
 }

@@ -8,14 +8,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { folder, isOf, kept, root } from './kept-files.mjs';
+import { threadBundle } from '../thread-bundle.ts';
+import { bundled, bundleOf, folder, isOf, kept, keptBundle, root } from './kept-files.mjs';
 
 const FOLDERS = ['runtime', 'actors', 'providers', 'props', 'examples', 'bench', 'docs'];
 
 /** Strips the types of the source files that have changed, once for all processes and threads that the tests start. */
-export default function stripTypes(): void {
+export default async function stripTypes(): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const name of FOLDERS) {
     const within = fileURLToPath(new URL(name, root));
@@ -23,6 +24,7 @@ export default function stripTypes(): void {
       if (file.endsWith('.ts') && !file.includes('node_modules')) strip(join(within, file));
     }
   }
+  for (const name of bundled) await bundle(fileURLToPath(new URL(name, root)));
 }
 
 function strip(source: string): void {
@@ -36,9 +38,28 @@ function strip(source: string): void {
     // A file that is broken on purpose.
     return;
   }
-  // Another run may be at the same file.
+  writeWhole(target, stripped, (own) => utimesSync(own, atime, mtime));
+}
+
+/** Keeps a file with all that it imports; its first line has the files that it was made of and their times. */
+async function bundle(source: string): Promise<void> {
+  if (bundleOf(source) !== undefined) return;
+  const made = await threadBundle(source);
+  const { output } = await made.generate({
+    format: 'esm',
+    codeSplitting: false,
+    comments: { legal: true, annotation: false, jsdoc: false },
+  });
+  await made.close();
+  const [{ code, moduleIds }] = output;
+  const times = moduleIds.filter((id) => isAbsolute(id)).map((id) => [id, statSync(id).mtimeMs]);
+  writeWhole(keptBundle(source), `//${JSON.stringify(times)}\n${code}`);
+}
+
+/** Writes the file at once: another run may be at it, too. */
+function writeWhole(target: string, text: string, finish?: (own: string) => void): void {
   const own = `${target}.${process.pid}`;
-  writeFileSync(own, stripped);
-  utimesSync(own, atime, mtime);
+  writeFileSync(own, text);
+  finish?.(own);
   renameSync(own, target);
 }

@@ -4,13 +4,19 @@
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { isOf, kept, root } from './kept-files.mjs';
+import { isMainThread } from 'node:worker_threads';
+import { bundled, bundleOf, isOf, kept, root } from './kept-files.mjs';
+
+/** What a thread gets as one file, as threads of the package do: a hundred modules cost more than all else that it does. */
+const whole = new Set(isMainThread ? [] : bundled.map((name) => root + name));
 
 registerHooks({
   load(url, context, next) {
     if (!url.startsWith(root) || !url.endsWith('.ts')) return next(url, context);
     try {
       const source = fileURLToPath(url);
+      const bundle = whole.has(url) ? bundleOf(source) : undefined;
+      if (bundle !== undefined) return { format: 'module', source: bundle, shortCircuit: true };
       const stripped = kept(source);
       if (!isOf(source, stripped)) return next(url, context);
       return { format: 'module', source: readFileSync(stripped, 'utf8'), shortCircuit: true };
