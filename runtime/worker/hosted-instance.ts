@@ -9,13 +9,14 @@ import type { InspectionFeed } from '../wire/inspection-feed.ts';
 import type { Progress } from '../wire/progress.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
-import { notRestored } from '../xstate/restored-parts.ts';
+import { failedRestore, notRestored } from '../xstate/restored-parts.ts';
 import { createHostedActor, snapshotOf, type HostedActor } from '../xstate/xstate5.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
 import { agentRef } from './peer-ref.ts';
 import { checked, type Checked } from './checked.ts';
 import { admit, fields, type Contract } from './contract.ts';
 import { createNaming } from './inspection-naming.ts';
+import { incompatible, versionOf } from './migrations.ts';
 import type { Reports } from './reports.ts';
 import type { Asker, PutOff } from './put-off.ts';
 import { StateReport } from './state-report.ts';
@@ -104,7 +105,7 @@ export class HostedInstance {
     );
     this.#actor = actor;
     this.#checkVersion(logic);
-    this.#checkRestored();
+    this.#checkRestored(logic);
     threadState().bridges.set(actor.ref.system, bridge);
     this.#answersFor.add(request.incarnation);
     threadState().running.set(runningKey(bridge.self), bridge);
@@ -274,9 +275,22 @@ export class HostedInstance {
     );
   }
 
-  #checkRestored(): void {
+  #checkRestored(logic: AnyActorLogic): void {
     const { request, bridge } = this.#options;
     if (request.snapshot === undefined) return;
+    const failed = failedRestore(this.#actor.ref, request.snapshot);
+    if (failed !== undefined) {
+      const { path, error: cause } = failed;
+      const why = cause instanceof Error ? cause.message : 'something that is not an Error was thrown';
+      const whose = path.length === 0 ? '' : `, in its child "${path.join('/')}"`;
+      throw incompatible(
+        this.address,
+        request.version,
+        versionOf(logic),
+        `${why}${whose}; give the machine a new version and export a migration to it, or go back to the machine of before`,
+        { cause },
+      );
+    }
     const parts = notRestored(this.#actor.ref, request.snapshot);
     if (parts.length === 0) return;
     bridge.warn(

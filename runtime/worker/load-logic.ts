@@ -2,15 +2,18 @@ import type { AnyActorLogic } from 'xstate';
 import { HoldfastError } from '../base/errors.ts';
 import { exportNames, exportOf, type UserModule } from '../base/user-module.ts';
 import { contractOf, type Contract } from './contract.ts';
+import { migrationsOf, type Migrations } from './migrations.ts';
 
 /** What an agent's module exports for it. */
 export interface LoadedAgent {
   readonly logic: AnyActorLogic;
   /** Undefined when the module exports no schemas. */
   readonly contract: Contract | undefined;
+  /** Undefined when the module exports none. */
+  readonly migrations: Migrations | undefined;
 }
 
-/** Imports the module of the agent at `address` (once a thread) and returns the actor logic and the schemas it exports. */
+/** Imports the module of the agent at `address` (once a thread) and returns what it exports for it. */
 export async function loadLogic(
   moduleUrl: string,
   exportName: string,
@@ -18,7 +21,12 @@ export async function loadLogic(
 ): Promise<LoadedAgent> {
   const module = await importModule(moduleUrl, address);
   const logic = exportOf(module, exportName, isLogic);
-  if (isLogic(logic)) return { logic, contract: contractOf(module, moduleUrl) };
+  if (isLogic(logic))
+    return {
+      logic,
+      contract: contractOf(module, moduleUrl),
+      migrations: migrationsOf(module, moduleUrl),
+    };
   const found = exportNames(module).map((name) => `"${name}"`);
   const what = logic === undefined ? 'does not exist' : 'is not XState actor logic';
   throw new HoldfastError(

@@ -32,6 +32,7 @@ import { HostStreams } from './host-streams.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { createLateActs } from './late-acts.ts';
 import { loadLogic } from './load-logic.ts';
+import { migrated } from './migrations.ts';
 import { createLogReports } from './log-reports.ts';
 import type { Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
@@ -323,12 +324,16 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const { slot, address, incarnation } = request;
     loading.set(slot, request);
     let wanted = true;
-    const { logic, contract } = await load(request.moduleUrl, request.exportName, address).finally(() => {
+    const { logic, contract, migrations } = await load(
+      request.moduleUrl,
+      request.exportName,
+      address,
+    ).finally(() => {
       wanted = loading.get(slot) === request;
       if (wanted) loading.delete(slot);
     });
     if (!wanted) throw new HoldfastError('AGENT_STOPPED', `${address} was stopped before it had started`);
-    const begun = decoded(request);
+    const begun = migrated(decoded(request), logic, migrations);
     const self = { address, threadId: data.threadId, thread, incarnation };
     const late = (what: string): void => lateActs.add(self, what);
     // Events that the instance sends itself while it is made are handled when it has started.

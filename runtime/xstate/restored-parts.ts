@@ -21,10 +21,7 @@ interface PersistedMachine {
 export function notRestored(root: AnyActorRef, persisted: unknown): string[] {
   const found: string[] = [];
   for (const [ref, path] of pathsWithin(root)) {
-    const before = path.reduce<unknown>(
-      (part, id) => (part as PersistedMachine | undefined)?.children?.[id]?.snapshot,
-      persisted,
-    ) as PersistedMachine | undefined;
+    const before = persistedAt(persisted, path) as PersistedMachine | undefined;
     const { children, status } = ref.getSnapshot() as {
       children?: Readonly<Record<string, unknown>>;
       status: string;
@@ -39,6 +36,30 @@ export function notRestored(root: AnyActorRef, persisted: unknown): string[] {
       found.push(`${what}${whose}`);
   }
   return found;
+}
+
+/**
+ * The first actor that could not be restored, and why; its own failure that was persisted is none. XState begins
+ * neither it nor, if it is a child, what depends on it, and tells nobody.
+ */
+export function failedRestore(
+  root: AnyActorRef,
+  persisted: unknown,
+): { readonly path: readonly string[]; readonly error: unknown } | undefined {
+  for (const [ref, path] of pathsWithin(root)) {
+    const { status, error } = ref.getSnapshot() as { status: string; error?: unknown };
+    if (status !== 'error') continue;
+    const before = persistedAt(persisted, path) as { readonly status?: unknown } | undefined;
+    if (before?.status !== 'error') return { path, error };
+  }
+  return undefined;
+}
+
+function persistedAt(persisted: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (part, id) => (part as PersistedMachine | undefined)?.children?.[id]?.snapshot,
+    persisted,
+  );
 }
 
 /** XState takes a new region for one in its initial state, without entering that. */

@@ -187,9 +187,6 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
   if (options.snapshot !== undefined) reviveActors(ref, options.agentAt);
   const internals = ref as unknown as Internals;
   relay.root = ref;
-  const { invoked } = options;
-  const tellInterrupted =
-    invoked === 'fail' && options.snapshot !== undefined ? interruptWork(ref, endUnstarted) : undefined;
   let lastTold: LastTold | undefined;
   return {
     ref,
@@ -227,6 +224,8 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     start() {
       // Before the actor starts, so that a state that it leaves while it starts cancels its timers as ever.
       if (options.timers !== undefined) setTimers(options.timers, ref, parent, options, scheduler, relay);
+      const isCut = options.invoked === 'fail' && options.snapshot !== undefined;
+      const tellInterrupted = isCut ? interruptWork(ref, endUnstarted) : undefined;
       relay.enter();
       ref.start();
       // Ahead of the events that were on their way: what came from an interrupted actor is among them.
