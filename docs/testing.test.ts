@@ -28,7 +28,7 @@ test.each(['0', '1'])('the tests of the guide pass with HOLDFAST_TEST_THREADS=%s
   const { stdout } = await run(
     process.execPath,
     ['-C', 'holdfast-source', '--test', '--test-reporter=tap', join(folder, 'trader.test.ts')],
-    { cwd: root, timeout: 60_000, env: { ...process.env, HOLDFAST_TEST_THREADS: threads } },
+    { cwd: root, timeout: 110_000, env: { ...process.env, HOLDFAST_TEST_THREADS: threads } },
   );
   expect(stdout).toMatch(/^# tests 6$/m);
   expect(stdout).toMatch(/^# pass 6$/m);
@@ -45,7 +45,7 @@ test('the code of the guide type-checks', async () => {
     }),
   );
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const { stdout } = await run(process.execPath, [tsc, '-p', folder], { timeout: 60_000 }).catch(
+  const { stdout } = await run(process.execPath, [tsc, '-p', folder], { timeout: 110_000 }).catch(
     (error: { stdout: string }) => error,
   );
   expect(stdout).toBe('');

@@ -5,3 +5,6 @@ export function isOf(source: string, file: string): boolean;
 export const bundled: readonly string[];
 export function keptBundle(source: string): string;
 export function bundleOf(source: string): string | undefined;
+export const programEntries: readonly string[];
+export const programs: string;
+export function freshPrograms(): Readonly<Record<string, string>> | undefined;

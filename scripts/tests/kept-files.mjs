@@ -11,6 +11,20 @@ export const folder = fileURLToPath(new URL(`node_modules/.cache/tests/${process
 /** What a thread of a pool starts with, and what its agents import: each is kept as one file with all that it imports. */
 export const bundled = ['runtime/worker/entry.ts', 'runtime/worker/agent.ts'];
 
+/** The programs of a gateway, and what the modules that users give it may import of the package. */
+export const programEntries = [
+  'runtime/cli/main.ts',
+  'runtime/gateway/service-main.ts',
+  'runtime/index.ts',
+  'runtime/worker/agent.ts',
+  'runtime/testing/index.ts',
+  'runtime/config/index.ts',
+  'runtime/client/index.ts',
+];
+
+/** The file that says where those are kept, and what they were made of. */
+export const programs = 'programs.json';
+
 /** The file that holds a source file without its types. */
 export function kept(source) {
   return `${folder}${source.slice(fileURLToPath(root).length).replaceAll('/', '+')}.mjs`;
@@ -33,8 +47,17 @@ export function bundleOf(source) {
   if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
   const text = readFileSync(file, 'utf8');
   const madeOf = JSON.parse(text.slice('//'.length, text.indexOf('\n')));
-  const isFresh = madeOf.every(
-    ([path, mtimeMs]) => statSync(path, { throwIfNoEntry: false })?.mtimeMs === mtimeMs,
-  );
-  return isFresh ? text : undefined;
+  return isFresh(madeOf) ? text : undefined;
+}
+
+/** Where the programs are kept, by their URLs, unless a file that they were made of has changed. */
+export function freshPrograms() {
+  const file = folder + programs;
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
+  const { entries, times } = JSON.parse(readFileSync(file, 'utf8'));
+  return isFresh(times) ? entries : undefined;
+}
+
+function isFresh(times) {
+  return times.every(([path, mtimeMs]) => statSync(path, { throwIfNoEntry: false })?.mtimeMs === mtimeMs);
 }

@@ -12,6 +12,7 @@ import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { threadBundle } from '../thread-bundle.ts';
 import { bundled, bundleOf, folder, isOf, kept, keptBundle, root } from './kept-files.mjs';
+import { bundlePrograms } from './program-bundle.ts';
 
 const FOLDERS = ['runtime', 'actors', 'providers', 'props', 'examples', 'bench', 'docs'];
 
@@ -25,6 +26,7 @@ export default async function stripTypes(): Promise<void> {
     }
   }
   for (const name of bundled) await bundle(fileURLToPath(new URL(name, root)));
+  await bundlePrograms();
 }
 
 function strip(source: string): void {

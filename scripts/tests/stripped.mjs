@@ -5,15 +5,22 @@ import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
-import { bundled, bundleOf, isOf, kept, root } from './kept-files.mjs';
+import { bundled, bundleOf, freshPrograms, isOf, kept, root } from './kept-files.mjs';
 
 /** What a thread gets as one file, as threads of the package do: a hundred modules cost more than all else that it does. */
 const whole = new Set(isMainThread ? [] : bundled.map((name) => root + name));
+
+/** A gateway gets a dozen files. Other programs of the tests import what they like, and all of it must be there once. */
+const isGateway = /\/runtime\/(?:cli\/main|gateway\/service-main)\.ts$/.test(process.argv[1] ?? '');
+const programs = (isMainThread && isGateway && freshPrograms()) || {};
 
 registerHooks({
   load(url, context, next) {
     if (!url.startsWith(root) || !url.endsWith('.ts')) return next(url, context);
     try {
+      const program = programs[url];
+      if (program !== undefined)
+        return { format: 'module', source: `export * from '${program}';`, shortCircuit: true };
       const source = fileURLToPath(url);
       const bundle = whole.has(url) ? bundleOf(source) : undefined;
       if (bundle !== undefined) return { format: 'module', source: bundle, shortCircuit: true };

@@ -1,0 +1,62 @@
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { rolldown } from 'rolldown';
+import { folder, freshPrograms, programEntries, programs, root } from './kept-files.mjs';
+
+/** Files that another run may still read are left for so long. */
+const LEFT_MS = 3_600_000;
+
+/**
+ * Keeps the command and the service of a gateway, and what users import in such a process, as a dozen files. Each source file
+ * still has its own URL, by which it finds pages, threads and processes.
+ */
+export async function bundlePrograms(): Promise<void> {
+  if (freshPrograms() !== undefined) return;
+  const built = await rolldown({
+    cwd: fileURLToPath(root),
+    input: Object.fromEntries(programEntries.map((name) => [name.replaceAll('/', '+'), name])),
+    platform: 'node',
+    treeshake: false,
+    preserveEntrySignatures: 'strict',
+    external: (id) => !(id.startsWith('.') || isAbsolute(id)),
+    plugins: [
+      {
+        name: 'own-urls',
+        transform: (code, id) =>
+          code.includes('import.meta.url')
+            ? { code: code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(id).href)) }
+            : null,
+      },
+    ],
+  });
+  const { output } = await built.generate({
+    format: 'esm',
+    entryFileNames: 'program.[name].[hash].mjs',
+    chunkFileNames: 'program.[name].[hash].mjs',
+    comments: { legal: true, annotation: false, jsdoc: false },
+  });
+  await built.close();
+  const entries: Record<string, string> = {};
+  const times: Record<string, number> = {};
+  for (const file of output) {
+    if (file.type !== 'chunk') continue;
+    write(file.fileName, file.code);
+    if (file.isEntry && file.facadeModuleId !== null)
+      entries[pathToFileURL(file.facadeModuleId).href] = pathToFileURL(join(folder, file.fileName)).href;
+    for (const id of file.moduleIds) if (isAbsolute(id)) times[id] = statSync(id).mtimeMs;
+  }
+  write(programs, JSON.stringify({ entries, times: Object.entries(times) }));
+  const own = new Set(output.map(({ fileName }) => fileName));
+  for (const name of readdirSync(folder)) {
+    const isOld = name.startsWith('program.') && !own.has(name);
+    if (isOld && statSync(join(folder, name)).mtimeMs < Date.now() - LEFT_MS) rmSync(join(folder, name));
+  }
+}
+
+/** Writes the file at once: another run may be at it, too. */
+function write(name: string, text: string): void {
+  const own = join(folder, `${name}.${process.pid}`);
+  writeFileSync(own, text);
+  renameSync(own, join(folder, name));
+}
