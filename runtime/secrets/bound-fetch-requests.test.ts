@@ -27,7 +27,7 @@ const provider = createMemoryProvider();
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
   request.on('error', () => {});
-  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('data', (chunk: Buffer) => void (request.url === '/v1/dropped' || chunks.push(chunk)));
   request.on('end', () => {
     const { method = '', url = '', headers } = request;
     const one = { method, url, headers, body: Buffer.concat(chunks) };
@@ -203,6 +203,22 @@ describe('a request', () => {
     expect([await isWhole, seen]).toEqual([false, []]);
     const known = await use('large', { label: 'large', init: {} });
     expect(known.error).toMatchObject({ code: 'MESSAGE_TOO_LARGE' });
+  });
+
+  test('waits with its body in the thread while others of it have as much under way as it may have', async () => {
+    const open: ServerResponse[] = [];
+    answer = ({ url }, response) => void (url === '/v1/dropped' ? open.push(response) : response.end());
+    const many = use<number[]>('many', { url: `${origin}/v1/dropped`, n: 18, bytes: 8_000_000 });
+    await expect.poll(() => open.length, { timeout: 20_000 }).toBe(16);
+    // What is small waits for nobody, and whoever was to be seen is seen by then.
+    const small = { url: `${origin}/v1/small`, init: { method: 'POST', body: 'x' } };
+    const other = await runtime.spawn('user', { id: 'b' });
+    await other.ask({ type: 'use', way: 'plain', ...small }, { timeoutMs: 20_000 });
+    expect(open).toHaveLength(16);
+    for (const response of open.splice(0, 2)) response.end();
+    await expect.poll(() => open.length, { timeout: 20_000 }).toBe(16);
+    for (const response of open.splice(0)) response.end();
+    expect(await many).toEqual(Array(18).fill(200));
   });
 
   test('that comes to nothing is a TypeError, as of a fetch, and says why', async () => {

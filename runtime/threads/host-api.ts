@@ -19,7 +19,7 @@ export interface HostApiOptions {
   readonly peer: () => PeerThread;
   readonly broker: Pick<PeerBroker, 'connect' | 'disconnect' | 'unread' | 'ended'>;
   readonly reports: Pick<ThreadReports, 'receive'>;
-  readonly secretUses: Pick<SecretUses, 'use' | 'giveUp'>;
+  readonly secretUses: Pick<SecretUses, 'use' | 'giveUp' | 'room'>;
   readonly toolCalls: Pick<ToolCalls, 'call' | 'giveUp'>;
   readonly secretStreams: Pick<SecretStreams, 'credit' | 'upload'>;
   readonly inspection?: Pick<ThreadInspection, 'fromThread'> | undefined;
@@ -57,6 +57,8 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
     credit: (number: unknown, bytes: unknown) => {
       if (!isCount(number) || !isCount(bytes) || !secretStreams.credit(number, bytes)) refuse('credit');
     },
+    room: (number: unknown, bytes: unknown) =>
+      isCount(number) && isCount(bytes) ? (secretUses.room(number, bytes) ?? refuse('room')) : refuse('room'),
     upload: (number: unknown, bytes: unknown) =>
       isCount(number) && (bytes === undefined || areOwnBytes(bytes))
         ? (secretStreams.upload(number, bytes) ?? refuse('upload'))

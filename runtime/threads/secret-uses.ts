@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { NobodyReads } from '../base/nobody-reads.ts';
 import type { ResolvedPool } from '../config/resolve.ts';
@@ -5,6 +6,7 @@ import { isHeaders, type TraceHeaders } from '../mailbox/trace.ts';
 import type { Caller } from '../secrets/secret-use.ts';
 import type { AnswerHead, SecretUseName } from '../wire/protocol.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
+import { BodyRoom } from './body-room.ts';
 import type { Seats } from './seats.ts';
 import { nobodyWaits } from './thread-errors.ts';
 import type { OpenStream, SecretStreams } from './secret-streams.ts';
@@ -26,6 +28,8 @@ export interface SecretUsesOptions {
   readonly openStream: OpenStream;
   /** The bodies that these uses stream. */
   readonly streams: SecretStreams;
+  /** The time in which a body has to have room. */
+  readonly clock: Clock;
 }
 
 /** A thread's request to use a secret; every field is the thread's own word. */
@@ -44,9 +48,16 @@ export class SecretUses {
   readonly #options: SecretUsesOptions;
   /** The uses by their number in the thread. */
   readonly #waiting = new Map<number, Waiting>();
+  readonly #room: BodyRoom;
 
   constructor(options: SecretUsesOptions) {
     this.#options = options;
+    this.#room = new BodyRoom(options.clock);
+  }
+
+  /** Resolves when there is room for the body of a request that is to come; `undefined`: no thread asks for that. */
+  room(n: number, bytes: number): Promise<void> | undefined {
+    return this.#waiting.has(n) ? undefined : this.#room.ask(n, bytes);
   }
 
   async use({ slot, incarnation, use, input, n, trace }: SecretRequest): Promise<unknown> {
@@ -57,10 +68,14 @@ export class SecretUses {
     const caller = { address: here?.address ?? '', incarnation, pool: pool.threadId };
     withoutShared(input, pool, 'MESSAGE_UNCLONABLE', `what ${caller.address} gave to be used with a secret`);
     if (this.#waiting.has(n)) throw numberTaken();
+    if (use === 'stream' && !this.#room.hasFor(n, input)) throw noRoomAsked();
     const ending = new AbortController();
     const headers = isHeaders(trace) ? trace : undefined;
     this.#waiting.set(n, { ending, streams: use === 'stream' });
-    const over = (): void => void this.#waiting.delete(n);
+    const over = (): void => {
+      this.#waiting.delete(n);
+      this.#room.over(n);
+    };
     if (use === 'stream') return this.#stream(n, { caller, input, ending, headers }, over);
     try {
       const result = await useSecret(caller, use, input, ending.signal, headers);
@@ -73,12 +88,15 @@ export class SecretUses {
   /** Aborts a use that nobody in the thread waits for any more. */
   giveUp(n: number): void {
     const waiting = this.#waiting.get(n);
-    waiting?.ending.abort(waiting.streams ? new NobodyReads() : nobodyWaits());
+    // Nothing but room was asked for by then.
+    if (waiting === undefined) return this.#room.over(n);
+    waiting.ending.abort(waiting.streams ? new NobodyReads() : nobodyWaits());
   }
 
   /** Aborts all: the thread is gone. */
   close(reason: Error): void {
     for (const { ending } of this.#waiting.values()) ending.abort(reason);
+    this.#room.close(reason);
   }
 
   #stream(n: number, { caller, input, ending, headers }: OpenedUse, over: () => void): Promise<AnswerHead> {
@@ -102,6 +120,13 @@ interface OpenedUse {
   readonly input: unknown;
   readonly ending: AbortController;
   readonly headers: TraceHeaders | undefined;
+}
+
+function noRoomAsked(): HoldfastError {
+  return new HoldfastError(
+    'MESSAGE_TOO_LARGE',
+    'The request was not sent: its thread has not asked for the room that its body takes; see what its agents import.',
+  );
 }
 
 function numberTaken(): HoldfastError {

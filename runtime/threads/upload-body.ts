@@ -1,15 +1,11 @@
 import { NobodyReads } from '../base/nobody-reads.ts';
+import { LARGEST_PART, MOST_PARTS } from '../wire/request-bodies.ts';
 
 interface Part {
   /** Undefined: that was all. */
   readonly bytes: Uint8Array | undefined;
   readonly taken: (more: boolean) => void;
 }
-
-/** More than a thread has on its way at one time, which is two and the end. */
-const MOST_PARTS = 4;
-/** The bytes of the largest part. */
-const LARGEST_PART = 262_144;
 
 /**
  * The body of a request, which a thread sends in parts. Each part is answered when the service's socket has taken it, so

@@ -288,6 +288,7 @@ export type HostMethod =
   | 'tool'
   | 'giveUp'
   | 'credit'
+  | 'room'
   | 'upload'
   | 'connect'
   | 'disconnect'

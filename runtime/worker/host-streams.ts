@@ -2,7 +2,7 @@ import { decodeError, type WireError } from '../wire/errors.ts';
 import type { AnswerHead, Chunks, HostMethod } from '../wire/protocol.ts';
 import { AnswerBody } from './answer-body.ts';
 import { fetchError } from './fetch-error.ts';
-import { parts, type RequestBody } from './request-body.ts';
+import { parts, roomFor, type RequestBody } from './request-body.ts';
 
 /** The answer to a request that the host has sent. */
 export interface HostAnswer {
@@ -68,6 +68,8 @@ export class HostStreams {
     const aborted = (): void => stop(signal?.reason);
     signal?.addEventListener('abort', aborted, { once: true });
     try {
+      const room = roomFor(body);
+      if (room > 0) await Promise.race([this.#room(n, room, stop), ending.promise]);
       const sent = this.#send(n, send, body, stop);
       const head = (await Promise.race([sent, ending.promise])) as AnswerHead;
       if (head.hasBody) return { head, body: answer.stream() };
@@ -101,6 +103,16 @@ export class HostStreams {
     });
     this.#bodies.set(n, answer);
     return answer;
+  }
+
+  /** Waits until the host has room for a body. */
+  async #room(n: number, bytes: number, stop: (reason: unknown) => void): Promise<void> {
+    try {
+      await this.#options.call([], 'room', n, bytes);
+    } catch (error) {
+      stop(error);
+      throw error;
+    }
   }
 
   #send(

@@ -1,4 +1,5 @@
 import { untilAborted } from '../base/until-aborted.ts';
+import { IN_PARTS, LARGEST_PART, LARGEST_WHOLE, UNASKED } from '../wire/request-bodies.ts';
 
 /** The body of a request, as far as it was read. */
 export type RequestBody =
@@ -9,13 +10,12 @@ export type RequestBody =
       readonly rest: ReadableStreamDefaultReader<Uint8Array>;
     };
 
-/**
- * The bytes up to which a body is sent as a whole, and so can be sent again when the service has refused the secret:
- * room for a prompt with images.
- */
-const READ_AHEAD = 8 * 1024 * 1024;
-/** The largest part of a body that is sent in parts. */
-const PART = 262_144;
+/** The room that the host is asked for, for the body; 0: it is small, and needs none. */
+export function roomFor(body: RequestBody | undefined): number {
+  if (body === undefined) return 0;
+  if (!('whole' in body)) return IN_PARTS;
+  return body.whole.byteLength > UNASKED ? body.whole.byteLength : 0;
+}
 
 /**
  * Reads a body until it ends, or is too large to be held. Rejects with the reason of the signal as soon as that aborts,
@@ -39,7 +39,7 @@ export async function readAhead(
 async function held(rest: ReadableStreamDefaultReader<Uint8Array>): Promise<RequestBody> {
   const first: Uint8Array[] = [];
   let bytes = 0;
-  while (bytes <= READ_AHEAD) {
+  while (bytes <= LARGEST_WHOLE) {
     const { done, value } = await rest.read();
     if (done) return { whole: joined(first, bytes) };
     if (!(value instanceof Uint8Array)) {
@@ -55,7 +55,7 @@ async function held(rest: ReadableStreamDefaultReader<Uint8Array>): Promise<Requ
 
 /** The bytes in parts that have memory of their own, and so can move to the host. */
 export function* parts(bytes: Uint8Array): Generator<Uint8Array<ArrayBuffer>> {
-  for (let at = 0; at < bytes.byteLength; at += PART) yield bytes.slice(at, at + PART);
+  for (let at = 0; at < bytes.byteLength; at += LARGEST_PART) yield bytes.slice(at, at + LARGEST_PART);
 }
 
 function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
