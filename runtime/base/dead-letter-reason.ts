@@ -2,6 +2,7 @@ const reasons = [
   'mailbox-full',
   'unclonable',
   'too-large',
+  'secret',
   'reserved',
   'invalid',
   'expired',

@@ -7,6 +7,7 @@ const codes: Partial<Record<DeadLetterReason, HoldfastErrorCode>> = {
   'mailbox-full': 'MAILBOX_FULL',
   unclonable: 'MESSAGE_UNCLONABLE',
   'too-large': 'MESSAGE_TOO_LARGE',
+  secret: 'SECRET_IN_SNAPSHOT',
   reserved: 'EVENT_RESERVED',
   invalid: 'EVENT_INVALID',
   crashed: 'THREAD_CRASHED',
@@ -19,6 +20,8 @@ const advice: Partial<Record<DeadLetterReason, string>> = {
     'the event cannot be cloned; send an object with a string "type" and plain data, without functions, actors or sockets',
   reserved: 'the type of the event is reserved for XState and the runtime; give it another type',
   'too-large': 'the event is larger than mailbox.maxBytes of its agent; send a reference to the data instead',
+  secret:
+    'the event carries the value of a secret and would be stored; let the agent use a handle, or what secretFetch sends',
   crashed: 'its thread ended while it handled this event',
   expired:
     'its deadline passed before the event had its turn; await deliver() to go at its pace, or give a longer timeoutMs',

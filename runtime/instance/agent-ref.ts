@@ -59,6 +59,13 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
    */
   deliver(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<void>;
   /**
+   * Sends an event that outlives the process to a durable instance, and resolves when the store has it, or when it was
+   * handled. It has its place in the mailbox from the call on. Rejects as `deliver` does, and with `SECRET_IN_SNAPSHOT`
+   * when the event carries the value of a secret, with `STORE_FAILED` when nobody knows after 30 s whether it is kept, and
+   * with `OPTION_INVALID` for an instance that is not durable.
+   */
+  enqueue(event: EventFromLogic<TLogic>): Promise<void>;
+  /**
    * Sends an event, and resolves with the reply of the instance (`reply`, `replyTo`). `timeoutMs` defaults to 5 s, as
    * in OTP. Rejects as `deliver` does, and with `ASK_UNANSWERED` as soon as the turn ends without a reply. The type of
    * the reply is the one that `agent` declares for the event, or the one that the call names, as in `ask<number>(…)`;
@@ -158,6 +165,9 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
     async deliver(event, options) {
       const { timeoutMs, signal } = checkWait('ref.deliver()', options, DELIVER_MS);
       await instance.inbox.open('delivery', event, { timeoutMs, signal, onTimeout: notHandled });
+    },
+    async enqueue(event) {
+      await instance.inbox.enqueue(event);
     },
     ask(event, options) {
       try {

@@ -1,8 +1,10 @@
 import type { Ticket } from '../base/ticket.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
+import type { Marked } from '../mailbox/mark.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import type { Keeper } from '../store/keeper.ts';
 import type { Ledger, ToldState } from '../store/ledger.ts';
+import type { KeptRow } from '../store/mailbox-rows.ts';
 import type { ActivateRequest, CarriedAsk } from '../wire/protocol.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
@@ -25,6 +27,13 @@ export interface ContinuationOptions {
   /** Whether events for the instance may carry memory that threads share, by the config of its pool. */
   readonly sharedMemory: boolean;
   readonly effects: { readonly waiting: Waiting };
+}
+
+/** What was there before an instance began in this process. */
+export interface Before {
+  readonly incarnation: number;
+  /** What waits in its mailbox, oldest first. */
+  readonly rows: readonly KeptRow[];
 }
 
 /** The state from which an instance starts: its input, a given or kept state, or that from the thread it has left. */
@@ -54,21 +63,27 @@ export class Continuation {
 
   /**
    * Loads the state to continue from; `undefined` without a store. Resolves with the last incarnation that the store
-   * knows; rejects with `STORE_FAILED`.
+   * knows, and what waits for it; rejects with `STORE_FAILED`.
    */
-  prepared(): Promise<number | undefined> | undefined {
+  prepared(): Promise<Before | undefined> | undefined {
     const { keeper, ledger, snapshot } = this.#options;
-    if (ledger !== undefined) return ledger.load(snapshot !== undefined);
+    if (ledger !== undefined) return this.#loadAll(ledger, snapshot !== undefined);
     if (snapshot !== undefined) keeper?.beginWith(snapshot);
     return keeper?.stored === true ? this.#load(keeper) : undefined;
   }
 
-  async #load(keeper: Keeper): Promise<number | undefined> {
+  async #loadAll(ledger: Ledger, replaced: boolean): Promise<Before | undefined> {
+    const incarnation = await ledger.load(replaced);
+    if (incarnation === undefined) return undefined;
+    return { incarnation, rows: await ledger.waiting(this.#options.agent.capacity) };
+  }
+
+  async #load(keeper: Keeper): Promise<Before | undefined> {
     const before = await keeper.load();
     // The snapshot of the spawn takes precedence over the stored one.
     const { snapshot } = this.#options;
     if (snapshot !== undefined) keeper.beginWith(snapshot);
-    return before;
+    return before === undefined ? undefined : { incarnation: before, rows: [] };
   }
 
   /** Returns the request with which the thread starts the instance. */
@@ -132,8 +147,13 @@ export class Continuation {
   }
 
   /** Commits the state that the thread has told; the ticket settles when that is done. */
-  commit(told: ToldState): Ticket | undefined {
-    return this.#options.ledger?.told(told, this.#of.incarnation);
+  commit(told: ToldState, marked?: readonly Marked[]): Ticket | undefined {
+    return this.#options.ledger?.told(told, this.#of.incarnation, marked && rowsOf(marked));
+  }
+
+  /** Commits turns that have left the state as it was last told. */
+  handled(marked: readonly Marked[]): Ticket | undefined {
+    return this.#options.ledger?.handled(rowsOf(marked));
   }
 
   /** Commits the end of an instance that is done and does not begin anew. */
@@ -161,4 +181,9 @@ export class Continuation {
     const { address, agent, effects } = this.#options;
     return new CarriedAsks(asks, effects.waiting, { address, threadId: agent.threadId });
   }
+}
+
+/** An instance marks nothing but rows. */
+function rowsOf(marked: readonly Marked[]): KeptRow[] {
+  return marked.map(({ mark }) => mark as KeptRow);
 }

@@ -3,6 +3,7 @@ import type { ResolvedAgent } from '../config/resolve.ts';
 import { typeOf, type DeadLetters, type Evidence } from '../dead-letters/dead-letters.ts';
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import { issuesInWords, type EventIssue } from '../base/event-issue.ts';
+import type { Mark } from '../mailbox/mark.ts';
 import { Mailbox } from '../mailbox/mailbox.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';
@@ -13,6 +14,11 @@ import { anyMarked, hasMoved, setMoved } from '../mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from '../mailbox/waiting.ts';
 import { invalid, refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
 import { AskReader, type AskStream } from './ask-stream.ts';
+import { HoldfastError } from '../base/errors.ts';
+import type { EncodedState } from '../store/durable-store.ts';
+import type { Ledger } from '../store/ledger.ts';
+import type { KeptRow } from '../store/mailbox-rows.ts';
+import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import { sharedMemoryAdvice } from '../wire/shared-memory.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
 import type { MessageObserver } from '../mailbox/message-observer.ts';
@@ -24,6 +30,10 @@ export interface InboxOptions {
   readonly sharedMemory: boolean;
   readonly waiting: Waiting;
   readonly deadLetters: DeadLetters;
+  /** Keeps rows, when the instance is durable. */
+  readonly ledger: Ledger | undefined;
+  /** Returns where the value of a secret stands in an event, which then must not be stored. */
+  readonly secretIn: (event: unknown) => unknown;
   /** Observes what is sent; `undefined` when nobody listens. */
   readonly messages: Pick<MessageObserver, 'begin'> | undefined;
   /** Called with every event before it is queued. */
@@ -40,6 +50,9 @@ export interface InboxOptions {
   /** Called for an event that is larger than the agent's `mailbox.warnBytes`. */
   readonly large: (event: object, bytes: number) => void;
 }
+
+/** Milliseconds that an event may take to be kept: as long as a delivery may take to be handled. */
+const KEEP_MS = 30_000;
 
 /** The envelopes that an incarnation was sent and left behind. */
 export interface Left {
@@ -67,6 +80,62 @@ export class Inbox {
 
   /** Queues an event; returns the reason if it was refused. */
   #enqueue(event: unknown, tag: Tag, terms: Terms, trace?: Trace): DeadLetterReason | undefined {
+    const own = this.#admit(event, tag);
+    if (typeof own === 'string') return own;
+    const fits = this.mailbox.offer(own, tag, terms, this.#dropped, trace);
+    if (!fits) return this.refuse(own, tag, 'mailbox-full');
+    this.#options.ready();
+    return undefined;
+  }
+
+  /**
+   * Queues an event that outlives the process: resolves when it is kept, or was handled. The event has its place in the
+   * mailbox from here on.
+   */
+  enqueue(event: unknown): Promise<void> {
+    const { address, agent, ledger, messages, waiting } = this.#options;
+    if (ledger === undefined) return Promise.reject(notDurable(address));
+    const sending = messages?.begin(agent.name, address, 'send');
+    const onTimeout = (ms: number): Error => notKept(address, ms);
+    const kept = waiting.open('delivery', { timeoutMs: KEEP_MS, onTimeout }, (tag) => {
+      const own = this.#admit(event, tag);
+      if (typeof own === 'string') return;
+      const encoded = this.#encoded(own, tag);
+      if (encoded === undefined) return;
+      const row = ledger.enqueue(encoded, (error) =>
+        error === undefined ? waiting.resolve(tag) : waiting.refuse(tag, error),
+      );
+      if (this.mailbox.offer(own, 0, NO_TERMS, undefined, sending?.trace, row)) return this.#options.ready();
+      ledger.left(row, refusal(address, 'mailbox-full'));
+      this.refuse(own, 0, 'mailbox-full');
+    });
+    if (sending !== undefined)
+      kept.then(
+        () => sending.ended(),
+        (error: unknown) => sending.ended(error ?? null),
+      );
+    return kept as Promise<void>;
+  }
+
+  #encoded(event: object, tag: Tag): EncodedState | undefined {
+    try {
+      const encoded = encodeEvent(event);
+      if (this.#options.secretIn(encoded) === undefined) return encoded;
+      this.refuse(event, tag, 'secret');
+    } catch (error) {
+      const why = error instanceof Error ? error.message : undefined;
+      this.refuse(event, tag, 'unclonable', undefined, why);
+    }
+    return undefined;
+  }
+
+  /** Queues rows of the store before everything else. */
+  restore(rows: readonly KeptRow[]): void {
+    this.mailbox.prepend(rows.map((mark) => ({ event: decodeEvent(mark.row.event), mark })));
+  }
+
+  /** Returns an event that may be queued; of one that may not, the reason. */
+  #admit(event: unknown, tag: Tag): object | DeadLetterReason {
     if (this.#options.over() || this.#options.shut() !== undefined) return this.refuse(event, tag, 'stopped');
     // XState would take its own stop event for the end of the actor, and nobody would learn of that end.
     if (!isEvent(event) || event.type === 'xstate.stop')
@@ -86,10 +155,7 @@ export class Inbox {
     if (typeof size === 'string') return this.refuse(event, tag, size);
     const own = typeof size === 'number' ? event : ownEvent(event, size);
     this.#options.sent?.(own);
-    const fits = this.mailbox.offer(own, tag, terms, this.#dropped, trace);
-    if (!fits) return this.refuse(own, tag, 'mailbox-full');
-    this.#options.ready();
-    return undefined;
+    return own;
   }
 
   /** Queues an event of the runtime itself, also when the mailbox is full. */
@@ -127,8 +193,10 @@ export class Inbox {
     cause?: unknown,
     why?: string,
     incarnation: number = this.#options.incarnation(),
+    mark?: Mark,
   ): DeadLetterReason {
-    const { address, deadLetters, waiting } = this.#options;
+    const { address, deadLetters, ledger, waiting } = this.#options;
+    if (mark !== undefined) ledger?.refused(mark as KeptRow, reason, refusal(address, reason, cause, why));
     deadLetters.add({ address, reason, event, incarnation, ...(why !== undefined && { why }) }, tag);
     if (tag === 0) return reason;
     const shut = reason === 'stopped' ? this.#options.shut() : undefined;
@@ -144,9 +212,11 @@ export class Inbox {
    * first of the mailbox, or the one that is `behind` places after it.
    */
   suspect(evidence: Evidence, behind = 0, { mailbox, incarnation }: Left = this.#own()): void {
-    const { address, deadLetters, waiting } = this.#options;
+    const { address, deadLetters, ledger, waiting } = this.#options;
     const reason = suspicion(evidence);
-    mailbox.discardAt(behind, (event, tag) => {
+    mailbox.discardAt(behind, (event, tag, mark) => {
+      if (mark !== undefined)
+        ledger?.refused(mark as KeptRow, reason.reason, refusal(address, reason.reason, evidence.error));
       deadLetters.add({ address, event, incarnation, ...reason }, tag);
       if (tag !== 0) waiting.reject(tag, evidence.error);
     });
@@ -224,11 +294,12 @@ export class Inbox {
   invalid({ mailbox, incarnation }: Left, behind: number, issues: readonly EventIssue[]): boolean {
     const sent = mailbox.sentAt(behind);
     if (sent === undefined) return false;
-    const { address, deadLetters, waiting } = this.#options;
-    const { event, tag } = sent;
+    const { address, deadLetters, ledger, waiting } = this.#options;
+    const { event, tag, mark } = sent;
     const type = typeOf(event) ?? '';
     mailbox.unhandled();
     const why = issuesInWords(type, issues);
+    if (mark !== undefined) ledger?.refused(mark as KeptRow, 'invalid', invalid(address, type, issues));
     deadLetters.add({ address, reason: 'invalid', event, incarnation, why }, tag);
     if (tag !== 0) waiting.refuse(tag, invalid(address, type, issues));
     return true;
@@ -239,7 +310,7 @@ export class Inbox {
     if (!anyMarked()) return;
     this.mailbox.discardUnless(
       (event) => !hasMoved(event),
-      (event, tag) => this.refuse(event, tag, 'crashed', cause),
+      (event, tag, mark) => this.refuse(event, tag, 'crashed', cause, undefined, undefined, mark),
     );
   }
 
@@ -259,9 +330,20 @@ export class Inbox {
     this.mailbox.discardQueued((event, tag) => this.refuse(event, tag, 'stopped'));
   }
 
-  /** Refuses everything that waits in the mailbox, or in one that the instance left behind with a thread. */
-  close({ mailbox, incarnation }: Left = this.#own()): void {
-    mailbox.clear((event, tag) => this.refuse(event, tag, 'stopped', undefined, undefined, incarnation));
+  /**
+   * Refuses everything that waits in the mailbox, or in one that the instance left behind with a thread. What the store
+   * has stays there until the end of the instance is committed. `paused`: the instance goes on in another process, and
+   * what is to be stored still is.
+   */
+  close({ mailbox, incarnation }: Left = this.#own(), paused = false): void {
+    const { address, ledger } = this.#options;
+    mailbox.clear((event, tag, mark) => {
+      if (mark !== undefined) {
+        ledger?.left(mark as KeptRow, paused ? undefined : refusal(address, 'stopped'));
+        if (paused) return;
+      }
+      this.refuse(event, tag, 'stopped', undefined, undefined, incarnation);
+    });
   }
 
   /** Rejects whoever waits for something in the mailbox, because nothing more of the instance is told. */
@@ -272,6 +354,21 @@ export class Inbox {
   #own(): Left {
     return { mailbox: this.mailbox, incarnation: this.#options.incarnation() };
   }
+}
+
+function notDurable(address: string): HoldfastError {
+  return new HoldfastError(
+    'OPTION_INVALID',
+    `${address} is not durable, so nothing can be kept for it: run it with a store that commits each turn, and give it an id`,
+  );
+}
+
+function notKept(address: string, ms: number): HoldfastError {
+  return new HoldfastError(
+    'STORE_FAILED',
+    `nobody knows whether an event for ${address} is kept, since the store has not answered for ${ms} ms; check the store, ` +
+      'and give the event an id when you send it again',
+  );
 }
 
 function isActor(value: unknown): boolean {

@@ -72,13 +72,15 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.sharedMemory = options.sharedMemory;
     this.#effects = options.effects;
     this.#failures = options.failures;
-    const { waiting, deadLetters, messages, sent } = this.#effects;
+    const { waiting, deadLetters, messages, scrubber, sent } = this.#effects;
     this.inbox = new Inbox({
       agent: this.agent,
       address: this.address,
       sharedMemory: this.sharedMemory,
       waiting,
       deadLetters,
+      ledger: options.ledger,
+      secretIn: scrubber.find,
       messages,
       sent,
       incarnation: () => this.#incarnation,
@@ -278,7 +280,9 @@ export class Instance implements PeerInstance, InstanceFacts {
   /** Loads the state to continue from when there is a store; `undefined` when there is nothing to wait for. */
   prepared(): Promise<void> | undefined {
     return this.continuation.prepared()?.then((before) => {
-      if (before !== undefined) this.#first = this.#incarnation = before + 1;
+      if (before === undefined) return;
+      this.#first = this.#incarnation = before.incarnation + 1;
+      this.inbox.restore(before.rows);
     });
   }
 
@@ -475,7 +479,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#unseat(stopped !== 'shutdown');
     if (end.kind === 'failed') this.#gate.shut(end.error);
     else if (this.#gate.awaited) this.#gate.shut(this.#stoppedBy(stopped));
-    this.inbox.close();
+    this.inbox.close(undefined, stopped === 'shutdown');
     this.#effects.gone(this);
     if (isTold) this.twin.end(last);
   }

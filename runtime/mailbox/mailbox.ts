@@ -1,4 +1,5 @@
 import type { Batch } from './batch.ts';
+import type { Mark, Marked } from './mark.ts';
 import { condensed, packRun } from './run.ts';
 import type { Tag } from './tag.ts';
 import { deadlineOf, NO_TERMS, type Terms } from './terms.ts';
@@ -6,7 +7,7 @@ import type { Trace } from './trace.ts';
 import { markOf } from './transfer.ts';
 
 /** Receives an envelope that leaves a mailbox unhandled. */
-export type Discard = (event: unknown, tag: Tag) => void;
+export type Discard = (event: unknown, tag: Tag, mark: Mark | undefined) => void;
 
 /** The policy of a full mailbox: refuse the new event, or drop the oldest that still waits. */
 export type Overflow = 'reject' | 'drop-oldest' | 'drop-newest';
@@ -38,6 +39,8 @@ export class Mailbox {
   #terms: Terms[] = Array.from({ length: INITIAL }, () => NO_TERMS);
   /** Exists from the first traced envelope on. */
   #traces: (Trace | undefined)[] | undefined;
+  /** Exists from the first marked envelope on. */
+  #marks: (Mark | undefined)[] | undefined;
   #mask = INITIAL - 1;
   #head = 0;
   #sent = 0;
@@ -98,10 +101,11 @@ export class Mailbox {
     terms: Terms = NO_TERMS,
     dropped: Discard = () => {},
     trace?: Trace,
+    mark?: Mark,
   ): boolean {
     const full = this.#tail - this.#head - this.#control >= this.capacity;
     if (full && !(this.#overflow === 'drop-oldest' && this.#dropOldest(dropped))) return false;
-    this.#append(event, tag, terms, trace);
+    this.#append(event, tag, terms, trace, mark);
     return true;
   }
 
@@ -111,7 +115,26 @@ export class Mailbox {
     this.#append(event, CONTROL, NO_TERMS);
   }
 
-  #append(event: unknown, tag: Tag, terms: Terms, trace?: Trace): void {
+  /**
+   * Adds marked envelopes before all others, of which none was sent. What is in the mailbox already keeps its place
+   * behind them, though they be more than its capacity.
+   */
+  prepend(envelopes: readonly { readonly event: unknown; readonly mark: Mark }[]): void {
+    for (const { event, mark } of envelopes.toReversed()) {
+      if (this.#tail - this.#head > this.#mask) this.#grow();
+      this.#head -= 1;
+      this.#sent = this.#head;
+      const at = this.#head & this.#mask;
+      this.#events[at] = event;
+      this.#tags[at] = 0;
+      this.#terms[at] = NO_TERMS;
+      if (this.#traces !== undefined) this.#traces[at] = undefined;
+      this.#marks ??= [];
+      this.#marks[at] = mark;
+    }
+  }
+
+  #append(event: unknown, tag: Tag, terms: Terms, trace?: Trace, mark?: Mark): void {
     if (this.#tail - this.#head > this.#mask) this.#grow();
     const at = this.#tail & this.#mask;
     this.#events[at] = event;
@@ -119,6 +142,8 @@ export class Mailbox {
     this.#terms[at] = terms;
     if (trace !== undefined) this.#traces ??= [];
     if (this.#traces !== undefined) this.#traces[at] = trace;
+    if (mark !== undefined) this.#marks ??= [];
+    if (this.#marks !== undefined) this.#marks[at] = mark;
     this.#tail += 1;
     if (terms !== NO_TERMS) this.#expiresFrom = Math.min(this.#expiresFrom, deadlineOf(terms));
   }
@@ -183,6 +208,7 @@ export class Mailbox {
       const index = at & this.#mask;
       const tag = this.#tags[index] as Tag;
       this.#events[index] = undefined;
+      if (this.#marks !== undefined) this.#marks[index] = undefined;
       if (tag === 0) continue;
       if (tag > 0) unanswered?.(tag);
       else if (tag === CONTROL) this.#control -= 1;
@@ -199,11 +225,13 @@ export class Mailbox {
   }
 
   /** The envelope `n` places behind the oldest, when it was sent and is none of the runtime's own. */
-  sentAt(n: number): { readonly event: unknown; readonly tag: Tag } | undefined {
+  sentAt(
+    n: number,
+  ): { readonly event: unknown; readonly tag: Tag; readonly mark: Mark | undefined } | undefined {
     if (!(n >= 0 && n < this.inFlight)) return undefined;
     const index = (this.#head + n) & this.#mask;
     const tag = this.#tags[index] as Tag;
-    return tag === CONTROL ? undefined : { event: this.#events[index], tag };
+    return tag === CONTROL ? undefined : { event: this.#events[index], tag, mark: this.#marks?.[index] };
   }
 
   /** The tag of the envelope `n` places behind the oldest, when it was sent and is a delivery. */
@@ -211,6 +239,18 @@ export class Mailbox {
     if (n < 0 || n >= this.inFlight) return undefined;
     const tag = this.#tags[(this.#head + n) & this.#mask] as Tag;
     return tag < 0 && tag !== CONTROL ? tag : undefined;
+  }
+
+  /** The marks of the sent envelopes, from `from` to before `to` places behind the oldest; undefined for none. */
+  marksSent(from: number, to: number): Marked[] | undefined {
+    if (this.#marks === undefined) return undefined;
+    const marks: Marked[] = [];
+    const end = Math.min(this.#sent, this.#head + to);
+    for (let at = this.#head + Math.max(0, from); at < end; at++) {
+      const mark = this.#marks[at & this.#mask];
+      if (mark !== undefined) marks.push({ mark, tag: this.#tags[at & this.#mask] as Tag });
+    }
+    return marks.length === 0 ? undefined : marks;
   }
 
   /** The tags of the asks among the sent envelopes, from `from` to before `to` places behind the oldest. */
@@ -274,7 +314,8 @@ export class Mailbox {
       const index = at & this.#mask;
       const tag = this.#tags[index] as Tag;
       if (tag === CONTROL) sent.offerControl(this.#events[index]);
-      else sent.#append(this.#events[index], tag, this.#terms[index] as Terms);
+      else
+        sent.#append(this.#events[index], tag, this.#terms[index] as Terms, undefined, this.#marks?.[index]);
     }
     sent.#sent = sent.#tail;
     this.#removeUnless(
@@ -289,11 +330,12 @@ export class Mailbox {
   discardFirst(discard: Discard): void {
     if (this.#head === this.#tail) return;
     const index = this.#head & this.#mask;
-    const event = this.#events[index];
+    const [event, mark] = [this.#events[index], this.#marks?.[index]];
     this.#events[index] = undefined;
+    if (this.#marks !== undefined) this.#marks[index] = undefined;
     this.#head += 1;
     this.#sent = Math.max(this.#sent, this.#head);
-    this.#discard(event, this.#tags[index] as Tag, discard);
+    this.#discard(event, this.#tags[index] as Tag, mark, discard);
     if (this.#barriers.length > 0) this.#pass();
   }
 
@@ -349,44 +391,63 @@ export class Mailbox {
   /** Returns `false` when no envelope waits that may be dropped. Envelopes in flight move into its place. */
   #dropOldest(discard: Discard): boolean {
     let at = this.#sent;
-    while (at < this.#tail && this.#tags[at & this.#mask] === CONTROL) at += 1;
+    while (at < this.#tail && !this.#mayGo(at)) at += 1;
     if (at === this.#tail) return false;
     const [event, tag] = [this.#events[at & this.#mask], this.#tags[at & this.#mask] as Tag];
     for (let to = at; to > this.#head; to--) this.#move(to - 1, to);
     this.#events[this.#head & this.#mask] = undefined;
+    if (this.#marks !== undefined) this.#marks[this.#head & this.#mask] = undefined;
     this.#head += 1;
     this.#sent += 1;
     this.#barriers = this.#barriers.map((barrier) =>
       barrier.cursor <= at ? { ...barrier, cursor: barrier.cursor + 1 } : barrier,
     );
     if (this.#barriers.length > 0) this.#pass();
-    discard(event, tag);
+    discard(event, tag, undefined);
     return true;
+  }
+
+  /** The runtime's own events stay, and so does what was promised to be kept. */
+  #mayGo(at: number): boolean {
+    return this.#tags[at & this.#mask] !== CONTROL && this.#marks?.[at & this.#mask] === undefined;
   }
 
   /** Removes the envelopes from `from` on whose place `keep` refuses, closes the gaps, and then reports them. */
   #removeUnless(keep: (at: number) => boolean, from: number, discard: Discard): void {
-    const removed: { readonly at: number; readonly event: unknown; readonly tag: Tag }[] = [];
+    const removed: {
+      readonly at: number;
+      readonly event: unknown;
+      readonly tag: Tag;
+      readonly mark: Mark | undefined;
+    }[] = [];
     let to = from;
     for (let at = from; at < this.#tail; at++) {
       if (keep(at)) this.#move(at, to++);
       else
-        removed.push({ at, event: this.#events[at & this.#mask], tag: this.#tags[at & this.#mask] as Tag });
+        removed.push({
+          at,
+          event: this.#events[at & this.#mask],
+          tag: this.#tags[at & this.#mask] as Tag,
+          mark: this.#marks?.[at & this.#mask],
+        });
     }
     if (removed.length === 0) return;
-    for (let at = to; at < this.#tail; at++) this.#events[at & this.#mask] = undefined;
+    for (let at = to; at < this.#tail; at++) {
+      this.#events[at & this.#mask] = undefined;
+      if (this.#marks !== undefined) this.#marks[at & this.#mask] = undefined;
+    }
     this.#tail = to;
     const before = (cursor: number): number => removed.filter(({ at }) => at < cursor).length;
     this.#sent -= before(this.#sent);
     // Removed envelopes no longer count towards the cursors that others wait for.
     this.#barriers = this.#barriers.map(({ cursor, pass }) => ({ cursor: cursor - before(cursor), pass }));
     if (this.#barriers.length > 0) this.#pass();
-    for (const { event, tag } of removed) this.#discard(event, tag, discard);
+    for (const { event, tag, mark } of removed) this.#discard(event, tag, mark, discard);
   }
 
-  #discard(event: unknown, tag: Tag, discard: Discard): void {
+  #discard(event: unknown, tag: Tag, mark: Mark | undefined, discard: Discard): void {
     if (tag === CONTROL) this.#control -= 1;
-    discard(event, tag === CONTROL ? 0 : tag);
+    discard(event, tag === CONTROL ? 0 : tag, mark);
   }
 
   #move(from: number, to: number): void {
@@ -396,6 +457,7 @@ export class Mailbox {
     this.#tags[target] = this.#tags[source] as Tag;
     this.#terms[target] = this.#terms[source] as Terms;
     if (this.#traces !== undefined) this.#traces[target] = this.#traces[source];
+    if (this.#marks !== undefined) this.#marks[target] = this.#marks[source];
   }
 
   #pass(): void {
@@ -410,8 +472,10 @@ export class Mailbox {
     const tags: Tag[] = Array.from({ length: size }, () => 0);
     const terms: Terms[] = Array.from({ length: size }, () => NO_TERMS);
     const traces = this.#traces && Array.from<Trace | undefined>({ length: size });
+    const marks = this.#marks && Array.from<Mark | undefined>({ length: size });
     for (let at = this.#head; at < this.#tail; at++) {
       if (traces !== undefined) traces[at & (size - 1)] = this.#traces?.[at & this.#mask];
+      if (marks !== undefined) marks[at & (size - 1)] = this.#marks?.[at & this.#mask];
       events[at & (size - 1)] = this.#events[at & this.#mask];
       tags[at & (size - 1)] = this.#tags[at & this.#mask] as Tag;
       terms[at & (size - 1)] = this.#terms[at & this.#mask] as Terms;
@@ -420,6 +484,7 @@ export class Mailbox {
     this.#tags = tags;
     this.#terms = terms;
     this.#traces = traces;
+    this.#marks = marks;
     this.#mask = size - 1;
   }
 }

@@ -1,44 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { gatedStore } from '../fixtures/gated-store.ts';
 import { fixture, start } from '../fixtures/start.ts';
-import type { CommitGroup, DurableStore } from './durable-store.ts';
 import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
-
-/** A store whose commits wait until the test lets them go. */
-function gated() {
-  const store = memoryDurableStore();
-  const groups: { group: CommitGroup; go: () => void; fail: (error: Error) => void }[] = [];
-  let isOpen = true;
-  let arrived = (): void => {};
-  const held: DurableStore = {
-    ...store,
-    commit: (group) =>
-      isOpen
-        ? store.commit(group)
-        : new Promise((resolve, reject) => {
-            groups.push({ group, go: () => void store.commit(group).then(resolve, reject), fail: reject });
-            arrived();
-          }),
-  };
-  return {
-    store: held,
-    inner: store,
-    shut: () => void (isOpen = false),
-    async next() {
-      if (groups.length === 0) await new Promise<void>((resolve) => (arrived = resolve));
-      return groups.shift() as (typeof groups)[number];
-    },
-    open() {
-      isOpen = true;
-      for (const { go } of groups.splice(0)) go();
-    },
-  };
-}
 
 const agents = { account: fixture('account') };
 
 describe('a durable instance', () => {
   it('answers an ask when the state after it is committed, and not before', async () => {
-    const gate = gated();
+    const gate = gatedStore();
     const runtime = await start({ agents }, { store: gate.store });
     const ref = await runtime.spawn('account', { id: 'a' });
     gate.shut();

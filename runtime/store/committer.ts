@@ -17,6 +17,17 @@ export interface Drafting {
   fenced(): void;
 }
 
+/** What the host has to commit beside turns. */
+export type HostPart = Pick<CommitGroup, 'rows'>;
+
+/** Collects what the host has to commit. */
+export interface HostDrafting {
+  /** Returns everything there is to commit; undefined when there is nothing. */
+  draft(): HostPart | undefined;
+  /** The draft was written. */
+  written(result: CommitResult): void;
+}
+
 export interface CommitterOptions {
   readonly store: Pick<DurableStore, 'commit'>;
   readonly clock: Clock;
@@ -34,6 +45,7 @@ export interface CommitterOptions {
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #dirty = new Set<Drafting>();
+  #host: HostDrafting | undefined;
   #ticket = new Ticket();
   #groups = 0;
   #running = false;
@@ -47,7 +59,7 @@ export class Committer {
 
   /** Whether nothing waits to be written. */
   get idle(): boolean {
-    return !this.#running && this.#dirty.size === 0;
+    return !this.#running && this.#dirty.size === 0 && this.#host === undefined;
   }
 
   /** The error of the last try, while the store fails. */
@@ -58,6 +70,16 @@ export class Committer {
   /** `drafting` has something to commit; the ticket settles when it was written, or was fenced. */
   add(drafting: Drafting): Ticket {
     this.#dirty.add(drafting);
+    return this.#begin();
+  }
+
+  /** The host has something to commit. */
+  addHost(host: HostDrafting): Ticket {
+    this.#host = host;
+    return this.#begin();
+  }
+
+  #begin(): Ticket {
     const ticket = this.#ticket;
     if (!this.#running && !this.#closed) {
       this.#running = true;
@@ -87,7 +109,7 @@ export class Committer {
   #onFailure: (() => void)[] = [];
 
   async #run(): Promise<void> {
-    while (this.#dirty.size > 0 && !this.#closed) {
+    while ((this.#dirty.size > 0 || this.#host !== undefined) && !this.#closed) {
       const id = `${this.#options.owner}.${++this.#groups}`;
       const members: [Drafting, TurnCommit][] = [];
       for (const drafting of this.#dirty) {
@@ -95,19 +117,24 @@ export class Committer {
         if (turn !== undefined) members.push([drafting, turn]);
       }
       this.#dirty.clear();
+      const host = this.#host;
+      const part = host?.draft();
+      this.#host = undefined;
       const ticket = this.#ticket;
       this.#ticket = new Ticket();
-      if (members.length > 0) {
+      if (members.length > 0 || part !== undefined) {
         const result = await this.#write({
           id,
           at: this.#options.clock.date(),
           turns: members.map(([, turn]) => turn),
+          ...part,
         });
         if (result === undefined) return;
         const fenced = new Set(result.fenced);
         for (const [drafting, { address }] of members)
           if (fenced.has(address)) drafting.fenced();
           else drafting.written(id);
+        if (part !== undefined) host?.written(result);
       }
       ticket.settle();
     }

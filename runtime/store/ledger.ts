@@ -1,7 +1,18 @@
 import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { Committer, Drafting } from './committer.ts';
-import type { DurableRecord, DurableStore, EncodedState, TurnCommit } from './durable-store.ts';
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
+import type {
+  DurableRecord,
+  DurableStore,
+  EncodedState,
+  KeptLetter,
+  MailboxRow,
+  TurnCommit,
+} from './durable-store.ts';
+import type { HostRows } from './host-rows.ts';
+import { type Kept, type KeptRow, MailboxRows } from './mailbox-rows.ts';
+import { rowLetter } from './row-letter.ts';
 import { secretInSnapshot } from './secret-in-snapshot.ts';
 
 /** What a thread tells of an instance after turns that may have changed it. */
@@ -14,8 +25,12 @@ export interface ToldState {
 
 export interface LedgerOptions {
   readonly address: string;
-  readonly store: Pick<DurableStore, 'load'>;
+  readonly store: Pick<DurableStore, 'load' | 'rows'>;
   readonly committer: Pick<Committer, 'add'>;
+  /** Writes the rows of events from the host. */
+  readonly host: Pick<HostRows, 'next' | 'add' | 'withdraw'>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
   readonly secretIn: (state: unknown) => readonly string[] | undefined;
   /** Resolves when what was there at the address before is committed. */
@@ -25,8 +40,13 @@ export interface LedgerOptions {
 }
 
 interface Draft {
-  record?: DurableRecord;
+  record?: DurableRecord | undefined;
   end?: boolean;
+  /** The rows whose turns are in it. */
+  rows?: KeptRow[];
+  /** The numbers of those of them that the store has, or will have. */
+  handled?: number[];
+  letters?: KeptLetter[];
 }
 
 /**
@@ -43,9 +63,11 @@ export class Ledger implements Drafting {
   #writing: Draft | undefined;
   #isFenced = false;
   #ticket: Ticket | undefined;
+  readonly #rows: MailboxRows;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
+    this.#rows = new MailboxRows(options.address, options.host);
   }
 
   /** The last state that was told, or loaded. */
@@ -69,12 +91,13 @@ export class Ledger implements Drafting {
     if (record === undefined) return undefined;
     this.#commit = record.commit;
     this.#seq = record.seq;
+    this.#rows.recorded();
     if (!replaced) this.#last = { state: record.state, version: record.version };
     return record.incarnation;
   }
 
   /** The instance is in that state now; the ticket settles when it is committed. */
-  told({ state, version, dueAt, wakes }: ToldState, incarnation: number): Ticket {
+  told({ state, version, dueAt, wakes }: ToldState, incarnation: number, rows?: readonly KeptRow[]): Ticket {
     const { address, committer, secretIn } = this.#options;
     const path = secretIn(state);
     if (path !== undefined) throw secretInSnapshot(address, path);
@@ -92,7 +115,62 @@ export class Ledger implements Drafting {
       wakes,
       quarantined: false,
     };
+    this.#rows.recorded();
+    if (rows !== undefined) this.#handled(draft, rows);
     return (this.#ticket = committer.add(this));
+  }
+
+  /** The turns of those rows have left the state as it was last told. */
+  handled(rows: readonly KeptRow[]): Ticket {
+    this.#handled((this.#draft ??= {}), rows);
+    return (this.#ticket = this.#options.committer.add(this));
+  }
+
+  #handled(draft: Draft, rows: readonly KeptRow[]): void {
+    for (const row of rows) {
+      const n = this.#rows.told(row);
+      if (n !== undefined) (draft.handled ??= []).push(n);
+      (draft.rows ??= []).push(row);
+    }
+  }
+
+  // --- the rows of its mailbox --------------------------------------------------------------------------
+
+  /**
+   * Keeps an event that takes its place in the mailbox now. `kept` is called when its row or its turn is committed, or with
+   * the reason why neither will be.
+   */
+  enqueue(event: EncodedState, kept: Kept): KeptRow {
+    return this.#rows.add(event, kept);
+  }
+
+  /** Rows of the store take their places in the mailbox; those that have it already are left out. */
+  stored(rows: readonly MailboxRow[]): KeptRow[] {
+    return rows.flatMap((row) => this.#rows.stored(row) ?? []);
+  }
+
+  /** The oldest rows that the store has, at most `limit`. */
+  async waiting(limit: number): Promise<KeptRow[]> {
+    const { store, address } = this.#options;
+    return this.stored(await store.rows(address, 0, limit));
+  }
+
+  /** The event of the row was not handled and will not be: it becomes a letter. */
+  refused(row: KeptRow, reason: DeadLetterReason, error: HoldfastError): void {
+    const { committer, now } = this.#options;
+    const n = this.#rows.told(row);
+    row.settle(error);
+    if (n === undefined) return this.#rows.done(row);
+    const draft = (this.#draft ??= {});
+    (draft.handled ??= []).push(n);
+    (draft.rows ??= []).push(row);
+    (draft.letters ??= []).push(rowLetter(row.row, reason, now()));
+    this.#ticket = committer.add(this);
+  }
+
+  /** The row leaves the mailbox unhandled, and the store keeps it if it has it, or is to have it. */
+  left(row: KeptRow, error?: HoldfastError): void {
+    this.#rows.left(row, error);
   }
 
   /** The instance has ended: nothing is left of it once the ticket has settled. */
@@ -100,7 +178,7 @@ export class Ledger implements Drafting {
     this.#last = undefined;
     if (this.#commit === undefined && this.#draft === undefined && this.#writing === undefined)
       return undefined;
-    this.#draft = { end: true };
+    this.#draft = { ...this.#draft, record: undefined, end: true };
     return (this.#ticket = this.#options.committer.add(this));
   }
 
@@ -110,7 +188,8 @@ export class Ledger implements Drafting {
     if (draft === undefined || this.#isFenced) return undefined;
     this.#writing = draft;
     const { address } = this.#options;
-    return { address, after: this.#commit, record: draft.record, end: draft.end };
+    const { record, end, handled, letters } = draft;
+    return { address, after: this.#commit, record, end, handled, letters };
   }
 
   written(group: string): void {
@@ -118,6 +197,7 @@ export class Ledger implements Drafting {
     this.#writing = undefined;
     if (draft?.record !== undefined) this.#commit = group;
     else if (draft?.end === true) this.#commit = undefined;
+    for (const row of draft?.rows ?? []) this.#rows.done(row);
   }
 
   fenced(): void {

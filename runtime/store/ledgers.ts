@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
-import type { HoldfastError } from '../base/errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { Committer } from './committer.ts';
 import type { DurableStore, OpenedStore } from './durable-store.ts';
+import { HostRows } from './host-rows.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 
 export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn'> {
@@ -15,6 +16,7 @@ export class Ledgers {
   readonly #options: LedgersOptions;
   readonly #ledgers = new Map<string, Ledger>();
   #committer: Committer | undefined;
+  #host: HostRows | undefined;
 
   constructor(options: LedgersOptions) {
     this.#options = options;
@@ -24,13 +26,16 @@ export class Ledgers {
   async start(): Promise<OpenedStore> {
     const { store, clock, warn } = this.#options;
     const opened = await store.open({ now: () => clock.date(), warn });
-    this.#committer = new Committer({
+    const committer = new Committer({
       store,
       clock,
       warn,
       owner: opened.epoch.toString(36),
       overtaken: (error) => this.#overtaken(error),
     });
+    this.#committer = committer;
+    const host: HostRows = new HostRows(opened.firstRow, () => committer.addHost(host));
+    this.#host = host;
     return opened;
   }
 
@@ -41,12 +46,14 @@ export class Ledgers {
 
   /** Opens the ledger of an instance. Only after {@link start}. */
   open(address: string, fenced: LedgerOptions['fenced']): Ledger {
-    const { store, secretIn } = this.#options;
+    const { store, clock, secretIn } = this.#options;
     const committer = this.#committer as Committer;
     const ledger = new Ledger({
       address,
       store,
       committer,
+      host: this.#host as HostRows,
+      now: () => clock.date(),
       secretIn,
       after: this.#ledgers.get(address)?.quiet() ?? Promise.resolve(),
       fenced,
@@ -71,10 +78,19 @@ export class Ledgers {
   async stop(): Promise<void> {
     if (this.#committer === undefined) return;
     this.#committer.close();
+    this.#host?.lose(stopped());
     await this.#options.store.close();
   }
 
   #overtaken(error: HoldfastError): void {
+    this.#host?.lose(error);
     for (const ledger of this.#ledgers.values()) ledger.lose(error);
   }
+}
+
+function stopped(): HoldfastError {
+  return new HoldfastError(
+    'RUNTIME_STOPPED',
+    'the runtime was stopped before an event was kept; create a new one, and send the event again',
+  );
 }

@@ -32,7 +32,7 @@ export interface Tenant
   readonly inbox: Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread' | 'invalid'>;
   readonly continuation: Pick<
     Continuation,
-    'keep' | 'commit' | 'commitDone' | 'isFenced' | 'cannotKeep' | 'keepsState'
+    'keep' | 'commit' | 'handled' | 'commitDone' | 'isFenced' | 'cannotKeep' | 'keepsState'
   >;
   readonly twin: Pick<
     TwinLine,

@@ -121,9 +121,11 @@ export class ThreadReports {
   }
 
   #committed(seat: Seat, [handled, state, version, dueAt, wakes]: TurnOf): Ticket | undefined {
+    const { attachment, kept, instance } = seat;
     this.#count(seat, handled);
-    if (state === undefined) return undefined;
-    return seat.instance.continuation.commit({ state, version, dueAt: dueAt ?? undefined, wakes });
+    const marked = attachment?.mailbox.marksSent(kept - attachment.acked, seat.kept - attachment.acked);
+    if (state === undefined) return marked && instance.continuation.handled(marked);
+    return instance.continuation.commit({ state, version, dueAt: dueAt ?? undefined, wakes }, marked);
   }
 
   /** Handles one report; a fault in it costs none of the others. */

@@ -1,0 +1,13 @@
+import type { Tag } from './tag.ts';
+
+/** What is kept of an envelope beside it, because it was promised to be: a row in a store, or what becomes of an id. */
+export interface Mark {
+  /** The number of its row; 0: it has none. */
+  readonly n: number;
+}
+
+/** A marked envelope, by its mark and its tag. */
+export interface Marked {
+  readonly mark: Mark;
+  readonly tag: Tag;
+}

@@ -1,0 +1,83 @@
+import { HoldfastError } from '../base/errors.ts';
+import type { HostDrafting, HostPart } from './committer.ts';
+import type { CommitResult, MailboxRow } from './durable-store.ts';
+
+/** A row that is to be written. */
+export interface PendingRow {
+  readonly row: MailboxRow;
+  /** It is written, and outlives the process. */
+  written(): void;
+  /** It is not written, and will not be. */
+  refused(error: HoldfastError): void;
+}
+
+/** The rows of events that the host sends, until they are written. Numbers the rows of one opening of the store. */
+export class HostRows implements HostDrafting {
+  readonly #add: () => void;
+  #next: number;
+  readonly #waiting = new Map<number, PendingRow>();
+  #writing: readonly PendingRow[] = [];
+
+  /** `firstRow`: as the store said when it was opened. `add` asks for the next group. */
+  constructor(firstRow: number, add: () => void) {
+    this.#next = firstRow;
+    this.#add = add;
+  }
+
+  /** Returns the number for another row. */
+  next(): number {
+    return this.#next++;
+  }
+
+  /** Writes the row with the next group. */
+  add(pending: PendingRow): void {
+    this.#waiting.set(pending.row.n, pending);
+    this.#add();
+  }
+
+  /** The row need not be written any more; returns `false` when it is being written, or was. */
+  withdraw(n: number): boolean {
+    return this.#waiting.delete(n);
+  }
+
+  draft(): HostPart | undefined {
+    if (this.#waiting.size === 0) return undefined;
+    this.#writing = [...this.#waiting.values()];
+    this.#waiting.clear();
+    return { rows: this.#writing.map(({ row }) => row) };
+  }
+
+  written({ unknown, refused }: CommitResult): void {
+    const [gone, full] = [new Set(unknown), new Set(refused?.rows)];
+    const written = this.#writing;
+    this.#writing = [];
+    for (const pending of written) {
+      const { n, to } = pending.row;
+      if (full.has(n)) pending.refused(storeFull(to));
+      else if (gone.has(n)) pending.refused(noRecord(to));
+      else pending.written();
+    }
+  }
+
+  /** Nothing is written any more. */
+  lose(error: HoldfastError): void {
+    const lost = [...this.#writing, ...this.#waiting.values()];
+    this.#writing = [];
+    this.#waiting.clear();
+    for (const pending of lost) pending.refused(error);
+  }
+}
+
+function storeFull(address: string): HoldfastError {
+  return new HoldfastError(
+    'STORE_FAILED',
+    `an event for ${address} was not taken, because the store has little room left; make room, or raise its maxBytes`,
+  );
+}
+
+function noRecord(address: string): HoldfastError {
+  return new HoldfastError(
+    'AGENT_STOPPED',
+    `${address}: it has ended; spawn it again, and replay the dead letter`,
+  );
+}
