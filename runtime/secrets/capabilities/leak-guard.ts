@@ -1,7 +1,8 @@
 import { encodings } from '../scrub/encodings.ts';
 import { findCarrier } from '../scrub/found-parts.ts';
 import { SHORTEST } from '../scrub/pattern-index.ts';
-import { readingsOf, type Wanted } from '../scrub/unescape.ts';
+import { readingsOf } from '../scrub/unescape.ts';
+import type { Wanted } from '../scrub/worth-reading.ts';
 
 /** Shorter values turn up by chance, so they are not searched for. */
 export const shortestGuarded = SHORTEST;

@@ -150,6 +150,13 @@ function hexDigit(unit: number): number {
   return low >= 0x61 && low <= 0x66 ? low - 0x57 : -1;
 }
 
+/** The character for which a backslash and that unit stand where nothing behind them counts; 0 where something does. */
+export function shortCodeOf(unit: number): number {
+  if (unit >= 128 || unit === 0 || unit === U || unit === BIG_U || unit === X) return 0;
+  if (unit >= ZERO && unit <= ZERO + 3) return 0;
+  return shortEscapes[unit] || unit;
+}
+
 function isU(unit: number): boolean {
   return (unit | 0x20) === U;
 }
@@ -157,7 +164,7 @@ function isU(unit: number): boolean {
 const [LF, ZERO, U, BIG_U, X] = [0x0a, 0x30, 0x75, 0x55, 0x78];
 const LAST_CODE = 0x10ffff;
 /** The most characters of an escape; no real one needs as many. */
-const LONGEST = 1 << LENGTH_BITS;
+export const LONGEST = 1 << LENGTH_BITS;
 
 /** Indexed by letter. */
 const shortEscapes = new Uint8Array(128);

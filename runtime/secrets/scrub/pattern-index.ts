@@ -4,8 +4,8 @@ import { Overlaps, type Seen } from './overlaps.ts';
 export const SHORTEST = 8;
 /** The units that one look at the filter takes. */
 const GRAM = 3;
-/** The distance that a window moves whose end begins no pattern. */
-const FARTHEST = SHORTEST - GRAM + 1;
+/** The most units of the window: longer ones take no fewer looks, because more of them end like a part of a pattern. */
+const WIDEST = 32;
 /** At most 256 KB of filter, which stay in a processor's cache. */
 const MOST_FILTER_BITS = 18;
 
@@ -28,8 +28,9 @@ export interface Match extends Span {
 
 /**
  * Finds any of many patterns in one pass over a text (Wu and Manber 1994). A filter of three-unit grams says how far
- * the window of eight units may move on, which mostly is six; where it may not, a table of eight-unit prefixes names
- * the candidates. Patterns and tables are typed arrays, so that a heap snapshot shows none of them.
+ * the window may move on, which has the units of the shortest pattern, but 32 at most; where it may not, a table of
+ * eight-unit prefixes names the candidates. Patterns and tables are typed arrays, so that a heap snapshot shows none of
+ * them.
  */
 export class PatternIndex {
   readonly #patterns: readonly Uint16Array[];
@@ -53,6 +54,11 @@ export class PatternIndex {
   readonly #firstOf = new Int32Array(0x101);
   readonly #byFirst: Int32Array;
   readonly #overlaps: Overlaps;
+  /** The units of the window. */
+  readonly #window: number;
+  /** Whether a pattern has three units beside each other, by their hash. */
+  readonly #grams: Uint8Array;
+  readonly #gramBits: number;
 
   /**
    * Each pattern has eight UTF-16 units or more. A pattern for which `toTheEnd` is true reaches to the end of the
@@ -66,15 +72,18 @@ export class PatternIndex {
     this.#patterns = patterns;
     this.hasSpace = hasSpace;
     this.#toTheEnd = toTheEnd;
-    const grams = patterns.length * FARTHEST;
-    this.#shiftBits = Math.min(MOST_FILTER_BITS, Math.max(10, Math.ceil(Math.log2(grams * 8 + 1))));
-    this.#shift = new Uint8Array(1 << this.#shiftBits).fill(FARTHEST);
+    this.longest = patterns.reduce((most, { length }) => Math.max(most, length), 0);
+    this.shortest = patterns.reduce((fewest, { length }) => Math.min(fewest, length), this.longest);
+    this.#window = Math.min(WIDEST, Math.max(SHORTEST, this.shortest));
+    const farthest = this.#window - GRAM + 1;
+    this.#shiftBits = filterBits(patterns.length * farthest);
+    this.#shift = new Uint8Array(1 << this.#shiftBits).fill(farthest);
+    this.#gramBits = filterBits(patterns.reduce((sum, { length }) => sum + length, 0));
+    this.#grams = new Uint8Array(1 << this.#gramBits);
     this.#heads = new Int32Array(1 << Math.ceil(Math.log2(patterns.length * 2 + 2))).fill(-1);
     this.#next = new Int32Array(patterns.length).fill(-1);
     this.#hashes = new Int32Array(patterns.length);
     for (const [number, pattern] of patterns.entries()) this.#add(pattern, number);
-    this.longest = patterns.reduce((most, { length }) => Math.max(most, length), 0);
-    this.shortest = patterns.reduce((fewest, { length }) => Math.min(fewest, length), this.longest);
     this.#byFirst = this.#sortedByFirst();
     this.#overlaps = new Overlaps(patterns);
   }
@@ -106,11 +115,17 @@ export class PatternIndex {
   }
 
   #add(pattern: Uint16Array, number: number): void {
-    for (const unit of pattern) this.#units[Math.min(unit, 0x100)] = 1;
-    for (let at = 0; at < FARTHEST; at += 1) {
-      const [a = 0, b = 0, c = 0] = pattern.subarray(at, at + GRAM);
-      const gram = gramHash(a, b, c, this.#shiftBits);
-      this.#shift[gram] = Math.min(this.#shift[gram] ?? 0, FARTHEST - 1 - at);
+    let [a, b] = [0, 0];
+    for (let at = 0; at < pattern.length; at += 1) {
+      const c = pattern[at] as number;
+      this.#units[Math.min(c, 0x100)] = 1;
+      if (at >= GRAM - 1) {
+        this.#grams[gramHash(a, b, c, this.#gramBits)] = 1;
+        const step = this.#window - 1 - at;
+        const gram = gramHash(a, b, c, this.#shiftBits);
+        if (step >= 0 && step < (this.#shift[gram] as number)) this.#shift[gram] = step;
+      }
+      [a, b] = [b, c];
     }
     let hash = 0;
     for (let at = 0; at < SHORTEST; at += 1) {
@@ -134,10 +149,11 @@ export class PatternIndex {
   find(text: string, from = 0, seen: Seen = new Map()): Match | undefined {
     const shift = this.#shift;
     const bits = this.#shiftBits;
-    const last = text.length - SHORTEST;
+    const window = this.#window;
+    const last = text.length - window;
     let start = from;
     while (start <= last) {
-      const end = start + SHORTEST;
+      const end = start + window;
       const a = text.charCodeAt(end - 3);
       const gram = gramHash(a, text.charCodeAt(end - 2), text.charCodeAt(end - 1), bits);
       const step = shift[gram] as number;
@@ -156,22 +172,24 @@ export class PatternIndex {
   mayFind(bytes: Buffer): boolean {
     const shift = this.#shift;
     const bits = this.#shiftBits;
-    const last = bytes.length - SHORTEST;
-    let start = 0;
-    while (start <= last) {
-      const a = bytes[start + SHORTEST - 3] as number;
-      const b = bytes[start + SHORTEST - 2] as number;
-      const step = shift[gramHash(a, b, bytes[start + SHORTEST - 1] as number, bits)] as number;
-      if (step === 0) {
-        let hash = 0;
-        for (let at = start; at < start + SHORTEST; at += 1) hash = mixed(hash, bytes[at] as number);
-        let number = this.#heads[this.#bucket(hash)] as number;
-        while (number >= 0 && this.#hashes[number] !== hash) number = this.#next[number] as number;
-        if (number >= 0) return true;
-      }
-      start += step === 0 ? 1 : step;
+    const { length } = bytes;
+    // The last unit of the window.
+    let at = this.#window - 1;
+    while (at < length) {
+      const a = bytes[at - 2] as number;
+      const step = shift[gramHash(a, bytes[at - 1] as number, bytes[at] as number, bits)] as number;
+      if (step === 0 && this.#mayStandAt(bytes, at + 1 - this.#window)) return true;
+      at += step === 0 ? 1 : step;
     }
     return false;
+  }
+
+  #mayStandAt(bytes: Buffer, start: number): boolean {
+    let hash = 0;
+    for (let at = start; at < start + SHORTEST; at += 1) hash = mixed(hash, bytes[at] as number);
+    let number = this.#heads[this.#bucket(hash)] as number;
+    while (number >= 0 && this.#hashes[number] !== hash) number = this.#next[number] as number;
+    return number >= 0;
   }
 
   #longestAt(text: string, start: number, seen: Seen): Match | undefined {
@@ -200,7 +218,9 @@ export class PatternIndex {
     const end = text.length;
     const first = Math.max(0, end - this.longest + 1);
     let at = end;
-    while (at > first && this.mayHave(text.charCodeAt(at - 1))) at -= 1;
+    // A beginning that goes on to the end has only grams of patterns.
+    while (at - GRAM >= first && this.#hasGram(text, at - GRAM)) at -= GRAM;
+    at = Math.max(first, at - GRAM + 1);
     const seen: Seen = new Map();
     for (; at < end; at += 1) {
       let hash = 0;
@@ -216,6 +236,11 @@ export class PatternIndex {
     return end;
   }
 
+  #hasGram(text: string, at: number): boolean {
+    const [a, b, c] = [text.charCodeAt(at), text.charCodeAt(at + 1), text.charCodeAt(at + 2)];
+    return this.#grams[gramHash(a, b, c, this.#gramBits)] === 1;
+  }
+
   #beginsAt(text: string, start: number, seen: Seen): boolean {
     const low = text.charCodeAt(start) & 0xff;
     const left = text.length - start;
@@ -227,6 +252,11 @@ export class PatternIndex {
     }
     return false;
   }
+}
+
+/** The bits of a filter in which few of so many grams share a place. */
+function filterBits(grams: number): number {
+  return Math.min(MOST_FILTER_BITS, Math.max(10, Math.ceil(Math.log2(grams * 8 + 1))));
 }
 
 function gramHash(a: number, b: number, c: number, bits: number): number {

@@ -2,6 +2,7 @@ const DIGITS = 1;
 const LISTS = 2;
 const RUN_TAIL = 4;
 const LIST_TAIL = 8;
+const BESIDE = 16;
 
 /** The classes of each unit, and none for all that do not fit. */
 const classes = new Uint8Array(0x101);
@@ -17,6 +18,9 @@ mark(`${hexDigits}xX"${spaces}:,-+`, LISTS);
 // And what escapes have before their end, except for names.
 mark(`${words}+/-\r\n\\%&#;`, RUN_TAIL);
 mark(`${hexDigits}xX"${spaces}:,-+\\%&#;'\`{nuU`, LIST_TAIL);
+
+// What escapes, lists and what is packed have.
+mark(`${words}+/-\r\n${spaces}:,\\%&#;'"\`{}`, BESIDE);
 
 function isOf(kind: number, text: string, at: number): boolean {
   return ((classes[Math.min(text.charCodeAt(at), 0x100)] as number) & kind) !== 0;
@@ -42,6 +46,43 @@ function hasStretchOfBytes(kind: number, bytes: Buffer, count: number): boolean 
     start = at + 1;
   }
   return false;
+}
+
+interface Searched {
+  mayHave(unit: number): boolean;
+  readonly shortest: number;
+}
+
+/**
+ * The end of the units around an escape that can be of a value, escaped or not, where they have no room for one;
+ * `undefined` where they have. At the end of a text there always is room: it may go on.
+ */
+export function endOfFew(
+  text: string | Buffer,
+  from: number,
+  to: number,
+  searched: Searched,
+): number | undefined {
+  const { shortest } = searched;
+  let [start, end] = [from, to];
+  while (start > 0 && end - start < shortest && mayBeBeside(unitOf(text, start - 1), searched)) start -= 1;
+  while (end < text.length && end - start < shortest && mayBeBeside(unitOf(text, end), searched)) end += 1;
+  return end < text.length && end - start < shortest ? end : undefined;
+}
+
+/** The place behind the last unit that no value has, escaped or not; 0 when there is none. */
+export function lastBorder(text: string, searched: Searched): number {
+  let at = text.length;
+  while (at > 0 && mayBeBeside(text.charCodeAt(at - 1), searched)) at -= 1;
+  return at;
+}
+
+function mayBeBeside(unit: number, searched: Searched): boolean {
+  return ((classes[Math.min(unit, 0x100)] as number) & BESIDE) !== 0 || searched.mayHave(unit);
+}
+
+function unitOf(text: string | Buffer, at: number): number {
+  return typeof text === 'string' ? text.charCodeAt(at) : (text[at] as number);
 }
 
 /** Whether the text may have a run of that many digits of base64, in lines or not. */

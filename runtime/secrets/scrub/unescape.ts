@@ -1,21 +1,10 @@
-import { hasEscapedLists, listsIn } from './byte-lists.ts';
-import { codeOf, escapeAt, lengthOf, markOf, type EscapeKind } from './escapes.ts';
+import { listsIn } from './byte-lists.ts';
+import { markOf, type EscapeKind } from './escapes.ts';
 import { hasPacked, packedIn, textsIn } from './packed.ts';
 import { plainReading, sameLength, sourceOf, type Cut, type Reading } from './reading.ts';
 import { hasList, hasListUnits } from './stretches.ts';
 import { unescaped } from './unescaped-text.ts';
-
-/** The properties of the searched values that decide which escapes are worth reading. */
-export interface Wanted {
-  /** Whether a searched value may have that UTF-16 unit. */
-  mayHave(unit: number): boolean;
-  /** Whether a searched form may begin with that UTF-16 unit. */
-  mayBegin(unit: number): boolean;
-  /** Whether a searched value may have a space, for which forms have a plus sign. */
-  readonly hasSpace: boolean;
-  /** The UTF-16 units of the shortest searched form. */
-  readonly shortest: number;
-}
+import { isWorthReading, mayBeWorth, type Wanted } from './worth-reading.ts';
 
 /** The most escapes around each other: JSON in JSON in a URL. */
 const LAYERS = 3;
@@ -47,9 +36,9 @@ export function isEscaped(text: string, wanted: Wanted): boolean {
  */
 export function mayBeRead(bytes: Buffer, wanted: Wanted): boolean {
   return (
-    bytes.includes(BACKSLASH) ||
-    bytes.includes(PERCENT) ||
-    bytes.includes(AMPERSAND) ||
+    mayBeWorth(bytes, 'backslash', wanted) ||
+    mayBeWorth(bytes, 'percent', wanted) ||
+    mayBeWorth(bytes, 'entity', wanted) ||
     (wanted.hasSpace && bytes.includes(PLUS)) ||
     (wanted.mayHave(APOSTROPHE) && (bytes.includes(APOSTROPHE) || bytes.includes(QUOTE))) ||
     (wanted.mayHave(QUOTE) && bytes.includes(QUOTE)) ||
@@ -57,7 +46,7 @@ export function mayBeRead(bytes: Buffer, wanted: Wanted): boolean {
   );
 }
 
-const [BACKSLASH, PERCENT, AMPERSAND, PLUS, APOSTROPHE, QUOTE] = [0x5c, 0x25, 0x26, 0x2b, 0x27, 0x22];
+const [PLUS, APOSTROPHE, QUOTE] = [0x2b, 0x27, 0x22];
 
 /** Whether {@link readingsOf} with `inPacked` has anything to give. */
 export function isPacked(text: string, wanted: Wanted): boolean {
@@ -103,7 +92,7 @@ export function* readingsOf(text: string, wanted: Wanted, inPacked = false, cut?
 function* onceUnescaped(under: Reading, wanted: Wanted, cut?: Cut): Generator<Reading> {
   const { text } = under;
   for (const kind of kinds) {
-    if (cut === undefined ? !isWorthReading(text, kind, wanted) : !text.includes(markOf[kind])) continue;
+    if (cut === undefined ? !isWorthReading(text, kind, wanted) : !mayDiffer(text, kind)) continue;
     const [reading, isWide] = unescaped(under, kind, false, cut);
     yield reading;
     // In the text around it bytes may stand for characters, each as one unit.
@@ -114,23 +103,8 @@ function* onceUnescaped(under: Reading, wanted: Wanted, cut?: Cut): Generator<Re
   yield text.includes('%') ? unescaped(spaced, 'percent', false, cut)[0] : spaced;
 }
 
-function isWorthReading(text: string, kind: EscapeKind, wanted: Wanted): boolean {
-  const mark = markOf[kind];
-  let at = text.indexOf(kind === 'quote' ? '""' : mark);
-  // Most texts have quotes.
-  if (at < 0 || (kind === 'apostrophe' && !wanted.mayHave(0x27))) return false;
-  if (kind !== 'apostrophe' && hasEscapedLists(text)) return true;
-  while (at >= 0) {
-    const found = escapeAt(kind, text, at);
-    const code = codeOf(found);
-    if (found > 0 && (code > 0xffff || isMark(code, wanted) || wanted.mayHave(code))) return true;
-    at = text.indexOf(mark, at + Math.max(1, lengthOf(found)));
-  }
-  return false;
-}
-
-/** Whether escapes begin with the unit or contain it, since an escape may stand for a character of another. */
-function isMark(code: number, wanted: Wanted): boolean {
-  if (code === 0x5c || code === 0x25 || code === 0x26) return true;
-  return code === 0x2b ? wanted.hasSpace : code === 0x22 && wanted.mayHave(0x27);
+/** Whether a text may read otherwise without the escapes of a kind, or when more of it has come. */
+function mayDiffer(text: string, kind: EscapeKind): boolean {
+  if (kind === 'quote') return text.includes('""') || text.endsWith('"');
+  return text.includes(markOf[kind]);
 }

@@ -12,37 +12,46 @@ export function unescaped(
   inBytes: boolean,
   cut?: Cut,
 ): [reading: Reading, isWide: boolean] {
-  let { text } = under;
-  const mark = markOf[kind];
-  const escapes: Escape[] = [];
-  let [out, done, isWide] = ['', 0, false];
-  for (let at = text.indexOf(mark); at >= 0;) {
-    if (cut !== undefined && under.isOpen && isCutEscape(kind, text, at)) {
+  const { text } = under;
+  const mark = markOf[kind].charCodeAt(0);
+  const escapes: number[] = [];
+  // A character has no more bytes than twice the units of its escape.
+  const units = new Uint16Array(text.length * (inBytes ? 2 : 1));
+  let [count, all, isWide, isCut] = [0, 0, false, false];
+  for (let at = 0; at < text.length && !isCut;) {
+    const unit = text.charCodeAt(at);
+    const found = unit === mark ? escapeAt(kind, text, at) : 0;
+    if (unit === mark && cut !== undefined && under.isOpen && isCutEscape(kind, text, at)) {
       cut(under, at);
-      text = text.slice(0, at);
-      break;
-    }
-    const found = escapeAt(kind, text, at);
-    const length = Math.max(1, lengthOf(found));
-    if (found > 0) {
-      const code = codeOf(found);
+      isCut = true;
+    } else if (found === 0) {
+      units[count++] = unit;
+      all |= unit;
+      at += 1;
+    } else {
+      const [from, before, code] = [at, count, codeOf(found)];
+      at += lengthOf(found);
       isWide ||= code >= 0x80 && kind !== 'percent';
-      out += text.slice(done, at);
-      const [from, before] = [at, out.length];
       if (inBytes && code >= 0x80) {
-        const [point, more] = withLowHalf(kind, text, at + length, code);
-        done = at + length + more;
-        out += Buffer.from(String.fromCodePoint(point)).toString('latin1');
+        const [point, more] = withLowHalf(kind, text, at, code);
+        at += more;
+        for (const byte of Buffer.from(String.fromCodePoint(point))) units[count++] = byte;
+      } else if (code > 0xffff) {
+        for (const half of String.fromCodePoint(code).split('')) units[count++] = half.charCodeAt(0);
+        all |= 0xffff;
       } else {
-        done = at + length;
-        out += String.fromCodePoint(code);
+        units[count++] = code;
+        all |= code;
       }
-      escapes.push({ at: before, units: out.length - before, from, to: done });
+      escapes.push(before, count - before, from, at);
     }
-    at = text.indexOf(mark, Math.max(done, at + length));
   }
-  out += text.slice(done);
-  return [new UnescapedText(out, escapes, under), isWide];
+  return [new UnescapedText(textOf(units.subarray(0, count), all <= 0xff), escapes, under), isWide];
+}
+
+function textOf(units: Uint16Array, inLatin1: boolean): string {
+  if (inLatin1) return Buffer.from(units).toString('latin1');
+  return Buffer.from(units.buffer, 0, units.byteLength).toString('utf16le');
 }
 
 /** The code point of two escapes that are the halves of one, and the length of the second. */
@@ -59,20 +68,16 @@ function withLowHalf(
   return [(high - 0xd800) * 0x400 + (low - 0xdc00) + 0x10000, lengthOf(found)];
 }
 
-/** The `units` at `at` that an escape from `from` to `to` stands for. */
-interface Escape {
-  readonly at: number;
-  readonly units: number;
-  readonly from: number;
-  readonly to: number;
-}
+/** The numbers of one escape: the place of what it stands for, the units of that, and where it begins and ends. */
+const [AT, UNITS, FROM, TO, EACH] = [0, 1, 2, 3, 4];
 
 class UnescapedText implements Reading {
   readonly text: string;
-  readonly #escapes: readonly Escape[];
+  /** {@link EACH} numbers for each, because texts have many of them. */
+  readonly #escapes: readonly number[];
   readonly #under: Reading;
 
-  constructor(text: string, escapes: readonly Escape[], under: Reading) {
+  constructor(text: string, escapes: readonly number[], under: Reading) {
     this.text = text;
     this.#escapes = escapes;
     this.#under = under;
@@ -90,43 +95,40 @@ class UnescapedText implements Reading {
 
   /** The end and the start of the unit in the text below. */
   #unitAt(unit: number): [end: number, start: number] {
-    let [low, high] = [0, this.#escapes.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#escapes[middle] as Escape).at <= unit) low = middle + 1;
-      else high = middle;
-    }
-    const escape = this.#escapes[low - 1];
-    if (escape === undefined) return [unit + 1, unit];
-    if (unit < escape.at + escape.units) return [escape.to, escape.from];
-    const start = escape.to + unit - escape.at - escape.units;
-    return [start + 1, start];
+    const escape = this.#lastUpTo(AT, unit);
+    if (escape < 0) return [unit + 1, unit];
+    const behind = unit - this.#of(escape, AT) - this.#of(escape, UNITS);
+    const to = this.#of(escape, TO);
+    return behind < 0 ? [to, this.#of(escape, FROM)] : [to + behind + 1, to + behind];
   }
 
   unitFrom(place: number): number {
     const below = this.#under.unitFrom(place);
-    const escape = this.#escapeBefore(below);
-    if (escape === undefined) return below;
-    return escape.at + escape.units + Math.max(0, below - escape.to);
+    const escape = this.#lastUpTo(FROM, below - 1);
+    if (escape < 0) return below;
+    return this.#of(escape, AT) + this.#of(escape, UNITS) + Math.max(0, below - this.#of(escape, TO));
   }
 
   cutBefore(place: number): number {
     const cut = this.#under.cutBefore(place);
     const below = this.#under.unitFrom(cut);
-    const escape = this.#escapeBefore(below);
-    return escape === undefined || escape.to <= below
-      ? cut
-      : this.cutBefore(sourceOf(this.#under, escape.from));
+    const escape = this.#lastUpTo(FROM, below - 1);
+    if (escape < 0 || this.#of(escape, TO) <= below) return cut;
+    return this.cutBefore(sourceOf(this.#under, this.#of(escape, FROM)));
   }
 
-  /** The last escape that begins before that unit of the text below. */
-  #escapeBefore(below: number): Escape | undefined {
-    let [low, high] = [0, this.#escapes.length];
+  #of(escape: number, which: number): number {
+    return this.#escapes[escape * EACH + which] as number;
+  }
+
+  /** The last escape of which that number is at most `most`; -1 when there is none. */
+  #lastUpTo(which: number, most: number): number {
+    let [low, high] = [0, this.#escapes.length / EACH];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#escapes[middle] as Escape).from < below) low = middle + 1;
+      if (this.#of(middle, which) <= most) low = middle + 1;
       else high = middle;
     }
-    return this.#escapes[low - 1];
+    return low - 1;
   }
 }

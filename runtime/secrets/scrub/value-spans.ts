@@ -1,6 +1,6 @@
 import type { PatternIndex, Span } from './pattern-index.ts';
 import { sourceOf, type Cut, type Reading } from './reading.ts';
-import { tailOf } from './stretches.ts';
+import { lastBorder, tailOf } from './stretches.ts';
 import { isEscaped, isPacked, readingsOf } from './unescape.ts';
 
 /** A place at which a value stands. */
@@ -12,9 +12,16 @@ export interface Found extends Span {
 /** The places at which values stand in a text, by where they begin. Without `inPacked` those in base64 and hex are left out. */
 export function spansIn(text: string, patterns: PatternIndex, inPacked: boolean): readonly Found[] {
   const spans = plainSpans(text, patterns);
+  const read = readSpans(text, patterns, inPacked);
+  return read.length === 0 ? spans : inOrder([...spans, ...read]);
+}
+
+/** The places of values in a text that is read in other ways than as it is. */
+function readSpans(text: string, patterns: PatternIndex, inPacked: boolean): Found[] {
+  const spans: Found[] = [];
   if (!isWorthReading(text, patterns, inPacked)) return spans;
   for (const reading of readingsOf(text, patterns, inPacked)) spans.push(...spansOf(reading, patterns));
-  return inOrder(spans);
+  return spans;
 }
 
 /** Whether a text, which as it is has no value, may have one all the same. Cheap. */
@@ -59,9 +66,18 @@ export interface SpansSoFar {
 export function spansSoFar(text: string, patterns: PatternIndex): SpansSoFar | undefined {
   const spans = plainSpans(text, patterns);
   const partial = patterns.partial(text);
-  // Where nothing has to be read, what ends before the tail is a value as it is or none.
-  const from = isEscaped(text, patterns) ? 0 : tailFrom(text, partial, patterns);
-  if (from === text.length) return spans.length === 0 ? undefined : { spans, limit: from, from };
+  let from = 0;
+  if (isEscaped(text, patterns)) {
+    // What ends before a unit that no value has, however it is escaped, is read as a whole.
+    from = lastBorder(text, patterns);
+    for (const { start, end, toTheEnd } of readSpans(text.slice(0, from), patterns, false))
+      spans.push({ start, end: toTheEnd ? text.length : end, toTheEnd });
+  } else {
+    // Where nothing has to be read, what ends before the tail is a value as it is or none.
+    from = tailFrom(text, partial, patterns);
+  }
+  if (from === text.length)
+    return spans.length === 0 ? undefined : { spans: inOrder(spans), limit: from, from };
   const tail = text.slice(from);
   let limit = partial - from;
   let kept = limit;
