@@ -3,7 +3,7 @@ import { createScrubber, type Scrubber } from '../../runtime/secrets/scrub/scrub
 import { rowNamed, type Results } from '../lib/results.ts';
 import { measure, ratio, type Variant } from '../lib/rounds.ts';
 
-const VERSIONS = [1, 9];
+const VERSIONS = [1, 9, 200];
 const KEY_LENGTH = 164;
 const FRAMES = 4096;
 /** Milliseconds of one figure. */
@@ -34,6 +34,15 @@ export async function scrubStream(results: Results, rounds: number): Promise<voi
       base: LARGE,
       rows,
     });
+    const least = Math.min(...rowNamed(rows, LARGE).rounds);
+    results.gate(
+      'scrubber',
+      `${versions} versions, 64 KiB a chunk: µs of the processor for a KB, best round`,
+      least,
+      {
+        atMost: 2,
+      },
+    );
     const times = ratio(rowNamed(rows, LARGE), rowNamed(rows, READ));
     results.gate('scrubber', `${versions} versions, 64 KiB a chunk, search : one look at each byte`, times, {
       atMost: 3,

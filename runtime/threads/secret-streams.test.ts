@@ -89,6 +89,19 @@ describe('bodies on their way to a thread', () => {
     expect(told[0]?.moving).toEqual([much.buffer]);
   });
 
+  test('move as they are where there is nothing else in their memory', async () => {
+    const { told, flush, open } = openStreams();
+    const { sink } = await open(1);
+    const [alone, beside] = [Buffer.allocUnsafeSlow(20_000), Buffer.allocUnsafeSlow(20_001).subarray(1)];
+    sink.data(alone);
+    sink.data(beside);
+    flush();
+    const [, first, , second] = told[0]?.chunks ?? [];
+    expect(first).toBe(alone);
+    expect((second as Uint8Array).buffer).not.toBe(beside.buffer);
+    expect((second as Uint8Array).buffer.byteLength).toBe(20_000);
+  });
+
   test('stop their source when the reader is behind, and go on when it has taken half of it', async () => {
     const { streams, open } = openStreams();
     const { sink, state } = await open(1);

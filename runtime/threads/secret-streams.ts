@@ -1,3 +1,4 @@
+import { areAlone } from '../base/own-bytes.ts';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { Caller } from '../secrets/secret-use.ts';
 import { encodeError } from '../wire/errors.ts';
@@ -127,10 +128,9 @@ export class SecretStreams {
   }
 
   #sent(n: number, stream: Stream, bytes: Uint8Array): boolean {
-    // In memory of its own: what is behind it is the socket's, and others'.
-    const own = Buffer.allocUnsafeSlow(bytes.byteLength);
-    own.set(bytes);
-    if (own.byteLength >= MOVED) this.#moving.push(own.buffer);
+    // What is copied is left to the collector, which runs for each 32 MB of it.
+    const own = areAlone(bytes) ? bytes : copyOf(bytes);
+    if (own.byteLength >= MOVED) this.#moving.push(own.buffer as ArrayBuffer);
     stream.ahead += own.byteLength;
     this.#ahead += own.byteLength;
     stream.held = stream.ahead >= this.#window;
@@ -154,4 +154,11 @@ export class SecretStreams {
     this.#moving = [];
     this.#options.tell(chunks, moving);
   }
+}
+
+/** The bytes in memory of their own: what is behind them is the socket's, and others'. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const own = Buffer.allocUnsafeSlow(bytes.byteLength);
+  own.set(bytes);
+  return own;
 }

@@ -400,6 +400,8 @@ export class ThreadHost implements SeatThread {
     } else if (cause === 'shutdown' || cause === 'recycled') {
       this.#failure ??= threadEnded(this.name, cause);
     }
+    // Nobody waits for these any more, and a thread may take long to end: their connections close now.
+    this.#secretUses.close(this.failure(1));
     this.#worker.terminate();
   }
 

@@ -1,6 +1,7 @@
 import { decodeError, type WireError } from '../wire/errors.ts';
 import type { AnswerHead, Chunks, HostMethod } from '../wire/protocol.ts';
 import { AnswerBody } from './answer-body.ts';
+import { eventLoop } from './event-loop.ts';
 import { fetchError } from './fetch-error.ts';
 import { parts, roomFor, type RequestBody } from './request-body.ts';
 
@@ -30,8 +31,12 @@ export interface StreamedRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The bytes that a reader has taken before the host is told: less than the host ever lets be on their way. */
+/**
+ * The bytes that a reader has taken before the host is told, when all that could be read by now was read: less than the
+ * host ever lets be on their way. And those of which it is told at once.
+ */
 const UNTOLD = 65_536;
+const MOST_UNTOLD = 262_144;
 
 /** The requests of a thread's instances whose answers stream, by the numbers of their uses. */
 export class HostStreams {
@@ -87,13 +92,22 @@ export class HostStreams {
 
   #answer(n: number, over: () => void): AnswerBody {
     const { call, tell } = this.#options;
-    let untold = 0;
+    let [untold, isDue] = [0, false];
+    const credit = (): void => {
+      if (untold > 0 && this.#bodies.has(n)) tell('credit', n, untold);
+      untold = 0;
+    };
     const answer = new AnswerBody({
       taken(bytes) {
         untold += bytes;
-        if (untold < UNTOLD) return;
-        tell('credit', n, untold);
-        untold = 0;
+        if (untold >= MOST_UNTOLD) return credit();
+        if (untold < UNTOLD || isDue) return;
+        // What came together is mostly read together.
+        isDue = true;
+        eventLoop.immediate(() => {
+          isDue = false;
+          credit();
+        });
       },
       given: () => void call([], 'giveUp', n).catch(() => {}),
       over: () => {

@@ -1,7 +1,8 @@
 /** Takes the bytes of a body as they come. */
 export interface BodySink {
   /**
-   * Takes bytes, whose memory others may use as well. Returns `false` when it can take no more for now; then nothing
+   * Takes bytes. Others may use the memory behind them as well, but not the bytes: where there is nothing else in that
+   * memory, it may be moved. Returns `false` when it can take no more for now; then nothing
    * comes until the source is resumed.
    */
   data(bytes: Uint8Array): boolean;

@@ -44,7 +44,7 @@ interface Item extends Span {
  * The lists of at least `shortest` bytes in a text, each as a text in which every byte is a unit. With `cut` the text
  * may go on, and a list at its end may be shorter.
  */
-export function* listsIn(under: Reading, wanted: InList, cut?: Cut, mayHoldText = false): Generator<Reading> {
+export function* listsIn(under: Reading, wanted: InList, cut?: Cut): Generator<Reading> {
   const { shortest } = wanted;
   const mayGoOn = cut !== undefined && under.isOpen;
   const isLong = hasList(under.text, shortest);
@@ -55,11 +55,10 @@ export function* listsIn(under: Reading, wanted: InList, cut?: Cut, mayHoldText 
     from === 0 ? under : partOf(under, from, under.text.length),
     wanted,
     mayGoOn ? cut : undefined,
-    mayHoldText,
   );
 }
 
-function* listsOf(under: Reading, wanted: InList, cut?: Cut, mayHoldText = false): Generator<Reading> {
+function* listsOf(under: Reading, wanted: InList, cut?: Cut): Generator<Reading> {
   const { shortest } = wanted;
   const { text } = under;
   for (const { 0: list, index } of text.matchAll(LIST)) {
@@ -70,10 +69,8 @@ function* listsOf(under: Reading, wanted: InList, cut?: Cut, mayHoldText = false
     // More digits may follow.
     if (isOpen && !/^[\s:,-]/.test(text.slice(end))) {
       const last = items.pop();
-      if (last !== undefined && cut !== undefined) {
+      if (last !== undefined && cut !== undefined)
         cutNumber(under, last, (unit) => wanted.mayBegin(unit), cut);
-        if (mayHoldText) cutNumber(under, last, isOfText, cut, false);
-      }
     }
     yield* bytesOf(under, items, inHex, shortest, isOpen);
     yield* bytesOf(under, items, decimal, shortest, isOpen);
@@ -129,20 +126,11 @@ function decimal({ digits }: Item): number {
 
 type IsOf = (unit: number) => boolean;
 
-/** More may be escaped in a list. */
-const isOfText: IsOf = (unit) => unit > 0x20 && unit < 0x7f;
-
 /** Cuts a number, to which digits may be added, where it may become one of those bytes. */
-function cutNumber(
-  under: Reading,
-  { digits, from, end }: Item,
-  isOne: IsOf,
-  cut: Cut,
-  isLikely?: boolean,
-): void {
+function cutNumber(under: Reading, { digits, from, end }: Item, isOne: IsOf, cut: Cut): void {
   for (let count = digits.length; count > 0; count -= 1) {
     if (!mayBecome(digits.slice(-count), isOne)) continue;
-    return cut(under, count === digits.length ? from : end - count, isLikely);
+    return cut(under, count === digits.length ? from : end - count);
   }
 }
 

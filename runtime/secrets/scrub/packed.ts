@@ -1,13 +1,10 @@
 import { listsIn, type InList } from './byte-lists.ts';
-import { partOf, type Cut, type Reading } from './reading.ts';
-import { digitsTailOf, hasDigits } from './stretches.ts';
+import { partOf, type Reading } from './reading.ts';
+import { hasDigits } from './stretches.ts';
 
 /** Base64 in either alphabet, broken into lines or not. */
 const RUN = /[\w+/-]+(?:\r?\n[\w+/-]+)*/g;
 const HEX = /[0-9A-Fa-f]{16,}/g;
-const HEX_OR_END = /[0-9A-Fa-f]{16,}|[0-9A-Fa-f]{1,15}$/g;
-/** The end of a text behind a run that may go on. */
-const RUN_GOES_ON = /^\r?\n?$/;
 
 interface Shortest {
   readonly shortest: number;
@@ -24,43 +21,28 @@ export function hasPacked(text: string | Buffer, wanted: Shortest): boolean {
 }
 
 /**
- * The parts of a text that are base64, hex or a list of bytes, each unpacked to a text in which every byte is a unit.
- * With `cut` the text may go on.
+ * The parts of a text that are base64, hex or a list of bytes, each unpacked to a text in which every byte is a unit. Of a
+ * text that may go on they are not read.
  */
-export function* packedIn(under: Reading, wanted: InList, cut?: Cut): Generator<Reading> {
-  yield* listsIn(under, wanted, cut, true);
-  const mayGoOn = cut !== undefined && under.isOpen;
-  const { length } = under.text;
-  const from = hasPacked(under.text, wanted) ? 0 : mayGoOn ? digitsTailOf(under.text) : length;
-  if (from < length)
-    yield* runsIn(from === 0 ? under : partOf(under, from, length), wanted, mayGoOn ? cut : undefined);
+export function* packedIn(under: Reading, wanted: InList): Generator<Reading> {
+  yield* listsIn(under, wanted);
+  if (hasPacked(under.text, wanted)) yield* runsIn(under, wanted);
 }
 
-function* runsIn(under: Reading, wanted: Shortest, cut?: Cut): Generator<Reading> {
-  const { text } = under;
+function* runsIn(under: Reading, wanted: Shortest): Generator<Reading> {
   const fewest = fewestDigits(wanted);
-  for (const { 0: run, index } of text.matchAll(RUN)) {
-    const end = index + run.length;
-    const isOpen = cut !== undefined && text.length - end <= 2 && RUN_GOES_ON.test(text.slice(end));
-    if (!isOpen && run.length < fewest) continue;
+  for (const { 0: run, index } of under.text.matchAll(RUN)) {
+    if (run.length < fewest) continue;
     const [digits, places] = run.includes('\n') ? withoutBreaks(run) : [run, undefined];
-    if (!isOpen && digits.length < fewest) continue;
+    if (digits.length < fewest) continue;
     const placeOf = (digit: number): number => index + (places?.[digit] ?? digit);
     // The packed text may begin anywhere in what looks like a part of it.
     for (let before = 0; before < 4; before += 1) {
       const bytes = Buffer.from('A'.repeat(before) + digits, 'base64').subarray(before);
-      yield new Unpacked(under, bytes, {
-        bitsOfDigit: 6,
-        before,
-        first: 0,
-        count: digits.length,
-        placeOf,
-        isOpen,
-      });
+      yield new Unpacked(under, bytes, { bitsOfDigit: 6, before, first: 0, count: digits.length, placeOf });
     }
-    for (const { 0: hex, index: first } of digits.matchAll(isOpen ? HEX_OR_END : HEX)) {
-      const goesOn = isOpen && first + hex.length === digits.length;
-      if (!goesOn && hex.length < wanted.shortest * 2) continue;
+    for (const { 0: hex, index: first } of digits.matchAll(HEX)) {
+      if (hex.length < wanted.shortest * 2) continue;
       for (const skipped of [0, 1]) {
         const bytes = Buffer.from(hex.slice(skipped), 'hex');
         yield new Unpacked(under, bytes, {
@@ -69,12 +51,9 @@ function* runsIn(under: Reading, wanted: Shortest, cut?: Cut): Generator<Reading
           first: first + skipped,
           count: hex.length - skipped,
           placeOf,
-          isOpen: goesOn,
         });
       }
     }
-    // A byte may begin in the last digit.
-    if (isOpen) cut?.(under, placeOf(digits.length - 1), false);
   }
 }
 
@@ -83,15 +62,14 @@ function* runsIn(under: Reading, wanted: Shortest, cut?: Cut): Generator<Reading
  * escaped.
  */
 export function* textsIn(packed: Reading, { shortest }: Shortest): Generator<Reading> {
-  const { text, isOpen } = packed;
+  const { text } = packed;
   for (let [start, at] = [0, 0]; at <= text.length;) {
     const units = at < text.length ? characterAt(text, at) : 0;
     if (units > 0) {
       at = Math.min(text.length, at + units);
       continue;
     }
-    if (start < at && (at - start >= shortest || (isOpen && at === text.length)))
-      yield start === 0 && at === text.length ? packed : partOf(packed, start, at);
+    if (at - start >= shortest) yield start === 0 && at === text.length ? packed : partOf(packed, start, at);
     at += 1;
     start = at;
   }
@@ -115,11 +93,11 @@ interface Digits {
   readonly count: number;
   /** The place of a digit in the text below. */
   readonly placeOf: (digit: number) => number;
-  readonly isOpen: boolean;
 }
 
 class Unpacked implements Reading {
   readonly text: string;
+  readonly isOpen = false;
   readonly #under: Reading;
   readonly #digits: Digits;
 
@@ -127,10 +105,6 @@ class Unpacked implements Reading {
     this.text = bytes.toString('latin1');
     this.#under = under;
     this.#digits = digits;
-  }
-
-  get isOpen(): boolean {
-    return this.#digits.isOpen;
   }
 
   toSource({ start, end }: { readonly start: number; readonly end: number }): { start: number; end: number } {

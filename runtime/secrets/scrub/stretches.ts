@@ -100,11 +100,6 @@ export function hasList(text: string, bytes: number): boolean {
   return hasListUnits(text, bytes * 2 - 1);
 }
 
-/** The place of the last units of a text that may be a run of digits. */
-export function digitsTailOf(text: string): number {
-  return beginOf(DIGITS, text, text.length);
-}
-
 /** The place of the last units of a text that may be a part of a list. */
 export function listTailOf(text: string): number {
   return beginOf(LISTS, text, text.length);

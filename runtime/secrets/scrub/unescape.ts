@@ -78,7 +78,7 @@ export function* readingsOf(text: string, wanted: Wanted, inPacked = false, cut?
         yield reading;
         next.push(reading);
       }
-      for (const reading of inPacked ? packedIn(under, wanted, cut) : listsIn(under, wanted, cut)) {
+      for (const reading of inPacked ? packedIn(under, wanted) : listsIn(under, wanted, cut)) {
         left -= reading.text.length;
         if (left < 0) return;
         yield reading;
