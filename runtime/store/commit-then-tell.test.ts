@@ -24,6 +24,23 @@ describe('a durable instance', () => {
     gate.open();
   });
 
+  it('answers what only reads without a commit, and behind a change with the change', async () => {
+    const gate = gated();
+    const runtime = await start({ agents }, { store: gate.store });
+    const ref = await runtime.spawn('account', { id: 'a' });
+    await ref.ask({ type: 'deposit', amount: 2 });
+    gate.shut();
+    expect(await ref.ask({ type: 'total' })).toBe(2);
+    const told: string[] = [];
+    const change = ref.ask({ type: 'deposit', amount: 1 }).then(() => told.push('change'));
+    const { go } = await gate.next();
+    const read = ref.ask({ type: 'total' }).then((total) => told.push(`read ${String(total)}`));
+    gate.open();
+    go();
+    await Promise.all([change, read]);
+    expect(told).toEqual(['change', 'read 3']);
+  });
+
   it('is found again as it was by the next process, with nothing of an uncommitted turn', async () => {
     const memory = durableMemory();
     const first = await start({ agents }, { store: memoryDurableStore(memory) });

@@ -319,15 +319,16 @@ export class HostedInstance {
 
   #openStateReport(): StateReport | TurnReport {
     const { reports, progress, request } = this.#options;
-    const Report = request.durable === true ? TurnReport : StateReport;
-    return new Report({
+    const options = {
       slot: this.slot,
       reports,
-      persist: () => this.#actor.persist(),
       handled: () => progress?.handled(this.slot) ?? 0,
       ended: () => this.#ended,
       atRest: () => this.#state.current === undefined,
-    });
+    };
+    if (request.durable !== true)
+      return new StateReport({ ...options, persist: () => this.#actor.persist() });
+    return new TurnReport({ ...options, actor: () => this.#actor });
   }
 
   #asCurrent<T>(run: () => T): T {

@@ -1,13 +1,13 @@
 import { encodeState } from '../wire/encoded-state.ts';
 import { REPORT, type TurnOf } from '../wire/protocol.ts';
-import type { PersistedState } from '../xstate/persisted-timer.ts';
+import { dueAtOf } from '../xstate/persisted-timer.ts';
+import type { HostedActor } from '../xstate/xstate5.ts';
 import type { Mirrored, Reports } from './reports.ts';
 
 export interface TurnReportOptions {
   readonly slot: number;
   readonly reports: Reports;
-  /** Throws when a part cannot be persisted. */
-  readonly persist: () => PersistedState;
+  readonly actor: () => Pick<HostedActor, 'persist' | 'told' | 'isAsTold' | 'hasWork'>;
   /** The number of envelopes that the slot has handled, modulo 2^32. */
   readonly handled: () => number;
   readonly ended: () => boolean;
@@ -36,7 +36,7 @@ export class TurnReport implements Mirrored {
 
   mirror(): void {
     if (!this.#changed) return;
-    const { slot, reports, persist, handled, ended, atRest } = this.#options;
+    const { slot, reports, handled, ended, atRest } = this.#options;
     if (!ended() && !atRest()) {
       // The flush came from within a turn, and a state in the middle of one is not for the host.
       queueMicrotask(() => reports.changed(this));
@@ -45,15 +45,18 @@ export class TurnReport implements Mirrored {
     this.#changed = false;
     if (ended()) return;
     try {
-      const state = persist();
-      const due = state.timers.map(({ dueAt }) => dueAt);
+      const actor = this.#options.actor();
+      // Nothing is written for a turn that left everything as it was.
+      if (actor.isAsTold) return this.#unchanged(handled());
+      const state = actor.persist();
       const told: TurnOf = [
         handled(),
         encodeState(state),
         state.version,
-        due.length === 0 ? null : Math.min(...due),
-        false,
+        dueAtOf(state) ?? null,
+        actor.hasWork,
       ];
+      actor.told();
       reports.add(REPORT.turn, slot, told);
     } catch (error) {
       reports.add(
@@ -67,8 +70,11 @@ export class TurnReport implements Mirrored {
   /** Skips an envelope that is over without having been handled: no later incarnation is to see it again. */
   skip(): void {
     this.mirror();
-    const { slot, reports, handled } = this.#options;
-    const told: TurnOf = [handled() + 1, undefined, undefined, null, false];
-    reports.add(REPORT.turn, slot, told);
+    this.#unchanged(this.#options.handled() + 1);
+  }
+
+  #unchanged(handled: number): void {
+    const told: TurnOf = [handled, undefined, undefined, null, false];
+    this.#options.reports.add(REPORT.turn, this.#options.slot, told);
   }
 }

@@ -1,0 +1,74 @@
+import { assign, emit, fromPromise, raise, setup } from 'xstate';
+import { expect, test } from 'vitest';
+import { decodeState } from '../wire/encoded-state.ts';
+import { REPORT, type TurnOf } from '../wire/protocol.ts';
+import { host } from './fixtures/hosted.ts';
+
+const desk = setup({
+  actors: { job: fromPromise(() => new Promise(() => {})) },
+}).createMachine({
+  version: '7',
+  context: { n: 0, run: undefined },
+  initial: 'idle',
+  states: {
+    idle: { on: { work: 'busy' } },
+    busy: { invoke: { src: 'job', id: 'job' }, after: { 5000: 'idle' }, on: { rest: 'idle' } },
+  },
+  on: {
+    look: { actions: emit({ type: 'looked' }) },
+    count: { actions: assign({ n: ({ context }) => (context as { n: number }).n + 1 }) },
+    twice: { actions: raise({ type: 'count' }) },
+    breakIt: { actions: assign({ run: () => () => {} }) },
+    mend: { actions: assign({ run: undefined }) },
+  },
+});
+
+/** A durable desk; `tell` runs turns and returns what they tell of its state in one flush. */
+function durable() {
+  const { instance, reports, sent } = host(desk, { durable: true, tellsState: true });
+  const tell = (...types: readonly string[]): (TurnOf | string)[] => {
+    for (const type of types) instance.turn({ type }, undefined);
+    sent.length = 0;
+    reports.flush();
+    const items = sent.flat();
+    return items.flatMap((kind, i) =>
+      i % 3 === 0 && (kind === REPORT.turn || kind === REPORT.stateless)
+        ? [items[i + 2] as TurnOf | string]
+        : [],
+    );
+  };
+  return { instance, tell };
+}
+
+const unchanged = [0, undefined, undefined, null, false];
+
+test('the state is told with its version, first timer and work, once for all turns of a flush', () => {
+  const { tell } = durable();
+  const [first, ...more] = tell();
+  expect(more).toEqual([]);
+  expect(first?.slice(2)).toEqual(['7', null, false]);
+  const before = Date.now();
+  const [busy] = tell('work', 'count', 'twice');
+  const [, state, version, dueAt, wakes] = busy as TurnOf;
+  expect(decodeState(state)).toMatchObject({ version: '7', snapshot: { value: 'busy', context: { n: 2 } } });
+  expect([version, wakes]).toEqual(['7', true]);
+  expect(dueAt).toBeGreaterThanOrEqual(before + 5000);
+  expect(tell('rest')[0]?.slice(2)).toEqual(['7', null, false]);
+});
+
+test('a turn that leaves everything as it was tells no state', () => {
+  const { tell } = durable();
+  tell();
+  expect(tell('look')).toEqual([unchanged]);
+  expect(tell('count')[0]?.[1]).toEqual(expect.any(String));
+  expect(tell('look', 'unknown')).toEqual([unchanged]);
+  expect(tell('work', 'rest')[0]?.[1]).toEqual(expect.any(String));
+});
+
+test('a state that could not be told is told when it can be', () => {
+  const { tell } = durable();
+  tell();
+  expect(tell('breakIt')).toEqual([expect.stringMatching(/at snapshot\.context\.run: a function/u)]);
+  expect(tell('look')).toEqual([expect.stringMatching(/a function/u)]);
+  expect(tell('mend')[0]?.[1]).toEqual(expect.any(String));
+});
