@@ -283,3 +283,13 @@ test('an instance whose thread was replaced begins anew at once, and nothing cou
   expect(decideRestart(policy(), history, replaced)).toEqual({ kind: 'restart', delayMs: 0, history });
   expect(decideRestart(policy({ restart: 'temporary' }), history, replaced)).toEqual({ kind: 'end' });
 });
+
+test.each(['unfit', 'quarantined'] as const)(
+  'an instance that ended as %s is given up at once, whatever its policy',
+  (reason) => {
+    for (const restart of ['permanent', 'transient', 'temporary'] as const)
+      expect(decideRestart(policy({ restart }), undefined, { reason, at: 0, random: 0 })).toEqual({
+        kind: 'give-up',
+      });
+  },
+);

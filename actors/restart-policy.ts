@@ -34,8 +34,12 @@ export type Decision =
   | { readonly kind: 'give-up' };
 
 export interface Failure {
-  /** `replaced`: it did nothing wrong, its thread was replaced and it could not leave in time. */
-  readonly reason: 'done' | 'failed' | 'replaced';
+  /**
+   * `replaced`: it did nothing wrong, its thread was replaced and it could not leave in time. `unfit`: its state can be
+   * neither committed nor restored, and the next incarnation would meet the same. `quarantined`: it was given up by the
+   * process before.
+   */
+  readonly reason: 'done' | 'failed' | 'replaced' | 'unfit' | 'quarantined';
   /** Milliseconds on the runtime's clock. */
   readonly at: number;
   /** In [0, 1): the jitter. */
@@ -51,6 +55,8 @@ export function decideRestart(
   history: FailureHistory | undefined,
   failure: Failure,
 ): Decision {
+  // Whatever the policy says: its end would take its record with it.
+  if (failure.reason === 'unfit' || failure.reason === 'quarantined') return { kind: 'give-up' };
   if (policy.restart === 'temporary') return { kind: 'end' };
   if (policy.restart === 'transient' && failure.reason === 'done') return { kind: 'end' };
   if (failure.reason === 'replaced') {

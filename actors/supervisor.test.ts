@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { PlacementRule } from './placement.ts';
 import type { poolMachine, PoolReport } from './pool.ts';
 import type { PoolInput } from './pool-plan.ts';
-import { decideRestart, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
+import { decideRestart, type FailureHistory, type Failure, type RestartPolicy } from './restart-policy.ts';
 import { poolActor, supervisorMachine } from './supervisor.ts';
 
 type FakePoolEvent =
@@ -79,7 +79,12 @@ function startSupervisor(threadIds: readonly string[] = ['p', 'q']) {
     (supervisor.getSnapshot().children as Record<string, unknown>)[poolActor(threadId)] as {
       send(event: FakePoolEvent): void;
     };
-  const fail = (address: string, rules: RestartPolicy = policy(), reason: 'done' | 'failed' = 'failed') => {
+  const fail = (
+    address: string,
+    rules: RestartPolicy = policy(),
+    reason: Failure['reason'] = 'failed',
+    group?: string,
+  ) => {
     const at = clock.now();
     supervisor.send({
       type: 'instance.failed',
@@ -89,6 +94,7 @@ function startSupervisor(threadIds: readonly string[] = ['p', 'q']) {
       policy: rules,
       at,
       random: 0,
+      group,
     });
   };
   const forget = (address: string): void => supervisor.send({ type: 'instance.forget', address });
@@ -135,6 +141,18 @@ describe('the supervisor', () => {
     }
     fail('p/1');
     expect([heard(), after(100_000)]).toEqual([['giving up p/1', 'p escalation p/1'], []]);
+  });
+
+  test('gives up one whose state is unfit at once, and one that was given up before without an escalation', () => {
+    const { supervisor, fail, heard } = startSupervisor();
+    fail('p/1', policy({ restart: 'temporary' }), 'unfit');
+    expect(heard()).toEqual(['giving up p/1', 'p escalation p/1']);
+    fail('p/2', policy(), 'quarantined');
+    expect(heard()).toEqual(['giving up p/2']);
+    fail('p/3', policy({ strategy: 'all-for-one' }), 'quarantined', 'p');
+    expect(heard()).toEqual(['giving up p/3']);
+    supervisor.send({ type: 'instance.resume', address: 'p/3', threadId: 'p', group: 'p' });
+    expect(heard()).toEqual(['restarting p/3', 'p place p/3']);
   });
 
   test('begins anew with a quarantined one at once, and nothing is held against it', () => {

@@ -14,7 +14,7 @@ import {
   type Group,
   type GroupPlan,
 } from './restart-group.ts';
-import { decideRestart, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
+import { decideRestart, type Failure, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
 
 export interface SupervisorInput {
   readonly pools: readonly PoolInput[];
@@ -33,7 +33,7 @@ export type SupervisorEvent =
   /** An instance ended without having been told to. */
   | ({
       readonly type: 'instance.failed';
-      readonly reason: 'done' | 'failed' | 'replaced';
+      readonly reason: Failure['reason'];
       readonly policy: RestartPolicy;
       readonly at: number;
       readonly random: number;
@@ -112,6 +112,11 @@ function isOfGroup(event: SupervisorEvent): event is GroupEvent & { readonly gro
   return 'group' in event && event.group !== undefined;
 }
 
+/** Whether the quarantine that follows was told by the process before. */
+function isKnown(event: SupervisorEvent): boolean {
+  return event.type === 'instance.failed' && event.reason === 'quarantined';
+}
+
 /** What an event means for the group that it names. */
 function planOf(group: Group, event: GroupEvent): GroupPlan {
   switch (event.type) {
@@ -183,7 +188,8 @@ export const supervisorMachine = setup({
           const { member, because } = effect;
           const { address, threadId } = member;
           enqueue.emit({ type: 'giving-up', address, ...(because !== undefined && { because }) });
-          if (because === undefined) enqueue.sendTo(poolActor(threadId), { type: 'escalation', address });
+          if (because === undefined && !isKnown(event))
+            enqueue.sendTo(poolActor(threadId), { type: 'escalation', address });
         } else if (effect.kind === 'wait') {
           enqueue.cancel(groupTimer(name));
           enqueue.raise({ type: 'group.due', group: name }, { delay: effect.delayMs, id: groupTimer(name) });
@@ -272,7 +278,7 @@ export const supervisorMachine = setup({
                 // When it is resumed, nothing is held against it.
                 enqueue.assign({ failures: without(context.failures, address) });
                 enqueue({ type: 'giveUp', params: { address } });
-                enqueue({ type: 'escalate', params: { address, threadId } });
+                if (!isKnown(event)) enqueue({ type: 'escalate', params: { address, threadId } });
               } else {
                 enqueue.assign({ failures: { ...context.failures, [address]: decision.history } });
                 enqueue.raise(

@@ -50,6 +50,7 @@ export type HoldfastErrorCode =
   | 'STORE_CORRUPT'
   | 'STORE_TOO_NEW'
   | 'STATE_INCOMPATIBLE'
+  | 'STATE_TOO_LARGE'
   | 'INVOKE_INTERRUPTED'
   | 'ISOLATION_UNAVAILABLE';
 
@@ -111,6 +112,7 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   STORE_CORRUPT: false,
   STORE_TOO_NEW: false,
   STATE_INCOMPATIBLE: false,
+  STATE_TOO_LARGE: false,
   // Nobody knows how far it had come.
   INVOKE_INTERRUPTED: false,
   ISOLATION_UNAVAILABLE: false,

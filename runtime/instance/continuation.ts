@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import type { Marked } from '../mailbox/mark.ts';
@@ -146,8 +147,11 @@ export class Continuation {
     this.#options.keeper?.keep(state, this.#of.incarnation);
   }
 
-  /** Commits the state that the thread has told; the ticket settles when that is done. */
-  commit(told: ToldState, marked?: readonly Marked[]): Ticket | undefined {
+  /**
+   * Commits the state that the thread has told; the ticket settles when that is done. Returns the error for a state that
+   * is not committed.
+   */
+  commit(told: ToldState, marked?: readonly Marked[]): Ticket | HoldfastError | undefined {
     return this.#options.ledger?.told(told, this.#of.incarnation, marked && rowsOf(marked));
   }
 
@@ -160,6 +164,38 @@ export class Continuation {
   commitDone(): Ticket | undefined {
     const { agent, ledger } = this.#options;
     return agent.supervision.restart === 'permanent' ? undefined : ledger?.ended();
+  }
+
+  /** Whether the state is committed before anything that rests on it is told. */
+  get durable(): boolean {
+    return this.#options.ledger !== undefined;
+  }
+
+  /** Whether the instance has a record with which it can go on, and which would be lost with it. */
+  get hasRecord(): boolean {
+    const { ledger } = this.#options;
+    return ledger !== undefined && (ledger.any || !ledger.loaded);
+  }
+
+  /** The evidence with which the instance was quarantined in another process, while it still is. */
+  get quarantine(): unknown {
+    return this.#options.ledger?.quarantine;
+  }
+
+  /** Commits that the instance is quarantined. */
+  quarantined(evidence: object): void {
+    this.#options.ledger?.quarantined(evidence);
+  }
+
+  /** Commits that the instance is quarantined no more. */
+  resumed(): void {
+    this.#options.ledger?.resumed();
+  }
+
+  /** Loads the record where that has failed before; `undefined` when there is nothing to wait for. */
+  reloaded(): Promise<unknown> | undefined {
+    const { ledger } = this.#options;
+    return ledger?.loaded === false ? ledger.load(false) : undefined;
   }
 
   /** Whether nothing more of the instance is told. */

@@ -351,6 +351,19 @@ export class Inbox {
     for (const tag of this.mailbox.awaited()) this.#options.waiting.reject(tag, error);
   }
 
+  /**
+   * Makes dead letters of everything that somebody waits for, who gets that error: nobody knows how far it would have come
+   * without it. The rest of the mailbox waits on, and so does what is kept.
+   */
+  unanswered(error: Error): void {
+    const { address, deadLetters, waiting, incarnation } = this.#options;
+    this.mailbox.discardAwaited((event, tag) => {
+      deadLetters.add({ address, reason: 'crashed', event, incarnation: incarnation() }, tag);
+      waiting.reject(tag, error);
+    });
+    this.untold(error);
+  }
+
   #own(): Left {
     return { mailbox: this.mailbox, incarnation: this.#options.incarnation() };
   }

@@ -20,6 +20,12 @@ export interface InstanceFacts {
   readonly over: boolean;
 }
 
+/**
+ * How an incarnation ended; `unfit`: its state can be neither committed nor restored; `quarantined`: it did not begin,
+ * because the instance was quarantined by the process before.
+ */
+export type IncarnationKind = 'done' | 'failed' | 'unfit' | 'quarantined';
+
 /** The services that an instance gets from its runtime. */
 export interface InstanceEffects {
   readonly clock: Clock;
@@ -42,7 +48,7 @@ export interface InstanceEffects {
   /** Reports the end of an incarnation to the supervisor, which decides what follows. */
   ended(
     instance: InstanceFacts,
-    kind: 'done' | 'failed',
+    kind: IncarnationKind,
     how: { readonly reason: StopReason; readonly error: unknown },
   ): void;
   /** Asks the supervisor to restart a quarantined instance. Throws when the runtime stops. */

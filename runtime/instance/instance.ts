@@ -11,10 +11,10 @@ import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { Berth, Question } from './berth.ts';
 import { Continuation, type ContinuationOptions } from './continuation.ts';
 import { Inbox } from './inbox.ts';
-import type { InstanceEffects, InstanceFacts } from './instance-effects.ts';
+import type { IncarnationKind, InstanceEffects, InstanceFacts } from './instance-effects.ts';
 import { isOver, phaseAfter, type InstancePhase, type LifeEvent } from './life.ts';
 import type { PeerInstance, PeerSeat } from './peer.ts';
-import { QuarantineError, suspectOf, type FailureLog } from './quarantine.ts';
+import { QuarantineError, suspectOf, type FailureLog, type QuarantineEvidence } from './quarantine.ts';
 import { RunsGate } from './runs-gate.ts';
 import { TwinLine, type InstanceEnd } from './twin-line.ts';
 import { Watchers } from './watchers.ts';
@@ -63,6 +63,8 @@ export class Instance implements PeerInstance, InstanceFacts {
   #quarantine: QuarantineError | undefined;
   #stopping: Promise<void> | undefined;
   #cut = false;
+  /** The state of the last incarnation could be neither committed nor restored. */
+  #unfit = false;
 
   constructor(options: InstanceOptions) {
     this.agent = options.agent;
@@ -212,7 +214,9 @@ export class Instance implements PeerInstance, InstanceFacts {
   /** Restarts a quarantined instance; resolves when it runs. */
   async resume(): Promise<void> {
     const before = this.#quarantine;
-    if (before !== undefined) this.#effects.resume(this);
+    const loading = before && this.continuation.reloaded();
+    if (loading !== undefined) await loading;
+    if (before !== undefined && this.#quarantine === before) this.#effects.resume(this);
     // An instance of a group may have to wait for the others, and stays quarantined until then.
     if (before !== undefined && this.#quarantine === before) await this.#gate.next();
     else await this.#untilRunning();
@@ -281,8 +285,12 @@ export class Instance implements PeerInstance, InstanceFacts {
   prepared(): Promise<void> | undefined {
     return this.continuation.prepared()?.then((before) => {
       if (before === undefined) return;
-      this.#first = this.#incarnation = before.incarnation + 1;
+      // An instance that is quarantined has not begun its next incarnation.
+      const found = this.continuation.quarantine !== undefined;
+      this.#first = this.#incarnation = before.incarnation + (found ? 0 : 1);
       this.inbox.restore(before.rows);
+      if (found && this.#lives('end'))
+        this.#effects.ended(this, 'quarantined', { reason: 'error', error: undefined });
     });
   }
 
@@ -362,6 +370,7 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   startFailed(error: unknown, reason: StopReason = 'error'): void {
     this.#unseat();
+    if (this.continuation.hasRecord && isUnfit(error)) return this.unfit(error);
     if (this.#phase === 'starting') {
       const shown = reason === 'shutdown' ? this.#stoppedBy(reason) : this.#effects.scrubber.scrub(error);
       this.#end = { kind: 'failed', error: shown };
@@ -370,6 +379,17 @@ export class Instance implements PeerInstance, InstanceFacts {
     } else {
       this.failed(error, reason);
     }
+  }
+
+  /**
+   * Ends the incarnation, whose state can be neither committed nor restored: the instance is quarantined, and its record
+   * stays as it was. Those who wait for something of it get the error.
+   */
+  unfit(error: HoldfastError): void {
+    this.#unfit = true;
+    this.#end = { kind: 'failed', error };
+    this.inbox.unanswered(error);
+    this.#endedWith('unfit', 'error');
   }
 
   /** Ends the instance here for good, because another runtime has continued with its address. */
@@ -395,7 +415,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#endedWith('failed', reason);
   }
 
-  #endedWith(kind: 'done' | 'failed', reason: StopReason): void {
+  #endedWith(kind: IncarnationKind, reason: StopReason): void {
     this.#unseat();
     if (!this.#lives('end')) return;
     if (reason !== 'stopped') this.#failures.add(this.address, reason, this.#effects.clock.date());
@@ -427,7 +447,9 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#incarnation += 1;
     this.#due = true;
     if (!isQuarantined) return;
+    this.continuation.resumed();
     this.#quarantine = undefined;
+    this.#unfit = false;
     this.#failures.clear();
     this.watchers.resumed();
     this.twin.revive();
@@ -440,7 +462,8 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   /**
    * Quarantines the instance, which failed too often, or of whose group `because` did: it keeps its address and its
-   * mailbox, and accepts nothing more until it is resumed.
+   * mailbox, and accepts nothing more until it is resumed. Returns the error, unless it was quarantined before this
+   * process.
    */
   giveUp(because?: Instance): QuarantineError | undefined {
     if (!this.#lives('give-up')) return undefined;
@@ -451,10 +474,13 @@ export class Instance implements PeerInstance, InstanceFacts {
       because === undefined
         ? suspectOf(this.#effects.deadLetters.list(), address, this.#incarnation)
         : undefined;
-    const evidence = this.#failures.evidence(cause, supervision, suspect, because?.address);
+    const found = this.continuation.quarantine as QuarantineEvidence | undefined;
+    const why = { because: because?.address, unfit: this.#unfit };
+    const evidence = found ?? this.#failures.evidence(cause, supervision, suspect, why);
     const error = new QuarantineError(address, evidence, cause);
     const again = this.#quarantine !== undefined;
     this.#quarantine = error;
+    if (found === undefined) this.continuation.quarantined(evidence);
     if (because === undefined) this.watchers.finished();
     else void this.#letGo();
     this.#gate.shut(error);
@@ -462,7 +488,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#effects.quarantined(this);
     // The twin of an instance that is quarantined again before it restarted has ended already.
     if (!again) this.twin.end({ type: 'holdfast.failed', error });
-    return error;
+    return found === undefined ? error : undefined;
   }
 
   #finish(end: InstanceEnd): void {
@@ -495,6 +521,13 @@ export class Instance implements PeerInstance, InstanceFacts {
   #stopped(): HoldfastError {
     return refusal(this.address, 'stopped');
   }
+}
+
+/** Whether a start fails with that each time, until the record or the code is another. */
+function isUnfit(error: unknown): error is HoldfastError {
+  return (
+    error instanceof HoldfastError && (error.code === 'STATE_INCOMPATIBLE' || error.code === 'STORE_CORRUPT')
+  );
 }
 
 function hasEnded(error: unknown): boolean {

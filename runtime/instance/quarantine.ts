@@ -23,6 +23,11 @@ export interface QuarantineEvidence {
   readonly withinMs: number;
   /** The id of the dead letter with the event that was in hand at the last failure, if there was one. */
   readonly deadLetter?: string;
+  /**
+   * Set when the state of the instance can be neither committed nor restored, so that no restart was tried; `error` says
+   * why.
+   */
+  readonly unfit?: true;
   /** The address of the instance of its group that failed too often; only when this instance did not fail itself. */
   readonly because?: string;
 }
@@ -32,11 +37,7 @@ export class QuarantineError extends HoldfastError {
   readonly evidence: QuarantineEvidence;
 
   constructor(address: string, evidence: QuarantineEvidence, cause: unknown) {
-    const { restarts, withinMs, because } = evidence;
-    const what =
-      because === undefined
-        ? `${address} failed again after ${restarts} restarts within ${withinMs} ms and is quarantined`
-        : `${address} is quarantined with ${because} of its group, which failed too often`;
+    const what = whatOf(address, evidence);
     super(
       'AGENT_QUARANTINED',
       `${what}; see the cause and the evidence, then resume() it (a gateway: POST …/resume, holdfast agents resume) or stop() it`,
@@ -44,6 +45,13 @@ export class QuarantineError extends HoldfastError {
     );
     this.evidence = evidence;
   }
+}
+
+function whatOf(address: string, { restarts, withinMs, because, unfit, error }: QuarantineEvidence): string {
+  if (because !== undefined)
+    return `${address} is quarantined with ${because} of its group, which failed too often`;
+  if (unfit === true) return `${address} is quarantined, and its record stays as it was: ${error.message}`;
+  return `${address} failed again after ${restarts} restarts within ${withinMs} ms and is quarantined`;
 }
 
 /** The most failures that are kept of one instance or group. */
@@ -73,13 +81,14 @@ export class FailureLog {
     error: unknown,
     { intensity }: { readonly intensity: { readonly restarts: number; readonly withinMs: number } },
     suspect: DeadLetter | undefined,
-    because?: string,
+    { because, unfit }: { readonly because?: string | undefined; readonly unfit: boolean },
   ): QuarantineEvidence {
     return {
       error: shown(error),
       failures: this.#failures,
       ...intensity,
       ...(suspect && { deadLetter: suspect.id }),
+      ...(unfit && { unfit }),
       ...(because !== undefined && { because }),
     };
   }

@@ -354,6 +354,13 @@ export class Mailbox {
     this.#removeUnless((at) => keep(this.#events[at & this.#mask]), this.#head, discard);
   }
 
+  /** Removes the envelopes, waiting or sent, that somebody waits for, oldest first; marked ones stay. */
+  discardAwaited(discard: Discard): void {
+    const stays = (index: number): boolean =>
+      this.#tags[index] === 0 || this.#tags[index] === CONTROL || this.#marks?.[index] !== undefined;
+    this.#removeUnless((at) => stays(at & this.#mask), this.#head, discard);
+  }
+
   /**
    * Removes the envelopes among the last `count` sent that `keep` refuses, and makes the rest of them wait again. For
    * a batch that could not leave because one of its events cannot be cloned.

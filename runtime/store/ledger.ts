@@ -23,6 +23,12 @@ export interface ToldState {
   readonly wakes: boolean;
 }
 
+const MB = 1024 * 1024;
+/** The most bytes of a state: over it, a thread could not take it in again beside its others. */
+const MOST_BYTES = 16 * MB;
+/** The bytes of a state from which on there is a warning, since each flush writes it whole. */
+const WARN_BYTES = 64 * 1024;
+
 export interface LedgerOptions {
   readonly address: string;
   readonly store: Pick<DurableStore, 'load' | 'rows'>;
@@ -35,9 +41,14 @@ export interface LedgerOptions {
   readonly secretIn: (state: unknown) => readonly string[] | undefined;
   /** Resolves when what was there at the address before is committed. */
   readonly after: Promise<void>;
+  /** Called when a state has more than 64 KiB, for each. */
+  readonly large?: ((bytes: number) => void) | undefined;
   /** Another runtime has continued with the address. */
   readonly fenced: (error: HoldfastError) => void;
 }
+
+/** A record without what the ledger itself knows best. */
+type LastState = Omit<DurableRecord, 'address' | 'seq'>;
 
 interface Draft {
   record?: DurableRecord | undefined;
@@ -55,7 +66,9 @@ interface Draft {
  */
 export class Ledger implements Drafting {
   readonly #options: LedgerOptions;
-  #last: Pick<ToldState, 'state' | 'version'> | undefined;
+  #last: LastState | undefined;
+  #loaded = false;
+  #quarantine: unknown;
   /** The group that wrote the record. */
   #commit: string | undefined;
   #seq = 0;
@@ -88,33 +101,68 @@ export class Ledger implements Drafting {
     const { store, address, after } = this.#options;
     await after;
     const record = await store.load(address);
+    this.#loaded = true;
     if (record === undefined) return undefined;
     this.#commit = record.commit;
     this.#seq = record.seq;
     this.#rows.recorded();
-    if (!replaced) this.#last = { state: record.state, version: record.version };
-    return record.incarnation;
+    if (replaced) return record.incarnation;
+    const { incarnation, state, version, meta, dueAt, wakes, quarantined } = record;
+    this.#last = { incarnation, state, version, meta, dueAt, wakes, quarantined };
+    if (quarantined) this.#quarantine = (JSON.parse(meta) as { readonly quarantine?: unknown }).quarantine;
+    return incarnation;
   }
 
-  /** The instance is in that state now; the ticket settles when it is committed. */
-  told({ state, version, dueAt, wakes }: ToldState, incarnation: number, rows?: readonly KeptRow[]): Ticket {
-    const { address, committer, secretIn } = this.#options;
+  /** Whether it is known what the store has of the instance. */
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
+  /** Whether there is a state, told or loaded, with which the instance can go on. */
+  get any(): boolean {
+    return this.#last !== undefined;
+  }
+
+  /** The evidence with which the instance was quarantined before this process, while it still is. */
+  get quarantine(): unknown {
+    return this.#last?.quarantined === true ? this.#quarantine : undefined;
+  }
+
+  /**
+   * The instance is in that state now; the ticket settles when it is committed. Returns an error for a state that is not
+   * committed: `SECRET_IN_SNAPSHOT` or `STATE_TOO_LARGE`.
+   */
+  told(
+    { state, version, dueAt, wakes }: ToldState,
+    incarnation: number,
+    rows?: readonly KeptRow[],
+  ): Ticket | HoldfastError {
+    const { address, secretIn } = this.#options;
+    const bytes = bytesOf(state);
+    if (bytes > MOST_BYTES) return stateTooLarge(address, bytes);
     const path = secretIn(state);
-    if (path !== undefined) throw secretInSnapshot(address, path);
-    this.#last = { state, version };
+    if (path !== undefined) return secretInSnapshot(address, path);
+    if (bytes > WARN_BYTES) this.#options.large?.(bytes);
+    return this.#record({ incarnation, version, state, meta: '{}', dueAt, wakes, quarantined: false }, rows);
+  }
+
+  /** The instance is quarantined: its record says so from now on, and why. */
+  quarantined(evidence: object): void {
+    if (this.#last !== undefined)
+      this.#record({ ...this.#last, quarantined: true, meta: JSON.stringify({ quarantine: evidence }) });
+  }
+
+  /** The instance is quarantined no more. */
+  resumed(): void {
+    if (this.#last?.quarantined === true) this.#record({ ...this.#last, quarantined: false, meta: '{}' });
+  }
+
+  #record(last: LastState, rows?: readonly KeptRow[]): Ticket {
+    const { address, committer } = this.#options;
+    this.#last = last;
     this.#seq += 1;
     const draft = (this.#draft ??= {});
-    draft.record = {
-      address,
-      incarnation,
-      seq: this.#seq,
-      version,
-      state,
-      meta: '{}',
-      dueAt,
-      wakes,
-      quarantined: false,
-    };
+    draft.record = { ...last, address, seq: this.#seq };
     this.#rows.recorded();
     if (rows !== undefined) this.#handled(draft, rows);
     return (this.#ticket = committer.add(this));
@@ -222,4 +270,18 @@ export class Ledger implements Drafting {
     while (this.#ticket?.settled === false)
       await new Promise<void>((resolve) => this.#ticket?.whenSettled(resolve));
   }
+}
+
+/** The bytes of an encoded state; of a text that cannot have as many as matter, the number of its characters. */
+function bytesOf(state: EncodedState): number {
+  if (typeof state !== 'string') return state.byteLength;
+  return state.length * 3 > WARN_BYTES ? Buffer.byteLength(state) : state.length;
+}
+
+function stateTooLarge(address: string, bytes: number): HoldfastError {
+  const mb = (bytes / MB).toFixed(1);
+  return new HoldfastError(
+    'STATE_TOO_LARGE',
+    `the state of ${address} has ${mb} MiB, and at most ${MOST_BYTES / MB} are kept of one; keep large data elsewhere, and in the state what finds it again`,
+  );
 }

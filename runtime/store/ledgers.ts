@@ -1,3 +1,4 @@
+import { agentOf } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { Committer } from './committer.ts';
@@ -15,6 +16,8 @@ export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn'> {
 export class Ledgers {
   readonly #options: LedgersOptions;
   readonly #ledgers = new Map<string, Ledger>();
+  /** The agents with a state of which there was a warning that it is large. */
+  readonly #large = new Set<string>();
   #committer: Committer | undefined;
   #host: HostRows | undefined;
 
@@ -55,6 +58,7 @@ export class Ledgers {
       host: this.#host as HostRows,
       now: () => clock.date(),
       secretIn,
+      large: (bytes) => this.#warnOfSize(address, bytes),
       after: this.#ledgers.get(address)?.quiet() ?? Promise.resolve(),
       fenced,
     });
@@ -80,6 +84,15 @@ export class Ledgers {
     this.#committer.close();
     this.#host?.lose(stopped());
     await this.#options.store.close();
+  }
+
+  #warnOfSize(address: string, bytes: number): void {
+    const agent = agentOf(address);
+    if (this.#large.has(agent)) return;
+    this.#large.add(agent);
+    const message =
+      'the state of an instance is large, and the whole of it is written after each of its turns; keep in it what finds the rest';
+    this.#options.warn({ address, bytes }, message);
   }
 
   #overtaken(error: HoldfastError): void {

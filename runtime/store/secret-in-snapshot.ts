@@ -4,7 +4,7 @@ import { HoldfastError } from '../base/errors.ts';
 export function secretInSnapshot(address: string, path: readonly string[]): HoldfastError {
   return new HoldfastError(
     'SECRET_IN_SNAPSHOT',
-    `the state of ${address} carries the value of a secret at ${path.join('.')}; keep the label or the handle there, and ` +
+    `the state of ${address} carries the value of a secret${path.length > 0 ? ` at ${path.join('.')}` : ''}; keep the label or the handle there, and ` +
       'use the value where it is needed, or through a capability',
   );
 }

@@ -78,7 +78,8 @@ export function decisions({
         if (error === undefined || because !== undefined) return;
         const { threadId } = instance.agent;
         hub.emit('escalation', { kind: 'instance', address, threadId, error, evidence: error.evidence });
-        logger.error({ address, error }, 'an instance failed too often and was quarantined');
+        const why = error.evidence.unfit === true ? 'cannot go on from its state' : 'failed too often';
+        logger.error({ address, error }, `an instance ${why} and was quarantined`);
       });
     },
   };

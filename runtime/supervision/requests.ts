@@ -72,7 +72,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
       // The supervisor has decided by now: the instance has ended for good, or waits for its restart.
       if (instance.over) return;
       // The death of a thread is logged once, for all of its instances.
-      if (kind === 'failed' && !isOfThread(error))
+      if (kind !== 'done' && !isOfThread(error))
         logger.error({ address, incarnation, reason, error }, 'an instance failed and is restarted');
       hub.emit('agent', { address, incarnation, state: 'restarting', reason });
     },

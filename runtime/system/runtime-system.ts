@@ -40,6 +40,7 @@ import { Ledgers } from '../store/ledgers.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
 import { SecretAccess } from './secret-access.ts';
+import { secretInEncoded } from './secret-in-encoded.ts';
 import { auditCalls, grantsOfServers, toolAccess } from './tool-access.ts';
 import { SchemaVisits } from './schema-visits.ts';
 import { shutDown } from './shut-down.ts';
@@ -147,7 +148,7 @@ export class RuntimeSystem {
     const { store } = options;
     const isTransactional = store !== undefined && 'transactional' in store;
     this.#ledgers = isTransactional
-      ? new Ledgers({ store, clock: this.clock, warn: this.warn, secretIn: find })
+      ? new Ledgers({ store, clock: this.clock, warn: this.warn, secretIn: secretInEncoded(this.scrubber) })
       : undefined;
     this.#snapshots = new Snapshots({
       store: isTransactional ? undefined : store,

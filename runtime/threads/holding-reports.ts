@@ -8,9 +8,9 @@ export function holding(
 ): Pick<ThreadReports, 'receive'> {
   return {
     receive(items) {
-      const ticket = reports.commit(items);
+      const { ticket, unfit } = reports.commit(items);
       if (ticket !== undefined) held.hold(ticket);
-      held.let(() => reports.receive(items));
+      held.let(() => reports.receive(items, unfit));
     },
   };
 }

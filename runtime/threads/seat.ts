@@ -45,6 +45,8 @@ export class Seat implements Berth {
   kept = 0;
   /** No envelope before this one, counted as the handled ones are, may still turn out not to fit its schema. */
   refused = 0;
+  /** The instance is in a state that cannot be committed, and is about to end here. */
+  unfit = false;
   /** The links by which other agents send to this seat. */
   readonly links: Set<PeerLink> = new Set();
 

@@ -17,6 +17,8 @@ export interface Ending {
   readonly inHand?: number;
   /** The evidence against that envelope. */
   readonly evidence?: Evidence;
+  /** Settles when the thread has let go of the instance, where it has not yet. */
+  readonly until?: Promise<void> | undefined;
   /** Set when the instance itself failed: while it handled an envelope, or in between. */
   readonly failed?: 'in-turn' | 'between' | undefined;
 }
@@ -127,11 +129,18 @@ export class Seats {
    * Frees the seat, and acknowledges the envelopes that the thread says it has handled. Asks that were put off are
    * rejected; when the thread is gone for a `reason`, so are those it had handled.
    */
-  vacate(seat: Seat, { reason, ending, inHand = -1, evidence, failed }: Ending = {}): void {
+  vacate(seat: Seat, { reason, ending, inHand = -1, evidence, failed, until }: Ending = {}): void {
     if (!this.isTaken(seat)) return;
     this.#seats.delete(seat.slot);
     const { attachment, deferred, instance } = seat;
-    const free = (): void => this.freeSlot(seat.slot);
+    const free = (): void => {
+      if (until === undefined) return this.freeSlot(seat.slot);
+      // A thread that ends before has no slots any more.
+      until.then(
+        () => this.freeSlot(seat.slot),
+        () => {},
+      );
+    };
     // A thread that told of an end that was none goes on counting here, and that must not count for the next instance.
     if (attachment === undefined) free();
     else this.#options.outbox().whenQuiet(attachment, free);

@@ -25,6 +25,7 @@ export interface Tenant
       // For its end.
       | 'done'
       | 'failed'
+      | 'unfit'
       | 'departed'
       | 'ending'
       | 'stop'
@@ -32,7 +33,7 @@ export interface Tenant
   readonly inbox: Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread' | 'invalid'>;
   readonly continuation: Pick<
     Continuation,
-    'keep' | 'commit' | 'handled' | 'commitDone' | 'isFenced' | 'cannotKeep' | 'keepsState'
+    'keep' | 'commit' | 'handled' | 'commitDone' | 'durable' | 'isFenced' | 'cannotKeep' | 'keepsState'
   >;
   readonly twin: Pick<
     TwinLine,

@@ -178,6 +178,7 @@ export class ThreadHost implements SeatThread {
       seats: this.#seats,
       violated: (what, fields) => this.#violated(what, fields),
       lost: (what, fields) => void this.#broke(what, fields),
+      unfit: (seat, error) => this.#unfit(seat, error),
       uncaught: (thrown) => void (this.#uncaught = { thrown }),
     });
     const print: PrintTo = (stream, line) =>
@@ -423,6 +424,18 @@ export class ThreadHost implements SeatThread {
   async deactivate(seat: Seat): Promise<void> {
     await this.#deactivations.stop(seat.slot);
     this.#seats.vacate(seat);
+  }
+
+  /** Ends an instance here whose state cannot be committed; what it has handled since the last state is not handled. */
+  #unfit(seat: Seat, error: HoldfastError): void {
+    const { instance } = seat;
+    if (!instance.holds(seat)) return;
+    this.#seats.vacate(seat, {
+      ending: error,
+      failed: 'between',
+      until: this.#deactivations.stop(seat.slot),
+    });
+    instance.unfit(error);
   }
 
   /** Milliseconds for which one and the same turn, or something else, has kept the thread from answering. */

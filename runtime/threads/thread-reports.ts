@@ -1,4 +1,5 @@
 import type { AnyEventObject } from 'xstate';
+import { HoldfastError } from '../base/errors.ts';
 import { isDeadLetterReason } from '../base/dead-letter-reason.ts';
 import type { ResolvedPool } from '../config/resolve.ts';
 import type { Logger } from '../base/logger.ts';
@@ -19,7 +20,6 @@ import {
   type InvalidReport,
   type LetterReport,
   type StateOf,
-  type TurnOf,
   tellsEvent,
 } from '../wire/protocol.ts';
 import {
@@ -52,6 +52,8 @@ export interface ThreadReportsOptions {
   readonly violated: (what: string, fields?: object) => void;
   /** Called when, in addition, the state of an instance or of several can no longer be known. */
   readonly lost: (what: string, fields?: object) => void;
+  /** The instance on the seat is in a state that cannot be committed: it ends there, and nothing of that is told. */
+  readonly unfit: (seat: Seat, error: HoldfastError) => void;
   /** Takes the error with which the thread is about to end. */
   readonly uncaught: (thrown: unknown) => void;
   /** The host's log. */
@@ -66,6 +68,22 @@ export interface ThreadReportsOptions {
 
 const NAMES = new Map<number, string>(Object.entries(REPORT).map(([name, kind]) => [kind, name]));
 
+/** A seat whose instance is in a state that cannot be committed. */
+export interface Unfit {
+  readonly seat: Seat;
+  readonly error: HoldfastError;
+}
+
+/** What became of the states among reports. */
+export interface Committing {
+  /** Settles when the last of them is committed; undefined: there is nothing to wait for. */
+  readonly ticket: Ticket | undefined;
+  readonly unfit: readonly Unfit[];
+}
+
+/** The reports that are committed before they are told. */
+const COMMITTED: ReadonlySet<unknown> = new Set([REPORT.turn, REPORT.stateless, REPORT.done]);
+
 /**
  * Receives the reports of a thread, which may be anything. A malformed report is left out and counted. Where it was about
  * the state of an instance, nobody knows that state any more, and the thread is of no use.
@@ -77,8 +95,12 @@ export class ThreadReports {
     this.#options = options;
   }
 
-  /** Handles reports, as flat triples of kind, slot and payload; our thread code sends nothing else. */
-  receive(items: readonly unknown[]): void {
+  /**
+   * Handles reports, as flat triples of kind, slot and payload; our thread code sends nothing else. Of what is `unfit` it
+   * handles none: it rests on a state that is not committed.
+   */
+  receive(items: readonly unknown[], unfit: readonly Unfit[] = []): void {
+    for (const { seat, error } of unfit) this.#options.unfit(seat, error);
     const { seats, lost } = this.#options;
     if (!Array.isArray(items)) return lost('a malformed report');
     for (let i = 0; i < items.length; i += 3) {
@@ -103,29 +125,44 @@ export class ThreadReports {
     }
   }
 
-  /** Commits the states of durable instances; the ticket settles when the last of them is committed. */
-  commit(items: readonly unknown[]): Ticket | undefined {
-    if (!Array.isArray(items)) return undefined;
+  /** Commits the states of durable instances. */
+  commit(items: readonly unknown[]): Committing {
     let ticket: Ticket | undefined;
+    const unfit: Unfit[] = [];
+    if (!Array.isArray(items)) return { ticket, unfit };
     for (let i = 0; i + 2 < items.length; i += 3) {
       const [kind, slot, payload]: unknown[] = [items[i], items[i + 1], items[i + 2]];
-      if ((kind !== REPORT.turn && kind !== REPORT.done) || typeof slot !== 'number') continue;
+      if (!COMMITTED.has(kind) || typeof slot !== 'number') continue;
       const seat = this.#options.seats.at(slot);
-      if (seat?.instance.holds(seat) !== true) continue;
-      const { continuation } = seat.instance;
-      if (kind === REPORT.done) ticket = continuation.commitDone() ?? ticket;
-      else if (isTurnOf(payload)) ticket = this.#committed(seat, payload) ?? ticket;
-      else this.#malformed(kind, seat);
+      if (seat?.instance.holds(seat) !== true || seat.unfit) continue;
+      const committed = this.#committed(kind, seat, payload);
+      if (committed instanceof HoldfastError) {
+        seat.unfit = true;
+        unfit.push({ seat, error: committed });
+      } else ticket = committed ?? ticket;
     }
-    return ticket;
+    return { ticket, unfit };
   }
 
-  #committed(seat: Seat, [handled, state, version, dueAt, wakes]: TurnOf): Ticket | undefined {
-    const { attachment, kept, instance } = seat;
+  #committed(kind: unknown, seat: Seat, payload: unknown): Ticket | HoldfastError | undefined {
+    const { address, continuation } = seat.instance;
+    if (kind === REPORT.done) return continuation.commitDone();
+    if (!continuation.durable) return undefined;
+    if (kind === REPORT.stateless && typeof payload === 'string') return unsavable(address, payload);
+    if (kind === REPORT.stateless || !isTurnOf(payload)) {
+      // The instance goes on from the last state that it has told.
+      this.#options.lost(`a malformed report (${NAMES.get(kind as number)})`, { address });
+      return undefined;
+    }
+    const [handled, state, version, dueAt, wakes] = payload;
+    const { attachment, kept } = seat;
     this.#count(seat, handled);
     const marked = attachment?.mailbox.marksSent(kept - attachment.acked, seat.kept - attachment.acked);
-    if (state === undefined) return marked && instance.continuation.handled(marked);
-    return instance.continuation.commit({ state, version, dueAt: dueAt ?? undefined, wakes }, marked);
+    if (state === undefined) return marked && continuation.handled(marked);
+    const committed = continuation.commit({ state, version, dueAt: dueAt ?? undefined, wakes }, marked);
+    // What led to it was not handled.
+    if (committed instanceof HoldfastError) seat.kept = kept;
+    return committed;
   }
 
   /** Handles one report; a fault in it costs none of the others. */
@@ -304,4 +341,11 @@ function isEventWithErrors(
   if (!Array.isArray(payload)) return false;
   const [kind, event, errors] = payload as unknown[];
   return (kind === REPORT.emitted || kind === REPORT.parentEvent) && isEvent(event) && isErrorsWithin(errors);
+}
+
+function unsavable(address: string, why: string): HoldfastError {
+  return new HoldfastError(
+    'REPLY_UNCLONABLE',
+    `the state of ${address} cannot be stored: ${why}; keep in it what structured clone takes, and children with a string src`,
+  );
 }
