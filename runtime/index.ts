@@ -27,6 +27,7 @@ export type { DeadLetterReason } from './base/dead-letter-reason.ts';
 export type { EventIssue } from './base/event-issue.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './base/errors.ts';
 export { transfer, type Movable } from './wire/transfer.ts';
+export type { StoreConfig } from './config/store-schema.ts';
 export type { InspectConfig } from './config/inspect-schema.ts';
 export type { InspectOptions } from './inspect/inspect-options.ts';
 export type { Inspector } from './inspect/stately-inspector.ts';
@@ -54,7 +55,28 @@ export type { AuditRecord, AuditTarget } from './secrets/audit.ts';
 export { defineCapability, type Capability } from './secrets/capabilities/capability.ts';
 export type { Secret } from './secrets/capabilities/secret.ts';
 export type { SecretEvent } from './secrets/secret-event.ts';
+export type {
+  CommitGroup,
+  CommitResult,
+  Due,
+  DueList,
+  DuePlace,
+  DurableRecord,
+  DurableStore,
+  EncodedState,
+  KeptId,
+  KeptLetter,
+  KeptStep,
+  LetterPlace,
+  MailboxRow,
+  OpenedStore,
+  StoreContext,
+  StoredRecord,
+  StoreSize,
+  TurnCommit,
+} from './store/durable-store.ts';
 export { memoryStore } from './store/memory-store.ts';
+export { sqliteStore, type SqliteStoreOptions } from './store/sqlite/sqlite-store.ts';
 export type { SnapshotRecord, SnapshotStore } from './store/snapshot-store.ts';
 export { toPrometheus } from './telemetry/to-prometheus.ts';
 export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persisted-timer.ts';

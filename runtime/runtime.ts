@@ -16,6 +16,7 @@ import { foreignXState } from './system/foreign-xstate.ts';
 import { guardIsolation } from './isolation/guard.ts';
 import { assertIsolation } from './isolation/strict.ts';
 import { consoleLogger } from './base/logger.ts';
+import { configStore } from './system/config-store.ts';
 import type { Recycled } from './system/recycle.ts';
 import { runtimeEvent, type RuntimeEvents, type RuntimeListener } from './telling/runtime-events.ts';
 import { RuntimeSystem, type OpenWait, type SystemOptions } from './system/runtime-system.ts';
@@ -274,12 +275,13 @@ export async function openRuntime<const C extends RuntimeConfig>(
   surroundings: Surroundings = {},
 ): Promise<Runtime<C>> {
   const given = checkRuntimeOptions(options);
-  const { capabilities, providers, logger = consoleLogger, store, audit } = given;
+  const { capabilities, providers, logger = consoleLogger, audit } = given;
   const { strict = false, signals = false } = given;
   const customProviders = providers?.map(({ name }) => name);
   const chosen = given.inspect;
   const loaded = surroundings.loaded ?? (await loadConfig(config, customProviders && { customProviders }));
   const inspect: InspectOptions | undefined = chosen ?? loaded.inspect;
+  const store = given.store ?? (loaded.store && configStore(loaded.store));
   if (strict && !surroundings.startThread) await assertIsolation(loaded);
   const system = new RuntimeSystem(loaded, {
     ...surroundings,

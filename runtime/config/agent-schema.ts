@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { integer, namedMap, numeric, text, timeSpan } from './fields.ts';
+import { flag, integer, namedMap, numeric, text, timeSpan } from './fields.ts';
 import { grantSchema } from './grant-schema.ts';
 import { mcpServerSchema } from './mcp-schema.ts';
 
@@ -49,7 +49,7 @@ const supervisionSchema = z
       .optional()
       .describe(
         'What a restarted instance begins with. fresh: its input; snapshot: the last state that was saved. Default: ' +
-          'snapshot when RuntimeOptions.store is durable, else fresh.',
+          'snapshot when there is a store that is durable, else fresh.',
       ),
     timers: z
       .enum(['deadline', 'remaining', 'restart'])
@@ -139,6 +139,12 @@ export const agentSchema = z
       .describe(
         'Instances that start with the runtime: ids, or { id, input }. The start fails when one of them does. ' +
           'A gateway starts those that are missing again in each new process. Default: none.',
+      ),
+    durable: flag()
+      .default(true)
+      .describe(
+        'Whether each turn is committed before anything of it is told, with a store under every turn. false: states are ' +
+          'written behind, and what was told may be lost with the process. Default: true.',
       ),
     mailbox: mailboxSchema.prefault({}),
     supervision: supervisionSchema.prefault({}),

@@ -11,6 +11,7 @@ import type { mcpServerSchema } from './mcp-schema.ts';
 import { poolSchema } from './pool-schema.ts';
 import type { ResolvedInspect } from './inspect-schema.ts';
 import type { ParsedConfig } from './schema.ts';
+import type { StoreConfig } from './store-schema.ts';
 import { DEFAULT_PROVIDER_ALIAS, type providerSchema } from './secrets-schema.ts';
 
 /** A grant with every default applied. */
@@ -122,6 +123,8 @@ export interface ResolvedAgent {
   readonly supervision: RestartPolicy;
   /** The state that a restarted instance begins with; absent: the store decides. */
   readonly state?: 'fresh' | 'snapshot';
+  /** Whether each turn is committed before it is told, with a store under every turn; absent: it is. */
+  readonly durable?: boolean;
   readonly timers: TimersPolicy;
   readonly placement: 'fewest' | 'exclusive' | { readonly key: true };
   readonly mirror: 'latest' | 'all';
@@ -200,6 +203,8 @@ export interface LoadedConfig {
   readonly gateway?: ResolvedGateway;
   /** The page of the inspector, if there is to be one. */
   readonly inspect?: ResolvedInspect;
+  /** The store under every turn, with an absolute path, if there is to be one. */
+  readonly store?: StoreConfig;
   /** The absolute path of the file that the config came from. */
   readonly file?: string;
   /** All files that the config was read from, that one first. */
@@ -228,7 +233,7 @@ export function resolveConfig(
   if (config.externalSecrets) declared.unshift([DEFAULT_PROVIDER_ALIAS, config.externalSecrets]);
   const providers = declared.map(([alias, provider]) => resolveProvider(alias, provider));
   const maxSecrets = config.secrets?.maxEntries;
-  const { inspect } = config;
+  const { inspect, store } = config;
   return {
     agents,
     pools,
@@ -236,6 +241,7 @@ export function resolveConfig(
     ...(maxSecrets !== undefined && { maxSecrets }),
     gateway: config.gateway ?? gatewaySchema.parse({}),
     ...(inspect !== undefined && { inspect }),
+    ...(store !== undefined && { store: { ...store, path: resolve(folder, store.path) } }),
   };
 }
 
@@ -257,6 +263,7 @@ function resolveAgent(
     ...agent.mailbox,
     supervision,
     ...(state && { state }),
+    durable: agent.durable,
     timers,
     placement,
     mirror,

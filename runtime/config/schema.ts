@@ -4,6 +4,7 @@ import { anyText, namedMap } from './fields.ts';
 import { gatewaySchema, type GatewayConfig } from './gateway-schema.ts';
 import { inspectSchema, type InspectConfig } from './inspect-schema.ts';
 import { threadsSchema, type PoolConfig } from './pool-schema.ts';
+import { storeSchema, type StoreConfig } from './store-schema.ts';
 import {
   providerSchema,
   secretsSchema,
@@ -28,6 +29,7 @@ export const configSchema = z
     threads: threadsSchema.optional(),
     gateway: gatewaySchema.optional(),
     inspect: inspectSchema.optional(),
+    store: storeSchema.optional(),
   })
   .describe('Agents, the thread pools they are pinned to, and the secrets they may use.');
 
@@ -59,4 +61,6 @@ export interface RuntimeConfig {
   gateway?: GatewayConfig | undefined;
   /** The page that shows all actors. `RuntimeOptions.inspect` takes precedence. */
   inspect?: InspectConfig | undefined;
+  /** The store under every turn, so that agents outlive the process. `RuntimeOptions.store` takes precedence. */
+  store?: StoreConfig | undefined;
 }

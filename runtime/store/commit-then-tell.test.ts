@@ -25,7 +25,7 @@ describe('a durable instance', () => {
   });
 
   it('answers what only reads without a commit, and behind a change with the change', async () => {
-    const gate = gated();
+    const gate = gatedStore();
     const runtime = await start({ agents }, { store: gate.store });
     const ref = await runtime.spawn('account', { id: 'a' });
     await ref.ask({ type: 'deposit', amount: 2 });

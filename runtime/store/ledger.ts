@@ -39,6 +39,8 @@ export interface LedgerOptions {
   readonly now: () => number;
   /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
   readonly secretIn: (state: unknown) => readonly string[] | undefined;
+  /** Whether states are written behind: nothing waits for them. */
+  readonly behind: boolean;
   /** Resolves when what was there at the address before is committed. */
   readonly after: Promise<void>;
   /** Called when a state has more than 64 KiB, for each. */
@@ -129,21 +131,25 @@ export class Ledger implements Drafting {
   }
 
   /**
-   * The instance is in that state now; the ticket settles when it is committed. Returns an error for a state that is not
+   * The instance is in that state now; the ticket, for one that does not write behind, settles when it is committed. Returns an error for a state that is not
    * committed: `SECRET_IN_SNAPSHOT` or `STATE_TOO_LARGE`.
    */
   told(
     { state, version, dueAt, wakes }: ToldState,
     incarnation: number,
     rows?: readonly KeptRow[],
-  ): Ticket | HoldfastError {
+  ): Ticket | HoldfastError | undefined {
     const { address, secretIn } = this.#options;
     const bytes = bytesOf(state);
     if (bytes > MOST_BYTES) return stateTooLarge(address, bytes);
     const path = secretIn(state);
     if (path !== undefined) return secretInSnapshot(address, path);
     if (bytes > WARN_BYTES) this.#options.large?.(bytes);
-    return this.#record({ incarnation, version, state, meta: '{}', dueAt, wakes, quarantined: false }, rows);
+    const ticket = this.#record(
+      { incarnation, version, state, meta: '{}', dueAt, wakes, quarantined: false },
+      rows,
+    );
+    return this.#options.behind ? undefined : ticket;
   }
 
   /** The instance is quarantined: its record says so from now on, and why. */
@@ -165,7 +171,8 @@ export class Ledger implements Drafting {
     draft.record = { ...last, address, seq: this.#seq };
     this.#rows.recorded();
     if (rows !== undefined) this.#handled(draft, rows);
-    return (this.#ticket = committer.add(this));
+    this.#ticket = committer.add(this);
+    return behind ? undefined : this.#ticket;
   }
 
   /** The turns of those rows have left the state as it was last told. */

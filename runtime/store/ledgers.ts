@@ -48,7 +48,7 @@ export class Ledgers {
   }
 
   /** Opens the ledger of an instance. Only after {@link start}. */
-  open(address: string, fenced: LedgerOptions['fenced']): Ledger {
+  open(address: string, behind: boolean, fenced: LedgerOptions['fenced']): Ledger {
     const { store, clock, secretIn } = this.#options;
     const committer = this.#committer as Committer;
     const ledger = new Ledger({
@@ -59,6 +59,7 @@ export class Ledgers {
       now: () => clock.date(),
       secretIn,
       large: (bytes) => this.#warnOfSize(address, bytes),
+      behind,
       after: this.#ledgers.get(address)?.quiet() ?? Promise.resolve(),
       fenced,
     });

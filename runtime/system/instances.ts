@@ -147,7 +147,8 @@ export class Instances implements TwinEffects {
       void this.at(address)?.fenced(error);
     };
     // An id that was given is what another process can find the instance by.
-    if (ledgers !== undefined && named) return { ledger: ledgers.open(address, fenced) };
+    if (ledgers !== undefined && named)
+      return { ledger: ledgers.open(address, agent.durable === false, fenced) };
     return { keeper: snapshots.open(address, named, fenced) };
   }
 

@@ -9,6 +9,13 @@ export type {
 } from '../../providers/memory.ts';
 export type { Fault, Faults } from './faults.ts';
 export type { StoreCall, StoreFailure } from './faulty-store.ts';
+export {
+  durableStoreCases,
+  testDurableStore,
+  type DurableStoreCase,
+  type DurableStoreCases,
+  type TestDurableStoreOptions,
+} from './durable-store-cases.ts';
 export { createMemoryProvider } from './memory-provider.ts';
 export type { Expected, Probe } from './probe.ts';
 export {
