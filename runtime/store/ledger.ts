@@ -171,8 +171,7 @@ export class Ledger implements Drafting {
     draft.record = { ...last, address, seq: this.#seq };
     this.#rows.recorded();
     if (rows !== undefined) this.#handled(draft, rows);
-    this.#ticket = committer.add(this);
-    return behind ? undefined : this.#ticket;
+    return (this.#ticket = committer.add(this));
   }
 
   /** The turns of those rows have left the state as it was last told. */
