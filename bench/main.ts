@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { ask } from './suites/ask.ts';
 import { boundFetch } from './suites/bound-fetch.ts';
 import { askStream } from './suites/ask-stream.ts';
+import { durable } from './suites/durable.ts';
 import { faults } from './suites/faults.ts';
 import { flood } from './suites/flood.ts';
 import { gateway } from './suites/gateway.ts';
@@ -30,6 +31,7 @@ const suites: Readonly<Record<string, Suite>> = {
   savina,
   start,
   neighbour,
+  durable,
   faults,
   scaling,
   secrets,

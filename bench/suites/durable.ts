@@ -1,0 +1,159 @@
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createRuntime, sqliteStore, type AgentRef, type Runtime } from 'holdfast';
+import { rowNamed, type Results } from '../lib/results.ts';
+import { measure, percentile, ratio, type Sample, type Variant } from '../lib/rounds.ts';
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+const module = new URL('../agents/account.ts', import.meta.url);
+const ALONE = 500;
+const BIG = 64 * 1024;
+
+/** The same accounts with a store under every turn and without one, in one process by turns. */
+export async function durable(results: Results, rounds: number): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
+  const agents = { account: { type: 'thread-bound', threadId: 'accounts', maxThreads: 1, module } } as const;
+  const kept = await createRuntime(
+    { agents },
+    { logger: silent, store: sqliteStore({ path: join(folder, 'bench.db') }) },
+  );
+  const fresh = await createRuntime({ agents }, { logger: silent });
+  try {
+    const [few, fewFresh] = [await accounts(kept, 64), await accounts(fresh, 64)];
+    const [many, manyFresh] = [await accounts(kept, 1024), await accounts(fresh, 1024)];
+    const pairs = {
+      'deliver, 1024 in flight, 64 instances': [few, fewFresh, 'deliver', 1024, 40_000, 0.55],
+      'deliver, 1024 in flight, 1024 instances': [many, manyFresh, 'deliver', 1024, 40_000, 0.45],
+      'asks, 64 in flight': [few, fewFresh, 'ask', 64, 20_000, 0.45],
+      'asks, 16 in flight': [few, fewFresh, 'ask', 16, 8_000, 0.25],
+      'asks that only read, 64 in flight': [few, fewFresh, 'read', 64, 20_000, 0.9],
+    } as const;
+    for (const [what, [durables, plain, call, inFlight, n, atLeast]] of Object.entries(pairs)) {
+      const [one, base] = [`durable: ${what}`, `not durable: ${what}`];
+      const rows = await measure(
+        {
+          [one]: () => working(durables, call, inFlight, n),
+          [base]: () => working(plain, call, inFlight, n),
+        },
+        rounds,
+      );
+      results.table({
+        suite: 'durable',
+        title: `${what}, median of ${rounds}`,
+        unit: 'events/s',
+        base,
+        rows,
+      });
+      const found = ratio(rowNamed(rows, one), rowNamed(rows, base));
+      results.gate('durable', `durable to not durable: ${what}`, found, { atLeast });
+    }
+    await alone(results, rounds, few, folder);
+    await big(results, rounds, kept, fresh);
+  } finally {
+    await Promise.all([kept.stop(), fresh.stop()]);
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** One ask at a time, beside the least that a disk takes for it. */
+async function alone(
+  results: Results,
+  rounds: number,
+  refs: readonly AgentRef[],
+  folder: string,
+): Promise<void> {
+  const file = openSync(join(folder, 'raw'), 'w');
+  const block = Buffer.alloc(4096);
+  const variants: Record<string, Variant> = {
+    'a durable ask': () => timed(async () => void (await refs[0]?.ask({ type: 'add', n: 1 }))),
+    'write and fdatasync of 4 KiB': () =>
+      timed(() => {
+        writeSync(file, block);
+        fdatasyncSync(file);
+      }),
+  };
+  const rows = await measure(variants, rounds);
+  closeSync(file);
+  const base = 'write and fdatasync of 4 KiB';
+  results.table({
+    suite: 'durable',
+    title: `one at a time, p50 of ${ALONE}`,
+    unit: 'ms',
+    alsoUnit: 'ms',
+    base,
+    rows,
+  });
+  const found = ratio(rowNamed(rows, 'a durable ask'), rowNamed(rows, base));
+  results.gate('durable', 'a lone durable ask to fdatasync, p50', found, { atMost: 2.2 });
+}
+
+async function big(results: Results, rounds: number, kept: Runtime, fresh: Runtime): Promise<void> {
+  const input = { bytes: BIG };
+  const [large, plain] = [await accounts(kept, 16, input), await accounts(fresh, 16, input)];
+  const [one, base] = ['durable: asks, 16 in flight, 64 KiB', 'not durable: asks, 16 in flight, 64 KiB'];
+  const rows = await measure(
+    {
+      [one]: () => working(large, 'ask', 16, 2000),
+      [base]: () => working(plain, 'ask', 16, 2000),
+    },
+    rounds,
+  );
+  results.table({ suite: 'durable', title: 'states of 64 KiB', unit: 'events/s', base, rows });
+  const found = ratio(rowNamed(rows, one), rowNamed(rows, base));
+  results.gate('durable', 'durable to not durable: asks, 16 in flight, 64 KiB', found, { atLeast: 0.25 });
+}
+
+function accounts(
+  runtime: Pick<Runtime, 'spawn'>,
+  count: number,
+  input?: { readonly bytes: number },
+): Promise<AgentRef[]> {
+  const spawns = Array.from({ length: count }, (_, i) =>
+    runtime.spawn('account', {
+      id: `${count}-${input?.bytes ?? 0}-${i}`,
+      ...(input && { input }),
+    }),
+  );
+  return Promise.all(spawns);
+}
+
+/** `n` events over all instances in turn, each of which is counted by its answer or by being handled. */
+async function working(
+  refs: readonly AgentRef[],
+  call: 'ask' | 'deliver' | 'read',
+  inFlight: number,
+  n: number,
+): Promise<number> {
+  let next = 0;
+  let last = 0;
+  const lane = async (): Promise<void> => {
+    while (next < n) {
+      const i = next++;
+      const ref = refs[i % refs.length] as AgentRef;
+      if (call === 'deliver') await ref.deliver({ type: 'add', n: i });
+      else {
+        const answer: unknown = await ref.ask({ type: call === 'read' ? 'read' : 'add', n: i });
+        if (typeof answer !== 'number') throw new Error(`ask ${i} was answered ${String(answer)}`);
+      }
+      last += 1;
+    }
+  };
+  const began = performance.now();
+  await Promise.all(Array.from({ length: inFlight }, lane));
+  const tookMs = performance.now() - began;
+  if (last !== n) throw new Error(`${last} of ${n} came`);
+  return (n / tookMs) * 1000;
+}
+
+async function timed(run: () => unknown): Promise<Sample> {
+  const times: number[] = [];
+  for (let i = 0; i < ALONE; i++) {
+    const began = performance.now();
+    await run();
+    times.push(performance.now() - began);
+  }
+  times.sort((a, b) => a - b);
+  return { value: percentile(times, 0.5), also: { p99: percentile(times, 0.99) } };
+}
