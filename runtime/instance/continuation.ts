@@ -6,6 +6,7 @@ import type { Waiting } from '../mailbox/waiting.ts';
 import type { Keeper } from '../store/keeper.ts';
 import type { Ledger, ToldState } from '../store/ledger.ts';
 import type { KeptRow } from '../store/mailbox-rows.ts';
+import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import type { ActivateRequest, CarriedAsk } from '../wire/protocol.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
@@ -90,10 +91,12 @@ export class Continuation {
   /** Returns the request with which the thread starts the instance. */
   request(slot: number, watched: boolean): ActivateRequest {
     const { agent, id, address, keeper, ledger, sharedMemory, snapshot } = this.#options;
+    if (ledger?.loaded === false) throw ledger.unread;
     const asks = this.#carried?.all;
     const from = this.#moved ?? ledger?.last ?? keeper?.last ?? snapshot;
     const pool = { threadId: agent.threadId, sharedMemory };
-    const input = withoutShared(this.#options.input, pool, 'MESSAGE_UNCLONABLE', `the input of ${address}`);
+    const given = this.#options.input ?? (ledger?.input && decodeEvent(ledger.input));
+    const input = withoutShared(given, pool, 'MESSAGE_UNCLONABLE', `the input of ${address}`);
     withoutShared(from, pool, 'MESSAGE_UNCLONABLE', `the snapshot of ${address}`);
     return {
       slot,
@@ -160,10 +163,16 @@ export class Continuation {
     return this.#options.ledger?.handled(rowsOf(marked));
   }
 
-  /** Commits the end of an instance that is done and does not begin anew. */
-  commitDone(): Ticket | undefined {
-    const { agent, ledger } = this.#options;
-    return agent.supervision.restart === 'permanent' ? undefined : ledger?.ended();
+  /**
+   * Commits that the instance is done: its end, or that it begins anew. Returns the error for an input with which it could
+   * not.
+   */
+  commitDone(marked?: readonly Marked[]): Ticket | HoldfastError | undefined {
+    const { agent, input, ledger } = this.#options;
+    if (ledger === undefined) return undefined;
+    if (marked !== undefined) ledger.handled(rowsOf(marked));
+    if (agent.supervision.restart !== 'permanent') return ledger.ended();
+    return ledger.anew(this.#of.incarnation, input === undefined ? undefined : encodeEvent(input));
   }
 
   /** Whether the state is committed before anything that rests on it is told. */
@@ -178,7 +187,7 @@ export class Continuation {
   }
 
   /** The evidence with which the instance was quarantined in another process, while it still is. */
-  get quarantine(): unknown {
+  get quarantine(): object | undefined {
     return this.#options.ledger?.quarantine;
   }
 
@@ -207,10 +216,15 @@ export class Continuation {
     this.#options.keeper?.cannotKeep(why);
   }
 
-  /** Forgets the kept state: the next start begins anew. */
-  forget(): void {
+  /** The instance is done, and a next incarnation begins anew. */
+  done(): void {
     this.#options.keeper?.forget(this.#of.incarnation);
-    this.#options.ledger?.ended();
+  }
+
+  /** Forgets the kept state: nothing is left of the instance, once the ticket has settled. */
+  forget(): Ticket | undefined {
+    this.#options.keeper?.forget(this.#of.incarnation);
+    return this.#options.ledger?.ended();
   }
 
   #carry(asks: readonly AskToCarry[]): CarriedAsks {

@@ -4,6 +4,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import { refusal } from '../dead-letters/refusal.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
+import { uncommitted } from '../store/uncommitted.ts';
 import { secretInSnapshot } from '../store/secret-in-snapshot.ts';
 import type { ActivateRequest, CarriedAsk, DoneReport } from '../wire/protocol.ts';
 import type { WireSnapshot } from '../wire/snapshot.ts';
@@ -63,6 +64,11 @@ export class Instance implements PeerInstance, InstanceFacts {
   #quarantine: QuarantineError | undefined;
   #stopping: Promise<void> | undefined;
   #cut = false;
+  /** Settles when the end of the instance is committed. */
+  #vanishing: Promise<void> | undefined;
+  #vanished: (() => void) | undefined;
+  /** The end of the last incarnation, which is told when that of the instance is committed. */
+  #untold: IncarnationEnd | undefined;
   /** The state of the last incarnation could be neither committed nor restored. */
   #unfit = false;
 
@@ -208,7 +214,10 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   /** Ends the instance in its thread and then, after `turn`, here. Idempotent; resolves when nothing is left of it. */
   stop(reason: 'stopped' | 'shutdown' = 'stopped', turn?: Promise<unknown>): Promise<void> {
-    return (this.#stopping ??= this.#stop(reason, turn));
+    return (this.#stopping ??= this.#stop(reason, turn).finally(() => {
+      // What waits for the store may be asked for again.
+      if (this.#phase !== 'ended') this.#stopping = undefined;
+    }));
   }
 
   /** Restarts a quarantined instance; resolves when it runs. */
@@ -252,9 +261,16 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   async #stop(reason: 'stopped' | 'shutdown', turn?: Promise<unknown>): Promise<void> {
     if (!this.#lives('stop')) return;
+    if (this.#vanishing !== undefined) return this.#within(this.#vanishing, STOP_MS, 'it ended');
     if (this.#berth?.begun === true) await this.#leave(this.#berth, reason);
     if (turn !== undefined) await turn;
-    this.#finish({ kind: 'stopped', reason });
+    const ending = this.#finish({ kind: 'stopped', reason });
+    if (ending !== undefined) await this.#within(ending, STOP_MS, 'it stopped');
+  }
+
+  /** Waits for a commit at most so long. Rejects with `STORE_FAILED`. */
+  #within(commit: Promise<void>, ms: number, what: string): Promise<void> {
+    return within(this.#effects.clock, ms, commit, () => uncommitted(this.address, what, ms));
   }
 
   async #leave(berth: Berth, reason: 'stopped' | 'shutdown' = 'stopped'): Promise<void> {
@@ -395,17 +411,18 @@ export class Instance implements PeerInstance, InstanceFacts {
   /** Ends the instance here for good, because another runtime has continued with its address. */
   async fenced(error: HoldfastError): Promise<void> {
     const told = this.#phase === 'restarting' || this.#phase === 'quarantined';
+    if (this.#vanishing !== undefined) return this.#finished({ kind: 'failed', error });
     if (!this.#lives('fence')) return;
     // Nothing that was committed by nobody is told, whatever the thread still answers.
     this.inbox.untold(error);
     if (this.#berth?.begun === true) await this.#leave(this.#berth);
     if (!told) this.watchers.ended(this.#ending('error'));
-    this.#finish({ kind: 'failed', error });
+    void this.#finish({ kind: 'failed', error });
   }
 
   done(report: DoneReport): void {
     this.#end = { kind: 'done', report };
-    this.continuation.forget();
+    this.continuation.done();
     this.#endedWith('done', 'done');
   }
 
@@ -420,11 +437,18 @@ export class Instance implements PeerInstance, InstanceFacts {
     if (!this.#lives('end')) return;
     if (reason !== 'stopped') this.#failures.add(this.address, reason, this.#effects.clock.date());
     this.inbox.refuseMoved(this.#end?.kind === 'failed' ? this.#end.error : undefined);
-    this.watchers.ended(this.#ending(reason));
+    const ending = this.#ending(reason);
+    // What the supervisor decides may be the end, which is told when it is committed.
+    if (this.continuation.durable) this.#untold = ending;
+    else this.watchers.ended(ending);
     this.#effects.ended(this, kind, {
       reason,
       error: this.#end?.kind === 'failed' ? this.#end.error : undefined,
     });
+    if (this.#untold !== ending || this.#vanishing !== undefined) return;
+    this.#untold = undefined;
+    // A quarantine, or the end, has told it.
+    if (!this.over) this.watchers.ended(ending);
   }
 
   #ending(reason: StopReason): IncarnationEnd {
@@ -457,7 +481,7 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   /** Makes the end of the last incarnation the end of the instance. */
   finishEnded(): void {
-    this.#finish(this.#end ?? { kind: 'failed', error: undefined });
+    void this.#finish(this.#end ?? { kind: 'failed', error: undefined });
   }
 
   /**
@@ -491,16 +515,34 @@ export class Instance implements PeerInstance, InstanceFacts {
     return found === undefined ? error : undefined;
   }
 
-  #finish(end: InstanceEnd): void {
+  /** Ends the instance, once nothing is left of it in the store; `undefined` when there is nothing to wait for. */
+  #finish(end: InstanceEnd): Promise<void> | undefined {
+    if (this.#vanishing !== undefined) return this.#vanishing;
+    const stopped = end.kind === 'stopped' ? end.reason : undefined;
+    // A shutdown only pauses the instance, and one that never ran must not delete what is stored.
+    const forgotten = stopped === 'stopped' || (stopped === undefined && this.#gate.opened);
+    const ticket = forgotten && this.#phase !== 'ended' ? this.continuation.forget() : undefined;
+    if (ticket === undefined || ticket.settled) {
+      this.#finished(end);
+      return undefined;
+    }
+    this.#lives('stop');
+    this.#unseat();
+    this.#vanishing = new Promise((resolve) => {
+      this.#vanished = resolve;
+      ticket.whenSettled(() => this.#finished(end));
+    });
+    return this.#vanishing;
+  }
+
+  #finished(end: InstanceEnd): void {
     const last = this.twin.last(end);
     if (!this.#lives('finish')) return;
     const stopped = end.kind === 'stopped' ? end.reason : undefined;
-    // A shutdown only pauses the instance, and one that never ran must not delete what is stored.
-    if (stopped === 'stopped' || (stopped === undefined && this.#gate.opened)) this.continuation.forget();
     // The twin has ended with the quarantine.
     const isTold = this.#quarantine === undefined;
     this.#quarantine = undefined;
-    this.watchers.finished(stopped && this.#ending(stopped));
+    this.watchers.finished(this.#untold ?? (stopped && this.#ending(stopped)));
     // A shutdown gives back all seats at once.
     this.#unseat(stopped !== 'shutdown');
     if (end.kind === 'failed') this.#gate.shut(end.error);
@@ -508,6 +550,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.inbox.close(undefined, stopped === 'shutdown');
     this.#effects.gone(this);
     if (isTold) this.twin.end(last);
+    this.#vanished?.();
   }
 
   #stoppedBy(reason: StopReason | undefined): HoldfastError {

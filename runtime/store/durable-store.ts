@@ -14,6 +14,7 @@ export interface DurableRecord {
   readonly seq: number;
   /** The machine's own `version`, if it has one. */
   readonly version?: string | undefined;
+  /** An empty text: the instance was done and begins anew, with the input that `meta` has. */
   readonly state: EncodedState;
   /** What the runtime keeps beside the state, as JSON text. */
   readonly meta: string;

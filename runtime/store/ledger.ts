@@ -8,10 +8,12 @@ import type {
   EncodedState,
   KeptLetter,
   MailboxRow,
+  StoredRecord,
   TurnCommit,
 } from './durable-store.ts';
 import type { HostRows } from './host-rows.ts';
 import { type Kept, type KeptRow, MailboxRows } from './mailbox-rows.ts';
+import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
 import { rowLetter } from './row-letter.ts';
 import { secretInSnapshot } from './secret-in-snapshot.ts';
 
@@ -50,7 +52,10 @@ export interface LedgerOptions {
 }
 
 /** A record without what the ledger itself knows best. */
-type LastState = Omit<DurableRecord, 'address' | 'seq'>;
+type LastState = Omit<DurableRecord, 'address' | 'seq' | 'meta'>;
+
+/** The state of an instance that was done, and begins anew. */
+const ANEW = '';
 
 interface Draft {
   record?: DurableRecord | undefined;
@@ -70,7 +75,10 @@ export class Ledger implements Drafting {
   readonly #options: LedgerOptions;
   #last: LastState | undefined;
   #loaded = false;
-  #quarantine: unknown;
+  /** The error of the last load. */
+  #unread: unknown;
+  #meta: RecordMeta = {};
+  #metaText = metaText({});
   /** The group that wrote the record. */
   #commit: string | undefined;
   #seq = 0;
@@ -87,7 +95,7 @@ export class Ledger implements Drafting {
 
   /** The last state that was told, or loaded. */
   get last(): { readonly state: EncodedState } | undefined {
-    return this.#last && { state: this.#last.state };
+    return this.#last === undefined || this.#last.state === ANEW ? undefined : { state: this.#last.state };
   }
 
   /** Whether another runtime has continued with the address: nothing more of the instance is told. */
@@ -102,7 +110,13 @@ export class Ledger implements Drafting {
   async load(replaced: boolean): Promise<number | undefined> {
     const { store, address, after } = this.#options;
     await after;
-    const record = await store.load(address);
+    let record: StoredRecord | undefined;
+    try {
+      record = await store.load(address);
+    } catch (error) {
+      this.#unread = error;
+      throw error;
+    }
     this.#loaded = true;
     if (record === undefined) return undefined;
     this.#commit = record.commit;
@@ -110,8 +124,8 @@ export class Ledger implements Drafting {
     this.#rows.recorded();
     if (replaced) return record.incarnation;
     const { incarnation, state, version, meta, dueAt, wakes, quarantined } = record;
-    this.#last = { incarnation, state, version, meta, dueAt, wakes, quarantined };
-    if (quarantined) this.#quarantine = (JSON.parse(meta) as { readonly quarantine?: unknown }).quarantine;
+    this.#last = { incarnation, state, version, dueAt, wakes, quarantined };
+    [this.#meta, this.#metaText] = [metaOf(meta), meta];
     return incarnation;
   }
 
@@ -126,13 +140,18 @@ export class Ledger implements Drafting {
   }
 
   /** The evidence with which the instance was quarantined before this process, while it still is. */
-  get quarantine(): unknown {
-    return this.#last?.quarantined === true ? this.#quarantine : undefined;
+  get quarantine(): object | undefined {
+    return this.#last?.quarantined === true ? this.#meta.quarantine : undefined;
+  }
+
+  /** Why it is not known what the store has of the instance. */
+  get unread(): unknown {
+    return this.#unread;
   }
 
   /**
-   * The instance is in that state now; the ticket, for one that does not write behind, settles when it is committed. Returns an error for a state that is not
-   * committed: `SECRET_IN_SNAPSHOT` or `STATE_TOO_LARGE`.
+   * The instance is in that state now; the ticket, for one that does not write behind, settles when it is committed.
+   * Returns an error for a state that is not committed: `SECRET_IN_SNAPSHOT` or `STATE_TOO_LARGE`.
    */
   told(
     { state, version, dueAt, wakes }: ToldState,
@@ -145,22 +164,45 @@ export class Ledger implements Drafting {
     const path = secretIn(state);
     if (path !== undefined) return secretInSnapshot(address, path);
     if (bytes > WARN_BYTES) this.#options.large?.(bytes);
-    const ticket = this.#record(
-      { incarnation, version, state, meta: '{}', dueAt, wakes, quarantined: false },
-      rows,
+    if (this.#meta.input !== undefined) this.#note({ input: undefined });
+    return this.#awaited(
+      this.#record({ incarnation, version, state, dueAt, wakes, quarantined: false }, rows),
     );
-    return this.#options.behind ? undefined : ticket;
+  }
+
+  /**
+   * The instance is done and begins anew, with that input: it keeps its rows, and its record says so. Returns
+   * `SECRET_IN_SNAPSHOT` for an input that is not committed.
+   */
+  anew(incarnation: number, input: EncodedState | undefined): Ticket | HoldfastError | undefined {
+    const path = input === undefined ? undefined : this.#options.secretIn(input);
+    if (path !== undefined) return secretInSnapshot(this.#options.address, path);
+    this.#note({ input });
+    return this.#awaited(this.#record({ incarnation, state: ANEW, wakes: false, quarantined: false }));
+  }
+
+  /** The input of an instance that was done, and begins anew. */
+  get input(): EncodedState | undefined {
+    return this.#meta.input;
   }
 
   /** The instance is quarantined: its record says so from now on, and why. */
   quarantined(evidence: object): void {
-    if (this.#last !== undefined)
-      this.#record({ ...this.#last, quarantined: true, meta: JSON.stringify({ quarantine: evidence }) });
+    if (this.#last === undefined) return;
+    this.#note({ quarantine: evidence });
+    this.#record({ ...this.#last, quarantined: true });
   }
 
   /** The instance is quarantined no more. */
   resumed(): void {
-    if (this.#last?.quarantined === true) this.#record({ ...this.#last, quarantined: false, meta: '{}' });
+    if (this.#last?.quarantined !== true) return;
+    this.#note({ quarantine: undefined });
+    this.#record({ ...this.#last, quarantined: false });
+  }
+
+  #note(meta: RecordMeta): void {
+    this.#meta = { ...this.#meta, ...meta };
+    this.#metaText = metaText(this.#meta);
   }
 
   #record(last: LastState, rows?: readonly KeptRow[]): Ticket {
@@ -168,10 +210,15 @@ export class Ledger implements Drafting {
     this.#last = last;
     this.#seq += 1;
     const draft = (this.#draft ??= {});
-    draft.record = { ...last, address, seq: this.#seq };
+    draft.record = { ...last, address, seq: this.#seq, meta: this.#metaText };
     this.#rows.recorded();
     if (rows !== undefined) this.#handled(draft, rows);
     return (this.#ticket = committer.add(this));
+  }
+
+  /** What is to be waited for: nothing, when states are written behind. */
+  #awaited(ticket: Ticket): Ticket | undefined {
+    return this.#options.behind ? undefined : ticket;
   }
 
   /** The turns of those rows have left the state as it was last told. */
@@ -230,10 +277,11 @@ export class Ledger implements Drafting {
   /** The instance has ended: nothing is left of it once the ticket has settled. */
   ended(): Ticket | undefined {
     this.#last = undefined;
+    if (this.#isFenced) return undefined;
     if (this.#commit === undefined && this.#draft === undefined && this.#writing === undefined)
       return undefined;
     this.#draft = { ...this.#draft, record: undefined, end: true };
-    return (this.#ticket = this.#options.committer.add(this));
+    return this.#awaited((this.#ticket = this.#options.committer.add(this)));
   }
 
   draft(): TurnCommit | undefined {

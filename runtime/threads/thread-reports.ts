@@ -10,6 +10,7 @@ import type { Seat } from './seat.ts';
 import type { Seats } from './seats.ts';
 import { sharedMemoryAdvice, sharesMemory } from '../wire/shared-memory.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
+import type { Marked } from '../mailbox/mark.ts';
 import type { MessageObserver } from '../mailbox/message-observer.ts';
 import { decodeError } from '../wire/errors.ts';
 import { restoreErrors, type ErrorsWithin } from '../wire/errors-within.ts';
@@ -146,7 +147,7 @@ export class ThreadReports {
 
   #committed(kind: unknown, seat: Seat, payload: unknown): Ticket | HoldfastError | undefined {
     const { address, continuation } = seat.instance;
-    if (kind === REPORT.done) return continuation.commitDone();
+    if (kind === REPORT.done) return continuation.commitDone(this.#marksBefore(seat));
     if (!continuation.durable) return undefined;
     if (kind === REPORT.stateless && typeof payload === 'string') return unsavable(address, payload);
     if (kind === REPORT.stateless || !isTurnOf(payload)) {
@@ -163,6 +164,13 @@ export class ThreadReports {
     // What led to it was not handled.
     if (committed instanceof HoldfastError) seat.kept = kept;
     return committed;
+  }
+
+  /** The marks of what an instance that is done has handled since its last state was told. */
+  #marksBefore(seat: Seat): readonly Marked[] | undefined {
+    const { attachment, kept } = seat;
+    const handled = this.#options.seats.handled(seat);
+    return attachment?.mailbox.marksSent(kept - attachment.acked, handled - attachment.acked);
   }
 
   /** Handles one report; a fault in it costs none of the others. */
