@@ -134,6 +134,8 @@ export interface CommitResult {
   readonly fenced: readonly string[];
   /** The rows that no record takes: they became letters (`unknown-address`). */
   readonly unknown: readonly number[];
+  /** The addresses of which something was left out, since what the store has of them is damaged. */
+  readonly damaged?: readonly string[] | undefined;
   /**
    * Only in a store that has little room left: the addresses of turns whose first record it does not take, and the rows
    * from the host that it does not take. Nothing of them was written.

@@ -19,7 +19,13 @@ export type Unlock = () => void;
 export function lockEarly(path: string, temporary: string, isAgain: boolean): Unlock | undefined {
   const folder = join(temporary, `holdfast-${process.getuid?.() ?? 'user'}`);
   if (!isOwn(folder)) return undefined;
-  const name = join(folder, createHash('sha256').update(realPath(path)).digest('hex').slice(0, 32));
+  const name = join(
+    folder,
+    createHash('sha256')
+      .update(realPath(resolve(path)))
+      .digest('hex')
+      .slice(0, 32),
+  );
   const lock = new DatabaseSync(`${name}.lock`, { timeout: 0 });
   try {
     lock.exec('begin exclusive');
@@ -54,12 +60,12 @@ function isOwn(folder: string): boolean {
   }
 }
 
-/** The path by which every process knows the file, whatever links lead to it. */
+/** The path by which every process knows the file, whatever links lead to it, and whether it is there yet or not. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    return join(realpathSync(dirname(resolve(path))), basename(path));
+    return dirname(path) === path ? path : join(realPath(dirname(path)), basename(path));
   }
 }
 

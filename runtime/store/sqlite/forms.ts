@@ -185,3 +185,20 @@ const rowName = (n: number, to: string): string => `row ${n} ${to}`;
 const idName = (...key: readonly string[]): string => `id ${JSON.stringify(key)}`;
 const stepName = (...key: readonly string[]): string => `step ${JSON.stringify(key)}`;
 const letterName = (id: string): string => `letter ${id}`;
+
+/** The tables whose rows have checksums: first what is small, then the checksum, then what may be large. */
+export const TABLES = [
+  { table: 'records', columns: RECORD_COLUMNS, small: 10, large: 2 },
+  { table: 'rows', columns: ROW_COLUMNS, small: 8, large: 1 },
+  { table: 'ids', columns: ID_COLUMNS, small: 7, large: 1 },
+  { table: 'steps', columns: STEP_COLUMNS, small: 4, large: 1 },
+  { table: 'letters', columns: LETTER_COLUMNS, small: 5, large: 2 },
+] as const;
+
+/** Whether a row of a table is as it was written. */
+export function isIntact(
+  columns: Columns,
+  { small, large }: Pick<(typeof TABLES)[number], 'small' | 'large'>,
+): boolean {
+  return checksum(columns.slice(0, small), ...columns.slice(small + 1, small + 1 + large)) === columns[small];
+}

@@ -114,9 +114,9 @@ export class GroupWriter {
     }
     if (ids !== undefined) this.#putIds(ids);
     if (removedLetters !== undefined) for (const id of removedLetters) this.#deleteLetter.run(id);
-    for (const row of sends) this.#writeRow(row, at, unknown);
-    if (rows !== undefined && hasRoom) for (const row of rows) this.#writeRow(row, at, unknown);
+    if (rows !== undefined && hasRoom) sends.push(...rows);
     else if (rows !== undefined) refused.rows.push(...rows.map(({ n }) => n));
+    for (const row of sends) this.#writeRow(row, at, unknown);
     if (letters !== undefined) this.#putLetters(letters);
     if (attempts !== undefined) for (const [n, count] of attempts) this.#countAttempts.run(count, n);
     const isWhole = refused.addresses.length + refused.rows.length === 0;
@@ -155,10 +155,21 @@ export class GroupWriter {
     this.#deleteSteps.run(address);
     const rows = this.#rowsOf.all(address) as never as Parameters<typeof toRow>[0][];
     if (rows.length > 0) {
-      this.#putLetters(rows.map((row) => rowLetter(toRow(row, this.#seals), 'stopped', at)));
+      this.#putLetters(rows.map((row) => this.#letterOf(row, at)));
       this.#deleteRows.run(address);
     }
     this.#deleteOpenIds.run(address);
+  }
+
+  /** An end is not to fail by a row that is damaged: its letter says so. */
+  #letterOf(columns: Parameters<typeof toRow>[0], at: number): KeptLetter {
+    try {
+      return rowLetter(toRow(columns, this.#seals), 'stopped', at);
+    } catch (error) {
+      const [n, to] = columns as [number, string];
+      const letter = rowLetter({ n, to, event: 'null', dueAt: 0, attempts: 0 }, 'stopped', at);
+      return { ...letter, meta: JSON.stringify({ n, damaged: (error as Error).message }) };
+    }
   }
 
   #writeRow(row: MailboxRow, at: number, unknown: number[]): void {
@@ -166,6 +177,10 @@ export class GroupWriter {
       this.#insertRow.run(...rowColumns(row, at, this.#seals));
       return;
     }
+    this.#toLetter(row, at, unknown);
+  }
+
+  #toLetter(row: MailboxRow, at: number, unknown: number[]): void {
     unknown.push(row.n);
     this.#putLetters([rowLetter(row, 'unknown-address', at)]);
     if (row.id !== undefined && row.caller !== undefined) this.#deleteOpenId.run(row.to, row.caller, row.id);

@@ -20,10 +20,11 @@ import { GroupWriter } from './group-writer.ts';
 import type { MetaValues } from './meta-table.ts';
 import { Owner } from './owner.ts';
 import { type PackedGroup, unpackGroup } from './packed-group.ts';
-import { plain, type Seals } from './seals.ts';
+import { openKeys } from './key-ring.ts';
 import type { CommitFault, StoreThreadData } from './store-call.ts';
 import { openFile } from './store-file.ts';
-import { SQLITE, sqliteCode } from './sqlite-error.ts';
+import { warnOfPlace } from './store-place.ts';
+import { isDamage, SQLITE, sqliteCode } from './sqlite-error.ts';
 import { StoreReader } from './store-reader.ts';
 
 /** The part of `maxBytes` from which on only what is there is worked off. */
@@ -39,7 +40,7 @@ export class OpenStore {
   #failures = 0;
   #open: Connection;
 
-  constructor(data: StoreThreadData, _warn: (fields: object, message: string) => void) {
+  constructor(data: StoreThreadData, warn: (fields: object, message: string) => void) {
     this.#data = data;
     this.#unlock =
       data.lockFolder === undefined
@@ -47,6 +48,7 @@ export class OpenStore {
         : lockEarly(data.path, data.lockFolder, data.epoch !== undefined);
     try {
       this.#open = connect(data, data.epoch);
+      warnOfPlace(data.path, warn);
     } catch (error) {
       this.#unlock?.();
       throw error;
@@ -83,17 +85,19 @@ export class OpenStore {
     const { owner, writer, last } = this.#open;
     const group = unpackGroup(packed);
     if (fault?.at === 'before') happen(fault);
+    if (last?.id === group.id) return last.result as CommitResult;
     let noted: (() => void) | undefined;
-    const result = owner.run(() => {
-      if (last?.id === group.id) return last.result as CommitResult;
-      noted = owner.noteRows(group);
-      const written = writer.write(group, this.#hasRoom());
-      if (ends(group)) owner.meta.set('last', { id: group.id, result: written });
-      if (fault?.at === 'within') happen(fault);
-      return written;
-    });
+    const write = (part: CommitGroup): CommitResult =>
+      owner.run(() => {
+        noted = owner.noteRows(group);
+        const written = writer.write(part, this.#hasRoom());
+        if (part === group && ends(group)) owner.meta.set('last', { id: group.id, result: written });
+        if (fault?.at === 'within') happen(fault);
+        return written;
+      });
+    const result = wholeOrApart(group, write);
     noted?.();
-    if (ends(group)) this.#open.last = { id: group.id, result };
+    if (ends(group) && result.damaged === undefined) this.#open.last = { id: group.id, result };
     if (fault?.at === 'after') happen(fault);
     return result;
   }
@@ -186,9 +190,11 @@ interface Connection {
 
 function connect(data: StoreThreadData, epoch: number | undefined): Connection {
   const db = openFile(data);
+  let owner: Owner | undefined;
   try {
-    const owner = new Owner(db, data.path, data.now, epoch);
-    const seals: Seals = plain;
+    owner = new Owner(db, data.path, data.now, epoch);
+    const { meta } = owner;
+    const seals = owner.run(() => openKeys(db, meta, data));
     return {
       db,
       owner,
@@ -202,13 +208,47 @@ function connect(data: StoreThreadData, epoch: number | undefined): Connection {
       ),
       pages: db.prepare('pragma page_count'),
       free: db.prepare('pragma freelist_count'),
-      last: owner.meta.get('last'),
+      last: meta.get('last'),
       pageBytes: numberOf(db.prepare('pragma page_size')),
     };
   } catch (error) {
+    // What was not opened did not end either.
+    if (epoch === undefined) owner?.leave();
     db.close();
     throw error;
   }
+}
+
+/**
+ * Writes a group, each turn on its own if something of it meets a page that is damaged: that is to stop whoever needs the
+ * page, and nobody else. After SQLite has met one, nothing more can be written in that transaction.
+ */
+function wholeOrApart(group: CommitGroup, write: (part: CommitGroup) => CommitResult): CommitResult {
+  try {
+    return write(group);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+  }
+  const { id, at, turns, ...rest } = group;
+  const damaged: string[] = [];
+  const parts: CommitResult[] = [];
+  // Who begins comes first, so that the others may send to them.
+  for (const turn of turns.toSorted(
+    (a, b) => Number(a.after !== undefined) - Number(b.after !== undefined),
+  )) {
+    try {
+      parts.push(write({ id, at, turns: [turn] }));
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      damaged.push(turn.address);
+    }
+  }
+  parts.push(write({ id, at, turns: [], ...rest }));
+  return {
+    fenced: parts.flatMap(({ fenced }) => fenced),
+    unknown: parts.flatMap(({ unknown }) => unknown),
+    damaged,
+  };
 }
 
 function ends({ turns }: CommitGroup): boolean {
@@ -223,5 +263,6 @@ function numberOf(statement: StatementSync): number {
 function happen({ at, what }: CommitFault): void {
   if (what === 'process') process.kill(process.pid, 'SIGKILL');
   if (what === 'thread') process.exit();
+  if (what === 'silence') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   throw new HoldfastError('STORE_FAILED', `a test has this fail ${at} its transaction`);
 }

@@ -50,11 +50,18 @@ export function storeError(error: unknown, path: string): HoldfastError {
         `the store ${path} is locked by another program; end whatever has the file open to write to it`,
       );
     case undefined:
+      return failed(`the store ${path} failed`);
     default:
       return failed(
         `the store ${path} failed; nobody knows whether this took effect, and the same call may come again`,
       );
   }
+}
+
+/** Whether what failed is what is stored, and not a disk. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof HoldfastError) return error.code === 'STORE_CORRUPT';
+  return sqliteCode(error) === SQLITE.corrupt;
 }
 
 /** The error for what was read and is not what was written. */

@@ -1,29 +1,47 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, it } from 'vitest';
-import { testDurableStore } from '../../testing/durable-store-cases.ts';
+import { afterAll, describe, expect, it, test } from 'vitest';
+import {
+  durableStoreCases,
+  type DurableStoreCases,
+  testDurableStore,
+} from '../../testing/durable-store-cases.ts';
 import type { DurableStore } from '../durable-store.ts';
-import { type FaultyCommits, openableStore } from './sqlite-store.ts';
+import { type FaultyCommits, openableStore, type SqliteStoreOptions } from './sqlite-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-store-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let files = 0;
 
-describe('the durable store in a SQLite file', () => {
+/** Stores in files, the next of which opens what the one before has written. */
+function inFiles(options: Omit<SqliteStoreOptions, 'path'> = {}): DurableStoreCases {
   const paths = new WeakMap<DurableStore, string>();
-  let files = 0;
   const at = (path = join(folder, `${files++}.db`), lock = true): DurableStore => {
-    const store = openableStore({ path, fsync: 'os' }, { lock });
+    const store = openableStore({ path, fsync: 'os', ...options }, { lock });
     paths.set(store, path);
     return store;
   };
-  testDurableStore({
-    test: it,
+  return {
     create: () => at(),
     async reopen(store, how) {
       if (how === 'killed') await (store as DurableStore & FaultyCommits).kill();
       return at(paths.get(store));
     },
     overtake: (store) => at(paths.get(store), false),
-  });
+  };
+}
+
+describe('the durable store in a SQLite file', () => {
+  testDurableStore({ test: it, ...inFiles() });
+});
+
+test('an encrypted store gives back what it was given', async () => {
+  const values =
+    /as it was|each field|text stays|five megabytes|same group again|steps are|letters are|becomes a letter|was killed/;
+  const cases = durableStoreCases(inFiles({ encryption: { key: new Uint8Array(32).fill(7) } }));
+  const failed: unknown[] = [];
+  for (const { name, run } of cases.filter((one) => values.test(one.name)))
+    await run().catch((error: unknown) => failed.push([name, error]));
+  expect(failed).toEqual([]);
 });

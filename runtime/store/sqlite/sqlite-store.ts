@@ -20,6 +20,7 @@ import type {
 } from '../durable-store.ts';
 import { packGroup } from './packed-group.ts';
 import type { CommitFault, StoreMethod, StoreThreadData } from './store-call.ts';
+import { anEncryption, type StoreEncryption, wrappingKeys } from './store-encryption.ts';
 import { StoreLine } from './store-line.ts';
 
 export interface SqliteStoreOptions {
@@ -38,6 +39,11 @@ export interface SqliteStoreOptions {
    * is there can be worked off; at 100 % every commit fails. Default: no limit but the disk's.
    */
   readonly maxBytes?: number | undefined;
+  /**
+   * Encrypts states, events, answers, steps and letters by AES-256-GCM; addresses, ids and times are not. Default: nothing is
+   * encrypted.
+   */
+  readonly encryption?: StoreEncryption | undefined;
 }
 
 /** For tests of what uses a store. */
@@ -58,7 +64,7 @@ const bytes: Rule = {
   what: 'a whole number of bytes, of at least 1 MiB',
   is: (value) => Number.isSafeInteger(value) && (value as number) >= 1024 ** 2,
 };
-const rules = { path: name, fsync: oneOf(['disk', 'os']), maxBytes: bytes };
+const rules = { path: name, fsync: oneOf(['disk', 'os']), maxBytes: bytes, encryption: anEncryption };
 
 /**
  * Creates a store in a SQLite file, for one process at a time. SQLite runs in a thread of its own, which starts when the
@@ -95,9 +101,16 @@ class SqliteStore implements DurableStore, FaultyCommits {
   #epoch: number | undefined;
   #fault: CommitFault | undefined;
 
-  constructor({ path, fsync = 'disk', maxBytes }: SqliteStoreOptions, internals: SqliteStoreInternals) {
+  constructor(options: SqliteStoreOptions, internals: SqliteStoreInternals) {
     const lockFolder = internals.lock === false ? undefined : tmpdir();
-    this.#data = { path: resolve(path), fsync, maxBytes, lockFolder };
+    const { path, fsync = 'disk', maxBytes, encryption } = options;
+    this.#data = {
+      path: resolve(path),
+      fsync,
+      maxBytes,
+      lockFolder,
+      encryption: encryption && wrappingKeys(encryption),
+    };
     this.#silentMs = internals.silentMs;
   }
 

@@ -1,4 +1,5 @@
 import type { WireStoreError } from './wire-store-error.ts';
+import type { WrappingKeys } from './key-ring.ts';
 import type { PackedGroup } from './packed-group.ts';
 
 /** What a store's thread is born with. */
@@ -10,17 +11,18 @@ export interface StoreThreadData {
   readonly lockFolder: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  readonly encryption?: WrappingKeys | undefined;
   /** The epoch of the opening that goes on in this thread; undefined for one that begins. */
   readonly epoch: number | undefined;
 }
 
 /**
  * Where a commit is to fail, for tests: before its transaction, within it, or after it. `thread`: the store's thread ends
- * there; `process`: the whole process does, by SIGKILL.
+ * there; `process`: the whole process does, by SIGKILL; `silence`: the thread does not get on.
  */
 export interface CommitFault {
   readonly at: 'before' | 'within' | 'after';
-  readonly what: 'error' | 'thread' | 'process';
+  readonly what: 'error' | 'thread' | 'process' | 'silence';
 }
 
 /**

@@ -31,7 +31,8 @@ export class StoreLine {
   readonly #worker: Worker;
   readonly #calls = new Map<number, Call>();
   readonly #exited: Promise<void>;
-  readonly #silentMs: number;
+  /** An opening may take long, whatever was asked for. */
+  #silentMs = SILENT_MS;
   #nextId = 0;
   /** How many commits have failed, as the thread says. */
   #failures = 0;
@@ -41,11 +42,11 @@ export class StoreLine {
 
   constructor(data: StoreThreadData, options: LineOptions) {
     this.#options = options;
-    this.#silentMs = options.silentMs ?? SILENT_MS;
     this.#worker = new Worker(entry, {
       name: 'holdfast:store',
       workerData: data,
-      env: {},
+      // From source, with what strips types.
+      env: extension === '.ts' ? { ...process.env } : {},
       // Node 22 warns of `node:sqlite`, and of types in source files.
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
@@ -105,6 +106,7 @@ export class StoreLine {
 
   #hear(answer: StoreAnswer): void {
     if ('warn' in answer) return this.#options.warn(...answer.warn);
+    if (answer.id === 0) this.#silentMs = this.#options.silentMs ?? SILENT_MS;
     const call = this.#calls.get(answer.id);
     if (call === undefined) return;
     this.#calls.delete(answer.id);

@@ -64,10 +64,10 @@ export class StoreReader {
     );
     this.#due = [
       // Of many rows of one address one is enough.
-      `select address, since from (
-         select address, min(since) since from rows where since <= ? and (since, address) > (?, ?) group by address)
-       where exists(select 1 from records where records.address = +address and quarantined = 0)
-       order by since, address limit ?`,
+      `select r.address, r.since from (
+         select address, min(since) since from rows where since <= ? and (since, address) > (?, ?) group by address) r
+       where exists(select 1 from records where records.address = r.address and quarantined = 0)
+       order by r.since, r.address limit ?`,
       `select address, due_at from records where quarantined = 0 and due_at is not null
        and due_at <= ? and (due_at, address) > (?, ?) order by due_at, address limit ?`,
       `select address, at from records where wakes = 1 and quarantined = 0

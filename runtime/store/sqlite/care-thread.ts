@@ -1,0 +1,24 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { CareTask } from './store-care.ts';
+import { storeError } from './sqlite-error.ts';
+import { checkStore } from './store-check.ts';
+import { backUp, compact, restore, resume } from './store-copies.ts';
+import { exportStore } from './store-export.ts';
+import { toWire } from './wire-store-error.ts';
+
+const task = workerData as CareTask;
+try {
+  parentPort?.postMessage({ value: run() });
+} catch (error) {
+  parentPort?.postMessage({ error: toWire(storeError(error, task.path)) });
+}
+
+function run(): unknown {
+  const { path, temporary } = task;
+  if (task.what === 'backup') return backUp(path, task.to);
+  if (task.what === 'restore') return restore(task.from, path, task.now, temporary);
+  if (task.what === 'resume') return resume(path, temporary);
+  if (task.what === 'check') return checkStore(path);
+  if (task.what === 'export') return exportStore(task, task.to);
+  return compact(path, temporary);
+}

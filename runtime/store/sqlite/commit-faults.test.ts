@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { group, one, record, row, turn, two } from '../../testing/durable-store-samples.ts';
+import { storeFolder } from './fixtures/filled.ts';
+import type { CommitFault } from './store-call.ts';
+
+const { path, open } = storeFolder();
+
+const points = (['before', 'within', 'after'] as const).flatMap((at) =>
+  (['error', 'thread'] as const).map((what) => ({ at, what })),
+);
+
+test.each(points)(
+  'a commit that fails $at its transaction ($what) is safe to send again, and those behind it are not written',
+  async (fault: CommitFault) => {
+    const file = path(`${fault.at}-${fault.what}.db`);
+    const store = await open({ path: file });
+    const first = group('1', { turns: [turn({ record: record() })], rows: [row(1)] });
+    const second = group('2', {
+      turns: [turn({ after: '1', record: record({ seq: 2 }), handled: [1] })],
+      rows: [row(2)],
+    });
+    store.failNextCommit(fault);
+    const outcomes = await Promise.allSettled([store.commit(first), store.commit(second), store.load(one)]);
+    for (const outcome of outcomes.slice(0, 2))
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'STORE_FAILED' } });
+    // Where the thread goes on, what was read behind the commit says whether that was written.
+    const isThere = fault.at === 'after' && fault.what === 'error';
+    expect((outcomes[2] as { value?: { commit: string } }).value?.commit).toBe(isThere ? '1' : undefined);
+    for (const again of [first, second])
+      expect(await store.commit(again)).toEqual({ fenced: [], unknown: [] });
+    expect(await store.load(one)).toMatchObject({ commit: '2', seq: 2 });
+    expect((await store.rows(one, -1, 10)).map(({ n }) => n)).toEqual([2]);
+    await store.close();
+    const next = await open({ path: file });
+    expect(next.opened.uncleanEnds).toEqual([]);
+    expect(await next.load(one)).toMatchObject({ commit: '2' });
+    await next.close();
+  },
+);
+
+test('a store whose thread has ended goes on in a new one, says so, and writes nothing that another owner took over', async () => {
+  const file = path('overtaken.db');
+  const store = await open({ path: file }, { lock: false });
+  await store.commit(group('1', { turns: [turn({ record: record() })] }));
+  store.failNextCommit({ at: 'before', what: 'thread' });
+  await expect(store.commit(group('2'))).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  expect(await store.load(one)).toMatchObject({ commit: '1' });
+  expect(store.warnings).toEqual(['the store goes on in a new thread']);
+  store.failNextCommit({ at: 'before', what: 'thread' });
+  await expect(store.commit(group('2'))).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  const other = await open({ path: file }, { lock: false });
+  await expect(store.commit(group('2'))).rejects.toMatchObject({ code: 'STORE_LOCKED' });
+  expect((await other.load(one))?.commit).toBe('1');
+});
+
+test('a thread that says nothing counts as gone: its calls are rejected, and the next ones have another', async () => {
+  const store = await open({ path: path('silent.db') }, { silentMs: 300 });
+  await store.commit(group('1', { turns: [turn({ record: record() })] }));
+  store.failNextCommit({ at: 'within', what: 'silence' });
+  const calls = await Promise.allSettled([
+    store.commit(group('2', { turns: [turn({ after: '1', end: true })] })),
+    store.load(one),
+  ]);
+  for (const call of calls)
+    expect(call).toMatchObject({
+      reason: { code: 'STORE_FAILED', message: expect.stringContaining('said nothing for 0.3 s') },
+    });
+  expect(await store.load(one)).toMatchObject({ commit: '1' });
+});
+
+test('with little room nothing begins and no row of the host is taken, and what is there goes on; without room nothing does', async () => {
+  const store = await open({ path: path('small.db'), maxBytes: 4 * 1024 ** 2 });
+  const filled = (seq: number, bytes: number): ReturnType<typeof record> =>
+    record({ address: two, seq, state: 'x'.repeat(bytes) });
+  const turns = [turn({ record: record() }), turn({ address: two, record: filled(1, 3_800_000) })];
+  await store.commit(group('1', { turns, rows: [row(1)] }));
+  const newer = turn({ address: 'agent/new', record: record({ address: 'agent/new' }) });
+  const handling = turn({ after: '1', record: record({ seq: 2 }), handled: [1], sends: [row(3)] });
+  expect(await store.commit(group('2', { turns: [newer, handling], rows: [row(2)] }))).toEqual({
+    fenced: [],
+    unknown: [],
+    refused: { addresses: ['agent/new'], rows: [2] },
+  });
+  expect((await store.rows(one, -1, 10)).map(({ n }) => n)).toEqual([3]);
+  const tooBig = group('3', {
+    turns: [turn({ after: '2', record: record({ seq: 3, state: 'x'.repeat(2_000_000) }) })],
+  });
+  for (let i = 0; i < 2; i++)
+    await expect(store.commit(tooBig)).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: expect.stringContaining('has no room: nothing of this was written'),
+    });
+  expect(await store.load(one)).toMatchObject({ commit: '2', seq: 2 });
+  await store.commit(group('4', { turns: [turn({ address: two, after: '1', end: true })] }));
+  expect(await store.commit(group('5', { turns: [newer], rows: [row(4)] }))).toEqual({
+    fenced: [],
+    unknown: [],
+  });
+  expect(await store.commit(tooBig)).toEqual({ fenced: [], unknown: [] });
+});

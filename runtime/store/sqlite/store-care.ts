@@ -1,0 +1,83 @@
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { HoldfastError } from '../../base/errors.ts';
+import type { WrappingKeys } from './key-ring.ts';
+import { type StoreEncryption, wrappingKeys } from './store-encryption.ts';
+import type { StoreReport } from './store-check.ts';
+import { fromWire, type WireStoreError } from './wire-store-error.ts';
+
+/** What is done for a store in a thread of its own: SQLite does its work without a break. */
+export type CareTask = { readonly path: string; readonly temporary: string } & Work;
+
+type Work =
+  | { readonly what: 'check' | 'compact' | 'resume' }
+  | { readonly what: 'backup'; readonly to: string }
+  | { readonly what: 'restore'; readonly from: string; readonly now: number }
+  | {
+      readonly what: 'export';
+      readonly to: string;
+      readonly now: number;
+      readonly encryption: WrappingKeys | undefined;
+    };
+
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+const entry = new URL(`./care-thread${extension}`, import.meta.url);
+
+/** Writes a copy of a store to a new file, while its owner goes on. A copy of an encrypted store is encrypted. */
+export function backupStore(path: string, to: string): Promise<void> {
+  return care(path, { what: 'backup', to: resolve(to) });
+}
+
+/**
+ * Puts a backup in the place of a store that nobody has open; what was there stays, under the name `before`. It has a new
+ * `storeId`, and wakes nobody until `resume`.
+ */
+export function restoreStore(path: string, from: string): Promise<{ readonly before?: string }> {
+  return care(path, { what: 'restore', from: resolve(from), now: Date.now() });
+}
+
+/** Lets a restored store that nobody has open wake again. */
+export function resumeStore(path: string): Promise<void> {
+  return care(path, { what: 'resume' });
+}
+
+/** Looks at every page and every row, also while the owner goes on. */
+export function checkStoreFile(path: string): Promise<StoreReport> {
+  return care(path, { what: 'check' });
+}
+
+/** Writes a store that nobody has open anew, if a third of it is free; resolves with its bytes before and after. */
+export function compactStore(path: string): Promise<{ readonly before: number; readonly after: number }> {
+  return care(path, { what: 'compact' });
+}
+
+/** Writes all that a store has to a new file, as lines of JSON and not encrypted; resolves with how many. */
+export function exportStoreLines(path: string, to: string, encryption?: StoreEncryption): Promise<number> {
+  return care(path, {
+    what: 'export',
+    to: resolve(to),
+    now: Date.now(),
+    encryption: encryption && wrappingKeys(encryption),
+  });
+}
+
+/** It takes as long as the store is large: whoever waits gives up by ending the process. */
+function care<T>(path: string, work: Work): Promise<T> {
+  return new Promise((done, fail) => {
+    const worker = new Worker(entry, {
+      name: 'holdfast:store-care',
+      workerData: { ...work, path: resolve(path), temporary: tmpdir() } satisfies CareTask,
+      // From source, with what strips types.
+      env: extension === '.ts' ? { ...process.env } : {},
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
+    worker.once('message', (answer: { value: T } | { error: WireStoreError }) =>
+      'error' in answer ? fail(fromWire(answer.error)) : done(answer.value),
+    );
+    worker.once('error', fail);
+    worker.once('exit', () =>
+      fail(new HoldfastError('STORE_FAILED', `the thread for the store ${path} has ended`)),
+    );
+  });
+}

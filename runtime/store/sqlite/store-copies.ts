@@ -1,0 +1,143 @@
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, copyFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { HoldfastError } from '../../base/errors.ts';
+import { lockEarly } from './early-lock.ts';
+import { metaTable } from './meta-table.ts';
+import { checkStore } from './store-check.ts';
+import { openToRead, syncFolder } from './store-file.ts';
+import { corrupt } from './sqlite-error.ts';
+
+/**
+ * Writes what a store has at this moment to a new file, while its owner goes on: by a connection that only reads, since one
+ * that also writes fails at random at that.
+ */
+export function backUp(path: string, to: string): void {
+  if (existsSync(to))
+    throw new HoldfastError(
+      'STORE_FAILED',
+      `there is a file ${to} already; give a name that is free, or remove it`,
+    );
+  const db = openToRead(path);
+  try {
+    written(to, (draft) => db.prepare('vacuum into ?').run(draft));
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * Puts a backup in the place of a store that nobody has open. What was there stays, under the name that is returned. The
+ * store has a new name of its own, and wakes nobody until it is resumed.
+ */
+export function restore(
+  from: string,
+  path: string,
+  now: number,
+  temporary: string,
+): { readonly before?: string } {
+  const { problems } = checkStore(from);
+  if (problems.length > 0) throw corrupt(`the backup ${from} is damaged: ${problems[0]}`);
+  return alone(path, temporary, () => {
+    const before = existsSync(path) ? `${path}.before-${now}` : undefined;
+    written(
+      path,
+      (draft) => {
+        copyFileSync(from, draft);
+        const db = new DatabaseSync(draft);
+        try {
+          db.exec('pragma journal_mode = delete; begin immediate');
+          const meta = metaTable(db);
+          meta.set('storeId', crypto.randomUUID());
+          meta.set('restored', true);
+          meta.set('openedAt', null);
+          meta.set('uncleanEnds', []);
+          db.exec('commit');
+        } finally {
+          db.close();
+        }
+      },
+      // The log belongs to what goes.
+      () => before !== undefined && moveAway(path, before),
+    );
+    return before === undefined ? {} : { before };
+  });
+}
+
+/** Says that a store that was restored may wake again; nobody may have it open. */
+export function resume(path: string, temporary: string): void {
+  alone(path, temporary, () => {
+    const db = new DatabaseSync(path);
+    try {
+      db.exec('begin immediate');
+      metaTable(db).set('restored', false);
+      db.exec('commit');
+    } finally {
+      db.close();
+    }
+  });
+}
+
+/** The share of a file that is free from which on it is worth to write it anew. */
+const WORTH = 1 / 3;
+
+/** Writes a store that nobody has open anew, without what is free in it, if that is a third or more. */
+export function compact(
+  path: string,
+  temporary: string,
+): { readonly before: number; readonly after: number } {
+  return alone(path, temporary, () => {
+    // With the log in the file there is nothing beside it that could be left over.
+    const db = new DatabaseSync(path, { timeout: 5000 });
+    try {
+      db.exec('pragma wal_checkpoint(truncate)');
+      const number = (pragma: string): number =>
+        Object.values(db.prepare(`pragma ${pragma}`).get() ?? {})[0] as number;
+      const [pages, free, size] = [number('page_count'), number('freelist_count'), number('page_size')];
+      const before = pages * size;
+      if (free < pages * WORTH) return { before, after: before };
+      written(
+        path,
+        (draft) => db.prepare('vacuum into ?').run(draft),
+        () => {
+          db.close();
+          for (const end of ['-wal', '-shm']) rmSync(path + end, { force: true });
+        },
+      );
+      return { before, after: (pages - free) * size };
+    } finally {
+      if (db.isOpen) db.close();
+    }
+  });
+}
+
+/** Runs what nobody may have the store open for. */
+function alone<T>(path: string, temporary: string, run: () => T): T {
+  const unlock = lockEarly(path, temporary, false);
+  try {
+    return run();
+  } finally {
+    unlock?.();
+  }
+}
+
+/** A file appears whole, under its name, on the disk, and readable for its user alone; or not at all. */
+function written(path: string, write: (draft: string) => unknown, before: () => unknown = () => {}): void {
+  const draft = `${path}.new-${process.pid}`;
+  rmSync(draft, { force: true });
+  try {
+    closeSync(openSync(draft, 'wx', 0o600));
+    write(draft);
+    const file = openSync(draft, 'r+');
+    fsyncSync(file);
+    closeSync(file);
+    before();
+    renameSync(draft, path);
+    syncFolder(path);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function moveAway(path: string, to: string): void {
+  for (const end of ['-wal', '-shm', '']) if (existsSync(path + end)) renameSync(path + end, to + end);
+}

@@ -1,0 +1,146 @@
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
+import { group, record, turn } from '../../testing/durable-store-samples.ts';
+import type { DurableStore } from '../durable-store.ts';
+import { address, fill, storeFolder } from './fixtures/filled.ts';
+import { PAGE_BYTES } from './schema.ts';
+import { checkStoreFile } from './store-care.ts';
+
+const { path, open } = storeFolder();
+const COUNT = 200;
+const good = path('good.db');
+let all: Awaited<ReturnType<typeof readAll>>;
+
+/** What kind of page of SQLite it is. */
+const kinds = new Map([
+  [0x0d, 'rows'],
+  [0x05, 'inner rows'],
+  [0x0a, 'keys'],
+  [0x02, 'inner keys'],
+]);
+
+beforeAll(async () => {
+  const store = await open({ path: good });
+  await fill(store, COUNT);
+  all = await readAll(store);
+  await store.close();
+});
+
+/** Everything by its key, or the code of the error that it gives. */
+async function readAll(store: DurableStore): Promise<Map<string, unknown>> {
+  const found = new Map<string, unknown>();
+  const read = async (what: string, call: Promise<unknown>): Promise<void> => {
+    found.set(what, await call.catch((error: { code: unknown }) => error.code));
+  };
+  for (let i = 0; i < COUNT; i++) {
+    await read(`record ${i}`, store.load(address(i)));
+    await read(`rows ${i}`, store.rows(address(i), -1, 10));
+    await read(`steps ${i}`, store.steps(address(i)));
+    await read(`id ${i}`, store.id(address(i), 'host', 'a'));
+  }
+  await read('letters', store.letters(undefined, 1000));
+  return found;
+}
+
+/** The numbers of the pages of a file by their kinds. */
+function pagesOf(bytes: Uint8Array): Map<string, number[]> {
+  const pages = new Map<string, number[]>();
+  for (let page = 1; page < bytes.length / PAGE_BYTES; page++) {
+    const kind = kinds.get(bytes[page * PAGE_BYTES] ?? 0) ?? 'overflow';
+    pages.set(kind, [...(pages.get(kind) ?? []), page]);
+  }
+  return pages;
+}
+
+function damaged(name: string, change: (bytes: Buffer) => void): string {
+  const file = path(name);
+  for (const end of ['-wal', '-shm']) rmSync(file + end, { force: true });
+  const bytes = readFileSync(good);
+  change(bytes);
+  writeFileSync(file, bytes);
+  return file;
+}
+
+test('there is a page of each kind', () => {
+  const found = [...pagesOf(readFileSync(good)).keys()];
+  expect(found.toSorted()).toEqual(['inner keys', 'inner rows', 'keys', 'overflow', 'rows']);
+});
+
+test.each(['rows', 'inner rows', 'keys', 'inner keys', 'overflow'])(
+  'a bit that flips in a page of %s gives no wrong value: an error, or something that is not found and that a check tells',
+  async (kind) => {
+    const pages = pagesOf(readFileSync(good)).get(kind) ?? [];
+    expect(pages.length).toBeGreaterThan(0);
+    // In its head, in its list of cells, and in the cells.
+    for (const [i, offset] of [9, 60, PAGE_BYTES - 40].entries()) {
+      const page = pages[(i * 7) % pages.length] as number;
+      const file = damaged('flipped.db', (bytes) => (bytes[page * PAGE_BYTES + offset]! ^= 1 << (i + 1)));
+      const { problems } = await checkStoreFile(file);
+      expect.soft(await wrongIn(file, problems), `byte ${offset} of page ${page}`).toEqual([]);
+    }
+  },
+);
+
+/** What a damaged store does that it must not: gives a value that was not written, or keeps still. */
+async function wrongIn(file: string, problems: readonly string[]): Promise<unknown[]> {
+  const store = await open({ path: file }).catch((error: { code: unknown }) => error.code);
+  if (typeof store !== 'object')
+    return store === 'STORE_CORRUPT' && problems.length > 0 ? [] : [store, problems];
+  const found = await readAll(store as DurableStore);
+  await (store as DurableStore).close();
+  const other = [...found].filter(
+    ([what, value]) => value !== 'STORE_CORRUPT' && JSON.stringify(value) !== JSON.stringify(all.get(what)),
+  );
+  const isAbsent = (value: unknown): boolean => value === undefined || (value as unknown[]).length === 0;
+  return other.filter(([, value]) => !isAbsent(value) || problems.length === 0);
+}
+
+test('a page of zeros in a state is found where it is read', async () => {
+  const page = pagesOf(readFileSync(good)).get('overflow')?.[2] as number;
+  const file = damaged('zeroed.db', (bytes) => bytes.fill(0, page * PAGE_BYTES + 4, (page + 1) * PAGE_BYTES));
+  const { problems } = await checkStoreFile(file);
+  expect(problems).toEqual([
+    expect.stringMatching(/^records: what was written of "agent\/\d+" .*is damaged$/),
+  ]);
+  const store = await open({ path: file });
+  const found = [...(await readAll(store))].filter(([, value]) => value === 'STORE_CORRUPT');
+  expect(found).toHaveLength(1);
+  await store.close();
+});
+
+test('a page that is damaged stops those who need it, and nobody else of the group', async () => {
+  const pages = pagesOf(readFileSync(good)).get('rows') as number[];
+  const bytes = readFileSync(good);
+  // The page with the record of one address.
+  const page = pages.find((one) =>
+    bytes.subarray(one * PAGE_BYTES, (one + 1) * PAGE_BYTES).includes('{"n":50,'),
+  ) as number;
+  const file = damaged('apart.db', (all) => all.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
+  const store = await open({ path: file });
+  const turns = Array.from({ length: COUNT }, (_, i) =>
+    turn({ address: address(i), after: 'fill', record: record({ address: address(i), seq: 2 }) }),
+  );
+  const { damaged: left = [], ...rest } = await store.commit(group('next', { turns }));
+  expect(rest).toEqual({ fenced: [], unknown: [] });
+  expect(left).toContain(address(50));
+  expect(left.length).toBeLessThan(COUNT / 4);
+  for (let i = 0; i < COUNT; i++) {
+    const loaded = await store.load(address(i)).catch((error: { code: unknown }) => error);
+    const expected = left.includes(address(i)) ? { code: 'STORE_CORRUPT' } : { commit: 'next' };
+    expect(loaded).toMatchObject(expected);
+  }
+  await store.close();
+});
+
+test.each([
+  ['a head of zeros', (file: string) => writeFileSync(file, readFileSync(good).fill(0, 0, 100))],
+  ['half of the file', (file: string) => writeFileSync(file, readFileSync(good).subarray(0, PAGE_BYTES * 3))],
+])('%s is no store', async (_what, change) => {
+  const file = path('broken.db');
+  copyFileSync(good, file);
+  change(file);
+  await expect(open({ path: file })).rejects.toMatchObject({
+    code: 'STORE_CORRUPT',
+    message: expect.stringContaining('holdfast store restore'),
+  });
+});
