@@ -12,7 +12,13 @@ export {
   type SecretSelector,
 } from '../providers/provider.ts';
 export type { AskStream } from './instance/ask-stream.ts';
-export type { AgentRef, AgentRefMethods, PersistedEnvelope, WaitFor } from './instance/agent-ref.ts';
+export type {
+  AgentRef,
+  AgentRefMethods,
+  EnqueueOptions,
+  PersistedEnvelope,
+  WaitFor,
+} from './instance/agent-ref.ts';
 export { agent, type TypedAgentConfig } from './config/agent.ts';
 export type { AgentType } from './base/agent-type.ts';
 export type { AgentTypes, ConfigFileOf, ConfigOf, NotAgentTypes } from './config/agent-types.ts';
@@ -54,6 +60,7 @@ export {
 export type { AuditRecord, AuditTarget } from './secrets/audit.ts';
 export { defineCapability, type Capability } from './secrets/capabilities/capability.ts';
 export type { Secret } from './secrets/capabilities/secret.ts';
+export type { FoundInstance } from './system/found-instance.ts';
 export type { SecretEvent } from './secrets/secret-event.ts';
 export type {
   CommitGroup,

@@ -9,6 +9,7 @@ import type { ConfigFileOf, ConfigOf } from './config/agent-types.ts';
 import { loadConfig } from './config/load.ts';
 import type { LoadedConfig } from './config/resolve.ts';
 import type { RuntimeConfig } from './config/schema.ts';
+import type { FoundInstance } from './system/found-instance.ts';
 import type { DeadLetter } from './dead-letters/dead-letters.ts';
 import type { InspectOptions } from './inspect/inspect-options.ts';
 import type { InspectorPage, RunningInspector } from './inspect/local/local-inspector.ts';
@@ -112,7 +113,8 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   /** The secrets actor, whose entries have versions and ages, never values. */
   readonly secrets: AnyActorRef;
   /**
-   * Starts an instance, and resolves when it runs in its thread. Rejects with `AGENT_UNKNOWN`, `ADDRESS_TAKEN`,
+   * Starts an instance, and resolves when it runs in its thread; of a durable instance that had something to do and was
+   * therefore woken, with that. Rejects with `AGENT_UNKNOWN`, `ADDRESS_TAKEN`,
    * `AGENT_EXPORT_INVALID`, `MESSAGE_UNCLONABLE` (the input), `THREAD_START_TIMEOUT`, `POOL_EXHAUSTED`,
    * `THREAD_CRASHED`, `STORE_FAILED`, `RUNTIME_STOPPED`, `CONFIG_INVALID` (the options), or with what the agent threw
    * while it started.
@@ -135,6 +137,11 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
   ): Promise<AgentRefOf<C, N>>;
   /** Returns the instance at `agent/id` if there is one: running, waiting for its restart, or quarantined. */
   get(address: string): AgentRef | undefined;
+  /**
+   * Looks an instance up at `agent/id`, in memory and in a store that commits each turn, and wakes nobody. Resolves with
+   * `undefined` when there is none. Rejects with `STORE_FAILED`.
+   */
+  find(address: string): Promise<FoundInstance | undefined>;
   /**
    * Returns an agent as actor logic. Each actor made from it is an instance in a thread, owned by the machine that
    * invoked it. Its first error reaches `onError`; it is not restarted.
@@ -244,7 +251,7 @@ export function createRuntime(config: unknown, options: RuntimeOptions = {}): Pr
 /** The parts of the system that a server of a runtime uses besides: see {@link Surroundings.onSystem}. */
 export type ServedSystem = Pick<
   RuntimeSystem,
-  'scrubber' | 'roll' | 'open' | 'putOff' | 'spawn' | 'on' | 'agents' | 'schemas'
+  'scrubber' | 'roll' | 'resumeStore' | 'open' | 'putOff' | 'spawn' | 'on' | 'agents' | 'schemas'
 >;
 
 /** The surroundings of a runtime; the test kit and the gateway provide their own. */
@@ -333,9 +340,13 @@ export async function openRuntime<const C extends RuntimeConfig>(
   const forgetSignals = signals
     ? stopOnSignals({ stop: () => stop(), stuck: () => system.threadNames(), logger: system.logger })
     : () => {};
-  const startStanding = startAll(standingInstances(loaded.agents), ({ agent, id, input }) =>
+  const standing = startAll(standingInstances(loaded.agents), ({ agent, id, input }) =>
     system.getOrSpawn(agent, id, () => spawn(agent, { id, input })),
   );
+  const startStanding: StartStanding = (failed) => {
+    system.startWakes();
+    return standing(failed);
+  };
   if (surroundings.onStanding === undefined) {
     const failures: FailedStart[] = [];
     await startStanding((failure) => failures.push(failure));
@@ -356,6 +367,10 @@ export async function openRuntime<const C extends RuntimeConfig>(
       return (await system.getOrSpawn(agent, id, () => spawn(agent, request))) as never;
     },
     get: (address) => system.get(address),
+    async find(address) {
+      checkCall('runtime.find()', { address: [address, string] });
+      return system.find(address);
+    },
     logic: (agent) => system.logic(agent) as never,
     get inspector() {
       return page;

@@ -16,6 +16,11 @@ export const milliseconds: Rule = {
   is: (value) => typeof value === 'number' && !Number.isNaN(value),
 };
 
+export const time: Rule = {
+  what: 'a date, or milliseconds since the epoch',
+  is: (value) => (value instanceof Date || typeof value === 'number') && Number.isFinite(Number(value)),
+};
+
 export const finite: Rule = { what: 'a number of milliseconds, and not Infinity', is: Number.isFinite };
 
 export const abortSignal: Rule = {

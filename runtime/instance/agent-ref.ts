@@ -7,7 +7,7 @@ import type {
   Subscription,
 } from 'xstate';
 import { TwinSnapshot } from '../../actors/twin.ts';
-import { checkCall, checkTimeout, checkWait, listener } from '../base/call-check.ts';
+import { checkCall, checkTimeout, checkWait, listener, time } from '../base/call-check.ts';
 import type { AskStream } from './ask-stream.ts';
 import { isEvent, notAnEvent } from './inbox.ts';
 import type { Instance } from './instance.ts';
@@ -25,6 +25,12 @@ export interface WaitFor {
   readonly timeoutMs?: number;
   /** A signal whose abort rejects the promise with its reason; the event may still be handled. */
   readonly signal?: AbortSignal;
+}
+
+/** When an event is to be handled that outlives the process. */
+export interface EnqueueOptions {
+  /** The time before which it is not handled: a date, or milliseconds since the epoch. Default: at once. */
+  readonly at?: Date | number;
 }
 
 /** A deep snapshot of an instance as plain data; `spawn` with `snapshot` continues from it. */
@@ -60,11 +66,12 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
   deliver(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<void>;
   /**
    * Sends an event that outlives the process to a durable instance, and resolves when the store has it, or when it was
-   * handled. It has its place in the mailbox from the call on. Rejects as `deliver` does, and with `SECRET_IN_SNAPSHOT`
-   * when the event carries the value of a secret, with `STORE_FAILED` when nobody knows after 30 s whether it is kept, and
-   * with `OPTION_INVALID` for an instance that is not durable.
+   * handled. It has its place from the call on, behind what was sent before: what the mailbox has no room for waits in the
+   * store, up to 100,000 events. Rejects as `deliver` does, and with `SECRET_IN_SNAPSHOT` when the event carries the value
+   * of a secret, with `STORE_FAILED` when nobody knows after 30 s whether it is kept, and with `OPTION_INVALID` for an
+   * instance that is not durable.
    */
-  enqueue(event: EventFromLogic<TLogic>): Promise<void>;
+  enqueue(event: EventFromLogic<TLogic>, options?: EnqueueOptions): Promise<void>;
   /**
    * Sends an event, and resolves with the reply of the instance (`reply`, `replyTo`). `timeoutMs` defaults to 5 s, as
    * in OTP. Rejects as `deliver` does, and with `ASK_UNANSWERED` as soon as the turn ends without a reply. The type of
@@ -166,8 +173,9 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       const { timeoutMs, signal } = checkWait('ref.deliver()', options, DELIVER_MS);
       await instance.inbox.open('delivery', event, { timeoutMs, signal, onTimeout: notHandled });
     },
-    async enqueue(event) {
-      await instance.inbox.enqueue(event);
+    async enqueue(event, options) {
+      const { at } = checkCall<EnqueueOptions>('ref.enqueue()', {}, options, { at: time });
+      await instance.inbox.enqueue(event, at === undefined ? undefined : Number(at));
     },
     ask(event, options) {
       try {

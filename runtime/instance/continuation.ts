@@ -5,7 +5,7 @@ import type { Marked } from '../mailbox/mark.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import type { Keeper } from '../store/keeper.ts';
 import type { Ledger, ToldState } from '../store/ledger.ts';
-import type { KeptRow } from '../store/mailbox-rows.ts';
+import type { KeptRow } from '../store/kept-row.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import type { ActivateRequest, CarriedAsk } from '../wire/protocol.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
@@ -29,13 +29,6 @@ export interface ContinuationOptions {
   /** Whether events for the instance may carry memory that threads share, by the config of its pool. */
   readonly sharedMemory: boolean;
   readonly effects: { readonly waiting: Waiting };
-}
-
-/** What was there before an instance began in this process. */
-export interface Before {
-  readonly incarnation: number;
-  /** What waits in its mailbox, oldest first. */
-  readonly rows: readonly KeptRow[];
 }
 
 /** The state from which an instance starts: its input, a given or kept state, or that from the thread it has left. */
@@ -65,27 +58,21 @@ export class Continuation {
 
   /**
    * Loads the state to continue from; `undefined` without a store. Resolves with the last incarnation that the store
-   * knows, and what waits for it; rejects with `STORE_FAILED`.
+   * knows; rejects with `STORE_FAILED`.
    */
-  prepared(): Promise<Before | undefined> | undefined {
+  prepared(): Promise<number | undefined> | undefined {
     const { keeper, ledger, snapshot } = this.#options;
-    if (ledger !== undefined) return this.#loadAll(ledger, snapshot !== undefined);
+    if (ledger !== undefined) return ledger.load(snapshot !== undefined);
     if (snapshot !== undefined) keeper?.beginWith(snapshot);
     return keeper?.stored === true ? this.#load(keeper) : undefined;
   }
 
-  async #loadAll(ledger: Ledger, replaced: boolean): Promise<Before | undefined> {
-    const incarnation = await ledger.load(replaced);
-    if (incarnation === undefined) return undefined;
-    return { incarnation, rows: await ledger.waiting(this.#options.agent.capacity) };
-  }
-
-  async #load(keeper: Keeper): Promise<Before | undefined> {
+  async #load(keeper: Keeper): Promise<number | undefined> {
     const before = await keeper.load();
     // The snapshot of the spawn takes precedence over the stored one.
     const { snapshot } = this.#options;
     if (snapshot !== undefined) keeper.beginWith(snapshot);
-    return before === undefined ? undefined : { incarnation: before, rows: [] };
+    return before;
   }
 
   /** Returns the request with which the thread starts the instance. */

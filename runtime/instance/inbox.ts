@@ -17,7 +17,7 @@ import { AskReader, type AskStream } from './ask-stream.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { EncodedState } from '../store/durable-store.ts';
 import type { Ledger } from '../store/ledger.ts';
-import type { KeptRow } from '../store/mailbox-rows.ts';
+import type { KeptRow } from '../store/kept-row.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import { sharedMemoryAdvice } from '../wire/shared-memory.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
@@ -32,8 +32,6 @@ export interface InboxOptions {
   readonly deadLetters: DeadLetters;
   /** Keeps rows, when the instance is durable. */
   readonly ledger: Ledger | undefined;
-  /** Returns where the value of a secret stands in an event, which then must not be stored. */
-  readonly secretIn: (event: unknown) => unknown;
   /** Observes what is sent; `undefined` when nobody listens. */
   readonly messages: Pick<MessageObserver, 'begin'> | undefined;
   /** Called with every event before it is queued. */
@@ -82,32 +80,41 @@ export class Inbox {
   #enqueue(event: unknown, tag: Tag, terms: Terms, trace?: Trace): DeadLetterReason | undefined {
     const own = this.#admit(event, tag);
     if (typeof own === 'string') return own;
-    const fits = this.mailbox.offer(own, tag, terms, this.#dropped, trace);
+    // Nothing comes before rows that wait for a place.
+    const isBehind = this.#options.ledger?.rows.more === true;
+    const fits = !isBehind && this.mailbox.offer(own, tag, terms, this.#dropped, trace);
     if (!fits) return this.refuse(own, tag, 'mailbox-full');
     this.#options.ready();
     return undefined;
   }
 
   /**
-   * Queues an event that outlives the process: resolves when it is kept, or was handled. The event has its place in the
-   * mailbox from here on.
+   * Queues an event that outlives the process: resolves when it is kept, or was handled. From here on the event has its
+   * place: in the mailbox, or in the store when that is full or its time, `at`, has not come.
    */
-  enqueue(event: unknown): Promise<void> {
+  enqueue(event: unknown, at?: number): Promise<void> {
     const { address, agent, ledger, messages, waiting } = this.#options;
-    if (ledger === undefined) return Promise.reject(notDurable(address));
+    if (ledger === undefined || ledger.isBehind) return Promise.reject(notDurable(address));
     const sending = messages?.begin(agent.name, address, 'send');
     const onTimeout = (ms: number): Error => notKept(address, ms);
     const kept = waiting.open('delivery', { timeoutMs: KEEP_MS, onTimeout }, (tag) => {
       const own = this.#admit(event, tag);
       if (typeof own === 'string') return;
-      const encoded = this.#encoded(own, tag);
+      const encoded = this.#encoded(own, tag, ledger);
       if (encoded === undefined) return;
-      const row = ledger.enqueue(encoded, (error) =>
+      const { rows } = ledger;
+      if (rows.full) {
+        this.refuse(own, tag, 'mailbox-full');
+        return;
+      }
+      const dueAt = at === undefined ? 0 : rows.dueAt(at);
+      const isPlaced = dueAt === 0 && !rows.more && this.mailbox.hasRoom;
+      const row = rows.add(encoded, dueAt, isPlaced, (error) =>
         error === undefined ? waiting.resolve(tag) : waiting.refuse(tag, error),
       );
-      if (this.mailbox.offer(own, 0, NO_TERMS, undefined, sending?.trace, row)) return this.#options.ready();
-      ledger.left(row, refusal(address, 'mailbox-full'));
-      this.refuse(own, 0, 'mailbox-full');
+      if (!isPlaced) return;
+      this.mailbox.put(own, row, sending?.trace);
+      this.#options.ready();
     });
     if (sending !== undefined)
       kept.then(
@@ -117,10 +124,10 @@ export class Inbox {
     return kept as Promise<void>;
   }
 
-  #encoded(event: object, tag: Tag): EncodedState | undefined {
+  #encoded(event: object, tag: Tag, ledger: Ledger): EncodedState | undefined {
     try {
       const encoded = encodeEvent(event);
-      if (this.#options.secretIn(encoded) === undefined) return encoded;
+      if (!ledger.hasSecret(encoded)) return encoded;
       this.refuse(event, tag, 'secret');
     } catch (error) {
       const why = error instanceof Error ? error.message : undefined;
@@ -129,9 +136,28 @@ export class Inbox {
     return undefined;
   }
 
-  /** Queues rows of the store before everything else. */
-  restore(rows: readonly KeptRow[]): void {
-    this.mailbox.prepend(rows.map((mark) => ({ event: decodeEvent(mark.row.event), mark })));
+  /**
+   * Queues rows of the store, also when the mailbox is full; `first`: before everything else, of which nothing was sent.
+   */
+  arrived(rows: readonly KeptRow[], first: boolean): void {
+    const envelopes: { readonly event: unknown; readonly mark: KeptRow }[] = [];
+    for (const mark of rows) {
+      const event = this.#decoded(mark);
+      if (event !== undefined) envelopes.push({ event, mark });
+    }
+    if (first) this.mailbox.prepend(envelopes);
+    else for (const { event, mark } of envelopes) this.mailbox.put(event, mark);
+    this.#options.ready();
+  }
+
+  #decoded(row: KeptRow): unknown {
+    try {
+      return decodeEvent(row.row.event);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : undefined;
+      this.refuse(undefined, 0, 'unclonable', error, why, undefined, row);
+      return undefined;
+    }
   }
 
   /** Returns an event that may be queued; of one that may not, the reason. */

@@ -80,7 +80,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.sharedMemory = options.sharedMemory;
     this.#effects = options.effects;
     this.#failures = options.failures;
-    const { waiting, deadLetters, messages, scrubber, sent } = this.#effects;
+    const { waiting, deadLetters, messages, sent } = this.#effects;
     this.inbox = new Inbox({
       agent: this.agent,
       address: this.address,
@@ -88,7 +88,6 @@ export class Instance implements PeerInstance, InstanceFacts {
       waiting,
       deadLetters,
       ledger: options.ledger,
-      secretIn: scrubber.find,
       messages,
       sent,
       incarnation: () => this.#incarnation,
@@ -303,8 +302,7 @@ export class Instance implements PeerInstance, InstanceFacts {
       if (before === undefined) return;
       // An instance that is quarantined has not begun its next incarnation.
       const found = this.continuation.quarantine !== undefined;
-      this.#first = this.#incarnation = before.incarnation + (found ? 0 : 1);
-      this.inbox.restore(before.rows);
+      this.#first = this.#incarnation = before + (found ? 0 : 1);
       if (found && this.#lives('end'))
         this.#effects.ended(this, 'quarantined', { reason: 'error', error: undefined });
     });

@@ -30,6 +30,8 @@ export interface InstanceRequest {
   readonly id?: string;
   /** Whether somebody chose the id, and may ask for the address again. */
   readonly named?: boolean;
+  /** Whether it is to continue from its record, and is not started without one. */
+  readonly recorded?: boolean | undefined;
   readonly parent: 'machine' | 'pool';
   readonly input: unknown;
   /** The persisted state to continue from. */
@@ -80,10 +82,7 @@ export function isTwin(ref: AnyActorRef): boolean {
 }
 
 /** Creates twin logic; each actor of it stands for an instance of its own. */
-export function twinLogic(
-  effects: TwinEffects,
-  spec: Pick<InstanceRequest, 'agent' | 'id' | 'named' | 'parent' | 'snapshot' | 'asks'>,
-): TwinLogic {
+export function twinLogic(effects: TwinEffects, spec: Omit<InstanceRequest, 'input'>): TwinLogic {
   const standing = new WeakMap<AnyActorRef, Standing>();
   const create = (self: AnyActorRef, { input, snapshot }: TwinRequest): Instance =>
     effects.create(

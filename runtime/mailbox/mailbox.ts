@@ -109,6 +109,16 @@ export class Mailbox {
     return true;
   }
 
+  /** Whether another envelope fits, and none has to be dropped for it. */
+  get hasRoom(): boolean {
+    return this.#tail - this.#head - this.#control < this.capacity;
+  }
+
+  /** Adds a marked envelope, although the mailbox may be full. */
+  put(event: unknown, mark: Mark, trace?: Trace): void {
+    this.#append(event, 0, NO_TERMS, trace, mark);
+  }
+
   /** Adds an event of the runtime itself, for which there is always room. */
   offerControl(event: unknown): void {
     this.#control += 1;

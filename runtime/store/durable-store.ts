@@ -214,6 +214,8 @@ export interface DurableStore {
   readonly transactional: true;
   /** Whether what it keeps outlives the process. */
   readonly durable: boolean;
+  /** The most instances that are woken in a second. Default 1000. */
+  readonly wakesPerSecond?: number | undefined;
   /**
    * Becomes the owner of the store: whoever was it before writes nothing any more. A store that was closed may be opened
    * again.

@@ -7,12 +7,11 @@ import type {
   DurableStore,
   EncodedState,
   KeptLetter,
-  MailboxRow,
   StoredRecord,
   TurnCommit,
 } from './durable-store.ts';
-import type { HostRows } from './host-rows.ts';
-import { type Kept, type KeptRow, MailboxRows } from './mailbox-rows.ts';
+import type { KeptRow } from './kept-row.ts';
+import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
 import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
 import { rowLetter } from './row-letter.ts';
 import { secretInSnapshot } from './secret-in-snapshot.ts';
@@ -31,14 +30,9 @@ const MOST_BYTES = 16 * MB;
 /** The bytes of a state from which on there is a warning, since each flush writes it whole. */
 const WARN_BYTES = 64 * 1024;
 
-export interface LedgerOptions {
-  readonly address: string;
+export interface LedgerOptions extends Omit<MailboxRowsOptions, 'store'> {
   readonly store: Pick<DurableStore, 'load' | 'rows'>;
   readonly committer: Pick<Committer, 'add'>;
-  /** Writes the rows of events from the host. */
-  readonly host: Pick<HostRows, 'next' | 'add' | 'withdraw'>;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
   /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
   readonly secretIn: (state: unknown) => readonly string[] | undefined;
   /** Whether states are written behind: nothing waits for them. */
@@ -47,6 +41,8 @@ export interface LedgerOptions {
   readonly after: Promise<void>;
   /** Called when a state has more than 64 KiB, for each. */
   readonly large?: ((bytes: number) => void) | undefined;
+  /** Whether there has to be a record. */
+  readonly recorded: boolean;
   /** Another runtime has continued with the address. */
   readonly fenced: (error: HoldfastError) => void;
 }
@@ -85,12 +81,13 @@ export class Ledger implements Drafting {
   #draft: Draft | undefined;
   #writing: Draft | undefined;
   #isFenced = false;
+  #isClosed = false;
   #ticket: Ticket | undefined;
   readonly #rows: MailboxRows;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
-    this.#rows = new MailboxRows(options.address, options.host);
+    this.#rows = new MailboxRows(options);
   }
 
   /** The last state that was told, or loaded. */
@@ -105,7 +102,7 @@ export class Ledger implements Drafting {
 
   /**
    * Loads the record, and resolves with its incarnation. `replaced`: the instance begins with another state. Rejects with
-   * `STORE_FAILED` or `STORE_CORRUPT`.
+   * `STORE_FAILED` or `STORE_CORRUPT`, and with `AGENT_STOPPED` when there has to be a record and is none.
    */
   async load(replaced: boolean): Promise<number | undefined> {
     const { store, address, after } = this.#options;
@@ -113,15 +110,19 @@ export class Ledger implements Drafting {
     let record: StoredRecord | undefined;
     try {
       record = await store.load(address);
+      if (record !== undefined) this.#rows.recorded();
+      await this.#rows.first(record === undefined);
     } catch (error) {
       this.#unread = error;
       throw error;
     }
     this.#loaded = true;
-    if (record === undefined) return undefined;
+    if (record === undefined) {
+      if (this.#options.recorded) throw noRecord(address);
+      return undefined;
+    }
     this.#commit = record.commit;
     this.#seq = record.seq;
-    this.#rows.recorded();
     if (replaced) return record.incarnation;
     const { incarnation, state, version, meta, dueAt, wakes, quarantined } = record;
     this.#last = { incarnation, state, version, dueAt, wakes, quarantined };
@@ -237,35 +238,31 @@ export class Ledger implements Drafting {
 
   // --- the rows of its mailbox --------------------------------------------------------------------------
 
-  /**
-   * Keeps an event that takes its place in the mailbox now. `kept` is called when its row or its turn is committed, or with
-   * the reason why neither will be.
-   */
-  enqueue(event: EncodedState, kept: Kept): KeptRow {
-    return this.#rows.add(event, kept);
+  /** The rows of its mailbox. */
+  get rows(): Pick<MailboxRows, 'add' | 'dueAt' | 'full' | 'more' | 'written'> {
+    return this.#rows;
   }
 
-  /** Rows of the store take their places in the mailbox; those that have it already are left out. */
-  stored(rows: readonly MailboxRow[]): KeptRow[] {
-    return rows.flatMap((row) => this.#rows.stored(row) ?? []);
+  /** Whether states are written behind, so that nothing that is told rests on them. */
+  get isBehind(): boolean {
+    return this.#options.behind;
   }
 
-  /** The oldest rows that the store has, at most `limit`. */
-  async waiting(limit: number): Promise<KeptRow[]> {
-    const { store, address } = this.#options;
-    return this.stored(await store.rows(address, 0, limit));
+  /** Whether the value of a secret stands in an event, which then must not be stored. */
+  hasSecret(event: EncodedState): boolean {
+    return this.#options.secretIn(event) !== undefined;
   }
 
   /** The event of the row was not handled and will not be: it becomes a letter. */
   refused(row: KeptRow, reason: DeadLetterReason, error: HoldfastError): void {
-    const { committer, now } = this.#options;
+    const { clock, committer } = this.#options;
     const n = this.#rows.told(row);
     row.settle(error);
     if (n === undefined) return this.#rows.done(row);
     const draft = (this.#draft ??= {});
     (draft.handled ??= []).push(n);
     (draft.rows ??= []).push(row);
-    (draft.letters ??= []).push(rowLetter(row.row, reason, now()));
+    (draft.letters ??= []).push(rowLetter(row.row, reason, clock.date()));
     this.#ticket = committer.add(this);
   }
 
@@ -319,6 +316,17 @@ export class Ledger implements Drafting {
     this.#options.fenced(error);
   }
 
+  /** Whether the instance is gone. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The instance is gone; what it had to commit still is. */
+  close(error: HoldfastError): void {
+    this.#isClosed = true;
+    this.#rows.close(error);
+  }
+
   /** Resolves when nothing of the instance waits to be committed. */
   async quiet(): Promise<void> {
     while (this.#ticket?.settled === false)
@@ -338,4 +346,8 @@ function stateTooLarge(address: string, bytes: number): HoldfastError {
     'STATE_TOO_LARGE',
     `the state of ${address} has ${mb} MiB, and at most ${MOST_BYTES / MB} are kept of one; keep large data elsewhere, and in the state what finds it again`,
   );
+}
+
+function noRecord(address: string): HoldfastError {
+  return new HoldfastError('AGENT_STOPPED', `${address}: it has ended; spawn it again`);
 }

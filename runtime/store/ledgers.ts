@@ -2,7 +2,7 @@ import { agentOf } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { Committer } from './committer.ts';
-import type { DurableStore, OpenedStore } from './durable-store.ts';
+import type { DurableStore, MailboxRow, OpenedStore } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 
@@ -10,7 +10,17 @@ export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn'> {
   readonly store: DurableStore;
   readonly clock: Clock;
   readonly warn: (fields: object, message: string) => void;
+  /** An instance that is not in memory has a row since, or from, that time. */
+  readonly due: (address: string, at: number) => void;
+  /** An instance is not in memory any more, and may have something to do later. */
+  readonly left: () => void;
 }
+
+/** What an instance gives to its ledger. */
+export type OpenedLedger = Pick<
+  LedgerOptions,
+  'arrived' | 'behind' | 'capacity' | 'fenced' | 'hasRoom' | 'recorded'
+>;
 
 /** The ledgers of a runtime with a store under every turn: one for each durable instance. */
 export class Ledgers {
@@ -48,20 +58,20 @@ export class Ledgers {
   }
 
   /** Opens the ledger of an instance. Only after {@link start}. */
-  open(address: string, behind: boolean, fenced: LedgerOptions['fenced']): Ledger {
-    const { store, clock, secretIn } = this.#options;
+  open(address: string, options: OpenedLedger): Ledger {
+    const { store, clock, secretIn, warn } = this.#options;
     const committer = this.#committer as Committer;
     const ledger = new Ledger({
       address,
       store,
       committer,
       host: this.#host as HostRows,
-      now: () => clock.date(),
+      clock,
+      warn,
       secretIn,
       large: (bytes) => this.#warnOfSize(address, bytes),
-      behind,
       after: this.#ledgers.get(address)?.quiet() ?? Promise.resolve(),
-      fenced,
+      ...options,
     });
     this.#ledgers.set(address, ledger);
     return ledger;
@@ -70,8 +80,18 @@ export class Ledgers {
   /** The instance is gone; its ledger still finishes its commits. */
   async closed(address: string): Promise<void> {
     const ledger = this.#ledgers.get(address);
+    ledger?.close(stopped());
     await ledger?.quiet();
-    if (this.#ledgers.get(address) === ledger) this.#ledgers.delete(address);
+    if (this.#ledgers.get(address) !== ledger) return;
+    this.#ledgers.delete(address);
+    if (ledger !== undefined) this.#options.left();
+  }
+
+  /** A row that was written takes its place in the mailbox of its recipient, or wakes that. */
+  deliver(row: MailboxRow): void {
+    const ledger = this.#ledgers.get(row.to);
+    if (ledger === undefined || ledger.isClosed) this.#options.due(row.to, row.dueAt);
+    else ledger.rows.written(row);
   }
 
   /** Resolves when everything is committed, or the store has failed once more. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { gatedStore } from '../fixtures/gated-store.ts';
-import { fixture, start } from '../fixtures/start.ts';
+import { fixture, start, startTest } from '../fixtures/start.ts';
 import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
 
 const agents = { account: fixture('account') };
@@ -32,10 +32,11 @@ describe('ref.enqueue()', () => {
     (await gate.next()).go();
     await kept;
     // The turn is told and not committed.
-    const { group } = await gate.next();
+    const { group, go } = await gate.next();
     expect(group.turns).toMatchObject([{ address: 'account/a', handled: [1] }]);
     const left = structuredClone(memory);
     gate.open();
+    go();
     const second = await start({ agents }, { store: memoryDurableStore(left) });
     const again = await second.spawn('account', { id: 'a' });
     expect(await again.ask({ type: 'deposit', amount: 4 })).toBe(7);
@@ -46,5 +47,48 @@ describe('ref.enqueue()', () => {
     const runtime = await start({ agents });
     const ref = await runtime.spawn('account', { id: 'a' });
     await expect(ref.enqueue({ type: 'total' })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+  });
+
+  it('waits in the store for what the mailbox has no room for, and keeps the order', async () => {
+    const small = { diary: fixture('diary', { mailbox: { capacity: 4 } }) };
+    const memory = durableMemory();
+    const runtime = await start({ agents: small }, { store: memoryDurableStore(memory) });
+    const ref = await runtime.spawn('diary', { id: 'a' });
+    const numbers = Array.from({ length: 50 }, (_, i) => i + 1);
+    await Promise.all(numbers.map((n) => ref.enqueue({ type: 'note', n })));
+    await expect.poll(() => memory.rows.size).toBe(0);
+    const { context } = await ref.snapshot();
+    expect(context.notes).toEqual(numbers);
+  });
+
+  it('loads a page at a time of what waits for an instance, before what comes later', async () => {
+    const small = { diary: fixture('diary', { mailbox: { capacity: 4 } }) };
+    const gate = gatedStore();
+    const first = await start({ agents: small }, { store: gate.store });
+    const ref = await first.spawn('diary', { id: 'a' });
+    gate.shut();
+    const kept = Array.from({ length: 20 }, (_, i) => ref.enqueue({ type: 'note', n: i + 1 }));
+    const { group, go } = await gate.next();
+    expect(group.rows).toHaveLength(20);
+    go();
+    await Promise.all(kept);
+    const left = structuredClone(gate.memory);
+    gate.open();
+    const second = await start({ agents: small }, { store: memoryDurableStore(left) });
+    const again = await second.getOrSpawn('diary', 'a');
+    await again.enqueue({ type: 'note', n: 21 });
+    await expect.poll(() => left.rows.size).toBe(0);
+    const { context } = await again.snapshot();
+    expect(context.notes).toEqual(Array.from({ length: 21 }, (_, i) => i + 1));
+  });
+
+  it('is handled when its time has come, and not before', async () => {
+    const runtime = await startTest({ agents }, { store: memoryDurableStore() });
+    const ref = await runtime.spawn('account', { id: 'a' });
+    await ref.enqueue({ type: 'deposit', amount: 2 }, { at: runtime.clock.now() + 60_000 });
+    await runtime.clock.advance(59_000);
+    expect(await ref.ask({ type: 'total' })).toBe(0);
+    await runtime.clock.advance(2000);
+    expect(await ref.ask({ type: 'total' })).toBe(2);
   });
 });

@@ -1,111 +1,234 @@
+import type { Clock } from '../base/clock.ts';
 import type { HoldfastError } from '../base/errors.ts';
-import type { EncodedState, MailboxRow } from './durable-store.ts';
+import type { DurableStore, EncodedState, MailboxRow } from './durable-store.ts';
 import type { HostRows } from './host-rows.ts';
+import { type Kept, KeptRow } from './kept-row.ts';
 
-/** Called once: without an error when the event is kept, or was handled. */
-export type Kept = (error?: HoldfastError) => void;
-
-/** The row of one event, from the call that brought it to the commit of its turn. */
-export class KeptRow {
-  readonly row: MailboxRow;
-  /** `held`: there is no record yet. `told`: its turn is to be committed. */
-  state: 'held' | 'waiting' | 'stored' | 'told' = 'stored';
-  #kept: Kept | undefined;
-
-  constructor(row: MailboxRow, kept?: Kept) {
-    this.row = row;
-    this.#kept = kept;
-  }
-
-  get n(): number {
-    return this.row.n;
-  }
-
-  settle(error?: HoldfastError): void {
-    this.#kept?.(error);
-    this.#kept = undefined;
-  }
+export interface MailboxRowsOptions {
+  readonly address: string;
+  readonly store: Pick<DurableStore, 'rows'>;
+  /** Writes the rows of events from the host. */
+  readonly host: Pick<HostRows, 'next' | 'add' | 'withdraw'>;
+  readonly clock: Clock;
+  /** The most rows that are read at a time: as many as the mailbox takes. */
+  readonly capacity: number;
+  /** Puts rows of the store into the mailbox; `first`: before all that is there, of which nothing was sent. */
+  readonly arrived: (rows: readonly KeptRow[], first: boolean) => void;
+  /** Whether the mailbox has room for another row. */
+  readonly hasRoom: () => boolean;
+  readonly warn: (fields: object, message: string) => void;
 }
 
+/** The rows that are read in one go, while those are looked for that may be handled now. */
+const CHUNK = 1000;
+/** The most rows of one address that wait in the store: beyond it nothing more is taken. */
+const MOST_ROWS = 100_000;
+/** Milliseconds before rows that could not be read are read again. */
+const RETRY_MS = 1000;
+/** The longest time that a timer of Node can be set for. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /**
- * The rows in the mailbox of one durable instance. A row is written in the next group after it came, unless its turn was
- * told by then.
+ * The rows of one durable instance: those in its mailbox, and what is known of the others. A row is written in the next
+ * group after it came, unless its turn was told by then. When the mailbox has no place for it, or its time has not come, it
+ * waits in the store, and takes its place with a page of others.
  */
 export class MailboxRows {
-  readonly #address: string;
-  readonly #host: Pick<HostRows, 'next' | 'add' | 'withdraw'>;
+  readonly #options: MailboxRowsOptions;
+  /** Rows with a place in the mailbox, and those whose turns are not committed yet. */
   readonly #inHand = new Map<number, KeptRow>();
+  /** When the rows are due whose time has not come; undefined while there was none. */
+  #later: Map<number, number> | undefined;
+  #timer: unknown;
+  #timerAt = Infinity;
   /** Rows that wait for the first record of their instance; undefined once there is one. */
   #held: KeptRow[] | undefined = [];
+  /** Rows without a place that came since the start. */
+  #behind = 0;
+  /** The store has, or will have, rows that may be handled now and have no place. */
+  #more = false;
+  /** The first page is read with the record. */
+  #reading = true;
+  #closed = false;
 
-  constructor(address: string, host: Pick<HostRows, 'next' | 'add' | 'withdraw'>) {
-    this.#address = address;
-    this.#host = host;
+  constructor(options: MailboxRowsOptions) {
+    this.#options = options;
   }
 
-  /** Whether the row has a place in the mailbox, or its turn is being committed. */
-  has(n: number): boolean {
-    return this.#inHand.has(n);
+  /** Whether rows wait for a place in the mailbox: whatever else comes has to wait behind them. */
+  get more(): boolean {
+    return this.#more;
   }
 
-  /** Keeps an event that takes its place in the mailbox now. */
-  add(event: EncodedState, kept: Kept): KeptRow {
-    const row: MailboxRow = { n: this.#host.next(), to: this.#address, event, dueAt: 0, attempts: 0 };
-    const one = new KeptRow(row, kept);
-    this.#inHand.set(row.n, one);
-    one.state = 'held';
-    if (this.#held === undefined) this.#write(one);
-    else this.#held.push(one);
-    return one;
+  /** Whether the store has as many rows of the instance as it may. */
+  get full(): boolean {
+    return this.#inHand.size + this.#behind + (this.#later?.size ?? 0) >= MOST_ROWS;
   }
 
-  /** A row of the store takes its place in the mailbox; undefined when it has it already. */
-  stored(row: MailboxRow): KeptRow | undefined {
-    if (this.#inHand.has(row.n)) return undefined;
-    const one = new KeptRow(row);
-    this.#inHand.set(row.n, one);
-    return one;
+  /** Until when a row waits that is not to be handled before `at`; 0: it need not wait. */
+  dueAt(at: number): number {
+    return at <= this.#options.clock.date() ? 0 : Math.ceil(at);
+  }
+
+  /**
+   * Keeps an event. `placed`: it takes its place in the mailbox now; otherwise it waits in the store, until `dueAt` in any
+   * case.
+   */
+  add(event: EncodedState, dueAt: number, placed: boolean, kept: Kept): KeptRow {
+    const { address: to, host } = this.#options;
+    const row = new KeptRow({ n: host.next(), to, event, dueAt, attempts: 0 }, kept);
+    row.state = 'held';
+    if (placed) this.#inHand.set(row.n, row);
+    else if (dueAt === 0) {
+      this.#behind += 1;
+      this.#more = true;
+    }
+    if (this.#held === undefined) this.#write(row);
+    else this.#held.push(row);
+    return row;
   }
 
   /** The instance has a record, or will have one in the next group. */
   recorded(): void {
     const held = this.#held;
-    if (held === undefined) return;
     this.#held = undefined;
-    for (const one of held) if (one.state === 'held') this.#write(one);
+    for (const row of held ?? []) if (row.state === 'held') this.#write(row);
+  }
+
+  /** A row that was written takes its place in the mailbox, when there is one for it and its time has come. */
+  written(row: MailboxRow): void {
+    const { arrived, hasRoom } = this.#options;
+    if (this.#inHand.has(row.n) || this.#isLater(row)) return;
+    if (!this.#reading && !this.#more && hasRoom()) return arrived([this.#take(row)], false);
+    this.#behind += 1;
+    this.#more = true;
+    void this.#fill();
+  }
+
+  /** Puts the first page into the mailbox. `none`: there is no record, and so there are no rows. */
+  async first(none = false): Promise<void> {
+    if (!none) this.#options.arrived(await this.#page(), true);
+    this.#reading = false;
+    if (this.#more) void this.#fill();
   }
 
   /** The turn of the row is told. Returns the number of a row that has to be deleted with it. */
-  told(one: KeptRow): number | undefined {
-    const { n, state } = one;
-    one.state = 'told';
-    if (state === 'held' || (state === 'waiting' && this.#host.withdraw(n))) return undefined;
+  told(row: KeptRow): number | undefined {
+    const { n, state } = row;
+    row.state = 'told';
+    if (state === 'held' || (state === 'waiting' && this.#options.host.withdraw(n))) return undefined;
     return n;
   }
 
   /** The turn of the row is committed. */
-  done(one: KeptRow): void {
-    this.#inHand.delete(one.n);
-    one.settle();
+  done(row: KeptRow): void {
+    this.#inHand.delete(row.n);
+    row.settle();
+    if (this.#more) void this.#fill();
   }
 
   /** The row leaves the mailbox. With an error it is not kept unless the store has it; without, it is still written. */
-  left(one: KeptRow, error: HoldfastError | undefined): void {
-    this.#inHand.delete(one.n);
+  left(row: KeptRow, error: HoldfastError | undefined): void {
+    this.#inHand.delete(row.n);
     if (error === undefined) return;
-    if (one.state === 'waiting' && !this.#host.withdraw(one.n)) return;
-    one.settle(error);
+    if (row.state === 'waiting' && !this.#options.host.withdraw(row.n)) return;
+    row.settle(error);
   }
 
-  #write(one: KeptRow): void {
-    one.state = 'waiting';
-    this.#host.add({
-      row: one.row,
-      written: () => {
-        if (one.state === 'waiting') one.state = 'stored';
-        one.settle();
+  /** The oldest rows that may be handled now and have no place, as many as fit. */
+  async #page(): Promise<KeptRow[]> {
+    const { store, address, capacity } = this.#options;
+    const found: MailboxRow[] = [];
+    const before = this.#behind;
+    this.#more = false;
+    for (let after = 0, isLast = false; !isLast && found.length < capacity;) {
+      const chunk = await store.rows(address, after, CHUNK);
+      isLast = chunk.length < CHUNK;
+      after = chunk.at(-1)?.n ?? after;
+      for (const row of chunk) {
+        if (this.#inHand.has(row.n) || this.#isLater(row)) continue;
+        if (found.length < capacity) found.push(row);
+        else this.#more = true;
+      }
+      if (!isLast && found.length === capacity) this.#more = true;
+    }
+    // Those that came meanwhile may be among them, or not.
+    if (this.#behind > before) this.#more = true;
+    this.#behind = Math.max(0, this.#behind - found.length);
+    return found.map((row) => this.#take(row));
+  }
+
+  /** The instance is gone, and rows that were not written will not be. */
+  close(error: HoldfastError): void {
+    this.#closed = true;
+    this.#options.clock.clearTimeout(this.#timer);
+    for (const row of this.#held?.splice(0) ?? []) row.settle(error);
+  }
+
+  #take(row: MailboxRow): KeptRow {
+    const kept = new KeptRow(row);
+    this.#inHand.set(row.n, kept);
+    return kept;
+  }
+
+  /** Whether the time of the row has not come; then it is looked for when it has. */
+  #isLater({ n, dueAt }: MailboxRow): boolean {
+    const now = this.#options.clock.date();
+    if (dueAt <= now) {
+      this.#later?.delete(n);
+      return false;
+    }
+    (this.#later ??= new Map()).set(n, dueAt);
+    if (dueAt < this.#timerAt && !this.#closed) this.#arm(dueAt);
+    return true;
+  }
+
+  /** Reads the rows again at that time, and by that what is due next. */
+  #arm(dueAt: number): void {
+    const { clock } = this.#options;
+    clock.clearTimeout(this.#timer);
+    this.#timerAt = dueAt;
+    this.#timer = clock.setTimeout(
+      () => {
+        this.#timerAt = Infinity;
+        this.#more = true;
+        void this.#fill();
       },
-      refused: (error) => one.settle(error),
+      Math.min(dueAt - clock.date(), LONGEST_TIMER_MS),
+    );
+    clock.unref?.(this.#timer);
+  }
+
+  /** Puts the next page into the mailbox, once half of the last one has left it. */
+  async #fill(): Promise<void> {
+    const { address, arrived, capacity, clock, warn } = this.#options;
+    if (this.#reading || this.#closed || this.#inHand.size > capacity / 2) return;
+    this.#reading = true;
+    try {
+      const rows = await this.#page();
+      this.#reading = false;
+      if (this.#closed) return;
+      arrived(rows, false);
+      if (this.#more) void this.#fill();
+    } catch (error) {
+      this.#reading = false;
+      warn({ address, error }, 'the rows of a mailbox could not be read, which is tried again');
+      this.#more = true;
+      clock.unref?.(clock.setTimeout(() => void this.#fill(), RETRY_MS));
+    }
+  }
+
+  #write(row: KeptRow): void {
+    row.state = 'waiting';
+    this.#options.host.add({
+      row: row.row,
+      written: () => {
+        if (row.state === 'waiting') row.state = 'stored';
+        row.settle();
+        if (this.#inHand.has(row.n)) return;
+        if (!this.#isLater(row.row) && this.#more) void this.#fill();
+      },
+      refused: (error) => row.settle(error),
     });
   }
 }

@@ -136,7 +136,7 @@ export class Instances implements TwinEffects {
 
   /** Opens what keeps the state of an instance, if anything does. A machine restarts nothing that it invoked. */
   #keeping(
-    { agent, parent, named = false }: InstanceRequest,
+    { agent, parent, named = false, recorded = false }: InstanceRequest,
     address: string,
   ): { readonly keeper?: Keeper; readonly ledger?: Ledger } {
     const { snapshots, ledgers, warn } = this.#options;
@@ -147,8 +147,18 @@ export class Instances implements TwinEffects {
       void this.at(address)?.fenced(error);
     };
     // An id that was given is what another process can find the instance by.
-    if (ledgers !== undefined && named)
-      return { ledger: ledgers.open(address, agent.durable === false, fenced) };
+    if (ledgers !== undefined && named) {
+      return {
+        ledger: ledgers.open(address, {
+          capacity: agent.capacity,
+          behind: agent.durable === false,
+          recorded,
+          arrived: (rows, first) => this.at(address)?.inbox.arrived(rows, first),
+          hasRoom: () => this.at(address)?.mailbox.hasRoom === true,
+          fenced,
+        }),
+      };
+    }
     return { keeper: snapshots.open(address, named, fenced) };
   }
 

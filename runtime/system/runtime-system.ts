@@ -51,6 +51,8 @@ import type { ThreadHost } from '../threads/thread-host.ts';
 import { RECYCLE_MS, Threads, type ThreadsOptions } from '../supervision/threads.ts';
 import { twinLogic } from '../instance/twins.ts';
 import { version } from '../base/version.ts';
+import { type FoundInstance, foundInMemory, foundInStore } from './found-instance.ts';
+import { Wakes } from './wakes.ts';
 import type { AgentSchemas } from '../wire/agent-schemas.ts';
 import type { CarriedAsk } from '../wire/protocol.ts';
 import { createChild } from '../xstate/xstate5.ts';
@@ -80,6 +82,8 @@ export type OpenWait = Pick<
 /** Milliseconds that an instance may take to list the asks it has put off: as long as for its snapshot. */
 const PUT_OFF_MS = 5000;
 
+/** The most instances that are woken in a second by default. */
+const WAKES_PER_SECOND = 1000;
 /** Milliseconds that `drain` by itself may take by default: half of Kubernetes' default grace of 30 s. */
 const DRAIN_MS = 15_000;
 /** Milliseconds for the whole of `stop` by default: of the 10 s that Docker gives, the rest is for the program's own end. */
@@ -120,6 +124,14 @@ export class RuntimeSystem {
   readonly #broker: PeerBroker;
   readonly #snapshots: Snapshots;
   readonly #ledgers: Ledgers | undefined;
+  readonly #durable: DurableStore | undefined;
+  readonly #wakes: Wakes | undefined;
+  /** The store was restored from a copy, and wakes nobody until it is resumed. */
+  #restored = false;
+  /** The addresses of instances that the runtime has woken, and that nobody has spawned since. */
+  readonly #woken = new Set<string>();
+  /** The agents that are in the store and cannot be woken, of which there was a warning. */
+  readonly #unwakeable = new Set<string>();
   readonly #startedAt: number;
   #state: RuntimeStatus['state'] = 'running';
   #shut: HoldfastError | undefined;
@@ -148,8 +160,17 @@ export class RuntimeSystem {
     const { store } = options;
     const isTransactional = store !== undefined && 'transactional' in store;
     this.#ledgers = isTransactional
-      ? new Ledgers({ store, clock: this.clock, warn: this.warn, secretIn: secretInEncoded(this.scrubber) })
+      ? new Ledgers({
+          store,
+          clock: this.clock,
+          warn: this.warn,
+          secretIn: secretInEncoded(this.scrubber),
+          due: (address, at) => this.#wakes?.due(address, at),
+          left: () => this.#wakes?.left(),
+        })
       : undefined;
+    this.#durable = isTransactional ? store : undefined;
+    this.#wakes = isTransactional ? this.#openWakes(store) : undefined;
     this.#snapshots = new Snapshots({
       store: isTransactional ? undefined : store,
       clock: this.clock,
@@ -248,7 +269,10 @@ export class RuntimeSystem {
       warn,
       tell,
       assertRunning: () => this.#assertRunning(),
-      forget: (instance) => this.#instances.forget(instance),
+      forget: (instance) => {
+        this.#woken.delete(instance.address);
+        this.#instances.forget(instance);
+      },
     });
     this.#instances = new Instances({
       effects,
@@ -289,7 +313,62 @@ export class RuntimeSystem {
 
   /** Opens the store under every turn, if there is one. */
   async openStore(): Promise<void> {
-    await this.#ledgers?.start();
+    this.#restored = (await this.#ledgers?.start())?.restored === true;
+  }
+
+  /** From now on instances wake that have something to do and are not in memory; none of a store that was restored. */
+  startWakes(): void {
+    if (!this.#restored) this.#wakes?.start();
+  }
+
+  /** Lets the instances of a store that was restored wake. */
+  async resumeStore(): Promise<void> {
+    await this.#durable?.resume();
+    this.#restored = false;
+    this.startWakes();
+  }
+
+  #openWakes(store: DurableStore): Wakes {
+    return new Wakes({
+      store,
+      clock: this.clock,
+      perSecond: store.wakesPerSecond ?? WAKES_PER_SECOND,
+      isResident: (address) => this.#instances.at(address) !== undefined,
+      wake: (address) => this.#wake(address),
+      warn: this.warn,
+    });
+  }
+
+  async #wake(address: string): Promise<void> {
+    if (this.#state !== 'running') return;
+    const { agent, id } = partsOf(address) ?? { agent: agentOf(address), id: '' };
+    const known = this.#agents.get(agent);
+    if (known === undefined || known.state === 'fresh') return this.#cannotWake(agent, address);
+    try {
+      const wake = (): Promise<AgentRef> => {
+        const waking = this.spawn(agent, { id, recorded: true });
+        this.#woken.add(address);
+        return waking;
+      };
+      await this.getOrSpawn(agent, id, wake);
+    } catch (error) {
+      this.warn({ address, error }, 'an instance that has something to do could not be woken');
+    }
+  }
+
+  #cannotWake(agent: string, address: string): void {
+    if (this.#unwakeable.has(agent)) return;
+    this.#unwakeable.add(agent);
+    const message =
+      'instances of an agent have something to do and are left as they are: the config has no such agent, or its state is "fresh"';
+    this.warn({ agent, address }, message);
+  }
+
+  /** Looks an instance up, in memory and in the store, and wakes nobody. */
+  async find(address: string): Promise<FoundInstance | undefined> {
+    const instance = this.#instances.at(address);
+    if (instance !== undefined) return foundInMemory(instance);
+    return this.#durable && foundInStore(this.#durable, address);
   }
 
   /** Fetches the secrets that agents are granted; resolves when the required ones are here. */
@@ -307,6 +386,14 @@ export class RuntimeSystem {
     const agent = this.#agent(name);
     const id = request.id ?? this.#instances.freeId(agent.name);
     const address = addressOf(agent.name, id);
+    if (this.#woken.delete(address) && request.snapshot === undefined) {
+      const running = this.#instances.running(address);
+      if (running?.instance.over === false)
+        return activate(
+          () => running,
+          () => Promise.resolve(running.ref),
+        );
+    }
     if (this.#instances.isTaken(address)) {
       throw new HoldfastError(
         'ADDRESS_TAKEN',
@@ -320,6 +407,7 @@ export class RuntimeSystem {
       parent: 'pool',
       snapshot: request.snapshot && continuationOf(request.snapshot),
       asks: request.asks,
+      recorded: request.recorded,
     });
     const parent = poolRef(this.supervisor, agent.threadId) as AnyActorRef;
     const twin = createChild(logic, { id: address, parent, input: request.input });
@@ -483,6 +571,7 @@ export class RuntimeSystem {
   async drain(timeoutMs: number = DRAIN_MS): Promise<boolean> {
     if (this.#state === 'running') {
       this.#state = 'draining';
+      this.#wakes?.stop();
       this.#shut = new HoldfastError(
         'RUNTIME_STOPPED',
         'the runtime is draining and accepts nothing more; create a new one',

@@ -9,6 +9,8 @@ export interface SpawnRequest {
   readonly id?: string | undefined;
   readonly input?: unknown;
   readonly snapshot?: PersistedEnvelope | undefined;
+  /** Whether the instance is not started without a record; never from a user's call. */
+  readonly recorded?: boolean | undefined;
   /** The asks that the instance put off in another process; never from a user's call. */
   readonly asks?: readonly AskToCarry[] | undefined;
 }

@@ -1,0 +1,154 @@
+import type { Clock } from '../base/clock.ts';
+import type { DuePlace, DurableStore } from '../store/durable-store.ts';
+
+export interface WakesOptions {
+  readonly store: Pick<DurableStore, 'due'>;
+  readonly clock: Clock;
+  /** The most instances that are woken in a second. */
+  readonly perSecond: number;
+  /** Whether the instance is in memory, where it sees by itself to what it has to do. */
+  readonly isResident: (address: string) => boolean;
+  /** Starts the instance at an address. Never rejects. */
+  readonly wake: (address: string) => Promise<void>;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** The addresses that are read at a time; as many may wait for their turn. */
+const PAGE = 1000;
+/** Milliseconds between two looks at what is due, at least: timers of instances in memory are due all the time. */
+const LOOK_MS = 100;
+/** Milliseconds between two groups of instances that are woken together. */
+const STEP_MS = 50;
+/** Milliseconds before a store that failed is asked again. */
+const RETRY_MS = 1000;
+/** The longest time that a timer of Node can be set for. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Wakes the instances that have something to do and are not in memory: at the start, and whenever the time of a timer or
+ * a row comes. Oldest first, and at a bounded rate.
+ */
+export class Wakes {
+  readonly #options: WakesOptions;
+  readonly #waiting = new Set<string>();
+  #timer: unknown;
+  #timerAt = Infinity;
+  #stepping: unknown;
+  #isLooking = false;
+  #looksAgain = false;
+  #drained: (() => void) | undefined;
+  #state: 'paused' | 'running' | 'stopped' = 'paused';
+
+  constructor(options: WakesOptions) {
+    this.#options = options;
+  }
+
+  /** Wakes from now on. */
+  start(): void {
+    if (this.#state !== 'paused') return;
+    this.#state = 'running';
+    void this.#look();
+  }
+
+  /** Wakes nobody any more. */
+  stop(): void {
+    const { clock } = this.#options;
+    this.#state = 'stopped';
+    clock.clearTimeout(this.#timer);
+    clock.clearTimeout(this.#stepping);
+    this.#waiting.clear();
+    this.#drained?.();
+  }
+
+  /** An instance that is not in memory has something to do at that time, in milliseconds since the epoch. */
+  due(address: string, at: number): void {
+    if (this.#state !== 'running') return;
+    if (at > this.#options.clock.date()) return this.#arm(at);
+    if (this.#waiting.size < PAGE) this.#add(address);
+    else this.#arm(at);
+  }
+
+  /** An instance has left memory, and its timers with it. */
+  left(): void {
+    if (this.#state === 'running') this.#arm(this.#options.clock.date());
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking) return void (this.#looksAgain = true);
+    const { store, clock, isResident, warn } = this.#options;
+    this.#isLooking = true;
+    this.#looksAgain = false;
+    try {
+      let after: DuePlace | undefined;
+      let nextAt: number | undefined;
+      for (let isLast = false; !isLast && this.#state === 'running';) {
+        const list = await store.due(clock.date(), PAGE, after);
+        isLast = list.due.length < PAGE;
+        after = list.due.at(-1);
+        ({ nextAt } = list);
+        for (const { address } of list.due) if (!isResident(address)) this.#add(address);
+        if (!isLast) await this.#untilDrained();
+      }
+      if (nextAt !== undefined) this.#arm(nextAt);
+    } catch (error) {
+      warn({ error }, 'what is due could not be read from the store, which is tried again');
+      this.#arm(clock.date() + RETRY_MS);
+    } finally {
+      this.#isLooking = false;
+    }
+    if (this.#looksAgain) this.#arm(clock.date());
+  }
+
+  /** Looks at that time at the latest. */
+  #arm(at: number): void {
+    const { clock } = this.#options;
+    const when = Math.max(at, clock.date() + LOOK_MS);
+    if (when >= this.#timerAt || this.#state !== 'running') return;
+    clock.clearTimeout(this.#timer);
+    this.#timerAt = when;
+    this.#timer = clock.setTimeout(
+      () => {
+        this.#timerAt = Infinity;
+        void this.#look();
+      },
+      Math.min(when - clock.date(), LONGEST_TIMER_MS),
+    );
+    clock.unref?.(this.#timer);
+  }
+
+  #add(address: string): void {
+    if (this.#state !== 'running') return;
+    this.#waiting.add(address);
+    if (this.#stepping === undefined) this.#step();
+  }
+
+  #step(): void {
+    const { clock, perSecond, isResident, wake } = this.#options;
+    const stepMs = Math.max(STEP_MS, 1000 / perSecond);
+    let left = Math.max(1, Math.floor((perSecond * stepMs) / 1000));
+    for (const address of this.#waiting) {
+      if (left === 0) break;
+      this.#waiting.delete(address);
+      if (isResident(address)) continue;
+      left -= 1;
+      void wake(address);
+    }
+    if (this.#waiting.size === 0) this.#drained?.();
+    // Whoever comes within the step waits for the next one.
+    this.#stepping = clock.setTimeout(() => {
+      this.#stepping = undefined;
+      if (this.#waiting.size > 0) this.#step();
+    }, stepMs);
+    clock.unref?.(this.#stepping);
+  }
+
+  #untilDrained(): Promise<void> {
+    if (this.#waiting.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#drained = () => {
+        this.#drained = undefined;
+        resolve();
+      };
+    });
+  }
+}
