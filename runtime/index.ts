@@ -84,6 +84,7 @@ export type {
 } from './store/durable-store.ts';
 export { memoryStore } from './store/memory-store.ts';
 export { sqliteStore, type SqliteStoreOptions } from './store/sqlite/sqlite-store.ts';
+export type { StoreEncryption } from './store/sqlite/store-encryption.ts';
 export type { SnapshotRecord, SnapshotStore } from './store/snapshot-store.ts';
 export { toPrometheus } from './telemetry/to-prometheus.ts';
 export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persisted-timer.ts';
