@@ -251,7 +251,17 @@ export function createRuntime(config: unknown, options: RuntimeOptions = {}): Pr
 /** The parts of the system that a server of a runtime uses besides: see {@link Surroundings.onSystem}. */
 export type ServedSystem = Pick<
   RuntimeSystem,
-  'scrubber' | 'roll' | 'resumeStore' | 'open' | 'putOff' | 'spawn' | 'on' | 'agents' | 'schemas'
+  | 'scrubber'
+  | 'roll'
+  | 'resumeStore'
+  | 'keeps'
+  | 'outlives'
+  | 'open'
+  | 'putOff'
+  | 'spawn'
+  | 'on'
+  | 'agents'
+  | 'schemas'
 >;
 
 /** The surroundings of a runtime; the test kit and the gateway provide their own. */
@@ -268,6 +278,8 @@ export interface Surroundings extends Pick<
    * the runtime is returned.
    */
   readonly onPage?: (open: () => Promise<void>) => void;
+  /** Receives a function that opens the store. Default: it is opened before the runtime is returned. */
+  readonly onStore?: (open: () => Promise<void>) => void;
   /**
    * Receives a function that starts the instances that the config lists. Default: they are started before the runtime
    * is returned.
@@ -313,7 +325,9 @@ export async function openRuntime<const C extends RuntimeConfig>(
       if (surroundings.onPage === undefined) await open();
       else surroundings.onPage(open);
     }
-    await system.openStore();
+    const openStore = (): Promise<void> => system.openStore();
+    if (surroundings.onStore === undefined) await openStore();
+    else surroundings.onStore(openStore);
     await system.fetchSecrets();
   } catch (error) {
     await page?.stop();

@@ -24,5 +24,5 @@ export interface AppOptions extends GatewayContext {
   /** Aborted when another process is to take over. */
   readonly leaving?: AbortSignal;
   /** What the agents accept and reply. */
-  readonly system: Pick<ServedSystem, 'agents' | 'schemas'>;
+  readonly system: Pick<ServedSystem, 'agents' | 'schemas' | 'keeps'>;
 }

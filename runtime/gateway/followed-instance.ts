@@ -40,6 +40,7 @@ export class FollowedInstance {
   readonly #followers = new Set<Follower>();
   #ref: AgentRef | undefined;
   #end: string | undefined;
+  #outlives = false;
   #forgotten: NodeJS.Timeout | undefined;
   #stopHearing = (): void => {};
 
@@ -70,7 +71,7 @@ export class FollowedInstance {
     this.#ref = ref;
     const heard = (event: object): void => this.#add('emitted', shown(event));
     const ended = (end: object): void => {
-      this.#end = shown(end);
+      if (!this.#outlives) this.#end = shown(end);
       this.stop();
     };
     const safely = <A extends readonly unknown[]>(run: (...args: A) => void) =>
@@ -103,6 +104,11 @@ export class FollowedInstance {
       this.#wait();
       this.#options.followed(false);
     };
+  }
+
+  /** The end of the instance in this process is none: it goes on in the next. */
+  outlives(): void {
+    this.#outlives = true;
   }
 
   /** Counts no more events; those that are kept can still be read. */

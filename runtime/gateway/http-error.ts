@@ -114,6 +114,8 @@ const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
   ASK_TOO_DEEP: 422,
   REPLY_UNCLONABLE: 422,
   STREAM_INTERRUPTED: 503,
+  STORE_FAILED: 503,
+  STORE_LOCKED: 503,
   SECRET_IN_SNAPSHOT: 422,
   SECRET_NOT_FOUND: 404,
   SECRET_DENIED: 409,

@@ -7,10 +7,11 @@ import type { InstancesChanged } from './messages.ts';
 function line() {
   const known = new KnownInstances();
   const told: InstancesChanged[] = [];
-  const reports = new InstanceReports((changed) => {
+  const tell = (changed: InstancesChanged): void => {
     told.push(changed);
     known.told(changed);
-  });
+  };
+  const reports = new InstanceReports(tell, (address) => address.startsWith('kept/'));
   const begin = (address: string): void => reports.record({ address, incarnation: 1, state: 'running' });
   const end = (address: string): void => reports.record({ address, incarnation: 1, state: 'ended' });
   return { known, told, reports, begin, end };
@@ -21,7 +22,7 @@ test('what changes within a moment is one report, and the first is told at once'
   for (const address of ['a/1', 'a/2']) begin(address);
   expect(told).toEqual([]);
   await Promise.resolve();
-  expect(told).toEqual([{ type: 'instances', begun: ['a/1', 'a/2'], ended: [], count: 2 }]);
+  expect(told).toEqual([{ type: 'instances', begun: ['a/1', 'a/2'], ended: [], count: 2, lasting: 0 }]);
   for (const address of ['a/3', 'a/4', 'a/3']) begin(address);
   await Promise.resolve();
   expect(told).toHaveLength(1);
@@ -50,6 +51,16 @@ test('one that ends and begins again within a moment is there', async () => {
   begin('a/2');
   await expect.poll(() => known.count).toBe(2);
   expect(known.lost(new Set(['a/2']))).toEqual({ count: 1, instances: ['a/1'], again: ['a/2'] });
+});
+
+test('one that outlives the process is counted and no loss', async () => {
+  const { known, begin, end } = line();
+  for (const address of ['a/1', 'kept/1', 'kept/2']) begin(address);
+  await Promise.resolve();
+  expect([known.count, known.lost(new Set())]).toEqual([3, { count: 1, instances: ['a/1'], again: [] }]);
+  for (const address of ['a/1', 'kept/1']) end(address);
+  await expect.poll(() => known.count).toBe(1);
+  expect(known.lost(new Set())).toEqual({ count: 0, instances: [], again: [] });
 });
 
 test('one that begins and ends within a moment is not', async () => {

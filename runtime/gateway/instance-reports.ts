@@ -10,7 +10,10 @@ const EVERY_MS = 100;
  */
 export class InstanceReports {
   readonly #tell: (changed: InstancesChanged) => void;
+  readonly #outlives: (address: string) => boolean;
   readonly #live = new Set<string>();
+  /** Instances that outlive the process. */
+  readonly #lasting = new Set<string>();
   /** Instances whose names the front has, or is about to have. */
   readonly #named = new Set<string>();
   /** The last change of each named instance since the last report. */
@@ -19,8 +22,10 @@ export class InstanceReports {
   #isDue = false;
   #isOver = false;
 
-  constructor(tell: (changed: InstancesChanged) => void) {
+  /** `outlives`: whether an instance outlives the process. */
+  constructor(tell: (changed: InstancesChanged) => void, outlives: (address: string) => boolean) {
     this.#tell = tell;
+    this.#outlives = outlives;
   }
 
   readonly record = ({ address, state }: RuntimeEvents['agent']): void => {
@@ -38,7 +43,8 @@ export class InstanceReports {
   #began(address: string): void {
     if (this.#live.has(address)) return;
     this.#live.add(address);
-    if (this.#named.size < NAMED) {
+    if (this.#outlives(address)) this.#lasting.add(address);
+    else if (this.#named.size < NAMED) {
       this.#named.add(address);
       this.#changes.set(address, 'begun');
     }
@@ -47,6 +53,7 @@ export class InstanceReports {
 
   #wentAway(address: string): void {
     if (!this.#live.delete(address)) return;
+    this.#lasting.delete(address);
     if (this.#named.delete(address)) this.#changes.set(address, 'ended');
     this.#changed();
   }
@@ -73,6 +80,7 @@ export class InstanceReports {
     this.#changes = new Map();
     const those = (what: string): string[] =>
       changes.filter(([, change]) => change === what).map(([address]) => address);
-    this.#tell({ type: 'instances', begun: those('begun'), ended: those('ended'), count: this.#live.size });
+    const [count, lasting] = [this.#live.size, this.#lasting.size];
+    this.#tell({ type: 'instances', begun: those('begun'), ended: those('ended'), count, lasting });
   }
 }

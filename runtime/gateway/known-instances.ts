@@ -18,22 +18,28 @@ export interface Gone {
 export class KnownInstances {
   readonly #names = new Set<string>();
   #count = 0;
+  #lasting = 0;
 
-  told({ begun, ended, count }: InstancesChanged): void {
+  told({ begun, ended, count, lasting }: InstancesChanged): void {
     for (const address of ended) this.#names.delete(address);
     for (const address of begun) this.#names.add(address);
     this.#count = count;
+    this.#lasting = lasting;
   }
 
   get count(): number {
     return this.#count;
   }
 
-  /** Returns what is lost with the end of the process. `standing`: the addresses that are started again. */
+  /** Returns what is lost with the end of the process: nothing of what outlives it. `standing`: the addresses that are started again. */
   lost(standing: ReadonlySet<string>): Gone {
     const again = [...this.#names].filter((address) => standing.has(address));
     const instances = [...this.#names].filter((address) => !standing.has(address));
-    return { count: Math.max(instances.length, this.#count - again.length), instances, again };
+    return {
+      count: Math.max(instances.length, this.#count - this.#lasting - again.length),
+      instances,
+      again,
+    };
   }
 }
 

@@ -14,8 +14,10 @@ import type { TlsFiles } from './tls-files.ts';
 export interface HandedInstance {
   readonly agent: string;
   readonly id: string;
-  /** Absent when the instance had no snapshot to give: it begins anew. */
+  /** Absent when the instance had no snapshot to give: it begins anew, or has its state in the store. */
   readonly snapshot?: PersistedEnvelope;
+  /** Whether its state is in the store. */
+  readonly isKept?: boolean;
   /** Asks that the instance has put off, and answers in the next process. */
   readonly asks?: readonly HandedAsk[];
 }
@@ -91,6 +93,8 @@ export interface InstancesChanged {
   readonly ended: readonly string[];
   /** The number of all its instances. */
   readonly count: number;
+  /** The number of those that outlive the process: they are not named. */
+  readonly lasting: number;
 }
 
 /** From a service process to the front. */

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { addressOf } from '../base/address.ts';
 import { LONGEST_TIMER_MS } from '../base/clock.ts';
 import { text } from '../config/fields.ts';
+import { HoldfastError } from '../base/errors.ts';
 import { isReserved } from '../base/reserved-types.ts';
-import type { Runtime, RuntimeStatus } from '../runtime.ts';
+import type { AgentRef, Runtime, RuntimeStatus, ServedSystem } from '../runtime.ts';
 import type { Activations } from './activations.ts';
 import type { AskedStreams } from './asked-streams.ts';
 import { HttpError } from './http-error.ts';
@@ -20,6 +21,8 @@ export interface GatewayContext {
   /** Sends events to instances for callers that have to know the outcome, here or in the next process. */
   readonly asks: Pick<PutOffAsks, 'open' | 'answer' | 'knows'>;
   readonly activations: Activations;
+  /** Says which instances commit each turn. */
+  readonly system: Pick<ServedSystem, 'keeps'>;
   readonly asked: Pick<AskedStreams, 'cancel'>;
   readonly streamTokens: StreamTokens;
   readonly readiness: ReadinessProbe;
@@ -182,7 +185,7 @@ export const routes: readonly Route[] = [
     isIdempotent: true,
     run: async ({ runtime }, { params, body }) => {
       const { agent, id } = named(params);
-      const isThere = runtime.get(addressIn(params)) !== undefined;
+      const isThere = (await runtime.find(addressIn(params))) !== undefined;
       const input = (body as { input?: unknown } | undefined)?.input;
       const ref = await runtime.getOrSpawn(agent, id, input === undefined ? {} : { input });
       return { status: isThere ? 200 : 201, body: shown(ref) };
@@ -196,7 +199,7 @@ export const routes: readonly Route[] = [
     scope: 'manage',
     status: 204,
     run: async ({ runtime }, { params }) => {
-      await existing(runtime, params).stop();
+      await (await existing(runtime, params)).stop();
       return { status: 204 };
     },
   },
@@ -210,7 +213,7 @@ export const routes: readonly Route[] = [
     status: 200,
     answer: instanceSchema,
     run: async ({ runtime }, { params }) => {
-      const ref = existing(runtime, params);
+      const ref = await existing(runtime, params);
       await ref.resume();
       return { status: 200, body: shown(ref) };
     },
@@ -226,7 +229,7 @@ export const routes: readonly Route[] = [
         .enum(['none', 'handled'])
         .optional()
         .describe(
-          'none: answer 202 when the event is in the mailbox; handled: 200 when it was handled. Default: none.',
+          'none: answer 202 when the event is in the mailbox, and of a durable instance when it outlives the process; handled: 200 when it was handled. Default: none.',
         ),
       activate: activateQuery,
     }),
@@ -235,12 +238,17 @@ export const routes: readonly Route[] = [
     answer: z.object({ accepted: z.literal(true) }),
     isIdempotent: true,
     run: async (context, request) => {
-      const { address } = await reached(context, request);
+      const ref = await reached(context, request);
+      const { address } = ref;
       if (request.query['wait'] === 'handled') {
         await opened(context, address, 'delivery', request, context.requestTimeoutMs());
         return { status: 200, body: { accepted: true } };
       }
       const { body, course, putOff } = request;
+      if (context.system.keeps(address)) {
+        await enqueued(ref, request);
+        return { status: 202, body: { accepted: true } };
+      }
       // An accepted event waits for its turn as long as that takes.
       course?.begun();
       const handled = context.asks.open(address, 'delivery', body, {
@@ -301,7 +309,7 @@ export const routes: readonly Route[] = [
       context: z.unknown(),
     }),
     run: async ({ runtime }, { params }) => {
-      const ref = existing(runtime, params);
+      const ref = await existing(runtime, params);
       const snapshot = (await ref.snapshot()) as unknown as Record<string, unknown>;
       const { address, incarnation } = ref;
       return { status: 200, body: { address, incarnation, ...snapshotParts(snapshot) } };
@@ -496,13 +504,20 @@ export function addressIn(params: RouteRequest['params']): string {
   return addressOf(agent, id);
 }
 
-/** The instance that a path names. */
-export function existing(runtime: Runtime, params: RouteRequest['params']) {
+/** The instance that a path names; one that only the store has wakes. */
+export async function existing(runtime: GatewayContext['runtime'], params: RouteRequest['params']) {
+  const ref = await kept(runtime, params);
+  if (ref !== undefined) return ref;
+  const message = `there is no instance ${addressIn(params)}; start it with PUT, or send with ?activate=true`;
+  throw new HttpError(404, 'NOT_FOUND', message);
+}
+
+async function kept(runtime: GatewayContext['runtime'], params: RouteRequest['params']) {
   const address = addressIn(params);
   const ref = runtime.get(address);
-  if (ref !== undefined) return ref;
-  const message = `there is no instance ${address}; start it with PUT, or send with ?activate=true`;
-  throw new HttpError(404, 'NOT_FOUND', message);
+  if (ref !== undefined || (await runtime.find(address)) === undefined) return ref;
+  const { agent, id } = named(params);
+  return runtime.getOrSpawn(agent, id);
 }
 
 /** The instance that a request is for, started when the request says so. */
@@ -511,8 +526,22 @@ export async function reached(
   { params, query, caller }: Pick<RouteRequest, 'params' | 'query' | 'caller'>,
 ) {
   if (query['activate'] !== 'true') return existing(runtime, params);
+  const ref = await kept(runtime, params);
+  if (ref !== undefined) return ref;
   const { agent, id } = named(params);
   return activations.instance(caller, agent, id);
+}
+
+/** Resolves when the event outlives the process, or was handled. */
+async function enqueued(ref: AgentRef, { body, course }: RouteRequest): Promise<void> {
+  course?.begun();
+  try {
+    await ref.enqueue(body);
+  } catch (error) {
+    // Of everything else it is known that the event was not taken.
+    if (!(error instanceof HoldfastError && error.code === 'STORE_FAILED')) course?.refused();
+    throw error;
+  }
 }
 
 /** The outcome of an event, even when its turn throws. With a key the event may expire earlier than its wait. */
@@ -536,6 +565,12 @@ function askMs(query: RouteRequest['query'], requestTimeoutMs: number): number {
   return Math.min((query['timeoutMs'] as number | undefined) ?? ASK_MS, requestTimeoutMs);
 }
 
-function shown({ address, agent, threadId, thread, incarnation }: ReturnType<typeof existing>): object {
+function shown({
+  address,
+  agent,
+  threadId,
+  thread,
+  incarnation,
+}: Awaited<ReturnType<typeof existing>>): object {
   return { address, agent, threadId, thread, incarnation };
 }

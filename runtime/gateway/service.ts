@@ -67,6 +67,8 @@ export class Service {
   #gateway: ResolvedGateway | undefined;
   /** Present until the page was opened. */
   #openPage: (() => Promise<void>) | undefined;
+  /** Present until the store was opened. */
+  #openStore: (() => Promise<void>) | undefined;
   /** The addresses that the config lists, and the start of those that another process had before. */
   #standing: ReadonlySet<string> = new Set();
   #startStanding: StartStanding | undefined;
@@ -80,7 +82,10 @@ export class Service {
     (...event) => this.#system?.open(...event) ?? Promise.reject(notPrepared()),
     () => systemClock.now(),
   );
-  readonly #reports = new InstanceReports((changed) => this.#tell(changed));
+  readonly #reports = new InstanceReports(
+    (changed) => this.#tell(changed),
+    (address) => this.#system?.outlives(address) === true,
+  );
   readonly #readiness = new ReadinessProbe();
   readonly #leaving = new AbortController();
   readonly #streams = new Streams(this.#leaving.signal);
@@ -196,8 +201,11 @@ export class Service {
       onSystem,
       onPage: (open) => void (this.#openPage = open),
       ...(inEffect && { loaded: inEffect.config }),
-      // Instances that another process still has start when it has handed over.
-      ...(!isFirst && { onStanding: (start) => void (this.#startStanding = start) }),
+      // What another process still has is for this one when that has handed over.
+      ...(!isFirst && {
+        onStore: (open) => void (this.#openStore = open),
+        onStanding: (start) => void (this.#startStanding = start),
+      }),
       soon: setImmediate,
       logsPrinted: true,
     });
@@ -243,18 +251,28 @@ export class Service {
       throw notPrepared();
     }
     const { scrubber } = system;
+    await this.#openStore?.();
+    this.#openStore = undefined;
     this.#idempotency.adopt(answers);
     this.#streamTokens.adopt(streamTokens);
     this.#asked.adopt(asked);
     const lost: { address: string; why: string }[] = [];
     const { tails } = this.#streams;
     const emitted = tails.adopt(events, shownBy(scrubber));
-    await inTurn(instances, async ({ agent, id, snapshot, asks = [] }) => {
+    const followed = new Set(events.map(({ address }) => address));
+    await inTurn(instances, async ({ agent, id, snapshot, isKept: recorded = false, asks = [] }) => {
       const address = addressOf(agent, id);
+      // Nobody waits for it: it wakes when it has something to do.
+      if (recorded && asks.length === 0 && !followed.has(address)) return;
       // A listed instance that begins anew has its input in the config.
-      if (snapshot === undefined && this.#standing.has(address)) return;
+      if (snapshot === undefined && !recorded && this.#standing.has(address)) return;
       try {
-        const started = system.spawn(agent, { id, snapshot, asks: this.#asks.adopt(address, asks) });
+        const started = system.spawn(agent, {
+          id,
+          snapshot,
+          recorded,
+          asks: this.#asks.adopt(address, asks),
+        });
         // Before it emits anything.
         emitted(runtime.get(address));
         await started;
@@ -278,6 +296,7 @@ export class Service {
       asks: this.#asks,
       requests: () => this.#server,
       activations: this.#activations,
+      system,
       streamTokens: this.#streamTokens,
       streams: this.#streams,
       asked: this.#asked,
@@ -287,7 +306,6 @@ export class Service {
       access: () => this.#access ?? new TokenAccess(gateway, this.#ownerDigest, systemClock),
       gateway: current,
       idempotency: this.#idempotency,
-      system,
       leaving: this.#leaving.signal,
       scrubber,
       logger,
@@ -328,7 +346,8 @@ export class Service {
     const state = await this.#handOver();
     this.#reports.end();
     await this.#runtime?.stop();
-    this.#tell({ type: 'state', state });
+    // Instances that are in the store have emitted until now.
+    this.#tell({ type: 'state', state: { ...state, events: this.#streams.tails.handOver() } });
   }
 
   async #handOver(): Promise<HandedState> {
@@ -344,6 +363,12 @@ export class Service {
       const ref = runtime.get(address);
       if (ref === undefined) return;
       const id = decodeURIComponent(address.slice(address.indexOf('/') + 1));
+      if (this.#system?.outlives(address) === true) {
+        this.#streams.tails.outlives(address);
+        const asks = await this.#putOffBy(ref);
+        instances.push({ agent, id, isKept: true, ...(asks.length > 0 && { asks }) });
+        return;
+      }
       const snapshot = await this.#stateOf(ref, (why) => lost.push({ address, why }));
       const asks = snapshot === undefined ? [] : await this.#putOffBy(ref);
       instances.push({ agent, id, ...(snapshot && { snapshot }), ...(asks.length > 0 && { asks }) });
@@ -354,7 +379,6 @@ export class Service {
       carried: this.#idempotency.carried,
       activations: this.#activations?.handOver() ?? [],
       streamTokens: this.#streamTokens.handOver(),
-      events: this.#streams.tails.handOver(),
       asked: this.#asked.handOver(),
       lost,
     };

@@ -60,6 +60,11 @@ export class Tails {
     this.#current.get(address)?.stop();
   }
 
+  /** The instance goes on in the next process: what it emits until then is told by this one. */
+  outlives(address: string): void {
+    this.#current.get(address)?.outlives();
+  }
+
   handOver(): HandedEvents[] {
     this.#makeRoom(HANDED_BYTES);
     return Array.from(this.#current.values(), (followed) => followed.handOver());

@@ -68,6 +68,12 @@ export class Inbox {
     this.mailbox = new Mailbox(options.agent.capacity, options.agent.overflow);
   }
 
+  /** Whether each turn of the instance is committed, and what is enqueued for it outlives the process. */
+  get keeps(): boolean {
+    const { ledger } = this.#options;
+    return ledger !== undefined && !ledger.isBehind;
+  }
+
   /** Queues an event; what cannot be queued becomes a dead letter. Never throws. */
   accept(event: unknown): void {
     const { agent, address, messages } = this.#options;

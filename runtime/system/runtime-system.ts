@@ -458,6 +458,16 @@ export class RuntimeSystem {
     return this.#instances.ref(address);
   }
 
+  /** Whether the instance at an address commits each of its turns, and keeps what is enqueued. */
+  keeps(address: string): boolean {
+    return this.#instances.at(address)?.inbox.keeps === true;
+  }
+
+  /** Whether the next process finds the state of an instance in the store. */
+  outlives(address: string): boolean {
+    return this.#instances.at(address)?.continuation.durable === true;
+  }
+
   /** Sends an event for a caller who must know the outcome, and may wait longer than the event does. */
   open(address: string, kind: 'ask' | 'delivery', event: unknown, wait: OpenWait): Promise<unknown> {
     const instance = this.#instances.at(address);
