@@ -1,4 +1,4 @@
-import { createRuntime, type AgentRef, type Logger, type RuntimeStatus } from 'holdfast';
+import { createRuntime, sqliteStore, type AgentRef, type Logger, type RuntimeStatus } from 'holdfast';
 import { toPromise } from 'xstate';
 import type billing from './agents/billing.ts';
 import type { Told } from './agents/conversation.ts';
@@ -46,10 +46,12 @@ export interface Opening {
   readonly logger: Logger;
   readonly audit: (record: object) => void;
   readonly silenceMs: (customer: string) => number;
+  /** The file in which conversations outlive the process. Default: they end with it. */
+  readonly store?: string | undefined;
 }
 
 /** Starts the runtime. The model and its key are where MODEL_URL and MODEL_KEY say. */
-export async function openDesks({ logger, audit, silenceMs }: Opening): Promise<Desks> {
+export async function openDesks({ logger, audit, silenceMs, store: path }: Opening): Promise<Desks> {
   const begun = performance.now();
   const listeners = new Set<(seen: Seen) => void>();
   const known = new WeakSet<AgentRef>();
@@ -57,7 +59,11 @@ export async function openDesks({ logger, audit, silenceMs }: Opening): Promise<
     const seen = { at: Math.round(performance.now() - begun), address, what, text };
     for (const listener of listeners) listener(seen);
   };
-  const runtime = await createRuntime<Agents>(new URL('openclaw.json', import.meta.url), { logger, audit });
+  const runtime = await createRuntime<Agents>(new URL('openclaw.json', import.meta.url), {
+    logger,
+    audit,
+    ...(path !== undefined && { store: sqliteStore({ path }) }),
+  });
   runtime.on('agent', ({ address, state, incarnation, reason }) => {
     if (state === 'running') tell(address, state, `incarnation ${incarnation}`);
     if (state === 'restarting') tell(address, state, String(reason));

@@ -53,7 +53,8 @@ async function withOurModel(): Promise<number> {
 
 /** The model is any that speaks OpenAI's protocol: MODEL_URL, MODEL and MODEL_KEY say where, which and with what. */
 async function withYourModel(): Promise<number> {
-  const desks = await openDesks({ logger, audit: note, silenceMs: () => 5 * minute });
+  const store = process.env['DESK_STORE'];
+  const desks = await openDesks({ logger, audit: note, silenceMs: () => 5 * minute, store });
   const page = await openPage(desks, note);
   await untilInterrupted(page.url);
   await page.close();

@@ -13,6 +13,7 @@ import { failedRestore, notRestored } from '../xstate/restored-parts.ts';
 import { createHostedActor, snapshotOf, type HostedActor } from '../xstate/xstate5.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
 import { agentRef } from './peer-ref.ts';
+import { overStream } from './reply-stream.ts';
 import { checked, type Checked } from './checked.ts';
 import { admit, fields, type Contract } from './contract.ts';
 import { createNaming } from './inspection-naming.ts';
@@ -93,6 +94,7 @@ export class HostedInstance {
         timersPolicy: request.timersPolicy,
         invoked: request.invoked,
         agentAt: agentRef,
+        overStream,
         clock,
         maxIterations: request.maxIterations,
         onParentEvent: (event) => this.#tellParent(event),

@@ -6,6 +6,7 @@ import {
   WINDOW_BYTES,
   WINDOW_CHUNKS,
 } from '../mailbox/stream-window.ts';
+import { REPLY_STREAM } from '../xstate/persisted-actors.ts';
 import { readyChunk, type ReadyChunk } from './ready-chunk.ts';
 
 /** What an agent writes before the reply to an ask, for `ref.askStream()` to read. */
@@ -55,9 +56,10 @@ const SENT = Promise.resolve();
 
 /**
  * The stream of one ask in its thread. A class without fields that could be cloned: an agent may keep it in its context, of
- * which a snapshot then holds an empty object.
+ * which a snapshot then holds an empty object, and a persisted state a mark.
  */
 export class Writer implements ReplyStream {
+  readonly [REPLY_STREAM] = true;
   #host: ReplyStreamHost | undefined;
   #controller: AbortController | undefined;
   /** Why it is over. */
@@ -196,11 +198,19 @@ export class Writer implements ReplyStream {
   }
 }
 
-/** The stream of an event that nobody asked: it is over, and what is written to it is dropped. */
+/** A stream that nobody reads: it is over, and what is written to it is dropped. */
 class Unread implements ReplyStream {
+  readonly [REPLY_STREAM] = true;
+  readonly #why: string;
+
+  constructor(why: string) {
+    this.#why = why;
+  }
+
   get signal(): AbortSignal {
-    const message = 'nobody reads this stream: the event was not asked, or its ask was answered already';
-    return AbortSignal.abort(new HoldfastError('STREAM_INTERRUPTED', message));
+    return AbortSignal.abort(
+      new HoldfastError('STREAM_INTERRUPTED', `nobody reads this stream: ${this.#why}`),
+    );
   }
 
   write(): Promise<void> {
@@ -212,8 +222,14 @@ class Unread implements ReplyStream {
   fail(): void {}
 }
 
+/** The stream of an event that nobody asked. */
 export function unread(): ReplyStream {
-  return new Unread();
+  return new Unread('the event was not asked, or its ask was answered already');
+}
+
+/** The stream that stands in a restored state for one of an incarnation that has ended. */
+export function overStream(): ReplyStream {
+  return new Unread('the incarnation that was asked has ended');
 }
 
 /** A rejection that nobody has to handle: in an action there is nobody who could. */

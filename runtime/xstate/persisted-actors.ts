@@ -31,6 +31,18 @@ interface Live {
 /** Makes a reference to another agent. */
 export type AgentAt = (address: string, options: { readonly activate: boolean }) => AnyActorRef;
 
+/** Holdfast's mark for the stream of an ask, which ends with the incarnation that was asked. */
+const HOLDFAST_STREAM = 'stream';
+/** Names what marks an object as the stream of an ask. */
+export const REPLY_STREAM: unique symbol = Symbol.for('holdfast.reply-stream');
+
+/** Makes what stands for others in a restored state. */
+export interface StandIns {
+  readonly agentAt?: AgentAt | undefined;
+  /** Makes a stream that is over. */
+  readonly overStream?: (() => object) | undefined;
+}
+
 /** The address of another agent, and whether a message starts it. */
 export interface PeerPlace {
   readonly address: string;
@@ -82,14 +94,14 @@ export function persistActors(root: AnyActorRef, persisted: unknown): unknown {
 }
 
 /** Puts actors back where their marks stand, in a tree of actors that was just restored. */
-export function reviveActors(root: AnyActorRef, agentAt?: AgentAt): void {
+export function reviveActors(root: AnyActorRef, standIns: StandIns = {}): void {
   const parts = ['context', 'input', 'output'] as const;
   for (const owner of pathsWithin(root).keys()) {
     const snapshot = owner.getSnapshot() as Live;
     for (const part of parts) {
       const value = snapshot[part];
       if (typeof value !== 'object' || value === null) continue;
-      snapshot[part] = reviveIn(value, root, agentAt, snapshot.children);
+      snapshot[part] = reviveIn(value, root, standIns, snapshot.children);
     }
   }
 }
@@ -98,10 +110,10 @@ export function reviveActors(root: AnyActorRef, agentAt?: AgentAt): void {
 export function reviveIn(
   value: unknown,
   root: AnyActorRef,
-  agentAt: AgentAt | undefined,
+  standIns: StandIns,
   children?: Live['children'],
 ): unknown {
-  return revive(value, (mark) => actorOf(mark, root, children, agentAt), new Set());
+  return revive(value, (mark) => standInFor(mark, root, children, standIns), new Set());
 }
 
 /** Returns the value with marks in place of the actors in it; the value itself when there are none. */
@@ -121,12 +133,13 @@ function placesIn(root: AnyActorRef): (ref: AnyActorRef) => { path: Path } | Pee
   };
 }
 
-function actorOf(
+function standInFor(
   { xstate$$type, holdfast$$type, id, path, address, activate }: Mark,
   root: AnyActorRef,
   children: Live['children'],
-  agentAt: AgentAt | undefined,
-): AnyActorRef | undefined {
+  { agentAt, overStream }: StandIns,
+): object | undefined {
+  if (holdfast$$type === HOLDFAST_STREAM) return overStream?.();
   if (xstate$$type !== XSTATE_ACTOR && holdfast$$type !== HOLDFAST_ACTOR) return undefined;
   if (typeof address === 'string') return agentAt?.(address, { activate: activate === true });
   if (Array.isArray(path)) return actorAt(root, path as string[]);
@@ -139,7 +152,7 @@ function holdsActor(value: unknown): boolean {
   const left: object[] = [value];
   const seen = new Set<object>(left);
   for (let part = left.pop(); part !== undefined; part = left.pop()) {
-    if (isActor(part)) return true;
+    if (isActor(part) || isStream(part)) return true;
     for (const inner of partsOf(part)) {
       if (typeof inner !== 'object' || inner === null || seen.has(inner)) continue;
       seen.add(inner);
@@ -172,6 +185,7 @@ function encode(value: unknown, mark: MarkActor, known: Map<object, unknown>, le
   // A part that is nested deeper is refused as a whole where it leaves.
   if (level > 2 * MAX_LEVELS) return value;
   if (isActor(value)) return mark(value);
+  if (isStream(value)) return { holdfast$$type: HOLDFAST_STREAM };
   if (known.has(value)) return known.get(value);
   const inner = (part: unknown): unknown => encode(part, mark, known, level + 1);
   if (Array.isArray(value)) {
@@ -202,17 +216,13 @@ function encode(value: unknown, mark: MarkActor, known: Map<object, unknown>, le
 }
 
 /** Works in place, because a restored state is a copy already, and has its cycles. */
-function revive(
-  value: unknown,
-  actorFor: (mark: Mark) => AnyActorRef | undefined,
-  seen: Set<object>,
-): unknown {
+function revive(value: unknown, standIn: (mark: Mark) => object | undefined, seen: Set<object>): unknown {
   if (typeof value !== 'object' || value === null || seen.has(value) || isOpaque(value) || isActor(value))
     return value;
-  const actor = actorFor(value);
-  if (actor !== undefined) return actor;
+  const instead = standIn(value);
+  if (instead !== undefined) return instead;
   seen.add(value);
-  const inner = (part: unknown): unknown => revive(part, actorFor, seen);
+  const inner = (part: unknown): unknown => revive(part, standIn, seen);
   if (value instanceof Map) {
     const entries = [...value].map(([key, part]) => [inner(key), inner(part)] as const);
     value.clear();
@@ -233,6 +243,10 @@ function revive(
 /** An assignment would not do: `__proto__` is a field like any other here. */
 function define(target: object, key: string, value: unknown): void {
   Object.defineProperty(target, key, { value, configurable: true, enumerable: true, writable: true });
+}
+
+function isStream(value: object): boolean {
+  return REPLY_STREAM in value;
 }
 
 function isActor(value: object): value is AnyActorRef {

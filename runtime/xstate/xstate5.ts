@@ -24,13 +24,13 @@ import {
   type TimerTarget,
 } from './persisted-timer.ts';
 import {
-  type AgentAt,
   encodeActors,
   marksFor,
   peerPlaceOf,
   persistActors,
   reviveActors,
   reviveIn,
+  type StandIns,
 } from './persisted-actors.ts';
 import { LastTold } from './last-told.ts';
 import { heedingContexts, withoutContexts } from './persist-context.ts';
@@ -53,7 +53,7 @@ type Internals = {
 /* oxlint-enable typescript/no-explicit-any */
 
 /** Options for logic that is hosted here, away from the actor that owns it. */
-export interface HostedOptions {
+export interface HostedOptions extends StandIns {
   /** The id the actor has for its parent. */
   readonly id: string;
   /** The prefix of every session id, unique in the whole runtime, so that actors of all threads can be told apart. */
@@ -67,8 +67,6 @@ export interface HostedOptions {
   readonly timersPolicy?: TimersPolicy | undefined;
   /** What becomes of work that was under way in a snapshot. Default `restart`. */
   readonly invoked?: InvokedPolicy | undefined;
-  /** Makes a reference to another agent, for timers that were to reach it. */
-  readonly agentAt?: AgentAt | undefined;
   readonly clock: ActorClock;
   /**
    * Receives what the actor tells its parent: done, error and `sendParent` events. A callback may send one after its
@@ -184,7 +182,7 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
     parent,
     ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot as never }),
   }) as AnyActor;
-  if (options.snapshot !== undefined) reviveActors(ref, options.agentAt);
+  if (options.snapshot !== undefined) reviveActors(ref, options);
   const internals = ref as unknown as Internals;
   relay.root = ref;
   let lastTold: LastTold | undefined;
@@ -428,10 +426,11 @@ function setTimers(
   timers: readonly PersistedTimer[],
   root: AnyActorRef,
   parent: AnyActorRef,
-  { agentAt, timersPolicy = 'deadline' }: HostedOptions,
+  options: HostedOptions,
   scheduler: Scheduler,
   relay: Relay,
 ): void {
+  const { agentAt, timersPolicy = 'deadline' } = options;
   const now = scheduler.now();
   const byTarget = (to: TimerTarget): AnyActorRef | undefined => {
     if ('parent' in to) return parent;
@@ -442,7 +441,7 @@ function setTimers(
     .toSorted((a, b) => a.waitMs - b.waitMs || a.timer.dueAt - b.timer.dueAt);
   for (const { timer, waitMs } of inOrder) {
     const { id, delayMs } = timer;
-    const event = reviveIn(timer.event, root, agentAt) as AnyEventObject;
+    const event = reviveIn(timer.event, root, options) as AnyEventObject;
     const [source, target] = [actorAt(root, timer.from), byTarget(timer.to)];
     if (source === undefined || target === undefined) continue;
     if (id === undefined) relay.later(target, event);

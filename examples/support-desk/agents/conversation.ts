@@ -68,7 +68,7 @@ export function conversation({ instructions, tools, calls }: Desk) {
       emitted: {} as Told,
       output: {} as string,
     },
-    actors: { answering, noting },
+    actors: { ...calls, answering: answering(instructions, tools), noting },
     guards: {
       hasTalked: ({ context }) => context.messages.length > 0,
       isAtTools: ({ context }) => context.calls.length > 0,
@@ -86,8 +86,8 @@ export function conversation({ instructions, tools, calls }: Desk) {
       call: enqueueActions(({ context, enqueue }) => {
         for (const { toolCallId, toolName, input } of context.calls) {
           enqueue.emit({ type: 'tool', name: toolName, outcome: 'called' });
-          // Which logic it is says the model; its input was checked by the schema of the tool.
-          enqueue.spawnChild(calls[toolName] as never, { id: toolCallId, input });
+          // Which one it is says the model; its input was checked by the schema of the tool. By its name it can be kept.
+          enqueue.spawnChild(toolName as never, { id: toolCallId, input });
         }
       }),
       take: enqueueActions(({ context, event, enqueue }) => {
@@ -131,8 +131,6 @@ export function conversation({ instructions, tools, calls }: Desk) {
         invoke: {
           src: 'answering',
           input: ({ context }) => ({
-            instructions,
-            tools,
             messages: context.messages,
             out: context.out as ReplyStream,
           }),

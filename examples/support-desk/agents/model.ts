@@ -1,7 +1,7 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { generateText, streamText, type ModelMessage, type TypedToolCall, type ToolSet } from 'ai';
 import { boundFetch, type ReplyStream } from 'holdfast/agent';
-import { fromPromise } from 'xstate';
+import { fromPromise, type PromiseActorLogic } from 'xstate';
 
 const { MODEL_URL, MODEL } = process.env;
 
@@ -12,10 +12,9 @@ const model = createOpenAICompatible({
   fetch: boundFetch('model'),
 })(MODEL ?? 'gpt-5-mini');
 
+/** Plain data, but for the stream: a state that is kept has it. */
 export interface Question {
-  readonly instructions: string;
   readonly messages: readonly ModelMessage[];
-  readonly tools: ToolSet;
   readonly out: ReplyStream;
 }
 
@@ -25,25 +24,29 @@ export interface Answer {
 }
 
 /** Has the model answer; each token goes out as it comes. The SDK tries again after 429 and 500, twice at most. */
-export const answering = fromPromise<Answer, Question>(async ({ input, signal }) => {
-  const { instructions, tools, out } = input;
-  const answer = streamText({
-    model,
-    instructions,
-    tools,
-    messages: [...input.messages],
-    abortSignal: AbortSignal.any([signal, out.signal]),
-    // Without it the SDK prints errors, with the prompt in them. They are thrown below.
-    onError: () => {},
+export const answering = (instructions: string, tools: ToolSet): PromiseActorLogic<Answer, Question> =>
+  fromPromise(async ({ input, signal }) => {
+    const { messages, out } = input;
+    const answer = streamText({
+      model,
+      instructions,
+      tools,
+      messages: [...messages],
+      abortSignal: AbortSignal.any([signal, out.signal]),
+      // Without it the SDK prints errors, with the prompt in them. They are thrown below.
+      onError: () => {},
+    });
+    for await (const part of answer.stream) {
+      if (part.type === 'text-delta') await out.write(part.text);
+      if (part.type === 'error') throw part.error;
+    }
+    const calls = await answer.toolCalls;
+    // One that the model got wrong has its answer already, from the SDK: what was wrong with it.
+    return {
+      messages: await answer.responseMessages,
+      calls: calls.filter(({ invalid }) => invalid !== true),
+    };
   });
-  for await (const part of answer.stream) {
-    if (part.type === 'text-delta') await out.write(part.text);
-    if (part.type === 'error') throw part.error;
-  }
-  const calls = await answer.toolCalls;
-  // One that the model got wrong has its answer already, from the SDK: what was wrong with it.
-  return { messages: await answer.responseMessages, calls: calls.filter(({ invalid }) => invalid !== true) };
-});
 
 /** Sums a conversation up, for whoever reads it later. */
 export const noting = fromPromise<string, readonly ModelMessage[]>(async ({ input, signal }) => {
