@@ -52,6 +52,12 @@ export function unclonableAdvice(event: unknown): string | undefined {
   return why && `the event cannot cross (${why}); send an object with a string "type" and plain data`;
 }
 
+/** Why an event has nobody to handle it: its recipient was to be started. */
+export function notStarted(error: unknown): string {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return `no instance could be started: ${typeof code === 'string' ? `${code}: ` : ''}${String(message)}`;
+}
+
 /** The error for readers of a stream of which nothing came for so long. */
 export function silent(address: string, ms: number): HoldfastError {
   return new HoldfastError(

@@ -7,6 +7,7 @@ import type { Keeper } from '../store/keeper.ts';
 import type { Ledger, ToldState } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
+import type { Sent } from '../store/sent-event.ts';
 import type { ActivateRequest, CarriedAsk } from '../wire/protocol.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
@@ -97,7 +98,7 @@ export class Continuation {
       // The agent must not notice a move: its timers fire when they were due.
       timersPolicy: this.#moved === undefined ? agent.timers : 'deadline',
       tellsState: keeper !== undefined || ledger !== undefined,
-      ...(ledger !== undefined && { durable: true }),
+      ...(ledger !== undefined && { durable: true, ...(ledger.isBehind && { behind: true }) }),
       mirror: agent.mirror,
       watched,
       maxIterations: agent.maxIterations,
@@ -148,6 +149,11 @@ export class Continuation {
   /** Commits turns that have left the state as it was last told. */
   handled(marked: readonly Marked[]): Ticket | undefined {
     return this.#options.ledger?.handled(rowsOf(marked));
+  }
+
+  /** Commits what the instance has sent, in turns that were told; the ticket settles when that is done. */
+  commitSends(events: readonly Sent[]): Ticket | undefined {
+    return this.#options.ledger?.sent(events);
   }
 
   /**

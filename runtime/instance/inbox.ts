@@ -9,15 +9,16 @@ import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';
 import { bytesIn, measure, type Size } from '../mailbox/size.ts';
 import { NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
-import type { Trace } from '../mailbox/trace.ts';
+import { isSampled, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved, setMoved } from '../mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from '../mailbox/waiting.ts';
 import { invalid, refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
 import { AskReader, type AskStream } from './ask-stream.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { EncodedState } from '../store/durable-store.ts';
+import type { EncodedState, MailboxRow } from '../store/durable-store.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
+import type { SentEvent } from '../store/sent-event.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import { sharedMemoryAdvice } from '../wire/shared-memory.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
@@ -26,6 +27,8 @@ import type { MessageObserver } from '../mailbox/message-observer.ts';
 export interface InboxOptions {
   readonly agent: ResolvedAgent;
   readonly address: string;
+  /** Milliseconds of the runtime's clock. */
+  readonly now: () => number;
   /** Whether events may carry memory that threads share. */
   readonly sharedMemory: boolean;
   readonly waiting: Waiting;
@@ -80,6 +83,16 @@ export class Inbox {
     const sending = messages?.begin(agent.name, address, 'send');
     const refused = this.#enqueue(event, 0, NO_TERMS, sending?.trace);
     sending?.ended(refused && refusal(address, refused));
+  }
+
+  /** Queues an event that an agent has sent by way of the host. Never throws. */
+  acceptFrom(sent: SentEvent): void {
+    this.#enqueue(sent.event, 0, NO_TERMS, this.#traceOf(sent.row, sent.headers));
+  }
+
+  #traceOf({ from }: MailboxRow, headers: TraceHeaders | null = null): Trace {
+    const told = headers !== null && isSampled(headers);
+    return { headers, sentAt: this.#options.now(), told, from };
   }
 
   /** Queues an event; returns the reason if it was refused. */
@@ -146,19 +159,25 @@ export class Inbox {
    * Queues rows of the store, also when the mailbox is full; `first`: before everything else, of which nothing was sent.
    */
   arrived(rows: readonly KeptRow[], first: boolean): void {
-    const envelopes: { readonly event: unknown; readonly mark: KeptRow }[] = [];
+    const envelopes: {
+      readonly event: unknown;
+      readonly mark: KeptRow;
+      readonly trace?: Trace | undefined;
+    }[] = [];
     for (const mark of rows) {
       const event = this.#decoded(mark);
-      if (event !== undefined) envelopes.push({ event, mark });
+      const { row, sent } = mark;
+      const trace = row.from === undefined ? undefined : this.#traceOf(row, sent?.headers);
+      if (event !== undefined) envelopes.push({ event, mark, trace });
     }
     if (first) this.mailbox.prepend(envelopes);
-    else for (const { event, mark } of envelopes) this.mailbox.put(event, mark);
+    else for (const { event, mark, trace } of envelopes) this.mailbox.put(event, mark, trace);
     this.#options.ready();
   }
 
   #decoded(row: KeptRow): unknown {
     try {
-      return decodeEvent(row.row.event);
+      return row.sent?.event ?? decodeEvent(row.row.event);
     } catch (error) {
       const why = error instanceof Error ? error.message : undefined;
       this.refuse(undefined, 0, 'unclonable', error, why, undefined, row);

@@ -85,6 +85,7 @@ export class Instance implements PeerInstance, InstanceFacts {
       agent: this.agent,
       address: this.address,
       sharedMemory: this.sharedMemory,
+      now: () => this.#effects.clock.now(),
       waiting,
       deadLetters,
       ledger: options.ledger,

@@ -11,6 +11,7 @@ import { NO_TERMS, type Terms } from './terms.ts';
  * - `slot, length, asks, keys, events`: several; `asks` is null, or the tags and terms of a run of asks. Without
  *   `keys` the events are as they were sent, with them column by column (`packRun`).
  * - `slot, 0, headers, sentAt, told`: no envelope; the one that follows is traced ({@link Trace}).
+ * - `slot, -1, from, 0, null`: no envelope; an agent has sent the one that follows by way of the host.
  */
 export type Batch = unknown[];
 
@@ -41,6 +42,12 @@ export function traceAt(batch: Batch, index: number): Trace | undefined {
     sentAt: batch[at + 3] as number,
     told: batch[at + 4] === true,
   };
+}
+
+/** The address of the agent that sent the envelope that follows row `index`, if that row holds one. */
+export function senderAt(batch: Batch, index: number): string | undefined {
+  const at = index * STRIDE;
+  return batch[at + 1] === -1 ? (batch[at + 2] as string) : undefined;
 }
 
 export function runAt(batch: Batch, index: number): Run {

@@ -129,8 +129,14 @@ export class Mailbox {
    * Adds marked envelopes before all others, of which none was sent. What is in the mailbox already keeps its place
    * behind them, though they be more than its capacity.
    */
-  prepend(envelopes: readonly { readonly event: unknown; readonly mark: Mark }[]): void {
-    for (const { event, mark } of envelopes.toReversed()) {
+  prepend(
+    envelopes: readonly {
+      readonly event: unknown;
+      readonly mark: Mark;
+      readonly trace?: Trace | undefined;
+    }[],
+  ): void {
+    for (const { event, mark, trace } of envelopes.toReversed()) {
       if (this.#tail - this.#head > this.#mask) this.#grow();
       this.#head -= 1;
       this.#sent = this.#head;
@@ -138,7 +144,8 @@ export class Mailbox {
       this.#events[at] = event;
       this.#tags[at] = 0;
       this.#terms[at] = NO_TERMS;
-      if (this.#traces !== undefined) this.#traces[at] = undefined;
+      if (trace !== undefined) this.#traces ??= [];
+      if (this.#traces !== undefined) this.#traces[at] = trace;
       this.#marks ??= [];
       this.#marks[at] = mark;
     }
@@ -187,7 +194,11 @@ export class Mailbox {
       if (trace === undefined) {
         while (over < end && (this.#tags[over & this.#mask] as Tag) > 0 === asked && !this.#isTraced(over))
           over += 1;
-      } else batch.push(slot, 0, trace.headers, trace.sentAt, trace.told);
+      } else {
+        const { headers, sentAt, told, from } = trace;
+        if (from !== undefined) batch.push(slot, -1, from, 0, null);
+        if (headers !== null || told) batch.push(slot, 0, headers, sentAt, told);
+      }
       if (over - at === 1) {
         const index = at & this.#mask;
         const tag = this.#tags[index] as Tag;

@@ -9,6 +9,8 @@ export interface Trace {
   readonly sentAt: number;
   /** Whether to tell the host when the envelope was handled. */
   readonly told: boolean;
+  /** The address of the agent that sent the envelope by way of the host. */
+  readonly from?: string | undefined;
 }
 
 /** Headers are few and short, because they come with many envelopes, and from threads. */

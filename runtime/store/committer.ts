@@ -12,7 +12,7 @@ export interface Drafting {
   /** Returns everything there is to commit; undefined when there is nothing any more. */
   draft(): TurnCommit | undefined;
   /** The draft was written. */
-  written(group: string): void;
+  written(group: string, result: CommitResult): void;
   /** Nothing of the draft was written: another runtime goes on with the address. */
   fenced(): void;
 }
@@ -133,7 +133,7 @@ export class Committer {
         const fenced = new Set(result.fenced);
         for (const [drafting, { address }] of members)
           if (fenced.has(address)) drafting.fenced();
-          else drafting.written(id);
+          else drafting.written(id, result);
         if (part !== undefined) host?.written(result);
       }
       ticket.settle();

@@ -1,5 +1,6 @@
 import type { HoldfastError } from '../base/errors.ts';
 import type { MailboxRow } from './durable-store.ts';
+import type { SentEvent } from './sent-event.ts';
 
 /** Called once: without an error when the event is kept, or was handled. */
 export type Kept = (error?: HoldfastError) => void;
@@ -12,10 +13,13 @@ export class KeptRow {
    * its turn is told.
    */
   state: 'held' | 'waiting' | 'stored' | 'told' = 'stored';
+  /** What is known of it when an agent has sent it in this process. */
+  readonly sent: SentEvent | undefined;
   #kept: Kept | undefined;
 
-  constructor(row: MailboxRow, kept?: Kept) {
+  constructor(row: MailboxRow, kept?: Kept, sent?: SentEvent) {
     this.row = row;
+    this.sent = sent;
     this.#kept = kept;
   }
 

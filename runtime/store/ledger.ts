@@ -3,6 +3,7 @@ import type { Ticket } from '../base/ticket.ts';
 import type { Committer, Drafting } from './committer.ts';
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import type {
+  CommitResult,
   DurableRecord,
   DurableStore,
   EncodedState,
@@ -15,6 +16,7 @@ import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
 import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
 import { rowLetter } from './row-letter.ts';
 import { secretInSnapshot } from './secret-in-snapshot.ts';
+import type { Sent, SentEvent } from './sent-event.ts';
 
 /** What a thread tells of an instance after turns that may have changed it. */
 export interface ToldState {
@@ -43,6 +45,10 @@ export interface LedgerOptions extends Omit<MailboxRowsOptions, 'store'> {
   readonly large?: ((bytes: number) => void) | undefined;
   /** Whether there has to be a record. */
   readonly recorded: boolean;
+  /** Takes an event of the instance for another agent; undefined for one that is refused. */
+  readonly admit: (sent: Sent) => Pick<SentEvent, 'event' | 'isPlain'> | undefined;
+  /** Hands over an event that is committed. `unknown`: there is no recipient, and the store has made a letter of it. */
+  readonly hand: (sent: SentEvent, unknown: boolean) => void;
   /** Another runtime has continued with the address. */
   readonly fenced: (error: HoldfastError) => void;
 }
@@ -61,6 +67,7 @@ interface Draft {
   /** The numbers of those of them that the store has, or will have. */
   handled?: number[];
   letters?: KeptLetter[];
+  sends?: SentEvent[];
 }
 
 /**
@@ -271,6 +278,20 @@ export class Ledger implements Drafting {
     this.#rows.left(row, error);
   }
 
+  /** The instance has sent the events in turns that were told; the ticket settles when they are committed. */
+  sent(events: readonly Sent[]): Ticket {
+    const { address: from, host, admit, committer } = this.#options;
+    const sends = ((this.#draft ??= {}).sends ??= []);
+    for (const sent of events) {
+      const admitted = admit(sent);
+      if (admitted === undefined) continue;
+      const [to, event, headers, activate] = sent;
+      const row = { n: host.next(), to, from, event, dueAt: 0, attempts: 0 };
+      sends.push({ row, ...admitted, activate, headers });
+    }
+    return (this.#ticket = committer.add(this));
+  }
+
   /** The instance has ended: nothing is left of it once the ticket has settled. */
   ended(): Ticket | undefined {
     this.#last = undefined;
@@ -288,15 +309,17 @@ export class Ledger implements Drafting {
     this.#writing = draft;
     const { address } = this.#options;
     const { record, end, handled, letters } = draft;
-    return { address, after: this.#commit, record, end, handled, letters };
+    const sends = draft.sends?.filter(({ isPlain }) => !isPlain).map(({ row }) => row);
+    return { address, after: this.#commit, record, end, handled, sends, letters };
   }
 
-  written(group: string): void {
+  written(group: string, { unknown }: CommitResult): void {
     const draft = this.#writing;
     this.#writing = undefined;
     if (draft?.record !== undefined) this.#commit = group;
     else if (draft?.end === true) this.#commit = undefined;
     for (const row of draft?.rows ?? []) this.#rows.done(row);
+    for (const sent of draft?.sends ?? []) this.#options.hand(sent, unknown.includes(sent.row.n));
   }
 
   fenced(): void {

@@ -5,8 +5,9 @@ import { Committer } from './committer.ts';
 import type { DurableStore, MailboxRow, OpenedStore } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
+import type { SentEvent } from './sent-event.ts';
 
-export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn'> {
+export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit' | 'hand'> {
   readonly store: DurableStore;
   readonly clock: Clock;
   readonly warn: (fields: object, message: string) => void;
@@ -59,7 +60,7 @@ export class Ledgers {
 
   /** Opens the ledger of an instance. Only after {@link start}. */
   open(address: string, options: OpenedLedger): Ledger {
-    const { store, clock, secretIn, warn } = this.#options;
+    const { store, clock, secretIn, admit, warn } = this.#options;
     const committer = this.#committer as Committer;
     const ledger = new Ledger({
       address,
@@ -70,6 +71,8 @@ export class Ledgers {
       warn,
       secretIn,
       large: (bytes) => this.#warnOfSize(address, bytes),
+      admit,
+      hand: (sent, unknown) => this.#hand(sent, unknown),
       after: this.#ledgers.get(address)?.quiet() ?? Promise.resolve(),
       ...options,
     });
@@ -87,11 +90,16 @@ export class Ledgers {
     if (ledger !== undefined) this.#options.left();
   }
 
+  #hand(sent: SentEvent, unknown: boolean): void {
+    if (unknown || sent.isPlain) this.#options.hand(sent, unknown);
+    else this.deliver(sent.row, sent);
+  }
+
   /** A row that was written takes its place in the mailbox of its recipient, or wakes that. */
-  deliver(row: MailboxRow): void {
+  deliver(row: MailboxRow, sent?: SentEvent): void {
     const ledger = this.#ledgers.get(row.to);
     if (ledger === undefined || ledger.isClosed) this.#options.due(row.to, row.dueAt);
-    else ledger.rows.written(row);
+    else ledger.rows.written(row, sent);
   }
 
   /** Resolves when everything is committed, or the store has failed once more. */

@@ -3,6 +3,7 @@ import type { HoldfastError } from '../base/errors.ts';
 import type { DurableStore, EncodedState, MailboxRow } from './durable-store.ts';
 import type { HostRows } from './host-rows.ts';
 import { type Kept, KeptRow } from './kept-row.ts';
+import type { SentEvent } from './sent-event.ts';
 
 export interface MailboxRowsOptions {
   readonly address: string;
@@ -96,10 +97,10 @@ export class MailboxRows {
   }
 
   /** A row that was written takes its place in the mailbox, when there is one for it and its time has come. */
-  written(row: MailboxRow): void {
+  written(row: MailboxRow, sent?: SentEvent): void {
     const { arrived, hasRoom } = this.#options;
     if (this.#inHand.has(row.n) || this.#isLater(row)) return;
-    if (!this.#reading && !this.#more && hasRoom()) return arrived([this.#take(row)], false);
+    if (!this.#reading && !this.#more && hasRoom()) return arrived([this.#take(row, sent)], false);
     this.#behind += 1;
     this.#more = true;
     void this.#fill();
@@ -165,8 +166,8 @@ export class MailboxRows {
     for (const row of this.#held?.splice(0) ?? []) row.settle(error);
   }
 
-  #take(row: MailboxRow): KeptRow {
-    const kept = new KeptRow(row);
+  #take(row: MailboxRow, sent?: SentEvent): KeptRow {
+    const kept = new KeptRow(row, undefined, sent);
     this.#inHand.set(row.n, kept);
     return kept;
   }

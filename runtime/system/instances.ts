@@ -134,6 +134,11 @@ export class Instances implements TwinEffects {
     }
   }
 
+  /** Whether an instance of the agent is durable that has an id which was given, and no machine as its parent. */
+  isDurable(agent: Pick<ResolvedAgent, 'state'>): boolean {
+    return this.#options.ledgers !== undefined && agent.state !== 'fresh';
+  }
+
   /** Opens what keeps the state of an instance, if anything does. A machine restarts nothing that it invoked. */
   #keeping(
     { agent, parent, named = false, recorded = false }: InstanceRequest,

@@ -41,6 +41,7 @@ import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
 import { SecretAccess } from './secret-access.ts';
 import { secretInEncoded } from './secret-in-encoded.ts';
+import { SentEvents } from './sent-events.ts';
 import { auditCalls, grantsOfServers, toolAccess } from './tool-access.ts';
 import { SchemaVisits } from './schema-visits.ts';
 import { shutDown } from './shut-down.ts';
@@ -167,6 +168,7 @@ export class RuntimeSystem {
           secretIn: secretInEncoded(this.scrubber),
           due: (address, at) => this.#wakes?.due(address, at),
           left: () => this.#wakes?.left(),
+          ...this.#sentEvents(),
         })
       : undefined;
     this.#durable = isTransactional ? store : undefined;
@@ -299,6 +301,20 @@ export class RuntimeSystem {
       scrubber: this.scrubber,
       audit: options.audit === undefined ? undefined : this.audit,
       onWarning: (message) => warn({}, message),
+    });
+  }
+
+  #sentEvents(): Pick<SentEvents, 'admit' | 'hand'> {
+    return new SentEvents({
+      deadLetters: () => this.deadLetters,
+      instanceAt: (address) => this.#instances.at(address),
+      agentOf: (address) => this.#agents.get(agentOf(address)),
+      isDurable: (agent) => this.#instances.isDurable(agent),
+      secretIn: secretInEncoded(this.scrubber),
+      activate: async (from, address) => {
+        const threadId = this.#agents.get(agentOf(from))?.threadId;
+        if (threadId !== undefined) await this.#activate(threadId, address);
+      },
     });
   }
 

@@ -33,7 +33,15 @@ export interface Tenant
   readonly inbox: Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread' | 'invalid'>;
   readonly continuation: Pick<
     Continuation,
-    'keep' | 'commit' | 'handled' | 'commitDone' | 'durable' | 'isFenced' | 'cannotKeep' | 'keepsState'
+    | 'keep'
+    | 'commit'
+    | 'handled'
+    | 'commitDone'
+    | 'commitSends'
+    | 'durable'
+    | 'isFenced'
+    | 'cannotKeep'
+    | 'keepsState'
   >;
   readonly twin: Pick<
     TwinLine,

@@ -155,14 +155,17 @@ export class ThreadReports {
       this.#options.lost(`a malformed report (${NAMES.get(kind as number)})`, { address });
       return undefined;
     }
-    const [handled, state, version, dueAt, wakes] = payload;
+    const [handled, state, version, dueAt, wakes, sends] = payload;
     const { attachment, kept } = seat;
     this.#count(seat, handled);
     const marked = attachment?.mailbox.marksSent(kept - attachment.acked, seat.kept - attachment.acked);
-    if (state === undefined) return marked && continuation.handled(marked);
-    const committed = continuation.commit({ state, version, dueAt: dueAt ?? undefined, wakes }, marked);
+    const committed =
+      state === undefined
+        ? marked && continuation.handled(marked)
+        : continuation.commit({ state, version, dueAt: dueAt ?? undefined, wakes }, marked);
     // What led to it was not handled.
     if (committed instanceof HoldfastError) seat.kept = kept;
+    else if (sends !== undefined) return continuation.commitSends(sends);
     return committed;
   }
 

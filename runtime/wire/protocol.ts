@@ -46,6 +46,8 @@ export interface ActivateRequest {
   readonly tellsState?: boolean;
   /** Whether the instance is durable: the thread encodes its state, for a store. */
   readonly durable?: boolean;
+  /** Whether nothing that it lets out waits for its state to be stored. */
+  readonly behind?: boolean;
   /** Whether the instance is inspected. */
   readonly inspected?: boolean;
   readonly mirror: 'latest' | 'all';
@@ -163,10 +165,18 @@ export type StateOf = readonly [state: PersistedState | undefined, handled: numb
 /** A state as its thread has encoded it: JSON text, or bytes of `node:v8`. */
 export type EncodedState = string | Uint8Array;
 
+/** An event that a durable instance has sent another agent, and whether the recipient is started when it is not there. */
+export type SendOf = readonly [
+  to: string,
+  event: EncodedState,
+  headers: TraceHeaders | undefined,
+  activate: boolean,
+];
+
 /**
  * How many envelopes the slot of a durable instance had handled, modulo 2^32; its state, or `undefined` when that is
  * as it was last told; the version of its machine, when its first timer is due (milliseconds since the epoch, null for
- * none), and whether it wakes after a crash.
+ * none), whether it wakes after a crash; and what it has sent since it was last told, in order.
  */
 export type TurnOf = readonly [
   handled: number,
@@ -174,6 +184,7 @@ export type TurnOf = readonly [
   version: string | undefined,
   dueAt: number | null,
   wakes: boolean,
+  sends: readonly SendOf[] | undefined,
 ];
 
 export interface LetterReport {

@@ -15,6 +15,7 @@ import type {
   InvalidReport,
   LogReport,
   EncodedState,
+  SendOf,
   StateOf,
   TurnOf,
   TraceReport,
@@ -101,14 +102,26 @@ export function isStateOf(value: unknown): value is StateOf {
 }
 
 export function isTurnOf(value: unknown): value is TurnOf {
-  if (!Array.isArray(value) || value.length !== 5) return false;
-  const [handled, state, version, dueAt, wakes] = value as readonly unknown[];
+  if (!Array.isArray(value) || value.length !== 6) return false;
+  const [handled, state, version, dueAt, wakes, sends] = value as readonly unknown[];
   return (
     Number.isSafeInteger(handled) &&
     (state === undefined || isEncodedState(state)) &&
     isTextOrNone(version) &&
     (dueAt === null || typeof dueAt === 'number') &&
-    typeof wakes === 'boolean'
+    typeof wakes === 'boolean' &&
+    (sends === undefined || isListOf(sends, isSendOf))
+  );
+}
+
+function isSendOf(value: unknown): value is SendOf {
+  if (!Array.isArray(value) || value.length !== 4) return false;
+  const [to, event, headers, activate] = value as readonly unknown[];
+  return (
+    typeof to === 'string' &&
+    isEncodedState(event) &&
+    (headers === undefined || isHeaders(headers)) &&
+    typeof activate === 'boolean'
   );
 }
 

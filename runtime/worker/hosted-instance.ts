@@ -18,9 +18,10 @@ import { checked, type Checked } from './checked.ts';
 import { admit, fields, type Contract } from './contract.ts';
 import { createNaming } from './inspection-naming.ts';
 import { incompatible, versionOf } from './migrations.ts';
+import type { Outlet } from './outlet.ts';
 import type { Reports } from './reports.ts';
 import type { Asker, PutOff } from './put-off.ts';
-import { StateReport } from './state-report.ts';
+import { StateReport, type StateReportOptions } from './state-report.ts';
 import { TurnReport } from './turn-report.ts';
 import { runningKey, threadState, type HostBridge, type OpenAsk, type Self } from './thread-state.ts';
 
@@ -31,6 +32,8 @@ export interface HostedInstanceOptions {
   readonly contract?: Contract | undefined;
   readonly bridge: HostBridge;
   readonly reports: Reports;
+  /** What the instance lets out with its state, when it is durable. */
+  readonly outlet?: Outlet | undefined;
   readonly clock: ActorClock;
   /** Shows what the actors of the instance do, when the request says that it is inspected. */
   readonly inspection?: Pick<InspectionFeed, 'observe'> | undefined;
@@ -61,6 +64,8 @@ export class HostedInstance {
   readonly #actor: HostedActor;
   readonly #state = threadState();
   readonly #stateReport: StateReport | TurnReport | undefined;
+  /** Present only when the instance is durable. */
+  readonly #turnReport: TurnReport | undefined;
   /** Present only when the instance is inspected. */
   readonly #naming: Naming | undefined;
   /** Incarnations whose tokens are good here: this one, and those that it continues. */
@@ -82,7 +87,8 @@ export class HostedInstance {
     this.slot = request.slot;
     this.contract = options.contract;
     this.#watched = request.watched;
-    this.#stateReport = request.tellsState === true ? this.#openStateReport() : undefined;
+    this.#turnReport = this.#openTurnReport();
+    this.#stateReport = this.#turnReport ?? this.#openStateReport();
     this.#naming = request.inspected === true ? createNaming(request, clock) : undefined;
     const actor = this.#asCurrent(() =>
       createHostedActor(logic, {
@@ -232,6 +238,11 @@ export class HostedInstance {
     return encodeSnapshot(this.#actor.ref.getSnapshot() as Snapshot<unknown>);
   }
 
+  /** The instance has something to tell its host. */
+  touched(): void {
+    this.#stateReport?.touched();
+  }
+
   /** The complete state from which another incarnation continues, here or elsewhere. */
   persist(): PersistedState {
     try {
@@ -257,6 +268,7 @@ export class HostedInstance {
     this.#stateReport?.mirror();
     this.#leave();
     this.#asCurrent(() => this.#actor.stop());
+    this.#turnReport?.last();
     this.#over = true;
   }
 
@@ -319,18 +331,27 @@ export class HostedInstance {
     };
   }
 
-  #openStateReport(): StateReport | TurnReport {
-    const { reports, progress, request } = this.#options;
-    const options = {
+  #openStateReport(): StateReport | undefined {
+    return this.#options.request.tellsState === true
+      ? new StateReport({ ...this.#ofReport(), persist: () => this.#actor.persist() })
+      : undefined;
+  }
+
+  #openTurnReport(): TurnReport | undefined {
+    const { outlet, request } = this.#options;
+    if (request.durable !== true) return undefined;
+    return new TurnReport({ ...this.#ofReport(), actor: () => this.#actor, outlet });
+  }
+
+  #ofReport(): Omit<StateReportOptions, 'persist'> {
+    const { reports, progress } = this.#options;
+    return {
       slot: this.slot,
       reports,
       handled: () => progress?.handled(this.slot) ?? 0,
       ended: () => this.#ended,
       atRest: () => this.#state.current === undefined,
     };
-    if (request.durable !== true)
-      return new StateReport({ ...options, persist: () => this.#actor.persist() });
-    return new TurnReport({ ...options, actor: () => this.#actor });
   }
 
   #asCurrent<T>(run: () => T): T {
@@ -385,6 +406,7 @@ export class HostedInstance {
     const { reports, request, late } = this.#options;
     if (this.#over) return late('an event to its parent');
     if (event.type === `xstate.done.actor.${request.id}`) {
+      this.#turnReport?.last();
       reports.add(REPORT.done, this.slot, { output: event['output'], snapshot: this.snapshot() });
       this.#end();
     } else if (event.type === `xstate.error.actor.${request.id}`) {

@@ -27,6 +27,8 @@ interface QueuedRun {
   readonly run: Run;
   /** The trace of its one envelope. */
   readonly trace: Trace | undefined;
+  /** The address of the agent that sent its one envelope by way of the host. */
+  readonly from: string | undefined;
   at: number;
 }
 
@@ -64,7 +66,9 @@ export interface LaneOptions {
   /** An event does not fit what the agent accepts; it is the `nth` of those that are counted next. */
   readonly refused: (refused: Refused) => void;
   /** A traced envelope was handled, between these two times. Default: not reported. */
-  readonly traced?: ((inflow: Inflow, trace: Trace, from: number, to: number) => void) | undefined;
+  readonly traced?:
+    | ((inflow: Inflow, trace: Trace, from: number, to: number, sender: string | undefined) => void)
+    | undefined;
 }
 
 /**
@@ -105,10 +109,10 @@ export class Lane {
     return this.#open.length > 0;
   }
 
-  push(job: Job, run: Run, inflow: Inflow, trace?: Trace): void {
+  push(job: Job, run: Run, inflow: Inflow, trace?: Trace, from?: string): void {
     job.left += run.length;
     inflow.queued += run.length;
-    this.#runs.push({ job, run, inflow, trace, at: 0 });
+    this.#runs.push({ job, run, inflow, trace, from, at: 0 });
   }
 
   /** Runs up to `max` turns, until the time of the slice is up; returns how many it ran. */
@@ -166,6 +170,7 @@ export class Lane {
     const { progress, now, slice } = this.#options;
     const { run, job, inflow } = queued;
     const { asks } = run;
+    const sender = queued.from ?? inflow.from;
     const time = asks === null ? 0 : now();
     const end = Math.min(run.length, queued.at + max);
     const from = queued.at;
@@ -177,10 +182,10 @@ export class Lane {
       if (asks === null) {
         progress.begin(inflow.slot);
         const admitted = instance.contract === undefined ? event : this.#admit(event, inflow, 0, at - from);
-        if (admitted !== undefined) instance.turn(admitted, undefined, inflow.from);
+        if (admitted !== undefined) instance.turn(admitted, undefined, sender);
         progress.end(inflow.slot);
       } else {
-        this.#ask(event, inflow, asks[0][at] as number, termsAt(asks, at), time, at - from);
+        this.#ask(event, inflow, sender, asks[0][at] as number, termsAt(asks, at), time, at - from);
       }
       at += 1;
       if (slice.isUp(this.pace)) {
@@ -202,7 +207,7 @@ export class Lane {
     try {
       return inTrace(trace.headers, () => this.#run(queued, 1));
     } finally {
-      if (trace.told) traced?.(queued.inflow, trace, from, now());
+      if (trace.told) traced?.(queued.inflow, trace, from, now(), queued.from ?? queued.inflow.from);
     }
   }
 
@@ -214,7 +219,15 @@ export class Lane {
     return undefined;
   }
 
-  #ask(sent: AnyEventObject, inflow: Inflow, tag: number, terms: number, time: number, nth: number): void {
+  #ask(
+    sent: AnyEventObject,
+    inflow: Inflow,
+    sender: string | undefined,
+    tag: number,
+    terms: number,
+    time: number,
+    nth: number,
+  ): void {
     const { instance } = this;
     const { progress, expired } = this.#options;
     const deadline = deadlineOf(terms);
@@ -238,7 +251,7 @@ export class Lane {
     };
     progress.begin(inflow.slot);
     const event = instance.contract === undefined ? sent : this.#admit(sent, inflow, tag, nth);
-    if (event !== undefined) instance.turn(event, ask, inflow.from);
+    if (event !== undefined) instance.turn(event, ask, sender);
     progress.end(inflow.slot);
     if (event === undefined) return;
     if (ask.state === 'open' && instance.hasSteps && !instance.ended) {

@@ -1,11 +1,6 @@
-import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import { Mailbox } from '../mailbox/mailbox.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import type { Attachment } from '../mailbox/outbox.ts';
-import type { Foreign } from '../mailbox/own-memory.ts';
-import { measure } from '../mailbox/size.ts';
-import { hasMoved } from '../mailbox/transfer.ts';
-import { isReserved } from '../base/reserved-types.ts';
 import type { Peer } from './peer-ports.ts';
 import type { Self } from './thread-state.ts';
 
@@ -69,24 +64,4 @@ export function createLine(from: Self | undefined, address: string, sharedMemory
 /** A key for each incarnation of the sender. */
 export function keyOf(from: Self | undefined, address: string): string {
   return `${from === undefined ? '' : `${from.address}#${from.incarnation}`}\n${address}`;
-}
-
-/**
- * The reason why an event cannot be sent, if there is one; or the memory that stays here when it leaves, if there is
- * any.
- */
-export function unfit(
-  event: unknown,
-  { maxBytes, sharedMemory }: Pick<Line, 'maxBytes' | 'sharedMemory'>,
-): DeadLetterReason | 'too-deep' | Foreign | undefined {
-  try {
-    const { type } = event as { type?: unknown };
-    if (typeof type !== 'string' || hasMoved(event)) return 'unclonable';
-    if (isReserved(type)) return 'reserved';
-    const size = measure(event, maxBytes, sharedMemory);
-    if (size === 'shared') return 'unclonable';
-    return typeof size === 'number' ? undefined : size;
-  } catch {
-    return 'unclonable';
-  }
 }

@@ -8,7 +8,7 @@ import { isSampled } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved } from '../mailbox/transfer.ts';
 import { MAX_DEPTH, NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
-import { refusal, tooLate, unclonableAdvice } from '../dead-letters/refusal.ts';
+import { notStarted, refusal, tooLate, unclonableAdvice } from '../dead-letters/refusal.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
 import { wholeAnswer } from '../wire/errors-within.ts';
@@ -23,13 +23,14 @@ import type {
   WireEvidence,
 } from '../wire/protocol.ts';
 import type { HostedInstance } from './hosted-instance.ts';
-import { createLine, keyOf, unfit, type Line } from './peer-line.ts';
+import { createLine, keyOf, type Line } from './peer-line.ts';
 import { PeerPorts } from './peer-ports.ts';
 import type { PeerEnd } from './peer-end.ts';
 import { PeerWatches } from './peer-watches.ts';
 import type { PeerBridge, PeerWait, Self } from './thread-state.ts';
 import { currentTrace } from './trace-context.ts';
 import type { Turns } from './turns.ts';
+import { unfit } from './unfit.ts';
 
 export interface PeersOptions {
   readonly turns: Turns;
@@ -386,11 +387,6 @@ export class Peers implements PeerBridge {
     }
     return isWhole && i === deferred.length;
   }
-}
-
-function notStarted(error: unknown): string {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-  return `no instance could be started: ${typeof code === 'string' ? `${code}: ` : ''}${String(message)}`;
 }
 
 function count({ taken }: Line, by: number): void {

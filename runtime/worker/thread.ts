@@ -39,6 +39,7 @@ import type { Ack } from '../mailbox/outbox.ts';
 import { ReplyStreams } from './reply-streams.ts';
 import { Reports } from './reports.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
+import { Outlet } from './outlet.ts';
 import { Peers } from './peers.ts';
 import { createInflow, type Inflow, type Source } from './inflow.ts';
 import { boundPrinted } from './printed.ts';
@@ -136,11 +137,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       // the sender's.
       reports.flush();
     },
-    traced({ instance, source, ...inflow }, { headers, sentAt }, startedAt, endedAt) {
+    traced({ instance, source }, { headers, sentAt }, startedAt, endedAt, sender) {
       const { address, slot, failure } = instance;
       const error = failure === undefined ? undefined : encodeError(failure);
       // After an `await` an agent may send without a known sender.
-      const from = inflow.from ?? (source === host ? undefined : '');
+      const from = sender ?? (source === host ? undefined : '');
       const report: TraceReport = { address, from, headers, sentAt, startedAt, endedAt, error };
       reports.add(REPORT.traced, slot, report);
     },
@@ -339,6 +340,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     // Events that the instance sends itself while it is made are handled when it has started.
     let made: HostedInstance | undefined;
     const isOver = (): boolean => made?.over === true;
+    const outlet =
+      request.durable === true && request.behind !== true
+        ? new Outlet({ peers, letter, over: isOver, touched: () => made?.touched() })
+        : undefined;
     const bridge: HostBridge = {
       self,
       get over() {
@@ -381,7 +386,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         if (isOver()) logReports.add(-1, level, message, { ...fields, address, incarnation });
         else logReports.add(slot, level, message, fields);
       },
-      peers,
+      peers: outlet ?? peers,
     };
     const ended = (): void => left(instance);
     const wake = (): void => {
@@ -393,6 +398,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       contract,
       bridge,
       reports,
+      outlet,
       clock: machineClock,
       inspection,
       progress,

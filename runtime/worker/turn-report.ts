@@ -1,7 +1,8 @@
 import { encodeState } from '../wire/encoded-state.ts';
-import { REPORT, type TurnOf } from '../wire/protocol.ts';
+import { REPORT, type SendOf, type TurnOf } from '../wire/protocol.ts';
 import { dueAtOf } from '../xstate/persisted-timer.ts';
 import type { HostedActor } from '../xstate/xstate5.ts';
+import type { Outlet } from './outlet.ts';
 import type { Mirrored, Reports } from './reports.ts';
 
 export interface TurnReportOptions {
@@ -13,6 +14,8 @@ export interface TurnReportOptions {
   readonly ended: () => boolean;
   /** Whether no turn is under way. */
   readonly atRest: () => boolean;
+  /** What the instance has let out since its state was last told. */
+  readonly outlet: Pick<Outlet, 'take'> | undefined;
 }
 
 /**
@@ -36,7 +39,7 @@ export class TurnReport implements Mirrored {
 
   mirror(): void {
     if (!this.#changed) return;
-    const { slot, reports, handled, ended, atRest } = this.#options;
+    const { slot, reports, handled, ended, atRest, outlet } = this.#options;
     if (!ended() && !atRest()) {
       // The flush came from within a turn, and a state in the middle of one is not for the host.
       queueMicrotask(() => reports.changed(this));
@@ -47,7 +50,7 @@ export class TurnReport implements Mirrored {
     try {
       const actor = this.#options.actor();
       // Nothing is written for a turn that left everything as it was.
-      if (actor.isAsTold) return this.#unchanged(handled());
+      if (actor.isAsTold) return this.#unchanged(handled(), outlet?.take());
       const state = actor.persist();
       const told: TurnOf = [
         handled(),
@@ -55,6 +58,7 @@ export class TurnReport implements Mirrored {
         state.version,
         dueAtOf(state) ?? null,
         actor.hasWork,
+        outlet?.take(),
       ];
       actor.told();
       reports.add(REPORT.turn, slot, told);
@@ -70,11 +74,17 @@ export class TurnReport implements Mirrored {
   /** Skips an envelope that is over without having been handled: no later incarnation is to see it again. */
   skip(): void {
     this.mirror();
-    this.#unchanged(this.#options.handled() + 1);
+    this.#unchanged(this.#options.handled() + 1, undefined);
   }
 
-  #unchanged(handled: number): void {
-    const told: TurnOf = [handled, undefined, undefined, null, false];
+  /** Tells what the instance has let out in its end. */
+  last(): void {
+    const sends = this.#options.outlet?.take();
+    if (sends !== undefined) this.#unchanged(this.#options.handled(), sends);
+  }
+
+  #unchanged(handled: number, sends: readonly SendOf[] | undefined): void {
+    const told: TurnOf = [handled, undefined, undefined, null, false, sends];
     this.#options.reports.add(REPORT.turn, this.#options.slot, told);
   }
 }

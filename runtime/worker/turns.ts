@@ -1,4 +1,4 @@
-import { runAt, runCount, traceAt, type Batch } from '../mailbox/batch.ts';
+import { runAt, runCount, senderAt, traceAt, type Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import type { Trace } from '../mailbox/trace.ts';
 import type { Progress } from '../wire/progress.ts';
@@ -62,20 +62,27 @@ export class Turns {
     this.#sources.add(source);
     const runs = runCount(batch);
     let trace: Trace | undefined;
+    let from: string | undefined;
     for (let i = 0; i < runs; i++) {
       const next = traceAt(batch, i);
       if (next !== undefined) {
         trace = next;
         continue;
       }
+      const sender = senderAt(batch, i);
+      if (sender !== undefined) {
+        from = sender;
+        continue;
+      }
       const run = runAt(batch, i);
       const traced = trace;
-      trace = undefined;
+      const sentBy = from;
+      trace = from = undefined;
       const inflow = source.inflowOf(run.slot);
       // Left uncounted: the sender still has it and decides.
       if (inflow === undefined || inflow.instance.ended) continue;
       const lane = this.#laneOf(inflow.instance);
-      lane.push(job, run, inflow, traced);
+      lane.push(job, run, inflow, traced, sentBy);
       this.#wait(lane);
     }
     const few = job.left > 0 && this.#atOnce + job.left <= QUANTUM;

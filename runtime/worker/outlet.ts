@@ -1,0 +1,73 @@
+import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
+import { unclonableAdvice } from '../dead-letters/refusal.ts';
+import { encodeEvent } from '../wire/encoded-state.ts';
+import type { LetterReport, SendOf } from '../wire/protocol.ts';
+import type { PeerBridge, Self } from './thread-state.ts';
+import { currentTrace } from './trace-context.ts';
+import { unfit } from './unfit.ts';
+
+export interface OutletOptions {
+  /** The way of instances that are not durable. */
+  readonly peers: PeerBridge;
+  readonly letter: (letter: LetterReport) => void;
+  /** The instance has something to tell. */
+  readonly touched: () => void;
+  /** Whether the incarnation has ended. */
+  readonly over: () => boolean;
+}
+
+/** Events are measured where they arrive: by the host. */
+const ANY_SIZE = { maxBytes: Infinity, sharedMemory: false };
+
+/**
+ * What a durable instance lets out: it leaves with the state after the turn, in one transaction, or not at all when the
+ * turn fails.
+ */
+export class Outlet implements PeerBridge {
+  readonly #options: OutletOptions;
+  #sends: SendOf[] = [];
+
+  constructor(options: OutletOptions) {
+    this.#options = options;
+  }
+
+  send(from: Self | undefined, address: string, event: unknown, activate = false): void {
+    const { over, peers, touched } = this.#options;
+    // Refused, as what any instance sends that has ended.
+    if (over()) return peers.send(from, address, event, activate);
+    const found = unfit(event, ANY_SIZE);
+    if (typeof found === 'string')
+      return this.#refuse(address, event, found === 'too-deep' ? 'unclonable' : found);
+    try {
+      this.#sends.push([address, encodeEvent(event), currentTrace(), activate]);
+    } catch {
+      return this.#refuse(address, event, 'unclonable');
+    }
+    touched();
+  }
+
+  ask(...args: Parameters<PeerBridge['ask']>): Promise<unknown> {
+    return this.#options.peers.ask(...args);
+  }
+
+  deliver(...args: Parameters<PeerBridge['deliver']>): Promise<unknown> {
+    return this.#options.peers.deliver(...args);
+  }
+
+  watch(...args: Parameters<PeerBridge['watch']>): () => void {
+    return this.#options.peers.watch(...args);
+  }
+
+  /** Returns what was sent since the last time, and forgets it; `undefined` for nothing. */
+  take(): readonly SendOf[] | undefined {
+    if (this.#sends.length === 0) return undefined;
+    const sends = this.#sends;
+    this.#sends = [];
+    return sends;
+  }
+
+  #refuse(address: string, event: unknown, reason: DeadLetterReason): void {
+    const why = reason === 'unclonable' ? unclonableAdvice(event) : undefined;
+    this.#options.letter({ address, reason, event, why });
+  }
+}
