@@ -7,14 +7,20 @@ import type { CommitGroup, CommitResult, DurableStore, TurnCommit } from './dura
 const RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;
 
+/**
+ * Why nothing of a turn was written. `fenced`: another runtime goes on with the address; `damaged`: what the store has of it
+ * cannot be read; `full`: the store takes nobody new.
+ */
+export type Lost = 'fenced' | 'damaged' | 'full';
+
 /** Somebody with something to commit. */
 export interface Drafting {
   /** Returns everything there is to commit; undefined when there is nothing any more. */
   draft(): TurnCommit | undefined;
   /** The draft was written. */
   written(group: string, result: CommitResult): void;
-  /** Nothing of the draft was written: another runtime goes on with the address. */
-  fenced(): void;
+  /** Nothing of the draft was written, nor will be. */
+  lost(why: Lost): void;
 }
 
 /** What the host has to commit beside turns. */
@@ -130,10 +136,12 @@ export class Committer {
           ...part,
         });
         if (result === undefined) return;
-        const fenced = new Set(result.fenced);
-        for (const [drafting, { address }] of members)
-          if (fenced.has(address)) drafting.fenced();
-          else drafting.written(id, result);
+        const lost = lostIn(result);
+        for (const [drafting, { address }] of members) {
+          const why = lost?.get(address);
+          if (why === undefined) drafting.written(id, result);
+          else drafting.lost(why);
+        }
         if (part !== undefined) host?.written(result);
       }
       ticket.settle();
@@ -191,4 +199,15 @@ function asStoreError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const message = 'the store could not say whether a commit was written; see the cause, and check the store';
   return new HoldfastError('STORE_FAILED', message, { cause: error });
+}
+
+/** Why turns of a group were not written, by address; undefined when all were. */
+function lostIn({ fenced, damaged = [], refused }: CommitResult): ReadonlyMap<string, Lost> | undefined {
+  const full = refused?.addresses ?? [];
+  if (fenced.length + damaged.length + full.length === 0) return undefined;
+  return new Map<string, Lost>([
+    ...full.map((address) => [address, 'full'] as const),
+    ...damaged.map((address) => [address, 'damaged'] as const),
+    ...fenced.map((address) => [address, 'fenced'] as const),
+  ]);
 }

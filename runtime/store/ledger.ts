@@ -1,6 +1,6 @@
 import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
-import type { Committer, Drafting } from './committer.ts';
+import type { Committer, Drafting, Lost } from './committer.ts';
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import type {
   CommitResult,
@@ -13,6 +13,7 @@ import type {
 } from './durable-store.ts';
 import type { KeptRow } from './kept-row.ts';
 import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
+import { lostTurn } from './lost-turn.ts';
 import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
 import { rowLetter } from './row-letter.ts';
 import { secretInSnapshot } from './secret-in-snapshot.ts';
@@ -322,14 +323,8 @@ export class Ledger implements Drafting {
     for (const sent of draft?.sends ?? []) this.#options.hand(sent, unknown.includes(sent.row.n));
   }
 
-  fenced(): void {
-    const { address } = this.#options;
-    this.lose(
-      new HoldfastError(
-        'STORE_FENCED',
-        `${address} was continued by another runtime, and ends here; make sure that only one runtime at a time runs it`,
-      ),
-    );
+  lost(why: Lost): void {
+    this.lose(lostTurn(this.#options.address, why));
   }
 
   /** Nothing more of the instance is committed, and so nothing more is told. */

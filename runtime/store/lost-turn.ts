@@ -1,0 +1,20 @@
+import { HoldfastError } from '../base/errors.ts';
+import type { Lost } from './committer.ts';
+
+/** The error of an instance of which nothing more is committed. */
+export function lostTurn(address: string, why: Lost): HoldfastError {
+  if (why === 'fenced')
+    return new HoldfastError(
+      'STORE_FENCED',
+      `${address} was continued by another runtime, and ends here; make sure that only one runtime at a time runs it`,
+    );
+  if (why === 'damaged')
+    return new HoldfastError(
+      'STORE_CORRUPT',
+      `what the store has of ${address} is damaged, and the instance ends here; look with holdfast store check, and restore a backup`,
+    );
+  return new HoldfastError(
+    'STORE_FAILED',
+    `${address} was not started, because the store has little room left; make room, or raise its maxBytes`,
+  );
+}
