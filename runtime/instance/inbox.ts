@@ -273,6 +273,18 @@ export class Inbox {
     });
   }
 
+  /**
+   * Takes out the envelope whose turn failed, `behind` places after the first. It counts as handled; what was promised to
+   * be kept becomes a letter.
+   */
+  threw(behind: number, error: unknown): void {
+    const delivered = (tag: Tag): void => this.#options.waiting.resolve(tag);
+    const what = error instanceof Error ? error.message : 'something that is not an Error';
+    this.mailbox.acknowledgeTo(behind, delivered, (event, mark) =>
+      this.refuse(event, 0, 'crashed', error, `its turn failed: ${what}`, undefined, mark),
+    );
+  }
+
   /** Queues an event for a caller who waits for its outcome. `depth` asks led to it. */
   open(
     kind: 'ask' | 'delivery',

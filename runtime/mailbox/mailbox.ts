@@ -287,16 +287,23 @@ export class Mailbox {
 
   /**
    * Acknowledges the envelope `n` places behind the oldest out of turn: those before it were not handled, and stay.
-   * Calls `delivered` as {@link acknowledge} does.
+   * Calls `delivered` as {@link acknowledge} does, and `marked` when it is marked.
    */
-  acknowledgeTo(n: number, delivered: (tag: Tag) => void): void {
+  acknowledgeTo(
+    n: number,
+    delivered: (tag: Tag) => void,
+    marked?: (event: unknown, mark: Mark) => void,
+  ): void {
     const at = this.#head + n;
     if (at >= this.#tail) return;
     this.#handled += 1;
     this.#removeUnless(
       (cursor) => cursor !== at,
       this.#head,
-      (_event, tag) => tag < 0 && delivered(tag),
+      (event, tag, mark) => {
+        if (tag < 0) delivered(tag);
+        if (mark !== undefined) marked?.(event, mark);
+      },
     );
   }
 

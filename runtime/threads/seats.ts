@@ -164,7 +164,8 @@ export class Seats {
     }
     if (failed === 'in-turn') {
       const tag = mailbox.deliverySent(handled - attachment.acked - 1);
-      if (tag !== undefined) waiting.threw(tag, ending);
+      if (tag !== undefined && instance.continuation.durable) waiting.reject(tag, ending);
+      else if (tag !== undefined) waiting.threw(tag, ending);
     }
     // The next incarnation continues from the last kept state, and handles again what that does not contain.
     const again = (reason !== undefined || failed !== undefined) && instance.continuation.keepsState;
@@ -187,7 +188,7 @@ export class Seats {
     }
     outbox().detach(attachment, settled, answers);
     if (again && failed === 'in-turn' && handled > settled)
-      instance.mailbox.acknowledgeTo(handled - settled - 1, (tag) => waiting.resolve(tag));
+      instance.inbox.threw(handled - settled - 1, ending);
     for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
     if (inHand === seat.slot && evidence !== undefined && instance.holds(seat))
       instance.inbox.suspect(evidence, handled - settled);

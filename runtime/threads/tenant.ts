@@ -30,7 +30,7 @@ export interface Tenant
       | 'ending'
       | 'stop'
     > {
-  readonly inbox: Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread' | 'invalid'>;
+  readonly inbox: Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread' | 'invalid' | 'threw'>;
   readonly continuation: Pick<
     Continuation,
     | 'keep'

@@ -386,7 +386,7 @@ export class HostedInstance {
       this.#ahead && snapshot === this.#known && Object.keys(snapshot.children ?? {}).length === 0;
     this.#known = snapshot;
     this.#ahead = false;
-    this.#options.reports.add(REPORT.snapshot, this.slot, isThere ? undefined : encodeSnapshot(snapshot));
+    this.#let(REPORT.snapshot, isThere ? undefined : encodeSnapshot(snapshot));
   }
 
   /**
@@ -399,7 +399,15 @@ export class HostedInstance {
     if (this.#ended || (known?.value === snapshot.value && known?.context === snapshot.context)) return;
     this.#known = snapshot;
     this.#ahead = true;
-    this.#options.reports.add(REPORT.ahead, this.slot, encodeSnapshot(snapshot));
+    this.#let(REPORT.ahead, encodeSnapshot(snapshot));
+  }
+
+  /** Reports something that rests on the state: of a durable instance only with the state, unless that is told. */
+  #let(kind: number, payload: unknown): void {
+    const { bridge, outlet, reports } = this.#options;
+    const isTold = this.#turnReport?.changed !== true && this.#state.current !== bridge;
+    if (outlet === undefined || isTold) reports.add(kind, this.slot, payload);
+    else outlet.hold(kind, payload);
   }
 
   #tellParent(event: AnyEventObject): void {
@@ -413,6 +421,7 @@ export class HostedInstance {
       // The instance was stopped, and this is the result.
       if (this.#ended) return this.#failedEnd(event['error']);
       this.#failure = event['error'] ?? new Error('the agent failed without an error');
+      this.#options.outlet?.drop();
       // A failed start is the answer to the call that asked for it.
       if (!this.#starting) {
         const error = encodeError(this.#failure);
@@ -426,12 +435,11 @@ export class HostedInstance {
   }
 
   #tell(kind: number, event: AnyEventObject): void {
-    const { reports } = this.#options;
     if (this.#watched) this.#reportAhead();
     this.#options.progress?.tell(this.slot);
     const errors = findErrors(event);
-    if (errors === undefined) reports.add(kind, this.slot, event);
-    else reports.add(REPORT.withErrors, this.slot, [kind, event, errors]);
+    if (errors === undefined) this.#let(kind, event);
+    else this.#let(REPORT.withErrors, [kind, event, errors]);
   }
 
   #emitted(event: AnyEventObject): void {

@@ -19,6 +19,12 @@ export interface OutletOptions {
 /** Events are measured where they arrive: by the host. */
 const ANY_SIZE = { maxBytes: Infinity, sharedMemory: false };
 
+/** What a thread reports of an instance beside its state. */
+interface Told {
+  readonly kind: number;
+  readonly payload: unknown;
+}
+
 /**
  * What a durable instance lets out: it leaves with the state after the turn, in one transaction, or not at all when the
  * turn fails.
@@ -26,6 +32,7 @@ const ANY_SIZE = { maxBytes: Infinity, sharedMemory: false };
 export class Outlet implements PeerBridge {
   readonly #options: OutletOptions;
   #sends: SendOf[] = [];
+  #told: Told[] = [];
 
   constructor(options: OutletOptions) {
     this.#options = options;
@@ -64,6 +71,30 @@ export class Outlet implements PeerBridge {
     const sends = this.#sends;
     this.#sends = [];
     return sends;
+  }
+
+  /** Holds a report until the state after it is told. */
+  hold(kind: number, payload: unknown): void {
+    this.#told.push({ kind, payload });
+    this.#options.touched();
+  }
+
+  /** Reports what was held, in its order. */
+  letOut(report: (kind: number, payload: unknown) => void): void {
+    const told = this.#told;
+    if (told.length === 0) return;
+    this.#told = [];
+    for (const { kind, payload } of told) report(kind, payload);
+  }
+
+  get isEmpty(): boolean {
+    return this.#sends.length === 0 && this.#told.length === 0;
+  }
+
+  /** Forgets everything: the turn has failed. */
+  drop(): void {
+    this.#sends = [];
+    this.#told = [];
   }
 
   #refuse(address: string, event: unknown, reason: DeadLetterReason): void {

@@ -1,5 +1,5 @@
 import { encodeState } from '../wire/encoded-state.ts';
-import { REPORT, type SendOf, type TurnOf } from '../wire/protocol.ts';
+import { REPORT, type TurnOf } from '../wire/protocol.ts';
 import { dueAtOf } from '../xstate/persisted-timer.ts';
 import type { HostedActor } from '../xstate/xstate5.ts';
 import type { Outlet } from './outlet.ts';
@@ -15,7 +15,7 @@ export interface TurnReportOptions {
   /** Whether no turn is under way. */
   readonly atRest: () => boolean;
   /** What the instance has let out since its state was last told. */
-  readonly outlet: Pick<Outlet, 'take'> | undefined;
+  readonly outlet: Pick<Outlet, 'take' | 'letOut' | 'drop' | 'isEmpty'> | undefined;
 }
 
 /**
@@ -50,7 +50,7 @@ export class TurnReport implements Mirrored {
     try {
       const actor = this.#options.actor();
       // Nothing is written for a turn that left everything as it was.
-      if (actor.isAsTold) return this.#unchanged(handled(), outlet?.take());
+      if (actor.isAsTold) return this.#unchanged(handled());
       const state = actor.persist();
       const told: TurnOf = [
         handled(),
@@ -62,7 +62,9 @@ export class TurnReport implements Mirrored {
       ];
       actor.told();
       reports.add(REPORT.turn, slot, told);
+      this.#letOut();
     } catch (error) {
+      outlet?.drop();
       reports.add(
         REPORT.stateless,
         slot,
@@ -71,20 +73,32 @@ export class TurnReport implements Mirrored {
     }
   }
 
+  /** Whether the state may have changed since it was told. */
+  get changed(): boolean {
+    return this.#changed;
+  }
+
   /** Skips an envelope that is over without having been handled: no later incarnation is to see it again. */
   skip(): void {
     this.mirror();
-    this.#unchanged(this.#options.handled() + 1, undefined);
+    this.#unchanged(this.#options.handled() + 1);
   }
 
   /** Tells what the instance has let out in its end. */
   last(): void {
-    const sends = this.#options.outlet?.take();
-    if (sends !== undefined) this.#unchanged(this.#options.handled(), sends);
+    const { outlet, handled } = this.#options;
+    if (outlet?.isEmpty === false) this.#unchanged(handled());
   }
 
-  #unchanged(handled: number, sends: readonly SendOf[] | undefined): void {
-    const told: TurnOf = [handled, undefined, undefined, null, false, sends];
-    this.#options.reports.add(REPORT.turn, this.#options.slot, told);
+  #unchanged(handled: number): void {
+    const { reports, slot, outlet } = this.#options;
+    const told: TurnOf = [handled, undefined, undefined, null, false, outlet?.take()];
+    reports.add(REPORT.turn, slot, told);
+    this.#letOut();
+  }
+
+  #letOut(): void {
+    const { reports, slot, outlet } = this.#options;
+    outlet?.letOut((kind, payload) => reports.add(kind, slot, payload));
   }
 }
