@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,19 +10,39 @@ const module = fileURLToPath(new URL('../fixtures/account.ts', import.meta.url))
 const agents = { account: { type: 'thread-bound', threadId: 'pool', maxThreads: 2, module } };
 const path = '/v1/agents/account/a';
 
+/** Options with a store that opens only for the process whose number stands in the file beside it, if there is one. */
+const optionsWith = (path: string): string => `
+  import { readFileSync } from 'node:fs';
+  import { sqliteStore } from '${new URL('../store/sqlite/sqlite-store.ts', import.meta.url).href}';
+  const store = sqliteStore({ path: '${path}' });
+  const open = store.open.bind(store);
+  store.open = async (context) => {
+    const pid = readFileSync('${path}-for', 'utf8');
+    if (pid !== '' && pid !== String(process.pid)) throw new Error('the disk is away');
+    return open(context);
+  };
+  export default { store };
+`;
+
 /** A gateway whose agents outlive its processes. */
 async function durable() {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-durable-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const store = { type: 'sqlite', path: join(folder, 'agents.db') };
-  const served = await gateway({ agents, store, gateway: { port: 0, reload: false } });
-  const { call } = served;
+  const store = join(folder, 'agents.db');
+  const options = join(folder, 'options.mjs');
+  writeFileSync(options, optionsWith(store));
+  const onlyFor = (pid: number | undefined): void => writeFileSync(`${store}-for`, String(pid ?? ''));
+  onlyFor(undefined);
+  const served = await gateway({ agents, gateway: { port: 0, reload: false, options } });
+  // So that no process waits for idle connections.
+  const call: typeof served.call = (method, path, body, headers) =>
+    served.call(method, path, body, { connection: 'close', ...headers });
   const deposit = async (amount: number, headers?: Record<string, string>) =>
     call('POST', `${path}/events`, { type: 'deposit', amount }, headers);
   const ask = async (event: object, headers?: Record<string, string>) =>
     call('POST', `${path}/ask?timeoutMs=20000`, event, headers);
   await call('PUT', path);
-  return { ...served, folder, store, deposit, ask };
+  return { ...served, call, onlyFor, deposit, ask };
 }
 
 test('a restart hands no state of a durable instance over, which goes on from the store', async () => {
@@ -59,3 +79,32 @@ test('events that were accepted and answers that were given outlive a service pr
   expect(deposits).toBe(total);
   expect(log.filter((line) => line.includes('instances ended'))).toEqual([]);
 });
+
+test('a restart whose new process cannot open the store says why, and the old process goes on with everything', async () => {
+  const { front, onlyFor, deposit, ask, call } = await durable();
+  await call('PUT', path.replace('/a', '/b'));
+  const [pid = 0] = serviceProcesses();
+  onlyFor(pid);
+  await deposit(5);
+  const restarting = call('POST', '/v1/gateway/restart');
+  await expect.poll(() => front.status().servicePid).toBe(null);
+  const held = ask({ type: 'deposit', amount: 2 });
+  expect(await restarting).toMatchObject({
+    status: 503,
+    body: {
+      error: {
+        code: 'SERVICE_FAILED',
+        message: expect.stringMatching(/the old one goes on: .*the disk is away/) as string,
+      },
+    },
+  });
+  expect(await held).toEqual({ status: 200, body: { reply: 7 } });
+  expect(front.status()).toMatchObject({ servicePid: pid, restarts: 0 });
+  // And as often as it takes.
+  await expect(front.restart()).rejects.toThrow('the disk is away');
+  expect(await ask({ type: 'deposit', amount: 1 })).toEqual({ status: 200, body: { reply: 8 } });
+  onlyFor(undefined);
+  expect(await front.restart()).toMatchObject({ result: 'restarted', instances: 1 });
+  expect(await ask({ type: 'total' })).toEqual({ status: 200, body: { reply: 8 } });
+  await expect.poll(() => serviceProcesses().includes(pid), { timeout: 20_000 }).toBe(false);
+}, 60_000);

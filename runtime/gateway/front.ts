@@ -16,7 +16,7 @@ import { CrashBudget } from './crash-budget.ts';
 import { Door } from './door.ts';
 import { errorBody, HttpError, httpErrorOf } from './http-error.ts';
 import { goneOf, logGone } from './known-instances.ts';
-import type { ControlAction, ControlAnswer, HandedState } from './messages.ts';
+import type { ControlAction, ControlAnswer, HandedState, InEffect } from './messages.ts';
 import { realModules } from './real-modules.ts';
 import type { ServiceProcess } from './service-process.ts';
 import { Services } from './services.ts';
@@ -370,7 +370,8 @@ export class Front {
 
   async #replaced(next: ServiceProcess, { config, tls, modules, door }: Replacement): Promise<Restarted> {
     const before = this.#gateway;
-    const old = this.#service;
+    const inEffect = { config: this.#config, tls: this.#tls };
+    let old = this.#service;
     const held = performance.now();
     this.#service = undefined;
     this.#door?.hold();
@@ -385,11 +386,12 @@ export class Front {
         this.#options.logger.error({ error }, 'the old process did not hand over; its instances are lost');
         this.#mourn(old);
         void old.end(0);
+        old = undefined;
       }
     }
     this.#config = config;
     this.#tls = tls;
-    const lost = await this.#served(next, state);
+    const lost = await this.#served(next, state, old && (() => this.#backTo(old, inEffect, state)));
     const heldMs = Math.round(performance.now() - held);
     this.#modules = modules;
     if (door !== undefined) this.#moveTo(door);
@@ -401,13 +403,30 @@ export class Front {
     return { result: 'restarted', instances: state.instances.length, lost: [...state.lost, ...lost], heldMs };
   }
 
-  /** With the state in hand it is tried once more, because nobody else has the state. */
-  async #served(service: ServiceProcess, state: HandedState): Promise<HandedState['lost']> {
+  /**
+   * When the process fails, the old one goes on, and the restart has failed. Without an old one it is tried once more,
+   * because nobody else has the state.
+   */
+  async #served(
+    service: ServiceProcess,
+    state: HandedState,
+    goBack: (() => Promise<void>) | undefined,
+  ): Promise<HandedState['lost']> {
+    const { logger } = this.#options;
     try {
       return await this.#serve(service, state);
     } catch (error) {
       this.#goOn();
-      this.#options.logger.error({ error }, 'the new process failed as it took over; another one is started');
+      logger.error({ error }, 'the new process failed as it took over');
+      const isBack = goBack?.().then(
+        () => true,
+        (error: unknown) => {
+          this.#goOn();
+          logger.error({ error }, 'the old process could not go on; another one is started');
+          return false;
+        },
+      );
+      if (await isBack) throw notReplaced(error);
     }
     try {
       return await this.#serve(await this.#services.prepared(false), state);
@@ -417,6 +436,15 @@ export class Front {
       logGone(this.#options.logger, goneOf(state.instances.map(({ agent, id }) => addressOf(agent, id))));
       throw error;
     }
+  }
+
+  /** Has a process that has handed over serve again. */
+  async #backTo(old: ServiceProcess, inEffect: InEffect, state: HandedState): Promise<void> {
+    this.#config = inEffect.config;
+    this.#tls = inEffect.tls;
+    await this.#services.again(old, inEffect);
+    await this.#serve(old, state);
+    this.#leaving.delete(old);
   }
 
   /** Waiting clients are told, and the owner of this process starts it again. */
@@ -540,6 +568,11 @@ export class Front {
       return { status: found.status, body: errorBody(found), retryAfter: found.retryAfter };
     }
   }
+}
+
+function notReplaced(error: unknown): HttpError {
+  const { code, message } = httpErrorOf(error);
+  return new HttpError(503, code, `the new process could not take over, and the old one goes on: ${message}`);
 }
 
 function tooMany(): HttpError {

@@ -3,6 +3,7 @@ import { HoldfastError } from '../base/errors.ts';
 import { lineLogger } from './line-logger.ts';
 import { writeLines } from './log-output.ts';
 import type { FromService, ToService } from './messages.ts';
+import { OwnServices } from './own-services.ts';
 import { Service } from './service.ts';
 
 // The process that a front starts; it speaks over the IPC channel alone.
@@ -11,10 +12,11 @@ const tell = (message: FromService): void => {
 };
 // A front that was killed reads nothing more, but work of the agents that has begun is finished all the same.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
-const service = new Service(lineLogger(writeLines(process.stdout)), tell);
+const logger = lineLogger(writeLines(process.stdout));
+const services = new OwnServices((told) => new Service(logger, told), tell);
 
 process.on('message', (message: ToService, socket?: Socket) => {
-  service.handle(message, socket).then(
+  services.handle(message, socket).then(
     (isOver) => {
       if (isOver && process.connected) process.disconnect();
     },
@@ -34,5 +36,5 @@ const END_MS = 60_000;
 // Without a front nobody can reach this process, and nobody would end it.
 process.once('disconnect', () => {
   setTimeout(() => process.exit(1), END_MS);
-  void service.stop().finally(() => process.exit(0));
+  void services.stop().finally(() => process.exit(0));
 });

@@ -39,10 +39,11 @@ export interface ServiceProcessOptions {
 export class ServiceProcess {
   readonly #child: ChildProcess;
   readonly #options: ServiceProcessOptions;
+  #socket: string;
   /** Resolves when the process has ended, and everything that it said was heard. */
   readonly exited: Promise<void>;
   /** The instances that the process has, or had when it ended. */
-  readonly instances = new KnownInstances();
+  instances = new KnownInstances();
   /** Connections that the process has not confirmed: nobody has read them. */
   readonly #given = new Map<number, Socket>();
   #connections = 0;
@@ -57,6 +58,7 @@ export class ServiceProcess {
 
   constructor(options: ServiceProcessOptions) {
     this.#options = options;
+    this.#socket = options.socket;
     this.#child = fork(main, {
       serialization: 'advanced',
       execArgv: extension === '.ts' ? ['-C', 'holdfast-source'] : [],
@@ -87,7 +89,7 @@ export class ServiceProcess {
   }
 
   get socket(): string {
-    return this.#options.socket;
+    return this.#socket;
   }
 
   /**
@@ -120,6 +122,12 @@ export class ServiceProcess {
       clearTimeout(timer);
       this.#answered = undefined;
     }
+  }
+
+  /** The process is to serve once more after it has handed over, and listens at another socket. */
+  again(socket: string): void {
+    this.#socket = socket;
+    this.instances = new KnownInstances();
   }
 
   tell(message: ToService): void {

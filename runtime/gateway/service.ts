@@ -53,6 +53,9 @@ const DRAIN_MS = 10_000;
 const PAGE_MS = 1000;
 const PAGE_TRIES = 60;
 
+/** The number of requests to the front that the services of this process have made. */
+let controlled = 0;
+
 /** The process that has the runtime: it is prepared, serves, and hands its instances to the next. */
 export class Service {
   readonly #logger: Logger;
@@ -92,8 +95,8 @@ export class Service {
   readonly #asked = new AskedStreams();
   readonly #streamTokens = new StreamTokens(systemClock);
   #activations: Activations | undefined;
+  #hasLeft = false;
   readonly #controls = new Map<number, (answer: ControlAnswer) => void>();
-  #controlled = 0;
 
   constructor(logger: Logger, tell: (message: FromService) => void) {
     this.#logger = logger;
@@ -124,8 +127,7 @@ export class Service {
         this.#receipts.given(message.upTo);
         break;
       case 'reload':
-        this.#reload(message.gateway);
-        if (message.tls !== undefined) this.#server?.secure(message.tls);
+        this.reload(message);
         this.#tell({ type: 'reloaded' });
         break;
       case 'roll':
@@ -151,6 +153,17 @@ export class Service {
         return true;
     }
     return false;
+  }
+
+  /** Whether it has handed over, or is about to. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
+  /** Applies another config of the gateway. */
+  reload({ gateway, tls }: Omit<Extract<ToService, { type: 'reload' }>, 'type'>): void {
+    this.#reload(gateway);
+    if (tls !== undefined) this.#server?.secure(tls);
   }
 
   /** Another process serves; resolves when nobody is connected here any more. */
@@ -334,7 +347,7 @@ export class Service {
   }
 
   #control(action: ControlAction): Promise<ControlAnswer> {
-    const n = (this.#controlled += 1);
+    const n = (controlled += 1);
     return new Promise((resolve) => {
       this.#controls.set(n, resolve);
       this.#tell({ type: 'control', n, action });
@@ -343,6 +356,7 @@ export class Service {
 
   /** Work of the instances that was begun here is over before they go on there. */
   async #leave(): Promise<void> {
+    this.#hasLeft = true;
     const state = await this.#handOver();
     this.#reports.end();
     await this.#runtime?.stop();

@@ -52,6 +52,20 @@ export class Services {
     }
   }
 
+  /**
+   * Prepares a process that has handed over to serve once more, with the config that it had.
+   *
+   * @throws {HoldfastError} the failure of the process
+   */
+  async again(service: ServiceProcess, inEffect: InEffect): Promise<void> {
+    const { file, ownerDigest } = this.#options;
+    const { folder, socket } = await socketFolder(socketPlaces(file, process.env));
+    void service.exited.then(() => removed(folder));
+    service.again(socket);
+    const message = { type: 'prepare', file, socket, ownerDigest, isFirst: false, inEffect } as const;
+    await service.ask(message, 'prepared', PREPARE_MS);
+  }
+
   /** Ends all processes, and starts no more. Requests have `ms`. */
   async end(ms: number): Promise<void> {
     this.#isOver = true;
