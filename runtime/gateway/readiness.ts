@@ -16,6 +16,8 @@ export interface Readiness {
   readonly eventLoop: { readonly p99Ms: number; readonly ok: boolean };
   /** Pools that start no more threads. */
   readonly closedPools: readonly string[];
+  /** The store under every turn, when it fails or another process owns it; absent otherwise. */
+  readonly store?: RuntimeStatus['store'];
   /** Secrets that are not current; agents go on with the versions they have. */
   readonly staleSecrets: readonly string[];
 }
@@ -38,15 +40,16 @@ export class ReadinessProbe {
     this.#windows.refresh();
   }
 
-  look({ state, pools, secrets }: RuntimeStatus): Readiness {
+  look({ state, pools, secrets, store }: RuntimeStatus): Readiness {
     const p99Ms = Math.max(this.#before, this.#p99Ms());
     const eventLoop = { p99Ms, ok: p99Ms < SLOW_MS };
     const closedPools = pools.filter(({ health }) => health !== 'open').map(({ threadId }) => threadId);
     const staleSecrets = secrets
       .filter((one) => one.state === 'stale' || one.state === 'failed')
       .map(({ id }) => id);
-    const ready = state === 'running' && eventLoop.ok && closedPools.length === 0;
-    return { ready, state, eventLoop, closedPools, staleSecrets };
+    const isStored = store === undefined || store.state === 'ok';
+    const ready = state === 'running' && eventLoop.ok && closedPools.length === 0 && isStored;
+    return { ready, state, eventLoop, closedPools, ...(!isStored && { store }), staleSecrets };
   }
 
   stop(): void {

@@ -1,4 +1,4 @@
-import type { HoldfastError } from '../base/errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import type { Marked } from '../mailbox/mark.ts';
@@ -6,6 +6,7 @@ import type { Waiting } from '../mailbox/waiting.ts';
 import type { Keeper } from '../store/keeper.ts';
 import type { Ledger, ToldState } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
+import { uncommitted } from '../store/uncommitted.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import type { Sent } from '../store/sent-event.ts';
 import type { ActivateRequest, CarriedAsk } from '../wire/protocol.ts';
@@ -198,6 +199,20 @@ export class Continuation {
   reloaded(): Promise<unknown> | undefined {
     const { ledger } = this.#options;
     return ledger?.loaded === false ? ledger.load(false) : undefined;
+  }
+
+  /** The store fails, and there is no room for what the instance lets out: it ends, and nothing more of it is told. */
+  overflown(): void {
+    const { address, ledger } = this.#options;
+    const message = `${address} ended, because it let out more than can be held while the store fails; see status().store, and spawn it again`;
+    ledger?.lose(new HoldfastError('STORE_FAILED', message, { cause: ledger.failing }));
+  }
+
+  /** The error for somebody who has waited so long, when it is the store that does not answer; `undefined` otherwise. */
+  late(what: string, ms: number): HoldfastError | undefined {
+    const { address, ledger } = this.#options;
+    const cause = ledger?.failing;
+    return cause && uncommitted(address, what, ms, cause);
   }
 
   /** Whether nothing more of the instance is told. */

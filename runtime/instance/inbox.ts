@@ -19,6 +19,7 @@ import type { EncodedState, MailboxRow } from '../store/durable-store.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
 import type { SentEvent } from '../store/sent-event.ts';
+import { uncommitted } from '../store/uncommitted.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import { sharedMemoryAdvice } from '../wire/shared-memory.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
@@ -303,7 +304,20 @@ export class Inbox {
   ): Promise<unknown> {
     const { agent, address, messages, unawaited: settled, waiting } = this.#options;
     const of = agent.threadId;
-    const options = { timeoutMs, signal, onTimeout, expiresMs, refused, throws, putOff, stream, of, settled };
+    const late = (ms: number): Error => this.#lateStore(kind, ms) ?? onTimeout(ms);
+    const onTimeoutOf = this.#options.ledger === undefined ? onTimeout : late;
+    const options = {
+      timeoutMs,
+      signal,
+      onTimeout: onTimeoutOf,
+      expiresMs,
+      refused,
+      throws,
+      putOff,
+      stream,
+      of,
+      settled,
+    };
     const sending = messages?.begin(agent.name, address, kind === 'ask' ? 'ask' : 'deliver');
     const answer = waiting.open(
       kind,
@@ -318,6 +332,13 @@ export class Inbox {
       );
     }
     return answer;
+  }
+
+  /** The error when the time of somebody is up because the store does not answer. */
+  #lateStore(kind: 'ask' | 'delivery', ms: number): Error | undefined {
+    const { address, ledger } = this.#options;
+    const cause = ledger?.failing;
+    return cause && uncommitted(address, kind === 'ask' ? 'it was asked' : 'it was sent an event', ms, cause);
   }
 
   /** Queues an event for a caller who reads what comes before the reply. */

@@ -170,6 +170,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   /** Asks the thread a question after everything sent before has been handled. Rejects with `ASK_TIMEOUT`. */
   async query(method: Question, timeoutMs: number, ...args: readonly unknown[]): Promise<unknown> {
     const late = (): Error =>
+      this.continuation.late(`${method}() was asked`, timeoutMs) ??
       new HoldfastError('ASK_TIMEOUT', `${this.address} did not answer ${method}() within ${timeoutMs} ms`);
     const answer = async (): Promise<unknown> => {
       await this.#untilRunning();
@@ -177,7 +178,10 @@ export class Instance implements PeerInstance, InstanceFacts {
       for (;;) {
         const berth = await this.seated();
         try {
-          return await berth.ask(method, ...args);
+          const answer = await berth.ask(method, ...args);
+          // It may tell of a state that is not committed, and will not be.
+          if (this.#unfit || this.continuation.isFenced) throw this.#quarantine ?? this.#stopped();
+          return answer;
         } catch (error) {
           // The incarnation ended in between; the next one may answer.
           if (berth === this.#berth)
@@ -410,10 +414,10 @@ export class Instance implements PeerInstance, InstanceFacts {
   /** Ends the instance here for good, because another runtime has continued with its address. */
   async fenced(error: HoldfastError): Promise<void> {
     const told = this.#phase === 'restarting' || this.#phase === 'quarantined';
-    if (this.#vanishing !== undefined) return this.#finished({ kind: 'failed', error });
-    if (!this.#lives('fence')) return;
     // Nothing that was committed by nobody is told, whatever the thread still answers.
     this.inbox.untold(error);
+    if (this.#vanishing !== undefined) return this.#finished({ kind: 'failed', error });
+    if (!this.#lives('fence')) return;
     if (this.#berth?.begun === true) await this.#leave(this.#berth);
     if (!told) this.watchers.ended(this.#ending('error'));
     void this.#finish({ kind: 'failed', error });

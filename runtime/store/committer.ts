@@ -7,6 +7,20 @@ import type { CommitGroup, CommitResult, DurableStore, TurnCommit } from './dura
 const RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;
 
+/** Milliseconds that a commit may take before the store counts as one that does not answer. */
+const SLOW_MS = 1000;
+/** Milliseconds for which a store may fail before that is told as its failure. */
+const FAILED_MS = 30_000;
+
+/** How the store does, as commits find it. */
+export interface StoreHealth {
+  readonly state: 'ok' | 'failing' | 'locked';
+  /** The error of the last try, while it is not `ok`. */
+  readonly error?: HoldfastError;
+  /** The number of instances with something to commit. */
+  readonly waiting: number;
+}
+
 /**
  * Why nothing of a turn was written. `fenced`: another runtime goes on with the address; `damaged`: what the store has of it
  * cannot be read; `full`: the store takes nobody new.
@@ -42,6 +56,8 @@ export interface CommitterOptions {
   readonly warn: (fields: object, message: string) => void;
   /** Another process owns the store now; nothing is written any more. */
   readonly overtaken: (error: HoldfastError) => void;
+  /** The store has failed for 30 s; called once for each such time. */
+  readonly failed?: ((error: HoldfastError) => void) | undefined;
 }
 
 /**
@@ -57,6 +73,15 @@ export class Committer {
   #running = false;
   #closed = false;
   #failing: HoldfastError | undefined;
+  #locked: HoldfastError | undefined;
+  /** What is being written: its ticket, since when, and for whom. */
+  #writing:
+    | {
+        readonly ticket: Ticket;
+        readonly since: number;
+        readonly members: readonly (readonly [Drafting, TurnCommit])[];
+      }
+    | undefined;
   #retry: { readonly timer: unknown; readonly run: () => void } | undefined;
 
   constructor(options: CommitterOptions) {
@@ -68,9 +93,20 @@ export class Committer {
     return !this.#running && this.#dirty.size === 0 && this.#host === undefined;
   }
 
-  /** The error of the last try, while the store fails. */
+  /** The error of the last try, while the store fails or does not answer. */
   get failing(): HoldfastError | undefined {
-    return this.#failing;
+    const error = this.#locked ?? this.#failing;
+    if (error !== undefined || this.#writing === undefined) return error;
+    const ms = this.#options.clock.now() - this.#writing.since;
+    return ms > SLOW_MS ? silent(ms) : undefined;
+  }
+
+  get health(): StoreHealth {
+    const error = this.failing;
+    const writing = this.#writing?.members.map(([drafting]) => drafting) ?? [];
+    const waiting = new Set([...this.#dirty, ...writing]).size;
+    const state = this.#locked !== undefined ? 'locked' : error !== undefined ? 'failing' : 'ok';
+    return { state, ...(error && { error }), waiting };
   }
 
   /** `drafting` has something to commit; the ticket settles when it was written, or was fenced. */
@@ -112,6 +148,15 @@ export class Committer {
     this.#retry = undefined;
   }
 
+  /** Ends the waits for what is not written and will not be; whoever was in it has been told. */
+  abandon(): void {
+    this.close();
+    this.#dirty.clear();
+    this.#writing?.ticket.settle();
+    this.#ticket.settle();
+    for (const told of this.#onFailure.splice(0)) told();
+  }
+
   #onFailure: (() => void)[] = [];
 
   async #run(): Promise<void> {
@@ -129,6 +174,7 @@ export class Committer {
       const ticket = this.#ticket;
       this.#ticket = new Ticket();
       if (members.length > 0 || part !== undefined) {
+        this.#writing = { ticket, since: this.#options.clock.now(), members };
         const result = await this.#write({
           id,
           at: this.#options.clock.date(),
@@ -136,6 +182,7 @@ export class Committer {
           ...part,
         });
         if (result === undefined) return;
+        this.#writing = undefined;
         const lost = lostIn(result);
         for (const [drafting, { address }] of members) {
           const why = lost?.get(address);
@@ -154,6 +201,7 @@ export class Committer {
   async #write(group: CommitGroup): Promise<CommitResult | undefined> {
     const { store, overtaken, warn } = this.#options;
     let pause = RETRY_MS;
+    let [since, told]: [number | undefined, boolean] = [undefined, false];
     while (!this.#closed) {
       try {
         const result = await store.commit(group);
@@ -162,8 +210,10 @@ export class Committer {
       } catch (error) {
         const known = asStoreError(error);
         if (known.code === 'STORE_LOCKED') {
+          this.#locked = known;
           this.close();
           overtaken(known);
+          this.abandon();
           return undefined;
         }
         if (this.#failing === undefined)
@@ -172,6 +222,12 @@ export class Committer {
             'the store failed; nothing is told meanwhile, and the commit is tried again',
           );
         this.#failing = known;
+        const now = this.#options.clock.now();
+        since ??= now;
+        if (!told && now - since >= FAILED_MS) {
+          told = true;
+          this.#options.failed?.(known);
+        }
         for (const told of this.#onFailure.splice(0)) told();
         await this.#pause(pause);
         pause = Math.min(pause * 2, LONGEST_RETRY_MS);
@@ -210,4 +266,11 @@ function lostIn({ fenced, damaged = [], refused }: CommitResult): ReadonlyMap<st
     ...damaged.map((address) => [address, 'damaged'] as const),
     ...fenced.map((address) => [address, 'fenced'] as const),
   ]);
+}
+
+function silent(ms: number): HoldfastError {
+  return new HoldfastError(
+    'STORE_FAILED',
+    `the store has not answered for ${Math.round(ms)} ms; see whether its disk does, and what else uses it`,
+  );
 }

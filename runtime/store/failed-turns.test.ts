@@ -47,9 +47,9 @@ describe('a turn of a durable agent that throws', () => {
     const talker = await runtime.spawn('talker', { id: 'a' });
     const listener = await runtime.spawn('listener', { id: 'b' });
     const again = restarted(runtime, talker.address);
-    await expect(
-      talker.deliver({ type: 'flood', to: 'listener/b', last: 3, end: 'throw' }),
-    ).rejects.toThrow('told to fail');
+    await expect(talker.deliver({ type: 'flood', to: 'listener/b', last: 3, end: 'throw' })).rejects.toThrow(
+      'told to fail',
+    );
     await again;
     await talker.deliver({ type: 'flood', to: 'listener/b', first: 4, last: 4 });
     expect(await listener.ask({ type: 'heard' })).toMatchObject([{ event: { n: 4 } }]);

@@ -1,3 +1,4 @@
+import { within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { Committer, Drafting, Lost } from './committer.ts';
@@ -14,6 +15,7 @@ import type {
 import type { KeptRow } from './kept-row.ts';
 import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
 import { lostTurn } from './lost-turn.ts';
+import { STORE_MS } from './keeper.ts';
 import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
 import { rowLetter } from './row-letter.ts';
 import { secretInSnapshot } from './secret-in-snapshot.ts';
@@ -35,7 +37,7 @@ const WARN_BYTES = 64 * 1024;
 
 export interface LedgerOptions extends Omit<MailboxRowsOptions, 'store'> {
   readonly store: Pick<DurableStore, 'load' | 'rows'>;
-  readonly committer: Pick<Committer, 'add'>;
+  readonly committer: Pick<Committer, 'add' | 'failing'>;
   /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
   readonly secretIn: (state: unknown) => readonly string[] | undefined;
   /** Whether states are written behind: nothing waits for them. */
@@ -103,7 +105,17 @@ export class Ledger implements Drafting {
     return this.#last === undefined || this.#last.state === ANEW ? undefined : { state: this.#last.state };
   }
 
-  /** Whether another runtime has continued with the address: nothing more of the instance is told. */
+  /** The error of the store, while it fails or does not answer. */
+  get failing(): HoldfastError | undefined {
+    return this.#options.committer.failing;
+  }
+
+  /** Whether something of the instance waits to be committed. */
+  get pending(): boolean {
+    return this.#draft !== undefined || this.#writing !== undefined;
+  }
+
+  /** Whether nothing more of the instance is committed, and so nothing more is told. */
   get isFenced(): boolean {
     return this.#isFenced;
   }
@@ -113,13 +125,14 @@ export class Ledger implements Drafting {
    * `STORE_FAILED` or `STORE_CORRUPT`, and with `AGENT_STOPPED` when there has to be a record and is none.
    */
   async load(replaced: boolean): Promise<number | undefined> {
-    const { store, address, after } = this.#options;
-    await after;
+    const { store, address, after, clock } = this.#options;
+    const late = (): Error => notLoaded(address);
+    const loading = after.then(() => store.load(address));
     let record: StoredRecord | undefined;
     try {
-      record = await store.load(address);
+      record = await within(clock, STORE_MS, loading, late);
       if (record !== undefined) this.#rows.recorded();
-      await this.#rows.first(record === undefined);
+      await within(clock, STORE_MS, this.#rows.first(record === undefined), late);
     } catch (error) {
       this.#unread = error;
       throw error;
@@ -167,6 +180,7 @@ export class Ledger implements Drafting {
     incarnation: number,
     rows?: readonly KeptRow[],
   ): Ticket | HoldfastError | undefined {
+    if (this.#isFenced) return undefined;
     const { address, secretIn } = this.#options;
     const bytes = bytesOf(state);
     if (bytes > MOST_BYTES) return stateTooLarge(address, bytes);
@@ -231,7 +245,8 @@ export class Ledger implements Drafting {
   }
 
   /** The turns of those rows have left the state as it was last told. */
-  handled(rows: readonly KeptRow[]): Ticket {
+  handled(rows: readonly KeptRow[]): Ticket | undefined {
+    if (this.#isFenced) return undefined;
     this.#handled((this.#draft ??= {}), rows);
     return (this.#ticket = this.#options.committer.add(this));
   }
@@ -327,6 +342,11 @@ export class Ledger implements Drafting {
     this.lose(lostTurn(this.#options.address, why));
   }
 
+  /** Nothing more of the instance is committed or told; it ends, but for that, as it would have. */
+  shut(): void {
+    this.#isFenced = true;
+  }
+
   /** Nothing more of the instance is committed, and so nothing more is told. */
   lose(error: HoldfastError): void {
     if (this.#isFenced) return;
@@ -368,4 +388,11 @@ function stateTooLarge(address: string, bytes: number): HoldfastError {
 
 function noRecord(address: string): HoldfastError {
   return new HoldfastError('AGENT_STOPPED', `${address}: it has ended; spawn it again`);
+}
+
+function notLoaded(address: string): HoldfastError {
+  return new HoldfastError(
+    'STORE_FAILED',
+    `the store did not load ${address} within ${STORE_MS} ms; see status().store, and spawn it again`,
+  );
 }

@@ -1,11 +1,14 @@
 import { agentOf } from '../base/address.ts';
-import type { Clock } from '../base/clock.ts';
+import { within, type Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import { Committer } from './committer.ts';
+import { Committer, type StoreHealth } from './committer.ts';
 import type { DurableStore, MailboxRow, OpenedStore } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import type { SentEvent } from './sent-event.ts';
+
+/** Milliseconds that the store may take to close. */
+const CLOSE_MS = 1000;
 
 export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit' | 'hand'> {
   readonly store: DurableStore;
@@ -15,6 +18,8 @@ export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit'
   readonly due: (address: string, at: number) => void;
   /** An instance is not in memory any more, and may have something to do later. */
   readonly left: () => void;
+  /** The store has failed for 30 s. */
+  readonly failed?: ((error: HoldfastError) => void) | undefined;
 }
 
 /** What an instance gives to its ledger. */
@@ -38,13 +43,14 @@ export class Ledgers {
 
   /** Becomes the owner of the store. Rejects with `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_TOO_NEW` or `STORE_FAILED`. */
   async start(): Promise<OpenedStore> {
-    const { store, clock, warn } = this.#options;
+    const { store, clock, warn, failed } = this.#options;
     const opened = await store.open({ now: () => clock.date(), warn });
     const committer = new Committer({
       store,
       clock,
       warn,
       owner: opened.epoch.toString(36),
+      failed,
       overtaken: (error) => this.#overtaken(error),
     });
     this.#committer = committer;
@@ -53,9 +59,13 @@ export class Ledgers {
     return opened;
   }
 
-  /** The error of the last commit, while the store fails. */
+  /** The error of the last commit, while the store fails or does not answer. */
   get failing(): HoldfastError | undefined {
     return this.#committer?.failing;
+  }
+
+  get health(): StoreHealth {
+    return this.#committer?.health ?? { state: 'ok', waiting: 0 };
   }
 
   /** Opens the ledger of an instance. Only after {@link start}. */
@@ -107,12 +117,30 @@ export class Ledgers {
     await this.#committer?.flushed();
   }
 
+  /**
+   * Writes nothing any more. Who waits for something that is not written by now gets `STORE_FAILED`, as nobody knows
+   * whether the store has it.
+   */
+  giveUp(): void {
+    const committer = this.#committer;
+    if (committer === undefined || committer.idle) return;
+    committer.close();
+    this.#host?.lose(stopped());
+    for (const ledger of this.#ledgers.values())
+      if (ledger.pending) ledger.lose(unknown(committer.failing));
+      else ledger.shut();
+    committer.abandon();
+  }
+
   /** Gives up the store. */
   async stop(): Promise<void> {
     if (this.#committer === undefined) return;
     this.#committer.close();
     this.#host?.lose(stopped());
-    await this.#options.store.close();
+    const { clock, store } = this.#options;
+    await within(clock, CLOSE_MS, store.close(), () => unknown(undefined)).catch((error: unknown) =>
+      this.#options.warn({ error }, 'the store could not be closed'),
+    );
   }
 
   #warnOfSize(address: string, bytes: number): void {
@@ -128,6 +156,14 @@ export class Ledgers {
     this.#host?.lose(error);
     for (const ledger of this.#ledgers.values()) ledger.lose(error);
   }
+}
+
+function unknown(cause: HoldfastError | undefined): HoldfastError {
+  return new HoldfastError(
+    'STORE_FAILED',
+    'the runtime was stopped while the store did not answer, and nobody knows whether it has what was asked for; look there before you ask again',
+    { cause },
+  );
 }
 
 function stopped(): HoldfastError {

@@ -29,6 +29,7 @@ export interface ThreadsOptions extends Pick<
   | 'logger'
   | 'broker'
   | 'durable'
+  | 'storeFailing'
 > {
   readonly agents: readonly ResolvedAgent[];
   readonly hub: EventHub;

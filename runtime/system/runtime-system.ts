@@ -45,7 +45,7 @@ import { SentEvents } from './sent-events.ts';
 import { auditCalls, grantsOfServers, toolAccess } from './tool-access.ts';
 import { SchemaVisits } from './schema-visits.ts';
 import { shutDown } from './shut-down.ts';
-import { instanceStatus, poolStatus, type RuntimeStatus } from '../telling/status.ts';
+import { instanceStatus, poolStatus, storeStatus, type RuntimeStatus } from '../telling/status.ts';
 import { MessageTelemetry } from '../telemetry/messages.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from '../supervision/supervision.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
@@ -68,6 +68,8 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   /** The target of the audit trail. */
   readonly audit?: AuditTarget | undefined;
   readonly inspect?: InspectOptions | undefined;
+  /** Called when the store under every turn has failed for 30 s. */
+  readonly onStoreFailure?: ((error: HoldfastError) => void) | undefined;
   /** Flushes what else holds data of the system, before it ends. */
   readonly flush?: (() => Promise<void>) | undefined;
   /** Called with every event for an instance before it is queued. */
@@ -169,6 +171,7 @@ export class RuntimeSystem {
           due: (address, at) => this.#wakes?.due(address, at),
           left: () => this.#wakes?.left(),
           ...this.#sentEvents(),
+          failed: options.onStoreFailure,
         })
       : undefined;
     this.#durable = isTransactional ? store : undefined;
@@ -247,6 +250,7 @@ export class RuntimeSystem {
       messages: this.messages,
       broker: this.#broker,
       durable: isTransactional,
+      storeFailing: () => this.#ledgers?.failing !== undefined,
       deadLetters: this.deadLetters,
       hub: this.#hub,
       logger: this.logger,
@@ -532,6 +536,7 @@ export class RuntimeSystem {
       deadLetters: this.deadLetters.total,
       restarts: this.supervisor.getSnapshot().context.restarts,
       ...(this.#mcp.any && { mcpServers: this.#mcp.status() }),
+      ...(this.#ledgers && { store: storeStatus(this.#ledgers.health) }),
       ...(this.inspection && { inspection: this.inspection.counts }),
     });
   }
@@ -635,6 +640,11 @@ export class RuntimeSystem {
       },
       instances: () => this.#instances.all().toReversed(),
       threads: () => this.#threads.all(),
+      committed: async () => {
+        await this.#ledgers?.flushed();
+        if (this.#ledgers?.failing !== undefined) throw this.#ledgers.failing;
+      },
+      giveUpCommits: () => this.#ledgers?.giveUp(),
       endThread: ({ pool: threadId, n }) => this.#tell({ type: 'thread.end', threadId, n }),
       flush: async () => {
         await Promise.all([this.#snapshots.flushed(), this.#ledgers?.flushed(), this.#flush?.()]);

@@ -16,12 +16,14 @@ test('secrets and threads end though what is to be flushed hangs', async () => {
     instances,
     threads: () => [],
     endThread: () => {},
+    committed: never,
+    giveUpCommits: () => void ended.push('commits'),
     flush: never,
     stopSecrets,
     stopThreads,
     warn,
   });
-  expect(ended).toEqual(['drain', 'secrets', 'threads']);
+  expect(ended).toEqual(['drain', 'commits', 'commits', 'secrets', 'threads']);
 });
 
 test('a provider of secrets that does not close is not waited for, and is no thread that does not end', async () => {
@@ -29,7 +31,15 @@ test('a provider of secrets that does not close is not waited for, and is no thr
   const stopThreads = async (): Promise<void> => void ended.push('threads');
   const warn = (_fields: object, message: string): void => void ended.push(message);
   const [nobody, nothing, endThread] = [(): [] => [], async () => {}, () => {}];
-  const rest = { drained: nothing, instances: nobody, threads: nobody, endThread, flush: nothing };
+  const rest = {
+    drained: nothing,
+    instances: nobody,
+    threads: nobody,
+    endThread,
+    flush: nothing,
+    committed: nothing,
+    giveUpCommits: endThread,
+  };
   await shutDown(100, { ...rest, clock, stopSecrets: never, stopThreads, warn });
   expect(ended).toEqual(['threads']);
 });

@@ -4,7 +4,7 @@ import type { Instance } from '../instance/instance.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
 
 /** The share of the time, from the beginning, by which each part is over. */
-const SHARE = { drain: 1 / 2, instances: 3 / 4, flush: 7 / 8 };
+const SHARE = { drain: 1 / 2, commits: 5 / 8, instances: 3 / 4, flush: 7 / 8 };
 /** Milliseconds between two checks whether the threads make progress. */
 const LOOK_MS = 50;
 /** The most instances that a warning names. */
@@ -21,6 +21,10 @@ export interface ShutDown {
   readonly threads: () => readonly Pick<ThreadHost, 'name' | 'pool' | 'n' | 'standstill' | 'occupants'>[];
   /** Ends a thread at once, whatever it is doing. */
   readonly endThread: (thread: Pick<ThreadHost, 'pool' | 'n'>) => void;
+  /** Resolves when all that durable instances have to commit is committed; rejects when it cannot be. */
+  readonly committed: () => Promise<void>;
+  /** Gives up what is not committed by now: nothing of it is told. */
+  readonly giveUpCommits: () => void;
   /** Resolves when the states of the instances are saved and telemetry about them is sent, or cannot be. */
   readonly flush: () => Promise<void>;
   /** Stops MCP servers, secrets and the audit trail, which the instances used. */
@@ -48,6 +52,8 @@ export async function shutDown(timeoutMs: number, what: ShutDown): Promise<void>
   const before = what.instances();
   const unwatch = watchThreads(timeoutMs * SHARE.drain, what);
   await what.drained(leftOf(SHARE.drain));
+  // Neither an instance nor a thread ends before what it has let out is committed.
+  if (!(await bounded(SHARE.commits, what.committed()))) what.giveUpCommits();
   const instances = what.instances();
   // In the host the instances end in their order over all threads, as long as none keeps the others waiting.
   let late = (): void => {};
@@ -63,7 +69,7 @@ export async function shutDown(timeoutMs: number, what: ShutDown): Promise<void>
   const flushed = bounded(SHARE.flush, what.flush());
   if (!all) await bounded(SHARE.flush, stopped);
   late();
-  await flushed;
+  if (!(await flushed)) what.giveUpCommits();
   tellCut([...new Set([...before, ...instances])], what);
   // Whatever the parts before came to, no secret outlives them.
   const secrets = bounded(1, what.stopSecrets());

@@ -1,6 +1,7 @@
 import type { PoolHealth } from '../../actors/pool-health.ts';
 import type { PoolContext } from '../../actors/pool-plan.ts';
 import type { ThreadCause } from '../../actors/thread.ts';
+import type { HoldfastError } from '../base/errors.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { InstancePhase } from '../instance/life.ts';
 import type { QuarantineEvidence } from '../instance/quarantine.ts';
@@ -69,6 +70,19 @@ export interface InstanceStatus {
   readonly quarantine?: QuarantineEvidence;
 }
 
+/** The store under every turn. */
+export interface StoreStatus {
+  /**
+   * `failing`: it fails or has not answered for a second, nothing that rests on it is told meanwhile, and it is tried
+   * again. `locked`: another process owns it, and all durable instances have ended.
+   */
+  readonly state: 'ok' | 'failing' | 'locked';
+  /** The error of the last try, while the state is not `ok`. */
+  readonly error?: { readonly code: string; readonly message: string };
+  /** The number of instances with something that is not committed. */
+  readonly waiting: number;
+}
+
 /** The state of the runtime as plain JSON, without events, contexts or values of secrets. */
 export interface RuntimeStatus {
   readonly version: string;
@@ -85,8 +99,18 @@ export interface RuntimeStatus {
   readonly deadLetters: number;
   /** The number of all restarts of instances so far. */
   readonly restarts: number;
+  /** Only with a store under every turn. */
+  readonly store?: StoreStatus;
   /** Only when the runtime is inspected. */
   readonly inspection?: InspectionCounts;
+}
+
+export function storeStatus({
+  state,
+  error,
+  waiting,
+}: Omit<StoreStatus, 'error'> & { readonly error?: HoldfastError }): StoreStatus {
+  return { state, ...(error && { error: { code: error.code, message: error.message } }), waiting };
 }
 
 export function poolStatus(pool: PoolContext, hosts: Iterable<ThreadHost>): PoolStatus {

@@ -86,8 +86,13 @@ export class Activation {
       [inspected ? { ...request, inspected } : request],
       (error) => unclonableStart(request, error),
     );
+    const { startTimeoutMs } = pool;
     const late = (): Error =>
-      new NotStarted(instanceNotStarted(instance.address, pool.startTimeoutMs), activated);
+      new NotStarted(
+        instance.continuation.late('it was started', startTimeoutMs) ??
+          instanceNotStarted(instance.address, startTimeoutMs),
+        activated,
+      );
     return within(clock, pool.startTimeoutMs, activated, late);
   }
 }

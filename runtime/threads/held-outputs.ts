@@ -2,6 +2,8 @@ import type { Ticket } from '../base/ticket.ts';
 
 interface Held {
   readonly run: () => void;
+  /** The estimate of what it holds. */
+  readonly bytes: number;
   readonly ticket: Ticket | undefined;
   /** Whether code that awaits goes on with it, and is to come before what follows. */
   readonly awaited: boolean;
@@ -18,6 +20,7 @@ export class HeldOutputs {
   #ticket: Ticket | undefined;
   #listening: Ticket | undefined;
   #paused = false;
+  #bytes = 0;
 
   /** Whether an output passes at once. */
   get idle(): boolean {
@@ -29,10 +32,16 @@ export class HeldOutputs {
     this.#ticket = ticket;
   }
 
+  /** The estimate of all that is held. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Runs when everything that was held for before is committed; at once when that is so. */
-  let(run: () => void, awaited = false): void {
+  let(run: () => void, awaited = false, bytes = 0): void {
     if (this.idle) return run();
-    this.#queue.push({ run, ticket: this.#ticket, awaited });
+    this.#bytes += bytes;
+    this.#queue.push({ run, ticket: this.#ticket, awaited, bytes });
     this.#listen();
   }
 
@@ -52,9 +61,10 @@ export class HeldOutputs {
     this.#listening = undefined;
     if (this.#paused) return;
     while (this.#at < this.#queue.length) {
-      const { run, ticket, awaited } = this.#queue[this.#at] as Held;
+      const { run, ticket, awaited, bytes } = this.#queue[this.#at] as Held;
       if (ticket?.settled === false) return this.#listen();
       this.#at += 1;
+      this.#bytes -= bytes;
       run();
       if (!awaited) continue;
       this.#paused = true;

@@ -18,7 +18,7 @@ export interface HostApiOptions {
   /** The thread as the broker knows it. */
   readonly peer: () => PeerThread;
   readonly broker: Pick<PeerBroker, 'connect' | 'disconnect' | 'unread' | 'ended'>;
-  readonly reports: Pick<ThreadReports, 'receive'>;
+  readonly reports: { readonly receive: (items: readonly unknown[]) => unknown };
   readonly secretUses: Pick<SecretUses, 'use' | 'giveUp' | 'room'>;
   readonly toolCalls: Pick<ToolCalls, 'call' | 'giveUp'>;
   readonly secretStreams: Pick<SecretStreams, 'credit' | 'upload'>;

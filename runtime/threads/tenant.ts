@@ -39,6 +39,8 @@ export interface Tenant
     | 'commitDone'
     | 'commitSends'
     | 'durable'
+    | 'late'
+    | 'overflown'
     | 'isFenced'
     | 'cannotKeep'
     | 'keepsState'

@@ -101,6 +101,8 @@ export interface ThreadHostOptions {
   readonly inspection?: ThreadInspection | undefined;
   /** Opens the links between agents. */
   readonly broker: PeerBroker;
+  /** Whether the store under every turn fails or does not answer. */
+  readonly storeFailing?: (() => boolean) | undefined;
   /** Whether instances of the thread may be durable: what it lets out waits for the commits it rests on. */
   readonly durable?: boolean | undefined;
   /** Takes the dead letter of an event that one agent sent another. */
@@ -208,7 +210,10 @@ export class ThreadHost implements SeatThread {
         ...options,
         threadId,
         peer: () => this.peer,
-        reports: held === undefined ? reports : holding(reports, held),
+        reports:
+          held === undefined
+            ? reports
+            : holding({ reports, held, failing: options.storeFailing ?? (() => false) }),
         secretUses: this.#secretUses,
         secretStreams,
         toolCalls: new ToolCalls({ pool, seats: this.#seats, callTool: options.callTool }),

@@ -126,6 +126,20 @@ export class ThreadReports {
     }
   }
 
+  /**
+   * Ends the durable instances that reports are of for which there is no room while the store fails, and returns the rest:
+   * where something is not told, nothing after it is told either.
+   */
+  overflow(items: readonly unknown[]): readonly unknown[] {
+    const rest: unknown[] = [];
+    for (let i = 0; i + 2 < items.length; i += 3) {
+      const continuation = this.#options.seats.at(items[i + 1] as number)?.instance.continuation;
+      if (continuation?.durable === true) continuation.overflown();
+      else rest.push(items[i], items[i + 1], items[i + 2]);
+    }
+    return rest;
+  }
+
   /** Commits the states of durable instances. */
   commit(items: readonly unknown[]): Committing {
     let ticket: Ticket | undefined;
