@@ -8,7 +8,6 @@ import type { SecretStreams } from './secret-streams.ts';
 import type { SecretUses } from './secret-uses.ts';
 import type { ToolCallRequest, ToolCalls } from './tool-calls.ts';
 import type { ThreadInspection } from './thread-inspection.ts';
-import type { ThreadReports } from './thread-reports.ts';
 
 export interface HostApiOptions {
   /** The pool of the thread, its number there and its name. */
