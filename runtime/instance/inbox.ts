@@ -261,14 +261,21 @@ export class Inbox {
 
   /**
    * Makes the suspect a dead letter: the envelope that was in hand when its handling, or the thread, ended. It is the
-   * first of the mailbox, or the one that is `behind` places after it.
+   * first of the mailbox, or the one that is `behind` places after it. What is promised to be kept is tried again, up to
+   * five times; where the runtime itself ended the thread, it is no suspect.
    */
   suspect(evidence: Evidence, behind = 0, { mailbox, incarnation }: Left = this.#own()): void {
     const { address, deadLetters, ledger, waiting } = this.#options;
     const reason = suspicion(evidence);
+    const row = mailbox === this.mailbox ? (mailbox.markAt(behind) as KeptRow | undefined) : undefined;
+    if (row !== undefined && ledger !== undefined) {
+      if (reason.reason !== 'poison' || !ledger.attempted(row)) return;
+    }
     mailbox.discardAt(behind, (event, tag, mark) => {
-      if (mark !== undefined)
-        ledger?.refused(mark as KeptRow, reason.reason, refusal(address, reason.reason, evidence.error));
+      if (mark !== undefined) {
+        const error = refusal(address, reason.reason, evidence.error);
+        ledger?.refused(mark as KeptRow, reason.reason, error, shownEvidence(evidence));
+      }
       deadLetters.add({ address, event, incarnation, ...reason }, tag);
       if (tag !== 0) waiting.reject(tag, evidence.error);
     });
@@ -488,4 +495,10 @@ function alreadyMoved(): TypeError {
 
 export function notAnEvent(): TypeError {
   return new TypeError('an event is an object with a string "type" that is not XState\'s own "xstate.stop"');
+}
+
+/** Evidence as it is stored. */
+function shownEvidence({ cause, thread, error }: Evidence): object {
+  const { name, message, code } = error instanceof Error ? (error as Error & { code?: unknown }) : {};
+  return { cause, thread, error: { name, message, ...(typeof code === 'string' && { code }) } };
 }

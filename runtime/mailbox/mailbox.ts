@@ -307,6 +307,11 @@ export class Mailbox {
     );
   }
 
+  /** The mark of the envelope `n` places behind the oldest, if it has one. */
+  markAt(n: number): Mark | undefined {
+    return n < this.depth ? this.#marks?.[(this.#head + n) & this.#mask] : undefined;
+  }
+
   /** Removes the envelope `n` places behind the oldest. */
   discardAt(n: number, discard: Discard): void {
     const at = this.#head + n;

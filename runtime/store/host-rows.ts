@@ -17,6 +17,8 @@ export class HostRows implements HostDrafting {
   #next: number;
   readonly #waiting = new Map<number, PendingRow>();
   #writing: readonly PendingRow[] = [];
+  /** How often rows were in hand at a crash. */
+  readonly #attempts = new Map<number, number>();
 
   /** `firstRow`: as the store said when it was opened. `add` asks for the next group. */
   constructor(firstRow: number, add: () => void) {
@@ -40,11 +42,19 @@ export class HostRows implements HostDrafting {
     return this.#waiting.delete(n);
   }
 
+  /** The row was in hand at so many crashes. */
+  attempted(n: number, attempts: number): void {
+    this.#attempts.set(n, attempts);
+    this.#add();
+  }
+
   draft(): HostPart | undefined {
-    if (this.#waiting.size === 0) return undefined;
+    if (this.#waiting.size === 0 && this.#attempts.size === 0) return undefined;
     this.#writing = [...this.#waiting.values()];
     this.#waiting.clear();
-    return { rows: this.#writing.map(({ row }) => row) };
+    const attempts = [...this.#attempts];
+    this.#attempts.clear();
+    return { rows: this.#writing.map(({ row }) => row), ...(attempts.length > 0 && { attempts }) };
   }
 
   written({ unknown, refused }: CommitResult): void {

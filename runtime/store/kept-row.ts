@@ -7,7 +7,7 @@ export type Kept = (error?: HoldfastError) => void;
 
 /** The row of one event, from the call that brought it to the commit of its turn. */
 export class KeptRow {
-  readonly row: MailboxRow;
+  row: MailboxRow;
   /**
    * `held`: there is no record yet. `waiting`: it is to be written, or is being written. `stored`: it is written. `told`:
    * its turn is told.

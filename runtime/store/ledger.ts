@@ -56,6 +56,9 @@ export interface LedgerOptions extends Omit<MailboxRowsOptions, 'store'> {
   readonly fenced: (error: HoldfastError) => void;
 }
 
+/** The most crashes that an event may be in hand at, see DEFAULTS in the design. */
+const MOST_ATTEMPTS = 5;
+
 /** A record without what the ledger itself knows best. */
 type LastState = Omit<DurableRecord, 'address' | 'seq' | 'meta'>;
 
@@ -276,8 +279,13 @@ export class Ledger implements Drafting {
     return this.#options.secretIn(event) !== undefined;
   }
 
-  /** The event of the row was not handled and will not be: it becomes a letter. */
-  refused(row: KeptRow, reason: DeadLetterReason, error: HoldfastError): void {
+  /** The row was in hand at another crash. Returns whether that was its last: it is not tried again. */
+  attempted(row: KeptRow): boolean {
+    return this.#rows.attempted(row) >= MOST_ATTEMPTS;
+  }
+
+  /** The event of the row was not handled and will not be: it becomes a letter, with the evidence against it. */
+  refused(row: KeptRow, reason: DeadLetterReason, error: HoldfastError, evidence?: object): void {
     const { clock, committer } = this.#options;
     const n = this.#rows.told(row);
     row.settle(error);
@@ -285,8 +293,13 @@ export class Ledger implements Drafting {
     const draft = (this.#draft ??= {});
     (draft.handled ??= []).push(n);
     (draft.rows ??= []).push(row);
-    (draft.letters ??= []).push(rowLetter(row.row, reason, clock.date()));
+    (draft.letters ??= []).push(rowLetter(row.row, reason, clock.date(), this.#withoutSecrets(evidence)));
     this.#ticket = committer.add(this);
+  }
+
+  #withoutSecrets(evidence: object | undefined): object | undefined {
+    const isSafe = evidence === undefined || this.#options.secretIn(JSON.stringify(evidence)) === undefined;
+    return isSafe ? evidence : undefined;
   }
 
   /** The row leaves the mailbox unhandled, and the store keeps it if it has it, or is to have it. */

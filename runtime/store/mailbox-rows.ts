@@ -9,7 +9,7 @@ export interface MailboxRowsOptions {
   readonly address: string;
   readonly store: Pick<DurableStore, 'rows'>;
   /** Writes the rows of events from the host. */
-  readonly host: Pick<HostRows, 'next' | 'add' | 'withdraw'>;
+  readonly host: Pick<HostRows, 'next' | 'add' | 'withdraw' | 'attempted'>;
   readonly clock: Clock;
   /** The most rows that are read at a time: as many as the mailbox takes. */
   readonly capacity: number;
@@ -119,6 +119,14 @@ export class MailboxRows {
     row.state = 'told';
     if (state === 'held' || (state === 'waiting' && this.#options.host.withdraw(n))) return undefined;
     return n;
+  }
+
+  /** The row was in hand at another crash; returns at how many. */
+  attempted(row: KeptRow): number {
+    const attempts = row.row.attempts + 1;
+    row.row = { ...row.row, attempts };
+    if (row.state !== 'held') this.#options.host.attempted(row.n, attempts);
+    return attempts;
   }
 
   /** The turn of the row is committed. */

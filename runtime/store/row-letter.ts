@@ -1,10 +1,15 @@
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import type { KeptLetter, MailboxRow } from './durable-store.ts';
 
-/** The letter that a row becomes which was not handled. */
-export function rowLetter(row: MailboxRow, reason: DeadLetterReason, at: number): KeptLetter {
+/** The letter that a row becomes which was not handled, with the evidence against it, if there is any. */
+export function rowLetter(
+  row: MailboxRow,
+  reason: DeadLetterReason,
+  at: number,
+  evidence?: object,
+): KeptLetter {
   const { n, to: address, from, event, dueAt, id, caller, attempts } = row;
-  const meta = JSON.stringify({ n, from, dueAt, id, caller, attempts });
+  const meta = JSON.stringify({ n, from, dueAt, id, caller, attempts, evidence });
   return { id: letterIdOf(n), address, reason, event, meta, at };
 }
 
