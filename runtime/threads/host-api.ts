@@ -23,6 +23,11 @@ export interface HostApiOptions {
   readonly secretStreams: Pick<SecretStreams, 'credit' | 'upload'>;
   readonly inspection?: Pick<ThreadInspection, 'fromThread'> | undefined;
   readonly acknowledge: (ack: Ack) => void;
+  /**
+   * Resolves when everything is committed that the thread has told, with the slots of instances of which nothing more is
+   * told.
+   */
+  readonly committed: () => Promise<readonly number[]>;
   /** Called when the thread could not read a frame of the host. */
   readonly unread: () => void;
   /** Called when something malformed was left out. */
@@ -76,6 +81,7 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
       else if (isCount(from)) void broker.unread(peer(), from);
       else refuse('unread');
     },
+    committed: () => options.committed(),
     ended: (address: unknown) =>
       typeof address === 'string' ? broker.ended(peer(), address) : refuse('ended'),
   };

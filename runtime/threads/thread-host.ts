@@ -218,6 +218,7 @@ export class ThreadHost implements SeatThread {
         secretStreams,
         toolCalls: new ToolCalls({ pool, seats: this.#seats, callTool: options.callTool }),
         acknowledge: (ack) => this.#hold(() => this.outbox.acknowledge(ack)),
+        committed: () => this.#committed(),
         unread: () => this.#lostFrame(unreadByThread(name)),
         violated: (what) => this.#violated(what),
       }),
@@ -502,6 +503,13 @@ export class ThreadHost implements SeatThread {
   #hold(run: () => void): void {
     if (this.#held === undefined) run();
     else this.#held.let(run);
+  }
+
+  /** Resolves with the slots of fenced instances, when everything that the thread has told is committed. */
+  #committed(): Promise<readonly number[]> {
+    const fenced = (): number[] =>
+      this.#seats.all().flatMap(({ slot, instance }) => (instance.continuation.isFenced ? [slot] : []));
+    return new Promise((resolve) => this.#hold(() => resolve(fenced())));
   }
 
   /** The thread has started the instance, which gets what waits in its mailbox, and moves at once when all are to move. */

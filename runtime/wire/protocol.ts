@@ -305,6 +305,7 @@ export type HostMethod =
   | 'disconnect'
   | 'ended'
   | 'unread'
+  | 'committed'
   | 'inspected';
 
 /** The uses of a secret that an instance may ask its host for. */

@@ -16,6 +16,7 @@ import { agentRef } from './peer-ref.ts';
 import { overStream } from './reply-stream.ts';
 import { checked, type Checked } from './checked.ts';
 import { admit, fields, type Contract } from './contract.ts';
+import { heldAcks, type AckSink } from './held-acks.ts';
 import { createNaming } from './inspection-naming.ts';
 import { incompatible, versionOf } from './migrations.ts';
 import type { Outlet } from './outlet.ts';
@@ -154,6 +155,17 @@ export class HostedInstance {
   /** The event as its schema gives it, or what does not fit. Only with a {@link contract}. */
   admit(event: AnyEventObject): Checked {
     return this.#asCurrent(() => admit(this.contract as Contract, event));
+  }
+
+  /** Takes what the instance says to another thread: undefined when nothing of that waits. */
+  askerOf({ acks }: { readonly acks: AckSink }): { readonly acks: AckSink } | undefined {
+    const { outlet } = this.#options;
+    return outlet && { acks: heldAcks(acks, (run) => outlet.holdAck(run)) };
+  }
+
+  /** Whether something of it waits until it is committed. */
+  get holds(): boolean {
+    return this.#options.outlet?.holds === true;
   }
 
   /** Tells the asker the answer of an ask, as the schema of the reply gives it, or that the reply does not fit. */
@@ -421,7 +433,7 @@ export class HostedInstance {
       // The instance was stopped, and this is the result.
       if (this.#ended) return this.#failedEnd(event['error']);
       this.#failure = event['error'] ?? new Error('the agent failed without an error');
-      this.#options.outlet?.drop();
+      this.#options.outlet?.fail();
       // A failed start is the answer to the call that asked for it.
       if (!this.#starting) {
         const error = encodeError(this.#failure);

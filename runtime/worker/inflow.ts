@@ -1,6 +1,7 @@
 import type { Ack } from '../mailbox/outbox.ts';
 import type { Acks } from './acks.ts';
 import type { HostedInstance } from './hosted-instance.ts';
+import type { AckSink } from './held-acks.ts';
 
 /** A sender of envelopes to this thread: its host, or another thread. */
 export interface Source {
@@ -20,6 +21,8 @@ export interface Inflow {
   readonly slot: number;
   readonly instance: HostedInstance;
   readonly source: Source;
+  /** Takes what is acknowledged and answered: the source, unless that waits for a commit. */
+  readonly asker: { readonly acks: AckSink };
   /** The address of the instance that sends; `undefined` for the host. */
   readonly from: string | undefined;
   /** Envelopes delivered and not handled. */
@@ -30,6 +33,9 @@ export interface Inflow {
   idle: (() => void) | undefined;
 }
 
-export function createInflow(inflow: Pick<Inflow, 'key' | 'slot' | 'instance' | 'source' | 'from'>): Inflow {
-  return { ...inflow, queued: 0, unacked: 0, idle: undefined };
+export function createInflow(
+  inflow: Pick<Inflow, 'key' | 'slot' | 'instance' | 'source' | 'from'>,
+  asker: Inflow['asker'] = inflow.source,
+): Inflow {
+  return { ...inflow, asker, queued: 0, unacked: 0, idle: undefined };
 }

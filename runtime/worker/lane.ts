@@ -195,7 +195,7 @@ export class Lane {
     }
     // An instance that ended in this turn, perhaps taking others with it, has left already.
     if (at === run.length && this.#runs[0] === queued) this.#runs.shift();
-    inflow.source.acks.handled(inflow, at - from);
+    inflow.asker.acks.handled(inflow, at - from);
     this.#done(job, inflow, at - from);
     return at - from;
   }
@@ -233,7 +233,7 @@ export class Lane {
     const deadline = deadlineOf(terms);
     if (deadline <= time) {
       expired(inflow, sent);
-      inflow.source.acks.expired(tag);
+      inflow.asker.acks.expired(tag);
       progress.end(inflow.slot);
       return;
     }
@@ -256,7 +256,7 @@ export class Lane {
     if (event === undefined) return;
     if (ask.state === 'open' && instance.hasSteps && !instance.ended) {
       threadState().asks.set(event, ask);
-      inflow.source.acks.deferred(inflow, tag);
+      inflow.asker.acks.deferred(inflow, tag);
       this.#open.push({ ask, inflow });
     } else {
       this.#close(ask, inflow);
@@ -264,7 +264,7 @@ export class Lane {
   }
 
   #close(ask: OpenAsk, inflow: Inflow): void {
-    const { acks } = inflow.source;
+    const { acks } = inflow.asker;
     if (ask.state === 'answered') return this.instance.answer(ask, acks);
     if (ask.state === 'failed') return acks.failed(ask.tag, ask.value);
     if (ask.state === 'open') return acks.failed(ask.tag, this.instance.unanswered());
@@ -274,7 +274,7 @@ export class Lane {
       return acks.failed(ask.tag, this.instance.ending());
     }
     if (deferred === undefined) return;
-    deferred.asker = inflow.source;
+    deferred.asker = inflow.asker;
     acks.deferred(inflow, ask.tag);
   }
 

@@ -4,9 +4,12 @@ import { encodeEvent } from '../wire/encoded-state.ts';
 import type { LetterReport, SendOf } from '../wire/protocol.ts';
 import type { PeerBridge, Self } from './thread-state.ts';
 import { currentTrace } from './trace-context.ts';
+import type { Commits, Committing } from './commits.ts';
 import { unfit } from './unfit.ts';
 
 export interface OutletOptions {
+  readonly slot: number;
+  readonly commits: Pick<Commits, 'after'>;
   /** The way of instances that are not durable. */
   readonly peers: PeerBridge;
   readonly letter: (letter: LetterReport) => void;
@@ -29,10 +32,13 @@ interface Told {
  * What a durable instance lets out: it leaves with the state after the turn, in one transaction, or not at all when the
  * turn fails.
  */
-export class Outlet implements PeerBridge {
+export class Outlet implements PeerBridge, Committing {
   readonly #options: OutletOptions;
   #sends: SendOf[] = [];
   #told: Told[] = [];
+  #acks: (() => void)[] = [];
+  #waiting = 0;
+  #failed = false;
 
   constructor(options: OutletOptions) {
     this.#options = options;
@@ -81,20 +87,59 @@ export class Outlet implements PeerBridge {
 
   /** Reports what was held, in its order. */
   letOut(report: (kind: number, payload: unknown) => void): void {
-    const told = this.#told;
-    if (told.length === 0) return;
-    this.#told = [];
+    const [told, acks] = [this.#told, this.#acks];
+    if (told.length > 0) this.#told = [];
     for (const { kind, payload } of told) report(kind, payload);
+    if (acks.length === 0) return;
+    this.#acks = [];
+    this.#after(() => {
+      for (const run of acks) run();
+    });
+  }
+
+  /** Holds an ack to another thread until the state after it is committed. */
+  holdAck(run: () => void): void {
+    const { over, touched } = this.#options;
+    if (this.#failed) run();
+    else if (over()) this.#after(run);
+    else {
+      this.#acks.push(run);
+      touched();
+    }
+  }
+
+  #after(run: () => void): void {
+    this.#waiting += 1;
+    this.#options.commits.after(this, () => {
+      this.#waiting -= 1;
+      run();
+    });
+  }
+
+  get slot(): number {
+    return this.#options.slot;
+  }
+
+  /** Whether acks to another thread wait. */
+  get holds(): boolean {
+    return this.#waiting > 0 || this.#acks.length > 0;
   }
 
   get isEmpty(): boolean {
-    return this.#sends.length === 0 && this.#told.length === 0;
+    return this.#sends.length === 0 && this.#told.length === 0 && this.#acks.length === 0;
   }
 
-  /** Forgets everything: the turn has failed. */
+  /** A turn has failed: forgets everything, and says to others at once how it ended. */
+  fail(): void {
+    this.drop();
+    this.#failed = true;
+  }
+
+  /** Forgets everything. */
   drop(): void {
     this.#sends = [];
     this.#told = [];
+    this.#acks = [];
   }
 
   #refuse(address: string, event: unknown, reason: DeadLetterReason): void {

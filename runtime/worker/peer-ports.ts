@@ -114,7 +114,11 @@ export class PeerPorts {
     const source = this.#peers.get(peer)?.source;
     const instance = this.#options.instanceAt(slot);
     if (source === undefined || instance === undefined || instance.ended) return false;
-    this.#inflows.set(link, createInflow({ key: link, slot: counted, instance, source, from }));
+    const inflow = createInflow(
+      { key: link, slot: counted, instance, source, from },
+      instance.askerOf(source),
+    );
+    this.#inflows.set(link, inflow);
     return true;
   }
 

@@ -39,6 +39,7 @@ import type { Ack } from '../mailbox/outbox.ts';
 import { ReplyStreams } from './reply-streams.ts';
 import { Reports } from './reports.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
+import { Commits } from './commits.ts';
 import { Outlet } from './outlet.ts';
 import { Peers } from './peers.ts';
 import { createInflow, type Inflow, type Source } from './inflow.ts';
@@ -122,7 +123,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         instance.skip();
       } else {
         letter({ address, reason: 'invalid', event, why: issuesInWords(event.type, issues) });
-        source.acks.refused(inflow, nth, tag, invalid(address, event.type, issues));
+        inflow.asker.acks.refused(inflow, nth, tag, invalid(address, event.type, issues));
       }
       // Flushed before it is counted, as what has expired.
       reports.flush();
@@ -146,6 +147,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       reports.add(REPORT.traced, slot, report);
     },
     loop,
+  });
+  const commits = new Commits({
+    flush: reports.flush,
+    committed: () => callHost('committed') as Promise<readonly number[]>,
+    letOut: () => turns.tell(),
   });
   const streams = new ReplyStreams({
     reports,
@@ -191,7 +197,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const departures = new Departures({
     clock,
     loop,
-    isBusy: (instance) => peers.isBusy(instance.self) || turns.isAsked(instance),
+    isBusy: (instance) => peers.isBusy(instance.self) || turns.isAsked(instance) || instance.holds,
     pause: (instance) => turns.pause(instance),
     goOn: (instance) => turns.goOn(instance),
     asksOf(instance) {
@@ -245,6 +251,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
           if (counted !== undefined) progress.end(counted);
         }
         tellAll();
+        return commits.passed();
       },
       depart(slot: number, hold: boolean) {
         // The instance may have ended, and the host is about to be told.
@@ -252,7 +259,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         return instance === undefined ? undefined : departures.depart(instance, hold);
       },
       hurry: () => departures.hurry(),
-      quiet: () => !turns.busy && !peers.busy,
+      quiet: () => !turns.busy && !peers.busy && !commits.busy,
       stay(slot: number) {
         const instance = instances.get(slot);
         if (instance !== undefined) departures.stay(instance);
@@ -342,7 +349,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const isOver = (): boolean => made?.over === true;
     const outlet =
       request.durable === true && request.behind !== true
-        ? new Outlet({ peers, letter, over: isOver, touched: () => made?.touched() })
+        ? new Outlet({ slot, commits, peers, letter, over: isOver, touched: () => made?.touched() })
         : undefined;
     const bridge: HostBridge = {
       self,
