@@ -11,6 +11,9 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL('../', import.meta.url));
 const page = readFileSync(join(root, 'docs/testing.md'), 'utf8');
 
+/** The tests of the guide that need its agent. */
+const tests = ['trader.test.ts', 'restart.test.ts'];
+
 /** The example of the guide in a folder of its own. */
 async function example(): Promise<string> {
   const folder = await exampleFolder();
@@ -27,11 +30,11 @@ test.each(['0', '1'])('the tests of the guide pass with HOLDFAST_TEST_THREADS=%s
   const folder = await example();
   const { stdout } = await run(
     process.execPath,
-    ['-C', 'holdfast-source', '--test', '--test-reporter=tap', join(folder, 'trader.test.ts')],
+    ['-C', 'holdfast-source', '--test', '--test-reporter=tap', ...tests.map((name) => join(folder, name))],
     { cwd: root, timeout: 110_000, env: { ...process.env, HOLDFAST_TEST_THREADS: threads } },
   );
-  expect(stdout).toMatch(/^# tests 6$/m);
-  expect(stdout).toMatch(/^# pass 6$/m);
+  expect(stdout).toMatch(/^# tests 7$/m);
+  expect(stdout).toMatch(/^# pass 7$/m);
 });
 
 test('the code of the guide type-checks', async () => {
@@ -40,7 +43,7 @@ test('the code of the guide type-checks', async () => {
     join(folder, 'tsconfig.json'),
     JSON.stringify({
       extends: join(root, 'tsconfig.json'),
-      files: ['trader.test.ts', 'agents/trader.ts'],
+      files: [...tests, 'agents/trader.ts'],
       include: [],
     }),
   );

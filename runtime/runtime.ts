@@ -264,6 +264,8 @@ export type ServedSystem = Pick<
   | 'schemas'
 >;
 
+type UsedStore = NonNullable<RuntimeOptions['store']>;
+
 /** The surroundings of a runtime; the test kit and the gateway provide their own. */
 export interface Surroundings extends Pick<
   SystemOptions,
@@ -278,6 +280,8 @@ export interface Surroundings extends Pick<
    * the runtime is returned.
    */
   readonly onPage?: (open: () => Promise<void>) => void;
+  /** Receives the store of the options or of the config, and returns the one that is used. */
+  readonly keptIn?: (store: UsedStore) => UsedStore;
   /** Receives a function that opens the store. Default: it is opened before the runtime is returned. */
   readonly onStore?: (open: () => Promise<void>) => void;
   /**
@@ -300,7 +304,8 @@ export async function openRuntime<const C extends RuntimeConfig>(
   const chosen = given.inspect;
   const loaded = surroundings.loaded ?? (await loadConfig(config, customProviders && { customProviders }));
   const inspect: InspectOptions | undefined = chosen ?? loaded.inspect;
-  const store = given.store ?? (loaded.store && configStore(loaded.store));
+  const chosenStore = given.store ?? (loaded.store && configStore(loaded.store));
+  const store = chosenStore && (surroundings.keptIn?.(chosenStore) ?? chosenStore);
   if (strict && !surroundings.startThread) await assertIsolation(loaded);
   const system = new RuntimeSystem(loaded, {
     ...surroundings,

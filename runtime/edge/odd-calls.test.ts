@@ -44,7 +44,7 @@ beforeAll(async () => {
   ref = await runtime.spawn('caller', { id: 'one' });
   tests = await testKit.createTestRuntime(
     { agents: { caller } },
-    { logger: silent, store: host.memoryStore() },
+    { logger: silent, store: testKit.memoryDurableStore() },
   );
   return async () => {
     await Promise.all([runtime.stop(), tests.stop()]);
@@ -100,6 +100,7 @@ const hostCalls: Table = {
   'runtime.getOrSpawn(, id)': (odd) => stopped(runtime.getOrSpawn('caller', odd)),
   'runtime.getOrSpawn(, , options)': (odd) => stopped(runtime.getOrSpawn('caller', id(), odd)),
   'runtime.get(address)': (odd) => runtime.get(odd),
+  'runtime.find(address)': (odd) => runtime.find(odd),
   'runtime.logic(agent)': (odd) => runtime.logic(odd),
   'runtime.status()': () => runtime.status(),
   'runtime.on(type)': (odd) => over(runtime.on(odd, () => {})),
@@ -191,6 +192,8 @@ const testCalls: Table = {
     const own = await testKit.createTestRuntime(bare, { logger: silent });
     await own.clock.advance(odd).finally(() => own.stop());
   },
+  'tests.restartProcess()': () => tests.restartProcess(),
+  'memoryDurableStore()': () => testKit.memoryDurableStore(),
   'tests.settled()': () => tests.settled(),
   'tests.random()': () => tests.random(),
   'tests.probe(name)': (odd) => tests.probe(odd),
@@ -207,6 +210,9 @@ const testCalls: Table = {
   'faults.dropBatch(target)': (odd) => tests.faults.dropBatch(odd),
   'faults.failStore(how)': (odd) => tests.faults.failStore(odd, 'load'),
   'faults.failStore(, call)': (odd) => tests.faults.failStore('fail', odd),
+  'faults.commit(at)': (odd) => tests.faults.commit(odd),
+  'faults.commit(, options)': (odd) => tests.faults.commit('before', odd),
+  'faults.commit(, kill)': (odd) => tests.faults.commit('after', { kill: odd }),
   'faults.pending()': () => tests.faults.pending(),
   'createMemoryProvider(options)': (odd) => testKit.createMemoryProvider(odd),
   'createMemoryProvider(name)': (odd) => testKit.createMemoryProvider({ name: odd }),

@@ -15,6 +15,7 @@ import type {
   TurnCommit,
 } from './durable-store.ts';
 import { compareText } from './compare-text.ts';
+import type { FaultyCommits } from './faulty-commits.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
 
 /** A row, and since when it is due. */
@@ -62,8 +63,9 @@ export function durableMemory(): DurableMemory {
  * Creates a store that keeps what it has in `memory`: the plainest one that follows the rules of {@link DurableStore}. What
  * goes in and out is copied. Another store over the same memory is what the next process would be.
  */
-export function memoryDurableStore(memory: DurableMemory = durableMemory()): DurableStore {
+export function memoryDurableStore(memory: DurableMemory = durableMemory()): DurableStore & FaultyCommits {
   let epoch: number | undefined;
+  let fails: 'before' | 'within' | 'after' | undefined;
   const owned = <T>(what: (memory: DurableMemory) => T): Promise<T> =>
     new Promise((resolve) => {
       if (epoch === undefined)
@@ -89,7 +91,16 @@ export function memoryDurableStore(memory: DurableMemory = durableMemory()): Dur
         restored: false,
       } satisfies OpenedStore;
     },
-    commit: (group) => owned(() => commit(memory, structuredClone(group))),
+    commit: (group) =>
+      owned(() => {
+        const at = fails;
+        fails = undefined;
+        if (at === 'before') throw toFail(at);
+        // What is rolled back was there for nobody else.
+        const result = commit(at === 'within' ? structuredClone(memory) : memory, structuredClone(group));
+        if (at !== undefined) throw toFail(at);
+        return result;
+      }),
     load: (address) => owned(({ records }) => records.get(address)),
     rows: (address, after, limit) =>
       owned(() =>
@@ -135,7 +146,15 @@ export function memoryDurableStore(memory: DurableMemory = durableMemory()): Dur
       if (epoch === memory.epoch) memory.openedAt = undefined;
       epoch = undefined;
     },
+    failNextCommit: ({ at }) => void (fails = at),
+    async kill() {
+      epoch = undefined;
+    },
   };
+}
+
+function toFail(at: string): HoldfastError {
+  return new HoldfastError('STORE_FAILED', `the test had a commit fail ${at} its transaction`);
 }
 
 function commit(memory: DurableMemory, group: CommitGroup): CommitResult {

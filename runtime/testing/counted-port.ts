@@ -6,12 +6,15 @@ export interface CountedPort extends LinkPort {
   readonly received: number;
   /** Takes a message away that is being sent. */
   intercept: ((message: unknown) => boolean) | undefined;
+  /** Nobody hears what comes from now on. */
+  deaf: boolean;
 }
 
 export function countedPort(port: LinkPort): CountedPort {
   let [sent, received] = [0, 0];
   const counted: CountedPort = {
     intercept: undefined,
+    deaf: false,
     get sent() {
       return sent;
     },
@@ -27,7 +30,7 @@ export function countedPort(port: LinkPort): CountedPort {
       if (event !== 'message') return port.on(event as 'close', listener);
       return port.on('message', (message) => {
         received += 1;
-        listener(message);
+        if (!counted.deaf) listener(message);
       });
     },
     close: () => port.close(),

@@ -1,11 +1,11 @@
 import { AssertionError } from 'node:assert';
-import { checkCall, oneOf, string } from '../base/call-check.ts';
-import type { FaultyStore, StoreCall, StoreFailure } from './faulty-store.ts';
+import { checkCall, flag, oneOf, string } from '../base/call-check.ts';
+import type { CommitStep, StoreCall, StoreFailure, StoreFault } from './store-faults.ts';
 import type { KillCause, TestThread } from './test-thread.ts';
 
 /** An injected fault. */
 export interface Fault {
-  readonly kind: 'kill-thread' | 'hang-thread' | 'drop-batch' | 'fail-store';
+  readonly kind: 'kill-thread' | 'hang-thread' | 'drop-batch' | 'fail-store' | 'fail-commit';
   /** The name of the thread that it affects, `holdfast:<threadId>:<n>`; `undefined` for the store. */
   readonly thread: string | undefined;
   /** Whether the fault has happened. A test that injects a fault should assert this; otherwise it may test nothing. */
@@ -33,22 +33,50 @@ export interface Faults {
    * when the runtime has no `store`.
    */
   failStore(how?: StoreFailure, call?: StoreCall): Fault;
+  /**
+   * Makes the next commit of the store under every turn fail at a step: `before` its transaction, of which nothing is
+   * written; `within` it, which is torn and rolled back; or `after` it, so that everything is written and the answer is
+   * lost. The runtime sends the same commit again after 1 s of the clock. `kill`: the process ends at that step, and
+   * `restartProcess()` begins the next one. Throws when the runtime has no such store.
+   */
+  commit(at: CommitStep, options?: CommitFaultOptions): Fault;
   /** Returns the faults that have not happened yet. */
   pending(): Fault[];
+}
+
+export interface CommitFaultOptions {
+  /** Whether the process ends there, as by `kill -9`. Default: false. */
+  readonly kill?: boolean;
 }
 
 export interface FaultsOptions {
   readonly threads: () => readonly TestThread[];
   /** Node's id of the thread on which the instance at an address runs. */
   readonly threadOf: (address: string) => number | undefined;
-  readonly store: FaultyStore | undefined;
+  /** What the runtime keeps its states in. */
+  readonly store: () => 'none' | 'snapshots' | 'transactional';
+  readonly failStore: (fault: StoreFault) => void;
+  /** Ends the process. */
+  readonly kill: () => void;
 }
 
 const aCause = oneOf(['exit', 'error', 'oom']);
 const aFailure = oneOf(['fail', 'hang']);
-const aStoreCall = oneOf(['load', 'save', 'delete']);
+const aStoreCall = oneOf([
+  'load',
+  'save',
+  'delete',
+  'commit',
+  'rows',
+  'steps',
+  'id',
+  'due',
+  'records',
+  'letters',
+]);
+const aStep = oneOf(['before', 'within', 'after']);
 
-export function createFaults({ threads, threadOf, store }: FaultsOptions): Faults {
+export function createFaults({ threads, threadOf, store, failStore, kill }: FaultsOptions): Faults {
   const injected: Fault[] = [];
 
   function target(wanted: string): TestThread {
@@ -79,6 +107,22 @@ export function createFaults({ threads, threadOf, store }: FaultsOptions): Fault
     return fault;
   }
 
+  function ofStore(
+    kind: Fault['kind'],
+    how: StoreFault['how'],
+    call: StoreCall | undefined,
+    then?: () => void,
+  ): Fault {
+    const fault = { kind, thread: undefined, fired: false };
+    injected.push(fault);
+    const done = (): void => {
+      fault.fired = true;
+      then?.();
+    };
+    failStore({ how, call, done });
+    return fault;
+  }
+
   return {
     killThread(target, cause = 'exit') {
       checkCall('faults.killThread()', { target: [target, string], cause: [cause, aCause] });
@@ -94,17 +138,27 @@ export function createFaults({ threads, threadOf, store }: FaultsOptions): Fault
     },
     failStore(how = 'fail', call?: StoreCall) {
       checkCall('faults.failStore()', { how: [how, aFailure], call: [call ?? 'load', aStoreCall] });
-      if (store === undefined) {
+      if (store() === 'none') {
         throw new AssertionError({
           message: 'there is no store to fail: give createTestRuntime one, such as memoryStore()',
         });
       }
-      const fault = { kind: 'fail-store' as const, thread: undefined, fired: false };
-      injected.push(fault);
-      store.fail(how, call, () => {
-        fault.fired = true;
-      });
-      return fault;
+      return ofStore('fail-store', how, call);
+    },
+    commit(at, options) {
+      const { kill: kills = false } = checkCall<CommitFaultOptions>(
+        'faults.commit()',
+        { at: [at, aStep] },
+        options,
+        { kill: flag },
+      );
+      if (store() !== 'transactional') {
+        throw new AssertionError({
+          message:
+            'there is nothing to commit to: give createTestRuntime a store, such as memoryDurableStore()',
+        });
+      }
+      return ofStore('fail-commit', at, 'commit', kills ? kill : undefined);
     },
     pending: () => injected.filter(({ fired }) => !fired),
   };

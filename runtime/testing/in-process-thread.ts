@@ -117,6 +117,13 @@ export class InProcessThread implements TestThread, Lane {
     else this.#crash(killError(this.name, cause));
   }
 
+  async cut(): Promise<void> {
+    if (this.#state === 'ended') return;
+    this.#stopRunning();
+    this.port.stuck = true;
+    this.#exit();
+  }
+
   hang(done: () => void): void {
     this.#state = 'hung';
     for (const port of [this.#inner, ...this.#peers]) port.stuck = true;

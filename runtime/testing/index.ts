@@ -7,8 +7,8 @@ export type {
   MemoryProvider,
   MemoryProviderOptions,
 } from '../../providers/memory.ts';
-export type { Fault, Faults } from './faults.ts';
-export type { StoreCall, StoreFailure } from './faulty-store.ts';
+export type { CommitFaultOptions, Fault, Faults } from './faults.ts';
+export type { CommitStep, StoreCall, StoreFailure } from './store-faults.ts';
 export {
   durableStoreCases,
   testDurableStore,
@@ -16,6 +16,7 @@ export {
   type DurableStoreCases,
   type TestDurableStoreOptions,
 } from './durable-store-cases.ts';
+export { memoryDurableStore } from './memory-durable-store.ts';
 export { createMemoryProvider } from './memory-provider.ts';
 export type { Expected, Probe } from './probe.ts';
 export {

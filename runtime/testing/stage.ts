@@ -2,7 +2,9 @@ import type { StartThread } from '../threads/os-thread.ts';
 import { InProcessThread } from './in-process-thread.ts';
 import type { Random } from './random.ts';
 import type { ScheduledPort } from './scheduled-port.ts';
+import { scheduledStoreWay } from './scheduled-store-way.ts';
 import { Scheduler } from './scheduler.ts';
+import type { StoreWay } from './store-way.ts';
 import type { TestThread } from './test-thread.ts';
 import type { Pulse } from './thread-control.ts';
 import type { Time } from './timers.ts';
@@ -15,6 +17,8 @@ export interface Stage {
   threads(): TestThread[];
   /** Resolves when nothing is under way any more; never, if that never happens. */
   quiet(): Promise<void>;
+  /** Opens the way of one process to its store. */
+  storeWay(): StoreWay;
   /** What happened, in order. */
   readonly trace: readonly string[];
 }
@@ -37,6 +41,7 @@ export function inProcess(time: Time, random: Random): Stage {
     },
     threads: () => alive(threads),
     quiet: () => scheduler.idle(),
+    storeWay: () => scheduledStoreWay(scheduler),
     trace: scheduler.trace,
   };
 }
@@ -44,6 +49,20 @@ export function inProcess(time: Time, random: Random): Stage {
 /** Each thread a worker thread, as in production. */
 export function onThreads(time: Time): Stage {
   let threads: WorkerThread[] = [];
+  let works = 0;
+  const ways: StoreWay = {
+    there: async () => {},
+    async work(work) {
+      works += 1;
+      try {
+        return await work;
+      } finally {
+        works -= 1;
+      }
+    },
+    back: async () => {},
+    cut() {},
+  };
   return {
     startThread(spec) {
       const thread = new WorkerThread(spec, time.now);
@@ -51,12 +70,13 @@ export function onThreads(time: Time): Stage {
       return thread;
     },
     threads: () => alive(threads),
+    storeWay: () => ways,
     async quiet() {
       let last: string | undefined;
       for (;;) {
         for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
         const pulses = await Promise.all(alive(threads).map((thread) => thread.pulse()));
-        const moving = pulses.includes(undefined) || betweenThreads(pulses);
+        const moving = works > 0 || pulses.includes(undefined) || betweenThreads(pulses);
         const now = moving ? undefined : JSON.stringify(pulses);
         if (now !== undefined && now === last) return;
         last = now;

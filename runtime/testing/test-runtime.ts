@@ -1,16 +1,15 @@
 import { checkCall, flag, kindOf, milliseconds, string, type Rules } from '../base/call-check.ts';
-import type { Clock } from '../base/clock.ts';
 import type { ConfigFileOf, ConfigOf } from '../config/agent-types.ts';
 import type { RuntimeConfig } from '../config/schema.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { runtimeOptionRules } from '../system/runtime-options-check.ts';
-import { openRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
-import { deepFreeze } from './deep-freeze.ts';
+import type { Runtime, RuntimeOptions } from '../runtime.ts';
 import { createFaults, type Faults } from './faults.ts';
-import { faultyStore } from './faulty-store.ts';
 import { createProbe, type Probe } from './probe.ts';
 import { anySeed, seeded } from './random.ts';
 import { inProcess, onThreads } from './stage.ts';
+import { StoreFaults } from './store-faults.ts';
+import { TestProcess } from './test-process.ts';
 import { Timeline } from './timeline.ts';
 import { Timers, type Time } from './timers.ts';
 
@@ -49,6 +48,15 @@ export interface TestRuntime<C extends RuntimeConfig = RuntimeConfig> extends Ru
    */
   settled(): Promise<void>;
   /**
+   * Ends the runtime as `kill -9` ends its process, and begins the next one over what the store has, with the same
+   * config, options and clock. Nothing more is committed, and nothing that was not told is told; what was committed is
+   * there. Refs and listeners of before are dead, and calls under way reject; get others by `getOrSpawn`, `find` and
+   * `get`. Resolves when the next process runs; rejects as `createRuntime` does. After `stop()`, or a fault that has
+   * killed the process, it begins the next one. A store in memory is used on, one of `sqliteStore` is ended and opened
+   * again, and one of your own is closed and opened again.
+   */
+  restartProcess(): Promise<void>;
+  /**
    * The seed of the random numbers, which every failure of the kit names in its message. Pass it as `seed` to repeat
    * the run.
    */
@@ -72,9 +80,6 @@ const rules: Rules<TestRuntimeOptions> = {
   now: { what: 'a number of milliseconds', is: Number.isFinite },
   deadlineMs: milliseconds,
 };
-
-/** Real time that what no clock knows of gets at each step of a stop. */
-const STOP_PATIENCE_MS = 25;
 
 /** Creates a test runtime from a config file, with the types of its agents; see `createRuntime`. */
 export function createTestRuntime<A extends object = never>(
@@ -110,62 +115,107 @@ export async function createTestRuntime(
   const time: Time = { now };
   const timers = new Timers(time);
   const stage = threads ? onThreads(time) : inProcess(time, seeded(seed, 1));
-  const timeline = new Timeline({ time, timers, stage, deadlineMs, hint });
-  const clock: Clock = {
-    setTimeout: timers.setTimeout,
-    clearTimeout: timers.clearTimeout,
-    now: () => time.now,
-    date: () => time.now,
-    random: seeded(seed, 2),
-  };
-  const surroundings = { clock, startThread: stage.startThread, sent: deepFreeze };
-  const store =
-    given.store !== undefined && !('transactional' in given.store) ? faultyStore(given.store) : undefined;
-  const runtime = await openRuntime(
-    config as RuntimeConfig | string | URL,
-    { ...given, ...(store && { store: store.store }) },
-    surroundings,
-  );
-  let stopped: Promise<void> | undefined;
+  const storeFaults = new StoreFaults();
+  const timeline = new Timeline({
+    time,
+    timers: () => [running.timers, timers],
+    stage,
+    deadlineMs,
+    hint,
+  });
+  const random = seeded(seed, 2);
+  const begin = (): TestProcess =>
+    new TestProcess({
+      config: config as RuntimeConfig | string | URL,
+      given,
+      time,
+      random,
+      stage,
+      timeline,
+      faults: storeFaults,
+    });
+  let running = begin();
+  let runtime = await running.start();
+  let restarting = Promise.resolve();
   let probes = 0;
-  function stop(stopping?: { readonly timeoutMs?: number }): Promise<void> {
-    return (stopped ??= (async () => {
-      const ended = runtime.stop(stopping);
-      await timeline.until(ended, STOP_PATIENCE_MS);
-      return ended;
-    })());
+  async function restart(): Promise<void> {
+    await running.kill();
+    running = begin();
+    runtime = await running.start();
+  }
+  async function stop(stopping?: { readonly timeoutMs?: number }): Promise<void> {
+    await restarting.catch(() => {});
+    return running.stop(stopping);
   }
 
-  return {
-    ...runtime,
-    clock: {
-      now: () => time.now,
-      async advance(ms) {
-        // A time that never comes would run repeated timers for ever.
-        if (!Number.isFinite(ms) || ms < 0) {
-          const given = typeof ms === 'number' ? ms : kindOf(ms);
-          throw new HoldfastError(
-            'OPTION_INVALID',
-            `clock.advance(): time goes by 0 ms or more, not by ${given}`,
-          );
-        }
-        await timeline.advance(ms);
+  return Object.assign(
+    through(() => runtime),
+    {
+      clock: {
+        now: () => time.now,
+        async advance(ms: number) {
+          // A time that never comes would run repeated timers for ever.
+          if (!Number.isFinite(ms) || ms < 0) {
+            const given = typeof ms === 'number' ? ms : kindOf(ms);
+            throw new HoldfastError(
+              'OPTION_INVALID',
+              `clock.advance(): time goes by 0 ms or more, not by ${given}`,
+            );
+          }
+          await timeline.advance(ms);
+        },
       },
+      settled: () => timeline.settled(),
+      seed,
+      random: seeded(seed, 3),
+      probe(name = `probe-${++probes}`) {
+        checkCall('runtime.probe()', { name: [name, string] });
+        return createProbe({ name, timeline, timers, time, hint });
+      },
+      faults: createFaults({
+        threads: () => stage.threads(),
+        threadOf: (address) => runtime.get(address)?.thread,
+        store: () => running.keptIn,
+        failStore: (fault) => storeFaults.add(fault),
+        kill: () => void running.kill().catch(() => {}),
+      }),
+      restartProcess() {
+        restarting = restarting.catch(() => {}).then(restart);
+        return restarting;
+      },
+      trace: stage.trace,
+      stop,
+      [Symbol.asyncDispose]: () => stop(),
     },
-    settled: () => timeline.settled(),
-    seed,
-    random: seeded(seed, 3),
-    probe(name = `probe-${++probes}`) {
-      checkCall('runtime.probe()', { name: [name, string] });
-      return createProbe({ name, timeline, timers, time, hint });
+  );
+}
+
+/** The runtime of whichever process there is. */
+function through(current: () => Runtime): Runtime<never> {
+  return {
+    get supervisor() {
+      return current().supervisor;
     },
-    faults: createFaults({
-      threads: () => stage.threads(),
-      store,
-      threadOf: (address) => runtime.get(address)?.thread,
-    }),
-    trace: stage.trace,
-    stop,
-    [Symbol.asyncDispose]: () => stop(),
+    get secrets() {
+      return current().secrets;
+    },
+    get inspector() {
+      return current().inspector;
+    },
+    get deadLetters() {
+      return current().deadLetters;
+    },
+    spawn: (...args) => current().spawn(...args) as Promise<never>,
+    getOrSpawn: (...args) => current().getOrSpawn(...args) as Promise<never>,
+    get: (address) => current().get(address),
+    find: (address) => current().find(address),
+    logic: (agent) => current().logic(agent) as never,
+    status: () => current().status(),
+    on: (type, listener) => current().on(type, listener),
+    refreshSecret: (...args) => current().refreshSecret(...args),
+    recycle: (...args) => current().recycle(...args),
+    drain: (...args) => current().drain(...args),
+    stop: (...args) => current().stop(...args),
+    [Symbol.asyncDispose]: () => current().stop(),
   };
 }

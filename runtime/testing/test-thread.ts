@@ -19,6 +19,11 @@ export interface TestThread extends OsThread {
   runTimer(): Promise<void>;
   /** Ends it; `done` is called when its host has seen that. */
   kill(cause: KillCause, done: () => void): void;
+  /**
+   * Ends it with the process: nothing comes any more of what is on the way to it or from it. Resolves when it has ended,
+   * of which its host hears.
+   */
+  cut(): Promise<void>;
   /** Has it do nothing any more until it is ended; `done` is called when that is so. */
   hang(done: () => void): void;
   /** Loses the next batch to it; `done` is called when that has happened. */

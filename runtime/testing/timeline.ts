@@ -5,8 +5,8 @@ import type { Time, Timers } from './timers.ts';
 
 export interface TimelineOptions {
   readonly time: Time;
-  /** Those of the host. */
-  readonly timers: Timers;
+  /** Those of the host and of the test. */
+  readonly timers: () => readonly Timers[];
   readonly stage: Stage;
   /** Real milliseconds within which everything has to come to rest. */
   readonly deadlineMs: number;
@@ -72,19 +72,29 @@ export class Timeline {
   /** Runs the next timer of all that are due until `to`; of those due at once the host's, then the oldest thread's. */
   async #runNext(to: number): Promise<boolean> {
     await this.settled();
-    const { timers, stage } = this.#options;
+    const { stage } = this.#options;
     const threads = stage.threads();
     const dues = await Promise.all(threads.map((thread) => thread.nextTimer()));
-    let due = timers.next ?? Infinity;
+    const host = this.#firstOfHost();
+    let due = host?.next ?? Infinity;
     let first: TestThread | undefined;
     dues.forEach((next, i) => {
       if (next !== undefined && next < due) [due, first] = [next, threads[i]];
     });
     if (due > to) return false;
     await this.#move(due);
-    if (first === undefined) timers.runNext();
+    if (first === undefined) host?.runNext();
     else await first.runTimer();
     return true;
+  }
+
+  /** Those of the host of which the next one is due first. */
+  #firstOfHost(): Timers | undefined {
+    const { timers } = this.#options;
+    const due = (of: Timers | undefined): number => of?.next ?? Infinity;
+    let first: Timers | undefined;
+    for (const one of timers()) if (due(one) < due(first)) first = one;
+    return first;
   }
 
   async #move(to: number): Promise<void> {
@@ -96,7 +106,7 @@ export class Timeline {
 
   /** Lets time pass for the host alone, until `work` is over. */
   async until(work: Promise<unknown>, patienceMs: number): Promise<void> {
-    const { time, timers, stage } = this.#options;
+    const { time, stage } = this.#options;
     const ended = work.then(
       () => true,
       () => true,
@@ -105,9 +115,10 @@ export class Timeline {
       await Promise.race([stage.quiet(), real(20 * patienceMs)]);
       // What the clock knows nothing of, such as a provider that closes, gets some real time.
       if (await Promise.race([ended, real(patienceMs)])) return;
-      if (timers.next === undefined) continue;
-      time.now = Math.max(time.now, timers.next);
-      timers.runNext();
+      const first = this.#firstOfHost();
+      if (first?.next === undefined) continue;
+      time.now = Math.max(time.now, first.next);
+      first.runNext();
     }
   }
 }

@@ -106,6 +106,14 @@ export class WorkerThread implements TestThread {
     this.terminate();
   }
 
+  async cut(): Promise<void> {
+    if (this.#state === 'ended') return;
+    this.port.deaf = true;
+    const ended = new Promise<void>((resolve) => this.on('exit', resolve));
+    this.terminate();
+    await ended;
+  }
+
   hang(done: () => void): void {
     this.#hanging = true;
     void this.#hang(done);

@@ -8,7 +8,8 @@ import {
   testDurableStore,
 } from '../../testing/durable-store-cases.ts';
 import type { DurableStore } from '../durable-store.ts';
-import { type FaultyCommits, openableStore, type SqliteStoreOptions } from './sqlite-store.ts';
+import type { FaultyCommits } from '../faulty-commits.ts';
+import { openableStore, type SqliteStoreOptions } from './sqlite-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-store-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -18,6 +18,7 @@ import type {
   StoredRecord,
   StoreSize,
 } from '../durable-store.ts';
+import type { FaultyCommits } from '../faulty-commits.ts';
 import { packGroup } from './packed-group.ts';
 import type { CommitFault, StoreMethod, StoreThreadData } from './store-call.ts';
 import { anEncryption, type StoreEncryption, wrappingKeys } from './store-encryption.ts';
@@ -51,13 +52,6 @@ export interface SqliteStoreInternals {
   /** `false`: a second opening hears nothing until it has overtaken the first. */
   readonly lock?: boolean | undefined;
   readonly silentMs?: number | undefined;
-}
-
-/** A store whose next commit can be made to fail, or to take its thread or process along. */
-export interface FaultyCommits {
-  failNextCommit(fault: CommitFault): void;
-  /** Ends the thread at once, as a crash does. */
-  kill(): Promise<void>;
 }
 
 const bytes: Rule = {
