@@ -23,6 +23,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { GatewayError } from '../gateway/gateway-error.ts';
 import { shownText } from '../base/shown-text.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
+import { addStoreCommands } from './store-commands.ts';
 import { templateNames } from './templates.ts';
 import { guarded, type Terminal } from './terminal.ts';
 
@@ -234,6 +235,7 @@ Exit codes: ${EXIT.ok} all is well, ${EXIT.failed} something was found or failed
     .option('--json', 'as JSON')
     .action(ending((id: string, options: RotateOptions) => secretsRotate(id, options, terminal)));
 
+  addStoreCommands(program, ending, terminal);
   addGatewayCommands(program, secrets, ending, terminal);
   return inherit(program);
 }

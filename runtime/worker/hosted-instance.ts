@@ -9,7 +9,6 @@ import type { InspectionFeed } from '../wire/inspection-feed.ts';
 import type { Progress } from '../wire/progress.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
-import { failedRestore, notRestored } from '../xstate/restored-parts.ts';
 import { createHostedActor, snapshotOf, type HostedActor } from '../xstate/xstate5.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
 import { agentRef } from './peer-ref.ts';
@@ -18,7 +17,7 @@ import { checked, type Checked } from './checked.ts';
 import { admit, fields, type Contract } from './contract.ts';
 import { heldAcks, type AckSink } from './held-acks.ts';
 import { createNaming } from './inspection-naming.ts';
-import { incompatible, versionOf } from './migrations.ts';
+import { restoredParts } from './restored.ts';
 import type { Outlet } from './outlet.ts';
 import type { Reports } from './reports.ts';
 import type { Asker, PutOff } from './put-off.ts';
@@ -304,20 +303,7 @@ export class HostedInstance {
   #checkRestored(logic: AnyActorLogic): void {
     const { request, bridge } = this.#options;
     if (request.snapshot === undefined) return;
-    const failed = failedRestore(this.#actor.ref, request.snapshot);
-    if (failed !== undefined) {
-      const { path, error: cause } = failed;
-      const why = cause instanceof Error ? cause.message : 'something that is not an Error was thrown';
-      const whose = path.length === 0 ? '' : `, in its child "${path.join('/')}"`;
-      throw incompatible(
-        this.address,
-        request.version,
-        versionOf(logic),
-        `${why}${whose}; give the machine a new version and export a migration to it, or go back to the machine of before`,
-        { cause },
-      );
-    }
-    const parts = notRestored(this.#actor.ref, request.snapshot);
+    const parts = restoredParts(this.#actor.ref, request, logic);
     if (parts.length === 0) return;
     bridge.warn(
       `continues from a state that another machine was saved in, and this does not run: ${parts.join('; ')}. Keep the names ` +

@@ -14,6 +14,9 @@ export type Migration = (state: PersistedState) => PersistedState;
 /** Migrations by the version that they begin with, oldest first; `*` is for every version without one of its own. */
 export type Migrations = ReadonlyMap<string, Migration>;
 
+/** What a migration looks at. */
+type ToMigrate = Pick<ActivateRequest, 'address' | 'durable' | 'snapshot' | 'timers' | 'version'>;
+
 const ANY = '*';
 /** The most characters of a version that an error shows. */
 const SHOWN = 64;
@@ -51,11 +54,11 @@ export function migrationsOf(module: UserModule, moduleUrl: string): Migrations 
  *
  * @throws {HoldfastError} `STATE_INCOMPATIBLE`
  */
-export function migrated(
-  request: ActivateRequest,
+export function migrated<R extends ToMigrate>(
+  request: R,
   logic: AnyActorLogic,
   migrations: Migrations | undefined,
-): ActivateRequest {
+): R {
   const { snapshot, timers = [], version, durable, address } = request;
   const target = versionOf(logic);
   if (snapshot === undefined || version === target) return request;
@@ -64,7 +67,7 @@ export function migrated(
   const state = { snapshot, timers, ...(version !== undefined && { version }) };
   const { version: _, ...rest } = request;
   const { snapshot: next, timers: left } = migrate(state, target, migrations ?? new Map(), address);
-  return { ...rest, snapshot: next, timers: left, ...(target !== undefined && { version: target }) };
+  return { ...rest, snapshot: next, timers: left, ...(target !== undefined && { version: target }) } as R;
 }
 
 /** The error of a state that the machine at hand does not continue. */

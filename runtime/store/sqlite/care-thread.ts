@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { CareTask } from './store-care.ts';
 import { storeError } from './sqlite-error.ts';
 import { checkStore } from './store-check.ts';
-import { backUp, compact, restore, resume } from './store-copies.ts';
+import { backUp, compact, forget, restore, resume } from './store-copies.ts';
 import { exportStore } from './store-export.ts';
 import { toWire } from './wire-store-error.ts';
 
@@ -18,6 +18,7 @@ function run(): unknown {
   if (task.what === 'backup') return backUp(path, task.to);
   if (task.what === 'restore') return restore(task.from, path, task.now, temporary);
   if (task.what === 'resume') return resume(path, temporary);
+  if (task.what === 'forget') return forget(path, task.address, temporary);
   if (task.what === 'check') return checkStore(path);
   if (task.what === 'export') return exportStore(task, task.to);
   return compact(path, temporary);

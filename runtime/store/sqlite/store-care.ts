@@ -13,6 +13,7 @@ export type CareTask = { readonly path: string; readonly temporary: string } & W
 type Work =
   | { readonly what: 'check' | 'compact' | 'resume' }
   | { readonly what: 'backup'; readonly to: string }
+  | { readonly what: 'forget'; readonly address: string }
   | { readonly what: 'restore'; readonly from: string; readonly now: number }
   | {
       readonly what: 'export';
@@ -60,6 +61,11 @@ export function exportStoreLines(path: string, to: string, encryption?: StoreEnc
     now: Date.now(),
     encryption: encryption && wrappingKeys(encryption),
   });
+}
+
+/** Deletes everything of one address from a store that nobody has open; resolves with how many rows that were. */
+export function forgetInStore(path: string, address: string): Promise<number> {
+  return care(path, { what: 'forget', address });
 }
 
 /** It takes as long as the store is large: whoever waits gives up by ending the process. */

@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, copyFil
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
 import { lockEarly } from './early-lock.ts';
+import { TABLES } from './forms.ts';
 import { metaTable } from './meta-table.ts';
 import { checkStore } from './store-check.ts';
 import { openToRead, syncFolder } from './store-file.ts';
@@ -71,6 +72,24 @@ export function resume(path: string, temporary: string): void {
       db.exec('begin immediate');
       metaTable(db).set('restored', false);
       db.exec('commit');
+    } finally {
+      db.close();
+    }
+  });
+}
+
+/** Deletes everything of an address, and overwrites what stood there; returns the number of rows. */
+export function forget(path: string, address: string, temporary: string): number {
+  return alone(path, temporary, () => {
+    openToRead(path).close();
+    const db = new DatabaseSync(path);
+    try {
+      db.exec('pragma secure_delete = on; begin immediate');
+      let rows = 0;
+      for (const { table } of TABLES)
+        rows += Number(db.prepare(`delete from ${table} where address = ?`).run(address).changes);
+      db.exec('commit; pragma wal_checkpoint(truncate)');
+      return rows;
     } finally {
       db.close();
     }

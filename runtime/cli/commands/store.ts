@@ -1,0 +1,164 @@
+import { resolve } from 'node:path';
+import { loadForGateway } from '../../config/load.ts';
+import type { LoadedConfig } from '../../config/resolve.ts';
+import { partsOf } from '../../base/address.ts';
+import { ConfigError } from '../../base/errors.ts';
+import { type StateFinding, tryStates } from '../../doctor/states.ts';
+import {
+  backupStore,
+  checkStoreFile,
+  compactStore,
+  exportStoreLines,
+  forgetInStore,
+  restoreStore,
+  resumeStore,
+} from '../../store/sqlite/store-care.ts';
+import { storedRecords } from '../../store/sqlite/stored-records.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { configOf } from '../gateway-client.ts';
+import { counted, paint, type Terminal } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
+
+export interface StoreOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+/** The findings of a check that are printed or in the document; the rest are counted. */
+const MOST_SHOWN = 1000;
+const MB = 1024 * 1024;
+
+/** Looks at the file, and restores each state with the code at hand, also while a gateway runs. */
+export async function storeCheck(options: StoreOptions, terminal: Terminal): Promise<ExitCode> {
+  const { config, path } = await storeOf(options, terminal);
+  const { problems, counts } = await checkStoreFile(path);
+  const findings: StateFinding[] = [];
+  let [states, errors, warnings] = [0, 0, 0];
+  for await (const finding of tryStates(config, storedRecords(path))) {
+    states += 1;
+    if (finding === undefined) continue;
+    if (finding.severity === 'error') errors += 1;
+    else warnings += 1;
+    if (findings.length < MOST_SHOWN) findings.push(finding);
+  }
+  const ok = problems.length === 0 && errors === 0;
+  const { stdout } = terminal;
+  if (options.json === true) {
+    const report = { ok, path, counts, problems, states: { tried: states, errors, warnings }, findings };
+    stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+    return ok ? EXIT.ok : EXIT.failed;
+  }
+  const colour = paint(terminal);
+  for (const problem of problems) stdout.write(`${colour('red', '✗')} ${problem}\n`);
+  for (const { address, severity, code, message } of findings) {
+    const mark = severity === 'error' ? colour('red', '✗') : colour('yellow', '!');
+    stdout.write(`${mark} ${address} [${code}] ${message}\n`);
+  }
+  const more = errors + warnings - findings.length;
+  if (more > 0) stdout.write(`... ${more} more\n`);
+  if (problems.length > 0)
+    stdout.write('The file is damaged: restore a backup with holdfast store restore.\n');
+  if (errors > 0)
+    stdout.write(
+      `${counted(errors, 'instance')} would be quarantined with this code: export migrations, or deploy the machine of before.\n`,
+    );
+  const all = Object.entries(counts).map(([table, count]) => `${count} ${table}`);
+  stdout.write(`${path}: ${all.join(', ')}; ${counted(states - errors, 'state')} of ${states} can go on.\n`);
+  return ok ? EXIT.ok : EXIT.failed;
+}
+
+/** Writes a copy to a file that is not there yet, also while a gateway runs. */
+export async function storeBackup(
+  file: string,
+  options: StoreOptions,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { path } = await storeOf(options, terminal);
+  const to = resolve(terminal.cwd, file);
+  await backupStore(path, to);
+  return done('backup', { path, file: to }, `Written to ${to}.`, options, terminal);
+}
+
+/** Puts a copy in the place of the store, which nobody may have open. */
+export async function storeRestore(
+  file: string,
+  options: StoreOptions,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { path } = await storeOf(options, terminal);
+  const from = resolve(terminal.cwd, file);
+  const { before } = await restoreStore(path, from);
+  const kept = before === undefined ? '' : ` What was there is ${before}.`;
+  const next = 'It wakes nobody until holdfast store resume.';
+  return done('restore', { path, file: from, before }, `Restored.${kept} ${next}`, options, terminal);
+}
+
+/** Writes a store that nobody has open anew, without what is free in it. */
+export async function storeCompact(options: StoreOptions, terminal: Terminal): Promise<ExitCode> {
+  const { path } = await storeOf(options, terminal);
+  const { before, after } = await compactStore(path);
+  const text =
+    after === before
+      ? `Less than a third of ${path} is free: it stays as it is.`
+      : `From ${(before / MB).toFixed(1)} to ${(after / MB).toFixed(1)} MiB.`;
+  return done('compact', { path, before, after }, text, options, terminal);
+}
+
+/** Writes all that a store has to a file, as lines of JSON. */
+export async function storeExport(
+  file: string,
+  options: StoreOptions,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { path } = await storeOf(options, terminal);
+  const to = resolve(terminal.cwd, file);
+  const lines = await exportStoreLines(path, to);
+  return done('export', { path, file: to, lines }, `${counted(lines, 'line')} in ${to}.`, options, terminal);
+}
+
+/** Lets a store that was restored, and that nobody has open, wake its instances. */
+export async function storeResume(options: StoreOptions, terminal: Terminal): Promise<ExitCode> {
+  const { path } = await storeOf(options, terminal);
+  await resumeStore(path);
+  return done('resume', { path }, 'They wake with the next start.', options, terminal);
+}
+
+/** Deletes everything of one instance from a store that nobody has open. */
+export async function storeForget(
+  address: string,
+  options: StoreOptions,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  if (partsOf(address) === undefined)
+    throw new UsageError(`an address is <agent>/<id>, such as trading-agent/btc, not ${address}`);
+  const { path } = await storeOf(options, terminal);
+  const deleted = await forgetInStore(path, address);
+  const text = deleted === 0 ? `There is nothing of ${address}.` : `${address} is forgotten.`;
+  return done('forget', { path, address, deleted }, text, options, terminal);
+}
+
+/** The store that a config names, which stands beside it. */
+async function storeOf(
+  options: StoreOptions,
+  terminal: Terminal,
+): Promise<{ readonly config: LoadedConfig; readonly path: string }> {
+  const file = configOf(options.config, terminal);
+  const config = await loadForGateway(file);
+  if (config.store !== undefined) return { config, path: config.store.path };
+  throw new ConfigError(
+    'CONFIG_INVALID',
+    `CONFIG_INVALID: ${file} names no store; write store: { type: 'sqlite', path: './data/agents.db' }`,
+    [],
+  );
+}
+
+function done(
+  action: string,
+  found: object,
+  text: string,
+  { json }: StoreOptions,
+  { stdout }: Terminal,
+): ExitCode {
+  stdout.write(json === true ? `${JSON.stringify({ action, ok: true, ...found })}\n` : `${text}\n`);
+  return EXIT.ok;
+}
