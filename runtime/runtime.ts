@@ -167,7 +167,10 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
    */
   refreshSecret(id: string, options?: { readonly provider?: string }): Promise<void>;
   readonly deadLetters: {
-    /** Returns the last 1000 dead letters of the last hour, oldest first; large events are left out (`truncated`). */
+    /**
+     * Returns the last 1000 dead letters of the last hour, oldest first; large events are left out (`truncated`). With a
+     * store under every turn also the last 1000 of the last 7 days whose events were in the store (`stored`).
+     */
     list(): DeadLetter[];
     /**
      * Sends the event of a dead letter again, to the instance that now has its address, and resolves when that has
@@ -175,7 +178,9 @@ export interface Runtime<C extends RuntimeConfig = RuntimeConfig> extends AsyncD
      * grows by one, and `runtime.on('dead-letter')` reports it again. Rejects as `deliver` does; with `AGENT_STOPPED`
      * when no instance has the address, and the letter stays listed; and with `REPLAY_REFUSED` for a letter that is no
      * longer kept, is truncated, is being replayed, failed after 3 replays, or was sent to a parent. After 30 s it
-     * rejects with `ASK_TIMEOUT`, and the event may still be handled.
+     * rejects with `ASK_TIMEOUT`, and the event may still be handled. The event of a `stored` letter goes back into the
+     * mailbox that the store keeps, in one transaction with the end of the letter, and the call resolves with that; it
+     * rejects with `AGENT_STOPPED` when the store has no record of the address, and with `STORE_FAILED`.
      */
     replay(id: string): Promise<void>;
   };

@@ -51,6 +51,8 @@ export interface DeadLetter {
   readonly lost?: number;
   /** Only with `lost`: the instance at `address` had emitted the events, or sent them to its parent. */
   readonly toHost?: true;
+  /** The store keeps it, for 7 days: its event was in the store, or was promised to be. Its replay puts it back there. */
+  readonly stored?: true;
   /**
    * The body of the event is not kept: it was too large, could not be read, had to make room for later ones, or has
    * moved to the thread (`transfer`).
@@ -59,8 +61,10 @@ export interface DeadLetter {
 }
 
 /** A dead letter as it is reported; `inPart`: only the type of the event is known. */
-export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'replays' | 'truncated'> & {
+export type NewDeadLetter = Omit<DeadLetter, 'id' | 'at' | 'replays' | 'truncated' | 'stored'> & {
   readonly inPart?: boolean;
+  /** The id under which the store keeps it. */
+  readonly kept?: string | undefined;
 };
 
 /** The most dead letters that are kept; the oldest go first. The number is Pekko-like, see DEFAULTS in the design. */
@@ -100,6 +104,9 @@ export class DeadLetters {
   /** The letters that are being replayed, by id and by the tag of their envelope. */
   readonly #replays = new Map<string, DeadLetter>();
   readonly #replaysByTag = new Map<Tag, DeadLetter>();
+  /** Those that the store keeps, by id; the oldest go from memory alone. */
+  readonly #stored = new Map<string, { letter: DeadLetter; readonly bytes: number }>();
+  #storedBytes = 0;
   #total = 0;
   #last = 0;
   #oldest = 1;
@@ -122,7 +129,7 @@ export class DeadLetters {
    * Keeps the letter; its event only if it is not `too-large`, can be measured, and fits into 16 MiB. With the `tag`
    * of a replay, the letter takes over the id of the one that was replayed.
    */
-  add({ inPart = false, ...letter }: NewDeadLetter, tag: Tag = 0): void {
+  add({ inPart = false, kept, ...letter }: NewDeadLetter, tag: Tag = 0): void {
     // Read first, because getters of the event may run and add letters themselves.
     const type = typeOf(letter.event);
     const none = inPart || letter.reason === 'too-large' || letter.lost !== undefined;
@@ -141,24 +148,59 @@ export class DeadLetters {
       // From here on the letter may be replayed again, by a listener too.
       this.#replays.delete(id);
     }
+    if (kept !== undefined && before === undefined) {
+      const known: DeadLetter = { ...letter, id: kept, at, replays, stored: true };
+      this.restored(bytes === undefined ? truncate(known, type) : known, bytes);
+      return this.#added(known, type);
+    }
     const whole: DeadLetter = { ...letter, id, at, replays };
-    const kept = bytes === undefined ? truncate(whole, type) : hasMoved(letter.event) ? leftOf(whole) : whole;
-    this.#entries.set(place, { letter: kept, bytes: bytes ?? 0, type });
+    const shown =
+      bytes === undefined ? truncate(whole, type) : hasMoved(letter.event) ? leftOf(whole) : whole;
+    this.#entries.set(place, { letter: shown, bytes: bytes ?? 0, type });
     this.#bytes += bytes ?? 0;
     this.#dropLetters(at);
     this.#dropBodies();
-    this.#added(kept, type);
+    this.#added(shown, type);
   }
 
   /** Replaces each letter for good by what `shown` returns for it. */
   replaceAll(shown: (letter: DeadLetter) => DeadLetter): void {
-    for (const entry of this.#entries.values()) entry.letter = shown(entry.letter);
+    for (const entry of [...this.#entries.values(), ...this.#stored.values()])
+      entry.letter = shown(entry.letter);
   }
 
-  /** Returns the last 1000 letters of the last hour, oldest first, with their events as they were sent. */
+  /**
+   * Returns the last 1000 letters of the last hour, and those that the store keeps, oldest first, with their events as
+   * they were sent.
+   */
   list(): DeadLetter[] {
     this.#dropLetters(this.#now());
-    return Array.from(this.#entries.values(), ({ letter }) => letter);
+    const plain = Array.from(this.#entries.values(), ({ letter }) => letter);
+    if (this.#stored.size === 0) return plain;
+    const stored = Array.from(this.#stored.values(), ({ letter }) => letter);
+    return [...stored, ...plain].toSorted((a, b) => a.at - b.at);
+  }
+
+  /** Takes a letter that the store keeps; the last 1000 of them are listed, and the last 16 MiB of their events. */
+  restored(letter: DeadLetter, bytes = bytesOf(letter.event) ?? 0): void {
+    this.removeStored(letter.id);
+    this.#stored.set(letter.id, { letter, bytes });
+    this.#storedBytes += bytes;
+    for (const [id] of this.#stored) {
+      if (this.#stored.size <= KEPT && this.#storedBytes <= KEPT_BYTES) return;
+      this.removeStored(id);
+    }
+  }
+
+  /** The letter that the store keeps under that id. */
+  stored(id: string): DeadLetter | undefined {
+    return this.#stored.get(id)?.letter;
+  }
+
+  /** The store keeps the letter no more. */
+  removeStored(id: string): void {
+    this.#storedBytes -= this.#stored.get(id)?.bytes ?? 0;
+    this.#stored.delete(id);
   }
 
   /**

@@ -18,6 +18,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { EncodedState, MailboxRow } from '../store/durable-store.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
+import { letterIdOf } from '../store/row-letter.ts';
 import type { SentEvent } from '../store/sent-event.ts';
 import { uncommitted } from '../store/uncommitted.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
@@ -248,8 +249,8 @@ export class Inbox {
     mark?: Mark,
   ): DeadLetterReason {
     const { address, deadLetters, ledger, waiting } = this.#options;
-    if (mark !== undefined) ledger?.refused(mark as KeptRow, reason, refusal(address, reason, cause, why));
-    deadLetters.add({ address, reason, event, incarnation, ...(why !== undefined && { why }) }, tag);
+    const kept = mark && ledger?.refused(mark as KeptRow, reason, refusal(address, reason, cause, why));
+    deadLetters.add({ address, reason, event, incarnation, kept, ...(why !== undefined && { why }) }, tag);
     if (tag === 0) return reason;
     const shut = reason === 'stopped' ? this.#options.shut() : undefined;
     const error = shut ?? refusal(address, reason, cause, why);
@@ -272,11 +273,9 @@ export class Inbox {
       if (reason.reason !== 'poison' || !ledger.attempted(row)) return;
     }
     mailbox.discardAt(behind, (event, tag, mark) => {
-      if (mark !== undefined) {
-        const error = refusal(address, reason.reason, evidence.error);
-        ledger?.refused(mark as KeptRow, reason.reason, error, shownEvidence(evidence));
-      }
-      deadLetters.add({ address, event, incarnation, ...reason }, tag);
+      const error = mark && refusal(address, reason.reason, evidence.error);
+      const kept = error && ledger?.refused(mark as KeptRow, reason.reason, error, shownEvidence(evidence));
+      deadLetters.add({ address, event, incarnation, kept, ...reason }, tag);
       if (tag !== 0) waiting.reject(tag, evidence.error);
     });
   }
@@ -427,13 +426,18 @@ export class Inbox {
    * what is to be stored still is.
    */
   close({ mailbox, incarnation }: Left = this.#own(), paused = false): void {
-    const { address, ledger } = this.#options;
+    const { address, deadLetters, ledger, waiting } = this.#options;
     mailbox.clear((event, tag, mark) => {
-      if (mark !== undefined) {
-        ledger?.left(mark as KeptRow, paused ? undefined : refusal(address, 'stopped'));
-        if (paused) return;
+      if (mark === undefined) {
+        this.refuse(event, tag, 'stopped', undefined, undefined, incarnation);
+        return;
       }
-      this.refuse(event, tag, 'stopped', undefined, undefined, incarnation);
+      const row = mark as KeptRow;
+      const kept = row.state === 'stored' ? letterIdOf(row.n) : undefined;
+      ledger?.left(row, paused ? undefined : refusal(address, 'stopped'));
+      if (paused) return;
+      deadLetters.add({ address, reason: 'stopped', event, incarnation, kept }, tag);
+      if (tag !== 0) waiting.refuse(tag, refusal(address, 'stopped'));
     });
   }
 

@@ -67,6 +67,8 @@ export class Instance implements PeerInstance, InstanceFacts {
   /** Settles when the end of the instance is committed. */
   #vanishing: Promise<void> | undefined;
   #vanished: (() => void) | undefined;
+  /** Nothing is left of the instance in the store. */
+  #forgotten = false;
   /** The end of the last incarnation, which is told when that of the instance is committed. */
   #untold: IncarnationEnd | undefined;
   /** The state of the last incarnation could be neither committed nor restored. */
@@ -524,6 +526,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     const stopped = end.kind === 'stopped' ? end.reason : undefined;
     // A shutdown only pauses the instance, and one that never ran must not delete what is stored.
     const forgotten = stopped === 'stopped' || (stopped === undefined && this.#gate.opened);
+    this.#forgotten = forgotten && !this.continuation.isFenced;
     const ticket = forgotten && this.#phase !== 'ended' ? this.continuation.forget() : undefined;
     if (ticket === undefined || ticket.settled) {
       this.#finished(end);
@@ -550,7 +553,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#unseat(stopped !== 'shutdown');
     if (end.kind === 'failed') this.#gate.shut(end.error);
     else if (this.#gate.awaited) this.#gate.shut(this.#stoppedBy(stopped));
-    this.inbox.close(undefined, stopped === 'shutdown');
+    this.inbox.close(undefined, !this.#forgotten);
     this.#effects.gone(this);
     if (isTold) this.twin.end(last);
     this.#vanished?.();

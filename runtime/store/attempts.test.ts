@@ -26,7 +26,9 @@ describe('an event in the store that ends its thread', () => {
     expect(await ref.ask({ type: 'total' })).toBe(3);
     expect(ref.incarnation).toBe(6);
     expect(memory.rows.size).toBe(0);
-    expect(runtime.deadLetters.list()).toMatchObject([{ reason: 'poison', event: { type: 'exit' } }]);
+    expect(runtime.deadLetters.list()).toMatchObject([
+      { reason: 'poison', event: { type: 'exit' }, stored: true },
+    ]);
   }, 30_000);
 
   it('keeps its attempts over a restart of the process', async () => {

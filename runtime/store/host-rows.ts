@@ -5,6 +5,8 @@ import type { CommitResult, MailboxRow } from './durable-store.ts';
 /** A row that is to be written. */
 export interface PendingRow {
   readonly row: MailboxRow;
+  /** The id of the letter that it was, which goes with it. */
+  readonly letter?: string | undefined;
   /** It is written, and outlives the process. */
   written(): void;
   /** It is not written, and will not be. */
@@ -54,7 +56,12 @@ export class HostRows implements HostDrafting {
     this.#waiting.clear();
     const attempts = [...this.#attempts];
     this.#attempts.clear();
-    return { rows: this.#writing.map(({ row }) => row), ...(attempts.length > 0 && { attempts }) };
+    const removedLetters = this.#writing.flatMap(({ letter }) => letter ?? []);
+    return {
+      rows: this.#writing.map(({ row }) => row),
+      ...(removedLetters.length > 0 && { removedLetters }),
+      ...(attempts.length > 0 && { attempts }),
+    };
   }
 
   written({ unknown, refused }: CommitResult): void {

@@ -17,7 +17,7 @@ import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
 import { lostTurn } from './lost-turn.ts';
 import { STORE_MS } from './keeper.ts';
 import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
-import { rowLetter } from './row-letter.ts';
+import { letterIdOf, rowLetter } from './row-letter.ts';
 import { secretInSnapshot } from './secret-in-snapshot.ts';
 import type { Sent, SentEvent } from './sent-event.ts';
 
@@ -284,17 +284,26 @@ export class Ledger implements Drafting {
     return this.#rows.attempted(row) >= MOST_ATTEMPTS;
   }
 
-  /** The event of the row was not handled and will not be: it becomes a letter, with the evidence against it. */
-  refused(row: KeptRow, reason: DeadLetterReason, error: HoldfastError, evidence?: object): void {
+  /** The event of the row was not handled and will not be: it becomes a letter, with the evidence against it. Returns its id. */
+  refused(
+    row: KeptRow,
+    reason: DeadLetterReason,
+    error: HoldfastError,
+    evidence?: object,
+  ): string | undefined {
     const { clock, committer } = this.#options;
     const n = this.#rows.told(row);
     row.settle(error);
-    if (n === undefined) return this.#rows.done(row);
+    if (n === undefined) {
+      this.#rows.done(row);
+      return undefined;
+    }
     const draft = (this.#draft ??= {});
     (draft.handled ??= []).push(n);
     (draft.rows ??= []).push(row);
     (draft.letters ??= []).push(rowLetter(row.row, reason, clock.date(), this.#withoutSecrets(evidence)));
     this.#ticket = committer.add(this);
+    return letterIdOf(n);
   }
 
   #withoutSecrets(evidence: object | undefined): object | undefined {

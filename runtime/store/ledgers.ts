@@ -2,7 +2,7 @@ import { agentOf } from '../base/address.ts';
 import { within, type Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { Committer, type StoreHealth } from './committer.ts';
-import type { DurableStore, MailboxRow, OpenedStore } from './durable-store.ts';
+import type { DurableStore, EncodedState, MailboxRow, OpenedStore } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
 import type { SentEvent } from './sent-event.ts';
@@ -110,6 +110,19 @@ export class Ledgers {
     const ledger = this.#ledgers.get(row.to);
     if (ledger === undefined || ledger.isClosed) this.#options.due(row.to, row.dueAt);
     else ledger.rows.written(row, sent);
+  }
+
+  /** Makes the event of a letter a row of its mailbox again, in one transaction; resolves when that is committed. */
+  replay(letter: string, to: string, event: EncodedState): Promise<void> {
+    const host = this.#host as HostRows;
+    const row: MailboxRow = { n: host.next(), to, event, dueAt: 0, attempts: 0 };
+    return new Promise((resolve, reject) => {
+      const written = (): void => {
+        this.deliver(row);
+        resolve();
+      };
+      host.add({ row, letter, written, refused: reject });
+    });
   }
 
   /** Resolves when everything is committed, or the store has failed once more. */

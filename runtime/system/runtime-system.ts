@@ -39,6 +39,7 @@ import type { DurableStore } from '../store/durable-store.ts';
 import { Ledgers } from '../store/ledgers.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
+import { StoredLetters } from './stored-letters.ts';
 import { SecretAccess } from './secret-access.ts';
 import { secretInEncoded } from './secret-in-encoded.ts';
 import { SentEvents } from './sent-events.ts';
@@ -129,6 +130,7 @@ export class RuntimeSystem {
   readonly #ledgers: Ledgers | undefined;
   readonly #durable: DurableStore | undefined;
   readonly #wakes: Wakes | undefined;
+  readonly #letters: StoredLetters | undefined;
   /** The store was restored from a copy, and wakes nobody until it is resumed. */
   #restored = false;
   /** The addresses of instances that the runtime has woken, and that nobody has spawned since. */
@@ -200,6 +202,16 @@ export class RuntimeSystem {
       () => this.clock.date(),
     );
     const instanceAt = (address: string): Instance | undefined => this.#instances.at(address);
+    this.#letters =
+      this.#ledgers &&
+      new StoredLetters({
+        store: this.#durable as DurableStore,
+        ledgers: this.#ledgers,
+        letters: this.deadLetters,
+        clock: this.clock,
+        instanceAt,
+        warn: this.warn,
+      });
     this.#broker = new PeerBroker({
       instanceAt,
       poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
@@ -334,6 +346,7 @@ export class RuntimeSystem {
   /** Opens the store under every turn, if there is one. */
   async openStore(): Promise<void> {
     this.#restored = (await this.#ledgers?.start())?.restored === true;
+    await this.#letters?.start();
   }
 
   /** From now on instances wake that have something to do and are not in memory; none of a store that was restored. */
@@ -506,6 +519,8 @@ export class RuntimeSystem {
 
   async replay(id: string): Promise<void> {
     this.#assertRunning();
+    const stored = this.deadLetters.stored(id);
+    if (stored !== undefined && this.#letters !== undefined) return this.#letters.replay(stored);
     await replayLetter(id, this.deadLetters, this.#instances.at, this.clock);
   }
 
@@ -656,6 +671,7 @@ export class RuntimeSystem {
       stopThreads: () => this.#stopThreads(),
       warn: this.warn,
     });
+    this.#letters?.stop();
     await this.#ledgers?.stop();
     this.#deadLetterLog.end();
     this.inspection?.stop();

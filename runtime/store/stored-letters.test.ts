@@ -1,0 +1,60 @@
+import { describe, expect, it, vi } from 'vitest';
+import { gatedStore } from '../fixtures/gated-store.ts';
+import { fixture, start } from '../fixtures/start.ts';
+import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
+
+const agents = { account: fixture('account', { mailbox: { overflow: 'drop-oldest', capacity: 4 } }) };
+
+describe('the dead letter of an event that was in the store', () => {
+  it('is listed by the next process, and its replay makes it a row again in one transaction', async () => {
+    const memory = durableMemory();
+    const first = await start({ agents }, { store: memoryDurableStore(memory) });
+    const ref = await first.spawn('account', { id: 'a' });
+    const other = await first.spawn('account', { id: 'b' });
+    await ref.enqueue({ type: 'overdraw', amount: 5 });
+    await vi.waitFor(() => expect(memory.letters.size).toBe(1));
+    expect(first.deadLetters.list()).toMatchObject([
+      { id: [...memory.letters.keys()][0], reason: 'crashed', stored: true },
+    ]);
+    await other.stop();
+    await first.stop();
+    const gate = gatedStore(memory);
+    const second = await start({ agents }, { store: gate.store });
+    const [letter] = second.deadLetters.list();
+    expect(letter).toMatchObject({
+      address: 'account/a',
+      event: { type: 'overdraw', amount: 5 },
+      stored: true,
+    });
+    gate.shut();
+    const replayed = second.deadLetters.replay(letter?.id ?? '');
+    const { group, go } = await gate.next();
+    expect(group).toMatchObject({
+      rows: [{ to: 'account/a', attempts: 0 }],
+      removedLetters: [letter?.id],
+    });
+    gate.open();
+    go();
+    await replayed;
+    // It wakes its instance, fails as before, and is another letter.
+    await vi.waitFor(() => expect([...memory.letters.keys()]).not.toContain(letter?.id));
+    await vi.waitFor(() =>
+      expect(second.deadLetters.list()).toMatchObject([{ reason: 'crashed', stored: true }]),
+    );
+    expect(memory.rows.size).toBe(0);
+  });
+
+  it('is not replayed to an address without a record, and stays', async () => {
+    const memory = durableMemory();
+    const runtime = await start({ agents }, { store: memoryDurableStore(memory) });
+    const ref = await runtime.spawn('account', { id: 'a' });
+    await ref.enqueue({ type: 'overdraw', amount: 5 });
+    await vi.waitFor(() => expect(runtime.deadLetters.list()).toHaveLength(1));
+    await ref.stop();
+    const [letter] = runtime.deadLetters.list();
+    await expect(runtime.deadLetters.replay(letter?.id ?? '')).rejects.toMatchObject({
+      code: 'AGENT_STOPPED',
+    });
+    expect(runtime.deadLetters.list()).toEqual([letter]);
+  });
+});

@@ -1,0 +1,99 @@
+import type { Clock } from '../base/clock.ts';
+import { isDeadLetterReason } from '../base/dead-letter-reason.ts';
+import { within } from '../base/clock.ts';
+import { HoldfastError } from '../base/errors.ts';
+import type { DeadLetter, DeadLetters, Evidence } from '../dead-letters/dead-letters.ts';
+import { refusal } from '../dead-letters/refusal.ts';
+import type { Instance } from '../instance/instance.ts';
+import type { DurableStore, KeptLetter, LetterPlace } from '../store/durable-store.ts';
+import type { Ledgers } from '../store/ledgers.ts';
+import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
+
+/** Milliseconds for which the store keeps a letter: 7 days. */
+const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
+/** Milliseconds between two times that old letters and ids are dropped. */
+const TIDY_MS = 60 * 60 * 1000;
+/** The letters that are read at a time. */
+const PAGE = 1000;
+/** Deadline of a replay in milliseconds, as for `deliver`. */
+const REPLAY_MS = 30_000;
+
+export interface StoredLettersOptions {
+  readonly store: Pick<DurableStore, 'letters' | 'load' | 'tidy'>;
+  readonly ledgers: Pick<Ledgers, 'replay'>;
+  readonly letters: DeadLetters;
+  readonly clock: Clock;
+  readonly instanceAt: (address: string) => Instance | undefined;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+/** The dead letters of events that were in the store, which outlive the process as the events did. */
+export class StoredLetters {
+  readonly #options: StoredLettersOptions;
+  #timer: unknown;
+
+  constructor(options: StoredLettersOptions) {
+    this.#options = options;
+  }
+
+  /** Reads what the process before has left, and drops what is too old from now on. */
+  async start(): Promise<void> {
+    await this.#tidy();
+    const { store, letters } = this.#options;
+    let after: LetterPlace | undefined;
+    for (let isLast = false; !isLast;) {
+      const page = await store.letters(after, PAGE);
+      for (const kept of page) letters.restored(letterOf(kept));
+      isLast = page.length < PAGE;
+      after = page.at(-1);
+    }
+  }
+
+  stop(): void {
+    this.#options.clock.clearTimeout(this.#timer);
+  }
+
+  /** Puts the event of a letter back into its mailbox; resolves when that is committed. */
+  async replay({ id, address, event, truncated }: DeadLetter): Promise<void> {
+    const { store, ledgers, letters, clock, instanceAt } = this.#options;
+    if (truncated === true)
+      throw new HoldfastError(
+        'REPLAY_REFUSED',
+        `dead letter ${id} cannot be replayed: its event is not kept`,
+      );
+    const instance = instanceAt(address);
+    if (instance?.quarantine !== undefined) throw instance.quarantine;
+    const isThere = instance === undefined ? await store.load(address) : instance.continuation.durable;
+    if (isThere === undefined || isThere === false) throw refusal(address, 'stopped');
+    const late = (): Error =>
+      new HoldfastError(
+        'STORE_FAILED',
+        `nobody knows whether dead letter ${id} was replayed within ${REPLAY_MS} ms; see status().store`,
+      );
+    // It is replayed once, whoever asks meanwhile.
+    letters.removeStored(id);
+    await within(clock, REPLAY_MS, ledgers.replay(id, address, encodeEvent(event)), late);
+  }
+
+  async #tidy(): Promise<void> {
+    const { store, clock, warn } = this.#options;
+    try {
+      await store.tidy(clock.date(), clock.date() - KEPT_MS);
+    } catch (error) {
+      warn({ error }, 'what is too old could not be dropped from the store, which is tried again in an hour');
+    }
+    this.#timer = clock.setTimeout(() => void this.#tidy(), TIDY_MS);
+    clock.unref?.(this.#timer);
+  }
+}
+
+function letterOf({ id, address, reason, event, meta, at }: KeptLetter): DeadLetter {
+  const { evidence } = JSON.parse(meta) as { readonly evidence?: Evidence };
+  const known = { id, address, at, replays: 0, incarnation: 0, stored: true } as const;
+  const why = isDeadLetterReason(reason) ? reason : 'crashed';
+  try {
+    return { ...known, reason: why, event: decodeEvent(event), ...(evidence && { evidence }) };
+  } catch {
+    return { ...known, reason: why, event: undefined, truncated: true };
+  }
+}
