@@ -385,7 +385,8 @@ export async function openRuntime<const C extends RuntimeConfig>(
   return {
     supervisor: system.supervisor as AnyActorRef,
     secrets: system.secrets.actor as AnyActorRef,
-    spawn: async (agent, ...[options]) => (await spawn(agent, spawnRequest(agent, options))) as never,
+    spawn: async (agent, ...[options]) =>
+      (await spawn(agent, { ...spawnRequest(agent, options), anew: true })) as never,
     getOrSpawn: async (agent, id, ...[options]) => {
       const request = spawnRequest(agent, options, id ?? '');
       return (await system.getOrSpawn(agent, id, () => spawn(agent, request))) as never;

@@ -58,6 +58,13 @@ const supervisionSchema = z
         'When the timers of an instance come that continues from a snapshot. deadline: when they were due, at once if ' +
           'that has passed; remaining: after what was left of them; restart: after the whole delay. Default: deadline.',
       ),
+    invoked: z
+      .enum(['restart', 'fail'])
+      .default('restart')
+      .describe(
+        'What becomes of promises, callbacks and observables that were active when an instance ended which goes on from its ' +
+          'last state. restart: they begin anew; fail: they end with INVOKE_INTERRUPTED, as onError has it. Default: restart.',
+      ),
     strategy: z
       .enum(['one-for-one', 'all-for-one', 'rest-for-one'])
       .default('one-for-one')
@@ -145,6 +152,12 @@ export const agentSchema = z
       .describe(
         'Whether each turn is committed before anything of it is told, with a store under every turn. false: states are ' +
           'written behind, and what was told may be lost with the process. Default: true.',
+      ),
+    passivateAfterMs: timeSpan(0)
+      .default(0)
+      .describe(
+        'After how many milliseconds without anything to do a durable instance leaves memory, and comes back with its next ' +
+          'event; 0: never. Only with the strategy one-for-one. Default: 0.',
       ),
     mailbox: mailboxSchema.prefault({}),
     supervision: supervisionSchema.prefault({}),

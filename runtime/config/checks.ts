@@ -20,6 +20,7 @@ export function crossFindings(root: unknown, customProviders: readonly string[])
     ...orderFindings(root, ['supervision', 'backoff'], ['minMs', 200], ['maxMs', 10_000]),
     ...orderFindings(root, ['mailbox'], ['warnBytes', 65_536], ['maxBytes', 1_048_576]),
     ...instanceFindings(root),
+    ...passivationFindings(root),
     ...providerFindings(root, customProviders),
     ...declaredProviders(root).flatMap(([path, config]) => optionFindings(path, config, customProviders)),
     ...grantFindings(root, customProviders),
@@ -115,6 +116,24 @@ function orderFindings(
     return [
       { code: 'out-of-range', path, at: 'value', message: `${low} ${less} is more than ${high} ${more}` },
     ];
+  });
+}
+
+/** Agents whose instances are to be passive, and never would be. */
+function passivationFindings(root: unknown): Finding[] {
+  return entriesOf(property(root, 'agents')).flatMap(([agent, config]): Finding[] => {
+    const ms = property(config, 'passivateAfterMs');
+    const supervision = property(config, 'supervision');
+    const written = property(supervision, 'strategy');
+    const strategy = typeof written === 'string' ? written : 'one-for-one';
+    const isFresh = property(supervision, 'state') === 'fresh';
+    if (typeof ms !== 'number' || ms <= 0 || (strategy === 'one-for-one' && !isFresh)) return [];
+    const why = isFresh
+      ? 'its state is "fresh", so that nothing of them would be left'
+      : `its strategy is ${printName(strategy)}, for which all of them have to be there`;
+    const message = `instances of agent ${printName(agent)} cannot be passive: ${why}`;
+    const path = ['agents', agent, 'passivateAfterMs'];
+    return [{ code: 'out-of-range', path, at: 'value', message }];
   });
 }
 

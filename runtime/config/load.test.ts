@@ -46,6 +46,7 @@ describe('the seed config', () => {
         intensity: { restarts: 5, withinMs: 30_000 },
         backoff: { minMs: 200, maxMs: 10_000, factor: 2, jitter: 0.2 },
       },
+      durable: true,
       timers: 'deadline',
       placement: 'fewest',
       mirror: 'latest',

@@ -126,6 +126,10 @@ export interface ResolvedAgent {
   /** Whether each turn is committed before it is told, with a store under every turn; absent: it is. */
   readonly durable?: boolean;
   readonly timers: TimersPolicy;
+  /** Work that the end of an incarnation has interrupted fails; absent: it begins anew. */
+  readonly invoked?: 'fail';
+  /** Milliseconds without anything to do after which a durable instance becomes passive; absent or 0: never. */
+  readonly passivateAfterMs?: number;
   readonly placement: 'fewest' | 'exclusive' | { readonly key: true };
   readonly mirror: 'latest' | 'all';
   readonly maxIterations: number;
@@ -253,8 +257,8 @@ function resolveAgent(
 ): ResolvedAgent {
   const moduleUrl = modules.get(name);
   if (moduleUrl === undefined) throw new TypeError(`the module of agent ${name} was not looked for`);
-  const { threadId, placement, mirror, maxIterations } = agent;
-  const { state, timers, ...supervision } = agent.supervision;
+  const { threadId, placement, mirror, maxIterations, passivateAfterMs } = agent;
+  const { state, timers, invoked, ...supervision } = agent.supervision;
   return {
     name,
     threadId,
@@ -265,6 +269,8 @@ function resolveAgent(
     ...(state && { state }),
     durable: agent.durable,
     timers,
+    ...(invoked === 'fail' && { invoked }),
+    ...(passivateAfterMs > 0 && { passivateAfterMs }),
     placement,
     mirror,
     maxIterations,

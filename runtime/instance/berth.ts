@@ -20,6 +20,11 @@ export interface Berth extends PeerSeat {
   ask(question: Question, ...args: readonly unknown[]): Promise<unknown>;
   /** Opens or closes the mirror of the instance. */
   watch(watched: boolean): void;
+  /**
+   * Ends the instance in its thread, which has told all there is of it, if it has nothing to do; resolves with whether it
+   * has left. Rejects when the thread is gone.
+   */
+  rest(): Promise<boolean>;
   /** Stops the instance in its thread, which then reports nothing more of it. Rejects when the thread is gone. */
   leave(): Promise<void>;
   /**

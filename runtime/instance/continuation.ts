@@ -33,6 +33,9 @@ export interface ContinuationOptions {
   readonly effects: { readonly waiting: Waiting };
 }
 
+/** Milliseconds to the next timer of an instance that is not worth being passive for. */
+const SOON_MS = 200;
+
 /** The state from which an instance starts: its input, a given or kept state, or that from the thread it has left. */
 export class Continuation {
   readonly #of: { readonly incarnation: number };
@@ -40,6 +43,8 @@ export class Continuation {
   /** The state that the instance took along from a thread that is replaced. */
   #moved: PersistedState | undefined;
   #carried: CarriedAsks | undefined;
+  /** The instance was passive, and notices nothing of that. */
+  #woken = false;
 
   constructor(of: { readonly incarnation: number }, options: ContinuationOptions) {
     this.#of = of;
@@ -77,6 +82,50 @@ export class Continuation {
     return before;
   }
 
+  /** Whether the instance goes on from a record as it was, because it was passive. */
+  get woken(): boolean {
+    return this.#woken;
+  }
+
+  /** The record that was loaded is of an instance that was passive. */
+  found(): boolean {
+    const { ledger, snapshot } = this.#options;
+    return (this.#woken = ledger?.isOwn === true && snapshot === undefined);
+  }
+
+  /** Whether the record that was loaded last is of an instance that was passive. */
+  get wasPassive(): boolean {
+    return this.#options.ledger?.isOwn === true;
+  }
+
+  /** Whether all there is of the instance is in its record, or about to be. */
+  mayRest(now: number): boolean {
+    const ahead = this.#options.ledger?.ahead;
+    if (ahead === undefined || ahead.wakes || this.isFenced) return false;
+    return ahead.dueAt === undefined || ahead.dueAt - now > SOON_MS;
+  }
+
+  /** The number of the last state. */
+  get seq(): number {
+    return this.#options.ledger?.seq ?? 0;
+  }
+
+  /** The instance is passive. */
+  rested(): void {
+    this.#options.ledger?.rest();
+  }
+
+  /** A passive instance is needed again. */
+  reopened(): void {
+    this.#options.ledger?.reopen();
+  }
+
+  /** Loads the record of an instance that was passive. Rejects with `STORE_FAILED`, `STORE_CORRUPT` or `AGENT_STOPPED`. */
+  async reload(): Promise<void> {
+    await this.#options.ledger?.load(false);
+    this.#woken = true;
+  }
+
   /** Returns the request with which the thread starts the instance. */
   request(slot: number, watched: boolean): ActivateRequest {
     const { agent, id, address, keeper, ledger, sharedMemory, snapshot } = this.#options;
@@ -96,8 +145,9 @@ export class Continuation {
       exportName: agent.exportName,
       input,
       ...from,
-      // The agent must not notice a move: its timers fire when they were due.
-      timersPolicy: this.#moved === undefined ? agent.timers : 'deadline',
+      // The agent must not notice a move, or that it was passive: its timers fire when they were due.
+      timersPolicy: this.#moved === undefined && !this.#woken ? agent.timers : 'deadline',
+      ...(this.#isCut && { invoked: agent.invoked }),
       tellsState: keeper !== undefined || ledger !== undefined,
       ...(ledger !== undefined && { durable: true, ...(ledger.isBehind && { behind: true }) }),
       mirror: agent.mirror,
@@ -107,9 +157,17 @@ export class Continuation {
     };
   }
 
+  /** Whether the instance goes on from a state in which work was under way that has ended, and the config speaks of it. */
+  get #isCut(): boolean {
+    const { agent, keeper, ledger } = this.#options;
+    const last = ledger?.last ?? keeper?.last;
+    return agent.invoked === 'fail' && last !== undefined && this.#moved === undefined && !this.#woken;
+  }
+
   /** The instance runs: the asks it carried are now like its own, and a later restart does not use the moved state. */
   begun(berth: Berth): void {
     this.#moved = undefined;
+    this.#woken = false;
     this.#carried?.seated(berth, this.#options.agent.threadId);
   }
 
@@ -127,6 +185,7 @@ export class Continuation {
   /** Drops the state that the instance took along from its thread. */
   dropped(): void {
     this.#moved = undefined;
+    this.#woken = false;
   }
 
   /** The instance gives up its seat: the asks that it has not taken over by now are rejected. */

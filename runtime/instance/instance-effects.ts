@@ -57,6 +57,12 @@ export interface InstanceEffects {
   running(instance: InstanceFacts): void;
   /** The instance has left thread `from` of its pool, which is being replaced, and needs another seat. */
   moving(instance: InstanceFacts, from: number): void;
+  /** The instance has become passive: nothing in the runtime holds it any more but its address. */
+  passive(instance: InstanceFacts): void;
+  /** A passive instance is needed: it has its address again. `load`: it is to run, and so its state is loaded. */
+  waking(instance: InstanceFacts, load: boolean): void;
+  /** Somebody watches a passive instance. */
+  watched(instance: InstanceFacts): void;
   /** Asks again for a seat, later: the instance has left its thread, and no other could be started. */
   placeLater(instance: InstanceFacts): void;
   /** The incarnation was ended with another of its group. */

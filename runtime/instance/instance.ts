@@ -64,6 +64,8 @@ export class Instance implements PeerInstance, InstanceFacts {
   #quarantine: QuarantineError | undefined;
   #stopping: Promise<void> | undefined;
   #cut = false;
+  /** The number of questions so far. */
+  #asked = 0;
   /** Settles when the end of the instance is committed. */
   #vanishing: Promise<void> | undefined;
   #vanished: (() => void) | undefined;
@@ -96,13 +98,21 @@ export class Instance implements PeerInstance, InstanceFacts {
       incarnation: () => this.#incarnation,
       over: () => this.over,
       shut: () => this.#quarantine ?? this.#effects.draining(),
-      ready: () => this.#berth?.ready(),
+      ready: () => {
+        if (this.#berth !== undefined) this.#berth.ready();
+        else this.wake();
+      },
       unawaited: (tag) => void this.#berth?.deferred.delete(tag),
       large: (event, bytes) => this.#effects.large(this, event, bytes),
     });
     this.continuation = new Continuation(this, options);
     this.twin = new TwinLine(this, options);
-    this.watchers = new Watchers((error) => this.#effects.watcherThrew(this, error));
+    this.watchers = new Watchers(
+      (error) => this.#effects.watcherThrew(this, error),
+      () => {
+        if (this.#phase === 'passive') this.#effects.watched(this);
+      },
+    );
   }
 
   get mailbox(): Mailbox {
@@ -139,7 +149,7 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   /** The instance continues from where another incarnation stopped, here or in another runtime. */
   get continues(): boolean {
-    return this.#incarnation > 1 || this.continuation.given;
+    return this.#incarnation > 1 || this.continuation.given || this.continuation.woken;
   }
 
   /** Node's id of the thread that hosts the instance; -1 while it has none. */
@@ -174,6 +184,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     const late = (): Error =>
       this.continuation.late(`${method}() was asked`, timeoutMs) ??
       new HoldfastError('ASK_TIMEOUT', `${this.address} did not answer ${method}() within ${timeoutMs} ms`);
+    this.#asked += 1;
     const answer = async (): Promise<unknown> => {
       await this.#untilRunning();
       await this.mailbox.passed();
@@ -210,7 +221,9 @@ export class Instance implements PeerInstance, InstanceFacts {
   #untilRunning(): Promise<void> {
     if (this.#phase === 'running') return Promise.resolve();
     if (this.over) return Promise.reject(this.#quarantine ?? this.#stopped());
-    return this.#gate.next();
+    const running = this.#gate.next();
+    this.wake();
+    return running;
   }
 
   watch(watched: boolean): void {
@@ -266,7 +279,9 @@ export class Instance implements PeerInstance, InstanceFacts {
   }
 
   async #stop(reason: 'stopped' | 'shutdown', turn?: Promise<unknown>): Promise<void> {
+    const wasPassive = this.#phase === 'passive';
     if (!this.#lives('stop')) return;
+    if (wasPassive) this.#effects.waking(this, false);
     if (this.#vanishing !== undefined) return this.#within(this.#vanishing, STOP_MS, 'it ended');
     if (this.#berth?.begun === true) await this.#leave(this.#berth, reason);
     if (turn !== undefined) await turn;
@@ -309,7 +324,7 @@ export class Instance implements PeerInstance, InstanceFacts {
       if (before === undefined) return;
       // An instance that is quarantined has not begun its next incarnation.
       const found = this.continuation.quarantine !== undefined;
-      this.#first = this.#incarnation = before + (found ? 0 : 1);
+      this.#first = this.#incarnation = before + (found || this.continuation.found() ? 0 : 1);
       if (found && this.#lives('end'))
         this.#effects.ended(this, 'quarantined', { reason: 'error', error: undefined });
     });
@@ -324,6 +339,65 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#unseat();
     this.continuation.moved(state, asks);
     this.#effects.moving(this, from);
+  }
+
+  // --- passivation ----------------------------------------------------------------------------------------
+
+  /** A number that grows with whatever the instance does, or is asked. */
+  get uses(): number {
+    return this.handled + this.continuation.seq + this.#asked;
+  }
+
+  /** Whether the host knows of nothing that keeps the instance in memory. */
+  mayRest(now: number): boolean {
+    const berth = this.#berth;
+    if (this.#phase !== 'running' || berth === undefined || this.#watched) return false;
+    if (this.mailbox.depth > 0 || berth.deferred.size > 0 || this.#gate.awaited) return false;
+    const { restarts, withinMs } = this.supervision.intensity;
+    if (restarts > 0 && this.#failures.since(now - withinMs)) return false;
+    return this.continuation.mayRest(now);
+  }
+
+  /** Has the instance leave memory, if its thread knows of nothing that it has to do; resolves with whether it has. */
+  async rest(): Promise<boolean> {
+    const left = await this.#berth?.rest().catch(() => false);
+    return left === true;
+  }
+
+  /** The instance has left its thread, and all there is of it is in the store. */
+  rested(): void {
+    if (!this.#lives('rest')) return;
+    this.#unseat();
+    this.continuation.rested();
+    this.#effects.passive(this);
+    if (this.mailbox.depth > 0 || this.#gate.awaited) this.#wake();
+  }
+
+  /** Brings a passive instance back, as the same incarnation. */
+  wake(): void {
+    if (this.#phase !== 'passive') return;
+    const shut = this.#effects.draining();
+    if (shut === undefined) this.#wake();
+    else this.#gate.shut(shut);
+  }
+
+  #wake(): void {
+    if (!this.#lives('wake')) return;
+    this.#due = true;
+    this.#effects.waking(this, true);
+  }
+
+  /** The record of the instance, which was passive, could not be loaded; returns whether to try it again. */
+  notLoaded(error: unknown): boolean {
+    if (this.#phase !== 'moving') return false;
+    if (isUnfit(error)) this.unfit(error);
+    else if (hasEnded(error)) {
+      this.#end = { kind: 'failed', error };
+      this.watchers.ended(this.#ending('error'));
+      this.finishEnded();
+    } else if (error instanceof HoldfastError && error.code === 'STORE_LOCKED') void this.fenced(error);
+    else return true;
+    return false;
   }
 
   /** Takes the seat that the pool has given; returns `false` when the instance has a seat or needs none any more. */

@@ -15,6 +15,7 @@ const steps = [
   'start fails',
   'no place',
   'depart',
+  'rest',
   'fail',
   'done',
   'wound down',
@@ -76,8 +77,8 @@ class Model {
   can(step: Step): boolean {
     if (step === 'start') return this.seat === 'waiting';
     if (step === 'start fails') return this.seat === 'waiting';
-    if (step === 'fail' || step === 'done' || step === 'wound down' || step === 'depart')
-      return this.seat === 'begun';
+    if (step === 'fail' || step === 'done' || step === 'wound down') return this.seat === 'begun';
+    if (step === 'depart' || step === 'rest') return this.seat === 'begun';
     // By its own failures, when it has failed.
     if (step === 'give up') return this.seat === undefined;
     return true;
@@ -102,6 +103,8 @@ class Model {
       if (!this.#lives('depart')) return;
       this.due = true;
       this.seat = undefined;
+    } else if (step === 'rest') {
+      if (this.#lives('rest')) this.seat = undefined;
     } else if (step === 'pause') {
       if (this.#lives('pause')) this.#letGo();
     } else if (step === 'restart') {
@@ -121,6 +124,11 @@ class Model {
     } else for (const then of this.#leaving.splice(0)) then();
   }
 
+  /** Somebody needs it. */
+  wake(): void {
+    if (this.#lives('wake')) this.due = true;
+  }
+
   #ends(): void {
     this.seat = undefined;
     if (this.phase === 'starting') this.#finish();
@@ -136,6 +144,7 @@ function happen(to: LoneInstance, step: Step): void {
   else if (step === 'start fails') instance.startFailed(error);
   else if (step === 'no place') instance.refused(new HoldfastError('POOL_EXHAUSTED', 'no'), 'error');
   else if (step === 'depart') instance.departed({ snapshot: {}, timers: [] });
+  else if (step === 'rest') instance.rested();
   else if (step === 'fail') instance.failed(error);
   else if (step === 'done') instance.done({ output: 1, snapshot: { status: 'done' } });
   else if (step === 'wound down') instance.failed(error, 'stopped');
@@ -168,7 +177,7 @@ function promised({ phase, incarnation, seats, seat }: Model): string {
 }
 
 const often = fc.constantFrom<Step>('place', 'start');
-const now = fc.constantFrom<Step>('fail', 'done', 'depart', 'restart', 'pause', 'left', 'give up');
+const now = fc.constantFrom<Step>('fail', 'done', 'depart', 'rest', 'restart', 'pause', 'left', 'give up');
 const any = fc.constantFrom<Step>(...steps);
 const walk = fc.array(
   fc.oneof({ weight: 8, arbitrary: often }, { weight: 6, arbitrary: now }, { weight: 1, arbitrary: any }),
@@ -186,6 +195,7 @@ describe('the life of an instance', () => {
         for (const step of [...steps, 'stop', 'left'] as const) {
           if (!model.can(step)) continue;
           waiting.push(instance.seated().catch(() => {}));
+          model.wake();
           happen(real, step);
           model.take(step);
           if (step === 'left' || step === 'died') await settled();
@@ -216,6 +226,8 @@ describe('the life of an instance', () => {
   });
 
   test('takes nothing in the phases from which only somebody else can bring it back', () => {
-    expect(phases.filter(isOver)).toEqual(phases.filter((phase) => phaseAfter(phase, 'end') === undefined));
+    const isStuck = (phase: InstancePhase): boolean =>
+      phaseAfter(phase, 'end') === undefined && phaseAfter(phase, 'wake') === undefined;
+    expect(phases.filter(isOver)).toEqual(phases.filter(isStuck));
   });
 });

@@ -2,6 +2,7 @@ export type InstancePhase =
   | 'starting'
   | 'running'
   | 'moving'
+  | 'passive'
   | 'restarting'
   | 'quarantined'
   | 'stopping'
@@ -11,6 +12,8 @@ export type InstancePhase =
 export type LifeEvent =
   | 'run'
   | 'depart'
+  | 'rest'
+  | 'wake'
   | 'end'
   | 'pause'
   | 'restart'
@@ -46,6 +49,8 @@ const alive = {
  *
  * - `run`: the thread has started the instance
  * - `depart`: the instance has left its thread to continue, as the same incarnation, on another one
+ * - `rest`: the instance has left its thread and the memory of the host, and all there is of it is in the store
+ * - `wake`: it comes back, as the same incarnation
  * - `end`: the incarnation has ended by itself or with its thread; the supervisor decides what follows
  * - `pause`: the incarnation is to end with another of its group; the supervisor says when the next one begins
  * - `restart`: the next incarnation begins
@@ -67,6 +72,7 @@ export const life = {
     running: {
       on: {
         depart: 'moving',
+        rest: 'passive',
         ...alive,
       },
     },
@@ -74,6 +80,12 @@ export const life = {
       on: {
         run: 'running',
         ...alive,
+      },
+    },
+    passive: {
+      on: {
+        wake: 'moving',
+        ...unended,
       },
     },
     restarting: {

@@ -73,6 +73,11 @@ export class FailureLog {
     this.#failures = [...this.#failures, { address, cause, at }].slice(-this.#most);
   }
 
+  /** Whether there was a failure since then. */
+  since(at: number): boolean {
+    return this.#failures.some((failure) => failure.at > at);
+  }
+
   clear(): void {
     this.#failures = [];
   }

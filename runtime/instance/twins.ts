@@ -110,6 +110,7 @@ export function twinLogic(effects: TwinEffects, spec: Omit<InstanceRequest, 'inp
         },
         (error, what) => effects.observed(twin.instance, error, what),
         (snapshot) => !(snapshot instanceof UnknownSnapshot),
+        () => twin.instance.wake(),
       );
     },
     started(self, request) {

@@ -8,13 +8,20 @@ export type WatchListener = (end: IncarnationEnd) => void;
 /** The listeners for the end of the current incarnation or, between two incarnations, of the next one. */
 export class Watchers {
   readonly #threw: (error: unknown) => void;
+  readonly #added: () => void;
   #watchers = new Set<WatchListener[]>();
   #last: IncarnationEnd | undefined;
   #final = false;
 
-  /** `threw` is called with what a listener throws. */
-  constructor(threw: (error: unknown) => void) {
+  /** `threw` is called with what a listener throws, `added` when there is another one. */
+  constructor(threw: (error: unknown) => void, added: () => void = () => {}) {
     this.#threw = threw;
+    this.#added = added;
+  }
+
+  /** Whether somebody listens. */
+  get any(): boolean {
+    return this.#watchers.size > 0;
   }
 
   /** Registers a listener; when no further incarnation will follow, it is called with the end of the last one. */
@@ -22,7 +29,10 @@ export class Watchers {
     // A box of its own, so that one listener may watch twice.
     const watcher = [listener];
     if (this.#final && this.#last !== undefined) this.#tell(watcher, this.#last);
-    else this.#watchers.add(watcher);
+    else {
+      this.#watchers.add(watcher);
+      this.#added();
+    }
     return {
       unsubscribe: () => {
         watcher.length = 0;

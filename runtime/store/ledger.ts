@@ -42,8 +42,10 @@ export interface LedgerOptions extends Omit<MailboxRowsOptions, 'store'> {
   readonly secretIn: (state: unknown) => readonly string[] | undefined;
   /** Whether states are written behind: nothing waits for them. */
   readonly behind: boolean;
-  /** Resolves when what was there at the address before is committed. */
-  readonly after: Promise<void>;
+  /** Begins the ids of the groups that this runtime writes. */
+  readonly owner: string;
+  /** The ledger is the one of its address from now on. Resolves when what was there before is committed. */
+  readonly opened: (ledger: Ledger) => Promise<void>;
   /** Called when a state has more than 64 KiB, for each. */
   readonly large?: ((bytes: number) => void) | undefined;
   /** Whether there has to be a record. */
@@ -95,12 +97,17 @@ export class Ledger implements Drafting {
   #writing: Draft | undefined;
   #isFenced = false;
   #isClosed = false;
+  #isOwn = false;
+  #recorded: boolean;
   #ticket: Ticket | undefined;
-  readonly #rows: MailboxRows;
+  #rows: MailboxRows;
+  #after: Promise<void>;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
+    this.#recorded = options.recorded;
     this.#rows = new MailboxRows(options);
+    this.#after = options.opened(this);
   }
 
   /** The last state that was told, or loaded. */
@@ -128,9 +135,9 @@ export class Ledger implements Drafting {
    * `STORE_FAILED` or `STORE_CORRUPT`, and with `AGENT_STOPPED` when there has to be a record and is none.
    */
   async load(replaced: boolean): Promise<number | undefined> {
-    const { store, address, after, clock } = this.#options;
+    const { store, address, owner, clock } = this.#options;
     const late = (): Error => notLoaded(address);
-    const loading = after.then(() => store.load(address));
+    const loading = this.#after.then(() => store.load(address));
     let record: StoredRecord | undefined;
     try {
       record = await within(clock, STORE_MS, loading, late);
@@ -142,10 +149,11 @@ export class Ledger implements Drafting {
     }
     this.#loaded = true;
     if (record === undefined) {
-      if (this.#options.recorded) throw noRecord(address);
+      if (this.#recorded) throw noRecord(address);
       return undefined;
     }
     this.#commit = record.commit;
+    this.#isOwn = record.commit.startsWith(owner);
     this.#seq = record.seq;
     if (replaced) return record.incarnation;
     const { incarnation, state, version, meta, dueAt, wakes, quarantined } = record;
@@ -157,6 +165,21 @@ export class Ledger implements Drafting {
   /** Whether it is known what the store has of the instance. */
   get loaded(): boolean {
     return this.#loaded;
+  }
+
+  /** Whether the record that was loaded is by this runtime: the instance was passive. */
+  get isOwn(): boolean {
+    return this.#isOwn;
+  }
+
+  /** When the earliest timer of the last state is due, and whether a child was active in it. */
+  get ahead(): { readonly dueAt?: number | undefined; readonly wakes: boolean } | undefined {
+    return this.#last;
+  }
+
+  /** The number of the last state. */
+  get seq(): number {
+    return this.#seq;
   }
 
   /** Whether there is a state, told or loaded, with which the instance can go on. */
@@ -385,6 +408,21 @@ export class Ledger implements Drafting {
   close(error: HoldfastError): void {
     this.#isClosed = true;
     this.#rows.close(error);
+  }
+
+  /** The instance is passive: what is to be known of it is loaded again when it wakes. */
+  rest(): void {
+    this.#last = undefined;
+    this.#loaded = false;
+    this.#meta = {};
+  }
+
+  /** The instance is not passive any more. It may be loaded, and ended even if it is not. */
+  reopen(): void {
+    this.#isClosed = false;
+    this.#recorded = true;
+    this.#rows = new MailboxRows(this.#options);
+    this.#after = this.#options.opened(this);
   }
 
   /** Resolves when nothing of the instance waits to be committed. */

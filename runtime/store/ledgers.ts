@@ -36,6 +36,8 @@ export class Ledgers {
   readonly #large = new Set<string>();
   #committer: Committer | undefined;
   #host: HostRows | undefined;
+  /** Begins the ids of the groups that are written here. */
+  #owner = '';
 
   constructor(options: LedgersOptions) {
     this.#options = options;
@@ -45,11 +47,13 @@ export class Ledgers {
   async start(): Promise<OpenedStore> {
     const { store, clock, warn, failed } = this.#options;
     const opened = await store.open({ now: () => clock.date(), warn });
+    const owner = opened.epoch.toString(36);
+    this.#owner = `${owner}.`;
     const committer = new Committer({
       store,
       clock,
       warn,
-      owner: opened.epoch.toString(36),
+      owner,
       failed,
       overtaken: (error) => this.#overtaken(error),
     });
@@ -72,9 +76,10 @@ export class Ledgers {
   open(address: string, options: OpenedLedger): Ledger {
     const { store, clock, secretIn, admit, warn } = this.#options;
     const committer = this.#committer as Committer;
-    const ledger = new Ledger({
+    return new Ledger({
       address,
       store,
+      owner: this.#owner,
       committer,
       host: this.#host as HostRows,
       clock,
@@ -83,11 +88,21 @@ export class Ledgers {
       large: (bytes) => this.#warnOfSize(address, bytes),
       admit,
       hand: (sent, unknown) => this.#hand(sent, unknown),
-      after: this.#ledgers.get(address)?.quiet() ?? Promise.resolve(),
+      opened: (ledger) => {
+        const before = this.#ledgers.get(address);
+        this.#ledgers.set(address, ledger);
+        return before?.quiet() ?? Promise.resolve();
+      },
+      strayed: (row) => this.deliver(row),
       ...options,
     });
-    this.#ledgers.set(address, ledger);
-    return ledger;
+  }
+
+  /** Whether the store has a record of the address; `own`: one that this runtime has written. */
+  async has(address: string, own: boolean): Promise<boolean> {
+    await this.#ledgers.get(address)?.quiet();
+    const record = await this.#options.store.load(address);
+    return record !== undefined && (!own || record.commit.startsWith(this.#owner));
   }
 
   /** The instance is gone; its ledger still finishes its commits. */
@@ -95,7 +110,8 @@ export class Ledgers {
     const ledger = this.#ledgers.get(address);
     ledger?.close(stopped());
     await ledger?.quiet();
-    if (this.#ledgers.get(address) !== ledger) return;
+    // It may have been opened again by then.
+    if (this.#ledgers.get(address) !== ledger || ledger?.isClosed === false) return;
     this.#ledgers.delete(address);
     if (ledger !== undefined) this.#options.left();
   }

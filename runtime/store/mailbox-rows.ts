@@ -17,6 +17,8 @@ export interface MailboxRowsOptions {
   readonly arrived: (rows: readonly KeptRow[], first: boolean) => void;
   /** Whether the mailbox has room for another row. */
   readonly hasRoom: () => boolean;
+  /** A row is written after the instance has left memory. */
+  readonly strayed: (row: MailboxRow) => void;
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -234,6 +236,7 @@ export class MailboxRows {
       written: () => {
         if (row.state === 'waiting') row.state = 'stored';
         row.settle();
+        if (this.#closed) return this.#options.strayed(row.row);
         if (this.#inHand.has(row.n)) return;
         if (!this.#isLater(row.row) && this.#more) void this.#fill();
       },

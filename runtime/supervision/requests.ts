@@ -32,6 +32,12 @@ export interface RequestsOptions extends Pick<
   readonly assertRunning: () => void;
   /** Frees the address. */
   readonly forget: (instance: InstanceFacts) => void;
+  /** Keeps a passive instance for those only who hold it. */
+  readonly shelve: (instance: InstanceFacts) => void;
+  /** Gives a passive instance its address again, and a seat when its state is loaded; without `load` no more than that. */
+  readonly unshelve: (instance: InstanceFacts, load: boolean) => void;
+  /** Keeps a passive instance that is watched. */
+  readonly watched: (instance: InstanceFacts) => void;
 }
 
 /**
@@ -42,6 +48,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
   const { clock, waiting, deadLetters, scrubber, messages, sent, draining, tell, hub, logger, broker } =
     options;
   const { secrets, endCalls, snapshots, ledgers, warn, assertRunning, forget } = options;
+  const { shelve, unshelve, watched } = options;
   const suspend = (address: string): void => {
     secrets().suspend(address);
     endCalls(address);
@@ -61,7 +68,22 @@ export function requests(options: RequestsOptions): InstanceEffects {
     draining,
     fromPeers: (seat) => broker.handled(seat),
     large: ({ address, agent }, event, bytes) => largeEvents.seen(agent, address, event, bytes),
-    place: (instance) => tell({ type: 'instance.place', ...placeable(instance) }),
+    place: (instance) =>
+      tell({
+        type: 'instance.place',
+        ...placeable(instance),
+        ...(instance.phase === 'moving' && { moving: true }),
+      }),
+    passive(instance) {
+      const { address, incarnation } = instance;
+      shelve(instance);
+      close(address);
+      void ledgers?.closed(address);
+      tell({ type: 'instance.forget', address, group: groupOf(instance) });
+      hub.emit('agent', { address, incarnation, state: 'passive' });
+    },
+    waking: unshelve,
+    watched,
     ended(instance, kind, { reason, error }) {
       const { address, supervision: policy, incarnation } = instance;
       const [at, random] = [clock.now(), clock.random()];

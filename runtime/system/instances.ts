@@ -13,7 +13,13 @@ import type { Ledger } from '../store/ledger.ts';
 import type { Ledgers } from '../store/ledgers.ts';
 import type { Snapshots } from '../store/snapshots.ts';
 import type { Running } from './activate.ts';
+import { isObserved } from '../xstate/xstate5.ts';
 import { Addresses } from './addresses.ts';
+import { PassiveInstances } from './passive-instances.ts';
+import { Residents } from './residents.ts';
+
+/** Milliseconds before the record of an instance that wakes is read again. */
+const LOAD_AGAIN_MS = 1000;
 
 export interface InstancesOptions {
   readonly effects: InstanceEffects;
@@ -35,11 +41,20 @@ export class Instances implements TwinEffects {
   readonly #running = new Map<string, Running>();
   readonly #addresses = new Addresses((address) => this.#running.has(address));
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
+  readonly #passive = new PassiveInstances();
+  readonly #residents: Residents;
   /** The failures by agent, for agents whose instances restart together. */
   readonly #groupFailures = new Map<string, FailureLog>();
 
   constructor(options: InstancesOptions) {
     this.#options = options;
+    this.#residents = new Residents({
+      clock: options.effects.clock,
+      isObserved: ({ address }) => {
+        const running = this.#running.get(address);
+        return running !== undefined && isObserved(running.ref);
+      },
+    });
   }
 
   /** Returns what runs at an address, or is about to. */
@@ -63,7 +78,25 @@ export class Instances implements TwinEffects {
 
   /** Whether an instance has the address, or is about to have it. */
   isTaken(address: string): boolean {
-    return this.#addresses.isTaken(address);
+    return this.#addresses.isTaken(address) || this.#passive.at(address) !== undefined;
+  }
+
+  /** Wakes the instance at an address if it is passive and somebody holds it; returns it. */
+  roused(address: string): Running | undefined {
+    const passive = this.#passive.at(address);
+    passive?.instance.wake();
+    return passive;
+  }
+
+  /** The passive instances that somebody holds. */
+  held(): Instance[] {
+    return this.#passive.all().map(({ instance }) => instance);
+  }
+
+  /** Whether instances of the agent may be passive. */
+  mayRest(agent: ResolvedAgent): boolean {
+    const { ledgers } = this.#options;
+    return ledgers !== undefined && agent.state !== 'fresh' && this.#residents.canLeave(agent);
   }
 
   /** Returns the lowest number that was not given to an instance of the agent before, and is not the id of one now. */
@@ -73,8 +106,53 @@ export class Instances implements TwinEffects {
 
   /** Frees the address of an instance of which nothing is left. */
   readonly forget = ({ address }: { readonly address: string }): void => {
+    const instance = this.at(address);
     this.#running.delete(address);
+    if (instance !== undefined) this.#residents.left(instance);
   };
+
+  /** Keeps a passive instance for those only who hold its reference, or watch it. */
+  readonly shelve = ({ address }: { readonly address: string }): void => {
+    const running = this.#running.get(address);
+    if (running === undefined) return;
+    this.#running.delete(address);
+    this.#residents.left(running.instance);
+    this.#passive.add(running);
+  };
+
+  /** Somebody watches a passive instance. */
+  readonly watched = (instance: { readonly address: string }): void => this.#passive.watched(instance);
+
+  /** Gives a passive instance its address again. `load`: it is to run. */
+  readonly unshelve = ({ address }: { readonly address: string }, load: boolean): void => {
+    const running = this.#passive.take(address);
+    if (running === undefined) return;
+    const { instance } = running;
+    this.#running.set(address, running);
+    instance.continuation.reopened();
+    if (!load) return;
+    this.#residents.came(instance);
+    this.#load(instance);
+  };
+
+  #load(instance: Instance): void {
+    instance.continuation.reload().then(
+      () => this.#place(instance),
+      (error: unknown) => {
+        if (!instance.notLoaded(error)) return;
+        const { effects, warn } = this.#options;
+        const { clock } = effects;
+        warn({ address: instance.address, error }, 'an instance could not be woken, which is tried again');
+        clock.unref?.(clock.setTimeout(() => this.#load(instance), LOAD_AGAIN_MS));
+      },
+    );
+  }
+
+  #place(instance: Instance): void {
+    if (instance.over) return;
+    this.#options.openGrants(instance);
+    this.#options.effects.place(instance);
+  }
 
   create(request: InstanceRequest, twin: AnyActorRef): Instance {
     const { effects, poolOf, assertRunning } = this.#options;
@@ -119,13 +197,9 @@ export class Instances implements TwinEffects {
   begin(instance: Instance, twin: AnyActorRef): void {
     this.#addresses.release(instance.address, twin);
     this.#running.set(instance.address, { instance, ref: twin as unknown as AgentRef });
-    const { effects, openGrants } = this.#options;
+    this.#residents.came(instance);
     try {
-      const place = (): void => {
-        if (instance.over) return;
-        openGrants(instance);
-        effects.place(instance);
-      };
+      const place = (): void => this.#place(instance);
       const prepared = instance.prepared();
       if (prepared === undefined) place();
       else prepared.then(place).catch((error: unknown) => instance.startFailed(error));

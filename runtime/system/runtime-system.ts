@@ -88,6 +88,8 @@ const PUT_OFF_MS = 5000;
 
 /** The most instances that are woken in a second by default. */
 const WAKES_PER_SECOND = 1000;
+/** The most passive instances that are remembered as woken by the runtime, and spawned by nobody. */
+const MOST_UNCLAIMED = 10_000;
 /** Milliseconds that `drain` by itself may take by default: half of Kubernetes' default grace of 30 s. */
 const DRAIN_MS = 15_000;
 /** Milliseconds for the whole of `stop` by default: of the 10 s that Docker gives, the rest is for the program's own end. */
@@ -216,6 +218,7 @@ export class RuntimeSystem {
       instanceAt,
       poolOf: (address) => this.#agents.get(agentOf(address))?.threadId,
       activate: (pool, address) => this.#activate(pool, address),
+      rouse: (address) => this.#rouse(address),
       deadLetters: this.deadLetters,
     });
     const { warn } = this;
@@ -291,6 +294,12 @@ export class RuntimeSystem {
         this.#woken.delete(instance.address);
         this.#instances.forget(instance);
       },
+      shelve: (instance) => {
+        if (this.#woken.size > MOST_UNCLAIMED) this.#woken.delete(instance.address);
+        this.#instances.shelve(instance);
+      },
+      watched: (instance) => this.#instances.watched(instance),
+      unshelve: (instance, load) => this.#instances.unshelve(instance, load),
     });
     this.#instances = new Instances({
       effects,
@@ -378,14 +387,41 @@ export class RuntimeSystem {
     const known = this.#agents.get(agent);
     if (known === undefined || known.state === 'fresh') return this.#cannotWake(agent, address);
     try {
-      const wake = (): Promise<AgentRef> => {
-        const waking = this.spawn(agent, { id, recorded: true });
-        this.#woken.add(address);
-        return waking;
-      };
-      await this.getOrSpawn(agent, id, wake);
+      await this.#getRecorded(agent, id);
     } catch (error) {
       this.warn({ address, error }, 'an instance that has something to do could not be woken');
+    }
+  }
+
+  /** Resolves with the instance at an address, which has a record. */
+  #getRecorded(agent: string, id: string): Promise<AgentRef> {
+    return this.getOrSpawn(agent, id, async () => {
+      const address = addressOf(agent, id);
+      const isUnclaimed = this.#woken.has(address);
+      const waking = this.spawn(agent, { id, recorded: true });
+      this.#woken.add(address);
+      const ref = await waking;
+      // Somebody had spawned it before it was passive.
+      if (!isUnclaimed && this.#instances.at(address)?.continuation.wasPassive === true)
+        this.#woken.delete(address);
+      return ref;
+    });
+  }
+
+  /** Wakes an instance that an agent needs, and that is in the store. */
+  #rouse(address: string): Promise<void> | undefined {
+    const parts = partsOf(address);
+    const agent = parts && this.#agents.get(parts.agent);
+    if (this.#ledgers === undefined || parts === undefined || agent === undefined || agent.state === 'fresh')
+      return undefined;
+    return this.#instances.roused(address) === undefined ? this.#wakeFor(address, parts) : undefined;
+  }
+
+  async #wakeFor(address: string, { agent, id }: { agent: string; id: string }): Promise<void> {
+    try {
+      if ((await this.#ledgers?.has(address, false)) === true) await this.#getRecorded(agent, id);
+    } catch (error) {
+      this.warn({ address, error }, 'an instance to which an agent sends could not be woken');
     }
   }
 
@@ -419,19 +455,20 @@ export class RuntimeSystem {
     const agent = this.#agent(name);
     const id = request.id ?? this.#instances.freeId(agent.name);
     const address = addressOf(agent.name, id);
-    if (this.#woken.delete(address) && request.snapshot === undefined) {
-      const running = this.#instances.running(address);
+    const isUnclaimed = this.#woken.delete(address);
+    if (isUnclaimed && request.snapshot === undefined) {
+      const running = this.#instances.running(address) ?? this.#instances.roused(address);
       if (running?.instance.over === false)
         return activate(
           () => running,
           () => Promise.resolve(running.ref),
         );
     }
-    if (this.#instances.isTaken(address)) {
-      throw new HoldfastError(
-        'ADDRESS_TAKEN',
-        `${address} is in use; await its stop() first, or give another id`,
-      );
+    if (this.#instances.isTaken(address)) throw taken(address);
+    if (request.anew === true && !isUnclaimed && this.#instances.mayRest(agent)) {
+      const isPassive = request.id !== undefined && (await this.#ledgers?.has(address, true)) === true;
+      this.#assertRunning();
+      if (isPassive || this.#instances.isTaken(address)) throw taken(address);
     }
     const logic = twinLogic(this.#instances, {
       agent,
@@ -454,7 +491,7 @@ export class RuntimeSystem {
   async getOrSpawn(name: string, id: string, spawn: () => Promise<AgentRef>): Promise<AgentRef> {
     this.#assertRunning();
     const address = addressOf(this.#agent(name).name, id);
-    return activate(() => this.#instances.running(address), spawn);
+    return activate(() => this.#instances.running(address) ?? this.#instances.roused(address), spawn);
   }
 
   /** Starts an instance that an agent of the pool sends to. The limit counts by pool, since a thread speaks for its pool. */
@@ -653,7 +690,7 @@ export class RuntimeSystem {
         this.#state = 'stopping';
         return draining;
       },
-      instances: () => this.#instances.all().toReversed(),
+      instances: () => [...this.#instances.held(), ...this.#instances.all().toReversed()],
       threads: () => this.#threads.all(),
       committed: async () => {
         await this.#ledgers?.flushed();
@@ -747,6 +784,11 @@ export class RuntimeSystem {
     this.logger.warn(fields, message);
     this.#hub.emit('warning', { ...fields, message });
   };
+}
+
+function taken(address: string): HoldfastError {
+  const message = `${address} is in use; await its stop() first, or give another id`;
+  return new HoldfastError('ADDRESS_TAKEN', message);
 }
 
 /** Quotes a name from a caller, which may be anything. */

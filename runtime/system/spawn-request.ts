@@ -11,6 +11,8 @@ export interface SpawnRequest {
   readonly snapshot?: PersistedEnvelope | undefined;
   /** Whether the instance is not started without a record; never from a user's call. */
   readonly recorded?: boolean | undefined;
+  /** Whether the address has to be free of passive instances too; from a user's call of `spawn`. */
+  readonly anew?: boolean | undefined;
   /** The asks that the instance put off in another process; never from a user's call. */
   readonly asks?: readonly AskToCarry[] | undefined;
 }

@@ -50,8 +50,11 @@ export interface RuntimeEvents {
   agent: {
     readonly address: string;
     readonly incarnation: number;
-    /** `moving`: the instance moves to another thread as the same incarnation; `running` follows when it runs there. */
-    readonly state: 'running' | 'moving' | 'restarting' | 'quarantined' | 'ended';
+    /**
+     * `moving`: the instance moves to another thread as the same incarnation; `running` follows when it runs there.
+     * `passive`: it has left memory, and is in the store; `running` follows, as the same incarnation, when it wakes.
+     */
+    readonly state: 'running' | 'moving' | 'passive' | 'restarting' | 'quarantined' | 'ended';
     /** Only with `restarting`: why the incarnation ended. */
     readonly reason?: StopReason;
   };

@@ -21,6 +21,8 @@ export interface PeerBrokerOptions {
   readonly instanceAt: (address: string) => PeerInstance | undefined;
   /** Returns the pool of the agent at an address, whether or not an instance runs there. */
   readonly poolOf: (address: string) => string | undefined;
+  /** Wakes the instance at an address that is in the store; `undefined` when there is nothing to wait for. Never rejects. */
+  readonly rouse?: ((address: string) => Promise<void> | undefined) | undefined;
   /** Starts the instance at an address, for an agent of that pool, unless it is there. */
   readonly activate: (pool: string, address: string) => Promise<void>;
   readonly deadLetters: DeadLetters;
@@ -58,7 +60,7 @@ export class PeerBroker {
 
   /** Opens a link to the instance at an address as soon as that runs. */
   async connect(from: PeerThread, request: PeerRequest): Promise<PeerLine | NoPeerLine> {
-    const { instanceAt, poolOf, activate } = this.#options;
+    const { instanceAt, poolOf, activate, rouse } = this.#options;
     if (!isPeerRequest(request)) return { refused: 'unknown-address' };
     const { sender, address, id, taken } = request;
     // A thread speaks for its own pool only.
@@ -67,6 +69,7 @@ export class PeerBroker {
     // Starts at most once, so that an instance that ends as it starts is not started for ever.
     let isToStart = request.activate === true;
     while (!from.gone && sending.link === undefined) {
+      if (instanceAt(address) === undefined) await rouse?.(address);
       const found = instanceAt(address);
       if (isToStart && found?.over !== false) {
         isToStart = false;
@@ -232,9 +235,11 @@ export class PeerBroker {
   }
 
   /** Resolves when the current incarnation at `address` ends, at once without one; never when `from` is gone before. */
-  ended(from: PeerThread, address: string): Promise<IncarnationEnd> {
-    const instance = this.#options.instanceAt(address);
-    if (instance === undefined) return Promise.resolve({ address, incarnation: 0, reason: 'stopped' });
+  async ended(from: PeerThread, address: string): Promise<IncarnationEnd> {
+    const { instanceAt, rouse } = this.#options;
+    if (instanceAt(address) === undefined) await rouse?.(address);
+    const instance = instanceAt(address);
+    if (instance === undefined) return { address, incarnation: 0, reason: 'stopped' };
     const watches = this.#watches.get(from) ?? new Set();
     if (!from.gone) this.#watches.set(from, watches);
     return new Promise((resolve) => {

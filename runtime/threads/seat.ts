@@ -20,6 +20,8 @@ export interface SeatThread {
   /** Lets the writer of an ask send more chunks; `taken` below 0: nobody reads any more. */
   credit(tag: Tag, taken: number): void;
   deactivate(seat: Seat): Promise<void>;
+  /** Ends an instance that has nothing to do; resolves with whether it has left. */
+  rest(seat: Seat): Promise<boolean>;
   /** Stops an instance that has not started there yet. */
   giveUp(seat: Seat): void;
   /** Gives the pool back the room of an instance. */
@@ -87,6 +89,10 @@ export class Seat implements Berth {
 
   credit(tag: Tag, taken: number): void {
     this.#thread.credit(tag, taken);
+  }
+
+  rest(): Promise<boolean> {
+    return this.#thread.rest(this);
   }
 
   leave(): Promise<void> {

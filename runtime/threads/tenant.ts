@@ -27,6 +27,7 @@ export interface Tenant
       | 'failed'
       | 'unfit'
       | 'departed'
+      | 'rested'
       | 'ending'
       | 'stop'
     > {

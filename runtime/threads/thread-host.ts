@@ -432,6 +432,17 @@ export class ThreadHost implements SeatThread {
     this.#seats.vacate(seat);
   }
 
+  /** Ends an instance here that has nothing to do, once its last state is committed; resolves with whether it has left. */
+  async rest(seat: Seat): Promise<boolean> {
+    if (!seat.begun || !this.#seats.isTaken(seat)) return false;
+    const left = await this.#calls.answer('passivate', isBoolean, [seat.slot]);
+    if (!left || !this.#seats.isTaken(seat)) return false;
+    this.#seats.vacate(seat);
+    if (!seat.instance.holds(seat)) return false;
+    seat.instance.rested();
+    return true;
+  }
+
   /** Ends an instance here whose state cannot be committed; what it has handled since the last state is not handled. */
   #unfit(seat: Seat, error: HoldfastError): void {
     const { instance } = seat;
@@ -650,4 +661,8 @@ export class ThreadHost implements SeatThread {
     }
     for (const seat of waiting) if (seat.instance.awaits(seat)) seat.instance.unplaced(reason, why);
   }
+}
+
+function isBoolean(answer: unknown): answer is boolean {
+  return typeof answer === 'boolean';
 }

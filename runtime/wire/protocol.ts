@@ -276,6 +276,7 @@ export type ThreadMethod =
   | 'activate'
   | 'deactivate'
   | 'depart'
+  | 'passivate'
   | 'stay'
   | 'hurry'
   | 'quiet'

@@ -215,6 +215,17 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     },
   });
 
+  /** Whether the instance has nothing under way, so that all there is of it is in its record. */
+  function isAtRest(instance: HostedInstance): boolean {
+    return (
+      instance.deferred.size === 0 &&
+      !instance.holds &&
+      !turns.hasWork(instance) &&
+      !peers.isBusy(instance.self) &&
+      instance.movable() === true
+    );
+  }
+
   /**
    * Sent before the answer: as soon as the host has that, the slot is free for another instance, and the thread may be
    * ended.
@@ -257,6 +268,16 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         // The instance may have ended, and the host is about to be told.
         const instance = instances.get(slot);
         return instance === undefined ? undefined : departures.depart(instance, hold);
+      },
+      /** Ends an instance that has nothing to do here; `false` when it stays. */
+      passivate(slot: number) {
+        const instance = instances.get(slot);
+        if (instance === undefined || !isAtRest(instance)) return false;
+        instance.mirror();
+        instance.stop();
+        left(instance);
+        tellAll();
+        return true;
       },
       hurry: () => departures.hurry(),
       quiet: () => !turns.busy && !peers.busy && !commits.busy,

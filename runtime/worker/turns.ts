@@ -149,6 +149,12 @@ export class Turns {
     return this.#lanes.get(instance)?.asked === true;
   }
 
+  /** Whether an event of the instance is not handled, or an ask is still on its way through it. */
+  hasWork(instance: HostedInstance): boolean {
+    const lane = this.#lanes.get(instance);
+    return lane !== undefined && (lane.busy || lane.asked || lane.paused);
+  }
+
   /** Adds a source that has sent nothing here: asks of it were put off in another thread or process. */
   know(source: Source): void {
     this.#sources.add(source);

@@ -551,13 +551,14 @@ export function interceptEvents(
  * Reports the first observer of snapshots, and the end of the last one. XState throws the error of an observer, and an
  * error that no observer takes, into the event loop, where it would end the process; here `failed` gets it. A value
  * that is no observer is refused. Unknown snapshots are kept from observers, because XState would notify them of one
- * at the start.
+ * at the start. `added`: something is about to listen, to snapshots or to anything else.
  */
 export function watchObservers(
   self: AnyActorRef,
   changed: (watched: boolean) => void,
   failed: (error: unknown, what: 'observer' | 'actor') => void = () => {},
   isKnown: (snapshot: unknown) => boolean = () => true,
+  added: () => void = () => {},
 ): void {
   const internals = self as unknown as Internals;
   const subscribe = internals.subscribe.bind(self);
@@ -565,6 +566,7 @@ export function watchObservers(
   const select = self.select.bind(self);
   internals.on = (type, handler) => {
     checkHandler(type, handler);
+    added();
     return on(type, guarded(handler, failed));
   };
   self.select = (selector, equal) => {
@@ -580,6 +582,7 @@ export function watchObservers(
   let observers = 0;
   internals.subscribe = (...args) => {
     checkObserver(args);
+    added();
     if (!wantsSnapshots(args[0])) return subscribe(guardedObserver(args, failed, isKnown));
     let state: 'new' | 'counted' | 'over' = 'new';
     const close = (): void => {
@@ -602,6 +605,32 @@ export function watchObservers(
       },
     };
   };
+}
+
+/** Whether anything listens to the actor: an observer, or a listener for what it emits. */
+export function isObserved(ref: AnyActorRef): boolean {
+  const { observers, eventListeners } = ref as unknown as {
+    readonly observers: ReadonlySet<unknown>;
+    readonly eventListeners: ReadonlyMap<string, ReadonlySet<unknown>>;
+  };
+  if (observers.size > 0) return true;
+  for (const listeners of eventListeners.values()) if (listeners.size > 0) return true;
+  return false;
+}
+
+/** The system of an actor that runs knows it no more: it lives for as long as somebody else holds it. */
+export function leaveSystem(ref: AnyActorRef): void {
+  (ref.system as unknown as ActorSystem)._unregister(ref);
+}
+
+/** The system of the actor knows it again. */
+export function rejoinSystem(ref: AnyActorRef): void {
+  (ref.system as unknown as ActorSystem)._register(ref.sessionId, ref);
+}
+
+interface ActorSystem {
+  _register(sessionId: string, ref: AnyActorRef): void;
+  _unregister(ref: AnyActorRef): void;
 }
 
 type Listener = ((value: never) => void) | undefined;
