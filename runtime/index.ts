@@ -16,6 +16,7 @@ export type {
   AgentRef,
   AgentRefMethods,
   EnqueueOptions,
+  KeptWaitFor,
   PersistedEnvelope,
   WaitFor,
 } from './instance/agent-ref.ts';

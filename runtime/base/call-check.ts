@@ -21,6 +21,11 @@ export const time: Rule = {
   is: (value) => (value instanceof Date || typeof value === 'number') && Number.isFinite(Number(value)),
 };
 
+export const eventId: Rule = {
+  what: 'a string of 1 to 256 characters',
+  is: (value) => typeof value === 'string' && value !== '' && value.length <= 256,
+};
+
 export const finite: Rule = { what: 'a number of milliseconds, and not Infinity', is: Number.isFinite };
 
 export const abortSignal: Rule = {
@@ -146,19 +151,22 @@ function problemOf(where: string, value: unknown, { what, is, advice }: Rule): s
 export interface Wait {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly id?: string | undefined;
 }
 
-const ofWait = { timeoutMs: milliseconds, signal: abortSignal };
+const ofWait: Rules<Omit<Wait, 'id'>> = { timeoutMs: milliseconds, signal: abortSignal };
+const ofKeptWait = { ...ofWait, id: eventId };
 
 /**
- * The two options of a wait; reads nothing where there are none.
+ * The options of a wait, `withId` those of one whose event may have an id; reads nothing where there are none.
  *
  * @throws {HoldfastError} `OPTION_INVALID`
  */
-export function checkWait(call: string, options: unknown, usualMs: number): Wait {
+export function checkWait(call: string, options: unknown, usualMs: number, withId = false): Wait {
   if (options === undefined) return { timeoutMs: usualMs, signal: undefined };
-  const { timeoutMs = usualMs, signal } = checkCall<Partial<Wait>>(call, {}, options, ofWait);
-  return { timeoutMs, signal };
+  const rules = withId ? ofKeptWait : ofWait;
+  const { timeoutMs = usualMs, signal, id } = checkCall<Partial<Wait>>(call, {}, options, rules as never);
+  return { timeoutMs, signal, id };
 }
 
 /** The only option of many calls. @throws {HoldfastError} `OPTION_INVALID` */

@@ -24,6 +24,8 @@ export type HoldfastErrorCode =
   | 'ASK_TIMEOUT'
   | 'ASK_UNANSWERED'
   | 'ASK_TOO_DEEP'
+  | 'ID_REUSED'
+  | 'ANSWER_NOT_KEPT'
   | 'REPLY_UNCLONABLE'
   | 'STREAM_INTERRUPTED'
   | 'NOT_MIRRORED'
@@ -80,6 +82,8 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   ASK_TIMEOUT: true,
   ASK_UNANSWERED: false,
   ASK_TOO_DEEP: false,
+  ID_REUSED: false,
+  ANSWER_NOT_KEPT: false,
   REPLY_UNCLONABLE: false,
   // The stream was cut, and not what was asked.
   STREAM_INTERRUPTED: true,

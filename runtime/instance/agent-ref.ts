@@ -7,7 +7,8 @@ import type {
   Subscription,
 } from 'xstate';
 import { TwinSnapshot } from '../../actors/twin.ts';
-import { checkCall, checkTimeout, checkWait, listener, time } from '../base/call-check.ts';
+import { checkCall, checkTimeout, checkWait, eventId, listener, time } from '../base/call-check.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { AskStream } from './ask-stream.ts';
 import { isEvent, notAnEvent } from './inbox.ts';
 import type { Instance } from './instance.ts';
@@ -27,8 +28,19 @@ export interface WaitFor {
   readonly signal?: AbortSignal;
 }
 
-/** When an event is to be handled that outlives the process. */
+/** The time to wait, and the id of an event for a durable instance. */
+export interface KeptWaitFor extends WaitFor {
+  /**
+   * An id of the event, unique among those that this program gives the instance, in at most 256 characters. A call with an
+   * id that was there before does nothing: it waits for the same outcome, and gets that, for 24 h.
+   */
+  readonly id?: string;
+}
+
+/** The id of an event that outlives the process, and when it is to be handled. */
 export interface EnqueueOptions {
+  /** An id of the event, as that of an ask: a second call with it does nothing. */
+  readonly id?: string;
   /** The time before which it is not handled: a date, or milliseconds since the epoch. Default: at once. */
   readonly at?: Date | number;
 }
@@ -60,10 +72,11 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
   readonly incarnation: number;
   /**
    * Sends an event, and resolves when the instance has handled it, also when its turn threw; await it to keep to the
-   * pace of the instance. `timeoutMs` defaults to 30 s. Rejects with `MAILBOX_FULL`, `MESSAGE_UNCLONABLE`,
+   * pace of the instance. `timeoutMs` defaults to 30 s; with an `id`, a durable instance handles it once, however often it
+   * is sent. Rejects with `MAILBOX_FULL`, `MESSAGE_UNCLONABLE`,
    * `MESSAGE_TOO_LARGE`, `EVENT_INVALID`, `AGENT_STOPPED`, `THREAD_CRASHED`, `ASK_TIMEOUT` or `OPTION_INVALID`.
    */
-  deliver(event: EventFromLogic<TLogic>, options?: WaitFor): Promise<void>;
+  deliver(event: EventFromLogic<TLogic>, options?: KeptWaitFor): Promise<void>;
   /**
    * Sends an event that outlives the process to a durable instance, and resolves when the store has it, or when it was
    * handled. It has its place from the call on, behind what was sent before: what the mailbox has no room for waits in the
@@ -74,13 +87,15 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
   enqueue(event: EventFromLogic<TLogic>, options?: EnqueueOptions): Promise<void>;
   /**
    * Sends an event, and resolves with the reply of the instance (`reply`, `replyTo`). `timeoutMs` defaults to 5 s, as
-   * in OTP. Rejects as `deliver` does, and with `ASK_UNANSWERED` as soon as the turn ends without a reply. The type of
+   * in OTP. With an `id`, a durable instance is asked once, and whoever asks again gets the answer that is kept, of up to
+   * 64 KiB. Rejects as `deliver` does, and with `ASK_UNANSWERED` as soon as the turn ends without a reply; with an `id` also
+   * with `ID_REUSED` and `ANSWER_NOT_KEPT`. The type of
    * the reply is the one that `agent` declares for the event, or the one that the call names, as in `ask<number>(…)`;
    * it is not checked at run time.
    */
   ask<TReply = never, TType extends EventFromLogic<TLogic>['type'] = EventFromLogic<TLogic>['type']>(
     event: EventOfType<EventFromLogic<TLogic>, TType>,
-    options?: WaitFor,
+    options?: KeptWaitFor,
   ): Promise<Answer<TReply, TReplies, TType>>;
   /**
    * Sends an event, and reads what the instance writes to its `replyStream(event)` until it ends that, in order and at the
@@ -147,6 +162,10 @@ export type AgentRef<TLogic extends AnyActorLogic = AnyActorLogic, TReplies = un
 const ASK_MS = 5000;
 /** Deadline of `deliver`: it waits for a queue, not for a conversation. */
 const DELIVER_MS = 30_000;
+/** Deadline of `enqueue`, for a store that is silent: as long as a delivery may take. */
+const KEEP_MS = 30_000;
+/** Who gives the ids of calls on references. */
+const HOST = 'host';
 /** The longest silence of `askStream`: a model may think for most of a minute before its first token. */
 const STREAM_MS = 60_000;
 
@@ -170,17 +189,26 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       return instance.incarnation;
     },
     async deliver(event, options) {
-      const { timeoutMs, signal } = checkWait('ref.deliver()', options, DELIVER_MS);
-      await instance.inbox.open('delivery', event, { timeoutMs, signal, onTimeout: notHandled });
+      const { timeoutMs, signal, id } = checkWait('ref.deliver()', options, DELIVER_MS, true);
+      const wait = { timeoutMs, signal, onTimeout: notHandled };
+      if (id === undefined) await instance.inbox.open('delivery', event, wait);
+      else await instance.inbox.keep('delivery', event, { id, caller: HOST }, wait);
     },
     async enqueue(event, options) {
-      const { at } = checkCall<EnqueueOptions>('ref.enqueue()', {}, options, { at: time });
-      await instance.inbox.enqueue(event, at === undefined ? undefined : Number(at));
+      const rules = { at: time, id: eventId };
+      const { at, id } = checkCall<EnqueueOptions>('ref.enqueue()', {}, options, rules);
+      const given = id === undefined ? undefined : { id, caller: HOST };
+      const wait = { timeoutMs: KEEP_MS, onTimeout: (ms: number) => notKept(address, ms) };
+      await instance.inbox.keep('enqueue', event, given, wait, at === undefined ? undefined : Number(at));
     },
     ask(event, options) {
       try {
-        const { timeoutMs, signal } = checkWait('ref.ask()', options, ASK_MS);
-        const answer = instance.inbox.open('ask', event, { timeoutMs, signal, onTimeout: notAnswered });
+        const { timeoutMs, signal, id } = checkWait('ref.ask()', options, ASK_MS, true);
+        const wait = { timeoutMs, signal, onTimeout: notAnswered };
+        const answer =
+          id === undefined
+            ? instance.inbox.open('ask', event, wait)
+            : instance.inbox.keep('ask', event, { id, caller: HOST }, wait);
         // Only the caller knows the type.
         return answer as Promise<never>;
       } catch (error) {
@@ -220,4 +248,12 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
     },
   };
   return Object.defineProperties(twin, Object.getOwnPropertyDescriptors(methods)) as unknown as AgentRef;
+}
+
+function notKept(address: string, ms: number): HoldfastError {
+  return new HoldfastError(
+    'STORE_FAILED',
+    `nobody knows whether an event for ${address} is kept, since the store has not answered for ${ms} ms; check the store, ` +
+      'and give the event an id when you send it again',
+  );
 }

@@ -1,15 +1,17 @@
 import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
+import { refusal } from '../dead-letters/refusal.ts';
 import type { Marked } from '../mailbox/mark.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
 import type { Keeper } from '../store/keeper.ts';
-import type { Ledger, ToldState } from '../store/ledger.ts';
+import type { KeptAnswer } from '../store/kept-ids.ts';
+import type { Ledger, ToldState, Turns } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
 import { uncommitted } from '../store/uncommitted.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import type { Sent } from '../store/sent-event.ts';
-import type { ActivateRequest, CarriedAsk } from '../wire/protocol.ts';
+import type { ActivateRequest, AnswerOf, CarriedAsk } from '../wire/protocol.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { Berth } from './berth.ts';
@@ -130,6 +132,7 @@ export class Continuation {
   request(slot: number, watched: boolean): ActivateRequest {
     const { agent, id, address, keeper, ledger, sharedMemory, snapshot } = this.#options;
     if (ledger?.loaded === false) throw ledger.unread;
+    if (this.#moved === undefined) this.#askAgain();
     const asks = this.#carried?.all;
     const from = this.#moved ?? ledger?.last ?? keeper?.last ?? snapshot;
     const pool = { threadId: agent.threadId, sharedMemory };
@@ -162,6 +165,29 @@ export class Continuation {
     const { agent, keeper, ledger } = this.#options;
     const last = ledger?.last ?? keeper?.last;
     return agent.invoked === 'fail' && last !== undefined && this.#moved === undefined && !this.#woken;
+  }
+
+  /** An incarnation answers the asks with an id that another one has put off. */
+  #askAgain(): void {
+    const { agent, ledger, effects } = this.#options;
+    const putOff = ledger?.ids.putOff;
+    if (ledger === undefined || putOff === undefined || putOff.length === 0) return;
+    const asks = putOff.map((one): CarriedAsk => {
+      const used = ledger.ids.again(one);
+      const { incarnation, ask } = one;
+      const wait = {
+        timeoutMs: Infinity,
+        onTimeout: () => refusal(one.address, 'stopped'),
+        of: agent.threadId,
+      };
+      const answer = effects.waiting.open('ask', wait, (tag) => ledger.ids.awaits(used, tag));
+      answer.then(
+        (value) => ledger.ids.answered(used, value),
+        (error: unknown) => ledger.ids.failed(used, error),
+      );
+      return { incarnation, ask, tag: used.tag, deadline: Infinity, kept: true };
+    });
+    this.#carried = (this.#carried ?? this.#carry([])).add(asks);
   }
 
   /** The instance runs: the asks it carried are now like its own, and a later restart does not use the moved state. */
@@ -202,13 +228,13 @@ export class Continuation {
    * Commits the state that the thread has told; the ticket settles when that is done. Returns the error for a state that
    * is not committed.
    */
-  commit(told: ToldState, marked?: readonly Marked[]): Ticket | HoldfastError | undefined {
-    return this.#options.ledger?.told(told, this.#of.incarnation, marked && rowsOf(marked));
+  commit(told: ToldState, marked: readonly Marked[] = [], answers?: readonly AnswerOf[]): Committed {
+    return this.#options.ledger?.told(told, this.#of.incarnation, turnsOf(marked, answers));
   }
 
   /** Commits turns that have left the state as it was last told. */
-  handled(marked: readonly Marked[]): Ticket | undefined {
-    return this.#options.ledger?.handled(rowsOf(marked));
+  handled(marked: readonly Marked[] = [], answers?: readonly AnswerOf[]): Ticket | undefined {
+    return this.#options.ledger?.handled(turnsOf(marked, answers) ?? { rows: [] }, this.#of.incarnation);
   }
 
   /** Commits what the instance has sent, in turns that were told; the ticket settles when that is done. */
@@ -223,7 +249,7 @@ export class Continuation {
   commitDone(marked?: readonly Marked[]): Ticket | HoldfastError | undefined {
     const { agent, input, ledger } = this.#options;
     if (ledger === undefined) return undefined;
-    if (marked !== undefined) ledger.handled(rowsOf(marked));
+    if (marked !== undefined) this.handled(marked);
     if (agent.supervision.restart !== 'permanent') return ledger.ended();
     return ledger.anew(this.#of.incarnation, input === undefined ? undefined : encodeEvent(input));
   }
@@ -300,7 +326,17 @@ export class Continuation {
   }
 }
 
-/** An instance marks nothing but rows. */
-function rowsOf(marked: readonly Marked[]): KeptRow[] {
-  return marked.map(({ mark }) => mark as KeptRow);
+/** What has become of a state: a ticket for its commit, or why it is not committed. */
+type Committed = Ticket | HoldfastError | undefined;
+
+function turnsOf(marked: readonly Marked[], answers?: readonly AnswerOf[]): Turns | undefined {
+  if (marked.length === 0 && answers === undefined) return undefined;
+  // An instance marks nothing but what is kept.
+  return { rows: marked.map(({ mark }) => mark as KeptRow), answers: answers?.map(keptAnswer) };
+}
+
+function keptAnswer([tag, outcome, what]: AnswerOf): KeptAnswer {
+  if (outcome === 'put-off') return { tag, outcome, ask: what };
+  if (outcome === 'failed') return { tag, outcome, value: encodeEvent(what) };
+  return what === null ? { tag, outcome: 'unkept' } : { tag, outcome, value: what };
 }

@@ -15,13 +15,15 @@ import type { Waiting, WaitOptions } from '../mailbox/waiting.ts';
 import { invalid, refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
 import { AskReader, type AskStream } from './ask-stream.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { EncodedState, MailboxRow } from '../store/durable-store.ts';
+import type { MailboxRow } from '../store/durable-store.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
 import { letterIdOf } from '../store/row-letter.ts';
 import type { SentEvent } from '../store/sent-event.ts';
 import { uncommitted } from '../store/uncommitted.ts';
+import { encodeError } from '../wire/errors.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
+import { type GivenId, KeptCalls, type KeptKind } from './kept-calls.ts';
 import { sharedMemoryAdvice } from '../wire/shared-memory.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
 import type { MessageObserver } from '../mailbox/message-observer.ts';
@@ -54,8 +56,8 @@ export interface InboxOptions {
   readonly large: (event: object, bytes: number) => void;
 }
 
-/** Milliseconds that an event may take to be kept: as long as a delivery may take to be handled. */
-const KEEP_MS = 30_000;
+/** How a call is named to those who observe messages. */
+const kindOf = { ask: 'ask', delivery: 'deliver' } as const;
 
 /** The envelopes that an incarnation was sent and left behind. */
 export interface Left {
@@ -67,6 +69,8 @@ export interface Left {
 export class Inbox {
   readonly mailbox: Mailbox;
   readonly #options: InboxOptions;
+  /** Exists from the first call on of which something is kept. */
+  #calls: KeptCalls | undefined;
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -110,51 +114,45 @@ export class Inbox {
   }
 
   /**
-   * Queues an event that outlives the process: resolves when it is kept, or was handled. From here on the event has its
-   * place: in the mailbox, or in the store when that is full or its time, `at`, has not come.
+   * Sends an event of which something is kept: that it outlives the process, or what became of its id. It has its place
+   * from here on: in the mailbox, or in the store when that is full or the time `at` has not come.
    */
-  enqueue(event: unknown, at?: number): Promise<void> {
-    const { address, agent, ledger, messages, waiting } = this.#options;
+  keep(
+    kind: KeptKind,
+    event: unknown,
+    given: GivenId | undefined,
+    wait: WaitOptions,
+    at?: number,
+  ): Promise<unknown> {
+    const { address, agent, ledger, messages } = this.#options;
     if (ledger === undefined || ledger.isBehind) return Promise.reject(notDurable(address));
-    const sending = messages?.begin(agent.name, address, 'send');
-    const onTimeout = (ms: number): Error => notKept(address, ms);
-    const kept = waiting.open('delivery', { timeoutMs: KEEP_MS, onTimeout }, (tag) => {
-      const own = this.#admit(event, tag);
-      if (typeof own === 'string') return;
-      const encoded = this.#encoded(own, tag, ledger);
-      if (encoded === undefined) return;
-      const { rows } = ledger;
-      if (rows.full) {
-        this.refuse(own, tag, 'mailbox-full');
-        return;
-      }
-      const dueAt = at === undefined ? 0 : rows.dueAt(at);
-      const isPlaced = dueAt === 0 && !rows.more && this.mailbox.hasRoom;
-      const row = rows.add(encoded, dueAt, isPlaced, (error) =>
-        error === undefined ? waiting.resolve(tag) : waiting.refuse(tag, error),
-      );
-      if (!isPlaced) return;
-      this.mailbox.put(own, row, sending?.trace);
-      this.#options.ready();
-    });
+    const sending = messages?.begin(agent.name, address, kind === 'enqueue' ? 'send' : kindOf[kind]);
+    const kept = (this.#calls ??= this.#openCalls(ledger)).call(kind, event, given, wait, at);
     if (sending !== undefined)
       kept.then(
         () => sending.ended(),
         (error: unknown) => sending.ended(error ?? null),
       );
-    return kept as Promise<void>;
+    return kept;
   }
 
-  #encoded(event: object, tag: Tag, ledger: Ledger): EncodedState | undefined {
-    try {
-      const encoded = encodeEvent(event);
-      if (!ledger.hasSecret(encoded)) return encoded;
-      this.refuse(event, tag, 'secret');
-    } catch (error) {
-      const why = error instanceof Error ? error.message : undefined;
-      this.refuse(event, tag, 'unclonable', undefined, why);
-    }
-    return undefined;
+  #openCalls(ledger: Ledger): KeptCalls {
+    const { address, agent, ready, waiting } = this.#options;
+    return new KeptCalls({
+      address,
+      threadId: agent.threadId,
+      ledger,
+      waiting,
+      admit: (event, tag) => {
+        const own = this.#admit(event, tag);
+        return typeof own === 'string' ? undefined : own;
+      },
+      refuse: (event, tag, reason, why) => this.refuse(event, tag, reason, undefined, why),
+      hasRoom: () => this.mailbox.hasRoom,
+      put: (event, row, tag, terms) => this.mailbox.put(event, row, undefined, tag, terms),
+      take: (row) => this.mailbox.discardMarked(row, () => {}),
+      ready,
+    });
   }
 
   /**
@@ -248,8 +246,8 @@ export class Inbox {
     incarnation: number = this.#options.incarnation(),
     mark?: Mark,
   ): DeadLetterReason {
-    const { address, deadLetters, ledger, waiting } = this.#options;
-    const kept = mark && ledger?.refused(mark as KeptRow, reason, refusal(address, reason, cause, why));
+    const { address, deadLetters, waiting } = this.#options;
+    const kept = mark && this.#letterOf(mark, reason, refusal(address, reason, cause, why));
     deadLetters.add({ address, reason, event, incarnation, kept, ...(why !== undefined && { why }) }, tag);
     if (tag === 0) return reason;
     const shut = reason === 'stopped' ? this.#options.shut() : undefined;
@@ -274,7 +272,7 @@ export class Inbox {
     }
     mailbox.discardAt(behind, (event, tag, mark) => {
       const error = mark && refusal(address, reason.reason, evidence.error);
-      const kept = error && ledger?.refused(mark as KeptRow, reason.reason, error, shownEvidence(evidence));
+      const kept = error && this.#letterOf(mark, reason.reason, error, { evidence: shownEvidence(evidence) });
       deadLetters.add({ address, event, incarnation, kept, ...reason }, tag);
       if (tag !== 0) waiting.reject(tag, evidence.error);
     });
@@ -282,14 +280,35 @@ export class Inbox {
 
   /**
    * Takes out the envelope whose turn failed, `behind` places after the first. It counts as handled; what was promised to
-   * be kept becomes a letter.
+   * be kept becomes a letter, and its id keeps the error.
    */
   threw(behind: number, error: unknown): void {
-    const delivered = (tag: Tag): void => this.#options.waiting.resolve(tag);
+    const { address, deadLetters, incarnation, waiting } = this.#options;
+    const delivered = (tag: Tag): void => waiting.resolve(tag);
     const what = error instanceof Error ? error.message : 'something that is not an Error';
-    this.mailbox.acknowledgeTo(behind, delivered, (event, mark) =>
-      this.refuse(event, 0, 'crashed', error, `its turn failed: ${what}`, undefined, mark),
-    );
+    const why = `its turn failed: ${what}`;
+    this.mailbox.acknowledgeTo(behind, delivered, (event, mark) => {
+      const kept = this.#letterOf(mark, 'crashed', refusal(address, 'crashed', error, why), { threw: error });
+      deadLetters.add({ address, reason: 'crashed', event, incarnation: incarnation(), kept, why });
+    });
+  }
+
+  /**
+   * Makes a letter of what the store has, or is to have, of an event, and returns its id. The id that its caller gave the
+   * event keeps the error when its turn threw, and when its row was promised to be handled.
+   */
+  #letterOf(
+    mark: Mark,
+    reason: DeadLetterReason,
+    error: HoldfastError,
+    more: { readonly evidence?: object; readonly threw?: unknown } = {},
+  ): string | undefined {
+    const keeps = 'threw' in more || mark.n > 0;
+    const failure = keeps ? encodeEvent(encodeError(more.threw ?? error)) : undefined;
+    return this.#options.ledger?.refused(mark as KeptRow, reason, error, {
+      failure,
+      evidence: more.evidence,
+    });
   }
 
   /** Queues an event for a caller who waits for its outcome. `depth` asks led to it. */
@@ -384,12 +403,12 @@ export class Inbox {
   invalid({ mailbox, incarnation }: Left, behind: number, issues: readonly EventIssue[]): boolean {
     const sent = mailbox.sentAt(behind);
     if (sent === undefined) return false;
-    const { address, deadLetters, ledger, waiting } = this.#options;
+    const { address, deadLetters, waiting } = this.#options;
     const { event, tag, mark } = sent;
     const type = typeOf(event) ?? '';
     mailbox.unhandled();
     const why = issuesInWords(type, issues);
-    if (mark !== undefined) ledger?.refused(mark as KeptRow, 'invalid', invalid(address, type, issues));
+    if (mark !== undefined) this.#letterOf(mark, 'invalid', invalid(address, type, issues));
     deadLetters.add({ address, reason: 'invalid', event, incarnation, why }, tag);
     if (tag !== 0) waiting.refuse(tag, invalid(address, type, issues));
     return true;
@@ -407,17 +426,27 @@ export class Inbox {
   /** Takes out the events that wait, for another instance; an event with somebody who waits for it is refused as `stopped`. */
   takeQueued(): AnyEventObject[] {
     const waiting: AnyEventObject[] = [];
-    this.mailbox.discardQueued((event, tag) => {
+    this.mailbox.discardQueued((event, tag, mark) => {
+      if (this.#staysInStore(mark)) return;
       if (tag === 0) waiting.push(event as AnyEventObject);
       else this.refuse(event, tag, 'stopped');
     });
     return waiting;
   }
 
+  /** Leaves to the store what it keeps of an event that leaves the mailbox; returns whether that is the event itself. */
+  #staysInStore(mark: Mark | undefined): boolean {
+    if (mark === undefined) return false;
+    this.#options.ledger?.left(mark as KeptRow);
+    return mark.n > 0;
+  }
+
   /** The runtime drains: events that have not left yet are still handled, or refused, as the agent's `drain` says. */
   drain(): void {
     if (this.#options.agent.drain === 'finish') return;
-    this.mailbox.discardQueued((event, tag) => this.refuse(event, tag, 'stopped'));
+    this.mailbox.discardQueued((event, tag, mark) => {
+      if (!this.#staysInStore(mark)) this.refuse(event, tag, 'stopped');
+    });
   }
 
   /**
@@ -433,9 +462,12 @@ export class Inbox {
         return;
       }
       const row = mark as KeptRow;
-      const kept = row.state === 'stored' ? letterIdOf(row.n) : undefined;
+      const kept = row.n > 0 && row.state === 'stored' ? letterIdOf(row.n) : undefined;
       ledger?.left(row, paused ? undefined : refusal(address, 'stopped'));
-      if (paused) return;
+      if (paused && row.n > 0) {
+        if (tag !== 0) waiting.reject(tag, refusal(address, 'stopped'));
+        return;
+      }
       deadLetters.add({ address, reason: 'stopped', event, incarnation, kept }, tag);
       if (tag !== 0) waiting.refuse(tag, refusal(address, 'stopped'));
     });
@@ -468,14 +500,6 @@ function notDurable(address: string): HoldfastError {
   return new HoldfastError(
     'OPTION_INVALID',
     `${address} is not durable, so nothing can be kept for it: run it with a store that commits each turn, and give it an id`,
-  );
-}
-
-function notKept(address: string, ms: number): HoldfastError {
-  return new HoldfastError(
-    'STORE_FAILED',
-    `nobody knows whether an event for ${address} is kept, since the store has not answered for ${ms} ms; check the store, ` +
-      'and give the event an id when you send it again',
   );
 }
 

@@ -115,8 +115,8 @@ export class Mailbox {
   }
 
   /** Adds a marked envelope, although the mailbox may be full. */
-  put(event: unknown, mark: Mark, trace?: Trace): void {
-    this.#append(event, 0, NO_TERMS, trace, mark);
+  put(event: unknown, mark: Mark, trace?: Trace, tag: Tag = 0, terms: Terms = NO_TERMS): void {
+    this.#append(event, tag, terms, trace, mark);
   }
 
   /** Adds an event of the runtime itself, for which there is always room. */
@@ -183,7 +183,7 @@ export class Mailbox {
    * are to move are appended to `moving` as well. Returns how many were taken.
    */
   take(batch: Batch, slot: number, max: number, moving?: object[]): number {
-    const end = Math.min(this.#tail, this.#sent + max);
+    const end = this.#upTo(Math.min(this.#tail, this.#sent + max));
     const taken = end - this.#sent;
     let at = this.#sent;
     if (moving !== undefined) this.#marked(at, end, moving);
@@ -307,6 +307,12 @@ export class Mailbox {
     );
   }
 
+  /** Removes the envelope with that mark. */
+  discardMarked(mark: Mark, discard: Discard): void {
+    for (let at = this.#head; at < this.#tail; at++)
+      if (this.#marks?.[at & this.#mask] === mark) return this.discardAt(at - this.#head, discard);
+  }
+
   /** The mark of the envelope `n` places behind the oldest, if it has one. */
   markAt(n: number): Mark | undefined {
     return n < this.depth ? this.#marks?.[(this.#head + n) & this.#mask] : undefined;
@@ -403,6 +409,13 @@ export class Mailbox {
     this.#backTo(sent - count);
     const kept = (at: number): boolean => at >= sent || keep(this.#events[at & this.#mask]);
     this.#removeUnless(kept, this.#sent, discard);
+  }
+
+  /** The first place before `end` that has to wait, or `end`. */
+  #upTo(end: number): number {
+    if (this.#marks === undefined) return end;
+    for (let at = this.#sent; at < end; at++) if (this.#marks[at & this.#mask]?.waits === true) return at;
+    return end;
   }
 
   #isTraced(at: number): boolean {

@@ -4,6 +4,8 @@ import type { Tag } from './tag.ts';
 export interface Mark {
   /** The number of its row; 0: it has none. */
   readonly n: number;
+  /** Whether it has to wait, and all that is behind it, until it is known whether it was handled before. */
+  readonly waits?: boolean;
 }
 
 /** A marked envelope, by its mark and its tag. */

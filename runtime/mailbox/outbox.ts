@@ -231,7 +231,8 @@ export class Outbox {
         manifest.counts.push(taken);
         room -= taken;
       }
-      if (mailbox.queued > 0) {
+      // What waits for the store leaves when that has answered.
+      if (taken > 0 && mailbox.queued > 0) {
         attachment.waiting = true;
         this.#ready.push(attachment);
       }

@@ -1,6 +1,6 @@
 /**
- * The terms of an envelope: when it expires, how many asks led to it, and whether its sender reads a stream. One number,
- * so that a mailbox needs one array for them.
+ * The terms of an envelope: when it expires, how many asks led to it, whether its sender reads a stream, and whether its
+ * answer is kept. One number, so that a mailbox needs one array for them.
  */
 export type Terms = number;
 
@@ -10,13 +10,18 @@ export const NO_TERMS: Terms = 0;
 const DEPTHS = 64;
 /** Set when the sender reads a stream of chunks before the reply. */
 const STREAMS = 64;
-const UNIT = DEPTHS + STREAMS;
+/** Set when the answer is kept with the state after the turn. */
+const KEPT = 128;
+const UNIT = DEPTHS + STREAMS + KEPT;
 
 /** The longest chain of asks that lead to each other: Dapr's limit for a call stack. */
 export const MAX_DEPTH = 32;
 
-/** The latest deadline beside which a number has room for the rest, in the year 4199; a later one is none. */
+/** The latest deadline beside which a number has room for the rest, in the year 3084; a later one is none. */
 const LATEST = Math.floor(Number.MAX_SAFE_INTEGER / UNIT) - 2;
+
+/** The terms of an event whose answer is kept. It never expires. */
+export const KEPT_TERMS: Terms = KEPT;
 
 /** Packs terms. `deadline` is in whole milliseconds of the host's clock, rounded up; `Infinity` for none. */
 export function termsOf(deadline: number, depth: number, streams = false): Terms {
@@ -35,5 +40,10 @@ export function depthOf(terms: Terms): number {
 
 /** Whether the sender reads a stream of chunks before the reply. */
 export function streamsOf(terms: Terms): boolean {
-  return terms % UNIT >= STREAMS;
+  return terms % KEPT >= STREAMS;
+}
+
+/** Whether the answer is kept with the state after the turn. */
+export function keptOf(terms: Terms): boolean {
+  return terms % UNIT >= KEPT;
 }

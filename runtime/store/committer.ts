@@ -38,7 +38,7 @@ export interface Drafting {
 }
 
 /** What the host has to commit beside turns. */
-export type HostPart = Pick<CommitGroup, 'rows' | 'attempts' | 'removedLetters'>;
+export type HostPart = Pick<CommitGroup, 'rows' | 'ids' | 'attempts' | 'removedLetters'>;
 
 /** Collects what the host has to commit. */
 export interface HostDrafting {

@@ -216,6 +216,8 @@ export interface DurableStore {
   readonly durable: boolean;
   /** The most instances that are woken in a second. Default 1000. */
   readonly wakesPerSecond?: number | undefined;
+  /** Milliseconds for which what became of an id is kept. Default 24 h. */
+  readonly keepIdsMs?: number | undefined;
   /**
    * Becomes the owner of the store: whoever was it before writes nothing any more. A store that was closed may be opened
    * again.

@@ -1,12 +1,14 @@
 import { HoldfastError } from '../base/errors.ts';
 import type { HostDrafting, HostPart } from './committer.ts';
-import type { CommitResult, MailboxRow } from './durable-store.ts';
+import type { CommitResult, KeptId, MailboxRow } from './durable-store.ts';
 
 /** A row that is to be written. */
 export interface PendingRow {
   readonly row: MailboxRow;
   /** The id of the letter that it was, which goes with it. */
   readonly letter?: string | undefined;
+  /** Its id, which is open. */
+  readonly id?: KeptId | undefined;
   /** It is written, and outlives the process. */
   written(): void;
   /** It is not written, and will not be. */
@@ -54,12 +56,14 @@ export class HostRows implements HostDrafting {
     if (this.#waiting.size === 0 && this.#attempts.size === 0) return undefined;
     this.#writing = [...this.#waiting.values()];
     this.#waiting.clear();
+    const ids = this.#writing.flatMap(({ id }) => id ?? []);
     const attempts = [...this.#attempts];
     this.#attempts.clear();
     const removedLetters = this.#writing.flatMap(({ letter }) => letter ?? []);
     return {
       rows: this.#writing.map(({ row }) => row),
       ...(removedLetters.length > 0 && { removedLetters }),
+      ...(ids.length > 0 && { ids }),
       ...(attempts.length > 0 && { attempts }),
     };
   }

@@ -8,11 +8,13 @@ import type {
   DurableRecord,
   DurableStore,
   EncodedState,
+  KeptId,
   KeptLetter,
   StoredRecord,
   TurnCommit,
 } from './durable-store.ts';
 import type { KeptRow } from './kept-row.ts';
+import { KeptIds, type KeptAnswer, type KeptIdsOptions } from './kept-ids.ts';
 import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
 import { lostTurn } from './lost-turn.ts';
 import { STORE_MS } from './keeper.ts';
@@ -35,8 +37,9 @@ const MOST_BYTES = 16 * MB;
 /** The bytes of a state from which on there is a warning, since each flush writes it whole. */
 const WARN_BYTES = 64 * 1024;
 
-export interface LedgerOptions extends Omit<MailboxRowsOptions, 'store'> {
-  readonly store: Pick<DurableStore, 'load' | 'rows'>;
+export interface LedgerOptions
+  extends Omit<MailboxRowsOptions, 'store' | 'ids'>, Pick<KeptIdsOptions, 'keepIdsMs'> {
+  readonly store: Pick<DurableStore, 'load' | 'rows' | 'id'>;
   readonly committer: Pick<Committer, 'add' | 'failing'>;
   /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
   readonly secretIn: (state: unknown) => readonly string[] | undefined;
@@ -61,6 +64,14 @@ export interface LedgerOptions extends Omit<MailboxRowsOptions, 'store'> {
 /** The most crashes that an event may be in hand at, see DEFAULTS in the design. */
 const MOST_ATTEMPTS = 5;
 
+/** What turns have left behind beside a state. */
+export interface Turns {
+  /** The events that were handled of which something is kept. */
+  readonly rows: readonly KeptRow[];
+  /** The answers that are kept. */
+  readonly answers?: readonly KeptAnswer[] | undefined;
+}
+
 /** A record without what the ledger itself knows best. */
 type LastState = Omit<DurableRecord, 'address' | 'seq' | 'meta'>;
 
@@ -76,6 +87,7 @@ interface Draft {
   handled?: number[];
   letters?: KeptLetter[];
   sends?: SentEvent[];
+  ids?: KeptId[];
 }
 
 /**
@@ -101,12 +113,15 @@ export class Ledger implements Drafting {
   #recorded: boolean;
   #ticket: Ticket | undefined;
   #rows: MailboxRows;
+  /** The ids of its events. */
+  readonly ids: KeptIds;
   #after: Promise<void>;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
     this.#recorded = options.recorded;
-    this.#rows = new MailboxRows(options);
+    this.ids = new KeptIds(options);
+    this.#rows = new MailboxRows({ ...options, ids: this.ids });
     this.#after = options.opened(this);
   }
 
@@ -159,6 +174,7 @@ export class Ledger implements Drafting {
     const { incarnation, state, version, meta, dueAt, wakes, quarantined } = record;
     this.#last = { incarnation, state, version, dueAt, wakes, quarantined };
     [this.#meta, this.#metaText] = [metaOf(meta), meta];
+    this.ids.loaded(this.#meta.putOff ?? []);
     return incarnation;
   }
 
@@ -204,7 +220,7 @@ export class Ledger implements Drafting {
   told(
     { state, version, dueAt, wakes }: ToldState,
     incarnation: number,
-    rows?: readonly KeptRow[],
+    turns?: Turns,
   ): Ticket | HoldfastError | undefined {
     if (this.#isFenced) return undefined;
     const { address, secretIn } = this.#options;
@@ -214,9 +230,8 @@ export class Ledger implements Drafting {
     if (path !== undefined) return secretInSnapshot(address, path);
     if (bytes > WARN_BYTES) this.#options.large?.(bytes);
     if (this.#meta.input !== undefined) this.#note({ input: undefined });
-    return this.#awaited(
-      this.#record({ incarnation, version, state, dueAt, wakes, quarantined: false }, rows),
-    );
+    if (turns !== undefined) this.#handled(turns, incarnation);
+    return this.#awaited(this.#record({ incarnation, version, state, dueAt, wakes, quarantined: false }));
   }
 
   /**
@@ -254,14 +269,13 @@ export class Ledger implements Drafting {
     this.#metaText = metaText(this.#meta);
   }
 
-  #record(last: LastState, rows?: readonly KeptRow[]): Ticket {
+  #record(last: LastState): Ticket {
     const { address, committer } = this.#options;
     this.#last = last;
     this.#seq += 1;
     const draft = (this.#draft ??= {});
     draft.record = { ...last, address, seq: this.#seq, meta: this.#metaText };
     this.#rows.recorded();
-    if (rows !== undefined) this.#handled(draft, rows);
     return (this.#ticket = committer.add(this));
   }
 
@@ -270,25 +284,34 @@ export class Ledger implements Drafting {
     return this.#options.behind ? undefined : ticket;
   }
 
-  /** The turns of those rows have left the state as it was last told. */
-  handled(rows: readonly KeptRow[]): Ticket | undefined {
+  /** The turns have left the state as it was last told. */
+  handled(turns: Turns, incarnation: number): Ticket | undefined {
     if (this.#isFenced) return undefined;
-    this.#handled((this.#draft ??= {}), rows);
-    return (this.#ticket = this.#options.committer.add(this));
+    const isNoted = this.#handled(turns, incarnation);
+    if (isNoted && this.#last !== undefined) return this.#awaited(this.#record(this.#last));
+    return this.#awaited((this.#ticket = this.#options.committer.add(this)));
   }
 
-  #handled(draft: Draft, rows: readonly KeptRow[]): void {
+  /** Returns whether the record has to say something else of what was put off. */
+  #handled({ rows, answers = [] }: Turns, incarnation: number): boolean {
+    const draft = (this.#draft ??= {});
     for (const row of rows) {
       const n = this.#rows.told(row);
       if (n !== undefined) (draft.handled ??= []).push(n);
       (draft.rows ??= []).push(row);
     }
+    if (answers.length === 0 && rows.every(({ id }) => id === undefined)) return false;
+    const isNoted = this.ids.changes(answers);
+    const ids = this.ids.told(rows, answers, incarnation);
+    if (ids.length > 0) draft.ids = [...(draft.ids ?? []), ...ids];
+    if (isNoted) this.#note({ putOff: this.ids.putOff });
+    return isNoted;
   }
 
   // --- the rows of its mailbox --------------------------------------------------------------------------
 
   /** The rows of its mailbox. */
-  get rows(): Pick<MailboxRows, 'add' | 'dueAt' | 'full' | 'more' | 'written'> {
+  get rows(): Pick<MailboxRows, 'add' | 'drop' | 'release' | 'dueAt' | 'full' | 'more' | 'written'> {
     return this.#rows;
   }
 
@@ -307,26 +330,35 @@ export class Ledger implements Drafting {
     return this.#rows.attempted(row) >= MOST_ATTEMPTS;
   }
 
-  /** The event of the row was not handled and will not be: it becomes a letter, with the evidence against it. Returns its id. */
+  /**
+   * The event of the row was not handled and will not be: it becomes a letter, with the evidence against it, whose id is
+   * returned. The id of its caller keeps the `failure`, which is the error as the store has it; without one, it may come again.
+   */
   refused(
     row: KeptRow,
     reason: DeadLetterReason,
-    error: HoldfastError,
-    evidence?: object,
+    error: Error,
+    {
+      failure,
+      evidence,
+    }: { readonly failure?: EncodedState | undefined; readonly evidence?: object | undefined },
   ): string | undefined {
     const { clock, committer } = this.#options;
+    const { id } = row;
     const n = this.#rows.told(row);
     row.settle(error);
-    if (n === undefined) {
-      this.#rows.done(row);
-      return undefined;
-    }
     const draft = (this.#draft ??= {});
-    (draft.handled ??= []).push(n);
+    if (n !== undefined) {
+      (draft.handled ??= []).push(n);
+      const shown = this.#withoutSecrets(evidence);
+      (draft.letters ??= []).push(rowLetter(row.row, reason, clock.date(), shown));
+    }
+    if (id !== undefined && failure !== undefined)
+      (draft.ids ??= []).push(this.ids.over(id, { outcome: 'failed', value: failure }));
+    else if (id !== undefined) this.ids.failed(id, error);
     (draft.rows ??= []).push(row);
-    (draft.letters ??= []).push(rowLetter(row.row, reason, clock.date(), this.#withoutSecrets(evidence)));
     this.#ticket = committer.add(this);
-    return letterIdOf(n);
+    return n === undefined ? undefined : letterIdOf(n);
   }
 
   #withoutSecrets(evidence: object | undefined): object | undefined {
@@ -336,6 +368,7 @@ export class Ledger implements Drafting {
 
   /** The row leaves the mailbox unhandled, and the store keeps it if it has it, or is to have it. */
   left(row: KeptRow, error?: HoldfastError): void {
+    if (row.id !== undefined) this.ids.release(row.id);
     this.#rows.left(row, error);
   }
 
@@ -369,9 +402,9 @@ export class Ledger implements Drafting {
     if (draft === undefined || this.#isFenced) return undefined;
     this.#writing = draft;
     const { address } = this.#options;
-    const { record, end, handled, letters } = draft;
+    const { record, end, handled, letters, ids } = draft;
     const sends = draft.sends?.filter(({ isPlain }) => !isPlain).map(({ row }) => row);
-    return { address, after: this.#commit, record, end, handled, sends, letters };
+    return { address, after: this.#commit, record, end, handled, sends, letters, ids };
   }
 
   written(group: string, { unknown }: CommitResult): void {
@@ -381,6 +414,7 @@ export class Ledger implements Drafting {
     else if (draft?.end === true) this.#commit = undefined;
     for (const row of draft?.rows ?? []) this.#rows.done(row);
     for (const sent of draft?.sends ?? []) this.#options.hand(sent, unknown.includes(sent.row.n));
+    for (const kept of draft?.ids ?? []) this.ids.committed(kept);
   }
 
   lost(why: Lost): void {
@@ -421,7 +455,7 @@ export class Ledger implements Drafting {
   reopen(): void {
     this.#isClosed = false;
     this.#recorded = true;
-    this.#rows = new MailboxRows(this.#options);
+    this.#rows = new MailboxRows({ ...this.#options, ids: this.ids });
     this.#after = this.#options.opened(this);
   }
 

@@ -9,6 +9,12 @@ import type { SentEvent } from './sent-event.ts';
 
 /** Milliseconds that the store may take to close. */
 const CLOSE_MS = 1000;
+/** Milliseconds for which ids are kept by default: a day, in which a client has come back or given up. */
+const KEEP_IDS_MS = 24 * 60 * 60 * 1000;
+/** Milliseconds for which letters are kept: a week, so that somebody has looked at them. */
+const KEEP_LETTERS_MS = 7 * KEEP_IDS_MS;
+/** Milliseconds between two drops of what is too old. */
+const TIDY_MS = 60 * 60 * 1000;
 
 export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit' | 'hand'> {
   readonly store: DurableStore;
@@ -38,6 +44,7 @@ export class Ledgers {
   #host: HostRows | undefined;
   /** Begins the ids of the groups that are written here. */
   #owner = '';
+  #tidying: unknown;
 
   constructor(options: LedgersOptions) {
     this.#options = options;
@@ -60,6 +67,7 @@ export class Ledgers {
     this.#committer = committer;
     const host: HostRows = new HostRows(opened.firstRow, () => committer.addHost(host));
     this.#host = host;
+    this.#tidyLater();
     return opened;
   }
 
@@ -85,6 +93,7 @@ export class Ledgers {
       clock,
       warn,
       secretIn,
+      keepIdsMs: store.keepIdsMs ?? KEEP_IDS_MS,
       large: (bytes) => this.#warnOfSize(address, bytes),
       admit,
       hand: (sent, unknown) => this.#hand(sent, unknown),
@@ -165,11 +174,27 @@ export class Ledgers {
   async stop(): Promise<void> {
     if (this.#committer === undefined) return;
     this.#committer.close();
+    this.#options.clock.clearTimeout(this.#tidying);
     this.#host?.lose(stopped());
     const { clock, store } = this.#options;
     await within(clock, CLOSE_MS, store.close(), () => unknown(undefined)).catch((error: unknown) =>
       this.#options.warn({ error }, 'the store could not be closed'),
     );
+  }
+
+  /** Now and then drops what need not be kept any more. */
+  #tidyLater(): void {
+    const { store, clock, warn } = this.#options;
+    this.#tidying = clock.setTimeout(() => {
+      const now = clock.date();
+      store
+        .tidy(now, now - KEEP_LETTERS_MS)
+        .catch((error: unknown) =>
+          warn({ error }, 'the store could not drop what is too old, which is tried again'),
+        );
+      this.#tidyLater();
+    }, TIDY_MS);
+    clock.unref?.(this.#tidying);
   }
 
   #warnOfSize(address: string, bytes: number): void {

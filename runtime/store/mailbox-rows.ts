@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import type { DurableStore, EncodedState, MailboxRow } from './durable-store.ts';
 import type { HostRows } from './host-rows.ts';
+import type { IdInUse } from './kept-id.ts';
+import type { KeptIds } from './kept-ids.ts';
 import { type Kept, KeptRow } from './kept-row.ts';
 import type { SentEvent } from './sent-event.ts';
 
@@ -11,6 +13,8 @@ export interface MailboxRowsOptions {
   /** Writes the rows of events from the host. */
   readonly host: Pick<HostRows, 'next' | 'add' | 'withdraw' | 'attempted'>;
   readonly clock: Clock;
+  /** The ids of its events. */
+  readonly ids: Pick<KeptIds, 'ofRow' | 'openId'>;
   /** The most rows that are read at a time: as many as the mailbox takes. */
   readonly capacity: number;
   /** Puts rows of the store into the mailbox; `first`: before all that is there, of which nothing was sent. */
@@ -75,27 +79,42 @@ export class MailboxRows {
 
   /**
    * Keeps an event. `placed`: it takes its place in the mailbox now; otherwise it waits in the store, until `dueAt` in any
-   * case.
+   * case. One with an id is not written before {@link release}.
    */
-  add(event: EncodedState, dueAt: number, placed: boolean, kept: Kept): KeptRow {
+  add(event: EncodedState, dueAt: number, placed: boolean, kept: Kept, id?: IdInUse): KeptRow {
     const { address: to, host } = this.#options;
-    const row = new KeptRow({ n: host.next(), to, event, dueAt, attempts: 0 }, kept);
+    const named = id && { caller: id.names.caller, id: id.names.id };
+    const row = new KeptRow({ n: host.next(), to, event, dueAt, attempts: 0, ...named }, id, kept);
     row.state = 'held';
+    row.waits = id !== undefined;
     if (placed) this.#inHand.set(row.n, row);
     else if (dueAt === 0) {
       this.#behind += 1;
       this.#more = true;
     }
-    if (this.#held === undefined) this.#write(row);
-    else this.#held.push(row);
+    if (this.#held !== undefined) this.#held.push(row);
+    else if (!row.waits) this.#write(row);
     return row;
+  }
+
+  /** The event has not been there before. */
+  release(row: KeptRow): void {
+    row.waits = false;
+    if (this.#held === undefined && row.state === 'held') this.#write(row);
+  }
+
+  /** The event has been there before, and needs no row. */
+  drop(row: KeptRow): void {
+    this.#inHand.delete(row.n);
+    row.state = 'told';
+    row.waits = false;
   }
 
   /** The instance has a record, or will have one in the next group. */
   recorded(): void {
     const held = this.#held;
     this.#held = undefined;
-    for (const row of held ?? []) if (row.state === 'held') this.#write(row);
+    for (const row of held ?? []) if (row.state === 'held' && !row.waits) this.#write(row);
   }
 
   /** A row that was written takes its place in the mailbox, when there is one for it and its time has come. */
@@ -119,7 +138,8 @@ export class MailboxRows {
   told(row: KeptRow): number | undefined {
     const { n, state } = row;
     row.state = 'told';
-    if (state === 'held' || (state === 'waiting' && this.#options.host.withdraw(n))) return undefined;
+    if (n === 0 || state === 'held' || (state === 'waiting' && this.#options.host.withdraw(n)))
+      return undefined;
     return n;
   }
 
@@ -127,7 +147,7 @@ export class MailboxRows {
   attempted(row: KeptRow): number {
     const attempts = row.row.attempts + 1;
     row.row = { ...row.row, attempts };
-    if (row.state !== 'held') this.#options.host.attempted(row.n, attempts);
+    if (row.state !== 'held' && row.n !== 0) this.#options.host.attempted(row.n, attempts);
     return attempts;
   }
 
@@ -177,7 +197,7 @@ export class MailboxRows {
   }
 
   #take(row: MailboxRow, sent?: SentEvent): KeptRow {
-    const kept = new KeptRow(row, undefined, sent);
+    const kept = new KeptRow(row, this.#options.ids.ofRow(row), undefined, sent);
     this.#inHand.set(row.n, kept);
     return kept;
   }
@@ -231,8 +251,10 @@ export class MailboxRows {
 
   #write(row: KeptRow): void {
     row.state = 'waiting';
-    this.#options.host.add({
+    const { host, ids } = this.#options;
+    host.add({
       row: row.row,
+      id: row.id && ids.openId(row.id.names),
       written: () => {
         if (row.state === 'waiting') row.state = 'stored';
         row.settle();

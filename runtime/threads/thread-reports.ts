@@ -169,14 +169,16 @@ export class ThreadReports {
       this.#options.lost(`a malformed report (${NAMES.get(kind as number)})`, { address });
       return undefined;
     }
-    const [handled, state, version, dueAt, wakes, sends] = payload;
+    const [handled, state, version, dueAt, wakes, sends, answers] = payload;
     const { attachment, kept } = seat;
     this.#count(seat, handled);
     const marked = attachment?.mailbox.marksSent(kept - attachment.acked, seat.kept - attachment.acked);
-    const committed =
-      state === undefined
-        ? marked && continuation.handled(marked)
-        : continuation.commit({ state, version, dueAt: dueAt ?? undefined, wakes }, marked);
+    const isKept = marked !== undefined || answers !== undefined;
+    let committed: Ticket | HoldfastError | undefined;
+    if (state !== undefined) {
+      const told = { state, version, dueAt: dueAt ?? undefined, wakes };
+      committed = continuation.commit(told, marked, answers);
+    } else if (isKept) committed = continuation.handled(marked, answers);
     // What led to it was not handled.
     if (committed instanceof HoldfastError) seat.kept = kept;
     else if (sends !== undefined) return continuation.commitSends(sends);

@@ -73,6 +73,8 @@ export interface CarriedAsk {
   readonly tag: Tag;
   /** Milliseconds of the host's clock. */
   readonly deadline: number;
+  /** Whether its answer is kept with the state after it. Default: false. */
+  readonly kept?: boolean;
 }
 
 /**
@@ -176,7 +178,8 @@ export type SendOf = readonly [
 /**
  * How many envelopes the slot of a durable instance had handled, modulo 2^32; its state, or `undefined` when that is
  * as it was last told; the version of its machine, when its first timer is due (milliseconds since the epoch, null for
- * none), whether it wakes after a crash; and what it has sent since it was last told, in order.
+ * none), whether it wakes after a crash; what it has sent since it was last told, in order; and the answers since then that
+ * are kept.
  */
 export type TurnOf = readonly [
   handled: number,
@@ -185,7 +188,17 @@ export type TurnOf = readonly [
   dueAt: number | null,
   wakes: boolean,
   sends: readonly SendOf[] | undefined,
+  answers: readonly AnswerOf[] | undefined,
 ];
+
+/**
+ * What became of an ask whose answer is kept: the answer, encoded, or null for one that cannot be kept; the error; or the
+ * number that the token of one that was put off names.
+ */
+export type AnswerOf =
+  | readonly [tag: Tag, outcome: 'done', value: EncodedState | null]
+  | readonly [tag: Tag, outcome: 'failed', error: WireError]
+  | readonly [tag: Tag, outcome: 'put-off', ask: number];
 
 export interface LetterReport {
   readonly address: string;

@@ -14,6 +14,7 @@ import type {
   ErrorReport,
   InvalidReport,
   LogReport,
+  AnswerOf,
   EncodedState,
   SendOf,
   StateOf,
@@ -85,8 +86,9 @@ export function isDeparted(value: unknown): value is Departed {
 
 export function isCarriedAsk(value: unknown): value is CarriedAsk {
   if (!isPlain(value)) return false;
-  const { incarnation, ask, tag, deadline, type } = value;
+  const { incarnation, ask, tag, deadline, type, kept } = value;
   return (
+    (kept === undefined || typeof kept === 'boolean') &&
     (type === undefined || (typeof type === 'string' && type.length <= TYPE_LENGTH)) &&
     isCount(incarnation) &&
     isCount(ask) &&
@@ -102,15 +104,16 @@ export function isStateOf(value: unknown): value is StateOf {
 }
 
 export function isTurnOf(value: unknown): value is TurnOf {
-  if (!Array.isArray(value) || value.length !== 6) return false;
-  const [handled, state, version, dueAt, wakes, sends] = value as readonly unknown[];
+  if (!Array.isArray(value) || value.length !== 7) return false;
+  const [handled, state, version, dueAt, wakes, sends, answers] = value as readonly unknown[];
   return (
     Number.isSafeInteger(handled) &&
     (state === undefined || isEncodedState(state)) &&
     isTextOrNone(version) &&
     (dueAt === null || typeof dueAt === 'number') &&
     typeof wakes === 'boolean' &&
-    (sends === undefined || isListOf(sends, isSendOf))
+    (sends === undefined || isListOf(sends, isSendOf)) &&
+    (answers === undefined || isListOf(answers, isAnswerOf))
   );
 }
 
@@ -123,6 +126,14 @@ function isSendOf(value: unknown): value is SendOf {
     (headers === undefined || isHeaders(headers)) &&
     typeof activate === 'boolean'
   );
+}
+
+function isAnswerOf(value: unknown): value is AnswerOf {
+  if (!Array.isArray(value) || value.length !== 3) return false;
+  const [tag, outcome, what] = value as readonly unknown[];
+  if (!Number.isSafeInteger(tag)) return false;
+  if (outcome === 'done') return what === null || isEncodedState(what);
+  return outcome === 'failed' ? isWireError(what) : outcome === 'put-off' && Number.isSafeInteger(what);
 }
 
 /** Bytes that the thread can change no more are a state's as well as a text. */

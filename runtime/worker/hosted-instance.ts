@@ -168,12 +168,29 @@ export class HostedInstance {
   }
 
   /** Tells the asker the answer of an ask, as the schema of the reply gives it, or that the reply does not fit. */
-  answer({ tag, type, value }: OpenAsk, acks: Asker['acks']): void {
+  answer(ask: OpenAsk, acks: Asker['acks']): void {
+    const { type, value } = ask;
     const schema = this.contract?.replies?.get(type);
-    if (schema === undefined) return acks.answered(tag, value);
+    if (schema === undefined) return this.#answered(ask, acks, value);
     const found = this.#asCurrent(() => checked(schema, value));
-    if ('value' in found) acks.answered(tag, found.value);
-    else acks.failed(tag, replyDoesNotFit(this.address, type, found.issues));
+    if ('value' in found) this.#answered(ask, acks, found.value);
+    else this.fail(ask, acks, replyDoesNotFit(this.address, type, found.issues));
+  }
+
+  #answered({ tag, kept }: OpenAsk, acks: Asker['acks'], value: unknown): void {
+    if (kept) this.#turnReport?.answered(tag, value);
+    acks.answered(tag, value);
+  }
+
+  /** Tells the asker the error of an ask. */
+  fail({ tag, kept }: OpenAsk, acks: Asker['acks'], error: unknown): void {
+    if (kept) this.#turnReport?.failed(tag, error);
+    acks.failed(tag, error);
+  }
+
+  /** Tells the host of an ask that was put off, and whose answer is kept, by what its token names. */
+  putOffKept({ id, tag, kept }: OpenAsk): void {
+    if (kept) this.#turnReport?.putOff(tag, id);
   }
 
   #inspectTurn(event: AnyEventObject, sourceId: string | undefined, naming: Naming): void {
@@ -419,7 +436,7 @@ export class HostedInstance {
       // The instance was stopped, and this is the result.
       if (this.#ended) return this.#failedEnd(event['error']);
       this.#failure = event['error'] ?? new Error('the agent failed without an error');
-      this.#options.outlet?.fail();
+      this.#turnReport?.drop();
       // A failed start is the answer to the call that asked for it.
       if (!this.#starting) {
         const error = encodeError(this.#failure);
@@ -482,7 +499,8 @@ export class HostedInstance {
       if (asker === from && ask.stream === undefined) {
         // Only who checks the reply needs it.
         const checks = this.contract?.replies?.has(type) === true;
-        asks.push({ incarnation, ask: id, tag, deadline, ...(checks && { type }) });
+        const { kept } = ask;
+        asks.push({ incarnation, ask: id, tag, deadline, ...(checks && { type }), ...(kept && { kept }) });
       }
     }
     return asks;
@@ -491,7 +509,7 @@ export class HostedInstance {
   /** Takes over asks that were put off in another thread or process, so that a token from there can answer here. */
   takeOver(asks: readonly CarriedAsk[], asker: Asker): void {
     const { bridge } = this.#options;
-    for (const { incarnation, ask: id, type = '', tag, deadline } of asks) {
+    for (const { incarnation, ask: id, type = '', tag, deadline, kept = false } of asks) {
       this.deferred.set(id, {
         ask: {
           id,
@@ -500,6 +518,7 @@ export class HostedInstance {
           deadline,
           depth: 0,
           streams: false,
+          kept,
           state: 'deferred',
           value: undefined,
           stream: undefined,

@@ -1,6 +1,6 @@
 import type { AnyEventObject } from 'xstate';
 import { eventOf, termsAt, type Run } from '../mailbox/batch.ts';
-import { deadlineOf, depthOf, streamsOf } from '../mailbox/terms.ts';
+import { deadlineOf, depthOf, keptOf, streamsOf } from '../mailbox/terms.ts';
 import type { Trace } from '../mailbox/trace.ts';
 import type { EventIssue } from '../base/event-issue.ts';
 import type { Progress } from '../wire/progress.ts';
@@ -245,6 +245,7 @@ export class Lane {
       deadline,
       depth: depthOf(terms),
       streams: streamsOf(terms),
+      kept: keptOf(terms),
       state: 'open',
       value: undefined,
       stream: undefined,
@@ -266,8 +267,8 @@ export class Lane {
   #close(ask: OpenAsk, inflow: Inflow): void {
     const { acks } = inflow.asker;
     if (ask.state === 'answered') return this.instance.answer(ask, acks);
-    if (ask.state === 'failed') return acks.failed(ask.tag, ask.value);
-    if (ask.state === 'open') return acks.failed(ask.tag, this.instance.unanswered());
+    if (ask.state === 'failed') return this.instance.fail(ask, acks, ask.value);
+    if (ask.state === 'open') return this.instance.fail(ask, acks, this.instance.unanswered());
     const deferred = this.instance.deferred.get(ask.id);
     if (this.instance.ended) {
       this.instance.deferred.delete(ask.id);
@@ -275,6 +276,7 @@ export class Lane {
     }
     if (deferred === undefined) return;
     deferred.asker = inflow.asker;
+    this.instance.putOffKept(ask);
     acks.deferred(inflow, ask.tag);
   }
 

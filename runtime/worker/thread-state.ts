@@ -85,6 +85,8 @@ export interface OpenAsk {
   readonly depth: number;
   /** Whether its sender reads a stream of chunks before the reply. */
   readonly streams: boolean;
+  /** Whether the answer is kept with the state after it. */
+  readonly kept: boolean;
   state: 'open' | 'answered' | 'failed' | 'deferred';
   /** The reply, or the error. */
   value: unknown;

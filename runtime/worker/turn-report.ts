@@ -1,9 +1,13 @@
-import { encodeState } from '../wire/encoded-state.ts';
-import { REPORT, type TurnOf } from '../wire/protocol.ts';
+import { encodeEvent, encodeState } from '../wire/encoded-state.ts';
+import { encodeError } from '../wire/errors.ts';
+import { REPORT, type AnswerOf, type EncodedState, type TurnOf } from '../wire/protocol.ts';
 import { dueAtOf } from '../xstate/persisted-timer.ts';
 import type { HostedActor } from '../xstate/xstate5.ts';
 import type { Outlet } from './outlet.ts';
 import type { Mirrored, Reports } from './reports.ts';
+
+/** The most characters, or bytes, of an answer that is kept. */
+const MOST_KEPT = 64 * 1024;
 
 export interface TurnReportOptions {
   readonly slot: number;
@@ -15,7 +19,7 @@ export interface TurnReportOptions {
   /** Whether no turn is under way. */
   readonly atRest: () => boolean;
   /** What the instance has let out since its state was last told. */
-  readonly outlet: Pick<Outlet, 'take' | 'letOut' | 'drop' | 'isEmpty'> | undefined;
+  readonly outlet: Pick<Outlet, 'take' | 'letOut' | 'drop' | 'fail' | 'isEmpty'> | undefined;
 }
 
 /**
@@ -25,6 +29,9 @@ export interface TurnReportOptions {
 export class TurnReport implements Mirrored {
   readonly #options: TurnReportOptions;
   #changed = false;
+  /** The answers since the last report that are kept. */
+  #answers: AnswerOf[] | undefined;
+  #isDropped = false;
 
   constructor(options: TurnReportOptions) {
     this.#options = options;
@@ -46,7 +53,10 @@ export class TurnReport implements Mirrored {
       return;
     }
     this.#changed = false;
-    if (ended()) return;
+    if (ended()) {
+      if (this.#answers !== undefined) this.#unchanged(handled());
+      return;
+    }
     try {
       const actor = this.#options.actor();
       // Nothing is written for a turn that left everything as it was.
@@ -59,12 +69,15 @@ export class TurnReport implements Mirrored {
         dueAtOf(state) ?? null,
         actor.hasWork,
         outlet?.take(),
+        this.#answers,
       ];
+      this.#answers = undefined;
       actor.told();
       reports.add(REPORT.turn, slot, told);
       this.#letOut();
     } catch (error) {
       outlet?.drop();
+      this.#answers = undefined;
       reports.add(
         REPORT.stateless,
         slot,
@@ -76,6 +89,34 @@ export class TurnReport implements Mirrored {
   /** Whether the state may have changed since it was told. */
   get changed(): boolean {
     return this.#changed;
+  }
+
+  /** An ask whose answer is kept was answered. */
+  answered(tag: number, value: unknown): void {
+    this.#keep([tag, 'done', encodedAnswer(value)]);
+  }
+
+  /** An ask whose answer is kept has failed. */
+  failed(tag: number, error: unknown): void {
+    this.#keep([tag, 'failed', encodeError(error)]);
+  }
+
+  /** An ask whose answer is kept was put off; its token names it by the number `ask`. */
+  putOff(tag: number, ask: number): void {
+    this.#keep([tag, 'put-off', ask]);
+  }
+
+  /** The instance has failed: nothing that it let out since it last told its state is told. */
+  drop(): void {
+    this.#options.outlet?.fail();
+    this.#answers = undefined;
+    this.#isDropped = true;
+  }
+
+  #keep(answer: AnswerOf): void {
+    if (this.#isDropped) return;
+    (this.#answers ??= []).push(answer);
+    this.touched();
   }
 
   /** Skips an envelope that is over without having been handled: no later incarnation is to see it again. */
@@ -92,7 +133,8 @@ export class TurnReport implements Mirrored {
 
   #unchanged(handled: number): void {
     const { reports, slot, outlet } = this.#options;
-    const told: TurnOf = [handled, undefined, undefined, null, false, outlet?.take()];
+    const told: TurnOf = [handled, undefined, undefined, null, false, outlet?.take(), this.#answers];
+    this.#answers = undefined;
     reports.add(REPORT.turn, slot, told);
     this.#letOut();
   }
@@ -100,5 +142,15 @@ export class TurnReport implements Mirrored {
   #letOut(): void {
     const { reports, slot, outlet } = this.#options;
     outlet?.letOut((kind, payload) => reports.add(kind, slot, payload));
+  }
+}
+
+/** Null for an answer that cannot be kept: it is too long, or the store cannot say it. */
+function encodedAnswer(value: unknown): EncodedState | null {
+  try {
+    const encoded = encodeEvent(value);
+    return encoded.length > MOST_KEPT ? null : encoded;
+  } catch {
+    return null;
   }
 }

@@ -187,7 +187,7 @@ export class Turns {
     const { ask, asker } = deferred;
     ask.state = 'failed';
     ask.value = error;
-    asker?.acks.failed(ask.tag, error);
+    if (asker !== undefined) instance.fail(ask, asker.acks, error);
     this.#tell();
   }
 

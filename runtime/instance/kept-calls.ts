@@ -1,0 +1,279 @@
+import { HoldfastError } from '../base/errors.ts';
+import { refusal } from '../dead-letters/refusal.ts';
+import type { Tag } from '../mailbox/tag.ts';
+import { KEPT_TERMS, NO_TERMS, type Terms } from '../mailbox/terms.ts';
+import type { WaitOptions, Waiting } from '../mailbox/waiting.ts';
+import type { EncodedState } from '../store/durable-store.ts';
+import { hashOf, type IdInUse, type Settled } from '../store/kept-id.ts';
+import { type Kept, KeptRow } from '../store/kept-row.ts';
+import type { Ledger } from '../store/ledger.ts';
+import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
+import { decodeError, type WireError } from '../wire/errors.ts';
+
+/** What a caller waits for: that the event is kept, that it was handled, or its answer. */
+export type KeptKind = 'enqueue' | 'delivery' | 'ask';
+
+/** The id that a caller gives an event, and who the caller is. */
+export interface GivenId {
+  readonly id: string;
+  /** The name of a token, or `host`. */
+  readonly caller: string;
+}
+
+export interface KeptCallsOptions {
+  readonly address: string;
+  /** The pool, which answers. */
+  readonly threadId: string;
+  readonly ledger: Ledger;
+  readonly waiting: Waiting;
+  /** Returns the event as it may be queued, or nothing: then whoever waits under the tag was told why. */
+  readonly admit: (event: unknown, tag: Tag) => object | undefined;
+  /** Makes a dead letter of the event, and tells whoever waits under the tag. */
+  readonly refuse: (
+    event: unknown,
+    tag: Tag,
+    reason: 'mailbox-full' | 'secret' | 'unclonable',
+    why?: string,
+  ) => void;
+  readonly hasRoom: () => boolean;
+  readonly put: (event: object, row: KeptRow, tag: Tag, terms: Terms) => void;
+  /** Removes the event from the mailbox. */
+  readonly take: (row: KeptRow) => void;
+  /** The mailbox has something to send. */
+  readonly ready: () => void;
+}
+
+/** The row of an event of which the id alone is kept. */
+const NO_ROW = { n: 0, event: '', dueAt: 0, attempts: 0 };
+
+/** The calls of which something is kept: events that outlive the process, and those with an id. */
+export class KeptCalls {
+  readonly #options: KeptCallsOptions;
+
+  constructor(options: KeptCallsOptions) {
+    this.#options = options;
+  }
+
+  /** Sends an event; with an id, unless it was sent before. `at`: the time before which it is not handled. */
+  call(
+    kind: KeptKind,
+    event: unknown,
+    given: GivenId | undefined,
+    wait: WaitOptions,
+    at?: number,
+  ): Promise<unknown> {
+    const { waiting } = this.#options;
+    return waiting.open('delivery', wait, (tag) => {
+      if (given === undefined) return this.#enqueue(event, tag, at);
+      this.#once(kind, event, given, tag, at).then(
+        (answer) => waiting.resolve(tag, answer),
+        (error: unknown) => waiting.reject(tag, error),
+      );
+    });
+  }
+
+  #enqueue(event: unknown, tag: Tag, at: number | undefined): void {
+    const { admit, waiting } = this.#options;
+    const own = admit(event, tag);
+    const encoded = own && this.#encoded(own, tag, true);
+    if (encoded === undefined) return;
+    this.#keep(own as object, encoded, tag, at, (error) =>
+      error === undefined ? waiting.resolve(tag) : waiting.refuse(tag, error),
+    );
+  }
+
+  /** Gives an event its row, and its place. Returns nothing when the store has no room for it. */
+  #keep(
+    own: object,
+    encoded: EncodedState,
+    tag: Tag,
+    at: number | undefined,
+    kept: Kept,
+    one?: IdInUse,
+  ): KeptRow | undefined {
+    const { hasRoom, ledger, put, ready, refuse } = this.#options;
+    const { rows } = ledger;
+    if (rows.full) {
+      refuse(own, tag, 'mailbox-full');
+      return undefined;
+    }
+    const dueAt = at === undefined ? 0 : rows.dueAt(at);
+    const isPlaced = dueAt === 0 && !rows.more && hasRoom();
+    const row = rows.add(encoded, dueAt, isPlaced, kept, one);
+    if (isPlaced) {
+      put(own, row, one?.tag ?? 0, NO_TERMS);
+      ready();
+    }
+    return row;
+  }
+
+  async #once(
+    kind: KeptKind,
+    event: unknown,
+    { caller, id }: GivenId,
+    tag: Tag,
+    at: number | undefined,
+  ): Promise<unknown> {
+    const { address, ledger } = this.#options;
+    const encoded = this.#encoded(event, tag, kind === 'enqueue');
+    if (encoded === undefined) return new Promise(() => {});
+    const { ids } = ledger;
+    let one = ids.get(caller, id);
+    if (one !== undefined && one.names.hash !== hashOf(encoded)) throw idReused(address, id);
+    one ??= this.#first(kind, event, encoded, tag, ids.use(caller, id, encoded), at);
+    if (kind === 'enqueue')
+      return (
+        one.kept ??
+        one.settled.then(
+          () => undefined,
+          () => undefined,
+        )
+      );
+    return answerOf(address, kind, one, await one.settled);
+  }
+
+  /** Gives the event its place, in which it waits until it is known that it was not there before. */
+  #first(
+    kind: KeptKind,
+    event: unknown,
+    encoded: EncodedState,
+    tag: Tag,
+    one: IdInUse,
+    at: number | undefined,
+  ): IdInUse {
+    const { admit, ledger, threadId, waiting } = this.#options;
+    const own = admit(event, tag);
+    if (own === undefined) {
+      ledger.ids.release(one);
+      return one;
+    }
+    one.isAsk = kind === 'ask';
+    let row: KeptRow | undefined;
+    const never = (): Error => refusal(one.names.address, 'stopped');
+    const wait = { timeoutMs: Infinity, onTimeout: never, of: threadId, throws: true };
+    waiting
+      .open(kind === 'ask' ? 'ask' : 'delivery', wait, (awaited) => {
+        ledger.ids.awaits(one, awaited);
+        row = this.#place(kind, own, encoded, tag, one, at);
+      })
+      .then(
+        (answer) => ledger.ids.answered(one, answer),
+        (error: unknown) => ledger.ids.failed(one, error),
+      );
+    if (row === undefined) ledger.ids.release(one);
+    else this.#look(one, row, encoded);
+    return one;
+  }
+
+  #place(
+    kind: KeptKind,
+    own: object,
+    encoded: EncodedState,
+    tag: Tag,
+    one: IdInUse,
+    at: number | undefined,
+  ): KeptRow | undefined {
+    const { hasRoom, ledger, put, refuse } = this.#options;
+    if (kind === 'enqueue') {
+      let row: KeptRow | undefined;
+      one.kept = new Promise((resolve, reject) => {
+        row = this.#keep(
+          own,
+          encoded,
+          tag,
+          at,
+          (error) => (error === undefined ? resolve() : reject(error)),
+          one,
+        );
+      });
+      one.kept.catch(() => {});
+      return row;
+    }
+    if (ledger.rows.more || !hasRoom()) {
+      refuse(own, tag, 'mailbox-full');
+      return undefined;
+    }
+    const row = new KeptRow({ ...NO_ROW, to: one.names.address }, one);
+    row.waits = true;
+    put(own, row, one.tag, kind === 'ask' ? KEPT_TERMS : NO_TERMS);
+    return row;
+  }
+
+  /** Asks the store whether the event was there before: then it is taken out again. */
+  #look(one: IdInUse, row: KeptRow, encoded: EncodedState): void {
+    const { address, ledger, ready, take, waiting } = this.#options;
+    const { ids, rows } = ledger;
+    const out = (error?: HoldfastError): void => {
+      take(row);
+      rows.drop(row);
+      const { tag } = one;
+      if (error !== undefined) {
+        row.settle(error);
+        ids.failed(one, error);
+      } else row.settle();
+      one.tag = 0;
+      waiting.resolve(tag);
+      ready();
+    };
+    ids.found(one).then(
+      (kept) => {
+        if (kept === undefined) {
+          rows.release(row);
+          ready();
+        } else if (kept.hash !== hashOf(encoded)) out(idReused(address, one.names.id));
+        else {
+          // The answer comes when it is committed, or has been.
+          if (kept.outcome !== 'open') one.settle(kept);
+          out();
+          if (kept.outcome !== 'open') ids.release(one);
+        }
+      },
+      (error: unknown) =>
+        out(error instanceof HoldfastError ? error : new HoldfastError('STORE_FAILED', String(error))),
+    );
+  }
+
+  #encoded(event: unknown, tag: Tag, isStored: boolean): EncodedState | undefined {
+    const { ledger, refuse } = this.#options;
+    try {
+      const encoded = encodeEvent(event);
+      if (!isStored || !ledger.hasSecret(encoded)) return encoded;
+      refuse(event, tag, 'secret');
+    } catch (error) {
+      refuse(event, tag, 'unclonable', error instanceof Error ? error.message : undefined);
+    }
+    return undefined;
+  }
+}
+
+function answerOf(address: string, kind: KeptKind, one: IdInUse, settled: Settled): unknown {
+  if ('answer' in settled) {
+    if (kind !== 'ask') return undefined;
+    if (one.isAsk) return settled.answer;
+    throw notKept(address, 'it was not asked when it was sent');
+  }
+  const { outcome, value } = settled;
+  if (outcome === 'failed') throw decodeError(decodeEvent(value) as WireError);
+  if (kind !== 'ask') return undefined;
+  if (outcome === 'done' && value !== undefined) return decodeEvent(value);
+  const why =
+    outcome === 'done'
+      ? 'it was not asked when it was sent'
+      : 'the answer has more than 64 KiB, the value of a secret, or what cannot be stored';
+  throw notKept(address, why);
+}
+
+function idReused(address: string, id: string): HoldfastError {
+  const shown = JSON.stringify(id.slice(0, 64));
+  return new HoldfastError(
+    'ID_REUSED',
+    `${address} was sent another event with the id ${shown}; give each event an id of its own`,
+  );
+}
+
+function notKept(address: string, why: string): HoldfastError {
+  return new HoldfastError(
+    'ANSWER_NOT_KEPT',
+    `${address} has handled the event with that id, and its answer is not kept: ${why}; ask for what came of it with another event`,
+  );
+}
