@@ -184,3 +184,22 @@ function isToken(token: unknown): token is ReplyToken {
 export function self(): Self | undefined {
   return threadState().current?.self;
 }
+
+/**
+ * Resolves when the state that this instance is in now is committed, so that an effect outside follows a state that lasts:
+ * await it before a request that the runtime does not make for the agent. Resolves at once for an agent that is not durable,
+ * and outside a Holdfast thread. Secrets, `boundFetch` and `mcpTool` wait by themselves.
+ *
+ * @example
+ * ```ts
+ * const charge = fromPromise(async ({ input }: { input: { order: string } }) => {
+ *   await committed();
+ *   return fetch(`https://pay.example/orders/${input.order}`, { method: 'POST' });
+ * });
+ * ```
+ */
+export function committed(): Promise<void> {
+  const state = threadState();
+  const bridge = state.current ?? state.origin?.getStore();
+  return bridge === undefined ? Promise.resolve() : bridge.committed();
+}

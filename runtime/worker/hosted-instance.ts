@@ -266,6 +266,11 @@ export class HostedInstance {
     return encodeSnapshot(this.#actor.ref.getSnapshot() as Snapshot<unknown>);
   }
 
+  /** Whether its state is not what its host was told last, as far as is known. */
+  get changes(): boolean {
+    return this.#turnReport?.changed === true || this.#state.current === this.#options.bridge;
+  }
+
   /** The instance has something to tell its host. */
   touched(): void {
     this.#stateReport?.touched();
@@ -419,9 +424,8 @@ export class HostedInstance {
 
   /** Reports something that rests on the state: of a durable instance only with the state, unless that is told. */
   #let(kind: number, payload: unknown): void {
-    const { bridge, outlet, reports } = this.#options;
-    const isTold = this.#turnReport?.changed !== true && this.#state.current !== bridge;
-    if (outlet === undefined || isTold) reports.add(kind, this.slot, payload);
+    const { outlet, reports } = this.#options;
+    if (outlet === undefined || !this.changes) reports.add(kind, this.slot, payload);
     else outlet.hold(kind, payload);
   }
 

@@ -13,6 +13,8 @@ export interface OutletOptions {
   /** The way of instances that are not durable. */
   readonly peers: PeerBridge;
   readonly letter: (letter: LetterReport) => void;
+  /** Whether the state may have changed since it was told. */
+  readonly changed: () => boolean;
   /** The instance has something to tell. */
   readonly touched: () => void;
   /** Whether the incarnation has ended. */
@@ -38,6 +40,9 @@ export class Outlet implements PeerBridge, Committing {
   #told: Told[] = [];
   #acks: (() => void)[] = [];
   #waiting = 0;
+  /** How often it has told its state, and up to where that is known to be committed. */
+  #tells = 0;
+  #known = -1;
   #failed = false;
 
   constructor(options: OutletOptions) {
@@ -88,6 +93,7 @@ export class Outlet implements PeerBridge, Committing {
   /** Reports what was held, in its order. */
   letOut(report: (kind: number, payload: unknown) => void): void {
     const [told, acks] = [this.#told, this.#acks];
+    this.#tells += 1;
     if (told.length > 0) this.#told = [];
     for (const { kind, payload } of told) report(kind, payload);
     if (acks.length === 0) return;
@@ -106,6 +112,19 @@ export class Outlet implements PeerBridge, Committing {
       this.#acks.push(run);
       touched();
     }
+  }
+
+  /** Resolves when the state that the instance has now is committed; undefined when it is. */
+  committed(): Promise<void> | undefined {
+    const { changed, commits } = this.#options;
+    const last = changed() ? this.#tells + 1 : this.#tells;
+    if (this.#known === last) return undefined;
+    return new Promise((resolve) => {
+      commits.after(this, () => {
+        this.#known = Math.max(this.#known, last);
+        resolve();
+      });
+    });
   }
 
   #after(run: () => void): void {

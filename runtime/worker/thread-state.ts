@@ -38,6 +38,8 @@ export interface HostBridge {
     body: RequestBody | undefined,
     signal: AbortSignal | undefined,
   ): Promise<HostAnswer>;
+  /** Resolves when the state that the instance has now is committed; at once for one that is not durable. */
+  committed(): Promise<void>;
   /** Puts off an ask of this instance. */
   defer(ask: OpenAsk): void;
   /** Puts off an ask of this instance that is answered by a stream. */

@@ -370,7 +370,15 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const isOver = (): boolean => made?.over === true;
     const outlet =
       request.durable === true && request.behind !== true
-        ? new Outlet({ slot, commits, peers, letter, over: isOver, touched: () => made?.touched() })
+        ? new Outlet({
+            slot,
+            commits,
+            peers,
+            letter,
+            over: isOver,
+            changed: () => made?.changes !== false,
+            touched: () => made?.touched(),
+          })
         : undefined;
     const bridge: HostBridge = {
       self,
@@ -378,16 +386,19 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         return isOver();
       },
       async useSecret(use, input, signal) {
+        if (outlet !== undefined) await outlet.committed();
         if (!isOver()) return onBehalf('secret', [slot, incarnation, use, input], signal);
         late('the use of a secret');
         throw new HoldfastError('AGENT_STOPPED', `${address} has ended and uses no secret any more`);
       },
       async callTool(server, tool, args, signal) {
+        if (outlet !== undefined) await outlet.committed();
         if (!isOver()) return onBehalf('tool', [slot, incarnation, server, tool, args], signal);
         late('the call of a tool');
         throw new HoldfastError('AGENT_STOPPED', `${address} has ended and calls no tool any more`);
       },
       async openStream(input, body, signal) {
+        if (outlet !== undefined) await outlet.committed();
         if (isOver()) {
           late('the use of a secret');
           throw new HoldfastError('AGENT_STOPPED', `${address} has ended and uses no secret any more`);
@@ -401,6 +412,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         };
         return hostStreams.open({ n, send, body, signal });
       },
+      committed: () => outlet?.committed() ?? Promise.resolve(),
       defer: (ask) => void instance.deferred.set(ask.id, { ask, asker: undefined, incarnation }),
       stream(ask) {
         ask.state = 'deferred';
