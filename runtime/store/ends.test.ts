@@ -4,6 +4,7 @@ import { gatedStore } from '../fixtures/gated-store.ts';
 import { fixture, start } from '../fixtures/start.ts';
 import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
 
+const soon = (seen: () => unknown): Promise<unknown> => vi.waitFor(seen, { timeout: 20_000 });
 const supervision = { backoff: { minMs: 1, maxMs: 5, factor: 2, jitter: 0 } } as const;
 const account = fixture('account', { supervision });
 const agents = {
@@ -91,7 +92,7 @@ describe('a permanent instance that is done', () => {
     gate.open();
     await closed;
     await row;
-    await vi.waitFor(async () => expect(await ref.ask({ type: 'total' })).toBe(5));
+    await soon(async () => expect(await ref.ask({ type: 'total' })).toBe(5));
     expect(memory.letters.size).toBe(0);
     await runtime.stop();
     const next = await run(memory);

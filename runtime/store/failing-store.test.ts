@@ -6,6 +6,7 @@ import { fixture, nextEvent, start, startTest } from '../fixtures/start.ts';
 import type { DurableStore } from './durable-store.ts';
 import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
 
+const soon = (seen: () => unknown): Promise<unknown> => vi.waitFor(seen, { timeout: 20_000 });
 const agents = {
   account: fixture('account'),
   plain: fixture('counter', { supervision: { state: 'fresh' } }),
@@ -51,7 +52,7 @@ describe('while the store fails', () => {
     expect(told).toEqual([]);
     heal();
     expect(await patient).toBe(2);
-    await vi.waitFor(() => expect(told).toHaveLength(2));
+    await soon(() => expect(told).toHaveLength(2));
     expect(runtime.status().store).toEqual({ state: 'ok', waiting: 0 });
   });
 
@@ -67,7 +68,7 @@ describe('while the store fails', () => {
     asked.catch(() => {});
     const threads: string[] = [];
     runtime.on('thread', ({ state }) => threads.push(state));
-    await vi.waitFor(() => expect(runtime.status().store?.state).toBe('failing'));
+    await soon(() => expect(runtime.status().store?.state).toBe('failing'));
     await runtime.stop({ timeoutMs: 2000 });
     await expect(asked).rejects.toMatchObject({ code: 'STORE_FAILED' });
     expect(await end).toMatchObject({ code: 'STORE_FAILED' });

@@ -3,6 +3,7 @@ import { gatedStore } from '../fixtures/gated-store.ts';
 import { fixture, start } from '../fixtures/start.ts';
 import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
 
+const soon = (seen: () => void): Promise<void> => vi.waitFor(seen, { timeout: 20_000 });
 const agents = { account: fixture('account', { mailbox: { overflow: 'drop-oldest', capacity: 4 } }) };
 
 describe('the dead letter of an event that was in the store', () => {
@@ -12,7 +13,7 @@ describe('the dead letter of an event that was in the store', () => {
     const ref = await first.spawn('account', { id: 'a' });
     const other = await first.spawn('account', { id: 'b' });
     await ref.enqueue({ type: 'overdraw', amount: 5 });
-    await vi.waitFor(() => expect(memory.letters.size).toBe(1));
+    await soon(() => expect(memory.letters.size).toBe(1));
     expect(first.deadLetters.list()).toMatchObject([
       { id: [...memory.letters.keys()][0], reason: 'crashed', stored: true },
     ]);
@@ -37,10 +38,8 @@ describe('the dead letter of an event that was in the store', () => {
     go();
     await replayed;
     // It wakes its instance, fails as before, and is another letter.
-    await vi.waitFor(() => expect([...memory.letters.keys()]).not.toContain(letter?.id));
-    await vi.waitFor(() =>
-      expect(second.deadLetters.list()).toMatchObject([{ reason: 'crashed', stored: true }]),
-    );
+    await soon(() => expect([...memory.letters.keys()]).not.toContain(letter?.id));
+    await soon(() => expect(second.deadLetters.list()).toMatchObject([{ reason: 'crashed', stored: true }]));
     expect(memory.rows.size).toBe(0);
   });
 
@@ -49,7 +48,7 @@ describe('the dead letter of an event that was in the store', () => {
     const runtime = await start({ agents }, { store: memoryDurableStore(memory) });
     const ref = await runtime.spawn('account', { id: 'a' });
     await ref.enqueue({ type: 'overdraw', amount: 5 });
-    await vi.waitFor(() => expect(runtime.deadLetters.list()).toHaveLength(1));
+    await soon(() => expect(runtime.deadLetters.list()).toHaveLength(1));
     await ref.stop();
     const [letter] = runtime.deadLetters.list();
     await expect(runtime.deadLetters.replay(letter?.id ?? '')).rejects.toMatchObject({

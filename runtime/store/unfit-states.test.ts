@@ -5,6 +5,7 @@ import { fixture, nextEvent, start } from '../fixtures/start.ts';
 import type { DurableStore } from './durable-store.ts';
 import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
 
+const soon = (seen: () => unknown): Promise<unknown> => vi.waitFor(seen, { timeout: 20_000 });
 const CANARY = 'CANARY-unfit-states/4ed1"7';
 const key = { ref: 'UNFIT_CANARY', mode: 'capability', capabilities: ['sign'] } as const;
 const account = fixture('account', {
@@ -70,7 +71,7 @@ describe('a durable instance in a state that cannot be committed', () => {
     expect(warned).toMatchObject([{ address: 'account/a', bytes: expect.any(Number) }]);
     const big = a.deliver({ type: 'double', times: 24 });
     await expect(big).rejects.toMatchObject({ code: 'STATE_TOO_LARGE' });
-    await vi.waitFor(() => expect(a.getSnapshot().status).toBe('error'));
+    await soon(() => expect(a.getSnapshot().status).toBe('error'));
   });
 
   it('is quarantined also when its agent is temporary, and its plain events wait for the resume', async () => {
@@ -81,7 +82,7 @@ describe('a durable instance in a state that cannot be committed', () => {
     await escalated;
     await ref.resume();
     // What spoiled it came again, since it was not refused.
-    await vi.waitFor(() => expect(runtime.status().instances).toMatchObject([{ state: 'quarantined' }]));
+    await soon(() => expect(runtime.status().instances).toMatchObject([{ state: 'quarantined' }]));
     await ref.stop();
     expect(runtime.status().instances).toEqual([]);
   });
