@@ -34,7 +34,7 @@ export type { DeadLetterReason } from './base/dead-letter-reason.ts';
 export type { EventIssue } from './base/event-issue.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './base/errors.ts';
 export { transfer, type Movable } from './wire/transfer.ts';
-export type { StoreConfig } from './config/store-schema.ts';
+export type { StoreConfig, StoreEncryptionConfig } from './config/store-schema.ts';
 export type { InspectConfig } from './config/inspect-schema.ts';
 export type { InspectOptions } from './inspect/inspect-options.ts';
 export type { Inspector } from './inspect/stately-inspector.ts';
@@ -86,6 +86,7 @@ export type {
 export { memoryStore } from './store/memory-store.ts';
 export { sqliteStore, type SqliteStoreOptions } from './store/sqlite/sqlite-store.ts';
 export type { StoreEncryption } from './store/sqlite/store-encryption.ts';
+export type { StoreKeyObject, StoreKeyRef, StoreKeyRefs, StoreKeys } from './store/store-keys.ts';
 export type { SnapshotRecord, SnapshotStore } from './store/snapshot-store.ts';
 export { toPrometheus } from './telemetry/to-prometheus.ts';
 export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persisted-timer.ts';

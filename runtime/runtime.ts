@@ -34,6 +34,7 @@ import { flushTelemetry } from './telemetry/flush.ts';
 import { startTelemetry } from './telemetry/telemetry.ts';
 
 // What the gateway and the command line need by name besides.
+export { readStoreKeys } from './system/read-store-keys.ts';
 export type {
   AskStream,
   AgentRef,
@@ -335,10 +336,10 @@ export async function openRuntime<const C extends RuntimeConfig>(
       if (surroundings.onPage === undefined) await open();
       else surroundings.onPage(open);
     }
+    await system.fetchSecrets();
     const openStore = (): Promise<void> => system.openStore();
     if (surroundings.onStore === undefined) await openStore();
     else surroundings.onStore(openStore);
-    await system.fetchSecrets();
   } catch (error) {
     await page?.stop();
     await system.stop();

@@ -147,6 +147,38 @@ test('an instance is forgotten with all that it has, and the export has the othe
   expect((await run('store compact')).code).toBe(0);
 });
 
+test('a store whose key is a secret is checked, exported and copied with what the config says of the key', async () => {
+  const { cwd, file, deploy, left, run } = project();
+  const key = 'CANARY-key-of-the-store-of-a-project';
+  const encryption = (id: string): void => {
+    const config = JSON.parse(readFileSync(file, 'utf8')) as { store: object };
+    const store = { ...config.store, encryption: { key: { provider: 'files', id } } };
+    const secrets = { providers: { files: { provider: 'file', root: cwd } } };
+    writeFileSync(file, JSON.stringify({ ...config, secrets, store }));
+  };
+  deploy('account');
+  writeFileSync(join(cwd, 'key'), key, { mode: 0o600 });
+  encryption('key');
+  await left('a');
+  const ran = [
+    await run('store check'),
+    await run('store export all.jsonl'),
+    await run('store backup copy.db'),
+  ];
+  expect(ran).toMatchObject([{ code: 0 }, { code: 0 }, { code: 0 }]);
+  expect(ran[0]?.out).toContain('1 state of 1 can go on');
+  expect(readFileSync(join(cwd, 'all.jsonl'), 'utf8')).toContain('total');
+  encryption('gone');
+  const without = await run('store export more.jsonl');
+  expect(without).toMatchObject({ code: 1, err: expect.stringContaining('store.encryption.key') });
+  const said = [...ran, without].map(({ out, err }) => out + err).join();
+  for (const text of [
+    said,
+    ...['all.jsonl', 'copy.db', 'data/agents.db'].map((name) => readFileSync(join(cwd, name), 'latin1')),
+  ])
+    expect(text).not.toContain(key);
+});
+
 test('without a store there is nothing to look after', async () => {
   const { file, run } = project();
   writeFileSync(file, JSON.stringify({ agents: {} }));

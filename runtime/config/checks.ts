@@ -7,6 +7,7 @@ import { optionFindings } from './provider-options.ts';
 import { mcpFindings } from './mcp-checks.ts';
 import { printName } from './received.ts';
 import { DEFAULT_PROVIDER_ALIAS } from './secrets-schema.ts';
+import { storeFindings } from './store-checks.ts';
 import { didYouMean } from './suggest.ts';
 
 /**
@@ -26,6 +27,7 @@ export function crossFindings(root: unknown, customProviders: readonly string[])
     ...grantFindings(root, customProviders),
     ...mcpFindings(root),
     ...gatewayFindings(root),
+    ...storeFindings(root, customProviders),
   ];
 }
 

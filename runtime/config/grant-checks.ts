@@ -46,24 +46,31 @@ export function isFramingHeader(name: string): boolean {
 
 /** What the parts of each grant must agree on, and with the providers that are declared. */
 export function grantFindings(root: unknown, customProviders: readonly string[]): Finding[] {
-  const aliases = entriesOf(property(property(root, 'secrets'), 'providers')).map(([alias]) => alias);
-  if (property(root, 'externalSecrets') !== undefined) aliases.push(DEFAULT_PROVIDER_ALIAS);
   return entriesOf(property(root, 'agents')).flatMap(([agent, config]) =>
     entriesOf(property(config, 'secrets')).flatMap(([label, grant]): Finding[] => {
       const path: ConfigPath = ['agents', agent, 'secrets', label];
       if (!isRecord(grant)) return [];
-      return findingsOf(path, grant, aliases).concat(refFindings(path, grant['ref'], root, customProviders));
+      return findingsOf(path, grant).concat(
+        refFindings([...path, 'ref'], grant['ref'], root, customProviders),
+      );
     }),
   );
 }
 
-function findingsOf(
+/** What a secret reference at `path` must agree on with the providers that are declared. */
+export function refFindings(
   path: ConfigPath,
-  grant: Readonly<Record<string, unknown>>,
-  aliases: readonly string[],
+  ref: unknown,
+  root: unknown,
+  customProviders: readonly string[],
 ): Finding[] {
+  const aliases = entriesOf(property(property(root, 'secrets'), 'providers')).map(([alias]) => alias);
+  if (property(root, 'externalSecrets') !== undefined) aliases.push(DEFAULT_PROVIDER_ALIAS);
+  return providerFindings(path, ref, aliases).concat(placeFindings(path, ref, root, customProviders));
+}
+
+function findingsOf(path: ConfigPath, grant: Readonly<Record<string, unknown>>): Finding[] {
   return [
-    ...providerFindings(path, grant['ref'], aliases),
     ...modeFindings(path, grant),
     ...hostFindings(path, grant['hosts']),
     ...pathFindings(path, grant['paths']),
@@ -78,7 +85,7 @@ function providerFindings(path: ConfigPath, ref: unknown, aliases: readonly stri
   if (written !== undefined && (typeof written !== 'string' || written === '')) return [];
   const alias = written ?? DEFAULT_PROVIDER_ALIAS;
   if (aliases.includes(alias)) return [];
-  const at = [...path, 'ref', ...(written === undefined ? [] : ['provider'])];
+  const at = [...path, ...(written === undefined ? [] : ['provider'])];
   const message =
     alias === DEFAULT_PROVIDER_ALIAS
       ? 'this secret comes from the provider "default", which is not declared; add externalSecrets'
@@ -87,7 +94,7 @@ function providerFindings(path: ConfigPath, ref: unknown, aliases: readonly stri
 }
 
 /** What the provider that is declared has against the id, such as an AWS region that is not its own. */
-function refFindings(
+function placeFindings(
   path: ConfigPath,
   ref: unknown,
   root: unknown,
@@ -104,7 +111,7 @@ function refFindings(
   if (!isRecord(declared) || typeof provider !== 'string' || customProviders.includes(provider)) return [];
   const message = builtinProviders.get(provider)?.refProblem?.(declared, id);
   if (message === undefined) return [];
-  const at = typeof ref === 'string' ? ['ref'] : ['ref', 'id'];
+  const at = typeof ref === 'string' ? [] : ['id'];
   return [{ code: 'secret-elsewhere', path: [...path, ...at], at: 'value', message }];
 }
 

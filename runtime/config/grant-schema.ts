@@ -27,6 +27,13 @@ const refObjectSchema = z.strictObject({
     ),
 });
 
+const refTextSchema = text().regex(/^[^#]+(#.+)?$/, refExpected);
+
+export const refSchema = z.union([refTextSchema, refObjectSchema]);
+
+/** A secret that the host itself uses, in its current version. */
+export const keyRefSchema = z.union([refTextSchema, refObjectSchema.omit({ rotation: true })]);
+
 /** What a text must look like; what else it must be is checked in `grant-checks.ts`. */
 export const grantForms = {
   host: /^(?:https?:\/\/)?(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i,
@@ -45,11 +52,9 @@ const LARGEST_STREAM = 1_099_511_627_776;
 /** What lets an agent use one secret. Which keys a mode takes is checked in `grant-checks.ts`. */
 export const grantSchema = z
   .strictObject({
-    ref: z
-      .union([text().regex(/^[^#]+(#.+)?$/, refExpected), refObjectSchema])
-      .describe(
-        'The secret: name, name#field, or an object with id and, optionally, provider, jsonKey, stage, role and rotation.',
-      ),
+    ref: refSchema.describe(
+      'The secret: name, name#field, or an object with id and, optionally, provider, jsonKey, stage, role and rotation.',
+    ),
     mode: z
       .enum(['inject', 'capability', 'reveal'])
       .describe(

@@ -9,6 +9,7 @@ import { gatewaySchema, type ResolvedGateway } from './gateway-schema.ts';
 import type { grantSchema } from './grant-schema.ts';
 import type { mcpServerSchema } from './mcp-schema.ts';
 import { poolSchema } from './pool-schema.ts';
+import { secretRef } from './secret-ref.ts';
 import type { ResolvedInspect } from './inspect-schema.ts';
 import type { ParsedConfig } from './schema.ts';
 import type { StoreConfig } from './store-schema.ts';
@@ -294,23 +295,13 @@ function resolveGrant(label: string, grant: ParsedGrant): ResolvedGrant {
     ...(required && { required }),
     ...(mode === 'inject' && { inject: injectRules(grant) }),
   };
-  if (typeof ref !== 'string') {
-    const { provider, id, jsonKey, stage, role, rotation } = ref;
-    return {
-      label,
-      provider,
-      id,
-      ...(jsonKey && { jsonKey }),
-      ...(stage && { stage }),
-      ...(role && { role }),
-      ...(rotation !== 'single-user' && { rotation }),
-      ...rest,
-    };
-  }
-  const mark = ref.indexOf('#');
-  const id = mark < 0 ? ref : ref.slice(0, mark);
-  const field = mark < 0 ? {} : { jsonKey: ref.slice(mark + 1) };
-  return { label, provider: DEFAULT_PROVIDER_ALIAS, id, ...field, ...rest };
+  const rotation = typeof ref === 'string' ? undefined : ref.rotation;
+  return {
+    label,
+    ...secretRef(ref),
+    ...(rotation === 'alternating-users' && { rotation }),
+    ...rest,
+  };
 }
 
 function resolveMcpServer(

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { integer, text } from './fields.ts';
+import { keyRefSchema } from './grant-schema.ts';
 
 /** The store under every turn, as written in a config; see `docs/durability.md`. */
 export interface StoreConfig {
@@ -11,6 +12,18 @@ export interface StoreConfig {
   readonly fsync?: 'disk' | 'os' | undefined;
   /** The most bytes that the file may have. Default: no limit but the disk's. */
   readonly maxBytes?: number | undefined;
+  /** The secrets by which states and events are encrypted. Default: nothing is. */
+  readonly encryption?: StoreEncryptionConfig | undefined;
+}
+
+type KeyRef = z.input<typeof keyRefSchema>;
+
+/** The secrets whose values are the keys of a store: `'name'`, `'name#field'` or an object. */
+export interface StoreEncryptionConfig {
+  /** The secret that is the key: at least 32 bytes, in which at least 256 bits are random. */
+  readonly key: KeyRef;
+  /** Secrets that were the key before, for a provider that keeps no version but the current one. Default: none. */
+  readonly previous?: readonly KeyRef[] | undefined;
 }
 
 export const storeSchema = z
@@ -26,5 +39,23 @@ export const storeSchema = z
     maxBytes: integer(1_048_576)
       .optional()
       .describe("The most bytes that the file may have. Default: no limit but the disk's."),
+    encryption: z
+      .strictObject({
+        key: keyRefSchema.describe(
+          'The secret that is the key: name, name#field, or an object with id and, optionally, provider, jsonKey, stage and ' +
+            'role. At least 32 bytes, in which at least 256 bits are random.',
+        ),
+        previous: z
+          .array(keyRefSchema)
+          .readonly()
+          .optional()
+          .describe(
+            'Secrets that were the key before, for a provider that keeps no version but the current one. Default: none.',
+          ),
+      })
+      .optional()
+      .describe(
+        'The secrets by which states, events, answers, steps and letters are encrypted; addresses, ids and times are not. Default: nothing is encrypted.',
+      ),
   })
   .describe('Where agents outlive the process: each turn is committed before it is told. Default: nowhere.');

@@ -9,6 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Capability } from './capabilities/capability.ts';
 import { runCapability } from './capabilities/capability-call.ts';
 import { fetchDeclared, type DeclaredGrants } from './declared-secrets.ts';
+import { fetchHostKeys, type HostKeyRefs, type HostKeys } from './host-keys.ts';
 import { isGranted, liveGrants, notGranted, grantedValue, type AskedUse, type LiveGrant } from './grants.ts';
 import type { GrantedValue } from './capabilities/granted-value.ts';
 import type { FetchAnswer } from './capabilities/fetch-answer.ts';
@@ -120,6 +121,8 @@ export interface SecretsBroker {
    * Rejects with the codes of `call`.
    */
   refresh(provider: string, id: string): Promise<void>;
+  /** Fetches keys of the host itself, and keeps them up to date. Rejects with the codes of `call`. */
+  hostKeys(refs: HostKeyRefs): Promise<HostKeys>;
   status(): SecretStatus[];
   /** The providers in use. */
   providers(): SecretProviderStatus[];
@@ -446,6 +449,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
 
     prefetch: (agents) => fetchDeclared(agents, cache, onWarning),
     refresh: (provider, id) => cache.refresh(provider, id),
+    hostKeys: (refs) => fetchHostKeys(refs, cache, scrubber),
     status: () => cache.status(),
     providers: () => cache.providers(),
     calls: () => cache.calls(),

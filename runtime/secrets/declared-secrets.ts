@@ -3,9 +3,11 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Prefetched, SecretsCache } from './values/cache.ts';
 import { liveGrants, grantedValue } from './grants.ts';
 
-/** An agent of the config, with its grants. */
+/** An agent of the config with its grants, or what else needs secrets. */
 export interface DeclaredGrants {
   readonly name: string;
+  /** What it is, where it is no agent. */
+  readonly what?: 'store' | undefined;
   readonly grants: readonly ResolvedGrant[];
 }
 
@@ -22,8 +24,8 @@ export async function fetchDeclared(
   cache: SecretsCache,
   warn: (message: string) => void,
 ): Promise<void> {
-  const declared = agents.flatMap(({ name, grants }) =>
-    [...liveGrants(grants, cache).values()].map((live) => ({ name, live })),
+  const declared = agents.flatMap(({ name, what, grants }) =>
+    [...liveGrants(grants, cache).values()].map((live) => ({ name: what ?? `agent "${name}"`, live })),
   );
   if (declared.length === 0) return;
   const refs = declared.map(({ live: { grant } }) => grant);
@@ -66,5 +68,5 @@ export async function fetchDeclared(
 }
 
 function listed(failed: readonly { readonly name: string; readonly error: HoldfastError }[]): string {
-  return failed.map(({ name, error }) => `\n- agent "${name}": ${error.message}`).join('');
+  return failed.map(({ name, error }) => `\n- ${name}: ${error.message}`).join('');
 }

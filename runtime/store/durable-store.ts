@@ -1,3 +1,5 @@
+import type { StoreKeyRefs, StoreKeys } from './store-keys.ts';
+
 /**
  * A state as its thread encoded it: JSON text, or the bytes of `node:v8` for a state that JSON cannot say. The store
  * keeps it as it is.
@@ -181,6 +183,8 @@ export interface StoreContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly warn: (fields: object, message: string) => void;
+  /** The values of the secrets that `keyRefs` names. They are overwritten when `open` has settled. */
+  readonly keys?: StoreKeys | undefined;
 }
 
 /** How much the store holds. */
@@ -218,6 +222,8 @@ export interface DurableStore {
   readonly wakesPerSecond?: number | undefined;
   /** Milliseconds for which what became of an id is kept. Default 24 h. */
   readonly keepIdsMs?: number | undefined;
+  /** The secrets that are the keys of the store. Default: none. */
+  readonly keyRefs?: StoreKeyRefs | undefined;
   /**
    * Becomes the owner of the store: whoever was it before writes nothing any more. A store that was closed may be opened
    * again.
@@ -244,6 +250,8 @@ export interface DurableStore {
   /** Drops ids whose time is up at `now`, and letters from before `lettersBefore`, in milliseconds since the epoch. */
   tidy(now: number, lettersBefore: number): Promise<void>;
   size(): Promise<StoreSize>;
+  /** The secret that is the key has another version. The keys are overwritten when it has settled. */
+  rekey?(keys: StoreKeys): Promise<void>;
   /** Ends the ownership; what comes afterwards rejects. */
   close(): Promise<void>;
 }

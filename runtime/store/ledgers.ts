@@ -5,6 +5,7 @@ import { Committer, type StoreHealth } from './committer.ts';
 import type { DurableStore, EncodedState, MailboxRow, OpenedStore } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
+import type { StoreKeys } from './store-keys.ts';
 import type { SentEvent } from './sent-event.ts';
 
 /** Milliseconds that the store may take to close. */
@@ -51,9 +52,9 @@ export class Ledgers {
   }
 
   /** Becomes the owner of the store. Rejects with `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_TOO_NEW` or `STORE_FAILED`. */
-  async start(): Promise<OpenedStore> {
+  async start(keys?: StoreKeys): Promise<OpenedStore> {
     const { store, clock, warn, failed } = this.#options;
-    const opened = await store.open({ now: () => clock.date(), warn });
+    const opened = await store.open({ now: () => clock.date(), warn, keys });
     const owner = opened.epoch.toString(36);
     this.#owner = `${owner}.`;
     const committer = new Committer({

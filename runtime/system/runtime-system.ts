@@ -37,6 +37,7 @@ import { KeptThreads } from './kept-threads.ts';
 import { threadNotStarted } from '../threads/thread-errors.ts';
 import type { DurableStore } from '../store/durable-store.ts';
 import { Ledgers } from '../store/ledgers.ts';
+import { StoreKeyring } from './store-keyring.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
 import { StoredLetters } from './stored-letters.ts';
@@ -131,6 +132,7 @@ export class RuntimeSystem {
   readonly #snapshots: Snapshots;
   readonly #ledgers: Ledgers | undefined;
   readonly #durable: DurableStore | undefined;
+  readonly #storeKeyring: StoreKeyring | undefined;
   readonly #wakes: Wakes | undefined;
   readonly #letters: StoredLetters | undefined;
   /** The store was restored from a copy, and wakes nobody until it is resumed. */
@@ -179,6 +181,18 @@ export class RuntimeSystem {
         })
       : undefined;
     this.#durable = isTransactional ? store : undefined;
+    const keyRefs = this.#durable?.keyRefs;
+    this.#storeKeyring =
+      this.#durable && keyRefs
+        ? new StoreKeyring({
+            store: this.#durable,
+            keyRefs,
+            secrets: () => this.secrets,
+            isRunning: () => this.#state === 'running',
+            info: (fields, message) => this.logger.info(fields, message),
+            warn: this.warn,
+          })
+        : undefined;
     this.#wakes = isTransactional ? this.#openWakes(store) : undefined;
     this.#snapshots = new Snapshots({
       store: isTransactional ? undefined : store,
@@ -325,6 +339,7 @@ export class RuntimeSystem {
         createActor(logic, { ...identity, parent: this.supervisor as AnyActorRef }).start(),
       scrubber: this.scrubber,
       audit: options.audit === undefined ? undefined : this.audit,
+      onRotated: (rotation) => this.#storeKeyring?.rotated(rotation),
       onWarning: (message) => warn({}, message),
     });
   }
@@ -354,7 +369,11 @@ export class RuntimeSystem {
 
   /** Opens the store under every turn, if there is one. */
   async openStore(): Promise<void> {
-    this.#restored = (await this.#ledgers?.start())?.restored === true;
+    const ledgers = this.#ledgers;
+    if (ledgers === undefined) return;
+    const keyring = this.#storeKeyring;
+    const opening = keyring === undefined ? ledgers.start() : keyring.open((keys) => ledgers.start(keys));
+    this.#restored = (await opening).restored;
     await this.#letters?.start();
   }
 
@@ -440,9 +459,11 @@ export class RuntimeSystem {
     return this.#durable && foundInStore(this.#durable, address);
   }
 
-  /** Fetches the secrets that agents are granted; resolves when the required ones are here. */
+  /** Fetches the keys of the store and the secrets that agents are granted; resolves when the required ones are here. */
   fetchSecrets(): Promise<void> {
-    return this.secrets.prefetch(this.#config.agents);
+    const { agents } = this.#config;
+    const store = this.#storeKeyring?.declared;
+    return this.secrets.prefetch(store === undefined ? agents : [store, ...agents]);
   }
 
   async refreshSecret(id: string, provider: string = DEFAULT_PROVIDER_ALIAS): Promise<void> {

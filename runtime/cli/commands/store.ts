@@ -14,6 +14,7 @@ import {
   resumeStore,
 } from '../../store/sqlite/store-care.ts';
 import { storedRecords } from '../../store/sqlite/stored-records.ts';
+import { readStoreKeys } from '../../runtime.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { configOf } from '../gateway-client.ts';
 import { counted, paint, type Terminal } from '../terminal.ts';
@@ -34,7 +35,7 @@ export async function storeCheck(options: StoreOptions, terminal: Terminal): Pro
   const { problems, counts } = await checkStoreFile(path);
   const findings: StateFinding[] = [];
   let [states, errors, warnings] = [0, 0, 0];
-  for await (const finding of tryStates(config, storedRecords(path))) {
+  for await (const finding of tryStates(config, storedRecords(path, await readStoreKeys(config)))) {
     states += 1;
     if (finding === undefined) continue;
     if (finding.severity === 'error') errors += 1;
@@ -110,9 +111,9 @@ export async function storeExport(
   options: StoreOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { path } = await storeOf(options, terminal);
+  const { config, path } = await storeOf(options, terminal);
   const to = resolve(terminal.cwd, file);
-  const lines = await exportStoreLines(path, to);
+  const lines = await exportStoreLines(path, to, await readStoreKeys(config));
   return done('export', { path, file: to, lines }, `${counted(lines, 'line')} in ${to}.`, options, terminal);
 }
 

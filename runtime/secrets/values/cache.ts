@@ -120,6 +120,11 @@ export interface SecretsCache {
    * `RUNTIME_STOPPED` or the signal's reason.
    */
   rejected(entry: RejectedEntry, versionId: string, signal: AbortSignal): Promise<SecretAnswer>;
+  /**
+   * Brings the version before the current one here, and settles with it; undefined when there is none, or it cannot be
+   * had.
+   */
+  previous(entry: SecretEntrySpec): Promise<string | undefined>;
   /** The state of the entry; undefined when it was never held or needed. */
   known(entry: SecretEntrySpec): KnownSecret | undefined;
   /**
@@ -233,13 +238,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     contextOf,
     need: (entry) => ask(entry, (answer) => answer),
     refresh: (entry) => fetchNow(entry, 'auth-failure'),
-    async previous(entry) {
-      const late = new AbortController();
-      const timer = clock.setTimeout(() => late.abort(), fetchDeadlineMs);
-      const found = await fetchPrevious(fetching, entry, AbortSignal.any([stopping.signal, late.signal]));
-      clock.clearTimeout(timer);
-      return found;
-    },
+    previous,
     holds: (key, versionId) => vault.has(key, versionId),
   });
   const hints = createRotationHints({
@@ -296,6 +295,14 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     const answered = ask(entry, receive);
     listen(entry);
     return answered;
+  }
+
+  async function previous(entry: SecretEntrySpec): Promise<string | undefined> {
+    const late = new AbortController();
+    const timer = clock.setTimeout(() => late.abort(), fetchDeadlineMs);
+    const found = await fetchPrevious(fetching, entry, AbortSignal.any([stopping.signal, late.signal]));
+    clock.clearTimeout(timer);
+    return found;
   }
 
   async function fetchNow(
@@ -367,6 +374,8 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
       if (!isActive()) throw secretsStopped();
       return answer;
     },
+
+    previous,
 
     known({ key }) {
       const context = contextOf(key);

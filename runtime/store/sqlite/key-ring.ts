@@ -44,16 +44,10 @@ interface Wrapper {
  * for this opening. So a rotation of the given key rewrites no record, and nonces can be counted.
  */
 export function openKeys(db: DatabaseSync, meta: MetaTable, data: KeysData): Seals {
-  const kept = keptKeys(db);
   if (data.encryption === undefined) return readKeys(db, meta, data);
   if (isEmpty(db)) meta.set('sealed', true);
-  const wrappers = wrappersOf(data, kept);
+  const { kept, wrappers } = rewrapKeys(db, data);
   const [newest] = wrappers as [Wrapper];
-  const rewrap = db.prepare('update keys set wrapper = ?, wrapped = ? where id = ?');
-  for (const one of kept) {
-    if (one.wrapper !== newest.name)
-      rewrap.run(newest.name, wrap(unwrap(one, wrappers), one.id, newest), one.id);
-  }
   const id = (kept.at(-1)?.id ?? 0) + 1;
   const bytes = randomBytes(32);
   const add = db.prepare('insert into keys(id, wrapper, wrapped, at) values(?, ?, ?, ?)');
@@ -62,9 +56,27 @@ export function openKeys(db: DatabaseSync, meta: MetaTable, data: KeysData): Sea
   bytes.fill(0);
   return sealsWith({
     current: { id, key },
-    keyOf: keysOf([...kept], wrappers, { id, key }),
+    keyOf: keysOf(kept, wrappers, { id, key }),
     isAll: meta.get('sealed'),
   });
+}
+
+/** Wraps the keys of a store with the newest key that is given; the others are not needed from then on. */
+export function rewrapKeys(
+  db: DatabaseSync,
+  data: KeysData,
+): { readonly kept: readonly Wrapped[]; readonly wrappers: readonly Wrapper[] } {
+  const kept = keptKeys(db);
+  const wrappers = wrappersOf(data, kept);
+  const [newest] = wrappers as [Wrapper];
+  const rewrap = db.prepare('update keys set wrapper = ?, wrapped = ? where id = ?');
+  for (const one of kept) {
+    if (one.wrapper === newest.name) continue;
+    const bytes = unwrap(one, wrappers);
+    rewrap.run(newest.name, wrap(bytes, one.id, newest), one.id);
+    bytes.fill(0);
+  }
+  return { kept, wrappers };
 }
 
 /** For whoever reads a store, and for a store that is not encrypted. */

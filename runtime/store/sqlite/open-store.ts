@@ -20,7 +20,7 @@ import { GroupWriter } from './group-writer.ts';
 import type { MetaValues } from './meta-table.ts';
 import { Owner } from './owner.ts';
 import { type PackedGroup, unpackGroup } from './packed-group.ts';
-import { openKeys } from './key-ring.ts';
+import { openKeys, rewrapKeys, type WrappingKeys } from './key-ring.ts';
 import type { CommitFault, StoreThreadData } from './store-call.ts';
 import { openFile } from './store-file.ts';
 import { warnOfPlace } from './store-place.ts';
@@ -35,7 +35,7 @@ const TIDY_MS = 1000;
 
 /** A store in the thread that has it open. */
 export class OpenStore {
-  readonly #data: StoreThreadData;
+  #data: StoreThreadData;
   readonly #unlock: Unlock | undefined;
   #failures = 0;
   #open: Connection;
@@ -143,6 +143,12 @@ export class OpenStore {
     const { path } = this.#data;
     const bytes = statSync(path).size + (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0);
     return { ...this.#open.reader.counts(), bytes };
+  };
+
+  rekey = (encryption: WrappingKeys): void => {
+    const { db, owner } = this.#open;
+    owner.run(() => rewrapKeys(db, { ...this.#data, encryption }));
+    this.#data = { ...this.#data, encryption };
   };
 
   close(): void {

@@ -19,9 +19,10 @@ import type {
   StoreSize,
 } from '../durable-store.ts';
 import type { FaultyCommits } from '../faulty-commits.ts';
+import type { StoreKeyRefs, StoreKeys } from '../store-keys.ts';
 import { packGroup } from './packed-group.ts';
 import type { CommitFault, StoreMethod, StoreThreadData } from './store-call.ts';
-import { anEncryption, type StoreEncryption, wrappingKeys } from './store-encryption.ts';
+import { anEncryption, keyRefsOf, type StoreEncryption, wrappingKeys } from './store-encryption.ts';
 import { StoreLine } from './store-line.ts';
 
 export interface SqliteStoreOptions {
@@ -41,8 +42,8 @@ export interface SqliteStoreOptions {
    */
   readonly maxBytes?: number | undefined;
   /**
-   * Encrypts states, events, answers, steps and letters by AES-256-GCM; addresses, ids and times are not. Default: nothing is
-   * encrypted.
+   * Encrypts states, events, answers, steps and letters by AES-256-GCM; addresses, ids and times are not. By secrets, which
+   * the runtime fetches from its providers, or by keys of your own. Default: nothing is encrypted.
    */
   readonly encryption?: StoreEncryption | undefined;
 }
@@ -85,7 +86,8 @@ const ENDING_MS = 2000;
 class SqliteStore implements DurableStore, FaultyCommits {
   readonly transactional = true;
   readonly durable = true;
-  readonly #data: Omit<StoreThreadData, 'now' | 'epoch'>;
+  readonly keyRefs: StoreKeyRefs | undefined;
+  #data: Omit<StoreThreadData, 'now' | 'epoch'>;
   readonly #silentMs: number | undefined;
   #context: StoreContext | undefined;
   /** Undefined while the store is not open, and while there is no thread. */
@@ -98,12 +100,13 @@ class SqliteStore implements DurableStore, FaultyCommits {
   constructor(options: SqliteStoreOptions, internals: SqliteStoreInternals) {
     const lockFolder = internals.lock === false ? undefined : tmpdir();
     const { path, fsync = 'disk', maxBytes, encryption } = options;
+    this.keyRefs = keyRefsOf(encryption);
     this.#data = {
       path: resolve(path),
       fsync,
       maxBytes,
       lockFolder,
-      encryption: encryption && wrappingKeys(encryption),
+      encryption: encryption && this.keyRefs === undefined ? wrappingKeys(encryption) : undefined,
     };
     this.#silentMs = internals.silentMs;
   }
@@ -111,6 +114,8 @@ class SqliteStore implements DurableStore, FaultyCommits {
   async open(context: StoreContext): Promise<OpenedStore> {
     if (this.#context !== undefined)
       throw new HoldfastError('STORE_FAILED', `the store ${this.#data.path} is open already; close it first`);
+    if (this.keyRefs !== undefined)
+      this.#data = { ...this.#data, encryption: wrappingKeys(context.keys ?? this.keyRefs) };
     this.#context = context;
     try {
       const [line, opened] = await this.#start(context, undefined);
@@ -166,6 +171,17 @@ class SqliteStore implements DurableStore, FaultyCommits {
 
   size(): Promise<StoreSize> {
     return this.#call('size');
+  }
+
+  rekey(keys: StoreKeys): Promise<void> {
+    const next = wrappingKeys(keys);
+    const { key, previous = [] } = this.#data.encryption ?? {};
+    // Whether the thread has wrapped anything with it is not known before it says so: the next thread has them all.
+    const encryption = { key: next.key, previous: [...next.previous, ...(key ? [key] : []), ...previous] };
+    this.#data = { ...this.#data, encryption };
+    return this.#call<void>('rekey', encryption).then(() => {
+      this.#data = { ...this.#data, encryption: next };
+    });
   }
 
   async close(): Promise<void> {

@@ -45,6 +45,7 @@ export type StoreMethod =
   | 'resume'
   | 'tidy'
   | 'size'
+  | 'rekey'
   | 'close';
 
 /** What the thread says: the answer to a call by its number, with how many commits have failed; or a warning. */

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { HoldfastError } from '../../base/errors.ts';
 import type { WrappingKeys } from './key-ring.ts';
-import { type StoreEncryption, wrappingKeys } from './store-encryption.ts';
+import type { StoreKeys } from '../store-keys.ts';
+import { wrappingKeys } from './store-encryption.ts';
 import type { StoreReport } from './store-check.ts';
 import { fromWire, type WireStoreError } from './wire-store-error.ts';
 
@@ -54,12 +55,12 @@ export function compactStore(path: string): Promise<{ readonly before: number; r
 }
 
 /** Writes all that a store has to a new file, as lines of JSON and not encrypted; resolves with how many. */
-export function exportStoreLines(path: string, to: string, encryption?: StoreEncryption): Promise<number> {
+export function exportStoreLines(path: string, to: string, keys?: StoreKeys): Promise<number> {
   return care(path, {
     what: 'export',
     to: resolve(to),
     now: Date.now(),
-    encryption: encryption && wrappingKeys(encryption),
+    encryption: keys && wrappingKeys(keys),
   });
 }
 

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { StoredRecord } from '../durable-store.ts';
 import type { WrappingKeys } from './key-ring.ts';
-import { type StoreEncryption, wrappingKeys } from './store-encryption.ts';
+import type { StoreKeys } from '../store-keys.ts';
+import { wrappingKeys } from './store-encryption.ts';
 import { fromWire, type WireStoreError } from './wire-store-error.ts';
 
 export interface RecordsThreadData {
@@ -21,14 +22,11 @@ const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 const entry = new URL(`./records-thread${extension}`, import.meta.url);
 
 /** Reads all records of a store by their addresses, also while its owner goes on; damaged ones are left out. */
-export async function* storedRecords(
-  path: string,
-  encryption?: StoreEncryption,
-): AsyncGenerator<StoredRecord> {
+export async function* storedRecords(path: string, keys?: StoreKeys): AsyncGenerator<StoredRecord> {
   const workerData: RecordsThreadData = {
     path,
     now: Date.now(),
-    encryption: encryption && wrappingKeys(encryption),
+    encryption: keys && wrappingKeys(keys),
   };
   const worker = new Worker(entry, {
     name: 'holdfast:store-records',

@@ -1,0 +1,20 @@
+import type { LoadedConfig } from '../config/resolve.ts';
+import { fetchHostKeys, type HostKeys } from '../secrets/host-keys.ts';
+import { createSecretsCache } from '../secrets/values/cache.ts';
+import { hostKeyRefs } from './store-keyring.ts';
+
+/**
+ * Fetches the keys of the store that a config names, for whoever reads it without a runtime; undefined for a store that has
+ * none. Only from built-in providers.
+ *
+ * @throws {HoldfastError} `SECRET_NOT_FOUND`, `SECRET_DENIED`, `SECRET_UNAVAILABLE` or `CONFIG_INVALID`
+ */
+export async function readStoreKeys({ store, providers }: LoadedConfig): Promise<HostKeys | undefined> {
+  if (store?.encryption === undefined) return undefined;
+  const cache = createSecretsCache({ providers });
+  try {
+    return await fetchHostKeys(hostKeyRefs(store.encryption), cache, undefined);
+  } finally {
+    await cache.stop();
+  }
+}
