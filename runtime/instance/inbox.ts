@@ -329,8 +329,10 @@ export class Inbox {
   ): Promise<unknown> {
     const { agent, address, messages, unawaited: settled, waiting } = this.#options;
     const of = agent.threadId;
-    const late = (ms: number): Error => this.#lateStore(kind, ms) ?? onTimeout(ms);
-    const onTimeoutOf = this.#options.ledger === undefined ? onTimeout : late;
+    const onTimeoutOf =
+      this.#options.ledger === undefined
+        ? onTimeout
+        : (ms: number): Error => this.#lateStore(kind, ms) ?? onTimeout(ms);
     const options = {
       timeoutMs,
       signal,

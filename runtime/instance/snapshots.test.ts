@@ -122,6 +122,7 @@ test('Snapshot with no later events, then persist → sequence continues; restor
       expect((await ref.persist()).snapshot).toEqual(before.snapshot);
     }
     await ref.deliver({ type: 'note', n: 2 });
+    await runtime.settled();
     expect(store.saved.at(-1)).toMatchObject({
       incarnation: 3,
       version: '1',

@@ -86,7 +86,8 @@ describe('a worker', () => {
     const files = new Set(loaded.map(({ url }) => url).filter((url) => url.startsWith('file:')));
 
     expect(files.size).toBeGreaterThan(10);
-    expect(files.size).toBeLessThan(100);
+    // From source; the package has them as one file.
+    expect(files.size).toBeLessThan(120);
   });
 
   it('imports the agent’s helpers once, though the agent imports them by itself', async () => {
