@@ -6,7 +6,7 @@ test.each<[HoldfastErrorCode, number, boolean, number | undefined]>([
   ['MAILBOX_FULL', 429, true, 1],
   ['THREAD_CRASHED', 503, true, 1],
   ['SECRET_UNAVAILABLE', 409, true, 1],
-  ['STORE_FAILED', 500, true, 1],
+  ['STORE_FAILED', 503, true, 1],
   // Its time has been waited for already.
   ['ASK_TIMEOUT', 504, true, undefined],
   ['AGENT_QUARANTINED', 409, false, undefined],

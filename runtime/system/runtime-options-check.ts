@@ -35,6 +35,7 @@ export const runtimeOptionRules: Rules<RuntimeOptions> = {
   store: {
     what: 'a store with load, save and delete, or one under every turn, as sqliteStore() returns it',
     is: (value) => snapshots.is(value) || transactions.is(value),
+    advice: (value) => (isObject(value) && 'commit' in value ? transactions : snapshots).advice?.(value),
   },
   audit: {
     what: 'the path or file: URL of a file, or a function',
