@@ -73,6 +73,8 @@ export class Instance implements PeerInstance, InstanceFacts {
   #forgotten = false;
   /** The end of the last incarnation, which is told when that of the instance is committed. */
   #untold: IncarnationEnd | undefined;
+  /** Why nothing more of the instance is committed. */
+  #fence: HoldfastError | undefined;
   /** The state of the last incarnation could be neither committed nor restored. */
   #unfit = false;
 
@@ -287,6 +289,8 @@ export class Instance implements PeerInstance, InstanceFacts {
     if (turn !== undefined) await turn;
     const ending = this.#finish({ kind: 'stopped', reason });
     if (ending !== undefined) await this.#within(ending, STOP_MS, 'it stopped');
+    // What the store has of the instance is still there.
+    if (this.#fence !== undefined && reason === 'stopped') throw this.#fence;
   }
 
   /** Waits for a commit at most so long. Rejects with `STORE_FAILED`. */
@@ -490,6 +494,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   /** Ends the instance here for good, because another runtime has continued with its address. */
   async fenced(error: HoldfastError): Promise<void> {
     const told = this.#phase === 'restarting' || this.#phase === 'quarantined';
+    this.#fence = error;
     // Nothing that was committed by nobody is told, whatever the thread still answers.
     this.inbox.untold(error);
     if (this.#vanishing !== undefined) return this.#finished({ kind: 'failed', error });

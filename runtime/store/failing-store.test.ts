@@ -129,3 +129,18 @@ it('a runtime whose store another has opened ends its durable instances, and tel
   expect(await plain.ask({ type: 'read' })).toBe(0);
   expect(await again.ask({ type: 'total' })).toBe(11);
 });
+
+it('a stop that another runtime came before is not told as done', async () => {
+  const memory = durableMemory();
+  const gate = gatedStore(memory);
+  const first = await start({ agents }, { store: gate.store });
+  const ref = await first.spawn('account', { id: 'a' });
+  gate.shut();
+  const stopped = ref.stop();
+  const { go } = await gate.next();
+  const second = await start({ agents }, { store: memoryDurableStore(memory) });
+  gate.open();
+  go();
+  await expect(stopped).rejects.toMatchObject({ code: 'STORE_LOCKED' });
+  expect(await second.find('account/a')).toBeDefined();
+});

@@ -52,6 +52,8 @@ export class MailboxRows {
   #held: KeptRow[] | undefined = [];
   /** Rows without a place that came since the start. */
   #behind = 0;
+  /** Those of them that the store does not have yet: what is read from it says nothing of them. */
+  readonly #unwritten = new Set<number>();
   /** The store has, or will have, rows that may be handled now and have no place. */
   #more = false;
   /** The first page is read with the record. */
@@ -90,6 +92,7 @@ export class MailboxRows {
     if (placed) this.#inHand.set(row.n, row);
     else if (dueAt === 0) {
       this.#behind += 1;
+      this.#unwritten.add(row.n);
       this.#more = true;
     }
     if (this.#held !== undefined) this.#held.push(row);
@@ -108,6 +111,7 @@ export class MailboxRows {
     this.#inHand.delete(row.n);
     row.state = 'told';
     row.waits = false;
+    this.#never(row.n);
   }
 
   /** The instance has a record, or will have one in the next group. */
@@ -185,6 +189,8 @@ export class MailboxRows {
     }
     // Those that came meanwhile may be among them, or not.
     if (this.#behind > before) this.#more = true;
+    for (const { n } of found) this.#unwritten.delete(n);
+    if (this.#unwritten.size > 0) this.#more = true;
     this.#behind = Math.max(0, this.#behind - found.length);
     return found.map((row) => this.#take(row));
   }
@@ -240,7 +246,8 @@ export class MailboxRows {
       this.#reading = false;
       if (this.#closed) return;
       arrived(rows, false);
-      if (this.#more) void this.#fill();
+      // Rows that are not written yet are looked for when they are.
+      if (this.#more && (rows.length > 0 || this.#unwritten.size === 0)) void this.#fill();
     } catch (error) {
       this.#reading = false;
       warn({ address, error }, 'the rows of a mailbox could not be read, which is tried again');
@@ -259,10 +266,23 @@ export class MailboxRows {
         if (row.state === 'waiting') row.state = 'stored';
         row.settle();
         if (this.#closed) return this.#options.strayed(row.row);
-        if (this.#inHand.has(row.n)) return;
-        if (!this.#isLater(row.row) && this.#more) void this.#fill();
+        if (this.#unwritten.delete(row.n) && this.#reading) this.#more = true;
+        if (this.#inHand.has(row.n) || this.#isLater(row.row)) return;
+        // Its time may have come while it was written.
+        if (row.row.dueAt > 0) this.#more = true;
+        if (this.#more) void this.#fill();
       },
-      refused: (error) => row.settle(error),
+      refused: (error) => {
+        row.settle(error);
+        this.#never(row.n);
+      },
     });
+  }
+
+  /** A row will not be written; what came after it may have waited for it. */
+  #never(n: number): void {
+    if (!this.#unwritten.delete(n)) return;
+    this.#behind = Math.max(0, this.#behind - 1);
+    if (this.#more) void this.#fill();
   }
 }

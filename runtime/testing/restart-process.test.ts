@@ -112,6 +112,33 @@ describe.each([
     expect(await runtime.get('till/a')?.ask({ type: 'sum' })).toEqual({ sum: 7, rang: 0 });
   });
 
+  test.each(['advance', 'stop'] as const)(
+    'a process may be killed in the middle of %s, which goes on without it',
+    async (call) => {
+      const runtime = await start();
+      const ref = await runtime.spawn('till', { id: 'a' });
+      const faults = [runtime.faults.commit('before'), runtime.faults.commit('after', { kill: true })];
+      const lost = ref.ask({ type: 'put', n: 1 }).catch((error: unknown) => error);
+      if (call === 'advance') await runtime.clock.advance(5000);
+      else await runtime.stop();
+      expect(faults.map(({ fired }) => fired)).toEqual([true, true]);
+      expect(await lost).toMatchObject({ name: 'HoldfastError' });
+      await runtime.restartProcess();
+      expect(await (await runtime.getOrSpawn('till', 'a')).ask({ type: 'put', n: 1 })).toBe(2);
+    },
+  );
+
+  test('a stop that was not committed is not told as done', async () => {
+    const runtime = await start();
+    const ref = await runtime.spawn('till', { id: 'a' });
+    const fault = runtime.faults.commit('before', { kill: true });
+    const stopped = ref.stop().catch((error: unknown) => error);
+    await runtime.settled();
+    await runtime.restartProcess();
+    expect([fault.fired, await stopped]).toMatchObject([true, { name: 'HoldfastError' }]);
+    expect(await runtime.find('till/a')).toBeDefined();
+  });
+
   test('after a stop the next process begins as after a deployment', async () => {
     const runtime = await start();
     const ref = await runtime.spawn('till', { id: 'a' });

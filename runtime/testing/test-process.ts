@@ -37,7 +37,9 @@ export class TestProcess {
   #store: ProcessStore | undefined;
   /** The time at which the process was killed, from which on its clock is its own. */
   #own: Time | undefined;
-  #ended: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  #stopped = false;
+  #killing: Promise<void> | undefined;
 
   constructor(options: TestProcessOptions) {
     this.#options = options;
@@ -47,6 +49,11 @@ export class TestProcess {
         return now();
       },
     });
+  }
+
+  /** Whether it was killed, so that its timers are no longer the test's. */
+  get killed(): boolean {
+    return this.#own !== undefined;
   }
 
   /** What the runtime keeps its states in. */
@@ -98,22 +105,24 @@ export class TestProcess {
   }
 
   stop(stopping?: { readonly timeoutMs?: number }): Promise<void> {
-    return (this.#ended ??= this.#stop(stopping));
+    return this.#killing ?? (this.#stopping ??= this.#stop(stopping));
   }
 
   async #stop(stopping?: { readonly timeoutMs?: number }): Promise<void> {
     const ended = this.#runtime?.stop(stopping) ?? Promise.resolve();
     await this.#options.timeline.until(ended, STOP_PATIENCE_MS);
-    return ended;
+    await ended;
+    this.#stopped = true;
   }
 
   /** Ends the process at once: nothing more is committed, and nothing that was not told is told. */
   kill(): Promise<void> {
-    return (this.#ended ??= this.#kill());
+    return (this.#killing ??= this.#kill());
   }
 
   async #kill(): Promise<void> {
     const { stage, time } = this.#options;
+    if (this.#stopped) return;
     this.#own = { now: time.now };
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#store?.cut();

@@ -118,7 +118,7 @@ export async function createTestRuntime(
   const storeFaults = new StoreFaults();
   const timeline = new Timeline({
     time,
-    timers: () => [running.timers, timers],
+    timers: () => (running.killed ? [timers] : [running.timers, timers]),
     stage,
     deadlineMs,
     hint,
