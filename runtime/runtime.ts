@@ -288,8 +288,11 @@ export interface Surroundings extends Pick<
   readonly onPage?: (open: () => Promise<void>) => void;
   /** Receives the store of the options or of the config, and returns the one that is used. */
   readonly keptIn?: (store: UsedStore) => UsedStore;
-  /** Receives a function that opens the store. Default: it is opened before the runtime is returned. */
-  readonly onStore?: (open: () => Promise<void>) => void;
+  /**
+   * Receives a function that opens the store, to be called before an instance starts; what it returns is waited for.
+   * Default: the store is opened before the runtime is returned.
+   */
+  readonly onStore?: (open: () => Promise<void>) => Promise<void> | void;
   /**
    * Receives a function that starts the instances that the config lists. Default: they are started before the runtime
    * is returned.
@@ -339,7 +342,7 @@ export async function openRuntime<const C extends RuntimeConfig>(
     await system.fetchSecrets();
     const openStore = (): Promise<void> => system.openStore();
     if (surroundings.onStore === undefined) await openStore();
-    else surroundings.onStore(openStore);
+    else await surroundings.onStore(openStore);
   } catch (error) {
     await page?.stop();
     await system.stop();

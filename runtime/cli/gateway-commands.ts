@@ -28,6 +28,7 @@ type Ending = <A extends unknown[]>(
 type Options = GatewayOptions & {
   readonly json?: boolean;
   readonly activate?: boolean;
+  readonly paused?: boolean;
   readonly timeout?: string;
 };
 
@@ -50,10 +51,12 @@ export function addGatewayCommands(
   const gateway = program
     .command('gateway')
     .description('serve the agents over HTTP, and restart without a lost request');
-  own(
+  const pausable = (command: Command): Command =>
+    own(command).option('--paused', 'agents handle nothing until gateway resume');
+  pausable(
     gateway.command('run').description('in the foreground, for systemd and containers; logs JSON lines'),
   ).action(ending(async (options: Options) => (await load()).gatewayRun(options, terminal)));
-  own(gateway.command('start').description('in the background; returns once it serves')).action(
+  pausable(gateway.command('start').description('in the background; returns once it serves')).action(
     ending(async (options: Options) => (await load()).gatewayStart(options, terminal)),
   );
   own(gateway.command('stop').description('let the agents finish what they were sent, and end')).action(
@@ -64,6 +67,9 @@ export function addGatewayCommands(
       .command('restart')
       .description('a new process takes over, agents with their states; start it when none runs'),
   ).action(ending(async (options: Options) => (await load()).gatewayRestart(options, terminal)));
+  asking(
+    gateway.command('resume').description('have the agents of one that was started paused handle what comes'),
+  ).action(ending(async (options: Options) => (await load()).gatewayResume(options, terminal)));
   asking(gateway.command('reload').description('have the config as it is now take effect')).action(
     ending(async (options: Options) => (await load()).gatewayReload(options, terminal)),
   );

@@ -28,12 +28,16 @@ export interface StartedBehind {
 }
 
 /**
- * Starts a gateway in the background; resolves when it serves.
+ * Starts a gateway in the background; resolves when it serves. `more`: further options of `gateway run`.
  *
  * @throws {HoldfastError} what it failed with
  * @throws {GatewayError} `START_FAILED` when it does not say
  */
-export async function startBehind(file: string, { env }: Terminal): Promise<StartedBehind> {
+export async function startBehind(
+  file: string,
+  { env }: Terminal,
+  more: readonly string[] = [],
+): Promise<StartedBehind> {
   const until = Date.now() + START_MS;
   const logFile = join(await ownFolder(file, env), 'gateway.log');
   const log = openSync(logFile, 'a', 0o600);
@@ -41,7 +45,7 @@ export async function startBehind(file: string, { env }: Terminal): Promise<Star
   const isSource = import.meta.url.endsWith('.ts');
   const main = fileURLToPath(new URL(isSource ? './main.ts' : './main.js', import.meta.url));
   const source = isSource ? ['-C', 'holdfast-source'] : [];
-  const child = spawn(process.execPath, [...source, main, 'gateway', 'run', '-c', file], {
+  const child = spawn(process.execPath, [...source, main, 'gateway', 'run', '-c', file, ...more], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
     env: { ...process.env, ...env, HOLDFAST_STARTER: '1' },

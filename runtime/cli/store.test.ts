@@ -126,7 +126,9 @@ test('a backup is written while somebody has the store, and put in its place whe
   expect((await run('store restore copy.db')).out).toMatch(
     /^Restored\. What was there is .*before-\d+\. It wakes nobody/,
   );
-  expect((await run('store resume')).out).toBe('They wake with the next start.\n');
+  expect((await run('store resume')).out).toBe(
+    '0 events waited, 0 timers due. They wake with the next start.\n',
+  );
   const again = await start();
   expect(await (await again.spawn('account', { id: 'a' })).ask({ type: 'total' })).toBe(5);
 });

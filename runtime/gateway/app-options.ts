@@ -21,8 +21,10 @@ export interface AppOptions extends GatewayContext {
   readonly requests?: () => Pick<RequestServer, 'begin' | 'putOff' | 'passOn'> | undefined;
   readonly scrubber: StreamScrubbing;
   readonly logger: Logger;
+  /** Whether nothing is to be handled yet. */
+  readonly isPaused?: () => boolean;
   /** Aborted when another process is to take over. */
   readonly leaving?: AbortSignal;
   /** What the agents accept and reply. */
-  readonly system: Pick<ServedSystem, 'agents' | 'schemas' | 'keeps'>;
+  readonly system: Pick<ServedSystem, 'agents' | 'schemas' | 'keeps' | 'resumeStore'>;
 }

@@ -89,8 +89,8 @@ export function gatewayApp(options: AppOptions): Hono {
   return app;
 }
 
-function readyz(c: Context, { runtime, readiness, access, scrubber }: AppOptions): Response {
-  const look = readiness.look(runtime.status());
+function readyz(c: Context, { runtime, readiness, access, scrubber, isPaused }: AppOptions): Response {
+  const look = readiness.look(runtime.status(), isPaused?.());
   const status = look.ready ? 200 : 503;
   // The reasons are for callers who may see the status; a router of requests needs a yes or no.
   const isKnown = headerOf(c, 'authorization') !== undefined && may(callerOf(c, access), 'admin');
@@ -118,6 +118,7 @@ async function answer(
   const params = c.req.param() as Record<string, string>;
   if (route.operationId === 'stream') return streamed(c, route, params, options, unread);
   const caller = permit(c, options, route.scope, params['agent']);
+  if (route.isForOperators !== true) assertGoing(options);
   unread.assertRoom(caller);
   if (route.operationId === 'followAsk') {
     const response = followAsk(c, caller, params, options);
@@ -140,6 +141,13 @@ async function answer(
   });
 }
 
+/** @throws {HttpError} 503 while the gateway is paused */
+function assertGoing({ isPaused }: AppOptions): void {
+  if (isPaused?.() !== true) return;
+  const message = 'the gateway was started paused, and agents handle nothing yet: holdfast gateway resume';
+  throw new HttpError(503, 'PAUSED', message);
+}
+
 /** Answers a message of MCP. */
 async function answerMcp(
   c: Context,
@@ -148,6 +156,7 @@ async function answerMcp(
   unread: UnreadAnswers,
 ): Promise<Response> {
   const caller = permit(c, options, 'send');
+  assertGoing(options);
   unread.assertRoom(caller);
   const ms = options.requestTimeoutMs() + GRACE_MS;
   const { incoming, outgoing } = behind(c);
@@ -200,6 +209,7 @@ async function streamed(
 ): Promise<Response> {
   const query = checked(route.query, c.req.query(), 'the query') as RouteRequest['query'];
   const caller = listenerOf(c, params, query, options);
+  assertGoing(options);
   const headers = {
     'Content-Type': 'text/event-stream',
     'Cache-Control': 'no-store',

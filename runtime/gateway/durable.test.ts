@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import type { FrontOptions } from './front.ts';
 import { gateway } from './fixtures/gateway.ts';
 import { serviceProcesses } from './fixtures/service-processes.ts';
 
@@ -25,15 +26,18 @@ const optionsWith = (path: string): string => `
 `;
 
 /** A gateway whose agents outlive its processes. */
-async function durable() {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-durable-'));
+async function durable(
+  options?: Partial<FrontOptions>,
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-durable-')),
+) {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const store = join(folder, 'agents.db');
-  const options = join(folder, 'options.mjs');
-  writeFileSync(options, optionsWith(store));
+  const module = join(folder, 'options.mjs');
+  writeFileSync(module, optionsWith(store));
   const onlyFor = (pid: number | undefined): void => writeFileSync(`${store}-for`, String(pid ?? ''));
   onlyFor(undefined);
-  const served = await gateway({ agents, gateway: { port: 0, reload: false, options } });
+  const config = { agents, gateway: { port: 0, reload: false, options: module } };
+  const served = await gateway(config, options);
   // So that no process waits for idle connections.
   const call: typeof served.call = (method, path, body, headers) =>
     served.call(method, path, body, { connection: 'close', ...headers });
@@ -41,8 +45,8 @@ async function durable() {
     call('POST', `${path}/events`, { type: 'deposit', amount }, headers);
   const ask = async (event: object, headers?: Record<string, string>) =>
     call('POST', `${path}/ask?timeoutMs=20000`, event, headers);
-  await call('PUT', path);
-  return { ...served, call, onlyFor, deposit, ask };
+  if (options?.isPaused !== true) await call('PUT', path);
+  return { ...served, folder, call, onlyFor, deposit, ask };
 }
 
 test('a restart hands no state of a durable instance over, which goes on from the store', async () => {
@@ -107,4 +111,34 @@ test('a restart whose new process cannot open the store says why, and the old pr
   expect(await front.restart()).toMatchObject({ result: 'restarted', instances: 1 });
   expect(await ask({ type: 'total' })).toEqual({ status: 200, body: { reply: 8 } });
   await expect.poll(() => serviceProcesses().includes(pid), { timeout: 20_000 }).toBe(false);
+}, 60_000);
+
+test('a gateway that was started paused shows what there is, and handles nothing until it is resumed', async () => {
+  const before = await durable();
+  await before.ask({ type: 'deposit', amount: 5 });
+  await before.call('POST', `${path}/events`, { type: 'remind', afterMs: 2000 });
+  await before.front.stop();
+  const { call, front, ask } = await durable({ isPaused: true }, before.folder);
+  const paused = { status: 503, body: { error: { code: 'PAUSED', retryable: true } } };
+  expect(await call('PUT', path)).toMatchObject(paused);
+  expect(await ask({ type: 'total' })).toMatchObject(paused);
+  expect(await call('GET', `${path}/snapshot`)).toMatchObject(paused);
+  expect(await call('GET', '/v1/agents')).toEqual({ status: 200, body: { instances: [] } });
+  expect(await call('GET', '/readyz')).toMatchObject({ status: 503, body: { ready: false, paused: true } });
+  expect(await call('GET', '/v1/gateway')).toMatchObject({ body: { paused: true } });
+  // Neither a restart nor a crash is the word to go on.
+  await front.restart();
+  const [pid = 0] = serviceProcesses();
+  process.kill(pid, 'SIGKILL');
+  await expect.poll(() => front.status(), { timeout: 20_000 }).toMatchObject({ restarts: 2 });
+  expect(await ask({ type: 'total' })).toMatchObject(paused);
+  expect(await call('POST', '/v1/gateway/resume')).toEqual({ status: 200, body: { result: 'resumed' } });
+  expect(await call('POST', '/v1/gateway/resume')).toEqual({ status: 200, body: { result: 'running' } });
+  // Its timer was due meanwhile.
+  const residents = async (): Promise<unknown> => (await call('GET', '/v1/agents')).body;
+  const woken = { instances: [{ address: 'account/a' }] };
+  await expect.poll(residents, { timeout: 10_000 }).toMatchObject(woken);
+  expect(await ask({ type: 'total' })).toEqual({ status: 200, body: { reply: 5 } });
+  expect(await call('GET', '/readyz')).toMatchObject({ status: 200 });
+  expect(front.status()).not.toHaveProperty('paused');
 }, 60_000);

@@ -30,6 +30,8 @@ const HAND_OVER_MS = 30_000;
 const FINISH_MS = 15_000;
 /** Milliseconds to replace the threads of pools, each of which may wait 10 s for its instances. */
 const ROLL_MS = 600_000;
+/** Milliseconds to start the instances that the config lists, which may take 10 s. */
+const RESUME_MS = 30_000;
 /** Milliseconds for an order that takes no time. */
 const HEED_MS = 5000;
 /** The most processes that pass on the requests of their connections; beyond it the oldest is ended. */
@@ -71,6 +73,8 @@ export interface FrontOptions {
   readonly log: (text: string) => Promise<void> | void;
   /** Called when a process begins to serve; the address and the certificate may have changed. */
   readonly serves?: (front: Front) => void;
+  /** Whether agents handle nothing until {@link Front.resume}. Default: false. */
+  readonly isPaused?: boolean;
   /** Default: five crashes in a minute. */
   readonly crashes?: CrashBudget;
   /** Milliseconds that a restart gives agents to end the answers that they write to clients. Default: 15 s. */
@@ -117,6 +121,7 @@ export class Front {
   #nextRestart: Promise<Restarted> | undefined;
   #nextReload: Promise<Reloaded> | undefined;
   #restarts = 0;
+  #isPaused: boolean;
   #lastProblem: string | undefined;
   readonly #stopping = new AbortController();
   #stopped: Promise<void> | undefined;
@@ -126,11 +131,13 @@ export class Front {
     this.#looked = looked;
     this.#crashes = options.crashes ?? new CrashBudget();
     this.#config = config;
+    this.#isPaused = options.isPaused === true;
     this.#services = new Services({
       file: options.file,
       ownerDigest: digestOf(options.token),
       log: options.log,
       control: (action) => this.#control(action),
+      isPaused: () => this.#isPaused,
       lost: (socket) => this.#door?.turnAway(socket, tooMany()),
       exited: (service, untaken) => this.#exited(service, untaken),
     });
@@ -186,6 +193,7 @@ export class Front {
       ...(this.certificate !== undefined && { certificate: this.certificate }),
       uptimeMs: Date.now() - this.#startedAt,
       restarts: this.#restarts,
+      ...(this.#isPaused && { paused: true }),
       held: this.#door?.held ?? 0,
       instances: this.#service?.instances.count ?? 0,
       ...(this.#lastProblem !== undefined && { configProblem: this.#lastProblem }),
@@ -211,6 +219,17 @@ export class Front {
       return this.#takeUp();
     });
     return this.#nextReload;
+  }
+
+  /** Has the agents of a gateway that was started paused handle what comes, and what waits. */
+  resume(): Promise<'resumed' | 'running'> {
+    return this.#oneByOne(async () => {
+      if (!this.#isPaused) return 'running';
+      this.#isPaused = false;
+      // A process that takes its place is told so itself.
+      await this.#service?.ask({ type: 'resume' }, 'resumed', RESUME_MS);
+      return 'resumed';
+    });
   }
 
   /**
@@ -559,6 +578,7 @@ export class Front {
     try {
       if (action === 'status') return { status: 200, body: this.status() };
       if (action === 'restart') return { status: 200, body: await this.restart() };
+      if (action === 'resume') return { status: 200, body: { result: await this.resume() } };
       if (action === 'reload') return { status: 200, body: { result: await this.reload() } };
       // After the answer is on its way.
       if (!this.#isStopping) setImmediate(() => process.emit('SIGTERM'));

@@ -17,6 +17,7 @@ export type GatewayErrorCode =
   | 'STREAM_GONE'
   | 'REQUEST_TIMEOUT'
   | 'RESTARTING'
+  | 'PAUSED'
   | 'SERVICE_FAILED'
   | 'AGENT_FAILED';
 
@@ -40,6 +41,7 @@ const retryable: Readonly<Record<GatewayErrorCode | 'RUNTIME_STOPPED', boolean>>
   STREAM_GONE: false,
   REQUEST_TIMEOUT: true,
   RESTARTING: true,
+  PAUSED: true,
   SERVICE_FAILED: true,
   AGENT_FAILED: false,
   RUNTIME_STOPPED: true,

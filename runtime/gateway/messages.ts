@@ -39,7 +39,7 @@ export interface HandedState {
 }
 
 /** The requests that the front takes from clients. */
-export type ControlAction = 'status' | 'restart' | 'reload' | 'stop';
+export type ControlAction = 'status' | 'restart' | 'reload' | 'resume' | 'stop';
 
 /** The result of such a request, as the client is told. */
 export interface ControlAnswer {
@@ -60,6 +60,8 @@ export interface Prepare {
    * missing parts are reported.
    */
   readonly isFirst: boolean;
+  /** Whether it handles nothing until it is told to. */
+  readonly isPaused: boolean;
   /** The config in effect, for a process that replaces one that crashed. Default: the config on disk. */
   readonly inEffect?: InEffect;
 }
@@ -82,6 +84,7 @@ export type ToService =
   /** Let the answers be written to the end that agents write now, for that many milliseconds at most. */
   | { readonly type: 'finish'; readonly ms: number }
   | { readonly type: 'hand-over' }
+  | { readonly type: 'resume' }
   | { readonly type: 'succeeded'; readonly socket: string; readonly gateway: ResolvedGateway }
   | ({ readonly type: 'controlled'; readonly n: number } & ControlAnswer)
   | { readonly type: 'stop' };
@@ -100,7 +103,7 @@ export interface InstancesChanged {
 /** From a service process to the front. */
 export type FromService =
   | { readonly type: 'prepared'; readonly version: string; readonly certificate?: string }
-  | { readonly type: 'reloaded' | 'rolled' | 'finished' | 'passing-on' }
+  | { readonly type: 'reloaded' | 'resumed' | 'rolled' | 'finished' | 'passing-on' }
   | { readonly type: 'serving'; readonly lost: HandedState['lost'] }
   | { readonly type: 'state'; readonly state: HandedState }
   /** Connections that have come; with `upTo`, those up to that number that were not named by now never will come. */

@@ -18,6 +18,8 @@ export interface Readiness {
   readonly closedPools: readonly string[];
   /** The store under every turn, when it fails or another process owns it; absent otherwise. */
   readonly store?: RuntimeStatus['store'];
+  /** The gateway was started paused, and agents handle nothing yet; absent otherwise. */
+  readonly paused?: true;
   /** Secrets that are not current; agents go on with the versions they have. */
   readonly staleSecrets: readonly string[];
 }
@@ -40,7 +42,7 @@ export class ReadinessProbe {
     this.#windows.refresh();
   }
 
-  look({ state, pools, secrets, store }: RuntimeStatus): Readiness {
+  look({ state, pools, secrets, store }: RuntimeStatus, isPaused = false): Readiness {
     const p99Ms = Math.max(this.#before, this.#p99Ms());
     const eventLoop = { p99Ms, ok: p99Ms < SLOW_MS };
     const closedPools = pools.filter(({ health }) => health !== 'open').map(({ threadId }) => threadId);
@@ -48,8 +50,16 @@ export class ReadinessProbe {
       .filter((one) => one.state === 'stale' || one.state === 'failed')
       .map(({ id }) => id);
     const isStored = store === undefined || store.state === 'ok';
-    const ready = state === 'running' && eventLoop.ok && closedPools.length === 0 && isStored;
-    return { ready, state, eventLoop, closedPools, ...(!isStored && { store }), staleSecrets };
+    const ready = state === 'running' && eventLoop.ok && closedPools.length === 0 && isStored && !isPaused;
+    return {
+      ready,
+      state,
+      ...(isPaused && { paused: true as const }),
+      eventLoop,
+      closedPools,
+      ...(!isStored && { store }),
+      staleSecrets,
+    };
   }
 
   stop(): void {

@@ -21,8 +21,8 @@ export interface GatewayContext {
   /** Sends events to instances for callers that have to know the outcome, here or in the next process. */
   readonly asks: Pick<PutOffAsks, 'open' | 'answer' | 'knows'>;
   readonly activations: Activations;
-  /** Says which instances commit each turn. */
-  readonly system: Pick<ServedSystem, 'keeps'>;
+  /** Says which instances commit each turn, and has the store. */
+  readonly system: Pick<ServedSystem, 'keeps' | 'resumeStore'>;
   readonly asked: Pick<AskedStreams, 'cancel'>;
   readonly streamTokens: StreamTokens;
   readonly readiness: ReadinessProbe;
@@ -72,6 +72,8 @@ export interface Route {
   /** The longest wait for the answer, in milliseconds. Default: `gateway.requestTimeoutMs`. */
   readonly waitMs?: (query: RouteRequest['query'], requestTimeoutMs: number) => number;
   readonly isStream?: boolean;
+  /** Whether it has nothing to do with what agents handle, and is there while the gateway is paused. */
+  readonly isForOperators?: boolean;
   /** Whether a client that accepts `text/event-stream` gets the answer as it comes. */
   readonly isStreamed?: boolean;
   /**
@@ -162,6 +164,7 @@ export const askRoute: Route = {
 export const routes: readonly Route[] = [
   {
     operationId: 'listAgents',
+    isForOperators: true,
     method: 'GET',
     path: '/v1/agents',
     summary: 'The instances that exist',
@@ -368,6 +371,7 @@ export const routes: readonly Route[] = [
   },
   {
     operationId: 'getStatus',
+    isForOperators: true,
     method: 'GET',
     path: '/v1/status',
     summary: 'Pools, threads, instances and secrets, without any value',
@@ -378,6 +382,7 @@ export const routes: readonly Route[] = [
   },
   {
     operationId: 'listDeadLetters',
+    isForOperators: true,
     method: 'GET',
     path: '/v1/dead-letters',
     summary: 'The last 1000 of the last hour, oldest first',
@@ -403,6 +408,7 @@ export const routes: readonly Route[] = [
   },
   {
     operationId: 'refreshSecret',
+    isForOperators: true,
     method: 'POST',
     path: '/v1/secrets/refresh',
     summary: 'Fetch a secret again now, and answer when it is current',
@@ -417,6 +423,7 @@ export const routes: readonly Route[] = [
   },
   {
     operationId: 'openInspector',
+    isForOperators: true,
     method: 'POST',
     path: '/v1/inspector',
     summary: 'A link to the page of the inspector, which works once',
@@ -435,6 +442,7 @@ export const routes: readonly Route[] = [
   },
   {
     operationId: 'getGateway',
+    isForOperators: true,
     method: 'GET',
     path: '/v1/gateway',
     summary:
@@ -446,6 +454,7 @@ export const routes: readonly Route[] = [
   },
   {
     operationId: 'restartGateway',
+    isForOperators: true,
     method: 'POST',
     path: '/v1/gateway/restart',
     summary: 'Put a new process in the place of the one that serves; no request is lost or refused',
@@ -462,6 +471,7 @@ export const routes: readonly Route[] = [
   },
   {
     operationId: 'reloadGateway',
+    isForOperators: true,
     method: 'POST',
     path: '/v1/gateway/reload',
     summary: 'Have the config take effect as it is on disk; an invalid one changes nothing',
@@ -472,7 +482,34 @@ export const routes: readonly Route[] = [
     run: ({ control }) => control('reload'),
   },
   {
+    operationId: 'resumeGateway',
+    isForOperators: true,
+    method: 'POST',
+    path: '/v1/gateway/resume',
+    summary: 'Have the agents of a gateway that was started paused handle what comes, and what waits',
+    scope: 'admin',
+    body: nothingMore,
+    status: 200,
+    answer: z.object({ result: z.enum(['resumed', 'running']) }),
+    run: ({ control }) => control('resume'),
+  },
+  {
+    operationId: 'resumeStore',
+    isForOperators: true,
+    method: 'POST',
+    path: '/v1/store/resume',
+    summary: 'Let the instances of a store that was restored wake',
+    scope: 'admin',
+    body: nothingMore,
+    status: 204,
+    run: async ({ system }) => {
+      await system.resumeStore();
+      return { status: 204 };
+    },
+  },
+  {
     operationId: 'stopGateway',
+    isForOperators: true,
     method: 'POST',
     path: '/v1/gateway/stop',
     summary: 'Stop the gateway, after it has finished what it has begun',

@@ -33,6 +33,7 @@ import type {
   Prepare,
   ToService,
 } from './messages.ts';
+import { openedStore } from './opened-store.ts';
 import { optionsOf } from './options-module.ts';
 import { type HandedAsk, PutOffAsks } from './put-off-asks.ts';
 import { ReadinessProbe } from './readiness.ts';
@@ -96,6 +97,7 @@ export class Service {
   readonly #streamTokens = new StreamTokens(systemClock);
   #activations: Activations | undefined;
   #hasLeft = false;
+  #isPaused = false;
   readonly #controls = new Map<number, (answer: ControlAnswer) => void>();
 
   constructor(logger: Logger, tell: (message: FromService) => void) {
@@ -137,6 +139,10 @@ export class Service {
       case 'finish':
         await this.#asked.finished(message.ms);
         this.#tell({ type: 'finished' });
+        break;
+      case 'resume':
+        await this.#resume();
+        this.#tell({ type: 'resumed' });
         break;
       case 'hand-over':
         await this.#leave();
@@ -192,8 +198,9 @@ export class Service {
    * Everything that can fail because of the config, or for reasons from outside, fails here, while the process before
    * goes on.
    */
-  async #prepare({ file, socket, ownerDigest, isFirst, inEffect }: Prepare): Promise<void> {
+  async #prepare({ file, socket, ownerDigest, isFirst, isPaused, inEffect }: Prepare): Promise<void> {
     this.#socket = socket;
+    this.#isPaused = isPaused;
     const config = inEffect?.config ?? (await loadForGateway(file));
     const { gateway } = config;
     if (gateway === undefined) throw new TypeError('a config that was read has its gateway');
@@ -215,10 +222,8 @@ export class Service {
       onPage: (open) => void (this.#openPage = open),
       ...(inEffect && { loaded: inEffect.config }),
       // What another process still has is for this one when that has handed over.
-      ...(!isFirst && {
-        onStore: (open) => void (this.#openStore = open),
-        onStanding: (start) => void (this.#startStanding = start),
-      }),
+      onStore: (open) => (isFirst ? openedStore(open, this.#logger) : void (this.#openStore = open)),
+      ...((!isFirst || isPaused) && { onStanding: (start) => void (this.#startStanding = start) }),
       soon: setImmediate,
       logsPrinted: true,
     });
@@ -264,7 +269,7 @@ export class Service {
       throw notPrepared();
     }
     const { scrubber } = system;
-    await this.#openStore?.();
+    if (this.#openStore !== undefined) await openedStore(this.#openStore, this.#logger);
     this.#openStore = undefined;
     this.#idempotency.adopt(answers);
     this.#streamTokens.adopt(streamTokens);
@@ -295,9 +300,7 @@ export class Service {
     });
     const requestTimeoutMs = (): number => (this.#gateway ?? gateway).requestTimeoutMs;
     const logger = scrubbedLogger(this.#logger, scrubber);
-    if (this.#startStanding !== undefined) {
-      await beginStanding(this.#startStanding, lost, { logger, signal: this.#leaving.signal });
-    }
+    if (!this.#isPaused) await this.#begin(lost);
     this.#idempotency.takeOver(carried, (ticket) =>
       carriedAnswer(this.#asks.answer(ticket), { logger, scrubber }),
     );
@@ -310,6 +313,7 @@ export class Service {
       requests: () => this.#server,
       activations: this.#activations,
       system,
+      isPaused: () => this.#isPaused,
       streamTokens: this.#streamTokens,
       streams: this.#streams,
       asked: this.#asked,
@@ -327,6 +331,22 @@ export class Service {
     this.#readiness.begin();
     await this.#tryPage(PAGE_TRIES);
     return lost;
+  }
+
+  /** Starts the instances that the config lists, and wakes those that have something to do. */
+  async #begin(lost: HandedState['lost'][number][]): Promise<void> {
+    const [start, system] = [this.#startStanding, this.#system];
+    if (start === undefined || system === undefined) return;
+    this.#startStanding = undefined;
+    const logger = scrubbedLogger(this.#logger, system.scrubber);
+    await beginStanding(start, lost, { logger, signal: this.#leaving.signal });
+  }
+
+  async #resume(): Promise<void> {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    // What cannot be started is in the log.
+    await this.#begin([]);
   }
 
   /**

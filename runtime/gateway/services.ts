@@ -12,6 +12,8 @@ export interface ServicesOptions extends Omit<ServiceProcessOptions, 'socket'> {
   /** The config, as an absolute path. */
   readonly file: string;
   readonly ownerDigest: string;
+  /** Read for each process: whether it handles nothing until it is told to. */
+  readonly isPaused: () => boolean;
   /** A process has ended; with the connections that it was given and had not confirmed. */
   readonly exited: (service: ServiceProcess, untaken: readonly Socket[]) => void;
 }
@@ -33,13 +35,13 @@ export class Services {
    * @throws {HoldfastError} the failure of the process, which is ended
    */
   async prepared(isFirst: boolean, inEffect?: InEffect): Promise<ServiceProcess> {
-    const { file, ownerDigest } = this.#options;
+    const { file, ownerDigest, isPaused } = this.#options;
     const place = await socketFolder(socketPlaces(file, process.env));
     let service: ServiceProcess | undefined;
     try {
       if (this.#isOver) throw new HoldfastError('RUNTIME_STOPPED', 'the gateway stops');
       service = this.#forked(place);
-      const of = { file, socket: service.socket, ownerDigest, isFirst };
+      const of = { file, socket: service.socket, ownerDigest, isFirst, isPaused: isPaused() };
       const message = { type: 'prepare', ...of, ...(inEffect && { inEffect }) } as const;
       const { version, certificate } = await service.ask(message, 'prepared', PREPARE_MS);
       service.version = version;
@@ -58,12 +60,12 @@ export class Services {
    * @throws {HoldfastError} the failure of the process
    */
   async again(service: ServiceProcess, inEffect: InEffect): Promise<void> {
-    const { file, ownerDigest } = this.#options;
+    const { file, ownerDigest, isPaused } = this.#options;
     const { folder, socket } = await socketFolder(socketPlaces(file, process.env));
     void service.exited.then(() => removed(folder));
     service.again(socket);
-    const message = { type: 'prepare', file, socket, ownerDigest, isFirst: false, inEffect } as const;
-    await service.ask(message, 'prepared', PREPARE_MS);
+    const of = { file, socket, ownerDigest, isFirst: false, isPaused: isPaused(), inEffect };
+    await service.ask({ type: 'prepare', ...of }, 'prepared', PREPARE_MS);
   }
 
   /** Ends all processes, and starts no more. Requests have `ms`. */

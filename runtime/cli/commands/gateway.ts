@@ -23,6 +23,8 @@ import { startBehind } from '../start-behind.ts';
 import { counted, paint, type Terminal } from '../terminal.ts';
 
 interface Options extends GatewayOptions {
+  /** Agents handle nothing until `gateway resume`. */
+  readonly paused?: boolean;
   readonly json?: boolean;
 }
 
@@ -34,7 +36,7 @@ const LOOK_MS = 50;
  * In the foreground: for systemd, containers, and a look at what it logs. Ends with the signal that stops it, also while it starts;
  * a second one changes nothing.
  */
-export async function gatewayRun({ config }: Options, terminal: Terminal): Promise<ExitCode> {
+export async function gatewayRun({ config, paused = false }: Options, terminal: Terminal): Promise<ExitCode> {
   const { env } = terminal;
   const file = configOf(config, terminal);
   const running = await runningGateway(file, env);
@@ -42,7 +44,7 @@ export async function gatewayRun({ config }: Options, terminal: Terminal): Promi
   const lock = await claimGateway(file, env);
   if (!(lock instanceof GatewayLock)) throw runsAlready((await runningGateway(file, env)) ?? lock);
   try {
-    return await serve(file, lock, terminal);
+    return await serve(file, lock, paused, terminal);
   } finally {
     await lock.release();
   }
@@ -53,7 +55,12 @@ function runsAlready({ pid, url }: LockHolder & { readonly url?: string }): Gate
   return new GatewayError('RUNS_ALREADY', `a gateway of this config is already running: ${who}`);
 }
 
-async function serve(file: string, lock: GatewayLock, terminal: Terminal): Promise<ExitCode> {
+async function serve(
+  file: string,
+  lock: GatewayLock,
+  isPaused: boolean,
+  terminal: Terminal,
+): Promise<ExitCode> {
   const { stdout, env } = terminal;
   const logger = lineLogger((line) => void stdout.write(line));
   const [token, startedAt, { pid }] = [newToken(), Date.now(), process];
@@ -77,6 +84,7 @@ async function serve(file: string, lock: GatewayLock, terminal: Terminal): Promi
     file,
     token,
     logger,
+    isPaused,
     log: (text) => written(stdout, text),
     serves: ({ url, certificate }) => {
       const of = { pid, url, token, config: file, version, startedAt, lock: lock.file };
@@ -120,14 +128,14 @@ async function serve(file: string, lock: GatewayLock, terminal: Terminal): Promi
 }
 
 /** In the background; resolves when it serves. */
-export async function gatewayStart({ config, json }: Options, terminal: Terminal): Promise<ExitCode> {
+export async function gatewayStart({ config, paused, json }: Options, terminal: Terminal): Promise<ExitCode> {
   const { env } = terminal;
   const file = configOf(config, terminal);
   const before = await runningGateway(file, env);
   if (before !== undefined) return done('start', 'already-running', before, json, terminal);
   // What is wrong with the config is told here, and not in a log.
   await loadForGateway(file);
-  const { result, running } = await startBehind(file, terminal);
+  const { result, running } = await startBehind(file, terminal, paused === true ? ['--paused'] : []);
   return done('start', result, running, json, terminal);
 }
 
@@ -200,6 +208,16 @@ export async function gatewayReload(options: Options, terminal: Terminal): Promi
   return EXIT.ok;
 }
 
+/** Has the agents of a gateway that was started paused handle what comes, and what waits. */
+export async function gatewayResume(options: Options, terminal: Terminal): Promise<ExitCode> {
+  const gateway = await gatewayOf(options, terminal);
+  const { result } = (await request(gateway, 'POST', '/v1/gateway/resume')) as { result: string };
+  if (options.json === true)
+    terminal.stdout.write(`${JSON.stringify({ action: 'resume', ok: true, result })}\n`);
+  else terminal.stdout.write(result === 'running' ? 'It was not paused.\n' : 'Resumed.\n');
+  return EXIT.ok;
+}
+
 export async function gatewayStatus(options: Options, terminal: Terminal): Promise<ExitCode> {
   const { stdout } = terminal;
   const file = options.url === undefined ? configOf(options.config, terminal) : undefined;
@@ -225,7 +243,9 @@ export async function gatewayStatus(options: Options, terminal: Terminal): Promi
     return EXIT.ok;
   }
   const colour = paint(terminal);
-  const verdict = readiness.ready ? colour('green', 'ready') : colour('yellow', 'not ready');
+  const isPaused = status['paused'] === true;
+  const unready = isPaused ? 'paused, until holdfast gateway resume' : 'not ready';
+  const verdict = readiness.ready ? colour('green', 'ready') : colour('yellow', unready);
   const {
     url,
     pid,

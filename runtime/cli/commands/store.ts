@@ -12,11 +12,13 @@ import {
   forgetInStore,
   restoreStore,
   resumeStore,
+  waitingInStore,
 } from '../../store/sqlite/store-care.ts';
 import { storedRecords } from '../../store/sqlite/stored-records.ts';
+import { runningGateway } from '../../gateway/running.ts';
 import { readStoreKeys } from '../../runtime.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { configOf } from '../gateway-client.ts';
+import { configOf, request } from '../gateway-client.ts';
 import { counted, paint, type Terminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -117,11 +119,19 @@ export async function storeExport(
   return done('export', { path, file: to, lines }, `${counted(lines, 'line')} in ${to}.`, options, terminal);
 }
 
-/** Lets a store that was restored, and that nobody has open, wake its instances. */
+/** Lets a store that was restored wake its instances: by the gateway that has it open, or in the file. */
 export async function storeResume(options: StoreOptions, terminal: Terminal): Promise<ExitCode> {
-  const { path } = await storeOf(options, terminal);
-  await resumeStore(path);
-  return done('resume', { path }, 'They wake with the next start.', options, terminal);
+  const { file, path } = await storeOf(options, terminal);
+  const waiting = await waitingInStore(path, Date.now());
+  const running = await runningGateway(file, terminal.env);
+  if (running === undefined) await resumeStore(path);
+  else await request(running, 'POST', '/v1/store/resume');
+  const since = (at: number | null): string => (at === null ? '' : ` since ${new Date(at).toISOString()}`);
+  const { rows, rowsSince, timers, timersSince } = waiting;
+  const text =
+    `${counted(rows, 'event')} waited${since(rowsSince)}, ${counted(timers, 'timer')} due${since(timersSince)}. ` +
+    `They wake ${running === undefined ? 'with the next start' : 'now'}.`;
+  return done('resume', { path, waiting }, text, options, terminal);
 }
 
 /** Deletes everything of one instance from a store that nobody has open. */
@@ -142,10 +152,10 @@ export async function storeForget(
 async function storeOf(
   options: StoreOptions,
   terminal: Terminal,
-): Promise<{ readonly config: LoadedConfig; readonly path: string }> {
+): Promise<{ readonly file: string; readonly config: LoadedConfig; readonly path: string }> {
   const file = configOf(options.config, terminal);
   const config = await loadForGateway(file);
-  if (config.store !== undefined) return { config, path: config.store.path };
+  if (config.store !== undefined) return { file, config, path: config.store.path };
   throw new ConfigError(
     'CONFIG_INVALID',
     `CONFIG_INVALID: ${file} names no store; write store: { type: 'sqlite', path: './data/agents.db' }`,

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { CareTask } from './store-care.ts';
 import { storeError } from './sqlite-error.ts';
+import { waiting } from './store-waiting.ts';
 import { checkStore } from './store-check.ts';
 import { backUp, compact, forget, restore, resume } from './store-copies.ts';
 import { exportStore } from './store-export.ts';
@@ -19,6 +20,7 @@ function run(): unknown {
   if (task.what === 'restore') return restore(task.from, path, task.now, temporary);
   if (task.what === 'resume') return resume(path, temporary);
   if (task.what === 'forget') return forget(path, task.address, temporary);
+  if (task.what === 'waiting') return waiting(path, task.now);
   if (task.what === 'check') return checkStore(path);
   if (task.what === 'export') return exportStore(task, task.to);
   return compact(path, temporary);

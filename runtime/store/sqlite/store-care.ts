@@ -13,6 +13,7 @@ export type CareTask = { readonly path: string; readonly temporary: string } & W
 
 type Work =
   | { readonly what: 'check' | 'compact' | 'resume' }
+  | { readonly what: 'waiting'; readonly now: number }
   | { readonly what: 'backup'; readonly to: string }
   | { readonly what: 'forget'; readonly address: string }
   | { readonly what: 'restore'; readonly from: string; readonly now: number }
@@ -62,6 +63,19 @@ export function exportStoreLines(path: string, to: string, keys?: StoreKeys): Pr
     now: Date.now(),
     encryption: keys && wrappingKeys(keys),
   });
+}
+
+/** What instances that are not in memory have to do, and since when, in milliseconds since the epoch. */
+export interface WaitingInStore {
+  readonly rows: number;
+  readonly rowsSince: number | null;
+  readonly timers: number;
+  readonly timersSince: number | null;
+}
+
+/** Counts the events that wait and the timers that are due at `now`, also while the owner goes on. */
+export function waitingInStore(path: string, now: number): Promise<WaitingInStore> {
+  return care(path, { what: 'waiting', now });
 }
 
 /** Deletes everything of one address from a store that nobody has open; resolves with how many rows that were. */
