@@ -260,6 +260,7 @@ export type ServedSystem = Pick<
   | 'scrubber'
   | 'roll'
   | 'resumeStore'
+  | 'keep'
   | 'keeps'
   | 'outlives'
   | 'open'

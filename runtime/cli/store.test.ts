@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -188,4 +188,27 @@ test('without a store there is nothing to look after', async () => {
     code: 78,
     err: expect.stringContaining('names no store'),
   });
+});
+
+test('the doctor says what a start finds of the store, who has it open, and what is wrong with it', async () => {
+  const { deploy, file, path, start, run } = project();
+  const stores = async (): Promise<unknown> => {
+    const { findings } = JSON.parse((await run('doctor --json')).out) as {
+      findings: { checkId: string; severity: string; message: string }[];
+    };
+    return findings.filter(({ checkId }) => checkId === 'store').map((one) => [one.severity, one.message]);
+  };
+  expect(await stores()).toEqual([['ok', `the store ${path} is not there yet: the first start makes it`]]);
+  const runtime = await start();
+  expect(await stores()).toEqual([['ok', `the store ${path} is open, by the process ${process.pid}`]]);
+  await runtime.stop();
+  expect(await stores()).toEqual([['ok', `the store ${path} can be opened`]]);
+  const config = JSON.parse(readFileSync(file, 'utf8')) as { store: object };
+  config.store = { ...config.store, maxBytes: 1024 ** 2 };
+  writeFileSync(file, JSON.stringify(config));
+  truncateSync(path, 1024 ** 2);
+  expect(await stores()).toEqual([['warn', `the store ${path} has little room left of its maxBytes`]]);
+  deploy('account');
+  writeFileSync(path, 'no database');
+  expect(await stores()).toEqual([['error', expect.stringContaining(path)]]);
 });

@@ -9,9 +9,10 @@ import type { DoctorFinding } from './finding.ts';
 import { moduleFindings } from './modules.ts';
 import { optionFindings } from './options.ts';
 import { programFindings } from './programs.ts';
+import { storeFindings } from './store.ts';
 import { clockFindings, secretFindings } from './secrets.ts';
 
-/** Looks at everything that a start needs: Node, the config, modules, isolation, programs, secrets, the clock. Starts no agent. */
+/** Looks at everything that a start needs: Node, the config, modules, isolation, programs, secrets, the store, the clock. Starts no agent. */
 export async function examine(file: string): Promise<DoctorFinding[]> {
   const node = nodeFinding(process.versions.node);
   try {
@@ -25,6 +26,7 @@ export async function examine(file: string): Promise<DoctorFinding[]> {
       ...(await isolationFindings(config)),
       ...(await programFindings(config)),
       ...(await clockFindings(config)),
+      ...(await storeFindings(config)),
       ...(await tlsFindings(file, config)),
       ...(config.gateway?.options === undefined
         ? await secretFindings(file, config)

@@ -11,6 +11,7 @@ export interface DoctorFinding {
     | 'clock'
     | 'mcp'
     | 'options'
+    | 'store'
     | 'tls';
   readonly severity: 'ok' | 'warn' | 'error';
   readonly message: string;

@@ -289,7 +289,7 @@ async function answerOnce(
   if (key === undefined) return run(route, request, options);
   const whole = wholeOf(c, text);
   const begin = (course: Course): Promise<Answer> =>
-    ended(run(route, { ...request, course, signal: course.signal }, options), options);
+    ended(run(route, { ...request, course, key, signal: course.signal }, options), options);
   const ms = route.waitMs?.(request.query, options.requestTimeoutMs()) ?? options.requestTimeoutMs();
   return once(route, { caller, key, whole, putOff, ticket, ms }, begin, options);
 }

@@ -128,8 +128,7 @@ test('a gateway that was started paused shows what there is, and handles nothing
   expect(await call('GET', '/v1/gateway')).toMatchObject({ body: { paused: true } });
   // Neither a restart nor a crash is the word to go on.
   await front.restart();
-  const [pid = 0] = serviceProcesses();
-  process.kill(pid, 'SIGKILL');
+  process.kill(front.status().servicePid ?? 0, 'SIGKILL');
   await expect.poll(() => front.status(), { timeout: 20_000 }).toMatchObject({ restarts: 2 });
   expect(await ask({ type: 'total' })).toMatchObject(paused);
   expect(await call('POST', '/v1/gateway/resume')).toEqual({ status: 200, body: { result: 'resumed' } });
@@ -141,4 +140,33 @@ test('a gateway that was started paused shows what there is, and handles nothing
   expect(await ask({ type: 'total' })).toEqual({ status: 200, body: { reply: 5 } });
   expect(await call('GET', '/readyz')).toMatchObject({ status: 200 });
   expect(front.status()).not.toHaveProperty('paused');
+}, 60_000);
+
+test('a request with a key is done once, and has its first answer, over a restart and a process that is killed', async () => {
+  const { front, ask, deposit } = await durable();
+  const first = { 'idempotency-key': 'first' };
+  const second = { 'idempotency-key': 'second' };
+  const paid = { status: 200, body: { reply: 5 } };
+  const taken = { status: 202, body: { accepted: true } };
+  const both = async (): Promise<void> => {
+    expect(await ask({ type: 'deposit', amount: 5 }, first)).toEqual(paid);
+    expect(await deposit(1, second)).toEqual(taken);
+  };
+  await both();
+  await both();
+  const [pid = 0] = serviceProcesses();
+  process.kill(pid, 'SIGKILL');
+  await expect.poll(() => front.status(), { timeout: 20_000 }).toMatchObject({ restarts: 1 });
+  // Nobody keeps a key but the store.
+  await both();
+  expect(await ask({ type: 'deposit', amount: 6 }, first)).toMatchObject({
+    status: 422,
+    body: { error: { code: 'IDEMPOTENCY_KEY_REUSED' } },
+  });
+  await front.restart();
+  await both();
+  expect(await ask({ type: 'history' })).toEqual({
+    status: 200,
+    body: { reply: { total: 6, deposits: 2 } },
+  });
 }, 60_000);

@@ -116,6 +116,8 @@ const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
   ASK_TOO_DEEP: 422,
   REPLY_UNCLONABLE: 422,
   STREAM_INTERRUPTED: 503,
+  ID_REUSED: 422,
+  ANSWER_NOT_KEPT: 410,
   STORE_FAILED: 503,
   STORE_LOCKED: 503,
   SECRET_IN_SNAPSHOT: 422,

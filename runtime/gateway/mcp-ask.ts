@@ -37,7 +37,7 @@ async function answerOf(
     if (!isKey(key))
       throw new HttpError(400, 'BAD_REQUEST', `"${KEY}" is a text of 1 to ${LONGEST_KEY} characters`);
     const begin = (course: Course): Promise<Answer> =>
-      ended(run(askRoute, { ...request, course, signal: course.signal }, options), options);
+      ended(run(askRoute, { ...request, course, key, signal: course.signal }, options), options);
     const whole = JSON.stringify(['mcp', agent, id, event]);
     return once(askRoute, { ...by, key, whole, ms }, begin, options);
   }

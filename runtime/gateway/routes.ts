@@ -2,15 +2,15 @@ import { z } from 'zod';
 import { addressOf } from '../base/address.ts';
 import { LONGEST_TIMER_MS } from '../base/clock.ts';
 import { text } from '../config/fields.ts';
-import { HoldfastError } from '../base/errors.ts';
+import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
 import { isReserved } from '../base/reserved-types.ts';
-import type { AgentRef, Runtime, RuntimeStatus, ServedSystem } from '../runtime.ts';
+import type { Runtime, RuntimeStatus, ServedSystem } from '../runtime.ts';
 import type { Activations } from './activations.ts';
 import type { AskedStreams } from './asked-streams.ts';
 import { HttpError } from './http-error.ts';
-import type { Course } from './idempotency.ts';
+import { type Course, keyReused } from './idempotency.ts';
 import type { ControlAction } from './messages.ts';
-import type { PutOffAsks } from './put-off-asks.ts';
+import { CarriedOver, type PutOffAsks } from './put-off-asks.ts';
 import type { ReadinessProbe } from './readiness.ts';
 import { STREAM_TOKEN_MS, type StreamTokens } from './stream-tokens.ts';
 import type { Caller, Scope } from './token-access.ts';
@@ -22,7 +22,9 @@ export interface GatewayContext {
   readonly asks: Pick<PutOffAsks, 'open' | 'answer' | 'knows'>;
   readonly activations: Activations;
   /** Says which instances commit each turn, and has the store. */
-  readonly system: Pick<ServedSystem, 'keeps' | 'resumeStore'>;
+  readonly system: Pick<ServedSystem, 'keeps' | 'keep' | 'resumeStore'>;
+  /** Aborted when another process is to take over. */
+  readonly leaving?: AbortSignal;
   readonly asked: Pick<AskedStreams, 'cancel'>;
   readonly streamTokens: StreamTokens;
   readonly readiness: ReadinessProbe;
@@ -42,6 +44,8 @@ export interface RouteRequest {
   readonly signal: AbortSignal;
   /** Present for a request with a key: it goes on without its client, and reports how far it came. */
   readonly course: Course | undefined;
+  /** The key of the request, with a {@link course}. */
+  readonly key?: string | undefined;
   /** The ticket of the ask of another process that the request waits for. */
   readonly ticket: string | undefined;
   /** The answer is put off: it comes some time later, in the next process if need be. */
@@ -111,6 +115,8 @@ const activateQuery = flagQuery.describe(
 const ASK_MS = 5000;
 /** Milliseconds for which a client may come again for a put-off answer, such as the word of a human. */
 const LONGEST_MS = 60 * 60_000;
+/** What a request ends with whose process is left by its instance. */
+const PASSING: ReadonlySet<HoldfastErrorCode> = new Set(['RUNTIME_STOPPED', 'AGENT_STOPPED']);
 /** The least time between snapshots: no more of them than a person can look at. */
 const EVERY_MS = 100;
 
@@ -249,7 +255,8 @@ export const routes: readonly Route[] = [
       }
       const { body, course, putOff } = request;
       if (context.system.keeps(address)) {
-        await enqueued(ref, request);
+        if (request.key === undefined) await ref.enqueue(body);
+        else await keptOnce(context, address, 'enqueue', request);
         return { status: 202, body: { accepted: true } };
       }
       // An accepted event waits for its turn as long as that takes.
@@ -569,27 +576,42 @@ export async function reached(
   return activations.instance(caller, agent, id);
 }
 
-/** Resolves when the event outlives the process, or was handled. */
-async function enqueued(ref: AgentRef, { body, course }: RouteRequest): Promise<void> {
-  course?.begun();
+/**
+ * What became of the event with the key as its id, of which the store knows whether it was there before: so the request may
+ * come again, whatever it ended with, and the next process may go on with it.
+ */
+async function keptOnce(
+  { system, leaving }: GatewayContext,
+  address: string,
+  kind: 'enqueue' | 'delivery' | 'ask',
+  { body, caller, key = '', course, putOff, signal }: RouteRequest,
+): Promise<unknown> {
+  putOff();
+  course?.putOff();
   try {
-    await ref.enqueue(body);
+    const wait = { timeoutMs: LONGEST_MS, signal };
+    return await system.keep(address, kind, body, { id: key, caller: caller.name }, wait);
   } catch (error) {
-    // Of everything else it is known that the event was not taken.
-    if (!(error instanceof HoldfastError && error.code === 'STORE_FAILED')) course?.refused();
+    course?.refused();
+    if (!(error instanceof HoldfastError)) throw error;
+    if (error.code === 'ID_REUSED') throw keyReused();
+    if (leaving?.aborted === true && PASSING.has(error.code)) throw new CarriedOver();
     throw error;
   }
 }
 
 /** The outcome of an event, even when its turn throws. With a key the event may expire earlier than its wait. */
 function opened(
-  { asks }: GatewayContext,
+  context: GatewayContext,
   address: string,
   kind: 'ask' | 'delivery',
-  { body, signal, course, putOff }: RouteRequest,
+  request: RouteRequest,
   timeoutMs: number,
 ): Promise<unknown> {
+  const { asks, system } = context;
+  const { body, signal, course, key, putOff } = request;
   const throws = true;
+  if (key !== undefined && system.keeps(address)) return keptOnce(context, address, kind, request);
   if (course === undefined) return asks.open(address, kind, body, { timeoutMs, signal, throws, putOff });
   course.begun();
   const refused = (): void => course.refused();

@@ -16,6 +16,7 @@ import { drained } from './drain.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { closedPool } from '../threads/pool-errors.ts';
 import type { Instance } from '../instance/instance.ts';
+import type { GivenId, KeptKind } from '../instance/kept-calls.ts';
 import { Instances } from './instances.ts';
 import { requests } from '../supervision/requests.ts';
 import { poolActor } from '../../actors/supervisor.ts';
@@ -568,6 +569,20 @@ export class RuntimeSystem {
     }
     const onTimeout = (ms: number): Error => tooLate(address, kind, ms);
     return instance.inbox.open(kind, event, { ...wait, onTimeout });
+  }
+
+  /** Sends an event with an id, once for each caller, to an instance that {@link keeps} what it did with it. */
+  keep(
+    address: string,
+    kind: KeptKind,
+    event: unknown,
+    given: GivenId,
+    wait: Pick<OpenWait, 'timeoutMs' | 'signal'>,
+  ): Promise<unknown> {
+    const instance = this.#instances.at(address);
+    if (instance === undefined) return Promise.reject(refusal(address, 'stopped'));
+    const onTimeout = (ms: number): Error => tooLate(address, kind === 'ask' ? 'ask' : 'delivery', ms);
+    return instance.inbox.keep(kind, event, given, { ...wait, onTimeout });
   }
 
   /** Resolves with the asks that an instance has put off, for another process to take over: see {@link SpawnRequest.asks}. */

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { CareTask } from './store-care.ts';
 import { storeError } from './sqlite-error.ts';
+import { lookAt } from './store-look.ts';
 import { waiting } from './store-waiting.ts';
 import { checkStore } from './store-check.ts';
 import { backUp, compact, forget, restore, resume } from './store-copies.ts';
@@ -20,6 +21,7 @@ function run(): unknown {
   if (task.what === 'restore') return restore(task.from, path, task.now, temporary);
   if (task.what === 'resume') return resume(path, temporary);
   if (task.what === 'forget') return forget(path, task.address, temporary);
+  if (task.what === 'look') return lookAt(path, temporary);
   if (task.what === 'waiting') return waiting(path, task.now);
   if (task.what === 'check') return checkStore(path);
   if (task.what === 'export') return exportStore(task, task.to);

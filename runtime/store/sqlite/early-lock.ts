@@ -17,15 +17,8 @@ export type Unlock = () => void;
  * @throws {HoldfastError} `STORE_LOCKED`
  */
 export function lockEarly(path: string, temporary: string, isAgain: boolean): Unlock | undefined {
-  const folder = join(temporary, `holdfast-${process.getuid?.() ?? 'user'}`);
-  if (!isOwn(folder)) return undefined;
-  const name = join(
-    folder,
-    createHash('sha256')
-      .update(realPath(resolve(path)))
-      .digest('hex')
-      .slice(0, 32),
-  );
+  if (!isOwn(folderOf(temporary))) return undefined;
+  const name = lockName(path, temporary);
   const lock = new DatabaseSync(`${name}.lock`, { timeout: 0 });
   try {
     lock.exec('begin exclusive');
@@ -46,6 +39,36 @@ export function lockEarly(path: string, temporary: string, isAgain: boolean): Un
     rmSync(`${name}.pid`, { force: true });
     lock.close();
   };
+}
+
+/** The process that has a store open, 0 when its number is not known; undefined when nobody has it open. */
+export function lockHolder(path: string, temporary: string): number | undefined {
+  const name = lockName(path, temporary);
+  const pid = pidIn(`${name}.pid`);
+  if (pid === undefined) return undefined;
+  // It may be left over.
+  const lock = new DatabaseSync(`${name}.lock`, { readOnly: true, timeout: 0 });
+  try {
+    lock.exec('select 1 from sqlite_schema');
+    return undefined;
+  } catch (error) {
+    if (sqliteCode(error) !== SQLITE.busy) throw error;
+    return Number.isInteger(pid) ? pid : 0;
+  } finally {
+    lock.close();
+  }
+}
+
+function folderOf(temporary: string): string {
+  return join(temporary, `holdfast-${process.getuid?.() ?? 'user'}`);
+}
+
+function lockName(path: string, temporary: string): string {
+  const name = createHash('sha256')
+    .update(realPath(resolve(path)))
+    .digest('hex')
+    .slice(0, 32);
+  return join(folderOf(temporary), name);
 }
 
 /** Whether the folder is this user's alone: others may have put there what they like. */

@@ -13,6 +13,7 @@ export type CareTask = { readonly path: string; readonly temporary: string } & W
 
 type Work =
   | { readonly what: 'check' | 'compact' | 'resume' }
+  | { readonly what: 'look' }
   | { readonly what: 'waiting'; readonly now: number }
   | { readonly what: 'backup'; readonly to: string }
   | { readonly what: 'forget'; readonly address: string }
@@ -63,6 +64,25 @@ export function exportStoreLines(path: string, to: string, keys?: StoreKeys): Pr
     now: Date.now(),
     encryption: keys && wrappingKeys(keys),
   });
+}
+
+/** What a start finds of a store. */
+export interface StoreLook {
+  readonly exists: boolean;
+  /** Whether this user may write to the file, or make it. */
+  readonly writable: boolean;
+  readonly bytes: number;
+  /** The room on its disk. */
+  readonly freeBytes: number;
+  /** The name of its file system, when that is not of this machine. */
+  readonly fileSystem?: string;
+  /** The process that has it open; 0 when that is not known. */
+  readonly holder?: number;
+}
+
+/** Looks at a store that may not be there, and changes nothing. Rejects with `STORE_CORRUPT` or `STORE_TOO_NEW`. */
+export function lookAtStore(path: string): Promise<StoreLook> {
+  return care(path, { what: 'look' });
 }
 
 /** What instances that are not in memory have to do, and since when, in milliseconds since the epoch. */

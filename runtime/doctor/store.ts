@@ -1,0 +1,53 @@
+import { HoldfastError } from '../base/errors.ts';
+import type { LoadedConfig } from '../config/resolve.ts';
+import { lookAtStore } from '../store/sqlite/store-care.ts';
+import type { DoctorFinding } from './finding.ts';
+
+const MB = 1024 * 1024;
+/** The room on the disk from which on it counts as full: as much as the log of a busy store takes at times. */
+const LITTLE_ROOM = 100 * MB;
+/** The part of `maxBytes` from which on a store takes nothing new. */
+const FULL = 0.9;
+
+/** Looks at the store that a config names, and changes nothing. */
+export async function storeFindings({ store }: Pick<LoadedConfig, 'store'>): Promise<DoctorFinding[]> {
+  if (store === undefined) return [];
+  const { path, maxBytes } = store;
+  const found = (severity: DoctorFinding['severity'], message: string, fix?: string): DoctorFinding => ({
+    checkId: 'store',
+    severity,
+    message: `the store ${path} ${message}`,
+    ...(fix !== undefined && { fix }),
+  });
+  try {
+    const { exists, writable, bytes, freeBytes, fileSystem, holder } = await lookAtStore(path);
+    const findings: DoctorFinding[] = [];
+    if (fileSystem !== undefined)
+      findings.push(
+        found('warn', `lies on ${fileSystem}`, 'move it to a disk of this machine: it may be damaged there'),
+      );
+    if (!writable)
+      findings.push(
+        found('error', 'cannot be written', 'give the file and its folder to the user of the gateway'),
+      );
+    if (freeBytes < LITTLE_ROOM)
+      findings.push(
+        found('warn', `has ${Math.floor(freeBytes / MB)} MiB left on its disk`, 'make room there'),
+      );
+    if (maxBytes !== undefined && bytes >= FULL * maxBytes)
+      findings.push(
+        found('warn', 'has little room left of its maxBytes', 'raise maxBytes, or holdfast store compact'),
+      );
+    if (holder !== undefined)
+      findings.push(found('ok', `is open, by ${holder === 0 ? 'another process' : `the process ${holder}`}`));
+    if (findings.length > 0) return findings;
+    return [found('ok', exists ? 'can be opened' : 'is not there yet: the first start makes it')];
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    const fix =
+      error.code === 'STORE_TOO_NEW'
+        ? 'start the version that wrote it, or holdfast store restore'
+        : 'holdfast store check says what is damaged, holdfast store restore puts a backup in its place';
+    return [{ checkId: 'store', severity: 'error', message: error.message, fix }];
+  }
+}
