@@ -85,6 +85,12 @@ export const poolSchema = z
         'How many instances that its agents have started, by agentRef with activate, may be there at a time; 0: none. ' +
           'Default: 1000.',
       ),
+    maxResident: integer(1)
+      .optional()
+      .describe(
+        'How many instances the pool holds in memory, as far as the others are durable and may leave it: when another is to ' +
+          'come, the one leaves that has done nothing for longest. Default: no bound.',
+      ),
     sharedMemory: flag()
       .default(false)
       .describe(

@@ -160,6 +160,8 @@ export interface ResolvedPool {
   readonly heapBudgetMb?: number;
   /** The largest number of existing instances that agents of the pool have started. */
   readonly activatedInstances: number;
+  /** The number of instances that are held in memory, as far as others may leave it; absent: no bound. */
+  readonly maxResident?: number;
   /** Whether messages to and from the pool may carry a SharedArrayBuffer. */
   readonly sharedMemory: boolean;
   /**
@@ -357,7 +359,7 @@ function resolvePool(
   const written = Object.hasOwn(config.threads ?? {}, threadId) ? config.threads?.[threadId] : undefined;
   const { minThreads, idleTimeoutMs, isolation, permissions, env, resourceLimits, ...rest } =
     written ?? poolSchema.parse({});
-  const { activatedInstances, sharedMemory, watchdog, startTimeoutMs, intensity } = rest;
+  const { activatedInstances, maxResident, sharedMemory, watchdog, startTimeoutMs, intensity } = rest;
   const limit = resourceLimits?.maxOldGenerationSizeMb;
   const budget = rest.heapBudgetMb ?? (limit === undefined ? undefined : limit * BUDGET_OF_LIMIT);
   // One agent with a grant closes off its whole pool: agents of one thread share everything.
@@ -378,6 +380,7 @@ function resolvePool(
     ...(budget !== undefined && { heapBudgetMb: budget }),
     ...(resourceLimits && { resourceLimits: onlyDefined(resourceLimits) }),
     activatedInstances,
+    ...(maxResident !== undefined && { maxResident }),
     sharedMemory,
     watchdog,
     startTimeoutMs,

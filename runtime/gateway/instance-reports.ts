@@ -31,7 +31,7 @@ export class InstanceReports {
   readonly record = ({ address, state }: RuntimeEvents['agent']): void => {
     if (this.#isOver) return;
     if (state === 'running') this.#began(address);
-    else if (state === 'ended') this.#wentAway(address);
+    else if (state === 'ended' || state === 'passive') this.#wentAway(address);
   };
 
   /** Later changes are no loss. */

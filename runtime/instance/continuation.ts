@@ -102,14 +102,21 @@ export class Continuation {
 
   /** Whether all there is of the instance is in its record, or about to be. */
   mayRest(now: number): boolean {
-    const ahead = this.#options.ledger?.ahead;
-    if (ahead === undefined || ahead.wakes || this.isFenced) return false;
+    const { ledger } = this.#options;
+    const ahead = ledger?.ahead;
+    if (ledger === undefined || ahead === undefined || ahead.wakes) return false;
+    if (ledger.isFenced || ledger.rows.any) return false;
     return ahead.dueAt === undefined || ahead.dueAt - now > SOON_MS;
   }
 
   /** The number of the last state. */
   get seq(): number {
     return this.#options.ledger?.seq ?? 0;
+  }
+
+  /** The instance has left its thread, and is needed at once. */
+  stayed(): void {
+    this.#woken = true;
   }
 
   /** The instance is passive. */
@@ -150,6 +157,7 @@ export class Continuation {
       ...from,
       // The agent must not notice a move, or that it was passive: its timers fire when they were due.
       timersPolicy: this.#moved === undefined && !this.#woken ? agent.timers : 'deadline',
+      ...(this.#woken && this.#moved === undefined && ledger?.last && { recorded: true }),
       ...(this.#isCut && { invoked: agent.invoked }),
       tellsState: keeper !== undefined || ledger !== undefined,
       ...(ledger !== undefined && { durable: true, ...(ledger.isBehind && { behind: true }) }),

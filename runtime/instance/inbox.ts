@@ -50,6 +50,8 @@ export interface InboxOptions {
   readonly shut: () => Error | undefined;
   /** Called when the mailbox has something to send. */
   readonly ready: () => void;
+  /** Called before an event takes its place that is kept. */
+  readonly needed: () => void;
   /** Called when nobody waits for that envelope any more. */
   readonly unawaited: (tag: Tag) => void;
   /** Called for an event that is larger than the agent's `mailbox.warnBytes`. */
@@ -126,6 +128,8 @@ export class Inbox {
   ): Promise<unknown> {
     const { address, agent, ledger, messages } = this.#options;
     if (ledger === undefined || ledger.isBehind) return Promise.reject(notDurable(address));
+    // One that was passive has rows of its own again.
+    if (at === undefined || ledger.rows.dueAt(at) === 0) this.#options.needed();
     const sending = messages?.begin(agent.name, address, kind === 'enqueue' ? 'send' : kindOf[kind]);
     const kept = (this.#calls ??= this.#openCalls(ledger)).call(kind, event, given, wait, at);
     if (sending !== undefined)

@@ -104,6 +104,7 @@ export class Instance implements PeerInstance, InstanceFacts {
         if (this.#berth !== undefined) this.#berth.ready();
         else this.wake();
       },
+      needed: () => this.wake(),
       unawaited: (tag) => void this.#berth?.deferred.delete(tag),
       large: (event, bytes) => this.#effects.large(this, event, bytes),
     });
@@ -370,11 +371,18 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   /** The instance has left its thread, and all there is of it is in the store. */
   rested(): void {
-    if (!this.#lives('rest')) return;
+    const isNeeded = this.mailbox.depth > 0;
+    if (!this.#lives(isNeeded ? 'depart' : 'rest')) return;
     this.#unseat();
+    // What came while it left is handled by the same incarnation on another seat.
+    if (isNeeded) {
+      this.#due = true;
+      this.continuation.stayed();
+      return this.#effects.place(this);
+    }
     this.continuation.rested();
     this.#effects.passive(this);
-    if (this.mailbox.depth > 0 || this.#gate.awaited) this.#wake();
+    if (this.#gate.awaited) this.#wake();
   }
 
   /** Brings a passive instance back, as the same incarnation. */

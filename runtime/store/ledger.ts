@@ -311,7 +311,7 @@ export class Ledger implements Drafting {
   // --- the rows of its mailbox --------------------------------------------------------------------------
 
   /** The rows of its mailbox. */
-  get rows(): Pick<MailboxRows, 'add' | 'drop' | 'release' | 'dueAt' | 'full' | 'more' | 'written'> {
+  get rows(): Pick<MailboxRows, 'add' | 'any' | 'drop' | 'release' | 'dueAt' | 'full' | 'more' | 'written'> {
     return this.#rows;
   }
 

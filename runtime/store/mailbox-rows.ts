@@ -69,6 +69,11 @@ export class MailboxRows {
     return this.#more;
   }
 
+  /** Whether a row has a place in the mailbox, waits for one, or its turn is not committed. */
+  get any(): boolean {
+    return this.#more || this.#reading || this.#inHand.size > 0;
+  }
+
   /** Whether the store has as many rows of the instance as it may. */
   get full(): boolean {
     return this.#inHand.size + this.#behind + (this.#later?.size ?? 0) >= MOST_ROWS;

@@ -16,6 +16,7 @@ import type { Running } from './activate.ts';
 import { isObserved } from '../xstate/xstate5.ts';
 import { Addresses } from './addresses.ts';
 import { PassiveInstances } from './passive-instances.ts';
+import type { ResidentCounts } from '../telling/status.ts';
 import { Residents } from './residents.ts';
 
 /** Milliseconds before the record of an instance that wakes is read again. */
@@ -26,7 +27,7 @@ export interface InstancesOptions {
   readonly snapshots: Pick<Snapshots, 'open' | 'defaultState'>;
   /** The ledgers of durable instances, with a store under every turn. */
   readonly ledgers: Ledgers | undefined;
-  readonly poolOf: (threadId: string) => Pick<ResolvedPool, 'sharedMemory'>;
+  readonly poolOf: (threadId: string) => Pick<ResolvedPool, 'sharedMemory' | 'maxResident'>;
   /** Gives an incarnation the grants of its agent. */
   readonly openGrants: (instance: Instance) => void;
   /** Throws when the runtime is stopping. */
@@ -50,6 +51,8 @@ export class Instances implements TwinEffects {
     this.#options = options;
     this.#residents = new Residents({
       clock: options.effects.clock,
+      poolOf: options.poolOf,
+      warn: options.warn,
       isObserved: ({ address }) => {
         const running = this.#running.get(address);
         return running !== undefined && isObserved(running.ref);
@@ -104,11 +107,21 @@ export class Instances implements TwinEffects {
     return this.#addresses.freeId(agent);
   }
 
+  /** Whether there is room in a pool for one more that nobody waits for, or some was made. */
+  spare(threadId: string): Promise<boolean> | boolean {
+    return this.#residents.spare(threadId);
+  }
+
+  /** How many instances of a pool are in memory; undefined where none may leave it. */
+  residents(threadId: string): ResidentCounts | undefined {
+    return this.#residents.counts(threadId);
+  }
+
   /** Frees the address of an instance of which nothing is left. */
   readonly forget = ({ address }: { readonly address: string }): void => {
     const instance = this.at(address);
     this.#running.delete(address);
-    if (instance !== undefined) this.#residents.left(instance);
+    if (instance !== undefined) this.#residents.left(instance, false);
   };
 
   /** Keeps a passive instance for those only who hold its reference, or watch it. */
@@ -116,7 +129,7 @@ export class Instances implements TwinEffects {
     const running = this.#running.get(address);
     if (running === undefined) return;
     this.#running.delete(address);
-    this.#residents.left(running.instance);
+    this.#residents.left(running.instance, true);
     this.#passive.add(running);
   };
 
@@ -130,6 +143,7 @@ export class Instances implements TwinEffects {
     const { instance } = running;
     this.#running.set(address, running);
     instance.continuation.reopened();
+    this.#residents.woke(instance);
     if (!load) return;
     this.#residents.came(instance);
     this.#load(instance);
@@ -137,7 +151,7 @@ export class Instances implements TwinEffects {
 
   #load(instance: Instance): void {
     instance.continuation.reload().then(
-      () => this.#place(instance),
+      () => this.#placeInTime(instance),
       (error: unknown) => {
         if (!instance.notLoaded(error)) return;
         const { effects, warn } = this.#options;
@@ -146,6 +160,13 @@ export class Instances implements TwinEffects {
         clock.unref?.(clock.setTimeout(() => this.#load(instance), LOAD_AGAIN_MS));
       },
     );
+  }
+
+  /** Places an instance as soon as there is room for it. */
+  #placeInTime(instance: Instance): void {
+    const room = this.#residents.room(instance);
+    if (room === undefined) this.#place(instance);
+    else void room.then(() => this.#place(instance));
   }
 
   #place(instance: Instance): void {
@@ -199,10 +220,15 @@ export class Instances implements TwinEffects {
     this.#running.set(instance.address, { instance, ref: twin as unknown as AgentRef });
     this.#residents.came(instance);
     try {
-      const place = (): void => this.#place(instance);
       const prepared = instance.prepared();
-      if (prepared === undefined) place();
-      else prepared.then(place).catch((error: unknown) => instance.startFailed(error));
+      if (prepared === undefined) this.#placeInTime(instance);
+      else
+        prepared
+          .then(() => {
+            if (instance.continuation.woken) this.#residents.woke(instance);
+            this.#placeInTime(instance);
+          })
+          .catch((error: unknown) => instance.startFailed(error));
     } catch (error) {
       instance.startFailed(error);
     }

@@ -1,101 +1,94 @@
 import type { Clock } from '../base/clock.ts';
-import type { ResolvedAgent } from '../config/resolve.ts';
+import type { ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
 import type { Instance } from '../instance/instance.ts';
+import { Household } from './household.ts';
+import type { ResidentCounts } from '../telling/status.ts';
+import { ResidentPool } from './resident-pool.ts';
 
 export interface ResidentsOptions {
   readonly clock: Clock;
+  readonly poolOf: (threadId: string) => Pick<ResolvedPool, 'maxResident'>;
   /** Whether somebody observes the reference of the instance. */
   readonly isObserved: (instance: Instance) => boolean;
+  readonly warn: (fields: object, message: string) => void;
 }
 
-/** The instances of one agent that may leave memory. */
-interface Household {
-  readonly afterMs: number;
-  readonly idle: Map<Instance, Idle>;
-  timer: unknown;
-}
-
-/** How an instance was found when it was last looked at. */
-interface Idle {
-  uses: number;
-  /** When it was first found so. */
-  since: number;
-}
-
-/** The looks in the time after which an instance that has nothing to do leaves. */
-const LOOKS = 4;
-/** Milliseconds between two looks, at least and at most. */
-const LOOK_MS = { least: 10, most: 60_000 };
-/** The most instances of an agent that are about to leave at a time. */
-const LEAVING = 64;
-
-/**
- * Has durable instances leave memory that have had nothing to do for long. Whether one did something is seen by what it has
- * counted since the last look, so that nothing is noted while it does it.
- */
+/** The instances in memory that may leave it: those that have had nothing to do for long, or whose pool is full. */
 export class Residents {
   readonly #options: ResidentsOptions;
+  /** By agent, where time counts. */
   readonly #households = new Map<string, Household>();
+  /** By `threadId`, where instances may leave at all. */
+  readonly #pools = new Map<string, ResidentPool>();
 
   constructor(options: ResidentsOptions) {
     this.#options = options;
   }
 
-  /** Whether instances of the agent leave memory. */
-  canLeave({ passivateAfterMs = 0, supervision }: ResolvedAgent): boolean {
-    return passivateAfterMs > 0 && (supervision.strategy ?? 'one-for-one') === 'one-for-one';
+  /** Whether durable instances of the agent leave memory. */
+  canLeave({ threadId, passivateAfterMs = 0, supervision }: ResolvedAgent): boolean {
+    if ((supervision.strategy ?? 'one-for-one') !== 'one-for-one') return false;
+    return passivateAfterMs > 0 || this.#options.poolOf(threadId).maxResident !== undefined;
   }
 
   /** The instance is in memory. */
   came(instance: Instance): void {
     const { agent, continuation } = instance;
-    if (!this.canLeave(agent) || !continuation.durable) return;
+    const canLeave = this.canLeave(agent) && continuation.durable;
+    const pool = this.#pools.get(agent.threadId) ?? this.#opened(agent);
+    pool?.came(instance, canLeave);
+    if (!canLeave || agent.passivateAfterMs === undefined) return;
     let household = this.#households.get(agent.name);
     if (household === undefined) {
-      household = { afterMs: agent.passivateAfterMs as number, idle: new Map(), timer: undefined };
+      const { clock } = this.#options;
+      household = new Household({ afterMs: agent.passivateAfterMs, clock, leave: this.#leave });
       this.#households.set(agent.name, household);
     }
-    household.idle.set(instance, { uses: -1, since: 0 });
-    this.#arm(household);
+    household.came(instance);
   }
 
-  /** The instance is not in memory any more. */
-  left(instance: Instance): void {
-    this.#households.get(instance.agent.name)?.idle.delete(instance);
+  /** The instance is not in memory any more; `passive`: it comes back. */
+  left(instance: Instance, passive: boolean): void {
+    const { name, threadId } = instance.agent;
+    this.#households.get(name)?.left(instance);
+    this.#pools.get(threadId)?.left(instance, passive);
   }
 
-  #arm(household: Household): void {
-    if (household.timer !== undefined) return;
-    const { clock } = this.#options;
-    const ms = Math.min(Math.max(household.afterMs / LOOKS, LOOK_MS.least), LOOK_MS.most);
-    household.timer = clock.setTimeout(() => void this.#look(household), ms);
-    clock.unref?.(household.timer);
+  /** An instance of the pool is passive no more. */
+  woke({ agent }: Instance): void {
+    this.#pools.get(agent.threadId)?.woke();
   }
 
-  async #look(household: Household): Promise<void> {
-    const now = this.#options.clock.now();
-    const due: Instance[] = [];
-    for (const [instance, idle] of household.idle) {
-      const { uses } = instance;
-      if (uses !== idle.uses) [idle.uses, idle.since] = [uses, now];
-      else if (now - idle.since >= household.afterMs) due.push(instance);
-    }
-    const next = due.values();
-    const leave = async (): Promise<void> => {
-      for (const instance of next) await this.#leave(household, instance);
-    };
-    await Promise.all(Array.from({ length: Math.min(LEAVING, due.length) }, leave));
-    household.timer = undefined;
-    if (household.idle.size > 0) this.#arm(household);
+  /** Makes room for an instance that somebody waits for; `undefined` when there is room, or none is needed. */
+  room(instance: Instance): Promise<void> | undefined {
+    return this.#pools.get(instance.agent.threadId)?.room(instance);
   }
 
-  async #leave(household: Household, instance: Instance): Promise<void> {
+  /** Whether there is room for one more that nobody waits for, or some was made. */
+  spare(threadId: string): Promise<boolean> | boolean {
+    return this.#pools.get(threadId)?.spare() ?? true;
+  }
+
+  counts(threadId: string): ResidentCounts | undefined {
+    return this.#pools.get(threadId)?.counts;
+  }
+
+  #opened(agent: ResolvedAgent): ResidentPool | undefined {
+    const { clock, poolOf, warn } = this.#options;
+    const { threadId } = agent;
+    if (!this.canLeave(agent) && poolOf(threadId).maxResident === undefined) return undefined;
+    const most = (): number | undefined => poolOf(threadId).maxResident;
+    const mayLeave = (instance: Instance): boolean => this.#mayLeave(instance);
+    const pool = new ResidentPool({ threadId, most, mayLeave, clock, warn });
+    this.#pools.set(threadId, pool);
+    return pool;
+  }
+
+  #mayLeave(instance: Instance): boolean {
     const { clock, isObserved } = this.#options;
-    const idle = household.idle.get(instance);
-    // Something may have come since the look.
-    if (idle === undefined || idle.uses !== instance.uses) return;
-    if (instance.mayRest(clock.date()) && !isObserved(instance) && (await instance.rest())) return;
-    // It is asked again when as much time has passed.
-    idle.since = clock.now();
+    return instance.mayRest(clock.date()) && !isObserved(instance);
   }
+
+  readonly #leave = async (instance: Instance): Promise<boolean> =>
+    this.#mayLeave(instance) && instance.rest();
 }

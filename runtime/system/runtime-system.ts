@@ -90,6 +90,8 @@ const PUT_OFF_MS = 5000;
 
 /** The most instances that are woken in a second by default. */
 const WAKES_PER_SECOND = 1000;
+/** Milliseconds before an instance is woken again for which there was no room. */
+const ROOM_MS = 1000;
 /** The most passive instances that are remembered as woken by the runtime, and spawned by nobody. */
 const MOST_UNCLAIMED = 10_000;
 /** Milliseconds that `drain` by itself may take by default: half of Kubernetes' default grace of 30 s. */
@@ -407,6 +409,9 @@ export class RuntimeSystem {
     const known = this.#agents.get(agent);
     if (known === undefined || known.state === 'fresh') return this.#cannotWake(agent, address);
     try {
+      // One that nobody waits for waits for room.
+      if (!(await this.#instances.spare(known.threadId)))
+        return this.#wakes?.due(address, this.clock.date() + ROOM_MS);
       await this.#getRecorded(agent, id);
     } catch (error) {
       this.warn({ address, error }, 'an instance that has something to do could not be woken');
@@ -616,7 +621,11 @@ export class RuntimeSystem {
       state: this.#state,
       uptimeMs: Math.round(this.clock.now() - this.#startedAt),
       pools: [...this.#pools.keys()].map((threadId) =>
-        poolStatus(poolContext(this.supervisor, threadId), this.#threads.of(threadId)),
+        poolStatus(
+          poolContext(this.supervisor, threadId),
+          this.#threads.of(threadId),
+          this.#instances.residents(threadId),
+        ),
       ),
       instances: this.#instances.all().map(instanceStatus),
       secrets: this.secrets.status(),

@@ -23,7 +23,7 @@ function countRestarts(meter: Meter, source: EventSource, agentAt: AgentAt): voi
     const more = incarnation - (incarnations.get(address) ?? incarnation);
     if (more > 0) restarts.add(more, { [AGENT]: agentNameAt(address, agentAt) });
     incarnations.set(address, incarnation);
-    if (state === 'ended') incarnations.delete(address);
+    if (state === 'ended' || state === 'passive') incarnations.delete(address);
   });
 }
 

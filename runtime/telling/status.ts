@@ -34,6 +34,18 @@ export interface ThreadStatus {
   readonly heapUsed?: number;
 }
 
+/** How many instances of a pool are in memory, and how many are not. */
+export interface ResidentCounts {
+  /** The number of instances in memory. */
+  readonly resident: number;
+  /** The number of those that have left memory in this process, and have not come back or ended since. */
+  readonly passive: number;
+  /** How often an instance has left memory. */
+  readonly passivations: number;
+  /** How often one came although the pool was full, because somebody waited for it and none could leave. */
+  readonly over: number;
+}
+
 export interface PoolStatus {
   readonly threadId: string;
   readonly maxThreads: number;
@@ -46,6 +58,8 @@ export interface PoolStatus {
   readonly endedThreads: Readonly<Partial<Record<ThreadCause, number>>>;
   /** The number of instances that wait for a thread. */
   readonly waiting: number;
+  /** How many of its instances are in memory; only where instances may leave it (`passivateAfterMs`, `maxResident`). */
+  readonly residents?: ResidentCounts;
   /** Whether the pool starts threads: `exhausted` after too many failures, `half-open` while it tries again. */
   readonly health: PoolHealth;
 }
@@ -113,7 +127,11 @@ export function storeStatus({
   return { state, ...(error && { error: { code: error.code, message: error.message } }), waiting };
 }
 
-export function poolStatus(pool: PoolContext, hosts: Iterable<ThreadHost>): PoolStatus {
+export function poolStatus(
+  pool: PoolContext,
+  hosts: Iterable<ThreadHost>,
+  residents: ResidentCounts | undefined,
+): PoolStatus {
   const byNumber = new Map([...hosts].map((host) => [host.n, host]));
   return {
     threadId: pool.threadId,
@@ -130,6 +148,7 @@ export function poolStatus(pool: PoolContext, hosts: Iterable<ThreadHost>): Pool
     startedThreads: pool.started,
     endedThreads: pool.ended,
     waiting: pool.waiting.length,
+    ...(residents && { residents }),
     health: pool.health,
   };
 }

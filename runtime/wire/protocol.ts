@@ -48,6 +48,8 @@ export interface ActivateRequest {
   readonly durable?: boolean;
   /** Whether nothing that it lets out waits for its state to be stored. */
   readonly behind?: boolean;
+  /** Whether the state is the one that was told last, of this incarnation. */
+  readonly recorded?: boolean;
   /** Whether the instance is inspected. */
   readonly inspected?: boolean;
   readonly mirror: 'latest' | 'all';

@@ -17,6 +17,7 @@ import { checked, type Checked } from './checked.ts';
 import { admit, fields, type Contract } from './contract.ts';
 import { heldAcks, type AckSink } from './held-acks.ts';
 import { createNaming } from './inspection-naming.ts';
+import { versionOf } from './migrations.ts';
 import { restoredParts } from './restored.ts';
 import type { Outlet } from './outlet.ts';
 import type { Reports } from './reports.ts';
@@ -99,6 +100,7 @@ export class HostedInstance {
         timers: request.timers,
         timersPolicy: request.timersPolicy,
         invoked: request.invoked,
+        isTold: request.recorded === true && request.version === versionOf(logic),
         agentAt: agentRef,
         overStream,
         clock,

@@ -362,7 +362,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       if (wanted) loading.delete(slot);
     });
     if (!wanted) throw new HoldfastError('AGENT_STOPPED', `${address} was stopped before it had started`);
-    const begun = migrated(decoded(request), logic, migrations);
+    const given = decoded(request);
+    const begun = migrated(given, logic, migrations);
     const self = { address, threadId: data.threadId, thread, incarnation };
     const late = (what: string): void => lateActs.add(self, what);
     // Events that the instance sends itself while it is made are handled when it has started.
@@ -433,7 +434,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       if (made !== undefined) turns.wake(made);
     };
     const instance: HostedInstance = new HostedInstance({
-      request: begun,
+      // What a migration has made was never told.
+      request: begun === given ? begun : { ...begun, recorded: false },
       logic,
       contract,
       bridge,

@@ -65,6 +65,8 @@ export interface HostedOptions extends StandIns {
   readonly timers?: readonly PersistedTimer[] | undefined;
   /** The policy for those timers. Default `deadline`. */
   readonly timersPolicy?: TimersPolicy | undefined;
+  /** Whether the snapshot and its timers are what was told last, see {@link HostedActor.isAsTold}. Default: false. */
+  readonly isTold?: boolean | undefined;
   /** What becomes of work that was under way in a snapshot. Default `restart`. */
   readonly invoked?: InvokedPolicy | undefined;
   readonly clock: ActorClock;
@@ -186,6 +188,7 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
   const internals = ref as unknown as Internals;
   relay.root = ref;
   let lastTold: LastTold | undefined;
+  const told = (): void => (lastTold ??= new LastTold(ref, [scheduler, relay])).note();
   return {
     ref,
     deliver(event) {
@@ -208,7 +211,7 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
         ...(typeof version === 'string' ? { version } : {}),
       };
     },
-    told: () => (lastTold ??= new LastTold(ref, [scheduler, relay])).note(),
+    told,
     get isAsTold() {
       return lastTold?.isCurrent === true;
     },
@@ -224,6 +227,7 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
       if (options.timers !== undefined) setTimers(options.timers, ref, parent, options, scheduler, relay);
       const isCut = options.invoked === 'fail' && options.snapshot !== undefined;
       const tellInterrupted = isCut ? interruptWork(ref, endUnstarted) : undefined;
+      if (options.isTold === true) told();
       relay.enter();
       ref.start();
       // Ahead of the events that were on their way: what came from an interrupted actor is among them.

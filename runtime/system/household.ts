@@ -1,0 +1,82 @@
+import type { Clock } from '../base/clock.ts';
+import type { Instance } from '../instance/instance.ts';
+
+export interface HouseholdOptions {
+  /** Milliseconds without anything to do after which an instance leaves. */
+  readonly afterMs: number;
+  readonly clock: Clock;
+  /** Has an instance leave; resolves with whether it has. */
+  readonly leave: (instance: Instance) => Promise<boolean>;
+}
+
+/** How an instance was found when it was last looked at. */
+interface Idle {
+  uses: number;
+  /** When it was first found so. */
+  since: number;
+}
+
+/** The looks in the time after which an instance that has nothing to do leaves. */
+const LOOKS = 4;
+/** Milliseconds between two looks, at least and at most. */
+const LOOK_MS = { least: 10, most: 60_000 };
+/** The most instances that are about to leave at a time. */
+const LEAVING = 64;
+
+/**
+ * The instances of one agent that leave memory when they have had nothing to do for long. Whether one did something is seen
+ * by what it has counted since the last look, so that nothing is noted while it does it.
+ */
+export class Household {
+  readonly #options: HouseholdOptions;
+  readonly #idle = new Map<Instance, Idle>();
+  #looking = false;
+
+  constructor(options: HouseholdOptions) {
+    this.#options = options;
+  }
+
+  came(instance: Instance): void {
+    this.#idle.set(instance, { uses: -1, since: 0 });
+    this.#arm();
+  }
+
+  left(instance: Instance): void {
+    this.#idle.delete(instance);
+  }
+
+  #arm(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    const { afterMs, clock } = this.#options;
+    const ms = Math.min(Math.max(afterMs / LOOKS, LOOK_MS.least), LOOK_MS.most);
+    clock.unref?.(clock.setTimeout(() => void this.#look(), ms));
+  }
+
+  async #look(): Promise<void> {
+    const { afterMs, clock } = this.#options;
+    const now = clock.now();
+    const due: Instance[] = [];
+    for (const [instance, idle] of this.#idle) {
+      const { uses } = instance;
+      if (uses !== idle.uses) [idle.uses, idle.since] = [uses, now];
+      else if (now - idle.since >= afterMs) due.push(instance);
+    }
+    const next = due.values();
+    const leave = async (): Promise<void> => {
+      for (const instance of next) await this.#leave(instance);
+    };
+    await Promise.all(Array.from({ length: Math.min(LEAVING, due.length) }, leave));
+    this.#looking = false;
+    if (this.#idle.size > 0) this.#arm();
+  }
+
+  async #leave(instance: Instance): Promise<void> {
+    const { clock, leave } = this.#options;
+    const idle = this.#idle.get(instance);
+    // Something may have come since the look.
+    if (idle === undefined || idle.uses !== instance.uses || (await leave(instance))) return;
+    // It is asked again when as much time has passed.
+    idle.since = clock.now();
+  }
+}
