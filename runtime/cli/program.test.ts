@@ -154,6 +154,33 @@ test('what the pools keep apart is tried and told; what is open where it is to b
   const json = JSON.parse((await run('explain --json --check')).out) as { pools: { attacks: object[] }[] };
   expect(json).toMatchObject({ ok: true, node: process.version, pools: [{ threadId: 'trading-pool' }] });
   expect(json.pools[0]?.attacks.length).toBeGreaterThan(10);
+  expect(out).toContain('The config names no store');
+});
+
+test('it is told which agents outlive the process, where they do, and what that costs', async () => {
+  const agent = (more: string): string =>
+    `{ type: 'thread-bound', threadId: 'p', maxThreads: 1, module: './agents/a.mjs'${more} }`;
+  const { run, agentModule } = project(`{
+    store: { type: 'sqlite', path: './data/agents.db', maxBytes: 1048576 },
+    agents: {
+      each: ${agent('')},
+      late: ${agent(', durable: false')},
+      none: ${agent(", supervision: { state: 'fresh' }")},
+    },
+  }`);
+  await agentModule(
+    'a',
+    "import { fromTransition } from 'xstate'; export default fromTransition((s) => s, 0);",
+  );
+  const { out } = await run('explain');
+  expect(out).toContain(
+    'The store is data/agents.db: outlives a loss of power, not encrypted, at most 1 MiB.',
+  );
+  expect(out).toMatch(
+    /^each +each turn +the whole state is written after turns that change it, and what they let out waits/m,
+  );
+  expect(out).toMatch(/^late +behind +the whole state/m);
+  expect(out).toMatch(/^none +no +nothing/m);
 });
 
 test('a command line that makes no sense is exit code 2, with what may have been meant', async () => {

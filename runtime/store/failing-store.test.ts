@@ -31,7 +31,7 @@ describe('while the store fails', () => {
   it('callers hear at their deadline that nobody knows, and all is told when it works again', async () => {
     const { runtime, fail, heal } = await run();
     const ref = await runtime.spawn('account', { id: 'a' });
-    expect(runtime.status().store).toEqual({ state: 'ok', waiting: 0 });
+    expect(runtime.status().store).toMatchObject({ state: 'ok', waiting: 0 });
     const told: unknown[] = [];
     ref.on('deposited', (event: unknown) => told.push(event));
     fail();
@@ -53,7 +53,7 @@ describe('while the store fails', () => {
     heal();
     expect(await patient).toBe(2);
     await soon(() => expect(told).toHaveLength(2));
-    expect(runtime.status().store).toEqual({ state: 'ok', waiting: 0 });
+    expect(runtime.status().store).toMatchObject({ state: 'ok', waiting: 0 });
   });
 
   it('a runtime stops within its time, tells nothing that is not committed, and the record is as it was', async () => {

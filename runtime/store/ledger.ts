@@ -51,6 +51,8 @@ export interface LedgerOptions
   readonly opened: (ledger: Ledger) => Promise<void>;
   /** Called when a state has more than 64 KiB, for each. */
   readonly large?: ((bytes: number) => void) | undefined;
+  /** Called when a state was written, with its bytes. */
+  readonly wrote?: ((bytes: number) => void) | undefined;
   /** Whether there has to be a record. */
   readonly recorded: boolean;
   /** Takes an event of the instance for another agent; undefined for one that is refused. */
@@ -410,8 +412,10 @@ export class Ledger implements Drafting {
   written(group: string, { unknown }: CommitResult): void {
     const draft = this.#writing;
     this.#writing = undefined;
-    if (draft?.record !== undefined) this.#commit = group;
-    else if (draft?.end === true) this.#commit = undefined;
+    if (draft?.record !== undefined) {
+      this.#commit = group;
+      this.#options.wrote?.(bytesOf(draft.record.state));
+    } else if (draft?.end === true) this.#commit = undefined;
     for (const row of draft?.rows ?? []) this.#rows.done(row);
     for (const sent of draft?.sends ?? []) this.#options.hand(sent, unknown.includes(sent.row.n));
     for (const kept of draft?.ids ?? []) this.ids.committed(kept);

@@ -1,6 +1,7 @@
 import { agentOf } from '../base/address.ts';
 import { within, type Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
+import { type AgentWrites, WriteCounts } from './agent-writes.ts';
 import { Committer, type StoreHealth } from './committer.ts';
 import type { DurableStore, EncodedState, MailboxRow, OpenedStore } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
@@ -35,12 +36,16 @@ export type OpenedLedger = Pick<
   'arrived' | 'behind' | 'capacity' | 'fenced' | 'hasRoom' | 'recorded'
 >;
 
+const HEAVY =
+  'a state of more than 64 KiB is committed more than 20 times a second, each time the whole of it; change it less often, or keep in it what finds the rest';
+
 /** The ledgers of a runtime with a store under every turn: one for each durable instance. */
 export class Ledgers {
   readonly #options: LedgersOptions;
   readonly #ledgers = new Map<string, Ledger>();
   /** The agents with a state of which there was a warning that it is large. */
   readonly #large = new Set<string>();
+  readonly #writes: WriteCounts;
   #committer: Committer | undefined;
   #host: HostRows | undefined;
   /** Begins the ids of the groups that are written here. */
@@ -49,6 +54,10 @@ export class Ledgers {
 
   constructor(options: LedgersOptions) {
     this.#options = options;
+    this.#writes = new WriteCounts({
+      now: () => options.clock.now(),
+      heavy: (address, bytes) => options.warn({ address, bytes }, HEAVY),
+    });
   }
 
   /** Becomes the owner of the store. Rejects with `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_TOO_NEW` or `STORE_FAILED`. */
@@ -81,6 +90,11 @@ export class Ledgers {
     return this.#committer?.health ?? { state: 'ok', waiting: 0 };
   }
 
+  /** What the instances of each agent have written. */
+  get writes(): AgentWrites[] {
+    return this.#writes.read();
+  }
+
   /** Opens the ledger of an instance. Only after {@link start}. */
   open(address: string, options: OpenedLedger): Ledger {
     const { store, clock, secretIn, admit, warn } = this.#options;
@@ -96,6 +110,7 @@ export class Ledgers {
       secretIn,
       keepIdsMs: store.keepIdsMs ?? KEEP_IDS_MS,
       large: (bytes) => this.#warnOfSize(address, bytes),
+      wrote: this.#writes.of(agentOf(address), address),
       admit,
       hand: (sent, unknown) => this.#hand(sent, unknown),
       opened: (ledger) => {

@@ -633,7 +633,7 @@ export class RuntimeSystem {
       deadLetters: this.deadLetters.total,
       restarts: this.supervisor.getSnapshot().context.restarts,
       ...(this.#mcp.any && { mcpServers: this.#mcp.status() }),
-      ...(this.#ledgers && { store: storeStatus(this.#ledgers.health) }),
+      ...(this.#ledgers && { store: storeStatus(this.#ledgers.health, this.#ledgers.writes) }),
       ...(this.inspection && { inspection: this.inspection.counts }),
     });
   }

@@ -1,12 +1,13 @@
 import type { PoolHealth } from '../../actors/pool-health.ts';
 import type { PoolContext } from '../../actors/pool-plan.ts';
 import type { ThreadCause } from '../../actors/thread.ts';
-import type { HoldfastError } from '../base/errors.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { InstancePhase } from '../instance/life.ts';
 import type { QuarantineEvidence } from '../instance/quarantine.ts';
 import type { McpServerStatus } from '../mcp/mcp-servers.ts';
 import type { SecretProviderStatus, SecretStatus } from '../secrets/values/secret-status.ts';
+import type { AgentWrites } from '../store/agent-writes.ts';
+import type { StoreHealth } from '../store/committer.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
 
 export interface ThreadStatus {
@@ -95,6 +96,8 @@ export interface StoreStatus {
   readonly error?: { readonly code: string; readonly message: string };
   /** The number of instances with something that is not committed. */
   readonly waiting: number;
+  /** What the instances of each agent have written, of those that have. */
+  readonly agents: readonly AgentWrites[];
 }
 
 /** The state of the runtime as plain JSON, without events, contexts or values of secrets. */
@@ -119,12 +122,11 @@ export interface RuntimeStatus {
   readonly inspection?: InspectionCounts;
 }
 
-export function storeStatus({
-  state,
-  error,
-  waiting,
-}: Omit<StoreStatus, 'error'> & { readonly error?: HoldfastError }): StoreStatus {
-  return { state, ...(error && { error: { code: error.code, message: error.message } }), waiting };
+export function storeStatus(
+  { state, error, waiting }: StoreHealth,
+  agents: readonly AgentWrites[],
+): StoreStatus {
+  return { state, ...(error && { error: { code: error.code, message: error.message } }), waiting, agents };
 }
 
 export function poolStatus(

@@ -2,6 +2,7 @@ import { loadForGateway } from '../../config/load.ts';
 import { mixedGrants, mixedGrantsText } from '../../isolation/mixed-grants.ts';
 import { isolationReport, openText, type PoolIsolation } from '../../isolation/report.ts';
 import { configFile, noConfig } from '../config-file.ts';
+import { durabilityOf, durabilityText, heavyTexts, writesOfGateway } from '../durability.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { paint, table, type Terminal } from '../terminal.ts';
 
@@ -12,7 +13,10 @@ export interface ExplainOptions {
   readonly check?: boolean;
 }
 
-/** What the pools of a config keep apart on this Node: each attack is tried from a thread of each. */
+/**
+ * What the pools of a config keep apart on this Node: each attack is tried from a thread of each. And which agents outlive
+ * the process, and what that costs.
+ */
 export async function explain(
   { config: named, json, check }: ExplainOptions,
   terminal: Terminal,
@@ -25,9 +29,19 @@ export async function explain(
   const mixed = mixedGrants(config.agents).map(mixedGrantsText);
   const open = report.flatMap((pool) => (pool.isolation === 'thread' ? [] : (openText(pool) ?? [])));
   const ok = open.length === 0 && mixed.length === 0;
-  if (json === true)
-    stdout.write(`${JSON.stringify({ ok, node: process.version, pools: report, mixed }, undefined, 2)}\n`);
-  else stdout.write(explanation(report, [...mixed, ...open], terminal));
+  const writes = await writesOfGateway(file, terminal);
+  const agents = durabilityOf(config, writes);
+  const heavy = heavyTexts(writes);
+  if (json === true) {
+    const store = config.store?.path ?? null;
+    const found = { ok, node: process.version, pools: report, mixed, store, agents, heavy };
+    stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
+  } else {
+    stdout.write(explanation(report, [...mixed, ...open], terminal));
+    stdout.write(`\n${durabilityText(config, agents, terminal.cwd)}`);
+    const colour = paint(terminal);
+    for (const text of heavy) stdout.write(`\n${colour('yellow', '!')} ${text}\n`);
+  }
   return check === true && !ok ? EXIT.failed : EXIT.ok;
 }
 

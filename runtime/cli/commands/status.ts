@@ -4,6 +4,7 @@ import type { LoadedConfig } from '../../config/resolve.ts';
 import { ConfigError } from '../../base/errors.ts';
 import { version } from '../../base/version.ts';
 import { configFile, DEFAULT_CONFIG } from '../config-file.ts';
+import { heavyTexts, rates, type Writes, writesOfGateway } from '../durability.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { paint, table, type Terminal } from '../terminal.ts';
 
@@ -13,7 +14,7 @@ export interface StatusOptions {
   readonly json?: boolean;
 }
 
-/** The version, the config, and what it declares. */
+/** The version, the config, what it declares, and what its agents write into the store, if its gateway runs. */
 export async function status(options: StatusOptions, terminal: Terminal): Promise<ExitCode> {
   const { stdout, cwd } = terminal;
   // Also where there is no config: it is the first step of an upgrade.
@@ -25,6 +26,8 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
   const found = file === undefined ? undefined : await read(file);
   const problems = found instanceof ConfigError ? found.problems : [];
   const config = found instanceof ConfigError ? undefined : found;
+  const writes =
+    config?.store === undefined || file === undefined ? [] : await writesOfGateway(file, terminal);
   if (options.json === true) {
     const shown = {
       version,
@@ -33,7 +36,9 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
       valid: config !== undefined,
       problems,
     };
-    stdout.write(`${JSON.stringify({ ...shown, ...(config && declared(config)) }, undefined, 2)}\n`);
+    stdout.write(
+      `${JSON.stringify({ ...shown, ...(config && declared(config)), ...(writes.length > 0 && { writes }) }, undefined, 2)}\n`,
+    );
   } else {
     const colour = paint(terminal);
     const where = file === undefined ? `no ${DEFAULT_CONFIG} here` : relative(cwd, file) || file;
@@ -47,6 +52,8 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
       `${colour('bold', `Holdfast ${version}`)} on Node ${process.version}\nconfig  ${verdict()}\n`,
     );
     if (config !== undefined) stdout.write(`\n${agentsTable(config)}`);
+    if (writes.length > 0) stdout.write(`\n${writesTable(writes)}`);
+    for (const text of heavyTexts(writes)) stdout.write(`\n${colour('yellow', '!')} ${text}\n`);
   }
   return file !== undefined && config === undefined ? EXIT.config : EXIT.ok;
 }
@@ -73,4 +80,9 @@ function agentsTable({ agents, pools }: LoadedConfig): string {
     return [name, threadId, String(pool?.maxThreads ?? ''), pool?.isolation ?? '', String(grants.length)];
   });
   return table(['agent', 'pool', 'threads', 'isolation', 'secrets'], rows);
+}
+
+function writesTable(writes: readonly Writes[]): string {
+  const rows = writes.map((one) => [one.agent, String(one.commits), ...rates(one)]);
+  return table(['agent', 'commits', 'commits/s', 'KiB/s'], rows);
 }
