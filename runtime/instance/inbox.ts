@@ -175,7 +175,12 @@ export class Inbox {
       if (event !== undefined) envelopes.push({ event, mark, trace });
     }
     if (first) this.mailbox.prepend(envelopes);
-    else for (const { event, mark, trace } of envelopes) this.mailbox.put(event, mark, trace);
+    else {
+      for (const { event, mark, trace } of envelopes) {
+        const { tag = 0 } = mark.id ?? {};
+        this.mailbox.put(event, mark, trace, tag < 0 ? tag : 0);
+      }
+    }
     this.#options.ready();
   }
 

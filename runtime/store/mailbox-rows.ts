@@ -50,12 +50,12 @@ export class MailboxRows {
   #timerAt = Infinity;
   /** Rows that wait for the first record of their instance; undefined once there is one. */
   #held: KeptRow[] | undefined = [];
-  /** Rows without a place that came since the start. */
-  #behind = 0;
-  /** Those of them that the store does not have yet: what is read from it says nothing of them. */
-  readonly #unwritten = new Set<number>();
-  /** The store has, or will have, rows that may be handled now and have no place. */
-  #more = false;
+  /** The rows that may be handled now and have no place, and whether they are written. */
+  readonly #behind = new Map<number, boolean>();
+  /** Whether the store may have other rows like that. */
+  #unread = false;
+  /** The time of a row has come since the last page was begun. */
+  #isDue = false;
   /** The first page is read with the record. */
   #reading = true;
   #closed = false;
@@ -66,7 +66,7 @@ export class MailboxRows {
 
   /** Whether rows wait for a place in the mailbox: whatever else comes has to wait behind them. */
   get more(): boolean {
-    return this.#more;
+    return this.#unread || this.#behind.size > 0;
   }
 
   /** Whether a row has a place in the mailbox, waits for one, or its turn is not committed. */
@@ -76,7 +76,7 @@ export class MailboxRows {
 
   /** Whether the store has as many rows of the instance as it may. */
   get full(): boolean {
-    return this.#inHand.size + this.#behind + (this.#later?.size ?? 0) >= MOST_ROWS;
+    return this.#inHand.size + this.#behind.size + (this.#later?.size ?? 0) >= MOST_ROWS;
   }
 
   /** Until when a row waits that is not to be handled before `at`; 0: it need not wait. */
@@ -95,11 +95,7 @@ export class MailboxRows {
     row.state = 'held';
     row.waits = id !== undefined;
     if (placed) this.#inHand.set(row.n, row);
-    else if (dueAt === 0) {
-      this.#behind += 1;
-      this.#unwritten.add(row.n);
-      this.#more = true;
-    }
+    else if (dueAt === 0) this.#behind.set(row.n, false);
     if (this.#held !== undefined) this.#held.push(row);
     else if (!row.waits) this.#write(row);
     return row;
@@ -116,7 +112,7 @@ export class MailboxRows {
     this.#inHand.delete(row.n);
     row.state = 'told';
     row.waits = false;
-    this.#never(row.n);
+    this.#gone(row.n);
   }
 
   /** The instance has a record, or will have one in the next group. */
@@ -130,9 +126,8 @@ export class MailboxRows {
   written(row: MailboxRow, sent?: SentEvent): void {
     const { arrived, hasRoom } = this.#options;
     if (this.#inHand.has(row.n) || this.#isLater(row)) return;
-    if (!this.#reading && !this.#more && hasRoom()) return arrived([this.#take(row, sent)], false);
-    this.#behind += 1;
-    this.#more = true;
+    if (!this.#reading && !this.more && hasRoom()) return arrived([this.#take(row, sent)], false);
+    this.#behind.set(row.n, true);
     void this.#fill();
   }
 
@@ -140,7 +135,7 @@ export class MailboxRows {
   async first(none = false): Promise<void> {
     if (!none) this.#options.arrived(await this.#page(), true);
     this.#reading = false;
-    if (this.#more) void this.#fill();
+    if (this.more) void this.#fill();
   }
 
   /** The turn of the row is told. Returns the number of a row that has to be deleted with it. */
@@ -164,7 +159,7 @@ export class MailboxRows {
   done(row: KeptRow): void {
     this.#inHand.delete(row.n);
     row.settle();
-    if (this.#more) void this.#fill();
+    if (this.more) void this.#fill();
   }
 
   /** The row leaves the mailbox. With an error it is not kept unless the store has it; without, it is still written. */
@@ -175,29 +170,45 @@ export class MailboxRows {
     row.settle(error);
   }
 
-  /** The oldest rows that may be handled now and have no place, as many as fit. */
+  /** The oldest rows that may be handled now and have no place, as many as fit, up to one that is not written yet. */
   async #page(): Promise<KeptRow[]> {
     const { store, address, capacity } = this.#options;
     const found: MailboxRow[] = [];
-    const before = this.#behind;
-    this.#more = false;
-    for (let after = 0, isLast = false; !isLast && found.length < capacity;) {
+    const written = [...this.#behind].flatMap(([n, isWritten]) => (isWritten ? [n] : []));
+    this.#isDue = false;
+    let isWhole = true;
+    for (let after = 0, isLast = false; !isLast && isWhole;) {
       const chunk = await store.rows(address, after, CHUNK);
       isLast = chunk.length < CHUNK;
       after = chunk.at(-1)?.n ?? after;
+      const end = this.#firstUnwritten();
       for (const row of chunk) {
         if (this.#inHand.has(row.n) || this.#isLater(row)) continue;
-        if (found.length < capacity) found.push(row);
-        else this.#more = true;
+        isWhole &&= found.length < capacity && row.n < end;
+        if (isWhole) found.push(row);
       }
-      if (!isLast && found.length === capacity) this.#more = true;
     }
-    // Those that came meanwhile may be among them, or not.
-    if (this.#behind > before) this.#more = true;
-    for (const { n } of found) this.#unwritten.delete(n);
-    if (this.#unwritten.size > 0) this.#more = true;
-    this.#behind = Math.max(0, this.#behind - found.length);
-    return found.map((row) => this.#take(row));
+    const rows = found.map((row) => this.#take(row));
+    this.#unread = !isWhole || this.#isDue;
+    // Whatever was written before and is not in the store is gone.
+    if (isWhole) for (const n of written) this.#behind.delete(n);
+    return rows;
+  }
+
+  #firstUnwritten(): number {
+    for (const [n, isWritten] of this.#behind) if (!isWritten) return n;
+    return Infinity;
+  }
+
+  /** Whether the first row without a place is written: no other is before it. */
+  get #isFirstWritten(): boolean {
+    const [isWritten = false] = this.#behind.values();
+    return isWritten;
+  }
+
+  #gone(n: number): void {
+    this.#behind.delete(n);
+    if (this.more) void this.#fill();
   }
 
   /** The instance is gone, and rows that were not written will not be. */
@@ -209,6 +220,7 @@ export class MailboxRows {
 
   #take(row: MailboxRow, sent?: SentEvent): KeptRow {
     const kept = new KeptRow(row, this.#options.ids.ofRow(row), undefined, sent);
+    this.#behind.delete(row.n);
     this.#inHand.set(row.n, kept);
     return kept;
   }
@@ -233,7 +245,8 @@ export class MailboxRows {
     this.#timer = clock.setTimeout(
       () => {
         this.#timerAt = Infinity;
-        this.#more = true;
+        this.#unread = true;
+        this.#isDue = true;
         void this.#fill();
       },
       Math.min(dueAt - clock.date(), LONGEST_TIMER_MS),
@@ -251,12 +264,11 @@ export class MailboxRows {
       this.#reading = false;
       if (this.#closed) return;
       arrived(rows, false);
-      // Rows that are not written yet are looked for when they are.
-      if (this.#more && (rows.length > 0 || this.#unwritten.size === 0)) void this.#fill();
+      if (rows.length > 0 ? this.more : this.#isFirstWritten) void this.#fill();
     } catch (error) {
       this.#reading = false;
       warn({ address, error }, 'the rows of a mailbox could not be read, which is tried again');
-      this.#more = true;
+      this.#unread = true;
       clock.unref?.(clock.setTimeout(() => void this.#fill(), RETRY_MS));
     }
   }
@@ -271,23 +283,16 @@ export class MailboxRows {
         if (row.state === 'waiting') row.state = 'stored';
         row.settle();
         if (this.#closed) return this.#options.strayed(row.row);
-        if (this.#unwritten.delete(row.n) && this.#reading) this.#more = true;
         if (this.#inHand.has(row.n) || this.#isLater(row.row)) return;
+        if (this.#behind.has(row.n)) this.#behind.set(row.n, true);
         // Its time may have come while it was written.
-        if (row.row.dueAt > 0) this.#more = true;
-        if (this.#more) void this.#fill();
+        if (row.row.dueAt > 0) this.#isDue = this.#unread = true;
+        if (this.more) void this.#fill();
       },
       refused: (error) => {
         row.settle(error);
-        this.#never(row.n);
+        this.#gone(row.n);
       },
     });
-  }
-
-  /** A row will not be written; what came after it may have waited for it. */
-  #never(n: number): void {
-    if (!this.#unwritten.delete(n)) return;
-    this.#behind = Math.max(0, this.#behind - 1);
-    if (this.#more) void this.#fill();
   }
 }
