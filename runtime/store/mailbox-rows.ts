@@ -71,7 +71,7 @@ export class MailboxRows {
 
   /** Whether a row has a place in the mailbox, waits for one, or its turn is not committed. */
   get any(): boolean {
-    return this.#more || this.#reading || this.#inHand.size > 0;
+    return this.more || this.#reading || this.#inHand.size > 0;
   }
 
   /** Whether the store has as many rows of the instance as it may. */

@@ -1,6 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { loadConfig } from '../config/load.ts';
 import { fixture, start } from '../fixtures/start.ts';
+import { manualClock } from '../instance/fixtures/lone-instance.ts';
+import type { DurableStore } from '../store/durable-store.ts';
 import { durableMemory, memoryDurableStore, type DurableMemory } from '../store/memory-durable-store.ts';
+import { RuntimeSystem } from './runtime-system.ts';
+import { Wakes } from './wakes.ts';
 
 const agents = { account: fixture('account') };
 
@@ -64,5 +69,61 @@ describe('a runtime with a store under every turn', () => {
     await start({ agents: other }, { store: memoryDurableStore(memory), logger });
     await expect.poll(() => warned).toMatchObject([{ agent: 'account' }]);
     expect(memory.rows.size).toBe(2);
+  });
+
+  it('wakes nobody of a store that was restored, until it is told to', async () => {
+    const memory = await left(['a']);
+    const inner = memoryDurableStore(memory);
+    const store: DurableStore = {
+      ...inner,
+      open: async (context) => ({ ...(await inner.open(context)), restored: true }),
+    };
+    const config = await loadConfig({ agents });
+    const logger = { debug() {}, info() {}, warn() {}, error() {} };
+    const system = new RuntimeSystem(config, { store, logger });
+    onTestFinished(() => system.stop());
+    await system.openStore();
+    system.startWakes();
+    expect(await system.find('account/a')).toMatchObject({ resident: false, waiting: 1 });
+    await system.resumeStore();
+    await expect.poll(() => memory.rows.size).toBe(0);
+  });
+
+  it('keeps for the next process what it was sent and has not handled when it stops', async () => {
+    const memory = durableMemory();
+    const first = await start({ agents }, { store: memoryDurableStore(memory) });
+    const ref = await first.spawn('account', { id: 'a' });
+    await ref.enqueue({ type: 'deposit', amount: 5 }, { at: Date.now() + 3_600_000 });
+    await first.stop();
+    expect([...memory.rows.values()].map(({ row }) => row.to)).toEqual(['account/a']);
+    expect(memory.letters.size).toBe(0);
+  });
+});
+
+describe('the wakes', () => {
+  it('come oldest first, and not more than so many in a second', async () => {
+    const clock = manualClock();
+    const woken: string[] = [];
+    const all = Array.from({ length: 250 }, (_, i) => ({ address: `a/${i}`, since: i, why: 'row' as const }));
+    const wakes = new Wakes({
+      store: {
+        due: async (_, limit, after) => ({
+          due: all.filter(({ since }) => after === undefined || since > after.since).slice(0, limit),
+        }),
+      },
+      clock,
+      perSecond: 100,
+      isResident: (address) => address === 'a/3',
+      wake: async (address) => void woken.push(address),
+      warn() {},
+    });
+    wakes.start();
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.pass(1000);
+    expect(woken.length).toBeGreaterThanOrEqual(95);
+    expect(woken.length).toBeLessThanOrEqual(105);
+    clock.pass(2000);
+    expect(woken).toEqual(all.map(({ address }) => address).filter((address) => address !== 'a/3'));
+    wakes.stop();
   });
 });
