@@ -29,7 +29,9 @@ describe('what an agent does', () => {
 
     // The state is there when the event is: with it, or in a mirror that came before. One more may come in between.
     expect(order[0]).toMatch(/ahead|snapshot/);
-    const others = order.filter((what) => what !== 'ahead' && what !== 'snapshot');
+    // A thread that is slow acknowledges a part before the whole.
+    const besides = new Set(['ahead', 'snapshot', 'acknowledge']);
+    const others = order.filter((what) => !besides.has(what));
     expect(others).toEqual(['emitted', 'parentEvent', 'done', 'ack']);
   });
 
