@@ -132,11 +132,7 @@ export class Inbox {
     if (at === undefined || ledger.rows.dueAt(at) === 0) this.#options.needed();
     const sending = messages?.begin(agent.name, address, kind === 'enqueue' ? 'send' : kindOf[kind]);
     const kept = (this.#calls ??= this.#openCalls(ledger)).call(kind, event, given, wait, at);
-    if (sending !== undefined)
-      kept.then(
-        () => sending.ended(),
-        (error: unknown) => sending.ended(error ?? null),
-      );
+    if (sending !== undefined) endsWith(kept, sending);
     return kept;
   }
 
@@ -361,12 +357,7 @@ export class Inbox {
       (tag, deadline) =>
         void this.#enqueue(event, tag, termsOf(deadline, depth, stream !== undefined), sending?.trace),
     );
-    if (sending !== undefined) {
-      answer.then(
-        () => sending.ended(),
-        (error: unknown) => sending.ended(error ?? null),
-      );
-    }
+    if (sending !== undefined) endsWith(answer, sending);
     return answer;
   }
 
@@ -505,6 +496,14 @@ export class Inbox {
   #own(): Left {
     return { mailbox: this.mailbox, incarnation: this.#options.incarnation() };
   }
+}
+
+/** Tells who observes the message how the wait for its outcome ends. */
+function endsWith(outcome: Promise<unknown>, sending: { ended(error?: unknown): void }): void {
+  outcome.then(
+    () => sending.ended(),
+    (error: unknown) => sending.ended(error ?? null),
+  );
 }
 
 function notDurable(address: string): HoldfastError {

@@ -161,7 +161,7 @@ export class KeptCalls {
         (error: unknown) => ledger.ids.failed(one, error),
       );
     if (row === undefined) ledger.ids.release(one);
-    else this.#look(one, row, encoded);
+    else this.#look(one, row);
     return one;
   }
 
@@ -200,7 +200,7 @@ export class KeptCalls {
   }
 
   /** Asks the store whether the event was there before: then it is taken out again. */
-  #look(one: IdInUse, row: KeptRow, encoded: EncodedState): void {
+  #look(one: IdInUse, row: KeptRow): void {
     const { address, ledger, ready, take, waiting } = this.#options;
     const { ids, rows } = ledger;
     const out = (error?: HoldfastError): void => {
@@ -220,7 +220,7 @@ export class KeptCalls {
         if (kept === undefined) {
           rows.release(row);
           ready();
-        } else if (kept.hash !== hashOf(encoded)) out(idReused(address, one.names.id));
+        } else if (kept.hash !== one.names.hash) out(idReused(address, one.names.id));
         else {
           // The answer comes when it is committed, or has been.
           if (kept.outcome !== 'open') one.settle(kept);

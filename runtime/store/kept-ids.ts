@@ -113,13 +113,13 @@ export class KeptIds {
         kept.push(this.over(one, { outcome: answer.outcome, value: answer.value }));
         continue;
       }
-      kept.push(this.#open(one));
+      kept.push(this.openId(one.names));
       this.#putOff = [...this.#putOff, { ...one.names, incarnation, ask: answer.ask ?? 0 }];
     }
     for (const { id: one } of rows) {
       if (one === undefined || tags.has(one.tag)) continue;
       // An answer that is still to come.
-      if (one.isAsk && one.tag !== 0) kept.push(this.#open(one));
+      if (one.isAsk && one.tag !== 0) kept.push(this.openId(one.names));
       else kept.push(this.over(one, { outcome: 'done' }));
     }
     return kept;
@@ -132,10 +132,6 @@ export class KeptIds {
     const hasSecret = outcome.value !== undefined && this.#options.secretIn(outcome.value) !== undefined;
     const { value, ...rest } = hasSecret ? { outcome: 'unkept' as const, value: undefined } : outcome;
     return { ...one.names, ...rest, ...(value !== undefined && { value }), until: this.#until() };
-  }
-
-  #open({ names }: IdInUse): KeptId {
-    return this.openId(names);
   }
 
   /** An id whose event is not handled, or was put off, for the store. */

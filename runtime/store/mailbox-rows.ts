@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import { LONGEST_TIMER_MS, type Clock } from '../base/clock.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import type { DurableStore, EncodedState, MailboxRow } from './durable-store.ts';
 import type { HostRows } from './host-rows.ts';
@@ -32,8 +32,6 @@ const CHUNK = 1000;
 const MOST_ROWS = 100_000;
 /** Milliseconds before rows that could not be read are read again. */
 const RETRY_MS = 1000;
-/** The longest time that a timer of Node can be set for. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * The rows of one durable instance: those in its mailbox, and what is known of the others. A row is written in the next

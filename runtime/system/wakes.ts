@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import { LONGEST_TIMER_MS, type Clock } from '../base/clock.ts';
 import type { DuePlace, DurableStore } from '../store/durable-store.ts';
 
 export interface WakesOptions {
@@ -21,8 +21,6 @@ const LOOK_MS = 100;
 const STEP_MS = 50;
 /** Milliseconds before a store that failed is asked again. */
 const RETRY_MS = 1000;
-/** The longest time that a timer of Node can be set for. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Wakes the instances that have something to do and are not in memory: at the start, and whenever the time of a timer or
