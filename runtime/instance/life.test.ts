@@ -154,7 +154,8 @@ function happen(to: LoneInstance, step: Step): void {
   else if (step === 'give up with another') instance.giveUp(new LoneInstance().instance);
   else if (step === 'end') instance.finishEnded();
   else if (step === 'fence') void instance.fenced(new HoldfastError('STORE_FAILED', 'another goes on'));
-  else if (step === 'stop') void instance.stop();
+  // It rejects when the instance is fenced meanwhile.
+  else if (step === 'stop') instance.stop().catch(() => {});
   else if (step === 'shut down') void instance.stop('shutdown');
   else if (step === 'left') for (const berth of berths) berth.left();
   else for (const berth of berths) berth.died();

@@ -134,7 +134,8 @@ export function twinLogic(effects: TwinEffects, spec: Omit<InstanceRequest, 'inp
       const { instance } = twin;
       // React's strict mode starts the twin again at once, and the events that waited for its first start wait on.
       const left = instance.phase === 'starting' ? instance.inbox.takeQueued() : [];
-      void instance.twinStopped();
+      // That another runtime has continued it was told as a warning.
+      instance.twinStopped().catch(() => {});
       if (left.length === 0) return;
       twin.kept = left;
       queueMicrotask(() => {

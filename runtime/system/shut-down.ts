@@ -61,8 +61,8 @@ export async function shutDown(timeoutMs: number, what: ShutDown): Promise<void>
     late = resolve;
   });
   let last: Promise<unknown> = Promise.resolve();
-  for (const instance of instances) last = instance.stop('shutdown', Promise.race([last, overdue]));
-  const stopped = Promise.all(instances.map((instance) => instance.stop()));
+  const stops = instances.map((instance) => (last = ended(instance, Promise.race([last, overdue]))));
+  const stopped = Promise.all(stops);
   const all = await bounded(SHARE.instances, stopped);
   unwatch();
   if (!all) for (const thread of what.threads()) if (thread.occupants().length > 0) what.endThread(thread);
@@ -80,12 +80,17 @@ export async function shutDown(timeoutMs: number, what: ShutDown): Promise<void>
   await secrets;
 }
 
+/** Ends an instance. One that another runtime has continued ends here too; whoever stopped it before is told so. */
+function ended(instance: Pick<Instance, 'stop'>, turn?: Promise<unknown>): Promise<void> {
+  return instance.stop('shutdown', turn).catch(() => {});
+}
+
 /** Ends threads that have been at one and the same work for `ms`; returns a function that stops watching. */
 function watchThreads(ms: number, { clock, threads, endThread }: ShutDown): () => void {
   const look = (): void => {
     for (const thread of threads()) {
       if (thread.standstill() < ms) continue;
-      for (const instance of thread.occupants().toReversed()) void instance.stop('shutdown');
+      for (const instance of thread.occupants().toReversed()) void ended(instance);
       endThread(thread);
     }
     timer = clock.setTimeout(look, LOOK_MS);

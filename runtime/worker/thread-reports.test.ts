@@ -193,7 +193,10 @@ describe('the mirror', () => {
 
     await deliver(...told(0, ...Array.from({ length: 30 }, () => event('add'))));
 
-    expect(of(reports, 'snapshot')).toMatchObject([{ context: { n: 30 } }]);
+    // A thread that is slow has more slices than one for a batch.
+    const shown = of(reports, 'snapshot');
+    expect(shown.length).toBeLessThan(30);
+    expect(shown.at(-1)).toMatchObject({ context: { n: 30 } });
   });
 
   it('shows every state where that was asked for', async () => {
