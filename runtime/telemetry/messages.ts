@@ -34,6 +34,7 @@ import {
   SYSTEM,
   type AgentAt,
 } from './attributes.ts';
+import { Invocations } from './invocations.ts';
 import { ModelMetrics } from './model-metrics.ts';
 import { inModelSpan } from './model-span.ts';
 import { quietly } from './quietly.ts';
@@ -54,13 +55,15 @@ export interface MessageTelemetryOptions {
 }
 
 /**
- * Spans and durations of messages by the conventions of OpenTelemetry: `send {agent}` where it is sent, and
- * `process {agent}`, made here from what the thread tells of the turn. Without an SDK nothing is done.
+ * Spans and durations of messages by the conventions of OpenTelemetry: `send {agent}` where it is sent, or `invoke_agent`
+ * where that had a model called, and `process {agent}`, made here from what the thread tells of the turn. Without an SDK
+ * nothing is done.
  */
 export class MessageTelemetry implements MessageObserver {
   readonly #options: MessageTelemetryOptions;
   /** By agent: whether the next event to it is measured. No clock is read for the others. */
   readonly #isDue = new Map<string, boolean>();
+  readonly #invocations = new Invocations();
   #nearest = -Infinity;
   #models: ModelMetrics | undefined;
   #durations: Record<'operation' | 'process' | 'queue', Histogram> | undefined;
@@ -105,7 +108,9 @@ export class MessageTelemetry implements MessageObserver {
     const agent = attributes[DESTINATION] as string;
     const span = isTraced ? this.#startSpan(`send ${agent}`, SpanKind.PRODUCER, attributes) : undefined;
     const headers = span === undefined ? null : headersOf(span);
-    const told = isProbe || span?.isRecording() === true;
+    const isRecorded = span?.isRecording() === true;
+    if (isRecorded && operation === 'ask') this.#invocations.begin(span, address);
+    const told = isProbe || isRecorded;
     return {
       trace: headers === null && !told ? undefined : { headers, sentAt, told },
       ended: (error) => quietly(() => this.#ended(span, operation, sentAt, attributes, error)),
@@ -120,6 +125,8 @@ export class MessageTelemetry implements MessageObserver {
     error: unknown,
   ): void {
     const type = error === undefined ? undefined : errorType(error);
+    if (operation === 'ask' && span !== undefined)
+      this.#invocations.end(span, attributes[DESTINATION] as string);
     end(span, type);
     if (operation === 'send') return;
     const { [ADDRESS]: _address, ...few } = attributes;
@@ -129,7 +136,7 @@ export class MessageTelemetry implements MessageObserver {
 
   /** Runs what an instance has the host do with a secret. */
   secretUse<T>(request: SecretRequest, run: () => Promise<T>): Promise<T> {
-    const options = { ...this.#options, metrics: this.#models };
+    const options = { ...this.#options, metrics: this.#models, invocations: this.#invocations };
     return inModelSpan(request, options, (parent) => inSecretSpan(request, this.#options, run, parent));
   }
 

@@ -49,7 +49,10 @@ async function setUp(more: { readonly capture?: boolean } = {}) {
   const runtime = await start(
     {
       externalSecrets: { provider: 'memory' },
-      agents: { user: fixture('bound-user', { secrets: { key } }) },
+      agents: {
+        user: fixture('bound-user', { secrets: { key } }),
+        asked: fixture('bound-requests', { secrets: { key }, threadId: 'asked' }),
+      },
     },
     { providers: [provider] },
   );
@@ -61,7 +64,7 @@ async function setUp(more: { readonly capture?: boolean } = {}) {
     user.send({ type: 'leave' });
     return outcome;
   };
-  return { server, ask };
+  return { runtime, server, ask };
 }
 
 const asked = { model: 'model-1', messages: [{ role: 'user', content: prompt }], stream: true };
@@ -150,6 +153,29 @@ test('a call whose answer breaks off is a span with an error, when it breaks', a
   expect(error).toMatchObject({ cause: { code: 'FETCH_FAILED' } });
   const call = () => spans.getFinishedSpans().find(({ name }) => name === 'chat model-1')?.attributes;
   await expect.poll(call).toMatchObject({ 'error.type': 'FETCH_FAILED' });
+});
+
+test('an ask for which its agent has called a model is the invocation of an agent; any other is a message', async () => {
+  const { spans } = watched();
+  const { runtime, server } = await setUp();
+  const one = await runtime.spawn('asked', { id: 'a' });
+  const [url, method] = [`${server.url}/v1/chat/completions`, 'POST'];
+  await one.ask({ type: 'use', way: 'plain', url, init: { method, body: JSON.stringify(asked) } });
+  await one.ask({ type: 'use', way: 'plain', url: `${server.url}/v1/files`, init: { method } });
+  const asks = spans
+    .getFinishedSpans()
+    .filter(({ attributes }) => attributes['messaging.operation.name'] === 'ask');
+  expect(asks.map(({ name }) => name)).toEqual(['invoke_agent asked', 'send asked']);
+  expect(asks[0]?.attributes).toMatchObject({
+    'gen_ai.operation.name': 'invoke_agent',
+    'gen_ai.agent.name': 'asked',
+    'gen_ai.provider.name': 'openai',
+    'gen_ai.request.model': 'model-1',
+    'holdfast.address': 'asked/a',
+  });
+  expect(Object.keys(asks[1]?.attributes ?? {}).join()).not.toContain('gen_ai');
+  const call = spans.getFinishedSpans().find(({ name }) => name === 'chat model-1');
+  expect(call?.parentSpanContext?.spanId).toBe(asks[0]?.spanContext().spanId);
 });
 
 test('what a thread says of a model is a name or nothing', async () => {

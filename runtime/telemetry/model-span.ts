@@ -34,6 +34,7 @@ import {
   GEN_AI_RESPONSE_MODEL,
 } from './gen-ai.ts';
 import { ModelAnswer } from './model-answer.ts';
+import type { Invocations } from './invocations.ts';
 import type { ModelMetrics } from './model-metrics.ts';
 import { modelRequest, type ModelRequest } from './model-request.ts';
 import { AnswerWords, askedWords } from './model-words.ts';
@@ -44,6 +45,7 @@ import type { SecretRequest, SecretSpanOptions } from './secret-span.ts';
 export interface ModelSpanOptions extends SecretSpanOptions {
   readonly clock: { now(): number };
   readonly metrics: ModelMetrics | undefined;
+  readonly invocations: Pick<Invocations, 'called'>;
 }
 
 /** Runs a request with a secret, below that context if one is given. */
@@ -100,6 +102,7 @@ class ObservedCall {
     };
     quietly(() => {
       if (registered()?.trace === undefined) return;
+      options.invocations.called(caller.address, headers, asked);
       const parent = (headers && contextOf(headers)) ?? ROOT_CONTEXT;
       const tracer = trace.getTracer(SCOPE, options.version);
       const name = `${asked.operation} ${asked.model}`;
