@@ -350,9 +350,36 @@ describe('an answer', () => {
     expect([headers['content-encoding'], headers['content-length']]).toEqual([undefined, undefined]);
   });
 
-  test('in an encoding that nobody knows is kept back', async () => {
-    answer = (_, response) => void response.writeHead(200, { 'content-encoding': 'odd' }).end(canary);
-    expect((await use('plain')).error).toMatchObject({ code: 'SECRET_DENIED' });
+  test('in several encodings is decoded from the last one on', async () => {
+    const bytes = brotliCompressSync(gzipSync(`it is ${canary}.`));
+    answer = (_, response) =>
+      void response.writeHead(200, { 'content-encoding': 'identity, gzip, BR' }).end(bytes);
+    expect(await use('plain')).toMatchObject({ text: `it is ${REDACTED}.` });
+  });
+
+  test.each(['', 'identity', 'identity, identity'])(
+    'with the encoding "%s" is as it is',
+    async (encoding) => {
+      answer = (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end(canary);
+      expect(await use('plain')).toMatchObject({ text: REDACTED });
+    },
+  );
+
+  test.each(['odd', 'gzip, odd', 'gzip, gzip, gzip, gzip, gzip'])(
+    'in the encoding "%s", which nobody knows, is kept back',
+    async (encoding) => {
+      answer = (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end(canary);
+      expect((await use('plain')).error).toMatchObject({ code: 'SECRET_DENIED' });
+    },
+  );
+
+  test('that is no HTTP is said to be none', async () => {
+    answer = (_, response) => void response.socket?.end('SSH-2.0-CANARY\r\n\r\n');
+    const { error } = await use('plain');
+    expect(error).toMatchObject({
+      message: 'fetch failed',
+      cause: { code: 'FETCH_FAILED', message: expect.stringMatching(/is no HTTP(?!.*SSH)/) as string },
+    });
   });
 
   test.each([

@@ -23,8 +23,16 @@ const DECODERS: ReadonlyMap<string, MakeDecoder> = new Map<string, MakeDecoder>(
 /** The encodings that a service is asked for. */
 export const ACCEPTED = [...DECODERS.keys()].filter((name) => name !== 'x-gzip').join(', ');
 
-export function isDecodable(encoding: string): boolean {
-  return encoding === 'identity' || DECODERS.has(encoding);
+/** The most encodings of one body, each of which has a decoder. */
+const MOST_ENCODINGS = 4;
+
+/** The encodings that `content-encoding` names, in the order in which they were applied; undefined: one is not known. */
+export function encodingsIn(written = ''): readonly string[] | undefined {
+  const names = written.split(',').map((name) => name.trim().toLowerCase());
+  const applied = names.filter((name) => name !== '' && name !== 'identity');
+  return applied.length <= MOST_ENCODINGS && applied.every((name) => DECODERS.has(name))
+    ? applied
+    : undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Scrubber } from '../scrub/scrubber.ts';
 import { metered, readAll, type BodySource } from './body-source.ts';
-import { decoded, isDecodable } from './decoded-body.ts';
+import { decoded, encodingsIn } from './decoded-body.ts';
 import { answerTooLarge, undecodable } from './fetch-failure.ts';
 import type { Followed } from './follow.ts';
 
@@ -42,8 +42,8 @@ export function shownHeaders(
 export function plainBody({ status, headers, exchange }: Followed, method: string): BodySource | undefined {
   if (method === 'HEAD' || status === 204 || status === 205 || status === 304) return undefined;
   if (headers['content-length'] === '0') return undefined;
-  const encoding = (headers['content-encoding'] ?? 'identity').toLowerCase();
-  if (isDecodable(encoding)) return decoded(exchange, encoding);
+  const encodings = encodingsIn(headers['content-encoding']);
+  if (encodings !== undefined) return encodings.reduceRight<BodySource>(decoded, exchange);
   const error = undecodable();
   exchange.abort(error);
   throw error;
@@ -64,7 +64,7 @@ export async function wholeAnswer(
       over() {},
     }),
   );
-  const isEncoded = (followed.headers['content-encoding'] ?? 'identity') !== 'identity';
+  const isEncoded = encodingsIn(followed.headers['content-encoding'])?.length !== 0;
   const encoding =
     isEncoded && body.length > 0 ? ['content-encoding', 'content-length'] : ['content-encoding'];
   // Each byte becomes a character, so that the bytes of the secret are found in whatever encoding a text has.

@@ -9,10 +9,20 @@ export function failed(error: unknown, signal: AbortSignal): unknown {
   if (refused !== undefined) return refused;
   const why = [code, cause?.code].find((one) => /^[A-Z][A-Z0-9_]{2,60}$/.test(one ?? ''));
   if (why === 'UND_ERR_HEADERS_TIMEOUT' || why === 'UND_ERR_BODY_TIMEOUT') return silent(why);
+  if ((error as Error | undefined)?.name === 'HTTPParserError') return noHttp();
   return new HoldfastError(
     'FETCH_FAILED',
     `The request failed (${why ?? 'no connection'}). Check the host, its certificate ` +
       'and the network, and try again if that is safe.',
+  );
+}
+
+/** What the parser says of it, it quotes. */
+function noHttp(): HoldfastError {
+  return new HoldfastError(
+    'FETCH_FAILED',
+    'The request failed: what the service answers is no HTTP that a client may take. Check the host, the port and what stands ' +
+      'before it.',
   );
 }
 
