@@ -49,7 +49,7 @@ export async function mcp(results: Results, rounds: number): Promise<void> {
       headers: json,
       body: JSON.stringify({ type: 'quote', symbol: 'BTC' }),
     };
-    const params = { name: 'desk.quote', arguments: { id: 'a', symbol: 'BTC' } };
+    const params = { name: 'desk_quote', arguments: { id: 'a', symbol: 'BTC' } };
     const older = {
       url: `${url}/mcp`,
       headers: { ...json, accept: 'application/json, text/event-stream' },

@@ -15,7 +15,8 @@ export interface McpCall {
   readonly isCall: boolean;
   /** Aborted when the client goes, or cancels the call. */
   readonly signal: AbortSignal;
-  end(): void;
+  /** The answer was given, or nobody takes the rest of it. Idempotent. */
+  readonly end: () => void;
 }
 
 /**
@@ -42,7 +43,8 @@ export class McpCalls {
     return {
       isCall: true,
       signal: AbortSignal.any([client, ending.signal]),
-      end: () => void this.#underWay.delete(key),
+      // Another call may have its name by now.
+      end: () => void (this.#underWay.get(key) === ending && this.#underWay.delete(key)),
     };
   }
 

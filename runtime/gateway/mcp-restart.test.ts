@@ -35,7 +35,7 @@ test('a restart in the middle of a call loses nothing, and refuses none that com
   const clients = await Promise.all([client('new'), client('new by default'), client('old')]);
   let answered = 0;
   const late = clients.map(async (callTool) => {
-    const result = await callTool('desk.later', { id: 'a' });
+    const result = await callTool('desk_later', { id: 'a' });
     answered += 1;
     return result;
   });
@@ -48,10 +48,10 @@ test('a restart in the middle of a call loses nothing, and refuses none that com
   const meanwhile = clients.map(async (callTool, n) => {
     let ordered = 0;
     for (; !over.signal.aborted; ordered++) {
-      const result = await callTool('desk.order', { id: `other-${n}`, item: 'tea' });
+      const result = await callTool('desk_order', { id: `other-${n}`, item: 'tea' });
       expect(result).not.toHaveProperty('isError', true);
     }
-    expect((await callTool('desk.total', { id: `other-${n}` })).content[0]?.text).toBe(String(ordered));
+    expect((await callTool('desk_total', { id: `other-${n}` })).content[0]?.text).toBe(String(ordered));
     return ordered;
   });
   expect(await front.restart()).toMatchObject({ lost: [] });
@@ -59,7 +59,7 @@ test('a restart in the middle of a call loses nothing, and refuses none that com
   over.abort();
   expect((await Promise.all(meanwhile)).every((ordered) => ordered > 0)).toBe(true);
   const [callTool] = clients;
-  expect((await callTool('desk.answer', { id: 'a', reply: 'at last' })).content[0]?.text).toBe(
+  expect((await callTool('desk_answer', { id: 'a', reply: 'at last' })).content[0]?.text).toBe(
     '{"answered":3}',
   );
   for (const result of await Promise.all(late)) expect(result.content[0]?.text).toBe('at last');
@@ -73,7 +73,7 @@ test('a call that tells of its progress does not hold a restart, and fails in wo
   onTestFinished(() => client.close());
   let heard = 0;
   const call = client.callTool(
-    { name: 'desk.drip', arguments: { id: 'a' } },
+    { name: 'desk_drip', arguments: { id: 'a' } },
     { onprogress: () => void (heard += 1), timeout: 60_000 },
   );
   await expect.poll(() => heard, { timeout: 20_000 }).toBeGreaterThan(2);

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { isReserved } from '../base/reserved-types.ts';
 import { TYPE_LENGTH } from '../base/type-length.ts';
 import type { AgentSchemas } from '../runtime.ts';
+import { fieldsOf } from './event-fields.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -21,15 +22,19 @@ export interface McpTool {
   };
 }
 
-/** The longest name: what the APIs of models allow, which is less than what MCP does. */
+/**
+ * The longest name, and what stands in one: what the APIs of models allow, which is less than what MCP does. Of one name that
+ * they refuse, clients lose all tools of all servers.
+ */
 const LONGEST_NAME = 64;
+const NOT_IN_NAMES = /[^A-Za-z0-9_-]/g;
 /** Characters of a digest in hex that tell names apart; more of them where a name is taken all the same. */
 const SHORT_DIGEST = 8;
 const LONGEST_DIGEST = 56;
 
 /**
- * The tools of agents: the events that an agent accepts and says to reply to. Their names are `agent.event`; what MCP does
- * not allow in a name is `_`, and names that would be the same or too long end with a digest.
+ * The tools of agents: the events that an agent accepts and says to reply to. Their names are `agent_event`; what no model
+ * takes in a name is `_`, and names that would be the same or too long end with a digest.
  */
 export function toolsOf(agents: ReadonlyMap<string, AgentSchemas>): Map<string, McpTool> {
   const tools = new Map<string, McpTool>();
@@ -45,7 +50,7 @@ export function toolsOf(agents: ReadonlyMap<string, AgentSchemas>): Map<string, 
 }
 
 function nameOf(agent: string, type: string, isTaken: (name: string) => boolean): string {
-  const name = `${agent}.${type}`.replaceAll(/[^\w.-]/g, '_');
+  const name = `${agent}_${type}`.replaceAll(NOT_IN_NAMES, '_');
   if (name.length <= LONGEST_NAME && !isTaken(name)) return name;
   const digest = hash('sha256', `${agent}\n${type}`);
   for (let length = SHORT_DIGEST; ; length += SHORT_DIGEST) {
@@ -56,22 +61,20 @@ function nameOf(agent: string, type: string, isTaken: (name: string) => boolean)
 }
 
 function toolOf(name: string, agent: string, type: string, schema: Json, reply: Json): McpTool {
-  const { properties, required, description, ...rest } = schema;
-  const { type: _, ...fields } = isJson(properties) ? properties : {};
-  const taken = fieldsOf(schema);
-  let idKey = taken.has('id') ? 'instance' : 'id';
-  while (taken.has(idKey)) idKey += '_';
+  const { description } = schema;
+  const { fields, needed, rest } = fieldsOf(schema);
+  let idKey = fields.has('id') ? 'instance' : 'id';
+  while (fields.has(idKey)) idKey += '_';
   const id = {
     type: 'string',
     minLength: 1,
     description: `The instance of "${agent}" that is asked; it is started when there is none.`,
   };
-  const needed = Array.isArray(required) ? required.filter((key) => key !== 'type') : [];
   const inputSchema = {
     ...rest,
     type: 'object' as const,
-    properties: { [idKey]: id, ...fields },
-    required: [idKey, ...(needed as unknown[])],
+    properties: { [idKey]: id, ...Object.fromEntries(fields) },
+    required: [idKey, ...needed],
   };
   const said =
     typeof description === 'string'
@@ -84,15 +87,4 @@ function toolOf(name: string, agent: string, type: string, schema: Json, reply: 
     idKey,
     shown: { name, description: said, inputSchema, ...(outputSchema && { outputSchema }) },
   };
-}
-
-/** The names of the fields that an event may have, whichever of several it is. */
-function fieldsOf({ properties, anyOf, oneOf, allOf }: Json, names = new Set<string>()): Set<string> {
-  if (isJson(properties)) for (const name of Object.keys(properties)) names.add(name);
-  for (const part of [anyOf, oneOf, allOf].flat()) if (isJson(part)) fieldsOf(part, names);
-  return names;
-}
-
-function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,7 @@ import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { EventEmitter } from 'node:events';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
 import { systemClock } from '../base/clock.ts';
 import { createScrubber } from '../secrets/scrub/scrubber.ts';
 import { face } from './fixtures/face.ts';
@@ -92,10 +93,10 @@ describe.each(clients)('a stock client %s', (_which, connect) => {
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name).toSorted()).toEqual(
       ['order', 'total', 'a_type_of_ours', 'later', 'answer', 'count', 'drip', 'flood', 'tell']
-        .map((type) => `desk.${type}`)
+        .map((type) => `desk_${type}`)
         .toSorted(),
     );
-    expect(tools.find(({ name }) => name === 'desk.order')).toMatchObject({
+    expect(tools.find(({ name }) => name === 'desk_order')).toMatchObject({
       description: 'Orders an item.',
       inputSchema: {
         type: 'object',
@@ -109,21 +110,21 @@ describe.each(clients)('a stock client %s', (_which, connect) => {
       outputSchema: { type: 'object', properties: { ordered: { type: 'number' } } },
     });
     // An event that has an `id` of its own leaves it that.
-    expect(tools.find(({ name }) => name === 'desk.a_type_of_ours')).toMatchObject({
+    expect(tools.find(({ name }) => name === 'desk_a_type_of_ours')).toMatchObject({
       inputSchema: { required: ['instance', 'id'] },
     });
     const id = nextId();
-    expect(await client.call('desk.order', { id, item: 'tea' })).toMatchObject({
+    expect(await client.call('desk_order', { id, item: 'tea' })).toMatchObject({
       structuredContent: { ordered: 1 },
     });
-    expect(await client.call('desk.total', { id })).toMatchObject({ content: [{ type: 'text', text: '1' }] });
-    const ours = await client.call('desk.a_type_of_ours', { instance: id, id: 'x' });
+    expect(await client.call('desk_total', { id })).toMatchObject({ content: [{ type: 'text', text: '1' }] });
+    const ours = await client.call('desk_a_type_of_ours', { instance: id, id: 'x' });
     expect(ours.content[0]?.text).toBe('x');
   });
 
   test('hears what is wrong with a call, with the code', async () => {
     const client = await connect(sender);
-    const invalid = await client.call('desk.order', { id: nextId(), item: '' });
+    const invalid = await client.call('desk_order', { id: nextId(), item: '' });
     expect(invalid).toMatchObject({
       isError: true,
       content: [{ text: expect.stringMatching(/^EVENT_INVALID: .*item \(too_small\)$/) as string }],
@@ -135,20 +136,20 @@ describe.each(clients)('a stock client %s', (_which, connect) => {
         },
       },
     });
-    expect(await client.call('desk.total', {})).toMatchObject({
+    expect(await client.call('desk_total', {})).toMatchObject({
       isError: true,
       _meta: { 'holdfast/error': { code: 'BAD_REQUEST' } },
     });
-    await expect(client.call('desk.nothing', { id: 'a' })).rejects.toThrow(/no tool "desk.nothing"/);
+    await expect(client.call('desk_nothing', { id: 'a' })).rejects.toThrow(/no tool "desk_nothing"/);
     // Of an agent that the token may not send to.
-    await expect(client.call('accepting.say', { id: 'a' })).rejects.toThrow(/no tool/);
+    await expect(client.call('accepting_say', { id: 'a' })).rejects.toThrow(/no tool/);
   });
 
   test('hears of progress what the agent writes before its reply', async () => {
     const client = await connect(sender);
     const heard: (string | undefined)[] = [];
     const onprogress = ({ message }: { message?: string | undefined }): void => void heard.push(message);
-    const done = await client.call('desk.count', { id: nextId(), to: 20 }, { onprogress });
+    const done = await client.call('desk_count', { id: nextId(), to: 20 }, { onprogress });
     expect(done.content[0]?.text).toBe('done');
     expect(heard).toEqual(Array.from({ length: 20 }, (_, n) => `${n + 1}`));
   });
@@ -156,8 +157,8 @@ describe.each(clients)('a stock client %s', (_which, connect) => {
   test('cancels the ask with its call', async () => {
     const client = await connect(sender);
     const [id, giveUp] = [nextId(), new AbortController()];
-    await client.call('desk.order', { id, item: 'tea' });
-    const call = client.call('desk.later', { id }, { signal: giveUp.signal }).then(
+    await client.call('desk_order', { id, item: 'tea' });
+    const call = client.call('desk_later', { id }, { signal: giveUp.signal }).then(
       () => 'answered',
       () => 'cancelled',
     );
@@ -174,15 +175,28 @@ describe.each(clients)('a stock client %s', (_which, connect) => {
     await expect.poll(() => open.waiting()).toBe(before - 1);
   });
 
+  test('cancels a call that has told of its progress', async () => {
+    const client = await connect(sender);
+    const [id, giveUp, begun] = [nextId(), new AbortController(), Promise.withResolvers<void>()];
+    const options = { signal: giveUp.signal, onprogress: () => begun.resolve() };
+    const call = client.call('desk_drip', { id }, options).catch(() => 'cancelled');
+    await begun.promise;
+    const dripping = () => open.runtime.get(`desk/${id}`)?.ask({ type: 'dripping' });
+    const before = Number(await dripping());
+    giveUp.abort();
+    expect(await call).toBe('cancelled');
+    await expect.poll(dripping).toBe(before - 1);
+  });
+
   test('does a call once that comes again with its key', async () => {
     const client = await connect(sender);
     const id = nextId();
     const meta = { 'holdfast/idempotencyKey': id };
     for (let n = 0; n < 3; n++) {
-      const result = await client.call('desk.order', { id, item: 'tea' }, {}, meta);
+      const result = await client.call('desk_order', { id, item: 'tea' }, {}, meta);
       expect(result).toMatchObject({ structuredContent: { ordered: 1 } });
     }
-    expect((await client.call('desk.total', { id })).content[0]?.text).toBe('1');
+    expect((await client.call('desk_total', { id })).content[0]?.text).toBe('1');
   });
 });
 
@@ -205,7 +219,7 @@ test('a call that tells of its progress goes at the pace of who reads, and a tok
   await open.call('PUT', `/v1/agents/desk/${id}`);
   const giveUp = new AbortController();
   const start = (n: number): Promise<Response> => {
-    const params = { name: 'desk.flood', arguments: { id }, _meta: { progressToken: n } };
+    const params = { name: 'desk_flood', arguments: { id }, _meta: { progressToken: n } };
     const body = JSON.stringify({ jsonrpc: '2.0', id: n, method: 'tools/call', params });
     const accept = 'application/json, text/event-stream';
     const headers = { ...open.headers, 'content-type': 'application/json', accept };
@@ -260,9 +274,9 @@ test.each(['', 'x'.repeat(256), 5, {}])(
   async (key) => {
     const id = nextId();
     const meta = { 'holdfast/idempotencyKey': key };
-    const answer = await post(callOf('desk.order', { id, item: 'tea' }, meta));
+    const answer = await post(callOf('desk_order', { id, item: 'tea' }, meta));
     expect(await answer.text()).toContain('BAD_REQUEST');
-    expect(await (await post(callOf('desk.total', { id }))).text()).toContain('"text":"0"');
+    expect(await (await post(callOf('desk_total', { id }))).text()).toContain('"text":"0"');
   },
 );
 
@@ -272,7 +286,7 @@ test('calls that begin at the same moment and tell of their progress are counted
   const giveUp = new AbortController();
   const begun = await Promise.all(
     Array.from({ length: 6 }, async () => {
-      const call = callOf('desk.drip', { id: nextId() }, { progressToken: 1 });
+      const call = callOf('desk_drip', { id: nextId() }, { progressToken: 1 });
       const reader = (await post(call, { signal: giveUp.signal })).body?.getReader();
       const first = new TextDecoder().decode((await reader?.read())?.value);
       return first.includes('LIMIT_REACHED') ? 'refused' : 'begun';
@@ -284,7 +298,7 @@ test('calls that begin at the same moment and tell of their progress are counted
 
 test('a call that tells of its progress ends when its token is taken back', async () => {
   onTestFinished(() => open.reload({ tokens }));
-  const reader = (await post(callOf('desk.drip', { id: nextId() }, { progressToken: 1 }))).body?.getReader();
+  const reader = (await post(callOf('desk_drip', { id: nextId() }, { progressToken: 1 }))).body?.getReader();
   const next = async (): Promise<string> => new TextDecoder().decode((await reader?.read())?.value);
   expect(await next()).toContain('drop');
   open.reload({});
@@ -297,7 +311,7 @@ test('who calls for long answers and reads none is told to read', async () => {
   open.reload({ tokens, maxBodyBytes: 4_000_000 });
   onTestFinished(() => open.reload({ tokens }));
   const unread: EventEmitter[] = [];
-  const call = callOf('desk.a_type_of_ours', { instance: nextId(), id: 'x'.repeat(1_000_000) });
+  const call = callOf('desk_a_type_of_ours', { instance: nextId(), id: 'x'.repeat(1_000_000) });
   const ask = async (): Promise<number> => {
     const outgoing = Object.assign(new EventEmitter(), { closed: false, setTimeout: () => {} });
     unread.push(outgoing);
@@ -316,16 +330,27 @@ test('an event that is called as another one is named is a tool of its own', () 
     return toolsOf(new Map([['a', { accepts: schemas, replies: schemas }]]));
   };
   const [, second = ''] = of('b c', 'b/c').keys();
-  const tools = [...of('b c', second.slice('a.'.length), 'b/c').values()];
-  expect(tools.map(({ type }) => type)).toEqual(['b c', second.slice('a.'.length), 'b/c']);
-  for (const { shown } of tools) expect(shown.name).toMatch(/^[\w.-]{1,64}$/);
+  const tools = [...of('b c', second.slice('a_'.length), 'b/c').values()];
+  expect(tools.map(({ type }) => type)).toEqual(['b c', second.slice('a_'.length), 'b/c']);
 });
+
+/** What Anthropic's and OpenAI's APIs take as a tool: of one that they refuse, a client loses all tools. */
+const NAME_OF_APIS = /^[a-zA-Z0-9_-]{1,64}$/;
+
+test.each(['b', 'b.c', 'b/c d', 'ä.ö', 'x'.repeat(200)])(
+  'the tool for "%s" has a name for models',
+  (type) => {
+    const schema = { type: 'object' };
+    const agents = new Map([['a.b-c', { accepts: { [type]: schema }, replies: { [type]: schema } }]]);
+    for (const { shown } of toolsOf(agents).values()) expect(shown.name).toMatch(NAME_OF_APIS);
+  },
+);
 
 test.each([
   ['id', { properties: { item: {} } }],
   ['instance', { properties: { id: {} }, required: ['id'] }],
   ['instance_', { properties: { id: {}, instance: {} }, required: ['id', 'instance'] }],
-  ['instance', { anyOf: [{ properties: { id: {} } }, { properties: { item: {} } }] }],
+  ['instance', { properties: { id: {} }, additionalProperties: false }],
 ])('the argument that names the instance is %s, so that the event keeps its fields', (idKey, schema) => {
   const [tool] = toolsOf(new Map([['a', { accepts: { b: schema }, replies: { b: {} } }]])).values();
   expect(tool?.idKey).toBe(idKey);
@@ -339,6 +364,62 @@ test.each([
   ]);
 });
 
+test('an event of several shapes is a tool with the fields of all, as APIs of models take it', () => {
+  const text = { type: 'string' };
+  const shapes = [
+    z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('a'), text: z.string(), n: z.number().optional() }),
+      z.strictObject({ kind: z.literal('b'), text: z.string(), id: z.string() }),
+    ]),
+    z.intersection(z.strictObject({ text: z.string() }), z.object({ id: z.string().optional() })),
+  ].map((schema) => z.toJSONSchema(schema, { io: 'input' }) as Readonly<Record<string, unknown>>);
+  const referring = {
+    $defs: {
+      one: { properties: { text }, required: ['text'], anyOf: [{ $ref: '#' }, { $ref: '#/$defs/no' }] },
+    },
+    allOf: [{ $ref: '#/$defs/one' }, { $ref: 'elsewhere' }, true],
+  };
+  const shown = [...shapes, referring].map((schema) => {
+    const [tool] = toolsOf(new Map([['a', { accepts: { b: schema }, replies: { b: {} } }]])).values();
+    return tool?.shown.inputSchema;
+  });
+  for (const schema of shown) {
+    expect(Object.keys(schema ?? {})).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/Of$|^\$ref/)]),
+    );
+    expect(schema).not.toHaveProperty('additionalProperties');
+  }
+  expect(shown).toMatchObject([
+    {
+      properties: {
+        instance: text,
+        kind: { anyOf: [{ const: 'a' }, { const: 'b' }] },
+        text,
+        n: { type: 'number' },
+        id: text,
+      },
+      required: ['instance', 'kind', 'text'],
+    },
+    { properties: { instance: text, text, id: text }, required: ['instance', 'text'] },
+    { properties: { id: text, text }, required: ['id', 'text'] },
+  ]);
+});
+
+test('an event that holds another one needs its instance but once', () => {
+  const schema = {
+    type: 'object',
+    properties: { v: { type: 'string' }, next: { $ref: '#' } },
+    required: ['v'],
+  };
+  const [tool] = toolsOf(new Map([['a', { accepts: { b: schema }, replies: { b: {} } }]])).values();
+  const next = { $ref: '#/$defs/event' };
+  expect(tool?.shown.inputSchema).toMatchObject({
+    properties: { id: {}, v: {}, next },
+    required: ['id', 'v'],
+    $defs: { event: { properties: { v: {}, next }, required: ['v'] } },
+  });
+});
+
 test('progress comes in the order in which it was written, without values of secrets', async () => {
   const secret = 'sk-proj-4f8a1c9e7b2d5063';
   const scrubber = createScrubber(systemClock);
@@ -349,7 +430,7 @@ test('progress comes in the order in which it was written, without values of sec
   // A text that may be the beginning of the value is held back until it is known that it is not.
   const [begun, rest] = [secret.slice(0, 9), secret.slice(9)];
   const chunks = ['a', begun, { b: secret }, begun, rest, 'c', null];
-  const answer = await post(callOf('desk.tell', { id: 'a', chunks }, { progressToken: 1 }), { to });
+  const answer = await post(callOf('desk_tell', { id: 'a', chunks }, { progressToken: 1 }), { to });
   const told = Array.from((await answer.text()).matchAll(/^data: (.*)$/gm), ([, data = '']) =>
     JSON.parse(data),
   );

@@ -78,14 +78,15 @@ export class McpServer {
       });
       // An answer to a client of the older generation is there before its content: nothing of it is given out before
       // it is known that this process answers.
-      const begun = call.isCall ? await withContent(response, course.flow) : response;
+      const begun = call.isCall ? await withContent(response, course.flow, call.end) : response;
       if (course.carried !== undefined) {
         void begun.body?.cancel().catch(() => {});
         throw course.carried;
       }
       return this.#calls.named(begun, session, message);
-    } finally {
+    } catch (error) {
       call.end();
+      throw error;
     }
   }
 
