@@ -40,7 +40,10 @@ async function written(files: readonly (readonly [name: string, text: string])[]
 
 const pages = ['messaging.md', 'stuck-agents.md', 'first-agent.md', 'pools.md', 'streaming.md', 'schemas.md'];
 
-test.for(pages)('the example of %s prints what the page says', async (page) => {
+/** A page whose example is one part of it, beside pieces of code. */
+const parts = ['durability.md'];
+
+test.for([...pages, ...parts])('the example of %s prints what the page says', async (page) => {
   const folder = await example(page);
   const { stdout } = await run(process.execPath, ['-C', 'holdfast-source', join(folder, 'main.ts')], {
     cwd: root,
@@ -64,6 +67,10 @@ test('the code of the guides, of the README and of new projects type-checks, and
     expect([page, all.filter(([info]) => info.startsWith('ts')).length]).toEqual([page, files.length]);
     const folder = await example(page);
     found.push(...files.map(([name]) => join(folder, name)));
+  }
+  for (const page of parts) {
+    const folder = await example(page);
+    for (const [name] of filesOf(page)) if (name.endsWith('.ts')) found.push(join(folder, name));
   }
   // In one go: most of the time goes into the types of what they import.
   const folder = await exampleFolder();

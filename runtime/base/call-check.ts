@@ -26,6 +26,12 @@ export const eventId: Rule = {
   is: (value) => typeof value === 'string' && value !== '' && value.length <= 256,
 };
 
+/** Half of a surrogate pair is text that no store gives back. */
+export const stepKey: Rule = {
+  what: 'a string of 1 to 256 characters, each of them whole',
+  is: (value) => eventId.is(value) && (value as string).isWellFormed(),
+};
+
 export const finite: Rule = { what: 'a number of milliseconds, and not Infinity', is: Number.isFinite };
 
 export const abortSignal: Rule = {

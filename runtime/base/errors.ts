@@ -54,6 +54,9 @@ export type HoldfastErrorCode =
   | 'STATE_INCOMPATIBLE'
   | 'STATE_TOO_LARGE'
   | 'INVOKE_INTERRUPTED'
+  | 'NOT_INVOKED'
+  | 'STEP_UNDER_WAY'
+  | 'STEP_NOT_KEPT'
   | 'ISOLATION_UNAVAILABLE';
 
 /**
@@ -119,6 +122,10 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   STATE_TOO_LARGE: false,
   // Nobody knows how far it had come.
   INVOKE_INTERRUPTED: false,
+  NOT_INVOKED: false,
+  STEP_UNDER_WAY: false,
+  // What it did is done, and would be done again.
+  STEP_NOT_KEPT: false,
   ISOLATION_UNAVAILABLE: false,
 };
 

@@ -11,7 +11,7 @@ import type { KeptRow } from '../store/kept-row.ts';
 import { uncommitted } from '../store/uncommitted.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import type { Sent } from '../store/sent-event.ts';
-import type { ActivateRequest, AnswerOf, CarriedAsk } from '../wire/protocol.ts';
+import type { ActivateRequest, AnswerOf, CarriedAsk, StepOf } from '../wire/protocol.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { Berth } from './berth.ts';
@@ -141,6 +141,7 @@ export class Continuation {
     if (ledger?.loaded === false) throw ledger.unread;
     if (this.#moved === undefined) this.#askAgain();
     const asks = this.#carried?.all;
+    const steps = ledger?.steps.all?.map(({ start, key, value }): StepOf => [start, key, value]);
     const from = this.#moved ?? ledger?.last ?? keeper?.last ?? snapshot;
     const pool = { threadId: agent.threadId, sharedMemory };
     const given = this.#options.input ?? (ledger?.input && decodeEvent(ledger.input));
@@ -160,6 +161,7 @@ export class Continuation {
       ...(this.#woken && this.#moved === undefined && ledger?.last && { recorded: true }),
       ...(this.#isCut && { invoked: agent.invoked }),
       tellsState: keeper !== undefined || ledger !== undefined,
+      ...(this.#moved === undefined && steps !== undefined && { steps }),
       ...(ledger !== undefined && { durable: true, ...(ledger.isBehind && { behind: true }) }),
       mirror: agent.mirror,
       watched,
@@ -248,6 +250,16 @@ export class Continuation {
   /** Commits what the instance has sent, in turns that were told; the ticket settles when that is done. */
   commitSends(events: readonly Sent[]): Ticket | undefined {
     return this.#options.ledger?.sent(events);
+  }
+
+  /** Commits what a step has returned; the ticket settles when that is done. Returns the error of one that is not kept. */
+  commitStep([start, key, value]: StepOf): Committed {
+    return this.#options.ledger?.keepStep({ start, key, value });
+  }
+
+  /** The starts have ended, and their steps go, in a turn that was told. */
+  endSteps(starts: readonly string[]): void {
+    this.#options.ledger?.endSteps(starts);
   }
 
   /**

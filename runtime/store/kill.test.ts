@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 
 const program = fileURLToPath(new URL('../fixtures/bank-run.ts', import.meta.url));
+const errands = fileURLToPath(new URL('../fixtures/errand-run.ts', import.meta.url));
 const ACCOUNTS = 8;
 
 interface Found {
@@ -55,4 +56,30 @@ it('keeps every deposit that was acknowledged before the process was killed, and
     }
     before = acknowledged;
   }
+});
+
+/** Runs an errand until it says that, and ends the process there with SIGKILL; returns all that it said. */
+async function until(said: string, path: string, ...ids: readonly string[]): Promise<string[]> {
+  const child = spawn(process.execPath, ['-C', 'holdfast-source', errands, path, said, ...ids], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line);
+    if (line === said) child.kill('SIGKILL');
+  }
+  return lines;
+}
+
+it('a chain of three steps goes on at the step it was at, whenever its process is killed', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-kill-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, 'errands.db');
+  const [key = '', ...first] = await until('kept a', path, 'x');
+  expect(key).toMatch(/^key [0-9a-f-]{36}$/);
+  expect(first).toEqual(['does a', 'kept a']);
+  expect(await until('does b', path)).toEqual([key, 'kept a', 'does b']);
+  expect(await until('kept b', path)).toEqual([key, 'kept a', 'does b', 'kept b']);
+  expect(await until('back', path)).toEqual([key, 'kept a', 'kept b', 'does c', 'kept c', 'back']);
 });

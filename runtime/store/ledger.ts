@@ -10,17 +10,19 @@ import type {
   EncodedState,
   KeptId,
   KeptLetter,
+  KeptStep,
   StoredRecord,
   TurnCommit,
 } from './durable-store.ts';
 import type { KeptRow } from './kept-row.ts';
+import { KeptSteps } from './kept-steps.ts';
 import { KeptIds, type KeptAnswer, type KeptIdsOptions } from './kept-ids.ts';
 import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
 import { lostTurn } from './lost-turn.ts';
 import { STORE_MS } from './keeper.ts';
 import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
-import { secretInSnapshot } from './secret-in-snapshot.ts';
+import { secretInSnapshot, secretInStep } from './secret-in-snapshot.ts';
 import type { Sent, SentEvent } from './sent-event.ts';
 
 /** What a thread tells of an instance after turns that may have changed it. */
@@ -39,7 +41,7 @@ const WARN_BYTES = 64 * 1024;
 
 export interface LedgerOptions
   extends Omit<MailboxRowsOptions, 'store' | 'ids'>, Pick<KeptIdsOptions, 'keepIdsMs'> {
-  readonly store: Pick<DurableStore, 'load' | 'rows' | 'id'>;
+  readonly store: Pick<DurableStore, 'load' | 'rows' | 'id' | 'steps'>;
   readonly committer: Pick<Committer, 'add' | 'failing'>;
   /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
   readonly secretIn: (state: unknown) => readonly string[] | undefined;
@@ -90,6 +92,8 @@ interface Draft {
   letters?: KeptLetter[];
   sends?: SentEvent[];
   ids?: KeptId[];
+  steps?: KeptStep[];
+  endedStarts?: string[];
 }
 
 /**
@@ -118,6 +122,10 @@ export class Ledger implements Drafting {
   /** The ids of its events. */
   readonly ids: KeptIds;
   #after: Promise<void>;
+  /** What steps of its children at work have returned. */
+  readonly steps = new KeptSteps();
+  /** Starts of another instance of the address, whose steps go with the next state. */
+  #stale: string[] = [];
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -160,6 +168,9 @@ export class Ledger implements Drafting {
       record = await within(clock, STORE_MS, loading, late);
       if (record !== undefined) this.#rows.recorded();
       await within(clock, STORE_MS, this.#rows.first(record === undefined), late);
+      // Only work has steps, and wakes.
+      if (record?.wakes === true)
+        this.steps.loaded(await within(clock, STORE_MS, store.steps(address), late));
     } catch (error) {
       this.#unread = error;
       throw error;
@@ -172,6 +183,7 @@ export class Ledger implements Drafting {
     this.#commit = record.commit;
     this.#isOwn = record.commit.startsWith(owner);
     this.#seq = record.seq;
+    if (replaced || this.isBehind) this.#stale = this.steps.clear();
     if (replaced) return record.incarnation;
     const { incarnation, state, version, meta, dueAt, wakes, quarantined } = record;
     this.#last = { incarnation, state, version, dueAt, wakes, quarantined };
@@ -244,6 +256,7 @@ export class Ledger implements Drafting {
     const path = input === undefined ? undefined : this.#options.secretIn(input);
     if (path !== undefined) return secretInSnapshot(this.#options.address, path);
     this.#note({ input });
+    this.#stale = this.steps.clear();
     return this.#awaited(this.#record({ incarnation, state: ANEW, wakes: false, quarantined: false }));
   }
 
@@ -276,6 +289,7 @@ export class Ledger implements Drafting {
     this.#last = last;
     this.#seq += 1;
     const draft = (this.#draft ??= {});
+    if (this.#stale.length > 0) draft.endedStarts = [...(draft.endedStarts ?? []), ...this.#stale.splice(0)];
     draft.record = { ...last, address, seq: this.#seq, meta: this.#metaText };
     this.#rows.recorded();
     return (this.#ticket = committer.add(this));
@@ -308,6 +322,30 @@ export class Ledger implements Drafting {
     if (ids.length > 0) draft.ids = [...(draft.ids ?? []), ...ids];
     if (isNoted) this.#note({ putOff: this.ids.putOff });
     return isNoted;
+  }
+
+  // --- steps ----------------------------------------------------------------------------------------------
+
+  /**
+   * A step has returned that; the ticket settles when it is committed. Returns an error for one that is not kept:
+   * `SECRET_IN_SNAPSHOT` or `STEP_NOT_KEPT`.
+   */
+  keepStep(step: KeptStep): Ticket | HoldfastError | undefined {
+    if (this.#isFenced || this.isBehind) return undefined;
+    const { address, secretIn, committer } = this.#options;
+    if (secretIn(step.value) !== undefined || secretIn(JSON.stringify(step.key)) !== undefined)
+      return secretInStep(address);
+    if (!this.steps.add(step)) return noRoom(address);
+    ((this.#draft ??= {}).steps ??= []).push(step);
+    return (this.#ticket = committer.add(this));
+  }
+
+  /** The starts have ended, and what their steps have returned goes with the state that was told. */
+  endSteps(starts: readonly string[]): void {
+    const ended = this.steps.end(starts);
+    if (ended.length === 0 || this.#isFenced) return;
+    ((this.#draft ??= {}).endedStarts ??= []).push(...ended);
+    this.#ticket = this.#options.committer.add(this);
   }
 
   // --- the rows of its mailbox --------------------------------------------------------------------------
@@ -391,6 +429,7 @@ export class Ledger implements Drafting {
   /** The instance has ended: nothing is left of it once the ticket has settled. */
   ended(): Ticket | undefined {
     this.#last = undefined;
+    this.steps.clear();
     if (this.#isFenced) return undefined;
     if (this.#commit === undefined && this.#draft === undefined && this.#writing === undefined)
       return undefined;
@@ -404,9 +443,9 @@ export class Ledger implements Drafting {
     if (draft === undefined || this.#isFenced) return undefined;
     this.#writing = draft;
     const { address } = this.#options;
-    const { record, end, handled, letters, ids } = draft;
+    const { record, end, handled, letters, ids, steps, endedStarts } = draft;
     const sends = draft.sends?.filter(({ isPlain }) => !isPlain).map(({ row }) => row);
-    return { address, after: this.#commit, record, end, handled, sends, letters, ids };
+    return { address, after: this.#commit, record, end, handled, sends, letters, ids, steps, endedStarts };
   }
 
   written(group: string, { unknown }: CommitResult): void {
@@ -474,6 +513,13 @@ export class Ledger implements Drafting {
 function bytesOf(state: EncodedState): number {
   if (typeof state !== 'string') return state.byteLength;
   return state.length * 3 > WARN_BYTES ? Buffer.byteLength(state) : state.length;
+}
+
+function noRoom(address: string): HoldfastError {
+  return new HoldfastError(
+    'STEP_NOT_KEPT',
+    `a step of ${address} was done, and what it returned is not kept: its steps under way have more than 16 MiB; return what finds the rest, such as an id`,
+  );
 }
 
 function stateTooLarge(address: string, bytes: number): HoldfastError {

@@ -8,3 +8,12 @@ export function secretInSnapshot(address: string, path: readonly string[]): Hold
       'use the value where it is needed, or through a capability',
   );
 }
+
+/** The error for a step that is not kept. */
+export function secretInStep(address: string): HoldfastError {
+  return new HoldfastError(
+    'SECRET_IN_SNAPSHOT',
+    `a step of ${address} was done, and what it returned is not kept, as it carries the value of a secret; return the rest of it, ` +
+      'and use the value where it is needed, or through a capability',
+  );
+}

@@ -2,7 +2,8 @@ import type { PeerThread } from '../instance/peer.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import type { LinkApi } from '../wire/link.ts';
 import type { HostMethod, SecretUseName } from '../wire/protocol.ts';
-import { isCount } from '../wire/shapes.ts';
+import { isCount, isStepOf } from '../wire/shapes.ts';
+import type { KeepStep } from './keep-step.ts';
 import { isPeerRequest, type PeerBroker } from './peer-broker.ts';
 import type { SecretStreams } from './secret-streams.ts';
 import type { SecretUses } from './secret-uses.ts';
@@ -28,6 +29,7 @@ export interface HostApiOptions {
    * told.
    */
   readonly committed: () => Promise<readonly number[]>;
+  readonly keepStep: KeepStep;
   /** Called when the thread could not read a frame of the host. */
   readonly unread: () => void;
   /** Called when something malformed was left out. */
@@ -82,6 +84,10 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
       else refuse('unread');
     },
     committed: () => options.committed(),
+    step: (slot: unknown, incarnation: unknown, step: unknown) =>
+      isCount(slot) && isCount(incarnation) && isStepOf(step)
+        ? options.keepStep(slot, incarnation, step)
+        : refuse('step'),
     ended: (address: unknown) =>
       typeof address === 'string' ? broker.ended(peer(), address) : refuse('ended'),
   };

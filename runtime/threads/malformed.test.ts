@@ -105,6 +105,7 @@ describe('a thread that says what is none', () => {
     'disconnect',
     'inspected',
     'ended',
+    'step',
   ])('in calls (%s) costs nobody anything', async (method) => {
     const all = await world();
     all.rogue.send({ type: 'say.all', what: method });

@@ -39,6 +39,8 @@ export interface Tenant
     | 'handled'
     | 'commitDone'
     | 'commitSends'
+    | 'commitStep'
+    | 'endSteps'
     | 'durable'
     | 'late'
     | 'overflown'

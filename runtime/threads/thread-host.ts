@@ -9,6 +9,7 @@ import type { HoldfastError } from '../base/errors.ts';
 import { HeapBudget } from './heap-budget.ts';
 import { HeldOutputs } from './held-outputs.ts';
 import { holding } from './holding-reports.ts';
+import { keepingSteps } from './keep-step.ts';
 import { hostApi } from './host-api.ts';
 import type { Question } from '../instance/berth.ts';
 import type { Tenant } from './tenant.ts';
@@ -219,11 +220,12 @@ export class ThreadHost implements SeatThread {
         toolCalls: new ToolCalls({ pool, seats: this.#seats, callTool: options.callTool }),
         acknowledge: (ack) => this.#hold(() => this.outbox.acknowledge(ack)),
         committed: () => this.#committed(),
+        keepStep: keepingSteps(this.#seats),
         unread: () => this.#lostFrame(unreadByThread(name)),
         violated: (what) => this.#violated(what),
       }),
       lists: LISTS,
-      mailbox: ['report', 'acknowledge', 'secret', 'tool', 'upload'],
+      mailbox: ['report', 'acknowledge', 'secret', 'tool', 'upload', 'step'],
       told: ['credit'] satisfies HostMethod[],
       transferablesOf: (result) => transferablesOf([result]),
       onViolation: (what) => this.#violated(what),

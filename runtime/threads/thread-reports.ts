@@ -169,7 +169,7 @@ export class ThreadReports {
       this.#options.lost(`a malformed report (${NAMES.get(kind as number)})`, { address });
       return undefined;
     }
-    const [handled, state, version, dueAt, wakes, sends, answers] = payload;
+    const [handled, state, version, dueAt, wakes, sends, answers, endedStarts] = payload;
     const { attachment, kept } = seat;
     this.#count(seat, handled);
     const marked = attachment?.mailbox.marksSent(kept - attachment.acked, seat.kept - attachment.acked);
@@ -180,8 +180,12 @@ export class ThreadReports {
       committed = continuation.commit(told, marked, answers);
     } else if (isKept) committed = continuation.handled(marked, answers);
     // What led to it was not handled.
-    if (committed instanceof HoldfastError) seat.kept = kept;
-    else if (sends !== undefined) return continuation.commitSends(sends);
+    if (committed instanceof HoldfastError) {
+      seat.kept = kept;
+      return committed;
+    }
+    if (endedStarts !== undefined) continuation.endSteps(endedStarts);
+    if (sends !== undefined) return continuation.commitSends(sends);
     return committed;
   }
 

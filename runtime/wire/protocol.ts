@@ -4,7 +4,7 @@ import type { Tag } from '../mailbox/tag.ts';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { StopReason } from '../base/endings.ts';
 import type { InvokedPolicy } from '../xstate/interrupted-work.ts';
-import type { PersistedState, PersistedTimer, TimersPolicy } from '../xstate/persisted-timer.ts';
+import type { PersistedState, PersistedTimer, StartOf, TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { ErrorsWithin } from './errors-within.ts';
 import type { WireSnapshot } from './snapshot.ts';
@@ -42,6 +42,10 @@ export interface ActivateRequest {
   readonly state?: EncodedState;
   /** What becomes of work that was under way in the snapshot. Default `restart`. */
   readonly invoked?: InvokedPolicy;
+  /** The work that was under way in the snapshot, by the names of its starts. */
+  readonly starts?: readonly StartOf[];
+  /** What steps of that work have returned. Default: none. */
+  readonly steps?: readonly StepOf[];
   /** Whether the thread tells the host the state of the instance. */
   readonly tellsState?: boolean;
   /** Whether the instance is durable: the thread encodes its state, for a store. */
@@ -177,11 +181,17 @@ export type SendOf = readonly [
   activate: boolean,
 ];
 
+/** What a step returned: the name of the start that it belongs to, its key, and the value. */
+export type StepOf = readonly [start: string, key: string, value: EncodedState];
+
+/** The most characters of the name of a start. */
+export const START_LENGTH = 64;
+
 /**
  * How many envelopes the slot of a durable instance had handled, modulo 2^32; its state, or `undefined` when that is
  * as it was last told; the version of its machine, when its first timer is due (milliseconds since the epoch, null for
- * none), whether it wakes after a crash; what it has sent since it was last told, in order; and the answers since then that
- * are kept.
+ * none), whether it wakes after a crash; what it has sent since it was last told, in order; the answers since then that
+ * are kept; and, if there are any, the starts with kept steps that have ended.
  */
 export type TurnOf = readonly [
   handled: number,
@@ -191,6 +201,7 @@ export type TurnOf = readonly [
   wakes: boolean,
   sends: readonly SendOf[] | undefined,
   answers: readonly AnswerOf[] | undefined,
+  endedStarts?: readonly string[],
 ];
 
 /**
@@ -322,6 +333,7 @@ export type HostMethod =
   | 'ended'
   | 'unread'
   | 'committed'
+  | 'step'
   | 'inspected';
 
 /** The uses of a secret that an instance may ask its host for. */

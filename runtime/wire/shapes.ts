@@ -1,26 +1,29 @@
 import type { AnyEventObject } from 'xstate';
+import { stepKey } from '../base/call-check.ts';
 import { areEventIssues } from '../base/event-issue.ts';
 import { TYPE_LENGTH } from '../base/type-length.ts';
 import { WINDOW_CHUNKS } from '../mailbox/stream-window.ts';
 import { isHeaders } from '../mailbox/trace.ts';
-import type { PersistedState } from '../xstate/persisted-timer.ts';
+import type { PersistedState, StartOf } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { ErrorsWithin } from './errors-within.ts';
-import type {
-  CarriedAsk,
-  ChunksReport,
-  Departed,
-  DoneReport,
-  ErrorReport,
-  InvalidReport,
-  LogReport,
-  AnswerOf,
-  EncodedState,
-  SendOf,
-  StateOf,
-  TurnOf,
-  TraceReport,
-  WireEvidence,
+import {
+  START_LENGTH,
+  type CarriedAsk,
+  type ChunksReport,
+  type Departed,
+  type DoneReport,
+  type ErrorReport,
+  type InvalidReport,
+  type LogReport,
+  type AnswerOf,
+  type EncodedState,
+  type SendOf,
+  type StateOf,
+  type StepOf,
+  type TurnOf,
+  type TraceReport,
+  type WireEvidence,
 } from './protocol.ts';
 import type { WireChild, WireSnapshot } from './snapshot.ts';
 
@@ -75,7 +78,13 @@ export function isWireSnapshot(value: unknown): value is WireSnapshot {
 
 export function isPersistedState(value: unknown): value is PersistedState {
   if (!isPlain(value) || !('snapshot' in value) || !isListOf(value['timers'], isPlain)) return false;
+  const { starts } = value;
+  if (starts !== undefined && !isListOf(starts, isStartOf)) return false;
   return typeof value['version'] !== 'object' || value['version'] === null;
+}
+
+function isStartOf(value: unknown): value is StartOf {
+  return Array.isArray(value) && value.length === 2 && isListOf(value[0], isText) && isText(value[1]);
 }
 
 export function isDeparted(value: unknown): value is Departed {
@@ -104,8 +113,8 @@ export function isStateOf(value: unknown): value is StateOf {
 }
 
 export function isTurnOf(value: unknown): value is TurnOf {
-  if (!Array.isArray(value) || value.length !== 7) return false;
-  const [handled, state, version, dueAt, wakes, sends, answers] = value as readonly unknown[];
+  if (!Array.isArray(value) || value.length < 7 || value.length > 8) return false;
+  const [handled, state, version, dueAt, wakes, sends, answers, ended] = value as readonly unknown[];
   return (
     Number.isSafeInteger(handled) &&
     (state === undefined || isEncodedState(state)) &&
@@ -113,8 +122,15 @@ export function isTurnOf(value: unknown): value is TurnOf {
     (dueAt === null || typeof dueAt === 'number') &&
     typeof wakes === 'boolean' &&
     (sends === undefined || isListOf(sends, isSendOf)) &&
-    (answers === undefined || isListOf(answers, isAnswerOf))
+    (answers === undefined || isListOf(answers, isAnswerOf)) &&
+    (ended === undefined || isListOf(ended, isText))
   );
+}
+
+export function isStepOf(value: unknown): value is StepOf {
+  if (!Array.isArray(value) || value.length !== 3) return false;
+  const [start, key, what] = value as readonly unknown[];
+  return isText(start) && start.length <= START_LENGTH && stepKey.is(key) && isEncodedState(what);
 }
 
 function isSendOf(value: unknown): value is SendOf {
@@ -197,6 +213,10 @@ function isWireChild(value: unknown): value is WireChild {
 
 function isErrorsOrNone(value: unknown): boolean {
   return value === undefined || isErrorsWithin(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
 function isTextOrNone(value: unknown): value is string | undefined {

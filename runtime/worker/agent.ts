@@ -28,6 +28,7 @@ export type { SignJwtArgs } from '../secrets/capabilities/sign-jwt.ts';
 export { mcpTool, type McpContent } from './mcp-tool.ts';
 export { boundFetch, type BoundFetchOptions } from './bound-fetch.ts';
 export { log, type Log } from './log.ts';
+export { invocation, step } from './step.ts';
 export type { ReplyStream } from './reply-stream.ts';
 export type { Self } from './thread-state.ts';
 
@@ -200,6 +201,6 @@ export function self(): Self | undefined {
  */
 export function committed(): Promise<void> {
   const state = threadState();
-  const bridge = state.current ?? state.origin?.getStore();
+  const bridge = state.current ?? state.origin?.getStore()?.bridge;
   return bridge === undefined ? Promise.resolve() : bridge.committed();
 }

@@ -86,7 +86,7 @@ export function boundFetch(label: string | SecretHandle, options: BoundFetchOpti
 /** The instance that makes a request: the one whose turn it is, or whose promise or callback runs. */
 function caller(): HostBridge {
   const state = threadState();
-  const bridge = state.current ?? state.origin?.getStore();
+  const bridge = state.current ?? state.origin?.getStore()?.bridge;
   if (bridge !== undefined) return bridge;
   throw new HoldfastError(
     'SECRET_NOT_GRANTED',

@@ -19,12 +19,20 @@ import { heldAcks, type AckSink } from './held-acks.ts';
 import { createNaming } from './inspection-naming.ts';
 import { versionOf } from './migrations.ts';
 import { restoredParts } from './restored.ts';
+import { Invocations } from './invocations.ts';
 import type { Outlet } from './outlet.ts';
 import type { Reports } from './reports.ts';
 import type { Asker, PutOff } from './put-off.ts';
 import { StateReport, type StateReportOptions } from './state-report.ts';
 import { TurnReport } from './turn-report.ts';
-import { runningKey, threadState, type HostBridge, type OpenAsk, type Self } from './thread-state.ts';
+import {
+  runningKey,
+  threadState,
+  type HostBridge,
+  type OpenAsk,
+  type Origin,
+  type Self,
+} from './thread-state.ts';
 
 export interface HostedInstanceOptions {
   readonly request: ActivateRequest;
@@ -69,6 +77,10 @@ export class HostedInstance {
   readonly #turnReport: TurnReport | undefined;
   /** Present only when the instance is inspected. */
   readonly #naming: Naming | undefined;
+  /** Present once a promise, callback or observable has begun. */
+  #invocations: Invocations | undefined;
+  /** Present once code of its turns is to be known by it. */
+  #origin: Origin | undefined;
   /** Incarnations whose tokens are good here: this one, and those that it continues. */
   readonly #answersFor = new Set<number>();
   #watched: boolean;
@@ -109,11 +121,13 @@ export class HostedInstance {
         around: this.#around(),
         onPending: () => options.wake(),
         onFailedEnd: (error) => this.#failedEnd(error),
-        begin: beginning(bridge),
+        within: (child, run) => this.#at.within(child, run),
+        onEnded: (child) => this.#invocations?.ended(child),
         inspected: this.#naming && ((told) => options.inspection?.observe(told, this.#naming as Naming)),
       }),
     );
     this.#actor = actor;
+    if (request.starts !== undefined || request.steps !== undefined) this.#at.restore(actor.ref, request);
     this.#checkVersion(logic);
     this.#checkRestored(logic);
     threadState().bridges.set(actor.ref.system, bridge);
@@ -144,7 +158,7 @@ export class HostedInstance {
     state.ask = ask;
     state.sender = from;
     if (this.#naming !== undefined) this.#inspectTurn(event, from, this.#naming);
-    if (state.isBound) state.origin?.run(this.#options.bridge, deliver, this.#actor, event);
+    if (state.isBound) state.origin?.run(this.#asOrigin, deliver, this.#actor, event);
     else this.#actor.deliver(event);
     this.#stateReport?.touched();
     state.current = undefined;
@@ -362,7 +376,13 @@ export class HostedInstance {
   #openTurnReport(): TurnReport | undefined {
     const { outlet, request } = this.#options;
     if (request.durable !== true) return undefined;
-    return new TurnReport({ ...this.#ofReport(), actor: () => this.#actor, outlet });
+    return new TurnReport({
+      ...this.#ofReport(),
+      actor: () => this.#actor,
+      outlet,
+      // Of one that is written behind nothing is kept that its states do not have.
+      work: () => (outlet === undefined ? undefined : this.#invocations),
+    });
   }
 
   #ofReport(): Omit<StateReportOptions, 'persist'> {
@@ -376,14 +396,20 @@ export class HostedInstance {
     };
   }
 
+  get #at(): Invocations {
+    return (this.#invocations ??= new Invocations(this.#options.bridge));
+  }
+
+  get #asOrigin(): Origin {
+    return (this.#origin ??= { bridge: this.#options.bridge });
+  }
+
   #asCurrent<T>(run: () => T): T {
     const state = threadState();
     const before = state.current;
     state.current = this.#options.bridge;
     try {
-      return state.isBound && state.origin !== undefined
-        ? state.origin.run(this.#options.bridge, run)
-        : run();
+      return state.isBound && state.origin !== undefined ? state.origin.run(this.#asOrigin, run) : run();
     } finally {
       // A thread may exit in the middle of a turn.
       state.current = before;
@@ -561,10 +587,4 @@ function unpersistable(address: string, cause: unknown): HoldfastError {
 
 function deliver(actor: HostedActor, event: AnyEventObject): void {
   actor.deliver(event);
-}
-
-/** Marks what a promise, a callback or an observable begins as the instance's own, for as long as it goes on. */
-function beginning(bridge: HostBridge): ((run: () => void) => void) | undefined {
-  const { origin } = threadState();
-  return origin && ((run) => origin.run(bridge, run));
 }

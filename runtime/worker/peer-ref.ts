@@ -201,7 +201,7 @@ function bridge(made: HostBridge | undefined): Reach {
   const state = threadState();
   let own = state.current;
   if (own === undefined) {
-    const origin = state.origin?.getStore();
+    const origin = state.origin?.getStore()?.bridge;
     own = origin !== undefined && (origin.over || made?.over === true) ? origin : made;
   }
   return { peers: own?.peers ?? state.peers, from: own?.self, within: state.ask };

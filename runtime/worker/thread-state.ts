@@ -1,6 +1,6 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { AnyEventObject } from 'xstate';
-import type { SecretUseName } from '../wire/protocol.ts';
+import type { EncodedState, SecretUseName } from '../wire/protocol.ts';
 import type { HostAnswer } from './host-streams.ts';
 import type { PeerEnd } from './peer-end.ts';
 import type { ReplyStream } from './reply-stream.ts';
@@ -40,6 +40,8 @@ export interface HostBridge {
   ): Promise<HostAnswer>;
   /** Resolves when the state that the instance has now is committed; at once for one that is not durable. */
   committed(): Promise<void>;
+  /** Commits what a step of a start has returned; only when the instance is durable. */
+  readonly keepStep?: ((start: string, key: string, value: EncodedState) => Promise<void>) | undefined;
   /** Puts off an ask of this instance. */
   defer(ask: OpenAsk): void;
   /** Puts off an ask of this instance that is answered by a stream. */
@@ -50,6 +52,19 @@ export interface HostBridge {
   readonly log: WriteLog;
   /** Messages to other instances, wherever they run. */
   readonly peers: PeerBridge;
+}
+
+/** The instance to which running code belongs. */
+export interface Origin {
+  readonly bridge: HostBridge;
+}
+
+/** A promise, a callback or an observable to which running code belongs. */
+export interface Invoked extends Origin {
+  /** The name of its start, which no other has. */
+  readonly name: string;
+  /** Calls `fn`, unless what it returned is kept. */
+  step<T>(key: string, fn: (signal: AbortSignal) => T | PromiseLike<T>): Promise<T>;
 }
 
 /** The way from the agents of a thread to other agents. */
@@ -112,7 +127,9 @@ export interface ThreadState {
   /** Asks of earlier turns whose event is still on its way through the instance. */
   readonly asks: WeakMap<AnyEventObject, OpenAsk>;
   /** The instance whose promise, callback or observable began what runs now, outside of turns as well. */
-  origin: AsyncLocalStorage<HostBridge> | undefined;
+  origin: AsyncLocalStorage<Origin> | undefined;
+  /** The promise, callback or observable that does something within the turn. */
+  acting: Invoked | undefined;
   /**
    * Somebody here has made a fetch that is bound to whoever calls it. From then on `origin` also knows the instance of
    * what a turn has begun, such as an action that waits for something.
@@ -146,6 +163,7 @@ export function threadState(): ThreadState {
     peers: undefined,
     log: undefined,
     origin: undefined,
+    acting: undefined,
     isBound: false,
     asks: new WeakMap(),
     bridges: new WeakMap(),

@@ -414,6 +414,13 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         return hostStreams.open({ n, send, body, signal });
       },
       committed: () => outlet?.committed() ?? Promise.resolve(),
+      ...(outlet !== undefined && {
+        async keepStep(start, key, value) {
+          if (!isOver()) return void (await callHost('step', slot, incarnation, [start, key, value]));
+          late('a step');
+          throw new HoldfastError('AGENT_STOPPED', `${address} has ended, and nothing of its steps is kept`);
+        },
+      }),
       defer: (ask) => void instance.deferred.set(ask.id, { ask, asker: undefined, incarnation }),
       stream(ask) {
         ask.state = 'deferred';

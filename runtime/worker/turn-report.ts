@@ -3,6 +3,7 @@ import { encodeError } from '../wire/errors.ts';
 import { REPORT, type AnswerOf, type EncodedState, type TurnOf } from '../wire/protocol.ts';
 import { dueAtOf } from '../xstate/persisted-timer.ts';
 import type { HostedActor } from '../xstate/xstate5.ts';
+import type { Invocations } from './invocations.ts';
 import type { Outlet } from './outlet.ts';
 import type { Mirrored, Reports } from './reports.ts';
 
@@ -12,7 +13,7 @@ const MOST_KEPT = 64 * 1024;
 export interface TurnReportOptions {
   readonly slot: number;
   readonly reports: Reports;
-  readonly actor: () => Pick<HostedActor, 'persist' | 'told' | 'isAsTold' | 'hasWork'>;
+  readonly actor: () => Pick<HostedActor, 'ref' | 'persist' | 'told' | 'isAsTold' | 'hasWork'>;
   /** The number of envelopes that the slot has handled, modulo 2^32. */
   readonly handled: () => number;
   readonly ended: () => boolean;
@@ -20,6 +21,8 @@ export interface TurnReportOptions {
   readonly atRest: () => boolean;
   /** What the instance has let out since its state was last told. */
   readonly outlet: Pick<Outlet, 'take' | 'letOut' | 'drop' | 'fail' | 'isEmpty'> | undefined;
+  /** The promises, callbacks and observables at work, whose steps are kept. */
+  readonly work?: () => Pick<Invocations, 'startsIn' | 'takeEnded'> | undefined;
 }
 
 /**
@@ -61,15 +64,17 @@ export class TurnReport implements Mirrored {
       const actor = this.#options.actor();
       // Nothing is written for a turn that left everything as it was.
       if (actor.isAsTold) return this.#unchanged(handled());
-      const state = actor.persist();
+      const work = this.#options.work?.();
+      const [state, starts] = [actor.persist(), work?.startsIn(actor.ref)];
       const told: TurnOf = [
         handled(),
-        encodeState(state),
+        encodeState(starts === undefined ? state : { ...state, starts }),
         state.version,
         dueAtOf(state) ?? null,
         actor.hasWork,
         outlet?.take(),
         this.#answers,
+        ...this.#endedStarts(),
       ];
       this.#answers = undefined;
       actor.told();
@@ -133,10 +138,17 @@ export class TurnReport implements Mirrored {
 
   #unchanged(handled: number): void {
     const { reports, slot, outlet } = this.#options;
-    const told: TurnOf = [handled, undefined, undefined, null, false, outlet?.take(), this.#answers];
+    const [sends, ended] = [outlet?.take(), this.#endedStarts()];
+    const told: TurnOf = [handled, undefined, undefined, null, false, sends, this.#answers, ...ended];
     this.#answers = undefined;
     reports.add(REPORT.turn, slot, told);
     this.#letOut();
+  }
+
+  /** What ends with the instance has not ended: it goes on from its last state. */
+  #endedStarts(): [] | [readonly string[]] {
+    const ended = this.#options.ended() ? undefined : this.#options.work?.()?.takeEnded();
+    return ended === undefined ? [] : [ended];
   }
 
   #letOut(): void {

@@ -34,7 +34,12 @@ export interface PersistedState {
   readonly timers: readonly PersistedTimer[];
   /** The machine's own `version`, if it has one. */
   readonly version?: string;
+  /** The work under way, in the state of a durable instance with such work. */
+  readonly starts?: readonly StartOf[];
 }
+
+/** A promise, callback or observable at work: its path from the instance, and the name of its start. */
+export type StartOf = readonly [path: readonly string[], name: string];
 
 /** The milliseconds that a timer waits from `now` on, by policy. */
 const waits: Readonly<Record<TimersPolicy, (timer: PersistedTimer, now: number) => number>> = {

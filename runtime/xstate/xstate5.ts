@@ -92,8 +92,13 @@ export interface HostedOptions extends StandIns {
   readonly onPending?: () => void;
   /** Called when an actor failed as it was to end, with the one that began it or after a failure of its own. */
   readonly onFailedEnd?: (error: unknown) => void;
-  /** Surrounds the start of a promise, a callback or an observable, whose work goes on outside of turns. */
-  readonly begin?: ((run: () => void) => void) | undefined;
+  /**
+   * Surrounds what a promise, a callback or an observable does within a turn: its start, from which its work goes on
+   * outside of turns, and how it takes an event that was sent to it.
+   */
+  readonly within?: (<T>(actor: AnyActorRef, run: () => T) => T) | undefined;
+  /** Called when an actor of the system has ended. */
+  readonly onEnded?: ((actor: AnyActorRef) => void) | undefined;
   /**
    * The most microsteps without rest before a machine is stopped with an error: the hosted one, and every machine
    * below it that sets no bound of its own.
@@ -346,34 +351,41 @@ interface Observing {
   readonly _subscription?: Subscription | undefined;
 }
 
+/** Whether an actor does nothing of its own with the event. */
+function isOfXState({ type }: AnyEventObject): boolean {
+  return type.startsWith('xstate.');
+}
+
 /**
- * Returns the logic with its start surrounded; `told` collects the actors that were told to stop. Logic that is no
+ * Returns the logic with what it does surrounded; `told` collects the actors that were told to stop. Logic that is no
  * plain object stays as it is, because its methods may need it whole.
  */
 function surrounded(
   logic: AnyActorLogic,
-  begin: NonNullable<HostedOptions['begin']>,
+  within: NonNullable<HostedOptions['within']>,
   told: WeakSet<object>,
   failed: HostedOptions['onFailedEnd'],
 ): AnyActorLogic {
   if (!begins(logic) || Object.getPrototypeOf(logic) !== Object.prototype) return logic;
   return {
     ...logic,
-    start: (...args) => begin(() => logic.start?.(...args)),
+    start: (snapshot, scope) => within(scope.self, () => logic.start?.(snapshot, scope)),
     transition(snapshot, event, scope) {
       if ((event as AnyEventObject).type === 'xstate.stop') {
         told.add(scope.self);
         return logic.transition(snapshot, event, scope);
       }
       const { _subscription: subscription } = snapshot as Observing;
-      const next = logic.transition(snapshot, event, scope);
+      const next: unknown = isOfXState(event as AnyEventObject)
+        ? logic.transition(snapshot, event, scope)
+        : within(scope.self, () => logic.transition(snapshot, event, scope) as unknown);
       // XState lets go of an actor whose observable is over, which may not have ended its own work.
       if (subscription !== undefined && (next as Observing)._subscription === undefined)
         callUser(
           () => subscription.unsubscribe(),
           (error) => failed?.(error),
         );
-      return next;
+      return next as never;
     },
   };
 }
@@ -455,7 +467,15 @@ function setTimers(
 
 /** The parts of XState's `createSystem` (not exported) that actors use, over Holdfast's ids and clock. */
 function createSystem(
-  { sessionId, clock, maxIterations, inspected, begin = (run) => run(), onFailedEnd }: HostedOptions,
+  {
+    sessionId,
+    clock,
+    maxIterations,
+    inspected,
+    within = (_, run) => run(),
+    onEnded,
+    onFailedEnd,
+  }: HostedOptions,
   send: (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) => void,
   scheduler: Scheduler,
   relay: Relay,
@@ -477,6 +497,7 @@ function createSystem(
   function ended(ref: AnyActorRef): void {
     const parent = parentOf(ref) as AnyActorRef;
     if (!running.remove(parent, ref)) return;
+    onEnded?.(ref);
     if (ref === relay.root) {
       over = true;
       scheduler.close();
@@ -520,7 +541,7 @@ function createSystem(
         const actor = shown.actorRef as unknown as { logic: AnyActorLogic };
         actor.logic = surrounded(
           heedingContexts(boundIterations(actor.logic, maxIterations)),
-          begin,
+          within,
           stops.told,
           onFailedEnd,
         );

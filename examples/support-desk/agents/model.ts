@@ -1,6 +1,6 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { generateText, streamText, type ModelMessage, type TypedToolCall, type ToolSet } from 'ai';
-import { boundFetch, type ReplyStream } from 'holdfast/agent';
+import { boundFetch, step, type ReplyStream } from 'holdfast/agent';
 import { fromPromise, type PromiseActorLogic } from 'xstate';
 
 const { MODEL_URL, MODEL } = process.env;
@@ -48,9 +48,11 @@ export const answering = (instructions: string, tools: ToolSet): PromiseActorLog
     };
   });
 
-/** Sums a conversation up, for whoever reads it later. */
-export const noting = fromPromise<string, readonly ModelMessage[]>(async ({ input, signal }) => {
-  const instructions = 'Sum the conversation up for a colleague, in one sentence.';
-  const { text } = await generateText({ model, instructions, messages: [...input], abortSignal: signal });
-  return text;
-});
+/** Sums a conversation up, for whoever reads it later. With a store the model is paid for that once, whenever the process dies. */
+export const noting = fromPromise<string, readonly ModelMessage[]>(({ input }) =>
+  step('note', async (signal) => {
+    const instructions = 'Sum the conversation up for a colleague, in one sentence.';
+    const { text } = await generateText({ model, instructions, messages: [...input], abortSignal: signal });
+    return text;
+  }),
+);
