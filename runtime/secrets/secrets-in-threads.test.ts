@@ -194,6 +194,8 @@ describe('on real threads, with permissions', () => {
     await begin(2);
     ref.send({ type: 'fail' });
     await closed[1];
+    // The thread aborts it in the turn that fails, and tells of the failure after it.
+    await expect.poll(() => runtime.status().instances).toMatchObject([{ state: 'quarantined' }]);
     await ref.resume();
     await begin(3);
     await ref.stop();

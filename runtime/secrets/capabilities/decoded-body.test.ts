@@ -1,7 +1,7 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { readAll, type BodySink, type BodySource } from './body-source.ts';
-import { decoded } from './decoded-body.ts';
+import { ACCEPTED, decoded, isDecodable } from './decoded-body.ts';
 
 /** A body that a test sends, in the way of a socket: it stops when it is told to, and is given up at most once. */
 function bodyOf(parts: readonly Uint8Array[], endless = false) {
@@ -36,19 +36,34 @@ function cut(bytes: Buffer, length: number): Buffer[] {
   return Array.from({ length: count }, (_, i) => bytes.subarray(i * length, (i + 1) * length));
 }
 
+/** Node 22 cannot tell where a body in zstd ends. */
+const zstd = process.versions.node.startsWith('22.') ? [] : [['zstd', zstdCompressSync] as const];
+
+test.each(['gzip', 'deflate', 'br', ...zstd.map(([name]) => name)])(
+  '%s is asked for, and is decoded',
+  (encoding) => {
+    expect(isDecodable(encoding)).toBe(true);
+    expect(ACCEPTED.split(', ')).toContain(encoding);
+  },
+);
+
+test('what is decoded is what is asked for', () => {
+  expect(ACCEPTED.split(', ')).toHaveLength(3 + zstd.length);
+});
+
 describe('a body that was compressed', () => {
-  test.each([
-    ['gzip', gzipSync],
-    ['zstd', zstdCompressSync],
-  ] as const)('in %s in several pieces is whole, wherever it is cut', async (encoding, compress) => {
-    const pieces = ['one ', 'two ', 'three '.repeat(30_000), '', 'four'];
-    const bytes = Buffer.concat(pieces.map((piece) => compress(piece)));
-    for (const length of [1, 7, 20, bytes.length]) {
-      const { text, given } = await read(encoding, cut(bytes, length));
-      expect(text).toBe(pieces.join(''));
-      expect(given).toEqual([]);
-    }
-  });
+  test.each([['gzip', gzipSync] as const, ...zstd])(
+    'in %s in several pieces is whole, wherever it is cut',
+    async (encoding, compress) => {
+      const pieces = ['one ', 'two ', 'three '.repeat(30_000), '', 'four'];
+      const bytes = Buffer.concat(pieces.map((piece) => compress(piece)));
+      for (const length of [1, 7, 20, bytes.length]) {
+        const { text, given } = await read(encoding, cut(bytes, length));
+        expect(text).toBe(pieces.join(''));
+        expect(given).toEqual([]);
+      }
+    },
+  );
 
   test.each([
     ['deflate', deflateSync('the body')],
@@ -66,15 +81,18 @@ describe('a body that was compressed', () => {
     ['deflate', deflateSync],
     ['deflate', deflateRawSync],
     ['br', brotliCompressSync],
-    ['zstd', zstdCompressSync],
+    ...zstd,
   ] as const)('in %s is an error wherever it is cut short', async (encoding, compress) => {
     const bytes = compress('the body, which says nothing twice');
     for (let length = 1; length < bytes.length; length++)
       await expect(read(encoding, [bytes.subarray(0, length)])).rejects.toHaveProperty('code');
   });
 
-  test('in so many frames that decoding them is an attack is an error', async () => {
-    const bytes = Buffer.concat(Array.from({ length: 1100 }, () => zstdCompressSync('')));
-    await expect(read('zstd', [bytes])).rejects.toThrow('too many frames');
-  });
+  test.each(zstd)(
+    'in %s in so many frames that decoding them is an attack is an error',
+    async (encoding, compress) => {
+      const bytes = Buffer.concat(Array.from({ length: 1100 }, () => compress('')));
+      await expect(read(encoding, [bytes])).rejects.toThrow('too many frames');
+    },
+  );
 });

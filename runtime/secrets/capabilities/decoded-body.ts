@@ -11,13 +11,24 @@ const gunzip: MakeDecoder = () => zlib.createGunzip(SYNC);
 /** Some services send the bare form of deflate; the low half of the first byte of the other form is 8. */
 const inflate: MakeDecoder = ([first = 0]) =>
   (first & 15) === 8 ? zlib.createInflate(SYNC) : zlib.createInflateRaw(SYNC);
+const unzstd: MakeDecoder = () => zlib.createZstdDecompress({ chunkSize: 65_536 });
+
+/** In Node 22 the decoder of zstd takes a body that was cut short for a whole one. */
+const isZstdWhole = (): boolean => {
+  try {
+    zlib.zstdDecompressSync(Buffer.alloc(0));
+    return false;
+  } catch {
+    return true;
+  }
+};
 
 const DECODERS: ReadonlyMap<string, MakeDecoder> = new Map<string, MakeDecoder>([
   ['gzip', gunzip],
   ['x-gzip', gunzip],
   ['deflate', inflate],
   ['br', () => zlib.createBrotliDecompress(BROTLI)],
-  ['zstd', () => zlib.createZstdDecompress({ chunkSize: 65_536 })],
+  ...(isZstdWhole() ? [['zstd', unzstd] as const] : []),
 ]);
 
 /** The encodings that a service is asked for. */

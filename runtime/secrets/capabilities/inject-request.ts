@@ -89,18 +89,20 @@ function checkUrl(asked: unknown, rules: InjectRules, problems: string[]): URL |
   if (!rules.origins.includes(url.origin)) {
     problems.push('the grant does not allow its scheme, host and port');
   } else if (!rules.paths.some((pattern) => matches(pattern, url.pathname))) {
-    problems.push('the grant does not allow its path, or the path has encoded slashes or dots');
+    problems.push(
+      'the grant does not allow its path, or the path has encoded slashes or dots, or a segment of dots',
+    );
   }
   return url;
 }
 
 /**
  * Sequences that a server may take for a slash, a dot, a parameter or an end after the URL was parsed: encoded once or
- * twice, or in more bytes than UTF-8 has for it.
+ * twice, or in more bytes than UTF-8 has for it. And `.` and `..`, which not every parser resolves in every path.
  */
-const AMBIGUOUS = /%(?:2f|5c|2e|3b|25|00|c[01]|e0%[89]|f0%8)|\/\.{1,2};/i;
+const AMBIGUOUS = /%(?:2f|5c|2e|3b|25|00|c[01]|e0%[89]|f0%8)|\/\.{1,2}(?:[;/]|$)/i;
 
-/** Matches a path of a parsed URL: normalised, with `.` and `..` resolved, also where they were written `%2e`. */
+/** Matches a path of a parsed URL, in which nothing is left that a server may read in another way. */
 function matches(pattern: string, path: string): boolean {
   if (pattern === '/*') return true;
   if (!pattern.endsWith('/*')) return path === pattern;

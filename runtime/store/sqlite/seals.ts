@@ -13,6 +13,8 @@ export interface Seals {
 }
 
 const NONCE_BYTES = 12;
+/** Node 22 binds an empty array that came from another thread as NULL, and this one as it is. */
+const NO_BYTES = new Uint8Array(0);
 const TAG_BYTES = 16;
 /** What is before the text: what kind of value it is, the nonce and the tag. */
 const HEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
@@ -31,7 +33,7 @@ export function sealsWith({ current, keyOf, isAll }: KeysOptions): Seals {
   return {
     keyId: current?.id ?? null,
     seal(value, of) {
-      if (current === undefined) return value;
+      if (current === undefined) return value.length > 0 || typeof value === 'string' ? value : NO_BYTES;
       const head = Buffer.alloc(HEAD_BYTES);
       const isText = typeof value === 'string';
       head[0] = Number(isText);
