@@ -72,6 +72,9 @@ test('the code of the guides, of the README and of new projects type-checks, and
     const folder = await example(page);
     for (const [name] of filesOf(page)) if (name.endsWith('.ts')) found.push(join(folder, name));
   }
+  // Of the guide about tests, those that need its agent.
+  const testing = await example('testing.md');
+  found.push(...['trader.test.ts', 'restart.test.ts', 'agents/trader.ts'].map((name) => join(testing, name)));
   // In one go: most of the time goes into the types of what they import.
   const folder = await exampleFolder();
   const config = { extends: join(root, 'tsconfig.json'), files: found, include: [] };

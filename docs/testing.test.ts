@@ -36,20 +36,3 @@ test.each(['0', '1'])('the tests of the guide pass with HOLDFAST_TEST_THREADS=%s
   expect(stdout).toMatch(/^# tests 7$/m);
   expect(stdout).toMatch(/^# pass 7$/m);
 });
-
-test('the code of the guide type-checks', async () => {
-  const folder = await example();
-  await writeFile(
-    join(folder, 'tsconfig.json'),
-    JSON.stringify({
-      extends: join(root, 'tsconfig.json'),
-      files: [...tests, 'agents/trader.ts'],
-      include: [],
-    }),
-  );
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const { stdout } = await run(process.execPath, [tsc, '-p', folder], { timeout: 110_000 }).catch(
-    (error: { stdout: string }) => error,
-  );
-  expect(stdout).toBe('');
-});
