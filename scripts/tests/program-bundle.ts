@@ -7,6 +7,21 @@ import { folder, freshPrograms, programEntries, programs, root } from './kept-fi
 /** Files that another run may still read are left for so long. */
 const LEFT_MS = 3_600_000;
 
+/** Packages that come along: to find and read their files costs a process a quarter of its start. */
+const WITHIN = [
+  '@hono/node-server',
+  '@humanwhocodes/momoa',
+  'comlink',
+  'commander',
+  'fastest-levenshtein',
+  'hono',
+  'jose',
+  'undici',
+  'ws',
+  'zod',
+];
+const isWithin = (id: string): boolean => WITHIN.some((name) => id === name || id.startsWith(`${name}/`));
+
 /**
  * Keeps the command and the service of a gateway, and what users import in such a process, as a dozen files. Each source file
  * still has its own URL, by which it finds pages, threads and processes.
@@ -19,7 +34,7 @@ export async function bundlePrograms(): Promise<void> {
     platform: 'node',
     treeshake: false,
     preserveEntrySignatures: 'strict',
-    external: (id) => !(id.startsWith('.') || isAbsolute(id)),
+    external: (id) => !(id.startsWith('.') || isAbsolute(id) || isWithin(id)),
     plugins: [
       {
         name: 'own-urls',
@@ -38,7 +53,8 @@ export async function bundlePrograms(): Promise<void> {
   });
   await built.close();
   const entries: Record<string, string> = {};
-  const times: Record<string, number> = {};
+  const own = fileURLToPath(import.meta.url);
+  const times: Record<string, number> = { [own]: statSync(own).mtimeMs };
   for (const file of output) {
     if (file.type !== 'chunk') continue;
     write(file.fileName, file.code);
@@ -47,9 +63,9 @@ export async function bundlePrograms(): Promise<void> {
     for (const id of file.moduleIds) if (isAbsolute(id)) times[id] = statSync(id).mtimeMs;
   }
   write(programs, JSON.stringify({ entries, times: Object.entries(times) }));
-  const own = new Set(output.map(({ fileName }) => fileName));
+  const made = new Set(output.map(({ fileName }) => fileName));
   for (const name of readdirSync(folder)) {
-    const isOld = name.startsWith('program.') && !own.has(name);
+    const isOld = name.startsWith('program.') && !made.has(name);
     if (isOld && statSync(join(folder, name)).mtimeMs < Date.now() - LEFT_MS) rmSync(join(folder, name));
   }
 }
