@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vitest/config';
+import { byProcess } from './scripts/tests/own-process.ts';
 
 const conditions = ['holdfast-source', 'node', 'import', 'default'];
 // Worker threads load agents natively, past Vite, so Node must know the source condition too.
@@ -38,9 +39,16 @@ const onEveryCore = { maxWorkers: Math.ceil(availableParallelism() * 1.5), seque
 
 /** Those that show what is left out when there is too much to show: on a busy machine that is more than they are about. */
 const measuring = [
-  'runtime/inspect/**/*.test.ts',
-  'runtime/{threads/hang,threads/watchdog,system/robustness}.test.ts',
+  'runtime/inspect/{inspection,stately,stately-inspector,local/local-inspector,local/page-flood}.test.ts',
+  'runtime/{threads/hang,system/robustness}.test.ts',
 ];
+
+const files = byProcess(
+  ['{runtime,actors,providers,examples,docs,scripts}/**/*.test.ts', 'props/**/*.prop.ts'],
+  measuring,
+);
+/** Without those of a kind, a project has to have an include that finds none. */
+const of = (kind: 'alone' | 'together'): string[] => files.get(kind) ?? ['none'];
 
 export default defineConfig({
   resolve: { conditions },
@@ -59,10 +67,19 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'all',
+          name: 'alone',
           env: { ...shared, XSTATE_BUILD: 'development' },
-          include: ['{runtime,actors,providers,examples,docs,scripts}/**/*.test.ts', 'props/**/*.prop.ts'],
-          exclude: measuring,
+          include: of('alone'),
+          ...onEveryCore,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          env: { ...shared, XSTATE_BUILD: 'development' },
+          include: of('together'),
+          isolate: false,
           ...onEveryCore,
         },
       },

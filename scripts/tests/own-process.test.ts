@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { byProcess, isOfTheProcess } from './own-process.ts';
+
+test.each([
+  'process.env.HOME = folder;',
+  "process.env['HOME'] = folder;",
+  'process.env = {};',
+  "delete process.env['HOME'];",
+  'Object.assign(process, { exitCode: 1 });',
+  "process.on('warning', hear);",
+  'process.chdir(folder);',
+  'process.memoryUsage().heapUsed',
+  "import { env } from 'node:process';",
+  "import { execFile } from 'node:child_process';",
+  "vi.stubEnv('HOME', folder);",
+  'vi.useFakeTimers();',
+  "vi.spyOn(console, 'warn');",
+  'globalThis.fetch = fake;',
+  'Object.prototype.polluted = true;',
+  'setFlagsFromString("--expose-gc");',
+  'metrics.setGlobalMeterProvider(provider);',
+])('a test that says %s needs a process of its own', (code) => {
+  expect(isOfTheProcess(code)).toBe(true);
+});
+
+test.each([
+  'execFile(process.execPath, [], { env: { ...process.env, A: "b" } })',
+  "expect(process.env['HOME'] === folder).toBe(true);",
+  "test.runIf(process.platform === 'linux')",
+  'const call = vi.fn();',
+  'await vi.waitFor(() => expect(seen).toBe(true));',
+  '// What process.on would hear.',
+  ' * Stays in the process. `process.exit()` ends it.',
+  "const title = 'a process that ends';",
+])('a test that says %s shares one', (code) => {
+  expect(isOfTheProcess(code)).toBe(false);
+});
+
+test('each file of tests is of one kind, and of what it imports the fixtures count', () => {
+  const files = byProcess(['runtime/**/*.test.ts'], ['runtime/inspect/**/*.test.ts']);
+  const [alone, together] = [files.get('alone') ?? [], files.get('together') ?? []];
+  expect(alone).toContain('runtime/system/signals.test.ts');
+  // Its fixture starts programs.
+  expect(alone).toContain('runtime/cli/gateway-client.test.ts');
+  expect(together).toContain('runtime/config/grants.test.ts');
+  expect(alone.filter((file) => together.includes(file))).toEqual([]);
+  expect([...alone, ...together].filter((file) => file.includes('/inspect/'))).toEqual([]);
+});
