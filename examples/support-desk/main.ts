@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { answerOf } from './answers.ts';
 import { openDesks } from './desks.ts';
-import { startModelServer } from './model-server.ts';
+import { startModelServer, type ModelServer } from './model-server.ts';
 import { openPage } from './page.ts';
 import { prove } from './proof.ts';
 import { textOf, transcriptOf } from './transcript.ts';
@@ -20,13 +20,20 @@ const note = (fields: object, message?: string): void =>
 const logger = { debug: note, info: note, warn: note, error: note };
 const minute = 60_000;
 
-process.exitCode = process.env['MODEL_URL'] === undefined ? await withOurModel() : await withYourModel();
+const { MODEL_URL: yours, DESK_STORE: store } = process.env;
+process.exitCode = yours === undefined && store === undefined ? await shown() : await talkedTo();
 
 /** The model is on this machine, with a key that was made up a moment ago. */
-async function withOurModel(): Promise<number> {
+async function startOurModel(): Promise<{ model: ModelServer; key: string }> {
   const key = `sk-${randomBytes(24).toString('base64url')}`;
   const model = await startModelServer({ keys: [key], answer: answerOf, tokenMs: 8 });
   Object.assign(process.env, { MODEL_URL: model.url, MODEL: 'tea', MODEL_KEY: key });
+  return { model, key };
+}
+
+/** Customers visit the desks, and what they see is checked. */
+async function shown(): Promise<number> {
+  const { model, key } = await startOurModel();
   const silenceMs = (customer: string): number => (customer === 'dora' ? 400 : 5 * minute);
   const desks = await openDesks({ logger, audit: note, silenceMs });
   desks.follow(note);
@@ -51,14 +58,18 @@ async function withOurModel(): Promise<number> {
   }
 }
 
-/** The model is any that speaks OpenAI's protocol: MODEL_URL, MODEL and MODEL_KEY say where, which and with what. */
-async function withYourModel(): Promise<number> {
-  const store = process.env['DESK_STORE'];
+/**
+ * Nobody visits the desks but you. MODEL_URL, MODEL and MODEL_KEY name a model that speaks OpenAI's protocol; without them it
+ * is the one on this machine.
+ */
+async function talkedTo(): Promise<number> {
+  const ours = yours === undefined ? await startOurModel() : undefined;
   const desks = await openDesks({ logger, audit: note, silenceMs: () => 5 * minute, store });
   const page = await openPage(desks, note);
   await untilInterrupted(page.url);
   await page.close();
   await desks.stop();
+  await ours?.model.close();
   return 0;
 }
 
