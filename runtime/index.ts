@@ -78,6 +78,7 @@ export type {
   LetterPlace,
   MailboxRow,
   OpenedStore,
+  StateParts,
   StoreContext,
   StoredRecord,
   StoreSize,

@@ -41,6 +41,30 @@ describe('a durable instance', () => {
     expect(told).toEqual(['change', 'read 3']);
   });
 
+  it('gives a store the long texts of its state once, and the whole state with each commit', async () => {
+    const gate = gatedStore();
+    const runtime = await start({ agents }, { store: gate.store });
+    const ref = await runtime.spawn('account', { id: 'a' });
+    gate.shut();
+    const note = 'n'.repeat(5000);
+    const added: unknown[] = [];
+    for (const event of [{ type: 'note', note } as const, { type: 'deposit', amount: 1 } as const]) {
+      const handled = ref.deliver(event);
+      const { group, go } = await gate.next();
+      const record = group.turns[0]?.record;
+      added.push(record?.parts?.added);
+      expect(record?.parts?.text).not.toContain('nn');
+      expect(JSON.parse(record?.state as string)).toMatchObject({ snapshot: { context: { note } } });
+      go();
+      await handled;
+    }
+    expect(added).toEqual([[[1, JSON.stringify(note)]], []]);
+    gate.open();
+    const next = await start({ agents }, { store: memoryDurableStore(gate.memory) });
+    const again = await next.spawn('account', { id: 'a' });
+    expect(await again.snapshot()).toMatchObject({ context: { note, total: 1 } });
+  });
+
   it('is found again as it was by the next process, with nothing of an uncommitted turn', async () => {
     const memory = durableMemory();
     const first = await start({ agents }, { store: memoryDurableStore(memory) });

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
-import { HoldfastError } from '../base/errors.ts';
+import type { HoldfastError } from '../base/errors.ts';
 import { Ticket } from '../base/ticket.ts';
 import type { CommitGroup, CommitResult, DurableStore, TurnCommit } from './durable-store.ts';
+import { asStoreError, type Lost, lostIn, silentStore } from './store-outcome.ts';
 
 /** Milliseconds before a failed commit is tried again; the pause doubles up to the longest. */
 const RETRY_MS = 1000;
@@ -21,14 +22,13 @@ export interface StoreHealth {
   readonly waiting: number;
 }
 
-/**
- * Why nothing of a turn was written. `fenced`: another runtime goes on with the address; `damaged`: what the store has of it
- * cannot be read; `full`: the store takes nobody new.
- */
-export type Lost = 'fenced' | 'damaged' | 'full';
-
 /** Somebody with something to commit. */
 export interface Drafting {
+  /**
+   * Whether it has a new state to commit, and nothing with it that others may touch. Its group may then be on its way
+   * together with others: when nobody knows what was written, the record says it.
+   */
+  readonly isPlain: boolean;
   /** Returns everything there is to commit; undefined when there is nothing any more. */
   draft(): TurnCommit | undefined;
   /** The draft was written. */
@@ -49,7 +49,7 @@ export interface HostDrafting {
 }
 
 export interface CommitterOptions {
-  readonly store: Pick<DurableStore, 'commit'>;
+  readonly store: Pick<DurableStore, 'commit' | 'groupsAtOnce'>;
   readonly clock: Clock;
   /** Begins the ids of the groups: unique among the owners of the store. */
   readonly owner: string;
@@ -60,9 +60,23 @@ export interface CommitterOptions {
   readonly failed?: ((error: HoldfastError) => void) | undefined;
 }
 
+/** A group on its way to the store. */
+interface Underway {
+  readonly group: CommitGroup;
+  readonly ticket: Ticket;
+  readonly members: readonly (readonly [Drafting, TurnCommit])[];
+  readonly host: HostDrafting | undefined;
+  readonly isPlain: boolean;
+  /** Since when it is the oldest. */
+  since: number;
+  /** Undefined: it failed, or one before it did, and it is to be sent again. */
+  answer: Promise<CommitResult> | undefined;
+}
+
 /**
- * Writes what instances have to commit, group by group and without a timer: while one group is written, the next one
- * gathers. Of several states of an address in a group only the newest is written.
+ * Writes what instances have to commit, group by group and without a timer. A group leaves at once while the store takes
+ * more of them and none on its way has one of the same instances; otherwise it gathers. Of several states of an address
+ * in a group only the newest is written.
  */
 export class Committer {
   readonly #options: CommitterOptions;
@@ -70,19 +84,16 @@ export class Committer {
   #host: HostDrafting | undefined;
   #ticket = new Ticket();
   #groups = 0;
-  #running = false;
+  #armed = false;
   #closed = false;
+  #following = false;
   #failing: HoldfastError | undefined;
   #locked: HoldfastError | undefined;
-  /** What is being written: its ticket, since when, and for whom. */
-  #writing:
-    | {
-        readonly ticket: Ticket;
-        readonly since: number;
-        readonly members: readonly (readonly [Drafting, TurnCommit])[];
-      }
-    | undefined;
+  /** The groups that are being written, oldest first, and who is in them. */
+  readonly #underway: Underway[] = [];
+  readonly #writing = new Set<Drafting>();
   #retry: { readonly timer: unknown; readonly run: () => void } | undefined;
+  #onFailure: (() => void)[] = [];
 
   constructor(options: CommitterOptions) {
     this.#options = options;
@@ -90,21 +101,21 @@ export class Committer {
 
   /** Whether nothing waits to be written. */
   get idle(): boolean {
-    return !this.#running && this.#dirty.size === 0 && this.#host === undefined;
+    return this.#underway.length === 0 && this.#dirty.size === 0 && this.#host === undefined;
   }
 
   /** The error of the last try, while the store fails or does not answer. */
   get failing(): HoldfastError | undefined {
     const error = this.#locked ?? this.#failing;
-    if (error !== undefined || this.#writing === undefined) return error;
-    const ms = this.#options.clock.now() - this.#writing.since;
-    return ms > SLOW_MS ? silent(ms) : undefined;
+    const [oldest] = this.#underway;
+    if (error !== undefined || oldest === undefined) return error;
+    const ms = this.#options.clock.now() - oldest.since;
+    return ms > SLOW_MS ? silentStore(ms) : undefined;
   }
 
   get health(): StoreHealth {
     const error = this.failing;
-    const writing = this.#writing?.members.map(([drafting]) => drafting) ?? [];
-    const waiting = new Set([...this.#dirty, ...writing]).size;
+    const waiting = new Set([...this.#dirty, ...this.#writing]).size;
     const state = this.#locked !== undefined ? 'locked' : error !== undefined ? 'failing' : 'ok';
     return { state, ...(error && { error }), waiting };
   }
@@ -122,12 +133,11 @@ export class Committer {
   }
 
   #begin(): Ticket {
-    const ticket = this.#ticket;
-    if (!this.#running && !this.#closed) {
-      this.#running = true;
-      queueMicrotask(() => void this.#run());
+    if (!this.#armed && !this.#closed) {
+      this.#armed = true;
+      queueMicrotask(this.#send);
     }
-    return ticket;
+    return this.#ticket;
   }
 
   /** Resolves when everything that waits was written, or when the store fails once more. */
@@ -152,88 +162,159 @@ export class Committer {
   abandon(): void {
     this.close();
     this.#dirty.clear();
-    this.#writing?.ticket.settle();
+    for (const { ticket } of this.#underway) ticket.settle();
     this.#ticket.settle();
+    this.#tellFlushed();
+  }
+
+  #tellFlushed(): void {
     for (const told of this.#onFailure.splice(0)) told();
   }
 
-  #onFailure: (() => void)[] = [];
+  /** Sends what has gathered, unless it has to wait for what is on its way. */
+  readonly #send = (): void => {
+    this.#armed = false;
+    if (this.#closed || (this.#dirty.size === 0 && this.#host === undefined)) return;
+    const isPlain = this.#isPlain();
+    if (!this.#mayLeave(isPlain)) return;
+    const underway = this.#gather(isPlain);
+    if (underway === undefined) return;
+    this.#underway.push(underway);
+    for (const [drafting] of underway.members) this.#writing.add(drafting);
+    underway.answer = this.#commit(underway.group);
+    if (!this.#following) void this.#follow();
+  };
 
-  async #run(): Promise<void> {
-    while ((this.#dirty.size > 0 || this.#host !== undefined) && !this.#closed) {
-      const id = `${this.#options.owner}.${++this.#groups}`;
-      const members: [Drafting, TurnCommit][] = [];
-      for (const drafting of this.#dirty) {
-        const turn = drafting.draft();
-        if (turn !== undefined) members.push([drafting, turn]);
-      }
-      this.#dirty.clear();
-      const host = this.#host;
-      const part = host?.draft();
-      this.#host = undefined;
-      const ticket = this.#ticket;
-      this.#ticket = new Ticket();
-      if (members.length > 0 || part !== undefined) {
-        this.#writing = { ticket, since: this.#options.clock.now(), members };
-        const result = await this.#write({
-          id,
-          at: this.#options.clock.date(),
-          turns: members.map(([, turn]) => turn),
-          ...part,
-        });
-        if (result === undefined) return;
-        this.#writing = undefined;
-        const lost = lostIn(result);
-        for (const [drafting, { address }] of members) {
-          const why = lost?.get(address);
-          if (why === undefined) drafting.written(id, result);
-          else drafting.lost(why);
-        }
-        if (part !== undefined) host?.written(result);
-      }
-      ticket.settle();
+  #isPlain(): boolean {
+    if (this.#host !== undefined) return false;
+    for (const drafting of this.#dirty) if (!drafting.isPlain) return false;
+    return true;
+  }
+
+  #mayLeave(isPlain: boolean): boolean {
+    const { groupsAtOnce = 1 } = this.#options.store;
+    const underway = this.#underway;
+    if (underway.length === 0) return true;
+    if (!isPlain || underway.length >= groupsAtOnce) return false;
+    if (underway.some((other) => !other.isPlain || other.answer === undefined)) return false;
+    for (const drafting of this.#dirty) if (this.#writing.has(drafting)) return false;
+    return true;
+  }
+
+  /** Returns the next group; undefined when there is nothing to write any more. */
+  #gather(isPlain: boolean): Underway | undefined {
+    const { clock, owner } = this.#options;
+    const members: [Drafting, TurnCommit][] = [];
+    for (const drafting of this.#dirty) {
+      const turn = drafting.draft();
+      if (turn !== undefined) members.push([drafting, turn]);
     }
-    this.#running = false;
-    for (const told of this.#onFailure.splice(0)) told();
+    this.#dirty.clear();
+    const host = this.#host;
+    const part = host?.draft();
+    this.#host = undefined;
+    const ticket = this.#ticket;
+    this.#ticket = new Ticket();
+    if (members.length === 0 && part === undefined) {
+      this.#passed(ticket);
+      return undefined;
+    }
+    const turns = members.map(([, turn]) => turn);
+    const group = { id: `${owner}.${++this.#groups}`, at: clock.date(), turns, ...part };
+    const of = part === undefined ? undefined : host;
+    return { group, ticket, members, host: of, isPlain, since: clock.now(), answer: undefined };
+  }
+
+  /** Nothing is written for the ticket. What was told before it may still be on its way. */
+  #passed(ticket: Ticket): void {
+    const last = this.#underway.at(-1);
+    if (last !== undefined) return last.ticket.whenSettled(() => ticket.settle());
+    ticket.settle();
+    this.#tellFlushed();
+  }
+
+  #commit(group: CommitGroup): Promise<CommitResult> {
+    const { store } = this.#options;
+    const answer = (async () => store.commit(group))();
+    // It is looked at when those before it were.
+    answer.catch(() => {});
+    return answer;
+  }
+
+  /** Takes the answers of the store in their order, until nothing is on its way. */
+  async #follow(): Promise<void> {
+    this.#following = true;
+    for (let next = this.#underway[0]; next !== undefined; next = this.#underway[0]) {
+      const result = await this.#written(next);
+      if (result === undefined) return;
+      this.#underway.shift();
+      if (this.#underway[0] !== undefined) this.#underway[0].since = this.#options.clock.now();
+      const lost = lostIn(result);
+      for (const [drafting, { address }] of next.members) {
+        this.#writing.delete(drafting);
+        const why = lost?.get(address);
+        if (why === undefined) drafting.written(next.group.id, result);
+        else drafting.lost(why);
+      }
+      next.host?.written(result);
+      next.ticket.settle();
+      this.#send();
+    }
+    this.#following = false;
+    this.#tellFlushed();
   }
 
   /** Writes a group, however often it takes; undefined when nothing is written any more. */
-  async #write(group: CommitGroup): Promise<CommitResult | undefined> {
-    const { store, overtaken, warn } = this.#options;
+  async #written(underway: Underway): Promise<CommitResult | undefined> {
     let pause = RETRY_MS;
     let [since, told]: [number | undefined, boolean] = [undefined, false];
-    while (!this.#closed) {
+    for (;;) {
+      if (underway.answer === undefined && this.#closed) return undefined;
       try {
-        const result = await store.commit(group);
+        const result = await (underway.answer ??= this.#commit(underway.group));
         this.#failing = undefined;
         return result;
       } catch (error) {
         const known = asStoreError(error);
         if (known.code === 'STORE_LOCKED') {
-          this.#locked = known;
-          this.close();
-          overtaken(known);
-          this.abandon();
+          this.#overtaken(known);
           return undefined;
         }
-        if (this.#failing === undefined)
-          warn(
-            { error: known },
-            'the store failed; nothing is told meanwhile, and the commit is tried again',
-          );
-        this.#failing = known;
+        await this.#stopped();
+        this.#warn(known);
         const now = this.#options.clock.now();
         since ??= now;
         if (!told && now - since >= FAILED_MS) {
           told = true;
           this.#options.failed?.(known);
         }
-        for (const told of this.#onFailure.splice(0)) told();
+        this.#tellFlushed();
         await this.#pause(pause);
         pause = Math.min(pause * 2, LONGEST_RETRY_MS);
       }
     }
-    return undefined;
+  }
+
+  /** The groups behind one that failed fail with it. They go again one by one, as nobody knows what was written. */
+  async #stopped(): Promise<void> {
+    await Promise.allSettled(this.#underway.flatMap(({ answer }) => answer ?? []));
+    for (const underway of this.#underway) underway.answer = undefined;
+  }
+
+  #overtaken(error: HoldfastError): void {
+    this.#locked = error;
+    this.close();
+    this.#options.overtaken(error);
+    this.abandon();
+  }
+
+  #warn(error: HoldfastError): void {
+    if (this.#failing === undefined)
+      this.#options.warn(
+        { error },
+        'the store failed; nothing is told meanwhile, and the commit is tried again',
+      );
+    this.#failing = error;
   }
 
   #pause(ms: number): Promise<void> {
@@ -249,28 +330,4 @@ export class Committer {
       this.#retry = { timer, run };
     });
   }
-}
-
-function asStoreError(error: unknown): HoldfastError {
-  if (error instanceof HoldfastError) return error;
-  const message = 'the store could not say whether a commit was written; see the cause, and check the store';
-  return new HoldfastError('STORE_FAILED', message, { cause: error });
-}
-
-/** Why turns of a group were not written, by address; undefined when all were. */
-function lostIn({ fenced, damaged = [], refused }: CommitResult): ReadonlyMap<string, Lost> | undefined {
-  const full = refused?.addresses ?? [];
-  if (fenced.length + damaged.length + full.length === 0) return undefined;
-  return new Map<string, Lost>([
-    ...full.map((address) => [address, 'full'] as const),
-    ...damaged.map((address) => [address, 'damaged'] as const),
-    ...fenced.map((address) => [address, 'fenced'] as const),
-  ]);
-}
-
-function silent(ms: number): HoldfastError {
-  return new HoldfastError(
-    'STORE_FAILED',
-    `the store has not answered for ${Math.round(ms)} ms; see whether its disk does, and what else uses it`,
-  );
 }

@@ -6,6 +6,18 @@ import type { StoreKeyRefs, StoreKeys } from './store-keys.ts';
  */
 export type EncodedState = string | Uint8Array;
 
+/**
+ * A state whose long texts are kept on their own. In its text the numbers of their parts, with commas in between, stand
+ * between two characters U+0001, in the place of each.
+ */
+export interface StateParts {
+  readonly text: string;
+  /** Whether those that the record had before are all gone. */
+  readonly isWhole: boolean;
+  readonly added: readonly (readonly [number: number, part: string])[];
+  readonly removed: readonly number[];
+}
+
 /** What is kept of one instance. */
 export interface DurableRecord {
   /** The address, `agent/id`. There is one record for each address. */
@@ -18,6 +30,8 @@ export interface DurableRecord {
   readonly version?: string | undefined;
   /** An empty text: the instance was done and begins anew, with the input that `meta` has. */
   readonly state: EncodedState;
+  /** The same state, for a store that writes no more of it than has changed. Absent in what a store gives. */
+  readonly parts?: StateParts | undefined;
   /** What the runtime keeps beside the state, as JSON text. */
   readonly meta: string;
   /** The time at which the earliest timer is due, in milliseconds since the epoch; undefined without a timer. */
@@ -225,10 +239,20 @@ export interface DurableStore {
   /** The secrets that are the keys of the store. Default: none. */
   readonly keyRefs?: StoreKeyRefs | undefined;
   /**
+   * The most groups that are given to it before it has answered the first: more than one for a store that writes in one
+   * transaction what has come while it wrote the last. Only groups of turns with records, each address in one of them.
+   * Default 1.
+   */
+  readonly groupsAtOnce?: number | undefined;
+  /**
    * Becomes the owner of the store: whoever was it before writes nothing any more. A store that was closed may be opened
    * again.
    */
   open(context: StoreContext): Promise<OpenedStore>;
+  /**
+   * Writes a group. With {@link groupsAtOnce} the next ones come before the answer; when one fails, those behind it fail,
+   * and come again after it.
+   */
   commit(group: CommitGroup): Promise<CommitResult>;
   load(address: string): Promise<StoredRecord | undefined>;
   /** The rows of an address whose number is above `after`, oldest first, at most `limit`; not yet due ones too. */

@@ -1,7 +1,8 @@
 import { within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
-import type { Committer, Drafting, Lost } from './committer.ts';
+import { MARK, type NewTexts } from '../base/marked-text.ts';
+import type { Committer, Drafting } from './committer.ts';
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import type {
   CommitResult,
@@ -11,6 +12,7 @@ import type {
   KeptId,
   KeptLetter,
   KeptStep,
+  StateParts,
   StoredRecord,
   TurnCommit,
 } from './durable-store.ts';
@@ -24,10 +26,15 @@ import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
 import { secretInSnapshot, secretInStep } from './secret-in-snapshot.ts';
 import type { Sent, SentEvent } from './sent-event.ts';
+import { StateTexts } from './state-texts.ts';
+import type { Lost } from './store-outcome.ts';
 
 /** What a thread tells of an instance after turns that may have changed it. */
 export interface ToldState {
+  /** With marks for its long texts, if it has any. */
   readonly state: EncodedState;
+  /** Those of them that were not told before. */
+  readonly texts?: NewTexts | undefined;
   readonly version?: string | undefined;
   readonly dueAt?: number | undefined;
   readonly wakes: boolean;
@@ -77,13 +84,16 @@ export interface Turns {
 }
 
 /** A record without what the ledger itself knows best. */
-type LastState = Omit<DurableRecord, 'address' | 'seq' | 'meta'>;
+type LastState = Omit<DurableRecord, 'address' | 'seq' | 'meta' | 'parts'> & {
+  /** The long texts that the state has marks for. */
+  readonly texts?: StateTexts | undefined;
+};
 
 /** The state of an instance that was done, and begins anew. */
 const ANEW = '';
 
 interface Draft {
-  record?: DurableRecord | undefined;
+  record?: (LastState & Pick<DurableRecord, 'address' | 'seq' | 'meta'>) | undefined;
   end?: boolean;
   /** The rows whose turns are in it. */
   rows?: KeptRow[];
@@ -111,6 +121,10 @@ export class Ledger implements Drafting {
   /** The group that wrote the record. */
   #commit: string | undefined;
   #seq = 0;
+  /** The long texts that the store has, or is about to have; undefined: it has others, or none. */
+  #stored: StateTexts | undefined;
+  /** The bytes of the state that is being written. */
+  #bytes = 0;
   #draft: Draft | undefined;
   #writing: Draft | undefined;
   #isFenced = false;
@@ -137,7 +151,7 @@ export class Ledger implements Drafting {
 
   /** The last state that was told, or loaded. */
   get last(): { readonly state: EncodedState } | undefined {
-    return this.#last === undefined || this.#last.state === ANEW ? undefined : { state: this.#last.state };
+    return this.#last === undefined || this.#last.state === ANEW ? undefined : { state: wholeOf(this.#last) };
   }
 
   /** The error of the store, while it fails or does not answer. */
@@ -232,20 +246,33 @@ export class Ledger implements Drafting {
    * Returns an error for a state that is not committed: `SECRET_IN_SNAPSHOT` or `STATE_TOO_LARGE`.
    */
   told(
-    { state, version, dueAt, wakes }: ToldState,
+    { state, texts: newTexts = NO_TEXTS, version, dueAt, wakes }: ToldState,
     incarnation: number,
     turns?: Turns,
   ): Ticket | HoldfastError | undefined {
     if (this.#isFenced) return undefined;
     const { address, secretIn } = this.#options;
-    const bytes = bytesOf(state);
+    const isMarked = typeof state === 'string' && state.includes(MARK);
+    const texts = isMarked ? StateTexts.of(state, newTexts, this.#last?.texts) : undefined;
+    if (isMarked && texts === undefined) return textsMissing(address);
+    const bytes = bytesOf(state) + (texts?.bytes ?? 0);
     if (bytes > MOST_BYTES) return stateTooLarge(address, bytes);
-    const path = secretIn(state);
+    let path = secretIn(state);
+    for (let i = 1; i < newTexts.length && path === undefined; i += 2) path = secretIn(newTexts[i]);
     if (path !== undefined) return secretInSnapshot(address, path);
-    if (bytes > WARN_BYTES) this.#options.large?.(bytes);
+    if (bytes > WARN_BYTES) this.#tellLarge(state, newTexts);
     if (this.#meta.input !== undefined) this.#note({ input: undefined });
     if (turns !== undefined) this.#handled(turns, incarnation);
-    return this.#awaited(this.#record({ incarnation, version, state, dueAt, wakes, quarantined: false }));
+    return this.#awaited(
+      this.#record({ incarnation, version, state, texts, dueAt, wakes, quarantined: false }),
+    );
+  }
+
+  /** Long texts that stay as they are are written once. */
+  #tellLarge(state: EncodedState, newTexts: NewTexts): void {
+    let bytes = bytesOf(state);
+    for (const text of newTexts) if (typeof text === 'string') bytes += Buffer.byteLength(text);
+    if (bytes > WARN_BYTES && this.#seq > 0) this.#options.large?.(bytes);
   }
 
   /**
@@ -437,15 +464,30 @@ export class Ledger implements Drafting {
     return this.#awaited((this.#ticket = this.#options.committer.add(this)));
   }
 
+  get isPlain(): boolean {
+    return this.#draft?.record !== undefined && this.#draft.end !== true;
+  }
+
   draft(): TurnCommit | undefined {
     const draft = this.#draft;
     this.#draft = undefined;
     if (draft === undefined || this.#isFenced) return undefined;
     this.#writing = draft;
     const { address } = this.#options;
-    const { record, end, handled, letters, ids, steps, endedStarts } = draft;
+    const { end, handled, letters, ids, steps, endedStarts } = draft;
+    const record = draft.record && this.#recordOf(draft.record);
     const sends = draft.sends?.filter(({ isPlain }) => !isPlain).map(({ row }) => row);
     return { address, after: this.#commit, record, end, handled, sends, letters, ids, steps, endedStarts };
+  }
+
+  /** The record for the store, with no more of its long texts than the store has not. */
+  #recordOf({ texts, ...record }: NonNullable<Draft['record']>): DurableRecord {
+    const parts = texts?.partsAfter(record.state as string, this.#stored);
+    this.#stored = texts;
+    this.#bytes = bytesOf(record.state);
+    if (texts === undefined || parts === undefined) return record;
+    for (const [, part] of parts.added) this.#bytes += Buffer.byteLength(part);
+    return wholeRecord(record, texts, parts);
   }
 
   written(group: string, { unknown }: CommitResult): void {
@@ -453,7 +495,7 @@ export class Ledger implements Drafting {
     this.#writing = undefined;
     if (draft?.record !== undefined) {
       this.#commit = group;
-      this.#options.wrote?.(bytesOf(draft.record.state));
+      this.#options.wrote?.(this.#bytes);
     } else if (draft?.end === true) this.#commit = undefined;
     for (const row of draft?.rows ?? []) this.#rows.done(row);
     for (const sent of draft?.sends ?? []) this.#options.hand(sent, unknown.includes(sent.row.n));
@@ -509,6 +551,21 @@ export class Ledger implements Drafting {
   }
 }
 
+const NO_TEXTS: NewTexts = [];
+
+function wholeOf({ state, texts }: Pick<LastState, 'state' | 'texts'>): EncodedState {
+  return texts === undefined ? state : texts.whole(state as string);
+}
+
+/** A record whose state is put together only for a store that keeps it whole. */
+function wholeRecord(record: DurableRecord, texts: StateTexts, parts: StateParts): DurableRecord {
+  const { state } = record;
+  return Object.defineProperty({ ...record, parts }, 'state', {
+    get: () => texts.whole(state as string),
+    enumerable: true,
+  });
+}
+
 /** The bytes of an encoded state; of a text that cannot have as many as matter, the number of its characters. */
 function bytesOf(state: EncodedState): number {
   if (typeof state !== 'string') return state.byteLength;
@@ -527,6 +584,13 @@ function stateTooLarge(address: string, bytes: number): HoldfastError {
   return new HoldfastError(
     'STATE_TOO_LARGE',
     `the state of ${address} has ${mb} MiB, and at most ${MOST_BYTES / MB} are kept of one; keep large data elsewhere, and in the state what finds it again`,
+  );
+}
+
+function textsMissing(address: string): HoldfastError {
+  return new HoldfastError(
+    'STATE_INCOMPATIBLE',
+    `the thread of ${address} has told a state without all of its texts, which code of its own must have done; look at what it imports`,
   );
 }
 

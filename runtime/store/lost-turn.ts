@@ -1,5 +1,5 @@
 import { HoldfastError } from '../base/errors.ts';
-import type { Lost } from './committer.ts';
+import type { Lost } from './store-outcome.ts';
 
 /** The error of an instance of which nothing more is committed. */
 export function lostTurn(address: string, why: Lost): HoldfastError {

@@ -198,7 +198,10 @@ function writeTurn(memory: DurableMemory, turn: TurnCommit, { id, at }: CommitGr
   for (const n of turn.handled ?? []) if (memory.rows.get(n)?.row.to === address) memory.rows.delete(n);
   for (const kept of turn.ids ?? []) memory.ids.set(keyOf(kept.address, kept.caller, kept.id), kept);
   for (const letter of turn.letters ?? []) memory.letters.set(letter.id, letter);
-  if (turn.record !== undefined) memory.records.set(address, { ...turn.record, commit: id, at });
+  if (turn.record !== undefined) {
+    const { parts: _, ...record } = turn.record;
+    memory.records.set(address, { ...record, commit: id, at });
+  }
   const steps = memory.steps.get(address) ?? new Map<string, KeptStep>();
   for (const step of turn.steps ?? []) steps.set(keyOf(step.start, step.key), step);
   for (const [key, { start }] of steps) if (turn.endedStarts?.includes(start)) steps.delete(key);

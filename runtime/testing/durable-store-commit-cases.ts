@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { StateParts } from '../store/durable-store.ts';
 import type { DurableStoreRules } from './durable-store-stage.ts';
 import {
   AT,
@@ -51,6 +52,23 @@ export const commitCases: DurableStoreRules = {
       const loaded = (await store.load(`agent/${i}`))?.state;
       assert.equal(typeof loaded, typeof state);
       assert.deepEqual(typeof loaded === 'string' ? loaded : Uint8Array.from(loaded ?? [1]), copyOf(state));
+    }
+  },
+  async 'a state whose long texts come on their own, each once, is loaded whole'({ store }) {
+    const parts = (text: string, ...added: readonly [number, string][]): StateParts => ({
+      text,
+      isWhole: added.some(([n]) => n === 1),
+      added,
+      removed: [],
+    });
+    const first = { state: '["ab"]', parts: parts('[\u00011,2\u0001]', [1, '"a'], [2, 'b"']) };
+    const then = { state: '["ab",1]', parts: parts('[\u00011,2\u0001,1]') };
+    const anew = { state: '["c"]', parts: parts('[\u00011\u0001]', [1, '"c"']) };
+    for (const [i, of] of [first, then, anew, { state: '[]' }].entries()) {
+      const after = i === 0 ? undefined : `${i}`;
+      const turns = [turn({ after, record: record({ seq: i + 1, ...of }) })];
+      assert.deepEqual(await store.commit(group(`${i + 1}`, { turns })), written);
+      assert.deepEqual(await store.load(one), stored(record({ seq: i + 1, state: of.state }), `${i + 1}`));
     }
   },
   async 'a state of five megabytes is kept whole'({ store }) {

@@ -164,19 +164,21 @@ export class ThreadReports {
     if (kind === REPORT.done) return continuation.commitDone(this.#marksBefore(seat));
     if (!continuation.durable) return undefined;
     if (kind === REPORT.stateless && typeof payload === 'string') return unsavable(address, payload);
+    if (kind === REPORT.turn && Number.isSafeInteger(payload))
+      return this.#unchanged(seat, payload as number);
     if (kind === REPORT.stateless || !isTurnOf(payload)) {
       // The instance goes on from the last state that it has told.
       this.#options.lost(`a malformed report (${NAMES.get(kind as number)})`, { address });
       return undefined;
     }
-    const [handled, state, version, dueAt, wakes, sends, answers, endedStarts] = payload;
+    const [handled, state, version, dueAt, wakes, sends, answers, endedStarts, texts] = payload;
     const { attachment, kept } = seat;
     this.#count(seat, handled);
     const marked = attachment?.mailbox.marksSent(kept - attachment.acked, seat.kept - attachment.acked);
     const isKept = marked !== undefined || answers !== undefined;
     let committed: Ticket | HoldfastError | undefined;
     if (state !== undefined) {
-      const told = { state, version, dueAt: dueAt ?? undefined, wakes };
+      const told = { state, texts, version, dueAt: dueAt ?? undefined, wakes };
       committed = continuation.commit(told, marked, answers);
     } else if (isKept) committed = continuation.handled(marked, answers);
     // What led to it was not handled.
@@ -187,6 +189,14 @@ export class ThreadReports {
     if (endedStarts !== undefined) continuation.endSteps(endedStarts);
     if (sends !== undefined) return continuation.commitSends(sends);
     return committed;
+  }
+
+  /** Turns that left the state as it was, and nothing else behind. */
+  #unchanged(seat: Seat, handled: number): Ticket | undefined {
+    const { attachment, instance, kept } = seat;
+    this.#count(seat, handled);
+    const marked = attachment?.mailbox.marksSent(kept - attachment.acked, seat.kept - attachment.acked);
+    return marked && instance.continuation.handled(marked);
   }
 
   /** The marks of what an instance that is done has handled since its last state was told. */

@@ -1,7 +1,9 @@
 import { HoldfastError, type HoldfastErrorCode } from '../base/errors.ts';
+import type { NewTexts } from '../base/marked-text.ts';
 import { MAX_LEVELS, sharesMemory } from '../mailbox/size.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import { decodeBytes, encodeBytes } from './encoded-bytes.ts';
+import { LONG, MANY, type MarkedText, type ToldTexts } from './long-texts.ts';
 import { isPersistedState } from './shapes.ts';
 import { findWhy } from './unclonable.ts';
 
@@ -19,6 +21,34 @@ export type Encoded = string | Uint8Array;
  */
 export function encodeState(state: PersistedState): Encoded {
   return encode(state, 'REPLY_UNCLONABLE', (walk) => walk.state(state));
+}
+
+/**
+ * Encodes a state of which JSON says all, as {@link encodeState} does, but for long texts that were told before; returns
+ * `undefined` for every other state.
+ */
+export function encodeToldState(state: PersistedState, told: ToldTexts): MarkedText | undefined {
+  try {
+    let texts: NewTexts = NO_TEXTS;
+    const text = textOf(
+      state,
+      (walk) => walk.state(state),
+      ({ long }) => {
+        if (long >= MANY) {
+          const marked = told.encode(state);
+          ({ texts } = marked);
+          return marked.text;
+        }
+        told.forget();
+        return JSON.stringify(state);
+      },
+    );
+    if (text !== undefined) return { text, texts };
+  } catch {
+    // Whoever encodes it as it is finds out why it cannot be.
+  }
+  told.forget();
+  return undefined;
 }
 
 /**
@@ -48,14 +78,22 @@ export function decodeEvent(encoded: unknown): unknown {
   return decode(encoded, 'event');
 }
 
+function textOf(
+  value: unknown,
+  isJson: (walk: JsonWalk) => boolean,
+  stringify: (walk: JsonWalk) => string = () => JSON.stringify(value),
+): string | undefined {
+  const walk = new JsonWalk(false);
+  if (inheritsToJson() || !isJson(walk)) return undefined;
+  const text = stringify(walk);
+  if (walk.missing === undefined) return text;
+  const paths = new JsonWalk(true);
+  return isJson(paths) ? `\n${JSON.stringify(paths.missing)}\n${text}` : undefined;
+}
+
 function encode(value: unknown, code: HoldfastErrorCode, isJson: (walk: JsonWalk) => boolean): Encoded {
   try {
-    const walk = new JsonWalk();
-    if (!inheritsToJson() && isJson(walk)) {
-      const text = JSON.stringify(value);
-      return walk.missing.length === 0 ? text : `\n${JSON.stringify(walk.missing)}\n${text}`;
-    }
-    return encodeBytes(value, code);
+    return textOf(value, isJson) ?? encodeBytes(value, code);
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;
     const given = cause instanceof Error ? cause.message : 'something that is not an Error was thrown';
@@ -90,30 +128,48 @@ function unreadable(what: 'state' | 'event', why: string): HoldfastError {
 }
 
 type Path = readonly (string | number)[];
+const NOWHERE: Path = [];
+
+const NO_TEXTS: NewTexts = [];
 
 /** The most fields and items that may be `undefined` in text. */
 const MOST_MISSING = 256;
 
+/** The most objects that are looked for one by one: with so few of them a set costs more than it saves. */
+const FEW = 16;
+
 /** Whether JSON says all of a value. Recursive, because it goes no deeper than {@link MAX_LEVELS}. */
 class JsonWalk {
-  /** The paths to what is `undefined`. */
-  readonly missing: Path[] = [];
-  readonly #path: (string | number)[] = [];
-  readonly #seen = new Set<object>();
+  /** The paths to what is `undefined`; `undefined` when there are none. Empty lists where paths are not noted. */
+  missing: Path[] | undefined;
+  /** The characters in long texts. */
+  long = 0;
+  readonly #path: (string | number)[] | undefined;
+  readonly #few: object[] = [];
+  #seen: Set<object> | undefined;
+
+  /** `paths`: whether it notes paths, which few values need. */
+  constructor(paths: boolean) {
+    this.#path = paths ? [] : undefined;
+  }
 
   state(state: PersistedState): boolean {
     if (!this.#isNewPlain(state)) return false;
     for (const key in state) {
       const field: unknown = state[key as keyof PersistedState];
-      this.#path[0] = key;
       if (field === undefined) continue;
+      if (this.#path !== undefined) this.#path[0] = key;
       if (!(key === 'snapshot' ? this.#snapshot(field, 1) : this.value(field, 1))) return false;
     }
     return true;
   }
 
   value(value: unknown, level: number): boolean {
-    if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true;
+    if (typeof value === 'string') {
+      if (value.length >= LONG) this.long += value.length;
+      return true;
+    }
+    if (typeof value === 'boolean' || value === null) return true;
     // Neither NaN nor infinite, and not -0.
     if (typeof value === 'number') return value - value === 0 && (value !== 0 || 1 / value > 0);
     if (value === undefined) return this.#note(level);
@@ -121,7 +177,7 @@ class JsonWalk {
     if (Array.isArray(value)) return this.#list(value, level);
     if (!this.#isNewPlain(value)) return false;
     for (const key in value) {
-      this.#path[level] = key;
+      if (this.#path !== undefined) this.#path[level] = key;
       if (!this.value(value[key], level + 1)) return false;
     }
     return true;
@@ -133,7 +189,7 @@ class JsonWalk {
     if (Object.keys(list).length !== list.length) return false;
     for (let i = 0; i < list.length; i++) {
       const item = list[i];
-      this.#path[level] = i;
+      if (this.#path !== undefined) this.#path[level] = i;
       if (item === undefined && !Object.hasOwn(list, i)) return false;
       if (!this.value(item, level + 1)) return false;
     }
@@ -161,7 +217,7 @@ class JsonWalk {
     if (level >= MAX_LEVELS || !isObject(value) || !this.#isNewPlain(value)) return false;
     for (const key in value) {
       const field = value[key];
-      this.#path[level] = key;
+      if (this.#path !== undefined) this.#path[level] = key;
       if (field !== undefined && !fits(key, field)) return false;
     }
     return true;
@@ -174,13 +230,17 @@ class JsonWalk {
 
   /** A part that stands in two places is one part after structured clone, and there may be more ways to it than atoms. */
   #isNew(value: object): boolean {
-    const before = this.#seen.size;
-    return this.#seen.add(value).size !== before;
+    if (this.#seen !== undefined) {
+      const before = this.#seen.size;
+      return this.#seen.add(value).size !== before;
+    }
+    if (this.#few.includes(value)) return false;
+    if (this.#few.push(value) > FEW) this.#seen = new Set(this.#few);
+    return true;
   }
 
   #note(level: number): boolean {
-    this.missing.push(this.#path.slice(0, level));
-    return this.missing.length <= MOST_MISSING;
+    return (this.missing ??= []).push(this.#path?.slice(0, level) ?? NOWHERE) <= MOST_MISSING;
   }
 }
 

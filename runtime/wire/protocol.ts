@@ -7,6 +7,7 @@ import type { InvokedPolicy } from '../xstate/interrupted-work.ts';
 import type { PersistedState, PersistedTimer, StartOf, TimersPolicy } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { ErrorsWithin } from './errors-within.ts';
+import type { NewTexts } from '../base/marked-text.ts';
 import type { WireSnapshot } from './snapshot.ts';
 
 /** The data that a thread is started with. */
@@ -191,7 +192,8 @@ export const START_LENGTH = 64;
  * How many envelopes the slot of a durable instance had handled, modulo 2^32; its state, or `undefined` when that is
  * as it was last told; the version of its machine, when its first timer is due (milliseconds since the epoch, null for
  * none), whether it wakes after a crash; what it has sent since it was last told, in order; the answers since then that
- * are kept; and, if there are any, the starts with kept steps that have ended.
+ * are kept; if there are any, the starts with kept steps that have ended; and the long texts that its state has marks for and
+ * that were not told before. Where only envelopes were handled, a report is their number alone.
  */
 export type TurnOf = readonly [
   handled: number,
@@ -201,7 +203,8 @@ export type TurnOf = readonly [
   wakes: boolean,
   sends: readonly SendOf[] | undefined,
   answers: readonly AnswerOf[] | undefined,
-  endedStarts?: readonly string[],
+  endedStarts?: readonly string[] | undefined,
+  texts?: NewTexts,
 ];
 
 /**

@@ -113,8 +113,8 @@ export function isStateOf(value: unknown): value is StateOf {
 }
 
 export function isTurnOf(value: unknown): value is TurnOf {
-  if (!Array.isArray(value) || value.length < 7 || value.length > 8) return false;
-  const [handled, state, version, dueAt, wakes, sends, answers, ended] = value as readonly unknown[];
+  if (!Array.isArray(value) || value.length < 7 || value.length > 9) return false;
+  const [handled, state, version, dueAt, wakes, sends, answers, ended, texts] = value as readonly unknown[];
   return (
     Number.isSafeInteger(handled) &&
     (state === undefined || isEncodedState(state)) &&
@@ -123,7 +123,8 @@ export function isTurnOf(value: unknown): value is TurnOf {
     typeof wakes === 'boolean' &&
     (sends === undefined || isListOf(sends, isSendOf)) &&
     (answers === undefined || isListOf(answers, isAnswerOf)) &&
-    (ended === undefined || isListOf(ended, isText))
+    (ended === undefined || isListOf(ended, isText)) &&
+    (texts === undefined || isListOf(texts, isTextOrNumber))
   );
 }
 
@@ -221,6 +222,10 @@ function isText(value: unknown): value is string {
 
 function isTextOrNone(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string';
+}
+
+function isTextOrNumber(value: unknown): value is string | number {
+  return typeof value === 'string' || typeof value === 'number';
 }
 
 /** A hole is no tag. */

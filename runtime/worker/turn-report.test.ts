@@ -20,27 +20,28 @@ const desk = setup({
     twice: { actions: raise({ type: 'count' }) },
     breakIt: { actions: assign({ run: () => () => {} }) },
     mend: { actions: assign({ run: undefined }) },
+    write: { actions: assign({ text: () => 'w'.repeat(5000) }) },
+    erase: { actions: assign({ text: '' }) },
   },
 });
 
-/** A durable desk; `tell` runs turns and returns what they tell of its state in one flush. */
+/** A durable desk; `tell` runs turns and returns what they tell of its state in one flush, as if that were always a state. */
 function durable() {
   const { instance, reports, sent } = host(desk, { durable: true, tellsState: true });
-  const tell = (...types: readonly string[]): (TurnOf | string)[] => {
+  const tell = (...types: readonly string[]): TurnOf[] => {
     for (const type of types) instance.turn({ type }, undefined);
     sent.length = 0;
     reports.flush();
     const items = sent.flat();
     return items.flatMap((kind, i) =>
-      i % 3 === 0 && (kind === REPORT.turn || kind === REPORT.stateless)
-        ? [items[i + 2] as TurnOf | string]
-        : [],
+      i % 3 === 0 && (kind === REPORT.turn || kind === REPORT.stateless) ? [items[i + 2] as TurnOf] : [],
     );
   };
   return { instance, tell };
 }
 
-const unchanged = [0, undefined, undefined, null, false, undefined, undefined];
+/** How many envelopes were handled, and nothing else. */
+const unchanged = 0;
 
 test('the state is told with its version, first timer and work, once for all turns of a flush', () => {
   const { tell } = durable();
@@ -71,4 +72,21 @@ test('a state that could not be told is told when it can be', () => {
   expect(tell('breakIt')).toEqual([expect.stringMatching(/at snapshot\.context\.run: a function/u)]);
   expect(tell('look')).toEqual([expect.stringMatching(/a function/u)]);
   expect(tell('mend')[0]?.[1]).toEqual(expect.any(String));
+});
+
+test('a long text is told once, while it is there, and again after a state that could not be told', () => {
+  const { tell } = durable();
+  tell();
+  const wordsIn = ([told]: TurnOf[]): unknown[] =>
+    (told?.[8] ?? []).map((text) => (typeof text === 'number' ? text : text.length));
+  const [first] = tell('write');
+  expect(wordsIn([first as TurnOf])).toEqual([1, 5002]);
+  expect(first?.[1]).toContain('"text":\u00011\u0001');
+  const counted = tell('count');
+  expect(wordsIn(counted)).toEqual([]);
+  expect(counted[0]?.[1]).toContain('"text":\u00011\u0001');
+  expect(tell('breakIt')).toEqual([expect.stringMatching(/a function/u)]);
+  expect(wordsIn(tell('mend'))).toEqual([1, 5002]);
+  expect(tell('erase')[0]?.[1]).toContain('"text":""');
+  expect(wordsIn(tell('write'))).toEqual([1, 5002]);
 });

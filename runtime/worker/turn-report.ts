@@ -1,7 +1,9 @@
-import { encodeEvent, encodeState } from '../wire/encoded-state.ts';
+import type { NewTexts } from '../base/marked-text.ts';
+import { encodeEvent, encodeState, encodeToldState } from '../wire/encoded-state.ts';
 import { encodeError } from '../wire/errors.ts';
+import { ToldTexts } from '../wire/long-texts.ts';
 import { REPORT, type AnswerOf, type EncodedState, type TurnOf } from '../wire/protocol.ts';
-import { dueAtOf } from '../xstate/persisted-timer.ts';
+import { dueAtOf, type PersistedState } from '../xstate/persisted-timer.ts';
 import type { HostedActor } from '../xstate/xstate5.ts';
 import type { Invocations } from './invocations.ts';
 import type { Outlet } from './outlet.ts';
@@ -9,11 +11,15 @@ import type { Mirrored, Reports } from './reports.ts';
 
 /** The most characters, or bytes, of an answer that is kept. */
 const MOST_KEPT = 64 * 1024;
+const NO_TEXTS: NewTexts = [];
 
 export interface TurnReportOptions {
   readonly slot: number;
   readonly reports: Reports;
-  readonly actor: () => Pick<HostedActor, 'ref' | 'persist' | 'told' | 'isAsTold' | 'hasWork'>;
+  readonly actor: () => Pick<
+    HostedActor,
+    'ref' | 'persist' | 'persistAsIs' | 'told' | 'isAsTold' | 'hasWork'
+  >;
   /** The number of envelopes that the slot has handled, modulo 2^32. */
   readonly handled: () => number;
   readonly ended: () => boolean;
@@ -35,6 +41,8 @@ export class TurnReport implements Mirrored {
   /** The answers since the last report that are kept. */
   #answers: AnswerOf[] | undefined;
   #isDropped = false;
+  /** The long texts of the state that the host knows. */
+  readonly #texts = new ToldTexts();
 
   constructor(options: TurnReportOptions) {
     this.#options = options;
@@ -64,17 +72,20 @@ export class TurnReport implements Mirrored {
       const actor = this.#options.actor();
       // Nothing is written for a turn that left everything as it was.
       if (actor.isAsTold) return this.#unchanged(handled());
-      const work = this.#options.work?.();
-      const [state, starts] = [actor.persist(), work?.startsIn(actor.ref)];
+      const starts = this.#options.work?.()?.startsIn(actor.ref);
+      let state = withStarts(actor.persistAsIs(), starts);
+      // Text holds no actor: who stands in a state needs functions.
+      const marked = encodeToldState(state, this.#texts);
+      const encoded = marked?.text ?? encodeState((state = withStarts(actor.persist(), starts)));
       const told: TurnOf = [
         handled(),
-        encodeState(starts === undefined ? state : { ...state, starts }),
+        encoded,
         state.version,
         dueAtOf(state) ?? null,
         actor.hasWork,
         outlet?.take(),
         this.#answers,
-        ...this.#endedStarts(),
+        ...this.#more(marked?.texts),
       ];
       this.#answers = undefined;
       actor.told();
@@ -83,6 +94,7 @@ export class TurnReport implements Mirrored {
     } catch (error) {
       outlet?.drop();
       this.#answers = undefined;
+      this.#texts.forget();
       reports.add(
         REPORT.stateless,
         slot,
@@ -138,16 +150,18 @@ export class TurnReport implements Mirrored {
 
   #unchanged(handled: number): void {
     const { reports, slot, outlet } = this.#options;
-    const [sends, ended] = [outlet?.take(), this.#endedStarts()];
-    const told: TurnOf = [handled, undefined, undefined, null, false, sends, this.#answers, ...ended];
+    const [sends, answers, ended] = [outlet?.take(), this.#answers, this.#more()];
     this.#answers = undefined;
-    reports.add(REPORT.turn, slot, told);
+    const isOnly = sends === undefined && answers === undefined && ended.length === 0;
+    const told: TurnOf = [handled, undefined, undefined, null, false, sends, answers, ...ended];
+    reports.add(REPORT.turn, slot, isOnly ? handled : told);
     this.#letOut();
   }
 
-  /** What ends with the instance has not ended: it goes on from its last state. */
-  #endedStarts(): [] | [readonly string[]] {
+  /** What few turns tell. What ends with the instance has not ended: it goes on from its last state. */
+  #more(texts: NewTexts = NO_TEXTS): [] | [readonly string[]] | [readonly string[] | undefined, NewTexts] {
     const ended = this.#options.ended() ? undefined : this.#options.work?.()?.takeEnded();
+    if (texts.length > 0) return [ended, texts];
     return ended === undefined ? [] : [ended];
   }
 
@@ -155,6 +169,10 @@ export class TurnReport implements Mirrored {
     const { reports, slot, outlet } = this.#options;
     outlet?.letOut((kind, payload) => reports.add(kind, slot, payload));
   }
+}
+
+function withStarts(state: PersistedState, starts: PersistedState['starts']): PersistedState {
+  return starts === undefined ? state : { ...state, starts };
 }
 
 /** Null for an answer that cannot be kept: it is too long, or the store cannot say it. */

@@ -16,9 +16,13 @@ interface Mark {
   readonly activate?: unknown;
 }
 
+interface Child {
+  readonly snapshot: unknown;
+}
+
 interface Persisted {
   readonly output?: unknown;
-  readonly children?: Readonly<Record<string, { readonly snapshot: unknown }>>;
+  children?: Readonly<Record<string, Child>>;
 }
 
 interface Live {
@@ -91,6 +95,22 @@ export function persistActors(root: AnyActorRef, persisted: unknown): unknown {
     };
   };
   return persist(root, persisted);
+}
+
+/** Returns what XState has persisted of the actor without contexts, with the contexts added as they are. */
+export function withContexts(owner: AnyActorRef, persisted: unknown): unknown {
+  const { context, children } = owner.getSnapshot() as Live;
+  const told = persisted as Persisted;
+  if (children === undefined || told.children === undefined) return persisted;
+  const whole = { ...told, context };
+  for (const id in told.children) {
+    const child = told.children[id] as Child;
+    const ref = children[id];
+    if (ref === undefined) continue;
+    if (whole.children === told.children) whole.children = { ...told.children };
+    define(whole.children as object, id, { ...child, snapshot: withContexts(ref, child.snapshot) });
+  }
+  return whole;
 }
 
 /** Puts actors back where their marks stand, in a tree of actors that was just restored. */

@@ -31,6 +31,7 @@ import {
   reviveActors,
   reviveIn,
   type StandIns,
+  withContexts,
 } from './persisted-actors.ts';
 import { LastTold } from './last-told.ts';
 import { heedingContexts, withoutContexts } from './persist-context.ts';
@@ -119,6 +120,11 @@ export interface HostedActor {
   resume(max: number): number;
   /** The complete state from which another incarnation continues. Throws when a child has logic without a name. */
   persist(): PersistedState;
+  /**
+   * The state as {@link HostedActor.persist} gives it where no actor stands in it, which is left to the caller to find out:
+   * it may be about to look at every part of it.
+   */
+  persistAsIs(): PersistedState;
   /** Notes the state as told, for {@link HostedActor.isAsTold}. */
   told(): void;
   /**
@@ -193,6 +199,15 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
   const internals = ref as unknown as Internals;
   relay.root = ref;
   let lastTold: LastTold | undefined;
+  const persist = (complete: (root: AnyActorRef, persisted: unknown) => unknown): PersistedState => {
+    const { version } = logic as { version?: unknown };
+    const snapshot = complete(
+      ref,
+      withoutContexts(() => ref.getPersistedSnapshot()),
+    );
+    const timers = timersOf(ref, parent, scheduler, relay);
+    return typeof version === 'string' ? { snapshot, timers, version } : { snapshot, timers };
+  };
   const told = (): void => (lastTold ??= new LastTold(ref, [scheduler, relay])).note();
   return {
     ref,
@@ -205,17 +220,8 @@ export function createHostedActor(logic: AnyActorLogic, options: HostedOptions):
       return relay.pending;
     },
     resume: (max) => relay.resume(max),
-    persist() {
-      const { version } = logic as { version?: unknown };
-      return {
-        snapshot: persistActors(
-          ref,
-          withoutContexts(() => ref.getPersistedSnapshot()),
-        ),
-        timers: timersOf(ref, parent, scheduler, relay),
-        ...(typeof version === 'string' ? { version } : {}),
-      };
-    },
+    persist: () => persist(persistActors),
+    persistAsIs: () => persist(withContexts),
     told,
     get isAsTold() {
       return lastTold?.isCurrent === true;

@@ -1,4 +1,5 @@
 import type {
+  DurableRecord,
   EncodedState,
   KeptId,
   KeptLetter,
@@ -6,51 +7,80 @@ import type {
   MailboxRow,
   StoredRecord,
 } from '../durable-store.ts';
+import { ALL_NUMBERS, withoutMarks } from '../../base/marked-text.ts';
 import { checksum, type Column } from './checksum.ts';
 import type { Seals } from './seals.ts';
 import { corrupt } from './sqlite-error.ts';
 
 /** How something stands in its table, as the statements of this folder name the columns. */
-type Columns = Column[];
+export type Columns = Column[];
 
 export const RECORD_COLUMNS =
-  'address, commit_id, at, incarnation, seq, due_at, wakes, quarantined, version, key_id, crc, meta, state';
+  'address, commit_id, at, incarnation, seq, due_at, wakes, quarantined, version, texts, key_id, crc, meta, state';
+/** As a record is read. */
+export const RECORD_FORM = `${RECORD_COLUMNS}, id`;
 
-export function recordColumns(record: StoredRecord, seals: Seals): Columns {
-  const { address, commit, at, incarnation, seq, dueAt = null, version = null } = record;
+/** `texts`: how many parts of its long texts are kept on their own. */
+export function recordColumns(
+  record: DurableRecord,
+  [commit, at, texts]: readonly [commit: string, at: number, texts: number],
+  seals: Seals,
+): Columns {
+  const { address, incarnation, seq, dueAt = null, version = null } = record;
   const [wakes, quarantined] = [Number(record.wakes), Number(record.quarantined)];
   const of = recordName(address, seq);
-  const small = [address, commit, at, incarnation, seq, dueAt, wakes, quarantined, version, seals.keyId];
+  const small = [
+    address,
+    commit,
+    at,
+    incarnation,
+    seq,
+    dueAt,
+    wakes,
+    quarantined,
+    version,
+    texts,
+    seals.keyId,
+  ];
   const meta = seals.seal(record.meta, `${of} meta`);
-  const state = seals.seal(record.state, of);
+  const state = seals.seal(record.parts?.text ?? record.state, of);
   return [...small, checksum(small, meta, state), meta, state];
 }
 
-export function toRecord(columns: Columns, seals: Seals): StoredRecord {
-  const [address, commit, at, incarnation, seq, dueAt, wakes, quarantined, version, keyId, crc, meta, state] =
-    columns as never as [
-      string,
-      string,
-      number,
-      number,
-      number,
-      number | null,
-      number,
-      number,
-      string | null,
-      number | null,
-      number,
-      EncodedState,
-      EncodedState,
-    ];
-  check(columns.slice(0, 10), crc, [meta, state], `the record of ${address}`);
+/** `textsOf`: gives the columns of the parts of a record's long texts. */
+export function toRecord(
+  columns: Columns,
+  seals: Seals,
+  textsOf: (record: number) => readonly Columns[],
+): StoredRecord {
+  const [address, commit, at, incarnation, seq, dueAt, wakes, quarantined, version] = columns as never as [
+    string,
+    string,
+    number,
+    number,
+    number,
+    number | null,
+    number,
+    number,
+    string | null,
+  ];
+  const [texts, keyId, crc, meta, state, id] = columns.slice(9) as never as [
+    number,
+    number | null,
+    number,
+    EncodedState,
+    EncodedState,
+    number,
+  ];
+  check(columns.slice(0, 11), crc, [meta, state], `the record of ${address}`);
   const of = recordName(address, seq);
+  const opened = seals.open(state, keyId, of);
   return {
     address,
     incarnation,
     seq,
     ...(version !== null && { version }),
-    state: seals.open(state, keyId, of),
+    state: texts === 0 ? opened : wholeText(opened as string, address, id, textsOf(id), texts, seals),
     meta: seals.open(meta, keyId, `${of} meta`) as string,
     ...(dueAt !== null && { dueAt }),
     wakes: wakes === 1,
@@ -58,6 +88,42 @@ export function toRecord(columns: Columns, seals: Seals): StoredRecord {
     commit,
     at,
   };
+}
+
+function wholeText(
+  marked: string,
+  address: string,
+  record: number,
+  found: readonly Columns[],
+  count: number,
+  seals: Seals,
+): string {
+  const parts = new Map<number, string>();
+  for (const columns of found) {
+    const [id, keyId, crc, value] = columns as never as [number, number | null, number, EncodedState];
+    check(columns.slice(0, 2), crc, [value], `a text of ${address}`);
+    parts.set(id - firstText(record), seals.open(value, keyId, textName(id)) as string);
+  }
+  const whole = withoutMarks(marked, (number) => {
+    const part = parts.get(number);
+    if (part === undefined) throw corrupt(`a text of ${address} is gone`);
+    return part;
+  });
+  if (parts.size !== count) throw corrupt(`a text of ${address} is gone`);
+  return whole;
+}
+
+export const TEXT_COLUMNS = 'id, key_id, crc, value';
+
+/** The ids of the parts of a record's long texts are from here on, by their numbers, to before the next record's. */
+export function firstText(record: number): number {
+  return record * ALL_NUMBERS;
+}
+
+export function textColumns(record: number, number: number, part: string, seals: Seals): Columns {
+  const small = [firstText(record) + number, seals.keyId];
+  const value = seals.seal(part, textName(small[0] as number));
+  return [...small, checksum(small, value), value];
 }
 
 export const ROW_COLUMNS = 'n, address, since, due_at, sender, id, caller, key_id, crc, event, attempts';
@@ -181,6 +247,7 @@ function check(small: Columns, crc: number, large: Columns, what: string): void 
 }
 
 const recordName = (address: string, seq: number): string => `record ${address} ${seq}`;
+const textName = (id: number): string => `text ${id}`;
 const rowName = (n: number, to: string): string => `row ${n} ${to}`;
 const idName = (...key: readonly string[]): string => `id ${JSON.stringify(key)}`;
 const stepName = (...key: readonly string[]): string => `step ${JSON.stringify(key)}`;
@@ -188,7 +255,8 @@ const letterName = (id: string): string => `letter ${id}`;
 
 /** The tables whose rows have checksums: first what is small, then the checksum, then what may be large. */
 export const TABLES = [
-  { table: 'records', columns: RECORD_COLUMNS, small: 10, large: 2 },
+  { table: 'records', columns: RECORD_FORM, small: 11, large: 2 },
+  { table: 'texts', columns: TEXT_COLUMNS, small: 2, large: 1 },
   { table: 'rows', columns: ROW_COLUMNS, small: 8, large: 1 },
   { table: 'ids', columns: ID_COLUMNS, small: 7, large: 1 },
   { table: 'steps', columns: STEP_COLUMNS, small: 4, large: 1 },

@@ -5,6 +5,7 @@ import type {
   KeptId,
   KeptLetter,
   MailboxRow,
+  StateParts,
   TurnCommit,
 } from '../durable-store.ts';
 import { letterIdOf, rowLetter } from '../row-letter.ts';
@@ -17,30 +18,42 @@ import {
   recordColumns,
   ROW_COLUMNS,
   rowColumns,
+  firstText,
   STEP_COLUMNS,
   stepColumns,
+  TEXT_COLUMNS,
+  textColumns,
   toRow,
 } from './forms.ts';
 import type { Seals } from './seals.ts';
 
 /** What stands in the way of a turn, or what it replaces. */
 type Stored = readonly [
-  rowid: number,
+  id: number,
   commit: string,
   dueAt: number | null,
   wakes: number,
   quarantined: number,
+  texts: number,
 ];
 
-/** Writes groups; a transaction is around each of them. */
+/** The most records of which it is known where they are, beside those on disk. */
+const MOST_KNOWN = 10_000;
+
+/** Writes groups; a transaction is around them. */
 export class GroupWriter {
   readonly #seals: Seals;
+  /** Where the records are that were written last: nobody else writes any. */
+  readonly #known = new Map<string, Stored>();
   readonly #stored: StatementSync;
   readonly #insertRecord: StatementSync;
   readonly #updateState: StatementSync;
   readonly #updateRecord: StatementSync;
   readonly #deleteRecord: StatementSync;
   readonly #isRecord: StatementSync;
+  readonly #putText: StatementSync;
+  readonly #deleteText: StatementSync;
+  readonly #deleteTexts: StatementSync;
   readonly #insertRow: StatementSync;
   readonly #deleteRow: StatementSync;
   readonly #rowsOf: StatementSync;
@@ -61,14 +74,17 @@ export class GroupWriter {
     const insert = (how: string, columns: string): StatementSync =>
       db.prepare(`${how} ${columns}) values(${columns.replaceAll(/\w+/g, '?')})`);
     this.#stored = arrays(
-      db.prepare('select rowid, commit_id, due_at, wakes, quarantined from records where address = ?'),
+      db.prepare('select id, commit_id, due_at, wakes, quarantined, texts from records where address = ?'),
     );
+    this.#putText = insert('insert or replace into texts(', TEXT_COLUMNS);
+    this.#deleteText = db.prepare('delete from texts where id = ?');
+    this.#deleteTexts = db.prepare('delete from texts where id > ? and id < ?');
     this.#insertRecord = insert('insert into records(', RECORD_COLUMNS);
     const state =
-      'commit_id = ?, at = ?, incarnation = ?, seq = ?, version = ?, key_id = ?, crc = ?, meta = ?, state = ?';
-    this.#updateState = db.prepare(`update records set ${state} where rowid = ?`);
+      'commit_id = ?, at = ?, incarnation = ?, seq = ?, version = ?, texts = ?, key_id = ?, crc = ?, meta = ?, state = ?';
+    this.#updateState = db.prepare(`update records set ${state} where id = ?`);
     this.#updateRecord = db.prepare(
-      `update records set ${state}, due_at = ?, wakes = ?, quarantined = ? where rowid = ?`,
+      `update records set ${state}, due_at = ?, wakes = ?, quarantined = ? where id = ?`,
     );
     this.#deleteRecord = db.prepare('delete from records where address = ?');
     this.#isRecord = arrays(db.prepare('select 1 from records where address = ?'));
@@ -99,7 +115,7 @@ export class GroupWriter {
     const sends: MailboxRow[] = [];
     for (const turn of turns) {
       const { address, after, record } = turn;
-      const stored = this.#stored.get(address) as unknown as Stored | undefined;
+      const stored = this.#known.get(address) ?? (this.#stored.get(address) as unknown as Stored | undefined);
       const commit = stored?.[1];
       if (commit === group.id && record !== undefined) {
         // The group has come again: of what this turn sent nothing is written twice, whatever became of it since.
@@ -128,29 +144,55 @@ export class GroupWriter {
     if (handled !== undefined) for (const n of handled) this.#deleteRow.run(n, address);
     if (ids !== undefined) this.#putIds(ids);
     if (letters !== undefined) this.#putLetters(letters);
-    if (turn.end === true) return this.#end(address, at);
+    if (turn.end === true) return this.#end(address, at, stored);
     if (record !== undefined) {
-      const columns = recordColumns({ ...record, commit: id, at }, this.#seals);
-      if (stored === undefined) this.#insertRecord.run(...columns);
-      else this.#update(columns, stored);
+      const texts = textsAfter(record.parts, stored);
+      const columns = recordColumns(record, [id, at, texts], this.#seals);
+      const of = stored?.[0] ?? Number(this.#insertRecord.run(...columns).lastInsertRowid);
+      if (stored !== undefined) this.#update(columns, stored);
+      if (texts > 0 || (stored !== undefined && stored[5] > 0)) this.#writeTexts(of, record.parts);
+      this.#know(columns, of);
     }
     if (steps !== undefined)
       for (const step of steps) this.#putStep.run(...stepColumns(address, step, this.#seals));
     if (endedStarts !== undefined) for (const start of endedStarts) this.#deleteStart.run(address, start);
   }
 
-  /** Without a touch of what indexes are made of, where that is as it was. */
-  #update(columns: ReturnType<typeof recordColumns>, [rowid, , ...before]: Stored): void {
-    const [, commit, at, incarnation, seq, dueAt, wakes, quarantined, version, keyId, crc, meta, state] =
-      columns as Parameters<StatementSync['run']>;
-    const [wasDueAt, woke, wasQuarantined] = before;
-    const of = [commit, at, incarnation, seq, version, keyId, crc, meta, state] as never[];
-    if (dueAt === wasDueAt && wakes === woke && quarantined === wasQuarantined)
-      this.#updateState.run(...of, rowid);
-    else this.#updateRecord.run(...of, dueAt as never, wakes as never, quarantined as never, rowid);
+  #writeTexts(record: number, parts: StateParts | undefined): void {
+    if (parts?.isWhole !== false) this.#deleteTexts.run(firstText(record), firstText(record + 1));
+    if (parts === undefined) return;
+    for (const number of parts.removed) this.#deleteText.run(firstText(record) + number);
+    for (const [number, part] of parts.added)
+      this.#putText.run(...textColumns(record, number, part, this.#seals));
   }
 
-  #end(address: string, at: number): void {
+  /** Without a touch of what indexes are made of, where that is as it was. */
+  #update(columns: ReturnType<typeof recordColumns>, stored: Stored): void {
+    const [id, , wasDueAt, woke, wasQuarantined] = stored;
+    const [, commit, at, incarnation, seq, dueAt, wakes, quarantined, ...rest] = columns as never[];
+    const of = [commit, at, incarnation, seq, ...rest] as never[];
+    if (dueAt === wasDueAt && wakes === woke && quarantined === wasQuarantined)
+      this.#updateState.run(...of, id);
+    else this.#updateRecord.run(...of, dueAt as never, wakes as never, quarantined as never, id);
+  }
+
+  #know(columns: ReturnType<typeof recordColumns>, id: number): void {
+    const [address, commit, , , , dueAt, wakes, quarantined, , texts] = columns as never as [
+      string,
+      ...never[],
+    ];
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    this.#known.set(address, [id, commit, dueAt, wakes, quarantined, texts] as never);
+  }
+
+  /** What was written last was undone. */
+  forget(): void {
+    this.#known.clear();
+  }
+
+  #end(address: string, at: number, stored: Stored | undefined): void {
+    this.#known.delete(address);
+    if (stored !== undefined && stored[5] > 0) this.#writeTexts(stored[0], undefined);
     this.#deleteRecord.run(address);
     this.#deleteSteps.run(address);
     const rows = this.#rowsOf.all(address) as never as Parameters<typeof toRow>[0][];
@@ -193,6 +235,12 @@ export class GroupWriter {
   #putLetters(letters: readonly KeptLetter[]): void {
     for (const letter of letters) this.#putLetter.run(...letterColumns(letter, this.#seals));
   }
+}
+
+/** How many parts of its long texts the record has then. */
+function textsAfter(parts: StateParts | undefined, stored: Stored | undefined): number {
+  if (parts === undefined) return 0;
+  return parts.added.length + (parts.isWhole ? 0 : (stored?.[5] ?? 0) - parts.removed.length);
 }
 
 function arrays(statement: StatementSync): StatementSync {

@@ -65,31 +65,60 @@ export class OpenStore {
   }
 
   /**
-   * Writes a group. The groups that were on their way when one failed fail with it: it comes again, and before them.
+   * Writes groups, in one transaction where that can be. When one fails, all of them do, and so do those that were on their
+   * way by then: they come again, in their order.
    */
-  commit(failures: number, packed: PackedGroup, fault: CommitFault | undefined): CommitResult {
+  commit(failures: number, packed: readonly PackedGroup[], fault?: CommitFault): CommitResult[] {
     if (failures !== this.#failures)
       throw new HoldfastError(
         'STORE_FAILED',
         'a group before this one failed: nothing of this was written; after the other it may come again',
       );
     try {
-      return this.#write(packed, fault);
+      const groups = packed.map(unpackGroup);
+      const together = groups.length > 1 && !groups.some(ends) ? this.#writeTogether(groups) : undefined;
+      return together ?? groups.map((group) => this.#write(group, fault));
     } catch (error) {
       this.#failures++;
       throw error;
     }
   }
 
-  #write(packed: PackedGroup, fault: CommitFault | undefined): CommitResult {
+  /** Undefined: one of the groups meets a page that is damaged, and nothing was written. */
+  #writeTogether(groups: readonly CommitGroup[]): CommitResult[] | undefined {
+    const { owner, writer } = this.#open;
+    let noted: (() => void) | undefined;
+    try {
+      const results = this.#run(() => {
+        noted = owner.noteRows(groups);
+        return groups.map((group) => writer.write(group, this.#hasRoom()));
+      });
+      noted?.();
+      return results;
+    } catch (error) {
+      if (isDamage(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Runs `write` in a transaction. What the writer knows of records may be of one that is undone. */
+  #run<T>(write: () => T): T {
+    try {
+      return this.#open.owner.run(write);
+    } catch (error) {
+      this.#open.writer.forget();
+      throw error;
+    }
+  }
+
+  #write(group: CommitGroup, fault: CommitFault | undefined): CommitResult {
     const { owner, writer, last } = this.#open;
-    const group = unpackGroup(packed);
     if (fault?.at === 'before') happen(fault);
     if (last?.id === group.id) return last.result as CommitResult;
     let noted: (() => void) | undefined;
     const write = (part: CommitGroup): CommitResult =>
-      owner.run(() => {
-        noted = owner.noteRows(group);
+      this.#run(() => {
+        noted = owner.noteRows([group]);
         const written = writer.write(part, this.#hasRoom());
         if (part === group && ends(group)) owner.meta.set('last', { id: group.id, result: written });
         if (fault?.at === 'within') happen(fault);

@@ -45,12 +45,14 @@ export class Owner {
     });
   }
 
-  /** Notes the numbers of the group's rows, in its transaction; what it returns is for after the commit. */
-  noteRows({ turns, rows = [] }: CommitGroup): () => void {
+  /** Notes the numbers of the groups' rows, in their transaction; what it returns is for after the commit. */
+  noteRows(groups: readonly CommitGroup[]): () => void {
     let next = this.#nextRow;
-    for (const { n } of rows) next = Math.max(next, n + 1);
-    for (const { sends } of turns)
-      if (sends !== undefined) for (const { n } of sends) next = Math.max(next, n + 1);
+    for (const { turns, rows = [] } of groups) {
+      for (const { n } of rows) next = Math.max(next, n + 1);
+      for (const { sends } of turns)
+        if (sends !== undefined) for (const { n } of sends) next = Math.max(next, n + 1);
+    }
     const until = next > this.#rowsUntil ? next + ROWS_AHEAD : this.#rowsUntil;
     if (until !== this.#rowsUntil) this.#meta.set('nextRow', until);
     return () => {

@@ -6,6 +6,7 @@ import type {
   KeptLetter,
   KeptStep,
   MailboxRow,
+  StateParts,
   TurnCommit,
 } from '../durable-store.ts';
 
@@ -20,7 +21,7 @@ export function packGroup(group: CommitGroup): PackedGroup {
   packAll(to, letters, packLetter);
   packAll(to, removedLetters, packOne);
   packAll(to, ids, packId);
-  packAll(to, attempts, (all, [n, count]) => all.push(n, count));
+  packAll(to, attempts, packPair);
   return to;
 }
 
@@ -60,6 +61,16 @@ export function unpackGroup(packed: PackedGroup): CommitGroup {
     at: take(),
   });
   const takeStep = (): KeptStep => ({ start: take(), key: take(), value: take() });
+  const takeParts = (): StateParts | undefined => {
+    const text: string | undefined = take();
+    if (text === undefined) return undefined;
+    return {
+      text,
+      isWhole: take(),
+      added: takeAll<[number, string]>(() => [take(), take()]) ?? [],
+      removed: takeAll<number>(take) ?? [],
+    };
+  };
   const takeRecord = (address: string): DurableRecord | undefined => {
     const incarnation: number | undefined = take();
     if (incarnation === undefined) return undefined;
@@ -68,11 +79,12 @@ export function unpackGroup(packed: PackedGroup): CommitGroup {
       incarnation,
       seq: take(),
       version: take(),
-      state: take(),
       meta: take(),
       dueAt: take(),
       wakes: take(),
       quarantined: take(),
+      state: take(),
+      parts: takeParts(),
     };
   };
   const takeTurn = (): TurnCommit => {
@@ -111,6 +123,8 @@ function packAll<T>(to: unknown[], all: readonly T[] | undefined, pack: Pack<T>)
 
 const packOne: Pack<unknown> = (to, one) => to.push(one);
 
+const packPair: Pack<readonly [unknown, unknown]> = (to, [one, other]) => to.push(one, other);
+
 const packRow: Pack<MailboxRow> = (to, row) =>
   to.push(row.n, row.to, row.from, owned(row.event), row.dueAt, row.id, row.caller, row.attempts);
 
@@ -126,8 +140,14 @@ const packTurn: Pack<TurnCommit> = (to, turn) => {
   const { address, after, end, record, handled, sends, ids, steps, endedStarts, letters } = turn;
   to.push(address, after, end, record?.incarnation);
   if (record !== undefined) {
-    const { seq, version, state, meta, dueAt, wakes, quarantined } = record;
-    to.push(seq, version, owned(state), meta, dueAt, wakes, quarantined);
+    const { seq, version, meta, dueAt, wakes, quarantined, parts } = record;
+    to.push(seq, version, meta, dueAt, wakes, quarantined);
+    if (parts === undefined) to.push(owned(record.state), undefined);
+    else {
+      to.push('', parts.text, parts.isWhole);
+      packAll(to, parts.added, packPair);
+      packAll(to, parts.removed, packOne);
+    }
   }
   packAll(to, handled, packOne);
   packAll(to, sends, packRow);

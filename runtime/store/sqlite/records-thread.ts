@@ -2,12 +2,13 @@ import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { StoredRecord } from '../durable-store.ts';
 import type { Column } from './checksum.ts';
-import { RECORD_COLUMNS, toRecord } from './forms.ts';
+import { RECORD_FORM, toRecord } from './forms.ts';
 import { readKeys } from './key-ring.ts';
 import { metaTable } from './meta-table.ts';
 import type { Seals } from './seals.ts';
 import { storeError } from './sqlite-error.ts';
 import { openToRead } from './store-file.ts';
+import { textsIn, type TextsOf } from './stored-texts.ts';
 import type { RecordsPage, RecordsThreadData } from './stored-records.ts';
 import { toWire } from './wire-store-error.ts';
 
@@ -32,17 +33,18 @@ function page(after: string): RecordsPage {
   }
   const { db, seals } = open;
   const select = db.prepare(
-    `select ${RECORD_COLUMNS} from records where address > ? order by address limit ${PAGE}`,
+    `select ${RECORD_FORM} from records where address > ? order by address limit ${PAGE}`,
   );
   select.setReturnArrays(true);
   const found = select.all(after) as unknown as Column[][];
-  const records = found.flatMap((columns) => intact(columns, seals));
+  const textsOf = textsIn(db);
+  const records = found.flatMap((columns) => intact(columns, seals, textsOf));
   return { records, last: found.length < PAGE ? undefined : String(found.at(-1)?.[0]) };
 }
 
-function intact(columns: Column[], seals: Seals): readonly StoredRecord[] {
+function intact(columns: Column[], seals: Seals, textsOf: TextsOf): readonly StoredRecord[] {
   try {
-    return [toRecord(columns, seals)];
+    return [toRecord(columns, seals, textsOf)];
   } catch (error) {
     if ((error as { code?: unknown }).code === 'STORE_CORRUPT') return [];
     throw error;

@@ -15,9 +15,10 @@ export const SCHEMA = `
 create table meta(key text primary key, value text not null, crc integer not null) without rowid;
 create table keys(id integer primary key, wrapper text not null, wrapped blob not null, at real not null);
 create table records(
-  address text not null unique, commit_id text not null, at real not null, incarnation integer not null,
+  id integer primary key, address text not null unique, commit_id text not null, at real not null, incarnation integer not null,
   seq integer not null, due_at real, wakes integer not null, quarantined integer not null, version text,
-  key_id integer, crc integer not null, meta not null, state not null);
+  texts integer not null, key_id integer, crc integer not null, meta not null, state not null);
+create table texts(id integer primary key, key_id integer, crc integer not null, value not null);
 create index records_due on records(due_at, address) where due_at is not null and quarantined = 0;
 create index records_wake on records(address) where wakes = 1 and quarantined = 0;
 create table rows(

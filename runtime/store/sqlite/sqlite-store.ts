@@ -86,6 +86,8 @@ const ENDING_MS = 2000;
 class SqliteStore implements DurableStore, FaultyCommits {
   readonly transactional = true;
   readonly durable = true;
+  /** Enough for the thread to find the next one when it has written the last. */
+  readonly groupsAtOnce = 8;
   readonly keyRefs: StoreKeyRefs | undefined;
   #data: Omit<StoreThreadData, 'now' | 'epoch'>;
   readonly #silentMs: number | undefined;

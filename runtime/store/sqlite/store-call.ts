@@ -48,8 +48,12 @@ export type StoreMethod =
   | 'rekey'
   | 'close';
 
-/** What the thread says: the answer to a call by its number, with how many commits have failed; or a warning. */
+/**
+ * What the thread says: the answer to a call by its number, or to several commits; with an error also how many commits have
+ * failed; or a warning.
+ */
 export type StoreAnswer =
   | { readonly id: number; readonly value: unknown }
+  | { readonly ids: readonly number[]; readonly values: readonly unknown[] }
   | { readonly id: number; readonly error: WireStoreError; readonly failures: number }
   | { readonly warn: readonly [fields: object, message: string] };

@@ -45,7 +45,7 @@ beforeAll(async () => {
 test('a backup is whole, for its user alone, and takes no place of another file', async () => {
   expect(await checkStoreFile(backup)).toEqual({
     problems: [],
-    counts: { records: 100, rows: 100, ids: 100, steps: 100, letters: 100 },
+    counts: { records: 100, texts: 0, rows: 100, ids: 100, steps: 100, letters: 100 },
   });
   expect(statSync(backup).mode & 0o777).toBe(process.platform === 'win32' ? 0o666 : 0o600);
   await expect(backupStore(path('first.db'), backup)).rejects.toMatchObject({ code: 'STORE_FAILED' });

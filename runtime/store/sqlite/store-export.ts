@@ -6,16 +6,20 @@ import { type KeysData, readKeys } from './key-ring.ts';
 import { metaTable } from './meta-table.ts';
 import type { Seals } from './seals.ts';
 import { openToRead } from './store-file.ts';
+import { textsIn, type TextsOf } from './stored-texts.ts';
 
 /** What a line is made of, by the table. */
-const LINES: Readonly<Record<(typeof TABLES)[number]['table'], (columns: Column[], seals: Seals) => object>> =
-  {
-    records: toRecord,
-    rows: toRow,
-    ids: toId,
-    steps: (columns, seals) => ({ address: columns[0], ...toStep(columns, seals) }),
-    letters: toLetter,
-  };
+const LINES: Readonly<Record<(typeof TABLES)[number]['table'], LineOf | undefined>> = {
+  records: toRecord,
+  // They stand in the states of their records.
+  texts: undefined,
+  rows: toRow,
+  ids: toId,
+  steps: (columns, seals) => ({ address: columns[0], ...toStep(columns, seals) }),
+  letters: toLetter,
+};
+
+type LineOf = (columns: Column[], seals: Seals, textsOf: TextsOf) => object;
 
 /** Characters that are gathered for one write. */
 const CHUNK = 1024 * 1024;
@@ -49,14 +53,17 @@ export function exportStore(data: KeysData, to: string): number {
 }
 
 function* linesOf(db: DatabaseSync, seals: Seals): Generator<string> {
+  const textsOf = textsIn(db);
   for (const { table, columns } of TABLES) {
+    const lineOf = LINES[table];
+    if (lineOf === undefined) continue;
     const select = db.prepare(`select ${columns} from ${table}`);
     select.setReturnArrays(true);
     for (const found of select.iterate()) {
       const row = found as unknown as Column[];
       let line: object;
       try {
-        line = LINES[table](row, seals);
+        line = lineOf(row, seals, textsOf);
       } catch (error) {
         line = { damaged: (error as Error).message };
       }

@@ -106,6 +106,10 @@ export class StoreLine {
 
   #hear(answer: StoreAnswer): void {
     if ('warn' in answer) return this.#options.warn(...answer.warn);
+    if ('ids' in answer) {
+      for (const [i, id] of answer.ids.entries()) this.#hear({ id, value: answer.values[i] });
+      return;
+    }
     if (answer.id === 0) this.#silentMs = this.#options.silentMs ?? SILENT_MS;
     const call = this.#calls.get(answer.id);
     if (call === undefined) return;

@@ -16,7 +16,7 @@ import type { Column } from './checksum.ts';
 import {
   ID_COLUMNS,
   LETTER_COLUMNS,
-  RECORD_COLUMNS,
+  RECORD_FORM,
   ROW_COLUMNS,
   STEP_COLUMNS,
   toId,
@@ -26,6 +26,7 @@ import {
   toStep,
 } from './forms.ts';
 import type { Seals } from './seals.ts';
+import { textsIn, type TextsOf } from './stored-texts.ts';
 
 /** Before everything, as a place in a list by time. */
 const START: DuePlace = { since: Number.MIN_SAFE_INTEGER, address: '' };
@@ -35,6 +36,7 @@ const WHY = ['row', 'timer', 'child'] as const;
 /** Reads a store; also one that another connection writes. */
 export class StoreReader {
   readonly #seals: Seals;
+  readonly #textsOf: TextsOf;
   readonly #record: StatementSync;
   readonly #records: StatementSync;
   readonly #rows: StatementSync;
@@ -52,10 +54,9 @@ export class StoreReader {
       statement.setReturnArrays(true);
       return statement;
     };
-    this.#record = prepare(`select ${RECORD_COLUMNS} from records where address = ?`);
-    this.#records = prepare(
-      `select ${RECORD_COLUMNS} from records where address > ? order by address limit ?`,
-    );
+    this.#textsOf = textsIn(db);
+    this.#record = prepare(`select ${RECORD_FORM} from records where address = ?`);
+    this.#records = prepare(`select ${RECORD_FORM} from records where address > ? order by address limit ?`);
     this.#rows = prepare(`select ${ROW_COLUMNS} from rows where address = ? and n > ? order by n limit ?`);
     this.#steps = prepare(`select ${STEP_COLUMNS} from steps where address = ? order by start, key`);
     this.#id = prepare(`select ${ID_COLUMNS} from ids where address = ? and caller = ? and id = ?`);
@@ -90,11 +91,12 @@ export class StoreReader {
 
   load(address: string): StoredRecord | undefined {
     const found = this.#record.get(address);
-    return found && toRecord(columns(found), this.#seals);
+    return found && toRecord(columns(found), this.#seals, this.#textsOf);
   }
 
   records(after: string | undefined, limit: number): StoredRecord[] {
-    return this.#records.all(after ?? '', limit).map((found) => toRecord(columns(found), this.#seals));
+    const all = this.#records.all(after ?? '', limit);
+    return all.map((found) => toRecord(columns(found), this.#seals, this.#textsOf));
   }
 
   rows(address: string, after: number, limit: number): MailboxRow[] {

@@ -1,6 +1,7 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { CommitCall, StoreAnswer, StoreCall, StoreThreadData } from './store-call.ts';
 import { OpenStore } from './open-store.ts';
+import type { PackedGroup } from './packed-group.ts';
 import { storeError } from './sqlite-error.ts';
 import { toWire } from './wire-store-error.ts';
 
@@ -22,17 +23,47 @@ try {
   port.close();
 }
 
-port.on('message', ([id, failures, method, ...given]: StoreCall) => {
+port.on('message', (call: StoreCall) => {
+  let next: StoreCall | undefined = call;
+  while (next !== undefined) next = next[2] === 'commit' ? commit(next) : answer(next);
+});
+
+/** Writes a group, and with it those that have come behind it; returns what came behind them. */
+function commit(first: StoreCall): StoreCall | undefined {
+  if (store === undefined) return undefined;
+  const [, failures, , ...given] = first;
+  const [group, fault] = given as unknown as CommitCall;
+  const [ids, groups] = [[first[0]], [group]];
+  let next = fault === undefined ? received() : undefined;
+  while (next?.[1] === failures && next[2] === 'commit' && next[4] === undefined) {
+    ids.push(next[0]);
+    groups.push(next[3] as PackedGroup);
+    next = received();
+  }
+  try {
+    const results = store.commit(failures, groups, fault);
+    say({ ids, values: results });
+  } catch (error) {
+    for (const id of ids) refuse(id, error);
+    store.afterError(error);
+  }
+  return next;
+}
+
+function answer([id, , method, ...given]: StoreCall): undefined {
   if (store === undefined) return;
   try {
-    if (method === 'commit') say({ id, value: store.commit(failures, ...(given as unknown as CommitCall)) });
-    else if (method === 'close') {
+    if (method === 'close') {
       store.close();
       say({ id, value: undefined });
-      port.close();
+      port?.close();
     } else say({ id, value: (store[method] as (...all: unknown[]) => unknown)(...given) });
   } catch (error) {
     refuse(id, error);
     store.afterError(error);
   }
-});
+}
+
+function received(): StoreCall | undefined {
+  return port === null ? undefined : (receiveMessageOnPort(port)?.message as StoreCall | undefined);
+}

@@ -1,0 +1,160 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { HoldfastError } from '../base/errors.ts';
+import { systemClock } from '../base/clock.ts';
+import { Committer, type Drafting, type HostDrafting } from './committer.ts';
+import type { CommitGroup, CommitResult } from './durable-store.ts';
+
+interface Sent {
+  readonly group: CommitGroup;
+  readonly answer: PromiseWithResolvers<CommitResult>;
+}
+
+const written: CommitResult = { fenced: [], unknown: [] };
+
+/** A committer over a store that takes three groups at once and answers when the test says so. */
+function committing(groupsAtOnce?: number) {
+  const sent: Sent[] = [];
+  const warned: string[] = [];
+  const committer = new Committer({
+    store: {
+      groupsAtOnce,
+      commit: (group) => {
+        const answer = Promise.withResolvers<CommitResult>();
+        sent.push({ group, answer });
+        return answer.promise;
+      },
+    },
+    clock: systemClock,
+    owner: 'o',
+    warn: (_fields, message) => void warned.push(message),
+    overtaken: () => {},
+  });
+  onTestFinished(() => committer.abandon());
+  const told: string[] = [];
+  /** Somebody with states to commit, each with a number. */
+  const somebody = (address: string, isPlain = true) => {
+    let n = 0;
+    const drafting: Drafting = {
+      isPlain,
+      draft: () => {
+        const record = {
+          address,
+          incarnation: 1,
+          seq: n,
+          state: '',
+          meta: '',
+          wakes: false,
+          quarantined: false,
+        };
+        return { address, after: undefined, record };
+      },
+      written: (group) => void told.push(`${address} ${group}`),
+      lost: (why) => void told.push(`${address} ${why}`),
+    };
+    return (): void => {
+      n += 1;
+      const mine = `${address}${n}`;
+      committer.add(drafting).whenSettled(() => told.push(`told ${mine}`));
+    };
+  };
+  const groups = (): string[] =>
+    sent.map(({ group }) => group.turns.map(({ address, record }) => `${address}${record?.seq}`).join(' '));
+  return { committer, sent, told, warned, somebody, groups };
+}
+
+const soon = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('a group leaves while others are on their way, as many as the store takes, and what waits gathers', async () => {
+  const { somebody, groups, sent, told } = committing(2);
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((address) => somebody(address));
+  for (const add of [a, b, c, d]) {
+    add?.();
+    await soon();
+  }
+  expect(groups()).toEqual(['a1', 'b1']);
+  sent[0]?.answer.resolve(written);
+  await soon();
+  expect(groups()).toEqual(['a1', 'b1', 'c1 d1']);
+  expect(told).toEqual(['a o.1', 'told a1']);
+});
+
+test('a store that says nothing of it gets one group at a time', async () => {
+  const { somebody, groups } = committing();
+  for (const address of ['a', 'b']) {
+    somebody(address)();
+    await soon();
+  }
+  expect(groups()).toEqual(['a1']);
+});
+
+test('of one address one state is on its way, and of those that wait the newest goes', async () => {
+  const { somebody, groups, sent, told } = committing(8);
+  const [a, b] = [somebody('a'), somebody('b')];
+  a();
+  await soon();
+  a();
+  b();
+  a();
+  await soon();
+  expect(groups()).toEqual(['a1']);
+  sent[0]?.answer.resolve(written);
+  await soon();
+  expect(groups()).toEqual(['a1', 'a3 b1']);
+  sent[1]?.answer.resolve(written);
+  await soon();
+  expect(told).toEqual(['a o.1', 'told a1', 'a o.2', 'b o.2', 'told a2', 'told b1', 'told a3']);
+});
+
+test('what touches more than its own record is on its way alone', async () => {
+  const { committer, somebody, groups, sent } = committing(8);
+  const host: HostDrafting = { draft: () => ({ rows: [] }), written: () => {} };
+  somebody('a')();
+  await soon();
+  somebody('end', false)();
+  await soon();
+  somebody('b')();
+  await soon();
+  expect(groups()).toEqual(['a1']);
+  for (const { answer } of sent) answer.resolve(written);
+  await soon();
+  expect(groups()).toEqual(['a1', 'end1 b1']);
+  somebody('c')();
+  await soon();
+  expect(groups()).toHaveLength(2);
+  sent[1]?.answer.resolve(written);
+  await soon();
+  expect(groups().at(-1)).toBe('c1');
+  committer.addHost(host);
+  await soon();
+  expect(sent).toHaveLength(3);
+  sent[2]?.answer.resolve(written);
+  await soon();
+  expect(sent[3]?.group).toMatchObject({ rows: [] });
+});
+
+test('groups behind one that failed go again after it, one by one, each with its id, and before any other', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { committer, somebody, groups, sent, told, warned } = committing(8);
+  for (const address of ['a', 'b', 'c']) {
+    somebody(address)();
+    await soon();
+  }
+  const failure = new HoldfastError('STORE_FAILED', 'no disk');
+  for (const { answer } of sent.slice().toReversed()) answer.reject(failure);
+  await soon();
+  somebody('d')();
+  await soon();
+  expect(committer.health).toMatchObject({ state: 'failing', waiting: 4 });
+  await vi.advanceTimersByTimeAsync(1000);
+  await soon();
+  expect(groups()).toEqual(['a1', 'b1', 'c1', 'a1']);
+  for (let i = 3; i < 6; i++) {
+    sent[i]?.answer.resolve(written);
+    await soon();
+  }
+  expect(groups().slice(3)).toEqual(['a1', 'b1', 'c1', 'd1']);
+  expect(sent.map(({ group }) => group.id).slice(3)).toEqual(['o.1', 'o.2', 'o.3', 'o.4']);
+  expect(told.filter((text) => text.startsWith('told'))).toEqual(['told a1', 'told b1', 'told c1']);
+  expect([warned.length, committer.health.state]).toEqual([1, 'ok']);
+});

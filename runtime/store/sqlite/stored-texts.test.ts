@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import { group, one, record, turn, two, written } from '../../testing/durable-store-samples.ts';
+import type { DurableRecord, StateParts } from '../durable-store.ts';
+import { checkStoreFile, exportStoreLines } from './store-care.ts';
+import { storeFolder } from './fixtures/filled.ts';
+
+const { path, open } = storeFolder();
+const mark = (...numbers: number[]): string => `\u0001${numbers.join(',')}\u0001`;
+
+/** A record whose state is in parts. */
+function inParts(seq: number, state: string, parts: Partial<StateParts> & { text: string }): DurableRecord {
+  return record({ seq, state, parts: { isWhole: false, added: [], removed: [], ...parts } });
+}
+
+function textsOf(file: string): unknown[] {
+  const db = new DatabaseSync(file, { readOnly: true });
+  const rows = db.prepare('select id % 2097152 n, value from texts order by id').all();
+  db.close();
+  return rows.map(({ n, value }) => [n, value]);
+}
+
+test('of a state in parts only what is new is written, and it is loaded whole', async () => {
+  const file = path('parts.db');
+  const store = await open({ path: file });
+  const other = record({
+    address: two,
+    parts: { text: mark(1), isWhole: true, added: [[1, '"z"']], removed: [] },
+  });
+  const first = inParts(1, '["a","b"]', {
+    text: `[${mark(1)},${mark(2, 3)}]`,
+    isWhole: true,
+    added: [
+      [1, '"a"'],
+      [2, '"b'],
+      [3, '"'],
+    ],
+  });
+  const steps: [DurableRecord, string, unknown[]][] = [
+    [
+      first,
+      '["a","b"]',
+      [
+        [1, '"a"'],
+        [2, '"b'],
+        [3, '"'],
+      ],
+    ],
+    [inParts(2, '-', { text: `[${mark(1)},2]`, removed: [2, 3] }), '["a",2]', [[1, '"a"']]],
+    [inParts(3, '-', { text: `[${mark(4)}]`, added: [[4, '"c"']], removed: [1] }), '["c"]', [[4, '"c"']]],
+    [inParts(4, '-', { text: `[${mark(1)}]`, isWhole: true, added: [[1, '"d"']] }), '["d"]', [[1, '"d"']]],
+    [record({ seq: 5, state: '[]' }), '[]', []],
+    [inParts(6, '-', { text: `[${mark(1)}]`, isWhole: true, added: [[1, '"e"']] }), '["e"]', [[1, '"e"']]],
+  ];
+  await store.commit(group('0', { turns: [turn({ address: two, record: other })] }));
+  for (const [i, [of, whole, texts]] of steps.entries()) {
+    const after = i === 0 ? undefined : `${i}`;
+    const commit = group(`${i + 1}`, { turns: [turn({ after, record: of })] });
+    expect(await store.commit(commit)).toEqual(written);
+    // It may come again.
+    expect(await store.commit(commit)).toEqual(written);
+    const { parts: _, ...loaded } = of;
+    expect(await store.load(one)).toEqual({ ...loaded, state: whole, commit: `${i + 1}`, at: commit.at });
+    expect((await store.records(undefined, 10)).map(({ state }) => state)).toEqual([whole, '"z"']);
+    expect(textsOf(file)).toEqual(expect.arrayContaining(texts));
+    expect(textsOf(file)).toHaveLength(texts.length + 1);
+  }
+  await store.commit(group('7', { turns: [turn({ after: '6', end: true })] }));
+  expect(textsOf(file)).toEqual([[1, '"z"']]);
+  await store.close();
+  expect(await checkStoreFile(file)).toMatchObject({ problems: [], counts: { records: 1, texts: 1 } });
+});
+
+test('a text that is gone or damaged makes its record corrupt, and is found by a check', async () => {
+  const file = path('damaged.db');
+  const store = await open({ path: file });
+  const parts = { isWhole: true, removed: [] };
+  const records = [one, two].map((address) =>
+    record({ address, parts: { ...parts, text: mark(1), added: [[1, `"${address}"`]] } }),
+  );
+  const turns = records.map((of) => turn({ address: of.address, record: of }));
+  await store.commit(group('1', { turns }));
+  await store.close();
+  const db = new DatabaseSync(file);
+  db.exec(
+    `update texts set value = '"other"' where value = '"${one}"'; delete from texts where value = '"${two}"'`,
+  );
+  db.close();
+  const again = await open({ path: file });
+  for (const address of [one, two])
+    await expect(again.load(address)).rejects.toMatchObject({
+      code: 'STORE_CORRUPT',
+      message: expect.stringContaining(address),
+    });
+  await again.close();
+  expect((await checkStoreFile(file)).problems).toEqual([expect.stringContaining('texts')]);
+});
+
+test('texts are encrypted as states are, and exported with them', async () => {
+  const file = path('sealed.db');
+  const encryption = { key: new Uint8Array(40).fill(1) };
+  const store = await open({ path: file, encryption });
+  const parts = { text: `[${mark(1)}]`, isWhole: true, added: [[1, '"CANARY"']] as const, removed: [] };
+  await store.commit(group('1', { turns: [turn({ record: record({ parts }) })] }));
+  expect((await store.load(one))?.state).toBe('["CANARY"]');
+  expect(textsOf(file)).toEqual([[1, expect.any(Uint8Array)]]);
+  await store.close();
+  expect(readFileSync(file).includes('CANARY')).toBe(false);
+  await exportStoreLines(file, path('lines.jsonl'), encryption);
+  expect(readFileSync(path('lines.jsonl'), 'utf8')).toMatch(/^\{"table":"records".*CANARY.*\}\n$/u);
+});

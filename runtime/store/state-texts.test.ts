@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { MARK } from '../base/marked-text.ts';
+import { StateTexts } from './state-texts.ts';
+
+const marked = (...numbers: readonly unknown[]): string => `{"a":${MARK}${numbers.join(',')}${MARK}}`;
+
+test('a store gets the parts that it has not, and hears of those that are gone', () => {
+  const first = StateTexts.of(marked(1, 2), [1, '"a', 2, 'b"'], undefined) as StateTexts;
+  expect(first.whole(marked(1, 2))).toBe('{"a":"ab"}');
+  const added = [
+    [1, '"a'],
+    [2, 'b"'],
+  ];
+  expect(first.partsAfter('t', undefined)).toEqual({ text: 't', isWhole: true, added, removed: [] });
+  expect(StateTexts.of(marked(1, 2), [], first)).toBe(first);
+  const second = StateTexts.of(marked(3, 2), [3, '"c'], first) as StateTexts;
+  expect(second.whole(marked(3, 2))).toBe('{"a":"cb"}');
+  expect(second.partsAfter('t', first)).toEqual({
+    text: 't',
+    isWhole: false,
+    added: [[3, '"c']],
+    removed: [1],
+  });
+});
+
+test('a thread that counts anew means other parts by the same numbers', () => {
+  const first = StateTexts.of(marked(1), [1, '"a"'], undefined) as StateTexts;
+  const other = StateTexts.of(marked(1), [1, '"b"'], first) as StateTexts;
+  expect(other.whole(marked(1))).toBe('{"a":"b"}');
+  expect(other.partsAfter('t', first)).toMatchObject({ isWhole: true, added: [[1, '"b"']], removed: [] });
+  expect(StateTexts.of(marked(1, 2), [1, '"b"'], StateTexts.of(marked(2), [2, 'x'], first))).toBeUndefined();
+});
+
+test.each([
+  ['a number that was not told', marked(2), [1, '"a"']],
+  ['no number', marked('x'), [1, '"a"']],
+  ['a number that no store has a place for', marked(2 ** 40), [2 ** 40, '"a"']],
+  ['a number of a fraction', marked(0.5), [0.5, '"a"']],
+  ['a mark without an end', `{"a":${MARK}`, [1, '"a"']],
+  ['a number instead of a part', marked(1), [1, 1]],
+])('%s is not what a thread tells', (_what, text, texts) => {
+  expect(StateTexts.of(text, texts, undefined)).toBeUndefined();
+});

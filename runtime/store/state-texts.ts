@@ -1,0 +1,60 @@
+import type { StateParts } from './durable-store.ts';
+import { ALL_NUMBERS, type NewTexts, numbersIn, withoutMarks } from '../base/marked-text.ts';
+
+const NO_PARTS: ReadonlyMap<number, string> = new Map();
+
+/** The long texts of a state that are kept on their own, by the numbers of their parts. */
+export class StateTexts {
+  readonly #parts: ReadonlyMap<number, string>;
+  /** What all states have in common whose numbers mean the same parts. */
+  readonly #count: object;
+  readonly bytes: number;
+
+  private constructor(parts: ReadonlyMap<number, string>, count: object) {
+    this.#parts = parts;
+    this.#count = count;
+    let bytes = 0;
+    for (const part of parts.values()) bytes += Buffer.byteLength(part);
+    this.bytes = bytes;
+  }
+
+  /**
+   * Those of a marked text that was told with `texts`, after `before`; `undefined` when a part is missing, or is not what a
+   * thread tells.
+   */
+  static of(text: string, texts: NewTexts, before: StateTexts | undefined): StateTexts | undefined {
+    const told = new Map<unknown, unknown>();
+    for (let i = 0; i < texts.length; i += 2) told.set(texts[i], texts[i + 1]);
+    const base = told.has(1) ? undefined : before;
+    const known = base === undefined ? NO_PARTS : base.#parts;
+    const parts = new Map<number, string>();
+    for (const number of numbersIn(text)) {
+      const part = told.get(number) ?? known.get(number);
+      if (typeof part !== 'string' || !isNumber(number)) return undefined;
+      parts.set(number, part);
+    }
+    if (base === undefined) return new StateTexts(parts, {});
+    return told.size === 0 && parts.size === known.size ? base : new StateTexts(parts, base.#count);
+  }
+
+  /** The whole text that a marked one stands for. */
+  whole(text: string): string {
+    return withoutMarks(text, (number) => this.#parts.get(number) as string);
+  }
+
+  /** The state for a store that has the texts of another one. */
+  partsAfter(text: string, stored: StateTexts | undefined): StateParts {
+    const isWhole = stored === undefined || stored.#count !== this.#count;
+    const before = isWhole ? NO_PARTS : stored.#parts;
+    return {
+      text,
+      isWhole,
+      added: [...this.#parts].filter(([number]) => !before.has(number)),
+      removed: [...before.keys()].filter((number) => !this.#parts.has(number)),
+    };
+  }
+}
+
+function isNumber(number: number): boolean {
+  return Number.isInteger(number) && number > 0 && number < ALL_NUMBERS;
+}
