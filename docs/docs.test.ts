@@ -147,7 +147,7 @@ test('every config in a guide is a valid one', async () => {
   for (const [index, [, text]] of configs.entries()) {
     const file = join(folder, `${index}.json5`);
     await writeFile(file, text);
-    await validateConfig(file, { env: { STAGE: 'test' } });
+    await validateConfig(file, { env: { STAGE: 'test', PATH: '/usr/bin' } });
   }
 });
 

@@ -111,6 +111,32 @@ describe('an agent is told at once when nobody reads any more', () => {
   });
 });
 
+describe('a reader that leaves before the answer has begun', () => {
+  const told = (to: ReturnType<typeof agent>['to']) => async () =>
+    JSON.stringify(await to.ask({ type: 'told' }));
+
+  test('has the agent end as soon as the gateway says where it is', async () => {
+    const { to, requests } = agent('early');
+    await to.ask({ type: 'told' });
+    const left = new AbortController();
+    const answer = to.askStream({ type: 'stream', n: 100_000_000 }, { signal: left.signal });
+    // Sent, and not answered yet.
+    while (requests.length < 2) await Promise.resolve();
+    left.abort(new Error('never mind'));
+    await expect(answer.result).rejects.toThrow('never mind');
+    await expect(all(answer)).rejects.toThrow('never mind');
+    await expect.poll(told(to), patience).toContain('aborted');
+    expect(requests.map(({ method }) => method)).toContain('DELETE');
+  });
+
+  test('before the request asks nothing', async () => {
+    const { to, requests } = agent('never');
+    const signal = AbortSignal.abort(new Error('never mind'));
+    await expect(to.askStream({ type: 'stream', n: 1 }, { signal }).result).rejects.toThrow('never mind');
+    expect(requests).toEqual([]);
+  });
+});
+
 test('a reader that holds back has the agent wait', async () => {
   const { to } = agent('slow');
   const answer = to.askStream({ type: 'stream', n: 100_000, big: 1000 });

@@ -43,11 +43,16 @@ export class AskReader implements AskStream {
   readonly #connection: Connection;
   readonly #address: string;
   readonly #left = new AbortController();
+  /** Rejects when the reader has left. */
+  readonly #leaving = Promise.withResolvers<never>();
   #chunks: Chunk[] = [];
   #length = 0;
   #n = 0;
   /** Where the answer is, once it is known. */
   #place: string | undefined;
+  /** The request was sent, and no answer to it has begun. */
+  #isAsked = false;
+  #tooLate: ReturnType<typeof setTimeout> | undefined;
   #isIterated = false;
   #over: { readonly reason?: unknown } | undefined;
   /** Those who wait for a chunk, and what waits for room. */
@@ -60,7 +65,11 @@ export class AskReader implements AskStream {
     const leave = (): void => this.#leave(signal?.reason);
     if (signal?.aborted === true) leave();
     signal?.addEventListener('abort', leave, { once: true });
-    this.result = this.#read(call).finally(() => signal?.removeEventListener('abort', leave));
+    const read = this.#read(call).finally(() => {
+      clearTimeout(this.#tooLate);
+      signal?.removeEventListener('abort', leave);
+    });
+    this.result = Promise.race([read, this.#leaving.promise]);
     // It may be left alone.
     this.result.catch(() => {});
   }
@@ -101,12 +110,9 @@ export class AskReader implements AskStream {
     try {
       const events = resumable(this.#connection, {
         // The same request is the same answer, and is asked once.
-        call: () => ({
-          ...call,
-          headers: { ...call.headers, 'last-event-id': this.#n === 0 ? undefined : String(this.#n) },
-        }),
+        call: () => this.#asked(call),
         isLast: ({ event }) => event === 'end' || event === 'error',
-        onAnswer: ({ headers }) => (this.#place = headers.get('content-location') ?? undefined),
+        onAnswer: ({ headers }) => this.#answered(headers.get('content-location') ?? undefined),
         reconnectMs: RECONNECT_MS,
         signal,
       });
@@ -124,6 +130,20 @@ export class AskReader implements AskStream {
       this.#came();
       throw reason;
     }
+  }
+
+  /** The request for the rest; none once the reader has left. */
+  #asked(call: Call): Call {
+    if (this.#over !== undefined) throw new GatewayError('STREAM_INTERRUPTED', 'the reader has left');
+    this.#isAsked = true;
+    const from = this.#n === 0 ? undefined : String(this.#n);
+    return { ...call, headers: { ...call.headers, 'last-event-id': from } };
+  }
+
+  #answered(place: string | undefined): void {
+    this.#isAsked = false;
+    this.#place = place;
+    if (this.#over !== undefined) this.#cancel();
   }
 
   /** Whether the event comes after the last one; one that came before is left out. */
@@ -167,9 +187,17 @@ export class AskReader implements AskStream {
     this.#length = 0;
     if (this.#over !== undefined) return;
     this.#over = over;
-    this.#left.abort(reason);
+    this.#leaving.reject(reason);
     this.#came();
     this.#taken();
+    const cancel = (): void => this.#cancel(reason);
+    // What the gateway has begun by then can be cancelled when it says where that is.
+    if (this.#isAsked && this.#place === undefined) this.#tooLate = setTimeout(cancel, CANCEL_MS);
+    else cancel();
+  }
+
+  #cancel(reason?: unknown): void {
+    this.#left.abort(reason);
     const path = this.#place;
     if (path?.startsWith(`/v1/agents/${this.#address}/asks/`) !== true) return;
     this.#connection.json({ method: 'DELETE', path }, CANCEL_MS).catch(() => {});

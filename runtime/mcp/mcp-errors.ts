@@ -19,14 +19,16 @@ export function ownWithin(error: unknown): HoldfastError | undefined {
 export type Scrub = <T>(found: T) => T;
 
 /**
- * The first line of what an error says, with the code of the network where one of its causes has one. It is cut when it is
- * scrubbed: half of a value would not be found.
+ * The first line of what an error says, or more where that ends with the begin of a list, with the code of the network where
+ * one of its causes has one. It is cut when it is scrubbed: half of a value would not be found.
  */
 export function firstLine(error: unknown, scrub: Scrub): string {
   const text = scrub(error instanceof Error ? error.message : String(error));
   const codes = causesOf(error).map((one) => (one as { readonly code?: unknown }).code);
   const network = codes.find((code) => typeof code === 'string' && /^(?:E[A-Z]+|UND_ERR_\w+)$/.test(code));
-  const line = (text.split('\n', 1)[0] ?? '').slice(0, REPEATED).replace(/\.$/, '');
+  const [first = ''] = text.split('\n', 1);
+  const told = /[[{]$/.test(first) ? text.replaceAll(/\s+/g, ' ') : first;
+  const line = told.slice(0, REPEATED).replace(/\.$/, '');
   return network === undefined || line.includes(network as string) ? line : `${line} (${network as string})`;
 }
 

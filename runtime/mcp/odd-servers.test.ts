@@ -17,6 +17,7 @@ const all = await world(
     flood: odd('flood', { timeoutMs: 20_000 }),
     endless: odd('endless', { timeoutMs: 20_000 }),
     garbage: odd('garbage'),
+    breaks: odd('breaks'),
     wrong: odd('wrong'),
     deep: odd('deep'),
     closes: odd('closes'),
@@ -63,7 +64,10 @@ describe('a server that is none fails the call with what is known', () => {
   });
 
   test('wrong: an answer that is none of a tool', async () => {
-    expect(await call('go', {}, 'wrong')).toMatchObject({ code: 'MCP_FAILED' });
+    expect(await call('go', {}, 'wrong')).toMatchObject({
+      code: 'MCP_FAILED',
+      message: expect.stringMatching(/Invalid result for tools\/call: .*"content"/) as string,
+    });
   });
 
   test('deep: an answer that no thread can take', async () => {
@@ -94,6 +98,13 @@ describe('a server that is odd is lived with', () => {
     const said = all.lines.filter(({ fields }) => fields['mcp'] === 'garbage');
     expect(said.filter(({ message }) => message.includes('prints what is no message'))).toHaveLength(1);
   });
+});
+
+test('breaks: lines that end as on Windows, and empty ones, are as they should be', async () => {
+  expect(await call('go', {}, 'breaks')).toHaveProperty('output');
+  expect(all.lines.filter(({ fields }) => fields['mcp'] === 'breaks').map(({ message }) => message)).toEqual([
+    'an MCP server was started',
+  ]);
 });
 
 describe('a call is cancelled at the server', () => {

@@ -101,6 +101,7 @@ export class StdioTransport implements Transport {
 
   #line(line: Line): void {
     if (!('text' in line)) return this.#tooLong(line.begin, line.end);
+    if (line.text.trim() === '') return;
     let message: JSONRPCMessage;
     try {
       message = deserializeMessage(line.text);

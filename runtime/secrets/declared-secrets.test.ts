@@ -65,8 +65,8 @@ describe('the secrets that a config grants', () => {
     );
     expect(error).toMatchObject({ code: 'SECRET_NOT_FOUND' });
     const { message } = error as Error;
-    expect(message).toMatch(/agent "signer": The secret "missing"/);
-    expect(message).toMatch(/agent "signer": The secret "field"/);
+    expect(message).toMatch(/agent "signer": The secret "missing".* `ref` is "no-such"/);
+    expect(message).toMatch(/agent "signer": The secret "field".* `ref` is "k#nothing"/);
     expect(message).not.toMatch(/"fine"|"optional"|value-of-a/);
     expect(provider.closed).toBe(true);
   });

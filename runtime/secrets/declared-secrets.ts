@@ -1,7 +1,7 @@
 import type { ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Prefetched, SecretsCache } from './values/cache.ts';
-import { liveGrants, grantedValue } from './grants.ts';
+import { liveGrants, grantedValue, type LiveGrant } from './grants.ts';
 
 /** An agent of the config with its grants, or what else needs secrets. */
 export interface DeclaredGrants {
@@ -47,8 +47,8 @@ export async function fetchDeclared(
       await fetch;
       return [];
     } catch (error) {
-      const { name = '' } = first[at] ?? {};
-      return [{ name, error: error as HoldfastError }];
+      const { name, live } = first[at] as (typeof first)[number];
+      return [{ name, ref: refOf(live), error: error as HoldfastError }];
     }
   });
   const count = declared.filter(isRequired).length;
@@ -67,6 +67,19 @@ export async function fetchDeclared(
   });
 }
 
-function listed(failed: readonly { readonly name: string; readonly error: HoldfastError }[]): string {
-  return failed.map(({ name, error }) => `\n- ${name}: ${error.message}`).join('');
+interface Missing {
+  readonly name: string;
+  readonly ref: string;
+  readonly error: HoldfastError;
+}
+
+/** The error is what an agent may read; whoever starts the host has written the ref, and has to look there. */
+function listed(missing: readonly Missing[]): string {
+  return missing
+    .map(({ name, ref, error }) => `\n- ${name}: ${error.message} Its \`ref\` is "${ref}".`)
+    .join('');
+}
+
+function refOf({ spec, grant }: LiveGrant): string {
+  return grant.jsonKey === undefined ? spec.id : `${spec.id}#${grant.jsonKey}`;
 }

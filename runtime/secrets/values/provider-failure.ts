@@ -4,7 +4,7 @@ import { HoldfastError, type HoldfastErrorCode } from '../../base/errors.ts';
 const meaning: Readonly<Record<SecretFailure, readonly [HoldfastErrorCode, string]>> = {
   'not-found': [
     'SECRET_NOT_FOUND',
-    'the provider has no such secret or version; check the id, the stage and the region',
+    'the provider has no such secret or version; check whether it is set there, and the id, the stage and the region',
   ],
   deleted: ['SECRET_NOT_FOUND', 'it is marked for deletion; restore it or take the grant away'],
   denied: ['SECRET_DENIED', "the host's identity may not read it; allow that at the provider"],
