@@ -25,6 +25,8 @@ export interface History {
   readonly seed: number;
   readonly threads: number;
   readonly capacity: number;
+  /** After how long a clerk leaves memory; 0: never. */
+  readonly passivateAfterMs: number;
   readonly steps: readonly Step[];
 }
 
@@ -65,5 +67,6 @@ export const history: fc.Arbitrary<History> = fc.record({
   seed: fc.nat({ max: 2 ** 32 - 1 }),
   threads: fc.integer({ min: 1, max: 2 }),
   capacity: fc.constantFrom(4, 1000),
+  passivateAfterMs: fc.constantFrom(0, 250),
   steps: fc.array(step, { minLength: 1, maxLength: 30 }),
 });

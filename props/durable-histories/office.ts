@@ -20,13 +20,14 @@ export class Office {
     this.#runtime = runtime;
   }
 
-  static async carryOut({ seed, threads, capacity, steps }: History): Promise<void> {
+  static async carryOut({ seed, threads, capacity, passivateAfterMs, steps }: History): Promise<void> {
     const clerk: AgentConfig = {
       type: 'thread-bound',
       threadId: 'office',
       maxThreads: threads,
       module: new URL('../agents/clerk.ts', import.meta.url),
       mailbox: { capacity },
+      passivateAfterMs,
       supervision: { intensity: { restarts: 10_000, withinMs: 1000 } },
     };
     const runtime = await createTestRuntime(
