@@ -11,6 +11,11 @@ export function withNumber({ count, sum, mix }: Digest, n: number): Digest {
   return { count: count + 1, sum: (sum + n) >>> 0, mix: (mix + scrambled(n)) >>> 0 };
 }
 
+/** As before the number was added. */
+export function withoutNumber({ count, sum, mix }: Digest, n: number): Digest {
+  return { count: count - 1, sum: (sum - n) >>> 0, mix: (mix - scrambled(n)) >>> 0 };
+}
+
 export function isSame(a: Digest, b: Digest): boolean {
   return a.count === b.count && a.sum === b.sum && a.mix === b.mix;
 }
