@@ -39,6 +39,18 @@ export class StoredLetters {
   /** Reads what the process before has left, and drops what is too old from now on. */
   async start(): Promise<void> {
     await this.#tidy();
+    try {
+      await this.#read();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'STORE_CORRUPT') throw error;
+      this.#options.warn(
+        { error },
+        'dead letters of before cannot be read from the store, and are not listed',
+      );
+    }
+  }
+
+  async #read(): Promise<void> {
     const { store, letters } = this.#options;
     let after: LetterPlace | undefined;
     for (let isLast = false; !isLast;) {

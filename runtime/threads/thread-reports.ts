@@ -83,7 +83,7 @@ export interface Committing {
 }
 
 /** The reports that are committed before they are told. */
-const COMMITTED: ReadonlySet<unknown> = new Set([REPORT.turn, REPORT.stateless, REPORT.done]);
+const COMMITTED: ReadonlySet<unknown> = new Set([REPORT.turn, REPORT.stateless, REPORT.done, REPORT.error]);
 
 /**
  * Receives the reports of a thread, which may be anything. A malformed report is left out and counted. Where it was about
@@ -163,6 +163,7 @@ export class ThreadReports {
     const { address, continuation } = seat.instance;
     if (kind === REPORT.done) return continuation.commitDone(this.#marksBefore(seat));
     if (!continuation.durable) return undefined;
+    if (kind === REPORT.error) return isErrorReport(payload) ? unfitState(payload) : undefined;
     if (kind === REPORT.stateless && typeof payload === 'string') return unsavable(address, payload);
     if (kind === REPORT.turn && Number.isSafeInteger(payload))
       return this.#unchanged(seat, payload as number);
@@ -389,4 +390,10 @@ function unsavable(address: string, why: string): HoldfastError {
     'REPLY_UNCLONABLE',
     `the state of ${address} cannot be stored: ${why}; keep in it what structured clone takes, and children with a string src`,
   );
+}
+
+/** The error of a state that does not fit its machine; undefined for another. */
+function unfitState({ error: wire, unfit }: ErrorReport): HoldfastError | undefined {
+  const error = unfit === true ? decodeError(wire) : undefined;
+  return error instanceof HoldfastError && error.code === 'STATE_INCOMPATIBLE' ? error : undefined;
 }

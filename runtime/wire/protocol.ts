@@ -284,6 +284,8 @@ export interface ErrorReport {
   readonly snapshot: WireSnapshot;
   /** The instance failed while it handled an envelope from the host. */
   readonly inTurn?: boolean;
+  /** It was the first turn of a state of another version: the two do not fit, and the event was not handled. */
+  readonly unfit?: boolean;
 }
 
 /**

@@ -17,7 +17,7 @@ import { checked, type Checked } from './checked.ts';
 import { admit, fields, type Contract } from './contract.ts';
 import { heldAcks, type AckSink } from './held-acks.ts';
 import { createNaming } from './inspection-naming.ts';
-import { versionOf } from './migrations.ts';
+import { incompatible, versionOf, type ChangedVersion } from './migrations.ts';
 import { restoredParts } from './restored.ts';
 import { Invocations } from './invocations.ts';
 import type { Outlet } from './outlet.ts';
@@ -37,6 +37,8 @@ import {
 export interface HostedInstanceOptions {
   readonly request: ActivateRequest;
   readonly logic: AnyActorLogic;
+  /** Present only when its state is of another version. */
+  readonly changed?: ChangedVersion | undefined;
   /** The schemas of its events. Default: any event fits. */
   readonly contract?: Contract | undefined;
   readonly bridge: HostBridge;
@@ -92,11 +94,14 @@ export class HostedInstance {
   #ended = false;
   #over = false;
   #starting = true;
+  /** Until the first turn shows whether the state fits its machine. */
+  #unproven: ChangedVersion | undefined;
   #failure: unknown;
 
   constructor(options: HostedInstanceOptions) {
     const { request, logic, clock, bridge } = options;
     this.#options = options;
+    this.#unproven = options.changed;
     this.slot = request.slot;
     this.contract = options.contract;
     this.#watched = request.watched;
@@ -112,7 +117,9 @@ export class HostedInstance {
         timers: request.timers,
         timersPolicy: request.timersPolicy,
         invoked: request.invoked,
-        isTold: request.recorded === true && request.version === versionOf(logic),
+        isTold:
+          options.changed?.keepsRecord === true ||
+          (request.recorded === true && request.version === versionOf(logic)),
         agentAt: agentRef,
         overStream,
         clock,
@@ -161,6 +168,7 @@ export class HostedInstance {
     if (state.isBound) state.origin?.run(this.#asOrigin, deliver, this.#actor, event);
     else this.#actor.deliver(event);
     this.#stateReport?.touched();
+    this.#unproven = undefined;
     state.current = undefined;
     state.event = undefined;
     state.ask = undefined;
@@ -467,18 +475,33 @@ export class HostedInstance {
     } else if (event.type === `xstate.error.actor.${request.id}`) {
       // The instance was stopped, and this is the result.
       if (this.#ended) return this.#failedEnd(event['error']);
-      this.#failure = event['error'] ?? new Error('the agent failed without an error');
+      this.#failure = this.#misfit(event['error'] ?? new Error('the agent failed without an error'));
       this.#turnReport?.drop();
       // A failed start is the answer to the call that asked for it.
       if (!this.#starting) {
         const error = encodeError(this.#failure);
-        const report: ErrorReport = { error, snapshot: this.snapshot(), inTurn: this.#inTurn };
+        const unfit = this.#unproven !== undefined;
+        const report: ErrorReport = { error, snapshot: this.snapshot(), inTurn: this.#inTurn, unfit };
         reports.add(REPORT.error, this.slot, report);
       }
       this.#end();
     } else {
       this.#tell(REPORT.parentEvent, event);
     }
+  }
+
+  /** A failure before the end of the first turn of a state of another version says that the two do not fit. */
+  #misfit(error: unknown): unknown {
+    if (this.#unproven === undefined) return error;
+    const why = error instanceof Error ? error.message : 'something that is not an Error was thrown';
+    const { from } = this.#unproven;
+    return incompatible(
+      this.address,
+      from,
+      versionOf(this.#options.logic),
+      `its first turn failed (${why}); export a migration that makes it fit, or go back to that machine`,
+      { cause: error },
+    );
   }
 
   #tell(kind: number, event: AnyEventObject): void {

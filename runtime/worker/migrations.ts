@@ -3,7 +3,7 @@ import { HoldfastError } from '../base/errors.ts';
 import { exportOf, type UserModule } from '../base/user-module.ts';
 import type { ActivateRequest } from '../wire/protocol.ts';
 import { isEvent, isListOf, isPersistedState, isPlain } from '../wire/shapes.ts';
-import type { PersistedState, PersistedTimer } from '../xstate/persisted-timer.ts';
+import { dueAtOf, type PersistedState, type PersistedTimer } from '../xstate/persisted-timer.ts';
 
 /**
  * Takes a state of one version of a machine to the next. It may change and return the state that it is given. A state
@@ -83,6 +83,25 @@ export function incompatible(
     `the state of ${address}, of ${named(from)} of its machine, does not go on with ${named(to)}: ${why}`,
     options,
   );
+}
+
+/** A durable state whose machine has another version than the one that it was written with, before its first turn. */
+export interface ChangedVersion {
+  readonly from: string | undefined;
+  /** The record may stay as it was until then: it says when to wake. */
+  readonly keepsRecord: boolean;
+}
+
+/** `begun`: the state that was given, as the migrations have made it. */
+export function changedVersion(
+  given: ToMigrate,
+  begun: ToMigrate,
+  logic: AnyActorLogic,
+): ChangedVersion | undefined {
+  const { durable, snapshot, version: from } = given;
+  if (durable !== true || snapshot === undefined || from === versionOf(logic)) return undefined;
+  const dueAt = ({ timers = [] }: ToMigrate): number | undefined => dueAtOf({ timers });
+  return { from, keepsRecord: dueAt(given) === dueAt(begun) };
 }
 
 export function versionOf(logic: AnyActorLogic): string | undefined {

@@ -32,7 +32,7 @@ import { HostStreams } from './host-streams.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { createLateActs } from './late-acts.ts';
 import { loadLogic } from './load-logic.ts';
-import { migrated } from './migrations.ts';
+import { changedVersion, migrated } from './migrations.ts';
 import { createLogReports } from './log-reports.ts';
 import type { Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
@@ -364,6 +364,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     if (!wanted) throw new HoldfastError('AGENT_STOPPED', `${address} was stopped before it had started`);
     const given = decoded(request);
     const begun = migrated(given, logic, migrations);
+    const changed = changedVersion(given, begun, logic);
     const self = { address, threadId: data.threadId, thread, incarnation };
     const late = (what: string): void => lateActs.add(self, what);
     // Events that the instance sends itself while it is made are handled when it has started.
@@ -443,6 +444,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const instance: HostedInstance = new HostedInstance({
       // What a migration has made was never told.
       request: begun === given ? begun : { ...begun, recorded: false },
+      changed,
       logic,
       contract,
       bridge,

@@ -8,6 +8,7 @@ import {
 } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
+import { checksum } from './checksum.ts';
 import type { MetaTable } from './meta-table.ts';
 import { type Seals, sealsWith } from './seals.ts';
 import { corrupt } from './sqlite-error.ts';
@@ -24,6 +25,8 @@ export interface KeysData {
   readonly now: number;
   readonly encryption?: WrappingKeys | undefined;
 }
+
+const KEY_COLUMNS = 'id, wrapper, at, crc, wrapped';
 
 /** One of the store's own keys as it is kept. */
 interface Wrapped {
@@ -50,8 +53,9 @@ export function openKeys(db: DatabaseSync, meta: MetaTable, data: KeysData): Sea
   const [newest] = wrappers as [Wrapper];
   const id = (kept.at(-1)?.id ?? 0) + 1;
   const bytes = randomBytes(32);
-  const add = db.prepare('insert into keys(id, wrapper, wrapped, at) values(?, ?, ?, ?)');
-  add.run(id, newest.name, wrap(bytes, id, newest), data.now);
+  const add = db.prepare(`insert into keys(${KEY_COLUMNS}) values(?, ?, ?, ?, ?)`);
+  const wrapped = wrap(bytes, id, newest);
+  add.run(id, newest.name, data.now, checksum([id, newest.name, data.now], wrapped), wrapped);
   const key = createSecretKey(bytes);
   bytes.fill(0);
   return sealsWith({
@@ -69,11 +73,13 @@ export function rewrapKeys(
   const kept = keptKeys(db);
   const wrappers = wrappersOf(data, kept);
   const [newest] = wrappers as [Wrapper];
-  const rewrap = db.prepare('update keys set wrapper = ?, wrapped = ? where id = ?');
+  const rewrap = db.prepare('update keys set wrapper = ?, crc = ?, wrapped = ? where id = ?');
   for (const one of kept) {
     if (one.wrapper === newest.name) continue;
     const bytes = unwrap(one, wrappers);
-    rewrap.run(newest.name, wrap(bytes, one.id, newest), one.id);
+    const { id, at } = one;
+    const wrapped = wrap(bytes, id, newest);
+    rewrap.run(newest.name, checksum([id, newest.name, at], wrapped), wrapped, id);
     bytes.fill(0);
   }
   return { kept, wrappers };
@@ -107,8 +113,18 @@ function isEmpty(db: DatabaseSync): boolean {
   return db.prepare(`select ${any} found`).get()?.['found'] === 0;
 }
 
-function keptKeys(db: DatabaseSync): Wrapped[] {
-  return db.prepare('select id, wrapper, wrapped, at from keys order by id').all() as unknown as Wrapped[];
+/**
+ * The store's keys, all of them whole: without one of them nothing is read of what it encrypted.
+ *
+ * @throws {HoldfastError} `STORE_CORRUPT`
+ */
+export function keptKeys(db: DatabaseSync): Wrapped[] {
+  const kept = db.prepare(`select ${KEY_COLUMNS} from keys order by id`).all() as unknown as (Wrapped & {
+    readonly crc: number;
+  })[];
+  for (const { id, wrapper, at, crc, wrapped } of kept)
+    if (checksum([id, wrapper, at], wrapped) !== crc) throw corrupt(`the key ${id} of the store is damaged`);
+  return kept;
 }
 
 /** @throws {HoldfastError} `OPTION_INVALID` when a key is missing that something needs */

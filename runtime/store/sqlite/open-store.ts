@@ -22,9 +22,10 @@ import { Owner } from './owner.ts';
 import { type PackedGroup, unpackGroup } from './packed-group.ts';
 import { openKeys, rewrapKeys, type WrappingKeys } from './key-ring.ts';
 import type { CommitFault, StoreThreadData } from './store-call.ts';
+import { lastingLogDamage, sayLogDamage } from './log-check.ts';
 import { openFile } from './store-file.ts';
 import { warnOfPlace } from './store-place.ts';
-import { isDamage, SQLITE, sqliteCode } from './sqlite-error.ts';
+import { corrupt, isDamage, SQLITE, sqliteCode } from './sqlite-error.ts';
 import { StoreReader } from './store-reader.ts';
 
 /** The part of `maxBytes` from which on only what is there is worked off. */
@@ -47,6 +48,7 @@ export class OpenStore {
         ? undefined
         : lockEarly(data.path, data.lockFolder, data.epoch !== undefined);
     try {
+      checkLog(data, warn);
       this.#open = connect(data, data.epoch);
       warnOfPlace(data.path, warn);
     } catch (error) {
@@ -207,6 +209,18 @@ export class OpenStore {
     const used = (numberOf(pages) - numberOf(free)) * pageBytes;
     return used < LITTLE_ROOM * maxBytes;
   }
+}
+
+/**
+ * Without an `fsync` for each commit a loss of power may leave holes in the log, and what comes after them was never
+ * promised to outlive it.
+ */
+function checkLog({ path, fsync }: StoreThreadData, warn: (fields: object, message: string) => void): void {
+  const damage = lastingLogDamage(path);
+  if (damage === undefined) return;
+  const what = sayLogDamage(path, damage);
+  if (damage.isCertain && fsync === 'disk') throw corrupt(what);
+  warn({ path, frame: damage.frame }, what);
 }
 
 interface Connection {

@@ -13,7 +13,8 @@ export const PAGE_BYTES = 8192;
  */
 export const SCHEMA = `
 create table meta(key text primary key, value text not null, crc integer not null) without rowid;
-create table keys(id integer primary key, wrapper text not null, wrapped blob not null, at real not null);
+create table keys(
+  id integer primary key, wrapper text not null, at real not null, crc integer not null, wrapped blob not null);
 create table records(
   id integer primary key, address text not null unique, commit_id text not null, at real not null, incarnation integer not null,
   seq integer not null, due_at real, wakes integer not null, quarantined integer not null, version text,

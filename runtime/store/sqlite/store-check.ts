@@ -1,6 +1,8 @@
 import { openToRead } from './store-file.ts';
 import type { Column } from './checksum.ts';
 import { isIntact, TABLES } from './forms.ts';
+import { keptKeys } from './key-ring.ts';
+import { lastingLogDamage, sayLogDamage } from './log-check.ts';
 import { metaTable } from './meta-table.ts';
 import { isDamage } from './sqlite-error.ts';
 
@@ -15,8 +17,9 @@ const MOST_PROBLEMS = 100;
 
 /** Looks at every page and every row of a store, also while its owner goes on; it needs no key. */
 export function checkStore(path: string): StoreReport {
+  const log = lastingLogDamage(path);
   const db = openToRead(path);
-  const problems: string[] = [];
+  const problems = log === undefined ? [] : [`log: ${sayLogDamage(path, log)}`];
   const counts: Record<string, number> = {};
   const trying = (what: string, look: () => void): void => {
     try {
@@ -35,6 +38,7 @@ export function checkStore(path: string): StoreReport {
     const meta = metaTable(db);
     for (const key of ['storeId', 'epoch', 'nextRow', 'last', 'sealed'] as const)
       trying('meta', () => meta.get(key));
+    trying('keys', () => keptKeys(db));
     for (const { table, columns, ...form } of TABLES) {
       counts[table] = 0;
       // Not by an index: a row that its index has lost is there all the same.

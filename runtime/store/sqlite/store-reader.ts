@@ -26,6 +26,7 @@ import {
   toStep,
 } from './forms.ts';
 import type { Seals } from './seals.ts';
+import { isDamage } from './sqlite-error.ts';
 import { textsIn, type TextsOf } from './stored-texts.ts';
 
 /** Before everything, as a place in a list by time. */
@@ -114,7 +115,19 @@ export class StoreReader {
 
   letters(after: LetterPlace | undefined, limit: number): KeptLetter[] {
     const { at, id } = after ?? { at: START.since, id: '' };
-    return this.#letters.all(at, id, limit).map((found) => toLetter(columns(found), this.#seals));
+    return this.#letters.all(at, id, limit).map((found) => this.#letter(columns(found)));
+  }
+
+  /** One letter that is damaged is to hide no other: of that there is its place, without the event. */
+  #letter(found: Column[]): KeptLetter {
+    try {
+      return toLetter(found, this.#seals);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      const [id, at, address, reason] = found as [string, number, string, string];
+      const meta = JSON.stringify({ damaged: (error as Error).message });
+      return { id, at, address: String(address), reason: String(reason), event: '', meta };
+    }
   }
 
   due(now: number, limit: number, after: DuePlace = START): DueList {
