@@ -126,7 +126,7 @@ export class StoreReader {
       if (!isDamage(error)) throw error;
       const [id, at, address, reason] = found as [string, number, string, string];
       const meta = JSON.stringify({ damaged: (error as Error).message });
-      return { id, at, address: String(address), reason: String(reason), event: '', meta };
+      return { id, at, address, reason, event: '', meta };
     }
   }
 
