@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRuntime, sqliteStore, type AgentRef, type Runtime } from 'holdfast';
 import { rowNamed, type Results } from '../lib/results.ts';
+import { besideBig } from './durable-big.ts';
+import { opening } from './durable-open.ts';
+import { passive } from './durable-passive.ts';
 import { measure, percentile, ratio, type Sample, type Variant } from '../lib/rounds.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -53,6 +56,12 @@ export async function durable(results: Results, rounds: number): Promise<void> {
     await big(results, rounds, kept, fresh);
   } finally {
     await Promise.all([kept.stop(), fresh.stop()]);
+  }
+  try {
+    await besideBig(results, rounds, join(folder, 'beside.db'));
+    await passive(results, rounds, folder);
+    await opening(results, rounds, join(folder, 'million.db'));
+  } finally {
     await rm(folder, { recursive: true });
   }
 }
@@ -89,20 +98,35 @@ async function alone(
   results.gate('durable', 'a lone durable ask to fdatasync, p50', found, { atMost: 2.2 });
 }
 
+/** The same with states of 64 KiB. */
 async function big(results: Results, rounds: number, kept: Runtime, fresh: Runtime): Promise<void> {
   const input = { bytes: BIG };
-  const [large, plain] = [await accounts(kept, 16, input), await accounts(fresh, 16, input)];
-  const [one, base] = ['durable: asks, 16 in flight, 64 KiB', 'not durable: asks, 16 in flight, 64 KiB'];
-  const rows = await measure(
-    {
-      [one]: () => working(large, 'ask', 16, 2000),
-      [base]: () => working(plain, 'ask', 16, 2000),
-    },
-    rounds,
-  );
-  results.table({ suite: 'durable', title: 'states of 64 KiB', unit: 'events/s', base, rows });
-  const found = ratio(rowNamed(rows, one), rowNamed(rows, base));
-  results.gate('durable', 'durable to not durable: asks, 16 in flight, 64 KiB', found, { atLeast: 0.25 });
+  const [large, plain] = [await accounts(kept, 64, input), await accounts(fresh, 64, input)];
+  const pairs = {
+    'asks, 16 in flight': ['ask', 16, 4000, 0.25],
+    'asks, 64 in flight': ['ask', 64, 8000, 0.45],
+    'asks that only read, 64 in flight': ['read', 64, 20_000, 0.9],
+    'deliver, 1024 in flight, 64 instances': ['deliver', 1024, 20_000, 0.55],
+  } as const;
+  for (const [what, [call, inFlight, n, atLeast]] of Object.entries(pairs)) {
+    const [one, base] = [`durable: ${what}, 64 KiB`, `not durable: ${what}, 64 KiB`];
+    const rows = await measure(
+      {
+        [one]: () => working(large, call, inFlight, n),
+        [base]: () => working(plain, call, inFlight, n),
+      },
+      rounds,
+    );
+    results.table({
+      suite: 'durable',
+      title: `states of 64 KiB: ${what}`,
+      unit: 'events/s',
+      base,
+      rows,
+    });
+    const found = ratio(rowNamed(rows, one), rowNamed(rows, base));
+    results.gate('durable', `durable to not durable: ${what}, 64 KiB`, found, { atLeast });
+  }
 }
 
 function accounts(
