@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createRuntime } from 'holdfast';
 
-const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 5);
+const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 3);
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const WAIT = { timeoutMs: 60_000 };
 const supervision = {
