@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { HoldfastError } from 'holdfast';
 import type { TestRuntime } from 'holdfast/testing';
@@ -9,6 +10,7 @@ import { durableMemory, memoryDurableStore, type DurableMemory } from './memory-
 
 const agents = { stepping: fixture('stepping') };
 const { done, gates } = acts();
+const numRuns = Math.min(300, Number(process.env['HOLDFAST_RUNS'] ?? 10));
 const never = (): Promise<never> => new Promise(() => {});
 
 beforeEach(() => {
@@ -101,6 +103,43 @@ describe('a step', () => {
     await runtime.clock.advance(1000);
     expect((await told(runtime)).slice(1)).toEqual(['a done', 'b done', 'c done']);
     expect(done).toEqual(['a', 'b', 'c']);
+  });
+
+  it('is done once, and once more for each process that died before its commit, whatever fails in between', async () => {
+    const fault = fc.record({
+      at: fc.constantFrom('before', 'within', 'after'),
+      of: fc.constantFrom('a', 'b', 'c'),
+      kill: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fault, { maxLength: 5 }), async (faults) => {
+        done.length = 0;
+        const runtime = await open();
+        const again = new Map<string, number>();
+        let killed = false;
+        for (const name of ['a', 'b', 'c'])
+          gates.set(name, () => {
+            const next = faults.find(({ of }) => of === name);
+            if (next === undefined) return;
+            faults.splice(faults.indexOf(next), 1);
+            runtime.faults.commit(next.at, { kill: next.kill });
+            killed = next.kill;
+            if (next.kill && next.at !== 'after') again.set(name, (again.get(name) ?? 0) + 1);
+          });
+        await work(runtime).catch(() => {});
+        await runtime.clock.advance(10_000);
+        while (killed) {
+          killed = false;
+          await runtime.restartProcess();
+          await runtime.clock.advance(10_000);
+        }
+        expect((await told(runtime)).slice(1)).toEqual(['a done', 'b done', 'c done']);
+        const expected = ['a', 'b', 'c'].flatMap((name) => Array(1 + (again.get(name) ?? 0)).fill(name));
+        expect(done).toEqual(expected);
+        await runtime.stop();
+      }),
+      { numRuns },
+    );
   });
 
   it('gives a copy of what it returned, which structured clone can say, before a crash and after', async () => {

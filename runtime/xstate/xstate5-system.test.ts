@@ -215,6 +215,46 @@ describe('time in a hosted system', () => {
   });
 });
 
+describe('what works by itself in a hosted system', () => {
+  it('is surrounded as it starts and as it takes an event, each by its actor, and is told to have ended', async () => {
+    const seen: string[] = [];
+    const machine = setup({
+      actors: {
+        job: fromPromise(async () => void seen.push('job')),
+        bell: fromCallback(({ receive }) => {
+          seen.push('bell');
+          receive(() => seen.push('rung'));
+          return () => seen.push('over');
+        }),
+      },
+    }).createMachine({
+      invoke: [
+        { src: 'job', id: 'job' },
+        { src: 'bell', id: 'bell' },
+      ],
+      on: { ring: { actions: sendTo('bell', { type: 'ring' }) } },
+    });
+    const { actor } = started(machine, {
+      within<T>({ id }: AnyActorRef, run: () => T): T {
+        seen.push(`${id} begins`);
+        const result = run();
+        seen.push(`${id} ends`);
+        return result;
+      },
+      onEnded: ({ id }) => void seen.push(`${id} has ended`),
+    });
+    expect(seen.splice(0)).toEqual(['job begins', 'job', 'job ends', 'bell begins', 'bell', 'bell ends']);
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    actor.deliver({ type: 'ring' });
+    expect(seen.splice(0)).toEqual(['job has ended', 'bell begins', 'rung', 'bell ends']);
+    const { id } = actor.ref;
+    actor.stop();
+    expect(seen.toSorted()).toEqual([`${id} has ended`, 'bell has ended', 'over'].toSorted());
+  });
+});
+
 describe('children in a hosted system', () => {
   const callback = fromCallback<AnyEventObject>(({ receive, sendBack }) => {
     receive((event) => sendBack({ type: 'echo', of: event.type }));
