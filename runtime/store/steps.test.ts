@@ -280,6 +280,17 @@ describe('a step', () => {
     expect(done).toEqual(['begun', 'rung']);
   });
 
+  it('is not done again after a stop of the runtime, whatever the cleanup of its work sends', async () => {
+    const runtime = await open();
+    await (await runtime.getOrSpawn('stepping', 'a')).deliver({ type: 'below' });
+    await runtime.settled();
+    await runtime.stop();
+    await runtime.restartProcess();
+    await runtime.clock.advance(1000);
+    expect(runtime.get('stepping/a')).toBeDefined();
+    expect(done).toEqual(['begun']);
+  });
+
   it('is done in a promise that is the agent itself', async () => {
     const runtime = await startTest(
       { agents: { errands: fixture('stepping', { export: 'errands' }) } },

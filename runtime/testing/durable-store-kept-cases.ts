@@ -72,6 +72,20 @@ export const keptCases: DurableStoreRules = {
     assert.deepEqual(await store.steps(one), [again[0]]);
     assert.deepEqual(await store.steps(two), [step('p#1', 'a')]);
   },
+  async 'a step alone is written under the fence of its record, and once when its group comes again'({
+    store,
+  }) {
+    await begin(store, '1', record());
+    const keys = ['1', '1.0', ' ', 'a\0b', '\u{1d4b3}'];
+    const steps = keys.map((key) => step('p#1', key));
+    const taken = group('2', { turns: [turn({ after: '1', steps })] });
+    assert.deepEqual((await store.commit(taken)).fenced, []);
+    assert.deepEqual((await store.commit(taken)).fenced, []);
+    const late = group('3', { turns: [turn({ after: '0', steps: [step('p#1', 'late')] })] });
+    assert.deepEqual((await store.commit(late)).fenced, [one]);
+    assert.deepEqual((await store.steps(one)).map(({ key }) => key).toSorted(), keys.toSorted());
+    assert.equal((await store.load(one))?.commit, '1');
+  },
   async 'letters are read by age in pages, and removed by their ids'({ store }) {
     await store.commit(
       group('1', {
