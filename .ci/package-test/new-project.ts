@@ -55,11 +55,13 @@ export function newProject(): void {
     [],
   ])
     deepEqual([args, tsc(...args)], [args, '']);
-  for (const [right, wrong, code] of slips) {
-    writeFileSync(join(app, 'main.ts'), main.replace(right, wrong));
+  // Each in a program of its own, and all of them in one run of the compiler.
+  for (const [n, [right, wrong]] of slips.entries())
+    writeFileSync(join(app, `slip-${n}.ts`), main.replace(right, wrong));
+  const found = tsc();
+  for (const [n, [right, wrong, code]] of slips.entries()) {
     const line = main.slice(0, main.indexOf(right)).split('\n').length;
-    const found = tsc();
-    if (!new RegExp(`^main\\.ts\\(${line},\\d+\\): error ${code}:`, 'm').test(found))
+    if (!new RegExp(`^slip-${n}\\.ts\\(${line},\\d+\\): error ${code}:`, 'm').test(found))
       throw new Error(`${wrong}: ${found}`);
   }
 }
