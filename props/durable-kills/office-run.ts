@@ -75,8 +75,13 @@ const input = createInterface(process.stdin)[Symbol.asyncIterator]();
 const told = input.next().then(({ value }) => JSON.parse(value as string) as Told);
 
 async function read(): Promise<undefined> {
-  const files = await Promise.all(refs.map((ref) => ref.ask({ type: 'read' }) as Promise<Files>));
-  say({ files });
+  try {
+    const files = await Promise.all(refs.map((ref) => ref.ask({ type: 'read' }) as Promise<Files>));
+    say({ files });
+  } catch (error) {
+    // What waits in the store, or what it was told to send meanwhile, has the room.
+    if ((error as { code?: unknown }).code !== 'MAILBOX_FULL') throw error;
+  }
   await pause(100);
 }
 
