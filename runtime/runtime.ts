@@ -261,6 +261,7 @@ export type ServedSystem = Pick<
   | 'roll'
   | 'resumeStore'
   | 'keep'
+  | 'keepStream'
   | 'keeps'
   | 'outlives'
   | 'open'

@@ -48,6 +48,8 @@ export class AskReader implements AskStream {
   #chunks: Chunk[] = [];
   #length = 0;
   #n = 0;
+  /** The id of the last event. */
+  #last: string | undefined;
   /** Where the answer is, once it is known. */
   #place: string | undefined;
   /** The request was sent, and no answer to it has begun. */
@@ -55,6 +57,8 @@ export class AskReader implements AskStream {
   #tooLate: ReturnType<typeof setTimeout> | undefined;
   #isIterated = false;
   #over: { readonly reason?: unknown } | undefined;
+  /** What was written is not kept, though the reply is. */
+  #gap: GatewayError | undefined;
   /** Those who wait for a chunk, and what waits for room. */
   #waiting: (() => void)[] = [];
   #taken = (): void => {};
@@ -120,6 +124,7 @@ export class AskReader implements AskStream {
         if (!this.#isNext(event)) continue;
         if (event.event === 'end') return this.#end((parsed(event.data) as { reply?: unknown }).reply);
         if (event.event === 'error') throw failed(event);
+        if (event.event === 'gap') this.#gap = failed(event);
         if (event.event === 'chunk')
           await this.#add({ value: parsed(event.data), length: event.data.length });
       }
@@ -136,8 +141,7 @@ export class AskReader implements AskStream {
   #asked(call: Call): Call {
     if (this.#over !== undefined) throw new GatewayError('STREAM_INTERRUPTED', 'the reader has left');
     this.#isAsked = true;
-    const from = this.#n === 0 ? undefined : String(this.#n);
-    return { ...call, headers: { ...call.headers, 'last-event-id': from } };
+    return { ...call, headers: { ...call.headers, 'last-event-id': this.#last } };
   }
 
   #answered(place: string | undefined): void {
@@ -149,12 +153,14 @@ export class AskReader implements AskStream {
   /** Whether the event comes after the last one; one that came before is left out. */
   #isNext({ event, id }: ServerEvent): boolean {
     if (event === '') return false;
-    const n = Number(id);
+    // The number stands behind what tells this answer from another one with the same key.
+    const n = Number(id.slice(id.indexOf('.') + 1));
     if (n <= this.#n) return false;
     if (n !== this.#n + 1) {
       throw new GatewayError('STREAM_INTERRUPTED', `part ${this.#n + 1} of the answer is missing`);
     }
     this.#n = n;
+    this.#last = id;
     return true;
   }
 
@@ -176,7 +182,7 @@ export class AskReader implements AskStream {
   }
 
   #end(reply: unknown): unknown {
-    this.#over = {};
+    this.#over = this.#gap === undefined ? {} : { reason: this.#gap };
     this.#came();
     return reply;
   }

@@ -1,13 +1,14 @@
 import type { Context } from 'hono';
 import { accepts } from 'hono/accepts';
 import { systemClock, within } from '../base/clock.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { AppOptions } from './app-options.ts';
 import { askedBody } from './asked-body.ts';
 import { gone, type StreamKey } from './asked-streams.ts';
 import type { AskedStream, AskedStreamShown } from './asked-stream.ts';
 import { failureOf } from './failure.ts';
 import { errorBody, HttpError } from './http-error.ts';
-import type { Course } from './idempotency.ts';
+import { type Course, keyReused } from './idempotency.ts';
 import type { Answer } from './kept-answers.ts';
 import { plainJson } from './plain-json.ts';
 import { CarriedOver } from './put-off-asks.ts';
@@ -65,13 +66,19 @@ export async function askAsStream(
     const whole = wholeOf(c, text, STREAM);
     const known = options.asked.withKey(caller, key, whole);
     if (known !== undefined) return responseOf(c, known, options, true);
-    const found = options.idempotency.once(caller.name, key, whole, (course) =>
-      kept(open(course, { key, whole }), options),
-    );
+    let begun: Course | undefined;
+    const found = options.idempotency.once(caller.name, key, whole, (course) => {
+      begun = course;
+      return kept(open(course, { key, whole }), options);
+    });
     const answer = await found.answer.finally(() => found.leave());
+    const address = addressIn(params);
+    // Of a durable instance the store knows the key, for longer.
+    if (options.system.keeps(address)) begun?.refused();
     if (answer.status !== 200) return refused(answer, found.isReplay);
     const { ask } = JSON.parse(answer.body) as { ask: string };
-    return responseOf(c, options.asked.find(ask, addressIn(params), caller), options, found.isReplay);
+    const stream = options.asked.find(ask, address, caller);
+    return responseOf(c, stream, options, found.isReplay || stream.isAgain);
   } finally {
     // Nobody waits for the end of a stream before another process takes over.
     if (outgoing !== undefined) requests?.putOff(outgoing);
@@ -106,16 +113,25 @@ async function opened(
     course?.begun();
     const { signal } = stream;
     const timeoutMs = (query['timeoutMs'] as number | undefined) ?? SILENCE_MS;
-    void stream.read(ref.askStream(body, { timeoutMs, signal }), shownBy(options));
+    const wait = { timeoutMs, signal };
+    const given = keyed && options.system.keeps(address) ? { id: keyed.key, caller: caller.name } : undefined;
+    const asked = given && options.system.keepStream(address, body, given, wait);
+    void stream.read(asked?.stream ?? ref.askStream(body, wait), shownBy(options));
+    if (asked !== undefined) stream.isAgain = await within(systemClock, ms, asked.again, late);
     // A refusal of the mailbox is known at once, and is an answer of its own.
     await new Promise((resolve) => setImmediate(resolve));
-    if (stream.failedAtOnce !== undefined) throw stream.failedAtOnce.error;
+    const { failedAtOnce } = stream;
+    if (failedAtOnce !== undefined) throw isReused(failedAtOnce.error) ? keyReused() : failedAtOnce.error;
     return stream;
   } catch (error) {
     course?.refused();
     options.asked.cancel(stream.of.id, address, caller);
     throw error;
   }
+}
+
+function isReused(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'ID_REUSED';
 }
 
 /** The answer that is kept under the key: where the stream is, or why there is none. */

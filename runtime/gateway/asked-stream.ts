@@ -1,4 +1,5 @@
 import type { AskStream } from '../runtime.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { StreamScrubbing, TextScrubbing } from '../base/scrubbing.ts';
 import type { ErrorBody } from './http-error.ts';
 import { type HandedTail, Tail } from './tail.ts';
@@ -6,6 +7,9 @@ import type { Caller } from './token-access.ts';
 
 /** Milliseconds that a stream is kept without a client: enough for any client to come again. */
 const GRACE_MS = 30_000;
+
+/** The path of a stream without a key is of that stream alone. */
+const ONE_RUN: HandedTail = { run: '', head: 0, events: [] };
 
 const NOT_SHOWN =
   '{"code":"AGENT_FAILED","message":"what the agent wrote cannot be shown","retryable":false}';
@@ -58,8 +62,8 @@ export interface AskedClient {
 }
 
 /**
- * What one agent writes for one ask over HTTP, for a client that may lose its connection and come again: `chunk`s, and at last
- * `end` or `error`, numbered from 1. The last of them are kept, also those that the client was sent, since what is on its way is
+ * What one agent writes for one ask over HTTP, for a client that may lose its connection and come again: `chunk`s, a `gap` where
+ * they are not kept, and at last `end` or `error`, numbered from 1. The last of them are kept, also those that the client was sent, since what is on its way is
  * lost with a connection. The agent waits when the client does not keep up, and ends when none comes.
  */
 export class AskedStream {
@@ -69,6 +73,8 @@ export class AskedStream {
   readonly #leaving = new AbortController();
   readonly #over = Promise.withResolvers<void>();
   #isOver = false;
+  /** It was asked before, in another stream. */
+  isAgain = false;
   #failedAtOnce: { readonly error: unknown } | undefined;
   #client: AskedClient | undefined;
   #grace: NodeJS.Timeout | undefined;
@@ -83,7 +89,8 @@ export class AskedStream {
   constructor(of: AskedStreamOf, room: AskedStreamRoom, handed?: HandedTail) {
     this.of = of;
     this.#room = room;
-    this.tail = new Tail(handed ?? { run: '', head: 0, events: [] });
+    // A key outlives its stream, and may be that of another one when a client comes again.
+    this.tail = new Tail(handed ?? (of.asked === undefined ? ONE_RUN : undefined));
     this.#isOver = handed !== undefined;
     this.#wait();
   }
@@ -110,20 +117,32 @@ export class AskedStream {
   /** Reads what the agent writes, to the end. */
   async read(stream: AskStream, shown: AskedStreamShown): Promise<void> {
     try {
+      const missing = await this.#chunks(stream, shown);
+      const reply = await stream.result;
+      const data = shown.value({ reply: reply ?? null });
+      this.#endText(shown);
+      if (missing !== undefined && !this.#isOver) this.#add('gap', JSON.stringify(shown.error(missing)));
+      this.#end('end', data);
+    } catch (error) {
+      this.#failed(error, shown);
+    }
+  }
+
+  /** Reads the chunks; resolves with the error of a stream whose chunks are not kept, though its reply may be. */
+  async #chunks(stream: AskStream, shown: AskedStreamShown): Promise<unknown> {
+    try {
       for await (const chunk of stream) {
-        if (this.#isOver) return;
+        if (this.#isOver) return undefined;
         this.#chunk(chunk, shown);
         while (this.#ahead > this.#room.ahead() && !this.#isOver)
           await new Promise<void>((resolve) => {
             this.#roomy = resolve;
           });
       }
-      const reply = await stream.result;
-      const data = shown.value({ reply: reply ?? null });
-      this.#endText(shown);
-      this.#end('end', data);
+      return undefined;
     } catch (error) {
-      this.#failed(error, shown);
+      if (error instanceof HoldfastError && error.code === 'ANSWER_NOT_KEPT') return error;
+      throw error;
     }
   }
 

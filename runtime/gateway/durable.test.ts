@@ -4,12 +4,48 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import type { FrontOptions } from './front.ts';
+import { connect } from '../client/index.ts';
 import { gateway } from './fixtures/gateway.ts';
 import { serviceProcesses } from './fixtures/service-processes.ts';
 
-const module = fileURLToPath(new URL('../fixtures/account.ts', import.meta.url));
-const agents = { account: { type: 'thread-bound', threadId: 'pool', maxThreads: 2, module } };
+const of = (name: string) => {
+  const module = fileURLToPath(new URL(`../fixtures/${name}.ts`, import.meta.url));
+  return { type: 'thread-bound', threadId: 'pool', maxThreads: 2, module };
+};
+const agents = { account: of('account'), dictating: of('dictating') };
 const path = '/v1/agents/account/a';
+
+interface Told {
+  readonly id: string;
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** The events of an answer, as they come; a connection that is lost ends them. */
+async function events(response: Response) {
+  const reader = response.body?.getReader();
+  let text = '';
+  const told = (): Told[] =>
+    Array.from(
+      text.matchAll(/^id: (\S+)\nevent: (\w+)\ndata: (.*)\n\n/gm),
+      ([, id = '', event = '', data]) => ({
+        id,
+        event,
+        data: JSON.parse(data ?? '') as unknown,
+      }),
+    );
+  const until = async (count: number): Promise<Told[]> => {
+    while (told().length < count) {
+      const chunk = await reader?.read().catch(() => undefined);
+      if (chunk?.value === undefined) break;
+      text += new TextDecoder().decode(chunk.value);
+    }
+    return told();
+  };
+  const { headers } = response;
+  const location = headers.get('content-location') ?? '';
+  return { until, location, isReplay: headers.get('idempotent-replayed') === 'true' };
+}
 
 /** Options with a store that opens only for the process whose number stands in the file beside it, if there is one. */
 const optionsWith = (path: string): string => `
@@ -169,4 +205,53 @@ test('a request with a key is done once, and has its first answer, over a restar
     status: 200,
     body: { reply: { total: 6, deposits: 2 } },
   });
+}, 60_000);
+
+test('amendment 21: an answer that a kill has cut never looks whole, and its key asks anew until there is a reply', async () => {
+  const { front, call, token } = await durable();
+  const at = '/v1/agents/dictating/a';
+  await call('PUT', at);
+  const ask = (headers: Record<string, string> = {}, n = 2) =>
+    fetch(`${front.url}${at}/ask`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: 'text/event-stream',
+        connection: 'close',
+        'idempotency-key': 'one',
+        ...headers,
+      },
+      body: JSON.stringify({ type: 'write', n, waitsAt: 1 }),
+    });
+  const kill = async (restarts: number): Promise<void> => {
+    const [pid = 0] = serviceProcesses();
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(() => front.status(), { timeout: 20_000 }).toMatchObject({ restarts });
+  };
+  const cut = await events(await ask());
+  expect(await cut.until(1)).toMatchObject([{ event: 'chunk', data: 0 }]);
+  await kill(1);
+  const [{ id } = { id: '' }, ...more] = await cut.until(9);
+  expect(more).toEqual([]);
+  const goOn = { authorization: `Bearer ${token}`, 'last-event-id': id };
+  const gone = { status: 410, body: { error: { code: 'STREAM_GONE' } } };
+  expect(await call('GET', cut.location, undefined, goOn)).toMatchObject(gone);
+  expect((await ask({ 'last-event-id': id })).status).toBe(410);
+  const anew = await events(await ask());
+  // The place in the one that was cut is none in this one.
+  expect((await ask({ 'last-event-id': id })).status).toBe(410);
+  expect(await anew.until(1)).toMatchObject([{ event: 'chunk', data: 0 }]);
+  await call('POST', `${at}/events?wait=handled`, { type: 'go' });
+  const reply = { event: 'end', data: { reply: { wrote: 2 } } };
+  expect(await anew.until(9)).toMatchObject([{ event: 'chunk' }, { event: 'chunk', data: 1 }, reply]);
+  await kill(2);
+  const again = await events(await ask());
+  expect(again.isReplay).toBe(true);
+  expect(await again.until(9)).toMatchObject([{ event: 'gap', data: { code: 'ANSWER_NOT_KEPT' } }, reply]);
+  expect((await ask({}, 3)).status).toBe(422);
+  const client = connect({ url: front.url, token }).agent('dictating/a');
+  const answer = client.askStream({ type: 'write', n: 2, waitsAt: 1 }, { idempotencyKey: 'one' });
+  await expect(answer[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ANSWER_NOT_KEPT' });
+  expect(await answer.result).toEqual({ wrote: 2 });
+  expect(await call('POST', `${at}/ask`, { type: 'asked' })).toMatchObject({ body: { reply: 2 } });
 }, 60_000);

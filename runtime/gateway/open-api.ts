@@ -65,7 +65,7 @@ const answerEvents = {
   schema: {
     type: 'string',
     description:
-      'Events with ids from 1: "chunk" with JSON that the agent wrote, and at last "end" with {"reply"}, or "error" with {"code", "message", "retryable"}.',
+      'Events with ids from 1: "chunk" with JSON that the agent wrote, "gap" where that is not kept, and at last "end" with {"reply"}, or "error" with {"code", "message", "retryable"}.',
   },
 };
 

@@ -103,7 +103,9 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
    * `signal` of the agent's stream aborts. `timeoutMs`, 60 s by default, is the longest silence: to the first chunk, and
    * between two while the reader waits. Of an instance that replies without a stream there is no chunk, and `result` is the
    * reply. Iterating throws, and `result` rejects, after what came, as `ask` does, with what the agent gave to `fail()`, or
-   * with `STREAM_INTERRUPTED`: a stream that was cut never looks like one that has ended. Throws `OPTION_INVALID`.
+   * with `STREAM_INTERRUPTED`: a stream that was cut never looks like one that has ended. With an `id`, a durable instance
+   * whose reply is kept, or that is being asked already, is not asked again: `result` is that reply, and iterating throws
+   * `ANSWER_NOT_KEPT`, since chunks are not kept. After a cut the event is handled again. Throws `OPTION_INVALID`.
    *
    * @example
    * ```ts
@@ -118,7 +120,7 @@ export interface AgentRefMethods<TLogic extends AnyActorLogic, TReplies = unknow
     TType extends EventFromLogic<TLogic>['type'] = EventFromLogic<TLogic>['type'],
   >(
     event: EventOfType<EventFromLogic<TLogic>, TType>,
-    options?: WaitFor,
+    options?: KeptWaitFor,
   ): AskStream<TChunk, Answer<TReply, TReplies, TType>>;
   /** Resolves with the current snapshot, after everything sent before has been handled. `timeoutMs` defaults to 5 s. */
   snapshot(options?: { readonly timeoutMs?: number }): Promise<SnapshotFrom<TLogic>>;
@@ -216,8 +218,12 @@ export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
       }
     },
     askStream(event, options) {
-      const { timeoutMs, signal } = checkWait('ref.askStream()', options, STREAM_MS);
-      const stream = instance.inbox.askStream(event, { timeoutMs, signal, onTimeout: wasSilent });
+      const { timeoutMs, signal, id } = checkWait('ref.askStream()', options, STREAM_MS, true);
+      const wait = { timeoutMs, signal, onTimeout: wasSilent };
+      const stream =
+        id === undefined
+          ? instance.inbox.askStream(event, wait)
+          : instance.inbox.keepStream(event, { id, caller: HOST }, wait).stream;
       return stream as AskStream<never, never>;
     },
     async snapshot(options) {

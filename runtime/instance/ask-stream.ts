@@ -12,6 +12,13 @@ export interface AskStream<TChunk = unknown, TResult = unknown> extends AsyncIte
   readonly result: Promise<TResult>;
 }
 
+/** An ask with an id. */
+export interface KeptAsk {
+  readonly stream: AskStream;
+  /** Resolves when it is known: with `true` when it was asked before, so that nothing of it is read here. */
+  readonly again: Promise<boolean>;
+}
+
 type Step = IteratorResult<unknown, undefined>;
 
 interface Reading {
@@ -49,7 +56,10 @@ const dropped = new FinalizationRegistry<AskReader>((reader) => reader.dropped()
 /** Reads what comes before the answer of an ask: keeps what came, in order and bounded, and says how much was taken. */
 export class AskReader implements AnswerStream {
   readonly #options: AskReaderOptions;
+  /** The tag of the ask, and the one under which its caller waits. */
   #tag: Tag = 0;
+  #caller: Tag = 0;
+  #isAgain: HoldfastError | undefined;
   #seat: StreamSeat | undefined;
   #groups: Group[] = [];
   /** Chunks that came and were not taken, and their bytes. */
@@ -73,7 +83,7 @@ export class AskReader implements AnswerStream {
   /** Hears of the answer. */
   follow(answer: Promise<unknown>): void {
     answer.then(
-      () => this.#end({}),
+      () => this.#end(this.#isAgain === undefined ? {} : { reason: this.#isAgain }),
       (reason: unknown) => {
         this.#seat?.credit(this.#tag, -1);
         if (this.#options.signal?.aborted === true) this.#groups = [];
@@ -101,7 +111,17 @@ export class AskReader implements AnswerStream {
   dropped(): void {
     this.#isIterated = false;
     this.#held = false;
-    if (this.#over === undefined) this.#options.waiting.touch(this.#tag);
+    if (this.#over === undefined) this.#options.waiting.touch(this.#caller);
+  }
+
+  /** Its caller waits under that tag, and not under the one of the ask. */
+  waitsBy(caller: Tag): void {
+    this.#caller = caller;
+  }
+
+  /** It was asked before: there is an answer, and what came before that is not kept. */
+  again(): void {
+    this.#isAgain = notRead(this.#options.address);
   }
 
   // --- from its thread ------------------------------------------------------------------------------------
@@ -112,6 +132,7 @@ export class AskReader implements AnswerStream {
 
   opened(tag: Tag): void {
     this.#tag = tag;
+    if (this.#caller === 0) this.#caller = tag;
   }
 
   seated(seat: StreamSeat): void {
@@ -130,7 +151,7 @@ export class AskReader implements AnswerStream {
     while (this.#readings.length > 0 && this.#kept > 0)
       this.#readings.shift()?.resolve({ done: false, value: this.#next() });
     if (this.#kept > 0 && this.#isIterated) this.#hold();
-    else this.#options.waiting.touch(this.#tag);
+    else this.#options.waiting.touch(this.#caller);
     return undefined;
   }
 
@@ -141,7 +162,7 @@ export class AskReader implements AnswerStream {
     if (this.#over !== undefined) return this.#last(this.#over);
     if (this.#held) {
       this.#held = false;
-      this.#options.waiting.touch(this.#tag);
+      this.#options.waiting.touch(this.#caller);
     }
     return new Promise((resolve, reject) => {
       this.#readings.push({ resolve, reject });
@@ -155,7 +176,7 @@ export class AskReader implements AnswerStream {
     if (this.#over === undefined) {
       this.#over = {};
       const message = `the reader of ${this.#options.address} has stopped before the end`;
-      this.#options.waiting.reject(this.#tag, new HoldfastError('STREAM_INTERRUPTED', message));
+      this.#options.waiting.reject(this.#caller, new HoldfastError('STREAM_INTERRUPTED', message));
     }
     while (this.#readings.length > 0) this.#readings.shift()?.resolve(OVER);
     return Promise.resolve(OVER);
@@ -165,7 +186,7 @@ export class AskReader implements AnswerStream {
   #hold(): void {
     if (this.#held) return;
     this.#held = true;
-    this.#options.waiting.hold(this.#tag);
+    this.#options.waiting.hold(this.#caller);
   }
 
   #next(): unknown {
@@ -202,4 +223,11 @@ export class AskReader implements AnswerStream {
     this.#over = {};
     return 'reason' in over ? Promise.reject(over.reason) : Promise.resolve(OVER);
   }
+}
+
+function notRead(address: string): HoldfastError {
+  return new HoldfastError(
+    'ANSWER_NOT_KEPT',
+    `${address} was asked that before, and what it wrote then is not kept; its reply is the result of this stream`,
+  );
 }

@@ -13,7 +13,7 @@ import { isSampled, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved, setMoved } from '../mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from '../mailbox/waiting.ts';
 import { invalid, refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
-import { AskReader, type AskStream } from './ask-stream.ts';
+import { AskReader, type AskStream, type KeptAsk } from './ask-stream.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { MailboxRow } from '../store/durable-store.ts';
 import type { Ledger } from '../store/ledger.ts';
@@ -126,12 +126,20 @@ export class Inbox {
     wait: WaitOptions,
     at?: number,
   ): Promise<unknown> {
+    return this.#keep(kind, at, (calls) => calls.call(kind, event, given, wait, at));
+  }
+
+  #keep(
+    kind: KeptKind,
+    at: number | undefined,
+    call: (calls: KeptCalls) => Promise<unknown>,
+  ): Promise<unknown> {
     const { address, agent, ledger, messages } = this.#options;
     if (ledger === undefined || ledger.isBehind) return Promise.reject(notDurable(address));
     // One that was passive has rows of its own again.
     if (at === undefined || ledger.rows.dueAt(at) === 0) this.#options.needed();
     const sending = messages?.begin(agent.name, address, kind === 'enqueue' ? 'send' : kindOf[kind]);
-    const kept = (this.#calls ??= this.#openCalls(ledger)).call(kind, event, given, wait, at);
+    const kept = call((this.#calls ??= this.#openCalls(ledger)));
     if (sending !== undefined) endsWith(kept, sending);
     return kept;
   }
@@ -375,6 +383,21 @@ export class Inbox {
     const result = this.open('ask', event, { ...wait, stream: reader });
     reader.follow(result);
     return { result, [Symbol.asyncIterator]: () => reader.iterator() };
+  }
+
+  /** {@link askStream} with an id: unless it was asked before, of which the caller gets the answer alone. */
+  keepStream(
+    event: unknown,
+    given: GivenId,
+    wait: Pick<WaitOptions, 'timeoutMs' | 'signal' | 'onTimeout'>,
+  ): KeptAsk {
+    const { address, waiting } = this.#options;
+    const reader = new AskReader({ waiting, address, signal: wait.signal });
+    const { promise: again, resolve: known } = Promise.withResolvers<boolean>();
+    const result = this.#keep('ask', undefined, (calls) => calls.stream(event, given, wait, reader, known));
+    result.catch(() => known(false));
+    reader.follow(result);
+    return { stream: { result, [Symbol.asyncIterator]: () => reader.iterator() }, again };
   }
 
   /** Queues the event of a dead letter. Settles when the event was handled or refused, without a deadline. */

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../base/errors.ts';
 import { refusal } from '../dead-letters/refusal.ts';
 import type { Tag } from '../mailbox/tag.ts';
-import { KEPT_TERMS, NO_TERMS, type Terms } from '../mailbox/terms.ts';
+import { KEPT_STREAM_TERMS, KEPT_TERMS, NO_TERMS, type Terms } from '../mailbox/terms.ts';
 import type { WaitOptions, Waiting } from '../mailbox/waiting.ts';
 import type { EncodedState } from '../store/durable-store.ts';
 import { hashOf, type IdInUse, type Settled } from '../store/kept-id.ts';
@@ -9,6 +9,7 @@ import { type Kept, KeptRow } from '../store/kept-row.ts';
 import type { Ledger } from '../store/ledger.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import { decodeError, type WireError } from '../wire/errors.ts';
+import type { AskReader } from './ask-stream.ts';
 
 /** What a caller waits for: that the event is kept, that it was handled, or its answer. */
 export type KeptKind = 'enqueue' | 'delivery' | 'ask';
@@ -43,6 +44,14 @@ export interface KeptCallsOptions {
   readonly ready: () => void;
 }
 
+/** An ask whose answer is read as it is written. */
+interface Reading {
+  readonly reader: AskReader;
+  readonly known: (again: boolean) => void;
+  /** The tag of the ask; 0: it was asked before. */
+  ask: Tag;
+}
+
 /** The row of an event of which the id alone is kept. */
 const NO_ROW = { n: 0, event: '', dueAt: 0, attempts: 0 };
 
@@ -70,6 +79,36 @@ export class KeptCalls {
         (error: unknown) => waiting.reject(tag, error),
       );
     });
+  }
+
+  /**
+   * Asks an event whose answer is read as it is written, unless it was asked before. When its reader has gone the ask is
+   * over, and whoever asks again is answered anew. `known` is told whether it was asked before.
+   */
+  stream(
+    event: unknown,
+    given: GivenId,
+    wait: WaitOptions,
+    reader: AskReader,
+    known: (again: boolean) => void,
+  ): Promise<unknown> {
+    const { ledger, waiting } = this.#options;
+    const reading: Reading = { reader, known, ask: 0 };
+    const settled = (): void => this.#leave(reading);
+    return waiting.open('delivery', { ...wait, settled }, (tag) => {
+      reader.waitsBy(tag);
+      this.#once('ask', event, given, tag, undefined, reading).then(
+        (answer) => waiting.resolve(tag, answer),
+        (error: unknown) => waiting.reject(tag, error),
+      );
+    });
+  }
+
+  /** Nobody reads any more. */
+  #leave({ ask, known }: Reading): void {
+    const { address, waiting } = this.#options;
+    known(false);
+    if (ask !== 0) waiting.reject(ask, unread(address));
   }
 
   #enqueue(event: unknown, tag: Tag, at: number | undefined): void {
@@ -113,6 +152,7 @@ export class KeptCalls {
     { caller, id }: GivenId,
     tag: Tag,
     at: number | undefined,
+    reading?: Reading,
   ): Promise<unknown> {
     const { address, ledger } = this.#options;
     const encoded = this.#encoded(event, tag, kind === 'enqueue');
@@ -120,7 +160,8 @@ export class KeptCalls {
     const { ids } = ledger;
     let one = ids.get(caller, id);
     if (one !== undefined && one.names.hash !== hashOf(encoded)) throw idReused(address, id);
-    one ??= this.#first(kind, event, encoded, tag, ids.use(caller, id, encoded), at);
+    if (one !== undefined && reading !== undefined) isAgain(reading);
+    one ??= this.#first(kind, event, encoded, tag, ids.use(caller, id, encoded), at, reading);
     if (kind === 'enqueue')
       return (
         one.kept ??
@@ -140,6 +181,7 @@ export class KeptCalls {
     tag: Tag,
     one: IdInUse,
     at: number | undefined,
+    reading: Reading | undefined,
   ): IdInUse {
     const { admit, ledger, threadId, waiting } = this.#options;
     const own = admit(event, tag);
@@ -150,18 +192,21 @@ export class KeptCalls {
     one.isAsk = kind === 'ask';
     let row: KeptRow | undefined;
     const never = (): Error => refusal(one.names.address, 'stopped');
-    const wait = { timeoutMs: Infinity, onTimeout: never, of: threadId, throws: true };
+    const stream = reading?.reader;
+    const wait = { timeoutMs: Infinity, onTimeout: never, of: threadId, throws: true, stream };
     waiting
       .open(kind === 'ask' ? 'ask' : 'delivery', wait, (awaited) => {
         ledger.ids.awaits(one, awaited);
-        row = this.#place(kind, own, encoded, tag, one, at);
+        if (reading !== undefined) reading.ask = awaited;
+        const terms = kind !== 'ask' ? NO_TERMS : reading === undefined ? KEPT_TERMS : KEPT_STREAM_TERMS;
+        row = this.#place(kind, own, encoded, tag, one, at, terms);
       })
       .then(
         (answer) => ledger.ids.answered(one, answer),
         (error: unknown) => ledger.ids.failed(one, error),
       );
     if (row === undefined) ledger.ids.release(one);
-    else this.#look(one, row);
+    else this.#look(one, row, reading);
     return one;
   }
 
@@ -172,6 +217,7 @@ export class KeptCalls {
     tag: Tag,
     one: IdInUse,
     at: number | undefined,
+    terms: Terms,
   ): KeptRow | undefined {
     const { hasRoom, ledger, put, refuse } = this.#options;
     if (kind === 'enqueue') {
@@ -195,12 +241,12 @@ export class KeptCalls {
     }
     const row = new KeptRow({ ...NO_ROW, to: one.names.address }, one);
     row.waits = true;
-    put(own, row, one.tag, kind === 'ask' ? KEPT_TERMS : NO_TERMS);
+    put(own, row, one.tag, terms);
     return row;
   }
 
   /** Asks the store whether the event was there before: then it is taken out again. */
-  #look(one: IdInUse, row: KeptRow): void {
+  #look(one: IdInUse, row: KeptRow, reading: Reading | undefined): void {
     const { address, ledger, ready, take, waiting } = this.#options;
     const { ids, rows } = ledger;
     const out = (error?: HoldfastError): void => {
@@ -220,8 +266,10 @@ export class KeptCalls {
         if (kept === undefined) {
           rows.release(row);
           ready();
+          reading?.known(false);
         } else if (kept.hash !== one.names.hash) out(idReused(address, one.names.id));
         else {
+          if (reading !== undefined) isAgain(reading);
           // The answer comes when it is committed, or has been.
           if (kept.outcome !== 'open') one.settle(kept);
           out();
@@ -246,6 +294,12 @@ export class KeptCalls {
   }
 }
 
+/** It was asked before: nothing of it is read. */
+function isAgain({ reader, known }: Reading): void {
+  reader.again();
+  known(true);
+}
+
 function answerOf(address: string, kind: KeptKind, one: IdInUse, settled: Settled): unknown {
   if ('answer' in settled) {
     if (kind !== 'ask') return undefined;
@@ -261,6 +315,13 @@ function answerOf(address: string, kind: KeptKind, one: IdInUse, settled: Settle
       ? 'it was not asked when it was sent'
       : 'the answer has more than 64 KiB, the value of a secret, or what cannot be stored';
   throw notKept(address, why);
+}
+
+function unread(address: string): HoldfastError {
+  return new HoldfastError(
+    'STREAM_INTERRUPTED',
+    `whoever read what ${address} wrote for that id has stopped before the end; ask again`,
+  );
 }
 
 function idReused(address: string, id: string): HoldfastError {

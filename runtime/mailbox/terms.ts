@@ -23,6 +23,9 @@ const LATEST = Math.floor(Number.MAX_SAFE_INTEGER / UNIT) - 2;
 /** The terms of an event whose answer is kept. It never expires. */
 export const KEPT_TERMS: Terms = KEPT;
 
+/** The same, of an event whose sender reads a stream before the answer. */
+export const KEPT_STREAM_TERMS: Terms = KEPT + STREAMS;
+
 /** Packs terms. `deadline` is in whole milliseconds of the host's clock, rounded up; `Infinity` for none. */
 export function termsOf(deadline: number, depth: number, streams = false): Terms {
   const low = streams ? STREAMS + depth : depth;

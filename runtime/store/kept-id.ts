@@ -23,6 +23,8 @@ export class IdInUse {
   readonly settled: Promise<Settled>;
   settle: (settled: Settled) => void = () => {};
   fail: (error: unknown) => void = () => {};
+  /** The id may come again: of its event nothing is kept that is not committed. */
+  isFree = false;
   /** Its outcome is told, and is being committed. */
   isTold = false;
   /** Why nobody knows the answer but the store. */

@@ -17,7 +17,7 @@ export interface KeptAnswer {
   readonly tag: number;
   readonly outcome: 'done' | 'failed' | 'unkept' | 'put-off';
   readonly value?: EncodedState | undefined;
-  /** With `put-off`: the number that its token names. */
+  /** With `put-off`: the number that its token names; 0: a stream answers it, which ends with its incarnation. */
   readonly ask?: number | undefined;
 }
 
@@ -77,6 +77,7 @@ export class KeptIds {
   /** The event was not handled, and the id may come again. */
   release(one: IdInUse): void {
     const { caller, id } = one.names;
+    one.isFree = true;
     this.#byTag.delete(one.tag);
     if (this.get(caller, id) === one) this.#inUse.delete(keyOf(caller, id));
   }
@@ -98,7 +99,9 @@ export class KeptIds {
 
   /** Whether the answers change what the record says of asks that were put off. */
   changes(answers: readonly KeptAnswer[]): boolean {
-    return answers.some(({ tag, outcome }) => outcome === 'put-off' || this.#isPutOff(this.#byTag.get(tag)));
+    return answers.some(({ tag, outcome, ask }) =>
+      outcome === 'put-off' ? ask !== 0 : this.#isPutOff(this.#byTag.get(tag)),
+    );
   }
 
   /** What is to be committed of turns, and of the answers that came with them. */
@@ -113,11 +116,13 @@ export class KeptIds {
         kept.push(this.over(one, { outcome: answer.outcome, value: answer.value }));
         continue;
       }
+      // The next process cannot go on with a stream: who asks again there is answered anew.
+      if (answer.ask === 0) continue;
       kept.push(this.openId(one.names));
       this.#putOff = [...this.#putOff, { ...one.names, incarnation, ask: answer.ask ?? 0 }];
     }
     for (const { id: one } of rows) {
-      if (one === undefined || tags.has(one.tag)) continue;
+      if (one === undefined || one.isFree || tags.has(one.tag)) continue;
       // An answer that is still to come.
       if (one.isAsk && one.tag !== 0) kept.push(this.openId(one.names));
       else kept.push(this.over(one, { outcome: 'done' }));

@@ -16,6 +16,7 @@ import { drained } from './drain.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { closedPool } from '../threads/pool-errors.ts';
 import type { Instance } from '../instance/instance.ts';
+import type { KeptAsk } from '../instance/ask-stream.ts';
 import type { GivenId, KeptKind } from '../instance/kept-calls.ts';
 import { Instances } from './instances.ts';
 import { requests } from '../supervision/requests.ts';
@@ -24,7 +25,7 @@ import { InspectionHub, type InspectOptions } from '../inspect/inspection-hub.ts
 import { consoleLogger, scrubbedLogger, type Logger } from '../base/logger.ts';
 import { Waiting, type WaitOptions } from '../mailbox/waiting.ts';
 import { recycleThreads, type Recycled } from './recycle.ts';
-import { refusal, tooLate } from '../dead-letters/refusal.ts';
+import { refusal, silent, tooLate } from '../dead-letters/refusal.ts';
 import { replayLetter } from './replay.ts';
 import { EventHub, type RuntimeEvents, type RuntimeListener } from '../telling/runtime-events.ts';
 import { createAudit, type Audit, type AuditTarget } from '../secrets/audit.ts';
@@ -588,6 +589,17 @@ export class RuntimeSystem {
     if (instance === undefined) return Promise.reject(refusal(address, 'stopped'));
     const onTimeout = (ms: number): Error => tooLate(address, kind === 'ask' ? 'ask' : 'delivery', ms);
     return instance.inbox.keep(kind, event, given, { ...wait, onTimeout });
+  }
+
+  /** {@link keep} of an ask whose answer is read as it is written; `undefined` when there is no such instance. */
+  keepStream(
+    address: string,
+    event: unknown,
+    given: GivenId,
+    wait: Pick<OpenWait, 'timeoutMs' | 'signal'>,
+  ): KeptAsk | undefined {
+    const onTimeout = (ms: number): Error => silent(address, ms);
+    return this.#instances.at(address)?.inbox.keepStream(event, given, { ...wait, onTimeout });
   }
 
   /** Resolves with the asks that an instance has put off, for another process to take over: see {@link SpawnRequest.asks}. */

@@ -8,7 +8,7 @@ const MOST_BYTES = 64 * 1024 * 1024;
 const MORE_BYTES = 16 * 1024 * 1024;
 
 export interface HoldingOptions {
-  readonly reports: Pick<ThreadReports, 'commit' | 'receive' | 'overflow'>;
+  readonly reports: Pick<ThreadReports, 'commit' | 'pass' | 'receive' | 'overflow'>;
   readonly held: HeldOutputs;
   /** Whether the store fails or does not answer; until then what is held is bounded by what a thread does in a second. */
   readonly failing: () => boolean;
@@ -23,10 +23,14 @@ export function holding({ reports, held, failing }: HoldingOptions) {
     receive(items: readonly unknown[]): Promise<void> | undefined {
       const { ticket, unfit } = reports.commit(items);
       if (ticket !== undefined) held.hold(ticket);
-      const bytes = held.idle || !failing() ? 0 : bytesOf(items);
-      const isRoom = held.bytes + bytes <= MOST_BYTES + MORE_BYTES;
-      const told = isRoom ? items : reports.overflow(items);
-      held.let(() => reports.receive(told, unfit), false, isRoom ? bytes : 0);
+      if (held.idle) reports.receive(items, unfit);
+      else {
+        const waiting = reports.pass(items);
+        const bytes = failing() ? bytesOf(waiting) : 0;
+        const isRoom = held.bytes + bytes <= MOST_BYTES + MORE_BYTES;
+        const told = isRoom ? waiting : reports.overflow(waiting);
+        held.let(() => reports.receive(told, unfit, true), false, isRoom ? bytes : 0);
+      }
       return held.bytes > MOST_BYTES ? held.pass() : undefined;
     },
   };

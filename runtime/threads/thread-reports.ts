@@ -91,6 +91,8 @@ const COMMITTED: ReadonlySet<unknown> = new Set([REPORT.turn, REPORT.stateless, 
  */
 export class ThreadReports {
   readonly #options: ThreadReportsOptions;
+  /** How many reports of chunks are held, by the tag of their ask. */
+  readonly #heldChunks = new Map<unknown, number>();
 
   constructor(options: ThreadReportsOptions) {
     this.#options = options;
@@ -98,9 +100,9 @@ export class ThreadReports {
 
   /**
    * Handles reports, as flat triples of kind, slot and payload; our thread code sends nothing else. Of what is `unfit` it
-   * handles none: it rests on a state that is not committed.
+   * handles none: it rests on a state that is not committed. `held`: they were held until now.
    */
-  receive(items: readonly unknown[], unfit: readonly Unfit[] = []): void {
+  receive(items: readonly unknown[], unfit: readonly Unfit[] = [], held = false): void {
     for (const { seat, error } of unfit) this.#options.unfit(seat, error);
     const { seats, lost } = this.#options;
     if (!Array.isArray(items)) return lost('a malformed report');
@@ -117,13 +119,47 @@ export class ThreadReports {
       // Where instances are durable, it was committed when it came.
       else if (kind === REPORT.turn && this.#options.durable === true) continue;
       else if (!NAMES.has(kind)) this.#options.violated('a report of an unknown kind');
-      else if (kind === REPORT.chunks || kind === REPORT.chunkWithErrors)
+      else if (isChunks(kind)) {
+        if (held) this.#countHeld(items[i + 2], -1);
         takeChunks(items[i + 2], kind === REPORT.chunkWithErrors, seat, this.#options);
-      else if (seat?.instance.holds(seat) === true && !seat.instance.continuation.isFenced) {
+      } else if (seat?.instance.holds(seat) === true && !seat.instance.continuation.isFenced) {
         if (tellsEvent(kind)) seat.heard += 1;
         this.#safely(kind, seat, items[i + 2]);
       }
     }
+  }
+
+  /**
+   * Takes the chunks that need not wait, and returns the rest. The first one of a stream is held until the turn that was
+   * asked is committed; those after it pass as they come, unless some before them are held.
+   */
+  pass(items: readonly unknown[]): readonly unknown[] {
+    if (!Array.isArray(items) || !items.some((item, i) => i % 3 === 0 && isChunks(item))) return items;
+    const rest: unknown[] = [];
+    for (let i = 0; i < items.length; i += 3) {
+      const [kind, slot, payload]: unknown[] = items.slice(i, i + 3);
+      const tag = isChunks(kind) && i + 2 < items.length ? tagOf(payload) : undefined;
+      const seat = typeof slot === 'number' ? this.#options.seats.at(slot) : undefined;
+      if (tag !== undefined && this.#passes(seat, tag))
+        takeChunks(payload, kind === REPORT.chunkWithErrors, seat, this.#options);
+      else {
+        if (tag !== undefined) this.#countHeld(payload, 1);
+        rest.push(...items.slice(i, i + 3));
+      }
+    }
+    return rest;
+  }
+
+  #passes(seat: Seat | undefined, tag: number): boolean {
+    if (seat === undefined || seat.unfit || seat.instance.continuation.isFenced) return false;
+    return this.#options.waiting.streamOf(tag)?.begun === true && !this.#heldChunks.has(tag);
+  }
+
+  #countHeld(payload: unknown, by: 1 | -1): void {
+    const tag = tagOf(payload);
+    const count = (this.#heldChunks.get(tag) ?? 0) + by;
+    if (count > 0) this.#heldChunks.set(tag, count);
+    else this.#heldChunks.delete(tag);
   }
 
   /**
@@ -134,8 +170,10 @@ export class ThreadReports {
     const rest: unknown[] = [];
     for (let i = 0; i + 2 < items.length; i += 3) {
       const continuation = this.#options.seats.at(items[i + 1] as number)?.instance.continuation;
-      if (continuation?.durable === true) continuation.overflown();
-      else rest.push(items[i], items[i + 1], items[i + 2]);
+      if (continuation?.durable === true) {
+        if (isChunks(items[i])) this.#countHeld(items[i + 2], -1);
+        continuation.overflown();
+      } else rest.push(items[i], items[i + 1], items[i + 2]);
     }
     return rest;
   }
@@ -374,6 +412,16 @@ export class ThreadReports {
     if (typeof message !== 'string') return violated('a malformed report (warning)');
     warn({ thread: name, ...(seat && { address: seat.instance.address }) }, message);
   }
+}
+
+function isChunks(kind: unknown): boolean {
+  return kind === REPORT.chunks || kind === REPORT.chunkWithErrors;
+}
+
+/** The tag of a report of chunks, which may be anything; `undefined` for none. */
+function tagOf(payload: unknown): number | undefined {
+  const [tag]: unknown[] = Array.isArray(payload) ? payload : [];
+  return typeof tag === 'number' ? tag : undefined;
 }
 
 /** An emitted event, or one for the parent, with the errors that stand in it. */

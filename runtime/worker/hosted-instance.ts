@@ -212,9 +212,12 @@ export class HostedInstance {
     acks.failed(tag, error);
   }
 
-  /** Tells the host of an ask that was put off, and whose answer is kept, by what its token names. */
-  putOffKept({ id, tag, kept }: OpenAsk): void {
-    if (kept) this.#turnReport?.putOff(tag, id);
+  /**
+   * Tells the host of an ask that was put off, and whose answer is kept, by what its token names. One that is answered by a
+   * stream has no token: nobody but this incarnation can answer it.
+   */
+  putOffKept({ id, tag, kept, stream }: OpenAsk): void {
+    if (kept) this.#turnReport?.putOff(tag, stream === undefined ? id : 0);
   }
 
   #inspectTurn(event: AnyEventObject, sourceId: string | undefined, naming: Naming): void {
@@ -442,7 +445,7 @@ export class HostedInstance {
       this.#ahead && snapshot === this.#known && Object.keys(snapshot.children ?? {}).length === 0;
     this.#known = snapshot;
     this.#ahead = false;
-    this.#let(REPORT.snapshot, isThere ? undefined : encodeSnapshot(snapshot));
+    this.let(REPORT.snapshot, isThere ? undefined : encodeSnapshot(snapshot));
   }
 
   /**
@@ -455,11 +458,16 @@ export class HostedInstance {
     if (this.#ended || (known?.value === snapshot.value && known?.context === snapshot.context)) return;
     this.#known = snapshot;
     this.#ahead = true;
-    this.#let(REPORT.ahead, encodeSnapshot(snapshot));
+    this.let(REPORT.ahead, encodeSnapshot(snapshot));
+  }
+
+  /** Whether what it lets out now goes with a state that is not told yet. */
+  get restsOnTurn(): boolean {
+    return this.#options.outlet !== undefined && this.changes;
   }
 
   /** Reports something that rests on the state: of a durable instance only with the state, unless that is told. */
-  #let(kind: number, payload: unknown): void {
+  let(kind: number, payload: unknown): void {
     const { outlet, reports } = this.#options;
     if (outlet === undefined || !this.changes) reports.add(kind, this.slot, payload);
     else outlet.hold(kind, payload);
@@ -508,8 +516,8 @@ export class HostedInstance {
     if (this.#watched) this.#reportAhead();
     this.#options.progress?.tell(this.slot);
     const errors = findErrors(event);
-    if (errors === undefined) this.#let(kind, event);
-    else this.#let(REPORT.withErrors, [kind, event, errors]);
+    if (errors === undefined) this.let(kind, event);
+    else this.let(REPORT.withErrors, [kind, event, errors]);
   }
 
   #emitted(event: AnyEventObject): void {

@@ -9,7 +9,7 @@ import type { OpenAsk } from './thread-state.ts';
 import type { Turns } from './turns.ts';
 
 export interface ReplyStreamsOptions {
-  readonly reports: Pick<Reports, 'add' | 'addChunk'>;
+  readonly reports: Pick<Reports, 'addChunk'>;
   readonly turns: Pick<Turns, 'answer' | 'refuse'>;
   readonly threadId: string;
   readonly sharedMemory: boolean;
@@ -36,13 +36,13 @@ export class ReplyStreams {
       sharedMemory,
       threadId,
       send({ value, bytes, errors }) {
-        if (errors !== undefined)
-          return reports.add(REPORT.chunkWithErrors, slot, [tag, bytes, value, errors]);
-        if (markOf(value) === undefined) return reports.addChunk(slot, tag, bytes, value);
-        // What is to move is found at the payload of its report.
+        if (errors !== undefined) return instance.let(REPORT.chunkWithErrors, [tag, bytes, value, errors]);
+        const isMarked = markOf(value) !== undefined;
+        if (!isMarked && !instance.restsOnTurn) return reports.addChunk(slot, tag, bytes, value);
         const payload = [tag, bytes, value];
-        markAlike(payload, value as object);
-        reports.add(REPORT.chunks, slot, payload);
+        // What is to move is found at the payload of its report.
+        if (isMarked) markAlike(payload, value as object);
+        instance.let(REPORT.chunks, payload);
       },
       answer: (value) => void turns.answer(instance, id, value),
       refuse: (error) => turns.refuse(instance, id, error),

@@ -118,7 +118,7 @@ export class TurnReport implements Mirrored {
     this.#keep([tag, 'failed', encodeError(error)]);
   }
 
-  /** An ask whose answer is kept was put off; its token names it by the number `ask`. */
+  /** An ask whose answer is kept was put off; its token names it by the number `ask`, which is 0 for a stream. */
   putOff(tag: number, ask: number): void {
     this.#keep([tag, 'put-off', ask]);
   }
