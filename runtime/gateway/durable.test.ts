@@ -212,7 +212,7 @@ test('amendment 21: an answer that a kill has cut never looks whole, and its key
   const at = '/v1/agents/dictating/a';
   await call('PUT', at);
   const ask = (headers: Record<string, string> = {}, n = 2) =>
-    fetch(`${front.url}${at}/ask`, {
+    fetch(`${front.url}${at}/ask?timeoutMs=60000`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${token}`,
