@@ -92,7 +92,7 @@ export class KeptCalls {
     reader: AskReader,
     known: (again: boolean) => void,
   ): Promise<unknown> {
-    const { ledger, waiting } = this.#options;
+    const { waiting } = this.#options;
     const reading: Reading = { reader, known, ask: 0 };
     const settled = (): void => this.#leave(reading);
     return waiting.open('delivery', { ...wait, settled }, (tag) => {
