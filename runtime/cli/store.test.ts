@@ -50,7 +50,7 @@ test('a check restores every state with the code at hand, while another process 
   for (const id of ['a', 'b']) await (await runtime.spawn('account', { id })).ask({ type: 'total' });
   expect(await run('store check')).toEqual({
     code: 0,
-    out: `${path}: 2 records, 0 rows, 0 ids, 0 steps, 0 letters; 2 states of 2 can go on.\n`,
+    out: `${path}: 2 records, 0 texts, 0 rows, 0 ids, 0 steps, 0 letters; 2 states of 2 can go on.\n`,
     err: '',
   });
   // Its migrations lead from the version of the accounts to its own.

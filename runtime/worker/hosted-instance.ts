@@ -488,8 +488,8 @@ export class HostedInstance {
       // A failed start is the answer to the call that asked for it.
       if (!this.#starting) {
         const error = encodeError(this.#failure);
-        const unfit = this.#unproven !== undefined;
-        const report: ErrorReport = { error, snapshot: this.snapshot(), inTurn: this.#inTurn, unfit };
+        const unfit = this.#unproven !== undefined && { unfit: true };
+        const report: ErrorReport = { error, snapshot: this.snapshot(), inTurn: this.#inTurn, ...unfit };
         reports.add(REPORT.error, this.slot, report);
       }
       this.#end();

@@ -16,7 +16,9 @@ const OF_THE_PROCESS = [
   String.raw`node:(?:child_process|cluster|diagnostics_channel|inspector|module|perf_hooks|trace_events)|\bsetFlags`,
   String.raw`\bsetGlobal\w*|@opentelemetry/|playwright|jsdom`,
 ];
-const changing = new RegExp(OF_THE_PROCESS.join('|'));
+/** What is true until something was done for the first time in a process. */
+const ONCE = String.raw`\banyMarked\(\)`;
+const changing = new RegExp([...OF_THE_PROCESS, ONCE].join('|'));
 
 /** Whether code says anything that is about the whole process that runs it. */
 export function isOfTheProcess(code: string): boolean {

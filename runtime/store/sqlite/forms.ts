@@ -120,6 +120,11 @@ export function firstText(record: number): number {
   return record * ALL_NUMBERS;
 }
 
+/** What the ids of a record's long texts are between. */
+export function textIds(record: number): [after: number, before: number] {
+  return [firstText(record), firstText(record + 1)];
+}
+
 export function textColumns(record: number, number: number, part: string, seals: Seals): Columns {
   const small = [firstText(record) + number, seals.keyId];
   const value = seals.seal(part, textName(small[0] as number));

@@ -23,6 +23,7 @@ import {
   stepColumns,
   TEXT_COLUMNS,
   textColumns,
+  textIds,
   toRow,
 } from './forms.ts';
 import type { Seals } from './seals.ts';
@@ -159,7 +160,7 @@ export class GroupWriter {
   }
 
   #writeTexts(record: number, parts: StateParts | undefined): void {
-    if (parts?.isWhole !== false) this.#deleteTexts.run(firstText(record), firstText(record + 1));
+    if (parts?.isWhole !== false) this.#deleteTexts.run(...textIds(record));
     if (parts === undefined) return;
     for (const number of parts.removed) this.#deleteText.run(firstText(record) + number);
     for (const [number, part] of parts.added)

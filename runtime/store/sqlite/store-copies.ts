@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, copyFil
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
 import { lockEarly } from './early-lock.ts';
-import { TABLES } from './forms.ts';
+import { TABLES, textIds } from './forms.ts';
 import { metaTable } from './meta-table.ts';
 import { checkStore } from './store-check.ts';
 import { openToRead, syncFolder } from './store-file.ts';
@@ -78,16 +78,20 @@ export function resume(path: string, temporary: string): void {
   });
 }
 
-/** Deletes everything of an address, and overwrites what stood there; returns the number of rows. */
+/** Deletes everything of an address, and overwrites what stood there; returns the number of rows, without long texts. */
 export function forget(path: string, address: string, temporary: string): number {
   return alone(path, temporary, () => {
     openToRead(path).close();
     const db = new DatabaseSync(path);
     try {
       db.exec('pragma secure_delete = on; begin immediate');
+      const record = db.prepare('select id from records where address = ?').get(address)?.['id'];
+      if (record !== undefined)
+        db.prepare('delete from texts where id > ? and id < ?').run(...textIds(record as number));
       let rows = 0;
       for (const { table } of TABLES)
-        rows += Number(db.prepare(`delete from ${table} where address = ?`).run(address).changes);
+        if (table !== 'texts')
+          rows += Number(db.prepare(`delete from ${table} where address = ?`).run(address).changes);
       db.exec('commit; pragma wal_checkpoint(truncate)');
       return rows;
     } finally {
