@@ -16,14 +16,20 @@ import { corrupt } from './sqlite-error.ts';
 export type Columns = Column[];
 
 export const RECORD_COLUMNS =
-  'address, commit_id, at, incarnation, seq, due_at, wakes, quarantined, version, texts, key_id, crc, meta, state';
+  'address, commit_id, at, incarnation, seq, due_at, wakes, quarantined, version, texts, texts_commit, key_id, crc, meta, state';
 /** As a record is read. */
 export const RECORD_FORM = `${RECORD_COLUMNS}, id`;
 
-/** `texts`: how many parts of its long texts are kept on their own. */
+/** The parts of the long texts of a record that are kept on their own. */
+export interface KeptTexts {
+  readonly count: number;
+  /** The group in which their numbers began anew: with it, a number is of one part for ever. `null` when there are none. */
+  readonly since: string | null;
+}
+
 export function recordColumns(
   record: DurableRecord,
-  [commit, at, texts]: readonly [commit: string, at: number, texts: number],
+  [commit, at, texts]: readonly [commit: string, at: number, texts: KeptTexts],
   seals: Seals,
 ): Columns {
   const { address, incarnation, seq, dueAt = null, version = null } = record;
@@ -39,11 +45,12 @@ export function recordColumns(
     wakes,
     quarantined,
     version,
-    texts,
+    texts.count,
+    texts.since,
     seals.keyId,
   ];
   const meta = seals.seal(record.meta, `${of} meta`);
-  const state = seals.seal(record.parts?.text ?? record.state, of);
+  const state = seals.seal(record.parts?.text ?? record.state, stateName(of, texts));
   return [...small, checksum(small, meta, state), meta, state];
 }
 
@@ -64,23 +71,25 @@ export function toRecord(
     number,
     string | null,
   ];
-  const [texts, keyId, crc, meta, state, id] = columns.slice(9) as never as [
+  const [count, since, keyId, crc, meta, state, id] = columns.slice(9) as never as [
     number,
+    string | null,
     number | null,
     number,
     EncodedState,
     EncodedState,
     number,
   ];
-  check(columns.slice(0, 11), crc, [meta, state], `the record of ${address}`);
+  check(columns.slice(0, 12), crc, [meta, state], `the record of ${address}`);
   const of = recordName(address, seq);
-  const opened = seals.open(state, keyId, of);
+  const texts = { count, since };
+  const opened = seals.open(state, keyId, stateName(of, texts));
   return {
     address,
     incarnation,
     seq,
     ...(version !== null && { version }),
-    state: texts === 0 ? opened : wholeText(opened as string, address, id, textsOf(id), texts, seals),
+    state: since === null ? opened : wholeText(opened as string, [address, id], textsOf(id), texts, seals),
     meta: seals.open(meta, keyId, `${of} meta`) as string,
     ...(dueAt !== null && { dueAt }),
     wakes: wakes === 1,
@@ -92,17 +101,24 @@ export function toRecord(
 
 function wholeText(
   marked: string,
-  address: string,
-  record: number,
+  [address, record]: readonly [address: string, id: number],
   found: readonly Columns[],
-  count: number,
+  { count, since }: KeptTexts,
   seals: Seals,
 ): string {
   const parts = new Map<number, string>();
   for (const columns of found) {
-    const [id, keyId, crc, value] = columns as never as [number, number | null, number, EncodedState];
-    check(columns.slice(0, 2), crc, [value], `a text of ${address}`);
-    parts.set(id - firstText(record), seals.open(value, keyId, textName(id)) as string);
+    const [id, from, keyId, crc, value] = columns as never as [
+      number,
+      string,
+      number | null,
+      number,
+      EncodedState,
+    ];
+    check(columns.slice(0, 3), crc, [value], `a text of ${address}`);
+    if (from !== since) throw corrupt(`a text of ${address} is of another state`);
+    const number = id - firstText(record);
+    parts.set(number, seals.open(value, keyId, textName(address, from, number)) as string);
   }
   const whole = withoutMarks(marked, (number) => {
     const part = parts.get(number);
@@ -113,7 +129,7 @@ function wholeText(
   return whole;
 }
 
-export const TEXT_COLUMNS = 'id, key_id, crc, value';
+export const TEXT_COLUMNS = 'id, since, key_id, crc, value';
 
 /** The ids of the parts of a record's long texts are from here on, by their numbers, to before the next record's. */
 export function firstText(record: number): number {
@@ -125,9 +141,15 @@ export function textIds(record: number): [after: number, before: number] {
   return [firstText(record), firstText(record + 1)];
 }
 
-export function textColumns(record: number, number: number, part: string, seals: Seals): Columns {
-  const small = [firstText(record) + number, seals.keyId];
-  const value = seals.seal(part, textName(small[0] as number));
+/** `since`: the group in which the numbers of the record's parts began anew. */
+export function textColumns(
+  [address, record]: readonly [address: string, id: number],
+  since: string,
+  [number, part]: readonly [number: number, part: string],
+  seals: Seals,
+): Columns {
+  const small = [firstText(record) + number, since, seals.keyId];
+  const value = seals.seal(part, textName(address, since, number));
   return [...small, checksum(small, value), value];
 }
 
@@ -252,7 +274,11 @@ function check(small: Columns, crc: number, large: Columns, what: string): void 
 }
 
 const recordName = (address: string, seq: number): string => `record ${address} ${seq}`;
-const textName = (id: number): string => `text ${id}`;
+/** A state is bound to its texts. */
+const stateName = (of: string, { count, since }: KeptTexts): string =>
+  since === null ? of : `${of} texts ${count} ${since}`;
+const textName = (address: string, since: string, number: number): string =>
+  `text ${JSON.stringify([address, since, number])}`;
 const rowName = (n: number, to: string): string => `row ${n} ${to}`;
 const idName = (...key: readonly string[]): string => `id ${JSON.stringify(key)}`;
 const stepName = (...key: readonly string[]): string => `step ${JSON.stringify(key)}`;
@@ -260,8 +286,8 @@ const letterName = (id: string): string => `letter ${id}`;
 
 /** The tables whose rows have checksums: first what is small, then the checksum, then what may be large. */
 export const TABLES = [
-  { table: 'records', columns: RECORD_FORM, small: 11, large: 2 },
-  { table: 'texts', columns: TEXT_COLUMNS, small: 2, large: 1 },
+  { table: 'records', columns: RECORD_FORM, small: 12, large: 2 },
+  { table: 'texts', columns: TEXT_COLUMNS, small: 3, large: 1 },
   { table: 'rows', columns: ROW_COLUMNS, small: 8, large: 1 },
   { table: 'ids', columns: ID_COLUMNS, small: 7, large: 1 },
   { table: 'steps', columns: STEP_COLUMNS, small: 4, large: 1 },

@@ -12,6 +12,7 @@ import { letterIdOf, rowLetter } from '../row-letter.ts';
 import {
   ID_COLUMNS,
   idColumns,
+  type KeptTexts,
   LETTER_COLUMNS,
   letterColumns,
   RECORD_COLUMNS,
@@ -36,6 +37,7 @@ type Stored = readonly [
   wakes: number,
   quarantined: number,
   texts: number,
+  textsSince: string | null,
 ];
 
 /** The most records of which it is known where they are, beside those on disk. */
@@ -75,14 +77,16 @@ export class GroupWriter {
     const insert = (how: string, columns: string): StatementSync =>
       db.prepare(`${how} ${columns}) values(${columns.replaceAll(/\w+/g, '?')})`);
     this.#stored = arrays(
-      db.prepare('select id, commit_id, due_at, wakes, quarantined, texts from records where address = ?'),
+      db.prepare(
+        'select id, commit_id, due_at, wakes, quarantined, texts, texts_commit from records where address = ?',
+      ),
     );
     this.#putText = insert('insert or replace into texts(', TEXT_COLUMNS);
     this.#deleteText = db.prepare('delete from texts where id = ?');
     this.#deleteTexts = db.prepare('delete from texts where id > ? and id < ?');
     this.#insertRecord = insert('insert into records(', RECORD_COLUMNS);
     const state =
-      'commit_id = ?, at = ?, incarnation = ?, seq = ?, version = ?, texts = ?, key_id = ?, crc = ?, meta = ?, state = ?';
+      'commit_id = ?, at = ?, incarnation = ?, seq = ?, version = ?, texts = ?, texts_commit = ?, key_id = ?, crc = ?, meta = ?, state = ?';
     this.#updateState = db.prepare(`update records set ${state} where id = ?`);
     this.#updateRecord = db.prepare(
       `update records set ${state}, due_at = ?, wakes = ?, quarantined = ? where id = ?`,
@@ -147,11 +151,12 @@ export class GroupWriter {
     if (letters !== undefined) this.#putLetters(letters);
     if (turn.end === true) return this.#end(address, at, stored);
     if (record !== undefined) {
-      const texts = textsAfter(record.parts, stored);
+      const texts = textsAfter(record.parts, stored, id);
       const columns = recordColumns(record, [id, at, texts], this.#seals);
       const of = stored?.[0] ?? Number(this.#insertRecord.run(...columns).lastInsertRowid);
       if (stored !== undefined) this.#update(columns, stored);
-      if (texts > 0 || (stored !== undefined && stored[5] > 0)) this.#writeTexts(of, record.parts);
+      if (texts.count > 0 || (stored !== undefined && stored[5] > 0))
+        this.#writeTexts([address, of], record.parts, texts.since);
       this.#know(columns, of);
     }
     if (steps !== undefined)
@@ -159,12 +164,17 @@ export class GroupWriter {
     if (endedStarts !== undefined) for (const start of endedStarts) this.#deleteStart.run(address, start);
   }
 
-  #writeTexts(record: number, parts: StateParts | undefined): void {
+  #writeTexts(
+    of: readonly [address: string, id: number],
+    parts: StateParts | undefined,
+    since: string | null,
+  ): void {
+    const [, record] = of;
     if (parts?.isWhole !== false) this.#deleteTexts.run(...textIds(record));
     if (parts === undefined) return;
     for (const number of parts.removed) this.#deleteText.run(firstText(record) + number);
-    for (const [number, part] of parts.added)
-      this.#putText.run(...textColumns(record, number, part, this.#seals));
+    if (since === null) return;
+    for (const part of parts.added) this.#putText.run(...textColumns(of, since, part, this.#seals));
   }
 
   /** Without a touch of what indexes are made of, where that is as it was. */
@@ -178,12 +188,12 @@ export class GroupWriter {
   }
 
   #know(columns: ReturnType<typeof recordColumns>, id: number): void {
-    const [address, commit, , , , dueAt, wakes, quarantined, , texts] = columns as never as [
+    const [address, commit, , , , dueAt, wakes, quarantined, , texts, since] = columns as never as [
       string,
       ...never[],
     ];
     if (this.#known.size >= MOST_KNOWN) this.#known.clear();
-    this.#known.set(address, [id, commit, dueAt, wakes, quarantined, texts] as never);
+    this.#known.set(address, [id, commit, dueAt, wakes, quarantined, texts, since] as never);
   }
 
   /** What was written last was undone. */
@@ -193,7 +203,7 @@ export class GroupWriter {
 
   #end(address: string, at: number, stored: Stored | undefined): void {
     this.#known.delete(address);
-    if (stored !== undefined && stored[5] > 0) this.#writeTexts(stored[0], undefined);
+    if (stored !== undefined && stored[5] > 0) this.#writeTexts([address, stored[0]], undefined, null);
     this.#deleteRecord.run(address);
     this.#deleteSteps.run(address);
     const rows = this.#rowsOf.all(address) as never as Parameters<typeof toRow>[0][];
@@ -238,10 +248,12 @@ export class GroupWriter {
   }
 }
 
-/** How many parts of its long texts the record has then. */
-function textsAfter(parts: StateParts | undefined, stored: Stored | undefined): number {
-  if (parts === undefined) return 0;
-  return parts.added.length + (parts.isWhole ? 0 : (stored?.[5] ?? 0) - parts.removed.length);
+/** The parts of its long texts that the record has then. */
+function textsAfter(parts: StateParts | undefined, stored: Stored | undefined, group: string): KeptTexts {
+  if (parts === undefined) return { count: 0, since: null };
+  const isWhole = parts.isWhole || stored === undefined;
+  const before = isWhole ? 0 : stored[5] - parts.removed.length;
+  return { count: before + parts.added.length, since: (isWhole ? null : stored[6]) ?? group };
 }
 
 function arrays(statement: StatementSync): StatementSync {

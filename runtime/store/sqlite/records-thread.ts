@@ -36,10 +36,16 @@ function page(after: string): RecordsPage {
     `select ${RECORD_FORM} from records where address > ? order by address limit ${PAGE}`,
   );
   select.setReturnArrays(true);
-  const found = select.all(after) as unknown as Column[][];
   const textsOf = textsIn(db);
-  const records = found.flatMap((columns) => intact(columns, seals, textsOf));
-  return { records, last: found.length < PAGE ? undefined : String(found.at(-1)?.[0]) };
+  // Texts are of the same moment as their records, while the owner goes on.
+  db.exec('begin');
+  try {
+    const found = select.all(after) as unknown as Column[][];
+    const records = found.flatMap((columns) => intact(columns, seals, textsOf));
+    return { records, last: found.length < PAGE ? undefined : String(found.at(-1)?.[0]) };
+  } finally {
+    db.exec('rollback');
+  }
 }
 
 function intact(columns: Column[], seals: Seals, textsOf: TextsOf): readonly StoredRecord[] {

@@ -18,8 +18,9 @@ create table keys(
 create table records(
   id integer primary key, address text not null unique, commit_id text not null, at real not null, incarnation integer not null,
   seq integer not null, due_at real, wakes integer not null, quarantined integer not null, version text,
-  texts integer not null, key_id integer, crc integer not null, meta not null, state not null);
-create table texts(id integer primary key, key_id integer, crc integer not null, value not null);
+  texts integer not null, texts_commit text, key_id integer, crc integer not null, meta not null, state not null);
+create table texts(
+  id integer primary key, since text not null, key_id integer, crc integer not null, value not null);
 create index records_due on records(due_at, address) where due_at is not null and quarantined = 0;
 create index records_wake on records(address) where wakes = 1 and quarantined = 0;
 create table rows(

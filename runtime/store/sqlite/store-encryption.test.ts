@@ -85,12 +85,12 @@ test('what is put in the place of another, or in plain text, is not believed', a
   const change = (at: string, by: (row: never[]) => void): void => {
     const row = select.get(at) as unknown as never[];
     by(row);
-    row[11] = checksum(row.slice(0, 11), row[12] as never, row[13] as never) as never;
+    row[12] = checksum(row.slice(0, 12), row[13] as never, row[14] as never) as never;
     put.run(...row);
   };
   const other = select.get(address(1)) as unknown as never[];
-  change(address(0), (row) => row.splice(13, 1, other[13] as never));
-  change(address(2), (row) => row.splice(10, 4, null as never, 0 as never, '{}' as never, '{}' as never));
+  change(address(0), (row) => row.splice(14, 1, other[14] as never));
+  change(address(2), (row) => row.splice(11, 4, null as never, 0 as never, '{}' as never, '{}' as never));
   db.close();
   const again = await open({ path: file, encryption: { key: key(1) } });
   await expect(again.load(address(0))).rejects.toMatchObject({

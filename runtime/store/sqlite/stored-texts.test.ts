@@ -3,6 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { group, one, record, turn, two, written } from '../../testing/durable-store-samples.ts';
 import type { DurableRecord, StateParts } from '../durable-store.ts';
+import { checksum, type Column } from './checksum.ts';
+import { RECORD_COLUMNS } from './forms.ts';
 import { checkStoreFile, exportStoreLines } from './store-care.ts';
 import { storeFolder } from './fixtures/filled.ts';
 
@@ -109,4 +111,106 @@ test('texts are encrypted as states are, and exported with them', async () => {
   expect(readFileSync(file).includes('CANARY')).toBe(false);
   await exportStoreLines(file, path('lines.jsonl'), encryption);
   expect(readFileSync(path('lines.jsonl'), 'utf8')).toMatch(/^\{"table":"records".*CANARY.*\}\n$/u);
+});
+
+test.each([
+  ['encrypted', { key: new Uint8Array(40).fill(1) }],
+  ['plain', undefined],
+] as const)(
+  'an older text of the same number, or one of another instance, is refused where it is %s',
+  async (of, encryption) => {
+    const file = path(`older-${of}.db`);
+    const options = { path: file, ...(encryption && { encryption }) };
+    const store = await open(options);
+    const holding = (address: string, seq: number, text: string): DurableRecord =>
+      record({
+        address,
+        seq,
+        parts: { text: `[${mark(1)}]`, isWhole: true, added: [[1, text]], removed: [] },
+      });
+    const change = (sql: string): void => {
+      const db = new DatabaseSync(file);
+      db.exec(sql);
+      db.close();
+    };
+    const load = async (): Promise<unknown> => {
+      const again = await open(options);
+      return again.load(one).finally(() => again.close());
+    };
+    const corrupt = { code: 'STORE_CORRUPT', message: expect.stringContaining(one) };
+    const records = [holding(one, 1, '"old"'), holding(two, 1, '"two"')];
+    await store.commit(group('1', { turns: records.map((r) => turn({ address: r.address, record: r })) }));
+    await store.close();
+    change('create table old as select * from texts');
+    const next = await open(options);
+    // As after a restart: a thread counts anew.
+    await next.commit(group('2', { turns: [turn({ after: '1', record: holding(one, 2, '"new"') })] }));
+    await next.close();
+    expect(await load()).toMatchObject({ state: '["new"]' });
+    change('create table new as select * from texts; insert or replace into texts select * from old');
+    await expect(load()).rejects.toMatchObject(corrupt);
+    // As if it were of the state that is there.
+    change("update texts set since = '2'");
+    await expect(load()).rejects.toMatchObject(corrupt);
+    // Without its texts, a state is not one of its own.
+    change('delete from texts; insert into texts select * from new; update records set texts_commit = null');
+    await expect(load()).rejects.toMatchObject(corrupt);
+  },
+);
+
+test('who can make checksums puts no older text, nor one of another instance, in the place of an encrypted one', async () => {
+  const file = path('forged.db');
+  const options = { path: file, encryption: { key: new Uint8Array(40).fill(1) } };
+  const holding = (address: string, seq: number, text: string): DurableRecord =>
+    record({ address, seq, parts: { text: mark(1), isWhole: true, added: [[1, text]], removed: [] } });
+  const store = await open(options);
+  const first = [holding(one, 1, '"old"'), holding(two, 1, '"two"')];
+  await store.commit(group('1', { turns: first.map((r) => turn({ address: r.address, record: r })) }));
+  const textRows = (): Column[][] => {
+    const db = new DatabaseSync(file, { readOnly: true });
+    const rows = db.prepare('select id, since, key_id, crc, value from texts order by id').all();
+    db.close();
+    return rows.map((row) => Object.values(row) as Column[]);
+  };
+  const [old, other] = textRows() as [Column[], Column[]];
+  const second = [holding(one, 2, '"new"'), holding(two, 2, '"2"')];
+  await store.commit(
+    group('2', { turns: second.map((r) => turn({ address: r.address, after: '1', record: r })) }),
+  );
+  const [now, others] = textRows() as [Column[], Column[]];
+  await store.close();
+  const put = (since: string, from: Column[]): void => {
+    const db = new DatabaseSync(file);
+    const text = [now[0] as Column, since, from[2] as Column];
+    const row = [...text, checksum(text, from[4] as Column), from[4] as Column];
+    db.prepare('insert or replace into texts(id, since, key_id, crc, value) values(?, ?, ?, ?, ?)').run(
+      ...(row as never[]),
+    );
+    const select = db.prepare(`select ${RECORD_COLUMNS} from records where address = ?`);
+    select.setReturnArrays(true);
+    const record = select.get(one) as unknown as Column[];
+    const small = [...record.slice(0, 10), since, record[11] as Column];
+    db.prepare('update records set texts_commit = ?, crc = ? where address = ?').run(
+      since,
+      checksum(small, ...record.slice(13)),
+      one,
+    );
+    db.close();
+  };
+  const load = async (): Promise<unknown> => {
+    const again = await open(options);
+    return again.load(one).finally(() => again.close());
+  };
+  const corrupt = { code: 'STORE_CORRUPT', message: expect.stringContaining('put there from elsewhere') };
+  for (const [since, from] of [
+    ['2', old],
+    ['2', other],
+    ['2', others],
+    ['1', old],
+  ] as const) {
+    put(since, from);
+    await expect(load()).rejects.toMatchObject(corrupt);
+  }
+  put('2', now);
+  expect(await load()).toMatchObject({ state: '"new"' });
 });
