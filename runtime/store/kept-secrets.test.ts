@@ -32,3 +32,22 @@ it('an event and an answer with the value of a secret are not stored, and said s
     JSON.stringify([...memory.ids.values(), ...memory.rows.values(), ...memory.letters.values()]),
   ).not.toContain('CANARY');
 });
+
+it('the value of a secret is found where a long text is cut into parts', async () => {
+  process.env['KEPT_CANARY'] = CANARY;
+  const secrets = { key: { ref: 'KEPT_CANARY', mode: 'capability', capabilities: ['sign'] } } as const;
+  const config = {
+    externalSecrets: { provider: 'env' },
+    agents: { account: fixture('account', { secrets }) },
+  } as const;
+  const memory = durableMemory();
+  const runtime = await start(config, {
+    store: memoryDurableStore(memory),
+    capabilities: [defineCapability('sign', () => 1)],
+  });
+  const ref = await runtime.spawn('account', { id: 'cut' });
+  // The literal begins with a quote, and its first part ends within the value.
+  const note = 'x'.repeat(128 * 1024 - 1 - 8) + CANARY;
+  await expect(ref.deliver({ type: 'note', note })).rejects.toMatchObject({ code: 'SECRET_IN_SNAPSHOT' });
+  expect(JSON.stringify([...memory.records.values()])).not.toContain('xxx');
+});

@@ -257,8 +257,7 @@ export class Ledger implements Drafting {
     if (isMarked && texts === undefined) return textsMissing(address);
     const bytes = bytesOf(state) + (texts?.bytes ?? 0);
     if (bytes > MOST_BYTES) return stateTooLarge(address, bytes);
-    let path = secretIn(state);
-    for (let i = 1; i < newTexts.length && path === undefined; i += 2) path = secretIn(newTexts[i]);
+    const path = secretIn(state) ?? (newTexts.length === 0 ? undefined : secretIn(partsInOrder(newTexts)));
     if (path !== undefined) return secretInSnapshot(address, path);
     if (bytes > WARN_BYTES) this.#tellLarge(state, newTexts);
     if (this.#meta.input !== undefined) this.#note({ input: undefined });
@@ -552,6 +551,11 @@ export class Ledger implements Drafting {
 }
 
 const NO_TEXTS: NewTexts = [];
+
+/** A value may stand where a text was cut. */
+function partsInOrder(texts: NewTexts): string {
+  return texts.filter((text) => typeof text === 'string').join('');
+}
 
 function wholeOf({ state, texts }: Pick<LastState, 'state' | 'texts'>): EncodedState {
   return texts === undefined ? state : texts.whole(state as string);
