@@ -34,6 +34,7 @@ export type HoldfastErrorCode =
   | 'THREAD_CRASHED'
   | 'THREAD_OUT_OF_MEMORY'
   | 'THREAD_HUNG'
+  | 'PROCESS_CRASHED'
   | 'RUNTIME_STOPPED'
   | 'SECRET_NOT_GRANTED'
   | 'SECRET_NOT_FOUND'
@@ -98,6 +99,8 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   THREAD_CRASHED: true,
   THREAD_OUT_OF_MEMORY: true,
   THREAD_HUNG: true,
+  // Whatever ends the process is left out.
+  PROCESS_CRASHED: false,
   // A runtime that has stopped does not start again.
   RUNTIME_STOPPED: false,
   SECRET_NOT_GRANTED: false,

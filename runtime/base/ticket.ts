@@ -13,6 +13,11 @@ export class Ticket {
     else this.#waiting.push(run);
   }
 
+  /** Resolves when it settles. */
+  wait(): Promise<void> {
+    return new Promise((resolve) => this.whenSettled(resolve));
+  }
+
   settle(): void {
     if (this.#settled) return;
     this.#settled = true;

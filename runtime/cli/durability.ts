@@ -62,11 +62,12 @@ export function durabilityText(config: LoadedConfig, all: readonly AgentDurabili
 function storeText({ store }: LoadedConfig, cwd: string): string {
   if (store === undefined)
     return 'The config names no store: agents end with the process, unless RuntimeOptions.store is one.';
-  const { path, fsync = 'disk', maxBytes, encryption } = store;
+  const { path, fsync = 'disk', maxBytes, encryption, onFailure } = store;
   const parts = [
     fsync === 'disk' ? 'outlives a loss of power' : 'outlives the process, not a loss of power',
     encryption === undefined ? 'not encrypted' : 'encrypted',
     ...(maxBytes === undefined ? [] : [`at most ${Math.round(maxBytes / 1024 ** 2)} MiB`]),
+    ...(onFailure === 'exit' ? ['its failure ends the process'] : []),
   ];
   return `The store is ${relative(cwd, path) || path}: ${parts.join(', ')}.`;
 }

@@ -12,6 +12,12 @@ export interface StoreConfig {
   readonly fsync?: 'disk' | 'os' | undefined;
   /** The most bytes that the file may have. Default: no limit but the disk's. */
   readonly maxBytes?: number | undefined;
+  /** Milliseconds for which what became of an event with an id is kept. Default: 86400000, a day. */
+  readonly keepIdsMs?: number | undefined;
+  /** The most instances that wake in a second because they have something to do. Default: 1000. */
+  readonly wakesPerSecond?: number | undefined;
+  /** What is done when the store has failed for 30 s, or another process has it: `wait` or `exit`. Default: `wait`. */
+  readonly onFailure?: 'wait' | 'exit' | undefined;
   /** The secrets by which states and events are encrypted. Default: nothing is. */
   readonly encryption?: StoreEncryptionConfig | undefined;
 }
@@ -39,6 +45,21 @@ export const storeSchema = z
     maxBytes: integer(1_048_576)
       .optional()
       .describe("The most bytes that the file may have. Default: no limit but the disk's."),
+    keepIdsMs: integer(1000)
+      .default(86_400_000)
+      .describe(
+        'Milliseconds for which what became of an event with an id is kept, also of an Idempotency-Key. Default: 86400000, a day.',
+      ),
+    wakesPerSecond: integer(1, 1_000_000)
+      .default(1000)
+      .describe('The most instances that wake in a second because they have something to do. Default: 1000.'),
+    onFailure: z
+      .enum(['wait', 'exit'])
+      .default('wait')
+      .describe(
+        'What is done when the store has failed for 30 s, or another process has it. wait: commits are tried again; exit: the ' +
+          'runtime stops, and the process ends with exit code 1. Default: wait.',
+      ),
     encryption: z
       .strictObject({
         key: keyRefSchema.describe(

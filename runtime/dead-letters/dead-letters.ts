@@ -11,9 +11,9 @@ import type { StopReason } from '../base/endings.ts';
 export interface Evidence {
   /** The cause of that end. */
   readonly cause: StopReason;
-  /** `holdfast:<threadId>:<n>` */
+  /** `holdfast:<threadId>:<n>`, without `n` where the whole process ended. */
   readonly thread: string;
-  /** The error that the instance or its thread failed with. */
+  /** The error that the instance or its thread failed with; `PROCESS_CRASHED` where the whole process ended. */
   readonly error: unknown;
 }
 

@@ -20,7 +20,7 @@ export async function storeFindings({ store }: Pick<LoadedConfig, 'store'>): Pro
     ...(fix !== undefined && { fix }),
   });
   try {
-    const { exists, writable, bytes, freeBytes, fileSystem, holder } = await lookAtStore(path);
+    const { exists, writable, bytes, freeBytes, fileSystem, holder, careful } = await lookAtStore(path);
     const findings: DoctorFinding[] = [];
     if (fileSystem !== undefined)
       findings.push(
@@ -37,6 +37,14 @@ export async function storeFindings({ store }: Pick<LoadedConfig, 'store'>): Pro
     if (maxBytes !== undefined && bytes >= FULL * maxBytes)
       findings.push(
         found('warn', 'has little room left of its maxBytes', 'raise maxBytes, or holdfast store compact'),
+      );
+    if (careful === true)
+      findings.push(
+        found(
+          'warn',
+          'was left twice in a row by a process that ended soon, and not by a stop: the next start is careful',
+          'see the log for what ended it; dead letters (poison) and quarantined instances name it once it is found',
+        ),
       );
     if (holder !== undefined)
       findings.push(found('ok', `is open, by ${holder === 0 ? 'another process' : `the process ${holder}`}`));

@@ -105,7 +105,7 @@ export class Continuation {
     const { ledger } = this.#options;
     const ahead = ledger?.ahead;
     if (ledger === undefined || ahead === undefined || ahead.wakes) return false;
-    if (ledger.isFenced || ledger.rows.any) return false;
+    if (ledger.isFenced || ledger.rows.any || ledger.survived !== undefined) return false;
     return ahead.dueAt === undefined || ahead.dueAt - now > SOON_MS;
   }
 
@@ -133,6 +133,11 @@ export class Continuation {
   async reload(): Promise<void> {
     await this.#options.ledger?.load(false);
     this.#woken = true;
+  }
+
+  /** In a careful start: has it written down that the instance starts. Rejects with `PROCESS_CRASHED`. */
+  starting(): Promise<void> | undefined {
+    return this.#options.ledger?.starting();
   }
 
   /** Returns the request with which the thread starts the instance. */
@@ -205,6 +210,7 @@ export class Continuation {
     this.#moved = undefined;
     this.#woken = false;
     this.#carried?.seated(berth, this.#options.agent.threadId);
+    this.#options.ledger?.began();
   }
 
   /** The instance has left its thread, and continues with that state and those asks on another one. */

@@ -176,7 +176,9 @@ export class Inbox {
       const event = this.#decoded(mark);
       const { row, sent } = mark;
       const trace = row.from === undefined ? undefined : this.#traceOf(row, sent?.headers);
-      if (event !== undefined) envelopes.push({ event, mark, trace });
+      if (event === undefined) continue;
+      if (mark.isPoison) this.#killed(mark, event);
+      else envelopes.push({ event, mark, trace });
     }
     if (first) this.mailbox.prepend(envelopes);
     else {
@@ -186,6 +188,17 @@ export class Inbox {
       }
     }
     this.#options.ready();
+  }
+
+  /** Makes a dead letter of an event that the process has ended with, again and again. */
+  #killed(row: KeptRow, event: unknown): void {
+    const { address, agent, deadLetters, incarnation, waiting } = this.#options;
+    const error = killsProcess(address);
+    const evidence: Evidence = { cause: 'exit', thread: `holdfast:${agent.threadId}`, error };
+    const kept = this.#letterOf(row, 'poison', error, { evidence: shownEvidence(evidence) });
+    deadLetters.add({ address, event, incarnation: incarnation(), kept, reason: 'poison', evidence }, 0);
+    const { tag = 0 } = row.id ?? {};
+    if (tag !== 0) waiting.reject(tag, error);
   }
 
   #decoded(row: KeptRow): unknown {
@@ -533,6 +546,13 @@ function notDurable(address: string): HoldfastError {
   return new HoldfastError(
     'OPTION_INVALID',
     `${address} is not durable, so nothing can be kept for it: run it with a store that commits each turn, and give it an id`,
+  );
+}
+
+function killsProcess(address: string): HoldfastError {
+  return new HoldfastError(
+    'PROCESS_CRASHED',
+    `${address}: the process has ended again and again while it handled this event; find out why before you replay its dead letter`,
   );
 }
 

@@ -659,11 +659,11 @@ export class Instance implements PeerInstance, InstanceFacts {
   }
 }
 
+const UNFIT: ReadonlySet<string> = new Set(['STATE_INCOMPATIBLE', 'STORE_CORRUPT', 'PROCESS_CRASHED']);
+
 /** Whether a start fails with that each time, until the record or the code is another. */
 function isUnfit(error: unknown): error is HoldfastError {
-  return (
-    error instanceof HoldfastError && (error.code === 'STATE_INCOMPATIBLE' || error.code === 'STORE_CORRUPT')
-  );
+  return error instanceof HoldfastError && UNFIT.has(error.code);
 }
 
 function hasEnded(error: unknown): boolean {

@@ -24,8 +24,8 @@ export interface QuarantineEvidence {
   /** The id of the dead letter with the event that was in hand at the last failure, if there was one. */
   readonly deadLetter?: string;
   /**
-   * Set when the state of the instance can be neither committed nor restored, so that no restart was tried; `error` says
-   * why.
+   * Set when the state of the instance can be neither committed nor restored, or ends the process, so that no restart was
+   * tried; `error` says why.
    */
   readonly unfit?: true;
   /** The address of the instance of its group that failed too often; only when this instance did not fail itself. */

@@ -20,6 +20,8 @@ export interface StoreHealth {
   readonly error?: HoldfastError;
   /** The number of instances with something to commit. */
   readonly waiting: number;
+  /** The ids and letters that were dropped before their time, since the store was opened; absent while there are none. */
+  readonly dropped?: { readonly ids: number; readonly letters: number };
 }
 
 /** Somebody with something to commit. */
@@ -56,7 +58,7 @@ export interface CommitterOptions {
   readonly warn: (fields: object, message: string) => void;
   /** Another process owns the store now; nothing is written any more. */
   readonly overtaken: (error: HoldfastError) => void;
-  /** The store has failed for 30 s; called once for each such time. */
+  /** The store has failed for 30 s, or another process has it; called once for each such time. */
   readonly failed?: ((error: HoldfastError) => void) | undefined;
 }
 
@@ -89,6 +91,7 @@ export class Committer {
   #following = false;
   #failing: HoldfastError | undefined;
   #locked: HoldfastError | undefined;
+  #dropped: StoreHealth['dropped'];
   /** The groups that are being written, oldest first, and who is in them. */
   readonly #underway: Underway[] = [];
   readonly #writing = new Set<Drafting>();
@@ -117,7 +120,7 @@ export class Committer {
     const error = this.failing;
     const waiting = new Set([...this.#dirty, ...this.#writing]).size;
     const state = this.#locked !== undefined ? 'locked' : error !== undefined ? 'failing' : 'ok';
-    return { state, ...(error && { error }), waiting };
+    return { state, ...(error && { error }), waiting, ...(this.#dropped && { dropped: this.#dropped }) };
   }
 
   /** `drafting` has something to commit; the ticket settles when it was written, or was fenced. */
@@ -249,6 +252,7 @@ export class Committer {
       if (result === undefined) return;
       this.#underway.shift();
       if (this.#underway[0] !== undefined) this.#underway[0].since = this.#options.clock.now();
+      if (result.dropped !== undefined) this.#drop(result.dropped);
       const lost = lostIn(result);
       for (const [drafting, { address }] of next.members) {
         this.#writing.delete(drafting);
@@ -262,6 +266,11 @@ export class Committer {
     }
     this.#following = false;
     this.#tellFlushed();
+  }
+
+  #drop({ ids, letters }: NonNullable<CommitResult['dropped']>): void {
+    const { ids: before = 0, letters: others = 0 } = this.#dropped ?? {};
+    this.#dropped = { ids: before + ids, letters: others + letters };
   }
 
   /** Writes a group, however often it takes; undefined when nothing is written any more. */
@@ -306,6 +315,7 @@ export class Committer {
     this.close();
     this.#options.overtaken(error);
     this.abandon();
+    this.#options.failed?.(error);
   }
 
   #warn(error: HoldfastError): void {

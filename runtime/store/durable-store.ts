@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../base/errors.ts';
 import type { StoreKeyRefs, StoreKeys } from './store-keys.ts';
 
 /**
@@ -157,6 +158,8 @@ export interface CommitResult {
    * from the host that it does not take. Nothing of them was written.
    */
   readonly refused?: { readonly addresses: readonly string[]; readonly rows: readonly number[] } | undefined;
+  /** Only in a store with a bound: how many ids and letters were dropped before their time, the oldest first. */
+  readonly dropped?: { readonly ids: number; readonly letters: number } | undefined;
 }
 
 /** An address that has something to do, and the first thing of that. */
@@ -212,6 +215,13 @@ export interface StoreSize {
 }
 
 /**
+ * What is done when commits have failed for 30 s, or another process has the store. `wait`: they are tried again, as before.
+ * `exit`: the runtime stops, and the process ends with exit code 1, for whoever starts it again. A function is called with
+ * the error, once for each such time.
+ */
+export type OnStoreFailure = 'wait' | 'exit' | ((error: HoldfastError) => void);
+
+/**
  * A store under every turn: it writes the state of an instance, the rows it handled, what it sent and what it answered
  * in one transaction.
  *
@@ -232,10 +242,12 @@ export interface DurableStore {
   readonly transactional: true;
   /** Whether what it keeps outlives the process. */
   readonly durable: boolean;
-  /** The most instances that are woken in a second. Default 1000. */
+  /** The most instances that are woken in a second: a whole number of at least 1. Default 1000. */
   readonly wakesPerSecond?: number | undefined;
-  /** Milliseconds for which what became of an id is kept. Default 24 h. */
+  /** Milliseconds for which what became of an id is kept: a whole number of at least 1000. Default 24 h. */
   readonly keepIdsMs?: number | undefined;
+  /** What is done when it fails for long. Default: `wait`. */
+  readonly onFailure?: OnStoreFailure | undefined;
   /** The secrets that are the keys of the store. Default: none. */
   readonly keyRefs?: StoreKeyRefs | undefined;
   /**

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../base/errors.ts';
+import type { Ticket } from '../base/ticket.ts';
 import type { HostDrafting, HostPart } from './committer.ts';
 import type { CommitResult, KeptId, MailboxRow } from './durable-store.ts';
 
@@ -17,7 +18,7 @@ export interface PendingRow {
 
 /** The rows of events that the host sends, until they are written. Numbers the rows of one opening of the store. */
 export class HostRows implements HostDrafting {
-  readonly #add: () => void;
+  readonly #add: () => Ticket;
   #next: number;
   readonly #waiting = new Map<number, PendingRow>();
   #writing: readonly PendingRow[] = [];
@@ -25,7 +26,7 @@ export class HostRows implements HostDrafting {
   readonly #attempts = new Map<number, number>();
 
   /** `firstRow`: as the store said when it was opened. `add` asks for the next group. */
-  constructor(firstRow: number, add: () => void) {
+  constructor(firstRow: number, add: () => Ticket) {
     this.#next = firstRow;
     this.#add = add;
   }
@@ -46,10 +47,10 @@ export class HostRows implements HostDrafting {
     return this.#waiting.delete(n);
   }
 
-  /** The row was in hand at so many crashes. */
-  attempted(n: number, attempts: number): void {
+  /** The row was in hand at so many crashes; the ticket settles when that is written. */
+  attempted(n: number, attempts: number): Ticket {
     this.#attempts.set(n, attempts);
-    this.#add();
+    return this.#add();
   }
 
   draft(): HostPart | undefined {

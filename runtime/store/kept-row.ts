@@ -2,6 +2,9 @@ import type { MailboxRow } from './durable-store.ts';
 import type { IdInUse } from './kept-id.ts';
 import type { SentEvent } from './sent-event.ts';
 
+/** The most crashes that an event may be in hand at, see DEFAULTS in the design. */
+const MOST_ATTEMPTS = 5;
+
 /** Called once: without an error when the event is kept, or was handled. */
 export type Kept = (error?: Error) => void;
 
@@ -19,6 +22,10 @@ export class KeptRow {
   waits = false;
   /** What is known of it when an agent has sent it in this process. */
   readonly sent: SentEvent | undefined;
+  /** Whether the store counts its next crash already, because it was handed over in a careful start. */
+  isNoted = false;
+  /** Says that it is not in hand any more, where others wait for that. */
+  over: (() => void) | undefined;
   #kept: Kept | undefined;
 
   constructor(row: MailboxRow, id?: IdInUse, kept?: Kept, sent?: SentEvent) {
@@ -30,6 +37,11 @@ export class KeptRow {
 
   get n(): number {
     return this.row.n;
+  }
+
+  /** Whether it was in hand at as many crashes as it may be: it is not tried again. */
+  get isPoison(): boolean {
+    return this.row.attempts >= MOST_ATTEMPTS;
   }
 
   settle(error?: Error): void {

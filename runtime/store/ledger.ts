@@ -1,7 +1,8 @@
 import { within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { Ticket } from '../base/ticket.ts';
+import { Ticket } from '../base/ticket.ts';
 import { MARK, type NewTexts } from '../base/marked-text.ts';
+import { type CarefulStart, LIVED_MS, MOST_STARTS } from './careful-start.ts';
 import type { Committer, Drafting } from './committer.ts';
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import type {
@@ -22,7 +23,7 @@ import { KeptIds, type KeptAnswer, type KeptIdsOptions } from './kept-ids.ts';
 import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
 import { lostTurn } from './lost-turn.ts';
 import { STORE_MS } from './keeper.ts';
-import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
+import { metaOf, metaText, type RecordMeta, type Starts } from './record-meta.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
 import { secretInSnapshot, secretInStep } from './secret-in-snapshot.ts';
 import type { Sent, SentEvent } from './sent-event.ts';
@@ -71,9 +72,6 @@ export interface LedgerOptions
   /** Another runtime has continued with the address. */
   readonly fenced: (error: HoldfastError) => void;
 }
-
-/** The most crashes that an event may be in hand at, see DEFAULTS in the design. */
-const MOST_ATTEMPTS = 5;
 
 /** What turns have left behind beside a state. */
 export interface Turns {
@@ -140,6 +138,10 @@ export class Ledger implements Drafting {
   readonly steps = new KeptSteps();
   /** Starts of another instance of the address, whose steps go with the next state. */
   #stale: string[] = [];
+  /** Settles when the instance has survived a careful start. */
+  #trial: Ticket | undefined;
+  /** Says that it is not under suspicion any more. */
+  #over: (() => void) | undefined;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -195,7 +197,7 @@ export class Ledger implements Drafting {
       return undefined;
     }
     this.#commit = record.commit;
-    this.#isOwn = record.commit.startsWith(owner);
+    this.#isOwn = isOwnRecord(record, owner);
     this.#seq = record.seq;
     if (replaced || this.isBehind) this.#stale = this.steps.clear();
     if (replaced) return record.incarnation;
@@ -214,6 +216,65 @@ export class Ledger implements Drafting {
   /** Whether the record that was loaded is by this runtime: the instance was passive. */
   get isOwn(): boolean {
     return this.#isOwn;
+  }
+
+  /**
+   * In a careful start: writes down that the instance is about to start. Resolves when that is committed, and it may; rejects
+   * with `PROCESS_CRASHED` when the process has ended with so many starts of it that there is none any more.
+   */
+  starting(): Promise<void> | undefined {
+    const careful = this.#options.careful();
+    if (careful === undefined || this.#last === undefined || this.#isFenced) return undefined;
+    return this.#start(careful);
+  }
+
+  async #start(careful: Pick<CarefulStart, 'alone'>): Promise<void> {
+    const { starts } = this.#meta;
+    if (starts !== undefined && starts.count >= MOST_STARTS)
+      throw killsProcess(this.#options.address, starts);
+    this.#trial = new Ticket();
+    if (starts !== undefined) this.#over = await careful.alone();
+    if (this.#last === undefined || this.#isFenced || this.#isClosed) return this.#endTrial();
+    this.#note({ starts: { count: (starts?.count ?? 0) + 1, why: this.#why() } });
+    await this.#record(this.#last).wait();
+  }
+
+  /** What the instance has to do when it starts. */
+  #why(): Starts['why'] {
+    const { wakes = false, dueAt = Infinity } = this.#last ?? {};
+    if (wakes) return 'child';
+    return dueAt <= this.#options.clock.date() ? 'timer' : this.#rows.more ? 'row' : 'call';
+  }
+
+  /** The instance runs: it has survived its start, unless there is something at work from then on. */
+  began(): void {
+    if (this.#meta.starts === undefined) return this.#rows.begin();
+    const { clock } = this.#options;
+    const { wakes = false, dueAt = Infinity } = this.#last ?? {};
+    if (!wakes && dueAt > clock.date() + LIVED_MS) this.#survived();
+    else clock.unref?.(clock.setTimeout(() => this.#survived(), LIVED_MS));
+  }
+
+  #survived(): void {
+    this.#endTrial();
+    if (this.#isFenced || this.#isClosed) return;
+    if (this.#meta.starts !== undefined && this.#last !== undefined) {
+      this.#note({ starts: undefined });
+      this.#record(this.#last);
+    }
+    this.#rows.begin();
+  }
+
+  /** Resolves when the instance has survived its start, or has ended; `undefined` when there is nothing to wait for. */
+  get survived(): Promise<void> | undefined {
+    return this.#trial?.wait();
+  }
+
+  #endTrial(): void {
+    this.#over?.();
+    this.#over = undefined;
+    this.#trial?.settle();
+    this.#trial = undefined;
   }
 
   /** When the earliest timer of the last state is due, and whether a child was active in it. */
@@ -294,7 +355,8 @@ export class Ledger implements Drafting {
   /** The instance is quarantined: its record says so from now on, and why. */
   quarantined(evidence: object): void {
     if (this.#last === undefined) return;
-    this.#note({ quarantine: evidence });
+    this.#endTrial();
+    this.#note({ quarantine: evidence, starts: undefined });
     this.#record({ ...this.#last, quarantined: true });
   }
 
@@ -393,7 +455,8 @@ export class Ledger implements Drafting {
 
   /** The row was in hand at another crash. Returns whether that was its last: it is not tried again. */
   attempted(row: KeptRow): boolean {
-    return this.#rows.attempted(row) >= MOST_ATTEMPTS;
+    this.#rows.attempted(row);
+    return row.isPoison;
   }
 
   /**
@@ -514,6 +577,7 @@ export class Ledger implements Drafting {
   lose(error: HoldfastError): void {
     if (this.#isFenced) return;
     this.#isFenced = true;
+    this.#endTrial();
     this.#options.fenced(error);
   }
 
@@ -525,6 +589,7 @@ export class Ledger implements Drafting {
   /** The instance is gone; what it had to commit still is. */
   close(error: HoldfastError): void {
     this.#isClosed = true;
+    this.#endTrial();
     this.#rows.close(error);
   }
 
@@ -570,6 +635,11 @@ function wholeRecord(record: DurableRecord, texts: StateTexts, parts: StateParts
   });
 }
 
+/** Whether the instance of a record has run in that process: nothing but its start may be written down before it does. */
+export function isOwnRecord({ commit, meta }: StoredRecord, owner: string): boolean {
+  return commit.startsWith(owner) && metaOf(meta).starts === undefined;
+}
+
 /** The bytes of an encoded state; of a text that cannot have as many as matter, the number of its characters. */
 function bytesOf(state: EncodedState): number {
   if (typeof state !== 'string') return state.byteLength;
@@ -595,6 +665,20 @@ function textsMissing(address: string): HoldfastError {
   return new HoldfastError(
     'STATE_INCOMPATIBLE',
     `the thread of ${address} has told a state without all of its texts, which code of its own must have done; look at what it imports`,
+  );
+}
+
+const ENDED_WITH = {
+  child: 'its children began anew',
+  timer: 'a timer of it was due',
+  row: 'an event waited for it',
+  call: 'somebody called it',
+} as const;
+
+function killsProcess(address: string, { count, why }: Starts): HoldfastError {
+  return new HoldfastError(
+    'PROCESS_CRASHED',
+    `the process has ended with each of the last ${count} starts of ${address}, at the last of which ${ENDED_WITH[why]}; it is not started any more`,
   );
 }
 

@@ -2,10 +2,11 @@ import { agentOf } from '../base/address.ts';
 import { within, type Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { type AgentWrites, WriteCounts } from './agent-writes.ts';
+import { CarefulStart, isCareful } from './careful-start.ts';
 import { Committer, type StoreHealth } from './committer.ts';
 import type { DurableStore, EncodedState, MailboxRow, OpenedStore } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
-import { Ledger, type LedgerOptions } from './ledger.ts';
+import { isOwnRecord, Ledger, type LedgerOptions } from './ledger.ts';
 import type { StoreKeys } from './store-keys.ts';
 import type { SentEvent } from './sent-event.ts';
 
@@ -26,8 +27,10 @@ export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit'
   readonly due: (address: string, at: number) => void;
   /** An instance is not in memory any more, and may have something to do later. */
   readonly left: () => void;
-  /** The store has failed for 30 s. */
-  readonly failed?: ((error: HoldfastError) => void) | undefined;
+  /** Whether whoever had something to do at the start has been woken. */
+  readonly isThrough: () => boolean;
+  /** The store has failed for 30 s, or another process has it. */
+  readonly failed: (error: HoldfastError) => void;
 }
 
 /** What an instance gives to its ledger. */
@@ -36,6 +39,8 @@ export type OpenedLedger = Pick<
   'arrived' | 'behind' | 'capacity' | 'fenced' | 'hasRoom' | 'recorded'
 >;
 
+const CAREFUL =
+  'the process has ended twice in a row without a stop: this start is careful, and whatever ends it again is found and left out';
 const HEAVY =
   'a state of more than 64 KiB is committed more than 20 times a second, each time the whole of it; change it less often, or keep in it what finds the rest';
 
@@ -48,6 +53,7 @@ export class Ledgers {
   readonly #writes: WriteCounts;
   #committer: Committer | undefined;
   #host: HostRows | undefined;
+  #careful: CarefulStart | undefined;
   /** Begins the ids of the groups that are written here. */
   #owner = '';
   #tidying: unknown;
@@ -62,7 +68,7 @@ export class Ledgers {
 
   /** Becomes the owner of the store. Rejects with `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_TOO_NEW` or `STORE_FAILED`. */
   async start(keys?: StoreKeys): Promise<OpenedStore> {
-    const { store, clock, warn, failed } = this.#options;
+    const { store, clock, warn, failed, isThrough } = this.#options;
     const opened = await store.open({ now: () => clock.date(), warn, keys });
     const owner = opened.epoch.toString(36);
     this.#owner = `${owner}.`;
@@ -78,7 +84,21 @@ export class Ledgers {
     const host: HostRows = new HostRows(opened.firstRow, () => committer.addHost(host));
     this.#host = host;
     this.#tidyLater();
+    if (isCareful(opened.uncleanEnds, clock.date())) {
+      this.#careful = new CarefulStart({ clock, isThrough });
+      warn({ uncleanEnds: opened.uncleanEnds }, CAREFUL);
+    }
     return opened;
+  }
+
+  /** The careful start, while there is one. */
+  get careful(): CarefulStart | undefined {
+    return this.#careful?.isOver === false ? this.#careful : undefined;
+  }
+
+  /** Resolves when an instance has survived a careful start; `undefined` when there is nothing to wait for. */
+  survived(address: string): Promise<void> | undefined {
+    return this.#ledgers.get(address)?.survived;
   }
 
   /** The error of the last commit, while the store fails or does not answer. */
@@ -105,6 +125,7 @@ export class Ledgers {
       owner: this.#owner,
       committer,
       host: this.#host as HostRows,
+      careful: () => this.careful,
       clock,
       warn,
       secretIn,
@@ -127,7 +148,7 @@ export class Ledgers {
   async has(address: string, own: boolean): Promise<boolean> {
     await this.#ledgers.get(address)?.quiet();
     const record = await this.#options.store.load(address);
-    return record !== undefined && (!own || record.commit.startsWith(this.#owner));
+    return record !== undefined && (!own || isOwnRecord(record, this.#owner));
   }
 
   /** The instance is gone; its ledger still finishes its commits. */
@@ -190,6 +211,7 @@ export class Ledgers {
   async stop(): Promise<void> {
     if (this.#committer === undefined) return;
     this.#committer.close();
+    this.#careful?.stop();
     this.#options.clock.clearTimeout(this.#tidying);
     this.#host?.lose(stopped());
     const { clock, store } = this.#options;

@@ -1,5 +1,7 @@
 import { LONGEST_TIMER_MS, type Clock } from '../base/clock.ts';
 import type { HoldfastError } from '../base/errors.ts';
+import type { Ticket } from '../base/ticket.ts';
+import { CAREFUL_ROWS, type CarefulStart, PROCESS_CRASHES } from './careful-start.ts';
 import type { DurableStore, EncodedState, MailboxRow } from './durable-store.ts';
 import type { HostRows } from './host-rows.ts';
 import type { IdInUse } from './kept-id.ts';
@@ -13,6 +15,8 @@ export interface MailboxRowsOptions {
   /** Writes the rows of events from the host. */
   readonly host: Pick<HostRows, 'next' | 'add' | 'withdraw' | 'attempted'>;
   readonly clock: Clock;
+  /** The careful start, while there is one. */
+  readonly careful: () => Pick<CarefulStart, 'alone'> | undefined;
   /** The ids of its events. */
   readonly ids: Pick<KeptIds, 'ofRow' | 'openId'>;
   /** The most rows that are read at a time: as many as the mailbox takes. */
@@ -56,6 +60,10 @@ export class MailboxRows {
   #isDue = false;
   /** The first page is read with the record. */
   #reading = true;
+  /** In a careful start the rows wait until the instance has survived its own. */
+  #isHeld = false;
+  /** Rows are on their way from the store to the mailbox. */
+  #isFilling = false;
   #closed = false;
 
   constructor(options: MailboxRowsOptions) {
@@ -64,7 +72,7 @@ export class MailboxRows {
 
   /** Whether rows wait for a place in the mailbox: whatever else comes has to wait behind them. */
   get more(): boolean {
-    return this.#unread || this.#behind.size > 0;
+    return this.#unread || this.#isFilling || this.#behind.size > 0;
   }
 
   /** Whether a row has a place in the mailbox, waits for one, or its turn is not committed. */
@@ -131,9 +139,20 @@ export class MailboxRows {
 
   /** Puts the first page into the mailbox. `none`: there is no record, and so there are no rows. */
   async first(none = false): Promise<void> {
-    if (!none) this.#options.arrived(await this.#page(), true);
-    this.#reading = false;
+    const { address, arrived, careful, store } = this.#options;
+    if (!none && careful() !== undefined) {
+      const { length } = await store.rows(address, 0, 1);
+      this.#isHeld = this.#unread = length > 0;
+    } else if (!none) arrived(await this.#page(), true);
+    this.#reading = this.#isHeld;
     if (this.more) void this.#fill();
+  }
+
+  /** The instance has survived its start. */
+  begin(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = this.#reading = false;
+    void this.#fill();
   }
 
   /** The turn of the row is told. Returns the number of a row that has to be deleted with it. */
@@ -145,17 +164,20 @@ export class MailboxRows {
     return n;
   }
 
-  /** The row was in hand at another crash; returns at how many. */
-  attempted(row: KeptRow): number {
-    const attempts = row.row.attempts + 1;
-    row.row = { ...row.row, attempts };
-    if (row.state !== 'held' && row.n !== 0) this.#options.host.attempted(row.n, attempts);
-    return attempts;
+  /** The row was in hand at another crash. */
+  attempted(row: KeptRow): void {
+    row.row = { ...row.row, attempts: row.row.attempts + 1 };
+    if (row.state !== 'held' && row.n !== 0) this.#count(row);
+  }
+
+  #count({ n, row: { attempts }, isNoted }: KeptRow): Ticket {
+    return this.#options.host.attempted(n, attempts + (isNoted ? PROCESS_CRASHES : 0));
   }
 
   /** The turn of the row is committed. */
   done(row: KeptRow): void {
     this.#inHand.delete(row.n);
+    row.over?.();
     row.settle();
     if (this.more) void this.#fill();
   }
@@ -163,6 +185,12 @@ export class MailboxRows {
   /** The row leaves the mailbox. With an error it is not kept unless the store has it; without, it is still written. */
   left(row: KeptRow, error: HoldfastError | undefined): void {
     this.#inHand.delete(row.n);
+    row.over?.();
+    if (error === undefined && row.isNoted) {
+      // The process has not ended with it.
+      row.isNoted = false;
+      this.#count(row);
+    }
     if (error === undefined) return;
     if (row.state === 'waiting' && !this.#options.host.withdraw(row.n)) return;
     row.settle(error);
@@ -170,7 +198,9 @@ export class MailboxRows {
 
   /** The oldest rows that may be handled now and have no place, as many as fit, up to one that is not written yet. */
   async #page(): Promise<KeptRow[]> {
-    const { store, address, capacity } = this.#options;
+    const { store, address, capacity, careful } = this.#options;
+    const mayFollow =
+      careful() === undefined ? () => found.length < capacity : (row: MailboxRow) => isSafeBehind(found, row);
     const found: MailboxRow[] = [];
     const written = [...this.#behind].flatMap(([n, isWritten]) => (isWritten ? [n] : []));
     this.#isDue = false;
@@ -182,7 +212,7 @@ export class MailboxRows {
       const end = this.#firstUnwritten();
       for (const row of chunk) {
         if (this.#inHand.has(row.n) || this.#isLater(row)) continue;
-        isWhole &&= found.length < capacity && row.n < end;
+        isWhole &&= row.n < end && mayFollow(row);
         if (isWhole) found.push(row);
       }
     }
@@ -214,6 +244,7 @@ export class MailboxRows {
     this.#closed = true;
     this.#options.clock.clearTimeout(this.#timer);
     for (const row of this.#held?.splice(0) ?? []) row.settle(error);
+    for (const row of this.#inHand.values()) row.over?.();
   }
 
   #take(row: MailboxRow, sent?: SentEvent): KeptRow {
@@ -255,20 +286,38 @@ export class MailboxRows {
   /** Puts the next page into the mailbox, once half of the last one has left it. */
   async #fill(): Promise<void> {
     const { address, arrived, capacity, clock, warn } = this.#options;
-    if (this.#reading || this.#closed || this.#inHand.size > capacity / 2) return;
-    this.#reading = true;
+    const careful = this.#options.careful();
+    const most = careful === undefined ? capacity / 2 : 0;
+    if (this.#reading || this.#closed || this.#inHand.size > most) return;
+    this.#reading = this.#isFilling = true;
     try {
       const rows = await this.#page();
+      if (careful !== undefined) await this.#note(rows, careful);
       this.#reading = false;
+      if (!this.#closed) arrived(rows, false);
+      this.#isFilling = false;
       if (this.#closed) return;
-      arrived(rows, false);
       if (rows.length > 0 ? this.more : this.#isFirstWritten) void this.#fill();
     } catch (error) {
-      this.#reading = false;
+      this.#reading = this.#isFilling = false;
       warn({ address, error }, 'the rows of a mailbox could not be read, which is tried again');
       this.#unread = true;
       clock.unref?.(clock.setTimeout(() => void this.#fill(), RETRY_MS));
     }
+  }
+
+  /** Writes down that the rows are in hand, before they are; one that was in hand at a crash has to be the only such one. */
+  async #note(rows: readonly KeptRow[], careful: Pick<CarefulStart, 'alone'>): Promise<void> {
+    const [first] = rows;
+    if (first === undefined || first.isPoison) return;
+    if (isSuspect(first.row)) first.over = await careful.alone();
+    let ticket: Ticket | undefined;
+    for (const row of rows) {
+      row.isNoted = true;
+      ticket = this.#count(row);
+    }
+    await ticket?.wait();
+    if (this.#closed) first.over?.();
   }
 
   #write(row: KeptRow): void {
@@ -293,4 +342,15 @@ export class MailboxRows {
       },
     });
   }
+}
+
+function isSuspect({ attempts }: MailboxRow): boolean {
+  return attempts > 0;
+}
+
+/** Whether a row may be handed over with those before it in a careful start: a suspect is alone. */
+function isSafeBehind(before: readonly MailboxRow[], row: MailboxRow): boolean {
+  const [first] = before;
+  if (first === undefined) return true;
+  return before.length < CAREFUL_ROWS && !isSuspect(first) && !isSuspect(row);
 }

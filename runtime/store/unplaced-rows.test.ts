@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../base/clock.ts';
+import { Ticket } from '../base/ticket.ts';
 import type { MailboxRow } from './durable-store.ts';
 import type { PendingRow } from './host-rows.ts';
 import type { KeptRow } from './kept-row.ts';
@@ -19,8 +20,9 @@ async function rig() {
       next: () => ++n,
       add: (pending) => void writes.push(pending),
       withdraw: () => false,
-      attempted() {},
+      attempted: () => new Ticket(),
     },
+    careful: () => undefined,
     clock: { ...systemClock, date: () => now },
     ids: { ofRow: () => undefined, openId: () => undefined as never },
     capacity: 4,

@@ -3,6 +3,7 @@ import type { DurableStore } from '../store/durable-store.ts';
 import { sqliteStore } from '../store/sqlite/sqlite-store.ts';
 
 /** Creates the store that a config names. */
-export function configStore({ path, fsync, maxBytes, encryption }: StoreConfig): DurableStore {
-  return sqliteStore({ path, fsync, maxBytes, encryption });
+export function configStore(config: StoreConfig): DurableStore {
+  const { path, fsync, maxBytes, encryption, keepIdsMs, wakesPerSecond, onFailure } = config;
+  return sqliteStore({ path, fsync, maxBytes, encryption, keepIdsMs, wakesPerSecond, onFailure });
 }

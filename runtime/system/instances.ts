@@ -150,7 +150,8 @@ export class Instances implements TwinEffects {
   };
 
   #load(instance: Instance): void {
-    instance.continuation.reload().then(
+    const reloaded = instance.continuation.reload().then(() => starting(instance));
+    reloaded.then(
       () => this.#placeInTime(instance),
       (error: unknown) => {
         if (!instance.notLoaded(error)) return;
@@ -226,8 +227,9 @@ export class Instances implements TwinEffects {
         prepared
           .then(() => {
             if (instance.continuation.woken) this.#residents.woke(instance);
-            this.#placeInTime(instance);
+            return starting(instance);
           })
+          .then(() => this.#placeInTime(instance))
           .catch((error: unknown) => instance.startFailed(error));
     } catch (error) {
       instance.startFailed(error);
@@ -277,4 +279,9 @@ export class Instances implements TwinEffects {
     if (strategy !== 'one-for-one') this.#groupFailures.set(name, failures);
     return failures;
   }
+}
+
+/** What is to be waited for before an instance may be placed, in a careful start. */
+function starting({ over, continuation }: Instance): Promise<void> | undefined {
+  return over ? undefined : continuation.starting();
 }

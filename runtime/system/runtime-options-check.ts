@@ -11,6 +11,7 @@ import {
   type Rules,
 } from '../base/call-check.ts';
 import { inspectOptions, inspectProblems, type InspectOptions } from '../inspect/inspect-options.ts';
+import { storeUseProblems } from '../store/store-options.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 
 /** The options of `createRuntime`, each read once. */
@@ -34,8 +35,9 @@ export const runtimeOptionRules: Rules<RuntimeOptions> = {
   logger: objectWith('a logger with debug, info, warn and error', ['debug', 'info', 'warn', 'error']),
   store: {
     what: 'a store with load, save and delete, or one under every turn, as sqliteStore() returns it',
-    is: (value) => snapshots.is(value) || transactions.is(value),
-    advice: (value) => (isObject(value) && 'commit' in value ? transactions : snapshots).advice?.(value),
+    is: (value) =>
+      snapshots.is(value) || (transactions.is(value) && storeUseProblems(value as object).length === 0),
+    advice: storeAdvice,
   },
   audit: {
     what: 'the path or file: URL of a file, or a function',
@@ -61,6 +63,11 @@ export function checkRuntimeOptions(options: unknown): CheckedOptions {
   const inspectAlone = problems.size === 1 && problems.has('inspect');
   if (problems.size > 0 && !inspectAlone) throw optionInvalid('createRuntime()', problems);
   return inspect === undefined ? given : { ...given, inspect: inspectOptions(inspect) };
+}
+
+function storeAdvice(value: unknown): string | undefined {
+  if (!isObject(value) || !('commit' in value)) return snapshots.advice?.(value);
+  return transactions.is(value) ? storeUseProblems(value).join('; ') : transactions.advice?.(value);
 }
 
 function hasName(value: object): boolean {

@@ -37,11 +37,12 @@ import { PeerBroker } from '../threads/peer-broker.ts';
 import { continuationOf, type SpawnRequest } from './spawn-request.ts';
 import { KeptThreads } from './kept-threads.ts';
 import { threadNotStarted } from '../threads/thread-errors.ts';
-import type { DurableStore } from '../store/durable-store.ts';
+import type { DurableStore, OnStoreFailure } from '../store/durable-store.ts';
 import { Ledgers } from '../store/ledgers.ts';
 import { StoreKeyring } from './store-keyring.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
+import { storeFailed } from './store-failure.ts';
 import { StoredLetters } from './stored-letters.ts';
 import { SecretAccess } from './secret-access.ts';
 import { secretInEncoded } from './secret-in-encoded.ts';
@@ -72,8 +73,6 @@ export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProvide
   /** The target of the audit trail. */
   readonly audit?: AuditTarget | undefined;
   readonly inspect?: InspectOptions | undefined;
-  /** Called when the store under every turn has failed for 30 s. */
-  readonly onStoreFailure?: ((error: HoldfastError) => void) | undefined;
   /** Flushes what else holds data of the system, before it ends. */
   readonly flush?: (() => Promise<void>) | undefined;
   /** Called with every event for an instance before it is queued. */
@@ -91,6 +90,8 @@ const PUT_OFF_MS = 5000;
 
 /** The most instances that are woken in a second by default. */
 const WAKES_PER_SECOND = 1000;
+/** The instances that nobody waits for and that are on their way at once in a careful start. */
+const CAREFUL_WAKES = 64;
 /** Milliseconds before an instance is woken again for which there was no room. */
 const ROOM_MS = 1000;
 /** The most passive instances that are remembered as woken by the runtime, and spawned by nobody. */
@@ -180,8 +181,9 @@ export class RuntimeSystem {
           secretIn: secretInEncoded(this.scrubber),
           due: (address, at) => this.#wakes?.due(address, at),
           left: () => this.#wakes?.left(),
+          isThrough: () => this.#wakes?.isThrough !== false,
           ...this.#sentEvents(),
-          failed: options.onStoreFailure,
+          failed: (error) => this.#storeFailed(error, store.onFailure),
         })
       : undefined;
     this.#durable = isTransactional ? store : undefined;
@@ -381,6 +383,15 @@ export class RuntimeSystem {
     await this.#letters?.start();
   }
 
+  #storeFailed(error: HoldfastError, onFailure: OnStoreFailure = 'wait'): void {
+    storeFailed(this.scrubber.scrub(error), {
+      onFailure,
+      logger: this.logger,
+      stop: () => this.stop(),
+      stuck: () => this.threadNames(),
+    });
+  }
+
   /** From now on instances wake that have something to do and are not in memory; none of a store that was restored. */
   startWakes(): void {
     if (!this.#restored) this.#wakes?.start();
@@ -398,6 +409,7 @@ export class RuntimeSystem {
       store,
       clock: this.clock,
       perSecond: store.wakesPerSecond ?? WAKES_PER_SECOND,
+      atOnce: () => (this.#ledgers?.careful === undefined ? Infinity : CAREFUL_WAKES),
       isResident: (address) => this.#instances.at(address) !== undefined,
       wake: (address) => this.#wake(address),
       warn: this.warn,
@@ -414,6 +426,7 @@ export class RuntimeSystem {
       if (!(await this.#instances.spare(known.threadId)))
         return this.#wakes?.due(address, this.clock.date() + ROOM_MS);
       await this.#getRecorded(agent, id);
+      await this.#ledgers?.survived(address);
     } catch (error) {
       this.warn({ address, error }, 'an instance that has something to do could not be woken');
     }
@@ -486,6 +499,10 @@ export class RuntimeSystem {
     const isUnclaimed = this.#woken.delete(address);
     if (isUnclaimed && request.snapshot === undefined) {
       const running = this.#instances.running(address) ?? this.#instances.roused(address);
+      if (running?.instance.quarantine !== undefined) {
+        this.#woken.add(address);
+        throw running.instance.quarantine;
+      }
       if (running?.instance.over === false)
         return activate(
           () => running,

@@ -113,6 +113,7 @@ describe('the wakes', () => {
       },
       clock,
       perSecond: 100,
+      atOnce: () => Infinity,
       isResident: (address) => address === 'a/3',
       wake: async (address) => void woken.push(address),
       warn() {},

@@ -6,9 +6,11 @@ export interface WakesOptions {
   readonly clock: Clock;
   /** The most instances that are woken in a second. */
   readonly perSecond: number;
+  /** Returns how many instances may be on their way at once. */
+  readonly atOnce: () => number;
   /** Whether the instance is in memory, where it sees by itself to what it has to do. */
   readonly isResident: (address: string) => boolean;
-  /** Starts the instance at an address. Never rejects. */
+  /** Starts the instance at an address, and resolves when it is not to be waited for any more. Never rejects. */
   readonly wake: (address: string) => Promise<void>;
   readonly warn: (fields: object, message: string) => void;
 }
@@ -32,6 +34,10 @@ export class Wakes {
   #timer: unknown;
   #timerAt = Infinity;
   #stepping: unknown;
+  /** How many instances are on their way. */
+  #underWay = 0;
+  /** Whether all that was due at the start has been read. */
+  #hasLooked = false;
   #isLooking = false;
   #looksAgain = false;
   #drained: (() => void) | undefined;
@@ -39,6 +45,12 @@ export class Wakes {
 
   constructor(options: WakesOptions) {
     this.#options = options;
+  }
+
+  /** Whether whoever had something to do at the start is awake, or nobody is woken. */
+  get isThrough(): boolean {
+    if (this.#state !== 'running') return true;
+    return this.#hasLooked && this.#waiting.size === 0 && this.#underWay === 0;
   }
 
   /** Wakes from now on. */
@@ -87,6 +99,7 @@ export class Wakes {
         for (const { address } of list.due) if (!isResident(address)) this.#add(address);
         if (!isLast) await this.#untilDrained();
       }
+      this.#hasLooked = true;
       if (nextAt !== undefined) this.#arm(nextAt);
     } catch (error) {
       warn({ error }, 'what is due could not be read from the store, which is tried again');
@@ -121,15 +134,17 @@ export class Wakes {
   }
 
   #step(): void {
-    const { clock, perSecond, isResident, wake } = this.#options;
+    const { clock, perSecond, atOnce, isResident, wake } = this.#options;
     const stepMs = Math.max(STEP_MS, 1000 / perSecond);
     let left = Math.max(1, Math.floor((perSecond * stepMs) / 1000));
+    const most = atOnce();
     for (const address of this.#waiting) {
-      if (left === 0) break;
+      if (left === 0 || this.#underWay >= most) break;
       this.#waiting.delete(address);
       if (isResident(address)) continue;
       left -= 1;
-      void wake(address);
+      this.#underWay += 1;
+      void wake(address).then(() => (this.#underWay -= 1));
     }
     if (this.#waiting.size === 0) this.#drained?.();
     // Whoever comes within the step waits for the next one.

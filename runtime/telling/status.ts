@@ -96,6 +96,11 @@ export interface StoreStatus {
   readonly error?: { readonly code: string; readonly message: string };
   /** The number of instances with something that is not committed. */
   readonly waiting: number;
+  /**
+   * How many ids and dead letters were dropped before their time since the start, because they had more than their part of
+   * `maxBytes`. Absent while there are none.
+   */
+  readonly dropped?: { readonly ids: number; readonly letters: number };
   /** What the instances of each agent have written, of those that have. */
   readonly agents: readonly AgentWrites[];
 }
@@ -123,10 +128,16 @@ export interface RuntimeStatus {
 }
 
 export function storeStatus(
-  { state, error, waiting }: StoreHealth,
+  { state, error, waiting, dropped }: StoreHealth,
   agents: readonly AgentWrites[],
 ): StoreStatus {
-  return { state, ...(error && { error: { code: error.code, message: error.message } }), waiting, agents };
+  return {
+    state,
+    ...(error && { error: { code: error.code, message: error.message } }),
+    waiting,
+    ...(dropped && { dropped }),
+    agents,
+  };
 }
 
 export function poolStatus(

@@ -81,7 +81,14 @@ function durable(store: DurableStore, through: Through, isCut: () => boolean): D
     get wakesPerSecond() {
       return store.wakesPerSecond;
     },
-    open: (context) => through('other', () => store.open(context)),
+    get keepIdsMs() {
+      return store.keepIdsMs;
+    },
+    get onFailure() {
+      return store.onFailure;
+    },
+    // A test ends its processes itself, and as often as it wants: no start is careful for that.
+    open: (context) => through('other', async () => ({ ...(await store.open(context)), uncleanEnds: [] })),
     commit: (group) => through('commit', () => store.commit(group)),
     load: (address) => through('load', () => store.load(address)),
     rows: (address, after, limit) => through('rows', () => store.rows(address, after, limit)),

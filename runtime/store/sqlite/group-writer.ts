@@ -10,10 +10,8 @@ import type {
 } from '../durable-store.ts';
 import { letterIdOf, rowLetter } from '../row-letter.ts';
 import {
-  ID_COLUMNS,
   idColumns,
   type KeptTexts,
-  LETTER_COLUMNS,
   letterColumns,
   RECORD_COLUMNS,
   recordColumns,
@@ -27,6 +25,7 @@ import {
   textIds,
   toRow,
 } from './forms.ts';
+import type { KeptTables } from './kept-tables.ts';
 import type { Seals } from './seals.ts';
 
 /** What stands in the way of a turn, or what it replaces. */
@@ -62,18 +61,15 @@ export class GroupWriter {
   readonly #rowsOf: StatementSync;
   readonly #deleteRows: StatementSync;
   readonly #countAttempts: StatementSync;
-  readonly #putId: StatementSync;
-  readonly #deleteOpenId: StatementSync;
-  readonly #deleteOpenIds: StatementSync;
+  readonly #kept: KeptTables;
   readonly #putStep: StatementSync;
   readonly #deleteStart: StatementSync;
   readonly #deleteSteps: StatementSync;
-  readonly #putLetter: StatementSync;
-  readonly #deleteLetter: StatementSync;
   readonly #isLetter: StatementSync;
 
-  constructor(db: DatabaseSync, seals: Seals) {
+  constructor(db: DatabaseSync, seals: Seals, kept: KeptTables) {
     this.#seals = seals;
+    this.#kept = kept;
     const insert = (how: string, columns: string): StatementSync =>
       db.prepare(`${how} ${columns}) values(${columns.replaceAll(/\w+/g, '?')})`);
     this.#stored = arrays(
@@ -98,16 +94,9 @@ export class GroupWriter {
     this.#rowsOf = arrays(db.prepare(`select ${ROW_COLUMNS} from rows where address = ? order by n`));
     this.#deleteRows = db.prepare('delete from rows where address = ?');
     this.#countAttempts = db.prepare('update rows set attempts = ? where n = ?');
-    this.#putId = insert('insert or replace into ids(', ID_COLUMNS);
-    this.#deleteOpenId = db.prepare(
-      "delete from ids where address = ? and caller = ? and id = ? and outcome = 'open'",
-    );
-    this.#deleteOpenIds = db.prepare("delete from ids where address = ? and outcome = 'open'");
     this.#putStep = insert('insert or replace into steps(', STEP_COLUMNS);
     this.#deleteStart = db.prepare('delete from steps where address = ? and start = ?');
     this.#deleteSteps = db.prepare('delete from steps where address = ?');
-    this.#putLetter = insert('insert or replace into letters(', LETTER_COLUMNS);
-    this.#deleteLetter = db.prepare('delete from letters where id = ?');
     this.#isLetter = arrays(db.prepare('select 1 from letters where id = ?'));
   }
 
@@ -134,14 +123,15 @@ export class GroupWriter {
       }
     }
     if (ids !== undefined) this.#putIds(ids);
-    if (removedLetters !== undefined) for (const id of removedLetters) this.#deleteLetter.run(id);
+    if (removedLetters !== undefined) for (const id of removedLetters) this.#kept.deleteLetter(id);
     if (rows !== undefined && hasRoom) sends.push(...rows);
     else if (rows !== undefined) refused.rows.push(...rows.map(({ n }) => n));
     for (const row of sends) this.#writeRow(row, at, unknown);
     if (letters !== undefined) this.#putLetters(letters);
     if (attempts !== undefined) for (const [n, count] of attempts) this.#countAttempts.run(count, n);
+    const dropped = this.#kept.bound();
     const isWhole = refused.addresses.length + refused.rows.length === 0;
-    return isWhole ? { fenced, unknown } : { fenced, unknown, refused };
+    return { fenced, unknown, ...(!isWhole && { refused }), ...(dropped && { dropped }) };
   }
 
   #writeTurn(turn: TurnCommit, stored: Stored | undefined, { id, at }: CommitGroup): void {
@@ -211,7 +201,7 @@ export class GroupWriter {
       this.#putLetters(rows.map((row) => this.#letterOf(row, at)));
       this.#deleteRows.run(address);
     }
-    this.#deleteOpenIds.run(address);
+    this.#kept.deleteOpenIds(address);
   }
 
   /** An end is not to fail by a row that is damaged: its letter says so. */
@@ -236,15 +226,16 @@ export class GroupWriter {
   #toLetter(row: MailboxRow, at: number, unknown: number[]): void {
     unknown.push(row.n);
     this.#putLetters([rowLetter(row, 'unknown-address', at)]);
-    if (row.id !== undefined && row.caller !== undefined) this.#deleteOpenId.run(row.to, row.caller, row.id);
+    const { id, caller } = row;
+    if (id !== undefined && caller !== undefined) this.#kept.deleteOpenId(row.to, caller, id);
   }
 
   #putIds(ids: readonly KeptId[]): void {
-    for (const kept of ids) this.#putId.run(...idColumns(kept, this.#seals));
+    for (const one of ids) this.#kept.putId(idColumns(one, this.#seals), one.until);
   }
 
   #putLetters(letters: readonly KeptLetter[]): void {
-    for (const letter of letters) this.#putLetter.run(...letterColumns(letter, this.#seals));
+    for (const one of letters) this.#kept.putLetter(letterColumns(one, this.#seals), one.at);
   }
 }
 

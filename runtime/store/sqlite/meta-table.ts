@@ -17,6 +17,8 @@ export interface MetaValues {
   readonly last: { readonly id: string; readonly result: unknown } | null;
   /** Whether all that can be encrypted is. */
   readonly sealed: boolean;
+  /** About the bytes of ids and letters; null: nobody has counted them. */
+  readonly kept: { readonly ids: number; readonly letters: number } | null;
 }
 
 type Key = keyof MetaValues;

@@ -17,6 +17,7 @@ import type {
 } from '../durable-store.ts';
 import { lockEarly, type Unlock } from './early-lock.ts';
 import { GroupWriter } from './group-writer.ts';
+import { KeptTables } from './kept-tables.ts';
 import type { MetaValues } from './meta-table.ts';
 import { Owner } from './owner.ts';
 import { type PackedGroup, unpackGroup } from './packed-group.ts';
@@ -33,16 +34,21 @@ const LITTLE_ROOM = 0.9;
 /** Rows of a table that one step of a tidying takes, and the milliseconds after which it leaves the rest to the next call. */
 const TIDY_ROWS = 5000;
 const TIDY_MS = 1000;
+/** Milliseconds between two warnings that something was dropped. */
+const WARN_MS = 60 * 60 * 1000;
 
 /** A store in the thread that has it open. */
 export class OpenStore {
   #data: StoreThreadData;
   readonly #unlock: Unlock | undefined;
+  readonly #warn: (fields: object, message: string) => void;
+  #warnedAt = -Infinity;
   #failures = 0;
   #open: Connection;
 
   constructor(data: StoreThreadData, warn: (fields: object, message: string) => void) {
     this.#data = data;
+    this.#warn = warn;
     this.#unlock =
       data.lockFolder === undefined
         ? undefined
@@ -96,6 +102,7 @@ export class OpenStore {
         return groups.map((group) => writer.write(group, this.#hasRoom()));
       });
       noted?.();
+      for (const result of results) this.#warnOfDropped(result);
       return results;
     } catch (error) {
       if (isDamage(error)) return undefined;
@@ -105,8 +112,12 @@ export class OpenStore {
 
   /** Runs `write` in a transaction. What the writer knows of records may be of one that is undone. */
   #run<T>(write: () => T): T {
+    const { kept, owner } = this.#open;
+    kept.begin();
     try {
-      return this.#open.owner.run(write);
+      const result = owner.run(write);
+      kept.committed();
+      return result;
     } catch (error) {
       this.#open.writer.forget();
       throw error;
@@ -128,6 +139,7 @@ export class OpenStore {
       });
     const result = wholeOrApart(group, write);
     noted?.();
+    this.#warnOfDropped(result);
     if (ends(group) && result.damaged === undefined) this.#open.last = { id: group.id, result };
     if (fault?.at === 'after') happen(fault);
     return result;
@@ -157,16 +169,13 @@ export class OpenStore {
   };
 
   tidy = (now: number, lettersBefore: number): void => {
-    const { owner, tidyIds, tidyLetters } = this.#open;
+    const { kept } = this.#open;
     const until = performance.now() + TIDY_MS;
-    for (const [statement, before] of [
-      [tidyIds, now],
-      [tidyLetters, lettersBefore],
+    for (const [kind, before] of [
+      ['ids', now],
+      ['letters', lettersBefore],
     ] as const) {
-      while (
-        owner.run(() => statement.run(before, TIDY_ROWS)).changes === TIDY_ROWS &&
-        performance.now() < until
-      );
+      while (this.#run(() => kept.tidy(kind, before, TIDY_ROWS)) === TIDY_ROWS && performance.now() < until);
     }
   };
 
@@ -202,6 +211,16 @@ export class OpenStore {
     this.#open = connect(this.#data, this.#open.owner.epoch);
   }
 
+  #warnOfDropped({ dropped }: CommitResult): void {
+    const now = performance.now();
+    if (dropped === undefined || now - this.#warnedAt < WARN_MS) return;
+    this.#warnedAt = now;
+    this.#warn(
+      { path: this.#data.path, ...dropped },
+      'the oldest ids and dead letters are dropped before their time, since they have more than their part of maxBytes: a tenth, and a hundredth; raise maxBytes, or keep ids for less time (keepIdsMs)',
+    );
+  }
+
   #hasRoom(): boolean {
     const { maxBytes } = this.#data;
     if (maxBytes === undefined) return true;
@@ -228,8 +247,7 @@ interface Connection {
   readonly owner: Owner;
   readonly writer: GroupWriter;
   readonly reader: StoreReader;
-  readonly tidyIds: StatementSync;
-  readonly tidyLetters: StatementSync;
+  readonly kept: KeptTables;
   readonly pages: StatementSync;
   readonly free: StatementSync;
   readonly pageBytes: number;
@@ -244,17 +262,13 @@ function connect(data: StoreThreadData, epoch: number | undefined): Connection {
     owner = new Owner(db, data.path, data.now, epoch);
     const { meta } = owner;
     const seals = owner.run(() => openKeys(db, meta, data));
+    const kept = owner.run(() => new KeptTables(db, meta, data.maxBytes));
     return {
       db,
       owner,
-      writer: new GroupWriter(db, seals),
+      kept,
+      writer: new GroupWriter(db, seals, kept),
       reader: new StoreReader(db, seals),
-      tidyIds: db.prepare(
-        'delete from ids where (address, caller, id) in (select address, caller, id from ids where until <= ? limit ?)',
-      ),
-      tidyLetters: db.prepare(
-        'delete from letters where rowid in (select rowid from letters where at < ? limit ?)',
-      ),
       pages: db.prepare('pragma page_count'),
       free: db.prepare('pragma freelist_count'),
       last: meta.get('last'),
@@ -297,7 +311,16 @@ function wholeOrApart(group: CommitGroup, write: (part: CommitGroup) => CommitRe
     fenced: parts.flatMap(({ fenced }) => fenced),
     unknown: parts.flatMap(({ unknown }) => unknown),
     damaged,
+    ...droppedIn(parts),
   };
+}
+
+function droppedIn(parts: readonly CommitResult[]): Pick<CommitResult, 'dropped'> {
+  const all = parts.flatMap(({ dropped }) => dropped ?? []);
+  if (all.length === 0) return {};
+  const [ids, letters] = [all.map((one) => one.ids), all.map((one) => one.letters)];
+  const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+  return { dropped: { ids: sum(ids), letters: sum(letters) } };
 }
 
 function ends({ turns }: CommitGroup): boolean {

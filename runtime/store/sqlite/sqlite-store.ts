@@ -13,6 +13,7 @@ import type {
   KeptStep,
   LetterPlace,
   MailboxRow,
+  OnStoreFailure,
   OpenedStore,
   StoreContext,
   StoredRecord,
@@ -20,6 +21,7 @@ import type {
 } from '../durable-store.ts';
 import type { FaultyCommits } from '../faulty-commits.ts';
 import type { StoreKeyRefs, StoreKeys } from '../store-keys.ts';
+import { storeUseRules } from '../store-options.ts';
 import { packGroup } from './packed-group.ts';
 import type { CommitFault, StoreMethod, StoreThreadData } from './store-call.ts';
 import { anEncryption, keyRefsOf, type StoreEncryption, wrappingKeys } from './store-encryption.ts';
@@ -46,6 +48,18 @@ export interface SqliteStoreOptions {
    * the runtime fetches from its providers, or by keys of your own. Default: nothing is encrypted.
    */
   readonly encryption?: StoreEncryption | undefined;
+  /**
+   * Milliseconds for which what became of an event with an id is kept, of which a repeated call gets the answer; a whole number of
+   * at least 1000. Default: 24 h.
+   */
+  readonly keepIdsMs?: number | undefined;
+  /** The most instances that wake in a second because they have something to do; from 1 to 1,000,000. Default: 1000. */
+  readonly wakesPerSecond?: number | undefined;
+  /**
+   * What is done when commits have failed for 30 s, or another process has the store. `wait`: they are tried again. `exit`:
+   * the runtime stops, and the process ends with exit code 1. Or a function that gets the error. Default: `wait`.
+   */
+  readonly onFailure?: OnStoreFailure | undefined;
 }
 
 /** For tests of what uses a store. */
@@ -59,7 +73,13 @@ const bytes: Rule = {
   what: 'a whole number of bytes, of at least 1 MiB',
   is: (value) => Number.isSafeInteger(value) && (value as number) >= 1024 ** 2,
 };
-const rules = { path: name, fsync: oneOf(['disk', 'os']), maxBytes: bytes, encryption: anEncryption };
+const rules = {
+  path: name,
+  fsync: oneOf(['disk', 'os']),
+  maxBytes: bytes,
+  encryption: anEncryption,
+  ...storeUseRules,
+};
 
 /**
  * Creates a store in a SQLite file, for one process at a time. SQLite runs in a thread of its own, which starts when the
@@ -89,6 +109,9 @@ class SqliteStore implements DurableStore, FaultyCommits {
   /** Enough for the thread to find the next one when it has written the last. */
   readonly groupsAtOnce = 8;
   readonly keyRefs: StoreKeyRefs | undefined;
+  readonly keepIdsMs: number | undefined;
+  readonly wakesPerSecond: number | undefined;
+  readonly onFailure: OnStoreFailure | undefined;
   #data: Omit<StoreThreadData, 'now' | 'epoch'>;
   readonly #silentMs: number | undefined;
   #context: StoreContext | undefined;
@@ -103,6 +126,9 @@ class SqliteStore implements DurableStore, FaultyCommits {
     const lockFolder = internals.lock === false ? undefined : tmpdir();
     const { path, fsync = 'disk', maxBytes, encryption } = options;
     this.keyRefs = keyRefsOf(encryption);
+    this.keepIdsMs = options.keepIdsMs;
+    this.wakesPerSecond = options.wakesPerSecond;
+    this.onFailure = options.onFailure;
     this.#data = {
       path: resolve(path),
       fsync,

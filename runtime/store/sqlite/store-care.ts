@@ -78,6 +78,8 @@ export interface StoreLook {
   readonly fileSystem?: string;
   /** The process that has it open; 0 when that is not known. */
   readonly holder?: number;
+  /** Whether the last two processes that had it ended soon, and without a stop, so that the next start is careful. */
+  readonly careful?: boolean;
 }
 
 /** Looks at a store that may not be there, and changes nothing. Rejects with `STORE_CORRUPT` or `STORE_TOO_NEW`. */

@@ -92,6 +92,7 @@ export function forget(path: string, address: string, temporary: string): number
       for (const { table } of TABLES)
         if (table !== 'texts')
           rows += Number(db.prepare(`delete from ${table} where address = ?`).run(address).changes);
+      metaTable(db).set('kept', null);
       db.exec('commit; pragma wal_checkpoint(truncate)');
       return rows;
     } finally {

@@ -99,6 +99,7 @@ function create(path: string): void {
       meta.set('nextRow', 1);
       meta.set('last', null);
       meta.set('sealed', false);
+      meta.set('kept', null);
       db.exec(`pragma application_id = ${APPLICATION_ID}; pragma user_version = ${SCHEMA_VERSION}; commit`);
     } finally {
       db.close();

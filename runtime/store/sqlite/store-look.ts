@@ -1,6 +1,8 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isCareful } from '../careful-start.ts';
 import { lockHolder } from './early-lock.ts';
+import { metaTable } from './meta-table.ts';
 import type { StoreLook } from './store-care.ts';
 import { openToRead } from './store-file.ts';
 import { remoteSystem } from './store-place.ts';
@@ -25,8 +27,20 @@ export function lookAt(path: string, temporary: string): StoreLook {
     ...(fileSystem !== undefined && { fileSystem }),
     ...(holder !== undefined && { holder }),
   };
-  if (exists) openToRead(path).close();
-  return look;
+  return exists ? { ...look, careful: isNextCareful(path, holder !== undefined) } : look;
+}
+
+/** Whether the next start is a careful one. */
+function isNextCareful(path: string, isHeld: boolean): boolean {
+  const db = openToRead(path);
+  try {
+    const meta = metaTable(db);
+    const openedAt = meta.get('openedAt');
+    const ends = meta.get('uncleanEnds');
+    return isCareful(isHeld || openedAt === null ? ends : [...ends, openedAt], Date.now());
+  } finally {
+    db.close();
+  }
 }
 
 function isWritable(path: string): boolean {
