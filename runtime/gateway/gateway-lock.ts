@@ -185,6 +185,8 @@ function closed(socket: Socket, signal: AbortSignal): Promise<void> {
       socket.destroy();
       resolve();
     };
+    // It may have closed while its name was given back.
+    if (socket.closed) return resolve();
     socket.once('close', over).resume();
     signal.addEventListener('abort', over, { once: true });
   });
