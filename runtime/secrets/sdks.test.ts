@@ -119,23 +119,20 @@ describe.each(models)('%s', (sdk) => {
 test('a rotation under the load of all of them fails none: the old key is refused, and the request is sent with the new one', async () => {
   const prompts = Array.from({ length: 8 }, (_, n) => `say number ${n}`);
   const before = plain.requests.length;
+  const requests = plain.requests as unknown[];
+  // In the turn of a request, since all may be over before a test that looks for it has its turn.
+  requests.push = (...more) => {
+    const length = Array.prototype.push.apply(requests, more);
+    if (length > before + 6 && plain.keys.delete(first)) {
+      provider.set('prod/key', 'v2', second);
+      plain.keys.add(second);
+    }
+    return length;
+  };
   const running = all.map((sdk) => hear(sdk, prompts));
-  let over = false;
-  void Promise.allSettled(running).then(() => (over = true));
-  const refused = (): boolean => plain.requests.some(({ status }) => status === 401);
-  // Whether a request is under way with the old key when that ends is a matter of chance.
-  for (let old = first, n = 0, seen = before + 6; !refused() && !over; n += 1) {
-    await expect.poll(() => over || plain.requests.length > seen, { interval: 1 }).toBe(true);
-    const next = n === 0 ? second : `${second}-${n}`;
-    provider.set('prod/key', `v${n + 2}`, next);
-    plain.keys.add(next);
-    plain.keys.delete(old);
-    old = next;
-    seen = plain.requests.length;
-  }
   for (const heard of await Promise.all(running))
     expect(heard.map(({ text, error }) => text ?? error)).toEqual(prompts.map((prompt) => prompt.slice(4)));
-  expect(refused()).toBe(true);
+  expect(plain.requests.some(({ status }) => status === 401)).toBe(true);
 });
 
 test('neither key was in the thread, the logs or the audit trail, and what the agent made up never reached a service', () => {

@@ -138,7 +138,7 @@ export interface CommitGroup {
   /** Rows from the host. */
   readonly rows?: readonly MailboxRow[] | undefined;
   readonly letters?: readonly KeptLetter[] | undefined;
-  /** The ids of letters that are gone. */
+  /** The ids of letters that are gone, once their events are `rows` again: none goes where those are refused. */
   readonly removedLetters?: readonly string[] | undefined;
   /** Ids without a turn: open ones, and what became of them. */
   readonly ids?: readonly KeptId[] | undefined;

@@ -43,6 +43,31 @@ describe('the dead letter of an event that was in the store', () => {
     expect(memory.rows.size).toBe(0);
   });
 
+  it('stays listed when the store has no room for its event', async () => {
+    const memory = durableMemory();
+    const store = memoryDurableStore(memory);
+    const full: typeof store = {
+      ...store,
+      commit: async (group) =>
+        group.removedLetters === undefined
+          ? store.commit(group)
+          : {
+              fenced: [],
+              unknown: [],
+              refused: { addresses: [], rows: (group.rows ?? []).map(({ n }) => n) },
+            },
+    };
+    const runtime = await start({ agents }, { store: full });
+    const ref = await runtime.spawn('account', { id: 'a' });
+    await ref.enqueue({ type: 'overdraw', amount: 5 });
+    await soon(() => expect(memory.letters.size).toBe(1));
+    const [letter] = runtime.deadLetters.list();
+    await expect(runtime.deadLetters.replay(letter?.id ?? '')).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+    });
+    expect(runtime.deadLetters.list()).toMatchObject([{ id: letter?.id, stored: true }]);
+  });
+
   it('is not replayed to an address without a record, and stays', async () => {
     const memory = durableMemory();
     const runtime = await start({ agents }, { store: memoryDurableStore(memory) });

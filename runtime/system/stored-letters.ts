@@ -66,7 +66,8 @@ export class StoredLetters {
   }
 
   /** Puts the event of a letter back into its mailbox; resolves when that is committed. */
-  async replay({ id, address, event, truncated }: DeadLetter): Promise<void> {
+  async replay(letter: DeadLetter): Promise<void> {
+    const { id, address, event, truncated } = letter;
     const { store, ledgers, letters, clock, instanceAt } = this.#options;
     if (truncated === true)
       throw new HoldfastError(
@@ -84,7 +85,12 @@ export class StoredLetters {
       );
     // It is replayed once, whoever asks meanwhile.
     letters.removeStored(id);
-    await within(clock, REPLAY_MS, ledgers.replay(id, address, encodeEvent(event)), late);
+    const replayed = ledgers.replay(id, address, encodeEvent(event)).catch((error: HoldfastError) => {
+      // Of an address that has ended meanwhile the store has made it another letter.
+      if (error.code !== 'AGENT_STOPPED') letters.restored(letter);
+      throw error;
+    });
+    await within(clock, REPLAY_MS, replayed, late);
   }
 
   async #tidy(): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { group, one, record, row, turn, two } from '../../testing/durable-store-samples.ts';
+import { AT, group, one, record, row, turn, two } from '../../testing/durable-store-samples.ts';
 import { storeFolder } from './fixtures/filled.ts';
 import type { CommitFault } from './store-call.ts';
 
@@ -73,15 +73,20 @@ test('with little room nothing begins and no row of the host is taken, and what 
   const filled = (seq: number, bytes: number): ReturnType<typeof record> =>
     record({ address: two, seq, state: 'x'.repeat(bytes) });
   const turns = [turn({ record: record() }), turn({ address: two, record: filled(1, 3_800_000) })];
-  await store.commit(group('1', { turns, rows: [row(1)] }));
+  const letters = [{ id: 'l', address: one, reason: 'crashed', event: '{}', meta: '{}', at: AT }];
+  await store.commit(group('1', { turns, rows: [row(1)], letters }));
   const newer = turn({ address: 'agent/new', record: record({ address: 'agent/new' }) });
   const handling = turn({ after: '1', record: record({ seq: 2 }), handled: [1], sends: [row(3)] });
-  expect(await store.commit(group('2', { turns: [newer, handling], rows: [row(2)] }))).toEqual({
+  expect(
+    await store.commit(group('2', { turns: [newer, handling], rows: [row(2)], removedLetters: ['l'] })),
+  ).toEqual({
     fenced: [],
     unknown: [],
     refused: { addresses: ['agent/new'], rows: [2] },
   });
   expect((await store.rows(one, -1, 10)).map(({ n }) => n)).toEqual([3]);
+  // The row that was to take its place was not taken.
+  expect(await store.letters(undefined, 10)).toMatchObject([{ id: 'l' }]);
   const tooBig = group('3', {
     turns: [turn({ after: '2', record: record({ seq: 3, state: 'x'.repeat(2_000_000) }) })],
   });
@@ -92,9 +97,10 @@ test('with little room nothing begins and no row of the host is taken, and what 
     });
   expect(await store.load(one)).toMatchObject({ commit: '2', seq: 2 });
   await store.commit(group('4', { turns: [turn({ address: two, after: '1', end: true })] }));
-  expect(await store.commit(group('5', { turns: [newer], rows: [row(4)] }))).toEqual({
+  expect(await store.commit(group('5', { turns: [newer], rows: [row(4)], removedLetters: ['l'] }))).toEqual({
     fenced: [],
     unknown: [],
   });
+  expect(await store.letters(undefined, 10)).toEqual([]);
   expect(await store.commit(tooBig)).toEqual({ fenced: [], unknown: [] });
 });

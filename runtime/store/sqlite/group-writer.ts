@@ -123,9 +123,12 @@ export class GroupWriter {
       }
     }
     if (ids !== undefined) this.#putIds(ids);
-    if (removedLetters !== undefined) for (const id of removedLetters) this.#kept.deleteLetter(id);
-    if (rows !== undefined && hasRoom) sends.push(...rows);
-    else if (rows !== undefined) refused.rows.push(...rows.map(({ n }) => n));
+    if (rows !== undefined && !hasRoom) refused.rows.push(...rows.map(({ n }) => n));
+    else {
+      if (rows !== undefined) sends.push(...rows);
+      // A letter goes with the row that takes its place.
+      if (removedLetters !== undefined) for (const id of removedLetters) this.#kept.deleteLetter(id);
+    }
     for (const row of sends) this.#writeRow(row, at, unknown);
     if (letters !== undefined) this.#putLetters(letters);
     if (attempts !== undefined) for (const [n, count] of attempts) this.#countAttempts.run(count, n);
