@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { createRuntime, type Runtime } from '../runtime.ts';
+import { createRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import { shell } from './fixtures/shell.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -179,6 +179,36 @@ test('a store whose key is a secret is checked, exported and copied with what th
     ...['all.jsonl', 'copy.db', 'data/agents.db'].map((name) => readFileSync(join(cwd, name), 'latin1')),
   ])
     expect(text).not.toContain(key);
+});
+
+test('a key that a provider of the host itself has is read for a check and an export with the module of gateway.options', async () => {
+  const { cwd, file, run } = project();
+  const key = 'CANARY-key-of-a-provider-of-the-host';
+  const provider = `{
+    name: 'keeper',
+    capabilities: { versions: false },
+    describe: async () => ({ versionId: '1', stages: [] }),
+    fetch: async () => ({ versionId: '1', stages: [], bytes: new TextEncoder().encode('${key}') }),
+    classify: () => 'transient',
+  }`;
+  writeFileSync(join(cwd, 'own.mjs'), `export default { providers: [${provider}] };`);
+  const config = JSON.parse(readFileSync(file, 'utf8')) as { store: object };
+  const store = { ...config.store, encryption: { key: { provider: 'own', id: 'key' } } };
+  const secrets = { providers: { own: { provider: 'keeper' } } };
+  writeFileSync(file, JSON.stringify({ ...config, secrets, store, gateway: { options: './own.mjs' } }));
+  const { default: options } = (await import(pathToFileURL(join(cwd, 'own.mjs')).href)) as {
+    readonly default: RuntimeOptions;
+  };
+  const runtime = await createRuntime(file, { ...options, logger: silent });
+  await (await runtime.spawn('account', { id: 'a' })).ask({ type: 'deposit', amount: 5 });
+  await runtime.stop();
+  const ran = [await run('store check'), await run('store export all.jsonl')];
+  expect(ran).toMatchObject([{ code: 0 }, { code: 0 }]);
+  expect(ran[0]?.out).toContain('1 state of 1 can go on');
+  expect(readFileSync(join(cwd, 'all.jsonl'), 'utf8')).toContain('total');
+  for (const { out, err } of ran) expect(out + err).not.toContain(key);
+  writeFileSync(file, JSON.stringify({ ...config, secrets, store }));
+  expect(await run('store export more.jsonl')).not.toMatchObject({ code: 0 });
 });
 
 test('without a store there is nothing to look after', async () => {

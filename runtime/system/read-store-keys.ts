@@ -1,3 +1,4 @@
+import type { SecretProvider } from '../../providers/provider.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
 import { fetchHostKeys, type HostKeys } from '../secrets/host-keys.ts';
 import { createSecretsCache } from '../secrets/values/cache.ts';
@@ -5,13 +6,16 @@ import { hostKeyRefs } from './store-keyring.ts';
 
 /**
  * Fetches the keys of the store that a config names, for whoever reads it without a runtime; undefined for a store that has
- * none. Only from built-in providers.
+ * none. `customProviders`: the providers of the host's own, beside the built-in ones.
  *
  * @throws {HoldfastError} `SECRET_NOT_FOUND`, `SECRET_DENIED`, `SECRET_UNAVAILABLE` or `CONFIG_INVALID`
  */
-export async function readStoreKeys({ store, providers }: LoadedConfig): Promise<HostKeys | undefined> {
+export async function readStoreKeys(
+  { store, providers }: LoadedConfig,
+  customProviders: readonly SecretProvider[] = [],
+): Promise<HostKeys | undefined> {
   if (store?.encryption === undefined) return undefined;
-  const cache = createSecretsCache({ providers });
+  const cache = createSecretsCache({ providers, customProviders });
   try {
     return await fetchHostKeys(hostKeyRefs(store.encryption), cache, undefined);
   } finally {

@@ -15,6 +15,7 @@ import {
   waitingInStore,
 } from '../../store/sqlite/store-care.ts';
 import { storedRecords } from '../../store/sqlite/stored-records.ts';
+import { optionsOf } from '../../gateway/options-module.ts';
 import { runningGateway } from '../../gateway/running.ts';
 import { readStoreKeys } from '../../runtime.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -33,11 +34,11 @@ const MB = 1024 * 1024;
 
 /** Looks at the file, and restores each state with the code at hand, also while a gateway runs. */
 export async function storeCheck(options: StoreOptions, terminal: Terminal): Promise<ExitCode> {
-  const { config, path } = await storeOf(options, terminal);
+  const { file, config, path } = await storeOf(options, terminal);
   const { problems, counts } = await checkStoreFile(path);
   const findings: StateFinding[] = [];
   let [states, errors, warnings] = [0, 0, 0];
-  for await (const finding of tryStates(config, storedRecords(path, await readStoreKeys(config)))) {
+  for await (const finding of tryStates(config, storedRecords(path, await keysOf(config, file)))) {
     states += 1;
     if (finding === undefined) continue;
     if (finding.severity === 'error') errors += 1;
@@ -113,9 +114,9 @@ export async function storeExport(
   options: StoreOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { config, path } = await storeOf(options, terminal);
+  const { file: configFile, config, path } = await storeOf(options, terminal);
   const to = resolve(terminal.cwd, file);
-  const lines = await exportStoreLines(path, to, await readStoreKeys(config));
+  const lines = await exportStoreLines(path, to, await keysOf(config, configFile));
   return done('export', { path, file: to, lines }, `${counted(lines, 'line')} in ${to}.`, options, terminal);
 }
 
@@ -146,6 +147,13 @@ export async function storeForget(
   const deleted = await forgetInStore(path, address);
   const text = deleted === 0 ? `There is nothing of ${address}.` : `${address} is forgotten.`;
   return done('forget', { path, address, deleted }, text, options, terminal);
+}
+
+/** The keys of the store, also from the providers that the module in `gateway.options` brings. */
+async function keysOf(config: LoadedConfig, file: string): ReturnType<typeof readStoreKeys> {
+  if (config.store?.encryption === undefined) return undefined;
+  const { providers } = await optionsOf(config, file);
+  return readStoreKeys(config, providers);
 }
 
 /** The store that a config names, which stands beside it. */
