@@ -5,8 +5,8 @@ import { durableMemory, memoryDurableStore, type DurableMemory } from './memory-
 
 describe('the durable store in memory', () => {
   const memories = new WeakMap<DurableStore, DurableMemory>();
-  const over = (memory = durableMemory()): DurableStore => {
-    const store = memoryDurableStore(memory);
+  const over = (memory = durableMemory(), hasRoom = true): DurableStore => {
+    const store = memoryDurableStore(memory, { hasRoom });
     memories.set(store, memory);
     return store;
   };
@@ -15,5 +15,6 @@ describe('the durable store in memory', () => {
     create: () => over(),
     reopen: (store) => over(memories.get(store)),
     overtake: (store) => over(memories.get(store)),
+    crowd: (store) => over(memories.get(store), false),
   });
 });

@@ -61,9 +61,13 @@ export function durableMemory(): DurableMemory {
 
 /**
  * Creates a store that keeps what it has in `memory`: the plainest one that follows the rules of {@link DurableStore}. What
- * goes in and out is copied. Another store over the same memory is what the next process would be.
+ * goes in and out is copied. Another store over the same memory is what the next process would be. `hasRoom`: whether it takes
+ * what was not there before. Default true.
  */
-export function memoryDurableStore(memory: DurableMemory = durableMemory()): DurableStore & FaultyCommits {
+export function memoryDurableStore(
+  memory: DurableMemory = durableMemory(),
+  { hasRoom = true }: { readonly hasRoom?: boolean } = {},
+): DurableStore & FaultyCommits {
   let epoch: number | undefined;
   let fails: 'before' | 'within' | 'after' | undefined;
   const owned = <T>(what: (memory: DurableMemory) => T): Promise<T> =>
@@ -97,7 +101,8 @@ export function memoryDurableStore(memory: DurableMemory = durableMemory()): Dur
         fails = undefined;
         if (at === 'before') throw toFail(at);
         // What is rolled back was there for nobody else.
-        const result = commit(at === 'within' ? structuredClone(memory) : memory, structuredClone(group));
+        const into = at === 'within' ? structuredClone(memory) : memory;
+        const result = commit(into, structuredClone(group), hasRoom);
         if (at !== undefined) throw toFail(at);
         return result;
       }),
@@ -157,9 +162,10 @@ function toFail(at: string): HoldfastError {
   return new HoldfastError('STORE_FAILED', `the test had a commit fail ${at} its transaction`);
 }
 
-function commit(memory: DurableMemory, group: CommitGroup): CommitResult {
+function commit(memory: DurableMemory, group: CommitGroup, hasRoom: boolean): CommitResult {
   if (memory.last?.id === group.id) return memory.last.result;
   const fenced: string[] = [];
+  const refused = { addresses: [] as string[], rows: [] as number[] };
   const sends: MailboxRow[] = [];
   const again: MailboxRow[] = [];
   for (const turn of group.turns) {
@@ -168,15 +174,21 @@ function commit(memory: DurableMemory, group: CommitGroup): CommitResult {
       // The group has come again: of what this turn sent nothing is written twice, whatever became of it since.
       again.push(...(turn.sends ?? []).filter(({ n }) => memory.letters.has(letterIdOf(n))));
     } else if (stored !== turn.after && stored !== group.id) fenced.push(turn.address);
+    else if (stored === undefined && turn.record !== undefined && !hasRoom)
+      refused.addresses.push(turn.address);
     else {
       writeTurn(memory, turn, group);
       sends.push(...(turn.sends ?? []));
     }
   }
   for (const kept of group.ids ?? []) memory.ids.set(keyOf(kept.address, kept.caller, kept.id), kept);
-  for (const id of group.removedLetters ?? []) memory.letters.delete(id);
+  for (const row of group.rows ?? [])
+    if (hasRoom || memory.rows.has(row.n) || memory.letters.has(letterIdOf(row.n))) sends.push(row);
+    else refused.rows.push(row.n);
+  // A letter goes for the row in its place: it stays when that is not written.
+  if (refused.rows.length === 0) for (const id of group.removedLetters ?? []) memory.letters.delete(id);
   const unknown = again.map(({ n }) => n);
-  for (const row of [...sends, ...(group.rows ?? [])]) {
+  for (const row of sends) {
     memory.nextRow = Math.max(memory.nextRow, row.n + 1);
     if (!memory.records.has(row.to)) {
       unknown.push(row.n);
@@ -188,7 +200,8 @@ function commit(memory: DurableMemory, group: CommitGroup): CommitResult {
     const waiting = memory.rows.get(n);
     if (waiting !== undefined) memory.rows.set(n, { ...waiting, row: { ...waiting.row, attempts } });
   }
-  const result = { fenced, unknown };
+  const isWhole = refused.addresses.length + refused.rows.length === 0;
+  const result = isWhole ? { fenced, unknown } : { fenced, unknown, refused };
   if (group.turns.some(({ end }) => end === true)) memory.last = { id: group.id, result };
   return result;
 }

@@ -21,6 +21,11 @@ export interface DurableStoreCases {
    * Default: the case is left out.
    */
   readonly overtake?: ((store: DurableStore) => DurableStore | Promise<DurableStore>) | undefined;
+  /**
+   * Gives a store over what `store` has written, not yet open, with little room: it takes no first records and no rows
+   * from the host. The suite has closed `store`. Default: the cases are left out.
+   */
+  readonly crowd?: ((store: DurableStore) => DurableStore | Promise<DurableStore>) | undefined;
   /** Ends a store after a case; the suite has tried to close it. */
   readonly dispose?: ((store: DurableStore) => unknown) | undefined;
 }
@@ -41,6 +46,7 @@ const ofCases: Rules<DurableStoreCases> = {
   create: listener,
   reopen: listener,
   overtake: listener,
+  crowd: listener,
   dispose: listener,
 };
 const withTest: Rules<TestDurableStoreOptions> = { ...ofCases, test: listener };
@@ -70,7 +76,7 @@ export function durableStoreCases(options: DurableStoreCases): DurableStoreCase[
 }
 
 async function onStage(
-  { create, reopen, overtake, dispose }: DurableStoreCases,
+  { create, reopen, overtake, crowd, dispose }: DurableStoreCases,
   check: DurableStoreRules[string],
 ): Promise<void> {
   const stores: DurableStore[] = [];
@@ -88,6 +94,11 @@ async function onStage(
         return opened(await reopen(last(), how));
       },
       overtake: async () => (overtake === undefined ? undefined : opened(await overtake(last()))),
+      async crowd() {
+        if (crowd === undefined) return undefined;
+        await last().close();
+        return opened(await crowd(last()));
+      },
     });
   } finally {
     for (const store of stores) {

@@ -1,7 +1,21 @@
 import assert from 'node:assert/strict';
 import type { KeptStep } from '../store/durable-store.ts';
 import type { DurableStoreRules } from './durable-store-stage.ts';
-import { AT, begin, group, keptId, letter, one, record, row, turn, two } from './durable-store-samples.ts';
+import {
+  AT,
+  begin,
+  group,
+  keptId,
+  letter,
+  lettersOf,
+  numbers,
+  one,
+  record,
+  row,
+  turn,
+  two,
+  written,
+} from './durable-store-samples.ts';
 
 const step = (start: string, key: string, value: KeptStep['value'] = '1'): KeptStep => ({
   start,
@@ -124,6 +138,33 @@ export const keptCases: DurableStoreRules = {
     await store.commit(group('3', { removedLetters: ['a'], rows: [row(1)] }));
     assert.deepEqual(await store.letters(undefined, 10), []);
     assert.deepEqual(await store.rows(one, -1, 10), [row(1)]);
+  },
+  async 'a letter stays when there is no room for the row in its place, until there is'({
+    store,
+    crowd,
+    reopen,
+  }) {
+    const filler = record({ address: two, state: 'x'.repeat(1_500_000) });
+    await begin(store, '1', record(), filler);
+    const before = group('2', { letters: [letter('a'), letter('b')], rows: [row(1)] });
+    await store.commit(before);
+    const crowded = (await crowd())?.store;
+    if (crowded === undefined) return;
+    const replay = group('3', { removedLetters: ['a'], rows: [row(2)] });
+    const refused = { addresses: [], rows: [2] };
+    for (let i = 0; i < 2; i++)
+      assert.deepEqual(await crowded.commit(replay), { fenced: [], unknown: [], refused });
+    assert.deepEqual(await lettersOf(crowded), ['a agent/one crashed', 'b agent/one crashed']);
+    assert.deepEqual(await numbers(crowded), [1]);
+    // What was written while there was room was not refused, and what takes no room is written.
+    assert.deepEqual(await crowded.commit(before), written);
+    assert.deepEqual(await crowded.commit(group('4', { removedLetters: ['b'] })), written);
+    assert.deepEqual(await lettersOf(crowded), ['a agent/one crashed']);
+    const roomy = (await reopen('closed'))?.store;
+    if (roomy === undefined) return;
+    assert.deepEqual(await roomy.commit(replay), written);
+    assert.deepEqual(await lettersOf(roomy), []);
+    assert.deepEqual(await numbers(roomy), [1, 2]);
   },
   async 'the size counts what is there'({ store }) {
     const { bytes: _, ...none } = await store.size();

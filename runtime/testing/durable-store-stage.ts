@@ -10,6 +10,8 @@ export interface DurableStoreStage {
   readonly reopen: (how: 'closed' | 'killed') => Promise<Reopened | undefined>;
   /** Opens the data of the last store, which stays open; undefined where that cannot be done. */
   readonly overtake: () => Promise<Reopened | undefined>;
+  /** Opens the data of the last store anew, with little room; undefined where that cannot be done. */
+  readonly crowd: () => Promise<Reopened | undefined>;
 }
 
 export interface Reopened {

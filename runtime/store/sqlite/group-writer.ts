@@ -66,6 +66,7 @@ export class GroupWriter {
   readonly #deleteStart: StatementSync;
   readonly #deleteSteps: StatementSync;
   readonly #isLetter: StatementSync;
+  readonly #isRow: StatementSync;
 
   constructor(db: DatabaseSync, seals: Seals, kept: KeptTables) {
     this.#seals = seals;
@@ -98,6 +99,7 @@ export class GroupWriter {
     this.#deleteStart = db.prepare('delete from steps where address = ? and start = ?');
     this.#deleteSteps = db.prepare('delete from steps where address = ?');
     this.#isLetter = arrays(db.prepare('select 1 from letters where id = ?'));
+    this.#isRow = arrays(db.prepare('select 1 from rows where n = ?'));
   }
 
   /** `hasRoom`: whether there is room for what was not there before. */
@@ -123,12 +125,12 @@ export class GroupWriter {
       }
     }
     if (ids !== undefined) this.#putIds(ids);
-    if (rows !== undefined && !hasRoom) refused.rows.push(...rows.map(({ n }) => n));
-    else {
-      if (rows !== undefined) sends.push(...rows);
-      // A letter goes with the row that takes its place.
-      if (removedLetters !== undefined) for (const id of removedLetters) this.#kept.deleteLetter(id);
-    }
+    for (const row of rows ?? [])
+      if (hasRoom || this.#isWritten(row.n)) sends.push(row);
+      else refused.rows.push(row.n);
+    // A letter goes for the row in its place: it stays when that is not written.
+    if (removedLetters !== undefined && refused.rows.length === 0)
+      for (const id of removedLetters) this.#kept.deleteLetter(id);
     for (const row of sends) this.#writeRow(row, at, unknown);
     if (letters !== undefined) this.#putLetters(letters);
     if (attempts !== undefined) for (const [n, count] of attempts) this.#countAttempts.run(count, n);
@@ -216,6 +218,11 @@ export class GroupWriter {
       const letter = rowLetter({ n, to, event: 'null', dueAt: 0, attempts: 0 }, 'stopped', at);
       return { ...letter, meta: JSON.stringify({ n, damaged: (error as Error).message }) };
     }
+  }
+
+  /** Whether the row is there, or the letter that it became: its group has come again. */
+  #isWritten(n: number): boolean {
+    return this.#isRow.get(n) !== undefined || this.#isLetter.get(letterIdOf(n)) !== undefined;
   }
 
   #writeRow(row: MailboxRow, at: number, unknown: number[]): void {

@@ -307,11 +307,18 @@ function wholeOrApart(group: CommitGroup, write: (part: CommitGroup) => CommitRe
     }
   }
   parts.push(write({ id, at, turns: [], ...rest }));
+  const refused = parts.flatMap((part) => part.refused ?? []);
   return {
     fenced: parts.flatMap(({ fenced }) => fenced),
     unknown: parts.flatMap(({ unknown }) => unknown),
     damaged,
     ...droppedIn(parts),
+    ...(refused.length > 0 && {
+      refused: {
+        addresses: refused.flatMap(({ addresses }) => addresses),
+        rows: refused.flatMap(({ rows }) => rows),
+      },
+    }),
   };
 }
 

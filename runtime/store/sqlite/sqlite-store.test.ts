@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, test } from 'vitest';
@@ -18,8 +18,8 @@ let files = 0;
 /** Stores in files, the next of which opens what the one before has written. */
 function inFiles(options: Omit<SqliteStoreOptions, 'path'> = {}): DurableStoreCases {
   const paths = new WeakMap<DurableStore, string>();
-  const at = (path = join(folder, `${files++}.db`), lock = true): DurableStore => {
-    const store = openableStore({ path, fsync: 'os', ...options }, { lock });
+  const at = (path = join(folder, `${files++}.db`), lock = true, maxBytes?: number): DurableStore => {
+    const store = openableStore({ path, fsync: 'os', maxBytes, ...options }, { lock });
     paths.set(store, path);
     return store;
   };
@@ -30,6 +30,10 @@ function inFiles(options: Omit<SqliteStoreOptions, 'path'> = {}): DurableStoreCa
       return at(paths.get(store));
     },
     overtake: (store) => at(paths.get(store), false),
+    crowd(store) {
+      const path = paths.get(store) as string;
+      return at(path, true, Math.floor(statSync(path).size * 1.05));
+    },
   };
 }
 
