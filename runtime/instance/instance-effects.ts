@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { StopReason } from '../base/endings.ts';
+import type { HoldfastError } from '../base/errors.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import type { DeadLetters } from '../dead-letters/dead-letters.ts';
 import type { MessageObserver } from '../mailbox/message-observer.ts';
@@ -69,8 +70,8 @@ export interface InstanceEffects {
   down(instance: InstanceFacts): void;
   /** The instance is quarantined. */
   quarantined(instance: InstanceFacts): void;
-  /** Nothing is left of the instance. */
-  gone(instance: InstanceFacts): void;
+  /** Nothing is left of the instance; `error` is for what it was sent and will not be kept. */
+  gone(instance: InstanceFacts, error: HoldfastError): void;
   /** A listener of `watch` threw. */
   watcherThrew(instance: InstanceFacts, error: unknown): void;
 }

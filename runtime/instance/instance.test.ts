@@ -51,6 +51,17 @@ describe('an instance that starts', () => {
     expect(ends).toEqual(['init-timeout']);
   });
 
+  test('and cannot, makes dead letters of what it was sent, and none of what the runtime itself had to tell', () => {
+    const lone = new LoneInstance();
+    const { inbox } = lone.instance;
+    lone.place();
+    inbox.acceptControl({ type: 'secret.rotated' });
+    inbox.accept({ type: 'note' });
+    inbox.acceptControl({ type: 'secret.stale' });
+    lone.instance.startFailed(failure, 'init-timeout');
+    expect(lone.letters.list()).toMatchObject([{ reason: 'stopped', event: { type: 'note' } }]);
+  });
+
   test('and is stopped before, ends without a word to a thread', async () => {
     const lone = new LoneInstance();
     lone.place();

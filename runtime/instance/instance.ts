@@ -641,9 +641,17 @@ export class Instance implements PeerInstance, InstanceFacts {
     if (end.kind === 'failed') this.#gate.shut(end.error);
     else if (this.#gate.awaited) this.#gate.shut(this.#stoppedBy(stopped));
     this.inbox.close(undefined, !this.#forgotten);
-    this.#effects.gone(this);
+    this.#effects.gone(this, this.#refusalAfter(end));
     if (isTold) this.twin.end(last);
     this.#vanished?.();
+  }
+
+  /** The error for what was promised to be kept, when nothing will keep it any more. */
+  #refusalAfter(end: InstanceEnd): HoldfastError {
+    if (end.kind !== 'failed') return this.#stoppedBy(end.kind === 'stopped' ? end.reason : undefined);
+    const { error } = end;
+    const isOver = error instanceof HoldfastError && error.code === 'RUNTIME_STOPPED';
+    return isOver ? error : refusal(this.address, 'stopped', error);
   }
 
   #stoppedBy(reason: StopReason | undefined): HoldfastError {

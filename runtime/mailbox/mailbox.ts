@@ -378,9 +378,12 @@ export class Mailbox {
     if (this.#barriers.length > 0) this.#pass();
   }
 
-  /** Removes everything, oldest first. */
+  /** Removes everything, oldest first. `discard` gets nothing that is the runtime's own: nobody sent that. */
   clear(discard: Discard): void {
-    while (this.#head < this.#tail) this.discardFirst(discard);
+    while (this.#head < this.#tail) {
+      const isControl = this.#tags[this.#head & this.#mask] === CONTROL;
+      this.discardFirst(isControl ? () => {} : discard);
+    }
   }
 
   /** Removes the envelopes that wait, oldest first; those that were sent stay. */

@@ -151,10 +151,10 @@ export class Ledgers {
     return record !== undefined && (!own || isOwnRecord(record, this.#owner));
   }
 
-  /** The instance is gone; its ledger still finishes its commits. */
-  async closed(address: string): Promise<void> {
+  /** The instance is gone; its ledger still finishes its commits. `error` is for events that have no record to wait for. */
+  async closed(address: string, error: HoldfastError = stopped()): Promise<void> {
     const ledger = this.#ledgers.get(address);
-    ledger?.close(stopped());
+    ledger?.close(error);
     await ledger?.quiet();
     // It may have been opened again by then.
     if (this.#ledgers.get(address) !== ledger || ledger?.isClosed === false) return;

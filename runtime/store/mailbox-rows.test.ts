@@ -49,6 +49,15 @@ describe('ref.enqueue()', () => {
     await expect(ref.enqueue({ type: 'total' })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
   });
 
+  it('is refused with the error of the start when its instance could not be started', async () => {
+    const failing = { failing: fixture('failing-start') };
+    const runtime = await start({ agents: failing }, { store: memoryDurableStore() });
+    const spawning = runtime.spawn('failing', { id: 'a' });
+    const kept = runtime.get('failing/a')?.enqueue({ type: 'later' });
+    await expect(kept).rejects.toMatchObject({ code: 'AGENT_STOPPED', cause: { message: 'cannot begin' } });
+    await expect(spawning).rejects.toThrow('cannot begin');
+  });
+
   it('waits in the store for what the mailbox has no room for, and keeps the order', async () => {
     const small = { diary: fixture('diary', { mailbox: { capacity: 4 } }) };
     const memory = durableMemory();

@@ -135,12 +135,12 @@ export function requests(options: RequestsOptions): InstanceEffects {
       close(address);
       hub.emit('agent', { address, incarnation, state: 'quarantined' });
     },
-    gone(instance) {
+    gone(instance, error) {
       const { address, incarnation } = instance;
       forget(instance);
       close(address);
       snapshots.closed(address);
-      void ledgers?.closed(address);
+      void ledgers?.closed(address, error);
       tell({ type: 'instance.forget', address, group: groupOf(instance) });
       hub.emit('agent', { address, incarnation, state: 'ended' });
     },
