@@ -66,6 +66,14 @@ export function silent(address: string, ms: number): HoldfastError {
   );
 }
 
+/** The error for who asks where the most asks already wait for each other. */
+export function tooDeep(address: string, most: number): HoldfastError {
+  return new HoldfastError(
+    'ASK_TOO_DEEP',
+    `${address} was not asked: ${most} asks already wait for each other; do two agents ask each other in a circle?`,
+  );
+}
+
 /** The error for callers whose deadline passed before an answer came, or before an event was handled. */
 export function tooLate(address: string, kind: 'ask' | 'delivery', ms: number): HoldfastError {
   const what = kind === 'ask' ? 'answer' : 'handle the event';

@@ -10,7 +10,7 @@ import type { Ledger, ToldState, Turns } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
 import { uncommitted } from '../store/uncommitted.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
-import type { Sent } from '../store/sent-event.ts';
+import type { Sent, TellOutcomes } from '../store/sent-event.ts';
 import type { ActivateRequest, AnswerOf, CarriedAsk, StepOf } from '../wire/protocol.ts';
 import { withoutShared } from '../wire/shared-memory.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
@@ -254,8 +254,8 @@ export class Continuation {
   }
 
   /** Commits what the instance has sent, in turns that were told; the ticket settles when that is done. */
-  commitSends(events: readonly Sent[]): Ticket | undefined {
-    return this.#options.ledger?.sent(events);
+  commitSends(events: readonly Sent[], outcomes: TellOutcomes): Ticket | undefined {
+    return this.#options.ledger?.sent(events, outcomes);
   }
 
   /** Commits what a step has returned; the ticket settles when that is done. Returns the error of one that is not kept. */

@@ -12,14 +12,14 @@ import { NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { isSampled, type Trace, type TraceHeaders } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved, setMoved } from '../mailbox/transfer.ts';
 import type { Waiting, WaitOptions } from '../mailbox/waiting.ts';
-import { invalid, refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
+import { invalid, refusal, tooLate, unclonableAdvice } from '../dead-letters/refusal.ts';
 import { AskReader, type AskStream, type KeptAsk } from './ask-stream.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { MailboxRow } from '../store/durable-store.ts';
 import type { Ledger } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
 import { letterIdOf } from '../store/row-letter.ts';
-import type { SentEvent } from '../store/sent-event.ts';
+import type { AwaitedOutcome, Place, SentEvent } from '../store/sent-event.ts';
 import { uncommitted } from '../store/uncommitted.ts';
 import { encodeError } from '../wire/errors.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
@@ -94,8 +94,34 @@ export class Inbox {
   }
 
   /** Queues an event that an agent has sent by way of the host. Never throws. */
-  acceptFrom(sent: SentEvent): void {
-    this.#enqueue(sent.event, 0, NO_TERMS, this.#traceOf(sent.row, sent.headers));
+  acceptFrom(sent: SentEvent, place: Place): void {
+    this.#enqueueFrom(sent, place, 0, NO_TERMS);
+  }
+
+  /** Queues an event for an agent that waits for its outcome, and has sent it by way of the host. */
+  openFrom(sent: SentEvent, { kind, deadline, depth }: AwaitedOutcome, place: Place): Promise<unknown> {
+    const { address, agent, now, unawaited, waiting } = this.#options;
+    const left = Math.max(0, deadline - now());
+    const options = {
+      // Who waits keeps the time, and waits of almost the same length share a timer.
+      timeoutMs: 1000 * (1 + Math.ceil(left / 1000)),
+      expiresMs: left,
+      onTimeout: (ms: number) => this.#lateStore(kind, ms) ?? tooLate(address, kind, ms),
+      of: agent.threadId,
+      settled: unawaited,
+    };
+    return waiting.open(kind, options, (tag) =>
+      this.#enqueueFrom(sent, place, tag, termsOf(deadline, depth)),
+    );
+  }
+
+  #enqueueFrom({ event, row, headers }: SentEvent, place: Place, tag: Tag, terms: Terms): void {
+    const own = this.#admit(event, tag, true);
+    if (typeof own === 'string') return;
+    const trace = this.#traceOf(row, headers);
+    if (place === 'none' || !this.mailbox.offer(own, tag, terms, this.#dropped, trace))
+      this.refuse(own, tag, 'mailbox-full');
+    else this.#options.ready();
   }
 
   #traceOf({ from }: MailboxRow, headers: TraceHeaders | null = null): Trace {
@@ -211,9 +237,10 @@ export class Inbox {
     }
   }
 
-  /** Returns an event that may be queued; of one that may not, the reason. */
-  #admit(event: unknown, tag: Tag): object | DeadLetterReason {
-    if (this.#options.over() || this.#options.shut() !== undefined) return this.refuse(event, tag, 'stopped');
+  /** Returns an event that may be queued; of one that may not, the reason. What an agent sends is no more than was let in. */
+  #admit(event: unknown, tag: Tag, fromAgent = false): object | DeadLetterReason {
+    if (this.#options.over() || (!fromAgent && this.#options.shut() !== undefined))
+      return this.refuse(event, tag, 'stopped');
     // XState would take its own stop event for the end of the actor, and nobody would learn of that end.
     if (!isEvent(event) || event.type === 'xstate.stop')
       return this.refuse(event, tag, 'unclonable', notAnEvent());

@@ -41,8 +41,8 @@ export interface PeerSeat {
   readonly host: PeerThread;
   readonly slot: number;
   readonly instance: PeerInstance;
-  /** The links that lead to this seat. */
-  readonly links: Set<PeerLink>;
+  /** The links that lead to this seat, by their numbers. */
+  readonly links: Map<number, PeerLink>;
 }
 
 /** The envelopes from one instance to another, over all incarnations of the receiver, as the sender's thread announced them. */
@@ -65,4 +65,6 @@ export interface PeerLink {
   /** The slot in which the receiver's thread counts what it has handled. */
   readonly slot: number;
   readonly base: number;
+  /** How many envelopes that were handled over it the last told state of the instance contains. */
+  kept: number;
 }

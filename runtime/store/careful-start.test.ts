@@ -150,6 +150,7 @@ test('an event that leaves the mailbox unhandled was in hand at no end of the pr
     capacity: 4,
     arrived: (some) => void arrived.push(...some),
     hasRoom: () => true,
+    place() {},
     strayed() {},
     warn() {},
   });

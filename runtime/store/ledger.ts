@@ -26,7 +26,7 @@ import { STORE_MS } from './keeper.ts';
 import { metaOf, metaText, type RecordMeta, type Starts } from './record-meta.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
 import { secretInSnapshot, secretInStep } from './secret-in-snapshot.ts';
-import type { Sent, SentEvent } from './sent-event.ts';
+import { awaitedOf, type Sent, type SentEvent, type TellOutcomes } from './sent-event.ts';
 import { StateTexts } from './state-texts.ts';
 import type { Lost } from './store-outcome.ts';
 
@@ -65,8 +65,8 @@ export interface LedgerOptions
   readonly wrote?: ((bytes: number) => void) | undefined;
   /** Whether there has to be a record. */
   readonly recorded: boolean;
-  /** Takes an event of the instance for another agent; undefined for one that is refused. */
-  readonly admit: (sent: Sent) => Pick<SentEvent, 'event' | 'isPlain'> | undefined;
+  /** Takes an event of the instance for another agent; the error for one that is refused. */
+  readonly admit: (sent: Sent) => Pick<SentEvent, 'event' | 'isPlain'> | HoldfastError;
   /** Hands over an event that is committed. `unknown`: there is no recipient, and the store has made a letter of it. */
   readonly hand: (sent: SentEvent, unknown: boolean) => void;
   /** Another runtime has continued with the address. */
@@ -439,7 +439,10 @@ export class Ledger implements Drafting {
   // --- the rows of its mailbox --------------------------------------------------------------------------
 
   /** The rows of its mailbox. */
-  get rows(): Pick<MailboxRows, 'add' | 'any' | 'drop' | 'release' | 'dueAt' | 'full' | 'more' | 'written'> {
+  get rows(): Pick<
+    MailboxRows,
+    'add' | 'any' | 'drop' | 'follow' | 'release' | 'dueAt' | 'full' | 'more' | 'written'
+  > {
     return this.#rows;
   }
 
@@ -502,15 +505,19 @@ export class Ledger implements Drafting {
   }
 
   /** The instance has sent the events in turns that were told; the ticket settles when they are committed. */
-  sent(events: readonly Sent[]): Ticket {
+  sent(events: readonly Sent[], outcomes: TellOutcomes): Ticket {
     const { address: from, host, admit, committer } = this.#options;
     const sends = ((this.#draft ??= {}).sends ??= []);
     for (const sent of events) {
+      const [to, event, headers, activate, wait] = sent;
+      const awaited = wait && awaitedOf(wait, outcomes);
       const admitted = admit(sent);
-      if (admitted === undefined) continue;
-      const [to, event, headers, activate] = sent;
+      if (admitted instanceof HoldfastError) {
+        awaited?.failed(admitted);
+        continue;
+      }
       const row = { n: host.next(), to, from, event, dueAt: 0, attempts: 0 };
-      sends.push({ row, ...admitted, activate, headers });
+      sends.push({ row, ...admitted, activate, headers, awaited });
     }
     return (this.#ticket = committer.add(this));
   }

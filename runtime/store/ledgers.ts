@@ -8,7 +8,8 @@ import type { DurableStore, EncodedState, MailboxRow, OpenedStore } from './dura
 import { HostRows } from './host-rows.ts';
 import { isOwnRecord, Ledger, type LedgerOptions } from './ledger.ts';
 import type { StoreKeys } from './store-keys.ts';
-import type { SentEvent } from './sent-event.ts';
+import type { Place, SentEvent } from './sent-event.ts';
+import { Summons, type SummonsOptions } from './summons.ts';
 
 /** Milliseconds that the store may take to close. */
 const CLOSE_MS = 1000;
@@ -19,7 +20,10 @@ const KEEP_LETTERS_MS = 7 * KEEP_IDS_MS;
 /** Milliseconds between two drops of what is too old. */
 const TIDY_MS = 60 * 60 * 1000;
 
-export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit' | 'hand'> {
+export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit'> {
+  /** Hands over an event that is not in the store. With the error with which its recipient could not be started. */
+  readonly hand: (sent: SentEvent, place: Place, error?: unknown) => void;
+  readonly summon: SummonsOptions['summon'];
   readonly store: DurableStore;
   readonly clock: Clock;
   readonly warn: (fields: object, message: string) => void;
@@ -51,6 +55,7 @@ export class Ledgers {
   /** The agents with a state of which there was a warning that it is large. */
   readonly #large = new Set<string>();
   readonly #writes: WriteCounts;
+  readonly #summons: Summons;
   #committer: Committer | undefined;
   #host: HostRows | undefined;
   #careful: CarefulStart | undefined;
@@ -63,6 +68,13 @@ export class Ledgers {
     this.#writes = new WriteCounts({
       now: () => options.clock.now(),
       heavy: (address, bytes) => options.warn({ address, bytes }, HEAVY),
+    });
+    const { hand, summon } = options;
+    this.#summons = new Summons({
+      summon,
+      hand: (sent, error) => hand(sent, 'any', error),
+      again: (sent) => this.#hand(sent, false),
+      full: (sent) => hand(sent, 'none'),
     });
   }
 
@@ -137,8 +149,10 @@ export class Ledgers {
       opened: (ledger) => {
         const before = this.#ledgers.get(address);
         this.#ledgers.set(address, ledger);
+        for (const sent of this.#summons.take(address)) ledger.rows.follow(sent);
         return before?.quiet() ?? Promise.resolve();
       },
+      place: this.#options.hand,
       strayed: (row) => this.deliver(row),
       ...options,
     });
@@ -163,8 +177,13 @@ export class Ledgers {
   }
 
   #hand(sent: SentEvent, unknown: boolean): void {
-    if (unknown || sent.isPlain) this.#options.hand(sent, unknown);
-    else this.deliver(sent.row, sent);
+    if (unknown) return this.#options.hand(sent, 'letter');
+    if (!sent.isPlain) return this.deliver(sent.row, sent);
+    const { to } = sent.row;
+    const ledger = this.#ledgers.get(to);
+    if (ledger?.isClosed === false) ledger.rows.follow(sent);
+    else if (sent.awaited !== undefined || this.#summons.has(to)) this.#summons.add(sent);
+    else this.#options.hand(sent, 'any');
   }
 
   /** A row that was written takes its place in the mailbox of its recipient, or wakes that. */

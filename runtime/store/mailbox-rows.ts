@@ -7,7 +7,7 @@ import type { HostRows } from './host-rows.ts';
 import type { IdInUse } from './kept-id.ts';
 import type { KeptIds } from './kept-ids.ts';
 import { type Kept, KeptRow } from './kept-row.ts';
-import type { SentEvent } from './sent-event.ts';
+import type { Place, SentEvent } from './sent-event.ts';
 
 export interface MailboxRowsOptions {
   readonly address: string;
@@ -25,6 +25,8 @@ export interface MailboxRowsOptions {
   readonly arrived: (rows: readonly KeptRow[], first: boolean) => void;
   /** Whether the mailbox has room for another row. */
   readonly hasRoom: () => boolean;
+  /** Gives an event that the store does not have its place. */
+  readonly place: (sent: SentEvent, place: Place) => void;
   /** A row is written after the instance has left memory. */
   readonly strayed: (row: MailboxRow) => void;
   readonly warn: (fields: object, message: string) => void;
@@ -64,6 +66,11 @@ export class MailboxRows {
   #isHeld = false;
   /** Rows are on their way from the store to the mailbox. */
   #isFilling = false;
+  #isOpen = false;
+  /** Events that the store does not have, and that came before the first page was read. */
+  readonly #following: SentEvent[] = [];
+  /** The number of the first row that the last page did not take. */
+  #next = Infinity;
   #closed = false;
 
   constructor(options: MailboxRowsOptions) {
@@ -137,14 +144,40 @@ export class MailboxRows {
     void this.#fill();
   }
 
+  /**
+   * An event that the store does not have takes its place: behind the rows that were sent before it, and before those that
+   * are sent after it.
+   */
+  follow(sent: SentEvent): void {
+    const { capacity, place } = this.#options;
+    if (!this.#isOpen && this.#following.length < capacity) this.#following.push(sent);
+    else place(sent, this.#isOpen && !this.more ? 'any' : 'none');
+  }
+
+  /** Gives those that follow rows their places as soon as no such row is without one; returns whether any got its own. */
+  #follow(): boolean {
+    let any = false;
+    for (let [sent] = this.#following; sent !== undefined; [sent] = this.#following) {
+      const { n } = sent.row;
+      if (this.#next < n || this.#isBehind(n)) break;
+      this.#following.shift();
+      this.#options.place(sent, 'any');
+      any = true;
+    }
+    return any;
+  }
+
   /** Puts the first page into the mailbox. `none`: there is no record, and so there are no rows. */
   async first(none = false): Promise<void> {
     const { address, arrived, careful, store } = this.#options;
     if (!none && careful() !== undefined) {
       const { length } = await store.rows(address, 0, 1);
       this.#isHeld = this.#unread = length > 0;
+      this.#next = length > 0 ? 0 : Infinity;
     } else if (!none) arrived(await this.#page(), true);
     this.#reading = this.#isHeld;
+    this.#isOpen = true;
+    this.#follow();
     if (this.more) void this.#fill();
   }
 
@@ -204,23 +237,31 @@ export class MailboxRows {
     const found: MailboxRow[] = [];
     const written = [...this.#behind].flatMap(([n, isWritten]) => (isWritten ? [n] : []));
     this.#isDue = false;
+    this.#next = Infinity;
     let isWhole = true;
     for (let after = 0, isLast = false; !isLast && isWhole;) {
       const chunk = await store.rows(address, after, CHUNK);
       isLast = chunk.length < CHUNK;
       after = chunk.at(-1)?.n ?? after;
-      const end = this.#firstUnwritten();
+      const end = Math.min(this.#firstUnwritten(), this.#following[0]?.row.n ?? Infinity);
       for (const row of chunk) {
-        if (this.#inHand.has(row.n) || this.#isLater(row)) continue;
-        isWhole &&= row.n < end && mayFollow(row);
+        if (!isWhole || this.#inHand.has(row.n) || this.#isLater(row)) continue;
+        isWhole = row.n < end && mayFollow(row);
         if (isWhole) found.push(row);
+        else this.#next = row.n;
       }
     }
     const rows = found.map((row) => this.#take(row));
     this.#unread = !isWhole || this.#isDue;
     // Whatever was written before and is not in the store is gone.
-    if (isWhole) for (const n of written) this.#behind.delete(n);
+    for (const n of written) if (n < this.#next) this.#behind.delete(n);
     return rows;
+  }
+
+  /** Whether a row before that number has no place. */
+  #isBehind(n: number): boolean {
+    for (const other of this.#behind.keys()) if (other < n) return true;
+    return false;
   }
 
   #firstUnwritten(): number {
@@ -245,6 +286,7 @@ export class MailboxRows {
     this.#options.clock.clearTimeout(this.#timer);
     for (const row of this.#held?.splice(0) ?? []) row.settle(error);
     for (const row of this.#inHand.values()) row.over?.();
+    for (const sent of this.#following.splice(0)) this.#options.place(sent, 'any');
   }
 
   #take(row: MailboxRow, sent?: SentEvent): KeptRow {
@@ -297,7 +339,8 @@ export class MailboxRows {
       if (!this.#closed) arrived(rows, false);
       this.#isFilling = false;
       if (this.#closed) return;
-      if (rows.length > 0 ? this.more : this.#isFirstWritten) void this.#fill();
+      const isFollowed = this.#follow();
+      if (rows.length > 0 || isFollowed ? this.more : this.#isFirstWritten) void this.#fill();
     } catch (error) {
       this.#reading = this.#isFilling = false;
       warn({ address, error }, 'the rows of a mailbox could not be read, which is tried again');

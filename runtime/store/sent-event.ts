@@ -10,14 +10,59 @@ export type Sent = readonly [
   headers: TraceHeaders | undefined,
   /** The recipient is started when it is not there. */
   activate: boolean,
+  /** What its sender waits for: an answer (its tag is above 0), or that it was handled. */
+  wait?: readonly [tag: number, deadline: number, depth: number],
 ];
+
+/** Tells an instance what became of the events whose outcome it waits for. */
+export interface TellOutcomes {
+  answered(tag: number, value: unknown): void;
+  failed(tag: number, error: unknown): void;
+}
+
+/** The wait of an instance for the outcome of an event that it has sent. */
+export interface AwaitedOutcome {
+  readonly kind: 'ask' | 'delivery';
+  /** Milliseconds of the runtime's clock. */
+  readonly deadline: number;
+  /** The number of asks that led to it. */
+  readonly depth: number;
+  readonly answered: (value: unknown) => void;
+  readonly failed: (error: unknown) => void;
+}
 
 /** An event that a durable instance has sent, from its turn until the recipient has it in its mailbox. */
 export interface SentEvent {
   readonly row: MailboxRow;
   readonly event: object;
-  /** The recipient is not durable: nothing is written, and the event goes once the turn is committed, at most once. */
+  /**
+   * Nothing is written, and the event goes once the turn is committed, at most once: its recipient is not durable, or its
+   * sender waits for its outcome.
+   */
   readonly isPlain: boolean;
   readonly activate: boolean;
   readonly headers: TraceHeaders | undefined;
+  readonly awaited: AwaitedOutcome | undefined;
+}
+
+/** What there is for an event that was sent. */
+export type Place =
+  /** A place in the mailbox of its recipient, if that has one. */
+  | 'any'
+  /** None: rows that wait in the store are before it. */
+  | 'none'
+  /** Its recipient is not there, and the store has made a letter of the row. */
+  | 'letter';
+
+export function awaitedOf(
+  [tag, deadline, depth]: readonly [tag: number, deadline: number, depth: number],
+  tell: TellOutcomes,
+): AwaitedOutcome {
+  return {
+    kind: tag > 0 ? 'ask' : 'delivery',
+    deadline,
+    depth,
+    answered: (value) => tell.answered(tag, value),
+    failed: (error) => tell.failed(tag, error),
+  };
 }

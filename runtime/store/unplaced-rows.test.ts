@@ -28,6 +28,7 @@ async function rig() {
     capacity: 4,
     arrived: (some) => void arrived.push(...some),
     hasRoom: () => true,
+    place() {},
     strayed() {},
     warn() {},
   });

@@ -350,7 +350,7 @@ export class RuntimeSystem {
     });
   }
 
-  #sentEvents(): Pick<SentEvents, 'admit' | 'hand'> {
+  #sentEvents(): Pick<SentEvents, 'admit' | 'hand' | 'summon'> {
     return new SentEvents({
       deadLetters: () => this.deadLetters,
       instanceAt: (address) => this.#instances.at(address),
@@ -361,6 +361,7 @@ export class RuntimeSystem {
         const threadId = this.#agents.get(agentOf(from))?.threadId;
         if (threadId !== undefined) await this.#activate(threadId, address);
       },
+      rouse: (address) => this.#rouse(address),
     });
   }
 

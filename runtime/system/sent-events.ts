@@ -2,12 +2,13 @@ import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import { isReserved } from '../base/reserved-types.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import type { DeadLetters } from '../dead-letters/dead-letters.ts';
-import { notStarted } from '../dead-letters/refusal.ts';
+import type { HoldfastError } from '../base/errors.ts';
+import { notStarted, refusal } from '../dead-letters/refusal.ts';
 import { isEvent } from '../instance/inbox.ts';
 import type { Instance } from '../instance/instance.ts';
 import { measure } from '../mailbox/size.ts';
 import type { EncodedState } from '../store/durable-store.ts';
-import type { Sent, SentEvent } from '../store/sent-event.ts';
+import type { AwaitedOutcome, Place, Sent, SentEvent } from '../store/sent-event.ts';
 import { decodeEvent } from '../wire/encoded-state.ts';
 
 export interface SentEventsOptions {
@@ -20,34 +21,38 @@ export interface SentEventsOptions {
   readonly secretIn: (event: EncodedState) => readonly string[] | undefined;
   /** Starts the instance at an address for one of the other address, unless it is there. */
   readonly activate: (from: string, address: string) => Promise<void>;
+  /** Wakes the instance at an address that is in the store; undefined when there is nothing to wait for. Never rejects. */
+  readonly rouse: (address: string) => Promise<void> | undefined;
 }
 
 /** The events between agents that go by way of the host, because their senders are durable. */
 export class SentEvents {
   readonly #options: SentEventsOptions;
+  /** The starts of the recipients of events whose outcome is waited for. */
+  readonly #starts = new WeakMap<SentEvent, Promise<void>>();
 
   constructor(options: SentEventsOptions) {
     this.#options = options;
   }
 
   /** Takes an event that a thread says an instance of it has sent; of one that is refused it makes a letter. */
-  readonly admit = ([to, encoded, , activate]: Sent): Pick<SentEvent, 'event' | 'isPlain'> | undefined => {
+  readonly admit = ([to, encoded, , activate, wait]: Sent):
+    | Pick<SentEvent, 'event' | 'isPlain'>
+    | HoldfastError => {
     const { agentOf, secretIn } = this.#options;
     let event: unknown;
     try {
       event = decodeEvent(encoded);
     } catch {
-      this.#refuse(to, undefined, 'unclonable');
-      return undefined;
+      return this.#refuse(to, undefined, 'unclonable');
     }
-    const isPlain = !this.#keepsRows(to, activate);
-    if (!isEvent(event)) this.#refuse(to, event, 'unclonable');
-    else if (isReserved(event.type)) this.#refuse(to, event, 'reserved');
-    else if (measure(event, agentOf(to)?.maxBytes ?? Infinity) === 'too-large')
-      this.#refuse(to, { type: event.type }, 'too-large');
-    else if (!isPlain && secretIn(encoded) !== undefined) this.#refuse(to, event, 'secret');
-    else return { event, isPlain };
-    return undefined;
+    const isPlain = wait !== undefined || !this.#keepsRows(to, activate);
+    if (!isEvent(event)) return this.#refuse(to, event, 'unclonable');
+    if (isReserved(event.type)) return this.#refuse(to, event, 'reserved');
+    if (measure(event, agentOf(to)?.maxBytes ?? Infinity) === 'too-large')
+      return this.#refuse(to, { type: event.type }, 'too-large');
+    if (!isPlain && secretIn(encoded) !== undefined) return this.#refuse(to, event, 'secret');
+    return { event, isPlain };
   };
 
   /** Whether events for an address are kept until they are handled. What is started for one has no record before it. */
@@ -59,20 +64,50 @@ export class SentEvents {
     return !activate && agent !== undefined && isDurable(agent);
   }
 
-  /** Hands over an event that is committed. `unknown`: nobody is there, and the store has made a letter of the row. */
-  readonly hand = (sent: SentEvent, unknown: boolean): void => {
+  /** Has the recipient of an event come into memory; undefined when there is nothing to wait for. */
+  readonly summon = (sent: SentEvent): Promise<void> | undefined => {
+    const { instanceAt, activate, rouse } = this.#options;
+    const { to, from = '' } = sent.row;
+    const instance = instanceAt(to);
+    if (!sent.activate) return instance === undefined ? rouse(to) : undefined;
+    if (instance?.over === false) return undefined;
+    const start = activate(from, to);
+    this.#starts.set(sent, start);
+    return start;
+  };
+
+  /** Hands over an event that is committed. */
+  readonly hand = (sent: SentEvent, place: Place, error?: unknown): void => {
     const { instanceAt, activate } = this.#options;
     const { to, from = '' } = sent.row;
-    if (!unknown && sent.activate && instanceAt(to)?.over !== false)
-      activate(from, to).catch((error: unknown) =>
-        this.#refuse(to, sent.event, 'unknown-address', notStarted(error)),
+    if (sent.awaited !== undefined) return this.#ask(sent, sent.awaited, place, error);
+    if (place !== 'letter' && sent.activate && instanceAt(to)?.over !== false)
+      activate(from, to).catch(
+        (error: unknown) => void this.#refuse(to, sent.event, 'unknown-address', notStarted(error)),
       );
     const instance = instanceAt(to);
-    if (instance !== undefined && !unknown) instance.inbox.acceptFrom(sent);
+    if (instance !== undefined && place !== 'letter') instance.inbox.acceptFrom(sent, place);
     else if (!sent.activate) this.#refuse(to, sent.event, 'unknown-address');
   };
 
-  #refuse(address: string, event: unknown, reason: DeadLetterReason, why?: string): void {
+  #ask(sent: SentEvent, awaited: AwaitedOutcome, place: Place, error: unknown): void {
+    const { to } = sent.row;
+    const instance = this.#options.instanceAt(to);
+    if (error !== undefined) {
+      this.#refuse(to, sent.event, instance === undefined ? 'unknown-address' : 'stopped', notStarted(error));
+      awaited.failed(error);
+    } else if (instance === undefined) awaited.failed(this.#refuse(to, sent.event, 'unknown-address'));
+    else {
+      const start = this.#starts.get(sent) ?? Promise.resolve();
+      instance.inbox.openFrom(sent, awaited, place).then(awaited.answered, (error: unknown) =>
+        // Why it could not be started says more than that it has ended.
+        start.then(() => awaited.failed(error), awaited.failed),
+      );
+    }
+  }
+
+  /** Makes a letter of an event, and returns the error for who waits for its outcome. */
+  #refuse(address: string, event: unknown, reason: DeadLetterReason, why?: string): HoldfastError {
     this.#options.deadLetters().add({
       address,
       reason,
@@ -80,5 +115,6 @@ export class SentEvents {
       incarnation: this.#options.instanceAt(address)?.incarnation ?? 0,
       ...(why !== undefined && { why }),
     });
+    return refusal(address, reason, undefined, why);
   }
 }

@@ -48,7 +48,7 @@ function rig(): Rig {
       },
     },
   };
-  const seat: PeerSeat = { host, slot: 0, instance, links: new Set() };
+  const seat: PeerSeat = { host, slot: 0, instance, links: new Map() };
   const broker = new PeerBroker({
     instanceAt: (address) => (address.startsWith('b/') ? instance : undefined),
     poolOf: (address) => address.split('/')[0],

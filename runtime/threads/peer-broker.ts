@@ -36,6 +36,10 @@ export interface Vacancy {
   readonly inHand: number;
   /** The evidence against that envelope. */
   readonly evidence: WireEvidence | undefined;
+  /** What was handled and is in no told state is handled again by the next incarnation. */
+  readonly again: boolean;
+  /** The link by which the envelope came that the instance failed with, and its error. */
+  readonly failed?: { readonly link: number; readonly error: WireError } | undefined;
 }
 
 /** The fewest envelopes that a link takes: a turn in a lane. */
@@ -117,9 +121,9 @@ export class PeerBroker {
       if (!to.gone) to.freeSlot(slot);
       return undefined;
     }
-    const link: PeerLink = { id, from, to, seat, sending, slot, base };
+    const link: PeerLink = { id, from, to, seat, sending, slot, base, kept: 0 };
     sending.link = link;
-    seat.links.add(link);
+    seat.links.set(id, link);
     const { sharedMemory } = seat.instance;
     const { capacity: whole, maxBytes } = seat.instance.agent;
     // Credits, once given, are not taken back, so later links get fewer: 100 links have 5 mailboxes' worth together.
@@ -157,12 +161,15 @@ export class PeerBroker {
   }
 
   /** Severs all links to a seat, whose incarnation has ended. */
-  vacated(seat: PeerSeat, { error, inHand, evidence }: Vacancy): void {
-    for (const link of seat.links) {
+  vacated(seat: PeerSeat, { error, inHand, evidence, again, failed }: Vacancy): void {
+    for (const link of seat.links.values()) {
       const { id, from, slot, sending } = link;
       const suspect = inHand === slot ? evidence : undefined;
-      const handled = this.#endLink(link);
-      if (!from.gone) from.sever({ link: id, handled, suspect, error });
+      const all = handledOver(link);
+      const handled = this.#endLink(link, again ? Math.min(all, link.kept) : all);
+      const severance = { link: id, handled, suspect, error };
+      const threw = failed?.link === id ? failed.error : undefined;
+      if (!from.gone) from.sever(all === handled ? severance : { ...severance, again: all - handled, threw });
       // The sending of a thread that `gone` has not handled yet is counted there.
       else if (!this.#sendings.has(from)) this.#lost(sending);
     }
@@ -171,7 +178,7 @@ export class PeerBroker {
   /** Returns the number of envelopes handled that came over the links to a seat. */
   handled(seat: PeerSeat): number {
     let sum = 0;
-    for (const link of seat.links) sum += handledOver(link);
+    for (const link of seat.links.values()) sum += handledOver(link);
     return sum;
   }
 
@@ -251,14 +258,13 @@ export class PeerBroker {
     });
   }
 
-  /** Ends a link; returns the number of envelopes handled over it. */
-  #endLink(link: PeerLink): number {
+  /** Ends a link; returns the number of envelopes that count as handled over it. */
+  #endLink(link: PeerLink, handled = handledOver(link)): number {
     const { to, seat, sending, slot } = link;
-    const handled = handledOver(link);
     sending.link = undefined;
     sending.handled = (sending.handled + handled) | 0;
     seat.instance.handledFromPeers += handled;
-    seat.links.delete(link);
+    seat.links.delete(link.id);
     if (!to.gone) to.freeSlot(slot);
     return handled;
   }

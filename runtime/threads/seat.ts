@@ -49,8 +49,8 @@ export class Seat implements Berth {
   refused = 0;
   /** The instance is in a state that cannot be committed, and is about to end here. */
   unfit = false;
-  /** The links by which other agents send to this seat. */
-  readonly links: Set<PeerLink> = new Set();
+  /** The links by which other agents send to this seat, by their numbers. */
+  readonly links: Map<number, PeerLink> = new Map();
 
   constructor(thread: SeatThread, instance: Tenant) {
     this.#thread = thread;

@@ -21,6 +21,8 @@ export interface Ending {
   readonly until?: Promise<void> | undefined;
   /** Set when the instance itself failed: while it handled an envelope, or in between. */
   readonly failed?: 'in-turn' | 'between' | undefined;
+  /** The link by which the envelope came that it failed with. */
+  readonly link?: number | undefined;
 }
 
 export interface SeatsOptions {
@@ -62,7 +64,8 @@ export class Seats {
   /** Returns the seat whose envelopes a slot counts: those of its mailbox, or those that another agent sends there. */
   countedBy(slot: number): Seat | undefined {
     return (
-      this.#seats.get(slot) ?? this.all().find(({ links }) => [...links].some((link) => link.slot === slot))
+      this.#seats.get(slot) ??
+      this.all().find(({ links }) => [...links.values()].some((link) => link.slot === slot))
     );
   }
 
@@ -129,7 +132,7 @@ export class Seats {
    * Frees the seat, and acknowledges the envelopes that the thread says it has handled. Asks that were put off are
    * rejected; when the thread is gone for a `reason`, so are those it had handled.
    */
-  vacate(seat: Seat, { reason, ending, inHand = -1, evidence, failed, until }: Ending = {}): void {
+  vacate(seat: Seat, { reason, ending, inHand = -1, evidence, failed, link, until }: Ending = {}): void {
     if (!this.isTaken(seat)) return;
     this.#seats.delete(seat.slot);
     const { attachment, deferred, instance } = seat;
@@ -146,13 +149,24 @@ export class Seats {
     else this.#options.outbox().whenQuiet(attachment, free);
     const wire = evidence && { ...evidence, error: encodeError(evidence.error) };
     const error = reason && encodeError(reason);
-    this.#options.broker.vacated(seat, { error, inHand, evidence: wire });
+    const { continuation, mailbox: own } = instance;
+    // The next incarnation continues from the last kept state, and handles again what that does not contain.
+    const again = (reason !== undefined || failed !== undefined) && continuation.keepsState;
+    const fault = link === undefined ? undefined : { link, error: encodeError(ending) };
+    const isTold = continuation.durable && (attachment === undefined || attachment.mailbox === own);
+    this.#options.broker.vacated(seat, {
+      error,
+      inHand,
+      evidence: wire,
+      again: again && isTold,
+      failed: fault,
+    });
     if (attachment === undefined) return;
     const handled = this.handled(seat);
     const { waiting, outbox, progress } = this.#options;
     const answers = reason && ((tag: Tag): void => waiting.reject(tag, reason));
     const { mailbox } = attachment;
-    if (mailbox !== instance.mailbox) {
+    if (mailbox !== own) {
       // The instance has continued without the thread; what the thread had handled is known only now.
       outbox().detach(attachment, handled, answers);
       for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
@@ -164,11 +178,9 @@ export class Seats {
     }
     if (failed === 'in-turn') {
       const tag = mailbox.deliverySent(handled - attachment.acked - 1);
-      if (tag !== undefined && instance.continuation.durable) waiting.reject(tag, ending);
+      if (tag !== undefined && continuation.durable) waiting.reject(tag, ending);
       else if (tag !== undefined) waiting.threw(tag, ending);
     }
-    // The next incarnation continues from the last kept state, and handles again what that does not contain.
-    const again = (reason !== undefined || failed !== undefined) && instance.continuation.keepsState;
     if (reason !== undefined && !again)
       instance.twin.lost((progress.told(seat.slot) - seat.toldBase - seat.heard) | 0);
     const settled = again ? Math.max(seat.kept, attachment.acked) : handled;

@@ -1,5 +1,6 @@
 import type { ThreadCause, ThreadEvent } from '../../actors/thread.ts';
 import { Activation } from './activation.ts';
+import { AskOutcomes } from './ask-outcomes.ts';
 import { debuggerAttached } from './attached.ts';
 import type { Clock } from '../base/clock.ts';
 import type { StopReason } from '../base/endings.ts';
@@ -179,6 +180,10 @@ export class ThreadHost implements SeatThread {
     const reports = new ThreadReports({
       ...options,
       seats: this.#seats,
+      outcomes: new AskOutcomes({
+        pool,
+        tell: (outcomes) => this.#link.tell([], 'outcomes' satisfies ThreadMethod, outcomes),
+      }),
       violated: (what, fields) => this.#violated(what, fields),
       lost: (what, fields) => void this.#broke(what, fields),
       unfit: (seat, error) => this.#unfit(seat, error),

@@ -5,6 +5,7 @@ import type { ResolvedPool } from '../config/resolve.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Ticket } from '../base/ticket.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
+import type { AskOutcomes } from './ask-outcomes.ts';
 import { takeChunks } from './chunk-reports.ts';
 import type { Seat } from './seat.ts';
 import type { Seats } from './seats.ts';
@@ -57,6 +58,8 @@ export interface ThreadReportsOptions {
   readonly unfit: (seat: Seat, error: HoldfastError) => void;
   /** Takes the error with which the thread is about to end. */
   readonly uncaught: (thrown: unknown) => void;
+  /** Tells the thread what became of the asks and deliveries of its durable instances. */
+  readonly outcomes: Pick<AskOutcomes, 'answered' | 'failed'>;
   /** The host's log. */
   readonly logger: Logger;
   /** Whether instances of the thread may be durable, and tell turns. */
@@ -210,7 +213,7 @@ export class ThreadReports {
       this.#options.lost(`a malformed report (${NAMES.get(kind as number)})`, { address });
       return undefined;
     }
-    const [handled, state, version, dueAt, wakes, sends, answers, endedStarts, texts] = payload;
+    const [handled, state, version, dueAt, wakes, sends, answers, endedStarts, texts, links] = payload;
     const { attachment, kept } = seat;
     this.#count(seat, handled);
     const marked = attachment?.mailbox.marksSent(kept - attachment.acked, seat.kept - attachment.acked);
@@ -225,8 +228,9 @@ export class ThreadReports {
       seat.kept = kept;
       return committed;
     }
+    if (links !== undefined) countLinks(seat, links);
     if (endedStarts !== undefined) continuation.endSteps(endedStarts);
-    if (sends !== undefined) return continuation.commitSends(sends);
+    if (sends !== undefined) return continuation.commitSends(sends, this.#options.outcomes);
     return committed;
   }
 
@@ -304,9 +308,10 @@ export class ThreadReports {
     seat.instance.done({ output, snapshot: this.#lastState(seat, snapshot) ?? { status: 'done' } });
   }
 
-  #failed(seat: Seat, { error: wire, snapshot, inTurn }: ErrorReport): void {
+  #failed(seat: Seat, { error: wire, snapshot, inTurn, link }: ErrorReport): void {
     const error = decodeError(wire);
-    this.#options.seats.vacate(seat, { ending: error, failed: inTurn === true ? 'in-turn' : 'between' });
+    const failed = inTurn === true ? 'in-turn' : 'between';
+    this.#options.seats.vacate(seat, { ending: error, failed, link });
     seat.instance.failed(error, 'error', this.#lastState(seat, snapshot));
   }
 
@@ -422,6 +427,15 @@ function isChunks(kind: unknown): boolean {
 function tagOf(payload: unknown): number | undefined {
   const [tag]: unknown[] = Array.isArray(payload) ? payload : [];
   return typeof tag === 'number' ? tag : undefined;
+}
+
+/** Counts what a told state contains of the events of other agents: `link, handled` pairs. */
+function countLinks({ links }: Seat, told: readonly number[]): void {
+  for (let i = 0; i < told.length; i += 2) {
+    const link = links.get(told[i] as number);
+    if (link === undefined) continue;
+    link.kept = Math.max(link.kept, ((told[i + 1] as number) - link.base) | 0);
+  }
 }
 
 /** An emitted event, or one for the parent, with the errors that stand in it. */

@@ -174,12 +174,22 @@ export type StateOf = readonly [state: PersistedState | undefined, handled: numb
 /** A state as its thread has encoded it: JSON text, or bytes of `node:v8`. */
 export type EncodedState = string | Uint8Array;
 
-/** An event that a durable instance has sent another agent, and whether the recipient is started when it is not there. */
+/**
+ * What the sender of an event waits for: an answer (its tag is above 0), or that the event was handled; until when, in
+ * milliseconds of the host's clock; and how many asks led to it.
+ */
+export type WaitOf = readonly [tag: Tag, deadline: number, depth: number];
+
+/**
+ * An event that a durable instance has sent another agent, whether the recipient is started when it is not there, and
+ * what its sender waits for, if it does.
+ */
 export type SendOf = readonly [
   to: string,
   event: EncodedState,
   headers: TraceHeaders | undefined,
   activate: boolean,
+  wait?: WaitOf,
 ];
 
 /** What a step returned: the name of the start that it belongs to, its key, and the value. */
@@ -189,11 +199,18 @@ export type StepOf = readonly [start: string, key: string, value: EncodedState];
 export const START_LENGTH = 64;
 
 /**
+ * What became of the events with a {@link WaitOf}, flat: the tag, whether it went well, the answer or the error, and the
+ * errors that stand in the answer.
+ */
+export type Outcomes = readonly unknown[];
+
+/**
  * How many envelopes the slot of a durable instance had handled, modulo 2^32; its state, or `undefined` when that is
  * as it was last told; the version of its machine, when its first timer is due (milliseconds since the epoch, null for
  * none), whether it wakes after a crash; what it has sent since it was last told, in order; the answers since then that
- * are kept; if there are any, the starts with kept steps that have ended; and the long texts that its state has marks for and
- * that were not told before. Where only envelopes were handled, a report is their number alone.
+ * are kept; if there are any, the starts with kept steps that have ended; the long texts that its state has marks for and
+ * that were not told before; and, where that has changed, `link, handled` pairs of what it has handled of the events of other
+ * agents, as its own. Where only envelopes of the host were handled, a report is their number alone.
  */
 export type TurnOf = readonly [
   handled: number,
@@ -204,7 +221,8 @@ export type TurnOf = readonly [
   sends: readonly SendOf[] | undefined,
   answers: readonly AnswerOf[] | undefined,
   endedStarts?: readonly string[] | undefined,
-  texts?: NewTexts,
+  texts?: NewTexts | undefined,
+  links?: readonly number[],
 ];
 
 /**
@@ -271,6 +289,10 @@ export interface Severance {
   readonly link: number;
   /** The number of envelopes that were handled there. */
   readonly handled: number;
+  /** How many after those were handled there and are handled again, because no kept state has them. Default: none. */
+  readonly again?: number;
+  /** The error with which the instance failed in the turn of the last of those; that one is not handled again. */
+  readonly threw?: WireError | undefined;
   /** Present when the first of the others was in hand at that moment. */
   readonly suspect: WireEvidence | undefined;
   /** The reason for the thread's death, if it died; or the reason why its answers did not come. */
@@ -286,6 +308,8 @@ export interface ErrorReport {
   readonly inTurn?: boolean;
   /** It was the first turn of a state of another version: the two do not fit, and the event was not handled. */
   readonly unfit?: boolean;
+  /** The link by which the envelope came that it failed with. */
+  readonly link?: number | undefined;
 }
 
 /**
@@ -321,7 +345,8 @@ export type ThreadMethod =
   | 'admit'
   | 'dismiss'
   | 'severed'
-  | 'chunks';
+  | 'chunks'
+  | 'outcomes';
 
 /** Names of the methods that the host offers to a thread; nothing else of the host can be reached. */
 export type HostMethod =

@@ -3,6 +3,7 @@ import { stepKey } from '../base/call-check.ts';
 import { areEventIssues } from '../base/event-issue.ts';
 import { TYPE_LENGTH } from '../base/type-length.ts';
 import { WINDOW_CHUNKS } from '../mailbox/stream-window.ts';
+import { MAX_DEPTH } from '../mailbox/terms.ts';
 import { isHeaders } from '../mailbox/trace.ts';
 import type { PersistedState, StartOf } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
@@ -23,6 +24,7 @@ import {
   type StepOf,
   type TurnOf,
   type TraceReport,
+  type WaitOf,
   type WireEvidence,
 } from './protocol.ts';
 import type { WireChild, WireSnapshot } from './snapshot.ts';
@@ -113,8 +115,9 @@ export function isStateOf(value: unknown): value is StateOf {
 }
 
 export function isTurnOf(value: unknown): value is TurnOf {
-  if (!Array.isArray(value) || value.length < 7 || value.length > 9) return false;
-  const [handled, state, version, dueAt, wakes, sends, answers, ended, texts] = value as readonly unknown[];
+  if (!Array.isArray(value) || value.length < 7 || value.length > 10) return false;
+  const [handled, state, version, dueAt, wakes, sends, answers, ended, texts, links] =
+    value as readonly unknown[];
   return (
     Number.isSafeInteger(handled) &&
     (state === undefined || isEncodedState(state)) &&
@@ -124,8 +127,13 @@ export function isTurnOf(value: unknown): value is TurnOf {
     (sends === undefined || isListOf(sends, isSendOf)) &&
     (answers === undefined || isListOf(answers, isAnswerOf)) &&
     (ended === undefined || isListOf(ended, isText)) &&
-    (texts === undefined || isListOf(texts, isTextOrNumber))
+    (texts === undefined || isListOf(texts, isTextOrNumber)) &&
+    (links === undefined || (isListOf(links, isWhole) && links.length % 2 === 0))
   );
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 export function isStepOf(value: unknown): value is StepOf {
@@ -135,14 +143,22 @@ export function isStepOf(value: unknown): value is StepOf {
 }
 
 function isSendOf(value: unknown): value is SendOf {
-  if (!Array.isArray(value) || value.length !== 4) return false;
-  const [to, event, headers, activate] = value as readonly unknown[];
+  if (!Array.isArray(value) || value.length < 4 || value.length > 5) return false;
+  const [to, event, headers, activate, wait] = value as readonly unknown[];
   return (
     typeof to === 'string' &&
     isEncodedState(event) &&
     (headers === undefined || isHeaders(headers)) &&
-    typeof activate === 'boolean'
+    typeof activate === 'boolean' &&
+    (wait === undefined || isWaitOf(wait))
   );
+}
+
+function isWaitOf(value: unknown): value is WaitOf {
+  if (!Array.isArray(value) || value.length !== 3) return false;
+  const [tag, deadline, depth] = value as readonly unknown[];
+  if (!Number.isSafeInteger(tag) || tag === 0 || !isCount(depth) || depth > MAX_DEPTH) return false;
+  return typeof deadline === 'number' && deadline >= 0;
 }
 
 function isAnswerOf(value: unknown): value is AnswerOf {

@@ -17,6 +17,7 @@ import { checked, type Checked } from './checked.ts';
 import { admit, fields, type Contract } from './contract.ts';
 import { heldAcks, type AckSink } from './held-acks.ts';
 import { createNaming } from './inspection-naming.ts';
+import type { CountedLink } from './counted-link.ts';
 import { incompatible, versionOf, type ChangedVersion } from './migrations.ts';
 import { restoredParts } from './restored.ts';
 import { Invocations } from './invocations.ts';
@@ -186,6 +187,16 @@ export class HostedInstance {
     return outlet && { acks: heldAcks(acks, (run) => outlet.holdAck(run)) };
   }
 
+  /** Another agent sends by that way from now on. */
+  joined(link: CountedLink): void {
+    this.#turnReport?.joined(link);
+  }
+
+  /** Nothing more comes by that way. */
+  dismissed(link: CountedLink): void {
+    this.#turnReport?.dismissed(link);
+  }
+
   /** Whether something of it waits until it is committed. */
   get holds(): boolean {
     return this.#options.outlet?.holds === true;
@@ -194,6 +205,9 @@ export class HostedInstance {
   /** Tells the asker the answer of an ask, as the schema of the reply gives it, or that the reply does not fit. */
   answer(ask: OpenAsk, acks: Asker['acks']): void {
     const { type, value } = ask;
+    // What a turn that throws has let out is not told.
+    if (this.#failure !== undefined && this.#options.outlet !== undefined)
+      return this.fail(ask, acks, this.#failure);
     const schema = this.contract?.replies?.get(type);
     if (schema === undefined) return this.#answered(ask, acks, value);
     const found = this.#asCurrent(() => checked(schema, value));
@@ -401,7 +415,7 @@ export class HostedInstance {
     return {
       slot: this.slot,
       reports,
-      handled: () => progress?.handled(this.slot) ?? 0,
+      handled: (slot = this.slot) => progress?.handled(slot) ?? 0,
       ended: () => this.#ended,
       atRest: () => this.#state.current === undefined,
     };
@@ -489,7 +503,9 @@ export class HostedInstance {
       if (!this.#starting) {
         const error = encodeError(this.#failure);
         const unfit = this.#unproven !== undefined && { unfit: true };
-        const report: ErrorReport = { error, snapshot: this.snapshot(), inTurn: this.#inTurn, ...unfit };
+        const link = this.#turnReport?.linkOf(this.#options.progress?.inHand() ?? -1);
+        const more = { ...unfit, ...(link !== undefined && { link }) };
+        const report: ErrorReport = { error, snapshot: this.snapshot(), inTurn: this.#inTurn, ...more };
         reports.add(REPORT.error, this.slot, report);
       }
       this.#end();

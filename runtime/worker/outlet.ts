@@ -1,7 +1,8 @@
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
-import { unclonableAdvice } from '../dead-letters/refusal.ts';
+import { refusal, unclonableAdvice } from '../dead-letters/refusal.ts';
 import { encodeEvent } from '../wire/encoded-state.ts';
-import type { LetterReport, SendOf } from '../wire/protocol.ts';
+import type { LetterReport, SendOf, WaitOf } from '../wire/protocol.ts';
+import type { HostAsk, HostAsks } from './host-asks.ts';
 import type { PeerBridge, Self } from './thread-state.ts';
 import { currentTrace } from './trace-context.ts';
 import type { Commits, Committing } from './commits.ts';
@@ -10,6 +11,8 @@ import { unfit } from './unfit.ts';
 export interface OutletOptions {
   readonly slot: number;
   readonly commits: Pick<Commits, 'after'>;
+  /** What waits for the outcomes of events that go by way of the host. */
+  readonly asks: Pick<HostAsks, 'open' | 'reject'>;
   /** The way of instances that are not durable. */
   readonly peers: PeerBridge;
   readonly letter: (letter: LetterReport) => void;
@@ -23,6 +26,9 @@ export interface OutletOptions {
 
 /** Events are measured where they arrive: by the host. */
 const ANY_SIZE = { maxBytes: Infinity, sharedMemory: false };
+
+/** Why an event cannot leave. */
+type Refused = readonly [reason: DeadLetterReason, cause: undefined, why: string | undefined];
 
 /** What a thread reports of an instance beside its state. */
 interface Told {
@@ -40,6 +46,8 @@ export class Outlet implements PeerBridge, Committing {
   #told: Told[] = [];
   #acks: (() => void)[] = [];
   #waiting = 0;
+  /** The number of asks and deliveries that have no outcome yet. */
+  #asked = 0;
   /** How often it has told its state, and up to where that is known to be committed. */
   #tells = 0;
   #known = -1;
@@ -50,26 +58,54 @@ export class Outlet implements PeerBridge, Committing {
   }
 
   send(from: Self | undefined, address: string, event: unknown, activate = false): void {
-    const { over, peers, touched } = this.#options;
+    const { over, peers } = this.#options;
     // Refused, as what any instance sends that has ended.
     if (over()) return peers.send(from, address, event, activate);
+    this.#add(address, event, activate);
+  }
+
+  ask(...args: Parameters<PeerBridge['ask']>): Promise<unknown> {
+    const { over, peers } = this.#options;
+    return over() ? peers.ask(...args) : this.#open('ask', args);
+  }
+
+  deliver(...args: Parameters<PeerBridge['deliver']>): Promise<unknown> {
+    const { over, peers } = this.#options;
+    return over() ? peers.deliver(...args) : this.#open('delivery', args);
+  }
+
+  #open(kind: HostAsk['kind'], [, address, event, wait]: Parameters<PeerBridge['ask']>): Promise<unknown> {
+    return this.#options.asks.open({
+      kind,
+      address,
+      wait,
+      leave: (waits) => {
+        this.#asked += 1;
+        const refused = this.#add(address, event, wait.activate === true, waits);
+        if (refused !== undefined) throw refusal(address, ...refused);
+      },
+      settled: this.#settled,
+    });
+  }
+
+  readonly #settled = (): void => void (this.#asked -= 1);
+
+  /** Takes an event that is to leave; makes a letter of one that cannot, and returns why. */
+  #add(address: string, event: unknown, activate: boolean, wait?: WaitOf): Refused | undefined {
     const found = unfit(event, ANY_SIZE);
     if (typeof found === 'string')
       return this.#refuse(address, event, found === 'too-deep' ? 'unclonable' : found);
     try {
-      this.#sends.push([address, encodeEvent(event), currentTrace(), activate]);
+      const encoded = encodeEvent(event);
+      const trace = currentTrace();
+      this.#sends.push(
+        wait === undefined ? [address, encoded, trace, activate] : [address, encoded, trace, activate, wait],
+      );
     } catch {
       return this.#refuse(address, event, 'unclonable');
     }
-    touched();
-  }
-
-  ask(...args: Parameters<PeerBridge['ask']>): Promise<unknown> {
-    return this.#options.peers.ask(...args);
-  }
-
-  deliver(...args: Parameters<PeerBridge['deliver']>): Promise<unknown> {
-    return this.#options.peers.deliver(...args);
+    this.#options.touched();
+    return undefined;
   }
 
   watch(...args: Parameters<PeerBridge['watch']>): () => void {
@@ -139,9 +175,9 @@ export class Outlet implements PeerBridge, Committing {
     return this.#options.slot;
   }
 
-  /** Whether acks to another thread wait. */
+  /** Whether acks to another thread wait, or the instance for the outcome of what it has sent. */
   get holds(): boolean {
-    return this.#waiting > 0 || this.#acks.length > 0;
+    return this.#waiting > 0 || this.#acks.length > 0 || this.#asked > 0;
   }
 
   get isEmpty(): boolean {
@@ -156,13 +192,17 @@ export class Outlet implements PeerBridge, Committing {
 
   /** Forgets everything. */
   drop(): void {
+    const sends = this.#sends;
     this.#sends = [];
+    for (const [to, , , , wait] of sends)
+      if (wait !== undefined) this.#options.asks.reject(wait[0], refusal(to, 'stale-incarnation'));
     this.#told = [];
     this.#acks = [];
   }
 
-  #refuse(address: string, event: unknown, reason: DeadLetterReason): void {
+  #refuse(address: string, event: unknown, reason: DeadLetterReason): Refused {
     const why = reason === 'unclonable' ? unclonableAdvice(event) : undefined;
     this.#options.letter({ address, reason, event, why });
+    return [reason, undefined, why];
   }
 }

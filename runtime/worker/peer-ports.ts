@@ -119,6 +119,7 @@ export class PeerPorts {
       instance.askerOf(source),
     );
     this.#inflows.set(link, inflow);
+    instance.joined(inflow);
     return true;
   }
 
@@ -128,6 +129,7 @@ export class PeerPorts {
     if (inflow === undefined) return;
     if (wait) await this.#handled(inflow);
     this.#inflows.delete(link);
+    inflow.instance.dismissed(inflow);
   }
 
   /** Removes the inflows of an instance that has ended. */

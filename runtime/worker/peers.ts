@@ -6,7 +6,7 @@ import type { Ack, Attachment } from '../mailbox/outbox.ts';
 import { sharesMemory } from '../mailbox/size.ts';
 import { isSampled } from '../mailbox/trace.ts';
 import { anyMarked, hasMoved } from '../mailbox/transfer.ts';
-import { MAX_DEPTH, NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
+import { NO_TERMS, termsOf, type Terms } from '../mailbox/terms.ts';
 import { Waiting, type TimeoutClock } from '../mailbox/waiting.ts';
 import { notStarted, refusal, tooLate, unclonableAdvice } from '../dead-letters/refusal.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
@@ -26,6 +26,7 @@ import type { HostedInstance } from './hosted-instance.ts';
 import { createLine, keyOf, type Line } from './peer-line.ts';
 import { PeerPorts } from './peer-ports.ts';
 import type { PeerEnd } from './peer-end.ts';
+import { boundsOf } from './peer-wait.ts';
 import { PeerWatches } from './peer-watches.ts';
 import type { PeerBridge, PeerWait, Self } from './thread-state.ts';
 import { currentTrace } from './trace-context.ts';
@@ -124,15 +125,16 @@ export class Peers implements PeerBridge {
     from: Self | undefined,
     address: string,
     event: unknown,
-    { timeoutMs, signal, within, activate = false }: PeerWait,
+    wait: PeerWait,
   ): Promise<unknown> {
-    const depth = within === undefined ? 0 : within.depth + 1;
-    if (depth > MAX_DEPTH) return Promise.reject(tooDeep(address));
-    const left = within === undefined ? Infinity : within.deadline - this.#options.clock.now();
+    const bounds = boundsOf(wait, address, this.#options.clock.now());
+    if (bounds instanceof Error) return Promise.reject(bounds);
+    const { signal, activate = false } = wait;
+    const { timeoutMs, depth } = bounds;
     const line = this.#lineTo(from, address);
     if (activate) line.activate = true;
     const options = {
-      timeoutMs: Math.max(0, Math.min(timeoutMs, left)),
+      timeoutMs,
       signal,
       of: line,
       settled: (tag: Tag) => void line.deferred.delete(tag),
@@ -264,7 +266,7 @@ export class Peers implements PeerBridge {
   }
 
   /** Ends a link whose other incarnation has ended. What that has not handled is for the next one. */
-  severed({ link, handled, suspect, error, unread = false }: Severance): void {
+  severed({ link, handled, again = 0, threw, suspect, error, unread = false }: Severance): void {
     const line = this.#links.get(link);
     if (line?.open === undefined) return;
     const { peer, attachment } = line.open;
@@ -279,9 +281,11 @@ export class Peers implements PeerBridge {
       line.mailbox.discardFirst((event, tag) =>
         this.#discard(line, withoutBody(event), tag, 'unclonable', reason),
       );
-    if (suspect !== undefined) {
-      line.mailbox.discardFirst((event, tag) => this.#suspect(line, event, tag, suspect));
-    }
+    if (suspect !== undefined)
+      line.mailbox.discardAt(again, (event, tag) => this.#suspect(line, event, tag, suspect));
+    // It counts as handled; an ask hears of the error from its thread.
+    if (threw !== undefined)
+      line.mailbox.acknowledgeTo(again - 1, (tag) => this.#waiting.reject(tag, decodeError(threw)));
     if (anyMarked()) {
       const gone = (event: unknown, tag: Tag): void => this.#discard(line, event, tag, 'crashed', reason);
       line.mailbox.discardUnless((event) => !hasMoved(event), gone);
@@ -402,12 +406,5 @@ function sharedReply(address: string): HoldfastError {
   return new HoldfastError(
     'REPLY_UNCLONABLE',
     `the reply of ${address} shares memory, which threads.<threadId>.sharedMemory of both pools has to allow; reply with a copy`,
-  );
-}
-
-function tooDeep(address: string): HoldfastError {
-  return new HoldfastError(
-    'ASK_TOO_DEEP',
-    `${address} was not asked: ${MAX_DEPTH} asks already wait for each other; do two agents ask each other in a circle?`,
   );
 }

@@ -18,6 +18,7 @@ import {
   type Chunks,
   type HostMethod,
   type LetterReport,
+  type Outcomes,
   type Severance,
   type ThreadData,
   type TraceReport,
@@ -28,6 +29,7 @@ import { systemClock } from '../base/clock.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
 import { Departures } from './departures.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
+import { HostAsks } from './host-asks.ts';
 import { HostStreams } from './host-streams.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { createLateActs } from './late-acts.ts';
@@ -36,6 +38,7 @@ import { changedVersion, migrated } from './migrations.ts';
 import { createLogReports } from './log-reports.ts';
 import type { Batch } from '../mailbox/batch.ts';
 import type { Ack } from '../mailbox/outbox.ts';
+import type { TimeoutClock } from '../mailbox/waiting.ts';
 import { ReplyStreams } from './reply-streams.ts';
 import { Reports } from './reports.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
@@ -167,13 +170,15 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const letter = (payload: LetterReport): void => reports.add(REPORT.letter, -1, payload);
   const warn = (message: string): void => reports.add(REPORT.warning, -1, message);
   const printed = boundPrinted(printedTo, { clock, warn, resume: () => turns.resume() });
+  const waitClock: TimeoutClock = {
+    setTimeout: (run, ms) => clock.setTimeout(run, ms),
+    clearTimeout: (timer) => clock.clearTimeout(timer),
+    now,
+  };
+  const asks = new HostAsks(waitClock);
   const peers = new Peers({
     turns,
-    clock: {
-      setTimeout: (run, ms) => clock.setTimeout(run, ms),
-      clearTimeout: (timer) => clock.clearTimeout(timer),
-      now,
-    },
+    clock: waitClock,
     instanceAt: (slot) => instances.get(slot),
     callHost,
     letter,
@@ -304,10 +309,11 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       dismiss: (link: number, wait: boolean) => peers.dismiss(link, wait),
       severed: (severance: Severance) => peers.severed(severance),
       chunks: (chunks: Chunks) => hostStreams.take(chunks),
+      outcomes: (outcomes: Outcomes) => asks.take(outcomes),
     },
     lists: LISTS,
     mailbox: ['deliver', 'credit'],
-    told: ['chunks'],
+    told: ['chunks', 'outcomes'],
     onViolation: (what) => warn(`the thread refused ${what}`),
     // The host decides, because it knows what the frame held.
     onLost: () => void callHost('unread').catch(() => {}),
@@ -375,6 +381,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         ? new Outlet({
             slot,
             commits,
+            asks,
             peers,
             letter,
             over: isOver,

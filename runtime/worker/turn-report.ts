@@ -5,9 +5,17 @@ import { ToldTexts } from '../wire/long-texts.ts';
 import { REPORT, type AnswerOf, type EncodedState, type TurnOf } from '../wire/protocol.ts';
 import { dueAtOf, type PersistedState } from '../xstate/persisted-timer.ts';
 import type { HostedActor } from '../xstate/xstate5.ts';
+import type { CountedLink } from './counted-link.ts';
 import type { Invocations } from './invocations.ts';
 import type { Outlet } from './outlet.ts';
 import type { Mirrored, Reports } from './reports.ts';
+
+/** What few reports have. */
+type More =
+  | []
+  | [endedStarts: readonly string[]]
+  | [endedStarts: readonly string[] | undefined, texts: NewTexts]
+  | [endedStarts: readonly string[] | undefined, texts: NewTexts | undefined, links: readonly number[]];
 
 /** The most characters, or bytes, of an answer that is kept. */
 const MOST_KEPT = 64 * 1024;
@@ -20,8 +28,8 @@ export interface TurnReportOptions {
     HostedActor,
     'ref' | 'persist' | 'persistAsIs' | 'told' | 'isAsTold' | 'hasWork'
   >;
-  /** The number of envelopes that the slot has handled, modulo 2^32. */
-  readonly handled: () => number;
+  /** The number of envelopes that a slot has handled, modulo 2^32: its own, or that of a link. */
+  readonly handled: (slot?: number) => number;
   readonly ended: () => boolean;
   /** Whether no turn is under way. */
   readonly atRest: () => boolean;
@@ -40,6 +48,8 @@ export class TurnReport implements Mirrored {
   #changed = false;
   /** The answers since the last report that are kept. */
   #answers: AnswerOf[] | undefined;
+  /** The links by which other agents send, and how much of each was told. Exists from the first one on. */
+  #links: Map<CountedLink, number> | undefined;
   #isDropped = false;
   /** The long texts of the state that the host knows. */
   readonly #texts = new ToldTexts();
@@ -150,19 +160,48 @@ export class TurnReport implements Mirrored {
 
   #unchanged(handled: number): void {
     const { reports, slot, outlet } = this.#options;
-    const [sends, answers, ended] = [outlet?.take(), this.#answers, this.#more()];
+    const [sends, answers, more] = [outlet?.take(), this.#answers, this.#more()];
     this.#answers = undefined;
-    const isOnly = sends === undefined && answers === undefined && ended.length === 0;
-    const told: TurnOf = [handled, undefined, undefined, null, false, sends, answers, ...ended];
+    const isOnly = sends === undefined && answers === undefined && more.length === 0;
+    const told: TurnOf = [handled, undefined, undefined, null, false, sends, answers, ...more];
     reports.add(REPORT.turn, slot, isOnly ? handled : told);
     this.#letOut();
   }
 
   /** What few turns tell. What ends with the instance has not ended: it goes on from its last state. */
-  #more(texts: NewTexts = NO_TEXTS): [] | [readonly string[]] | [readonly string[] | undefined, NewTexts] {
+  #more(texts: NewTexts = NO_TEXTS): More {
     const ended = this.#options.ended() ? undefined : this.#options.work?.()?.takeEnded();
+    const links = this.#links && this.#handledOver(this.#links);
+    if (links !== undefined) return [ended, texts.length > 0 ? texts : undefined, links];
     if (texts.length > 0) return [ended, texts];
     return ended === undefined ? [] : [ended];
+  }
+
+  #handledOver(links: Map<CountedLink, number>): number[] | undefined {
+    let told: number[] | undefined;
+    for (const [link, before] of links) {
+      const handled = this.#options.handled(link.slot);
+      if (handled === before) continue;
+      links.set(link, handled);
+      (told ??= []).push(link.key, handled);
+    }
+    return told;
+  }
+
+  /** Another agent sends by that link from now on. */
+  joined(link: CountedLink): void {
+    (this.#links ??= new Map()).set(link, this.#options.handled(link.slot));
+  }
+
+  /** Nothing more comes by that link. */
+  dismissed(link: CountedLink): void {
+    this.#links?.delete(link);
+  }
+
+  /** The link of which that slot counts what was handled. */
+  linkOf(slot: number): number | undefined {
+    for (const link of this.#links?.keys() ?? []) if (link.slot === slot) return link.key;
+    return undefined;
   }
 
   #letOut(): void {
