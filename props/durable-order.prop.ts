@@ -34,8 +34,10 @@ const RECIPIENTS = ['near/b', 'other/b', 'other/c'] as const;
 
 interface Turn {
   readonly acts: readonly Pick<Act, 'kind' | 'to' | 'ends'>[];
-  /** How the turn ends: well, with its thread, or it throws. */
-  readonly end: 'exit' | 'throw' | undefined;
+  /** Whether the turn throws in the end. */
+  readonly end: 'throw' | undefined;
+  /** Whether the thread of the sender dies after it. */
+  readonly dies: true | undefined;
 }
 
 const seldom = <T>(weight: number, ...what: T[]): fc.Arbitrary<T | undefined> =>
@@ -50,10 +52,16 @@ const turns: fc.Arbitrary<Turn[]> = fc.array(
       }),
       { minLength: 1, maxLength: 8 },
     ),
-    end: seldom(10, 'exit' as const, 'throw' as const),
+    end: seldom(10, 'throw' as const),
+    dies: seldom(10, true as const),
   }),
   { minLength: 2, maxLength: 12 },
 );
+
+/** An event in the store that ends a thread does so five times: what is sent ends none. */
+function numbered({ kind, to, ends }: Turn['acts'][number], n: number): Act {
+  return { kind, to, n, ends: kind === 'send' ? undefined : ends };
+}
 
 async function open(
   store: DurableStore,
@@ -106,11 +114,17 @@ test('what a durable agent does with others comes in the order in which it was d
       const first = await open(store, (n) => left === undefined && answered.add(n));
       let n = 0;
       const mixes = all.map(({ acts, end }, i) => ({
-        event: { type: 'mix', acts: acts.map((one): Act => ({ ...one, n: ++n })), end },
+        event: { type: 'mix', acts: acts.map((one) => numbered(one, ++n)), end },
         id: { id: `mix-${i}` },
       }));
       isMixing = true;
-      await Promise.all(mixes.map(({ event, id }) => first.one.enqueue(event, id)));
+      await Promise.all(
+        mixes.map(({ event, id }, i) => {
+          const kept = first.one.enqueue(event, id);
+          if (all[i]?.dies === true) first.one.send({ type: 'exit' });
+          return kept;
+        }),
+      );
       await drained(memory);
       left ??= structuredClone(memory);
       await first.runtime.stop();
