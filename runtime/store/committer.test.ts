@@ -48,6 +48,7 @@ function committing(groupsAtOnce?: number) {
         };
         return { address, after: undefined, record };
       },
+      passed: () => {},
       written: (group) => void told.push(`${address} ${group}`),
       lost: (why) => void told.push(`${address} ${why}`),
     };

@@ -31,8 +31,10 @@ export interface Drafting {
    * together with others: when nobody knows what was written, the record says it.
    */
   readonly isPlain: boolean;
-  /** Returns everything there is to commit; undefined when there is nothing any more. */
+  /** Returns everything there is to commit; undefined when there is nothing to write. */
   draft(): TurnCommit | undefined;
+  /** There was nothing to write, and all before it is written. */
+  passed(): void;
   /** The draft was written. */
   written(group: string, result: CommitResult): void;
   /** Nothing of the draft was written, nor will be. */
@@ -208,11 +210,14 @@ export class Committer {
   #gather(isPlain: boolean): Underway | undefined {
     const { clock, owner } = this.#options;
     const members: [Drafting, TurnCommit][] = [];
+    let passed: Drafting[] | undefined;
     for (const drafting of this.#dirty) {
       const turn = drafting.draft();
-      if (turn !== undefined) members.push([drafting, turn]);
+      if (turn === undefined) (passed ??= []).push(drafting);
+      else members.push([drafting, turn]);
     }
     this.#dirty.clear();
+    for (const drafting of passed ?? []) drafting.passed();
     const host = this.#host;
     const part = host?.draft();
     this.#host = undefined;

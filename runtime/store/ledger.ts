@@ -542,11 +542,19 @@ export class Ledger implements Drafting {
     this.#draft = undefined;
     if (draft === undefined || this.#isFenced) return undefined;
     this.#writing = draft;
+    if (!isWritten(draft)) return undefined;
     const { address } = this.#options;
     const { end, handled, letters, ids, steps, endedStarts } = draft;
     const record = draft.record && this.#recordOf(draft.record);
     const sends = draft.sends?.filter(({ isPlain }) => !isPlain).map(({ row }) => row);
     return { address, after: this.#commit, record, end, handled, sends, letters, ids, steps, endedStarts };
+  }
+
+  passed(): void {
+    const sends = this.#writing?.sends ?? [];
+    if (this.#isFenced) return;
+    this.#writing = undefined;
+    for (const sent of sends) this.#options.hand(sent, false);
   }
 
   /** The record for the store, with no more of its long texts than the store has not. */
@@ -623,6 +631,12 @@ export class Ledger implements Drafting {
 }
 
 const NO_TEXTS: NewTexts = [];
+
+/** Whether there is anything in a draft but events of which nothing is stored. */
+function isWritten({ sends = [], ...rest }: Draft): boolean {
+  for (const key in rest) if (rest[key as keyof typeof rest] !== undefined) return true;
+  return sends.some(({ isPlain }) => !isPlain);
+}
 
 /** A value may stand where a text was cut. */
 function partsInOrder(texts: NewTexts): string {

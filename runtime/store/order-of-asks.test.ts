@@ -152,3 +152,16 @@ it('amendment 8: asks come to one that is in the store and not in memory between
   expect(await mix(one, acts('other/b', KINDS))).toEqual(OUTCOMES);
   expect(await heardBy(await runtime.getOrSpawn('other', 'b'))).toEqual(NUMBERS);
 });
+
+it('amendment 23: an ask for which nothing has changed waits for no commit', async () => {
+  const gate = gatedStore();
+  const runtime = await start({ agents }, { store: gate.store });
+  const [asker, other] = [
+    await runtime.spawn('asker', { id: 'a' }),
+    await runtime.spawn('asker', { id: 'b' }),
+  ];
+  gate.shut();
+  const asked = asker.ask({ type: 'relay', to: other.address, ask: { type: 'whence' } });
+  expect(await asked).toEqual({ answer: asker.address });
+  gate.open();
+});

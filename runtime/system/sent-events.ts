@@ -98,10 +98,10 @@ export class SentEvents {
       awaited.failed(error);
     } else if (instance === undefined) awaited.failed(this.#refuse(to, sent.event, 'unknown-address'));
     else {
-      const start = this.#starts.get(sent) ?? Promise.resolve();
+      const start = this.#starts.get(sent);
       instance.inbox.openFrom(sent, awaited, place).then(awaited.answered, (error: unknown) =>
         // Why it could not be started says more than that it has ended.
-        start.then(() => awaited.failed(error), awaited.failed),
+        start === undefined ? awaited.failed(error) : start.then(() => awaited.failed(error), awaited.failed),
       );
     }
   }
