@@ -284,7 +284,7 @@ test('an instance whose thread was replaced begins anew at once, and nothing cou
   expect(decideRestart(policy({ restart: 'temporary' }), history, replaced)).toEqual({ kind: 'end' });
 });
 
-test.each(['unfit', 'quarantined'] as const)(
+test.each(['unfit', 'damaged', 'quarantined'] as const)(
   'an instance that ended as %s is given up at once, whatever its policy',
   (reason) => {
     for (const restart of ['permanent', 'transient', 'temporary'] as const)

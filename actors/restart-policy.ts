@@ -36,15 +36,17 @@ export type Decision =
 export interface Failure {
   /**
    * `replaced`: it did nothing wrong, its thread was replaced and it could not leave in time. `unfit`: its state can be
-   * neither committed nor restored, and the next incarnation would meet the same. `quarantined`: it was given up by the
-   * process before.
+   * neither committed nor restored, and the next incarnation would meet the same. `damaged`: nor can what the store has of
+   * it be read, for which its pool can do nothing. `quarantined`: it was given up by the process before.
    */
-  readonly reason: 'done' | 'failed' | 'replaced' | 'unfit' | 'quarantined';
+  readonly reason: 'done' | 'failed' | 'replaced' | 'unfit' | 'damaged' | 'quarantined';
   /** Milliseconds on the runtime's clock. */
   readonly at: number;
   /** In [0, 1): the jitter. */
   readonly random: number;
 }
+
+const GIVEN_UP: ReadonlySet<Failure['reason']> = new Set(['unfit', 'damaged', 'quarantined']);
 
 /**
  * Decides after a failure. The window slides: `restarts` are allowed within any `withinMs`, the next one is
@@ -56,7 +58,7 @@ export function decideRestart(
   failure: Failure,
 ): Decision {
   // Whatever the policy says: its end would take its record with it.
-  if (failure.reason === 'unfit' || failure.reason === 'quarantined') return { kind: 'give-up' };
+  if (GIVEN_UP.has(failure.reason)) return { kind: 'give-up' };
   if (policy.restart === 'temporary') return { kind: 'end' };
   if (policy.restart === 'transient' && failure.reason === 'done') return { kind: 'end' };
   if (failure.reason === 'replaced') {

@@ -143,10 +143,12 @@ describe('the supervisor', () => {
     expect([heard(), after(100_000)]).toEqual([['giving up p/1', 'p escalation p/1'], []]);
   });
 
-  test('gives up one whose state is unfit at once, and one that was given up before without an escalation', () => {
+  test('gives up one whose state is unfit at once, and without an escalation one whose record is damaged, or that was given up before', () => {
     const { supervisor, fail, heard } = startSupervisor();
     fail('p/1', policy({ restart: 'temporary' }), 'unfit');
     expect(heard()).toEqual(['giving up p/1', 'p escalation p/1']);
+    fail('p/4', policy(), 'damaged');
+    expect(heard()).toEqual(['giving up p/4']);
     fail('p/2', policy(), 'quarantined');
     expect(heard()).toEqual(['giving up p/2']);
     fail('p/3', policy({ strategy: 'all-for-one' }), 'quarantined', 'p');

@@ -112,9 +112,9 @@ function isOfGroup(event: SupervisorEvent): event is GroupEvent & { readonly gro
   return 'group' in event && event.group !== undefined;
 }
 
-/** Whether the quarantine that follows was told by the process before. */
-function isKnown(event: SupervisorEvent): boolean {
-  return event.type === 'instance.failed' && event.reason === 'quarantined';
+/** Whether the quarantine that follows counts against the pool: not one of before, nor one that the store is to blame for. */
+function isOfPool(event: SupervisorEvent): boolean {
+  return event.type !== 'instance.failed' || (event.reason !== 'quarantined' && event.reason !== 'damaged');
 }
 
 /** What an event means for the group that it names. */
@@ -188,7 +188,7 @@ export const supervisorMachine = setup({
           const { member, because } = effect;
           const { address, threadId } = member;
           enqueue.emit({ type: 'giving-up', address, ...(because !== undefined && { because }) });
-          if (because === undefined && !isKnown(event))
+          if (because === undefined && isOfPool(event))
             enqueue.sendTo(poolActor(threadId), { type: 'escalation', address });
         } else if (effect.kind === 'wait') {
           enqueue.cancel(groupTimer(name));
@@ -278,7 +278,7 @@ export const supervisorMachine = setup({
                 // When it is resumed, nothing is held against it.
                 enqueue.assign({ failures: without(context.failures, address) });
                 enqueue({ type: 'giveUp', params: { address } });
-                if (!isKnown(event)) enqueue({ type: 'escalate', params: { address, threadId } });
+                if (isOfPool(event)) enqueue({ type: 'escalate', params: { address, threadId } });
               } else {
                 enqueue.assign({ failures: { ...context.failures, [address]: decision.history } });
                 enqueue.raise(

@@ -22,10 +22,10 @@ export interface InstanceFacts {
 }
 
 /**
- * How an incarnation ended; `unfit`: its state can be neither committed nor restored; `quarantined`: it did not begin,
- * because the instance was quarantined by the process before.
+ * How an incarnation ended; `unfit`: its state can be neither committed nor restored; `damaged`: what the store has of it
+ * cannot be read; `quarantined`: it did not begin, because the instance was quarantined by the process before.
  */
-export type IncarnationKind = 'done' | 'failed' | 'unfit' | 'quarantined';
+export type IncarnationKind = 'done' | 'failed' | 'unfit' | 'damaged' | 'quarantined';
 
 /** The services that an instance gets from its runtime. */
 export interface InstanceEffects {

@@ -496,7 +496,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#unfit = true;
     this.#end = { kind: 'failed', error };
     this.inbox.unanswered(error);
-    this.#endedWith('unfit', 'error');
+    this.#endedWith(error.code === 'STORE_CORRUPT' ? 'damaged' : 'unfit', 'error');
   }
 
   /** Ends the instance here for good, because another runtime has continued with its address. */

@@ -151,6 +151,7 @@ test('an event that leaves the mailbox unhandled was in hand at no end of the pr
     arrived: (some) => void arrived.push(...some),
     hasRoom: () => true,
     place() {},
+    damaged() {},
     strayed() {},
     warn() {},
   });

@@ -180,6 +180,11 @@ export type LetterPlace = Pick<KeptLetter, 'at' | 'id'>;
 export interface DueList {
   readonly due: readonly Due[];
   readonly nextAt?: number | undefined;
+  /**
+   * The damage by which the list cannot be read in the order of time: it is in the order of addresses, has those too of
+   * which the store cannot say whether something is due, and is read again at `nextAt`.
+   */
+  readonly damaged?: string | undefined;
 }
 
 /** What the store knows of itself once it is open. */

@@ -1,5 +1,5 @@
 import { LONGEST_TIMER_MS, type Clock } from '../base/clock.ts';
-import type { HoldfastError } from '../base/errors.ts';
+import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import { CAREFUL_ROWS, type CarefulStart, PROCESS_CRASHES } from './careful-start.ts';
 import type { DurableStore, EncodedState, MailboxRow } from './durable-store.ts';
@@ -29,6 +29,8 @@ export interface MailboxRowsOptions {
   readonly place: (sent: SentEvent, place: Place) => void;
   /** A row is written after the instance has left memory. */
   readonly strayed: (row: MailboxRow) => void;
+  /** Rows are damaged: the instance cannot go on without them. */
+  readonly damaged: (error: HoldfastError) => void;
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -62,7 +64,7 @@ export class MailboxRows {
   #isDue = false;
   /** The first page is read with the record. */
   #reading = true;
-  /** In a careful start the rows wait until the instance has survived its own. */
+  /** The rows wait for the start of the instance: in a careful one, and where it is quarantined for their damage. */
   #isHeld = false;
   /** Rows are on their way from the store to the mailbox. */
   #isFilling = false;
@@ -327,7 +329,7 @@ export class MailboxRows {
 
   /** Puts the next page into the mailbox, once half of the last one has left it. */
   async #fill(): Promise<void> {
-    const { address, arrived, capacity, clock, warn } = this.#options;
+    const { address, arrived, capacity, clock, damaged, warn } = this.#options;
     const careful = this.#options.careful();
     const most = careful === undefined ? capacity / 2 : 0;
     if (this.#reading || this.#closed || this.#inHand.size > most) return;
@@ -343,6 +345,11 @@ export class MailboxRows {
       if (rows.length > 0 || isFollowed ? this.more : this.#isFirstWritten) void this.#fill();
     } catch (error) {
       this.#reading = this.#isFilling = false;
+      if (error instanceof HoldfastError && error.code === 'STORE_CORRUPT') {
+        this.#isHeld = this.#reading = this.#unread = true;
+        if (!this.#closed) damaged(error);
+        return;
+      }
       warn({ address, error }, 'the rows of a mailbox could not be read, which is tried again');
       this.#unread = true;
       clock.unref?.(clock.setTimeout(() => void this.#fill(), RETRY_MS));

@@ -29,6 +29,7 @@ async function rig() {
     arrived: (some) => void arrived.push(...some),
     hasRoom: () => true,
     place() {},
+    damaged() {},
     strayed() {},
     warn() {},
   });

@@ -265,6 +265,7 @@ export class Instances implements TwinEffects {
           recorded,
           arrived: (rows, first) => this.at(address)?.inbox.arrived(rows, first),
           hasRoom: () => this.at(address)?.mailbox.hasRoom === true,
+          damaged: (error) => this.at(address)?.unfit(error),
           fenced,
         }),
       };

@@ -127,4 +127,32 @@ describe('the wakes', () => {
     expect(woken).toEqual(all.map(({ address }) => address).filter((address) => address !== 'a/3'));
     wakes.stop();
   });
+
+  it('ask a store that fails less and less often, and say so each time', async () => {
+    const clock = manualClock();
+    let asked = 0;
+    const warned: string[] = [];
+    const wakes = new Wakes({
+      store: {
+        due: () => {
+          asked += 1;
+          return Promise.reject(new Error('it fails'));
+        },
+      },
+      clock,
+      perSecond: 100,
+      atOnce: () => Infinity,
+      isResident: () => false,
+      wake: () => Promise.resolve(),
+      warn: (_fields, message) => void warned.push(message),
+    });
+    wakes.start();
+    for (let second = 0; second < 600; second += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.pass(1000);
+    }
+    expect([asked >= 10, asked <= 20]).toEqual([true, true]);
+    expect(warned).toHaveLength(asked);
+    wakes.stop();
+  });
 });

@@ -21,8 +21,11 @@ const PAGE = 1000;
 const LOOK_MS = 100;
 /** Milliseconds between two groups of instances that are woken together. */
 const STEP_MS = 50;
-/** Milliseconds before a store that failed is asked again. */
+/** Milliseconds before a store that failed is asked again; twice as many each time, up to {@link MOST_RETRY_MS}. */
 const RETRY_MS = 1000;
+const MOST_RETRY_MS = 60_000;
+const DAMAGED =
+  'what is due cannot be read from the store in its order, because it is damaged: each instance is looked at by itself every few seconds; see `holdfast store check`, and restore a backup';
 
 /**
  * Wakes the instances that have something to do and are not in memory: at the start, and whenever the time of a timer or
@@ -40,6 +43,11 @@ export class Wakes {
   #hasLooked = false;
   #isLooking = false;
   #looksAgain = false;
+  #retryMs = RETRY_MS;
+  /** The list is not read again before that time: to look at each instance by itself costs more. */
+  #notBefore = 0;
+  /** The damage of the store was told. */
+  #isDamageTold = false;
   #drained: (() => void) | undefined;
   #state: 'paused' | 'running' | 'stopped' = 'paused';
 
@@ -96,24 +104,34 @@ export class Wakes {
         isLast = list.due.length < PAGE;
         after = list.due.at(-1);
         ({ nextAt } = list);
+        this.#notBefore = (list.damaged !== undefined && nextAt) || 0;
+        if (list.damaged !== undefined) this.#tellDamage(list.damaged);
         for (const { address } of list.due) if (!isResident(address)) this.#add(address);
         if (!isLast) await this.#untilDrained();
       }
       this.#hasLooked = true;
+      this.#retryMs = RETRY_MS;
       if (nextAt !== undefined) this.#arm(nextAt);
     } catch (error) {
       warn({ error }, 'what is due could not be read from the store, which is tried again');
-      this.#arm(clock.date() + RETRY_MS);
+      this.#arm(clock.date() + this.#retryMs);
+      this.#retryMs = Math.min(2 * this.#retryMs, MOST_RETRY_MS);
     } finally {
       this.#isLooking = false;
     }
     if (this.#looksAgain) this.#arm(clock.date());
   }
 
+  #tellDamage(damage: string): void {
+    if (this.#isDamageTold) return;
+    this.#isDamageTold = true;
+    this.#options.warn({ damage }, DAMAGED);
+  }
+
   /** Looks at that time at the latest. */
   #arm(at: number): void {
     const { clock } = this.#options;
-    const when = Math.max(at, clock.date() + LOOK_MS);
+    const when = Math.max(at, clock.date() + LOOK_MS, this.#notBefore);
     if (when >= this.#timerAt || this.#state !== 'running') return;
     clock.clearTimeout(this.#timer);
     this.#timerAt = when;

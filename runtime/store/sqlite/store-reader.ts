@@ -13,6 +13,7 @@ import type {
 } from '../durable-store.ts';
 import { compareText } from '../compare-text.ts';
 import type { Column } from './checksum.ts';
+import { DueByAddress } from './due-by-address.ts';
 import {
   ID_COLUMNS,
   LETTER_COLUMNS,
@@ -33,6 +34,8 @@ import { textsIn, type TextsOf } from './stored-texts.ts';
 const START: DuePlace = { since: Number.MIN_SAFE_INTEGER, address: '' };
 
 const WHY = ['row', 'timer', 'child'] as const;
+/** Milliseconds between two looks at each instance by itself, where the lists of what is due are damaged. */
+const LOOK_MS = 10_000;
 
 /** Reads a store; also one that another connection writes. */
 export class StoreReader {
@@ -44,11 +47,15 @@ export class StoreReader {
   readonly #steps: StatementSync;
   readonly #id: StatementSync;
   readonly #letters: StatementSync;
+  readonly #db: DatabaseSync;
   readonly #due: readonly StatementSync[];
+  /** Exists from the first damage on. */
+  #dueByAddress: DueByAddress | undefined;
   readonly #next: StatementSync;
   readonly #counts: StatementSync;
 
   constructor(db: DatabaseSync, seals: Seals) {
+    this.#db = db;
     this.#seals = seals;
     const prepare = (sql: string): StatementSync => {
       const statement = db.prepare(sql);
@@ -131,6 +138,18 @@ export class StoreReader {
   }
 
   due(now: number, limit: number, after: DuePlace = START): DueList {
+    try {
+      return this.#dueByTime(now, limit, after);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      // A place in the list by time is none here: whoever was woken is passed over.
+      const from = after.since === START.since ? after.address : START.address;
+      const due = (this.#dueByAddress ??= new DueByAddress(this.#db)).find(now, limit, from, START.since);
+      return { due, nextAt: now + LOOK_MS, damaged: (error as Error).message };
+    }
+  }
+
+  #dueByTime(now: number, limit: number, after: DuePlace): DueList {
     const all = this.#due.flatMap((statement, kind) =>
       statement.all(now, after.since, after.address, limit).map((found): Due => {
         const [address, since] = columns(found) as [string, number];
