@@ -36,7 +36,7 @@ test('the additions are these and no others', () => {
     Object.keys(agent).filter((field) => !['type', 'threadId', 'maxThreads'].includes(field)),
   ]);
   expect(Object.fromEntries(additions)).toEqual({
-    'security-agent': ['module'],
+    'security-agent': ['module', 'supervision'],
     'finance-agent': ['module', 'secrets'],
     'trading-agent': ['module', 'secrets'],
   });

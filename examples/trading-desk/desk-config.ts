@@ -39,7 +39,7 @@ export const KEY_LABEL = 'desk-key';
 const KEY_TTL_SECONDS = 1;
 
 /**
- * The owner's config and what the desk adds: the modules' types, grants, the finance pool's isolation and the
+ * The owner's config and what the desk adds: the modules' types, grants, the finance pool's isolation, that a scan begins anew, and the
  * provider with the short `cacheTTL`. Additions only; take them away and `openclaw.json` is left.
  */
 // eslint-disable-next-line typescript/explicit-module-boundary-types -- the agents' types are inferred
@@ -66,6 +66,8 @@ export function deskConfig(owner: OpenclawConfig, key: KeySource) {
       'security-agent': agent<typeof securityAgent>({
         ...owner.agents['security-agent'],
         module: module('security-agent'),
+        // A scan looks at everything anew, also where a store keeps the others.
+        supervision: { state: 'fresh' },
       }),
       'finance-agent': agent<typeof financeAgent>({
         ...owner.agents['finance-agent'],

@@ -7,6 +7,7 @@ const options = {
   aws: false,
   secretId: 'trading-desk/signing-key',
   inspect: false,
+  store: undefined,
   region: undefined,
   seconds: 1,
 };

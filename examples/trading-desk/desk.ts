@@ -1,5 +1,5 @@
 import { setInterval as every } from 'node:timers/promises';
-import { createRuntime } from 'holdfast';
+import { createRuntime, sqliteStore } from 'holdfast';
 import { agentRows, problemsOf } from './agent-rows.ts';
 import { checkSecrecy, checkSignatures } from './checks.ts';
 import { closingText } from './closing-text.ts';
@@ -45,6 +45,7 @@ async function runWith(service: SecretsService, options: DeskOptions, output: Ou
     capabilities: [signOrder, signReport],
     logger: witness.logger,
     ...(options.inspect && { inspect: 'local' }),
+    ...(options.store !== undefined && { store: sqliteStore({ path: options.store }) }),
   });
   witness.watchRuntime(runtime);
   say(

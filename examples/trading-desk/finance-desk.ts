@@ -52,12 +52,14 @@ async function openBook(
   series: readonly Series[],
   witness: Witness,
 ): Promise<Book> {
-  const ref = await runtime.spawn('finance-agent', { id: name, input: { book: name, stake: STAKE } });
+  // With a store it may be there from an earlier run, and goes on.
+  const ref = await runtime.getOrSpawn('finance-agent', name, { input: { book: name, stake: STAKE } });
   witness.watch(ref);
   const inbox = createInbox(ref);
   const reported = createTally();
   ref.on('reported', () => reported.add(name));
-  await feed(ref, markEvents(series));
+  const before = (await ref.ask({ type: 'summary' })) as FinanceSummary;
+  await feed(ref, markEvents(marksOf(series).slice(before.marks)));
 
   return {
     name,
@@ -77,13 +79,13 @@ async function openBook(
     async rotations() {
       const summary = (await ref.ask({ type: 'summary' })) as FinanceSummary;
       witness.note('reply', summary);
-      return summary.rotations;
+      return summary.rotations - before.rotations;
     },
   };
 }
 
-function* markEvents(series: readonly Series[]): Generator<FinanceEvent> {
-  for (const mark of marksOf(series)) yield { type: 'mark', ...mark };
+function* markEvents(marks: readonly Mark[]): Generator<FinanceEvent> {
+  for (const mark of marks) yield { type: 'mark', ...mark };
 }
 
 /** All prices of all series in order of time. */

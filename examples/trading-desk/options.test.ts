@@ -27,7 +27,7 @@ test('the inspector is asked for', () => {
 
 test('help is no run', () => {
   expect(readOptions(['--help'])).toBeUndefined();
-  for (const option of ['--seconds', '--aws', '--secret', '--region', '--inspect'])
+  for (const option of ['--seconds', '--aws', '--secret', '--region', '--store', '--inspect'])
     expect(usage).toContain(option);
 });
 

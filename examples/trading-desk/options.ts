@@ -9,6 +9,8 @@ export interface DeskOptions {
   readonly region: string | undefined;
   /** How long the desk trades; it also finishes the pass it is in. */
   readonly seconds: number;
+  /** The file in which traders and books outlive the process. */
+  readonly store: string | undefined;
   /** Show it on the inspector's page. */
   readonly inspect: boolean;
 }
@@ -19,6 +21,7 @@ export const usage = `The trading desk: three agents of openclaw.json on real pr
 
   --seconds <n>    how long the desk trades (default: 4, at least 1)
   --inspect        show the agents on a page of this machine; trade a while: --seconds 600
+  --store <file>   keep traders and books in that file; the next run with it goes on
   --aws            use AWS Secrets Manager instead of the embedded emulator
   --secret <name>  the secret with the signing key (default: trading-desk/signing-key);
                    made when it is missing, rotated only if this example made it
@@ -36,6 +39,7 @@ export function readOptions(args: readonly string[]): DeskOptions | undefined {
       secret: { type: 'string', default: 'trading-desk/signing-key' },
       region: { type: 'string' },
       seconds: { type: 'string', default: '4' },
+      store: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -45,6 +49,6 @@ export function readOptions(args: readonly string[]): DeskOptions | undefined {
     throw new RangeError(`--seconds takes a number from 1 to 3600, not "${values.seconds}"`);
   if ((values.region !== undefined || values.secret !== 'trading-desk/signing-key') && !values.aws)
     throw new RangeError('--secret and --region are for the real service: add --aws');
-  const { aws, inspect, region, secret: secretId } = values;
-  return { aws, secretId, region, seconds, inspect };
+  const { aws, inspect, region, secret: secretId, store } = values;
+  return { aws, secretId, region, seconds, store, inspect };
 }

@@ -16,6 +16,15 @@ test('a count that is there already is not waited for', async () => {
   await expect(tally.until('never', 0, 0)).resolves.toBeUndefined();
 });
 
+test('a count that is told is reached at once, and never falls', async () => {
+  const tally = createTally();
+  const waiting = tally.until('a', 3, 5000);
+  tally.reach('a', 4);
+  await waiting;
+  tally.reach('a', 2);
+  expect(tally.countOf('a')).toBe(4);
+});
+
 test('a waiter is released by its own name and count only', async () => {
   const tally = createTally();
   let released = false;

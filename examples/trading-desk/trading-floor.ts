@@ -41,26 +41,33 @@ async function openTrader(
   { runtime, witness, state, onOrder, mayClose }: FloorOptions,
 ): Promise<() => Promise<TradingSummary>> {
   const { symbol, fast, slow } = series;
-  const ref = await runtime.spawn('trading-agent', { id: symbol, input: { symbol, fast, slow } });
+  // With a store it may be there from an earlier run, and goes on.
+  const ref = await runtime.getOrSpawn('trading-agent', symbol, { input: { symbol, fast, slow } });
   witness.watch(ref);
   const signed = createTally();
-  ref.on('order', ({ side, price, date, pass, signature, keyVersion }) => {
+  ref.on('order', ({ nth, side, price, date, pass, signature, keyVersion }) => {
     onOrder({ symbol, side, price, date, pass, signature, keyVersion });
-    signed.add(symbol);
+    signed.reach(symbol, nth);
   });
+
+  const before = (await ref.ask({ type: 'summary' })) as TradingSummary;
+  // Those of before are heard by nobody here.
+  signed.reach(symbol, before.signed);
 
   return async () => {
     let rotations = 0;
-    for (let pass = 1; ; pass += 1) {
+    for (let pass = before.passes + 1; ; pass += 1) {
       await feed(ref, passOf(series, pass), (handled) => {
         state.ticks += handled;
       });
-      const summary = (await ref.ask({ type: 'summary' })) as TradingSummary;
+      const told = (await ref.ask({ type: 'summary' })) as TradingSummary;
+      const summary = { ...told, rotations: told.rotations - before.rotations };
       witness.note('reply', summary);
       if (summary.rotations > rotations) state.rotationSeenBy += 1;
       rotations = summary.rotations;
       const closes = mayClose(summary);
-      await signed.until(symbol, summary.decided - (closes ? 0 : UNSIGNED_LIMIT), SIGNING_TIMEOUT_MS);
+      const due = summary.decided - (closes ? 0 : UNSIGNED_LIMIT);
+      await signed.until(symbol, due, SIGNING_TIMEOUT_MS);
       if (closes) return summary;
     }
   };

@@ -42,6 +42,8 @@ export type FinanceEmitted = { type: 'reported'; report: SignedReport };
 /** The answer to `{ type: 'summary' }`. */
 export interface FinanceSummary {
   readonly book: string;
+  /** How many prices the book was told. */
+  readonly marks: number;
   readonly rotations: number;
   readonly refused: number;
 }
@@ -100,8 +102,9 @@ export default setup({
     order: { actions: 'noteOrder' },
     report: { actions: reply(({ context }) => context.report) },
     summary: {
-      actions: reply(({ context: { book, rotations, refused } }): FinanceSummary => ({
+      actions: reply(({ context: { book, marks, rotations, refused } }): FinanceSummary => ({
         book,
+        marks: marks.length,
         rotations,
         refused,
       })),

@@ -54,6 +54,7 @@ test('it buys when the fast average rises above the slow one and sells when it f
   expect(emitted).toEqual([
     {
       type: 'order',
+      nth: 1,
       symbol: 'TEST',
       side: 'buy',
       price: 5,
@@ -64,6 +65,7 @@ test('it buys when the fast average rises above the slow one and sells when it f
     },
     {
       type: 'order',
+      nth: 2,
       symbol: 'TEST',
       side: 'sell',
       price: 2,
@@ -171,7 +173,9 @@ test('over any prices it decides what a plain loop decides, whenever the signatu
         const expected = ordersOf(series);
         await scheduler.waitFor(waitFor(actor, ({ context }) => context.signed === expected.length));
         expect(actor.getSnapshot().context).toMatchObject({ decided: expected.length, unsigned: [] });
-        expect(emitted).toEqual(expected.map((order) => Object.assign({ type: 'order' }, order, signed)));
+        expect(emitted).toEqual(
+          expected.map((order, i) => Object.assign({ type: 'order', nth: i + 1 }, order, signed)),
+        );
         actor.stop();
       },
     ),

@@ -31,8 +31,8 @@ export type TradingEvent =
   | { type: 'secret.rotated'; label: string };
 
 export type TradingEmitted =
-  | ({ type: 'order' } & SignedOrder)
-  | { type: 'order-waits'; symbol: string; unsigned: number };
+  /** `nth`: how many orders of this trader are signed with it. */
+  ({ type: 'order'; nth: number } & SignedOrder) | { type: 'order-waits'; symbol: string; unsigned: number };
 
 /** The answer to `{ type: 'summary' }`. */
 export interface TradingSummary {
@@ -159,7 +159,14 @@ export default setup({
             input: ({ context }) => ({ label: 'desk-key', args: context.unsigned[0] }),
             onDone: {
               target: 'idle',
-              actions: [emit(({ event }) => ({ type: 'order' as const, ...event.output })), 'noteSigned'],
+              actions: [
+                emit(({ context, event }) => ({
+                  type: 'order' as const,
+                  nth: context.signed + 1,
+                  ...event.output,
+                })),
+                'noteSigned',
+              ],
             },
             onError: { target: 'refused', actions: 'noteRefused' },
           },
