@@ -118,21 +118,21 @@ describe.each(models)('%s', (sdk) => {
 
 test('a rotation under the load of all of them fails none: the old key is refused, and the request is sent with the new one', async () => {
   const prompts = Array.from({ length: 8 }, (_, n) => `say number ${n}`);
-  const before = plain.requests.length;
-  const requests = plain.requests as unknown[];
-  // In the turn of a request, since all may be over before a test that looks for it has its turn.
-  requests.push = (...more) => {
-    const length = Array.prototype.push.apply(requests, more);
-    if (length > before + 6 && plain.keys.delete(first)) {
-      provider.set('prod/key', 'v2', second);
-      plain.keys.add(second);
-    }
-    return length;
+  const { keys } = plain;
+  let asked = 0;
+  let refused = 0;
+  keys.has = (key) => {
+    asked += 1;
+    if (asked === 7 && keys.delete(first)) keys.add(second);
+    const isKnown = Set.prototype.has.call(keys, key);
+    if (!isKnown) refused += 1;
+    // The provider has the new key as soon as the old one is refused, and not before: one request at least meets that.
+    if (refused === 1 && !isKnown) provider.set('prod/key', 'v2', second);
+    return isKnown;
   };
-  const running = all.map((sdk) => hear(sdk, prompts));
-  for (const heard of await Promise.all(running))
+  for (const heard of await Promise.all(all.map((sdk) => hear(sdk, prompts))))
     expect(heard.map(({ text, error }) => text ?? error)).toEqual(prompts.map((prompt) => prompt.slice(4)));
-  expect(plain.requests.some(({ status }) => status === 401)).toBe(true);
+  expect(refused).toBeGreaterThan(0);
 });
 
 test('neither key was in the thread, the logs or the audit trail, and what the agent made up never reached a service', () => {
