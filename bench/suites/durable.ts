@@ -34,23 +34,11 @@ export async function durable(results: Results, rounds: number): Promise<void> {
       'asks that only read, 64 in flight': [few, fewFresh, 'read', 64, 20_000, 0.9],
     } as const;
     for (const [what, [durables, plain, call, inFlight, n, atLeast]] of Object.entries(pairs)) {
-      const [one, base] = [`durable: ${what}`, `not durable: ${what}`];
-      const rows = await measure(
-        {
-          [one]: () => working(durables, call, inFlight, n),
-          [base]: () => working(plain, call, inFlight, n),
-        },
-        rounds,
-      );
-      results.table({
-        suite: 'durable',
+      await compared(results, rounds, [durables, plain, call, inFlight, n], {
+        what,
         title: `${what}, median of ${rounds}`,
-        unit: 'events/s',
-        base,
-        rows,
+        atLeast,
       });
-      const found = ratio(rowNamed(rows, one), rowNamed(rows, base));
-      results.gate('durable', `durable to not durable: ${what}`, found, { atLeast });
     }
     await alone(results, rounds, few, folder);
     await big(results, rounds, kept, fresh);
@@ -109,24 +97,31 @@ async function big(results: Results, rounds: number, kept: Runtime, fresh: Runti
     'deliver, 1024 in flight, 64 instances': ['deliver', 1024, 20_000, 0.55],
   } as const;
   for (const [what, [call, inFlight, n, atLeast]] of Object.entries(pairs)) {
-    const [one, base] = [`durable: ${what}, 64 KiB`, `not durable: ${what}, 64 KiB`];
-    const rows = await measure(
-      {
-        [one]: () => working(large, call, inFlight, n),
-        [base]: () => working(plain, call, inFlight, n),
-      },
-      rounds,
-    );
-    results.table({
-      suite: 'durable',
+    await compared(results, rounds, [large, plain, call, inFlight, n], {
+      what: `${what}, 64 KiB`,
       title: `states of 64 KiB: ${what}`,
-      unit: 'events/s',
-      base,
-      rows,
+      atLeast,
     });
-    const found = ratio(rowNamed(rows, one), rowNamed(rows, base));
-    results.gate('durable', `durable to not durable: ${what}, 64 KiB`, found, { atLeast });
   }
+}
+
+type Work = Parameters<typeof working>;
+
+/** Durable agents beside others that do the same. */
+async function compared(
+  results: Results,
+  rounds: number,
+  [durables, plain, ...work]: [durables: Work[0], ...Work],
+  { what, title, atLeast }: { what: string; title: string; atLeast: number },
+): Promise<void> {
+  const [one, base] = [`durable: ${what}`, `not durable: ${what}`];
+  const rows = await measure(
+    { [one]: () => working(durables, ...work), [base]: () => working(plain, ...work) },
+    rounds,
+  );
+  results.table({ suite: 'durable', title, unit: 'events/s', base, rows });
+  const found = ratio(rowNamed(rows, one), rowNamed(rows, base));
+  results.gate('durable', `durable to not durable: ${what}`, found, { atLeast });
 }
 
 function accounts(

@@ -1,19 +1,18 @@
 // npm run soak:gateway -- --minutes 30 [--seed n]
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { median } from '../../bench/lib/rounds.ts';
 import { systemClock, within } from '../../runtime/base/clock.ts';
 import { digestOf, newToken } from '../../runtime/gateway/token-access.ts';
 import { chanceOf, type Chance } from './chance.ts';
+import { soakCommand } from './soak-command.ts';
 
 const KILL_MS = 20_000;
 const SAVE_MS = 15_000;
@@ -38,26 +37,13 @@ interface Books {
   sent: number;
 }
 
-process.exit(await main());
-
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string' } },
-  });
-  const ms = Number(values.minutes) * 60_000;
-  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32));
-  const chance = chanceOf(seed);
-  console.log(`soak of a gateway, ${ms / 1000} s, seed ${seed}, Node ${process.versions.node}`);
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-soak-'));
-  try {
-    const wrong = await soaked(folder, ms, chance);
-    for (const what of wrong) console.log(`WRONG: ${what}`);
-    console.log(wrong.length === 0 ? 'nothing was wrong' : `${wrong.length} wrong; seed ${seed}`);
-    return wrong.length === 0 ? 0 : 1;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+process.exit(
+  await soakCommand({
+    script: 'soak:gateway',
+    what: 'of a gateway',
+    soaked: (folder, ms, seed) => soaked(folder, ms, chanceOf(seed)),
+  }),
+);
 
 async function soaked(folder: string, ms: number, chance: Chance): Promise<string[]> {
   const token = newToken();

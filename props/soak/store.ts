@@ -1,11 +1,9 @@
 // npm run soak:store -- --minutes 30 [--seed n]
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { createRuntime, sqliteStore, type DurableStore, type Runtime } from 'holdfast';
 import { median } from '../../bench/lib/rounds.ts';
 import { chanceOf } from './chance.ts';
+import { soakCommand } from './soak-command.ts';
 import { Tellers } from './tellers.ts';
 
 /** Milliseconds of load between two comparisons. */
@@ -23,29 +21,13 @@ const MOST_ID_RATE = 3000;
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-process.exit(await main());
-
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string' } },
-  });
-  const ms = Number(values.minutes) * 60_000;
-  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32));
-  if (!(ms > 0) || !Number.isInteger(seed)) {
-    console.error('npm run soak:store -- --minutes n [--seed n]');
-    return 2;
-  }
-  console.log(`soak with a store, ${ms / 1000} s, seed ${seed}, Node ${process.versions.node}`);
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-soak-'));
-  try {
-    const wrong = await soaked(join(folder, 'agents.db'), ms, seed);
-    for (const what of wrong) console.log(`WRONG: ${what}`);
-    console.log(wrong.length === 0 ? 'nothing was wrong' : `${wrong.length} wrong; seed ${seed}`);
-    return wrong.length === 0 ? 0 : 1;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+process.exit(
+  await soakCommand({
+    script: 'soak:store',
+    what: 'with a store',
+    soaked: (folder, ms, seed) => soaked(join(folder, 'agents.db'), ms, seed),
+  }),
+);
 
 /** What a round has left. */
 interface Look {

@@ -1,17 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { gateway } from './fixtures/gateway.ts';
+import { toldBy } from './fixtures/told-events.ts';
 import { ServiceProcess } from './service-process.ts';
 
 const module = fileURLToPath(new URL('../fixtures/streaming.ts', import.meta.url));
 const agents = { streaming: { type: 'thread-bound', threadId: 'pool', maxThreads: 2, module } };
 const AT = '/v1/agents/streaming/a';
-
-interface Told {
-  readonly id: number;
-  readonly event: string;
-  readonly data: unknown;
-}
 
 async function opened(options: { finishMs?: number } = {}) {
   const { front, token, call } = await gateway({ agents, gateway: { port: 0, reload: false } }, options);
@@ -24,24 +19,10 @@ async function opened(options: { finishMs?: number } = {}) {
       headers: { ...headers, ...(last !== undefined && { 'last-event-id': String(last) }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    const reader = response.body?.getReader();
-    let text = '';
-    const told = (): Told[] =>
-      Array.from(text.matchAll(/^id: (\d+)\nevent: (\w+)\ndata: (.*)\n\n/gm), ([, id, event, data]) => ({
-        id: Number(id),
-        event: event ?? '',
-        data: JSON.parse(data ?? '') as unknown,
-      }));
-    const until = async (count: number): Promise<Told[]> => {
-      while (told().length < count) {
-        const chunk = await reader?.read().catch(() => undefined);
-        if (chunk?.value === undefined) break;
-        text += new TextDecoder().decode(chunk.value);
-      }
-      return told();
-    };
-    const location = response.headers.get('content-location') ?? '';
-    return { status: response.status, location, until, close: () => reader?.cancel() };
+    const { location, until, close } = toldBy(response);
+    const numbered = async (count: number) =>
+      (await until(count)).map(({ id, event, data }) => ({ id: Number(id), event, data }));
+    return { status: response.status, location, until: numbered, close };
   };
   return { front, call, read };
 }

@@ -3,6 +3,7 @@ import type { AgentRef } from 'holdfast';
 import { systemClock } from '../base/clock.ts';
 import { createScrubber } from '../secrets/scrub/scrubber.ts';
 import { face } from './fixtures/face.ts';
+import { eventsIn, type Told } from './fixtures/told-events.ts';
 import { digestOf, newToken } from './token-access.ts';
 
 const [desk, other] = [newToken(), newToken()];
@@ -27,20 +28,6 @@ beforeEach(async () => {
   await ref.ask({ type: 'told' }, LONG);
 });
 afterEach(() => open.close());
-
-interface Told {
-  readonly id: string;
-  readonly event: string;
-  readonly data: unknown;
-}
-
-function eventsIn(text: string): Told[] {
-  return Array.from(text.matchAll(/^id: (\S+)\nevent: (\w+)\ndata: (.*)$/gm), ([, id, event, data]) => ({
-    id: id ?? '',
-    event: event ?? '',
-    data: JSON.parse(data ?? '') as unknown,
-  }));
-}
 
 /** A client that reads a stream of events. */
 async function reading(pending: Response | Promise<Response>) {

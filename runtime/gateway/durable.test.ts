@@ -7,6 +7,7 @@ import type { FrontOptions } from './front.ts';
 import { connect } from '../client/index.ts';
 import { gateway } from './fixtures/gateway.ts';
 import { serviceProcesses } from './fixtures/service-processes.ts';
+import { toldBy } from './fixtures/told-events.ts';
 
 const of = (name: string) => {
   const module = fileURLToPath(new URL(`../fixtures/${name}.ts`, import.meta.url));
@@ -14,38 +15,6 @@ const of = (name: string) => {
 };
 const agents = { account: of('account'), dictating: of('dictating') };
 const path = '/v1/agents/account/a';
-
-interface Told {
-  readonly id: string;
-  readonly event: string;
-  readonly data: unknown;
-}
-
-/** The events of an answer, as they come; a connection that is lost ends them. */
-async function events(response: Response) {
-  const reader = response.body?.getReader();
-  let text = '';
-  const told = (): Told[] =>
-    Array.from(
-      text.matchAll(/^id: (\S+)\nevent: (\w+)\ndata: (.*)\n\n/gm),
-      ([, id = '', event = '', data]) => ({
-        id,
-        event,
-        data: JSON.parse(data ?? '') as unknown,
-      }),
-    );
-  const until = async (count: number): Promise<Told[]> => {
-    while (told().length < count) {
-      const chunk = await reader?.read().catch(() => undefined);
-      if (chunk?.value === undefined) break;
-      text += new TextDecoder().decode(chunk.value);
-    }
-    return told();
-  };
-  const { headers } = response;
-  const location = headers.get('content-location') ?? '';
-  return { until, location, isReplay: headers.get('idempotent-replayed') === 'true' };
-}
 
 /** Options with a store that opens only for the process whose number stands in the file beside it, if there is one. */
 const optionsWith = (path: string): string => `
@@ -228,7 +197,7 @@ test('amendment 21: an answer that a kill has cut never looks whole, and its key
     process.kill(pid, 'SIGKILL');
     await expect.poll(() => front.status(), { timeout: 20_000 }).toMatchObject({ restarts });
   };
-  const cut = await events(await ask());
+  const cut = toldBy(await ask());
   expect(await cut.until(1)).toMatchObject([{ event: 'chunk', data: 0 }]);
   await kill(1);
   const [{ id } = { id: '' }, ...more] = await cut.until(9);
@@ -237,7 +206,7 @@ test('amendment 21: an answer that a kill has cut never looks whole, and its key
   const gone = { status: 410, body: { error: { code: 'STREAM_GONE' } } };
   expect(await call('GET', cut.location, undefined, goOn)).toMatchObject(gone);
   expect((await ask({ 'last-event-id': id })).status).toBe(410);
-  const anew = await events(await ask());
+  const anew = toldBy(await ask());
   // The place in the one that was cut is none in this one.
   expect((await ask({ 'last-event-id': id })).status).toBe(410);
   expect(await anew.until(1)).toMatchObject([{ event: 'chunk', data: 0 }]);
@@ -245,7 +214,7 @@ test('amendment 21: an answer that a kill has cut never looks whole, and its key
   const reply = { event: 'end', data: { reply: { wrote: 2 } } };
   expect(await anew.until(9)).toMatchObject([{ event: 'chunk' }, { event: 'chunk', data: 1 }, reply]);
   await kill(2);
-  const again = await events(await ask());
+  const again = toldBy(await ask());
   expect(again.isReplay).toBe(true);
   expect(await again.until(9)).toMatchObject([{ event: 'gap', data: { code: 'ANSWER_NOT_KEPT' } }, reply]);
   expect((await ask({}, 3)).status).toBe(422);

@@ -163,8 +163,10 @@ export class TurnReport implements Mirrored {
     const [sends, answers, more] = [outlet?.take(), this.#answers, this.#more()];
     this.#answers = undefined;
     const isOnly = sends === undefined && answers === undefined && more.length === 0;
-    const told: TurnOf = [handled, undefined, undefined, null, false, sends, answers, ...more];
-    reports.add(REPORT.turn, slot, isOnly ? handled : told);
+    const told: TurnOf | number = isOnly
+      ? handled
+      : [handled, undefined, undefined, null, false, sends, answers, ...more];
+    reports.add(REPORT.turn, slot, told);
     this.#letOut();
   }
 
