@@ -12,7 +12,7 @@ import { printDifference } from './conformance/print-difference.ts';
 import { runScenario, type Place } from './conformance/run-scenario.ts';
 
 /** The nightly form has more: `HOLDFAST_CHARTS=2000 npx vitest run props/conformance.prop.ts`. */
-const numRuns = Number(env['HOLDFAST_CHARTS'] ?? 200);
+const numRuns = Number(env['HOLDFAST_CHARTS'] ?? 100);
 /** Of all charts, and of shrinking one that failed, so that its seed is printed in any case. */
 const timeLimitMs = 60_000 + 100 * numRuns;
 /** What a failure prints: the same charts again, or only the one that failed, shrunk. */

@@ -8,7 +8,7 @@ const POOLS = ['a', 'b', 'c'] as const;
 type Pool = (typeof POOLS)[number];
 
 /** More of them in the long runs before a release: `HOLDFAST_RUNS=500 npm test -- props`. */
-const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 8);
+const numRuns = Number(process.env['HOLDFAST_RUNS'] ?? 5);
 
 interface Tracked {
   readonly address: string;

@@ -7,7 +7,7 @@ import { plan, POOLS, type Plan } from './messaging/plan.ts';
 import { Post } from './messaging/post.ts';
 
 /** More of them in the long runs before a release: `HOLDFAST_RUNS=1000 npx vitest run props/messaging.prop.ts`. */
-const numRuns = Number(env['HOLDFAST_RUNS'] ?? 12);
+const numRuns = Number(env['HOLDFAST_RUNS'] ?? 8);
 /** Of all runs, and of shrinking one that failed, so that its seed is printed in any case. */
 const timeLimitMs = 60_000 + 4000 * numRuns;
 /** What a failure prints: the same runs again, or only the one that failed, shrunk. */

@@ -21,7 +21,7 @@ test('a desk with a store that was killed while it traded goes on with the next 
     onTestFinished(() => void child.kill('SIGKILL'));
     return { child, lines: createInterface({ input: child.stdout }) };
   };
-  const first = run('60');
+  const first = run('12');
   for await (const line of first.lines)
     if (/trading \d+ %: [\d,]+ prices, [1-9][\d,]* signed orders/.test(line)) first.child.kill('SIGKILL');
   const second = run('1');
