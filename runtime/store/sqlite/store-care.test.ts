@@ -7,6 +7,7 @@ import {
   checkStoreFile,
   compactStore,
   exportStoreLines,
+  forgetInStore,
   restoreStore,
   resumeStore,
 } from './store-care.ts';
@@ -111,6 +112,21 @@ test('a store of which a third is free is written anew, and one that is full is 
   expect(await checkStoreFile(file)).toMatchObject({ problems: [], counts: { records: 10 } });
   const last = await open({ path: file });
   expect(last.opened).toMatchObject({ storeId: again.opened.storeId, restored: false });
+});
+
+test('where no store is, a command says so and makes none', async () => {
+  const file = path('nowhere.db');
+  for (const done of [
+    compactStore(file),
+    resumeStore(file),
+    forgetInStore(file, 'a/1'),
+    checkStoreFile(file),
+  ])
+    await expect(done).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: expect.stringContaining('there is no store'),
+    });
+  expect(existsSync(file)).toBe(false);
 });
 
 test('an export has a line for everything, bytes as base64', async () => {

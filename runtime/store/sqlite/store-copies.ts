@@ -67,6 +67,7 @@ export function restore(
 /** Says that a store that was restored may wake again; nobody may have it open. */
 export function resume(path: string, temporary: string): void {
   alone(path, temporary, () => {
+    openToRead(path).close();
     const db = new DatabaseSync(path);
     try {
       db.exec('begin immediate');
@@ -110,6 +111,7 @@ export function compact(
   temporary: string,
 ): { readonly before: number; readonly after: number } {
   return alone(path, temporary, () => {
+    openToRead(path).close();
     // With the log in the file there is nothing beside it that could be left over.
     const db = new DatabaseSync(path, { timeout: 5000 });
     try {
