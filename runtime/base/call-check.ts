@@ -16,9 +16,13 @@ export const milliseconds: Rule = {
   is: (value) => typeof value === 'number' && !Number.isNaN(value),
 };
 
+/** The last time of which there is a date, in milliseconds since the epoch. */
+const LAST_DATE_MS = 8.64e15;
+
 export const time: Rule = {
   what: 'a date, or milliseconds since the epoch',
-  is: (value) => (value instanceof Date || typeof value === 'number') && Number.isFinite(Number(value)),
+  is: (value) =>
+    (value instanceof Date || typeof value === 'number') && Math.abs(Number(value)) <= LAST_DATE_MS,
 };
 
 export const eventId: Rule = {
