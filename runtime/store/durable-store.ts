@@ -278,7 +278,8 @@ export interface DurableStore {
   id(address: string, caller: string, id: string): Promise<KeptId | undefined>;
   /**
    * What is due at `now`, oldest first and then by address, at most `limit`, an address once; and the time of what is
-   * due next after `now`. Quarantined addresses are left out. Behind `after` an address comes again that has one more
+   * due next after `now`. Timers and rows with a `dueAt` have a time; every other row and an active child are due also when
+   * they were written later than `now`, by a clock that was ahead. Quarantined addresses are left out. Behind `after` an address comes again that has one more
    * thing to do.
    */
   due(now: number, limit: number, after?: DuePlace): Promise<DueList>;

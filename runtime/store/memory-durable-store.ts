@@ -251,25 +251,26 @@ function rowsOf({ rows }: DurableMemory, address: string): MailboxRow[] {
 }
 
 function dueIn(memory: DurableMemory, now: number, limit: number, after?: DuePlace): DueList {
-  const all: Due[] = [];
+  const all: (Due & { readonly isTimed: boolean })[] = [];
   const awake = (address: string): boolean => memory.records.get(address)?.quarantined === false;
   for (const { row, since } of memory.rows.values())
-    if (awake(row.to)) all.push({ address: row.to, since, why: 'row' });
+    if (awake(row.to)) all.push({ address: row.to, since, why: 'row', isTimed: row.dueAt > 0 });
   for (const { address, dueAt, wakes, at } of memory.records.values()) {
     if (!awake(address)) continue;
-    if (dueAt !== undefined) all.push({ address, since: dueAt, why: 'timer' });
-    if (wakes) all.push({ address, since: at, why: 'child' });
+    if (dueAt !== undefined) all.push({ address, since: dueAt, why: 'timer', isTimed: true });
+    if (wakes) all.push({ address, since: at, why: 'child', isTimed: false });
   }
   all.sort(by(({ since, address, why }) => [since, address, WHY.indexOf(why)]));
   const due = new Map<string, Due>();
-  for (const one of all) {
+  for (const { isTimed, ...one } of all) {
     const isBehind =
       after === undefined || compareAll([one.since, one.address], [after.since, after.address]) > 0;
-    if (one.since <= now && isBehind && !due.has(one.address)) due.set(one.address, one);
+    const isDue = one.since <= now || !isTimed;
+    if (isDue && isBehind && !due.has(one.address)) due.set(one.address, one);
   }
   return {
     due: [...due.values()].slice(0, limit),
-    nextAt: all.find(({ since, why }) => since > now && why !== 'child')?.since,
+    nextAt: all.find(({ since, isTimed }) => since > now && isTimed)?.since,
   };
 }
 

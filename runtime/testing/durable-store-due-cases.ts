@@ -41,6 +41,28 @@ export const dueCases: DurableStoreRules = {
     assert.equal(later.nextAt, AT + 7);
     assert.equal((await store.due(AT + 7, 10)).nextAt, undefined);
   },
+  async 'rows without a time and active children are due whatever the clock says'({ store }) {
+    const ahead = AT + 3_600_000;
+    await store.commit(
+      group('1', {
+        at: ahead,
+        turns: [
+          turn({ address: 'a/child', record: record({ address: 'a/child', wakes: true }) }),
+          turn({ address: 'a/row', record: record({ address: 'a/row' }) }),
+          turn({ address: 'a/timer', record: record({ address: 'a/timer', dueAt: ahead + 1 }) }),
+          turn({ address: 'a/later', record: record({ address: 'a/later' }) }),
+        ],
+        rows: [row(1, { to: 'a/row' }), row(2, { to: 'a/later', dueAt: ahead })],
+      }),
+    );
+    const due = [
+      { address: 'a/child', since: ahead, why: 'child' },
+      { address: 'a/row', since: ahead, why: 'row' },
+    ];
+    assert.deepEqual(await store.due(AT, 10), { due, nextAt: ahead });
+    assert.deepEqual((await store.due(AT, 10, { since: ahead, address: 'a/child' })).due, due.slice(1));
+    assert.deepEqual((await store.due(AT, 10, { since: ahead, address: 'a/row' })).due, []);
+  },
   async 'of two things since the same time a row comes before a timer, and a timer before a child'({
     store,
   }) {

@@ -144,7 +144,7 @@ test.each([
   ['sqlite_autoindex_records_1', 'account/a'],
   ['records_due', 'account/a'],
   ['rows_address', 'account/a'],
-  ['rows_since', 'account/a'],
+  ['rows_later', 'account/a'],
   ['letters_age', 'row-'],
 ])('a bit that flips in the index %s is told by a check, and hurts nobody else', async (index, text) => {
   const { path, problems } = await flipped(good, index, text);

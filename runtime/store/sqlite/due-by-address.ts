@@ -26,7 +26,7 @@ export class DueByAddress {
       'select address, id from records indexed by sqlite_autoindex_records_1 where address > ? order by address limit ?',
     );
     this.#record = prepare('select due_at, wakes, quarantined from records where id = ?');
-    this.#row = prepare('select 1 from rows where address = ? and since <= ? limit 1');
+    this.#row = prepare('select 1 from rows where address = ? and due_at <= ? limit 1');
   }
 
   /** What is due at `now` behind an address, in the order of addresses, at most `limit`; all of it has the same `since`. */

@@ -27,7 +27,8 @@ create table rows(
   n integer primary key, address text not null, since real not null, due_at real not null, sender text, id text,
   caller text, attempts integer not null, key_id integer, crc integer not null, event not null);
 create index rows_address on rows(address);
-create index rows_since on rows(since, address);
+create index rows_since on rows(since, address) where due_at = 0;
+create index rows_later on rows(due_at, address) where due_at > 0;
 create table ids(
   address text not null, caller text not null, id text not null, hash text not null, outcome text not null,
   until real not null, key_id integer, crc integer not null, value, primary key(address, caller, id)) without rowid;

@@ -72,24 +72,29 @@ export class StoreReader {
       `select ${LETTER_COLUMNS} from letters where (at, id) > (?, ?) order by at, id limit ?`,
     );
     this.#due = [
-      // Of many rows of one address one is enough.
+      // Of many rows of one address one is enough. Those that may be handled at once were written by a clock that may have
+      // been ahead, and so were active children.
       `select r.address, r.since from (
-         select address, min(since) since from rows where since <= ? and (since, address) > (?, ?) group by address) r
+         select address, min(since) since from (
+           select address, since from rows where due_at = 0 and (since, address) > (?2, ?3)
+           union all
+           select address, due_at since from rows where due_at > 0 and due_at <= ?1 and (due_at, address) > (?2, ?3))
+         group by address) r
        where exists(select 1 from records where records.address = r.address and quarantined = 0)
-       order by r.since, r.address limit ?`,
+       order by r.since, r.address limit ?4`,
       `select address, due_at from records where quarantined = 0 and due_at is not null
-       and due_at <= ? and (due_at, address) > (?, ?) order by due_at, address limit ?`,
+       and due_at <= ?1 and (due_at, address) > (?2, ?3) order by due_at, address limit ?4`,
       `select address, at from records where wakes = 1 and quarantined = 0
-       and at <= ? and (at, address) > (?, ?) order by at, address limit ?`,
+       and (at, address) > (?2, ?3) order by at, address limit ?4`,
     ].map(prepare);
     this.#next = prepare(
       `select min(at) from (
          select * from (select due_at at from records where quarantined = 0 and due_at is not null and due_at > ?1
                         order by due_at limit 1)
          union all
-         select * from (select since at from rows where since > ?1
+         select * from (select due_at at from rows where due_at > 0 and due_at > ?1
                         and exists(select 1 from records where records.address = rows.address and quarantined = 0)
-                        order by since limit 1))`,
+                        order by due_at limit 1))`,
     );
     this.#counts = prepare(
       `select (select count(*) from records), (select count(*) from rows), (select count(*) from letters),
