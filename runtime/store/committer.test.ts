@@ -32,10 +32,11 @@ function committing(groupsAtOnce?: number) {
   onTestFinished(() => committer.abandon());
   const told: string[] = [];
   /** Somebody with states to commit, each with a number. */
-  const somebody = (address: string, isPlain = true) => {
+  const somebody = (address: string, isPlain = true, isLarge = false) => {
     let n = 0;
     const drafting: Drafting = {
       isPlain,
+      isLarge,
       draft: () => {
         const record = {
           address,
@@ -158,4 +159,53 @@ test('groups behind one that failed go again after it, one by one, each with its
   expect(sent.map(({ group }) => group.id).slice(3)).toEqual(['o.1', 'o.2', 'o.3', 'o.4']);
   expect(told.filter((text) => text.startsWith('told'))).toEqual(['told a1', 'told b1', 'told c1']);
   expect([warned.length, committer.health.state]).toEqual([1, 'ok']);
+});
+
+test('a large state is on its way alone, and between two of them what the others have by then', async () => {
+  const { committer, somebody, groups, sent, told } = committing(8);
+  const [a, b, c] = ['a', 'b', 'c'].map((address) => somebody(address));
+  const [large, larger] = [somebody('L', true, true), somebody('M', true, true)];
+  a?.();
+  await soon();
+  large();
+  larger();
+  b?.();
+  await soon();
+  expect(groups()).toEqual(['a1']);
+  const answer = async (i: number, next: readonly string[]): Promise<void> => {
+    sent[i]?.answer.resolve(written);
+    await soon();
+    expect(groups().slice(i + 1)).toEqual(next);
+  };
+  await answer(0, ['L1']);
+  // It is told with the newest state of all that it had by then.
+  larger();
+  c?.();
+  await soon();
+  await answer(1, ['b1 c1']);
+  a?.();
+  await soon();
+  await answer(2, ['M2']);
+  expect(committer.health.waiting).toBe(2);
+  await answer(3, ['a2']);
+  await answer(4, []);
+  expect(told.filter((what) => what.startsWith('told'))).toEqual(
+    ['a1', 'L1', 'b1', 'c1', 'M1', 'M2', 'a2'].map((what) => `told ${what}`),
+  );
+  expect(committer.idle).toBe(true);
+});
+
+test('whoever waits for all that is to be written waits for large states too', async () => {
+  const { committer, somebody, sent } = committing(8);
+  somebody('a')();
+  await soon();
+  somebody('L', true, true)();
+  let isFlushed = false;
+  void committer.flushed().then(() => (isFlushed = true));
+  sent[0]?.answer.resolve(written);
+  await soon();
+  expect(isFlushed).toBe(false);
+  sent[1]?.answer.resolve(written);
+  await soon();
+  expect(isFlushed).toBe(true);
 });

@@ -31,6 +31,8 @@ export interface Drafting {
    * together with others: when nobody knows what was written, the record says it.
    */
   readonly isPlain: boolean;
+  /** Whether it has so much to commit that all others would wait for it. */
+  readonly isLarge: boolean;
   /** Returns everything there is to commit; undefined when there is nothing to write. */
   draft(): TurnCommit | undefined;
   /** There was nothing to write, and all before it is written. */
@@ -80,11 +82,16 @@ interface Underway {
 /**
  * Writes what instances have to commit, group by group and without a timer. A group leaves at once while the store takes
  * more of them and none on its way has one of the same instances; otherwise it gathers. Of several states of an address
- * in a group only the newest is written.
+ * in a group only the newest is written. A large state is a group of its own, and between two of them goes what all others
+ * have by then, so that nobody waits for more than one.
  */
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #dirty = new Set<Drafting>();
+  /** Those with a large state, each with its ticket. */
+  readonly #large = new Map<Drafting, Ticket>();
+  /** Whether a large state is written before what others have. */
+  #isLargeNext = true;
   #host: HostDrafting | undefined;
   #ticket = new Ticket();
   #groups = 0;
@@ -106,7 +113,11 @@ export class Committer {
 
   /** Whether nothing waits to be written. */
   get idle(): boolean {
-    return this.#underway.length === 0 && this.#dirty.size === 0 && this.#host === undefined;
+    return this.#underway.length === 0 && this.#large.size === 0 && !this.#hasOthers;
+  }
+
+  get #hasOthers(): boolean {
+    return this.#dirty.size > 0 || this.#host !== undefined;
   }
 
   /** The error of the last try, while the store fails or does not answer. */
@@ -120,38 +131,41 @@ export class Committer {
 
   get health(): StoreHealth {
     const error = this.failing;
-    const waiting = new Set([...this.#dirty, ...this.#writing]).size;
+    const waiting = new Set([...this.#dirty, ...this.#large.keys(), ...this.#writing]).size;
     const state = this.#locked !== undefined ? 'locked' : error !== undefined ? 'failing' : 'ok';
     return { state, ...(error && { error }), waiting, ...(this.#dropped && { dropped: this.#dropped }) };
   }
 
   /** `drafting` has something to commit; the ticket settles when it was written, or was fenced. */
   add(drafting: Drafting): Ticket {
-    this.#dirty.add(drafting);
-    return this.#begin();
+    let own = this.#large.size === 0 ? undefined : this.#large.get(drafting);
+    if (own === undefined && drafting.isLarge && !this.#dirty.has(drafting))
+      this.#large.set(drafting, (own = new Ticket()));
+    if (own === undefined) this.#dirty.add(drafting);
+    this.#begin();
+    return own ?? this.#ticket;
   }
 
   /** The host has something to commit. */
   addHost(host: HostDrafting): Ticket {
     this.#host = host;
-    return this.#begin();
+    this.#begin();
+    return this.#ticket;
   }
 
-  #begin(): Ticket {
-    if (!this.#armed && !this.#closed) {
-      this.#armed = true;
-      queueMicrotask(this.#send);
-    }
-    return this.#ticket;
+  #begin(): void {
+    if (this.#armed || this.#closed) return;
+    this.#armed = true;
+    queueMicrotask(this.#send);
   }
 
   /** Resolves when everything that waits was written, or when the store fails once more. */
   async flushed(): Promise<void> {
     this.#retry?.run();
-    const ticket = this.#ticket;
     if (this.idle) return;
+    const tickets = [this.#ticket, ...this.#large.values()];
     await new Promise<void>((resolve) => {
-      ticket.whenSettled(resolve);
+      void Promise.all(tickets.map((ticket) => ticket.wait())).then(() => resolve());
       this.#onFailure.push(resolve);
     });
   }
@@ -169,6 +183,8 @@ export class Committer {
     this.#dirty.clear();
     for (const { ticket } of this.#underway) ticket.settle();
     this.#ticket.settle();
+    for (const ticket of this.#large.values()) ticket.settle();
+    this.#large.clear();
     this.#tellFlushed();
   }
 
@@ -179,16 +195,43 @@ export class Committer {
   /** Sends what has gathered, unless it has to wait for what is on its way. */
   readonly #send = (): void => {
     this.#armed = false;
-    if (this.#closed || (this.#dirty.size === 0 && this.#host === undefined)) return;
+    if (this.#closed) return;
+    const [large] = this.#large;
+    if (large !== undefined && (this.#isLargeNext || !this.#hasOthers)) return this.#sendLarge(...large);
+    if (!this.#hasOthers) return;
     const isPlain = this.#isPlain();
     if (!this.#mayLeave(isPlain)) return;
-    const underway = this.#gather(isPlain);
-    if (underway === undefined) return;
+    const [draftings, host, ticket] = [[...this.#dirty], this.#host, this.#ticket];
+    this.#dirty.clear();
+    this.#host = undefined;
+    this.#ticket = new Ticket();
+    this.#isLargeNext = true;
+    this.#leave(draftings, host, ticket, isPlain);
+  };
+
+  #sendLarge(drafting: Drafting, ticket: Ticket): void {
+    if (this.#underway.length > 0) return;
+    this.#large.delete(drafting);
+    this.#isLargeNext = false;
+    this.#leave([drafting], undefined, ticket, false);
+  }
+
+  #leave(
+    draftings: readonly Drafting[],
+    host: HostDrafting | undefined,
+    ticket: Ticket,
+    isPlain: boolean,
+  ): void {
+    const underway = this.#gather(draftings, host, ticket, isPlain);
+    if (underway === undefined) {
+      if (this.#large.size > 0) this.#begin();
+      return;
+    }
     this.#underway.push(underway);
     for (const [drafting] of underway.members) this.#writing.add(drafting);
     underway.answer = this.#commit(underway.group);
     if (!this.#following) void this.#follow();
-  };
+  }
 
   #isPlain(): boolean {
     if (this.#host !== undefined) return false;
@@ -206,23 +249,23 @@ export class Committer {
     return true;
   }
 
-  /** Returns the next group; undefined when there is nothing to write any more. */
-  #gather(isPlain: boolean): Underway | undefined {
+  /** Returns a group of what they have; undefined when there is nothing to write any more. */
+  #gather(
+    draftings: readonly Drafting[],
+    host: HostDrafting | undefined,
+    ticket: Ticket,
+    isPlain: boolean,
+  ): Underway | undefined {
     const { clock, owner } = this.#options;
     const members: [Drafting, TurnCommit][] = [];
     let passed: Drafting[] | undefined;
-    for (const drafting of this.#dirty) {
+    for (const drafting of draftings) {
       const turn = drafting.draft();
       if (turn === undefined) (passed ??= []).push(drafting);
       else members.push([drafting, turn]);
     }
-    this.#dirty.clear();
     for (const drafting of passed ?? []) drafting.passed();
-    const host = this.#host;
     const part = host?.draft();
-    this.#host = undefined;
-    const ticket = this.#ticket;
-    this.#ticket = new Ticket();
     if (members.length === 0 && part === undefined) {
       this.#passed(ticket);
       return undefined;

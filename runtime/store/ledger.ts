@@ -1,5 +1,6 @@
 import { within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
+import { LARGE_STATE } from '../base/large-state.ts';
 import { Ticket } from '../base/ticket.ts';
 import { MARK, type NewTexts } from '../base/marked-text.ts';
 import { type CarefulStart, LIVED_MS, MOST_STARTS } from './careful-start.ts';
@@ -52,7 +53,7 @@ export interface LedgerOptions
   readonly store: Pick<DurableStore, 'load' | 'rows' | 'id' | 'steps'>;
   readonly committer: Pick<Committer, 'add' | 'failing'>;
   /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
-  readonly secretIn: (state: unknown) => readonly string[] | undefined;
+  readonly secretIn: (state: unknown, texts?: NewTexts) => readonly string[] | undefined;
   /** Whether states are written behind: nothing waits for them. */
   readonly behind: boolean;
   /** Begins the ids of the groups that this runtime writes. */
@@ -92,6 +93,8 @@ const ANEW = '';
 
 interface Draft {
   record?: (LastState & Pick<DurableRecord, 'address' | 'seq' | 'meta'>) | undefined;
+  /** Whether so much of it is to be written that all others would wait for it. */
+  isLarge?: boolean;
   end?: boolean;
   /** The rows whose turns are in it. */
   rows?: KeptRow[];
@@ -318,20 +321,17 @@ export class Ledger implements Drafting {
     if (isMarked && texts === undefined) return textsMissing(address);
     const bytes = bytesOf(state) + (texts?.bytes ?? 0);
     if (bytes > MOST_BYTES) return stateTooLarge(address, bytes);
-    const path = secretIn(state) ?? (newTexts.length === 0 ? undefined : secretIn(partsInOrder(newTexts)));
+    const path = secretIn(state, newTexts);
     if (path !== undefined) return secretInSnapshot(address, path);
-    if (bytes > WARN_BYTES) this.#tellLarge(state, newTexts);
+    if (bytes > WARN_BYTES) this.#tellLarge(bytesOf(state) + (texts?.bytesOf(newTexts) ?? 0));
     if (this.#meta.input !== undefined) this.#note({ input: undefined });
     if (turns !== undefined) this.#handled(turns, incarnation);
-    return this.#awaited(
-      this.#record({ incarnation, version, state, texts, dueAt, wakes, quarantined: false }),
-    );
+    const told = { incarnation, version, state, texts, dueAt, wakes, quarantined: false };
+    return this.#awaited(this.#record(told, lengthOf(newTexts)));
   }
 
   /** Long texts that stay as they are are written once. */
-  #tellLarge(state: EncodedState, newTexts: NewTexts): void {
-    let bytes = bytesOf(state);
-    for (const text of newTexts) if (typeof text === 'string') bytes += Buffer.byteLength(text);
+  #tellLarge(bytes: number): void {
     if (bytes > WARN_BYTES && this.#seq > 0) this.#options.large?.(bytes);
   }
 
@@ -372,13 +372,15 @@ export class Ledger implements Drafting {
     this.#metaText = metaText(this.#meta);
   }
 
-  #record(last: LastState): Ticket {
+  /** `newLength`: of the texts that no state had before. */
+  #record(last: LastState, newLength = 0): Ticket {
     const { address, committer } = this.#options;
     this.#last = last;
     this.#seq += 1;
     const draft = (this.#draft ??= {});
     if (this.#stale.length > 0) draft.endedStarts = [...(draft.endedStarts ?? []), ...this.#stale.splice(0)];
     draft.record = { ...last, address, seq: this.#seq, meta: this.#metaText };
+    if (last.state.length + newLength > LARGE_STATE) draft.isLarge = true;
     this.#rows.recorded();
     return (this.#ticket = committer.add(this));
   }
@@ -537,6 +539,10 @@ export class Ledger implements Drafting {
     return this.#draft?.record !== undefined && this.#draft.end !== true;
   }
 
+  get isLarge(): boolean {
+    return this.#draft?.isLarge === true;
+  }
+
   draft(): TurnCommit | undefined {
     const draft = this.#draft;
     this.#draft = undefined;
@@ -563,7 +569,7 @@ export class Ledger implements Drafting {
     this.#stored = texts;
     this.#bytes = bytesOf(record.state);
     if (texts === undefined || parts === undefined) return record;
-    for (const [, part] of parts.added) this.#bytes += Buffer.byteLength(part);
+    this.#bytes += texts.bytesOf(parts.added.map(([number]) => number));
     return wholeRecord(record, texts, parts);
   }
 
@@ -638,9 +644,10 @@ function isWritten({ sends = [], ...rest }: Draft): boolean {
   return sends.some(({ isPlain }) => !isPlain);
 }
 
-/** A value may stand where a text was cut. */
-function partsInOrder(texts: NewTexts): string {
-  return texts.filter((text) => typeof text === 'string').join('');
+function lengthOf(texts: NewTexts): number {
+  let length = 0;
+  for (const text of texts) if (typeof text === 'string') length += text.length;
+  return length;
 }
 
 function wholeOf({ state, texts }: Pick<LastState, 'state' | 'texts'>): EncodedState {

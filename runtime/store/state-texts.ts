@@ -1,20 +1,25 @@
 import type { StateParts } from './durable-store.ts';
 import { ALL_NUMBERS, type NewTexts, numbersIn, withoutMarks } from '../base/marked-text.ts';
 
-const NO_PARTS: ReadonlyMap<number, string> = new Map();
+interface Part {
+  readonly text: string;
+  readonly bytes: number;
+}
+
+const NO_PARTS: ReadonlyMap<number, Part> = new Map();
 
 /** The long texts of a state that are kept on their own, by the numbers of their parts. */
 export class StateTexts {
-  readonly #parts: ReadonlyMap<number, string>;
+  readonly #parts: ReadonlyMap<number, Part>;
   /** What all states have in common whose numbers mean the same parts. */
   readonly #count: object;
   readonly bytes: number;
 
-  private constructor(parts: ReadonlyMap<number, string>, count: object) {
+  private constructor(parts: ReadonlyMap<number, Part>, count: object) {
     this.#parts = parts;
     this.#count = count;
     let bytes = 0;
-    for (const part of parts.values()) bytes += Buffer.byteLength(part);
+    for (const part of parts.values()) bytes += part.bytes;
     this.bytes = bytes;
   }
 
@@ -27,10 +32,10 @@ export class StateTexts {
     for (let i = 0; i < texts.length; i += 2) told.set(texts[i], texts[i + 1]);
     const base = told.has(1) ? undefined : before;
     const known = base === undefined ? NO_PARTS : base.#parts;
-    const parts = new Map<number, string>();
+    const parts = new Map<number, Part>();
     for (const number of numbersIn(text)) {
-      const part = told.get(number) ?? known.get(number);
-      if (typeof part !== 'string' || !isNumber(number)) return undefined;
+      const part = parts.get(number) ?? partOf(told.get(number)) ?? known.get(number);
+      if (part === undefined || !isNumber(number)) return undefined;
       parts.set(number, part);
     }
     if (base === undefined) return new StateTexts(parts, {});
@@ -39,20 +44,28 @@ export class StateTexts {
 
   /** The whole text that a marked one stands for. */
   whole(text: string): string {
-    return withoutMarks(text, (number) => this.#parts.get(number) as string);
+    return withoutMarks(text, (number) => (this.#parts.get(number) as Part).text);
   }
 
   /** The state for a store that has the texts of another one. */
   partsAfter(text: string, stored: StateTexts | undefined): StateParts {
     const isWhole = stored === undefined || stored.#count !== this.#count;
     const before = isWhole ? NO_PARTS : stored.#parts;
-    return {
-      text,
-      isWhole,
-      added: [...this.#parts].filter(([number]) => !before.has(number)),
-      removed: [...before.keys()].filter((number) => !this.#parts.has(number)),
-    };
+    const added: [number, string][] = [];
+    for (const [number, part] of this.#parts) if (!before.has(number)) added.push([number, part.text]);
+    return { text, isWhole, added, removed: [...before.keys()].filter((number) => !this.#parts.has(number)) };
   }
+
+  /** The bytes of those parts. */
+  bytesOf(numbers: Iterable<unknown>): number {
+    let bytes = 0;
+    for (const number of numbers) bytes += this.#parts.get(number as number)?.bytes ?? 0;
+    return bytes;
+  }
+}
+
+function partOf(told: unknown): Part | undefined {
+  return typeof told === 'string' ? { text: told, bytes: Buffer.byteLength(told) } : undefined;
 }
 
 function isNumber(number: number): boolean {

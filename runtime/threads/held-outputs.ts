@@ -27,8 +27,11 @@ export class HeldOutputs {
     return this.#at === this.#queue.length && !this.#paused && (this.#ticket?.settled ?? true);
   }
 
-  /** Whatever comes from now on waits for the ticket. Tickets settle in the order in which they come here. */
+  /** Whatever comes from now on waits for the ticket as well as for those before it, in whatever order they settle. */
   hold(ticket: Ticket): void {
+    const before = this.#ticket;
+    if (before === ticket) return;
+    if (before?.settled === false && this.#queue.at(-1)?.ticket !== before) this.let(nothing);
     this.#ticket = ticket;
   }
 
@@ -78,3 +81,5 @@ export class HeldOutputs {
     this.#at = 0;
   };
 }
+
+function nothing(): void {}

@@ -21,8 +21,7 @@ export interface HoldingOptions {
 export function holding({ reports, held, failing }: HoldingOptions) {
   return {
     receive(items: readonly unknown[]): Promise<void> | undefined {
-      const { ticket, unfit } = reports.commit(items);
-      if (ticket !== undefined) held.hold(ticket);
+      const unfit = reports.commit(items, held);
       if (held.idle) reports.receive(items, unfit);
       else {
         const waiting = reports.pass(items);

@@ -7,6 +7,7 @@ import type { Ticket } from '../base/ticket.ts';
 import { isReserved, reservedAdvice } from '../base/reserved-types.ts';
 import type { AskOutcomes } from './ask-outcomes.ts';
 import { takeChunks } from './chunk-reports.ts';
+import type { HeldOutputs } from './held-outputs.ts';
 import type { Seat } from './seat.ts';
 import type { Seats } from './seats.ts';
 import { sharedMemoryAdvice, sharesMemory } from '../wire/shared-memory.ts';
@@ -76,13 +77,6 @@ const NAMES = new Map<number, string>(Object.entries(REPORT).map(([name, kind]) 
 export interface Unfit {
   readonly seat: Seat;
   readonly error: HoldfastError;
-}
-
-/** What became of the states among reports. */
-export interface Committing {
-  /** Settles when the last of them is committed; undefined: there is nothing to wait for. */
-  readonly ticket: Ticket | undefined;
-  readonly unfit: readonly Unfit[];
 }
 
 /** The reports that are committed before they are told. */
@@ -181,11 +175,10 @@ export class ThreadReports {
     return rest;
   }
 
-  /** Commits the states of durable instances. */
-  commit(items: readonly unknown[]): Committing {
-    let ticket: Ticket | undefined;
+  /** Commits the states of durable instances, for which what follows is held; returns those that cannot be committed. */
+  commit(items: readonly unknown[], held: Pick<HeldOutputs, 'hold'>): readonly Unfit[] {
     const unfit: Unfit[] = [];
-    if (!Array.isArray(items)) return { ticket, unfit };
+    if (!Array.isArray(items)) return unfit;
     for (let i = 0; i + 2 < items.length; i += 3) {
       const [kind, slot, payload]: unknown[] = [items[i], items[i + 1], items[i + 2]];
       if (!COMMITTED.has(kind) || typeof slot !== 'number') continue;
@@ -195,9 +188,9 @@ export class ThreadReports {
       if (committed instanceof HoldfastError) {
         seat.unfit = true;
         unfit.push({ seat, error: committed });
-      } else ticket = committed ?? ticket;
+      } else if (committed !== undefined) held.hold(committed);
     }
-    return { ticket, unfit };
+    return unfit;
   }
 
   #committed(kind: unknown, seat: Seat, payload: unknown): Ticket | HoldfastError | undefined {

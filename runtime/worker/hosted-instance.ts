@@ -53,6 +53,8 @@ export interface HostedInstanceOptions {
   readonly progress?: Pick<Progress, 'handled' | 'inHand' | 'tell'>;
   /** The instance has steps to do, see {@link HostedInstance.steps}. */
   readonly wake: () => void;
+  /** It has told a large state. */
+  readonly large?: (() => void) | undefined;
   /** The instance has ended by itself. */
   readonly ended: () => void;
   /** Work that the instance had begun still acts after its end; this act was refused. */
@@ -405,6 +407,7 @@ export class HostedInstance {
       ...this.#ofReport(),
       actor: () => this.#actor,
       outlet,
+      large: () => this.#options.large?.(),
       // Of one that is written behind nothing is kept that its states do not have.
       work: () => (outlet === undefined ? undefined : this.#invocations),
     });

@@ -84,6 +84,8 @@ export class Lane {
   stepsIn: ((run: () => void) => void) | undefined;
   /** No envelope is handled, because the instance is about to move. */
   paused = false;
+  /** How often no envelope is handled because the last state is large, and is being committed. */
+  rests = 0;
   /** The pace at which the clock is read during its turns. */
   readonly pace = newPace();
   readonly #options: LaneOptions;
@@ -101,7 +103,16 @@ export class Lane {
   }
 
   get busy(): boolean {
-    return (this.#runs.length > 0 && !this.paused) || this.instance.hasSteps;
+    return (this.#runs.length > 0 && !this.#isHeld) || this.instance.hasSteps;
+  }
+
+  /** Whether it rests before envelopes. */
+  get waits(): boolean {
+    return this.rests > 0 && this.#runs.length > 0;
+  }
+
+  get #isHeld(): boolean {
+    return this.paused || this.rests > 0;
   }
 
   /** Whether an ask is still on its way through the instance. */
@@ -121,7 +132,7 @@ export class Lane {
     let done = 0;
     this.#isUp = false;
     while (done < max && !instance.ended && !this.#isUp) {
-      if (instance.hasSteps && (this.#own < OWN_TURNS || this.#runs.length === 0 || this.paused)) {
+      if (instance.hasSteps && (this.#own < OWN_TURNS || this.#runs.length === 0 || this.#isHeld)) {
         const steps = this.#step();
         done += steps;
         this.#own += steps;
@@ -130,7 +141,7 @@ export class Lane {
       }
       if (this.#open.length > 0 && !instance.hasSteps) this.#closeOpen();
       const queued = this.#runs[0];
-      if (queued === undefined || this.paused) break;
+      if (queued === undefined || this.#isHeld) break;
       this.#own = 0;
       done += this.#some(queued, max - done);
     }

@@ -56,6 +56,8 @@ import { Turns } from './turns.ts';
  * not keep up.
  */
 const MAX_UNTOLD = 32;
+/** The longest rest of an instance with a large state: a commit that takes longer does not take so long for its size. */
+const LONGEST_REST_MS = 1000;
 
 /** The surroundings of a thread; tests bring their own. */
 export interface ThreadSurroundings {
@@ -448,6 +450,16 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const wake = (): void => {
       if (made !== undefined) turns.wake(made);
     };
+    // It rests until its commit is over, and then for as long again: so it has the store for half of the time at most.
+    const large = (): void => {
+      if (made === undefined || outlet === undefined) return;
+      const [goOn, from] = [turns.rest(made), now()];
+      commits.after(outlet, () => {
+        const tookMs = now() - from;
+        if (tookMs < 1) goOn();
+        else clock.setTimeout(goOn, Math.min(tookMs, LONGEST_REST_MS));
+      });
+    };
     const instance: HostedInstance = new HostedInstance({
       // What a migration has made was never told.
       request: begun === given ? begun : { ...begun, recorded: false },
@@ -461,6 +473,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       inspection,
       progress,
       wake,
+      large,
       ended,
       late,
     });

@@ -22,12 +22,15 @@ const desk = setup({
     mend: { actions: assign({ run: undefined }) },
     write: { actions: assign({ text: () => 'w'.repeat(5000) }) },
     erase: { actions: assign({ text: '' }) },
+    grow: { actions: assign({ run: () => 'x'.repeat(257 * 1024) }) },
   },
 });
 
 /** A durable desk; `tell` runs turns and returns what they tell of its state in one flush, as if that were always a state. */
 function durable() {
-  const { instance, reports, sent } = host(desk, { durable: true, tellsState: true });
+  let large = 0;
+  const hooks = { large: () => void (large += 1) };
+  const { instance, reports, sent } = host(desk, { durable: true, tellsState: true }, {}, hooks);
   const tell = (...types: readonly string[]): TurnOf[] => {
     for (const type of types) instance.turn({ type }, undefined);
     sent.length = 0;
@@ -37,7 +40,7 @@ function durable() {
       i % 3 === 0 && (kind === REPORT.turn || kind === REPORT.stateless) ? [items[i + 2] as TurnOf] : [],
     );
   };
-  return { instance, tell };
+  return { instance, tell, large: () => large };
 }
 
 /** How many envelopes were handled, and nothing else. */
@@ -89,4 +92,19 @@ test('a long text is told once, while it is there, and again after a state that 
   expect(wordsIn(tell('mend'))).toEqual([1, 5002]);
   expect(tell('erase')[0]?.[1]).toContain('"text":""');
   expect(wordsIn(tell('write'))).toEqual([1, 5002]);
+});
+
+test('a state of which more than 256 KiB are new is large', () => {
+  const { tell, large } = durable();
+  tell('count');
+  expect(large()).toBe(0);
+  tell('grow');
+  tell('look');
+  expect(large()).toBe(1);
+  // The text is not written again.
+  tell('count');
+  expect(large()).toBe(1);
+  tell('count', 'mend');
+  tell('grow');
+  expect(large()).toBe(2);
 });

@@ -26,6 +26,8 @@ interface Started {
   readonly turns: {
     readonly deliver: (batch: Batch) => Promise<Ack> | Ack;
     readonly leave: (instance: HostedInstance) => void;
+    readonly rest: (instance: HostedInstance) => () => void;
+    readonly isBusy: () => boolean;
   };
   /** Never answers at once. */
   readonly deliver: (batch: Batch) => Promise<Ack>;
@@ -63,6 +65,8 @@ function startWith(options: Partial<TurnsOptions>, ...logics: Parameters<typeof 
     turns: {
       deliver: (batch) => turns.deliver(batch, source),
       leave: (instance) => turns.leave(instance),
+      rest: (instance) => turns.rest(instance),
+      isBusy: () => turns.busy,
     },
     deliver: async (batch) => turns.deliver(batch, source),
     instances,
@@ -99,6 +103,24 @@ describe('a batch', () => {
     expect(ack).toEqual([[0, 3, 1, 1]]);
     expect(seen).toEqual([[1, 2, 4], [3]]);
     expect(handled()).toEqual([3, 1]);
+  });
+
+  it('waits while its instance rests, which the others do not, and is handled when all its rests are over', async () => {
+    const seen: unknown[][] = [[], []];
+    const { turns, deliver, instances } = start(...seen.map((list) => writing(list)));
+    const resting = instances.get(0) as HostedInstance;
+    const [first, second] = [turns.rest(resting), turns.rest(resting)];
+    const handled = deliver([...told(0, event(1)), ...told(1, event(2))]);
+    await nextTurn();
+    expect(seen).toEqual([[], [2]]);
+    first();
+    await nextTurn();
+    expect(seen).toEqual([[], [2]]);
+    expect(turns.isBusy()).toBe(true);
+    second();
+    expect(await handled).toEqual([[1, 1, 0, 1]]);
+    expect(seen).toEqual([[1], [2]]);
+    expect(turns.isBusy()).toBe(false);
   });
 
   it('that is small is handled inside deliver by an idle thread, up to 16 turns a round of the loop', async () => {

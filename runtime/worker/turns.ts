@@ -100,7 +100,7 @@ export class Turns {
 
   /** Whether a delivered envelope is not handled yet. */
   get busy(): boolean {
-    for (const lane of this.#lanes.values()) if (lane.busy) return true;
+    for (const lane of this.#lanes.values()) if (lane.busy || lane.waits) return true;
     return false;
   }
 
@@ -131,6 +131,16 @@ export class Turns {
     this.wake(instance);
   }
 
+  /** Handles no envelope of the instance until what is returned is called. */
+  rest(instance: HostedInstance): () => void {
+    const lane = this.#laneOf(instance);
+    lane.rests += 1;
+    return () => {
+      lane.rests -= 1;
+      if (this.#lanes.get(instance) === lane) this.wake(instance);
+    };
+  }
+
   /** Removes an instance that has ended. */
   leave(instance: HostedInstance): void {
     this.#lanes.get(instance)?.leave();
@@ -152,7 +162,7 @@ export class Turns {
   /** Whether an event of the instance is not handled, or an ask is still on its way through it. */
   hasWork(instance: HostedInstance): boolean {
     const lane = this.#lanes.get(instance);
-    return lane !== undefined && (lane.busy || lane.asked || lane.paused);
+    return lane !== undefined && (lane.busy || lane.asked || lane.paused || lane.rests > 0);
   }
 
   /** Adds a source that has sent nothing here: asks of it were put off in another thread or process. */

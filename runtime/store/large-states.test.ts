@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import type { AgentRef } from 'holdfast';
+import { gatedStore } from '../fixtures/gated-store.ts';
+import { fixture, start } from '../fixtures/start.ts';
+
+const agents = {
+  account: fixture('account', { maxThreads: 1 }),
+  archive: fixture('account', { maxThreads: 1 }),
+};
+
+/** Makes a state of 512 KiB. */
+const grow = { type: 'double', times: 19 };
+const deposit = { type: 'deposit', amount: 1 };
+
+it('amendment 23: a state of more than 256 KiB is committed by itself, and is told then', async () => {
+  const gate = gatedStore();
+  const runtime = await start({ agents }, { store: gate.store });
+  const spawned = (agent: 'account' | 'archive', id: string): Promise<AgentRef> =>
+    runtime.spawn(agent, { id }) as Promise<never>;
+  const [one, two] = [await spawned('account', 'one'), await spawned('account', 'two')];
+  const large = await spawned('archive', 'large');
+  gate.shut();
+  const told: string[] = [];
+  const telling = (what: string, call: Promise<unknown>): Promise<unknown> =>
+    call.then(() => told.push(what));
+  const calls = [telling('large', large.deliver(grow))];
+  const first = await gate.next();
+  calls.push(telling('one', one.ask(deposit)), telling('two', two.ask(deposit)));
+  await expect.poll(() => runtime.status().store?.waiting).toBe(3);
+  const addresses = [first.group.turns.map(({ address }) => address)];
+  first.go();
+  await calls[0];
+  expect(told).toEqual(['large']);
+  const second = await gate.next();
+  addresses.push(second.group.turns.map(({ address }) => address).toSorted());
+  gate.open();
+  second.go();
+  await Promise.all(calls);
+  expect(addresses).toEqual([['archive/large'], ['account/one', 'account/two']]);
+});
+
+it('amendment 23: a turn that leaves a large state as it was writes nothing', async () => {
+  const gate = gatedStore();
+  const runtime = await start({ agents }, { store: gate.store });
+  const ref = await runtime.spawn('account', { id: 'a' });
+  await ref.deliver(grow);
+  gate.shut();
+  for (let n = 0; n < 3; n++) expect(await ref.ask({ type: 'total' })).toBe(0);
+  gate.open();
+});
