@@ -4,6 +4,7 @@ import { ask } from './suites/ask.ts';
 import { boundFetch } from './suites/bound-fetch.ts';
 import { askStream } from './suites/ask-stream.ts';
 import { durable } from './suites/durable.ts';
+import { durablePeersSuite } from './suites/durable-peers.ts';
 import { faults } from './suites/faults.ts';
 import { flood } from './suites/flood.ts';
 import { gateway } from './suites/gateway.ts';
@@ -46,7 +47,15 @@ const suites: Readonly<Record<string, Suite>> = {
 
 const usage = `npm run bench -- [suite …] [--rounds n] [--json file]
 suites: ${Object.keys(suites).join(', ')}; all of them when none is named
-       flood [--minutes n], which is not one of all`;
+       flood [--minutes n] and durable-peers, which are not among all of them`;
+
+// What a suite has started ends with this process, however that ends.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => process.exit(code));
+}
 
 // Not all peers let go of the process when they are stopped.
 process.exit(await main());
@@ -61,7 +70,11 @@ async function main(): Promise<number> {
     },
   });
   const rounds = Number(values.rounds);
-  const known: typeof suites = { ...suites, flood: (results) => flood(results, Number(values.minutes)) };
+  const known: typeof suites = {
+    ...suites,
+    flood: (results) => flood(results, Number(values.minutes)),
+    'durable-peers': durablePeersSuite,
+  };
   const unknown = positionals.find((name) => known[name] === undefined);
   if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1) {
     console.error(
@@ -77,7 +90,8 @@ async function main(): Promise<number> {
   for (const name of chosen) await (known[name] as Suite)(results, rounds);
   if (values.json !== undefined) {
     const { tables, gates, notes } = results;
-    const run: Run = { machine, rounds, suites: chosen, tables, gates, notes };
+    const packages = { ...machine.packages, ...results.packages };
+    const run: Run = { machine: { ...machine, packages }, rounds, suites: chosen, tables, gates, notes };
     writeFileSync(values.json, `${JSON.stringify(run, null, 2)}\n`);
   }
   console.log('');

@@ -44,6 +44,8 @@ export class Results {
   readonly tables: Table[] = [];
   readonly gates: Gate[] = [];
   readonly notes: Note[] = [];
+  /** Versions of what a suite alone runs. */
+  readonly packages: Record<string, string> = {};
 
   table(table: Table): void {
     this.tables.push(table);
