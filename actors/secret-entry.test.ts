@@ -84,13 +84,17 @@ function run(input: Partial<SecretEntryInput> = {}) {
   const ok = (versionId: string, leaseMs?: number) =>
     settle({ ok: true, versionId, fetchedAt: clock.now(), ...(leaseMs !== undefined && { leaseMs }) });
   const fail = (failure: Failure) => settle({ ok: false, failure });
-  const send = (...types: SecretEntryEvent['type'][]): void => types.forEach((type) => actor.send({ type }));
+  type Plain = Exclude<SecretEntryEvent['type'], 'secret.seen'>;
+  const send = (...types: Plain[]): void => types.forEach((type) => actor.send({ type }));
+  /** The state of an instance knows that version. */
+  const seen = (versionId: string, epoch: number): void =>
+    actor.send({ type: 'secret.seen', versionId, epoch });
   /** The clock rings all that is due at the end of a jump: what is due early in a long one would be late by most of it. */
   const pass = async (ms: number, step = 500): Promise<void> => {
     for (let left = ms; left > 0; left -= step) clock.increment(Math.min(left, step));
     await flush();
   };
-  return { actor, clock, fetches, done, refreshed, news, state, settle, ok, fail, send, pass };
+  return { actor, clock, fetches, done, refreshed, news, state, settle, ok, fail, send, seen, pass };
 }
 
 describe('a secret entry', () => {
@@ -467,6 +471,7 @@ describe('a secret entry', () => {
     const known = {
       epoch: 3,
       versionId: 'v3',
+      past: undefined,
       seen: ['v3'],
       lastCause: undefined,
       standing: 'good',
@@ -477,6 +482,76 @@ describe('a secret entry', () => {
     expect([fetches.length, done.at(-1)]).toEqual([0, { ok: false, failure: 'transient' }]);
     await pass(2_000);
     expect(fetches).toHaveLength(1);
+  });
+});
+
+describe('what states know from before', () => {
+  test.each([
+    ['the same version', [['v1', 5]], 'v1', 5],
+    ['another version', [['v1', 5]], 'v2', 6],
+    [
+      'the highest of several',
+      [
+        ['v1', 5],
+        ['v2', 9],
+        ['v1', 6],
+      ],
+      'v2',
+      9,
+    ],
+    [
+      'two versions by one epoch',
+      [
+        ['v1', 5],
+        ['v2', 5],
+      ],
+      'v2',
+      6,
+    ],
+  ] as const)('epochs go on from %s, and nothing is fetched yet', async (_what, states, versionId, epoch) => {
+    const { actor, send, seen, ok, news } = run();
+    for (const [version, known] of states) seen(version, known);
+    expect(actor.getSnapshot().context).toMatchObject({ epoch: 0, versionId: undefined });
+    send('grant.opened');
+    await ok(versionId);
+    expect([actor.getSnapshot().context.epoch, news]).toEqual([epoch, []]);
+  });
+
+  test('a state that comes later raises the epoch: above its own when its version is another', async () => {
+    const { actor, send, seen, ok } = run();
+    const epoch = (): number => actor.getSnapshot().context.epoch;
+    send('grant.opened');
+    await ok('v2');
+    seen('v2', 4);
+    expect(epoch()).toBe(4);
+    seen('v3', 7);
+    expect(epoch()).toBe(8);
+    seen('v1', 2);
+    expect(epoch()).toBe(8);
+  });
+
+  test('a version from before that comes again is a rollback', async () => {
+    const { send, seen, ok, news } = run();
+    seen('v1', 5);
+    send('grant.opened');
+    await ok('v2');
+    send('secret.refresh');
+    await ok('v1');
+    expect(news).toMatchObject([{ type: 'rotated', epoch: 7, cause: 'rollback' }]);
+  });
+
+  test('trouble at the first fetch has no lower epoch, and what was missed is told when it is over', async () => {
+    const { send, seen, fail, ok, news, pass } = run();
+    seen('v1', 5);
+    send('grant.opened');
+    await fail('transient');
+    await pass(2_000);
+    await ok('v2');
+    expect(news).toMatchObject([
+      { type: 'unavailable', epoch: 5 },
+      { type: 'rotated', epoch: 6, versionId: 'v2' },
+      { type: 'recovered', epoch: 6, versionId: 'v2' },
+    ]);
   });
 });
 

@@ -20,7 +20,7 @@ export interface SecretEntrySpec {
 /** What an earlier entry of the same key knew, so that epochs go on growing and failures go on slowing it down. */
 export type SecretHistory = Pick<
   SecretEntryContext,
-  'epoch' | 'versionId' | 'seen' | 'lastCause' | 'standing' | 'attempts'
+  'epoch' | 'versionId' | 'past' | 'seen' | 'lastCause' | 'standing' | 'attempts'
 >;
 
 export interface SecretEntryInput extends SecretEntrySpec {
@@ -93,6 +93,11 @@ export interface SecretEntryContext extends SecretEntrySpec {
   readonly epoch: number;
   readonly versionId: string | undefined;
   readonly previousVersionId: string | undefined;
+  /**
+   * The highest epoch that the state of an instance has from another process, and its version, from where the first fetch
+   * goes on. No version: two states know different ones by that epoch.
+   */
+  readonly past: { readonly versionId: string | undefined; readonly epoch: number } | undefined;
   /** The versions seen so far, newest last, at most 10: tells a rollback from a rotation. */
   readonly seen: readonly string[];
   /** Of the last change of version; undefined while the first version is the current one. */
@@ -130,6 +135,8 @@ export type SecretEntryEvent =
       /** The version that is said to be the current one now. */
       readonly versionId?: string;
     }
+  /** The state of an instance knows that version by that epoch, perhaps from another process. */
+  | { readonly type: 'secret.seen'; readonly versionId: string; readonly epoch: number }
   | { readonly type: 'grant.opened' }
   | { readonly type: 'grant.closed' }
   /** The vault needed the room. */
@@ -262,6 +269,7 @@ export const secretEntryMachine = setup({
     forRefresh: assign(({ event }) => ({ hinted: undefined, ...refreshOf(event) })),
     onceMore: assign(({ context, event }) => ({ next: { ...context.next, ...refreshOf(event) } })),
     takeNext: assign(({ context }) => ({ hinted: undefined, ...context.next, next: undefined })),
+    remember: assign(({ context, event }) => remembered(context, event)),
     give: assign((_, outcome: SecretFetchOutcome) => ({ outcome })),
     keep: assign(({ context }) => keep(context)),
     age: assign(({ context }) => age(context)),
@@ -281,6 +289,7 @@ export const secretEntryMachine = setup({
     epoch: known?.epoch ?? 0,
     versionId: known?.versionId,
     previousVersionId: undefined,
+    past: known?.past,
     seen: known?.seen ?? [],
     lastCause: known?.lastCause,
     held: false,
@@ -298,6 +307,7 @@ export const secretEntryMachine = setup({
   on: {
     'grant.opened': { actions: 'countGrant' },
     'grant.closed': { actions: 'discountGrant' },
+    'secret.seen': { actions: 'remember' },
   },
   initial: 'born',
   states: {
@@ -427,6 +437,21 @@ function refreshOf(event: SecretEntryEvent): { cause: SecretFetchCause; hinted?:
   return { cause, ...(versionId !== undefined && { hinted: versionId }) };
 }
 
+/** What is known with what a state knows: what it is told next has a higher epoch, unless that is the same version. */
+function remembered(context: SecretEntryContext, event: SecretEntryEvent): Partial<SecretEntryContext> {
+  if (event.type !== 'secret.seen') return {};
+  const { versionId, epoch } = event;
+  if (context.versionId !== undefined) {
+    const least = versionId === context.versionId ? epoch : epoch + 1;
+    return { epoch: Math.max(least, context.epoch) };
+  }
+  const { past } = context;
+  const seen = [...context.seen.filter((id) => id !== versionId), versionId].slice(-seenLimit);
+  if (past === undefined || epoch > past.epoch) return { past: { versionId, epoch }, seen };
+  const isOther = epoch === past.epoch && versionId !== past.versionId;
+  return isOther ? { past: { versionId: undefined, epoch }, seen } : { seen };
+}
+
 function fetchInput(context: SecretEntryContext): SecretFetchInput {
   const { key, provider, id, stage, role, ttlMs, maxStaleMs, versionId, hinted } = context;
   return {
@@ -443,7 +468,7 @@ function fetchInput(context: SecretEntryContext): SecretFetchInput {
 }
 
 function keep(context: SecretEntryContext): Partial<SecretEntryContext> {
-  const { outcome, cause, standing } = context;
+  const { outcome, cause, standing, past } = context;
   if (!outcome.ok) return {};
   const { versionId, fetchedAt, leaseMs } = outcome;
   const good = { fetchedAt, leaseMs, held: true, failure: undefined, attempts: 0, standing: 'good' } as const;
@@ -452,10 +477,17 @@ function keep(context: SecretEntryContext): Partial<SecretEntryContext> {
   const recovered = (epoch: number): SecretNews[] =>
     bad ? [{ type: 'recovered', epoch, versionId, cause }] : [];
   if (versionId === previousVersionId) return { ...good, news: recovered(context.epoch) };
-  const epoch = context.epoch + 1;
+  const isFirst = previousVersionId === undefined;
+  const before = isFirst ? past : context;
+  const epoch = before?.versionId === versionId ? before.epoch : (before?.epoch ?? 0) + 1;
   const seen = [...context.seen.filter((id) => id !== versionId), versionId].slice(-seenLimit);
   const changed = { ...good, versionId, previousVersionId, epoch, seen };
-  if (previousVersionId === undefined) return { ...changed, news: recovered(epoch) };
+  if (isFirst) {
+    // Who goes on from a state of another process is greeted with the version; after trouble, with that.
+    const isMissed = bad && past !== undefined && past.versionId !== versionId;
+    const missed: SecretNews[] = isMissed ? [{ type: 'rotated', epoch, versionId, cause }] : [];
+    return { ...changed, news: [...missed, ...recovered(epoch)] };
+  }
   const lastCause = context.seen.includes(versionId) ? 'rollback' : cause;
   const rotated: SecretNews = { type: 'rotated', epoch, versionId, previousVersionId, cause: lastCause };
   return { ...changed, lastCause, news: [rotated, ...recovered(epoch)] };
@@ -480,6 +512,8 @@ function lose(context: SecretEntryContext): Partial<SecretEntryContext> {
   return { ...lost, standing: type, news: [about(context, type)] };
 }
 
-function about({ epoch, versionId, cause }: SecretEntryContext, type: SecretNews['type']): SecretNews {
+function about(context: SecretEntryContext, type: SecretNews['type']): SecretNews {
+  const { versionId, past, cause } = context;
+  const epoch = versionId === undefined ? (past?.epoch ?? context.epoch) : context.epoch;
   return { type, epoch, ...(versionId !== undefined && { versionId }), cause };
 }

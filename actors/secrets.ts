@@ -34,6 +34,13 @@ export type SecretsEvent =
       /** The version that is said to be the current one now. */
       readonly versionId?: string;
     }
+  /** The state of an instance knows that version of the secret by that epoch, perhaps from another process. */
+  | {
+      type: 'secret.seen';
+      readonly entry: SecretEntrySpec;
+      readonly versionId: string;
+      readonly epoch: number;
+    }
   /** The value of an entry had to make room for others. */
   | { type: 'value.dropped'; readonly key: string }
   /** An instance lives and may use these; replaces what it was granted before. */
@@ -111,12 +118,12 @@ const replaceBroken = parts.enqueueActions(({ context, event, enqueue }) => {
   if (broken === undefined) return;
   const { provider, id, stage, role, ttlMs, maxStaleMs, ...last }: SecretEntryContext =
     broken.getSnapshot().context;
-  const { epoch, versionId, seen, lastCause, standing } = last;
+  const { epoch, versionId, past, seen, lastCause, standing } = last;
   const holders = Object.values(context.grants)
     .flat()
     .filter((held) => held === key).length;
   const attempts = Math.max(1, last.attempts);
-  const known = { epoch, versionId, seen, lastCause, standing, attempts };
+  const known = { epoch, versionId, past, seen, lastCause, standing, attempts };
   const spec = { key, provider, id, stage, ...(role !== undefined && { role }), ttlMs, maxStaleMs };
   enqueue.stopChild(broken);
   enqueue.assign(({ spawn }) => ({
@@ -139,6 +146,7 @@ export const secretsMachine = parts.createMachine({
       on: {
         'secret.need': { actions: [ensureEntries, passOn] },
         'secret.refresh': { actions: [ensureEntries, passOn] },
+        'secret.seen': { actions: [ensureEntries, passOn] },
         'value.dropped': { actions: passOn },
         'grant.open': { actions: [ensureEntries, changeGrants] },
         'grant.close': { actions: changeGrants },
@@ -157,7 +165,7 @@ function entryEvent(
 ): { readonly key: string; readonly event: SecretEntryEvent } | undefined {
   if (event.type === 'value.dropped') return { key: event.key, event: { type: event.type } };
   if (event.type === 'secret.need') return { key: event.entry.key, event: { type: event.type } };
-  if (event.type !== 'secret.refresh') return undefined;
-  const { entry, ...refresh } = event;
-  return { key: entry.key, event: refresh };
+  if (event.type !== 'secret.refresh' && event.type !== 'secret.seen') return undefined;
+  const { entry, ...told } = event;
+  return { key: entry.key, event: told };
 }

@@ -30,6 +30,12 @@ export const systemClock: Clock = {
   random: () => Math.random(),
 };
 
+/** Runs something after `ms` if the process is there then: it is not kept alive for that. */
+export function later(clock: Pick<Clock, 'setTimeout' | 'unref'>, run: () => void, ms: number): void {
+  const timer = clock.setTimeout(run, ms);
+  clock.unref?.(timer);
+}
+
 /** Settles like `promise`, or rejects with `late()` after `ms`. */
 export async function within<T>(
   clock: Clock,

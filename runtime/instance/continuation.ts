@@ -1,4 +1,5 @@
 import { HoldfastError } from '../base/errors.ts';
+import type { SeenSecret, SeenSecrets } from '../base/seen-secret.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import { refusal } from '../dead-letters/refusal.ts';
@@ -8,6 +9,7 @@ import type { Keeper } from '../store/keeper.ts';
 import type { KeptAnswer } from '../store/kept-ids.ts';
 import type { Ledger, ToldState, Turns } from '../store/ledger.ts';
 import type { KeptRow } from '../store/kept-row.ts';
+import { SeenMark } from '../store/seen-mark.ts';
 import { uncommitted } from '../store/uncommitted.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
 import type { Sent, TellOutcomes } from '../store/sent-event.ts';
@@ -285,6 +287,11 @@ export class Continuation {
     return this.#options.ledger !== undefined;
   }
 
+  /** What the state knows of its secrets, when it is kept with it. */
+  get seen(): SeenSecrets | undefined {
+    return this.#options.ledger;
+  }
+
   /** Whether the instance has a record with which it can go on, and which would be lost with it. */
   get hasRecord(): boolean {
     const { ledger } = this.#options;
@@ -357,8 +364,13 @@ type Committed = Ticket | HoldfastError | undefined;
 
 function turnsOf(marked: readonly Marked[], answers?: readonly AnswerOf[]): Turns | undefined {
   if (marked.length === 0 && answers === undefined) return undefined;
+  const rows: KeptRow[] = [];
+  let seen: SeenSecret[] | undefined;
   // An instance marks nothing but what is kept.
-  return { rows: marked.map(({ mark }) => mark as KeptRow), answers: answers?.map(keptAnswer) };
+  for (const { mark } of marked)
+    if (mark instanceof SeenMark) (seen ??= []).push(mark.seen);
+    else rows.push(mark as KeptRow);
+  return { rows, answers: answers?.map(keptAnswer), seen };
 }
 
 function keptAnswer([tag, outcome, what]: AnswerOf): KeptAnswer {

@@ -262,11 +262,11 @@ export class Inbox {
     return own;
   }
 
-  /** Queues an event of the runtime itself, also when the mailbox is full. */
-  acceptControl(event: AnyEventObject): void {
+  /** Queues an event of the runtime itself, also when the mailbox is full. `mark`: what is known once it is handled. */
+  acceptControl(event: AnyEventObject, mark?: Mark): void {
     if (this.#options.over()) return;
     const size = measure(event, Infinity);
-    this.mailbox.offerControl(typeof size === 'object' ? ownEvent(event, size) : event);
+    this.mailbox.offerControl(typeof size === 'object' ? ownEvent(event, size) : event, mark);
     this.#options.ready();
   }
 

@@ -126,6 +126,21 @@ describe('a mailbox', () => {
     expect(mailbox.offer('over', 0)).toBe(false);
   });
 
+  it('says with what an event of the runtime itself was marked when that was sent, and to nobody who takes it out', () => {
+    const mailbox = filled(1, 2);
+    const mark = { n: 0 };
+    mailbox.offerControl('control', mark);
+    taken(mailbox, 2);
+    expect(mailbox.marksSent(0, 2)).toEqual([{ mark, tag: -Infinity }]);
+    expect(mailbox.markAt(1)).toBeUndefined();
+    expect(mailbox.split().marksSent(0, 2)).toHaveLength(1);
+
+    mailbox.offerControl('control', mark);
+    const seen: unknown[] = [];
+    mailbox.discardAt(0, (event, tag, marked) => seen.push([event, tag, marked]));
+    expect(seen).toEqual([['control', 0, undefined]]);
+  });
+
   it('may have room for nothing', () => {
     expect(new Mailbox(0).offer(1, 0)).toBe(false);
   });

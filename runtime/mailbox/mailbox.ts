@@ -120,9 +120,9 @@ export class Mailbox {
   }
 
   /** Adds an event of the runtime itself, for which there is always room. */
-  offerControl(event: unknown): void {
+  offerControl(event: unknown, mark?: Mark): void {
     this.#control += 1;
-    this.#append(event, CONTROL, NO_TERMS);
+    this.#append(event, CONTROL, NO_TERMS, undefined, mark);
   }
 
   /**
@@ -313,9 +313,10 @@ export class Mailbox {
       if (this.#marks?.[at & this.#mask] === mark) return this.discardAt(at - this.#head, discard);
   }
 
-  /** The mark of the envelope `n` places behind the oldest, if it has one. */
+  /** The mark of the envelope `n` places behind the oldest, if it has one and is none of the runtime's own. */
   markAt(n: number): Mark | undefined {
-    return n < this.depth ? this.#marks?.[(this.#head + n) & this.#mask] : undefined;
+    const at = (this.#head + n) & this.#mask;
+    return n < this.depth && this.#tags[at] !== CONTROL ? this.#marks?.[at] : undefined;
   }
 
   /** Removes the envelope `n` places behind the oldest. */
@@ -352,7 +353,7 @@ export class Mailbox {
     for (let at = this.#head; at < this.#sent; at++) {
       const index = at & this.#mask;
       const tag = this.#tags[index] as Tag;
-      if (tag === CONTROL) sent.offerControl(this.#events[index]);
+      if (tag === CONTROL) sent.offerControl(this.#events[index], this.#marks?.[index]);
       else
         sent.#append(this.#events[index], tag, this.#terms[index] as Terms, undefined, this.#marks?.[index]);
     }
@@ -502,8 +503,9 @@ export class Mailbox {
   }
 
   #discard(event: unknown, tag: Tag, mark: Mark | undefined, discard: Discard): void {
-    if (tag === CONTROL) this.#control -= 1;
-    discard(event, tag === CONTROL ? 0 : tag, mark);
+    if (tag !== CONTROL) return discard(event, tag, mark);
+    this.#control -= 1;
+    discard(event, 0, undefined);
   }
 
   #move(from: number, to: number): void {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { SecretEntrySpec, SecretNews } from '../../actors/secret-entry.ts';
 import type { InjectRules, ResolvedGrant } from '../config/resolve.ts';
 import { HoldfastError } from '../base/errors.ts';
+import type { SeenSecret, SeenSecrets } from '../base/seen-secret.ts';
 import type { Audit } from './audit.ts';
 import { builtinCapabilities } from './capabilities/builtin-capabilities.ts';
 import { createSecretsCache, secretsStopped, type SecretsCacheOptions } from './values/cache.ts';
@@ -52,13 +53,15 @@ export interface SecretsBroker {
   /**
    * An incarnation begins: its grants count and their secrets are fetched and kept up to date (not at a TTL of 0).
    * From now on only that incarnation, in its pool, may use them. An incarnation that continues is told where its
-   * secrets stand.
+   * secrets stand, unless that is what its state has `seen`.
    * @throws {HoldfastError} `CONFIG_INVALID` for an undeclared provider alias, `RUNTIME_STOPPED`
    */
   open(
     holder: Caller & {
       /** The incarnation continues one that has stopped, here or elsewhere. */
       readonly continues?: boolean;
+      /** What its state knows of its secrets, where that is kept. */
+      readonly seen?: SeenSecrets | undefined;
     },
     grants: readonly ResolvedGrant[],
     notify: (event: SecretEvent) => void,
@@ -138,6 +141,8 @@ interface Holder extends Caller {
   readonly uses: Set<AbortController>;
   /** Whether its incarnation lives. */
   live: boolean;
+  /** By label: what its state knows of secrets in trouble, until it is known here where they stand. */
+  unmet?: Map<string, SeenSecret>;
 }
 
 /** Milliseconds for one call of a capability, and so for how long it keeps its version (DEFAULTS, rotation lease). */
@@ -191,6 +196,9 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     // An incarnation that follows is told where everything stands.
     if (!holder.live) return;
     const { label } = grant;
+    const before = holder.unmet?.get(label);
+    if (before !== undefined) holder.unmet?.delete(label);
+    if (before?.trouble === type) return;
     const handle = handleOf(holder.address, label);
     const id = randomUUID();
     notices.push(
@@ -202,25 +210,52 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   }
 
   /**
-   * Tells an incarnation that continues where a secret stands, as soon as that is known; news that it missed do not
-   * matter.
+   * Tells an incarnation that continues where a secret stands, as soon as that is known, unless it has `seen` that; news
+   * that it missed do not matter.
    */
-  function greet(holder: Holder, live: LiveGrant): void {
-    const greeting = (epoch: number, versionId: string, cause: SecretNews['cause'] = 'poll'): void =>
-      tell(holder, live, { type: 'rotated', epoch, versionId, cause }, now());
+  function greet(holder: Holder, live: LiveGrant, seen: SeenSecret | undefined): void {
+    const greeting = (epoch: number, versionId: string, cause: SecretNews['cause'] = 'poll'): void => {
+      const version = { epoch, versionId, cause };
+      if (seen?.versionId !== versionId) tell(holder, live, { type: 'rotated', ...version }, now());
+      if (seen?.trouble !== undefined && cache.known(live.spec)?.trouble === undefined)
+        tell(holder, live, { type: 'recovered', ...version }, now());
+    };
     const { epoch = 0, versionId, cause, trouble, graceUntil } = cache.known(live.spec) ?? {};
     const isHeld = trouble === undefined || trouble === 'stale';
     if (isHeld && epoch > 0 && versionId !== undefined) greeting(epoch, versionId, cause);
-    if (trouble !== undefined) {
+    if (trouble !== undefined && trouble !== seen?.trouble) {
       const version = versionId === undefined ? {} : { versionId };
       const until = graceUntil === undefined ? {} : { graceUntil };
-      tell(holder, live, { type: trouble, epoch, ...version, cause: cause ?? 'poll', ...until }, now());
+      const last = Math.max(epoch, seen?.epoch ?? 0);
+      tell(holder, live, { type: trouble, epoch: last, ...version, cause: cause ?? 'poll', ...until }, now());
     }
     if (epoch > 0 || trouble !== undefined) return;
-    if (live.spec.ttlMs === 0) return;
-    // Through the fetch that holding the secret has begun.
-    const first = cache.need(live.spec, (answer) => answer.ok && greeting(answer.epoch, answer.versionId));
+    if (seen?.trouble !== undefined) (holder.unmet ??= new Map()).set(seen.label, seen);
+    atFirst(live, greeting);
+  }
+
+  /** Has epochs go on from the one that a state knows. */
+  function goOn({ grant, spec }: LiveGrant, seen: SeenSecrets): void {
+    const { versionId, epoch = 0 } = seen.seenOf(grant.label) ?? {};
+    if (versionId !== undefined) cache.seen(spec, { versionId, epoch });
+  }
+
+  /** Calls back when the fetch that holding the secret has begun brings it. */
+  function atFirst({ spec }: LiveGrant, fetched: (epoch: number, versionId: string) => void): void {
+    if (spec.ttlMs === 0) return;
+    const first = cache.need(spec, (answer) => answer.ok && fetched(answer.epoch, answer.versionId));
     first.catch(() => {});
+  }
+
+  /** Notes with what an incarnation begins: what it finds there is no news to it. */
+  function begin(live: LiveGrant, seen: SeenSecrets): void {
+    const { label } = live.grant;
+    const begins = (epoch: number, versionId: string | undefined): void =>
+      seen.saw({ label, epoch, versionId });
+    const { epoch = 0, versionId, trouble } = cache.known(live.spec) ?? {};
+    if (trouble !== undefined) return;
+    if (epoch > 0) begins(epoch, versionId);
+    else atFirst(live, begins);
   }
 
   /**
@@ -314,7 +349,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
 
   return {
     actor: cache.actor,
-    open({ address, incarnation, pool, continues = false }, grants, notify) {
+    open({ address, incarnation, pool, continues = false, seen }, grants, notify) {
       if (stopped) throw secretsStopped();
       const live = liveGrants(grants, cache);
       const holder: Holder = {
@@ -330,9 +365,11 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       holders.set(address, holder);
       const entries = [...live.values()].map(({ spec }) => spec);
       for (const { spec, grant } of live.values()) scrubber?.cover(spec.key, grant.jsonKey);
+      if (seen !== undefined) for (const grant of live.values()) goOn(grant, seen);
       if (entries.length > 0 || before !== undefined) cache.hold(address, entries);
       endUses(before, agentStopped);
-      if (continues) for (const grant of live.values()) greet(holder, grant);
+      if (continues) for (const grant of live.values()) greet(holder, grant, seen?.seenOf(grant.grant.label));
+      else if (seen !== undefined) for (const grant of live.values()) begin(grant, seen);
     },
 
     suspend(address) {

@@ -1,4 +1,5 @@
 import type { SecretCause, SecretNews } from '../../actors/secret-entry.ts';
+import type { SeenSecret } from '../base/seen-secret.ts';
 
 /**
  * The event that an agent gets when a secret it is granted changes: metadata only, never a value, a hash or a length.
@@ -19,7 +20,10 @@ export interface SecretEvent {
   /** `secret:<instance address>/<label>`. */
   readonly handle: string;
   readonly label: string;
-  /** Grows with each change of this secret while the host runs, also when it goes back to an older version. */
+  /**
+   * Grows with each change of this secret, also when it goes back to an older version: while the host runs, and for an
+   * instance of a durable agent over all processes.
+   */
   readonly epoch: number;
   /** Absent when no version was ever fetched. */
   readonly versionId?: string;
@@ -35,4 +39,17 @@ export interface SecretEvent {
   readonly graceUntil?: number;
   /** Milliseconds since the epoch. */
   readonly at: number;
+}
+
+const TROUBLE = {
+  'secret.rotated': undefined,
+  'secret.recovered': undefined,
+  'secret.stale': 'stale',
+  'secret.revoked': 'revoked',
+  'secret.unavailable': 'unavailable',
+} as const;
+
+/** What an instance knows when it has handled the event. */
+export function seenIn({ type, label, versionId, epoch }: SecretEvent): SeenSecret {
+  return { label, versionId, epoch, trouble: TROUBLE[type] };
 }

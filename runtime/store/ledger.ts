@@ -1,6 +1,7 @@
-import { within } from '../base/clock.ts';
+import { later, within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { LARGE_STATE } from '../base/large-state.ts';
+import type { SeenSecret, SeenSecrets } from '../base/seen-secret.ts';
 import { Ticket } from '../base/ticket.ts';
 import { MARK, type NewTexts } from '../base/marked-text.ts';
 import { type CarefulStart, LIVED_MS, MOST_STARTS } from './careful-start.ts';
@@ -80,6 +81,8 @@ export interface Turns {
   readonly rows: readonly KeptRow[];
   /** The answers that are kept. */
   readonly answers?: readonly KeptAnswer[] | undefined;
+  /** What the state knows of secrets since. */
+  readonly seen?: readonly SeenSecret[] | undefined;
 }
 
 /** A record without what the ledger itself knows best. */
@@ -111,7 +114,7 @@ interface Draft {
  * What one durable instance has committed, and has to. A restart continues from the last state that was told, committed
  * or not: what rests on it is told only after it.
  */
-export class Ledger implements Drafting {
+export class Ledger implements Drafting, SeenSecrets {
   readonly #options: LedgerOptions;
   #last: LastState | undefined;
   #loaded = false;
@@ -255,7 +258,7 @@ export class Ledger implements Drafting {
     const { clock } = this.#options;
     const { wakes = false, dueAt = Infinity } = this.#last ?? {};
     if (!wakes && dueAt > clock.date() + LIVED_MS) this.#survived();
-    else clock.unref?.(clock.setTimeout(() => this.#survived(), LIVED_MS));
+    else later(clock, () => this.#survived(), LIVED_MS);
   }
 
   #survived(): void {
@@ -342,7 +345,7 @@ export class Ledger implements Drafting {
   anew(incarnation: number, input: EncodedState | undefined): Ticket | HoldfastError | undefined {
     const path = input === undefined ? undefined : this.#options.secretIn(input);
     if (path !== undefined) return secretInSnapshot(this.#options.address, path);
-    this.#note({ input });
+    this.#note({ input, secrets: undefined });
     this.#stale = this.steps.clear();
     return this.#awaited(this.#record({ incarnation, state: ANEW, wakes: false, quarantined: false }));
   }
@@ -394,12 +397,16 @@ export class Ledger implements Drafting {
   handled(turns: Turns, incarnation: number): Ticket | undefined {
     if (this.#isFenced) return undefined;
     const isNoted = this.#handled(turns, incarnation);
+    // A state that has not changed is told again what it was not written with.
+    if (turns.rows.length === 0 && turns.answers === undefined) return undefined;
     if (isNoted && this.#last !== undefined) return this.#awaited(this.#record(this.#last));
     return this.#awaited((this.#ticket = this.#options.committer.add(this)));
   }
 
   /** Returns whether the record has to say something else of what was put off. */
-  #handled({ rows, answers = [] }: Turns, incarnation: number): boolean {
+  #handled({ rows, answers = [], seen = [] }: Turns, incarnation: number): boolean {
+    for (const one of seen) this.saw(one);
+    if (rows.length === 0 && answers.length === 0) return false;
     const draft = (this.#draft ??= {});
     for (const row of rows) {
       const n = this.#rows.told(row);
@@ -412,6 +419,21 @@ export class Ledger implements Drafting {
     if (ids.length > 0) draft.ids = [...(draft.ids ?? []), ...ids];
     if (isNoted) this.#note({ putOff: this.ids.putOff });
     return isNoted;
+  }
+
+  // --- secrets --------------------------------------------------------------------------------------------
+
+  seenOf(label: string): SeenSecret | undefined {
+    return this.#meta.secrets?.find((one) => one.label === label);
+  }
+
+  /** Goes with the next state. */
+  saw(seen: SeenSecret): void {
+    // Of an instance that is passive by now, the record says what it knows.
+    if (!this.#loaded) return;
+    const { label, versionId = this.seenOf(label)?.versionId, epoch, trouble } = seen;
+    const others = this.#meta.secrets?.filter((one) => one.label !== label) ?? [];
+    this.#note({ secrets: [...others, { label, versionId, epoch, trouble }] });
   }
 
   // --- steps ----------------------------------------------------------------------------------------------

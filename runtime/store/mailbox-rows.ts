@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS, type Clock } from '../base/clock.ts';
+import { later, LONGEST_TIMER_MS, type Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import { CAREFUL_ROWS, type CarefulStart, PROCESS_CRASHES } from './careful-start.ts';
@@ -352,7 +352,7 @@ export class MailboxRows {
       }
       warn({ address, error }, 'the rows of a mailbox could not be read, which is tried again');
       this.#unread = true;
-      clock.unref?.(clock.setTimeout(() => void this.#fill(), RETRY_MS));
+      later(clock, () => void this.#fill(), RETRY_MS);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { SeenSecret } from '../base/seen-secret.ts';
 import type { EncodedState } from './durable-store.ts';
 import type { PutOffId } from './kept-ids.ts';
 
@@ -18,29 +19,39 @@ export interface RecordMeta {
   readonly starts?: Starts | undefined;
   /** The asks with an id that it has put off. */
   readonly putOff?: readonly PutOffId[] | undefined;
+  /** What the state knows of the secrets of its agent. */
+  readonly secrets?: readonly SeenSecret[] | undefined;
 }
 
 /** The text of what most records have: nothing. */
 const NONE = '{}';
 
-export function metaText({ quarantine, input, starts, putOff }: RecordMeta): string {
-  const isPlain = quarantine === undefined && input === undefined && starts === undefined;
-  if (isPlain && (putOff ?? []).length === 0) return NONE;
+export function metaText({ input, putOff, ...rest }: RecordMeta): string {
   const bytes = input instanceof Uint8Array ? Buffer.from(input).toString('base64') : undefined;
-  return JSON.stringify({ quarantine, starts, putOff, ...(bytes === undefined ? { input } : { bytes }) });
+  const kept = putOff?.length === 0 ? undefined : putOff;
+  return JSON.stringify({ ...rest, putOff: kept, ...(bytes === undefined ? { input } : { bytes }) });
 }
 
 /** Reads {@link metaText}; what something else has written there counts for nothing. */
 export function metaOf(text: string): RecordMeta {
   if (text === NONE) return {};
-  const { quarantine, input, bytes, starts, putOff } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  const { quarantine, input, bytes, starts, putOff, secrets } = JSON.parse(text) as Readonly<
+    Record<string, unknown>
+  >;
   return {
     ...(typeof quarantine === 'object' && quarantine !== null && { quarantine }),
     ...(typeof input === 'string' && { input }),
     ...(isStarts(starts) && { starts }),
     ...(Array.isArray(putOff) && { putOff: putOff as readonly PutOffId[] }),
+    ...(Array.isArray(secrets) && { secrets: secrets.filter(isSeen) }),
     ...(typeof bytes === 'string' && { input: new Uint8Array(Buffer.from(bytes, 'base64')) }),
   };
+}
+
+function isSeen(value: unknown): value is SeenSecret {
+  const { label, versionId, epoch } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const isVersion = versionId === undefined || typeof versionId === 'string';
+  return typeof label === 'string' && isVersion && Number.isSafeInteger(epoch);
 }
 
 function isStarts(value: unknown): value is Starts {

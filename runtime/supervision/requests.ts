@@ -1,6 +1,7 @@
 import type { Placeable } from '../../actors/placement.ts';
 import type { SupervisorEvent } from '../../actors/supervisor.ts';
 import { placementOf } from '../threads/pool-errors.ts';
+import { later } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { InstanceEffects, InstanceFacts } from '../instance/instance-effects.ts';
 import { LargeEvents } from './large-events.ts';
@@ -125,7 +126,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
         if (instance.phase === 'moving')
           tell({ type: 'instance.place', ...placeable(instance), moving: true });
       };
-      clock.unref?.(clock.setTimeout(again, PLACE_AGAIN_MS));
+      later(clock, again, PLACE_AGAIN_MS);
     },
     resume(instance) {
       assertRunning();

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import { later, type Clock } from '../base/clock.ts';
 import type { Instance } from '../instance/instance.ts';
 
 export interface HouseholdOptions {
@@ -50,7 +50,7 @@ export class Household {
     this.#looking = true;
     const { afterMs, clock } = this.#options;
     const ms = Math.min(Math.max(afterMs / LOOKS, LOOK_MS.least), LOOK_MS.most);
-    clock.unref?.(clock.setTimeout(() => void this.#look(), ms));
+    later(clock, () => void this.#look(), ms);
   }
 
   async #look(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { AnyActorRef } from 'xstate';
 import { addressOf } from '../base/address.ts';
+import { later } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
 import { toAgentRef, type AgentRef } from '../instance/agent-ref.ts';
@@ -158,7 +159,7 @@ export class Instances implements TwinEffects {
         const { effects, warn } = this.#options;
         const { clock } = effects;
         warn({ address: instance.address, error }, 'an instance could not be woken, which is tried again');
-        clock.unref?.(clock.setTimeout(() => this.#load(instance), LOAD_AGAIN_MS));
+        later(clock, () => this.#load(instance), LOAD_AGAIN_MS);
       },
     );
   }

@@ -1,6 +1,8 @@
 import type { Instance } from '../instance/instance.ts';
 import type { SecretsBroker } from '../secrets/broker.ts';
+import { seenIn } from '../secrets/secret-event.ts';
 import { secretRequest, streamRequest } from '../secrets/thread-request.ts';
+import { SeenMark } from '../store/seen-mark.ts';
 import type { MessageTelemetry } from '../telemetry/messages.ts';
 import type { EventHub } from '../telling/runtime-events.ts';
 import type { OpenStream } from '../threads/secret-streams.ts';
@@ -24,9 +26,10 @@ export class SecretAccess {
   readonly open = (instance: Instance): void => {
     const { secrets, hub } = this.#options;
     const { address, incarnation, agent, continues } = instance;
-    const holder = { address, incarnation, pool: agent.threadId, continues };
+    const { seen } = instance.continuation;
+    const holder = { address, incarnation, pool: agent.threadId, continues, seen };
     secrets().open(holder, agent.grants, (event) => {
-      instance.inbox.acceptControl(event);
+      instance.inbox.acceptControl(event, seen && new SeenMark(seenIn(event)));
       const { type, label, epoch, versionId, cause } = event;
       const version = versionId === undefined ? {} : { versionId };
       hub.emit('secret', { type, address, label, epoch, ...version, cause });

@@ -100,6 +100,8 @@ export interface SecretsCache {
   entry(ref: CachedRef): RejectedEntry;
   /** An instance lives and holds these entries, which replace those it held before. An empty list releases all. */
   hold(address: string, entries: readonly SecretEntrySpec[]): void;
+  /** The state of an instance knows that version by that epoch: what it is told next has a higher one. */
+  seen(entry: SecretEntrySpec, known: { readonly versionId: string; readonly epoch: number }): void;
   /** The instance is gone. An unknown address is ignored. */
   release(address: string): void;
   /**
@@ -346,6 +348,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
       tell({ type: 'grant.open', address, entries });
       for (const entry of entries) listen(entry);
     },
+    seen: (entry, { versionId, epoch }) => tell({ type: 'secret.seen', entry, versionId, epoch }),
     release: (address) => tell({ type: 'grant.close', address }),
     need,
     read: ({ key }, versionId) => vault.read(key, versionId),
