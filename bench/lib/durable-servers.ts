@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -117,6 +117,9 @@ function postgresPrograms(): string {
 
 /** What the system's packages brought. */
 export function serverVersions(): Record<string, string> {
+  if (spawnSync('redis-server', ['--version']).error !== undefined) {
+    throw new Error('there is no redis-server: apt-get install redis-server');
+  }
   const version = (command: string): string =>
     /\d+(\.\d+)+/.exec(execFileSync(command, ['--version'], { encoding: 'utf8' }))?.[0] ?? 'unknown';
   return {

@@ -41,7 +41,8 @@ export async function startServer(server: ServerCommand): Promise<() => Promise<
   child.stdout.on('data', hear);
   child.stderr.on('data', hear);
   child.once('error', (error) => (said += error.message));
-  child.stdin.end(input);
+  // Who ends at once reads nothing; what it said then is told below.
+  child.stdin.once('error', () => {}).end(input);
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   const isOver = (): boolean =>
