@@ -67,6 +67,8 @@ export interface MailboxRow {
   readonly caller?: string | undefined;
   /** The number of crashes with the row in hand. */
   readonly attempts: number;
+  /** Its recipient is to be started where it has no record: the letter that the row becomes says so. Not kept in the row. */
+  readonly activate?: boolean | undefined;
 }
 
 /** What became of an event with an id: unique for an address and a caller. */
@@ -95,7 +97,7 @@ export interface KeptStep {
 
 /**
  * A committed event that was not handled. What a store makes of a row has the id `row-<n>`, and in `meta` all of the row
- * but its event: `n`, `from`, `dueAt`, `id`, `caller`, `attempts`.
+ * but its event: `n`, `from`, `dueAt`, `id`, `caller`, `attempts`, `activate`.
  */
 export interface KeptLetter {
   readonly id: string;

@@ -22,6 +22,8 @@ export class KeptRow {
   waits = false;
   /** What is known of it when an agent has sent it in this process. */
   readonly sent: SentEvent | undefined;
+  /** The letter that the store has made of it, until it is a row again. */
+  letter: string | undefined;
   /** Whether the store counts its next crash already, because it was handed over in a careful start. */
   isNoted = false;
   /** Says that it is not in hand any more, where others wait for that. */

@@ -15,6 +15,7 @@ import type {
   KeptId,
   KeptLetter,
   KeptStep,
+  MailboxRow,
   StateParts,
   StoredRecord,
   TurnCommit,
@@ -465,7 +466,7 @@ export class Ledger implements Drafting, SeenSecrets {
   /** The rows of its mailbox. */
   get rows(): Pick<
     MailboxRows,
-    'add' | 'any' | 'drop' | 'follow' | 'release' | 'dueAt' | 'full' | 'more' | 'written'
+    'add' | 'again' | 'any' | 'drop' | 'follow' | 'isNew' | 'release' | 'dueAt' | 'full' | 'more' | 'written'
   > {
     return this.#rows;
   }
@@ -540,8 +541,15 @@ export class Ledger implements Drafting, SeenSecrets {
         awaited?.failed(admitted);
         continue;
       }
-      const row = { n: host.next(), to, from, event, dueAt: 0, attempts: 0 };
-      sends.push({ row, ...admitted, activate, headers, awaited });
+      const row: MailboxRow = { n: host.next(), to, from, event, dueAt: 0, attempts: 0 };
+      const isStarting = activate && !admitted.isPlain;
+      sends.push({
+        row: isStarting ? { ...row, activate } : row,
+        ...admitted,
+        activate,
+        headers,
+        awaited,
+      });
     }
     return (this.#ticket = committer.add(this));
   }

@@ -10,6 +10,7 @@ import { isOwnRecord, Ledger, type LedgerOptions } from './ledger.ts';
 import type { StoreKeys } from './store-keys.ts';
 import type { Place, SentEvent } from './sent-event.ts';
 import { Summons, type SummonsOptions } from './summons.ts';
+import { UnbegunRows } from './unbegun-rows.ts';
 
 /** Milliseconds that the store may take to close. */
 const CLOSE_MS = 1000;
@@ -56,11 +57,13 @@ export class Ledgers {
   readonly #large = new Set<string>();
   readonly #writes: WriteCounts;
   readonly #summons: Summons;
+  readonly #unbegun: UnbegunRows;
   #committer: Committer | undefined;
   #host: HostRows | undefined;
   #careful: CarefulStart | undefined;
   /** Begins the ids of the groups that are written here. */
   #owner = '';
+  #firstRow = 1;
   #tidying: unknown;
 
   constructor(options: LedgersOptions) {
@@ -72,9 +75,17 @@ export class Ledgers {
     const { hand, summon } = options;
     this.#summons = new Summons({
       summon,
-      hand: (sent, error) => hand(sent, 'any', error),
-      again: (sent) => this.#hand(sent, false),
-      full: (sent) => hand(sent, 'none'),
+      hand: (sent, error) =>
+        sent.isLetter === true ? this.#unbegun.settle(sent, error) : hand(sent, 'any', error),
+      again: (sent) => this.#hand(sent, sent.isLetter === true),
+      full: (sent) => (sent.isLetter === true ? this.#unbegun.settle(sent) : hand(sent, 'none')),
+    });
+    this.#unbegun = new UnbegunRows({
+      host: () => this.#host as HostRows,
+      ledgerAt: (address) => this.#ledgers.get(address),
+      summons: () => this.#summons,
+      deliver: (row, sent) => this.deliver(row, sent),
+      stays: (sent, error) => hand(sent, 'letter', error),
     });
   }
 
@@ -93,6 +104,7 @@ export class Ledgers {
       overtaken: (error) => this.#overtaken(error),
     });
     this.#committer = committer;
+    this.#firstRow = opened.firstRow;
     const host: HostRows = new HostRows(opened.firstRow, () => committer.addHost(host));
     this.#host = host;
     this.#tidyLater();
@@ -149,7 +161,9 @@ export class Ledgers {
       opened: (ledger) => {
         const before = this.#ledgers.get(address);
         this.#ledgers.set(address, ledger);
-        for (const sent of this.#summons.take(address)) ledger.rows.follow(sent);
+        for (const sent of this.#summons.take(address))
+          if (sent.isLetter === true) this.#unbegun.follow(ledger, sent);
+          else ledger.rows.follow(sent);
         return before?.quiet() ?? Promise.resolve();
       },
       place: this.#options.hand,
@@ -177,7 +191,7 @@ export class Ledgers {
   }
 
   #hand(sent: SentEvent, unknown: boolean): void {
-    if (unknown) return this.#options.hand(sent, 'letter');
+    if (unknown) return this.#unbegun.add(sent);
     if (!sent.isPlain) return this.deliver(sent.row, sent);
     const { to } = sent.row;
     const ledger = this.#ledgers.get(to);
@@ -191,6 +205,16 @@ export class Ledgers {
     const ledger = this.#ledgers.get(row.to);
     if (ledger === undefined || ledger.isClosed) this.#options.due(row.to, row.dueAt);
     else ledger.rows.written(row, sent);
+  }
+
+  /** The number from which on the rows of this opening of the store have theirs. */
+  get firstRow(): number {
+    return this.#firstRow;
+  }
+
+  /** An agent had sent the event before the process began, and the store has made a letter of its row. */
+  sentBefore(sent: SentEvent): void {
+    this.#unbegun.add(sent);
   }
 
   /** Makes the event of a letter a row of its mailbox again, in one transaction; resolves when that is committed. */

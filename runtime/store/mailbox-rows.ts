@@ -7,6 +7,7 @@ import type { HostRows } from './host-rows.ts';
 import type { IdInUse } from './kept-id.ts';
 import type { KeptIds } from './kept-ids.ts';
 import { type Kept, KeptRow } from './kept-row.ts';
+import { letterIdOf, plainRow } from './row-letter.ts';
 import type { Place, SentEvent } from './sent-event.ts';
 
 export interface MailboxRowsOptions {
@@ -58,6 +59,8 @@ export class MailboxRows {
   #held: KeptRow[] | undefined = [];
   /** The rows that may be handled now and have no place, and whether they are written. */
   readonly #behind = new Map<number, boolean>();
+  /** Those of them that were letters, and some that have a place by now. */
+  readonly #again = new Set<number>();
   /** Whether the store may have other rows like that. */
   #unread = false;
   /** The time of a row has come since the last page was begun. */
@@ -116,6 +119,34 @@ export class MailboxRows {
     return row;
   }
 
+  /** Whether the instance has no record yet. */
+  get isNew(): boolean {
+    return this.#held !== undefined && !this.#closed;
+  }
+
+  /** Keeps an event of which the store has made a letter: it is a row again once the instance has a record. */
+  again(sent: SentEvent, refused: (error: Error) => void): void {
+    const { address } = this.#options;
+    if (this.full) return refused(noRoom(address));
+    const { n } = sent.row;
+    const row = new KeptRow(plainRow(sent.row), undefined, (error) => error && refused(error), sent);
+    row.state = 'held';
+    row.letter = letterIdOf(n);
+    this.#behind.set(n, false);
+    this.#again.add(n);
+    if (this.#held !== undefined) this.#held.push(row);
+    else this.#write(row);
+  }
+
+  /** Whether rows that were letters wait for a place. */
+  get #isAgain(): boolean {
+    for (const n of this.#again) {
+      if (this.#behind.has(n)) return true;
+      this.#again.delete(n);
+    }
+    return false;
+  }
+
   /** The event has not been there before. */
   release(row: KeptRow): void {
     row.waits = false;
@@ -152,7 +183,8 @@ export class MailboxRows {
    */
   follow(sent: SentEvent): void {
     const { capacity, place } = this.#options;
-    if (!this.#isOpen && this.#following.length < capacity) this.#following.push(sent);
+    const waits = !this.#isOpen || this.#isAgain;
+    if (waits && this.#following.length < capacity) this.#following.push(sent);
     else place(sent, this.#isOpen && !this.more ? 'any' : 'none');
   }
 
@@ -277,6 +309,13 @@ export class MailboxRows {
     return isWritten;
   }
 
+  /** Whether the row may take its place: it is the first of those without one, and there is room. */
+  #isNext(n: number): boolean {
+    if (this.#reading || this.#isFilling || this.#unread || !this.#options.hasRoom()) return false;
+    const [first] = this.#behind.keys();
+    return first === n && n < (this.#following[0]?.row.n ?? Infinity);
+  }
+
   #gone(n: number): void {
     this.#behind.delete(n);
     if (this.more) void this.#fill();
@@ -375,12 +414,17 @@ export class MailboxRows {
     const { host, ids } = this.#options;
     host.add({
       row: row.row,
+      letter: row.letter,
       id: row.id && ids.openId(row.id.names),
       written: () => {
         if (row.state === 'waiting') row.state = 'stored';
         row.settle();
         if (this.#closed) return this.#options.strayed(row.row);
         if (this.#inHand.has(row.n) || this.#isLater(row.row)) return;
+        if (row.sent !== undefined && this.#isNext(row.n)) {
+          this.#options.arrived([this.#take(row.row, row.sent)], false);
+          return void this.#follow();
+        }
         if (this.#behind.has(row.n)) this.#behind.set(row.n, true);
         // Its time may have come while it was written.
         if (row.row.dueAt > 0) this.#isDue = this.#unread = true;
@@ -403,4 +447,11 @@ function isSafeBehind(before: readonly MailboxRow[], row: MailboxRow): boolean {
   const [first] = before;
   if (first === undefined) return true;
   return before.length < CAREFUL_ROWS && !isSuspect(first) && !isSuspect(row);
+}
+
+function noRoom(address: string): HoldfastError {
+  return new HoldfastError(
+    'MAILBOX_FULL',
+    `${address}: ${MOST_ROWS} events wait for it in the store; let it handle some, and replay the dead letter`,
+  );
 }

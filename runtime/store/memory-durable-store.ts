@@ -193,7 +193,10 @@ function commit(memory: DurableMemory, group: CommitGroup, hasRoom: boolean): Co
     if (!memory.records.has(row.to)) {
       unknown.push(row.n);
       toLetter(memory, row, 'unknown-address', group.at);
-    } else if (!memory.rows.has(row.n)) memory.rows.set(row.n, { row, since: row.dueAt || group.at });
+    } else if (!memory.rows.has(row.n)) {
+      const { activate: _, ...kept } = row;
+      memory.rows.set(row.n, { row: kept, since: row.dueAt || group.at });
+    }
   }
   for (const letter of group.letters ?? []) memory.letters.set(letter.id, letter);
   for (const [n, attempts] of group.attempts ?? []) {

@@ -8,11 +8,16 @@ export function rowLetter(
   at: number,
   evidence?: object,
 ): KeptLetter {
-  const { n, to: address, from, event, dueAt, id, caller, attempts } = row;
-  const meta = JSON.stringify({ n, from, dueAt, id, caller, attempts, evidence });
+  const { n, to: address, from, event, dueAt, id, caller, attempts, activate } = row;
+  const meta = JSON.stringify({ n, from, dueAt, id, caller, attempts, activate, evidence });
   return { id: letterIdOf(n), address, reason, event, meta, at };
 }
 
 export function letterIdOf(n: number): string {
   return `row-${n}`;
+}
+
+/** The row as it is kept for a recipient that is there. */
+export function plainRow({ activate: _, ...row }: MailboxRow): MailboxRow {
+  return row;
 }

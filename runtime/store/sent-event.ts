@@ -41,6 +41,8 @@ export interface SentEvent {
    */
   readonly isPlain: boolean;
   readonly activate: boolean;
+  /** The store has made a letter of the row: its recipient had no record. */
+  readonly isLetter?: true;
   readonly headers: TraceHeaders | undefined;
   readonly awaited: AwaitedOutcome | undefined;
 }
@@ -51,7 +53,7 @@ export type Place =
   | 'any'
   /** None: rows that wait in the store are before it. */
   | 'none'
-  /** Its recipient is not there, and the store has made a letter of the row. */
+  /** Its recipient is not there, and the store keeps the letter that it has made of the row. */
   | 'letter';
 
 export function awaitedOf(

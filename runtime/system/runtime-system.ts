@@ -231,6 +231,7 @@ export class RuntimeSystem {
         ledgers: this.#ledgers,
         letters: this.deadLetters,
         clock: this.clock,
+        perSecond: this.#durable?.wakesPerSecond ?? WAKES_PER_SECOND,
         instanceAt,
         warn: this.warn,
       });
@@ -395,7 +396,9 @@ export class RuntimeSystem {
 
   /** From now on instances wake that have something to do and are not in memory; none of a store that was restored. */
   startWakes(): void {
-    if (!this.#restored) this.#wakes?.start();
+    if (this.#restored) return;
+    this.#wakes?.start();
+    void this.#letters?.begin();
   }
 
   /** Lets the instances of a store that was restored wake. */

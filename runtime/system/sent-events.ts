@@ -8,6 +8,7 @@ import { isEvent } from '../instance/inbox.ts';
 import type { Instance } from '../instance/instance.ts';
 import { measure } from '../mailbox/size.ts';
 import type { EncodedState } from '../store/durable-store.ts';
+import { letterIdOf } from '../store/row-letter.ts';
 import type { AwaitedOutcome, Place, Sent, SentEvent } from '../store/sent-event.ts';
 import { decodeEvent } from '../wire/encoded-state.ts';
 
@@ -36,7 +37,7 @@ export class SentEvents {
   }
 
   /** Takes an event that a thread says an instance of it has sent; of one that is refused it makes a letter. */
-  readonly admit = ([to, encoded, , activate, wait]: Sent):
+  readonly admit = ([to, encoded, , , wait]: Sent):
     | Pick<SentEvent, 'event' | 'isPlain'>
     | HoldfastError => {
     const { agentOf, secretIn } = this.#options;
@@ -46,7 +47,7 @@ export class SentEvents {
     } catch {
       return this.#refuse(to, undefined, 'unclonable');
     }
-    const isPlain = wait !== undefined || !this.#keepsRows(to, activate);
+    const isPlain = wait !== undefined || !this.#keepsRows(to);
     if (!isEvent(event)) return this.#refuse(to, event, 'unclonable');
     if (isReserved(event.type)) return this.#refuse(to, event, 'reserved');
     if (measure(event, agentOf(to)?.maxBytes ?? Infinity) === 'too-large')
@@ -55,13 +56,13 @@ export class SentEvents {
     return { event, isPlain };
   };
 
-  /** Whether events for an address are kept until they are handled. What is started for one has no record before it. */
-  #keepsRows(to: string, activate: boolean): boolean {
+  /** Whether events for an address are kept until they are handled. */
+  #keepsRows(to: string): boolean {
     const { instanceAt, agentOf, isDurable } = this.#options;
     const instance = instanceAt(to);
     if (instance !== undefined) return instance.continuation.durable;
     const agent = agentOf(to);
-    return !activate && agent !== undefined && isDurable(agent);
+    return agent !== undefined && isDurable(agent);
   }
 
   /** Has the recipient of an event come into memory; undefined when there is nothing to wait for. */
@@ -81,12 +82,13 @@ export class SentEvents {
     const { instanceAt, activate } = this.#options;
     const { to, from = '' } = sent.row;
     if (sent.awaited !== undefined) return this.#ask(sent, sent.awaited, place, error);
-    if (place !== 'letter' && sent.activate && instanceAt(to)?.over !== false)
+    if (place === 'letter') return this.#stays(sent, error);
+    if (sent.activate && instanceAt(to)?.over !== false)
       activate(from, to).catch(
         (error: unknown) => void this.#refuse(to, sent.event, 'unknown-address', notStarted(error)),
       );
     const instance = instanceAt(to);
-    if (instance !== undefined && place !== 'letter') instance.inbox.acceptFrom(sent, place);
+    if (instance !== undefined) instance.inbox.acceptFrom(sent, place);
     else if (!sent.activate) this.#refuse(to, sent.event, 'unknown-address');
   };
 
@@ -106,13 +108,26 @@ export class SentEvents {
     }
   }
 
+  /** Lists the letter that the store has made of an event, whose recipient is not there, or could not be started. */
+  #stays({ row: { n, to }, event }: SentEvent, error: unknown): void {
+    const why = error === undefined ? undefined : notStarted(error);
+    this.#refuse(to, event, 'unknown-address', why, letterIdOf(n));
+  }
+
   /** Makes a letter of an event, and returns the error for who waits for its outcome. */
-  #refuse(address: string, event: unknown, reason: DeadLetterReason, why?: string): HoldfastError {
+  #refuse(
+    address: string,
+    event: unknown,
+    reason: DeadLetterReason,
+    why?: string,
+    kept?: string,
+  ): HoldfastError {
     this.#options.deadLetters().add({
       address,
       reason,
       event,
       incarnation: this.#options.instanceAt(address)?.incarnation ?? 0,
+      kept,
       ...(why !== undefined && { why }),
     });
     return refusal(address, reason, undefined, why);

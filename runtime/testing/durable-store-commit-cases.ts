@@ -288,6 +288,24 @@ export const commitCases: DurableStoreRules = {
     });
     assert.equal(await store.id(one, 'host', 'a'), undefined);
   },
+  async 'a letter of a row whose recipient is to be started says so, and is that row once there is a record'({
+    store,
+  }) {
+    const sent = row(1, { from: two, activate: true });
+    const metaOf = async (): Promise<unknown> =>
+      (await store.letters(undefined, 10)).map(({ meta }) => JSON.parse(meta) as unknown);
+    assert.deepEqual((await store.commit(group('1', { rows: [sent] }))).unknown, [1]);
+    assert.deepEqual(await metaOf(), [{ n: 1, from: two, dueAt: 0, attempts: 0, activate: true }]);
+    const again = group('2', { rows: [row(1, { from: two })], removedLetters: ['row-1'] });
+    assert.deepEqual((await store.commit(again)).unknown, [1]);
+    assert.deepEqual(await metaOf(), [{ n: 1, from: two, dueAt: 0, attempts: 0 }]);
+    await begin(store, '3', record());
+    for (let i = 0; i < 2; i++) assert.deepEqual(await store.commit({ ...again, id: '4' }), written);
+    assert.deepEqual(await store.rows(one, 0, 10), [row(1, { from: two })]);
+    assert.deepEqual(await lettersOf(store), []);
+    await store.commit(group('5', { rows: [{ ...row(2), activate: true }] }));
+    assert.deepEqual(await store.rows(one, 1, 10), [row(2)]);
+  },
   async 'an end takes the record, rows, steps and open ids, and leaves ids that are done and letters'({
     store,
   }) {

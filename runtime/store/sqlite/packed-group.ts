@@ -42,6 +42,7 @@ export function unpackGroup(packed: PackedGroup): CommitGroup {
     id: take(),
     caller: take(),
     attempts: take(),
+    activate: take(),
   });
   const takeId = (): KeptId => ({
     address: take(),
@@ -126,7 +127,17 @@ const packOne: Pack<unknown> = (to, one) => to.push(one);
 const packPair: Pack<readonly [unknown, unknown]> = (to, [one, other]) => to.push(one, other);
 
 const packRow: Pack<MailboxRow> = (to, row) =>
-  to.push(row.n, row.to, row.from, owned(row.event), row.dueAt, row.id, row.caller, row.attempts);
+  to.push(
+    row.n,
+    row.to,
+    row.from,
+    owned(row.event),
+    row.dueAt,
+    row.id,
+    row.caller,
+    row.attempts,
+    row.activate,
+  );
 
 const packId: Pack<KeptId> = (to, kept) =>
   to.push(kept.address, kept.caller, kept.id, kept.hash, kept.outcome, owned(kept.value), kept.until);

@@ -1,0 +1,69 @@
+import { HoldfastError } from '../base/errors.ts';
+import type { HostRows } from './host-rows.ts';
+import type { Ledger } from './ledger.ts';
+import type { MailboxRow } from './durable-store.ts';
+import { letterIdOf, plainRow } from './row-letter.ts';
+import type { SentEvent } from './sent-event.ts';
+import type { Summons } from './summons.ts';
+
+export interface UnbegunRowsOptions {
+  readonly host: () => Pick<HostRows, 'add'>;
+  /** The ledger of the instance that has the address, or is about to. */
+  readonly ledgerAt: (address: string) => Pick<Ledger, 'isClosed' | 'rows'> | undefined;
+  readonly summons: () => Pick<Summons, 'add' | 'has'>;
+  /** A row that was written takes its place. */
+  readonly deliver: (row: MailboxRow, sent: SentEvent) => void;
+  /** The event stays a letter: nobody is there to handle it. */
+  readonly stays: (sent: SentEvent, error?: unknown) => void;
+}
+
+/**
+ * The rows of which the store has made letters, because their recipients had no record: where those begin, or are to be
+ * started, each becomes a row again. A letter goes in the transaction that writes its row, so an end of the process finds
+ * one of them.
+ */
+export class UnbegunRows {
+  readonly #options: UnbegunRowsOptions;
+
+  constructor(options: UnbegunRowsOptions) {
+    this.#options = options;
+  }
+
+  /** The store has made a letter of the row of that event. */
+  add(sent: SentEvent): void {
+    const { ledgerAt, stays, summons } = this.#options;
+    const { to } = sent.row;
+    const ledger = ledgerAt(to);
+    if (ledger?.rows.isNew === true) this.follow(ledger, sent);
+    else if (sent.activate || summons().has(to)) summons().add({ ...sent, isLetter: true });
+    else stays(sent);
+  }
+
+  /** The recipient has begun, and gets the event once it has a record. */
+  follow(ledger: Pick<Ledger, 'rows'>, sent: SentEvent): void {
+    ledger.rows.again(sent, (error) => {
+      // The next process starts it.
+      if (!isStop(error)) this.settle(sent, error);
+    });
+  }
+
+  /** Nothing is to be waited for: the letter becomes a row where there is a record, and else stays one, which starts nobody. */
+  settle(sent: SentEvent, error?: unknown): void {
+    const { deliver, host, stays } = this.#options;
+    if (error !== undefined && isStop(error)) return;
+    const row = plainRow(sent.row);
+    host().add({
+      row,
+      letter: letterIdOf(row.n),
+      written: () => deliver(row, sent),
+      refused: (refused) => {
+        if (!isStop(refused)) stays(sent, error);
+      },
+    });
+  }
+}
+
+/** Whether nothing is written any more, so that everything is left to the next process. */
+function isStop(error: unknown): boolean {
+  return error instanceof HoldfastError && (error.code === 'RUNTIME_STOPPED' || error.code === 'STORE_LOCKED');
+}
