@@ -7,6 +7,7 @@ import { Committer, type StoreHealth } from './committer.ts';
 import type { DurableStore, EncodedState, MailboxRow, OpenedStore } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
 import { isOwnRecord, Ledger, type LedgerOptions } from './ledger.ts';
+import { letterIdOf } from './row-letter.ts';
 import type { StoreKeys } from './store-keys.ts';
 import type { Place, SentEvent } from './sent-event.ts';
 import { Summons, type SummonsOptions } from './summons.ts';
@@ -217,8 +218,16 @@ export class Ledgers {
     this.#unbegun.add(sent);
   }
 
-  /** Makes the event of a letter a row of its mailbox again, in one transaction; resolves when that is committed. */
-  replay(letter: string, to: string, event: EncodedState): Promise<void> {
+  /**
+   * Makes the event of a letter a row of its mailbox again, in one transaction; resolves when that is committed. `became`: its
+   * address has ended meanwhile, and the store has made it another letter.
+   */
+  replay(
+    letter: string,
+    to: string,
+    event: EncodedState,
+    became: (letter: string) => void,
+  ): Promise<void> {
     const host = this.#host as HostRows;
     const row: MailboxRow = { n: host.next(), to, event, dueAt: 0, attempts: 0 };
     return new Promise((resolve, reject) => {
@@ -226,7 +235,11 @@ export class Ledgers {
         this.deliver(row);
         resolve();
       };
-      host.add({ row, letter, written, refused: reject });
+      const refused = (error: HoldfastError): void => {
+        if (error.code === 'AGENT_STOPPED') became(letterIdOf(row.n));
+        reject(error);
+      };
+      host.add({ row, letter, written, refused });
     });
   }
 

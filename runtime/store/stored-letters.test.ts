@@ -68,6 +68,41 @@ describe('the dead letter of an event that was in the store', () => {
     expect(runtime.deadLetters.list()).toMatchObject([{ id: letter?.id, stored: true }]);
   });
 
+  it('is listed as the letter that the store makes of it when its address ends meanwhile', async () => {
+    const gate = gatedStore();
+    const runtime = await start({ agents }, { store: gate.store });
+    const ref = await runtime.spawn('account', { id: 'a' });
+    await ref.enqueue({ type: 'overdraw', amount: 5 });
+    await soon(() => expect(gate.memory.letters.size).toBe(1));
+    const [letter] = runtime.deadLetters.list();
+    gate.shut();
+    const stopped = ref.stop();
+    const { go } = await gate.next();
+    const replayed = runtime.deadLetters.replay(letter?.id ?? '');
+    gate.open();
+    go();
+    await stopped;
+    await expect(replayed).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
+    const listed = runtime.deadLetters.list();
+    expect(listed).toMatchObject([{ reason: 'unknown-address', event: { type: 'overdraw' }, stored: true }]);
+    expect(listed.map(({ id }) => id)).toEqual([...gate.memory.letters.keys()]);
+    await runtime.spawn('account', { id: 'a' });
+    await runtime.deadLetters.replay(listed[0]?.id ?? '');
+    expect(gate.memory.letters.has(listed[0]?.id ?? '')).toBe(false);
+  });
+
+  it('stays when its event cannot be encoded any more', async () => {
+    const runtime = await start({ agents }, { store: memoryDurableStore() });
+    const ref = await runtime.spawn('account', { id: 'a' });
+    await ref.enqueue({ type: 'overdraw', amount: 5 });
+    await soon(() => expect(runtime.deadLetters.list()).toHaveLength(1));
+    const [letter] = runtime.deadLetters.list();
+    // Whoever looks at a letter has the event itself.
+    Object.assign(letter?.event as object, { spoilt: () => {} });
+    await expect(runtime.deadLetters.replay(letter?.id ?? '')).rejects.toThrow('this cannot be stored');
+    expect(runtime.deadLetters.list()).toMatchObject([{ id: letter?.id, stored: true }]);
+  });
+
   it('is not replayed to an address without a record, and stays', async () => {
     const memory = durableMemory();
     const runtime = await start({ agents }, { store: memoryDurableStore(memory) });

@@ -149,10 +149,12 @@ export class StoredLetters {
         'STORE_FAILED',
         `nobody knows whether dead letter ${id} was replayed within ${REPLAY_MS} ms; see status().store`,
       );
+    const encoded = encodeEvent(event);
     // It is replayed once, whoever asks meanwhile.
     letters.removeStored(id);
-    const replayed = ledgers.replay(id, address, encodeEvent(event)).catch((error: HoldfastError) => {
-      // Of an address that has ended meanwhile the store has made it another letter.
+    const became = (another: string): void =>
+      letters.restored({ ...letter, id: another, reason: 'unknown-address', at: clock.date() });
+    const replayed = ledgers.replay(id, address, encoded, became).catch((error: HoldfastError) => {
       if (error.code !== 'AGENT_STOPPED') letters.restored(letter);
       throw error;
     });
