@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import type { AgentRef } from 'holdfast';
+import { HoldfastError, type AgentRef } from 'holdfast';
 import { fixture, start } from '../fixtures/start.ts';
+import { durableMemory, memoryDurableStore } from '../store/memory-durable-store.ts';
 
 test('an address is taken once, and free again when its instance has ended', async () => {
   const runtime = await start({ agents: { counter: fixture('counter') } });
@@ -121,4 +122,28 @@ test('no options are as good as none, and wrong ones are refused before anything
   ])
     await expect(spawn('counter', wrong)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   expect(runtime.status().instances).toHaveLength(1);
+});
+
+test('a number that the runtime gives is the id of nobody in the store, in memory, passive or damaged', async () => {
+  const memory = durableMemory();
+  const agents = { account: fixture('account', { passivateAfterMs: 20 }) };
+  const first = await start({ agents }, { store: memoryDurableStore(memory) });
+  for (const id of ['1', '3', '5']) await first.spawn('account', { id });
+  await first.stop();
+  const store = memoryDurableStore(memory);
+  const damaged = new HoldfastError('STORE_CORRUPT', 'account/5 is damaged');
+  const runtime = await start(
+    { agents },
+    {
+      store: {
+        ...store,
+        load: (address) => (address === 'account/5' ? Promise.reject(damaged) : store.load(address)),
+      },
+    },
+  );
+  await runtime.spawn('account', { id: '4' });
+  await expect.poll(() => runtime.get('account/4')).toBeUndefined();
+  const given = await Promise.all([1, 2, 3].map(() => runtime.spawn('account')));
+  const addresses = given.map(({ address }) => address).toSorted();
+  expect(addresses).toEqual(['account/2', 'account/6', 'account/7']);
 });

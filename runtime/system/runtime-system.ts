@@ -498,7 +498,8 @@ export class RuntimeSystem {
   async spawn(name: string, request: SpawnRequest): Promise<AgentRef> {
     this.#assertRunning();
     const agent = this.#agent(name);
-    const id = request.id ?? this.#instances.freeId(agent.name);
+    const free = request.id ?? this.#freeId(agent);
+    const id = typeof free === 'string' ? free : await free;
     const address = addressOf(agent.name, id);
     const isUnclaimed = this.#woken.delete(address);
     if (isUnclaimed && request.snapshot === undefined) {
@@ -534,6 +535,26 @@ export class RuntimeSystem {
     twin.start();
     await instance.started;
     return twin as unknown as AgentRef;
+  }
+
+  /** Returns a number for an instance without an id, of which the store has no other. */
+  #freeId(agent: ResolvedAgent): string | Promise<string> {
+    const isKept = this.#ledgers !== undefined && this.#instances.isDurable(agent);
+    return isKept ? this.#unstoredId(agent, this.#ledgers) : this.#instances.freeId(agent.name);
+  }
+
+  async #unstoredId({ name }: ResolvedAgent, ledgers: Pick<Ledgers, 'has'>): Promise<string> {
+    for (;;) {
+      const id = this.#instances.freeId(name);
+      const address = addressOf(name, id);
+      const isStored = await ledgers.has(address, false).catch((error: unknown) => {
+        // What is there and damaged is somebody's all the same.
+        if (error instanceof HoldfastError && error.code === 'STORE_CORRUPT') return true;
+        throw error;
+      });
+      this.#assertRunning();
+      if (!isStored && !this.#instances.isTaken(address)) return id;
+    }
   }
 
   /** Resolves with the instance at an address, which `spawn` starts when there is none. */
