@@ -31,6 +31,14 @@ test('a thread that counts anew means other parts by the same numbers', () => {
   expect(StateTexts.of(marked(1, 2), [1, '"b"'], StateTexts.of(marked(2), [2, 'x'], first))).toBeUndefined();
 });
 
+test('a thread that gives a number again, in the state or gone from it, is not believed', () => {
+  const first = StateTexts.of(marked(1, 2), [1, '"a', 2, 'b"'], undefined) as StateTexts;
+  expect(StateTexts.of(marked(1, 2), [2, 'c"'], first)).toBeUndefined();
+  const second = StateTexts.of(marked(1), [], first);
+  expect(StateTexts.of(marked(1, 2), [2, 'c"'], second)).toBeUndefined();
+  expect(StateTexts.of(marked(1, 3), [3, 'c"'], second)?.whole(marked(1, 3))).toBe('{"a":"ac"}');
+});
+
 test.each([
   ['a number that was not told', marked(2), [1, '"a"']],
   ['no number', marked('x'), [1, '"a"']],

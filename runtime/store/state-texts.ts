@@ -13,33 +13,42 @@ export class StateTexts {
   readonly #parts: ReadonlyMap<number, Part>;
   /** What all states have in common whose numbers mean the same parts. */
   readonly #count: object;
+  /** The highest number that was told since it counts like that: it counts upwards, so no part is taken for another. */
+  readonly #highest: number;
   readonly bytes: number;
 
-  private constructor(parts: ReadonlyMap<number, Part>, count: object) {
+  private constructor(parts: ReadonlyMap<number, Part>, count: object, highest: number) {
     this.#parts = parts;
     this.#count = count;
+    this.#highest = highest;
     let bytes = 0;
     for (const part of parts.values()) bytes += part.bytes;
     this.bytes = bytes;
   }
 
   /**
-   * Those of a marked text that was told with `texts`, after `before`; `undefined` when a part is missing, or is not what a
-   * thread tells.
+   * Those of a marked text that was told with `texts`, after `before`; `undefined` when a part is missing, has a number that
+   * another one had, or is not what a thread tells.
    */
   static of(text: string, texts: NewTexts, before: StateTexts | undefined): StateTexts | undefined {
     const told = new Map<unknown, unknown>();
     for (let i = 0; i < texts.length; i += 2) told.set(texts[i], texts[i + 1]);
     const base = told.has(1) ? undefined : before;
     const known = base === undefined ? NO_PARTS : base.#parts;
+    let highest = base?.#highest ?? 0;
+    for (const number of told.keys()) {
+      if (typeof number !== 'number' || !(number > (base?.#highest ?? 0))) return undefined;
+      highest = Math.max(highest, number);
+    }
     const parts = new Map<number, Part>();
     for (const number of numbersIn(text)) {
       const part = parts.get(number) ?? partOf(told.get(number)) ?? known.get(number);
       if (part === undefined || !isNumber(number)) return undefined;
       parts.set(number, part);
     }
-    if (base === undefined) return new StateTexts(parts, {});
-    return told.size === 0 && parts.size === known.size ? base : new StateTexts(parts, base.#count);
+    if (base === undefined) return new StateTexts(parts, {}, highest);
+    if (told.size === 0 && parts.size === known.size) return base;
+    return new StateTexts(parts, base.#count, highest);
   }
 
   /** The whole text that a marked one stands for. */
