@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { AgentRef, HoldfastError, Runtime } from 'holdfast';
 import { ODD_VALUES } from '../fixtures/odd-values.ts';
 import { fixture, start } from '../fixtures/start.ts';
+import { memoryDurableStore } from '../store/memory-durable-store.ts';
 import { collectMetrics } from '../telemetry/fixtures/meter-provider.ts';
 import { REPORT } from '../wire/protocol.ts';
 
@@ -155,6 +156,33 @@ describe('a thread that says what is none', () => {
     }
     expect(all.rogue.incarnation).toBeGreaterThan(2);
     await assertWell(all);
+  });
+
+  test('in place of whether an instance has left memory is ended, and the instance goes on from its record', async () => {
+    const intensity = { restarts: 100_000, withinMs: 1 };
+    const agents = {
+      rogue: fixture('rogue', {
+        threadId: 'rogue',
+        supervision: { ...supervision, intensity },
+        passivateAfterMs: 10,
+      }),
+    };
+    const runtime = (await start({ agents }, { store: memoryDurableStore() })) as Runtime;
+    const rogue = await runtime.spawn('rogue', { id: 'a' });
+    const odd = ODD_VALUES.map((value, n) => [typeof value(), n] as const).filter(
+      ([type]) => type !== 'boolean',
+    );
+    for (const i of some(odd.length, 4)) {
+      await pong(rogue);
+      const before = rogue.incarnation;
+      await rogue.deliver({ type: 'plant', what: 'passivate', n: odd[i]?.[1] }, WAIT);
+      await expect.poll(() => rogue.incarnation, { timeout: 20_000 }).toBe(before + 1);
+    }
+    await pong(rogue);
+    // Once it tells the truth it leaves, and comes back.
+    await expect.poll(() => runtime.get(rogue.address), { timeout: 20_000 }).toBeUndefined();
+    await pong(rogue);
+    await runtime.stop({ timeoutMs: 10_000 });
   });
 
   test.each([...ending])(
