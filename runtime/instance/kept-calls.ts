@@ -219,7 +219,7 @@ export class KeptCalls {
     at: number | undefined,
     terms: Terms,
   ): KeptRow | undefined {
-    const { hasRoom, ledger, put, refuse } = this.#options;
+    const { hasRoom, ledger, put, refuse, waiting } = this.#options;
     if (kind === 'enqueue') {
       let row: KeptRow | undefined;
       one.kept = new Promise((resolve, reject) => {
@@ -228,7 +228,13 @@ export class KeptCalls {
           encoded,
           tag,
           at,
-          (error) => (error === undefined ? resolve() : reject(error)),
+          (error) => {
+            if (error === undefined) return resolve();
+            reject(error);
+            // The id may come again, and then it runs.
+            ledger.ids.failed(one, error);
+            waiting.reject(one.tag, error);
+          },
           one,
         );
       });

@@ -313,6 +313,16 @@ export class Mailbox {
       if (this.#marks?.[at & this.#mask] === mark) return this.discardAt(at - this.#head, discard);
   }
 
+  /** Removes the envelope with that mark, unless it was sent; returns whether it has. */
+  retract(mark: Mark): boolean {
+    for (let at = this.#sent; at < this.#tail; at++) {
+      if (this.#marks?.[at & this.#mask] !== mark) continue;
+      this.discardAt(at - this.#head, () => {});
+      return true;
+    }
+    return false;
+  }
+
   /** The mark of the envelope `n` places behind the oldest, if it has one and is none of the runtime's own. */
   markAt(n: number): Mark | undefined {
     const at = (this.#head + n) & this.#mask;

@@ -157,7 +157,7 @@ export interface CommitResult {
   readonly damaged?: readonly string[] | undefined;
   /**
    * Only in a store that has little room left: the addresses of turns whose first record it does not take, and the rows
-   * from the host that it does not take. Nothing of them was written.
+   * from the host that it does not take. Nothing of them was written, and their ids are not open.
    */
   readonly refused?: { readonly addresses: readonly string[]; readonly rows: readonly number[] } | undefined;
   /** Only in a store with a bound: how many ids and letters were dropped before their time, the oldest first. */

@@ -12,8 +12,8 @@ export interface PendingRow {
   readonly id?: KeptId | undefined;
   /** It is written, and outlives the process. */
   written(): void;
-  /** It is not written, and will not be. */
-  refused(error: HoldfastError): void;
+  /** It is not written, and will not be; `full`: the store has no room for it, and goes on otherwise. */
+  refused(error: HoldfastError, full?: boolean): void;
 }
 
 /** The rows of events that the host sends, until they are written. Numbers the rows of one opening of the store. */
@@ -75,7 +75,7 @@ export class HostRows implements HostDrafting {
     this.#writing = [];
     for (const pending of written) {
       const { n, to } = pending.row;
-      if (full.has(n)) pending.refused(storeFull(to));
+      if (full.has(n)) pending.refused(storeFull(to), true);
       else if (gone.has(n)) pending.refused(noRecord(to));
       else pending.written();
     }
@@ -90,7 +90,8 @@ export class HostRows implements HostDrafting {
   }
 }
 
-function storeFull(address: string): HoldfastError {
+/** The error for an event for which the store has no room. */
+export function storeFull(address: string): HoldfastError {
   return new HoldfastError(
     'STORE_FAILED',
     `an event for ${address} was not taken, because the store has little room left; make room, or raise its maxBytes`,

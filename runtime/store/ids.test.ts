@@ -107,4 +107,30 @@ describe('an event with an id', () => {
     const plain = await (await start({ agents })).spawn('diary', { id: 'a' });
     await expect(plain.ask({ type: 'note', n: 1 }, { id: 'one' })).rejects.toMatchObject({ code });
   });
+
+  it('may come again where the store had no room for it, and is handled then', async () => {
+    const memory = memoryDurableStore();
+    let isFull = false;
+    const store: typeof memory = {
+      ...memory,
+      commit: async ({ rows, ids, ...group }) => {
+        if (!isFull || rows === undefined) return memory.commit({ rows, ids, ...group });
+        const result = await memory.commit({ ...group, ids: [] });
+        return { ...result, refused: { addresses: [], rows: rows.map(({ n }) => n) } };
+      },
+    };
+    const runtime = await start({ agents }, { store });
+    const ref = await runtime.spawn('diary', { id: 'a' });
+    const one = { type: 'note', n: 1 } as const;
+    isFull = true;
+    await expect(ref.enqueue(one, { id: 'one', at: Date.now() + 3_600_000 })).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+    });
+    // What its thread has by then is handled, and counts as kept with its turn.
+    await ref.enqueue({ type: 'note', n: 2 }, { id: 'two' });
+    isFull = false;
+    expect(await ref.ask(one, { id: 'one' })).toBe(2);
+    await ref.enqueue({ type: 'note', n: 2 }, { id: 'two' });
+    expect((await ref.snapshot()).context.notes).toEqual([2, 1]);
+  });
 });

@@ -42,7 +42,7 @@ export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit'
 /** What an instance gives to its ledger. */
 export type OpenedLedger = Pick<
   LedgerOptions,
-  'arrived' | 'behind' | 'capacity' | 'damaged' | 'fenced' | 'hasRoom' | 'recorded'
+  'arrived' | 'behind' | 'capacity' | 'damaged' | 'fenced' | 'hasRoom' | 'recorded' | 'retract'
 >;
 
 const CAREFUL =

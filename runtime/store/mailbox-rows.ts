@@ -3,7 +3,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import { CAREFUL_ROWS, type CarefulStart, PROCESS_CRASHES } from './careful-start.ts';
 import type { DurableStore, EncodedState, MailboxRow } from './durable-store.ts';
-import type { HostRows } from './host-rows.ts';
+import { type HostRows, storeFull } from './host-rows.ts';
 import type { IdInUse } from './kept-id.ts';
 import type { KeptIds } from './kept-ids.ts';
 import { type Kept, KeptRow } from './kept-row.ts';
@@ -24,6 +24,8 @@ export interface MailboxRowsOptions {
   readonly capacity: number;
   /** Puts rows of the store into the mailbox; `first`: before all that is there, of which nothing was sent. */
   readonly arrived: (rows: readonly KeptRow[], first: boolean) => void;
+  /** Takes a row out of the mailbox again; returns whether that was in time. */
+  readonly retract: (row: KeptRow) => boolean;
   /** Whether the mailbox has room for another row. */
   readonly hasRoom: () => boolean;
   /** Gives an event that the store does not have its place. */
@@ -258,7 +260,11 @@ export class MailboxRows {
       row.isNoted = false;
       this.#count(row);
     }
-    if (error === undefined) return;
+    if (error === undefined) {
+      // There was no room for it in the store, and its turn is not told.
+      if (row.state === 'held' && this.#held === undefined && !row.waits) row.settle(storeFull(row.row.to));
+      return;
+    }
     if (row.state === 'waiting' && !this.#options.host.withdraw(row.n)) return;
     row.settle(error);
   }
@@ -430,9 +436,15 @@ export class MailboxRows {
         if (row.row.dueAt > 0) this.#isDue = this.#unread = true;
         if (this.more) void this.#fill();
       },
-      refused: (error) => {
+      refused: (error, full) => {
+        const { n } = row;
+        if (full === true && this.#inHand.has(n) && row.state === 'waiting') {
+          // What its thread has got is handled, and then it is kept that it was.
+          if (!this.#options.retract(row)) return void (row.state = 'held');
+          this.#inHand.delete(n);
+        }
         row.settle(error);
-        this.#gone(row.n);
+        this.#gone(n);
       },
     });
   }

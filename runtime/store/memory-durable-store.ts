@@ -184,7 +184,10 @@ function commit(memory: DurableMemory, group: CommitGroup, hasRoom: boolean): Co
   for (const kept of group.ids ?? []) memory.ids.set(keyOf(kept.address, kept.caller, kept.id), kept);
   for (const row of group.rows ?? [])
     if (hasRoom || memory.rows.has(row.n) || memory.letters.has(letterIdOf(row.n))) sends.push(row);
-    else refused.rows.push(row.n);
+    else {
+      refused.rows.push(row.n);
+      deleteOpenId(memory, row);
+    }
   // A letter goes for the row in its place: it stays when that is not written.
   if (refused.rows.length === 0) for (const id of group.removedLetters ?? []) memory.letters.delete(id);
   const unknown = again.map(({ n }) => n);
@@ -241,8 +244,12 @@ function toLetter(
 ): void {
   const letter = rowLetter(row, reason, at);
   memory.letters.set(letter.id, letter);
-  if (row.id === undefined || row.caller === undefined) return;
-  const key = keyOf(row.to, row.caller, row.id);
+  deleteOpenId(memory, row);
+}
+
+function deleteOpenId(memory: DurableMemory, { to, caller, id }: MailboxRow): void {
+  if (id === undefined || caller === undefined) return;
+  const key = keyOf(to, caller, id);
   if (memory.ids.get(key)?.outcome === 'open') memory.ids.delete(key);
 }
 

@@ -27,6 +27,7 @@ async function rig() {
     ids: { ofRow: () => undefined, openId: () => undefined as never },
     capacity: 4,
     arrived: (some) => void arrived.push(...some),
+    retract: () => false,
     hasRoom: () => true,
     place() {},
     damaged() {},

@@ -265,6 +265,7 @@ export class Instances implements TwinEffects {
           behind: agent.durable === false,
           recorded,
           arrived: (rows, first) => this.at(address)?.inbox.arrived(rows, first),
+          retract: (row) => this.at(address)?.mailbox.retract(row) === true,
           hasRoom: () => this.at(address)?.mailbox.hasRoom === true,
           damaged: (error) => this.at(address)?.unfit(error),
           fenced,

@@ -166,6 +166,26 @@ export const keptCases: DurableStoreRules = {
     assert.deepEqual(await lettersOf(roomy), []);
     assert.deepEqual(await numbers(roomy), [1, 2]);
   },
+  async 'the id of a row for which there is no room is not open, however often its group comes'({
+    store,
+    crowd,
+  }) {
+    await begin(store, '1', record(), record({ address: two, state: 'x'.repeat(1_500_000) }));
+    const given = row(1, { id: 'a', caller: 'host' });
+    await store.commit(group('2', { rows: [given], ids: [keptId()] }));
+    const crowded = (await crowd())?.store;
+    if (crowded === undefined) return;
+    const late = group('3', {
+      rows: [given, row(2, { id: 'b', caller: 'host' })],
+      ids: [keptId(), keptId({ id: 'b' })],
+    });
+    const refused = { addresses: [], rows: [2] };
+    for (let i = 0; i < 2; i++) {
+      assert.deepEqual(await crowded.commit(late), { fenced: [], unknown: [], refused });
+      assert.equal((await crowded.id(one, 'host', 'a'))?.outcome, 'open');
+      assert.equal(await crowded.id(one, 'host', 'b'), undefined);
+    }
+  },
   async 'the size counts what is there'({ store }) {
     const { bytes: _, ...none } = await store.size();
     assert.deepEqual(none, { records: 0, rows: 0, letters: 0, ids: 0 });

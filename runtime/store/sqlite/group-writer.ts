@@ -127,7 +127,10 @@ export class GroupWriter {
     if (ids !== undefined) this.#putIds(ids);
     for (const row of rows ?? [])
       if (hasRoom || this.#isWritten(row.n)) sends.push(row);
-      else refused.rows.push(row.n);
+      else {
+        refused.rows.push(row.n);
+        this.#deleteOpenId(row);
+      }
     // A letter goes for the row in its place: it stays when that is not written.
     if (removedLetters !== undefined && refused.rows.length === 0)
       for (const id of removedLetters) this.#kept.deleteLetter(id);
@@ -236,8 +239,11 @@ export class GroupWriter {
   #toLetter(row: MailboxRow, at: number, unknown: number[]): void {
     unknown.push(row.n);
     this.#putLetters([rowLetter(row, 'unknown-address', at)]);
-    const { id, caller } = row;
-    if (id !== undefined && caller !== undefined) this.#kept.deleteOpenId(row.to, caller, id);
+    this.#deleteOpenId(row);
+  }
+
+  #deleteOpenId({ to, caller, id }: MailboxRow): void {
+    if (id !== undefined && caller !== undefined) this.#kept.deleteOpenId(to, caller, id);
   }
 
   #putIds(ids: readonly KeptId[]): void {
