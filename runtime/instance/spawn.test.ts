@@ -137,7 +137,10 @@ test('a number that the runtime gives is the id of nobody in the store, in memor
     {
       store: {
         ...store,
-        load: (address) => (address === 'account/5' ? Promise.reject(damaged) : store.load(address)),
+        load: async (address: string) => {
+          if (address === 'account/5') throw damaged;
+          return store.load(address);
+        },
       },
     },
   );

@@ -149,6 +149,7 @@ test('an event that leaves the mailbox unhandled was in hand at no end of the pr
     ids: { ofRow: () => undefined, openId: () => undefined as never },
     capacity: 4,
     arrived: (some) => void arrived.push(...some),
+    retract: () => false,
     hasRoom: () => true,
     place() {},
     damaged() {},

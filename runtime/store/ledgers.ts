@@ -222,12 +222,7 @@ export class Ledgers {
    * Makes the event of a letter a row of its mailbox again, in one transaction; resolves when that is committed. `became`: its
    * address has ended meanwhile, and the store has made it another letter.
    */
-  replay(
-    letter: string,
-    to: string,
-    event: EncodedState,
-    became: (letter: string) => void,
-  ): Promise<void> {
+  replay(letter: string, to: string, event: EncodedState, became: (letter: string) => void): Promise<void> {
     const host = this.#host as HostRows;
     const row: MailboxRow = { n: host.next(), to, event, dueAt: 0, attempts: 0 };
     return new Promise((resolve, reject) => {

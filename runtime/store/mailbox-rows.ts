@@ -439,8 +439,11 @@ export class MailboxRows {
       refused: (error, full) => {
         const { n } = row;
         if (full === true && this.#inHand.has(n) && row.state === 'waiting') {
-          // What its thread has got is handled, and then it is kept that it was.
-          if (!this.#options.retract(row)) return void (row.state = 'held');
+          if (!this.#options.retract(row)) {
+            // What its thread has got is handled, and then it is kept that it was.
+            row.state = 'held';
+            return;
+          }
           this.#inHand.delete(n);
         }
         row.settle(error);

@@ -18,6 +18,7 @@ export function letterIdOf(n: number): string {
 }
 
 /** The row as it is kept for a recipient that is there. */
-export function plainRow({ activate: _, ...row }: MailboxRow): MailboxRow {
-  return row;
+export function plainRow(row: MailboxRow): MailboxRow {
+  const { activate: _, ...plain } = row;
+  return plain;
 }

@@ -35,9 +35,10 @@ export class StateTexts {
     for (let i = 0; i < texts.length; i += 2) told.set(texts[i], texts[i + 1]);
     const base = told.has(1) ? undefined : before;
     const known = base === undefined ? NO_PARTS : base.#parts;
-    let highest = base?.#highest ?? 0;
+    const last = base === undefined ? 0 : base.#highest;
+    let highest = last;
     for (const number of told.keys()) {
-      if (typeof number !== 'number' || !(number > (base?.#highest ?? 0))) return undefined;
+      if (typeof number !== 'number' || !(number > last)) return undefined;
       highest = Math.max(highest, number);
     }
     const parts = new Map<number, Part>();

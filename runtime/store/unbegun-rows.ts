@@ -65,5 +65,7 @@ export class UnbegunRows {
 
 /** Whether nothing is written any more, so that everything is left to the next process. */
 function isStop(error: unknown): boolean {
-  return error instanceof HoldfastError && (error.code === 'RUNTIME_STOPPED' || error.code === 'STORE_LOCKED');
+  return (
+    error instanceof HoldfastError && (error.code === 'RUNTIME_STOPPED' || error.code === 'STORE_LOCKED')
+  );
 }

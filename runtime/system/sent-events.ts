@@ -37,9 +37,7 @@ export class SentEvents {
   }
 
   /** Takes an event that a thread says an instance of it has sent; of one that is refused it makes a letter. */
-  readonly admit = ([to, encoded, , , wait]: Sent):
-    | Pick<SentEvent, 'event' | 'isPlain'>
-    | HoldfastError => {
+  readonly admit = ([to, encoded, , , wait]: Sent): Pick<SentEvent, 'event' | 'isPlain'> | HoldfastError => {
     const { agentOf, secretIn } = this.#options;
     let event: unknown;
     try {

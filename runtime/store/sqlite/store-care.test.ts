@@ -116,13 +116,8 @@ test('a store of which a third is free is written anew, and one that is full is 
 
 test('where no store is, a command says so and makes none', async () => {
   const file = path('nowhere.db');
-  for (const done of [
-    compactStore(file),
-    resumeStore(file),
-    forgetInStore(file, 'a/1'),
-    checkStoreFile(file),
-  ])
-    await expect(done).rejects.toMatchObject({
+  for (const command of [compactStore, resumeStore, (of: string) => forgetInStore(of, 'a/1'), checkStoreFile])
+    await expect(command(file)).rejects.toMatchObject({
       code: 'STORE_FAILED',
       message: expect.stringContaining('there is no store'),
     });
