@@ -16,7 +16,7 @@ export interface StoreConfig {
   readonly keepIdsMs?: number | undefined;
   /** The most instances that wake in a second because they have something to do. Default: 1000. */
   readonly wakesPerSecond?: number | undefined;
-  /** What is done when the store has failed for 30 s, or another process has it: `wait` or `exit`. Default: `wait`. */
+  /** What is done when the store has failed for 30 s or three times in a minute, or another process has it: `wait` or `exit`. Default: `wait`. */
   readonly onFailure?: 'wait' | 'exit' | undefined;
   /** The secrets by which states and events are encrypted. Default: nothing is. */
   readonly encryption?: StoreEncryptionConfig | undefined;
@@ -57,7 +57,7 @@ export const storeSchema = z
       .enum(['wait', 'exit'])
       .default('wait')
       .describe(
-        'What is done when the store has failed for 30 s, or another process has it. wait: commits are tried again; exit: the ' +
+        'What is done when the store has failed for 30 s or three times in a minute, or another process has it. wait: commits are tried again; exit: the ' +
           'runtime stops, and the process ends with exit code 1. Default: wait.',
       ),
     encryption: z

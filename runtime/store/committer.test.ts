@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { HoldfastError } from '../base/errors.ts';
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { Committer, type Drafting, type HostDrafting } from './committer.ts';
 import type { CommitGroup, CommitResult } from './durable-store.ts';
 
@@ -12,8 +12,9 @@ interface Sent {
 const written: CommitResult = { fenced: [], unknown: [] };
 
 /** A committer over a store that takes three groups at once and answers when the test says so. */
-function committing(groupsAtOnce?: number) {
+function committing(groupsAtOnce?: number, clock: Clock = systemClock) {
   const sent: Sent[] = [];
+  const failed: string[] = [];
   const warned: string[] = [];
   const committer = new Committer({
     store: {
@@ -24,10 +25,11 @@ function committing(groupsAtOnce?: number) {
         return answer.promise;
       },
     },
-    clock: systemClock,
+    clock,
     owner: 'o',
     warn: (_fields, message) => void warned.push(message),
     overtaken: () => {},
+    failed: ({ message }) => void failed.push(message),
   });
   onTestFinished(() => committer.abandon());
   const told: string[] = [];
@@ -61,7 +63,7 @@ function committing(groupsAtOnce?: number) {
   };
   const groups = (): string[] =>
     sent.map(({ group }) => group.turns.map(({ address, record }) => `${address}${record?.seq}`).join(' '));
-  return { committer, sent, told, warned, somebody, groups };
+  return { committer, sent, told, warned, failed, somebody, groups };
 }
 
 const soon = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -208,4 +210,28 @@ test('whoever waits for all that is to be written waits for large states too', a
   sent[1]?.answer.resolve(written);
   await soon();
   expect(isFlushed).toBe(true);
+});
+
+test('a store that fails three times in a minute is told to fail, for however short a time, and once', async () => {
+  let now = 0;
+  const { committer, failed, sent, somebody } = committing(1, { ...systemClock, now: () => now });
+  const a = somebody('a');
+  const fails = async (at: number, message: string): Promise<void> => {
+    now = at;
+    a();
+    await soon();
+    sent.at(-1)?.answer.reject(new HoldfastError('STORE_FAILED', message));
+    await soon();
+    void committer.flushed();
+    await soon();
+    sent.at(-1)?.answer.resolve(written);
+    await soon();
+  };
+  await fails(0, 'first');
+  await fails(50_000, 'second');
+  await fails(70_000, 'third, and two in a minute');
+  expect(failed).toEqual([]);
+  await fails(100_000, 'fourth, and three in a minute');
+  await fails(101_000, 'fifth');
+  expect(failed).toEqual(['fourth, and three in a minute']);
 });

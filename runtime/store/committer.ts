@@ -12,6 +12,9 @@ const LONGEST_RETRY_MS = 30_000;
 const SLOW_MS = 1000;
 /** Milliseconds for which a store may fail before that is told as its failure. */
 const FAILED_MS = 30_000;
+/** How often a store may fail in so many milliseconds, for however short a time, before that is told as well: its disk is about to. */
+const MOST_FAILURES = 3;
+const FAILURES_MS = 60_000;
 
 /** How the store does, as commits find it. */
 export interface StoreHealth {
@@ -62,7 +65,7 @@ export interface CommitterOptions {
   readonly warn: (fields: object, message: string) => void;
   /** Another process owns the store now; nothing is written any more. */
   readonly overtaken: (error: HoldfastError) => void;
-  /** The store has failed for 30 s, or another process has it; called once for each such time. */
+  /** The store has failed for 30 s or three times in a minute, or another process has it; called once for each such time. */
   readonly failed?: ((error: HoldfastError) => void) | undefined;
 }
 
@@ -101,6 +104,8 @@ export class Committer {
   #failing: HoldfastError | undefined;
   #locked: HoldfastError | undefined;
   #dropped: StoreHealth['dropped'];
+  /** When the store began to fail, the last times. */
+  readonly #failures: number[] = [];
   /** The groups that are being written, oldest first, and who is in them. */
   readonly #underway: Underway[] = [];
   readonly #writing = new Set<Drafting>();
@@ -340,8 +345,9 @@ export class Committer {
         await this.#stopped();
         this.#warn(known);
         const now = this.#options.clock.now();
+        const isOften = since === undefined && this.#isOften(now);
         since ??= now;
-        if (!told && now - since >= FAILED_MS) {
+        if (!told && (isOften || now - since >= FAILED_MS)) {
           told = true;
           this.#options.failed?.(known);
         }
@@ -350,6 +356,18 @@ export class Committer {
         pause = Math.min(pause * 2, LONGEST_RETRY_MS);
       }
     }
+  }
+
+  /** The store begins to fail; returns whether it does so too often. */
+  #isOften(now: number): boolean {
+    const times = this.#failures;
+    times.push(now);
+    const [first = now] = times;
+    if (times.length < MOST_FAILURES) return false;
+    times.shift();
+    const isOften = now - first <= FAILURES_MS;
+    if (isOften) times.length = 0;
+    return isOften;
   }
 
   /** The groups behind one that failed fail with it. They go again one by one, as nobody knows what was written. */

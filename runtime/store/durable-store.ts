@@ -222,7 +222,7 @@ export interface StoreSize {
 }
 
 /**
- * What is done when commits have failed for 30 s, or another process has the store. `wait`: they are tried again, as before.
+ * What is done when commits have failed for 30 s, or three times in a minute, or another process has the store. `wait`: they are tried again, as before.
  * `exit`: the runtime stops, and the process ends with exit code 1, for whoever starts it again. A function is called with
  * the error, once for each such time.
  */

@@ -35,7 +35,7 @@ export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit'
   readonly left: () => void;
   /** Whether whoever had something to do at the start has been woken. */
   readonly isThrough: () => boolean;
-  /** The store has failed for 30 s, or another process has it. */
+  /** The store has failed for 30 s or three times in a minute, or another process has it. */
   readonly failed: (error: HoldfastError) => void;
 }
 
