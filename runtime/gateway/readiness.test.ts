@@ -38,3 +38,14 @@ test('what kept the event loop busy is told to each that asks, and over after tw
   probe.begin();
   expect(p99()).toBe(0);
 });
+
+test('while the store under every turn fails, or another process has it, a gateway is not ready, and says how it does', () => {
+  const probe = new ReadinessProbe();
+  onTestFinished(() => probe.stop());
+  const look = (store: Pick<NonNullable<RuntimeStatus['store']>, 'state'>) =>
+    probe.look({ ...status, store } as RuntimeStatus);
+  expect(look({ state: 'ok' })).toMatchObject({ ready: true });
+  expect(look({ state: 'ok' })).not.toHaveProperty('store');
+  for (const state of ['failing', 'locked'] as const)
+    expect(look({ state })).toMatchObject({ ready: false, store: { state } });
+});

@@ -41,6 +41,37 @@ describe('a durable instance', () => {
     expect(told).toEqual(['change', 'read 3']);
   });
 
+  it('amendment 18: tells nobody who asks after its state, or for its end, of what is not committed', async () => {
+    const gate = gatedStore();
+    const plain = fixture('account', { threadId: 'plain', supervision: { state: 'fresh' } });
+    const runtime = await start({ agents: { ...agents, plain } }, { store: gate.store });
+    const ref = await runtime.spawn('account', { id: 'a' });
+    const other = await runtime.spawn('plain');
+    gate.shut();
+    const told: string[] = [];
+    ref.on('deposited', () => told.push('emitted'));
+    ref.watch(() => told.push('watch'));
+    const change = ref.deliver({ type: 'deposit', amount: 1 });
+    const { go } = await gate.next();
+    const asked = [
+      ref.snapshot().then(({ context }) => told.push(`snapshot ${context.total}`)),
+      ref.persist().then(() => told.push('persist')),
+      ref.can({ type: 'close' }).then(() => told.push('can')),
+    ];
+    // In the meantime another thread has answered the same.
+    for (let n = 0; n < 10; n++) await Promise.all([other.snapshot(), other.can({ type: 'close' })]);
+    expect(told).toEqual([]);
+    go();
+    await Promise.all([change, ...asked]);
+    expect(told.toSorted()).toEqual(['can', 'emitted', 'persist', 'snapshot 1']);
+    ref.send({ type: 'close' });
+    const { go: end } = await gate.next();
+    expect(told).not.toContain('watch');
+    end();
+    gate.open();
+    await expect.poll(() => told).toContain('watch');
+  });
+
   it('gives a store the long texts of its state once, and the whole state with each commit', async () => {
     const gate = gatedStore();
     const runtime = await start({ agents }, { store: gate.store });

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { AT, group, one, record, row, turn, two } from '../../testing/durable-store-samples.ts';
 import { storeFolder } from './fixtures/filled.ts';
+import { OpenStore } from './open-store.ts';
+import { packGroup } from './packed-group.ts';
 import type { CommitFault } from './store-call.ts';
 
 const { path, open } = storeFolder();
@@ -103,4 +105,25 @@ test('with little room nothing begins and no row of the host is taken, and what 
   });
   expect(await store.letters(undefined, 10)).toEqual([]);
   expect(await store.commit(tooBig)).toEqual({ fenced: [], unknown: [] });
+});
+
+test('amendment 25: after an error of the disk the file is opened anew, and what is there counts; not after others, nor beside a new owner', async () => {
+  const data = { path: path('error.db'), fsync: 'os', lockFolder: undefined, now: AT, epoch: undefined } as const;
+  const store = new OpenStore(data, () => {});
+  const failed = (errcode: number): Error =>
+    Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode });
+  const [begun] = store.commit(0, [packGroup(group('1', { turns: [turn({ record: record() })] }))]);
+  expect(begun).toEqual({ fenced: [], unknown: [] });
+  const { epoch } = store.opened;
+  // No room: SQLite has rolled back by itself, and the connection is as good as before.
+  store.afterError(failed(13));
+  expect(store.opened.epoch).toBe(epoch);
+  store.afterError(failed(1034));
+  expect(store.opened.epoch).toBe(epoch + 1);
+  expect(store.load(one)).toMatchObject({ commit: '1' });
+  const again = group('2', { turns: [turn({ after: '1', record: record({ seq: 2 }) })] });
+  expect(store.commit(0, [packGroup(again)])).toEqual([{ fenced: [], unknown: [] }]);
+  const other = new OpenStore(data, () => {});
+  expect(() => store.afterError(failed(1034))).toThrow(expect.objectContaining({ code: 'STORE_LOCKED' }));
+  other.close();
 });
