@@ -46,6 +46,9 @@ export function addStoreCommands(program: Command, ending: Ending, terminal: Ter
   own('compact', 'write the store anew, if a third of it is free; nobody may have it open').action(
     ending(async (options: StoreOptions) => (await load()).storeCompact(options, terminal)),
   );
+  own('rekey', 'encrypt all of it with a new key; nobody may have it open').action(
+    ending(async (options: StoreOptions) => (await load()).storeRekey(options, terminal)),
+  );
   own('export', 'write all of it as lines of JSON, also while a gateway runs')
     .argument('<file>', 'a name that is free')
     .action(

@@ -150,7 +150,7 @@ test('an instance is forgotten with all that it has, and the export has the othe
 });
 
 test('a store whose key is a secret is checked, exported and copied with what the config says of the key', async () => {
-  const { cwd, file, deploy, left, run } = project();
+  const { cwd, file, deploy, left, run, start } = project();
   const key = 'CANARY-key-of-the-store-of-a-project';
   const encryption = (id: string): void => {
     const config = JSON.parse(readFileSync(file, 'utf8')) as { store: object };
@@ -170,6 +170,14 @@ test('a store whose key is a secret is checked, exported and copied with what th
   expect(ran).toMatchObject([{ code: 0 }, { code: 0 }, { code: 0 }]);
   expect(ran[0]?.out).toContain('1 state of 1 can go on');
   expect(readFileSync(join(cwd, 'all.jsonl'), 'utf8')).toContain('total');
+  const runtime = await start();
+  ran.push(await run('store rekey'));
+  await runtime.stop();
+  ran.push(await run('store rekey'));
+  expect(ran.slice(3)).toMatchObject([
+    { code: 1, err: expect.stringContaining('is open already, by this process') },
+    { code: 0, out: expect.stringContaining('is encrypted with a new key: 1 records') },
+  ]);
   encryption('gone');
   const without = await run('store export more.jsonl');
   expect(without).toMatchObject({ code: 1, err: expect.stringContaining('store.encryption.key') });
@@ -211,8 +219,12 @@ test('a key that a provider of the host itself has is read for a check and an ex
   expect(await run('store export more.jsonl')).not.toMatchObject({ code: 0 });
 });
 
-test('without a store there is nothing to look after', async () => {
+test('without a store there is nothing to look after, and without a key nothing to encrypt', async () => {
   const { file, run } = project();
+  expect(await run('store rekey')).toMatchObject({
+    code: 78,
+    err: expect.stringContaining('names no key of the store'),
+  });
   writeFileSync(file, JSON.stringify({ agents: {} }));
   expect(await run('store check')).toMatchObject({
     code: 78,

@@ -10,6 +10,7 @@ import {
   compactStore,
   exportStoreLines,
   forgetInStore,
+  rekeyStoreFile,
   restoreStore,
   resumeStore,
   waitingInStore,
@@ -106,6 +107,22 @@ export async function storeCompact(options: StoreOptions, terminal: Terminal): P
       ? `Less than a third of ${path} is free: it stays as it is.`
       : `From ${(before / MB).toFixed(1)} to ${(after / MB).toFixed(1)} MiB.`;
   return done('compact', { path, before, after }, text, options, terminal);
+}
+
+/** Encrypts all of a store that nobody has open anew. */
+export async function storeRekey(options: StoreOptions, terminal: Terminal): Promise<ExitCode> {
+  const { file, config, path } = await storeOf(options, terminal);
+  const keys = await keysOf(config, file);
+  if (keys === undefined)
+    throw new ConfigError(
+      'CONFIG_INVALID',
+      `CONFIG_INVALID: ${file} names no key of the store; write encryption: { key: '<the secret>' } in store`,
+      [],
+    );
+  const counts = await rekeyStoreFile(path, keys);
+  const all = Object.entries(counts).map(([table, count]) => `${count} ${table}`);
+  const text = `All of ${path} is encrypted with a new key: ${all.join(', ')}.`;
+  return done('rekey', { path, counts }, text, options, terminal);
 }
 
 /** Writes all that a store has to a file, as lines of JSON. */

@@ -5,6 +5,7 @@ import { lookAt } from './store-look.ts';
 import { waiting } from './store-waiting.ts';
 import { checkStore } from './store-check.ts';
 import { backUp, compact, forget, restore, resume } from './store-copies.ts';
+import { rekeyStore } from './store-rekey.ts';
 import { exportStore } from './store-export.ts';
 import { toWire } from './wire-store-error.ts';
 
@@ -25,5 +26,6 @@ function run(): unknown {
   if (task.what === 'waiting') return waiting(path, task.now);
   if (task.what === 'check') return checkStore(path);
   if (task.what === 'export') return exportStore(task, task.to);
+  if (task.what === 'rekey') return rekeyStore(task, temporary);
   return compact(path, temporary);
 }

@@ -294,6 +294,53 @@ export const TABLES = [
   { table: 'letters', columns: LETTER_COLUMNS, small: 5, large: 2 },
 ] as const;
 
+type Table = (typeof TABLES)[number];
+
+/** What the large values of a row are bound to. */
+const BOUND: {
+  readonly [T in Table['table']]: (columns: Columns, addressOf: (record: number) => string) => string[];
+} = {
+  records([address, , , , seq, , , , , count, since]) {
+    const of = recordName(address as string, seq as number);
+    return [`${of} meta`, stateName(of, { count, since } as KeptTexts)];
+  },
+  texts([id, since], addressOf) {
+    const record = Math.floor((id as number) / ALL_NUMBERS);
+    return [textName(addressOf(record), since as string, (id as number) - firstText(record))];
+  },
+  rows: ([n, to]) => [rowName(n as number, to as string)],
+  ids: (columns) => [idName(...(columns.slice(0, 3) as string[]))],
+  steps: (columns) => [stepName(...(columns.slice(0, 3) as string[]))],
+  letters: ([id]) => [`${letterName(id as string)} meta`, letterName(id as string)],
+};
+
+/**
+ * A row of a table as it is written with other seals. `addressOf`: gives the address of a record.
+ *
+ * @throws {HoldfastError} `STORE_CORRUPT` when it is not as it was written
+ */
+export function resealed(
+  columns: Columns,
+  form: Table,
+  [from, to]: readonly [from: Seals, to: Seals],
+  addressOf: (record: number) => string,
+): Columns {
+  const { table, small, large } = form;
+  const names = BOUND[table](columns, addressOf);
+  if (!isIntact(columns, form)) throw corrupt(`the ${names[0]} is damaged`);
+  const keyId = columns[small - 1] as number | null;
+  const values = columns
+    .slice(small + 1, small + 1 + large)
+    .map((value, i) =>
+      value === null
+        ? null
+        : to.seal(from.open(value as EncodedState, keyId, names[i] as string), names[i] as string),
+    );
+  const isAny = values.some((value) => value !== null);
+  const head = [...columns.slice(0, small - 1), isAny ? to.keyId : null];
+  return [...head, checksum(head, ...values), ...values, ...columns.slice(small + 1 + large)];
+}
+
 /** Whether a row of a table is as it was written. */
 export function isIntact(
   columns: Columns,

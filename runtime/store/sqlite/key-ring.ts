@@ -9,6 +9,7 @@ import {
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
 import { checksum } from './checksum.ts';
+import { TABLES } from './forms.ts';
 import type { MetaTable } from './meta-table.ts';
 import { type Seals, sealsWith } from './seals.ts';
 import { corrupt } from './sqlite-error.ts';
@@ -26,6 +27,8 @@ export interface KeysData {
   readonly encryption?: WrappingKeys | undefined;
 }
 
+/** The most of a kind that an error names. */
+const MOST_SAID = 3;
 const KEY_COLUMNS = 'id, wrapper, at, crc, wrapped';
 
 /** One of the store's own keys as it is kept. */
@@ -50,19 +53,32 @@ export function openKeys(db: DatabaseSync, meta: MetaTable, data: KeysData): Sea
   if (data.encryption === undefined) return readKeys(db, meta, data);
   if (isEmpty(db)) meta.set('sealed', true);
   const { kept, wrappers } = rewrapKeys(db, data);
+  const current = addKey(db, (kept.at(-1)?.id ?? 0) + 1, data.now, wrappers);
+  return sealsWith({ current, keyOf: keysOf(kept, wrappers, current), isAll: meta.get('sealed') });
+}
+
+/** Gives a store that is written anew its only key: `from` is the one that it takes the place of, whose keys it knows. */
+export function onlyKey(db: DatabaseSync, from: DatabaseSync, data: KeysData): Seals {
+  const kept = keptKeys(from);
+  const current = addKey(db, (kept.at(-1)?.id ?? 0) + 1, data.now, wrappersOf(data));
+  return sealsWith({ current, keyOf: () => undefined, isAll: true });
+}
+
+/** Makes a key for the store, and wraps it with the newest that is given. */
+function addKey(
+  db: DatabaseSync,
+  id: number,
+  at: number,
+  wrappers: readonly Wrapper[],
+): { readonly id: number; readonly key: KeyObject } {
   const [newest] = wrappers as [Wrapper];
-  const id = (kept.at(-1)?.id ?? 0) + 1;
   const bytes = randomBytes(32);
   const add = db.prepare(`insert into keys(${KEY_COLUMNS}) values(?, ?, ?, ?, ?)`);
   const wrapped = wrap(bytes, id, newest);
-  add.run(id, newest.name, data.now, checksum([id, newest.name, data.now], wrapped), wrapped);
+  add.run(id, newest.name, at, checksum([id, newest.name, at], wrapped), wrapped);
   const key = createSecretKey(bytes);
   bytes.fill(0);
-  return sealsWith({
-    current: { id, key },
-    keyOf: keysOf(kept, wrappers, { id, key }),
-    isAll: meta.get('sealed'),
-  });
+  return { id, key };
 }
 
 /** Wraps the keys of a store with the newest key that is given; the others are not needed from then on. */
@@ -71,7 +87,8 @@ export function rewrapKeys(
   data: KeysData,
 ): { readonly kept: readonly Wrapped[]; readonly wrappers: readonly Wrapper[] } {
   const kept = keptKeys(db);
-  const wrappers = wrappersOf(data, kept);
+  const wrappers = wrappersOf(data);
+  checkWrappers(db, data.path, kept, wrappers);
   const [newest] = wrappers as [Wrapper];
   const rewrap = db.prepare('update keys set wrapper = ?, crc = ?, wrapped = ? where id = ?');
   for (const one of kept) {
@@ -88,7 +105,9 @@ export function rewrapKeys(
 /** For whoever reads a store, and for a store that is not encrypted. */
 export function readKeys(db: DatabaseSync, meta: MetaTable, data: KeysData): Seals {
   const kept = keptKeys(db);
-  const keyOf = keysOf(kept, wrappersOf(data, kept));
+  const wrappers = wrappersOf(data);
+  checkWrappers(db, data.path, kept, wrappers);
+  const keyOf = keysOf(kept, wrappers);
   return sealsWith({ current: undefined, keyOf, isAll: meta.get('sealed') });
 }
 
@@ -127,25 +146,48 @@ export function keptKeys(db: DatabaseSync): Wrapped[] {
   return kept;
 }
 
-/** @throws {HoldfastError} `OPTION_INVALID` when a key is missing that something needs */
-function wrappersOf({ path, encryption }: KeysData, kept: readonly Wrapped[]): Wrapper[] {
+/** The keys that are given, the newest first. */
+function wrappersOf({ encryption }: KeysData): Wrapper[] {
   const given = encryption === undefined ? [] : [encryption.key, ...encryption.previous];
-  const wrappers = given.map((key) => ({
+  return given.map((key) => ({
     name: Buffer.from(hkdfSync('sha256', key, '', 'holdfast store: name', 6)).toString('hex'),
     key: createSecretKey(Buffer.from(hkdfSync('sha256', key, '', 'holdfast store: key', 32))),
   }));
+}
+
+/** @throws {HoldfastError} `OPTION_INVALID` when a key is missing that wraps one of the store's */
+function checkWrappers(
+  db: DatabaseSync,
+  path: string,
+  kept: readonly Wrapped[],
+  wrappers: readonly Wrapper[],
+): void {
   const known = new Set(wrappers.map(({ name }) => name));
   const missing = kept.filter(({ wrapper }) => !known.has(wrapper));
-  const [first] = missing;
-  if (first === undefined) return wrappers;
+  const [first, last] = [missing[0], missing.at(-1)];
+  if (first === undefined || last === undefined) return;
+  const needs = missing.map(({ id }) => needOf(db, id)).filter((need) => need !== '');
+  const what = needs.length === 0 ? 'nothing yet' : needs.slice(0, MOST_SAID).join('; ');
   const date = (at: number): string => new Date(at).toISOString().slice(0, 10);
-  const last = missing.at(-1) as Wrapped;
   throw new HoldfastError(
     'OPTION_INVALID',
     `encryption: the store ${path} needs the key ${first.wrapper} for what was written from ${date(first.at)} to ` +
-      `${date(last.at)}, and ${wrappers.length === 0 ? 'no key is given' : `given are ${[...known].join(', ')}`}; give the ` +
+      `${date(last.at)} (${what}), and ` +
+      `${wrappers.length === 0 ? 'no key is given' : `given are ${[...known].join(', ')}`}; give the ` +
       'version of the secret that was in use then as a previous key',
   );
+}
+
+/** What was encrypted with one of the store's keys, in words. */
+function needOf(db: DatabaseSync, id: number): string {
+  const counts = TABLES.flatMap(({ table }) => {
+    const found = db.prepare(`select count(*) count from ${table} not indexed where key_id = ?`).get(id);
+    const count = found?.['count'] as number;
+    return count === 0 ? [] : [`${count} ${table}`];
+  });
+  const records = db.prepare('select address from records where key_id = ? limit ?').all(id, MOST_SAID);
+  const such = records.length === 0 ? '' : `, such as of ${records.map((one) => one['address']).join(', ')}`;
+  return counts.length === 0 ? '' : counts.join(', ') + such;
 }
 
 function wrap(bytes: Uint8Array, id: number, { key }: Wrapper): Uint8Array {

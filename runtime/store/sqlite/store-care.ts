@@ -18,6 +18,7 @@ type Work =
   | { readonly what: 'backup'; readonly to: string }
   | { readonly what: 'forget'; readonly address: string }
   | { readonly what: 'restore'; readonly from: string; readonly now: number }
+  | { readonly what: 'rekey'; readonly now: number; readonly encryption: WrappingKeys | undefined }
   | {
       readonly what: 'export';
       readonly to: string;
@@ -54,6 +55,15 @@ export function checkStoreFile(path: string): Promise<StoreReport> {
 /** Writes a store that nobody has open anew, if a third of it is free; resolves with its bytes before and after. */
 export function compactStore(path: string): Promise<{ readonly before: number; readonly after: number }> {
   return care(path, { what: 'compact' });
+}
+
+/**
+ * Encrypts all that a store keeps anew, with a key of its own that the newest of the given ones wraps; nobody may have it
+ * open. Resolves with how many rows of each table it has. Rejects with `OPTION_INVALID` when a key is missing, and with
+ * `STORE_CORRUPT` when something is damaged; then the store is as it was.
+ */
+export function rekeyStoreFile(path: string, keys: StoreKeys): Promise<StoreReport['counts']> {
+  return care(path, { what: 'rekey', now: Date.now(), encryption: wrappingKeys(keys) });
 }
 
 /** Writes all that a store has to a new file, as lines of JSON and not encrypted; resolves with how many. */

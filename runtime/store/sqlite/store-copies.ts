@@ -1,11 +1,12 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, copyFileSync } from 'node:fs';
+import { existsSync, renameSync, copyFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
-import { lockEarly } from './early-lock.ts';
+import { alone, settleLog, takePlace } from './alone.ts';
 import { TABLES, textIds } from './forms.ts';
 import { metaTable } from './meta-table.ts';
 import { checkStore } from './store-check.ts';
-import { openToRead, syncFolder } from './store-file.ts';
+import { written } from './new-file.ts';
+import { openToRead } from './store-file.ts';
 import { corrupt } from './sqlite-error.ts';
 
 /**
@@ -115,7 +116,7 @@ export function compact(
     // With the log in the file there is nothing beside it that could be left over.
     const db = new DatabaseSync(path, { timeout: 5000 });
     try {
-      db.exec('pragma wal_checkpoint(truncate)');
+      settleLog(db, path);
       const number = (pragma: string): number =>
         Object.values(db.prepare(`pragma ${pragma}`).get() ?? {})[0] as number;
       const [pages, free, size] = [number('page_count'), number('freelist_count'), number('page_size')];
@@ -124,44 +125,13 @@ export function compact(
       written(
         path,
         (draft) => db.prepare('vacuum into ?').run(draft),
-        () => {
-          db.close();
-          for (const end of ['-wal', '-shm']) rmSync(path + end, { force: true });
-        },
+        () => takePlace(db, path),
       );
       return { before, after: (pages - free) * size };
     } finally {
       if (db.isOpen) db.close();
     }
   });
-}
-
-/** Runs what nobody may have the store open for. */
-function alone<T>(path: string, temporary: string, run: () => T): T {
-  const unlock = lockEarly(path, temporary, false);
-  try {
-    return run();
-  } finally {
-    unlock?.();
-  }
-}
-
-/** A file appears whole, under its name, on the disk, and readable for its user alone; or not at all. */
-function written(path: string, write: (draft: string) => unknown, before: () => unknown = () => {}): void {
-  const draft = `${path}.new-${process.pid}`;
-  rmSync(draft, { force: true });
-  try {
-    closeSync(openSync(draft, 'wx', 0o600));
-    write(draft);
-    const file = openSync(draft, 'r+');
-    fsyncSync(file);
-    closeSync(file);
-    before();
-    renameSync(draft, path);
-    syncFolder(path);
-  } finally {
-    rmSync(draft, { force: true });
-  }
 }
 
 function moveAway(path: string, to: string): void {

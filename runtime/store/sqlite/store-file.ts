@@ -87,9 +87,7 @@ function create(path: string): void {
   rmSync(draft, { force: true });
   closeSync(openSync(draft, 'wx', 0o600));
   try {
-    const db = new DatabaseSync(draft);
-    try {
-      db.exec(`pragma page_size = ${PAGE_BYTES}; begin; ${SCHEMA}`);
+    writeFile(draft, (db) => {
       const meta = metaTable(db);
       meta.set('storeId', crypto.randomUUID());
       meta.set('epoch', 0);
@@ -100,16 +98,25 @@ function create(path: string): void {
       meta.set('last', null);
       meta.set('sealed', false);
       meta.set('kept', null);
-      db.exec(`pragma application_id = ${APPLICATION_ID}; pragma user_version = ${SCHEMA_VERSION}; commit`);
-    } finally {
-      db.close();
-    }
+    });
     chmodSync(draft, 0o600);
     // Unlike a rename it takes nobody's place.
     linkSync(draft, path);
     syncFolder(path);
   } finally {
     rmSync(draft, { force: true });
+  }
+}
+
+/** Makes a store of an empty file, with what `fill` writes to it. */
+export function writeFile(draft: string, fill: (db: DatabaseSync) => void): void {
+  const db = new DatabaseSync(draft);
+  try {
+    db.exec(`pragma page_size = ${PAGE_BYTES}; begin; ${SCHEMA}`);
+    fill(db);
+    db.exec(`pragma application_id = ${APPLICATION_ID}; pragma user_version = ${SCHEMA_VERSION}; commit`);
+  } finally {
+    db.close();
   }
 }
 
