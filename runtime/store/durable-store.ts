@@ -153,6 +153,11 @@ export interface CommitResult {
   readonly fenced: readonly string[];
   /** The rows that no record takes: they became letters (`unknown-address`). */
   readonly unknown: readonly number[];
+  /**
+   * The rows of turns for which there is no room, because as many of their recipient wait as may (100,000): they became letters
+   * (`mailbox-full`).
+   */
+  readonly full?: readonly number[] | undefined;
   /** The addresses of which something was left out, since what the store has of them is damaged. */
   readonly damaged?: readonly string[] | undefined;
   /**
@@ -241,7 +246,8 @@ export type OnStoreFailure = 'wait' | 'exit' | ((error: HoldfastError) => void);
  * as committed when it was written by this very group. A group whose outcome nobody knows comes again before any other,
  * and then changes nothing that it has changed before. First the turns are written in their order: what was handled,
  * what it became, and at an end what is left; then what turns and host send, in that order. A row goes to an address
- * that has a record by then; otherwise it becomes a letter, and its open id goes. A row whose number is there already
+ * that has a record by then; otherwise it becomes a letter, and its open id goes. So does a row of a turn whose recipient has
+ * 100,000 rows. A row whose number is there already
  * is not written again. Times are compared with what the caller says is now. Calls are answered in the order in which
  * they came.
  */

@@ -29,7 +29,14 @@ import { STORE_MS } from './keeper.ts';
 import { metaOf, metaText, type RecordMeta, type Starts } from './record-meta.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
 import { secretInSnapshot, secretInStep } from './secret-in-snapshot.ts';
-import { awaitedOf, type Sent, type SentEvent, type TellOutcomes } from './sent-event.ts';
+import {
+  awaitedOf,
+  letterIn,
+  type LetterOfRow,
+  type Sent,
+  type SentEvent,
+  type TellOutcomes,
+} from './sent-event.ts';
 import { StateTexts } from './state-texts.ts';
 import type { Lost } from './store-outcome.ts';
 
@@ -70,8 +77,8 @@ export interface LedgerOptions
   readonly recorded: boolean;
   /** Takes an event of the instance for another agent; the error for one that is refused. */
   readonly admit: (sent: Sent) => Pick<SentEvent, 'event' | 'isPlain'> | HoldfastError;
-  /** Hands over an event that is committed. `unknown`: there is no recipient, and the store has made a letter of it. */
-  readonly hand: (sent: SentEvent, unknown: boolean) => void;
+  /** Hands over an event that is committed, or tells of the letter that the store has made of it. */
+  readonly hand: (sent: SentEvent, letter: LetterOfRow | undefined) => void;
   /** Another runtime has continued with the address. */
   readonly fenced: (error: HoldfastError) => void;
 }
@@ -590,7 +597,7 @@ export class Ledger implements Drafting, SeenSecrets {
     const sends = this.#writing?.sends ?? [];
     if (this.#isFenced) return;
     this.#writing = undefined;
-    for (const sent of sends) this.#options.hand(sent, false);
+    for (const sent of sends) this.#options.hand(sent, undefined);
   }
 
   /** The record for the store, with no more of its long texts than the store has not. */
@@ -603,7 +610,7 @@ export class Ledger implements Drafting, SeenSecrets {
     return wholeRecord(record, texts, parts);
   }
 
-  written(group: string, { unknown }: CommitResult): void {
+  written(group: string, result: CommitResult): void {
     const draft = this.#writing;
     this.#writing = undefined;
     if (draft?.record !== undefined) {
@@ -611,7 +618,7 @@ export class Ledger implements Drafting, SeenSecrets {
       this.#options.wrote?.(this.#bytes);
     } else if (draft?.end === true) this.#commit = undefined;
     for (const row of draft?.rows ?? []) this.#rows.done(row);
-    for (const sent of draft?.sends ?? []) this.#options.hand(sent, unknown.includes(sent.row.n));
+    for (const sent of draft?.sends ?? []) this.#options.hand(sent, letterIn(result, sent.row.n));
     for (const kept of draft?.ids ?? []) this.ids.committed(kept);
   }
 

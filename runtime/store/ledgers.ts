@@ -9,7 +9,7 @@ import { HostRows } from './host-rows.ts';
 import { isOwnRecord, Ledger, type LedgerOptions } from './ledger.ts';
 import { letterIdOf } from './row-letter.ts';
 import type { StoreKeys } from './store-keys.ts';
-import type { Place, SentEvent } from './sent-event.ts';
+import type { LetterOfRow, Place, SentEvent } from './sent-event.ts';
 import { Summons, type SummonsOptions } from './summons.ts';
 import { UnbegunRows } from './unbegun-rows.ts';
 
@@ -78,7 +78,7 @@ export class Ledgers {
       summon,
       hand: (sent, error) =>
         sent.isLetter === true ? this.#unbegun.settle(sent, error) : hand(sent, 'any', error),
-      again: (sent) => this.#hand(sent, sent.isLetter === true),
+      again: (sent) => this.#hand(sent, sent.isLetter === true ? 'unknown-address' : undefined),
       full: (sent) => (sent.isLetter === true ? this.#unbegun.settle(sent) : hand(sent, 'none')),
     });
     this.#unbegun = new UnbegunRows({
@@ -158,7 +158,7 @@ export class Ledgers {
       large: (bytes) => this.#warnOfSize(address, bytes),
       wrote: this.#writes.of(agentOf(address), address),
       admit,
-      hand: (sent, unknown) => this.#hand(sent, unknown),
+      hand: (sent, letter) => this.#hand(sent, letter),
       opened: (ledger) => {
         const before = this.#ledgers.get(address);
         this.#ledgers.set(address, ledger);
@@ -191,8 +191,9 @@ export class Ledgers {
     if (ledger !== undefined) this.#options.left();
   }
 
-  #hand(sent: SentEvent, unknown: boolean): void {
-    if (unknown) return this.#unbegun.add(sent);
+  #hand(sent: SentEvent, letter: LetterOfRow | undefined): void {
+    if (letter === 'mailbox-full') return this.#options.hand(sent, 'full');
+    if (letter !== undefined) return this.#unbegun.add(sent);
     if (!sent.isPlain) return this.deliver(sent.row, sent);
     const { to } = sent.row;
     const ledger = this.#ledgers.get(to);

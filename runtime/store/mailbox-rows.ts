@@ -7,6 +7,7 @@ import { type HostRows, storeFull } from './host-rows.ts';
 import type { IdInUse } from './kept-id.ts';
 import type { KeptIds } from './kept-ids.ts';
 import { type Kept, KeptRow } from './kept-row.ts';
+import { MOST_ROWS } from './most-rows.ts';
 import { letterIdOf, plainRow } from './row-letter.ts';
 import type { Place, SentEvent } from './sent-event.ts';
 
@@ -39,8 +40,6 @@ export interface MailboxRowsOptions {
 
 /** The rows that are read in one go, while those are looked for that may be handled now. */
 const CHUNK = 1000;
-/** The most rows of one address that wait in the store: beyond it nothing more is taken. */
-const MOST_ROWS = 100_000;
 /** Milliseconds before rows that could not be read are read again. */
 const RETRY_MS = 1000;
 

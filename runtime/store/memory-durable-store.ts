@@ -16,6 +16,7 @@ import type {
 } from './durable-store.ts';
 import { compareText } from './compare-text.ts';
 import type { FaultyCommits } from './faulty-commits.ts';
+import { MOST_ROWS } from './most-rows.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
 
 /** A row, and since when it is due. */
@@ -59,14 +60,20 @@ export function durableMemory(): DurableMemory {
   };
 }
 
+/** How much a store in memory takes. */
+export interface MemoryStoreBounds {
+  readonly hasRoom?: boolean;
+  readonly mostRows?: number;
+}
+
 /**
  * Creates a store that keeps what it has in `memory`: the plainest one that follows the rules of {@link DurableStore}. What
  * goes in and out is copied. Another store over the same memory is what the next process would be. `hasRoom`: whether it takes
- * what was not there before. Default true.
+ * what was not there before; default true. `mostRows`: the most rows of an address.
  */
 export function memoryDurableStore(
   memory: DurableMemory = durableMemory(),
-  { hasRoom = true }: { readonly hasRoom?: boolean } = {},
+  { hasRoom = true, mostRows = MOST_ROWS }: MemoryStoreBounds = {},
 ): DurableStore & FaultyCommits {
   let epoch: number | undefined;
   let fails: 'before' | 'within' | 'after' | undefined;
@@ -102,7 +109,7 @@ export function memoryDurableStore(
         if (at === 'before') throw toFail(at);
         // What is rolled back was there for nobody else.
         const into = at === 'within' ? structuredClone(memory) : memory;
-        const result = commit(into, structuredClone(group), hasRoom);
+        const result = commit(into, structuredClone(group), { hasRoom, mostRows });
         if (at !== undefined) throw toFail(at);
         return result;
       }),
@@ -162,17 +169,24 @@ function toFail(at: string): HoldfastError {
   return new HoldfastError('STORE_FAILED', `the test had a commit fail ${at} its transaction`);
 }
 
-function commit(memory: DurableMemory, group: CommitGroup, hasRoom: boolean): CommitResult {
+function commit(
+  memory: DurableMemory,
+  group: CommitGroup,
+  { hasRoom, mostRows }: Required<MemoryStoreBounds>,
+): CommitResult {
   if (memory.last?.id === group.id) return memory.last.result;
   const fenced: string[] = [];
   const refused = { addresses: [] as string[], rows: [] as number[] };
   const sends: MailboxRow[] = [];
-  const again: MailboxRow[] = [];
+  const [unknown, full]: [number[], number[]] = [[], []];
   for (const turn of group.turns) {
     const stored = memory.records.get(turn.address)?.commit;
     if (stored === group.id && turn.record !== undefined) {
       // The group has come again: of what this turn sent nothing is written twice, whatever became of it since.
-      again.push(...(turn.sends ?? []).filter(({ n }) => memory.letters.has(letterIdOf(n))));
+      for (const { n } of turn.sends ?? []) {
+        const letter = memory.letters.get(letterIdOf(n));
+        if (letter !== undefined) (letter.reason === 'mailbox-full' ? full : unknown).push(n);
+      }
     } else if (stored !== turn.after && stored !== group.id) fenced.push(turn.address);
     else if (stored === undefined && turn.record !== undefined && !hasRoom)
       refused.addresses.push(turn.address);
@@ -182,6 +196,7 @@ function commit(memory: DurableMemory, group: CommitGroup, hasRoom: boolean): Co
     }
   }
   for (const kept of group.ids ?? []) memory.ids.set(keyOf(kept.address, kept.caller, kept.id), kept);
+  const sent = sends.length;
   for (const row of group.rows ?? [])
     if (hasRoom || memory.rows.has(row.n) || memory.letters.has(letterIdOf(row.n))) sends.push(row);
     else {
@@ -190,12 +205,16 @@ function commit(memory: DurableMemory, group: CommitGroup, hasRoom: boolean): Co
     }
   // A letter goes for the row in its place: it stays when that is not written.
   if (refused.rows.length === 0) for (const id of group.removedLetters ?? []) memory.letters.delete(id);
-  const unknown = again.map(({ n }) => n);
-  for (const row of sends) {
+  for (const [i, row] of sends.entries()) {
     memory.nextRow = Math.max(memory.nextRow, row.n + 1);
+    // What the host sends was bounded by it.
+    const isFull = i < sent && memory.rows.size >= mostRows && rowsOf(memory, row.to).length >= mostRows;
     if (!memory.records.has(row.to)) {
       unknown.push(row.n);
       toLetter(memory, row, 'unknown-address', group.at);
+    } else if (isFull && !memory.rows.has(row.n)) {
+      full.push(row.n);
+      toLetter(memory, row, 'mailbox-full', group.at);
     } else if (!memory.rows.has(row.n)) {
       const { activate: _, ...kept } = row;
       memory.rows.set(row.n, { row: kept, since: row.dueAt || group.at });
@@ -207,7 +226,12 @@ function commit(memory: DurableMemory, group: CommitGroup, hasRoom: boolean): Co
     if (waiting !== undefined) memory.rows.set(n, { ...waiting, row: { ...waiting.row, attempts } });
   }
   const isWhole = refused.addresses.length + refused.rows.length === 0;
-  const result = isWhole ? { fenced, unknown } : { fenced, unknown, refused };
+  const result = {
+    fenced,
+    unknown,
+    ...(full.length > 0 && { full }),
+    ...(!isWhole && { refused }),
+  };
   if (group.turns.some(({ end }) => end === true)) memory.last = { id: group.id, result };
   return result;
 }
@@ -239,7 +263,7 @@ function writeTurn(memory: DurableMemory, turn: TurnCommit, { id, at }: CommitGr
 function toLetter(
   memory: DurableMemory,
   row: MailboxRow,
-  reason: 'stopped' | 'unknown-address',
+  reason: 'mailbox-full' | 'stopped' | 'unknown-address',
   at: number,
 ): void {
   const letter = rowLetter(row, reason, at);

@@ -1,4 +1,4 @@
-import type { EncodedState, MailboxRow } from './durable-store.ts';
+import type { CommitResult, EncodedState, MailboxRow } from './durable-store.ts';
 
 /** The headers of a trace. */
 type TraceHeaders = Readonly<Record<string, string>>;
@@ -54,7 +54,21 @@ export type Place =
   /** None: rows that wait in the store are before it. */
   | 'none'
   /** Its recipient is not there, and the store keeps the letter that it has made of the row. */
-  | 'letter';
+  | 'letter'
+  /** As many events wait for its recipient as may, and the store keeps the letter that it has made of the row. */
+  | 'full';
+
+/** Why the store has made a letter of a row: its recipient is not there, or has as many rows as it may. */
+export type LetterOfRow = 'unknown-address' | 'mailbox-full';
+
+/** Why the store has made a letter of the row; undefined: it has not. */
+export function letterIn(
+  { unknown, full }: Pick<CommitResult, 'unknown' | 'full'>,
+  n: number,
+): LetterOfRow | undefined {
+  if (unknown.includes(n)) return 'unknown-address';
+  return full?.includes(n) === true ? 'mailbox-full' : undefined;
+}
 
 export function awaitedOf(
   [tag, deadline, depth]: readonly [tag: number, deadline: number, depth: number],

@@ -80,7 +80,7 @@ export class SentEvents {
     const { instanceAt, activate } = this.#options;
     const { to, from = '' } = sent.row;
     if (sent.awaited !== undefined) return this.#ask(sent, sent.awaited, place, error);
-    if (place === 'letter') return this.#stays(sent, error);
+    if (place === 'letter' || place === 'full') return this.#stays(sent, place, error);
     if (sent.activate && instanceAt(to)?.over !== false)
       activate(from, to).catch(
         (error: unknown) => void this.#refuse(to, sent.event, 'unknown-address', notStarted(error)),
@@ -106,10 +106,13 @@ export class SentEvents {
     }
   }
 
-  /** Lists the letter that the store has made of an event, whose recipient is not there, or could not be started. */
-  #stays({ row: { n, to }, event }: SentEvent, error: unknown): void {
+  /**
+   * Lists the letter that the store has made of an event, whose recipient is not there, could not be started, or has as many
+   * events as it may.
+   */
+  #stays({ row: { n, to }, event }: SentEvent, place: 'letter' | 'full', error: unknown): void {
     const why = error === undefined ? undefined : notStarted(error);
-    this.#refuse(to, event, 'unknown-address', why, letterIdOf(n));
+    this.#refuse(to, event, place === 'full' ? 'mailbox-full' : 'unknown-address', why, letterIdOf(n));
   }
 
   /** Makes a letter of an event, and returns the error for who waits for its outcome. */

@@ -14,7 +14,10 @@ function rig(isFailing: boolean) {
     held,
     failing: () => isFailing,
     reports: {
-      commit: () => ({ ticket: commit, unfit: [] }),
+      commit: () => {
+        held.hold(commit);
+        return [];
+      },
       pass: (items) => items,
       overflow: (items) => {
         overflown.push(lengthOf(items));

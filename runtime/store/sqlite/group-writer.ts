@@ -65,10 +65,15 @@ export class GroupWriter {
   readonly #putStep: StatementSync;
   readonly #deleteStart: StatementSync;
   readonly #deleteSteps: StatementSync;
-  readonly #isLetter: StatementSync;
+  readonly #letter: StatementSync;
+  readonly #rowCount: StatementSync;
+  /** How many rows addresses have to which something was sent: nobody else writes any. */
+  readonly #counts = new Map<string, number>();
+  readonly #mostRows: number;
   readonly #isRow: StatementSync;
 
-  constructor(db: DatabaseSync, seals: Seals, kept: KeptTables) {
+  constructor(db: DatabaseSync, seals: Seals, kept: KeptTables, mostRows: number) {
+    this.#mostRows = mostRows;
     this.#seals = seals;
     this.#kept = kept;
     const insert = (how: string, columns: string): StatementSync =>
@@ -98,7 +103,8 @@ export class GroupWriter {
     this.#putStep = insert('insert or replace into steps(', STEP_COLUMNS);
     this.#deleteStart = db.prepare('delete from steps where address = ? and start = ?');
     this.#deleteSteps = db.prepare('delete from steps where address = ?');
-    this.#isLetter = arrays(db.prepare('select 1 from letters where id = ?'));
+    this.#letter = arrays(db.prepare('select reason from letters where id = ?'));
+    this.#rowCount = arrays(db.prepare('select count(*) from rows where address = ?'));
     this.#isRow = arrays(db.prepare('select 1 from rows where n = ?'));
   }
 
@@ -106,17 +112,19 @@ export class GroupWriter {
   write(group: CommitGroup, hasRoom: boolean): CommitResult {
     const { at, turns, rows, letters, removedLetters, ids, attempts } = group;
     const fenced: string[] = [];
-    const unknown: number[] = [];
+    const [unknown, full]: [number[], number[]] = [[], []];
     const refused = { addresses: [] as string[], rows: [] as number[] };
-    const sends: MailboxRow[] = [];
+    const [sends, others]: [MailboxRow[], MailboxRow[]] = [[], []];
     for (const turn of turns) {
       const { address, after, record } = turn;
       const stored = this.#known.get(address) ?? (this.#stored.get(address) as unknown as Stored | undefined);
       const commit = stored?.[1];
       if (commit === group.id && record !== undefined) {
         // The group has come again: of what this turn sent nothing is written twice, whatever became of it since.
-        for (const { n } of turn.sends ?? [])
-          if (this.#isLetter.get(letterIdOf(n)) !== undefined) unknown.push(n);
+        for (const { n } of turn.sends ?? []) {
+          const reason = this.#reasonOf(n);
+          if (reason !== undefined) (reason === 'mailbox-full' ? full : unknown).push(n);
+        }
       } else if (commit !== after && commit !== group.id) fenced.push(address);
       else if (stored === undefined && record !== undefined && !hasRoom) refused.addresses.push(address);
       else {
@@ -126,7 +134,7 @@ export class GroupWriter {
     }
     if (ids !== undefined) this.#putIds(ids);
     for (const row of rows ?? [])
-      if (hasRoom || this.#isWritten(row.n)) sends.push(row);
+      if (hasRoom || this.#isWritten(row.n)) others.push(row);
       else {
         refused.rows.push(row.n);
         this.#deleteOpenId(row);
@@ -134,17 +142,26 @@ export class GroupWriter {
     // A letter goes for the row in its place: it stays when that is not written.
     if (removedLetters !== undefined && refused.rows.length === 0)
       for (const id of removedLetters) this.#kept.deleteLetter(id);
-    for (const row of sends) this.#writeRow(row, at, unknown);
+    for (const row of sends) this.#writeRow(row, at, unknown, full);
+    // What the host sends was bounded by it.
+    for (const row of others) this.#writeRow(row, at, unknown);
     if (letters !== undefined) this.#putLetters(letters);
     if (attempts !== undefined) for (const [n, count] of attempts) this.#countAttempts.run(count, n);
     const dropped = this.#kept.bound();
     const isWhole = refused.addresses.length + refused.rows.length === 0;
-    return { fenced, unknown, ...(!isWhole && { refused }), ...(dropped && { dropped }) };
+    return {
+      fenced,
+      unknown,
+      ...(full.length > 0 && { full }),
+      ...(!isWhole && { refused }),
+      ...(dropped && { dropped }),
+    };
   }
 
   #writeTurn(turn: TurnCommit, stored: Stored | undefined, { id, at }: CommitGroup): void {
     const { address, record, handled, ids, letters, steps, endedStarts } = turn;
-    if (handled !== undefined) for (const n of handled) this.#deleteRow.run(n, address);
+    if (handled !== undefined)
+      for (const n of handled) this.#count(address, -Number(this.#deleteRow.run(n, address).changes));
     if (ids !== undefined) this.#putIds(ids);
     if (letters !== undefined) this.#putLetters(letters);
     if (turn.end === true) return this.#end(address, at, stored);
@@ -197,6 +214,7 @@ export class GroupWriter {
   /** What was written last was undone. */
   forget(): void {
     this.#known.clear();
+    this.#counts.clear();
   }
 
   #end(address: string, at: number, stored: Stored | undefined): void {
@@ -209,6 +227,7 @@ export class GroupWriter {
       this.#putLetters(rows.map((row) => this.#letterOf(row, at)));
       this.#deleteRows.run(address);
     }
+    this.#counts.delete(address);
     this.#kept.deleteOpenIds(address);
   }
 
@@ -225,20 +244,42 @@ export class GroupWriter {
 
   /** Whether the row is there, or the letter that it became: its group has come again. */
   #isWritten(n: number): boolean {
-    return this.#isRow.get(n) !== undefined || this.#isLetter.get(letterIdOf(n)) !== undefined;
+    return this.#isRow.get(n) !== undefined || this.#reasonOf(n) !== undefined;
   }
 
-  #writeRow(row: MailboxRow, at: number, unknown: number[]): void {
-    if (this.#isRecord.get(row.to) !== undefined) {
-      this.#insertRow.run(...rowColumns(row, at, this.#seals));
-      return;
+  /** Why a row became a letter; undefined: it did not. */
+  #reasonOf(n: number): string | undefined {
+    return (this.#letter.get(letterIdOf(n)) as unknown as [string] | undefined)?.[0];
+  }
+
+  #writeRow(row: MailboxRow, at: number, unknown: number[], full?: number[]): void {
+    const { n, to } = row;
+    if (this.#isRecord.get(to) === undefined) {
+      unknown.push(n);
+      this.#toLetter(row, 'unknown-address', at);
+    } else if (full && this.#rowsAt(to) >= this.#mostRows && this.#isRow.get(n) === undefined) {
+      full.push(n);
+      this.#toLetter(row, 'mailbox-full', at);
+    } else this.#count(to, Number(this.#insertRow.run(...rowColumns(row, at, this.#seals)).changes));
+  }
+
+  #rowsAt(address: string): number {
+    let count = this.#counts.get(address);
+    if (count === undefined) {
+      [count] = this.#rowCount.get(address) as unknown as [number];
+      if (this.#counts.size >= MOST_KNOWN) this.#counts.clear();
+      this.#counts.set(address, count);
     }
-    this.#toLetter(row, at, unknown);
+    return count;
   }
 
-  #toLetter(row: MailboxRow, at: number, unknown: number[]): void {
-    unknown.push(row.n);
-    this.#putLetters([rowLetter(row, 'unknown-address', at)]);
+  #count(address: string, change: number): void {
+    const count = this.#counts.get(address);
+    if (count !== undefined) this.#counts.set(address, count + change);
+  }
+
+  #toLetter(row: MailboxRow, reason: 'mailbox-full' | 'unknown-address', at: number): void {
+    this.#putLetters([rowLetter(row, reason, at)]);
     this.#deleteOpenId(row);
   }
 

@@ -67,6 +67,8 @@ export interface SqliteStoreInternals {
   /** `false`: a second opening hears nothing until it has overtaken the first. */
   readonly lock?: boolean | undefined;
   readonly silentMs?: number | undefined;
+  /** The most rows of an address. */
+  readonly mostRows?: number | undefined;
 }
 
 const bytes: Rule = {
@@ -133,6 +135,7 @@ class SqliteStore implements DurableStore, FaultyCommits {
       path: resolve(path),
       fsync,
       maxBytes,
+      mostRows: internals.mostRows,
       lockFolder,
       encryption: encryption && this.keyRefs === undefined ? wrappingKeys(encryption) : undefined,
     };
