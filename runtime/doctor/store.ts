@@ -1,5 +1,7 @@
 import { HoldfastError } from '../base/errors.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
+import type { StoreConfig } from '../config/store-schema.ts';
+import { readableStores, readableStoreText } from '../isolation/readable-store.ts';
 import { lookAtStore } from '../store/sqlite/store-care.ts';
 import type { DoctorFinding } from './finding.ts';
 
@@ -10,8 +12,20 @@ const LITTLE_ROOM = 100 * MB;
 const FULL = 0.9;
 
 /** Looks at the store that a config names, and changes nothing. */
-export async function storeFindings({ store }: Pick<LoadedConfig, 'store'>): Promise<DoctorFinding[]> {
+export async function storeFindings(
+  config: Pick<LoadedConfig, 'agents' | 'pools' | 'store'>,
+): Promise<DoctorFinding[]> {
+  const { store } = config;
   if (store === undefined) return [];
+  const readable = readableStores(config).map((one): DoctorFinding => {
+    const fix =
+      'an agent of that pool could read the states of all others, and let go of the locks of the file';
+    return { checkId: 'store', severity: 'warn', message: readableStoreText(one), fix };
+  });
+  return [...(await filesFindings(store)), ...readable];
+}
+
+async function filesFindings(store: StoreConfig): Promise<DoctorFinding[]> {
   const { path, maxBytes } = store;
   const found = (severity: DoctorFinding['severity'], message: string, fix?: string): DoctorFinding => ({
     checkId: 'store',

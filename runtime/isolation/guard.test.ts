@@ -1,4 +1,6 @@
+import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import { createRuntime, defineCapability } from '../index.ts';
@@ -6,6 +8,7 @@ import { until } from '../worker/fixtures/until.ts';
 import { testInBackground } from './background.ts';
 import { agentModule, poolOf } from './fixtures/pool.ts';
 import { guardIsolation } from './guard.ts';
+import { readableStores } from './readable-store.ts';
 import type { AttackRow } from './self-test.ts';
 
 const module = new URL('../fixtures/counter.ts', import.meta.url);
@@ -152,4 +155,33 @@ test('agents of different grants in one pool are one warning', async () => {
     expect.stringContaining('"first", "second" have different grants in one pool, "books"'),
   ]);
   expect(logger.warn).toHaveBeenCalledTimes(1);
+});
+
+test('a closed pool whose agents may read the store is warned of, by the folder that is open to them', async () => {
+  const folder = dirname(fileURLToPath(agentModule));
+  const agents = [{ name: 'a', threadId: 'pool', moduleUrl: agentModule }] as unknown as ResolvedAgent[];
+  const pools = [
+    poolOf('thread+permissions'),
+    poolOf('thread', { threadId: 'plain' }),
+    poolOf('thread+permissions', {
+      threadId: 'writer',
+      permissions: { read: [], write: ['/srv/data'], net: false },
+    }),
+  ];
+  const warnedOf = (path: string): readonly [threadId: string, open: string][] =>
+    readableStores({ agents, pools, store: { type: 'sqlite', path } }).map(({ threadId, open }) => [
+      threadId,
+      open,
+    ]);
+  expect(warnedOf(join(folder, 'data', 'agents.db'))).toEqual([['pool', folder]]);
+  expect(warnedOf(join(`${folder}-data`, 'agents.db'))).toEqual([]);
+  expect(warnedOf(join(folder, '..', 'agents.db'))).toEqual([]);
+  expect(warnedOf('/srv/data/agents.db')).toEqual([['writer', '/srv/data']]);
+  expect(warnedOf('/srv/data')).toEqual([['writer', '/srv/data']]);
+  const warn = vi.fn<(fields: object, message: string) => void>();
+  const config = { agents: [], pools, store: { type: 'sqlite', path: '/srv/data/agents.db' } } as const;
+  const guard = guardIsolation(config, { on: () => ({ unsubscribe: () => {} }), warn } as never, false);
+  onTestFinished(() => guard.stopped(over));
+  await setImmediate();
+  expect(warn.mock.calls).toEqual([[{ threadId: 'writer' }, expect.stringContaining('lies in /srv/data')]]);
 });

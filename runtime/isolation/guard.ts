@@ -4,6 +4,7 @@ import type { RuntimeSystem } from '../system/runtime-system.ts';
 import { testInBackground, type BackgroundTest } from './background.ts';
 import { closeDebugSignal } from './debug-signal.ts';
 import { mixedGrants, mixedGrantsText } from './mixed-grants.ts';
+import { readableStores, readableStoreText } from './readable-store.ts';
 import { modulesOf, openText } from './report.ts';
 
 /** A thread that is terminated is gone in a fraction of that. */
@@ -20,7 +21,7 @@ export interface IsolationGuard {
  * is up, and warns of what is open. `tried`: it was tried already, and there is nothing to warn of.
  */
 export function guardIsolation(
-  config: Pick<LoadedConfig, 'agents' | 'pools'>,
+  config: Pick<LoadedConfig, 'agents' | 'pools' | 'store'>,
   system: Pick<RuntimeSystem, 'on' | 'warn'>,
   tried: boolean,
   testPool: typeof testInBackground = testInBackground,
@@ -51,6 +52,9 @@ export function guardIsolation(
       if (stopping) return;
       for (const mixed of mixedGrants(config.agents)) {
         system.warn({ threadId: mixed.threadId }, mixedGrantsText(mixed));
+      }
+      for (const open of readableStores(config)) {
+        system.warn({ threadId: open.threadId }, readableStoreText(open));
       }
     });
   }
