@@ -120,6 +120,11 @@ const rooms: Readonly<Record<string, Room>> = {
     takes: 'runtime/worker/lockdown.ts',
     takesTypes: 'runtime/system/runtime-system.ts',
   },
+  'runtime/trial': {
+    refuses: 'runtime/runtime.ts',
+    takes: 'runtime/worker/restore-trial.ts',
+    takesTypes: 'runtime/config/resolve.ts',
+  },
   'runtime/runtime.ts': {
     refuses: 'runtime/gateway/front.ts',
     takes: 'runtime/system/runtime-system.ts',

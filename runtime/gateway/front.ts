@@ -369,7 +369,7 @@ export class Front {
     // The same port at another host cannot be had while the old door has it.
     const door = gateway.port === this.#gateway.port ? undefined : await this.#opened(gateway);
     try {
-      const next = await this.#services.prepared(false);
+      const next = await this.#services.preparedToFollow();
       this.#goOn();
       await this.#finished();
       return await this.#replaced(next, { config, tls, modules, door });

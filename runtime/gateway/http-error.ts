@@ -118,6 +118,7 @@ const statusOf: Readonly<Partial<Record<HoldfastErrorCode, number>>> = {
   STREAM_INTERRUPTED: 503,
   ID_REUSED: 422,
   ANSWER_NOT_KEPT: 410,
+  STATE_INCOMPATIBLE: 409,
   STORE_FAILED: 503,
   STORE_LOCKED: 503,
   SECRET_IN_SNAPSHOT: 422,

@@ -81,6 +81,8 @@ export type ToService =
   | { readonly type: 'given'; readonly upTo: number }
   | { readonly type: 'reload'; readonly gateway: ResolvedGateway; readonly tls?: TlsFiles }
   | { readonly type: 'roll'; readonly pools: readonly ResolvedPool[] }
+  /** Restore what the store keeps with the code at hand, for that many milliseconds at most. */
+  | { readonly type: 'check'; readonly ms: number }
   /** Let the answers be written to the end that agents write now, for that many milliseconds at most. */
   | { readonly type: 'finish'; readonly ms: number }
   | { readonly type: 'hand-over' }
@@ -103,7 +105,7 @@ export interface InstancesChanged {
 /** From a service process to the front. */
 export type FromService =
   | { readonly type: 'prepared'; readonly version: string; readonly certificate?: string }
-  | { readonly type: 'reloaded' | 'resumed' | 'rolled' | 'finished' | 'passing-on' }
+  | { readonly type: 'checked' | 'reloaded' | 'resumed' | 'rolled' | 'finished' | 'passing-on' }
   | { readonly type: 'serving'; readonly lost: HandedState['lost'] }
   | { readonly type: 'state'; readonly state: HandedState }
   /** Connections that have come; with `upTo`, those up to that number that were not named by now never will come. */

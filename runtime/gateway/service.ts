@@ -6,6 +6,7 @@ import { addressOf } from '../base/address.ts';
 import { systemClock } from '../base/clock.ts';
 import { loadForGateway } from '../config/load.ts';
 import type { ResolvedGateway } from '../config/gateway-schema.ts';
+import type { LoadedConfig } from '../config/resolve.ts';
 import type { Failed } from '../base/guarded-server.ts';
 import { inTurn } from '../base/in-turn.ts';
 import { type Logger, scrubbedLogger } from '../base/logger.ts';
@@ -13,6 +14,7 @@ import {
   openRuntime,
   type AgentRef,
   type Runtime,
+  type RuntimeOptions,
   type ServedSystem,
   type StartStanding,
 } from '../runtime.ts';
@@ -24,6 +26,7 @@ import { gatewayApp } from './app.ts';
 import { Idempotency } from './idempotency.ts';
 import { AskedStreams } from './asked-streams.ts';
 import { InstanceReports } from './instance-reports.ts';
+import { checkKeptStates } from './kept-states.ts';
 import type {
   ControlAction,
   ControlAnswer,
@@ -73,6 +76,8 @@ export class Service {
   #openPage: (() => Promise<void>) | undefined;
   /** Present until the store was opened. */
   #openStore: (() => Promise<void>) | undefined;
+  /** Restores the states of the store with the code at hand. */
+  #checkStates: ((ms: number) => Promise<void>) | undefined;
   /** The addresses that the config lists, and the start of those that another process had before. */
   #standing: ReadonlySet<string> = new Set();
   #startStanding: StartStanding | undefined;
@@ -135,6 +140,10 @@ export class Service {
       case 'roll':
         for (const pool of message.pools) await this.#system?.roll(pool);
         this.#tell({ type: 'rolled' });
+        break;
+      case 'check':
+        await this.#checkStates?.(message.ms);
+        this.#tell({ type: 'checked' });
         break;
       case 'finish':
         await this.#asked.finished(message.ms);
@@ -215,6 +224,8 @@ export class Service {
     };
     // Always a logger: without one, a link to the inspector would be written to stderr, which is the log.
     const opened = { ...options, logger: options.logger ?? this.#logger, signals: false };
+    // What is in a store of the options is not at hand before it is opened.
+    if (options.store === undefined) this.#checkStates = (ms) => this.#check(config, options.providers, ms);
     this.#standing = new Set(standingInstances(config.agents).map(({ address }) => address));
     // After all requests that have come are read, so that those for one thread leave together.
     this.#runtime = await openRuntime(file, opened, {
@@ -232,6 +243,17 @@ export class Service {
     if (isFirst) {
       await this.#openPage?.();
       this.#openPage = undefined;
+    }
+  }
+
+  async #check(config: LoadedConfig, providers: RuntimeOptions['providers'], ms: number): Promise<void> {
+    const scrubber = this.#system?.scrubber;
+    if (scrubber === undefined) throw notPrepared();
+    const logger = scrubbedLogger(this.#logger, scrubber);
+    try {
+      await checkKeptStates({ config, providers, logger, ms });
+    } catch (error) {
+      throw scrubber.scrub(error);
     }
   }
 

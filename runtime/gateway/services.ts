@@ -7,6 +7,10 @@ import { type SocketFolder, socketFolder, socketPlaces } from './socket-folder.t
 
 /** Milliseconds for a process to be prepared: to load its modules and secrets. */
 const PREPARE_MS = 60_000;
+/** Milliseconds for a process to restore what the store keeps; states beyond that are not looked at. */
+const CHECK_MS = 60_000;
+/** Milliseconds besides: to fetch the key, to start threads, and for the last state. */
+const CHECK_MORE_MS = 30_000;
 
 export interface ServicesOptions extends Omit<ServiceProcessOptions, 'socket'> {
   /** The config, as an absolute path. */
@@ -50,6 +54,23 @@ export class Services {
     } catch (error) {
       if (service === undefined) await removed(place.folder);
       service?.kill();
+      throw error;
+    }
+  }
+
+  /**
+   * Prepares a process to take the place of another one, which goes on meanwhile and has the store: with states in it that
+   * are none for the machines of the new one, it fails.
+   *
+   * @throws {HoldfastError} the failure of the process, which is ended
+   */
+  async preparedToFollow(): Promise<ServiceProcess> {
+    const service = await this.prepared(false);
+    try {
+      await service.ask({ type: 'check', ms: CHECK_MS }, 'checked', CHECK_MS + CHECK_MORE_MS);
+      return service;
+    } catch (error) {
+      service.kill();
       throw error;
     }
   }

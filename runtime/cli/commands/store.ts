@@ -3,7 +3,7 @@ import { loadForGateway } from '../../config/load.ts';
 import type { LoadedConfig } from '../../config/resolve.ts';
 import { partsOf } from '../../base/address.ts';
 import { ConfigError } from '../../base/errors.ts';
-import { type StateFinding, tryStates } from '../../doctor/states.ts';
+import { type StateFinding, tryStates } from '../../trial/states.ts';
 import {
   backupStore,
   checkStoreFile,

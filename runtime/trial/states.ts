@@ -47,6 +47,11 @@ export async function* tryStates(
         strangers.add(name);
         continue;
       }
+      // It was done, and begins anew with its input.
+      if (state.state === '') {
+        yield undefined;
+        continue;
+      }
       const found = await thread.tried({ ...state, agent: name });
       if ('message' in found) {
         const { code = 'STATE_INCOMPATIBLE', message } = found;
