@@ -1,5 +1,8 @@
 /**
- * The bytes of a state above which it is committed by itself, at most half of the time: all others would wait for each of
- * its commits. It takes about as long to write as a hundred states of a few KB.
+ * The characters, or bytes, of a state to be written at once above which it does not go with others, which would wait for it. It
+ * takes about as long to write as a hundred states of a few KB.
  */
 export const LARGE_STATE = 256 * 1024;
+
+/** The characters of long texts that one transaction takes ahead of their state: others wait a few milliseconds for them. */
+export const TEXTS_AHEAD = 512 * 1024;

@@ -34,11 +34,18 @@ function committing(groupsAtOnce?: number, clock: Clock = systemClock) {
   onTestFinished(() => committer.abandon());
   const told: string[] = [];
   /** Somebody with states to commit, each with a number. */
-  const somebody = (address: string, isPlain = true, isLarge = false) => {
+  const somebody = (address: string, isPlain = true, isLarge = false, parts = 0) => {
     let n = 0;
+    let left = 0;
     const drafting: Drafting = {
       isPlain,
-      isLarge,
+      get isLarge() {
+        return isLarge && (parts === 0 || left > 0);
+      },
+      get isInParts() {
+        return left > 0;
+      },
+      takePart: () => ({ address, after: undefined, texts: [[left--, '']] }),
       draft: () => {
         const record = {
           address,
@@ -57,12 +64,15 @@ function committing(groupsAtOnce?: number, clock: Clock = systemClock) {
     };
     return (): void => {
       n += 1;
+      left = parts;
       const mine = `${address}${n}`;
       committer.add(drafting).whenSettled(() => told.push(`told ${mine}`));
     };
   };
   const groups = (): string[] =>
-    sent.map(({ group }) => group.turns.map(({ address, record }) => `${address}${record?.seq}`).join(' '));
+    sent.map(({ group }) =>
+      group.turns.map(({ address, record }) => `${address}${record?.seq ?? ' ahead'}`).join(' '),
+    );
   return { committer, sent, told, warned, failed, somebody, groups };
 }
 
@@ -234,4 +244,37 @@ test('a store that fails three times in a minute is told to fail, for however sh
   await fails(100_000, 'fourth, and three in a minute');
   await fails(101_000, 'fifth');
   expect(failed).toEqual(['fourth, and three in a minute']);
+});
+
+test('a large state goes part by part with what others have, and is told when the rest of it is written', async () => {
+  const { committer, somebody, groups, sent, told } = committing(8);
+  const [a, b] = ['a', 'b'].map((address) => somebody(address));
+  const [large, larger] = [somebody('L', true, true, 2), somebody('M', true, true, 1)];
+  large();
+  larger();
+  a?.();
+  await soon();
+  b?.();
+  await soon();
+  // The others do not wait for a part that is on its way.
+  expect(groups()).toEqual(['a1 L ahead', 'b1']);
+  const answer = async (i: number, next: readonly string[]): Promise<void> => {
+    sent[i]?.answer.resolve(written);
+    await soon();
+    expect(groups().slice(i + 1)).toEqual(next);
+  };
+  await answer(0, ['b1', 'L ahead']);
+  a?.();
+  await soon();
+  await answer(1, ['L ahead', 'a2']);
+  await answer(2, ['a2', 'L1']);
+  expect(told.filter((what) => what.startsWith('told'))).toEqual(['a1', 'b1'].map((what) => `told ${what}`));
+  await answer(3, ['L1', 'M ahead']);
+  await answer(4, ['M ahead']);
+  expect(told.at(-1)).toBe('told L1');
+  expect(told.filter((what) => what.startsWith('L'))).toEqual(['L o.5']);
+  await answer(5, ['M1']);
+  await answer(6, []);
+  expect(told.at(-1)).toBe('told M1');
+  expect(committer.idle).toBe(true);
 });

@@ -36,6 +36,10 @@ export interface Drafting {
   readonly isPlain: boolean;
   /** Whether it has so much to commit that all others would wait for it. */
   readonly isLarge: boolean;
+  /** Whether a part of that can be written before the rest. */
+  readonly isInParts: boolean;
+  /** Returns the next part. */
+  takePart(): TurnCommit;
   /** Returns everything there is to commit; undefined when there is nothing to write. */
   draft(): TurnCommit | undefined;
   /** There was nothing to write, and all before it is written. */
@@ -69,6 +73,16 @@ export interface CommitterOptions {
   readonly failed?: ((error: HoldfastError) => void) | undefined;
 }
 
+/** What is to leave as a group. */
+interface Leaving {
+  readonly draftings: readonly Drafting[];
+  /** Whose large state has a part in it. */
+  readonly part: Drafting | undefined;
+  readonly host: HostDrafting | undefined;
+  readonly ticket: Ticket;
+  readonly isPlain: boolean;
+}
+
 /** A group on its way to the store. */
 interface Underway {
   readonly group: CommitGroup;
@@ -76,6 +90,8 @@ interface Underway {
   readonly members: readonly (readonly [Drafting, TurnCommit])[];
   readonly host: HostDrafting | undefined;
   readonly isPlain: boolean;
+  /** Whether a part of a large state is in it. */
+  readonly hasPart: boolean;
   /** Since when it is the oldest. */
   since: number;
   /** Undefined: it failed, or one before it did, and it is to be sent again. */
@@ -85,8 +101,10 @@ interface Underway {
 /**
  * Writes what instances have to commit, group by group and without a timer. A group leaves at once while the store takes
  * more of them and none on its way has one of the same instances; otherwise it gathers. Of several states of an address
- * in a group only the newest is written. A large state is a group of its own, and between two of them goes what all others
- * have by then, so that nobody waits for more than one.
+ * in a group only the newest is written.
+ *
+ * A large state goes part by part with what others have, one part at a time. What has no parts is a group of its own, and between
+ * two of those goes what all others have by then, so that nobody waits for more than one.
  */
 export class Committer {
   readonly #options: CommitterOptions;
@@ -201,9 +219,11 @@ export class Committer {
   readonly #send = (): void => {
     this.#armed = false;
     if (this.#closed) return;
-    const [large] = this.#large;
-    if (large !== undefined && (this.#isLargeNext || !this.#hasOthers)) return this.#sendLarge(...large);
-    if (!this.#hasOthers) return;
+    const large = this.#large.size === 0 ? undefined : this.#nextLarge();
+    const isWhole = large?.[0].isInParts === false;
+    if (isWhole && (this.#isLargeNext || !this.#hasOthers)) return this.#sendLarge(...large);
+    const part = isWhole ? undefined : large?.[0];
+    if (part === undefined && !this.#hasOthers) return;
     const isPlain = this.#isPlain();
     if (!this.#mayLeave(isPlain)) return;
     const [draftings, host, ticket] = [[...this.#dirty], this.#host, this.#ticket];
@@ -211,23 +231,31 @@ export class Committer {
     this.#host = undefined;
     this.#ticket = new Ticket();
     this.#isLargeNext = true;
-    this.#leave(draftings, host, ticket, isPlain);
+    this.#leave({ draftings, part, host, ticket, isPlain });
   };
+
+  /** Returns the next large state of which something may leave. What is left of one after its parts goes with the others. */
+  #nextLarge(): [Drafting, Ticket] | undefined {
+    const [next] = this.#large;
+    if (next === undefined || this.#writing.has(next[0]) || this.#underway.some(({ hasPart }) => hasPart))
+      return undefined;
+    const [drafting, ticket] = next;
+    if (drafting.isLarge) return next;
+    this.#large.delete(drafting);
+    this.#dirty.add(drafting);
+    this.#ticket.whenSettled(() => ticket.settle());
+    return undefined;
+  }
 
   #sendLarge(drafting: Drafting, ticket: Ticket): void {
     if (this.#underway.length > 0) return;
     this.#large.delete(drafting);
     this.#isLargeNext = false;
-    this.#leave([drafting], undefined, ticket, false);
+    this.#leave({ draftings: [drafting], part: undefined, host: undefined, ticket, isPlain: false });
   }
 
-  #leave(
-    draftings: readonly Drafting[],
-    host: HostDrafting | undefined,
-    ticket: Ticket,
-    isPlain: boolean,
-  ): void {
-    const underway = this.#gather(draftings, host, ticket, isPlain);
+  #leave(leaving: Leaving): void {
+    const underway = this.#gather(leaving);
     if (underway === undefined) {
       if (this.#large.size > 0) this.#begin();
       return;
@@ -255,12 +283,7 @@ export class Committer {
   }
 
   /** Returns a group of what they have; undefined when there is nothing to write any more. */
-  #gather(
-    draftings: readonly Drafting[],
-    host: HostDrafting | undefined,
-    ticket: Ticket,
-    isPlain: boolean,
-  ): Underway | undefined {
+  #gather({ draftings, part, host, ticket, isPlain }: Leaving): Underway | undefined {
     const { clock, owner } = this.#options;
     const members: [Drafting, TurnCommit][] = [];
     let passed: Drafting[] | undefined;
@@ -270,15 +293,16 @@ export class Committer {
       else members.push([drafting, turn]);
     }
     for (const drafting of passed ?? []) drafting.passed();
-    const part = host?.draft();
-    if (members.length === 0 && part === undefined) {
+    if (part !== undefined) members.push([part, part.takePart()]);
+    const hosted = host?.draft();
+    if (members.length === 0 && hosted === undefined) {
       this.#passed(ticket);
       return undefined;
     }
     const turns = members.map(([, turn]) => turn);
-    const group = { id: `${owner}.${++this.#groups}`, at: clock.date(), turns, ...part };
-    const of = part === undefined ? undefined : host;
-    return { group, ticket, members, host: of, isPlain, since: clock.now(), answer: undefined };
+    const group = { id: `${owner}.${++this.#groups}`, at: clock.date(), turns, ...hosted };
+    const [of, hasPart] = [hosted === undefined ? undefined : host, part !== undefined];
+    return { group, ticket, members, host: of, isPlain, hasPart, since: clock.now(), answer: undefined };
   }
 
   /** Nothing is written for the ticket. What was told before it may still be on its way. */
@@ -307,11 +331,11 @@ export class Committer {
       if (this.#underway[0] !== undefined) this.#underway[0].since = this.#options.clock.now();
       if (result.dropped !== undefined) this.#drop(result.dropped);
       const lost = lostIn(result);
-      for (const [drafting, { address }] of next.members) {
+      for (const [drafting, { address, texts }] of next.members) {
         this.#writing.delete(drafting);
         const why = lost?.get(address);
-        if (why === undefined) drafting.written(next.group.id, result);
-        else drafting.lost(why);
+        if (why !== undefined) drafting.lost(why);
+        else if (texts === undefined) drafting.written(next.group.id, result);
       }
       next.host?.written(result);
       next.ticket.settle();

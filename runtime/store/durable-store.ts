@@ -128,6 +128,11 @@ export interface TurnCommit {
   /** Starts of children that have ended, whose steps go. */
   readonly endedStarts?: readonly string[] | undefined;
   readonly letters?: readonly KeptLetter[] | undefined;
+  /**
+   * Parts of long texts of a state that is to follow: of a record that has such texts, whose numbers go on. They are part of no
+   * record before that state is. Only for a store with {@link DurableStore.textsAhead}, and with nothing else.
+   */
+  readonly texts?: StateParts['added'] | undefined;
 }
 
 /** What is written in one transaction. An address has one turn in it, or one that ends it and then one that begins it anew. */
@@ -265,10 +270,12 @@ export interface DurableStore {
   readonly keyRefs?: StoreKeyRefs | undefined;
   /**
    * The most groups that are given to it before it has answered the first: more than one for a store that writes in one
-   * transaction what has come while it wrote the last. Only groups of turns with records, each address in one of them.
-   * Default 1.
+   * transaction what has come while it wrote the last. Only groups of turns with records or `texts`, each address in one of
+   * them. Default 1.
    */
   readonly groupsAtOnce?: number | undefined;
+  /** Whether it takes the long texts of a large state before the state, in transactions of others. Default: no. */
+  readonly textsAhead?: boolean | undefined;
   /**
    * Becomes the owner of the store: whoever was it before writes nothing any more. A store that was closed may be opened
    * again.

@@ -5,7 +5,7 @@ import { fixture, start } from '../fixtures/start.ts';
 
 const agents = {
   account: fixture('account', { maxThreads: 1 }),
-  archive: fixture('account', { maxThreads: 1 }),
+  archive: { ...fixture('account', { maxThreads: 1 }), threadId: 'archive' },
 };
 
 /** Makes a state of 512 KiB. */
@@ -37,6 +37,51 @@ it('amendment 23: a state of more than 256 KiB is committed by itself, and is to
   second.go();
   await Promise.all(calls);
   expect(addresses).toEqual([['archive/large'], ['account/one', 'account/two']]);
+});
+
+it('amendment 23: long texts of a large state go ahead of it with what others have, and it is told when all of it is committed', async () => {
+  const gate = gatedStore();
+  const runtime = await start({ agents }, { store: { ...gate.store, textsAhead: true } });
+  const one = await runtime.spawn('account', { id: 'one' });
+  const large = await runtime.spawn('archive', { id: 'large' });
+  await large.deliver(grow);
+  gate.shut();
+  const told: string[] = [];
+  const call = large.deliver({ type: 'double', times: 20 }).then(() => told.push('large'));
+  const first = await gate.next();
+  const other = one.ask(deposit).then(() => told.push('one'));
+  await expect.poll(() => runtime.status().store?.waiting).toBe(2);
+  first.go();
+  const groups = [first.group];
+  /** Lets the next group go. */
+  const next = async (): Promise<void> => {
+    const { group, go } = await gate.next();
+    groups.push(group);
+    go();
+  };
+  await next();
+  await other;
+  await next();
+  await next();
+  await call;
+  const parts = groups.map(({ turns }) =>
+    turns.map(({ address, texts, record }) => [
+      address,
+      texts?.length,
+      record?.parts && [record.parts.added.length, record.parts.removed.length],
+    ]),
+  );
+  expect(parts).toEqual([
+    [['archive/large', 4, undefined]],
+    [
+      ['account/one', undefined, undefined],
+      ['archive/large', 4, undefined],
+    ],
+    [['archive/large', 1, undefined]],
+    [['archive/large', undefined, [0, 5]]],
+  ]);
+  expect(told).toEqual(['one', 'large']);
+  gate.open();
 });
 
 it('amendment 23: a turn that leaves a large state as it was writes nothing', async () => {

@@ -1,6 +1,6 @@
 import { later, within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import { LARGE_STATE } from '../base/large-state.ts';
+import { LARGE_STATE, TEXTS_AHEAD } from '../base/large-state.ts';
 import type { SeenSecret, SeenSecrets } from '../base/seen-secret.ts';
 import { Ticket } from '../base/ticket.ts';
 import { MARK, type NewTexts } from '../base/marked-text.ts';
@@ -59,7 +59,7 @@ const WARN_BYTES = 64 * 1024;
 
 export interface LedgerOptions
   extends Omit<MailboxRowsOptions, 'store' | 'ids'>, Pick<KeptIdsOptions, 'keepIdsMs'> {
-  readonly store: Pick<DurableStore, 'load' | 'rows' | 'id' | 'steps'>;
+  readonly store: Pick<DurableStore, 'load' | 'rows' | 'id' | 'steps' | 'textsAhead'>;
   readonly committer: Pick<Committer, 'add' | 'failing'>;
   /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
   readonly secretIn: (state: unknown, texts?: NewTexts) => readonly string[] | undefined;
@@ -137,6 +137,8 @@ export class Ledger implements Drafting, SeenSecrets {
   #stored: StateTexts | undefined;
   /** The bytes of the state that is being written. */
   #bytes = 0;
+  /** Those of its texts that went ahead. */
+  #bytesAhead = 0;
   #draft: Draft | undefined;
   #writing: Draft | undefined;
   #isFenced = false;
@@ -580,6 +582,23 @@ export class Ledger implements Drafting, SeenSecrets {
     return this.#draft?.isLarge === true;
   }
 
+  get isInParts(): boolean {
+    // One that has another large state before all of the last one has left is to be written at some time.
+    if (this.#isFenced || this.#options.store.textsAhead !== true || this.#bytesAhead > MOST_BYTES)
+      return false;
+    return this.#draft?.record?.texts?.hasMore(this.#stored) === true;
+  }
+
+  takePart(): TurnCommit {
+    const draft = this.#draft as Draft;
+    const { state, texts } = draft.record as LastState & { readonly texts: StateTexts };
+    const { added, stored } = texts.next(this.#stored as StateTexts, TEXTS_AHEAD);
+    this.#stored = stored;
+    this.#bytesAhead += texts.bytesOf(added.map(([number]) => number));
+    if (!texts.hasMore(stored)) draft.isLarge = state.length > LARGE_STATE;
+    return { address: this.#options.address, after: this.#commit, texts: added };
+  }
+
   draft(): TurnCommit | undefined {
     const draft = this.#draft;
     this.#draft = undefined;
@@ -604,7 +623,8 @@ export class Ledger implements Drafting, SeenSecrets {
   #recordOf({ texts, ...record }: NonNullable<Draft['record']>): DurableRecord {
     const parts = texts?.partsAfter(record.state as string, this.#stored);
     this.#stored = texts;
-    this.#bytes = bytesOf(record.state);
+    this.#bytes = bytesOf(record.state) + this.#bytesAhead;
+    this.#bytesAhead = 0;
     if (texts === undefined || parts === undefined) return record;
     this.#bytes += texts.bytesOf(parts.added.map(([number]) => number));
     return wholeRecord(record, texts, parts);

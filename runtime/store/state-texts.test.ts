@@ -23,6 +23,24 @@ test('a store gets the parts that it has not, and hears of those that are gone',
   });
 });
 
+test('a store gets some of the parts ahead of their state, and hears of those that no state has', () => {
+  const first = StateTexts.of(marked(1), [1, '"a"'], undefined) as StateTexts;
+  const second = StateTexts.of(marked(2, 3, 4), [2, '"b', 3, 'cc', 4, 'd"'], first) as StateTexts;
+  expect(second.hasMore(undefined)).toBe(false);
+  expect(second.hasMore(first)).toBe(true);
+  const { added, stored } = second.next(first, 3);
+  expect(added).toEqual([
+    [2, '"b'],
+    [3, 'cc'],
+  ]);
+  expect(second.partsAfter('t', stored)).toMatchObject({ isWhole: false, added: [[4, 'd"']], removed: [1] });
+  const third = StateTexts.of(marked(3), [], second) as StateTexts;
+  expect(third.hasMore(stored)).toBe(false);
+  expect(third.partsAfter('t', stored)).toMatchObject({ isWhole: false, added: [], removed: [1, 2] });
+  // Of a thread that counts anew nothing can go ahead.
+  expect(StateTexts.of(marked(1), [1, '"e"'], third)?.hasMore(stored)).toBe(false);
+});
+
 test('a thread that counts anew means other parts by the same numbers', () => {
   const first = StateTexts.of(marked(1), [1, '"a"'], undefined) as StateTexts;
   const other = StateTexts.of(marked(1), [1, '"b"'], first) as StateTexts;

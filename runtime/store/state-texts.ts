@@ -66,6 +66,31 @@ export class StateTexts {
     return { text, isWhole, added, removed: [...before.keys()].filter((number) => !this.#parts.has(number)) };
   }
 
+  /** Whether a store that has those of `stored` can have more parts of these, before it has their state. */
+  hasMore(stored: StateTexts | undefined): boolean {
+    if (stored === undefined || stored.#count !== this.#count || stored.#parts.size === 0) return false;
+    for (const number of this.#parts.keys()) if (!stored.#parts.has(number)) return true;
+    return false;
+  }
+
+  /** The next parts, of about so many characters, for a store that has those of `stored`; and what it has then. */
+  next(
+    stored: StateTexts,
+    length: number,
+  ): { readonly added: StateParts['added']; readonly stored: StateTexts } {
+    const parts = new Map(stored.#parts);
+    const added: [number, string][] = [];
+    let left = length;
+    for (const [number, part] of this.#parts) {
+      if (left <= 0) break;
+      if (parts.has(number)) continue;
+      parts.set(number, part);
+      added.push([number, part.text]);
+      left -= part.text.length;
+    }
+    return { added, stored: new StateTexts(parts, stored.#count, this.#highest) };
+  }
+
   /** The bytes of those parts. */
   bytesOf(numbers: Iterable<unknown>): number {
     let bytes = 0;

@@ -71,6 +71,21 @@ export const commitCases: DurableStoreRules = {
       assert.deepEqual(await store.load(one), stored(record({ seq: i + 1, state: of.state }), `${i + 1}`));
     }
   },
+  async 'long texts may come ahead of their state, and are nothing of the one before'({ store }) {
+    if (store.textsAhead !== true) return;
+    const first = { text: '[\u00011\u0001]', isWhole: true, added: [[1, '"a"']] as const, removed: [] };
+    const next = { text: '[\u00012,3\u0001]', isWhole: false, added: [[3, 'c"']] as const, removed: [1] };
+    await begin(store, '1', record({ state: '["a"]', parts: first }));
+    const ahead = (after: string) => [turn({ after, texts: [[2, '"b']] })];
+    const refused = await store.commit(group('2', { turns: ahead('0') }));
+    assert.deepEqual(refused.fenced, [one]);
+    for (let again = 0; again < 2; again++)
+      assert.deepEqual(await store.commit(group('3', { turns: ahead('1') })), written);
+    assert.deepEqual(await store.load(one), stored(record({ state: '["a"]' }), '1'));
+    const then = record({ seq: 2, state: '["bc"]', parts: next });
+    await store.commit(group('4', { turns: [turn({ after: '1', record: then })] }));
+    assert.deepEqual(await store.load(one), stored(record({ seq: 2, state: '["bc"]' }), '4'));
+  },
   async 'a state of five megabytes is kept whole'({ store }) {
     const [text, binary] = [`["${'ü'.repeat(2_500_000)}"]`, bytes(5_000_000)];
     await begin(store, '1', record({ state: text }), record({ address: two, state: binary }));

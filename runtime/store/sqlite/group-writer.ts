@@ -8,6 +8,7 @@ import type {
   StateParts,
   TurnCommit,
 } from '../durable-store.ts';
+import { numbersIn } from '../../base/marked-text.ts';
 import { letterIdOf, rowLetter } from '../row-letter.ts';
 import {
   idColumns,
@@ -125,7 +126,7 @@ export class GroupWriter {
           const reason = this.#reasonOf(n);
           if (reason !== undefined) (reason === 'mailbox-full' ? full : unknown).push(n);
         }
-      } else if (commit !== after && commit !== group.id) fenced.push(address);
+      } else if ((commit !== after && commit !== group.id) || isAstray(turn, stored)) fenced.push(address);
       else if (stored === undefined && record !== undefined && !hasRoom) refused.addresses.push(address);
       else {
         this.#writeTurn(turn, stored, group);
@@ -162,6 +163,8 @@ export class GroupWriter {
     const { address, record, handled, ids, letters, steps, endedStarts } = turn;
     if (handled !== undefined)
       for (const n of handled) this.#count(address, -Number(this.#deleteRow.run(n, address).changes));
+    if (turn.texts !== undefined && stored !== undefined)
+      this.#putTexts([address, stored[0]], turn.texts, stored[6] as string);
     if (ids !== undefined) this.#putIds(ids);
     if (letters !== undefined) this.#putLetters(letters);
     if (turn.end === true) return this.#end(address, at, stored);
@@ -189,7 +192,11 @@ export class GroupWriter {
     if (parts === undefined) return;
     for (const number of parts.removed) this.#deleteText.run(firstText(record) + number);
     if (since === null) return;
-    for (const part of parts.added) this.#putText.run(...textColumns(of, since, part, this.#seals));
+    this.#putTexts(of, parts.added, since);
+  }
+
+  #putTexts(of: readonly [address: string, id: number], added: StateParts['added'], since: string): void {
+    for (const part of added) this.#putText.run(...textColumns(of, since, part, this.#seals));
   }
 
   /** Without a touch of what indexes are made of, where that is as it was. */
@@ -300,8 +307,14 @@ export class GroupWriter {
 function textsAfter(parts: StateParts | undefined, stored: Stored | undefined, group: string): KeptTexts {
   if (parts === undefined) return { count: 0, since: null };
   const isWhole = parts.isWhole || stored === undefined;
-  const before = isWhole ? 0 : stored[5] - parts.removed.length;
-  return { count: before + parts.added.length, since: (isWhole ? null : stored[6]) ?? group };
+  // Some may have come ahead, with others that no state has.
+  const count = new Set(numbersIn(parts.text)).size;
+  return { count, since: (isWhole ? null : stored[6]) ?? group };
+}
+
+/** Whether a turn has texts ahead of a state, and their record has none with which their numbers go on. */
+function isAstray({ texts }: TurnCommit, stored: Stored | undefined): boolean {
+  return texts !== undefined && (stored === undefined || stored[5] === 0 || stored[6] === null);
 }
 
 function arrays(statement: StatementSync): StatementSync {

@@ -62,13 +62,14 @@ export function unpackGroup(packed: PackedGroup): CommitGroup {
     at: take(),
   });
   const takeStep = (): KeptStep => ({ start: take(), key: take(), value: take() });
+  const takeText = (): [number, string] => [take(), take()];
   const takeParts = (): StateParts | undefined => {
     const text: string | undefined = take();
     if (text === undefined) return undefined;
     return {
       text,
       isWhole: take(),
-      added: takeAll<[number, string]>(() => [take(), take()]) ?? [],
+      added: takeAll(takeText) ?? [],
       removed: takeAll<number>(take) ?? [],
     };
   };
@@ -101,6 +102,7 @@ export function unpackGroup(packed: PackedGroup): CommitGroup {
       steps: takeAll(takeStep),
       endedStarts: takeAll<string>(take),
       letters: takeAll(takeLetter),
+      texts: takeAll(takeText),
     };
   };
   return {
@@ -148,7 +150,7 @@ const packLetter: Pack<KeptLetter> = (to, { id, address, reason, event, meta, at
 const packStep: Pack<KeptStep> = (to, { start, key, value }) => to.push(start, key, owned(value));
 
 const packTurn: Pack<TurnCommit> = (to, turn) => {
-  const { address, after, end, record, handled, sends, ids, steps, endedStarts, letters } = turn;
+  const { address, after, end, record, handled, sends, ids, steps, endedStarts, letters, texts } = turn;
   to.push(address, after, end, record?.incarnation);
   if (record !== undefined) {
     const { seq, version, meta, dueAt, wakes, quarantined, parts } = record;
@@ -166,6 +168,7 @@ const packTurn: Pack<TurnCommit> = (to, turn) => {
   packAll(to, steps, packStep);
   packAll(to, endedStarts, packOne);
   packAll(to, letters, packLetter);
+  packAll(to, texts, packPair);
 };
 
 /** Bytes in memory of their own: a view would take all that it is a view of along, and shared memory would be shared. */

@@ -110,6 +110,7 @@ class SqliteStore implements DurableStore, FaultyCommits {
   readonly durable = true;
   /** Enough for the thread to find the next one when it has written the last. */
   readonly groupsAtOnce = 8;
+  readonly textsAhead = true;
   readonly keyRefs: StoreKeyRefs | undefined;
   readonly keepIdsMs: number | undefined;
   readonly wakesPerSecond: number | undefined;

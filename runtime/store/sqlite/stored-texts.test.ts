@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { group, one, record, turn, two, written } from '../../testing/durable-store-samples.ts';
-import type { DurableRecord, StateParts } from '../durable-store.ts';
+import type { CommitGroup, DurableRecord, StateParts } from '../durable-store.ts';
 import { checksum, type Column } from './checksum.ts';
 import { RECORD_COLUMNS } from './forms.ts';
 import { checkStoreFile, exportStoreLines } from './store-care.ts';
@@ -72,6 +72,42 @@ test('of a state in parts only what is new is written, and it is loaded whole', 
   expect(textsOf(file)).toEqual([[1, '"z"']]);
   await store.close();
   expect(await checkStoreFile(file)).toMatchObject({ problems: [], counts: { records: 1, texts: 1 } });
+});
+
+test('texts that come ahead of their state are nothing of the one before, over a crash and over a state that never comes', async () => {
+  const file = path('ahead.db');
+  const encryption = { key: new Uint8Array(40).fill(1) };
+  let store = await open({ path: file, encryption });
+  const ahead = (id: string, after: string | undefined, n: number, address = one): CommitGroup =>
+    group(id, { turns: [turn({ address, after, texts: [[n, `"${n}"`]] })] });
+  const first = inParts(1, '-', { text: `[${mark(1)}]`, isWhole: true, added: [[1, '"1"']] });
+  const none = record({ address: two });
+  await store.commit(group('1', { turns: [turn({ record: first }), turn({ address: two, record: none })] }));
+  for (const id of ['2', '2', '3']) {
+    const commit = ahead(id, '1', Number(id));
+    expect(await store.commit(commit)).toEqual(written);
+    expect((await store.load(one))?.state).toBe('["1"]');
+  }
+  // Whoever is behind, and a record that has no texts.
+  expect((await store.commit(ahead('4', '0', 4))).fenced).toEqual([one]);
+  expect((await store.commit(ahead('5', '1', 5, two))).fenced).toEqual([two]);
+  await store.close();
+  expect(await checkStoreFile(file)).toMatchObject({ problems: [], counts: { texts: 3 } });
+  store = await open({ path: file, encryption });
+  expect((await store.load(one))?.state).toBe('["1"]');
+  const text = `[${mark(3)},${mark(6)}]`;
+  const second = inParts(2, '-', { text, added: [[6, '"6"']], removed: [1] });
+  expect(await store.commit(group('6', { turns: [turn({ after: '1', record: second })] }))).toEqual(written);
+  expect((await store.load(one))?.state).toBe('["3","6"]');
+  const anew = inParts(3, '-', { text: `[${mark(1)}]`, isWhole: true, added: [[1, '"new"']] });
+  await store.commit(ahead('7', '6', 7));
+  await store.commit(group('8', { turns: [turn({ after: '6', record: anew })] }));
+  expect((await store.load(one))?.state).toBe('["new"]');
+  expect(textsOf(file)).toHaveLength(1);
+  await store.commit(ahead('9', '8', 2));
+  await store.commit(group('10', { turns: [turn({ after: '8', end: true })] }));
+  expect(textsOf(file)).toEqual([]);
+  await store.close();
 });
 
 test('a text that is gone or damaged makes its record corrupt, and is found by a check', async () => {
