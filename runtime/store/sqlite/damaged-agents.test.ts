@@ -15,6 +15,8 @@ const good = join(folder, 'good.db');
 const killed = join(folder, 'killed.db');
 const encryption = { key: Buffer.from('a key of at least thirty-two bytes, for a test') };
 const sealed = join(folder, 'sealed.db');
+/** The index of addresses, which the table makes. */
+const ADDRESSES = 'sqlite_autoindex_records_1';
 const HOUR_MS = 3_600_000;
 const config = { agents: { account: fixture('account', { supervision: { timers: 'deadline' } }) } } as const;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -141,7 +143,7 @@ test('a bit that flips in a dead letter leaves a letter without its event', asyn
 });
 
 test.each([
-  ['sqlite_autoindex_records_1', 'account/a'],
+  [ADDRESSES, 'account/a'],
   ['records_due', 'account/a'],
   ['rows_address', 'account/a'],
   ['rows_later', 'account/a'],
@@ -149,7 +151,13 @@ test.each([
 ])('a bit that flips in the index %s is told by a check, and hurts nobody else', async (index, text) => {
   const { path, problems } = await flipped(good, index, text);
   expect(problems).toContainEqual(expect.stringContaining('pages: '));
-  await expectOthers(await open(path));
+  const runtime = await open(path);
+  if (index === ADDRESSES)
+    await expect(runtime.spawn('account', { id: 'a' })).rejects.toMatchObject({
+      code: 'AGENT_QUARANTINED',
+      cause: { code: 'STORE_CORRUPT', message: expect.stringContaining('holdfast store check') as string },
+    });
+  await expectOthers(runtime);
 });
 
 test.each([

@@ -1,7 +1,9 @@
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { beforeAll, expect, test } from 'vitest';
-import { group, record, turn } from '../../testing/durable-store-samples.ts';
-import type { DurableStore } from '../durable-store.ts';
+import { group, keptId, record, row, turn } from '../../testing/durable-store-samples.ts';
+import { AddressIndex } from './address-index.ts';
+import type { DurableStore, TurnCommit } from '../durable-store.ts';
 import { address, fill, storeFolder } from './fixtures/filled.ts';
 import { PAGE_BYTES } from './schema.ts';
 import { checkStoreFile } from './store-care.ts';
@@ -50,6 +52,14 @@ function pagesOf(bytes: Uint8Array): Map<string, number[]> {
     pages.set(kind, [...(pages.get(kind) ?? []), page]);
   }
   return pages;
+}
+
+/** The page of rows with that text. */
+function pageWith(bytes: Buffer, text: string): number {
+  const pages = pagesOf(bytes).get('rows') as number[];
+  return pages.find((one) =>
+    bytes.subarray(one * PAGE_BYTES, (one + 1) * PAGE_BYTES).includes(text),
+  ) as number;
 }
 
 function damaged(name: string, change: (bytes: Buffer) => void): string {
@@ -109,12 +119,7 @@ test('a page of zeros in a state is found where it is read', async () => {
 });
 
 test('a page that is damaged stops those who need it, and nobody else of the group', async () => {
-  const pages = pagesOf(readFileSync(good)).get('rows') as number[];
-  const bytes = readFileSync(good);
-  // The page with the record of one address.
-  const page = pages.find((one) =>
-    bytes.subarray(one * PAGE_BYTES, (one + 1) * PAGE_BYTES).includes('{"n":50,'),
-  ) as number;
+  const page = pageWith(readFileSync(good), '{"n":50,');
   const file = damaged('apart.db', (all) => all.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
   const store = await open({ path: file });
   const turns = Array.from({ length: COUNT }, (_, i) =>
@@ -129,6 +134,67 @@ test('a page that is damaged stops those who need it, and nobody else of the gro
     const expected = left.includes(address(i)) ? { code: 'STORE_CORRUPT' } : { commit: 'next' };
     expect(loaded).toMatchObject(expected);
   }
+  await store.close();
+});
+
+test('a bit that flips in the index of addresses hides no record in silence, whichever bit it is', () => {
+  const bytes = readFileSync(good);
+  const whole = new DatabaseSync(good, { readOnly: true });
+  const index = whole.prepare("select pageno from dbstat where name = 'sqlite_autoindex_records_1'").all();
+  for (const absent of ['', 'agent/', 'agent/0077 ', 'z']) new AddressIndex(whole).assertAbsent(absent);
+  whole.close();
+  const path = damaged('hidden.db', () => {});
+  const file = openSync(path, 'r+');
+  let hidden = 0;
+  for (const i of [0, 77]) {
+    const [at] = index.flatMap(({ pageno }) => {
+      const from = ((pageno as number) - 1) * PAGE_BYTES;
+      const offset = bytes.subarray(from, from + PAGE_BYTES).indexOf(address(i));
+      return offset < 0 ? [] : [from + offset];
+    }) as [number];
+    for (let bit = 0; bit < address(i).length * 8; bit++) {
+      const place = at + (bit >> 3);
+      writeSync(file, Uint8Array.of((bytes[place] as number) ^ (1 << (bit & 7))), 0, 1, place);
+      const db = new DatabaseSync(path, { readOnly: true });
+      const isFound = db.prepare('select 1 from records where address = ?').get(address(i)) !== undefined;
+      if (!isFound) {
+        hidden += 1;
+        expect(() => new AddressIndex(db).assertAbsent(address(i)), `bit ${bit}`).toThrow(
+          'holdfast store check',
+        );
+      }
+      db.close();
+      writeSync(file, bytes, place, 1, place);
+    }
+  }
+  closeSync(file);
+  expect(hidden).toBeGreaterThan(100);
+});
+
+test('what there is no room for is told also where the group meets a damaged page', async () => {
+  const file = path('crowded.db');
+  copyFileSync(good, file);
+  const before = await open({ path: file });
+  const filler = record({ address: 'agent/filler', state: 'x'.repeat(1_000_000) });
+  await before.commit(group('filler', { turns: [turn({ address: 'agent/filler', record: filler })] }));
+  await before.close();
+  const bytes = readFileSync(file);
+  const page = pageWith(bytes, '{"n":50,');
+  writeFileSync(file, bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
+  const store = await open({ path: file, maxBytes: Math.ceil(bytes.length / 0.95) });
+  const turnOf = (of: string, after?: string): TurnCommit =>
+    turn({ address: of, after, record: record({ address: of, seq: 2 }) });
+  const turns = [turnOf(address(50), 'fill'), turnOf('agent/new'), turnOf(address(3), 'fill')];
+  const rows = [row(9001, { to: address(3), id: 'late', caller: 'host' })];
+  const ids = [keptId({ address: address(3), id: 'late' })];
+  expect(await store.commit(group('next', { turns, rows, ids }))).toEqual({
+    fenced: [],
+    unknown: [],
+    damaged: [address(50)],
+    refused: { addresses: ['agent/new'], rows: [9001] },
+  });
+  expect(await store.load(address(3))).toMatchObject({ commit: 'next' });
+  expect(await store.id(address(3), 'host', 'late')).toBeUndefined();
   await store.close();
 });
 

@@ -13,6 +13,7 @@ import type {
 } from '../durable-store.ts';
 import { compareText } from '../compare-text.ts';
 import type { Column } from './checksum.ts';
+import { AddressIndex } from './address-index.ts';
 import { DueByAddress } from './due-by-address.ts';
 import {
   ID_COLUMNS,
@@ -41,6 +42,7 @@ const LOOK_MS = 10_000;
 export class StoreReader {
   readonly #seals: Seals;
   readonly #textsOf: TextsOf;
+  readonly #addresses: AddressIndex;
   readonly #record: StatementSync;
   readonly #records: StatementSync;
   readonly #rows: StatementSync;
@@ -63,6 +65,7 @@ export class StoreReader {
       return statement;
     };
     this.#textsOf = textsIn(db);
+    this.#addresses = new AddressIndex(db);
     this.#record = prepare(`select ${RECORD_FORM} from records where address = ?`);
     this.#records = prepare(`select ${RECORD_FORM} from records where address > ? order by address limit ?`);
     this.#rows = prepare(`select ${ROW_COLUMNS} from rows where address = ? and n > ? order by n limit ?`);
@@ -104,6 +107,7 @@ export class StoreReader {
 
   load(address: string): StoredRecord | undefined {
     const found = this.#record.get(address);
+    if (found === undefined) this.#addresses.assertAbsent(address);
     return found && toRecord(columns(found), this.#seals, this.#textsOf);
   }
 
