@@ -420,19 +420,30 @@ export class RuntimeSystem {
     });
   }
 
-  async #wake(address: string): Promise<void> {
-    if (this.#state !== 'running') return;
+  /** Returns whether an instance was woken, or is not to be. */
+  async #wake(address: string): Promise<boolean> {
+    if (this.#state !== 'running') return true;
     const { agent, id } = partsOf(address) ?? { agent: agentOf(address), id: '' };
     const known = this.#agents.get(agent);
-    if (known === undefined || known.state === 'fresh') return this.#cannotWake(agent, address);
+    if (known === undefined || known.state === 'fresh') {
+      this.#cannotWake(agent, address);
+      return true;
+    }
     try {
       // One that nobody waits for waits for room.
-      if (!(await this.#instances.spare(known.threadId)))
-        return this.#wakes?.due(address, this.clock.date() + ROOM_MS);
+      if (!(await this.#instances.spare(known.threadId))) {
+        this.#wakes?.due(address, this.clock.date() + ROOM_MS);
+        return true;
+      }
       await this.#getRecorded(agent, id);
       await this.#ledgers?.survived(address);
+      return true;
     } catch (error) {
-      this.warn({ address, error }, 'an instance that has something to do could not be woken');
+      this.warn(
+        { address, error },
+        'an instance that has something to do could not be woken, which is tried again within a minute',
+      );
+      return false;
     }
   }
 

@@ -4,6 +4,7 @@ import { fixture, start } from '../fixtures/start.ts';
 import { manualClock } from '../instance/fixtures/lone-instance.ts';
 import type { DurableStore } from '../store/durable-store.ts';
 import { durableMemory, memoryDurableStore, type DurableMemory } from '../store/memory-durable-store.ts';
+import { type OsThread, startWorker, type ThreadSpec } from '../threads/os-thread.ts';
 import { RuntimeSystem } from './runtime-system.ts';
 import { Wakes } from './wakes.ts';
 
@@ -89,6 +90,24 @@ describe('a runtime with a store under every turn', () => {
     await expect.poll(() => memory.rows.size).toBe(0);
   });
 
+  it('wakes again whose thread did not start', async () => {
+    const memory = await left(['a', 'b']);
+    const config = await loadConfig({ agents });
+    const logger = { debug() {}, info() {}, warn() {}, error() {} };
+    let tries = 0;
+    const startThread = (spec: ThreadSpec): OsThread => {
+      const thread = startWorker(spec);
+      if (++tries === 1) thread.terminate();
+      return thread;
+    };
+    const system = new RuntimeSystem(config, { store: memoryDurableStore(memory), logger, startThread });
+    onTestFinished(() => system.stop());
+    await system.openStore();
+    system.startWakes();
+    await expect.poll(() => memory.rows.size, { timeout: 20_000 }).toBe(0);
+    expect(tries).toBe(2);
+  });
+
   it('keeps for the next process what it was sent and has not handled when it stops', async () => {
     const memory = durableMemory();
     const first = await start({ agents }, { store: memoryDurableStore(memory) });
@@ -115,7 +134,7 @@ describe('the wakes', () => {
       perSecond: 100,
       atOnce: () => Infinity,
       isResident: (address) => address === 'a/3',
-      wake: async (address) => void woken.push(address),
+      wake: async (address) => woken.push(address) > 0,
       warn() {},
     });
     wakes.start();
@@ -125,6 +144,36 @@ describe('the wakes', () => {
     expect(woken.length).toBeLessThanOrEqual(105);
     clock.pass(2000);
     expect(woken).toEqual(all.map(({ address }) => address).filter((address) => address !== 'a/3'));
+    wakes.stop();
+  });
+
+  it('try whom they could not start less and less often, and keep nobody else waiting', async () => {
+    const clock = manualClock();
+    const tried: Record<string, number> = { 'a/bad': 0, 'a/good': 0 };
+    const due = Object.keys(tried).map((address) => ({ address, since: 1, why: 'row' as const }));
+    const wakes = new Wakes({
+      store: {
+        due: async () => ({ due: due.filter(({ address }) => tried[address] === 0 || address === 'a/bad') }),
+      },
+      clock,
+      perSecond: 100,
+      atOnce: () => Infinity,
+      isResident: () => false,
+      wake: async (address) => {
+        tried[address] = (tried[address] as number) + 1;
+        // Its end has the list read again.
+        wakes.left();
+        return address !== 'a/bad';
+      },
+      warn() {},
+    });
+    wakes.start();
+    for (let tenth = 0; tenth < 6000; tenth += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.pass(100);
+      if (tenth === 20) expect([tried['a/good'], (tried['a/bad'] as number) > 1]).toEqual([1, true]);
+    }
+    expect([(tried['a/bad'] as number) >= 10, (tried['a/bad'] as number) <= 20]).toEqual([true, true]);
     wakes.stop();
   });
 
@@ -143,7 +192,7 @@ describe('the wakes', () => {
       perSecond: 100,
       atOnce: () => Infinity,
       isResident: () => false,
-      wake: () => Promise.resolve(),
+      wake: () => Promise.resolve(true),
       warn: (_fields, message) => void warned.push(message),
     });
     wakes.start();

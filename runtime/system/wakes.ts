@@ -10,8 +10,11 @@ export interface WakesOptions {
   readonly atOnce: () => number;
   /** Whether the instance is in memory, where it sees by itself to what it has to do. */
   readonly isResident: (address: string) => boolean;
-  /** Starts the instance at an address, and resolves when it is not to be waited for any more. Never rejects. */
-  readonly wake: (address: string) => Promise<void>;
+  /**
+   * Starts the instance at an address, and resolves when it is not to be waited for any more: with whether it was started, or
+   * is not to be. Never rejects.
+   */
+  readonly wake: (address: string) => Promise<boolean>;
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -24,6 +27,8 @@ const STEP_MS = 50;
 /** Milliseconds before a store that failed is asked again; twice as many each time, up to {@link MOST_RETRY_MS}. */
 const RETRY_MS = 1000;
 const MOST_RETRY_MS = 60_000;
+/** The most instances that could not be started of which it is known when to try again. */
+const MOST_FAILED = 10_000;
 const DAMAGED =
   'what is due cannot be read from the store in its order, because it is damaged: each instance is looked at by itself every few seconds; see `holdfast store check`, and restore a backup';
 
@@ -34,6 +39,8 @@ const DAMAGED =
 export class Wakes {
   readonly #options: WakesOptions;
   readonly #waiting = new Set<string>();
+  /** Those that could not be started: when they are tried again, and how long they have waited for that. */
+  readonly #failed = new Map<string, { readonly at: number; readonly ms: number }>();
   #timer: unknown;
   #timerAt = Infinity;
   #stepping: unknown;
@@ -147,6 +154,8 @@ export class Wakes {
 
   #add(address: string): void {
     if (this.#state !== 'running') return;
+    const { at = 0 } = this.#failed.get(address) ?? {};
+    if (at > this.#options.clock.date()) return this.#arm(at);
     this.#waiting.add(address);
     if (this.#stepping === undefined) this.#step();
   }
@@ -162,7 +171,11 @@ export class Wakes {
       if (isResident(address)) continue;
       left -= 1;
       this.#underWay += 1;
-      void wake(address).then(() => (this.#underWay -= 1));
+      void wake(address).then((isDone) => {
+        this.#underWay -= 1;
+        if (isDone) this.#failed.delete(address);
+        else this.#tryLater(address);
+      });
     }
     if (this.#waiting.size === 0) this.#drained?.();
     // Whoever comes within the step waits for the next one.
@@ -171,6 +184,16 @@ export class Wakes {
       if (this.#waiting.size > 0) this.#step();
     }, stepMs);
     clock.unref?.(this.#stepping);
+  }
+
+  /** Whoever could not be started has its pause: what stands in the way may stay there, and in the way of many. */
+  #tryLater(address: string): void {
+    const { clock } = this.#options;
+    const { ms: before = RETRY_MS / 2 } = this.#failed.get(address) ?? {};
+    const ms = Math.min(2 * before, MOST_RETRY_MS);
+    if (this.#failed.size >= MOST_FAILED) this.#failed.clear();
+    this.#failed.set(address, { at: clock.date() + ms, ms });
+    this.#arm(clock.date() + ms);
   }
 
   #untilDrained(): Promise<void> {
