@@ -185,7 +185,8 @@ function letterOf({ id, address, reason, event, meta, at }: KeptLetter): DeadLet
 }
 
 /** The event of a letter whose recipient was to be started; undefined for any other letter. */
-function unbegunIn({ address: to, event: encoded, meta }: KeptLetter): SentEvent | undefined {
+function unbegunIn({ address: to, reason, event: encoded, meta }: KeptLetter): SentEvent | undefined {
+  if (reason !== 'unknown-address') return undefined;
   const { n, from, activate } = JSON.parse(meta) as Partial<MailboxRow>;
   if (n === undefined || activate !== true) return undefined;
   try {
