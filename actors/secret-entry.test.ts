@@ -505,7 +505,7 @@ describe('what states know from before', () => {
         ['v1', 5],
         ['v2', 5],
       ],
-      'v2',
+      'v1',
       6,
     ],
   ] as const)('epochs go on from %s, and nothing is fetched yet', async (_what, states, versionId, epoch) => {

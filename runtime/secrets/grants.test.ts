@@ -2,6 +2,7 @@ import { SimulatedClock } from 'xstate';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ResolvedGrant } from '../config/resolve.ts';
 import type { HoldfastError } from '../base/errors.ts';
+import type { SeenSecret, SeenSecrets } from '../base/seen-secret.ts';
 import type { AuditRecord } from './audit.ts';
 import { createSecretsBroker } from './broker.ts';
 import { defineCapability } from './capabilities/capability.ts';
@@ -217,6 +218,52 @@ describe('one that continues', () => {
     open({ ...btc, address: 'trading/eth' });
     await refusal(call(btc));
     expect(heard).toMatchObject([{ type: 'secret.unavailable', label: 'key', epoch: 0 }]);
+  });
+});
+
+describe('one whose state knows its secrets', () => {
+  const knowing = (known?: SeenSecret): SeenSecrets & { readonly all: SeenSecret[] } => {
+    const all = known === undefined ? [] : [known];
+    return { all, seenOf: () => all.at(-1), saw: (seen) => void all.push(seen) };
+  };
+  const rig = (known?: SeenSecret) => {
+    const { provider, broker, heard, rotate, call } = setUp();
+    const seen = knowing(known);
+    const open = (): void =>
+      broker.open({ ...btc, continues: known !== undefined, seen }, [grant()], (event) => heard.push(event));
+    return { provider, broker, heard, rotate, call, seen, open };
+  };
+
+  test('is told nothing of a version that it knows, and of the next one by an epoch above its own', async () => {
+    const { open, call, heard, rotate } = rig({ label: 'key', versionId: 'v1', epoch: 7 });
+    open();
+    expect(await call(btc)).toBe('v1');
+    await rotate('v2');
+    expect(heard).toMatchObject([{ type: 'secret.rotated', versionId: 'v2', epoch: 8 }]);
+  });
+
+  test('is told of another version when that is there, and of no trouble that it knows', async () => {
+    const known = { label: 'key', versionId: 'v0', epoch: 7, trouble: 'unavailable' } as const;
+    const { open, call, heard, provider, broker, rotate } = rig(known);
+    provider.behave({ failure: 'denied' });
+    open();
+    await refusal(call(btc));
+    await vi.waitFor(() => expect(broker.status()[0]?.failure).toBe('denied'));
+    expect(heard).toEqual([]);
+    provider.behave({});
+    await rotate('v1');
+    expect(heard).toMatchObject([
+      { type: 'secret.rotated', versionId: 'v1', epoch: 8 },
+      { type: 'secret.recovered', versionId: 'v1', epoch: 8 },
+    ]);
+  });
+
+  test('begins with the version that is there first', async () => {
+    const { open, call, heard, seen } = rig();
+    open();
+    await call(btc);
+    await vi.waitFor(() => expect(seen.all).toEqual([{ label: 'key', versionId: 'v1', epoch: 1 }]));
+    expect(heard).toEqual([]);
   });
 });
 

@@ -439,8 +439,6 @@ export class Ledger implements Drafting, SeenSecrets {
 
   /** Goes with the next state. */
   saw(seen: SeenSecret): void {
-    // Of an instance that is passive by now, the record says what it knows.
-    if (!this.#loaded) return;
     const { label, versionId = this.seenOf(label)?.versionId, epoch, trouble } = seen;
     const others = this.#meta.secrets?.filter((one) => one.label !== label) ?? [];
     this.#note({ secrets: [...others, { label, versionId, epoch, trouble }] });

@@ -103,6 +103,22 @@ describe.each([
     },
   );
 
+  test('an instance leaves memory by the clock, and comes back as it was', async () => {
+    const runtime = await createTestRuntime(
+      { agents: { till: { ...till, passivateAfterMs: 60_000 } } },
+      { logger, threads, store: memoryDurableStore() },
+    );
+    onTestFinished(() => runtime.stop());
+    const ref = await runtime.spawn('till', { id: 'a' });
+    await ref.ask({ type: 'put', n: 2 });
+    await runtime.clock.advance(30_000);
+    expect(runtime.get('till/a')).toBeDefined();
+    await runtime.clock.advance(90_000);
+    expect(runtime.get('till/a')).toBeUndefined();
+    expect(await ref.ask({ type: 'put', n: 3 })).toBe(5);
+    expect(ref.incarnation).toBe(1);
+  });
+
   test('what was kept is handled once in the next process, without anybody asking for it', async () => {
     const runtime = await start();
     const ref = await runtime.spawn('till', { id: 'a' });

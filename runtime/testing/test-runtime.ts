@@ -34,7 +34,7 @@ export interface TestClock {
   /**
    * Lets time pass. Every timer of the host and of all threads that falls due runs in the order of time, each after all
    * the effects of those before it. That covers every `after` and delay of agents, the backoff of restarts, the
-   * deadline of asks, and the age of caches.
+   * deadline of asks, the age of caches, and when an instance leaves memory.
    */
   advance(ms: number): Promise<void>;
 }
