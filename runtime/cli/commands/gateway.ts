@@ -15,7 +15,6 @@ import {
   runningGateway,
 } from '../../gateway/running.ts';
 import { digestOf, newToken } from '../../gateway/token-access.ts';
-import { ConfigError, HoldfastError } from '../../base/errors.ts';
 import { shownText } from '../../base/shown-text.ts';
 import { version } from '../../base/version.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -175,14 +174,8 @@ async function servingOf(file: string, env: Terminal['env']): Promise<RunningGat
   }
 }
 
-/**
- * A new process takes over, without a lost request; one that does not run is started. `force`: also with code that some of
- * the states in the store do not fit.
- */
-export async function gatewayRestart(
-  options: Options & { readonly force?: boolean },
-  terminal: Terminal,
-): Promise<ExitCode> {
+/** A new process takes over, without a lost request; one that does not run is started. */
+export async function gatewayRestart(options: Options, terminal: Terminal): Promise<ExitCode> {
   const { json, stdout } = { json: options.json, stdout: terminal.stdout };
   const file = configOf(options.config, terminal);
   const running = await runningGateway(file, terminal.env);
@@ -191,7 +184,6 @@ export async function gatewayRestart(
     const started = await startBehind(file, terminal);
     return done('restart', started.result, started.running, json, terminal);
   }
-  if (options.force !== true) await assertAllFit(file, terminal);
   const found = (await request(running, 'POST', '/v1/gateway/restart')) as {
     instances: number;
     heldMs: number;
@@ -204,19 +196,6 @@ export async function gatewayRestart(
   for (const warning of warnings) stdout.write(`${paint(terminal)('yellow', '!')} ${warning}\n`);
   stdout.write(`Restarted: ${counted(instances, 'instance')} went on, requests waited ${heldMs} ms.\n`);
   return EXIT.ok;
-}
-
-/** What keeps the states from being tried is no reason not to restart: who may do that may know less than the gateway. */
-async function assertAllFit(file: string, { stderr }: Terminal): Promise<void> {
-  try {
-    const config = await loadForGateway(file);
-    if (config.store === undefined) return;
-    await (await import('./store.ts')).assertStatesFit(config, file);
-  } catch (error) {
-    if (!(error instanceof HoldfastError) || error instanceof ConfigError) throw error;
-    if (error.code === 'STATE_INCOMPATIBLE') throw error;
-    stderr.write(`The states in the store are not tried: ${shownText(error.message)}\n`);
-  }
 }
 
 /** Has the config as it is now take effect. */

@@ -1,15 +1,9 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { loadForGateway } from '../../config/load.ts';
 import type { LoadedConfig } from '../../config/resolve.ts';
 import { partsOf } from '../../base/address.ts';
-<<<<<<< Updated upstream
 import { ConfigError } from '../../base/errors.ts';
 import { type StateFinding, tryStates } from '../../trial/states.ts';
-=======
-import { ConfigError, HoldfastError } from '../../base/errors.ts';
-import { type StateFinding, type StoredState, tryStates } from '../../doctor/states.ts';
->>>>>>> Stashed changes
 import {
   backupStore,
   checkStoreFile,
@@ -170,38 +164,6 @@ export async function storeForget(
   const deleted = await forgetInStore(path, address);
   const text = deleted === 0 ? `There is nothing of ${address}.` : `${address} is forgotten.`;
   return done('forget', { path, address, deleted }, text, options, terminal);
-}
-
-/** Milliseconds for which a restart tries states: enough for what a deployment has forgotten, and nobody waits for long. */
-const TRIAL_MS = 10_000;
-
-/**
- * Tries the states in the store of a config with the code at hand, before a process has that: rejects with
- * `STATE_INCOMPATIBLE` when instances would be quarantined. Those that are already are passed over.
- */
-export async function assertStatesFit(config: LoadedConfig, file: string): Promise<void> {
-  const { store } = config;
-  if (store === undefined || !existsSync(store.path)) return;
-  const until = performance.now() + TRIAL_MS;
-  const records = storedRecords(store.path, await keysOf(config, file));
-  async function* inTime(): AsyncGenerator<StoredState> {
-    for await (const record of records) {
-      if (performance.now() > until) return;
-      if (!record.quarantined) yield record;
-    }
-  }
-  let [count, first]: [number, StateFinding | undefined] = [0, undefined];
-  for await (const finding of tryStates(config, inTime())) {
-    if (finding?.severity !== 'error') continue;
-    first ??= finding;
-    count += 1;
-  }
-  if (first === undefined) return;
-  throw new HoldfastError(
-    'STATE_INCOMPATIBLE',
-    `${counted(count, 'instance')} would be quarantined with this code, such as ${first.address}: ${first.message}; export ` +
-      'migrations, or deploy the machine of before (holdfast store check); gateway restart --force restarts all the same',
-  );
 }
 
 /** The keys of the store, also from the providers that the module in `gateway.options` brings. */
