@@ -43,6 +43,37 @@ describe('ref.enqueue()', () => {
     expect(left.rows.size).toBe(0);
   });
 
+  it('amendment 22: is dropped by no mailbox that drops the oldest, in which it is', async () => {
+    const dropping = fixture('diary', { mailbox: { capacity: 2, overflow: 'drop-oldest' } });
+    const runtime = await start({ agents: { dropping } }, { store: memoryDurableStore() });
+    const ref = await runtime.spawn('dropping', { id: 'a' });
+    const kept: Promise<void>[] = [];
+    for (let n = 1; n <= 10; n++) {
+      kept.push(ref.enqueue({ type: 'note', n }));
+      for (let plain = 0; plain < 4; plain++) ref.send({ type: 'note', n: 0 });
+    }
+    await Promise.all(kept);
+    const noted = async (): Promise<readonly number[]> =>
+      ((await ref.snapshot()) as { context: { notes: readonly number[] } }).context.notes;
+    await expect
+      .poll(async () => (await noted()).filter((n) => n > 0), { timeout: 20_000 })
+      .toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(runtime.deadLetters.list().length).toBeGreaterThan(0);
+    for (const letter of runtime.deadLetters.list()) expect(letter).toMatchObject({ event: { n: 0 } });
+  });
+
+  it('amendment 13: is refused by an instance without an id of its caller, of which the store has nothing', async () => {
+    const memory = durableMemory();
+    const runtime = await start(
+      { agents: { diary: fixture('diary') } },
+      { store: memoryDurableStore(memory) },
+    );
+    const unnamed = await runtime.spawn('diary');
+    expect(await unnamed.ask({ type: 'note', n: 1 })).toBe(1);
+    await expect(unnamed.enqueue({ type: 'note', n: 2 })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+    expect([memory.records.size, memory.rows.size]).toEqual([0, 0]);
+  });
+
   it('is refused where no store commits turns', async () => {
     const runtime = await start({ agents });
     const ref = await runtime.spawn('account', { id: 'a' });
