@@ -138,7 +138,12 @@ export class KeptCalls {
     }
     const dueAt = at === undefined ? 0 : rows.dueAt(at);
     const isPlaced = dueAt === 0 && !rows.more && hasRoom();
-    const row = rows.add(encoded, dueAt, isPlaced, kept, one);
+    const told: Kept = (error) => {
+      // Only the store knows how many wait there.
+      if (isMailboxFull(error)) refuse(own, tag, 'mailbox-full');
+      kept(error);
+    };
+    const row = rows.add(encoded, dueAt, isPlaced, told, one);
     if (isPlaced) {
       put(own, row, one?.tag ?? 0, NO_TERMS);
       ready();
@@ -298,6 +303,10 @@ export class KeptCalls {
     }
     return undefined;
   }
+}
+
+function isMailboxFull(error: Error | undefined): boolean {
+  return error instanceof HoldfastError && error.code === 'MAILBOX_FULL';
 }
 
 /** It was asked before: nothing of it is read. */

@@ -32,7 +32,8 @@ export class Mailbox {
   /** The most envelopes queued or unacknowledged. Lowering it removes none that are in the mailbox already. */
   capacity: number;
   /** The most envelopes in flight at once. */
-  readonly maxInFlight: number;
+  maxInFlight: number;
+  readonly #mostInFlight: number;
   readonly #overflow: Overflow;
   #events: unknown[] = Array.from({ length: INITIAL });
   #tags: Tag[] = Array.from({ length: INITIAL }, () => 0);
@@ -54,8 +55,14 @@ export class Mailbox {
   constructor(capacity: number, overflow: Overflow = 'reject') {
     this.capacity = capacity;
     this.#overflow = overflow;
-    this.maxInFlight =
+    this.#mostInFlight =
       overflow === 'drop-oldest' ? Math.max(1, Math.min(MAX_UNDROPPABLE, capacity >> 1)) : Infinity;
+    this.maxInFlight = this.#mostInFlight;
+  }
+
+  /** From now on at most one envelope is in flight, or as many as before. */
+  slow(isSlow: boolean): void {
+    this.maxInFlight = isSlow ? 1 : this.#mostInFlight;
   }
 
   /** Envelopes queued, plus those sent and not acknowledged. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { AgentRef } from 'holdfast';
 import { fixture, nextEvent, start } from '../fixtures/start.ts';
 import { gatedStore } from '../fixtures/gated-store.ts';
-import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
+import { memoryDurableStore } from './memory-durable-store.ts';
 
 const agents = {
   talker: fixture('talkers', { threadId: 'talkers' }),
@@ -78,24 +78,6 @@ describe('what a durable agent sends another', () => {
       expect(stored).toBe(to === 'listener/nobody' ? true : undefined);
     },
   );
-
-  it('amendment 22: is never refused, and becomes a letter where as many wait as may', async () => {
-    const memory = durableMemory();
-    const runtime = await start({ agents }, { store: memoryDurableStore(memory, { mostRows: 3 }) });
-    const talker = await runtime.spawn('talker', { id: 'a' });
-    const listener = await runtime.spawn('listener', { id: 'b' });
-    await talker.deliver({ type: 'flood', to: 'listener/b', last: 5 });
-    await expect.poll(async () => (await heardBy(listener)).map(({ event }) => event.n)).toEqual([1, 2, 3]);
-    const letters = runtime.deadLetters.list();
-    expect(letters).toMatchObject(
-      [4, 5].map((n) => ({ reason: 'mailbox-full', event: { type: 'note', n }, stored: true })),
-    );
-    await runtime.deadLetters.replay(letters[0]?.id ?? '');
-    await expect
-      .poll(async () => (await heardBy(listener)).map(({ event }) => event.n))
-      .toEqual([1, 2, 3, 4]);
-    expect([...memory.letters.keys()]).toEqual([letters[1]?.id]);
-  });
 
   it('starts the recipient where it is to, and arrives in order', async () => {
     const runtime = await start({ agents }, { store: memoryDurableStore() });

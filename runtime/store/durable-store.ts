@@ -159,10 +159,12 @@ export interface CommitResult {
   /** The rows that no record takes: they became letters (`unknown-address`). */
   readonly unknown: readonly number[];
   /**
-   * The rows of turns for which there is no room, because as many of their recipient wait as may (100,000): they became letters
-   * (`mailbox-full`).
+   * Only where so many rows wait for an address as may: the rows beyond. Those that turns sent became letters
+   * (`mailbox-full`); of those from the host nothing was written.
    */
   readonly full?: readonly number[] | undefined;
+  /** The addresses of rows of the group for which four fifths of that or more wait; absent: none. */
+  readonly crowded?: readonly string[] | undefined;
   /** The addresses of which something was left out, since what the store has of them is damaged. */
   readonly damaged?: readonly string[] | undefined;
   /**
@@ -217,6 +219,8 @@ export interface StoreContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly warn: (fields: object, message: string) => void;
+  /** The most rows that wait for one address: a whole number of at least 1. Default: no limit. */
+  readonly mostRows?: number | undefined;
   /** The values of the secrets that `keyRefs` names. They are overwritten when `open` has settled. */
   readonly keys?: StoreKeys | undefined;
 }
@@ -251,10 +255,10 @@ export type OnStoreFailure = 'wait' | 'exit' | ((error: HoldfastError) => void);
  * as committed when it was written by this very group. A group whose outcome nobody knows comes again before any other,
  * and then changes nothing that it has changed before. First the turns are written in their order: what was handled,
  * what it became, and at an end what is left; then what turns and host send, in that order. A row goes to an address
- * that has a record by then; otherwise it becomes a letter, and its open id goes. So does a row of a turn whose recipient has
- * 100,000 rows. A row whose number is there already
- * is not written again. Times are compared with what the caller says is now. Calls are answered in the order in which
- * they came.
+ * that has a record by then; otherwise it becomes a letter. It becomes one too when a turn has sent it and the address has
+ * as many rows as it may; one from the host is not written then, unless its group removes letters. The open id of a row that
+ * is not written goes. A row whose number is there already is not written again. Times are compared with what the caller
+ * says is now. Calls are answered in the order in which they came.
  */
 export interface DurableStore {
   readonly transactional: true;

@@ -2,6 +2,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { HostDrafting, HostPart } from './committer.ts';
 import type { CommitResult, KeptId, MailboxRow } from './durable-store.ts';
+import { MOST_ROWS } from './most-rows.ts';
 
 /** A row that is to be written. */
 export interface PendingRow {
@@ -69,13 +70,14 @@ export class HostRows implements HostDrafting {
     };
   }
 
-  written({ unknown, refused }: CommitResult): void {
-    const [gone, full] = [new Set(unknown), new Set(refused?.rows)];
+  written({ unknown, full, refused }: CommitResult): void {
+    const [gone, beyond, unstored] = [new Set(unknown), new Set(full), new Set(refused?.rows)];
     const written = this.#writing;
     this.#writing = [];
     for (const pending of written) {
       const { n, to } = pending.row;
-      if (full.has(n)) pending.refused(storeFull(to), true);
+      if (unstored.has(n)) pending.refused(storeFull(to), true);
+      else if (beyond.has(n)) pending.refused(tooMany(to), true);
       else if (gone.has(n)) pending.refused(noRecord(to));
       else pending.written();
     }
@@ -90,8 +92,16 @@ export class HostRows implements HostDrafting {
   }
 }
 
+/** The error for an event of an instance for which the most events wait in the store. */
+function tooMany(address: string): HoldfastError {
+  return new HoldfastError(
+    'MAILBOX_FULL',
+    `${address}: ${MOST_ROWS} events wait for it in the store; let it handle some, and send this one again`,
+  );
+}
+
 /** The error for an event for which the store has no room. */
-export function storeFull(address: string): HoldfastError {
+function storeFull(address: string): HoldfastError {
   return new HoldfastError(
     'STORE_FAILED',
     `an event for ${address} was not taken, because the store has little room left; make room, or raise its maxBytes`,

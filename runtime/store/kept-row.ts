@@ -24,6 +24,8 @@ export class KeptRow {
   readonly sent: SentEvent | undefined;
   /** The letter that the store has made of it, until it is a row again. */
   letter: string | undefined;
+  /** Why the store does not have it, when it has no room for it. */
+  unstored: Error | undefined;
   /** Whether the store counts its next crash already, because it was handed over in a careful start. */
   isNoted = false;
   /** Says that it is not in hand any more, where others wait for that. */

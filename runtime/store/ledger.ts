@@ -31,7 +31,7 @@ import { letterIdOf, rowLetter } from './row-letter.ts';
 import { secretInSnapshot, secretInStep } from './secret-in-snapshot.ts';
 import {
   awaitedOf,
-  letterIn,
+  lettersIn,
   type LetterOfRow,
   type Sent,
   type SentEvent,
@@ -78,7 +78,9 @@ export interface LedgerOptions
   /** Takes an event of the instance for another agent; the error for one that is refused. */
   readonly admit: (sent: Sent) => Pick<SentEvent, 'event' | 'isPlain'> | HoldfastError;
   /** Hands over an event that is committed, or tells of the letter that the store has made of it. */
-  readonly hand: (sent: SentEvent, letter: LetterOfRow | undefined) => void;
+  readonly hand: (sent: SentEvent, letter?: LetterOfRow) => void;
+  /** The instance is to get its events one by one, since many wait for whom it sends to; or as before. */
+  readonly slow: (isSlow: boolean) => void;
   /** Another runtime has continued with the address. */
   readonly fenced: (error: HoldfastError) => void;
 }
@@ -143,6 +145,8 @@ export class Ledger implements Drafting, SeenSecrets {
   #writing: Draft | undefined;
   #isFenced = false;
   #isClosed = false;
+  /** Whether the instance gets its events one by one. */
+  #isSlow = false;
   #isOwn = false;
   #recorded: boolean;
   #ticket: Ticket | undefined;
@@ -614,7 +618,7 @@ export class Ledger implements Drafting, SeenSecrets {
     const sends = this.#writing?.sends ?? [];
     if (this.#isFenced) return;
     this.#writing = undefined;
-    for (const sent of sends) this.#options.hand(sent, undefined);
+    for (const sent of sends) this.#options.hand(sent);
   }
 
   /** The record for the store, with no more of its long texts than the store has not. */
@@ -636,8 +640,22 @@ export class Ledger implements Drafting, SeenSecrets {
       this.#options.wrote?.(this.#bytes);
     } else if (draft?.end === true) this.#commit = undefined;
     for (const row of draft?.rows ?? []) this.#rows.done(row);
-    for (const sent of draft?.sends ?? []) this.#options.hand(sent, letterIn(result, sent.row.n));
+    if (draft?.sends !== undefined) {
+      const letterOf = lettersIn(result);
+      for (const sent of draft.sends) this.#options.hand(sent, letterOf(sent.row.n));
+    }
+    this.#pace(draft?.sends, result);
     for (const kept of draft?.ids ?? []) this.ids.committed(kept);
+  }
+
+  /** Who sends to those for whom many events wait does so more slowly, so that they come to an end of them. */
+  #pace(sends: readonly SentEvent[] | undefined, { crowded }: CommitResult): void {
+    if (crowded === undefined && !this.#isSlow) return;
+    const to = new Set(crowded);
+    const isSlow = sends?.some(({ isPlain, row }) => !isPlain && to.has(row.to)) === true;
+    if (isSlow === this.#isSlow) return;
+    this.#isSlow = isSlow;
+    this.#options.slow(isSlow);
   }
 
   lost(why: Lost): void {

@@ -7,6 +7,7 @@ import { Committer, type StoreHealth } from './committer.ts';
 import type { DurableStore, EncodedState, MailboxRow, OpenedStore } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
 import { isOwnRecord, Ledger, type LedgerOptions } from './ledger.ts';
+import { MOST_ROWS } from './most-rows.ts';
 import { letterIdOf } from './row-letter.ts';
 import type { StoreKeys } from './store-keys.ts';
 import type { LetterOfRow, Place, SentEvent } from './sent-event.ts';
@@ -42,7 +43,7 @@ export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit'
 /** What an instance gives to its ledger. */
 export type OpenedLedger = Pick<
   LedgerOptions,
-  'arrived' | 'behind' | 'capacity' | 'damaged' | 'fenced' | 'hasRoom' | 'recorded' | 'retract'
+  'arrived' | 'behind' | 'capacity' | 'damaged' | 'fenced' | 'hasRoom' | 'recorded' | 'retract' | 'slow'
 >;
 
 const CAREFUL =
@@ -93,7 +94,7 @@ export class Ledgers {
   /** Becomes the owner of the store. Rejects with `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_TOO_NEW` or `STORE_FAILED`. */
   async start(keys?: StoreKeys): Promise<OpenedStore> {
     const { store, clock, warn, failed, isThrough } = this.#options;
-    const opened = await store.open({ now: () => clock.date(), warn, keys });
+    const opened = await store.open({ now: () => clock.date(), warn, keys, mostRows: MOST_ROWS });
     const owner = opened.epoch.toString(36);
     this.#owner = `${owner}.`;
     const committer = new Committer({
@@ -191,7 +192,7 @@ export class Ledgers {
     if (ledger !== undefined) this.#options.left();
   }
 
-  #hand(sent: SentEvent, letter: LetterOfRow | undefined): void {
+  #hand(sent: SentEvent, letter?: LetterOfRow): void {
     if (letter === 'mailbox-full') return this.#options.hand(sent, 'full');
     if (letter !== undefined) return this.#unbegun.add(sent);
     if (!sent.isPlain) return this.deliver(sent.row, sent);

@@ -3,7 +3,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import { CAREFUL_ROWS, type CarefulStart, PROCESS_CRASHES } from './careful-start.ts';
 import type { DurableStore, EncodedState, MailboxRow } from './durable-store.ts';
-import { type HostRows, storeFull } from './host-rows.ts';
+import type { HostRows } from './host-rows.ts';
 import type { IdInUse } from './kept-id.ts';
 import type { KeptIds } from './kept-ids.ts';
 import { type Kept, KeptRow } from './kept-row.ts';
@@ -261,7 +261,7 @@ export class MailboxRows {
     }
     if (error === undefined) {
       // There was no room for it in the store, and its turn is not told.
-      if (row.state === 'held' && this.#held === undefined && !row.waits) row.settle(storeFull(row.row.to));
+      if (row.state === 'held' && row.unstored !== undefined) row.settle(row.unstored);
       return;
     }
     if (row.state === 'waiting' && !this.#options.host.withdraw(row.n)) return;
@@ -441,6 +441,7 @@ export class MailboxRows {
           if (!this.#options.retract(row)) {
             // What its thread has got is handled, and then it is kept that it was.
             row.state = 'held';
+            row.unstored = error;
             return;
           }
           this.#inHand.delete(n);

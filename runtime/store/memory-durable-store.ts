@@ -16,8 +16,8 @@ import type {
 } from './durable-store.ts';
 import { compareText } from './compare-text.ts';
 import type { FaultyCommits } from './faulty-commits.ts';
-import { MOST_ROWS } from './most-rows.ts';
-import { letterIdOf, rowLetter } from './row-letter.ts';
+import { crowdedFrom } from './most-rows.ts';
+import { letterIdOf, plainRow, rowLetter } from './row-letter.ts';
 
 /** A row, and since when it is due. */
 interface Waiting {
@@ -60,22 +60,17 @@ export function durableMemory(): DurableMemory {
   };
 }
 
-/** How much a store in memory takes. */
-export interface MemoryStoreBounds {
-  readonly hasRoom?: boolean;
-  readonly mostRows?: number;
-}
-
 /**
  * Creates a store that keeps what it has in `memory`: the plainest one that follows the rules of {@link DurableStore}. What
  * goes in and out is copied. Another store over the same memory is what the next process would be. `hasRoom`: whether it takes
- * what was not there before; default true. `mostRows`: the most rows of an address.
+ * what was not there before. Default true.
  */
 export function memoryDurableStore(
   memory: DurableMemory = durableMemory(),
-  { hasRoom = true, mostRows = MOST_ROWS }: MemoryStoreBounds = {},
+  { hasRoom = true }: { readonly hasRoom?: boolean } = {},
 ): DurableStore & FaultyCommits {
   let epoch: number | undefined;
+  let mostRows = Infinity;
   let fails: 'before' | 'within' | 'after' | undefined;
   const owned = <T>(what: (memory: DurableMemory) => T): Promise<T> =>
     new Promise((resolve) => {
@@ -88,8 +83,9 @@ export function memoryDurableStore(
   return {
     transactional: true,
     durable: false,
-    async open({ now }) {
+    async open({ now, mostRows: most = Infinity }) {
       epoch = ++memory.epoch;
+      mostRows = most;
       if (memory.openedAt !== undefined) memory.uncleanEnds.push(memory.openedAt);
       memory.uncleanEnds.splice(0, memory.uncleanEnds.length - UNCLEAN_ENDS);
       memory.openedAt = now();
@@ -169,23 +165,32 @@ function toFail(at: string): HoldfastError {
   return new HoldfastError('STORE_FAILED', `the test had a commit fail ${at} its transaction`);
 }
 
-function commit(
-  memory: DurableMemory,
-  group: CommitGroup,
-  { hasRoom, mostRows }: Required<MemoryStoreBounds>,
-): CommitResult {
+/** What there is room for. */
+interface Room {
+  readonly hasRoom: boolean;
+  readonly mostRows: number;
+}
+
+function commit(memory: DurableMemory, group: CommitGroup, { hasRoom, mostRows }: Room): CommitResult {
   if (memory.last?.id === group.id) return memory.last.result;
   const fenced: string[] = [];
   const refused = { addresses: [] as string[], rows: [] as number[] };
   const sends: MailboxRow[] = [];
-  const [unknown, full]: [number[], number[]] = [[], []];
+  const unknown: number[] = [];
+  const full: number[] = [];
+  const again: MailboxRow[] = [];
+  const to = new Set<string>();
   for (const turn of group.turns) {
     const stored = memory.records.get(turn.address)?.commit;
     if (stored === group.id && turn.record !== undefined) {
       // The group has come again: of what this turn sent nothing is written twice, whatever became of it since.
-      for (const { n } of turn.sends ?? []) {
-        const letter = memory.letters.get(letterIdOf(n));
-        if (letter !== undefined) (letter.reason === 'mailbox-full' ? full : unknown).push(n);
+      for (const row of turn.sends ?? []) {
+        const reason = memory.letters.get(letterIdOf(row.n))?.reason;
+        if (reason !== undefined) {
+          (reason === 'mailbox-full' ? full : unknown).push(row.n);
+          again.push(row);
+        }
+        to.add(row.to);
       }
     } else if (stored !== turn.after && stored !== group.id) fenced.push(turn.address);
     else if (stored === undefined && turn.record !== undefined && !hasRoom)
@@ -196,41 +201,50 @@ function commit(
     }
   }
   for (const kept of group.ids ?? []) memory.ids.set(keyOf(kept.address, kept.caller, kept.id), kept);
-  const sent = sends.length;
+  for (const row of again) deleteOpenId(memory, row);
+  const rows: MailboxRow[] = [];
   for (const row of group.rows ?? [])
-    if (hasRoom || memory.rows.has(row.n) || memory.letters.has(letterIdOf(row.n))) sends.push(row);
+    if (hasRoom || memory.rows.has(row.n) || memory.letters.has(letterIdOf(row.n))) rows.push(row);
     else {
       refused.rows.push(row.n);
       deleteOpenId(memory, row);
     }
+  const { removedLetters = [] } = group;
   // A letter goes for the row in its place: it stays when that is not written.
-  if (refused.rows.length === 0) for (const id of group.removedLetters ?? []) memory.letters.delete(id);
-  for (const [i, row] of sends.entries()) {
+  if (refused.rows.length === 0) for (const id of removedLetters) memory.letters.delete(id);
+  const countOf = (address: string): number =>
+    memory.rows.size < crowdedFrom(mostRows) ? 0 : rowsOf(memory, address).length;
+  /** Returns `false` for a row of which nothing is written. */
+  const write = (row: MailboxRow, most: number): boolean => {
     memory.nextRow = Math.max(memory.nextRow, row.n + 1);
-    // What the host sends was bounded by it.
-    const isFull = i < sent && memory.rows.size >= mostRows && rowsOf(memory, row.to).length >= mostRows;
+    to.add(row.to);
     if (!memory.records.has(row.to)) {
       unknown.push(row.n);
       toLetter(memory, row, 'unknown-address', group.at);
-    } else if (isFull && !memory.rows.has(row.n)) {
-      full.push(row.n);
-      toLetter(memory, row, 'mailbox-full', group.at);
     } else if (!memory.rows.has(row.n)) {
-      const { activate: _, ...kept } = row;
-      memory.rows.set(row.n, { row: kept, since: row.dueAt || group.at });
+      if (countOf(row.to) >= most) {
+        full.push(row.n);
+        return false;
+      }
+      memory.rows.set(row.n, { row: plainRow(row), since: row.dueAt || group.at });
     }
-  }
+    return true;
+  };
+  for (const row of sends) if (!write(row, mostRows)) toLetter(memory, row, 'mailbox-full', group.at);
+  for (const row of rows)
+    if (!write(row, removedLetters.length > 0 ? Infinity : mostRows)) deleteOpenId(memory, row);
   for (const letter of group.letters ?? []) memory.letters.set(letter.id, letter);
   for (const [n, attempts] of group.attempts ?? []) {
     const waiting = memory.rows.get(n);
     if (waiting !== undefined) memory.rows.set(n, { ...waiting, row: { ...waiting.row, attempts } });
   }
-  const isWhole = refused.addresses.length + refused.rows.length === 0;
+  const crowded = [...to].filter((address) => countOf(address) >= crowdedFrom(mostRows));
   const result = {
     fenced,
     unknown,
     ...(full.length > 0 && { full }),
-    ...(!isWhole && { refused }),
+    ...(crowded.length > 0 && { crowded }),
+    ...(refused.addresses.length + refused.rows.length > 0 && { refused }),
   };
   if (group.turns.some(({ end }) => end === true)) memory.last = { id: group.id, result };
   return result;
@@ -263,7 +277,7 @@ function writeTurn(memory: DurableMemory, turn: TurnCommit, { id, at }: CommitGr
 function toLetter(
   memory: DurableMemory,
   row: MailboxRow,
-  reason: 'mailbox-full' | 'stopped' | 'unknown-address',
+  reason: 'stopped' | 'unknown-address' | 'mailbox-full',
   at: number,
 ): void {
   const letter = rowLetter(row, reason, at);

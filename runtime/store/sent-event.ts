@@ -61,13 +61,13 @@ export type Place =
 /** Why the store has made a letter of a row: its recipient is not there, or has as many rows as it may. */
 export type LetterOfRow = 'unknown-address' | 'mailbox-full';
 
-/** Why the store has made a letter of the row; undefined: it has not. */
-export function letterIn(
-  { unknown, full }: Pick<CommitResult, 'unknown' | 'full'>,
-  n: number,
-): LetterOfRow | undefined {
-  if (unknown.includes(n)) return 'unknown-address';
-  return full?.includes(n) === true ? 'mailbox-full' : undefined;
+/** Says why the store has made a letter of a row that a turn has sent; undefined: it has not. */
+export function lettersIn({
+  unknown,
+  full,
+}: Pick<CommitResult, 'unknown' | 'full'>): (n: number) => LetterOfRow | undefined {
+  const [gone, beyond] = [new Set(unknown), new Set(full)];
+  return (n) => (gone.has(n) ? 'unknown-address' : beyond.has(n) ? 'mailbox-full' : undefined);
 }
 
 export function awaitedOf(

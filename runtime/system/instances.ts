@@ -267,6 +267,7 @@ export class Instances implements TwinEffects {
           arrived: (rows, first) => this.at(address)?.inbox.arrived(rows, first),
           retract: (row) => this.at(address)?.mailbox.retract(row) === true,
           hasRoom: () => this.at(address)?.mailbox.hasRoom === true,
+          slow: (isSlow) => this.at(address)?.mailbox.slow(isSlow),
           damaged: (error) => this.at(address)?.unfit(error),
           fenced,
         }),

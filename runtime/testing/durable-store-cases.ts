@@ -4,7 +4,8 @@ import { commitCases } from './durable-store-commit-cases.ts';
 import { dueCases } from './durable-store-due-cases.ts';
 import { keptCases } from './durable-store-kept-cases.ts';
 import { ownerCases } from './durable-store-owner-cases.ts';
-import { type DurableStoreRules, OPENED_AT, type Reopened } from './durable-store-stage.ts';
+import { limitCases } from './durable-store-limit-cases.ts';
+import { type DurableStoreRules, MOST_ROWS, OPENED_AT, type Reopened } from './durable-store-stage.ts';
 
 export interface DurableStoreCases {
   /** Creates a store that is empty and not yet open. */
@@ -71,7 +72,13 @@ export function testDurableStore(options: TestDurableStoreOptions): void {
 /** Returns the same rules as a list, for another kind of test runner. */
 export function durableStoreCases(options: DurableStoreCases): DurableStoreCase[] {
   const given = checkCall<DurableStoreCases>('durableStoreCases()', {}, options, ofCases, ['create']);
-  const rules: DurableStoreRules = { ...commitCases, ...keptCases, ...dueCases, ...ownerCases };
+  const rules: DurableStoreRules = {
+    ...commitCases,
+    ...limitCases,
+    ...keptCases,
+    ...dueCases,
+    ...ownerCases,
+  };
   return Object.entries(rules).map(([name, check]) => ({ name, run: () => onStage(given, check) }));
 }
 
@@ -82,7 +89,8 @@ async function onStage(
   const stores: DurableStore[] = [];
   const opened = async (store: DurableStore): Promise<Reopened> => {
     stores.push(store);
-    return { store, opened: await store.open({ now: () => OPENED_AT, warn() {} }) };
+    const context = { now: () => OPENED_AT, warn() {}, mostRows: MOST_ROWS };
+    return { store, opened: await store.open(context) };
   };
   const last = (): DurableStore => stores.at(-1) as DurableStore;
   try {

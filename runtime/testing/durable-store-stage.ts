@@ -24,6 +24,9 @@ export type DurableStoreRules = Readonly<Record<string, (stage: DurableStoreStag
 /** The time that all openings of a case are told, in milliseconds since the epoch. */
 export const OPENED_AT = 1_700_000_000_000;
 
+/** The most rows that wait for an address in all cases. */
+export const MOST_ROWS = 20;
+
 /** Rejects with the code that is expected, and as the one class of errors. */
 export async function assertCode(call: Promise<unknown>, code: string): Promise<void> {
   await assert.rejects(call, { name: 'HoldfastError', code });

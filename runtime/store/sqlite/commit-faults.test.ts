@@ -134,41 +134,21 @@ test('amendment 25: after an error of the disk the file is opened anew, and what
   other.close();
 });
 
-test('amendment 22: what agents send to one that has as many rows as it may becomes letters in the same transaction', async () => {
-  const file = path('crowded.db');
-  const store = await open({ path: file }, { mostRows: 3 });
-  const sent = (n: number, to = two) => row(n, { to, from: one });
-  const begun = [one, two].map((address) => turn({ address, record: record({ address }) }));
-  await store.commit(group('1', { turns: begun, rows: [row(1, { to: two })] }));
-  const flood = group('2', {
-    turns: [turn({ after: '1', record: record({ seq: 2 }), sends: [2, 3, 4, 5].map((n) => sent(n)) })],
-  });
-  const full = { fenced: [], unknown: [], full: [4, 5] };
-  expect(await store.commit(flood)).toEqual(full);
-  expect(await store.commit(flood)).toEqual(full);
-  expect((await store.rows(two, 0, 10)).map(({ n }) => n)).toEqual([1, 2, 3]);
-  expect((await store.letters(undefined, 10)).map(({ id, reason }) => `${id} ${reason}`)).toEqual([
-    'row-4 mailbox-full',
-    'row-5 mailbox-full',
-  ]);
-  // Others have room, and so has it when one was handled.
-  const handled = turn({ address: two, after: '1', handled: [1] });
-  const more = turn({ after: '2', record: record({ seq: 3 }), sends: [sent(6), sent(7, one), sent(8)] });
-  expect(await store.commit(group('3', { turns: [handled, more] }))).toMatchObject({ full: [8] });
-  store.failNextCommit({ at: 'within', what: 'error' });
-  const last = group('4', {
-    turns: [
-      turn({ address: two, after: '1', handled: [2] }),
-      turn({ after: '3', record: record({ seq: 4 }), sends: [sent(9)] }),
-    ],
-  });
-  await expect(store.commit(last)).rejects.toMatchObject({ code: 'STORE_FAILED' });
-  expect(await store.commit(last)).toEqual({ fenced: [], unknown: [] });
-  // What the host has was bounded by it.
-  expect(await store.commit(group('5', { rows: [row(10, { to: two })] }))).toEqual({
-    fenced: [],
-    unknown: [],
-  });
-  expect((await store.rows(two, 0, 10)).map(({ n }) => n)).toEqual([3, 6, 9, 10]);
-  await store.close();
-});
+test.each(['error', 'thread'] as const)(
+  'as many rows wait as may after a commit that was undone (%s)',
+  async (what) => {
+    const store = await open({ path: path(`most-${what}.db`) }, {}, { mostRows: 3 });
+    const begun = [one, two].map((address) => turn({ address, record: record({ address }) }));
+    await store.commit(group('1', { turns: begun, rows: [1, 2].map((n) => row(n, { to: two })) }));
+    const sends = [3, 4, 5].map((n) => row(n, { to: two, from: one }));
+    const handled = turn({ address: two, after: '1', handled: [1] });
+    const flood = group('2', { turns: [handled, turn({ after: '1', record: record({ seq: 2 }), sends })] });
+    store.failNextCommit({ at: 'within', what });
+    await expect(store.commit(flood)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    const full = { fenced: [], unknown: [], full: [5], crowded: [two] };
+    for (let i = 0; i < 2; i++) expect(await store.commit(flood)).toEqual(full);
+    expect((await store.rows(two, 0, 10)).map(({ n }) => n)).toEqual([2, 3, 4]);
+    expect(await store.letters(undefined, 10)).toMatchObject([{ id: 'row-5', reason: 'mailbox-full' }]);
+    await store.close();
+  },
+);

@@ -27,6 +27,7 @@ import {
   toRow,
 } from './forms.ts';
 import type { KeptTables } from './kept-tables.ts';
+import { RowCounts } from './row-counts.ts';
 import type { Seals } from './seals.ts';
 
 /** What stands in the way of a turn, or what it replaces. */
@@ -39,6 +40,9 @@ type Stored = readonly [
   texts: number,
   textsSince: string | null,
 ];
+
+/** The rows that are not written. */
+type LostRows = Record<'unknown' | 'full', number[]>;
 
 /** The most records of which it is known where they are, beside those on disk. */
 const MOST_KNOWN = 10_000;
@@ -66,17 +70,14 @@ export class GroupWriter {
   readonly #putStep: StatementSync;
   readonly #deleteStart: StatementSync;
   readonly #deleteSteps: StatementSync;
-  readonly #letter: StatementSync;
-  readonly #rowCount: StatementSync;
-  /** How many rows addresses have to which something was sent: nobody else writes any. */
-  readonly #counts = new Map<string, number>();
-  readonly #mostRows: number;
+  readonly #letterReason: StatementSync;
   readonly #isRow: StatementSync;
+  readonly #counts: RowCounts;
 
-  constructor(db: DatabaseSync, seals: Seals, kept: KeptTables, mostRows: number) {
-    this.#mostRows = mostRows;
+  constructor(db: DatabaseSync, seals: Seals, kept: KeptTables, mostRows?: number) {
     this.#seals = seals;
     this.#kept = kept;
+    this.#counts = new RowCounts(db, mostRows);
     const insert = (how: string, columns: string): StatementSync =>
       db.prepare(`${how} ${columns}) values(${columns.replaceAll(/\w+/g, '?')})`);
     this.#stored = arrays(
@@ -104,8 +105,7 @@ export class GroupWriter {
     this.#putStep = insert('insert or replace into steps(', STEP_COLUMNS);
     this.#deleteStart = db.prepare('delete from steps where address = ? and start = ?');
     this.#deleteSteps = db.prepare('delete from steps where address = ?');
-    this.#letter = arrays(db.prepare('select reason from letters where id = ?'));
-    this.#rowCount = arrays(db.prepare('select count(*) from rows where address = ?'));
+    this.#letterReason = arrays(db.prepare('select reason from letters where id = ?'));
     this.#isRow = arrays(db.prepare('select 1 from rows where n = ?'));
   }
 
@@ -113,18 +113,20 @@ export class GroupWriter {
   write(group: CommitGroup, hasRoom: boolean): CommitResult {
     const { at, turns, rows, letters, removedLetters, ids, attempts } = group;
     const fenced: string[] = [];
-    const [unknown, full]: [number[], number[]] = [[], []];
+    const lost: LostRows = { unknown: [], full: [] };
     const refused = { addresses: [] as string[], rows: [] as number[] };
-    const [sends, others]: [MailboxRow[], MailboxRow[]] = [[], []];
+    const sends: MailboxRow[] = [];
+    const again: MailboxRow[] = [];
+    const sentTo = new Set<string>();
     for (const turn of turns) {
       const { address, after, record } = turn;
       const stored = this.#known.get(address) ?? (this.#stored.get(address) as unknown as Stored | undefined);
       const commit = stored?.[1];
       if (commit === group.id && record !== undefined) {
         // The group has come again: of what this turn sent nothing is written twice, whatever became of it since.
-        for (const { n } of turn.sends ?? []) {
-          const reason = this.#reasonOf(n);
-          if (reason !== undefined) (reason === 'mailbox-full' ? full : unknown).push(n);
+        for (const row of turn.sends ?? []) {
+          if (this.#lostBefore(row.n, lost)) again.push(row);
+          sentTo.add(row.to);
         }
       } else if ((commit !== after && commit !== group.id) || isAstray(turn, stored)) fenced.push(address);
       else if (stored === undefined && record !== undefined && !hasRoom) refused.addresses.push(address);
@@ -134,8 +136,10 @@ export class GroupWriter {
       }
     }
     if (ids !== undefined) this.#putIds(ids);
+    for (const row of again) this.#deleteOpenId(row);
+    const taken: MailboxRow[] = [];
     for (const row of rows ?? [])
-      if (hasRoom || this.#isWritten(row.n)) others.push(row);
+      if (hasRoom || this.#isWritten(row.n)) taken.push(row);
       else {
         refused.rows.push(row.n);
         this.#deleteOpenId(row);
@@ -143,26 +147,37 @@ export class GroupWriter {
     // A letter goes for the row in its place: it stays when that is not written.
     if (removedLetters !== undefined && refused.rows.length === 0)
       for (const id of removedLetters) this.#kept.deleteLetter(id);
-    for (const row of sends) this.#writeRow(row, at, unknown, full);
-    // What the host sends was bounded by it.
-    for (const row of others) this.#writeRow(row, at, unknown);
+    for (const row of sends) {
+      sentTo.add(row.to);
+      if (!this.#writeRow(row, at, lost)) this.#toLetter(row, 'mailbox-full', at);
+    }
+    const isReplay = removedLetters !== undefined;
+    for (const row of taken) {
+      sentTo.add(row.to);
+      if (!this.#writeRow(row, at, lost, isReplay)) this.#deleteOpenId(row);
+    }
     if (letters !== undefined) this.#putLetters(letters);
     if (attempts !== undefined) for (const [n, count] of attempts) this.#countAttempts.run(count, n);
     const dropped = this.#kept.bound();
-    const isWhole = refused.addresses.length + refused.rows.length === 0;
+    const { unknown, full } = lost;
+    const crowded = [...sentTo].filter((to) => this.#counts.isCrowded(to));
     return {
       fenced,
       unknown,
       ...(full.length > 0 && { full }),
-      ...(!isWhole && { refused }),
+      ...(crowded.length > 0 && { crowded }),
+      ...(refused.addresses.length + refused.rows.length > 0 && { refused }),
       ...(dropped && { dropped }),
     };
   }
 
   #writeTurn(turn: TurnCommit, stored: Stored | undefined, { id, at }: CommitGroup): void {
     const { address, record, handled, ids, letters, steps, endedStarts } = turn;
-    if (handled !== undefined)
-      for (const n of handled) this.#count(address, -Number(this.#deleteRow.run(n, address).changes));
+    if (handled !== undefined) {
+      let gone = 0;
+      for (const n of handled) gone += Number(this.#deleteRow.run(n, address).changes);
+      if (gone > 0) this.#counts.add(address, -gone);
+    }
     if (turn.texts !== undefined && stored !== undefined)
       this.#putTexts([address, stored[0]], turn.texts, stored[6] as string);
     if (ids !== undefined) this.#putIds(ids);
@@ -221,7 +236,7 @@ export class GroupWriter {
   /** What was written last was undone. */
   forget(): void {
     this.#known.clear();
-    this.#counts.clear();
+    this.#counts.forget();
   }
 
   #end(address: string, at: number, stored: Stored | undefined): void {
@@ -233,8 +248,8 @@ export class GroupWriter {
     if (rows.length > 0) {
       this.#putLetters(rows.map((row) => this.#letterOf(row, at)));
       this.#deleteRows.run(address);
+      this.#counts.add(address, -rows.length);
     }
-    this.#counts.delete(address);
     this.#kept.deleteOpenIds(address);
   }
 
@@ -251,41 +266,33 @@ export class GroupWriter {
 
   /** Whether the row is there, or the letter that it became: its group has come again. */
   #isWritten(n: number): boolean {
-    return this.#isRow.get(n) !== undefined || this.#reasonOf(n) !== undefined;
+    return this.#isRow.get(n) !== undefined || this.#letterReason.get(letterIdOf(n)) !== undefined;
   }
 
-  /** Why a row became a letter; undefined: it did not. */
-  #reasonOf(n: number): string | undefined {
-    return (this.#letter.get(letterIdOf(n)) as unknown as [string] | undefined)?.[0];
+  /** Whether the row became a letter when its group came first. */
+  #lostBefore(n: number, lost: LostRows): boolean {
+    const [reason] = (this.#letterReason.get(letterIdOf(n)) ?? []) as unknown as [string?];
+    if (reason === undefined) return false;
+    lost[reason === 'mailbox-full' ? 'full' : 'unknown'].push(n);
+    return true;
   }
 
-  #writeRow(row: MailboxRow, at: number, unknown: number[], full?: number[]): void {
+  /** Returns `false` for a row of which nothing is written, as too many wait for its address; that is so for no replay. */
+  #writeRow(row: MailboxRow, at: number, { unknown, full }: LostRows, isReplay = false): boolean {
     const { n, to } = row;
     if (this.#isRecord.get(to) === undefined) {
       unknown.push(n);
       this.#toLetter(row, 'unknown-address', at);
-    } else if (full && this.#rowsAt(to) >= this.#mostRows && this.#isRow.get(n) === undefined) {
+    } else if (isReplay || !this.#counts.isFull(to))
+      this.#counts.add(to, Number(this.#insertRow.run(...rowColumns(row, at, this.#seals)).changes));
+    else if (this.#isRow.get(n) === undefined) {
       full.push(n);
-      this.#toLetter(row, 'mailbox-full', at);
-    } else this.#count(to, Number(this.#insertRow.run(...rowColumns(row, at, this.#seals)).changes));
-  }
-
-  #rowsAt(address: string): number {
-    let count = this.#counts.get(address);
-    if (count === undefined) {
-      [count] = this.#rowCount.get(address) as unknown as [number];
-      if (this.#counts.size >= MOST_KNOWN) this.#counts.clear();
-      this.#counts.set(address, count);
+      return false;
     }
-    return count;
+    return true;
   }
 
-  #count(address: string, change: number): void {
-    const count = this.#counts.get(address);
-    if (count !== undefined) this.#counts.set(address, count + change);
-  }
-
-  #toLetter(row: MailboxRow, reason: 'mailbox-full' | 'unknown-address', at: number): void {
+  #toLetter(row: MailboxRow, reason: 'unknown-address' | 'mailbox-full', at: number): void {
     this.#putLetters([rowLetter(row, reason, at)]);
     this.#deleteOpenId(row);
   }

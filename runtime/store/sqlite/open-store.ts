@@ -15,7 +15,6 @@ import type {
   StoredRecord,
   StoreSize,
 } from '../durable-store.ts';
-import { MOST_ROWS } from '../most-rows.ts';
 import { lockEarly, type Unlock } from './early-lock.ts';
 import { GroupWriter } from './group-writer.ts';
 import { KeptTables } from './kept-tables.ts';
@@ -268,7 +267,7 @@ function connect(data: StoreThreadData, epoch: number | undefined): Connection {
       db,
       owner,
       kept,
-      writer: new GroupWriter(db, seals, kept, data.mostRows ?? MOST_ROWS),
+      writer: new GroupWriter(db, seals, kept, data.mostRows),
       reader: new StoreReader(db, seals),
       pages: db.prepare('pragma page_count'),
       free: db.prepare('pragma freelist_count'),
@@ -310,11 +309,13 @@ function wholeOrApart(group: CommitGroup, write: (part: CommitGroup) => CommitRe
   parts.push(write({ id, at, turns: [], ...rest }));
   const refused = parts.flatMap((part) => part.refused ?? []);
   const full = parts.flatMap((part) => part.full ?? []);
+  const crowded = new Set(parts.flatMap((part) => part.crowded ?? []));
   return {
     fenced: parts.flatMap(({ fenced }) => fenced),
     unknown: parts.flatMap(({ unknown }) => unknown),
-    damaged,
     ...(full.length > 0 && { full }),
+    ...(crowded.size > 0 && { crowded: [...crowded] }),
+    damaged,
     ...droppedIn(parts),
     ...(refused.length > 0 && {
       refused: {

@@ -67,8 +67,6 @@ export interface SqliteStoreInternals {
   /** `false`: a second opening hears nothing until it has overtaken the first. */
   readonly lock?: boolean | undefined;
   readonly silentMs?: number | undefined;
-  /** The most rows of an address. */
-  readonly mostRows?: number | undefined;
 }
 
 const bytes: Rule = {
@@ -115,7 +113,7 @@ class SqliteStore implements DurableStore, FaultyCommits {
   readonly keepIdsMs: number | undefined;
   readonly wakesPerSecond: number | undefined;
   readonly onFailure: OnStoreFailure | undefined;
-  #data: Omit<StoreThreadData, 'now' | 'epoch'>;
+  #data: Omit<StoreThreadData, 'now' | 'mostRows' | 'epoch'>;
   readonly #silentMs: number | undefined;
   #context: StoreContext | undefined;
   /** Undefined while the store is not open, and while there is no thread. */
@@ -136,7 +134,6 @@ class SqliteStore implements DurableStore, FaultyCommits {
       path: resolve(path),
       fsync,
       maxBytes,
-      mostRows: internals.mostRows,
       lockFolder,
       encryption: encryption && this.keyRefs === undefined ? wrappingKeys(encryption) : undefined,
     };
@@ -266,7 +263,7 @@ class SqliteStore implements DurableStore, FaultyCommits {
   async #start(context: StoreContext, epoch: number | undefined): Promise<[StoreLine, OpenedStore]> {
     const { path } = this.#data;
     const line: StoreLine = new StoreLine(
-      { ...this.#data, now: context.now(), epoch },
+      { ...this.#data, now: context.now(), mostRows: context.mostRows, epoch },
       {
         path,
         warn: context.warn,

@@ -7,7 +7,7 @@ export interface StoreThreadData {
   readonly path: string;
   readonly fsync: 'disk' | 'os';
   readonly maxBytes?: number | undefined;
-  /** The most rows of an address, in tests. */
+  /** The most rows that wait for one address. */
   readonly mostRows?: number | undefined;
   /** The folder for temporary files in which the lock is; undefined: without a lock. */
   readonly lockFolder: string | undefined;
