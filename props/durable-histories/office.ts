@@ -5,7 +5,7 @@ import { Books, type Sent } from './books.ts';
 import { CLERKS, STOPPED, type Clerk, type History, type Step } from './history.ts';
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
-/** Time in which every retry, restart and timer has come. */
+/** Time in which every retry, timer and single restart has come; who has failed often waits for longer. */
 const LONG_MS = 40_000;
 
 /** Carries a history out in a runtime whose process ends and begins, and keeps the books. */
@@ -175,7 +175,7 @@ export class Office {
     for (let quiet = false; !quiet;) {
       await this.#alive();
       await this.#runtime.clock.advance(LONG_MS);
-      quiet = !this.#killed;
+      quiet = !this.#killed && !this.#runtime.status().instances.some(({ state }) => state === 'restarting');
     }
     const all = new Map<Clerk, Files>();
     for (const clerk of CLERKS)
