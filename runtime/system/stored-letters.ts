@@ -21,7 +21,7 @@ const REPLAY_MS = 30_000;
 /** The letters whose recipients are started together, at least. */
 const STARTED = 64;
 const LEFT =
-  'events that were to start their recipients when the process before ended are dead letters: spawn those, and replay the letters';
+  'events that were to start their recipients when the process before ended are dead letters until a start that is not careful: wait for that, or spawn those and replay the letters';
 
 /** A letter of an event whose recipient was to be started. */
 interface Unbegun {
