@@ -65,8 +65,16 @@ export function addGatewayCommands(
   own(
     gateway
       .command('restart')
-      .description('a new process takes over, agents with their states; start it when none runs'),
-  ).action(ending(async (options: Options) => (await load()).gatewayRestart(options, terminal)));
+      .description('a new process takes over, agents with their states; start it when none runs')
+      .option(
+        '--force',
+        'also with code that states in the store do not fit: their instances are quarantined',
+      ),
+  ).action(
+    ending(async (options: Options & { readonly force?: boolean }) =>
+      (await load()).gatewayRestart(options, terminal),
+    ),
+  );
   asking(
     gateway.command('resume').description('have the agents of one that was started paused handle what comes'),
   ).action(ending(async (options: Options) => (await load()).gatewayResume(options, terminal)));

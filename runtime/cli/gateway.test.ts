@@ -295,3 +295,33 @@ test('options of the runtime come from a module', async () => {
   expect(await run('gateway start')).toMatchObject({ code: 0 });
   expect((await stat(join(folder, 'audit.jsonl'))).mode & 0o777).toBe(0o600);
 });
+
+test('amendment 24: a restart with code that states in the store do not fit is refused, unless it is forced', async () => {
+  const of = (name: string): object => {
+    const module = fileURLToPath(new URL(`../fixtures/${name}.ts`, import.meta.url));
+    return {
+      store: { type: 'sqlite', path: './agents.db' },
+      agents: { account: { type: 'thread-bound', threadId: 'pool', maxThreads: 1, module } },
+      gateway: { port: 0, reload: false },
+    };
+  };
+  const { run, file } = await project(of('account'));
+  await run('gateway start');
+  expect(await run('agents start account/a')).toMatchObject({ code: 0 });
+  expect(await run('agents ask account/a {"type":"deposit","amount":5}')).toMatchObject({ out: '5\n' });
+  await writeFile(file, JSON.stringify(of('counter')));
+  expect(await run('gateway restart')).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(
+      /1 instance of the store would be quarantined with this code.* account\/a \[.*version "1".* --force/,
+    ),
+  });
+  expect(await run('agents ask account/a total')).toMatchObject({ out: '5\n' });
+  expect(await run('gateway restart --force')).toMatchObject({ code: 0 });
+  expect(await run('agents start account/a')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('nobody migrates version "1"'),
+  });
+  // Who is quarantined by now keeps nobody from a restart.
+  expect(await run('gateway restart')).toMatchObject({ code: 0 });
+});

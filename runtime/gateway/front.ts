@@ -119,6 +119,7 @@ export class Front {
   #changing: Promise<unknown> = Promise.resolve();
   /** The orders that have not begun; a further request for the same gets the same. */
   #nextRestart: Promise<Restarted> | undefined;
+  #isNextForced = false;
   #nextReload: Promise<Reloaded> | undefined;
   #restarts = 0;
   #isPaused: boolean;
@@ -202,12 +203,15 @@ export class Front {
 
   /**
    * Replaces the serving process with a new one. No request is lost or refused meanwhile. When the new process cannot
-   * be prepared, the old one goes on.
+   * be prepared, the old one goes on. `force`: also when the new one cannot read states that the store keeps.
    */
-  restart(): Promise<Restarted> {
+  restart(force = false): Promise<Restarted> {
+    this.#isNextForced ||= force;
     this.#nextRestart ??= this.#oneByOne(() => {
       this.#nextRestart = undefined;
-      return this.#handOver();
+      const isForced = this.#isNextForced;
+      this.#isNextForced = false;
+      return this.#handOver(isForced);
     });
     return this.#nextRestart;
   }
@@ -296,7 +300,7 @@ export class Front {
     const change = isMoved ? ({ kind: 'restarted' } as const) : changeOf(this.#config, config);
     const kind = change.kind === 'rolled' ? await this.#roll(change.pools) : change.kind;
     this.#goOn();
-    if (kind === 'restarted') await this.#handOver();
+    if (kind === 'restarted') await this.#handOver(false);
     const isRenewed = kind !== 'restarted' && !sameFiles(tls, this.#tls);
     if (kind === 'applied' || kind === 'rolled' || isRenewed) await this.#apply(config, isRenewed, tls);
     this.#lastProblem = undefined;
@@ -360,7 +364,7 @@ export class Front {
     }
   }
 
-  async #handOver(): Promise<Restarted> {
+  async #handOver(isForced: boolean): Promise<Restarted> {
     const config = await this.#read();
     const { gateway = this.#gateway } = config;
     // Steps that can fail for reasons from outside come first, while the old process goes on.
@@ -369,7 +373,7 @@ export class Front {
     // The same port at another host cannot be had while the old door has it.
     const door = gateway.port === this.#gateway.port ? undefined : await this.#opened(gateway);
     try {
-      const next = await this.#services.preparedToFollow();
+      const next = await this.#services.preparedToFollow(isForced);
       this.#goOn();
       await this.#finished();
       return await this.#replaced(next, { config, tls, modules, door });
@@ -578,6 +582,7 @@ export class Front {
     try {
       if (action === 'status') return { status: 200, body: this.status() };
       if (action === 'restart') return { status: 200, body: await this.restart() };
+      if (action === 'forced-restart') return { status: 200, body: await this.restart(true) };
       if (action === 'resume') return { status: 200, body: { result: await this.resume() } };
       if (action === 'reload') return { status: 200, body: { result: await this.reload() } };
       // After the answer is on its way.

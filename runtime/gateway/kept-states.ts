@@ -59,7 +59,7 @@ function incompatible(refused: readonly StateFinding[]): HoldfastError {
   const count = `${least}${refused.length} instance${refused.length === 1 ? '' : 's'}`;
   const named = refused.map(({ address, code, message }) => `${address} [${code}] ${message}`).join('; ');
   const advice =
-    'export migrations, or deploy the machine of before; holdfast store check says all. holdfast gateway stop and start take this code as it is';
+    'export migrations, or deploy the machine of before; holdfast store check says all. holdfast gateway restart --force restarts all the same';
   return new HoldfastError(
     'STATE_INCOMPATIBLE',
     `${count} of the store would be quarantined with this code, and the old process goes on: ${named}; ${advice}`,

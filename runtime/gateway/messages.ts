@@ -39,7 +39,7 @@ export interface HandedState {
 }
 
 /** The requests that the front takes from clients. */
-export type ControlAction = 'status' | 'restart' | 'reload' | 'resume' | 'stop';
+export type ControlAction = 'status' | 'restart' | 'forced-restart' | 'reload' | 'resume' | 'stop';
 
 /** The result of such a request, as the client is told. */
 export interface ControlAnswer {

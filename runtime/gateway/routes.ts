@@ -131,6 +131,10 @@ const instanceSchema = z.object({
 const noBody = z.undefined();
 const nothingMore = z.strictObject({}).or(noBody);
 
+function isForced(body: unknown): boolean {
+  return (body as { force?: boolean } | undefined)?.force === true;
+}
+
 /** The operation behind a call of a tool, too. */
 export const askRoute: Route = {
   operationId: 'ask',
@@ -466,7 +470,14 @@ export const routes: readonly Route[] = [
     path: '/v1/gateway/restart',
     summary: 'Put a new process in the place of the one that serves; no request is lost or refused',
     scope: 'admin',
-    body: nothingMore,
+    body: z
+      .strictObject({
+        force: z
+          .boolean()
+          .optional()
+          .describe('Whether to do so also with code that states in the store do not fit. Default: false.'),
+      })
+      .or(noBody),
     status: 200,
     answer: z.object({
       result: z.literal('restarted'),
@@ -474,7 +485,7 @@ export const routes: readonly Route[] = [
       lost: z.array(z.unknown()),
       heldMs: z.int(),
     }),
-    run: ({ control }) => control('restart'),
+    run: ({ control }, { body }) => control(isForced(body) ? 'forced-restart' : 'restart'),
   },
   {
     operationId: 'reloadGateway',

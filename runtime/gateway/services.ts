@@ -60,12 +60,13 @@ export class Services {
 
   /**
    * Prepares a process to take the place of another one, which goes on meanwhile and has the store: with states in it that
-   * are none for the machines of the new one, it fails.
+   * are none for the machines of the new one, it fails, unless that is forced.
    *
    * @throws {HoldfastError} the failure of the process, which is ended
    */
-  async preparedToFollow(): Promise<ServiceProcess> {
+  async preparedToFollow(isForced: boolean): Promise<ServiceProcess> {
     const service = await this.prepared(false);
+    if (isForced) return service;
     try {
       await service.ask({ type: 'check', ms: CHECK_MS }, 'checked', CHECK_MS + CHECK_MORE_MS);
       return service;

@@ -174,8 +174,14 @@ async function servingOf(file: string, env: Terminal['env']): Promise<RunningGat
   }
 }
 
-/** A new process takes over, without a lost request; one that does not run is started. */
-export async function gatewayRestart(options: Options, terminal: Terminal): Promise<ExitCode> {
+/**
+ * A new process takes over, without a lost request; one that does not run is started. `force`: also with code that some of
+ * the states in the store do not fit.
+ */
+export async function gatewayRestart(
+  options: Options & { readonly force?: boolean },
+  terminal: Terminal,
+): Promise<ExitCode> {
   const { json, stdout } = { json: options.json, stdout: terminal.stdout };
   const file = configOf(options.config, terminal);
   const running = await runningGateway(file, terminal.env);
@@ -184,7 +190,8 @@ export async function gatewayRestart(options: Options, terminal: Terminal): Prom
     const started = await startBehind(file, terminal);
     return done('restart', started.result, started.running, json, terminal);
   }
-  const found = (await request(running, 'POST', '/v1/gateway/restart')) as {
+  const body = options.force === true ? { force: true } : undefined;
+  const found = (await request(running, 'POST', '/v1/gateway/restart', body)) as {
     instances: number;
     heldMs: number;
     lost: { address: string; why: string }[];
