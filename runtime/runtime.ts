@@ -264,6 +264,8 @@ export type ServedSystem = Pick<
   | 'keepStream'
   | 'keeps'
   | 'outlives'
+  | 'working'
+  | 'handled'
   | 'open'
   | 'putOff'
   | 'spawn'

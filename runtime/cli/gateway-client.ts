@@ -19,7 +19,7 @@ type Reached = Pick<RunningGateway, 'url' | 'token' | 'certificate'> & {
 };
 
 /** Longer than anything that the gateway does: a restart that is slow at every step. */
-const LONGEST_MS = 180_000;
+const LONGEST_MS = 290_000;
 
 /** The file of a config as it is named: a link stays the same config wherever it leads. */
 export function configOf(named: string | undefined, terminal: Terminal): string {

@@ -24,6 +24,8 @@ import { UnreadAnswers } from './unread-answers.ts';
 
 /** Handlers keep the deadline themselves, and say more; this grace is for a handler that does not. */
 const GRACE_MS = 1000;
+/** Milliseconds for a change of the gateway that is slow at every step, such as a restart. */
+const LONGEST_MS = 300_000;
 
 /** The HTTP face of a runtime. Everything that leaves it is without values of secrets. */
 export function gatewayApp(options: AppOptions): Hono {
@@ -132,7 +134,7 @@ async function answer(
     unread.watch(behind(c).outgoing);
     return response;
   }
-  const ms = options.requestTimeoutMs() + GRACE_MS;
+  const ms = (route.mayTakeLong === true ? LONGEST_MS : options.requestTimeoutMs()) + GRACE_MS;
   return passedOn(c, options, async (read) => {
     const answered = answerOnce(c, route, caller, params, options, read);
     const found = await within(systemClock, ms, answered, () => tooLate(ms));

@@ -26,6 +26,8 @@ import { digestOf } from './token-access.ts';
 
 /** Milliseconds for a process to hand over all instances. */
 const HAND_OVER_MS = 30_000;
+/** Milliseconds for the work of durable instances that is under way as a restart is asked for, such as a call of a model. */
+const WORK_MS = 60_000;
 /** Milliseconds for the answers that agents write as a restart is asked for: half of what a request may take by default, such as the one that asked for the restart. */
 const FINISH_MS = 15_000;
 /** Milliseconds to replace the threads of pools, each of which may wait 10 s for its instances. */
@@ -79,6 +81,8 @@ export interface FrontOptions {
   readonly crashes?: CrashBudget;
   /** Milliseconds that a restart gives agents to end the answers that they write to clients. Default: 15 s. */
   readonly finishMs?: number;
+  /** Milliseconds that a restart gives durable instances to end what they have under way. Default: 60 s. */
+  readonly workMs?: number;
   /** Called when the gateway ended by itself, because the service crashed too often. */
   readonly failed: (error: Error) => void;
   /** Stops the gateway, even while it starts. Default: none. */
@@ -383,11 +387,12 @@ export class Front {
     }
   }
 
-  /** Agents end the answers that they write; meanwhile everything goes on as before. */
+  /** Agents end their work and the answers that they write; meanwhile everything goes on as before. */
   async #finished(): Promise<void> {
     // A process that does not say so hands over what it has.
-    const { finishMs: ms = FINISH_MS } = this.#options;
-    await this.#service?.ask({ type: 'finish', ms }, 'finished', ms + HEED_MS).catch(() => {});
+    const { finishMs: ms = FINISH_MS, workMs = WORK_MS } = this.#options;
+    const order = { type: 'finish', workMs, ms } as const;
+    await this.#service?.ask(order, 'finished', workMs + ms + HEED_MS).catch(() => {});
     this.#goOn();
   }
 

@@ -83,8 +83,11 @@ export type ToService =
   | { readonly type: 'roll'; readonly pools: readonly ResolvedPool[] }
   /** Restore what the store keeps with the code at hand, for that many milliseconds at most. */
   | { readonly type: 'check'; readonly ms: number }
-  /** Let the answers be written to the end that agents write now, for that many milliseconds at most. */
-  | { readonly type: 'finish'; readonly ms: number }
+  /**
+   * Let the work of durable instances end that is under way, for `workMs` at most, and then the answers that agents write,
+   * for `ms` at most.
+   */
+  | { readonly type: 'finish'; readonly workMs: number; readonly ms: number }
   | { readonly type: 'hand-over' }
   | { readonly type: 'resume' }
   | { readonly type: 'succeeded'; readonly socket: string; readonly gateway: ResolvedGateway }

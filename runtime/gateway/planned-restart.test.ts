@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { FrontOptions } from './front.ts';
 import { gateway } from './fixtures/gateway.ts';
+import { ServiceProcess } from './service-process.ts';
 
 /** A gateway with a store, and who deploys another module of its agent `one`. */
 async function kept(name: string, options?: Partial<FrontOptions>) {
@@ -42,3 +43,37 @@ test('a restart into machines that cannot read what the store keeps says whose s
   expect(await front.restart()).toMatchObject({ result: 'restarted', lost: [] });
   expect(await ask('a', { type: 'read' })).toEqual({ status: 200, body: { reply: [1] } });
 }, 60_000);
+
+test('a restart lets durable agents end what they have under way, and serves everybody as long as nothing has to be held', async () => {
+  const { front, folder, log, call, ask } = await kept('toiling');
+  const notes = join(folder, 'notes');
+  const begun = (): string[] => readFileSync(notes, 'utf8').split('\n').slice(0, -1);
+  const begin = async (id: string, type = 'toil') => {
+    await call('PUT', `/v1/agents/one/${id}`, { input: { notes } });
+    await call('POST', `/v1/agents/one/${id}/events?wait=handled`, { type });
+  };
+  const end = (id: string): void => writeFileSync(`${notes}-${id}`, '');
+  await begin('a');
+  const orders = vi.spyOn(ServiceProcess.prototype, 'ask');
+  onTestFinished(() => orders.mockRestore());
+  const comesTo = async (type: string): Promise<void> => {
+    await expect.poll(() => orders.mock.calls.at(-1)?.[0].type, { timeout: 30_000 }).toBe(type);
+  };
+  const restarting = call('POST', '/v1/gateway/restart');
+  await comesTo('finish');
+  // It is no request that has to wait.
+  expect(await ask('a', { type: 'done' })).toEqual({ status: 200, body: { reply: 0 } });
+  await begin('b');
+  expect(front.status().servicePid).not.toBe(null);
+  end('a');
+  await comesTo('hand-over');
+  // What began in the meantime is waited for while requests are.
+  const held = ask('b', { type: 'done' });
+  await expect.poll(() => front.status().held).toBeGreaterThan(0);
+  end('b');
+  expect(await restarting).toMatchObject({ status: 200, body: { result: 'restarted', lost: [] } });
+  expect(await held).toEqual({ status: 200, body: { reply: 1 } });
+  expect(await ask('a', { type: 'done' })).toEqual({ status: 200, body: { reply: 1 } });
+  expect(begun()).toEqual(['a begins', 'b begins', 'a has done it', 'b has done it']);
+  expect(log.filter((line) => line.includes('is cut by the restart'))).toEqual([]);
+}, 120_000);

@@ -75,6 +75,8 @@ export interface Route {
   readonly isIdempotent?: boolean;
   /** The longest wait for the answer, in milliseconds. Default: `gateway.requestTimeoutMs`. */
   readonly waitMs?: (query: RouteRequest['query'], requestTimeoutMs: number) => number;
+  /** Whether the answer comes when the gateway has done it, however long other requests may take. */
+  readonly mayTakeLong?: boolean;
   readonly isStream?: boolean;
   /** Whether it has nothing to do with what agents handle, and is there while the gateway is paused. */
   readonly isForOperators?: boolean;
@@ -465,6 +467,7 @@ export const routes: readonly Route[] = [
   },
   {
     operationId: 'restartGateway',
+    mayTakeLong: true,
     isForOperators: true,
     method: 'POST',
     path: '/v1/gateway/restart',
@@ -489,6 +492,7 @@ export const routes: readonly Route[] = [
   },
   {
     operationId: 'reloadGateway',
+    mayTakeLong: true,
     isForOperators: true,
     method: 'POST',
     path: '/v1/gateway/reload',

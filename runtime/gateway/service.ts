@@ -47,9 +47,14 @@ import { StreamTokens } from './stream-tokens.ts';
 import { shownBy, Streams } from './streams.ts';
 import { fingerprintOf, type TlsFiles, tlsOf } from './tls-files.ts';
 import { TokenAccess } from './token-access.ts';
+import { WorkUnderWay } from './work-under-way.ts';
 
 /** Milliseconds for waiting events, before the states are handed over. */
 const DRAIN_MS = 10_000;
+/** The part of the time of a request for which it waits in a restart, so that agents end what they have begun. */
+const HELD_SHARE = 1 / 2;
+/** The most instances that a line of the log names. */
+const MOST_NAMED = 10;
 /**
  * The interval in milliseconds, and the number of tries, for the page of the inspector while another process may have
  * its port.
@@ -68,6 +73,7 @@ export class Service {
   #server: RequestServer | undefined;
   #access: TokenAccess | undefined;
   #system: ServedSystem | undefined;
+  #work: WorkUnderWay | undefined;
   #tls: TlsFiles | undefined;
   #socket = '';
   #ownerDigest = '';
@@ -146,7 +152,7 @@ export class Service {
         this.#tell({ type: 'checked' });
         break;
       case 'finish':
-        await this.#asked.finished(message.ms);
+        await this.#finish(message);
         this.#tell({ type: 'finished' });
         break;
       case 'resume':
@@ -219,6 +225,7 @@ export class Service {
     const options = await optionsOf(config, file);
     const onSystem = (system: ServedSystem): void => {
       this.#system = system;
+      this.#work = new WorkUnderWay(system);
       system.on('agent', this.#reports.record);
       system.on('dead-letter', this.#streams.tails.lost);
     };
@@ -396,6 +403,20 @@ export class Service {
     });
   }
 
+  /** Everything goes on meanwhile. */
+  async #finish({ workMs, ms }: Extract<ToService, { type: 'finish' }>): Promise<void> {
+    this.#tellWork('info', 'the restart waits for what these instances have under way', { ms: workMs });
+    await this.#work?.finished(workMs);
+    await this.#asked.finished(ms);
+  }
+
+  #tellWork(level: 'info' | 'warn', message: string, more: object = {}): void {
+    const addresses = this.#work?.now ?? [];
+    if (addresses.length === 0) return;
+    const fields = { count: addresses.length, addresses: addresses.slice(0, MOST_NAMED), ...more };
+    this.#logger[level](fields, message);
+  }
+
   /** Work of the instances that was begun here is over before they go on there. */
   async #leave(): Promise<void> {
     this.#hasLeft = true;
@@ -410,7 +431,12 @@ export class Service {
     const runtime = this.#runtime;
     if (runtime === undefined) return { instances: [], answers: [], lost: [] };
     this.#leaving.abort();
-    await this.#server?.leave(this.#gateway?.requestTimeoutMs ?? 0);
+    const { requestTimeoutMs = 0 } = this.#gateway ?? {};
+    const heldAt = performance.now();
+    await this.#server?.leave(requestTimeoutMs);
+    const heldMs = performance.now() - heldAt;
+    await this.#work?.over(Math.max(0, requestTimeoutMs * HELD_SHARE - heldMs));
+    this.#tellWork('warn', 'what these instances have under way is cut by the restart, and begins anew');
     this.#asked.interrupt();
     await runtime.drain({ timeoutMs: DRAIN_MS });
     const lost: { address: string; why: string }[] = [];

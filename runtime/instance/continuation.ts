@@ -102,6 +102,12 @@ export class Continuation {
     return this.#options.ledger?.isOwn === true;
   }
 
+  /** Whether a child was active in the last state that would begin anew with it. */
+  get works(): boolean {
+    const { ledger } = this.#options;
+    return ledger?.ahead?.wakes === true && !ledger.isFenced;
+  }
+
   /** Whether all there is of the instance is in its record, or about to be. */
   mayRest(now: number): boolean {
     const { ledger } = this.#options;

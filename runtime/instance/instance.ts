@@ -136,6 +136,11 @@ export class Instance implements PeerInstance, InstanceFacts {
     return isOver(this.#phase);
   }
 
+  /** Whether the instance has work under way that begins anew in another process. */
+  get works(): boolean {
+    return this.#phase === 'running' && this.continuation.works;
+  }
+
   /** The error of the quarantine, while the instance is quarantined. */
   get quarantine(): QuarantineError | undefined {
     return this.#quarantine;

@@ -619,6 +619,12 @@ export class RuntimeSystem {
     return this.#instances.at(address)?.continuation.durable === true;
   }
 
+  /** The addresses of instances whose work begins anew in the next process; `undefined` when none outlives this one. */
+  working(): string[] | undefined {
+    if (this.#ledgers === undefined) return undefined;
+    return this.#instances.all().flatMap(({ address, works }) => (works ? [address] : []));
+  }
+
   /** Sends an event for a caller who must know the outcome, and may wait longer than the event does. */
   open(address: string, kind: 'ask' | 'delivery', event: unknown, wait: OpenWait): Promise<unknown> {
     const instance = this.#instances.at(address);
@@ -771,6 +777,11 @@ export class RuntimeSystem {
       );
       for (const instance of this.#instances.all()) instance.inbox.drain();
     }
+    return this.handled(timeoutMs);
+  }
+
+  /** Resolves with `true` when all that was sent before was handled, `false` if not in time. Nobody may send meanwhile. */
+  handled(timeoutMs: number): Promise<boolean> {
     return drained(timeoutMs, {
       clock: this.clock,
       instances: this.#instances.all(),
