@@ -163,21 +163,25 @@ async function play(run: Scenario): Promise<Outcome> {
   return { ...outcome, watched, handled: new Map(ledger()) };
 }
 
-test('each event is handled once or is one dead letter, in order, and each end is told once, whatever threads do', async () => {
-  await fc.assert(
-    fc.asyncProperty(scenario, async (run) => {
-      const { sent, handled, letters, confirmed, watched, open } = await play(run);
-      const lettered = letters.map(({ event }) => (event as { n: number }).n);
-      const done = [...handled.values()].flat();
-      const all = [...sent.values()].flat();
-      expect([...done, ...lettered].toSorted((x, y) => x - y)).toEqual(all.toSorted((x, y) => x - y));
-      for (const numbers of handled.values()) expect(numbers).toEqual(numbers.toSorted((x, y) => x - y));
-      expect(done).toEqual(expect.arrayContaining(confirmed));
-      expect(open).toBe(0);
-      for (const { told, incarnation } of watched)
-        expect(told).toEqual(Array.from({ length: incarnation }, (_, i) => i + 1));
-    }),
-    { numRuns, interruptAfterTimeLimit: MOST_MS },
-  );
-  expect([...happened].toSorted()).toEqual(['drop-batch', 'hang-thread', 'kill-thread']);
-}, MOST_MS + 100_000);
+test(
+  'each event is handled once or is one dead letter, in order, and each end is told once, whatever threads do',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(scenario, async (run) => {
+        const { sent, handled, letters, confirmed, watched, open } = await play(run);
+        const lettered = letters.map(({ event }) => (event as { n: number }).n);
+        const done = [...handled.values()].flat();
+        const all = [...sent.values()].flat();
+        expect([...done, ...lettered].toSorted((x, y) => x - y)).toEqual(all.toSorted((x, y) => x - y));
+        for (const numbers of handled.values()) expect(numbers).toEqual(numbers.toSorted((x, y) => x - y));
+        expect(done).toEqual(expect.arrayContaining(confirmed));
+        expect(open).toBe(0);
+        for (const { told, incarnation } of watched)
+          expect(told).toEqual(Array.from({ length: incarnation }, (_, i) => i + 1));
+      }),
+      { numRuns, interruptAfterTimeLimit: MOST_MS },
+    );
+    expect([...happened].toSorted()).toEqual(['drop-batch', 'hang-thread', 'kill-thread']);
+  },
+  MOST_MS + 100_000,
+);

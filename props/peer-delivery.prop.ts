@@ -38,50 +38,54 @@ function agent(name: string, threadId: string, maxThreads: number): AgentConfig 
   return { type: 'thread-bound', threadId, maxThreads, module };
 }
 
-test('what one agent sends to another is handled once, in order, or is one dead letter, though the other dies', async () => {
-  await fc.assert(
-    fc.asyncProperty(scenario, async ({ seed, steps }) => {
-      ledger().clear();
-      const runtime = await createTestRuntime(
-        { agents: { from: agent('forwarder', 'senders', 2), to: agent('ledger', 'receivers', 1) } },
-        { logger, seed, threads: false },
-      );
-      const lettered: number[] = [];
-      runtime.on('dead-letter', ({ event }) => lettered.push((event as { n: number }).n));
-      const senders = [];
-      for (const id of ['0', '1', '2']) {
-        senders.push(await runtime.spawn('from', { id }));
-        await runtime.spawn('to', { id });
-      }
-      let last = 0;
-      const lines = new Map<number, string>();
-      for (const next of steps) {
-        if (next.do === 'pass') await runtime.clock.advance(next.ms);
-        else if (next.do === 'kill') {
-          if (
-            runtime
-              .status()
-              .pools.some(({ threadId, threads }) => threadId === 'receivers' && threads.length > 0)
-          )
-            runtime.faults.killThread('receivers');
-        } else {
-          for (let i = 0; i < next.times; i++) {
-            last += 1;
-            lines.set(last, `${next.from} to ${next.to}`);
-            senders[next.from]?.send({ type: 'forward', to: `to/${next.to}`, n: last });
+test(
+  'what one agent sends to another is handled once, in order, or is one dead letter, though the other dies',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ seed, steps }) => {
+        ledger().clear();
+        const runtime = await createTestRuntime(
+          { agents: { from: agent('forwarder', 'senders', 2), to: agent('ledger', 'receivers', 1) } },
+          { logger, seed, threads: false },
+        );
+        const lettered: number[] = [];
+        runtime.on('dead-letter', ({ event }) => lettered.push((event as { n: number }).n));
+        const senders = [];
+        for (const id of ['0', '1', '2']) {
+          senders.push(await runtime.spawn('from', { id }));
+          await runtime.spawn('to', { id });
+        }
+        let last = 0;
+        const lines = new Map<number, string>();
+        for (const next of steps) {
+          if (next.do === 'pass') await runtime.clock.advance(next.ms);
+          else if (next.do === 'kill') {
+            if (
+              runtime
+                .status()
+                .pools.some(({ threadId, threads }) => threadId === 'receivers' && threads.length > 0)
+            )
+              runtime.faults.killThread('receivers');
+          } else {
+            for (let i = 0; i < next.times; i++) {
+              last += 1;
+              lines.set(last, `${next.from} to ${next.to}`);
+              senders[next.from]?.send({ type: 'forward', to: `to/${next.to}`, n: last });
+            }
           }
         }
-      }
-      await runtime.clock.advance(60_000);
-      const handled = [...ledger().values()].flat();
-      await runtime.stop();
-      const all = Array.from({ length: last }, (_, i) => i + 1);
-      expect([...handled, ...lettered].toSorted((x, y) => x - y)).toEqual(all);
-      for (const line of new Set(lines.values())) {
-        const ofLine = handled.filter((n) => lines.get(n) === line);
-        expect(ofLine).toEqual(ofLine.toSorted((x, y) => x - y));
-      }
-    }),
-    { numRuns, interruptAfterTimeLimit: MOST_MS },
-  );
-}, MOST_MS + 100_000);
+        await runtime.clock.advance(60_000);
+        const handled = [...ledger().values()].flat();
+        await runtime.stop();
+        const all = Array.from({ length: last }, (_, i) => i + 1);
+        expect([...handled, ...lettered].toSorted((x, y) => x - y)).toEqual(all);
+        for (const line of new Set(lines.values())) {
+          const ofLine = handled.filter((n) => lines.get(n) === line);
+          expect(ofLine).toEqual(ofLine.toSorted((x, y) => x - y));
+        }
+      }),
+      { numRuns, interruptAfterTimeLimit: MOST_MS },
+    );
+  },
+  MOST_MS + 100_000,
+);

@@ -15,7 +15,7 @@ export interface Sent {
 /** What one clerk was sent and has told, from a spawn that found nothing to its stop. */
 class Life {
   readonly sent = new Map<number, Sent>();
-  told: Files = { seen: [], got: [], rang: [], sum: 0 };
+  told: Files = { seen: [], got: [], rang: [], done: [], sum: 0 };
   /** A stop was asked for: it is there or not. */
   leaving = false;
 }

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { checkStoreFile } from '../../runtime/store/sqlite/store-care.ts';
+import type { Deed } from '../agents/clerk.ts';
 import type { Known } from './known.ts';
 import type { Line } from './office-run.ts';
 
@@ -57,7 +59,7 @@ export async function runUntilKilled(run: KilledRun): Promise<Found> {
     if ('sent' in line) killing ??= setTimeout(kill, killAfterMs);
     if (!('files' in line) || isSending) continue;
     begun ??= performance.now();
-    const { missing, doubled, torn } = known.judge(line.files);
+    const { missing, doubled, torn } = known.judge(line.files, deedsIn(`${path}.deeds`));
     found.doubled.push(...doubled);
     found.torn.push(...torn);
     const isLate = performance.now() - begun > HANDLED_MS;
@@ -79,4 +81,11 @@ export async function runUntilKilled(run: KilledRun): Promise<Found> {
   const { problems } = await checkStoreFile(path);
   found.torn.push(...problems, ...known.wrong.splice(0));
   return found;
+}
+
+/** What was done outside so far; the last line may have been cut. */
+function deedsIn(path: string): Deed[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as Deed);
 }

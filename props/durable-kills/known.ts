@@ -1,4 +1,4 @@
-import type { Files } from '../agents/clerk.ts';
+import type { Deed, Files } from '../agents/clerk.ts';
 import type { Line, Told } from './office-run.ts';
 import { clerkOf, eventOf, hasId, howOf, recipientOf, waitOf } from './plan.ts';
 
@@ -21,7 +21,7 @@ export class Known {
   /** Those that were sent again after a crash, behind others. */
   readonly again = new Set<number>();
   readonly wrong: string[] = [];
-  readonly counts = { woke: 0, passive: 0, repeated: 0 };
+  readonly counts = { woke: 0, passive: 0, repeated: 0, steps: 0 };
   #told: readonly Files[] = [];
 
   note(line: Line): void {
@@ -57,18 +57,19 @@ export class Known {
   }
 
   /** Judges what the clerks tell; what is missing may still be on its way. */
-  judge(files: readonly Files[]): Wrong & { readonly missing: string[] } {
+  judge(files: readonly Files[], deeds: readonly Deed[]): Wrong & { readonly missing: string[] } {
     const [missing, doubled, torn]: [string[], string[], string[]] = [[], [], []];
     const got = files.map((one) => new Set(one.got));
-    for (const [i, { seen, got: gotten, rang, sum }] of files.entries()) {
-      for (const [as, list] of Object.entries({ seen, got: gotten, rang })) {
+    for (const [i, { seen, got: gotten, rang, done, sum }] of files.entries()) {
+      const worked = done.map(({ n }) => n);
+      for (const [as, list] of Object.entries({ seen, got: gotten, rang, done: worked })) {
         const before = new Set<number>();
         for (const n of list) {
           if (before.has(n)) doubled.push(`${n} of clerk ${i}, ${as}`);
           before.add(n);
         }
       }
-      if (sum !== [...seen, ...gotten, ...rang].reduce((a, b) => a + b, 0))
+      if (sum !== [...seen, ...gotten, ...rang, ...worked].reduce((a, b) => a + b, 0))
         torn.push(`clerk ${i} has half a turn`);
       const [handled, rung] = [new Set(seen), new Set(rang)];
       for (const n of seen) {
@@ -78,6 +79,7 @@ export class Known {
         if (type === 'pass' && got[recipientOf(n)]?.has(n) !== true)
           missing.push(`${n}, which clerk ${i} passed on`);
         if (type === 'arm' && !rung.has(n)) missing.push(`the timer ${n} of clerk ${i}`);
+        if (type === 'work' && !worked.includes(n)) missing.push(`the work ${n} of clerk ${i}`);
       }
       for (const n of rang) if (!handled.has(n)) torn.push(`the timer ${n} of clerk ${i} rang for no turn`);
       for (const n of gotten)
@@ -91,8 +93,26 @@ export class Known {
       else if (typeof answer === 'number' && files[clerkOf(n)]?.seen[answer - 1] !== n)
         torn.push(`ask ${n} was answered ${answer}, and is not there in the files`);
     }
+    this.#judgeDeeds(files, deeds, torn);
     if (doubled.length + torn.length === 0) this.#told = files;
     return { missing, doubled, torn };
+  }
+
+  /** A step is done again until the store has what it gave, and never after that: so all that follows was given the same. */
+  #judgeDeeds(files: readonly Files[], deeds: readonly Deed[], torn: string[]): void {
+    const [given, keys] = [new Map<number, string>(), new Map<string, number>()];
+    const paid = new Set<string>();
+    this.counts.steps = deeds.length;
+    for (const [what, n, receipt, key] of deeds) {
+      if ((keys.get(key) ?? n) !== n) torn.push(`${n} was done with the key of ${keys.get(key)}`);
+      keys.set(key, n);
+      if (what === 'pay') paid.add(receipt);
+      else if ((given.get(n) ?? receipt) !== receipt) torn.push(`${n} was paid again after it was shipped`);
+      else given.set(n, receipt);
+      if (!paid.has(receipt)) torn.push(`${n} was shipped for a payment that never was`);
+    }
+    for (const { n, paid: receipt } of files.flatMap(({ done }) => done))
+      if (given.get(n) !== receipt) torn.push(`${n} is done with another payment than it was shipped for`);
   }
 
   /** What was told stays as it was, and what the host sent is handled in its order. */
@@ -117,6 +137,7 @@ export class Known {
       'asked again': this.counts.repeated,
       'passed on': of((n) => eventOf(n).type === 'pass'),
       timers: of((n) => eventOf(n).type === 'arm'),
+      steps: this.counts.steps,
       refused: this.refused.size,
       passive: this.counts.passive,
       woke: this.counts.woke,

@@ -69,7 +69,8 @@ await pause(Number(asleepMs));
 isAsked = true;
 
 const refs: AgentRef[] = [];
-for (let i = 0; i < CLERKS; i++) refs.push(await runtime.getOrSpawn('clerk', String(i)));
+for (let i = 0; i < CLERKS; i++)
+  refs.push(await runtime.getOrSpawn('clerk', String(i), { input: { deeds: `${path}.deeds` } }));
 
 const input = createInterface(process.stdin)[Symbol.asyncIterator]();
 const told = input.next().then(({ value }) => JSON.parse(value as string) as Told);

@@ -11,6 +11,7 @@ export function eventOf(n: number): ClerkEvent {
   if (n % 7 === 3) return { type: 'pass', n, to: `clerk/${recipientOf(n)}` };
   // The long ones come due when the process has gone, or their clerk from memory.
   if (n % 11 === 5) return { type: 'arm', n, ms: n % 2 === 0 ? 30 : 900 };
+  if (n % 17 === 9) return { type: 'work', n };
   return { type: 'note', n };
 }
 
