@@ -34,6 +34,11 @@ export class Acks {
     return this.#handled.length + this.#tags.length + this.#failed.length + this.#deferred.length > 0;
   }
 
+  /** How many answers there are. */
+  get answers(): number {
+    return this.#tags.length;
+  }
+
   /** Counts `count` more envelopes as handled. */
   handled(inflow: Counted, count: number): void {
     if (inflow.unacked === 0) this.#handled.push(inflow);

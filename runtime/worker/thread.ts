@@ -102,6 +102,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   let untold = 0;
   /** The number of secret uses and calls of tools that the host was asked for. */
   let uses = 0;
+  /** Whether an instance has begun whose states are committed before they are told. */
+  let commitsStates = false;
   const reports = new Reports(
     (items, moving = []) => {
       const told = link.callWith(moving, 'report' satisfies HostMethod, items);
@@ -133,6 +135,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       // Flushed before it is counted, as what has expired.
       reports.flush();
     },
+    commits: () => commitsStates,
     held: () => untold >= MAX_UNTOLD || printed.held,
     expired({ key, source, instance }, event) {
       if (source === host) {
@@ -391,6 +394,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
             touched: () => made?.touched(),
           })
         : undefined;
+    commitsStates ||= outlet !== undefined;
     const bridge: HostBridge = {
       self,
       get over() {

@@ -123,6 +123,18 @@ describe('a batch', () => {
     expect(turns.isBusy()).toBe(false);
   });
 
+  it.each([
+    ['whose answers wait for commits is answered in two parts', true, [32]],
+    ['whose answers wait for nothing is answered at once', false, []],
+  ])('of 64 asks %s', async (_how, commits, parts) => {
+    const logics = numbers(0, 64).map(() => writing([]));
+    const { deliver, told: before } = startWith({ commits: () => commits }, ...logics);
+    const asks = logics.flatMap((_logic, slot) => asked(slot, [[slot + 1, { type: 'ask', n: slot }]]));
+    const [, tags = []] = await deliver(asks as Batch);
+    expect(before.map(([, answered = []]) => answered.length)).toEqual(parts);
+    expect([...before.flatMap(([, answered = []]) => answered), ...tags]).toEqual(numbers(1, 65));
+  });
+
   it('that is small is handled inside deliver by an idle thread, up to 16 turns a round of the loop', async () => {
     const seen: unknown[] = [];
     const { turns } = start(writing(seen));
