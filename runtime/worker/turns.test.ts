@@ -130,7 +130,7 @@ describe('a batch', () => {
     const logics = numbers(0, 64).map(() => writing([]));
     const { deliver, told: before } = startWith({ commits: () => commits }, ...logics);
     const asks = logics.flatMap((_logic, slot) => asked(slot, [[slot + 1, { type: 'ask', n: slot }]]));
-    const [, tags = []] = await deliver(asks as Batch);
+    const [, tags = []] = await deliver(asks);
     expect(before.map(([, answered = []]) => answered.length)).toEqual(parts);
     expect([...before.flatMap(([, answered = []]) => answered), ...tags]).toEqual(numbers(1, 65));
   });
