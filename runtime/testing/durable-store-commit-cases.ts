@@ -253,7 +253,14 @@ export const commitCases: DurableStoreRules = {
   },
   async 'a row is given as it was sent, each field of it'({ store }) {
     await begin(store, '1', record());
-    const whole = row(1, { from: two, event: bytes(5), dueAt: AT + 0.25, id: 'i', caller: 'c', attempts: 2 });
+    const whole = row(1, {
+      from: two,
+      event: bytes(5),
+      dueAt: AT + 0.25,
+      id: 'i\0i',
+      caller: 'c',
+      attempts: 2,
+    });
     await store.commit(group('2', { rows: [whole, row(2)] }));
     const [first, second] = await store.rows(one, -1, 10);
     assert.deepEqual({ ...first, event: Uint8Array.from(first?.event as Uint8Array) }, whole);

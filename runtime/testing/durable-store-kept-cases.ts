@@ -31,6 +31,8 @@ export const keptCases: DurableStoreRules = {
       keptId({ caller: 'other', outcome: 'failed', value: Uint8Array.of(1, 2) }),
       keptId({ address: two, outcome: 'unkept', hash: 'x', until: AT + 0.5 }),
       keptId({ id: 'a ' }),
+      keptId({ id: 'a\0', outcome: 'done', value: '2' }),
+      keptId({ id: '\u0001"a\\u0000"' }),
     ];
     await store.commit(group('1', { ids: all }));
     for (const kept of all) {
@@ -90,7 +92,7 @@ export const keptCases: DurableStoreRules = {
     store,
   }) {
     await begin(store, '1', record());
-    const keys = ['1', '1.0', ' ', 'a\0b', '\u{1d4b3}'];
+    const keys = ['1', '1.0', ' ', 'a', 'a\0b', '\u0001"a\\u0000b"', '\u{1d4b3}'];
     const steps = keys.map((key) => step('p#1', key));
     const taken = group('2', { turns: [turn({ after: '1', steps })] });
     assert.deepEqual((await store.commit(taken)).fenced, []);

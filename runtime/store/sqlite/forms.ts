@@ -9,6 +9,7 @@ import type {
 } from '../durable-store.ts';
 import { ALL_NUMBERS, withoutMarks } from '../../base/marked-text.ts';
 import { checksum, type Column } from './checksum.ts';
+import { fromNameColumn, toNameColumn } from './name-column.ts';
 import type { Seals } from './seals.ts';
 import { corrupt } from './sqlite-error.ts';
 
@@ -159,7 +160,8 @@ export function textColumns(
 export const ROW_COLUMNS = 'n, address, since, due_at, sender, id, caller, key_id, crc, event, attempts';
 
 export function rowColumns(row: MailboxRow, at: number, seals: Seals): Columns {
-  const { n, to, from = null, dueAt, id = null, caller = null, attempts } = row;
+  const { n, to, from = null, dueAt, caller = null, attempts } = row;
+  const id = row.id === undefined ? null : toNameColumn(row.id);
   const small = [n, to, dueAt === 0 ? at : dueAt, dueAt, from, id, caller, seals.keyId];
   const event = seals.seal(row.event, rowName(n, to));
   // Attempts are counted on their own.
@@ -187,7 +189,7 @@ export function toRow(columns: Columns, seals: Seals): MailboxRow {
     ...(from !== null && { from }),
     event: seals.open(event, keyId, rowName(n, to)),
     dueAt,
-    ...(id !== null && { id }),
+    ...(id !== null && { id: fromNameColumn(id) }),
     ...(caller !== null && { caller }),
     attempts,
   };
@@ -196,7 +198,8 @@ export function toRow(columns: Columns, seals: Seals): MailboxRow {
 export const ID_COLUMNS = 'address, caller, id, hash, outcome, until, key_id, crc, value';
 
 export function idColumns(kept: KeptId, seals: Seals): Columns {
-  const { address, caller, id, hash, outcome, until } = kept;
+  const { address, caller, hash, outcome, until } = kept;
+  const id = toNameColumn(kept.id);
   const value = kept.value === undefined ? null : seals.seal(kept.value, idName(address, caller, id));
   const small = [address, caller, id, hash, outcome, until, value === null ? null : seals.keyId];
   return [...small, checksum(small, value), value];
@@ -215,13 +218,18 @@ export function toId(columns: Columns, seals: Seals): KeptId {
     EncodedState | null,
   ];
   check(columns.slice(0, 7), crc, [value], `an id of ${address}`);
-  const kept = { address, caller, id, hash, outcome, until };
+  const kept = { address, caller, id: fromNameColumn(id), hash, outcome, until };
   return value === null ? kept : { ...kept, value: seals.open(value, keyId, idName(address, caller, id)) };
 }
 
 export const STEP_COLUMNS = 'address, start, key, key_id, crc, value';
 
-export function stepColumns(address: string, { start, key, value: given }: KeptStep, seals: Seals): Columns {
+export function stepColumns(
+  address: string,
+  { start, key: name, value: given }: KeptStep,
+  seals: Seals,
+): Columns {
+  const key = toNameColumn(name);
   const small = [address, start, key, seals.keyId];
   const value = seals.seal(given, stepName(address, start, key));
   return [...small, checksum(small, value), value];
@@ -237,7 +245,7 @@ export function toStep(columns: Columns, seals: Seals): KeptStep {
     EncodedState,
   ];
   check(columns.slice(0, 4), crc, [value], `a step of ${address}`);
-  return { start, key, value: seals.open(value, keyId, stepName(address, start, key)) };
+  return { start, key: fromNameColumn(key), value: seals.open(value, keyId, stepName(address, start, key)) };
 }
 
 export const LETTER_COLUMNS = 'id, at, address, reason, key_id, crc, meta, event';

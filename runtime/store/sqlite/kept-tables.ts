@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { ID_COLUMNS, LETTER_COLUMNS } from './forms.ts';
 import type { MetaTable, MetaValues } from './meta-table.ts';
+import { toNameColumn } from './name-column.ts';
 
 type Values = readonly SQLInputValue[];
 type Kind = 'ids' | 'letters';
@@ -119,7 +120,7 @@ export class KeptTables {
   }
 
   deleteOpenId(address: string, caller: string, id: string): void {
-    this.#drop('ids', this.#deleteOpenId, address, caller, id);
+    this.#drop('ids', this.#deleteOpenId, address, caller, toNameColumn(id));
   }
 
   deleteOpenIds(address: string): void {

@@ -27,6 +27,7 @@ import {
   toRow,
   toStep,
 } from './forms.ts';
+import { toNameColumn } from './name-column.ts';
 import type { Seals } from './seals.ts';
 import { isDamage } from './sqlite-error.ts';
 import { textsIn, type TextsOf } from './stored-texts.ts';
@@ -125,7 +126,7 @@ export class StoreReader {
   }
 
   id(address: string, caller: string, id: string): KeptId | undefined {
-    const found = this.#id.get(address, caller, id);
+    const found = this.#id.get(address, caller, toNameColumn(id));
     return found && toId(columns(found), this.#seals);
   }
 
