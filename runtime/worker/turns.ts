@@ -15,7 +15,7 @@ const QUANTUM = 16;
 const SLICE = 64;
 /**
  * Answers of a slice that leave before its end when they wait for a commit, so that the store works meanwhile: half of a
- * slice. With 64 asks in flight that gives a third more of them than all at once; smaller parts cost more than they give.
+ * slice. With 64 asks in flight that gives about a quarter more of them than all at once; smaller parts cost more than they give.
  */
 const PART = SLICE / 2;
 
