@@ -1,6 +1,6 @@
 import { later, within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import { LARGE_STATE, TEXTS_AHEAD } from '../base/large-state.ts';
+import { isLarge, LARGE_STATE, TEXTS_AHEAD } from '../base/large-state.ts';
 import type { SeenSecret, SeenSecrets } from '../base/seen-secret.ts';
 import { Ticket } from '../base/ticket.ts';
 import { MARK, type NewTexts } from '../base/marked-text.ts';
@@ -344,7 +344,7 @@ export class Ledger implements Drafting, SeenSecrets {
     if (this.#meta.input !== undefined) this.#note({ input: undefined });
     if (turns !== undefined) this.#handled(turns, incarnation);
     const told = { incarnation, version, state, texts, dueAt, wakes, quarantined: false };
-    return this.#awaited(this.#record(told, lengthOf(newTexts)));
+    return this.#awaited(this.#record(told, newTexts));
   }
 
   /** Long texts that stay as they are are written once. */
@@ -389,15 +389,15 @@ export class Ledger implements Drafting, SeenSecrets {
     this.#metaText = metaText(this.#meta);
   }
 
-  /** `newLength`: of the texts that no state had before. */
-  #record(last: LastState, newLength = 0): Ticket {
+  /** `texts`: those that no state had before. */
+  #record(last: LastState, texts: NewTexts = []): Ticket {
     const { address, committer } = this.#options;
     this.#last = last;
     this.#seq += 1;
     const draft = (this.#draft ??= {});
     if (this.#stale.length > 0) draft.endedStarts = [...(draft.endedStarts ?? []), ...this.#stale.splice(0)];
     draft.record = { ...last, address, seq: this.#seq, meta: this.#metaText };
-    if (last.state.length + newLength > LARGE_STATE) draft.isLarge = true;
+    if (isLarge(last.state, texts)) draft.isLarge = true;
     this.#rows.recorded();
     return (this.#ticket = committer.add(this));
   }
@@ -715,12 +715,6 @@ const NO_TEXTS: NewTexts = [];
 function isWritten({ sends = [], ...rest }: Draft): boolean {
   for (const key in rest) if (rest[key as keyof typeof rest] !== undefined) return true;
   return sends.some(({ isPlain }) => !isPlain);
-}
-
-function lengthOf(texts: NewTexts): number {
-  let length = 0;
-  for (const text of texts) if (typeof text === 'string') length += text.length;
-  return length;
 }
 
 function wholeOf({ state, texts }: Pick<LastState, 'state' | 'texts'>): EncodedState {

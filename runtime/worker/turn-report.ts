@@ -1,4 +1,4 @@
-import { LARGE_STATE } from '../base/large-state.ts';
+import { isLarge } from '../base/large-state.ts';
 import type { NewTexts } from '../base/marked-text.ts';
 import { encodeEvent, encodeState, encodeToldState } from '../wire/encoded-state.ts';
 import { encodeError } from '../wire/errors.ts';
@@ -104,7 +104,7 @@ export class TurnReport implements Mirrored {
       actor.told();
       reports.add(REPORT.turn, slot, told);
       this.#letOut();
-      if (isLarge(encoded, marked?.texts)) this.#options.large();
+      if (isLarge(encoded, marked?.texts ?? NO_TEXTS)) this.#options.large();
     } catch (error) {
       outlet?.drop();
       this.#answers = undefined;
@@ -214,13 +214,6 @@ export class TurnReport implements Mirrored {
     const { reports, slot, outlet } = this.#options;
     outlet?.letOut((kind, payload) => reports.add(kind, slot, payload));
   }
-}
-
-/** Whether so much is written that the others would wait for it. */
-function isLarge(encoded: EncodedState, texts: NewTexts = NO_TEXTS): boolean {
-  let length = encoded.length;
-  for (const text of texts) if (typeof text === 'string') length += text.length;
-  return length > LARGE_STATE;
 }
 
 function withStarts(state: PersistedState, starts: PersistedState['starts']): PersistedState {
