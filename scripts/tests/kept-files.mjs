@@ -41,23 +41,25 @@ export function isOf(source, file) {
   return kept !== undefined && Math.abs(kept.mtimeMs - statSync(source).mtimeMs) < 2;
 }
 
-/** Returns the bundle of the source file, unless a file that it was made of has changed. */
+/** Returns the bundle of the source file, unless a file that it was made of has changed, or it is of another folder. */
 export function bundleOf(source) {
   const file = keptBundle(source);
   if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
   const text = readFileSync(file, 'utf8');
   const madeOf = JSON.parse(text.slice('//'.length, text.indexOf('\n')));
-  return isFresh(madeOf) ? text : undefined;
+  return isFresh(madeOf, source) ? text : undefined;
 }
 
-/** Where the programs are kept, by their URLs, unless a file that they were made of has changed. */
+/** Where the programs are kept, by their URLs, unless a file that they were made of has changed, or is of another folder. */
 export function freshPrograms() {
   const file = folder + programs;
   if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
   const { entries, times } = JSON.parse(readFileSync(file, 'utf8'));
-  return isFresh(times) ? entries : undefined;
+  return isFresh(times, fileURLToPath(new URL(programEntries[0], root))) ? entries : undefined;
 }
 
-function isFresh(times) {
-  return times.every(([path, mtimeMs]) => statSync(path, { throwIfNoEntry: false })?.mtimeMs === mtimeMs);
+/** What was kept in a folder that was copied since knows the files of the first one, which need not be those of the copy. */
+function isFresh(times, source) {
+  const isOwn = times.some(([path]) => path === source);
+  return isOwn && times.every(([path, mtimeMs]) => statSync(path, { throwIfNoEntry: false })?.mtimeMs === mtimeMs);
 }
