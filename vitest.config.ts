@@ -44,7 +44,7 @@ const measuring = [
 ];
 
 const files = byProcess(
-  ['{runtime,actors,providers,examples,docs,scripts}/**/*.test.ts', 'props/**/*.prop.ts'],
+  ['{runtime,actors,providers,examples,docs,scripts,bench}/**/*.test.ts', 'props/**/*.prop.ts'],
   measuring,
 );
 /** Without those of a kind, a project has to have an include that finds none. */

@@ -1,51 +1,37 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ask } from './suites/ask.ts';
-import { boundFetch } from './suites/bound-fetch.ts';
-import { askStream } from './suites/ask-stream.ts';
-import { durable } from './suites/durable.ts';
-import { durablePeersSuite } from './suites/durable-peers.ts';
-import { faults } from './suites/faults.ts';
-import { flood } from './suites/flood.ts';
-import { gateway } from './suites/gateway.ts';
+import { besideRef, type Beside, type SideMessage } from './beside.ts';
 import { describeMachine } from './lib/machine-info.ts';
-import { inspect } from './suites/inspect.ts';
-import { machine } from './suites/machines-against-plain.ts';
-import { mcp } from './suites/mcp.ts';
-import { neighbour } from './suites/neighbour.ts';
-import { oneWay } from './suites/one-way.ts';
 import type { Run } from './report.ts';
 import { Results } from './lib/results.ts';
-import { savina } from './suites/savina.ts';
-import { scaling } from './suites/scaling.ts';
-import { scrubber } from './suites/scrubber.ts';
-import { secrets } from './suites/secrets.ts';
-import { start } from './suites/start.ts';
-import { telemetry } from './suites/telemetry.ts';
+import { selectRows } from './lib/selection.ts';
+import { nextSuite } from './lib/turns.ts';
 
 type Suite = (results: Results, rounds: number) => Promise<void>;
 
-const suites: Readonly<Record<string, Suite>> = {
-  'one-way': oneWay,
-  ask,
-  'ask-stream': askStream,
-  savina,
-  start,
-  neighbour,
-  durable,
-  faults,
-  scaling,
-  secrets,
-  scrubber,
-  'bound-fetch': boundFetch,
-  inspect,
-  telemetry,
-  gateway,
-  mcp,
-  machine,
+/** Loaded when it runs: a build that is compared with this one need not have what the other suites are about. */
+const suites: Readonly<Record<string, () => Promise<Suite>>> = {
+  'one-way': async () => (await import('./suites/one-way.ts')).oneWay,
+  ask: async () => (await import('./suites/ask.ts')).ask,
+  'ask-stream': async () => (await import('./suites/ask-stream.ts')).askStream,
+  savina: async () => (await import('./suites/savina.ts')).savina,
+  start: async () => (await import('./suites/start.ts')).start,
+  spawn: async () => (await import('./suites/spawn.ts')).spawn,
+  neighbour: async () => (await import('./suites/neighbour.ts')).neighbour,
+  durable: async () => (await import('./suites/durable.ts')).durable,
+  faults: async () => (await import('./suites/faults.ts')).faults,
+  scaling: async () => (await import('./suites/scaling.ts')).scaling,
+  secrets: async () => (await import('./suites/secrets.ts')).secrets,
+  scrubber: async () => (await import('./suites/scrubber.ts')).scrubber,
+  'bound-fetch': async () => (await import('./suites/bound-fetch.ts')).boundFetch,
+  inspect: async () => (await import('./suites/inspect.ts')).inspect,
+  telemetry: async () => (await import('./suites/telemetry.ts')).telemetry,
+  gateway: async () => (await import('./suites/gateway.ts')).gateway,
+  mcp: async () => (await import('./suites/mcp.ts')).mcp,
+  machine: async () => (await import('./suites/machines-against-plain.ts')).machine,
 };
 
-const usage = `npm run bench -- [suite …] [--rounds n] [--json file]
+const usage = `npm run bench -- [suite …] [--rounds n] [--rows pattern] [--beside git-ref] [--json file]
 suites: ${Object.keys(suites).join(', ')}; all of them when none is named
        flood [--minutes n] and durable-peers, which are not among all of them`;
 
@@ -57,6 +43,9 @@ for (const [signal, code] of [
   process.once(signal, () => process.exit(code));
 }
 
+/** Which of two builds this process measures, if it is one of a run with `--beside`. */
+const side = process.env['HOLDFAST_BENCH_SIDE'];
+
 // Not all peers let go of the process when they are stopped.
 process.exit(await main());
 
@@ -65,6 +54,8 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       rounds: { type: 'string', default: '7' },
+      rows: { type: 'string' },
+      beside: { type: 'string' },
       json: { type: 'string' },
       minutes: { type: 'string', default: '2' },
     },
@@ -72,8 +63,11 @@ async function main(): Promise<number> {
   const rounds = Number(values.rounds);
   const known: typeof suites = {
     ...suites,
-    flood: (results) => flood(results, Number(values.minutes)),
-    'durable-peers': durablePeersSuite,
+    flood: async () => {
+      const { flood } = await import('./suites/flood.ts');
+      return (results) => flood(results, Number(values.minutes));
+    },
+    'durable-peers': async () => (await import('./suites/durable-peers.ts')).durablePeersSuite,
   };
   const unknown = positionals.find((name) => known[name] === undefined);
   if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1) {
@@ -83,20 +77,66 @@ async function main(): Promise<number> {
     console.error(usage);
     return 2;
   }
+  if (values.rows !== undefined) selectRows(values.rows);
+  const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
+  if (side !== undefined) return oneSide(chosen, known, rounds);
   const machine = describeMachine();
   console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${machine.node}`);
   const results = new Results();
-  const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
-  for (const name of chosen) await (known[name] as Suite)(results, rounds);
+  let beside: Beside | undefined;
+  if (values.beside === undefined) for (const name of chosen) await run(known, name, results, rounds);
+  else {
+    const rows = values.rows === undefined ? [] : ['--rows', values.rows];
+    beside = await besideRef(values.beside, [...chosen, '--rounds', String(rounds), ...rows]);
+  }
+  const { tables, gates, notes } = beside?.found.this ?? results;
   if (values.json !== undefined) {
-    const { tables, gates, notes } = results;
     const packages = { ...machine.packages, ...results.packages };
-    const run: Run = { machine: { ...machine, packages }, rounds, suites: chosen, tables, gates, notes };
+    const run: Run = {
+      machine: { ...machine, packages },
+      rounds,
+      suites: chosen,
+      tables,
+      gates,
+      notes,
+      ...(beside !== undefined && { beside: { ...beside.ref, ...beside.found.ref } }),
+    };
     writeFileSync(values.json, `${JSON.stringify(run, null, 2)}\n`);
   }
   console.log('');
-  for (const { text, value, passed } of results.gates) {
-    console.log(`gate: ${text}: ${value.toFixed(2)} ${passed ? 'passed' : 'FAILED'}`);
+  for (const { text, value, passed } of gates) {
+    const there = beside?.found.ref.gates.find((gate) => gate.text === text);
+    const then = there === undefined ? '' : ` (there ${there.value.toFixed(2)})`;
+    console.log(`gate: ${text}: ${value.toFixed(2)}${then} ${passed ? 'passed' : 'FAILED'}`);
   }
-  return results.passed ? 0 : 1;
+  for (const { suite, text, value } of beside?.found.this.notes ?? []) {
+    const there = beside?.found.ref.notes.find((note) => note.suite === suite && note.text === text);
+    console.log(
+      `      ${text}: ${value.toFixed(2)}${there === undefined ? '' : ` (there ${there.value.toFixed(2)})`}`,
+    );
+  }
+  return gates.every(({ passed }) => passed) ? 0 : 1;
+}
+
+async function run(known: typeof suites, name: string, results: Results, rounds: number): Promise<void> {
+  nextSuite();
+  const suite = await (known[name] as () => Promise<Suite>)();
+  await suite(results, rounds);
+}
+
+/** One of two builds: what it finds goes to the process that compares them. A suite that it cannot run is left out. */
+async function oneSide(chosen: readonly string[], known: typeof suites, rounds: number): Promise<number> {
+  const tell = (message: SideMessage): Promise<void> =>
+    new Promise((resolve) => void process.send?.(message, undefined, undefined, () => resolve()));
+  const results = new Results((table) => void tell({ table }));
+  for (const suite of chosen) {
+    try {
+      await run(known, suite, results, rounds);
+    } catch (error) {
+      await tell({ suite, failed: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  const { tables, gates, notes } = results;
+  await tell({ found: { tables, gates, notes } });
+  return 0;
 }

@@ -3,8 +3,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { MachineInfo } from './lib/machine-info.ts';
+import { pairHead, pairLines, type Found } from './beside.ts';
 import { figure, rowNamed, type Gate, type Note, type Table } from './lib/results.ts';
-import { ratio } from './lib/rounds.ts';
+import { median, ratio } from './lib/rounds.ts';
 
 /** What `--json` writes. */
 export interface Run {
@@ -14,6 +15,8 @@ export interface Run {
   readonly tables: readonly Table[];
   readonly gates: readonly Gate[];
   readonly notes: readonly Note[];
+  /** What the commit had by turns with the working tree, in a run with `--beside`. */
+  readonly beside?: Found & { readonly commit: string; readonly subject: string };
 }
 
 /** Suites that a name has room for. */
@@ -30,15 +33,18 @@ const page = new URL(`${nameOf(run)}.md`, folder);
 writeFileSync(page, figures(run), { flag: 'wx' });
 console.log(`written: ${fileURLToPath(page)}`);
 
-function nameOf({ machine, suites }: Run): string {
+function nameOf({ machine, suites, beside }: Run): string {
   const date = machine.at.slice(0, 10);
-  return suites.length > MOST_NAMED ? date : [date, ...suites].join('-');
+  const named = suites.length > MOST_NAMED ? [] : suites;
+  return [date, ...named, ...(beside === undefined ? [] : ['beside', beside.commit])].join('-');
 }
 
 function figures(run: Run): string {
   const title = `# ${nameOf(run)}\n`;
   const suites = run.suites.map((suite) => suiteText(run, suite));
-  return [title, machineText(run), gatesText(run), ...suites].join('\n');
+  const { beside } = run;
+  const there = beside === undefined ? [] : [`Beside ${beside.commit}, by turns: ${beside.subject}.\n`];
+  return [title, machineText(run), ...there, gatesText(run), ...suites].join('\n');
 }
 
 function machineText({ machine, rounds }: Run): string {
@@ -55,11 +61,19 @@ function gatesText({ gates }: Run): string {
   return ['## Gates', '', '| gate | measured | |', '|---|---|---|', ...lines, ''].join('\n');
 }
 
-function suiteText({ tables, notes }: Run, suite: string): string {
-  const parts = tables.filter((table) => table.suite === suite).map(tableText);
+function suiteText({ tables, notes, beside }: Run, suite: string): string {
+  const parts = tables
+    .filter((table) => table.suite === suite)
+    .map((table) => {
+      const there = beside?.tables.find((one) => one.suite === suite && one.title === table.title);
+      return there === undefined ? tableText(table) : pairText(table, there);
+    });
   const said = notes
     .filter((note) => note.suite === suite)
-    .map(({ text, value }) => `- ${text}: ${value.toFixed(2)}`);
+    .map(({ text, value }) => {
+      const there = beside?.notes.find((note) => note.suite === suite && note.text === text);
+      return `- ${text}: ${value.toFixed(2)}${there === undefined ? '' : `, there ${there.value.toFixed(2)}`}`;
+    });
   return [`## ${suite}`, '', ...parts, ...(said.length > 0 ? [...said, ''] : [])].join('\n');
 }
 
@@ -67,16 +81,31 @@ function tableText(table: Table): string {
   const base = rowNamed(table.rows, table.base);
   const also = Object.keys(base.also);
   const unit = table.alsoUnit === undefined ? '' : `, ${table.alsoUnit}`;
-  const head = ['', table.unit, 'spread', 'ratio', ...also.map((name) => `${name}${unit}`)];
+  const hasCpu = table.rows.some(({ cpu }) => cpu.length > 0);
+  const head = [
+    '',
+    table.unit,
+    'spread',
+    'ratio',
+    ...(hasCpu ? ['CPU of one, µs'] : []),
+    ...also.map((name) => `${name}${unit}`),
+  ];
   const rows = table.rows.map((row) => [
     row.name,
     figure(row.median),
     `${figure(row.min)} to ${figure(row.max)}`,
     row === base ? '1' : figure(ratio(row, base)),
+    ...(hasCpu ? [row.cpu.length > 0 ? figure(median(row.cpu)) : ''] : []),
     ...also.map((name) => figure(row.also[name] ?? Number.NaN)),
   ]);
+  return written(table.title, head, rows);
+}
+
+function pairText(here: Table, there: Table): string {
+  return written(here.title, pairHead(here.unit), pairLines(here, there));
+}
+
+function written(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [`**${table.title}**`, '', line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line), ''].join(
-    '\n',
-  );
+  return [`**${title}**`, '', line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line), ''].join('\n');
 }

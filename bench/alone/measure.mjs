@@ -39,25 +39,6 @@ async function holdfastThreads(create) {
   if (used !== count) throw new Error(`${used} threads answered instead of ${count}`);
 }
 
-async function instances(runtime) {
-  for (let id = 0; id < count; id++) kept.push(await runtime.spawn('counter', { id: String(id) }));
-}
-
-async function warmRuntime() {
-  const runtime = await (await runtimeWith(1))();
-  await runtime.spawn('counter', { id: 'first' });
-  return runtime;
-}
-
-async function localActors({ createActor, logic }) {
-  for (let i = 0; i < count; i++) kept.push(createActor(logic).start());
-}
-
-async function xstate() {
-  const { createActor } = await import('xstate');
-  return { createActor, logic: (await import('./counter.mjs')).default };
-}
-
 async function peer() {
   return (await import(new URL(`../peers/${what.slice('peer-'.length)}.mjs`, import.meta.url).href)).start;
 }
@@ -73,8 +54,6 @@ const things = {
   bare: [async () => './empty-worker.mjs', bareWorkers],
   importing: [async () => './importing-worker.mjs', bareWorkers],
   holdfast: [() => runtimeWith(count), holdfastThreads],
-  actors: [xstate, localActors],
-  instances: [warmRuntime, instances],
   peer: [peer, peerThreads],
 };
 
@@ -88,11 +67,12 @@ async function memory(kind) {
 
 const [prepare, make] = things[what.startsWith('peer-') ? 'peer' : what];
 const given = await prepare();
-const before = { rss: await memory('rss'), heap: await memory('heapUsed') };
+const before = await memory('rss');
+const used = process.cpuUsage();
 const started = performance.now();
 await make(given);
 const ms = performance.now() - started;
-const after = { rss: await memory('rss'), heap: await memory('heapUsed') };
-const each = (kind) => (after[kind] - before[kind]) / count;
-console.log(JSON.stringify({ ms, rss: each('rss'), heap: each('heap') }));
+const { user, system } = process.cpuUsage(used);
+const rss = ((await memory('rss')) - before) / count;
+console.log(JSON.stringify({ ms, cpu: (user + system) / 1000, rss }));
 process.exit();

@@ -1,6 +1,6 @@
 import type { AgentRef, Runtime } from 'holdfast';
 import { rowNamed, type Results } from './results.ts';
-import { measure, ratio } from './rounds.ts';
+import { measure, ratio, stopwatch, type Sample } from './rounds.ts';
 
 type Work = Parameters<typeof working>;
 
@@ -40,7 +40,7 @@ async function working(
   call: 'ask' | 'deliver' | 'read',
   inFlight: number,
   n: number,
-): Promise<number> {
+): Promise<Sample> {
   let next = 0;
   let last = 0;
   const lane = async (): Promise<void> => {
@@ -55,9 +55,9 @@ async function working(
       last += 1;
     }
   };
-  const began = performance.now();
+  const measured = stopwatch();
   await Promise.all(Array.from({ length: inFlight }, lane));
-  const tookMs = performance.now() - began;
+  const rate = measured(n);
   if (last !== n) throw new Error(`${last} of ${n} came`);
-  return (n / tookMs) * 1000;
+  return rate;
 }

@@ -50,7 +50,8 @@ export async function startFleet(threads: number, options: RuntimeOptions = {}):
   };
 }
 
-function senderTo(refs: readonly AgentRef[], letters: () => readonly unknown[]): Sender {
+/** One way to those instances in turn; what went to the dead letters ends the run. */
+export function senderTo(refs: readonly AgentRef[], letters: () => readonly unknown[]): Sender {
   const count = refs.length;
   return {
     send: (to, n, last) => {

@@ -1,4 +1,4 @@
-import { percentile, type Sample } from './rounds.ts';
+import { percentile, stopwatch, type Sample } from './rounds.ts';
 
 /** Events a producer sends before it lets others in: the same for all variants. */
 export const BURST = 256;
@@ -29,6 +29,7 @@ export async function asking(
   let timed = 0;
   let over = false;
   const started = performance.now();
+  const measured = stopwatch();
   const lane = async (): Promise<void> => {
     while (begun < limit && !over) {
       const n = begun++;
@@ -43,11 +44,11 @@ export async function asking(
     }
   };
   await Promise.all(Array.from({ length: inFlight }, lane));
-  const seconds = (performance.now() - started) / 1000;
+  const rate = measured(answered);
   if (answered !== begun) throw new Error(`${answered} of ${begun} asks were answered`);
   const sorted = took.subarray(0, timed).sort();
   return {
-    value: answered / seconds,
+    ...rate,
     also: { p50: percentile(sorted, 0.5) * 1000, p99: percentile(sorted, 0.99) * 1000 },
   };
 }
@@ -64,9 +65,10 @@ export interface Sender {
 export async function sending(
   sender: Sender,
   { limit = 200_000, forMs = 500, window = 4096 } = {},
-): Promise<number> {
+): Promise<Sample> {
   const before = await sender.total();
   const started = performance.now();
+  const measured = stopwatch();
   let under = 0;
   let sent = 0;
   let room: (() => void) | undefined;
@@ -83,7 +85,7 @@ export async function sending(
     else await new Promise((resolve) => setImmediate(resolve));
   }
   const arrived = (await sender.total()) - before;
-  const seconds = (performance.now() - started) / 1000;
+  const rate = measured(sent);
   if (arrived !== sent) throw new Error(`${arrived} of ${sent} events arrived`);
-  return sent / seconds;
+  return rate;
 }

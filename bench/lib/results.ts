@@ -1,4 +1,5 @@
-import { ratio, type Row } from './rounds.ts';
+import { median, ratio, type Row } from './rounds.ts';
+import { isPartial } from './selection.ts';
 
 export type Unit =
   | 'events/s'
@@ -47,13 +48,17 @@ export class Results {
   /** Versions of what a suite alone runs. */
   readonly packages: Record<string, string> = {};
 
+  /** Hears of each table as it comes. */
+  readonly #heard: (table: Table) => void;
+
+  constructor(heard: (table: Table) => void = printed) {
+    this.#heard = heard;
+  }
+
   table(table: Table): void {
+    if (table.rows.length === 0) return;
     this.tables.push(table);
-    console.log(`\n${table.title}`);
-    const width = Math.max(...table.rows.map(({ name }) => name.length));
-    for (const row of table.rows) {
-      console.log(`  ${row.name.padEnd(width)} ${cells(table, row).join('   ')}`);
-    }
+    this.#heard(table);
   }
 
   gate(suite: string, text: string, value: number, bound: { atLeast: number } | { atMost: number }): void {
@@ -61,12 +66,14 @@ export class Results {
       'atLeast' in bound
         ? [bound.atLeast, value >= bound.atLeast, '>=']
         : [bound.atMost, value <= bound.atMost, '<='];
+    if (Number.isNaN(value) && isPartial()) return;
     this.gates.push({ suite, text: `${text} ${sign} ${limit}`, value, limit, passed });
     console.log(`gate: ${text} ${sign} ${limit}: ${value.toFixed(2)} ${passed ? 'passed' : 'FAILED'}`);
   }
 
   /** A ratio that is worth saying and that nothing depends on. */
   note(suite: string, text: string, value: number): void {
+    if (Number.isNaN(value) && isPartial()) return;
     this.notes.push({ suite, text, value });
     console.log(`      ${text}: ${value.toFixed(2)}`);
   }
@@ -78,11 +85,20 @@ export class Results {
 
 export function rowNamed(rows: readonly Row[], name: string): Row {
   const row = rows.find((row) => row.name === name);
-  if (row === undefined) throw new Error(`no row is named "${name}"`);
-  return row;
+  if (row !== undefined) return row;
+  if (!isPartial()) throw new Error(`no row is named "${name}"`);
+  return { name, median: Number.NaN, min: Number.NaN, max: Number.NaN, rounds: [], cpu: [], also: {} };
 }
 
-/** Median, spread, ratio to the base, and what else was measured. */
+function printed(table: Table): void {
+  console.log(`\n${table.title}`);
+  const width = Math.max(...table.rows.map(({ name }) => name.length));
+  for (const row of table.rows) {
+    console.log(`  ${row.name.padEnd(width)} ${cells(table, row).join('   ')}`);
+  }
+}
+
+/** Median, spread, ratio to the base, processor time of one operation, and what else was measured. */
 export function cells(table: Table, row: Row): string[] {
   const base = rowNamed(table.rows, table.base);
   const spread = `${figure(row.min)} - ${figure(row.max)}`;
@@ -90,6 +106,7 @@ export function cells(table: Table, row: Row): string[] {
     `${figure(row.median).padStart(7)} ${table.unit}`,
     spread.padStart(15),
     `${ratio(row, base).toFixed(2)}x`.padStart(7),
+    ...(row.cpu.length > 0 ? [`${figure(median(row.cpu))} µs CPU`.padStart(12)] : []),
     ...Object.entries(row.also).map(([name, value]) => `${name} ${figure(value)} ${table.alsoUnit ?? ''}`),
   ];
 }

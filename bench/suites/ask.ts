@@ -6,7 +6,7 @@ import { peerNames, startPeers, type PeerPool } from '../lib/peers.ts';
 import { comlinkPool } from '../raw/comlink.ts';
 import { rawPool } from '../raw/thread.ts';
 import { rowNamed, type Results } from '../lib/results.ts';
-import { measure, median, ratio, rowOf, type Row } from '../lib/rounds.ts';
+import { measure, median, ratio, type Row, type Variant } from '../lib/rounds.ts';
 
 const RAW = 'raw postMessage per ask';
 const HOLDFAST = 'holdfast ask, fromTransition';
@@ -76,6 +76,7 @@ function gates(results: Results, rows: readonly Row[], threads: number): void {
       ratio(holdfast, raw),
     );
   results.note('ask', `1024 asks in flight, ${where}, fromCallback, to raw postMessage`, plain);
+  if (peerNames.length === 0) return;
   const least = peerNames
     .map((name) => ({ name, by: ratio(holdfast, rowNamed(rows, name)) }))
     .reduce((a, b) => (a.by < b.by ? a : b));
@@ -97,20 +98,15 @@ const BLOCK = 200;
  * several times over, so the gate compares the best block of each: what the code itself costs.
  */
 async function alone(results: Results, rounds: number, asks: Readonly<Record<string, Ask>>): Promise<void> {
-  const blocks: Record<string, { p50: number; p99: number }[]> = {};
-  for (let turn = -5; turn < rounds * 8; turn++) {
-    for (const [name, ask] of Object.entries(asks)) {
-      const { also } = await asking(ask, { inFlight: 1, limit: BLOCK, forMs: 1000 });
+  const blocks = Object.entries(asks).map(([name, ask]): [string, Variant] => [
+    name,
+    async () => {
+      const { cpu, also } = await asking(ask, { inFlight: 1, limit: BLOCK, forMs: 1000 });
       const { p50 = 0, p99 = 0 } = also ?? {};
-      if (turn >= 0) (blocks[name] ??= []).push({ p50, p99 });
-    }
-  }
-  const rows = Object.entries(blocks).map(([name, all]) =>
-    rowOf(
-      name,
-      all.map(({ p50, p99 }) => ({ value: p50, also: { p99 } })),
-    ),
-  );
+      return { value: p50, cpu, also: { p99 } };
+    },
+  ]);
+  const rows = await measure(Object.fromEntries(blocks), rounds * 8, { warmUp: 5 });
   const best = (name: string): number => rowNamed(rows, name).min;
   results.table({
     suite: 'ask',

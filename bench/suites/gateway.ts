@@ -10,7 +10,7 @@ import { digestOf, newToken } from '../../runtime/gateway/token-access.ts';
 import { build } from '../lib/build.ts';
 import { installPeers } from '../lib/peers.ts';
 import { rowNamed, type Results } from '../lib/results.ts';
-import { ratio, rowOf, type Row, type Sample } from '../lib/rounds.ts';
+import { byTurns, ratio, rowOf, type Row, type Sample } from '../lib/rounds.ts';
 
 /** As in the owner's document: 14 agents, on 4, 2 and 8 threads. */
 const pools = { security: 4, finance: 2, trading: 8 } as const;
@@ -55,29 +55,25 @@ const OURS = 'holdfast gateway';
 export async function gateway(results: Results, rounds: number): Promise<void> {
   installPeers();
   build();
-  const seen: Record<'start' | 'rate' | 'busy' | 'memory', Record<string, Sample[]>> = {
-    start: {},
-    rate: {},
-    busy: {},
-    memory: {},
-  };
-  for (let round = -1; round < rounds; round += 1) {
-    for (const [name, start] of Object.entries(rows)) {
+  const runs = Object.entries(rows).map(([name, start]) => [
+    name,
+    async () => {
       const served = await start();
       try {
-        const found = await measured(served);
-        if (round < 0) continue;
-        (seen.start[name] ??= []).push({ value: served.startMs });
-        (seen.rate[name] ??= []).push(found.rate);
-        (seen.busy[name] ??= []).push(found.busy);
-        (seen.memory[name] ??= []).push({ value: found.memory });
+        return { ...(await measured(served)), start: { value: served.startMs } };
       } finally {
         await served.stop();
       }
-    }
-  }
-  const table = (of: keyof typeof seen): Row[] =>
-    Object.entries(seen[of]).map(([name, samples]) => rowOf(name, samples));
+    },
+  ]);
+  const all: Record<string, Seen[]> = await byTurns(Object.fromEntries(runs), rounds);
+  const table = (of: keyof Seen): Row[] =>
+    Object.entries(all).map(([name, found]) =>
+      rowOf(
+        name,
+        found.map((one) => one[of]),
+      ),
+    );
   const suite = 'gateway';
   const agents = `${addresses.length} agents (4 + 2 + 8 threads)`;
   results.table({
@@ -135,7 +131,10 @@ export async function gateway(results: Results, rounds: number): Promise<void> {
   });
 }
 
-async function measured(served: Served): Promise<{ rate: Sample; busy: Sample; memory: number }> {
+/** Of a round of a row. */
+type Seen = Readonly<Record<'start' | 'rate' | 'busy' | 'memory', Sample>>;
+
+async function measured(served: Served): Promise<Omit<Seen, 'start'>> {
   await load(served, addresses, AMOUNT_FIRST);
   const rate = await load(served, addresses, AMOUNT);
   const memory = served.pids.reduce((sum, pid) => sum + megabytesOf(pid), 0);
@@ -153,7 +152,7 @@ async function measured(served: Served): Promise<{ rate: Sample; busy: Sample; m
   return {
     rate: { value: rate.perSecond, also: { p50: rate.p50, p99: rate.p99 } },
     busy: { value: busy.p99, also: { p50: busy.p50 } },
-    memory,
+    memory: { value: memory },
   };
 }
 

@@ -5,7 +5,7 @@ import quietLogic from '../agents/counter.ts';
 import { spinUntil } from '../agents/spinner.ts';
 import { asking } from '../lib/load.ts';
 import { rowNamed, type Results } from '../lib/results.ts';
-import { median, rowOf, type Sample } from '../lib/rounds.ts';
+import { byTurns, ratio, rowOf, type Sample } from '../lib/rounds.ts';
 
 /** How long each half of a round asks. */
 const FOR_MS = 1500;
@@ -16,24 +16,23 @@ const PATIENCE_MS = 500;
 
 /** What a pool that never comes back does to another, and what the same agents do to each other without threads. */
 export async function neighbour(results: Results, rounds: number): Promise<void> {
-  const samples: Record<'before' | 'during', Sample[]> = { before: [], during: [] };
-  const ratios: number[] = [];
-  for (let round = -1; round < rounds; round++) {
-    const { before, during } = await inThreads();
-    if (round < 0) continue;
-    samples.before.push(before);
-    samples.during.push(during);
-    ratios.push(during.value / before.value);
-  }
+  const { threads = [] } = await byTurns({ threads: inThreads }, rounds);
+  const [idle, stuck] = ['before: the other pool is idle', 'during: the other pool is in while (true)'];
   const rows = [
-    rowOf('before: the other pool is idle', samples.before),
-    rowOf('during: the other pool is in while (true)', samples.during),
+    rowOf(
+      idle,
+      threads.map(({ before }) => before),
+    ),
+    rowOf(
+      stuck,
+      threads.map(({ during }) => during),
+    ),
   ];
   results.table({
     suite: 'neighbour',
     title: `a noisy neighbour: p99 of asks to one pool, ${FOR_MS} ms before and ${FOR_MS} ms during, median of ${rounds}`,
     unit: 'µs',
-    base: 'before: the other pool is idle',
+    base: idle,
     rows,
     alsoUnit: 'µs',
   });
@@ -54,7 +53,7 @@ export async function neighbour(results: Results, rounds: number): Promise<void>
   results.gate(
     'neighbour',
     "p99 of a pool's asks while another is in while (true), to before",
-    median(ratios),
+    ratio(rowNamed(rows, stuck), rowNamed(rows, idle)),
     {
       atMost: 1.5,
     },

@@ -3,7 +3,8 @@ import { startComedySavina } from '../lib/peers.ts';
 import { rawSavina } from '../raw/savina.ts';
 import type { Results } from '../lib/results.ts';
 import type { Savina } from '../lib/savina-actors.ts';
-import { measure, type Variant } from '../lib/rounds.ts';
+import { measure, stopwatch, type Variant } from '../lib/rounds.ts';
+import { isBeside } from '../lib/selection.ts';
 
 const RAW = 'raw postMessage, a port between each two';
 const ROUND_TRIPS = 2000;
@@ -67,16 +68,16 @@ export async function savinaBetweenThreads(results: Results, rounds: number): Pr
   const all: Readonly<Record<string, Savina>> = {
     [RAW]: await rawSavina(ACTORS),
     holdfast: await holdfastSavina(),
-    comedy: await startComedySavina(),
+    ...(!isBeside && { comedy: await startComedySavina() }),
   };
   for (const { title, unit, count, canPlay, play } of games) {
     const players = Object.entries(all).filter(([, one]) => canPlay(one));
     const variants = players.map(([name, one]): [string, Variant] => [
       name,
       async () => {
-        const started = performance.now();
+        const measured = stopwatch();
         await play(one);
-        return (count * 1000) / (performance.now() - started);
+        return measured(count);
       },
     ]);
     const rows = await measure(Object.fromEntries(variants), rounds);

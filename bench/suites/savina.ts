@@ -6,7 +6,8 @@ import { startPeer } from '../lib/peers.ts';
 import { RawThread } from '../raw/thread.ts';
 import type { Results } from '../lib/results.ts';
 import { savinaBetweenThreads } from './savina-between.ts';
-import { measure, type Variant } from '../lib/rounds.ts';
+import { measure, stopwatch, type Sample, type Variant } from '../lib/rounds.ts';
+import { isBeside } from '../lib/selection.ts';
 
 /** Round trips of one run; fewer when the time is up. */
 const ROUND_TRIPS = 5000;
@@ -33,11 +34,13 @@ async function pingPong(results: Results, rounds: number): Promise<void> {
     await runtime.spawn('pong', { id: 'b' }),
   ];
   const raws = [new RawThread(), new RawThread()];
-  const comedies = [await startPeer('comedy', 1), await startPeer('comedy', 1)];
+  const comedies = isBeside ? [] : [await startPeer('comedy', 1), await startPeer('comedy', 1)];
   const asks: Record<string, Ask> = {
     'raw postMessage': (to, event) => (raws[to] as RawThread).ask(to, event),
     holdfast: (to, event) => (refs[to] as AgentRef).ask(event),
-    comedy: (to, event) => (comedies[to] as (typeof comedies)[number]).run(event),
+    ...(comedies.length > 0 && {
+      comedy: (to, event) => (comedies[to] as (typeof comedies)[number]).run(event),
+    }),
   };
   results.table({
     suite: 'savina',
@@ -52,30 +55,33 @@ async function pingPong(results: Results, rounds: number): Promise<void> {
   for (const all of [runtime, ...raws, ...comedies]) await all.stop();
 }
 
-async function volleys(ask: Ask): Promise<number> {
+async function volleys(ask: Ask): Promise<Sample> {
   const started = performance.now();
+  const measured = stopwatch();
   let n = 0;
   while (n < ROUND_TRIPS && performance.now() - started < FOR_MS) {
     const answer = await ask(n % 2, { type: 'add', n });
     if (answer !== n) throw new Error(`${String(answer)} came back for ${n}`);
     n += 1;
   }
-  return (n * 1000) / (performance.now() - started);
+  return measured(n);
 }
 
 /** One producer, one counter in a thread, and the count asked for at the end. */
 async function counting(results: Results, rounds: number): Promise<void> {
   const fleet = await startFleet(1);
   const raw = new RawThread();
-  const comedy = await startPeer('comedy', 1);
-  const comedySender = peerSender(comedy);
+  const comedy = isBeside ? undefined : await startPeer('comedy', 1);
   // A mailbox of Holdfast is bounded: the producer waits for every 256th, three of which are under way at most.
   const window = 3 * 256;
   const variants: Record<string, Variant> = {
     'raw postMessage per event': () => sending(raw.perEvent(), { window }),
     holdfast: () => sending(fleet.sender('transition', 1), { window }),
-    comedy: () => sending(comedySender, { window }),
   };
+  if (comedy !== undefined) {
+    const sender = peerSender(comedy);
+    variants['comedy'] = () => sending(sender, { window });
+  }
   results.table({
     suite: 'savina',
     title: `counting: the host sends to one actor in a thread and asks for the count, median of ${rounds}`,
@@ -83,5 +89,5 @@ async function counting(results: Results, rounds: number): Promise<void> {
     base: 'raw postMessage per event',
     rows: await measure(variants, rounds),
   });
-  for (const all of [fleet, raw, comedy]) await all.stop();
+  for (const all of [fleet, raw, comedy]) await all?.stop();
 }

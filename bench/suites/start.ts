@@ -1,159 +1,125 @@
-import { execFile } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { Worker } from 'node:worker_threads';
-import { createRuntime } from 'holdfast';
+import { alone, SOURCE } from '../lib/alone.ts';
 import { build } from '../lib/build.ts';
-import { installPeers } from '../lib/peers.ts';
+import { installPeers, peerNames, peers } from '../lib/peers.ts';
 import type { Results } from '../lib/results.ts';
-import { measure, rowOf, type Row, type Variant } from '../lib/rounds.ts';
+import { byTurns, rowOf, type Row } from '../lib/rounds.ts';
 
-const COUNTER = new URL('../agents/counter.ts', import.meta.url);
-const SPAWNS = 1000;
-/** Instances of the memory measurement. */
-const IDLE = 10_000;
+const BARE = 'bare workers';
 
-/** How fast instances and threads come up, and what they weigh. */
+/** How fast a program and its threads come up, and what they weigh. */
 export async function start(results: Results, rounds: number): Promise<void> {
-  await spawnRate(results, rounds);
-  installPeers();
+  if (peerNames.length > 0) installPeers();
   build();
-  await threadStarts(results, rounds);
-  await idleInstances(results, rounds);
+  await imports(results, rounds);
+  for (const threads of [1, 8]) await fromNothing(results, rounds, threads);
+  for (const threads of [1, 8]) await threadStarts(results, rounds, threads);
 }
 
-async function spawnRate(results: Results, rounds: number): Promise<void> {
-  const raw = new Worker(new URL('../raw/spawn-worker.ts', import.meta.url));
-  await once(raw, 'message');
-  const variants: Record<string, Variant> = {
-    'raw worker: create and start an actor, reply': () => rawSpawns(raw, SPAWNS),
-    'holdfast spawn, one after the other': () => spawns(1),
-    'holdfast spawn, 64 at a time': () => spawns(64),
-  };
+/** What `alone/from-nothing.mjs` prints. */
+interface FromNothing {
+  /** Processor time of the import, in milliseconds. */
+  readonly imported: number;
+  /** Processor time of the process, and its time on the clock, in milliseconds. */
+  readonly cpu: number;
+  readonly ms: number;
+}
+
+const programs: Readonly<Record<string, string>> = {
+  [BARE]: 'bare',
+  'bare workers importing xstate and comlink': 'importing',
+  'holdfast, as published': 'holdfast',
+};
+
+async function imports(results: Results, rounds: number): Promise<void> {
+  const { [BARE]: _, ...some } = programs;
+  const base = 'import xstate and comlink';
+  const names: Record<string, string> = { importing: base, holdfast: "import 'holdfast', as published" };
+  const runs = Object.values(some).map((what) => [
+    names[what],
+    () => alone('from-nothing', [what, 0]) as Promise<FromNothing>,
+  ]);
+  const all: Record<string, FromNothing[]> = await byTurns(Object.fromEntries(runs), rounds);
   results.table({
     suite: 'start',
-    title: `spawn ${SPAWNS} instances (fromTransition) into a warm thread, until each runs, median of ${rounds}`,
-    unit: 'instances/s',
-    base: 'raw worker: create and start an actor, reply',
-    rows: await measure(variants, rounds),
+    title: `processor time of the import, a process each, median of ${rounds}`,
+    unit: 'ms',
+    base,
+    rows: Object.entries(all).map(([name, found]) =>
+      rowOf(
+        name,
+        found.map(({ imported }) => ({ value: imported })),
+      ),
+    ),
   });
-  await raw.terminate();
 }
 
-async function spawns(atATime: number): Promise<number> {
-  await using runtime = await createRuntime(oneAgent(1));
-  await runtime.spawn('counter', { id: 'first' });
-  let begun = 0;
-  const lane = async (): Promise<void> => {
-    while (begun < SPAWNS) await runtime.spawn('counter', { id: String(begun++) });
-  };
-  const started = performance.now();
-  await Promise.all(Array.from({ length: atATime }, lane));
-  const rate = (SPAWNS * 1000) / (performance.now() - started);
-  const running = runtime.status().instances.length;
-  if (running !== SPAWNS + 1) throw new Error(`${running} instances run instead of ${SPAWNS + 1}`);
-  return rate;
+/** The start of Node itself and the import are in it. */
+async function fromNothing(results: Results, rounds: number, threads: number): Promise<void> {
+  const runs = Object.entries(programs).map(([name, what]) => [
+    name,
+    () => alone('from-nothing', [what, threads]) as Promise<FromNothing>,
+  ]);
+  const all: Record<string, FromNothing[]> = await byTurns(Object.fromEntries(runs), rounds);
+  results.table({
+    suite: 'start',
+    title: `processor time from nothing, import included, to a reply of ${each(threads)}, a process each, median of ${rounds}`,
+    unit: 'ms',
+    base: BARE,
+    rows: Object.entries(all).map(([name, found]) =>
+      rowOf(
+        name,
+        found.map(({ cpu, ms }) => ({ value: cpu, also: { 'by the clock': ms } })),
+      ),
+    ),
+    alsoUnit: 'ms',
+  });
 }
 
-async function rawSpawns(raw: Worker, count: number): Promise<number> {
-  const started = performance.now();
-  for (let i = 0; i < count; i++) {
-    raw.postMessage(i);
-    const [answer] = (await once(raw, 'message')) as [number];
-    if (answer !== i) throw new Error(`${answer} was spawned instead of ${i}`);
-  }
-  return (count * 1000) / (performance.now() - started);
-}
-
-const oneAgent = (maxThreads: number) => ({
-  agents: {
-    counter: { type: 'thread-bound' as const, threadId: 'counters', maxThreads, module: COUNTER },
-  },
-});
+const each = (threads: number): string => (threads === 1 ? 'one thread' : `each of ${threads} threads`);
 
 /** What `alone/measure.mjs` prints. */
-interface Alone {
+interface Started {
   readonly ms: number;
+  /** Processor time, in milliseconds. */
+  readonly cpu: number;
   /** Bytes for each. */
   readonly rss: number;
-  readonly heap: number;
-}
-
-/** From source, types are stripped when a thread loads a file; the published package is plain JavaScript. */
-const SOURCE = ['-C', 'holdfast-source'];
-
-const run = promisify(execFile);
-
-/** A figure from a process of its own: nothing is loaded, and no memory was had and kept. */
-async function alone(what: string, count: number, flags: readonly string[] = []): Promise<Alone> {
-  const file = fileURLToPath(new URL('../alone/measure.mjs', import.meta.url));
-  const args = ['--expose-gc', ...flags, file, what, String(count)];
-  const { stdout } = await run(process.execPath, args, { timeout: 60_000 });
-  return JSON.parse(stdout) as Alone;
 }
 
 const threadsBeside: Readonly<Record<string, readonly [what: string, flags?: readonly string[]]>> = {
-  'bare workers': ['bare'],
-  'bare workers that import xstate and comlink': ['importing'],
+  [BARE]: ['bare'],
+  'bare workers importing xstate and comlink': ['importing'],
   'holdfast, as published': ['holdfast'],
   'holdfast, from source': ['holdfast', SOURCE],
-  piscina: ['peer-piscina'],
-  tinypool: ['peer-tinypool'],
-  poolifier: ['peer-poolifier'],
-  comedy: ['peer-comedy'],
+  ...Object.fromEntries(peerNames.map((name) => [name, [`peer-${peers[name]}`]] as const)),
 };
 
-async function threadStarts(results: Results, rounds: number): Promise<void> {
-  for (const threads of [1, 8]) {
-    const seen: Record<string, Alone[]> = {};
-    for (let round = -1; round < rounds; round++) {
-      for (const [name, [what, flags]] of Object.entries(threadsBeside)) {
-        const one = await alone(what, threads, flags);
-        if (round >= 0) (seen[name] ??= []).push(one);
-      }
-    }
-    const table = { suite: 'start', base: 'bare workers' } as const;
-    const rows = (of: (one: Alone) => number): Row[] =>
-      Object.entries(seen).map(([name, all]) =>
-        rowOf(
-          name,
-          all.map((one) => ({ value: of(one) })),
-        ),
-      );
-    results.table({
-      ...table,
-      title: `from nothing to a reply of ${threads === 1 ? 'one thread' : `each of ${threads} threads`}, a process each, median of ${rounds}`,
-      unit: 'ms',
-      rows: rows(({ ms }) => ms),
-    });
-    if (threads === 1) continue;
-    results.table({
-      ...table,
-      title: `resident memory that one of ${threads} idle threads adds, a process each, median of ${rounds}`,
-      unit: 'MB',
-      rows: rows(({ rss }) => rss / 2 ** 20),
-    });
-  }
-}
-
-async function idleInstances(results: Results, rounds: number): Promise<void> {
-  const variant = (what: string, kind: 'rss' | 'heap') => async (): Promise<number> =>
-    (await alone(what, IDLE))[kind] / 1024;
+/** What was imported before is not in it. */
+async function threadStarts(results: Results, rounds: number, threads: number): Promise<void> {
+  const runs = Object.entries(threadsBeside).map(([name, [what, flags]]) => [
+    name,
+    () => alone('measure', [what, threads], flags) as Promise<Started>,
+  ]);
+  const seen: Record<string, Started[]> = await byTurns(Object.fromEntries(runs), rounds);
+  const table = { suite: 'start', base: BARE } as const;
+  const rows = (of: (one: Started) => number): Row[] =>
+    Object.entries(seen).map(([name, all]) =>
+      rowOf(
+        name,
+        all.map((one) => ({ value: of(one), cpu: one.cpu * 1000 })),
+      ),
+    );
   results.table({
-    suite: 'start',
-    title: `memory that one of ${IDLE} idle instances adds (fromTransition), a process each, median of ${rounds}`,
-    unit: 'KB',
-    base: "XState's createActor, no thread: resident",
-    rows: await measure(
-      {
-        "XState's createActor, no thread: resident": variant('actors', 'rss'),
-        'holdfast, host and thread: resident': variant('instances', 'rss'),
-        "XState's createActor, no thread: heap": variant('actors', 'heap'),
-        "holdfast, the host's part: heap": variant('instances', 'heap'),
-      },
-      rounds,
-      { warmUp: false },
-    ),
+    ...table,
+    title: `from the import to a reply of ${each(threads)}, a process each, median of ${rounds}`,
+    unit: 'ms',
+    rows: rows(({ ms }) => ms),
+  });
+  if (threads === 1) return;
+  results.table({
+    ...table,
+    title: `resident memory that one of ${threads} idle threads adds, a process each, median of ${rounds}`,
+    unit: 'MB',
+    rows: rows(({ rss }) => rss / 2 ** 20),
   });
 }
