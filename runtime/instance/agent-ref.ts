@@ -10,7 +10,7 @@ import { TwinSnapshot } from '../../actors/twin.ts';
 import { checkCall, checkTimeout, checkWait, eventId, listener, time } from '../base/call-check.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { AskStream } from './ask-stream.ts';
-import { isEvent, notAnEvent } from './inbox.ts';
+import { isEvent, notAnEvent } from './admission.ts';
 import type { Instance } from './instance.ts';
 import { stateFrom } from './mirrored-state.ts';
 import { refusal, silent, tooLate } from '../dead-letters/refusal.ts';

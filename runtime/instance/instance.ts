@@ -273,7 +273,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     const quarantined = this.#phase === 'quarantined';
     if (still) {
       this.#unseat();
-      this.inbox.refuseMoved(undefined);
+      this.inbox.unhandled.refuseMoved(undefined);
     }
     if (begun && (still || quarantined)) this.watchers.ended(this.#ending('stopped'));
     if (quarantined) this.watchers.finished();
@@ -500,7 +500,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   unfit(error: HoldfastError): void {
     this.#unfit = true;
     this.#end = { kind: 'failed', error };
-    this.inbox.unanswered(error);
+    this.inbox.unhandled.unanswered(error);
     this.#endedWith(error.code === 'STORE_CORRUPT' ? 'damaged' : 'unfit', 'error');
   }
 
@@ -509,7 +509,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     const told = this.#phase === 'restarting' || this.#phase === 'quarantined';
     this.#fence = error;
     // Nothing that was committed by nobody is told, whatever the thread still answers.
-    this.inbox.untold(error);
+    this.inbox.unhandled.untold(error);
     if (this.#vanishing !== undefined) return this.#finished({ kind: 'failed', error });
     if (!this.#lives('fence')) return;
     if (this.#berth?.begun === true) await this.#leave(this.#berth);
@@ -533,7 +533,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#unseat();
     if (!this.#lives('end')) return;
     if (reason !== 'stopped') this.#failures.add(this.address, reason, this.#effects.clock.date());
-    this.inbox.refuseMoved(this.#end?.kind === 'failed' ? this.#end.error : undefined);
+    this.inbox.unhandled.refuseMoved(this.#end?.kind === 'failed' ? this.#end.error : undefined);
     const ending = this.#ending(reason);
     // What the supervisor decides may be the end, which is told when it is committed.
     if (this.continuation.durable) this.#untold = ending;
@@ -645,7 +645,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#unseat(stopped !== 'shutdown');
     if (end.kind === 'failed') this.#gate.shut(end.error);
     else if (this.#gate.awaited) this.#gate.shut(this.#stoppedBy(stopped));
-    this.inbox.close(undefined, !this.#forgotten);
+    this.inbox.unhandled.close(undefined, !this.#forgotten);
     this.#effects.gone(this, this.#refusalAfter(end));
     if (isTold) this.twin.end(last);
     this.#vanished?.();

@@ -97,7 +97,7 @@ export function twinLogic(effects: TwinEffects, spec: Omit<InstanceRequest, 'inp
         // A local actor keeps what it is sent before it starts, and so does a twin.
         if (!over || !isIdle(self)) inbox.accept(event);
         else if (twin.kept.length < agent.capacity) twin.kept.push(event);
-        else inbox.refuse(event, 0, 'mailbox-full');
+        else inbox.unhandled.refuse(event, 0, 'mailbox-full');
       });
       const twin: Standing = { instance, queue, watched: false, kept: [] };
       standing.set(self, twin);
@@ -142,7 +142,7 @@ export function twinLogic(effects: TwinEffects, spec: Omit<InstanceRequest, 'inp
         if (twin.instance !== instance) return;
         const over = new Set(left);
         twin.kept = twin.kept.filter((event) => !over.has(event));
-        for (const event of left) instance.inbox.refuse(event, 0, 'stopped');
+        for (const event of left) instance.inbox.unhandled.refuse(event, 0, 'stopped');
       });
     },
   });

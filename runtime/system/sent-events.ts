@@ -4,7 +4,7 @@ import type { ResolvedAgent } from '../config/resolve.ts';
 import type { DeadLetters } from '../dead-letters/dead-letters.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import { notStarted, refusal } from '../dead-letters/refusal.ts';
-import { isEvent } from '../instance/inbox.ts';
+import { isEvent } from '../instance/admission.ts';
 import type { Instance } from '../instance/instance.ts';
 import { measure } from '../mailbox/size.ts';
 import type { EncodedState } from '../store/durable-store.ts';

@@ -19,7 +19,7 @@ import {
   type Rule,
   type Rules,
 } from '../base/call-check.ts';
-import { isEvent } from '../instance/inbox.ts';
+import { isEvent } from '../instance/admission.ts';
 import { createChild } from '../xstate/xstate5.ts';
 import type { Timeline } from './timeline.ts';
 import type { Timers } from './timers.ts';

@@ -171,8 +171,8 @@ export class Seats {
       outbox().detach(attachment, handled, answers);
       for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
       const left = { mailbox, incarnation: seat.incarnation };
-      if (inHand === seat.slot && evidence !== undefined) instance.inbox.suspect(evidence, 0, left);
-      instance.inbox.close(left);
+      if (inHand === seat.slot && evidence !== undefined) instance.inbox.unhandled.suspect(evidence, 0, left);
+      instance.inbox.unhandled.close(left);
       if (reason === undefined) this.#options.release();
       return;
     }
@@ -200,9 +200,9 @@ export class Seats {
     }
     outbox().detach(attachment, settled, answers);
     if (again && failed === 'in-turn' && handled > settled)
-      instance.inbox.threw(handled - settled - 1, ending);
+      instance.inbox.unhandled.threw(handled - settled - 1, ending);
     for (const tag of deferred) waiting.reject(tag, ending ?? reason ?? instance.ending());
     if (inHand === seat.slot && evidence !== undefined && instance.holds(seat))
-      instance.inbox.suspect(evidence, handled - settled);
+      instance.inbox.unhandled.suspect(evidence, handled - settled);
   }
 }

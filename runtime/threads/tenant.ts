@@ -1,5 +1,5 @@
 import type { Continuation } from '../instance/continuation.ts';
-import type { Inbox } from '../instance/inbox.ts';
+import type { Unhandled } from '../instance/unhandled.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { PeerInstance } from '../instance/peer.ts';
 import type { TwinLine } from '../instance/twin-line.ts';
@@ -31,7 +31,12 @@ export interface Tenant
       | 'ending'
       | 'stop'
     > {
-  readonly inbox: Pick<Inbox, 'refuse' | 'suspect' | 'close' | 'expiredInThread' | 'invalid' | 'threw'>;
+  readonly inbox: {
+    readonly unhandled: Pick<
+      Unhandled,
+      'refuse' | 'suspect' | 'close' | 'expiredInThread' | 'invalid' | 'threw'
+    >;
+  };
   readonly continuation: Pick<
     Continuation,
     | 'keep'

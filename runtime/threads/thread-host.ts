@@ -264,7 +264,8 @@ export class ThreadHost implements SeatThread {
     this.outbox = new Outbox({
       deliver: (batch, transfer) => this.#deliver(batch, transfer),
       delivered: (tag) => waiting.resolve(tag),
-      expired: ({ slot }, event, tag) => this.#seats.at(slot)?.instance.inbox.refuse(event, tag, 'expired'),
+      expired: ({ slot }, event, tag) =>
+        this.#seats.at(slot)?.instance.inbox.unhandled.refuse(event, tag, 'expired'),
       answered: (ack) => takeAnswers(ack, { waiting, pool, seats: this.#seats }),
       malformed: () => void this.#broke('a malformed acknowledgement'),
       now: () => options.clock.now(),
@@ -274,7 +275,7 @@ export class ThreadHost implements SeatThread {
       unclonable: ({ slot }, event, tag) =>
         this.#seats
           .at(slot)
-          ?.instance.inbox.refuse(event, tag, 'unclonable', undefined, unclonableAdvice(event)),
+          ?.instance.inbox.unhandled.refuse(event, tag, 'unclonable', undefined, unclonableAdvice(event)),
     });
     this.#watchdog = new Watchdog({
       clock: options.clock,

@@ -284,9 +284,10 @@ export class ThreadReports {
       this.#event(inner, seat, restoreErrors(event, errors) as AnyEventObject);
     } else if ((kind === REPORT.emitted || kind === REPORT.parentEvent) && isEvent(payload))
       this.#event(kind, seat, payload);
-    else if (kind === REPORT.expired && isEvent(payload)) instance.inbox.expiredInThread(payload, true);
+    else if (kind === REPORT.expired && isEvent(payload))
+      instance.inbox.unhandled.expiredInThread(payload, true);
     else if (kind === REPORT.expiredInPart && isEvent(payload))
-      instance.inbox.expiredInThread(payload, false);
+      instance.inbox.unhandled.expiredInThread(payload, false);
     else if (kind === REPORT.invalid && isInvalidReport(payload)) this.#invalid(seat, payload);
     else if (kind === REPORT.state && isStateOf(payload)) this.#kept(seat, payload);
     else if (kind === REPORT.stateless && typeof payload === 'string')
@@ -357,7 +358,11 @@ export class ThreadReports {
     const at = (handled - seat.base) | 0;
     const isNew = attachment !== undefined && at >= seat.refused;
     const left = attachment && { mailbox: attachment.mailbox, incarnation: seat.incarnation };
-    if (!isNew || left === undefined || !instance.inbox.invalid(left, at - attachment.acked, issues))
+    if (
+      !isNew ||
+      left === undefined ||
+      !instance.inbox.unhandled.invalid(left, at - attachment.acked, issues)
+    )
       return this.#options.violated('a malformed report (invalid)', { address: instance.address });
     seat.refused = at + 1;
   }
