@@ -159,7 +159,7 @@ function follow(model: Model, real: Real): void {
   const known = context.threads.map(({ n, state, owned }) => [n, state, owned] as const);
   const expected = [...threads].map(([n, { phase, owned }]) => [n, phase, owned] as const);
   expect(new Set(known)).toEqual(new Set(expected));
-  expect(context.waiting.map(({ address }) => address)).toEqual(due);
+  expect(context.waiting.values().map(({ address }) => address)).toEqual(due);
   expect(Object.keys(children)).toHaveLength(threads.size);
   const over = stopping && threads.size === 0;
   expect([status, real.closed]).toEqual(over ? ['done', 1] : ['active', 0]);

@@ -23,6 +23,7 @@ import {
 import { HEALTHY } from './pool-health.ts';
 import { choosePlacement, numberOf, type PlacementRule } from './placement.ts';
 import type { ThreadCause } from './thread.ts';
+import { wantOf, WaitingList } from './waiting-list.ts';
 
 const pool = (change: Partial<PoolContext> = {}): PoolContext => ({
   threadId: 'p',
@@ -33,7 +34,7 @@ const pool = (change: Partial<PoolContext> = {}): PoolContext => ({
   intensity: { restarts: 1_000, withinMs: 60_000 },
   ...HEALTHY,
   threads: [],
-  waiting: [],
+  waiting: new WaitingList(),
   peak: 0,
   started: 0,
   ended: {},
@@ -69,7 +70,7 @@ const failing = (n: number) => (now: PoolContext) => planFailing(now, n);
 const exit = (n: number, cause: ThreadCause) => (now: PoolContext) => planExit(now, n, cause);
 const of = ({ effects }: PoolPlan, kind: PoolEffect['kind']) => effects.filter((e) => e.kind === kind);
 const hosted = (plan: PoolPlan) => plan.effects.flatMap((e) => (e.kind === 'host' ? [[e.address, e.n]] : []));
-const waiting = ({ context }: PoolPlan) => context.waiting.map(({ address }) => address);
+const waiting = ({ context }: PoolPlan) => context.waiting.values().map(({ address }) => address);
 const threads = ({ context }: PoolPlan) => context.threads.map(({ n, state, owned }) => [n, state, owned]);
 
 describe('a plan of the pool', () => {
@@ -198,7 +199,7 @@ describe('a plan of the pool', () => {
       { kind: 'unwatch-wait', address: 'a/2' },
       { kind: 'leave', n: 1, cause: 'shutdown' },
     ]);
-    expect([threads(closing), closing.context.waiting]).toEqual([[[1, 'leaving', 1]], []]);
+    expect([threads(closing), waiting(closing)]).toEqual([[[1, 'leaving', 1]], []]);
     expect(run(closing.context, release(1), exit(1, 'shutdown')).effects.map(({ kind }) => kind)).toEqual([
       'unwatch-idle',
       'forget',
@@ -241,7 +242,7 @@ describe('a thread that is replaced', () => {
   test('has its instances wait for the one that replaces it, unless there is room for that before', () => {
     const moved = (now: PoolContext) => planPlacement(now, 'a/1', { kind: 'replacement', of: 1 });
     const full = run(two(2), recycle(1), release(1), moved);
-    expect([hosted(full), full.context.waiting.map(({ address }) => address)]).toEqual([[], ['a/1']]);
+    expect([hosted(full), waiting(full)]).toEqual([[], ['a/1']]);
     expect(hosted(run(full.context, exit(1, 'recycled')))).toEqual([['a/1', 1]]);
     const roomy = run(two(3), recycle(1), ready(3), release(1), moved);
     expect(hosted(roomy)).toEqual([['a/1', 3]]);
@@ -503,7 +504,7 @@ describe('any sequence of plans', () => {
         const plan = run(start, planMinimum, ...addressed.map(([kind, n]) => steps[kind](n)));
         const placed = addressed.flatMap(([kind, n]) => (kind === 'place' ? [`a/${n}`] : []));
         expect([...hosted(plan).map(([address]) => address), ...waiting(plan)]).toEqual(placed);
-        if (plan.context.waiting.length === 0) return;
+        if (plan.context.waiting.size === 0) return;
         expect(plan.context.threads).toHaveLength(start.maxThreads);
         expect(plan.context.threads.filter(({ state }) => state !== 'leaving')).toEqual([]);
       }),
@@ -577,13 +578,13 @@ describe('any sequence of plans for instances with wishes, in a pool that may be
           const trying = now.health === 'half-open' && before.health === 'half-open';
           check(!trying || starting <= Math.max(1, startingBefore), 'more than one is tried');
           expect(now.threads.length).toBeLessThanOrEqual(maxThreads);
-          expect(new Set(now.waiting.map(({ address }) => address))).toEqual(timed);
+          expect(new Set(now.waiting.values().map(({ address }) => address))).toEqual(timed);
           expect(now.strikes).toHaveLength(strikes);
-          check(now.health !== 'exhausted' || now.waiting.length === 0, 'somebody waits in vain');
+          check(now.health !== 'exhausted' || now.waiting.size === 0, 'somebody waits in vain');
           check(now.health !== 'open' || strikes <= restarts, 'it is open after too many strikes');
-          const inVain = now.waiting.filter(
-            ({ placement }) => choosePlacement(now.threads, maxThreads, placement).kind !== 'wait',
-          );
+          const inVain = now.waiting
+            .values()
+            .filter(({ placement }) => choosePlacement(now.threads, maxThreads, placement).kind !== 'wait');
           check(now.health !== 'open' || inVain.length === 0, 'somebody waits although there is room');
           expect(wrongs).toEqual([]);
         };
@@ -598,7 +599,7 @@ describe('any sequence of plans for instances with wishes, in a pool that may be
             wishes.set(address, rule);
             step(place(address, rule));
           } else if (kind === 'overdue') {
-            const address = now.waiting[pick % Math.max(1, now.waiting.length)]?.address;
+            const address = now.waiting.values()[pick % Math.max(1, now.waiting.size)]?.address;
             if (address === undefined) continue;
             timed.delete(address);
             step((context) => planOverdue(context, address));
@@ -651,7 +652,7 @@ describe('other settings', () => {
       (now) => planPlacement(now, 'b', { kind: 'exclusive' }),
       grown,
     );
-    expect(context).toMatchObject({ maxThreads: 3, minThreads: 3, idleTimeoutMs: 5, waiting: [] });
+    expect(context).toMatchObject({ maxThreads: 3, minThreads: 3, idleTimeoutMs: 5, waiting: { size: 0 } });
     expect(context.threads.map(({ n, owned }) => [n, owned])).toEqual([
       [1, 1],
       [2, 1],
@@ -669,6 +670,48 @@ describe('other settings', () => {
       (now) => planConfigured(now, { ...settings, minThreads: 0 }),
     );
     expect(effects.at(-1)).toEqual({ kind: 'watch-idle', n: 1 });
+  });
+});
+
+describe('those that wait', () => {
+  const number = fc.integer({ min: 1, max: 4 });
+  const rules: fc.Arbitrary<PlacementRule> = fc.oneof(
+    fc.constantFrom<PlacementRule>({ kind: 'fewest' }, { kind: 'exclusive' }),
+    number.map((n): PlacementRule => ({ kind: 'key', key: `${n}` })),
+    number.map((of): PlacementRule => ({ kind: 'replacement', of })),
+  );
+  const thread = fc.record({
+    n: number,
+    state: fc.constantFrom('starting' as const, 'ready' as const, 'leaving' as const, 'recycling' as const),
+    owned: fc.nat(2),
+    exclusive: fc.boolean(),
+    fresh: fc.boolean(),
+  });
+  const found = fc.record({
+    maxThreads: number,
+    threads: fc.uniqueArray(thread, { selector: ({ n }) => n, maxLength: 4 }),
+    health: fc.constantFrom('open' as const, 'half-open' as const),
+    wishes: fc.array(rules, { maxLength: 12 }),
+    gone: fc.nat(12),
+  });
+
+  test('are placed as if each had been tried in its turn, however few of them are', () => {
+    fc.assert(
+      fc.property(found, ({ maxThreads, threads: all, health, wishes, gone }) => {
+        const there = all.filter(({ n }) => n <= maxThreads);
+        const empty = pool({ maxThreads, threads: there, health });
+        let list = new WaitingList();
+        for (const [i, placement] of wishes.entries())
+          list = list.with({ address: `a/${i}`, placement }, wantOf(placement, maxThreads));
+        const full: PoolContext = { ...empty, waiting: list.without(`a/${gone}`) };
+        const again = run(full, (now) => planConfigured(now, now));
+        const each = wishes.flatMap((wish, i) => (i === gone ? [] : [place(`a/${i}`, wish)]));
+        const tried = run(empty, ...each);
+        expect([hosted(again), waiting(again)]).toEqual([hosted(tried), waiting(tried)]);
+        expect(threads(again)).toEqual(threads(tried));
+      }),
+      { numRuns: 400 },
+    );
   });
 });
 

@@ -16,6 +16,7 @@ import {
   type Strike,
 } from './pool-health.ts';
 import type { LeaveCause, Recycling, ThreadCause } from './thread.ts';
+import { WaitingList, wantOf, type PlaceRequest } from './waiting-list.ts';
 
 export interface PoolInput {
   readonly threadId: string;
@@ -33,14 +34,6 @@ export interface PoolInput {
 /** What of a pool may change while it runs; the cap only grows. */
 export type PoolSettings = Omit<PoolInput, 'threadId'>;
 
-/** An instance that is to be put on a thread. */
-export interface PlaceRequest {
-  readonly address: string;
-  readonly placement: PlacementRule;
-  /** It has lost nothing so far, and is not to because no thread starts. */
-  readonly moving?: boolean | undefined;
-}
-
 /**
  * Why an instance was not put on a thread: `full` when no thread was free for it in time, `exhausted` when the pool
  * starts no more threads.
@@ -51,7 +44,7 @@ export interface PoolContext extends PoolInput, PoolRecord {
   /** Every thread that is alive for the operating system; never more than `maxThreads`. */
   readonly threads: readonly PlacedThread[];
   /** Those that wait for a thread to exit, or to be free, in their order. */
-  readonly waiting: readonly PlaceRequest[];
+  readonly waiting: WaitingList;
   readonly health: PoolHealth;
   /** The most threads that were ever alive at once. */
   readonly peak: number;
@@ -109,8 +102,7 @@ export function planPlacement(
   moving = false,
 ): PoolPlan {
   // An instance that waited and was stopped may have left its place to one of the same address.
-  const stale = context.waiting.some((other) => other.address === address);
-  const before: PoolPlan = stale ? withdraw(context, address) : none(context);
+  const before: PoolPlan = context.waiting.has(address) ? withdraw(context, address) : none(context);
   return then(before, (now) => {
     const request: PlaceRequest = { address, placement, ...(moving && { moving }) };
     const placed = tryPlacement(now, request);
@@ -119,7 +111,7 @@ export function planPlacement(
       return { context: now, effects: [{ kind: 'refuse', address, why: 'exhausted' }] };
     }
     return {
-      context: { ...now, waiting: [...now.waiting, request] },
+      context: { ...now, waiting: now.waiting.with(request, wantOf(placement, now.maxThreads)) },
       effects: [{ kind: 'watch-wait', address }],
     };
   });
@@ -158,22 +150,31 @@ function isTried({ state, fresh }: PlacedThread): boolean {
   return state === 'starting' || (state === 'leaving' && fresh === true);
 }
 
-/** Places those who waited and now have room, in their order. */
+/**
+ * Places those who waited and now have room, in their order. When one has to go on waiting, so have all who want the same:
+ * placing others makes no room.
+ */
 function retry(context: PoolContext): PoolPlan {
-  return context.waiting.reduce<PoolPlan>(
-    (plan, request) =>
-      then(plan, (now) => {
-        const placed = tryPlacement(unlisted(now, request.address), request);
-        if (placed === undefined) return none(now);
-        const { context: next, effects } = placed;
-        return { context: next, effects: [{ kind: 'unwatch-wait', address: request.address }, ...effects] };
-      }),
-    none(context),
-  );
+  let now = context;
+  const effects: PoolEffect[] = [];
+  const refused = new Set<string>();
+  for (;;) {
+    const first = now.waiting.firstBut(refused);
+    if (first === undefined) return { context: now, effects };
+    const { request, want } = first;
+    const placed = tryPlacement(now, request);
+    if (placed === undefined) {
+      refused.add(want);
+      continue;
+    }
+    const { address } = request;
+    now = unlisted(placed.context, address);
+    effects.push({ kind: 'unwatch-wait', address }, ...placed.effects);
+  }
 }
 
 function unlisted(context: PoolContext, address: string): PoolContext {
-  return { ...context, waiting: context.waiting.filter((other) => other.address !== address) };
+  return { ...context, waiting: context.waiting.without(address) };
 }
 
 function withdraw(context: PoolContext, address: string): PoolPlan {
@@ -182,7 +183,7 @@ function withdraw(context: PoolContext, address: string): PoolPlan {
 
 /** It has waited long enough. */
 export function planOverdue(context: PoolContext, address: string): PoolPlan {
-  if (!context.waiting.some((other) => other.address === address)) return none(context);
+  if (!context.waiting.has(address)) return none(context);
   return { context: unlisted(context, address), effects: [{ kind: 'refuse', address, why: 'full' }] };
 }
 
@@ -197,17 +198,14 @@ export function planStrike(context: PoolContext, one: Strike): PoolPlan {
     ],
   };
   if (!exhausted) return struck;
-  return context.waiting.reduce<PoolPlan>(
-    (plan, { address }) =>
-      then(
-        then(plan, (now) => withdraw(now, address)),
-        (now) => ({
-          context: now,
-          effects: [{ kind: 'refuse', address, why: 'exhausted' }],
-        }),
-      ),
-    struck,
-  );
+  const refusals = context.waiting.values().flatMap(({ address }): PoolEffect[] => [
+    { kind: 'unwatch-wait', address },
+    { kind: 'refuse', address, why: 'exhausted' },
+  ]);
+  return {
+    context: { ...struck.context, waiting: new WaitingList() },
+    effects: [...struck.effects, ...refusals],
+  };
 }
 
 /** A strike is out of the window. */
@@ -282,7 +280,16 @@ export function planReady(context: PoolContext, n: number): PoolPlan {
 
 /** From now on the pool is to be like that. Threads that are there stay as they are until they are replaced. */
 export function planConfigured(context: PoolContext, settings: PoolSettings): PoolPlan {
-  return then(then(retry({ ...context, ...settings }), planMinimum), watchSpared);
+  return then(then(retry(relisted({ ...context, ...settings })), planMinimum), watchSpared);
+}
+
+/** With more threads a key may be for another one. */
+function relisted(context: PoolContext): PoolContext {
+  const { maxThreads } = context;
+  let waiting = new WaitingList();
+  for (const request of context.waiting)
+    waiting = waiting.with(request, wantOf(request.placement, maxThreads));
+  return { ...context, waiting };
 }
 
 /** Lets a thread go that has had nothing to do for long, unless the pool is at its minimum. */
@@ -352,7 +359,7 @@ export function planClosing(context: PoolContext): PoolPlan {
   return {
     context: {
       ...context,
-      waiting: [],
+      waiting: new WaitingList(),
       // Whoever exits from here on is not replaced.
       minThreads: 0,
       // That it is told to leave before it was ready is no failure.
@@ -364,7 +371,7 @@ export function planClosing(context: PoolContext): PoolPlan {
       })),
     },
     effects: [
-      ...context.waiting.map(({ address }) => ({ kind: 'unwatch-wait', address }) as const),
+      ...context.waiting.values().map(({ address }) => ({ kind: 'unwatch-wait', address }) as const),
       ...context.threads.map(({ n }) => ({ kind: 'leave', n, cause: 'shutdown' }) as const),
     ],
   };

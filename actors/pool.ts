@@ -25,6 +25,7 @@ import {
 import type { PlacementRule } from './placement.ts';
 import { HEALTHY, type PoolIntensity, type Strike } from './pool-health.ts';
 import { threadMachine, type Recycling, type ThreadReport } from './thread.ts';
+import { WaitingList } from './waiting-list.ts';
 
 export type PoolEvent =
   /** Run an instance on a thread of this pool. */
@@ -191,7 +192,7 @@ export const poolMachine = setup({
     ...input,
     ...HEALTHY,
     threads: [],
-    waiting: [],
+    waiting: new WaitingList(),
     peak: 0,
     started: 0,
     ended: {},

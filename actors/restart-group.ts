@@ -1,5 +1,7 @@
+import { OrderedMap } from './ordered-map.ts';
 import type { Placeable } from './placement.ts';
 import { decideRestart, type Failure, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
+import { SortedMap } from './sorted-map.ts';
 
 /** An instance of a group. */
 export interface Member extends Placeable {
@@ -7,14 +9,16 @@ export interface Member extends Placeable {
   readonly temporary: boolean;
 }
 
+type Addresses = SortedMap<string, true>;
+
 /** What is under way in a group: some are ended, some wait for their start, one after the other. */
 export interface Round {
   /** They are being ended in their threads. */
-  readonly ending: readonly string[];
+  readonly ending: Addresses;
   /** The backoff is not over. */
   readonly waiting: boolean;
-  /** They are down and will be started, in this order. */
-  readonly queue: readonly string[];
+  /** They are down and will be started, by their order in the group. */
+  readonly queue: SortedMap<number, string>;
   /** It was placed; the next one is when it runs. */
   readonly starting: string | undefined;
 }
@@ -22,8 +26,8 @@ export interface Round {
 /** The instances of one agent that live and fail together. */
 export interface Group {
   /** In the order in which they first ran. */
-  readonly members: readonly Member[];
-  readonly quarantined: readonly string[];
+  readonly members: OrderedMap<Member>;
+  readonly quarantined: Addresses;
   /** Of all members: their intensity is that of the group. */
   readonly history: FailureHistory | undefined;
   readonly round: Round | undefined;
@@ -49,17 +53,25 @@ export interface GroupPlan {
   readonly effects: readonly GroupEffect[];
 }
 
-export const EMPTY_GROUP: Group = { members: [], quarantined: [], history: undefined, round: undefined };
+export const EMPTY_GROUP: Group = {
+  members: new OrderedMap(),
+  quarantined: new SortedMap(),
+  history: undefined,
+  round: undefined,
+};
 
-const IDLE: Round = { ending: [], waiting: false, queue: [], starting: undefined };
+const IDLE: Round = { ending: new SortedMap(), waiting: false, queue: new SortedMap(), starting: undefined };
 
 /** A member runs: it joins if it is new, and whoever waited for it is next. */
 export function planRunning(group: Group, member: Member): GroupPlan {
-  const known = group.members.some(({ address }) => address === member.address);
-  const members = known ? group.members : [...group.members, member];
+  const members = joined(group, member);
   const { round } = group;
   if (round?.starting !== member.address) return { group: { ...group, members }, effects: [] };
   return advance({ ...group, members, round: { ...round, starting: undefined } });
+}
+
+function joined({ members }: Group, member: Member): OrderedMap<Member> {
+  return members.has(member.address) ? members : members.with(member.address, member);
 }
 
 /** A member ended without having been told to. */
@@ -70,12 +82,11 @@ export function planFailure(
   failure: Failure,
 ): GroupPlan {
   const { address } = member;
-  const known = group.members.some((other) => other.address === address);
-  const all: Group = known ? group : { ...group, members: [...group.members, member] };
+  const all: Group = { ...group, members: joined(group, member) };
   const decision = decideRestart(policy, group.history, failure);
   if (decision.kind === 'end') return { group: all, effects: [{ kind: 'end', address }] };
   // Its thread may have died with the one that failed first: that counts once.
-  if (all.round?.ending.includes(address) === true) return planDown(all, address);
+  if (all.round?.ending.has(address) === true) return planDown(all, address);
   const affected = affectedBy(policy.strategy, all, address);
   return decision.kind === 'restart'
     ? planRestart(all, address, affected, decision)
@@ -85,10 +96,8 @@ export function planFailure(
 /** Members that live and fail with `address`, itself too, in start order. */
 function affectedBy(strategy: RestartPolicy['strategy'], group: Group, address: string): readonly Member[] {
   const { members, quarantined } = group;
-  const from = members.findIndex((member) => member.address === address);
-  return members
-    .slice(strategy === 'all-for-one' ? 0 : from)
-    .filter((member) => member.address === address || !quarantined.includes(member.address));
+  const fated = strategy === 'all-for-one' ? members.values() : members.from(address);
+  return fated.filter((member) => member.address === address || !quarantined.has(member.address));
 }
 
 function planRestart(
@@ -100,13 +109,13 @@ function planRestart(
   const round = group.round ?? IDLE;
   const up = affected.filter((member) => isUp(group, member, failed));
   const again = affected.filter(({ temporary, address }) => !temporary || address === failed);
-  const wanted = new Set([...round.queue, ...again.map(({ address }) => address)]);
-  const restarted = up.filter(({ temporary }) => !temporary).map(({ address }) => address);
+  const isStarted = again.some(({ address }) => address === round.starting);
+  const restarted = up.filter(({ temporary }) => !temporary);
   const next: Round = {
-    ending: [...round.ending, ...restarted],
+    ending: withAll(round.ending, restarted),
     waiting: true,
-    queue: inStartOrder(group, wanted),
-    starting: wanted.has(round.starting ?? '') ? undefined : round.starting,
+    queue: queued(group, round.queue, again),
+    starting: isStarted ? undefined : round.starting,
   };
   const effects = up
     .toReversed()
@@ -119,14 +128,15 @@ function planQuarantine(group: Group, member: Member, affected: readonly Member[
   const { address: because } = member;
   const round = group.round ?? IDLE;
   const others = affected.filter(({ address }) => address !== because);
-  const up = others.filter((other) => isUp(group, other, because)).map(({ address }) => address);
   const staying = others.filter(({ temporary }) => !temporary);
-  const down = new Set([because, ...staying.map(({ address }) => address)]);
+  const up = staying.filter((other) => isUp(group, other, because));
+  const down = [member, ...staying];
+  const isLeft = down.some(({ address }) => address === round.starting);
   const next: Round = {
-    ending: [...round.ending, ...up.filter((address) => down.has(address))],
+    ending: withAll(round.ending, up),
     waiting: round.waiting,
-    queue: round.queue.filter((address) => !down.has(address)),
-    starting: down.has(round.starting ?? '') ? undefined : round.starting,
+    queue: down.reduce((queue, { address }) => unqueued(group, queue, address), round.queue),
+    starting: isLeft ? undefined : round.starting,
   };
   const effects = others
     .toReversed()
@@ -135,22 +145,27 @@ function planQuarantine(group: Group, member: Member, affected: readonly Member[
         ? { kind: 'stop', address: other.address }
         : { kind: 'give-up', member: other, because },
     );
-  const quarantined = [...group.quarantined, ...down];
+  const quarantined = withAll(group.quarantined, down);
   const settled = advance({ ...group, quarantined, history: undefined, round: next });
   return { ...settled, effects: [{ kind: 'give-up', member }, ...effects, ...settled.effects] };
 }
 
 /** Whether it runs, or is about to. */
-function isUp({ round, quarantined }: Group, { address }: Member, failed: string): boolean {
-  if (address === failed || quarantined.includes(address)) return false;
-  return round === undefined || !(round.queue.includes(address) || round.ending.includes(address));
+function isUp(
+  { members, round, quarantined }: Group,
+  { address }: Pick<Member, 'address'>,
+  failed: string,
+): boolean {
+  if (address === failed || quarantined.has(address)) return false;
+  if (round === undefined) return true;
+  return !round.queue.has(members.orderOf(address) ?? -1) && !round.ending.has(address);
 }
 
 /** It is down. */
 export function planDown(group: Group, address: string): GroupPlan {
   const { round } = group;
   if (round === undefined) return { group, effects: [] };
-  return advance({ ...group, round: { ...round, ending: round.ending.filter((one) => one !== address) } });
+  return advance({ ...group, round: { ...round, ending: round.ending.without(address) } });
 }
 
 /** The backoff is over. */
@@ -162,25 +177,29 @@ export function planDue(group: Group): GroupPlan {
 
 /** Those who were quarantined together begin anew together. */
 export function planResume(group: Group, address: string): GroupPlan {
-  if (!group.quarantined.includes(address)) return { group, effects: [] };
+  if (!group.quarantined.has(address)) return { group, effects: [] };
   const round = group.round ?? IDLE;
-  const queue = inStartOrder(group, new Set([...round.queue, ...group.quarantined]));
-  return advance({ ...group, quarantined: [], history: undefined, round: { ...round, queue } });
+  const again = group.quarantined.keys().map((one) => ({ address: one }));
+  const queue = queued(group, round.queue, again);
+  return advance({
+    ...group,
+    quarantined: EMPTY_GROUP.quarantined,
+    history: undefined,
+    round: { ...round, queue },
+  });
 }
 
 /** It is gone for good. */
 export function planLeave(group: Group, gone: string): GroupPlan {
-  const others = (addresses: readonly string[]): readonly string[] =>
-    addresses.filter((address) => address !== gone);
   const { members, quarantined, round } = group;
   return advance({
     ...group,
-    members: members.filter(({ address }) => address !== gone),
-    quarantined: others(quarantined),
+    members: members.without(gone),
+    quarantined: quarantined.without(gone),
     round: round && {
       ...round,
-      ending: others(round.ending),
-      queue: others(round.queue),
+      ending: round.ending.without(gone),
+      queue: unqueued(group, round.queue, gone),
       starting: round.starting === gone ? undefined : round.starting,
     },
   });
@@ -191,15 +210,34 @@ function advance(group: Group): GroupPlan {
   const { round, members } = group;
   if (round === undefined) return { group, effects: [] };
   const { ending, waiting, queue, starting } = round;
-  if (ending.length > 0 || waiting || starting !== undefined) return { group, effects: [] };
-  const member = members.find(({ address }) => address === queue[0]);
-  if (member === undefined) return { group: { ...group, round: undefined }, effects: [] };
+  if (ending.size > 0 || waiting || starting !== undefined) return { group, effects: [] };
+  const [order, address] = queue.first ?? [];
+  const member = address === undefined ? undefined : members.get(address);
+  if (order === undefined || member === undefined)
+    return { group: { ...group, round: undefined }, effects: [] };
   return {
-    group: { ...group, round: { ...round, queue: queue.slice(1), starting: member.address } },
+    group: { ...group, round: { ...round, queue: queue.without(order), starting: member.address } },
     effects: [{ kind: 'begin', member }],
   };
 }
 
-function inStartOrder({ members }: Group, wanted: ReadonlySet<string>): readonly string[] {
-  return members.map(({ address }) => address).filter((address) => wanted.has(address));
+function withAll(addresses: Addresses, more: readonly Pick<Member, 'address'>[]): Addresses {
+  return more.reduce((all, { address }) => all.with(address, true), addresses);
+}
+
+/** Members that are to be started are so in their order in the group. */
+function queued(
+  { members }: Group,
+  queue: Round['queue'],
+  more: readonly Pick<Member, 'address'>[],
+): Round['queue'] {
+  return more.reduce((all, { address }) => {
+    const order = members.orderOf(address);
+    return order === undefined ? all : all.with(order, address);
+  }, queue);
+}
+
+function unqueued({ members }: Group, queue: Round['queue'], address: string): Round['queue'] {
+  const order = members.orderOf(address);
+  return order === undefined ? queue : queue.without(order);
 }

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { altered, state } from './fixtures/altered.ts';
 import { SupervisorWorld, type SupervisorPlay } from './fixtures/supervisor-world.ts';
 import { walk, walkSimplePaths } from './fixtures/walk.ts';
+import { SortedMap } from './sorted-map.ts';
 import { supervisorMachine } from './supervisor.ts';
 
 beforeAll(() => {
@@ -63,9 +64,9 @@ describe('the walk finds a supervisor that', () => {
         chart.states['running'] = {
           ...state(chart, 'running'),
           always: {
-            guard: ({ context }: { context: { failures: object } }) =>
-              Object.keys(context.failures).length > 0,
-            actions: assign({ failures: {} }),
+            guard: ({ context }: { context: { failures: SortedMap<string, unknown> } }) =>
+              context.failures.size > 0,
+            actions: assign({ failures: new SortedMap() }),
           },
         };
       }),

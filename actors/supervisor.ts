@@ -15,6 +15,7 @@ import {
   type GroupPlan,
 } from './restart-group.ts';
 import { decideRestart, type Failure, type FailureHistory, type RestartPolicy } from './restart-policy.ts';
+import { SortedMap } from './sorted-map.ts';
 
 export interface SupervisorInput {
   readonly pools: readonly PoolInput[];
@@ -84,9 +85,9 @@ export type SupervisorEmitted =
 
 export interface SupervisorContext extends SupervisorInput {
   /** Of those instances only that have failed. */
-  readonly failures: Readonly<Record<string, FailureHistory>>;
+  readonly failures: SortedMap<string, FailureHistory>;
   /** Those with instances that live and fail together. */
-  readonly groups: Readonly<Record<string, Group>>;
+  readonly groups: SortedMap<string, Group>;
   readonly restarts: number;
   /** Pools that may still have a thread. */
   readonly open: readonly string[];
@@ -95,12 +96,6 @@ export interface SupervisorContext extends SupervisorInput {
 export const poolActor = (threadId: string): string => `pool:${threadId}`;
 const restartTimer = (address: string): string => `restart:${address}`;
 const groupTimer = (group: string): string => `group:${group}`;
-
-function without<T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
-  if (!(key in record)) return record;
-  const { [key]: _gone, ...rest } = record;
-  return rest;
-}
 
 /** Those that may name a group. */
 type GroupEvent = Extract<
@@ -172,12 +167,12 @@ export const supervisorMachine = setup({
     planGroup: enqueueActions(({ context, event, enqueue }) => {
       if (!isOfGroup(event)) return;
       const { group: name } = event;
-      const { group, effects } = planOf(context.groups[name] ?? EMPTY_GROUP, event);
-      const empty = group.members.length === 0 && group.round === undefined;
+      const { group, effects } = planOf(context.groups.get(name) ?? EMPTY_GROUP, event);
+      const empty = group.members.size === 0 && group.round === undefined;
       const begun = effects.filter(({ kind }) => kind === 'begin').length;
       enqueue.assign({
         restarts: context.restarts + begun,
-        groups: empty ? without(context.groups, name) : { ...context.groups, [name]: group },
+        groups: empty ? context.groups.without(name) : context.groups.with(name, group),
       });
       for (const effect of effects) {
         if (effect.kind === 'begin') {
@@ -203,7 +198,7 @@ export const supervisorMachine = setup({
     forget: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'instance.forget') return;
       enqueue.cancel(restartTimer(event.address));
-      enqueue.assign({ failures: without(context.failures, event.address) });
+      enqueue.assign({ failures: context.failures.without(event.address) });
     }),
     startPools: enqueueActions(({ context, enqueue }) => {
       for (const pool of context.pools)
@@ -228,8 +223,8 @@ export const supervisorMachine = setup({
   id: 'supervisor',
   context: ({ input }) => ({
     ...input,
-    failures: {},
-    groups: {},
+    failures: new SortedMap(),
+    groups: new SortedMap(),
     restarts: 0,
     open: input.pools.map(({ threadId }) => threadId),
   }),
@@ -271,16 +266,16 @@ export const supervisorMachine = setup({
           {
             actions: enqueueActions(({ context, event, enqueue }) => {
               const { address, threadId, placement, policy } = event;
-              const decision = decideRestart(policy, context.failures[address], event);
+              const decision = decideRestart(policy, context.failures.get(address), event);
               if (decision.kind === 'end') {
                 enqueue({ type: 'end', params: { address } });
               } else if (decision.kind === 'give-up') {
                 // When it is resumed, nothing is held against it.
-                enqueue.assign({ failures: without(context.failures, address) });
+                enqueue.assign({ failures: context.failures.without(address) });
                 enqueue({ type: 'giveUp', params: { address } });
                 if (isOfPool(event)) enqueue({ type: 'escalate', params: { address, threadId } });
               } else {
-                enqueue.assign({ failures: { ...context.failures, [address]: decision.history } });
+                enqueue.assign({ failures: context.failures.with(address, decision.history) });
                 enqueue.raise(
                   { type: 'instance.restart', address, threadId, placement },
                   { delay: decision.delayMs, id: restartTimer(address) },

@@ -160,7 +160,7 @@ export function poolStatus(
     peakThreads: pool.peak,
     startedThreads: pool.started,
     endedThreads: pool.ended,
-    waiting: pool.waiting.length,
+    waiting: pool.waiting.size,
     ...(residents && { residents }),
     health: pool.health,
   };
