@@ -50,7 +50,32 @@ export class ThreadCalls {
     args: readonly unknown[],
     refused: (error: unknown) => unknown = (error) => error,
   ): Promise<T> {
-    const answer = await this.callWithCare(method, args, refused);
+    return this.#fitting(method, fits, this.callWithCare(method, args, refused));
+  }
+
+  /**
+   * {@link answer}, with arguments whose error is thrown at once when they cannot be cloned. `heard` is called when the
+   * thread has answered or is gone, whatever the answer then waits for.
+   */
+  answerHeard<T>(
+    method: ThreadMethod,
+    fits: (answer: unknown) => answer is T,
+    args: readonly unknown[],
+    heard: () => void,
+  ): Promise<T> {
+    const { called, link, held } = this.#options;
+    called();
+    const answer = link.call(method, ...args);
+    answer.then(heard, heard);
+    return this.#fitting(method, fits, held === undefined ? answer : passed(answer, held));
+  }
+
+  async #fitting<T>(
+    method: ThreadMethod,
+    fits: (answer: unknown) => answer is T,
+    answered: Promise<unknown>,
+  ): Promise<T> {
+    const answer = await answered;
     if (fits(answer)) return answer;
     throw this.#options.broke(`a malformed answer to "${method}"`);
   }

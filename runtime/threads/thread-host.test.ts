@@ -80,6 +80,138 @@ describe('an instance that starts', () => {
   });
 });
 
+describe('instances whose module the thread has loaded', () => {
+  /** A host whose thread has started one instance and answers further starts when it is told to. */
+  async function started(): Promise<{ lone: LoneHost; answer: (outcomes?: unknown) => Promise<void> }> {
+    const lone = await up();
+    lone.seat('first');
+    await settled();
+    const answers: PromiseWithResolvers<unknown>[] = [];
+    lone.thread.answers.activateAll = () => {
+      answers.push(Promise.withResolvers());
+      return answers.at(-1)?.promise;
+    };
+    return {
+      lone,
+      async answer(outcomes = [0]) {
+        answers.shift()?.resolve(outcomes);
+        await settled();
+      },
+    };
+  }
+
+  const startedAt = ({ thread }: LoneHost): unknown =>
+    thread
+      .called('activateAll')
+      .map(([requests]) => (requests as { address: string }[]).map(({ address }) => address));
+
+  test('start together; those that come meanwhile leave with the answer, in their order', async () => {
+    const { lone, answer } = await started();
+    const [a, b] = [lone.seat('a'), lone.seat('b')];
+    await settled();
+    const [c, d] = [lone.seat('c'), lone.seat('d')];
+    await settled();
+    expect(startedAt(lone)).toEqual([['agent/a', 'agent/b']]);
+    await answer([0, 0]);
+    expect(startedAt(lone)).toEqual([
+      ['agent/a', 'agent/b'],
+      ['agent/c', 'agent/d'],
+    ]);
+    expect([a, b, c, d].map(({ instance }) => instance.phase)).toEqual([
+      'running',
+      'running',
+      'starting',
+      'starting',
+    ]);
+  });
+
+  test('fail each by itself', async () => {
+    const { lone, answer } = await started();
+    const [a, b] = [lone.seat('a'), lone.seat('b')];
+    await settled();
+    await answer([{ name: 'Error', message: 'no start today' }, 0]);
+    await expect(a.instance.started).rejects.toThrow('no start today');
+    expect([b.instance.phase, lone.host.instances]).toEqual(['running', 2]);
+  });
+
+  test('are not held by one that is not loaded', async () => {
+    const { lone, answer } = await started();
+    lone.thread.answers.activate = () => new Promise(() => {});
+    lone.seat('other', { agent: lonelyAgent({ name: 'other' }) });
+    const { instance } = lone.seat('a');
+    await settled();
+    await answer();
+    expect(instance.phase).toBe('running');
+  });
+
+  test('start although one of them cannot be cloned', async () => {
+    const { lone } = await started();
+    const [a, b] = [lone.seat('a', { input: () => {} }), lone.seat('b')];
+    await settled();
+    await expect(a.instance.started).rejects.toMatchObject({ code: 'MESSAGE_UNCLONABLE' });
+    expect([b.instance.phase, startedAt(lone), lone.host.instances]).toEqual(['running', [], 2]);
+  });
+
+  test('are told of no more than 256 at a time', async () => {
+    const { lone } = await started();
+    for (let n = 0; n < 300; n++) lone.seat(String(n));
+    await settled();
+    expect(lone.thread.called('activateAll').map(([requests]) => (requests as unknown[]).length)).toEqual([
+      256,
+    ]);
+  });
+
+  test('and are late, have failed whether the thread was told of them or not; the others start', async () => {
+    const { lone, answer } = await started();
+    const told = lone.seat('told');
+    await settled();
+    lone.clock.pass(400);
+    const waiting = lone.seat('waiting');
+    lone.clock.pass(400);
+    const later = lone.seat('later');
+    lone.clock.pass(200);
+    await expect(told.instance.started).rejects.toMatchObject({ code: 'THREAD_START_TIMEOUT' });
+    lone.clock.pass(400);
+    await expect(waiting.instance.started).rejects.toMatchObject({ code: 'THREAD_START_TIMEOUT' });
+    await answer();
+    expect(startedAt(lone)).toEqual([['agent/told'], ['agent/later']]);
+    await answer();
+    expect([later.instance.phase, lone.host.instances]).toEqual(['running', 2]);
+    expect(lone.thread.called('deactivate')[0]?.[0]).toEqual([1]);
+  });
+
+  test('and are stopped before the thread was told of them, never get there', async () => {
+    const { lone, answer } = await started();
+    lone.seat('a');
+    await settled();
+    const { instance } = lone.seat('b');
+    await instance.stop();
+    await answer();
+    expect([startedAt(lone), lone.host.instances]).toEqual([[['agent/a']], 2]);
+  });
+
+  test('end with the thread, those that it was not told of too', async () => {
+    const { lone } = await started();
+    const told = lone.seat('told');
+    await settled();
+    const waiting = lone.seat('waiting');
+    lone.thread.exit(1);
+    await expect(told.instance.started).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+    await expect(waiting.instance.started).rejects.toMatchObject({ code: 'THREAD_CRASHED' });
+  });
+
+  test.each([[[]], [[0, 0]], [[1]], [Object.assign([], { length: 4_000_000_000 })], ['yes']])(
+    'end with a thread that answers what fits no start: %#',
+    async (outcomes) => {
+      const { lone, answer } = await started();
+      lone.seat('a');
+      await settled();
+      await answer(outcomes);
+      expect(lone.told).toContain('worker.failed');
+    },
+  );
+});
+
 test('an instance goes on without a thread that does not let go of it in time; its place is free when the thread does', async () => {
   const lone = await up();
   const { instance } = lone.seat('a');

@@ -499,8 +499,10 @@ export class ThreadHost implements SeatThread {
   async #begin(): Promise<void> {
     const { runs = [] } = this.#options;
     try {
-      for (const { moduleUrl, exportName, name } of runs) {
+      for (const agent of runs) {
+        const { moduleUrl, exportName, name } = agent;
         await this.#link.call('load' satisfies ThreadMethod, moduleUrl, exportName, name);
+        this.#activation.loaded(agent);
       }
     } catch (error) {
       if (!this.#gone) this.#fail('error', cannotRun(this.name, error));

@@ -64,6 +64,9 @@ export interface ActivateRequest {
   readonly asks?: readonly CarriedAsk[];
 }
 
+/** What has become of one of several starts: 0, or the error with which it failed. */
+export type StartOutcome = 0 | WireError;
+
 /** The state from which an instance that has left its thread goes on, with the asks that it has put off. */
 export interface Departed extends PersistedState {
   readonly asks?: readonly CarriedAsk[];
@@ -314,12 +317,13 @@ export interface ErrorReport {
 
 /**
  * The messages of a link that hold values of several instances, for {@link LinkOptions.lists}: the items of a report,
- * and the answers in an ack. Events were measured when their mailbox took them.
+ * the answers in an ack, and what instances start from. Events were measured when their mailbox took them.
  */
 export const LISTS = {
   deliver: { call: 'measured', answer: 2 },
   acknowledge: { call: 2 },
   report: { call: 1 },
+  activateAll: { call: 1, answer: 1 },
 } as const;
 
 /** Names of the methods a thread offers to its host. */
@@ -329,6 +333,7 @@ export type ThreadMethod =
   | 'load'
   | 'schemas'
   | 'activate'
+  | 'activateAll'
   | 'deactivate'
   | 'depart'
   | 'passivate'

@@ -20,6 +20,7 @@ import {
   type AnswerOf,
   type EncodedState,
   type SendOf,
+  type StartOutcome,
   type StateOf,
   type StepOf,
   type TurnOf,
@@ -58,6 +59,10 @@ export function isCount(value: unknown): value is number {
 /** The fields of the error are checked when it is decoded. */
 export function isWireError(value: unknown): value is WireError {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function isStartOutcome(value: unknown): value is StartOutcome {
+  return value === 0 || isWireError(value);
 }
 
 /** The entries are checked further when the errors are put back. */

@@ -53,6 +53,32 @@ describe('a thread', () => {
     ]);
   });
 
+  it('starts several instances at once, and says of each what has become of it', async () => {
+    const { activate, activateAll, deliver } = start();
+    await activate(0, 'log');
+    await expect(activate(5, 'stillborn')).rejects.toThrow();
+    const outcomes = (await activateAll([1, 2], 'log')) as unknown[];
+    expect(outcomes).toEqual([0, 0]);
+    expect(await activateAll([3, 4], 'stillborn')).toMatchObject([
+      { name: 'SyntaxError', message: 'failed at birth' },
+      { name: 'SyntaxError', message: 'failed at birth' },
+    ]);
+    expect(whole(await deliver(...asked(2, [[1, event('list')]])))).toEqual([[2, 1], [1], [[]], [], []]);
+  });
+
+  it('has time for messages while it starts many, and starts none that was stopped meanwhile', async () => {
+    let now = 0;
+    // A read of the clock takes as long as a slice.
+    rig = inProcess({ loop: { ...eventLoop, now: () => 0 }, now: () => (now += 3) });
+    const { activate, activateAll, link, order } = rig;
+    await activate(0, 'log');
+    const started = activateAll([1, 2, 3, 4, 5, 6, 7, 8], 'log');
+    const stopped = link.call('deactivate', [8]).then(() => order.push('stopped'));
+    expect(await started).toMatchObject([0, 0, 0, 0, 0, 0, 0, { props: { code: 'AGENT_STOPPED' } }]);
+    await stopped;
+    expect(order).toEqual(['activated', 'stopped', 'activated']);
+  });
+
   it('hands an instance its input', async () => {
     const { activate, link } = start();
     await activate(0, 'worker', { input: { symbol: 'BTC' } });

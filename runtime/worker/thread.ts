@@ -20,6 +20,7 @@ import {
   type LetterReport,
   type Outcomes,
   type Severance,
+  type StartOutcome,
   type ThreadData,
   type TraceReport,
 } from '../wire/protocol.ts';
@@ -33,7 +34,7 @@ import { HostAsks } from './host-asks.ts';
 import { HostStreams } from './host-streams.ts';
 import { HostedInstance } from './hosted-instance.ts';
 import { createLateActs } from './late-acts.ts';
-import { loadLogic } from './load-logic.ts';
+import { loadLogic, type LoadedAgent } from './load-logic.ts';
 import { changedVersion, migrated } from './migrations.ts';
 import { createLogReports } from './log-reports.ts';
 import type { Batch } from '../mailbox/batch.ts';
@@ -47,6 +48,7 @@ import { Outlet } from './outlet.ts';
 import { Peers } from './peers.ts';
 import { createInflow, type Inflow, type Source } from './inflow.ts';
 import { boundPrinted } from './printed.ts';
+import { SLICE_MS } from './time-slice.ts';
 import { threadState, type HostBridge, type WriteLog } from './thread-state.ts';
 import { currentTrace, delayed } from './trace-context.ts';
 import { Turns } from './turns.ts';
@@ -96,7 +98,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const progress = openProgress(data.progress);
   const instances = new Map<number, HostedInstance>();
   const inflows = new Map<number, Inflow>();
-  /** Instances whose modules are being loaded; one that is stopped in the meantime does not start. */
+  const loaded = new Map<string, LoadedAgent>();
+  /** Instances that wait to be started, mostly for their modules; one that is stopped in the meantime does not start. */
   const loading = new Map<number, ActivateRequest>();
   let delivered = 0;
   let untold = 0;
@@ -254,17 +257,21 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
         return turns.deliver(batch, host);
       },
       /** Whether this thread can run the agent at all. */
-      async load(moduleUrl: string, exportName: string, name: string) {
-        await load(moduleUrl, exportName, name);
+      load: async (moduleUrl: string, exportName: string, name: string) => {
+        await loadOnce({ moduleUrl, exportName }, name);
       },
       /** The schemas that the agent's module exports, as a text; nothing when it exports none. */
       async schemas(moduleUrl: string, exportName: string, name: string) {
-        const { contract } = await load(moduleUrl, exportName, name);
+        const { contract } = await loadOnce({ moduleUrl, exportName }, name);
         if (contract === undefined) return undefined;
         const { schemasText } = await import('./schemas-text.ts');
         return schemasText(contract);
       },
       activate,
+      activateAll(requests: readonly ActivateRequest[]) {
+        for (const request of requests) loading.set(request.slot, request);
+        return startAll(requests, []);
+      },
       deactivate(slots: number | readonly number[], counted?: number) {
         for (const slot of typeof slots === 'number' ? [slots] : slots) {
           if (counted !== undefined) progress.begin(counted);
@@ -317,7 +324,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       outcomes: (outcomes: Outcomes) => asks.take(outcomes),
     },
     lists: LISTS,
-    mailbox: ['deliver', 'credit'],
+    mailbox: ['deliver', 'credit', 'activateAll'],
     told: ['chunks', 'outcomes'],
     onViolation: (what) => warn(`the thread refused ${what}`),
     // The host decides, because it knows what the frame held.
@@ -360,19 +367,68 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     }
   }
 
+  /** What the agent's module exports for it, imported once a thread. */
+  async function loadOnce(of: AgentModule, name: string): Promise<LoadedAgent> {
+    const known = loaded.get(keyOf(of));
+    if (known !== undefined) return known;
+    const agent = await load(of.moduleUrl, of.exportName, name);
+    loaded.set(keyOf(of), agent);
+    return agent;
+  }
+
   async function activate(request: ActivateRequest): Promise<void> {
-    const { slot, address, incarnation } = request;
-    loading.set(slot, request);
-    let wanted = true;
-    const { logic, contract, migrations } = await load(
-      request.moduleUrl,
-      request.exportName,
-      address,
-    ).finally(() => {
-      wanted = loading.get(slot) === request;
-      if (wanted) loading.delete(slot);
+    loading.set(request.slot, request);
+    let isStill = true;
+    const agent = await loadOnce(request, request.address).finally(() => {
+      isStill = isWanted(request);
     });
-    if (!wanted) throw new HoldfastError('AGENT_STOPPED', `${address} was stopped before it had started`);
+    if (!isStill) throw stoppedBefore(request);
+    start(request, agent);
+  }
+
+  /** Whether the instance was not stopped while it waited to be started; from now on it does not wait. */
+  function isWanted(request: ActivateRequest): boolean {
+    if (loading.get(request.slot) !== request) return false;
+    loading.delete(request.slot);
+    return true;
+  }
+
+  /**
+   * Starts instances whose modules are loaded, and returns what has become of each. What takes long is interrupted for the
+   * timers and messages that are due.
+   */
+  function startAll(
+    requests: readonly ActivateRequest[],
+    outcomes: StartOutcome[],
+  ): StartOutcome[] | Promise<StartOutcome[]> {
+    const began = now();
+    while (outcomes.length < requests.length) {
+      outcomes.push(outcomeOf(requests[outcomes.length] as ActivateRequest));
+      if (now() - began > SLICE_MS && outcomes.length < requests.length) {
+        return new Promise((resolve) => {
+          (loop ?? eventLoop).immediate(() => resolve(startAll(requests, outcomes)));
+        });
+      }
+    }
+    return outcomes;
+  }
+
+  function outcomeOf(request: ActivateRequest): StartOutcome {
+    try {
+      const agent = loaded.get(keyOf(request));
+      if (!isWanted(request)) throw stoppedBefore(request);
+      // The host starts together only those whose modules the thread has said it has loaded.
+      if (agent === undefined) throw new Error(`the module of ${request.address} is not loaded`);
+      start(request, agent);
+      return 0;
+    } catch (error) {
+      return encodeError(error);
+    }
+  }
+
+  /** Starts an instance. Throws the error of a failed start. */
+  function start(request: ActivateRequest, { logic, contract, migrations }: LoadedAgent): void {
+    const { slot, address, incarnation } = request;
     const given = decoded(request);
     const begun = migrated(given, logic, migrations);
     const changed = changedVersion(given, begun, logic);
@@ -556,6 +612,18 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       if (threadState().log === log) threadState().log = undefined;
     },
   };
+}
+
+/** The module of an agent, and its export. */
+type AgentModule = Pick<ActivateRequest, 'moduleUrl' | 'exportName'>;
+
+/** A URL has no space in it. */
+function keyOf({ moduleUrl, exportName }: AgentModule): string {
+  return `${moduleUrl} ${exportName}`;
+}
+
+function stoppedBefore({ address }: ActivateRequest): HoldfastError {
+  return new HoldfastError('AGENT_STOPPED', `${address} was stopped before it had started`);
 }
 
 /** The request with its state, where that is encoded. */
