@@ -10,6 +10,7 @@ import {
   planMinimum,
   planOverdue,
   planPlacement,
+  planPlacements,
   planReady,
   planRecycling,
   planRelease,
@@ -733,4 +734,63 @@ describe('a thread that is ended at once', () => {
     );
     expect(run(context, endOf(1), endOf(2)).effects).toEqual([]);
   });
+});
+
+test('placements of one tick lead where they lead one after the other, and each thread is told once', () => {
+  const rule = fc.oneof(
+    fc.constantFrom<PlacementRule>({ kind: 'fewest' }, { kind: 'exclusive' }),
+    fc.nat({ max: 3 }).map((key): PlacementRule => ({ kind: 'key', key: String(key) })),
+  );
+  const wanted = fc.array(
+    fc.record({ address: fc.nat({ max: 8 }).map((n) => `a/${n}`), placement: rule, moving: fc.boolean() }),
+    { maxLength: 12 },
+  );
+  const thread = fc.record({
+    n: fc.nat(),
+    state: fc.constantFrom('starting' as const, 'ready' as const, 'leaving' as const),
+    owned: fc.nat({ max: 2 }),
+  });
+  const threads = fc
+    .array(thread, { maxLength: 3 })
+    .map((all) => all.map((one, i) => ({ ...one, n: i + 1 })));
+  const health = fc.constantFrom('open' as const, 'half-open' as const, 'exhausted' as const);
+  fc.assert(
+    fc.property(threads, health, wanted, (alive, state, all) => {
+      const context = deepFreeze(pool({ maxThreads: 4, threads: alive, health: state }));
+      const one = run(
+        context,
+        ...all.map(
+          ({ address, placement, moving }) =>
+            (now: PoolContext) =>
+              planPlacement(now, address, placement, moving),
+        ),
+      );
+      const together = planPlacements(context, all);
+
+      const after = ({ context: now }: PoolPlan) => ({ ...now, waiting: [...now.waiting] });
+      expect(after(together)).toEqual(after(one));
+      const hosts = one.effects.filter((effect) => effect.kind === 'host');
+      const byThread = Object.groupBy(hosts, ({ n }) => n);
+      expect(
+        Object.fromEntries(
+          together.effects.flatMap((effect) =>
+            effect.kind === 'host-all' ? [[effect.n, effect.addresses]] : [],
+          ),
+        ),
+      ).toEqual(
+        Object.fromEntries(
+          Object.entries(byThread).map(([n, some]) => [n, some?.map(({ address }) => address)]),
+        ),
+      );
+      // What is left out has been done already: on a thread that has somebody, no time runs.
+      const others = ({ effects }: PoolPlan) => effects.filter(({ kind }) => !kind.startsWith('host'));
+      const last = (effects: readonly PoolEffect[], n: number) =>
+        effects.findLast((effect) => effect.kind.endsWith('watch-idle') && 'n' in effect && effect.n === n);
+      const timers = ({ kind }: PoolEffect): boolean => kind === 'unwatch-idle';
+      expect(others(together).filter((effect) => !timers(effect))).toEqual(
+        others(one).filter((effect) => !timers(effect)),
+      );
+      for (let n = 1; n <= 4; n++) expect(last(together.effects, n)).toEqual(last(one.effects, n));
+    }),
+  );
 });

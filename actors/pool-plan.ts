@@ -34,6 +34,9 @@ export interface PoolInput {
 /** What of a pool may change while it runs; the cap only grows. */
 export type PoolSettings = Omit<PoolInput, 'threadId'>;
 
+/** An instance that asks for a thread. */
+export type Wanted = Omit<PlaceRequest, 'placement'> & { readonly placement?: PlacementRule | undefined };
+
 /**
  * Why an instance was not put on a thread: `full` when no thread was free for it in time, `exhausted` when the pool
  * starts no more threads.
@@ -57,6 +60,7 @@ export interface PoolContext extends PoolInput, PoolRecord {
 export type PoolEffect =
   | { readonly kind: 'start'; readonly n: number; readonly instead?: number }
   | { readonly kind: 'host'; readonly n: number; readonly address: string }
+  | { readonly kind: 'host-all'; readonly n: number; readonly addresses: readonly string[] }
   | { readonly kind: 'watch-idle'; readonly n: number }
   | { readonly kind: 'unwatch-idle'; readonly n: number }
   | { readonly kind: 'leave'; readonly n: number; readonly cause: LeaveCause }
@@ -115,6 +119,26 @@ export function planPlacement(
       effects: [{ kind: 'watch-wait', address }],
     };
   });
+}
+
+/** {@link planPlacement} for each of them, in their order; each thread is told once whom it gets. */
+export function planPlacements(context: PoolContext, wanted: readonly Wanted[]): PoolPlan {
+  const effects: PoolEffect[] = [];
+  const hosted = new Map<number, string[]>();
+  let now = context;
+  for (const { address, placement, moving } of wanted) {
+    const plan = planPlacement(now, address, placement, moving);
+    now = plan.context;
+    for (const effect of plan.effects) {
+      if (effect.kind === 'host') {
+        const known = hosted.get(effect.n);
+        if (known === undefined) hosted.set(effect.n, [effect.address]);
+        else known.push(effect.address);
+      } else if (effect.kind !== 'unwatch-idle' || !hosted.has(effect.n)) effects.push(effect);
+    }
+  }
+  for (const [n, addresses] of hosted) effects.push({ kind: 'host-all', n, addresses });
+  return { context: now, effects };
 }
 
 /** `undefined` when there is no room. */

@@ -110,6 +110,29 @@ describe('a pool with its threads', () => {
     ]);
   });
 
+  test('places several at once as one after the other, and tells each thread once, starting or not', () => {
+    const { ref, workers, workerAt, threads } = startPool({ maxThreads: 2 });
+    const all = (...addresses: string[]) =>
+      ref.send({ type: 'place.all', wanted: addresses.map((address) => ({ address })) });
+    all('a/1', 'a/2', 'a/3');
+    workerAt(0).tell(ready);
+    all('a/4', 'a/5', 'a/6');
+    expect(workers.map(({ commands }) => commands)).toEqual([
+      [
+        { type: 'host.all', addresses: ['a/1', 'a/3'] },
+        { type: 'host.all', addresses: ['a/5'] },
+      ],
+      [
+        { type: 'host.all', addresses: ['a/2'] },
+        { type: 'host.all', addresses: ['a/4', 'a/6'] },
+      ],
+    ]);
+    expect(threads()).toEqual([
+      [1, 'ready', 3],
+      [2, 'starting', 3],
+    ]);
+  });
+
   test('replaces a failed thread only after its exit was seen, and keeps its number free until then', () => {
     const { place, workers, workerAt, threads } = startPool({ maxThreads: 1 });
     place('a/1');

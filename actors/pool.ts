@@ -8,6 +8,7 @@ import {
   planMinimum,
   planOverdue,
   planPlacement,
+  planPlacements,
   planReady,
   planRecycling,
   planRelease,
@@ -21,6 +22,7 @@ import {
   planConfigured,
   type PoolSettings,
   type Refusal,
+  type Wanted,
 } from './pool-plan.ts';
 import type { PlacementRule } from './placement.ts';
 import { HEALTHY, type PoolIntensity, type Strike } from './pool-health.ts';
@@ -35,6 +37,8 @@ export type PoolEvent =
       readonly placement?: PlacementRule;
       readonly moving?: boolean;
     }
+  /** Run several instances, in this order. */
+  | { readonly type: 'place.all'; readonly wanted: readonly Wanted[] }
   /** It has waited for a place as long as it may. */
   | { readonly type: 'place.overdue'; readonly address: string }
   /** An instance of this pool failed too often. */
@@ -86,6 +90,8 @@ function plan(context: PoolContext, event: PoolEvent): PoolPlan {
   switch (event.type) {
     case 'place':
       return planPlacement(context, event.address, event.placement, event.moving);
+    case 'place.all':
+      return planPlacements(context, event.wanted);
     case 'place.overdue':
       return planOverdue(context, event.address);
     case 'escalation':
@@ -145,6 +151,7 @@ export const poolMachine = setup({
               input: { threadId, n, startTimeoutMs, ...(instead !== undefined && { instead }) },
             }),
           host: ({ n, address }) => enqueue.sendTo(threadActor(n), { type: 'host', address }),
+          'host-all': ({ n, addresses }) => enqueue.sendTo(threadActor(n), { type: 'host.all', addresses }),
           leave: ({ n, cause }) => enqueue.sendTo(threadActor(n), { type: 'leave', cause }),
           recycle: ({ n, timeoutMs, force }) =>
             enqueue.sendTo(threadActor(n), { type: 'recycle', timeoutMs, force }),
@@ -211,6 +218,7 @@ export const poolMachine = setup({
       entry: 'carryOut',
       on: {
         place: { actions: 'carryOut' },
+        'place.all': { actions: 'carryOut' },
         'place.overdue': { actions: 'carryOut' },
         escalation: { actions: 'carryOut' },
         'strike.forgiven': { actions: 'carryOut' },

@@ -29,6 +29,12 @@ interface InGroup {
 export type SupervisorEvent =
   /** Run an instance on a thread of its pool. */
   | ({ readonly type: 'instance.place' } & Placeable)
+  /** Run several instances on threads of a pool, in this order. */
+  | {
+      readonly type: 'instance.place.all';
+      readonly threadId: string;
+      readonly wanted: readonly Omit<Placeable, 'threadId'>[];
+    }
   /** An instance no longer takes room on thread `n`. */
   | { readonly type: 'instance.release'; readonly threadId: string; readonly n: number }
   /** An instance ended without having been told to. */
@@ -258,6 +264,11 @@ export const supervisorMachine = setup({
     running: {
       on: {
         'instance.place': { actions: { type: 'place', params: ({ event }) => event } },
+        'instance.place.all': {
+          actions: enqueueActions(({ event: { threadId, wanted }, enqueue }) => {
+            enqueue.sendTo(poolActor(threadId), { type: 'place.all', wanted });
+          }),
+        },
         'instance.running': { actions: 'planGroup' },
         'instance.down': { actions: 'planGroup' },
         'group.due': { actions: 'planGroup' },

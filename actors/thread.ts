@@ -33,6 +33,8 @@ export interface Recycling {
 export type ThreadEvent =
   /** From the pool: run this instance. */
   | { readonly type: 'host'; readonly address: string }
+  /** From the pool: run these instances, in this order. */
+  | { readonly type: 'host.all'; readonly addresses: readonly string[] }
   /** From the pool: end; nobody is on it who could be waited for. */
   | { readonly type: 'leave'; readonly cause: LeaveCause }
   /** From the pool: have all instances go elsewhere. */
@@ -49,6 +51,7 @@ export type ThreadEvent =
 /** What the thread tells the worker. */
 export type WorkerCommand =
   | { readonly type: 'host'; readonly address: string }
+  | { readonly type: 'host.all'; readonly addresses: readonly string[] }
   /**
    * Have the instances go elsewhere, or, when that took too long, stay. `hold`: who cannot go yet begins nothing new; else
    * all work on until they can go.
@@ -187,6 +190,7 @@ export const threadMachine = setup({
       on: {
         'worker.ready': { target: 'ready', actions: 'tellReady' },
         host: { actions: ['rememberTold', 'tellHost'] },
+        'host.all': { actions: ['rememberTold', 'tellHost'] },
         leave: { target: 'ending', actions: 'rememberLeave' },
         // It could not even be made.
         'xstate.error.actor.worker': { guard: 'isUnmade', target: 'exited', actions: 'rememberError' },
@@ -195,6 +199,7 @@ export const threadMachine = setup({
     ready: {
       on: {
         host: { actions: 'tellHost' },
+        'host.all': { actions: 'tellHost' },
         leave: { target: 'ending', actions: 'rememberLeave' },
         recycle: { target: 'recycling', actions: 'rememberRecycling' },
       },

@@ -5,6 +5,7 @@ import { later } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { InstanceEffects, InstanceFacts } from '../instance/instance-effects.ts';
 import { LargeEvents } from './large-events.ts';
+import { Placements } from './placements.ts';
 import type { Logger } from '../base/logger.ts';
 import type { PeerBroker } from '../threads/peer-broker.ts';
 import type { EventHub } from '../telling/runtime-events.ts';
@@ -58,6 +59,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
     secrets().close(address);
     endCalls(address);
   };
+  const placements = new Placements(tell, placeable);
   const largeEvents = new LargeEvents(warn);
   return {
     clock,
@@ -69,12 +71,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
     draining,
     fromPeers: (seat) => broker.handled(seat),
     large: ({ address, agent }, event, bytes) => largeEvents.seen(agent, address, event, bytes),
-    place: (instance) =>
-      tell({
-        type: 'instance.place',
-        ...placeable(instance),
-        ...(instance.phase === 'moving' && { moving: true }),
-      }),
+    place: (instance) => placements.add(instance),
     passive(instance) {
       const { address, incarnation } = instance;
       shelve(instance);

@@ -57,6 +57,7 @@ export function startSupervisor(
       const unplaced: string[] = [];
       receive((command) => {
         if (command.type === 'host') unplaced.push(command.address);
+        else if (command.type === 'host.all') unplaced.push(...command.addresses);
       });
       // Sent only after the instances that were to run here have been named.
       queueMicrotask(() => {
@@ -68,6 +69,7 @@ export function startSupervisor(
     }
     receive((command) => {
       if (command.type === 'host') host.host(command.address);
+      else if (command.type === 'host.all') for (const address of command.addresses) host.host(address);
       else if (command.type === 'abandon') host.abandon();
       else if (command.type === 'move-out') host.moveOut(command.hold);
       else if (command.type === 'hurry') void host.hurry();

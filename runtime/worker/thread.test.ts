@@ -56,7 +56,7 @@ describe('a thread', () => {
   it('starts several instances at once, and says of each what has become of it', async () => {
     const { activate, activateAll, deliver } = start();
     await activate(0, 'log');
-    await expect(activate(5, 'stillborn')).rejects.toThrow();
+    await expect(activate(5, 'stillborn')).rejects.toThrow('failed at birth');
     const outcomes = (await activateAll([1, 2], 'log')) as unknown[];
     expect(outcomes).toEqual([0, 0]);
     expect(await activateAll([3, 4], 'stillborn')).toMatchObject([

@@ -61,5 +61,7 @@ export function freshPrograms() {
 /** What was kept in a folder that was copied since knows the files of the first one, which need not be those of the copy. */
 function isFresh(times, source) {
   const isOwn = times.some(([path]) => path === source);
-  return isOwn && times.every(([path, mtimeMs]) => statSync(path, { throwIfNoEntry: false })?.mtimeMs === mtimeMs);
+  return (
+    isOwn && times.every(([path, mtimeMs]) => statSync(path, { throwIfNoEntry: false })?.mtimeMs === mtimeMs)
+  );
 }
