@@ -19,6 +19,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   spawn: async () => (await import('./suites/spawn.ts')).spawn,
   neighbour: async () => (await import('./suites/neighbour.ts')).neighbour,
   durable: async () => (await import('./suites/durable.ts')).durable,
+  wakes: async () => (await import('./suites/wakes.ts')).wakes,
   faults: async () => (await import('./suites/faults.ts')).faults,
   scaling: async () => (await import('./suites/scaling.ts')).scaling,
   secrets: async () => (await import('./suites/secrets.ts')).secrets,

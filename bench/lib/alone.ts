@@ -12,9 +12,10 @@ export async function alone(
   file: string,
   args: readonly (string | number)[],
   flags: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<unknown> {
   const path = fileURLToPath(new URL(`../alone/${file}.mjs`, import.meta.url));
   const all = ['--expose-gc', ...flags, path, ...args.map(String)];
-  const { stdout } = await run(process.execPath, all, { timeout: 180_000 });
+  const { stdout } = await run(process.execPath, all, { timeout: 180_000, env: { ...process.env, ...env } });
   return JSON.parse(stdout);
 }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createActor } from 'xstate';
 import { createRuntime, HoldfastError } from 'holdfast';
@@ -13,29 +15,13 @@ const FOR_MS = 1500;
 const BUSY_MS = 2000;
 /** What somebody who asks is ready to wait. */
 const PATIENCE_MS = 500;
+const QUIET = 'nothing else runs';
+const BUSY = 'beside a busy process for each core';
 
 /** What a pool that never comes back does to another, and what the same agents do to each other without threads. */
 export async function neighbour(results: Results, rounds: number): Promise<void> {
-  const { threads = [] } = await byTurns({ threads: inThreads }, rounds);
-  const [idle, stuck] = ['before: the other pool is idle', 'during: the other pool is in while (true)'];
-  const rows = [
-    rowOf(
-      idle,
-      threads.map(({ before }) => before),
-    ),
-    rowOf(
-      stuck,
-      threads.map(({ during }) => during),
-    ),
-  ];
-  results.table({
-    suite: 'neighbour',
-    title: `a noisy neighbour: p99 of asks to one pool, ${FOR_MS} ms before and ${FOR_MS} ms during, median of ${rounds}`,
-    unit: 'µs',
-    base: idle,
-    rows,
-    alsoUnit: 'µs',
-  });
+  const all = await byTurns({ [QUIET]: inThreads, [BUSY]: () => besideWork(inThreads) }, rounds);
+  for (const [machine, threads] of Object.entries(all)) inBoth(results, rounds, machine, threads);
   const alone = await inOneLoop();
   results.table({
     suite: 'neighbour',
@@ -50,9 +36,34 @@ export async function neighbour(results: Results, rounds: number): Promise<void>
       ? `  nobody who waits ${PATIENCE_MS} ms gets an answer; in while (true) nobody ever would`
       : `  an answer came within ${PATIENCE_MS} ms`,
   );
+}
+
+type Halves = Record<'before' | 'during', Sample>;
+
+function inBoth(results: Results, rounds: number, machine: string, threads: readonly Halves[]): void {
+  const [idle, stuck] = ['before: the other pool is idle', 'during: the other pool is in while (true)'];
+  const rows = [
+    rowOf(
+      idle,
+      threads.map(({ before }) => before),
+    ),
+    rowOf(
+      stuck,
+      threads.map(({ during }) => during),
+    ),
+  ];
+  results.table({
+    suite: 'neighbour',
+    title: `a noisy neighbour, ${machine}: p99 of asks to one pool, ${FOR_MS} ms before and ${FOR_MS} ms during, median of ${rounds}`,
+    unit: 'µs',
+    base: idle,
+    rows,
+    alsoUnit: 'µs',
+  });
+  const what = "p99 of a pool's asks while another is in while (true), to before";
   results.gate(
     'neighbour',
-    "p99 of a pool's asks while another is in while (true), to before",
+    machine === QUIET ? what : `${what}, ${machine}`,
     ratio(rowNamed(rows, stuck), rowNamed(rows, idle)),
     {
       atMost: 1.5,
@@ -60,7 +71,22 @@ export async function neighbour(results: Results, rounds: number): Promise<void>
   );
 }
 
-async function inThreads(): Promise<Record<'before' | 'during', Sample>> {
+/** With a process for each core that is busy all the time. */
+async function besideWork<T>(run: () => Promise<T>): Promise<T> {
+  const others = Array.from({ length: availableParallelism() }, () =>
+    spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
+  );
+  const kill = (): void => others.forEach((other) => void other.kill('SIGKILL'));
+  process.once('exit', kill);
+  try {
+    return await run();
+  } finally {
+    kill();
+    process.off('exit', kill);
+  }
+}
+
+async function inThreads(): Promise<Halves> {
   const pool = (threadId: string, file: string) => ({
     type: 'thread-bound' as const,
     threadId,

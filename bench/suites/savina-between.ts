@@ -15,6 +15,8 @@ const BURST = 128;
 const ACTORS = 8;
 const HOPS = 4000;
 const BIG_ROUNDS = 500;
+/** Runs before the first that counts: one has some hundred turns for a thread, and code is warm after some thousand. */
+const WARM_UP = 20;
 
 /** One of the micro-benchmarks: throws when not everything happened. */
 interface Game {
@@ -80,7 +82,7 @@ export async function savinaBetweenThreads(results: Results, rounds: number): Pr
         return measured(count);
       },
     ]);
-    const rows = await measure(Object.fromEntries(variants), rounds);
+    const rows = await measure(Object.fromEntries(variants), rounds, { warmUp: WARM_UP });
     results.table({
       suite: 'savina',
       title: `${title}, thread to thread, median of ${rounds}`,

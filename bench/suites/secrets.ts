@@ -12,7 +12,10 @@ import { measure, ratio, type Sample, type Variant } from '../lib/rounds.ts';
 
 const RAW = 'raw postMessage per ask';
 const ASK = 'holdfast ask, fromTransition';
+const ECHO = 'a capability that does nothing';
 const SIGN = 'sign.hmac from a thread, the key in the host';
+/** Runs before the first that counts, of some thousand uses: as many again are needed until their code is warm. */
+const WARM_UP = 8;
 const data = JSON.stringify({ order: 'buy', symbol: 'BTC', quantity: 1, price: 64_000 });
 
 /** What it costs an agent to have the host use a secret, and what it costs to bring secrets in. */
@@ -64,11 +67,12 @@ async function calls(results: Results, rounds: number): Promise<void> {
       {
         [RAW]: () => asking(raw.ask, { inFlight }),
         [ASK]: () => asking(fleet.ask('transition'), { inFlight }),
-        'a capability that does nothing': calling('echo', inFlight),
+        [ECHO]: calling('echo', inFlight),
         [SIGN]: calling('sign', inFlight),
         'the same HMAC in the thread, with the key': calling('own', inFlight),
       },
       rounds,
+      { warmUp: WARM_UP },
     );
     const many = inFlight === 1 ? 'one at a time' : `${inFlight} in flight`;
     results.table({
@@ -79,6 +83,16 @@ async function calls(results: Results, rounds: number): Promise<void> {
       rows,
       alsoUnit: 'µs',
     });
+    results.note(
+      'secrets',
+      `${many}: a use of a secret, to an ask`,
+      ratio(rowNamed(rows, ECHO), rowNamed(rows, ASK)),
+    );
+    results.note(
+      'secrets',
+      `${many}: a raw round trip, to a use of a secret`,
+      ratio(rowNamed(rows, RAW), rowNamed(rows, ECHO)),
+    );
     results.note('secrets', `${many}: ask : sign.hmac`, ratio(rowNamed(rows, ASK), rowNamed(rows, SIGN)));
   }
   if (provider.log.length > 1) throw new Error(`the secret was not cached: ${provider.log.join(', ')}`);

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { alone, SOURCE } from '../lib/alone.ts';
 import { build } from '../lib/build.ts';
 import { installPeers, peerNames, peers } from '../lib/peers.ts';
@@ -10,8 +13,10 @@ const BARE = 'bare workers';
 export async function start(results: Results, rounds: number): Promise<void> {
   if (peerNames.length > 0) installPeers();
   build();
-  await imports(results, rounds);
-  for (const threads of [1, 8]) await fromNothing(results, rounds, threads);
+  const cache = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+  await imports(results, rounds, cache);
+  for (const threads of [1, 8]) await fromNothing(results, rounds, threads, cache);
+  rmSync(cache, { recursive: true });
   for (const threads of [1, 8]) await threadStarts(results, rounds, threads);
 }
 
@@ -24,21 +29,33 @@ interface FromNothing {
   readonly ms: number;
 }
 
-const programs: Readonly<Record<string, string>> = {
+const programs = {
   [BARE]: 'bare',
   'bare workers importing xstate and comlink': 'importing',
   'holdfast, as published': 'holdfast',
-};
+} as const;
+/** The same with what V8 has compiled on the disk, from the first run on: `NODE_COMPILE_CACHE`, which an app sets if it wants it. */
+const CACHED = ', with a compile cache';
 
-async function imports(results: Results, rounds: number): Promise<void> {
-  const { [BARE]: _, ...some } = programs;
+/** A process each: what was imported, by the name of the row. */
+function fromNothingEach(
+  whats: Readonly<Record<string, string>>,
+  threads: number,
+  cache: string,
+): Record<string, () => Promise<FromNothing>> {
+  const runs = Object.entries(whats).flatMap(([name, what]) =>
+    [{}, { NODE_COMPILE_CACHE: cache }].map((env, i): [string, () => Promise<FromNothing>] => [
+      i === 0 ? name : name + CACHED,
+      () => alone('from-nothing', [what, threads], [], env) as Promise<FromNothing>,
+    ]),
+  );
+  return Object.fromEntries(runs);
+}
+
+async function imports(results: Results, rounds: number, cache: string): Promise<void> {
   const base = 'import xstate and comlink';
-  const names: Record<string, string> = { importing: base, holdfast: "import 'holdfast', as published" };
-  const runs = Object.values(some).map((what) => [
-    names[what],
-    () => alone('from-nothing', [what, 0]) as Promise<FromNothing>,
-  ]);
-  const all: Record<string, FromNothing[]> = await byTurns(Object.fromEntries(runs), rounds);
+  const some = { [base]: 'importing', "import 'holdfast', as published": 'holdfast' };
+  const all = await byTurns(fromNothingEach(some, 0, cache), rounds);
   results.table({
     suite: 'start',
     title: `processor time of the import, a process each, median of ${rounds}`,
@@ -54,12 +71,8 @@ async function imports(results: Results, rounds: number): Promise<void> {
 }
 
 /** The start of Node itself and the import are in it. */
-async function fromNothing(results: Results, rounds: number, threads: number): Promise<void> {
-  const runs = Object.entries(programs).map(([name, what]) => [
-    name,
-    () => alone('from-nothing', [what, threads]) as Promise<FromNothing>,
-  ]);
-  const all: Record<string, FromNothing[]> = await byTurns(Object.fromEntries(runs), rounds);
+async function fromNothing(results: Results, rounds: number, threads: number, cache: string): Promise<void> {
+  const all = await byTurns(fromNothingEach(programs, threads, cache), rounds);
   results.table({
     suite: 'start',
     title: `processor time from nothing, import included, to a reply of ${each(threads)}, a process each, median of ${rounds}`,

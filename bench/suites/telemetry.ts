@@ -1,4 +1,4 @@
-import { context, metrics, propagation, trace } from '@opentelemetry/api';
+import { context, metrics, propagation, ROOT_CONTEXT, trace, TraceFlags } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
@@ -17,7 +17,15 @@ import { measure, ratio, type Row, type Variant } from '../lib/rounds.ts';
 const OFF = 'no SDK';
 const METER = 'a meter';
 const ONE_IN_100 = 'a tracer, 1 % sampled';
+const INSIDE = 'a tracer, inside a trace that is not sampled';
 const ALL = 'a tracer, all sampled';
+
+const LEFT_OUT = {
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  spanId: 'b7ad6b7169203331',
+  traceFlags: TraceFlags.NONE,
+  isRemote: true,
+};
 
 /** What it costs that somebody traces and measures. Without an SDK: nothing of it runs but one look. */
 export async function telemetry(results: Results, rounds: number): Promise<void> {
@@ -52,10 +60,15 @@ export async function telemetry(results: Results, rounds: number): Promise<void>
         await provider.shutdown();
       }
     };
+  const inside =
+    (run: Variant): Variant =>
+    () =>
+      context.with(trace.setSpanContext(ROOT_CONTEXT, LEFT_OUT), run);
   const variants = (run: (fleet: Fleet) => Variant): Record<string, Variant> => ({
     [OFF]: run(plain),
     [METER]: run(measured),
     [ONE_IN_100]: tracing(0.01, run(plain)),
+    [INSIDE]: tracing(1, inside(run(plain))),
     [ALL]: tracing(1, run(plain)),
   });
   const oneWay = await measure(
@@ -74,7 +87,7 @@ export async function telemetry(results: Results, rounds: number): Promise<void>
     [oneWay, 'one way'],
     [asks, 'asks'],
   ] as const)
-    for (const name of [METER, ONE_IN_100, ALL])
+    for (const name of [METER, ONE_IN_100, INSIDE, ALL])
       results.note(
         'telemetry',
         `${what}, ${name}, to no SDK`,
