@@ -27,7 +27,7 @@ import { stopOnSignals } from './system/signals.ts';
 import type { RuntimeOptions } from './system/runtime-options.ts';
 import { checkRuntimeOptions } from './system/runtime-options-check.ts';
 import { spawnRequest, type SpawnRequest } from './system/spawn-request.ts';
-import type { RuntimeStatus } from './telling/status.ts';
+import type { RuntimeOverview, RuntimeStatus } from './telling/status.ts';
 import type { AgentSchemas } from './wire/agent-schemas.ts';
 import type { CarriedAsk } from './wire/protocol.ts';
 import { flushTelemetry } from './telemetry/flush.ts';
@@ -46,6 +46,7 @@ export type {
   PersistedEnvelope,
   RuntimeEvents,
   RuntimeOptions,
+  RuntimeOverview,
   RuntimeStatus,
   StartStanding,
 };
@@ -272,6 +273,8 @@ export type ServedSystem = Pick<
   | 'on'
   | 'agents'
   | 'schemas'
+  | 'overview'
+  | 'figures'
 >;
 
 type UsedStore = NonNullable<RuntimeOptions['store']>;

@@ -26,5 +26,8 @@ export interface AppOptions extends GatewayContext {
   /** Aborted when another process is to take over. */
   readonly leaving?: AbortSignal;
   /** What the agents accept and reply. */
-  readonly system: Pick<ServedSystem, 'agents' | 'schemas' | 'keeps' | 'keep' | 'keepStream' | 'resumeStore'>;
+  readonly system: Pick<
+    ServedSystem,
+    'agents' | 'schemas' | 'keeps' | 'keep' | 'keepStream' | 'resumeStore' | 'overview' | 'figures'
+  >;
 }

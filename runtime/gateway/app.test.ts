@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { createScrubber } from '../secrets/scrub/scrubber.ts';
 import { face } from './fixtures/face.ts';
@@ -56,6 +56,19 @@ test('an instance is started, sent to, asked, looked at and stopped', async () =
     await call('POST', '/v1/agents/counter/a%2Fb%20c/ask?activate=true', { type: 'read' }),
   ).toMatchObject({ body: { reply: 0 } });
   expect(open.runtime.get('counter/a%2Fb%20c')).toBeDefined();
+});
+
+test('whoever asks whether it is ready, or for the figures, has no status made of each instance', async () => {
+  const { call, runtime, app, headers } = open;
+  for (const id of 'abc') await call('PUT', `/v1/agents/counter/${id}`);
+  const status = vi.spyOn(runtime, 'status');
+  expect(await call('GET', '/readyz')).toMatchObject({ status: 200, body: { ready: true } });
+  expect(await (await app.request('/metrics', { headers })).text()).toContain(
+    'holdfast_instances{agent="counter",state="running"} 3\n',
+  );
+  expect(status).not.toHaveBeenCalled();
+  await call('GET', '/v1/agents');
+  expect(status).toHaveBeenCalledOnce();
 });
 
 describe('an instance that is quarantined', () => {

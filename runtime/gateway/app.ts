@@ -3,7 +3,7 @@ import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { systemClock, within } from '../base/clock.ts';
 import { inTraceOf } from '../telemetry/remote-context.ts';
-import { toPrometheus } from '../telemetry/to-prometheus.ts';
+import { prometheusOf } from '../telemetry/to-prometheus.ts';
 import { AgentsSchemas } from './agents-schemas.ts';
 import { answerTo, ended, once, run, tooLate } from './answering.ts';
 import type { AppOptions } from './app-options.ts';
@@ -58,7 +58,7 @@ export function gatewayApp(options: AppOptions): Hono {
   at('GET', '/readyz', (c) => readyz(c, options));
   at('GET', '/metrics', (c) => {
     permit(c, options, 'admin');
-    return new Response(scrubber.scrubText(toPrometheus(options.runtime.status())), {
+    return new Response(scrubber.scrubText(prometheusOf(options.system.figures())), {
       headers: { 'Content-Type': 'text/plain; version=0.0.4' },
     });
   });
@@ -91,8 +91,8 @@ export function gatewayApp(options: AppOptions): Hono {
   return app;
 }
 
-function readyz(c: Context, { runtime, readiness, access, scrubber, isPaused }: AppOptions): Response {
-  const look = readiness.look(runtime.status(), isPaused?.());
+function readyz(c: Context, { system, readiness, access, scrubber, isPaused }: AppOptions): Response {
+  const look = readiness.look(system.overview(), isPaused?.());
   const status = look.ready ? 200 : 503;
   // The reasons are for callers who may see the status; a router of requests needs a yes or no.
   const isKnown = headerOf(c, 'authorization') !== undefined && may(callerOf(c, access), 'admin');

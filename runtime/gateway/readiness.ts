@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { RuntimeStatus } from '../runtime.ts';
+import type { RuntimeOverview } from '../runtime.ts';
 
 /** The delay of the event loop at the 99th percentile above which requests wait for the process itself: a second. */
 const SLOW_MS = 1000;
@@ -12,12 +12,12 @@ const RESOLUTION_MS = 20;
 /** Whether requests may be sent here, and the reasons if not. */
 export interface Readiness {
   readonly ready: boolean;
-  readonly state: RuntimeStatus['state'];
+  readonly state: RuntimeOverview['state'];
   readonly eventLoop: { readonly p99Ms: number; readonly ok: boolean };
   /** Pools that start no more threads. */
   readonly closedPools: readonly string[];
   /** The store under every turn, when it fails or another process owns it; absent otherwise. */
-  readonly store?: RuntimeStatus['store'];
+  readonly store?: RuntimeOverview['store'];
   /** The gateway was started paused, and agents handle nothing yet; absent otherwise. */
   readonly paused?: true;
   /** Secrets that are not current; agents go on with the versions they have. */
@@ -42,7 +42,7 @@ export class ReadinessProbe {
     this.#windows.refresh();
   }
 
-  look({ state, pools, secrets, store }: RuntimeStatus, isPaused = false): Readiness {
+  look({ state, pools, secrets, store }: RuntimeOverview, isPaused = false): Readiness {
     const p99Ms = Math.max(this.#before, this.#p99Ms());
     const eventLoop = { p99Ms, ok: p99Ms < SLOW_MS };
     const closedPools = pools.filter(({ health }) => health !== 'open').map(({ threadId }) => threadId);

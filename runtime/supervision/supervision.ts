@@ -15,6 +15,8 @@ type Emitted<T extends SupervisorEmitted['type']> = Extract<SupervisorEmitted, {
 /** The effects that the pure actors leave open. */
 export interface SupervisionEffects {
   readonly clock: Clock;
+  /** Called with the supervisor before it starts. */
+  readonly made?: (supervisor: SupervisorRef) => void;
   /** Returns the current settings of a pool. */
   poolOf(threadId: string): ResolvedPool;
   /** Starts a worker thread of the operating system. */
@@ -87,6 +89,7 @@ export function startSupervisor(
     input: { pools },
     clock,
   });
+  effects.made?.(supervisor);
   supervisor.on('restarting', decisions.restarting);
   supervisor.on('ending', decisions.ending);
   supervisor.on('giving-up', decisions['giving-up']);

@@ -1,7 +1,9 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { lonelyAgent } from '../instance/fixtures/lone-instance.ts';
 import { LoneThread, lonelyPool } from '../threads/fixtures/lone-thread.ts';
 import type { ThreadSpec } from '../threads/os-thread.ts';
+import { stepsOf } from '../fixtures/steps.ts';
+import { Instances } from './instances.ts';
 import { RuntimeSystem, type SystemOptions } from './runtime-system.ts';
 
 /** A thread that ends when it is told to. */
@@ -54,6 +56,29 @@ describe('a system', () => {
         { threadId: 'others', threads: [] },
       ],
     });
+  });
+
+  test('looks at no instance for its overview, and makes nothing of each for its figures', async () => {
+    const { system } = rig();
+    for (const id of 'abc') await system.spawn('agent', { id });
+    const all = vi.spyOn(Instances.prototype, 'all');
+    onTestFinished(() => void all.mockRestore());
+    expect(system.overview()).toMatchObject({
+      state: 'running',
+      pools: [{ threads: [{ instances: 3 }] }, {}],
+    });
+    expect(all).not.toHaveBeenCalled();
+    const { instances, ...rest } = system.figures();
+    expect(instances).toMatchObject([{ agent: 'agent', state: 'running', instances: 3, mailbox: 0 }]);
+    expect(rest).toEqual({ ...system.overview(), uptimeMs: rest.uptimeMs });
+  });
+
+  test('keeps the timers of its own actors by actor: those of others are not walked when one ends', async () => {
+    const { system } = rig();
+    const ref = await system.spawn('agent', { id: 'a' });
+    // Its thread has nothing to do from now on, and is let go of after a time.
+    await ref.stop();
+    expect(system.supervisor.system.getSnapshot()._scheduledEvents).toEqual({});
   });
 
   test('refuses an agent that is not declared and an address that is taken, and names what there is', async () => {
@@ -135,5 +160,36 @@ describe('a system', () => {
       pools: [{ threads: [] }, { threads: [] }],
     });
     await expect(system.recycle(undefined)).rejects.toMatchObject({ code: 'RUNTIME_STOPPED' });
+  });
+});
+
+describe('however many instances there are, a system takes as many steps', () => {
+  async function crowd(n: number) {
+    const { system, of } = rig();
+    for (let from = 0; from < n; from += 100)
+      await Promise.all(Array.from({ length: 100 }, (_, i) => system.spawn('agent', { id: `${from + i}` })));
+    const all = new Promise<void>((resolve) => {
+      let restarting = 0;
+      system.on('agent', ({ state }) => {
+        if (state === 'restarting' && (restarting += 1) === n) resolve();
+      });
+    });
+    const spawned = await stepsOf(() => system.spawn('agent', { id: 'one more' }));
+    const sent = await stepsOf(() => system.get('agent/7')?.send({ type: 'inc' }));
+    const stopped = await stepsOf(() => system.get('agent/one more')?.stop());
+    const looked = await stepsOf(() => system.overview());
+    const crashed = await stepsOf(() => {
+      of('pool')[0]?.exit(13);
+      return all;
+    });
+    return { spawned, sent, stopped, looked, crashed };
+  }
+
+  test('to spawn one, to send to it, to stop it and to look; and for a thread that dies, as many for each', async () => {
+    const [few, many] = [await crowd(300), await crowd(3000)];
+    const { crashed, ...one } = many;
+    for (const [operation, steps] of Object.entries(one))
+      expect([operation, steps < 1.1 * few[operation as keyof typeof one] + 10]).toEqual([operation, true]);
+    expect(crashed / 3000).toBeLessThan((1.1 * few.crashed) / 300);
   });
 });

@@ -50,7 +50,15 @@ import { SentEvents } from './sent-events.ts';
 import { auditCalls, grantsOfServers, toolAccess } from './tool-access.ts';
 import { SchemaVisits } from './schema-visits.ts';
 import { shutDown } from './shut-down.ts';
-import { instanceStatus, poolStatus, storeStatus, type RuntimeStatus } from '../telling/status.ts';
+import {
+  instanceStatus,
+  poolStatus,
+  storeStatus,
+  type RuntimeFigures,
+  type RuntimeOverview,
+  type RuntimeStatus,
+} from '../telling/status.ts';
+import { InstanceSums } from '../telemetry/instance-sums.ts';
 import { MessageTelemetry } from '../telemetry/messages.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from '../supervision/supervision.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
@@ -61,7 +69,7 @@ import { type FoundInstance, foundInMemory, foundInStore } from './found-instanc
 import { Wakes } from './wakes.ts';
 import type { AgentSchemas } from '../wire/agent-schemas.ts';
 import type { CarriedAsk } from '../wire/protocol.ts';
-import { createChild } from '../xstate/xstate5.ts';
+import { createChild, keepTimersByActor } from '../xstate/xstate5.ts';
 
 export interface SystemOptions extends Pick<SecretsBrokerOptions, 'customProviders' | 'capabilities'> {
   readonly logger?: Logger;
@@ -687,7 +695,24 @@ export class RuntimeSystem {
   }
 
   status(): RuntimeStatus {
-    return this.scrubber.scrub({
+    return this.scrubber.scrub({ ...this.#overview(), instances: this.#instances.all().map(instanceStatus) });
+  }
+
+  /** The status of everything but the instances: it takes the same time, however many there are. */
+  overview(): RuntimeOverview {
+    return this.scrubber.scrub(this.#overview());
+  }
+
+  /** The status with its instances counted: of each instance some numbers are read, and nothing is made. */
+  figures(): RuntimeFigures {
+    const sums = new InstanceSums();
+    for (const { agent, phase, handled, mailbox } of this.#instances.all())
+      sums.add(agent.name, phase, handled, mailbox.depth, mailbox.capacity);
+    return this.scrubber.scrub({ ...this.#overview(), instances: sums.all });
+  }
+
+  #overview(): RuntimeOverview {
+    return {
       version,
       state: this.#state,
       uptimeMs: Math.round(this.clock.now() - this.#startedAt),
@@ -698,7 +723,6 @@ export class RuntimeSystem {
           this.#instances.residents(threadId),
         ),
       ),
-      instances: this.#instances.all().map(instanceStatus),
       secrets: this.secrets.status(),
       secretProviders: this.secrets.providers(),
       deadLetters: this.deadLetters.total,
@@ -706,7 +730,7 @@ export class RuntimeSystem {
       ...(this.#mcp.any && { mcpServers: this.#mcp.status() }),
       ...(this.#ledgers && { store: storeStatus(this.#ledgers.health, this.#ledgers.writes) }),
       ...(this.inspection && { inspection: this.inspection.counts }),
-    });
+    };
   }
 
   /** Replaces the threads of a pool, or of all, without losing an event or a state. */
@@ -861,7 +885,12 @@ export class RuntimeSystem {
     const poolOf = (threadId: string): ResolvedPool => this.#pool(threadId);
     return startSupervisor(
       [...this.#pools.values()],
-      { clock: this.clock, poolOf, startThread: (...thread) => this.#threads.start(...thread) },
+      {
+        clock: this.clock,
+        made: (supervisor) => keepTimersByActor(supervisor, this.clock),
+        poolOf,
+        startThread: (...thread) => this.#threads.start(...thread),
+      },
       decisions({
         poolOf,
         instanceAt: this.#instances.at,

@@ -74,7 +74,7 @@ test('mailboxes, the event loop and the heap of threads, and secrets with their 
     holders: 1,
   } as const;
   const status = {
-    ...source('a').status(),
+    ...source('a').figures(),
     pools: [
       {
         threadId: 'a',
@@ -88,39 +88,17 @@ test('mailboxes, the event loop and the heap of threads, and secrets with their 
       },
     ],
     instances: [
-      {
-        address: 'x/1',
-        agent: 'agent of a',
-        threadId: 'a',
-        thread: 1,
-        incarnation: 1,
-        restarts: 0,
-        state: 'running',
-        handled: 1,
-        mailbox: 3,
-        capacity: 1000,
-      },
-      {
-        address: 'x/2',
-        agent: 'agent of a',
-        threadId: 'a',
-        thread: 1,
-        incarnation: 1,
-        restarts: 0,
-        state: 'running',
-        handled: 1,
-        mailbox: 4,
-        capacity: 1000,
-      },
+      { agent: 'agent of a', state: 'running', instances: 2, handled: 2, mailbox: 6, capacity: 2000 },
+      { agent: 'agent of a', state: 'restarting', instances: 1, handled: 0, mailbox: 1, capacity: 1000 },
     ],
     secrets: [
       { ...secret, state: 'fresh', hits: 5, misses: 1 },
       { ...secret, state: 'stale', hits: 2, misses: 0 },
     ],
     secretProviders: [{ alias: 'default', provider: 'env', breaker: 'open' }],
-  } as const satisfies ReturnType<GaugeSource['status']>;
-  let now: ReturnType<GaugeSource['status']> = status;
-  const only: GaugeSource = { ...source('a'), status: () => now };
+  } as const satisfies ReturnType<GaugeSource['figures']>;
+  let now: ReturnType<GaugeSource['figures']> = status;
+  const only: GaugeSource = { ...source('a'), figures: () => now };
   const gauges = Gauges.of(metrics.getMeterProvider(), metrics.getMeter('test'));
   gauges.add(only);
   const key = (attributes: object): string => JSON.stringify(attributes);
@@ -137,7 +115,7 @@ test('mailboxes, the event loop and the heap of threads, and secrets with their 
     'holdfast.secret.breaker': { [key({ ...of, state: 'open' })]: 1 },
   });
   // A level that is gone is 0 once; a count stays, also when what was counted is gone, and with it the runtime.
-  now = source('a').status();
+  now = source('a').figures();
   expect(fake.collect()).toMatchObject({
     'nodejs.eventloop.utilization': { [key({ 'holdfast.pool': 'a', [name]: 'holdfast:a:1' })]: 0 },
     'holdfast.secret.breaker': { [key({ ...of, state: 'open' })]: 0 },
@@ -210,7 +188,7 @@ test('a provider that is registered anew gets the gauges of runtimes created fro
 
 const source = (threadId: string): GaugeSource => ({
   agents: [{ name: `agent of ${threadId}`, threadId, grants: [] }],
-  status: () => ({
+  figures: () => ({
     version: '0.0.0',
     state: 'running',
     uptimeMs: 0,

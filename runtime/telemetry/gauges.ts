@@ -6,13 +6,13 @@ import {
   type MeterProvider,
   type Observable,
 } from '@opentelemetry/api';
-import type { RuntimeStatus } from '../telling/status.ts';
+import type { RuntimeFigures } from '../telling/status.ts';
 import { AGENT, POOL, PROVIDER, RESULT, STATE, THREAD_NAME, type ObservedAgent } from './attributes.ts';
 
 /** A runtime that is looked at when metrics are collected. */
 export interface GaugeSource {
   readonly agents: Iterable<ObservedAgent>;
-  status(): RuntimeStatus;
+  figures(): RuntimeFigures;
 }
 
 type Add = (attributes: Attributes, value: number) => void;
@@ -23,7 +23,7 @@ interface Definition {
   readonly description: string;
   /** What only rises is counted over all runtimes there ever were; a level is that of those there are, 0 when it is gone. */
   readonly kind: 'level' | 'share' | 'count';
-  readonly read: (status: RuntimeStatus, source: GaugeSource, add: Add) => void;
+  readonly read: (figures: RuntimeFigures, source: GaugeSource, add: Add) => void;
 }
 
 const THREADS = 'holdfast.threads';
@@ -46,7 +46,8 @@ const definitions: readonly Definition[] = [
     kind: 'level',
     read({ instances }, { agents }, add) {
       for (const { name } of agents) add({ [AGENT]: name }, 0);
-      for (const { agent, state } of instances) if (state === 'running') add({ [AGENT]: agent }, 1);
+      for (const { agent, state, instances: count } of instances)
+        if (state === 'running') add({ [AGENT]: agent }, count);
     },
   },
   {
@@ -178,9 +179,9 @@ export class Gauges {
     }
     this.#ended.clear();
     for (const source of this.#sources) {
-      const status = source.status();
+      const figures = source.figures();
       for (const [n, definition] of definitions.entries())
-        this.#read(definition, n, { source, status }, all[n]);
+        this.#read(definition, n, { source, figures }, all[n]);
     }
     for (const [n, { kind }] of definitions.entries()) {
       const [now, before] = [all[n] as Series, this.#before[n] as Series];
@@ -199,11 +200,11 @@ export class Gauges {
   #read(
     { kind, read }: Definition,
     n: number,
-    { source, status }: { readonly source: GaugeSource; readonly status: RuntimeStatus },
+    { source, figures }: { readonly source: GaugeSource; readonly figures: RuntimeFigures },
     all: Series = new Map(),
   ): void {
     const own: Series = kind === 'count' ? new Map() : all;
-    read(status, source, (attributes, value) => {
+    read(figures, source, (attributes, value) => {
       const key = JSON.stringify(attributes);
       const known = own.get(key) ?? 0;
       own.set(key, kind === 'share' ? Math.max(known, value) : known + value);

@@ -35,12 +35,12 @@ export interface Telemetry {
  * SDK throws stays here.
  */
 export function startTelemetry(
-  runtime: EventSource & Pick<GaugeSource, 'status'>,
+  runtime: EventSource & Pick<GaugeSource, 'figures'>,
   { agents, addressOf, scrubText, messages }: TelemetryOptions,
 ): Telemetry {
-  const { version } = runtime.status();
+  const { version } = runtime.figures();
   const byName = new Map(agents.map((agent) => [agent.name, agent]));
-  const source: GaugeSource = { agents, status: () => runtime.status() };
+  const source: GaugeSource = { agents, figures: () => runtime.figures() };
   const gauges = quietly(() =>
     startMetrics(runtime, source, version, agentFinder(agents, addressOf), messages),
   );

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { toPrometheus, type RuntimeStatus } from 'holdfast';
+import { InstanceSums } from './instance-sums.ts';
+import { prometheusOf } from './to-prometheus.ts';
 import { fixture, start } from '../fixtures/start.ts';
 
 const empty: RuntimeStatus = {
@@ -48,6 +50,40 @@ test('a runtime’s figures are there, by pool, thread and agent', async () => {
     'holdfast_mailbox_capacity{agent="counter"}': 2000,
     'holdfast_handled{agent="counter"}': 1,
     holdfast_restarts_total: 0,
+  });
+});
+
+test('are the same from instances that were counted before', async () => {
+  const counter = (id: number, state: 'running' | 'passive', mailbox: number) => ({
+    address: `counter/${id}`,
+    agent: id === 2 ? 'other' : 'counter',
+    threadId: 'a',
+    thread: 1,
+    incarnation: 1,
+    restarts: 0,
+    state,
+    handled: 3,
+    mailbox,
+    capacity: 10,
+  });
+  const instances = [counter(1, 'running', 2), counter(2, 'running', 0), counter(3, 'passive', 5)];
+  const counted = [
+    { agent: 'counter', state: 'running', instances: 1, handled: 3, mailbox: 2, capacity: 10 },
+    { agent: 'other', state: 'running', instances: 1, handled: 3, mailbox: 0, capacity: 10 },
+    { agent: 'counter', state: 'passive', instances: 1, handled: 3, mailbox: 5, capacity: 10 },
+  ] as const;
+  expect(InstanceSums.of([...instances, counter(4, 'running', 1)])).toEqual([
+    { ...counted[0], instances: 2, handled: 6, mailbox: 3, capacity: 20 },
+    counted[1],
+    counted[2],
+  ]);
+  const text = toPrometheus({ ...empty, instances });
+  expect(prometheusOf({ ...empty, instances: counted })).toBe(text);
+  expect(Object.fromEntries(samples(text))).toMatchObject({
+    'holdfast_instances{agent="counter",state="passive"}': 1,
+    'holdfast_mailbox_depth{agent="counter"}': 7,
+    'holdfast_handled{agent="counter"}': 6,
+    'holdfast_handled{agent="other"}': 3,
   });
 });
 

@@ -1,5 +1,6 @@
 import { checkCall, type Rule } from '../base/call-check.ts';
-import type { RuntimeStatus } from '../telling/status.ts';
+import type { RuntimeFigures, RuntimeStatus } from '../telling/status.ts';
+import { InstanceSums } from './instance-sums.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -23,7 +24,12 @@ interface Metric {
  */
 export function toPrometheus(status: RuntimeStatus): string {
   checkCall('toPrometheus()', { status: [status, aStatus] });
-  return metricsOf(status).map(text).join('');
+  return prometheusOf({ ...status, instances: InstanceSums.of(status.instances) });
+}
+
+/** {@link toPrometheus} of instances that are counted already. */
+export function prometheusOf(figures: RuntimeFigures): string {
+  return metricsOf(figures).map(text).join('');
 }
 
 const aStatus: Rule = {
@@ -34,13 +40,13 @@ const aStatus: Rule = {
   },
 };
 
-function metricsOf(status: RuntimeStatus): Metric[] {
+function metricsOf(status: RuntimeFigures): Metric[] {
   const { pools, instances, secrets, secretProviders } = status;
   const threads = pools.flatMap(({ threadId: pool, threads }) =>
     threads.map((thread) => ({ pool, ...thread })),
   );
-  const byAgent = (amount: (instance: RuntimeStatus['instances'][number]) => number): Metric['samples'] =>
-    sums(instances.map((instance) => [{ agent: instance.agent }, amount(instance)]));
+  const byAgent = (amount: (figures: RuntimeFigures['instances'][number]) => number): Metric['samples'] =>
+    sums(instances.map((figures) => [{ agent: figures.agent }, amount(figures)]));
   return [
     gauge('info', 'The version.', [[{ version: status.version, state: status.state }, 1]]),
     gauge('uptime_seconds', 'Since the runtime was created.', [[{}, status.uptimeMs / 1000]]),
@@ -81,7 +87,7 @@ function metricsOf(status: RuntimeStatus): Metric[] {
     gauge(
       'instances',
       'Instances of an agent, by their state.',
-      sums(instances.map(({ agent, state }) => [{ agent, state }, 1])),
+      instances.map(({ agent, state, instances: count }) => [{ agent, state }, count]),
     ),
     gauge(
       'mailbox_depth',

@@ -183,6 +183,25 @@ export function instanceStatus(instance: Instance): InstanceStatus {
   };
 }
 
+/** A status without what there is of each instance: it is as small as the config, however many instances there are. */
+export type RuntimeOverview = Omit<RuntimeStatus, 'instances'>;
+
+/** The instances of one agent that are in one state, counted. */
+export interface InstanceFigures {
+  readonly agent: string;
+  readonly state: InstancePhase;
+  readonly instances: number;
+  /** The sums of what {@link InstanceStatus} has of each. */
+  readonly handled: number;
+  readonly mailbox: number;
+  readonly capacity: number;
+}
+
+/** A status with its instances counted. */
+export interface RuntimeFigures extends RuntimeOverview {
+  readonly instances: readonly InstanceFigures[];
+}
+
 /** The number of inspection events. */
 export interface InspectionCounts {
   /** Events passed on to inspectors. */

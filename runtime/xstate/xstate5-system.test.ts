@@ -8,6 +8,7 @@ import {
   raise,
   sendTo,
   setup,
+  SimulatedClock,
   spawnChild,
   stopChild,
   type AnyActor,
@@ -16,6 +17,7 @@ import {
 } from 'xstate';
 import { describe, expect, it } from 'vitest';
 import { host, started } from './fixtures/hosting.ts';
+import { keepTimersByActor } from './xstate5.ts';
 
 const counter = fromTransition((n: number) => n + 1, 0);
 
@@ -26,6 +28,47 @@ function childrenOf(ref: AnyActor): Record<string, AnyActorRef> {
 function contextOf(ref: AnyActor): Record<string, unknown> {
   return (ref.getSnapshot() as unknown as { context: Record<string, unknown> }).context;
 }
+
+describe('the timers of a root that keeps them by actor', () => {
+  const timer = setup({}).createMachine({
+    initial: 'waits',
+    states: { waits: { on: { stay: 'stays' }, after: { 100: 'rings' } }, rings: {}, stays: {} },
+  });
+  const root = setup({ actors: { timer } }).createMachine({
+    entry: ['a', 'b', 'c'].map((id) => spawnChild('timer', { id })),
+    on: { end: { actions: stopChild('b') } },
+  });
+
+  function ticking(keep: typeof keepTimersByActor) {
+    const clock = new SimulatedClock();
+    const ref = createActor(root, { clock });
+    keep(ref, clock);
+    ref.start();
+    const values = (): unknown[] =>
+      Object.values(childrenOf(ref)).map((child) => (child.getSnapshot() as { value: unknown }).value);
+    /** What XState walks whenever an actor stops. */
+    const walked = (): number => Object.keys(ref.system.getSnapshot()._scheduledEvents).length;
+    return { clock, ref, values, walked };
+  }
+
+  it.each<[string, typeof keepTimersByActor, walked: number]>([
+    ["are walked by XState's own scheduler", () => {}, 3],
+    ['are not walked when another one stops', keepTimersByActor, 0],
+  ])('%s; they come, are cancelled and end with their actors', (_name, keep, listed) => {
+    const { clock, ref, values, walked } = ticking(keep);
+    expect(walked()).toBe(listed);
+    const b = childrenOf(ref)['b'] as AnyActor;
+    childrenOf(ref)['c']?.send({ type: 'stay' });
+    clock.increment(99);
+    ref.send({ type: 'end' });
+    expect(values()).toEqual(['waits', 'stays']);
+    clock.increment(1);
+    expect([values(), (b.getSnapshot() as unknown as { value: unknown }).value]).toEqual([
+      ['rings', 'stays'],
+      'waits',
+    ]);
+  });
+});
 
 describe('the ids of a hosted system', () => {
   it('stand under the prefix of the actor, for children and grandchildren, whatever their number', () => {

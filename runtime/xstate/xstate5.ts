@@ -769,6 +769,18 @@ export function snapshotOf(ref: AnyActorRef): unknown {
   return (ref as unknown as Internals)._snapshot;
 }
 
+/**
+ * Gives the system of a root that has not started the timers that a hosted system has. XState's own scheduler walks the timers
+ * of all its actors whenever one of them stops, and in the host's system each restart and each wait for a thread is one.
+ */
+export function keepTimersByActor(root: AnyActorRef, clock: ActorClock): void {
+  const system = root.system as unknown as {
+    scheduler: Pick<Scheduler, 'schedule' | 'cancel' | 'cancelAll'>;
+    readonly _relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void;
+  };
+  system.scheduler = new Scheduler(clock, (...timer) => system._relay(...timer));
+}
+
 /** Creates an actor under a parent that need not know it. */
 export function createChild(
   logic: AnyActorLogic,
