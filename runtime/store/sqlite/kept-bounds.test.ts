@@ -65,6 +65,35 @@ test('kept ids have a tenth of the bound and letters a hundredth; the oldest go,
   await store.close();
 });
 
+test('the warning says how many hours back what is left reaches', async () => {
+  const file = path('hours.db');
+  const store = await open({ path: file, maxBytes: 6 * MB });
+  const hour = 3_600_000;
+  await store.commit(
+    group('0', { turns: [turn({ record: record() })], ids: [keptId({ id: 'open', until: 1 })] }),
+  );
+  for (let i = 1; store.warnings.length === 0; i += 1) {
+    const numbers = Array.from({ length: 50 }, (_, k) => i * 50 + k);
+    const ids = numbers.map((n) =>
+      keptId({ id: `${n}`, outcome: 'done', value: answer, until: AT + (n * hour) / 100 }),
+    );
+    await store.commit(group(`${i}`, { ids, letters: [letter(`l${i}`, { at: AT + 2 * i * hour })] }));
+    if (store.warnings.length === 0) continue;
+    const db = new DatabaseSync(file, { readOnly: true });
+    const left = db.prepare("select count(*) count from ids where outcome <> 'open'").get() as {
+      count: number;
+    };
+    db.close();
+    // One each hundredth of an hour is left; the one that is open is not of those that go.
+    const idHours = ((left.count - 1) / 100).toFixed(1);
+    expect(Number(idHours)).toBeGreaterThan(1);
+    expect(store.warnings[0]).toContain(
+      `reaches back ${idHours} hours for ids, and ${2 * (i - 1)}.0 for dead letters`,
+    );
+  }
+  await store.close();
+});
+
 test('one that is larger than its part stays until another comes', async () => {
   const store = await open({ path: path('large.db'), maxBytes: MB });
   const put = (id: string, at: number) =>

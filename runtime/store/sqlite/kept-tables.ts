@@ -5,7 +5,7 @@ import { toNameColumn } from './name-column.ts';
 
 type Values = readonly SQLInputValue[];
 type Kind = 'ids' | 'letters';
-/** How many of each kind. */
+/** A number for each kind. */
 export type KeptCounts = Readonly<Record<Kind, number>>;
 
 /** The part of `maxBytes` that each kind may have. */
@@ -38,6 +38,7 @@ export class KeptTables {
   readonly #deleteLetter: StatementSync;
   readonly #oldLetters: StatementSync;
   readonly #dropLetters: StatementSync;
+  readonly #reach: Readonly<Record<Kind, StatementSync>>;
   /** The bytes of each kind as the store has them, and as they are in the transaction that is under way. */
   #stored: KeptCounts = { ids: 0, letters: 0 };
   #bytes: Record<Kind, number> = { ids: 0, letters: 0 };
@@ -81,6 +82,14 @@ export class KeptTables {
     this.#deleteLetter = counting('letters', 'delete from letters where id = ?');
     this.#oldLetters = old('letters', 'rowid', 'rowid from letters where at < ? limit ?');
     this.#dropLetters = old('letters', 'rowid', 'rowid from letters where at < ? order by at, id limit ?');
+    const reach = (kind: Kind, time: string, which: string): StatementSync =>
+      db.prepare(
+        `select (select max(${time}) from ${kind}) - (select ${time} from ${kind} ${which} order by ${time} limit 1) ms`,
+      );
+    this.#reach = {
+      ids: reach('ids', 'until', "where outcome <> 'open'"),
+      letters: reach('letters', 'at', ''),
+    };
     this.#open(db);
   }
 
@@ -144,6 +153,12 @@ export class KeptTables {
     const [ids, letters] = [this.#bounded('ids', this.#dropIds), this.#bounded('letters', this.#dropLetters)];
     this.#note();
     return ids + letters === 0 ? undefined : { ids, letters };
+  }
+
+  /** Milliseconds between the oldest and the newest of each kind: so far back reaches what is left of it. */
+  reach(): KeptCounts {
+    const msOf = (kind: Kind): number => Number(this.#reach[kind].get()?.['ms'] ?? 0);
+    return { ids: msOf('ids'), letters: msOf('letters') };
   }
 
   #bounded(kind: Kind, oldest: StatementSync): number {

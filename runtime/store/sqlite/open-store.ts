@@ -34,8 +34,9 @@ const LITTLE_ROOM = 0.9;
 /** Rows of a table that one step of a tidying takes, and the milliseconds after which it leaves the rest to the next call. */
 const TIDY_ROWS = 5000;
 const TIDY_MS = 1000;
+const HOUR_MS = 60 * 60 * 1000;
 /** Milliseconds between two warnings that something was dropped. */
-const WARN_MS = 60 * 60 * 1000;
+const WARN_MS = HOUR_MS;
 
 /** A store in the thread that has it open. */
 export class OpenStore {
@@ -215,9 +216,10 @@ export class OpenStore {
     const now = performance.now();
     if (dropped === undefined || now - this.#warnedAt < WARN_MS) return;
     this.#warnedAt = now;
+    const { ids, letters } = this.#open.kept.reach();
     this.#warn(
       { path: this.#data.path, ...dropped },
-      'the oldest ids and dead letters are dropped before their time, since they have more than their part of maxBytes: a tenth, and a hundredth; raise maxBytes, or keep ids for less time (keepIdsMs)',
+      `the oldest ids and dead letters are dropped before their time, since they have more than their part of maxBytes: a tenth, and a hundredth; what is left reaches back ${hours(ids)} hours for ids, and ${hours(letters)} for dead letters; raise maxBytes, or keep ids for less time (keepIdsMs)`,
     );
   }
 
@@ -324,6 +326,10 @@ function wholeOrApart(group: CommitGroup, write: (part: CommitGroup) => CommitRe
       },
     }),
   };
+}
+
+function hours(ms: number): string {
+  return (ms / HOUR_MS).toFixed(1);
 }
 
 function droppedIn(parts: readonly CommitResult[]): Pick<CommitResult, 'dropped'> {
