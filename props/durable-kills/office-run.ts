@@ -11,6 +11,10 @@ import { CLERKS, clerkOf, eventOf, hasId, howOf, waitOf } from './plan.ts';
  */
 const [path = '', maxThreads = '1', inFlight = '4', asleepMs = '0'] = process.argv.slice(2);
 
+/** Milliseconds for what a busy machine does late. */
+const BUSY_MS = 60_000;
+const WAIT = { timeoutMs: BUSY_MS };
+
 /** What to send: what nobody knows the outcome of and has an id, what is known and has one, and then from a number on. */
 export interface Told {
   readonly again: readonly number[];
@@ -55,7 +59,7 @@ const runtime = await createRuntime(
         passivateAfterMs: 50,
       },
     },
-    threads: { office: { maxResident: 12 } },
+    threads: { office: { maxResident: 12, startTimeoutMs: BUSY_MS } },
   },
   { logger },
 );
@@ -65,7 +69,8 @@ runtime.on('agent', ({ state }) => {
   if (state === 'passive') say({ happened: 'passive' });
   if (state === 'running' && !isAsked) say({ happened: 'woke' });
 });
-await pause(Number(asleepMs));
+// A machine that was long about the start is long about waking too.
+await pause(asleepMs === '0' ? 0 : Math.max(Number(asleepMs), 2 * performance.now()));
 isAsked = true;
 
 const refs: AgentRef[] = [];
@@ -77,7 +82,7 @@ const told = input.next().then(({ value }) => JSON.parse(value as string) as Tol
 
 async function read(): Promise<undefined> {
   try {
-    const files = await Promise.all(refs.map((ref) => ref.ask({ type: 'read' }) as Promise<Files>));
+    const files = await Promise.all(refs.map((ref) => ref.ask({ type: 'read' }, WAIT) as Promise<Files>));
     say({ files });
   } catch (error) {
     // What waits in the store, or what it was told to send meanwhile, has the room.
@@ -96,8 +101,8 @@ async function post(n: number): Promise<void> {
   const named = hasId(n) ? { id: `n${n}` } : {};
   say({ sent: n });
   try {
-    if (waits > 0) await ref.enqueue(event, { ...named, at: Date.now() + waits });
-    const answer = waits > 0 ? undefined : await ref[how](event, named);
+    if (waits > 0) await ref.enqueue(event, { ...named, ...WAIT, at: Date.now() + waits });
+    const answer = waits > 0 ? undefined : await ref[how](event, { ...named, ...WAIT });
     say({ acknowledged: n, ...(how === 'ask' && waits === 0 && { answer }) });
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'MAILBOX_FULL') throw error;

@@ -13,7 +13,7 @@ const IN_FLIGHT = 48;
 const SETTLED_MS = 60_000;
 /** The most events of a teller of which nobody knows whether they were handled. */
 const MOST_UNSURE = 10;
-/** Numbers of events that were taken back, of which another word may come. */
+/** Numbers of events of which it is remembered what became of them. */
 const REMEMBERED = 20_000;
 
 const FAULTS = ['fail', 'fail', 'fail', 'fail', 'exit', 'hang'] as const;
@@ -33,6 +33,8 @@ export class Tellers {
   readonly #due: Told[] = Array.from({ length: TELLERS }, () => empty());
   /** Events that were taken back: a rejection and a letter may tell of the same. */
   readonly #back = new Map<string, string>();
+  /** What happened to each event, in words, for who looks for the cause of a difference. */
+  readonly #stories = new Map<number, string[]>();
   #n = 0;
   #first = 0;
 
@@ -71,6 +73,8 @@ export class Tellers {
     const named = how !== 'send' && next() < 0.3 ? { id: `n${n}` } : {};
     const ref = await this.#ref(to);
     if (!isFault) this.#book(to, event, withNumber);
+    const began = performance.now();
+    this.#tell(n, `${how}${'id' in named ? ' with an id' : ''} of ${JSON.stringify(event)} to teller/${to}`);
     count(this.counts, isFault ? event.type : how);
     if ('id' in named) count(this.counts, 'with an id');
     try {
@@ -81,12 +85,14 @@ export class Tellers {
         const answer = await ref[how](event, { ...named, timeoutMs: SETTLED_MS });
         if (how === 'ask' && answer !== n) this.wrong.push(`ask ${n} was answered ${String(answer)}`);
       }
+      this.#tell(n, `resolved after ${Math.round(performance.now() - began)} ms`);
       // Nobody waits for a send.
       if (how === 'send') await pause(1);
     } catch (error) {
       const { code = 'its error' } = error as { code?: string };
       count(this.codes, code);
-      const why = `${how} ${'id' in named ? 'with an id ' : ''}rejected with ${code}`;
+      const why = `rejected with ${code}`;
+      this.#tell(n, `${why} after ${Math.round(performance.now() - began)} ms: ${(error as Error).message}`);
       if (!code.startsWith('THREAD_') || isFault) this.#takeBack(to, event, why);
       // Its turn may be committed, and the answer gone with the thread.
       else this.#unsure.set(to, [...(this.#unsure.get(to) ?? []), event]);
@@ -112,6 +118,13 @@ export class Tellers {
     }
   }
 
+  #tell(n: number, what: string): void {
+    const story = this.#stories.get(n);
+    if (story !== undefined) return void story.push(what);
+    this.#stories.set(n, [what]);
+    this.#stories.delete(n - REMEMBERED);
+  }
+
   /** What comes of an event when it is handled. */
   #book(to: number, event: TellerEvent, change: typeof withNumber): void {
     const alter = (i: number, as: keyof Told, n: number): void => {
@@ -126,6 +139,7 @@ export class Tellers {
 
   #takeBack(to: number, event: TellerEvent, why: string): void {
     if (!('n' in event)) return;
+    this.#tell(event.n, `${event.type} taken back: ${why}`);
     const key = keyOf(event);
     const before = this.#back.get(key);
     if (before !== undefined) return void this.#back.set(key, `${before}, ${why}`);
@@ -157,16 +171,23 @@ export class Tellers {
         const isRight = told !== undefined && FILES.every((as) => isSame(told[as], due[as]));
         if (isRight) break;
         if (performance.now() > until) {
-          const found = `teller/${i} has ${JSON.stringify(told)}, and should have ${JSON.stringify(due)}`;
-          const n = (told?.seen.sum ?? 0) - due.seen.sum;
-          const why = [...this.#back].find(([key]) => key.startsWith(`${n} `));
-          this.wrong.push(why === undefined ? found : `${found}: ${why.join(' ')}`);
-          return;
+          this.wrong.push(this.#difference(i, told, due));
+          break;
         }
         await pause(50);
       }
       this.compared += 1;
     }
+  }
+
+  /** In words; with what became of the event, if it is one. */
+  #difference(i: number, told: Told | undefined, due: Told): string {
+    const found = `teller/${i} has ${JSON.stringify(told)}, and should have ${JSON.stringify(due)}`;
+    const stories = FILES.flatMap((as) => {
+      const [more, less] = [told?.[as].sum ?? 0, due[as].sum];
+      return [more - less, less - more].flatMap((n) => this.#stories.get(n) ?? []);
+    });
+    return [found, ...stories].join('; ');
   }
 
   /** Takes back those of the events that the teller has not seen; whether what it has fits any of them. */
