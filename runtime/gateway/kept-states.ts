@@ -14,7 +14,7 @@ export interface KeptStatesOptions {
   /** The providers of the host's own, for the key of the store. */
   readonly providers: RuntimeOptions['providers'];
   readonly logger: Logger;
-  /** Milliseconds after which the states that are left are not looked at. */
+  /** Milliseconds after which the states that are left are not looked at. Those before are of all parts of the store. */
   readonly ms: number;
 }
 
@@ -31,7 +31,7 @@ export async function checkKeptStates({ config, providers, logger, ms }: KeptSta
   const until = performance.now() + ms;
   const refused: StateFinding[] = [];
   let [tried, warned] = [0, 0];
-  for await (const finding of tryStates(config, goingOn(store.path, keys))) {
+  for await (const finding of tryStates(config, goingOn(store.path, keys, 'spread'))) {
     tried += 1;
     if (finding?.severity === 'error') refused.push(finding);
     else if (finding !== undefined && (warned += 1) <= MOST_NAMED) {

@@ -16,36 +16,64 @@ import { toWire } from './wire-store-error.ts';
 const PAGE = 200;
 
 const data = workerData as RecordsThreadData;
-let open: { readonly db: DatabaseSync; readonly seals: Seals } | undefined;
+let open: { readonly db: DatabaseSync; readonly seals: Seals; readonly pages: Page[] } | undefined;
 
-parentPort?.on('message', (after: string) => {
+/** The addresses before its first record and of its last, with which it ends; undefined: it is the last page. */
+interface Page {
+  readonly after: string;
+  readonly last: string | undefined;
+}
+
+parentPort?.on('message', () => {
   try {
-    parentPort?.postMessage(page(after));
+    parentPort?.postMessage(next());
   } catch (error) {
     parentPort?.postMessage({ error: toWire(storeError(error, data.path)) });
   }
 });
 
-function page(after: string): RecordsPage {
+function next(): RecordsPage {
   if (open === undefined) {
     const db = openToRead(data.path);
-    open = { db, seals: readKeys(db, metaTable(db), data) };
+    open = { db, seals: readKeys(db, metaTable(db), data), pages: pagesOf(db) };
   }
-  const { db, seals } = open;
+  const { db, seals, pages } = open;
+  const page = pages.shift();
+  if (page === undefined) return { records: [], isLast: true };
   const select = db.prepare(
-    `select ${RECORD_FORM} from records where address > ? order by address limit ${PAGE}`,
+    `select ${RECORD_FORM} from records where address > ?1 and (?2 is null or address <= ?2) order by address`,
   );
   select.setReturnArrays(true);
   const textsOf = textsIn(db);
   // Texts are of the same moment as their records, while the owner goes on.
   db.exec('begin');
   try {
-    const found = select.all(after) as unknown as Column[][];
+    const found = select.all(page.after, page.last ?? null) as unknown as Column[][];
     const records = found.flatMap((columns) => intact(columns, seals, textsOf));
-    return { records, last: found.length < PAGE ? undefined : String(found.at(-1)?.[0]) };
+    return { records, isLast: pages.length === 0 };
   } finally {
     db.exec('rollback');
   }
+}
+
+function pagesOf(db: DatabaseSync): Page[] {
+  const select = db.prepare(
+    `select address from (select address, row_number() over (order by address) n from records) where n % ${PAGE} = 0`,
+  );
+  const ends = select.all().map(({ address }) => String(address));
+  const pages = ['', ...ends].map((after, i) => ({ after, last: ends[i] }));
+  return data.order === 'address' ? pages : spread(pages);
+}
+
+/** The first, that in the middle, those at the quarters, and so on. */
+function spread<T>(all: readonly T[]): T[] {
+  const digits = (all.length - 1).toString(2).length;
+  const turned = (n: number): number => {
+    let turn = 0;
+    for (let digit = 0; digit < digits; digit++) turn = 2 * turn + ((n >> digit) & 1);
+    return turn;
+  };
+  return [...all.entries()].toSorted(([a], [b]) => turned(a) - turned(b)).map(([, one]) => one);
 }
 
 function intact(columns: Column[], seals: Seals, textsOf: TextsOf): readonly StoredRecord[] {

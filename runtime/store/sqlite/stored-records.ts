@@ -10,23 +10,35 @@ export interface RecordsThreadData {
   readonly path: string;
   readonly now: number;
   readonly encryption: WrappingKeys | undefined;
+  readonly order: RecordOrder;
 }
 
-/** Some records, and the address of the last one that was looked at; without one there are no more. */
+/**
+ * `address`: by their addresses. `spread`: in pages that lie far apart at first, so that whoever stops before the end has
+ * seen of all parts of the store.
+ */
+export type RecordOrder = 'address' | 'spread';
+
+/** The next records, and whether they are the last. */
 export interface RecordsPage {
   readonly records: readonly StoredRecord[];
-  readonly last: string | undefined;
+  readonly isLast: boolean;
 }
 
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 const entry = new URL(`./records-thread${extension}`, import.meta.url);
 
-/** Reads all records of a store by their addresses, also while its owner goes on; damaged ones are left out. */
-export async function* storedRecords(path: string, keys?: StoreKeys): AsyncGenerator<StoredRecord> {
+/** Reads all records of a store, also while its owner goes on; damaged ones are left out. */
+export async function* storedRecords(
+  path: string,
+  keys?: StoreKeys,
+  order: RecordOrder = 'address',
+): AsyncGenerator<StoredRecord> {
   const workerData: RecordsThreadData = {
     path,
     now: Date.now(),
     encryption: keys && wrappingKeys(keys),
+    order,
   };
   const worker = new Worker(entry, {
     name: 'holdfast:store-records',
@@ -36,12 +48,12 @@ export async function* storedRecords(path: string, keys?: StoreKeys): AsyncGener
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   try {
-    for (let after: string | undefined = ''; after !== undefined;) {
-      worker.postMessage(after);
+    for (let isLast = false; !isLast;) {
+      worker.postMessage('next');
       const [answer] = (await once(worker, 'message')) as [RecordsPage | { error: WireStoreError }];
       if ('error' in answer) throw fromWire(answer.error);
       yield* answer.records;
-      after = answer.last;
+      isLast = answer.isLast;
     }
   } finally {
     await worker.terminate();
