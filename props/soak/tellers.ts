@@ -10,7 +10,7 @@ const AT_WORK = 24;
 /** Events under way. */
 const IN_FLIGHT = 48;
 /** Milliseconds in which everything that was begun comes to its end. */
-const SETTLED_MS = 60_000;
+const SETTLED_MS = 180_000;
 /** The most events of a teller of which nobody knows whether they were handled. */
 const MOST_UNSURE = 10;
 /** Numbers of events of which it is remembered what became of them. */
@@ -28,7 +28,7 @@ export class Tellers {
   readonly wrong: string[] = [];
   compared = 0;
   readonly #chance: Chance;
-  /** Events by teller whose thread ended before it could say whether they were handled. */
+  /** Events by teller of which nobody has said in time whether they were handled. */
   readonly #unsure = new Map<number, TellerEvent[]>();
   readonly #due: Told[] = Array.from({ length: TELLERS }, () => empty());
   /** Events that were taken back: a rejection and a letter may tell of the same. */
@@ -93,9 +93,10 @@ export class Tellers {
       count(this.codes, code);
       const why = `rejected with ${code}`;
       this.#tell(n, `${why} after ${Math.round(performance.now() - began)} ms: ${(error as Error).message}`);
-      if (!code.startsWith('THREAD_') || isFault) this.#takeBack(to, event, why);
-      // Its turn may be committed, and the answer gone with the thread.
-      else this.#unsure.set(to, [...(this.#unsure.get(to) ?? []), event]);
+      const isLate = code === 'ASK_TIMEOUT';
+      if (isFault || !(isLate || code.startsWith('THREAD_'))) this.#takeBack(to, event, why);
+      // With an id it is handled all the same. Without, its turn may be committed, and the answer late, or gone with the thread.
+      else if (!isLate || !('id' in named)) this.#unsure.set(to, [...(this.#unsure.get(to) ?? []), event]);
     }
   }
 
