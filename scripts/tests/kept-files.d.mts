@@ -1,10 +1,11 @@
 export const root: string;
 export const folder: string;
+export const compiled: string;
 export function kept(source: string): string;
 export function isOf(source: string, file: string): boolean;
 export const bundled: readonly string[];
 export function keptBundle(source: string): string;
-export function bundleOf(source: string): string | undefined;
+export function bundleOf(source: string, isChecked?: boolean): string | undefined;
 export const programEntries: readonly string[];
 export const programs: string;
-export function freshPrograms(): Readonly<Record<string, string>> | undefined;
+export function freshPrograms(isChecked?: boolean): Readonly<Record<string, string>> | undefined;

@@ -8,6 +8,9 @@ export const root = new URL('../../', import.meta.url).href;
 /** A folder of this version of Node. */
 export const folder = fileURLToPath(new URL(`node_modules/.cache/tests/${process.version}/`, root));
 
+/** Where Node keeps what V8 has compiled. */
+export const compiled = fileURLToPath(new URL('node_modules/.cache/tests/compiled', root));
+
 /** What a thread of a pool starts with, and what its agents import: each is kept as one file with all that it imports. */
 export const bundled = ['runtime/worker/entry.ts', 'runtime/worker/agent.ts'];
 
@@ -41,21 +44,22 @@ export function isOf(source, file) {
   return kept !== undefined && Math.abs(kept.mtimeMs - statSync(source).mtimeMs) < 2;
 }
 
-/** Returns the bundle of the source file, unless a file that it was made of has changed, or it is of another folder. */
-export function bundleOf(source) {
+/** Returns the bundle of the source file, unless a file that it was made of has changed, or it is of another folder; `isChecked`: it has not. */
+export function bundleOf(source, isChecked = false) {
   const file = keptBundle(source);
   if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
   const text = readFileSync(file, 'utf8');
+  if (isChecked) return text;
   const madeOf = JSON.parse(text.slice('//'.length, text.indexOf('\n')));
   return isFresh(madeOf, source) ? text : undefined;
 }
 
 /** Where the programs are kept, by their URLs, unless a file that they were made of has changed, or is of another folder. */
-export function freshPrograms() {
+export function freshPrograms(isChecked = false) {
   const file = folder + programs;
   if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined;
   const { entries, times } = JSON.parse(readFileSync(file, 'utf8'));
-  return isFresh(times, fileURLToPath(new URL(programEntries[0], root))) ? entries : undefined;
+  return isChecked || isFresh(times, fileURLToPath(new URL(programEntries[0], root))) ? entries : undefined;
 }
 
 /** What was kept in a folder that was copied since knows the files of the first one, which need not be those of the copy. */
