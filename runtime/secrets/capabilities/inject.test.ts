@@ -638,12 +638,15 @@ describe('an answer that echoes the secret comes without it', () => {
       .split(border)
       .map((part) => part.slice(1, -1));
     expect(parts.filter((part) => !part.includes(REDACTED))).toEqual([]);
-    for (const [, by] of encoders)
-      for (const text of [headers['x-echo'] ?? '', ...parts]) {
-        const once = read(text, by);
-        for (const found of [text, once, ...encoders.map(([, again]) => read(once, again))])
-          expect(found).not.toContain(canary.slice(8, -8));
-      }
+    // Most readers find what another has found, too: a text is looked at and read on once.
+    const all = new Set([headers['x-echo'] ?? '', ...parts]);
+    let found = [...all];
+    for (let times = 0; times < 2; times += 1) {
+      const once = new Set(found.flatMap((text) => encoders.map(([, by]) => read(text, by))));
+      found = [...once].filter((text) => !all.has(text));
+      for (const text of found) all.add(text);
+    }
+    expect([...all].filter((text) => text.includes(canary.slice(8, -8)))).toEqual([]);
   });
 
   test('in its headers, without those that are called by it', async () => {
