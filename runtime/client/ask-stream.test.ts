@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { face } from '../gateway/fixtures/face.ts';
 import { connect, GatewayError } from './index.ts';
 
-const patience = { timeout: 10_000 };
+const patience = { timeout: 60_000 };
 
 let open: Awaited<ReturnType<typeof face>>;
 beforeAll(async () => {

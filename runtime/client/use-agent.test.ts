@@ -13,7 +13,7 @@ interface Agents {
 }
 
 const page = await vi.hoisted(async () => (await import('../transparency/fixtures/dom.ts')).openPage());
-const patience = { timeout: 10_000 };
+const patience = { timeout: 60_000 };
 
 let open: Awaited<ReturnType<typeof face>>;
 beforeAll(async () => {

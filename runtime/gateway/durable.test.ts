@@ -141,7 +141,7 @@ test('a gateway that was started paused shows what there is, and handles nothing
   // Its timer was due meanwhile.
   const residents = async (): Promise<unknown> => (await call('GET', '/v1/agents')).body;
   const woken = { instances: [{ address: 'account/a' }] };
-  await expect.poll(residents, { timeout: 10_000 }).toMatchObject(woken);
+  await expect.poll(residents, { timeout: 60_000 }).toMatchObject(woken);
   expect(await ask({ type: 'total' })).toEqual({ status: 200, body: { reply: 5 } });
   expect(await call('GET', '/readyz')).toMatchObject({ status: 200 });
   expect(front.status()).not.toHaveProperty('paused');

@@ -304,7 +304,7 @@ test(
     // The thread is gone before it has told of all of them.
     for (let n = 2; n <= 11; n += 1) ref?.send({ type: 'note', n });
     ref?.send({ type: 'exit' });
-    await expect.poll(() => ref?.incarnation, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => ref?.incarnation, { timeout: 60_000 }).toBe(2);
     await ref?.deliver({ type: 'note', n: 12 });
     await call('DELETE', '/v1/agents/emitting/a');
     const text = await response.text();

@@ -59,7 +59,7 @@ function told(ref: AgentRef): () => Promise<unknown[]> {
   };
 }
 
-const SOON = { timeout: 10_000 };
+const SOON = { timeout: 60_000 };
 
 describe('what an agent writes for an ask', () => {
   test.each(['stream', 'invoke', 'call'])(

@@ -33,7 +33,7 @@ test.each(['selfish', 'pingPong'])(
     expect(await counter.ask({ type: 'read' }, WAIT)).toBe(20);
     const { n } = (await beating.ask({ type: 'read' }, WAIT)) as { n: number };
     await expect
-      .poll(async () => ((await beating.ask({ type: 'read' }, WAIT)) as { n: number }).n, { timeout: 8000 })
+      .poll(async () => ((await beating.ask({ type: 'read' }, WAIT)) as { n: number }).n, { timeout: 60_000 })
       .toBeGreaterThan(n + 3);
     for (let n = 0; n < 5; n++) await selfish.deliver({ type: 'note' }, WAIT);
     expect(await selfish.ask({ type: 'read' }, WAIT)).toMatchObject({ other: 5 });

@@ -49,7 +49,7 @@ describe('an agent in a thread calls a tool of a program', () => {
     const code = (await call('fresh', {}, server)).code;
     await call('learn', { name: 'fresh' }, server);
     await expect
-      .poll(async () => (await call('fresh', {}, server)).code, { timeout: 10_000 })
+      .poll(async () => (await call('fresh', {}, server)).code, { timeout: 60_000 })
       .toBeUndefined();
     expect(code).toBe('MCP_TOOL_DENIED');
   });

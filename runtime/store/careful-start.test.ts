@@ -109,7 +109,7 @@ test('an event is noted before it is in hand; what was in hand at three ends is 
   memory = await diesAt(memory, handsOver);
   expect(attemptsIn(memory)).toEqual([6, 2, 2]);
   const runtime = await start({ agents }, { store: memoryDurableStore(memory) });
-  await vi.waitFor(() => expect(memory.rows.size).toBe(0), { timeout: 10_000 });
+  await vi.waitFor(() => expect(memory.rows.size).toBe(0), { timeout: 60_000 });
   expect(runtime.deadLetters.list()).toMatchObject([
     {
       reason: 'poison',
@@ -187,7 +187,7 @@ test('an instance whose start ends the process three times is quarantined, and o
   const poisoned = await start({ agents }, { store: memoryDurableStore(memory) });
   await vi.waitFor(
     () => expect(poisoned.status().instances).toMatchObject([{ address: 'account/a', state: 'quarantined' }]),
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
   expect(memory.records.get('account/a')).toMatchObject({ quarantined: true });
   await expect(poisoned.spawn('account', { id: 'a' })).rejects.toMatchObject({

@@ -89,7 +89,7 @@ test('a thread that makes up schemas is ended, and its instances go on', async (
     await rogue.deliver({ type: 'plant', what: 'schemas', n: n + 1 });
     const error = await system.schemas('rogue').catch((reason: HoldfastError) => reason);
     expect(error).toMatchObject({ code: 'THREAD_CRASHED' });
-    await expect.poll(() => rogue.incarnation, { timeout: 10_000 }).toBeGreaterThan(incarnation);
+    await expect.poll(() => rogue.incarnation, { timeout: 60_000 }).toBeGreaterThan(incarnation);
   }
   expect(await system.schemas('rogue')).toEqual({});
 });

@@ -180,5 +180,5 @@ test('it is kept by a state that goes on elsewhere, also in a delayed event', as
   const next = await runtime.spawn('starter', { id: 'a', snapshot });
   await next.deliver({ type: 'send kept' });
   await expect.poll(() => count('counter/kept')).toBe(1);
-  await expect.poll(() => count('counter/later'), { timeout: 8000 }).toBe(1);
+  await expect.poll(() => count('counter/later'), { timeout: 60_000 }).toBe(1);
 });
