@@ -5,6 +5,7 @@ import type { Finding } from './finding.ts';
 import { gatewayFiles, providersOfOptions } from './gateway-files.ts';
 import { findingsOf } from './issues.ts';
 import { findModules } from './modules.ts';
+import { once } from './parse-once.ts';
 import { readSource, type Source } from './read-source.ts';
 import { configError } from './report.ts';
 import { type LoadedConfig, resolveConfig } from './resolve.ts';
@@ -131,9 +132,9 @@ const rules: Rules<LoadOptions> = {
 function check(read: Source, customProviders: readonly string[] = []): Checked {
   // Without a value there is nothing more to say than why.
   if (read.root === undefined) return { findings: read.findings };
-  let [root, result] = [read.root, configSchema.safeParse(read.root)];
+  let [root, result] = [read.root, configSchema.safeParse(read.root, once)];
   const typed = withTypedVariables(root, read.alone ?? [], result.error?.issues ?? []);
-  if (typed !== undefined) [root, result] = [typed, configSchema.safeParse(typed)];
+  if (typed !== undefined) [root, result] = [typed, configSchema.safeParse(typed, once)];
   const findings = [
     ...read.findings,
     ...findingsOf(result.error?.issues ?? [], root),

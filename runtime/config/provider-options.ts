@@ -1,5 +1,6 @@
 import { type BuiltinProvider, builtinProviders } from '../../providers/builtin-providers.ts';
 import { type ConfigPath, entriesOf, type Finding, property } from './finding.ts';
+import { once } from './parse-once.ts';
 import { plainText, printName } from './received.ts';
 import { providerSchema } from './secrets-schema.ts';
 import { didYouMean } from './suggest.ts';
@@ -77,5 +78,5 @@ function wrongOptions(
 function isRefusedBySchema(key: string, options: readonly (readonly [string, unknown])[]): boolean {
   if (!Object.hasOwn(providerSchema.shape, key)) return false;
   const schema = providerSchema.shape[key as keyof typeof providerSchema.shape];
-  return !schema.safeParse(options.find(([name]) => name === key)?.[1]).success;
+  return !schema.safeParse(options.find(([name]) => name === key)?.[1], once).success;
 }

@@ -8,6 +8,7 @@ import { originOf } from './grant-hosts.ts';
 import { gatewaySchema, type ResolvedGateway } from './gateway-schema.ts';
 import type { grantSchema } from './grant-schema.ts';
 import type { mcpServerSchema } from './mcp-schema.ts';
+import { once } from './parse-once.ts';
 import { poolSchema } from './pool-schema.ts';
 import { secretRef } from './secret-ref.ts';
 import type { ResolvedInspect } from './inspect-schema.ts';
@@ -246,7 +247,7 @@ export function resolveConfig(
     pools,
     providers,
     ...(maxSecrets !== undefined && { maxSecrets }),
-    gateway: config.gateway ?? gatewaySchema.parse({}),
+    gateway: config.gateway ?? gatewaySchema.parse({}, once),
     ...(inspect !== undefined && { inspect }),
     ...(store !== undefined && { store: { ...store, path: resolve(folder, store.path) } }),
   };
@@ -358,7 +359,7 @@ function resolvePool(
 ): ResolvedPool {
   const written = Object.hasOwn(config.threads ?? {}, threadId) ? config.threads?.[threadId] : undefined;
   const { minThreads, idleTimeoutMs, isolation, permissions, env, resourceLimits, ...rest } =
-    written ?? poolSchema.parse({});
+    written ?? poolSchema.parse({}, once);
   const { activatedInstances, maxResident, sharedMemory, watchdog, startTimeoutMs, intensity } = rest;
   const limit = resourceLimits?.maxOldGenerationSizeMb;
   const budget = rest.heapBudgetMb ?? (limit === undefined ? undefined : limit * BUDGET_OF_LIMIT);
