@@ -59,11 +59,19 @@ export interface WorkerEntry {
 /** Starts a worker thread of Node. */
 export function startWorker(spec: ThreadSpec, entry: WorkerEntry = { url: workerEntry }): OsThread {
   const { port1, port2 } = new MessageChannel();
+  const options = workerOptions(spec.pool, spec.name, spec.moduleUrls, entry.url);
+  const hasHostsCompileCache = Object.keys(options.env).some((name) => !Object.hasOwn(spec.pool.env, name));
   const worker = new Worker(entry.url, {
-    ...workerOptions(spec.pool, spec.name, spec.moduleUrls, entry.url),
+    ...options,
     stdout: true,
     stderr: true,
-    workerData: { ...spec.data, isolation: spec.pool.isolation, ...entry.data, port: port2 },
+    workerData: {
+      ...spec.data,
+      isolation: spec.pool.isolation,
+      hasHostsCompileCache,
+      ...entry.data,
+      port: port2,
+    },
     transferList: [port2, ...(entry.transfer ?? [])],
   });
   const { scrubText, print } = spec;

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
+import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -141,5 +142,17 @@ test('a thread without permissions is started without flags of its own', () => {
 
   expect(readable(execArgv)).toEqual([]);
   expect(execArgv).not.toContain('--permission');
-  expect(env).toEqual({});
+  const { NODE_COMPILE_CACHE: _, ...others } = env;
+  expect(others).toEqual({});
+});
+
+test('a thread without permissions keeps compiled code where the host does, and one with permissions nowhere', () => {
+  enableCompileCache(join(tmpdir(), 'holdfast-compiled'));
+  const of = (isolation: 'thread' | 'thread+permissions', env = {}): unknown =>
+    workerOptions({ ...pool(isolation), env }, 'name', [agent]).env;
+  const folder = dirname(getCompileCacheDir() as string);
+
+  expect(of('thread')).toEqual({ NODE_COMPILE_CACHE: folder });
+  expect(of('thread', { NODE_COMPILE_CACHE: '/own' })).toEqual({ NODE_COMPILE_CACHE: '/own' });
+  expect(of('thread+permissions')).toEqual({});
 });

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from 'node:worker_threads';
@@ -26,10 +27,10 @@ export function workerOptions(
   name: string,
   moduleUrls: readonly string[],
   entry: URL = workerEntry,
-): WorkerOptions {
+): Omit<WorkerOptions, 'env'> & { readonly env: Readonly<Record<string, string>> } {
   return {
     name,
-    env: { ...pool.env },
+    env: { ...(entry.href === workerEntry.href && compileCache(pool)), ...pool.env },
     execArgv: [
       ...inheritedExecArgv(hostOptions, pool.isolation),
       ...sourceCondition(),
@@ -37,6 +38,17 @@ export function workerOptions(
     ],
     ...(pool.resourceLimits === undefined ? {} : { resourceLimits: pool.resourceLimits }),
   };
+}
+
+/**
+ * A thread keeps what V8 has compiled where the program does, if it does (`NODE_COMPILE_CACHE`, `module.enableCompileCache`): Node
+ * asks each thread anew. The entry takes the variable away before an agent is loaded. A thread with permissions has none: what it
+ * could write, the host would run.
+ */
+function compileCache(pool: ResolvedPool): { readonly NODE_COMPILE_CACHE?: string } {
+  const folder = pool.isolation === 'thread' ? getCompileCacheDir() : undefined;
+  // The host's own is in a folder of its version of Node.
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
 }
 
 /** Returns the flag by which a thread that runs from source resolves `holdfast/agent` to the source as well. */

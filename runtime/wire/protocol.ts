@@ -20,6 +20,8 @@ export interface ThreadData {
   readonly sharedMemory?: boolean;
   /** How far the thread closes itself off before it loads an agent. Default: `thread`, not at all. */
   readonly isolation?: 'thread' | 'thread+permissions';
+  /** Whether the thread has `NODE_COMPILE_CACHE` of the host, and not of its config: no agent sees it. Default: false. */
+  readonly hasHostsCompileCache?: boolean;
   /** The time of `process.hrtime`, in milliseconds, at the zero of the host's clock, to which deadlines refer. */
   readonly clockOrigin: number;
 }

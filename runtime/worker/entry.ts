@@ -3,6 +3,8 @@ import type { ThreadData } from '../wire/protocol.ts';
 import { lockdown } from './lockdown.ts';
 import { startThread } from './thread.ts';
 
+const { hasHostsCompileCache } = workerData as ThreadData;
+if (hasHostsCompileCache) delete process.env['NODE_COMPILE_CACHE'];
 lockdown(workerData as ThreadData);
 const thread = startThread(workerData as ThreadData, {
   printedTo: [process.stdout, process.stderr],
