@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import writeFileAtomic from 'write-file-atomic';
 import { spanAtPointer } from './json-pointer.ts';
 import { kindAt, rootSpan, withJsonAt, withValueAt } from './json-text.ts';
 import { ProviderError } from './provider.ts';
@@ -9,7 +8,7 @@ export async function replaceFile(file: string, value: Uint8Array): Promise<void
   const text = Buffer.from(value);
   // A reader takes one newline at the end off.
   const written = text.at(-1) === 0x0a ? Buffer.concat([text, Buffer.from('\n')]) : text;
-  await writeFileAtomic(file, written);
+  await writeWhole(file, written);
 }
 
 /**
@@ -44,7 +43,7 @@ export async function replaceInJson(
     throw new ProviderError('invalid', `${why} Give all of it, as JSON.`);
   }
   try {
-    await writeFileAtomic(file, written);
+    await writeWhole(file, written);
   } finally {
     written.fill(0);
   }
@@ -52,4 +51,10 @@ export async function replaceInJson(
 
 export function notJson(file: string): ProviderError {
   return new ProviderError('invalid', `${file} is not JSON. Correct it, or set the mode to "singleValue".`);
+}
+
+/** Loaded by those alone who replace something. */
+async function writeWhole(file: string, content: Buffer): Promise<void> {
+  const { default: writeFileAtomic } = await import('write-file-atomic');
+  await writeFileAtomic(file, content);
 }
