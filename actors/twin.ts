@@ -63,6 +63,9 @@ export class MirroredChild {
   }
 }
 
+const NO_TAGS: ReadonlySet<string> = new Set();
+const NO_CHILDREN: Readonly<Record<string, MirroredChild>> = Object.freeze({});
+
 /** A mirrored snapshot. It answers what a machine's snapshot answers, without the machine. */
 export class TwinSnapshot implements TwinState {
   readonly status: TwinState['status'] = 'active';
@@ -70,8 +73,8 @@ export class TwinSnapshot implements TwinState {
   readonly context: unknown = undefined;
   readonly output: unknown = undefined;
   readonly error: unknown = undefined;
-  readonly tags: ReadonlySet<string> = new Set();
-  readonly children: Readonly<Record<string, MirroredChild>> = {};
+  readonly tags: ReadonlySet<string> = NO_TAGS;
+  readonly children: Readonly<Record<string, MirroredChild>> = NO_CHILDREN;
   readonly input: unknown = undefined;
 
   constructor(state: Partial<TwinState>) {

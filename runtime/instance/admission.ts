@@ -14,13 +14,13 @@ export interface AdmissionOptions {
   /** Whether events may carry memory that threads share. */
   readonly sharedMemory: boolean;
   /** Whether the instance has ended, is about to end, or is quarantined. */
-  readonly over: () => boolean;
+  readonly over: boolean;
   /** Returns the error for senders while the instance is quarantined or the runtime drains; `undefined` otherwise. */
-  readonly shut: () => Error | undefined;
+  shut(): Error | undefined;
   /** Called with every event before it is queued. */
   readonly sent: ((event: object) => void) | undefined;
   /** Called for an event that is larger than the agent's `mailbox.warnBytes`. */
-  readonly large: (event: object, bytes: number) => void;
+  large(event: object, bytes: number): void;
 }
 
 /** What is looked at in an event before an instance takes it in: that it is one, can be cloned, and is not too large. */
@@ -35,7 +35,7 @@ export class Admission {
 
   /** Returns an event that may be queued; of one that may not, the reason. What an agent sends is no more than was let in. */
   of(event: unknown, tag: Tag, fromAgent = false): object | DeadLetterReason {
-    if (this.#options.over() || (!fromAgent && this.#options.shut() !== undefined))
+    if (this.#options.over || (!fromAgent && this.#options.shut() !== undefined))
       return this.#unhandled.refuse(event, tag, 'stopped');
     // XState would take its own stop event for the end of the actor, and nobody would learn of that end.
     if (!isEvent(event) || event.type === 'xstate.stop')

@@ -12,8 +12,8 @@ export interface Berth extends PeerSeat {
   readonly thread: number;
   /** Whether the instance has begun to run here. */
   readonly begun: boolean;
-  /** The tags of the asks that the instance has put off. */
-  readonly deferred: Set<Tag>;
+  /** The tags of the asks that the instance has put off; absent until there is one. */
+  deferred: Set<Tag> | undefined;
   /** Tells the outbox that the mailbox has something to send. */
   ready(): void;
   /** Asks the instance in its thread. */

@@ -44,8 +44,9 @@ export class CarriedAsks {
   }
 
   /** The instance runs: puts the asks off on its seat, except those that it has answered already. */
-  seated({ deferred }: Pick<Berth, 'deferred'>, threadId: string): void {
-    for (const { tag } of this.#asks.splice(0)) if (this.#waiting.isOf(tag, threadId)) deferred.add(tag);
+  seated(berth: Pick<Berth, 'deferred'>, threadId: string): void {
+    for (const { tag } of this.#asks.splice(0))
+      if (this.#waiting.isOf(tag, threadId)) (berth.deferred ??= new Set()).add(tag);
   }
 
   /** Rejects all asks, because the instance will not run. */

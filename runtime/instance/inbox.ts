@@ -1,8 +1,9 @@
 import type { AnyEventObject } from 'xstate';
+import type { Clock } from '../base/clock.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import type { Mark } from '../mailbox/mark.ts';
-import { Mailbox } from '../mailbox/mailbox.ts';
+import { type Discard, Mailbox } from '../mailbox/mailbox.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import { ownEvent } from '../mailbox/own-memory.ts';
 import { measure } from '../mailbox/size.ts';
@@ -25,16 +26,15 @@ import { Unhandled, type UnhandledOptions } from './unhandled.ts';
 
 export interface InboxOptions extends AdmissionOptions, UnhandledOptions {
   readonly agent: ResolvedAgent;
-  /** Milliseconds of the runtime's clock. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'now'>;
   /** Observes what is sent; `undefined` when nobody listens. */
   readonly messages: Pick<MessageObserver, 'begin'> | undefined;
   /** Called when the mailbox has something to send. */
-  readonly ready: () => void;
+  ready(): void;
   /** Called before an event takes its place that is kept. */
-  readonly needed: () => void;
+  needed(): void;
   /** Called when nobody waits for that envelope any more. */
-  readonly unawaited: (tag: Tag) => void;
+  unawaited(tag: Tag): void;
 }
 
 /** How a call is named to those who observe messages. */
@@ -48,6 +48,10 @@ export class Inbox {
   readonly #admission: Admission;
   /** Exists from the first call on of which something is kept. */
   #calls: KeptCalls | undefined;
+  /** Exists from the first event on, where the oldest may be dropped. */
+  #onDropped: Discard | undefined;
+  /** Exists from the first wait on. */
+  #onSettled: ((tag: Tag) => void) | undefined;
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -77,15 +81,15 @@ export class Inbox {
 
   /** Queues an event for an agent that waits for its outcome, and has sent it by way of the host. */
   openFrom(sent: SentEvent, { kind, deadline, depth }: AwaitedOutcome, place: Place): Promise<unknown> {
-    const { address, agent, now, unawaited, waiting } = this.#options;
-    const left = Math.max(0, deadline - now());
+    const { address, agent, clock, waiting } = this.#options;
+    const left = Math.max(0, deadline - clock.now());
     const options = {
       // Who waits keeps the time, and waits of almost the same length share a timer.
       timeoutMs: 1000 * (1 + Math.ceil(left / 1000)),
       expiresMs: left,
       onTimeout: (ms: number) => this.#lateStore(kind, ms) ?? tooLate(address, kind, ms),
       of: agent.threadId,
-      settled: unawaited,
+      settled: this.#settled,
     };
     return waiting.open(kind, options, (tag) =>
       this.#enqueueFrom(sent, place, tag, termsOf(deadline, depth)),
@@ -103,7 +107,7 @@ export class Inbox {
 
   #traceOf({ from }: MailboxRow, headers: TraceHeaders | null = null): Trace {
     const told = headers !== null && isSampled(headers);
-    return { headers, sentAt: this.#options.now(), told, from };
+    return { headers, sentAt: this.#options.clock.now(), told, from };
   }
 
   /** Queues an event; returns the reason if it was refused. */
@@ -148,7 +152,7 @@ export class Inbox {
   }
 
   #openCalls(ledger: Ledger): KeptCalls {
-    const { address, agent, ready, waiting } = this.#options;
+    const { address, agent, waiting } = this.#options;
     return new KeptCalls({
       address,
       threadId: agent.threadId,
@@ -162,7 +166,7 @@ export class Inbox {
       hasRoom: () => this.mailbox.hasRoom,
       put: (event, row, tag, terms) => this.mailbox.put(event, row, undefined, tag, terms),
       take: (row) => this.mailbox.discardMarked(row, () => {}),
-      ready,
+      ready: () => this.#options.ready(),
     });
   }
 
@@ -205,14 +209,22 @@ export class Inbox {
 
   /** Queues an event of the runtime itself, also when the mailbox is full. `mark`: what is known once it is handled. */
   acceptControl(event: AnyEventObject, mark?: Mark): void {
-    if (this.#options.over()) return;
+    if (this.#options.over) return;
     const size = measure(event, Infinity);
     this.mailbox.offerControl(typeof size === 'object' ? ownEvent(event, size) : event, mark);
     this.#options.ready();
   }
 
-  readonly #dropped = (event: unknown, tag: Tag): void =>
-    void this.unhandled.refuse(event, tag, 'mailbox-full');
+  /** Takes what a full mailbox drops; `undefined` for one that drops nothing. */
+  get #dropped(): Discard | undefined {
+    if (this.#options.agent.overflow !== 'drop-oldest') return undefined;
+    return (this.#onDropped ??= (event, tag) => void this.unhandled.refuse(event, tag, 'mailbox-full'));
+  }
+
+  /** Tells the instance that nobody waits for an envelope any more. */
+  get #settled(): (tag: Tag) => void {
+    return (this.#onSettled ??= (tag) => this.#options.unawaited(tag));
+  }
 
   /** Queues an event for a caller who waits for its outcome. `depth` asks led to it. */
   open(
@@ -230,7 +242,7 @@ export class Inbox {
       depth = 0,
     }: WaitOptions & { readonly depth?: number },
   ): Promise<unknown> {
-    const { agent, address, messages, unawaited: settled, waiting } = this.#options;
+    const { agent, address, messages, waiting } = this.#options;
     const of = agent.threadId;
     const onTimeoutOf =
       this.#options.ledger === undefined
@@ -246,7 +258,7 @@ export class Inbox {
       putOff,
       stream,
       of,
-      settled,
+      settled: this.#settled,
     };
     const sending = messages?.begin(agent.name, address, kind === 'ask' ? 'ask' : 'deliver');
     const answer = waiting.open(

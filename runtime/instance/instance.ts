@@ -4,6 +4,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { ResolvedAgent } from '../config/resolve.ts';
 import { refusal } from '../dead-letters/refusal.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
+import type { Tag } from '../mailbox/tag.ts';
 import { uncommitted } from '../store/uncommitted.ts';
 import { secretInSnapshot } from '../store/secret-in-snapshot.ts';
 import type { ActivateRequest, CarriedAsk, DoneReport } from '../wire/protocol.ts';
@@ -11,6 +12,7 @@ import type { WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
 import type { Berth, Question } from './berth.ts';
 import { Continuation, type ContinuationOptions } from './continuation.ts';
+import { InboxView, type InboxOwner } from './inbox-view.ts';
 import { Inbox } from './inbox.ts';
 import type { IncarnationKind, InstanceEffects, InstanceFacts } from './instance-effects.ts';
 import { isOver, phaseAfter, type InstancePhase, type LifeEvent } from './life.ts';
@@ -18,7 +20,7 @@ import type { PeerInstance, PeerSeat } from './peer.ts';
 import { QuarantineError, suspectOf, type FailureLog, type QuarantineEvidence } from './quarantine.ts';
 import { RunsGate } from './runs-gate.ts';
 import { TwinLine, type InstanceEnd } from './twin-line.ts';
-import { Watchers } from './watchers.ts';
+import { Watchers, type Watched } from './watchers.ts';
 
 /** Milliseconds that a stopped instance gets to end in its thread. */
 const STOP_MS = 5000;
@@ -34,12 +36,13 @@ export interface InstanceOptions extends ContinuationOptions {
 }
 
 /** One instance as the host knows it: its mailbox, its seat on a thread, and its twin. */
-export class Instance implements PeerInstance, InstanceFacts {
+export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watched {
   readonly agent: ResolvedAgent;
   readonly id: string;
   readonly address: string;
   readonly supervision: ResolvedAgent['supervision'];
   readonly sharedMemory: boolean;
+  readonly effects: InstanceEffects;
   readonly inbox: Inbox;
   /** The state from which the instance continues when it starts. */
   readonly continuation: Continuation;
@@ -49,7 +52,6 @@ export class Instance implements PeerInstance, InstanceFacts {
   handledFromPeers = 0;
   /** The listeners for its end. */
   readonly watchers: Watchers;
-  readonly #effects: InstanceEffects;
   readonly #failures: FailureLog;
   readonly #gate = new RunsGate();
   #phase: InstancePhase = 'starting';
@@ -84,38 +86,12 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.address = options.address;
     this.supervision = options.supervision;
     this.sharedMemory = options.sharedMemory;
-    this.#effects = options.effects;
+    this.effects = options.effects;
     this.#failures = options.failures;
-    const { waiting, deadLetters, messages, sent } = this.#effects;
-    this.inbox = new Inbox({
-      agent: this.agent,
-      address: this.address,
-      sharedMemory: this.sharedMemory,
-      now: () => this.#effects.clock.now(),
-      waiting,
-      deadLetters,
-      ledger: options.ledger,
-      messages,
-      sent,
-      incarnation: () => this.#incarnation,
-      over: () => this.over,
-      shut: () => this.#quarantine ?? this.#effects.draining(),
-      ready: () => {
-        if (this.#berth !== undefined) this.#berth.ready();
-        else this.wake();
-      },
-      needed: () => this.wake(),
-      unawaited: (tag) => void this.#berth?.deferred.delete(tag),
-      large: (event, bytes) => this.#effects.large(this, event, bytes),
-    });
+    this.inbox = new Inbox(new InboxView(this, options.ledger));
     this.continuation = new Continuation(this, options);
     this.twin = new TwinLine(this, options);
-    this.watchers = new Watchers(
-      (error) => this.#effects.watcherThrew(this, error),
-      () => {
-        if (this.#phase === 'passive') this.#effects.watched(this);
-      },
-    );
+    this.watchers = new Watchers(this);
   }
 
   get mailbox(): Mailbox {
@@ -173,6 +149,39 @@ export class Instance implements PeerInstance, InstanceFacts {
     return true;
   }
 
+  // --- from its inbox and its watchers --------------------------------------------------------------------
+
+  /** The error for senders while the instance is quarantined or the runtime drains; `undefined` otherwise. */
+  shut(): Error | undefined {
+    return this.#quarantine ?? this.effects.draining();
+  }
+
+  /** The mailbox has something to send. */
+  ready(): void {
+    if (this.#berth !== undefined) this.#berth.ready();
+    else this.wake();
+  }
+
+  /** Nobody waits for that envelope any more. */
+  unawaited(tag: Tag): void {
+    this.#berth?.deferred?.delete(tag);
+  }
+
+  /** An event is larger than the agent's `mailbox.warnBytes`. */
+  large(event: object, bytes: number): void {
+    this.effects.large(this, event, bytes);
+  }
+
+  /** A listener of `watch` threw. */
+  watcherThrew(error: unknown): void {
+    this.effects.watcherThrew(this, error);
+  }
+
+  /** There is another listener for the end of the instance. */
+  watcherAdded(): void {
+    if (this.#phase === 'passive') this.effects.watched(this);
+  }
+
   // --- towards the instance -------------------------------------------------------------------------------
 
   /** The error for an ask that the instance put off, when neither the instance nor its thread failed. */
@@ -206,11 +215,11 @@ export class Instance implements PeerInstance, InstanceFacts {
         } catch (error) {
           // The incarnation ended in between; the next one may answer.
           if (berth === this.#berth)
-            throw hasEnded(error) ? this.#stopped() : this.#effects.scrubber.scrub(error);
+            throw hasEnded(error) ? this.#stopped() : this.effects.scrubber.scrub(error);
         }
       }
     };
-    return within(this.#effects.clock, timeoutMs, answer(), late);
+    return within(this.effects.clock, timeoutMs, answer(), late);
   }
 
   /** Resolves with the asks that the incarnation has put off and that a caller in this process still waits for. */
@@ -222,7 +231,7 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   /** @throws {HoldfastError} `SECRET_IN_SNAPSHOT` */
   assertWithoutSecrets(state: PersistedState): void {
-    const path = this.#effects.scrubber.find(state);
+    const path = this.effects.scrubber.find(state);
     if (path !== undefined) throw secretInSnapshot(this.address, path);
   }
 
@@ -252,7 +261,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     const before = this.#quarantine;
     const loading = before && this.continuation.reloaded();
     if (loading !== undefined) await loading;
-    if (before !== undefined && this.#quarantine === before) this.#effects.resume(this);
+    if (before !== undefined && this.#quarantine === before) this.effects.resume(this);
     // An instance of a group may have to wait for the others, and stays quarantined until then.
     if (before !== undefined && this.#quarantine === before) await this.#gate.next();
     else await this.#untilRunning();
@@ -277,7 +286,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     }
     if (begun && (still || quarantined)) this.watchers.ended(this.#ending('stopped'));
     if (quarantined) this.watchers.finished();
-    if (this.#incarnation === incarnation) this.#effects.down(this);
+    if (this.#incarnation === incarnation) this.effects.down(this);
   }
 
   /** Ends the instance after its twin was stopped by the twin's parent; the twin is told nothing more. */
@@ -289,7 +298,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   async #stop(reason: 'stopped' | 'shutdown', turn?: Promise<unknown>): Promise<void> {
     const wasPassive = this.#phase === 'passive';
     if (!this.#lives('stop')) return;
-    if (wasPassive) this.#effects.waking(this, false);
+    if (wasPassive) this.effects.waking(this, false);
     if (this.#vanishing !== undefined) return this.#within(this.#vanishing, STOP_MS, 'it ended');
     if (this.#berth?.begun === true) await this.#leave(this.#berth, reason);
     if (turn !== undefined) await turn;
@@ -301,11 +310,11 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   /** Waits for a commit at most so long. Rejects with `STORE_FAILED`. */
   #within(commit: Promise<void>, ms: number, what: string): Promise<void> {
-    return within(this.#effects.clock, ms, commit, () => uncommitted(this.address, what, ms));
+    return within(this.effects.clock, ms, commit, () => uncommitted(this.address, what, ms));
   }
 
   async #leave(berth: Berth, reason: 'stopped' | 'shutdown' = 'stopped'): Promise<void> {
-    const { clock } = this.#effects;
+    const { clock } = this.effects;
     try {
       const left = berth.leave();
       // No deadline at a shutdown, which also ends the threads that do not answer.
@@ -336,7 +345,7 @@ export class Instance implements PeerInstance, InstanceFacts {
       const found = this.continuation.quarantine !== undefined;
       this.#first = this.#incarnation = before + (found || this.continuation.found() ? 0 : 1);
       if (found && this.#lives('end'))
-        this.#effects.ended(this, 'quarantined', { reason: 'error', error: undefined });
+        this.effects.ended(this, 'quarantined', { reason: 'error', error: undefined });
     });
   }
 
@@ -348,7 +357,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     const from = this.#berth?.n ?? 0;
     this.#unseat();
     this.continuation.moved(state, asks);
-    this.#effects.moving(this, from);
+    this.effects.moving(this, from);
   }
 
   // --- passivation ----------------------------------------------------------------------------------------
@@ -362,7 +371,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   mayRest(now: number): boolean {
     const berth = this.#berth;
     if (this.#phase !== 'running' || berth === undefined || this.#watched) return false;
-    if (this.mailbox.depth > 0 || berth.deferred.size > 0 || this.#gate.awaited) return false;
+    if (this.mailbox.depth > 0 || (berth.deferred?.size ?? 0) > 0 || this.#gate.awaited) return false;
     const { restarts, withinMs } = this.supervision.intensity;
     if (restarts > 0 && this.#failures.since(now - withinMs)) return false;
     return this.continuation.mayRest(now);
@@ -383,17 +392,17 @@ export class Instance implements PeerInstance, InstanceFacts {
     if (isNeeded) {
       this.#due = true;
       this.continuation.stayed();
-      return this.#effects.place(this);
+      return this.effects.place(this);
     }
     this.continuation.rested();
-    this.#effects.passive(this);
+    this.effects.passive(this);
     if (this.#gate.awaited) this.#wake();
   }
 
   /** Brings a passive instance back, as the same incarnation. */
   wake(): void {
     if (this.#phase !== 'passive') return;
-    const shut = this.#effects.draining();
+    const shut = this.effects.draining();
     if (shut === undefined) this.#wake();
     else this.#gate.shut(shut);
   }
@@ -401,7 +410,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   #wake(): void {
     if (!this.#lives('wake')) return;
     this.#due = true;
-    this.#effects.waking(this, true);
+    this.effects.waking(this, true);
   }
 
   /** The record of the instance, which was passive, could not be loaded; returns whether to try it again. */
@@ -442,7 +451,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     if (this.#phase !== 'moving') return this.startFailed(error, reason);
     this.#unseat();
     this.#due = true;
-    this.#effects.placeLater(this);
+    this.effects.placeLater(this);
   }
 
   /** Resolves with the seat as soon as the instance runs; rejects when it has ended. */
@@ -462,7 +471,7 @@ export class Instance implements PeerInstance, InstanceFacts {
   /** The number of envelopes handled since the spawn, over all incarnations and senders. */
   get handled(): number {
     return (
-      this.mailbox.handled + this.handledFromPeers + (this.#berth ? this.#effects.fromPeers(this.#berth) : 0)
+      this.mailbox.handled + this.handledFromPeers + (this.#berth ? this.effects.fromPeers(this.#berth) : 0)
     );
   }
 
@@ -475,7 +484,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     if (this.#berth === undefined || !this.#lives('run')) return;
     this.continuation.begun(this.#berth);
     this.#gate.open();
-    this.#effects.running(this);
+    this.effects.running(this);
     // The activation carried whether to mirror; an observer may have come or gone since.
     if (this.#watched !== this.#watchedAtStart) this.watch(this.#watched);
   }
@@ -484,7 +493,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     this.#unseat();
     if (this.continuation.hasRecord && isUnfit(error)) return this.unfit(error);
     if (this.#phase === 'starting') {
-      const shown = reason === 'shutdown' ? this.#stoppedBy(reason) : this.#effects.scrubber.scrub(error);
+      const shown = reason === 'shutdown' ? this.#stoppedBy(reason) : this.effects.scrubber.scrub(error);
       this.#end = { kind: 'failed', error: shown };
       this.watchers.ended(this.#ending(reason));
       this.finishEnded();
@@ -525,20 +534,20 @@ export class Instance implements PeerInstance, InstanceFacts {
 
   /** The incarnation has failed. `snapshot` is its last one, where that is known. */
   failed(error: unknown, reason: StopReason = 'error', snapshot?: WireSnapshot): void {
-    this.#end = { kind: 'failed', error: this.#effects.scrubber.scrub(error), snapshot };
+    this.#end = { kind: 'failed', error: this.effects.scrubber.scrub(error), snapshot };
     this.#endedWith('failed', reason);
   }
 
   #endedWith(kind: IncarnationKind, reason: StopReason): void {
     this.#unseat();
     if (!this.#lives('end')) return;
-    if (reason !== 'stopped') this.#failures.add(this.address, reason, this.#effects.clock.date());
+    if (reason !== 'stopped') this.#failures.add(this.address, reason, this.effects.clock.date());
     this.inbox.unhandled.refuseMoved(this.#end?.kind === 'failed' ? this.#end.error : undefined);
     const ending = this.#ending(reason);
     // What the supervisor decides may be the end, which is told when it is committed.
     if (this.continuation.durable) this.#untold = ending;
     else this.watchers.ended(ending);
-    this.#effects.ended(this, kind, {
+    this.effects.ended(this, kind, {
       reason,
       error: this.#end?.kind === 'failed' ? this.#end.error : undefined,
     });
@@ -593,7 +602,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     const cause = because === undefined ? own : because.quarantine?.cause;
     const suspect =
       because === undefined
-        ? suspectOf(this.#effects.deadLetters.list(), address, this.#incarnation)
+        ? suspectOf(this.effects.deadLetters.list(), address, this.#incarnation)
         : undefined;
     const found = this.continuation.quarantine as QuarantineEvidence | undefined;
     const why = { because: because?.address, unfit: this.#unfit };
@@ -606,7 +615,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     else void this.#letGo();
     this.#gate.shut(error);
     this.mailbox.release();
-    this.#effects.quarantined(this);
+    this.effects.quarantined(this);
     // The twin of an instance that is quarantined again before it restarted has ended already.
     if (!again) this.twin.end({ type: 'holdfast.failed', error });
     return found === undefined ? error : undefined;
@@ -646,7 +655,7 @@ export class Instance implements PeerInstance, InstanceFacts {
     if (end.kind === 'failed') this.#gate.shut(end.error);
     else if (this.#gate.awaited) this.#gate.shut(this.#stoppedBy(stopped));
     this.inbox.unhandled.close(undefined, !this.#forgotten);
-    this.#effects.gone(this, this.#refusalAfter(end));
+    this.effects.gone(this, this.#refusalAfter(end));
     if (isTold) this.twin.end(last);
     this.#vanished?.();
   }

@@ -41,8 +41,8 @@ export interface PeerSeat {
   readonly host: PeerThread;
   readonly slot: number;
   readonly instance: PeerInstance;
-  /** The links that lead to this seat, by their numbers. */
-  readonly links: Map<number, PeerLink>;
+  /** The links that lead to this seat, by their numbers; absent until there is one. */
+  links: Map<number, PeerLink> | undefined;
 }
 
 /** The envelopes from one instance to another, over all incarnations of the receiver, as the sender's thread announced them. */

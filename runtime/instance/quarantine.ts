@@ -59,10 +59,12 @@ const KEPT = 20;
 /** The most characters that are kept of an error's message. */
 const MESSAGE_LENGTH = 500;
 
+const NO_FAILURES: readonly PastFailure[] = [];
+
 /** The failures of one instance, or of a group, as the evidence for a quarantine. */
 export class FailureLog {
   readonly #most: number;
-  #failures: PastFailure[] = [];
+  #failures = NO_FAILURES;
 
   /** `restarts`: the number allowed within the window; earlier failures are no evidence. */
   constructor(restarts: number) {
@@ -79,7 +81,7 @@ export class FailureLog {
   }
 
   clear(): void {
-    this.#failures = [];
+    this.#failures = NO_FAILURES;
   }
 
   evidence(

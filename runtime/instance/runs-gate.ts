@@ -3,20 +3,24 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-/** Holds callers who need a running instance until it runs, or will not. */
+/** Holds callers who need a running instance until it runs, or will not. It has no promise that nobody waits for. */
 export class RunsGate {
-  /** Settles when the instance first runs, or will not. */
-  readonly started: Promise<void>;
-  #first: Waiter | undefined;
+  /** Those who wait for the first start, and share one promise. */
+  #first: (Waiter & { readonly started: Promise<void> }) | undefined;
   #waiting: Waiter[] | undefined;
   #opened = false;
+  /** Why the instance will not run, when it has not run before. */
+  #shut: { readonly error: unknown } | undefined;
 
-  constructor() {
-    this.started = new Promise((resolve, reject) => {
-      this.#first = { resolve, reject };
-    });
-    // A caller who does not wait for the start learns of a failure through the twin.
-    this.started.catch(() => {});
+  /** Settles when the instance first runs, or will not. */
+  get started(): Promise<void> {
+    if (this.#shut !== undefined) return unheard(Promise.reject(this.#shut.error));
+    if (this.#opened) return Promise.resolve();
+    if (this.#first === undefined) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      this.#first = { started: unheard(promise), resolve, reject };
+    }
+    return this.#first.started;
   }
 
   /** Whether the instance has run. */
@@ -44,6 +48,7 @@ export class RunsGate {
 
   /** Rejects all waits: the instance will not run unless somebody resumes it. */
   shut(error: unknown): void {
+    if (!this.#opened) this.#shut ??= { error };
     for (const waiter of this.#all()) waiter.reject(error);
   }
 
@@ -53,4 +58,10 @@ export class RunsGate {
     this.#waiting = undefined;
     return first === undefined ? waiting : [first, ...waiting];
   }
+}
+
+/** A caller who does not wait for the start learns of a failure through the twin. */
+function unheard(promise: Promise<void>): Promise<void> {
+  promise.catch(() => {});
+  return promise;
 }

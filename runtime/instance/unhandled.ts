@@ -23,9 +23,9 @@ export interface UnhandledOptions {
   readonly deadLetters: DeadLetters;
   /** Keeps rows, when the instance is durable. */
   readonly ledger: Ledger | undefined;
-  readonly incarnation: () => number;
+  readonly incarnation: number;
   /** Returns the error for senders while the instance is quarantined or the runtime drains; `undefined` otherwise. */
-  readonly shut: () => Error | undefined;
+  shut(): Error | undefined;
 }
 
 /** The envelopes that an incarnation was sent and left behind. */
@@ -53,7 +53,7 @@ export class Unhandled {
     const error = killsProcess(address);
     const evidence: Evidence = { cause: 'exit', thread: `holdfast:${agent.threadId}`, error };
     const kept = this.#letterOf(row, 'poison', error, { evidence: shownEvidence(evidence) });
-    deadLetters.add({ address, event, incarnation: incarnation(), kept, reason: 'poison', evidence }, 0);
+    deadLetters.add({ address, event, incarnation, kept, reason: 'poison', evidence }, 0);
     const { tag = 0 } = row.id ?? {};
     if (tag !== 0) waiting.reject(tag, error);
   }
@@ -65,7 +65,7 @@ export class Unhandled {
     reason: DeadLetterReason,
     cause?: unknown,
     why?: string,
-    incarnation: number = this.#options.incarnation(),
+    incarnation: number = this.#options.incarnation,
     mark?: Mark,
   ): DeadLetterReason {
     const { address, deadLetters, waiting } = this.#options;
@@ -111,7 +111,7 @@ export class Unhandled {
     const why = `its turn failed: ${what}`;
     this.#mailbox.acknowledgeTo(behind, delivered, (event, mark) => {
       const kept = this.#letterOf(mark, 'crashed', refusal(address, 'crashed', error, why), { threw: error });
-      deadLetters.add({ address, reason: 'crashed', event, incarnation: incarnation(), kept, why });
+      deadLetters.add({ address, reason: 'crashed', event, incarnation, kept, why });
     });
   }
 
@@ -203,14 +203,14 @@ export class Unhandled {
   unanswered(error: Error): void {
     const { address, deadLetters, waiting, incarnation } = this.#options;
     this.#mailbox.discardAwaited((event, tag) => {
-      deadLetters.add({ address, reason: 'crashed', event, incarnation: incarnation() }, tag);
+      deadLetters.add({ address, reason: 'crashed', event, incarnation }, tag);
       waiting.reject(tag, error);
     });
     this.untold(error);
   }
 
   #own(): Left {
-    return { mailbox: this.#mailbox, incarnation: this.#options.incarnation() };
+    return { mailbox: this.#mailbox, incarnation: this.#options.incarnation };
   }
 }
 

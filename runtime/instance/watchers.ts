@@ -5,23 +5,29 @@ import { callUser } from '../base/user-call.ts';
 
 export type WatchListener = (end: IncarnationEnd) => void;
 
+/** Who has watchers. */
+export interface Watched {
+  /** A listener threw. */
+  watcherThrew(error: unknown): void;
+  /** There is another listener. */
+  watcherAdded(): void;
+}
+
 /** The listeners for the end of the current incarnation or, between two incarnations, of the next one. */
 export class Watchers {
-  readonly #threw: (error: unknown) => void;
-  readonly #added: () => void;
-  #watchers = new Set<WatchListener[]>();
+  readonly #of: Watched;
+  /** Exists while somebody listens. */
+  #watchers: Set<WatchListener[]> | undefined;
   #last: IncarnationEnd | undefined;
   #final = false;
 
-  /** `threw` is called with what a listener throws, `added` when there is another one. */
-  constructor(threw: (error: unknown) => void, added: () => void = () => {}) {
-    this.#threw = threw;
-    this.#added = added;
+  constructor(of: Watched) {
+    this.#of = of;
   }
 
   /** Whether somebody listens. */
   get any(): boolean {
-    return this.#watchers.size > 0;
+    return this.#watchers !== undefined && this.#watchers.size > 0;
   }
 
   /** Registers a listener; when no further incarnation will follow, it is called with the end of the last one. */
@@ -30,13 +36,13 @@ export class Watchers {
     const watcher = [listener];
     if (this.#final && this.#last !== undefined) this.#tell(watcher, this.#last);
     else {
-      this.#watchers.add(watcher);
-      this.#added();
+      (this.#watchers ??= new Set()).add(watcher);
+      this.#of.watcherAdded();
     }
     return {
       unsubscribe: () => {
         watcher.length = 0;
-        this.#watchers.delete(watcher);
+        this.#watchers?.delete(watcher);
       },
     };
   }
@@ -45,8 +51,8 @@ export class Watchers {
   ended(end: IncarnationEnd): void {
     this.#last = end;
     const watchers = this.#watchers;
-    this.#watchers = new Set();
-    for (const watcher of watchers) this.#tell(watcher, end);
+    this.#watchers = undefined;
+    if (watchers !== undefined) for (const watcher of watchers) this.#tell(watcher, end);
   }
 
   /** No incarnation follows the last one. `end`: its end if not told yet, or a stop that came while another was to follow. */
@@ -64,7 +70,10 @@ export class Watchers {
   /** Calls the listener in a microtask: never in the middle of a change of the instance, or before `watch` has returned. */
   #tell(watcher: WatchListener[], end: IncarnationEnd): void {
     queueMicrotask(() => {
-      callUser(() => watcher.pop()?.(end) as unknown, this.#threw);
+      callUser(
+        () => watcher.pop()?.(end) as unknown,
+        (error) => this.#of.watcherThrew(error),
+      );
     });
   }
 }

@@ -17,9 +17,21 @@ export type Overflow = 'reject' | 'drop-oldest' | 'drop-newest';
  */
 const CONTROL: Tag = -Infinity;
 
+/** The places of a mailbox that has had an envelope; most instances have none for most of their time. */
 const INITIAL = 16;
+/** What a mailbox has before its first envelope. */
+const NO_RING: never[] = [];
+
+interface Barrier {
+  readonly cursor: number;
+  readonly pass: () => void;
+}
+
+const NO_BARRIERS: readonly Barrier[] = [];
 /** The bound on envelopes in flight where the oldest may be dropped, because one in flight cannot be. */
 const MAX_UNDROPPABLE = 256;
+
+const nobodyHears: Discard = () => {};
 
 /**
  * The bounded queue in front of one instance: envelopes that wait, and ahead of them those that were sent to the
@@ -35,14 +47,15 @@ export class Mailbox {
   maxInFlight: number;
   readonly #mostInFlight: number;
   readonly #overflow: Overflow;
-  #events: unknown[] = Array.from({ length: INITIAL });
-  #tags: Tag[] = Array.from({ length: INITIAL }, () => 0);
-  #terms: Terms[] = Array.from({ length: INITIAL }, () => NO_TERMS);
+  #events: unknown[] = NO_RING;
+  #tags: Tag[] = NO_RING;
+  #terms: Terms[] = NO_RING;
   /** Exists from the first traced envelope on. */
   #traces: (Trace | undefined)[] | undefined;
   /** Exists from the first marked envelope on. */
   #marks: (Mark | undefined)[] | undefined;
-  #mask = INITIAL - 1;
+  /** One less than the places of the ring. */
+  #mask = -1;
   #head = 0;
   #sent = 0;
   #tail = 0;
@@ -50,7 +63,7 @@ export class Mailbox {
   #control = 0;
   /** No queued envelope expires before this time. */
   #expiresFrom = Infinity;
-  #barriers: { readonly cursor: number; readonly pass: () => void }[] = [];
+  #barriers: readonly Barrier[] = NO_BARRIERS;
 
   constructor(capacity: number, overflow: Overflow = 'reject') {
     this.capacity = capacity;
@@ -89,13 +102,15 @@ export class Mailbox {
   passed(): Promise<void> {
     if (this.depth === 0) return Promise.resolve();
     return new Promise((pass) => {
-      this.#barriers.push({ cursor: this.#tail, pass });
+      this.#barriers = [...this.#barriers, { cursor: this.#tail, pass }];
     });
   }
 
   /** Ends the waits of {@link passed}, because nobody handles the content for now. */
   release(): void {
-    for (const { pass } of this.#barriers.splice(0)) pass();
+    const barriers = this.#barriers;
+    this.#barriers = NO_BARRIERS;
+    for (const { pass } of barriers) pass();
   }
 
   /**
@@ -106,7 +121,7 @@ export class Mailbox {
     event: unknown,
     tag: Tag,
     terms: Terms = NO_TERMS,
-    dropped: Discard = () => {},
+    dropped: Discard = nobodyHears,
     trace?: Trace,
     mark?: Mark,
   ): boolean {
@@ -542,7 +557,7 @@ export class Mailbox {
   }
 
   #grow(): void {
-    const size = (this.#mask + 1) * 2;
+    const size = Math.max(INITIAL, (this.#mask + 1) * 2);
     const events: unknown[] = Array.from({ length: size });
     const tags: Tag[] = Array.from({ length: size }, () => 0);
     const terms: Terms[] = Array.from({ length: size }, () => NO_TERMS);

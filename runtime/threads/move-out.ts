@@ -115,7 +115,7 @@ export class MoveOut {
       if (state === undefined || !seats.isTaken(seat)) return;
       const { asks = [], ...from } = state;
       // The thread's word counts only for asks that it was given and has put off.
-      const carried = asks.filter(({ tag }) => seat.deferred.delete(tag));
+      const carried = asks.filter(({ tag }) => seat.deferred?.delete(tag) === true);
       seats.vacate(seat);
       if (instance.holds(seat)) instance.departed(from, carried);
     } catch (error) {

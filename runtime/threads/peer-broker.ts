@@ -123,11 +123,11 @@ export class PeerBroker {
     }
     const link: PeerLink = { id, from, to, seat, sending, slot, base, kept: 0 };
     sending.link = link;
-    seat.links.set(id, link);
+    const links = (seat.links ??= new Map()).set(id, link);
     const { sharedMemory } = seat.instance;
     const { capacity: whole, maxBytes } = seat.instance.agent;
     // Credits, once given, are not taken back, so later links get fewer: 100 links have 5 mailboxes' worth together.
-    const capacity = Math.max(LEAST, Math.floor(whole / seat.links.size));
+    const capacity = Math.max(LEAST, Math.floor(whole / links.size));
     return { link: id, peer, capacity, maxBytes, sharedMemory };
   }
 
@@ -162,7 +162,7 @@ export class PeerBroker {
 
   /** Severs all links to a seat, whose incarnation has ended. */
   vacated(seat: PeerSeat, { error, inHand, evidence, again, failed }: Vacancy): void {
-    for (const link of seat.links.values()) {
+    for (const link of linksOf(seat)) {
       const { id, from, slot, sending } = link;
       const suspect = inHand === slot ? evidence : undefined;
       const all = handledOver(link);
@@ -178,7 +178,7 @@ export class PeerBroker {
   /** Returns the number of envelopes handled that came over the links to a seat. */
   handled(seat: PeerSeat): number {
     let sum = 0;
-    for (const link of seat.links.values()) sum += handledOver(link);
+    for (const link of linksOf(seat)) sum += handledOver(link);
     return sum;
   }
 
@@ -264,7 +264,7 @@ export class PeerBroker {
     sending.link = undefined;
     sending.handled = (sending.handled + handled) | 0;
     seat.instance.handledFromPeers += handled;
-    seat.links.delete(link.id);
+    seat.links?.delete(link.id);
     if (!to.gone) to.freeSlot(slot);
     return handled;
   }
@@ -276,6 +276,10 @@ function replyLost(address: string): HoldfastError {
     'REPLY_UNCLONABLE',
     `the reply of ${address} is lost: one of the two threads sent what the other cannot read; keep replies and events flat`,
   );
+}
+
+function linksOf({ links }: PeerSeat): Iterable<PeerLink> {
+  return links?.values() ?? [];
 }
 
 function handledOver({ to, slot, base }: PeerLink): number {

@@ -42,7 +42,7 @@ export class Seat implements Berth {
   /** The number of events that the host has got from the instance here. */
   heard = 0;
   attachment: Attachment | undefined = undefined;
-  readonly deferred: Set<Tag> = new Set();
+  deferred: Set<Tag> | undefined = undefined;
   /** The number of handled envelopes that the last told state contains. */
   kept = 0;
   /** No envelope before this one, counted as the handled ones are, may still turn out not to fit its schema. */
@@ -50,7 +50,7 @@ export class Seat implements Berth {
   /** The instance is in a state that cannot be committed, and is about to end here. */
   unfit = false;
   /** The links by which other agents send to this seat, by their numbers. */
-  readonly links: Map<number, PeerLink> = new Map();
+  links: Map<number, PeerLink> | undefined = undefined;
 
   constructor(thread: SeatThread, instance: Tenant) {
     this.#thread = thread;

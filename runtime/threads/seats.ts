@@ -34,6 +34,8 @@ export interface SeatsOptions {
   readonly release: () => void;
 }
 
+const NONE: ReadonlySet<Tag> = new Set();
+
 /** The seats of one thread; decides what becomes of the envelopes of a seat when it is vacated. */
 export class Seats {
   readonly #options: SeatsOptions;
@@ -65,7 +67,9 @@ export class Seats {
   countedBy(slot: number): Seat | undefined {
     return (
       this.#seats.get(slot) ??
-      this.all().find(({ links }) => [...links.values()].some((link) => link.slot === slot))
+      this.all().find(
+        ({ links }) => links !== undefined && [...links.values()].some((link) => link.slot === slot),
+      )
     );
   }
 
@@ -104,6 +108,7 @@ export class Seats {
 
   /** Rejects the asks that the instance on the seat has put off. */
   endDeferred({ deferred }: Seat, reason: Error): void {
+    if (deferred === undefined) return;
     for (const tag of deferred) this.#options.waiting.reject(tag, reason);
     deferred.clear();
   }
@@ -135,7 +140,7 @@ export class Seats {
   vacate(seat: Seat, { reason, ending, inHand = -1, evidence, failed, link, until }: Ending = {}): void {
     if (!this.isTaken(seat)) return;
     this.#seats.delete(seat.slot);
-    const { attachment, deferred, instance } = seat;
+    const { attachment, deferred = NONE, instance } = seat;
     const free = (): void => {
       if (until === undefined) return this.freeSlot(seat.slot);
       // A thread that ends before has no slots any more.

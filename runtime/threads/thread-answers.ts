@@ -46,7 +46,7 @@ export function takeAnswers(
     const tag = deferred[i + 1] as Tag;
     const seat = seats.at(deferred[i] as number);
     if (heard(tag)) {
-      seat?.deferred.add(tag);
+      if (seat !== undefined) (seat.deferred ??= new Set()).add(tag);
       waiting.putOff(tag, seat);
       // Nobody waits any more, and what the instance has begun for it may end.
     } else if (waiting.ownerOf(tag) === undefined) seat?.credit(tag, -1);

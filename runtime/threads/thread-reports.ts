@@ -430,7 +430,7 @@ function tagOf(payload: unknown): number | undefined {
 /** Counts what a told state contains of the events of other agents: `link, handled` pairs. */
 function countLinks({ links }: Seat, told: readonly number[]): void {
   for (let i = 0; i < told.length; i += 2) {
-    const link = links.get(told[i] as number);
+    const link = links?.get(told[i] as number);
     if (link === undefined) continue;
     link.kept = Math.max(link.kept, ((told[i + 1] as number) - link.base) | 0);
   }
