@@ -191,3 +191,27 @@ test('types follow the machine: events, input, snapshots', async () => {
   // @ts-expect-error -- no such agent
   await expect(runtime.spawn('nobody')).rejects.toMatchObject({ code: 'AGENT_UNKNOWN' });
 });
+
+test('methods of a reference work when they are taken off it, and in a copy of it', async () => {
+  const runtime = await start({ agents: { counter: counterAgent } });
+  const ref = await runtime.spawn('counter', { id: 'a' });
+  const { address, ask, deliver, send, snapshot, stop, subscribe } = ref;
+  await deliver({ type: 'inc' });
+  send({ type: 'inc' });
+  expect([address, await ask({ type: 'read' }), (await snapshot()).context.n]).toEqual(['counter/a', 2, 2]);
+  expect(ref.ask).toBe(ask);
+  const copy = { ...ref };
+  expect(copy).toMatchObject({ address: 'counter/a', agent: 'counter', threadId: 'pool', incarnation: 1 });
+  expect(await copy.ask({ type: 'read' })).toBe(2);
+  const seen = new Promise((resolve) => subscribe(({ context }) => context && resolve(context.n)));
+  expect(await seen).toBe(2);
+  await stop();
+  expect(runtime.get('counter/a')).toBeUndefined();
+});
+
+test('a method of a reference can be replaced by a double', async () => {
+  const runtime = await start({ agents: { counter: counterAgent } });
+  const [ref, other] = [await runtime.spawn('counter'), await runtime.spawn('counter')];
+  ref.ask = () => Promise.resolve('double' as never);
+  expect([await ref.ask({ type: 'read' }), await other.ask({ type: 'read' })]).toEqual(['double', 0]);
+});

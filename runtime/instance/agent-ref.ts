@@ -2,6 +2,7 @@ import type {
   ActorRefFrom,
   AnyActorLogic,
   AnyActorRef,
+  AnyEventObject,
   EventFromLogic,
   SnapshotFrom,
   Subscription,
@@ -171,89 +172,193 @@ const HOST = 'host';
 /** The longest silence of `askStream`: a model may think for most of a minute before its first token. */
 const STREAM_MS = 60_000;
 
+/** What stands behind a reference: the members that it has beyond those of an actor reference. */
+class Reference implements AgentRefMethods<AnyActorLogic> {
+  /** The instance that the twin stands for; another one when the twin was stopped and starts again. */
+  instance: Instance;
+  readonly #twin: AnyActorRef;
+  readonly #send: AnyActorRef['send'];
+  /** The methods that were read from the reference, each bound, so that they work when they are taken off it. */
+  #taken: Partial<Record<Method, unknown>> | undefined;
+
+  constructor(twin: AnyActorRef, instance: Instance) {
+    this.#twin = twin;
+    this.#send = twin.send;
+    this.instance = instance;
+  }
+
+  get address(): string {
+    return this.instance.address;
+  }
+
+  get agent(): string {
+    return this.instance.agent.name;
+  }
+
+  get threadId(): string {
+    return this.instance.agent.threadId;
+  }
+
+  get thread(): number {
+    return this.instance.thread;
+  }
+
+  get incarnation(): number {
+    return this.instance.incarnation;
+  }
+
+  /** The method with that name, the same one each time. */
+  taken(name: Method): unknown {
+    const taken = (this.#taken ??= {});
+    return (taken[name] ??= (this[name] as (...args: never[]) => unknown).bind(this));
+  }
+
+  /** XState's development build throws for a string; here it becomes a dead letter, as everything does that is not an event. */
+  send(event: AnyEventObject): void {
+    if (typeof event === 'string') this.instance.inbox.accept(event);
+    else this.#send(event);
+  }
+
+  async deliver(event: unknown, options?: KeptWaitFor): Promise<void> {
+    const { timeoutMs, signal, id } = checkWait('ref.deliver()', options, DELIVER_MS, true);
+    const { address, inbox } = this.instance;
+    const wait = { timeoutMs, signal, onTimeout: (ms: number) => tooLate(address, 'delivery', ms) };
+    if (id === undefined) await inbox.open('delivery', event, wait);
+    else await inbox.keep('delivery', event, { id, caller: HOST }, wait);
+  }
+
+  async enqueue(event: unknown, options?: EnqueueOptions): Promise<void> {
+    const rules = { at: time, id: eventId };
+    const { at, id } = checkCall<EnqueueOptions>('ref.enqueue()', {}, options, rules);
+    const { address, inbox } = this.instance;
+    const given = id === undefined ? undefined : { id, caller: HOST };
+    const wait = { timeoutMs: KEEP_MS, onTimeout: (ms: number) => notKept(address, ms) };
+    await inbox.keep('enqueue', event, given, wait, at === undefined ? undefined : Number(at));
+  }
+
+  ask(event: unknown, options?: KeptWaitFor): Promise<never> {
+    try {
+      const { timeoutMs, signal, id } = checkWait('ref.ask()', options, ASK_MS, true);
+      const { address, inbox } = this.instance;
+      const wait = { timeoutMs, signal, onTimeout: (ms: number) => tooLate(address, 'ask', ms) };
+      const answer =
+        id === undefined
+          ? inbox.open('ask', event, wait)
+          : inbox.keep('ask', event, { id, caller: HOST }, wait);
+      // Only the caller knows the type.
+      return answer as Promise<never>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  askStream(event: unknown, options?: KeptWaitFor): AskStream<never, never> {
+    const { timeoutMs, signal, id } = checkWait('ref.askStream()', options, STREAM_MS, true);
+    const { address, inbox } = this.instance;
+    const wait = { timeoutMs, signal, onTimeout: (ms: number) => silent(address, ms) };
+    const stream =
+      id === undefined
+        ? inbox.askStream(event, wait)
+        : inbox.keepStream(event, { id, caller: HOST }, wait).stream;
+    return stream as AskStream<never, never>;
+  }
+
+  async snapshot(options?: { readonly timeoutMs?: number }): Promise<TwinSnapshot> {
+    const timeoutMs = checkTimeout('ref.snapshot()', options) ?? ASK_MS;
+    const wire = (await this.instance.query('snapshot', timeoutMs)) as WireSnapshot;
+    return new TwinSnapshot({ ...stateFrom(wire), status: wire.status });
+  }
+
+  async persist(options?: { readonly timeoutMs?: number }): Promise<PersistedEnvelope> {
+    const timeoutMs = checkTimeout('ref.persist()', options) ?? ASK_MS;
+    const state = (await this.instance.query('persist', timeoutMs)) as PersistedState;
+    this.instance.assertWithoutSecrets(state);
+    return { v: 1, address: this.address, ...state, at: Date.now() };
+  }
+
+  async can(event: unknown, options?: { readonly timeoutMs?: number }): Promise<boolean> {
+    const timeoutMs = checkTimeout('ref.can()', options) ?? ASK_MS;
+    if (!isEvent(event)) throw refusal(this.address, 'unclonable', notAnEvent());
+    return (await this.instance.query('can', timeoutMs, event)) as boolean;
+  }
+
+  watch(listening: WatchListener): Subscription {
+    checkCall('ref.watch()', { listener: [listening, listener] });
+    return this.instance.watchers.watch(listening);
+  }
+
+  resume(): Promise<void> {
+    return this.instance.resume();
+  }
+
+  stop(): Promise<void> {
+    // The twin stops as a local actor does: at once, whatever its instance still has to do.
+    stopRoot(this.#twin);
+    return this.instance.stop();
+  }
+}
+
+const REFERENCE = Symbol('holdfast.reference');
+
+type Referring = AnyActorRef & { [REFERENCE]?: Reference };
+
+const FACTS = ['address', 'agent', 'threadId', 'thread', 'incarnation'] as const;
+const METHODS = [
+  'deliver',
+  'enqueue',
+  'ask',
+  'askStream',
+  'snapshot',
+  'persist',
+  'can',
+  'watch',
+  'resume',
+  'stop',
+] as const;
+type Method = (typeof METHODS)[number];
+
+/**
+ * The members as twins have them: own ones, so that a copy of a reference has them too, and yet the same for all twins. A
+ * function for each member of each twin would be a quarter of what an idle instance takes.
+ */
+const members = Object.fromEntries<PropertyDescriptor & ThisType<Referring>>([
+  ...FACTS.map((name): [string, PropertyDescriptor & ThisType<Referring>] => [
+    name,
+    {
+      enumerable: true,
+      configurable: true,
+      get() {
+        return this[REFERENCE]?.[name];
+      },
+    },
+  ]),
+  ...METHODS.map((name): [string, PropertyDescriptor & ThisType<Referring>] => [
+    name,
+    {
+      enumerable: true,
+      configurable: true,
+      get() {
+        return this[REFERENCE]?.taken(name);
+      },
+      set(value: unknown) {
+        Object.defineProperty(this, name, { value, enumerable: true, configurable: true, writable: true });
+      },
+    },
+  ]),
+]);
+
 /** Adds to a twin the members that an agent reference has beyond an actor reference. */
 export function toAgentRef(twin: AnyActorRef, instance: Instance): AgentRef {
-  const { address } = instance;
-  const notHandled = (ms: number): Error => tooLate(address, 'delivery', ms);
-  const notAnswered = (ms: number): Error => tooLate(address, 'ask', ms);
-  const wasSilent = (ms: number): Error => silent(address, ms);
-  const { send } = twin;
-  const methods: AgentRefMethods<AnyActorLogic> & Pick<AnyActorRef, 'send'> = {
-    // XState's development build throws for a string; here it becomes a dead letter, as everything does that is not an event.
-    send: (event: unknown) => (typeof event === 'string' ? instance.inbox.accept(event) : send(event)),
-    address,
-    agent: instance.agent.name,
-    threadId: instance.agent.threadId,
-    get thread() {
-      return instance.thread;
-    },
-    get incarnation() {
-      return instance.incarnation;
-    },
-    async deliver(event, options) {
-      const { timeoutMs, signal, id } = checkWait('ref.deliver()', options, DELIVER_MS, true);
-      const wait = { timeoutMs, signal, onTimeout: notHandled };
-      if (id === undefined) await instance.inbox.open('delivery', event, wait);
-      else await instance.inbox.keep('delivery', event, { id, caller: HOST }, wait);
-    },
-    async enqueue(event, options) {
-      const rules = { at: time, id: eventId };
-      const { at, id } = checkCall<EnqueueOptions>('ref.enqueue()', {}, options, rules);
-      const given = id === undefined ? undefined : { id, caller: HOST };
-      const wait = { timeoutMs: KEEP_MS, onTimeout: (ms: number) => notKept(address, ms) };
-      await instance.inbox.keep('enqueue', event, given, wait, at === undefined ? undefined : Number(at));
-    },
-    ask(event, options) {
-      try {
-        const { timeoutMs, signal, id } = checkWait('ref.ask()', options, ASK_MS, true);
-        const wait = { timeoutMs, signal, onTimeout: notAnswered };
-        const answer =
-          id === undefined
-            ? instance.inbox.open('ask', event, wait)
-            : instance.inbox.keep('ask', event, { id, caller: HOST }, wait);
-        // Only the caller knows the type.
-        return answer as Promise<never>;
-      } catch (error) {
-        return Promise.reject(error);
-      }
-    },
-    askStream(event, options) {
-      const { timeoutMs, signal, id } = checkWait('ref.askStream()', options, STREAM_MS, true);
-      const wait = { timeoutMs, signal, onTimeout: wasSilent };
-      const stream =
-        id === undefined
-          ? instance.inbox.askStream(event, wait)
-          : instance.inbox.keepStream(event, { id, caller: HOST }, wait).stream;
-      return stream as AskStream<never, never>;
-    },
-    async snapshot(options) {
-      const timeoutMs = checkTimeout('ref.snapshot()', options) ?? ASK_MS;
-      const wire = (await instance.query('snapshot', timeoutMs)) as WireSnapshot;
-      return new TwinSnapshot({ ...stateFrom(wire), status: wire.status });
-    },
-    async persist(options) {
-      const timeoutMs = checkTimeout('ref.persist()', options) ?? ASK_MS;
-      const state = (await instance.query('persist', timeoutMs)) as PersistedState;
-      instance.assertWithoutSecrets(state);
-      return { v: 1, address, ...state, at: Date.now() };
-    },
-    async can(event, options) {
-      const timeoutMs = checkTimeout('ref.can()', options) ?? ASK_MS;
-      if (!isEvent(event)) throw refusal(address, 'unclonable', notAnEvent());
-      return (await instance.query('can', timeoutMs, event)) as boolean;
-    },
-    watch(listening) {
-      checkCall('ref.watch()', { listener: [listening, listener] });
-      return instance.watchers.watch(listening);
-    },
-    resume: () => instance.resume(),
-    stop() {
-      // The twin stops as a local actor does: at once, whatever its instance still has to do.
-      stopRoot(twin);
-      return instance.stop();
-    },
-  };
-  return Object.defineProperties(twin, Object.getOwnPropertyDescriptors(methods)) as unknown as AgentRef;
+  const referring: Referring = twin;
+  const known = referring[REFERENCE];
+  if (known !== undefined) known.instance = instance;
+  else {
+    const reference = new Reference(twin, instance);
+    Object.defineProperty(twin, REFERENCE, { value: reference });
+    referring.send = (event) => reference.send(event);
+    Object.defineProperties(twin, members);
+  }
+  return twin as unknown as AgentRef;
 }
 
 function notKept(address: string, ms: number): HoldfastError {
