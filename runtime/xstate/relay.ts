@@ -20,7 +20,8 @@ export class Relay {
   readonly #deliver: (target: AnyActorRef, event: AnyEventObject) => void;
   readonly #onPending: () => void;
   #later: Relayed[] = [];
-  readonly #behind = new Map<AnyActorRef, number>();
+  /** How many wait for each target; exists from the first one on. */
+  #behind: Map<AnyActorRef, number> | undefined;
   #entered = false;
   #closed = false;
   #before = 0;
@@ -79,7 +80,7 @@ export class Relay {
     this.#closed = true;
     this.#changes += later.length;
     this.#later = [];
-    this.#behind.clear();
+    this.#behind = undefined;
     for (const { target, event } of later) if (isOutside(target)) this.#give(target, event);
   }
 
@@ -92,7 +93,7 @@ export class Relay {
       this.#relayed += 1;
       if (target === this.root) this.#own += 1;
       const enough = this.#relayed > RELAYED_EVENTS || (target === this.root && this.#own > OWN_EVENTS);
-      if (enough || this.#behind.has(target)) this.#put(target, event);
+      if (enough || this.#behind?.has(target) === true) this.#put(target, event);
       else this.#give(target, event);
     } finally {
       if (outermost) this.leave();
@@ -107,9 +108,9 @@ export class Relay {
     while (this.#given - before < max && this.#later.length > 0 && this.#relayed <= RELAYED_EVENTS) {
       const { target, event } = this.#later.shift() as Relayed;
       this.#changes += 1;
-      const left = (this.#behind.get(target) ?? 1) - 1;
-      if (left === 0) this.#behind.delete(target);
-      else this.#behind.set(target, left);
+      const left = (this.#behind?.get(target) ?? 1) - 1;
+      if (left === 0) this.#behind?.delete(target);
+      else this.#behind?.set(target, left);
       this.#give(target, event);
     }
     this.leave();
@@ -119,7 +120,8 @@ export class Relay {
   #put(target: AnyActorRef, event: AnyEventObject): void {
     this.#later.push({ target, event });
     this.#changes += 1;
-    this.#behind.set(target, (this.#behind.get(target) ?? 0) + 1);
+    const behind = (this.#behind ??= new Map());
+    behind.set(target, (behind.get(target) ?? 0) + 1);
   }
 
   #give(target: AnyActorRef, event: AnyEventObject): void {

@@ -22,10 +22,10 @@ interface Timer extends Scheduled {
 export class Scheduler {
   readonly #clock: ActorClock;
   readonly #relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void;
-  /** The timers that can be cancelled: of each id the one that was set last. */
-  readonly #timers = new Map<AnyActorRef, Map<string, Timer>>();
-  /** All timers that are not due yet, in the order in which they were set. */
-  readonly #waiting = new Set<Timer>();
+  /** The timers that can be cancelled: of each id the one that was set last. Exists from the first timer on. */
+  #timers: Map<AnyActorRef, Map<string, Timer>> | undefined;
+  /** All timers that are not due yet, in the order in which they were set. Exists from the first one on. */
+  #waiting: Set<Timer> | undefined;
   #closed = false;
   #changes = 0;
 
@@ -56,16 +56,17 @@ export class Scheduler {
   #set(timer: Timer, waitMs: number): void {
     if (this.#closed) return;
     const { source, id } = timer;
-    let own = this.#timers.get(source);
-    if (own === undefined) this.#timers.set(source, (own = new Map()));
+    const timers = (this.#timers ??= new Map());
+    let own = timers.get(source);
+    if (own === undefined) timers.set(source, (own = new Map()));
     own.set(id, timer);
-    this.#waiting.add(timer);
+    (this.#waiting ??= new Set()).add(timer);
     this.#changes += 1;
     this.#wait(timer, waitMs, own);
   }
 
   cancel(source: AnyActorRef, id: string): void {
-    const own = this.#timers.get(source);
+    const own = this.#timers?.get(source);
     const timer = own?.get(id);
     if (timer === undefined) return;
     own?.delete(id);
@@ -73,15 +74,15 @@ export class Scheduler {
   }
 
   cancelAll(source: AnyActorRef): void {
-    for (const timer of this.#timers.get(source)?.values() ?? []) this.#drop(timer);
-    this.#timers.delete(source);
+    for (const timer of this.#timers?.get(source)?.values() ?? []) this.#drop(timer);
+    this.#timers?.delete(source);
   }
 
   /** Cancels all timers, including those whose id a later one took. */
   close(): void {
     this.#closed = true;
-    for (const timer of this.#waiting) this.#drop(timer);
-    this.#timers.clear();
+    for (const timer of this.#waiting ?? []) this.#drop(timer);
+    this.#timers = undefined;
   }
 
   /** Milliseconds since the epoch. */
@@ -91,7 +92,7 @@ export class Scheduler {
 
   /** The timers that are not due yet, in the order in which they were set. */
   get waiting(): Scheduled[] {
-    return [...this.#waiting];
+    return [...(this.#waiting ?? [])];
   }
 
   /** How often a timer was set, cancelled or due. */
@@ -100,7 +101,7 @@ export class Scheduler {
   }
 
   #drop(timer: Timer): void {
-    this.#waiting.delete(timer);
+    this.#waiting?.delete(timer);
     this.#changes += 1;
     this.#clock.clearTimeout(timer.handle);
   }
@@ -117,7 +118,7 @@ export class Scheduler {
       // Deleted as in XState, even when a later timer of the same id stands there: that one can no longer be
       // cancelled.
       own.delete(timer.id);
-      this.#waiting.delete(timer);
+      this.#waiting?.delete(timer);
       this.#changes += 1;
       this.#relay(timer.source, timer.target, timer.event);
     }, ms);

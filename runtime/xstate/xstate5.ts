@@ -488,15 +488,16 @@ function createSystem(
   running: Running,
   stops: Stops,
 ): object {
-  const keyed = new Map<string, AnyActorRef>();
-  const keys = new WeakMap<AnyActorRef, string>();
+  /** The actors by their `systemId`, and back; they exist from the first one on. */
+  let keyed: Map<string, AnyActorRef> | undefined;
+  let keys: WeakMap<AnyActorRef, string> | undefined;
   let booked = 0;
   let over = false;
 
   function free(ref: AnyActorRef): void {
-    const key = keys.get(ref);
-    if (key !== undefined) keyed.delete(key);
-    keys.delete(ref);
+    const key = keys?.get(ref);
+    if (key !== undefined) keyed?.delete(key);
+    keys?.delete(ref);
   }
 
   /** Ends whatever an actor began, once the actor has ended. */
@@ -514,7 +515,7 @@ function createSystem(
     // An actor that failed as it was stopped is not told to stop twice.
     if (!stops.told.has(ref)) cleanUp(ref, onFailedEnd);
     // Actors that the ended one had made and not yet started.
-    for (const actor of keyed.values()) if (parentOf(actor) === ref) free(actor);
+    for (const actor of keyed?.values() ?? []) if (parentOf(actor) === ref) free(actor);
   }
 
   const system = {
@@ -533,13 +534,13 @@ function createSystem(
       if (isStopped(ref)) ended(ref);
     },
     _set(key: string, ref: AnyActorRef) {
-      const existing = keyed.get(key);
+      const existing = keyed?.get(key);
       if (existing && existing !== ref) throw new Error(`Actor with system ID '${key}' already exists.`);
-      keyed.set(key, ref);
-      keys.set(ref, key);
+      (keyed ??= new Map()).set(key, ref);
+      (keys ??= new WeakMap()).set(ref, key);
     },
-    get: (key: string) => keyed.get(key),
-    getAll: () => Object.fromEntries(keyed),
+    get: (key: string) => keyed?.get(key),
+    getAll: () => Object.fromEntries(keyed ?? []),
     inspect: () => ({ unsubscribe() {} }),
     // An actor is announced before it takes its first step.
     _sendInspectionEvent(shown: Inspected) {
