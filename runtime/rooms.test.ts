@@ -41,6 +41,16 @@ const rooms: Readonly<Record<string, Room>> = {
     takes: 'runtime/base/clock.ts',
     takesTypes: 'runtime/xstate/persisted-timer.ts',
   },
+  'runtime/store/columns': {
+    refuses: 'runtime/instance/instance.ts',
+    takes: 'runtime/store/durable-store.ts',
+    takesTypes: 'runtime/xstate/persisted-timer.ts',
+  },
+  'runtime/store/postgres': {
+    refuses: 'runtime/instance/instance.ts',
+    takes: 'runtime/store/durable-store.ts',
+    takesTypes: 'runtime/xstate/persisted-timer.ts',
+  },
   'runtime/store/sqlite': {
     refuses: 'runtime/instance/instance.ts',
     takes: 'runtime/store/durable-store.ts',

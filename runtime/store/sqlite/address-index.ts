@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { corrupt } from './sqlite-error.ts';
+import { corrupt } from '../columns/corrupt.ts';
 
 /** One of the entries next to the place of an address, when it is not that of its record. */
 const NEIGHBOUR = (than: string, order: string): string =>

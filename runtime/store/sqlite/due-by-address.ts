@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Due } from '../durable-store.ts';
-import type { Column } from './checksum.ts';
+import type { Column } from '../columns/checksum.ts';
 import { isDamage } from './sqlite-error.ts';
 
 /** The addresses that are looked at in one go. */

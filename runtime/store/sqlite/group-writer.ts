@@ -25,10 +25,10 @@ import {
   textColumns,
   textIds,
   toRow,
-} from './forms.ts';
+} from '../columns/forms.ts';
 import type { KeptTables } from './kept-tables.ts';
 import { RowCounts } from './row-counts.ts';
-import type { Seals } from './seals.ts';
+import type { Seals } from '../columns/seals.ts';
 
 /** What stands in the way of a turn, or what it replaces. */
 type Stored = readonly [

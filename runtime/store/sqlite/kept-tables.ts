@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { ID_COLUMNS, LETTER_COLUMNS } from './forms.ts';
+import { ID_COLUMNS, LETTER_COLUMNS } from '../columns/forms.ts';
 import type { MetaTable, MetaValues } from './meta-table.ts';
-import { toNameColumn } from './name-column.ts';
+import { toNameColumn } from '../columns/name-column.ts';
 
 type Values = readonly SQLInputValue[];
 type Kind = 'ids' | 'letters';

@@ -8,11 +8,11 @@ import {
 } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
-import { checksum } from './checksum.ts';
-import { TABLES } from './forms.ts';
+import { checksum } from '../columns/checksum.ts';
+import { TABLES } from '../columns/forms.ts';
 import type { MetaTable } from './meta-table.ts';
-import { type Seals, sealsWith } from './seals.ts';
-import { corrupt } from './sqlite-error.ts';
+import { type Seals, sealsWith } from '../columns/seals.ts';
+import { corrupt } from '../columns/corrupt.ts';
 
 /** The keys that a store is given: they wrap its own keys, with which everything is encrypted. */
 export interface WrappingKeys {

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { checksum } from './checksum.ts';
-import { corrupt } from './sqlite-error.ts';
+import { checksum } from '../columns/checksum.ts';
+import { corrupt } from '../columns/corrupt.ts';
 
 /** What a store knows of itself. */
 export interface MetaValues {

@@ -26,7 +26,8 @@ import type { CommitFault, StoreThreadData } from './store-call.ts';
 import { lastingLogDamage, sayLogDamage } from './log-check.ts';
 import { openFile } from './store-file.ts';
 import { warnOfPlace } from './store-place.ts';
-import { corrupt, isDamage, SQLITE, sqliteCode } from './sqlite-error.ts';
+import { corrupt } from '../columns/corrupt.ts';
+import { isDamage, SQLITE, sqliteCode } from './sqlite-error.ts';
 import { StoreReader } from './store-reader.ts';
 
 /** The part of `maxBytes` from which on only what is there is worked off. */

@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { StoredRecord } from '../durable-store.ts';
-import type { Column } from './checksum.ts';
-import { RECORD_FORM, toRecord } from './forms.ts';
+import type { Column } from '../columns/checksum.ts';
+import { RECORD_FORM, toRecord } from '../columns/forms.ts';
 import { readKeys } from './key-ring.ts';
 import { metaTable } from './meta-table.ts';
-import type { Seals } from './seals.ts';
+import type { Seals } from '../columns/seals.ts';
 import { storeError } from './sqlite-error.ts';
 import { openToRead } from './store-file.ts';
 import { textsIn, type TextsOf } from './stored-texts.ts';

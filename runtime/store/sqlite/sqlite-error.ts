@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../base/errors.ts';
+import { corrupt } from '../columns/corrupt.ts';
 
 /** An error of `node:sqlite`. */
 interface SqliteError extends Error {
@@ -62,10 +63,4 @@ export function storeError(error: unknown, path: string): HoldfastError {
 export function isDamage(error: unknown): boolean {
   if (error instanceof HoldfastError) return error.code === 'STORE_CORRUPT';
   return sqliteCode(error) === SQLITE.corrupt;
-}
-
-/** The error for what was read and is not what was written. */
-export function corrupt(what: string, cause?: unknown): HoldfastError {
-  const message = `${what}; keep a copy of the file, and restore a backup with \`holdfast store restore\``;
-  return new HoldfastError('STORE_CORRUPT', message, cause === undefined ? {} : { cause });
 }

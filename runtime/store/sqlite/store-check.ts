@@ -1,6 +1,6 @@
 import { openToRead } from './store-file.ts';
-import type { Column } from './checksum.ts';
-import { isIntact, TABLES } from './forms.ts';
+import type { Column } from '../columns/checksum.ts';
+import { isIntact, TABLES } from '../columns/forms.ts';
 import { keptKeys } from './key-ring.ts';
 import { lastingLogDamage, sayLogDamage } from './log-check.ts';
 import { metaTable } from './meta-table.ts';

@@ -2,12 +2,12 @@ import { existsSync, renameSync, copyFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
 import { alone, settleLog, takePlace } from './alone.ts';
-import { TABLES, textIds } from './forms.ts';
+import { TABLES, textIds } from '../columns/forms.ts';
 import { metaTable } from './meta-table.ts';
 import { checkStore } from './store-check.ts';
 import { written } from './new-file.ts';
 import { openToRead } from './store-file.ts';
-import { corrupt } from './sqlite-error.ts';
+import { corrupt } from '../columns/corrupt.ts';
 
 /**
  * Writes what a store has at this moment to a new file, while its owner goes on: by a connection that only reads, since one

@@ -74,8 +74,8 @@ test('what is put in the place of another, or in plain text, is not believed', a
   const store = await open({ path: file, encryption: { key: key(1) } });
   await fill(store, 3, CANARY);
   await store.close();
-  const { checksum } = await import('./checksum.ts');
-  const { RECORD_COLUMNS } = await import('./forms.ts');
+  const { checksum } = await import('../columns/checksum.ts');
+  const { RECORD_COLUMNS } = await import('../columns/forms.ts');
   const db = new DatabaseSync(file);
   const select = db.prepare(`select ${RECORD_COLUMNS} from records where address = ?`);
   select.setReturnArrays(true);

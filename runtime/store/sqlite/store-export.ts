@@ -1,10 +1,10 @@
 import { openSync, closeSync, writeSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import type { Column } from './checksum.ts';
-import { TABLES, toId, toLetter, toRecord, toRow, toStep } from './forms.ts';
+import type { Column } from '../columns/checksum.ts';
+import { TABLES, toId, toLetter, toRecord, toRow, toStep } from '../columns/forms.ts';
 import { type KeysData, readKeys } from './key-ring.ts';
 import { metaTable } from './meta-table.ts';
-import type { Seals } from './seals.ts';
+import type { Seals } from '../columns/seals.ts';
 import { openToRead } from './store-file.ts';
 import { textsIn, type TextsOf } from './stored-texts.ts';
 

@@ -14,7 +14,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
 import { metaTable } from './meta-table.ts';
 import { APPLICATION_ID, PAGE_BYTES, SCHEMA, SCHEMA_VERSION } from './schema.ts';
-import { corrupt } from './sqlite-error.ts';
+import { corrupt } from '../columns/corrupt.ts';
 
 /** Milliseconds to wait for a lock of the file: another connection holds one for as long as a checkpoint takes. */
 const BUSY_MS = 5000;

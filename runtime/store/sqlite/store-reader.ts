@@ -12,7 +12,7 @@ import type {
   StoreSize,
 } from '../durable-store.ts';
 import { compareText } from '../compare-text.ts';
-import type { Column } from './checksum.ts';
+import type { Column } from '../columns/checksum.ts';
 import { AddressIndex } from './address-index.ts';
 import { DueByAddress } from './due-by-address.ts';
 import {
@@ -26,9 +26,9 @@ import {
   toRecord,
   toRow,
   toStep,
-} from './forms.ts';
-import { toNameColumn } from './name-column.ts';
-import type { Seals } from './seals.ts';
+} from '../columns/forms.ts';
+import { toNameColumn } from '../columns/name-column.ts';
+import type { Seals } from '../columns/seals.ts';
 import { isDamage } from './sqlite-error.ts';
 import { textsIn, type TextsOf } from './stored-texts.ts';
 

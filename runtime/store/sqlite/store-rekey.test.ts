@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { group, keptId, record, turn } from '../../testing/durable-store-samples.ts';
 import { address, fill, storeFolder } from './fixtures/filled.ts';
-import { TABLES } from './forms.ts';
+import { TABLES } from '../columns/forms.ts';
 import { checkStoreFile, exportStoreLines, rekeyStoreFile } from './store-care.ts';
 
 const { path, open } = storeFolder();

@@ -1,15 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
 import { alone, settleLog, takePlace } from './alone.ts';
-import type { Column } from './checksum.ts';
-import { resealed, TABLES } from './forms.ts';
+import type { Column } from '../columns/checksum.ts';
+import { resealed, TABLES } from '../columns/forms.ts';
 import { type KeysData, onlyKey, readKeys } from './key-ring.ts';
 import { lastingLogDamage, sayLogDamage } from './log-check.ts';
 import { metaTable } from './meta-table.ts';
 import { written } from './new-file.ts';
 import { Owner } from './owner.ts';
-import type { Seals } from './seals.ts';
-import { corrupt } from './sqlite-error.ts';
+import type { Seals } from '../columns/seals.ts';
+import { corrupt } from '../columns/corrupt.ts';
 import { checkStore, type StoreReport } from './store-check.ts';
 import { openFile, openToRead, writeFile } from './store-file.ts';
 

@@ -3,8 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { group, one, record, turn, two, written } from '../../testing/durable-store-samples.ts';
 import type { CommitGroup, DurableRecord, StateParts } from '../durable-store.ts';
-import { checksum, type Column } from './checksum.ts';
-import { RECORD_COLUMNS } from './forms.ts';
+import { checksum, type Column } from '../columns/checksum.ts';
+import { RECORD_COLUMNS } from '../columns/forms.ts';
 import { checkStoreFile, exportStoreLines } from './store-care.ts';
 import { storeFolder } from './fixtures/filled.ts';
 

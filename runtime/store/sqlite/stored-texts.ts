@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type Columns, textIds, TEXT_COLUMNS } from './forms.ts';
+import { type Columns, textIds, TEXT_COLUMNS } from '../columns/forms.ts';
 
 /** Gives the columns of the parts of a record's long texts. */
 export type TextsOf = (record: number) => readonly Columns[];

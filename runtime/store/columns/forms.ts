@@ -11,7 +11,7 @@ import { ALL_NUMBERS, withoutMarks } from '../../base/marked-text.ts';
 import { checksum, type Column } from './checksum.ts';
 import { fromNameColumn, toNameColumn } from './name-column.ts';
 import type { Seals } from './seals.ts';
-import { corrupt } from './sqlite-error.ts';
+import { corrupt } from './corrupt.ts';
 
 /** How something stands in its table, as the statements of this folder name the columns. */
 export type Columns = Column[];

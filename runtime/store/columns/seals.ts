@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
 import type { EncodedState } from '../durable-store.ts';
-import { corrupt } from './sqlite-error.ts';
+import { corrupt } from './corrupt.ts';
 
 /** Encrypts what is kept, or leaves it as it is. */
 export interface Seals {
