@@ -3,7 +3,8 @@ import { defineConfig, type Plugin } from 'vitest/config';
 import { compiled } from './scripts/tests/kept-files.mjs';
 import { byProcess } from './scripts/tests/own-process.ts';
 
-const conditions = ['holdfast-source', 'node', 'import', 'default'];
+// Without `import`, which Vite knows by itself: workers get them all, and then what a package requires would be a module too.
+const conditions = ['holdfast-source', 'node', 'default'];
 // Worker threads load agents natively, past Vite, so Node must know the source condition too.
 // V8 13 may abort a process in which threads come and go while they strip types: it frees the compiled form of a call
 // from WebAssembly twice ("Check failed: jit_page.has_value()"). Without that form there is nothing to free.
