@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { env } from 'node:process';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { CommitGroup } from '../runtime/store/durable-store.ts';
+import { afterAll, expect, test, vi } from 'vitest';
+import type { CommitGroup, DurableStore } from '../runtime/store/durable-store.ts';
+import type { FaultyCommits } from '../runtime/store/faulty-commits.ts';
 import { durableMemory, memoryDurableStore } from '../runtime/store/memory-durable-store.ts';
+import { hasPostgres, startServer } from '../runtime/store/postgres/fixtures/server.ts';
+import { openablePostgresStore } from '../runtime/store/postgres/postgres-store.ts';
 import { openableStore } from '../runtime/store/sqlite/sqlite-store.ts';
 import { ADDRESSES, CALLERS, IDS, history, type Command, groupOf } from './durable-store/histories.ts';
 
@@ -20,27 +23,15 @@ const replay = {
 
 vi.setConfig({ testTimeout: timeLimitMs + 30_000 });
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-model-'));
-const store = openableStore({
-  path: join(folder, 'store.db'),
-  fsync: 'os',
-  encryption: { key: new Uint8Array(32) },
-});
 const context = { now: () => 0, warn() {}, mostRows: 2 };
-let firstRow = 0;
 let groups = 0;
 
-beforeAll(async () => {
-  ({ firstRow } = await store.open(context));
-});
-afterAll(async () => {
-  await store.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-type Read = Pick<typeof store, 'load' | 'rows' | 'steps' | 'id' | 'due' | 'records' | 'letters' | 'size'>;
+type Store = DurableStore & Pick<FaultyCommits, 'kill'>;
 
-/** All that a store gives back. */
-async function everything(from: Read): Promise<string> {
+/** All that a store gives back. `firstRow`: of its numbers for rows. */
+async function everything(from: DurableStore, firstRow: number): Promise<string> {
   const { bytes: _, ...size } = await from.size();
   const ids = ADDRESSES.flatMap((address) =>
     CALLERS.flatMap((caller) => IDS.map((id) => from.id(address, caller, id))),
@@ -73,7 +64,7 @@ function canonical(value: unknown): string {
 }
 
 /** Ends and removes everything, so that the next history begins with nothing. */
-async function clear(): Promise<void> {
+async function clear(store: DurableStore): Promise<void> {
   const records = await store.records(undefined, 100);
   // Steps may be left of an address that never had a record.
   const turns = ADDRESSES.map((address) => {
@@ -87,7 +78,12 @@ async function clear(): Promise<void> {
 }
 
 /** Runs a history on the store and on the plainest one, and compares what they say and have after each command. */
-async function compare(commands: readonly Command[], seen: Set<string>): Promise<void> {
+async function compare(
+  store: Store,
+  firstRow: number,
+  commands: readonly Command[],
+  seen: Set<string>,
+): Promise<void> {
   const memory = durableMemory();
   let model = memoryDurableStore(memory);
   await model.open(context);
@@ -110,29 +106,59 @@ async function compare(commands: readonly Command[], seen: Set<string>): Promise
       if (expected.unknown.length > 0) seen.add('unknown');
       if (expected.full !== undefined) seen.add('full');
     }
-    assert.equal(await everything(store), await everything(model), `after command ${i + 1}`);
+    assert.equal(
+      await everything(store, firstRow),
+      await everything(model, firstRow),
+      `after command ${i + 1}`,
+    );
   }
 }
 
-test('the SQLite store does in every history what the plainest store does', async () => {
+/** Returns what the histories had in them. */
+async function isAsTheModel(store: Store, runs: number): Promise<readonly string[]> {
+  let { firstRow } = await store.open(context);
   const seen = new Set<string>();
   const asTheModel = fc.asyncProperty(history, async (commands) => {
     try {
-      await compare(commands, seen);
+      await compare(store, firstRow, commands, seen);
     } finally {
-      await clear();
+      await clear(store);
       firstRow += 1000;
     }
   });
-  await fc.assert(asTheModel, {
-    numRuns,
-    ...replay,
-    interruptAfterTimeLimit: timeLimitMs,
-    markInterruptAsFailure: true,
-  });
-  const rare =
-    numRuns < 1000 || env['HOLDFAST_PATH'] !== undefined
-      ? []
-      : ['reopen', 'again', 'tidy', 'fenced', 'unknown', 'full'];
-  expect([...seen]).toEqual(expect.arrayContaining(['commit', ...rare]));
+  try {
+    await fc.assert(asTheModel, {
+      numRuns: runs,
+      ...replay,
+      interruptAfterTimeLimit: timeLimitMs,
+      markInterruptAsFailure: true,
+    });
+  } finally {
+    await store.close();
+  }
+  return [...seen];
+}
+
+/** What has to be in so many histories. */
+function expected(runs: number): string[] {
+  if (runs < 1000 || env['HOLDFAST_PATH'] !== undefined) return ['commit'];
+  return ['commit', 'reopen', 'again', 'tidy', 'fenced', 'unknown', 'full'];
+}
+
+test('the SQLite store does in every history what the plainest store does', async () => {
+  const path = join(folder, 'store.db');
+  const store = openableStore({ path, fsync: 'os', encryption: { key: new Uint8Array(32) } });
+  expect(await isAsTheModel(store, numRuns)).toEqual(expect.arrayContaining(expected(numRuns)));
+});
+
+// Each call is a way to another process and back: so fewer of them.
+test.skipIf(!hasPostgres)('so does the PostgreSQL store', async () => {
+  const server = await startServer();
+  try {
+    const runs = Math.ceil(numRuns / 6);
+    const had = await isAsTheModel(openablePostgresStore({ url: server.url }), runs);
+    expect(had).toEqual(expect.arrayContaining(expected(runs)));
+  } finally {
+    await server.remove();
+  }
 });

@@ -85,6 +85,11 @@ export type {
   TurnCommit,
 } from './store/durable-store.ts';
 export { memoryStore } from './store/memory-store.ts';
+export {
+  postgresStore,
+  type PostgresStoreOptions,
+  type PostgresTls,
+} from './store/postgres/postgres-store.ts';
 export { sqliteStore, type SqliteStoreOptions } from './store/sqlite/sqlite-store.ts';
 export type { StoreEncryption } from './store/sqlite/store-encryption.ts';
 export type { StoreKeyObject, StoreKeyRef, StoreKeyRefs, StoreKeys } from './store/store-keys.ts';

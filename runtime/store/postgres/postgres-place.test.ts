@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { readPlace } from './postgres-place.ts';
+import { postgresStore } from './postgres-store.ts';
+
+test.each([
+  [
+    'postgresql://u:p%40@db.example.test:5433/agents',
+    { host: 'db.example.test', port: 5433, user: 'u', password: 'p@', tls: true },
+  ],
+  ['postgres://db.example.test/agents?sslmode=disable', { database: 'agents', tls: false }],
+  ['postgresql://127.0.0.1/agents', { host: '127.0.0.1', port: undefined, tls: false }],
+  ['postgresql://[::1]:5432/agents', { host: '::1', tls: false }],
+  ['postgresql://localhost/agents?sslmode=require', { tls: true }],
+  [
+    'postgresql:///agents?host=/run/postgresql&user=u',
+    { host: '/run/postgresql', database: 'agents', user: 'u', tls: false },
+  ],
+])('reads %s', (url, place) => {
+  expect(readPlace(url)).toMatchObject(place);
+});
+
+test('says all that is wrong with a url, and nothing of what it holds', () => {
+  const url = 'postgresql://u:canary-word@a.test,b.test/db?sslmode=prefer&options=-c%20canary&target=1';
+  const read = (): unknown => postgresStore({ url });
+  expect(read).toThrow(
+    expect.objectContaining({
+      code: 'OPTION_INVALID',
+      message: expect.stringMatching(/parameter options.*parameter target.*one host.*sslmode has to be/s),
+    }),
+  );
+  expect(read).not.toThrow(/canary/);
+  expect(() => postgresStore({ url: 'mysql://u:canary-word@h/db' })).toThrow(/has to be a url like/);
+  expect(() => postgresStore({ url: 'mysql://u:canary-word@h/db' })).not.toThrow(/canary/);
+});
+
+test('options of which some are wrong are refused, all at once', () => {
+  const wrong = { url: '', schema: 'a-b', tls: { pem: 1 }, keepIdsMs: 1 } as never;
+  expect(() => postgresStore(wrong)).toThrow(/url[\s\S]*schema[\s\S]*tls[\s\S]*keepIdsMs/);
+});
