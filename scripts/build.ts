@@ -1,5 +1,5 @@
-// Emits dist/: one file of output for each source file, so that `new URL('./worker/entry…')` stays true; the entry of
-// threads and `holdfast/agent` with all they need in one file each; and the JSON Schema of the config for editors.
+// Emits dist/: the declarations of each source file; the entry of threads and `holdfast/agent` with all they need in one file
+// each; what programs import in a few files that they share; and the JSON Schema of the config for editors.
 import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 
@@ -16,3 +16,4 @@ for (const file of readdirSync(new URL(page, root)).filter((name) => /\.(html|cs
   cpSync(new URL(`${page}/${file}`, root), new URL(`dist/${page}/${file}`, root));
 run('scripts/bundle-worker.ts');
 run('scripts/emit-schema.ts');
+run('scripts/bundle-host.ts');

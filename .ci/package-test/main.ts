@@ -3,7 +3,7 @@
 import { deepStrictEqual as deepEqual } from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseSync } from 'rolldown/utils';
 import { threadFiles } from '../../runtime/threads/worker-options.ts';
@@ -33,6 +33,12 @@ function checkProgram(app: string, more: object = {}): void {
   deepEqual(JSON.parse(nodeIn(app, 'main.ts')), expected);
 }
 
+/** Whether there is more in a file than that it exports what others have. */
+function hasCode(path: string): boolean {
+  const { program: ast } = parseSync(path, readFileSync(join(root, path), 'utf8'));
+  return ast.body.some((one) => !('source' in one) || one.source === null);
+}
+
 let passed = 0;
 function check(what: string, run: () => void): void {
   run();
@@ -49,21 +55,27 @@ try {
       .filter((path) => /\.test\.|fixtures|emulator|^(?:\.ci|scripts)\//.test(path));
     if (wrong.length > 0) throw new Error(`packed by mistake: ${wrong.join(', ')}`);
   });
-  check(
-    'the tarball has the sources of what it holds, and the maps of its bundles, with the sources in them',
-    () => {
-      const paths = new Set(files.map(({ path }) => path));
-      deepEqual(
-        [...paths].filter((path) => path.endsWith('.map')).toSorted(),
-        threadFiles.map((name) => `dist/runtime/worker/${name}.js.map`).toSorted(),
-      );
-      const built = [...paths].filter((path) => /^dist\/.*\.js$/.test(path));
-      deepEqual(
-        built.filter((path) => !paths.has(path.replace(/^dist\/(.*)\.js$/, '$1.ts'))),
-        [],
-      );
-    },
-  );
+  check('the tarball has the sources of what it holds, and the maps of its bundles', () => {
+    const paths = new Set(files.map(({ path }) => path));
+    const built = [...paths].filter((path) => /^dist\/.*\.js$/.test(path));
+    deepEqual(
+      built.filter((path) => !path.includes('/page/') && !paths.has(`${path}.map`) && hasCode(path)),
+      [],
+    );
+    const sources = new Set<string>();
+    for (const path of paths) {
+      if (!path.endsWith('.map')) continue;
+      const map = JSON.parse(readFileSync(join(root, path), 'utf8')) as { sources: string[] };
+      for (const source of map.sources) sources.add(posix.join(posix.dirname(path), source));
+    }
+    const lost = [...sources].filter((path) => !path.includes('node_modules') && !paths.has(path));
+    deepEqual(lost, []);
+    // What is in two places would be loaded from both.
+    deepEqual(
+      built.filter((path) => path.startsWith('dist/actors/') || path.startsWith('dist/providers/')),
+      [],
+    );
+  });
   writeApp(folder);
   // React is optional, and an entry needs it.
   const peers = ['xstate', 'react'].map((name) => `${name}@${devDependencies[name]}`);
@@ -78,8 +90,8 @@ try {
     },
   );
   check('the tarball is of a reasonable size', () => {
-    // A third of it are the docs with their two pictures.
-    if (size > 3e6) throw new Error(`packed: ${size} bytes`);
+    // A third of it are the docs with their two pictures, a fifth the maps.
+    if (size > 3.4e6) throw new Error(`packed: ${size} bytes`);
   });
   for (const entry of Object.keys(entries)) {
     const name = `holdfast${entry.slice(1)}`;
@@ -92,6 +104,18 @@ try {
       if (Number(found) < 1) throw new Error(`${name} exports nothing`);
     });
   }
+  check(
+    "import of holdfast loads a few files of its own, and no other package's but those of the app",
+    () => {
+      const loaded = JSON.parse(node('imported.ts')) as string[];
+      const packages = new Set(
+        loaded.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []),
+      );
+      deepEqual([...packages].toSorted(), ['@opentelemetry/api', 'comlink', 'holdfast', 'xstate']);
+      const own = loaded.filter((url) => url.includes('/node_modules/holdfast/'));
+      if (own.length > 24) throw new Error(`it loads ${own.length} files: ${own.join(', ')}`);
+    },
+  );
   check('a page type-checks with the client, without types of Node', browserProject);
   check('what threads load imports xstate and node: only', () => {
     for (const name of threadFiles) {
@@ -123,6 +147,12 @@ try {
   check('the stack of a thread with permissions leads to the sources with --enable-source-maps', () => {
     const stacks = node('--enable-source-maps', 'main.ts', 'stack');
     if (!/runtime\/worker\/load-logic\.ts:\d+:\d+/.test(stacks)) throw new Error(stacks);
+  });
+  check('the stack of an error of the host leads to the sources with --enable-source-maps', () => {
+    const program =
+      "import('holdfast').then((m) => m.createRuntime({ agents: 5 })).catch((e) => console.log(e.stack))";
+    const stack = node('--enable-source-maps', '-e', program);
+    if (!/holdfast\/runtime\/[-\w/]+\.ts:\d+:\d+/.test(stack)) throw new Error(stack);
   });
   check('the same with the package linked from a folder that the agents cannot read', () => {
     cpSync(join(folder, 'node_modules'), join(checkout, 'node_modules'), { recursive: true });

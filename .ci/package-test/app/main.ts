@@ -20,7 +20,7 @@ const runtime = await createRuntime('./openclaw.json', { logger });
 const [adder, echo] = await Promise.all([runtime.spawn('adder'), runtime.spawn('echo')]);
 for (let n = 1; n <= 100; n++) adder.send({ type: 'add', n });
 const own = dirname(fileURLToPath(import.meta.resolve('holdfast')));
-const paths = [join(own, 'worker/entry.js'), join(own, 'runtime.js'), join(process.cwd(), 'secret.txt')];
+const paths = [join(own, 'worker/entry.js'), join(own, 'index.js'), join(process.cwd(), 'secret.txt')];
 
 const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(

@@ -1,0 +1,121 @@
+// Writes what programs import or start over what tsc wrote: each entry with all that it needs in a few files, instead of
+// hundreds to find, read and link. One build for all of them, so that they share what has to be one, such as the classes of
+// errors. What threads and processes of ours start with has a file for itself. Then takes away what nobody loads any more.
+import { globSync, rmSync } from 'node:fs';
+import { isAbsolute, join, posix, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown, type Plugin } from 'rolldown';
+import { parseSync } from 'rolldown/utils';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const runtime = join(root, 'dist/runtime');
+
+/** What programs import, or start as a process. */
+const ENTRIES = [
+  'index',
+  'testing/index',
+  'config/index',
+  'cli/main',
+  'gateway/service-main',
+  'doctor/options-entry',
+];
+/** What pages import. */
+const CLIENT = ['client/index', 'client/react'];
+/** What threads and processes of ours start with or load as an agent, under the name by which its neighbours look for it. */
+const STARTED = [
+  'cli/measured/agent',
+  'cli/measured/bare-worker',
+  'doctor/import-entry',
+  'isolation/attack-entry',
+  'store/sqlite/care-thread',
+  'store/sqlite/records-thread',
+  'store/sqlite/store-thread',
+  'testing/store-agent',
+  'testing/thread-entry',
+  'trial/states-entry',
+];
+/** In files of their own: `bundle-worker.ts` writes them; browsers load the page as it is. */
+const OTHERS = ['worker/entry.js', 'worker/agent.js', 'inspect/local/page/**/*.js'];
+/**
+ * Dependencies that stand in the same files: what every start needs, and an app does not share. What it may share stays outside, as
+ * does what few programs load.
+ */
+const INLINED = ['@humanwhocodes/momoa', 'fastest-levenshtein', 'zod'];
+
+const external = (id: string): boolean =>
+  !id.startsWith('.') && !isAbsolute(id) && !INLINED.some((name) => id === name || id.startsWith(`${name}/`));
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where a module says `import.meta.url`, in its order; what it writes into files of others is text. */
+function urlsIn(node: unknown): Span[] {
+  if (typeof node !== 'object' || node === null) return [];
+  const { type, object, property, start, end } = node as Record<string, { type?: string; name?: string }> & {
+    type?: string;
+    start: number;
+    end: number;
+  };
+  if (type === 'MemberExpression' && object?.type === 'MetaProperty' && property?.name === 'url')
+    return [{ start, end }];
+  return Object.values(node).flatMap(urlsIn);
+}
+
+/** A module looks for the files beside it where its source is, wherever its code has gone. */
+const ownPlace: Plugin = {
+  name: 'own-place',
+  transform: (code, id) => {
+    const path = relative(root, id).split(sep).join('/');
+    if (!path.startsWith('runtime/') || !code.includes('import.meta.url')) return null;
+    const place = `OWN_PLACE("${path.replace(/\.ts$/, '.js')}")`;
+    return urlsIn(parseSync(id, code).program).reduceRight(
+      (text, { start, end }) => text.slice(0, start) + place + text.slice(end),
+      code,
+    );
+  },
+  renderChunk: (code, { fileName }) => {
+    const from = posix.dirname(posix.join('runtime', fileName));
+    const urlOf = (_: string, path: string): string =>
+      `new URL("${posix.relative(from, path)}", import.meta.url).href`;
+    return code.includes('OWN_PLACE(') ? code.replaceAll(/OWN_PLACE\("([^"]+)"\)/g, urlOf) : null;
+  },
+};
+
+async function bundle(names: readonly string[], chunks?: string): Promise<string[]> {
+  const built = await rolldown({
+    cwd: root,
+    input: Object.fromEntries(names.map((name) => [name, `runtime/${name}.ts`])),
+    platform: 'node',
+    external,
+    plugins: [ownPlace],
+    // No line moves, so the lines of the maps are right.
+    onLog: (level, log, heard) => {
+      if (log.code !== 'SOURCEMAP_BROKEN') heard(level, log);
+    },
+  });
+  const { output } = await built.write({
+    dir: runtime,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    ...(chunks === undefined ? { codeSplitting: false } : { chunkFileNames: `${chunks}/[name].js` }),
+    // The package has the sources.
+    sourcemap: true,
+    sourcemapExcludeSources: true,
+    comments: { legal: true, annotation: false, jsdoc: false },
+  });
+  await built.close();
+  return output.map(({ fileName }) => fileName);
+}
+
+const loaded = [await bundle(ENTRIES, 'chunks'), await bundle(CLIENT, 'client/chunks')].flat();
+for (const name of STARTED) loaded.push(...(await bundle([name])));
+const kept = new Set(
+  [...loaded, ...globSync(OTHERS, { cwd: runtime })].map((path) => path.split(sep).join('/')),
+);
+for (const path of globSync('**/*.js', { cwd: join(root, 'dist') })) {
+  const name = path.split(sep).join('/');
+  if (!name.startsWith('runtime/') || !kept.has(name.slice('runtime/'.length)))
+    rmSync(join(root, 'dist', path));
+}
