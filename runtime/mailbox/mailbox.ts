@@ -63,6 +63,8 @@ export class Mailbox {
   #control = 0;
   /** No queued envelope expires before this time. */
   #expiresFrom = Infinity;
+  /** Beyond the last delivery that was added; removals may leave it too far on. */
+  #awaitedTo = 0;
   #barriers: readonly Barrier[] = NO_BARRIERS;
 
   constructor(capacity: number, overflow: Overflow = 'reject') {
@@ -91,6 +93,11 @@ export class Mailbox {
   /** Envelopes sent and not acknowledged. */
   get inFlight(): number {
     return this.#sent - this.#head;
+  }
+
+  /** Whether somebody waits for an envelope to be handled; may be `true` for a while after a delivery was removed. */
+  get isAwaited(): boolean {
+    return this.#head < this.#awaitedTo;
   }
 
   /** Envelopes handled since the mailbox was created. */
@@ -184,6 +191,7 @@ export class Mailbox {
     if (mark !== undefined) this.#marks ??= [];
     if (this.#marks !== undefined) this.#marks[at] = mark;
     this.#tail += 1;
+    if (tag < 0 && tag !== CONTROL) this.#awaitedTo = this.#tail;
     if (terms !== NO_TERMS) this.#expiresFrom = Math.min(this.#expiresFrom, deadlineOf(terms));
   }
 

@@ -41,12 +41,28 @@ export type Ack = readonly [
   refused?: readonly unknown[],
 ];
 
+/** A batch that is under way. */
+export interface SentBatch {
+  /** All of it was handled. */
+  resolve(ack: unknown): void;
+  /** Nobody will say what becomes of it. */
+  reject(reason: unknown): void;
+}
+
 export interface OutboxOptions {
   /**
-   * Makes one call to the thread. Throws at once when the batch cannot be cloned, and then nothing has moved. Resolves
-   * when all of it was handled. `transfer` lists what moves with the batch, if anything does.
+   * Makes one call to the thread. Throws at once when the batch cannot be cloned, and then nothing has moved. Settles
+   * `sent` when all of it was handled, not before it returns. `transfer` lists what moves with the batch, if anything does.
+   * `urgent`: somebody waits for the ack, or what is queued does.
    */
-  readonly deliver: (batch: Batch, transfer?: readonly unknown[]) => Promise<unknown>;
+  readonly deliver: (batch: Batch, transfer: readonly unknown[], sent: SentBatch, urgent: boolean) => void;
+  /**
+   * Has the thread say soon what it has handled. Present when it counts the batches that it has completed, instead of
+   * settling each of them: acks that nobody waits for may then come later.
+   */
+  readonly pull?: (() => void) | undefined;
+  /** The thread has refused a batch, or is gone. */
+  readonly lost?: ((reason: unknown) => void) | undefined;
   /** A delivery was handled. */
   readonly delivered: (tag: Tag) => void;
   /** An envelope expired before it left. */
@@ -85,6 +101,34 @@ interface Manifest {
   readonly moving: object[] | undefined;
 }
 
+const NOTHING: readonly unknown[] = [];
+/** The share of a mailbox that may be taken by what was handled and is acknowledged late. */
+const LATE = 1 / 8;
+
+interface Settling {
+  settled(ack: unknown, attachments: readonly Attachment[]): void;
+  lost(reason: unknown, attachments: readonly Attachment[]): void;
+}
+
+/** Settles within the message that brings the ack: a promise would cost a good part of a lone ask. */
+class Sent implements SentBatch {
+  readonly #settling: Settling;
+  readonly #attachments: readonly Attachment[];
+
+  constructor(settling: Settling, attachments: readonly Attachment[]) {
+    this.#settling = settling;
+    this.#attachments = attachments;
+  }
+
+  resolve(ack: unknown): void {
+    this.#settling.settled(ack, this.#attachments);
+  }
+
+  reject(reason: unknown): void {
+    queueMicrotask(() => this.#settling.lost(reason, this.#attachments));
+  }
+}
+
 /**
  * Sends the mailboxes of one thread's instances to it in batches clocked by acks: the first envelope leaves in the
  * same tick, and what arrives while batches are under way leaves with the next ack. No timer, no added delay when
@@ -109,6 +153,8 @@ export class Outbox {
   #envelopes = 0;
   #armed = false;
   #closed = false;
+  /** The thread was asked to say what it has handled, and has not yet. */
+  #pulled = false;
   /**
    * Envelopes that still leave one by one, because their batch could not leave and none of them alone seems to be to
    * blame.
@@ -187,10 +233,37 @@ export class Outbox {
     this.#closed = true;
   }
 
-  /** Settles the part of a batch that a thread acknowledges before the rest, because the rest takes its time. */
-  acknowledge(ack: Ack): void {
+  /**
+   * Settles what a thread acknowledges before a batch is complete, because the rest takes its time. `batches` is how many
+   * it has completed since it last said so, where it counts them.
+   */
+  acknowledge(ack: Ack, batches = 0): void {
+    this.#credit(batches);
     this.#acknowledge(ack);
     this.#flush();
+  }
+
+  /** The same, for an ack that came with a batch: what waits leaves after the turns of that, and perhaps with their events. */
+  settle(ack: Ack, batches = 0): void {
+    this.#credit(batches);
+    this.#acknowledge(ack);
+    if (this.#ready.length === 0 || this.#armed || this.#closed) return;
+    this.#armed = true;
+    this.#soon(this.#flush);
+  }
+
+  /** Has the thread say soon what it has handled of the batches that it counts. */
+  pull(): void {
+    if (this.#pulled || this.#batches === 0 || this.#closed) return;
+    this.#pulled = this.#options.pull !== undefined;
+    this.#options.pull?.();
+  }
+
+  /** A thread that lies about its batches only widens or narrows its own window. */
+  #credit(batches: number): void {
+    if (!Number.isSafeInteger(batches) || batches <= 0) return;
+    this.#batches = Math.max(0, this.#batches - batches);
+    this.#pulled = false;
   }
 
   #isOpen(): boolean {
@@ -243,6 +316,15 @@ export class Outbox {
     return true;
   }
 
+  /** Whether an ack that comes late would keep somebody waiting, or take the room of what is sent next. */
+  #isUrgent({ attachments }: Manifest): boolean {
+    if (this.#options.pull === undefined || this.#ready.length > 0) return true;
+    if (this.#batches + 1 >= this.#maxInFlight / 2 || this.#envelopes >= this.#window / 2) return true;
+    for (const { mailbox } of attachments)
+      if (mailbox.isAwaited || mailbox.depth >= mailbox.capacity * LATE) return true;
+    return false;
+  }
+
   #hold(attachment: Attachment): void {
     if (attachment.mailbox.queued === 0) return;
     attachment.waiting = true;
@@ -251,36 +333,42 @@ export class Outbox {
   }
 
   #post(manifest: Manifest): void {
-    const { moving } = manifest;
-    let answer: Promise<unknown>;
+    const { attachments, batch, counts, moving } = manifest;
     try {
-      answer = this.#options.deliver(manifest.batch, moving && transferablesOf(moving));
+      this.#options.deliver(
+        batch,
+        (moving && transferablesOf(moving)) ?? NOTHING,
+        new Sent(this.#settling, attachments),
+        this.#isUrgent(manifest),
+      );
     } catch {
       this.#sortOut(manifest);
       return;
     }
     if (moving !== undefined) for (const event of moving) setMoved(event);
     this.#batches += 1;
-    for (const count of manifest.counts) this.#envelopes += count;
-    for (const attachment of manifest.attachments) attachment.batches += 1;
+    for (const count of counts) this.#envelopes += count;
+    if (this.#options.pull === undefined) for (const attachment of attachments) attachment.batches += 1;
     if (this.#singly > 0) this.#singly -= 1;
-    answer.then(
-      (ack) => {
-        const settle = (): void => {
-          this.#batches -= 1;
-          this.acknowledge(ack as Ack);
-          this.#quieten(manifest.attachments);
-        };
-        if (this.#options.held === undefined) settle();
-        else this.#options.held(settle);
-      },
-      // The thread is gone: its instances' mailboxes are acknowledged by the shared progress, not by an ack.
-      () => {
-        this.#batches -= 1;
-        this.#quieten(manifest.attachments);
-      },
-    );
   }
+
+  readonly #settling: Settling = {
+    settled: (ack, attachments) => {
+      const settle = (): void => {
+        this.#batches -= 1;
+        this.acknowledge(ack as Ack);
+        this.#quieten(attachments);
+      };
+      if (this.#options.held === undefined) settle();
+      else this.#options.held(settle);
+    },
+    // The thread is gone: its instances' mailboxes are acknowledged by the shared progress, not by an ack.
+    lost: (reason, attachments) => {
+      this.#batches -= 1;
+      this.#quieten(attachments);
+      this.#options.lost?.(reason);
+    },
+  };
 
   #quieten(attachments: readonly Attachment[]): void {
     for (const attachment of attachments) {

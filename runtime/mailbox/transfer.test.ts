@@ -89,7 +89,7 @@ describe('in a mailbox', () => {
   /** An outbox whose batches cross as they do through a port. */
   function rigThatMoves(): ReturnType<typeof createRig> {
     const rig = createRig({
-      deliver: (batch, moves = []) =>
+      deliver: (batch, moves) =>
         rig.thread.deliver(structuredClone(batch, { transfer: moves as ArrayBuffer[] })),
     });
     return rig;

@@ -16,7 +16,7 @@ import type { Question } from '../instance/berth.ts';
 import type { Tenant } from './tenant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Batch } from '../mailbox/batch.ts';
-import { Outbox } from '../mailbox/outbox.ts';
+import { Outbox, type SentBatch } from '../mailbox/outbox.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import { transferablesOf } from '../mailbox/transfer.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
@@ -262,7 +262,8 @@ export class ThreadHost implements SeatThread {
       begun: (seat) => this.#begun(seat),
     });
     this.outbox = new Outbox({
-      deliver: (batch, transfer) => this.#deliver(batch, transfer),
+      deliver: (batch, transfer, sent) => this.#deliver(batch, transfer, sent),
+      lost: (reason) => this.#refused(reason),
       delivered: (tag) => waiting.resolve(tag),
       expired: ({ slot }, event, tag) =>
         this.#seats.at(slot)?.instance.inbox.unhandled.refuse(event, tag, 'expired'),
@@ -482,12 +483,10 @@ export class ThreadHost implements SeatThread {
   }
 
   /** Delivers a batch with its number: a thread refuses the batches after one that was lost. */
-  #deliver(batch: Batch, transfer: readonly unknown[] = []): Promise<unknown> {
+  #deliver(batch: Batch, transfer: readonly unknown[], sent: SentBatch): void {
     this.#watchdog.watch();
-    const answer = this.#link.callWith(transfer, 'deliver' satisfies ThreadMethod, batch, this.#delivered);
+    this.#link.callThen(transfer, sent, 'deliver' satisfies ThreadMethod, batch, this.#delivered);
     this.#delivered += 1;
-    answer.catch((error: unknown) => this.#refused(error));
-    return answer;
   }
 
   /** Fails a thread that refuses a batch; the next incarnations handle what it has not handled. */

@@ -265,3 +265,69 @@ describe('a call without an answer', () => {
     expect(violations).toHaveLength(5);
   });
 });
+
+describe('a call with a waiter', () => {
+  it('settles within the message that brings the answer, or the error', async () => {
+    const { port1, port2 } = new MessageChannel();
+    const heard: unknown[] = [];
+    port1.on('message', () => heard.push('message'));
+    const caller = openLink(port1);
+    const api = {
+      add: (a: number, b: number) => a + b,
+      fail() {
+        throw new Error('no');
+      },
+    };
+    links.push(caller, openLink(port2, { expose: api, mailbox: ['add', 'fail'] }));
+    await new Promise<void>((done) => {
+      const waiter = {
+        resolve: (value: unknown) => heard.push(value),
+        reject(reason: unknown) {
+          heard.push((reason as Error).message);
+          done();
+        },
+      };
+      caller.callThen([], waiter, 'add', 2, 3);
+      caller.callThen([], waiter, 'fail');
+      expect(caller.pending).toBe(2);
+      // A listener that comes after the link's own.
+      port1.on('message', () => heard.push('after'));
+    });
+    expect(heard).toEqual(['message', 5, 'after', 'message', 'no', 'after']);
+    expect(caller.pending).toBe(0);
+  });
+
+  it('rejects, after it has returned, when the link is closed', async () => {
+    const [caller] = connect({});
+    caller.close(new Error('closed before'));
+    const heard: unknown[] = [];
+    await new Promise<void>((done) => {
+      const reject = (reason: unknown): void => {
+        heard.push((reason as Error).message);
+        done();
+      };
+      caller.callThen([], { resolve: () => heard.push('resolved'), reject }, 'add');
+      heard.push('returned');
+    });
+    expect(heard).toEqual(['returned', 'closed before']);
+  });
+
+  it('throws at once when it cannot be cloned, and is not pending', () => {
+    const [caller] = connect({});
+    const waiter = { resolve() {}, reject() {} };
+    expect(() => caller.callThen([], waiter, 'add', () => {})).toThrow('could not be cloned');
+    expect(caller.pending).toBe(0);
+  });
+});
+
+it('what is told without an answer shows no memory that lies behind a value, where the method holds values of others', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const teller = openLink(port1, { lists: { acknowledge: { call: 2 } } });
+  const heard = new Promise<ArrayBufferLike>((resolve) => {
+    const acknowledge = (ack: readonly [readonly Uint8Array[]]): void =>
+      resolve((ack[0][0] as Uint8Array).buffer);
+    links.push(teller, openLink(port2, { expose: { acknowledge }, told: ['acknowledge'] }));
+  });
+  teller.tell([], 'acknowledge', [[new Uint8Array(1000).subarray(0, 4)]]);
+  expect((await heard).byteLength).toBe(4);
+});

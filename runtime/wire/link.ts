@@ -61,10 +61,16 @@ export interface Link {
   /** Calls like {@link call}, and moves what `transfer` holds with the message. When it throws, nothing has moved. */
   callWith(transfer: readonly unknown[], method: string, ...args: readonly unknown[]): Promise<unknown>;
   /**
-   * Calls `method` without an answer, and moves what `transfer` holds. The arguments are the sender's own memory and hold
-   * no values of others: they are sent as they are. Does nothing when the link is closed.
+   * Calls `method` without an answer, and moves what `transfer` holds. Unless {@link LinkOptions.lists} names the method,
+   * the arguments are the sender's own memory and hold no values of others: they are sent as they are. Throws at once when
+   * they cannot be cloned; does nothing when the link is closed.
    */
   tell(transfer: readonly unknown[], method: string, ...args: readonly unknown[]): void;
+  /**
+   * Calls like {@link callWith}, and settles `waiter` within the message that brings the answer, instead of a promise.
+   * With a closed link it rejects in a microtask.
+   */
+  callThen(transfer: readonly unknown[], waiter: Waiter, method: string, ...args: readonly unknown[]): void;
   /** Reads the messages that the other side sent before it ended and that were not read yet. */
   drain(): void;
   /** Rejects every pending call with `reason` and closes the port. */
@@ -100,9 +106,10 @@ const callTypes = new Set(['GET', 'SET', 'APPLY', 'CONSTRUCT', 'ENDPOINT', 'RELE
 
 type Outcome = readonly [ok: 1, value: unknown] | readonly [ok: 0, error: WireError];
 
-interface Waiter {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (reason: unknown) => void;
+/** The one who hears of the outcome of a call. */
+export interface Waiter {
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
 }
 
 /**
@@ -177,12 +184,8 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
     else if (closed === undefined) options.onClose();
   });
 
-  const callWith = (
-    transfer: readonly unknown[],
-    method: string,
-    ...args: readonly unknown[]
-  ): Promise<unknown> => {
-    if (closed !== undefined) return Promise.reject(closed);
+  /** Returns the id of the call. */
+  const post = (transfer: readonly unknown[], method: string, args: readonly unknown[]): number => {
     const id = ++calls;
     const lists = options.lists?.[method]?.call ?? 0;
     const message = [id, method, ...args];
@@ -190,6 +193,12 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
       lists === 'measured' ? message : leaving(message, 1 + lists, 'MESSAGE_UNCLONABLE', transfer),
       transfer,
     );
+    return id;
+  };
+
+  const callWith: Link['callWith'] = (transfer, method, ...args) => {
+    if (closed !== undefined) return Promise.reject(closed);
+    const id = post(transfer, method, args);
     return new Promise((resolve, reject) => {
       waiters.set(id, { resolve, reject });
     });
@@ -198,8 +207,18 @@ export function openLink(port: LinkPort, options: LinkOptions = {}): Link {
   return {
     call: (method, ...args) => callWith(NOTHING, method, ...args),
     callWith,
+    callThen(transfer, waiter, method, ...args) {
+      if (closed === undefined) waiters.set(post(transfer, method, args), waiter);
+      else queueMicrotask(() => waiter.reject(closed));
+    },
     tell(transfer, method, ...args) {
-      if (closed === undefined) port.postMessage([0, method, ...args], transfer);
+      if (closed !== undefined) return;
+      const lists = options.lists?.[method]?.call;
+      const message = [0, method, ...args];
+      port.postMessage(
+        typeof lists === 'number' ? leaving(message, 1 + lists, 'MESSAGE_UNCLONABLE', transfer) : message,
+        transfer,
+      );
     },
     drain() {
       if (!(port instanceof MessagePort)) return;
@@ -279,15 +298,13 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): Expo
   const moving = ({ value }: Frame): readonly unknown[] | undefined =>
     Array.isArray(value) && value[0] === 1 ? options.transferablesOf?.(value[1]) : undefined;
 
+  const postShort = (short: ShortFrame, lists: number, moves: readonly unknown[]): void =>
+    port.postMessage(leaving(short, 1 + lists, 'REPLY_UNCLONABLE', moves), moves);
   const post = (frame: Frame, lists: number, transfer: readonly unknown[]): void => {
     const moves = moving(frame) ?? transfer;
     const short = shortAnswer(frame);
-    port.postMessage(
-      short === undefined
-        ? leaving(frame, 0, 'REPLY_UNCLONABLE', moves)
-        : leaving(short, 1 + lists, 'REPLY_UNCLONABLE', moves),
-      moves,
-    );
+    if (short !== undefined) return postShort(short, lists, moves);
+    port.postMessage(leaving(frame, 0, 'REPLY_UNCLONABLE', moves), moves);
   };
   const answer = (frame: Frame, transfer: readonly unknown[], lists = 0): void => {
     try {
@@ -303,6 +320,18 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): Expo
     } catch (error) {
       answer({ id, type: 'RAW', value: [0, encodeError(error)] }, NOTHING);
     }
+  };
+
+  /** Answers a call to a mailbox, without a frame of comlink in between where that went well. */
+  const answerStraight = (id: number, outcome: Outcome, lists = 0): void => {
+    if (outcome[0] === 1) {
+      try {
+        return postShort([-id, outcome[1]], lists, options.transferablesOf?.(outcome[1]) ?? NOTHING);
+      } catch {
+        // What cannot be cloned is mended below, or becomes an error.
+      }
+    }
+    answerWith(id, outcome, lists);
   };
 
   Comlink.expose(target, {
@@ -328,21 +357,28 @@ function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): Expo
     straight(message) {
       const [id, name] = message;
       if (typeof name !== 'string' || !mailbox.has(name)) return false;
-      const outcome = (target[name] as (...args: unknown[]) => Promise<Outcome> | Outcome)(
-        ...message.slice(2),
-      );
+      const outcome = called(target[name] as AnyMethod, message) as Promise<Outcome> | Outcome;
       const lists = options.lists?.[name]?.answer;
-      if (outcome instanceof Promise) void outcome.then((value) => answerWith(id, value, lists));
-      else answerWith(id, outcome, lists);
+      if (outcome instanceof Promise) void outcome.then((value) => answerStraight(id, value, lists));
+      else answerStraight(id, outcome, lists);
       return true;
     },
     told(message) {
       const [, name] = message;
       if (typeof name !== 'string' || !told.has(name) || message.length > 2 + MAX_ARGUMENTS) return false;
-      const outcome = (target[name] as (...args: unknown[]) => Outcome)(...message.slice(2));
+      const outcome = called(target[name] as AnyMethod, message) as Outcome;
       return outcome[0] === 1;
     },
   };
+}
+
+type AnyMethod = (...args: readonly unknown[]) => unknown;
+
+/** Calls with the arguments of a message; a list of them is not made for the few that most calls have. */
+function called(method: AnyMethod, message: ShortFrame): unknown {
+  if (message.length === 3) return method(message[2]);
+  if (message.length === 4) return method(message[2], message[3]);
+  return method(...message.slice(2));
 }
 
 function longCall([id, method, ...args]: ShortFrame): Frame {

@@ -34,6 +34,11 @@ export class Acks {
     return this.#handled.length + this.#tags.length + this.#failed.length + this.#deferred.length > 0;
   }
 
+  /** Whether there are only counts, which are sure to cross and which no ask waits for. */
+  get isPlain(): boolean {
+    return this.#tags.length + this.#failed.length + this.#deferred.length + this.#refused.length === 0;
+  }
+
   /** How many answers there are. */
   get answers(): number {
     return this.#tags.length;

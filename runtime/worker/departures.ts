@@ -8,6 +8,8 @@ import type { HostedInstance } from './hosted-instance.ts';
 
 /** Milliseconds between two checks whether the instances may go. */
 const LOOK_MS = 20;
+/** The same after the first check, which asks other threads what they have handled. */
+const FIRST_LOOK_MS = 1;
 /**
  * The longest time that an instance is held, in milliseconds: half of what an ask waits by default. Its work may be
  * waiting for an event from outside.
@@ -79,7 +81,7 @@ export class Departures {
       if (this.#looking) return;
       this.#looking = true;
       // After the other instances that are asked for in the same turn of the event loop.
-      this.#loop.immediate(this.#look);
+      this.#loop.immediate(() => this.#look(FIRST_LOOK_MS));
     });
   }
 
@@ -118,7 +120,7 @@ export class Departures {
     departure?.settle();
   }
 
-  readonly #look = (): void => {
+  #look(nextMs: number): void {
     this.#looking = false;
     const { clock, pause, goOn } = this.#options;
     const ready = new Set([...this.#waiting.keys()].filter((instance) => this.#isReady(instance)));
@@ -132,8 +134,8 @@ export class Departures {
       else pause(instance);
     }
     this.#looking = true;
-    clock.setTimeout(this.#look, LOOK_MS);
-  };
+    clock.setTimeout(() => this.#look(LOOK_MS), nextMs);
+  }
 
   #isReady(instance: HostedInstance): boolean {
     const { isBusy, asksOf } = this.#options;

@@ -1,4 +1,5 @@
 import type { Ack } from '../mailbox/outbox.ts';
+import type { AckPace } from './ack-pace.ts';
 import type { Acks } from './acks.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import type { AckSink } from './held-acks.ts';
@@ -9,6 +10,8 @@ export interface Source {
   readonly acks: Acks;
   /** Its inflow to the instance with the slot; `undefined` once that instance has ended. */
   inflowOf(slot: number): Inflow | undefined;
+  /** Present when it counts its batches: how soon it is sent its acks. */
+  readonly pace?: AckPace | undefined;
   /** Sends it an ack of what was handled and answered before its batch is complete. */
   acknowledge(ack: Ack): void;
 }

@@ -8,8 +8,6 @@ import type { Self } from './thread-state.ts';
 export interface Line {
   /** A number unique in the thread. */
   readonly id: number;
-  /** The key that finds the line, as long as its sender runs. */
-  key: string;
   readonly from: Self | undefined;
   readonly address: string;
   /** Keeps each message until it was handled, over incarnations of the recipient. */
@@ -45,7 +43,6 @@ export function createLine(from: Self | undefined, address: string, sharedMemory
   lastId += 1;
   return {
     id: lastId,
-    key: keyOf(from, address),
     from,
     address,
     mailbox: new Mailbox(CAPACITY),
@@ -59,9 +56,4 @@ export function createLine(from: Self | undefined, address: string, sharedMemory
     activate: false,
     over: false,
   };
-}
-
-/** A key for each incarnation of the sender. */
-export function keyOf(from: Self | undefined, address: string): string {
-  return `${from === undefined ? '' : `${from.address}#${from.incarnation}`}\n${address}`;
 }

@@ -1,3 +1,4 @@
+import { later } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import { Outbox, type Ack, type OutboxOptions } from '../mailbox/outbox.ts';
@@ -6,6 +7,7 @@ import { isClonable } from '../wire/errors.ts';
 import { openLink, type LinkPort } from '../wire/link.ts';
 import { leaving } from '../wire/leaving.ts';
 import { LISTS, type Admission } from '../wire/protocol.ts';
+import { AckPace } from './ack-pace.ts';
 import { Acks, clonableAck, movingWith, tellAck } from './acks.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { isBatch } from './peer-batch.ts';
@@ -30,7 +32,16 @@ export interface PeerPortsOptions extends Pick<OutboxOptions, 'expired' | 'unclo
 export interface Peer {
   readonly id: number;
   readonly source: Source;
+  readonly pace: AckPace;
   readonly outbox: Outbox;
+}
+
+/** The way to a peer. */
+interface Way extends Pick<OutboxOptions, 'deliver'> {
+  readonly acknowledge: (ack: Ack) => void;
+  readonly pull: () => void;
+  /** Resolves when nothing more comes from there. */
+  readonly closed: Promise<void>;
 }
 
 /** The id of this thread as a peer of its own. */
@@ -60,7 +71,13 @@ export class PeerPorts {
   get(id: number): Peer {
     const peer = this.#peers.get(id);
     if (peer !== undefined) return peer;
-    const gone = this.#peer(id, unreachable, () => {}, Promise.resolve());
+    const nothing = (): void => {};
+    const gone = this.#peer(id, {
+      deliver: nothing,
+      acknowledge: nothing,
+      pull: nothing,
+      closed: Promise.resolve(),
+    });
     gone.outbox.close();
     return gone;
   }
@@ -68,16 +85,27 @@ export class PeerPorts {
   /** Adds a port to another thread. */
   join(id: number, port: LinkPort): void {
     let closed: () => void = () => {};
-    const peer = this.#peer(
-      id,
-      (batch, moving = []) => link.callWith(moving, 'deliver', batch),
-      (ack) => tellAck(ack, tell),
-      new Promise((resolve) => {
+    const peer = this.#peer(id, {
+      deliver(batch, moving, _sent, urgent) {
+        const handled = takeCounts(peer, turns);
+        if (handled === undefined) return link.tell(moving, 'deliver', batch, urgent);
+        try {
+          link.tell(moving, 'deliver', batch, urgent, ...handled);
+        } catch (error) {
+          // The batch cannot be cloned; the ack can.
+          link.tell([], 'acknowledge', ...handled);
+          throw error;
+        }
+      },
+      acknowledge(ack) {
+        const batches = peer.pace.take();
+        tellAck(ack, (told, moving) => link.tell(moving, 'acknowledge', told, batches));
+      },
+      pull: () => link.tell([], 'pull'),
+      closed: new Promise((resolve) => {
         closed = resolve;
       }),
-    );
-    const tell = (ack: Ack, moving: readonly unknown[]): void =>
-      void link.callWith(moving, 'acknowledge', ack).catch(() => {});
+    });
     const { turns, warn, unread } = this.#options;
     const shut = (why: string): void => {
       link.close(new HoldfastError('THREAD_CRASHED', why));
@@ -88,18 +116,17 @@ export class PeerPorts {
     };
     const link = openLink(port, {
       expose: {
-        deliver(batch: unknown) {
-          if (isBatch(batch)) return turns.deliver(batch, peer.source);
-          warn('the thread refused a malformed batch from another thread');
-          throw new TypeError('this is not a batch of events');
+        deliver(batch: unknown, urgent: unknown, ack?: Ack, batches?: number) {
+          if (ack !== undefined) peer.outbox.settle(ack, batches);
+          if (isBatch(batch)) turns.take(batch, peer.source, urgent === true);
+          else warn('the thread refused a malformed batch from another thread');
         },
-        acknowledge: (ack: Ack) => peer.outbox.acknowledge(ack),
+        acknowledge: (ack: Ack, batches?: number) => peer.outbox.acknowledge(ack, batches),
+        pull: () => peer.pace.pull(),
       },
       lists: LISTS,
-      mailbox: ['deliver', 'acknowledge'],
+      told: ['deliver', 'acknowledge', 'pull'],
       onViolation: (what) => warn(`the thread refused ${what} from another thread`),
-      repair: (ack) => clonableAck(ack as Ack),
-      transferablesOf: movingWith,
       onLost: () => {
         shut('what the other thread sent cannot be read');
         unread(id);
@@ -155,28 +182,29 @@ export class PeerPorts {
   /** This thread as its own peer: the same mailboxes and acks as for another thread, with a copy instead of a port. */
   #local(): Peer {
     const { turns } = this.#options;
-    const local: Peer = this.#peer(
-      LOCAL,
-      (batch, moving = []) => {
+    const local: Peer = this.#peer(LOCAL, {
+      deliver(batch, moving, _sent, urgent) {
         const copy = structuredClone(batch, { transfer: moving as ArrayBuffer[] });
-        return Promise.resolve().then(async () => copyOf(await turns.deliver(copy, local.source)));
+        queueMicrotask(() => turns.take(copy, local.source, urgent));
       },
-      (ack) => local.outbox.acknowledge(copyOf(ack)),
-      new Promise(() => {}),
-    );
+      acknowledge: (ack) => local.outbox.acknowledge(copyOf(ack), local.pace.take()),
+      pull: () => local.pace.pull(),
+      closed: new Promise(() => {}),
+    });
     return local;
   }
 
-  #peer(
-    id: number,
-    deliver: OutboxOptions['deliver'],
-    acknowledge: (ack: Ack) => void,
-    /** Resolves when nothing more comes from there. */
-    closed: Promise<void>,
-  ): Peer {
+  #peer(id: number, { deliver, acknowledge, pull, closed }: Way): Peer {
     const { clock, delivered, refused, answered, expired, unclonable, warn } = this.#options;
+    const acks = new Acks();
+    const pace = new AckPace({
+      acks,
+      tell: () => acknowledge(this.#options.turns.takeAck(source)),
+      later: (run, ms) => later(clock, run, ms),
+    });
     const source: Source = {
-      acks: new Acks(),
+      acks,
+      pace,
       inflowOf: (link) => {
         const inflow = this.#inflows.get(link);
         return inflow?.source === source ? inflow : undefined;
@@ -185,6 +213,7 @@ export class PeerPorts {
     };
     const outbox = new Outbox({
       deliver,
+      pull,
       delivered,
       refused,
       answered: (ack) => answered(id, ack),
@@ -195,15 +224,18 @@ export class PeerPorts {
       unclonable,
     });
     this.#closed.set(source, closed);
-    return { id, source, outbox };
+    return { id, source, pace, outbox };
   }
 }
 
-function unreachable(): Promise<never> {
-  return Promise.reject(new HoldfastError('THREAD_CRASHED', 'the other thread has ended'));
+/** What is to be acknowledged, when it is sure to cross and no ask waits for it. */
+function takeCounts({ source, pace }: Peer, turns: Turns): [ack: Ack, batches: number] | undefined {
+  return pace.pending && source.acks.isPlain ? [turns.takeAck(source), pace.take()] : undefined;
 }
 
 function copyOf(ack: Ack): Ack {
+  // Counts are new numbers each time.
+  if (ack.length === 1) return ack;
   const copy = (of: Ack): Ack => {
     const moving = movingWith(of) ?? [];
     const left = leaving(of, LISTS.acknowledge.call, 'REPLY_UNCLONABLE', moving);

@@ -58,7 +58,7 @@ describe('a thread that lies to another', () => {
     const { peers, other, next } = rig();
     const wait = { timeoutMs: 5000 };
     const ask = peers.ask(undefined, 'b/1', { type: 'ask' }, wait);
-    const [id, method, batch] = await next();
+    const [, method, batch] = await next();
     expect(method).toBe('deliver');
     const tag = (batch as unknown[])[2] as number;
     const lies: unknown[] = [
@@ -75,26 +75,23 @@ describe('a thread that lies to another', () => {
       [[], [], [], [tag + 9, null], [tag + 9]],
       { length: 3 },
     ];
-    for (const [i, lie] of lies.entries()) {
-      other.postMessage([1000 + i, 'acknowledge', lie]);
-      await next();
-    }
-    other.postMessage([2000, 'acknowledge', [[70, 1], [tag], ['true']]]);
+    for (const lie of lies) other.postMessage([0, 'acknowledge', lie, 0]);
+    for (const batches of [-1, 0.5, Number.NaN, 1e9, 'many', null])
+      other.postMessage([0, 'acknowledge', [[]], batches]);
+    other.postMessage([0, 'acknowledge', [[70, 1], [tag], ['true']], 1]);
     expect(await ask).toBe('true');
-    other.postMessage([-(id as number), 'no ack']);
     const again = peers.ask(undefined, 'b/1', { type: 'ask' }, wait);
     let second: unknown;
     for (let call: unknown; call !== 'deliver';) [, call, second] = await next();
-    other.postMessage([2001, 'acknowledge', [[70, 1], [(second as unknown[])[2]], ['also true']]]);
+    other.postMessage([0, 'acknowledge', [[70, 1], [(second as unknown[])[2]], ['also true']], 1]);
     expect(await again).toBe('also true');
   });
 
   test('is refused what is no batch', async () => {
     const { warnings, other, next } = rig();
-    other.postMessage([1, 'deliver', [70, 1, 0, 0, null]]);
-    expect(JSON.stringify(await next())).toContain('not a batch');
-    other.postMessage([2, 'deliver', [70, 1, 0, 0, { type: 'to nobody' }]]);
-    expect(await next()).toEqual([-2, [[]]]);
+    other.postMessage([0, 'deliver', [70, 1, 0, 0, null], true]);
+    other.postMessage([0, 'deliver', [70, 1, 0, 0, { type: 'to nobody' }], true]);
+    expect(await next()).toEqual([0, 'acknowledge', [[]], 1]);
     expect(warnings).toEqual(['the thread refused a malformed batch from another thread']);
   });
 });
@@ -168,6 +165,52 @@ test('what has been sent and not handled goes to the next incarnation, in order,
   expect(asked).toEqual(['connect', 'connect', 'disconnect']);
 });
 
+describe('what was handled and nobody waits for', () => {
+  const self = { address: 'a/1', threadId: 'a', thread: 1, incarnation: 1 };
+
+  test('is asked for, once, when somebody has to know whether it was', async () => {
+    const { peers, other, next } = rig();
+    peers.send(self, 'b/1', { type: 'note' });
+    expect((await next()).slice(-1)).toEqual([false]);
+    expect([peers.isBusy(self), peers.busy]).toEqual([true, true]);
+    expect(await next()).toEqual([0, 'pull']);
+    other.postMessage([0, 'acknowledge', [[70, 1]], 1]);
+    await expect.poll(() => peers.isBusy(self)).toBe(false);
+    expect(peers.busy).toBe(false);
+    peers.send(self, 'b/1', { type: 'note', n: 2 });
+    expect((await next())[1]).toBe('deliver');
+  });
+
+  test('comes with the next batch from there, before it', async () => {
+    const { peers, other, next } = rig();
+    peers.send(self, 'b/1', { type: 'note' });
+    await next();
+    other.postMessage([0, 'deliver', [], true, [[70, 1]], 1]);
+    expect(await next()).toEqual([0, 'acknowledge', [[]], 1]);
+    expect(peers.isBusy(self)).toBe(false);
+  });
+
+  test('goes with the next batch to there', async () => {
+    const { peers, other, next } = rig();
+    peers.send(self, 'b/1', { type: 'note' });
+    await next();
+    other.postMessage([0, 'deliver', [], false]);
+    other.postMessage([0, 'deliver', [], false, [[70, 1]], 1]);
+    await expect.poll(() => peers.isBusy(self)).toBe(false);
+    peers.send(self, 'b/1', { type: 'note', n: 2 });
+    let message: readonly unknown[] = [];
+    while (message[1] !== 'deliver') message = await next();
+    expect(message.slice(3)).toEqual([false, [[]], 2]);
+  });
+
+  test('is told at once to who asks for it', async () => {
+    const { other, next } = rig();
+    other.postMessage([0, 'deliver', [], false]);
+    other.postMessage([0, 'pull']);
+    expect(await next()).toEqual([0, 'acknowledge', [[]], 1]);
+  });
+});
+
 describe('an instance that has ended', () => {
   const self = { address: 'a/1', threadId: 'a', thread: 1, incarnation: 1 };
   const wait = { timeoutMs: 1000 };
@@ -179,8 +222,7 @@ describe('an instance that has ended', () => {
     peers.send(self, 'b/1', { type: 'note', n: 2 });
     const [, , first] = await next();
     expect((first as unknown[])[4]).toEqual({ type: 'note', n: 1 });
-    other.postMessage([1, 'acknowledge', [[70, 1]]]);
-    await next();
+    other.postMessage([0, 'acknowledge', [[70, 1]], 1]);
     await expect.poll(() => peers.kept.lines).toBe(0);
 
     peers.send(self, 'b/1', { type: 'note', n: 3 });

@@ -23,7 +23,7 @@ import type {
   WireEvidence,
 } from '../wire/protocol.ts';
 import type { HostedInstance } from './hosted-instance.ts';
-import { createLine, keyOf, type Line } from './peer-line.ts';
+import { createLine, type Line } from './peer-line.ts';
 import { PeerPorts } from './peer-ports.ts';
 import type { PeerEnd } from './peer-end.ts';
 import { boundsOf } from './peer-wait.ts';
@@ -55,7 +55,10 @@ export class Peers implements PeerBridge {
   readonly #options: PeersOptions;
   readonly #waiting: Waiting;
   readonly #ports: PeerPorts;
-  readonly #lines = new Map<string, Line>();
+  /** All lines, of which those to be found are in {@link #bySender}. */
+  readonly #lines = new Set<Line>();
+  /** The lines of the instances that run, by their addresses; a key for both would be made for each event. */
+  readonly #bySender = new WeakMap<object, Map<string, Line>>();
   /** The lines that are open. */
   readonly #links = new Map<number, Line>();
   /** Instances that have ended: what they sent before still goes, later sends are refused. */
@@ -206,11 +209,16 @@ export class Peers implements PeerBridge {
   // --- lines ----------------------------------------------------------------------------------------------
 
   #lineTo(from: Self | undefined, address: string): Line {
-    const known = this.#lines.get(keyOf(from, address));
+    const known = this.#bySender.get(from ?? NOBODY)?.get(address);
     if (known !== undefined) return known;
     const line = createLine(from, address, this.#options.sharedMemory);
-    if (from !== undefined && this.#ended.has(from)) line.over = true;
-    else this.#lines.set(line.key, line);
+    if (from !== undefined && this.#ended.has(from)) {
+      line.over = true;
+      return line;
+    }
+    this.#lines.add(line);
+    const lines = this.#bySender.get(from ?? NOBODY) ?? new Map<string, Line>();
+    this.#bySender.set(from ?? NOBODY, lines.set(address, line));
     return line;
   }
 
@@ -298,28 +306,27 @@ export class Peers implements PeerBridge {
 
   /** Whether an event of the instance has not been handled, or an ask of it is put off. */
   isBusy(self: Self): boolean {
-    for (const { from, mailbox, deferred } of this.#lines.values())
-      if (from === self && (mailbox.depth > 0 || deferred.size > 0)) return true;
-    return false;
+    let isBusy = false;
+    // All of them: the threads of those whose events are under way are asked.
+    for (const line of this.#bySender.get(self)?.values() ?? [])
+      isBusy = isUnderWay(line) || line.deferred.size > 0 || isBusy;
+    return isBusy;
   }
 
   /** Whether an event sent from here has not been handled. */
   get busy(): boolean {
-    for (const { mailbox } of this.#lines.values()) if (mailbox.depth > 0) return true;
-    return false;
+    let isBusy = false;
+    for (const line of this.#lines) isBusy = isUnderWay(line) || isBusy;
+    return isBusy;
   }
 
   /** Closes the lines of an instance that has ended, after its messages have gone. */
   left(self: Self): void {
     this.#ended.add(self);
     this.#watches.left(self);
-    for (const line of [...this.#lines.values()].filter(({ from }) => from === self)) {
-      // A new instance of the same address has lines of its own.
-      this.#lines.delete(line.key);
-      line.key = `${line.key}\n${line.id}`;
-      this.#lines.set(line.key, line);
-      void this.#close(line);
-    }
+    const lines = this.#bySender.get(self);
+    this.#bySender.delete(self);
+    for (const line of lines?.values() ?? []) void this.#close(line);
   }
 
   async #close(line: Line): Promise<void> {
@@ -328,8 +335,9 @@ export class Peers implements PeerBridge {
   }
 
   #drop(line: Line): void {
-    if (this.#lines.get(line.key) !== line) return;
-    this.#lines.delete(line.key);
+    if (!this.#lines.delete(line)) return;
+    const lines = this.#bySender.get(line.from ?? NOBODY);
+    if (lines?.get(line.address) === line) lines.delete(line.address);
     if (line.open !== undefined) {
       const { link, peer, attachment } = line.open;
       this.#links.delete(link);
@@ -391,6 +399,16 @@ export class Peers implements PeerBridge {
     }
     return isWhole && i === deferred.length;
   }
+}
+
+/** Stands for the sender of what no instance sends. */
+const NOBODY = {};
+
+/** Whether an event of the line was not handled, as far as is known; if so, its thread is asked. */
+function isUnderWay({ mailbox, open }: Line): boolean {
+  if (mailbox.depth === 0) return false;
+  open?.peer.outbox.pull();
+  return true;
 }
 
 function count({ taken }: Line, by: number): void {

@@ -2,6 +2,7 @@ import { runAt, runCount, senderAt, traceAt, type Batch } from '../mailbox/batch
 import type { Ack } from '../mailbox/outbox.ts';
 import type { Trace } from '../mailbox/trace.ts';
 import type { Progress } from '../wire/progress.ts';
+import type { AckPace } from './ack-pace.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import type { HostedInstance } from './hosted-instance.ts';
 import { Lane, type Job, type LaneOptions } from './lane.ts';
@@ -21,6 +22,10 @@ const PART = SLICE / 2;
 
 interface DeliveredJob extends Job {
   resolve: ((ack: Ack) => void) | undefined;
+  /** Present when its source counts its batches, until this one is counted. */
+  pace: AckPace | undefined;
+  /** Whether somebody waits for the ack. */
+  readonly urgent: boolean;
 }
 
 export interface TurnsOptions {
@@ -65,7 +70,24 @@ export class Turns {
 
   /** Queues a batch; its ack comes when all of it was handled. */
   deliver(batch: Batch, source: Source): Promise<Ack> | Ack {
-    const job: DeliveredJob = { source, left: 0, resolve: undefined };
+    const job: DeliveredJob = { source, left: 0, resolve: undefined, pace: undefined, urgent: true };
+    this.#queue(batch, source, job);
+    // The return value reports it.
+    if (job.left === 0) return this.takeAck(source);
+    return new Promise((resolve) => {
+      job.resolve = resolve;
+    });
+  }
+
+  /** Queues a batch of a source that counts its batches, and hears of this one at the pace of the source. */
+  take(batch: Batch, source: Source, urgent: boolean): void {
+    const job: DeliveredJob = { source, left: 0, resolve: undefined, pace: source.pace, urgent };
+    source.pace?.began();
+    this.#queue(batch, source, job);
+    if (job.left === 0) settle(job);
+  }
+
+  #queue(batch: Batch, source: Source, job: DeliveredJob): void {
     this.#sources.add(source);
     const runs = runCount(batch);
     let trace: Trace | undefined;
@@ -94,15 +116,8 @@ export class Turns {
     }
     const few = job.left > 0 && this.#atOnce + job.left <= QUANTUM;
     if (!this.#armed && few && this.#options.held?.() !== true) this.#runAtOnce(job.left);
-    if (job.left === 0) {
-      // The return value reports it.
-      if (this.#completed.at(-1) === job) this.#completed.pop();
-      return this.#takeAck(source);
-    }
-    this.#arm();
-    return new Promise((resolve) => {
-      job.resolve = resolve;
-    });
+    if (job.left > 0) this.#arm();
+    else if (this.#completed.at(-1) === job) this.#completed.pop();
   }
 
   /** Whether a delivered envelope is not handled yet. */
@@ -300,28 +315,41 @@ export class Turns {
     const completed = this.#completed;
     if (completed.length > 0) {
       this.#completed = [];
-      for (const job of completed) job.resolve?.(this.#takeAck(job.source));
+      for (const job of completed) {
+        if (job.pace !== undefined) settle(job);
+        else job.resolve?.(this.takeAck(job.source));
+      }
     }
     const now = this.#loop.now();
     if (now - this.#toldAt > SLICE_MS) {
-      this.#acknowledgeSome();
       this.#toldAt = now;
+      for (const source of this.#sources) if (source.pace?.isIdle !== true) this.#acknowledgeTo(source);
     }
   }
 
   #acknowledgeSome(): void {
-    for (const source of this.#sources) {
-      if (source.acks.pending) source.acknowledge(this.#takeAck(source));
-    }
+    for (const source of this.#sources) this.#acknowledgeTo(source);
+  }
+
+  #acknowledgeTo(source: Source): void {
+    if (source.pace?.pending ?? source.acks.pending) source.acknowledge(this.takeAck(source));
   }
 
   #acknowledgePart(): void {
     for (const source of this.#sources)
-      if (source.acks.answers >= PART) source.acknowledge(this.#takeAck(source));
+      if (source.acks.answers >= PART) source.acknowledge(this.takeAck(source));
   }
 
-  #takeAck({ acks }: Source): Ack {
+  /** Returns what the source has not been told yet, once. */
+  takeAck({ acks }: Source): Ack {
     this.#options.beforeAck();
     return acks.take();
   }
+}
+
+/** A batch that is complete counts once. */
+function settle(job: DeliveredJob): void {
+  const { pace, urgent } = job;
+  job.pace = undefined;
+  pace?.completed(urgent);
 }
