@@ -90,7 +90,9 @@ export class StoreLine {
   #watch(): void {
     this.#worker.ref();
     this.#heardAt = performance.now();
-    this.#timer ??= setTimeout(() => this.#look(), this.#silentMs);
+    // The timer of the calls before stays: to set one for each group costs a good part of the call.
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#look(), this.#silentMs);
+    else this.#timer.ref();
   }
 
   #look(): void {
@@ -124,8 +126,7 @@ export class StoreLine {
 
   #rest(): void {
     this.#worker.unref();
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer?.unref();
   }
 
   #end(why: string): void {
@@ -134,7 +135,9 @@ export class StoreLine {
     this.#isOver = true;
     const calls = [...this.#calls.values()];
     this.#calls.clear();
-    this.#rest();
+    this.#worker.unref();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (isFirst) this.#options.lost();
     for (const { reject } of calls) reject(this.#failed(why));
   }
