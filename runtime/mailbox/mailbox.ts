@@ -195,6 +195,11 @@ export class Mailbox {
     if (terms !== NO_TERMS) this.#expiresFrom = Math.min(this.#expiresFrom, deadlineOf(terms));
   }
 
+  /** Whether a waiting envelope has a deadline. */
+  get mayExpire(): boolean {
+    return this.#expiresFrom !== Infinity;
+  }
+
   /** Removes waiting envelopes that have expired at `now`, in milliseconds of the clock that set the deadlines. */
   expire(now: number, discard: Discard): void {
     if (now < this.#expiresFrom) return;

@@ -278,7 +278,8 @@ export class Outbox {
   /** Returns `false` when nothing could leave. */
   #sendBatch(): boolean {
     const isOpen = this.#isOpen();
-    const now = this.#options.now();
+    // Read only where something may expire: it costs about as much as a plain event.
+    let now: number | undefined;
     const batch: Batch = [];
     const moving: object[] | undefined = anyMarked() ? [] : undefined;
     const manifest: Manifest = { batch, attachments: [], counts: [], moving };
@@ -289,7 +290,10 @@ export class Outbox {
       attachment.waiting = false;
       const { mailbox, slot } = attachment;
       if (!attachment.attached) continue;
-      mailbox.expire(now, (event, tag) => this.#options.expired(attachment, event, tag));
+      if (mailbox.mayExpire)
+        mailbox.expire((now ??= this.#options.now()), (event, tag) =>
+          this.#options.expired(attachment, event, tag),
+        );
       const limit =
         (isOpen ? mailbox.maxInFlight : Math.min(mailbox.maxInFlight, this.#quantum)) - mailbox.inFlight;
       if (limit <= 0) {
