@@ -9,6 +9,7 @@ import type { ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
 import type { HoldfastError } from '../base/errors.ts';
 import { HeapBudget } from './heap-budget.ts';
 import { HeldOutputs } from './held-outputs.ts';
+import { heeding } from './heeded-reports.ts';
 import { holding } from './holding-reports.ts';
 import { keepingSteps } from './keep-step.ts';
 import { hostApi } from './host-api.ts';
@@ -216,10 +217,12 @@ export class ThreadHost implements SeatThread {
         ...options,
         threadId,
         peer: () => this.peer,
-        reports:
+        reports: heeding(
           held === undefined
             ? reports
             : holding({ reports, held, failing: options.storeFailing ?? (() => false) }),
+          (heard) => this.#link.tell([], 'heard' satisfies ThreadMethod, heard),
+        ),
         secretUses: this.#secretUses,
         secretStreams,
         toolCalls: new ToolCalls({ pool, seats: this.#seats, callTool: options.callTool }),
@@ -231,7 +234,7 @@ export class ThreadHost implements SeatThread {
       }),
       lists: LISTS,
       mailbox: ['report', 'acknowledge', 'secret', 'tool', 'upload', 'step'],
-      told: ['credit'] satisfies HostMethod[],
+      told: ['credit', 'report', 'acknowledge'] satisfies HostMethod[],
       transferablesOf: (result) => transferablesOf([result]),
       onViolation: (what) => this.#violated(what),
       onLost: () => this.#lostFrame(threadUnread(name)),

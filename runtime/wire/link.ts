@@ -25,7 +25,7 @@ export interface LinkOptions {
    * without comlink's promises in between. All others go through `Comlink.expose`.
    */
   readonly mailbox?: readonly string[];
-  /** The methods of `expose` that may be called without an answer, see {@link Link.tell}, and only so. */
+  /** The methods of `expose` that may be called without an answer, see {@link Link.tell}; only so, unless they carry mailboxes. */
   readonly told?: readonly string[];
   /** Called for every frame that was refused. It never ends the thread, because a refused frame has done nothing. */
   readonly onViolation?: (what: string) => void;
@@ -291,7 +291,11 @@ interface Exposed {
 function exposeGuarded(port: LinkPort, api: LinkApi, options: LinkOptions): Exposed {
   const target: Record<string, (...args: never[]) => Promise<Outcome> | Outcome> = Object.create(null);
   for (const [name, method] of Object.entries(api)) target[name] = withOutcome(method);
-  const allowed = new Set(Object.keys(api).filter((name) => options.told?.includes(name) !== true));
+  const allowed = new Set(
+    Object.keys(api).filter(
+      (name) => options.told?.includes(name) !== true || options.mailbox?.includes(name) === true,
+    ),
+  );
   const mailbox = new Set(options.mailbox);
   const told = new Set(options.told);
   let receive: ((event: { data: unknown }) => void) | undefined;

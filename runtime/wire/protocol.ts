@@ -353,7 +353,8 @@ export type ThreadMethod =
   | 'dismiss'
   | 'severed'
   | 'chunks'
-  | 'outcomes';
+  | 'outcomes'
+  | 'heard';
 
 /** Names of the methods that the host offers to a thread; nothing else of the host can be reached. */
 export type HostMethod =

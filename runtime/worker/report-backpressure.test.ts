@@ -1,7 +1,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { told } from '../mailbox/fixtures/envelopes.ts';
-import { openLink } from '../wire/link.ts';
+import { openLink, type Link } from '../wire/link.ts';
 import { createProgress } from '../wire/progress.ts';
 import type { ActivateRequest } from '../wire/protocol.ts';
 import { nextTurn, until } from './fixtures/until.ts';
@@ -15,13 +15,16 @@ it('a thread whose host does not keep up with what it emits waits, and goes on w
   const taken: (() => void)[] = [];
   let open = false;
   let emitted = 0;
-  const link = openLink(port1, {
+  const link: Link = openLink(port1, {
     expose: {
       report(items: unknown[]) {
         emitted += items.length / 3;
-        return open ? undefined : new Promise<void>((resolve) => taken.push(resolve));
+        const take = (): void => link.tell([], 'heard', 1);
+        if (open) take();
+        else taken.push(take);
       },
     },
+    told: ['report'],
   });
   try {
     const activation: ActivateRequest = {

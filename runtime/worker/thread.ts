@@ -109,13 +109,8 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   let commitsStates = false;
   const reports = new Reports(
     (items, moving = []) => {
-      const told = link.callWith(moving, 'report' satisfies HostMethod, items);
+      link.tell(moving, 'report' satisfies HostMethod, items);
       untold += 1;
-      const heard = (): void => {
-        untold -= 1;
-        if (untold < MAX_UNTOLD) turns.resume();
-      };
-      told.then(heard, heard);
     },
     loop,
     (slot) => progress.untell(slot),
@@ -322,10 +317,14 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       severed: (severance: Severance) => peers.severed(severance),
       chunks: (chunks: Chunks) => hostStreams.take(chunks),
       outcomes: (outcomes: Outcomes) => asks.take(outcomes),
+      heard(reports: number) {
+        untold -= reports;
+        if (untold < MAX_UNTOLD) turns.resume();
+      },
     },
     lists: LISTS,
     mailbox: ['deliver', 'credit', 'activateAll'],
-    told: ['chunks', 'outcomes'],
+    told: ['chunks', 'outcomes', 'heard'],
     onViolation: (what) => warn(`the thread refused ${what}`),
     // The host decides, because it knows what the frame held.
     onLost: () => void callHost('unread').catch(() => {}),
@@ -339,9 +338,9 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     tell: (method, ...args) => link.tell([], method, ...args),
   });
 
-  /** Throws at once when an answer cannot be cloned; the ack itself has no answer. */
+  /** Throws at once when an answer cannot be cloned. */
   function tellHost(ack: Ack, moving: readonly unknown[]): void {
-    link.callWith(moving, 'acknowledge' satisfies HostMethod, ack).catch(() => {});
+    link.tell(moving, 'acknowledge' satisfies HostMethod, ack);
   }
 
   function callHost(method: HostMethod, ...args: readonly unknown[]): Promise<unknown> {
