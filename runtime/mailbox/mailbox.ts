@@ -63,6 +63,8 @@ export class Mailbox {
   #control = 0;
   /** No queued envelope expires before this time. */
   #expiresFrom = Infinity;
+  /** Beyond the last envelope whose ack comes late. */
+  #lateTo = 0;
   /** Beyond the last delivery that was added; removals may leave it too far on. */
   #awaitedTo = 0;
   #barriers: readonly Barrier[] = NO_BARRIERS;
@@ -93,6 +95,15 @@ export class Mailbox {
   /** Envelopes sent and not acknowledged. */
   get inFlight(): number {
     return this.#sent - this.#head;
+  }
+
+  /** What is sent now is acknowledged late: it is handled before long, and from now on takes no room. */
+  sentLate(): void {
+    this.#lateTo = this.#sent;
+  }
+
+  get #late(): number {
+    return Math.max(0, Math.min(this.#lateTo, this.#sent) - this.#head);
   }
 
   /** Whether somebody waits for an envelope to be handled; may be `true` for a while after a delivery was removed. */
@@ -132,15 +143,14 @@ export class Mailbox {
     trace?: Trace,
     mark?: Mark,
   ): boolean {
-    const full = this.#tail - this.#head - this.#control >= this.capacity;
-    if (full && !(this.#overflow === 'drop-oldest' && this.#dropOldest(dropped))) return false;
+    if (!this.hasRoom && !(this.#overflow === 'drop-oldest' && this.#dropOldest(dropped))) return false;
     this.#append(event, tag, terms, trace, mark);
     return true;
   }
 
   /** Whether another envelope fits, and none has to be dropped for it. */
   get hasRoom(): boolean {
-    return this.#tail - this.#head - this.#control < this.capacity;
+    return this.#tail - this.#head - this.#control - this.#late < this.capacity;
   }
 
   /** Adds a marked envelope, although the mailbox may be full. */

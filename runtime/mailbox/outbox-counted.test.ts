@@ -55,6 +55,21 @@ describe('batches that are counted', () => {
   });
 });
 
+it('what is acknowledged late takes no room of what is sent next, and what is sent then does', async () => {
+  const { rig, urgent } = counted();
+  const agent = rig.mailbox(16);
+  expect(rig.send(agent, 'handled, as far as one can tell')).toBe(true);
+  await nextTurn();
+  for (let n = 0; n < 16; n++) expect(rig.send(agent, n)).toBe(true);
+  expect(rig.send(agent, 'one too many')).toBe(false);
+  await nextTurn();
+  expect(urgent).toEqual([false, true]);
+  rig.outbox.acknowledge([[0, 1]], 1);
+  expect(rig.send(agent, 'still one too many')).toBe(false);
+  rig.outbox.acknowledge([[0, 2]], 1);
+  expect(agent.mailbox.hasRoom).toBe(true);
+});
+
 describe('an ack is urgent', () => {
   it('when somebody waits for a delivery, and not for a plain event', async () => {
     const { rig, urgent } = counted();
@@ -69,7 +84,7 @@ describe('an ack is urgent', () => {
     expect(urgent).toEqual([false, true, false]);
   });
 
-  it('when late acks would take an eighth of the mailbox', async () => {
+  it('when an eighth of the mailbox would be acknowledged late', async () => {
     const { rig, urgent } = counted();
     const agent = rig.mailbox(24);
     for (let n = 0; n < 3; n++) {

@@ -102,7 +102,7 @@ interface Manifest {
 }
 
 const NOTHING: readonly unknown[] = [];
-/** The share of a mailbox that may be taken by what was handled and is acknowledged late. */
+/** The share of its capacity that a mailbox may hold beyond it of what is acknowledged late. */
 const LATE = 1 / 8;
 
 interface Settling {
@@ -320,7 +320,7 @@ export class Outbox {
     return true;
   }
 
-  /** Whether an ack that comes late would keep somebody waiting, or take the room of what is sent next. */
+  /** Whether an ack that comes late would keep somebody waiting, or leave too much of a mailbox unacknowledged. */
   #isUrgent({ attachments }: Manifest): boolean {
     if (this.#options.pull === undefined || this.#ready.length > 0) return true;
     if (this.#batches + 1 >= this.#maxInFlight / 2 || this.#envelopes >= this.#window / 2) return true;
@@ -338,17 +338,19 @@ export class Outbox {
 
   #post(manifest: Manifest): void {
     const { attachments, batch, counts, moving } = manifest;
+    const isUrgent = this.#isUrgent(manifest);
     try {
       this.#options.deliver(
         batch,
         (moving && transferablesOf(moving)) ?? NOTHING,
         new Sent(this.#settling, attachments),
-        this.#isUrgent(manifest),
+        isUrgent,
       );
     } catch {
       this.#sortOut(manifest);
       return;
     }
+    if (!isUrgent) for (const { mailbox } of attachments) mailbox.sentLate();
     if (moving !== undefined) for (const event of moving) setMoved(event);
     this.#batches += 1;
     for (const count of counts) this.#envelopes += count;
