@@ -430,3 +430,19 @@ describe('an ask whose time is up before its turn', () => {
     expect(order).toHaveLength(20 + answered.length);
   });
 });
+
+it('an ask whose answer comes after many events of the instance to itself is answered then, though nothing follows', async () => {
+  let ask: AnyEventObject | undefined;
+  const slow = fromTransition((left: number, event: AnyEventObject, { self }) => {
+    if (event.type === 'ask') ask = event;
+    if (left > 0) self.send({ type: 'own' });
+    else replyTo(ask as AnyEventObject, 'at last');
+    return left - 1;
+  }, 1500);
+  const { loop, deliver, acks } = turnsOver(slow);
+  deliver(asked(0, [[7, { type: 'ask' }]]));
+  // No time passes: a thread that tells how far it is every few milliseconds tells nothing.
+  await loop.rounds(3000);
+  expect(loop.idle).toBe(true);
+  expect(acks.flatMap((ack) => whole(ack)[2])).toEqual(['at last']);
+});

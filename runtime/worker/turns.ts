@@ -284,6 +284,8 @@ export class Turns {
     this.#turns(SLICE);
     this.#acknowledge();
     if (this.#ready.length > 0) this.#arm();
+    // What steps have answered belongs to no batch any more, and no slice may follow.
+    else for (const source of this.#sources) if (!source.acks.isPlain) this.#acknowledgeTo(source);
   };
 
   /** Runs up to `max` turns, instance by instance, until the time is up. */
@@ -323,7 +325,8 @@ export class Turns {
     const now = this.#loop.now();
     if (now - this.#toldAt > SLICE_MS) {
       this.#toldAt = now;
-      for (const source of this.#sources) if (source.pace?.isIdle !== true) this.#acknowledgeTo(source);
+      for (const source of this.#sources)
+        if (source.pace?.isIdle !== true || !source.acks.isPlain) this.#acknowledgeTo(source);
     }
   }
 
