@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { readPlace } from './postgres-place.ts';
 import { postgresStore } from './postgres-store.ts';
@@ -36,4 +37,15 @@ test('says all that is wrong with a url, and nothing of what it holds', () => {
 test('options of which some are wrong are refused, all at once', () => {
   const wrong = { url: '', schema: 'a-b', tls: { pem: 1 }, keepIdsMs: 1 } as never;
   expect(() => postgresStore(wrong)).toThrow(/url[\s\S]*schema[\s\S]*tls[\s\S]*keepIdsMs/);
+});
+
+test('importing Holdfast, or making a store, loads no driver', () => {
+  const program = `import { registerHooks } from 'node:module';
+    const seen = [];
+    registerHooks({ resolve(name, context, next) { seen.push(name); return next(name, context); } });
+    const { postgresStore } = await import('holdfast');
+    postgresStore({ url: 'postgresql://127.0.0.1/none' });
+    console.log(seen.length > 10, seen.filter((name) => name === 'pg'));`;
+  const given = ['-C', 'holdfast-source', '--input-type=module', '-e', program];
+  expect(execFileSync(process.execPath, given, { encoding: 'utf8' }).trim()).toBe('true []');
 });
