@@ -43,7 +43,8 @@ const LOOK_MS = 10_000;
 export class StoreReader {
   readonly #seals: Seals;
   readonly #textsOf: TextsOf;
-  readonly #addresses: AddressIndex;
+  readonly #recordsByAddress: AddressIndex;
+  readonly #rowsByAddress: AddressIndex;
   readonly #record: StatementSync;
   readonly #records: StatementSync;
   readonly #rows: StatementSync;
@@ -66,7 +67,8 @@ export class StoreReader {
       return statement;
     };
     this.#textsOf = textsIn(db);
-    this.#addresses = new AddressIndex(db);
+    this.#recordsByAddress = new AddressIndex(db, 'records');
+    this.#rowsByAddress = new AddressIndex(db, 'rows');
     this.#record = prepare(`select ${RECORD_FORM} from records where address = ?`);
     this.#records = prepare(`select ${RECORD_FORM} from records where address > ? order by address limit ?`);
     this.#rows = prepare(`select ${ROW_COLUMNS} from rows where address = ? and n > ? order by n limit ?`);
@@ -108,7 +110,7 @@ export class StoreReader {
 
   load(address: string): StoredRecord | undefined {
     const found = this.#record.get(address);
-    if (found === undefined) this.#addresses.assertAbsent(address);
+    if (found === undefined) this.#recordsByAddress.assertNoMore(address);
     return found && toRecord(columns(found), this.#seals, this.#textsOf);
   }
 
@@ -118,7 +120,9 @@ export class StoreReader {
   }
 
   rows(address: string, after: number, limit: number): MailboxRow[] {
-    return this.#rows.all(address, after, limit).map((found) => toRow(columns(found), this.#seals));
+    const found = this.#rows.all(address, after, limit);
+    if (found.length < limit) this.#rowsByAddress.assertNoMore(address);
+    return found.map((one) => toRow(columns(one), this.#seals));
   }
 
   steps(address: string): KeptStep[] {
