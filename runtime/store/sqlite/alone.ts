@@ -3,6 +3,9 @@ import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
 import { lockEarly } from './early-lock.ts';
+import { lastingLogDamage, sayLogDamage } from './log-check.ts';
+import { corrupt } from '../columns/corrupt.ts';
+import { openToRead } from './store-file.ts';
 
 /** Runs what nobody may have the store open for. */
 export function alone<T>(path: string, temporary: string, run: () => T): T {
@@ -13,6 +16,24 @@ export function alone<T>(path: string, temporary: string, run: () => T): T {
   } finally {
     unlock?.();
   }
+}
+
+/**
+ * As {@link alone}, for what changes a store that is there. Its log has to be whole: SQLite would take a damaged place for
+ * its end, and all commits after that would be gone with the first change.
+ */
+export function aloneWithStore<T>(path: string, temporary: string, run: () => T): T {
+  return alone(path, temporary, () => {
+    openToRead(path).close();
+    assertLogWhole(path);
+    return run();
+  });
+}
+
+/** @throws {HoldfastError} `STORE_CORRUPT` when commits would be left out of what is read */
+export function assertLogWhole(path: string): void {
+  const damage = lastingLogDamage(path);
+  if (damage?.isCertain === true) throw corrupt(sayLogDamage(path, damage));
 }
 
 /** Removes what processes have left over that were killed while they wrote the store anew. */

@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -7,7 +15,14 @@ import { createRuntime, type AgentRef, type Runtime } from 'holdfast';
 import { fixture, start } from '../../fixtures/start.ts';
 import { PAGE_BYTES } from './schema.ts';
 import { sqliteStore } from './sqlite-store.ts';
-import { checkStoreFile } from './store-care.ts';
+import {
+  backupStore,
+  checkStoreFile,
+  compactStore,
+  forgetInStore,
+  rekeyStoreFile,
+  resumeStore,
+} from './store-care.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-damage-'));
 const good = join(folder, 'good.db');
@@ -39,10 +54,10 @@ beforeAll(async () => {
   await runtime.stop();
 });
 
-/** An event that was kept, and whose turn failed. */
+/** An event that was kept, and whose turn failed. What is not due yet is in the store before its turn. */
 async function letterOf(runtime: Runtime<typeof config>, ref: AgentRef): Promise<void> {
   const letter = new Promise((resolve) => runtime.on('dead-letter', resolve));
-  await ref.enqueue({ type: 'overdraw', amount: 666 });
+  await ref.enqueue({ type: 'overdraw', amount: 666 }, { at: Date.now() + 100 });
   await letter;
   await ref.ask({ type: 'total' });
 }
@@ -108,9 +123,10 @@ test.each([
   ['a state', 'records', 'a note of it'],
   ['what is kept beside a state', 'records', '{}'],
   ['an event', 'rows', '"amount":7'],
+  ['the index by which its events are found', 'rows_address', 'account/a'],
 ])('a bit that flips in %s quarantines its instance, and nobody else', async (_what, table, text) => {
   const { path, problems } = await flipped(good, table, text);
-  expect(problems).toContainEqual(expect.stringContaining(`${table}: `));
+  expect(problems).toContainEqual(expect.stringContaining(table.startsWith('rows') ? 'rows' : `${table}: `));
   const runtime = await open(path);
   await expect(runtime.getOrSpawn('account', 'a')).rejects.toMatchObject({
     code: 'AGENT_QUARANTINED',
@@ -175,6 +191,24 @@ test.each([
     code: 'STORE_CORRUPT',
     message: expect.stringContaining('holdfast store restore') as string,
   });
+});
+
+test.each([
+  ['resumes', (path: string) => resumeStore(path)],
+  ['forgets in', (path: string) => forgetInStore(path, 'account/b')],
+  ['compacts', (path: string) => compactStore(path)],
+  ['encrypts', (path: string) => rekeyStoreFile(path, encryption)],
+  ['copies', (path: string) => backupStore(path, `${path}.copy`)],
+])('whoever %s a store whose log is damaged changes nothing, and is told', async (_what, command) => {
+  const { path } = await flipped(killed, 'log', 'a note of it');
+  const files = () =>
+    readdirSync(folder).map((name) => [name, readFileSync(join(folder, name)).toString('base64')]);
+  const before = files().filter(([name]) => !name?.endsWith('-shm'));
+  await expect(command(path)).rejects.toMatchObject({
+    code: 'STORE_CORRUPT',
+    message: expect.stringContaining('commits that came after it would be lost') as string,
+  });
+  expect(files().filter(([name]) => !name?.endsWith('-shm'))).toEqual(before);
 });
 
 test('a log that is cut off within its last commit is whole up to there', async () => {

@@ -1,7 +1,7 @@
 import { existsSync, renameSync, copyFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
-import { alone, settleLog, takePlace } from './alone.ts';
+import { alone, aloneWithStore, assertLogWhole, settleLog, takePlace } from './alone.ts';
 import { TABLES, textIds } from '../columns/forms.ts';
 import { metaTable } from './meta-table.ts';
 import { checkStore } from './store-check.ts';
@@ -21,6 +21,7 @@ export function backUp(path: string, to: string): void {
     );
   const db = openToRead(path);
   try {
+    assertLogWhole(path);
     written(to, (draft) => db.prepare('vacuum into ?').run(draft));
   } finally {
     db.close();
@@ -67,8 +68,7 @@ export function restore(
 
 /** Says that a store that was restored may wake again; nobody may have it open. */
 export function resume(path: string, temporary: string): void {
-  alone(path, temporary, () => {
-    openToRead(path).close();
+  aloneWithStore(path, temporary, () => {
     const db = new DatabaseSync(path);
     try {
       db.exec('begin immediate');
@@ -82,8 +82,7 @@ export function resume(path: string, temporary: string): void {
 
 /** Deletes everything of an address, and overwrites what stood there; returns the number of rows, without long texts. */
 export function forget(path: string, address: string, temporary: string): number {
-  return alone(path, temporary, () => {
-    openToRead(path).close();
+  return aloneWithStore(path, temporary, () => {
     const db = new DatabaseSync(path);
     try {
       db.exec('pragma secure_delete = on; begin immediate');
@@ -111,8 +110,7 @@ export function compact(
   path: string,
   temporary: string,
 ): { readonly before: number; readonly after: number } {
-  return alone(path, temporary, () => {
-    openToRead(path).close();
+  return aloneWithStore(path, temporary, () => {
     // With the log in the file there is nothing beside it that could be left over.
     const db = new DatabaseSync(path, { timeout: 5000 });
     try {

@@ -1,17 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../base/errors.ts';
-import { alone, settleLog, takePlace } from './alone.ts';
+import { aloneWithStore, settleLog, takePlace } from './alone.ts';
 import type { Column } from '../columns/checksum.ts';
 import { resealed, TABLES } from '../columns/forms.ts';
 import { type KeysData, onlyKey, readKeys } from './key-ring.ts';
-import { lastingLogDamage, sayLogDamage } from './log-check.ts';
 import { metaTable } from './meta-table.ts';
 import { written } from './new-file.ts';
 import { Owner } from './owner.ts';
 import type { Seals } from '../columns/seals.ts';
 import { corrupt } from '../columns/corrupt.ts';
 import { checkStore, type StoreReport } from './store-check.ts';
-import { openFile, openToRead, writeFile } from './store-file.ts';
+import { openFile, writeFile } from './store-file.ts';
 
 /**
  * Writes a store that nobody has open anew, with all that it keeps encrypted with a key of which nothing was encrypted
@@ -22,10 +21,7 @@ export function rekeyStore(data: KeysData, temporary: string): StoreReport['coun
   const { path, now, encryption } = data;
   if (encryption === undefined)
     throw new HoldfastError('OPTION_INVALID', 'encryption: no key is given to encrypt the store with');
-  return alone(path, temporary, () => {
-    openToRead(path).close();
-    const damage = lastingLogDamage(path);
-    if (damage?.isCertain === true) throw corrupt(sayLogDamage(path, damage));
+  return aloneWithStore(path, temporary, () => {
     const db = openFile({ path, fsync: 'disk' });
     try {
       const before = readKeys(db, metaTable(db), data);
