@@ -1,7 +1,7 @@
 // Writes what programs import or start over what tsc wrote: each entry with all that it needs in a few files, instead of
 // hundreds to find, read and link. One build for all of them, so that they share what has to be one, such as the classes of
 // errors. What threads and processes of ours start with has a file for itself. Then takes away what nobody loads any more.
-import { globSync, rmSync } from 'node:fs';
+import { globSync, readFileSync, rmSync } from 'node:fs';
 import { isAbsolute, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown, type Plugin } from 'rolldown';
@@ -83,6 +83,21 @@ const ownPlace: Plugin = {
   },
 };
 
+/** What modules of the runtime look for beside them, to start it: with the extension that they have themselves. */
+function startedBesides(): string[] {
+  const modules = globSync('**/*.ts', {
+    cwd: join(root, 'runtime'),
+    exclude: ['**/*.test.ts', '**/*.d.ts', '**/fixtures/**'],
+  });
+  return modules.flatMap((path) => {
+    const found = readFileSync(join(root, 'runtime', path), 'utf8').matchAll(
+      /new URL\(\s*`([^`$]+)\$\{extension\}`/g,
+    );
+    const folder = posix.dirname(path.split(sep).join('/'));
+    return [...found].map(([, name = '']) => posix.join(folder, name));
+  });
+}
+
 async function bundle(names: readonly string[], chunks?: string): Promise<string[]> {
   const built = await rolldown({
     cwd: root,
@@ -114,6 +129,8 @@ for (const name of STARTED) loaded.push(...(await bundle([name])));
 const kept = new Set(
   [...loaded, ...globSync(OTHERS, { cwd: runtime })].map((path) => path.split(sep).join('/')),
 );
+const lost = startedBesides().filter((name) => !kept.has(`${name}.js`));
+if (lost.length > 0) throw new Error(`STARTED in bundle-host.ts has to name ${lost.join(', ')}`);
 for (const path of globSync('**/*.js', { cwd: join(root, 'dist') })) {
   const name = path.split(sep).join('/');
   if (!name.startsWith('runtime/') || !kept.has(name.slice('runtime/'.length)))
