@@ -50,7 +50,7 @@ export async function wakes(results: Results, rounds: number): Promise<void> {
     if (hasStores)
       results.note('wakes', 'wakes to fresh spawns', ratio(rowNamed(rows, WAKES), rowNamed(rows, FRESH)));
   } finally {
-    await Promise.all([plain, durable, resting].map((runtime) => runtime?.stop()));
+    for (const runtime of [plain, durable, resting]) await runtime?.stop();
     await rm(folder, { recursive: true });
   }
 }
