@@ -1,3 +1,4 @@
+import { Ending } from '../base/ending.ts';
 import { createHmac } from 'node:crypto';
 import { createActor, createMachine, SimulatedClock } from 'xstate';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -206,6 +207,20 @@ describe('time', () => {
     expect(signal.aborted).toBe(true);
   });
 
+  test.each([
+    ['gives a result', () => 1],
+    ['gives none', () => new Promise(() => {})],
+    ['fails', () => Promise.reject(new RangeError('no'))],
+  ])('a capability that ends its own instance and %s has its call end with that', async (_, outcome) => {
+    const own = defineCapability('custom', () => {
+      broker.suspend(address);
+      return outcome();
+    });
+    const { broker, grantAll } = setUp({ capabilities: [own] });
+    grantAll();
+    expect(await failure(call(broker, 'custom'))).toMatchObject({ code: 'AGENT_STOPPED' });
+  });
+
   test('of one instance 4,096 uses run at one time; the next are refused, and those of others are not', async () => {
     const { broker, grantAll } = setUp({
       capabilities: [defineCapability('custom', () => new Promise(() => {}))],
@@ -214,9 +229,9 @@ describe('time', () => {
     grantAll('trading-agent/eth');
     const running = Array.from({ length: 4_096 }, () => failure(call(broker, 'custom')));
     expect(await failure(call(broker, 'custom'))).toMatchObject({ code: 'SECRET_RATE_LIMITED' });
-    const aborting = new AbortController();
-    const other = failure(broker.call(caller('trading-agent/eth'), 'custom', 'key', 0, aborting.signal));
-    aborting.abort(new Error('it ran'));
+    const ending = new Ending();
+    const other = failure(broker.call(caller('trading-agent/eth'), 'custom', 'key', 0, ending));
+    ending.end(new Error('it ran'));
     expect(await other).toMatchObject({ message: 'it ran' });
     broker.suspend(address);
     expect(new Set((await Promise.all(running)).map(({ code }) => code))).toEqual(new Set(['AGENT_STOPPED']));
@@ -227,10 +242,10 @@ describe('time', () => {
     const gate = Promise.withResolvers<void>();
     provider.behave({ until: gate.promise });
     grantAll();
-    const aborting = new AbortController();
-    const given = failure(broker.call(caller(address), 'sign', 'key', 'order', aborting.signal));
+    const ending = new Ending();
+    const given = failure(broker.call(caller(address), 'sign', 'key', 'order', ending));
     const other = call(broker);
-    aborting.abort(new Error('no longer wanted'));
+    ending.end(new Error('no longer wanted'));
     expect(await given).toMatchObject({ message: 'no longer wanted' });
     gate.resolve();
     expect(await other).toBe(signed(canary, 'order'));
@@ -639,10 +654,10 @@ describe('keeping the value in', () => {
     const gate = Promise.withResolvers<void>();
     provider.behave({ until: gate.promise });
     grantAll(address, [grant(), grant({ label: 'field', jsonKey: 'key' })]);
-    const aborting = new AbortController();
-    const aborted = failure(broker.call(caller(address), 'sign', 'key', 'order', aborting.signal));
+    const ending = new Ending();
+    const aborted = failure(broker.call(caller(address), 'sign', 'key', 'order', ending));
     const used = call(broker);
-    aborting.abort();
+    ending.end(new Error('no longer wanted'));
     gate.resolve();
     await Promise.all([aborted, used]);
     await failure(call(broker, 'custom'));

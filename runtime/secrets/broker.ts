@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { SecretEntrySpec, SecretNews } from '../../actors/secret-entry.ts';
+import type { SecretAnswer, SecretEntrySpec, SecretNews } from '../../actors/secret-entry.ts';
 import type { InjectRules, ResolvedGrant } from '../config/resolve.ts';
+import { Ending } from '../base/ending.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { SeenSecret, SeenSecrets } from '../base/seen-secret.ts';
 import type { Audit } from './audit.ts';
@@ -9,6 +10,7 @@ import { createSecretsCache, secretsStopped, type SecretsCacheOptions } from './
 import { systemClock } from '../base/clock.ts';
 import type { Capability } from './capabilities/capability.ts';
 import { runCapability } from './capabilities/capability-call.ts';
+import { Deadlines } from './deadlines.ts';
 import { fetchDeclared, type DeclaredGrants } from './declared-secrets.ts';
 import { fetchHostKeys, type HostKeyRefs, type HostKeys } from './host-keys.ts';
 import { isGranted, liveGrants, notGranted, grantedValue, type AskedUse, type LiveGrant } from './grants.ts';
@@ -78,32 +80,26 @@ export interface SecretsBroker {
   /**
    * Runs a capability for an instance. Rejects with `SECRET_NOT_GRANTED`, `SECRET_NOT_FOUND`, `SECRET_DENIED`,
    * `SECRET_UNAVAILABLE`, `SECRET_RATE_LIMITED`, `ASK_TIMEOUT` after 60 s, `AGENT_STOPPED`, `RUNTIME_STOPPED`, the
-   * signal's reason, or what the capability threw.
+   * reason of the ending, or what the capability threw.
    */
-  call(
-    caller: Caller,
-    capability: string,
-    label: unknown,
-    args: unknown,
-    signal?: AbortSignal,
-  ): Promise<unknown>;
+  call(caller: Caller, capability: string, label: unknown, args: unknown, ending?: Ending): Promise<unknown>;
   /**
    * Sends a request with the secret in its header, as the grant allows it. When the service answers 401, the request
    * is sent once more with another version, if one comes within 5 s. Rejects with `SECRET_NOT_GRANTED`,
    * `SECRET_NOT_FOUND`, `SECRET_DENIED`, `SECRET_UNAVAILABLE`, `SECRET_RATE_LIMITED`, `MESSAGE_TOO_LARGE`,
-   * `FETCH_FAILED`, `ASK_TIMEOUT` after 30 s, `AGENT_STOPPED`, `RUNTIME_STOPPED` or the signal's reason.
+   * `FETCH_FAILED`, `ASK_TIMEOUT` after 30 s, `AGENT_STOPPED`, `RUNTIME_STOPPED` or the reason of the ending.
    */
-  fetch(caller: Caller, label: unknown, request: unknown, signal?: AbortSignal): Promise<FetchAnswer>;
+  fetch(caller: Caller, label: unknown, request: unknown, ending?: Ending): Promise<FetchAnswer>;
   /**
    * Sends a request like `fetch`, and resolves with its answer when that begins. The use goes on until the body is over,
-   * for as long as the service and the signal let it; the body ends with the errors of `fetch`. `upload` is the body of
+   * for as long as the service and the ending let it; the body ends with the errors of `fetch`. `upload` is the body of
    * the request where it comes in parts; such a request is sent once only.
    */
   stream(
     caller: Caller,
     label: unknown,
     request: unknown,
-    signal: AbortSignal,
+    ending: Ending,
     upload?: AsyncIterable<Uint8Array>,
   ): Promise<OpenAnswer>;
   /** Resolves with the value itself, in memory of its own. Rejects as `fetch` does, as far as that applies. */
@@ -138,7 +134,7 @@ export interface SecretsBroker {
 interface Holder extends Caller {
   readonly grants: ReadonlyMap<string, LiveGrant>;
   readonly notify: (event: SecretEvent) => void;
-  readonly uses: Set<AbortController>;
+  readonly uses: Set<Ending>;
   /** Whether its incarnation lives. */
   live: boolean;
   /** By label: what its state knows of secrets in trouble, until it is known here where they stand. */
@@ -173,6 +169,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
   const injector = createInjector({ ...options.inject, now: () => clock.now() });
   const notices = createRotationNotices(onWarning);
   const holders = new Map<string, Holder>();
+  const deadlines = new Deadlines(clock);
   let stopped = false;
   cache.onNews(tellHolders);
 
@@ -266,23 +263,20 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     holder.live = false;
     if (holder.uses.size === 0) return;
     const reason = reasonOf(holder.address);
-    for (const use of holder.uses) use.abort(reason);
+    for (const use of holder.uses) use.end(reason);
   }
 
   /** Runs a use of a secret, within its time and recorded, if the grant of the caller's incarnation allows it. */
   function underGrant<T>(
     caller: Caller,
     asked: AskedUse,
-    how: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
-    run: (live: LiveGrant, use: SecretUse) => Promise<T>,
+    how: { readonly deadlineMs: number; readonly ending?: Ending | undefined },
+    run: (live: LiveGrant, use: SecretUse) => T | Promise<T>,
   ): Promise<T> {
     const holder = holders.get(caller.address);
-    const running = (ending: AbortController): (() => void) => {
-      holder?.uses.add(ending);
-      return () => void holder?.uses.delete(ending);
-    };
-    const { deadlineMs, signal } = how;
-    return useSecret({ caller, asked, clock, audit, deadlineMs, signal, running }, async (use) => {
+    const { deadlineMs, ending = new Ending() } = how;
+    const among = holder?.uses;
+    const begin = (use: SecretUse): T | Promise<T> => {
       if (stopped) throw secretsStopped();
       const live = holder?.grants.get(asked.label);
       const allowed = isSame(holder, caller) && live !== undefined && isGranted(live, asked);
@@ -291,19 +285,27 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       }
       if (holder !== undefined && holder.uses.size > mostUses) throw tooManyUses(caller.address);
       return run(live, use);
-    });
+    };
+    try {
+      const used = useSecret({ caller, asked, clock, deadlines, audit, deadlineMs, ending, among }, begin);
+      return used instanceof Promise ? used : Promise.resolve(used);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  /** The value of the grant, in its current version. */
-  async function currentValue(live: LiveGrant, use: SecretUse): Promise<GrantedValue> {
-    const held = await untilAborted(use.signal, () =>
-      cache.need(live.spec, (answer) => {
-        use.signal.throwIfAborted();
-        return grantedValue(live, answer, cache);
-      }),
-    );
-    use.versionId = held.versionId;
-    return held;
+  /** The value of the grant, in its current version; no promise of it where it is here. */
+  function currentValue(live: LiveGrant, use: SecretUse): GrantedValue | Promise<GrantedValue> {
+    use.ending.throwIfEnded();
+    const take = (answer: SecretAnswer): GrantedValue => {
+      use.ending.throwIfEnded();
+      const held = grantedValue(live, answer, cache);
+      use.versionId = held.versionId;
+      return held;
+    };
+    const answer = cache.held(live.spec);
+    if (answer !== undefined) return take(answer);
+    return untilAborted(use.ending.signal, () => cache.need(live.spec, take));
   }
 
   /** The value in another version than the one that a service has refused. */
@@ -311,7 +313,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     live: LiveGrant,
     use: SecretUse,
     refused: string,
-    signal: AbortSignal = use.signal,
+    signal: AbortSignal = use.ending.signal,
   ): Promise<GrantedValue> {
     const answer = await untilAborted(signal, () => cache.rejected(live.spec, refused, signal));
     const held = grantedValue(live, answer, cache);
@@ -328,9 +330,9 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     const tooLate = new AbortController();
     const timer = clock.setTimeout(() => tooLate.abort(), otherVersionMs);
     try {
-      return await otherValue(live, use, refused, AbortSignal.any([use.signal, tooLate.signal]));
+      return await otherValue(live, use, refused, AbortSignal.any([use.ending.signal, tooLate.signal]));
     } catch {
-      use.signal.throwIfAborted();
+      use.ending.throwIfEnded();
       return undefined;
     } finally {
       clock.clearTimeout(timer);
@@ -384,46 +386,49 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
       endUses(holder, agentStopped);
     },
 
-    call(caller, name, named, args, signal) {
+    call(caller, name, named, args, ending) {
       const label = labelOf(named, caller.address);
       const asked: AskedUse = { mode: 'capability', label, capability: name };
-      return underGrant(caller, asked, { deadlineMs: capabilityDeadlineMs, signal }, async (live, use) =>
-        runCapability({
-          capability: capabilities.get(name) as Capability,
-          instance: caller.address,
-          incarnation: caller.incarnation,
-          label,
-          held: await currentValue(live, use),
-          another: (refused) => otherValue(live, use, refused),
-          args,
-          mayCarry: (found, versionId) => mayCarry(found, live.spec.key, versionId),
-          signal: use.signal,
-        }),
-      );
+      return underGrant(caller, asked, { deadlineMs: capabilityDeadlineMs, ending }, (live, use) => {
+        const run = (held: GrantedValue): unknown =>
+          runCapability({
+            capability: capabilities.get(name) as Capability,
+            instance: caller.address,
+            incarnation: caller.incarnation,
+            label,
+            held,
+            another: (refused) => otherValue(live, use, refused),
+            args,
+            mayCarry: (found, versionId) => mayCarry(found, live.spec.key, versionId),
+            ending: use.ending,
+          });
+        const held = currentValue(live, use);
+        return held instanceof Promise ? held.then(run) : run(held);
+      });
     },
 
-    fetch(caller, named, asked, signal) {
+    fetch(caller, named, asked, ending) {
       const label = labelOf(named, caller.address);
-      const how = { deadlineMs: fetchDeadlineMs, signal };
+      const how = { deadlineMs: fetchDeadlineMs, ending };
       return underGrant(caller, { mode: 'inject', label }, how, async (live, use) => {
         const rules = live.grant.inject as InjectRules;
         const request = injector.check(asked, rules);
         use.through = `${request.method} ${request.url.host}`;
         const held = await currentValue(live, use);
         const { versionId } = held;
-        let answer = await injector.send(request, rules, held, use.signal);
+        let answer = await injector.send(request, rules, held, use.ending.signal);
         const other = answer.status === 401 ? await otherValueSoon(live, use, versionId) : undefined;
-        if (other !== undefined) answer = await injector.send(request, rules, other, use.signal);
+        if (other !== undefined) answer = await injector.send(request, rules, other, use.ending.signal);
         use.status = answer.status;
         use.bytes = answer.bytes;
         return { status: answer.status, headers: answer.headers, body: answer.body };
       });
     },
 
-    stream(caller, named, asked, signal, upload) {
+    stream(caller, named, asked, ending, upload) {
       const label = labelOf(named, caller.address);
       const opened = Promise.withResolvers<OpenAnswer>();
-      const how = { deadlineMs: fetchDeadlineMs, signal };
+      const how = { deadlineMs: fetchDeadlineMs, ending };
       const used = underGrant(caller, { mode: 'inject', label }, how, async (live, use) => {
         const rules = live.grant.inject as InjectRules;
         const request = injector.checkStream(asked, rules);
@@ -431,14 +436,14 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
         const held = await currentValue(live, use);
         const { versionId } = held;
         use.goesOn();
-        let answer = await injector.open(request, rules, held, use.signal, upload);
+        let answer = await injector.open(request, rules, held, use.ending.signal, upload);
         if (answer.status === 401) {
           const soon = otherValueSoon(live, use, versionId);
           // A body that came in parts is gone; the next request finds the other version.
           const other = upload === undefined ? await soon : void wiped(soon);
           if (other !== undefined) {
             answer.discard();
-            answer = await injector.open(request, rules, other, use.signal);
+            answer = await injector.open(request, rules, other, use.ending.signal);
           }
         }
         use.status = answer.status;

@@ -1,3 +1,4 @@
+import { Ending } from '../base/ending.ts';
 import type { SecretsBroker } from './broker.ts';
 import type { BodySource } from './capabilities/body-source.ts';
 import type { Caller } from './secret-use.ts';
@@ -30,7 +31,14 @@ export function grantFetch(
       body: new TextEncoder().encode(body),
       redirect: 'manual',
     };
-    const answer = await broker.stream(caller, label, request, signal);
+    const ending = new Ending();
+    const end = (): void => ending.end(signal.reason);
+    const unheard = (): void => signal.removeEventListener('abort', end);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    const opening = broker.stream(caller, label, request, ending);
+    opening.then(({ over }) => void over.then(unheard), unheard);
+    const answer = await opening;
     const { status, statusText } = answer;
     return new Response(answer.body === undefined ? null : streamOf(answer.body), {
       status,

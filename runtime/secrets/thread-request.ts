@@ -1,3 +1,4 @@
+import type { Ending } from '../base/ending.ts';
 import type { SecretUseName } from '../wire/protocol.ts';
 import type { SecretsBroker } from './broker.ts';
 import type { OpenAnswer } from './capabilities/open-answer.ts';
@@ -9,26 +10,26 @@ import type { Caller } from './secret-use.ts';
  * Handles a request of a thread for an instance. Everything in it comes from the thread, which is not believed; only
  * the caller is known to the host itself.
  */
-export async function secretRequest(
+export function secretRequest(
   broker: SecretsBroker,
   caller: Caller,
   use: SecretUseName,
   input: unknown,
-  signal: AbortSignal,
+  ending: Ending,
 ): Promise<unknown> {
   const { name, label, args, ...request } = (input ?? {}) as Readonly<Record<string, unknown>>;
   switch (use) {
     case 'capability':
-      return broker.call(caller, typeof name === 'string' ? name : '', label, args, signal);
+      return broker.call(caller, typeof name === 'string' ? name : '', label, args, ending);
     case 'fetch':
-      return broker.fetch(caller, label, request, signal);
+      return broker.fetch(caller, label, request, ending);
     case 'value':
-      return moving(await broker.reveal(caller, label));
+      return broker.reveal(caller, label).then(moving);
     case 'handle':
       return broker.handle(caller, label);
     case 'stream':
     default:
-      throw notGranted({ mode: 'handle', label: '' });
+      return Promise.reject(notGranted({ mode: 'handle', label: '' }));
   }
 }
 
@@ -37,11 +38,11 @@ export function streamRequest(
   broker: Pick<SecretsBroker, 'stream'>,
   caller: Caller,
   input: unknown,
-  signal: AbortSignal,
+  ending: Ending,
   upload: AsyncIterable<Uint8Array> | undefined,
 ): Promise<OpenAnswer> {
   const { label, ...request } = (input ?? {}) as Readonly<Record<string, unknown>>;
-  return broker.stream(caller, label, request, signal, upload);
+  return broker.stream(caller, label, request, ending, upload);
 }
 
 /** The value leaves the host, so nothing of it stays behind here. */

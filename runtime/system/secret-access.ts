@@ -36,17 +36,17 @@ export class SecretAccess {
     });
   };
 
-  readonly use: UseSecret = (caller, use, input, signal, headers) => {
+  readonly use: UseSecret = (caller, use, input, ending, headers) => {
     const { secrets, messages } = this.#options;
     return messages.secretUse({ caller, use, input, headers }, () =>
-      secretRequest(secrets(), caller, use, input, signal),
+      secretRequest(secrets(), caller, use, input, ending),
     );
   };
 
-  readonly stream: OpenStream = (caller, input, signal, upload, headers) => {
+  readonly stream: OpenStream = (caller, input, ending, upload, headers) => {
     const { secrets, messages } = this.#options;
     return messages.secretUse({ caller, use: 'stream', input, headers }, () =>
-      streamRequest(secrets(), caller, input, signal, upload),
+      streamRequest(secrets(), caller, input, ending, upload),
     );
   };
 }

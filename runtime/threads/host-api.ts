@@ -2,7 +2,7 @@ import type { PeerThread } from '../instance/peer.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import type { LinkApi } from '../wire/link.ts';
 import type { HostMethod, SecretUseName } from '../wire/protocol.ts';
-import { isCount, isStepOf } from '../wire/shapes.ts';
+import { areUses, isCount, isStepOf } from '../wire/shapes.ts';
 import type { KeepStep } from './keep-step.ts';
 import { isPeerRequest, type PeerBroker } from './peer-broker.ts';
 import type { SecretStreams } from './secret-streams.ts';
@@ -19,7 +19,7 @@ export interface HostApiOptions {
   readonly peer: () => PeerThread;
   readonly broker: Pick<PeerBroker, 'connect' | 'disconnect' | 'unread' | 'ended'>;
   readonly reports: { readonly receive: (items: readonly unknown[]) => unknown };
-  readonly secretUses: Pick<SecretUses, 'use' | 'giveUp' | 'room'>;
+  readonly secretUses: Pick<SecretUses, 'use' | 'take' | 'giveUp' | 'room'>;
   readonly toolCalls: Pick<ToolCalls, 'call' | 'giveUp'>;
   readonly secretStreams: Pick<SecretStreams, 'credit' | 'upload'>;
   readonly inspection?: Pick<ThreadInspection, 'fromThread'> | undefined;
@@ -51,6 +51,7 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
       isCount(slot) && isCount(incarnation) && typeof use === 'string' && isCount(number)
         ? secretUses.use({ slot, incarnation, use: use as SecretUseName, input, n: number, trace })
         : refuse('secret'),
+    uses: (uses: unknown) => (areUses(uses) ? secretUses.take(uses) : refuse('uses')),
     tool: (...[slot, incarnation, server, tool, args, number, trace]: readonly unknown[]) =>
       isCount(slot) && isCount(incarnation) && isCount(number) && areTexts(server, tool, args)
         ? toolCalls.call({ slot, incarnation, server, tool, args, n: number, trace } as ToolCallRequest)

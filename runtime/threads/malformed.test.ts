@@ -97,6 +97,7 @@ describe('a thread that says what is none', () => {
 
   test.each([
     'secret',
+    'uses',
     'tool',
     'giveUp',
     'credit',

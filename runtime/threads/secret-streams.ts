@@ -1,3 +1,4 @@
+import type { Ending } from '../base/ending.ts';
 import { areAlone } from '../base/own-bytes.ts';
 import type { TraceHeaders } from '../mailbox/trace.ts';
 import type { Caller } from '../secrets/secret-use.ts';
@@ -20,7 +21,7 @@ export interface StreamedAnswer extends Omit<AnswerHead, 'hasBody'> {
 export type OpenStream = (
   caller: Caller,
   input: unknown,
-  signal: AbortSignal,
+  ending: Ending,
   /** The body of the request, where it comes in parts. */
   upload: AsyncIterable<Uint8Array> | undefined,
   /** The trace that the request is a part of. */

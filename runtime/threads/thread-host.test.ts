@@ -1,3 +1,4 @@
+import type { Ending } from '../base/ending.ts';
 import { describe, expect, test } from 'vitest';
 import { lonelyAgent, settled } from '../instance/fixtures/lone-instance.ts';
 import { LoneHost, lonelyPool } from './fixtures/lone-thread.ts';
@@ -359,18 +360,45 @@ describe('what a thread says', () => {
     expect(callers).toEqual(['agent/a', '']);
   });
 
-  test('of a use of a secret that nobody waits for any more, ends the use', async () => {
-    const signals: AbortSignal[] = [];
+  test('of uses of capabilities, is answered for each, and a malformed one for none', async () => {
+    const asked: unknown[] = [];
     const lone = await up({
-      useSecret: (_caller, _use, _input, signal) => {
-        signals.push(signal);
+      useSecret: async ({ address }, use, input) => {
+        asked.push([address, use, input]);
+        if (asked.length === 2) throw new RangeError('no');
+        return asked.length;
+      },
+    });
+    lone.seat('a');
+    await settled();
+    const use = (n: number, slot = 0): unknown[] => [slot, 1, 'sign', 'key', n, n, undefined];
+    lone.thread.link.tell([], 'uses', [...use(1), ...use(2), ...use(3, 7)]);
+    await expect.poll(() => lone.thread.called('used')).toHaveLength(1);
+    const input = (args: number) => ({ name: 'sign', label: 'key', args });
+    expect(asked).toEqual([
+      ['agent/a', 'capability', input(1)],
+      ['agent/a', 'capability', input(2)],
+      ['', 'capability', input(3)],
+    ]);
+    expect(lone.thread.called('used')).toMatchObject([[[1, 1, 1, 2, 0, { message: 'no' }, 3, 1, 3]]]);
+    lone.thread.link.tell([], 'uses', [...use(4), ...use(-1)]);
+    lone.thread.link.tell([], 'uses', Array.from({ length: 257 }, (_, n) => use(n)).flat());
+    await expect.poll(() => lone.warned).toHaveLength(4);
+    expect(asked).toHaveLength(3);
+  });
+
+  test('of a use of a secret that nobody waits for any more, ends the use', async () => {
+    const endings: Ending[] = [];
+    const lone = await up({
+      useSecret: (_caller, _use, _input, ending) => {
+        endings.push(ending);
         return new Promise(() => {});
       },
     });
     lone.thread.link.call('secret', 0, 1, 'fetch', {}, 9).catch(() => {});
     await settled();
     await lone.thread.link.call('giveUp', 9);
-    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    expect(endings.map(({ ended }) => ended)).toEqual([true]);
   });
 });
 

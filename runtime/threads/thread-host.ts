@@ -211,7 +211,12 @@ export class ThreadHost implements SeatThread {
     const secretStreams = new SecretStreams({
       tell: (chunks, moving) => this.#link.tell(moving, 'chunks' satisfies ThreadMethod, chunks),
     });
-    this.#secretUses = new SecretUses({ ...options, seats: this.#seats, streams: secretStreams });
+    this.#secretUses = new SecretUses({
+      ...options,
+      seats: this.#seats,
+      streams: secretStreams,
+      tellUsed: (answers, moving) => this.#link.tell(moving, 'used' satisfies ThreadMethod, answers),
+    });
     this.#link = openLink(this.#worker.port, {
       expose: hostApi({
         ...options,
@@ -234,7 +239,7 @@ export class ThreadHost implements SeatThread {
       }),
       lists: LISTS,
       mailbox: ['report', 'acknowledge', 'secret', 'tool', 'upload', 'step'],
-      told: ['credit', 'report', 'acknowledge'] satisfies HostMethod[],
+      told: ['credit', 'report', 'acknowledge', 'uses'] satisfies HostMethod[],
       transferablesOf: (result) => transferablesOf([result]),
       onViolation: (what) => this.#violated(what),
       onLost: () => this.#lostFrame(threadUnread(name)),

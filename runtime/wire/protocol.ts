@@ -353,6 +353,7 @@ export type ThreadMethod =
   | 'dismiss'
   | 'severed'
   | 'chunks'
+  | 'used'
   | 'outcomes'
   | 'heard';
 
@@ -361,6 +362,7 @@ export type HostMethod =
   | 'report'
   | 'acknowledge'
   | 'secret'
+  | 'uses'
   | 'tool'
   | 'giveUp'
   | 'credit'
@@ -376,6 +378,31 @@ export type HostMethod =
 
 /** The uses of a secret that an instance may ask its host for. */
 export type SecretUseName = 'capability' | 'fetch' | 'stream' | 'value' | 'handle';
+
+/** A use of a capability that an instance asks for, as it stands in {@link CapabilityUses}. */
+export type CapabilityUse = readonly [
+  slot: number,
+  incarnation: number,
+  capability: string,
+  /** The label or the handle of the secret. */
+  label: unknown,
+  args: unknown,
+  /** The number of the use in its thread. */
+  n: number,
+  trace: unknown,
+];
+
+/** Uses of capabilities that a thread asks for at one time, flat: the fields of one after those of the other. */
+export type CapabilityUses = readonly unknown[];
+
+/** The fields of one use in {@link CapabilityUses}. */
+export const USE_FIELDS = 7;
+
+/** The most uses in one message: so many are made by the host before it does something else. */
+export const MOST_USES = 256;
+
+/** What became of uses, flat: the number of the use, whether it went well, and its result or a `WireError`. */
+export type UsedCapabilities = readonly unknown[];
 
 /** The answer to a request of `boundFetch`, before its body. */
 export interface AnswerHead {

@@ -9,7 +9,10 @@ import type { PersistedState, StartOf } from '../xstate/persisted-timer.ts';
 import type { WireError } from './errors.ts';
 import type { ErrorsWithin } from './errors-within.ts';
 import {
+  MOST_USES,
   START_LENGTH,
+  USE_FIELDS,
+  type CapabilityUses,
   type CarriedAsk,
   type ChunksReport,
   type Departed,
@@ -252,4 +255,19 @@ function isTextOrNumber(value: unknown): value is string | number {
 /** A hole is no tag. */
 function isTag(value: unknown): value is string {
   return value !== undefined && typeof value !== 'object';
+}
+
+/** Whether these are uses that an instance may ask for, as far as that is not said when each is made. */
+export function areUses(value: unknown): value is CapabilityUses {
+  if (!Array.isArray(value) || value.length > MOST_USES * USE_FIELDS || value.length % USE_FIELDS !== 0)
+    return false;
+  for (let i = 0; i < value.length; i += USE_FIELDS)
+    if (
+      !isCount(value[i]) ||
+      !isCount(value[i + 1]) ||
+      typeof value[i + 2] !== 'string' ||
+      !isCount(value[i + 5])
+    )
+      return false;
+  return true;
 }

@@ -1,3 +1,4 @@
+import { Ending } from '../base/ending.ts';
 import {
   assign,
   createActor,
@@ -262,7 +263,7 @@ describe('capability', () => {
 
     expect(await settled(hosted)).toMatchObject({ value: 'signed', context: { result: 'signature' } });
     expect(calls).toEqual([
-      ['capability', { name: 'sign-order', label: 'orders', args: { qty: 5 } }, expect.any(AbortSignal)],
+      ['capability', { name: 'sign-order', label: 'orders', args: { qty: 5 } }, expect.any(Ending)],
     ]);
     hosted.stop();
   });
@@ -283,7 +284,7 @@ describe('capability', () => {
     await nextTurn();
 
     expect(calls).toEqual([
-      ['capability', { name: 'sign-order', label: 'orders', args: { qty: 5 } }, expect.any(AbortSignal)],
+      ['capability', { name: 'sign-order', label: 'orders', args: { qty: 5 } }, expect.any(Ending)],
     ]);
     hosted.stop();
   });

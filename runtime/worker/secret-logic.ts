@@ -1,8 +1,10 @@
-import { fromPromise, type PromiseActorLogic } from 'xstate';
+import type { PromiseActorLogic } from 'xstate';
+import type { Ending } from '../base/ending.ts';
 import { checkCall, name as aName, string, type Rule, type Rules } from '../base/call-check.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { SecretHandle } from '../secrets/secret-handle.ts';
 import type { SecretUseName } from '../wire/protocol.ts';
+import { promised } from '../xstate/promised.ts';
 import { threadState } from './thread-state.ts';
 
 export type { SecretHandle } from '../secrets/secret-handle.ts';
@@ -28,20 +30,15 @@ export interface CapabilityInput {
  */
 export function capability<TResult = unknown>(name: string): PromiseActorLogic<TResult, CapabilityInput> {
   checkCall('capability()', { name: [name, aName] });
-  return fromPromise<TResult, CapabilityInput>(async ({ input, system, signal }) => {
+  const what = `capability "${name}"`;
+  return promised<TResult, CapabilityInput>(({ input, system, ending }) => {
     const { label, args } = checkCall<CapabilityInput>(
-      `capability "${name}"`,
+      what,
       { input: [input, anInput] },
       input,
       ofCapability,
     );
-    return (await useSecret(
-      system,
-      `capability "${name}"`,
-      'capability',
-      { name, label, args },
-      signal,
-    )) as TResult;
+    return useSecret(system, what, 'capability', { name, label, args }, ending) as Promise<TResult>;
   });
 }
 
@@ -59,9 +56,9 @@ export function capability<TResult = unknown>(name: string): PromiseActorLogic<T
  */
 export function secret(label: string): PromiseActorLogic<SecretHandle> {
   checkCall('secret()', { label: [label, string] });
-  return fromPromise<SecretHandle>(
-    async ({ system, signal }) =>
-      (await useSecret(system, `secret "${label}"`, 'handle', { label }, signal)) as SecretHandle,
+  const what = `secret "${label}"`;
+  return promised<SecretHandle>(
+    ({ system, ending }) => useSecret(system, what, 'handle', { label }, ending) as Promise<SecretHandle>,
   );
 }
 
@@ -111,12 +108,12 @@ export interface SecretFetchOutput<TBody extends string | Uint8Array = string> {
  * });
  * ```
  */
-export const secretFetch: PromiseActorLogic<SecretFetchOutput, SecretFetchInput> = fromPromise<
+export const secretFetch: PromiseActorLogic<SecretFetchOutput, SecretFetchInput> = promised<
   SecretFetchOutput,
   SecretFetchInput
->(async ({ input, system, signal }) => {
+>(({ input, system, ending }) => {
   checkCall('secretFetch', { input: [input, anInput] });
-  return (await useSecret(system, 'secretFetch', 'fetch', input, signal)) as SecretFetchOutput;
+  return useSecret(system, 'secretFetch', 'fetch', input, ending) as Promise<SecretFetchOutput>;
 });
 
 /**
@@ -126,9 +123,9 @@ export const secretFetch: PromiseActorLogic<SecretFetchOutput, SecretFetchInput>
  */
 export function secretValue(label: string | SecretHandle): PromiseActorLogic<Uint8Array> {
   checkCall('secretValue()', { label: [label, aLabel] });
-  return fromPromise<Uint8Array>(
-    async ({ system, signal }) =>
-      (await useSecret(system, 'secretValue', 'value', { label }, signal)) as Uint8Array,
+  return promised<Uint8Array>(
+    ({ system, ending }) =>
+      useSecret(system, 'secretValue', 'value', { label }, ending) as Promise<Uint8Array>,
   );
 }
 
@@ -142,15 +139,15 @@ export const aLabel: Rule = {
 const ofCapability: Rules<CapabilityInput> = { label: aLabel, args: { what: 'anything', is: () => true } };
 
 /** Asks the host that the instance of this actor system belongs to. */
-async function useSecret(
+function useSecret(
   system: object,
   what: string,
   use: SecretUseName,
   input: object,
-  signal: AbortSignal,
+  ending: Ending,
 ): Promise<unknown> {
   const bridge = threadState().bridges.get(system);
-  if (bridge !== undefined) return bridge.useSecret(use, input, signal);
+  if (bridge !== undefined) return bridge.useSecret(use, input, ending);
   throw new HoldfastError(
     'SECRET_NOT_GRANTED',
     `${what} was used outside a Holdfast thread; provide another actor for it in tests`,

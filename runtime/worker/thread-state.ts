@@ -1,5 +1,6 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { AnyEventObject } from 'xstate';
+import type { Ending } from '../base/ending.ts';
 import type { EncodedState, SecretUseName } from '../wire/protocol.ts';
 import type { HostAnswer } from './host-streams.ts';
 import type { PeerEnd } from './peer-end.ts';
@@ -28,9 +29,11 @@ export interface HostBridge {
   readonly self: Self;
   /** The incarnation has ended. Any code of it that still runs has no effect on others. */
   readonly over: boolean;
-  /** Has the host use a secret on the instance's behalf, until `signal` says that nobody waits for it any more. */
-  useSecret(use: SecretUseName, input: object, signal: AbortSignal): Promise<unknown>;
-  /** Has the host call a tool of an MCP server; `args` is JSON. Otherwise as `useSecret`. */
+  /** Has the host use a secret on the instance's behalf, until `ending` says that nobody waits for it any more. */
+  useSecret(use: SecretUseName, input: object, ending: Ending): Promise<unknown>;
+  /**
+   * Has the host call a tool of an MCP server, until `signal` says that nobody waits for it any more; `args` is JSON.
+   */
   callTool(server: string, tool: string, args: string, signal: AbortSignal): Promise<unknown>;
   /** Has the host send a request with a secret, until the signal aborts; resolves when its answer begins. */
   openStream(

@@ -1,3 +1,4 @@
+import { Ending } from '../base/ending.ts';
 import { threadId as nodeThreadId } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { asked, told, whole } from '../mailbox/fixtures/envelopes.ts';
@@ -93,9 +94,9 @@ describe('a thread', () => {
     await deliver(...told(5, event('sign')));
     await until(() => capabilities.length > 0);
 
-    expect(capabilities).toEqual([[5, 3, 'capability', { name: 'sign-order', label: 'orders', args: 7 }, 1]]);
-    await until(() => link.pending === 0);
-    expect(await link.call('snapshot', 5)).toMatchObject({ context: { result: 'from the host' } });
+    expect(capabilities).toEqual([[5, 3, 'sign-order', 'orders', 7, 1, undefined]]);
+    const snapshot = (): Promise<unknown> => link.call('snapshot', 5);
+    await expect.poll(snapshot).toMatchObject({ context: { result: 'from the host' } });
   });
 
   it('asks the host for nothing in the name of an instance that has ended, nor logs in its slot', async () => {
@@ -104,7 +105,7 @@ describe('a thread', () => {
     await deliver(...told(0, event('go')));
     const { left } = globalThis as { left?: object };
     const bridge = threadState().bridges.get(left as object);
-    const use = bridge?.useSecret('capability', { label: 'orders' }, new AbortController().signal);
+    const use = bridge?.useSecret('capability', { label: 'orders' }, new Ending());
     await expect(use).rejects.toMatchObject({ code: 'AGENT_STOPPED' });
     bridge?.log('warn', 'a late line', {});
 

@@ -23,11 +23,13 @@ import {
   type StartOutcome,
   type ThreadData,
   type TraceReport,
+  type UsedCapabilities,
 } from '../wire/protocol.ts';
 import { toClonable } from '../wire/snapshot.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
 import { systemClock } from '../base/clock.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
+import { CapabilityCalls, type AskedCapability } from './capability-calls.ts';
 import { Departures } from './departures.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import { HostAsks } from './host-asks.ts';
@@ -119,7 +121,10 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   const turns = new Turns({
     progress,
     now,
-    beforeAck: reports.flush,
+    beforeAck() {
+      reports.flush();
+      capabilityCalls.flush();
+    },
     refused({ inflow, event, tag, nth, issues }) {
       const { key, source, instance } = inflow;
       const { address } = instance;
@@ -241,6 +246,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   function tellAll(): void {
     turns.tell();
     reports.flush();
+    capabilityCalls.flush();
   }
 
   const link = openLink(data.port as MessagePort, {
@@ -316,6 +322,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       dismiss: (link: number, wait: boolean) => peers.dismiss(link, wait),
       severed: (severance: Severance) => peers.severed(severance),
       chunks: (chunks: Chunks) => hostStreams.take(chunks),
+      used: (answers: UsedCapabilities) => capabilityCalls.take(answers),
       outcomes: (outcomes: Outcomes) => asks.take(outcomes),
       heard(reports: number) {
         untold -= reports;
@@ -324,13 +331,20 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     },
     lists: LISTS,
     mailbox: ['deliver', 'credit', 'activateAll'],
-    told: ['chunks', 'outcomes', 'heard'],
+    told: ['chunks', 'used', 'outcomes', 'heard'],
     onViolation: (what) => warn(`the thread refused ${what}`),
     // The host decides, because it knows what the frame held.
     onLost: () => void callHost('unread').catch(() => {}),
     repair: (answers) =>
       Array.isArray(answers) ? clonableAck(answers as unknown as Ack) : refuseSnapshot(answers),
     transferablesOf: movingWith,
+  });
+
+  const capabilityCalls = new CapabilityCalls({
+    tell: (uses) => link.tell([], 'uses' satisfies HostMethod, uses),
+    giveUp: (n) => void callHost('giveUp', n).catch(() => {}),
+    next: () => (uses += 1),
+    trace: currentTrace,
   });
 
   const hostStreams = new HostStreams({
@@ -455,11 +469,26 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
       get over() {
         return isOver();
       },
-      async useSecret(use, input, signal) {
-        if (outlet !== undefined) await outlet.committed();
-        if (!isOver()) return onBehalf('secret', [slot, incarnation, use, input], signal);
-        late('the use of a secret');
-        throw new HoldfastError('AGENT_STOPPED', `${address} has ended and uses no secret any more`);
+      useSecret(use, input, ending) {
+        const begin = (): Promise<unknown> => {
+          if (isOver()) {
+            late('the use of a secret');
+            throw new HoldfastError('AGENT_STOPPED', `${address} has ended and uses no secret any more`);
+          }
+          ending.throwIfEnded();
+          const together =
+            use === 'capability'
+              ? capabilityCalls.call(slot, incarnation, input as AskedCapability, ending)
+              : undefined;
+          return together ?? onBehalf('secret', [slot, incarnation, use, input], ending.signal);
+        };
+        const committed = outlet?.committed();
+        if (committed !== undefined) return committed.then(begin);
+        try {
+          return begin();
+        } catch (error) {
+          return Promise.reject(error);
+        }
       },
       async callTool(server, tool, args, signal) {
         if (outlet !== undefined) await outlet.committed();

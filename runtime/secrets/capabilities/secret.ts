@@ -27,36 +27,48 @@ export interface OpenSecret {
   close(): void;
 }
 
-interface Held {
-  bytes: Buffer | undefined;
-}
-
-const held = new WeakMap<object, Held>();
-
 class HostSecret implements Secret {
   readonly label: string;
   readonly versionId: string;
+  /** Private, and so seen by nothing that prints or copies. Undefined: the call has ended. */
+  #bytes: Buffer | undefined;
 
-  constructor(label: string, versionId: string) {
+  constructor(label: string, versionId: string, bytes: Buffer) {
     this.label = label;
     this.versionId = versionId;
+    this.#bytes = bytes;
   }
 
   async use<T>(fn: (value: Buffer) => T | Promise<T>): Promise<T> {
-    const bytes = held.get(this)?.bytes;
-    if (bytes === undefined) {
-      throw new HoldfastError(
-        'SECRET_UNAVAILABLE',
-        `The secret "${this.label}" was used after the capability call it was given to had ended. ` +
-          'Use it before the capability returns, and do not keep it.',
-      );
-    }
-    const copy = privateCopy(bytes);
+    const copy = this.#copy();
     try {
       return await fn(copy);
     } finally {
       copy.fill(0);
     }
+  }
+
+  #copy(): Buffer {
+    if (this.#bytes !== undefined) return privateCopy(this.#bytes);
+    throw new HoldfastError(
+      'SECRET_UNAVAILABLE',
+      `The secret "${this.label}" was used after the capability call it was given to had ended. ` +
+        'Use it before the capability returns, and do not keep it.',
+    );
+  }
+
+  static lend<T>(secret: HostSecret, fn: (value: Buffer) => T): T {
+    const copy = secret.#copy();
+    try {
+      return fn(copy);
+    } finally {
+      copy.fill(0);
+    }
+  }
+
+  static close(secret: HostSecret): void {
+    secret.#bytes?.fill(0);
+    secret.#bytes = undefined;
   }
 
   toString(): string {
@@ -76,18 +88,15 @@ class HostSecret implements Secret {
   }
 }
 
+/** Lends the bytes to a function that returns at once; otherwise as {@link Secret.use}. */
+export function lendNow<T>(secret: Secret, fn: (value: Buffer) => T): T {
+  return HostSecret.lend(secret as HostSecret, fn);
+}
+
 /** Makes a secret of bytes that it takes over: `close` overwrites them. */
 export function openSecret(label: string, versionId: string, bytes: Buffer): OpenSecret {
-  const secret = new HostSecret(label, versionId);
-  const entry: Held = { bytes };
-  held.set(secret, entry);
+  const secret = new HostSecret(label, versionId, bytes);
   // Without this, a clone would silently be an empty object where the author believed to pass a secret.
   workerThreads.markAsUncloneable?.(secret);
-  return {
-    secret,
-    close() {
-      entry.bytes?.fill(0);
-      entry.bytes = undefined;
-    },
-  };
+  return { secret, close: () => HostSecret.close(secret) };
 }

@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import { defineCapability } from './capability.ts';
+import { lendNow } from './secret.ts';
 import { SigningArgs } from './signing-args.ts';
 
 /** The `args` of `capability('sign.hmac')`. */
@@ -20,7 +21,7 @@ export const signHmac = defineCapability('sign.hmac', (secret, given) => {
   const isData = typeof data === 'string' || data instanceof Uint8Array;
   if (!isData) args.problem('data is neither a text nor bytes');
   args.check();
-  return secret.use((key) => {
+  return lendNow(secret, (key) => {
     // With an empty key anybody could make that signature.
     if (key.length === 0) throw new TypeError('sign.hmac: the secret is empty');
     // A key of plain bytes would take Node 24 five times as long.

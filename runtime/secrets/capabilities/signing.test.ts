@@ -1,3 +1,4 @@
+import { Ending } from '../../base/ending.ts';
 import { createHmac, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +9,7 @@ import { runCapability } from './capability-call.ts';
 const byName = (name: string): Capability =>
   builtinCapabilities.find((one) => one.name === name) as Capability;
 
-function run(name: string, key: string | Uint8Array, args: unknown): Promise<string> {
+async function run(name: string, key: string | Uint8Array, args: unknown): Promise<string> {
   return runCapability({
     capability: byName(name),
     instance: 'a/1',
@@ -18,8 +19,8 @@ function run(name: string, key: string | Uint8Array, args: unknown): Promise<str
     another: () => Promise.reject(new Error('not in this test')),
     args,
     mayCarry: () => true,
-    signal: new AbortController().signal,
-  }) as Promise<string>;
+    ending: new Ending(),
+  }) as string | Promise<string>;
 }
 
 async function problem(promise: Promise<unknown>): Promise<string> {

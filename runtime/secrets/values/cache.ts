@@ -109,6 +109,8 @@ export interface SecretsCache {
    * after it the value may be evicted. Rejects with `RUNTIME_STOPPED` or the error of `receive`.
    */
   need<T>(entry: SecretEntrySpec, receive: (answer: SecretAnswer) => T): Promise<T>;
+  /** The answer for an entry whose value is here and need not be waited for, at once; undefined for any other. */
+  held(entry: SecretEntrySpec): SecretAnswer | undefined;
   /** A copy of the bytes, for the caller to overwrite; undefined when this version is not here. */
   read(entry: SecretEntrySpec, versionId: string): Buffer | undefined;
   /**
@@ -279,15 +281,29 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     }
   }
 
+  /** The entry knows already that it is used, so no event needs to say so again. */
+  function held(entry: SecretEntrySpec): SecretAnswer | undefined {
+    if (!isActive()) return undefined;
+    const context = contextOf(entry.key);
+    if (context?.held !== true || !context.used) return undefined;
+    useOf(entry).hits += 1;
+    listen(entry);
+    return answerOf(context);
+  }
+
+  function useOf({ key }: SecretEntrySpec): CacheUse {
+    let use = uses.get(key);
+    if (use === undefined) uses.set(key, (use = { hits: 0, misses: 0 }));
+    return use;
+  }
+
   async function ask<T>(entry: SecretEntrySpec, receive: (answer: SecretAnswer) => T): Promise<T> {
     if (!isActive()) throw secretsStopped();
-    const use = uses.get(entry.key) ?? { hits: 0, misses: 0 };
-    uses.set(entry.key, use);
-    const context = contextOf(entry.key);
-    if (context?.held === true) use.hits += 1;
+    const answer = held(entry);
+    if (answer !== undefined) return receive(answer);
+    const use = useOf(entry);
+    if (contextOf(entry.key)?.held === true) use.hits += 1;
     else use.misses += 1;
-    // The entry knows already that it is used, so no event needs to say so again.
-    if (context?.held === true && context.used) return receive(answerOf(context));
     const answered = needs.next(entry.key, receive);
     actor.send({ type: 'secret.need', entry });
     return answered;
@@ -351,6 +367,7 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     seen: (entry, { versionId, epoch }) => tell({ type: 'secret.seen', entry, versionId, epoch }),
     release: (address) => tell({ type: 'grant.close', address }),
     need,
+    held,
     read: ({ key }, versionId) => vault.read(key, versionId),
 
     async refresh(provider, id) {
