@@ -71,7 +71,7 @@ export class Inbox {
     const { agent, address, messages } = this.#options;
     const sending = messages?.begin(agent.name, address, 'send');
     const refused = this.#enqueue(event, 0, NO_TERMS, sending?.trace);
-    sending?.ended(refused && refusal(address, refused));
+    sending?.ended?.(refused && refusal(address, refused));
   }
 
   /** Queues an event that an agent has sent by way of the host. Never throws. */
@@ -147,7 +147,7 @@ export class Inbox {
     if (at === undefined || ledger.rows.dueAt(at) === 0) this.#options.needed();
     const sending = messages?.begin(agent.name, address, kind === 'enqueue' ? 'send' : kindOf[kind]);
     const kept = call((this.#calls ??= this.#openCalls(ledger)));
-    if (sending !== undefined) endsWith(kept, sending);
+    if (sending?.ended !== undefined) endsWith(kept, sending.ended);
     return kept;
   }
 
@@ -267,7 +267,7 @@ export class Inbox {
       (tag, deadline) =>
         void this.#enqueue(event, tag, termsOf(deadline, depth, stream !== undefined), sending?.trace),
     );
-    if (sending !== undefined) endsWith(answer, sending);
+    if (sending?.ended !== undefined) endsWith(answer, sending.ended);
     return answer;
   }
 
@@ -344,10 +344,10 @@ export class Inbox {
 }
 
 /** Tells who observes the message how the wait for its outcome ends. */
-function endsWith(outcome: Promise<unknown>, sending: { ended(error?: unknown): void }): void {
+function endsWith(outcome: Promise<unknown>, ended: (error?: unknown) => void): void {
   outcome.then(
-    () => sending.ended(),
-    (error: unknown) => sending.ended(error ?? null),
+    () => ended(),
+    (error: unknown) => ended(error ?? null),
   );
 }
 

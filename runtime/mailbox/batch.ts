@@ -10,7 +10,8 @@ import { NO_TERMS, type Terms } from './terms.ts';
  * - `slot, 1, tag, terms, event`: one envelope; `tag` is 0 unless it is an ask.
  * - `slot, length, asks, keys, events`: several; `asks` is null, or the tags and terms of a run of asks. Without
  *   `keys` the events are as they were sent, with them column by column (`packRun`).
- * - `slot, 0, headers, sentAt, told`: no envelope; the one that follows is traced ({@link Trace}).
+ * - `slot, 0, headers, sentAt, told`: no envelope; the one that follows is traced ({@link Trace}), or each of the run
+ *   that follows where nothing is told of them.
  * - `slot, -1, from, 0, null`: no envelope; an agent has sent the one that follows by way of the host.
  */
 export type Batch = unknown[];

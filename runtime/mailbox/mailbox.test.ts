@@ -21,6 +21,39 @@ function taken(mailbox: Mailbox, max: number): unknown[] {
   return envelopesOf(batch).map(({ event }) => event);
 }
 
+describe('a mailbox with traces', () => {
+  const trace = (told: boolean) => ({ headers: { traceparent: 'x' }, sentAt: 0, told });
+  const runsOf = (mailbox: Mailbox): unknown[] => {
+    const batch: unknown[] = [];
+    mailbox.take(batch, 0, 100);
+    return Array.from({ length: runCount(batch) }, (_, i) => runAt(batch, i).length);
+  };
+
+  it('sends events that share a trace of which nothing is told as one run, behind that trace', () => {
+    const mailbox = new Mailbox(100);
+    const [shared, other] = [trace(false), trace(false)];
+    for (let n = 0; n < 9; n++)
+      mailbox.offer({ type: 'x', n }, 0, undefined, undefined, n < 6 ? shared : other);
+    mailbox.offer({ type: 'x' }, 0);
+    expect(runsOf(mailbox)).toEqual([0, 6, 0, 3, 1]);
+  });
+
+  it('sends each event of which something is told alone', () => {
+    const mailbox = new Mailbox(100);
+    const told = trace(true);
+    for (let n = 0; n < 3; n++) mailbox.offer({ type: 'x', n }, 0, undefined, undefined, told);
+    expect(runsOf(mailbox)).toEqual([0, 1, 0, 1, 0, 1]);
+  });
+
+  it('keeps asks and events of one trace in runs of their own', () => {
+    const mailbox = new Mailbox(100);
+    const shared = trace(false);
+    for (const tag of [0, 0, 1, 2, 0])
+      mailbox.offer({ type: 'x', tag }, tag as Tag, undefined, undefined, shared);
+    expect(runsOf(mailbox)).toEqual([0, 2, 0, 2, 0, 1]);
+  });
+});
+
 /** Whether a promise has settled by the end of this turn of the event loop. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;

@@ -241,6 +241,14 @@ export class Mailbox {
           over += 1;
       } else {
         const { headers, sentAt, told, from } = trace;
+        // Nobody hears when each was handled, so all that share the trace are handled in it.
+        if (!told && from === undefined)
+          while (
+            over < end &&
+            (this.#tags[over & this.#mask] as Tag) > 0 === asked &&
+            this.#traces?.[over & this.#mask] === trace
+          )
+            over += 1;
         if (from !== undefined) batch.push(slot, -1, from, 0, null);
         if (headers !== null || told) batch.push(slot, 0, headers, sentAt, told);
       }

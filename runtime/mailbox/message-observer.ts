@@ -7,8 +7,8 @@ export type Operation = 'send' | 'ask' | 'deliver';
 export interface Sending {
   /** The trace that travels with the envelope, if there is one. */
   readonly trace: Trace | undefined;
-  /** The event has come to its end, with an error if it failed. */
-  ended(error?: unknown): void;
+  /** The event has come to its end, with an error if it failed. Undefined: nobody needs to hear of that. */
+  readonly ended: ((error?: unknown) => void) | undefined;
 }
 
 /** Observes events as they are sent, and as threads have handled them. */

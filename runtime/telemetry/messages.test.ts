@@ -1,6 +1,16 @@
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { AlwaysOffSampler, type ReadableSpan } from '@opentelemetry/sdk-trace';
-import { expect, test, vi } from 'vitest';
+import {
+  AlwaysOffSampler,
+  InMemorySpanExporter,
+  ParentBasedSampler,
+  SamplingDecision,
+  SimpleSpanProcessor,
+  TracerProvider,
+  type ReadableSpan,
+  type Sampler,
+  type TracerProviderOptions,
+} from '@opentelemetry/sdk-trace';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { start } from '../fixtures/start.ts';
 import { sdk } from './fixtures/traces.ts';
 import { MessageTelemetry } from './messages.ts';
@@ -161,6 +171,62 @@ test('a trace that nobody records is handed on as that, and its turns are told t
   expect(await ref.ask({ type: 'work' })).toMatchObject({ isRecording: false });
   await ref.deliver({ type: 'work' });
   expect(spans()).toEqual([]);
+});
+
+test('a sampler and a processor of the user see what a span is of when it begins', async () => {
+  const [asked, begun]: [unknown[], unknown[]] = [[], []];
+  const sampler: Sampler = {
+    shouldSample(_context, _traceId, _name, _kind, attributes) {
+      asked.push(attributes['holdfast.address']);
+      const isRecorded = attributes['holdfast.address'] === 'risk/desk';
+      return { decision: isRecorded ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD };
+    },
+  };
+  class Looking extends SimpleSpanProcessor {
+    override onStart(span: Parameters<SimpleSpanProcessor['onStart']>[0]): void {
+      begun.push(span.attributes['holdfast.address']);
+    }
+  }
+  const exporter = new InMemorySpanExporter();
+  const of = (address: string, options: TracerProviderOptions): void => {
+    trace.disable();
+    trace.setGlobalTracerProvider(new TracerProvider(options));
+    const known = { name: 'risk', threadId: 'risk', grants: [] };
+    const clock = { now: () => 0, date: () => 0, setTimeout: () => 0 };
+    const scrubText = (text: string): string => text;
+    const messages = new MessageTelemetry({ version: '0', agentAt: () => known, scrubText, clock });
+    messages.begin('risk', address, 'send')?.ended?.();
+  };
+  onTestFinished(() => trace.disable());
+  for (const address of ['risk/desk', 'risk/other'])
+    of(address, { sampler, spanProcessors: [new SimpleSpanProcessor({ exporter })] });
+  expect(asked).toEqual(['risk/desk', 'risk/other']);
+  expect(exporter.getFinishedSpans()).toHaveLength(1);
+  of('risk/third', { spanProcessors: [new Looking({ exporter })] });
+  expect(begun).toEqual(['risk/third']);
+});
+
+test('what nobody records is sent with one trace for many, and that is the one which it is in', () => {
+  sdk({ sampler: new ParentBasedSampler({ root: new AlwaysOffSampler() }) });
+  const clock = { now: () => 0, date: () => 0, setTimeout: () => 0 };
+  const agentAt = () => ({ name: 'risk', threadId: 'risk', grants: [] });
+  const messages = new MessageTelemetry({ version: '0', agentAt, scrubText: (text) => text, clock });
+  const sent = (n: number) => Array.from({ length: n }, () => messages.begin('risk', 'risk/a', 'send'));
+  const roots = sent(300);
+  expect(new Set(roots.map((sending) => sending?.trace)).size).toBe(3);
+  expect(roots.every((sending) => sending?.ended === undefined && sending?.trace?.told === false)).toBe(true);
+  const spanContext = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 0 };
+  const within = <T>(run: () => T): T =>
+    context.with(trace.setSpanContext(context.active(), spanContext), run);
+  const inside = within(() => sent(300));
+  expect(new Set(inside.map((sending) => sending?.trace)).size).toBe(1);
+  expect(inside[0]?.trace?.headers).toMatchObject({
+    traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`,
+  });
+  expect(within(() => messages.begin('risk', 'risk/a', 'ask'))?.trace?.headers).toEqual(
+    inside[0]?.trace?.headers,
+  );
+  expect(sent(1)[0]?.trace?.headers?.['traceparent']).not.toContain('a'.repeat(32));
 });
 
 test('without an SDK nothing travels with an event', async () => {

@@ -1,7 +1,5 @@
 import {
   context,
-  isSpanContextValid,
-  propagation,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -15,7 +13,7 @@ import {
 } from '@opentelemetry/api';
 import type { Clock } from '../base/clock.ts';
 import type { MessageObserver, Operation, Sending } from '../mailbox/message-observer.ts';
-import { isHeaders, type TraceHeaders } from '../mailbox/trace.ts';
+import type { Trace } from '../mailbox/trace.ts';
 import { registered } from '../wire/otel-registry.ts';
 import { decodeError } from '../wire/errors.ts';
 import type { TraceReport } from '../wire/protocol.ts';
@@ -40,6 +38,7 @@ import { inModelSpan } from './model-span.ts';
 import { quietly } from './quietly.ts';
 import { contextOf } from './remote-context.ts';
 import { inSecretSpan, type SecretRequest } from './secret-span.ts';
+import { headersOf, SentSpans } from './sent-spans.ts';
 import { inToolSpan, type ToolCall } from './tool-span.ts';
 
 /** Milliseconds between two events to one agent whose way is measured when nobody traces them. */
@@ -64,12 +63,14 @@ export class MessageTelemetry implements MessageObserver {
   /** By agent: whether the next event to it is measured. No clock is read for the others. */
   readonly #isDue = new Map<string, boolean>();
   readonly #invocations = new Invocations();
+  readonly #sent: SentSpans;
   #nearest = -Infinity;
   #models: ModelMetrics | undefined;
   #durations: Record<'operation' | 'process' | 'queue', Histogram> | undefined;
 
   constructor(options: MessageTelemetryOptions) {
     this.#options = options;
+    this.#sent = new SentSpans(options.version);
   }
 
   /** Durations go there, and the tokens of models. */
@@ -95,25 +96,31 @@ export class MessageTelemetry implements MessageObserver {
     const isProbe = isMeasured && this.#isDue.get(agent) !== false;
     if (!isTraced && !isProbe && operation === 'send') return undefined;
     if (isProbe) this.#wait(agent);
-    return quietly(() => this.#begin(address, operation, { isTraced, isProbe }));
+    return quietly(() => this.#begin(agent, address, operation, { isTraced, isProbe, isMeasured }));
   }
 
   #begin(
+    agent: string,
     address: string,
     operation: Operation,
-    { isTraced, isProbe }: { readonly isTraced: boolean; readonly isProbe: boolean },
-  ): Sending {
+    { isTraced, isProbe, isMeasured }: Record<'isTraced' | 'isProbe' | 'isMeasured', boolean>,
+  ): Sending | undefined {
+    let attributes: Attributes | undefined;
+    const told = (): Attributes => (attributes ??= this.#attributesOf(address, operation));
+    const { span, trace: unrecorded } = isTraced ? this.#sent.begin(agent, told) : UNTRACED;
+    // Nobody hears of it.
+    if (span === undefined && !isProbe && (operation === 'send' || !isMeasured)) return sendingIn(unrecorded);
     const sentAt = this.#options.clock.now();
-    const attributes = this.#attributesOf(address, operation);
-    const agent = attributes[DESTINATION] as string;
-    const span = isTraced ? this.#startSpan(`send ${agent}`, SpanKind.PRODUCER, attributes) : undefined;
-    const headers = span === undefined ? null : headersOf(span);
-    const isRecorded = span?.isRecording() === true;
-    if (isRecorded && operation === 'ask') this.#invocations.begin(span, address);
-    const told = isProbe || isRecorded;
+    if (span !== undefined && operation === 'ask') this.#invocations.begin(span, address);
+    const headers =
+      span === undefined ? (unrecorded?.headers ?? null) : headersOf(span.spanContext(), context.active());
+    const isTold = isProbe || span !== undefined;
+    const isHeard = span !== undefined || operation !== 'send';
     return {
-      trace: headers === null && !told ? undefined : { headers, sentAt, told },
-      ended: (error) => quietly(() => this.#ended(span, operation, sentAt, attributes, error)),
+      trace: isTold ? { headers, sentAt, told: true } : unrecorded,
+      ended: isHeard
+        ? (error) => quietly(() => this.#ended(span, operation, sentAt, told(), error))
+        : undefined,
     };
   }
 
@@ -136,6 +143,7 @@ export class MessageTelemetry implements MessageObserver {
 
   /** Runs what an instance has the host do with a secret. */
   secretUse<T>(request: SecretRequest, run: () => Promise<T>): Promise<T> {
+    if (this.#models === undefined && registered()?.trace === undefined) return run();
     const options = { ...this.#options, metrics: this.#models, invocations: this.#invocations };
     return inModelSpan(request, options, (parent) => inSecretSpan(request, this.#options, run, parent));
   }
@@ -245,11 +253,13 @@ function end(span: Span | undefined, error: string | undefined, at?: TimeInput):
   span?.end(at);
 }
 
-/** With W3C's header also where no propagator is registered: the spans made here need it. */
-function headersOf(span: Span): TraceHeaders | null {
-  const { traceId, spanId, traceFlags } = span.spanContext();
-  if (!isSpanContextValid(span.spanContext())) return null;
-  const headers = { traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}` };
-  propagation.inject(trace.setSpan(context.active(), span), headers);
-  return isHeaders(headers) ? headers : null;
+const UNTRACED = { span: undefined, trace: undefined };
+
+/** One for each trace, since nothing but the trace is in it. */
+let lastSending: (Sending & { readonly trace: Trace }) | undefined;
+
+function sendingIn(carried: Trace | undefined): Sending | undefined {
+  if (carried === undefined) return undefined;
+  if (lastSending?.trace !== carried) lastSending = { trace: carried, ended: undefined };
+  return lastSending;
 }

@@ -25,7 +25,7 @@ interface QueuedRun {
   readonly job: Job;
   readonly inflow: Inflow;
   readonly run: Run;
-  /** The trace of its one envelope. */
+  /** The trace of its one envelope; of all of them where nothing is told of it. */
   readonly trace: Trace | undefined;
   /** The address of the agent that sent its one envelope by way of the host. */
   readonly from: string | undefined;
@@ -173,7 +173,7 @@ export class Lane {
 
   /** Runs turns of one run, until the instance has events of its own to handle. */
   #some(queued: QueuedRun, max: number): number {
-    return queued.trace === undefined ? this.#run(queued, max) : this.#traced(queued, queued.trace);
+    return queued.trace === undefined ? this.#run(queued, max) : this.#traced(queued, queued.trace, max);
   }
 
   #run(queued: QueuedRun, max: number): number {
@@ -211,14 +211,15 @@ export class Lane {
     return at - from;
   }
 
-  /** Runs the turn of a traced envelope, as part of its trace. */
-  #traced(queued: QueuedRun, trace: Trace): number {
+  /** Runs the turn of a traced envelope as part of its trace, or those of a run of which nothing is told. */
+  #traced(queued: QueuedRun, trace: Trace, max: number): number {
+    if (!trace.told) return inTrace(trace.headers, () => this.#run(queued, max));
     const { now, traced } = this.#options;
     const from = now();
     try {
       return inTrace(trace.headers, () => this.#run(queued, 1));
     } finally {
-      if (trace.told) traced?.(queued.inflow, trace, from, now(), queued.from ?? queued.inflow.from);
+      traced?.(queued.inflow, trace, from, now(), queued.from ?? queued.inflow.from);
     }
   }
 
