@@ -48,8 +48,7 @@ describe('a mailbox with traces', () => {
   it('keeps asks and events of one trace in runs of their own', () => {
     const mailbox = new Mailbox(100);
     const shared = trace(false);
-    for (const tag of [0, 0, 1, 2, 0])
-      mailbox.offer({ type: 'x', tag }, tag as Tag, undefined, undefined, shared);
+    for (const tag of [0, 0, 1, 2, 0]) mailbox.offer({ type: 'x', tag }, tag, undefined, undefined, shared);
     expect(runsOf(mailbox)).toEqual([0, 2, 0, 2, 0, 1]);
   });
 });
