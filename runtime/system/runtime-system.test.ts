@@ -62,7 +62,7 @@ describe('a system', () => {
     const { system } = rig();
     for (const id of 'abc') await system.spawn('agent', { id });
     const all = vi.spyOn(Instances.prototype, 'all');
-    onTestFinished(() => void all.mockRestore());
+    onTestFinished(() => all.mockRestore());
     expect(system.overview()).toMatchObject({
       state: 'running',
       pools: [{ threads: [{ instances: 3 }] }, {}],

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { stepsOf } from '../fixtures/steps.ts';
 import type { LetterReport } from '../wire/protocol.ts';
 import { openProgress } from '../wire/progress.ts';
 import { isBatch } from './peer-batch.ts';
@@ -16,8 +17,8 @@ interface Rig {
   readonly asked: string[];
 }
 
-/** A thread whose host says that everybody is on thread 7. */
-function rig(): Rig {
+/** A thread whose host says that everybody is on thread 7, if it answers. */
+function rig(isAnswered = true): Rig {
   const { port1, port2 } = new MessageChannel();
   onTestFinished(() => port1.close());
   const [letters, warnings, asked]: [LetterReport[], string[], string[]] = [[], [], []];
@@ -30,6 +31,7 @@ function rig(): Rig {
     instanceAt: () => undefined,
     callHost(method) {
       asked.push(method);
+      if (!isAnswered) return new Promise(() => {});
       const line = { link: 70, peer: 7, capacity: 100, maxBytes: 1000, sharedMemory: false };
       return Promise.resolve(method === 'connect' ? line : undefined);
     },
@@ -260,5 +262,20 @@ describe('an instance that has ended', () => {
     const [, , batch] = await next();
     expect((batch as unknown[])[4]).toEqual({ type: 'note', n: 2 });
     expect(letters).toEqual([]);
+  });
+
+  test('has its own lines looked at, and not those of the others of its thread, however many they are', async () => {
+    const stepsWith = async (n: number): Promise<[busy: number, left: number]> => {
+      const { peers } = rig(false);
+      const senders = Array.from({ length: n }, (_, i) => ({ ...self, address: `a/${i}` }));
+      for (const sender of senders) for (const to of ['b/1', 'b/2']) peers.send(sender, to, { type: 'note' });
+      const last = senders.at(-1) as (typeof senders)[number];
+      expect([peers.isBusy(last), peers.isBusy({ ...last })]).toEqual([true, false]);
+      const busy = await stepsOf(() => peers.isBusy(last));
+      const left = await stepsOf(() => peers.left(last));
+      expect(peers.kept.lines).toBe(2 * n);
+      return [busy, left];
+    };
+    expect(await stepsWith(10_000)).toEqual(await stepsWith(1000));
   });
 });
