@@ -107,6 +107,8 @@ export class DeadLetters {
   /** Those that the store keeps, by id; the oldest go from memory alone. */
   readonly #stored = new Map<string, { letter: DeadLetter; readonly bytes: number }>();
   #storedBytes = 0;
+  /** How many letters there are of suspects, by address. */
+  readonly #suspects = new Map<string, number>();
   #total = 0;
   #last = 0;
   #oldest = 1;
@@ -157,6 +159,7 @@ export class DeadLetters {
     const shown =
       bytes === undefined ? truncate(whole, type) : hasMoved(letter.event) ? leftOf(whole) : whole;
     this.#entries.set(place, { letter: shown, bytes: bytes ?? 0, type });
+    this.#count(shown, 1);
     this.#bytes += bytes ?? 0;
     this.#dropLetters(at);
     this.#dropBodies();
@@ -185,6 +188,7 @@ export class DeadLetters {
   restored(letter: DeadLetter, bytes = bytesOf(letter.event) ?? 0): void {
     this.removeStored(letter.id);
     this.#stored.set(letter.id, { letter, bytes });
+    this.#count(letter, 1);
     this.#storedBytes += bytes;
     for (const [id] of this.#stored) {
       if (this.#stored.size <= KEPT && this.#storedBytes <= KEPT_BYTES) return;
@@ -199,8 +203,30 @@ export class DeadLetters {
 
   /** The store keeps the letter no more. */
   removeStored(id: string): void {
-    this.#storedBytes -= this.#stored.get(id)?.bytes ?? 0;
+    const known = this.#stored.get(id);
+    if (known === undefined) return;
+    this.#storedBytes -= known.bytes;
     this.#stored.delete(id);
+    this.#count(known.letter, -1);
+  }
+
+  /**
+   * Returns the last letter of an event that an incarnation had in hand when it ended. Of most there is none: a thread dies
+   * with thousands, and one of them had something in hand.
+   */
+  suspectOf(address: string, incarnation: number): DeadLetter | undefined {
+    if (!this.#suspects.has(address)) return undefined;
+    return this.list().findLast(
+      (letter) => letter.address === address && letter.incarnation === incarnation && isSuspect(letter),
+    );
+  }
+
+  #count(letter: DeadLetter, by: 1 | -1): void {
+    if (!isSuspect(letter)) return;
+    const { address } = letter;
+    const count = (this.#suspects.get(address) ?? 0) + by;
+    if (count > 0) this.#suspects.set(address, count);
+    else this.#suspects.delete(address);
   }
 
   /**
@@ -257,6 +283,7 @@ export class DeadLetters {
 
   #drop(place: number, { letter, bytes }: Entry): void {
     this.#entries.delete(place);
+    this.#count(letter, -1);
     this.#moved.delete(letter.id);
     this.#bytes -= bytes;
   }
@@ -280,6 +307,10 @@ export class DeadLetters {
       entry.letter = truncate(entry.letter, entry.type);
     }
   }
+}
+
+function isSuspect({ reason, lost }: DeadLetter): boolean {
+  return lost === undefined && (reason === 'poison' || reason === 'crashed');
 }
 
 function refused(id: string, why: string): HoldfastError {

@@ -17,7 +17,7 @@ import { Inbox } from './inbox.ts';
 import type { IncarnationKind, InstanceEffects, InstanceFacts } from './instance-effects.ts';
 import { isOver, phaseAfter, type InstancePhase, type LifeEvent } from './life.ts';
 import type { PeerInstance, PeerSeat } from './peer.ts';
-import { QuarantineError, suspectOf, type FailureLog, type QuarantineEvidence } from './quarantine.ts';
+import { QuarantineError, type FailureLog, type QuarantineEvidence } from './quarantine.ts';
 import { RunsGate } from './runs-gate.ts';
 import { TwinLine, type InstanceEnd } from './twin-line.ts';
 import { Watchers, type Watched } from './watchers.ts';
@@ -601,9 +601,7 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
     const own = this.#end?.kind === 'failed' ? this.#end.error : undefined;
     const cause = because === undefined ? own : because.quarantine?.cause;
     const suspect =
-      because === undefined
-        ? suspectOf(this.effects.deadLetters.list(), address, this.#incarnation)
-        : undefined;
+      because === undefined ? this.effects.deadLetters.suspectOf(address, this.#incarnation) : undefined;
     const found = this.continuation.quarantine as QuarantineEvidence | undefined;
     const why = { because: because?.address, unfit: this.#unfit };
     const evidence = found ?? this.#failures.evidence(cause, supervision, suspect, why);

@@ -116,18 +116,3 @@ function shown(error: unknown): QuarantineEvidence['error'] {
     message: message.length > MESSAGE_LENGTH ? `${message.slice(0, MESSAGE_LENGTH)}…` : message,
   };
 }
-
-/** The dead letter with the event that was in hand when an incarnation failed, and may have caused the failure. */
-export function suspectOf(
-  letters: readonly DeadLetter[],
-  address: string,
-  incarnation: number,
-): DeadLetter | undefined {
-  return letters.findLast(
-    (letter) =>
-      letter.address === address &&
-      letter.incarnation === incarnation &&
-      letter.lost === undefined &&
-      (letter.reason === 'poison' || letter.reason === 'crashed'),
-  );
-}
