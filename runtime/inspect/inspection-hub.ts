@@ -52,6 +52,8 @@ const mostKnown = 50_000;
 export class InspectionHub implements ThreadInspection {
   readonly #options: InspectionHubOptions;
   readonly #known = new Map<string, Known>();
+  /** The ids of the same, by the instance that they belong to, each behind its parent. */
+  readonly #byInstance = new Map<string, Set<string>>();
   readonly #listeners = new Set<(events: readonly InspectionEvent[]) => void>();
   #passed = 0;
   #sampled = 0;
@@ -170,7 +172,7 @@ export class InspectionHub implements ThreadInspection {
 
   /** An instance has ended, or begins anew, and its thread may be gone: nothing of it goes on. */
   ended(address: string): void {
-    const below = [...this.#known.keys()].filter((id) => id === address || id.startsWith(`${address}/`));
+    const below = [...(this.#byInstance.get(address) ?? [])];
     this.#take(
       below.toReversed().map((sessionId) => ({
         type: '@xstate.snapshot',
@@ -192,6 +194,7 @@ export class InspectionHub implements ThreadInspection {
     callUser(() => this.#options.adapter?.stop?.() as unknown, this.#failed);
     this.#listeners.clear();
     this.#known.clear();
+    this.#byInstance.clear();
   }
 
   #nextId(): string {
@@ -220,8 +223,12 @@ export class InspectionHub implements ThreadInspection {
     if (event.type === '@xstate.actor') {
       if (this.#known.size >= mostKnown && !this.#known.has(sessionId)) return false;
       // Anew at the end: behind its parent, wherever that is now.
-      this.#known.delete(sessionId);
+      this.#forget(sessionId);
       this.#known.set(sessionId, { actor: event, last: undefined });
+      const instance = instanceOf(sessionId);
+      const below = this.#byInstance.get(instance);
+      if (below === undefined) this.#byInstance.set(instance, new Set([sessionId]));
+      else below.add(sessionId);
       return true;
     }
     const known = this.#known.get(sessionId);
@@ -229,7 +236,21 @@ export class InspectionHub implements ThreadInspection {
     if (event.type === '@xstate.event') return true;
     known.last = event;
     const { status } = (event.snapshot ?? {}) as { status?: unknown };
-    if (status !== undefined && status !== 'active') this.#known.delete(sessionId);
+    if (status !== undefined && status !== 'active') this.#forget(sessionId);
     return true;
   }
+
+  #forget(sessionId: string): void {
+    if (!this.#known.delete(sessionId)) return;
+    const instance = instanceOf(sessionId);
+    const below = this.#byInstance.get(instance);
+    below?.delete(sessionId);
+    if (below?.size === 0) this.#byInstance.delete(instance);
+  }
+}
+
+/** The address that the id of an actor begins with: that of its instance, `agent/id`, if it has one. */
+function instanceOf(sessionId: string): string {
+  const end = sessionId.indexOf('/', sessionId.indexOf('/') + 1);
+  return end === -1 ? sessionId : sessionId.slice(0, end);
 }

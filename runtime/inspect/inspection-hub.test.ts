@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { manualClock } from '../instance/fixtures/lone-instance.ts';
+import { stepsOf } from '../fixtures/steps.ts';
+import { INSPECT_VERSION, ROOT_ID, type InspectionEvent } from '../wire/inspection.ts';
+import { InspectionHub } from './inspection-hub.ts';
+
+/** A hub to which one thread has shown `n` instances, each with a child that has one. */
+function rig(n: number) {
+  const told: InspectionEvent[] = [];
+  const hub = new InspectionHub({
+    clock: manualClock(),
+    scrub: (value) => value,
+    warn: () => {},
+    addressOf: () => undefined,
+    poolActor: (threadId) => `pool:${threadId}`,
+    poolOf: () => 'p',
+  });
+  const actor = (sessionId: string, parentId?: string): InspectionEvent => ({
+    type: '@xstate.actor',
+    rootId: ROOT_ID,
+    sessionId,
+    createdAt: '0',
+    id: sessionId,
+    _version: INSPECT_VERSION,
+    name: sessionId,
+    definition: undefined,
+    parentId,
+    snapshot: { status: 'active', output: undefined, error: undefined },
+  });
+  for (let i = 0; i < n; i += 1) {
+    const address = `a/${i}`;
+    const all = [actor(address), actor(`${address}/1`, address), actor(`${address}/1/2`, `${address}/1`)];
+    expect(hub.fromThread({ threadId: 'p', n: 1, name: 'holdfast:p:1' }, all, 0)).toBe(true);
+  }
+  hub.listen((events) => told.push(...events));
+  const ids = (): (string | undefined)[] => told.splice(0).map(({ sessionId }) => sessionId);
+  return { hub, ids };
+}
+
+test('an instance that ends takes along what is below it, children first, and nobody else', () => {
+  const { hub, ids } = rig(20);
+  hub.ended('a/1');
+  expect(ids()).toEqual(['a/1/1/2', 'a/1/1', 'a/1']);
+  hub.ended('a/1');
+  hub.ended('a/never');
+  expect(ids()).toEqual([]);
+  expect(hub.replay()).toHaveLength(3 * 19);
+});
+
+test('the actors of the others are not looked at for that, however many they are', async () => {
+  const stepsWith = (n: number): Promise<number> => {
+    const { hub } = rig(n);
+    return stepsOf(() => hub.ended('a/7'));
+  };
+  expect(await stepsWith(10_000)).toBe(await stepsWith(1000));
+});
