@@ -2,7 +2,7 @@ import type { PeerThread } from '../instance/peer.ts';
 import type { Ack } from '../mailbox/outbox.ts';
 import type { LinkApi } from '../wire/link.ts';
 import type { HostMethod, SecretUseName } from '../wire/protocol.ts';
-import { areUses, isCount, isStepOf } from '../wire/shapes.ts';
+import { areUses, isCount, isListOf, isStepOf } from '../wire/shapes.ts';
 import type { KeepStep } from './keep-step.ts';
 import { isPeerRequest, type PeerBroker } from './peer-broker.ts';
 import type { SecretStreams } from './secret-streams.ts';
@@ -25,10 +25,10 @@ export interface HostApiOptions {
   readonly inspection?: Pick<ThreadInspection, 'fromThread'> | undefined;
   readonly acknowledge: (ack: Ack) => void;
   /**
-   * Resolves when everything is committed that the thread has told, with the slots of instances of which nothing more is
-   * told.
+   * Resolves when everything is committed that the thread has told, with those of the slots of whose instances nothing more
+   * is told.
    */
-  readonly committed: () => Promise<readonly number[]>;
+  readonly committed: (slots: readonly number[]) => Promise<readonly number[]>;
   readonly keepStep: KeepStep;
   /** Called when the thread could not read a frame of the host. */
   readonly unread: () => void;
@@ -84,7 +84,8 @@ export function hostApi(options: HostApiOptions): LinkApi & Record<HostMethod, u
       else if (isCount(from)) void broker.unread(peer(), from);
       else refuse('unread');
     },
-    committed: () => options.committed(),
+    committed: (slots: unknown) =>
+      isListOf(slots, isCount) ? options.committed(slots) : refuse('committed'),
     step: (slot: unknown, incarnation: unknown, step: unknown) =>
       isCount(slot) && isCount(incarnation) && isStepOf(step)
         ? options.keepStep(slot, incarnation, step)

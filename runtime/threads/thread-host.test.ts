@@ -1,5 +1,6 @@
 import type { Ending } from '../base/ending.ts';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { stepsOf } from '../fixtures/steps.ts';
 import { lonelyAgent, settled } from '../instance/fixtures/lone-instance.ts';
 import { LoneHost, lonelyPool } from './fixtures/lone-thread.ts';
 
@@ -409,4 +410,30 @@ test('memory that threads share does not go to a pool that may not have it', asy
   const answer = instance.query('can', 1000, { type: 'x', shared: new SharedArrayBuffer(1) });
   await expect(answer).rejects.toMatchObject({ code: 'MESSAGE_UNCLONABLE' });
   expect(lone.thread.called('can')).toEqual([]);
+});
+
+describe('a thread that asks what is committed', () => {
+  test('hears which of the instances it names another runtime has continued, and nothing of others', async () => {
+    const lone = await up();
+    for (const id of 'abc') {
+      const { instance } = lone.seat(id);
+      if (id !== 'b') vi.spyOn(instance.continuation, 'isFenced', 'get').mockReturnValue(true);
+    }
+    await settled();
+    expect(await lone.thread.link.call('committed', [0, 1, 7])).toEqual([0]);
+    for (const odd of [undefined, 'all', [-1], Array.from({ length: 2 }), [{}]])
+      await expect(lone.thread.link.call('committed', odd)).rejects.toThrow(
+        'this is not a call of committed()',
+      );
+  });
+
+  test('has those looked at alone, however many it has', async () => {
+    const stepsWith = async (n: number): Promise<number> => {
+      const lone = await up();
+      for (let i = 0; i < n; i += 1) lone.seat(String(i));
+      await settled();
+      return stepsOf(() => lone.thread.link.call('committed', [7]));
+    };
+    expect(await stepsWith(1000)).toBe(await stepsWith(10));
+  });
 });

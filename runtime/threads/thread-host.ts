@@ -232,7 +232,7 @@ export class ThreadHost implements SeatThread {
         secretStreams,
         toolCalls: new ToolCalls({ pool, seats: this.#seats, callTool: options.callTool }),
         acknowledge: (ack) => this.#hold(() => this.outbox.acknowledge(ack)),
-        committed: () => this.#committed(),
+        committed: (slots) => this.#committed(slots),
         keepStep: keepingSteps(this.#seats),
         unread: () => this.#lostFrame(unreadByThread(name)),
         violated: (what) => this.#violated(what),
@@ -533,11 +533,10 @@ export class ThreadHost implements SeatThread {
     else this.#held.let(run);
   }
 
-  /** Resolves with the slots of fenced instances, when everything that the thread has told is committed. */
-  #committed(): Promise<readonly number[]> {
-    const fenced = (): number[] =>
-      this.#seats.all().flatMap(({ slot, instance }) => (instance.continuation.isFenced ? [slot] : []));
-    return new Promise((resolve) => this.#hold(() => resolve(fenced())));
+  /** Resolves with those of the slots whose instances are fenced, when everything that the thread has told is committed. */
+  #committed(slots: readonly number[]): Promise<readonly number[]> {
+    const isFenced = (slot: number): boolean => this.#seats.at(slot)?.instance.continuation.isFenced === true;
+    return new Promise((resolve) => this.#hold(() => resolve(slots.filter(isFenced))));
   }
 
   /** The thread has started the instance, which gets what waits in its mailbox, and moves at once when all are to move. */

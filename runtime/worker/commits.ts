@@ -7,10 +7,10 @@ export interface CommitsOptions {
   /** Tells the host all that is to be told. */
   readonly flush: () => void;
   /**
-   * Resolves when everything that the host was told before is committed, with the slots of instances that another runtime
-   * has continued.
+   * Resolves when everything that the host was told before is committed, with those of the slots whose instances another
+   * runtime has continued.
    */
-  readonly committed: () => Promise<readonly number[]>;
+  readonly committed: (slots: readonly number[]) => Promise<readonly number[]>;
   /** Something was let out. */
   readonly letOut: () => void;
 }
@@ -57,9 +57,10 @@ export class Commits {
     this.#waiting = [];
     this.#asked += 1;
     // Without a host nobody is left to whom it could be let out.
-    const fenced = await committed().catch(() => waiting.map(({ of }) => of.slot));
+    const slots = [...new Set(waiting.map(({ of }) => of.slot))];
+    const fenced = new Set(await committed(slots).catch(() => slots));
     this.#asked -= 1;
-    for (const { of, run } of waiting) if (!fenced.includes(of.slot)) run();
+    for (const { of, run } of waiting) if (!fenced.has(of.slot)) run();
     letOut();
     if (!this.busy) for (const passed of this.#passing.splice(0)) passed();
   }

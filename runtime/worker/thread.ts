@@ -161,7 +161,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   });
   const commits = new Commits({
     flush: reports.flush,
-    committed: () => callHost('committed') as Promise<readonly number[]>,
+    committed: (slots) => callHost('committed', slots) as Promise<readonly number[]>,
     letOut: () => turns.tell(),
   });
   const streams = new ReplyStreams({
