@@ -75,6 +75,49 @@ async function collectGarbage(): Promise<void> {
 const overflows = fc.constantFrom<Overflow>('reject', 'drop-oldest', 'drop-oldest', 'drop-newest');
 
 describe('a mailbox', () => {
+  it('that had much to do gives the room back when it is empty', async () => {
+    const used = async (): Promise<number> => {
+      await collectGarbage();
+      return process.memoryUsage().heapUsed;
+    };
+    const mailboxes = Array.from({ length: 500 }, () => new Mailbox(1000));
+    const before = await used();
+    for (const mailbox of mailboxes) {
+      for (let n = 0; n < 1000; n++) mailbox.offer('event', 0);
+      taken(mailbox, 1000);
+      mailbox.acknowledge(1000, () => {});
+    }
+    // Three words for each of 1024 places are 12 MB.
+    expect((await used()) - before).toBeLessThan(3_000_000);
+    expect(mailboxes.every(({ depth }) => depth === 0)).toBe(true);
+  });
+
+  it('keeps order and tags, however often it grows and is empty again', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ more: fc.nat(700), done: fc.nat(900) }), { maxLength: 12 }),
+        (rounds) => {
+          const mailbox = new Mailbox(5000);
+          const [sent, delivered]: [number[], number[]] = [[], []];
+          let [count, waiting, isCounted] = [0, 0, true];
+          for (const { more, done } of rounds) {
+            for (let n = 0; n < more; n++) mailbox.offer((count += 1), -count);
+            sent.push(...(taken(mailbox, more) as number[]));
+            waiting += more;
+            const handled = Math.min(done, waiting);
+            mailbox.acknowledge(handled, (tag) => delivered.push(-tag));
+            waiting -= handled;
+            isCounted &&= mailbox.depth === waiting;
+          }
+          const all = Array.from({ length: count }, (_, n) => n + 1);
+          expect([isCounted, sent]).toEqual([true, all]);
+          expect(delivered).toEqual(all.slice(0, count - waiting));
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
   it('is split into what was sent and what was not', async () => {
     const mailbox = new Mailbox(10);
     for (const [n, tag] of [-1, 2, 0, -4].entries()) mailbox.offer(n, tag);

@@ -19,6 +19,11 @@ const CONTROL: Tag = -Infinity;
 
 /** The places of a mailbox that has had an envelope; most instances have none for most of their time. */
 const INITIAL = 16;
+/**
+ * The places that an empty mailbox keeps. One that had more to do gives the rest back, three words a place: what comes next is
+ * few events for most, and with more than that many the growth costs nothing beside their handling.
+ */
+const MOST_KEPT = 256;
 /** What a mailbox has before its first envelope. */
 const NO_RING: never[] = [];
 
@@ -290,6 +295,7 @@ export class Mailbox {
     }
     this.#handled += end - this.#head;
     this.#head = end;
+    if (this.#mask >= MOST_KEPT && end === this.#tail) this.#resize(INITIAL);
     if (this.#barriers.length > 0) this.#pass();
   }
 
@@ -588,7 +594,10 @@ export class Mailbox {
   }
 
   #grow(): void {
-    const size = Math.max(INITIAL, (this.#mask + 1) * 2);
+    this.#resize(Math.max(INITIAL, (this.#mask + 1) * 2));
+  }
+
+  #resize(size: number): void {
     const events: unknown[] = Array.from({ length: size });
     const tags: Tag[] = Array.from({ length: size }, () => 0);
     const terms: Terms[] = Array.from({ length: size }, () => NO_TERMS);
