@@ -27,11 +27,13 @@ function rig(n: number) {
     parentId,
     snapshot: { status: 'active', output: undefined, error: undefined },
   });
+  let isShown = true;
   for (let i = 0; i < n; i += 1) {
     const address = `a/${i}`;
     const all = [actor(address), actor(`${address}/1`, address), actor(`${address}/1/2`, `${address}/1`)];
-    expect(hub.fromThread({ threadId: 'p', n: 1, name: 'holdfast:p:1' }, all, 0)).toBe(true);
+    isShown &&= hub.fromThread({ threadId: 'p', n: 1, name: 'holdfast:p:1' }, all, 0);
   }
+  expect(isShown).toBe(true);
   hub.listen((events) => told.push(...events));
   const ids = (): (string | undefined)[] => told.splice(0).map(({ sessionId }) => sessionId);
   return { hub, ids };

@@ -80,6 +80,11 @@ export class Instances implements TwinEffects {
     return Array.from(this.#running.values(), ({ instance }) => instance);
   }
 
+  /** Calls `look` with each instance, without a list of them. */
+  each(look: (instance: Instance) => void): void {
+    for (const { instance } of this.#running.values()) look(instance);
+  }
+
   /** Whether an instance has the address, or is about to have it. */
   isTaken(address: string): boolean {
     return this.#addresses.isTaken(address) || this.#passive.at(address) !== undefined;

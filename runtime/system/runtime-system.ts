@@ -706,8 +706,9 @@ export class RuntimeSystem {
   /** The status with its instances counted: of each instance some numbers are read, and nothing is made. */
   figures(): RuntimeFigures {
     const sums = new InstanceSums();
-    for (const { agent, phase, handled, mailbox } of this.#instances.all())
-      sums.add(agent.name, phase, handled, mailbox.depth, mailbox.capacity);
+    this.#instances.each(({ agent, phase, handled, mailbox }) =>
+      sums.add(agent.name, phase, handled, mailbox.depth, mailbox.capacity),
+    );
     return this.scrubber.scrub({ ...this.#overview(), instances: sums.all });
   }
 
