@@ -34,10 +34,7 @@ describe('the letter of a suspect', () => {
         for (const { address, incarnation, reason, kept, isLost, gone } of all) {
           now += gone === 'old' ? 2_000_000 : 1;
           if (gone === 'stored' && kept !== undefined) letters.removeStored(kept);
-          else
-            letters.add(
-              letter(address, { incarnation, reason, kept, ...(isLost && { lost: 3 }) }),
-            );
+          else letters.add(letter(address, { incarnation, reason, kept, ...(isLost && { lost: 3 }) }));
           for (const one of ['a/1', 'a/2'])
             for (const life of [1, 2]) {
               const found = letters
