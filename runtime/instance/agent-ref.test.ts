@@ -192,6 +192,7 @@ test('types follow the machine: events, input, snapshots', async () => {
   await expect(runtime.spawn('nobody')).rejects.toMatchObject({ code: 'AGENT_UNKNOWN' });
 });
 
+/* oxlint-disable typescript/unbound-method -- that they are bound is what is tested */
 test('methods of a reference work when they are taken off it, and in a copy of it', async () => {
   const runtime = await start({ agents: { counter: counterAgent } });
   const ref = await runtime.spawn('counter', { id: 'a' });
@@ -208,6 +209,7 @@ test('methods of a reference work when they are taken off it, and in a copy of i
   await stop();
   expect(runtime.get('counter/a')).toBeUndefined();
 });
+/* oxlint-enable typescript/unbound-method */
 
 test('a method of a reference can be replaced by a double', async () => {
   const runtime = await start({ agents: { counter: counterAgent } });
