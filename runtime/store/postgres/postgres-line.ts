@@ -171,7 +171,10 @@ async function loadPg(): Promise<typeof Pg> {
   try {
     return (await import('pg')).default;
   } catch (error) {
-    const message = 'postgresStore() needs a package that is not there: npm install pg';
+    const message =
+      (error as { code?: unknown } | undefined)?.code === 'ERR_MODULE_NOT_FOUND'
+        ? 'postgresStore() needs a package that is not there: npm install pg'
+        : 'postgresStore() cannot load pg; see the cause, and leave the condition "import" (node -C import) out, which does that';
     throw new HoldfastError('OPTION_INVALID', message, { cause: error });
   }
 }

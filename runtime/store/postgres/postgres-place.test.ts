@@ -49,3 +49,12 @@ test('importing Holdfast, or making a store, loads no driver', () => {
   const given = ['-C', 'holdfast-source', '--input-type=module', '-e', program];
   expect(execFileSync(process.execPath, given, { encoding: 'utf8' }).trim()).toBe('true []');
 });
+
+test('a driver that cannot be loaded is not said to be missing', () => {
+  const program = `const { createRuntime, postgresStore } = await import('holdfast');
+    const store = postgresStore({ url: 'postgresql://127.0.0.1/none' });
+    await createRuntime({ agents: {} }, { store }).catch(({ code, message, cause }) => console.log(code, message, cause?.name));`;
+  const given = ['-C', 'holdfast-source', '-C', 'import', '--input-type=module', '-e', program];
+  const said = execFileSync(process.execPath, given, { encoding: 'utf8' });
+  expect(said).toMatch(/OPTION_INVALID [\s\S]*cannot load pg; .*-C import.* TypeError/);
+});
