@@ -11,6 +11,8 @@ export interface LoadedAgent {
   readonly contract: Contract | undefined;
   /** Undefined when the module exports none. */
   readonly migrations: Migrations | undefined;
+  /** What the module exports now: a module may give its export another value. Throws like {@link loadLogic}. */
+  readonly latest: () => LoadedAgent;
 }
 
 /** Imports the module of the agent at `address` (once a thread) and returns what it exports for it. */
@@ -19,14 +21,23 @@ export async function loadLogic(
   exportName: string,
   address: string,
 ): Promise<LoadedAgent> {
-  const module = await importModule(moduleUrl, address);
+  return loadedFrom(await importModule(moduleUrl, address), moduleUrl, exportName, address);
+}
+
+function loadedFrom(module: UserModule, moduleUrl: string, exportName: string, address: string): LoadedAgent {
   const logic = exportOf(module, exportName, isLogic);
-  if (isLogic(logic))
-    return {
+  if (isLogic(logic)) {
+    const agent: LoadedAgent = {
       logic,
       contract: contractOf(module, moduleUrl),
       migrations: migrationsOf(module, moduleUrl),
+      latest: () =>
+        exportOf(module, exportName, isLogic) === logic
+          ? agent
+          : loadedFrom(module, moduleUrl, exportName, address),
     };
+    return agent;
+  }
   const found = exportNames(module).map((name) => `"${name}"`);
   const what = logic === undefined ? 'does not exist' : 'is not XState actor logic';
   throw new HoldfastError(

@@ -382,10 +382,19 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
 
   /** What the agent's module exports for it, imported once a thread. */
   async function loadOnce(of: AgentModule, name: string): Promise<LoadedAgent> {
-    const known = loaded.get(keyOf(of));
+    const known = knownOf(of);
     if (known !== undefined) return known;
     const agent = await load(of.moduleUrl, of.exportName, name);
     loaded.set(keyOf(of), agent);
+    return agent;
+  }
+
+  /** What the agent's module exports for it, when the thread has loaded it. */
+  function knownOf(of: AgentModule): LoadedAgent | undefined {
+    const key = keyOf(of);
+    const known = loaded.get(key);
+    const agent = known?.latest();
+    if (agent !== undefined && agent !== known) loaded.set(key, agent);
     return agent;
   }
 
@@ -428,7 +437,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
 
   function outcomeOf(request: ActivateRequest): StartOutcome {
     try {
-      const agent = loaded.get(keyOf(request));
+      const agent = knownOf(request);
       if (!isWanted(request)) throw stoppedBefore(request);
       // The host starts together only those whose modules the thread has said it has loaded.
       if (agent === undefined) throw new Error(`the module of ${request.address} is not loaded`);
