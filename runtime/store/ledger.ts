@@ -1,22 +1,17 @@
-import { later, within } from '../base/clock.ts';
+import { within } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import { isLarge, LARGE_STATE, TEXTS_AHEAD } from '../base/large-state.ts';
+import { isLarge, LARGE_STATE } from '../base/large-state.ts';
 import type { SeenSecret, SeenSecrets } from '../base/seen-secret.ts';
-import { Ticket } from '../base/ticket.ts';
-import { MARK, type NewTexts } from '../base/marked-text.ts';
-import { type CarefulStart, LIVED_MS, MOST_STARTS } from './careful-start.ts';
+import type { Ticket } from '../base/ticket.ts';
+import type { NewTexts } from '../base/marked-text.ts';
 import type { Committer, Drafting } from './committer.ts';
 import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import type {
   CommitResult,
-  DurableRecord,
   DurableStore,
   EncodedState,
-  KeptId,
-  KeptLetter,
   KeptStep,
   MailboxRow,
-  StateParts,
   StoredRecord,
   TurnCommit,
 } from './durable-store.ts';
@@ -26,9 +21,10 @@ import { KeptIds, type KeptAnswer, type KeptIdsOptions } from './kept-ids.ts';
 import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
 import { lostTurn } from './lost-turn.ts';
 import { STORE_MS } from './keeper.ts';
-import { metaOf, metaText, type RecordMeta, type Starts } from './record-meta.ts';
+import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
 import { secretInSnapshot, secretInStep } from './secret-in-snapshot.ts';
+import { SendPace } from './send-pace.ts';
 import {
   awaitedOf,
   lettersIn,
@@ -37,32 +33,20 @@ import {
   type SentEvent,
   type TellOutcomes,
 } from './sent-event.ts';
-import { StateTexts } from './state-texts.ts';
+import { StartTrial } from './start-trial.ts';
+import type { StateTexts } from './state-texts.ts';
 import type { Lost } from './store-outcome.ts';
-
-/** What a thread tells of an instance after turns that may have changed it. */
-export interface ToldState {
-  /** With marks for its long texts, if it has any. */
-  readonly state: EncodedState;
-  /** Those of them that were not told before. */
-  readonly texts?: NewTexts | undefined;
-  readonly version?: string | undefined;
-  readonly dueAt?: number | undefined;
-  readonly wakes: boolean;
-}
-
-const MB = 1024 * 1024;
-/** The most bytes of a state: over it, a thread could not take it in again beside its others. */
-const MOST_BYTES = 16 * MB;
-/** The bytes of a state from which on there is a warning, since each flush writes it whole. */
-const WARN_BYTES = 64 * 1024;
+import { type FitStateOptions, fitState, type ToldState } from './told-state.ts';
+import { commitOf, isWritten, type LastState, type TurnDraft } from './turn-draft.ts';
+import { WrittenTexts } from './written-texts.ts';
 
 export interface LedgerOptions
-  extends Omit<MailboxRowsOptions, 'store' | 'ids'>, Pick<KeptIdsOptions, 'keepIdsMs'> {
+  extends
+    Omit<MailboxRowsOptions, 'store' | 'ids'>,
+    Pick<KeptIdsOptions, 'keepIdsMs'>,
+    Pick<FitStateOptions, 'secretIn'> {
   readonly store: Pick<DurableStore, 'load' | 'rows' | 'id' | 'steps' | 'textsAhead'>;
   readonly committer: Pick<Committer, 'add' | 'failing'>;
-  /** Returns the keys that lead to the value of a secret in a state, which must not be stored; `undefined` for none. */
-  readonly secretIn: (state: unknown, texts?: NewTexts) => readonly string[] | undefined;
   /** Whether states are written behind: nothing waits for them. */
   readonly behind: boolean;
   /** Begins the ids of the groups that this runtime writes. */
@@ -95,30 +79,8 @@ export interface Turns {
   readonly seen?: readonly SeenSecret[] | undefined;
 }
 
-/** A record without what the ledger itself knows best. */
-type LastState = Omit<DurableRecord, 'address' | 'seq' | 'meta' | 'parts'> & {
-  /** The long texts that the state has marks for. */
-  readonly texts?: StateTexts | undefined;
-};
-
 /** The state of an instance that was done, and begins anew. */
 const ANEW = '';
-
-interface Draft {
-  record?: (LastState & Pick<DurableRecord, 'address' | 'seq' | 'meta'>) | undefined;
-  /** Whether so much of it is to be written that all others would wait for it. */
-  isLarge?: boolean;
-  end?: boolean;
-  /** The rows whose turns are in it. */
-  rows?: KeptRow[];
-  /** The numbers of those of them that the store has, or will have. */
-  handled?: number[];
-  letters?: KeptLetter[];
-  sends?: SentEvent[];
-  ids?: KeptId[];
-  steps?: KeptStep[];
-  endedStarts?: string[];
-}
 
 /**
  * What one durable instance has committed, and has to. A restart continues from the last state that was told, committed
@@ -135,18 +97,12 @@ export class Ledger implements Drafting, SeenSecrets {
   /** The group that wrote the record. */
   #commit: string | undefined;
   #seq = 0;
-  /** The long texts that the store has, or is about to have; undefined: it has others, or none. */
-  #stored: StateTexts | undefined;
-  /** The bytes of the state that is being written. */
-  #bytes = 0;
-  /** Those of its texts that went ahead. */
-  #bytesAhead = 0;
-  #draft: Draft | undefined;
-  #writing: Draft | undefined;
+  readonly #texts = new WrittenTexts();
+  #draft: TurnDraft | undefined;
+  #writing: TurnDraft | undefined;
   #isFenced = false;
   #isClosed = false;
-  /** Whether the instance gets its events one by one. */
-  #isSlow = false;
+  readonly #pace: SendPace;
   #isOwn = false;
   #recorded: boolean;
   #ticket: Ticket | undefined;
@@ -158,16 +114,15 @@ export class Ledger implements Drafting, SeenSecrets {
   readonly steps = new KeptSteps();
   /** Starts of another instance of the address, whose steps go with the next state. */
   #stale: string[] = [];
-  /** Settles when the instance has survived a careful start. */
-  #trial: Ticket | undefined;
-  /** Says that it is not under suspicion any more. */
-  #over: (() => void) | undefined;
+  /** Absent while no start of it had to be written down. */
+  #trial: StartTrial | undefined;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
     this.#recorded = options.recorded;
     this.ids = new KeptIds(options);
     this.#rows = new MailboxRows({ ...options, ids: this.ids });
+    this.#pace = new SendPace(options.slow);
     this.#after = options.opened(this);
   }
 
@@ -245,56 +200,35 @@ export class Ledger implements Drafting, SeenSecrets {
   starting(): Promise<void> | undefined {
     const careful = this.#options.careful();
     if (careful === undefined || this.#last === undefined || this.#isFenced) return undefined;
-    return this.#start(careful);
+    return this.#tried.start(careful);
   }
 
-  async #start(careful: Pick<CarefulStart, 'alone'>): Promise<void> {
-    const { starts } = this.#meta;
-    if (starts !== undefined && starts.count >= MOST_STARTS)
-      throw killsProcess(this.#options.address, starts);
-    this.#trial = new Ticket();
-    if (starts !== undefined) this.#over = await careful.alone();
-    if (this.#last === undefined || this.#isFenced || this.#isClosed) return this.#endTrial();
-    this.#note({ starts: { count: (starts?.count ?? 0) + 1, why: this.#why() } });
-    await this.#record(this.#last).wait();
+  get #tried(): StartTrial {
+    const { address, clock } = this.#options;
+    return (this.#trial ??= new StartTrial({
+      address,
+      clock,
+      last: () => this.#last,
+      isGone: () => this.#isFenced || this.#isClosed,
+      starts: () => this.#meta.starts,
+      note: (meta) => {
+        this.#note(meta);
+        return this.#record(this.#last as LastState);
+      },
+      hasEvents: () => this.#rows.more,
+      lived: () => this.#rows.begin(),
+    }));
   }
 
-  /** What the instance has to do when it starts. */
-  #why(): Starts['why'] {
-    const { wakes = false, dueAt = Infinity } = this.#last ?? {};
-    if (wakes) return 'child';
-    return dueAt <= this.#options.clock.date() ? 'timer' : this.#rows.more ? 'row' : 'call';
-  }
-
-  /** The instance runs: it has survived its start, unless there is something at work from then on. */
+  /** The instance runs: its events may be handed over as soon as it has survived its start. */
   began(): void {
-    if (this.#meta.starts === undefined) return this.#rows.begin();
-    const { clock } = this.#options;
-    const { wakes = false, dueAt = Infinity } = this.#last ?? {};
-    if (!wakes && dueAt > clock.date() + LIVED_MS) this.#survived();
-    else later(clock, () => this.#survived(), LIVED_MS);
-  }
-
-  #survived(): void {
-    this.#endTrial();
-    if (this.#isFenced || this.#isClosed) return;
-    if (this.#meta.starts !== undefined && this.#last !== undefined) {
-      this.#note({ starts: undefined });
-      this.#record(this.#last);
-    }
-    this.#rows.begin();
+    if (this.#meta.starts === undefined) this.#rows.begin();
+    else this.#tried.began();
   }
 
   /** Resolves when the instance has survived its start, or has ended; `undefined` when there is nothing to wait for. */
   get survived(): Promise<void> | undefined {
-    return this.#trial?.wait();
-  }
-
-  #endTrial(): void {
-    this.#over?.();
-    this.#over = undefined;
-    this.#trial?.settle();
-    this.#trial = undefined;
+    return this.#trial?.survived;
   }
 
   /** When the earliest timer of the last state is due, and whether a child was active in it. */
@@ -326,30 +260,17 @@ export class Ledger implements Drafting, SeenSecrets {
    * The instance is in that state now; the ticket, for one that does not write behind, settles when it is committed.
    * Returns an error for a state that is not committed: `SECRET_IN_SNAPSHOT` or `STATE_TOO_LARGE`.
    */
-  told(
-    { state, texts: newTexts = NO_TEXTS, version, dueAt, wakes }: ToldState,
-    incarnation: number,
-    turns?: Turns,
-  ): Ticket | HoldfastError | undefined {
+  told(told: ToldState, incarnation: number, turns?: Turns): Ticket | HoldfastError | undefined {
     if (this.#isFenced) return undefined;
-    const { address, secretIn } = this.#options;
-    const isMarked = typeof state === 'string' && state.includes(MARK);
-    const texts = isMarked ? StateTexts.of(state, newTexts, this.#last?.texts) : undefined;
-    if (isMarked && texts === undefined) return textsMissing(address);
-    const bytes = bytesOf(state) + (texts?.bytes ?? 0);
-    if (bytes > MOST_BYTES) return stateTooLarge(address, bytes);
-    const path = secretIn(state, newTexts);
-    if (path !== undefined) return secretInSnapshot(address, path);
-    if (bytes > WARN_BYTES) this.#tellLarge(bytesOf(state) + (texts?.bytesOf(newTexts) ?? 0));
+    const { address, large, secretIn } = this.#options;
+    const fit = fitState(told, { address, secretIn, before: this.#last?.texts });
+    if (fit instanceof HoldfastError) return fit;
+    if (fit.large !== undefined && this.#seq > 0) large?.(fit.large);
     if (this.#meta.input !== undefined) this.#note({ input: undefined });
     if (turns !== undefined) this.#handled(turns, incarnation);
-    const told = { incarnation, version, state, texts, dueAt, wakes, quarantined: false };
-    return this.#awaited(this.#record(told, newTexts));
-  }
-
-  /** Long texts that stay as they are are written once. */
-  #tellLarge(bytes: number): void {
-    if (bytes > WARN_BYTES && this.#seq > 0) this.#options.large?.(bytes);
+    const { state, version, dueAt, wakes } = told;
+    const last = { incarnation, version, state, texts: fit.texts, dueAt, wakes, quarantined: false };
+    return this.#awaited(this.#record(last, told.texts));
   }
 
   /**
@@ -372,7 +293,7 @@ export class Ledger implements Drafting, SeenSecrets {
   /** The instance is quarantined: its record says so from now on, and why. */
   quarantined(evidence: object): void {
     if (this.#last === undefined) return;
-    this.#endTrial();
+    this.#trial?.end();
     this.#note({ quarantine: evidence, starts: undefined });
     this.#record({ ...this.#last, quarantined: true });
   }
@@ -586,18 +507,15 @@ export class Ledger implements Drafting, SeenSecrets {
 
   get isInParts(): boolean {
     // One that has another large state before all of the last one has left is to be written at some time.
-    if (this.#isFenced || this.#options.store.textsAhead !== true || this.#bytesAhead > MOST_BYTES)
-      return false;
-    return this.#draft?.record?.texts?.hasMore(this.#stored) === true;
+    if (this.#isFenced || this.#options.store.textsAhead !== true) return false;
+    return this.#texts.isAhead(this.#draft?.record?.texts);
   }
 
   takePart(): TurnCommit {
-    const draft = this.#draft as Draft;
+    const draft = this.#draft as TurnDraft;
     const { state, texts } = draft.record as LastState & { readonly texts: StateTexts };
-    const { added, stored } = texts.next(this.#stored as StateTexts, TEXTS_AHEAD);
-    this.#stored = stored;
-    this.#bytesAhead += texts.bytesOf(added.map(([number]) => number));
-    if (!texts.hasMore(stored)) draft.isLarge = state.length > LARGE_STATE;
+    const { added, isLast } = this.#texts.next(texts);
+    if (isLast) draft.isLarge = state.length > LARGE_STATE;
     return { address: this.#options.address, after: this.#commit, texts: added };
   }
 
@@ -607,11 +525,8 @@ export class Ledger implements Drafting, SeenSecrets {
     if (draft === undefined || this.#isFenced) return undefined;
     this.#writing = draft;
     if (!isWritten(draft)) return undefined;
-    const { address } = this.#options;
-    const { end, handled, letters, ids, steps, endedStarts } = draft;
-    const record = draft.record && this.#recordOf(draft.record);
-    const sends = draft.sends?.filter(({ isPlain }) => !isPlain).map(({ row }) => row);
-    return { address, after: this.#commit, record, end, handled, sends, letters, ids, steps, endedStarts };
+    const record = draft.record && this.#texts.record(draft.record);
+    return commitOf(draft, { address: this.#options.address, after: this.#commit, record });
   }
 
   passed(): void {
@@ -621,41 +536,20 @@ export class Ledger implements Drafting, SeenSecrets {
     for (const sent of sends) this.#options.hand(sent);
   }
 
-  /** The record for the store, with no more of its long texts than the store has not. */
-  #recordOf({ texts, ...record }: NonNullable<Draft['record']>): DurableRecord {
-    const parts = texts?.partsAfter(record.state as string, this.#stored);
-    this.#stored = texts;
-    this.#bytes = bytesOf(record.state) + this.#bytesAhead;
-    this.#bytesAhead = 0;
-    if (texts === undefined || parts === undefined) return record;
-    this.#bytes += texts.bytesOf(parts.added.map(([number]) => number));
-    return wholeRecord(record, texts, parts);
-  }
-
   written(group: string, result: CommitResult): void {
     const draft = this.#writing;
     this.#writing = undefined;
     if (draft?.record !== undefined) {
       this.#commit = group;
-      this.#options.wrote?.(this.#bytes);
+      this.#options.wrote?.(this.#texts.bytes);
     } else if (draft?.end === true) this.#commit = undefined;
     for (const row of draft?.rows ?? []) this.#rows.done(row);
     if (draft?.sends !== undefined) {
       const letterOf = lettersIn(result);
       for (const sent of draft.sends) this.#options.hand(sent, letterOf(sent.row.n));
     }
-    this.#pace(draft?.sends, result);
+    this.#pace.committed(draft?.sends, result);
     for (const kept of draft?.ids ?? []) this.ids.committed(kept);
-  }
-
-  /** Who sends to those for whom many events wait does so more slowly, so that they come to an end of them. */
-  #pace(sends: readonly SentEvent[] | undefined, { crowded }: CommitResult): void {
-    if (crowded === undefined && !this.#isSlow) return;
-    const to = new Set(crowded);
-    const isSlow = sends?.some(({ isPlain, row }) => !isPlain && to.has(row.to)) === true;
-    if (isSlow === this.#isSlow) return;
-    this.#isSlow = isSlow;
-    this.#options.slow(isSlow);
   }
 
   lost(why: Lost): void {
@@ -671,7 +565,7 @@ export class Ledger implements Drafting, SeenSecrets {
   lose(error: HoldfastError): void {
     if (this.#isFenced) return;
     this.#isFenced = true;
-    this.#endTrial();
+    this.#trial?.end();
     this.#options.fenced(error);
   }
 
@@ -683,7 +577,7 @@ export class Ledger implements Drafting, SeenSecrets {
   /** The instance is gone; what it had to commit still is. */
   close(error: HoldfastError): void {
     this.#isClosed = true;
-    this.#endTrial();
+    this.#trial?.end();
     this.#rows.close(error);
   }
 
@@ -709,25 +603,8 @@ export class Ledger implements Drafting, SeenSecrets {
   }
 }
 
-const NO_TEXTS: NewTexts = [];
-
-/** Whether there is anything in a draft but events of which nothing is stored. */
-function isWritten({ sends = [], ...rest }: Draft): boolean {
-  for (const key in rest) if (rest[key as keyof typeof rest] !== undefined) return true;
-  return sends.some(({ isPlain }) => !isPlain);
-}
-
 function wholeOf({ state, texts }: Pick<LastState, 'state' | 'texts'>): EncodedState {
   return texts === undefined ? state : texts.whole(state as string);
-}
-
-/** A record whose state is put together only for a store that keeps it whole. */
-function wholeRecord(record: DurableRecord, texts: StateTexts, parts: StateParts): DurableRecord {
-  const { state } = record;
-  return Object.defineProperty({ ...record, parts }, 'state', {
-    get: () => texts.whole(state as string),
-    enumerable: true,
-  });
 }
 
 /** Whether the instance of a record has run in that process: nothing but its start may be written down before it does. */
@@ -735,45 +612,10 @@ export function isOwnRecord({ commit, meta }: StoredRecord, owner: string): bool
   return commit.startsWith(owner) && metaOf(meta).starts === undefined;
 }
 
-/** The bytes of an encoded state; of a text that cannot have as many as matter, the number of its characters. */
-function bytesOf(state: EncodedState): number {
-  if (typeof state !== 'string') return state.byteLength;
-  return state.length * 3 > WARN_BYTES ? Buffer.byteLength(state) : state.length;
-}
-
 function noRoom(address: string): HoldfastError {
   return new HoldfastError(
     'STEP_NOT_KEPT',
     `a step of ${address} was done, and what it returned is not kept: its steps under way have more than 16 MiB; return what finds the rest, such as an id`,
-  );
-}
-
-function stateTooLarge(address: string, bytes: number): HoldfastError {
-  const mb = (bytes / MB).toFixed(1);
-  return new HoldfastError(
-    'STATE_TOO_LARGE',
-    `the state of ${address} has ${mb} MiB, and at most ${MOST_BYTES / MB} are kept of one; keep large data elsewhere, and in the state what finds it again`,
-  );
-}
-
-function textsMissing(address: string): HoldfastError {
-  return new HoldfastError(
-    'STATE_INCOMPATIBLE',
-    `the thread of ${address} has told a state without all of its texts, which code of its own must have done; look at what it imports`,
-  );
-}
-
-const ENDED_WITH = {
-  child: 'its children began anew',
-  timer: 'a timer of it was due',
-  row: 'an event waited for it',
-  call: 'somebody called it',
-} as const;
-
-function killsProcess(address: string, { count, why }: Starts): HoldfastError {
-  return new HoldfastError(
-    'PROCESS_CRASHED',
-    `the process has ended with each of the last ${count} starts of ${address}, at the last of which ${ENDED_WITH[why]}; it is not started any more`,
   );
 }
 

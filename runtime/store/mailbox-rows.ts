@@ -1,15 +1,19 @@
-import { later, LONGEST_TIMER_MS, type Clock } from '../base/clock.ts';
+import { later, type Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
-import { CAREFUL_ROWS, type CarefulStart, PROCESS_CRASHES } from './careful-start.ts';
+import { isSafeBehind, noteInHand } from './careful-page.ts';
+import { type CarefulStart, PROCESS_CRASHES } from './careful-start.ts';
 import type { DurableStore, EncodedState, MailboxRow } from './durable-store.ts';
 import type { HostRows } from './host-rows.ts';
 import type { IdInUse } from './kept-id.ts';
 import type { KeptIds } from './kept-ids.ts';
 import { type Kept, KeptRow } from './kept-row.ts';
+import { LaterRows } from './later-rows.ts';
 import { MOST_ROWS } from './most-rows.ts';
+import { pageOfRows } from './page-of-rows.ts';
 import { letterIdOf, plainRow } from './row-letter.ts';
 import type { Place, SentEvent } from './sent-event.ts';
+import { UnplacedRows } from './unplaced-rows.ts';
 
 export interface MailboxRowsOptions {
   readonly address: string;
@@ -38,8 +42,6 @@ export interface MailboxRowsOptions {
   readonly warn: (fields: object, message: string) => void;
 }
 
-/** The rows that are read in one go, while those are looked for that may be handled now. */
-const CHUNK = 1000;
 /** Milliseconds before rows that could not be read are read again. */
 const RETRY_MS = 1000;
 
@@ -52,16 +54,11 @@ export class MailboxRows {
   readonly #options: MailboxRowsOptions;
   /** Rows with a place in the mailbox, and those whose turns are not committed yet. */
   readonly #inHand = new Map<number, KeptRow>();
-  /** When the rows are due whose time has not come; undefined while there was none. */
-  #later: Map<number, number> | undefined;
-  #timer: unknown;
-  #timerAt = Infinity;
+  /** Absent while there was none. */
+  #later: LaterRows | undefined;
   /** Rows that wait for the first record of their instance; undefined once there is one. */
   #held: KeptRow[] | undefined = [];
-  /** The rows that may be handled now and have no place, and whether they are written. */
-  readonly #behind = new Map<number, boolean>();
-  /** Those of them that were letters, and some that have a place by now. */
-  readonly #again = new Set<number>();
+  readonly #behind = new UnplacedRows();
   /** Whether the store may have other rows like that. */
   #unread = false;
   /** The time of a row has come since the last page was begun. */
@@ -114,7 +111,7 @@ export class MailboxRows {
     row.state = 'held';
     row.waits = id !== undefined;
     if (placed) this.#inHand.set(row.n, row);
-    else if (dueAt === 0) this.#behind.set(row.n, false);
+    else if (dueAt === 0) this.#behind.add(row.n);
     if (this.#held !== undefined) this.#held.push(row);
     else if (!row.waits) this.#write(row);
     return row;
@@ -133,19 +130,9 @@ export class MailboxRows {
     const row = new KeptRow(plainRow(sent.row), undefined, (error) => error && refused(error), sent);
     row.state = 'held';
     row.letter = letterIdOf(n);
-    this.#behind.set(n, false);
-    this.#again.add(n);
+    this.#behind.add(n, true);
     if (this.#held !== undefined) this.#held.push(row);
     else this.#write(row);
-  }
-
-  /** Whether rows that were letters wait for a place. */
-  get #isAgain(): boolean {
-    for (const n of this.#again) {
-      if (this.#behind.has(n)) return true;
-      this.#again.delete(n);
-    }
-    return false;
   }
 
   /** The event has not been there before. */
@@ -174,7 +161,7 @@ export class MailboxRows {
     const { arrived, hasRoom } = this.#options;
     if (this.#inHand.has(row.n) || this.#isLater(row)) return;
     if (!this.#reading && !this.more && hasRoom()) return arrived([this.#take(row, sent)], false);
-    this.#behind.set(row.n, true);
+    this.#behind.addWritten(row.n);
     void this.#fill();
   }
 
@@ -184,7 +171,7 @@ export class MailboxRows {
    */
   follow(sent: SentEvent): void {
     const { capacity, place } = this.#options;
-    const waits = !this.#isOpen || this.#isAgain;
+    const waits = !this.#isOpen || this.#behind.hasAgain;
     if (waits && this.#following.length < capacity) this.#following.push(sent);
     else place(sent, this.#isOpen && !this.more ? 'any' : 'none');
   }
@@ -194,7 +181,7 @@ export class MailboxRows {
     let any = false;
     for (let [sent] = this.#following; sent !== undefined; [sent] = this.#following) {
       const { n } = sent.row;
-      if (this.#next < n || this.#isBehind(n)) break;
+      if (this.#next < n || this.#behind.hasBefore(n)) break;
       this.#following.shift();
       this.#options.place(sent, 'any');
       any = true;
@@ -271,54 +258,29 @@ export class MailboxRows {
   /** The oldest rows that may be handled now and have no place, as many as fit, up to one that is not written yet. */
   async #page(): Promise<KeptRow[]> {
     const { store, address, capacity, careful } = this.#options;
-    const mayFollow =
-      careful() === undefined ? () => found.length < capacity : (row: MailboxRow) => isSafeBehind(found, row);
-    const found: MailboxRow[] = [];
-    const written = [...this.#behind].flatMap(([n, isWritten]) => (isWritten ? [n] : []));
+    const isCareful = careful() !== undefined;
+    const written = this.#behind.allWritten;
     this.#isDue = false;
     this.#next = Infinity;
-    let isWhole = true;
-    for (let after = 0, isLast = false; !isLast && isWhole;) {
-      const chunk = await store.rows(address, after, CHUNK);
-      isLast = chunk.length < CHUNK;
-      after = chunk.at(-1)?.n ?? after;
-      const end = Math.min(this.#firstUnwritten(), this.#following[0]?.row.n ?? Infinity);
-      for (const row of chunk) {
-        if (!isWhole || this.#inHand.has(row.n) || this.#isLater(row)) continue;
-        isWhole = row.n < end && mayFollow(row);
-        if (isWhole) found.push(row);
-        else this.#next = row.n;
-      }
-    }
+    const { found, next } = await pageOfRows({
+      store,
+      address,
+      isElsewhere: (row) => this.#inHand.has(row.n) || this.#isLater(row),
+      end: () => Math.min(this.#behind.firstUnwritten, this.#following[0]?.row.n ?? Infinity),
+      mayFollow: (before, row) => (isCareful ? isSafeBehind(before, row) : before.length < capacity),
+    });
+    this.#next = next;
     const rows = found.map((row) => this.#take(row));
-    this.#unread = !isWhole || this.#isDue;
+    this.#unread = next < Infinity || this.#isDue;
     // Whatever was written before and is not in the store is gone.
-    for (const n of written) if (n < this.#next) this.#behind.delete(n);
+    for (const n of written) if (n < next) this.#behind.delete(n);
     return rows;
-  }
-
-  /** Whether a row before that number has no place. */
-  #isBehind(n: number): boolean {
-    for (const other of this.#behind.keys()) if (other < n) return true;
-    return false;
-  }
-
-  #firstUnwritten(): number {
-    for (const [n, isWritten] of this.#behind) if (!isWritten) return n;
-    return Infinity;
-  }
-
-  /** Whether the first row without a place is written: no other is before it. */
-  get #isFirstWritten(): boolean {
-    const [isWritten = false] = this.#behind.values();
-    return isWritten;
   }
 
   /** Whether the row may take its place: it is the first of those without one, and there is room. */
   #isNext(n: number): boolean {
     if (this.#reading || this.#isFilling || this.#unread || !this.#options.hasRoom()) return false;
-    const [first] = this.#behind.keys();
-    return first === n && n < (this.#following[0]?.row.n ?? Infinity);
+    return this.#behind.first === n && n < (this.#following[0]?.row.n ?? Infinity);
   }
 
   #gone(n: number): void {
@@ -329,7 +291,7 @@ export class MailboxRows {
   /** The instance is gone, and rows that were not written will not be. */
   close(error: HoldfastError): void {
     this.#closed = true;
-    this.#options.clock.clearTimeout(this.#timer);
+    this.#later?.close();
     for (const row of this.#held?.splice(0) ?? []) row.settle(error);
     for (const row of this.#inHand.values()) row.over?.();
     for (const sent of this.#following.splice(0)) this.#options.place(sent, 'any');
@@ -342,33 +304,17 @@ export class MailboxRows {
     return kept;
   }
 
-  /** Whether the time of the row has not come; then it is looked for when it has. */
-  #isLater({ n, dueAt }: MailboxRow): boolean {
-    const now = this.#options.clock.date();
-    if (dueAt <= now) {
-      this.#later?.delete(n);
-      return false;
-    }
-    (this.#later ??= new Map()).set(n, dueAt);
-    if (dueAt < this.#timerAt && !this.#closed) this.#arm(dueAt);
-    return true;
-  }
-
-  /** Reads the rows again at that time, and by that what is due next. */
-  #arm(dueAt: number): void {
+  /** Whether the time of the row has not come; then the rows are read again when it has. */
+  #isLater(row: MailboxRow): boolean {
     const { clock } = this.#options;
-    clock.clearTimeout(this.#timer);
-    this.#timerAt = dueAt;
-    this.#timer = clock.setTimeout(
-      () => {
-        this.#timerAt = Infinity;
-        this.#unread = true;
-        this.#isDue = true;
-        void this.#fill();
-      },
-      Math.min(dueAt - clock.date(), LONGEST_TIMER_MS),
-    );
-    clock.unref?.(this.#timer);
+    const isLater = row.dueAt > clock.date();
+    if (this.#closed || (!isLater && this.#later === undefined)) return isLater;
+    this.#later ??= new LaterRows(clock, () => {
+      this.#unread = true;
+      this.#isDue = true;
+      void this.#fill();
+    });
+    return this.#later.has(row);
   }
 
   /** Puts the next page into the mailbox, once half of the last one has left it. */
@@ -380,13 +326,16 @@ export class MailboxRows {
     this.#reading = this.#isFilling = true;
     try {
       const rows = await this.#page();
-      if (careful !== undefined) await this.#note(rows, careful);
+      if (careful !== undefined) {
+        await noteInHand(rows, careful, (row) => this.#count(row));
+        if (this.#closed) rows[0]?.over?.();
+      }
       this.#reading = false;
       if (!this.#closed) arrived(rows, false);
       this.#isFilling = false;
       if (this.#closed) return;
       const isFollowed = this.#follow();
-      if (rows.length > 0 || isFollowed ? this.more : this.#isFirstWritten) void this.#fill();
+      if (rows.length > 0 || isFollowed ? this.more : this.#behind.isFirstWritten) void this.#fill();
     } catch (error) {
       this.#reading = this.#isFilling = false;
       if (error instanceof HoldfastError && error.code === 'STORE_CORRUPT') {
@@ -398,20 +347,6 @@ export class MailboxRows {
       this.#unread = true;
       later(clock, () => void this.#fill(), RETRY_MS);
     }
-  }
-
-  /** Writes down that the rows are in hand, before they are; one that was in hand at a crash has to be the only such one. */
-  async #note(rows: readonly KeptRow[], careful: Pick<CarefulStart, 'alone'>): Promise<void> {
-    const [first] = rows;
-    if (first === undefined || first.isPoison) return;
-    if (isSuspect(first.row)) first.over = await careful.alone();
-    let ticket: Ticket | undefined;
-    for (const row of rows) {
-      row.isNoted = true;
-      ticket = this.#count(row);
-    }
-    await ticket?.wait();
-    if (this.#closed) first.over?.();
   }
 
   #write(row: KeptRow): void {
@@ -430,7 +365,7 @@ export class MailboxRows {
           this.#options.arrived([this.#take(row.row, row.sent)], false);
           return void this.#follow();
         }
-        if (this.#behind.has(row.n)) this.#behind.set(row.n, true);
+        this.#behind.written(row.n);
         // Its time may have come while it was written.
         if (row.row.dueAt > 0) this.#isDue = this.#unread = true;
         if (this.more) void this.#fill();
@@ -451,17 +386,6 @@ export class MailboxRows {
       },
     });
   }
-}
-
-function isSuspect({ attempts }: MailboxRow): boolean {
-  return attempts > 0;
-}
-
-/** Whether a row may be handed over with those before it in a careful start: a suspect is alone. */
-function isSafeBehind(before: readonly MailboxRow[], row: MailboxRow): boolean {
-  const [first] = before;
-  if (first === undefined) return true;
-  return before.length < CAREFUL_ROWS && !isSuspect(first) && !isSuspect(row);
 }
 
 function noRoom(address: string): HoldfastError {
