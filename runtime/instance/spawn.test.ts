@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { createActor, createMachine } from 'xstate';
 import { HoldfastError, type AgentRef } from 'holdfast';
 import { fixture, start } from '../fixtures/start.ts';
 import { durableMemory, memoryDurableStore } from '../store/memory-durable-store.ts';
@@ -149,4 +150,20 @@ test('a number that the runtime gives is the id of nobody in the store, in memor
   const given = await Promise.all([1, 2, 3].map(() => runtime.spawn('account')));
   const addresses = given.map(({ address }) => address).toSorted();
   expect(addresses).toEqual(['account/2', 'account/6', 'account/7']);
+});
+
+test('an instance that a machine invokes takes the address of nobody in the store', async () => {
+  const memory = durableMemory();
+  const agents = { account: fixture('account') };
+  const first = await start({ agents }, { store: memoryDurableStore(memory) });
+  const kept = await first.spawn('account', { id: '1' });
+  await kept.ask({ type: 'deposit', amount: 5 });
+  await first.stop();
+  const runtime = await start({ agents }, { store: memoryDurableStore(memory) });
+  const machine = createMachine({ invoke: { src: runtime.logic('account') } });
+  const owner = createActor(machine).start();
+  onTestFinished(() => void owner.stop());
+  const ref = await runtime.spawn('account', { id: '1' });
+  expect(await ref.ask({ type: 'total' })).toBe(5);
+  expect(runtime.status().instances).toHaveLength(2);
 });

@@ -186,7 +186,7 @@ export class Instances implements TwinEffects {
     const { effects, poolOf, assertRunning } = this.#options;
     assertRunning();
     const { agent, parent } = request;
-    const id = request.id ?? this.#addresses.freeId(agent.name);
+    const id = request.id ?? this.#invokedId(agent);
     const address = addressOf(agent.name, id);
     // The machine that invoked the instance gets its first error, and decides itself.
     const supervision: ResolvedAgent['supervision'] =
@@ -211,6 +211,11 @@ export class Instances implements TwinEffects {
     this.#byTwin.set(twin, instance);
     toAgentRef(twin, instance);
     return instance;
+  }
+
+  /** A machine waits for no look into the store, so where that has ids, chance alone gives one that is not among them. */
+  #invokedId(agent: ResolvedAgent): string {
+    return this.isDurable(agent) ? crypto.randomUUID() : this.#addresses.freeId(agent.name);
   }
 
   observed({ address }: Instance, error: unknown, what: 'observer' | 'actor'): void {
