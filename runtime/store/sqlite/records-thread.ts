@@ -22,6 +22,7 @@ let open: { readonly db: DatabaseSync; readonly seals: Seals; readonly pages: Pa
 interface Page {
   readonly after: string;
   readonly last: string | undefined;
+  readonly count: number;
 }
 
 parentPort?.on('message', () => {
@@ -39,7 +40,7 @@ function next(): RecordsPage {
   }
   const { db, seals, pages } = open;
   const page = pages.shift();
-  if (page === undefined) return { records: [], isLast: true };
+  if (page === undefined) return { records: [], isLast: true, left: 0 };
   const select = db.prepare(
     `select ${RECORD_FORM} from records where address > ?1 and (?2 is null or address <= ?2) order by address`,
   );
@@ -50,7 +51,8 @@ function next(): RecordsPage {
   try {
     const found = select.all(page.after, page.last ?? null) as unknown as Column[][];
     const records = found.flatMap((columns) => intact(columns, seals, textsOf));
-    return { records, isLast: pages.length === 0 };
+    const left = pages.reduce((sum, { count }) => sum + count, 0);
+    return { records, isLast: pages.length === 0, left };
   } finally {
     db.exec('rollback');
   }
@@ -61,7 +63,11 @@ function pagesOf(db: DatabaseSync): Page[] {
     `select address from (select address, row_number() over (order by address) n from records) where n % ${PAGE} = 0`,
   );
   const ends = select.all().map(({ address }) => String(address));
-  const pages = ['', ...ends].map((after, i) => ({ after, last: ends[i] }));
+  const [{ count }] = db.prepare('select count(*) count from records').all() as [{ count: number }];
+  const pages = ['', ...ends].map((after, i) => {
+    const last = ends[i];
+    return { after, last, count: last === undefined ? count - ends.length * PAGE : PAGE };
+  });
   return data.order === 'address' ? pages : spread(pages);
 }
 

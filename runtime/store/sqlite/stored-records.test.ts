@@ -26,6 +26,18 @@ test('all records are read, each once, in either order; whoever stops soon has s
   expect(quarters).toEqual(new Set([0, 1, 2, 3]));
 });
 
+test('each record comes with the number of those behind it, in either order', async () => {
+  const file = path('counted.db');
+  const store = await open({ path: file });
+  const count = 450;
+  await fill(store, count);
+  for (const order of ['address', 'spread'] as const) {
+    const left: number[] = [];
+    for await (const _ of storedRecords(file, undefined, order, (behind) => void left.push(behind)));
+    expect(left).toEqual(Array.from({ length: count }, (_, i) => count - i - 1));
+  }
+});
+
 test('what is written while somebody reads is read, or not, and nothing twice', async () => {
   const file = path('while.db');
   const store = await open({ path: file });

@@ -23,16 +23,22 @@ export type RecordOrder = 'address' | 'spread';
 export interface RecordsPage {
   readonly records: readonly StoredRecord[];
   readonly isLast: boolean;
+  /** The number of records in the pages to come, as it was when the store was opened. */
+  readonly left: number;
 }
 
 const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 const entry = new URL(`./records-thread${extension}`, import.meta.url);
 
-/** Reads all records of a store, also while its owner goes on; damaged ones are left out. */
+/**
+ * Reads all records of a store, also while its owner goes on; damaged ones are left out. `comes`: called before each record
+ * with the number of those behind it, as it was at the beginning.
+ */
 export async function* storedRecords(
   path: string,
   keys?: StoreKeys,
   order: RecordOrder = 'address',
+  comes?: (left: number) => void,
 ): AsyncGenerator<StoredRecord> {
   const workerData: RecordsThreadData = {
     path,
@@ -52,7 +58,11 @@ export async function* storedRecords(
       worker.postMessage('next');
       const [answer] = (await once(worker, 'message')) as [RecordsPage | { error: WireStoreError }];
       if ('error' in answer) throw fromWire(answer.error);
-      yield* answer.records;
+      const { records, left } = answer;
+      for (const [i, record] of records.entries()) {
+        comes?.(left + records.length - i - 1);
+        yield record;
+      }
       isLast = answer.isLast;
     }
   } finally {
