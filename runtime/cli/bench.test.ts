@@ -23,5 +23,5 @@ test('bench measures this machine, and says so for people and for programs', asy
   for (const { median, min, max } of rows) expect(0 < min && min <= median && median <= max).toBe(true);
   expect(rows[1]?.ratio).toBe(1);
   const shown = await run('bench', { isTTY: true, env: { NO_COLOR: '1' } });
-  expect(shown.out).toMatch(/one ask after the other +[\d,]+ asks\/s +[\d,]+ to [\d,]+ +[\d.]+x\n/);
+  expect(shown.out).toMatch(/one ask after the other +[\d,.]+ asks\/s +[\d,.]+ to [\d,.]+ +[\d.]+x\n/);
 });

@@ -273,6 +273,8 @@ export class Waiting {
    * A wait is for a thread that lives or is to be started, and threads keep the process alive, so the timer need not.
    */
   #set(line: Line, ms: number): void {
+    // Node makes a timer of 0 one of a millisecond, in which an answer may come.
+    if (ms <= 0) return queueMicrotask(() => this.#due(line));
     line.timer = this.#clock.setTimeout(() => this.#due(line), ms);
     this.#clock.unref?.(line.timer);
   }

@@ -121,7 +121,7 @@ describe('counters that become passive, fail and are killed', () => {
       ),
       { numRuns: 4 },
     );
-  });
+  }, 400_000);
 
   it('are never wrong in a file, on real threads, with more of them than the pool holds', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-passive-'));
