@@ -13,6 +13,8 @@ const own = fromPromise<string, string>(async ({ input }) =>
 /** Uses a secret as an agent does, by actors of its own; timed by the loop that times asks, here in the thread. */
 export default fromCallback<CallEvent>(({ receive, self: parent }) => {
   receive((event) => {
+    // The actor of each call tells its parent that it is done.
+    if (event.type !== 'run') return;
     const token = deferReply(event);
     const { kind, inFlight, data, signature } = event;
     const signed = (got: string, n: number): number => {
