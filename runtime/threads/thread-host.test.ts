@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { stepsOf } from '../fixtures/steps.ts';
 import { lonelyAgent, settled } from '../instance/fixtures/lone-instance.ts';
 import { LoneHost, lonelyPool } from './fixtures/lone-thread.ts';
+import { MOST_USES } from '../wire/protocol.ts';
 
 /** A host whose thread is up. */
 async function up(...options: ConstructorParameters<typeof LoneHost>): Promise<LoneHost> {
@@ -383,7 +384,7 @@ describe('what a thread says', () => {
     ]);
     expect(lone.thread.called('used')).toMatchObject([[[1, 1, 1, 2, 0, { message: 'no' }, 3, 1, 3]]]);
     lone.thread.link.tell([], 'uses', [...use(4), ...use(-1)]);
-    lone.thread.link.tell([], 'uses', Array.from({ length: 257 }, (_, n) => use(n)).flat());
+    lone.thread.link.tell([], 'uses', Array.from({ length: MOST_USES + 1 }, (_, n) => use(n)).flat());
     await expect.poll(() => lone.warned).toHaveLength(4);
     expect(asked).toHaveLength(3);
   });

@@ -398,8 +398,11 @@ export type CapabilityUses = readonly unknown[];
 /** The fields of one use in {@link CapabilityUses}. */
 export const USE_FIELDS = 7;
 
-/** The most uses in one message: so many are made by the host before it does something else. */
-export const MOST_USES = 256;
+/**
+ * The most uses in one message. The host makes them while the thread asks for the next: with all of a tick in one, either
+ * would do nothing while the other works. With so many the message itself costs little beside them.
+ */
+export const MOST_USES = 8;
 
 /** What became of uses, flat: the number of the use, whether it went well, and its result or a `WireError`. */
 export type UsedCapabilities = readonly unknown[];

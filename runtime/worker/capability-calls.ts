@@ -33,8 +33,8 @@ interface User {
 const soon = (run: () => void): void => process.nextTick(run);
 
 /**
- * The uses of capabilities that the instances of a thread wait for. Those of one tick are asked for together, and none
- * comes later than the ack of the turn that asked for it.
+ * The uses of capabilities that the instances of a thread wait for. Those of one tick are asked for together, as many as
+ * a message has, and none comes later than the ack of the turn that asked for it.
  */
 export class CapabilityCalls {
   readonly #options: CapabilityCallsOptions;
