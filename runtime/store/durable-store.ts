@@ -89,7 +89,7 @@ export interface KeptId {
 
 /** What a step of an invoked promise returned. */
 export interface KeptStep {
-  /** The start of the child that the step belongs to: its path, and how often it was started. */
+  /** The start of the child that the step belongs to, by a name that no other start has. */
   readonly start: string;
   readonly key: string;
   readonly value: EncodedState;
