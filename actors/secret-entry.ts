@@ -1,4 +1,4 @@
-import { and, assign, fromPromise, sendParent, setup } from 'xstate';
+import { and, assign, fromPromise, setup } from 'xstate';
 import type { ProviderFailure } from '../providers/provider.ts';
 
 /** One cached secret: which one it is, and for how long a value may be used. */
@@ -26,6 +26,8 @@ export type SecretHistory = Pick<
 export interface SecretEntryInput extends SecretEntrySpec {
   /** Live grants at birth. Default 0. */
   readonly holders?: number;
+  /** Somebody waits for the value already. Default false. */
+  readonly needed?: boolean;
   readonly known?: SecretHistory;
 }
 
@@ -142,7 +144,7 @@ export type SecretEntryEvent =
   /** The vault needed the room. */
   | { readonly type: 'value.dropped' };
 
-/** To the parent after each fetch, when the vault holds what there is. */
+/** To the parent after each fetch that makes something known, when the vault holds what there is. */
 export interface SecretEntryNews {
   readonly type: 'entry.news';
   readonly key: string;
@@ -205,6 +207,17 @@ export function usableUntil({ fetchedAt, ttlMs, maxStaleMs, leaseMs }: SecretEnt
   return (fetchedAt ?? 0) + Math.min(Math.max(ttlMs + fetchDeadlineMs, maxStaleMs), leaseMs ?? Infinity);
 }
 
+const types = {
+  context: {} as SecretEntryContext,
+  input: {} as SecretEntryInput,
+  events: {} as SecretEntryEvent,
+};
+
+/** No news is no event: most fetches find what was known. */
+const announce = setup({ types }).enqueueActions(({ context: { key, news }, enqueue }) => {
+  if (news.length > 0) enqueue.sendParent({ type: 'entry.news', key, news } satisfies SecretEntryNews);
+});
+
 /**
  * The life of one cached secret.
  *
@@ -222,11 +235,7 @@ export function usableUntil({ fetchedAt, ttlMs, maxStaleMs, leaseMs }: SecretEnt
  * came to and takes no time.
  */
 export const secretEntryMachine = setup({
-  types: {
-    context: {} as SecretEntryContext,
-    input: {} as SecretEntryInput,
-    events: {} as SecretEntryEvent,
-  },
+  types,
   actors: {
     /** Provided: brings the value into the vault and says which version it is. */
     fetch: fromPromise<SecretFetchOutcome, SecretFetchInput>(() =>
@@ -249,6 +258,7 @@ export const secretEntryMachine = setup({
     held: ({ context }) => context.held,
     again: ({ context }) => context.next !== undefined,
     brokeBefore: ({ context }) => context.attempts > 0,
+    needed: ({ context }) => context.used,
     succeeded: ({ context }) => context.outcome.ok,
     mayPass: ({ context }) => !context.outcome.ok && passing.has(context.outcome.failure),
     retried: ({ context }) => context.failure !== undefined && passing.has(context.failure),
@@ -274,18 +284,14 @@ export const secretEntryMachine = setup({
     keep: assign(({ context }) => keep(context)),
     age: assign(({ context }) => age(context)),
     lose: assign(({ context }) => lose(context)),
-    announce: sendParent(({ context }): SecretEntryNews => ({
-      type: 'entry.news',
-      key: context.key,
-      news: context.news,
-    })),
+    announce,
   },
 }).createMachine({
   id: 'secret',
-  context: ({ input: { holders = 0, known, ...spec } }) => ({
+  context: ({ input: { holders = 0, needed = false, known, ...spec } }) => ({
     ...spec,
     holders,
-    used: false,
+    used: needed,
     epoch: known?.epoch ?? 0,
     versionId: known?.versionId,
     previousVersionId: undefined,
@@ -315,6 +321,7 @@ export const secretEntryMachine = setup({
       always: [
         // An entry that breaks again and again must not call the provider each time.
         { guard: 'brokeBefore', target: 'failed', actions: ['lose', 'announce'] },
+        { guard: 'needed', target: 'calling', actions: ['forPoll', 'use'] },
         { target: 'cold' },
       ],
     },

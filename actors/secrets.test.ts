@@ -62,13 +62,26 @@ describe('the secrets actor', () => {
     const { actor, send, openGrant, fetches, answered } = run();
     openGrant('a/1', 'k');
     openGrant('a/2', 'k', 'l');
-    send({ type: 'secret.need', entry: spec('k') });
+    send({ type: 'secret.need', entries: [spec('k')] });
     await flush();
     expect(Object.keys(actor.getSnapshot().context.entries)).toEqual(['k', 'l']);
     expect([fetches, answered]).toEqual([
       ['k', 'l'],
       ['k', 'l'],
     ]);
+  });
+
+  test('takes one step for many that are needed at once, and none for their first values', async () => {
+    const { actor, send, fetches, answered } = run();
+    const keys = Array.from({ length: 50 }, (_, n) => `k${n}`);
+    let steps = 0;
+    actor.subscribe(() => void (steps += 1));
+    send({ type: 'secret.need', entries: keys.map(spec) });
+    await flush();
+    expect([steps, fetches, answered]).toEqual([1, keys, keys]);
+    send({ type: 'secret.need', entries: ['k0', 'new'].map(spec) });
+    await flush();
+    expect([steps, fetches.slice(50), answered.slice(50)]).toEqual([2, ['new'], ['k0', 'new']]);
   });
 
   test('emits what rotated, and nothing for a first fetch or one that changed nothing', async () => {

@@ -23,8 +23,8 @@ export interface SecretsContext {
 }
 
 export type SecretsEvent =
-  /** Somebody waits for this secret. */
-  | { type: 'secret.need'; readonly entry: SecretEntrySpec }
+  /** Somebody waits for each of these. */
+  | { type: 'secret.need'; readonly entries: readonly SecretEntrySpec[] }
   /** Fetch this secret now, also when it is fresh or its failure is held. */
   | {
       type: 'secret.refresh';
@@ -72,14 +72,27 @@ const parts = setup({
 /** Makes the entries that are not there yet, and the breakers of their providers. */
 const ensureEntries = parts.assign(({ context, event, spawn }) => {
   const wanted = 'entry' in event ? [event.entry] : 'entries' in event ? event.entries : [];
+  if (wanted.every(({ key }) => context.entries[key] !== undefined)) return {};
   const entries = { ...context.entries };
   const breakers = { ...context.breakers };
   for (const spec of wanted) {
     const { provider } = spec;
     breakers[provider] ??= spawn('breaker', { id: `breaker:${provider}`, input: { provider } });
-    entries[spec.key] ??= spawn('entry', { id: spec.key, input: spec });
+    entries[spec.key] ??= spawn('entry', {
+      id: spec.key,
+      input: event.type === 'secret.need' ? { ...spec, needed: true } : spec,
+    });
   }
   return { entries, breakers };
+});
+
+/** Entries that are made for it know from the beginning that somebody waits. */
+const passOnNeeds = parts.enqueueActions(({ context, event, enqueue }) => {
+  if (event.type !== 'secret.need') return;
+  for (const { key } of event.entries) {
+    const entry = context.entries[key];
+    if (entry !== undefined) enqueue.sendTo(entry, { type: 'secret.need' });
+  }
 });
 
 const passOn = parts.enqueueActions(({ context, event, enqueue }) => {
@@ -144,7 +157,7 @@ export const secretsMachine = parts.createMachine({
   states: {
     running: {
       on: {
-        'secret.need': { actions: [ensureEntries, passOn] },
+        'secret.need': { actions: [passOnNeeds, ensureEntries] },
         'secret.refresh': { actions: [ensureEntries, passOn] },
         'secret.seen': { actions: [ensureEntries, passOn] },
         'value.dropped': { actions: passOn },
@@ -164,7 +177,6 @@ function entryEvent(
   event: SecretsEvent,
 ): { readonly key: string; readonly event: SecretEntryEvent } | undefined {
   if (event.type === 'value.dropped') return { key: event.key, event: { type: event.type } };
-  if (event.type === 'secret.need') return { key: event.entry.key, event: { type: event.type } };
   if (event.type !== 'secret.refresh' && event.type !== 'secret.seen') return undefined;
   const { entry, ...told } = event;
   return { key: entry.key, event: told };

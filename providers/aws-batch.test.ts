@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
@@ -91,7 +91,22 @@ test('a host that may not batch reads one by one', async () => {
   provider = make(user);
   const refs = Array.from({ length: 30 }, (_, n) => ref(`s${n}`));
   expect(await many([...refs, ref('absent')])).toMatchObject({ s0: 'v0', s29: 'v29', absent: '! not-found' });
-  expect(emulator.calls).toEqual({ BatchGetSecretValue: 2, GetSecretValue: 31 });
+  expect(emulator.calls).toEqual({ BatchGetSecretValue: 1, GetSecretValue: 31 });
+});
+
+test('that the host may not batch is remembered for five minutes, and a right that was given since is used', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  for (const id of ['a', 'b']) emulator.put(id, id);
+  const fault = emulator.fail('BatchGetSecretValue', { error: 'AccessDeniedException' });
+  const both = { a: 'a', b: 'b' };
+  expect(await many([ref('a'), ref('b')])).toEqual(both);
+  vi.advanceTimersByTime(299_999);
+  expect(await many([ref('a'), ref('b')])).toEqual(both);
+  expect([fault.fired, emulator.calls]).toEqual([1, { BatchGetSecretValue: 1, GetSecretValue: 4 }]);
+  vi.advanceTimersByTime(1);
+  expect(await many([ref('a'), ref('b')])).toEqual(both);
+  expect(emulator.calls).toEqual({ BatchGetSecretValue: 2, GetSecretValue: 4 });
 });
 
 test('what fails for one is that one’s error: denied, undecryptable, deleted, not found', async () => {

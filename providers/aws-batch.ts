@@ -6,8 +6,8 @@ import { createSeats } from './seats.ts';
 /** AWS takes at most this many ids in one BatchGetSecretValue. */
 export const batchLimit = 20;
 
-/** Secrets that are read one by one at one time, where a batch is no way. */
-const singlesAtOnce = 8;
+/** Milliseconds for which it is remembered that a role may not batch: a right that is given is found in that time. */
+const refusedForMs = 300_000;
 
 /** A batch reads current versions only. */
 const batchStage = 'AWSCURRENT';
@@ -17,19 +17,42 @@ export interface BatchDependencies {
   readonly fetch: (ref: SecretRef, signal: AbortSignal) => Promise<FetchResult>;
   readonly toResult: (id: string, value: Sdk.SecretValueEntry) => FetchResult;
   readonly classify: (error: unknown) => ProviderFailure;
+  /** The secrets that are read one by one at one time, where a batch is no way. */
+  readonly singlesAtOnce: number;
+  /** Milliseconds on a clock that only goes forward. */
+  readonly now: () => number;
 }
 
+/** Reads many secrets; what comes for each, by its id. Rejects only when the signal aborts. */
+export type FetchMany = (refs: readonly SecretRef[], signal: AbortSignal) => Promise<Results>;
+
 type Results = Map<string, FetchResult | ProviderError>;
+
+interface Reading extends BatchDependencies {
+  /** The roles that may not batch, and when they were told so; undefined is the host itself. */
+  readonly refused: Map<string | undefined, number>;
+  readonly seat: ReturnType<typeof createSeats>;
+}
 
 /**
  * Reads many secrets with few calls: those of one role twenty a call. A ref with a stage of its own is read by itself,
  * as is one that a batch has no answer for. A batch that is refused as a whole, because the host may not batch or one of
- * the ids is malformed, is read one by one, so that nobody pays for another's fault.
+ * the ids is malformed, is read one by one, so that nobody pays for another's fault. Who may not batch does not try to for
+ * five minutes.
  */
-export async function fetchMany(
+export function createFetchMany(dependencies: BatchDependencies): FetchMany {
+  const reading: Reading = {
+    ...dependencies,
+    refused: new Map(),
+    seat: createSeats(dependencies.singlesAtOnce),
+  };
+  return (refs, signal) => fetchMany(refs, signal, reading);
+}
+
+async function fetchMany(
   refs: readonly SecretRef[],
   signal: AbortSignal,
-  dependencies: BatchDependencies,
+  reading: Reading,
 ): Promise<Results> {
   const results: Results = new Map();
   const singles: SecretRef[] = [];
@@ -44,17 +67,16 @@ export async function fetchMany(
   for (const [role, group] of byRole) {
     for (let at = 0; at < group.length; at += batchLimit) {
       const chunk = group.slice(at, at + batchLimit);
-      singles.push(...(await fetchChunk(role, chunk, signal, results, dependencies)));
+      singles.push(...(await fetchChunk(role, chunk, signal, results, reading)));
     }
   }
-  const seat = createSeats(singlesAtOnce);
   const fetchSingle = async (ref: SecretRef): Promise<void> => {
-    const one = await dependencies
+    const one = await reading
       .fetch(ref, signal)
-      .catch((error: unknown) => failed(ref.id, error, signal, dependencies));
+      .catch((error: unknown) => failed(ref.id, error, signal, reading));
     results.set(ref.id, one);
   };
-  await Promise.all(singles.map((ref) => seat(signal, () => fetchSingle(ref))));
+  await Promise.all(singles.map((ref) => reading.seat(signal, () => fetchSingle(ref))));
   return results;
 }
 
@@ -64,8 +86,9 @@ async function fetchChunk(
   refs: readonly SecretRef[],
   signal: AbortSignal,
   results: Results,
-  { call, classify, toResult }: BatchDependencies,
+  { call, classify, toResult, now, refused }: Reading,
 ): Promise<SecretRef[]> {
+  if (now() - (refused.get(role) ?? -Infinity) < refusedForMs) return [...refs];
   const found: Sdk.SecretValueEntry[] = [];
   const errors: Sdk.APIErrorType[] = [];
   try {
@@ -89,6 +112,7 @@ async function fetchChunk(
     const failure = classify(error);
     // What more calls would only make worse, or what an abort has ended.
     const isOver = failure === 'transient' || failure === 'throttled' || failure === 'expired-credentials';
+    if (failure === 'denied') refused.set(role, now());
     if (!isOver) return [...refs];
     for (const { id } of refs) results.set(id, failed(id, error, signal, { classify }));
     return [];

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type * as Sdk from '@aws-sdk/client-secrets-manager';
-import { batchLimit, fetchMany } from './aws-batch.ts';
+import { batchLimit, createFetchMany } from './aws-batch.ts';
 import { commonConfig, type ClientConfig, type ClientLimits } from './aws-client.ts';
 import { createConnections, type Connections } from './aws-connections.ts';
 import { classifyAwsError } from './aws-failures.ts';
@@ -152,13 +152,14 @@ export function createAwsSecretsManagerProvider(
       return put.VersionId === undefined ? {} : { versionId: put.VersionId };
     },
 
-    fetchMany: (refs, signal) =>
-      fetchMany(refs, signal, {
-        call,
-        fetch: (ref, ending) => fetch(ref, {}, ending),
-        toResult,
-        classify: classifyAwsError,
-      }),
+    fetchMany: createFetchMany({
+      call,
+      fetch: (ref, ending) => fetch(ref, {}, ending),
+      toResult,
+      classify: classifyAwsError,
+      singlesAtOnce: limitsOf(settings).maxSockets,
+      now: () => performance.now(),
+    }),
 
     ...(queueUrl !== undefined && {
       watch: (emit, signal, report) =>

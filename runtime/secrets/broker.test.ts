@@ -182,6 +182,7 @@ describe('time', () => {
     provider.behave({ until: gate.promise });
     grantAll();
     const hung = failure(call(broker));
+    await vi.waitFor(() => expect(provider.log).toEqual(['fetch prod/key']));
     clock.increment(8_000);
     expect(await hung).toMatchObject({ code: 'SECRET_UNAVAILABLE' });
     gate.resolve();

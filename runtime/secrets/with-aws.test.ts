@@ -10,6 +10,7 @@ import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
 } from '../../providers/emulator/secrets-manager-emulator.ts';
+import type { HoldfastError } from '../base/errors.ts';
 import { createSecretsBroker, type SecretsBroker } from './broker.ts';
 import { defineCapability } from './capabilities/capability.ts';
 import type { SecretEvent } from './secret-event.ts';
@@ -31,6 +32,12 @@ const grant = {
 let emulator: SecretsManagerEmulator;
 let broker: SecretsBroker;
 
+const brokerOf = (options: Record<string, unknown>): SecretsBroker =>
+  createSecretsBroker({
+    providers: [{ alias: 'default', provider: 'aws-secrets-manager', cacheTtlMs: 300_000, options }],
+    capabilities: [sign],
+  });
+
 beforeAll(async () => {
   emulator = await startSecretsManagerEmulator();
   vi.stubEnv('AWS_ACCESS_KEY_ID', emulator.credentials.accessKeyId);
@@ -38,17 +45,8 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   emulator.reset();
-  broker = createSecretsBroker({
-    providers: [
-      {
-        alias: 'default',
-        provider: 'aws-secrets-manager',
-        cacheTtlMs: 300_000,
-        options: { region: emulator.region, endpoint: emulator.url, requestTimeoutMs: 500, maxAttempts: 1 },
-      },
-    ],
-    capabilities: [sign],
-  });
+  const { region, url: endpoint } = emulator;
+  broker = brokerOf({ region, endpoint, requestTimeoutMs: 500, maxAttempts: 1 });
 });
 afterEach(() => broker.stop());
 afterAll(async () => {
@@ -74,6 +72,31 @@ test('an agent signs with a key of Secrets Manager, hears of its rotation and si
   expect(await call()).toBe(signed('CANARY-second-key'));
   expect(emulator.calls).toEqual({ GetSecretValue: 2, DescribeSecret: 1 });
 });
+
+test.each([
+  ['two calls', undefined, { BatchGetSecretValue: 2 }],
+  ['single calls where the host may not batch', 2, { BatchGetSecretValue: 2, GetSecretValue: 26 }],
+])(
+  'secrets that are granted in one tick are %s, and what fails for one fails for it alone',
+  async (_, refusals, calls) => {
+    await broker.stop();
+    broker = brokerOf({ region: emulator.region, endpoint: emulator.url, requestTimeoutMs: 60_000 });
+    const ids = Array.from({ length: 25 }, (_key, n) => `prod/key-${n}`);
+    for (const id of ids) emulator.put(id, `CANARY-value-of-${id}`);
+    if (refusals !== undefined)
+      emulator.fail('BatchGetSecretValue', { error: 'AccessDeniedException', times: refusals });
+    const grants = [...ids, 'prod/absent'].map((id) => Object.assign({}, grant, { label: id, id }));
+    broker.open(caller, grants, () => {});
+    const uses = grants.map(({ label }) =>
+      broker.call(caller, 'sign', label, 'order').catch((error: HoldfastError) => error.code),
+    );
+    expect(await Promise.all(uses)).toEqual([
+      ...ids.map((id) => signed(`CANARY-value-of-${id}`)),
+      'SECRET_NOT_FOUND',
+    ]);
+    expect(emulator.calls).toEqual(calls);
+  },
+);
 
 test('taken rights take effect at the next fetch: the value that was cached is not served', async () => {
   emulator.put('prod/key', 'CANARY-first-key');

@@ -1,4 +1,5 @@
 import { createNoopMeter, metrics } from '@opentelemetry/api';
+import { version } from '../base/version.ts';
 import { SCOPE, type AgentAt, type ObservedAgent } from './attributes.ts';
 import { countEvents, type EventSource } from './counters.ts';
 import { Gauges, type GaugeSource } from './gauges.ts';
@@ -38,7 +39,6 @@ export function startTelemetry(
   runtime: EventSource & Pick<GaugeSource, 'figures'>,
   { agents, addressOf, scrubText, messages }: TelemetryOptions,
 ): Telemetry {
-  const { version } = runtime.figures();
   const byName = new Map(agents.map((agent) => [agent.name, agent]));
   const source: GaugeSource = { agents, figures: () => runtime.figures() };
   const gauges = quietly(() =>

@@ -58,7 +58,8 @@ function distinct(forms: readonly Buffer[]): Buffer[] {
 
 function hex(value: Buffer, digits: Buffer): Buffer {
   const out = Buffer.allocUnsafeSlow(value.length * 2);
-  for (const [at, byte] of value.entries()) {
+  for (let at = 0; at < value.length; at += 1) {
+    const byte = value[at] ?? 0;
     out[at * 2] = digits[byte >> 4] ?? 0;
     out[at * 2 + 1] = digits[byte & 15] ?? 0;
   }
@@ -70,7 +71,7 @@ function base64Core(value: Buffer, before: number, alphabet: Buffer): Buffer {
   const firstBit = Math.ceil((before * 8) / 6) * 6;
   const lastBit = Math.floor(((before + value.length) * 8) / 6) * 6;
   const out = Buffer.allocUnsafeSlow((lastBit - firstBit) / 6);
-  for (const at of out.keys()) {
+  for (let at = 0; at < out.length; at += 1) {
     const bit = firstBit + at * 6 - before * 8;
     const byte = bit >> 3;
     const pair = ((value[byte] ?? 0) << 8) | (value[byte + 1] ?? 0);

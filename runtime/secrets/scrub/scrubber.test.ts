@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SimulatedClock } from 'xstate';
 import { HoldfastError } from '../../base/errors.ts';
 import { createSecretsBroker } from '../broker.ts';
@@ -408,6 +408,14 @@ describe('what is known', () => {
     pass(24 * HOUR + 1);
     scrubber.hold('key-1', []);
     expect(scrubber.size).toBe(0);
+  });
+
+  test('of one secret is told without a look at the others', () => {
+    const { scrubber } = knowing(...Array.from({ length: 1_000 }, (_, n) => `value-number-${n}`));
+    const looks = vi.spyOn(Array.prototype, 'filter');
+    onTestFinished(() => looks.mockRestore());
+    for (let n = 0; n < 1_000; n += 1) scrubber.hold(`key-${n}`, ['v1']);
+    expect(looks.mock.calls.length).toBeLessThanOrEqual(2_000);
   });
 
   test('of one secret is what is held of it and eight old versions', () => {

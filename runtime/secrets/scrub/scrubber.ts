@@ -1,4 +1,5 @@
 import type { Scrubbing } from '../../base/scrubbing.ts';
+import { isAscii } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { encodings } from './encodings.ts';
@@ -60,7 +61,8 @@ const HEAD = 1024;
 interface Version {
   readonly versionId: string;
   readonly bytes: Buffer;
-  patterns: Uint16Array[];
+  /** Undefined until they are searched for, and when another field is granted. */
+  patterns: Uint16Array[] | undefined;
   /** Undefined while the version is held. */
   oldSince: number | undefined;
 }
@@ -84,6 +86,8 @@ export function createScrubber(
   const heads = new WeakSet<Uint16Array>();
   let index: PatternIndex | undefined;
   let size = 0;
+  /** No version became old before: until that is too long ago, there are none to drop but those of the secret at hand. */
+  let oldest = Infinity;
   let closed = false;
 
   const known = (key: string): Known => {
@@ -92,49 +96,57 @@ export function createScrubber(
     return found;
   };
 
-  const drop = (version: Version): void => {
-    version.bytes.fill(0);
-    for (const pattern of version.patterns) pattern.fill(0);
-    size -= 1;
+  const forgetPatterns = (version: Version): void => {
+    for (const pattern of version.patterns ?? []) pattern.fill(0);
+    version.patterns = undefined;
     index = undefined;
   };
 
-  const dropOld = (): void => {
-    const since = clock.now() - OLD_MS;
-    for (const [key, { granted, versions }] of secrets) {
-      const old = versions.filter(({ oldSince }) => oldSince !== undefined);
-      const kept = versions.filter((version) => {
-        const { oldSince } = version;
-        if (oldSince === undefined) return true;
-        if (oldSince >= since && old.indexOf(version) >= old.length - OLD_VERSIONS) return true;
-        drop(version);
-        return false;
-      });
-      if (kept.length === 0 && granted.size === 0) secrets.delete(key);
-      else if (kept.length < versions.length) known(key).versions = kept;
-    }
+  const drop = (version: Version): void => {
+    version.bytes.fill(0);
+    forgetPatterns(version);
+    size -= 1;
   };
 
-  const setPatterns = (version: Version, granted: Known['granted']): void => {
-    for (const pattern of version.patterns) pattern.fill(0);
-    version.patterns = [];
-    for (const part of knownParts(version.bytes, granted)) {
+  /** Drops what is too old of one secret. */
+  const dropOldOf = (key: string, since: number): void => {
+    const { granted, versions } = known(key);
+    const old = versions.filter(({ oldSince }) => oldSince !== undefined);
+    const kept = versions.filter((version) => {
+      const { oldSince } = version;
+      if (oldSince === undefined) return true;
+      if (oldSince >= since && old.indexOf(version) >= old.length - OLD_VERSIONS) {
+        oldest = Math.min(oldest, oldSince);
+        return true;
+      }
+      drop(version);
+      return false;
+    });
+    if (kept.length === 0 && granted.size === 0) secrets.delete(key);
+    else if (kept.length < versions.length) known(key).versions = kept;
+  };
+
+  const patternsOf = (bytes: Buffer, granted: Known['granted']): Uint16Array[] => {
+    const patterns: Uint16Array[] = [];
+    for (const part of knownParts(bytes, granted)) {
       const long = part.length > head;
       for (const form of encodings(long ? headOf(part, head) : part)) {
         for (const pattern of unitsOf(form)) {
           if (long) heads.add(pattern);
-          version.patterns.push(pattern);
+          patterns.push(pattern);
         }
         form.fill(0);
       }
       part.fill(0);
     }
-    index = undefined;
+    return patterns;
   };
 
   const indexed = (): PatternIndex =>
     (index ??= new PatternIndex(
-      [...secrets.values()].flatMap(({ versions }) => versions.flatMap(({ patterns }) => patterns)),
+      [...secrets.values()].flatMap(({ versions, granted }) =>
+        versions.flatMap((version) => (version.patterns ??= patternsOf(version.bytes, granted))),
+      ),
       (pattern) => heads.has(pattern),
       [...secrets.values()].some(({ versions }) => versions.some(({ bytes }) => bytes.includes(0x20))),
     ));
@@ -174,8 +186,13 @@ export function createScrubber(
         again.oldSince = undefined;
         return;
       }
-      const version: Version = { versionId, bytes: privateCopy(bytes), patterns: [], oldSince: undefined };
-      setPatterns(version, secret.granted);
+      const version: Version = {
+        versionId,
+        bytes: privateCopy(bytes),
+        patterns: undefined,
+        oldSince: undefined,
+      };
+      index = undefined;
       size += 1;
       secret.versions.push(version);
     },
@@ -184,7 +201,7 @@ export function createScrubber(
       const { granted, versions } = known(key);
       if (closed || granted.has(jsonKey)) return;
       granted.add(jsonKey);
-      for (const version of versions) setPatterns(version, granted);
+      for (const version of versions) forgetPatterns(version);
     },
 
     hold(key, versionIds) {
@@ -193,7 +210,10 @@ export function createScrubber(
         if (versionIds.includes(version.versionId)) version.oldSince = undefined;
         else version.oldSince ??= at;
       }
-      dropOld();
+      const since = at - OLD_MS;
+      if (oldest >= since) return dropOldOf(key, since);
+      oldest = Infinity;
+      for (const each of secrets.keys()) dropOldOf(each, since);
     },
 
     close() {
@@ -247,8 +267,8 @@ function isEqual(held: Buffer, bytes: Uint8Array): boolean {
  * UTF-8.
  */
 function unitsOf(form: Buffer): Uint16Array[] {
-  const latin1 = Uint16Array.from(form);
-  if (form.every((byte) => byte < 0x80)) return [latin1];
+  const latin1 = new Uint16Array(form);
+  if (isAscii(form)) return [latin1];
   const decoded = new Uint16Array(form.length);
   let length = 0;
   try {

@@ -580,6 +580,16 @@ describe('a version that a service refuses', () => {
   });
 });
 
+test('grants that open in one tick share calls, and a look at one of them is its own', async () => {
+  const { provider, hold, calls, state, cache } = setUp({ provider: createMemoryProvider({ batch: 20 }) });
+  for (const id of ['k', 'l', 'm']) provider.set(id, 'value');
+  hold('k', 'l', 'm');
+  await settle();
+  expect([provider.log, calls(), state('m')]).toEqual([['fetchMany k l m'], 1, 'fresh']);
+  await cache.refresh('default', 'k');
+  expect(provider.log.slice(1)).toEqual(['describe k']);
+});
+
 describe('prefetch', () => {
   const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `s${at}`);
   const wanted = (entries: readonly SecretEntrySpec[], answers: SecretAnswer[] = []) =>

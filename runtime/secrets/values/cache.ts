@@ -16,6 +16,7 @@ import type { SecretProvider, SecretRef } from '../../../providers/provider.ts';
 import type { ResolvedProvider } from '../../config/resolve.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import { createAnswers } from './answers.ts';
+import { createBatchedReads } from './batched-reads.ts';
 import { fetchIntoVault, fetchPrevious, type FetchDependencies } from './fetch-secret.ts';
 import { createPrefetch } from './prefetch.ts';
 import { failureError } from './provider-failure.ts';
@@ -201,9 +202,9 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
   const vault = toldVault(bounded, scrubber);
   const gate = createProviderGate((alias) => actor.getSnapshot().context.breakers[alias], now);
   const calling = { providers, gate, complaints: createProviderComplaints(warn) };
-  const prefetch = createPrefetch(calling, clock);
-  const batched: FetchDependencies['batched'] = (key) => prefetch.take(key);
-  const fetching: FetchDependencies = { ...calling, vault, now, placeholder, batched };
+  const prefetch = createPrefetch(providers, clock);
+  const reads = createBatchedReads(calling);
+  const fetching: FetchDependencies = { ...calling, vault, now, placeholder, reads };
 
   const logic = secretsLogic({
     fetch: (input, signal) => fetchIntoVault(fetching, input, signal),
@@ -301,12 +302,27 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
     if (!isActive()) throw secretsStopped();
     const answer = held(entry);
     if (answer !== undefined) return receive(answer);
+    const answered = next(entry, receive);
+    actor.send({ type: 'secret.need', entries: [entry] });
+    return answered;
+  }
+
+  /** The next answer of the entry, which the secrets actor has to be told is needed. */
+  function next<T>(entry: SecretEntrySpec, receive: (answer: SecretAnswer) => T): Promise<T> {
     const use = useOf(entry);
     if (contextOf(entry.key)?.held === true) use.hits += 1;
     else use.misses += 1;
-    const answered = needs.next(entry.key, receive);
-    actor.send({ type: 'secret.need', entry });
-    return answered;
+    return needs.next(entry.key, receive);
+  }
+
+  /** Needs many with one event. */
+  function askMany(wanted: readonly Prefetched[]): Promise<void>[] {
+    if (!isActive()) return wanted.map(() => Promise.reject(secretsStopped()));
+    const answers = wanted.map(({ entry, receive }) => next(entry, receive));
+    const entries = new Map(wanted.map(({ entry }) => [entry.key, entry]));
+    actor.send({ type: 'secret.need', entries: [...entries.values()] });
+    for (const entry of entries.values()) listen(entry);
+    return answers;
   }
 
   function need<T>(entry: SecretEntrySpec, receive: (answer: SecretAnswer) => T): Promise<T> {
@@ -422,14 +438,11 @@ export function createSecretsCache(options: SecretsCacheOptions): SecretsCache {
       const settled = new Map(wanted.map((one) => [one, Promise.withResolvers<void>()]));
       const fits = fitting(wanted, Math.floor(maxEntries * prefetchedPart));
       for (const [one, { resolve }] of settled) if (!fits.has(one.entry.key)) resolve();
-      prefetch.start([...fits.values()], async (entry) => {
-        const answers: Promise<void>[] = [];
-        for (const [one, { resolve }] of settled) {
-          if (one.entry.key !== entry.key) continue;
-          const answer = need(one.entry, one.receive);
-          resolve(answer);
-          answers.push(answer);
-        }
+      const byKey = Map.groupBy(wanted, ({ entry }) => entry.key);
+      prefetch.start([...fits.values()], async (entries) => {
+        const those = entries.flatMap(({ key }) => byKey.get(key) ?? []);
+        const answers = askMany(those);
+        for (const [at, answer] of answers.entries()) settled.get(those[at] as Prefetched)?.resolve(answer);
         await Promise.allSettled(answers);
       });
       return [...settled.values()].map(({ promise }) => promise);

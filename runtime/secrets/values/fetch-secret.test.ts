@@ -1,6 +1,8 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { fetchIntoVault, type FetchDependencies } from './fetch-secret.ts';
 import { createMemoryProvider, type MemoryProvider } from '../fixtures/memory-provider.ts';
+import { createBatchedReads } from './batched-reads.ts';
+import type { ProviderCalling } from './provider-call.ts';
 import { createProviderPool } from './provider-pool.ts';
 import { createVault } from './vault.ts';
 
@@ -25,9 +27,13 @@ beforeEach(() => {
   let time = 0;
   closed = undefined;
   ended = [];
-  dependencies = {
+  const calling = {
     providers: createProviderPool([declaration], [provider]),
     gate: { closedFor: () => closed, ended: (_, failure) => void ended.push(failure ?? 'answered') },
+  } satisfies ProviderCalling;
+  dependencies = {
+    ...calling,
+    reads: createBatchedReads(calling),
     vault: createVault(),
     now: () => (time += 10),
   };
@@ -79,6 +85,7 @@ describe('a fetch', () => {
     provider.behave({ until: gate.promise });
     const aborting = new AbortController();
     const late = fetchIntoVault(dependencies, input, aborting.signal);
+    await vi.waitFor(() => expect(provider.log).toEqual(['fetch k']));
     aborting.abort();
     gate.resolve();
     expect(await late).toEqual({ ok: false, failure: 'transient' });

@@ -1,5 +1,6 @@
 import type { SecretEntrySpec, SecretFetchInput, SecretFetchOutcome } from '../../../actors/secret-entry.ts';
 import type { FetchResult, SecretRef, SecretSelector } from '../../../providers/provider.ts';
+import { refOf, type BatchedReads } from './batched-reads.ts';
 import { placeholderReason } from './placeholders.ts';
 import { described, fetched } from './provider-answers.ts';
 import { callProvider, type Called, type ProviderCalling } from './provider-call.ts';
@@ -13,8 +14,8 @@ export interface FetchDependencies extends ProviderCalling {
   readonly now: () => number;
   /** Called with the reason when a value was not taken because it is a placeholder. */
   readonly placeholder?: (ref: SecretRef, why: string) => void;
-  /** The result of the batch for this entry, once; undefined: the entry is fetched alone. */
-  readonly batched?: (key: string) => Promise<Called<FetchResult>> | undefined;
+  /** Reads of current values, which share calls where that can be. */
+  readonly reads: BatchedReads;
 }
 
 /**
@@ -31,7 +32,7 @@ export async function fetchIntoVault(
   input: SecretFetchInput,
   signal: AbortSignal,
 ): Promise<SecretFetchOutcome> {
-  const { vault, now, providers, placeholder, batched } = dependencies;
+  const { vault, now, providers, placeholder, reads } = dependencies;
   const { key, provider: alias, stage, knownVersionId, hintedVersionId } = input;
   const ref = refOf(input);
   const fetchedAt = now();
@@ -57,8 +58,6 @@ export async function fetchIntoVault(
     return { ok: true, versionId, fetchedAt, ...(leaseMs !== undefined && { leaseMs }) };
   };
 
-  const early = await batched?.(key);
-  if (early !== undefined) return keep(early);
   if (hintedVersionId !== undefined) {
     const hinted = await read({ versionId: hintedVersionId });
     if (hinted.ok && hinted.value.stages.includes(stage)) return keep(hinted);
@@ -76,10 +75,10 @@ export async function fetchIntoVault(
     if (look.ok) ({ current } = look.value);
     if (current === knownVersionId) return { ok: true, versionId: current, fetchedAt };
   }
-  if (current === undefined) return keep(await read({ stage }));
+  if (current === undefined) return keep(await reads.read(input, signal));
   const found = await read({ versionId: current });
   // The version was replaced between the two calls.
-  if (!found.ok && found.failure === 'not-found') return keep(await read({ stage }));
+  if (!found.ok && found.failure === 'not-found') return keep(await reads.read(input, signal));
   return keep(found);
 
   function tellsVersions(): boolean {
@@ -112,11 +111,6 @@ export async function fetchPrevious(
   }
   vault.put(entry.key, found.value.versionId, found.value.bytes);
   return found.value.versionId;
-}
-
-/** The entry's secret as a provider names it. */
-export function refOf({ provider, id, stage, role }: SecretEntrySpec): SecretRef {
-  return { provider, id, stage, ...(role !== undefined && { role }) };
 }
 
 function isUsable(result: FetchResult): boolean {

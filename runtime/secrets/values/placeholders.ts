@@ -36,13 +36,15 @@ const kinds: readonly (readonly [reason: string, ...RegExp[]])[] = [
   ],
 ];
 
+const utf8 = new TextDecoder();
+
 /**
  * The reason why the bytes are a placeholder and no secret, as a clause that quotes nothing of them; undefined for
  * what may be real. White space and quotation marks around them do not count.
  */
 export function placeholderReason(bytes: Uint8Array): string | undefined {
   if (bytes.byteLength > LONGEST) return undefined;
-  const text = new TextDecoder()
+  const text = utf8
     .decode(bytes)
     .trim()
     .replace(/^(["'`])(.*)\1$/s, '$2')
