@@ -53,8 +53,8 @@ export class OrderedMap<V> implements Iterable<V> {
     return new OrderedMap({ placed: placed.without(key), inOrder: inOrder.without(order), next });
   }
 
-  [Symbol.iterator](): Iterator<V> {
-    return this.values()[Symbol.iterator]();
+  *[Symbol.iterator](): Generator<V, void> {
+    for (const [, value] of this[PARTS].inOrder) yield value;
   }
 
   values(): V[] {

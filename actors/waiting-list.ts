@@ -78,8 +78,8 @@ export class WaitingList implements Iterable<PlaceRequest> {
     return first;
   }
 
-  [Symbol.iterator](): Iterator<PlaceRequest> {
-    return this.values()[Symbol.iterator]();
+  *[Symbol.iterator](): Generator<PlaceRequest, void> {
+    for (const { request } of this[PARTS].requests) yield request;
   }
 
   values(): PlaceRequest[] {

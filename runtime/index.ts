@@ -43,7 +43,12 @@ export type { InspectorPage } from './inspect/local/local-inspector.ts';
 export { toMermaid } from './inspect/to-mermaid.ts';
 export type { Logger } from './base/logger.ts';
 export type { PoolEvidence } from './threads/pool-errors.ts';
-export { QuarantineError, type QuarantineEvidence } from './instance/quarantine.ts';
+export {
+  QuarantineError,
+  type QuarantineEvidence,
+  type RecentFailure,
+  type ShownError,
+} from './instance/quarantine.ts';
 export type { KeptThread, Recycled } from './system/recycle.ts';
 export type { Escalation, RuntimeEvents, RuntimeListener } from './telling/runtime-events.ts';
 export {
@@ -99,4 +104,4 @@ export type { PersistedTimer, TimersPolicy, TimerTarget } from './xstate/persist
 export type { InspectionEvent } from './wire/inspection.ts';
 export type { IncarnationEnd, StopReason } from './base/endings.ts';
 export type { WatchListener } from './instance/watchers.ts';
-export type { InstanceStatus, PoolStatus, RuntimeStatus, ThreadStatus } from './telling/status.ts';
+export type { InstanceStatus, PoolStatus, RuntimeStatus, SlowWork, ThreadStatus } from './telling/status.ts';

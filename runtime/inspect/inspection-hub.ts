@@ -170,8 +170,11 @@ export class InspectionHub implements ThreadInspection {
     return read === events.length && left === 0;
   }
 
-  /** An instance has ended, or begins anew, and its thread may be gone: nothing of it goes on. */
-  ended(address: string): void {
+  /**
+   * An instance has ended, with `error`, which JSON can hold, if it failed for good, or begins anew, and its thread may be gone: nothing of it goes
+   * on.
+   */
+  ended(address: string, error?: object): void {
     const below = [...(this.#byInstance.get(address) ?? [])];
     this.#take(
       below.toReversed().map((sessionId) => ({
@@ -182,7 +185,10 @@ export class InspectionHub implements ThreadInspection {
         id: this.#nextId(),
         _version: INSPECT_VERSION,
         event: { type: 'xstate.stop' },
-        snapshot: { status: 'stopped', output: undefined, error: undefined },
+        snapshot:
+          error !== undefined && sessionId === address
+            ? { status: 'error', output: undefined, error }
+            : { status: 'stopped', output: undefined, error: undefined },
       })),
       0,
     );

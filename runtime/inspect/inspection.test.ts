@@ -24,7 +24,7 @@ function view() {
 const agents = {
   inspected: fixture('inspected', { threadId: 'first' }),
   second: fixture('inspected', { threadId: 'second' }),
-  counter: fixture('counter', { threadId: 'third' }),
+  counter: fixture('counter', { threadId: 'third', supervision: { restart: 'temporary' } }),
 };
 
 async function rig(inspect: Partial<InspectOptions> = {}, more: { config?: object; options?: object } = {}) {
@@ -226,6 +226,19 @@ test('a value that agents were shown is in no frame', async () => {
   const text = JSON.stringify(events);
   for (const form of forms) expect(text).not.toContain(JSON.stringify(form).slice(1, -1));
   expect(text).toContain('<redacted:secret>');
+});
+
+test('an instance that fails for good ends with its error', async () => {
+  const { runtime, actor, snapshots } = await rig();
+  const ref = await runtime.spawn('counter', { id: 'c' });
+  await until(() => expect(actor('counter/c')).toBeDefined());
+  ref.send({ type: 'fail' });
+  await until(() =>
+    expect(snapshots('counter/c').at(-1)).toMatchObject({
+      status: 'error',
+      error: { name: 'RangeError', code: 'E_RANGE', message: 'out of range' },
+    }),
+  );
 });
 
 test('options that make no sense are refused at the door, all at once', async () => {

@@ -17,7 +17,13 @@ import { Inbox } from './inbox.ts';
 import type { IncarnationKind, InstanceEffects, InstanceFacts } from './instance-effects.ts';
 import { isOver, phaseAfter, type InstancePhase, type LifeEvent } from './life.ts';
 import type { PeerInstance, PeerSeat } from './peer.ts';
-import { QuarantineError, type FailureLog, type QuarantineEvidence } from './quarantine.ts';
+import {
+  QuarantineError,
+  shownError,
+  type FailureLog,
+  type QuarantineEvidence,
+  type RecentFailure,
+} from './quarantine.ts';
 import { RunsGate } from './runs-gate.ts';
 import { TwinLine, type InstanceEnd } from './twin-line.ts';
 import { Watchers, type Watched } from './watchers.ts';
@@ -120,6 +126,15 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
   /** The error of the quarantine, while the instance is quarantined. */
   get quarantine(): QuarantineError | undefined {
     return this.#quarantine;
+  }
+
+  /** The last failure within the window of its restart policy. */
+  get failure(): RecentFailure | undefined {
+    const { clock } = this.effects;
+    const last = this.#failures.last(this.address, clock.date() - this.supervision.intensity.withinMs);
+    if (last === undefined) return undefined;
+    const { cause, at } = last;
+    return { cause, at, ...(this.#end?.kind === 'failed' && { error: shownError(this.#end.error) }) };
   }
 
   get incarnation(): number {

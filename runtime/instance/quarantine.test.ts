@@ -47,6 +47,25 @@ describe('an instance that failed too often', () => {
     expect(ref.getSnapshot()).toMatchObject({ status: 'error', error: { code: 'AGENT_QUARANTINED' } });
   });
 
+  test('shows its last failure before that, as long as it counts', async () => {
+    const intensity = { restarts: 3, withinMs: 60_000 };
+    const { runtime, ref } = await rig(false, { intensity });
+    const shown = (): unknown => runtime.status().instances[0]?.failure;
+    expect(shown()).toBeUndefined();
+    ref.send({ type: 'fail' });
+    await runtime.settled();
+    const failure = {
+      cause: 'error',
+      at: expect.any(Number) as number,
+      error: { name: 'RangeError', code: 'E_RANGE', message: 'out of range' },
+    };
+    expect(runtime.status().instances[0]).toMatchObject({ state: 'restarting', failure });
+    await runtime.clock.advance(59_000);
+    expect(runtime.status().instances[0]).toMatchObject({ state: 'running', failure });
+    await runtime.clock.advance(1000);
+    expect(shown()).toBeUndefined();
+  });
+
   test('keeps its address and what waits in its mailbox, and takes nothing more', async () => {
     const { runtime, ref, quarantine } = await rig();
     const failed = quarantine();

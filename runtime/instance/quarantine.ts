@@ -8,10 +8,26 @@ export interface PastFailure {
   readonly at: number;
 }
 
+/** The part of an error that may be shown. JSON-safe; `message` is cut after 500 characters. */
+export interface ShownError {
+  readonly name: string;
+  readonly code?: string;
+  readonly message: string;
+}
+
+/** The last failure of an instance that goes on, as long as it counts towards a quarantine. */
+export interface RecentFailure {
+  readonly cause: StopReason;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Absent when it ended without one. */
+  readonly error?: ShownError;
+}
+
 /** Why an instance is quarantined. JSON-safe; never an event, a context or a secret. */
 export interface QuarantineEvidence {
-  /** The error of the last failure; `message` is cut after 500 characters. */
-  readonly error: { readonly name: string; readonly code?: string; readonly message: string };
+  /** The error of the last failure. */
+  readonly error: ShownError;
   /**
    * The failures that led to the quarantine, oldest first, of the whole group if there is one; at most the last 20.
    * `at` is in milliseconds since the epoch.
@@ -80,6 +96,12 @@ export class FailureLog {
     return this.#failures.some((failure) => failure.at > at);
   }
 
+  /** The last failure of one of them, if it was after `at`. */
+  last(address: string, at: number): PastFailure | undefined {
+    const last = this.#failures.findLast((failure) => failure.address === address);
+    return last !== undefined && last.at > at ? last : undefined;
+  }
+
   clear(): void {
     this.#failures = NO_FAILURES;
   }
@@ -91,7 +113,7 @@ export class FailureLog {
     { because, unfit }: { readonly because?: string | undefined; readonly unfit: boolean },
   ): QuarantineEvidence {
     return {
-      error: shown(error),
+      error: shownError(error),
       failures: this.#failures,
       ...intensity,
       ...(suspect && { deadLetter: suspect.id }),
@@ -102,7 +124,7 @@ export class FailureLog {
 }
 
 /** The part of an error that may be shown; any thrown value is accepted. */
-function shown(error: unknown): QuarantineEvidence['error'] {
+export function shownError(error: unknown): ShownError {
   if (!(error instanceof Error)) {
     const message =
       error === undefined ? 'it ended without an error' : 'it threw something that is not an Error';

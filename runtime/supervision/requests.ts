@@ -33,7 +33,8 @@ export interface RequestsOptions extends Pick<
   /** Throws when the runtime is stopping. */
   readonly assertRunning: () => void;
   /** Frees the address. */
-  readonly forget: (instance: InstanceFacts) => void;
+  /** Nothing is left of the instance; `failure` is what it ended with, if it failed. */
+  readonly forget: (instance: InstanceFacts, failure?: unknown) => void;
   /** Keeps a passive instance for those only who hold it. */
   readonly shelve: (instance: InstanceFacts) => void;
   /** Gives a passive instance its address again, and a seat when its state is loaded; without `load` no more than that. */
@@ -135,7 +136,7 @@ export function requests(options: RequestsOptions): InstanceEffects {
     },
     gone(instance, error) {
       const { address, incarnation } = instance;
-      forget(instance);
+      forget(instance, error.cause);
       close(address);
       snapshots.closed(address);
       void ledgers?.closed(address, error);

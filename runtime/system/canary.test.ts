@@ -56,9 +56,12 @@ describe('a run in which agents misbehave with a value in every way', () => {
     ['span', 'signer/<redacted:secret>'],
     ['metric', 'holdfast'],
     ['status', 'blabbing/a'],
+    ['status', 'threw <redacted:secret>'],
+    ['quarantine', 'AGENT_QUARANTINED'],
     ['inspector frame', '<redacted:secret>'],
     ['inspector page', 'event: replay'],
     ['inspector page', '<redacted:secret>'],
+    ['inspector page', '\\"state\\":\\"quarantined\\"'],
     ['prometheus', 'holdfast_instances'],
     ['context of a signer', 'signature'],
   ])('has said it in %s: %s', (kind, said) => {

@@ -5,6 +5,7 @@ import { ActivationLimit } from '../base/activation-limit.ts';
 import { addressOf, agentOf, partsOf } from '../base/address.ts';
 import { activate } from './activate.ts';
 import type { AgentRef } from '../instance/agent-ref.ts';
+import { shownError } from '../instance/quarantine.ts';
 import { kindOf } from '../base/call-check.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import type { LoadedConfig, ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
@@ -319,7 +320,8 @@ export class RuntimeSystem {
       warn,
       tell,
       assertRunning: () => this.#assertRunning(),
-      forget: (instance) => {
+      forget: (instance, failure) => {
+        if (failure !== undefined) this.inspection?.ended(instance.address, shownError(failure));
         this.#woken.delete(instance.address);
         this.#instances.forget(instance);
       },

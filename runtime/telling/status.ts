@@ -3,7 +3,7 @@ import type { PoolContext } from '../../actors/pool-plan.ts';
 import type { ThreadCause } from '../../actors/thread.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { InstancePhase } from '../instance/life.ts';
-import type { QuarantineEvidence } from '../instance/quarantine.ts';
+import type { QuarantineEvidence, RecentFailure } from '../instance/quarantine.ts';
 import type { McpServerStatus } from '../mcp/mcp-servers.ts';
 import type { SecretProviderStatus, SecretStatus } from '../secrets/values/secret-status.ts';
 import type { AgentWrites } from '../store/agent-writes.ts';
@@ -33,6 +33,16 @@ export interface ThreadStatus {
    * known.
    */
   readonly heapUsed?: number;
+  /** Set while one turn, or other work, has kept the thread longer than `watchdog.warnMs`. */
+  readonly slow?: SlowWork;
+}
+
+/** What keeps a thread. */
+export interface SlowWork {
+  /** Milliseconds so far. */
+  readonly ms: number;
+  /** The instance whose turn it is; absent outside of turns. */
+  readonly address?: string;
 }
 
 /** How many instances of a pool are in memory, and how many are not. */
@@ -81,6 +91,11 @@ export interface InstanceStatus {
   readonly mailbox: number;
   /** The capacity of the mailbox; further events go by `overflow`. */
   readonly capacity: number;
+  /**
+   * The last failure, of an instance that is not quarantined, as long as it counts towards a quarantine
+   * (`supervision.intensity.withinMs`).
+   */
+  readonly failure?: RecentFailure;
   /** The evidence, if the instance is quarantined. */
   readonly quarantine?: QuarantineEvidence;
 }
@@ -156,6 +171,7 @@ export function poolStatus(
       state,
       instances: byNumber.get(n)?.instances ?? 0,
       ...byNumber.get(n)?.vitals,
+      ...slowWork(byNumber.get(n)),
     })),
     peakThreads: pool.peak,
     startedThreads: pool.started,
@@ -166,8 +182,14 @@ export function poolStatus(
   };
 }
 
+function slowWork(host: ThreadHost | undefined): Pick<ThreadStatus, 'slow'> {
+  const slow = host?.slow;
+  return slow === undefined ? {} : { slow };
+}
+
 export function instanceStatus(instance: Instance): InstanceStatus {
-  const { address, agent, thread, incarnation, phase, mailbox } = instance;
+  const { address, agent, thread, incarnation, phase, mailbox, quarantine } = instance;
+  const failure = quarantine === undefined ? instance.failure : undefined;
   return {
     address,
     agent: agent.name,
@@ -179,7 +201,7 @@ export function instanceStatus(instance: Instance): InstanceStatus {
     handled: instance.handled,
     mailbox: mailbox.depth,
     capacity: mailbox.capacity,
-    ...(instance.quarantine && { quarantine: instance.quarantine.evidence }),
+    ...(quarantine ? { quarantine: quarantine.evidence } : failure && { failure }),
   };
 }
 

@@ -5,6 +5,8 @@ import type { Seats } from './seats.ts';
 /** The current work of a thread, in words and as fields of a log. */
 export interface Doing {
   readonly what: string;
+  /** The instance whose turn or cleanup it is. */
+  readonly address?: string;
   readonly fields: object;
 }
 
@@ -21,9 +23,13 @@ export function doing(
   const { instance, attachment } = seat;
   const { address, agent } = instance;
   if (stopping !== undefined)
-    return { what: `the cleanup of ${address}`, fields: { agent: agent.name, address, stopping: true } };
+    return {
+      what: `the cleanup of ${address}`,
+      address,
+      fields: { agent: agent.name, address, stopping: true },
+    };
   const behind = seats.handled(seat) - (attachment?.acked ?? 0);
   const type = slot === seat.slot ? typeOf(instance.mailbox.peek(behind)) : undefined;
   const event = type === undefined ? 'an event of another agent' : `"${type}"`;
-  return { what: `${event} for ${address}`, fields: { agent: agent.name, address, type } };
+  return { what: `${event} for ${address}`, address, fields: { agent: agent.name, address, type } };
 }

@@ -69,8 +69,12 @@ describe('a thread whose turn does not end', () => {
       (listener) => runtime.on('warning', listener),
       ({ message }) => message.includes('takes long'),
     );
+    expect(runtime.status().pools[0]?.threads[0]).not.toHaveProperty('slow');
     a.send({ type: 'for ms', ms: 300, secret: 'canary' });
     const told = await warning;
+    const slow = runtime.status().pools[0]?.threads[0]?.slow;
+    expect(slow).toEqual({ ms: expect.any(Number) as number, address: 'stuck/a' });
+    expect(slow?.ms).toBeGreaterThanOrEqual(40);
     expect(told).toMatchObject({
       agent: 'stuck',
       address: 'stuck/a',

@@ -326,6 +326,15 @@ export class ThreadHost implements SeatThread {
     return this.#vitals.look();
   }
 
+  /** What has kept the thread longer than `watchdog.warnMs` so far, if anything has. */
+  get slow(): { readonly ms: number; readonly address?: string } | undefined {
+    const { warnMs } = this.#options.pool.watchdog;
+    const { ms } = this.#watchdog;
+    if (this.#gone || warnMs === 0 || ms < warnMs) return undefined;
+    const { address } = doing(this.#progress.inHand(), this.#seats, this.#deactivations);
+    return { ms, ...(address !== undefined && { address }) };
+  }
+
   /** The number of turns that have begun on the thread, modulo 2^32. */
   get turns(): number {
     return this.#progress.turns();

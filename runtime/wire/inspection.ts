@@ -141,10 +141,12 @@ const mostValues = 2_000;
  */
 const longestText = 10_000;
 const longestList = 10_000;
+/** The most entries of a collection that is none of JavaScript's own: what takes the place of the rest is its number. */
+const mostEntries = 100;
 
 /**
  * Returns a copy that JSON can hold and a person can read: maps, sets, dates, errors, bytes, big numbers and functions
- * in a similar form, references to actors by their session id, cycles by name. Never throws.
+ * in a similar form, the first entries of other collections, references to actors by their session id, cycles by name. Never throws.
  */
 export function jsonSafe(root: unknown, naming?: Pick<Naming, 'idOf'>, depth: number = deepest): unknown {
   const open = new Set<object>();
@@ -183,13 +185,44 @@ export function jsonSafe(root: unknown, naming?: Pick<Naming, 'idOf'>, depth: nu
       return Object.fromEntries(Array.from(value, ([key, item]) => [String(key), safe(item, level)]));
     if (value instanceof Set) return Array.from(value, (item) => safe(item, level));
     if (value instanceof RegExp || value instanceof URL) return String(value);
+    if (isCollection(value)) return safeCollection(value, level);
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
     const fields = Object.entries(value).map(([key, item]) => [key, safe(item, level)]);
     if (value instanceof Error) fields.unshift(['name', value.name], ['message', safe(value.message, level)]);
     return Object.fromEntries(fields);
   }
 
+  /** The first entries: by their keys where all are pairs with one, as a list otherwise. */
+  function safeCollection(collection: Collection, level: number): unknown {
+    const first: unknown[] = [];
+    for (const entry of collection) {
+      if (first.length === mostEntries) break;
+      first.push(entry);
+    }
+    const more = collection.size > first.length ? `… ${collection.size - first.length} more` : undefined;
+    if (first.length === 0 || !first.every(isEntry)) {
+      const shown = first.map((item) => safe(item, level) ?? null);
+      return more === undefined ? shown : [...shown, more];
+    }
+    const shown = first.map(([key, item]) => [String(key), safe(item, level)] as const);
+    return Object.fromEntries(more === undefined ? shown : [...shown, ['…', more]]);
+  }
+
   return safe(root, 0);
+}
+
+/** A map or a list that never changes, such as those of the runtime's own machines, or of a library. */
+interface Collection extends Iterable<unknown> {
+  readonly size: number;
+}
+
+function isCollection(value: object): value is Collection {
+  if (!(Symbol.iterator in value) || typeof value[Symbol.iterator] !== 'function') return false;
+  return 'size' in value && typeof value.size === 'number';
+}
+
+function isEntry(item: unknown): item is readonly [string | number, unknown] {
+  return Array.isArray(item) && item.length === 2 && ['string', 'number'].includes(typeof item[0]);
 }
 
 function isActor(value: object): value is AnyActorRef {

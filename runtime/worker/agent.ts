@@ -51,8 +51,10 @@ export function reply<
 >(
   value: Cloneable | ((args: { context: TContext; event: TExpressionEvent }) => unknown),
 ): ActionFunction<TContext, TExpressionEvent, TEvent, TParams, never, never, never, never, never> {
-  return ({ context, event }) =>
+  // Viewers of the machine are told the name of an action.
+  return function reply({ context, event }) {
     replyTo(event, typeof value === 'function' ? value({ context, event }) : value);
+  };
 }
 
 /** {@link reply} for logic without actions, such as `fromTransition`: replies to the ask that carried `event`. */
@@ -146,7 +148,7 @@ export function answer<
   token: Expression<TContext, TExpressionEvent, ReplyToken | undefined>,
   value: Cloneable | ((args: { context: TContext; event: TExpressionEvent }) => unknown),
 ): ActionFunction<TContext, TExpressionEvent, TEvent, TParams, never, never, never, never, never> {
-  return ({ context, event }) => {
+  return function answer({ context, event }) {
     const given = typeof token === 'function' ? token({ context, event }) : token;
     if (given === undefined || given === null) return;
     answerTo(given, typeof value === 'function' ? value({ context, event }) : value);

@@ -4,7 +4,7 @@ import { createServer, request, type IncomingMessage, type OutgoingHttpHeaders }
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { AgentRef } from 'holdfast';
 import { HoldfastError } from '../../base/errors.ts';
 import { fixture, start } from '../../fixtures/start.ts';
@@ -134,6 +134,79 @@ describe.skipIf(!hasBrowser)('the page', () => {
     await expect
       .poll(() => page.locator('#panel-letters').textContent(), patience)
       .not.toContain('risk/gone');
+  });
+
+  test('what is wrong now is listed with its error and what to do, stays in the tree, and holds no secret', async () => {
+    const canary = 'CANARY-page-93b1 "7"';
+    vi.stubEnv('PAGE_CANARY', canary);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const runtime = await start(
+      {
+        externalSecrets: { provider: 'env' },
+        agents: {
+          crashing: fixture('blabbing', {
+            secrets: { key: { ref: 'PAGE_CANARY', mode: 'reveal', unsafe: true } },
+            supervision: { intensity: { restarts: 0, withinMs: 60_000 } },
+          }),
+          gone: fixture('counter', { supervision: { restart: 'temporary' } }),
+        },
+      },
+      { inspect: { allowSend: true } },
+    );
+    const crash = async (id: string): Promise<AgentRef> => {
+      const ref: AgentRef = await runtime.spawn('crashing', { id });
+      for (let known: unknown = false; known !== true;) known = await ref.ask({ type: 'knows' });
+      await expect(ref.ask({ type: 'throw' })).rejects.toThrow('<redacted:secret>');
+      return ref;
+    };
+    await runtime.spawn('crashing', { id: 'well' });
+    const { page, problems } = await open(runtime.inspector?.link() ?? '');
+    await row(page, 'crashing/well').click();
+    await expect.poll(() => page.locator('#threads-count').textContent(), patience).toBe('1');
+    expect(await page.locator('#wrong, #wrong-total, header.wrong').filter({ visible: true }).count()).toBe(
+      0,
+    );
+    expect(await page.title()).toBe('Holdfast inspector');
+    // A machine without an id is called as its agent, and actions by what made them.
+    await expect
+      .poll(() => page.locator('.chart').textContent(), patience)
+      .toMatch(/^crashing.*knows \/ reply/);
+
+    const seen = await crash('seen');
+    const list = page.locator('#wrong-list');
+    await expect.poll(() => list.textContent(), patience).toContain('crashing/seen');
+    expect(await list.textContent()).toContain('TypeError: threw <redacted:secret>');
+    expect(await list.textContent()).toContain('incarnation 1');
+    expect(await list.textContent()).toContain('holdfast agents resume crashing/seen');
+    expect(await page.locator('header.wrong #wrong-count').textContent()).toBe('1');
+    expect(await page.title()).toBe('(1) Holdfast inspector');
+    expect(await page.locator('#wrong-said').textContent()).toBe('Wrong now, 1: quarantined crashing/seen');
+    const marked = page.locator('.row.failed', { hasText: 'crashing/seen' });
+    await expect.poll(() => marked.textContent(), patience).toMatch(/quarantined.*TypeError/);
+
+    const gone = await runtime.spawn('gone', { id: 'c' });
+    await row(page, 'gone/c').waitFor();
+    gone.send({ type: 'fail' });
+    const failed = page.locator('.row.failed', { hasText: 'gone/c' });
+    await expect.poll(() => failed.textContent(), patience).toMatch(/failed.*E_RANGE: out of range/);
+
+    // Whoever opens the page later finds it there too.
+    await page.reload();
+    await expect.poll(() => marked.textContent(), patience).toMatch(/quarantined.*TypeError/);
+    await page.keyboard.press('w');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.locator('#actor-name').textContent(), patience).toBe('crashing/seen');
+    await expect.poll(() => page.locator('#problem').textContent(), patience).toContain('TypeError: threw');
+    expect(await violations(page)).toEqual([]);
+    const all = await page.content();
+    for (const form of [canary, JSON.stringify(canary).slice(1, -1), canary.replaceAll('"', '&quot;')])
+      expect(all).not.toContain(form);
+
+    await seen.stop();
+    await expect.poll(() => list.isVisible(), patience).toBe(false);
+    expect(await page.locator('header.wrong').count()).toBe(0);
+    expect(await page.locator('#wrong-said').textContent()).toBe('Nothing is wrong any more');
+    expect(problems).toEqual([]);
   });
 
   test('an event that is typed reaches the instance', async () => {
@@ -409,7 +482,11 @@ describe.skipIf(!hasBrowser)('the page', () => {
       .poll(async () => (await told()).map(({ sessionId }) => sessionId), patience)
       .toContain('data/btc');
     (await runtime.spawn('data', { id: 'eth' })).send({ type: 'go' });
-    await expect.poll(async () => JSON.stringify((await told()).at(-1)), patience).toContain('done');
+    const states = async (): Promise<unknown[]> =>
+      (await told()).flatMap((event) =>
+        event.type === '@xstate.snapshot' && event.sessionId === 'data/eth' ? [event.snapshot.value] : [],
+      );
+    await expect.poll(states, patience).toContain('done');
     const known = new Set<string>();
     for (const event of await told()) {
       if (event.type === '@xstate.actor') known.add(event.sessionId);

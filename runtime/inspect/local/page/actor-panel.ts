@@ -5,6 +5,7 @@ import { byId, el, say } from './dom.ts';
 import { megabytes, percent, short } from './figures.ts';
 import { SendForm } from './send-form.ts';
 import type { Instance, Pool, Thread } from './told.ts';
+import { nameOf } from './tree.ts';
 
 /** Characters of a context that are shown. */
 const mostText = 20_000;
@@ -14,6 +15,8 @@ export interface Figures {
   readonly pool?: Pool | undefined;
   readonly thread?: Thread | undefined;
   readonly instance?: Instance | undefined;
+  /** The error of one that failed. */
+  readonly problem?: string | undefined;
 }
 
 /** The chosen actor: where it is, its figures, its chart, its context, and a form to send it an event. */
@@ -29,6 +32,7 @@ export class ActorPanel {
       this.#shown = undefined;
       say(byId('actor-name'), 'Choose an actor');
       byId('figures').replaceChildren();
+      this.#sayProblem(undefined);
       this.#chart.show(undefined, 'Its state chart, context and events are shown here.');
       this.#sayContext(undefined);
       return;
@@ -36,16 +40,24 @@ export class ActorPanel {
     const { id, definition, snapshot, kind } = actor;
     if (this.#shown?.id !== id || this.#shown.definition !== definition) {
       this.#shown = { id, definition };
-      this.#chart.show(chartGraph(definition), noChart(actor));
+      this.#chart.show(chartGraph(definition, unnamed(actor)), noChart(actor));
     }
     this.#chart.mark(snapshot.value);
     say(byId('actor-name'), id);
-    const isActive = (snapshot.status ?? 'active') === 'active';
-    say(byId('actor-state'), isActive ? valueText(snapshot.value) : (snapshot.status ?? ''));
+    const { instance, problem } = figures;
+    const isActive = (snapshot.status ?? 'active') === 'active' && actor.endedAt === undefined;
+    const ending = instance?.state ?? (problem === undefined ? undefined : 'failed') ?? snapshot.status ?? '';
+    say(byId('actor-state'), isActive ? valueText(snapshot.value) : ending);
     byId('actor-state').classList.toggle('over', !isActive);
+    this.#sayProblem(problem !== undefined && isActive ? `It runs again after ${problem}` : problem);
     this.#sayFigures(actor, figures);
     this.#sayContext(snapshot);
     this.#form.show(mayAct && kind === 'instance' && isActive ? id : undefined);
+  }
+
+  #sayProblem(problem: string | undefined): void {
+    byId('problem').hidden = problem === undefined;
+    say(byId('problem'), problem ?? '');
   }
 
   #sayFigures({ events }: Actor, { pool, thread, instance }: Figures): void {
@@ -98,7 +110,14 @@ export class ActorPanel {
   }
 }
 
-function noChart({ kind, snapshot }: Actor): string {
+/** What a machine without an id is called: an instance's by its agent. */
+function unnamed(actor: Actor): string {
+  return actor.kind === 'instance' ? (actor.id.split('/')[0] ?? actor.id) : nameOf(actor);
+}
+
+function noChart({ kind, snapshot, definition, endedAt }: Actor): string {
+  if (kind === 'instance' && endedAt !== undefined && definition === undefined)
+    return 'It ended before this page was opened; its chart is shown when it runs again.';
   const what = kind === 'instance' || kind === 'child' ? 'It is not a state machine' : 'It has no chart';
   return snapshot.context === undefined && snapshot.output === undefined
     ? `${what}.`

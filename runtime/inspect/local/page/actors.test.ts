@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Actors } from './actors.ts';
-import type { InspectionEvent, Snapshot } from './told.ts';
+import type { InspectionEvent, Instance, Snapshot } from './told.ts';
 import { treeRows } from './tree-rows.ts';
 
 let made = 0;
@@ -104,4 +104,68 @@ test('the latest messages are kept, each counted at who gets it', () => {
   expect(actors.messages.length).toBeLessThanOrEqual(1000);
   expect(actors.messages.at(-1)).toEqual({ at: 1000, from: 'trader/a', to: 'trader/b', type: 'e2999' });
   expect(actors.byId.get('trader/b')?.events).toBe(3000);
+});
+
+const instance = (address: string, state: string): Instance => ({
+  address,
+  threadId: 'p',
+  incarnation: 3,
+  restarts: 2,
+  state,
+  handled: 0,
+  mailbox: 0,
+  capacity: 10,
+});
+
+test('one that is quarantined stays below its pool with its last state until it runs again, whatever became of its thread', () => {
+  const actors = desk();
+  actors.apply([state('trader/a', { status: 'active', value: 'open' })], 0);
+  actors.apply([state('trader/a', { status: 'error', value: 'open', error: { message: 'no' } })], 0);
+  actors.hold([instance('trader/a', 'quarantined')], 0);
+  actors.apply([state(thread, { status: 'stopped' })], 0);
+  actors.sweep(100_000);
+  expect(names(actors)).toEqual(['supervisor', '·pool:p', '··a']);
+  actors.replace([born('supervisor'), born(pool, 'supervisor', { definition: '{}' })], 100_000);
+  expect(names(actors)).toEqual(['supervisor', '·pool:p', '··a']);
+  expect(actors.byId.get('trader/a')).toMatchObject({ parentId: pool, snapshot: { value: 'open' } });
+  const next = `${pool}/thread:2`;
+  actors.apply([born(next, pool, { definition: '{}' }), born('trader/a', next, place)], 100_000);
+  actors.hold([instance('trader/a', 'running')], 100_000);
+  actors.sweep(200_000);
+  expect(names(actors)).toEqual(['supervisor', '·pool:p', '··thread:2', '···a']);
+});
+
+test('one that waits for its restart stays where it was, or below its pool when its thread is forgotten', () => {
+  const actors = desk();
+  actors.apply([state('trader/a', { status: 'stopped' })], 0);
+  actors.hold([instance('trader/a', 'restarting')], 0);
+  actors.sweep(100_000);
+  expect(names(actors)).toEqual(['supervisor', '·pool:p', '··thread:1', '···a', '···b']);
+  actors.apply([state(thread, { status: 'stopped' })], 100_000);
+  actors.sweep(200_000);
+  expect(names(actors)).toEqual(['supervisor', '·pool:p', '··a']);
+});
+
+test('one that was quarantined before anybody looked is in the tree, and leaves it a while after it was stopped', () => {
+  const actors = desk();
+  actors.hold([instance('trader/z', 'quarantined')], 0);
+  expect(names(actors)).toContain('··trader/z');
+  actors.hold([], 100_000);
+  actors.sweep(107_000);
+  expect(actors.byId.has('trader/z')).toBe(true);
+  actors.sweep(108_000);
+  expect(actors.byId.has('trader/z')).toBe(false);
+});
+
+test('the latest hundred that ended with an error stay, and one that begins anew is none of them', () => {
+  const actors = desk();
+  for (let n = 0; n < 150; n += 1) {
+    actors.apply([born(`trader/f${n}`, thread, place), state(`trader/f${n}`, { status: 'error' })], n);
+  }
+  actors.apply([born('trader/f149', thread, place)], 200);
+  actors.sweep(100_000);
+  const failed = [...actors.byId.keys()].filter((id) => id.startsWith('trader/f'));
+  expect(failed).toHaveLength(100);
+  expect(actors.byId.get('trader/f149')?.endedAt).toBeUndefined();
+  expect(actors.byId.has('trader/f49')).toBe(false);
 });

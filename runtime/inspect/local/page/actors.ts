@@ -1,4 +1,4 @@
-import type { InspectionEvent, Snapshot } from './told.ts';
+import type { InspectionEvent, Instance, Snapshot } from './told.ts';
 
 export type Kind = 'runtime' | 'pool' | 'thread' | 'instance' | 'child';
 
@@ -6,7 +6,7 @@ export interface Actor {
   readonly id: string;
   readonly name: string;
   readonly kind: Kind;
-  readonly parentId: string | undefined;
+  parentId: string | undefined;
   readonly definition: string | undefined;
   /** In the order in which they came. */
   readonly children: Set<string>;
@@ -28,6 +28,10 @@ export interface Message {
 /** Milliseconds for which one that has ended is still shown. */
 const SHOWN_MS = 8000;
 const mostMessages = 500;
+/** Of those that ended with an error so many are kept, the latest. */
+const mostFailed = 100;
+/** States of an instance in which no thread has it, and it is not over. */
+const HELD: ReadonlySet<string> = new Set(['quarantined', 'restarting']);
 
 /** The tree of actors as the events tell it, and the latest messages between them. */
 export class Actors {
@@ -37,12 +41,43 @@ export class Actors {
   /** Rises when actors come, go or end. */
   shape = 0;
   readonly #ended = new Set<string>();
+  /** Instances that have ended for the events, and not for the runtime. */
+  readonly #held = new Set<string>();
+  /** Instances that ended with an error, the first first. */
+  readonly #failed = new Set<string>();
 
-  /** All that there is, instead of what was; the messages stay. */
+  /** All that there is, instead of what was; the messages stay, and so do those that failed, which no event tells any more. */
   replace(events: readonly InspectionEvent[], now: number): void {
+    const kept = [...this.byId.values()].filter((actor) => this.#isKept(actor));
     this.byId.clear();
     this.#ended.clear();
     this.apply(events, now);
+    for (const actor of kept) {
+      if (this.byId.has(actor.id)) continue;
+      actor.children.clear();
+      this.byId.set(actor.id, actor);
+      this.#ended.add(actor.id);
+      this.#move(actor, this.byId.has(actor.parentId ?? '') ? actor.parentId : poolOver(actor.parentId));
+    }
+  }
+
+  /**
+   * What the status tells of the instances: those that are quarantined, or wait for their restart, stay with their last
+   * state, also when they had ended before anybody looked.
+   */
+  hold(instances: readonly Instance[], now: number): void {
+    const held = new Map(
+      instances.filter(({ state }) => HELD.has(state)).map((instance) => [instance.address, instance]),
+    );
+    for (const id of this.#held) if (!held.has(id)) this.#release(id, now);
+    for (const { address, threadId, state } of held.values()) {
+      this.#held.add(address);
+      const pool = `supervisor/pool:${threadId}`;
+      const actor = this.byId.get(address);
+      if (actor === undefined) this.#comeBack(address, pool, now);
+      // It is on no thread any more.
+      else if (actor.endedAt !== undefined && state === 'quarantined') this.#move(actor, pool);
+    }
   }
 
   apply(events: readonly InspectionEvent[], now: number): void {
@@ -58,6 +93,7 @@ export class Actors {
   sweep(now: number): void {
     for (const id of this.#ended) {
       const actor = this.byId.get(id);
+      if (actor !== undefined && this.#isKept(actor)) continue;
       if (actor?.endedAt !== undefined && now - actor.endedAt < SHOWN_MS) break;
       this.#ended.delete(id);
       if (actor !== undefined) this.#forget(actor);
@@ -77,6 +113,7 @@ export class Actors {
     if (old !== undefined && old.parentId !== parentId)
       this.byId.get(old.parentId ?? '')?.children.delete(id);
     this.#ended.delete(id);
+    this.#failed.delete(id);
     const kind = kindOf(id, parentId, holdfast !== undefined);
     const children = old?.children ?? new Set<string>();
     const events = old?.events ?? 0;
@@ -89,11 +126,53 @@ export class Actors {
   #change({ sessionId, snapshot = {} }: InspectionEvent, now: number): void {
     const actor = this.byId.get(sessionId);
     if (actor === undefined) return;
-    // What an actor had when it was stopped is worth more than that it was.
-    actor.snapshot = snapshot.status === 'stopped' ? { ...actor.snapshot, status: 'stopped' } : snapshot;
+    // What an actor had when it ended is worth more than that it did.
+    if (snapshot.status === 'stopped') actor.snapshot = { ...actor.snapshot, status: 'stopped' };
+    else actor.snapshot = snapshot.status === 'error' ? { ...actor.snapshot, ...snapshot } : snapshot;
     if (snapshot.status === undefined || snapshot.status === 'active' || actor.endedAt !== undefined) return;
     actor.endedAt = now;
     this.#ended.add(sessionId);
+    if (snapshot.status === 'error' && actor.kind === 'instance') this.#keepFailed(sessionId, now);
+    this.shape += 1;
+  }
+
+  #keepFailed(id: string, now: number): void {
+    this.#failed.add(id);
+    for (const first of this.#failed) {
+      if (this.#failed.size <= mostFailed) break;
+      this.#release(first, now);
+    }
+  }
+
+  #isKept({ id, endedAt }: Actor): boolean {
+    return endedAt !== undefined && (this.#held.has(id) || this.#failed.has(id));
+  }
+
+  /** It is forgotten like any other that ends now, unless it runs again. */
+  #release(id: string, now: number): void {
+    this.#held.delete(id);
+    this.#failed.delete(id);
+    const actor = this.byId.get(id);
+    if (actor?.endedAt === undefined) return;
+    actor.endedAt = now;
+    this.#ended.delete(id);
+    this.#ended.add(id);
+  }
+
+  /** One that ended before the events began. */
+  #comeBack(id: string, parentId: string, now: number): void {
+    const actor = { id, name: id, kind: 'instance', definition: undefined, snapshot: {}, events: 0 } as const;
+    this.byId.set(id, { ...actor, parentId, children: new Set(), endedAt: now });
+    this.byId.get(parentId)?.children.add(id);
+    this.#ended.add(id);
+    this.shape += 1;
+  }
+
+  #move(actor: Actor, parentId: string | undefined): void {
+    if (actor.parentId === parentId && this.byId.get(parentId ?? '')?.children.has(actor.id) === true) return;
+    this.byId.get(actor.parentId ?? '')?.children.delete(actor.id);
+    actor.parentId = parentId;
+    this.byId.get(parentId ?? '')?.children.add(actor.id);
     this.shape += 1;
   }
 
@@ -109,10 +188,17 @@ export class Actors {
     this.byId.get(parentId ?? '')?.children.delete(id);
     for (const child of children) {
       const below = this.byId.get(child);
-      if (below !== undefined) this.#forget(below);
+      if (below === undefined) continue;
+      if (this.#isKept(below)) this.#move(below, poolOver(id));
+      else this.#forget(below);
     }
     this.shape += 1;
   }
+}
+
+/** The pool of a thread by its id; anything else stands for itself. */
+function poolOver(id: string | undefined): string | undefined {
+  return id?.replace(/^(supervisor\/pool:.*)\/thread:\d+$/, '$1');
 }
 
 function kindOf(id: string, parentId: string | undefined, isInstance: boolean): Kind {

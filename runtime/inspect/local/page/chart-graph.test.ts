@@ -64,3 +64,10 @@ test('what is no machine has no chart', () => {
   expect(chartGraph('{')).toBeUndefined();
   expect(chartGraph('{}')?.root).toMatchObject({ key: '(machine)', type: 'atomic' });
 });
+
+test('a machine without an id has the name of whoever it is', () => {
+  const graph = chartGraph('{"initial":"a","states":{"a":{"on":{"go":"b"}},"b":{}}}', 'trader');
+  expect(graph?.root.key).toBe('trader');
+  expect(graph?.transitions).toMatchObject([{ from: 'trader.a', to: 'trader.b' }]);
+  expect(chartGraph('{"id":"own"}', 'trader')?.root.key).toBe('own');
+});

@@ -25,12 +25,12 @@ export interface ChartGraph {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The chart of a machine's config, as it comes in JSON; undefined for what is none. */
-export function chartGraph(definition: string | undefined): ChartGraph | undefined {
+/** The chart of a machine's config, as it comes in JSON; undefined for what is none. One without an id has the name that is given. */
+export function chartGraph(definition: string | undefined, unnamed = '(machine)'): ChartGraph | undefined {
   if (definition === undefined) return undefined;
   const config = parse(definition);
   if (config === undefined) return undefined;
-  const name = typeof config['id'] === 'string' ? config['id'] : '(machine)';
+  const name = typeof config['id'] === 'string' ? config['id'] : unnamed;
   const ids = new Map<string, string>();
   nameStates(config, name, ids);
   const transitions = transitionsOf(config, name, undefined, ids);

@@ -7,6 +7,8 @@ import { sequenceOf, SequenceView } from './sequence.ts';
 import { lettersTable, secretsTable, threadsTable } from './tables.ts';
 import type { InspectionEvent, Tick } from './told.ts';
 import { nameOf, Tree } from './tree.ts';
+import { wrongNow } from './wrong.ts';
+import { WrongList } from './wrong-list.ts';
 
 /** Milliseconds between two pictures of what changes all the time: more is not to be seen. */
 const DRAW_MS = 200;
@@ -18,6 +20,11 @@ const tree = new Tree(byId('tree'), actors, () => {
   drawnAt = -Infinity;
 });
 const panel = new ActorPanel();
+const wrong = new WrongList((id) => {
+  element('filter', HTMLInputElement).value = '';
+  tree.show(id);
+  byId('tree').focus();
+});
 const sequence = new SequenceView(byId('sequence'), actors, nameOf);
 let tick: Tick | undefined;
 let handled = 0;
@@ -55,6 +62,7 @@ function learn(told: Tick): void {
   [handled, handledAt, tick] = [sum, now, told];
   const { status } = told;
   tree.learn(status);
+  actors.hold(status.instances, Date.now());
   const threads = status.pools.reduce((sum, { threads }) => sum + threads.length, 0);
   say(byId('state'), status.state);
   say(byId('version'), status.version);
@@ -80,8 +88,16 @@ function draw(now: number): void {
   }
   tree.draw();
   const id = tree.selected ?? '';
-  const figures = { pool: tree.poolOf(id), thread: tree.threadOf(id), instance: tree.instanceOf(id) };
-  panel.draw(actors.byId.get(id), figures, tick?.mayAct === true);
+  const actor = actors.byId.get(id);
+  const problem = actor && tree.problemOf(actor);
+  const figures = {
+    pool: tree.poolOf(id),
+    thread: tree.threadOf(id),
+    instance: tree.instanceOf(id),
+    problem,
+  };
+  panel.draw(actor, figures, tick?.mayAct === true);
+  if (tick !== undefined) wrong.draw(wrongNow(tick.status), (id) => actors.byId.has(id), Date.now());
   drawSequence(id);
   drawTables();
 }
@@ -176,6 +192,7 @@ const keys: Readonly<Record<string, () => void>> = {
   p: pause,
   d: theme,
   t: () => byId('tree').focus(),
+  w: () => wrong.focus(),
   1: () => tabs[0] && choose(tabs[0]),
   2: () => tabs[1] && choose(tabs[1]),
   3: () => tabs[2] && choose(tabs[2]),

@@ -30,6 +30,7 @@ export interface Thread {
   readonly instances: number;
   readonly utilization?: number;
   readonly heapUsed?: number;
+  readonly slow?: { readonly ms: number; readonly address?: string };
 }
 
 export interface Pool {
@@ -41,6 +42,12 @@ export interface Pool {
   readonly health: string;
 }
 
+export interface ShownError {
+  readonly name: string;
+  readonly code?: string;
+  readonly message: string;
+}
+
 export interface Instance {
   readonly address: string;
   readonly threadId: string;
@@ -50,16 +57,29 @@ export interface Instance {
   readonly handled: number;
   readonly mailbox: number;
   readonly capacity: number;
+  /** The last failure that counts, of one that is not quarantined. */
+  readonly failure?: { readonly cause: string; readonly at: number; readonly error?: ShownError };
+  readonly quarantine?: {
+    readonly error: ShownError;
+    readonly failures: readonly { readonly address: string; readonly at: number }[];
+    readonly restarts: number;
+    readonly withinMs: number;
+    readonly deadLetter?: string;
+    readonly unfit?: true;
+    readonly because?: string;
+  };
 }
 
 export interface Secret {
   readonly provider: string;
   readonly id: string;
   readonly stage: string;
+  readonly role?: string;
   readonly versionId?: string;
   readonly state: string;
   readonly ageMs?: number;
   readonly nextRefreshInMs?: number;
+  readonly failure?: string;
   readonly holders: number;
   readonly hits: number;
   readonly misses: number;
@@ -72,7 +92,21 @@ export interface Status {
   readonly pools: readonly Pool[];
   readonly instances: readonly Instance[];
   readonly secrets: readonly Secret[];
-  readonly secretProviders: readonly { readonly alias: string; readonly breaker: string }[];
+  readonly secretProviders: readonly {
+    readonly alias: string;
+    readonly breaker: string;
+    readonly failure?: string;
+  }[];
+  readonly mcpServers?: readonly {
+    readonly agent: string;
+    readonly server: string;
+    readonly state: string;
+  }[];
+  readonly store?: {
+    readonly state: string;
+    readonly waiting: number;
+    readonly error?: { readonly code: string; readonly message: string };
+  };
   readonly deadLetters: number;
   readonly restarts: number;
   readonly inspection?: { readonly passed: number; readonly sampled: number };

@@ -4,6 +4,7 @@ import { el } from './dom.ts';
 import { percent } from './figures.ts';
 import type { Instance, Pool, Status, Thread } from './told.ts';
 import { treeRows, type Row } from './tree-rows.ts';
+import { errorText, failureText } from './wrong.ts';
 
 const ROW = 28;
 /** Rows that are drawn beyond those to be seen, above and below. */
@@ -94,6 +95,13 @@ export class Tree {
     this.#choose(id);
   }
 
+  /** Selects one that may be out of sight: what it is in is opened, and nothing is filtered any more. */
+  show(id: string): void {
+    for (const { id: above } of this.#actors.lineage(id).slice(1)) this.#opened.set(above, true);
+    this.filter = '';
+    this.select(id);
+  }
+
   draw(): void {
     if (this.#shape !== this.#actors.shape) {
       this.#shape = this.#actors.shape;
@@ -116,7 +124,7 @@ export class Tree {
       'div',
       {
         id: `row-${n}`,
-        class: `row ${kind}${endedAt === undefined ? '' : ' ended'}`,
+        class: `row ${kind}${endedAt === undefined ? '' : ` ${this.#ending(actor)}`}`,
         role: 'treeitem',
         'aria-level': level,
         'aria-posinset': place,
@@ -159,15 +167,45 @@ export class Tree {
     const ended = snapshot.status !== undefined && snapshot.status !== 'active';
     const text = ended ? snapshot.status : valueText(snapshot.value);
     const known = this.#known.instances.get(id);
+    const problem = this.problemOf(actor);
+    if (problem !== undefined && endedAt !== undefined) {
+      const mark = known?.state ?? 'failed';
+      return [
+        el('span', { class: `badge ${mark === 'restarting' ? 'warn' : 'bad'}` }, mark),
+        el('span', { class: 'state problem', title: problem }, problem),
+      ];
+    }
     return [
       ...(known !== undefined && known.state !== 'running'
-        ? [el('span', { class: 'badge warn' }, known.state)]
+        ? [el('span', { class: `badge ${known.state === 'quarantined' ? 'bad' : 'warn'}` }, known.state)]
         : []),
       ...(known !== undefined && known.mailbox > 0
         ? [el('span', { class: 'badge', title: 'events in its mailbox' }, String(known.mailbox))]
         : []),
       ...(text === '' || kind === 'thread' ? [] : [el('span', { class: 'state' }, text)]),
     ];
+  }
+
+  /** The error of one that failed. */
+  problemOf({ id, kind, snapshot, endedAt }: Actor): string | undefined {
+    const known = this.#known.instances.get(id);
+    const told = known && failureText(known);
+    if (told !== undefined || kind !== 'instance' || endedAt === undefined) return told;
+    const { status, error } = snapshot;
+    if (status !== 'error') return undefined;
+    const { name, code, message } = (error ?? {}) as Readonly<Record<string, unknown>>;
+    const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+    const what = text(code);
+    return errorText({
+      name: text(name) ?? 'Error',
+      message: text(message) ?? 'it threw something that is not an Error',
+      ...(what !== undefined && { code: what }),
+    });
+  }
+
+  /** How one that has ended is drawn. */
+  #ending(actor: Actor): string {
+    return this.problemOf(actor) === undefined ? 'ended' : 'failed';
   }
 
   #clicked(target: Element): void {
