@@ -171,8 +171,8 @@ export class InspectionHub implements ThreadInspection {
   }
 
   /**
-   * An instance has ended, with `error`, which JSON can hold, if it failed for good, or begins anew, and its thread may be gone: nothing of it goes
-   * on.
+   * An instance has ended, with `error`, which JSON can hold, if it failed for good, or begins anew, and its thread may be
+   * gone: nothing of it goes on.
    */
   ended(address: string, error?: object): void {
     const below = [...(this.#byInstance.get(address) ?? [])];
