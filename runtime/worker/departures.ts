@@ -130,7 +130,7 @@ export class Departures {
     }
     const now = this.#loop.now();
     for (const [instance, { holdUntil }] of this.#waiting) {
-      if (now >= holdUntil || ready.has(instance) || instance.deferred.size > 0) goOn(instance);
+      if (now >= holdUntil || ready.has(instance) || instance.putOffs > 0) goOn(instance);
       else pause(instance);
     }
     this.#looking = true;

@@ -51,9 +51,7 @@ it('tells what it emitted before it failed to start, before the failure', () => 
     bridge: { self: { address: 'agent/one', threadId: 'pool', thread: 7, incarnation: 1 } } as HostBridge,
     reports: new Reports((items) => void sent.push(items)),
     clock: { setTimeout: () => 0, clearTimeout() {} },
-    wake() {},
-    ended() {},
-    late() {},
+    owner: { wake() {}, large() {}, ended() {}, late() {} },
   });
   expect(() => instance.start()).toThrow('no start');
   // And after it the state that it failed in.

@@ -1,4 +1,4 @@
-import type { AnyActorLogic, AnyActorRef, AnyEventObject, Snapshot } from 'xstate';
+import type { AnyActorLogic, AnyActorRef, AnyEventObject, Snapshot, Subscription } from 'xstate';
 import { HoldfastError } from '../base/errors.ts';
 import { placesOf, type EventIssue } from '../base/event-issue.ts';
 import { encodeError } from '../wire/errors.ts';
@@ -9,7 +9,7 @@ import type { InspectionFeed } from '../wire/inspection-feed.ts';
 import type { Progress } from '../wire/progress.ts';
 import { encodeSnapshot, type WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
-import { createHostedActor, snapshotOf, type HostedActor } from '../xstate/xstate5.ts';
+import { createHostedActor, snapshotOf, type HostedActor, type HostedOptions } from '../xstate/xstate5.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
 import { agentRef } from './peer-ref.ts';
 import { overStream } from './reply-stream.ts';
@@ -51,14 +51,19 @@ export interface HostedInstanceOptions {
   readonly inspection?: Pick<InspectionFeed, 'observe'> | undefined;
   /** The block in which the thread notes what the slot has handled, and whether an envelope of it is in hand. */
   readonly progress?: Pick<Progress, 'handled' | 'inHand' | 'tell'>;
+  readonly owner: InstanceOwner;
+}
+
+/** What an instance tells its thread. */
+export interface InstanceOwner {
   /** The instance has steps to do, see {@link HostedInstance.steps}. */
-  readonly wake: () => void;
+  wake(): void;
   /** It has told a large state. */
-  readonly large?: (() => void) | undefined;
+  large(): void;
   /** The instance has ended by itself. */
-  readonly ended: () => void;
+  ended(): void;
   /** Work that the instance had begun still acts after its end; this act was refused. */
-  readonly late: (what: string) => void;
+  late(what: string): void;
 }
 
 type AnySnapshot = Snapshot<unknown> & {
@@ -69,11 +74,107 @@ type AnySnapshot = Snapshot<unknown> & {
 
 /** An instance in its thread: the agent's actor, and what the host is told about it. */
 export class HostedInstance {
+  /** What the actor of an instance is made with, and whom it tells: instead of a dozen functions for each instance. */
+  static readonly #Hosting = class implements HostedOptions {
+    readonly #of: HostedInstance;
+
+    constructor(of: HostedInstance) {
+      this.#of = of;
+    }
+
+    get #request(): ActivateRequest {
+      return this.#of.#options.request;
+    }
+
+    get id(): string {
+      return this.#request.id;
+    }
+
+    get sessionId(): string {
+      const { address, incarnation } = this.#request;
+      return incarnation === 1 ? address : `${address}#${incarnation}`;
+    }
+
+    get input(): unknown {
+      return this.#request.input;
+    }
+
+    get snapshot(): unknown {
+      return this.#request.snapshot;
+    }
+
+    get timers(): HostedOptions['timers'] {
+      return this.#request.timers;
+    }
+
+    get timersPolicy(): HostedOptions['timersPolicy'] {
+      return this.#request.timersPolicy;
+    }
+
+    get invoked(): HostedOptions['invoked'] {
+      return this.#request.invoked;
+    }
+
+    get isTold(): boolean {
+      const { changed, logic, request } = this.#of.#options;
+      return (
+        changed?.keepsRecord === true || (request.recorded === true && request.version === versionOf(logic))
+      );
+    }
+
+    get agentAt(): typeof agentRef {
+      return agentRef;
+    }
+
+    get overStream(): typeof overStream {
+      return overStream;
+    }
+
+    get clock(): ActorClock {
+      return this.#of.#options.clock;
+    }
+
+    get maxIterations(): number {
+      return this.#request.maxIterations;
+    }
+
+    get inspected(): HostedOptions['inspected'] {
+      const naming = this.#of.#naming;
+      return naming && ((told) => this.#of.#options.inspection?.observe(told, naming));
+    }
+
+    onParentEvent(event: AnyEventObject): void {
+      this.#of.#tellParent(event);
+    }
+
+    around(run: () => void): void {
+      const of = this.#of;
+      of.#stateReport?.touched();
+      if (of.#state.current === of.#options.bridge) run();
+      else of.#asCurrent(run);
+    }
+
+    onPending(): void {
+      this.#of.#options.owner.wake();
+    }
+
+    onFailedEnd(error: unknown): void {
+      this.#of.#failedEnd(error);
+    }
+
+    within<T>(child: AnyActorRef, run: () => T): T {
+      return this.#of.#at.within(child, run);
+    }
+
+    onEnded(child: AnyActorRef): void {
+      this.#of.#invocations?.ended(child);
+    }
+  };
+
   readonly slot: number;
   /** The schemas of its events; undefined when any event fits. */
   readonly contract: Contract | undefined;
-  /** Asks that the instance put off, by their ids. */
-  readonly deferred = new Map<number, PutOff>();
+  #deferred: Map<number, PutOff> | undefined;
   readonly #options: HostedInstanceOptions;
   readonly #actor: HostedActor;
   readonly #state = threadState();
@@ -86,9 +187,11 @@ export class HostedInstance {
   #invocations: Invocations | undefined;
   /** Present once code of its turns is to be known by it. */
   #origin: Origin | undefined;
-  /** Incarnations whose tokens are good here: this one, and those that it continues. */
-  readonly #answersFor = new Set<number>();
+  /** Incarnations that this one continues, whose tokens are good here as well; absent when it answers for none. */
+  #answersFor: Set<number> | undefined;
   #watched: boolean;
+  /** Present while it is watched. */
+  #subscription: Subscription | undefined;
   #dirty = false;
   /** The snapshot that the host has, while the instance is watched. */
   #known: AnySnapshot | undefined;
@@ -111,40 +214,15 @@ export class HostedInstance {
     this.#turnReport = this.#openTurnReport();
     this.#stateReport = this.#turnReport ?? this.#openStateReport();
     this.#naming = request.inspected === true ? createNaming(request, clock) : undefined;
-    const actor = this.#asCurrent(() =>
-      createHostedActor(logic, {
-        id: request.id,
-        sessionId: request.incarnation === 1 ? request.address : `${request.address}#${request.incarnation}`,
-        input: request.input,
-        snapshot: request.snapshot,
-        timers: request.timers,
-        timersPolicy: request.timersPolicy,
-        invoked: request.invoked,
-        isTold:
-          options.changed?.keepsRecord === true ||
-          (request.recorded === true && request.version === versionOf(logic)),
-        agentAt: agentRef,
-        overStream,
-        clock,
-        maxIterations: request.maxIterations,
-        onParentEvent: (event) => this.#tellParent(event),
-        around: this.#around(),
-        onPending: () => options.wake(),
-        onFailedEnd: (error) => this.#failedEnd(error),
-        within: (child, run) => this.#at.within(child, run),
-        onEnded: (child) => this.#invocations?.ended(child),
-        inspected: this.#naming && ((told) => options.inspection?.observe(told, this.#naming as Naming)),
-      }),
-    );
+    const actor = this.#asCurrent(() => createHostedActor(logic, new HostedInstance.#Hosting(this)));
     this.#actor = actor;
     if (request.starts !== undefined || request.steps !== undefined) this.#at.restore(actor.ref, request);
     this.#checkVersion(logic);
     this.#checkRestored(logic);
     threadState().bridges.set(actor.ref.system, bridge);
-    this.#answersFor.add(request.incarnation);
     threadState().running.set(runningKey(bridge.self), bridge);
     actor.ref.on('*', (event) => this.#emitted(event));
-    actor.ref.subscribe({ next: ({ status }) => this.#changed(status), error: () => {} });
+    this.#observe();
   }
 
   /** Starts the actor; throws the error of a failed start. */
@@ -275,6 +353,16 @@ export class HostedInstance {
     return new HoldfastError('AGENT_STOPPED', `${address} has ended with this ask put off; spawn it again`);
   }
 
+  /** Asks that the instance put off, by their ids. */
+  get deferred(): Map<number, PutOff> {
+    return (this.#deferred ??= new Map());
+  }
+
+  /** How many asks it has put off. */
+  get putOffs(): number {
+    return this.#deferred?.size ?? 0;
+  }
+
   get ended(): boolean {
     return this.#ended;
   }
@@ -292,6 +380,7 @@ export class HostedInstance {
   watch(watched: boolean): void {
     this.#watched = watched;
     this.#known = undefined;
+    this.#observe();
     if (watched) this.#report();
   }
 
@@ -381,19 +470,6 @@ export class HostedInstance {
     return this.#options.progress?.inHand() === this.slot;
   }
 
-  /** Surrounds work that begins within the instance. */
-  #around(): (run: () => void) => void {
-    const { bridge } = this.#options;
-    const report = this.#stateReport;
-    const around = (run: () => void): void =>
-      threadState().current === bridge ? run() : this.#asCurrent(run);
-    if (report === undefined) return around;
-    return (run) => {
-      report.touched();
-      around(run);
-    };
-  }
-
   #openStateReport(): StateReport | undefined {
     return this.#options.request.tellsState === true
       ? new StateReport({ ...this.#ofReport(), persist: () => this.#actor.persist() })
@@ -407,7 +483,7 @@ export class HostedInstance {
       ...this.#ofReport(),
       actor: () => this.#actor,
       outlet,
-      large: () => this.#options.large?.(),
+      large: () => this.#options.owner.large(),
       // Of one that is written behind nothing is kept that its states do not have.
       work: () => (outlet === undefined ? undefined : this.#invocations),
     });
@@ -441,6 +517,19 @@ export class HostedInstance {
     } finally {
       // A thread may exit in the middle of a turn.
       state.current = before;
+    }
+  }
+
+  /** Observes the actor for as long as the instance is watched. */
+  #observe(): void {
+    if (this.#watched) {
+      this.#subscription ??= this.#actor.ref.subscribe({
+        next: ({ status }) => this.#changed(status),
+        error: () => {},
+      });
+    } else {
+      this.#subscription?.unsubscribe();
+      this.#subscription = undefined;
     }
   }
 
@@ -490,9 +579,10 @@ export class HostedInstance {
     else outlet.hold(kind, payload);
   }
 
+  // oxlint-disable-next-line eslint/no-unused-private-class-members -- by the class within
   #tellParent(event: AnyEventObject): void {
-    const { reports, request, late } = this.#options;
-    if (this.#over) return late('an event to its parent');
+    const { reports, request, owner } = this.#options;
+    if (this.#over) return owner.late('an event to its parent');
     if (event.type === `xstate.done.actor.${request.id}`) {
       this.#turnReport?.last();
       reports.add(REPORT.done, this.slot, { output: event['output'], snapshot: this.snapshot() });
@@ -558,12 +648,13 @@ export class HostedInstance {
   #end(): void {
     this.#leave();
     this.#over = true;
-    this.#options.ended();
+    this.#options.owner.ended();
   }
 
   #leave(): void {
     this.#ended = true;
-    for (const incarnation of this.#answersFor) this.#noLonger(incarnation);
+    this.#noLonger(this.#options.request.incarnation);
+    for (const incarnation of this.#answersFor ?? []) this.#noLonger(incarnation);
   }
 
   #noLonger(incarnation: number): void {
@@ -576,7 +667,7 @@ export class HostedInstance {
   /** The put-off asks that came from there; one that is answered by a stream is answered here or nowhere. */
   putOff(from: Asker): CarriedAsk[] {
     const asks: CarriedAsk[] = [];
-    for (const { ask, asker, incarnation } of this.deferred.values()) {
+    for (const { ask, asker, incarnation } of this.#deferred?.values() ?? []) {
       const { id, type, tag, deadline } = ask;
       if (asker === from && ask.stream === undefined) {
         // Only who checks the reply needs it.
@@ -608,7 +699,7 @@ export class HostedInstance {
         asker,
         incarnation,
       });
-      this.#answersFor.add(incarnation);
+      (this.#answersFor ??= new Set()).add(incarnation);
       threadState().running.set(runningKey({ address: this.address, incarnation }), bridge);
     }
   }

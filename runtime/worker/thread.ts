@@ -29,12 +29,13 @@ import { toClonable } from '../wire/snapshot.ts';
 import { whyUnclonable } from '../wire/unclonable.ts';
 import { systemClock } from '../base/clock.ts';
 import type { ActorClock } from '../xstate/actor-clock.ts';
-import { CapabilityCalls, type AskedCapability } from './capability-calls.ts';
+import { CapabilityCalls } from './capability-calls.ts';
 import { Departures } from './departures.ts';
 import { eventLoop, type EventLoop } from './event-loop.ts';
 import { HostAsks } from './host-asks.ts';
 import { HostStreams } from './host-streams.ts';
 import { HostedInstance } from './hosted-instance.ts';
+import { InstanceBridge, type BridgeThread } from './instance-bridge.ts';
 import { createLateActs } from './late-acts.ts';
 import { loadLogic, type LoadedAgent } from './load-logic.ts';
 import { changedVersion, migrated } from './migrations.ts';
@@ -51,7 +52,7 @@ import { Peers } from './peers.ts';
 import { createInflow, type Inflow, type Source } from './inflow.ts';
 import { boundPrinted } from './printed.ts';
 import { SLICE_MS } from './time-slice.ts';
-import { threadState, type HostBridge, type WriteLog } from './thread-state.ts';
+import { threadState, type WriteLog } from './thread-state.ts';
 import { currentTrace, delayed } from './trace-context.ts';
 import { Turns } from './turns.ts';
 
@@ -215,7 +216,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     goOn: (instance) => turns.goOn(instance),
     asksOf(instance) {
       const asks = instance.putOff(host);
-      return asks.length === instance.deferred.size ? asks : undefined;
+      return asks.length === instance.putOffs ? asks : undefined;
     },
     endStreams: (instance) => streams.interrupt(instance),
     leave(instance) {
@@ -231,7 +232,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
   /** Whether the instance has nothing under way, so that all there is of it is in its record. */
   function isAtRest(instance: HostedInstance): boolean {
     return (
-      instance.deferred.size === 0 &&
+      instance.putOffs === 0 &&
       !instance.holds &&
       !turns.hasWork(instance) &&
       !peers.isBusy(instance.self) &&
@@ -380,6 +381,31 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     }
   }
 
+  const bridging: BridgeThread = {
+    turns,
+    reports,
+    streams,
+    logReports,
+    lateActs,
+    peers,
+    capabilityCalls,
+    hostStreams,
+    nextUse: () => (uses += 1),
+    callHost,
+    callWith: (moving, method, ...args) => link.callWith(moving, method, ...args),
+    onBehalf,
+    left,
+    // It rests until its commit is over, and then for as long again: so it has the store for half of the time at most.
+    rest(instance, outlet) {
+      const [goOn, from] = [turns.rest(instance), now()];
+      commits.after(outlet, () => {
+        const tookMs = now() - from;
+        if (tookMs < 1) goOn();
+        else clock.setTimeout(goOn, Math.min(tookMs, LONGEST_REST_MS));
+      });
+    },
+  };
+
   /** What the agent's module exports for it, imported once a thread. */
   async function loadOnce(of: AgentModule, name: string): Promise<LoadedAgent> {
     const known = knownOf(of);
@@ -455,10 +481,7 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
     const begun = migrated(given, logic, migrations);
     const changed = changedVersion(given, begun, logic);
     const self = { address, threadId: data.threadId, thread, incarnation };
-    const late = (what: string): void => lateActs.add(self, what);
-    // Events that the instance sends itself while it is made are handled when it has started.
-    let made: HostedInstance | undefined;
-    const isOver = (): boolean => made?.over === true;
+    const bridge = new InstanceBridge(bridging, slot, self);
     const outlet =
       request.durable === true && request.behind !== true
         ? new Outlet({
@@ -467,114 +490,30 @@ export function startThread(data: ThreadData, surroundings: ThreadSurroundings =
             asks,
             peers,
             letter,
-            over: isOver,
-            changed: () => made?.changes !== false,
-            touched: () => made?.touched(),
+            over: () => bridge.over,
+            changed: () => bridge.changed,
+            touched: () => bridge.touched(),
           })
         : undefined;
-    commitsStates ||= outlet !== undefined;
-    const bridge: HostBridge = {
-      self,
-      get over() {
-        return isOver();
-      },
-      useSecret(use, input, ending) {
-        const begin = (): Promise<unknown> => {
-          if (isOver()) {
-            late('the use of a secret');
-            throw new HoldfastError('AGENT_STOPPED', `${address} has ended and uses no secret any more`);
-          }
-          ending.throwIfEnded();
-          const together =
-            use === 'capability'
-              ? capabilityCalls.call(slot, incarnation, input as AskedCapability, ending)
-              : undefined;
-          return together ?? onBehalf('secret', [slot, incarnation, use, input], ending.signal);
-        };
-        const committed = outlet?.committed();
-        if (committed !== undefined) return committed.then(begin);
-        try {
-          return begin();
-        } catch (error) {
-          return Promise.reject(error);
-        }
-      },
-      async callTool(server, tool, args, signal) {
-        if (outlet !== undefined) await outlet.committed();
-        if (!isOver()) return onBehalf('tool', [slot, incarnation, server, tool, args], signal);
-        late('the call of a tool');
-        throw new HoldfastError('AGENT_STOPPED', `${address} has ended and calls no tool any more`);
-      },
-      async openStream(input, body, signal) {
-        if (outlet !== undefined) await outlet.committed();
-        if (isOver()) {
-          late('the use of a secret');
-          throw new HoldfastError('AGENT_STOPPED', `${address} has ended and uses no secret any more`);
-        }
-        uses += 1;
-        const n = uses;
-        const trace = currentTrace();
-        const send = (moving: readonly ArrayBuffer[], sent: object): Promise<unknown> => {
-          const asked = [slot, incarnation, 'stream', { ...input, ...sent }, n, ...(trace ? [trace] : [])];
-          return link.callWith(moving, 'secret' satisfies HostMethod, ...asked);
-        };
-        return hostStreams.open({ n, send, body, signal });
-      },
-      committed: () => outlet?.committed() ?? Promise.resolve(),
-      ...(outlet !== undefined && {
-        async keepStep(start, key, value) {
-          if (!isOver()) return void (await callHost('step', slot, incarnation, [start, key, value]));
-          late('a step');
-          throw new HoldfastError('AGENT_STOPPED', `${address} has ended, and nothing of its steps is kept`);
-        },
-      }),
-      defer: (ask) => void instance.deferred.set(ask.id, { ask, asker: undefined, incarnation }),
-      stream(ask) {
-        ask.state = 'deferred';
-        bridge.defer(ask);
-        return streams.open(instance, ask);
-      },
-      answer: (ask, value) => turns.answer(instance, ask, value),
-      // The slot may be another instance's by then.
-      warn: (message) => reports.add(REPORT.warning, isOver() ? -1 : slot, message),
-      log(level, message, fields) {
-        if (isOver()) logReports.add(-1, level, message, { ...fields, address, incarnation });
-        else logReports.add(slot, level, message, fields);
-      },
-      peers: outlet ?? peers,
-    };
-    const ended = (): void => left(instance);
-    const wake = (): void => {
-      if (made !== undefined) turns.wake(made);
-    };
-    // It rests until its commit is over, and then for as long again: so it has the store for half of the time at most.
-    const large = (): void => {
-      if (made === undefined || outlet === undefined) return;
-      const [goOn, from] = [turns.rest(made), now()];
-      commits.after(outlet, () => {
-        const tookMs = now() - from;
-        if (tookMs < 1) goOn();
-        else clock.setTimeout(goOn, Math.min(tookMs, LONGEST_REST_MS));
-      });
-    };
-    const instance: HostedInstance = new HostedInstance({
+    if (outlet !== undefined) {
+      commitsStates = true;
+      bridge.letsOutBy(outlet);
+    }
+    const instance = new HostedInstance({
       // What a migration has made was never told.
       request: begun === given ? begun : { ...begun, recorded: false },
       changed,
       logic,
       contract,
       bridge,
+      owner: bridge,
       reports,
       outlet,
       clock: machineClock,
       inspection,
       progress,
-      wake,
-      large,
-      ended,
-      late,
     });
-    made = instance;
+    bridge.made(instance);
     instances.set(slot, instance);
     const inflow = createInflow({ key: slot, slot, instance, source: host, from: undefined });
     inflows.set(slot, inflow);

@@ -10,6 +10,14 @@ interface Relayed {
   readonly event: AnyEventObject;
 }
 
+/** The way from a relay to the actors. */
+export interface RelayWay {
+  /** Puts an event into an actor's own mailbox. */
+  deliver(target: AnyActorRef, event: AnyEventObject): void;
+  /** An event waits for {@link Relay.resume}. */
+  onPending(): void;
+}
+
 /**
  * Hands events from actor to actor of one system. XState empties a mailbox before it returns, so that an actor that
  * sends to itself, or two that send to each other, would keep the thread for ever. Here a turn has an end, and the
@@ -17,8 +25,7 @@ interface Relayed {
  */
 export class Relay {
   root: AnyActorRef | undefined;
-  readonly #deliver: (target: AnyActorRef, event: AnyEventObject) => void;
-  readonly #onPending: () => void;
+  readonly #way: RelayWay;
   #later: Relayed[] = [];
   /** How many wait for each target; exists from the first one on. */
   #behind: Map<AnyActorRef, number> | undefined;
@@ -30,15 +37,8 @@ export class Relay {
   #given = 0;
   #changes = 0;
 
-  /**
-   * `deliver` puts an event into an actor's own mailbox; `onPending` is called when an event waits for {@link resume}.
-   */
-  constructor(
-    deliver: (target: AnyActorRef, event: AnyEventObject) => void,
-    onPending: () => void = () => {},
-  ) {
-    this.#deliver = deliver;
-    this.#onPending = onPending;
+  constructor(way: RelayWay) {
+    this.#way = way;
   }
 
   get pending(): number {
@@ -71,7 +71,7 @@ export class Relay {
   /** Ends a turn. */
   leave(): void {
     this.#entered = false;
-    if (this.#later.length > 0 && this.#before === 0) this.#onPending();
+    if (this.#later.length > 0 && this.#before === 0) this.#way.onPending();
   }
 
   /** The hosted actor has ended: of the waiting events only those go out whose target is outside. */
@@ -126,6 +126,6 @@ export class Relay {
 
   #give(target: AnyActorRef, event: AnyEventObject): void {
     this.#given += 1;
-    this.#deliver(target, event);
+    this.#way.deliver(target, event);
   }
 }

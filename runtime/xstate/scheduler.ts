@@ -18,10 +18,15 @@ interface Timer extends Scheduled {
   handle: unknown;
 }
 
+/** The actor system whose events are delayed. */
+export interface TimedSystem {
+  _relay(source: AnyActorRef, target: AnyActorRef, event: AnyEventObject): void;
+}
+
 /** Delays and cancels events as XState's own scheduler does, and can list the events that it has not sent yet. */
 export class Scheduler {
   readonly #clock: ActorClock;
-  readonly #relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void;
+  readonly #system: TimedSystem;
   /** The timers that can be cancelled: of each id the one that was set last. Exists from the first timer on. */
   #timers: Map<AnyActorRef, Map<string, Timer>> | undefined;
   /** All timers that are not due yet, in the order in which they were set. Exists from the first one on. */
@@ -29,12 +34,9 @@ export class Scheduler {
   #closed = false;
   #changes = 0;
 
-  constructor(
-    clock: ActorClock,
-    relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void,
-  ) {
+  constructor(clock: ActorClock, system: TimedSystem) {
     this.#clock = clock;
-    this.#relay = relay;
+    this.#system = system;
   }
 
   schedule(
@@ -120,7 +122,7 @@ export class Scheduler {
       own.delete(timer.id);
       this.#waiting?.delete(timer);
       this.#changes += 1;
-      this.#relay(timer.source, timer.target, timer.event);
+      this.#system._relay(timer.source, timer.target, timer.event);
     }, ms);
   }
 }

@@ -152,111 +152,121 @@ export interface HostedActor {
  * parent would rethrow its errors as uncaught exceptions, and `sendParent` would fail at creation.
  */
 export function createHostedActor(logic: AnyActorLogic, options: HostedOptions): HostedActor {
-  const { around = (run) => run() } = options;
-  const relay = new Relay(
-    (target, event) => around(() => (target as unknown as Internals)._send(event)),
-    options.onPending,
-  );
-  const { inspected } = options;
-  const stops: Stops = { told: new WeakSet(), running: 0 };
-  const failedEnd = (event: AnyEventObject): void => {
-    if (event.type.startsWith('xstate.error')) options.onFailedEnd?.(event['error']);
-  };
-  const send = (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject): void => {
-    if (source !== undefined && isStopped(source)) {
-      // The source failed while it was stopped with the actor that began it, and that takes nothing any more.
-      if (stops.running > 0 && stops.told.has(source) && isNewsOfEnd(source, target, event))
-        return failedEnd(event);
-      // A target outside of the system decides itself whether the event is too late.
-      if (!isNewsOfEnd(source, target, event))
-        return target === parent ? options.onParentEvent(event) : undefined;
-      // The source was stopped with the actor that began it, and this is the result.
-      if (isStopped(target)) return failedEnd(event);
-    }
-    inspected?.({ type: '@xstate.event', actorRef: target, sourceRef: source, event });
-    relay.send(target, event);
-  };
-  const scheduler = new Scheduler(options.clock, send);
-  const running = new Running();
-  const system = createSystem(options, send, scheduler, relay, running, stops);
-  const host = {
-    id: 'host',
-    sessionId: `${options.sessionId}/host`,
-    src: 'host',
-    system,
-    getSnapshot: () => ({ status: 'active' }),
-    send: options.onParentEvent,
-    _send: options.onParentEvent,
-  };
-  const parent = host as unknown as AnyActorRef;
-  const ref = createActor(logic, {
-    id: options.id,
-    input: options.input,
-    parent,
-    ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot as never }),
-  }) as AnyActor;
-  if (options.snapshot !== undefined) reviveActors(ref, options);
-  const internals = ref as unknown as Internals;
-  relay.root = ref;
-  let lastTold: LastTold | undefined;
-  const persist = (complete: (root: AnyActorRef, persisted: unknown) => unknown): PersistedState => {
-    const { version } = logic as { version?: unknown };
+  return new Hosted(logic, options);
+}
+
+/** One object for each instance, whose methods all share: most of the instances of a thread are idle. */
+class Hosted implements HostedActor {
+  readonly ref: AnyActor;
+  readonly #logic: AnyActorLogic;
+  readonly #options: HostedOptions;
+  readonly #system: HostedSystem;
+  #lastTold: LastTold | undefined;
+
+  constructor(logic: AnyActorLogic, options: HostedOptions) {
+    this.#logic = logic;
+    this.#options = options;
+    this.#system = new HostedSystem(options);
+    const ref = createActor(logic, {
+      id: options.id,
+      input: options.input,
+      parent: this.#system.parent,
+      ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot as never }),
+    }) as AnyActor;
+    if (options.snapshot !== undefined) reviveActors(ref, options);
+    this.ref = ref;
+    this.#system.relay.root = ref;
+  }
+
+  deliver(event: AnyEventObject): void {
+    const { relay } = this.#system;
+    relay.enter();
+    (this.ref as unknown as Internals)._send(event);
+    relay.leave();
+  }
+
+  get pending(): number {
+    return this.#system.relay.pending;
+  }
+
+  resume(max: number): number {
+    return this.#system.relay.resume(max);
+  }
+
+  persist(): PersistedState {
+    return this.#persist(persistActors);
+  }
+
+  persistAsIs(): PersistedState {
+    return this.#persist(withContexts);
+  }
+
+  #persist(complete: (root: AnyActorRef, persisted: unknown) => unknown): PersistedState {
+    const { ref } = this;
+    const { version } = this.#logic as { version?: unknown };
     const snapshot = complete(
       ref,
       withoutContexts(() => ref.getPersistedSnapshot()),
     );
-    const timers = timersOf(ref, parent, scheduler, relay);
+    const timers = timersOf(ref, this.#system);
     return typeof version === 'string' ? { snapshot, timers, version } : { snapshot, timers };
-  };
-  const told = (): void => (lastTold ??= new LastTold(ref, [scheduler, relay])).note();
-  return {
-    ref,
-    deliver(event) {
-      relay.enter();
-      internals._send(event);
-      relay.leave();
-    },
-    get pending() {
-      return relay.pending;
-    },
-    resume: (max) => relay.resume(max),
-    persist: () => persist(persistActors),
-    persistAsIs: () => persist(withContexts),
-    told,
-    get isAsTold() {
-      return lastTold?.isCurrent === true;
-    },
-    get hasWork() {
-      return hasWork(ref);
-    },
-    movable: () => movable(ref, running.below(ref)),
-    get running() {
-      return running.below(parent).length;
-    },
-    start() {
-      // Before the actor starts, so that a state that it leaves while it starts cancels its timers as ever.
-      if (options.timers !== undefined) setTimers(options.timers, ref, parent, options, scheduler, relay);
-      const isCut = options.invoked === 'fail' && options.snapshot !== undefined;
-      const tellInterrupted = isCut ? interruptWork(ref, endUnstarted) : undefined;
-      if (options.isTold === true) told();
-      relay.enter();
-      ref.start();
-      // Ahead of the events that were on their way: what came from an interrupted actor is among them.
-      tellInterrupted?.((target, event) => {
-        inspected?.({ type: '@xstate.event', actorRef: target, sourceRef: undefined, event });
-        around(() => (target as unknown as Internals)._send(event));
-      });
-      relay.leave();
-    },
-    stop: () => stopTree(ref, stops),
-    abandon() {
-      for (const actor of running.below(parent)) {
-        stopActor(actor);
-        // An actor in the middle of a turn would stop after it.
-        if (!isStopped(actor)) cleanUp(actor, options.onFailedEnd);
-      }
-    },
-  };
+  }
+
+  told(): void {
+    const { scheduler, relay } = this.#system;
+    (this.#lastTold ??= new LastTold(this.ref, [scheduler, relay])).note();
+  }
+
+  get isAsTold(): boolean {
+    return this.#lastTold?.isCurrent === true;
+  }
+
+  get hasWork(): boolean {
+    return hasWork(this.ref);
+  }
+
+  movable(): true | string {
+    return movable(this.ref, this.#system.running.below(this.ref));
+  }
+
+  get running(): number {
+    return this.#all().length;
+  }
+
+  start(): void {
+    const { ref } = this;
+    const options = this.#options;
+    const { relay } = this.#system;
+    // Before the actor starts, so that a state that it leaves while it starts cancels its timers as ever.
+    if (options.timers !== undefined) setTimers(options.timers, ref, options, this.#system);
+    const isCut = options.invoked === 'fail' && options.snapshot !== undefined;
+    const tellInterrupted = isCut ? interruptWork(ref, endUnstarted) : undefined;
+    if (options.isTold === true) this.told();
+    relay.enter();
+    ref.start();
+    // Ahead of the events that were on their way: what came from an interrupted actor is among them.
+    tellInterrupted?.((target, event) => {
+      options.inspected?.({ type: '@xstate.event', actorRef: target, sourceRef: undefined, event });
+      this.#system.deliver(target, event);
+    });
+    relay.leave();
+  }
+
+  stop(): void {
+    this.#system.stops.stopTree(this.ref);
+  }
+
+  abandon(): void {
+    for (const actor of this.#all()) {
+      stopActor(actor);
+      // An actor in the middle of a turn would stop after it.
+      if (!isStopped(actor)) cleanUp(actor, this.#options);
+    }
+  }
+
+  #all(): AnyActorRef[] {
+    return this.#system.running.below(this.#system.parent);
+  }
 }
 
 /** Ends an actor that was never started; as for one that is restored so, XState frees its `systemId`. */
@@ -266,20 +276,32 @@ function endUnstarted(actor: AnyActorRef, snapshot: object): void {
 }
 
 /** The stops of actors together with the one that began them. */
-interface Stops {
-  /** Actors that were told to stop. */
-  readonly told: WeakSet<object>;
+class Stops {
+  /** Actors that were told to stop; exists from the first one on. */
+  #told: WeakSet<object> | undefined;
   /** The number of stops under way, one within the other. */
-  running: number;
-}
+  #running = 0;
 
-/** Stops an actor and all its descendants, while none of the actors that they notify goes on. */
-function stopTree(actor: AnyActorRef, stops: Stops): void {
-  stops.running += 1;
-  try {
-    stopActor(actor);
-  } finally {
-    stops.running -= 1;
+  get underWay(): boolean {
+    return this.#running > 0;
+  }
+
+  tell(actor: object): void {
+    (this.#told ??= new WeakSet()).add(actor);
+  }
+
+  wasTold(actor: object): boolean {
+    return this.#told?.has(actor) === true;
+  }
+
+  /** Stops an actor and all its descendants, while none of the actors that they notify goes on. */
+  stopTree(actor: AnyActorRef): void {
+    this.#running += 1;
+    try {
+      stopActor(actor);
+    } finally {
+      this.#running -= 1;
+    }
   }
 }
 
@@ -307,13 +329,13 @@ function begins(logic: AnyActorLogic): boolean {
 }
 
 /** Cleans up after an actor that has failed, because XState does not tell its logic to stop. */
-function cleanUp(actor: AnyActorRef, failed: HostedOptions['onFailedEnd']): void {
+function cleanUp(actor: AnyActorRef, options: Pick<HostedOptions, 'onFailedEnd'>): void {
   const { logic, _actorScope: scope } = actor as unknown as Internals;
   if (!begins(logic)) return;
   try {
     logic.transition(snapshotOf(actor), { type: 'xstate.stop' }, scope as never);
   } catch (error) {
-    failed?.(error);
+    options.onFailedEnd?.(error);
   }
 }
 
@@ -363,22 +385,19 @@ function isOfXState({ type }: AnyEventObject): boolean {
 }
 
 /**
- * Returns the logic with what it does surrounded; `told` collects the actors that were told to stop. Logic that is no
+ * Returns the logic with what it does surrounded; `stops` collects the actors that were told to stop. Logic that is no
  * plain object stays as it is, because its methods may need it whole.
  */
-function surrounded(
-  logic: AnyActorLogic,
-  within: NonNullable<HostedOptions['within']>,
-  told: WeakSet<object>,
-  failed: HostedOptions['onFailedEnd'],
-): AnyActorLogic {
+function surrounded(logic: AnyActorLogic, options: HostedOptions, stops: Stops): AnyActorLogic {
   if (!begins(logic) || Object.getPrototypeOf(logic) !== Object.prototype) return logic;
+  const within = <T>(actor: AnyActorRef, run: () => T): T =>
+    options.within === undefined ? run() : options.within(actor, run);
   return {
     ...logic,
     start: (snapshot, scope) => within(scope.self, () => logic.start?.(snapshot, scope)),
     transition(snapshot, event, scope) {
       if ((event as AnyEventObject).type === 'xstate.stop') {
-        told.add(scope.self);
+        stops.tell(scope.self);
         return logic.transition(snapshot, event, scope);
       }
       const { _subscription: subscription } = snapshot as Observing;
@@ -389,7 +408,7 @@ function surrounded(
       if (subscription !== undefined && (next as Observing)._subscription === undefined)
         callUser(
           () => subscription.unsubscribe(),
-          (error) => failed?.(error),
+          (error) => options.onFailedEnd?.(error),
         );
       return next as never;
     },
@@ -404,12 +423,7 @@ function tooLate(): HoldfastError {
 }
 
 /** The timers and the events on their way, which XState does not persist; ids of children name their targets. */
-function timersOf(
-  root: AnyActorRef,
-  parent: AnyActorRef,
-  scheduler: Scheduler,
-  relay: Relay,
-): PersistedTimer[] {
+function timersOf(root: AnyActorRef, { parent, scheduler, relay }: HostedSystem): PersistedTimer[] {
   const [waiting, later] = [scheduler.waiting, relay.waiting];
   if (waiting.length === 0 && later.length === 0) return [];
   const paths = pathsWithin(root);
@@ -447,16 +461,16 @@ function targetOf(
 function setTimers(
   timers: readonly PersistedTimer[],
   root: AnyActorRef,
-  parent: AnyActorRef,
   options: HostedOptions,
-  scheduler: Scheduler,
-  relay: Relay,
+  { parent, scheduler, relay }: HostedSystem,
 ): void {
-  const { agentAt, timersPolicy = 'deadline' } = options;
+  const { timersPolicy = 'deadline' } = options;
   const now = scheduler.now();
   const byTarget = (to: TimerTarget): AnyActorRef | undefined => {
     if ('parent' in to) return parent;
-    return 'address' in to ? agentAt?.(to.address, { activate: to.activate === true }) : actorAt(root, to);
+    return 'address' in to
+      ? options.agentAt?.(to.address, { activate: to.activate === true })
+      : actorAt(root, to);
   };
   const inOrder = timers
     .map((timer) => ({ timer, waitMs: waitOf(timer, timersPolicy, now) }))
@@ -471,97 +485,179 @@ function setTimers(
   }
 }
 
-/** The parts of XState's `createSystem` (not exported) that actors use, over Holdfast's ids and clock. */
-function createSystem(
-  {
-    sessionId,
-    clock,
-    maxIterations,
-    inspected,
-    within = (_, run) => run(),
-    onEnded,
-    onFailedEnd,
-  }: HostedOptions,
-  send: (source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject) => void,
-  scheduler: Scheduler,
-  relay: Relay,
-  running: Running,
-  stops: Stops,
-): object {
-  /** The actors by their `systemId`, and back; they exist from the first one on. */
-  let keyed: Map<string, AnyActorRef> | undefined;
-  let keys: WeakMap<AnyActorRef, string> | undefined;
-  let booked = 0;
-  let over = false;
+/** What the hosted actor has for a parent: what it tells this goes to the actor that owns it, elsewhere. */
+class Parent {
+  readonly id = 'host';
+  readonly src = 'host';
+  readonly system: HostedSystem;
+  readonly #options: HostedOptions;
 
-  function free(ref: AnyActorRef): void {
-    const key = keys?.get(ref);
-    if (key !== undefined) keyed?.delete(key);
-    keys?.delete(ref);
+  constructor(system: HostedSystem, options: HostedOptions) {
+    this.system = system;
+    this.#options = options;
+  }
+
+  get sessionId(): string {
+    return `${this.#options.sessionId}/host`;
+  }
+
+  getSnapshot(): object {
+    return { status: 'active' };
+  }
+
+  send(event: AnyEventObject): void {
+    this.#options.onParentEvent(event);
+  }
+
+  _send(event: AnyEventObject): void {
+    this.#options.onParentEvent(event);
+  }
+}
+
+function print(...args: unknown[]): void {
+  console.log(...args);
+}
+
+/** The parts of XState's `createSystem` (not exported) that actors use, over Holdfast's ids and clock. */
+class HostedSystem {
+  readonly parent: AnyActorRef;
+  readonly relay: Relay;
+  readonly scheduler: Scheduler;
+  readonly running = new Running();
+  readonly stops = new Stops();
+  readonly #options: HostedOptions;
+  /** The actors by their `systemId`, and back; they exist from the first one on. */
+  #keyed: Map<string, AnyActorRef> | undefined;
+  #keys: WeakMap<AnyActorRef, string> | undefined;
+  #booked = 0;
+  #over = false;
+
+  constructor(options: HostedOptions) {
+    this.#options = options;
+    this.relay = new Relay(this);
+    this.scheduler = new Scheduler(options.clock, this);
+    this.parent = new Parent(this, options) as unknown as AnyActorRef;
+  }
+
+  /** Puts an event into an actor's own mailbox. */
+  deliver(target: AnyActorRef, event: AnyEventObject): void {
+    const options = this.#options;
+    if (options.around === undefined) (target as unknown as Internals)._send(event);
+    else options.around(() => (target as unknown as Internals)._send(event));
+  }
+
+  onPending(): void {
+    this.#options.onPending?.();
+  }
+
+  _relay(source: AnyActorRef | undefined, target: AnyActorRef, event: AnyEventObject): void {
+    if (source !== undefined && isStopped(source)) {
+      const { stops } = this;
+      // The source failed while it was stopped with the actor that began it, and that takes nothing any more.
+      if (stops.underWay && stops.wasTold(source) && isNewsOfEnd(source, target, event))
+        return this.#failedEnd(event);
+      // A target outside of the system decides itself whether the event is too late.
+      if (!isNewsOfEnd(source, target, event))
+        return target === this.parent ? this.#options.onParentEvent(event) : undefined;
+      // The source was stopped with the actor that began it, and this is the result.
+      if (isStopped(target)) return this.#failedEnd(event);
+    }
+    this.#options.inspected?.({ type: '@xstate.event', actorRef: target, sourceRef: source, event });
+    this.relay.send(target, event);
+  }
+
+  #failedEnd(event: AnyEventObject): void {
+    if (event.type.startsWith('xstate.error')) this.#options.onFailedEnd?.(event['error']);
+  }
+
+  // The first actor is the hosted one itself, and has the same id as its twin in the host.
+  _bookId(): string {
+    const { sessionId } = this.#options;
+    const booked = this.#booked++;
+    return booked === 0 ? sessionId : `${sessionId}/${booked}`;
+  }
+
+  _register(id: string, ref: AnyActorRef): string {
+    const parent = parentOf(ref) as AnyActorRef;
+    if (!this.#over && !isStopped(parent)) this.running.add(parent, ref);
+    // XState does not start an actor that has failed.
+    else (ref as unknown as Internals)._snapshot = { status: 'error', output: undefined, error: tooLate() };
+    return id;
+  }
+
+  // XState also calls this for an actor that is about to stop.
+  _unregister(ref: AnyActorRef): void {
+    this.#free(ref);
+    if (isStopped(ref)) this.#ended(ref);
+  }
+
+  _set(key: string, ref: AnyActorRef): void {
+    const existing = this.#keyed?.get(key);
+    if (existing && existing !== ref) throw new Error(`Actor with system ID '${key}' already exists.`);
+    (this.#keyed ??= new Map()).set(key, ref);
+    (this.#keys ??= new WeakMap()).set(ref, key);
+  }
+
+  // Code of agents may take these off the system, as off XState's own.
+  get get(): (key: string) => AnyActorRef | undefined {
+    return (key) => this.#keyed?.get(key);
+  }
+
+  get getAll(): () => object {
+    return () => Object.fromEntries(this.#keyed ?? []);
+  }
+
+  get inspect(): () => Subscription {
+    return () => ({ unsubscribe() {} });
+  }
+
+  // An actor is announced before it takes its first step.
+  _sendInspectionEvent(shown: Inspected): void {
+    const options = this.#options;
+    if (shown.type === '@xstate.actor') {
+      const actor = shown.actorRef as unknown as { logic: AnyActorLogic };
+      const logic = heedingContexts(boundIterations(actor.logic, options.maxIterations));
+      actor.logic = surrounded(logic, options, this.stops);
+    }
+    options.inspected?.(shown);
+  }
+
+  getSnapshot(): object {
+    return { _scheduledEvents: {} };
+  }
+
+  get _clock(): ActorClock {
+    return this.#options.clock;
+  }
+
+  get _logger(): (...args: unknown[]) => void {
+    return print;
+  }
+
+  #free(ref: AnyActorRef): void {
+    const key = this.#keys?.get(ref);
+    if (key !== undefined) this.#keyed?.delete(key);
+    this.#keys?.delete(ref);
   }
 
   /** Ends whatever an actor began, once the actor has ended. */
-  function ended(ref: AnyActorRef): void {
+  #ended(ref: AnyActorRef): void {
+    const { running, relay, stops } = this;
     const parent = parentOf(ref) as AnyActorRef;
     if (!running.remove(parent, ref)) return;
-    onEnded?.(ref);
+    this.#options.onEnded?.(ref);
     if (ref === relay.root) {
-      over = true;
-      scheduler.close();
-      relay.close((target) => target === parent || (target.system as object) !== system);
+      this.#over = true;
+      this.scheduler.close();
+      relay.close((target) => target === parent || (target.system as object) !== this);
     }
-    for (const child of running.begunBy(ref)) stopTree(child, stops);
+    for (const child of running.begunBy(ref)) stops.stopTree(child);
     if ((snapshotOf(ref) as { status: string }).status !== 'error') return;
     // An actor that failed as it was stopped is not told to stop twice.
-    if (!stops.told.has(ref)) cleanUp(ref, onFailedEnd);
+    if (!stops.wasTold(ref)) cleanUp(ref, this.#options);
     // Actors that the ended one had made and not yet started.
-    for (const actor of keyed?.values() ?? []) if (parentOf(actor) === ref) free(actor);
+    for (const actor of this.#keyed?.values() ?? []) if (parentOf(actor) === ref) this.#free(actor);
   }
-
-  const system = {
-    // The first actor is the hosted one itself, and has the same id as its twin in the host.
-    _bookId: () => (booked++ === 0 ? sessionId : `${sessionId}/${booked - 1}`),
-    _register(id: string, ref: AnyActorRef) {
-      const parent = parentOf(ref) as AnyActorRef;
-      if (!over && !isStopped(parent)) running.add(parent, ref);
-      // XState does not start an actor that has failed.
-      else (ref as unknown as Internals)._snapshot = { status: 'error', output: undefined, error: tooLate() };
-      return id;
-    },
-    // XState also calls this for an actor that is about to stop.
-    _unregister(ref: AnyActorRef) {
-      free(ref);
-      if (isStopped(ref)) ended(ref);
-    },
-    _set(key: string, ref: AnyActorRef) {
-      const existing = keyed?.get(key);
-      if (existing && existing !== ref) throw new Error(`Actor with system ID '${key}' already exists.`);
-      (keyed ??= new Map()).set(key, ref);
-      (keys ??= new WeakMap()).set(ref, key);
-    },
-    get: (key: string) => keyed?.get(key),
-    getAll: () => Object.fromEntries(keyed ?? []),
-    inspect: () => ({ unsubscribe() {} }),
-    // An actor is announced before it takes its first step.
-    _sendInspectionEvent(shown: Inspected) {
-      if (shown.type === '@xstate.actor') {
-        const actor = shown.actorRef as unknown as { logic: AnyActorLogic };
-        actor.logic = surrounded(
-          heedingContexts(boundIterations(actor.logic, maxIterations)),
-          within,
-          stops.told,
-          onFailedEnd,
-        );
-      }
-      inspected?.(shown);
-    },
-    _relay: send,
-    scheduler,
-    getSnapshot: () => ({ _scheduledEvents: {} }),
-    _clock: clock,
-    _logger: (...args: unknown[]) => console.log(...args),
-  };
-  return system;
 }
 
 /**
@@ -777,9 +873,9 @@ export function snapshotOf(ref: AnyActorRef): unknown {
 export function keepTimersByActor(root: AnyActorRef, clock: ActorClock): void {
   const system = root.system as unknown as {
     scheduler: Pick<Scheduler, 'schedule' | 'cancel' | 'cancelAll'>;
-    readonly _relay: (source: AnyActorRef, target: AnyActorRef, event: AnyEventObject) => void;
+    _relay(source: AnyActorRef, target: AnyActorRef, event: AnyEventObject): void;
   };
-  system.scheduler = new Scheduler(clock, (...timer) => system._relay(...timer));
+  system.scheduler = new Scheduler(clock, system);
 }
 
 /** Creates an actor under a parent that need not know it. */
