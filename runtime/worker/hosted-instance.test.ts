@@ -90,3 +90,26 @@ it('shows what its actors do when it is asked to, and otherwise nothing', () => 
     expect(observe.mock.calls.length > 0).toBe(inspected);
   }
 });
+
+it('observes its actor only while it is watched', () => {
+  const observers: number[] = [];
+  const count = ({ self }: { self: unknown }): void =>
+    void observers.push((self as { observers: ReadonlySet<unknown> }).observers.size);
+  const { instance, reports, sent } = host(createMachine({ on: { go: { actions: count } } }), {
+    mirror: 'all',
+  });
+  const told = (): number =>
+    sent
+      .splice(0)
+      .flat()
+      .filter((part, i) => i % 3 === 0 && part === REPORT.snapshot).length;
+  const turns = [false, true, true, false].map((watched) => {
+    instance.watch(watched);
+    instance.turn({ type: 'go' }, undefined);
+    reports.flush();
+    return told();
+  });
+  expect(observers).toEqual([0, 1, 1, 0]);
+  // As it is watched, and after each turn.
+  expect(turns).toEqual([0, 2, 2, 0]);
+});

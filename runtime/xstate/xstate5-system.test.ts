@@ -381,3 +381,15 @@ describe('children in a hosted system', () => {
     expect(again.told).toMatchObject([{ type: 'xstate.done.actor.one', output: 5 }]);
   });
 });
+
+it('what agents may use of the system works also when it is taken off it, as with XState itself', () => {
+  const named = setup({ actors: { counter } }).createMachine({
+    entry: spawnChild('counter', { systemId: 'named' }),
+  });
+  for (const ref of [createActor(named).start(), started(named).actor.ref]) {
+    const { get, getAll, inspect } = ref.system;
+    expect(get('named')?.getSnapshot()).toMatchObject({ context: 0 });
+    expect(Object.keys(getAll())).toEqual(['named']);
+    expect(() => inspect(() => {}).unsubscribe()).not.toThrow();
+  }
+});
