@@ -34,7 +34,12 @@ export type { DeadLetterReason } from './base/dead-letter-reason.ts';
 export type { EventIssue } from './base/event-issue.ts';
 export { ConfigError, HoldfastError, type ConfigProblem, type HoldfastErrorCode } from './base/errors.ts';
 export { transfer, type Movable } from './wire/transfer.ts';
-export type { StoreConfig, StoreEncryptionConfig } from './config/store-schema.ts';
+export type {
+  PostgresStoreConfig,
+  SqliteStoreConfig,
+  StoreConfig,
+  StoreEncryptionConfig,
+} from './config/store-schema.ts';
 export type { InspectConfig } from './config/inspect-schema.ts';
 export type { InspectOptions } from './inspect/inspect-options.ts';
 export type { Inspector } from './inspect/stately-inspector.ts';
@@ -90,11 +95,8 @@ export type {
   TurnCommit,
 } from './store/durable-store.ts';
 export { memoryStore } from './store/memory-store.ts';
-export {
-  postgresStore,
-  type PostgresStoreOptions,
-  type PostgresTls,
-} from './store/postgres/postgres-store.ts';
+export type { PostgresTls } from './store/postgres/postgres-access.ts';
+export { postgresStore, type PostgresStoreOptions } from './store/postgres/postgres-store.ts';
 export { sqliteStore, type SqliteStoreOptions } from './store/sqlite/sqlite-store.ts';
 export type { StoreEncryption } from './store/sqlite/store-encryption.ts';
 export type { StoreKeyObject, StoreKeyRef, StoreKeyRefs, StoreKeys } from './store/store-keys.ts';

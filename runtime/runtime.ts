@@ -34,6 +34,7 @@ import { flushTelemetry } from './telemetry/flush.ts';
 import { startTelemetry } from './telemetry/telemetry.ts';
 
 // What the gateway and the command line need by name besides.
+export { configDatabase, type ConfigDatabase, type PostgresLook } from './system/config-database.ts';
 export { readStoreKeys } from './system/read-store-keys.ts';
 export type {
   AskStream,

@@ -52,6 +52,7 @@ export type HoldfastErrorCode =
   | 'STORE_LOCKED'
   | 'STORE_CORRUPT'
   | 'STORE_TOO_NEW'
+  | 'STORE_NOT_A_FILE'
   | 'STATE_INCOMPATIBLE'
   | 'STATE_TOO_LARGE'
   | 'INVOKE_INTERRUPTED'
@@ -121,6 +122,7 @@ const retryable: Readonly<Record<HoldfastErrorCode, boolean>> = {
   STORE_LOCKED: false,
   STORE_CORRUPT: false,
   STORE_TOO_NEW: false,
+  STORE_NOT_A_FILE: false,
   STATE_INCOMPATIBLE: false,
   STATE_TOO_LARGE: false,
   // Nobody knows how far it had come.

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { request } from './gateway-client.ts';
 import { runningGateway } from '../gateway/running.ts';
+import { storeName } from '../config/store-name.ts';
 import type { LoadedConfig, ResolvedAgent } from '../config/resolve.ts';
 import type { RuntimeStatus } from '../runtime.ts';
 import { table, type Terminal } from './terminal.ts';
@@ -62,12 +63,21 @@ export function durabilityText(config: LoadedConfig, all: readonly AgentDurabili
 function storeText({ store }: LoadedConfig, cwd: string): string {
   if (store === undefined)
     return 'The config names no store: agents end with the process, unless RuntimeOptions.store is one.';
-  const { path, fsync = 'disk', maxBytes, encryption, onFailure } = store;
+  const exits = store.onFailure === 'exit' ? ['its failure ends the process'] : [];
+  if (store.type === 'postgres') {
+    const parts = [
+      'outlives this machine as far as the database does',
+      'not encrypted by Holdfast',
+      ...exits,
+    ];
+    return `The store is ${storeName(store)}: ${parts.join(', ')}.`;
+  }
+  const { path, fsync = 'disk', maxBytes, encryption } = store;
   const parts = [
     fsync === 'disk' ? 'outlives a loss of power' : 'outlives the process, not a loss of power',
     encryption === undefined ? 'not encrypted' : 'encrypted',
     ...(maxBytes === undefined ? [] : [`at most ${Math.round(maxBytes / 1024 ** 2)} MiB`]),
-    ...(onFailure === 'exit' ? ['its failure ends the process'] : []),
+    ...exits,
   ];
   return `The store is ${relative(cwd, path) || path}: ${parts.join(', ')}.`;
 }

@@ -7,8 +7,15 @@ import { readSource } from './read-source.ts';
 import { plainText } from './received.ts';
 import { configError } from './report.ts';
 
-/** Of what stands below `gateway`, what names a file. */
-const FILES = [['options'], ['tls', 'cert'], ['tls', 'key']] as const;
+/** What names a file, and is read at a start. */
+const FILES = [
+  ['gateway', 'options'],
+  ['gateway', 'tls', 'cert'],
+  ['gateway', 'tls', 'key'],
+  ['store', 'tls', 'ca'],
+  ['store', 'tls', 'cert'],
+  ['store', 'tls', 'key'],
+] as const;
 
 export interface GatewayFiles {
   /** Those that cannot be read. */
@@ -21,14 +28,14 @@ export interface GatewayFiles {
 export async function gatewayFiles(root: unknown, folder: string): Promise<GatewayFiles> {
   const [findings, looked]: [Finding[], string[]] = [[], []];
   for (const keys of FILES) {
-    const written = valueAt(root, ['gateway', ...keys]);
+    const written = valueAt(root, keys);
     if (typeof written !== 'string' || written === '') continue;
     const file = resolve(folder, written);
     const why = await whyUnread(file);
-    if (why !== undefined || keys[0] === 'tls') looked.push(file);
+    if (why !== undefined || (keys[0] === 'gateway' && keys[1] === 'tls')) looked.push(file);
     if (why === undefined) continue;
     const key = keys.at(-1) ?? '';
-    findings.push(gatewayFinding(keys, `${plainText(file)} ${why}; create it, or correct "${key}"`));
+    findings.push(fileFinding(keys, `${plainText(file)} ${why}; create it, or correct "${key}"`));
   }
   return { findings, looked };
 }
@@ -56,11 +63,11 @@ export async function gatewayProblem(
   keys: readonly string[],
   message: string,
 ): Promise<ConfigError> {
-  return configError(await readSource(file), [gatewayFinding(keys, message)]);
+  return configError(await readSource(file), [fileFinding(['gateway', ...keys], message)]);
 }
 
-function gatewayFinding(keys: readonly string[], message: string): Finding {
-  return { code: 'gateway-file', path: ['gateway', ...keys], at: 'value', message };
+function fileFinding(path: readonly string[], message: string): Finding {
+  return { code: 'gateway-file', path, at: 'value', message };
 }
 
 async function whyUnread(file: string): Promise<string | undefined> {

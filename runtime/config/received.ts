@@ -9,10 +9,12 @@ const CREDENTIAL =
 
 /**
  * Whether what stands at a path may be a credential, so that it is never printed: anything under secrets
- * or env, and under any key that looks like a credential. The name of an agent or a pool does not count for
+ * or env, the url of a store, and under any key that looks like a credential. The name of an agent or a pool does not count for
  * what is below it.
  */
 export function isSensitive(path: ConfigPath): boolean {
+  // It is not to have a password, and is looked at before anybody knows.
+  if (path[0] === 'store' && path[1] === 'url') return true;
   return path.some((key, index) => {
     if (typeof key !== 'string') return false;
     const isName = index === 1 && path.length > 2 && (path[0] === 'agents' || path[0] === 'threads');

@@ -211,7 +211,7 @@ export interface LoadedConfig {
   readonly gateway?: ResolvedGateway;
   /** The page of the inspector, if there is to be one. */
   readonly inspect?: ResolvedInspect;
-  /** The store under every turn, with an absolute path, if there is to be one. */
+  /** The store under every turn, with absolute paths, if there is to be one. */
   readonly store?: StoreConfig;
   /** The absolute path of the file that the config came from. */
   readonly file?: string;
@@ -249,8 +249,18 @@ export function resolveConfig(
     ...(maxSecrets !== undefined && { maxSecrets }),
     gateway: config.gateway ?? gatewaySchema.parse({}, once),
     ...(inspect !== undefined && { inspect }),
-    ...(store !== undefined && { store: { ...store, path: resolve(folder, store.path) } }),
+    ...(store !== undefined && { store: resolveStore(store, folder) }),
   };
+}
+
+/** Leaves out the defaults of the other type. */
+function resolveStore(store: NonNullable<ParsedConfig['store']>, folder: string): StoreConfig {
+  const { type, path = '', fsync, maxBytes, encryption, url = '', schema, tls, ...use } = store;
+  if (type === 'sqlite') return { type, path: resolve(folder, path), fsync, maxBytes, encryption, ...use };
+  const files = Object.entries(tls ?? {}).flatMap(([name, file]) =>
+    file === undefined ? [] : [[name, resolve(folder, file)]],
+  );
+  return { type, url, schema, ...(tls && { tls: Object.fromEntries(files) }), ...use };
 }
 
 function resolveAgent(

@@ -9,7 +9,7 @@ import type { DoctorFinding } from './finding.ts';
 import { moduleFindings } from './modules.ts';
 import { optionFindings } from './options.ts';
 import { programFindings } from './programs.ts';
-import { storeFindings } from './store.ts';
+import { databaseFindings, storeFindings } from './store.ts';
 import { clockFindings, secretFindings } from './secrets.ts';
 
 /** Looks at everything that a start needs: Node, the config, modules, isolation, programs, secrets, the store, the clock. Starts no agent. */
@@ -29,7 +29,7 @@ export async function examine(file: string): Promise<DoctorFinding[]> {
       ...(await storeFindings(config)),
       ...(await tlsFindings(file, config)),
       ...(config.gateway?.options === undefined
-        ? await secretFindings(file, config)
+        ? [...(await databaseFindings(config)), ...(await secretFindings(file, config))]
         : await optionFindings(file)),
     ];
   } catch (error) {

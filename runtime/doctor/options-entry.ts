@@ -3,6 +3,7 @@ import { loadForGateway } from '../config/load.ts';
 import { optionsOf } from '../gateway/options-module.ts';
 import type { DoctorFinding } from './finding.ts';
 import { secretFindings } from './secrets.ts';
+import { databaseFindings } from './store.ts';
 
 const { file } = workerData as { readonly file: string };
 
@@ -15,6 +16,7 @@ async function found(): Promise<DoctorFinding[]> {
     const options = { ...(providers && { providers }), ...(capabilities && { capabilities }) };
     return [
       { checkId: 'options', severity: 'ok', message },
+      ...(await databaseFindings(config, providers)),
       ...(await secretFindings(file, config, options)),
     ];
   } catch (error) {

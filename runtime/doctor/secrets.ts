@@ -4,7 +4,7 @@ import { ProviderError } from '../../providers/provider.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { guide } from '../base/guide.ts';
-import { createRuntime, type RuntimeOptions } from '../runtime.ts';
+import { openRuntime, type RuntimeOptions } from '../runtime.ts';
 import { builtinProviders } from '../../providers/builtin-providers.ts';
 import type { DoctorFinding } from './finding.ts';
 
@@ -26,7 +26,9 @@ export async function secretFindings(
   // What the config has shown is not to be shown here.
   const inspect = { adapter: { send() {} } };
   try {
-    const runtime = await createRuntime(file, { ...options, logger, inspect });
+    // Nothing is opened or started: whoever has the store goes on.
+    const nothing = { onStore() {}, onStanding() {} };
+    const runtime = await openRuntime(file, { ...options, logger, inspect }, nothing);
     try {
       await settled(() =>
         runtime.status().secrets.every(({ state }) => state !== 'cold' && state !== 'fetching'),

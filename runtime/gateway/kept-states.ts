@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { HoldfastError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { LoadedConfig } from '../config/resolve.ts';
-import { readStoreKeys, type RuntimeOptions } from '../runtime.ts';
+import { configDatabase, readStoreKeys, type RuntimeOptions } from '../runtime.ts';
 import { storedRecords } from '../store/sqlite/stored-records.ts';
 import { type StateFinding, tryStates } from '../trial/states.ts';
 
@@ -10,14 +10,14 @@ import { type StateFinding, tryStates } from '../trial/states.ts';
 const MOST_NAMED = 10;
 
 const LATE =
-  'the time is up to look at the states of the store, and so many are left that nobody has looked at: those that do not go on are quarantined when they wake; holdfast store check looks at all of them';
+  'the time is up to look at the states of the store, and so many are left that nobody has looked at: those that do not go on are quarantined when they wake; with a file, holdfast store check looks at all of them';
 
 export interface KeptStatesOptions {
   readonly config: LoadedConfig;
   /** The providers of the host's own, for the key of the store. */
   readonly providers: RuntimeOptions['providers'];
   readonly logger: Logger;
-  /** Milliseconds after which the states that are left are not looked at. Those before are of all parts of the store. */
+  /** Milliseconds after which the states that are left are not looked at. Those before are of all parts of a file. */
   readonly ms: number;
 }
 
@@ -29,13 +29,31 @@ export interface KeptStatesOptions {
  */
 export async function checkKeptStates({ config, providers, logger, ms }: KeptStatesOptions): Promise<void> {
   const { store } = config;
+  if (store?.type === 'postgres') {
+    const database = configDatabase(store, config, providers);
+    try {
+      await tryAll({ config, logger, ms }, (comes) => database.records(comes));
+    } finally {
+      await database.close();
+    }
+    return;
+  }
   if (store === undefined || !existsSync(store.path)) return;
   const keys = await readStoreKeys(config, providers);
+  await tryAll({ config, logger, ms }, (comes) => storedRecords(store.path, keys, 'spread', comes));
+}
+
+type StoredRecords = ReturnType<typeof storedRecords>;
+
+async function tryAll(
+  { config, logger, ms }: Omit<KeptStatesOptions, 'providers'>,
+  records: (comes: (left: number) => void) => StoredRecords,
+): Promise<void> {
   const until = performance.now() + ms;
   const refused: StateFinding[] = [];
   let [tried, warned, left] = [0, 0, 0];
   const comes = (behind: number): void => void (left = behind);
-  for await (const finding of tryStates(config, goingOn(store.path, keys, 'spread', comes))) {
+  for await (const finding of tryStates(config, goingOn(records(comes)))) {
     tried += 1;
     if (finding?.severity === 'error') refused.push(finding);
     else if (finding !== undefined && (warned += 1) <= MOST_NAMED) {
@@ -51,8 +69,8 @@ export async function checkKeptStates({ config, providers, logger, ms }: KeptSta
   if (refused.length > 0) throw incompatible(refused);
 }
 
-async function* goingOn(...from: Parameters<typeof storedRecords>): ReturnType<typeof storedRecords> {
-  for await (const record of storedRecords(...from)) if (!record.quarantined) yield record;
+async function* goingOn(records: StoredRecords): StoredRecords {
+  for await (const record of records) if (!record.quarantined) yield record;
 }
 
 function incompatible(refused: readonly StateFinding[]): HoldfastError {

@@ -18,7 +18,7 @@ type Config = Pick<LoadedConfig, 'agents' | 'pools' | 'store'>;
  * lets go of SQLite's locks on it.
  */
 export function readableStores({ agents, pools, store }: Config): ReadableStore[] {
-  if (store === undefined) return [];
+  if (store?.type !== 'sqlite') return [];
   const file = real(store.path);
   return pools.flatMap(({ threadId, isolation, permissions: { read, write } }) => {
     if (isolation !== 'thread+permissions') return [];

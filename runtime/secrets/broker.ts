@@ -12,7 +12,8 @@ import type { Capability } from './capabilities/capability.ts';
 import { runCapability } from './capabilities/capability-call.ts';
 import { Deadlines } from './deadlines.ts';
 import { fetchDeclared, type DeclaredGrants } from './declared-secrets.ts';
-import { fetchHostKeys, type HostKeyRefs, type HostKeys } from './host-keys.ts';
+import { fetchHostKeys, type HostKeyRefs, type HostKeys, type SecretRef } from './host-keys.ts';
+import { fetchHostUrl } from './host-url.ts';
 import { isGranted, liveGrants, notGranted, grantedValue, type AskedUse, type LiveGrant } from './grants.ts';
 import type { GrantedValue } from './capabilities/granted-value.ts';
 import type { FetchAnswer } from './capabilities/fetch-answer.ts';
@@ -122,6 +123,11 @@ export interface SecretsBroker {
   refresh(provider: string, id: string): Promise<void>;
   /** Fetches keys of the host itself, and keeps them up to date. Rejects with the codes of `call`. */
   hostKeys(refs: HostKeyRefs): Promise<HostKeys>;
+  /**
+   * Fetches the url of a database of the host itself, for the caller to overwrite, and keeps it up to date. `isRefused`: what
+   * it was before is not taken any more. Rejects with the codes of `call`.
+   */
+  hostUrl(ref: SecretRef, isRefused: boolean): Promise<Uint8Array>;
   status(): SecretStatus[];
   /** The providers in use. */
   providers(): SecretProviderStatus[];
@@ -492,6 +498,7 @@ export function createSecretsBroker(options: SecretsBrokerOptions): SecretsBroke
     prefetch: (agents) => fetchDeclared(agents, cache, onWarning),
     refresh: (provider, id) => cache.refresh(provider, id),
     hostKeys: (refs) => fetchHostKeys(refs, cache, scrubber),
+    hostUrl: (ref, isRefused) => fetchHostUrl(ref, isRefused, cache, scrubber),
     status: () => cache.status(),
     providers: () => cache.providers(),
     calls: () => cache.calls(),

@@ -4,7 +4,8 @@ import { grantedValue, type LiveGrant } from './grants.ts';
 import type { Scrubber } from './scrub/scrubber.ts';
 import type { SecretsCache } from './values/cache.ts';
 
-type SecretRef = Pick<ResolvedGrant, 'provider' | 'id' | 'jsonKey' | 'stage' | 'role'>;
+/** A secret of a provider. */
+export type SecretRef = Pick<ResolvedGrant, 'provider' | 'id' | 'jsonKey' | 'stage' | 'role'>;
 
 /** The secrets that are keys of the host itself; no agent can use one by this. */
 export interface HostKeyRefs {
@@ -29,14 +30,12 @@ const SCRUBBED = 'store.encryption';
 
 /** The keys as what is granted to nobody, so that they are fetched, and tried at the start, like all else. */
 export function keyGrants({ key, previous }: HostKeyRefs): LiveGrant['grant'][] {
-  const grantOf = (ref: SecretRef, label: string): LiveGrant['grant'] => ({
-    ...ref,
-    label,
-    required: true,
-    mode: 'capability',
-    capabilities: [],
-  });
-  return [grantOf(key, KEY), ...previous.map((ref, at) => grantOf(ref, `${PREVIOUS}[${at}]`))];
+  return [hostGrant(key, KEY), ...previous.map((ref, at) => hostGrant(ref, `${PREVIOUS}[${at}]`))];
+}
+
+/** A secret of the host itself as what is granted to nobody. `label`: where it stands in a config. */
+export function hostGrant(ref: SecretRef, label: string): LiveGrant['grant'] {
+  return { ...ref, label, required: true, mode: 'capability', capabilities: [] };
 }
 
 /**

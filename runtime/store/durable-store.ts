@@ -1,5 +1,5 @@
 import type { HoldfastError } from '../base/errors.ts';
-import type { StoreKeyRefs, StoreKeys } from './store-keys.ts';
+import type { StoreKeyRef, StoreKeyRefs, StoreKeys } from './store-keys.ts';
 
 /**
  * A state as its thread encoded it: JSON text, or the bytes of `node:v8` for a state that JSON cannot say. The store
@@ -223,6 +223,12 @@ export interface StoreContext {
   readonly mostRows?: number | undefined;
   /** The values of the secrets that `keyRefs` names. They are overwritten when `open` has settled. */
   readonly keys?: StoreKeys | undefined;
+  /**
+   * Returns the value of the secret that `urlRef` names, in its current version, for the store to overwrite. `isRefused`: the
+   * database has refused what it gave before, so that the secret is looked up anew, at most once in 5 s. Rejects with
+   * `SECRET_NOT_FOUND`, `SECRET_DENIED`, `SECRET_UNAVAILABLE` or `RUNTIME_STOPPED`.
+   */
+  readonly url?: ((isRefused: boolean) => Promise<Uint8Array>) | undefined;
 }
 
 /** How much the store holds. */
@@ -272,6 +278,8 @@ export interface DurableStore {
   readonly onFailure?: OnStoreFailure | undefined;
   /** The secrets that are the keys of the store. Default: none. */
   readonly keyRefs?: StoreKeyRefs | undefined;
+  /** The secret that has the url of its database. It may be read whenever the store connects. Default: none. */
+  readonly urlRef?: StoreKeyRef | undefined;
   /**
    * The most groups that are given to it before it has answered the first: more than one for a store that writes in one
    * transaction what has come while it wrote the last. Only groups of turns with records or `texts`, each address in one of

@@ -4,7 +4,7 @@ import { HoldfastError } from '../base/errors.ts';
 import { type AgentWrites, WriteCounts } from './agent-writes.ts';
 import { CarefulStart, isCareful } from './careful-start.ts';
 import { Committer, type StoreHealth } from './committer.ts';
-import type { DurableStore, EncodedState, MailboxRow, OpenedStore } from './durable-store.ts';
+import type { DurableStore, EncodedState, MailboxRow, OpenedStore, StoreContext } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
 import { isOwnRecord, Ledger, type LedgerOptions } from './ledger.ts';
 import { MOST_ROWS } from './most-rows.ts';
@@ -38,6 +38,8 @@ export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit'
   readonly isThrough: () => boolean;
   /** The store has failed for 30 s or three times in a minute, or another process has it. */
   readonly failed: (error: HoldfastError) => void;
+  /** Reads the url of the database of the store, see {@link StoreContext.url}. */
+  readonly url?: StoreContext['url'];
 }
 
 /** What an instance gives to its ledger. */
@@ -93,8 +95,8 @@ export class Ledgers {
 
   /** Becomes the owner of the store. Rejects with `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_TOO_NEW` or `STORE_FAILED`. */
   async start(keys?: StoreKeys): Promise<OpenedStore> {
-    const { store, clock, warn, failed, isThrough } = this.#options;
-    const opened = await store.open({ now: () => clock.date(), warn, keys, mostRows: MOST_ROWS });
+    const { store, clock, warn, failed, isThrough, url } = this.#options;
+    const opened = await store.open({ now: () => clock.date(), warn, keys, url, mostRows: MOST_ROWS });
     const owner = opened.epoch.toString(36);
     this.#owner = `${owner}.`;
     const committer = new Committer({

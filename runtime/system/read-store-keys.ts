@@ -14,7 +14,7 @@ export async function readStoreKeys(
   { store, providers }: LoadedConfig,
   customProviders: readonly SecretProvider[] = [],
 ): Promise<HostKeys | undefined> {
-  if (store?.encryption === undefined) return undefined;
+  if (store?.type !== 'sqlite' || store.encryption === undefined) return undefined;
   const cache = createSecretsCache({ providers, customProviders });
   try {
     return await fetchHostKeys(hostKeyRefs(store.encryption), cache, undefined);

@@ -41,6 +41,7 @@ import { threadNotStarted } from '../threads/thread-errors.ts';
 import type { DurableStore, OnStoreFailure } from '../store/durable-store.ts';
 import { Ledgers } from '../store/ledgers.ts';
 import { StoreKeyring } from './store-keyring.ts';
+import { StoreUrl } from './store-url.ts';
 import type { SnapshotStore } from '../store/snapshot-store.ts';
 import { Snapshots } from '../store/snapshots.ts';
 import { storeFailed } from './store-failure.ts';
@@ -147,6 +148,7 @@ export class RuntimeSystem {
   readonly #ledgers: Ledgers | undefined;
   readonly #durable: DurableStore | undefined;
   readonly #storeKeyring: StoreKeyring | undefined;
+  readonly #storeUrl: StoreUrl | undefined;
   readonly #wakes: Wakes | undefined;
   readonly #letters: StoredLetters | undefined;
   /** The store was restored from a copy, and wakes nobody until it is resumed. */
@@ -182,6 +184,8 @@ export class RuntimeSystem {
     this.#flush = options.flush;
     const { store } = options;
     const isTransactional = store !== undefined && 'transactional' in store;
+    const urlRef = isTransactional ? store.urlRef : undefined;
+    this.#storeUrl = urlRef === undefined ? undefined : new StoreUrl(urlRef, () => this.secrets);
     this.#ledgers = isTransactional
       ? new Ledgers({
           store,
@@ -193,6 +197,7 @@ export class RuntimeSystem {
           isThrough: () => this.#wakes?.isThrough !== false,
           ...this.#sentEvents(),
           failed: (error) => this.#storeFailed(error, store.onFailure),
+          url: this.#storeUrl?.read,
         })
       : undefined;
     this.#durable = isTransactional ? store : undefined;
@@ -504,11 +509,13 @@ export class RuntimeSystem {
     return this.#durable && foundInStore(this.#durable, address);
   }
 
-  /** Fetches the keys of the store and the secrets that agents are granted; resolves when the required ones are here. */
+  /** Fetches the keys and the url of the store, and the secrets that agents are granted; resolves when the required ones are here. */
   fetchSecrets(): Promise<void> {
     const { agents } = this.#config;
-    const store = this.#storeKeyring?.declared;
-    return this.secrets.prefetch(store === undefined ? agents : [store, ...agents]);
+    const ofStore = [this.#storeKeyring?.declared, this.#storeUrl?.declared].filter(
+      (one) => one !== undefined,
+    );
+    return this.secrets.prefetch([...ofStore, ...agents]);
   }
 
   async refreshSecret(id: string, provider: string = DEFAULT_PROVIDER_ALIAS): Promise<void> {

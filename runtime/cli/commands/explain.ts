@@ -1,3 +1,4 @@
+import { storeName } from '../../config/store-name.ts';
 import { loadForGateway } from '../../config/load.ts';
 import { mixedGrants, mixedGrantsText } from '../../isolation/mixed-grants.ts';
 import { isolationReport, openText, type PoolIsolation } from '../../isolation/report.ts';
@@ -33,7 +34,7 @@ export async function explain(
   const agents = durabilityOf(config, writes);
   const heavy = heavyTexts(writes);
   if (json === true) {
-    const store = config.store?.path ?? null;
+    const store = config.store === undefined ? null : storeName(config.store);
     const found = { ok, node: process.version, pools: report, mixed, store, agents, heavy };
     stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   } else {

@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { loadForGateway } from '../../config/load.ts';
 import type { LoadedConfig } from '../../config/resolve.ts';
 import { partsOf } from '../../base/address.ts';
-import { ConfigError } from '../../base/errors.ts';
+import { ConfigError, HoldfastError } from '../../base/errors.ts';
+import { storeName } from '../../config/store-name.ts';
 import { type StateFinding, tryStates } from '../../trial/states.ts';
 import {
   backupStore,
@@ -35,7 +36,7 @@ const MB = 1024 * 1024;
 
 /** Looks at the file, and restores each state with the code at hand, also while a gateway runs. */
 export async function storeCheck(options: StoreOptions, terminal: Terminal): Promise<ExitCode> {
-  const { file, config, path } = await storeOf(options, terminal);
+  const { file, config, path } = await storeOf('check', options, terminal);
   const { problems, counts } = await checkStoreFile(path);
   const findings: StateFinding[] = [];
   let [states, errors, warnings] = [0, 0, 0];
@@ -78,7 +79,7 @@ export async function storeBackup(
   options: StoreOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { path } = await storeOf(options, terminal);
+  const { path } = await storeOf('backup', options, terminal);
   const to = resolve(terminal.cwd, file);
   await backupStore(path, to);
   return done('backup', { path, file: to }, `Written to ${to}.`, options, terminal);
@@ -90,7 +91,7 @@ export async function storeRestore(
   options: StoreOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { path } = await storeOf(options, terminal);
+  const { path } = await storeOf('restore', options, terminal);
   const from = resolve(terminal.cwd, file);
   const { before } = await restoreStore(path, from);
   const kept = before === undefined ? '' : ` What was there is ${before}.`;
@@ -100,7 +101,7 @@ export async function storeRestore(
 
 /** Writes a store that nobody has open anew, without what is free in it. */
 export async function storeCompact(options: StoreOptions, terminal: Terminal): Promise<ExitCode> {
-  const { path } = await storeOf(options, terminal);
+  const { path } = await storeOf('compact', options, terminal);
   const { before, after } = await compactStore(path);
   const text =
     after === before
@@ -111,7 +112,7 @@ export async function storeCompact(options: StoreOptions, terminal: Terminal): P
 
 /** Encrypts all of a store that nobody has open anew. */
 export async function storeRekey(options: StoreOptions, terminal: Terminal): Promise<ExitCode> {
-  const { file, config, path } = await storeOf(options, terminal);
+  const { file, config, path } = await storeOf('rekey', options, terminal);
   const keys = await keysOf(config, file);
   if (keys === undefined)
     throw new ConfigError(
@@ -131,7 +132,7 @@ export async function storeExport(
   options: StoreOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { file: configFile, config, path } = await storeOf(options, terminal);
+  const { file: configFile, config, path } = await storeOf('export', options, terminal);
   const to = resolve(terminal.cwd, file);
   const lines = await exportStoreLines(path, to, await keysOf(config, configFile));
   return done('export', { path, file: to, lines }, `${counted(lines, 'line')} in ${to}.`, options, terminal);
@@ -139,7 +140,7 @@ export async function storeExport(
 
 /** Lets a store that was restored wake its instances: by the gateway that has it open, or in the file. */
 export async function storeResume(options: StoreOptions, terminal: Terminal): Promise<ExitCode> {
-  const { file, path } = await storeOf(options, terminal);
+  const { file, path } = await storeOf('resume', options, terminal);
   const waiting = await waitingInStore(path, Date.now());
   const running = await runningGateway(file, terminal.env);
   if (running === undefined) await resumeStore(path);
@@ -160,7 +161,7 @@ export async function storeForget(
 ): Promise<ExitCode> {
   if (partsOf(address) === undefined)
     throw new UsageError(`an address is <agent>/<id>, such as trading-agent/btc, not ${address}`);
-  const { path } = await storeOf(options, terminal);
+  const { path } = await storeOf('forget', options, terminal);
   const deleted = await forgetInStore(path, address);
   const text = deleted === 0 ? `There is nothing of ${address}.` : `${address} is forgotten.`;
   return done('forget', { path, address, deleted }, text, options, terminal);
@@ -168,19 +169,43 @@ export async function storeForget(
 
 /** The keys of the store, also from the providers that the module in `gateway.options` brings. */
 async function keysOf(config: LoadedConfig, file: string): ReturnType<typeof readStoreKeys> {
-  if (config.store?.encryption === undefined) return undefined;
+  if (config.store?.type !== 'sqlite' || config.store.encryption === undefined) return undefined;
   const { providers } = await optionsOf(config, file);
   return readStoreKeys(config, providers);
 }
 
-/** The store that a config names, which stands beside it. */
+/** What there is instead, for a store that is no file. */
+const INSTEAD = {
+  check:
+    'holdfast doctor looks at the database, and holdfast gateway restart tries all states with the code at hand before it goes on',
+  backup: 'use pg_dump, which takes a consistent copy also while a gateway runs',
+  restore:
+    'stop the gateway, and use pg_restore or psql; with restored = true in the table owner nothing wakes by itself before POST /v1/store/resume',
+  compact: 'autovacuum does that; VACUUM FULL where much was deleted',
+  rekey: 'Holdfast encrypts nothing there: that is for the disks of the server',
+  export: 'use pg_dump, which writes all of it',
+  resume: 'POST /v1/store/resume at the gateway, which has it open',
+  forget: 'stop the gateway, and delete what has the address from records, rows, ids, steps and letters',
+} as const;
+
+function noFile(command: keyof typeof INSTEAD, name: string): HoldfastError {
+  return new HoldfastError(
+    'STORE_NOT_A_FILE',
+    `holdfast store ${command} is for files, and the store is ${name}, a PostgreSQL database; ${INSTEAD[command]}`,
+  );
+}
+
+/** The file of the store that a config names. */
 async function storeOf(
+  command: keyof typeof INSTEAD,
   options: StoreOptions,
   terminal: Terminal,
 ): Promise<{ readonly file: string; readonly config: LoadedConfig; readonly path: string }> {
   const file = configOf(options.config, terminal);
   const config = await loadForGateway(file);
-  if (config.store !== undefined) return { file, config, path: config.store.path };
+  const { store } = config;
+  if (store?.type === 'sqlite') return { file, config, path: store.path };
+  if (store?.type === 'postgres') throw noFile(command, storeName(store));
   throw new ConfigError(
     'CONFIG_INVALID',
     `CONFIG_INVALID: ${file} names no store; write store: { type: 'sqlite', path: './data/agents.db' }`,

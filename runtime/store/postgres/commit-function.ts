@@ -32,8 +32,8 @@ export type CommitParameter = (typeof COMMIT_PARAMETERS)[number][0];
 
 /** What the function answers: the result of the group, with turns by their numbers, or why nothing was written. */
 export interface CommitAnswer {
-  /** The opening that owns the store, when that is another one. */
-  readonly owner?: number;
+  /** Who owns the store, when that is another opening; empty where nobody knows. */
+  readonly owner?: string;
   /** The number of the last group, when that does not fit: a later one, or one before the last that was written. */
   readonly last?: number;
   /** The number of the group: of the call that wrote it. */
@@ -106,8 +106,8 @@ begin
   if current_setting('synchronous_commit') not in ('on', 'remote_apply') then
     perform set_config('synchronous_commit', 'on', true);
   end if;
-  select epoch, number, last_group, last_result, waiting into strict o from ${at}.owner for update;
-  if o.epoch <> p_epoch then return json_build_object('owner', o.epoch); end if;
+  select epoch, holder, number, last_group, last_result, waiting into strict o from ${at}.owner for update;
+  if o.epoch <> p_epoch then return json_build_object('owner', coalesce(o.holder, '')); end if;
   -- What an end has taken does not say that it did.
   if o.last_group = p_group and o.last_result is not null then return o.last_result; end if;
   if o.number >= p_number or o.number < p_follows then return json_build_object('last', o.number); end if;

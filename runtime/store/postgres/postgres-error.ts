@@ -29,6 +29,12 @@ export function isUndone(error: unknown): boolean {
   return code === '40001' || code === '40P01';
 }
 
+/** Whether the server lets this user not in: with another password it may. */
+export function isRefused(error: unknown): boolean {
+  const { code } = error as PostgresError;
+  return code === '28P01' || code === '28000';
+}
+
 /** The error that a caller gets. `where`: the store as it is named to people, without user and password. */
 export function storeError(error: unknown, where: string): HoldfastError {
   if (error instanceof HoldfastError) return error;

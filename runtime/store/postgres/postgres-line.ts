@@ -1,13 +1,16 @@
 import type Pg from 'pg';
 import type { Client, ClientConfig, CustomTypesConfig } from 'pg';
 import { HoldfastError } from '../../base/errors.ts';
-import { isLost, isUndone, readOnly, storeError } from './postgres-error.ts';
+import { isLost, isRefused, isUndone, readOnly, storeError } from './postgres-error.ts';
 
 /** Runs one statement, and gives the rows as lists of columns. */
 export type Query = (sql: string, values: readonly unknown[]) => Promise<(readonly unknown[])[]>;
 
 export interface LineOptions {
-  readonly config: ClientConfig;
+  /** What one connection is made with; `isRefused`: the server has refused what it gave before. */
+  readonly config: (isRefused: boolean) => Promise<ClientConfig>;
+  /** Whether it may give something else once it was refused: the url of a secret that was rotated. */
+  readonly mayRenew?: boolean | undefined;
   /** The store as it is named to people. */
   readonly where: string;
   readonly warn: (fields: object, message: string) => void;
@@ -119,7 +122,17 @@ export class PostgresLine {
   }
 
   async #connect(): Promise<Client> {
-    const { config, where } = this.#options;
+    const { config, mayRenew = false } = this.#options;
+    try {
+      return await this.#connectWith(await config(false));
+    } catch (error) {
+      if (!mayRenew || !isRefused(error)) throw error;
+      return this.#connectWith(await config(true));
+    }
+  }
+
+  async #connectWith(config: ClientConfig): Promise<Client> {
+    const { where } = this.#options;
     const pg = await loadPg();
     const types = numbersAsSuch(pg);
     const client = new pg.Client({ ...config, types, keepAlive: true, connectionTimeoutMillis: CONNECT_MS });

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { HoldfastError } from '../../base/errors.ts';
 import type { OpenedStore } from '../durable-store.ts';
 import { commitFunction } from './commit-function.ts';
@@ -40,10 +41,11 @@ export async function takeStore(query: Query, schema: string, where: string, now
       number,
     ];
     const uncleanEnds = [...before, ...(openedAt === null ? [] : [openedAt])].slice(-UNCLEAN_ENDS);
-    await query(`update ${at}.owner set epoch = $1, opened_at = $2, unclean_ends = $3`, [
+    await query(`update ${at}.owner set epoch = $1, opened_at = $2, unclean_ends = $3, holder = $4`, [
       epoch + 1,
       now,
       JSON.stringify(uncleanEnds),
+      `pid ${process.pid} on ${hostname()}`,
     ]);
     await query('commit', []);
     return { opened: { storeId, epoch: epoch + 1, firstRow, uncleanEnds, restored }, number };

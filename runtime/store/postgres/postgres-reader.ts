@@ -2,7 +2,7 @@ import { compareText } from '../compare-text.ts';
 import { type Columns, toId, toLetter, toRecord, toRow, toStep } from '../columns/forms.ts';
 import { toNameColumn } from '../columns/name-column.ts';
 import type { Column } from '../columns/checksum.ts';
-import type { Seals } from '../columns/seals.ts';
+import { type Seals, sealsWith } from '../columns/seals.ts';
 import type {
   Due,
   DueList,
@@ -37,6 +37,9 @@ const LETTER = 'id, at, address, reason, key_id, crc, meta, event';
 /** A letter that was a row, as that row, with what it became. */
 const LETTER_ROW =
   'n, address, since, due_at, sender, row_id, caller, key_id, crc, event, attempts, activate, reason, at';
+
+/** Nothing in a database is encrypted by Holdfast. */
+export const noSeals = sealsWith({ current: undefined, keyOf: () => undefined, isAll: false });
 
 /** What a schema is asked, each with one statement that leaves nothing behind in the session. */
 export class PostgresReader {

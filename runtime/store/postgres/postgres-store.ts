@@ -1,7 +1,5 @@
-import type { ConnectionOptions } from 'node:tls';
-import { checkCall, name, type Rule } from '../../base/call-check.ts';
+import { checkCall, type Rule } from '../../base/call-check.ts';
 import { HoldfastError } from '../../base/errors.ts';
-import { sealsWith } from '../columns/seals.ts';
 import type {
   CommitGroup,
   CommitResult,
@@ -20,13 +18,14 @@ import type {
   StoreSize,
 } from '../durable-store.ts';
 import { crowdedFrom } from '../most-rows.ts';
+import type { StoreKeyObject } from '../store-keys.ts';
 import { storeUseRules } from '../store-options.ts';
 import { type CommitAnswer, commitFunction } from './commit-function.ts';
 import { parameterValues, type PreparedGroup, prepareGroup } from './group-parameters.ts';
+import { type PostgresAccess, postgresAccess, type PostgresTls } from './postgres-access.ts';
 import { PostgresLine, type Query } from './postgres-line.ts';
 import { takeStore } from './postgres-owner.ts';
-import { type PostgresPlace, readPlace, sayPlace } from './postgres-place.ts';
-import { PostgresReader } from './postgres-reader.ts';
+import { noSeals, PostgresReader } from './postgres-reader.ts';
 import { quoted } from './schema.ts';
 
 export interface PostgresStoreOptions {
@@ -34,15 +33,18 @@ export interface PostgresStoreOptions {
    * The database: `postgresql://user:password@host:5432/database`, or `postgresql:///database?host=/run/postgresql` by a
    * socket. A connection to another machine is encrypted, and its server has to show a certificate for its name, unless the url
    * says `sslmode=disable`. It is shown in no message.
+   *
+   * Or the secret that has such a url: the runtime fetches it for each connection, so that a rotation needs nothing else.
    */
-  readonly url: string;
+  readonly url: string | StoreKeyObject;
   /** The schema that has the tables. It is created where there is none. One for each runtime. Default: `holdfast`. */
   readonly schema?: string | undefined;
   /**
    * What an encrypted connection goes by: the certificates of who may sign for the server, in PEM, and what this side shows of
-   * itself. Default: the authorities that Node knows, and nothing.
+   * itself; or a function that returns that, which is called for each connection. Default: the authorities that Node knows,
+   * and nothing.
    */
-  readonly tls?: PostgresTls | undefined;
+  readonly tls?: PostgresTls | (() => PostgresTls | Promise<PostgresTls>) | undefined;
   /**
    * Milliseconds for which what became of an event with an id is kept, of which a repeated call gets the answer; a whole number of
    * at least 1000. Default: 24 h.
@@ -57,13 +59,6 @@ export interface PostgresStoreOptions {
   readonly onFailure?: OnStoreFailure | undefined;
 }
 
-/** PEM texts. */
-export interface PostgresTls {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-}
-
 /** For tests of what uses a store. */
 export interface PostgresStoreInternals {
   readonly answerMs?: number | undefined;
@@ -72,16 +67,24 @@ export interface PostgresStoreInternals {
 
 const PEMS = new Set(['ca', 'cert', 'key']);
 const tlsRule: Rule = {
-  what: 'an object with PEM texts: ca, cert, key',
+  what: 'an object with PEM texts (ca, cert, key), or a function that returns one',
   is: (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    Object.entries(value).every(
-      ([key, pem]) => PEMS.has(key) && (pem === undefined || typeof pem === 'string'),
-    ),
+    typeof value === 'function' ||
+    (typeof value === 'object' &&
+      value !== null &&
+      Object.entries(value).every(
+        ([key, pem]) => PEMS.has(key) && (pem === undefined || typeof pem === 'string'),
+      )),
+};
+const urlRule: Rule = {
+  what: 'a string of at least one character, or an object with the `id` of a secret',
+  is: (value) =>
+    typeof value === 'string'
+      ? value !== ''
+      : typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string',
 };
 const rules = {
-  url: name,
+  url: urlRule,
   schema: {
     what: 'a name of 1 to 63 bytes, of letters, digits and _',
     is: (value: unknown) => typeof value === 'string' && /^[a-z_][a-z0-9_]{0,62}$/i.test(value),
@@ -115,8 +118,6 @@ export function openablePostgresStore(
   return new PostgresStore(given, internals);
 }
 
-const noSeals = sealsWith({ current: undefined, keyOf: () => undefined, isAll: false });
-
 /** What is known of an opening. */
 interface Open {
   readonly line: PostgresLine;
@@ -133,8 +134,8 @@ export class PostgresStore implements DurableStore {
   readonly keepIdsMs: number | undefined;
   readonly wakesPerSecond: number | undefined;
   readonly onFailure: OnStoreFailure | undefined;
-  readonly #place: PostgresPlace;
-  readonly #tls: PostgresTls | undefined;
+  readonly urlRef: StoreKeyObject | undefined;
+  readonly #access: PostgresAccess;
   readonly #schema: string;
   readonly #where: string;
   readonly #statement: string;
@@ -147,10 +148,10 @@ export class PostgresStore implements DurableStore {
     { url, schema = 'holdfast', tls, ...use }: PostgresStoreOptions,
     internals: PostgresStoreInternals,
   ) {
-    this.#place = readPlace(url);
-    this.#tls = tls;
+    this.#access = postgresAccess({ url, schema, tls });
+    this.urlRef = this.#access.urlRef;
     this.#schema = schema;
-    this.#where = sayPlace(this.#place, schema);
+    this.#where = this.#access.where;
     this.#statement = commitFunction(schema).statement;
     this.#reader = new PostgresReader(schema, () => noSeals);
     this.#internals = internals;
@@ -163,10 +164,9 @@ export class PostgresStore implements DurableStore {
     if (this.#open !== undefined || this.#opening)
       throw new HoldfastError('STORE_FAILED', `the store ${this.#where} is open already; close it first`);
     this.#opening = true;
-    const { host, port, database, user, password, applicationName, tls } = this.#place;
-    const ssl: ConnectionOptions | false = tls && { ...this.#tls, rejectUnauthorized: true };
     const line = new PostgresLine({
-      config: { host, port, database, user, password, ssl, application_name: applicationName ?? 'holdfast' },
+      config: (isRefused) => this.#access.config(context.url, isRefused),
+      mayRenew: this.urlRef !== undefined,
       where: this.#where,
       warn: context.warn,
       ...this.#internals,
@@ -212,7 +212,7 @@ export class PostgresStore implements DurableStore {
     const [[answer] = []] = (await query(this.#statement, values)) as [CommitAnswer][];
     if (answer === undefined)
       throw new HoldfastError('STORE_FAILED', `the store ${this.#where} gave no answer`);
-    if (answer.owner !== undefined) throw this.#locked();
+    if (answer.owner !== undefined) throw this.#locked(answer.owner);
     if (answer.last !== undefined)
       throw new HoldfastError(
         'STORE_LOCKED',
@@ -301,8 +301,9 @@ export class PostgresStore implements DurableStore {
   #owned<T>(sql: string, values: readonly unknown[]): Promise<T> {
     return this.#call(async (query, { epoch }) => {
       const [found] = await query(sql, [epoch, ...values]);
-      if (found === undefined) throw this.#locked();
-      return found[0] as T;
+      if (found !== undefined) return found[0] as T;
+      const [[holder] = []] = await query(`select holder from ${quoted(this.#schema)}.owner`, []);
+      throw this.#locked(holder);
     });
   }
 
@@ -316,10 +317,11 @@ export class PostgresStore implements DurableStore {
     throw new HoldfastError('STORE_FAILED', `the store ${this.#where} is not open: open it first`);
   }
 
-  #locked(): HoldfastError {
+  #locked(holder: unknown): HoldfastError {
+    const named = typeof holder === 'string' && holder !== '' ? ` (${holder})` : '';
     return new HoldfastError(
       'STORE_LOCKED',
-      `another process has opened the store ${this.#where}, and this one writes nothing to it any more: end one of the two`,
+      `another process${named} has opened the store ${this.#where}, and this one writes nothing to it any more: end one of the two`,
     );
   }
 }

@@ -19,7 +19,7 @@ export function tables(schema: string): string {
   return `
 create table ${at}.owner(
   one boolean primary key default true check (one), store_id text not null, epoch bigint not null,
-  opened_at double precision, unclean_ends json not null, restored boolean not null, next_row bigint not null,
+  opened_at double precision, holder text, unclean_ends json not null, restored boolean not null, next_row bigint not null,
   number bigint not null, last_group text, last_result json, waiting bigint not null)
   with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 create table ${at}.records(

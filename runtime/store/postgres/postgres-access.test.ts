@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { readPlace } from './postgres-place.ts';
+import { readPostgresUrl } from '../../base/postgres-url.ts';
 import { postgresStore } from './postgres-store.ts';
 
 test.each([
@@ -17,7 +17,7 @@ test.each([
     { host: '/run/postgresql', database: 'agents', user: 'u', tls: false },
   ],
 ])('reads %s', (url, place) => {
-  expect(readPlace(url)).toMatchObject(place);
+  expect(readPostgresUrl(url)).toMatchObject({ place });
 });
 
 test('says all that is wrong with a url, and nothing of what it holds', () => {
@@ -26,7 +26,7 @@ test('says all that is wrong with a url, and nothing of what it holds', () => {
   expect(read).toThrow(
     expect.objectContaining({
       code: 'OPTION_INVALID',
-      message: expect.stringMatching(/parameter options.*parameter target.*one host.*sslmode has to be/s),
+      message: expect.stringMatching(/parameter that is not known.*one host.*sslmode has to be/s),
     }),
   );
   expect(read).not.toThrow(/canary/);
