@@ -1,4 +1,3 @@
-import type { ClientConfig } from 'pg';
 import { type PostgresPlace, readPostgresUrl, sayPostgres, sayPostgresOf } from '../../base/postgres-url.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import type { StoreContext } from '../durable-store.ts';
@@ -19,6 +18,17 @@ export interface PostgresAccessOptions {
   readonly tls?: PostgresTls | (() => PostgresTls | Promise<PostgresTls>) | undefined;
 }
 
+/** What the driver is given for a connection: the part of its own type that is set here, as `pg` is not there for all who import. */
+export interface PostgresConnection {
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly database: string | undefined;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly ssl: (PostgresTls & { readonly rejectUnauthorized: boolean }) | false;
+  readonly application_name: string;
+}
+
 /** What a store connects with. */
 export interface PostgresAccess {
   /** The store as it is named to people: without user and password, and where the url is a secret by the name of that. */
@@ -30,7 +40,7 @@ export interface PostgresAccess {
    *
    * @throws {HoldfastError} `STORE_FAILED` for a secret that cannot be had or is no url, or files that cannot be read
    */
-  config(readUrl: StoreContext['url'], isRefused: boolean): Promise<ClientConfig>;
+  config(readUrl: StoreContext['url'], isRefused: boolean): Promise<PostgresConnection>;
 }
 
 /** @throws {HoldfastError} `OPTION_INVALID`, with all that is wrong with the url */
@@ -80,7 +90,10 @@ function placeOf(url: string, error: (problems: readonly string[]) => HoldfastEr
   return read.place;
 }
 
-async function configOf(place: PostgresPlace, tls: PostgresAccessOptions['tls']): Promise<ClientConfig> {
+async function configOf(
+  place: PostgresPlace,
+  tls: PostgresAccessOptions['tls'],
+): Promise<PostgresConnection> {
   const { host, port, database, user, password, applicationName: application_name = 'holdfast' } = place;
   const pems = place.tls && (typeof tls === 'function' ? await tls() : tls);
   const ssl = place.tls && { ...pems, rejectUnauthorized: true };
