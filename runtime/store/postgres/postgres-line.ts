@@ -1,5 +1,6 @@
 import type Pg from 'pg';
 import type { Client, ClientConfig, CustomTypesConfig } from 'pg';
+import { systemClock, within } from '../../base/clock.ts';
 import { HoldfastError } from '../../base/errors.ts';
 import { isLost, isRefused, isUndone, readOnly, storeError } from './postgres-error.ts';
 
@@ -69,7 +70,7 @@ export class PostgresLine {
     this.#client = undefined;
     if (client === undefined) return;
     hold(client, true);
-    await within(client.end(), GOODBYE_MS).catch(() => destroy(client));
+    await within(systemClock, GOODBYE_MS, client.end(), late).catch(() => destroy(client));
   }
 
   /** Ends it at once, as the end of the process would. */
@@ -112,7 +113,7 @@ export class PostgresLine {
       rowMode: 'array',
     });
     try {
-      return (await within(asked, answerMs)).rows;
+      return (await within(systemClock, answerMs, asked, late)).rows;
     } catch (error) {
       if (error !== LATE) throw error;
       this.#lose(client);
@@ -193,17 +194,7 @@ async function loadPg(): Promise<typeof Pg> {
 }
 
 const LATE = new Error('late');
-
-async function within<T>(answer: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(LATE), ms)));
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-    answer.catch(() => {});
-  }
-}
+const late = (): Error => LATE;
 
 /** Whether the process goes on for it. The types of `pg` lack these calls. */
 function hold(client: Client | undefined, isHeld: boolean): void {

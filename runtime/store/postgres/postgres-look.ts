@@ -33,9 +33,10 @@ const RECORDS_AT_ONCE = 100;
  *
  * @throws {HoldfastError} `STORE_FAILED` when it cannot be reached or used; `STORE_TOO_NEW`
  */
-export function lookAtPostgres(options: Options, url?: StoreContext['url']): Promise<PostgresLook> {
-  return withLine(options, url, (line, schema, where) =>
-    line.call(async (query) => {
+export async function lookAtPostgres(options: Options, url?: StoreContext['url']): Promise<PostgresLook> {
+  const { line, schema, where } = lineOf(options, url);
+  try {
+    return await line.call(async (query) => {
       const at = quoted(schema);
       const [[server, user, schemaOwner, isThere, mayOpen] = []] = await query(
         `select current_setting('server_version'), current_user, pg_get_userbyid(n.nspowner),
@@ -60,8 +61,10 @@ export function lookAtPostgres(options: Options, url?: StoreContext['url']): Pro
       ][];
       if (since === undefined || since === null) return owned;
       return { ...owned, holder: { name: name ?? 'a process', since } };
-    }),
-  );
+    });
+  } finally {
+    await line.close();
+  }
 }
 
 /**
@@ -97,19 +100,6 @@ export async function* postgresRecords(
       if (isLast) return;
       after = records.at(-1)?.address;
     }
-  } finally {
-    await line.close();
-  }
-}
-
-async function withLine<T>(
-  options: Options,
-  url: StoreContext['url'],
-  use: (line: PostgresLine, schema: string, where: string) => Promise<T>,
-): Promise<T> {
-  const { line, schema, where } = lineOf(options, url);
-  try {
-    return await use(line, schema, where);
   } finally {
     await line.close();
   }
