@@ -95,6 +95,31 @@ test('a gateway is started, asked, restarted with its states, and stopped', asyn
   expect(await run('gateway stop')).toMatchObject({ code: 0, out: 'Gateway not-running.\n' });
 });
 
+test('a gateway that was started paused says so, and what ends that, until it is resumed', async () => {
+  const { run, file, env } = await project();
+  const isPaused = 'It is paused: agents handle nothing until holdfast gateway resume\n';
+  const start = await run('gateway start --paused');
+  expect(start).toMatchObject({ code: 0, out: expect.stringContaining(isPaused) as string });
+  expect(JSON.parse((await run('gateway start --json')).out)).toMatchObject({
+    result: 'already-running',
+    paused: true,
+    next: 'holdfast gateway resume',
+  });
+  expect(await run('gateway status')).toMatchObject({
+    out: expect.stringContaining('paused: agents handle nothing until holdfast gateway resume') as string,
+  });
+  expect(await readFile(join(gatewayFolder(file, env), 'gateway.log'), 'utf8')).toContain(
+    'the gateway serves, and is paused: agents handle nothing until holdfast gateway resume',
+  );
+  expect((await run('gateway restart')).out).toContain('It is still paused');
+  expect(await run('gateway resume')).toMatchObject({ code: 0, out: 'Resumed.\n' });
+  expect(await run('gateway start --paused')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('It is not paused: holdfast gateway stop') as string,
+  });
+  expect((await run('gateway start')).out).not.toContain('paused');
+}, 60_000);
+
 test('an instance that is quarantined has no thread, and begins anew with resume', async () => {
   const supervision = { intensity: { restarts: 0, withinMs: 60_000 } };
   const agent = { type: 'thread-bound', threadId: 'pool', maxThreads: 2, module: counter, supervision };

@@ -15,6 +15,7 @@ import type { Answer } from './kept-answers.ts';
 import { askForTool, type CalledBy } from './mcp-ask.ts';
 import { McpServer, type ToolAsk } from './mcp.ts';
 import { openApiDocument } from './open-api.ts';
+import { PAUSED } from './paused.ts';
 import { CarriedOver } from './put-off-asks.ts';
 import { behind, bodyOf, checked, headerOf, keyOf, wholeOf } from './request-parts.ts';
 import { addressIn, reached, type Route, routes, type RouteRequest } from './routes.ts';
@@ -146,8 +147,7 @@ async function answer(
 /** @throws {HttpError} 503 while the gateway is paused */
 function assertGoing({ isPaused }: AppOptions): void {
   if (isPaused?.() !== true) return;
-  const message = 'the gateway was started paused, and agents handle nothing yet: holdfast gateway resume';
-  throw new HttpError(503, 'PAUSED', message);
+  throw new HttpError(503, 'PAUSED', `the gateway was started paused: ${PAUSED}`);
 }
 
 /** Answers a message of MCP. */

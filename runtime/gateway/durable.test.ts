@@ -129,8 +129,9 @@ test('a gateway that was started paused shows what there is, and handles nothing
   expect(await ask({ type: 'total' })).toMatchObject(paused);
   expect(await call('GET', `${path}/snapshot`)).toMatchObject(paused);
   expect(await call('GET', '/v1/agents')).toEqual({ status: 200, body: { instances: [] } });
-  expect(await call('GET', '/readyz')).toMatchObject({ status: 503, body: { ready: false, paused: true } });
-  expect(await call('GET', '/v1/gateway')).toMatchObject({ body: { paused: true } });
+  const said = { paused: true, next: 'holdfast gateway resume' };
+  expect(await call('GET', '/readyz')).toMatchObject({ status: 503, body: { ready: false, ...said } });
+  expect(await call('GET', '/v1/gateway')).toMatchObject({ body: said });
   // Neither a restart nor a crash is the word to go on.
   await front.restart();
   process.kill(front.status().servicePid ?? 0, 'SIGKILL');

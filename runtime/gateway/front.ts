@@ -17,6 +17,7 @@ import { Door } from './door.ts';
 import { errorBody, HttpError, httpErrorOf } from './http-error.ts';
 import { goneOf, logGone } from './known-instances.ts';
 import type { ControlAction, ControlAnswer, HandedState, InEffect } from './messages.ts';
+import { RESUME } from './paused.ts';
 import { realModules } from './real-modules.ts';
 import type { ServiceProcess } from './service-process.ts';
 import { Services } from './services.ts';
@@ -198,7 +199,7 @@ export class Front {
       ...(this.certificate !== undefined && { certificate: this.certificate }),
       uptimeMs: Date.now() - this.#startedAt,
       restarts: this.#restarts,
-      ...(this.#isPaused && { paused: true }),
+      ...(this.#isPaused && { paused: true, next: RESUME }),
       held: this.#door?.held ?? 0,
       instances: this.#service?.instances.count ?? 0,
       ...(this.#lastProblem !== undefined && { configProblem: this.#lastProblem }),

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { RuntimeOverview } from '../runtime.ts';
+import { RESUME } from './paused.ts';
 
 /** The delay of the event loop at the 99th percentile above which requests wait for the process itself: a second. */
 const SLOW_MS = 1000;
@@ -20,6 +21,8 @@ export interface Readiness {
   readonly store?: RuntimeOverview['store'];
   /** The gateway was started paused, and agents handle nothing yet; absent otherwise. */
   readonly paused?: true;
+  /** While it is paused: the command that ends that. */
+  readonly next?: string;
   /** Secrets that are not current; agents go on with the versions they have. */
   readonly staleSecrets: readonly string[];
 }
@@ -54,7 +57,7 @@ export class ReadinessProbe {
     return {
       ready,
       state,
-      ...(isPaused && { paused: true as const }),
+      ...(isPaused && { paused: true as const, next: RESUME }),
       eventLoop,
       closedPools,
       ...(!isStored && { store }),

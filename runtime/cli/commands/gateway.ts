@@ -5,6 +5,7 @@ import { GatewayError } from '../../gateway/gateway-error.ts';
 import { GatewayLock, type LockHolder } from '../../gateway/gateway-lock.ts';
 import { lineLogger } from '../../gateway/line-logger.ts';
 import { written } from '../../gateway/log-output.ts';
+import { PAUSED, RESUME } from '../../gateway/paused.ts';
 import {
   announce,
   claimGateway,
@@ -108,7 +109,9 @@ async function serve(
     try {
       // Nobody would find it.
       await announced;
-      logger.info({ url: front.url, config: file, version }, 'the gateway serves');
+      const fields = { url: front.url, config: file, version };
+      if (isPaused) logger.warn(fields, `the gateway serves, and is paused: ${PAUSED}`);
+      else logger.info(fields, 'the gateway serves');
       terminal.starter?.({ serves: true });
       return await ended.promise;
     } finally {
@@ -128,15 +131,16 @@ async function serve(
 }
 
 /** In the background; resolves when it serves. */
-export async function gatewayStart({ config, paused, json }: Options, terminal: Terminal): Promise<ExitCode> {
+export async function gatewayStart(options: Options, terminal: Terminal): Promise<ExitCode> {
+  const { config, paused } = options;
   const { env } = terminal;
   const file = configOf(config, terminal);
   const before = await runningGateway(file, env);
-  if (before !== undefined) return done('start', 'already-running', before, json, terminal);
+  if (before !== undefined) return started('start', 'already-running', before, options, terminal);
   // What is wrong with the config is told here, and not in a log.
   await loadForGateway(file);
   const { result, running } = await startBehind(file, terminal, paused === true ? ['--paused'] : []);
-  return done('start', result, running, json, terminal);
+  return started('start', result, running, options, terminal);
 }
 
 export async function gatewayStop({ config, json }: Options, terminal: Terminal): Promise<ExitCode> {
@@ -187,8 +191,8 @@ export async function gatewayRestart(
   const running = await runningGateway(file, terminal.env);
   if (running === undefined) {
     await loadForGateway(file);
-    const started = await startBehind(file, terminal);
-    return done('restart', started.result, started.running, json, terminal);
+    const begun = await startBehind(file, terminal);
+    return done('restart', begun.result, begun.running, json, terminal);
   }
   const body = options.force === true ? { force: true } : undefined;
   const found = (await request(running, 'POST', '/v1/gateway/restart', body)) as {
@@ -198,10 +202,17 @@ export async function gatewayRestart(
   };
   const { instances, heldMs, lost } = found;
   const warnings = lost.map(({ address, why }) => `${address} starts afresh: ${why}`);
+  const paused = await isPausedNow(running);
   if (json === true)
-    return done('restart', 'restarted', running, json, terminal, { instances, heldMs, warnings });
+    return done('restart', 'restarted', running, json, terminal, {
+      instances,
+      heldMs,
+      warnings,
+      ...(paused && { paused, next: RESUME }),
+    });
   for (const warning of warnings) stdout.write(`${paint(terminal)('yellow', '!')} ${warning}\n`);
   stdout.write(`Restarted: ${counted(instances, 'instance')} went on, requests waited ${heldMs} ms.\n`);
+  if (paused) stdout.write(`${paint(terminal)('yellow', 'It is still paused')}: ${PAUSED}\n`);
   return EXIT.ok;
 }
 
@@ -250,8 +261,7 @@ export async function gatewayStatus(options: Options, terminal: Terminal): Promi
     return EXIT.ok;
   }
   const colour = paint(terminal);
-  const isPaused = status['paused'] === true;
-  const unready = isPaused ? 'paused, until holdfast gateway resume' : 'not ready';
+  const unready = status['paused'] === true ? `paused: ${PAUSED}` : 'not ready';
   const verdict = readiness.ready ? colour('green', 'ready') : colour('yellow', unready);
   const {
     url,
@@ -274,6 +284,30 @@ export async function gatewayStatus(options: Options, terminal: Terminal): Promi
       `${colour('yellow', '!')} the config on disk cannot take effect; the last good one stays in use: ${problem}\n`,
     );
   }
+  return EXIT.ok;
+}
+
+/** Whether it handles nothing until it is resumed. */
+async function isPausedNow(running: RunningGateway): Promise<boolean> {
+  const { paused } = (await request(running, 'GET', '/v1/gateway')) as { readonly paused?: boolean };
+  return paused === true;
+}
+
+/** One that runs now: says also whether it is paused, and that it is not though it was to be. */
+async function started(
+  action: string,
+  result: string,
+  running: RunningGateway,
+  { json, paused: isAsked = false }: Options,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const paused = await isPausedNow(running);
+  done(action, result, running, json, terminal, paused ? { paused, next: RESUME } : {});
+  if (json === true || (!paused && !isAsked)) return EXIT.ok;
+  const [how, what] = paused
+    ? ['It is paused', PAUSED]
+    : ['It is not paused', 'holdfast gateway stop, and then start it with --paused'];
+  terminal.stdout.write(`${paint(terminal)('yellow', how)}: ${what}\n`);
   return EXIT.ok;
 }
 
