@@ -28,8 +28,8 @@ export interface PeerThread {
   admit(admission: Admission): Promise<boolean>;
   dismiss(link: number, wait: boolean): Promise<void>;
   sever(severance: Severance): void;
-  /** Reserves a slot of the thread's progress block; `base` is its count at that moment. */
-  takeSlot(): { readonly slot: number; readonly base: number };
+  /** Reserves a slot of the thread's progress block for a link to a seat; `base` is its count at that moment. */
+  takeSlot(linked: PeerSeat): { readonly slot: number; readonly base: number };
   freeSlot(slot: number): void;
   /** Returns the count of a slot. */
   counted(slot: number): number;

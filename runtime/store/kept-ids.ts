@@ -33,15 +33,15 @@ export class KeptIds {
   readonly #options: KeptIdsOptions;
   readonly #inUse = new Map<string, IdInUse>();
   readonly #byTag = new Map<number, IdInUse>();
-  /** The asks that were put off. */
-  #putOff: readonly PutOffId[] = [];
+  /** The asks that were put off, by key, in their order. */
+  readonly #putOff = new Map<string, PutOffId>();
 
   constructor(options: KeptIdsOptions) {
     this.#options = options;
   }
 
   get(caller: string, id: string): IdInUse | undefined {
-    return this.#inUse.get(keyOf(caller, id));
+    return this.#inUse.get(keyOf({ caller, id }));
   }
 
   /** The id is in use from now on. */
@@ -51,7 +51,7 @@ export class KeptIds {
 
   #use(names: IdNames): IdInUse {
     const one = new IdInUse(names);
-    this.#inUse.set(keyOf(names.caller, names.id), one);
+    this.#inUse.set(keyOf(names), one);
     return one;
   }
 
@@ -76,10 +76,10 @@ export class KeptIds {
 
   /** The event was not handled, and the id may come again. */
   release(one: IdInUse): void {
-    const { caller, id } = one.names;
+    const key = keyOf(one.names);
     one.isFree = true;
     this.#byTag.delete(one.tag);
-    if (this.get(caller, id) === one) this.#inUse.delete(keyOf(caller, id));
+    if (this.#inUse.get(key) === one) this.#inUse.delete(key);
   }
 
   /** What waited for the event in this process got its answer. */
@@ -119,7 +119,7 @@ export class KeptIds {
       // The next process cannot go on with a stream: who asks again there is answered anew.
       if (answer.ask === 0) continue;
       kept.push(this.openId(one.names));
-      this.#putOff = [...this.#putOff, { ...one.names, incarnation, ask: answer.ask ?? 0 }];
+      this.#putOff.set(keyOf(one.names), { ...one.names, incarnation, ask: answer.ask ?? 0 });
     }
     for (const { id: one } of rows) {
       if (one === undefined || one.isFree || tags.has(one.tag)) continue;
@@ -133,7 +133,7 @@ export class KeptIds {
   /** The outcome of an event, for the store. */
   over(one: IdInUse, outcome: Outcome): KeptId {
     one.isTold = true;
-    if (this.#isPutOff(one)) this.#putOff = this.#putOff.filter((other) => !isSame(other, one.names));
+    if (this.#putOff.size > 0) this.#putOff.delete(keyOf(one.names));
     const hasSecret = outcome.value !== undefined && this.#options.secretIn(outcome.value) !== undefined;
     const { value, ...rest } = hasSecret ? { outcome: 'unkept' as const, value: undefined } : outcome;
     return { ...one.names, ...rest, ...(value !== undefined && { value }), until: this.#until() };
@@ -155,12 +155,13 @@ export class KeptIds {
 
   /** The asks that were put off, for the record. */
   get putOff(): readonly PutOffId[] {
-    return this.#putOff;
+    return [...this.#putOff.values()];
   }
 
   /** As the record says. */
   loaded(putOff: readonly PutOffId[]): void {
-    this.#putOff = putOff;
+    this.#putOff.clear();
+    for (const one of putOff) this.#putOff.set(keyOf(one), one);
   }
 
   /** Uses the id of an ask that an earlier incarnation has put off. */
@@ -170,7 +171,7 @@ export class KeptIds {
   }
 
   #isPutOff(one: IdInUse | undefined): boolean {
-    return one !== undefined && this.#putOff.some((other) => isSame(other, one.names));
+    return one !== undefined && this.#putOff.size > 0 && this.#putOff.has(keyOf(one.names));
   }
 
   #until(): number {
@@ -179,10 +180,6 @@ export class KeptIds {
   }
 }
 
-function isSame(one: IdNames, other: IdNames): boolean {
-  return one.caller === other.caller && one.id === other.id;
-}
-
-function keyOf(caller: string, id: string): string {
+function keyOf({ caller, id }: Pick<IdNames, 'caller' | 'id'>): string {
   return JSON.stringify([caller, id]);
 }

@@ -21,7 +21,7 @@ import { KeptIds, type KeptAnswer, type KeptIdsOptions } from './kept-ids.ts';
 import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
 import { lostTurn } from './lost-turn.ts';
 import { STORE_MS } from './keeper.ts';
-import { metaOf, metaText, type RecordMeta } from './record-meta.ts';
+import { metaOf, MetaText, type RecordMeta } from './record-meta.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
 import { secretInSnapshot, secretInStep } from './secret-in-snapshot.ts';
 import { SendPace } from './send-pace.ts';
@@ -93,7 +93,7 @@ export class Ledger implements Drafting, SeenSecrets {
   /** The error of the last load. */
   #unread: unknown;
   #meta: RecordMeta = {};
-  #metaText = metaText({});
+  readonly #metaText = new MetaText();
   /** The group that wrote the record. */
   #commit: string | undefined;
   #seq = 0;
@@ -178,7 +178,7 @@ export class Ledger implements Drafting, SeenSecrets {
     if (replaced) return record.incarnation;
     const { incarnation, state, version, meta, dueAt, wakes, quarantined } = record;
     this.#last = { incarnation, state, version, dueAt, wakes, quarantined };
-    [this.#meta, this.#metaText] = [metaOf(meta), meta];
+    this.#meta = metaOf(meta);
     this.ids.loaded(this.#meta.putOff ?? []);
     return incarnation;
   }
@@ -307,7 +307,6 @@ export class Ledger implements Drafting, SeenSecrets {
 
   #note(meta: RecordMeta): void {
     this.#meta = { ...this.#meta, ...meta };
-    this.#metaText = metaText(this.#meta);
   }
 
   /** `texts`: those that no state had before. */
@@ -316,8 +315,8 @@ export class Ledger implements Drafting, SeenSecrets {
     this.#last = last;
     this.#seq += 1;
     const draft = (this.#draft ??= {});
-    if (this.#stale.length > 0) draft.endedStarts = [...(draft.endedStarts ?? []), ...this.#stale.splice(0)];
-    draft.record = { ...last, address, seq: this.#seq, meta: this.#metaText };
+    if (this.#stale.length > 0) (draft.endedStarts ??= []).push(...this.#stale.splice(0));
+    draft.record = { ...last, address, seq: this.#seq, meta: this.#meta };
     if (isLarge(last.state, texts)) draft.isLarge = true;
     this.#rows.recorded();
     return (this.#ticket = committer.add(this));
@@ -351,7 +350,7 @@ export class Ledger implements Drafting, SeenSecrets {
     if (answers.length === 0 && rows.every(({ id }) => id === undefined)) return false;
     const isNoted = this.ids.changes(answers);
     const ids = this.ids.told(rows, answers, incarnation);
-    if (ids.length > 0) draft.ids = [...(draft.ids ?? []), ...ids];
+    if (ids.length > 0) (draft.ids ??= []).push(...ids);
     if (isNoted) this.#note({ putOff: this.ids.putOff });
     return isNoted;
   }
@@ -525,7 +524,8 @@ export class Ledger implements Drafting, SeenSecrets {
     if (draft === undefined || this.#isFenced) return undefined;
     this.#writing = draft;
     if (!isWritten(draft)) return undefined;
-    const record = draft.record && this.#texts.record(draft.record);
+    const { record: last } = draft;
+    const record = last && this.#texts.record({ ...last, meta: this.#metaText.of(last.meta) });
     return commitOf(draft, { address: this.#options.address, after: this.#commit, record });
   }
 

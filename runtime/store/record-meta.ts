@@ -26,7 +26,18 @@ export interface RecordMeta {
 /** The text of what most records have: nothing. */
 const NONE = '{}';
 
-export function metaText({ input, putOff, ...rest }: RecordMeta): string {
+/** The text of what stands beside the states of one instance: made for a commit, not for each turn that is in it. */
+export class MetaText {
+  #meta: RecordMeta | undefined;
+  #text = NONE;
+
+  of(meta: RecordMeta): string {
+    if (meta !== this.#meta) [this.#meta, this.#text] = [meta, metaText(meta)];
+    return this.#text;
+  }
+}
+
+function metaText({ input, putOff, ...rest }: RecordMeta): string {
   const bytes = input instanceof Uint8Array ? Buffer.from(input).toString('base64') : undefined;
   const kept = putOff?.length === 0 ? undefined : putOff;
   return JSON.stringify({ ...rest, putOff: kept, ...(bytes === undefined ? { input } : { bytes }) });

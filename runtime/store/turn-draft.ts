@@ -1,5 +1,6 @@
 import type { DurableRecord, KeptId, KeptLetter, KeptStep, MailboxRow, TurnCommit } from './durable-store.ts';
 import type { KeptRow } from './kept-row.ts';
+import type { RecordMeta } from './record-meta.ts';
 import type { SentEvent } from './sent-event.ts';
 import type { StateTexts } from './state-texts.ts';
 
@@ -11,7 +12,7 @@ export type LastState = Omit<DurableRecord, 'address' | 'seq' | 'meta' | 'parts'
 
 /** What turns of one instance have left behind since its last draft left for the store. */
 export interface TurnDraft {
-  record?: (LastState & Pick<DurableRecord, 'address' | 'seq' | 'meta'>) | undefined;
+  record?: (LastState & Pick<DurableRecord, 'address' | 'seq'> & { readonly meta: RecordMeta }) | undefined;
   /** Whether so much of it is to be written that all others would wait for it. */
   isLarge?: boolean;
   end?: boolean;

@@ -16,10 +16,12 @@ interface Idle {
   since: number;
 }
 
-/** The looks in the time after which an instance that has nothing to do leaves. */
+/** The looks at an instance in the time after which it leaves when it has nothing to do. */
 const LOOKS = 4;
 /** Milliseconds between two looks, at least and at most. */
 const LOOK_MS = { least: 10, most: 60_000 };
+/** The most instances that are looked at in one go: the host does nothing else meanwhile. */
+const GO = 256;
 /** The most instances that are about to leave at a time. */
 const LEAVING = 64;
 
@@ -30,6 +32,8 @@ const LEAVING = 64;
 export class Household {
   readonly #options: HouseholdOptions;
   readonly #idle = new Map<Instance, Idle>();
+  /** Those that are still to be looked at in this round; whoever comes meanwhile is the last. */
+  #round: Iterator<[Instance, Idle]> = this.#idle.entries();
   #looking = false;
 
   constructor(options: HouseholdOptions) {
@@ -50,14 +54,17 @@ export class Household {
     this.#looking = true;
     const { afterMs, clock } = this.#options;
     const ms = Math.min(Math.max(afterMs / LOOKS, LOOK_MS.least), LOOK_MS.most);
-    later(clock, () => void this.#look(), ms);
+    // A round of many goes takes as long as one of a single go.
+    const goes = Math.ceil(this.#idle.size / GO);
+    later(clock, () => void this.#look(), ms / Math.max(goes, 1));
   }
 
   async #look(): Promise<void> {
     const { afterMs, clock } = this.#options;
     const now = clock.now();
     const due: Instance[] = [];
-    for (const [instance, idle] of this.#idle) {
+    for (let looks = Math.min(GO, this.#idle.size); looks > 0; looks--) {
+      const [instance, idle] = this.#next();
       const { uses } = instance;
       if (uses !== idle.uses) [idle.uses, idle.since] = [uses, now];
       else if (now - idle.since >= afterMs) due.push(instance);
@@ -69,6 +76,15 @@ export class Household {
     await Promise.all(Array.from({ length: Math.min(LEAVING, due.length) }, leave));
     this.#looking = false;
     if (this.#idle.size > 0) this.#arm();
+  }
+
+  #next(): [Instance, Idle] {
+    let next = this.#round.next();
+    if (next.done === true) {
+      this.#round = this.#idle.entries();
+      next = this.#round.next();
+    }
+    return next.value as [Instance, Idle];
   }
 
   async #leave(instance: Instance): Promise<void> {

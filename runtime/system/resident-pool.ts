@@ -14,6 +14,8 @@ export interface ResidentPoolOptions {
 
 /** The most instances that are asked to leave for one that comes. */
 const TRIES = 16;
+/** The most that are looked at for each of those tries: together they take some ten microseconds. */
+const LOOKS = 64;
 /** Milliseconds for which a pool counts as full, after none could leave, for those whom nobody waits for. */
 const FULL_MS = 100;
 /** Milliseconds between two warnings that a pool is too full. */
@@ -21,7 +23,9 @@ const WARN_MS = 60_000;
 
 /**
  * The instances of one pool, in the order in which they were last seen to have done something: that is looked at when one has
- * to leave, so that nothing is noted while they do it.
+ * to leave, so that nothing is noted while they do it. The looks go round: each begins where the last one ended, and is at a
+ * bounded number of them, however many there are. A pool that is too full, because those could not leave, has two leave for
+ * the next one that comes.
  */
 export class ResidentPool {
   readonly #options: ResidentPoolOptions;
@@ -30,6 +34,8 @@ export class ResidentPool {
   readonly #leaving = new Set<Instance>();
   /** Instances that never leave. */
   readonly #staying = new Set<Instance>();
+  /** How many were looked at since the last one that could leave. */
+  #fruitless = 0;
   #passive = 0;
   #passivations = 0;
   #over = 0;
@@ -74,14 +80,17 @@ export class ResidentPool {
 
   async #roomFor(instance: Instance): Promise<void> {
     const { clock, most, threadId, warn } = this.#options;
-    if (await this.#made(instance)) return;
+    if (await this.#made(instance)) {
+      if (this.#size - this.#leaving.size > (most() ?? Infinity)) void this.#made(instance);
+      return;
+    }
     this.#over += 1;
     const now = clock.now();
     if (now - this.#warned < WARN_MS) return;
     this.#warned = now;
     warn(
       { threadId, resident: this.#size, maxResident: most() },
-      'a pool holds more instances than its maxResident, because somebody waits for them and none of the others may leave',
+      'a pool holds more instances than its maxResident, because somebody waits for them and none of the others that were looked at may leave',
     );
   }
 
@@ -92,7 +101,7 @@ export class ResidentPool {
     return clock.now() >= this.#fullUntil && this.#made();
   }
 
-  /** Has the one leave that has done nothing for longest and may. */
+  /** Has the one leave that has done nothing for longest and may, of those it looks at. */
   async #made(instance?: Instance): Promise<boolean> {
     const { clock } = this.#options;
     for (let tries = 0; tries < TRIES; tries++) {
@@ -106,23 +115,28 @@ export class ResidentPool {
       }
       if (this.#all.delete(oldest)) this.#all.set(oldest, oldest.uses);
     }
-    this.#fullUntil = clock.now() + FULL_MS;
+    // Unless others are still to be looked at.
+    if (this.#fruitless >= this.#all.size) this.#fullUntil = clock.now() + FULL_MS;
     return false;
   }
 
   #oldest(except: Instance | undefined): Instance | undefined {
     const { mayLeave } = this.#options;
-    let looks = 2 * this.#all.size;
-    // Those that go to the end come once more.
+    let looks = Math.min(LOOKS, this.#all.size);
+    let used: Instance | undefined;
     for (const [instance, before] of this.#all) {
-      if (looks === 0) return undefined;
+      if (looks === 0) break;
       looks -= 1;
       const { uses } = instance;
-      if (uses === before && instance !== except && !this.#leaving.has(instance) && mayLeave(instance))
-        return instance;
+      const isFree = instance !== except && !this.#leaving.has(instance) && mayLeave(instance);
+      this.#fruitless = isFree ? 0 : this.#fruitless + 1;
+      if (isFree && uses === before) return instance;
+      if (isFree) used ??= instance;
+      // Those that go to the end are looked at again after all others.
       this.#all.delete(instance);
       this.#all.set(instance, uses);
     }
-    return undefined;
+    // All of them have done something since the last look, this one before the others.
+    return used;
   }
 }

@@ -111,7 +111,7 @@ export class PeerBroker {
     if (from.gone) return undefined;
     const { host: to } = seat;
     const id = ++this.#last;
-    const { slot, base } = to.takeSlot();
+    const { slot, base } = to.takeSlot(seat);
     const peer = this.#peerOf(from, to);
     const admitted = await to
       .admit({ link: id, peer: this.#peerOf(to, from), counted: slot, slot: seat.slot, from: sender })

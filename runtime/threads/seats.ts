@@ -2,6 +2,7 @@ import type { Evidence } from '../dead-letters/dead-letters.ts';
 import type { Tag } from '../mailbox/tag.ts';
 import type { Outbox } from '../mailbox/outbox.ts';
 import type { Waiting } from '../mailbox/waiting.ts';
+import type { PeerSeat } from '../instance/peer.ts';
 import type { PeerBroker } from './peer-broker.ts';
 import type { Seat } from './seat.ts';
 import { encodeError } from '../wire/errors.ts';
@@ -41,6 +42,8 @@ export class Seats {
   readonly #options: SeatsOptions;
   readonly #seats = new Map<number, Seat>();
   readonly #free: number[] = [];
+  /** The seats that the slots of links belong to. */
+  readonly #linked = new Map<number, PeerSeat>();
   /** The asks that the thread has answered, or is about to, and that are handled again, because no kept state has them. */
   readonly #retracted = new Set<Tag>();
   /** The asks of instances that have ended here which the thread has handled, and whose answers come with its next ack. */
@@ -65,12 +68,10 @@ export class Seats {
 
   /** Returns the seat whose envelopes a slot counts: those of its mailbox, or those that another agent sends there. */
   countedBy(slot: number): Seat | undefined {
-    return (
-      this.#seats.get(slot) ??
-      this.all().find(
-        ({ links }) => links !== undefined && [...links.values()].some((link) => link.slot === slot),
-      )
-    );
+    const linked = this.#linked.get(slot);
+    if (linked === undefined) return this.#seats.get(slot);
+    const seat = this.#seats.get(linked.slot);
+    return seat === linked ? seat : undefined;
   }
 
   /** Whether the seat has its slot and is not vacated. */
@@ -83,13 +84,16 @@ export class Seats {
     return (this.#options.progress.handled(seat.slot) - seat.base) | 0;
   }
 
-  takeSlot(): { slot: number; base: number } {
+  /** `linked`: the seat for which a link counts there. */
+  takeSlot(linked?: PeerSeat): { slot: number; base: number } {
     const slot = this.#free.pop() ?? this.#slots++;
+    if (linked !== undefined) this.#linked.set(slot, linked);
     this.#options.progress.reserve(slot);
     return { slot, base: this.#options.progress.handled(slot) };
   }
 
   freeSlot(slot: number): void {
+    this.#linked.delete(slot);
     this.#free.push(slot);
   }
 

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { PeerThread } from '../instance/peer.ts';
+import type { PeerSeat, PeerThread } from '../instance/peer.ts';
 import type { Link } from '../wire/link.ts';
 import type { Admission, Severance } from '../wire/protocol.ts';
 import type { Seats } from './seats.ts';
@@ -46,8 +46,8 @@ export class ThreadPeer implements PeerThread {
     this.#options.calls.call('severed', severance).catch(() => {});
   }
 
-  takeSlot(): { slot: number; base: number } {
-    return this.#options.seats.takeSlot();
+  takeSlot(linked: PeerSeat): { slot: number; base: number } {
+    return this.#options.seats.takeSlot(linked);
   }
 
   freeSlot(slot: number): void {
