@@ -20,21 +20,25 @@ export interface PendingRow {
 /** The rows of events that the host sends, until they are written. Numbers the rows of one opening of the store. */
 export class HostRows implements HostDrafting {
   readonly #add: () => Ticket;
+  readonly #step: number;
   #next: number;
   readonly #waiting = new Map<number, PendingRow>();
   #writing: readonly PendingRow[] = [];
   /** How often rows were in hand at a crash. */
   readonly #attempts = new Map<number, number>();
 
-  /** `firstRow`: as the store said when it was opened. `add` asks for the next group. */
-  constructor(firstRow: number, add: () => Ticket) {
+  /** `firstRow` and `step`: as the store said when it was opened. `add` asks for the next group. */
+  constructor(firstRow: number, add: () => Ticket, step = 1) {
+    this.#step = step;
     this.#next = firstRow;
     this.#add = add;
   }
 
   /** Returns the number for another row. */
   next(): number {
-    return this.#next++;
+    const n = this.#next;
+    this.#next += this.#step;
+    return n;
   }
 
   /** Writes the row with the next group. */

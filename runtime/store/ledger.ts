@@ -22,6 +22,7 @@ import { MailboxRows, type MailboxRowsOptions } from './mailbox-rows.ts';
 import { lostTurn } from './lost-turn.ts';
 import { STORE_MS } from './keeper.ts';
 import { metaOf, MetaText, type RecordMeta } from './record-meta.ts';
+import type { PlacedTurn } from './partitioned-store.ts';
 import { letterIdOf, rowLetter } from './row-letter.ts';
 import { secretInSnapshot, secretInStep } from './secret-in-snapshot.ts';
 import { SendPace } from './send-pace.ts';
@@ -47,6 +48,8 @@ export interface LedgerOptions
     Pick<FitStateOptions, 'secretIn'> {
   readonly store: Pick<DurableStore, 'load' | 'rows' | 'id' | 'steps' | 'textsAhead'>;
   readonly committer: Pick<Committer, 'add' | 'failing'>;
+  /** The epoch of the partition of the address, as it is now; undefined: the store has one owner. */
+  readonly epoch: () => number | undefined;
   /** Whether states are written behind: nothing waits for them. */
   readonly behind: boolean;
   /** Begins the ids of the groups that this runtime writes. */
@@ -104,6 +107,8 @@ export class Ledger implements Drafting, SeenSecrets {
   #isClosed = false;
   readonly #pace: SendPace;
   #isOwn = false;
+  /** The epoch under which the instance became active. */
+  #epoch: number | undefined;
   #recorded: boolean;
   #ticket: Ticket | undefined;
   #rows: MailboxRows;
@@ -123,6 +128,7 @@ export class Ledger implements Drafting, SeenSecrets {
     this.ids = new KeptIds(options);
     this.#rows = new MailboxRows({ ...options, ids: this.ids });
     this.#pace = new SendPace(options.slow);
+    this.#epoch = options.epoch();
     this.#after = options.opened(this);
   }
 
@@ -518,7 +524,7 @@ export class Ledger implements Drafting, SeenSecrets {
     return { address: this.#options.address, after: this.#commit, texts: added };
   }
 
-  draft(): TurnCommit | undefined {
+  draft(): PlacedTurn | undefined {
     const draft = this.#draft;
     this.#draft = undefined;
     if (draft === undefined || this.#isFenced) return undefined;
@@ -526,7 +532,8 @@ export class Ledger implements Drafting, SeenSecrets {
     if (!isWritten(draft)) return undefined;
     const { record: last } = draft;
     const record = last && this.#texts.record({ ...last, meta: this.#metaText.of(last.meta) });
-    return commitOf(draft, { address: this.#options.address, after: this.#commit, record });
+    const commit = commitOf(draft, { address: this.#options.address, after: this.#commit, record });
+    return this.#epoch === undefined ? commit : { ...commit, epoch: this.#epoch };
   }
 
   passed(): void {
@@ -592,6 +599,7 @@ export class Ledger implements Drafting, SeenSecrets {
   reopen(): void {
     this.#isClosed = false;
     this.#recorded = true;
+    this.#epoch = this.#options.epoch();
     this.#rows = new MailboxRows({ ...this.#options, ids: this.ids });
     this.#after = this.#options.opened(this);
   }

@@ -8,6 +8,7 @@ import type { DurableStore, EncodedState, MailboxRow, OpenedStore, StoreContext 
 import { HostRows } from './host-rows.ts';
 import { isOwnRecord, Ledger, type LedgerOptions } from './ledger.ts';
 import { MOST_ROWS } from './most-rows.ts';
+import { isPartitioned } from './partitioned-store.ts';
 import { letterIdOf } from './row-letter.ts';
 import type { StoreKeys } from './store-keys.ts';
 import type { LetterOfRow, Place, SentEvent } from './sent-event.ts';
@@ -38,6 +39,8 @@ export interface LedgersOptions extends Pick<LedgerOptions, 'secretIn' | 'admit'
   readonly isThrough: () => boolean;
   /** The store has failed for 30 s or three times in a minute, or another process has it. */
   readonly failed: (error: HoldfastError) => void;
+  /** The number of this node, one of several that have the store open; undefined: it is alone. */
+  readonly node?: number | undefined;
   /** Reads the url of the database of the store, see {@link StoreContext.url}. */
   readonly url?: StoreContext['url'];
 }
@@ -95,8 +98,11 @@ export class Ledgers {
 
   /** Becomes the owner of the store. Rejects with `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_TOO_NEW` or `STORE_FAILED`. */
   async start(keys?: StoreKeys): Promise<OpenedStore> {
-    const { store, clock, warn, failed, isThrough, url } = this.#options;
-    const opened = await store.open({ now: () => clock.date(), warn, keys, url, mostRows: MOST_ROWS });
+    const { store, clock, warn, failed, isThrough, url, node } = this.#options;
+    const context = { now: () => clock.date(), warn, keys, url, mostRows: MOST_ROWS };
+    const shared =
+      node !== undefined && isPartitioned(store) ? await store.openNode({ ...context, node }) : undefined;
+    const opened = shared ?? (await store.open(context));
     const owner = opened.epoch.toString(36);
     this.#owner = `${owner}.`;
     const committer = new Committer({
@@ -109,7 +115,7 @@ export class Ledgers {
     });
     this.#committer = committer;
     this.#firstRow = opened.firstRow;
-    const host: HostRows = new HostRows(opened.firstRow, () => committer.addHost(host));
+    const host: HostRows = new HostRows(opened.firstRow, () => committer.addHost(host), shared?.rowStep);
     this.#host = host;
     this.#tidyLater();
     if (isCareful(opened.uncleanEnds, clock.date())) {
@@ -151,6 +157,7 @@ export class Ledgers {
       address,
       store,
       owner: this.#owner,
+      epoch: () => this.#epochOf(address),
       committer,
       host: this.#host as HostRows,
       careful: () => this.careful,
@@ -174,6 +181,12 @@ export class Ledgers {
       strayed: (row) => this.deliver(row),
       ...options,
     });
+  }
+
+  #epochOf(address: string): number | undefined {
+    const { store, node } = this.#options;
+    // Nothing is written under an epoch that no partition has had.
+    return node !== undefined && isPartitioned(store) ? (store.epochOf(address) ?? 0) : undefined;
   }
 
   /** Whether the store has a record of the address; `own`: one that this runtime has written. */

@@ -6,6 +6,7 @@ export const SECOND_TURNS = 1_000_000;
 
 /** What the function takes, in this order. A list is JSON, of objects with the columns as the function names them. */
 export const COMMIT_PARAMETERS = [
+  ['node', 'smallint'],
   ['epoch', 'bigint'],
   ['number', 'bigint'],
   ['follows', 'bigint'],
@@ -66,7 +67,8 @@ export function commitFunction(schema: string): CommitFunction {
   };
 }
 
-const TURN = 'json_to_recordset(p_turns) as t(i integer, address text, after text, kind integer';
+const TURN =
+  'json_to_recordset(p_turns) as t(i integer, address text, after text, kind integer, part smallint, epoch bigint';
 const SLICE = (offset: string, length: string): string =>
   `substring(p_blob from ${offset} + 1 for ${length})`;
 const LETTER_SET =
@@ -90,6 +92,7 @@ declare
   v_low integer;
   v_count bigint;
   v_waiting bigint;
+  v_before bigint;
   v_some integer[];
   v_fenced integer[] := '{}';
   v_again integer[] := '{}';
@@ -106,12 +109,16 @@ begin
   if current_setting('synchronous_commit') not in ('on', 'remote_apply') then
     perform set_config('synchronous_commit', 'on', true);
   end if;
-  select epoch, holder, number, last_group, last_result, waiting into strict o from ${at}.owner for update;
-  if o.epoch <> p_epoch then return json_build_object('owner', coalesce(o.holder, '')); end if;
+  select epoch, holder, number, last_group, last_result, waiting, whole into o from ${at}.owner where node = p_node for update;
+  -- Who has opened the store alone has left no other owner.
+  if o.epoch is distinct from p_epoch then
+    return json_build_object('owner', coalesce(o.holder, (select holder from ${at}.owner where whole), ''));
+  end if;
   -- What an end has taken does not say that it did.
   if o.last_group = p_group and o.last_result is not null then return o.last_result; end if;
   if o.number >= p_number or o.number < p_follows then return json_build_object('last', o.number); end if;
-  v_waiting := o.waiting;
+  v_before := (select sum(waiting) from ${at}.owner);
+  v_waiting := v_before;
 
   if p_turns is not null then
     for v_low in select distinct (t.i / ${SECOND_TURNS}) * ${SECOND_TURNS} from ${TURN}) order by 1 loop
@@ -119,7 +126,9 @@ begin
              coalesce(array_agg(s.i) filter (where s.fenced), '{}') into v_some, v_bad
       from (
         select t.i, t.kind = 1 and r.commit_id is not distinct from p_group as again,
-               r.commit_id is distinct from p_group and r.commit_id is distinct from t.after as fenced
+               r.commit_id is distinct from p_group and (r.commit_id is distinct from t.after or (t.epoch is not null and not exists(
+                 -- Whoever takes a partition waits for the lock on its owner.
+                 select from ${at}.partitions q where q.part = t.part and q.epoch = t.epoch))) as fenced
         from ${TURN}) left join ${at}.records r on r.address = t.address
         where t.i >= v_low and t.i < v_low + ${SECOND_TURNS}) s;
       v_again := v_again || v_some;
@@ -190,6 +199,10 @@ begin
   end if;
 
   if p_rows is not null then
+    -- Another node may be ending a recipient: either it sees these rows, or this sees that the record is gone.
+    if not o.whole then
+      perform from ${at}.records r where r.address in (select x.address from ${rowsOf('x')}) order by r.address for key share;
+    end if;
     v_counting := v_waiting + json_array_length(p_rows) >= p_crowded_from;
     -- The group has come again: of what such a turn sent nothing is written twice, whatever became of it since.
     if v_again <> '{}' then
@@ -248,7 +261,7 @@ begin
   end if;
   v_result := json_build_object('number', p_number, 'fenced', v_fenced, 'unknown', v_unknown, 'full', v_full, 'crowded', v_crowded);
   update ${at}.owner set number = p_number, last_group = p_group, last_result = case when v_ends then v_result end,
-    next_row = greatest(next_row, p_next_row), waiting = v_waiting;
+    next_row = greatest(next_row, p_next_row), waiting = o.waiting + v_waiting - v_before where node = p_node;
   return v_result;
 end $commit$;
 `;

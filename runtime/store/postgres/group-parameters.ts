@@ -1,4 +1,6 @@
+import { partitionOf } from '../../base/partition.ts';
 import type { CommitGroup, EncodedState, TurnCommit } from '../durable-store.ts';
+import type { PlacedTurn } from '../partitioned-store.ts';
 import type { Column } from '../columns/checksum.ts';
 import {
   type Columns,
@@ -14,7 +16,7 @@ import { toText, toValue } from './values.ts';
 
 /** A group as the parameters of the function that writes it, but for those that say who writes. */
 export type GroupParameters = Readonly<Record<Exclude<CommitParameter, OwnerParameter>, unknown>>;
-type OwnerParameter = 'epoch' | 'number' | 'follows' | 'most_rows' | 'crowded_from';
+type OwnerParameter = 'node' | 'epoch' | 'number' | 'follows' | 'most_rows' | 'crowded_from';
 
 export interface PreparedGroup {
   readonly parameters: GroupParameters;
@@ -181,16 +183,16 @@ function turnItem(
   seals: Seals,
   place: (value: Column, o: string, l: string) => Item,
 ): Item {
-  const { address, after = null, record, end } = turn;
-  if (end === true) return texts({ i, address, after, kind: KIND.end });
-  if (record === undefined) return texts({ i, address, after, kind: KIND.none });
+  const { address, record, end, epoch }: PlacedTurn = turn;
+  const after = turn.after ?? null;
+  const head = { i, address, after, ...(epoch !== undefined && { part: partitionOf(address), epoch }) };
+  if (end === true) return texts({ ...head, kind: KIND.end });
+  if (record === undefined) return texts({ ...head, kind: KIND.none });
   const whole = { ...record, parts: undefined };
   const columns: Columns = recordColumns(whole, [id, at, NO_TEXTS], seals);
   const [, , , incarnation, seq, due_at, wakes, quarantined, version, , , key_id, crc, meta, state] = columns;
   const small = {
-    i,
-    address,
-    after,
+    ...head,
     kind: KIND.record,
     incarnation,
     seq,

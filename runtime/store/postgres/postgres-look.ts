@@ -55,10 +55,10 @@ export async function lookAtPostgres(options: Options, url?: StoreContext['url']
           'STORE_TOO_NEW',
           `the store ${where} has the form ${version}, and this Holdfast reads ${SCHEMA_VERSION}: start the later version that wrote it`,
         );
-      const [[name, since] = []] = (await query(`select holder, opened_at from ${at}.owner`, [])) as [
-        string | null,
-        number | null,
-      ][];
+      const [[name, since] = []] = (await query(
+        `select holder, opened_at from ${at}.owner order by opened_at nulls last limit 1`,
+        [],
+      )) as [string | null, number | null][];
       if (since === undefined || since === null) return owned;
       return { ...owned, holder: { name: name ?? 'a process', since } };
     });

@@ -18,6 +18,7 @@ import type {
 import { rowLetter } from '../row-letter.ts';
 import type { DeadLetterReason } from '../../base/dead-letter-reason.ts';
 import { HoldfastError } from '../../base/errors.ts';
+import { PARTITIONS } from '../../base/partition.ts';
 import type { Query } from './postgres-line.ts';
 import { quoted } from './schema.ts';
 import { fromText, fromValue, toText } from './values.ts';
@@ -40,6 +41,11 @@ const LETTER_ROW =
 
 /** Nothing in a database is encrypted by Holdfast. */
 export const noSeals = sealsWith({ current: undefined, keyOf: () => undefined, isAll: false });
+
+/** Whether the partition of an address, as the function of the base computes it, is one of those that are asked about. */
+function held(address: string): string {
+  return `($5::integer[] is null or get_byte(sha256(convert_to(${address}, 'UTF8')), 0) % ${PARTITIONS} = any($5))`;
+}
 
 /** What a schema is asked, each with one statement that leaves nothing behind in the session. */
 export class PostgresReader {
@@ -69,22 +75,22 @@ export class PostgresReader {
             union all
             select address, due_at from ${at}.rows where due_at > 0 and due_at <= $1 and (due_at, address) > ($2, $3)) w
           group by address) r
-        where exists(select from ${at}.records x where x.address = r.address and x.quarantined = 0)
+        where exists(select from ${at}.records x where x.address = r.address and x.quarantined = 0) and ${held('r.address')}
         order by r.since, r.address limit $4)
         union all
         (select 1, address, due_at from ${at}.records where quarantined = 0 and due_at is not null and due_at <= $1
-         and (due_at, address) > ($2, $3) order by due_at, address limit $4)
+         and (due_at, address) > ($2, $3) and ${held('address')} order by due_at, address limit $4)
         union all
         (select 2, address, at from ${at}.records where wakes = 1 and quarantined = 0
-         and (at, address) > ($2, $3) order by at, address limit $4)
+         and (at, address) > ($2, $3) and ${held('address')} order by at, address limit $4)
         union all
         select ${NEXT}, '', min(n.at) from (
           (select due_at as at from ${at}.records where quarantined = 0 and due_at is not null and due_at > $1
-           order by due_at limit 1)
+           and ${held('address')} order by due_at limit 1)
           union all
           (select due_at from ${at}.rows y where due_at > 0 and due_at > $1
            and exists(select from ${at}.records x where x.address = y.address and x.quarantined = 0)
-           order by due_at limit 1)) n`,
+           and ${held('address')} order by due_at limit 1)) n`,
       size: `select (select count(*) from ${at}.records), (select count(*) from ${at}.rows), (select count(*) from ${at}.letters),
         (select count(*) from ${at}.ids), ${size}`,
     };
@@ -121,8 +127,16 @@ export class PostgresReader {
     return found.map((columns) => this.#letter(columnsOf(columns)));
   }
 
-  async due(query: Query, now: number, limit: number, after: DuePlace = START): Promise<DueList> {
-    const found = await query(this.#sql.due, [now, after.since, toText(after.address), limit]);
+  /** `parts`: the partitions whose addresses are listed; undefined: all. */
+  async due(
+    query: Query,
+    now: number,
+    limit: number,
+    after: DuePlace = START,
+    parts?: readonly number[],
+  ): Promise<DueList> {
+    const given = [now, after.since, toText(after.address), limit, parts ?? null];
+    const found = await query(this.#sql.due, given);
     const all: (Due & { readonly kind: number })[] = [];
     let nextAt: number | undefined;
     for (const [kind, address, since] of found as [number, string, number | null][])

@@ -1,5 +1,6 @@
 import { checkCall, type Rule } from '../../base/call-check.ts';
 import { HoldfastError } from '../../base/errors.ts';
+import { partitionOf } from '../../base/partition.ts';
 import type {
   CommitGroup,
   CommitResult,
@@ -19,12 +20,14 @@ import type {
 } from '../durable-store.ts';
 import { crowdedFrom } from '../most-rows.ts';
 import type { StoreKeyObject } from '../store-keys.ts';
+import type { NodeContext, OpenedNode, PartitionedStore } from '../partitioned-store.ts';
+import { MOST_NODES } from '../partitioned-store.ts';
 import { storeUseRules } from '../store-options.ts';
 import { type CommitAnswer, commitFunction } from './commit-function.ts';
 import { parameterValues, type PreparedGroup, prepareGroup } from './group-parameters.ts';
 import { type PostgresAccess, postgresAccess, type PostgresTls } from './postgres-access.ts';
 import { PostgresLine, type Query } from './postgres-line.ts';
-import { takeStore } from './postgres-owner.ts';
+import { takePartitions, takeStore } from './postgres-owner.ts';
 import { noSeals, PostgresReader } from './postgres-reader.ts';
 import { quoted } from './schema.ts';
 
@@ -123,12 +126,15 @@ interface Open {
   readonly line: PostgresLine;
   readonly epoch: number;
   readonly context: StoreContext;
+  /** The number of the node, and the partitions that it holds with their epochs; undefined: the owner is alone. */
+  readonly node: number | undefined;
+  readonly held: Map<number, number>;
   /** The number of the last group that was written, and the highest that any was given. */
   written: number;
   number: number;
 }
 
-export class PostgresStore implements DurableStore {
+export class PostgresStore implements PartitionedStore {
   readonly transactional = true;
   readonly durable = true;
   readonly keepIdsMs: number | undefined;
@@ -160,7 +166,32 @@ export class PostgresStore implements DurableStore {
     this.onFailure = use.onFailure;
   }
 
-  async open(context: StoreContext): Promise<OpenedStore> {
+  open(context: StoreContext): Promise<OpenedStore> {
+    return this.#openAs(context, undefined);
+  }
+
+  async openNode(context: NodeContext): Promise<OpenedNode> {
+    return { ...(await this.#openAs(context, context.node)), rowStep: MOST_NODES };
+  }
+
+  async take(partitions: readonly number[]): Promise<void> {
+    const { line, epoch, held, node = 0 } = this.#opened();
+    const taken = await line.call((query) =>
+      takePartitions(query, this.#schema, { node, epoch }, partitions),
+    );
+    if (taken === undefined) throw this.#locked(undefined);
+    for (const [part, of] of taken) held.set(part, of);
+  }
+
+  lost(partitions: readonly number[]): void {
+    for (const part of partitions) this.#open?.held.delete(part);
+  }
+
+  epochOf(address: string): number | undefined {
+    return this.#open?.held.get(partitionOf(address));
+  }
+
+  async #openAs(context: StoreContext, node: number | undefined): Promise<OpenedStore> {
     if (this.#open !== undefined || this.#opening)
       throw new HoldfastError('STORE_FAILED', `the store ${this.#where} is open already; close it first`);
     this.#opening = true;
@@ -173,9 +204,9 @@ export class PostgresStore implements DurableStore {
     });
     try {
       const { opened, number } = await line.call((query) =>
-        takeStore(query, this.#schema, this.#where, context.now()),
+        takeStore(query, { schema: this.#schema, where: this.#where, now: context.now(), node }),
       );
-      this.#open = { line, epoch: opened.epoch, context, written: number, number };
+      this.#open = { line, epoch: opened.epoch, context, node, held: new Map(), written: number, number };
       return opened;
     } catch (error) {
       await line.close();
@@ -203,6 +234,7 @@ export class PostgresStore implements DurableStore {
     const number = ++open.number;
     const values = parameterValues({
       ...parameters,
+      node: open.node ?? 0,
       epoch: open.epoch,
       number,
       follows: open.written,
@@ -240,7 +272,9 @@ export class PostgresStore implements DurableStore {
   }
 
   due(now: number, limit: number, after?: DuePlace): Promise<DueList> {
-    return this.#call((query) => this.#reader.due(query, now, limit, after));
+    return this.#call((query, { node, held }) =>
+      this.#reader.due(query, now, limit, after, node === undefined ? undefined : [...held.keys()]),
+    );
   }
 
   records(after: string | undefined, limit: number): Promise<readonly StoredRecord[]> {
@@ -257,7 +291,8 @@ export class PostgresStore implements DurableStore {
 
   resume(): Promise<void> {
     return this.#owned(
-      `update ${quoted(this.#schema)}.owner set restored = false where epoch = $1 returning 1`,
+      `update ${quoted(this.#schema)}.owner set restored = false
+       where exists(select from ${quoted(this.#schema)}.owner where epoch = $1) returning 1`,
       [],
     );
   }

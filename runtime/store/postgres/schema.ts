@@ -1,5 +1,5 @@
 /** The form of the tables. A store of a later form is not opened. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** The name of a schema or of a table in SQL. */
 export function quoted(name: string): string {
@@ -9,7 +9,7 @@ export function quoted(name: string): string {
 /**
  * The tables. What may be large is `bytea`: its first byte says whether the rest is text, so that it may hold anything, in any
  * encoding. Names are in the order of code points. Space is left for records and for the owner, whose new versions then
- * stand on the page of the old ones and touch no index.
+ * stand on the page of the old ones and touch no index. There is an owner for each node; one that is `whole` is alone.
  *
  * A row that nobody took becomes a letter as it is, so that the server makes it by itself: then `n` and what is behind it are
  * set, and `meta` is not.
@@ -18,10 +18,11 @@ export function tables(schema: string): string {
   const at = quoted(schema);
   return `
 create table ${at}.owner(
-  one boolean primary key default true check (one), store_id text not null, epoch bigint not null,
+  node smallint primary key default 0, whole boolean not null default true, store_id text not null, epoch bigint not null,
   opened_at double precision, holder text, unclean_ends json not null, restored boolean not null, next_row bigint not null,
   number bigint not null, last_group text, last_result json, waiting bigint not null)
   with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+${partitions(at)}
 create table ${at}.records(
   address text collate "C" primary key, commit_id text not null, at double precision not null, incarnation bigint not null,
   seq bigint not null, due_at double precision, wakes smallint not null, quarantined smallint not null, version text,
@@ -49,5 +50,21 @@ create table ${at}.letters(
   key_id integer, crc bigint not null, meta bytea, event bytea not null, n bigint, since double precision,
   due_at double precision, sender text, row_id text, caller text, attempts integer, activate boolean);
 create index letters_age on ${at}.letters(at, id);
+`;
+}
+
+/** Who has taken which part of the addresses, and how often it was taken. */
+function partitions(at: string): string {
+  return `create table ${at}.partitions(part smallint primary key, epoch bigint not null, node smallint not null);`;
+}
+
+/** What brings the tables of the form before this one to this form. */
+export function migration(schema: string): string {
+  const at = quoted(schema);
+  return `
+alter table ${at}.owner drop column one, add column node smallint primary key default 0,
+  add column whole boolean not null default true;
+${partitions(at)}
+update ${at}.form set version = ${SCHEMA_VERSION};
 `;
 }
