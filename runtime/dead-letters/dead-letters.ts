@@ -40,7 +40,7 @@ export interface DeadLetter {
    * value. For an `invalid` letter: what does not fit, in the same way. For a letter that an agent sent with `activate`: why no instance could be started.
    */
   readonly why?: string;
-  /** Only in a `poison` letter: why it is suspected. It had one attempt; `replay` gives it another. */
+  /** Only in a `poison` letter: why it is suspected. `replay` gives it another attempt. */
   readonly evidence?: Evidence;
   /** The instance at `address` sent it to its parent, which does not exist, or which may not be sent that event. */
   readonly toParent?: true;

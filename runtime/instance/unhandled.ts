@@ -4,6 +4,7 @@ import type { DeadLetterReason } from '../base/dead-letter-reason.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { issuesInWords, type EventIssue } from '../base/event-issue.ts';
 import { invalid, refusal } from '../dead-letters/refusal.ts';
+import { shownEvidence } from '../dead-letters/shown-evidence.ts';
 import { suspicion } from '../dead-letters/suspicion.ts';
 import type { Mailbox } from '../mailbox/mailbox.ts';
 import type { Mark } from '../mailbox/mark.ts';
@@ -219,10 +220,4 @@ function killsProcess(address: string): HoldfastError {
     'PROCESS_CRASHED',
     `${address}: the process has ended again and again while it handled this event; find out why before you replay its dead letter`,
   );
-}
-
-/** Evidence as it is stored. */
-function shownEvidence({ cause, thread, error }: Evidence): object {
-  const { name, message, code } = error instanceof Error ? (error as Error & { code?: unknown }) : {};
-  return { cause, thread, error: { name, message, ...(typeof code === 'string' && { code }) } };
 }

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createRuntime, HoldfastError, type AgentRef, type Runtime } from 'holdfast';
+import { diesAt } from '../fixtures/dies-at.ts';
 import { gatedStore } from '../fixtures/gated-store.ts';
 import { fixture, start } from '../fixtures/start.ts';
-import { durableMemory, memoryDurableStore } from './memory-durable-store.ts';
+import type { CommitGroup } from './durable-store.ts';
+import { type DurableMemory, durableMemory, memoryDurableStore } from './memory-durable-store.ts';
+import { rowLetter } from './row-letter.ts';
 
 const agents = {
   talker: fixture('talkers', { threadId: 'talkers' }),
@@ -95,13 +98,76 @@ describe('what a durable agent had sent one that had not begun when the process 
     end();
   });
 
-  it('is a dead letter where the process has ended twice in a row', async () => {
+  const isNoted = ({ letters = [] }: CommitGroup): boolean => letters.length > 0;
+  const startsIn = ({ letters }: DurableMemory): unknown[] =>
+    [...letters.values()].flatMap(({ meta }) => (JSON.parse(meta) as { starts?: number }).starts ?? []);
+
+  it('starts it in a careful start too, once that is written down', async () => {
     const { memory, end } = await cutAfterSend();
     memory.uncleanEnds.push(Date.now());
-    const runtime = await start({ agents }, { store: memoryDurableStore(memory) });
-    expect(runtime.deadLetters.list()).toHaveLength(12);
-    expect(runtime.deadLetters.list()[0]).toMatchObject({ reason: 'unknown-address', stored: true });
+    const gate = gatedStore(memory);
+    gate.shut();
+    const runtime = await start({ agents }, { store: gate.store });
+    const { group, go } = await gate.next();
+    expect(group.letters).toMatchObject([{ address: 'listener/new', reason: 'unknown-address' }]);
     expect(runtime.get('listener/new')).toBeUndefined();
+    go();
+    gate.open();
+    await soon(() => expect(runtime.get('listener/new')).toBeDefined());
+    const all = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    const listener = await runtime.getOrSpawn('listener', 'new');
+    await soon(async () => expect(await numbers(listener)).toEqual(all));
+    expect(runtime.deadLetters.list()).toEqual([]);
+    expect([memory.letters.size, memory.rows.size]).toEqual([0, 0]);
+    end();
+  });
+
+  it('is a dead letter with its evidence when the process has ended with three starts of it, and starts all others', async () => {
+    const { memory: first, end } = await cutAfterSend();
+    for (const [i, id] of ['other', 'third'].entries()) {
+      const row = { n: 50 + i, to: `listener/${id}`, from: 'talker/a', dueAt: 0, attempts: 0 };
+      const event = JSON.stringify({ type: 'note', n: 9 });
+      const letter = rowLetter({ ...row, event, activate: true }, 'unknown-address', Date.now());
+      first.letters.set(letter.id, letter);
+    }
+    first.nextRow = 60;
+    first.uncleanEnds.push(Date.now());
+    let memory = await diesAt(agents, structuredClone(first), isNoted);
+    expect(startsIn(memory)).toEqual([1, 1, 1]);
+    // From then on each is alone, and the first of them is to blame.
+    for (const starts of [2, 3]) {
+      memory = await diesAt(agents, memory, isNoted);
+      expect(startsIn(memory)).toEqual([starts, 1, 1]);
+    }
+    const runtime = await start({ agents }, { store: memoryDurableStore(memory) });
+    for (const id of ['other', 'third'])
+      await soon(async () => expect(await numbers(await runtime.getOrSpawn('listener', id))).toEqual([9]));
+    expect(runtime.get('listener/new')).toBeUndefined();
+    const letters = runtime.deadLetters.list();
+    expect(letters).toHaveLength(12);
+    expect(letters[0]).toMatchObject({
+      address: 'listener/new',
+      reason: 'poison',
+      event: { type: 'note', n: 1 },
+      stored: true,
+      evidence: {
+        cause: 'exit',
+        thread: 'holdfast:listeners',
+        error: { code: 'PROCESS_CRASHED', message: expect.stringContaining('the last 3 starts') as string },
+      },
+    });
+    await runtime.stop();
+    // Also in a start that is not careful: it is found as it was left, and starts nobody.
+    memory.uncleanEnds.length = 0;
+    const next = await start({ agents }, { store: memoryDurableStore(memory) });
+    const kept = next.deadLetters.list();
+    expect(new Set(kept.map(({ id }) => id))).toEqual(new Set(letters.map(({ id }) => id)));
+    for (const letter of kept)
+      expect(letter).toMatchObject({ reason: 'poison', evidence: { error: { code: 'PROCESS_CRASHED' } } });
+    for (const { meta } of memory.letters.values()) expect(JSON.parse(meta)).not.toHaveProperty('activate');
+    const listener = await next.spawn('listener', { id: 'new' });
+    await next.deadLetters.replay(letters[0]?.id ?? '');
+    await soon(async () => expect(await numbers(listener)).toEqual([1]));
     end();
   });
 });

@@ -1,10 +1,11 @@
 import { expect, test, vi } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { Ticket } from '../base/ticket.ts';
+import { diesAt } from '../fixtures/dies-at.ts';
 import { fixture, start } from '../fixtures/start.ts';
 import { manualClock } from '../instance/fixtures/lone-instance.ts';
 import { CarefulStart, isCareful } from './careful-start.ts';
-import type { CommitGroup, DurableStore } from './durable-store.ts';
+import type { CommitGroup } from './durable-store.ts';
 import type { KeptRow } from './kept-row.ts';
 import { MailboxRows } from './mailbox-rows.ts';
 import { type DurableMemory, durableMemory, memoryDurableStore } from './memory-durable-store.ts';
@@ -75,38 +76,17 @@ async function left(...events: object[]): Promise<DurableMemory> {
   return memory;
 }
 
-/** Starts a process over a memory; resolves with what the memory is after the first commit of that kind. */
-async function diesAt(
-  memory: DurableMemory,
-  isThere: (group: CommitGroup) => boolean,
-): Promise<DurableMemory> {
-  const inner = memoryDurableStore(memory);
-  const dead = Promise.withResolvers<DurableMemory>();
-  const store: DurableStore = {
-    ...inner,
-    commit: async (group) => {
-      const result = await inner.commit(group);
-      if (isThere(group)) dead.resolve(structuredClone(memory));
-      return result;
-    },
-  };
-  const runtime = await start({ agents }, { store });
-  const after = await dead.promise;
-  await runtime.stop();
-  return after;
-}
-
 const attemptsIn = ({ rows }: DurableMemory): number[] => [...rows.values()].map(({ row }) => row.attempts);
 
 test('an event is noted before it is in hand; what was in hand at three ends is a letter, what was there by chance is handled', async () => {
   let memory = await left({ type: 'deposit', amount: 1 }, { type: 'total' }, { type: 'deposit', amount: 2 });
   const handsOver = ({ attempts = [] }: CommitGroup): boolean => attempts.length > 0;
-  memory = await diesAt(memory, handsOver);
+  memory = await diesAt(agents, memory, handsOver);
   expect(attemptsIn(memory)).toEqual([2, 2, 2]);
   // From then on each is alone, and the first of them is to blame.
-  memory = await diesAt(memory, handsOver);
+  memory = await diesAt(agents, memory, handsOver);
   expect(attemptsIn(memory)).toEqual([4, 2, 2]);
-  memory = await diesAt(memory, handsOver);
+  memory = await diesAt(agents, memory, handsOver);
   expect(attemptsIn(memory)).toEqual([6, 2, 2]);
   const runtime = await start({ agents }, { store: memoryDurableStore(memory) });
   await vi.waitFor(() => expect(memory.rows.size).toBe(0), { timeout: 60_000 });
@@ -179,7 +159,7 @@ test('an instance whose start ends the process three times is quarantined, and o
   const starts = ({ turns }: CommitGroup): boolean =>
     turns.some((turn) => turn.record?.meta.includes('"starts"') === true);
   for (let i = 1; i <= 3; i += 1) {
-    memory = await diesAt(memory, starts);
+    memory = await diesAt(agents, memory, starts);
     const meta = JSON.parse(memory.records.get('account/a')?.meta ?? '') as object;
     expect(meta).toMatchObject({ starts: { count: i, why: 'timer' } });
   }

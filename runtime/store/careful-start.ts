@@ -10,7 +10,7 @@ const CAREFUL_MS = 60 * 1000;
 /** Milliseconds between two looks at whether the start may end. */
 const LOOK_MS = 1000;
 /** The longest time in milliseconds that somebody is alone: whoever has not killed the process by then is not waited for. */
-const ALONE_MS = 5000;
+export const ALONE_MS = 5000;
 
 /** Milliseconds that an instance has to live whose children or timers are at work from its start on. */
 export const LIVED_MS = 1000;

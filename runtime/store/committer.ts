@@ -51,7 +51,7 @@ export interface Drafting {
 }
 
 /** What the host has to commit beside turns. */
-export type HostPart = Pick<CommitGroup, 'rows' | 'ids' | 'attempts' | 'removedLetters'>;
+export type HostPart = Pick<CommitGroup, 'rows' | 'ids' | 'attempts' | 'letters' | 'removedLetters'>;
 
 /** Collects what the host has to commit. */
 export interface HostDrafting {

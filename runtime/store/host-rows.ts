@@ -1,7 +1,7 @@
 import { HoldfastError } from '../base/errors.ts';
 import type { Ticket } from '../base/ticket.ts';
 import type { HostDrafting, HostPart } from './committer.ts';
-import type { CommitResult, KeptId, MailboxRow } from './durable-store.ts';
+import type { CommitResult, KeptId, KeptLetter, MailboxRow } from './durable-store.ts';
 import { MOST_ROWS } from './most-rows.ts';
 
 /** A row that is to be written. */
@@ -26,6 +26,8 @@ export class HostRows implements HostDrafting {
   #writing: readonly PendingRow[] = [];
   /** How often rows were in hand at a crash. */
   readonly #attempts = new Map<number, number>();
+  /** What letters say from now on. */
+  #letters: KeptLetter[] = [];
 
   /** `firstRow` and `step`: as the store said when it was opened. `add` asks for the next group. */
   constructor(firstRow: number, add: () => Ticket, step = 1) {
@@ -58,19 +60,28 @@ export class HostRows implements HostDrafting {
     return this.#add();
   }
 
+  /** The letters say something else; the ticket settles when that is written. */
+  keepLetters(letters: readonly KeptLetter[]): Ticket {
+    this.#letters.push(...letters);
+    return this.#add();
+  }
+
   draft(): HostPart | undefined {
-    if (this.#waiting.size === 0 && this.#attempts.size === 0) return undefined;
+    if (this.#waiting.size + this.#attempts.size + this.#letters.length === 0) return undefined;
     this.#writing = [...this.#waiting.values()];
     this.#waiting.clear();
     const ids = this.#writing.flatMap(({ id }) => id ?? []);
     const attempts = [...this.#attempts];
     this.#attempts.clear();
+    const letters = this.#letters;
+    this.#letters = [];
     const removedLetters = this.#writing.flatMap(({ letter }) => letter ?? []);
     return {
       rows: this.#writing.map(({ row }) => row),
       ...(removedLetters.length > 0 && { removedLetters }),
       ...(ids.length > 0 && { ids }),
       ...(attempts.length > 0 && { attempts }),
+      ...(letters.length > 0 && { letters }),
     };
   }
 

@@ -4,7 +4,14 @@ import { HoldfastError } from '../base/errors.ts';
 import { type AgentWrites, WriteCounts } from './agent-writes.ts';
 import { CarefulStart, isCareful } from './careful-start.ts';
 import { Committer, type StoreHealth } from './committer.ts';
-import type { DurableStore, EncodedState, MailboxRow, OpenedStore, StoreContext } from './durable-store.ts';
+import type {
+  DurableStore,
+  EncodedState,
+  KeptLetter,
+  MailboxRow,
+  OpenedStore,
+  StoreContext,
+} from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
 import { isOwnRecord, Ledger, type LedgerOptions } from './ledger.ts';
 import { MOST_ROWS } from './most-rows.ts';
@@ -230,9 +237,17 @@ export class Ledgers {
     return this.#firstRow;
   }
 
-  /** An agent had sent the event before the process began, and the store has made a letter of its row. */
-  sentBefore(sent: SentEvent): void {
-    this.#unbegun.add(sent);
+  /**
+   * An agent had sent the event before the process began, and the store has made a letter of its row. Resolves when it is a row
+   * again, stays a letter, or is left to the next process.
+   */
+  sentBefore(sent: SentEvent): Promise<void> {
+    return this.#unbegun.addEarlier(sent);
+  }
+
+  /** Has letters of the store say something else; resolves when that is committed, or the runtime has stopped. */
+  async keepLetters(letters: readonly KeptLetter[]): Promise<void> {
+    await (this.#host as HostRows).keepLetters(letters).wait();
   }
 
   /**

@@ -123,11 +123,11 @@ export class MailboxRows {
   }
 
   /** Keeps an event of which the store has made a letter: it is a row again once the instance has a record. */
-  again(sent: SentEvent, refused: (error: Error) => void): void {
+  again(sent: SentEvent, kept: Kept): void {
     const { address } = this.#options;
-    if (this.full) return refused(noRoom(address));
+    if (this.full) return kept(noRoom(address));
     const { n } = sent.row;
-    const row = new KeptRow(plainRow(sent.row), undefined, (error) => error && refused(error), sent);
+    const row = new KeptRow(plainRow(sent.row), undefined, kept, sent);
     row.state = 'held';
     row.letter = letterIdOf(n);
     this.#behind.add(n, true);

@@ -24,40 +24,65 @@ export interface UnbegunRowsOptions {
  */
 export class UnbegunRows {
   readonly #options: UnbegunRowsOptions;
+  /** By the numbers of their rows: what waits for it to be known what becomes of events of before. */
+  readonly #ends = new Map<number, () => void>();
 
   constructor(options: UnbegunRowsOptions) {
     this.#options = options;
   }
 
+  /** The same, in the process before. Resolves when the event is a row again, stays a letter, or is left to the next process. */
+  addEarlier(sent: SentEvent): Promise<void> {
+    return new Promise((resolve) => {
+      this.#ends.set(sent.row.n, resolve);
+      this.add(sent);
+    });
+  }
+
+  #over({ row: { n } }: SentEvent): void {
+    this.#ends.get(n)?.();
+    this.#ends.delete(n);
+  }
+
+  #stays(sent: SentEvent, error?: unknown): void {
+    this.#options.stays(sent, error);
+    this.#over(sent);
+  }
+
   /** The store has made a letter of the row of that event. */
   add(sent: SentEvent): void {
-    const { ledgerAt, stays, summons } = this.#options;
+    const { ledgerAt, summons } = this.#options;
     const { to } = sent.row;
     const ledger = ledgerAt(to);
     if (ledger?.rows.isNew === true) this.follow(ledger, sent);
     else if (sent.activate || summons().has(to)) summons().add({ ...sent, isLetter: true });
-    else stays(sent);
+    else this.#stays(sent);
   }
 
   /** The recipient has begun, and gets the event once it has a record. */
   follow(ledger: Pick<Ledger, 'rows'>, sent: SentEvent): void {
     ledger.rows.again(sent, (error) => {
-      // The next process starts it.
-      if (!isStop(error)) this.settle(sent, error);
+      // Where nothing is written any more, the next process starts it.
+      if (error === undefined || isStop(error)) this.#over(sent);
+      else this.settle(sent, error);
     });
   }
 
   /** Nothing is to be waited for: the letter becomes a row where there is a record, and else stays one, which starts nobody. */
   settle(sent: SentEvent, error?: unknown): void {
-    const { deliver, host, stays } = this.#options;
-    if (error !== undefined && isStop(error)) return;
+    const { deliver, host } = this.#options;
+    if (error !== undefined && isStop(error)) return this.#over(sent);
     const row = plainRow(sent.row);
     host().add({
       row,
       letter: letterIdOf(row.n),
-      written: () => deliver(row, sent),
+      written: () => {
+        deliver(row, sent);
+        this.#over(sent);
+      },
       refused: (refused) => {
-        if (!isStop(refused)) stays(sent, error);
+        if (isStop(refused)) this.#over(sent);
+        else this.#stays(sent, error);
       },
     });
   }

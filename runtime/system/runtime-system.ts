@@ -194,7 +194,7 @@ export class RuntimeSystem {
           secretIn: secretInEncoded(this.scrubber),
           due: (address, at) => this.#wakes?.due(address, at),
           left: () => this.#wakes?.left(),
-          isThrough: () => this.#wakes?.isThrough !== false,
+          isThrough: () => this.#wakes?.isThrough !== false && this.#letters?.isThrough !== false,
           ...this.#sentEvents(),
           failed: (error) => this.#storeFailed(error, store.onFailure),
           url: this.#storeUrl?.read,
@@ -247,6 +247,7 @@ export class RuntimeSystem {
         clock: this.clock,
         perSecond: this.#durable?.wakesPerSecond ?? WAKES_PER_SECOND,
         instanceAt,
+        poolOf: (agent) => this.#agents.get(agent)?.threadId,
         warn: this.warn,
       });
     this.#broker = new PeerBroker({

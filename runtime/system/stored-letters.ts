@@ -5,10 +5,10 @@ import { HoldfastError } from '../base/errors.ts';
 import type { DeadLetter, DeadLetters, Evidence } from '../dead-letters/dead-letters.ts';
 import { refusal } from '../dead-letters/refusal.ts';
 import type { Instance } from '../instance/instance.ts';
-import type { DurableStore, KeptLetter, LetterPlace, MailboxRow } from '../store/durable-store.ts';
+import type { DurableStore, KeptLetter, LetterPlace } from '../store/durable-store.ts';
 import type { Ledgers } from '../store/ledgers.ts';
-import type { SentEvent } from '../store/sent-event.ts';
 import { decodeEvent, encodeEvent } from '../wire/encoded-state.ts';
+import { isUnbegun, UnbegunStarts, type UnbegunStartsOptions } from './unbegun-starts.ts';
 
 /** Milliseconds for which the store keeps a letter: 7 days. */
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000;
@@ -18,25 +18,13 @@ const TIDY_MS = 60 * 60 * 1000;
 const PAGE = 1000;
 /** Deadline of a replay in milliseconds, as for `deliver`. */
 const REPLAY_MS = 30_000;
-/** The letters whose recipients are started together, at least. */
-const STARTED = 64;
-const LEFT =
-  'events that were to start their recipients when the process before ended are dead letters until a start that is not careful: wait for that, or spawn those and replay the letters';
 
-/** A letter of an event whose recipient was to be started. */
-interface Unbegun {
-  readonly kept: KeptLetter;
-  readonly sent: SentEvent;
-}
-
-export interface StoredLettersOptions {
+export interface StoredLettersOptions extends Pick<UnbegunStartsOptions, 'perSecond' | 'poolOf'> {
   readonly store: Pick<DurableStore, 'letters' | 'load' | 'tidy'>;
-  readonly ledgers: Pick<Ledgers, 'careful' | 'firstRow' | 'replay' | 'sentBefore'>;
+  readonly ledgers: UnbegunStartsOptions['ledgers'] & Pick<Ledgers, 'replay'>;
   readonly letters: DeadLetters;
   readonly clock: Clock;
   readonly instanceAt: (address: string) => Instance | undefined;
-  /** The most instances that are started in a second for what was sent before. */
-  readonly perSecond: number;
   readonly warn: (fields: object, message: string) => void;
 }
 
@@ -46,10 +34,11 @@ export class StoredLetters {
   #timer: unknown;
   /** Whether there are letters of events whose recipients were to be started when the process before ended. */
   #isUnbegun = false;
-  #isStopped = false;
+  readonly #starts: UnbegunStarts;
 
   constructor(options: StoredLettersOptions) {
     this.#options = options;
+    this.#starts = new UnbegunStarts(options);
   }
 
   /** Reads what the process before has left, and drops what is too old from now on. */
@@ -73,61 +62,27 @@ export class StoredLetters {
       const page = await store.letters(after, PAGE);
       for (const kept of page) {
         letters.restored(letterOf(kept));
-        this.#isUnbegun ||= unbegunIn(kept) !== undefined;
+        this.#isUnbegun ||= isUnbegun(kept);
       }
       isLast = page.length < PAGE;
       after = page.at(-1);
     }
   }
 
-  /**
-   * Starts those to whom agents had sent something that was to start them, when the process before ended. In a careful start
-   * they are left as they are: one of them may be what ends it.
-   */
-  async begin(): Promise<void> {
-    const { clock, ledgers, letters, perSecond, warn } = this.#options;
-    if (!this.#isUnbegun) return;
-    this.#isUnbegun = false;
-    if (ledgers.careful !== undefined) return warn({}, LEFT);
-    try {
-      for await (const all of this.#unbegun()) {
-        for (const { kept, sent } of all) {
-          letters.removeStored(kept.id);
-          ledgers.sentBefore(sent);
-        }
-        const ms = Math.ceil((all.length * 1000) / perSecond);
-        await new Promise<void>((resolve) => clock.unref?.(clock.setTimeout(resolve, ms)));
-        if (this.#isStopped) return;
-      }
-    } catch (error) {
-      warn({ error }, LEFT);
-    }
+  /** Whether whoever was to be started when the process before ended has been. */
+  get isThrough(): boolean {
+    return this.#starts.isThrough;
   }
 
-  /** The letters of the process before whose recipients were to be started, in the order in which they were sent. */
-  async *#unbegun(): AsyncGenerator<readonly Unbegun[]> {
-    const { ledgers, store } = this.#options;
-    let found: Unbegun[] = [];
-    let after: LetterPlace | undefined;
-    for (let isLast = false; !isLast;) {
-      const page = await store.letters(after, PAGE);
-      isLast = page.length < PAGE;
-      for (const kept of page) {
-        // Those of one time are of one transaction, and their numbers say in which order they were sent.
-        if (found.length >= STARTED && kept.at !== after?.at) {
-          yield inOrder(found);
-          found = [];
-        }
-        const sent = unbegunIn(kept);
-        if (sent !== undefined && sent.row.n < ledgers.firstRow) found.push({ kept, sent });
-        after = kept;
-      }
-    }
-    yield inOrder(found);
+  /** Starts those to whom agents had sent something that was to start them, when the process before ended. */
+  async begin(): Promise<void> {
+    if (!this.#isUnbegun) return;
+    this.#isUnbegun = false;
+    await this.#starts.start();
   }
 
   stop(): void {
-    this.#isStopped = true;
+    this.#starts.stop();
     this.#options.clock.clearTimeout(this.#timer);
   }
 
@@ -182,22 +137,4 @@ function letterOf({ id, address, reason, event, meta, at }: KeptLetter): DeadLet
   } catch {
     return { ...known, reason: why, event: undefined, truncated: true };
   }
-}
-
-/** The event of a letter whose recipient was to be started; undefined for any other letter. */
-function unbegunIn({ address: to, reason, event: encoded, meta }: KeptLetter): SentEvent | undefined {
-  if (reason !== 'unknown-address') return undefined;
-  const { n, from, activate } = JSON.parse(meta) as Partial<MailboxRow>;
-  if (n === undefined || activate !== true) return undefined;
-  try {
-    const event = decodeEvent(encoded) as object;
-    const row = { n, to, from, event: encoded, dueAt: 0, attempts: 0, activate };
-    return { row, event, isPlain: false, activate, headers: undefined, awaited: undefined };
-  } catch {
-    return undefined;
-  }
-}
-
-function inOrder(found: readonly Unbegun[]): readonly Unbegun[] {
-  return found.toSorted((a, b) => a.sent.row.n - b.sent.row.n);
 }
