@@ -12,7 +12,7 @@ for (const path of queue) {
   const answer = await fetch(new URL(path, link));
   statuses[path] = answer.status;
   const text = await answer.text();
-  for (const [, name = ''] of text.matchAll(/from '\.(\/[^']+)'/g)) {
+  for (const [, name = ''] of text.matchAll(/(?:from '\.|new Worker\(')(\/[^']+)'/g)) {
     if (!queue.includes(name)) queue.push(name);
   }
 }

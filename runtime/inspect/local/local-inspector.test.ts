@@ -102,13 +102,14 @@ test('no answer sets a cookie, and a cookie opens nothing', async () => {
   expect((await ask('/send', { method: 'POST', headers: { ...cookie, ...json } }, '{}')).status).toBe(401);
 });
 
-test('everything is served with a strict policy, and nothing is kept', async () => {
+test('everything is served with a strict policy, and nothing is kept but what lays out charts', async () => {
   const { ask, enter } = await rig();
   const headers = await enter();
-  for (const path of ['/', '/page.css', '/main.js', '/icon.svg', '/nothing']) {
+  for (const path of ['/', '/page.css', '/main.js', '/icon.svg', '/nothing', '/elk-worker.js']) {
     const answer = await ask(path, { headers });
+    expect(answer.status).toBe(path === '/nothing' ? 404 : 200);
     expect(answer.headers).toMatchObject({
-      'cache-control': 'no-store',
+      'cache-control': path === '/elk-worker.js' ? 'private, max-age=604800' : 'no-store',
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
     });

@@ -67,6 +67,7 @@ const headers = {
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
+  "worker-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
@@ -143,6 +144,7 @@ export async function startLocalInspector(options: LocalInspectorOptions): Promi
     const file = await pageFile(path === '/' ? home : path.slice(1));
     if (file === undefined) return answer(response, 404, 'there is no such file\n');
     response.setHeader('Content-Type', file.type);
+    if (file.cacheControl !== undefined) response.setHeader('Cache-Control', file.cacheControl);
     response.end(file.body);
   }
 

@@ -10,8 +10,16 @@ const types: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
 };
 
+/** Lays out charts: the worker of elkjs, which stands beside the page in the package, and where it was installed here. */
+const LAYOUT = 'elk-worker.js';
+const MODULES = '../../../../node_modules/';
+/** Seconds for which a browser keeps it: it has 1.6 MB, and is the same in all versions of the page for a long time. */
+const keepLayout = 7 * 86_400;
+
 export interface PageFile {
   readonly type: string;
+  /** Where it need not be sent for each page. */
+  readonly cacheControl?: string;
   readonly body: string;
 }
 
@@ -24,7 +32,8 @@ export async function pageFile(name: string): Promise<PageFile | undefined> {
   for (const [file, isSource] of candidates(name, extension)) {
     try {
       const text = await readFile(new URL(file, folder), 'utf8');
-      return { type, body: isSource ? await withoutTypes(text) : text };
+      const kept = name === LAYOUT && { cacheControl: `private, max-age=${keepLayout}` };
+      return { type, body: isSource ? await withoutTypes(text) : text, ...kept };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
@@ -38,6 +47,11 @@ async function withoutTypes(source: string): Promise<string> {
 }
 
 function candidates(name: string, extension: string): [file: string, isSource: boolean][] {
+  if (name === LAYOUT)
+    return [
+      [name, false],
+      [`${MODULES}elkjs/lib/elk-worker.min.js`, false],
+    ];
   if (extension === 'ts') return [[name, true]];
   if (extension !== 'js') return [[name, false]];
   return [

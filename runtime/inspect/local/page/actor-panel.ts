@@ -1,6 +1,6 @@
 import type { Actor } from './actors.ts';
 import { Chart } from './chart.ts';
-import { chartGraph, valueText } from './chart-graph.ts';
+import { valueText } from './chart-graph.ts';
 import { byId, el, say } from './dom.ts';
 import { megabytes, percent, short } from './figures.ts';
 import { SendForm } from './send-form.ts';
@@ -33,14 +33,14 @@ export class ActorPanel {
       say(byId('actor-name'), 'Choose an actor');
       byId('figures').replaceChildren();
       this.#sayProblem(undefined);
-      this.#chart.show(undefined, 'Its state chart, context and events are shown here.');
+      this.#chart.show(undefined, '', 'Its state chart, context and events are shown here.');
       this.#sayContext(undefined);
       return;
     }
     const { id, definition, snapshot, kind } = actor;
     if (this.#shown?.id !== id || this.#shown.definition !== definition) {
       this.#shown = { id, definition };
-      this.#chart.show(chartGraph(definition, unnamed(actor)), noChart(actor));
+      this.#chart.show(definition, unnamed(actor), noChart(actor));
     }
     this.#chart.mark(snapshot.value);
     say(byId('actor-name'), id);

@@ -71,3 +71,11 @@ test('a machine without an id has the name of whoever it is', () => {
   expect(graph?.transitions).toMatchObject([{ from: 'trader.a', to: 'trader.b' }]);
   expect(chartGraph('{"id":"own"}', 'trader')?.root.key).toBe('own');
 });
+
+test('a function that was written in place is called so, and not by the key that it stands at', () => {
+  const inline = { guard: { type: 'guard' }, actions: [{ type: 'actions' }, { type: 'reply' }] };
+  const config = { states: { a: { entry: [{ type: 'entry' }], on: { go: inline } } } };
+  const graph = chartGraph(JSON.stringify(config));
+  expect(graph?.transitions).toMatchObject([{ label: 'go [inline] / inline, reply' }]);
+  expect(graph?.root.ranks[0]?.[0]?.notes).toEqual(['entry / inline']);
+});

@@ -75,9 +75,9 @@ function stateOf(
   );
   const type = typeOf(config, children.length > 0);
   const notes = [
-    ...list(config['invoke']).map((invoked) => `invoke ${nameOf(record(invoked)['src'])}`),
-    ...list(config['entry']).map((action) => `entry / ${nameOf(action)}`),
-    ...list(config['exit']).map((action) => `exit / ${nameOf(action)}`),
+    ...list(config['invoke']).map((invoked) => `invoke ${nameOf(record(invoked)['src'], 'src')}`),
+    ...list(config['entry']).map((action) => `entry / ${nameOf(action, 'entry')}`),
+    ...list(config['exit']).map((action) => `exit / ${nameOf(action, 'exit')}`),
   ];
   const ranks = type === 'parallel' ? [children] : ranked(children, transitions);
   return { id, key, type, isInitial, notes, ranks };
@@ -129,8 +129,11 @@ function transitionsOf(
       const { target, guard, actions } = typeof one === 'string' ? { target: one } : record(one);
       const label = [
         event,
-        guard !== undefined && `[${nameOf(guard)}]`,
-        list(actions).length > 0 && `/ ${list(actions).map(nameOf).join(', ')}`,
+        guard !== undefined && `[${nameOf(guard, 'guard')}]`,
+        list(actions).length > 0 &&
+          `/ ${list(actions)
+            .map((action) => nameOf(action, 'actions'))
+            .join(', ')}`,
       ];
       const targets = list(target).filter((to) => typeof to === 'string');
       const to = targets.length === 0 ? [id] : targets.map((to) => placeOf(to, id, parent, ids));
@@ -146,7 +149,9 @@ function transitionsOf(
     ...list(config['invoke']).flatMap((invoked) => {
       const { src, onDone, onError, onSnapshot } = record(invoked);
       const outcomes = { done: onDone, error: onError, snapshot: onSnapshot };
-      return Object.entries(outcomes).flatMap(([outcome, given]) => from(`${outcome} ${nameOf(src)}`, given));
+      return Object.entries(outcomes).flatMap(([outcome, given]) =>
+        from(`${outcome} ${nameOf(src, 'src')}`, given),
+      );
     }),
     ...Object.entries(record(config['states'])).flatMap(([key, child]) =>
       transitionsOf(record(child), `${id}.${key}`, id, ids),
@@ -172,10 +177,11 @@ function initialOf({ initial }: Json): unknown {
   return typeof initial === 'object' ? record(initial)['target'] : initial;
 }
 
-function nameOf(what: unknown): string {
+/** A function that was written in place has the name of its key, or none. */
+function nameOf(what: unknown, key: string): string {
   if (typeof what === 'string') return what;
   const { type } = record(what);
-  return typeof type === 'string' ? type.replace(/^xstate\./, '') : 'inline';
+  return typeof type === 'string' && type !== key ? type.replace(/^xstate\./, '') : 'inline';
 }
 
 function list(given: unknown): readonly unknown[] {

@@ -1,34 +1,45 @@
-import { activeStates, type ChartGraph, type ChartState, type ChartTransition } from './chart-graph.ts';
-import { el, svg } from './dom.ts';
+import { activeStates, type ChartGraph, type ChartState } from './chart-graph.ts';
+import { drawChart, type Drawing } from './chart-drawing.ts';
+import { ChartLayouts, type Room } from './chart-layouts.ts';
+import { statesIn } from './chart-plan.ts';
+import { ChartView } from './chart-view.ts';
+import { el } from './dom.ts';
 
-/** Pixels around the chart, as in the style sheet. */
-const MARGIN = 14;
-const SMALLEST = 0.6;
+/** A chart with more states opens with those closed that are not active, and so can be read. */
+const mostOpen = 30;
 
-/** A state chart: nested boxes, the transitions of a state below it, and an arrow from each to where it leads. */
+/** The state chart of a machine, which opens where its active states are. */
 export class Chart {
   readonly #container: HTMLElement;
-  readonly #states = new Map<string, HTMLElement>();
-  readonly #arrows = svg('svg', { class: 'arrows', 'aria-hidden': 'true' });
+  readonly #view: ChartView;
+  readonly #layouts = new ChartLayouts();
+  /** What the reader closed and opened, by machine. */
+  readonly #toggled = new WeakMap<ChartGraph, Map<string, boolean>>();
   #graph: ChartGraph | undefined;
-  #chart: HTMLElement | undefined;
+  #active: ReadonlySet<string> = new Set();
+  /** States that were active since this chart is shown: they stay open. */
+  #visited = new Set<string>();
+  #drawing: Drawing | undefined;
+  /** The closed states of the layout that is drawn or under way. */
+  #asked = '';
 
   constructor(container: HTMLElement) {
     this.#container = container;
-    new ResizeObserver(() => this.#fit()).observe(container);
+    this.#view = new ChartView(container);
   }
 
-  show(graph: ChartGraph | undefined, otherwise: string): void {
+  /** The chart of a definition, or a sentence where there is none. */
+  show(definition: string | undefined, unnamed: string, otherwise: string): void {
+    const graph = this.#layouts.graphOf(definition, unnamed);
     this.#graph = graph;
-    this.#states.clear();
-    if (graph === undefined) {
-      this.#chart = undefined;
-      this.#container.replaceChildren(el('p', { class: 'empty' }, otherwise));
-      return;
-    }
-    this.#chart = el('div', { class: 'chart' }, this.#state(graph.root, graph.transitions), this.#arrows);
-    this.#container.replaceChildren(this.#chart);
-    this.#fit();
+    this.#drawing = undefined;
+    this.#active = new Set();
+    this.#visited = new Set();
+    this.#asked = '';
+    this.#view.show(undefined);
+    this.#container.replaceChildren(
+      graph === undefined ? el('p', { class: 'empty' }, otherwise) : names(graph.root),
+    );
   }
 
   /** The value of a machine's snapshot. */
@@ -36,112 +47,81 @@ export class Chart {
     const graph = this.#graph;
     if (graph === undefined) return;
     const active = activeStates(value, graph.root.id);
-    for (const [id, element] of this.#states) {
-      const isActive = active.has(id);
-      if (element.classList.contains('active') === isActive) continue;
-      element.classList.toggle('active', isActive);
-      if (isActive) element.setAttribute('aria-current', 'true');
-      else element.removeAttribute('aria-current');
-    }
+    if (this.#drawing !== undefined && isSame(active, this.#active)) return;
+    this.#active = active;
+    for (const id of active) this.#visited.add(id);
+    this.#drawing?.mark(active);
+    for (const name of this.#container.querySelectorAll<HTMLElement>('[data-name]'))
+      name.classList.toggle('active', active.has(name.dataset['name'] ?? ''));
+    this.#view.follow(active);
+    this.#layOut(graph);
   }
 
-  #state(state: ChartState, transitions: readonly ChartTransition[]): HTMLElement {
-    const own = transitions.filter(({ from }) => from === state.id);
-    const box = el(
-      'div',
-      { class: 'box' },
-      el('div', { class: 'key' }, ...(state.isInitial ? [initialMark()] : []), state.key, ...typeMark(state)),
-      ...state.notes.map((note) => el('div', { class: 'note' }, note)),
-      ...this.#inside(state, transitions),
-    );
-    const element = el(
-      'div',
-      {
-        class: `chart-state ${state.type}`,
-        role: 'group',
-        'aria-label': `state ${state.key}`,
-        'data-state': state.id,
+  #layOut(graph: ChartGraph): void {
+    const closed = this.#closed(graph);
+    const asked = JSON.stringify([...closed]);
+    if (asked === this.#asked) return;
+    this.#asked = asked;
+    const isWanted = (): boolean => this.#graph === graph && this.#asked === asked;
+    void this.#layouts.best(graph, closed, this.#room()).then(
+      (layout) => {
+        if (isWanted()) this.#draw(drawChart(layout, (id) => this.#toggle(graph, id)));
       },
-      box,
-      ...(own.length === 0
-        ? []
-        : [
-            el(
-              'ul',
-              {},
-              ...own.map((one) => el('li', { 'data-to': one.to, title: `to ${one.to}` }, one.label)),
-            ),
-          ]),
+      (error: Error) => {
+        if (!isWanted()) return;
+        this.#container.prepend(
+          el('p', { class: 'empty' }, `The chart could not be laid out: ${error.message}. Its states:`),
+        );
+      },
     );
-    this.#states.set(state.id, element);
-    return element;
   }
 
-  #inside({ type, ranks }: ChartState, transitions: readonly ChartTransition[]): HTMLElement[] {
-    if (ranks.every((rank) => rank.length === 0)) return [];
-    const columns = ranks.map((rank) =>
-      el('div', { class: 'rank' }, ...rank.map((state) => this.#state(state, transitions))),
-    );
-    return [el('div', { class: type === 'parallel' ? 'regions' : 'ranks' }, ...columns)];
+  #draw(drawing: Drawing): void {
+    const focused = document.activeElement?.getAttribute('data-toggle');
+    this.#drawing = drawing;
+    drawing.mark(this.#active);
+    this.#view.show(drawing);
+    this.#view.follow(this.#active);
+    if (focused !== null && focused !== undefined)
+      drawing.element.querySelector<SVGElement>(`[data-toggle="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  /** Smaller when it is wide, as long as it can be read. */
-  #fit(): void {
-    const chart = this.#chart;
-    if (chart === undefined) return;
-    chart.style.zoom = '1';
-    const room = this.#container.clientWidth - 2 * MARGIN;
-    const scale = Math.max(SMALLEST, Math.min(1, room / chart.getBoundingClientRect().width));
-    this.#drawArrows(chart);
-    chart.style.zoom = String(scale);
+  #toggle(graph: ChartGraph, id: string): void {
+    const toggled = this.#toggled.get(graph) ?? new Map<string, boolean>();
+    this.#toggled.set(graph, toggled.set(id, this.#closed(graph).has(id)));
+    this.#layOut(graph);
   }
 
-  #drawArrows(chart: HTMLElement): void {
-    const origin = chart.getBoundingClientRect();
-    const head = svg(
-      'marker',
-      { id: 'head', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: 'auto' },
-      svg('path', { d: 'M0,0L8,4L0,8z' }),
-    );
-    const paths = [...chart.querySelectorAll<HTMLElement>('li')].flatMap((label) => {
-      const target = this.#states.get(label.dataset['to'] ?? '')?.querySelector('.box');
-      const source = label.closest('.chart-state')?.querySelector('.box');
-      if (target === undefined || target === null || source === target) return [];
-      const [from, to] = [label.getBoundingClientRect(), target.getBoundingClientRect()];
-      const d = arrow(from, source?.getBoundingClientRect() ?? from, to, origin);
-      return [svg('path', { class: 'arrow', d, 'marker-end': 'url(#head)' })];
-    });
-    this.#arrows.replaceChildren(svg('defs', {}, head), ...paths);
-    this.#arrows.setAttribute('width', String(Math.ceil(origin.width)));
-    this.#arrows.setAttribute('height', String(Math.ceil(origin.height)));
+  #closed(graph: ChartGraph): Set<string> {
+    const isLarge = statesIn(graph.root) > mostOpen;
+    const toggled = this.#toggled.get(graph);
+    const closed = new Set<string>();
+    const visit = (state: ChartState): void => {
+      if (state.ranks.length === 0) return;
+      const isOpen =
+        state === graph.root || (toggled?.get(state.id) ?? (!isLarge || this.#visited.has(state.id)));
+      if (isOpen) for (const child of state.ranks.flat()) visit(child);
+      else closed.add(state.id);
+    };
+    visit(graph.root);
+    return closed;
+  }
+
+  #room(): Room {
+    return { width: this.#container.clientWidth || 900, height: this.#container.clientHeight || 560 };
   }
 }
 
-/** From a label: straight on to what lies right of it, over the top to what lies left, and along the side within a rank. */
-function arrow(from: DOMRect, source: DOMRect, to: DOMRect, origin: DOMRect): string {
-  const [x, y] = [from.right - origin.left, from.top + from.height / 2 - origin.top];
-  if (to.left > from.right) {
-    const toX = to.left - origin.left;
-    const toY = Math.min(Math.max(y, to.top - origin.top + 12), to.bottom - origin.top - 12);
-    const bend = Math.max(18, (toX - x) / 2);
-    return `M${x},${y}C${x + bend},${y} ${toX - bend},${toY} ${toX},${toY}`;
-  }
-  const side = Math.max(from.right, source.right) - origin.left + 16;
-  if (to.right > source.left) {
-    const [toX, toY] = [to.right - origin.left, to.top + to.height / 2 - origin.top];
-    const far = Math.max(side, toX + 16);
-    return `M${x},${y}C${far},${y} ${far + 6},${toY} ${toX},${toY}`;
-  }
-  const toX = to.left + to.width * 0.6 - origin.left;
-  const [top, toY] = [Math.min(source.top, to.top) - origin.top - 13, to.top - origin.top];
-  return `M${x},${y}C${side + 4},${y} ${side + 4},${top} ${side - 16},${top}H${toX + 14}Q${toX},${top} ${toX},${toY}`;
+/** The states by name, until the chart is laid out. */
+function names(state: ChartState): HTMLElement {
+  const item = (state: ChartState): HTMLElement => {
+    const children = state.ranks.flat();
+    const name = el('span', { 'data-name': state.id }, state.key);
+    return el('li', {}, name, ...(children.length === 0 ? [] : [el('ul', {}, ...children.map(item))]));
+  };
+  return el('ul', { class: 'chart-names' }, item(state));
 }
 
-function initialMark(): HTMLElement {
-  return el('span', { class: 'initial', title: 'the initial state', role: 'img', 'aria-label': 'initial' });
-}
-
-function typeMark({ type }: ChartState): HTMLElement[] {
-  if (type === 'atomic' || type === 'compound') return [];
-  return [el('span', { class: 'type' }, type)];
+function isSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && Array.from(a).every((id) => b.has(id));
 }

@@ -1,0 +1,160 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { hasBrowser, launch, openPage } from './fixtures/browser.ts';
+import { crowd } from './fixtures/crowd.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  if (hasBrowser) browser = await launch();
+});
+afterAll(async () => {
+  if (hasBrowser) await browser.close();
+});
+
+const patience = { timeout: 60_000 };
+
+const order = {
+  id: 'order',
+  initial: 'new',
+  on: { CANCEL: '.gone' },
+  states: {
+    new: {
+      on: { pay: { target: 'paying', guard: 'isRich', actions: ['charge'] } },
+      always: { target: 'paid', guard: 'isFree' },
+    },
+    paying: {
+      initial: 'model',
+      entry: ['startSpan'],
+      invoke: {
+        src: 'bank',
+        onDone: 'paid',
+        onError: [{ target: 'new', guard: 'retriable' }, { target: 'gone' }],
+      },
+      after: { 86_400_000: 'new' },
+      states: {
+        model: { on: { toolCall: 'tool', token: { actions: 'append' } } },
+        tool: { invoke: { src: 'runTool', onDone: 'model', onError: 'backoff' } },
+        backoff: { after: { RETRY: 'tool' }, on: { RESUME: 'hist' } },
+        hist: { type: 'history', history: 'deep' },
+      },
+    },
+    paid: {
+      type: 'parallel',
+      states: {
+        mail: { initial: 'out', states: { out: { on: { SENT: 'sent' } }, sent: { type: 'final' } } },
+        stock: { initial: 'held', states: { held: { on: { PICK: 'picked' } }, picked: { type: 'final' } } },
+      },
+      onDone: 'closed',
+    },
+    closed: { type: 'final' },
+    gone: { type: 'final' },
+  },
+};
+
+/** 210 states, three levels deep. */
+function large(): object {
+  const on = (n: number) => ({
+    [`NEXT${n}`]: `s${(n + 1) % 5}`,
+    RESET: { target: 's0', guard: 'isAllowed' },
+  });
+  const group = (depth: number): object => {
+    const states = Array.from({ length: 5 }, (_, n) => [
+      `s${n}`,
+      depth > 0 && n > 1 ? group(depth - 1) : { on: on(n) },
+    ]);
+    return { initial: 's0', states: Object.fromEntries(states) };
+  };
+  const groups = Array.from({ length: 10 }, (_, n) => [
+    `g${n}`,
+    { ...group(1), on: { [`TO${n}`]: `g${(n + 1) % 10}`, BACK: 'g0' } },
+  ]);
+  return { id: 'large', initial: 'g0', states: Object.fromEntries(groups) };
+}
+
+/** How far texts of the chart reach out of the boxes that they stand in, in pixels of the screen. */
+const OVERHANG = `Math.max(...[...document.querySelectorAll('.chart-state, .edge-label')].flatMap((group) => {
+  const box = group.querySelector(':scope > rect').getBoundingClientRect();
+  return [...group.querySelectorAll('text')].map((text) => {
+    const { left, right } = text.getBoundingClientRect();
+    return Math.max(box.left - left, right - box.right);
+  });
+}))`;
+
+/** Whether the state is in view, whole. */
+const inView = (page: Page, state: string): Promise<boolean> =>
+  page.evaluate(`(() => {
+  const view = document.querySelector('#chart').getBoundingClientRect();
+  const box = document.querySelector('[data-state="${state}"] > rect')?.getBoundingClientRect();
+  return box !== undefined && box.left >= view.left && box.right <= view.right + 1 && box.top >= view.top && box.bottom <= view.bottom + 1;
+})()`);
+
+const drawn = (page: Page): Promise<string[]> =>
+  page.evaluate(`[...document.querySelectorAll('.chart-state')].map(({ dataset }) => dataset.state)`);
+
+const choose = async (page: Page, address: string): Promise<void> => {
+  await page.getByRole('treeitem').filter({ hasText: address }).click();
+  await expect.poll(() => page.locator('#actor-name').textContent(), patience).toBe(address);
+};
+
+describe.skipIf(!hasBrowser)('the charts of the page', () => {
+  test('a chart opens with its active states in view, follows them until the reader moves it, and again when it is fitted', async () => {
+    const { inspector, enter } = await crowd(1, undefined, {
+      'order/1': { config: order, value: { paying: 'tool' } },
+      'order/2': { config: order, value: 'new' },
+      'large/1': { config: large(), value: { g3: { s2: 's1' } } },
+    });
+    const { page, problems } = await openPage(browser);
+    onTestFinished(() => page.context().close());
+    const requests: string[] = [];
+    page.on('request', (request) => requests.push(new URL(request.url()).pathname));
+    await page.goto(inspector.link());
+
+    await choose(page, 'order/1');
+    await expect.poll(() => inView(page, 'order.paying.tool'), patience).toBe(true);
+    expect(await page.locator('.chart-state.active').count()).toBe(3);
+    expect(await page.evaluate(OVERHANG)).toBeLessThanOrEqual(0);
+    // What may happen now stands out.
+    const live = await page.locator('.edge-label.live').allTextContents();
+    expect(live).toContain('done runTool');
+    expect(live).not.toContain('RESUME');
+    const chart = await page.locator('.chart').textContent();
+    for (const text of ['[isRich]', 'always [isFree]', 'entry / startSpan', '↺ token / append', 'parallel'])
+      expect(chart).toContain(text);
+
+    enter('order/1', { paid: { mail: 'sent', stock: 'held' } });
+    await expect.poll(() => inView(page, 'order.paid.mail.sent'), patience).toBe(true);
+    await page.locator('#chart').hover();
+    await page.mouse.wheel(-4000, -4000);
+    await expect.poll(() => inView(page, 'order.paid.mail.sent'), patience).toBe(false);
+    enter('order/1', { paid: { mail: 'sent', stock: 'picked' } });
+    await page.locator('.active[data-state="order.paid.stock.picked"]').waitFor();
+    expect(await inView(page, 'order.paid.stock.picked')).toBe(false);
+    await page.locator('#chart').focus();
+    await page.keyboard.press('0');
+    await expect.poll(() => inView(page, 'order.paid.stock.picked'), patience).toBe(true);
+
+    // Closed and opened with the keyboard; the focus stays.
+    const paying = page.getByRole('button', { name: 'paying, 4 states' });
+    await paying.focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => drawn(page), patience).not.toContain('order.paying.tool');
+    expect(await paying.getAttribute('aria-expanded')).toBe('false');
+    await page.keyboard.press(' ');
+    await expect.poll(() => drawn(page), patience).toContain('order.paying.tool');
+
+    // The layout is the machine's: another instance has it at once.
+    await choose(page, 'order/2');
+    await page.locator('.active[data-state="order.new"]').waitFor();
+
+    await choose(page, 'large/1');
+    await expect.poll(() => inView(page, 'large.g3.s2.s1'), patience).toBe(true);
+    const open = await drawn(page);
+    expect(open.length).toBeLessThan(40);
+    expect(open).not.toContain('large.g4.s2');
+    enter('large/1', { g4: { s2: 's0' } });
+    await expect.poll(() => inView(page, 'large.g4.s2.s0'), patience).toBe(true);
+    // Loaded once, and nothing of it anywhere else.
+    expect(requests.filter((path) => path === '/elk-worker.js')).toHaveLength(1);
+    expect(problems).toEqual([]);
+  });
+});

@@ -1,0 +1,81 @@
+import { chartGraph, type ChartGraph } from './chart-graph.ts';
+import { fromElk, toElk, type ChartLayout, type Direction, type Measure } from './chart-layout.ts';
+import { planChart } from './chart-plan.ts';
+import { LayoutWorker } from './layout-worker.ts';
+
+/** Machines whose charts are kept: more than a runtime has agents, mostly. */
+const mostMachines = 64;
+/** Layouts of one machine, which differ in what is closed. */
+const mostLayouts = 32;
+
+export interface Room {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The charts of machines, each laid out once for all of its instances. */
+export class ChartLayouts {
+  readonly #worker = new LayoutWorker();
+  readonly #measure = measureInCanvas();
+  /** The machine that was asked for last stands last. */
+  readonly #graphs = new Map<string, ChartGraph | undefined>();
+  readonly #layouts = new WeakMap<ChartGraph, Map<string, Promise<ChartLayout>>>();
+
+  graphOf(definition: string | undefined, unnamed: string): ChartGraph | undefined {
+    const key = `${unnamed}\n${definition}`;
+    const graph = this.#graphs.has(key) ? this.#graphs.get(key) : chartGraph(definition, unnamed);
+    this.#graphs.delete(key);
+    this.#graphs.set(key, graph);
+    dropOldest(this.#graphs, mostMachines);
+    return graph;
+  }
+
+  /** Of a layout that begins to the right and one that begins downwards the one that can be shown larger in this room. */
+  async best(graph: ChartGraph, closed: ReadonlySet<string>, room: Room): Promise<ChartLayout> {
+    const across = await this.#laidOut(graph, closed, 'RIGHT');
+    if (scaleToFit(across, room) === 1) return across;
+    const down = await this.#laidOut(graph, closed, 'DOWN');
+    return scaleToFit(down, room) > scaleToFit(across, room) ? down : across;
+  }
+
+  #laidOut(graph: ChartGraph, closed: ReadonlySet<string>, direction: Direction): Promise<ChartLayout> {
+    const layouts = this.#layouts.get(graph) ?? new Map<string, Promise<ChartLayout>>();
+    this.#layouts.set(graph, layouts);
+    const key = JSON.stringify([direction, ...Array.from(closed).toSorted()]);
+    const known = layouts.get(key);
+    if (known !== undefined) return known;
+    const plan = planChart(graph, closed);
+    const made = this.#worker
+      .layout(toElk(plan, this.#measure, direction))
+      .then((laid) => fromElk(laid, plan));
+    layouts.set(key, made);
+    dropOldest(layouts, mostLayouts);
+    // Whoever looks again tries again.
+    made.catch(() => layouts.delete(key));
+    return made;
+  }
+}
+
+/** At most its own size. */
+export function scaleToFit({ width, height }: Room, room: Room): number {
+  return Math.min(1, room.width / width, room.height / height);
+}
+
+function dropOldest(map: Map<string, unknown>, most: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= most) break;
+    map.delete(key);
+  }
+}
+
+/** As the style sheet has them: what is measured here is drawn there. */
+function measureInCanvas(): Measure {
+  const context = document.createElement('canvas').getContext('2d');
+  const family = getComputedStyle(document.body).fontFamily;
+  const fonts = { key: `650 12.5px ${family}`, note: `11px ${family}`, label: `11px ${family}` };
+  return (text, kind) => {
+    if (context === null) return text.length * 7;
+    context.font = fonts[kind];
+    return context.measureText(text).width;
+  };
+}

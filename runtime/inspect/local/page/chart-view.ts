@@ -1,0 +1,171 @@
+import type { Drawing } from './chart-drawing.ts';
+import { scaleToFit, type Room } from './chart-layouts.ts';
+import type { Area } from './chart-layout.ts';
+
+/** A chart that fits at this scale is shown whole; below it, texts of 11 px cannot be read. */
+const READABLE = 0.72;
+const LARGEST = 2.5;
+const SMALLEST = 0.08;
+/** Pixels that a mouse moves before it drags. */
+const DRAG = 4;
+
+/** What of a chart is to be seen: zoomed, panned, or fitted and with the active states in view until the reader moves it. */
+export class ChartView {
+  readonly #container: HTMLElement;
+  #drawing: Drawing | undefined;
+  #active: ReadonlySet<string> = new Set();
+  #scale = 1;
+  #isMoved = false;
+  /** Where this class has scrolled to: anywhere else is the reader's doing. */
+  #place = { left: 0, top: 0 };
+
+  constructor(container: HTMLElement) {
+    this.#container = container;
+    new ResizeObserver(() => {
+      if (!this.#isMoved) this.fit();
+    }).observe(container);
+    container.addEventListener('scroll', () => {
+      const { scrollLeft, scrollTop } = container;
+      if (Math.abs(scrollLeft - this.#place.left) > 1 || Math.abs(scrollTop - this.#place.top) > 1)
+        this.#isMoved = true;
+    });
+    container.addEventListener(
+      'wheel',
+      (event) => {
+        if (!event.ctrlKey && !event.metaKey) return;
+        event.preventDefault();
+        const { left, top } = container.getBoundingClientRect();
+        this.zoom(Math.exp(-event.deltaY / 300), { x: event.clientX - left, y: event.clientY - top });
+      },
+      { passive: false },
+    );
+    container.addEventListener('pointerdown', (event) => this.#drag(event));
+    container.addEventListener('keydown', (event) => {
+      const press = {
+        '+': () => this.zoom(1.25),
+        '-': () => this.zoom(0.8),
+        0: () => this.fit(),
+        a: () => this.#center(),
+      }[event.key];
+      if (press === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      event.stopPropagation();
+      press();
+    });
+  }
+
+  /** Another chart, or the same one with other states closed: what the reader moved stays where it is. */
+  show(drawing: Drawing | undefined): void {
+    const isAnew = this.#drawing === undefined || drawing === undefined;
+    this.#drawing = drawing;
+    if (drawing === undefined) {
+      this.#isMoved = false;
+      return;
+    }
+    this.#container.replaceChildren(drawing.element);
+    if (isAnew || !this.#isMoved) this.fit();
+    else this.#resize(this.#scale);
+  }
+
+  /** Keeps these states in view, unless the reader has moved. */
+  follow(active: ReadonlySet<string>): void {
+    this.#active = active;
+    if (!this.#isMoved) this.#center();
+  }
+
+  /** All of it, if that can be read; else the active states. From now on they are followed again. */
+  fit(): void {
+    if (this.#drawing === undefined) return;
+    this.#isMoved = false;
+    const fitting = scaleToFit(this.#drawing.layout, this.#room());
+    this.#resize(fitting >= READABLE ? fitting : READABLE);
+    this.#center();
+  }
+
+  zoom(by: number, at: { readonly x: number; readonly y: number } = this.#middle()): void {
+    const { scrollLeft, scrollTop } = this.#container;
+    const before = this.#scale;
+    const scale = Math.min(LARGEST, Math.max(SMALLEST, before * by));
+    this.#isMoved = true;
+    this.#resize(scale);
+    this.#scrollTo(
+      ((scrollLeft + at.x) * scale) / before - at.x,
+      ((scrollTop + at.y) * scale) / before - at.y,
+    );
+  }
+
+  #center(): void {
+    const area = this.#activeArea();
+    if (area === undefined) return;
+    const { width, height } = this.#room();
+    const middle = {
+      x: (area.x + area.width / 2) * this.#scale,
+      y: (area.y + area.height / 2) * this.#scale,
+    };
+    this.#scrollTo(middle.x - width / 2, middle.y - height / 2);
+  }
+
+  /** Around the innermost active states that are drawn. */
+  #activeArea(): Area | undefined {
+    const { plan, boxes } = this.#drawing?.layout ?? {};
+    if (plan === undefined || boxes === undefined) return undefined;
+    const leaves = Array.from(this.#active).filter((id) => {
+      const state = plan.states.get(id);
+      return state !== undefined && !state.children.some((child) => this.#active.has(child));
+    });
+    const areas = leaves.flatMap((id) => boxes.get(id) ?? []);
+    if (areas.length === 0) return undefined;
+    const x = Math.min(...areas.map((area) => area.x));
+    const y = Math.min(...areas.map((area) => area.y));
+    const width = Math.max(...areas.map((area) => area.x + area.width)) - x;
+    const height = Math.max(...areas.map((area) => area.y + area.height)) - y;
+    return { x, y, width, height };
+  }
+
+  #resize(scale: number): void {
+    const drawing = this.#drawing;
+    if (drawing === undefined) return;
+    this.#scale = scale;
+    drawing.element.setAttribute('width', String(Math.floor(drawing.layout.width * scale)));
+    drawing.element.setAttribute('height', String(Math.floor(drawing.layout.height * scale)));
+  }
+
+  #scrollTo(left: number, top: number): void {
+    this.#container.scrollTo(left, top);
+    const { scrollLeft, scrollTop } = this.#container;
+    this.#place = { left: scrollLeft, top: scrollTop };
+  }
+
+  #room(): Room {
+    return { width: this.#container.clientWidth, height: this.#container.clientHeight };
+  }
+
+  #middle(): { x: number; y: number } {
+    const { width, height } = this.#room();
+    return { x: width / 2, y: height / 2 };
+  }
+
+  /** With a mouse; fingers scroll. */
+  #drag(down: PointerEvent): void {
+    if (down.pointerType !== 'mouse' || down.button !== 0) return;
+    const container = this.#container;
+    const { scrollLeft, scrollTop } = container;
+    let isDragged = false;
+    const move = (event: PointerEvent): void => {
+      const [x, y] = [event.clientX - down.clientX, event.clientY - down.clientY];
+      if (!isDragged && Math.hypot(x, y) < DRAG) return;
+      if (!isDragged) container.setPointerCapture(down.pointerId);
+      isDragged = true;
+      this.#isMoved = true;
+      this.#scrollTo(scrollLeft - x, scrollTop - y);
+    };
+    const up = (): void => {
+      container.removeEventListener('pointermove', move);
+      container.removeEventListener('pointerup', up);
+      container.removeEventListener('pointercancel', up);
+    };
+    container.addEventListener('pointermove', move);
+    container.addEventListener('pointerup', up);
+    container.addEventListener('pointercancel', up);
+  }
+}
