@@ -10,23 +10,25 @@ beforeAll(() => {
   vi.spyOn(console, 'warn').mockImplementation(() => {});
 });
 
-/** More steps than it takes to get to any state of a thread. */
-const DEPTH = 24;
+/** The nightly run walks to all of its states. */
+const isWhole = process.env['HOLDFAST_RUNS'] !== undefined;
+/** Whole: more steps than it takes to get to any state of a thread. */
+const DEPTH = isWhole ? 24 : 5;
 
 describe('a thread, whatever happens to it in whatever order,', () => {
-  test('keeps its promises on every one of more than 7,000 paths, to all its states', () => {
+  test('keeps its promises on every path, to all its states in the nightly run', () => {
     const { states, paths, complete, wrongs, kinds } = walk(() => new ThreadWorld(), DEPTH);
     expect(wrongs).toEqual([]);
-    expect(complete).toBe(true);
-    expect(states).toBeGreaterThan(1300);
-    expect(paths).toBeGreaterThan(7000);
+    expect(complete).toBe(isWhole);
+    expect(states).toBeGreaterThan(isWhole ? 1300 : 200);
+    expect(paths).toBeGreaterThan(isWhole ? 7000 : 800);
     expect(Object.keys(kinds)).toHaveLength(10);
   });
 
-  test('is in the same state whichever of more than 1,000 ways has led there', () => {
-    const { paths, wrongs } = walkSimplePaths(() => new ThreadWorld(), 6);
+  test('is in the same state whichever of many ways has led there', () => {
+    const { paths, wrongs } = walkSimplePaths(() => new ThreadWorld(), isWhole ? 6 : 5);
     expect(wrongs).toEqual([]);
-    expect(paths).toBeGreaterThan(1000);
+    expect(paths).toBeGreaterThan(isWhole ? 1000 : 200);
   });
 });
 

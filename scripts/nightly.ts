@@ -28,7 +28,16 @@ if (passed && reference() !== before) {
   );
   passed = false;
 }
-const longer = ['props', 'paths', 'malformed', 'mutations', 'scrub-stream', 'unescape'];
+const longer = [
+  'props',
+  'paths',
+  'malformed',
+  'mutations',
+  'scrub-stream',
+  'unescape',
+  'passivation-counts',
+  'rotation-under-load',
+];
 const vitest = ['node_modules/vitest/vitest.mjs', 'run', ...longer, '--testTimeout=3600000'];
 if (!succeeds(...vitest, ...process.argv.slice(2))) passed = false;
 process.exitCode = passed ? 0 : 1;

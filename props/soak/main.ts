@@ -8,7 +8,7 @@ import { leftBehind, takeStock } from './leftovers.ts';
 
 import { summaryOf } from './summary.ts';
 
-/** Milliseconds of each of the two quiet runtimes: the first warms up, the second is the yardstick. */
+/** Milliseconds of each of the two quiet runtimes, at most: the first warms up, the second is the yardstick. */
 const QUIET_MS = 2000;
 /** How much slower the pool that is spared may become. */
 const MOST = 1.5;
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
   const chance = chanceOf(seed);
   const quiet = [];
   for (let i = 0; i < 2; i++)
-    quiet.push(await runCycle({ chance: chance.fork(), ms: QUIET_MS, faults: false }));
+    quiet.push(await runCycle({ chance: chance.fork(), ms: Math.min(QUIET_MS, ms / 3), faults: false }));
   const yardstick = await takeStock();
   const seen = await runCycle({ chance: chance.fork(), ms, faults: true });
   const after = await takeStock();

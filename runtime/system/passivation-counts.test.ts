@@ -119,7 +119,7 @@ describe('counters that become passive, fail and are killed', () => {
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30, size: 'max' }), (steps) =>
         run(steps, memoryDurableStore()),
       ),
-      { numRuns: 4 },
+      { numRuns: Math.min(50, Number(process.env['HOLDFAST_RUNS'] ?? 2)) },
     );
   }, 400_000);
 

@@ -11,8 +11,14 @@ export const folder = fileURLToPath(new URL(`node_modules/.cache/tests/${process
 /** Where Node keeps what V8 has compiled. */
 export const compiled = fileURLToPath(new URL('node_modules/.cache/tests/compiled', root));
 
-/** What a thread of a pool starts with, and what its agents import: each is kept as one file with all that it imports. */
-export const bundled = ['runtime/worker/entry.ts', 'runtime/worker/agent.ts'];
+/** What threads start with, and what agents import there: each is kept as one file with all that it imports. */
+export const bundled = [
+  'runtime/worker/entry.ts',
+  'runtime/worker/agent.ts',
+  'runtime/store/sqlite/store-thread.ts',
+  'runtime/store/sqlite/care-thread.ts',
+  'runtime/store/sqlite/records-thread.ts',
+];
 
 /** The programs of a gateway, and what the modules that users give it may import of the package. */
 export const programEntries = [
