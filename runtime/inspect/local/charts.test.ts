@@ -105,6 +105,7 @@ describe.skipIf(!hasBrowser)('the charts of the page', () => {
     });
     const { page, problems } = await openPage(browser);
     onTestFinished(() => page.context().close());
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     const requests: string[] = [];
     page.on('request', (request) => requests.push(new URL(request.url()).pathname));
     await page.goto(inspector.link());
@@ -132,6 +133,35 @@ describe.skipIf(!hasBrowser)('the charts of the page', () => {
     await page.locator('#chart').focus();
     await page.keyboard.press('0');
     await expect.poll(() => inView(page, 'order.paid.stock.picked'), patience).toBe(true);
+
+    // The minimap is there while a part of the chart is out of view, and leads to any other.
+    const minimap = page.locator('#minimap');
+    expect(await minimap.isVisible()).toBe(false);
+    for (let n = 0; n < 4; n += 1) await page.getByRole('button', { name: 'Larger' }).click();
+    await minimap.click({ position: { x: 3, y: 40 } });
+    await expect.poll(() => inView(page, 'order.paid.stock.picked'), patience).toBe(false);
+    await page.getByRole('button', { name: 'Active' }).click();
+    await expect.poll(() => inView(page, 'order.paid.stock.picked'), patience).toBe(true);
+
+    await page.getByRole('button', { name: 'Copy as Mermaid' }).click();
+    const copied = (): Promise<string> => page.evaluate('navigator.clipboard.readText()');
+    await expect.poll(copied, patience).toContain('stateDiagram-v2');
+    await page.getByRole('button', { name: 'Copy as SVG' }).click();
+    await expect.poll(copied, patience).toContain('<svg');
+    // It needs nothing of this page: what an image of it shows has its colours.
+    const picture = await copied();
+    expect(picture).not.toMatch(/var\(|tabindex|http:\/\/127/);
+    const pixels = await page.evaluate<number>(`(async () => {
+      const image = new Image();
+      image.src = 'data:image/svg+xml,' + encodeURIComponent(await navigator.clipboard.readText());
+      await image.decode();
+      const canvas = Object.assign(document.createElement('canvas'), { width: image.width, height: image.height });
+      const context = canvas.getContext('2d');
+      context.drawImage(image, 0, 0);
+      const { data } = context.getImageData(0, 0, image.width, image.height);
+      return new Set(new Uint32Array(data.buffer)).size;
+    })()`);
+    expect(pixels).toBeGreaterThan(8);
 
     // Closed and opened with the keyboard; the focus stays.
     const paying = page.getByRole('button', { name: 'paying, 4 states' });

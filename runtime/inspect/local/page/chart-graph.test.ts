@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { exactly } from './figures.ts';
 import { activeStates, chartGraph, valueText } from './chart-graph.ts';
 
 const config = {
@@ -32,7 +33,7 @@ test('each transition has its event, guard and actions, `always` and delays incl
     { from: 'order', to: 'order.gone', label: 'cancel' },
     { from: 'order.new', to: 'order.paying', label: 'pay [isRich] / charge, assign' },
     { from: 'order.new', to: 'order.paid', label: 'always [isFree]' },
-    { from: 'order.paying', to: 'order.new', label: 'after 1000 ms' },
+    { from: 'order.paying', to: 'order.new', label: 'after 1 s' },
     { from: 'order.paying', to: 'order.paying', label: 'after slow / warn' },
     { from: 'order.paying', to: 'order.paid', label: 'done bank' },
     { from: 'order.paying', to: 'order.new', label: 'error bank' },
@@ -78,4 +79,18 @@ test('a function that was written in place is called so, and not by the key that
   const graph = chartGraph(JSON.stringify(config));
   expect(graph?.transitions).toMatchObject([{ label: 'go [inline] / inline, reply' }]);
   expect(graph?.root.ranks[0]?.[0]?.notes).toEqual(['entry / inline']);
+});
+
+test('a delay is said in the largest unit that says it exactly', () => {
+  const times = [86_400_000, 604_800_000, 90_000, 1500, 1234, 1001, 0, 36_000_000];
+  expect(times.map(exactly)).toEqual([
+    '24 h',
+    '7 d',
+    '1.5 min',
+    '1.5 s',
+    '1234 ms',
+    '1001 ms',
+    '0 ms',
+    '10 h',
+  ]);
 });

@@ -1,3 +1,5 @@
+import { exactly } from './figures.ts';
+
 /** One state of a machine. */
 export interface ChartState {
   /** Keys from the machine down, joined by dots. */
@@ -142,7 +144,7 @@ function transitionsOf(
   return [
     ...Object.entries(record(config['on'])).flatMap(([event, given]) => from(event, given)),
     ...Object.entries(record(config['after'])).flatMap(([delay, given]) =>
-      from(/^\d+$/.test(delay) ? `after ${delay} ms` : `after ${delay}`, given),
+      from(`after ${/^\d+$/.test(delay) ? exactly(Number(delay)) : delay}`, given),
     ),
     ...from('always', config['always']),
     ...from('done', config['onDone']),

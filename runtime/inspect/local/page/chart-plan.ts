@@ -10,6 +10,8 @@ export interface PlannedState {
   readonly depth: number;
   /** Below its name: what it invokes, its entry and exit, and the transitions that no edge stands for. */
   readonly lines: readonly string[];
+  /** Transitions that no edge stands for, whole. */
+  readonly stays: readonly string[];
   /** What `lines` cuts or leaves out, whole; undefined: nothing. */
   readonly whole: string | undefined;
   readonly children: readonly string[];
@@ -24,6 +26,8 @@ export interface PlannedEdge {
   readonly id: string;
   readonly from: string;
   readonly to: string;
+  /** Each transition of it as a text, whole. */
+  readonly labels: readonly string[];
   readonly lines: readonly string[];
   readonly whole: string | undefined;
   readonly transitions: readonly ChartTransition[];
@@ -44,7 +48,10 @@ const mostInHead = 34;
 const mostLines = 4;
 const mostStays = 6;
 
-type Draft = Omit<PlannedState, 'lines' | 'whole'> & { readonly notes: readonly string[]; stays: string[] };
+type Draft = Omit<PlannedState, 'lines' | 'whole' | 'stays'> & {
+  readonly notes: readonly string[];
+  stays: string[];
+};
 
 /**
  * What is to be drawn of a machine while these states are closed. An edge goes between two boxes that stand beside each
@@ -124,7 +131,7 @@ export function planChart(graph: ChartGraph, closed: ReadonlySet<string>): Chart
   return {
     root: graph.root.id,
     states: new Map(Array.from(drafts, ([id, draft]) => [id, finished(draft)])),
-    edges: Array.from(edges.values(), ({ labels, ...edge }) => ({ ...edge, ...labelled(labels) })),
+    edges: Array.from(edges.values(), (edge) => ({ ...edge, ...labelled(edge.labels) })),
   };
 }
 
@@ -140,7 +147,7 @@ function finished({ notes, stays, ...state }: Draft): PlannedState {
   if (shown.length < stays.length) lines.push(`+${stays.length - shown.length} more`);
   if (state.isClosed) lines.push(`${state.within} states`);
   const isWhole = shown.length === stays.length && all.every((line, n) => line === lines[n]);
-  return { ...state, lines, whole: isWhole ? undefined : [...notes, ...stays].join('\n') };
+  return { ...state, lines, stays, whole: isWhole ? undefined : [...notes, ...stays].join('\n') };
 }
 
 function labelled(labels: readonly string[]): { lines: string[]; whole: string | undefined } {

@@ -1,6 +1,7 @@
 import type { Drawing } from './chart-drawing.ts';
 import { scaleToFit, type Room } from './chart-layouts.ts';
 import type { Area } from './chart-layout.ts';
+import { Minimap } from './minimap.ts';
 
 /** A chart that fits at this scale is shown whole; below it, texts of 11 px cannot be read. */
 const READABLE = 0.72;
@@ -15,19 +16,29 @@ export class ChartView {
   #drawing: Drawing | undefined;
   #active: ReadonlySet<string> = new Set();
   #scale = 1;
-  #isMoved = false;
+  /** What is shown: the active states, wherever they are; all of it, however small; or what the reader moved to. */
+  #mode: 'active' | 'whole' | 'moved' = 'active';
+  readonly #minimap: Minimap;
   /** Where this class has scrolled to: anywhere else is the reader's doing. */
   #place = { left: 0, top: 0 };
 
-  constructor(container: HTMLElement) {
+  constructor(container: HTMLElement, minimap: SVGSVGElement) {
     this.#container = container;
+    this.#minimap = new Minimap(minimap, (x, y) => {
+      const { width, height } = this.#room();
+      this.#mode = 'moved';
+      this.#scrollTo(x * this.#scale - width / 2, y * this.#scale - height / 2);
+    });
     new ResizeObserver(() => {
-      if (!this.#isMoved) this.fit();
+      if (this.#mode === 'active') this.showActive();
+      else if (this.#mode === 'whole') this.fit();
+      else this.#see();
     }).observe(container);
     container.addEventListener('scroll', () => {
       const { scrollLeft, scrollTop } = container;
       if (Math.abs(scrollLeft - this.#place.left) > 1 || Math.abs(scrollTop - this.#place.top) > 1)
-        this.#isMoved = true;
+        this.#mode = 'moved';
+      this.#see();
     });
     container.addEventListener(
       'wheel',
@@ -45,7 +56,7 @@ export class ChartView {
         '+': () => this.zoom(1.25),
         '-': () => this.zoom(0.8),
         0: () => this.fit(),
-        a: () => this.#center(),
+        a: () => this.showActive(),
       }[event.key];
       if (press === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
@@ -56,29 +67,38 @@ export class ChartView {
 
   /** Another chart, or the same one with other states closed: what the reader moved stays where it is. */
   show(drawing: Drawing | undefined): void {
-    const isAnew = this.#drawing === undefined || drawing === undefined;
+    if (this.#drawing === undefined || drawing === undefined) this.#mode = 'active';
     this.#drawing = drawing;
-    if (drawing === undefined) {
-      this.#isMoved = false;
-      return;
-    }
+    if (drawing === undefined) return this.#see();
+    this.#minimap.draw(drawing.layout);
+    this.#minimap.mark(this.#active);
     this.#container.replaceChildren(drawing.element);
-    if (isAnew || !this.#isMoved) this.fit();
+    if (this.#mode === 'active') this.showActive();
+    else if (this.#mode === 'whole') this.fit();
     else this.#resize(this.#scale);
+    this.#see();
   }
 
   /** Keeps these states in view, unless the reader has moved. */
   follow(active: ReadonlySet<string>): void {
     this.#active = active;
-    if (!this.#isMoved) this.#center();
+    this.#minimap.mark(active);
+    if (this.#mode === 'active' && !this.#isActiveSeen()) this.#center();
   }
 
-  /** All of it, if that can be read; else the active states. From now on they are followed again. */
+  /** All of it, however small. */
   fit(): void {
     if (this.#drawing === undefined) return;
-    this.#isMoved = false;
-    const fitting = scaleToFit(this.#drawing.layout, this.#room());
-    this.#resize(fitting >= READABLE ? fitting : READABLE);
+    this.#mode = 'whole';
+    this.#resize(Math.max(SMALLEST, scaleToFit(this.#drawing.layout, this.#room())));
+    this.#see();
+  }
+
+  /** All of it, if that can be read; else the active states, which are followed from now on. */
+  showActive(): void {
+    if (this.#drawing === undefined) return;
+    this.#mode = 'active';
+    this.#resize(Math.max(READABLE, scaleToFit(this.#drawing.layout, this.#room())));
     this.#center();
   }
 
@@ -86,7 +106,7 @@ export class ChartView {
     const { scrollLeft, scrollTop } = this.#container;
     const before = this.#scale;
     const scale = Math.min(LARGEST, Math.max(SMALLEST, before * by));
-    this.#isMoved = true;
+    this.#mode = 'moved';
     this.#resize(scale);
     this.#scrollTo(
       ((scrollLeft + at.x) * scale) / before - at.x,
@@ -96,13 +116,36 @@ export class ChartView {
 
   #center(): void {
     const area = this.#activeArea();
-    if (area === undefined) return;
+    if (area === undefined) return this.#see();
     const { width, height } = this.#room();
-    const middle = {
-      x: (area.x + area.width / 2) * this.#scale,
-      y: (area.y + area.height / 2) * this.#scale,
-    };
-    this.#scrollTo(middle.x - width / 2, middle.y - height / 2);
+    const [x, y] = [area.x + area.width / 2, area.y + area.height / 2];
+    this.#scrollTo(x * this.#scale - width / 2, y * this.#scale - height / 2);
+  }
+
+  /** One that changes fast stands still as long as nothing is out of view. */
+  #isActiveSeen(): boolean {
+    const area = this.#activeArea();
+    if (area === undefined) return true;
+    const { width, height } = this.#room();
+    const { scrollLeft, scrollTop } = this.#container;
+    const [left, top] = [area.x * this.#scale, area.y * this.#scale];
+    const [right, bottom] = [left + area.width * this.#scale, top + area.height * this.#scale];
+    return (
+      left >= scrollLeft && top >= scrollTop && right <= scrollLeft + width && bottom <= scrollTop + height
+    );
+  }
+
+  /** Has the minimap show what part of the chart is to be seen, if it is not all. */
+  #see(): void {
+    const { layout } = this.#drawing ?? {};
+    const { width, height } = this.#room();
+    const isWhole =
+      layout === undefined ||
+      (layout.width * this.#scale <= width + 2 && layout.height * this.#scale <= height + 2);
+    const { scrollLeft, scrollTop } = this.#container;
+    const eye = { x: scrollLeft, y: scrollTop, width, height };
+    const inChart = Object.entries(eye).map(([name, pixels]) => [name, pixels / this.#scale]);
+    this.#minimap.see(isWhole ? undefined : (Object.fromEntries(inChart) as typeof eye));
   }
 
   /** Around the innermost active states that are drawn. */
@@ -134,6 +177,7 @@ export class ChartView {
     this.#container.scrollTo(left, top);
     const { scrollLeft, scrollTop } = this.#container;
     this.#place = { left: scrollLeft, top: scrollTop };
+    this.#see();
   }
 
   #room(): Room {
@@ -156,7 +200,7 @@ export class ChartView {
       if (!isDragged && Math.hypot(x, y) < DRAG) return;
       if (!isDragged) container.setPointerCapture(down.pointerId);
       isDragged = true;
-      this.#isMoved = true;
+      this.#mode = 'moved';
       this.#scrollTo(scrollLeft - x, scrollTop - y);
     };
     const up = (): void => {

@@ -1,9 +1,11 @@
 import { activeStates, type ChartGraph, type ChartState } from './chart-graph.ts';
 import { drawChart, type Drawing } from './chart-drawing.ts';
 import { ChartLayouts, type Room } from './chart-layouts.ts';
-import { statesIn } from './chart-plan.ts';
+import { chartMermaid } from './chart-mermaid.ts';
+import { planChart, statesIn } from './chart-plan.ts';
+import { standaloneSvg } from './chart-svg.ts';
 import { ChartView } from './chart-view.ts';
-import { el } from './dom.ts';
+import { byId, el, say } from './dom.ts';
 
 /** A chart with more states opens with those closed that are not active, and so can be read. */
 const mostOpen = 30;
@@ -25,7 +27,19 @@ export class Chart {
 
   constructor(container: HTMLElement) {
     this.#container = container;
-    this.#view = new ChartView(container);
+    const minimap = document.querySelector<SVGSVGElement>('#minimap');
+    if (minimap === null) throw new Error('the page has no #minimap');
+    this.#view = new ChartView(container, minimap);
+    const press: Readonly<Record<string, () => void>> = {
+      'chart-active': () => this.#view.showActive(),
+      'chart-fit': () => this.#view.fit(),
+      'chart-smaller': () => this.#view.zoom(0.8),
+      'chart-larger': () => this.#view.zoom(1.25),
+      'chart-mermaid': () =>
+        this.#copy('Mermaid', this.#graph && chartMermaid(planChart(this.#graph, new Set()))),
+      'chart-svg': () => this.#copy('SVG', this.#drawing && standaloneSvg(this.#drawing.element)),
+    };
+    for (const [id, pressed] of Object.entries(press)) byId(id).addEventListener('click', pressed);
   }
 
   /** The chart of a definition, or a sentence where there is none. */
@@ -37,6 +51,8 @@ export class Chart {
     this.#visited = new Set();
     this.#asked = '';
     this.#view.show(undefined);
+    byId('chart-tools').hidden = graph === undefined;
+    say(byId('chart-said'), '');
     this.#container.replaceChildren(
       graph === undefined ? el('p', { class: 'empty' }, otherwise) : names(graph.root),
     );
@@ -84,6 +100,15 @@ export class Chart {
     this.#view.follow(this.#active);
     if (focused !== null && focused !== undefined)
       drawing.element.querySelector<SVGElement>(`[data-toggle="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  #copy(what: string, text: string | undefined): void {
+    const said = byId('chart-said');
+    if (text === undefined) return say(said, 'It is not drawn yet.');
+    void navigator.clipboard.writeText(text).then(
+      () => say(said, `Copied as ${what}.`),
+      () => say(said, 'The browser does not let the page copy.'),
+    );
   }
 
   #toggle(graph: ChartGraph, id: string): void {

@@ -12,6 +12,15 @@ export function duration(ms: number): string {
   return `${amount < 10 && unit !== 'ms' && unit !== 's' ? amount.toFixed(1) : Math.floor(amount)} ${unit}`;
 }
 
+/** A time that somebody wrote down, exactly: `24 h`, `1.5 s`, `7 d`, `1234 ms` */
+export function exactly(ms: number): string {
+  const [unit, size] = units.find(([unit, size]) => {
+    const amount = ms / size;
+    return (unit === 'd' ? amount >= 2 : amount >= 1) && Number.isInteger(amount * 100);
+  }) ?? ['ms', 1];
+  return `${ms / size} ${unit}`;
+}
+
 /** `12.3 MB` */
 export function megabytes(bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
