@@ -10,6 +10,7 @@ import { secretInSnapshot } from '../store/secret-in-snapshot.ts';
 import type { ActivateRequest, CarriedAsk, DoneReport } from '../wire/protocol.ts';
 import type { WireSnapshot } from '../wire/snapshot.ts';
 import type { PersistedState } from '../xstate/persisted-timer.ts';
+import type { AgentTally } from './agent-tally.ts';
 import type { Berth, Question } from './berth.ts';
 import { Continuation, type ContinuationOptions } from './continuation.ts';
 import { InboxView, type InboxOwner } from './inbox-view.ts';
@@ -54,13 +55,12 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
   readonly continuation: Continuation;
   /** The line back to the twin. */
   readonly twin: TwinLine;
-  /** The number of envelopes handled that other agents sent over links that have ended. */
-  handledFromPeers = 0;
   /** The listeners for its end. */
   readonly watchers: Watchers;
   readonly #failures: FailureLog;
   readonly #gate = new RunsGate();
   #phase: InstancePhase = 'starting';
+  #tally: AgentTally | undefined;
   #berth: Berth | undefined;
   #incarnation = 1;
   #first = 1;
@@ -160,6 +160,7 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
   #lives(event: LifeEvent): boolean {
     const phase = phaseAfter(this.#phase, event);
     if (phase === undefined) return false;
+    this.#tally?.moved(this.#phase, phase);
     this.#phase = phase;
     return true;
   }
@@ -485,14 +486,24 @@ export class Instance implements PeerInstance, InstanceFacts, InboxOwner, Watche
 
   /** The number of envelopes handled since the spawn, over all incarnations and senders. */
   get handled(): number {
-    return (
-      this.mailbox.handled + this.handledFromPeers + (this.#berth ? this.effects.fromPeers(this.#berth) : 0)
-    );
+    return this.mailbox.handled + (this.#berth ? this.effects.fromPeers(this.#berth) : 0);
+  }
+
+  handledFromPeers(count: number): void {
+    this.mailbox.handledBeside(count);
+  }
+
+  /** Is counted in that tally from now on, and in no other. */
+  countIn(tally: AgentTally | undefined): void {
+    this.#tally?.left(this.#phase);
+    tally?.came(this.#phase);
+    this.#tally = tally;
+    this.mailbox.countIn(tally);
   }
 
   /** Whether the instance still has that seat; after a late start it may not. */
-  holds(berth: Berth): boolean {
-    return this.#berth === berth;
+  holds(seat: PeerSeat): boolean {
+    return this.#berth === seat;
   }
 
   running(): void {

@@ -6,18 +6,20 @@ import type { WatchListener } from './watchers.ts';
 /** An instance as the broker needs it. */
 export interface PeerInstance {
   readonly address: string;
-  readonly agent: { readonly capacity: number; readonly maxBytes: number };
+  readonly agent: { readonly name: string; readonly capacity: number; readonly maxBytes: number };
   readonly sharedMemory: boolean;
   readonly incarnation: number;
   /** The instance has ended, is about to end, or is quarantined: it accepts nothing. */
   readonly over: boolean;
-  /** The number of envelopes handled that other agents sent over links that have ended. */
-  handledFromPeers: number;
+  /** Counts envelopes that were handled and came over a link that has ended. */
+  handledFromPeers(count: number): void;
   readonly watchers: { watch(listener: WatchListener): Subscription };
   /** Resolves with the seat as soon as the instance runs; rejects when it has ended. */
   seated(): Promise<PeerSeat>;
   /** Whether the instance runs on that seat. */
   sits(seat: PeerSeat): boolean;
+  /** Whether the instance has that seat, or is about to leave it. */
+  holds(seat: PeerSeat): boolean;
 }
 
 /** A thread as the broker needs it. */

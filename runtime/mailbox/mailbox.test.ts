@@ -15,6 +15,13 @@ function filled(count: number, capacity = 100): Mailbox {
   return mailbox;
 }
 
+/** A mailbox, and what is counted of it. */
+function countedMailbox(capacity: number, overflow?: Overflow) {
+  const [mailbox, sum] = [new Mailbox(capacity, overflow), { depth: 0, capacity: 0, handled: 0 }];
+  mailbox.countIn(sum);
+  return { mailbox, sum };
+}
+
 function taken(mailbox: Mailbox, max: number): unknown[] {
   const batch: unknown[] = [];
   mailbox.take(batch, 0, max);
@@ -149,7 +156,7 @@ describe('a mailbox', () => {
         async (commands, capacity, overflow) => {
           const setup = (): { model: Model; real: Real } => ({
             model: { capacity, overflow, items: [], sent: 0, handled: 0, nextEvent: 0, barriers: [] },
-            real: { mailbox: new Mailbox(capacity, overflow), passed: [] },
+            real: { ...countedMailbox(capacity, overflow), passed: [] },
           });
           await fc.asyncModelRun(setup, commands);
           runs += 1;
@@ -158,6 +165,40 @@ describe('a mailbox', () => {
       { numRuns: 200 },
     );
     expect(runs).toBe(200);
+  });
+
+  it('counts in the sum it shares whatever comes and goes, for as long as it is told to', () => {
+    const { mailbox, sum } = countedMailbox(5);
+    const other = filled(2, 10);
+    other.countIn(sum);
+    const mark = { n: 1 };
+    const prior = { event: 'prior', mark };
+    const steps: readonly (() => void)[] = [
+      () => mailbox.offer('a', 0),
+      () => mailbox.prepend([prior, prior]),
+      () => mailbox.take([], 0, 9),
+      () => mailbox.acknowledgeTo(1, () => {}),
+      () => mailbox.unhandled(),
+      () => mailbox.handledBeside(4),
+      () => mailbox.split(),
+      () => mailbox.put('b', mark),
+      () => mailbox.retract(mark),
+    ];
+    for (const step of steps) {
+      step();
+      expect(sum).toEqual({
+        depth: mailbox.depth + 2,
+        capacity: 15,
+        handled: mailbox.handled,
+      });
+    }
+    mailbox.offer('c', 0);
+    mailbox.countIn(undefined);
+    expect(sum).toEqual({ depth: 2, capacity: 10, handled: 0 });
+    mailbox.offer('d', 0);
+    expect(sum.depth).toBe(2);
+    mailbox.countIn(sum);
+    expect(sum).toEqual({ depth: 4, capacity: 15, handled: 4 });
   });
 
   it('keeps its order over many times its ring, while it is filled and emptied', () => {

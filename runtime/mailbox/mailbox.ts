@@ -1,4 +1,5 @@
 import type { Batch } from './batch.ts';
+import type { MailboxSum } from './mailbox-sum.ts';
 import type { Mark, Marked } from './mark.ts';
 import { condensed, packRun } from './run.ts';
 import type { Tag } from './tag.ts';
@@ -73,6 +74,7 @@ export class Mailbox {
   /** Beyond the last delivery that was added; removals may leave it too far on. */
   #awaitedTo = 0;
   #barriers: readonly Barrier[] = NO_BARRIERS;
+  #sum: MailboxSum | undefined;
 
   constructor(capacity: number, overflow: Overflow = 'reject') {
     this.capacity = capacity;
@@ -85,6 +87,14 @@ export class Mailbox {
   /** From now on at most one envelope is in flight, or as many as before. */
   slow(isSlow: boolean): void {
     this.maxInFlight = isSlow ? 1 : this.#mostInFlight;
+  }
+
+  /** Is counted in that sum from now on, and in no other. */
+  countIn(sum: MailboxSum | undefined): void {
+    const { depth, capacity, handled } = this;
+    if (this.#sum !== undefined) add(this.#sum, -depth, -capacity, -handled);
+    if (sum !== undefined) add(sum, depth, capacity, handled);
+    this.#sum = sum;
   }
 
   /** Envelopes queued, plus those sent and not acknowledged. */
@@ -116,9 +126,15 @@ export class Mailbox {
     return this.#head < this.#awaitedTo;
   }
 
-  /** Envelopes handled since the mailbox was created. */
+  /** Envelopes handled since the mailbox was created, and those of {@link handledBeside}. */
   get handled(): number {
     return this.#handled;
+  }
+
+  /** Counts envelopes as handled that did not come by this mailbox. */
+  handledBeside(count: number): void {
+    this.#handled += count;
+    if (this.#sum !== undefined) this.#sum.handled += count;
   }
 
   /** Resolves when everything now in the mailbox has left it, or at {@link release}. */
@@ -183,6 +199,7 @@ export class Mailbox {
     for (const { event, mark, trace } of envelopes.toReversed()) {
       if (this.#tail - this.#head > this.#mask) this.#grow();
       this.#head -= 1;
+      if (this.#sum !== undefined) this.#sum.depth += 1;
       this.#sent = this.#head;
       const at = this.#head & this.#mask;
       this.#events[at] = event;
@@ -206,6 +223,7 @@ export class Mailbox {
     if (mark !== undefined) this.#marks ??= [];
     if (this.#marks !== undefined) this.#marks[at] = mark;
     this.#tail += 1;
+    if (this.#sum !== undefined) this.#sum.depth += 1;
     if (tag < 0 && tag !== CONTROL) this.#awaitedTo = this.#tail;
     if (terms !== NO_TERMS) this.#expiresFrom = Math.min(this.#expiresFrom, deadlineOf(terms));
   }
@@ -293,8 +311,13 @@ export class Mailbox {
       else if (tag === CONTROL) this.#control -= 1;
       else delivered(tag);
     }
-    this.#handled += end - this.#head;
+    const acknowledged = end - this.#head;
+    this.#handled += acknowledged;
     this.#head = end;
+    if (this.#sum !== undefined) {
+      this.#sum.depth -= acknowledged;
+      this.#sum.handled += acknowledged;
+    }
     if (this.#mask >= MOST_KEPT && end === this.#tail) this.#resize(INITIAL);
     if (this.#barriers.length > 0) this.#pass();
   }
@@ -355,7 +378,7 @@ export class Mailbox {
   ): void {
     const at = this.#head + n;
     if (at >= this.#tail) return;
-    this.#handled += 1;
+    this.handledBeside(1);
     this.#removeUnless(
       (cursor) => cursor !== at,
       this.#head,
@@ -397,7 +420,7 @@ export class Mailbox {
 
   /** Takes one envelope back from the count of those handled. */
   unhandled(): void {
-    this.#handled -= 1;
+    this.handledBeside(-1);
   }
 
   /** Makes every envelope that was sent and not handled wait again, in its old order. */
@@ -443,6 +466,7 @@ export class Mailbox {
     this.#events[index] = undefined;
     if (this.#marks !== undefined) this.#marks[index] = undefined;
     this.#head += 1;
+    if (this.#sum !== undefined) this.#sum.depth -= 1;
     this.#sent = Math.max(this.#sent, this.#head);
     this.#discard(event, this.#tags[index] as Tag, mark, discard);
     if (this.#barriers.length > 0) this.#pass();
@@ -524,6 +548,7 @@ export class Mailbox {
     this.#events[this.#head & this.#mask] = undefined;
     if (this.#marks !== undefined) this.#marks[this.#head & this.#mask] = undefined;
     this.#head += 1;
+    if (this.#sum !== undefined) this.#sum.depth -= 1;
     this.#sent += 1;
     this.#barriers = this.#barriers.map((barrier) =>
       barrier.cursor <= at ? { ...barrier, cursor: barrier.cursor + 1 } : barrier,
@@ -563,6 +588,7 @@ export class Mailbox {
       if (this.#marks !== undefined) this.#marks[at & this.#mask] = undefined;
     }
     this.#tail = to;
+    if (this.#sum !== undefined) this.#sum.depth -= removed.length;
     const before = (cursor: number): number => removed.filter(({ at }) => at < cursor).length;
     this.#sent -= before(this.#sent);
     // Removed envelopes no longer count towards the cursors that others wait for.
@@ -617,4 +643,10 @@ export class Mailbox {
     this.#marks = marks;
     this.#mask = size - 1;
   }
+}
+
+function add(sum: MailboxSum, depth: number, capacity: number, handled: number): void {
+  sum.depth += depth;
+  sum.capacity += capacity;
+  sum.handled += handled;
 }

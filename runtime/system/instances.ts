@@ -5,6 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import type { ResolvedAgent, ResolvedPool } from '../config/resolve.ts';
 import { toAgentRef, type AgentRef } from '../instance/agent-ref.ts';
 import type { InstanceEffects } from '../instance/instance-effects.ts';
+import { AgentTally } from '../instance/agent-tally.ts';
 import { Instance } from '../instance/instance.ts';
 import { FailureLog } from '../instance/quarantine.ts';
 import type { InstanceRequest, TwinEffects } from '../instance/twins.ts';
@@ -17,7 +18,7 @@ import type { Running } from './activate.ts';
 import { isObserved } from '../xstate/xstate5.ts';
 import { Addresses } from './addresses.ts';
 import { PassiveInstances } from './passive-instances.ts';
-import type { ResidentCounts } from '../telling/status.ts';
+import type { AgentFigures, ResidentCounts } from '../telling/status.ts';
 import { Residents } from './residents.ts';
 
 /** Milliseconds before the record of an instance that wakes is read again. */
@@ -45,6 +46,8 @@ export class Instances implements TwinEffects {
   readonly #byTwin = new WeakMap<AnyActorRef, Instance>();
   readonly #passive = new PassiveInstances();
   readonly #residents: Residents;
+  /** The instances by agent, counted; of agents that have any. */
+  readonly #tallies = new Map<string, AgentTally>();
   /** The failures by agent, for agents whose instances restart together. */
   readonly #groupFailures = new Map<string, FailureLog>();
 
@@ -80,9 +83,35 @@ export class Instances implements TwinEffects {
     return Array.from(this.#running.values(), ({ instance }) => instance);
   }
 
-  /** Calls `look` with each instance, without a list of them. */
-  each(look: (instance: Instance) => void): void {
-    for (const { instance } of this.#running.values()) look(instance);
+  /**
+   * Counts the instances by agent: no instance is looked at, however many there are. `fromPeers`: what they have handled that
+   * other agents sent them over links.
+   */
+  figures(fromPeers: ReadonlyMap<string, number>): AgentFigures[] {
+    return Array.from(this.#tallies, ([agent, { states, depth: mailbox, capacity, handled }]) => ({
+      agent,
+      states,
+      handled: handled + (fromPeers.get(agent) ?? 0),
+      mailbox,
+      capacity,
+    }));
+  }
+
+  #register(running: Running): void {
+    const { instance } = running;
+    const { address, agent } = instance;
+    const tally = this.#tallies.get(agent.name) ?? new AgentTally();
+    this.#tallies.set(agent.name, tally);
+    this.#running.set(address, running);
+    instance.countIn(tally);
+  }
+
+  #unregister({ instance }: Running, passive: boolean): void {
+    const { address, agent } = instance;
+    this.#running.delete(address);
+    instance.countIn(undefined);
+    if (this.#tallies.get(agent.name)?.size === 0) this.#tallies.delete(agent.name);
+    this.#residents.left(instance, passive);
   }
 
   /** Whether an instance has the address, or is about to have it. */
@@ -125,17 +154,15 @@ export class Instances implements TwinEffects {
 
   /** Frees the address of an instance of which nothing is left. */
   readonly forget = ({ address }: { readonly address: string }): void => {
-    const instance = this.at(address);
-    this.#running.delete(address);
-    if (instance !== undefined) this.#residents.left(instance, false);
+    const running = this.#running.get(address);
+    if (running !== undefined) this.#unregister(running, false);
   };
 
   /** Keeps a passive instance for those only who hold its reference, or watch it. */
   readonly shelve = ({ address }: { readonly address: string }): void => {
     const running = this.#running.get(address);
     if (running === undefined) return;
-    this.#running.delete(address);
-    this.#residents.left(running.instance, true);
+    this.#unregister(running, true);
     this.#passive.add(running);
   };
 
@@ -147,7 +174,7 @@ export class Instances implements TwinEffects {
     const running = this.#passive.take(address);
     if (running === undefined) return;
     const { instance } = running;
-    this.#running.set(address, running);
+    this.#register(running);
     instance.continuation.reopened();
     this.#residents.woke(instance);
     if (!load) return;
@@ -229,7 +256,7 @@ export class Instances implements TwinEffects {
    */
   begin(instance: Instance, twin: AnyActorRef): void {
     this.#addresses.release(instance.address, twin);
-    this.#running.set(instance.address, { instance, ref: twin as unknown as AgentRef });
+    this.#register({ instance, ref: twin as unknown as AgentRef });
     this.#residents.came(instance);
     try {
       const prepared = instance.prepared();

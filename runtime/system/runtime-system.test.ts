@@ -1,5 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { lonelyAgent } from '../instance/fixtures/lone-instance.ts';
+import { Instance } from '../instance/instance.ts';
+import { Mailbox } from '../mailbox/mailbox.ts';
 import { LoneThread, lonelyPool } from '../threads/fixtures/lone-thread.ts';
 import type { ThreadSpec } from '../threads/os-thread.ts';
 import { stepsOf } from '../fixtures/steps.ts';
@@ -58,10 +60,15 @@ describe('a system', () => {
     });
   });
 
-  test('looks at no instance for its overview, and makes nothing of each for its figures', async () => {
+  test('looks at no instance for its overview, nor for its figures', async () => {
     const { system } = rig();
     for (const id of 'abc') await system.spawn('agent', { id });
-    const looks = [vi.spyOn(Instances.prototype, 'all'), vi.spyOn(Instances.prototype, 'each')];
+    const looks = [
+      vi.spyOn(Instances.prototype, 'all'),
+      vi.spyOn(Instance.prototype, 'phase', 'get'),
+      vi.spyOn(Instance.prototype, 'handled', 'get'),
+      vi.spyOn(Mailbox.prototype, 'depth', 'get'),
+    ];
     onTestFinished(() => {
       vi.restoreAllMocks();
     });
@@ -69,9 +76,9 @@ describe('a system', () => {
       state: 'running',
       pools: [{ threads: [{ instances: 3 }] }, {}],
     });
+    const { agents, ...rest } = system.figures();
     for (const look of looks) expect(look).not.toHaveBeenCalled();
-    const { instances, ...rest } = system.figures();
-    expect(instances).toMatchObject([{ agent: 'agent', state: 'running', instances: 3, mailbox: 0 }]);
+    expect(agents).toMatchObject([{ agent: 'agent', states: { running: 3 }, mailbox: 0 }]);
     expect(rest).toEqual({ ...system.overview(), uptimeMs: rest.uptimeMs });
   });
 

@@ -60,7 +60,6 @@ import {
   type RuntimeOverview,
   type RuntimeStatus,
 } from '../telling/status.ts';
-import { InstanceSums } from '../telemetry/instance-sums.ts';
 import { MessageTelemetry } from '../telemetry/messages.ts';
 import { poolContext, poolRef, startSupervisor, type SupervisorRef } from '../supervision/supervision.ts';
 import type { ThreadHost } from '../threads/thread-host.ts';
@@ -713,13 +712,10 @@ export class RuntimeSystem {
     return this.scrubber.scrub(this.#overview());
   }
 
-  /** The status with its instances counted: of each instance some numbers are read, and nothing is made. */
+  /** The status with its instances counted: it takes the same time, however many there are. */
   figures(): RuntimeFigures {
-    const sums = new InstanceSums();
-    this.#instances.each(({ agent, phase, handled, mailbox }) =>
-      sums.add(agent.name, phase, handled, mailbox.depth, mailbox.capacity),
-    );
-    return this.scrubber.scrub({ ...this.#overview(), instances: sums.all });
+    const agents = this.#instances.figures(this.#broker.handledByAgent());
+    return this.scrubber.scrub({ ...this.#overview(), agents });
   }
 
   #overview(): RuntimeOverview {

@@ -87,9 +87,8 @@ test('mailboxes, the event loop and the heap of threads, and secrets with their 
         health: 'open',
       },
     ],
-    instances: [
-      { agent: 'agent of a', state: 'running', instances: 2, handled: 2, mailbox: 6, capacity: 2000 },
-      { agent: 'agent of a', state: 'restarting', instances: 1, handled: 0, mailbox: 1, capacity: 1000 },
+    agents: [
+      { agent: 'agent of a', states: { running: 2, restarting: 1 }, handled: 2, mailbox: 7, capacity: 3000 },
     ],
     secrets: [
       { ...secret, state: 'fresh', hits: 5, misses: 1 },
@@ -193,7 +192,7 @@ const source = (threadId: string): GaugeSource => ({
     state: 'running',
     uptimeMs: 0,
     pools: [],
-    instances: [],
+    agents: [],
     secrets: [],
     secretProviders: [],
     deadLetters: 0,

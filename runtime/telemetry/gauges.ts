@@ -44,10 +44,9 @@ const definitions: readonly Definition[] = [
     unit: '{agent}',
     description: 'Instances of an agent that run in their thread.',
     kind: 'level',
-    read({ instances }, { agents }, add) {
+    read(figures, { agents }, add) {
       for (const { name } of agents) add({ [AGENT]: name }, 0);
-      for (const { agent, state, instances: count } of instances)
-        if (state === 'running') add({ [AGENT]: agent }, count);
+      for (const { agent, states } of figures.agents) add({ [AGENT]: agent }, states.running ?? 0);
     },
   },
   {
@@ -55,9 +54,9 @@ const definitions: readonly Definition[] = [
     unit: '{message}',
     description: 'Events that wait for an agent, or were sent and not acknowledged.',
     kind: 'level',
-    read({ instances }, { agents }, add) {
+    read(figures, { agents }, add) {
       for (const { name } of agents) add({ [AGENT]: name }, 0);
-      for (const { agent, mailbox } of instances) add({ [AGENT]: agent }, mailbox);
+      for (const { agent, mailbox } of figures.agents) add({ [AGENT]: agent }, mailbox);
     },
   },
   {

@@ -53,7 +53,7 @@ test('without an SDK everything works, nothing is registered and nothing is reta
 test('without an SDK no event of the runtime is listened to', async () => {
   const runtime = await start({ agents: { counter: fixture('counter') } });
   const heard: string[] = [];
-  const figures = () => ({ ...runtime.status(), instances: [] });
+  const figures = () => ({ ...runtime.status(), agents: [] });
   const source = { on: (type: string) => void heard.push(type), figures };
   const options = { agents: [], addressOf };
   await startTelemetry(source, options).stopped(Promise.resolve());

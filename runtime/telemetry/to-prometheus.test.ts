@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { toPrometheus, type RuntimeStatus } from 'holdfast';
-import { InstanceSums } from './instance-sums.ts';
+import { agentFigures } from './agent-figures.ts';
 import { prometheusOf } from './to-prometheus.ts';
 import { fixture, start } from '../fixtures/start.ts';
 
@@ -67,18 +67,20 @@ test('are the same from instances that were counted before', async () => {
     capacity: 10,
   });
   const instances = [counter(1, 'running', 2), counter(2, 'running', 0), counter(3, 'passive', 5)];
-  const counted = [
-    { agent: 'counter', state: 'running', instances: 1, handled: 3, mailbox: 2, capacity: 10 },
-    { agent: 'other', state: 'running', instances: 1, handled: 3, mailbox: 0, capacity: 10 },
-    { agent: 'counter', state: 'passive', instances: 1, handled: 3, mailbox: 5, capacity: 10 },
-  ] as const;
-  expect(InstanceSums.of([...instances, counter(4, 'running', 1)])).toEqual([
-    { ...counted[0], instances: 2, handled: 6, mailbox: 3, capacity: 20 },
-    counted[1],
-    counted[2],
-  ]);
+  const agents = [
+    { agent: 'counter', states: { running: 1, passive: 1 }, handled: 6, mailbox: 7, capacity: 20 },
+    { agent: 'other', states: { running: 1 }, handled: 3, mailbox: 0, capacity: 10 },
+  ];
+  expect(agentFigures(instances)).toEqual(agents);
+  expect(agentFigures([...instances, counter(4, 'running', 1)])[0]).toEqual({
+    agent: 'counter',
+    states: { running: 2, passive: 1 },
+    handled: 9,
+    mailbox: 8,
+    capacity: 30,
+  });
   const text = toPrometheus({ ...empty, instances });
-  expect(prometheusOf({ ...empty, instances: counted })).toBe(text);
+  expect(prometheusOf({ ...empty, agents })).toBe(text);
   expect(Object.fromEntries(samples(text))).toMatchObject({
     'holdfast_instances{agent="counter",state="passive"}': 1,
     'holdfast_mailbox_depth{agent="counter"}': 7,

@@ -1,6 +1,6 @@
 import { checkCall, type Rule } from '../base/call-check.ts';
 import type { RuntimeFigures, RuntimeStatus } from '../telling/status.ts';
-import { InstanceSums } from './instance-sums.ts';
+import { agentFigures } from './agent-figures.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -24,7 +24,7 @@ interface Metric {
  */
 export function toPrometheus(status: RuntimeStatus): string {
   checkCall('toPrometheus()', { status: [status, aStatus] });
-  return prometheusOf({ ...status, instances: InstanceSums.of(status.instances) });
+  return prometheusOf({ ...status, agents: agentFigures(status.instances) });
 }
 
 /** {@link toPrometheus} of instances that are counted already. */
@@ -41,12 +41,12 @@ const aStatus: Rule = {
 };
 
 function metricsOf(status: RuntimeFigures): Metric[] {
-  const { pools, instances, secrets, secretProviders } = status;
+  const { pools, agents, secrets, secretProviders } = status;
   const threads = pools.flatMap(({ threadId: pool, threads }) =>
     threads.map((thread) => ({ pool, ...thread })),
   );
-  const byAgent = (amount: (figures: RuntimeFigures['instances'][number]) => number): Metric['samples'] =>
-    sums(instances.map((figures) => [{ agent: figures.agent }, amount(figures)]));
+  const byAgent = (amount: (figures: RuntimeFigures['agents'][number]) => number): Metric['samples'] =>
+    agents.map((figures) => [{ agent: figures.agent }, amount(figures)]);
   return [
     gauge('info', 'The version.', [[{ version: status.version, state: status.state }, 1]]),
     gauge('uptime_seconds', 'Since the runtime was created.', [[{}, status.uptimeMs / 1000]]),
@@ -87,7 +87,9 @@ function metricsOf(status: RuntimeFigures): Metric[] {
     gauge(
       'instances',
       'Instances of an agent, by their state.',
-      instances.map(({ agent, state, instances: count }) => [{ agent, state }, count]),
+      agents.flatMap(({ agent, states }) =>
+        Object.entries(states).map(([state, count]) => [{ agent, state }, count] as const),
+      ),
     ),
     gauge(
       'mailbox_depth',

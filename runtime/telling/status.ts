@@ -208,11 +208,11 @@ export function instanceStatus(instance: Instance): InstanceStatus {
 /** A status without what there is of each instance: it is as small as the config, however many instances there are. */
 export type RuntimeOverview = Omit<RuntimeStatus, 'instances'>;
 
-/** The instances of one agent that are in one state, counted. */
-export interface InstanceFigures {
+/** The instances of one agent, counted. */
+export interface AgentFigures {
   readonly agent: string;
-  readonly state: InstancePhase;
-  readonly instances: number;
+  /** How many there are in each state; states in which there is none are left out. */
+  readonly states: Readonly<Partial<Record<InstancePhase, number>>>;
   /** The sums of what {@link InstanceStatus} has of each. */
   readonly handled: number;
   readonly mailbox: number;
@@ -221,7 +221,8 @@ export interface InstanceFigures {
 
 /** A status with its instances counted. */
 export interface RuntimeFigures extends RuntimeOverview {
-  readonly instances: readonly InstanceFigures[];
+  /** Of agents that have instances. */
+  readonly agents: readonly AgentFigures[];
 }
 
 /** The number of inspection events. */

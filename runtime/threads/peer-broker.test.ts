@@ -34,13 +34,14 @@ function rig(): Rig {
   const host = thread('b');
   const instance: PeerInstance = {
     address: 'b/1',
-    agent: { capacity: 400, maxBytes: 1000 },
+    agent: { name: 'b', capacity: 400, maxBytes: 1000 },
     sharedMemory: false,
-    handledFromPeers: 0,
+    handledFromPeers() {},
     incarnation: 1,
     over: false,
     seated: () => Promise.resolve(seat),
     sits: () => true,
+    holds: () => true,
     watchers: {
       watch(listener: unknown) {
         watching.add(listener);

@@ -53,6 +53,8 @@ export class PeerBroker {
   readonly #options: PeerBrokerOptions;
   /** The sendings of live threads, by the threads' own numbers for them. */
   readonly #sendings = new Map<PeerThread, Map<number, Sending>>();
+  /** All links there are. */
+  readonly #links = new Set<PeerLink>();
   readonly #ports = new Map<PeerThread, Map<PeerThread, number>>();
   /** The watches of instances that threads have asked for. */
   readonly #watches = new Map<PeerThread, Set<Subscription>>();
@@ -123,6 +125,7 @@ export class PeerBroker {
     }
     const link: PeerLink = { id, from, to, seat, sending, slot, base, kept: 0 };
     sending.link = link;
+    this.#links.add(link);
     const links = (seat.links ??= new Map()).set(id, link);
     const { sharedMemory } = seat.instance;
     const { capacity: whole, maxBytes } = seat.instance.agent;
@@ -180,6 +183,17 @@ export class PeerBroker {
     let sum = 0;
     for (const link of linksOf(seat)) sum += handledOver(link);
     return sum;
+  }
+
+  /** Returns the same for all seats that instances have, by agent. */
+  handledByAgent(): Map<string, number> {
+    const sums = new Map<string, number>();
+    for (const link of this.#links) {
+      const { instance } = link.seat;
+      const { name } = instance.agent;
+      if (instance.holds(link.seat)) sums.set(name, (sums.get(name) ?? 0) + handledOver(link));
+    }
+    return sums;
   }
 
   /**
@@ -263,8 +277,9 @@ export class PeerBroker {
     const { to, seat, sending, slot } = link;
     sending.link = undefined;
     sending.handled = (sending.handled + handled) | 0;
-    seat.instance.handledFromPeers += handled;
+    seat.instance.handledFromPeers(handled);
     seat.links?.delete(link.id);
+    this.#links.delete(link);
     if (!to.gone) to.freeSlot(slot);
     return handled;
   }
