@@ -120,6 +120,9 @@ export class Committer {
   #closed = false;
   #following = false;
   #failing: HoldfastError | undefined;
+  /** The error of the last look at the store, since which nothing was to be written. */
+  #away: HoldfastError | undefined;
+  #quietSince: number;
   #locked: HoldfastError | undefined;
   #dropped: StoreHealth['dropped'];
   /** When the store began to fail, the last times. */
@@ -132,6 +135,7 @@ export class Committer {
 
   constructor(options: CommitterOptions) {
     this.#options = options;
+    this.#quietSince = options.clock.now();
   }
 
   /** Whether nothing waits to be written. */
@@ -153,10 +157,23 @@ export class Committer {
   }
 
   get health(): StoreHealth {
-    const error = this.failing;
+    const error = this.failing ?? this.#away;
     const waiting = new Set([...this.#dirty, ...this.#large.keys(), ...this.#writing]).size;
     const state = this.#locked !== undefined ? 'locked' : error !== undefined ? 'failing' : 'ok';
     return { state, ...(error && { error }), waiting, ...(this.#dropped && { dropped: this.#dropped }) };
+  }
+
+  /** Since when there is nothing to write, in milliseconds of the clock; undefined: there is. */
+  get quietSince(): number | undefined {
+    return this.idle && this.#locked === undefined ? this.#quietSince : undefined;
+  }
+
+  /** Somebody has looked at the store while there was nothing to write. */
+  looked(error: HoldfastError | undefined): void {
+    if (error?.code === 'STORE_LOCKED') return this.#overtaken(error);
+    if (error !== undefined && this.#away === undefined)
+      this.#options.warn({ error }, 'the store is away, and nothing is committed until it is back');
+    this.#away = error;
   }
 
   /** `drafting` has something to commit; the ticket settles when it was written, or was fenced. */
@@ -358,7 +375,8 @@ export class Committer {
       if (underway.answer === undefined && this.#closed) return undefined;
       try {
         const result = await (underway.answer ??= this.#commit(underway.group));
-        this.#failing = undefined;
+        this.#failing = this.#away = undefined;
+        this.#quietSince = this.#options.clock.now();
         return result;
       } catch (error) {
         const known = asStoreError(error);

@@ -319,6 +319,11 @@ export interface DurableStore {
   /** Drops ids whose time is up at `now`, and letters from before `lettersBefore`, in milliseconds since the epoch. */
   tidy(now: number, lettersBefore: number): Promise<void>;
   size(): Promise<StoreSize>;
+  /**
+   * For a store that may go away while nothing is written to it, such as a server: rejects as `commit` does while it cannot be
+   * reached, and once another process has it. It is called when nothing was written for 10 s. Default: nobody looks.
+   */
+  look?(): Promise<void>;
   /** The secret that is the key has another version. The keys are overwritten when it has settled. */
   rekey?(keys: StoreKeys): Promise<void>;
   /** Ends the ownership; what comes afterwards rejects. */

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { toPromise } from 'xstate';
 import type { TestRuntime } from 'holdfast/testing';
+import { HoldfastError } from '../base/errors.ts';
 import { gatedStore } from '../fixtures/gated-store.ts';
 import { fixture, nextEvent, start, startTest } from '../fixtures/start.ts';
 import type { DurableStore } from './durable-store.ts';
@@ -128,6 +129,62 @@ it('a runtime whose store another has opened ends its durable instances, and tel
   expect(first.status().store).toMatchObject({ state: 'locked', error: { code: 'STORE_LOCKED' } });
   expect(await plain.ask({ type: 'read' })).toBe(0);
   expect(await again.ask({ type: 'total' })).toBe(11);
+});
+
+describe('a store to which nothing is written', () => {
+  /** A runtime over a store that says of itself how it does, and counts how often it is asked. */
+  const watched = async () => {
+    const memory = durableMemory();
+    const inner = memoryDurableStore(memory);
+    const looks = { count: 0, finds: undefined as Error | undefined };
+    const store: DurableStore = {
+      ...inner,
+      look: async () => {
+        looks.count += 1;
+        if (looks.finds !== undefined) throw looks.finds;
+      },
+    };
+    const runtime = await startTest({ agents }, { store });
+    return { runtime, looks, state: () => runtime.status().store };
+  };
+
+  it('is looked at when nothing was written for 10 s, and its status says when it is away and when it is back', async () => {
+    const { runtime, looks, state } = await watched();
+    const ref = await runtime.spawn('account', { id: 'a' });
+    await runtime.clock.advance(6000);
+    await ref.deliver({ type: 'deposit', amount: 1 });
+    await runtime.clock.advance(9000);
+    expect(looks.count).toBe(0);
+    await runtime.clock.advance(1000);
+    expect([looks.count, state()]).toMatchObject([1, { state: 'ok' }]);
+    looks.finds = new HoldfastError('STORE_FAILED', 'the server is away');
+    const warned = nextEvent<{ message: string }>((listener) => runtime.on('warning', listener));
+    await runtime.clock.advance(10_000);
+    expect(state()).toMatchObject({ state: 'failing', error: { code: 'STORE_FAILED' }, waiting: 0 });
+    expect((await warned).message).toContain('the store is away');
+    looks.finds = undefined;
+    await runtime.clock.advance(2000);
+    expect(state()).toMatchObject({ state: 'ok' });
+  });
+
+  it('is there when a commit says so', async () => {
+    const { runtime, looks, state } = await watched();
+    const ref = await runtime.spawn('account', { id: 'a' });
+    looks.finds = new Error('the server is away');
+    await runtime.clock.advance(10_000);
+    expect(state()).toMatchObject({ state: 'failing', error: { code: 'STORE_FAILED' } });
+    await ref.deliver({ type: 'deposit', amount: 1 });
+    expect(state()).toMatchObject({ state: 'ok' });
+  });
+
+  it('has its instances end when another has it', async () => {
+    const { runtime, looks, state } = await watched();
+    const end = toPromise(await runtime.spawn('account', { id: 'a' })).catch((error: unknown) => error);
+    looks.finds = new HoldfastError('STORE_LOCKED', 'another process has it');
+    await runtime.clock.advance(10_000);
+    expect(await end).toMatchObject({ code: 'STORE_LOCKED' });
+    expect(state()).toMatchObject({ state: 'locked' });
+  });
 });
 
 it('a stop that another runtime came before is not told as done', async () => {

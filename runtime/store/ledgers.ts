@@ -13,6 +13,7 @@ import type {
   StoreContext,
 } from './durable-store.ts';
 import { HostRows } from './host-rows.ts';
+import { IdleLook } from './idle-look.ts';
 import { isOwnRecord, Ledger, type LedgerOptions } from './ledger.ts';
 import { MOST_ROWS } from './most-rows.ts';
 import { isPartitioned } from './partitioned-store.ts';
@@ -79,6 +80,7 @@ export class Ledgers {
   #owner = '';
   #firstRow = 1;
   #tidying: unknown;
+  #idleLook: IdleLook | undefined;
 
   constructor(options: LedgersOptions) {
     this.#options = options;
@@ -125,6 +127,13 @@ export class Ledgers {
     const host: HostRows = new HostRows(opened.firstRow, () => committer.addHost(host), shared?.rowStep);
     this.#host = host;
     this.#tidyLater();
+    if (store.look !== undefined)
+      this.#idleLook = new IdleLook({
+        look: store.look.bind(store),
+        clock,
+        quietSince: () => committer.quietSince,
+        found: (error) => committer.looked(error),
+      });
     if (isCareful(opened.uncleanEnds, clock.date())) {
       this.#careful = new CarefulStart({ clock, isThrough });
       warn({ uncleanEnds: opened.uncleanEnds }, CAREFUL);
@@ -295,6 +304,7 @@ export class Ledgers {
     if (this.#committer === undefined) return;
     this.#committer.close();
     this.#careful?.stop();
+    this.#idleLook?.stop();
     this.#options.clock.clearTimeout(this.#tidying);
     this.#host?.lose(stopped());
     const { clock, store } = this.#options;

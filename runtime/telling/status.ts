@@ -103,8 +103,8 @@ export interface InstanceStatus {
 /** The store under every turn. */
 export interface StoreStatus {
   /**
-   * `failing`: it fails or has not answered for a second, nothing that rests on it is told meanwhile, and it is tried
-   * again. `locked`: another process owns it, and all durable instances have ended.
+   * `failing`: it fails, has not answered for a second, or was away when it was looked at last; nothing that rests on it is told
+   * meanwhile, and it is tried again. `locked`: another process owns it, and all durable instances have ended.
    */
   readonly state: 'ok' | 'failing' | 'locked';
   /** The error of the last try, while the state is not `ok`. */

@@ -100,6 +100,7 @@ function durable(store: DurableStore, through: Through, isCut: () => boolean): D
     resume: () => through('other', () => store.resume()),
     tidy: (now, lettersBefore) => through('other', () => store.tidy(now, lettersBefore)),
     size: () => through('other', () => store.size()),
+    ...(store.look !== undefined && { look: () => through('other', async () => store.look?.()) }),
     // Nobody closes a store whose process was killed.
     close: async () => (isCut() ? undefined : through('other', () => store.close())),
   };

@@ -110,6 +110,20 @@ describe.skipIf(!hasPostgres)('a store in a PostgreSQL database', () => {
     expect(await store.commit(begin)).toEqual({ fenced: [], unknown: [] });
   });
 
+  it('finds by a look that the server is away and back, and that another has the store', async () => {
+    const store = await open(server.url, { patienceMs: 0 });
+    await store.look();
+    await server.stop();
+    await expect(store.look()).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: expect.stringContaining('cannot be reached'),
+    });
+    await server.start();
+    await store.look();
+    await again();
+    await expect(store.look()).rejects.toMatchObject({ code: 'STORE_LOCKED' });
+  });
+
   it('is not opened where nothing can be written, and says what to name', async () => {
     server.sql('alter role holdfast set default_transaction_read_only = on');
     await expect(open()).rejects.toMatchObject({

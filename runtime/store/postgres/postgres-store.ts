@@ -289,6 +289,11 @@ export class PostgresStore implements PartitionedStore {
     return this.#call((query) => this.#reader.size(query));
   }
 
+  /** Also finds that another has become the owner. */
+  async look(): Promise<void> {
+    await this.#owned(`select 1 from ${quoted(this.#schema)}.owner where epoch = $1`, []);
+  }
+
   resume(): Promise<void> {
     return this.#owned(
       `update ${quoted(this.#schema)}.owner set restored = false
