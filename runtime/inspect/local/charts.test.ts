@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { violations } from './fixtures/axe.ts';
 import { hasBrowser, launch, openPage } from './fixtures/browser.ts';
 import { crowd } from './fixtures/crowd.ts';
 
@@ -124,6 +125,7 @@ describe.skipIf(!hasBrowser)('the charts of the page', () => {
 
     enter('order/1', { paid: { mail: 'sent', stock: 'held' } });
     await expect.poll(() => inView(page, 'order.paid.mail.sent'), patience).toBe(true);
+    expect(await page.locator('.clock').allTextContents()).toEqual(['']);
     await page.locator('#chart').hover();
     await page.mouse.wheel(-4000, -4000);
     await expect.poll(() => inView(page, 'order.paid.mail.sent'), patience).toBe(false);
@@ -172,9 +174,16 @@ describe.skipIf(!hasBrowser)('the charts of the page', () => {
     await page.keyboard.press(' ');
     await expect.poll(() => drawn(page), patience).toContain('order.paying.tool');
 
+    // A delay runs from when its state was entered, if that was seen.
+    enter('order/1', { paying: 'tool' });
+    await expect.poll(() => page.locator('.clock').textContent(), patience).toBe(' · in 23 h');
+    expect(await page.evaluate(OVERHANG)).toBeLessThanOrEqual(0);
+
     // The layout is the machine's: another instance has it at once.
     await choose(page, 'order/2');
     await page.locator('.active[data-state="order.new"]').waitFor();
+
+    expect(await page.locator('.clock').allTextContents()).toEqual(['']);
 
     await choose(page, 'large/1');
     await expect.poll(() => inView(page, 'large.g3.s2.s1'), patience).toBe(true);
@@ -183,6 +192,14 @@ describe.skipIf(!hasBrowser)('the charts of the page', () => {
     expect(open).not.toContain('large.g4.s2');
     enter('large/1', { g4: { s2: 's0' } });
     await expect.poll(() => inView(page, 'large.g4.s2.s0'), patience).toBe(true);
+    for (const theme of ['light', 'dark']) {
+      await page.evaluate(`document.documentElement.dataset.theme = '${theme}'`);
+      expect(await violations(page)).toEqual([]);
+    }
+    // On a phone it does not push the page aside.
+    await page.setViewportSize({ width: 390, height: 800 });
+    await expect.poll(() => inView(page, 'large.g4.s2.s0'), patience).toBe(true);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
     // Loaded once, and nothing of it anywhere else.
     expect(requests.filter((path) => path === '/elk-worker.js')).toHaveLength(1);
     expect(problems).toEqual([]);

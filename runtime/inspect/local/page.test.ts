@@ -1,7 +1,5 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer, request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -9,6 +7,7 @@ import type { AgentRef } from 'holdfast';
 import { HoldfastError } from '../../base/errors.ts';
 import { fixture, start } from '../../fixtures/start.ts';
 import type { InspectionEvent } from '../../wire/inspection.ts';
+import { violations } from './fixtures/axe.ts';
 import { hasBrowser, launch, openPage } from './fixtures/browser.ts';
 import { crowd } from './fixtures/crowd.ts';
 
@@ -52,18 +51,6 @@ const patience = { timeout: 60_000 };
 const row = (page: Page, name: string) => page.getByRole('treeitem').filter({ hasText: name });
 const active = (page: Page): Promise<unknown> =>
   page.evaluate(`[...document.querySelectorAll('.chart-state.active')].map((state) => state.dataset.state)`);
-
-/** What axe finds to mend. */
-async function violations(page: Page): Promise<unknown[]> {
-  await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
-  });
-}
 
 /** On a busy machine an event may be left out, and only the state that it led to be shown: it is sent until it is drawn. */
 async function toldUntilDrawn(page: Page, trader: AgentRef): Promise<void> {

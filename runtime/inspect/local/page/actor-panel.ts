@@ -42,7 +42,7 @@ export class ActorPanel {
       this.#shown = { id, definition };
       this.#chart.show(definition, unnamed(actor), noChart(actor));
     }
-    this.#chart.mark(snapshot.value);
+    this.#chart.mark(snapshot.value, actor.changed, Date.now());
     say(byId('actor-name'), id);
     const { instance, problem } = figures;
     const isActive = (snapshot.status ?? 'active') === 'active' && actor.endedAt === undefined;

@@ -169,3 +169,24 @@ test('the latest hundred that ended with an error stay, and one that begins anew
   expect(actors.byId.get('trader/f149')?.endedAt).toBeUndefined();
   expect(actors.byId.has('trader/f49')).toBe(false);
 });
+
+test('when a state was seen to change is kept, with what it was before', () => {
+  const actors = desk();
+  const changed = (): unknown => actors.byId.get('trader/a')?.changed;
+  const in_ = (value: unknown): InspectionEvent => ({
+    ...base('trader/a'),
+    type: '@xstate.snapshot',
+    snapshot: { status: 'active', value },
+  });
+  expect(changed()).toBe(undefined);
+  actors.apply([in_({ a: { b: 'c' } })], 10);
+  actors.apply([in_({ a: { b: 'c' } })], 20);
+  expect(changed()).toMatchObject({ at: 10 });
+  actors.apply([in_({ a: { b: 'd' } })], 30);
+  expect(changed()).toEqual({ before: { a: { b: 'c' } }, at: 30 });
+  actors.apply([in_({ a: { b: 'd' }, e: 'f' })], 40);
+  expect(changed()).toMatchObject({ at: 40 });
+  // A new incarnation has not been in any state before.
+  actors.apply([born('trader/a', thread, place)], 50);
+  expect(changed()).toBe(undefined);
+});

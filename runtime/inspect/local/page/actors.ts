@@ -11,6 +11,8 @@ export interface Actor {
   /** In the order in which they came. */
   readonly children: Set<string>;
   snapshot: Snapshot;
+  /** The last change of its state that was seen: what it was before, and when. */
+  changed: { readonly before: unknown; readonly at: number } | undefined;
   /** Events that it was seen to get. */
   events: number;
   /** When it was seen to have ended. */
@@ -118,7 +120,14 @@ export class Actors {
     const children = old?.children ?? new Set<string>();
     const events = old?.events ?? 0;
     const given = { id, name, kind, parentId, definition };
-    this.byId.set(id, { ...given, children, snapshot: snapshot ?? {}, events, endedAt: undefined });
+    this.byId.set(id, {
+      ...given,
+      children,
+      snapshot: snapshot ?? {},
+      changed: undefined,
+      events,
+      endedAt: undefined,
+    });
     this.byId.get(parentId ?? '')?.children.add(id);
     this.shape += 1;
   }
@@ -126,6 +135,9 @@ export class Actors {
   #change({ sessionId, snapshot = {} }: InspectionEvent, now: number): void {
     const actor = this.byId.get(sessionId);
     if (actor === undefined) return;
+    const { value } = actor.snapshot;
+    if (snapshot.value !== undefined && !isSameValue(value, snapshot.value))
+      actor.changed = { before: value, at: now };
     // What an actor had when it ended is worth more than that it did.
     if (snapshot.status === 'stopped') actor.snapshot = { ...actor.snapshot, status: 'stopped' };
     else actor.snapshot = snapshot.status === 'error' ? { ...actor.snapshot, ...snapshot } : snapshot;
@@ -162,7 +174,8 @@ export class Actors {
   /** One that ended before the events began. */
   #comeBack(id: string, parentId: string, now: number): void {
     const actor = { id, name: id, kind: 'instance', definition: undefined, snapshot: {}, events: 0 } as const;
-    this.byId.set(id, { ...actor, parentId, children: new Set(), endedAt: now });
+    const changed = undefined;
+    this.byId.set(id, { ...actor, changed, parentId, children: new Set(), endedAt: now });
     this.byId.get(parentId)?.children.add(id);
     this.#ended.add(id);
     this.shape += 1;
@@ -206,4 +219,12 @@ function kindOf(id: string, parentId: string | undefined, isInstance: boolean): 
   if (parentId === 'supervisor' && id.startsWith('supervisor/pool:')) return 'pool';
   if (parentId?.startsWith('supervisor/pool:') === true && /\/thread:\d+$/.test(id)) return 'thread';
   return id === 'supervisor' || id.startsWith('supervisor/') ? 'runtime' : 'child';
+}
+
+/** Of states: texts, or records of them by region. */
+function isSameValue(a: unknown, b: unknown): boolean {
+  if (a === b || typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  const keys = Object.keys(left);
+  return keys.length === Object.keys(right).length && keys.every((key) => isSameValue(left[key], right[key]));
 }

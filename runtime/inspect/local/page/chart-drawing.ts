@@ -2,6 +2,7 @@ import {
   HEAD,
   headHeight,
   LABEL_ROW,
+  MARK_GAP,
   ROW,
   type Area,
   type ChartLayout,
@@ -9,7 +10,8 @@ import {
   type Route,
 } from './chart-layout.ts';
 import type { PlannedState } from './chart-plan.ts';
-import { svg } from './dom.ts';
+import { say, svg } from './dom.ts';
+import { duration } from './figures.ts';
 
 /** Pixels of the arc in which an edge turns. */
 const CORNER = 7;
@@ -20,6 +22,8 @@ export interface Drawing {
   readonly layout: ChartLayout;
   /** These states are active now: they, and the edges that may be taken from them, stand out. */
   mark(active: ReadonlySet<string>): void;
+  /** When states were entered, as far as that was seen: delays that run in them say how long they still take. */
+  tick(entered: ReadonlyMap<string, number>, now: number): void;
 }
 
 /** Draws what was laid out; `toggle` is called with a state that is to be closed or opened. */
@@ -43,7 +47,7 @@ export function drawChart(layout: ChartLayout, toggle: (id: string) => void): Dr
       {
         class: `chart-state ${state.type}`,
         role: 'group',
-        'aria-label': `state ${state.key}`,
+        'aria-label': `state ${[state.key, ...spokenType(state)].join(', ')}`,
         'data-state': state.id,
       },
       rect,
@@ -57,7 +61,7 @@ export function drawChart(layout: ChartLayout, toggle: (id: string) => void): Dr
     }
     states.set(state.id, group);
   }
-  const edges = routes.map((route) => ({ transitions: route.edge.transitions, drawn: drawRoute(route) }));
+  const edges = routes.map((route) => ({ edge: route.edge, drawn: drawRoute(route) }));
   const element = svg(
     'svg',
     { class: 'chart', viewBox: `0 0 ${width} ${height}`, width, height },
@@ -81,22 +85,31 @@ export function drawChart(layout: ChartLayout, toggle: (id: string) => void): Dr
         if (isActive) group.setAttribute('aria-current', 'true');
         else group.removeAttribute('aria-current');
       }
-      for (const { transitions, drawn } of edges) {
-        const isLive = transitions.some(({ from }) => active.has(from));
+      for (const { edge, drawn } of edges) {
+        const isLive = edge.transitions.some(({ from }) => active.has(from));
         if (drawn.path.classList.contains('live') === isLive) continue;
         drawn.path.classList.toggle('live', isLive);
         drawn.path.setAttribute('marker-end', isLive ? 'url(#chart-tip-live)' : 'url(#chart-tip)');
         drawn.label?.classList.toggle('live', isLive);
       }
     },
+    tick(entered, now) {
+      for (const { edge, drawn } of edges)
+        for (const [n, { from, delay }] of edge.clocks.entries()) {
+          const left = (entered.get(from) ?? -Infinity) + delay - now;
+          const text = left > 0 ? ` · in ${duration(left)}` : '';
+          if (drawn.clocks[n] !== undefined) say(drawn.clocks[n], text);
+        }
+    },
   };
 }
 
 /** The name; of a state with others in it also what closes and opens it. */
 function head(state: PlannedState, x: number, y: number, toggle: (id: string) => void): SVGElement {
-  const { id, key, type, within, isClosed, parent } = state;
-  const mark = type === 'parallel' ? [svg('tspan', { class: 'type', dx: 6 }, type)] : [];
-  if (within === 0 || parent === undefined) return svg('text', { class: 'key', x, y: y + 18 }, key, ...mark);
+  const { id, key, mark, within, isClosed, parent } = state;
+  const beside = mark === undefined ? [] : [svg('tspan', { class: 'type', dx: MARK_GAP }, mark)];
+  if (within === 0 || parent === undefined)
+    return svg('text', { class: 'key', x, y: y + 18 }, key, ...beside);
   const press = (event: Event): void => {
     event.preventDefault();
     event.stopPropagation();
@@ -117,7 +130,7 @@ function head(state: PlannedState, x: number, y: number, toggle: (id: string) =>
       class: 'twist-mark',
       d: isClosed ? `M${x + 1},${y + 9}l6,4.5l-6,4.5z` : `M${x},${y + 10.5}h9l-4.5,6z`,
     }),
-    svg('text', { class: 'key', x: x + 14, y: y + 18 }, key, ...mark),
+    svg('text', { class: 'key', x: x + 14, y: y + 18 }, key, ...beside),
   );
   button.addEventListener('click', press);
   button.addEventListener('keydown', (event) => {
@@ -126,22 +139,37 @@ function head(state: PlannedState, x: number, y: number, toggle: (id: string) =>
   return button;
 }
 
-function drawRoute({ edge, points, label: area }: Route): {
-  path: SVGElement;
-  label: SVGElement | undefined;
-} {
+interface DrawnRoute {
+  readonly path: SVGElement;
+  readonly label: SVGElement | undefined;
+  /** In the order of the edge's own. */
+  readonly clocks: readonly SVGElement[];
+}
+
+function drawRoute({ edge, points, label: area }: Route): DrawnRoute {
   const ends = { 'data-from': edge.from, 'data-to': edge.to };
   const path = svg('path', { class: 'arrow', ...ends, d: rounded(points), 'marker-end': 'url(#chart-tip)' });
-  if (area === undefined) return { path, label: undefined };
+  if (area === undefined) return { path, label: undefined, clocks: [] };
   const { x, y, width, height } = area;
-  const label = svg(
-    'g',
-    { class: 'edge-label', ...ends },
-    svg('rect', { x, y, width, height, rx: 6 }),
-    ...edge.lines.map((line, n) => svg('text', { x: x + width / 2, y: y + 2 + n * LABEL_ROW + 11.5 }, line)),
-    ...whole(edge.whole),
+  const texts = edge.lines.map((line, n) =>
+    svg('text', { x: x + width / 2, y: y + 2 + n * LABEL_ROW + 11.5 }, line),
   );
-  return { path, label };
+  const clocks = edge.clocks.map(({ line }) => {
+    const clock = svg('tspan', { class: 'clock' });
+    texts[line]?.append(clock);
+    return clock;
+  });
+  const rect = svg('rect', { x, y, width, height, rx: 6 });
+  return {
+    path,
+    label: svg('g', { class: 'edge-label', ...ends }, rect, ...texts, ...whole(edge.whole)),
+    clocks,
+  };
+}
+
+/** What is drawn as a form, in a word. */
+function spokenType({ type }: PlannedState): string[] {
+  return type === 'final' || type === 'history' || type === 'parallel' ? [type] : [];
 }
 
 function notes({ lines }: PlannedState, { x, y }: Area): SVGElement[] {

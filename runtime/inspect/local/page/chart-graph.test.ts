@@ -33,7 +33,7 @@ test('each transition has its event, guard and actions, `always` and delays incl
     { from: 'order', to: 'order.gone', label: 'cancel' },
     { from: 'order.new', to: 'order.paying', label: 'pay [isRich] / charge, assign' },
     { from: 'order.new', to: 'order.paid', label: 'always [isFree]' },
-    { from: 'order.paying', to: 'order.new', label: 'after 1 s' },
+    { from: 'order.paying', to: 'order.new', label: 'after 1 s', delay: 1000 },
     { from: 'order.paying', to: 'order.paying', label: 'after slow / warn' },
     { from: 'order.paying', to: 'order.paid', label: 'done bank' },
     { from: 'order.paying', to: 'order.new', label: 'error bank' },

@@ -7,6 +7,8 @@ export interface ChartState {
   readonly key: string;
   readonly type: 'atomic' | 'compound' | 'parallel' | 'final' | 'history';
   readonly isInitial: boolean;
+  /** Of a history state: it knows the states in its states too. */
+  readonly isDeep: boolean;
   /** What is invoked, and the actions of entry and exit, each as a line. */
   readonly notes: readonly string[];
   /** By rank: those that are one transition further from the initial state stand further to the right. */
@@ -18,6 +20,8 @@ export interface ChartTransition {
   /** The same as `from`: it stays. */
   readonly to: string;
   readonly label: string;
+  /** Milliseconds, of one that comes after a time that the config has as a number. */
+  readonly delay?: number | undefined;
 }
 
 export interface ChartGraph {
@@ -82,7 +86,7 @@ function stateOf(
     ...list(config['exit']).map((action) => `exit / ${nameOf(action, 'exit')}`),
   ];
   const ranks = type === 'parallel' ? [children] : ranked(children, transitions);
-  return { id, key, type, isInitial, notes, ranks };
+  return { id, key, type, isInitial, isDeep: config['history'] === 'deep', notes, ranks };
 }
 
 function typeOf({ type }: Json, hasChildren: boolean): ChartState['type'] {
@@ -126,7 +130,7 @@ function transitionsOf(
   parent: string | undefined,
   ids: ReadonlyMap<string, string>,
 ): ChartTransition[] {
-  const from = (event: string, given: unknown): ChartTransition[] =>
+  const from = (event: string, given: unknown, delay?: number): ChartTransition[] =>
     list(given).flatMap((one) => {
       const { target, guard, actions } = typeof one === 'string' ? { target: one } : record(one);
       const label = [
@@ -139,14 +143,18 @@ function transitionsOf(
       ];
       const targets = list(target).filter((to) => typeof to === 'string');
       const to = targets.length === 0 ? [id] : targets.map((to) => placeOf(to, id, parent, ids));
-      return to.map((to) => ({ from: id, to, label: label.filter(Boolean).join(' ') }));
+      const text = label.filter(Boolean).join(' ');
+      return to.map((to) => ({ from: id, to, label: text, delay }));
     });
   return [
     ...Object.entries(record(config['on'])).flatMap(([event, given]) => from(event, given)),
-    ...Object.entries(record(config['after'])).flatMap(([delay, given]) =>
-      from(`after ${/^\d+$/.test(delay) ? exactly(Number(delay)) : delay}`, given),
-    ),
+    ...Object.entries(record(config['after'])).flatMap(([name, given]) => {
+      const delay = /^\d+$/.test(name) ? Number(name) : undefined;
+      return from(`after ${delay === undefined ? name : exactly(delay)}`, given, delay);
+    }),
     ...from('always', config['always']),
+    // Where a history state leads to when there is none yet.
+    ...(config['type'] === 'history' && config['target'] !== undefined ? from('', config['target']) : []),
     ...from('done', config['onDone']),
     ...list(config['invoke']).flatMap((invoked) => {
       const { src, onDone, onError, onSnapshot } = record(invoked);

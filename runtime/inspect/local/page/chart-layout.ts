@@ -9,6 +9,10 @@ export type Direction = 'RIGHT' | 'DOWN';
 export const ROW = 15;
 export const HEAD = 26;
 export const LABEL_ROW = 15;
+/** Between a name and what stands beside it. */
+export const MARK_GAP = 6;
+/** What a clock adds to its line at most. */
+const LONGEST_CLOCK = ' · in 9.9 min';
 
 export interface Point {
   readonly x: number;
@@ -169,25 +173,24 @@ export function headHeight({ lines }: PlannedState): number {
   return HEAD + lines.length * ROW;
 }
 
-function headWidth({ key, type, lines, within }: PlannedState, measure: Measure): number {
-  const mark = type === 'parallel' ? 54 : 0;
+function headWidth({ key, mark, lines, within }: PlannedState, measure: Measure): number {
+  const beside = mark === undefined ? 0 : measure(mark, 'note') + MARK_GAP;
   const twist = within > 0 ? 18 : 0;
-  const least = type === 'history' ? 26 : 64;
-  const widest = Math.max(
-    least,
-    measure(key, 'key') + mark + twist,
-    ...lines.map((line) => measure(line, 'note')),
-  );
-  return Math.ceil(widest) + 22;
+  const name = measure(key, 'key') + beside + twist;
+  return Math.ceil(Math.max(64, name, ...lines.map((line) => measure(line, 'note')))) + 22;
 }
 
-function elkEdge({ id, from, to, lines }: PlannedEdge, measure: Measure): ElkEdge {
+function elkEdge({ id, from, to, lines, clocks }: PlannedEdge, measure: Measure): ElkEdge {
   const edge = { id, sources: [from], targets: [to] };
   if (lines.length === 0) return edge;
+  const widths = lines.map((line, n) => {
+    const hasClock = clocks.some((clock) => clock.line === n);
+    return measure(hasClock ? line + LONGEST_CLOCK : line, 'label');
+  });
   const label = {
     // ELK leaves out a label without text.
     text: lines.join('\n'),
-    width: Math.ceil(Math.max(...lines.map((line) => measure(line, 'label')))) + 14,
+    width: Math.ceil(Math.max(...widths)) + 14,
     height: LABEL_ROW * lines.length + 4,
     layoutOptions: { 'elk.edgeLabels.inline': 'true', 'elk.edgeLabels.placement': 'CENTER' },
   };

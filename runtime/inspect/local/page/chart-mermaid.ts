@@ -29,7 +29,8 @@ export function chartMermaid({ root, states, edges }: ChartPlan): string {
     ];
   };
   const block = (state: PlannedState): string[] => {
-    const title = state.type === 'history' ? `${state.key} (history)` : state.key;
+    const title =
+      state.type === 'history' ? `${state.key} (history${state.mark === 'H*' ? ', deep' : ''})` : state.key;
     const declared = `state "${escaped(title)}" as ${name(state.id)}`;
     if (state.children.length === 0) return [declared];
     return [`${declared} {`, ...inside(state).map((line) => `  ${line}`), '}'];

@@ -69,6 +69,26 @@ test('a long label stands on several lines, and of many lines the rest is counte
   ]);
 });
 
+test('a line that says a delay has a clock, of the state in which it runs; one by a name has none', () => {
+  const states = {
+    x: { on: { GO: 'y' }, after: { 90_000: 'y', soon: 'y' } },
+    y: { initial: 'z', states: { z: { after: { 10: '#m.x' } } } },
+  };
+  const timed = chartGraph(JSON.stringify({ id: 'm', initial: 'x', states })) as ChartGraph;
+  expect(planChart(timed, new Set()).edges).toMatchObject([
+    { lines: ['GO', 'after 1.5 min', 'after soon'], clocks: [{ line: 1, from: 'm.x', delay: 90_000 }] },
+    { lines: ['z: after 10 ms'], clocks: [{ line: 0, from: 'm.y.z', delay: 10 }] },
+  ]);
+});
+
+test('a history state says how far it knows, and leads to where it begins', () => {
+  const states = { a: {}, h: { type: 'history', target: 'a' }, d: { type: 'history', history: 'deep' } };
+  const past = chartGraph(JSON.stringify({ id: 'm', initial: 'a', states })) as ChartGraph;
+  const plan = planChart(past, new Set());
+  expect(['m.a', 'm.h', 'm.d'].map((id) => plan.states.get(id)?.mark)).toEqual([undefined, 'H', 'H*']);
+  expect(plan.edges).toMatchObject([{ from: 'm.h', to: 'm.a', lines: [] }]);
+});
+
 test('a state of many transitions that stay shows some, and how many there are more', () => {
   const on = Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`e${n}`, { actions: 'note' }]));
   const busy = chartGraph(JSON.stringify({ id: 'm', on })) as ChartGraph;

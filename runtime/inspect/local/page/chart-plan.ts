@@ -5,6 +5,8 @@ export interface PlannedState {
   readonly id: string;
   readonly key: string;
   readonly type: ChartState['type'];
+  /** What stands beside its name. */
+  readonly mark: string | undefined;
   /** Of the machine itself: undefined. */
   readonly parent: string | undefined;
   readonly depth: number;
@@ -31,6 +33,14 @@ export interface PlannedEdge {
   readonly lines: readonly string[];
   readonly whole: string | undefined;
   readonly transitions: readonly ChartTransition[];
+  /** Lines that say a delay, with the state in which it runs. */
+  readonly clocks: readonly Clock[];
+}
+
+export interface Clock {
+  readonly line: number;
+  readonly from: string;
+  readonly delay: number;
 }
 
 export interface ChartPlan {
@@ -69,12 +79,26 @@ export function planChart(graph: ChartGraph, closed: ReadonlySet<string>): Chart
   };
   const show = (state: ChartState, parent: string | undefined, depth: number): void => {
     const { id, key, type, notes, ranks } = state;
+    const mark = markOf(state);
     const isClosed = closed.has(id) && ranks.length > 0;
     const shown = isClosed ? [] : ranks.flat();
     const initial = shown.find(({ isInitial }) => isInitial)?.id;
     const children = shown.map((child) => child.id);
     const within = statesIn(state);
-    drafts.set(id, { id, key, type, parent, depth, notes, stays: [], children, initial, within, isClosed });
+    drafts.set(id, {
+      id,
+      key,
+      type,
+      mark,
+      parent,
+      depth,
+      notes,
+      stays: [],
+      children,
+      initial,
+      within,
+      isClosed,
+    });
     if (isClosed) hide(state, id);
     for (const child of shown) show(child, id, depth + 1);
   };
@@ -131,7 +155,7 @@ export function planChart(graph: ChartGraph, closed: ReadonlySet<string>): Chart
   return {
     root: graph.root.id,
     states: new Map(Array.from(drafts, ([id, draft]) => [id, finished(draft)])),
-    edges: Array.from(edges.values(), (edge) => ({ ...edge, ...labelled(edge.labels) })),
+    edges: Array.from(edges.values(), (edge) => ({ ...edge, ...labelled(edge.labels, edge.transitions) })),
   };
 }
 
@@ -150,13 +174,31 @@ function finished({ notes, stays, ...state }: Draft): PlannedState {
   return { ...state, lines, stays, whole: isWhole ? undefined : [...notes, ...stays].join('\n') };
 }
 
-function labelled(labels: readonly string[]): { lines: string[]; whole: string | undefined } {
-  const given = labels.filter((label) => label !== '');
-  const all = given.flatMap(wrapped);
-  const lines =
-    all.length > mostLines ? [...all.slice(0, mostLines - 1), `+${all.length - mostLines + 1} more`] : all;
-  const isWhole = lines.length === all.length && !all.some((line) => line.endsWith('…'));
-  return { lines, whole: isWhole ? undefined : given.join('\n') };
+function labelled(
+  labels: readonly string[],
+  transitions: readonly ChartTransition[],
+): Pick<PlannedEdge, 'lines' | 'whole' | 'clocks'> {
+  const all: string[] = [];
+  const clocks: Clock[] = [];
+  for (const [n, label] of labels.entries()) {
+    const { from = '', delay } = transitions[n] ?? {};
+    if (delay !== undefined) clocks.push({ line: all.length, from, delay });
+    if (label !== '') all.push(...wrapped(label));
+  }
+  const shown = all.length > mostLines ? mostLines - 1 : all.length;
+  const lines = all.slice(0, shown);
+  if (shown < all.length) lines.push(`+${all.length - shown} more`);
+  const isWhole = shown === all.length && !all.some((line) => line.endsWith('…'));
+  return {
+    lines,
+    whole: isWhole ? undefined : labels.join('\n'),
+    clocks: clocks.filter(({ line }) => line < shown),
+  };
+}
+
+function markOf({ type, isDeep }: ChartState): string | undefined {
+  if (type === 'history') return isDeep ? 'H*' : 'H';
+  return type === 'parallel' ? 'parallel' : undefined;
 }
 
 /** Event, guard and actions, a line each when they are long. */

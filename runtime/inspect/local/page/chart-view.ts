@@ -19,8 +19,8 @@ export class ChartView {
   /** What is shown: the active states, wherever they are; all of it, however small; or what the reader moved to. */
   #mode: 'active' | 'whole' | 'moved' = 'active';
   readonly #minimap: Minimap;
-  /** Where this class has scrolled to: anywhere else is the reader's doing. */
-  #place = { left: 0, top: 0 };
+  /** Where this class has scrolled to, and in what room: anywhere else in the same room is the reader's doing. */
+  #place = { left: 0, top: 0, width: 0, height: 0 };
 
   constructor(container: HTMLElement, minimap: SVGSVGElement) {
     this.#container = container;
@@ -35,7 +35,9 @@ export class ChartView {
       else this.#see();
     }).observe(container);
     container.addEventListener('scroll', () => {
-      const { scrollLeft, scrollTop } = container;
+      const { scrollLeft, scrollTop, clientWidth, clientHeight } = container;
+      // With less room the browser itself scrolls, before it tells of the room.
+      if (clientWidth !== this.#place.width || clientHeight !== this.#place.height) return;
       if (Math.abs(scrollLeft - this.#place.left) > 1 || Math.abs(scrollTop - this.#place.top) > 1)
         this.#mode = 'moved';
       this.#see();
@@ -171,13 +173,18 @@ export class ChartView {
     this.#scale = scale;
     drawing.element.setAttribute('width', String(Math.floor(drawing.layout.width * scale)));
     drawing.element.setAttribute('height', String(Math.floor(drawing.layout.height * scale)));
+    this.#stay();
   }
 
   #scrollTo(left: number, top: number): void {
     this.#container.scrollTo(left, top);
-    const { scrollLeft, scrollTop } = this.#container;
-    this.#place = { left: scrollLeft, top: scrollTop };
+    this.#stay();
     this.#see();
+  }
+
+  #stay(): void {
+    const { scrollLeft, scrollTop } = this.#container;
+    this.#place = { left: scrollLeft, top: scrollTop, ...this.#room() };
   }
 
   #room(): Room {

@@ -10,6 +10,13 @@ import { byId, el, say } from './dom.ts';
 /** A chart with more states opens with those closed that are not active, and so can be read. */
 const mostOpen = 30;
 
+/** A change of a state's value that was seen. */
+export interface Change {
+  readonly before: unknown;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
 /** The state chart of a machine, which opens where its active states are. */
 export class Chart {
   readonly #container: HTMLElement;
@@ -19,6 +26,9 @@ export class Chart {
   readonly #toggled = new WeakMap<ChartGraph, Map<string, boolean>>();
   #graph: ChartGraph | undefined;
   #active: ReadonlySet<string> = new Set();
+  /** When those were entered of which that was seen. */
+  #entered = new Map<string, number>();
+  #value: unknown;
   /** States that were active since this chart is shown: they stay open. */
   #visited = new Set<string>();
   #drawing: Drawing | undefined;
@@ -48,6 +58,8 @@ export class Chart {
     this.#graph = graph;
     this.#drawing = undefined;
     this.#active = new Set();
+    this.#entered = new Map();
+    this.#value = undefined;
     this.#visited = new Set();
     this.#asked = '';
     this.#view.show(undefined);
@@ -58,12 +70,26 @@ export class Chart {
     );
   }
 
-  /** The value of a machine's snapshot. */
-  mark(value: unknown): void {
+  /** The value of a machine's snapshot; and which one it came from, and when, if that was seen. */
+  mark(value: unknown, change: Change | undefined, now: number): void {
     const graph = this.#graph;
     if (graph === undefined) return;
-    const active = activeStates(value, graph.root.id);
-    if (this.#drawing !== undefined && isSame(active, this.#active)) return;
+    if (value !== this.#value || this.#active.size === 0) {
+      this.#value = value;
+      const active = activeStates(value, graph.root.id);
+      const isFirst = this.#active.size === 0;
+      const before = isFirst ? change && activeStates(change.before, graph.root.id) : this.#active;
+      // It has begun anew, with its delays.
+      if (change === undefined) this.#entered.clear();
+      for (const id of this.#entered.keys()) if (!active.has(id)) this.#entered.delete(id);
+      if (before !== undefined && change !== undefined)
+        for (const id of active) if (!before.has(id)) this.#entered.set(id, change.at);
+      if (!isSame(active, this.#active)) this.#activate(graph, active);
+    }
+    this.#drawing?.tick(this.#entered, now);
+  }
+
+  #activate(graph: ChartGraph, active: ReadonlySet<string>): void {
     this.#active = active;
     for (const id of active) this.#visited.add(id);
     this.#drawing?.mark(active);
