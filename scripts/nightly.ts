@@ -37,6 +37,7 @@ const longer = [
   'unescape',
   'passivation-counts',
   'rotation-under-load',
+  'front-life',
 ];
 const vitest = ['node_modules/vitest/vitest.mjs', 'run', ...longer, '--testTimeout=3600000'];
 if (!succeeds(...vitest, ...process.argv.slice(2))) passed = false;

@@ -36,7 +36,7 @@ async function run(
 test(
   'the whole desk runs in a pipe: table, books, proof and exit code 0',
   async () => {
-    const { code, out, err } = await run(['--seconds', '2']);
+    const { code, out, err } = await run(['--seconds', '1']);
     expect(err).toBe('');
     expect(code).toBe(0);
     expect(out).not.toContain('\u001B');

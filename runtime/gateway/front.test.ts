@@ -80,21 +80,6 @@ test('a reload does what the change needs, and an invalid config changes nothing
   expect(await pid()).not.toBe(first);
 });
 
-test('a change that is saved takes effect on its own', async () => {
-  const { write, call, log } = await gateway();
-  await write({ threads: { pool: { minThreads: 1 } } });
-  await expect.poll(() => log, { timeout: 60_000 }).toContain('the config was read again');
-  const { body } = await call('GET', '/v1/status');
-  expect(body).toMatchObject({ pools: [{ threads: [{ state: expect.any(String) as string }] }] });
-  await write({ threads: { pool: { minThreads: 'many' } } });
-  await expect
-    .poll(() => log, { timeout: 60_000 })
-    .toContain('the config is invalid; the last good one stays');
-  expect(await call('GET', '/v1/gateway')).toMatchObject({
-    body: { configProblem: expect.stringContaining('minThreads') as string },
-  });
-});
-
 /** Resolves when the gateway has noticed. */
 async function killed({
   call,
@@ -105,29 +90,25 @@ async function killed({
   await expect.poll(() => log).toContain('the service process ended; it is started again');
 }
 
-test('a service process that is killed is started again, and requests wait for it', async () => {
-  const { call, log } = await gateway();
-  await call('PUT', '/v1/agents/counter/a');
+test('a change that is saved takes effect on its own, and a service process that is killed is started again with the last good one', async () => {
+  const { write, call, log } = await gateway();
+  await write({ threads: { pool: { minThreads: 1 } } });
+  await expect.poll(() => log, { timeout: 60_000 }).toContain('the config was read again');
+  const { body } = await call('GET', '/v1/status');
+  expect(body).toMatchObject({ pools: [{ threads: [{ state: expect.any(String) as string }] }] });
+  await write({ threads: { pool: { minThreads: 'many' } } });
+  await expect
+    .poll(() => log, { timeout: 60_000 })
+    .toContain('the config is invalid; the last good one stays');
+  const configProblem = expect.stringContaining('minThreads') as string;
+  expect(await call('GET', '/v1/gateway')).toMatchObject({ body: { configProblem } });
   await killed({ call, log });
   // Held until the next one serves.
   expect(await call('POST', '/v1/agents/counter/a/ask?activate=true', read)).toMatchObject({
     body: { reply: 0 },
   });
-});
-
-test('a service process that is killed while the config on disk is invalid is started again with the last good one', async () => {
-  const { write, call, log } = await gateway();
-  await write({ threads: { pool: { minThreads: 'many' } } });
-  await expect
-    .poll(() => log, { timeout: 60_000 })
-    .toContain('the config is invalid; the last good one stays');
-  await killed({ call, log });
-  expect(await call('POST', '/v1/agents/counter/a/ask?activate=true', read)).toMatchObject({
-    body: { reply: 0 },
-  });
-  expect(await call('GET', '/v1/gateway')).toMatchObject({
-    body: { configProblem: expect.stringContaining('minThreads') as string },
-  });
+  expect(await call('GET', '/v1/gateway')).toMatchObject({ body: { configProblem } });
+  log.length = 0;
   await write({});
   await expect.poll(() => log, { timeout: 60_000 }).toContain('the config was read again');
 });
@@ -143,59 +124,12 @@ test('a service that crashes too often is given up, and requests are told so', a
   });
 });
 
-test('what cannot be handed over is told, and begins anew', async () => {
-  const { front, call } = await gateway();
-  await call('PUT', '/v1/agents/counter/a', { input: { start: 3 } });
-  await call('POST', '/v1/agents/counter/a/events?wait=handled', { type: 'finish' });
-  await call('PUT', '/v1/agents/counter/b');
-  const { instances } = await front.restart();
-  expect(instances).toBe(1);
-  expect(await call('GET', '/v1/agents')).toMatchObject({ body: { instances: [{ address: 'counter/b' }] } });
-});
-
-test('an answer that is kept for its key is kept over a restart', async () => {
-  const { front, call } = await gateway();
-  await call('PUT', '/v1/agents/counter/a');
-  const send = () =>
-    call('POST', '/v1/agents/counter/a/events?wait=handled', { type: 'inc' }, { 'idempotency-key': 'k' });
-  await send();
-  await front.restart();
-  expect(await send()).toMatchObject({ status: 200 });
-  expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 1 } });
-});
-
-test('a stream ends with the restart, and begins again with the state as it is', async () => {
-  const { front, call, stream } = await gateway();
-  await call('PUT', '/v1/agents/counter/a', { input: { start: 5 } });
-  const before = await stream('/v1/agents/counter/a/stream');
-  await before.until('"n":5');
-  await call('POST', '/v1/agents/counter/a/events', { type: 'inc' });
-  await before.until('"n":6');
-  await front.restart();
-  await expect(before.rest()).resolves.toBeDefined();
-  const after = await stream('/v1/agents/counter/a/stream');
-  await after.until('"n":6');
-  await after.close();
-});
-
 test('a port that is taken is told with what to do', async () => {
   const taken = createServer();
   await new Promise<void>((listening) => taken.listen(0, '127.0.0.1', listening));
   onTestFinished(() => void taken.close());
   const { port } = taken.address() as { port: number };
   await expect(gateway({ gateway: { port } })).rejects.toThrow(`127.0.0.1:${port} is in use`);
-});
-
-test('control is for tokens that allow admin', async () => {
-  const token = newToken();
-  const tokens = { desk: { sha256: digestOf(token) } };
-  const { call } = await gateway({ gateway: { port: 0, tokens } });
-  const asDesk = { authorization: `Bearer ${token}` };
-  expect(await call('POST', '/v1/gateway/stop', undefined, asDesk)).toMatchObject({ status: 403 });
-  expect(await call('POST', '/v1/gateway/restart', undefined, { authorization: '' })).toMatchObject({
-    status: 401,
-  });
-  expect(await call('POST', '/v1/gateway/dance')).toMatchObject({ status: 404 });
 });
 
 /** Sends requests on one connection for as long as it is kept. */
@@ -214,29 +148,87 @@ function onOneConnection(url: string, token: string) {
     });
 }
 
-test('a connection of before the restart is answered by the next process and then ends, and so does the old process', async () => {
-  const { front, token, call } = await gateway();
-  const send = onOneConnection(front.url, token);
+/** Sends requests on one connection, whatever the headers of the answers say. */
+async function heedless(url: string, token: string) {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  onTestFinished(() => void socket.destroy());
+  let seen = '';
+  let heard = (): void => {};
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    seen += text;
+    heard();
+  });
+  // The next request leaves as soon as the answer is there.
+  const send = async (): Promise<string> => {
+    seen = '';
+    socket.write(
+      `GET /v1/agents/counter/a/snapshot HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+    );
+    while (!seen.includes('"counting"')) await new Promise<void>((next) => (heard = next));
+    return seen;
+  };
+  return { socket, send };
+}
+
+test('over a restart states and kept answers go on, streams begin again, connections of before are answered and end, and so does the old process', async () => {
+  const { front, token, call, stream } = await gateway();
   const servicePid = async () =>
     ((await call('GET', '/v1/gateway')).body as { servicePid: number }).servicePid;
-  await call('PUT', '/v1/agents/counter/a');
-  const before = await send('/v1/agents/counter/a/snapshot');
-  expect(before).toMatchObject({ status: 200, connection: 'keep-alive' });
+  await call('PUT', '/v1/agents/counter/a', { input: { start: 5 } });
+  await call('PUT', '/v1/agents/counter/over', { input: { start: 3 } });
+  await call('POST', '/v1/agents/counter/over/events?wait=handled', { type: 'finish' });
+  const withKey = () =>
+    call('POST', '/v1/agents/counter/a/events?wait=handled', { type: 'inc' }, { 'idempotency-key': 'k' });
+  const [before, send, client] = [
+    await stream('/v1/agents/counter/a/stream'),
+    onOneConnection(front.url, token),
+    await heedless(front.url, token),
+  ];
+  await before.until('"n":5');
+  const first = await withKey();
+  await before.until('"n":6');
+  const kept = await send('/v1/agents/counter/a/snapshot');
+  expect(kept).toMatchObject({ status: 200, connection: 'keep-alive' });
+  expect(await client.send()).not.toMatch(/connection: close/i);
   const old = await servicePid();
-  await front.restart();
+
+  // What cannot be handed over is told, and begins anew.
+  expect(await front.restart()).toMatchObject({ instances: 1 });
+  expect(await call('GET', '/v1/agents')).toMatchObject({ body: { instances: [{ address: 'counter/a' }] } });
   expect(await servicePid()).not.toBe(old);
   expect(process.kill(old, 0)).toBe(true);
+  await expect(before.rest()).resolves.toBeDefined();
   const passed = await send('/v1/agents/counter/a/snapshot');
-  expect(passed).toEqual({ status: 200, connection: 'close', port: before.port });
+  expect(passed).toEqual({ status: 200, connection: 'close', port: kept.port });
   const after = await send('/v1/agents/counter/a/snapshot');
   expect(after).toMatchObject({ status: 200, connection: 'keep-alive' });
-  expect(after.port).not.toBe(before.port);
+  expect(after.port).not.toBe(kept.port);
+  const closed = new Promise<void>((done) => void client.socket.once('end', done));
+  // A client that does not heed that its connection is to end loses nothing.
+  for (let n = 0; n < 5; n += 1)
+    expect(await client.send()).toMatch(/^HTTP\/1.1 200 OK\r\n[^{]*connection: close/i);
+  await closed;
+  expect(await withKey()).toMatchObject({ status: first.status });
+  expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 6 } });
+  const again = await stream('/v1/agents/counter/a/stream');
+  await again.until('"n":6');
+  await again.close();
 });
 
-test('a token that is taken away is of no use on a connection of before either', async () => {
-  const token = newToken();
-  const tokens = { desk: { sha256: digestOf(token), allow: ['admin'] } };
-  const { front, write } = await gateway({ gateway: { ...byHand, tokens } });
+test('control is for tokens that allow admin, and one that is taken away is of no use on a connection of before either', async () => {
+  const [token, other] = [newToken(), newToken()];
+  const tokens = {
+    desk: { sha256: digestOf(token), allow: ['admin'] },
+    reader: { sha256: digestOf(other) },
+  };
+  const { front, write, call } = await gateway({ gateway: { ...byHand, tokens } });
+  const asReader = { authorization: `Bearer ${other}` };
+  expect(await call('POST', '/v1/gateway/stop', undefined, asReader)).toMatchObject({ status: 403 });
+  expect(await call('POST', '/v1/gateway/restart', undefined, { authorization: '' })).toMatchObject({
+    status: 401,
+  });
+  expect(await call('POST', '/v1/gateway/dance')).toMatchObject({ status: 404 });
   const send = onOneConnection(front.url, token);
   expect(await send('/v1/gateway')).toMatchObject({ status: 200 });
   await write({ gateway: byHand, threads: { pool: { sharedMemory: true } } });
@@ -271,34 +263,6 @@ test('a process that was followed by two others passes on to the one that serves
   await front.restart();
   expect(await send('/v1/agents/counter/a/snapshot')).toEqual({ status: 200, connection: 'close', port });
   expect(await call('POST', '/v1/agents/counter/a/ask', read)).toMatchObject({ body: { reply: 3 } });
-});
-
-test('a client that does not heed that its connection is to end loses nothing', async () => {
-  const { front, token, call } = await gateway();
-  await call('PUT', '/v1/agents/counter/a');
-  const { hostname, port } = new URL(front.url);
-  const socket = connect(Number(port), hostname);
-  onTestFinished(() => void socket.destroy());
-  let seen = '';
-  let heard = (): void => {};
-  socket.setEncoding('utf8').on('data', (text: string) => {
-    seen += text;
-    heard();
-  });
-  // The next request leaves as soon as the answer is there, whatever its headers say.
-  const send = async (): Promise<string> => {
-    seen = '';
-    socket.write(
-      `GET /v1/agents/counter/a/snapshot HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`,
-    );
-    while (!seen.includes('"counting"')) await new Promise<void>((next) => (heard = next));
-    return seen;
-  };
-  expect(await send()).not.toMatch(/connection: close/i);
-  await front.restart();
-  for (let n = 0; n < 5; n += 1) expect(await send()).toMatch(/^HTTP\/1.1 200 OK\r\n[^{]*connection: close/i);
-  const closed = new Promise<void>((done) => void socket.once('end', done));
-  await closed;
 });
 
 describe('a request that waits for its answer', () => {
