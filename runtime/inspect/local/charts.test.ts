@@ -109,6 +109,14 @@ describe.skipIf(!hasBrowser)('the charts of the page', () => {
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     const requests: string[] = [];
     page.on('request', (request) => requests.push(new URL(request.url()).pathname));
+    await page.addInitScript(`{
+      window.layouts = 0;
+      const { postMessage } = Worker.prototype;
+      Worker.prototype.postMessage = function (message) {
+        if (message.cmd === 'layout') window.layouts += 1;
+        return postMessage.call(this, message);
+      };
+    }`);
     await page.goto(inspector.link());
 
     await choose(page, 'order/1');
@@ -179,9 +187,11 @@ describe.skipIf(!hasBrowser)('the charts of the page', () => {
     await expect.poll(() => page.locator('.clock').textContent(), patience).toBe(' · in 23 h');
     expect(await page.evaluate(OVERHANG)).toBeLessThanOrEqual(0);
 
-    // The layout is the machine's: another instance has it at once.
+    // The layout is the machine's: another instance needs none.
+    const layouts = await page.evaluate('layouts');
     await choose(page, 'order/2');
     await page.locator('.active[data-state="order.new"]').waitFor();
+    expect(await page.evaluate('layouts')).toBe(layouts);
 
     expect(await page.locator('.clock').allTextContents()).toEqual(['']);
 
@@ -203,5 +213,20 @@ describe.skipIf(!hasBrowser)('the charts of the page', () => {
     // Loaded once, and nothing of it anywhere else.
     expect(requests.filter((path) => path === '/elk-worker.js')).toHaveLength(1);
     expect(problems).toEqual([]);
+  });
+
+  test('where a chart cannot be laid out its states are listed, with those that are active, and why', async () => {
+    const { inspector, enter } = await crowd(1, undefined, { 'order/1': { config: order, value: 'new' } });
+    const { page } = await openPage(browser);
+    onTestFinished(() => page.context().close());
+    await page.route('**/elk-worker.js', (route) => route.abort());
+    await page.goto(inspector.link());
+    await choose(page, 'order/1');
+    const shown = page.locator('#chart');
+    await expect.poll(() => shown.textContent(), patience).toContain('could not be laid out');
+    expect(await shown.locator('.chart-names').textContent()).toMatch(/^ordernew.*tool.*gone/);
+    enter('order/1', { paying: 'tool' });
+    const active = shown.locator('.chart-names .active');
+    await expect.poll(() => active.allTextContents(), patience).toEqual(['order', 'paying', 'tool']);
   });
 });

@@ -96,11 +96,17 @@ export class ChartView {
     this.#see();
   }
 
-  /** All of it, if that can be read; else the active states, which are followed from now on. */
+  /**
+   * All of it, if that can be read; else the active states with the one that they are in, as large as that can be. They are
+   * followed from now on.
+   */
   showActive(): void {
     if (this.#drawing === undefined) return;
     this.#mode = 'active';
-    this.#resize(Math.max(READABLE, scaleToFit(this.#drawing.layout, this.#room())));
+    const room = this.#room();
+    const whole = scaleToFit(this.#drawing.layout, room);
+    const around = scaleToFit(this.#activeArea('around') ?? this.#drawing.layout, room);
+    this.#resize(Math.max(READABLE, whole < READABLE ? around : whole));
     this.#center();
   }
 
@@ -117,7 +123,9 @@ export class ChartView {
   }
 
   #center(): void {
-    const area = this.#activeArea();
+    const around = this.#activeArea('around');
+    const fits = around !== undefined && scaleToFit(around, this.#room()) >= this.#scale;
+    const area = fits ? around : this.#activeArea();
     if (area === undefined) return this.#see();
     const { width, height } = this.#room();
     const [x, y] = [area.x + area.width / 2, area.y + area.height / 2];
@@ -150,15 +158,15 @@ export class ChartView {
     this.#minimap.see(isWhole ? undefined : (Object.fromEntries(inChart) as typeof eye));
   }
 
-  /** Around the innermost active states that are drawn. */
-  #activeArea(): Area | undefined {
+  /** Of the innermost active states that are drawn, or of those that they are in. */
+  #activeArea(of: 'innermost' | 'around' = 'innermost'): Area | undefined {
     const { plan, boxes } = this.#drawing?.layout ?? {};
     if (plan === undefined || boxes === undefined) return undefined;
-    const leaves = Array.from(this.#active).filter((id) => {
-      const state = plan.states.get(id);
-      return state !== undefined && !state.children.some((child) => this.#active.has(child));
-    });
-    const areas = leaves.flatMap((id) => boxes.get(id) ?? []);
+    const states = Array.from(this.#active, (id) => plan.states.get(id)).filter(
+      (state) => state !== undefined,
+    );
+    const leaves = states.filter(({ children }) => !children.some((child) => this.#active.has(child)));
+    const areas = leaves.flatMap(({ id, parent = id }) => boxes.get(of === 'around' ? parent : id) ?? []);
     if (areas.length === 0) return undefined;
     const x = Math.min(...areas.map((area) => area.x));
     const y = Math.min(...areas.map((area) => area.y));
