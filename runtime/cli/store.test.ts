@@ -63,7 +63,7 @@ test('a check restores every state with the code at hand, while another process 
     expect.objectContaining({
       ok: false,
       problems: [],
-      states: { tried: 2, errors: 2, warnings: 0 },
+      states: { tried: 2, errors: 2, warnings: 0, left: 0 },
       findings: ['account/a', 'account/b'].map((address) => ({
         address,
         version: '1',
@@ -79,7 +79,7 @@ test('a check restores every state with the code at hand, while another process 
 });
 
 test('a check goes on after code that ends its thread, and says of agents that are gone that nobody continues them', async () => {
-  const { cwd, deploy, left, json, file } = project();
+  const { cwd, deploy, left, json, file, run } = project();
   await left('a', 'b');
   const module = join(cwd, 'ending.mjs');
   const members = 'version: "1", transition: (s) => s, getInitialSnapshot: () => ({ status: "active" })';
@@ -91,8 +91,12 @@ test('a check goes on after code that ends its thread, and says of agents that a
   writeFileSync(file, JSON.stringify({ store: { type: 'sqlite', path: './data/agents.db' }, agents: {} }));
   expect(await json('store check')).toMatchObject({
     code: 0,
-    found: { findings: [{ address: 'account/a', severity: 'warn', code: 'AGENT_UNKNOWN' }] },
+    found: {
+      findings: [{ address: 'account/a', severity: 'warn', code: 'AGENT_UNKNOWN' }],
+      states: { tried: 0, errors: 0, warnings: 1, left: 2 },
+    },
   });
+  expect((await run('store check')).out).toContain('0 states of 0 can go on, 2 left as they are.');
 });
 
 test('a check finds what is damaged in the file', async () => {
@@ -126,9 +130,16 @@ test('a backup is written while somebody has the store, and put in its place whe
   expect((await run('store restore copy.db')).out).toMatch(
     /^Restored\. What was there is .*before-\d+\. It wakes nobody/,
   );
-  expect((await run('store resume')).out).toBe(
-    '0 events waited, 0 timers due. They wake with the next start.\n',
-  );
+  const none = '0 events waited, 0 timers due. They wake with the next start.\n';
+  expect((await run('store resume')).out).toBe(none);
+  expect((await run('store resume')).out).toBe(`It was not waiting for this. ${none}`);
+  writeFileSync(join(cwd, 'notes.txt'), 'this is no backup');
+  expect(await run('store restore notes.txt')).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(
+      /the backup .*notes\.txt is damaged \(file is not a database\): nothing was changed/,
+    ) as string,
+  });
   const again = await start();
   expect(await (await again.spawn('account', { id: 'a' })).ask({ type: 'total' })).toBe(5);
 });
@@ -176,7 +187,7 @@ test('a store whose key is a secret is checked, exported and copied with what th
   ran.push(await run('store rekey'));
   expect(ran.slice(3)).toMatchObject([
     { code: 1, err: expect.stringContaining('is open already, by this process') },
-    { code: 0, out: expect.stringContaining('is encrypted with a new key: 1 records') },
+    { code: 0, out: expect.stringContaining('is encrypted with a new key: 1 record,') },
   ]);
   encryption('gone');
   const without = await run('store export more.jsonl');

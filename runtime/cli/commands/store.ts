@@ -39,9 +39,11 @@ export async function storeCheck(options: StoreOptions, terminal: Terminal): Pro
   const { file, config, path } = await storeOf('check', options, terminal);
   const { problems, counts } = await checkStoreFile(path);
   const findings: StateFinding[] = [];
-  let [states, errors, warnings] = [0, 0, 0];
-  for await (const finding of tryStates(config, storedRecords(path, await keysOf(config, file)))) {
-    states += 1;
+  let [tried, errors, warnings, all] = [0, 0, 0, 0];
+  const records = counting(storedRecords(path, await keysOf(config, file)), () => void (all += 1));
+  for await (const finding of tryStates(config, records)) {
+    // Once for an agent, whose instances nobody continues.
+    if (finding?.code !== 'AGENT_UNKNOWN') tried += 1;
     if (finding === undefined) continue;
     if (finding.severity === 'error') errors += 1;
     else warnings += 1;
@@ -50,7 +52,8 @@ export async function storeCheck(options: StoreOptions, terminal: Terminal): Pro
   const ok = problems.length === 0 && errors === 0;
   const { stdout } = terminal;
   if (options.json === true) {
-    const report = { ok, path, counts, problems, states: { tried: states, errors, warnings }, findings };
+    const states = { tried, errors, warnings, left: all - tried };
+    const report = { ok, path, counts, problems, states, findings };
     stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
     return ok ? EXIT.ok : EXIT.failed;
   }
@@ -68,9 +71,24 @@ export async function storeCheck(options: StoreOptions, terminal: Terminal): Pro
     stdout.write(
       `${counted(errors, 'instance')} would be quarantined with this code: export migrations, or deploy the machine of before.\n`,
     );
-  const all = Object.entries(counts).map(([table, count]) => `${count} ${table}`);
-  stdout.write(`${path}: ${all.join(', ')}; ${counted(states - errors, 'state')} of ${states} can go on.\n`);
+  const left = all === tried ? '' : `, ${all - tried} left as ${all - tried === 1 ? 'it is' : 'they are'}`;
+  stdout.write(
+    `${path}: ${tables(counts)}; ${counted(tried - errors, 'state')} of ${tried} can go on${left}.\n`,
+  );
   return ok ? EXIT.ok : EXIT.failed;
+}
+
+async function* counting<T>(all: AsyncIterable<T>, count: () => void): AsyncGenerator<T> {
+  for await (const one of all) {
+    count();
+    yield one;
+  }
+}
+
+/** How many rows each table has; their names are plurals. */
+function tables(counts: object): string {
+  const all = Object.entries(counts) as readonly (readonly [string, number])[];
+  return all.map(([table, count]) => counted(count, table.slice(0, -1))).join(', ');
 }
 
 /** Writes a copy to a file that is not there yet, also while a gateway runs. */
@@ -121,8 +139,7 @@ export async function storeRekey(options: StoreOptions, terminal: Terminal): Pro
       [],
     );
   const counts = await rekeyStoreFile(path, keys);
-  const all = Object.entries(counts).map(([table, count]) => `${count} ${table}`);
-  const text = `All of ${path} is encrypted with a new key: ${all.join(', ')}.`;
+  const text = `All of ${path} is encrypted with a new key: ${tables(counts)}.`;
   return done('rekey', { path, counts }, text, options, terminal);
 }
 
@@ -146,8 +163,9 @@ export async function storeResume(options: StoreOptions, terminal: Terminal): Pr
   if (running === undefined) await resumeStore(path);
   else await request(running, 'POST', '/v1/store/resume');
   const since = (at: number | null): string => (at === null ? '' : ` since ${new Date(at).toISOString()}`);
-  const { rows, rowsSince, timers, timersSince } = waiting;
+  const { rows, rowsSince, timers, timersSince, restored } = waiting;
   const text =
+    (restored ? '' : 'It was not waiting for this. ') +
     `${counted(rows, 'event')} waited${since(rowsSince)}, ${counted(timers, 'timer')} due${since(timersSince)}. ` +
     `They wake ${running === undefined ? 'with the next start' : 'now'}.`;
   return done('resume', { path, waiting }, text, options, terminal);

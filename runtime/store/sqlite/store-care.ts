@@ -103,6 +103,8 @@ export interface WaitingInStore {
   readonly rowsSince: number | null;
   readonly timers: number;
   readonly timersSince: number | null;
+  /** Whether the store was restored, and wakes nobody until it is resumed. */
+  readonly restored: boolean;
 }
 
 /** Counts the events that wait and the timers that are due at `now`, also while the owner goes on. */

@@ -4,10 +4,10 @@ import { HoldfastError } from '../../base/errors.ts';
 import { alone, aloneWithStore, assertLogWhole, settleLog, takePlace } from './alone.ts';
 import { TABLES, textIds } from '../columns/forms.ts';
 import { metaTable } from './meta-table.ts';
+import { SQLITE, sqliteCode, storeError } from './sqlite-error.ts';
 import { checkStore } from './store-check.ts';
 import { written } from './new-file.ts';
 import { openToRead } from './store-file.ts';
-import { corrupt } from '../columns/corrupt.ts';
 
 /**
  * Writes what a store has at this moment to a new file, while its owner goes on: by a connection that only reads, since one
@@ -38,8 +38,12 @@ export function restore(
   now: number,
   temporary: string,
 ): { readonly before?: string } {
-  const { problems } = checkStore(from);
-  if (problems.length > 0) throw corrupt(`the backup ${from} is damaged: ${problems[0]}`);
+  const [problem] = problemsOf(from);
+  if (problem !== undefined)
+    throw new HoldfastError(
+      'STORE_CORRUPT',
+      `the backup ${from} is damaged (${problem}): nothing was changed, restore another one`,
+    );
   return alone(path, temporary, () => {
     const before = existsSync(path) ? `${path}.before-${now}` : undefined;
     written(
@@ -64,6 +68,17 @@ export function restore(
     );
     return before === undefined ? {} : { before };
   });
+}
+
+/** What is wrong with a backup; it may be something else altogether. */
+function problemsOf(path: string): readonly string[] {
+  try {
+    return checkStore(path).problems;
+  } catch (error) {
+    const code = sqliteCode(error);
+    if (code !== SQLITE.corrupt && code !== SQLITE.notADatabase) throw storeError(error, path);
+    return [(error as Error).message];
+  }
 }
 
 /** Says that a store that was restored may wake again; nobody may have it open. */

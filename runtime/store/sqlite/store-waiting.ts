@@ -1,3 +1,4 @@
+import { metaTable } from './meta-table.ts';
 import type { WaitingInStore } from './store-care.ts';
 import { openToRead } from './store-file.ts';
 
@@ -12,7 +13,7 @@ export function waiting(path: string, now: number): WaitingInStore {
          (select min(due_at) from records where quarantined = 0 and due_at <= ?1) timersSince`,
       )
       .get(now);
-    return { ...found } as unknown as WaitingInStore;
+    return { ...found, restored: metaTable(db).get('restored') } as unknown as WaitingInStore;
   } finally {
     db.close();
   }
