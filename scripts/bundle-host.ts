@@ -38,9 +38,9 @@ const STARTED = [
 const OTHERS = ['worker/entry.js', 'worker/agent.js', 'inspect/local/page/**/*.js'];
 /**
  * Dependencies that stand in the same files: what every start needs, and an app does not share. What it may share stays outside, as
- * does what few programs load.
+ * does what few programs load. The API of OpenTelemetry is made for copies: all of one process have the same global providers.
  */
-const INLINED = ['@humanwhocodes/momoa', 'fastest-levenshtein', 'zod'];
+const INLINED = ['@humanwhocodes/momoa', '@opentelemetry/api', 'fastest-levenshtein', 'zod'];
 
 const external = (id: string): boolean =>
   !id.startsWith('.') && !isAbsolute(id) && !INLINED.some((name) => id === name || id.startsWith(`${name}/`));

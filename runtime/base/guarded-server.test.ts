@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo, type Server as NetServer } from 'node:net';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Guarded, httpServer, listening, netServer } from './guarded-server.ts';
 
@@ -133,4 +135,16 @@ test('no other file of the runtime makes a server', async () => {
     if (/\bcreate\w*Server\b/.test(await readFile(`${folder}/${name}`, 'utf8'))) makers.push(name);
   }
   expect(makers).toEqual(['base/guarded-server.ts']);
+});
+
+test('a server loads nothing of Node’s own fetch', async () => {
+  const file = new URL('guarded-server.ts', import.meta.url).href;
+  const code = `const { httpServer, listening } = await import(${JSON.stringify(file)});
+    const server = httpServer({}, { request() {} }, () => {});
+    await listening(server, (done) => server.listen(0, '127.0.0.1', done));
+    server.close();
+    const loaded = process.moduleLoadList.map((name) => name.replace('NativeModule ', ''));
+    console.log(loaded.filter((name) => name === '_http_server' || name.includes('undici')).join());`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code]);
+  expect(stdout.trim()).toBe('_http_server');
 });
