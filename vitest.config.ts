@@ -44,7 +44,7 @@ const production: Plugin = {
 };
 
 /** Most tests wait for threads and processes as long as they compute: more of them run than there are cores. */
-const onEveryCore = { maxWorkers: Math.ceil(availableParallelism() * 1.5), sequence: { groupOrder: 0 } };
+const onEveryCore = { maxWorkers: availableParallelism() * 2, sequence: { groupOrder: 0 } };
 
 /** Those that show what is left out when there is too much to show: on a busy machine that is more than they are about. */
 const measuring = [

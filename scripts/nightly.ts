@@ -38,6 +38,7 @@ const longer = [
   'passivation-counts',
   'rotation-under-load',
   'front-life',
+  'gateway-run',
 ];
 const vitest = ['node_modules/vitest/vitest.mjs', 'run', ...longer, '--testTimeout=3600000'];
 if (!succeeds(...vitest, ...process.argv.slice(2))) passed = false;

@@ -68,7 +68,7 @@ test('a thread that says nothing counts as gone: its calls are rejected, and the
       reason: { code: 'STORE_FAILED', message: expect.stringContaining('said nothing for 0.3 s') },
     });
   expect(await store.load(one)).toMatchObject({ commit: '1' });
-});
+}, 20_000);
 
 test('with little room nothing begins and no row of the host is taken, and what is there goes on; without room nothing does', async () => {
   const store = await open({ path: path('small.db'), maxBytes: 4 * 1024 ** 2 });

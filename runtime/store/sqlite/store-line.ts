@@ -112,7 +112,7 @@ export class StoreLine {
       for (const [i, id] of answer.ids.entries()) this.#hear({ id, value: answer.values[i] });
       return;
     }
-    if (answer.id === 0) this.#silentMs = this.#options.silentMs ?? SILENT_MS;
+    if (answer.id === 0) this.#isOpened();
     const call = this.#calls.get(answer.id);
     if (call === undefined) return;
     this.#calls.delete(answer.id);
@@ -122,6 +122,14 @@ export class StoreLine {
       this.#failures = answer.failures;
       call.reject(fromWire(answer.error));
     } else call.resolve(answer.value as never);
+  }
+
+  /** From here on calls have their own time, and not what is left of that of the opening. */
+  #isOpened(): void {
+    this.#silentMs = this.#options.silentMs ?? SILENT_MS;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#calls.size > 1) this.#watch();
   }
 
   #rest(): void {
