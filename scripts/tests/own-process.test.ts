@@ -10,8 +10,10 @@ test.each([
   "process.on('warning', hear);",
   'process.chdir(folder);',
   'process.memoryUsage().heapUsed',
-  "import { env } from 'node:process';",
-  "import { execFile } from 'node:child_process';",
+  "import process from 'node:process';",
+  "import { env, exitCode } from 'node:process';",
+  "import { env } from 'node:process';\nenv['HOME'] = folder;",
+  "execFileSync('ps', ['-A']);",
   "vi.stubEnv('HOME', folder);",
   'vi.useFakeTimers();',
   "vi.spyOn(console, 'warn');",
@@ -27,6 +29,8 @@ test.each([
   'execFile(process.execPath, [], { env: { ...process.env, A: "b" } })',
   "expect(process.env['HOME'] === folder).toBe(true);",
   "test.runIf(process.platform === 'linux')",
+  "import { env, execPath } from 'node:process';",
+  "import { execFile } from 'node:child_process';",
   'const call = vi.fn();',
   'await vi.waitFor(() => expect(seen).toBe(true));',
   '// What process.on would hear.',
@@ -39,9 +43,9 @@ test.each([
 test('each file of tests is of one kind, and of what it imports the fixtures count', () => {
   const files = byProcess(['runtime/**/*.test.ts'], ['runtime/inspect/**/*.test.ts']);
   const [alone, together] = [files.get('alone') ?? [], files.get('together') ?? []];
-  expect(alone).toContain('runtime/system/signals.test.ts');
-  // Its fixture starts programs.
-  expect(alone).toContain('runtime/cli/gateway-client.test.ts');
+  expect(alone).toContain('runtime/threads/log.test.ts');
+  // Its fixture asks for the processes that this one has started.
+  expect(alone).toContain('runtime/gateway/durable.test.ts');
   expect(together).toContain('runtime/config/grants.test.ts');
   expect(alone.filter((file) => together.includes(file))).toEqual([]);
   expect([...alone, ...together].filter((file) => file.includes('/inspect/'))).toEqual([]);

@@ -5,16 +5,19 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** What a test may read of its process; everything else of it may change the process, or tell what others left in it. */
-const READ = String.raw`(?:execPath|platform|versions?|pid|arch|cwd\(|kill\(|env\b(?!(?:\.\w+|\[[^\]]*\])?\s*=[^=]))`;
+const READ = String.raw`(?:execPath|platform|versions?|pid|arch|getuid|cwd\(|kill\(|env\b(?!(?:\.\w+|\[[^\]]*\])?\s*=[^=]))`;
 
 /** What changes, watches or measures the process in which a test runs. */
 const OF_THE_PROCESS = [
   String.raw`\bprocess\.(?!${READ})\w`,
-  String.raw`\bdelete process\b|[=(,] ?process\b(?!\.)|node:process`,
+  String.raw`\bdelete process\b|[=(,] ?process\b(?!\.)|\bimport (?!\{ (?:env|execPath)(?:, (?:env|execPath))* \})[^;]*'node:process'`,
+  String.raw`(?<![.\w])env(?:\.\w+|\[[^\]]*\])\s*=[^=]`,
   String.raw`\bvi\.(?!fn\b|waitFor|waitUntil|mocked)\w`,
   String.raw`\bglobalThis\b|\.prototype\b|\bError\.(?:stackTraceLimit|prepareStackTrace)`,
-  String.raw`node:(?:child_process|cluster|diagnostics_channel|inspector|module|perf_hooks|trace_events)|\bsetFlags`,
+  String.raw`node:(?:cluster|diagnostics_channel|inspector|module|perf_hooks|trace_events)|\bsetFlags`,
   String.raw`\bsetGlobal\w*|@opentelemetry/|playwright|jsdom`,
+  // The processes that this one has started.
+  String.raw`\('ps',`,
 ];
 /** What is true until something was done for the first time in a process. */
 const ONCE = String.raw`\banyMarked\(\)`;
