@@ -5,6 +5,10 @@ import { Minimap } from './minimap.ts';
 
 /** A chart that fits at this scale is shown whole; below it, texts of 11 px cannot be read. */
 const READABLE = 0.72;
+/** Pixels around the state that is shown large. */
+const MARGIN = 12;
+/** The small map is there when less of a chart is to be seen: else it hides more than it shows. */
+const MOSTLY = 0.7;
 const LARGEST = 2.5;
 const SMALLEST = 0.08;
 /** Pixels that a mouse moves before it drags. */
@@ -145,17 +149,19 @@ export class ChartView {
     );
   }
 
-  /** Has the minimap show what part of the chart is to be seen, if it is not all. */
+  /** Has the small map show what part of the chart is to be seen, if it is not most of it. */
   #see(): void {
     const { layout } = this.#drawing ?? {};
     const { width, height } = this.#room();
-    const isWhole =
-      layout === undefined ||
-      (layout.width * this.#scale <= width + 2 && layout.height * this.#scale <= height + 2);
+    const seen =
+      layout === undefined
+        ? 1
+        : Math.min(1, width / (layout.width * this.#scale)) *
+          Math.min(1, height / (layout.height * this.#scale));
     const { scrollLeft, scrollTop } = this.#container;
     const eye = { x: scrollLeft, y: scrollTop, width, height };
     const inChart = Object.entries(eye).map(([name, pixels]) => [name, pixels / this.#scale]);
-    this.#minimap.see(isWhole ? undefined : (Object.fromEntries(inChart) as typeof eye));
+    this.#minimap.see(seen > MOSTLY ? undefined : (Object.fromEntries(inChart) as typeof eye));
   }
 
   /** Of the innermost active states that are drawn, or of those that they are in. */
@@ -172,7 +178,8 @@ export class ChartView {
     const y = Math.min(...areas.map((area) => area.y));
     const width = Math.max(...areas.map((area) => area.x + area.width)) - x;
     const height = Math.max(...areas.map((area) => area.y + area.height)) - y;
-    return { x, y, width, height };
+    const margin = of === 'around' ? MARGIN : 0;
+    return { x: x - margin, y: y - margin, width: width + 2 * margin, height: height + 2 * margin };
   }
 
   #resize(scale: number): void {

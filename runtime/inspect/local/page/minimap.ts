@@ -2,8 +2,8 @@ import type { ChartLayout } from './chart-layout.ts';
 import { svg } from './dom.ts';
 
 /** Pixels that it has at most. */
-const WIDEST = 132;
-const HIGHEST = 92;
+const WIDEST = 110;
+const HIGHEST = 72;
 
 /** The whole of a chart in small, with what of it is to be seen; a click or drag shows another part. */
 export class Minimap {
