@@ -9,7 +9,7 @@ import { defineCapability } from '../runtime/secrets/capabilities/capability.ts'
 import { createMemoryProvider } from '../runtime/secrets/fixtures/memory-provider.ts';
 
 /** More of them: `HOLDFAST_RUNS=10000 npx vitest run props/secret-grants.prop.ts`. */
-const numRuns = Number(env['HOLDFAST_RUNS'] ?? 150);
+const numRuns = Number(env['HOLDFAST_RUNS'] ?? 100);
 const replay = {
   ...(env['HOLDFAST_SEED'] && { seed: Number(env['HOLDFAST_SEED']) }),
   ...(env['HOLDFAST_PATH'] && { path: env['HOLDFAST_PATH'] }),

@@ -16,7 +16,7 @@ import {
 } from './secrets/observed-service.ts';
 
 /** More of them: `HOLDFAST_RUNS=10000 npx vitest run props/secrets.prop.ts`. */
-const numRuns = Number(env['HOLDFAST_RUNS'] ?? 80);
+const numRuns = Number(env['HOLDFAST_RUNS'] ?? 60);
 const replay = {
   ...(env['HOLDFAST_SEED'] && { seed: Number(env['HOLDFAST_SEED']) }),
   ...(env['HOLDFAST_PATH'] && { path: env['HOLDFAST_PATH'] }),

@@ -120,7 +120,7 @@ test('a gateway that was started paused says so, and what ends that, until it is
   expect((await run('gateway start')).out).not.toContain('paused');
 }, 60_000);
 
-test('an instance that is quarantined has no thread, and begins anew with resume', async () => {
+test('an instance that is quarantined has no thread, and begins anew with resume; what makes no sense is said with what to do', async () => {
   const supervision = { intensity: { restarts: 0, withinMs: 60_000 } };
   const agent = { type: 'thread-bound', threadId: 'pool', maxThreads: 2, module: counter, supervision };
   const { run } = await project({ agents: { counter: agent } });
@@ -140,6 +140,31 @@ test('an instance that is quarantined has no thread, and begins anew with resume
   });
   expect(await run('agents ask counter/a read')).toMatchObject({ out: '0\n' });
   expect(await run('agents resume counter/none')).toMatchObject({ code: 1 });
+
+  expect(await run('agents ask counter read')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('<agent>/<id>'),
+  });
+  expect(await run('agents ask counter/none read')).toMatchObject({
+    code: 1,
+    err: 'there is no instance counter/none; start it with agents start, or add --activate\n',
+  });
+  expect(await run('agents start nobody/a')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('nobody'),
+  });
+  expect(await run('agents send counter/a {type}')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('not valid JSON'),
+  });
+  const failed = await run('agents ask counter/none read --json');
+  expect(JSON.parse(failed.out)).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } });
+  expect(await run('inspect')).toMatchObject({ code: 1, err: expect.stringContaining('"inspect": {}') });
+  expect(await run('dead-letters replay none')).toMatchObject({ code: 1 });
+  expect(await run('agents list --url http://127.0.0.1:1')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('HOLDFAST_TOKEN'),
+  });
 });
 
 describe('what goes wrong is said with what to do', () => {
@@ -192,35 +217,6 @@ describe('what goes wrong is said with what to do', () => {
       err: expect.stringContaining('cert.pem and key.pem are not a certificate and its key') as string,
     });
     expect((await run('doctor')).out).toContain('are not a certificate and its key');
-  });
-
-  test('an agent, an instance and an event that make no sense', async () => {
-    const { run } = await project();
-    await run('gateway start');
-    expect(await run('agents ask counter read')).toMatchObject({
-      code: 1,
-      err: expect.stringContaining('<agent>/<id>'),
-    });
-    expect(await run('agents ask counter/none read')).toMatchObject({
-      code: 1,
-      err: 'there is no instance counter/none; start it with agents start, or add --activate\n',
-    });
-    expect(await run('agents start nobody/a')).toMatchObject({
-      code: 1,
-      err: expect.stringContaining('nobody'),
-    });
-    expect(await run('agents send counter/a {type}')).toMatchObject({
-      code: 1,
-      err: expect.stringContaining('not valid JSON'),
-    });
-    const failed = await run('agents ask counter/none read --json');
-    expect(JSON.parse(failed.out)).toMatchObject({ ok: false, error: { code: 'NOT_FOUND' } });
-    expect(await run('inspect')).toMatchObject({ code: 1, err: expect.stringContaining('"inspect": {}') });
-    expect(await run('dead-letters replay none')).toMatchObject({ code: 1 });
-    expect(await run('agents list --url http://127.0.0.1:1')).toMatchObject({
-      code: 1,
-      err: expect.stringContaining('HOLDFAST_TOKEN'),
-    });
   });
 });
 
@@ -282,7 +278,7 @@ test('a gateway with a certificate that nobody signed is reached by its owner, a
   await writeFile(state, running);
 });
 
-test('a provider of one’s own comes from the options of the gateway, and doctor asks it', async () => {
+test('a provider of one’s own, and options of the runtime, come from the options of the gateway, and doctor asks it', async () => {
   const secrets = { key: { ref: { provider: 'own', id: 'a' }, mode: 'inject', hosts: ['api.example.com'] } };
   const { run, folder } = await project({
     agents: { counter: { type: 'thread-bound', threadId: 'pool', maxThreads: 1, module: counter, secrets } },
@@ -292,7 +288,7 @@ test('a provider of one’s own comes from the options of the gateway, and docto
   await writeFile(
     join(folder, 'options.mjs'),
     `setInterval(() => {}, 1e9);
-export default { providers: [{ name: 'vault-of-mine', capabilities: { versions: true }, classify: () => 'transient',
+export default { audit: new URL('./audit.jsonl', import.meta.url), providers: [{ name: 'vault-of-mine', capabilities: { versions: true }, classify: () => 'transient',
   describe: async () => ({ current: '1' }),
   fetch: async () => ({ versionId: '1', stages: [], bytes: Buffer.from('never-to-be-seen') }) }] };`,
   );
@@ -302,23 +298,8 @@ export default { providers: [{ name: 'vault-of-mine', capabilities: { versions: 
     code: 0,
     out: expect.stringContaining('a of the provider "own" can be read') as string,
   });
-  expect(await run('agents ask counter/a read --activate')).toMatchObject({ out: '0\n' });
-});
-
-test('options of the runtime come from a module', async () => {
-  const { run, folder, file } = await project();
-  await writeFile(
-    join(folder, 'options.mjs'),
-    `export default { audit: new URL('./audit.jsonl', import.meta.url) };
-`,
-  );
-  const config = JSON.parse(await readFile(file, 'utf8')) as { gateway: object };
-  await writeFile(
-    file,
-    JSON.stringify({ ...config, gateway: { ...config.gateway, options: './options.mjs' } }),
-  );
-  expect(await run('gateway start')).toMatchObject({ code: 0 });
   expect((await stat(join(folder, 'audit.jsonl'))).mode & 0o777).toBe(0o600);
+  expect(await run('agents ask counter/a read --activate')).toMatchObject({ out: '0\n' });
 });
 
 test('amendment 24: a restart with code that states in the store do not fit is refused, unless it is forced', async () => {

@@ -32,8 +32,9 @@ function answerWith(call: Called, value: string, at = 'desk/a') {
 }
 
 describe('an ask whose answer is put off', () => {
-  test('does not hold a restart, and is answered by the next process on the same connection', async () => {
-    const { front, call } = await gateway({ agents });
+  test('holds no restart, and goes on over two of them and in another thread, until the last process answers it on the same connection', async () => {
+    const byHand = { port: 0, reload: false };
+    const { front, write, call } = await gateway({ agents, gateway: byHand });
     const { answer } = await putOff(call);
     let answered = false;
     void answer.then(() => (answered = true));
@@ -43,31 +44,14 @@ describe('an ask whose answer is put off', () => {
     expect(await call('POST', '/v1/agents/other/b/ask?activate=true', { type: 'read' })).toMatchObject({
       status: 200,
     });
+    const changed = { ...agents, desk: { ...agents.desk, mailbox: { capacity: 50 } } };
+    await write({ agents: changed, gateway: byHand });
+    expect(await front.reload()).toBe('restarted');
+    await write({ agents: changed, gateway: byHand, threads: { desk: { env: { NEW: '1' } } } });
+    expect(await front.reload()).toBe('rolled');
+    expect(answered).toBe(false);
     expect(await answerWith(call, 'the desk says yes')).toMatchObject({ status: 200 });
     expect(await answer).toEqual({ status: 200, body: { reply: 'the desk says yes' } });
-  });
-
-  test('goes on over two restarts, and a change of the config that needs one', async () => {
-    const { front, write, call } = await gateway({ agents, gateway: { port: 0, reload: false } });
-    const { answer } = await putOff(call);
-    await front.restart();
-    await write({
-      agents: { ...agents, desk: { ...agents.desk, mailbox: { capacity: 50 } } },
-      gateway: { port: 0, reload: false },
-    });
-    expect(await front.reload()).toBe('restarted');
-    await answerWith(call, 'still here');
-    expect(await answer).toEqual({ status: 200, body: { reply: 'still here' } });
-  });
-
-  test('goes on in another thread when a change of the config replaces the threads of its pool', async () => {
-    const byHand = { port: 0, reload: false };
-    const { front, write, call } = await gateway({ agents, gateway: byHand });
-    const { answer } = await putOff(call);
-    await write({ agents, gateway: byHand, threads: { desk: { env: { NEW: '1' } } } });
-    expect(await front.reload()).toBe('rolled');
-    await answerWith(call, 'moved');
-    expect(await answer).toEqual({ status: 200, body: { reply: 'moved' } });
   });
 
   test('hears in words that its agent cannot go on', async () => {
