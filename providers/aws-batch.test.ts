@@ -1,4 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest';
 import {
   startSecretsManagerEmulator,
   type SecretsManagerEmulator,
@@ -170,4 +180,41 @@ test('an abort rejects the whole', async () => {
   await vi.waitFor(() => expect(fault.fired).toBe(1));
   ending.abort(new Error('given up'));
   await expect(asking).rejects.toThrow('given up');
+});
+
+describe('an answer in pages', () => {
+  const ids = Array.from({ length: 20 }, (_, n) => `s${n}`);
+  const all = Object.fromEntries(ids.map((id) => [id, `value of ${id}`]));
+  beforeEach(() => {
+    for (const id of ids) emulator.put(id, `value of ${id}`);
+  });
+
+  test('is read to its last page, with the errors of each', async () => {
+    emulator.pageBatches([8, 1, 4]);
+    emulator.delete('s9');
+    expect(await many(ids.map((id) => ref(id)))).toEqual({ ...all, s9: '! deleted' });
+    expect(emulator.calls).toEqual({ BatchGetSecretValue: 4 });
+  });
+
+  test('has nothing for anybody on a page: those that are left are read by themselves', async () => {
+    emulator.pageBatches([17, 0]);
+    expect(await many(ids.map((id) => ref(id)))).toEqual(all);
+    expect(emulator.calls).toEqual({ BatchGetSecretValue: 2, GetSecretValue: 3 });
+  });
+
+  test.each([
+    ['ThrottlingException', '! throttled', 0],
+    ['ValidationException', 'value of s19', 2],
+  ])('keeps what came before a page that fails with %s', async (error, last, singles) => {
+    emulator.pageBatches([18]);
+    emulator.fail('BatchGetSecretValue', { latencyMs: 0 });
+    const fault = emulator.fail('BatchGetSecretValue', { error });
+    const found = await many(ids.map((id) => ref(id)));
+    expect(fault.fired).toBe(1);
+    expect(found).toEqual({ ...all, s18: last.replace('s19', 's18'), s19: last });
+    expect(emulator.calls).toEqual({
+      BatchGetSecretValue: 2,
+      ...(singles > 0 && { GetSecretValue: singles }),
+    });
+  });
 });

@@ -91,6 +91,7 @@ async function fetchChunk(
   if (now() - (refused.get(role) ?? -Infinity) < refusedForMs) return [...refs];
   const found: Sdk.SecretValueEntry[] = [];
   const errors: Sdk.APIErrorType[] = [];
+  let over: { readonly error: unknown } | undefined;
   try {
     let next: string | undefined;
     do {
@@ -113,9 +114,7 @@ async function fetchChunk(
     // What more calls would only make worse, or what an abort has ended.
     const isOver = failure === 'transient' || failure === 'throttled' || failure === 'expired-credentials';
     if (failure === 'denied') refused.set(role, now());
-    if (!isOver) return [...refs];
-    for (const { id } of refs) results.set(id, failed(id, error, signal, { classify }));
-    return [];
+    if (isOver) over = { error };
   }
   const unanswered: SecretRef[] = [];
   for (const ref of refs) {
@@ -127,8 +126,9 @@ async function fetchChunk(
         id,
         settle(() => toResult(id, value)),
       );
-    else if (error === undefined) unanswered.push(ref);
-    else results.set(id, itemError(id, error, classify));
+    else if (error !== undefined) results.set(id, itemError(id, error, classify));
+    else if (over !== undefined) results.set(id, failed(id, over.error, signal, { classify }));
+    else unanswered.push(ref);
   }
   return unanswered;
 }

@@ -76,6 +76,11 @@ export interface SecretsManagerEmulator extends AsyncDisposable {
   createQueue(name: string, rule?: EventPattern): EmulatedQueue;
   /** Limits calls a second from now on: `ThrottlingException` above. */
   limit(quotas: Quotas): void;
+  /**
+   * Answers BatchGetSecretValue page by page from now on: the first ones are about that many secrets each, the next one about
+   * the rest.
+   */
+  pageBatches(sizes: readonly number[]): void;
   /** Makes the next requests of an operation (`'*'`: of any) fail. */
   fail(operation: string, fault: Fault): PlannedFault;
   /** Forgets secrets, keys, users, roles, queues, limits, faults, counts and requests. */
@@ -110,6 +115,7 @@ export async function startSecretsManagerEmulator(
     },
   });
   const faults = createFaults();
+  let batchPages: readonly number[] = [];
   const quotas = createQuotaGuard(now);
   const log = createRequestLog();
   const stopping = new AbortController();
@@ -152,7 +158,7 @@ export async function startSecretsManagerEmulator(
       }
       if (secretOperation === undefined)
         throw new ServiceError('UnknownOperationException', `${operation} is not emulated.`);
-      const result = secretOperation({ ...rotation, caller, itemFault: faults.takeItem }, body);
+      const result = secretOperation({ ...rotation, caller, itemFault: faults.takeItem, batchPages }, body);
       publishCall(operation, body, result);
       answer(response, 200, result);
     } catch (error) {
@@ -234,6 +240,9 @@ export async function startSecretsManagerEmulator(
       return queue;
     },
     limit: (limits) => quotas.limit(limits),
+    pageBatches(sizes) {
+      batchPages = sizes;
+    },
     fail: (operation, fault) => faults.plan(operation, fault),
     reset() {
       store.clear();
@@ -241,6 +250,7 @@ export async function startSecretsManagerEmulator(
       queues.clear();
       rules.clear();
       quotas.limit({});
+      batchPages = [];
       faults.clear();
       log.clear();
     },

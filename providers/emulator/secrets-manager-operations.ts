@@ -16,6 +16,8 @@ export interface OperationContext extends RotationContext {
   readonly caller: Principal;
   /** The error that one secret of a batch is to have. */
   readonly itemFault: (operation: string, secret: string) => { readonly error: string } | undefined;
+  /** How many secrets the first pages of a batch are about; the next one has the rest. */
+  readonly batchPages: readonly number[];
 }
 /** One operation of the service: request in, answer out, or a {@link ServiceError}. */
 export type Operation = (context: OperationContext, request: Request) => Answer;
@@ -203,9 +205,14 @@ function batchGetSecretValue(context: OperationContext, request: Request): Answe
   if (ids.length > batchLimit) {
     throw invalid(`Member must have length less than or equal to ${batchLimit} at 'secretIdList'.`);
   }
+  const page = Number(optionalText(request, 'NextToken') ?? 0);
+  if (!Number.isSafeInteger(page) || page < 0 || page > context.batchPages.length)
+    throw new ServiceError('InvalidNextTokenException', 'The NextToken value is invalid.');
+  const from = context.batchPages.slice(0, page).reduce((sum, size) => sum + size, 0);
+  const to = from + (context.batchPages[page] ?? ids.length);
   const values: Answer[] = [];
   const errors: Answer[] = [];
-  for (const id of ids) {
+  for (const id of ids.slice(from, to)) {
     try {
       const fault = context.itemFault('GetSecretValue', id);
       if (fault !== undefined) throw new ServiceError(fault.error, 'Injected.');
@@ -215,7 +222,7 @@ function batchGetSecretValue(context: OperationContext, request: Request): Answe
       errors.push({ SecretId: id, ErrorCode: error.code, Message: error.message });
     }
   }
-  return { SecretValues: values, Errors: errors };
+  return { SecretValues: values, Errors: errors, ...(to < ids.length && { NextToken: String(page + 1) }) };
 }
 
 function listSecrets({ store, caller }: OperationContext, request: Request): Answer {
