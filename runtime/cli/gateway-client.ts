@@ -1,5 +1,6 @@
 import { directFetch, isThisMachine } from '../gateway/direct-fetch.ts';
 import { GatewayError } from '../gateway/gateway-error.ts';
+import type { Readiness } from '../gateway/readiness.ts';
 import { type RunningGateway, runningGateway } from '../gateway/running.ts';
 import { configFile, noConfig } from './config-file.ts';
 import type { Terminal } from './terminal.ts';
@@ -58,15 +59,11 @@ function named(given: string, { env }: Terminal): Reached {
   return { url: given.replace(/\/+$/, ''), token, isNamed: true };
 }
 
-/** Asks the gateway for something; resolves with what the answer has. */
-export async function request(
-  reached: Reached,
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<unknown> {
+/** What a gateway has answered. */
+type Answer = Pick<Response, 'ok' | 'status'> & { readonly text: string };
+
+async function asked(reached: Reached, method: string, path: string, body: unknown): Promise<Answer> {
   const { url, token } = reached;
-  let answer: Pick<Response, 'ok' | 'status'> & { readonly text: string };
   try {
     const send = await senderTo(reached);
     const response = await send(url + path, {
@@ -76,13 +73,31 @@ export async function request(
       signal: AbortSignal.timeout(LONGEST_MS),
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    answer = { ok: response.ok, status: response.status, text: await response.text() };
+    return { ok: response.ok, status: response.status, text: await response.text() };
   } catch (error) {
     const { cause, code, name } = error as { cause?: { code?: string }; code?: string; name?: string };
     const isLate = name === 'TimeoutError' || name === 'AbortError';
     const why = isLate ? `within ${LONGEST_MS} ms` : (cause?.code ?? code ?? name);
     throw new GatewayError('NOT_RUNNING', `${url} does not answer (${String(why)})`);
   }
+}
+
+/** Whether requests may be sent to the gateway, and why not. */
+export async function readinessOf(reached: Reached): Promise<Partial<Readiness>> {
+  const { text } = await asked(reached, 'GET', '/readyz', undefined).catch(() => ({ text: '' }));
+  const found = json(text) as Partial<Readiness> | null | undefined;
+  return typeof found?.ready === 'boolean' ? found : { ready: false };
+}
+
+/** Asks the gateway for something; resolves with what the answer has. */
+export async function request(
+  reached: Reached,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const { url } = reached;
+  const answer = await asked(reached, method, path, body);
   const found = answer.text === '' ? undefined : json(answer.text);
   if (answer.ok && (answer.text === '' || found !== undefined)) return found;
   const { code, message, retryable } =

@@ -108,6 +108,9 @@ test('a gateway that was started paused says so, and what ends that, until it is
   expect(await run('gateway status')).toMatchObject({
     out: expect.stringContaining('paused: agents handle nothing until holdfast gateway resume') as string,
   });
+  expect(JSON.parse((await run('gateway status --json')).out)).toMatchObject({
+    readiness: { ready: false, paused: true, next: 'holdfast gateway resume' },
+  });
   expect(await readFile(join(gatewayFolder(file, env), 'gateway.log'), 'utf8')).toContain(
     'the gateway serves, and is paused: agents handle nothing until holdfast gateway resume',
   );

@@ -16,12 +16,13 @@ import {
   runningGateway,
 } from '../../gateway/running.ts';
 import { digestOf, newToken } from '../../gateway/token-access.ts';
-import { shownText } from '../../base/shown-text.ts';
+import { shownLines, shownText } from '../../base/shown-text.ts';
 import { version } from '../../base/version.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { configOf, gatewayOf, type GatewayOptions, request } from '../gateway-client.ts';
+import { configOf, gatewayOf, type GatewayOptions, readinessOf, request } from '../gateway-client.ts';
 import { startBehind } from '../start-behind.ts';
 import { counted, paint, type Terminal } from '../terminal.ts';
+import { whyUnready } from '../why-unready.ts';
 
 interface Options extends GatewayOptions {
   /** Agents handle nothing until `gateway resume`. */
@@ -254,15 +255,14 @@ export async function gatewayStatus(options: Options, terminal: Terminal): Promi
   }
   const gateway = running ?? (await gatewayOf(options, terminal));
   const status = (await request(gateway, 'GET', '/v1/gateway')) as Record<string, unknown>;
-  const ready = await request(gateway, 'GET', '/readyz').catch(() => ({ ready: false }));
-  const readiness = ready as { ready: boolean };
+  const readiness = await readinessOf(gateway);
   if (options.json === true) {
     stdout.write(`${JSON.stringify({ running: true, gateway: status, readiness }, undefined, 2)}\n`);
     return EXIT.ok;
   }
   const colour = paint(terminal);
-  const unready = status['paused'] === true ? `paused: ${PAUSED}` : 'not ready';
-  const verdict = readiness.ready ? colour('green', 'ready') : colour('yellow', unready);
+  const verdict =
+    readiness.ready === true ? colour('green', 'ready') : colour('yellow', shownLines(whyUnready(readiness)));
   const {
     url,
     pid,
