@@ -83,7 +83,7 @@ async function rig({
 }
 
 describe('an instance that outlives the process', () => {
-  test('hears of a secret only when it has another version, and by a higher epoch', async () => {
+  test('amendment 20: hears of a secret only when it has another version, and by a higher epoch', async () => {
     const { runtime, provider, told, heard, rotate, restart } = await rig();
     expect(await heard('a')).toEqual([]);
     await rotate('v2');
@@ -107,7 +107,7 @@ describe('an instance that outlives the process', () => {
     expect(runtime.status().deadLetters).toBe(0);
   });
 
-  test('is not woken by a rotation, and notices nothing of one that it knows', async () => {
+  test('amendment 20: is not woken by a rotation, and notices nothing of one that it knows', async () => {
     const { runtime, store, told, starts, heard, rotate } = await rig();
     expect(await heard('a')).toEqual([]);
     await runtime.clock.advance(2 * REST_MS);

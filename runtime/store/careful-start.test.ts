@@ -150,7 +150,7 @@ test('an event that leaves the mailbox unhandled was in hand at no end of the pr
   expect(isAlone).toBe(false);
 });
 
-test('an instance whose start ends the process three times is quarantined, and one that survives is not suspected any more', async () => {
+test('amendment 11: an instance whose start ends the process three times is quarantined, and one that survives is not suspected any more', async () => {
   let memory = await left();
   const [record] = [...memory.records.values()];
   if (record === undefined) throw new Error('there is a record');

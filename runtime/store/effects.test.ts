@@ -5,7 +5,7 @@ import { gatedStore } from '../fixtures/gated-store.ts';
 import { createMemoryProvider } from '../secrets/fixtures/memory-provider.ts';
 
 describe('the effects of a durable agent', () => {
-  it('a secret is used for it when the state is committed in which it asked, and not before', async () => {
+  it('amendment 4: a secret is used for it when the state is committed in which it asked, and not before', async () => {
     const provider = createMemoryProvider();
     provider.set('prod/key', 'v1', 'CANARY-7be1-of-effects');
     const audited: AuditRecord[] = [];

@@ -120,7 +120,7 @@ describe('a permanent instance that is done', () => {
 });
 
 describe('a spawn with an id', () => {
-  it('resolves when its first state is committed', async () => {
+  it('amendment 13: resolves when its first state is committed', async () => {
     const { gate, runtime, memory } = await run();
     gate.shut();
     const spawned = runtime.spawn('account', { id: 'a' });

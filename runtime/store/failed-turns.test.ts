@@ -25,7 +25,7 @@ async function world(): Promise<{ runtime: Runtime; account: AgentRef; letters: 
 }
 
 describe('a turn of a durable agent that throws', () => {
-  it('lets nothing out, and what came before it in the same flush is told once, when it is done again', async () => {
+  it('amendment 7: lets nothing out, and what came before it in the same flush is told once, when it is done again', async () => {
     const { runtime, account } = await world();
     const told: unknown[] = [];
     account.on('deposited', (event) => told.push((event as { total: number }).total));
@@ -55,7 +55,7 @@ describe('a turn of a durable agent that throws', () => {
     expect(await listener.ask({ type: 'heard' })).toMatchObject([{ event: { n: 4 } }]);
   });
 
-  it('makes a letter of an event that was promised to be kept', async () => {
+  it('amendment 7: makes a letter of an event that was promised to be kept', async () => {
     const { runtime, account, letters } = await world();
     const again = restarted(runtime, account.address);
     await account.enqueue({ type: 'overdraw', amount: 100 });

@@ -12,7 +12,7 @@ const agents = {
 
 describe('the answer of a durable agent to one that is not', () => {
   it.each(['near', 'far'] as const)(
-    'leaves when its state is committed, and not before (%s)',
+    'amendment 17: leaves when its state is committed, and not before (%s)',
     async (agent) => {
       const gate = gatedStore();
       const runtime = await start({ agents }, { store: gate.store });

@@ -27,7 +27,7 @@ describe('an event with an id', () => {
     expect((await ref.snapshot()).context.notes).toEqual([1, 2]);
   });
 
-  it('gives the answer in the next process, and is refused with another event', async () => {
+  it('amendment 14: gives the answer in the next process, and is refused with another event', async () => {
     const memory = durableMemory();
     const first = await start({ agents }, { store: memoryDurableStore(memory) });
     const before = await first.spawn('diary', { id: 'a' });
@@ -77,7 +77,7 @@ describe('an event with an id', () => {
     expect((await ref.snapshot()).context.notes).toEqual([]);
   });
 
-  it('stays open while its ask is put off, and the next process answers who asks again', async () => {
+  it('amendment 14: stays open while its ask is put off, and the next process answers who asks again', async () => {
     const memory = durableMemory();
     const gate = gatedStore(memory);
     const first = await start({ agents }, { store: gate.store });

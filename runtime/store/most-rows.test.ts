@@ -71,7 +71,7 @@ describe('with as many events in the store for an instance as may be', () => {
     expect(memory.letters.size).toBe(0);
   });
 
-  it('from four fifths of them on, whoever sends it more gets its own events one by one', async () => {
+  it('amendment 22: from four fifths of them on, whoever sends it more gets its own events one by one', async () => {
     const gate = gatedStore();
     const runtime = await start({ agents }, { store: limited(gate.store, 10) });
     const talker = await runtime.spawn('talker', { id: 'a' });

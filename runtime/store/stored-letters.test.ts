@@ -7,7 +7,7 @@ const soon = (seen: () => void): Promise<void> => vi.waitFor(seen, { timeout: 20
 const agents = { account: fixture('account', { mailbox: { overflow: 'drop-oldest', capacity: 4 } }) };
 
 describe('the dead letter of an event that was in the store', () => {
-  it('is listed by the next process, and its replay makes it a row again in one transaction', async () => {
+  it('amendment 22: is listed by the next process, and its replay makes it a row again in one transaction', async () => {
     const memory = durableMemory();
     const first = await start({ agents }, { store: memoryDurableStore(memory) });
     const ref = await first.spawn('account', { id: 'a' });

@@ -39,7 +39,7 @@ const look = (ref: AgentRef): Promise<unknown> => ref.ask({ type: 'look' });
 const count = (ref: AgentRef): Promise<unknown> => ref.ask({ type: 'count' });
 
 describe('an instance that has had nothing to do', () => {
-  it('leaves memory, and comes back with its next event as the same incarnation, which notices nothing', async () => {
+  it('amendment 19: leaves memory, and comes back with its next event as the same incarnation, which notices nothing', async () => {
     const { runtime, memory, states } = await rig();
     const ends: unknown[] = [];
     const ref = await runtime.spawn('resting', { id: 'a' });
@@ -125,7 +125,7 @@ describe('an instance that has had nothing to do', () => {
     expect((await runtime.spawn('resting', { id: 'a' })).incarnation).toBe(1);
   });
 
-  it('wakes when its timer is due, which comes when it was due whatever the policy says', async () => {
+  it('amendment 15: wakes when its timer is due, which comes when it was due whatever the policy says', async () => {
     const { runtime, states, passive } = await rig({ supervision: { timers: 'restart' } });
     const ref = await runtime.spawn('resting', { id: 'a' });
     const left = passive();

@@ -143,7 +143,7 @@ describe('everything else is bytes', () => {
   });
 });
 
-test('any value is decoded as structured clone would give it', () => {
+test('amendment 16: any value is decoded as structured clone would give it', () => {
   const value = fc.anything({
     withBigInt: true,
     withDate: true,

@@ -40,7 +40,7 @@ test.each(points)(
   },
 );
 
-test('a store whose thread has ended goes on in a new one, says so, and writes nothing that another owner took over', async () => {
+test('amendment 9: a store whose thread has ended goes on in a new one, says so, and writes nothing that another owner took over', async () => {
   const file = path('overtaken.db');
   const store = await open({ path: file }, { lock: false });
   await store.commit(group('1', { turns: [turn({ record: record() })] }));

@@ -54,7 +54,7 @@ test('a backup is whole, for its user alone, and takes no place of another file'
   expect(existsSync(path('none.db'))).toBe(false);
 });
 
-test('a restored store has a name of its own and wakes nobody until it is resumed; what was there stays', async () => {
+test('amendment 10: a restored store has a name of its own and wakes nobody until it is resumed; what was there stays', async () => {
   const file = path('restored.db');
   const old = await open({ path: file });
   await fill(old, 3);

@@ -46,7 +46,7 @@ test('a store is opened with the key that it was made with, and says which that 
   await store.close();
 });
 
-test('a key that follows another wraps what that has wrapped, and no record is written again', async () => {
+test('amendment 12: a key that follows another wraps what that has wrapped, and no record is written again', async () => {
   const file = path('rotated.db');
   const first = await open({ path: file, encryption: { key: key(1) } });
   await fill(first, 5, CANARY);
