@@ -1,4 +1,4 @@
-import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, metrics, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import {
   AlwaysOffSampler,
   InMemorySpanExporter,
@@ -12,6 +12,8 @@ import {
 } from '@opentelemetry/sdk-trace';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { start } from '../fixtures/start.ts';
+import type { Operation } from '../mailbox/message-observer.ts';
+import { collectMetrics } from './fixtures/meter-provider.ts';
 import { sdk } from './fixtures/traces.ts';
 import { MessageTelemetry } from './messages.ts';
 
@@ -276,4 +278,39 @@ test('what a thread makes up is left alone', () => {
   messages.handled({ ...good, from: 'made-up/b' }, 'risk');
   expect(spans().map(({ name }) => name)).toEqual(['send risk', 'process risk']);
   expect(spans()[0]?.attributes).not.toHaveProperty('holdfast.sender');
+});
+
+test('durations are told of an agent, and no address is read for them', () => {
+  const fake = collectMetrics();
+  const clock = { now: () => 0, date: () => 0, setTimeout: () => 0 };
+  const known = ['risk', 'trader'].map((name) => ({ name, threadId: `pool of ${name}`, grants: [] }));
+  const agentAt = (address: string) => known.find(({ name }) => address.startsWith(`${name}/`));
+  const scrubText = vi.fn((text: string) => text);
+  const messages = new MessageTelemetry({ version: '0', agentAt, scrubText, clock });
+  messages.measure(metrics.getMeter('test'));
+  const ends: readonly [string, Operation, unknown?][] = [
+    ['risk/a', 'ask'],
+    ['risk/b', 'ask', new RangeError('too high')],
+    ['risk/c', 'ask'],
+    ['risk/a', 'deliver'],
+    ['trader/a', 'ask'],
+  ];
+  for (const [address, operation, error] of ends)
+    messages.begin(agentAt(address)?.name ?? '', address, operation)?.ended?.(error);
+  const of = (name: string, operation: string, more = {}): string =>
+    JSON.stringify({
+      'messaging.system': 'holdfast',
+      'messaging.operation.name': operation,
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': name,
+      'holdfast.pool': `pool of ${name}`,
+      ...more,
+    });
+  expect(fake.measured['messaging.client.operation.duration']).toEqual({
+    [of('risk', 'ask')]: [0, 0],
+    [of('risk', 'ask', { 'error.type': 'RangeError' })]: [0],
+    [of('risk', 'deliver')]: [0],
+    [of('trader', 'ask')]: [0],
+  });
+  expect(scrubText).not.toHaveBeenCalled();
 });

@@ -31,6 +31,7 @@ import {
   SENDER,
   SYSTEM,
   type AgentAt,
+  type ObservedAgent,
 } from './attributes.ts';
 import { Invocations } from './invocations.ts';
 import { ModelMetrics } from './model-metrics.ts';
@@ -62,6 +63,8 @@ export class MessageTelemetry implements MessageObserver {
   readonly #options: MessageTelemetryOptions;
   /** By agent: whether the next event to it is measured. No clock is read for the others. */
   readonly #isDue = new Map<string, boolean>();
+  /** The attributes of durations: few of them, so each is made once. */
+  readonly #ofDurations = new WeakMap<ObservedAgent, Map<Operation | 'process', Attributes>>();
   readonly #invocations = new Invocations();
   readonly #sent: SentSpans;
   #nearest = -Infinity;
@@ -119,7 +122,7 @@ export class MessageTelemetry implements MessageObserver {
     return {
       trace: isTold ? { headers, sentAt, told: true } : unrecorded,
       ended: isHeard
-        ? (error) => quietly(() => this.#ended(span, operation, sentAt, told(), error))
+        ? (error) => quietly(() => this.#ended(span, operation, sentAt, address, error))
         : undefined,
     };
   }
@@ -128,17 +131,17 @@ export class MessageTelemetry implements MessageObserver {
     span: Span | undefined,
     operation: Operation,
     sentAt: number,
-    attributes: Attributes,
+    address: string,
     error: unknown,
   ): void {
     const type = error === undefined ? undefined : errorType(error);
     if (operation === 'ask' && span !== undefined)
-      this.#invocations.end(span, attributes[DESTINATION] as string);
+      this.#invocations.end(span, agentNameAt(address, this.#options.agentAt));
     end(span, type);
-    if (operation === 'send') return;
-    const { [ADDRESS]: _address, ...few } = attributes;
+    if (operation === 'send' || this.#durations === undefined) return;
+    const few = this.#durationOf(address, operation);
     const seconds = Math.max(0, this.#options.clock.now() - sentAt) / 1000;
-    this.#durations?.operation.record(seconds, { ...few, ...(type !== undefined && { [ERROR_TYPE]: type }) });
+    this.#durations.operation.record(seconds, type === undefined ? few : { ...few, [ERROR_TYPE]: type });
   }
 
   /** Runs what an instance has the host do with a secret. */
@@ -169,12 +172,12 @@ export class MessageTelemetry implements MessageObserver {
     const attributes = this.#attributesOf(address, 'process');
     const type = error === undefined ? undefined : errorType(decodeError(error));
     const seconds = (ms: number): number => Math.max(0, ms) / 1000;
-    const { [ADDRESS]: _address, ...few } = attributes;
-    this.#durations?.queue.record(seconds(startedAt - sentAt), few);
-    this.#durations?.process.record(seconds(endedAt - startedAt), {
-      ...few,
-      ...(type !== undefined && { [ERROR_TYPE]: type }),
-    });
+    if (this.#durations !== undefined) {
+      const few = this.#durationOf(address, 'process');
+      this.#durations.queue.record(seconds(startedAt - sentAt), few);
+      const ofTurn = type === undefined ? few : { ...few, [ERROR_TYPE]: type };
+      this.#durations.process.record(seconds(endedAt - startedAt), ofTurn);
+    }
     let parent = headers === null ? undefined : contextOf(headers);
     if (parent === undefined) return;
     const agent = attributes[DESTINATION] as string;
@@ -217,7 +220,22 @@ export class MessageTelemetry implements MessageObserver {
   }
 
   #attributesOf(address: string, operation: Operation | 'process'): Attributes {
-    const { agentAt, scrubText } = this.#options;
+    return { ...this.#durationOf(address, operation), [ADDRESS]: this.#options.scrubText(address) };
+  }
+
+  /** The same without the address, of which there may be any number. */
+  #durationOf(address: string, operation: Operation | 'process'): Attributes {
+    const agent = this.#options.agentAt(address);
+    if (agent === undefined) return this.#madeOf(address, operation);
+    let made = this.#ofDurations.get(agent);
+    if (made === undefined) this.#ofDurations.set(agent, (made = new Map()));
+    let attributes = made.get(operation);
+    if (attributes === undefined) made.set(operation, (attributes = this.#madeOf(address, operation)));
+    return attributes;
+  }
+
+  #madeOf(address: string, operation: Operation | 'process'): Attributes {
+    const { agentAt } = this.#options;
     const agent = agentAt(address);
     return {
       [SYSTEM]: SCOPE,
@@ -225,7 +243,6 @@ export class MessageTelemetry implements MessageObserver {
       [OPERATION_TYPE]: operation === 'process' ? 'process' : 'send',
       [DESTINATION]: agentNameAt(address, agentAt),
       ...(agent !== undefined && { [POOL]: agent.threadId }),
-      [ADDRESS]: scrubText(address),
     };
   }
 
