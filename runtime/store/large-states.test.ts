@@ -93,3 +93,27 @@ it('amendment 23: a turn that leaves a large state as it was writes nothing', as
   for (let n = 0; n < 3; n++) expect(await ref.ask({ type: 'total' })).toBe(0);
   gate.open();
 });
+
+it('of a state of many small fields only what is near to what has changed is written, and the next runtime has all of it', async () => {
+  const gate = gatedStore();
+  const first = await start({ agents }, { store: gate.store });
+  const ref = await first.spawn('account', { id: 'a' });
+  const note = Array.from({ length: 1000 }, (_, line) => ({ line, text: `the line ${line}` }));
+  await ref.deliver({ type: 'note', note });
+  await ref.ask(deposit);
+  gate.shut();
+  const call = ref.ask(deposit);
+  const { group, go } = await gate.next();
+  const record = group.turns[0]?.record;
+  expect(record?.parts).toMatchObject({ isWhole: false, added: [], removed: [] });
+  expect(record?.parts?.text.length).toBeLessThan(1000);
+  const context = { total: 2, count: 2, note };
+  expect(JSON.parse(record?.state as string)).toMatchObject({ snapshot: { context } });
+  gate.open();
+  go();
+  await call;
+  await first.stop();
+  const second = await start({ agents }, { store: gate.store });
+  const again = await second.spawn('account', { id: 'a' });
+  expect(await again.persist()).toMatchObject({ snapshot: { context } });
+});

@@ -5,6 +5,7 @@ import type { PersistedState } from '../xstate/persisted-timer.ts';
 import { decodeBytes, encodeBytes } from './encoded-bytes.ts';
 import { LONG, MANY, type MarkedText, type ToldTexts } from './long-texts.ts';
 import { isPersistedState } from './shapes.ts';
+import type { Path } from './told-runs.ts';
 import { findWhy } from './unclonable.ts';
 
 /**
@@ -30,17 +31,15 @@ export function encodeState(state: PersistedState): Encoded {
 export function encodeToldState(state: PersistedState, told: ToldTexts): MarkedText | undefined {
   try {
     let texts: NewTexts = NO_TEXTS;
+    told.begin();
     const text = textOf(
       state,
-      (walk) => walk.state(state),
+      (walk) => walk.state(state, told),
       ({ long }) => {
-        if (long >= MANY) {
-          const marked = told.encode(state);
-          ({ texts } = marked);
-          return marked.text;
-        }
-        told.forget();
-        return JSON.stringify(state);
+        if (long < MANY && told.context === undefined) return told.whole(JSON.stringify(state));
+        const marked = told.encode(state);
+        ({ texts } = marked);
+        return marked.text;
       },
     );
     if (text !== undefined) return { text, texts };
@@ -127,7 +126,6 @@ function unreadable(what: 'state' | 'event', why: string): HoldfastError {
   );
 }
 
-type Path = readonly (string | number)[];
 const NOWHERE: Path = [];
 
 const NO_TEXTS: NewTexts = [];
@@ -147,13 +145,20 @@ class JsonWalk {
   readonly #path: (string | number)[] | undefined;
   readonly #few: object[] = [];
   #seen: Set<object> | undefined;
+  #told: ToldTexts | undefined;
 
   /** `paths`: whether it notes paths, which few values need. */
   constructor(paths: boolean) {
     this.#path = paths ? [] : undefined;
   }
 
-  state(state: PersistedState): boolean {
+  /** `told`: takes the context, if it can. */
+  state(state: PersistedState, told?: ToldTexts): boolean {
+    this.#told = told;
+    return this.#state(state) && (told?.context === undefined || this.#isApart(told.context));
+  }
+
+  #state(state: PersistedState): boolean {
     if (!this.#isNewPlain(state)) return false;
     for (const key in state) {
       const field: unknown = state[key as keyof PersistedState];
@@ -185,8 +190,8 @@ class JsonWalk {
 
   #list(list: readonly unknown[], level: number): boolean {
     if (!this.#isNew(list) || Object.getPrototypeOf(list) !== Array.prototype) return false;
-    // Holes take a key away and names add one; a list with both is caught by its holes.
-    if (Object.keys(list).length !== list.length) return false;
+    // Holes take a value away and names add one; a list with both is caught by its holes. The keys would be made into texts.
+    if (Object.values(list).length !== list.length) return false;
     for (let i = 0; i < list.length; i++) {
       const item = list[i];
       if (this.#path !== undefined) this.#path[level] = i;
@@ -197,9 +202,29 @@ class JsonWalk {
   }
 
   #snapshot(snapshot: unknown, level: number): boolean {
-    return this.#fields(snapshot, level, (key, field) =>
-      key === 'children' && isObject(field) ? this.#children(field, level + 1) : this.value(field, level + 1),
-    );
+    return this.#fields(snapshot, level, (key, field) => {
+      if (key === 'children' && isObject(field)) return this.#children(field, level + 1);
+      return key === 'context' && level === 1
+        ? this.#context(field, level + 1)
+        : this.value(field, level + 1);
+    });
+  }
+
+  #context(context: unknown, level: number): boolean {
+    const told = this.#told;
+    const isNoted = this.#path === undefined;
+    const isTold =
+      told !== undefined && isObject(context) && (isNoted ? told.takes(context, level) : told.context);
+    if (isTold === false || isTold === undefined) return this.value(context, level);
+    if (told?.context?.isMissing !== true) return true;
+    const paths = isNoted ? [NOWHERE] : told.context.missing(this.#path?.slice(0, level) ?? NOWHERE);
+    return (this.missing ??= []).push(...paths) <= MOST_MISSING;
+  }
+
+  /** Whether nothing that is in the context is beside it. */
+  #isApart(context: { holds(one: object): boolean }): boolean {
+    for (const one of this.#seen ?? this.#few) if (context.holds(one)) return false;
+    return true;
   }
 
   #children(children: object, level: number): boolean {
